@@ -1,0 +1,61 @@
+// Package engine takes snapshots of a platform database into a repository and restores them. It knows PostgreSQL, the
+// repository format and storage providers; it never touches the console database, HTTP or a terminal. Everything a person
+// sees of a running operation flows out through a Reporter.
+package engine
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Provider is one configured storage target with the facts that the 3-2-1 rule needs.
+type Provider struct {
+	Name    string
+	Medium  string // "disk", "s3", "supabase", "gcs", …
+	Region  string
+	Offsite bool
+	Store   storage.Provider
+}
+
+// Options is what an Engine works with. URLs are libpq connection strings and are never logged.
+type Options struct {
+	PlatformURL keepsake.Secret // may be empty for verify, points and restore
+	Providers   []Provider      // in order of preference for reading
+	Key         repository.KeySource
+	DataMap     keepsake.DataMap
+	PGBin       string // directory of pg_dump and pg_restore; empty: the newest found
+	// ManagedSchemas are created by the hosting service (Supabase: auth, storage, …). On a target that has them only their
+	// rows are restored.
+	ManagedSchemas []string
+	Workers        int // parallel readers and writers; 0: one per core
+	Logger         *slog.Logger
+	Now            func() time.Time
+}
+
+// Engine runs operations. It is safe for concurrent use and holds no state between calls.
+type Engine struct {
+	opts Options
+	log  *slog.Logger
+}
+
+// New returns an Engine. It opens nothing.
+func New(opts Options) *Engine {
+	if opts.Workers <= 0 {
+		opts.Workers = max(2, runtime.GOMAXPROCS(0))
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Engine{opts: opts, log: opts.Logger}
+}
+
+// Providers returns the configured providers in order of preference.
+func (e *Engine) Providers() []Provider { return e.opts.Providers }

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// BackupInput says what to back up.
+type BackupInput struct {
+	Type keepsake.BackupType
+	Note string
+	// Labels travel with the recovery point: app version, deploy tag.
+	Labels map[string]string
+}
+
+// BackupResult is the report of a finished backup. Its JSON form is the contract of `keepsake backup --json`.
+type BackupResult struct {
+	Point         string          `json:"point"`
+	Type          string          `json:"type"`
+	Time          time.Time       `json:"time"` // of the snapshot
+	Tables        int             `json:"tables"`
+	Rows          int64           `json:"rows"`
+	BytesRead     int64           `json:"bytes_read"`     // from the platform, before compression
+	BytesUploaded int64           `json:"bytes_uploaded"` // sealed bytes of new objects, counted once, not per provider
+	BytesStored   int64           `json:"bytes_stored"`   // sealed bytes of all chunks of the point, at one provider
+	ChunksNew     int64           `json:"chunks_new"`
+	ChunksTotal   int64           `json:"chunks_total"`
+	Seconds       float64         `json:"seconds"`
+	PeakMemory    int64           `json:"peak_memory_bytes"` // of the process, as the kernel counted it
+	Copies        []keepsake.Copy `json:"copies"`
+	Protected     bool            `json:"protected"`
+	Lacks         string          `json:"lacks,omitempty"` // what the 3-2-1 rule misses, in words
+	NotCarried    []NotCarried    `json:"not_carried"`
+}
+
+// NotCarried is one thing of the platform that a backup or restore could not bring along, and why.
+type NotCarried struct {
+	Kind   string `json:"kind"` // "table rows", "role", "grant", "extension", …
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// Point is one recovery point as a list shows it.
+type Point struct {
+	ID          string            `json:"id"`
+	Time        time.Time         `json:"time"` // of the snapshot
+	Type        string            `json:"type"`
+	Note        string            `json:"note,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Database    string            `json:"database"`
+	Server      string            `json:"server"` // version of the platform's server, "15.4"
+	Tables      int               `json:"tables"`
+	Rows        int64             `json:"rows"`
+	BytesRead   int64             `json:"bytes_read"`
+	BytesStored int64             `json:"bytes_stored"`
+	BytesNew    int64             `json:"bytes_new"` // sealed bytes that this point added
+	Chunks      int64             `json:"chunks"`
+	ChunksNew   int64             `json:"chunks_new"`
+	Seconds     float64           `json:"seconds"`
+	Copies      []keepsake.Copy   `json:"copies"`
+	Protected   bool              `json:"protected"`
+	Lacks       string            `json:"lacks,omitempty"`
+}
+
+// PointDetail is one recovery point opened.
+type PointDetail struct {
+	Point
+	LSN        string       `json:"lsn"`
+	SchemaSize int64        `json:"schema_bytes"`
+	TableList  []PointTable `json:"table_list"`
+	NotCarried []NotCarried `json:"not_carried"`
+}
+
+// PointTable is one table of a recovery point.
+type PointTable struct {
+	Schema      string `json:"schema"`
+	Name        string `json:"name"`
+	Tier        string `json:"tier"`
+	Kind        string `json:"kind"`   // "table", "partition", "large objects"
+	Format      string `json:"format"` // COPY format: "binary" or "text"
+	Columns     int    `json:"columns"`
+	Rows        int64  `json:"rows"`
+	Bytes       int64  `json:"bytes"`        // before compression
+	BytesStored int64  `json:"bytes_stored"` // sealed
+	Chunks      int    `json:"chunks"`
+	ChunksNew   int    `json:"chunks_new"` // not in any earlier point
+	Hash        string `json:"hash"`       // of all rows, in any order; hexadecimal
+}
+
+// VerifyInput says what to verify.
+type VerifyInput struct {
+	Point    string // id or "latest"; empty: every point
+	Deep     bool   // read, decrypt and check every chunk, not only its presence and size
+	Provider string // empty: every provider
+}
+
+// VerifyResult is the report of a verification. Its JSON form is the contract of `keepsake verify --json`.
+type VerifyResult struct {
+	OK       bool                       `json:"ok"`
+	Points   int                        `json:"points"`
+	Objects  int64                      `json:"objects"` // object copies checked
+	Bytes    int64                      `json:"bytes"`   // bytes read to check them
+	Seconds  float64                    `json:"seconds"`
+	Findings []VerifyFinding            `json:"findings"`
+	Copies   map[string][]keepsake.Copy `json:"copies,omitempty"` // by point
+}
+
+// Damaged reports whether any finding is damage rather than a provider that cannot be reached.
+func (r VerifyResult) Damaged() bool {
+	for _, f := range r.Findings {
+		if f.Damage {
+			return true
+		}
+	}
+	return false
+}
+
+// VerifyFinding is one thing that is wrong with one copy of one object.
+type VerifyFinding struct {
+	Provider string `json:"provider"`
+	Object   string `json:"object"`
+	Problem  string `json:"problem"` // what is wrong and what to do, in words
+	Damage   bool   `json:"damage"`  // false: the provider could not be asked
+}
+
+// RestoreInput says what to restore, and where.
+type RestoreInput struct {
+	Point    string          // id or "latest"
+	Target   keepsake.Secret // connection URL of a new, empty database
+	Create   bool            // create the target database first
+	Provider string          // read from this provider only; empty: from each in turn, best first
+	Tiers    []keepsake.Tier // empty: all
+}
+
+// RestoreResult is the report of a finished restore. Its JSON form is the contract of `keepsake restore --json`.
+type RestoreResult struct {
+	Point       string             `json:"point"`
+	Provider    string             `json:"provider"` // the one that most chunks came from
+	Tables      int                `json:"tables"`
+	Rows        int64              `json:"rows"`
+	Bytes       int64              `json:"bytes"`
+	Seconds     float64            `json:"seconds"`
+	TierSeconds map[string]float64 `json:"tier_seconds"` // when the rows of each tier were readable
+	Verified    bool               `json:"verified"`     // every table's row count and hash equal the recovery point's
+	PeakMemory  int64              `json:"peak_memory_bytes"`
+	Damaged     []VerifyFinding    `json:"damaged"`     // bad copies met on the way; another provider's were used
+	NotCarried  []NotCarried       `json:"not_carried"` // what the target does not have now
+}
+
+// CheckFinding is one line of the preflight.
+type CheckFinding struct {
+	Area    string `json:"area"`             // "platform", "provider NAME", "key", "clock", "tools"
+	Level   string `json:"level"`            // "ok", "warn", "error"; an error stops a backup
+	Message string `json:"message"`          // what is so
+	Action  string `json:"action,omitempty"` // what to do
+}

@@ -1,0 +1,39 @@
+package keepsake
+
+// Role is what an actor may do. Viewing, backing up and restoring are checked against it in the console's use cases.
+type Role string
+
+// The roles.
+const (
+	RoleSuperAdmin Role = "super_admin"
+	RoleSystem     Role = "system" // workers and schedules; never a person
+)
+
+// Actor is who does something. It is set in one place per request and carried to every query and audit row.
+type Actor struct {
+	ID           string // account id, or "system"
+	Name         string // e-mail, or the name of the worker
+	Role         Role
+	Organization string // when set, all the actor sees and does ends at this organization
+	Session      string // id of the session or token, for the audit trail
+	Address      string // remote address, for the audit trail
+	UserAgent    string
+}
+
+// System is the actor of work that no person asked for.
+func System(name string) Actor { return Actor{ID: "system", Name: name, Role: RoleSystem} }
+
+// Secret is a string that no format verb, log or encoder prints.
+type Secret string
+
+// String hides the secret.
+func (Secret) String() string { return "[secret]" }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return "[secret]" }
+
+// MarshalText hides the secret from JSON, YAML and slog.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+// Reveal returns the secret itself; every call site is a place to review.
+func (s Secret) Reveal() string { return string(s) }

@@ -1,0 +1,61 @@
+package keepsake
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code classifies an error for machines: exit codes of the command line and HTTP statuses are derived from it, nowhere else.
+type Code string
+
+// The codes. Each maps to one exit code of the command line and one HTTP status.
+const (
+	CodeInternal    Code = "internal"    // a fault of Keepsake or its surroundings; nobody could have asked better
+	CodeInvalid     Code = "invalid"     // bad input or configuration
+	CodeNotFound    Code = "not_found"   // the thing asked for is not there
+	CodeConflict    Code = "conflict"    // the state forbids it now: target not empty, operation already finished
+	CodeForbidden   Code = "forbidden"   // the actor may not
+	CodeUnavailable Code = "unavailable" // a database or provider cannot be reached
+	CodeWrongKey    Code = "wrong_key"   // the key does not open this repository
+	CodeDamaged     Code = "damaged"     // an object is missing or fails its authentication at every provider asked
+	CodeUnprotected Code = "unprotected" // done, but the 3-2-1 rule is not met
+	CodeCancelled   Code = "cancelled"   // a person stopped it
+	CodeUnsupported Code = "unsupported" // the platform holds something Keepsake refuses rather than lose
+)
+
+// Error is an error that a person will read: Message says what happened, what it means and what to do.
+type Error struct {
+	Code    Code
+	Message string
+	Err     error // the cause, for the log; may be nil
+}
+
+// Error returns the message. Errorf has already put the cause's words into it where they help a person.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf builds an Error; the operand of a %w verb becomes its cause.
+func Errorf(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// CodeOf returns the code of the outermost Error in err's chain, or CodeInternal.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// MessageOf returns the text a person should read: the message of the outermost Error, or err's own text.
+func MessageOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
+}

@@ -1,0 +1,103 @@
+package keepsake
+
+import (
+	"strings"
+	"time"
+)
+
+// Tier is the priority class of a table: it decides the order of restores and the recovery time promised for them.
+type Tier string
+
+// The tiers, most urgent first.
+const (
+	TierCritical Tier = "critical"
+	TierHigh     Tier = "high"
+	TierStandard Tier = "standard"
+)
+
+// Tiers lists every tier, most urgent first.
+func Tiers() []Tier { return []Tier{TierCritical, TierHigh, TierStandard} }
+
+// Rank orders tiers: 0 is restored first.
+func (t Tier) Rank() int {
+	switch t {
+	case TierCritical:
+		return 0
+	case TierHigh:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// Goal is the longest time a restore of the tier may take.
+func (t Tier) Goal() time.Duration {
+	switch t {
+	case TierCritical:
+		return 15 * time.Minute
+	case TierHigh:
+		return time.Hour
+	default:
+		return 4 * time.Hour
+	}
+}
+
+// ParseTier returns the tier named s, or an Error with CodeInvalid.
+func ParseTier(s string) (Tier, error) {
+	switch t := Tier(strings.ToLower(s)); t {
+	case TierCritical, TierHigh, TierStandard:
+		return t, nil
+	}
+	return "", Errorf(CodeInvalid, "unknown tier %q: use critical, high or standard", s)
+}
+
+// DataMap says what the catalog of the platform database cannot: which tables matter most, and which table is the root of a
+// wedding and of an organization. Table names are "schema.table"; a bare name means schema public.
+type DataMap struct {
+	Wedding      RootTable `yaml:"wedding"`
+	Organization RootTable `yaml:"organization"`
+	// Tiers lists the tables of the critical and high tiers. Every table that nobody names is standard: nothing is left out.
+	Tiers map[Tier][]string `yaml:"tiers"`
+}
+
+// RootTable is the table from which a scope is walked along foreign keys.
+type RootTable struct {
+	Table        string `yaml:"table"`
+	Name         string `yaml:"name"`         // column shown to people
+	Date         string `yaml:"date"`         // wedding: column of the wedding day
+	Organization string `yaml:"organization"` // wedding: column of the owning organization
+}
+
+// DefaultDataMap is WedSync's own layout.
+func DefaultDataMap() DataMap {
+	return DataMap{
+		Wedding:      RootTable{Table: "public.weddings", Name: "couple", Date: "wedding_date", Organization: "organization_id"},
+		Organization: RootTable{Table: "public.organizations", Name: "name"},
+		Tiers: map[Tier][]string{
+			TierCritical: {"users", "suppliers", "clients", "organizations"},
+			TierHigh:     {"forms", "journey_instances", "audit_logs", "files", "payments"},
+			TierStandard: {"communications", "user_profiles", "event_logs"},
+		},
+	}
+}
+
+// QualifiedName returns name as "schema.table", taking public for a bare name.
+func QualifiedName(name string) string {
+	if strings.Contains(name, ".") {
+		return name
+	}
+	return "public." + name
+}
+
+// TierOf returns the tier of a table. The cost is one scan of the map's lists, which name tens of tables.
+func (m DataMap) TierOf(schema, table string) Tier {
+	full := schema + "." + table
+	for _, t := range Tiers() {
+		for _, name := range m.Tiers[t] {
+			if QualifiedName(name) == full {
+				return t
+			}
+		}
+	}
+	return TierStandard
+}
