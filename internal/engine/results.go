@@ -16,29 +16,22 @@ type BackupInput struct {
 
 // BackupResult is the report of a finished backup. Its JSON form is the contract of `keepsake backup --json`.
 type BackupResult struct {
-	Point         string          `json:"point"`
-	Type          string          `json:"type"`
-	Time          time.Time       `json:"time"` // of the snapshot
-	Tables        int             `json:"tables"`
-	Rows          int64           `json:"rows"`
-	BytesRead     int64           `json:"bytes_read"`     // from the platform, before compression
-	BytesUploaded int64           `json:"bytes_uploaded"` // sealed bytes of new objects, counted once, not per provider
-	BytesStored   int64           `json:"bytes_stored"`   // sealed bytes of all chunks of the point, at one provider
-	ChunksNew     int64           `json:"chunks_new"`
-	ChunksTotal   int64           `json:"chunks_total"`
-	Seconds       float64         `json:"seconds"`
-	PeakMemory    int64           `json:"peak_memory_bytes"` // of the process, as the kernel counted it
-	Copies        []keepsake.Copy `json:"copies"`
-	Protected     bool            `json:"protected"`
-	Lacks         string          `json:"lacks,omitempty"` // what the 3-2-1 rule misses, in words
-	NotCarried    []NotCarried    `json:"not_carried"`
-}
-
-// NotCarried is one thing of the platform that a backup or restore could not bring along, and why.
-type NotCarried struct {
-	Kind   string `json:"kind"` // "table rows", "role", "grant", "extension", …
-	Name   string `json:"name"`
-	Reason string `json:"reason"`
+	Point         string                `json:"point"`
+	Type          string                `json:"type"`
+	Time          time.Time             `json:"time"` // of the snapshot
+	Tables        int                   `json:"tables"`
+	Rows          int64                 `json:"rows"`
+	BytesRead     int64                 `json:"bytes_read"`     // from the platform, before compression
+	BytesUploaded int64                 `json:"bytes_uploaded"` // sealed bytes of new objects, counted once, not per provider
+	BytesStored   int64                 `json:"bytes_stored"`   // sealed bytes of all chunks of the point, at one provider
+	ChunksNew     int64                 `json:"chunks_new"`
+	ChunksTotal   int64                 `json:"chunks_total"`
+	Seconds       float64               `json:"seconds"`
+	PeakMemory    int64                 `json:"peak_memory_bytes"` // of the process, as the kernel counted it
+	Copies        []keepsake.Copy       `json:"copies"`
+	Protected     bool                  `json:"protected"`
+	Lacks         string                `json:"lacks,omitempty"` // what the 3-2-1 rule misses, in words
+	NotCarried    []keepsake.NotCarried `json:"not_carried"`
 }
 
 // Point is one recovery point as a list shows it.
@@ -66,10 +59,10 @@ type Point struct {
 // PointDetail is one recovery point opened.
 type PointDetail struct {
 	Point
-	LSN        string       `json:"lsn"`
-	SchemaSize int64        `json:"schema_bytes"`
-	TableList  []PointTable `json:"table_list"`
-	NotCarried []NotCarried `json:"not_carried"`
+	LSN        string                `json:"lsn"`
+	SchemaSize int64                 `json:"schema_bytes"`
+	TableList  []PointTable          `json:"table_list"`
+	NotCarried []keepsake.NotCarried `json:"not_carried"`
 }
 
 // PointTable is one table of a recovery point.
@@ -135,17 +128,17 @@ type RestoreInput struct {
 
 // RestoreResult is the report of a finished restore. Its JSON form is the contract of `keepsake restore --json`.
 type RestoreResult struct {
-	Point       string             `json:"point"`
-	Provider    string             `json:"provider"` // the one that most chunks came from
-	Tables      int                `json:"tables"`
-	Rows        int64              `json:"rows"`
-	Bytes       int64              `json:"bytes"`
-	Seconds     float64            `json:"seconds"`
-	TierSeconds map[string]float64 `json:"tier_seconds"` // when the rows of each tier were readable
-	Verified    bool               `json:"verified"`     // every table's row count and hash equal the recovery point's
-	PeakMemory  int64              `json:"peak_memory_bytes"`
-	Damaged     []VerifyFinding    `json:"damaged"`     // bad copies met on the way; another provider's were used
-	NotCarried  []NotCarried       `json:"not_carried"` // what the target does not have now
+	Point       string                `json:"point"`
+	Provider    string                `json:"provider"` // the one that most chunks came from
+	Tables      int                   `json:"tables"`
+	Rows        int64                 `json:"rows"`
+	Bytes       int64                 `json:"bytes"`
+	Seconds     float64               `json:"seconds"`
+	TierSeconds map[string]float64    `json:"tier_seconds"` // when the rows of each tier were readable
+	Verified    bool                  `json:"verified"`     // every table's row count and hash equal the recovery point's
+	PeakMemory  int64                 `json:"peak_memory_bytes"`
+	Damaged     []VerifyFinding       `json:"damaged"`     // bad copies met on the way; another provider's were used
+	NotCarried  []keepsake.NotCarried `json:"not_carried"` // what the target does not have now
 }
 
 // CheckFinding is one line of the preflight.

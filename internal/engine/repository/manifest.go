@@ -1,0 +1,142 @@
+package repository
+
+import (
+	"time"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Manifest is everything needed to restore one snapshot, apart from the chunks it names. Its JSON form, compressed and
+// sealed, is the object manifests/<ID>; FORMAT.md describes every field.
+type Manifest struct {
+	Format     int                   `json:"format"` // 1
+	Repository string                `json:"repository"`
+	ID         string                `json:"id"`   // <time>-<random>, also the object's name
+	Time       time.Time             `json:"time"` // of the snapshot, UTC
+	Type       keepsake.BackupType   `json:"type"`
+	Note       string                `json:"note,omitempty"`
+	Labels     map[string]string     `json:"labels,omitempty"`
+	Parent     string                `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
+	Tool       string                `json:"tool"`             // version of keepsake that wrote it
+	Source     Source                `json:"source"`
+	Schema     []Chunk               `json:"schema"` // pg_dump's custom-format archive, cut into chunks
+	Tables     []Table               `json:"tables"`
+	Sequences  []Sequence            `json:"sequences,omitempty"`
+	MatViews   []Name                `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
+	Objects    []LargeObject         `json:"large_objects,omitempty"`      // every large object; their bytes are a Table of kind KindLargeObjects
+	Extensions []Extension           `json:"extensions,omitempty"`
+	Roles      []string              `json:"roles,omitempty"` // every role that owners, grants and policies name
+	NotCarried []keepsake.NotCarried `json:"not_carried,omitempty"`
+	Stats      Stats                 `json:"stats"`
+}
+
+// Source says where a snapshot comes from.
+type Source struct {
+	Database    string   `json:"database"`
+	Server      string   `json:"server"` // "15.4"
+	ServerNum   int      `json:"server_version_num"`
+	Encoding    string   `json:"encoding"` // of the database, and of every text in chunks and schema
+	Collate     string   `json:"collate"`
+	CType       string   `json:"ctype"`
+	LSN         string   `json:"lsn"`       // pg_current_wal_lsn() just before the snapshot
+	Snapshot    string   `json:"snapshot"`  // pg_current_snapshot(): xmin:xmax:xip
+	SystemID    string   `json:"system_id"` // pg_control_system()
+	Timeline    int64    `json:"timeline"`
+	DatabaseOID uint32   `json:"database_oid"`
+	TypesDigest string   `json:"types_digest"`       // of every enum label, domain and composite: output functions depend on them
+	Settings    []string `json:"settings,omitempty"` // ALTER DATABASE … SET, as name=value
+}
+
+// Name is a qualified name.
+type Name struct {
+	Schema string `json:"schema"`
+	Name   string `json:"name"`
+}
+
+// The kinds of Table.
+const (
+	KindTable        = "table"
+	KindPartition    = "partition"
+	KindLargeObjects = "large objects" // columns loid, pageno, data of pg_largeobject
+)
+
+// The COPY formats of a table's chunks.
+const (
+	FormatBinary = "binary"
+	FormatText   = "text"
+)
+
+// Table is the rows of one table at the moment of the snapshot. Ranges are in page order and cover the whole table.
+type Table struct {
+	Name
+	Kind       string        `json:"kind"`
+	Tier       keepsake.Tier `json:"tier"`
+	Format     string        `json:"format"`
+	Columns    []Column      `json:"columns"` // those with stored values, in COPY order; generated ones are not among them
+	Rows       int64         `json:"rows"`
+	Hash       RowHash       `json:"hash"` // sum of the hashes of all rows
+	RangePages uint32        `json:"range_pages"`
+	Layout     string        `json:"layout"`                // digest of what a tuple's meaning depends on: relation file, columns, missing values
+	FilterKeys [][]string    `json:"filter_keys,omitempty"` // the column lists that Chunk.Filters are about, in the same order
+	Ranges     []Range       `json:"ranges"`
+}
+
+// Column is one column as COPY wrote it.
+type Column struct {
+	Name string `json:"name"`
+	Type string `json:"type"` // format_type()
+}
+
+// Range is the rows of the heap pages From ≤ page < To. To is 0 in the last range, which is open-ended.
+type Range struct {
+	From   uint32  `json:"from"`
+	To     uint32  `json:"to,omitempty"`
+	Rows   int64   `json:"rows"`
+	Hash   RowHash `json:"hash"`
+	Tuples RowHash `json:"tuples"` // sum of the hashes of (ctid, xmin): equal means that no row here has changed
+	Chunks []Chunk `json:"chunks,omitempty"`
+}
+
+// Chunk is one sealed object. The rows of a range are the plaintexts of its chunks, one after the other.
+type Chunk struct {
+	ID        ChunkID  `json:"id"`
+	Size      int64    `json:"size"`                // bytes of the sealed object
+	SHA256    Sum      `json:"sha256"`              // of the sealed object
+	Plain     int64    `json:"plain"`               // bytes before compression
+	Rows      int64    `json:"rows,omitempty"`      // that begin in this chunk
+	Continues bool     `json:"continues,omitempty"` // it begins inside a row that an earlier chunk of the range began
+	Filters   []Filter `json:"filters,omitempty"`   // one per Table.FilterKeys; an empty one may hold any key
+}
+
+// Sequence is a sequence's value. Sequences are not transactional: it is the value just after the snapshot, never an older one.
+type Sequence struct {
+	Name
+	Last   int64 `json:"last"`
+	Called bool  `json:"called"`
+}
+
+// LargeObject is the existence, owner and grants of one large object.
+type LargeObject struct {
+	OID     uint32 `json:"oid"`
+	Owner   string `json:"owner"`
+	ACL     string `json:"acl,omitempty"`
+	Comment string `json:"comment,omitempty"`
+}
+
+// Extension is one installed extension.
+type Extension struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Schema  string `json:"schema"`
+}
+
+// Stats are the figures of the backup that wrote the manifest.
+type Stats struct {
+	Rows        int64   `json:"rows"`
+	BytesRead   int64   `json:"bytes_read"`   // plaintext of every chunk of the point
+	BytesStored int64   `json:"bytes_stored"` // sealed bytes of every chunk of the point
+	BytesNew    int64   `json:"bytes_new"`    // sealed bytes this backup added
+	Chunks      int64   `json:"chunks"`
+	ChunksNew   int64   `json:"chunks_new"`
+	Seconds     float64 `json:"seconds"` // from the start of the operation to this manifest
+}

@@ -1,0 +1,91 @@
+// Package repository is Keepsake's format, version 1: how rows become sealed objects and how they are found again.
+// FORMAT.md in this directory is the specification; its test vectors hold this code to it. A repository that any released
+// version wrote can be read by every later one. The package does no input or output: storage moves its bytes.
+package repository
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// KeySource is what a person can open a repository with. Any one that is set may fit one of its key slots.
+type KeySource struct {
+	Key        keepsake.Secret // base64 of the 32 bytes in the key file
+	Passphrase keepsake.Secret
+	Recovery   keepsake.Secret // AGE-SECRET-KEY-1…, the offline recovery key
+}
+
+// ChunkID names a chunk by its plaintext: HMAC-SHA256 under the repository's id key.
+type ChunkID [32]byte
+
+// String returns the id in lower-case hexadecimal.
+func (id ChunkID) String() string { return hex.EncodeToString(id[:]) }
+
+// Key returns the name of the chunk's object.
+func (id ChunkID) Key() string { s := id.String(); return "chunks/" + s[:2] + "/" + s }
+
+// MarshalText writes hexadecimal.
+func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (id *ChunkID) UnmarshalText(b []byte) error { return unhex(id[:], b) }
+
+// Sum is a SHA-256.
+type Sum [32]byte
+
+// String returns the sum in lower-case hexadecimal.
+func (s Sum) String() string { return hex.EncodeToString(s[:]) }
+
+// MarshalText writes hexadecimal.
+func (s Sum) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Sum) UnmarshalText(b []byte) error { return unhex(s[:], b) }
+
+// RowHash is an order-independent hash of a set of rows: the sum modulo 2^128 of the XXH3-128 of each row's COPY bytes. It
+// proves that a database holds the rows that were sent to it; forgery is what the sealed manifest guards against.
+type RowHash struct{ Hi, Lo uint64 }
+
+// Add adds one row, given its COPY bytes without any framing of the wire protocol.
+func (h *RowHash) Add(row []byte) { u := xxh3.Hash128(row); h.AddHash(RowHash{u.Hi, u.Lo}) }
+
+// AddHash adds the rows that o stands for.
+func (h *RowHash) AddHash(o RowHash) {
+	lo := h.Lo + o.Lo
+	h.Hi += o.Hi
+	if lo < h.Lo {
+		h.Hi++
+	}
+	h.Lo = lo
+}
+
+// String returns 32 hexadecimal digits.
+func (h RowHash) String() string { return fmt.Sprintf("%016x%016x", h.Hi, h.Lo) }
+
+// MarshalText writes hexadecimal.
+func (h RowHash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (h *RowHash) UnmarshalText(b []byte) error {
+	var raw [16]byte
+	if err := unhex(raw[:], b); err != nil {
+		return err
+	}
+	for i := range 8 {
+		h.Hi = h.Hi<<8 | uint64(raw[i])
+		h.Lo = h.Lo<<8 | uint64(raw[8+i])
+	}
+	return nil
+}
+
+func unhex(dst, src []byte) error {
+	if len(src) != 2*len(dst) {
+		return fmt.Errorf("want %d hexadecimal digits, have %d", 2*len(dst), len(src))
+	}
+	_, err := hex.Decode(dst, src)
+	return err
+}

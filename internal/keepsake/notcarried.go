@@ -1,0 +1,8 @@
+package keepsake
+
+// NotCarried is one thing of the platform that a backup or restore could not bring along, and why.
+type NotCarried struct {
+	Kind   string `json:"kind"` // "table rows", "role", "grant", "extension", …
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
