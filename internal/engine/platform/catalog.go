@@ -1,0 +1,224 @@
+package platform
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Relation is one table of the platform as the catalog describes it.
+type Relation struct {
+	OID       uint32
+	Schema    string
+	Name      string
+	Root      string // "schema.table" of the topmost partitioned table, or of itself
+	Partition bool
+	Rows      int64 // the planner's estimate
+	Pages     int64 // heap pages now
+	Bytes     int64 // heap and TOAST
+	Columns   []Column
+	Format    string // repository.FormatBinary or FormatText
+	Layout    string
+	Readable  bool // the role has SELECT
+	Hidden    bool // row-level security would hide rows from the role
+	HasKey    bool
+}
+
+// Column is one column with stored values.
+type Column struct {
+	Name    string
+	Type    string
+	TypeOID uint32
+}
+
+// FullName is schema.table.
+func (r Relation) FullName() string { return r.Schema + "." + r.Name }
+
+// Catalog is what the platform holds, read under one snapshot.
+type Catalog struct {
+	Source     repository.Source
+	BlockSize  int64
+	Tables     []Relation // every table whose rows can be carried, largest first
+	ForeignKey []ForeignKey
+	Keys       map[string][]string // primary key columns by "schema.table"
+	Sequences  []repository.Sequence
+	MatViews   []repository.Name
+	Objects    []repository.LargeObject
+	Extensions []repository.Extension
+	Roles      []string
+	NotCarried []keepsake.NotCarried
+	Unreadable []repository.Name // tables of managed schemas the role may not read; pg_dump must leave them out
+}
+
+// userSchema is the condition that a namespace n belongs to the platform and not to PostgreSQL.
+const userSchema = `n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`
+
+// ofExtension is the condition that an object of class $1 is created by an extension.
+const ofExtension = `exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')`
+
+// ReadCatalog reads the catalog with a fixed number of queries, whatever the number of tables. conn should be inside the
+// snapshot's transaction. Tables of managed schemas that the role may not read are reported, others are an error later.
+func ReadCatalog(ctx context.Context, conn *pgx.Conn, managed []string) (*Catalog, error) {
+	c := &Catalog{Keys: map[string][]string{}}
+	steps := []struct {
+		what string
+		read func(context.Context, *pgx.Conn) error
+	}{
+		{"server facts", c.readSource},
+		{"tables", c.readTables},
+		{"columns", c.readColumns},
+		{"foreign keys", c.readForeignKeys},
+		{"sequences", c.readSequences},
+		{"materialized views", c.readMatViews},
+		{"large objects", c.readLargeObjects},
+		{"extensions and roles", c.readExtensionsAndRoles},
+		{"what cannot be carried", c.readNotCarried},
+	}
+	for _, s := range steps {
+		if err := s.read(ctx, conn); err != nil {
+			return nil, fmt.Errorf("read %s from the catalog: %w", s.what, err)
+		}
+	}
+	c.dropUnreadable(managed)
+	return c, nil
+}
+
+func (c *Catalog) readSource(ctx context.Context, conn *pgx.Conn) error {
+	s := &c.Source
+	row := conn.QueryRow(ctx, `
+		select current_database(), current_setting('server_version'), current_setting('server_version_num')::int,
+		       pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.oid::int8,
+		       case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end::text,
+		       pg_current_snapshot()::text, current_setting('block_size')::int8,
+		       coalesce((select array_agg(unnest) from pg_db_role_setting s, unnest(s.setconfig)
+		                 where s.setdatabase = d.oid and s.setrole = 0), '{}')
+		from pg_database d where d.datname = current_database()`)
+	var oid int64
+	err := row.Scan(&s.Database, &s.Server, &s.ServerNum, &s.Encoding, &s.Collate, &s.CType, &oid, &s.LSN, &s.Snapshot,
+		&c.BlockSize, &s.Settings)
+	if err != nil {
+		return err
+	}
+	s.Server, _, _ = strings.Cut(s.Server, " ")
+	s.DatabaseOID = uint32(oid)
+	var may bool
+	err = conn.QueryRow(ctx, `select has_function_privilege('pg_control_system()', 'execute')
+		and has_function_privilege('pg_control_checkpoint()', 'execute')`).Scan(&may)
+	if err != nil || !may { // without the identity of the server an incremental trusts nothing and reads everything
+		return err
+	}
+	err = conn.QueryRow(ctx, `select system_identifier::text, timeline_id from pg_control_system(), pg_control_checkpoint()`).
+		Scan(&s.SystemID, &s.Timeline)
+	if err != nil {
+		return err
+	}
+	// What the output functions of a type print can change without a row changing: a renamed enum label, an altered domain.
+	return conn.QueryRow(ctx, `
+		select encode(sha256(convert_to(concat_ws('|',
+			(select string_agg(concat_ws(',', enumtypid, enumsortorder, enumlabel), ';' order by enumtypid, enumsortorder) from pg_enum),
+			(select string_agg(concat_ws(',', oid, typname, typtype, typbasetype, typtypmod), ';' order by oid)
+			 from pg_type where typtype in ('d', 'c', 'e', 'r')),
+			(select string_agg(concat_ws(',', a.attrelid, a.attnum, a.attname, a.atttypid), ';' order by a.attrelid, a.attnum)
+			 from pg_attribute a join pg_class r on r.oid = a.attrelid where r.relkind = 'c'),
+			(select string_agg(concat_ws(',', extname, extversion), ';' order by extname) from pg_extension)), 'UTF8')), 'hex')`).
+		Scan(&s.TypesDigest)
+}
+
+func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `
+		select c.oid::int8, n.nspname, c.relname, c.relispartition, greatest(c.reltuples, 0)::int8,
+		       pg_relation_size(c.oid) / current_setting('block_size')::int8, pg_table_size(c.oid),
+		       coalesce((select rn.nspname || '.' || r.relname from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
+		                 where c.relispartition and r.oid = pg_partition_root(c.oid)), n.nspname || '.' || c.relname),
+		       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
+		       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind = 'r' and c.relpersistence = 'p' and `+userSchema+` and not `+ofExtension+`
+		order by pg_table_size(c.oid) desc, n.nspname, c.relname`)
+	if err != nil {
+		return err
+	}
+	c.Tables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
+		var r Relation
+		var oid int64
+		err := row.Scan(&oid, &r.Schema, &r.Name, &r.Partition, &r.Rows, &r.Pages, &r.Bytes, &r.Root, &r.Readable, &r.Hidden, &r.HasKey)
+		r.OID = uint32(oid)
+		return r, err
+	})
+	return err
+}
+
+func (c *Catalog) readColumns(ctx context.Context, conn *pgx.Conn) error {
+	types, err := readTypes(ctx, conn)
+	if err != nil {
+		return err
+	}
+	byOID := make(map[uint32]*Relation, len(c.Tables))
+	for i := range c.Tables {
+		byOID[c.Tables[i].OID] = &c.Tables[i]
+	}
+	rows, err := conn.Query(ctx, `
+		select a.attrelid::int8, a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod), a.attisdropped, a.attgenerated::text,
+		       concat_ws(',', pg_relation_filenode(c.oid), a.attnum, a.attname, a.atttypid, a.atttypmod, a.attisdropped,
+		                 a.attgenerated, a.atthasmissing, a.attmissingval)
+		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind = 'r' and c.relpersistence = 'p' and a.attnum > 0 and `+userSchema+`
+		order by a.attrelid, a.attnum`)
+	if err != nil {
+		return err
+	}
+	layouts := map[uint32][]byte{}
+	var oid, typ int64
+	var name, format, generated, layout string
+	var dropped bool
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &typ, &format, &dropped, &generated, &layout}, func() error {
+		r := byOID[uint32(oid)]
+		if r == nil {
+			return nil
+		}
+		layouts[r.OID] = append(append(layouts[r.OID], layout...), '\n')
+		if !dropped && generated == "" {
+			r.Columns = append(r.Columns, Column{Name: name, Type: format, TypeOID: uint32(typ)})
+		}
+		return nil
+	})
+	for i := range c.Tables {
+		r := &c.Tables[i]
+		sum := sha256.Sum256(layouts[r.OID])
+		r.Layout = hex.EncodeToString(sum[:16])
+		r.Format = repository.FormatBinary
+		if c.Source.Encoding != "UTF8" { // binary COPY would convert text to the session's encoding, and could lose characters
+			r.Format = repository.FormatText
+		}
+		for _, col := range r.Columns {
+			if !types.binaryStable(col.TypeOID) {
+				r.Format = repository.FormatText
+			}
+		}
+	}
+	return err
+}
+
+// dropUnreadable takes tables of managed schemas that the role may not read out of the snapshot and reports each.
+func (c *Catalog) dropUnreadable(managed []string) {
+	c.Tables = slices.DeleteFunc(c.Tables, func(r Relation) bool {
+		if r.Readable || !slices.Contains(managed, r.Schema) {
+			return false
+		}
+		c.Unreadable = append(c.Unreadable, repository.Name{Schema: r.Schema, Name: r.Name})
+		c.NotCarried = append(c.NotCarried, keepsake.NotCarried{Kind: "table", Name: r.FullName(),
+			Reason: "the hosting service owns it and the role may not read it"})
+		return true
+	})
+}

@@ -1,0 +1,122 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// sessionSettings make what COPY writes independent of the role's and the database's own settings, and keep the platform's
+// time-outs from ending a long read. row_security = off turns rows hidden by a policy into an error instead of a silent zero.
+var sessionSettings = map[string]string{
+	"application_name":                    "keepsake",
+	"statement_timeout":                   "0",
+	"lock_timeout":                        "0",
+	"idle_in_transaction_session_timeout": "0",
+	"row_security":                        "off",
+	"datestyle":                           "ISO",
+	"intervalstyle":                       "postgres",
+	"timezone":                            "UTC",
+	"bytea_output":                        "hex",
+	"extra_float_digits":                  "3",
+	"search_path":                         "pg_catalog",
+	"default_transaction_read_only":       "on",
+	"client_encoding":                     "UTF8", // names travel as UTF-8; rows of another encoding are asked for with COPY's ENCODING
+}
+
+// Connect opens a session for reading.
+func Connect(ctx context.Context, url keepsake.Secret) (*pgx.Conn, error) {
+	return ConnectWith(ctx, url, sessionSettings)
+}
+
+// ReadSettings returns a copy of the settings under which rows are read; whoever compares rows must read with the same.
+func ReadSettings() map[string]string {
+	m := make(map[string]string, len(sessionSettings))
+	for k, v := range sessionSettings {
+		m[k] = v
+	}
+	return m
+}
+
+// ConnectWith opens a session with the given settings, applied after connecting because connection poolers refuse many of
+// them at start-up.
+func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(url.Reveal())
+	if err != nil {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"the database URL cannot be read: it must look like postgres://user:password@host:5432/database")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 15 * time.Second
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, explainConnect(err, config)
+	}
+	if err := applySettings(ctx, conn, settings); err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "prepare a session on %s: %w", where(config), err)
+	}
+	return conn, nil
+}
+
+func applySettings(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
+	var names, values []string
+	for k, v := range settings {
+		names, values = append(names, k), append(values, v)
+	}
+	_, err := conn.Exec(ctx, `select set_config(s.name, s.value, false) from unnest($1::text[], $2::text[]) as s(name, value)`,
+		names, values)
+	return err
+}
+
+// where names a database without its password.
+func where(c *pgx.ConnConfig) string {
+	return net.JoinHostPort(c.Host, itoa(int(c.Port))) + "/" + c.Database
+}
+
+// SQLSTATEs that change what a person should do (PostgreSQL, Appendix A).
+const (
+	stateInvalidPassword  = "28P01"
+	stateInvalidAuth      = "28000"
+	stateNoDatabase       = "3D000"
+	stateTooMany          = "53300"
+	statePrivilege        = "42501"
+	stateLockNotAvailable = "55P03"
+)
+
+func explainConnect(err error, c *pgx.ConnConfig) error {
+	at := where(c)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case stateInvalidPassword, stateInvalidAuth:
+			return keepsake.Errorf(keepsake.CodeInvalid, "%s refuses user %q: check user and password in the URL", at, c.User)
+		case stateNoDatabase:
+			return keepsake.Errorf(keepsake.CodeNotFound, "there is no database %q at %s: check the URL", c.Database, at)
+		case stateTooMany:
+			return keepsake.Errorf(keepsake.CodeUnavailable, "%s has no free connection: raise max_connections or try again", at)
+		}
+		return keepsake.Errorf(keepsake.CodeUnavailable, "%s refuses the connection: %s", at, pg.Message)
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return keepsake.Errorf(keepsake.CodeUnavailable, "the host %q cannot be found: check the URL and the network", c.Host)
+	case strings.Contains(err.Error(), "tls"):
+		return keepsake.Errorf(keepsake.CodeUnavailable, "%s: the secure connection failed: check sslmode and certificates: %w", at, err)
+	}
+	return keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be reached: is the server running and the address right?", at)
+}

@@ -1,0 +1,108 @@
+package platform
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// ForeignKey is one reference from a table to another, by the names of the topmost partitioned tables.
+type ForeignKey struct {
+	Child         string // schema.table
+	Columns       []string
+	Parent        string
+	ParentColumns []string
+}
+
+func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `
+		with top as (
+			select c.oid, coalesce(pg_partition_root(c.oid), c.oid) as root from pg_class c where c.relkind in ('r', 'p')
+		), name as (
+			select t.oid, n.nspname || '.' || c.relname as full
+			from top t join pg_class c on c.oid = t.root join pg_namespace n on n.oid = c.relnamespace
+		)
+		select distinct child.full, array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i)
+		                                   join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
+		       parent.full, array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i)
+		                           join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by u.i)
+		from pg_constraint k join name child on child.oid = k.conrelid join name parent on parent.oid = k.confrelid
+		where k.contype = 'f' order by 1, 2, 3`)
+	if err != nil {
+		return err
+	}
+	if c.ForeignKey, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ForeignKey]); err != nil {
+		return err
+	}
+	rows, err = conn.Query(ctx, `
+		select n.nspname || '.' || c.relname, array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality u(num, i)
+		       join pg_attribute a on a.attrelid = c.oid and a.attnum = u.num order by u.i)
+		from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+		where i.indisprimary and `+userSchema)
+	if err != nil {
+		return err
+	}
+	var table string
+	var columns []string
+	_, err = pgx.ForEachRow(rows, []any{&table, &columns}, func() error {
+		c.Keys[table] = slices.Clone(columns)
+		return nil
+	})
+	return err
+}
+
+// FilterKeys returns, for every table by its topmost name, the column lists whose values a scoped restore looks rows up by:
+// the foreign keys that lead to the root of a scope, the root's own key, and the referenced key of tables that the scope's
+// rows point at without belonging to it (a supplier that several weddings share). Cost: O(roots · foreign keys).
+func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
+	keys := map[string][][]string{}
+	add := func(table string, columns []string) {
+		for _, have := range keys[table] {
+			if slices.Equal(have, columns) {
+				return
+			}
+		}
+		keys[table] = append(keys[table], columns)
+	}
+	for _, root := range []string{m.Wedding.Table, m.Organization.Table} {
+		root = keepsake.QualifiedName(root)
+		leads := c.leadingTo(root)
+		if pk := c.Keys[root]; len(pk) > 0 && leads[root] {
+			add(root, pk)
+		}
+		for _, fk := range c.ForeignKey {
+			switch {
+			case leads[fk.Child] && leads[fk.Parent]:
+				add(fk.Child, fk.Columns)
+			case leads[fk.Child]:
+				add(fk.Parent, fk.ParentColumns)
+			}
+		}
+	}
+	for _, lists := range keys {
+		slices.SortFunc(lists, func(a, b []string) int { return strings.Compare(strings.Join(a, "\x00"), strings.Join(b, "\x00")) })
+	}
+	return keys
+}
+
+// leadingTo returns root and every table from which a path of foreign keys reaches it.
+func (c *Catalog) leadingTo(root string) map[string]bool {
+	children := map[string][]string{}
+	for _, fk := range c.ForeignKey {
+		children[fk.Parent] = append(children[fk.Parent], fk.Child)
+	}
+	leads := map[string]bool{root: true}
+	for queue := []string{root}; len(queue) > 0; queue = queue[1:] {
+		for _, child := range children[queue[0]] {
+			if !leads[child] {
+				leads[child] = true
+				queue = append(queue, child)
+			}
+		}
+	}
+	return leads
+}

@@ -1,0 +1,83 @@
+package platform
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+)
+
+// PageRange is the heap pages From ≤ page < To of one table; To 0 is open-ended.
+type PageRange struct{ From, To uint32 }
+
+// Page ranges aim at an amount of data, heap and TOAST together, that grows with the table: small tables are cut finely, so
+// that one changed row uploads little; large ones coarsely, so that their objects stay few.
+const (
+	minRangeBytes = 1 << 20
+	maxRangeBytes = 8 << 20
+	wantRanges    = 512 // per table, until ranges reach maxRangeBytes
+)
+
+// RangePages returns how many pages of the table make one range: a power of two, so that a growing table keeps its
+// boundaries until it has doubled several times. previous is the choice of the last snapshot, which is kept while it is
+// within a factor of four: new boundaries upload a table again.
+func (r Relation) RangePages(blockSize int64, previous uint32) uint32 {
+	perPage := max(blockSize, r.Bytes/max(1, r.Pages)) // TOAST included
+	want := min(max(r.Bytes/wantRanges, minRangeBytes), maxRangeBytes)
+	pages := uint32(1)
+	for int64(pages)*2*perPage <= want {
+		pages *= 2
+	}
+	if previous != 0 && previous <= pages*4 && pages <= previous*4 {
+		return previous
+	}
+	return pages
+}
+
+// PageRanges cuts a table of the given number of pages. There is always at least one range, and the last is open-ended.
+func PageRanges(pages int64, rangePages uint32) []PageRange {
+	var ranges []PageRange
+	for from := int64(0); from == 0 || from < pages; from += int64(rangePages) {
+		ranges = append(ranges, PageRange{uint32(from), uint32(from + int64(rangePages))})
+	}
+	ranges[len(ranges)-1].To = 0
+	return ranges
+}
+
+// tuplePrefix is what stands before a row's own columns in a statement of CopyRows: the tuple's place and the transaction
+// that wrote it. A tuple never changes; equal (ctid, xmin) in the same relation file is the same row.
+const tuplePrefix = "ctid, xmin"
+
+// CopyRows is the statement that reads the rows of a page range, each with (ctid, xmin) before its columns.
+func (r Relation) CopyRows(p PageRange, encoding string) string {
+	var b strings.Builder
+	b.WriteString("copy (select " + tuplePrefix)
+	for _, c := range r.Columns {
+		b.WriteString(", " + pgx.Identifier{c.Name}.Sanitize())
+	}
+	r.from(&b, p)
+	if r.Format == repository.FormatBinary {
+		b.WriteString(") to stdout (format binary)")
+	} else {
+		fmt.Fprintf(&b, ") to stdout (format text, encoding '%s')", encoding)
+	}
+	return b.String()
+}
+
+// CopyTuples is the statement that reads only (ctid, xmin) of a page range, in binary.
+func (r Relation) CopyTuples(p PageRange) string {
+	var b strings.Builder
+	b.WriteString("copy (select " + tuplePrefix)
+	r.from(&b, p)
+	b.WriteString(") to stdout (format binary)")
+	return b.String()
+}
+
+func (r Relation) from(b *strings.Builder, p PageRange) {
+	fmt.Fprintf(b, " from only %s where ctid >= '(%d,0)'", pgx.Identifier{r.Schema, r.Name}.Sanitize(), p.From)
+	if p.To != 0 {
+		fmt.Fprintf(b, " and ctid < '(%d,0)'", p.To)
+	}
+}

@@ -1,0 +1,165 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Snapshot is one transactionally consistent state of the platform, held open by two sessions: the locker keeps ACCESS
+// SHARE on every table, so that no TRUNCATE or ALTER can slip between snapshot and reading; the keeper exports the snapshot
+// that the readers import. Both must stay reachable for as long as rows are read.
+type Snapshot struct {
+	ID      string // for SET TRANSACTION SNAPSHOT and pg_dump --snapshot
+	Catalog *Catalog
+	Time    time.Time // when it was taken, by the platform's clock
+
+	url    keepsake.Secret
+	locker *pgx.Conn
+	keeper *pgx.Conn
+}
+
+const (
+	lockTimeout      = "30s"
+	snapshotAttempts = 5
+)
+
+// TakeSnapshot locks every table, exports a snapshot and reads the catalog under it. If a table is created or dropped
+// meanwhile it starts over, a few times.
+func TakeSnapshot(ctx context.Context, url keepsake.Secret, managed []string) (_ *Snapshot, err error) {
+	s := &Snapshot{url: url}
+	defer func() {
+		if err != nil {
+			s.Close(ctx)
+		}
+	}()
+	if s.locker, err = Connect(ctx, url); err != nil {
+		return nil, err
+	}
+	if s.keeper, err = Connect(ctx, url); err != nil {
+		return nil, err
+	}
+	for range snapshotAttempts {
+		done, err := s.attempt(ctx, managed)
+		if err != nil {
+			return nil, err
+		}
+		if done {
+			return s, nil
+		}
+		if err := execAll(ctx, s.keeper, "rollback"); err != nil {
+			return nil, err
+		}
+		if err := execAll(ctx, s.locker, "rollback"); err != nil {
+			return nil, err
+		}
+	}
+	return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+		"tables are being created or dropped all the time on the platform: a consistent snapshot was not possible; try again when the migration is over")
+}
+
+func (s *Snapshot) attempt(ctx context.Context, managed []string) (bool, error) {
+	if err := execAll(ctx, s.locker, "begin", "set local lock_timeout = '"+lockTimeout+"'"); err != nil {
+		return false, err
+	}
+	locked, err := s.lockTables(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := execAll(ctx, s.keeper, "begin isolation level repeatable read read only"); err != nil {
+		return false, err
+	}
+	if err := s.keeper.QueryRow(ctx, "select pg_export_snapshot(), clock_timestamp()").Scan(&s.ID, &s.Time); err != nil {
+		return false, fmt.Errorf("export the snapshot: %w", err)
+	}
+	if s.Catalog, err = ReadCatalog(ctx, s.keeper, managed); err != nil {
+		return false, err
+	}
+	for _, t := range s.Catalog.Tables {
+		if t.Schema != "pg_catalog" && !slices.Contains(locked, t.OID) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// lockTables takes ACCESS SHARE on every table the role may read and returns their OIDs, sorted.
+func (s *Snapshot) lockTables(ctx context.Context) ([]uint32, error) {
+	rows, err := s.locker.Query(ctx, `
+		select c.oid::int8, n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind in ('r', 'p') and c.relpersistence = 'p' and `+userSchema+` and not `+ofExtension+`
+		  and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage') order by 1`)
+	if err != nil {
+		return nil, err
+	}
+	var oids []uint32
+	var names []string
+	var oid int64
+	var schema, name string
+	if _, err := pgx.ForEachRow(rows, []any{&oid, &schema, &name}, func() error {
+		oids, names = append(oids, uint32(oid)), append(names, "only "+pgx.Identifier{schema, name}.Sanitize())
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("list tables to lock: %w", err)
+	}
+	for batch := range slices.Chunk(names, 500) {
+		if _, err := s.locker.Exec(ctx, "lock table "+strings.Join(batch, ", ")+" in access share mode"); err != nil {
+			var pg *pgconn.PgError
+			if errors.As(err, &pg) && pg.Code == stateLockNotAvailable {
+				return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+					"a migration or VACUUM FULL holds a table of the platform for more than %s: nothing was backed up; try again when it is over", lockTimeout)
+			}
+			return nil, fmt.Errorf("lock tables for reading: %w", err)
+		}
+	}
+	return oids, nil
+}
+
+// NewReader opens one more session inside the snapshot.
+func (s *Snapshot) NewReader(ctx context.Context) (*Reader, error) {
+	conn, err := Connect(ctx, s.url)
+	if err != nil {
+		return nil, err
+	}
+	err = execAll(ctx, conn, "begin isolation level repeatable read read only", "set transaction snapshot '"+s.ID+"'")
+	if err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("join the snapshot: %w", err)
+	}
+	return NewReader(conn)
+}
+
+// Close ends the snapshot's sessions.
+func (s *Snapshot) Close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, c := range []*pgx.Conn{s.keeper, s.locker} {
+		if c != nil {
+			_ = c.Close(ctx)
+		}
+	}
+}
+
+// ReadSequences reads every sequence again. Sequences are not part of a snapshot: read after the rows, a value can only be
+// ahead of them, which is safe, while one read before could be behind.
+func (s *Snapshot) ReadSequences(ctx context.Context) error {
+	s.Catalog.Sequences = nil
+	return s.Catalog.readSequences(ctx, s.keeper)
+}
+
+func execAll(ctx context.Context, conn *pgx.Conn, statements ...string) error {
+	for _, q := range statements {
+		if _, err := conn.Exec(ctx, q); err != nil {
+			return fmt.Errorf("%s: %w", q, err)
+		}
+	}
+	return nil
+}
