@@ -1,0 +1,58 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var (
+	sharedPostgres shared[*Postgres]
+	databases      atomic.Int64
+)
+
+// DB returns the URL of a fresh, empty database for the superuser, on one server per test binary (wal_level logical, 200
+// connections, no fsync). The database is dropped when the test ends.
+func DB(t testing.TB) string {
+	t.Helper()
+	p := sharedPostgres.get(t, func(ctx context.Context) (*Postgres, error) {
+		p, err := StartPostgres(ctx, PostgresOptions{Settings: map[string]string{
+			"wal_level":                 "logical",
+			"max_connections":           "200",
+			"max_wal_senders":           "40",
+			"max_replication_slots":     "40",
+			"max_prepared_transactions": "10",
+			"fsync":                     "off",
+			"synchronous_commit":        "off",
+			"full_page_writes":          "off",
+			"autovacuum_naptime":        "1h", // an autovacuum in the middle of a test is noise; tests that want ANALYZE say so
+		}})
+		if err == nil {
+			atExit(p.Stop)
+		}
+		return p, err
+	})
+	name := fmt.Sprintf("test_%d", databases.Add(1))
+	if err := p.CreateDatabase(t.Context(), name); err != nil {
+		t.Fatalf("create the test's database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := p.dropDatabase(context.WithoutCancel(t.Context()), name); err != nil {
+			t.Logf("drop the test's database: %v", err) // the whole server is thrown away at the end
+		}
+	})
+	return p.URL(name)
+}
+
+// dropDatabase drops a database with whatever still hangs on it.
+func (p *Postgres) dropDatabase(ctx context.Context, name string) error {
+	// DROP … FORCE ends sessions but not walsenders that hold a logical slot of the database.
+	err := p.exec(ctx, "select pg_terminate_backend(active_pid) from pg_replication_slots where database = $1 and active_pid is not null", name)
+	if err != nil {
+		return err
+	}
+	return p.exec(ctx, "drop database if exists "+pgx.Identifier{name}.Sanitize()+" with (force)")
+}

@@ -1,0 +1,31 @@
+package testenv
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// tempDir makes a folder for a shared server, named after this process, and removes those that dead processes left behind.
+func tempDir(kind string) (string, error) {
+	base := filepath.Join(os.TempDir(), fmt.Sprintf("keepsake-testenv-%d", os.Geteuid()))
+	if err := os.MkdirAll(base, 0o711); err != nil {
+		return "", fmt.Errorf("make the folder of the test servers: %w", err)
+	}
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		return "", fmt.Errorf("read the folder of the test servers: %w", err)
+	}
+	for _, e := range entries {
+		head, _, _ := strings.Cut(e.Name(), "-")
+		pid, err := strconv.Atoi(head)
+		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.RemoveAll(filepath.Join(base, e.Name())) // the process that left it is gone; another one may be removing it too
+		}
+	}
+	return os.MkdirTemp(base, fmt.Sprintf("%d-%s-", os.Getpid(), kind))
+}
