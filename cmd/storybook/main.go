@@ -1,0 +1,62 @@
+// Command storybook serves every view with canned view-models, for looking at and for screenshots. It has no database, no
+// sign-in and is never linked into keepsake.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sort"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/wedsync/keepsake/static"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:0", "address to listen on")
+	flag.Parse()
+	if err := run(*addr); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	fmt.Printf("http://%s/\n", listener.Addr())
+	server := &http.Server{Handler: handler(), ReadHeaderTimeout: 5 * time.Second}
+	return server.Serve(listener)
+}
+
+// handler serves the list of stories, and each of them at /name?theme=dark.
+func handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(static.Prefix, static.Handler())
+	mux.HandleFunc("GET /{story}", func(w http.ResponseWriter, r *http.Request) {
+		story, ok := stories()[r.PathValue("story")]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		theme := r.URL.Query().Get("theme")
+		templ.Handler(story(theme)).ServeHTTP(w, r)
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		names := make([]string, 0, len(stories()))
+		for name := range stories() {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		fmt.Fprint(w, "<!doctype html><title>Stories</title><ul>")
+		for _, name := range names {
+			fmt.Fprintf(w, `<li><a href="/%s">%s</a> (<a href="/%s?theme=dark">dark</a>)`, name, name, name)
+		}
+	})
+	return mux
+}

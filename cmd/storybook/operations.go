@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+func backup(theme string) views.BackupForm {
+	covered := ui.Chip{Tone: ui.ToneOK, Text: "Covered"}
+	return views.BackupForm{
+		Shell: shell(theme, "Back up now", "backup"),
+		Types: []views.BackupChoice{
+			{Value: "incremental", Name: "Incremental", Text: "Everything, but reads only what has changed since the last recovery point. The right one on most days.", Hint: "Usually the fastest complete backup.", Checked: true},
+			{Value: "full", Name: "Full", Text: "Reads every row again and checks every stored copy. Use it weekly, and before something risky."},
+			{Value: "critical", Name: "Critical only", Text: "Only the tables that weddings cannot do without: users, suppliers, clients, organizations. Use it when seconds count."},
+		},
+		Plan: views.BackupPlan{
+			Type: "Incremental", Known: true,
+			Figures: []ui.Figure{{Label: "Time", Value: "about 40 s", Hint: "from the last backups' speed"}, {Label: "Tables", Value: "38"}, {Label: "Data", Value: "1.6 GiB"}},
+			Tiers: []views.PlanTier{
+				{Name: "Critical", Goal: "Back within 15 min", Tables: "4 tables", Rows: "58,214 rows", Size: "21.4 MiB", Covered: covered, Names: "clients, suppliers, users, organizations"},
+				{Name: "High", Goal: "Back within 1 h", Tables: "5 tables", Rows: "1,204,551 rows", Size: "612 MiB", Covered: covered, Names: "audit_logs, files, payments, forms, journey_instances"},
+				{Name: "Standard", Goal: "Back within 4 h", Tables: "29 tables", Rows: "4,880,120 rows", Size: "980 MiB", Covered: covered, Names: "event_logs, guests, communications and 26 more"},
+			},
+			Notes: []string{"Contracts and photos in file storage are not covered yet; the table that lists them is."},
+		},
+	}
+}
+
+func backupRefused(theme string) views.BackupForm {
+	f := backup(theme)
+	f.Notices = []ui.Notice{
+		{Tone: ui.ToneBad, Title: "A backup is already running", Text: "Two at once would only slow each other down. Follow the running one, or cancel it first."},
+		{Tone: ui.ToneWarn, Title: "One provider does not answer", Text: "The backup will run, but it will not be fully protected until “offsite” is back.", List: []string{"offsite: 403 from the bucket backups-eu"}},
+	}
+	f.NoteError = "The note is 612 characters long; 500 fit."
+	f.Plan = views.BackupPlan{Type: "Incremental", Missing: "The platform database cannot be reached, so nothing can be said about size and time."}
+	return f
+}
+
+func operationBase(theme string) views.Operation {
+	return views.Operation{
+		Shell: shell(theme, "Full backup", "operations"), ID: "01K9Z3M8Q4", Title: "Full backup", Note: "before the new invoice module",
+		Facts: []ui.Fact{{Label: "Started by", Value: "amelia.hart@wedsync.example"}, {Label: "Started", Value: "Mon 23 Nov 2026, 07:05 UTC"}, {Label: "Number", Value: "01K9Z3M8Q4W1", Mono: true}},
+		Log: views.Log{Lines: []views.LogLine{
+			{ID: "1", Time: "07:05:02", Level: "info", Class: "lv-info", Text: "Checked platform, providers and key: ready"},
+			{ID: "2", Time: "07:05:03", Level: "info", Class: "lv-info", Text: "Snapshot taken at 0/5A3F2B8, 38 tables"},
+			{ID: "3", Time: "07:05:40", Level: "warn", Class: "lv-warn", Text: "supabase answers slowly; its copy will be completed after reading"},
+			{ID: "4", Time: "07:05:44", Level: "error", Class: "lv-error", Text: "offsite: 403 Forbidden for chunks/ab/abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789"},
+		}},
+		EventsURL: "/none",
+	}
+}
+
+func live(tone ui.Tone, percent int) views.Live {
+	state := func(p int) ui.Chip {
+		switch {
+		case p >= 100:
+			return ui.Chip{Tone: ui.ToneOK, Text: "Done"}
+		case p > 0:
+			return ui.Chip{Tone: ui.ToneRun, Text: "Running"}
+		default:
+			return ui.Chip{Tone: ui.ToneMute, Text: "Waiting"}
+		}
+	}
+	bar := func(name string, p int) ui.Bar {
+		t := ui.ToneRun
+		if p >= 100 {
+			t = ui.ToneOK
+		}
+		return ui.Bar{Label: name, Percent: p, Known: true, Tone: t, Size: "thin"}
+	}
+	table := func(name string, p int, rows, bytes, rate, left string) views.LiveTable {
+		return views.LiveTable{Name: name, State: state(p), Rows: rows, Bytes: bytes, Rate: rate, Left: left, Bar: bar(name, p)}
+	}
+	return views.Live{
+		Tone: tone, Known: true, ProvidersTitle: "Copies", ProvidersText: "Each provider confirms every piece by size and checksum", Headline: "Reading rows", Sub: "about 2 min left", Percent: fmt.Sprintf("%d %%", percent),
+		Bar:    ui.Bar{Label: "Whole operation", Percent: percent, Known: true, Tone: tone, Size: "big"},
+		Status: "Reading rows, 43 % done, about 2 minutes left",
+		Figures: []ui.Figure{
+			{Label: "Running for", Value: "1 min 12 s"}, {Label: "Time left", Value: "about 2 min"}, {Label: "Rows", Value: "2,640,112", Hint: "of about 6,142,885"},
+			{Label: "Read", Value: "704 MiB", Hint: "of 1.6 GiB"}, {Label: "Speed", Value: "9.8 MiB/s", Hint: "36,700 rows/s"}, {Label: "Uploaded", Value: "121 MiB", Hint: "118 new of 402 pieces"},
+		},
+		Steps: []views.Step{{Name: "Checking", State: "done"}, {Name: "Snapshot", State: "done"}, {Name: "Reading", State: "now"}, {Name: "Catching up"}, {Name: "Publishing"}},
+		Tiers: []views.LiveTier{
+			{ID: "tier-critical", Name: "Critical", Goal: "", Open: true, Bar: bar("Critical", 100), Sum: "4 of 4 tables · 58,214 rows · 21.4 MiB", Tables: []views.LiveTable{
+				table("users", 100, "12,004", "4.2 MiB", "", ""), table("suppliers", 100, "8,112", "3.9 MiB", "", ""), table("clients", 100, "38,058", "13 MiB", "", ""), table("organizations", 100, "40", "48 KiB", "", ""),
+			}},
+			{ID: "tier-high", Name: "High", Open: true, Bar: bar("High", 61), Sum: "2 of 5 tables · 734,776 of 1,204,551 rows · 14.2 MiB/s · 24 s left", Tables: []views.LiveTable{
+				table("audit_logs", 64, "601,220 of 940,000", "301 of 470 MiB", "9.9 MiB/s", "17 s"), table("files", 100, "88,120", "41 MiB", "", ""), table("payments", 12, "4,400 of 36,000", "2 of 17 MiB", "4.3 MiB/s", "4 s"), table("journey_instances", 0, "0 of 91,000", "0 of 62 MiB", "", ""),
+			}},
+			{ID: "tier-standard", Name: "Standard", Bar: bar("Standard", 0), Sum: "0 of 29 tables · waiting", More: "and 26 more tables", Tables: []views.LiveTable{table("a_schema_with_a_name.a_table_with_quite_a_long_name_that_somebody_generated_from_code", 0, "0 of 1,900,000", "0 of 402 MiB", "", "")}},
+		},
+		Providers: []views.LiveProvider{
+			{Name: "local", State: ui.Chip{Tone: ui.ToneRun, Text: "Keeping up"}, Confirmed: "402", Lag: "0", Bytes: "121 MiB"},
+			{Name: "supabase", State: ui.Chip{Tone: ui.ToneWarn, Text: "Lagging"}, Confirmed: "311", Lag: "91", Bytes: "88 MiB"},
+			{Name: "offsite", State: ui.Chip{Tone: ui.ToneBad, Text: "Failed"}, Confirmed: "120", Lag: "282", Bytes: "31 MiB", Error: "403 Forbidden from the bucket backups-eu: the service account may not create objects"},
+		},
+	}
+}
+
+func operationQueued(theme string) views.Operation {
+	o := operationBase(theme)
+	o.State, o.Running, o.CanCancel = ui.Chip{Tone: ui.ToneMute, Text: "Waiting"}, true, true
+	o.Log.Lines = nil
+	o.Live = views.Live{Tone: ui.ToneRun, Headline: "Waiting for a worker", Sub: "It starts by itself, usually within a few seconds.", Bar: ui.Bar{Label: "Not started yet", Tone: ui.ToneRun, Size: "big"}}
+	return o
+}
+
+func operationRunning(theme string) views.Operation {
+	o := operationBase(theme)
+	o.State, o.Running, o.CanCancel, o.Live = ui.Chip{Tone: ui.ToneRun, Text: "Running"}, true, true, live(ui.ToneRun, 43)
+	return o
+}
+
+func copies(bad bool) []views.Copy {
+	ok := ui.Chip{Tone: ui.ToneOK, Text: "Confirmed"}
+	list := []views.Copy{{Provider: "local", Medium: "disk", Place: "here", State: ok}, {Provider: "supabase", Medium: "supabase", Place: "eu-west-1", State: ok}, {Provider: "offsite", Medium: "gcs", Place: "europe-west3, away from here", State: ok}}
+	if bad {
+		list[2].State, list[2].Error = ui.Chip{Tone: ui.ToneBad, Text: "Missing"}, "403 Forbidden: the service account may not create objects"
+	}
+	return list
+}
+
+func operationDone(theme string) views.Operation {
+	o := operationBase(theme)
+	o.State = ui.Chip{Tone: ui.ToneWarn, Text: "Done, not fully protected"}
+	o.Live = live(ui.ToneOK, 100)
+	o.Result = &views.Result{
+		Tone: ui.ToneWarn, Title: "Saved, but not fully protected", Text: "The recovery point can be restored. It still misses: 2 of 3 copies confirmed; no copy offsite.",
+		Figures: []ui.Figure{{Label: "Took", Value: "2 min 51 s"}, {Label: "Tables", Value: "38"}, {Label: "Rows", Value: "6,142,885"}, {Label: "Read", Value: "1.6 GiB"}, {Label: "Uploaded", Value: "241 MiB", Hint: "per provider"}, {Label: "Already stored", Value: "61 %"}, {Label: "Memory", Value: "142 MiB", Hint: "at most"}},
+		Copies:  copies(true), Lacks: "no copy offsite",
+		NotCarried: []views.NotCarried{{Kind: "foreign table", Name: "analytics.clicks", Reason: "Its rows live on another server; only its definition is kept."}, {Kind: "unlogged table", Name: "public.session_cache", Reason: "Unlogged tables are lost at a crash by design; only the definition is kept."}},
+		Next:       []views.NextStep{{Text: "Open the recovery point", URL: "#"}},
+	}
+	return o
+}
+
+func operationFailed(theme string) views.Operation {
+	o := operationBase(theme)
+	o.State, o.Live = ui.Chip{Tone: ui.ToneBad, Text: "Failed"}, live(ui.ToneBad, 43)
+	o.Live.Steps[2].State = "failed"
+	o.Result = &views.Result{Tone: ui.ToneBad, Title: "The backup failed", Text: "The platform closed the connection while audit_logs was being read. No recovery point was made; earlier ones are untouched. What was uploaded is used by the next attempt.", Next: []views.NextStep{{Text: "Try again", URL: "#"}}}
+	return o
+}
+
+func operationCancelled(theme string) views.Operation {
+	o := operationBase(theme)
+	o.State, o.Live = ui.Chip{Tone: ui.ToneMute, Text: "Cancelled"}, live(ui.ToneMute, 43)
+	o.Result = &views.Result{Tone: ui.ToneMute, Title: "The backup was cancelled", Text: "amelia.hart@wedsync.example stopped it. No recovery point was made; earlier ones are untouched."}
+	return o
+}
+
+func operationVerify(theme string) views.Operation {
+	o := operationBase(theme)
+	o.Title, o.State, o.Live = "Deep verification", ui.Chip{Tone: ui.ToneBad, Text: "Damage found"}, views.Live{}
+	o.Result = &views.Result{Tone: ui.ToneBad, Title: "Damage found", Text: "One object is damaged at one provider. Another provider still has a good copy, so nothing is lost.",
+		Figures:  []ui.Figure{{Label: "Objects checked", Value: "12,204"}, {Label: "Read", Value: "3.1 GiB"}, {Label: "Took", Value: "4 min 2 s"}},
+		Findings: []views.Finding{{Kind: ui.Chip{Tone: ui.ToneBad, Text: "Damage"}, Provider: "local", Object: "chunks/ab/abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789", Problem: "The checksum differs: a bit flipped on this disk. Copy it again from another provider."}, {Kind: ui.Chip{Tone: ui.ToneWarn, Text: "Not reachable"}, Provider: "offsite", Object: "", Problem: "The provider could not be asked: 403 Forbidden."}}}
+	return o
+}
+
+func cancel(theme string) views.Cancel {
+	return views.Cancel{Shell: shell(theme, "Cancel", "operations"), ID: "x", Title: "Cancel this full backup?", BackURL: "#",
+		Text: []string{"It is 43 % done. No recovery point will be made. Earlier recovery points stay as they are.", "What was uploaded already is used by the next backup, so little is lost."}}
+}
+
+func operations(theme string, n int) views.Operations {
+	vm := views.Operations{Shell: shell(theme, "Operations", "operations"), Next: "?cursor=x", Count: "The 12 newest"}
+	states := []ui.Chip{{Tone: ui.ToneRun, Text: "Running"}, {Tone: ui.ToneOK, Text: "Done"}, {Tone: ui.ToneWarn, Text: "Not fully protected"}, {Tone: ui.ToneBad, Text: "Failed"}, {Tone: ui.ToneMute, Text: "Cancelled"}}
+	titles := []string{"Full backup", "Incremental backup", "Deep verification", "Restore to wedsync_restored"}
+	for i := range n {
+		row := views.OperationRow{URL: "#", Title: titles[i%len(titles)], By: "amelia.hart@wedsync.example", State: states[i%len(states)], When: when("Mon 23 Nov 2026, 07:05 UTC", fmt.Sprintf("%d h ago", i+1)), Took: "2 min 51 s", Size: "1.6 GiB"}
+		if i == 1 {
+			row.Note = long(6)
+		}
+		vm.Rows = append(vm.Rows, row)
+	}
+	return vm
+}

@@ -1,0 +1,113 @@
+// Keepsake's one script. Every page works without it: it saves reloads, keeps live pages live and guards against double
+// clicks. Everything is delegated on data-* attributes; nothing here builds markup from strings.
+(() => {
+  'use strict';
+
+  // Theme: the form posts a cookie; with script the page changes at once.
+  document.addEventListener('submit', (e) => {
+    const form = e.target.closest('form[data-theme-form]');
+    if (!form || !e.submitter) return;
+    e.preventDefault();
+    fetch(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form, e.submitter)), redirect: 'manual' })
+      .then(() => {
+        const next = e.submitter.value;
+        document.documentElement.dataset.theme = next;
+        const order = ['auto', 'light', 'dark'];
+        const after = order[(order.indexOf(next) + 1) % order.length];
+        e.submitter.value = after;
+        e.submitter.setAttribute('aria-label', e.submitter.dataset['label' + after[0].toUpperCase() + after.slice(1)]);
+        e.submitter.title = e.submitter.getAttribute('aria-label');
+      })
+      .catch(() => form.submit());
+  });
+
+  // A form is sent once: its button rests until the answer or five seconds have come.
+  document.addEventListener('submit', (e) => {
+    const button = e.submitter;
+    if (!button || e.defaultPrevented || !e.target.hasAttribute('data-once')) return;
+    setTimeout(() => { button.disabled = true; }, 0);
+    setTimeout(() => { button.disabled = false; gate(e.target); }, 5000);
+  });
+
+  // A typed confirmation: the button wakes when the words match. The server checks again.
+  const gate = (form) => {
+    const input = form.querySelector('[data-confirm-word]');
+    const button = form.querySelector('[data-confirm-button]');
+    if (input && button) button.disabled = input.value.trim() !== input.dataset.confirmWord;
+  };
+  document.addEventListener('input', (e) => { if (e.target.matches('[data-confirm-word]')) gate(e.target.form); });
+  const wake = (root) => {
+    root.querySelectorAll('form:has([data-confirm-word])').forEach(gate);
+    root.querySelectorAll('[data-stick-end]').forEach((el) => { el.scrollTop = el.scrollHeight; });
+  };
+
+  // Fields that only make sense for one choice.
+  const reveal = (root) => root.querySelectorAll('[data-show-if]').forEach((el) => {
+    const [name, value] = el.dataset.showIf.split('=');
+    const chosen = el.closest('form').querySelector(`[name="${name}"]:checked`);
+    el.hidden = !!chosen && chosen.value !== value;
+  });
+  document.addEventListener('change', () => reveal(document));
+
+  // Live pages.
+  const say = (state, words) => document.querySelectorAll('[data-live-state]').forEach((el) => {
+    el.dataset.state = state;
+    el.textContent = words;
+  });
+  document.addEventListener('htmx:sseOpen', () => say('live', 'Live'));
+  document.addEventListener('htmx:sseError', () => say('lost', 'Connection lost, trying again…'));
+  document.addEventListener('htmx:sseClose', () => say('ended', 'Ended'));
+  document.addEventListener('htmx:sseBeforeMessage', (e) => {
+    const id = e.detail.lastEventId;
+    if (e.detail.type === 'log' && id && document.getElementById('log-' + id)) e.preventDefault(); // already on the page
+  });
+  // The open and closed groups of tables survive a swap.
+  const open = new Map();
+  document.addEventListener('toggle', (e) => { if (e.target.matches('details[id]')) open.set(e.target.id, e.target.open); }, true);
+  document.addEventListener('htmx:beforeSwap', (e) => {
+    // The session ended: go and sign in, and come back here.
+    if (e.detail.xhr && e.detail.xhr.status === 401) {
+      e.detail.shouldSwap = false;
+      location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search));
+    }
+  });
+  document.addEventListener('htmx:afterSettle', (e) => {
+    const root = e.target instanceof Element ? e.target : document;
+    root.querySelectorAll('details[id]').forEach((d) => { if (open.has(d.id)) d.open = open.get(d.id); });
+    wake(root.parentElement || document);
+    reveal(document);
+    const log = root.closest('[data-stick-end]');
+    if (log && log.scrollHeight - log.scrollTop - log.clientHeight < 200) log.scrollTop = log.scrollHeight;
+    const bad = root.querySelector('[data-focus-first]');
+    if (bad) bad.focus();
+  });
+  document.addEventListener('htmx:sendError', () => trouble('Keepsake cannot be reached. Check your connection; nothing was changed.'));
+  document.addEventListener('htmx:responseError', (e) => {
+    if (e.detail.xhr.status !== 401) trouble('That did not work (' + e.detail.xhr.status + '). Reload the page to see the present state.');
+  });
+  const trouble = (words) => {
+    const box = document.querySelector('[data-trouble]');
+    if (!box) return;
+    box.querySelector('[data-trouble-words]').textContent = words;
+    box.hidden = false;
+  };
+
+  // "3 min ago" stays true while the page is open.
+  const units = [[86400, 'day', 'days'], [3600, 'h', 'h'], [60, 'min', 'min']];
+  const relative = (then) => {
+    const d = (Date.now() - then) / 1000;
+    const a = Math.abs(d);
+    if (a < 60) return d >= 0 ? 'just now' : 'in a moment';
+    const [size, one, many] = units.find(([s]) => a >= s);
+    const n = Math.floor(a / size);
+    const words = n + ' ' + (n === 1 ? one : many);
+    return d >= 0 ? words + ' ago' : 'in ' + words;
+  };
+  setInterval(() => document.querySelectorAll('time[data-rel]').forEach((t) => {
+    const words = relative(Date.parse(t.dateTime));
+    if (t.textContent !== words) t.textContent = words;
+  }), 20000);
+
+  wake(document);
+  reveal(document);
+})();

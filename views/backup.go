@@ -1,0 +1,38 @@
+package views
+
+import "github.com/wedsync/keepsake/views/ui"
+
+// BackupForm is "Back up now": which type, why, what it will cover and how long it should take.
+type BackupForm struct {
+	Shell     Shell
+	Types     []BackupChoice
+	Note      string
+	NoteError string
+	TypeError string
+	Notices   []ui.Notice // refusals and warnings
+	Plan      BackupPlan
+	Disabled  bool // something forbids starting; Notices say what
+}
+
+// BackupChoice is one backup type with its explanation.
+type BackupChoice struct {
+	Value, Name, Text, Hint string
+	Checked                 bool
+}
+
+// BackupPlan is what the chosen type will cover, and the estimate.
+type BackupPlan struct {
+	Type    string
+	Known   bool // the platform could be asked
+	Missing string
+	Figures []ui.Figure
+	Tiers   []PlanTier
+	Notes   []string
+}
+
+// PlanTier is what one tier will contribute.
+type PlanTier struct {
+	Name, Goal, Tables, Rows, Size string
+	Covered                        ui.Chip
+	Names                          string // of its largest tables
+}

@@ -1,0 +1,63 @@
+// Package views draws Keepsake's pages with templ. View-models hold plain, already formatted values; nothing here imports
+// the domain, reads a database or decides anything. A page embeds the very partials that htmx and SSE swap.
+package views
+
+import "github.com/wedsync/keepsake/views/ui"
+
+// Shell is what every page needs around its content.
+type Shell struct {
+	Title   string
+	Section string // of the navigation: "overview", "backup", "operations", "points"
+	User    string // e-mail of who is signed in; "" for nobody
+	Theme   string // "auto", "light" or "dark"
+	Path    string // this page, for forms that come back to it
+	Banner  string // one sentence for every page: the platform is down
+	Flash   *ui.Notice
+	// Refresh reloads the page every so many seconds where there is no script; 0: never.
+	Refresh string
+	Version string
+}
+
+type navItem struct{ section, href, icon, text string }
+
+func navItems() []navItem {
+	return []navItem{
+		{"overview", "/", "home-2", "Overview"},
+		{"backup", "/backups/new", "archive", "Back up"},
+		{"operations", "/operations", "history", "Operations"},
+		{"points", "/points", "stack-2", "Recovery points"},
+	}
+}
+
+func theme(s Shell) string {
+	if s.Theme == "" {
+		return "auto"
+	}
+	return s.Theme
+}
+
+func nextTheme(current string) string {
+	switch current {
+	case "light":
+		return "dark"
+	case "dark":
+		return "auto"
+	default:
+		return "light"
+	}
+}
+
+func themeLabel(next string) string {
+	switch next {
+	case "light":
+		return "Switch to light colours"
+	case "dark":
+		return "Switch to dark colours"
+	default:
+		return "Follow this device's colours"
+	}
+}
+
+const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,` +
+	`"historyCacheSize":0,"refreshOnHistoryMiss":true,"responseHandling":[{"code":"204","swap":false},` +
+	`{"code":"[23]..","swap":true},{"code":"(409|422|403|503)","swap":true},{"code":"[45]..","swap":false,"error":true}]}`

@@ -1,0 +1,143 @@
+package views
+
+import "github.com/wedsync/keepsake/views/ui"
+
+// Operation is the page of one backup, verification or restore.
+type Operation struct {
+	Shell     Shell
+	ID        string
+	Title     string // "Full backup"
+	State     ui.Chip
+	Note      string
+	Facts     []ui.Fact // who, when, target
+	Notices   []ui.Notice
+	Live      Live
+	Log       Log
+	Result    *Result
+	CanCancel bool
+	Stopping  bool
+	Running   bool
+	EventsURL string
+}
+
+// Live is the moving part of an operation's page: the whole state, so that any one of them is enough.
+type Live struct {
+	Tone      ui.Tone
+	Headline  string // "Reading rows"
+	Sub       string // "about 2 min left"
+	Percent   string // "43 %"
+	Bar       ui.Bar
+	Figures   []ui.Figure
+	Steps     []Step
+	Tiers     []LiveTier
+	Providers []LiveProvider
+	// ProvidersTitle and ProvidersText head the table of providers: copies written, or copies read from.
+	ProvidersTitle, ProvidersText string
+	// Status is the sentence that is read aloud when it changes.
+	Status string
+	Known  bool // false: queued, nothing to show yet
+}
+
+// Step is one stage of the operation: "done", "now", "failed" or "".
+type Step struct{ Name, State string }
+
+// LiveTier is the progress of one tier with its tables.
+type LiveTier struct {
+	ID, Name, Goal string
+	Sum            string // "3 of 5 tables · 12,004 of 40,000 rows · 14.2 MiB/s · 20 s left"
+	Bar            ui.Bar
+	Open           bool
+	Tables         []LiveTable
+	More           string // "and 420 more tables"
+}
+
+// LiveTable is the progress of one table.
+type LiveTable struct {
+	Name                    string
+	State                   ui.Chip
+	Rows, Bytes, Rate, Left string
+	Bar                     ui.Bar
+}
+
+// LiveProvider is the progress at one provider.
+type LiveProvider struct {
+	Name      string
+	State     ui.Chip
+	Confirmed string
+	Lag       string
+	Bytes     string
+	Error     string
+}
+
+// Log is the log of an operation, oldest first.
+type Log struct {
+	Lines []LogLine
+	More  string // "The last 200 lines"
+	URL   string // of the whole log
+}
+
+// LogLine is one line; ID is that of the event that brought it.
+type LogLine struct {
+	ID, Time, ISO, Level, Class, Text string
+}
+
+// Result is the report of an ended operation.
+type Result struct {
+	Tone       ui.Tone
+	Title      string
+	Text       string
+	Figures    []ui.Figure
+	Copies     []Copy
+	Lacks      string
+	NotCarried []NotCarried
+	Findings   []Finding
+	TierTimes  []ui.Fact
+	PointURL   string
+	PointName  string
+	Next       []NextStep
+}
+
+// NextStep is something to do after an operation.
+type NextStep struct{ Text, URL string }
+
+// Copy is the state of a recovery point at one provider.
+type Copy struct {
+	Provider, Medium, Place string
+	State                   ui.Chip
+	Error                   string
+}
+
+// NotCarried is one thing that did not come along.
+type NotCarried struct{ Kind, Name, Reason string }
+
+// Finding is one thing a verification found.
+type Finding struct {
+	Kind                      ui.Chip
+	Provider, Object, Problem string
+}
+
+// OperationRow is one operation in a list.
+type OperationRow struct {
+	URL, Title, Note, By string
+	State                ui.Chip
+	When                 ui.When
+	Took, Size, Result   string
+}
+
+// Operations is the list of operations.
+type Operations struct {
+	Shell       Shell
+	Rows        []OperationRow
+	First, Next string
+	Count       string
+}
+
+// Cancel is the confirm page before an operation is stopped.
+type Cancel struct {
+	Shell   Shell
+	ID      string
+	Title   string
+	Text    []string
+	Ended   bool // nothing to cancel any more
+	BackURL string
+}

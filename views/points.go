@@ -1,0 +1,108 @@
+package views
+
+import "github.com/wedsync/keepsake/views/ui"
+
+// Points is the list of recovery points.
+type Points struct {
+	Shell       Shell
+	Rows        []PointRow
+	First, Next string
+	Count       string
+}
+
+// PointRow is one recovery point in the list.
+type PointRow struct {
+	URL, Name, Type, Note string
+	When                  ui.When
+	State                 ui.Chip
+	Lacks                 string
+	Tables, Rows          string
+	Size, New             string
+}
+
+// Point is one recovery point opened.
+type Point struct {
+	Shell      Shell
+	ID         string
+	Title      string // "Mon 23 Nov 2026, 14:05 UTC"
+	When       ui.When
+	Type, Note string
+	State      ui.Chip
+	Notices    []ui.Notice
+	Figures    []ui.Figure
+	Copies     []Copy
+	Lacks      string
+	Tiers      []PointTier
+	Facts      []ui.Fact // schema and source
+	NotCarried []NotCarried
+	Log        Log
+	LogURL     string
+	Providers  []string
+	CanRestore bool
+	CanVerify  bool
+	// Missing says why tables and schema cannot be shown now.
+	Missing string
+}
+
+// PointTier is the tables of one tier.
+type PointTier struct {
+	ID, Name, Sum string
+	Open          bool
+	Tables        []PointTable
+}
+
+// PointTable is one table of a recovery point.
+type PointTable struct {
+	Name, Kind, Rows, Size, Stored, Shared, Chunks, Hash, HashShort string
+}
+
+// RestoreForm asks where a recovery point goes.
+type RestoreForm struct {
+	Shell    Shell
+	PointID  string
+	Title    string
+	Notices  []ui.Notice
+	Facts    []ui.Fact
+	Same     bool // a new database beside the platform can be offered
+	Server   string
+	Where    string // "same" or "url"
+	Database string
+	Create   bool
+	Provider string
+	Options  []ProviderOption
+	Tiers    []TierOption
+	Errors   map[string]string // by field name
+}
+
+// ProviderOption is one provider a restore may read from.
+type ProviderOption struct{ Name, Text string }
+
+// TierOption is one tier to restore.
+type TierOption struct {
+	Value, Name, Text string
+	Checked           bool
+}
+
+// RestoreConfirm is the page with the typed confirmation.
+type RestoreConfirm struct {
+	Shell   Shell
+	PointID string
+	Title   string
+	Word    string // what must be typed
+	Sealed  string // the form, sealed: only this server can open it
+	Facts   []ui.Fact
+	Lines   []string // what will happen
+	Error   string
+	BackURL string
+}
+
+// Problem is an error page.
+type Problem struct {
+	Shell   Shell
+	Status  string
+	Title   string
+	Text    string
+	Action  string
+	Href    string
+	Request string // id to name when asking for help
+}
