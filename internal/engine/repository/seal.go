@@ -1,0 +1,200 @@
+package repository
+
+import (
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// ObjectKind says what a sealed object holds. It is authenticated: an object of one kind never opens as another.
+type ObjectKind byte
+
+// The kinds of sealed object.
+const (
+	ObjectChunk    ObjectKind = 1 // chunks/ab/abcdef…
+	ObjectManifest ObjectKind = 2 // manifests/…
+	ObjectChange   ObjectKind = 3 // changes/…
+	ObjectUndo     ObjectKind = 4 // undo/…
+)
+
+// objectKeys names, per kind, the derivation that the keys of its objects come from.
+var objectKeys = map[ObjectKind]string{
+	ObjectChunk: "chunks", ObjectManifest: "manifests", ObjectChange: "changes", ObjectUndo: "undo",
+}
+
+// String returns the kind in words.
+func (k ObjectKind) String() string {
+	switch k {
+	case ObjectChunk:
+		return "chunk"
+	case ObjectManifest:
+		return "manifest"
+	case ObjectChange:
+		return "change segment"
+	case ObjectUndo:
+		return "undo object"
+	}
+	return fmt.Sprintf("object of kind %d", byte(k))
+}
+
+// Why a sealed object does not open. Each comes wrapped in a keepsake.Error with CodeDamaged that names the object; a copy
+// at another provider may be sound.
+var (
+	ErrTruncated      = errors.New("it is shorter than it was when it was sealed")
+	ErrAuthentication = errors.New("it was changed, is another object under this name, or was sealed with another key")
+	ErrWrongContent   = errors.New("it opens, but what is inside is not what its name promises")
+)
+
+// A sealed object is prefix, nonce, ciphertext, tag. The ciphertext hides a packing byte and the packed bytes.
+const (
+	magic      = "KEEP"
+	prefixSize = 12 // magic, format, kind, epoch (uint16), size of the whole object (uint32), big-endian
+	nonceSize  = 12
+	tagSize    = 16
+	// Overhead is how many bytes longer than its plaintext a sealed object can be.
+	Overhead = prefixSize + nonceSize + 1 + tagSize
+
+	// MaxChunkPlain is the most bytes a chunk holds before compression.
+	MaxChunkPlain = 16 << 20
+	// MaxChunkSealed is the most bytes a sealed chunk has; a reader need not fetch more.
+	MaxChunkSealed = MaxChunkPlain + Overhead
+	// MaxObjectPlain is the most bytes any other object holds before compression.
+	MaxObjectPlain = 1 << 30
+)
+
+// SealChunk appends the sealed chunk to dst and returns the extended slice; dst must not overlap plain. id must be
+// ChunkID(plain), which has at most MaxChunkPlain bytes. Every call gives other bytes: seal a chunk once and send the same
+// bytes to every provider.
+func (k *Keyring) SealChunk(dst []byte, id ChunkID, plain []byte) ([]byte, error) {
+	if len(plain) > MaxChunkPlain {
+		return nil, keepsake.Errorf(keepsake.CodeInternal, "A chunk of %d bytes is too large; at most %d are allowed.", len(plain), MaxChunkPlain)
+	}
+	return k.seal(dst, ObjectChunk, id.Key(), plain)
+}
+
+// OpenChunk appends the chunk's plaintext to dst and returns the extended slice, after checking that nobody changed the
+// object and that the plaintext is the one its id promises. A plaintext of more than maxPlain bytes is refused before it
+// takes memory. sealed is left as it is.
+func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
+	key := id.Key()
+	out, e, err := k.open(dst, ObjectChunk, key, sealed, maxPlain)
+	if err != nil {
+		return nil, err
+	}
+	if e.chunkID(out[len(dst):]) != id {
+		return nil, damaged(ObjectChunk, key, ErrWrongContent)
+	}
+	return out, nil
+}
+
+// SealObject seals plain as the object with this key, which must stay its name. Chunks and manifests have their own methods.
+func (k *Keyring) SealObject(kind ObjectKind, key string, plain []byte) ([]byte, error) {
+	if len(plain) > MaxObjectPlain {
+		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "The %s %s would have %d bytes; at most %d are allowed.", kind, key, len(plain), MaxObjectPlain)
+	}
+	return k.seal(nil, kind, key, plain)
+}
+
+// OpenObject is the reverse of SealObject; more than maxPlain bytes of plaintext are refused.
+func (k *Keyring) OpenObject(kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, error) {
+	plain, _, err := k.open(nil, kind, key, sealed, maxPlain)
+	return plain, err
+}
+
+// seal appends the sealed object to dst, which grows by no more than the object needs.
+func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte) ([]byte, error) {
+	e := k.k.epoch(k.k.current)
+	if e == nil {
+		return nil, errWiped()
+	}
+	gcm, err := e.cipher(kind, key)
+	if err != nil {
+		return nil, err
+	}
+	w := takeWorkspace()
+	defer w.release()
+	packed := w.pack(plain)
+	size := prefixSize + nonceSize + len(packed) + tagSize
+	start := len(dst)
+	dst = slices.Grow(dst, size)
+	dst = append(dst, magic...)
+	dst = append(dst, FormatVersion, byte(kind))
+	dst = binary.BigEndian.AppendUint16(dst, k.k.current)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(size))
+	prefix := dst[start:]
+	dst = dst[:len(dst)+nonceSize]
+	nonce := dst[len(dst)-nonceSize:]
+	_, _ = rand.Read(nonce) // it never fails: without randomness the process ends
+	return gcm.Seal(dst, nonce, packed, k.k.binding(prefix, key)), nil
+}
+
+// open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was sealed in.
+func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, *epochKeys, error) {
+	if len(k.k.epochs) == 0 {
+		return nil, nil, errWiped()
+	}
+	if len(sealed) < Overhead {
+		return nil, nil, damaged(kind, key, fmt.Errorf("it has %d bytes, fewer than any sealed object: %w", len(sealed), ErrTruncated))
+	}
+	if string(sealed[:4]) != magic || sealed[4] != FormatVersion || sealed[5] != byte(kind) {
+		return nil, nil, damaged(kind, key, fmt.Errorf("it does not begin like a sealed %s: %w", kind, ErrAuthentication))
+	}
+	if size := binary.BigEndian.Uint32(sealed[8:]); uint64(size) > uint64(len(sealed)) {
+		return nil, nil, damaged(kind, key, fmt.Errorf("%d of %d bytes are there: %w", len(sealed), size, ErrTruncated))
+	}
+	e := k.k.epoch(binary.BigEndian.Uint16(sealed[6:]))
+	if e == nil {
+		return nil, nil, damaged(kind, key, fmt.Errorf("it names an epoch that the repository's header does not have: %w", ErrAuthentication))
+	}
+	gcm, err := e.cipher(kind, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := takeWorkspace()
+	defer w.release()
+	nonce := sealed[prefixSize : prefixSize+nonceSize]
+	packed, err := gcm.Open(w.room(len(sealed)), nonce, sealed[prefixSize+nonceSize:], k.k.binding(sealed[:prefixSize], key))
+	if err != nil { // the size is among the authenticated bytes, so an object with bytes behind it ends here too
+		return nil, nil, damaged(kind, key, ErrAuthentication)
+	}
+	out, err := w.unpack(dst, packed, maxPlain)
+	if err != nil {
+		return nil, nil, damaged(kind, key, fmt.Errorf("%w: %w", ErrWrongContent, err))
+	}
+	return out, e, nil
+}
+
+// cipher returns AES-256-GCM under the object's own key.
+func (e *epochKeys) cipher(kind ObjectKind, key string) (cipher.AEAD, error) {
+	secret := e.objects[kind]
+	if secret == nil {
+		return nil, keepsake.Errorf(keepsake.CodeInternal, "Keepsake seals no %s.", kind)
+	}
+	own, err := hkdf.Expand(sha256.New, secret, "keepsake 1 object "+key, keySize)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of %s: %w", key, err)
+	}
+	return newGCM(own)
+}
+
+// binding is the additional data: repository id, prefix and name.
+func (k *keys) binding(prefix []byte, key string) []byte {
+	b := make([]byte, 0, repositorySize+prefixSize+len(key))
+	b = append(b, k.repository[:]...)
+	b = append(b, prefix...)
+	return append(b, key...)
+}
+
+// damaged names the object and why it does not open. Chunks are named by their id.
+func damaged(kind ObjectKind, key string, err error) error {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+	return keepsake.Errorf(keepsake.CodeDamaged, "The %s %s is damaged: %w.", kind, name, err)
+}
