@@ -1,0 +1,150 @@
+// Package pgtool runs PostgreSQL's own pg_dump and pg_restore. Passwords travel in the child's environment only, never in
+// its arguments; no shell is involved; a cancelled context ends the whole process group.
+package pgtool
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Tools is one installation of the PostgreSQL client programs.
+type Tools struct {
+	Dir   string // that holds pg_dump and pg_restore
+	Major int    // version of pg_dump: it reads servers up to this one
+}
+
+var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
+
+// Find returns the newest installation: dir when given, else Debian's versioned directories and PATH.
+func Find(ctx context.Context, dir string) (Tools, error) {
+	var candidates []string
+	if dir != "" {
+		candidates = []string{dir}
+	} else {
+		candidates, _ = filepath.Glob("/usr/lib/postgresql/*/bin")
+		if p, err := exec.LookPath("pg_dump"); err == nil {
+			candidates = append(candidates, filepath.Dir(p))
+		}
+	}
+	var best Tools
+	for _, d := range candidates {
+		out, err := exec.CommandContext(ctx, filepath.Join(d, "pg_dump"), "--version").Output()
+		if err != nil {
+			continue
+		}
+		if m := versionPattern.FindSubmatch(out); m != nil {
+			major, _ := strconv.Atoi(string(m[1]))
+			if major > best.Major {
+				best = Tools{Dir: d, Major: major}
+			}
+		}
+	}
+	if best.Dir == "" {
+		return best, keepsake.Errorf(keepsake.CodeInvalid,
+			"pg_dump was not found: install PostgreSQL's client programs (Debian: postgresql-client) or name their directory in pg_bin")
+	}
+	return best, ctx.Err()
+}
+
+// Dump writes the schema of a database, in pg_dump's custom format, as it stands in an exported snapshot.
+func (t Tools) Dump(ctx context.Context, url keepsake.Secret, snapshot string, w io.Writer, extra ...string) error {
+	args := append([]string{"--format=custom", "--schema-only", "--no-subscriptions", "--no-password", "--snapshot=" + snapshot}, extra...)
+	return t.run(ctx, "pg_dump", url, nil, w, args...)
+}
+
+// run starts one tool. Its first error line becomes the error.
+func (t Tools) run(ctx context.Context, tool string, url keepsake.Secret, options []string, stdout io.Writer, args ...string) error {
+	env, err := environment(url, options)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(t.Dir, tool), args...)
+	cmd.Env, cmd.Stdout = env, stdout
+	stderr := &bounded{limit: 64 << 10}
+	cmd.Stderr = stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil && !strings.Contains(stderr.String(), "errors ignored on restore") {
+		return nil
+	}
+	return &Error{Tool: tool, Lines: stderr.lines(), Err: err}
+}
+
+// Error is a tool's failure in its own words.
+type Error struct {
+	Tool  string
+	Lines []string // of its standard error
+	Err   error
+}
+
+func (e *Error) Error() string {
+	for _, l := range e.Lines {
+		if strings.Contains(l, "error:") || strings.Contains(l, "ERROR:") {
+			return e.Tool + ": " + strings.TrimPrefix(l, e.Tool+": ")
+		}
+	}
+	if len(e.Lines) > 0 {
+		return e.Tool + ": " + e.Lines[0]
+	}
+	return fmt.Sprintf("%s: %v", e.Tool, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// environment gives a tool its connection as libpq's variables (PostgreSQL, libpq, "Environment Variables").
+func environment(url keepsake.Secret, options []string) ([]string, error) {
+	config, err := pgx.ParseConfig(url.Reveal())
+	if err != nil {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the database URL cannot be read")
+	}
+	env := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGAPPNAME=keepsake", "PGCONNECT_TIMEOUT=15",
+		"PGHOST=" + config.Host, "PGPORT=" + strconv.Itoa(int(config.Port)), "PGUSER=" + config.User,
+		"PGPASSWORD=" + config.Password, "PGDATABASE=" + config.Database, "PGCLIENTENCODING=UTF8"}
+	options = append([]string{"-c statement_timeout=0", "-c lock_timeout=0", "-c idle_in_transaction_session_timeout=0"}, options...)
+	env = append(env, "PGOPTIONS="+strings.Join(options, " "))
+	for _, name := range []string{"sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding"} {
+		if v := parameter(url.Reveal(), name); v != "" {
+			env = append(env, "PG"+strings.ReplaceAll(strings.ToUpper(name), "_", "")+"="+v)
+		}
+	}
+	return env, nil
+}
+
+// bounded keeps the first bytes written to it.
+type bounded struct {
+	bytes.Buffer
+	limit int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if room := b.limit - b.Len(); room > 0 {
+		b.Buffer.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+func (b *bounded) lines() []string {
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	return slices.DeleteFunc(lines, func(l string) bool { return l == "" })
+}
+

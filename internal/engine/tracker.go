@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// reportEvery is the shortest time between two calls of Reporter.Progress.
+const reportEvery = 250 * time.Millisecond
+
+// tracker collects progress from every goroutine of an operation and passes it on, whole, at a bounded rate. All counters
+// are touched once per chunk or table, never per row, so one mutex is enough.
+type tracker struct {
+	now      func() time.Time
+	reporter Reporter
+
+	mu    sync.Mutex
+	state Progress
+	dirty bool
+	out   sync.Mutex // one call of the Reporter at a time
+	quit  chan struct{}
+	done  chan struct{}
+}
+
+// newTracker starts reporting. The caller must call close.
+func newTracker(reporter Reporter, now func() time.Time) *tracker {
+	if reporter == nil {
+		reporter = Discard
+	}
+	t := &tracker{now: now, reporter: reporter, quit: make(chan struct{}), done: make(chan struct{})}
+	t.state.StartedAt = now()
+	go t.run()
+	return t
+}
+
+func (t *tracker) run() {
+	defer close(t.done)
+	tick := time.NewTicker(reportEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			t.flush()
+		case <-t.quit:
+			return
+		}
+	}
+}
+
+// flush reports the current state if anything changed.
+func (t *tracker) flush() {
+	t.out.Lock()
+	defer t.out.Unlock()
+	t.mu.Lock()
+	if !t.dirty {
+		t.mu.Unlock()
+		return
+	}
+	t.dirty = false
+	t.state.UpdatedAt = t.now()
+	p := t.state
+	p.Tables, p.Providers = slices.Clone(p.Tables), slices.Clone(p.Providers)
+	t.mu.Unlock()
+	t.reporter.Progress(p)
+}
+
+// close stops reporting after one last report.
+func (t *tracker) close() {
+	close(t.quit)
+	<-t.done
+	t.flush()
+}
+
+// update changes the state; fn must not block.
+func (t *tracker) update(fn func(p *Progress)) {
+	t.mu.Lock()
+	fn(&t.state)
+	t.dirty = true
+	t.mu.Unlock()
+}
+
+// stage enters a stage and reports it at once.
+func (t *tracker) stage(s Stage) {
+	t.update(func(p *Progress) { p.Stage = s })
+	t.flush()
+}
+
+// snapshot returns the current state.
+func (t *tracker) snapshot() Progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state
+}
+
+func (t *tracker) infof(format string, args ...any)  { t.logf("info", format, args...) }
+func (t *tracker) warnf(format string, args ...any)  { t.logf("warn", format, args...) }
+func (t *tracker) errorf(format string, args ...any) { t.logf("error", format, args...) }
+
+func (t *tracker) logf(level, format string, args ...any) {
+	t.out.Lock()
+	defer t.out.Unlock()
+	t.reporter.Log(LogLine{Time: t.now(), Level: level, Message: fmt.Sprintf(format, args...)})
+}
