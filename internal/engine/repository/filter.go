@@ -2,16 +2,20 @@ package repository
 
 import (
 	"encoding/binary"
-	"math"
+	"math/bits"
 
 	"github.com/zeebo/xxh3"
 )
 
-// Filter is a Bloom filter of the keys in a chunk: three bits in a thousand keys that are not there seem to be. The first
+// Filter is a Bloom filter of the keys in a chunk: of a thousand keys that are not there, about three seem to be. The first
 // byte is the number of probes, the rest the bits, least significant first. An empty Filter may hold any key.
 type Filter []byte
 
-const filterBitsPerKey = 12
+const (
+	filterBitsPerKey = 12
+	filterProbes     = 8  // 12 ln 2, rounded
+	filterMinBits    = 64 // fewer would make the few keys of a small chunk look alike
+)
 
 // KeyHash is the hash of one key, as filters store it: XXH3-64 over each column's text form with its length before it
 // (four bytes, big-endian).
@@ -28,16 +32,13 @@ func HashKey(columns ...[]byte) KeyHash {
 	return KeyHash(xxh3.Hash(b))
 }
 
-// NewFilter builds the filter of the given keys, which may repeat. No keys at all gives a filter that holds none.
+// NewFilter builds the filter of the given keys. No keys at all gives a filter that holds none.
 func NewFilter(keys map[KeyHash]struct{}) Filter {
-	bits := max(8, len(keys)*filterBitsPerKey)
-	probes := int(math.Round(filterBitsPerKey * math.Ln2))
-	f := make(Filter, 1+(bits+7)/8)
-	f[0] = byte(probes)
-	m := uint64(len(f)-1) * 8
+	f := make(Filter, 1+(max(filterMinBits, len(keys)*filterBitsPerKey)+7)/8)
+	f[0] = filterProbes
 	for k := range keys {
-		for i := range uint64(probes) {
-			bit := probe(k, i) % m
+		for i := range uint64(filterProbes) {
+			bit := f.probe(k, i)
 			f[1+bit/8] |= 1 << (bit % 8)
 		}
 	}
@@ -49,9 +50,8 @@ func (f Filter) MayHold(k KeyHash) bool {
 	if len(f) < 2 {
 		return true
 	}
-	m := uint64(len(f)-1) * 8
 	for i := range uint64(f[0]) {
-		bit := probe(k, i) % m
+		bit := f.probe(k, i)
 		if f[1+bit/8]&(1<<(bit%8)) == 0 {
 			return false
 		}
@@ -59,8 +59,12 @@ func (f Filter) MayHold(k KeyHash) bool {
 	return true
 }
 
-// probe derives the i-th bit position by double hashing with an odd second hash.
-func probe(k KeyHash, i uint64) uint64 {
-	second := uint64(k)*0x9E3779B97F4A7C15 | 1
-	return uint64(k) + i*(second>>17|1) + i*i
+// probe returns the i-th bit position of a key: the i-th output of the SplitMix64 generator seeded with it, scaled to the
+// number of bits by the high half of a 128-bit product.
+func (f Filter) probe(k KeyHash, i uint64) uint64 {
+	z := uint64(k) + (i+1)*0x9E3779B97F4A7C15
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	bit, _ := bits.Mul64(z^z>>31, uint64(len(f)-1)*8)
+	return bit
 }

@@ -1,0 +1,120 @@
+package repository
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// ManifestPrefix begins the name of every manifest's object.
+const ManifestPrefix = "manifests/"
+
+const manifestTime = "20060102T150405Z"
+
+var manifestID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$`)
+
+// NewManifestID returns the id of a snapshot taken at t: its UTC second, then 6 random bytes. Ids sort by time.
+func NewManifestID(t time.Time) string {
+	return t.UTC().Format(manifestTime) + "-" + hex.EncodeToString(randomBytes(6))
+}
+
+// ManifestTime returns the UTC second that an id was made for. An id that NewManifestID cannot have made is CodeInvalid.
+func ManifestTime(id string) (time.Time, error) {
+	stamp, _, _ := strings.Cut(id, "-")
+	t, err := time.Parse(manifestTime, stamp)
+	if err != nil || !manifestID.MatchString(id) {
+		return time.Time{}, keepsake.Errorf(keepsake.CodeInvalid, "%q is not the id of a recovery point; one looks like 20261123T065312Z-9f86d081a2b4.", id)
+	}
+	return t, nil
+}
+
+// ManifestKey returns the name of a manifest's object.
+func ManifestKey(id string) string { return ManifestPrefix + id }
+
+// ParseManifestKey returns the id in a manifest's object name. Names that ManifestKey does not make are CodeInvalid: a
+// provider may hold other files.
+func ParseManifestKey(key string) (id string, err error) {
+	id, ok := strings.CutPrefix(key, ManifestPrefix)
+	if !ok {
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "%q is not the name of a manifest.", key)
+	}
+	if _, err := ManifestTime(id); err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// SealManifest checks m and returns the name and bytes of its object. It sets nothing in m: Format, Repository and ID must be
+// there. Storing the object under that name publishes the recovery point.
+func (k *Keyring) SealManifest(m *Manifest) (key string, sealed []byte, err error) {
+	if err := m.check(k.Repository(), m.ID); err != nil {
+		return "", nil, keepsake.Errorf(keepsake.CodeInternal, "The manifest is not sound and was not written: %w.", err)
+	}
+	plain, err := json.Marshal(m)
+	if err != nil {
+		return "", nil, fmt.Errorf("encode manifest %s: %w", m.ID, err)
+	}
+	key = ManifestKey(m.ID)
+	sealed, err = k.SealObject(ObjectManifest, key, plain)
+	return key, sealed, err
+}
+
+// OpenManifest opens the object with this name and checks that it describes what a restore can rely on. Fields that a later
+// keepsake added are passed over.
+func (k *Keyring) OpenManifest(key string, sealed []byte) (*Manifest, error) {
+	id, err := ParseManifestKey(key)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := k.OpenObject(ObjectManifest, key, sealed, MaxObjectPlain)
+	if err != nil {
+		return nil, err
+	}
+	return decodeManifest(plain, k.Repository(), id)
+}
+
+func decodeManifest(plain []byte, repository, id string) (*Manifest, error) {
+	var version struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(plain, &version); err != nil {
+		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
+	}
+	if version.Format != FormatVersion {
+		return nil, unsupported("The manifest "+id, version.Format)
+	}
+	m := new(Manifest)
+	if err := json.Unmarshal(plain, m); err != nil {
+		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
+	}
+	if err := m.check(repository, id); err != nil {
+		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
+	}
+	return m, nil
+}
+
+// EachChunk calls fn for every chunk of the schema and of the tables, in the order a restore reads them. A chunk that several
+// ranges share comes several times. An error from fn ends the walk and is returned.
+func (m *Manifest) EachChunk(fn func(*Chunk) error) error {
+	for i := range m.Schema {
+		if err := fn(&m.Schema[i]); err != nil {
+			return err
+		}
+	}
+	for t := range m.Tables {
+		for r := range m.Tables[t].Ranges {
+			chunks := m.Tables[t].Ranges[r].Chunks
+			for c := range chunks {
+				if err := fn(&chunks[c]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
