@@ -197,10 +197,10 @@ func (h Header) canonical() []byte {
 }
 
 func (h Header) mac(k *Keyring) ([]byte, error) {
-	if len(k.k.epochs) == 0 {
+	if len(k.k().epochs) == 0 {
 		return nil, errWiped()
 	}
-	key, err := k.k.derive("header", 0)
+	key, err := k.k().derive("header", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func (h Header) verify(k *Keyring) error {
 		return err
 	}
 	id, err := h.repositoryID()
-	if err != nil || !bytes.Equal(id[:], k.k.repository[:]) || !hmac.Equal(want, h.MAC) {
+	if err != nil || !bytes.Equal(id[:], k.k().repository[:]) || !hmac.Equal(want, h.MAC) {
 		return headerDamaged("its mac does not match: somebody or something changed it: %w", ErrAuthentication)
 	}
 	return nil

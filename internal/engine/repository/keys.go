@@ -66,9 +66,10 @@ func parseRecovery(s keepsake.Secret) (*age.X25519Identity, error) {
 
 // Keyring holds the keys of one repository. It is safe for concurrent use, except Wipe. No method returns key bytes, and no
 // format verb, log or encoder prints them.
-type Keyring struct{ k *keys }
+type Keyring struct{ k func() *keys }
 
-// keys stands behind a pointer so that printing a Keyring inside another struct shows an address at most.
+// keys stands behind a function: package fmt follows a pointer in an unexported field when the verb is a wrong one, but prints
+// no more of a function than its address.
 type keys struct {
 	repository [repositorySize]byte
 	root       [keySize]byte
@@ -106,7 +107,7 @@ func newKeyring(root []byte, repository [repositorySize]byte, current uint16) (*
 		e.hashers.New = func() any { return &idHasher{mac: hmac.New(sha256.New, e.ids[:])} }
 		k.epochs = append(k.epochs, e)
 	}
-	return &Keyring{k}, nil
+	return &Keyring{func() *keys { return k }}, nil
 }
 
 // derive is HKDF-SHA256 of the root key; epoch 0 is for keys that outlive epochs.
@@ -127,12 +128,12 @@ func (k *keys) epoch(n uint16) *epochKeys {
 }
 
 // Repository returns the id of the repository, 32 hexadecimal digits.
-func (k *Keyring) Repository() string { return hex.EncodeToString(k.k.repository[:]) }
+func (k *Keyring) Repository() string { return hex.EncodeToString(k.k().repository[:]) }
 
 // ChunkID returns the id of the chunk with this plaintext: equal rows have equal ids, and nobody without the key can compute
 // one. It panics after Wipe: an id under no key would not be secret.
 func (k *Keyring) ChunkID(plain []byte) ChunkID {
-	return k.k.epochs[k.k.current-1].chunkID(plain)
+	return k.k().epochs[k.k().current-1].chunkID(plain)
 }
 
 func (e *epochKeys) chunkID(plain []byte) ChunkID {
@@ -148,14 +149,14 @@ func (e *epochKeys) chunkID(plain []byte) ChunkID {
 // Wipe overwrites the keys, as far as Go's memory allows: states inside ciphers and hashes go with the garbage. The keyring
 // seals and opens nothing afterwards. No other method may run at the same time.
 func (k *Keyring) Wipe() {
-	clear(k.k.root[:])
-	for _, e := range k.k.epochs {
+	clear(k.k().root[:])
+	for _, e := range k.k().epochs {
 		clear(e.ids[:])
 		for _, key := range e.objects {
 			clear(key)
 		}
 	}
-	k.k.epochs = nil
+	k.k().epochs = nil
 }
 
 // Format hides the keys from every verb of package fmt.

@@ -20,6 +20,7 @@ const (
 	zstdWindow    = 1 << 20  // bytes an encoder looks back; more costs memory and gains nothing measurable on rows
 	maxZstdWindow = 16 << 20 // the largest a reader must accept
 	spareDecode   = 16       // bytes beyond the content that let the decoder take its fast path
+	minCompress   = 256      // bytes; the frames of shorter contents do not state their size
 	maxWorkspaces = 4
 	keepScratch   = MaxChunkPlain + 64<<10
 )
@@ -85,10 +86,13 @@ func (w *workspace) decoder() *zstd.Decoder {
 
 // pack returns the packing byte and plain, compressed if that makes it smaller. The result stands in the scratch.
 func (w *workspace) pack(plain []byte) []byte {
+	if len(plain) < minCompress {
+		return append(append(w.room(1+len(plain)), packedStored), plain...)
+	}
 	enc := w.encoder()
 	packed := append(w.room(1+enc.MaxEncodedSize(len(plain))), packedZstd)
 	packed = enc.EncodeAll(plain, packed)
-	if len(plain) == 0 || len(packed)-1 >= len(plain) {
+	if len(packed)-1 >= len(plain) {
 		packed = append(append(packed[:0], packedStored), plain...)
 	}
 	return packed

@@ -111,7 +111,7 @@ func (k *Keyring) OpenObject(kind ObjectKind, key string, sealed []byte, maxPlai
 
 // seal appends the sealed object to dst, which grows by no more than the object needs.
 func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte) ([]byte, error) {
-	e := k.k.epoch(k.k.current)
+	e := k.k().epoch(k.k().current)
 	if e == nil {
 		return nil, errWiped()
 	}
@@ -127,18 +127,18 @@ func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte) ([
 	dst = slices.Grow(dst, size)
 	dst = append(dst, magic...)
 	dst = append(dst, FormatVersion, byte(kind))
-	dst = binary.BigEndian.AppendUint16(dst, k.k.current)
+	dst = binary.BigEndian.AppendUint16(dst, k.k().current)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(size))
 	prefix := dst[start:]
 	dst = dst[:len(dst)+nonceSize]
 	nonce := dst[len(dst)-nonceSize:]
 	_, _ = rand.Read(nonce) // it never fails: without randomness the process ends
-	return gcm.Seal(dst, nonce, packed, k.k.binding(prefix, key)), nil
+	return gcm.Seal(dst, nonce, packed, k.k().binding(prefix, key)), nil
 }
 
 // open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was sealed in.
 func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, *epochKeys, error) {
-	if len(k.k.epochs) == 0 {
+	if len(k.k().epochs) == 0 {
 		return nil, nil, errWiped()
 	}
 	if len(sealed) < Overhead {
@@ -150,7 +150,7 @@ func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, m
 	if size := binary.BigEndian.Uint32(sealed[8:]); uint64(size) > uint64(len(sealed)) {
 		return nil, nil, damaged(kind, key, fmt.Errorf("%d of %d bytes are there: %w", len(sealed), size, ErrTruncated))
 	}
-	e := k.k.epoch(binary.BigEndian.Uint16(sealed[6:]))
+	e := k.k().epoch(binary.BigEndian.Uint16(sealed[6:]))
 	if e == nil {
 		return nil, nil, damaged(kind, key, fmt.Errorf("it names an epoch that the repository's header does not have: %w", ErrAuthentication))
 	}
@@ -161,7 +161,7 @@ func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, m
 	w := takeWorkspace()
 	defer w.release()
 	nonce := sealed[prefixSize : prefixSize+nonceSize]
-	packed, err := gcm.Open(w.room(len(sealed)), nonce, sealed[prefixSize+nonceSize:], k.k.binding(sealed[:prefixSize], key))
+	packed, err := gcm.Open(w.room(len(sealed)), nonce, sealed[prefixSize+nonceSize:], k.k().binding(sealed[:prefixSize], key))
 	if err != nil { // the size is among the authenticated bytes, so an object with bytes behind it ends here too
 		return nil, nil, damaged(kind, key, ErrAuthentication)
 	}

@@ -194,7 +194,7 @@ func (s *Slot) passphraseKEK(passphrase keepsake.Secret) []byte {
 
 // seal wraps the root key with AES-256-GCM under kek: nonce, then ciphertext and tag.
 func (s *Slot) seal(k *Keyring, kek []byte) error {
-	if len(k.k.epochs) == 0 {
+	if len(k.k().epochs) == 0 {
 		return errWiped()
 	}
 	gcm, err := newGCM(kek)
@@ -202,7 +202,7 @@ func (s *Slot) seal(k *Keyring, kek []byte) error {
 		return err
 	}
 	nonce := randomBytes(nonceSize)
-	s.Wrapped = gcm.Seal(nonce, nonce, k.k.root[:], s.binding(k.k.repository))
+	s.Wrapped = gcm.Seal(nonce, nonce, k.k().root[:], s.binding(k.k().repository))
 	return nil
 }
 

@@ -96,7 +96,7 @@ func Fingerprint(recipient string) string {
 
 // wrapAge wraps the root key as an age file whose payload is binding, a zero byte and the root key.
 func (s *Slot) wrapAge(k *Keyring, recipient string) error {
-	if len(k.k.epochs) == 0 {
+	if len(k.k().epochs) == 0 {
 		return errWiped()
 	}
 	r, err := age.ParseX25519Recipient(recipient)
@@ -104,7 +104,7 @@ func (s *Slot) wrapAge(k *Keyring, recipient string) error {
 		return keepsake.Errorf(keepsake.CodeInvalid, "%q is not the recipient of a recovery key: it begins with age1 and has 62 characters.", recipient)
 	}
 	s.Kind, s.Fingerprint = SlotAge, Fingerprint(r.String())
-	payload := append(append(s.binding(k.k.repository), 0), k.k.root[:]...)
+	payload := append(append(s.binding(k.k().repository), 0), k.k().root[:]...)
 	defer clear(payload)
 	var file bytes.Buffer
 	w, err := age.Encrypt(&file, r)
