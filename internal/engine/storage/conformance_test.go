@@ -1,0 +1,86 @@
+package storage_test
+
+import (
+	"testing"
+
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+func TestMem(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(*testing.T) storage.Provider { return storage.NewMem() })
+}
+
+func TestFile(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) storage.Provider { return openFile(t, t.TempDir()+"/not/yet") }, storagetest.TrustsSum())
+}
+
+func TestS3(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) storage.Provider { return openS3(t, testenv.S3(t), "") })
+}
+
+func TestS3WithPrefix(t *testing.T) {
+	t.Parallel()
+	bucket := testenv.S3(t)
+	neighbour := openS3(t, bucket, "prod-old")
+	storagetest.Put(t, neighbour, "chunks/x", []byte("another repository"))
+	storagetest.Run(t, func(t *testing.T) storage.Provider { return openS3(t, bucket, "/prod/"+t.Name()) })
+	t.Cleanup(func() {})
+}
+
+func TestLyingS3(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) storage.Provider { return openS3(t, testenv.LyingS3(t), "some/folder") }, storagetest.RacyCreate())
+}
+
+func TestGCS(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) storage.Provider { return openGCS(t, testenv.GCS(t), "") })
+}
+
+func TestRetryKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(*testing.T) storage.Provider { return storage.Retry(storage.NewMem(), storage.RetryOptions{}) })
+}
+
+func TestFaultyKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(*testing.T) storage.Provider { return storagetest.Faulty(storage.NewMem()) })
+}
+
+func openFile(t testing.TB, dir string) storage.Provider {
+	t.Helper()
+	p, err := storage.OpenFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func openS3(t testing.TB, b testenv.S3Bucket, prefix string) storage.Provider {
+	t.Helper()
+	p, err := storage.OpenS3(t.Context(), storage.S3Options{
+		Endpoint: b.Endpoint, Bucket: b.Name, Prefix: prefix, PathStyle: true,
+		AccessKeyID: b.AccessKey, SecretAccessKey: keepsake.Secret(b.SecretKey),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func openGCS(t testing.TB, b testenv.GCSBucket, prefix string) storage.Provider {
+	t.Helper()
+	p, err := storage.OpenGCS(t.Context(), storage.GCSOptions{Endpoint: b.Endpoint, Bucket: b.Name, Prefix: prefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

@@ -1,0 +1,45 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrTooLarge is what Get returns, wrapped, for an object above its limit.
+var ErrTooLarge = errors.New("the object is larger than it may be")
+
+// probeKey is where this package tries out what a store does. List never shows it; a store without the right to delete
+// keeps it.
+const probeKey = "keepsake-probe"
+
+// probeBody is always the same, so that two processes that try a store at once do not disturb each other.
+const probeBody = "Keepsake tries what this store does. This object may be removed.\n"
+
+const (
+	maxKey     = 900 // bytes; S3 and GCS allow 1,024, a prefix may come before it
+	maxSegment = 240 // bytes; file systems allow 255
+)
+
+// checkKey refuses keys that some provider could not keep exactly: they are slash-separated, relative, printable ASCII, and no
+// segment is empty or begins with a dot.
+func checkKey(key string) error {
+	if key == "" || len(key) > maxKey {
+		return fmt.Errorf("object key %q: its length must be 1 to %d bytes", key, maxKey)
+	}
+	for i := range len(key) {
+		if c := key[i]; c < ' ' || c > '~' || c == '\\' {
+			return fmt.Errorf("object key %q holds a character that not every provider keeps", key)
+		}
+	}
+	for segment := range strings.SplitSeq(key, "/") {
+		if segment == "" || segment[0] == '.' || len(segment) > maxSegment {
+			return fmt.Errorf("object key %q: each part between slashes must be 1 to %d bytes long and begin with no dot", key, maxSegment)
+		}
+	}
+	return nil
+}
+
+func tooLarge(key string, limit int64) error {
+	return fmt.Errorf("read %s: more than the expected %d bytes: %w", key, limit, ErrTooLarge)
+}

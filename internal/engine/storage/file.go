@@ -1,0 +1,286 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	tempFolder = ".tmp" // on the same file system as the objects, so that a rename publishes; no key begins with a dot
+	staleAfter = 24 * time.Hour
+	fileStep   = 4 << 20 // bytes read or written between two looks at the context
+)
+
+// file keeps objects as files below one directory. Everything goes through an os.Root, so that no key and no symbolic link
+// leads outside of it.
+type file struct {
+	path string
+
+	mu   sync.Mutex
+	base *os.Root // nil until the directory exists
+
+	disk disk
+}
+
+// OpenFile opens the directory at name as a Provider. A directory that is not there yet is made by the first Put.
+func OpenFile(name string) (Provider, error) {
+	if name == "" {
+		return nil, errors.New("the directory of a provider has no name")
+	}
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return nil, fmt.Errorf("open directory: %w", err)
+	}
+	f := &file{path: name}
+	if _, err := f.root(false); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return f, nil
+}
+
+// root returns the directory, and with create makes it.
+func (f *file) root(create bool) (*os.Root, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.base != nil {
+		return f.base, nil
+	}
+	if create {
+		if err := os.MkdirAll(f.path, 0o700); err != nil {
+			return nil, fmt.Errorf("make the directory: %w", err)
+		}
+	}
+	base, err := os.OpenRoot(f.path)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory: %w", err)
+	}
+	if err := f.disk.open(base); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the directory: %w", err), base.Close())
+	}
+	if err := removeStale(base); err != nil {
+		return nil, errors.Join(fmt.Errorf("clear the directory of unfinished files: %w", err), base.Close())
+	}
+	f.base = base
+	return base, nil
+}
+
+// Put implements Provider. It trusts sum: what it confirms is that the kernel took every byte; see Sync for the disk.
+func (f *file) Put(ctx context.Context, key string, body []byte, _ [sha256.Size]byte, replace bool) error {
+	if err := errors.Join(ctx.Err(), checkKey(key)); err != nil {
+		return err
+	}
+	base, err := f.root(true)
+	if err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	if !replace {
+		// The rename below decides; this saves writing a body that is already there.
+		if _, err := base.Lstat(key); err == nil {
+			return fmt.Errorf("put %s: %w", key, ErrExists)
+		}
+	}
+	temp, h, err := createTemp(base)
+	if err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	err = writeAll(ctx, h, body)
+	if err == nil {
+		err = publish(base, temp, key, replace)
+	}
+	if err != nil {
+		err = errors.Join(err, h.Close(), base.Remove(temp))
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("put %s: %w", key, ErrExists)
+		}
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	f.disk.wrote(key, h)
+	return nil
+}
+
+// createTemp opens a new file that no reader looks for.
+func createTemp(base *os.Root) (string, *os.File, error) {
+	name := tempFolder + "/" + rand.Text()
+	h, err := base.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := base.MkdirAll(tempFolder, 0o700); err != nil {
+			return "", nil, err
+		}
+		h, err = base.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	}
+	return name, h, err
+}
+
+// removeStale clears away what killed processes left behind. A file that a living one still writes is younger.
+func removeStale(base *os.Root) error {
+	h, err := base.Open(tempFolder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	names, err := h.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		name = tempFolder + "/" + name
+		if info, err := base.Lstat(name); err == nil && time.Since(info.ModTime()) > staleAfter {
+			_ = base.Remove(name) // a read-only directory may be opened too
+		}
+	}
+	return nil
+}
+
+func writeAll(ctx context.Context, h *os.File, body []byte) error {
+	for len(body) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := h.Write(body[:min(len(body), fileStep)])
+		if err != nil {
+			return err
+		}
+		body = body[n:]
+	}
+	// After this look nobody who gave up waiting for this Put is surprised by an object that appears later.
+	return ctx.Err()
+}
+
+// publish gives the written file its name in one step, making the folders on the way when they are missing.
+func publish(base *os.Root, temp, key string, replace bool) error {
+	move := renameNew
+	if replace {
+		move = func(base *os.Root, temp, key string) error { return base.Rename(temp, key) }
+	}
+	err := move(base, temp, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := base.MkdirAll(path.Dir(key), 0o700); err != nil {
+			return err
+		}
+		err = move(base, temp, key)
+	}
+	return err
+}
+
+// linkNew is renameNew for file systems without an atomic rename that refuses to overwrite.
+func linkNew(base *os.Root, temp, key string) error {
+	if err := base.Link(temp, key); err != nil {
+		return err
+	}
+	return base.Remove(temp)
+}
+
+// Get implements Provider.
+func (f *file) Get(ctx context.Context, key string, limit int64) ([]byte, error) {
+	if err := errors.Join(ctx.Err(), checkKey(key)); err != nil {
+		return nil, err
+	}
+	base, err := f.root(false)
+	if err != nil {
+		return nil, notFound("read", key, err)
+	}
+	// Without O_NONBLOCK, a named pipe in the object's place would block for ever.
+	h, err := base.OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, notFound("read", key, err)
+	}
+	defer h.Close()
+	info, err := h.Stat()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("read %s: a %s is in its place: %w", key, kindOf(info.Mode()), ErrNotFound)
+	case info.Size() > limit:
+		return nil, tooLarge(key, limit)
+	}
+	body := make([]byte, info.Size())
+	for at := 0; at < len(body); {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := io.ReadFull(h, body[at:min(at+fileStep, len(body))])
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", key, err)
+		}
+		at += n
+	}
+	return body, nil
+}
+
+func kindOf(m fs.FileMode) string {
+	if m.IsDir() {
+		return "directory"
+	}
+	return "special file"
+}
+
+func notFound(verb, key string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s %s: %w", verb, key, ErrNotFound)
+	}
+	return fmt.Errorf("%s %s: %w", verb, key, err)
+}
+
+// Stat implements Provider.
+func (f *file) Stat(ctx context.Context, key string) (Object, error) {
+	if err := errors.Join(ctx.Err(), checkKey(key)); err != nil {
+		return Object{}, err
+	}
+	base, err := f.root(false)
+	if err != nil {
+		return Object{}, notFound("look up", key, err)
+	}
+	info, err := base.Stat(key)
+	if err != nil {
+		return Object{}, notFound("look up", key, err)
+	}
+	if !info.Mode().IsRegular() {
+		return Object{}, fmt.Errorf("look up %s: a %s is in its place: %w", key, kindOf(info.Mode()), ErrNotFound)
+	}
+	return Object{Key: key, Size: info.Size()}, nil
+}
+
+// Delete implements Provider.
+func (f *file) Delete(ctx context.Context, key string) error {
+	if err := errors.Join(ctx.Err(), checkKey(key)); err != nil {
+		return err
+	}
+	base, err := f.root(false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	if err := base.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	f.disk.removed(key)
+	return nil
+}
+
+// Sync implements Provider.
+func (f *file) Sync(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := f.disk.sync(); err != nil {
+		return fmt.Errorf("make %s durable: %w", f.path, err)
+	}
+	return ctx.Err()
+}

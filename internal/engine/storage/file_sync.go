@@ -1,0 +1,162 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	behind      = 64 // files that wait for their write-back to be started; beyond that Sync does it
+	syncWorkers = 16 // fsyncs at once: the file system joins them into few commits of its journal
+)
+
+// disk makes written files durable. Measured on ext4 with 1,500 files of 300 KiB: starting each file's write-back as it is
+// written and one syncfs at the end took less than half the time of an fsync for each file. Where syncfs does not report
+// lost writes, every file and its folder are fsynced instead.
+//
+// A failed sync is remembered: the kernel reports a lost write once, and a second sync that succeeds proves nothing.
+type disk struct {
+	base  *os.Root
+	whole *os.File // opened before the first write, so that syncfs reports every lost write since; nil: fsync each file
+
+	mu      sync.Mutex
+	changes int64               // counts writes and removals
+	durable int64               // how many of them the last sync covered
+	pending map[string]struct{} // keys to fsync, where whole is nil
+	queue   []*os.File          // files whose write-back is to be started
+	idle    chan struct{}       // closed when the queue's goroutine has ended; nil when none was started
+	failed  error
+}
+
+func (d *disk) open(base *os.Root) error {
+	d.base, d.pending = base, map[string]struct{}{}
+	h, err := base.Open(".")
+	if err != nil {
+		return err
+	}
+	if !syncfsReports(h) {
+		return h.Close()
+	}
+	d.whole = h
+	return nil
+}
+
+// wrote takes over a written file: it is closed when the disk has started on it.
+func (d *disk) wrote(key string, h *os.File) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changed(key)
+	if len(d.queue) >= behind {
+		d.fail(h.Close())
+		return
+	}
+	d.queue = append(d.queue, h)
+	if d.idle == nil {
+		d.idle = make(chan struct{})
+		go d.startWriteBack(d.idle)
+	}
+}
+
+func (d *disk) removed(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changed(key)
+}
+
+func (d *disk) changed(key string) {
+	d.changes++
+	if d.whole == nil {
+		d.pending[key] = struct{}{}
+	}
+}
+
+func (d *disk) fail(err error) {
+	if d.failed == nil {
+		d.failed = err
+	}
+}
+
+// startWriteBack works until the queue is empty; sync waits for it.
+func (d *disk) startWriteBack(idle chan struct{}) {
+	defer close(idle)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for len(d.queue) > 0 {
+		h := d.queue[0]
+		d.queue = d.queue[1:]
+		d.mu.Unlock()
+		startWriteBack(h)
+		err := h.Close() // network file systems report a failed write here
+		d.mu.Lock()
+		d.fail(err)
+	}
+	d.queue, d.idle = nil, nil
+}
+
+func (d *disk) sync() error {
+	d.mu.Lock()
+	for d.idle != nil {
+		idle := d.idle
+		d.mu.Unlock()
+		<-idle
+		d.mu.Lock()
+	}
+	target, keys := d.changes, d.pending
+	if d.failed != nil || target == d.durable {
+		defer d.mu.Unlock()
+		return d.failed
+	}
+	d.pending = map[string]struct{}{}
+	d.mu.Unlock()
+
+	var err error
+	if d.whole != nil {
+		err = syncfs(d.whole)
+	} else {
+		err = d.syncEach(keys)
+	}
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail(err)
+	d.durable = max(d.durable, target)
+	return d.failed
+}
+
+// syncEach fsyncs the files, then the folders that name them, up to the base.
+func (d *disk) syncEach(keys map[string]struct{}) error {
+	folders := map[string]struct{}{".": {}}
+	var files errgroup.Group
+	files.SetLimit(syncWorkers)
+	for key := range keys {
+		for folder := path.Dir(key); folder != "."; folder = path.Dir(folder) {
+			folders[folder] = struct{}{}
+		}
+		files.Go(func() error { return d.syncOne(key) })
+	}
+	if err := files.Wait(); err != nil {
+		return err
+	}
+	var dirs errgroup.Group
+	dirs.SetLimit(syncWorkers)
+	for folder := range folders {
+		dirs.Go(func() error { return d.syncOne(folder) })
+	}
+	return dirs.Wait()
+}
+
+func (d *disk) syncOne(name string) error {
+	h, err := d.base.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // removed since; its folder is synced
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(h.Sync(), h.Close())
+}

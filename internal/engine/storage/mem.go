@@ -1,0 +1,115 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Mem keeps objects in memory, for unit tests.
+type Mem struct {
+	mu      sync.RWMutex
+	objects map[string][]byte
+}
+
+// NewMem returns an empty store.
+func NewMem() *Mem { return &Mem{objects: map[string][]byte{}} }
+
+// Put implements Provider.
+func (m *Mem) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
+	if err := checkPut(ctx, key, body, sum); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, there := m.objects[key]; there && !replace {
+		return fmt.Errorf("put %s: %w", key, ErrExists)
+	}
+	m.objects[key] = bytes.Clone(body)
+	return nil
+}
+
+// checkPut is what Put checks before anything is sent: a living context, a key every provider keeps, a body that has its sum.
+func checkPut(ctx context.Context, key string, body []byte, sum [sha256.Size]byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if sha256.Sum256(body) != sum {
+		return fmt.Errorf("put %s: the bytes to send do not have their checksum: %w", key, ErrChecksum)
+	}
+	return nil
+}
+
+// Get implements Provider.
+func (m *Mem) Get(ctx context.Context, key string, limit int64) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	body, there := m.objects[key]
+	if !there {
+		return nil, fmt.Errorf("read %s: %w", key, ErrNotFound)
+	}
+	if int64(len(body)) > limit {
+		return nil, tooLarge(key, limit)
+	}
+	return append([]byte{}, body...), nil
+}
+
+// Stat implements Provider.
+func (m *Mem) Stat(ctx context.Context, key string) (Object, error) {
+	if err := ctx.Err(); err != nil {
+		return Object{}, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	body, there := m.objects[key]
+	if !there {
+		return Object{}, fmt.Errorf("look up %s: %w", key, ErrNotFound)
+	}
+	return Object{Key: key, Size: int64(len(body))}, nil
+}
+
+// List implements Provider.
+func (m *Mem) List(ctx context.Context, prefix string, fn func(Object) error) error {
+	m.mu.RLock()
+	var found []Object
+	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
+		if strings.HasPrefix(key, prefix) && key != probeKey {
+			found = append(found, Object{Key: key, Size: int64(len(m.objects[key]))})
+		}
+	}
+	m.mu.RUnlock() // fn may call back
+	for _, o := range found {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := fn(o); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Delete implements Provider.
+func (m *Mem) Delete(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.objects, key)
+	return nil
+}
+
+// Sync implements Provider; memory survives nothing.
+func (m *Mem) Sync(ctx context.Context) error { return ctx.Err() }

@@ -1,0 +1,220 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// RetryOptions bound how long an operation may take. Zero values take the defaults.
+type RetryOptions struct {
+	Attempts int           // how often an operation is tried at most; 4
+	Wait     time.Duration // before the second attempt, doubled before each later one, with jitter; 250 ms
+	MaxWait  time.Duration // the longest wait between two attempts; 10 s
+	Patience time.Duration // how long an attempt may take whatever its size, and List between two objects; 30 s
+	Speed    int64         // bytes a second that even a slow store must reach: size/Speed is added to Patience; 128 KiB
+	// OnRetry, when set, learns of each failed attempt that is followed by another. It must be safe for concurrent use.
+	OnRetry func(verb, key string, attempt int, err error)
+}
+
+// ErrTimeout is what an operation returns, wrapped, whose last attempt had no answer in time.
+var ErrTimeout = errors.New("no answer in time")
+
+// abandonAfter is the grace that an operation has to notice its deadline. One that does not (a dead network mount holds it
+// in the kernel) is left behind, and its caller told.
+const abandonAfter = 5 * time.Second
+
+type retried struct {
+	p Provider
+	o RetryOptions
+}
+
+// Retry returns p with a deadline on every attempt and a bounded number of attempts, so that a store that hangs is an error
+// and never a hang. Missing and existing objects, wrong checksums, refused credentials and the caller's own cancellation are
+// final. A Put whose first answer was lost finds its own object there: it is read back, and the same bytes are a success.
+// List is tried again only as long as nothing was listed.
+func Retry(p Provider, o RetryOptions) Provider {
+	if o.Attempts <= 0 {
+		o.Attempts = 4
+	}
+	if o.Wait <= 0 {
+		o.Wait = 250 * time.Millisecond
+	}
+	if o.MaxWait <= 0 {
+		o.MaxWait = 10 * time.Second
+	}
+	if o.Patience <= 0 {
+		o.Patience = 30 * time.Second
+	}
+	if o.Speed <= 0 {
+		o.Speed = 128 << 10
+	}
+	return &retried{p: p, o: o}
+}
+
+// Put implements Provider.
+func (r *retried) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
+	return r.do(ctx, "put", key, int64(len(body)), func(ctx context.Context, attempt int) error {
+		err := r.p.Put(ctx, key, body, sum, replace)
+		if attempt == 1 || !errors.Is(err, ErrExists) {
+			return err
+		}
+		there, getErr := r.p.Get(ctx, key, int64(len(body)))
+		switch {
+		case errors.Is(getErr, ErrTooLarge):
+			return err
+		case getErr != nil:
+			return fmt.Errorf("read back what an unanswered upload left: %w", getErr)
+		case sha256.Sum256(there) != sum:
+			return err
+		}
+		return nil
+	})
+}
+
+// Get implements Provider.
+func (r *retried) Get(ctx context.Context, key string, limit int64) ([]byte, error) {
+	// An abandoned attempt may still write its result, so each has its own.
+	results := make(chan []byte, r.o.Attempts)
+	err := r.do(ctx, "read", key, limit, func(ctx context.Context, _ int) error {
+		body, err := r.p.Get(ctx, key, limit)
+		if err == nil {
+			results <- body
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-results, nil
+}
+
+// Stat implements Provider.
+func (r *retried) Stat(ctx context.Context, key string) (Object, error) {
+	results := make(chan Object, r.o.Attempts)
+	err := r.do(ctx, "look up", key, 0, func(ctx context.Context, _ int) error {
+		o, err := r.p.Stat(ctx, key)
+		if err == nil {
+			results <- o
+		}
+		return err
+	})
+	if err != nil {
+		return Object{}, err
+	}
+	return <-results, nil
+}
+
+// Delete implements Provider.
+func (r *retried) Delete(ctx context.Context, key string) error {
+	return r.do(ctx, "delete", key, 0, func(ctx context.Context, _ int) error { return r.p.Delete(ctx, key) })
+}
+
+// Sync implements Provider. It is tried once and has no deadline: how long it takes depends on what was written, and a sync
+// that failed must not be taken for done by trying again.
+func (r *retried) Sync(ctx context.Context) error { return r.p.Sync(ctx) }
+
+// List implements Provider.
+func (r *retried) List(ctx context.Context, prefix string, fn func(Object) error) error {
+	var (
+		listed bool
+		fnErr  error
+	)
+	for attempt := 1; ; attempt++ {
+		err := r.listOnce(ctx, prefix, func(o Object) error {
+			listed = true
+			fnErr = fn(o)
+			return fnErr
+		})
+		if err == nil || fnErr != nil || listed {
+			return err
+		}
+		if final, err := r.next(ctx, "list", prefix, attempt, err); final {
+			return err
+		}
+	}
+}
+
+// listOnce lists with a deadline that every object moves forward; the time fn takes does not count.
+func (r *retried) listOnce(ctx context.Context, prefix string, fn func(Object) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(r.o.Patience, func() { cancel(ErrTimeout) })
+	defer timer.Stop()
+	err := r.p.List(ctx, prefix, func(o Object) error {
+		timer.Stop()
+		defer timer.Reset(r.o.Patience)
+		return fn(o)
+	})
+	if err != nil && errors.Is(context.Cause(ctx), ErrTimeout) {
+		return fmt.Errorf("list %s: %w: %w", prefix, ErrTimeout, err)
+	}
+	return err
+}
+
+// do runs op until it succeeds, fails for good, or attempts are used up.
+func (r *retried) do(ctx context.Context, verb, key string, size int64, op func(ctx context.Context, attempt int) error) error {
+	for attempt := 1; ; attempt++ {
+		err := r.once(ctx, verb, key, size, func(ctx context.Context) error { return op(ctx, attempt) })
+		if err == nil {
+			return nil
+		}
+		if final, err := r.next(ctx, verb, key, attempt, err); final {
+			return err
+		}
+	}
+}
+
+// once runs op with the deadline for its size.
+func (r *retried) once(ctx context.Context, verb, key string, size int64, op func(context.Context) error) error {
+	patience := r.o.Patience + time.Duration(float64(size)/float64(r.o.Speed)*float64(time.Second))
+	attempt, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- op(attempt) }()
+	err := context.Canceled
+	select {
+	case err = <-done:
+	case <-attempt.Done():
+		grace := time.NewTimer(abandonAfter)
+		defer grace.Stop()
+		select {
+		case err = <-done:
+		case <-grace.C:
+			err = attempt.Err()
+		}
+	}
+	if err != nil && attempt.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%s %s: %w within %s: %w", verb, key, ErrTimeout, patience.Round(time.Millisecond), err)
+	}
+	return err
+}
+
+// next waits before the next attempt, or says that err is final.
+func (r *retried) next(ctx context.Context, verb, key string, attempt int, err error) (final bool, _ error) {
+	if ctx.Err() != nil || permanent(err) {
+		return true, err
+	}
+	if attempt >= r.o.Attempts {
+		if attempt > 1 {
+			err = fmt.Errorf("%w (tried %d times)", err, attempt)
+		}
+		return true, err
+	}
+	if r.o.OnRetry != nil {
+		r.o.OnRetry(verb, key, attempt, err)
+	}
+	wait := min(r.o.Wait<<(attempt-1), r.o.MaxWait)
+	wait = wait/2 + rand.N(wait/2+1) // many writers that failed together should not come back together
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return true, errors.Join(ctx.Err(), err)
+	case <-timer.C:
+		return false, nil
+	}
+}
