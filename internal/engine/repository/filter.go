@@ -17,11 +17,12 @@ const (
 	filterMinBits    = 64 // fewer would make the few keys of a small chunk look alike
 )
 
-// KeyHash is the hash of one key, as filters store it: XXH3-64 over each column's text form with its length before it
+// KeyHash is the hash of one key, as filters store it: XXH3-64 over each column's canonical form with its length before it
 // (four bytes, big-endian).
 type KeyHash uint64
 
-// HashKey returns the hash of a key given the text form of each of its columns.
+// HashKey returns the hash of a key given the canonical form of each of its columns: an integer of any width as eight bytes,
+// big-endian; a UUID as sixteen; text as its bytes in the database's encoding.
 func HashKey(columns ...[]byte) KeyHash {
 	var buf [64]byte
 	b := buf[:0]
