@@ -1,0 +1,301 @@
+package repository_test
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/klauspost/compress/zstd"
+	"github.com/zeebo/xxh3"
+	"golang.org/x/crypto/argon2"
+)
+
+// The reader in this file was written from FORMAT.md alone and shares no code with the package: it proves that the page is
+// enough to get the rows back.
+type reader struct {
+	t    *testing.T
+	repo []byte
+	root []byte
+}
+
+type slotJSON struct {
+	ID, Kind, Label, Created, Fingerprint string
+	Salt, Wrapped                         []byte
+	Argon2id                              struct {
+		Time    uint32
+		Memory  uint32 `json:"memory_kib"`
+		Threads uint8
+	}
+}
+
+type headerJSON struct {
+	Format     int
+	Repository string
+	Created    string
+	Epoch      int
+	Slots      []slotJSON
+	MAC        []byte
+}
+
+func (r *reader) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *reader) file(name string) []byte {
+	r.t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "v1", filepath.FromSlash(name)))
+	r.must(err)
+	return b
+}
+
+func (r *reader) gcm(key []byte) cipher.AEAD {
+	block, err := aes.NewCipher(key)
+	r.must(err)
+	gcm, err := cipher.NewGCM(block)
+	r.must(err)
+	return gcm
+}
+
+func (r *reader) derived(info string) []byte {
+	key, err := hkdf.Key(sha256.New, r.root, r.repo, info, 32)
+	r.must(err)
+	return key
+}
+
+// rootKey unwraps slot s: FORMAT.md, "Key slots".
+func (r *reader) rootKey(h headerJSON, s slotJSON, v map[string]any) []byte {
+	binding := fmt.Sprintf("keepsake 1 slot %s %s %s", h.Repository, s.ID, s.Kind)
+	var kek []byte
+	switch s.Kind {
+	case "key":
+		key, err := base64.StdEncoding.DecodeString(v["key"].(string))
+		r.must(err)
+		kek, err = hkdf.Key(sha256.New, key, s.Salt, "keepsake 1 key slot", 32)
+		r.must(err)
+	case "passphrase":
+		kek = argon2.IDKey([]byte(v["passphrase"].(string)), s.Salt, s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads, 32)
+	case "age":
+		identity, err := age.ParseX25519Identity(v["recovery_key"].(string))
+		r.must(err)
+		sum := sha256.Sum256([]byte("keepsake 1 recipient " + identity.Recipient().String()))
+		if hex.EncodeToString(sum[:8]) != s.Fingerprint {
+			r.t.Errorf("fingerprint %s", s.Fingerprint)
+		}
+		plain, err := age.Decrypt(bytes.NewReader(s.Wrapped), identity)
+		r.must(err)
+		payload, err := io.ReadAll(plain)
+		r.must(err)
+		root, ok := bytes.CutPrefix(payload, []byte(binding+"\x00"))
+		if !ok {
+			r.t.Fatal("the age file is of another slot")
+		}
+		return root
+	}
+	root, err := r.gcm(kek).Open(nil, s.Wrapped[:12], s.Wrapped[12:], []byte(binding))
+	r.must(err)
+	return root
+}
+
+// checkMAC: FORMAT.md, "The header's mac".
+func (r *reader) checkMAC(h headerJSON) {
+	mac := hmac.New(sha256.New, r.derived("keepsake 1 header, epoch 0"))
+	put := func(fields ...any) {
+		for _, f := range fields {
+			b, ok := f.([]byte)
+			if !ok {
+				b = fmt.Append(nil, f)
+			}
+			r.must(binary.Write(mac, binary.BigEndian, uint32(len(b))))
+			mac.Write(b)
+		}
+	}
+	put("keepsake header", h.Format, h.Repository, h.Created, h.Epoch, len(h.Slots))
+	for _, s := range h.Slots {
+		put(s.ID, s.Kind, s.Label, s.Created, s.Salt, s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads, s.Fingerprint, s.Wrapped)
+	}
+	if !hmac.Equal(mac.Sum(nil), h.MAC) {
+		r.t.Fatal("the header's mac does not match")
+	}
+}
+
+// open opens a sealed object: FORMAT.md, "Sealed objects".
+func (r *reader) open(name string, kind byte, purpose string) []byte {
+	r.t.Helper()
+	b := r.file("repository/" + name)
+	if string(b[:4]) != "KEEP" || b[4] != 1 || b[5] != kind || int(binary.BigEndian.Uint32(b[8:])) != len(b) {
+		r.t.Fatalf("%s begins with %x", name, b[:12])
+	}
+	secret := r.derived(fmt.Sprintf("keepsake 1 %s, epoch %d", purpose, binary.BigEndian.Uint16(b[6:])))
+	own, err := hkdf.Expand(sha256.New, secret, "keepsake 1 object "+name, 32)
+	r.must(err)
+	aad := append(append(bytes.Clone(r.repo), b[:12]...), name...)
+	packed, err := r.gcm(own).Open(nil, b[12:24], b[24:], aad)
+	r.must(err)
+	if packed[0] == 0 {
+		return packed[1:]
+	}
+	dec, err := zstd.NewReader(nil)
+	r.must(err)
+	defer dec.Close()
+	plain, err := dec.DecodeAll(packed[1:], nil)
+	r.must(err)
+	return plain
+}
+
+type chunkJSON struct {
+	ID, SHA256  string
+	Size, Plain int
+	Rows        int
+	Continues   bool
+	Filters     [][]byte
+}
+
+func (r *reader) chunk(c chunkJSON) []byte {
+	name := "chunks/" + c.ID[:2] + "/" + c.ID
+	sealed := r.file("repository/" + name)
+	if sum := sha256.Sum256(sealed); hex.EncodeToString(sum[:]) != c.SHA256 || len(sealed) != c.Size {
+		r.t.Fatalf("%s is not the object the manifest means", name)
+	}
+	plain := r.open(name, 1, "chunks")
+	mac := hmac.New(sha256.New, r.derived("keepsake 1 chunk ids, epoch 1"))
+	mac.Write(plain)
+	if hex.EncodeToString(mac.Sum(nil)) != c.ID || len(plain) != c.Plain {
+		r.t.Fatalf("%s holds other bytes", name)
+	}
+	return plain
+}
+
+// split cuts a stream of COPY bytes into rows: FORMAT.md, "Rows".
+func split(stream []byte, format string) ([][]byte, error) {
+	var rows [][]byte
+	if format == "text" {
+		for line := range bytes.Lines(stream) {
+			rows = append(rows, line)
+		}
+		return rows, nil
+	}
+	for len(stream) > 0 {
+		end := 2
+		for range binary.BigEndian.Uint16(stream) {
+			n := int32(binary.BigEndian.Uint32(stream[end:]))
+			end += 4 + int(max(n, 0))
+		}
+		if end > len(stream) {
+			return nil, errors.New("a row goes over the end of its range")
+		}
+		rows = append(rows, stream[:end])
+		stream = stream[end:]
+	}
+	return rows, nil
+}
+
+func mayHold(filter []byte, id uint64) bool {
+	key := binary.BigEndian.AppendUint64([]byte{0, 0, 0, 8}, id)
+	h := xxh3.Hash(key)
+	m := uint64(len(filter)-1) * 8
+	for i := range uint64(filter[0]) {
+		z := h + (i+1)*0x9E3779B97F4A7C15
+		z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9
+		z = (z ^ (z >> 27)) * 0x94D049BB133111EB
+		bit, _ := bits.Mul64(z^(z>>31), m)
+		if filter[1+bit/8]>>(bit%8)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func TestReadFromNothing(t *testing.T) {
+	t.Parallel()
+	r := &reader{t: t}
+	var v map[string]any
+	r.must(json.Unmarshal(r.file("vectors.json"), &v))
+	var h headerJSON
+	r.must(json.Unmarshal(r.file("repository/keepsake.json"), &h))
+	var err error
+	r.repo, err = hex.DecodeString(h.Repository)
+	r.must(err)
+	for _, s := range h.Slots {
+		r.root = r.rootKey(h, s, v)
+		r.checkMAC(h)
+	}
+	var m struct {
+		Format         int
+		Repository, ID string
+		Time           time.Time
+		Schema         []chunkJSON
+		Tables         []struct {
+			Schema, Name, Format, Hash string
+			Rows                       int
+			Ranges                     []struct {
+				From, To, Rows int
+				Hash           string
+				Chunks         []chunkJSON
+			}
+		}
+	}
+	name := v["manifest"].(string)
+	r.must(json.Unmarshal(r.open(name, 2, "manifests"), &m))
+	if m.Format != 1 || m.Repository != h.Repository || "manifests/"+m.ID != name {
+		t.Fatalf("the manifest is of %s, %s", m.Repository, m.ID)
+	}
+	var out strings.Builder
+	for _, c := range m.Schema {
+		out.Write(r.chunk(c))
+	}
+	for _, table := range m.Tables {
+		var lo, hi, rows uint64
+		for _, rng := range table.Ranges {
+			var stream []byte
+			for _, c := range rng.Chunks {
+				stream = append(stream, r.chunk(c)...)
+			}
+			list, err := split(stream, table.Format)
+			r.must(err)
+			for _, row := range list {
+				u := xxh3.Hash128(row)
+				if lo += u.Lo; lo < u.Lo {
+					hi++
+				}
+				hi += u.Hi
+				rows++
+				fmt.Fprintf(&out, "\n%s.%s %.30q", table.Schema, table.Name, row)
+			}
+		}
+		if got := fmt.Sprintf("%016x%016x", hi, lo); got != table.Hash || rows != uint64(table.Rows) {
+			t.Errorf("%s: %d rows with hash %s, not %d with %s", table.Name, rows, got, table.Rows, table.Hash)
+		}
+	}
+	filters := m.Tables[0].Ranges[0].Chunks[0].Filters
+	if !mayHold(filters[0], 1) || !mayHold(filters[0], 2) || mayHold(filters[0], 3) {
+		t.Error("the filter does not hold the keys 1 and 2 alone")
+	}
+	const want = "PGDMP stands for pg_dump's archive" +
+		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\\x00\\x00\\x00\\x0eZoë & Łukasz\"" +
+		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x00\\x00\\aO'Brien\"" +
+		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03\\x00\\x00\\x02\\xd0a long vow, \"" +
+		"\npublic.Notes \"1\\t\\\\N\\n\"\npublic.Notes \"2\\ttab\\\\there\\n\""
+	if out.String() != want {
+		t.Errorf("read\n%s\nnot\n%s", out.String(), want)
+	}
+}
