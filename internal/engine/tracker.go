@@ -103,3 +103,15 @@ func (t *tracker) logf(level, format string, args ...any) {
 	defer t.out.Unlock()
 	t.reporter.Log(LogLine{Time: t.now(), Level: level, Message: fmt.Sprintf(format, args...)})
 }
+
+// provider changes the progress of one provider.
+func (t *tracker) provider(name string, fn func(p *ProviderProgress)) {
+	t.update(func(s *Progress) {
+		for i := range s.Providers {
+			if s.Providers[i].Name == name {
+				fn(&s.Providers[i])
+				return
+			}
+		}
+	})
+}

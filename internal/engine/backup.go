@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Version is written into every manifest.
+var Version = "1.0.0-dev"
+
+// backup is one running backup.
+type backup struct {
+	e        *Engine
+	in       BackupInput
+	repo     *repo
+	track    *tracker
+	started  time.Time
+	tools    pgtool.Tools
+	snapshot *platform.Snapshot
+	parent   *repository.Manifest
+	index    *index
+	lanes    []*lane
+	manifest *repository.Manifest
+	tables   []*tableRun
+
+	chunksNew, bytesNew atomic.Int64
+	bytesRead           atomic.Int64 // from the platform, by this run
+}
+
+// Backup takes a snapshot of the platform and publishes it at every provider that can take it. A provider that is down, slow
+// or lying never fails a backup: the result says which copies are confirmed. It fails when no provider has a whole copy.
+func (e *Engine) Backup(ctx context.Context, in BackupInput, reporter Reporter) (BackupResult, error) {
+	switch in.Type {
+	case "":
+		in.Type = keepsake.BackupFull
+	case keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
+	default:
+		return BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid, "backup type %q cannot be taken of the whole platform: use full, incremental or critical", in.Type)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	b := &backup{e: e, in: in, started: e.opts.Now(), track: newTracker(reporter, e.opts.Now)}
+	defer b.track.close()
+	result, err := b.run(ctx)
+	if err != nil {
+		b.track.errorf("The backup failed: %s", keepsake.MessageOf(err))
+		return BackupResult{}, err
+	}
+	b.track.stage(StageDone)
+	return result, nil
+}
+
+func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
+	b.track.stage(StageChecking)
+	if b.tools, err = pgtool.Find(ctx, b.e.opts.PGBin); err != nil {
+		return BackupResult{}, err
+	}
+	if b.repo, err = b.e.open(ctx); err != nil {
+		return BackupResult{}, err
+	}
+	if err := b.lookAtProviders(ctx); err != nil {
+		return BackupResult{}, err
+	}
+	b.track.stage(StageSnapshot)
+	if b.snapshot, err = platform.TakeSnapshot(ctx, b.e.opts.PlatformURL, b.e.opts.ManagedSchemas); err != nil {
+		return BackupResult{}, err
+	}
+	defer b.snapshot.Close(ctx)
+	if err := refuse(platform.Judge(b.snapshot.Catalog, b.tools.Major)); err != nil {
+		return BackupResult{}, err
+	}
+	b.plan()
+	b.openLanes(ctx)
+	defer b.drain()
+	b.track.stage(StageReading)
+	if err := b.read(ctx); err != nil {
+		return BackupResult{}, err
+	}
+	b.snapshot.Close(ctx) // the platform's part is over: providers may take longer
+	b.drain()
+	if err := b.completeCopies(ctx); err != nil {
+		return BackupResult{}, err
+	}
+	b.track.stage(StagePublishing)
+	copies, err := b.publish(ctx)
+	if err != nil {
+		return BackupResult{}, err
+	}
+	return b.result(copies), nil
+}
+
+// lookAtProviders reads the newest recovery point, which tells what can be taken over, and what every provider holds.
+func (b *backup) lookAtProviders(ctx context.Context) error {
+	for _, p := range b.repo.providers {
+		if err := b.repo.down[p.Name]; err != nil {
+			b.track.warnf("Provider %s cannot be reached and gets no copy now: %s", p.Name, explain(err))
+			continue
+		}
+		if b.repo.lacking[p.Name] {
+			if err := putHeader(ctx, p, b.repo.header); err != nil {
+				b.repo.down[p.Name] = err
+				b.track.warnf("Provider %s cannot be written and gets no copy now: %s", p.Name, explain(err))
+				continue
+			}
+			delete(b.repo.lacking, p.Name)
+		}
+	}
+	live := b.repo.live()
+	listing, err := listManifests(ctx, live)
+	if err != nil {
+		return err
+	}
+	for _, id := range listing.newestFirst() {
+		m, _, err := b.e.readManifest(ctx, b.repo, listing.holders(live, id), id)
+		if err != nil {
+			b.track.warnf("Recovery point %s cannot be read and is not built upon: %s", id, keepsake.MessageOf(err))
+			continue
+		}
+		if m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental {
+			b.parent = m
+			break
+		}
+	}
+	var failed map[string]error
+	b.index, failed, err = buildIndex(ctx, b.repo.providers, live, b.parent)
+	for name, err := range failed {
+		b.repo.down[name] = err
+		b.track.warnf("Provider %s cannot list its objects and gets no copy now: %s", name, explain(err))
+	}
+	if err == nil && len(b.repo.live()) == 0 {
+		err = keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so nothing was backed up")
+	}
+	return err
+}
+
+// plan decides which tables are read, in which ranges, and fills the manifest with everything but chunks.
+func (b *backup) plan() {
+	c := b.snapshot.Catalog
+	m := &repository.Manifest{
+		Format: repository.FormatVersion, Repository: b.repo.keys.Repository(), ID: repository.NewManifestID(b.snapshot.Time),
+		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Tool: Version,
+		Source: c.Source, Sequences: c.Sequences, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions,
+		Roles: c.Roles, NotCarried: c.NotCarried,
+	}
+	if b.parent != nil {
+		m.Parent = b.parent.ID
+	}
+	b.manifest = m
+	filterKeys := c.FilterKeys(b.e.opts.DataMap)
+	skipped := 0
+	for i := range c.Tables {
+		rel := &c.Tables[i]
+		tier := b.e.opts.DataMap.TierOf(splitName(rel.Root))
+		if b.in.Type == keepsake.BackupCritical && tier != keepsake.TierCritical {
+			skipped++
+			continue
+		}
+		b.tables = append(b.tables, b.newTableRun(rel, tier, filterKeys[rel.Root]))
+	}
+	if skipped > 0 {
+		m.NotCarried = append(m.NotCarried, keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped),
+			Reason: "this is a backup of the critical tier; their definitions are carried"})
+	}
+	b.track.update(func(p *Progress) {
+		p.Point = m.ID
+		for i, t := range b.tables {
+			p.Tables = append(p.Tables, TableProgress{Schema: t.rel.Schema, Name: t.rel.Name, Tier: string(t.tier),
+				State: ItemWaiting, RowsTotal: t.rel.Rows, BytesTotal: t.rel.Bytes})
+			p.RowsTotal += t.rel.Rows
+			p.BytesTotal += t.rel.Bytes
+			p.ChunksTotal += int64(len(b.tables[i].ranges))
+		}
+		for _, prov := range b.repo.providers {
+			state := ProviderProgress{Name: prov.Name, State: ItemRunning}
+			if err := b.repo.down[prov.Name]; err != nil {
+				state.State, state.Error = ItemFailed, explain(err)
+			}
+			p.Providers = append(p.Providers, state)
+		}
+	})
+	b.track.infof("Snapshot of %s taken: %d tables, about %d rows.", c.Source.Database, len(b.tables), b.track.snapshot().RowsTotal)
+}
+
+func (b *backup) openLanes(ctx context.Context) {
+	for _, p := range b.repo.live() {
+		b.lanes = append(b.lanes, newLane(ctx, p, providerBit(b.repo.providers, p.Name), b.index, b.track))
+	}
+}
+
+func (b *backup) drain() {
+	for _, l := range b.lanes {
+		l.drain()
+	}
+}
+
+// read lets the workers take jobs, largest table first, while pg_dump writes the schema of the same snapshot.
+func (b *backup) read(ctx context.Context) error {
+	jobs := b.jobs()
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.readSchema(ctx) })
+	for range max(1, min(b.e.opts.Workers, len(jobs))) {
+		g.Go(func() error {
+			w, err := b.newWorker(ctx)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) || ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err := w.do(ctx, jobs[i]); err != nil {
+					return fmt.Errorf("table %s: %w", jobs[i].table.rel.FullName(), err)
+				}
+			}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := b.snapshot.ReadSequences(ctx); err != nil && context.Cause(ctx) == nil {
+		return fmt.Errorf("read sequences: %w", err)
+	}
+	for _, t := range b.tables {
+		b.manifest.Tables = append(b.manifest.Tables, t.finish())
+	}
+	return nil
+}
+
+// readSchema stores pg_dump's archive as chunks.
+func (b *backup) readSchema(ctx context.Context) error {
+	var exclude []string
+	for _, n := range b.snapshot.Catalog.Unreadable {
+		exclude = append(exclude, "--exclude-table="+quotePattern(n.Schema)+"."+quotePattern(n.Name))
+	}
+	var archive bytes.Buffer
+	if err := b.tools.Dump(ctx, b.e.opts.PlatformURL, b.snapshot.ID, &archive, exclude...); err != nil {
+		return keepsake.Errorf(keepsake.CodeUnavailable, "the schema could not be read, so nothing was backed up: %w", err)
+	}
+	for part := range slices.Chunk(archive.Bytes(), maxChunk) {
+		c, err := b.store(ctx, part)
+		if err != nil {
+			return err
+		}
+		b.manifest.Schema = append(b.manifest.Schema, c)
+	}
+	return nil
+}
+
+func (b *backup) result(copies []keepsake.Copy) BackupResult {
+	m, verdict := b.manifest, keepsake.JudgeProtection(copies)
+	if !verdict.Protected() {
+		b.track.warnf("The recovery point is not protected: %s.", verdict.Lacks())
+	}
+	return BackupResult{Point: m.ID, Type: string(m.Type), Time: m.Time, Tables: len(m.Tables), Rows: m.Stats.Rows,
+		BytesRead: b.bytesRead.Load(), BytesUploaded: b.bytesNew.Load(), BytesStored: m.Stats.BytesStored,
+		ChunksNew: b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.e.opts.Now().Sub(b.started).Seconds(),
+		PeakMemory: peakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
+		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
+}
+
+// peakMemory is the largest resident size of the process so far, in bytes (getrusage(2): kilobytes on Linux).
+func peakMemory() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return u.Maxrss << 10
+}

@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+)
+
+// readRange reads one range of a table and stores it as chunks. It is called once per range; what it does per row is hash,
+// append, and note the filter keys.
+func (w *worker) readRange(ctx context.Context, t *tableRun, r *repository.Range) error {
+	c := chunker{w: w, t: t, out: r, binary: t.rel.Format == repository.FormatBinary}
+	c.keyReader, _ = t.rel.NewKeyReader(t.keys)
+	w.keys.reset(len(t.keys))
+	w.buf = w.buf[:0]
+	n, err := w.reader.CopyOut(ctx, t.rel.CopyRows(platform.PageRange{From: r.From, To: r.To}, w.b.manifest.Source.Encoding), c.binary,
+		func(piece []byte, begin, end bool) error { return c.piece(ctx, piece, begin, end) })
+	w.b.bytesRead.Add(n)
+	if err != nil {
+		return err
+	}
+	return c.flush(ctx, false)
+}
+
+// chunker cuts a range's rows into chunks. Only rows longer than a chunk are cut inside.
+type chunker struct {
+	w         *worker
+	t         *tableRun
+	out       *repository.Range
+	binary    bool
+	keyReader *platform.KeyReader
+	rows      int64 // that begin in the current chunk
+	continues bool  // the current chunk begins inside a row
+}
+
+func (c *chunker) piece(ctx context.Context, piece []byte, begin, end bool) error {
+	row := piece
+	if begin {
+		tuple, _, rest, err := platform.SplitTuple(piece, c.binary)
+		if err != nil {
+			return err
+		}
+		row = rest
+		c.out.Tuples.Add(tuple[:])
+		c.out.Rows++
+	}
+	if len(c.w.buf) > 0 && len(c.w.buf)+len(row) > maxChunk {
+		if err := c.flush(ctx, !begin); err != nil {
+			return err
+		}
+	}
+	if begin {
+		c.rows++
+		c.noteKeys(row, end)
+	}
+	c.w.buf = append(c.w.buf, row...)
+	c.hash(row, begin, end)
+	return nil
+}
+
+// hash adds the row to the range's hash, over as many pieces as it comes in.
+func (c *chunker) hash(row []byte, begin, end bool) {
+	if begin && end {
+		c.out.Hash.Add(row)
+		return
+	}
+	h := c.w.hasher
+	if begin {
+		h.Reset()
+	}
+	_, _ = h.Write(row)
+	if end {
+		c.out.Hash.AddHash(rowHash(h))
+	}
+}
+
+func rowHash(h *xxh3.Hasher) repository.RowHash {
+	sum := h.Sum128()
+	return repository.RowHash{Hi: sum.Hi, Lo: sum.Lo}
+}
+
+// noteKeys adds the row's keys to the chunk's filters. A row whose keys cannot be read opens the filters to everything.
+func (c *chunker) noteKeys(row []byte, whole bool) {
+	if len(c.t.keys) == 0 {
+		return
+	}
+	if !whole && !c.binary {
+		c.w.keys.open = true
+		return
+	}
+	if err := c.keyReader.Keys(row, c.w.keys.add); err != nil {
+		c.w.keys.open = true
+	}
+}
+
+// flush stores what has been gathered as a chunk; inside says that the next one begins inside a row.
+func (c *chunker) flush(ctx context.Context, inside bool) error {
+	if len(c.w.buf) == 0 {
+		return nil
+	}
+	chunk, err := c.w.b.store(ctx, c.w.buf)
+	if err != nil {
+		return err
+	}
+	chunk.Rows, chunk.Continues, chunk.Filters = c.rows, c.continues, c.w.keys.filters()
+	c.out.Chunks = append(c.out.Chunks, chunk)
+	c.w.keys.reset(len(c.t.keys))
+	c.w.buf, c.rows, c.continues = c.w.buf[:0], 0, inside
+	return nil
+}
+
+// keySets collects the distinct keys of one chunk. Neighbouring rows mostly repeat a key, so a small cache spares most
+// insertions.
+type keySets struct {
+	sets   []map[repository.KeyHash]struct{}
+	recent [][1024]repository.KeyHash
+	open   bool // a row's keys could not be read: the chunk may hold any
+}
+
+func (k *keySets) reset(n int) {
+	for len(k.sets) < n {
+		k.sets = append(k.sets, map[repository.KeyHash]struct{}{})
+		k.recent = append(k.recent, [1024]repository.KeyHash{})
+	}
+	k.sets, k.recent = k.sets[:n], k.recent[:n]
+	for i := range k.sets {
+		clear(k.sets[i])
+		clear(k.recent[i][:])
+	}
+	k.open = false
+}
+
+func (k *keySets) add(i int, h repository.KeyHash) {
+	slot := &k.recent[i][h%1024]
+	if *slot == h && h != 0 {
+		return
+	}
+	*slot = h
+	k.sets[i][h] = struct{}{}
+}
+
+func (k *keySets) filters() []repository.Filter {
+	if len(k.sets) == 0 {
+		return nil
+	}
+	out := make([]repository.Filter, len(k.sets))
+	if !k.open {
+		for i, set := range k.sets {
+			out[i] = repository.NewFilter(set)
+		}
+	}
+	return out
+}

@@ -1,0 +1,292 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// maxChunk is where a range's stream is cut into a further chunk, in bytes before compression.
+const maxChunk = 8 << 20
+
+// rangesPerJob is how many ranges one statement asks for tuple identities of, when a parent is there to compare with.
+const rangesPerJob = 32
+
+func explain(err error) string { return storage.Explain(err) }
+
+func splitName(full string) (schema, name string) {
+	schema, name, _ = strings.Cut(full, ".")
+	return schema, name
+}
+
+// quotePattern makes a name match only itself in pg_dump's patterns.
+func quotePattern(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// tableRun is one table while it is being backed up.
+type tableRun struct {
+	index  int // in the tracker's list
+	rel    *platform.Relation
+	tier   keepsake.Tier
+	keys   [][]string
+	pages  uint32
+	ranges []repository.Range
+	parent *repository.Table // set when its unchanged ranges may be taken over
+	left   atomic.Int64      // ranges not done
+}
+
+func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys [][]string) *tableRun {
+	t := &tableRun{index: len(b.tables), rel: rel, tier: tier}
+	_, t.keys = rel.NewKeyReader(keys)
+	var previous *repository.Table
+	if b.parent != nil {
+		i := slices.IndexFunc(b.parent.Tables, func(p repository.Table) bool { return p.Schema == rel.Schema && p.Name.Name == rel.Name })
+		if i >= 0 {
+			previous = &b.parent.Tables[i]
+		}
+	}
+	var before uint32
+	if previous != nil {
+		before = previous.RangePages
+	}
+	t.pages = rel.RangePages(b.snapshot.Catalog.BlockSize, before)
+	for _, r := range platform.PageRanges(rel.Pages, t.pages) {
+		t.ranges = append(t.ranges, repository.Range{From: r.From, To: r.To})
+	}
+	t.left.Store(int64(len(t.ranges)))
+	if b.in.Type != keepsake.BackupFull && previous != nil && b.sameIdentity() && previous.Layout == rel.Layout &&
+		previous.RangePages == t.pages && previous.Format == rel.Format && slices.EqualFunc(previous.FilterKeys, t.keys, slices.Equal) {
+		t.parent = previous
+	}
+	return t
+}
+
+// sameIdentity reports whether tuples of the parent snapshot can be compared with tuples now: the same server on the same
+// timeline, the same database, and types that print their values as they did.
+func (b *backup) sameIdentity() bool {
+	now, then := b.manifest.Source, b.parent.Source
+	return now.SystemID != "" && now.SystemID == then.SystemID && now.Timeline == then.Timeline &&
+		now.DatabaseOID == then.DatabaseOID && now.TypesDigest == then.TypesDigest && now.ServerNum/10000 == then.ServerNum/10000
+}
+
+// finish sums the ranges up into the manifest's table.
+func (t *tableRun) finish() repository.Table {
+	kind := repository.KindTable
+	switch {
+	case t.rel.Schema == "pg_catalog":
+		kind = repository.KindLargeObjects
+	case t.rel.Partition:
+		kind = repository.KindPartition
+	}
+	out := repository.Table{Name: repository.Name{Schema: t.rel.Schema, Name: t.rel.Name}, Kind: kind, Tier: t.tier, Format: t.rel.Format,
+		Columns: []repository.Column{}, RangePages: t.pages, Layout: t.rel.Layout, FilterKeys: t.keys, Ranges: t.ranges}
+	for _, c := range t.rel.Columns {
+		out.Columns = append(out.Columns, repository.Column{Name: c.Name, Type: c.Type})
+	}
+	for _, r := range t.ranges {
+		out.Rows += r.Rows
+		out.Hash.AddHash(r.Hash)
+	}
+	return out
+}
+
+// job is a run of ranges of one table.
+type job struct {
+	table    *tableRun
+	from, to int // ranges[from:to]
+}
+
+func (b *backup) jobs() []job {
+	var jobs []job
+	for _, t := range b.tables {
+		step := 1
+		if t.parent != nil {
+			step = rangesPerJob
+		}
+		for i := 0; i < len(t.ranges); i += step {
+			jobs = append(jobs, job{t, i, min(i+step, len(t.ranges))})
+		}
+	}
+	return jobs
+}
+
+// worker reads with one session. Its buffers live as long as it does.
+type worker struct {
+	b      *backup
+	reader *platform.Reader
+	buf    []byte
+	hasher *xxh3.Hasher
+	keys   *keySets
+}
+
+func (b *backup) newWorker(ctx context.Context) (*worker, error) {
+	r, err := b.snapshot.NewReader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &worker{b: b, reader: r, hasher: xxh3.New(), keys: &keySets{}}, nil
+}
+
+func (w *worker) close() { _ = w.reader.Close() }
+
+// do takes over the ranges of a job that have not changed and reads the others.
+func (w *worker) do(ctx context.Context, j job) error {
+	t := j.table
+	unchanged, err := w.unchanged(ctx, j)
+	if err != nil {
+		return err
+	}
+	for i := j.from; i < j.to; i++ {
+		if old := unchanged[i-j.from]; old != nil {
+			to := t.ranges[i].To
+			t.ranges[i] = *old
+			t.ranges[i].To = to
+		} else if err := w.readRange(ctx, t, &t.ranges[i]); err != nil {
+			return err
+		}
+		w.b.rangeDone(t, &t.ranges[i])
+	}
+	return nil
+}
+
+// unchanged compares the identities of all tuples of a job's ranges with the parent's. The result holds, for each range, the
+// parent's range when nothing in it has changed and all its chunks are still stored.
+func (w *worker) unchanged(ctx context.Context, j job) ([]*repository.Range, error) {
+	t := j.table
+	found := make([]*repository.Range, j.to-j.from)
+	if t.parent == nil {
+		return found, nil
+	}
+	sums := make([]repository.Range, j.to-j.from)
+	first := t.ranges[j.from].From
+	span := platform.PageRange{From: first, To: t.ranges[j.to-1].To}
+	n, err := w.reader.CopyOut(ctx, t.rel.CopyTuples(span), true, func(piece []byte, _, _ bool) error {
+		tuple, block, _, err := platform.SplitTuple(piece, true)
+		if err != nil {
+			return err
+		}
+		s := &sums[min(int((block-first)/t.pages), len(sums)-1)]
+		s.Rows++
+		s.Tuples.Add(tuple[:])
+		return nil
+	})
+	w.b.bytesRead.Add(n)
+	if err != nil {
+		return nil, err
+	}
+	for i := range sums {
+		old := t.parentRange(t.ranges[j.from+i].From)
+		if old != nil && old.Rows == sums[i].Rows && old.Tuples == sums[i].Tuples && w.b.stored(old) {
+			found[i] = old
+		}
+	}
+	return found, nil
+}
+
+func (t *tableRun) parentRange(from uint32) *repository.Range {
+	i := int(from / t.pages)
+	if i < len(t.parent.Ranges) && t.parent.Ranges[i].From == from {
+		return &t.parent.Ranges[i]
+	}
+	return nil
+}
+
+// stored reports whether at least one provider lists every chunk of the range.
+func (b *backup) stored(r *repository.Range) bool {
+	for i := range r.Chunks {
+		if e := b.index.get(r.Chunks[i].ID); e.at == 0 || e.sum != r.Chunks[i].SHA256 {
+			return false
+		}
+	}
+	return true
+}
+
+// rangeDone counts a finished range.
+func (b *backup) rangeDone(t *tableRun, r *repository.Range) {
+	last := t.left.Add(-1) == 0
+	b.track.update(func(p *Progress) {
+		s := &p.Tables[t.index]
+		share := t.rel.Bytes / int64(len(t.ranges))
+		s.State = ItemRunning
+		s.RowsDone += r.Rows
+		s.BytesDone += share
+		p.RowsDone += r.Rows
+		p.BytesDone += share
+		p.ChunksDone++
+		p.BytesUploaded, p.ChunksNew = b.bytesNew.Load(), b.chunksNew.Load()
+		if last {
+			s.State = ItemDone
+			p.BytesDone += s.BytesTotal - s.BytesDone
+			p.RowsTotal += s.RowsDone - s.RowsTotal
+			s.RowsTotal, s.BytesDone = s.RowsDone, s.BytesTotal
+		}
+	})
+}
+
+// store makes sure that the chunk with this plaintext is at the providers, or on its way to them.
+func (b *backup) store(ctx context.Context, plain []byte) (repository.Chunk, error) {
+	id := b.repo.keys.ChunkID(plain)
+	e, mine, err := b.index.claim(ctx, id)
+	if err != nil {
+		return repository.Chunk{}, err
+	}
+	if mine {
+		var s *sealed
+		if s, err = b.seal(ctx, id, e, plain); err != nil {
+			b.index.settle(id, 0, nil)
+			return repository.Chunk{}, err
+		}
+		e.size, e.sum = int64(len(s.body)), s.sum
+		b.index.settle(id, e.size, &s.sum)
+		if err := send(ctx, b.lanes, s, b.index.get(id).at); err != nil {
+			return repository.Chunk{}, err
+		}
+	}
+	return repository.Chunk{ID: id, Size: e.size, SHA256: e.sum, Plain: int64(len(plain))}, nil
+}
+
+// seal returns the chunk's one sealed form: the bytes a killed run left at a provider, if they are sound, else new ones.
+func (b *backup) seal(ctx context.Context, id repository.ChunkID, e entry, plain []byte) (*sealed, error) {
+	if e.at != 0 {
+		for i, p := range b.repo.providers {
+			if e.at&(1<<i) == 0 {
+				continue
+			}
+			body, err := p.Store.Get(ctx, id.Key(), repository.MaxChunkSealed)
+			if err == nil {
+				if _, err = b.repo.keys.OpenChunk(nil, id, body, repository.MaxChunkPlain); err == nil {
+					b.onlyAt(id, e.at, 1<<i)
+					return &sealed{id: id, body: body, sum: sha256.Sum256(body)}, nil
+				}
+			}
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			b.index.distrust(id, 1<<i)
+		}
+	}
+	body, err := b.repo.keys.SealChunk(nil, id, plain)
+	if err != nil {
+		return nil, err
+	}
+	b.chunksNew.Add(1)
+	b.bytesNew.Add(int64(len(body)))
+	return &sealed{id: id, body: body, sum: sha256.Sum256(body)}, nil
+}
+
+// onlyAt distrusts every copy but one: without a manifest nothing says that the others hold the same bytes.
+func (b *backup) onlyAt(id repository.ChunkID, at, keep uint16) {
+	for i := range maxProviders {
+		if bit := uint16(1) << i; at&bit != 0 && bit != keep {
+			b.index.distrust(id, bit)
+		}
+	}
+}

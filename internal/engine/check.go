@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// The levels of a CheckFinding.
+const (
+	levelOK    = "ok"
+	levelWarn  = "warn"
+	levelError = "error"
+)
+
+// maxClockSkew is how far the platform's clock may be from ours before times on the screen mislead.
+const maxClockSkew = 5 * time.Second
+
+// refuse turns the first finding that stands in the way into an error.
+func refuse(found []platform.Finding) error {
+	for _, f := range found {
+		if f.Error {
+			return keepsake.Errorf(keepsake.CodeInvalid, "%s: %s", f.Message, f.Action)
+		}
+	}
+	return nil
+}
+
+// Check is the preflight: it looks at the tools, the key, the providers, the platform and its clock, changes nothing, and says
+// what to do about each thing that is wrong.
+func (e *Engine) Check(ctx context.Context) []CheckFinding {
+	var found []CheckFinding
+	add := func(area, level, message, action string) {
+		found = append(found, CheckFinding{Area: area, Level: level, Message: message, Action: action})
+	}
+	tools, err := pgtool.Find(ctx, e.opts.PGBin)
+	if err != nil {
+		add("tools", levelError, keepsake.MessageOf(err), "")
+	} else {
+		add("tools", levelOK, fmt.Sprintf("pg_dump %d in %s", tools.Major, tools.Dir), "")
+	}
+	found = append(found, e.checkRepository(ctx)...)
+	return append(found, e.checkPlatform(ctx, tools.Major)...)
+}
+
+func (e *Engine) checkRepository(ctx context.Context) []CheckFinding {
+	r, err := e.open(ctx)
+	if err != nil {
+		return []CheckFinding{{Area: "repository", Level: levelError, Message: keepsake.MessageOf(err)}}
+	}
+	found := []CheckFinding{{Area: "key", Level: levelOK, Message: "the key opens repository " + r.keys.Repository()}}
+	var copies []keepsake.Copy
+	for _, p := range r.providers {
+		area := "provider " + p.Name
+		err := r.down[p.Name]
+		if err == nil {
+			probe, cancel := context.WithTimeout(ctx, askTimeout)
+			err = storage.Check(probe, p.Store)
+			cancel()
+		}
+		if err != nil {
+			found = append(found, CheckFinding{Area: area, Level: levelError, Message: explain(err),
+				Action: "backups go on without it and are not protected until it is back"})
+			continue
+		}
+		copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: true})
+		message := "can be read and written"
+		if r.lacking[p.Name] {
+			message += "; it holds no repository yet, the next backup creates it there"
+		}
+		found = append(found, CheckFinding{Area: area, Level: levelOK, Message: message})
+	}
+	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
+		found = append(found, CheckFinding{Area: "3-2-1 rule", Level: levelWarn, Message: "cannot be met now: " + verdict.Lacks(),
+			Action: "configure three providers on two media, one of them offsite: true"})
+	}
+	return found
+}
+
+func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []CheckFinding {
+	const area = "platform"
+	if e.opts.PlatformURL == "" {
+		return []CheckFinding{{Area: area, Level: levelWarn, Message: "no platform database is configured: restoring works, backing up does not",
+			Action: "set platform.url or KEEPSAKE_PLATFORM_URL"}}
+	}
+	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
+	if err != nil {
+		return []CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(err)}}
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if pooler, err := platform.ThroughPooler(ctx, conn); err != nil || pooler {
+		return []CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(firstError(err, platform.RefusePooler()))}}
+	}
+	c, err := platform.ReadCatalog(ctx, conn, e.opts.ManagedSchemas)
+	if err != nil {
+		return []CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(err)}}
+	}
+	found := []CheckFinding{{Area: area, Level: levelOK,
+		Message: fmt.Sprintf("PostgreSQL %s, database %s, %d tables", c.Source.Server, c.Source.Database, len(c.Tables))}}
+	for _, f := range platform.Judge(c, dumpMajor) {
+		level := levelWarn
+		if f.Error {
+			level = levelError
+		}
+		found = append(found, CheckFinding{Area: area, Level: level, Message: f.Message, Action: f.Action})
+	}
+	for _, n := range c.NotCarried {
+		found = append(found, CheckFinding{Area: area, Level: levelWarn, Message: n.Kind + " of " + n.Name + " are not carried: " + n.Reason})
+	}
+	return append(found, e.checkClock(ctx, conn))
+}
+
+func (e *Engine) checkClock(ctx context.Context, conn *pgx.Conn) CheckFinding {
+	before := e.opts.Now()
+	var theirs time.Time
+	if err := conn.QueryRow(ctx, "select clock_timestamp()").Scan(&theirs); err != nil {
+		return CheckFinding{Area: "clock", Level: levelError, Message: keepsake.MessageOf(err)}
+	}
+	if skew := theirs.Sub(before).Abs(); skew > maxClockSkew {
+		return CheckFinding{Area: "clock", Level: levelWarn,
+			Message: fmt.Sprintf("this machine's clock and the platform's differ by %s, so times on the screen mislead", skew.Round(time.Second)),
+			Action:  "synchronise both with NTP"}
+	}
+	return CheckFinding{Area: "clock", Level: levelOK, Message: "agrees with the platform's"}
+}
+
+// TableEstimate is one table as the planner sees it now.
+type TableEstimate struct {
+	Schema string
+	Name   string
+	Tier   string
+	Rows   int64
+	Bytes  int64 // heap and TOAST
+}
+
+// Tables lists the tables that a backup of the platform would read, largest first.
+func (e *Engine) Tables(ctx context.Context) ([]TableEstimate, error) {
+	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	c, err := platform.ReadCatalog(ctx, conn, e.opts.ManagedSchemas)
+	if err != nil {
+		return nil, err
+	}
+	var tables []TableEstimate
+	for _, t := range c.Tables {
+		tier := e.opts.DataMap.TierOf(splitName(t.Root))
+		tables = append(tables, TableEstimate{Schema: t.Schema, Name: t.Name, Tier: string(tier), Rows: t.Rows, Bytes: t.Bytes})
+	}
+	return tables, nil
+}
+
+// Wedding is one wedding of the platform.
+type Wedding struct {
+	ID             string
+	Couple         string
+	OrganizationID string
+	Organization   string
+	Date           time.Time // the day, at midnight UTC
+}
+
+// Weddings lists weddings whose day lies in [from, to], nearest first, at most limit of them.
+func (e *Engine) Weddings(ctx context.Context, from, to time.Time, limit int) ([]Wedding, error) {
+	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	rows, err := platform.QueryWeddings(ctx, conn, e.opts.DataMap, from, to, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list weddings: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Wedding])
+}

@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// maxManifest bounds a manifest's object: 2 GiB of heap per MiB of manifest is a generous estimate.
+const maxManifest = repository.MaxObjectPlain
+
+// listing says which provider lists which manifest.
+type listing struct {
+	at     map[string]map[string]bool // manifest id → provider names
+	failed map[string]error           // providers whose list could not be read
+}
+
+// listManifests asks all providers at once. It fails only when none answers.
+func listManifests(ctx context.Context, providers []Provider) (listing, error) {
+	l := listing{at: map[string]map[string]bool{}, failed: map[string]error{}}
+	var mu sync.Mutex
+	var g errgroup.Group
+	for _, p := range providers {
+		g.Go(func() error {
+			err := p.Store.List(ctx, repository.ManifestPrefix, func(o storage.Object) error {
+				id, err := repository.ParseManifestKey(o.Key)
+				if err != nil {
+					return nil // not ours: nothing restores from it
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if l.at[id] == nil {
+					l.at[id] = map[string]bool{}
+				}
+				l.at[id][p.Name] = true
+				return nil
+			})
+			if err != nil {
+				mu.Lock()
+				l.failed[p.Name] = err
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if ctx.Err() != nil {
+		return l, ctx.Err()
+	}
+	if len(providers) == 0 || len(l.failed) == len(providers) {
+		text := "no provider can be reached"
+		for name, err := range l.failed {
+			text += fmt.Sprintf("; %s: %s", name, explain(err))
+		}
+		return l, keepsake.Errorf(keepsake.CodeUnavailable, "%s", text)
+	}
+	return l, nil
+}
+
+// newestFirst returns the ids of all listed manifests; ids sort by time.
+func (l listing) newestFirst() []string {
+	ids := make([]string, 0, len(l.at))
+	for id := range l.at {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	slices.Reverse(ids)
+	return ids
+}
+
+// holders returns the providers that list the manifest, in order of preference.
+func (l listing) holders(providers []Provider, id string) []Provider {
+	return slices.DeleteFunc(slices.Clone(providers), func(p Provider) bool { return !l.at[id][p.Name] })
+}
+
+// readManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are returned too.
+func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id string) (*repository.Manifest, []VerifyFinding, error) {
+	var damaged []VerifyFinding
+	var last error
+	for _, p := range from {
+		m, _, err := readManifestAt(ctx, r, p, id)
+		if err == nil {
+			return m, damaged, nil
+		}
+		if ctx.Err() != nil {
+			return nil, damaged, ctx.Err()
+		}
+		last = fmt.Errorf("provider %s: %w", p.Name, err)
+		damaged = append(damaged, findingOf(p.Name, repository.ManifestKey(id), err))
+	}
+	if last == nil {
+		return nil, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
+	}
+	code := keepsake.CodeUnavailable
+	for _, f := range damaged {
+		if f.Damage {
+			code = keepsake.CodeDamaged
+		}
+	}
+	return nil, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id, last)
+}
+
+func readManifestAt(ctx context.Context, r *repo, p Provider, id string) (*repository.Manifest, []byte, error) {
+	key := repository.ManifestKey(id)
+	body, err := p.Store.Get(ctx, key, maxManifest)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := r.keys.OpenManifest(key, body)
+	return m, body, err
+}
+
+// findingOf says in words what is wrong with one copy of one object.
+func findingOf(provider, object string, err error) VerifyFinding {
+	f := VerifyFinding{Provider: provider, Object: object}
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		f.Problem, f.Damage = "The object is missing. Run keepsake repair: it copies it from a provider that has it.", true
+	case keepsake.CodeOf(err) == keepsake.CodeDamaged || errors.Is(err, storage.ErrTooLarge) || errors.Is(err, errWrongBytes):
+		f.Problem, f.Damage = keepsake.MessageOf(err)+" Run keepsake repair: it replaces it from a provider that has a good copy.", true
+	default:
+		f.Problem = "The provider could not be asked: " + explain(err)
+	}
+	return f
+}
+
+var errWrongBytes = errors.New("the object holds other bytes than were stored.")
+
+// latestWhole is the word for the newest recovery point that covers every tier.
+const latestWhole = "latest"
+
+// resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one exists.
+func (e *Engine) resolve(ctx context.Context, r *repo, providers []Provider, point string) (*repository.Manifest, listing, []VerifyFinding, error) {
+	l, err := listManifests(ctx, providers)
+	if err != nil {
+		return nil, l, nil, err
+	}
+	if point != latestWhole && point != "" {
+		m, damaged, err := e.readManifest(ctx, r, l.holders(providers, point), point)
+		return m, l, damaged, err
+	}
+	var damaged []VerifyFinding
+	var first *repository.Manifest
+	var broken error
+	for _, id := range l.newestFirst() {
+		m, bad, err := e.readManifest(ctx, r, l.holders(providers, id), id)
+		damaged = append(damaged, bad...)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, l, nil, ctx.Err()
+			}
+			if broken == nil {
+				broken = err
+			}
+			continue
+		}
+		if m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental {
+			return m, l, damaged, nil
+		}
+		if first == nil {
+			first = m
+		}
+	}
+	switch {
+	case first != nil:
+		return first, l, damaged, nil
+	case broken != nil:
+		return nil, l, damaged, broken
+	}
+	return nil, l, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point yet: run keepsake backup")
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// askTimeout bounds the first question to a provider, so that one that hangs cannot keep an operation from starting.
+const askTimeout = 20 * time.Second
+
+// repo is an unlocked repository and what its providers answered.
+type repo struct {
+	keys      *repository.Keyring
+	header    []byte
+	providers []Provider       // every configured one
+	down      map[string]error // those that could not be asked, by name
+	lacking   map[string]bool  // those that answer but hold no header yet
+}
+
+// live returns the providers that answered and hold this repository, in order of preference.
+func (r *repo) live() []Provider {
+	var live []Provider
+	for _, p := range r.providers {
+		if r.down[p.Name] == nil && !r.lacking[p.Name] {
+			live = append(live, p)
+		}
+	}
+	return live
+}
+
+// open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out; one that
+// holds another repository is an error, because writing to it would mix two repositories up.
+func (e *Engine) open(ctx context.Context) (*repo, error) { return e.openAt(ctx, e.opts.Providers) }
+
+func (e *Engine) openAt(ctx context.Context, providers []Provider) (*repo, error) {
+	r := &repo{providers: providers, down: map[string]error{}, lacking: map[string]bool{}}
+	if len(providers) == 0 {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "no storage provider is configured: add at least one under providers")
+	}
+	headers := fetchHeaders(ctx, providers)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var first repository.Header
+	var owner string
+	var broken error
+	for i, p := range providers {
+		switch err := headers[i].err; {
+		case errors.Is(err, storage.ErrNotFound):
+			r.lacking[p.Name] = true
+			continue
+		case err != nil:
+			r.down[p.Name] = err
+			continue
+		}
+		h, err := repository.ParseHeader(headers[i].body)
+		if err != nil {
+			broken = keepsake.Errorf(keepsake.CodeOf(err), "provider %s, %s: %w", p.Name, repository.HeaderKey, err)
+			r.down[p.Name] = broken
+			continue
+		}
+		if owner == "" {
+			keys, err := h.Unlock(e.opts.Key)
+			if keepsake.CodeOf(err) == keepsake.CodeDamaged {
+				broken = keepsake.Errorf(keepsake.CodeDamaged, "provider %s, %s: %w", p.Name, repository.HeaderKey, err)
+				r.down[p.Name] = broken
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			first, owner, r.keys, r.header = h, p.Name, keys, headers[i].body
+			continue
+		}
+		if h.Repository != first.Repository {
+			return nil, keepsake.Errorf(keepsake.CodeInvalid,
+				"provider %s holds another repository than %s: give it an empty place of its own", p.Name, owner)
+		}
+	}
+	if owner == "" {
+		return nil, noRepository(r, broken)
+	}
+	return r, nil
+}
+
+func noRepository(r *repo, broken error) error {
+	if broken != nil {
+		return broken
+	}
+	if len(r.lacking) > 0 && len(r.down) == 0 {
+		return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider yet: run keepsake init")
+	}
+	var lines []string
+	for _, p := range r.providers {
+		if err := r.down[p.Name]; err != nil {
+			lines = append(lines, p.Name+": "+storage.Explain(err))
+		}
+	}
+	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider that holds the repository can be reached: %s", strings.Join(lines, "; "))
+}
+
+type answer struct {
+	body []byte
+	err  error
+}
+
+// fetchHeaders asks all providers at once.
+func fetchHeaders(ctx context.Context, providers []Provider) []answer {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	answers := make([]answer, len(providers))
+	var wg sync.WaitGroup
+	for i, p := range providers {
+		wg.Go(func() {
+			body, err := p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
+			answers[i] = answer{body, err}
+		})
+	}
+	wg.Wait()
+	return answers
+}
+
+// putHeader writes the repository's header to a provider that lacks it.
+func putHeader(ctx context.Context, p Provider, header []byte) error {
+	err := p.Store.Put(ctx, repository.HeaderKey, header, sha256.Sum256(header), false)
+	if err != nil && !errors.Is(err, storage.ErrExists) {
+		return err
+	}
+	return p.Store.Sync(ctx)
+}

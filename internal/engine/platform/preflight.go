@@ -1,0 +1,82 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// MinServer is the oldest server that can be protected, as server_version_num: page ranges need TID range scans.
+const MinServer = 140000
+
+// Finding is one line of a preflight. An Error stops a backup.
+type Finding struct {
+	Error   bool
+	Message string // what is so and what it means
+	Action  string // what to do
+}
+
+// Judge says what of a catalog stands in the way of a snapshot that holds every row. dumpMajor is pg_dump's version.
+func Judge(c *Catalog, dumpMajor int) []Finding {
+	var found []Finding
+	s := c.Source
+	if s.ServerNum < MinServer {
+		found = append(found, Finding{true, fmt.Sprintf("the platform runs PostgreSQL %s; Keepsake needs 14 or newer", s.Server), "upgrade the platform's server"})
+	}
+	if major := s.ServerNum / 10000; major > dumpMajor {
+		found = append(found, Finding{true, fmt.Sprintf("the platform runs PostgreSQL %s, but the installed pg_dump is version %d and refuses newer servers", s.Server, dumpMajor),
+			fmt.Sprintf("install postgresql-client-%d", major)})
+	}
+	var unreadable, hidden, keyless []string
+	for _, t := range c.Tables {
+		switch {
+		case !t.Readable:
+			unreadable = append(unreadable, t.FullName())
+		case t.Hidden:
+			hidden = append(hidden, t.FullName())
+		}
+		if !t.HasKey {
+			keyless = append(keyless, t.FullName())
+		}
+	}
+	if len(unreadable) > 0 {
+		found = append(found, Finding{true, "the role may not read " + some(unreadable) + ", so their rows would be missing",
+			"grant select on them, or pg_read_all_data, to the role"})
+	}
+	if len(hidden) > 0 {
+		found = append(found, Finding{true, "row-level security would hide rows of " + some(hidden) + " from the role",
+			"use a role with BYPASSRLS"})
+	}
+	if len(keyless) > 0 {
+		found = append(found, Finding{false, some(keyless) + " have no primary key: they are backed up and restored whole, but single rows of them cannot be compared",
+			"add a primary key where one wedding's rows should be restorable"})
+	}
+	return found
+}
+
+// some names the first few of a list.
+func some(list []string) string {
+	const show = 5
+	if len(list) <= show {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more tables", strings.Join(list[:show], ", "), len(list)-show)
+}
+
+// ThroughPooler reports whether a connection pooler answers instead of the server itself: it hands out process ids of its
+// own. Snapshots cannot be shared between sessions through a pooler.
+func ThroughPooler(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var pid uint32
+	err := conn.QueryRow(ctx, "select pg_backend_pid()").Scan(&pid)
+	return pid != conn.PgConn().PID(), err
+}
+
+// RefusePooler is the error for a platform URL that leads through a pooler.
+func RefusePooler() error {
+	return keepsake.Errorf(keepsake.CodeInvalid,
+		"platform.url leads through a connection pooler, which cannot share a snapshot between sessions: use the database's direct address (Supabase: port 5432, not 6543)")
+}

@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// parallelManifests is how many manifests are read at once.
+const parallelManifests = 8
+
+// Points lists the recovery points, newest first, as the named provider holds them, or all providers together. A manifest
+// that cannot be read anywhere is listed with what is wrong in Lacks.
+func (e *Engine) Points(ctx context.Context, provider string) ([]Point, error) {
+	r, from, err := e.openFor(ctx, provider)
+	if err != nil {
+		return nil, err
+	}
+	l, err := listManifests(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	ids := l.newestFirst()
+	points := make([]Point, len(ids))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelManifests)
+	for i, id := range ids {
+		g.Go(func() error {
+			m, _, err := e.readManifest(gctx, r, l.holders(from, id), id)
+			if err != nil {
+				points[i] = unreadable(id, err)
+				return gctx.Err()
+			}
+			points[i] = e.pointOf(r, l, m)
+			return nil
+		})
+	}
+	return points, g.Wait()
+}
+
+// openFor opens the repository for reading from one provider, or from all when provider is empty.
+func (e *Engine) openFor(ctx context.Context, provider string) (*repo, []Provider, error) {
+	providers := e.opts.Providers
+	if provider != "" {
+		i := slices.IndexFunc(providers, func(p Provider) bool { return p.Name == provider })
+		if i < 0 {
+			return nil, nil, keepsake.Errorf(keepsake.CodeInvalid, "no provider is called %q: the configuration names %s", provider, names(providers))
+		}
+		providers = providers[i : i+1]
+	}
+	r, err := e.openAt(ctx, providers)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, r.live(), nil
+}
+
+func names(providers []Provider) string {
+	var list []string
+	for _, p := range providers {
+		list = append(list, p.Name)
+	}
+	return fmt.Sprintf("%v", list)
+}
+
+func unreadable(id string, err error) Point {
+	p := Point{ID: id, Type: "unreadable", Lacks: keepsake.MessageOf(err), Copies: []keepsake.Copy{}}
+	if t, err := repository.ManifestTime(id); err == nil {
+		p.Time = t
+	}
+	return p
+}
+
+// pointOf turns a manifest into a list entry. A provider that holds the manifest confirmed every chunk when it got it.
+func (e *Engine) pointOf(r *repo, l listing, m *repository.Manifest) Point {
+	p := Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Database: m.Source.Database,
+		Server: m.Source.Server, Tables: len(m.Tables), Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
+		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds}
+	for _, prov := range r.providers {
+		c := keepsake.Copy{Provider: prov.Name, Medium: prov.Medium, Offsite: prov.Offsite, Confirmed: l.at[m.ID][prov.Name]}
+		switch err := firstError(r.down[prov.Name], l.failed[prov.Name]); {
+		case err != nil:
+			c.Error = explain(err)
+		case !c.Confirmed:
+			c.Error = "not copied there; keepsake repair copies it"
+		}
+		p.Copies = append(p.Copies, c)
+	}
+	verdict := keepsake.JudgeProtection(p.Copies)
+	p.Protected, p.Lacks = verdict.Protected(), verdict.Lacks()
+	return p
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Point opens one recovery point, by id or "latest".
+func (e *Engine) Point(ctx context.Context, id string) (PointDetail, error) {
+	r, from, err := e.openFor(ctx, "")
+	if err != nil {
+		return PointDetail{}, err
+	}
+	m, l, _, err := e.resolve(ctx, r, from, id)
+	if err != nil {
+		return PointDetail{}, err
+	}
+	before := map[repository.ChunkID]bool{}
+	if m.Parent != "" {
+		if parent, _, err := e.readManifest(ctx, r, l.holders(from, m.Parent), m.Parent); err == nil {
+			_ = parent.EachChunk(func(c *repository.Chunk) error { before[c.ID] = true; return nil })
+		}
+	}
+	d := PointDetail{Point: e.pointOf(r, l, m), LSN: m.Source.LSN, NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
+	for _, c := range m.Schema {
+		d.SchemaSize += c.Plain
+	}
+	for _, t := range m.Tables {
+		d.TableList = append(d.TableList, pointTable(t, before))
+	}
+	return d, nil
+}
+
+func pointTable(t repository.Table, before map[repository.ChunkID]bool) PointTable {
+	pt := PointTable{Schema: t.Schema, Name: t.Name.Name, Tier: string(t.Tier), Kind: t.Kind, Format: t.Format,
+		Columns: len(t.Columns), Rows: t.Rows, Hash: t.Hash.String()}
+	for _, r := range t.Ranges {
+		for _, c := range r.Chunks {
+			pt.Bytes += c.Plain
+			pt.BytesStored += c.Size
+			pt.Chunks++
+			if !before[c.ID] {
+				pt.ChunksNew++
+			}
+		}
+	}
+	return pt
+}

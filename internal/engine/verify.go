@@ -1,0 +1,251 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// verification is one running Verify.
+type verification struct {
+	e      *Engine
+	repo   *repo
+	live   []Provider
+	list   listing
+	index  *index
+	track  *tracker
+	deep   bool
+	mu     sync.Mutex
+	result VerifyResult
+}
+
+// Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size, and,
+// when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name each bad copy.
+func (e *Engine) Verify(ctx context.Context, in VerifyInput, reporter Reporter) (VerifyResult, error) {
+	started := e.opts.Now()
+	v := &verification{e: e, deep: in.Deep, track: newTracker(reporter, e.opts.Now)}
+	defer v.track.close()
+	v.result.Findings, v.result.Copies = []VerifyFinding{}, map[string][]keepsake.Copy{}
+	v.track.stage(StageChecking)
+	if err := v.run(ctx, in); err != nil {
+		v.track.errorf("The verification failed: %s", keepsake.MessageOf(err))
+		return VerifyResult{}, err
+	}
+	v.result.OK = len(v.result.Findings) == 0
+	v.result.Seconds = e.opts.Now().Sub(started).Seconds()
+	slices.SortFunc(v.result.Findings, func(a, b VerifyFinding) int {
+		return strings.Compare(a.Provider+a.Object, b.Provider+b.Object)
+	})
+	v.track.stage(StageDone)
+	return v.result, nil
+}
+
+func (v *verification) run(ctx context.Context, in VerifyInput) (err error) {
+	if v.repo, v.live, err = v.e.openFor(ctx, in.Provider); err != nil {
+		return err
+	}
+	for name, err := range v.repo.down {
+		v.add(findingOf(name, repository.HeaderKey, err))
+	}
+	for name := range v.repo.lacking {
+		v.add(findingOf(name, repository.HeaderKey, storage.ErrNotFound))
+	}
+	if v.list, err = listManifests(ctx, v.live); err != nil {
+		return err
+	}
+	for name, err := range v.list.failed {
+		v.add(findingOf(name, repository.ManifestPrefix, err))
+	}
+	ids := v.list.newestFirst()
+	if in.Point != "" {
+		m, _, _, err := v.e.resolve(ctx, v.repo, v.live, in.Point)
+		if err != nil {
+			return err
+		}
+		ids = []string{m.ID}
+	}
+	var failed map[string]error
+	if v.index, failed, err = buildIndex(ctx, v.repo.providers, v.live); err != nil {
+		return err
+	}
+	for name, err := range failed {
+		v.add(findingOf(name, chunkPrefix, err))
+	}
+	v.live = slices.DeleteFunc(v.live, func(p Provider) bool { return v.list.failed[p.Name] != nil || failed[p.Name] != nil })
+	return v.points(ctx, ids)
+}
+
+// points checks the manifests one after the other and every chunk once, whatever the number of points that need it.
+func (v *verification) points(ctx context.Context, ids []string) error {
+	v.track.stage(StageComparing)
+	v.track.update(func(p *Progress) {
+		for _, prov := range v.live {
+			p.Providers = append(p.Providers, ProviderProgress{Name: prov.Name, State: ItemRunning})
+		}
+	})
+	bad := map[repository.ChunkID]uint16{} // providers without a good copy, by chunk
+	seen := map[repository.ChunkID]bool{}
+	for _, id := range ids {
+		m, sound := v.manifest(ctx, id)
+		if m == nil {
+			continue
+		}
+		var fresh []*repository.Chunk
+		chunks := uniqueChunks(m)
+		for _, c := range chunks {
+			if !seen[c.ID] {
+				seen[c.ID] = true
+				fresh = append(fresh, c)
+			}
+		}
+		if err := v.chunks(ctx, fresh, bad); err != nil {
+			return err
+		}
+		v.result.Points++
+		v.result.Copies[id] = v.copies(chunks, sound, bad)
+	}
+	return ctx.Err()
+}
+
+// manifest opens a point's manifest at every provider. A provider that does not list it is named when another does.
+func (v *verification) manifest(ctx context.Context, id string) (*repository.Manifest, map[string]bool) {
+	var found *repository.Manifest
+	sound := map[string]bool{}
+	for _, p := range v.live {
+		m, body, err := readManifestAt(ctx, v.repo, p, id)
+		v.count(p.Name, int64(len(body)))
+		if err != nil {
+			v.add(findingOf(p.Name, repository.ManifestKey(id), err))
+			continue
+		}
+		sound[p.Name] = true
+		if found == nil {
+			found = m
+		}
+	}
+	return found, sound
+}
+
+// chunks checks each chunk at each provider.
+func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, bad map[repository.ChunkID]uint16) error {
+	v.track.update(func(p *Progress) {
+		p.ChunksTotal += int64(len(chunks))
+		for _, c := range chunks {
+			p.BytesTotal += c.Size
+		}
+	})
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(laneWorkers, v.e.opts.Workers))
+	for _, c := range chunks {
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			for _, p := range v.live {
+				bit := providerBit(v.repo.providers, p.Name)
+				if err := v.chunk(ctx, p, bit, c); err != nil {
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					v.add(findingOf(p.Name, c.ID.Key(), err))
+					v.mu.Lock()
+					bad[c.ID] |= bit
+					v.mu.Unlock()
+				}
+			}
+			v.track.update(func(p *Progress) { p.ChunksDone++; p.BytesDone += c.Size })
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (v *verification) chunk(ctx context.Context, p Provider, bit uint16, c *repository.Chunk) error {
+	e := v.index.get(c.ID)
+	if (e.at|e.bad)&bit == 0 {
+		return storage.ErrNotFound
+	}
+	if !v.deep {
+		v.count(p.Name, 0)
+		if e.size != c.Size && e.at&bit != 0 || e.bad&bit != 0 {
+			o, err := p.Store.Stat(ctx, c.ID.Key())
+			if err == nil && o.Size != c.Size {
+				err = fmt.Errorf("it has %d bytes instead of %d: %w", o.Size, c.Size, errWrongBytes)
+			}
+			return err
+		}
+		return nil
+	}
+	body, err := getSealed(ctx, p, c)
+	v.count(p.Name, int64(len(body)))
+	if err != nil {
+		return v.why(ctx, p, c, err)
+	}
+	_, err = v.repo.keys.OpenChunk(nil, c.ID, body, int(c.Plain))
+	return err
+}
+
+// why looks closer at a copy whose bytes are not the stored ones: is it cut short, changed, or another object?
+func (v *verification) why(ctx context.Context, p Provider, c *repository.Chunk, err error) error {
+	if !errors.Is(err, errWrongBytes) && !errors.Is(err, storage.ErrTooLarge) {
+		return err
+	}
+	body, getErr := p.Store.Get(ctx, c.ID.Key(), repository.MaxChunkSealed)
+	if getErr != nil {
+		return getErr
+	}
+	if _, openErr := v.repo.keys.OpenChunk(nil, c.ID, body, repository.MaxChunkPlain); openErr != nil {
+		return openErr
+	}
+	return fmt.Errorf("the copy is sound but was sealed by another run: %w", errWrongBytes)
+}
+
+func (v *verification) add(f VerifyFinding) {
+	v.mu.Lock()
+	v.result.Findings = append(v.result.Findings, f)
+	v.mu.Unlock()
+	v.track.warnf("Provider %s, %s: %s", f.Provider, f.Object, f.Problem)
+	v.track.provider(f.Provider, func(p *ProviderProgress) { p.State, p.Error = ItemFailed, f.Problem })
+}
+
+func (v *verification) count(provider string, bytes int64) {
+	v.mu.Lock()
+	v.result.Objects++
+	v.result.Bytes += bytes
+	v.mu.Unlock()
+	v.track.provider(provider, func(p *ProviderProgress) { p.Confirmed++; p.Bytes += bytes })
+}
+
+// copies judges one point at each provider by what was found.
+func (v *verification) copies(chunks []*repository.Chunk, sound map[string]bool, bad map[repository.ChunkID]uint16) []keepsake.Copy {
+	var copies []keepsake.Copy
+	for _, p := range v.repo.providers {
+		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: sound[p.Name]}
+		bit := providerBit(v.repo.providers, p.Name)
+		missing := 0
+		for _, chunk := range chunks {
+			if bad[chunk.ID]&bit != 0 {
+				missing++
+			}
+		}
+		switch {
+		case v.repo.down[p.Name] != nil:
+			c.Error = explain(v.repo.down[p.Name])
+		case !c.Confirmed:
+			c.Error = "no sound manifest"
+		case missing > 0:
+			c.Confirmed, c.Error = false, fmt.Sprintf("%d of %d chunks are missing or damaged", missing, len(chunks))
+		}
+		copies = append(copies, c)
+	}
+	return copies
+}
