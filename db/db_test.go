@@ -1,0 +1,212 @@
+package db_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+var (
+	nobody     = keepsake.Actor{}
+	system     = keepsake.System("test")
+	superAdmin = keepsake.Actor{ID: "a", Name: "a@example.org", Role: keepsake.RoleSuperAdmin}
+	bound      = keepsake.Actor{ID: "b", Name: "b@example.org", Role: keepsake.RoleSuperAdmin, Organization: "org-1"}
+)
+
+func TestMigrateIsIdempotentAndSafeTogether(t *testing.T) {
+	t.Parallel()
+	url := dbtest.Empty(t)
+	g, ctx := errgroup.WithContext(t.Context())
+	for range 3 {
+		g.Go(func() error { return db.Migrate(ctx, url) })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatalf("three processes migrate an empty database: %v", err)
+	}
+	if err := db.Migrate(t.Context(), url); err != nil {
+		t.Fatalf("migrate again: %v", err)
+	}
+}
+
+func TestOpenRefusesRoleThatNothingBinds(t *testing.T) {
+	t.Parallel()
+	url := keepsake.Secret(testenv.DB(t))
+	for name, err := range map[string]error{
+		"migrate": db.Migrate(t.Context(), url),
+		"open":    func() error { _, err := db.Open(t.Context(), url); return err }(),
+	} {
+		if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), "BYPASSRLS") {
+			t.Errorf("%s as a superuser: %v, want a refusal that says why", name, err)
+		}
+	}
+}
+
+func TestUnreachableDatabaseSaysSo(t *testing.T) {
+	t.Parallel()
+	_, err := db.Open(t.Context(), "postgres://who:secret-word@127.0.0.1:1/none")
+	if keepsake.CodeOf(err) != keepsake.CodeUnavailable || strings.Contains(err.Error(), "secret-word") {
+		t.Errorf("open a dead server: %v", err)
+	}
+}
+
+// TestEveryTableIsBound reads the catalog, so that a table added without a policy fails here.
+func TestEveryTableIsBound(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
+		rows, err := tx.PG.Query(t.Context(), `
+			select c.oid::regclass::text, c.relrowsecurity and c.relforcerowsecurity,
+				exists (select from pg_policy p where p.polrelid = c.oid)
+			from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')`)
+		if err != nil {
+			return err
+		}
+		var names []string
+		var name string
+		var forced, policy bool
+		_, err = pgx.ForEachRow(rows, []any{&name, &forced, &policy}, func() error {
+			names = append(names, name)
+			if !forced || !policy {
+				t.Errorf("table %s: row-level security forced %v, has a policy %v", name, forced, policy)
+			}
+			return nil
+		})
+		for _, want := range []string{"backup_operations", "recovery_points", "backup_tests", "disaster_recovery_events", "river.river_job", "audit_log"} {
+			if !slices.Contains(names, want) {
+				t.Errorf("table %s is not there", want)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRowsByActor(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	insert := func(actor keepsake.Actor, id, organization string) error {
+		return d.InTx(t.Context(), actor, func(tx db.Tx) error {
+			p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", Labels: []byte("{}"), Tiers: []string{}, RequestedBy: "x", RequestedName: "x"}
+			if organization != "" {
+				p.Organization = &organization
+			}
+			return tx.InsertOperation(t.Context(), p)
+		})
+	}
+	const whole, org1, org2 = "018f0000-0000-7000-8000-000000000001", "018f0000-0000-7000-8000-000000000002", "018f0000-0000-7000-8000-000000000003"
+	if err := errors.Join(insert(superAdmin, whole, ""), insert(bound, org1, "org-1"), insert(superAdmin, org2, "org-2")); err != nil {
+		t.Fatal(err)
+	}
+	if err := insert(bound, "018f0000-0000-7000-8000-000000000004", "org-2"); !db.IsState(err, db.InsufficientPrivilege) {
+		t.Errorf("write into another organization: %v, want a refusal", err)
+	}
+	if err := insert(nobody, "018f0000-0000-7000-8000-000000000005", ""); !db.IsState(err, db.InsufficientPrivilege) {
+		t.Errorf("write as nobody: %v, want a refusal", err)
+	}
+	for _, c := range []struct {
+		name  string
+		actor keepsake.Actor
+		want  []string
+	}{
+		{"nobody", nobody, nil},
+		{"unknown role", keepsake.Actor{ID: "x", Role: "guest"}, nil},
+		{"super admin", superAdmin, []string{org2, org1, whole}},
+		{"system", system, []string{org2, org1, whole}},
+		{"bound to an organization", bound, []string{org1}},
+	} {
+		var got []string
+		err := d.InTx(t.Context(), c.actor, func(tx db.Tx) error {
+			rows, err := tx.ListOperations(t.Context(), sqlcgen.ListOperationsParams{Most: 10})
+			for _, r := range rows {
+				got = append(got, r.ID)
+			}
+			return err
+		})
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s sees %v (%v), want %v", c.name, got, err, c.want)
+		}
+	}
+}
+
+// TestNoActorNoRows puts a row into every table of ours that an operation touches and looks at all of them as nobody.
+func TestNoActorNoRows(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
+		_, err := tx.PG.Exec(t.Context(), `
+			insert into backup_operations (id, kind, requested_by, requested_name) values ('018f0000-0000-7000-8000-000000000001', 'verify', 'x', 'x');
+			insert into operation_events values ('018f0000-0000-7000-8000-000000000001', 1, now(), 'info', 'x');
+			insert into provider_states (name, medium, offsite) values ('x', 'disk', false);
+			insert into recovery_points (id, taken_at, backup_type, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected)
+				values ('p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true);
+			insert into backup_tests values (gen_random_uuid(), 'p', null, null, 'verify', now(), true, 0, 1);
+			insert into disaster_recovery_events (id, point_id, target, target_database, started_at, finished_at, outcome) values (gen_random_uuid(), 'p', 'x', 'x', now(), now(), 'failed');
+			insert into accounts (id, email, password_hash, role) values ('018f0000-0000-7000-8000-000000000002', 'x@example.org', '$argon2id$x', 'super_admin');
+			insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
+				values (gen_random_uuid(), sha256('x'), '018f0000-0000-7000-8000-000000000002', now(), now(), now() + interval '1 h', '', '');
+			insert into sign_in_throttles values ('account', 'x', 1, now(), now());
+			insert into settings (name, value) values ('x', 'x');
+			insert into audit_log select 1, now(), '', '', '', '', '', '', '', 'x', '', 'allowed', '{}', sha256('a'), sha256('b');`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := []string{"backup_operations", "operation_events", "provider_states", "recovery_points", "backup_tests", "disaster_recovery_events",
+		"accounts", "sessions", "sign_in_throttles", "settings", "audit_log", "audit_head", "goose_db_version", "river.river_migration"}
+	count := func(actor keepsake.Actor, table string) (n int) {
+		err := d.InTx(t.Context(), actor, func(tx db.Tx) error {
+			return tx.PG.QueryRow(t.Context(), "select count(*) from "+table).Scan(&n)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, table := range tables {
+		if count(system, table) == 0 {
+			t.Errorf("%s: the system sees nothing, so the test proves nothing", table)
+		}
+		if n := count(nobody, table); n != 0 {
+			t.Errorf("%s: nobody sees %d rows", table, n)
+		}
+	}
+}
+
+func TestFinalStatesAndFencesHold(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	exec := func(sql string) error {
+		return d.InTx(t.Context(), system, func(tx db.Tx) error { _, err := tx.PG.Exec(t.Context(), sql); return err })
+	}
+	if err := exec(`insert into backup_operations (id, kind, state, requested_by, requested_name, finished_at, cancel_requested_at, fence)
+		values ('018f0000-0000-7000-8000-000000000001', 'verify', 'cancelled', 'x', 'x', now(), now(), 4)`); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, sql string }{
+		{"revive an ended operation", "update backup_operations set state = 'queued', finished_at = null"},
+		{"lower the fence", "update backup_operations set fence = 3"},
+		{"end without a time", "update backup_operations set finished_at = null"},
+		{"phase against days", `insert into recovery_points (id, taken_at, backup_type, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, wedding_id, wedding_date, days_before_wedding, timeline_phase)
+			values ('p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true, 'w', now(), 31, 'preparation')`},
+	} {
+		if err := exec(c.sql); !db.IsState(err, db.CheckViolation) {
+			t.Errorf("%s: %v, want a check violation", c.name, err)
+		}
+	}
+}

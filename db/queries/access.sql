@@ -1,0 +1,66 @@
+-- name: InsertAccount :exec
+insert into accounts (id, email, password_hash, role, organization)
+values (@id, @email, @password_hash, @role, sqlc.narg(organization));
+
+-- name: GetAccountByEmail :one
+select * from accounts where email = @email and disabled_at is null;
+
+-- name: CountAccounts :one
+select count(*) from accounts where disabled_at is null;
+
+-- name: SetPassword :one
+update accounts set password_hash = @password_hash, changed_at = now() where email = @email returning id;
+
+-- name: InsertSession :exec
+insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
+values (@id, @token_hash, @account_id, sqlc.arg(now), sqlc.arg(now), @expires_at, @user_agent, @address);
+
+-- name: GetSession :one
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization
+from sessions s join accounts a on a.id = s.account_id
+where s.token_hash = @token_hash and s.ended_at is null and a.disabled_at is null;
+
+-- name: TouchSession :exec
+update sessions set last_seen_at = sqlc.arg(now) where id = @id and last_seen_at < sqlc.arg(now);
+
+-- name: EndSession :one
+update sessions set ended_at = now(), end_reason = @reason::text where token_hash = @token_hash and ended_at is null
+returning id, account_id;
+
+-- name: EndSessionsOfAccount :execrows
+update sessions set ended_at = now(), end_reason = 'revoked' where account_id = @account_id and ended_at is null;
+
+-- name: DeleteOldSessions :execrows
+delete from sessions where expires_at < @before;
+
+-- name: ReserveSignIn :one
+-- Counts an attempt as failed before it is judged, so that many at once cannot all slip through. A lock that still holds is
+-- left as it is and the attempt is refused; failures older than a day are forgotten.
+insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
+values (@kind, @subject, 1, sqlc.arg(now), sqlc.arg(now))
+on conflict (kind, subject) do update
+set failures = case
+        when t.locked_until > sqlc.arg(now) then t.failures
+        when t.last_failure_at < sqlc.arg(now) - interval '1 day' then 1
+        else t.failures + 1 end,
+    last_failure_at = case when t.locked_until > sqlc.arg(now) then t.last_failure_at else sqlc.arg(now) end
+returning failures, locked_until;
+
+-- name: LockSignIn :exec
+update sign_in_throttles set locked_until = @locked_until where kind = @kind and subject = @subject;
+
+-- name: ForgetSignIn :exec
+delete from sign_in_throttles where kind = @kind and subject = @subject;
+
+-- name: ReturnSignIn :exec
+-- Takes one counted attempt back. The last one stays as a row: at least one failure is the table's rule.
+update sign_in_throttles set failures = greatest(failures - 1, 1) where kind = @kind and subject = @subject;
+
+-- name: DeleteOldThrottles :execrows
+delete from sign_in_throttles where last_failure_at < @before and locked_until < @before;
+
+-- name: InsertSetting :exec
+insert into settings (name, value) values (@name, @value) on conflict (name) do nothing;
+
+-- name: GetSetting :one
+select value from settings where name = @name;

@@ -1,0 +1,122 @@
+-- name: InsertOperation :exec
+insert into backup_operations (id, kind, organization, backup_type, note, labels, point_id, deep, target, target_database,
+    target_create, provider, tiers, requested_by, requested_name)
+values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @point_id, @deep, @target, @target_database,
+    @target_create, @provider, @tiers, @requested_by, @requested_name);
+
+-- name: GetOperation :one
+select * from backup_operations where id = @id;
+
+-- name: GetActiveBackup :one
+select * from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted');
+
+-- name: ListOperations :many
+-- Newest first. Lists leave out results, and progress of what has ended: they can be large.
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider,
+    tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+    worker, fence, heartbeat_at, last_event_id,
+    (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+from backup_operations
+where (@kind::text = '' or kind = @kind)
+  and (@state::text = '' or state = @state)
+  and (not @active::boolean or state in ('queued', 'running', 'interrupted'))
+  and (not @ended::boolean or state in ('done', 'failed', 'cancelled'))
+  and (sqlc.narg(before)::uuid is null or id < sqlc.narg(before))
+order by id desc
+limit @most;
+
+-- name: ListMeasuredBackups :many
+select seconds, bytes_done from backup_operations
+where kind = 'backup' and state = 'done' and backup_type = @backup_type::text and seconds > 0 and bytes_done > 0
+order by id desc
+limit 5;
+
+-- name: ClaimOperation :one
+-- No row: it is not waiting any more.
+update backup_operations
+set state = 'running', worker = @worker::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
+    heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
+where id = @id and state in ('queued', 'interrupted') and cancel_requested_at is null
+returning *;
+
+-- name: BeatOperation :one
+-- No row: the lease is lost.
+update backup_operations set heartbeat_at = clock_timestamp()
+where id = @id and fence = @fence and state = 'running'
+returning (cancel_requested_at is not null)::boolean as cancel_requested;
+
+-- name: SaveProgress :one
+-- No row: the lease is lost. The event ids last_event_id - events + 1 … last_event_id belong to the caller.
+update backup_operations
+set progress = coalesce(sqlc.narg(progress)::jsonb, progress), last_event_id = last_event_id + @events::bigint
+where id = @id and fence = @fence and state = 'running'
+returning last_event_id;
+
+-- name: NextEventID :one
+update backup_operations set last_event_id = last_event_id + 1 where id = @id returning last_event_id;
+
+-- name: FinishOperation :one
+-- No row: the lease is lost and somebody else decides.
+update backup_operations
+set state = @state, finished_at = now(), worker = null, heartbeat_at = null, last_event_id = last_event_id + 1,
+    point_id = case when @point_id::text = '' then point_id else @point_id end,
+    result = sqlc.narg(result)::jsonb, rows_done = @rows_done, bytes_done = @bytes_done, seconds = @seconds,
+    ok = sqlc.narg(ok), protected = sqlc.narg(protected), lacks = @lacks,
+    error_code = sqlc.narg(error_code), error_message = sqlc.narg(error_message)
+where id = @id and fence = @fence and state = 'running'
+returning *;
+
+-- name: ReleaseOperation :one
+-- The worker stops in good order; the next one starts the operation again at once.
+update backup_operations
+set state = case when cancel_requested_at is null then 'interrupted' else 'cancelled' end,
+    finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
+    worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
+where id = @id and fence = @fence and state = 'running'
+returning *;
+
+-- name: ExpireLeases :many
+-- Takes operations away from workers that stopped answering.
+update backup_operations o
+set state = case when o.cancel_requested_at is not null then 'cancelled' when o.attempt >= @most_attempts::int then 'failed' else 'interrupted' end,
+    finished_at = case when o.cancel_requested_at is not null or o.attempt >= @most_attempts::int then now() end,
+    error_code = case when o.cancel_requested_at is null and o.attempt >= @most_attempts::int then @error_code::text end,
+    error_message = case when o.cancel_requested_at is null and o.attempt >= @most_attempts::int then @error_message::text end,
+    worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
+where o.id in (
+    select s.id from backup_operations s
+    where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => @expiry_seconds::double precision)
+    for update skip locked)
+returning *;
+
+-- name: RequestCancel :one
+-- Ends what waits; flags what runs, for its worker to end. No row: it has ended already or is not there.
+update backup_operations
+set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested_by = coalesce(cancel_requested_by, @actor::text),
+    state = case when state = 'running' then state else 'cancelled' end,
+    finished_at = case when state = 'running' then null::timestamptz else now() end,
+    last_event_id = last_event_id + 1
+where id = @id and state in ('queued', 'running', 'interrupted')
+returning *;
+
+-- name: ListWaitingOperations :many
+select id, kind from backup_operations where state in ('queued', 'interrupted') order by id;
+
+-- name: InsertEvents :batchexec
+insert into operation_events (operation_id, id, at, level, message) values (@operation_id, @id, @at, @level, @message);
+
+-- name: ListEvents :many
+select id, at, level, message from operation_events
+where operation_id = @operation_id and id > @after and id <= @upto
+order by id
+limit @most;
+
+-- name: ListLastEvents :many
+select id, at, level, message from operation_events
+where operation_id = @operation_id and id <= @upto
+order by id desc
+limit @most;
+
+-- name: Notify :exec
+select pg_notify(@channel::text, @payload::text);

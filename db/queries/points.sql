@@ -1,0 +1,54 @@
+-- name: UpsertPoint :exec
+-- A point's facts never change; its copies do. only_new keeps what is known of the copies of a point that is here already.
+insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
+    bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks)
+values (@id, @taken_at, @backup_type, @note, @labels, sqlc.narg(operation_id), @source_database, @source_server, @tables, @rows,
+    @bytes_read, @bytes_stored, @bytes_new, @chunks, @chunks_new, @seconds, @copies, @protected, @lacks)
+on conflict (id) do update
+set copies = case when @only_new::boolean then recovery_points.copies else excluded.copies end,
+    protected = case when @only_new::boolean then recovery_points.protected else excluded.protected end,
+    lacks = case when @only_new::boolean then recovery_points.lacks else excluded.lacks end,
+    operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
+    seen_at = now();
+
+-- name: SetPointCopies :exec
+update recovery_points set copies = @copies, protected = @protected, lacks = @lacks, seen_at = now() where id = @id;
+
+-- name: GetPointCopies :one
+select copies from recovery_points where id = @id for update;
+
+-- name: GetPoint :one
+select * from recovery_points where id = @id;
+
+-- name: GetNewestPoint :one
+select * from recovery_points order by taken_at desc, id desc limit 1;
+
+-- name: ListPoints :many
+select * from recovery_points
+where (@backup_type::text = '' or backup_type = @backup_type)
+  and (@before::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = @before))
+order by taken_at desc, id desc
+limit @most;
+
+-- name: CountPoints :one
+select count(*) from recovery_points;
+
+-- name: InsertTest :exec
+-- A point that this console does not know yet gets no test row: the repository's list comes first.
+insert into backup_tests (id, point_id, operation_id, kind, tested_at, ok, findings, seconds)
+select @id, p.id, @operation_id, @kind, now(), @ok, @findings, @seconds
+from recovery_points p where p.id = @point_id;
+
+-- name: ListTests :many
+select * from backup_tests where point_id = @point_id order by tested_at desc limit 10;
+
+-- name: ListLastTests :many
+select distinct on (point_id) * from backup_tests
+where point_id = any(@point_ids::text[])
+order by point_id, tested_at desc;
+
+-- name: InsertRecoveryEvent :exec
+insert into disaster_recovery_events (id, operation_id, organization, point_id, target, target_database, started_at, finished_at,
+    outcome, rto_seconds, tier_seconds)
+values (@id, @operation_id, sqlc.narg(organization), @point_id, @target, @target_database, @started_at, @finished_at, @outcome,
+    sqlc.narg(rto_seconds), @tier_seconds);

@@ -1,0 +1,23 @@
+-- name: ListProviderStates :many
+select * from provider_states;
+
+-- name: SetProviderCheck :exec
+insert into provider_states (name, medium, region, offsite, checked_at, reachable, error)
+values (@name, @medium, @region, @offsite, now(), @reachable, @error)
+on conflict (name) do update
+set medium = excluded.medium, region = excluded.region, offsite = excluded.offsite, checked_at = excluded.checked_at,
+    reachable = excluded.reachable, error = excluded.error;
+
+-- name: SetProviderPoints :exec
+-- Recounts what is confirmed where. It reads every recovery point: for workers, never for a page.
+update provider_states p
+set points = coalesce(c.points, 0), last_point = coalesce(c.last_point, ''), last_confirmed_at = c.last_confirmed_at
+from provider_states q
+left join (
+    select k.copy ->> 'name' as name, count(*) as points,
+        (array_agg(r.id order by r.taken_at desc, r.id desc))[1] as last_point, max(r.taken_at) as last_confirmed_at
+    from recovery_points r, jsonb_array_elements(r.copies) as k (copy)
+    where (k.copy ->> 'confirmed')::boolean
+    group by 1
+) c on c.name = q.name
+where p.name = q.name;

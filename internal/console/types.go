@@ -1,0 +1,259 @@
+package console
+
+import (
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Kind is what an operation does.
+type Kind string
+
+// The kinds of operation.
+const (
+	KindBackup  Kind = "backup"
+	KindVerify  Kind = "verify"
+	KindRestore Kind = "restore"
+)
+
+// State is where an operation stands.
+type State string
+
+// The states. Queued, running and interrupted operations are active; the other three are final.
+const (
+	StateQueued      State = "queued"
+	StateRunning     State = "running"
+	StateInterrupted State = "interrupted" // its worker went away; the next one starts it again by itself
+	StateDone        State = "done"        // also a backup that is not protected: see Operation.Protected
+	StateFailed      State = "failed"
+	StateCancelled   State = "cancelled"
+)
+
+// Active reports whether the operation has not ended yet.
+func (s State) Active() bool {
+	return s == StateQueued || s == StateRunning || s == StateInterrupted
+}
+
+// Operation is one backup, verification or restore. In a list, Progress is set only while it is active and the results are
+// absent; GetOperation and Subscribe give all of it.
+type Operation struct {
+	ID    string // UUIDv7
+	Kind  Kind
+	State State
+	// EventID is the id of its newest event; it grows with everything that happens to the operation.
+	EventID int64
+
+	Type     keepsake.BackupType // backups
+	Note     string              // backups
+	Labels   map[string]string   // backups
+	Point    string              // of a backup that is done; else the one asked for, "" for every point
+	Deep     bool                // verifications
+	Target   string              // restores: name of the configured server
+	Database string              // restores: the new database
+	Tiers    []keepsake.Tier     // restores: empty for all
+
+	RequestedBy     string // name of the actor
+	CreatedAt       time.Time
+	StartedAt       time.Time // of the latest attempt; zero before
+	FinishedAt      time.Time // zero until the state is final
+	Attempt         int       // 0 before the first
+	CancelRequested bool
+
+	// The figures of a finished operation, also present in lists.
+	Rows, Bytes int64
+	Seconds     float64
+	Protected   bool   // backups that are done: the 3-2-1 rule is met; false shows as degraded
+	Lacks       string // what the rule misses, in words
+	// OK is false for a verification that found something or a restore whose comparison failed.
+	OK bool
+
+	ErrorCode    keepsake.Code // failed
+	ErrorMessage string        // failed: what happened and what to do
+
+	Progress *engine.Progress // nil before the first report
+
+	// One of them is set when the state is done.
+	Backup  *engine.BackupResult
+	Verify  *engine.VerifyResult
+	Restore *engine.RestoreResult
+}
+
+// Degraded reports whether the operation ended well but left something to be done: a backup that is not protected, a
+// verification with findings.
+func (o Operation) Degraded() bool {
+	return o.State == StateDone && ((o.Kind == KindBackup && !o.Protected) || (o.Kind != KindBackup && !o.OK))
+}
+
+// LogLine is one line of an operation's log. ID is its event's: it grows, with gaps.
+type LogLine struct {
+	ID int64
+	engine.LogLine
+}
+
+// Event is the whole current state of an operation plus the log lines since the event before. A reader who misses events
+// misses nothing but intermediate progress.
+type Event struct {
+	ID        int64 // grows; send it as the SSE id and give it back to Subscribe as afterEventID
+	Operation Operation
+	Log       []LogLine // oldest first
+}
+
+// Estimate is what a backup would cover. A platform that cannot be asked leaves Unreachable and zero figures.
+type Estimate struct {
+	Type        keepsake.BackupType
+	Tables      int
+	Rows, Bytes int64 // the planner's estimate, and sizes on disk
+	// Seconds is expected from the measured throughput of earlier backups of the type; 0 where there is none yet.
+	Seconds  float64
+	Measured int // how many earlier backups Seconds comes from, at most 5
+	Tiers    []TierEstimate
+	Findings []engine.CheckFinding // the preflight's warnings and errors; ok lines are left out
+	// Blocked reports whether a finding is an error: a backup started now would stop at it.
+	Blocked     bool
+	Unreachable string     // why the platform could not be asked, in words
+	Running     *Operation // the backup that runs already, which a new one would have to wait for
+}
+
+// TierEstimate is what one tier contributes. Covered is false for tiers that the backup type leaves out.
+type TierEstimate struct {
+	Tier        keepsake.Tier
+	Covered     bool
+	Tables      int
+	Rows, Bytes int64
+	Largest     []string // names of its largest tables, at most 5
+}
+
+// StartBackupInput says what to back up.
+type StartBackupInput struct {
+	Type   keepsake.BackupType // full, incremental or critical
+	Note   string              // at most 500 characters
+	Labels map[string]string   // at most 20 of at most 64 and 200 characters
+}
+
+// StartVerifyInput says what to verify.
+type StartVerifyInput struct {
+	Point string // id; empty: every point
+	Deep  bool   // read and decrypt every chunk instead of asking for its presence and size
+}
+
+// StartRestoreInput says what to restore, and where.
+type StartRestoreInput struct {
+	Point    string          // id or "latest"
+	Target   string          // name of a configured server; empty: the first, which is the platform's own
+	Database string          // a new database there, or an empty one
+	Tiers    []keepsake.Tier // empty: all
+	Provider string          // read from this one only; empty: from each in turn
+	// Confirmation is what the person typed; it must equal Database.
+	Confirmation string
+}
+
+// ListInput selects operations, newest first.
+type ListInput struct {
+	Kind   Kind   // empty: all
+	State  State  // empty: all
+	Active bool   // only those that have not ended
+	Cursor string // OperationPage.Next of the page before; empty: the newest
+	Limit  int    // 1 to 200; 0: 50
+}
+
+// OperationPage is one page of operations. Next is empty on the last.
+type OperationPage struct {
+	Operations []Operation
+	Next       string
+}
+
+// PointsInput selects recovery points, newest first.
+type PointsInput struct {
+	Type   keepsake.BackupType // empty: all
+	Cursor string
+	Limit  int // 1 to 200; 0: 50
+}
+
+// PointPage is one page of recovery points. Next is empty on the last.
+type PointPage struct {
+	Points []Point
+	Next   string
+}
+
+// Point is one recovery point as the console knows it. The repository is the truth; this is its cache.
+type Point struct {
+	engine.Point
+	Operation string     // id of the backup that made it; empty for one found in the repository
+	LastTest  *PointTest // the newest proof or failure of it; nil: never tested
+}
+
+// PointTest is a verification of a point, or a restore that compared everything.
+type PointTest struct {
+	Kind      string // "verify", "deep_verify" or "restore"
+	Operation string
+	At        time.Time
+	OK        bool
+	Findings  int
+	Seconds   float64
+}
+
+// PointDetail is one recovery point opened. Detail is nil when no provider could show its manifest; Missing then says why.
+type PointDetail struct {
+	Point   Point
+	Detail  *engine.PointDetail
+	Missing string
+	Tests   []PointTest // newest first, at most 10
+}
+
+// AlarmKind says why the age of the last good backup is an alarm.
+type AlarmKind string
+
+// The alarms. A missing backup alarms like a failed one.
+const (
+	AlarmNone   AlarmKind = ""
+	AlarmNever  AlarmKind = "never"  // there is no recovery point at all
+	AlarmLate   AlarmKind = "late"   // the newest is older than it may be
+	AlarmFailed AlarmKind = "failed" // the latest backup failed, or left the platform unprotected
+)
+
+// Dashboard is the overview.
+type Dashboard struct {
+	Now time.Time
+	// Newest is the newest recovery point; nil when there is none. Protection judges it.
+	Newest     *Point
+	Protection keepsake.Protection
+	Age        time.Duration // since Newest
+	MaxAge     time.Duration // beyond it the age alarms
+	Alarm      AlarmKind
+	AlarmText  string     // what it means and what to do
+	LastBackup *Operation // the latest backup that ended, however; nil: none did
+	Running    []Operation
+	Recent     []Operation
+	Points     int64 // how many recovery points there are
+	Providers  []ProviderState
+	Weddings   []Wedding
+	// WeddingsMissing says in words why there are no weddings to show; empty when the platform answered.
+	WeddingsMissing string
+}
+
+// ProviderState is one storage target.
+type ProviderState struct {
+	Name, Medium, Region string
+	Offsite              bool
+	Checked              time.Time // of the last check; zero: never
+	Reachable            bool      // then
+	Error                string    // what the last check or copy said
+	LastPoint            string    // newest point confirmed there
+	LastConfirmed        time.Time
+	Points               int64 // recovery points confirmed there
+}
+
+// Wedding is one of the next weddings.
+type Wedding struct {
+	engine.Wedding
+	DaysLeft int
+	Phase    keepsake.Phase
+	Urgency  keepsake.Urgency
+}
+
+// Target is a PostgreSQL server that restores may go to. The database in its URL is only where to connect first.
+type Target struct {
+	Name string
+	URL  keepsake.Secret
+}
