@@ -41,14 +41,6 @@
     root.querySelectorAll('[data-stick-end]').forEach((el) => { el.scrollTop = el.scrollHeight; });
   };
 
-  // Fields that only make sense for one choice.
-  const reveal = (root) => root.querySelectorAll('[data-show-if]').forEach((el) => {
-    const [name, value] = el.dataset.showIf.split('=');
-    const chosen = el.closest('form').querySelector(`[name="${name}"]:checked`);
-    el.hidden = !!chosen && chosen.value !== value;
-  });
-  document.addEventListener('change', () => reveal(document));
-
   // Live pages.
   const say = (state, words) => document.querySelectorAll('[data-live-state]').forEach((el) => {
     el.dataset.state = state;
@@ -57,13 +49,12 @@
   document.addEventListener('htmx:sseOpen', () => say('live', 'Live'));
   document.addEventListener('htmx:sseError', () => say('lost', 'Connection lost, trying again…'));
   document.addEventListener('htmx:sseClose', () => say('ended', 'Ended'));
-  document.addEventListener('htmx:sseBeforeMessage', (e) => {
-    const id = e.detail.lastEventId;
-    if (e.detail.type === 'log' && id && document.getElementById('log-' + id)) e.preventDefault(); // already on the page
-  });
   // The open and closed groups of tables survive a swap.
   const open = new Map();
-  document.addEventListener('toggle', (e) => { if (e.target.matches('details[id]')) open.set(e.target.id, e.target.open); }, true);
+  document.addEventListener('click', (e) => {
+    const group = e.target.closest('summary') && e.target.closest('details[id]');
+    if (group) open.set(group.id, !group.open); // the click is about to turn it
+  });
   document.addEventListener('htmx:beforeSwap', (e) => {
     // The session ended: go and sign in, and come back here.
     if (e.detail.xhr && e.detail.xhr.status === 401) {
@@ -75,8 +66,11 @@
     const root = e.target instanceof Element ? e.target : document;
     root.querySelectorAll('details[id]').forEach((d) => { if (open.has(d.id)) d.open = open.get(d.id); });
     wake(root.parentElement || document);
-    reveal(document);
     const log = root.closest('[data-stick-end]');
+    if (log) { // a stream that came back repeats lines that are here already
+      const seen = new Set();
+      log.querySelectorAll('li[id]').forEach((li) => (seen.has(li.id) ? li.remove() : seen.add(li.id)));
+    }
     if (log && log.scrollHeight - log.scrollTop - log.clientHeight < 200) log.scrollTop = log.scrollHeight;
     const bad = root.querySelector('[data-focus-first]');
     if (bad) bad.focus();
@@ -109,5 +103,4 @@
   }), 20000);
 
   wake(document);
-  reveal(document);
 })();

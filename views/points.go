@@ -36,12 +36,17 @@ type Point struct {
 	Facts      []ui.Fact // schema and source
 	NotCarried []NotCarried
 	Log        Log
-	LogURL     string
-	Providers  []string
-	CanRestore bool
-	CanVerify  bool
+	Tests      []PointTest // newest first
 	// Missing says why tables and schema cannot be shown now.
 	Missing string
+}
+
+// PointTest is one proof, or failure, of a recovery point.
+type PointTest struct {
+	Name, URL string
+	State     ui.Chip
+	When      ui.When
+	Text      string
 }
 
 // PointTier is the tables of one tier.
@@ -63,15 +68,18 @@ type RestoreForm struct {
 	Title    string
 	Notices  []ui.Notice
 	Facts    []ui.Fact
-	Same     bool // a new database beside the platform can be offered
-	Server   string
-	Where    string // "same" or "url"
+	Targets  []TargetOption // servers it may go to
 	Database string
-	Create   bool
 	Provider string
 	Options  []ProviderOption
 	Tiers    []TierOption
 	Errors   map[string]string // by field name
+}
+
+// TargetOption is one server a restore may go to.
+type TargetOption struct {
+	Value, Name, Text string
+	Checked           bool
 }
 
 // ProviderOption is one provider a restore may read from.
@@ -89,12 +97,15 @@ type RestoreConfirm struct {
 	PointID string
 	Title   string
 	Word    string // what must be typed
-	Sealed  string // the form, sealed: only this server can open it
+	Fields  []Field // the form so far, sent along
 	Facts   []ui.Fact
 	Lines   []string // what will happen
 	Error   string
 	BackURL string
 }
+
+// Field is one hidden field of a form.
+type Field struct{ Name, Value string }
 
 // Problem is an error page.
 type Problem struct {

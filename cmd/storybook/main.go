@@ -38,6 +38,7 @@ func run(addr string) error {
 func handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(static.Prefix, static.Handler())
+	mux.HandleFunc("GET /events", serveEvents)
 	mux.HandleFunc("GET /{story}", func(w http.ResponseWriter, r *http.Request) {
 		story, ok := stories()[r.PathValue("story")]
 		if !ok {

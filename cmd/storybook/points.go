@@ -32,7 +32,7 @@ func point(theme string) views.Point {
 		Shell: shell(theme, "Recovery point", "points"), ID: "20261123T070500Z-abc", Title: "Mon 23 Nov 2026, 07:05 UTC", When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"),
 		Type: "Full", Note: "before the new invoice module", State: ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"},
 		Figures: []ui.Figure{{Label: "Tables", Value: "38"}, {Label: "Rows", Value: "6,142,885"}, {Label: "Size", Value: "1.6 GiB", Hint: "before compression"}, {Label: "Stored", Value: "402 MiB", Hint: "at each provider"}, {Label: "Already stored", Value: "61 %", Hint: "shared with earlier points"}, {Label: "Added", Value: "12.4 MiB"}, {Label: "Took", Value: "2 min 51 s"}},
-		Copies:  copies(true), Lacks: "no copy offsite", CanRestore: true, CanVerify: true, Providers: []string{"local", "supabase", "offsite"},
+		Copies:  copies(true), Lacks: "no copy offsite", Tests: []views.PointTest{{Name: "Deep verification", URL: "#", State: ui.Chip{Tone: ui.ToneOK, Text: "Passed"}, When: when("", "2 h ago"), Text: " · took 4 min"}},
 		Tiers: []views.PointTier{
 			{ID: "pt-critical", Name: "Critical", Open: true, Sum: "4 tables · 58,214 rows · 21.4 MiB", Tables: []views.PointTable{table("users"), table("suppliers"), table("clients"), table("organizations")}},
 			{ID: "pt-high", Name: "High", Sum: "5 tables · 1,204,551 rows · 612 MiB", Tables: []views.PointTable{table("audit_logs"), table("files")}},
@@ -46,7 +46,7 @@ func point(theme string) views.Point {
 
 func restore(theme string, errs map[string]string) views.RestoreForm {
 	return views.RestoreForm{
-		Shell: shell(theme, "Restore", "points"), PointID: "p", Title: "Restore to a new database", Same: true, Server: "db.wedsync.example:5432", Where: "same", Database: "wedsync_restored_20261123", Create: true,
+		Shell: shell(theme, "Restore", "points"), PointID: "p", Title: "Restore to a new database", Targets: []views.TargetOption{{Value: "platform", Name: "platform", Text: "The server that the platform itself runs on", Checked: true}, {Value: "spare", Name: "spare", Text: "A configured server"}}, Database: "wedsync_restored_20261123",
 		Facts:   []ui.Fact{{Label: "Moment", Value: "Mon 23 Nov 2026, 07:05 UTC (12 min ago)"}, {Label: "Type", Value: "Full"}, {Label: "Tables", Value: "38"}, {Label: "Rows", Value: "6,142,885"}, {Label: "Size", Value: "1.6 GiB"}, {Label: "Copies", Value: "local, supabase"}},
 		Options: []views.ProviderOption{{Name: "local", Text: "local (disk)"}, {Name: "supabase", Text: "supabase"}},
 		Tiers:   []views.TierOption{{Value: "critical", Name: "Critical", Text: "users, suppliers, clients, organizations", Checked: true}, {Value: "high", Name: "High", Text: "forms, journeys, audit logs, files, payments", Checked: true}, {Value: "standard", Name: "Standard", Text: "everything else", Checked: true}},
@@ -56,7 +56,7 @@ func restore(theme string, errs map[string]string) views.RestoreForm {
 
 func restoreConfirm(theme string) views.RestoreConfirm {
 	return views.RestoreConfirm{
-		Shell: shell(theme, "Confirm the restore", "points"), PointID: "p", Title: "Restore this recovery point?", Word: "wedsync_restored_20261123", Sealed: "x", BackURL: "#",
+		Shell: shell(theme, "Confirm the restore", "points"), PointID: "p", Title: "Restore this recovery point?", Word: "wedsync_restored_20261123", Fields: []views.Field{{Name: "target", Value: "platform"}}, BackURL: "#",
 		Facts: []ui.Fact{{Label: "Moment", Value: "Mon 23 Nov 2026, 07:05 UTC (12 min ago)"}, {Label: "Into", Value: "wedsync_restored_20261123 on db.wedsync.example:5432"}, {Label: "What", Value: "everything"}, {Label: "Read from", Value: "the best provider"}},
 		Lines: []string{"The database is created if it is not there. If it is there and holds anything, the restore stops before writing.", "Every table's rows are counted and compared with the recovery point at the end.", "The running platform is not touched."},
 	}

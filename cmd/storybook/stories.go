@@ -35,6 +35,7 @@ func stories() map[string]story {
 		"backup-refused":      func(t string) templ.Component { return views.BackupPage(backupRefused(t)) },
 		"operation-queued":    func(t string) templ.Component { return views.OperationPage(operationQueued(t)) },
 		"operation-running":   func(t string) templ.Component { return views.OperationPage(operationRunning(t)) },
+		"operation-live":      func(t string) templ.Component { return views.OperationPage(operationLive(t)) },
 		"operation-done":      func(t string) templ.Component { return views.OperationPage(operationDone(t)) },
 		"operation-failed":    func(t string) templ.Component { return views.OperationPage(operationFailed(t)) },
 		"operation-cancelled": func(t string) templ.Component { return views.OperationPage(operationCancelled(t)) },

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/wedsync/keepsake/web"
+)
+
+// browser starts one headless browser for the test.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("the browser tests need chromium: apt-get install chromium")
+	}
+	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true))
+	if os.Geteuid() == 0 {
+		opts = append(opts, chromedp.NoSandbox)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// strict serves the stories under the console's own content security policy.
+func strict(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", web.Policy)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// complaints collects uncaught exceptions and console errors, such as those of the content security policy.
+type complaints struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (c *complaints) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.list
+	c.list = nil
+	return out
+}
+
+func TestEveryStoryFitsAndKeepsThePolicy(t *testing.T) {
+	server := httptest.NewServer(strict(handler()))
+	defer server.Close()
+	ctx := browser(t)
+	var seen complaints
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start the browser: %v", err)
+	}
+	if err := chromedp.Listen(ctx, func(ev any) {
+		if e, ok := ev.(*runtime.EventExceptionThrown); ok {
+			seen.mu.Lock()
+			seen.list = append(seen.list, e.ExceptionDetails.Text)
+			seen.mu.Unlock()
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, width := range []int64{360, 1280} {
+		for name := range stories() {
+			// An image or script blocked by the policy shows as a securitypolicyviolation; the page counts them from its start.
+			err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 800), chromedp.Navigate(server.URL+"/"+name))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			over, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](wide))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if len(over) > 0 {
+				t.Errorf("%s at %d px is too wide: %v", name, width, over)
+			}
+			styled, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.styleSheets.length === 2 && typeof htmx === 'object'`))
+			if err != nil || !styled {
+				t.Errorf("%s: styles or htmx did not load (%v)", name, err)
+			}
+			for _, text := range seen.take() {
+				t.Errorf("%s at %d px: %s", name, width, text)
+			}
+		}
+	}
+}
+
+// wide lists the elements that stick out of the page to the right, or nothing where the page does not scroll sideways.
+const wide = `document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] :
+	[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+	.slice(0, 5).map(e => e.tagName + '.' + e.className)`
+
+func TestLivePageFollowsItsStream(t *testing.T) {
+	server := httptest.NewServer(strict(handler()))
+	defer server.Close()
+	ctx := browser(t)
+	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/operation-live")); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`document.querySelector('[data-live-state]').textContent === 'Live'`,
+		`document.querySelector('.live__pct').textContent === '58 %'`,
+		`document.getElementById('log-110') !== null`,
+		`document.querySelectorAll('.log li').length === 14`,
+	} {
+		if _, err := chromedp.Run(ctx, chromedp.Poll[bool](want, chromedp.WithPollingTimeout(15*time.Second))); err != nil {
+			t.Fatalf("waiting for %s: %v", want, err)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// operationLive is a running operation whose stream really moves: ten steps of half a second, then it ends.
+func operationLive(theme string) views.Operation {
+	o := operationRunning(theme)
+	o.EventsURL = "/events"
+	return o
+}
+
+func serveEvents(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	flush := http.NewResponseController(w)
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for n := 1; n <= 10; n++ {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-tick.C:
+		}
+		l := live(ui.ToneRun, 43+n*5)
+		sendEvent(r.Context(), w, n, "progress", views.LivePart(l))
+		line := views.LogLine{ID: fmt.Sprint(100 + n), Time: "07:06:0" + fmt.Sprint(n%10), Level: "info", Class: "lv-info", Text: fmt.Sprintf("Step %d of 10", n)}
+		sendEvent(r.Context(), w, 100+n, "log", views.LogLines([]views.LogLine{line}))
+		if err := flush.Flush(); err != nil {
+			return
+		}
+	}
+	fmt.Fprint(w, "event: end\ndata: done\n\n")
+}
+
+func sendEvent(ctx context.Context, w http.ResponseWriter, id int, event string, c templ.Component) {
+	var buf bytes.Buffer
+	if err := c.Render(ctx, &buf); err != nil {
+		return
+	}
+	fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", id, event, strings.ReplaceAll(buf.String(), "\n", "\ndata: "))
+}

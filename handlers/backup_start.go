@@ -1,0 +1,178 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// mostNote is how many characters a note may have.
+const mostNote = 500
+
+type backupEstimator interface {
+	EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (console.Estimate, error)
+}
+
+type backupStarter interface {
+	backupEstimator
+	StartBackup(ctx context.Context, actor keepsake.Actor, in console.StartBackupInput) (console.Operation, error)
+}
+
+var backupTypes = []views.BackupChoice{
+	{Value: string(keepsake.BackupIncremental), Name: "Incremental", Text: "Everything, but reads only what has changed since the last recovery point.", Hint: "The right one on most days: usually the fastest complete backup."},
+	{Value: string(keepsake.BackupFull), Name: "Full", Text: "Reads every row again and checks every copy that is stored. Takes longest.", Hint: "Weekly, and before something risky."},
+	{Value: string(keepsake.BackupCritical), Name: "Critical only", Text: "Only the tables that no wedding can do without. Not a complete backup.", Hint: "When seconds count."},
+}
+
+// ShowBackupForm draws "Back up now". ?type= chooses a type, so that the estimate can be asked for without script.
+func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		t := keepsake.BackupType(c.QueryParam("type"))
+		if !offered(t) {
+			t = keepsake.BackupIncremental
+		}
+		vm, err := backupForm(c, pages, con, t, c.QueryParam("note"))
+		if err != nil {
+			return err
+		}
+		return Render(c, http.StatusOK, views.BackupPage(vm))
+	}
+}
+
+// StartBackup starts a backup and goes to its page. A refused form comes back with what is wrong: 422 where the person can
+// mend it, 409 where the state forbids it.
+func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		in := console.StartBackupInput{Type: keepsake.BackupType(c.FormValue("type")), Note: strings.TrimSpace(c.FormValue("note"))}
+		refuse := func(status int, change func(*views.BackupForm)) error {
+			t := in.Type
+			if !offered(t) {
+				t = keepsake.BackupIncremental
+			}
+			vm, err := backupForm(c, pages, con, t, in.Note)
+			if err != nil {
+				return err
+			}
+			change(&vm)
+			if IsPartial(c) {
+				return Render(c, status, views.BackupFormPart(vm))
+			}
+			return Render(c, status, views.BackupPage(vm))
+		}
+		if !offered(in.Type) {
+			return refuse(http.StatusUnprocessableEntity, func(vm *views.BackupForm) { vm.TypeError = "Choose one of these three." })
+		}
+		if n := utf8.RuneCountInString(in.Note); n > mostNote {
+			return refuse(http.StatusUnprocessableEntity, func(vm *views.BackupForm) {
+				vm.NoteError = "The note has " + format.Count(int64(n)) + " characters; " + format.Count(mostNote) + " fit."
+			})
+		}
+		o, err := con.StartBackup(c.Request().Context(), actor(c), in)
+		switch keepsake.CodeOf(err) {
+		case keepsake.CodeInvalid, keepsake.CodeUnsupported:
+			return refuse(http.StatusUnprocessableEntity, notice("The backup was not started", err))
+		case keepsake.CodeConflict:
+			return refuse(http.StatusConflict, notice("The backup was not started", err))
+		}
+		if err != nil {
+			return err
+		}
+		return redirect(c, operationURL(o.ID))
+	}
+}
+
+func notice(title string, err error) func(*views.BackupForm) {
+	return func(vm *views.BackupForm) {
+		vm.Notices = append([]ui.Notice{{Tone: ui.ToneBad, Title: title, Text: sentence(keepsake.MessageOf(err))}}, vm.Notices...)
+	}
+}
+
+func offered(t keepsake.BackupType) bool {
+	for _, choice := range backupTypes {
+		if choice.Value == string(t) {
+			return true
+		}
+	}
+	return false
+}
+
+func backupForm(c echo.Context, pages Pages, con backupEstimator, t keepsake.BackupType, note string) (views.BackupForm, error) {
+	e, err := con.EstimateBackup(c.Request().Context(), actor(c), t)
+	if err != nil {
+		return views.BackupForm{}, err
+	}
+	vm := views.BackupForm{Shell: pages.Shell(c, "Back up now", "backup"), Note: note, Notices: estimateNotices(e), Plan: planOf(e)}
+	if e.Unreachable != "" {
+		vm.Shell.Banner = "The platform database does not answer. A backup started now waits and fails if it stays away."
+	}
+	for _, choice := range backupTypes {
+		choice.Checked = choice.Value == string(t)
+		vm.Types = append(vm.Types, choice)
+	}
+	return vm, nil
+}
+
+// estimateNotices turns the preflight's findings into what a person should know before starting.
+func estimateNotices(e console.Estimate) []ui.Notice {
+	var out []ui.Notice
+	if e.Running != nil {
+		out = append(out, ui.Notice{Tone: ui.ToneRun, Title: "A backup is already under way", Text: operationTitle(*e.Running) + ": " + operationState(*e.Running).Text + ". A new one waits for its end."})
+	}
+	bad := ui.Notice{Tone: ui.ToneBad, Title: "A backup started now would stop at this"}
+	warn := ui.Notice{Tone: ui.ToneWarn, Title: "Good to know before you start"}
+	for _, f := range e.Findings {
+		line := f.Area + ": " + sentence(f.Message)
+		if f.Action != "" {
+			line += " " + sentence(f.Action)
+		}
+		if f.Level == "error" {
+			bad.List = append(bad.List, line)
+		} else {
+			warn.List = append(warn.List, line)
+		}
+	}
+	for _, n := range []ui.Notice{bad, warn} {
+		if len(n.List) > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// planOf draws what a backup would cover.
+func planOf(e console.Estimate) views.BackupPlan {
+	p := views.BackupPlan{Type: format.Title(string(e.Type)), Known: e.Unreachable == "", Missing: sentence(e.Unreachable)}
+	if !p.Known {
+		return p
+	}
+	duration := ui.Figure{Label: "Time", Value: "not known yet", Hint: "the first backup of this type measures it"}
+	if e.Measured > 0 {
+		duration.Value, duration.Hint = "about "+format.Seconds(e.Seconds), "from the last "+format.Plural(int64(e.Measured), "backup", "backups")
+	}
+	p.Figures = []ui.Figure{duration, {Label: "Tables", Value: format.Count(int64(e.Tables))}, {Label: "Rows", Value: "about " + format.Count(e.Rows)}, {Label: "Data", Value: format.Bytes(e.Bytes)}}
+	for _, t := range e.Tiers {
+		tier := views.PlanTier{
+			Name: format.Title(string(t.Tier)), Tables: format.Plural(int64(t.Tables), "table", "tables"), Rows: "about " + format.Plural(t.Rows, "row", "rows"),
+			Size: format.Bytes(t.Bytes), Names: format.Names(t.Largest, 5), Goal: "Promised back within " + format.Duration(t.Tier.Goal()),
+			Covered: ui.Chip{Tone: ui.ToneOK, Text: "Covered"},
+		}
+		if rest := t.Tables - len(t.Largest); rest > 0 && len(t.Largest) > 0 {
+			tier.Names += " and " + format.Plural(int64(rest), "more", "more")
+		}
+		if !t.Covered {
+			tier.Covered = ui.Chip{Tone: ui.ToneWarn, Text: "Left out"}
+		}
+		p.Tiers = append(p.Tiers, tier)
+	}
+	p.Notes = []string{"Rows and sizes are the server's own estimates; the report has the exact figures.", "Contracts and photos in file storage are not covered yet; the table that lists them is."}
+	return p
+}

@@ -1,0 +1,22 @@
+package handlers
+
+// Console is everything the pages need from *console.Console: the sum of what each action declares for itself.
+type Console interface {
+	dashboardReader
+	backupStarter
+	operationReader
+	operationLister
+	operationCanceller
+	operationWatcher
+	pointLister
+	pointReader
+	verifyStarter
+	restoreStarter
+}
+
+// Auth is everything the pages need to know who is there.
+type Auth interface {
+	Sessions
+	SessionStarter
+	SessionEnder
+}

@@ -1,0 +1,212 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+type dashboardReader interface {
+	Dashboard(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error)
+}
+
+// ShowDashboard draws the overview: is everything safe, and if not, what is missing.
+func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		d, err := con.Dashboard(c.Request().Context(), actor(c))
+		if err != nil {
+			return err
+		}
+		clock := pages.clock()
+		vm := views.Dashboard{
+			Shell: pages.Shell(c, "Overview", "overview"), Verdict: verdictOf(d), Legs: legsOf(d), Last: lastOf(d, clock),
+			Live: len(d.Running) > 0, WeddingsNote: d.WeddingsMissing,
+		}
+		if d.WeddingsMissing != "" {
+			vm.Shell.Banner = "The platform database does not answer, so backups must wait. Recovery points can still be restored to another server."
+		} else if len(d.Weddings) == 0 {
+			vm.WeddingsNote = "No wedding lies ahead."
+		}
+		if vm.Live {
+			vm.Shell.Refresh = "5"
+		}
+		for _, o := range d.Running {
+			vm.Running = append(vm.Running, stripOf(o, liveOf(o, &pace{})))
+		}
+		for _, p := range d.Providers {
+			vm.Providers = append(vm.Providers, providerCard(p, clock))
+		}
+		for _, w := range d.Weddings {
+			vm.Weddings = append(vm.Weddings, weddingOf(w))
+		}
+		for _, o := range d.Recent {
+			vm.Recent = append(vm.Recent, operationRow(o, clock))
+		}
+		return Render(c, http.StatusOK, views.DashboardPage(vm))
+	}
+}
+
+// stripOf draws a running operation in one line.
+func stripOf(o console.Operation, live views.Live) views.Strip {
+	bar := live.Bar
+	bar.Size = ""
+	return views.Strip{
+		ID: o.ID, Title: operationTitle(o), Stage: live.Headline, Left: live.Sub, URL: operationURL(o.ID), Percent: live.Percent, Bar: bar,
+		EventsURL: fmt.Sprintf("%s/events?after=%d", operationURL(o.ID), o.EventID),
+	}
+}
+
+// verdictOf is the one sentence a person in panic reads.
+func verdictOf(d console.Dashboard) views.Verdict {
+	switch {
+	case d.Newest == nil:
+		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "There is no backup yet",
+			Text: "If the platform were lost now, nothing could be brought back. The first backup takes a few minutes and changes nothing."}
+	case !d.Protection.Protected():
+		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "Not fully protected",
+			Text: "The newest recovery point can be restored, but it is missing something: " + d.Protection.Lacks() + "."}
+	case d.Alarm != console.AlarmNone:
+		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but not up to date",
+			Text: "What was saved last is safe. What has changed since then is not; see below."}
+	default:
+		return views.Verdict{Tone: ui.ToneOK, Icon: "shield-check", Title: "Everything is protected",
+			Text: fmt.Sprintf("The newest recovery point is confirmed in %s, on %s, %d of them away from here.",
+				format.Plural(int64(d.Protection.Copies), "place", "places"), format.Plural(int64(d.Protection.Media), "kind of storage", "kinds of storage"), d.Protection.Offsite)}
+	}
+}
+
+// legsOf draws the 3-2-1 rule with what fills each number.
+func legsOf(d console.Dashboard) []views.Leg {
+	var copyPips, mediaPips, offsitePips []ui.Chip
+	mediaAt := map[string]int{}
+	for _, cp := range copiesOf(d) {
+		chip := ui.Chip{Tone: ui.ToneBad, Text: cp.Provider}
+		if cp.Confirmed {
+			chip.Tone = ui.ToneOK
+		}
+		copyPips = append(copyPips, chip)
+		if cp.Offsite {
+			offsitePips = append(offsitePips, chip)
+		}
+		at, seen := mediaAt[cp.Medium]
+		if !seen {
+			at = len(mediaPips)
+			mediaAt[cp.Medium] = at
+			mediaPips = append(mediaPips, ui.Chip{Tone: ui.ToneBad, Text: cp.Medium})
+		}
+		if cp.Confirmed {
+			mediaPips[at].Tone = ui.ToneOK
+		}
+	}
+	p := d.Protection
+	return []views.Leg{
+		leg("copies", 3, p.Copies, "confirmed", copyPips),
+		leg("kinds of storage", 2, p.Media, "in use", mediaPips),
+		leg("away from here", 1, p.Offsite, "confirmed", offsitePips),
+	}
+}
+
+func leg(name string, need, have int, word string, pips []ui.Chip) views.Leg {
+	l := views.Leg{Need: fmt.Sprint(need), Name: name, Tone: ui.ToneOK, State: fmt.Sprintf("%d %s", have, word), Pips: pips}
+	if have < need {
+		l.Tone, l.State = ui.ToneBad, fmt.Sprintf("%d of %d %s", have, need, word)
+	}
+	return l
+}
+
+// copiesOf returns the copies of the newest recovery point; where there is none, every provider without one.
+func copiesOf(d console.Dashboard) []keepsake.Copy {
+	if d.Newest != nil && len(d.Newest.Copies) > 0 {
+		return d.Newest.Copies
+	}
+	out := make([]keepsake.Copy, len(d.Providers))
+	for i, p := range d.Providers {
+		out[i] = keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite}
+	}
+	return out
+}
+
+func lastOf(d console.Dashboard, clock format.Clock) views.LastBackup {
+	last := views.LastBackup{Tone: ui.ToneOK}
+	switch d.Alarm {
+	case console.AlarmNever, console.AlarmLate:
+		last.Tone = ui.ToneBad
+	case console.AlarmFailed:
+		last.Tone = ui.ToneWarn
+	}
+	if d.Newest != nil {
+		last.When, last.URL = clock.When(d.Newest.Time), pointURL(d.Newest.ID)
+		last.Type, last.Size = format.Title(d.Newest.Type), format.Bytes(d.Newest.BytesRead)
+	}
+	if d.Alarm == console.AlarmLate {
+		last.Alarm = d.AlarmText
+	}
+	if d.Alarm == console.AlarmFailed {
+		last.Failure = d.AlarmText
+		if d.LastBackup != nil {
+			last.FailURL = operationURL(d.LastBackup.ID)
+		}
+	}
+	return last
+}
+
+func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCard {
+	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database", Error: p.Error, State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
+	switch p.Medium {
+	case "disk":
+		card.Icon = "folder"
+	case "s3", "gcs":
+		card.Icon = "cloud"
+	}
+	var place []string
+	if p.Region != "" {
+		place = append(place, p.Region)
+	}
+	if p.Offsite {
+		place = append(place, "away from here")
+	}
+	if len(place) > 0 {
+		card.Place = strings.Join(place, ", ")
+	}
+	switch {
+	case p.Checked.IsZero():
+		card.State = ui.Chip{Tone: ui.ToneMute, Text: "Not checked yet"}
+	case !p.Reachable:
+		card.State = ui.Chip{Tone: ui.ToneBad, Text: "Does not answer"}
+	case p.Error != "":
+		card.State = ui.Chip{Tone: ui.ToneWarn, Text: "Has trouble"}
+	}
+	if p.LastConfirmed.IsZero() {
+		card.Lines = append(card.Lines, "No recovery point confirmed yet")
+	} else {
+		card.Lines = append(card.Lines, format.Plural(p.Points, "recovery point", "recovery points")+", the newest confirmed "+clock.Relative(p.LastConfirmed))
+	}
+	if !p.Checked.IsZero() {
+		card.Lines = append(card.Lines, "Checked "+clock.Relative(p.Checked))
+	}
+	return card
+}
+
+func weddingOf(w console.Wedding) views.Wedding {
+	out := views.Wedding{Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date), Phase: format.Title(string(w.Phase))}
+	out.Days, out.DaysUnit = format.Days(w.DaysLeft)
+	out.Urgency = ui.Chip{Tone: ui.ToneMute, Text: format.Title(string(w.Urgency)), Icon: "calendar-heart"}
+	switch w.Urgency {
+	case keepsake.UrgencyEmergency:
+		out.Urgency.Tone, out.Urgency.Icon = ui.ToneBad, "alert-triangle"
+	case keepsake.UrgencyUrgent:
+		out.Urgency.Tone, out.Urgency.Icon = ui.ToneWarn, "clock"
+	case keepsake.UrgencyElevated:
+		out.Urgency.Tone, out.Urgency.Icon = ui.ToneRun, "clock"
+	}
+	return out
+}

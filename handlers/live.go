@@ -1,0 +1,283 @@
+package handlers
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// mostTables is how many tables of a tier a live page shows; the rest is counted in words, so that a platform with
+// thousands of tables does not send megabytes every second.
+const mostTables = 40
+
+// steps are the stages a person sees, by kind of operation.
+var steps = map[console.Kind][]engine.Stage{
+	console.KindBackup:  {engine.StageChecking, engine.StageSnapshot, engine.StageReading, engine.StageCatchingUp, engine.StagePublishing},
+	console.KindRestore: {engine.StageChecking, engine.StageSchema, engine.StageLoading, engine.StageIndexing, engine.StageComparing},
+}
+
+type stageWords struct{ step, headline string }
+
+var stages = map[engine.Stage]stageWords{
+	engine.StageChecking:   {"Checking", "Checking that everything is ready"},
+	engine.StageSnapshot:   {"Snapshot", "Fixing one moment of the platform"},
+	engine.StageReading:    {"Reading", "Reading rows and sending them to every provider"},
+	engine.StageCatchingUp: {"Catching up", "Completing the copies at slower providers"},
+	engine.StagePublishing: {"Publishing", "Making the recovery point final"},
+	engine.StageSchema:     {"Tables", "Creating tables"},
+	engine.StageLoading:    {"Rows", "Loading rows"},
+	engine.StageIndexing:   {"Indexes", "Building indexes and rules"},
+	engine.StageComparing:  {"Comparing", "Comparing counts and checksums"},
+	engine.StageDone:       {"Done", "Done"},
+}
+
+// buildLive draws progress. tone is run while the operation moves, else that of its end; p may be nil before it starts.
+func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) views.Live {
+	if p == nil || p.StartedAt.IsZero() {
+		return views.Live{
+			Tone: tone, Headline: "Waiting for its turn", Sub: "It starts by itself, usually within a few seconds.",
+			Bar: ui.Bar{Label: "Not started yet", Tone: tone, Size: "big"}, Status: "Waiting for its turn",
+		}
+	}
+	pc.add(*p)
+	running := tone == ui.ToneRun
+	bytesRate, rowsRate := pc.speed(*p)
+	left := ""
+	if running && p.BytesTotal > p.BytesDone {
+		left = format.Left(timeLeft(p.BytesTotal-p.BytesDone, bytesRate))
+	}
+	known := p.BytesTotal > 0 || p.Stage == engine.StageDone
+	live := views.Live{
+		Tone: tone, Known: true, Headline: stages[p.Stage].headline, Sub: left,
+		Bar:     ui.Bar{Label: "Whole operation", Percent: format.PercentOf(p.Fraction()), Known: known || !running, Tone: tone, Size: "big"},
+		Figures: liveFigures(kind, *p, left, bytesRate, rowsRate, running),
+		Steps:   liveSteps(kind, p.Stage, tone),
+		Tiers:   liveTiers(*p, pc, running),
+	}
+	if left != "" {
+		live.Sub = left + " left"
+	}
+	if known {
+		live.Percent = format.Percent(p.Fraction())
+	}
+	live.ProvidersTitle, live.ProvidersText = "Copies", "Each provider confirms every piece by size and checksum"
+	if kind == console.KindRestore {
+		live.ProvidersTitle, live.ProvidersText = "Providers", "Where the pieces are read from"
+	}
+	for _, pr := range p.Providers {
+		live.Providers = append(live.Providers, views.LiveProvider{
+			Name: pr.Name, State: providerState(pr, running), Confirmed: format.Count(pr.Confirmed), Lag: format.Count(pr.Lag),
+			Bytes: format.Bytes(pr.Bytes), Error: pr.Error,
+		})
+	}
+	live.Status = spoken(*p, live.Headline, left)
+	return live
+}
+
+// spoken is the sentence read aloud; it changes with the stage and every ten percent, not with every row.
+func spoken(p engine.Progress, headline, left string) string {
+	if p.BytesTotal <= 0 || p.Stage == engine.StageDone {
+		return headline
+	}
+	tenth := format.PercentOf(p.Fraction()) / 10 * 10
+	if tenth == 0 || left == "" {
+		return headline
+	}
+	return fmt.Sprintf("%s, %d %% done", headline, tenth)
+}
+
+func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, rowsRate float64, running bool) []ui.Figure {
+	moved, verb := "of about "+format.Bytes(p.BytesTotal), "Read"
+	if kind == console.KindRestore {
+		verb = "Written"
+	}
+	if p.BytesTotal <= 0 {
+		moved = ""
+	}
+	rows := ""
+	if p.RowsTotal > p.RowsDone {
+		rows = "of about " + format.Count(p.RowsTotal)
+	}
+	figures := []ui.Figure{{Label: "Running for", Value: format.Duration(p.UpdatedAt.Sub(p.StartedAt))}}
+	if !running {
+		figures[0].Label = "Ran for"
+	} else if left != "" {
+		figures = append(figures, ui.Figure{Label: "Time left", Value: left})
+	}
+	figures = append(figures,
+		ui.Figure{Label: "Rows", Value: format.Count(p.RowsDone), Hint: rows},
+		ui.Figure{Label: verb, Value: format.Bytes(p.BytesDone), Hint: moved})
+	if rate := format.Rate(bytesRate); rate != "" {
+		figures = append(figures, ui.Figure{Label: "Speed", Value: rate, Hint: format.RowRate(rowsRate)})
+	}
+	if kind == console.KindBackup {
+		figures = append(figures, ui.Figure{Label: "Uploaded", Value: format.Bytes(p.BytesUploaded),
+			Hint: fmt.Sprintf("%s new of %s", format.Count(p.ChunksNew), format.Plural(p.ChunksDone, "piece", "pieces"))})
+	}
+	return figures
+}
+
+func liveSteps(kind console.Kind, now engine.Stage, tone ui.Tone) []views.Step {
+	order := steps[kind]
+	at := slices.Index(order, now)
+	if now == engine.StageDone {
+		at = len(order)
+	}
+	out := make([]views.Step, len(order))
+	for i, s := range order {
+		out[i].Name = stages[s].step
+		switch {
+		case i < at:
+			out[i].State = "done"
+		case i == at && tone == ui.ToneRun:
+			out[i].State = "now"
+		case i == at:
+			out[i].State = "failed"
+		}
+	}
+	return out
+}
+
+func liveTiers(p engine.Progress, pc *pace, running bool) []views.LiveTier {
+	var out []views.LiveTier
+	for _, tier := range keepsake.Tiers() {
+		var tables []engine.TableProgress
+		for _, t := range p.Tables {
+			if t.Tier == string(tier) {
+				tables = append(tables, t)
+			}
+		}
+		if len(tables) > 0 {
+			out = append(out, liveTier(tier, tables, pc, running))
+		}
+	}
+	return out
+}
+
+func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *pace, running bool) views.LiveTier {
+	var sum engine.TableProgress
+	var rate float64
+	done, failed, moving := 0, 0, 0
+	for _, t := range tables {
+		sum.RowsDone, sum.RowsTotal = sum.RowsDone+t.RowsDone, sum.RowsTotal+t.RowsTotal
+		sum.BytesDone, sum.BytesTotal = sum.BytesDone+t.BytesDone, sum.BytesTotal+t.BytesTotal
+		rate += pc.tableSpeed(t)
+		switch t.State {
+		case engine.ItemDone:
+			done++
+		case engine.ItemFailed:
+			failed++
+		case engine.ItemRunning, engine.ItemLagging:
+			moving++
+		}
+	}
+	out := views.LiveTier{ID: "tier-" + string(tier), Name: format.Title(string(tier)), Goal: "promised within " + format.Duration(tier.Goal())}
+	share, tone := fraction(sum), ui.ToneRun
+	switch {
+	case failed > 0:
+		tone = ui.ToneBad
+	case done == len(tables):
+		share, tone = 1, ui.ToneOK
+	case !running:
+		tone = ui.ToneMute
+	}
+	out.Bar = ui.Bar{Label: out.Name + " tier", Percent: format.PercentOf(share), Known: true, Tone: tone}
+	out.Sum = fmt.Sprintf("%d of %s · %s · %s", done, format.Plural(int64(len(tables)), "table", "tables"), rowsOf(sum), bytesOf(sum))
+	if running && done < len(tables) {
+		if r := format.Rate(rate); r != "" {
+			out.Sum += " · " + r
+			if left := format.Left(timeLeft(sum.BytesTotal-sum.BytesDone, rate)); left != "" {
+				out.Sum += " · " + left + " left"
+			}
+		}
+	}
+	out.Open = failed > 0 || (running && moving > 0)
+	shown := tables
+	if len(tables) > mostTables {
+		shown = slices.SortedStableFunc(slices.Values(tables), func(a, b engine.TableProgress) int { return interest(a.State) - interest(b.State) })[:mostTables]
+		out.More = "and " + format.Plural(int64(len(tables)-mostTables), "more table", "more tables")
+	}
+	for _, t := range shown {
+		out.Tables = append(out.Tables, liveTable(t, pc, running))
+	}
+	return out
+}
+
+func liveTable(t engine.TableProgress, pc *pace, running bool) views.LiveTable {
+	out := views.LiveTable{Name: format.Table(t.Schema, t.Name), State: itemState(t.State, running), Rows: rowsOf(t), Bytes: bytesOf(t)}
+	share := fraction(t)
+	if t.State == engine.ItemDone {
+		share = 1
+	}
+	out.Bar = ui.Bar{Label: out.Name, Percent: format.PercentOf(share), Known: true, Tone: out.State.Tone, Size: "thin"}
+	if running && t.State == engine.ItemRunning {
+		rate := pc.tableSpeed(t)
+		out.Rate = format.Rate(rate)
+		out.Left = format.Left(timeLeft(t.BytesTotal-t.BytesDone, rate))
+	}
+	return out
+}
+
+func itemState(s engine.ItemState, running bool) ui.Chip {
+	switch {
+	case s == engine.ItemDone:
+		return ui.Chip{Tone: ui.ToneOK, Text: "Done"}
+	case s == engine.ItemFailed:
+		return ui.Chip{Tone: ui.ToneBad, Text: "Failed"}
+	case s == engine.ItemRunning && running:
+		return ui.Chip{Tone: ui.ToneRun, Text: "Running"}
+	case s == engine.ItemLagging && running:
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Lagging"}
+	case s == engine.ItemWaiting && running:
+		return ui.Chip{Tone: ui.ToneMute, Text: "Waiting"}
+	default:
+		return ui.Chip{Tone: ui.ToneMute, Text: "Not finished"}
+	}
+}
+
+func providerState(p engine.ProviderProgress, running bool) ui.Chip {
+	if p.State == engine.ItemRunning && running {
+		return ui.Chip{Tone: ui.ToneRun, Text: "Keeping up"}
+	}
+	return itemState(p.State, running)
+}
+
+// interest orders states by how much a person wants to see them.
+func interest(s engine.ItemState) int {
+	return slices.Index([]engine.ItemState{engine.ItemFailed, engine.ItemRunning, engine.ItemLagging, engine.ItemWaiting, engine.ItemDone}, s)
+}
+
+func fraction(t engine.TableProgress) float64 {
+	if t.BytesTotal <= 0 {
+		return 0
+	}
+	return min(0.99, float64(t.BytesDone)/float64(t.BytesTotal))
+}
+
+func rowsOf(t engine.TableProgress) string {
+	if t.State == engine.ItemDone || t.RowsTotal <= t.RowsDone {
+		return format.Plural(t.RowsDone, "row", "rows")
+	}
+	return format.Count(t.RowsDone) + " of about " + format.Plural(t.RowsTotal, "row", "rows")
+}
+
+func bytesOf(t engine.TableProgress) string {
+	if t.State == engine.ItemDone || t.BytesTotal <= t.BytesDone {
+		return format.Bytes(t.BytesDone)
+	}
+	return format.Bytes(t.BytesDone) + " of " + format.Bytes(t.BytesTotal)
+}
+
+func timeLeft(bytes int64, perSecond float64) time.Duration {
+	if bytes <= 0 || perSecond < 1 {
+		return 0
+	}
+	return time.Duration(float64(bytes) / perSecond * float64(time.Second))
+}

@@ -1,0 +1,196 @@
+package handlers
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// operationTitle names an operation as people say it.
+func operationTitle(o console.Operation) string {
+	switch o.Kind {
+	case console.KindVerify:
+		title := "Verification"
+		if o.Deep {
+			title = "Deep verification"
+		}
+		if o.Point == "" {
+			title += " of everything"
+		}
+		return title
+	case console.KindRestore:
+		return "Restore to " + o.Database
+	default:
+		return format.Title(string(o.Type)) + " backup"
+	}
+}
+
+// operationState says where an operation stands. Green means proven: a backup that is not protected is not green.
+func operationState(o console.Operation) ui.Chip {
+	switch {
+	case o.State.Active() && o.CancelRequested:
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Stopping"}
+	case o.State == console.StateQueued:
+		return ui.Chip{Tone: ui.ToneMute, Text: "Waiting"}
+	case o.State == console.StateInterrupted:
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Interrupted, starts again"}
+	case o.State == console.StateRunning:
+		return ui.Chip{Tone: ui.ToneRun, Text: "Running"}
+	case o.State == console.StateFailed:
+		return ui.Chip{Tone: ui.ToneBad, Text: "Failed"}
+	case o.State == console.StateCancelled:
+		return ui.Chip{Tone: ui.ToneMute, Text: "Cancelled"}
+	case o.Degraded() && o.Kind == console.KindBackup:
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}
+	case o.Degraded() && o.Kind == console.KindRestore:
+		return ui.Chip{Tone: ui.ToneBad, Text: "Not proven"}
+	case o.Degraded() && o.Verify != nil && o.Verify.Damaged():
+		return ui.Chip{Tone: ui.ToneBad, Text: "Damage found"}
+	case o.Degraded():
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Problems found"}
+	default:
+		return ui.Chip{Tone: ui.ToneOK, Text: "Done"}
+	}
+}
+
+// liveOf draws the moving part of an operation.
+func liveOf(o console.Operation, pc *pace) views.Live {
+	tone := ui.ToneRun
+	if !o.State.Active() {
+		tone = operationState(o).Tone
+	}
+	live := buildLive(o.Kind, o.Progress, tone, pc)
+	if o.State == console.StateInterrupted {
+		live.Headline, live.Sub = "Interrupted", "The process that did this work went away. Another one starts it again by itself within a minute."
+		live.Tone, live.Bar.Tone, live.Status = ui.ToneWarn, ui.ToneWarn, "Interrupted; it starts again by itself"
+	}
+	if o.State.Active() && o.CancelRequested {
+		live.Sub, live.Status = "It stops at the next safe place.", "Stopping"
+	}
+	return live
+}
+
+// resultOf draws the report of an operation that ended.
+func resultOf(o console.Operation) *views.Result {
+	switch {
+	case o.State == console.StateCancelled:
+		return problemResult(o.Kind, "", true)
+	case o.State == console.StateFailed:
+		r := problemResult(o.Kind, sentence(o.ErrorMessage), false)
+		r.Next = []views.NextStep{again(o)}
+		return r
+	case o.Backup != nil:
+		return backupResult(*o.Backup)
+	case o.Verify != nil:
+		return verifyResult(*o.Verify)
+	case o.Restore != nil:
+		return restoreResult(*o.Restore)
+	default:
+		return nil
+	}
+}
+
+// again is where a person tries the same once more.
+func again(o console.Operation) views.NextStep {
+	switch {
+	case o.Kind == console.KindBackup:
+		return views.NextStep{Text: "Try again", URL: "/backups/new?type=" + string(o.Type)}
+	case o.Kind == console.KindRestore:
+		return views.NextStep{Text: "Try again", URL: pointURL(o.Point) + "/restore"}
+	case o.Point == "":
+		return views.NextStep{Text: "Recovery points", URL: "/points"}
+	default:
+		return views.NextStep{Text: "Open the recovery point", URL: pointURL(o.Point)}
+	}
+}
+
+func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
+	facts := []ui.Fact{{Label: "Asked for by", Value: orDash(o.RequestedBy)}, {Label: "Asked for", Value: clock.Exact(o.CreatedAt)}}
+	if !o.StartedAt.IsZero() {
+		facts = append(facts, ui.Fact{Label: "Started", Value: clock.Exact(o.StartedAt)})
+	}
+	if !o.FinishedAt.IsZero() {
+		facts = append(facts, ui.Fact{Label: "Ended", Value: clock.Exact(o.FinishedAt)})
+	}
+	if o.Attempt > 1 {
+		facts = append(facts, ui.Fact{Label: "Attempt", Value: fmt.Sprintf("%d: it was started again after an interruption", o.Attempt)})
+	}
+	if o.Kind == console.KindRestore {
+		facts = append(facts, ui.Fact{Label: "Into", Value: o.Database + " on " + orDash(o.Target)}, ui.Fact{Label: "Tiers", Value: tierNames(o.Tiers)})
+	}
+	if o.Kind != console.KindBackup && o.Point != "" {
+		facts = append(facts, ui.Fact{Label: "Recovery point", Value: o.Point, Mono: true})
+	}
+	for _, name := range sortedKeys(o.Labels) {
+		facts = append(facts, ui.Fact{Label: name, Value: o.Labels[name]})
+	}
+	return append(facts, ui.Fact{Label: "Number", Value: o.ID, Mono: true})
+}
+
+func operationRow(o console.Operation, clock format.Clock) views.OperationRow {
+	row := views.OperationRow{
+		URL: operationURL(o.ID), Title: operationTitle(o), Note: o.Note, By: o.RequestedBy, State: operationState(o),
+		When: clock.When(o.CreatedAt),
+	}
+	switch {
+	case o.State == console.StateDone:
+		row.Took, row.Size = format.Seconds(o.Seconds), format.Bytes(o.Bytes)
+		row.Result = o.Lacks
+	case !o.FinishedAt.IsZero() && !o.StartedAt.IsZero():
+		row.Took = format.Duration(o.FinishedAt.Sub(o.StartedAt))
+	case o.Progress != nil:
+		row.Result = format.Percent(o.Progress.Fraction())
+	}
+	if o.State == console.StateFailed {
+		row.Result = firstSentence(o.ErrorMessage)
+	}
+	return row
+}
+
+func logLines(lines []console.LogLine, clock format.Clock) []views.LogLine {
+	out := make([]views.LogLine, len(lines))
+	for i, l := range lines {
+		out[i] = views.LogLine{
+			ID: strconv.FormatInt(l.ID, 10), Time: clock.TimeOfDay(l.Time), ISO: clock.When(l.Time).ISO,
+			Level: l.Level, Class: "lv-" + l.Level, Text: l.Message,
+		}
+	}
+	return out
+}
+
+func tierNames(tiers []keepsake.Tier) string {
+	if len(tiers) == 0 || len(tiers) == len(keepsake.Tiers()) {
+		return "all"
+	}
+	names := make([]string, len(tiers))
+	for i, t := range tiers {
+		names[i] = string(t)
+	}
+	return strings.Join(names, ", ")
+}
+
+// sentence ends a message with a full stop.
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.HasSuffix(s, ".") {
+		return s
+	}
+	return s + "."
+}
+
+// firstSentence shortens a message for a list.
+func firstSentence(s string) string {
+	if i := strings.Index(s, ". "); i > 0 {
+		s = s[:i+1]
+	}
+	if r := []rune(s); len(r) > 140 {
+		s = string(r[:139]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,63 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+)
+
+type operationGetter interface {
+	GetOperation(ctx context.Context, actor keepsake.Actor, id string) (console.Operation, error)
+}
+
+type operationCanceller interface {
+	CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error
+}
+
+// ShowCancel asks before an operation is stopped.
+func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		o, err := con.GetOperation(c.Request().Context(), actor(c), c.Param("id"))
+		if err != nil {
+			return err
+		}
+		vm := views.Cancel{Shell: pages.Shell(c, "Cancel", "operations"), ID: o.ID, BackURL: operationURL(o.ID)}
+		if !o.State.Active() {
+			vm.Ended, vm.Title, vm.Text = true, "There is nothing to cancel", []string{"It has ended already: " + operationState(o).Text + "."}
+			return Render(c, http.StatusOK, views.CancelPage(vm))
+		}
+		vm.Title = "Cancel this " + operationNoun(o.Kind) + "?"
+		if o.Progress != nil {
+			vm.Text = append(vm.Text, "It is "+format.Percent(o.Progress.Fraction())+" done.")
+		}
+		vm.Text = append(vm.Text, cancelMeans(o.Kind)...)
+		return Render(c, http.StatusOK, views.CancelPage(vm))
+	}
+}
+
+func cancelMeans(kind console.Kind) []string {
+	switch kind {
+	case console.KindBackup:
+		return []string{"No recovery point will be made. Earlier recovery points stay as they are.", "What was uploaded already is used by the next backup, so little is lost."}
+	case console.KindRestore:
+		return []string{"The new database stays incomplete and must be removed before you try again.", "The platform and the recovery point are not touched."}
+	default:
+		return []string{"Nothing is changed by stopping a verification. What it has not looked at stays unchecked."}
+	}
+}
+
+// CancelOperation stops an operation at its next safe place.
+func CancelOperation(con operationCanceller) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := con.CancelOperation(c.Request().Context(), actor(c), c.Param("id")); err != nil {
+			return err
+		}
+		return redirect(c, operationURL(c.Param("id")))
+	}
+}

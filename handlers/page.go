@@ -1,0 +1,134 @@
+// Package handlers holds one file per action of a person: the form it reads, the small interface it needs from the console
+// and the handler. Handlers turn what the console says into view-models; they decide nothing about backups themselves.
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+)
+
+// ThemeCookie keeps the colours a person chose.
+const ThemeCookie = "keepsake_theme"
+
+// Pages is what every handler needs to draw a page.
+type Pages struct {
+	Version string
+	Zone    *time.Location // that times are written in
+	Now     func() time.Time
+}
+
+func (p Pages) clock() format.Clock { return format.Clock{Now: p.Now(), Zone: p.Zone} }
+
+// Shell returns the frame of the page that answers c.
+func (p Pages) Shell(c echo.Context, title, section string) views.Shell {
+	s := views.Shell{Title: title, Section: section, Version: p.Version, Path: c.Request().URL.RequestURI(), Theme: "auto"}
+	if actor, ok := ActorOf(c); ok {
+		s.User = actor.Name
+	}
+	if cookie, err := c.Cookie(ThemeCookie); err == nil && validTheme(cookie.Value) {
+		s.Theme = cookie.Value
+	}
+	return s
+}
+
+type contextKey int
+
+const (
+	actorKey contextKey = iota
+	requestIDKey
+	stoppingKey
+)
+
+// WithActor returns ctx carrying who makes the request. Only the session middleware calls it.
+func WithActor(ctx context.Context, a keepsake.Actor) context.Context {
+	return context.WithValue(ctx, actorKey, a)
+}
+
+// ActorOf returns who makes the request; false for someone who is not signed in.
+func ActorOf(c echo.Context) (keepsake.Actor, bool) {
+	a, ok := c.Request().Context().Value(actorKey).(keepsake.Actor)
+	return a, ok
+}
+
+// actor returns who makes the request. The session middleware stands before every handler that calls it; the zero Actor,
+// which may do nothing, is what a routing mistake would give.
+func actor(c echo.Context) keepsake.Actor {
+	a, _ := ActorOf(c)
+	return a
+}
+
+// WithRequestID returns ctx carrying the number of the request.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey, id)
+}
+
+// RequestID returns the number of the request, for logs and for people who ask for help.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey).(string)
+	return id
+}
+
+// WithStopping returns ctx carrying a channel that is closed when the server begins to stop.
+func WithStopping(ctx context.Context, stop <-chan struct{}) context.Context {
+	return context.WithValue(ctx, stoppingKey, stop)
+}
+
+// stopping is closed when the server begins to stop; it is nil, which never is, where nobody said.
+func stopping(ctx context.Context) <-chan struct{} {
+	stop, _ := ctx.Value(stoppingKey).(<-chan struct{})
+	return stop
+}
+
+// IsPartial reports whether htmx made the request and swaps the answer into a page.
+func IsPartial(c echo.Context) bool {
+	return c.Request().Header.Get("HX-Request") == "true" && c.Request().Header.Get("HX-Boosted") != "true"
+}
+
+// Render answers with a component. Pages of the console are never cached: they hold what only this person may see.
+func Render(c echo.Context, status int, component templ.Component) error {
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, "text/html; charset=utf-8")
+	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Add(echo.HeaderVary, "HX-Request, Cookie")
+	var buf strings.Builder
+	if err := component.Render(c.Request().Context(), &buf); err != nil {
+		return keepsake.Errorf(keepsake.CodeInternal, "the page could not be drawn: %w", err)
+	}
+	if c.Request().Method == http.MethodHead {
+		return c.NoContent(status)
+	}
+	return c.HTML(status, buf.String())
+}
+
+// redirect sends the browser to a page of this console after a form was accepted.
+func redirect(c echo.Context, to string) error {
+	if IsPartial(c) {
+		c.Response().Header().Set("HX-Redirect", to)
+		return c.NoContent(http.StatusNoContent)
+	}
+	return c.Redirect(http.StatusSeeOther, to)
+}
+
+// localPath returns to where it is a path of this console, else "/": nobody is sent to another site.
+func localPath(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
+		return "/"
+	}
+	if strings.HasPrefix(u.Path, "/sign-") {
+		return "/"
+	}
+	return u.RequestURI()
+}
+
+func validTheme(s string) bool { return s == "auto" || s == "light" || s == "dark" }

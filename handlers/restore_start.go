@@ -1,0 +1,258 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+type restoreReader interface {
+	pointGetter
+	RestoreTargets() []string // names of the configured servers, the platform's own first
+}
+
+type restoreStarter interface {
+	restoreReader
+	StartRestore(ctx context.Context, actor keepsake.Actor, in console.StartRestoreInput) (console.Operation, error)
+}
+
+// restoreInput is the form of a restore.
+type restoreInput struct {
+	target, database, provider, confirm string
+	tiers                               []keepsake.Tier
+}
+
+// databaseName is what a new database may be called here: a name that nobody has to quote.
+var databaseName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+func readRestore(c echo.Context) (restoreInput, error) {
+	form, err := c.FormParams()
+	if err != nil {
+		return restoreInput{}, keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w", err)
+	}
+	in := restoreInput{target: form.Get("target"), database: strings.TrimSpace(form.Get("database")), provider: form.Get("provider"), confirm: strings.TrimSpace(form.Get("confirm"))}
+	for _, name := range form["tier"] {
+		t, err := keepsake.ParseTier(name)
+		if err != nil {
+			return in, err
+		}
+		in.tiers = append(in.tiers, t)
+	}
+	return in, nil
+}
+
+// faults says what is wrong with the form, by field.
+func (in restoreInput) faults(p console.PointDetail, targets []string) map[string]string {
+	faults := map[string]string{}
+	switch {
+	case in.database == "":
+		faults["database"] = "Give the new database a name."
+	case !databaseName.MatchString(in.database):
+		faults["database"] = "Use small letters, digits and _, at most 63, and no digit first."
+	case in.database == p.Point.Database && in.target == targets[0]:
+		faults["database"] = "That is the platform's own database. Choose another name: a restore never writes into it."
+	}
+	if !slices.Contains(targets, in.target) {
+		faults["target"] = "Choose one of these servers."
+	}
+	if len(in.tiers) == 0 {
+		faults["tier"] = "Choose at least one."
+	}
+	if in.provider != "" && !slices.ContainsFunc(p.Point.Copies, func(c keepsake.Copy) bool { return c.Provider == in.provider }) {
+		faults["provider"] = "This recovery point has no copy there."
+	}
+	return faults
+}
+
+// ShowRestoreForm asks where a recovery point goes.
+func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		p, err := con.GetPoint(c.Request().Context(), actor(c), c.Param("id"))
+		if err != nil {
+			return err
+		}
+		targets := con.RestoreTargets()
+		if len(targets) == 0 {
+			return keepsake.Errorf(keepsake.CodeUnavailable, "No server is configured that a restore could go to. Add one to keepsake.yaml, or restore on the command line with --target.")
+		}
+		in := restoreInput{
+			target: targets[0], database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")), tiers: keepsake.Tiers(),
+		}
+		return Render(c, http.StatusOK, views.RestorePage(restoreForm(c, pages, p, targets, in, nil)))
+	}
+}
+
+// suggestDatabase is a name that nobody has taken yet, most likely.
+func suggestDatabase(database, moment string) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, strings.ToLower(database))
+	if name == "" || name[0] >= '0' && name[0] <= '9' {
+		name = "platform_" + name
+	}
+	return name[:min(len(name), 40)] + "_restored_" + moment
+}
+
+// ConfirmRestore checks the form and asks for the typed confirmation. It starts nothing.
+func ConfirmRestore(pages Pages, con restoreReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		in, err := readRestore(c)
+		if err != nil {
+			return err
+		}
+		p, err := con.GetPoint(c.Request().Context(), actor(c), c.Param("id"))
+		if err != nil {
+			return err
+		}
+		targets := con.RestoreTargets()
+		if faults := in.faults(p, targets); len(faults) > 0 {
+			return Render(c, http.StatusUnprocessableEntity, views.RestorePage(restoreForm(c, pages, p, targets, in, faults)))
+		}
+		return Render(c, http.StatusOK, views.RestoreConfirmPage(restoreConfirm(c, pages, p, in, "")))
+	}
+}
+
+// StartRestore starts a restore when what was typed is the name of the new database, and goes to its page.
+func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		in, err := readRestore(c)
+		if err != nil {
+			return err
+		}
+		p, err := con.GetPoint(c.Request().Context(), actor(c), c.Param("id"))
+		if err != nil {
+			return err
+		}
+		targets := con.RestoreTargets()
+		if faults := in.faults(p, targets); len(faults) > 0 {
+			return Render(c, http.StatusUnprocessableEntity, views.RestorePage(restoreForm(c, pages, p, targets, in, faults)))
+		}
+		if in.confirm != in.database {
+			return Render(c, http.StatusUnprocessableEntity, views.RestoreConfirmPage(restoreConfirm(c, pages, p, in, "That is not the name. Type it exactly as it stands above; nothing was started.")))
+		}
+		o, err := con.StartRestore(c.Request().Context(), actor(c), console.StartRestoreInput{
+			Point: p.Point.ID, Target: in.target, Database: in.database, Tiers: in.chosenTiers(), Provider: in.provider, Confirmation: in.confirm,
+		})
+		code := keepsake.CodeOf(err)
+		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported) {
+			vm := restoreForm(c, pages, p, targets, in, nil)
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The restore was not started", Text: sentence(keepsake.MessageOf(err))})
+			status := http.StatusUnprocessableEntity
+			if code == keepsake.CodeConflict {
+				status = http.StatusConflict
+			}
+			return Render(c, status, views.RestorePage(vm))
+		}
+		if err != nil {
+			return err
+		}
+		return redirect(c, operationURL(o.ID))
+	}
+}
+
+// chosenTiers is nil where all are chosen, which also brings what belongs to no tier.
+func (in restoreInput) chosenTiers() []keepsake.Tier {
+	if len(in.tiers) == len(keepsake.Tiers()) {
+		return nil
+	}
+	return in.tiers
+}
+
+func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []string, in restoreInput, faults map[string]string) views.RestoreForm {
+	vm := views.RestoreForm{
+		Shell: pages.Shell(c, "Restore", "points"), PointID: p.Point.ID, Title: "Restore to a new database", Database: in.database, Provider: in.provider,
+		Errors: faults, Facts: restoreFacts(p, pages.clock()),
+	}
+	for i, name := range targets {
+		t := views.TargetOption{Value: name, Name: name, Text: "A server from the configuration", Checked: name == in.target}
+		if i == 0 {
+			t.Text = "The server that the platform itself runs on"
+		}
+		vm.Targets = append(vm.Targets, t)
+	}
+	for _, cp := range p.Point.Copies {
+		if cp.Confirmed {
+			vm.Options = append(vm.Options, views.ProviderOption{Name: cp.Provider, Text: cp.Provider + " (" + cp.Medium + ")"})
+		}
+	}
+	for _, tier := range keepsake.Tiers() {
+		vm.Tiers = append(vm.Tiers, views.TierOption{
+			Value: string(tier), Name: format.Title(string(tier)), Text: tierTables(p, tier), Checked: slices.Contains(in.tiers, tier),
+		})
+	}
+	if p.Missing != "" {
+		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "No provider could show this recovery point just now", Text: sentence(p.Missing)})
+	}
+	return vm
+}
+
+func tierTables(p console.PointDetail, tier keepsake.Tier) string {
+	words := "Readable within " + format.Duration(tier.Goal()) + ", as promised"
+	if p.Detail == nil {
+		return words
+	}
+	var names []string
+	for _, t := range p.Detail.TableList {
+		if t.Tier == string(tier) {
+			names = append(names, format.Table(t.Schema, t.Name))
+		}
+	}
+	if len(names) == 0 {
+		return "No tables in this recovery point"
+	}
+	return format.Names(names, 6)
+}
+
+func restoreFacts(p console.PointDetail, clock format.Clock) []ui.Fact {
+	var good []string
+	for _, cp := range p.Point.Copies {
+		if cp.Confirmed {
+			good = append(good, cp.Provider)
+		}
+	}
+	return []ui.Fact{
+		{Label: "Moment", Value: clock.Exact(p.Point.Time) + " (" + clock.Relative(p.Point.Time) + ")"},
+		{Label: "Type", Value: format.Title(p.Point.Type)},
+		{Label: "Tables", Value: format.Count(int64(p.Point.Tables))},
+		{Label: "Rows", Value: format.Count(p.Point.Rows)},
+		{Label: "Size", Value: format.Bytes(p.Point.BytesRead)},
+		{Label: "Copies", Value: orDash(strings.Join(good, ", "))},
+	}
+}
+
+func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in restoreInput, fault string) views.RestoreConfirm {
+	from := "the best provider; another one where a piece is bad"
+	if in.provider != "" {
+		from = in.provider + " only"
+	}
+	vm := views.RestoreConfirm{
+		Shell: pages.Shell(c, "Confirm the restore", "points"), PointID: p.Point.ID, Title: "Restore this recovery point?", Word: in.database, Error: fault,
+		BackURL: pointURL(p.Point.ID) + "/restore",
+		Facts: append(restoreFacts(p, pages.clock())[:1],
+			ui.Fact{Label: "Into", Value: in.database + " on " + in.target}, ui.Fact{Label: "Tiers", Value: tierNames(in.tiers)}, ui.Fact{Label: "Read from", Value: from}),
+		Lines: []string{
+			"A new database is made. If one of that name is there and holds anything, the restore stops before it writes.",
+			"Tables come back in the order of their tiers; the page says when each tier can be read.",
+			"At the end every table is counted and compared with the recovery point.",
+			"The running platform is not touched.",
+		},
+		Fields: []views.Field{{Name: "target", Value: in.target}, {Name: "database", Value: in.database}, {Name: "provider", Value: in.provider}},
+	}
+	for _, t := range in.tiers {
+		vm.Fields = append(vm.Fields, views.Field{Name: "tier", Value: string(t)})
+	}
+	return vm
+}

@@ -1,0 +1,178 @@
+package handlers
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// backupResult draws the report of a finished backup.
+func backupResult(r engine.BackupResult) *views.Result {
+	out := &views.Result{
+		Tone: ui.ToneOK, Title: "Saved and protected",
+		Text: "The recovery point is confirmed at enough places to survive the loss of any one of them.",
+		Figures: []ui.Figure{
+			{Label: "Took", Value: format.Seconds(r.Seconds)},
+			{Label: "Tables", Value: format.Count(int64(r.Tables))},
+			{Label: "Rows", Value: format.Count(r.Rows)},
+			{Label: "Read", Value: format.Bytes(r.BytesRead)},
+			{Label: "Uploaded", Value: format.Bytes(r.BytesUploaded), Hint: "to each provider"},
+			{Label: "Already stored", Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)), Hint: piecesShared(r.ChunksNew, r.ChunksTotal)},
+			{Label: "Memory", Value: format.Bytes(r.PeakMemory), Hint: "at most"},
+		},
+		Copies: copies(r.Copies), Lacks: r.Lacks, NotCarried: notCarried(r.NotCarried),
+		PointURL: pointURL(r.Point), Next: []views.NextStep{{Text: "Open the recovery point", URL: pointURL(r.Point)}},
+	}
+	if !r.Protected {
+		out.Tone, out.Title = ui.ToneWarn, "Saved, but not fully protected"
+		out.Text = "The recovery point can be restored. What it still misses: " + r.Lacks + ". Repair the provider named below, then back up again."
+	}
+	return out
+}
+
+// verifyResult draws the report of a finished verification.
+func verifyResult(r engine.VerifyResult) *views.Result {
+	out := &views.Result{
+		Tone: ui.ToneOK, Title: "Everything is as it should be", Text: "Every copy that was asked for is there and whole.",
+		Figures: []ui.Figure{
+			{Label: "Took", Value: format.Seconds(r.Seconds)},
+			{Label: "Recovery points", Value: format.Count(int64(r.Points))},
+			{Label: "Objects checked", Value: format.Count(r.Objects)},
+			{Label: "Read back", Value: format.Bytes(r.Bytes)},
+		},
+		Findings: findings(r.Findings),
+	}
+	switch {
+	case r.Damaged():
+		out.Tone, out.Title = ui.ToneBad, "Damage found"
+		out.Text = "Some stored objects are missing or not what was written. Each is named below, with what to do. A restore uses another provider's copy where there is one."
+	case !r.OK:
+		out.Tone, out.Title = ui.ToneWarn, "Not everything could be checked"
+		out.Text = "What could be asked is whole, but a provider did not answer for all of it. Check it below and verify again."
+	}
+	return out
+}
+
+// restoreResult draws the report of a finished restore.
+func restoreResult(r engine.RestoreResult) *views.Result {
+	out := &views.Result{
+		Tone: ui.ToneOK, Title: "Restored and proven", Text: "Every table has exactly the rows of the recovery point: counts and checksums are equal.",
+		Figures: []ui.Figure{
+			{Label: "Took", Value: format.Seconds(r.Seconds)},
+			{Label: "Tables", Value: format.Count(int64(r.Tables))},
+			{Label: "Rows", Value: format.Count(r.Rows)},
+			{Label: "Written", Value: format.Bytes(r.Bytes)},
+			{Label: "Read from", Value: orDash(r.Provider)},
+		},
+		Findings: findings(r.Damaged), NotCarried: notCarried(r.NotCarried),
+		Next: []views.NextStep{{Text: "Open the recovery point", URL: pointURL(r.Point)}},
+	}
+	for _, tier := range keepsake.Tiers() {
+		if s, ok := r.TierSeconds[string(tier)]; ok {
+			out.TierTimes = append(out.TierTimes, ui.Fact{
+				Label: format.Title(string(tier)),
+				Value: fmt.Sprintf("%s (promised within %s)", format.Seconds(s), format.Duration(tier.Goal())),
+			})
+		}
+	}
+	if !r.Verified {
+		out.Tone, out.Title = ui.ToneBad, "Restored, but not proven"
+		out.Text = "The rows in the new database could not be shown to equal the recovery point. Do not use it before the log below explains why."
+	}
+	if len(r.Damaged) > 0 && r.Verified {
+		out.Tone = ui.ToneWarn
+		out.Text += " Some copies were bad on the way; good ones from other providers were used. Verify the recovery point."
+	}
+	return out
+}
+
+// problemResult draws why an operation ended without its result.
+func problemResult(kind console.Kind, message string, cancelled bool) *views.Result {
+	noun := operationNoun(kind)
+	if cancelled {
+		return &views.Result{Tone: ui.ToneMute, Title: "The " + noun + " was cancelled", Text: strings.TrimSpace(message + " " + afterwards(kind))}
+	}
+	return &views.Result{Tone: ui.ToneBad, Title: "The " + noun + " failed", Text: strings.TrimSpace(message + " " + afterwards(kind))}
+}
+
+// afterwards says what an unfinished operation means for the data.
+func afterwards(kind console.Kind) string {
+	switch kind {
+	case console.KindBackup:
+		return "No recovery point was made; earlier ones are untouched. What was uploaded already is used by the next backup."
+	case console.KindRestore:
+		return "The new database is incomplete: remove it before you try again. The platform and the recovery point are untouched."
+	default:
+		return "Nothing was changed."
+	}
+}
+
+func operationNoun(kind console.Kind) string {
+	switch kind {
+	case console.KindVerify:
+		return "verification"
+	default:
+		return string(kind)
+	}
+}
+
+func copies(list []keepsake.Copy) []views.Copy {
+	out := make([]views.Copy, len(list))
+	for i, c := range list {
+		out[i] = views.Copy{Provider: c.Provider, Medium: c.Medium, Place: "here", Error: c.Error, State: ui.Chip{Tone: ui.ToneOK, Text: "Confirmed"}}
+		if c.Offsite {
+			out[i].Place = "away from here"
+		}
+		if !c.Confirmed {
+			out[i].State = ui.Chip{Tone: ui.ToneBad, Text: "Not confirmed"}
+		}
+	}
+	return out
+}
+
+func notCarried(list []keepsake.NotCarried) []views.NotCarried {
+	out := make([]views.NotCarried, len(list))
+	for i, n := range list {
+		out[i] = views.NotCarried{Kind: n.Kind, Name: n.Name, Reason: n.Reason}
+	}
+	return out
+}
+
+func findings(list []engine.VerifyFinding) []views.Finding {
+	out := make([]views.Finding, len(list))
+	for i, f := range list {
+		out[i] = views.Finding{Kind: ui.Chip{Tone: ui.ToneWarn, Text: "Not checked"}, Provider: f.Provider, Object: f.Object, Problem: f.Problem}
+		if f.Damage {
+			out[i].Kind = ui.Chip{Tone: ui.ToneBad, Text: "Damage"}
+		}
+	}
+	return out
+}
+
+// shared is the share of chunks that were stored already.
+func shared(added, total int64) float64 {
+	if total <= 0 {
+		return 0
+	}
+	return 1 - float64(added)/float64(total)
+}
+
+func piecesShared(added, total int64) string {
+	return format.Count(total-added) + " of " + format.Plural(total, "piece", "pieces")
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+func pointURL(id string) string     { return "/points/" + id }
+func operationURL(id string) string { return "/operations/" + id }

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+)
+
+// status maps the code of an error to the HTTP status. It is the only place that does.
+func status(code keepsake.Code) int {
+	switch code {
+	case keepsake.CodeInvalid, keepsake.CodeUnsupported:
+		return http.StatusUnprocessableEntity
+	case keepsake.CodeNotFound:
+		return http.StatusNotFound
+	case keepsake.CodeConflict, keepsake.CodeCancelled, keepsake.CodeUnprotected:
+		return http.StatusConflict
+	case keepsake.CodeForbidden:
+		return http.StatusForbidden
+	case keepsake.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	default: // internal, wrong key, damaged: nothing the person at the browser did
+		return http.StatusInternalServerError
+	}
+}
+
+type words struct{ status, title, action, href string }
+
+var statusWords = map[int]words{
+	http.StatusNotFound:              {"404 · not found", "There is nothing at this address", "Go to the overview", "/"},
+	http.StatusMethodNotAllowed:      {"405 · not that way", "This address does something else", "Go to the overview", "/"},
+	http.StatusForbidden:             {"403 · not allowed", "You may not do this", "Go to the overview", "/"},
+	http.StatusConflict:              {"409 · not now", "That is not possible now", "Go to the overview", "/"},
+	http.StatusRequestEntityTooLarge: {"413 · too large", "That was more than Keepsake takes", "Go to the overview", "/"},
+	http.StatusUnprocessableEntity:   {"422 · please check", "Something in that request is not right", "Go to the overview", "/"},
+	http.StatusInternalServerError:   {"500 · our fault", "Something went wrong inside Keepsake", "Go to the overview", "/"},
+	http.StatusServiceUnavailable:    {"503 · not reachable", "Keepsake cannot reach something it needs", "Try again", "/"},
+}
+
+// errorHandler answers every error of every handler: a page, or a partial for htmx. It logs what a person could not have
+// caused, once.
+func errorHandler(pages handlers.Pages, log *slog.Logger) echo.HTTPErrorHandler {
+	return func(err error, c echo.Context) {
+		r := c.Request()
+		if c.Response().Committed {
+			log.WarnContext(r.Context(), "answer broke off", "request_id", handlers.RequestID(r.Context()), "err", err)
+			return
+		}
+		if errors.Is(r.Context().Err(), context.Canceled) {
+			c.Response().Status = statusGone
+			return
+		}
+		code, text := verdict(err)
+		if code >= http.StatusInternalServerError {
+			log.ErrorContext(r.Context(), "request failed", "request_id", handlers.RequestID(r.Context()), "path", r.URL.Path, "status", code, "err", cause(err))
+		}
+		if err := handlers.Render(c, code, problem(c, pages, code, text)); err != nil {
+			log.ErrorContext(r.Context(), "error page failed", "request_id", handlers.RequestID(r.Context()), "err", err)
+		}
+	}
+}
+
+// verdict returns the status of an error and the sentence a person reads. What only a log should tell is not said.
+func verdict(err error) (int, string) {
+	var he *echo.HTTPError
+	var ke *keepsake.Error
+	switch {
+	case errors.As(err, &ke):
+		code := status(ke.Code)
+		if ke.Code == keepsake.CodeInternal {
+			return code, "This request was not carried out. Your backups are not affected. Reload the page; if it happens again, the log has the cause."
+		}
+		return code, ke.Message
+	case errors.As(err, &he):
+		switch he.Code {
+		case http.StatusNotFound:
+			return he.Code, "The link may be old, or what it showed was removed. Nothing is wrong with your backups."
+		case http.StatusMethodNotAllowed:
+			return he.Code, "It can only be used from its own page."
+		case http.StatusRequestEntityTooLarge:
+			return he.Code, "Shorten what you sent and try again."
+		}
+		if he.Code < http.StatusInternalServerError {
+			return http.StatusUnprocessableEntity, "Keepsake did not understand that request. Go back, check the form and send it again."
+		}
+	}
+	return http.StatusInternalServerError, "This request was not carried out. Your backups are not affected. Reload the page; if it happens again, the log has the cause."
+}
+
+func problem(c echo.Context, pages handlers.Pages, code int, text string) templ.Component {
+	w, ok := statusWords[code]
+	if !ok {
+		w = statusWords[http.StatusInternalServerError]
+	}
+	vm := views.Problem{
+		Shell: pages.Shell(c, w.title, ""), Status: w.status, Title: w.title, Text: text, Action: w.action, Href: w.href,
+		Request: handlers.RequestID(c.Request().Context()),
+	}
+	if handlers.IsPartial(c) {
+		return views.ProblemPart(vm)
+	}
+	return views.ProblemPage(vm)
+}
+
+// cause is what the log tells about an error: its sentence and what lies under it.
+func cause(err error) string {
+	var ke *keepsake.Error
+	if errors.As(err, &ke) && ke.Err != nil {
+		return ke.Message + ": " + ke.Err.Error()
+	}
+	return err.Error()
+}

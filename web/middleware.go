@@ -1,0 +1,105 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// statusGone is logged when the browser went away before the answer. It is no one's error.
+const statusGone = 499
+
+// requestID numbers every request; a number that came from outside is not believed.
+func requestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := rand.Text()[:16]
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		c.SetRequest(c.Request().WithContext(handlers.WithRequestID(c.Request().Context(), id)))
+		return next(c)
+	}
+}
+
+// accessLog writes one line per request: method, path, status, time. Never a query, a cookie, a body or a header, which may
+// hold secrets. It settles errors first, so that the status is the one the browser saw.
+func accessLog(log *slog.Logger) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			start := time.Now()
+			if err := next(c); err != nil {
+				c.Error(err)
+			}
+			r := c.Request()
+			status := c.Response().Status
+			if errors.Is(r.Context().Err(), context.Canceled) {
+				status = statusGone
+			}
+			level := slog.LevelInfo
+			if strings.HasPrefix(r.URL.Path, "/static/") || r.URL.Path == "/healthz" {
+				level = slog.LevelDebug
+			}
+			log.LogAttrs(r.Context(), level, "request",
+				slog.String("request_id", handlers.RequestID(r.Context())), slog.String("method", r.Method),
+				slog.String("path", r.URL.Path), slog.Int("status", status), slog.Int64("bytes", c.Response().Size),
+				slog.Duration("took", time.Since(start)), slog.String("address", c.RealIP()))
+			return nil
+		}
+	}
+}
+
+// recoverPanic turns a panic into an internal error with its stack in the log.
+func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
+				err = &keepsake.Error{Code: keepsake.CodeInternal, Message: "a fault inside Keepsake", Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+			}
+		}()
+		return next(c)
+	}
+}
+
+// deadline ends a request that takes too long, so that a stuck database never holds a page for ever. Streams go without.
+func deadline(d time.Duration) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			ctx, cancel := context.WithTimeout(c.Request().Context(), d)
+			defer cancel()
+			outer := c.Request()
+			c.SetRequest(outer.WithContext(ctx))
+			err := next(c)
+			c.SetRequest(outer)
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
+				return keepsake.Errorf(keepsake.CodeUnavailable, "the answer took longer than %s and was given up; nothing was lost. Reload the page in a moment: %w", d, err)
+			}
+			return err
+		}
+	}
+}
+
+// sameOrigin refuses requests that change something and come from another site (CSRF), by what the browser itself says.
+func sameOrigin() echo.MiddlewareFunc {
+	protection := http.NewCrossOriginProtection()
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := protection.Check(c.Request()); err != nil {
+				return &keepsake.Error{Code: keepsake.CodeForbidden, Message: "This request came from another site and was refused. Open Keepsake itself and try again.", Err: err}
+			}
+			return next(c)
+		}
+	}
+}

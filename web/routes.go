@@ -1,0 +1,128 @@
+// Package web is the browser's side of Keepsake: one route table, the middleware every request goes through, one error
+// handler and the server. It holds no session and no operation in memory: many processes serve the same console.
+package web
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/static"
+)
+
+// The limits of one request.
+const (
+	bodyLimit   = 64 << 10         // bytes: every form here is small
+	pageTimeout = 45 * time.Second // the preflight asks the platform and every provider
+)
+
+// Deps is what the browser's side works with.
+type Deps struct {
+	Console handlers.Console
+	Auth    handlers.Auth
+	Logger  *slog.Logger
+	// SessionSecret encrypts the session cookie: at least 32 bytes, the same in every process of one console, used for
+	// nothing else.
+	SessionSecret keepsake.Secret
+	// TrustedProxies may say who the browser is (X-Forwarded-For) and that it came by TLS (X-Forwarded-Proto).
+	TrustedProxies []netip.Prefix
+	Version        string
+	Zone           *time.Location   // that pages write times in; nil: UTC
+	Now            func() time.Time // nil: time.Now
+	// Stream paces live pages; zero: handlers.DefaultStreamTiming.
+	Stream handlers.StreamTiming
+}
+
+// New returns the handler of every page. It fails only on a session secret that is too short.
+func New(d Deps) (*echo.Echo, error) {
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Zone == nil {
+		d.Zone = time.UTC
+	}
+	if d.Stream == (handlers.StreamTiming{}) {
+		d.Stream = handlers.DefaultStreamTiming()
+	}
+	cookies, err := newCookies(d.SessionSecret, d.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	pages := handlers.Pages{Version: d.Version, Zone: d.Zone, Now: d.Now}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = addressOf(d.TrustedProxies)
+	e.HTTPErrorHandler = errorHandler(pages, d.Logger)
+	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders, limitBody)
+	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
+	e.HEAD(static.Prefix+"*", echo.WrapHandler(static.Handler()))
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	routes(e, d, cookies, pages)
+	return e, nil
+}
+
+// routes is the table of every page and action.
+func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
+	con := d.Console
+	// For everybody.
+	open := e.Group("", sameOrigin(), cookies.identify(d.Auth), deadline(pageTimeout))
+	open.GET("/sign-in", handlers.ShowSignIn(pages))
+	open.POST("/sign-in", handlers.SignIn(pages, d.Auth, cookies))
+	open.POST("/sign-out", handlers.SignOut(d.Auth, cookies))
+	open.POST("/theme", handlers.SaveTheme(cookies.Secure))
+	open.RouteNotFound("/*", func(echo.Context) error { return echo.ErrNotFound })
+
+	// For those who are signed in.
+	in := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
+	in.GET("/", handlers.ShowDashboard(pages, con))
+	in.GET("/backups/new", handlers.ShowBackupForm(pages, con))
+	in.POST("/backups", handlers.StartBackup(pages, con))
+	in.GET("/operations", handlers.ListOperations(pages, con))
+	in.GET("/operations/:id", handlers.ShowOperation(pages, con))
+	in.GET("/operations/:id/log", handlers.ShowOperationLog(pages, con))
+	in.GET("/operations/:id/cancel", handlers.ShowCancel(pages, con))
+	in.POST("/operations/:id/cancel", handlers.CancelOperation(con))
+	in.GET("/points", handlers.ListPoints(pages, con))
+	in.POST("/points/verify", handlers.StartVerify(con))
+	in.GET("/points/:id", handlers.ShowPoint(pages, con))
+	in.POST("/points/:id/verify", handlers.StartVerify(con))
+	in.GET("/points/:id/restore", handlers.ShowRestoreForm(pages, con))
+	in.POST("/points/:id/restore", handlers.ConfirmRestore(pages, con))
+	in.POST("/points/:id/restore/confirm", handlers.StartRestore(pages, con))
+
+	// A stream lives as long as its operation, so it has no deadline.
+	live := e.Group("", cookies.identify(d.Auth), signedIn)
+	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
+}
+
+// addressOf returns how the browser's address is found: from the connection, or from what trusted proxies say.
+func addressOf(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		options = append(options, echo.TrustIPRange(&net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}
+
+// limitBody refuses bodies that no form here needs.
+func limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().ContentLength > bodyLimit {
+			return echo.ErrStatusRequestEntityTooLarge
+		}
+		c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit)
+		return next(c)
+	}
+}
