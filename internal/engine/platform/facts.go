@@ -20,7 +20,7 @@ const sequencesPerQuery = 500
 func (c *Catalog) readSequences(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'S' and c.relpersistence = 'p' and has_sequence_privilege(c.oid, 'select')
+		where c.relkind = 'S' and c.relpersistence = 'p' and case when c.relkind = 'S' then has_sequence_privilege(c.oid, 'select') end
 		  and `+userSchema+` and not `+ofExtension+` order by 1, 2`)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (c *Catalog) readNotCarried(ctx context.Context, conn *pgx.Conn) error {
 		union all
 		select 'sequence value', n.nspname || '.' || c.relname, 'the role may not read it'
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'S' and not has_sequence_privilege(c.oid, 'select') and `+userSchema+` and not `+ofExtension+`
+		where c.relkind = 'S' and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'select') end and `+userSchema+` and not `+ofExtension+`
 		union all
 		select 'subscription', s.subname, 'it would start to replicate into the restored database; create it again by hand'
 		from pg_stat_subscription s

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -18,9 +19,11 @@ const manifestTime = "20060102T150405Z"
 
 var manifestID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$`)
 
-// NewManifestID returns the id of a snapshot taken at t: its UTC second, then 6 random bytes. Ids sort by time.
+// NewManifestID returns the id of a snapshot taken at t: its UTC second, then the fraction of the second in two bytes and
+// four random bytes. Ids sort by time.
 func NewManifestID(t time.Time) string {
-	return t.UTC().Format(manifestTime) + "-" + hex.EncodeToString(randomBytes(6))
+	tail := binary.BigEndian.AppendUint16(nil, uint16(t.Nanosecond()/(1e9>>16+1)))
+	return t.UTC().Format(manifestTime) + "-" + hex.EncodeToString(append(tail, randomBytes(4)...))
 }
 
 // ManifestTime returns the UTC second that an id was made for. An id that NewManifestID cannot have made is CodeInvalid.
