@@ -205,6 +205,10 @@ func TestManifestIDs(t *testing.T) {
 	if !sort.StringsAreSorted(ids) || !strings.HasPrefix(ids[0], "20261123T065312Z-") || len(ids[0]) != 29 {
 		t.Errorf("ids do not sort by time: %v", ids)
 	}
+	early, late := NewManifestID(noon.Truncate(time.Second)), NewManifestID(noon.Truncate(time.Second).Add(time.Second-1))
+	if middle := NewManifestID(noon.Add(time.Millisecond)); early >= middle || middle >= late || late[:17] != early[:17] {
+		t.Errorf("ids of one second do not sort: %s %s %s", early, middle, late)
+	}
 	for _, key := range []string{"", "manifests/", "manifests/x", ids[0], "chunks/" + ids[0], "manifests/" + ids[0] + ".tmp", "manifests/a/" + ids[0],
 		"manifests/20261323T065312Z-9f86d081a2b4", "manifests/20261123T065312Z-9F86D081A2B4"} {
 		if _, err := ParseManifestKey(key); keepsake.CodeOf(err) != keepsake.CodeInvalid {

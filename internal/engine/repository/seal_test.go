@@ -83,8 +83,8 @@ func damageable(t testing.TB, k *Keyring) map[string]func() (ChunkID, []byte) {
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	t.Parallel()
 	_, k, _ := testRepository(t)
-	for name, make := range damageable(t, k) {
-		id, sealed := make()
+	for name, fresh := range damageable(t, k) {
+		id, sealed := fresh()
 		for i := range sealed {
 			for bit := range 8 {
 				sealed[i] ^= 1 << bit
@@ -109,8 +109,8 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 func TestEveryTruncationIsFound(t *testing.T) {
 	t.Parallel()
 	_, k, _ := testRepository(t)
-	for _, make := range damageable(t, k) {
-		id, sealed := make()
+	for _, fresh := range damageable(t, k) {
+		id, sealed := fresh()
 		for n := range sealed {
 			_, err := k.OpenChunk(nil, id, sealed[:n], 1000)
 			wantDamaged(t, err, ErrTruncated, id.String())
