@@ -1,5 +1,10 @@
 package keepsake
 
+import (
+	"fmt"
+	"io"
+)
+
 // Role is what an actor may do. Viewing, backing up and restoring are checked against it in the console's use cases.
 type Role string
 
@@ -31,6 +36,9 @@ func (Secret) String() string { return "[secret]" }
 
 // GoString hides the secret from %#v.
 func (Secret) GoString() string { return "[secret]" }
+
+// Format hides the secret from every verb but %p, which vet refuses: under a wrong one, such as %d, fmt would not ask String.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
 // MarshalText hides the secret from JSON, YAML and slog.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
