@@ -10,7 +10,7 @@ import (
 func TestSecretHidesItself(t *testing.T) {
 	t.Parallel()
 	s := Secret("hunter2")
-	for _, verb := range "vtbcdoOqxXUeEfFgGs" { // fmt itself answers %T and %p, and vet refuses %p of a string {
+	for _, verb := range "vtbcdoOqxXUeEfFgGs" { // fmt itself answers %T and %p, and vet refuses %p of a string
 		for _, flag := range []string{"", "+", "#", " "} {
 			for _, v := range []any{s, &s, struct{ S Secret }{s}, []Secret{s}} {
 				out := fmt.Sprintf("%"+flag+string(verb), v)
