@@ -104,15 +104,20 @@ var (
 	gcsBuckets atomic.Int64
 )
 
-// GCS returns a fresh bucket on one emulator, in memory, per test binary.
+// GCS returns a fresh bucket on one emulator per test binary.
 func GCS(t testing.TB) GCSBucket {
 	t.Helper()
 	s := sharedGCS.get(t, func(ctx context.Context) (*GCSServer, error) {
-		s, err := StartGCS(ctx, "")
-		if err == nil {
-			atExit(s.Stop)
+		dir, err := tempDir("gcs") // in memory, the emulator searches all objects at each request
+		if err != nil {
+			return nil, err
 		}
-		return s, err
+		s, err := StartGCS(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		atExit(func() { s.Stop(); _ = os.RemoveAll(dir) })
+		return s, nil
 	})
 	b := GCSBucket{GCSServer: s, Name: fmt.Sprintf("bucket-%d", gcsBuckets.Add(1))}
 	if err := s.CreateBucket(t.Context(), b.Name); err != nil {

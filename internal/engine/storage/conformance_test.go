@@ -26,13 +26,27 @@ func TestS3(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storage.Provider { return openS3(t, testenv.S3(t), "") })
 }
 
-func TestS3WithPrefix(t *testing.T) {
+func TestS3PrefixesAreRepositoriesOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	bucket := testenv.S3(t)
-	neighbour := openS3(t, bucket, "prod-old")
-	storagetest.Put(t, neighbour, "chunks/x", []byte("another repository"))
-	storagetest.Run(t, func(t *testing.T) storage.Provider { return openS3(t, bucket, "/prod/"+t.Name()) })
-	t.Cleanup(func() {})
+	b := testenv.S3(t)
+	isolated(t, openS3(t, b, "prod"), openS3(t, b, "/prod-old/"))
+}
+
+// isolated proves that two providers in one bucket do not see each other.
+func isolated(t *testing.T, one, two storage.Provider) {
+	t.Helper()
+	storagetest.Put(t, one, "chunks/a", []byte("one"))
+	storagetest.Put(t, two, "chunks/a", []byte("two's"))
+	storagetest.Put(t, two, "chunks/b", []byte("two's"))
+	if found := storagetest.Keys(t, one, ""); len(found) != 1 || found["chunks/a"] != 3 {
+		t.Errorf("one shows %v", found)
+	}
+	if err := one.Delete(t.Context(), "chunks/b"); err != nil {
+		t.Error(err)
+	}
+	if found := storagetest.Keys(t, two, "chunks/"); len(found) != 2 {
+		t.Errorf("two shows %v", found)
+	}
 }
 
 func TestLyingS3(t *testing.T) {

@@ -9,6 +9,9 @@ import (
 // ErrTooLarge is what Get returns, wrapped, for an object above its limit.
 var ErrTooLarge = errors.New("the object is larger than it may be")
 
+// errBadKey marks a key that checkKey refuses.
+var errBadKey = errors.New("not an object key")
+
 // probeKey is where this package tries out what a store does. List never shows it; a store without the right to delete
 // keeps it.
 const probeKey = "keepsake-probe"
@@ -18,23 +21,23 @@ const probeBody = "Keepsake tries what this store does. This object may be remov
 
 const (
 	maxKey     = 900 // bytes; S3 and GCS allow 1,024, a prefix may come before it
-	maxSegment = 240 // bytes; file systems allow 255
+	maxSegment = 200 // bytes; file systems allow 255, and stores on top of them need some for themselves
 )
 
 // checkKey refuses keys that some provider could not keep exactly: they are slash-separated, relative, printable ASCII, and no
 // segment is empty or begins with a dot.
 func checkKey(key string) error {
 	if key == "" || len(key) > maxKey {
-		return fmt.Errorf("object key %q: its length must be 1 to %d bytes", key, maxKey)
+		return fmt.Errorf("%w: %q is not 1 to %d bytes long", errBadKey, key, maxKey)
 	}
 	for i := range len(key) {
 		if c := key[i]; c < ' ' || c > '~' || c == '\\' {
-			return fmt.Errorf("object key %q holds a character that not every provider keeps", key)
+			return fmt.Errorf("%w: %q holds a character other than printable ASCII, or a backslash", errBadKey, key)
 		}
 	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "" || segment[0] == '.' || len(segment) > maxSegment {
-			return fmt.Errorf("object key %q: each part between slashes must be 1 to %d bytes long and begin with no dot", key, maxSegment)
+			return fmt.Errorf("%w: each part of %q between slashes must be 1 to %d bytes long and begin with no dot", errBadKey, key, maxSegment)
 		}
 	}
 	return nil

@@ -60,6 +60,8 @@ func classifyOwn(err error) (failure, bool) {
 		return failure{"the store holds other bytes than were sent: this copy cannot be trusted", true}, true
 	case errors.Is(err, ErrTooLarge):
 		return failure{"the object is larger than it can be: it is not what Keepsake stored", true}, true
+	case errors.Is(err, errBadKey):
+		return failure{"the object's name is not one that every provider keeps", true}, true
 	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return failure{"the store did not answer in time: it or the network is overloaded or down", false}, true
 	case errors.Is(err, context.Canceled):
@@ -82,7 +84,7 @@ func classifyStore(err error) (failure, bool) {
 		return failure{"the bucket does not exist: create it, or correct its name or region", true}, true
 	case code == "SignatureDoesNotMatch":
 		return failure{"the store refused the credentials: the secret access key is wrong", true}, true
-	case code == "InvalidAccessKeyId":
+	case code == "InvalidAccessKeyId", code == "XAdminUserNotFound":
 		return failure{"the store refused the credentials: it does not know the access key id", true}, true
 	case code == "ExpiredToken", code == "InvalidToken":
 		return failure{"the store refused the credentials: they have expired", true}, true

@@ -61,6 +61,9 @@ func (f *file) root(create bool) (*os.Root, error) {
 			return nil, fmt.Errorf("make the directory: %w", err)
 		}
 	}
+	if info, err := os.Stat(f.path); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("open %s: %w", f.path, syscall.ENOTDIR) // OpenRoot's own error has no type
+	}
 	base, err := os.OpenRoot(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory: %w", err)

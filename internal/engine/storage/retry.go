@@ -27,6 +27,9 @@ var ErrTimeout = errors.New("no answer in time")
 // in the kernel) is left behind, and its caller told.
 const abandonAfter = 5 * time.Second
 
+// maxPatience is the most that a size adds to an attempt's deadline: a limit of Get may be far above what is there.
+const maxPatience = time.Hour
+
 type retried struct {
 	p Provider
 	o RetryOptions
@@ -170,12 +173,12 @@ func (r *retried) do(ctx context.Context, verb, key string, size int64, op func(
 
 // once runs op with the deadline for its size.
 func (r *retried) once(ctx context.Context, verb, key string, size int64, op func(context.Context) error) error {
-	patience := r.o.Patience + time.Duration(float64(size)/float64(r.o.Speed)*float64(time.Second))
+	patience := r.o.Patience + time.Duration(min(float64(size)/float64(r.o.Speed)*float64(time.Second), float64(maxPatience)))
 	attempt, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- op(attempt) }()
-	err := context.Canceled
+	var err error
 	select {
 	case err = <-done:
 	case <-attempt.Done():

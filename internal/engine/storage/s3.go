@@ -152,7 +152,7 @@ func (s *s3Store) Put(ctx context.Context, key string, body []byte, sum [sha256.
 		err = s.putOne(ctx, key, body, sum, can, !replace)
 	}
 	if err != nil {
-		return s.putError(ctx, key, err)
+		return s.putError(ctx, key, body, !replace, err)
 	}
 	if can.checksums {
 		return nil
@@ -160,11 +160,16 @@ func (s *s3Store) Put(ctx context.Context, key string, body []byte, sum [sha256.
 	return s.compare(ctx, key, body)
 }
 
-// putError explains a refused upload. Of two writers at once a store may refuse the later with a conflict, which says nothing
-// about the object: it is there, or the upload may be tried again.
-func (s *s3Store) putError(ctx context.Context, key string, err error) error {
-	if statusOf(err) == http.StatusConflict {
-		if _, missing := s.Stat(ctx, key); missing == nil {
+// putError explains a failed upload. Two failures say nothing about the object: a conflict, with which a store may refuse the
+// later of two writers, and a connection that broke off, with which a store may refuse a long body without reading it, or lose
+// its confirmation. What is there then decides: these very bytes, another object, or nothing, and the upload may be tried again.
+func (s *s3Store) putError(ctx context.Context, key string, body []byte, create bool, err error) error {
+	status := statusOf(err)
+	if create && ctx.Err() == nil && (status == 0 || status == http.StatusConflict) {
+		switch found := s.compare(ctx, key, body); {
+		case found == nil:
+			return nil
+		case errors.Is(found, ErrChecksum):
 			return fmt.Errorf("put %s: %w", key, errors.Join(ErrExists, err))
 		}
 	}

@@ -23,10 +23,7 @@ func s3Error(verb, key string, err error) error {
 	case "BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch":
 		return fmt.Errorf("%s %s: the store received other bytes than were sent: %w", verb, key, err)
 	}
-	switch statusOf(err) {
-	case http.StatusNotFound:
-		err = errors.Join(ErrNotFound, err)
-	case http.StatusPreconditionFailed:
+	if statusOf(err) == http.StatusPreconditionFailed {
 		err = errors.Join(ErrExists, err)
 	}
 	return fmt.Errorf("%s %s: %w", verb, key, err)

@@ -111,8 +111,8 @@ func wantErr(t *testing.T, what string, got, want error) {
 	}
 }
 
-// random returns n bytes that no test shares.
-func random(n int) []byte {
+// Random returns n bytes that no compression makes smaller and no two calls share.
+func Random(n int) []byte {
 	body := make([]byte, n)
 	seed := [32]byte{}
 	for i := range seed {
@@ -124,7 +124,7 @@ func random(n int) []byte {
 
 func (s *suite) createOnly(t *testing.T) {
 	p := s.open(t)
-	first, second := random(1000), random(1000)
+	first, second := Random(1000), Random(1000)
 	Put(t, p, "chunks/ab/one", first)
 	wantErr(t, "Put on a key that is there", p.Put(t.Context(), "chunks/ab/one", second, sha256.Sum256(second), false), storage.ErrExists)
 	wantErr(t, "Put of the same bytes", p.Put(t.Context(), "chunks/ab/one", first, sha256.Sum256(first), false), storage.ErrExists)
@@ -133,14 +133,14 @@ func (s *suite) createOnly(t *testing.T) {
 
 func (s *suite) replace(t *testing.T) {
 	p := s.open(t)
-	Put(t, p, "keepsake.json", random(1000))
-	for _, body := range [][]byte{random(500), random(2000)} {
+	Put(t, p, "keepsake.json", Random(1000))
+	for _, body := range [][]byte{Random(500), Random(2000)} {
 		if err := p.Put(t.Context(), "keepsake.json", body, sha256.Sum256(body), true); err != nil {
 			t.Fatal(err)
 		}
 		wantBody(t, p, "keepsake.json", body)
 	}
-	fresh := random(10)
+	fresh := Random(10)
 	if err := p.Put(t.Context(), "fresh", fresh, sha256.Sum256(fresh), true); err != nil {
 		t.Fatalf("replacing what is not there: %v", err)
 	}
@@ -157,7 +157,7 @@ func (s *suite) race(t *testing.T) {
 		start := make(chan struct{})
 		var all errgroup.Group
 		for i := range writers {
-			bodies[i] = random(50_000)
+			bodies[i] = Random(50_000)
 			all.Go(func() error {
 				<-start
 				errs[i] = p.Put(t.Context(), key, bodies[i], sha256.Sum256(bodies[i]), false)
@@ -188,7 +188,7 @@ func (s *suite) race(t *testing.T) {
 
 func (s *suite) missing(t *testing.T) {
 	p := s.open(t)
-	Put(t, p, "there/there", random(1))
+	Put(t, p, "there/there", Random(1))
 	for _, key := range []string{"nothing", "there/nothing", "nothing/there", "there/there2", "there"} {
 		_, err := p.Get(t.Context(), key, 10)
 		wantErr(t, "Get("+key+")", err, storage.ErrNotFound)
@@ -201,12 +201,14 @@ func (s *suite) sizes(t *testing.T) {
 	p := s.open(t)
 	for _, size := range []int{0, 1, 300 << 10, 16 << 20, 40<<20 + 7} {
 		key := fmt.Sprintf("size/%d", size)
-		body := random(size)
+		body := Random(size)
 		Put(t, p, key, body)
 		wantBody(t, p, key, body)
-		wantErr(t, "a second Put of "+key, p.Put(t.Context(), key, body, sha256.Sum256(body), false), storage.ErrExists)
+		other := append(Random(size), 'x')
+		wantErr(t, "a second Put of "+key, p.Put(t.Context(), key, other, sha256.Sum256(other), false), storage.ErrExists)
+		wantBody(t, p, key, body)
 	}
-	large := random(17 << 20)
+	large := Random(17 << 20)
 	if err := p.Put(t.Context(), "size/0", large, sha256.Sum256(large), true); err != nil {
 		t.Fatalf("replacing with a large body: %v", err)
 	}
@@ -215,7 +217,7 @@ func (s *suite) sizes(t *testing.T) {
 
 func (s *suite) limit(t *testing.T) {
 	p := s.open(t)
-	Put(t, p, "a", random(1000))
+	Put(t, p, "a", Random(1000))
 	_, err := p.Get(t.Context(), "a", 999)
 	wantErr(t, "Get above its limit", err, storage.ErrTooLarge)
 	if _, err := p.Get(t.Context(), "a", 1000); err != nil {
@@ -228,10 +230,10 @@ func (s *suite) limit(t *testing.T) {
 
 func (s *suite) cancelled(t *testing.T) {
 	p := s.open(t)
-	Put(t, p, "before", random(10))
+	Put(t, p, "before", Random(10))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	body := random(1000)
+	body := Random(1000)
 	wantErr(t, "Put", p.Put(ctx, "after", body, sha256.Sum256(body), false), context.Canceled)
 	_, err := p.Get(ctx, "before", 10)
 	wantErr(t, "Get", err, context.Canceled)
@@ -250,7 +252,7 @@ func (s *suite) wrongSum(t *testing.T) {
 	}
 	p := s.open(t)
 	for _, size := range []int{0, 1000, 20 << 20} {
-		body := random(size)
+		body := Random(size)
 		if err := p.Put(t.Context(), "wrong", body, sha256.Sum256([]byte("other")), false); err == nil {
 			t.Errorf("%d bytes with another checksum were stored", size)
 		}
@@ -262,7 +264,7 @@ func (s *suite) wrongSum(t *testing.T) {
 
 func (s *suite) delete(t *testing.T) {
 	p := s.open(t)
-	first, second := random(10), random(20)
+	first, second := Random(10), Random(20)
 	Put(t, p, "folder/a", first)
 	Put(t, p, "folder/b", second)
 	for range 2 { // the second time it is not there, which is no error
@@ -286,7 +288,7 @@ func (s *suite) syncAndCheck(t *testing.T) {
 		if err := storage.Check(t.Context(), p); err != nil {
 			t.Errorf("Check: %v", err)
 		}
-		Put(t, p, fmt.Sprintf("a/%d", i), random(100))
+		Put(t, p, fmt.Sprintf("a/%d", i), Random(100))
 		if err := p.Sync(t.Context()); err != nil {
 			t.Errorf("Sync: %v", err)
 		}
@@ -299,7 +301,7 @@ func (s *suite) syncAndCheck(t *testing.T) {
 // bodyIsNotKept proves that the caller may use its buffer again as soon as Put has returned.
 func (s *suite) bodyIsNotKept(t *testing.T) {
 	p := s.open(t)
-	body := random(10_000)
+	body := Random(10_000)
 	want := bytes.Clone(body)
 	Put(t, p, "a", body)
 	clear(body)
