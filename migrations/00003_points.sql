@@ -33,7 +33,8 @@ create table recovery_points (
     timeline_phase      text,
     wedding_metadata    jsonb not null default '{}',
 
-    constraint recovery_points_type_is_known check (backup_type in ('full', 'incremental', 'critical', 'wedding', 'emergency')),
+    -- 'unreadable': the manifest is there, and no provider's copy of it can be opened.
+    constraint recovery_points_type_is_known check (backup_type in ('full', 'incremental', 'critical', 'wedding', 'emergency', 'unreadable')),
     constraint recovery_points_lacks_iff_unprotected check (protected = (lacks = '')),
     constraint recovery_points_phase_is_known check (timeline_phase in ('planning', 'preparation', 'execution', 'post_event')),
     constraint recovery_points_phase_follows_days check (

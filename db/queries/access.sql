@@ -53,8 +53,9 @@ update sign_in_throttles set locked_until = @locked_until where kind = @kind and
 delete from sign_in_throttles where kind = @kind and subject = @subject;
 
 -- name: ReturnSignIn :exec
--- Takes one counted attempt back. The last one stays as a row: at least one failure is the table's rule.
-update sign_in_throttles set failures = greatest(failures - 1, 1) where kind = @kind and subject = @subject;
+-- Takes one counted attempt back, with the lock it may have set. At least one failure is the table's rule.
+update sign_in_throttles set failures = greatest(failures - 1, 1), locked_until = least(locked_until, sqlc.arg(now))
+where kind = @kind and subject = @subject;
 
 -- name: DeleteOldThrottles :execrows
 delete from sign_in_throttles where last_failure_at < @before and locked_until < @before;

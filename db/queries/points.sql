@@ -1,21 +1,29 @@
 -- name: UpsertPoint :exec
--- A point's facts never change; its copies do. only_new keeps what is known of the copies of a point that is here already.
+-- A point's facts never change, but they may become known later; its copies change.
 insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
     bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks)
 values (@id, @taken_at, @backup_type, @note, @labels, sqlc.narg(operation_id), @source_database, @source_server, @tables, @rows,
     @bytes_read, @bytes_stored, @bytes_new, @chunks, @chunks_new, @seconds, @copies, @protected, @lacks)
 on conflict (id) do update
-set copies = case when @only_new::boolean then recovery_points.copies else excluded.copies end,
-    protected = case when @only_new::boolean then recovery_points.protected else excluded.protected end,
-    lacks = case when @only_new::boolean then recovery_points.lacks else excluded.lacks end,
+set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
-    seen_at = now();
+    backup_type = case when excluded.backup_type = 'unreadable' then recovery_points.backup_type else excluded.backup_type end,
+    source_database = coalesce(nullif(excluded.source_database, ''), recovery_points.source_database),
+    source_server = coalesce(nullif(excluded.source_server, ''), recovery_points.source_server),
+    note = coalesce(nullif(excluded.note, ''), recovery_points.note),
+    labels = case when excluded.labels = '{}' then recovery_points.labels else excluded.labels end,
+    tables = greatest(excluded.tables, recovery_points.tables), rows = greatest(excluded.rows, recovery_points.rows),
+    bytes_read = greatest(excluded.bytes_read, recovery_points.bytes_read),
+    bytes_stored = greatest(excluded.bytes_stored, recovery_points.bytes_stored),
+    bytes_new = greatest(excluded.bytes_new, recovery_points.bytes_new),
+    chunks = greatest(excluded.chunks, recovery_points.chunks), chunks_new = greatest(excluded.chunks_new, recovery_points.chunks_new),
+    seconds = greatest(excluded.seconds, recovery_points.seconds);
 
 -- name: SetPointCopies :exec
 update recovery_points set copies = @copies, protected = @protected, lacks = @lacks, seen_at = now() where id = @id;
 
--- name: GetPointCopies :one
-select copies from recovery_points where id = @id for update;
+-- name: ListPointCopies :many
+select id, copies, source_server from recovery_points where id = any(@ids::text[]) for update;
 
 -- name: GetPoint :one
 select * from recovery_points where id = @id;

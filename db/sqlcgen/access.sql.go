@@ -275,17 +275,19 @@ func (q *Queries) ReserveSignIn(ctx context.Context, arg ReserveSignInParams) (R
 }
 
 const returnSignIn = `-- name: ReturnSignIn :exec
-update sign_in_throttles set failures = greatest(failures - 1, 1) where kind = $1 and subject = $2
+update sign_in_throttles set failures = greatest(failures - 1, 1), locked_until = least(locked_until, $1)
+where kind = $2 and subject = $3
 `
 
 type ReturnSignInParams struct {
+	Now     time.Time
 	Kind    string
 	Subject []byte
 }
 
-// Takes one counted attempt back. The last one stays as a row: at least one failure is the table's rule.
+// Takes one counted attempt back, with the lock it may have set. At least one failure is the table's rule.
 func (q *Queries) ReturnSignIn(ctx context.Context, arg ReturnSignInParams) error {
-	_, err := q.db.Exec(ctx, returnSignIn, arg.Kind, arg.Subject)
+	_, err := q.db.Exec(ctx, returnSignIn, arg.Now, arg.Kind, arg.Subject)
 	return err
 }
 

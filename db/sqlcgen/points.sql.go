@@ -99,17 +99,6 @@ func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error
 	return i, err
 }
 
-const getPointCopies = `-- name: GetPointCopies :one
-select copies from recovery_points where id = $1 for update
-`
-
-func (q *Queries) GetPointCopies(ctx context.Context, id string) ([]byte, error) {
-	row := q.db.QueryRow(ctx, getPointCopies, id)
-	var copies []byte
-	err := row.Scan(&copies)
-	return copies, err
-}
-
 const insertRecoveryEvent = `-- name: InsertRecoveryEvent :exec
 insert into disaster_recovery_events (id, operation_id, organization, point_id, target, target_database, started_at, finished_at,
     outcome, rto_seconds, tier_seconds)
@@ -204,6 +193,36 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 			&i.Findings,
 			&i.Seconds,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPointCopies = `-- name: ListPointCopies :many
+select id, copies, source_server from recovery_points where id = any($1::text[]) for update
+`
+
+type ListPointCopiesRow struct {
+	ID           string
+	Copies       []byte
+	SourceServer string
+}
+
+func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPointCopiesRow, error) {
+	rows, err := q.db.Query(ctx, listPointCopies, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListPointCopiesRow
+	for rows.Next() {
+		var i ListPointCopiesRow
+		if err := rows.Scan(&i.ID, &i.Copies, &i.SourceServer); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -337,11 +356,19 @@ insert into recovery_points (id, taken_at, backup_type, note, labels, operation_
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
     $11, $12, $13, $14, $15, $16, $17, $18, $19)
 on conflict (id) do update
-set copies = case when $20::boolean then recovery_points.copies else excluded.copies end,
-    protected = case when $20::boolean then recovery_points.protected else excluded.protected end,
-    lacks = case when $20::boolean then recovery_points.lacks else excluded.lacks end,
+set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
-    seen_at = now()
+    backup_type = case when excluded.backup_type = 'unreadable' then recovery_points.backup_type else excluded.backup_type end,
+    source_database = coalesce(nullif(excluded.source_database, ''), recovery_points.source_database),
+    source_server = coalesce(nullif(excluded.source_server, ''), recovery_points.source_server),
+    note = coalesce(nullif(excluded.note, ''), recovery_points.note),
+    labels = case when excluded.labels = '{}' then recovery_points.labels else excluded.labels end,
+    tables = greatest(excluded.tables, recovery_points.tables), rows = greatest(excluded.rows, recovery_points.rows),
+    bytes_read = greatest(excluded.bytes_read, recovery_points.bytes_read),
+    bytes_stored = greatest(excluded.bytes_stored, recovery_points.bytes_stored),
+    bytes_new = greatest(excluded.bytes_new, recovery_points.bytes_new),
+    chunks = greatest(excluded.chunks, recovery_points.chunks), chunks_new = greatest(excluded.chunks_new, recovery_points.chunks_new),
+    seconds = greatest(excluded.seconds, recovery_points.seconds)
 `
 
 type UpsertPointParams struct {
@@ -364,10 +391,9 @@ type UpsertPointParams struct {
 	Copies         []byte
 	Protected      bool
 	Lacks          string
-	OnlyNew        bool
 }
 
-// A point's facts never change; its copies do. only_new keeps what is known of the copies of a point that is here already.
+// A point's facts never change, but they may become known later; its copies change.
 func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) error {
 	_, err := q.db.Exec(ctx, upsertPoint,
 		arg.ID,
@@ -389,7 +415,6 @@ func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) error 
 		arg.Copies,
 		arg.Protected,
 		arg.Lacks,
-		arg.OnlyNew,
 	)
 	return err
 }

@@ -1,0 +1,144 @@
+// Package auth knows who is there: local accounts with Argon2id passwords, sessions, and the lock-outs that make guessing
+// slow. Everything it knows is in the console database, so that all processes agree. It never sees a cookie or a request.
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// How long a session lives.
+const (
+	IdleTime     = 30 * time.Minute // without a request
+	AbsoluteTime = 12 * time.Hour   // whatever happens
+)
+
+// system is the actor of this package: nobody is signed in yet when it works.
+var system = keepsake.System("auth")
+
+// CreateAccount makes a local account. The e-mail is unique, whatever its case; the password has 12 to 256 characters. The
+// caller has made sure that whoever asks may do so: it is the command line's, never a page's that anybody can open.
+func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret, role keepsake.Role) error {
+	email, err := normalize(email)
+	if err != nil {
+		return err
+	}
+	if role != keepsake.RoleSuperAdmin {
+		return keepsake.Errorf(keepsake.CodeInvalid, "unknown role %q: use super_admin", role)
+	}
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	hash, err := hashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make an account id: %w", err)
+	}
+	err = d.InTx(ctx, system, func(tx db.Tx) error {
+		err := tx.InsertAccount(ctx, sqlcgen.InsertAccountParams{ID: id.String(), Email: email, PasswordHash: hash, Role: string(role)})
+		if err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.create", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"role": role}})
+	})
+	if db.IsConstraint(err, "accounts_email_is_unique") {
+		return keepsake.Errorf(keepsake.CodeConflict, "there is an account for %s already; set a new password with keepsake admin password", email)
+	}
+	return err
+}
+
+// SetPassword gives an account a new password, lifts its lock-out and ends all its sessions.
+func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret) error {
+	email, err := normalize(email)
+	if err != nil {
+		return err
+	}
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	hash, err := hashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = d.InTx(ctx, system, func(tx db.Tx) error {
+		id, err := tx.SetPassword(ctx, sqlcgen.SetPasswordParams{Email: email, PasswordHash: hash})
+		if err != nil {
+			return err
+		}
+		ended, err := tx.EndSessionsOfAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(email)}); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.password", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"sessions_ended": ended}})
+	})
+	if db.IsNoRows(err) {
+		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create", email)
+	}
+	return err
+}
+
+// CountAccounts returns how many accounts can sign in: 0 right after the first start.
+func CountAccounts(ctx context.Context, d *db.DB) (n int64, err error) {
+	err = d.InTx(ctx, system, func(tx db.Tx) (err error) {
+		n, err = tx.CountAccounts(ctx)
+		return err
+	})
+	return n, err
+}
+
+// sessionSecretName is the row of settings that holds the generated secret.
+const sessionSecretName = "session_secret"
+
+// SessionSecret returns what session cookies are sealed with: the configured one, or one that the first process to ask makes
+// and all of them share through the console database. Whoever reads it there learns no session: the cookie holds only an
+// opaque id, of which the database has no more than the hash. A configured one must have at least 32 bytes.
+func SessionSecret(ctx context.Context, d *db.DB, configured keepsake.Secret) (keepsake.Secret, error) {
+	if configured != "" {
+		if len(configured.Reveal()) < 32 {
+			return "", keepsake.Errorf(keepsake.CodeInvalid, "session_secret has %d bytes; it needs at least 32. Make one with: openssl rand -base64 48", len(configured.Reveal()))
+		}
+		return configured, nil
+	}
+	fresh := make([]byte, 48)
+	_, _ = rand.Read(fresh) // never fails
+	var value []byte
+	err := d.InTx(ctx, system, func(tx db.Tx) (err error) {
+		if err = tx.InsertSetting(ctx, sqlcgen.InsertSettingParams{Name: sessionSecretName, Value: fresh}); err != nil {
+			return err
+		}
+		value, err = tx.GetSetting(ctx, sessionSecretName)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the session secret: %w", err)
+	}
+	return keepsake.Secret(base64.RawStdEncoding.EncodeToString(value)), nil
+}
+
+// normalize returns an e-mail address as it is stored.
+func normalize(email string) (string, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	a, err := mail.ParseAddress(email)
+	if err != nil || a.Address != email || len(email) > 254 || strings.ContainsRune(email, 0) {
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "%q is not an e-mail address", email)
+	}
+	return email, nil
+}

@@ -1,0 +1,161 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// touchEvery is how exactly the last request of a session is known: one write a minute, not one per request.
+const touchEvery = time.Minute
+
+// keepEnded is how long ended sessions and old failures stay readable.
+const keepEnded = 30 * 24 * time.Hour
+
+// Sessions starts, resolves and ends sessions. It is safe for concurrent use and keeps nothing in memory.
+type Sessions struct {
+	db  *db.DB
+	now func() time.Time
+}
+
+// NewSessions returns Sessions; now may be nil for the real clock.
+func NewSessions(d *db.DB, now func() time.Time) *Sessions {
+	if now == nil {
+		now = time.Now
+	}
+	return &Sessions{db: d, now: now}
+}
+
+// Session is a session that has just begun. Token goes to the browser and nowhere else; the database has only its hash.
+type Session struct {
+	Token     keepsake.Secret
+	ID        string // may be shown
+	Actor     keepsake.Actor
+	ExpiresAt time.Time // the absolute end; IdleTime without a request ends it sooner
+}
+
+// start makes the session of an account that has proven itself.
+func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials) (Session, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Session{}, fmt.Errorf("make a session id: %w", err)
+	}
+	now := s.now()
+	session := Session{
+		Token: keepsake.Secret(rand.Text() + rand.Text()), // 260 bits
+		ID:    id.String(), ExpiresAt: now.Add(AbsoluteTime),
+		Actor: actorOf(a.ID, a.Email, a.Role, a.Organization, id.String(), in.Address, in.UserAgent),
+	}
+	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
+		err := tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
+			Now: now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
+		if err != nil {
+			return err
+		}
+		// The account has proven itself. The address has not: an attacker may own one account and guess at others.
+		if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(a.Email)}); err != nil {
+			return err
+		}
+		if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(in.Address)), Now: now}); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed})
+	})
+	if err != nil {
+		return Session{}, fmt.Errorf("start the session: %w", err)
+	}
+	return session, nil
+}
+
+// Resolve returns who a token belongs to, and counts as a request. A session that is unknown, over or idle for too long, or
+// whose account was closed, is an Error with CodeForbidden.
+func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, error) {
+	over := keepsake.Errorf(keepsake.CodeForbidden, "Your session has ended. Sign in to go on.")
+	if token == "" {
+		return keepsake.Actor{}, over
+	}
+	now := s.now()
+	var row sqlcgen.GetSessionRow
+	err := s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
+		if row, err = tx.GetSession(ctx, tokenHash(token)); err != nil {
+			return err
+		}
+		if !now.Before(row.ExpiresAt) || now.Sub(row.LastSeenAt) >= IdleTime {
+			return over
+		}
+		if now.Sub(row.LastSeenAt) >= touchEvery {
+			return tx.TouchSession(ctx, sqlcgen.TouchSessionParams{ID: row.ID, Now: now})
+		}
+		return nil
+	})
+	if db.IsNoRows(err) {
+		return keepsake.Actor{}, over
+	}
+	if err != nil {
+		return keepsake.Actor{}, err
+	}
+	return actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, row.Address, row.UserAgent), nil
+}
+
+// End ends the session of a token because its owner signed out. One that is over already is an Error with CodeNotFound.
+func (s *Sessions) End(ctx context.Context, token string) error {
+	actor, resolved := s.Resolve(ctx, token)
+	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+		row, err := tx.EndSession(ctx, sqlcgen.EndSessionParams{TokenHash: tokenHash(token), Reason: "signed_out"})
+		if err != nil {
+			return err
+		}
+		if resolved != nil {
+			actor = keepsake.Actor{ID: row.AccountID, Session: row.ID}
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: row.ID, Outcome: audit.Allowed})
+	})
+	if db.IsNoRows(err) {
+		return keepsake.Errorf(keepsake.CodeNotFound, "that session is over already")
+	}
+	return err
+}
+
+// Sweep removes sessions and failures that ended long ago. Workers call it now and then.
+func (s *Sessions) Sweep(ctx context.Context) error {
+	before := s.now().Add(-keepEnded)
+	return s.db.InTx(ctx, system, func(tx db.Tx) error {
+		if _, err := tx.DeleteOldSessions(ctx, before); err != nil {
+			return err
+		}
+		_, err := tx.DeleteOldThrottles(ctx, before)
+		return err
+	})
+}
+
+func actorOf(account, email, role string, organization *string, session, address, agent string) keepsake.Actor {
+	a := keepsake.Actor{ID: account, Name: email, Role: keepsake.Role(role), Session: session, Address: address, UserAgent: agent}
+	if organization != nil {
+		a.Organization = *organization
+	}
+	return a
+}
+
+func tokenHash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// short keeps what a browser says of itself to a size and to text that PostgreSQL takes.
+func short(s string) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\x00", "?")
+	if len(s) > 512 {
+		s = strings.ToValidUTF8(s[:512], "")
+	}
+	return s
+}

@@ -1,0 +1,168 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Credentials is what a person proves who they are with, and from where.
+type Credentials struct {
+	Email     string
+	Password  keepsake.Secret
+	Address   string // remote address, behind trusted proxies
+	UserAgent string
+}
+
+// The kinds of sign-in throttle.
+const (
+	byAccount = "account"
+	byAddress = "address"
+)
+
+// A lock-out begins after so many failures and doubles with each further one.
+const (
+	freeByAccount = 5
+	freeByAddress = 20 // an office shares one
+	firstLock     = 30 * time.Second
+	longestLock   = 15 * time.Minute
+)
+
+// refusal is the same for every reason but the lock-out, so that nobody learns which accounts exist.
+const refusal = "E-mail and password do not match an account. After five wrong tries the account rests for a while."
+
+// SignIn checks credentials and starts a session; its token is new every time. A refusal is an Error with CodeForbidden
+// whose message does not tell whether the account exists, and takes as long for one that does not. Failures are counted per
+// account and per address before they are judged, so that parallel guesses count too; each further one locks for longer, and
+// the lock is the same whether or not the account exists.
+func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, error) {
+	actor := keepsake.Actor{Name: in.Email, Address: in.Address, UserAgent: in.UserAgent}
+	email, err := normalize(in.Email)
+	if err != nil {
+		email = "" // still costs a hash and counts for the address
+	}
+	account, until, err := s.reserve(ctx, email, in.Address)
+	if err != nil {
+		return Session{}, err
+	}
+	if until.After(s.now()) {
+		err := keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s; nobody can sign in to this account, or from here, until then.", wait(until.Sub(s.now())))
+		return Session{}, s.refuse(ctx, actor, "locked", err)
+	}
+	phc := unknown
+	if account != nil {
+		phc = account.PasswordHash
+	}
+	ok, err := verifyPassword(ctx, in.Password, phc)
+	if err != nil {
+		return Session{}, fmt.Errorf("check the password: %w", err)
+	}
+	if !ok || account == nil {
+		return Session{}, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+	}
+	return s.start(ctx, *account, in)
+}
+
+// reserve counts the attempt as failed and returns the account, nil when there is none, and until when the attempt is locked
+// out. A successful one is given back by start.
+func (s *Sessions) reserve(ctx context.Context, email, address string) (*sqlcgen.Account, time.Time, error) {
+	var account *sqlcgen.Account
+	var until time.Time
+	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+		throttles := []struct {
+			kind, subject string
+			free          int32
+		}{{byAccount, email, freeByAccount}, {byAddress, network(address), freeByAddress}}
+		for _, t := range throttles {
+			if t.subject == "" {
+				continue
+			}
+			locked, err := s.count(ctx, tx, t.kind, t.subject, t.free)
+			if err != nil {
+				return err
+			}
+			if locked.After(until) {
+				until = locked
+			}
+		}
+		if email == "" {
+			return nil
+		}
+		a, err := tx.GetAccountByEmail(ctx, email)
+		if db.IsNoRows(err) {
+			return nil
+		}
+		account = &a
+		return err
+	})
+	if err != nil {
+		return nil, until, fmt.Errorf("look up the account: %w", err)
+	}
+	return account, until, nil
+}
+
+// count counts one attempt, sets the lock that its failure would bring, and returns the lock that already holds.
+func (s *Sessions) count(ctx context.Context, tx db.Tx, kind, who string, free int32) (time.Time, error) {
+	now := s.now()
+	row, err := tx.ReserveSignIn(ctx, sqlcgen.ReserveSignInParams{Kind: kind, Subject: subject(who), Now: now})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("count the attempt: %w", err)
+	}
+	if row.LockedUntil.After(now) {
+		return row.LockedUntil, nil
+	}
+	if row.Failures < free {
+		return time.Time{}, nil
+	}
+	lock := longestLock
+	if over := row.Failures - free; over < 8 {
+		lock = min(longestLock, firstLock<<over)
+	}
+	err = tx.LockSignIn(ctx, sqlcgen.LockSignInParams{Kind: kind, Subject: subject(who), LockedUntil: now.Add(lock)})
+	return time.Time{}, err
+}
+
+// refuse records a refused sign-in and returns err.
+func (s *Sessions) refuse(ctx context.Context, actor keepsake.Actor, reason string, err error) error {
+	entry := audit.Entry{Action: "session.start", Target: actor.Name, Detail: map[string]any{"reason": reason}}
+	if failed := audit.Refuse(ctx, s.db, actor, entry); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// subject hashes what a throttle is about: people type passwords into the wrong field.
+func subject(s string) []byte {
+	sum := sha256.Sum256([]byte("keepsake sign-in v1\x00" + strings.ToLower(s)))
+	return sum[:]
+}
+
+// network is what counts as one address: an IPv6 customer has a whole /64.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	if a = a.Unmap(); a.Is6() {
+		if p, err := a.WithZone("").Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}
+
+// wait says a duration in words that fit a sentence.
+func wait(d time.Duration) string {
+	if d <= time.Minute {
+		return "a minute"
+	}
+	return fmt.Sprintf("%d minutes", int((d+time.Minute-1)/time.Minute))
+}
