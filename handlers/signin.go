@@ -6,40 +6,33 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 )
 
-// Credentials is what a person proves who they are with, and from where.
-type Credentials struct {
-	Email     string
-	Password  keepsake.Secret
-	Address   string
-	UserAgent string
-}
-
 // Sessions is what the browser side needs to know who is there.
 type Sessions interface {
-	// Resolve returns who a session belongs to; CodeForbidden or CodeNotFound where it is over.
-	Resolve(ctx context.Context, id string) (keepsake.Actor, error)
+	// Resolve returns who the session of a token is of; CodeForbidden where it is over.
+	Resolve(ctx context.Context, token string) (keepsake.Actor, error)
 }
 
 // SessionStarter checks credentials and starts a session; the one the browser had before ends.
 type SessionStarter interface {
 	SessionEnder
-	// SignIn returns the id of a new session; CodeForbidden with words for the person where it refuses.
-	SignIn(ctx context.Context, in Credentials) (id string, err error)
+	// SignIn starts a new session; CodeForbidden with words for the person where it refuses.
+	SignIn(ctx context.Context, in auth.Credentials) (auth.Session, error)
 }
 
 // SessionEnder ends a session.
 type SessionEnder interface {
-	End(ctx context.Context, id string) error
+	End(ctx context.Context, token string) error
 }
 
-// SessionCookie keeps the opaque session id in the browser.
+// SessionCookie keeps the opaque session token in the browser.
 type SessionCookie interface {
-	ID(r *http.Request) string
-	Set(c echo.Context, id string) error
+	Token(r *http.Request) string
+	Set(c echo.Context, token string) error
 }
 
 // ended explains why a person sees the sign-in page again.
@@ -61,11 +54,11 @@ func ShowSignIn(pages Pages) echo.HandlerFunc {
 	}
 }
 
-// SignIn checks e-mail and password and starts a session. The session id is always a new one.
-func SignIn(pages Pages, auth SessionStarter, cookie SessionCookie) echo.HandlerFunc {
+// SignIn checks e-mail and password and starts a session. Its token is always a new one.
+func SignIn(pages Pages, sessions SessionStarter, cookie SessionCookie) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
-		in := Credentials{
+		in := auth.Credentials{
 			Email: c.FormValue("email"), Password: keepsake.Secret(c.FormValue("password")),
 			Address: c.RealIP(), UserAgent: c.Request().UserAgent(),
 		}
@@ -78,18 +71,18 @@ func SignIn(pages Pages, auth SessionStarter, cookie SessionCookie) echo.Handler
 		if in.Email == "" || in.Password.Reveal() == "" {
 			return refuse("Type both your e-mail and your password.")
 		}
-		id, err := auth.SignIn(ctx, in)
+		session, err := sessions.SignIn(ctx, in)
 		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeForbidden || code == keepsake.CodeInvalid) {
 			return refuse(keepsake.MessageOf(err))
 		} else if err != nil {
 			return err
 		}
-		if previous := cookie.ID(c.Request()); previous != "" && previous != id {
-			if err := auth.End(ctx, previous); err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		if previous := cookie.Token(c.Request()); previous != "" {
+			if err := sessions.End(ctx, previous); err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
 				return err
 			}
 		}
-		if err := cookie.Set(c, id); err != nil {
+		if err := cookie.Set(c, session.Token.Reveal()); err != nil {
 			return err
 		}
 		return redirect(c, next)
@@ -99,8 +92,8 @@ func SignIn(pages Pages, auth SessionStarter, cookie SessionCookie) echo.Handler
 // SignOut ends the session in the database, then takes the cookie away.
 func SignOut(sessions SessionEnder, cookie SessionCookie) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if id := cookie.ID(c.Request()); id != "" {
-			if err := sessions.End(c.Request().Context(), id); err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		if token := cookie.Token(c.Request()); token != "" {
+			if err := sessions.End(c.Request().Context(), token); err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
 				return err
 			}
 		}

@@ -41,13 +41,19 @@
     root.querySelectorAll('[data-stick-end]').forEach((el) => { el.scrollTop = el.scrollHeight; });
   };
 
+  const signIn = (why) => location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search) + why);
+
   // Live pages.
   const say = (state, words) => document.querySelectorAll('[data-live-state]').forEach((el) => {
     el.dataset.state = state;
     el.textContent = words;
   });
   document.addEventListener('htmx:sseOpen', () => say('live', 'Live'));
-  document.addEventListener('htmx:sseError', () => say('lost', 'Connection lost, trying again…'));
+  document.addEventListener('htmx:sseError', () => {
+    say('lost', 'Connection lost, trying again…');
+    // Perhaps the session ended: the sign-in page opens only for those who are not signed in.
+    fetch('/sign-in', { redirect: 'manual' }).then((r) => { if (r.type === 'basic' && r.ok) signIn('&ended=expired'); }, () => {});
+  });
   document.addEventListener('htmx:sseClose', () => say('ended', 'Ended'));
   // The open and closed groups of tables survive a swap.
   const open = new Map();
@@ -59,7 +65,7 @@
     // The session ended: go and sign in, and come back here.
     if (e.detail.xhr && e.detail.xhr.status === 401) {
       e.detail.shouldSwap = false;
-      location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search));
+      signIn('');
     }
   });
   document.addEventListener('htmx:afterSettle', (e) => {
@@ -74,6 +80,12 @@
     if (log && log.scrollHeight - log.scrollTop - log.clientHeight < 200) log.scrollTop = log.scrollHeight;
     const bad = root.querySelector('[data-focus-first]');
     if (bad) bad.focus();
+  });
+  // A page that refreshes itself waits while nobody sees it, and while someone is on one
+  // of its links: a swap would take the focus away.
+  document.addEventListener('htmx:beforeRequest', (e) => {
+    const page = e.detail.elt;
+    if (page.matches('[data-poll]') && (document.hidden || page.contains(document.activeElement))) e.preventDefault();
   });
   document.addEventListener('htmx:sendError', () => trouble('Keepsake cannot be reached. Check your connection; nothing was changed.'));
   document.addEventListener('htmx:responseError', (e) => {

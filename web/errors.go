@@ -36,7 +36,6 @@ type words struct{ status, title, action, href string }
 
 var statusWords = map[int]words{
 	http.StatusNotFound:              {"404 · not found", "There is nothing at this address", "Go to the overview", "/"},
-	http.StatusMethodNotAllowed:      {"405 · not that way", "This address does something else", "Go to the overview", "/"},
 	http.StatusForbidden:             {"403 · not allowed", "You may not do this", "Go to the overview", "/"},
 	http.StatusConflict:              {"409 · not now", "That is not possible now", "Go to the overview", "/"},
 	http.StatusRequestEntityTooLarge: {"413 · too large", "That was more than Keepsake takes", "Go to the overview", "/"},
@@ -83,8 +82,6 @@ func verdict(err error) (int, string) {
 		switch he.Code {
 		case http.StatusNotFound:
 			return he.Code, "The link may be old, or what it showed was removed. Nothing is wrong with your backups."
-		case http.StatusMethodNotAllowed:
-			return he.Code, "It can only be used from its own page."
 		case http.StatusRequestEntityTooLarge:
 			return he.Code, "Shorten what you sent and try again."
 		}

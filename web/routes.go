@@ -79,7 +79,6 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	open.POST("/sign-in", handlers.SignIn(pages, d.Auth, cookies))
 	open.POST("/sign-out", handlers.SignOut(d.Auth, cookies))
 	open.POST("/theme", handlers.SaveTheme(cookies.Secure))
-	open.RouteNotFound("/*", func(echo.Context) error { return echo.ErrNotFound })
 
 	// For those who are signed in.
 	in := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
@@ -102,6 +101,9 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	// A stream lives as long as its operation, so it has no deadline.
 	live := e.Group("", cookies.identify(d.Auth), signedIn)
 	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
+
+	// Last, because every group brings one of its own: an unknown address is not found, signed in or not.
+	open.RouteNotFound("/*", func(echo.Context) error { return echo.ErrNotFound })
 }
 
 // addressOf returns how the browser's address is found: from the connection, or from what trusted proxies say.

@@ -19,7 +19,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// sessionCookie holds the encrypted, opaque session id and nothing else. Who it is, and until when, the database knows.
+// sessionCookie holds the encrypted, opaque session token and nothing else. Who it is, and until when, the database knows.
 const sessionCookie = "keepsake_session"
 
 // resolveTime is how long looking up a session may take before the page says that the console's database is away.
@@ -57,22 +57,22 @@ func newCookies(secret keepsake.Secret, proxies []netip.Prefix) (*cookies, error
 	return &cookies{store: store, proxies: proxies}, nil
 }
 
-// ID returns the session id the browser sent, or "".
-func (k *cookies) ID(r *http.Request) string {
+// Token returns the session token the browser sent, or "".
+func (k *cookies) Token(r *http.Request) string {
 	s, err := k.store.Get(r, sessionCookie)
 	if err != nil {
 		return "" // another secret, or a forged cookie: the same as none
 	}
-	id, _ := s.Values["id"].(string)
-	return id
+	token, _ := s.Values["token"].(string)
+	return token
 }
 
-// Set gives the browser a session id; "" takes it away.
-func (k *cookies) Set(c echo.Context, id string) error {
+// Set gives the browser a session token; "" takes it away.
+func (k *cookies) Set(c echo.Context, token string) error {
 	s := sessions.NewSession(k.store, sessionCookie)
 	s.Options = &sessions.Options{Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: k.Secure(c.Request())}
-	s.Values["id"] = id
-	if id == "" {
+	s.Values["token"] = token
+	if token == "" {
 		s.Options.MaxAge = -1
 	}
 	if err := k.store.Save(c.Request(), c.Response(), s); err != nil {
@@ -111,12 +111,12 @@ func (k *cookies) trusted(remote string) bool {
 func (k *cookies) identify(auth handlers.Sessions) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			id := k.ID(c.Request())
-			if id == "" {
+			token := k.Token(c.Request())
+			if token == "" {
 				return next(c)
 			}
 			ctx, cancel := context.WithTimeout(c.Request().Context(), resolveTime)
-			actor, err := auth.Resolve(ctx, id)
+			actor, err := auth.Resolve(ctx, token)
 			cancel()
 			switch code := keepsake.CodeOf(err); {
 			case err == nil:

@@ -39,6 +39,9 @@ func handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(static.Prefix, static.Handler())
 	mux.HandleFunc("GET /events", serveEvents)
+	mux.HandleFunc("GET /operations/{id}", func(w http.ResponseWriter, r *http.Request) { // where a live story goes when it ends
+		templ.Handler(stories()["operation-done"](r.URL.Query().Get("theme"))).ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET /{story}", func(w http.ResponseWriter, r *http.Request) {
 		story, ok := stories()[r.PathValue("story")]
 		if !ok {

@@ -1,0 +1,167 @@
+package handlers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+var start = time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
+
+func at(seconds int, done int64) engine.Progress {
+	return engine.Progress{
+		Stage: engine.StageReading, StartedAt: start, UpdatedAt: start.Add(time.Duration(seconds) * time.Second), BytesDone: done, BytesTotal: 1000 << 20,
+		Tables: []engine.TableProgress{{Schema: "s", Name: "t", Tier: "high", State: engine.ItemRunning, BytesDone: done, BytesTotal: 1000 << 20}},
+	}
+}
+
+func TestPaceTellsTheSpeedOfTheLastSeconds(t *testing.T) {
+	t.Parallel()
+	p := &pace{}
+	p.add(at(10, 100<<20))
+	if b, _ := p.speed(at(10, 100<<20)); b != 10<<20 {
+		t.Errorf("with one state: %v bytes/s, want the average since the start", b)
+	}
+	for s := 11; s <= 60; s++ {
+		p.add(at(s, 100<<20))
+		p.add(at(s, 900<<20)) // the same moment again: ignored
+	}
+	if b, _ := p.speed(at(60, 100<<20)); b != 0 {
+		t.Errorf("stalled for 50 s: %v bytes/s", b)
+	}
+	p.add(at(61, 110<<20))
+	if got := p.tableSpeed(at(61, 0).Tables[0]); got < 0.8*(1<<20) || got > 1.2*(1<<20) {
+		t.Errorf("10 MiB in the last ten seconds: %v bytes/s", got)
+	}
+	if len(p.samples) > 15 {
+		t.Errorf("%d states are kept", len(p.samples))
+	}
+}
+
+func TestLiveShowsTheInterestingTablesOfThousands(t *testing.T) {
+	t.Parallel()
+	p := at(10, 1)
+	p.Tables = nil
+	for i := range 3000 {
+		p.Tables = append(p.Tables, engine.TableProgress{Schema: "public", Name: fmt.Sprintf("t%d", i), Tier: "standard", State: engine.ItemDone, RowsDone: 1})
+	}
+	p.Tables[2999].State = engine.ItemFailed
+	live := buildLive(console.KindBackup, &p, ui.ToneRun, &pace{})
+	tier := live.Tiers[0]
+	if len(tier.Tables) != mostTables || tier.Tables[0].Name != "t2999" || tier.More != "and 2,960 more tables" || !tier.Open || tier.Bar.Tone != ui.ToneBad {
+		t.Errorf("%d tables, first %q, %q, open %v, %s", len(tier.Tables), tier.Tables[0].Name, tier.More, tier.Open, tier.Bar.Tone)
+	}
+}
+
+func TestLiveOfEachEnd(t *testing.T) {
+	t.Parallel()
+	p := at(10, 400<<20)
+	p.Providers = []engine.ProviderProgress{{Name: "a", State: engine.ItemRunning}}
+	for state, want := range map[console.State]struct {
+		chip string
+		tone ui.Tone
+		step string
+	}{
+		console.StateRunning:   {"Running", ui.ToneRun, "now"},
+		console.StateFailed:    {"Failed", ui.ToneBad, "failed"},
+		console.StateCancelled: {"Cancelled", ui.ToneMute, "failed"},
+	} {
+		o := console.Operation{Kind: console.KindBackup, State: state, Progress: &p}
+		live := liveOf(o, &pace{})
+		if got := operationState(o); got.Text != want.chip || live.Tone != want.tone || live.Steps[2].State != want.step {
+			t.Errorf("%s: %q, %s, %+v", state, got.Text, live.Tone, live.Steps)
+		}
+		if state != console.StateRunning && (live.Sub != "" || live.Providers[0].State.Text != "Not finished") {
+			t.Errorf("%s still looks alive: %q, %+v", state, live.Sub, live.Providers)
+		}
+	}
+	interrupted := liveOf(console.Operation{Kind: console.KindBackup, State: console.StateInterrupted, Progress: &p}, &pace{})
+	if !strings.Contains(interrupted.Sub, "starts it again by itself") {
+		t.Errorf("interrupted: %q", interrupted.Sub)
+	}
+	if queued := liveOf(console.Operation{State: console.StateQueued}, &pace{}); queued.Known || queued.Bar.Known {
+		t.Error("a queued operation claims to know how far it is")
+	}
+}
+
+func TestGreenMeansProven(t *testing.T) {
+	t.Parallel()
+	done := console.Operation{State: console.StateDone}
+	for name, tt := range map[string]struct {
+		change func(*console.Operation)
+		tone   ui.Tone
+	}{
+		"protected": {func(o *console.Operation) {
+			o.Kind, o.Protected = console.KindBackup, true
+			o.Backup = &engine.BackupResult{Protected: true}
+		}, ui.ToneOK},
+		"unprotected": {func(o *console.Operation) { o.Kind = console.KindBackup; o.Backup = &engine.BackupResult{} }, ui.ToneWarn},
+		"verified": {func(o *console.Operation) {
+			o.Kind, o.OK = console.KindVerify, true
+			o.Verify = &engine.VerifyResult{OK: true}
+		}, ui.ToneOK},
+		"unreachable": {func(o *console.Operation) {
+			o.Kind = console.KindVerify
+			o.Verify = &engine.VerifyResult{Findings: []engine.VerifyFinding{{}}}
+		}, ui.ToneWarn},
+		"damaged": {func(o *console.Operation) {
+			o.Kind = console.KindVerify
+			o.Verify = &engine.VerifyResult{Findings: []engine.VerifyFinding{{Damage: true}}}
+		}, ui.ToneBad},
+		"restored": {func(o *console.Operation) {
+			o.Kind, o.OK = console.KindRestore, true
+			o.Restore = &engine.RestoreResult{Verified: true}
+		}, ui.ToneOK},
+		"not compared": {func(o *console.Operation) { o.Kind = console.KindRestore; o.Restore = &engine.RestoreResult{} }, ui.ToneBad},
+	} {
+		o := done
+		tt.change(&o)
+		if chip, result := operationState(o), resultOf(o); chip.Tone != tt.tone || result.Tone != tt.tone {
+			t.Errorf("%s: state %s, report %s, want %s", name, chip.Tone, result.Tone, tt.tone)
+		}
+	}
+}
+
+func TestPointStateTrustsTestsFirst(t *testing.T) {
+	t.Parallel()
+	p := console.Point{Point: engine.Point{Protected: true}}
+	if pointState(p).Tone != ui.ToneOK {
+		t.Error("a protected point is not green")
+	}
+	p.LastTest = &console.PointTest{OK: false}
+	if pointState(p).Tone != ui.ToneBad {
+		t.Error("a point whose test failed looks safe")
+	}
+}
+
+func TestLegsNameWhatFillsThem(t *testing.T) {
+	t.Parallel()
+	copies := []keepsake.Copy{{Provider: "a", Medium: "disk", Confirmed: true}, {Provider: "b", Medium: "disk"}, {Provider: "c", Medium: "gcs", Offsite: true}}
+	d := console.Dashboard{Newest: &console.Point{Point: engine.Point{Copies: copies}}, Protection: keepsake.JudgeProtection(copies)}
+	legs := legsOf(d)
+	if legs[0].State != "1 of 3 confirmed" || legs[1].State != "1 of 2 in use" || legs[2].State != "0 of 1 confirmed" {
+		t.Errorf("legs %+v", legs)
+	}
+	if fmt.Sprint(legs[1].Pips) != fmt.Sprint([]ui.Chip{{Tone: ui.ToneOK, Text: "disk"}, {Tone: ui.ToneBad, Text: "gcs"}}) {
+		t.Errorf("media %+v", legs[1].Pips)
+	}
+	empty := legsOf(console.Dashboard{Providers: []console.ProviderState{{Name: "a"}}})
+	if len(empty[0].Pips) != 1 || empty[0].Tone != ui.ToneBad {
+		t.Errorf("without a point: %+v", empty[0])
+	}
+}
+
+func TestSuggestedDatabaseNamesAreValid(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"wedsync", "Wed-Sync Produktion", "2026", "", strings.Repeat("ä", 80)} {
+		if got := suggestDatabase(name, "20261123_0717"); !databaseName.MatchString(got) {
+			t.Errorf("%q gives %q", name, got)
+		}
+	}
+}

@@ -1,0 +1,318 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// locked is a log that the server's goroutines may write while a test reads.
+type locked struct {
+	mu sync.Mutex
+	w  strings.Builder
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.String()
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
+
+func TestEveryPageNeedsASession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, path := range []string{"/", "/backups/new", "/operations", "/operations/x", "/operations/x/log", "/operations/x/cancel", "/points", "/points/x", "/points/x/restore"} {
+		a := s.get(path).want(http.StatusSeeOther)
+		if to := a.header.Get("Location"); !strings.HasPrefix(to, "/sign-in") {
+			t.Errorf("%s goes to %q", path, to)
+		}
+	}
+	for _, path := range []string{"/backups", "/operations/x/cancel", "/points/verify", "/points/x/verify", "/points/x/restore", "/points/x/restore/confirm"} {
+		s.post(path, nil).want(http.StatusSeeOther)
+	}
+	s.get("/points", "HX-Request", "true").want(http.StatusUnauthorized)
+	s.get("/operations/x/events", "Accept", "text/event-stream").want(http.StatusUnauthorized)
+	if len(s.console.actors) != 0 {
+		t.Errorf("the console was asked %d times for nobody", len(s.console.actors))
+	}
+}
+
+func TestEveryPageCarriesTheSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.operations["op1"] = runningBackup("op1")
+	for _, path := range []string{"/", "/backups/new", "/operations", "/operations/op1", "/points", "/points/20261123T070500Z-aa", "/points/20261123T070500Z-aa/restore", "/nothing"} {
+		a := s.get(path)
+		csp := a.header.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") || a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: headers %v", path, a.header)
+		}
+		for n := range a.doc.Descendants() {
+			if n.Type != html.ElementNode {
+				continue
+			}
+			if n.Data == "style" || attr(n, "style") != "" || (n.Data == "script" && (n.FirstChild != nil || attr(n, "src") == "")) {
+				t.Errorf("%s has inline style or script in <%s>", path, n.Data)
+			}
+			for _, at := range n.Attr {
+				if strings.HasPrefix(at.Key, "on") || ((at.Key == "src" || (at.Key == "href" && n.Data == "link")) && !strings.HasPrefix(at.Val, "/static/")) {
+					t.Errorf("%s: <%s %s=%q>", path, n.Data, at.Key, at.Val)
+				}
+			}
+		}
+		a.one("main", "id", "main")
+		a.one("a", "href", "#main")
+	}
+}
+
+func TestPagesLabelTheirFields(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	for _, path := range []string{"/backups/new", "/points/20261123T070500Z-aa", "/points/20261123T070500Z-aa/restore", "/sign-in"} {
+		a := s.get(path)
+		labels := map[string]bool{}
+		for _, l := range a.all("label", "", "") {
+			labels[attr(l, "for")] = true
+		}
+		for _, name := range []string{"input", "select"} {
+			for _, n := range a.all(name, "", "") {
+				if kind := attr(n, "type"); kind != "hidden" && kind != "radio" && kind != "checkbox" && !labels[attr(n, "id")] {
+					t.Errorf("%s: %s %q has no label", path, name, attr(n, "name"))
+				}
+			}
+		}
+		if len(a.all("h1", "", "")) != 1 && path != "/sign-in" {
+			t.Errorf("%s has %d headings of the first level", path, len(a.all("h1", "", "")))
+		}
+	}
+}
+
+func TestDashboardSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.get("/").want(http.StatusOK).says("Everything is protected", "12 min ago", "Priya & Tom", "1 day", "Execution", "Emergency", "403 from the bucket", "Does not answer")
+
+	s.console.dashboard.Newest.Copies[2].Confirmed = false
+	s.console.dashboard.Protection = keepsake.JudgeProtection(s.console.dashboard.Newest.Copies)
+	s.console.dashboard.Alarm, s.console.dashboard.AlarmText = console.AlarmLate, "The newest recovery point is 2 days old."
+	s.console.dashboard.Running = []console.Operation{runningBackup("op1")}
+	a := s.get("/").says("Not fully protected", "2 of 3 confirmed", "0 of 1 confirmed", "The newest recovery point is 2 days old.", "40 %")
+	a.one("section", "sse-connect", "/operations/op1/events?after=7")
+
+	s.console.dashboard = console.Dashboard{Now: moment, Alarm: console.AlarmNever, WeddingsMissing: "The platform does not answer."}
+	s.get("/").says("There is no backup yet", "The platform database does not answer", "The platform does not answer.")
+}
+
+func TestStartBackup(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	a := s.get("/backups/new").says("What will be covered", "about 40 s", "38", "Left out")
+	form := fields(a.one("form", "action", "/backups"))
+	if form.Get("type") != "incremental" {
+		t.Fatalf("the form starts with type %q", form.Get("type"))
+	}
+	form.Set("note", "before the move")
+	to := s.post("/backups", form).want(http.StatusSeeOther).header.Get("Location")
+	if to != "/operations/op1" || len(s.console.backups) != 1 || s.console.backups[0].Note != "before the move" {
+		t.Fatalf("went to %q after %+v", to, s.console.backups)
+	}
+	if hx := s.post("/backups", form, "HX-Request", "true").want(http.StatusNoContent).header.Get("HX-Redirect"); hx != "/operations/op1" {
+		t.Errorf("htmx is sent to %q", hx)
+	}
+	for _, actor := range s.console.actors {
+		if actor.Name != admin.Name || actor.Address == "" {
+			t.Fatalf("the console was asked by %+v", actor)
+		}
+	}
+}
+
+func TestStartBackupRefusals(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	long := url.Values{"type": {"full"}, "note": {strings.Repeat("ü", 501)}}
+	a := s.post("/backups", long).want(http.StatusUnprocessableEntity).says("501 characters")
+	if note := a.one("input", "id", "note"); attr(note, "aria-invalid") != "true" || attr(note, "value") != strings.Repeat("ü", 501) {
+		t.Error("the note is not marked, or what was typed is lost")
+	}
+	s.post("/backups", url.Values{"type": {"wedding"}}).want(http.StatusUnprocessableEntity).says("Choose one of these three")
+	if len(s.console.backups) != 0 {
+		t.Fatal("a refused form reached the console")
+	}
+	s.console.startErr = keepsake.Errorf(keepsake.CodeConflict, "a backup is already running")
+	a = s.post("/backups", url.Values{"type": {"full"}}, "HX-Request", "true").want(http.StatusConflict).says("a backup is already running.")
+	a.one("div", "id", "backup-form")
+	if len(a.all("main", "", "")) != 0 {
+		t.Error("htmx got a whole page instead of the form")
+	}
+}
+
+func TestErrorPages(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[keepsake.Code]int{
+		keepsake.CodeInvalid: 422, keepsake.CodeUnsupported: 422, keepsake.CodeNotFound: 404, keepsake.CodeConflict: 409,
+		keepsake.CodeForbidden: 403, keepsake.CodeUnavailable: 503, keepsake.CodeInternal: 500, keepsake.CodeDamaged: 500, keepsake.CodeWrongKey: 500,
+	} {
+		t.Run(string(code), func(t *testing.T) {
+			t.Parallel()
+			s := signedIn(t)
+			s.console.listErr = keepsake.Errorf(code, "words for %s: %w", code, fmt.Errorf("password=hunter2"))
+			a := s.get("/points").want(want)
+			if code == keepsake.CodeInternal && strings.Contains(a.body, "hunter2") {
+				t.Error("an internal cause reached the page")
+			}
+			if code != keepsake.CodeInternal {
+				a.says("words for")
+			}
+			part := s.get("/points", "HX-Request", "true").want(want)
+			if part.one("div", "id", "problem"); len(part.all("main", "", "")) != 0 {
+				t.Error("htmx got a whole page")
+			}
+		})
+	}
+	s := newSite(t)
+	s.get("/no/such/page").want(http.StatusNotFound).says("There is nothing at this address")
+	s.do(http.MethodDelete, "/points", nil).want(http.StatusNotFound)
+	if a := s.get("/healthz").want(http.StatusOK); a.body != "ok\n" {
+		t.Errorf("healthz says %q", a.body)
+	}
+}
+
+func TestPointsListAndEmptyState(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	a := s.get("/points").says("Protected", "before <b>the</b> change")
+	if strings.Contains(a.body, "<b>the</b>") {
+		t.Error("a note is not escaped")
+	}
+	if next := attr(a.one("a", "rel", "next"), "href"); next != "/points?cursor=older" {
+		t.Errorf("older points are at %q", next)
+	}
+	if a = s.get("/points?cursor=older"); len(a.all("a", "rel", "next")) != 0 {
+		t.Error("the last page has a next one")
+	}
+	s.console.points = nil
+	s.get("/points").says("No recovery point yet", "Make the first backup")
+}
+
+func TestPointPage(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	a := s.get("/points/20261123T070500Z-aa").want(http.StatusOK).says("Mon 23 Nov 2026, 07:05 UTC", "users", "60 %", "6 of 10 pieces", "clicks", "lives elsewhere", "0/5A3F2B8", "PostgreSQL 15.4", "Never tested")
+	if len(a.all("abbr", "title", "00112233445566778899aabbccddeeff")) != 1 {
+		t.Error("the whole checksum is not there")
+	}
+	form := fields(a.one("form", "action", "/points/20261123T070500Z-aa/verify"))
+	form.Set("deep", "yes")
+	s.post("/points/20261123T070500Z-aa/verify", form).want(http.StatusSeeOther)
+	s.post("/points/verify", nil).want(http.StatusSeeOther)
+	want := []console.StartVerifyInput{{Point: "20261123T070500Z-aa", Deep: true}, {}}
+	if fmt.Sprint(s.console.verifies) != fmt.Sprint(want) {
+		t.Errorf("verifications %+v, want %+v", s.console.verifies, want)
+	}
+	s.get("/points/other").want(http.StatusNotFound).says("There is no recovery point other.")
+}
+
+func TestRestoreNeedsTheTypedName(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	base := "/points/20261123T070500Z-aa/restore"
+	form := fields(s.get(base).want(http.StatusOK).one("form", "action", base))
+	if form.Get("database") != "wedsync_restored_20261123_0717" || form.Get("target") != "platform" || len(form["tier"]) != 3 {
+		t.Fatalf("the form starts as %v", form)
+	}
+	for field, bad := range map[string]string{"database": "Wed Sync", "target": "elsewhere", "provider": "nobody"} {
+		wrong := url.Values{}
+		for k, v := range form {
+			wrong[k] = v
+		}
+		wrong.Set(field, bad)
+		s.post(base, wrong).want(http.StatusUnprocessableEntity).one("p", "id", field+"-error")
+	}
+	form.Set("database", "wedsync")
+	s.post(base, form).want(http.StatusUnprocessableEntity).says("That is the platform's own database")
+	form.Set("database", "wedsync_again")
+	form["tier"] = []string{"critical"}
+	confirm := fields(s.post(base, form).want(http.StatusOK).says("wedsync_again on platform", "critical").one("form", "action", base+"/confirm"))
+	confirm.Set("confirm", "wedsync_agai")
+	s.post(base+"/confirm", confirm).want(http.StatusUnprocessableEntity).says("That is not the name")
+	if len(s.console.restores) != 0 {
+		t.Fatal("a restore started without its confirmation")
+	}
+	confirm.Set("confirm", "wedsync_again")
+	if to := s.post(base+"/confirm", confirm).want(http.StatusSeeOther).header.Get("Location"); to != "/operations/op3" {
+		t.Errorf("went to %q", to)
+	}
+	got := s.console.restores[0]
+	if got.Database != "wedsync_again" || got.Confirmation != "wedsync_again" || got.Target != "platform" || len(got.Tiers) != 1 {
+		t.Errorf("restored %+v", got)
+	}
+	s.console.startErr = keepsake.Errorf(keepsake.CodeConflict, "the database wedsync_again is not empty")
+	s.post(base+"/confirm", confirm).want(http.StatusConflict).says("the database wedsync_again is not empty.")
+}
+
+func TestCancelAsksFirst(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.operations["op1"] = runningBackup("op1")
+	a := s.get("/operations/op1/cancel").says("Cancel this backup?", "It is 40 % done.")
+	a.one("form", "action", "/operations/op1/cancel")
+	s.post("/operations/op1/cancel", nil).want(http.StatusSeeOther)
+	if len(s.console.cancelled) != 1 {
+		t.Fatal("not cancelled")
+	}
+	done := runningBackup("op1")
+	done.State = console.StateCancelled
+	s.console.operations["op1"] = done
+	if a = s.get("/operations/op1/cancel").says("nothing to cancel"); len(a.all("form", "action", "/operations/op1/cancel")) != 0 {
+		t.Error("an ended operation offers to be cancelled")
+	}
+}
+
+func TestOperationPages(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.operations["op1"] = runningBackup("op1")
+	s.console.logs["op1"] = []console.LogLine{{ID: 5, LogLine: engine.LogLine{Time: moment, Level: "warn", Message: "slow <provider>"}}}
+	a := s.get("/operations/op1").says("Full backup", "40 %", "users", "400 of about 1,000 rows", "403 from the bucket", "slow <provider>", "about 15 s left")
+	a.one("div", "sse-connect", "/operations/op1/events?after=7")
+	a.one("li", "id", "log-5")
+	if !strings.Contains(a.body, `<noscript><meta http-equiv="refresh" content="5"></noscript>`) {
+		t.Error("a live page does not reload itself without script")
+	}
+	done := runningBackup("op2")
+	done.State, done.Lacks = console.StateDone, "no copy offsite"
+	done.Backup = &engine.BackupResult{Point: "p1", Tables: 2, Rows: 50, ChunksNew: 4, ChunksTotal: 10, Lacks: "no copy offsite", NotCarried: []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks", Reason: "lives elsewhere"}}}
+	s.console.operations["op2"] = done
+	a = s.get("/operations/op2").says("Saved, but not fully protected", "no copy offsite", "clicks", "Not fully protected")
+	if strings.Contains(a.body, "sse-connect") || strings.Contains(a.body, "http-equiv") {
+		t.Error("an ended operation is still live")
+	}
+	a.one("a", "href", "/points/p1")
+	failed := runningBackup("op3")
+	failed.State, failed.ErrorMessage = console.StateFailed, "the platform closed the connection"
+	s.console.operations["op3"] = failed
+	s.get("/operations/op3").says("The backup failed", "the platform closed the connection. No recovery point was made")
+	restored := console.Operation{ID: "op4", Kind: console.KindRestore, State: console.StateDone, OK: false, Database: "x", Restore: &engine.RestoreResult{Point: "p1", TierSeconds: map[string]float64{"critical": 12}}}
+	s.console.operations["op4"] = restored
+	s.get("/operations/op4").says("Restored, but not proven", "Not proven", "12 s (promised within 15 min)")
+	a = s.get("/operations").says("Full backup", "Restore to x")
+	if next := attr(a.one("a", "rel", "next"), "href"); next != "/operations?cursor=older%26page" {
+		t.Errorf("older operations are at %q", next)
+	}
+	s.get("/operations/nothing").want(http.StatusNotFound)
+}
