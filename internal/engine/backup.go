@@ -151,7 +151,7 @@ func (b *backup) plan() {
 	m := &repository.Manifest{
 		Format: repository.FormatVersion, Repository: b.repo.keys.Repository(), ID: repository.NewManifestID(b.snapshot.Time),
 		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Tool: Version,
-		Source: c.Source, Sequences: c.Sequences, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions,
+		Source: c.Source, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions,
 		Roles: c.Roles, NotCarried: c.NotCarried,
 	}
 	if b.parent != nil {
@@ -209,21 +209,21 @@ func (b *backup) drain() {
 func (b *backup) read(ctx context.Context) error {
 	jobs := b.jobs()
 	var next atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return b.readSchema(ctx) })
+	g, group := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.readSchema(group) })
 	for range max(1, min(b.e.opts.Workers, len(jobs))) {
 		g.Go(func() error {
-			w, err := b.newWorker(ctx)
+			w, err := b.newWorker(group)
 			if err != nil {
 				return err
 			}
 			defer w.close()
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(jobs) || ctx.Err() != nil {
-					return ctx.Err()
+				if i >= len(jobs) || group.Err() != nil {
+					return group.Err()
 				}
-				if err := w.do(ctx, jobs[i]); err != nil {
+				if err := w.do(group, jobs[i]); err != nil {
 					return fmt.Errorf("table %s: %w", jobs[i].table.rel.FullName(), err)
 				}
 			}
@@ -232,7 +232,7 @@ func (b *backup) read(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := b.snapshot.ReadSequences(ctx); err != nil && context.Cause(ctx) == nil {
+	if err := b.snapshot.ReadSequences(ctx); err != nil {
 		return fmt.Errorf("read sequences: %w", err)
 	}
 	for _, t := range b.tables {

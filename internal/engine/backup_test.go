@@ -40,7 +40,7 @@ func newEngine(t *testing.T, url string, list []engine.Provider) *engine.Engine 
 	return e
 }
 
-func exec(t *testing.T, url string, statements ...string) {
+func run(t *testing.T, url string, statements ...string) {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, url)
@@ -67,7 +67,7 @@ func backup(t *testing.T, e *engine.Engine, kind keepsake.BackupType) engine.Bac
 func TestUnchangedRowsAreNeitherReadNorStoredAgain(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	exec(t, url, `create table public.organizations (id int primary key, name text)`,
+	run(t, url, `create table public.organizations (id int primary key, name text)`,
 		`create table public.weddings (id uuid primary key default gen_random_uuid(), organization_id int references organizations,
 			couple text, wedding_date date)`,
 		`create table public.guests (id bigint generated always as identity primary key, wedding_id uuid references weddings, name text)`,
@@ -87,7 +87,7 @@ func TestUnchangedRowsAreNeitherReadNorStoredAgain(t *testing.T) {
 	if inc.Rows != full.Rows || inc.ChunksNew > 1 || inc.BytesRead > full.BytesRead/4 {
 		t.Fatalf("an incremental backup of the same rows read %d of %d bytes, %+v", inc.BytesRead, full.BytesRead, inc)
 	}
-	exec(t, url, `update guests set name = 'changed' where id = 5`, `delete from guests where id = 20000`)
+	run(t, url, `update guests set name = 'changed' where id = 5`, `delete from guests where id = 20000`)
 	changed := backup(t, e, keepsake.BackupIncremental)
 	if changed.Rows != full.Rows-1 || changed.ChunksNew < 2 || changed.ChunksNew > 5 {
 		t.Fatalf("an incremental backup after two changes: %+v", changed)

@@ -147,4 +147,3 @@ func (b *bounded) lines() []string {
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	return slices.DeleteFunc(lines, func(l string) bool { return l == "" })
 }
-
