@@ -24,7 +24,7 @@ type RetryOptions struct {
 var ErrTimeout = errors.New("no answer in time")
 
 // abandonAfter is the grace that an operation has to notice its deadline. One that does not (a dead network mount holds it
-// in the kernel) is left behind, and its caller told.
+// in the kernel) is left behind, and its caller told. It may still read the body of a Put then, and publishes nothing.
 const abandonAfter = 5 * time.Second
 
 // maxPatience is the most that a size adds to an attempt's deadline: a limit of Get may be far above what is there.

@@ -162,6 +162,26 @@ func TestS3ExplainsRefusals(t *testing.T) {
 	wantExplained(t, open(func(o *storage.S3Options) { o.Endpoint = "http://no-such-host.invalid" }), "no-such-host.invalid was not found")
 }
 
+// Not parallel: the default chain reads the process's environment.
+func TestS3WithoutKeysAsksTheDefaultChain(t *testing.T) {
+	b := testenv.S3(t)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	t.Setenv("HOME", t.TempDir())
+	check := func() error {
+		p, err := storage.OpenS3(t.Context(), storage.S3Options{Endpoint: b.Endpoint, Bucket: b.Name, PathStyle: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return storage.Check(t.Context(), p)
+	}
+	wantExplained(t, check(), "no credentials were found")
+	t.Setenv("AWS_ACCESS_KEY_ID", b.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", b.SecretKey)
+	if err := check(); err != nil {
+		t.Errorf("with keys in the environment: %v", err)
+	}
+}
+
 func TestOpenS3RefusesHalfOptions(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]storage.S3Options{
