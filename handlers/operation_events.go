@@ -135,7 +135,7 @@ func (s *stream) run(events <-chan console.Event, timing StreamTiming, now func(
 				return
 			}
 			s.next, s.lines = &ev, append(s.lines, ev.Log...)
-			if !ev.Operation.State.Active() {
+			if final(ev) {
 				s.send()
 				return
 			}
@@ -156,6 +156,11 @@ func (s *stream) run(events <-chan console.Event, timing StreamTiming, now func(
 	}
 }
 
+// final reports whether nothing comes after the event: the operation has ended and every line of its log was sent.
+func final(ev console.Event) bool {
+	return !ev.Operation.State.Active() && ev.ID >= ev.Operation.EventID
+}
+
 // send writes the newest state and every line since the last one. The id stands on the last message only: a stream that
 // breaks in between is repeated, never short.
 func (s *stream) send() bool {
@@ -174,7 +179,7 @@ func (s *stream) send() bool {
 	if len(s.lines) > 0 {
 		s.message(&buf, "log", views.LogLines(logLines(s.lines, clock)))
 	}
-	if !o.State.Active() {
+	if final(*s.next) {
 		fmt.Fprintf(&buf, "event: end\ndata: %s\n\n", o.State)
 	}
 	fmt.Fprintf(&buf, "id: %d\nevent: sent\ndata: %d\n\n", s.next.ID, s.next.ID)

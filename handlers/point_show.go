@@ -42,12 +42,9 @@ func ShowPoint(pages Pages, con pointReader) echo.HandlerFunc {
 			vm.NotCarried, vm.Tiers = notCarried(d.Detail.NotCarried), pointTiers(d.Detail.TableList)
 		}
 		if p.Operation != "" {
-			lines, err := con.OperationLog(ctx, actor(c), p.Operation, 0, 0)
+			lines, err := con.OperationLog(ctx, actor(c), p.Operation, 0, shownLines)
 			if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
 				return err
-			}
-			if len(lines) > shownLines {
-				lines = lines[len(lines)-shownLines:]
 			}
 			vm.Log = views.Log{Lines: logLines(lines, clock), More: "Of the backup that made it.", URL: operationURL(p.Operation) + "/log"}
 		}

@@ -126,10 +126,14 @@ func TestStreamSendsStatesLinesAndTheEnd(t *testing.T) {
 		t.Errorf("second state lacks the speed of the table: %v", second)
 	}
 
-	o.State = console.StateDone
-	s.console.events <- console.Event{ID: 10, Operation: o}
+	o.State, o.EventID = console.StateDone, 11
+	s.console.events <- console.Event{ID: 10, Operation: o} // its log goes on
+	if more := group(t, stream); more["end"] != "" || more["id"] != "10" {
+		t.Errorf("ended before the last line: %v", more["end"])
+	}
+	s.console.events <- console.Event{ID: 11, Operation: o, Log: []console.LogLine{{ID: 11, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "last line"}}}}
 	last := group(t, stream)
-	if _, ok := last["end"]; !ok || last["id"] != "10" {
+	if _, ok := last["end"]; !ok || last["id"] != "11" || !strings.Contains(last["log"], "last line") {
 		t.Errorf("last state: %v", last)
 	}
 	if m, ok := next(t, stream); ok {

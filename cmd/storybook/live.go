@@ -43,6 +43,14 @@ func serveEvents(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, "event: end\ndata: done\n\n")
 }
 
+// serveQuiet is the stream of stories that stand still.
+func serveQuiet(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	if http.NewResponseController(w).Flush() == nil {
+		<-r.Context().Done()
+	}
+}
+
 func sendEvent(ctx context.Context, w http.ResponseWriter, id int, event string, c templ.Component) {
 	var buf bytes.Buffer
 	if err := c.Render(ctx, &buf); err != nil {

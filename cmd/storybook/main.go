@@ -39,6 +39,7 @@ func handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(static.Prefix, static.Handler())
 	mux.HandleFunc("GET /events", serveEvents)
+	mux.HandleFunc("GET /none", serveQuiet)
 	mux.HandleFunc("GET /operations/{id}", func(w http.ResponseWriter, r *http.Request) { // where a live story goes when it ends
 		templ.Handler(stories()["operation-done"](r.URL.Query().Get("theme"))).ServeHTTP(w, r)
 	})
