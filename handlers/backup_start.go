@@ -81,7 +81,12 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 		case keepsake.CodeInvalid, keepsake.CodeUnsupported:
 			return refuse(http.StatusUnprocessableEntity, notice("The backup was not started", err))
 		case keepsake.CodeConflict:
-			return refuse(http.StatusConflict, notice("The backup was not started", err))
+			return refuse(http.StatusConflict, func(vm *views.BackupForm) {
+				notice("The backup was not started", err)(vm)
+				if o.ID != "" { // the one that runs already
+					vm.Notices[0].Href, vm.Notices[0].Link = operationURL(o.ID), "Open the one that runs"
+				}
+			})
 		}
 		if err != nil {
 			return err
@@ -125,7 +130,8 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, t keepsake.Bac
 func estimateNotices(e console.Estimate) []ui.Notice {
 	var out []ui.Notice
 	if e.Running != nil {
-		out = append(out, ui.Notice{Tone: ui.ToneRun, Title: "A backup is already under way", Text: operationTitle(*e.Running) + ": " + operationState(*e.Running).Text + ". A new one waits for its end."})
+		out = append(out, ui.Notice{Tone: ui.ToneRun, Title: "A backup is already under way", Text: "Only one at a time reads the platform; the next one can start when it has ended.",
+			Href: operationURL(e.Running.ID), Link: operationTitle(*e.Running) + ": " + operationState(*e.Running).Text})
 	}
 	bad := ui.Notice{Tone: ui.ToneBad, Title: "A backup started now would stop at this"}
 	warn := ui.Notice{Tone: ui.ToneWarn, Title: "Good to know before you start"}

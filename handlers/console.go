@@ -1,5 +1,10 @@
 package handlers
 
+import (
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/console"
+)
+
 // Console is everything the pages need from *console.Console: the sum of what each action declares for itself.
 type Console interface {
 	dashboardReader
@@ -20,3 +25,8 @@ type Auth interface {
 	SessionStarter
 	SessionEnder
 }
+
+var (
+	_ Console = (*console.Console)(nil)
+	_ Auth    = (*auth.Sessions)(nil)
+)

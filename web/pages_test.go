@@ -156,6 +156,7 @@ func TestStartBackupRefusals(t *testing.T) {
 	s.console.startErr = keepsake.Errorf(keepsake.CodeConflict, "a backup is already running")
 	a = s.post("/backups", url.Values{"type": {"full"}}, "HX-Request", "true").want(http.StatusConflict).says("a backup is already running.")
 	a.one("div", "id", "backup-form")
+	a.one("a", "href", "/operations/op1")
 	if len(a.all("main", "", "")) != 0 {
 		t.Error("htmx got a whole page instead of the form")
 	}

@@ -77,6 +77,8 @@ type Notice struct {
 	Title string
 	Text  string
 	List  []string
+	// Href and Link lead to where something can be done about it; "": nowhere.
+	Href, Link string
 }
 
 // Bar is a progress bar. Without Known the share is not known yet and the bar says so by moving.
