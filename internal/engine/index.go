@@ -161,7 +161,7 @@ func (x *index) settle(id repository.ChunkID, size int64, sum *repository.Sum) {
 func (x *index) confirm(id repository.ChunkID, bit uint16) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := x.entries[id]
+	e := x.entry(id)
 	e.at |= bit
 	e.bad &^= bit
 }
@@ -170,9 +170,19 @@ func (x *index) confirm(id repository.ChunkID, bit uint16) {
 func (x *index) distrust(id repository.ChunkID, bit uint16) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := x.entries[id]
+	e := x.entry(id)
 	e.at &^= bit
 	e.bad |= bit
+}
+
+// entry returns the chunk's entry, new if there is none. The lock is held.
+func (x *index) entry(id repository.ChunkID) *entry {
+	e := x.entries[id]
+	if e == nil {
+		e = &entry{}
+		x.entries[id] = e
+	}
+	return e
 }
 
 // get returns what is known of a chunk.

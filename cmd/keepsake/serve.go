@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/config"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/web"
+)
+
+type serveCommand struct {
+	Address  string `help:"host:port to listen on, instead of the configuration's." placeholder:"HOST:PORT"`
+	NoWorker bool   `help:"Serve pages only; keepsake worker runs the operations elsewhere."`
+}
+
+func (c *serveCommand) Run(a *app) error {
+	s, err := a.openConsole()
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	address := s.config.Server.Address
+	if c.Address != "" {
+		address = c.Address
+	}
+	listener, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", address)
+	if err != nil {
+		return keepsake.Errorf(keepsake.CodeInvalid, "the console cannot listen on %s: %w: choose another server.address", address, err)
+	}
+	secret, err := auth.SessionSecret(a.ctx, s.db, keepsake.Secret(s.config.Server.SessionSecret))
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	proxies, err := trustedProxies(s.config.Server.TrustedProxies)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	sessions := auth.NewSessions(s.db, nil)
+	handler, err := web.New(web.Deps{Console: s.console, Auth: sessions, Logger: a.logger(), SessionSecret: secret,
+		TrustedProxies: proxies, Version: engine.Version})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if n, err := auth.CountAccounts(a.ctx, s.db); err == nil && n == 0 {
+		_, _ = fmt.Fprintln(a.io.err, "Nobody can sign in yet: keepsake admin create makes the first super admin.")
+	}
+	_, _ = fmt.Fprintf(a.io.err, "Console on http://%s\n", listener.Addr())
+	g, ctx := errgroup.WithContext(a.ctx)
+	g.Go(func() error { return s.console.Run(ctx, !c.NoWorker) })
+	g.Go(func() error { return web.ServeListener(ctx, listener, handler) })
+	return g.Wait()
+}
+
+type workerCommand struct{}
+
+func (c *workerCommand) Run(a *app) error {
+	s, err := a.openConsole()
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	_, _ = fmt.Fprintln(a.io.err, "Worker ready.")
+	return s.console.Run(a.ctx, true)
+}
+
+// services is the console side of the program.
+type services struct {
+	config  *config.Config
+	db      *db.DB
+	console *console.Console
+}
+
+// platformTarget names the platform's own server among the places a restore may go to.
+const platformTarget = "platform server"
+
+// openConsole brings the console database up to date and builds the console over it.
+func (a *app) openConsole() (*services, error) {
+	e, conf, err := a.engine()
+	if err != nil {
+		return nil, err
+	}
+	d, err := a.openDatabase(conf)
+	if err != nil {
+		return nil, err
+	}
+	var targets []console.Target
+	if conf.Platform.URL != "" {
+		targets = append(targets, console.Target{Name: platformTarget, URL: keepsake.Secret(conf.Platform.URL)})
+	}
+	for _, t := range conf.Targets {
+		targets = append(targets, console.Target{Name: t.Name, URL: keepsake.Secret(t.URL)})
+	}
+	c, err := console.New(console.Deps{DB: d, Engine: e, Targets: targets, Logger: a.logger()})
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return &services{config: conf, db: d, console: c}, nil
+}
+
+func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
+	url := keepsake.Secret(conf.Console.URL)
+	if url == "" {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: console.url: no console database is configured: set it, or KEEPSAKE_CONSOLE_URL", conf.Path())
+	}
+	if err := db.Migrate(a.ctx, url); err != nil {
+		return nil, err
+	}
+	return db.Open(a.ctx, url)
+}
+
+func trustedProxies(list []string) ([]netip.Prefix, error) {
+	var proxies []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
+			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return nil, keepsake.Errorf(keepsake.CodeInvalid, "server.trusted_proxies: %q is not a network: write 10.0.0.0/8 or an address", s)
+		}
+		proxies = append(proxies, p)
+	}
+	return slices.Clip(proxies), nil
+}
+
+type repoCommands struct {
+	Rebuild rebuildCommand `cmd:"" help:"Fill the console database from what one provider holds."`
+}
+
+type rebuildCommand struct {
+	Provider string `help:"The provider to read; otherwise all that answer." placeholder:"NAME"`
+}
+
+func (c *rebuildCommand) Run(a *app) error {
+	s, err := a.openConsole()
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	n, err := s.console.RebuildFromProvider(context.WithoutCancel(a.ctx), keepsake.System("command line"), c.Provider)
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, map[string]int{"points": n})
+	} else {
+		a.printf("The console database knows %s recovery points now.\n", count(int64(n)))
+	}
+	return nil
+}

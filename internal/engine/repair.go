@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// RepairResult is the report of a repair.
+type RepairResult struct {
+	Points    int             `json:"points"`
+	Copied    int64           `json:"objects_copied"` // missing or damaged copies that are sound now
+	Bytes     int64           `json:"bytes_copied"`
+	Seconds   float64         `json:"seconds"`
+	Remaining []VerifyFinding `json:"remaining"` // what could not be repaired, and why
+	Protected map[string]bool `json:"protected"` // by point
+}
+
+// Damaged reports whether damage remains, rather than a provider that cannot be reached.
+func (r RepairResult) Damaged() bool {
+	return slices.ContainsFunc(r.Remaining, func(f VerifyFinding) bool { return f.Damage })
+}
+
+// repair is one running Repair.
+type repair struct {
+	e      *Engine
+	repo   *repo
+	list   listing
+	index  *index
+	result RepairResult
+}
+
+// Repair verifies recovery points and copies what a provider misses, or holds damaged, from one that has a sound copy.
+func (e *Engine) Repair(ctx context.Context, in VerifyInput, reporter Reporter) (RepairResult, error) {
+	started := e.opts.Now()
+	in.Provider = ""
+	verified, err := e.Verify(ctx, in, reporter)
+	if err != nil {
+		return RepairResult{}, err
+	}
+	r := &repair{e: e, result: RepairResult{Remaining: []VerifyFinding{}, Protected: map[string]bool{}}}
+	if err := r.open(ctx, verified.Findings); err != nil {
+		return RepairResult{}, err
+	}
+	for id := range verified.Copies {
+		if err := r.point(ctx, id); err != nil {
+			return RepairResult{}, err
+		}
+	}
+	r.result.Points, r.result.Seconds = len(verified.Copies), e.opts.Now().Sub(started).Seconds()
+	return r.result, nil
+}
+
+// open looks at the providers again and distrusts the copies that the verification found bad.
+func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error) {
+	if r.repo, err = r.e.open(ctx); err != nil {
+		return err
+	}
+	for _, p := range r.repo.providers {
+		if r.repo.lacking[p.Name] {
+			if err := putHeader(ctx, p, r.repo.header); err != nil {
+				r.repo.down[p.Name] = err
+			}
+			delete(r.repo.lacking, p.Name)
+		}
+		if err := r.repo.down[p.Name]; err != nil {
+			r.result.Remaining = append(r.result.Remaining, findingOf(p.Name, repository.HeaderKey, err))
+		}
+	}
+	if r.list, err = listManifests(ctx, r.repo.live()); err != nil {
+		return err
+	}
+	if r.index, _, err = buildIndex(ctx, r.repo.providers, r.repo.live()); err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if id, ok := parseChunkKey(f.Object); ok {
+			r.index.distrust(id, providerBit(r.repo.providers, f.Provider))
+		}
+	}
+	return nil
+}
+
+// point completes one recovery point at every provider that answers: chunks first, then the manifest.
+func (r *repair) point(ctx context.Context, id string) error {
+	var m *repository.Manifest
+	var body []byte
+	sound := map[string]bool{}
+	for _, p := range r.list.holders(r.repo.live(), id) {
+		if found, b, err := readManifestAt(ctx, r.repo, p, id); err == nil {
+			m, body, sound[p.Name] = found, b, true
+		}
+	}
+	if m == nil {
+		r.result.Remaining = append(r.result.Remaining, VerifyFinding{Object: repository.ManifestKey(id), Damage: true,
+			Problem: "No provider has a sound copy of this recovery point's manifest."})
+		return ctx.Err()
+	}
+	chunks := uniqueChunks(m)
+	var copies []keepsake.Copy
+	for _, p := range r.repo.live() {
+		err := r.complete(ctx, p, id, chunks, body, sound[p.Name])
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			r.result.Remaining = append(r.result.Remaining, VerifyFinding{Provider: p.Name, Object: repository.ManifestKey(id),
+				Problem: "The recovery point could not be completed there: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
+		}
+		copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: err == nil})
+	}
+	r.result.Protected[id] = keepsake.JudgeProtection(copies).Protected()
+	return nil
+}
+
+func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*repository.Chunk, manifest []byte, sound bool) error {
+	copied := make(chan int64, len(chunks))
+	err := copyMissing(ctx, r.repo, r.index, p, chunks, func(c *repository.Chunk) { copied <- c.Size })
+	close(copied)
+	for n := range copied {
+		r.result.Copied++
+		r.result.Bytes += n
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.Store.Sync(ctx); err != nil {
+		return fmt.Errorf("make the chunks durable: %w", err)
+	}
+	if sound {
+		return nil
+	}
+	if err := p.Store.Put(ctx, repository.ManifestKey(id), manifest, sha256.Sum256(manifest), true); err != nil {
+		return err
+	}
+	r.result.Copied++
+	r.result.Bytes += int64(len(manifest))
+	return p.Store.Sync(ctx)
+}
