@@ -27,8 +27,10 @@ order by id desc
 limit @most;
 
 -- name: ListMeasuredBackups :many
-select seconds, bytes_done from backup_operations
-where kind = 'backup' and state = 'done' and backup_type = @backup_type::text and seconds > 0 and bytes_done > 0
+-- bytes_covered is the size of the tables as the platform told it then, which is what an estimate knows today.
+select seconds, coalesce((progress ->> 'bytes_total')::bigint, 0)::bigint as bytes_covered from backup_operations
+where kind = 'backup' and state = 'done' and backup_type = @backup_type::text and seconds > 0
+  and (progress ->> 'bytes_total')::bigint > 0
 order by id desc
 limit 5;
 

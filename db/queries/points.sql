@@ -23,13 +23,17 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
 update recovery_points set copies = @copies, protected = @protected, lacks = @lacks, seen_at = now() where id = @id;
 
 -- name: ListPointCopies :many
-select id, copies, source_server from recovery_points where id = any(@ids::text[]) for update;
+select id, copies, source_server, lacks from recovery_points where id = any(@ids::text[]) order by id for update;
 
 -- name: GetPoint :one
 select * from recovery_points where id = @id;
 
 -- name: GetNewestPoint :one
 select * from recovery_points order by taken_at desc, id desc limit 1;
+
+-- name: GetNewestWholePoint :one
+-- Of those that hold every tier.
+select * from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1;
 
 -- name: ListPoints :many
 select * from recovery_points

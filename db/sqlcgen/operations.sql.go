@@ -496,17 +496,19 @@ func (q *Queries) ListLastEvents(ctx context.Context, arg ListLastEventsParams) 
 }
 
 const listMeasuredBackups = `-- name: ListMeasuredBackups :many
-select seconds, bytes_done from backup_operations
-where kind = 'backup' and state = 'done' and backup_type = $1::text and seconds > 0 and bytes_done > 0
+select seconds, coalesce((progress ->> 'bytes_total')::bigint, 0)::bigint as bytes_covered from backup_operations
+where kind = 'backup' and state = 'done' and backup_type = $1::text and seconds > 0
+  and (progress ->> 'bytes_total')::bigint > 0
 order by id desc
 limit 5
 `
 
 type ListMeasuredBackupsRow struct {
-	Seconds   float64
-	BytesDone int64
+	Seconds      float64
+	BytesCovered int64
 }
 
+// bytes_covered is the size of the tables as the platform told it then, which is what an estimate knows today.
 func (q *Queries) ListMeasuredBackups(ctx context.Context, backupType string) ([]ListMeasuredBackupsRow, error) {
 	rows, err := q.db.Query(ctx, listMeasuredBackups, backupType)
 	if err != nil {
@@ -516,7 +518,7 @@ func (q *Queries) ListMeasuredBackups(ctx context.Context, backupType string) ([
 	var items []ListMeasuredBackupsRow
 	for rows.Next() {
 		var i ListMeasuredBackupsRow
-		if err := rows.Scan(&i.Seconds, &i.BytesDone); err != nil {
+		if err := rows.Scan(&i.Seconds, &i.BytesCovered); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -60,6 +60,46 @@ func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
 	return i, err
 }
 
+const getNewestWholePoint = `-- name: GetNewestWholePoint :one
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+`
+
+// Of those that hold every tier.
+func (q *Queries) GetNewestWholePoint(ctx context.Context) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestWholePoint)
+	var i RecoveryPoint
+	err := row.Scan(
+		&i.ID,
+		&i.TakenAt,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.Organization,
+		&i.OperationID,
+		&i.SourceDatabase,
+		&i.SourceServer,
+		&i.Tables,
+		&i.Rows,
+		&i.BytesRead,
+		&i.BytesStored,
+		&i.BytesNew,
+		&i.Chunks,
+		&i.ChunksNew,
+		&i.Seconds,
+		&i.Copies,
+		&i.Protected,
+		&i.Lacks,
+		&i.SeenAt,
+		&i.WeddingID,
+		&i.WeddingDate,
+		&i.WeddingMilestone,
+		&i.DaysBeforeWedding,
+		&i.TimelinePhase,
+		&i.WeddingMetadata,
+	)
+	return i, err
+}
+
 const getPoint = `-- name: GetPoint :one
 select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where id = $1
 `
@@ -204,13 +244,14 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 }
 
 const listPointCopies = `-- name: ListPointCopies :many
-select id, copies, source_server from recovery_points where id = any($1::text[]) for update
+select id, copies, source_server, lacks from recovery_points where id = any($1::text[]) order by id for update
 `
 
 type ListPointCopiesRow struct {
 	ID           string
 	Copies       []byte
 	SourceServer string
+	Lacks        string
 }
 
 func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPointCopiesRow, error) {
@@ -222,7 +263,12 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 	var items []ListPointCopiesRow
 	for rows.Next() {
 		var i ListPointCopiesRow
-		if err := rows.Scan(&i.ID, &i.Copies, &i.SourceServer); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Copies,
+			&i.SourceServer,
+			&i.Lacks,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -74,9 +74,10 @@ func (q *Queries) SetProviderCheck(ctx context.Context, arg SetProviderCheckPara
 }
 
 const setProviderPoints = `-- name: SetProviderPoints :exec
+with ordered as (select name from provider_states order by name for update)
 update provider_states p
 set points = coalesce(c.points, 0), last_point = coalesce(c.last_point, ''), last_confirmed_at = c.last_confirmed_at
-from provider_states q
+from ordered q
 left join (
     select k.copy ->> 'name' as name, count(*) as points,
         (array_agg(r.id order by r.taken_at desc, r.id desc))[1] as last_point, max(r.taken_at) as last_confirmed_at

@@ -215,7 +215,8 @@ const (
 // Dashboard is the overview.
 type Dashboard struct {
 	Now time.Time
-	// Newest is the newest recovery point; nil when there is none. Protection judges it.
+	// Newest is the newest recovery point that holds every tier (full or incremental); nil when there is none. Protection
+	// judges it.
 	Newest     *Point
 	Protection keepsake.Protection
 	Age        time.Duration // since Newest

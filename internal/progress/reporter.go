@@ -157,7 +157,7 @@ func (r *Reporter) save(ctx context.Context, progress *engine.Progress, lines []
 		if err != nil {
 			return fmt.Errorf("encode the progress: %w", err)
 		}
-		state = bytes.ReplaceAll(b, []byte(`\u0000`), []byte(`\ufffd`)) // jsonb knows no NUL
+		state = CleanJSON(b)
 	}
 	if dropped > 0 {
 		missing := engine.LogLine{Time: lines[0].Time, Level: "warn", Message: fmt.Sprintf("%d lines of this log are missing: Keepsake's own database did not answer in time to take them.", dropped)}
@@ -185,7 +185,7 @@ func AppendLog(ctx context.Context, tx db.Tx, operation string, first int64, lin
 	}
 	rows := make([]sqlcgen.InsertEventsParams, len(lines))
 	for i, l := range lines {
-		rows[i] = sqlcgen.InsertEventsParams{OperationID: operation, ID: first + int64(i), At: l.Time, Level: level(l.Level), Message: clean(l.Message)}
+		rows[i] = sqlcgen.InsertEventsParams{OperationID: operation, ID: first + int64(i), At: l.Time, Level: level(l.Level), Message: Clean(l.Message)}
 	}
 	var failed error
 	tx.InsertEvents(ctx, rows).Exec(func(_ int, err error) { failed = errors.Join(failed, err) })
@@ -203,8 +203,11 @@ func level(s string) string {
 	return "info"
 }
 
-// clean makes text that PostgreSQL takes: a provider's error may quote anything.
-func clean(s string) string {
+// CleanJSON makes JSON that jsonb takes: it knows no NUL.
+func CleanJSON(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`\u0000`), []byte(`\ufffd`)) }
+
+// Clean makes text that PostgreSQL takes: a provider's error may quote anything.
+func Clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 

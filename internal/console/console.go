@@ -1,0 +1,161 @@
+// Package console holds what people and scripts can do with Keepsake: one method per use case, each authorising its actor,
+// and the workers that run what was asked for. It never reads the platform's rows or a provider's objects itself: that is
+// the engine's.
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/progress"
+)
+
+// Engine is what the console needs from *engine.Engine.
+type Engine interface {
+	Backup(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error)
+	Verify(context.Context, engine.VerifyInput, engine.Reporter) (engine.VerifyResult, error)
+	Restore(context.Context, engine.RestoreInput, engine.Reporter) (engine.RestoreResult, error)
+	Points(ctx context.Context, provider string) ([]engine.Point, error)
+	Point(ctx context.Context, id string) (engine.PointDetail, error)
+	Check(context.Context) []engine.CheckFinding
+	Tables(context.Context) ([]engine.TableEstimate, error)
+	Weddings(ctx context.Context, from, to time.Time, limit int) ([]engine.Wedding, error)
+	Providers() []engine.Provider
+}
+
+var _ Engine = (*engine.Engine)(nil)
+
+// Deps is what a Console works with.
+type Deps struct {
+	DB      *db.DB
+	Engine  Engine
+	Targets []Target // servers that restores may go to; the platform's own first
+	Logger  *slog.Logger
+	Now     func() time.Time
+	// BackupMaxAge is how old the newest recovery point may be before its age is an alarm; 0: 24 hours.
+	BackupMaxAge time.Duration
+	Lease        LeaseTimes // zero: the defaults
+}
+
+// LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
+type LeaseTimes struct {
+	Beat      time.Duration // between two heartbeats; 0: 5 s
+	Expiry    time.Duration // silence after which others take the operation; 0: 20 s
+	Reconcile time.Duration // between two looks for silent workers; 0: 5 s
+}
+
+// Console is safe for concurrent use. Any number of them, in any number of processes, may share one console database.
+type Console struct {
+	db      *db.DB
+	engine  Engine
+	targets []Target
+	log     *slog.Logger
+	now     func() time.Time
+	maxAge  time.Duration
+	lease   LeaseTimes
+	worker  string // name of this process in leases
+	hub     *progress.Hub
+	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
+}
+
+// New returns a Console. Nothing runs, and nothing is heard of other processes, until Run.
+func New(d Deps) (*Console, error) {
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	c := &Console{db: d.DB, engine: d.Engine, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease,
+		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), hub: progress.NewHub(d.DB, d.Logger)}
+	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
+	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)
+	c.lease.Reconcile = orDefault(c.lease.Reconcile, 5*time.Second)
+	host, _ := os.Hostname() // a nameless host is still told apart by the rest
+	c.worker = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])
+	jobs, err := river.NewClient(riverpgxv5.New(d.DB.Jobs()), &river.Config{Schema: db.JobSchema, Logger: quiet(d.Logger)})
+	if err != nil {
+		return nil, fmt.Errorf("open the job queue: %w", err)
+	}
+	c.jobs = jobs
+	return c, nil
+}
+
+func orDefault(d, fallback time.Duration) time.Duration {
+	if d <= 0 {
+		return fallback
+	}
+	return d
+}
+
+// quiet keeps the job queue's own chatter out of the log; what it warns of is for people.
+func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
+func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
+
+// mayActOnPlatform refuses actors who may not do something to the whole platform.
+func mayActOnPlatform(actor keepsake.Actor) error {
+	switch {
+	case actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem:
+		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: it takes a super admin.")
+	case actor.Organization != "":
+		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: it concerns the whole platform, and your account is bound to one organization.")
+	}
+	return nil
+}
+
+// attempt runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn returns the
+// target of the attempt. When fn refuses or breaks, that is on record too, and nothing else of it remains.
+func (c *Console) attempt(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, fn func(db.Tx) (string, error)) error {
+	err := mayActOnPlatform(actor)
+	var target string
+	if err == nil {
+		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+			if target, err = fn(tx); err != nil {
+				return err
+			}
+			return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed, Detail: detail})
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	return c.refused(ctx, actor, action, target, detail, err)
+}
+
+// refused records an attempt that did not work and returns why.
+func (c *Console) refused(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
+	entry := audit.Entry{Action: action, Target: target, Outcome: audit.Refused, Detail: map[string]any{"code": keepsake.CodeOf(err)}}
+	switch keepsake.CodeOf(err) {
+	case keepsake.CodeUnavailable, keepsake.CodeInternal:
+		entry.Outcome = audit.Failed
+	}
+	for k, v := range detail {
+		entry.Detail[k] = v
+	}
+	// Whoever gives up waiting is on record all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if failed := audit.Refuse(ctx, c.db, actor, entry); failed != nil {
+		c.log.ErrorContext(ctx, "a refused attempt could not be recorded", "action", action, "actor", actor.Name, "err", failed)
+	}
+	return err
+}

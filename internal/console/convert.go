@@ -1,0 +1,132 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
+	o := Operation{
+		ID: r.ID, Kind: Kind(r.Kind), State: State(r.State), EventID: r.LastEventID,
+		Type: keepsake.BackupType(deref(r.BackupType)), Note: r.Note, Point: r.PointID, Deep: r.Deep, Target: r.Target, Database: r.TargetDatabase,
+		RequestedBy: r.RequestedName, CreatedAt: r.CreatedAt, StartedAt: deref(r.StartedAt), FinishedAt: deref(r.FinishedAt), Attempt: int(r.Attempt),
+		CancelRequested: r.CancelRequestedAt != nil, Rows: r.RowsDone, Bytes: r.BytesDone, Seconds: r.Seconds,
+		Protected: deref(r.Protected), Lacks: r.Lacks, OK: deref(r.Ok),
+		ErrorCode: keepsake.Code(deref(r.ErrorCode)), ErrorMessage: deref(r.ErrorMessage),
+	}
+	for _, t := range r.Tiers {
+		o.Tiers = append(o.Tiers, keepsake.Tier(t))
+	}
+	if err := json.Unmarshal(r.Labels, &o.Labels); err != nil {
+		return o, fmt.Errorf("decode the labels of operation %s: %w", r.ID, err)
+	}
+	if len(r.Progress) > 0 {
+		o.Progress = &engine.Progress{}
+		if err := json.Unmarshal(r.Progress, o.Progress); err != nil {
+			return o, fmt.Errorf("decode the progress of operation %s: %w", r.ID, err)
+		}
+	}
+	if len(r.Result) == 0 {
+		return o, nil
+	}
+	var result any
+	switch o.Kind {
+	case KindBackup:
+		o.Backup = &engine.BackupResult{}
+		result = o.Backup
+	case KindVerify:
+		o.Verify = &engine.VerifyResult{}
+		result = o.Verify
+	default:
+		o.Restore = &engine.RestoreResult{}
+		result = o.Restore
+	}
+	if err := json.Unmarshal(r.Result, result); err != nil {
+		return o, fmt.Errorf("decode the result of operation %s: %w", r.ID, err)
+	}
+	return o, nil
+}
+
+func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
+	p := Point{Operation: deref(r.OperationID), Point: engine.Point{
+		ID: r.ID, Time: r.TakenAt, Type: r.BackupType, Note: r.Note, Database: r.SourceDatabase, Server: r.SourceServer, Tables: int(r.Tables),
+		Rows: r.Rows, BytesRead: r.BytesRead, BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.Chunks, ChunksNew: r.ChunksNew,
+		Seconds: r.Seconds, Protected: r.Protected, Lacks: r.Lacks,
+	}}
+	if err := json.Unmarshal(r.Labels, &p.Labels); err != nil {
+		return p, fmt.Errorf("decode the labels of recovery point %s: %w", r.ID, err)
+	}
+	if err := json.Unmarshal(r.Copies, &p.Copies); err != nil {
+		return p, fmt.Errorf("decode the copies of recovery point %s: %w", r.ID, err)
+	}
+	return p, nil
+}
+
+// pointRow is what the repository says of a point, as the cache keeps it.
+func pointRow(p engine.Point, operation string) (sqlcgen.UpsertPointParams, error) {
+	row := sqlcgen.UpsertPointParams{
+		ID: p.ID, TakenAt: p.Time, BackupType: p.Type, Note: p.Note, SourceDatabase: p.Database, SourceServer: p.Server, Tables: int32(p.Tables),
+		Rows: p.Rows, BytesRead: p.BytesRead, BytesStored: p.BytesStored, BytesNew: p.BytesNew, Chunks: p.Chunks, ChunksNew: p.ChunksNew,
+		Seconds: p.Seconds, Protected: p.Protected, Lacks: p.Lacks,
+	}
+	if operation != "" {
+		row.OperationID = &operation
+	}
+	if p.Labels == nil {
+		p.Labels = map[string]string{}
+	}
+	if p.Copies == nil {
+		p.Copies = []keepsake.Copy{}
+	}
+	var err error
+	if row.Labels, err = json.Marshal(p.Labels); err != nil {
+		return row, fmt.Errorf("encode the labels of recovery point %s: %w", p.ID, err)
+	}
+	if row.Copies, err = json.Marshal(p.Copies); err != nil {
+		return row, fmt.Errorf("encode the copies of recovery point %s: %w", p.ID, err)
+	}
+	return row, nil
+}
+
+func testOf(r sqlcgen.BackupTest) PointTest {
+	return PointTest{Kind: r.Kind, Operation: deref(r.OperationID), At: r.TestedAt, OK: r.Ok, Findings: int(r.Findings), Seconds: r.Seconds}
+}
+
+func providerOf(p engine.Provider, rows []sqlcgen.ProviderState) ProviderState {
+	s := ProviderState{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite}
+	for _, r := range rows {
+		if r.Name != p.Name {
+			continue
+		}
+		s.Checked, s.Reachable, s.Error = deref(r.CheckedAt), r.Reachable, r.Error
+		s.LastPoint, s.LastConfirmed, s.Points = r.LastPoint, deref(r.LastConfirmedAt), r.Points
+	}
+	return s
+}
+
+// deref returns what p points to, or the zero value.
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func orNil[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// day returns the calendar day of t, at midnight UTC, as weddings have it.
+func day(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}

@@ -1,0 +1,123 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// estimateTime bounds asking the platform and the providers before a form is shown.
+	estimateTime = 10 * time.Second
+	largestNames = 5
+)
+
+// EstimateBackup says what a backup of the type would cover, how long it should take by what earlier ones measured, and what
+// the preflight warns of. A platform that cannot be asked is no error: the estimate says so.
+func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (Estimate, error) {
+	e := Estimate{Type: t}
+	if err := mayActOnPlatform(actor); err != nil {
+		return e, err
+	}
+	if err := checkBackup(StartBackupInput{Type: t}); err != nil {
+		return e, err
+	}
+	asking, cancel := context.WithTimeout(ctx, estimateTime)
+	defer cancel()
+	var tables []engine.TableEstimate
+	var asked error
+	var findings []engine.CheckFinding
+	var measured []sqlcgen.ListMeasuredBackupsRow
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { tables, asked = c.engine.Tables(asking); return nil })
+	g.Go(func() error { findings = c.engine.Check(asking); return nil })
+	g.Go(func() (err error) { e.Running, err = c.activeBackup(gctx, actor); return err })
+	g.Go(func() error {
+		return c.db.InTx(gctx, actor, func(tx db.Tx) (err error) {
+			measured, err = tx.ListMeasuredBackups(gctx, string(t))
+			return err
+		})
+	})
+	if err := g.Wait(); err != nil {
+		return e, fmt.Errorf("estimate a backup: %w", err)
+	}
+	for _, f := range findings {
+		if f.Level != "ok" {
+			e.Findings = append(e.Findings, f)
+			e.Blocked = e.Blocked || stops(f)
+		}
+	}
+	if asked != nil {
+		e.Unreachable = strings.TrimSpace("The platform does not answer, so what a backup would cover is not known." + words(asked))
+		c.log.WarnContext(ctx, "the platform could not be asked for its tables", "err", asked)
+		return e, nil
+	}
+	e.cover(tables)
+	e.expect(measured)
+	return e, nil
+}
+
+// stops reports whether a backup started now would stop at the finding. A provider that is down only degrades it.
+func stops(f engine.CheckFinding) bool {
+	return f.Level == "error" && !isProvider(f.Area)
+}
+
+func isProvider(area string) bool {
+	const prefix = "provider "
+	return len(area) > len(prefix) && area[:len(prefix)] == prefix
+}
+
+// cover sums the tables up by tier.
+func (e *Estimate) cover(tables []engine.TableEstimate) {
+	tables = slices.SortedFunc(slices.Values(tables), func(a, b engine.TableEstimate) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	for _, tier := range keepsake.Tiers() {
+		sum := TierEstimate{Tier: tier, Covered: e.Type != keepsake.BackupCritical || tier == keepsake.TierCritical}
+		for _, t := range tables {
+			if t.Tier != string(tier) {
+				continue
+			}
+			sum.Tables++
+			sum.Rows += t.Rows
+			sum.Bytes += t.Bytes
+			if len(sum.Largest) < largestNames {
+				sum.Largest = append(sum.Largest, tableName(t))
+			}
+		}
+		if sum.Covered {
+			e.Tables += sum.Tables
+			e.Rows += sum.Rows
+			e.Bytes += sum.Bytes
+		}
+		e.Tiers = append(e.Tiers, sum)
+	}
+}
+
+func tableName(t engine.TableEstimate) string {
+	if t.Schema == "public" {
+		return t.Name
+	}
+	return t.Schema + "." + t.Name
+}
+
+// expect derives the time from the throughput of earlier backups of the type, by the sizes the platform had then.
+func (e *Estimate) expect(measured []sqlcgen.ListMeasuredBackupsRow) {
+	var seconds, bytes float64
+	for _, m := range measured {
+		seconds += m.Seconds
+		bytes += float64(m.BytesCovered)
+	}
+	e.Measured = len(measured)
+	if bytes > 0 {
+		e.Seconds = float64(e.Bytes) * seconds / bytes
+	}
+}

@@ -1,0 +1,208 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+var (
+	admin = keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1"}
+	bound = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Organization: "org-1"}
+)
+
+// fakeEngine stands in for the engine where a test is about time and failure: what it does is written by the test.
+type fakeEngine struct {
+	mu       sync.Mutex
+	points   []engine.Point
+	backup   func(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error)
+	verify   func(engine.VerifyInput) (engine.VerifyResult, error)
+	restores []engine.RestoreInput
+	down     error // what the platform answers
+	stores   []engine.Provider
+}
+
+func newFakeEngine() *fakeEngine {
+	return &fakeEngine{stores: []engine.Provider{
+		{Name: "local", Medium: "disk", Store: storage.NewMem()},
+		{Name: "s3", Medium: "s3", Store: storage.NewMem()},
+		{Name: "away", Medium: "gcs", Offsite: true, Store: storage.NewMem()},
+	}}
+}
+
+func copies(confirmed ...string) []keepsake.Copy {
+	list := []keepsake.Copy{{Provider: "local", Medium: "disk"}, {Provider: "s3", Medium: "s3"}, {Provider: "away", Medium: "gcs", Offsite: true}}
+	for i := range list {
+		for _, name := range confirmed {
+			list[i].Confirmed = list[i].Confirmed || list[i].Provider == name
+		}
+	}
+	return list
+}
+
+func fakePoint(id string, at time.Time, confirmed ...string) engine.Point {
+	p := engine.Point{ID: id, Time: at, Type: "full", Database: "wedsync", Server: "15.4", Tables: 3, Rows: 100, BytesRead: 1000, BytesStored: 500,
+		BytesNew: 500, Chunks: 5, ChunksNew: 5, Seconds: 2, Copies: copies(confirmed...)}
+	v := keepsake.JudgeProtection(p.Copies)
+	p.Protected, p.Lacks = v.Protected(), v.Lacks()
+	return p
+}
+
+func (f *fakeEngine) Backup(ctx context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
+	if f.backup != nil {
+		return f.backup(ctx, in, r)
+	}
+	return f.succeed(in, r, "local", "s3", "away")
+}
+
+// succeed is a backup that is confirmed at the named providers.
+func (f *fakeEngine) succeed(in engine.BackupInput, r engine.Reporter, confirmed ...string) (engine.BackupResult, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := fakePoint(fmt.Sprintf("%s-%02d", time.Now().UTC().Format("20060102T150405.000Z"), len(f.points)), time.Now(), confirmed...)
+	p.Type, p.Note, p.Labels = string(in.Type), in.Note, in.Labels
+	f.points = append(f.points, p)
+	r.Log(engine.LogLine{Time: time.Now(), Level: "info", Message: "read everything"})
+	r.Progress(engine.Progress{Stage: engine.StageDone, StartedAt: time.Now(), UpdatedAt: time.Now(), Point: p.ID, RowsDone: 100, BytesDone: 2000, BytesTotal: 2000})
+	return engine.BackupResult{Point: p.ID, Type: p.Type, Time: p.Time, Tables: p.Tables, Rows: p.Rows, BytesRead: p.BytesRead, BytesUploaded: p.BytesNew,
+		BytesStored: p.BytesStored, ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks, Seconds: p.Seconds, Copies: p.Copies, Protected: p.Protected, Lacks: p.Lacks,
+		NotCarried: []keepsake.NotCarried{}}, nil
+}
+
+func (f *fakeEngine) Verify(_ context.Context, in engine.VerifyInput, _ engine.Reporter) (engine.VerifyResult, error) {
+	if f.verify != nil {
+		return f.verify(in)
+	}
+	return engine.VerifyResult{OK: true, Seconds: 1, Findings: []engine.VerifyFinding{}, Copies: map[string][]keepsake.Copy{in.Point: copies("local", "s3", "away")}}, nil
+}
+
+func (f *fakeEngine) Restore(_ context.Context, in engine.RestoreInput, _ engine.Reporter) (engine.RestoreResult, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restores = append(f.restores, in)
+	return engine.RestoreResult{Point: in.Point, Provider: "local", Tables: 3, Rows: 100, Bytes: 1000, Seconds: 3, Verified: true,
+		TierSeconds: map[string]float64{"critical": 1}, NotCarried: []keepsake.NotCarried{}}, nil
+}
+
+func (f *fakeEngine) Points(_ context.Context, provider string) ([]engine.Point, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := append([]engine.Point{}, f.points...)
+	if provider == "" {
+		return list, nil
+	}
+	for i := range list {
+		for _, cp := range list[i].Copies {
+			if cp.Provider == provider {
+				list[i].Copies = []keepsake.Copy{cp}
+			}
+		}
+	}
+	return list, nil
+}
+
+func (f *fakeEngine) Point(_ context.Context, id string) (engine.PointDetail, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.points {
+		if p.ID == id {
+			return engine.PointDetail{Point: p, LSN: "0/1", TableList: []engine.PointTable{{Schema: "public", Name: "users", Tier: "critical"}}}, nil
+		}
+	}
+	return engine.PointDetail{}, keepsake.Errorf(keepsake.CodeDamaged, "no provider has a readable manifest")
+}
+
+func (f *fakeEngine) Check(context.Context) []engine.CheckFinding {
+	return []engine.CheckFinding{{Area: "key", Level: "ok", Message: "opens"}, {Area: "provider away", Level: "error", Message: "is away", Action: "wait"}}
+}
+
+func (f *fakeEngine) Tables(context.Context) ([]engine.TableEstimate, error) {
+	return []engine.TableEstimate{{Schema: "public", Name: "users", Tier: "critical", Rows: 10, Bytes: 1000}, {Schema: "x", Name: "log", Tier: "standard", Rows: 90, Bytes: 3000}}, f.down
+}
+
+func (f *fakeEngine) Weddings(_ context.Context, from, _ time.Time, _ int) ([]engine.Wedding, error) {
+	return []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1", Date: from}, {ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: from.AddDate(0, 0, 6)}}, f.down
+}
+
+func (f *fakeEngine) Providers() []engine.Provider { return f.stores }
+
+// world is a console database and the consoles on it.
+type world struct {
+	t   *testing.T
+	db  *db.DB
+	url keepsake.Secret
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	url := dbtest.URL(t)
+	return &world{t: t, db: dbtest.Open(t, url), url: url}
+}
+
+// fast is a lease that a test need not wait long for.
+var fast = console.LeaseTimes{Beat: 100 * time.Millisecond, Expiry: 600 * time.Millisecond, Reconcile: 100 * time.Millisecond}
+
+func (w *world) console(e console.Engine, change ...func(*console.Deps)) *console.Console {
+	w.t.Helper()
+	d := console.Deps{DB: w.db, Engine: e, Lease: fast, Logger: testLog(w.t)}
+	for _, f := range change {
+		f(&d)
+	}
+	c, err := console.New(d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// run runs a console until the test ends or the returned function is called, which returns when it has stopped.
+func (w *world) run(c *console.Console, work bool) (stop func()) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx, work) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("run: %v", err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// await watches an operation until it is in the state, and fails when it ends otherwise.
+func await(t *testing.T, c *console.Console, id string, state console.State) console.Operation {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	events, err := c.Subscribe(ctx, admin, id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last console.Operation
+	for ev := range events {
+		if last = ev.Operation; last.State == state {
+			return last
+		}
+	}
+	t.Fatalf("operation %s is %s (%s), want %s", id, last.State, last.ErrorMessage, state)
+	return last
+}
+
+func (w *world) count(sql string, args ...any) (n int) {
+	w.t.Helper()
+	err := w.db.InTx(w.t.Context(), keepsake.System("test"), func(tx db.Tx) error { return tx.PG.QueryRow(w.t.Context(), sql, args...).Scan(&n) })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,56 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+// victimURL makes this binary a worker that never finishes a backup, to be killed.
+const victimURL = "KEEPSAKE_TEST_VICTIM"
+
+func TestMain(m *testing.M) {
+	if url := os.Getenv(victimURL); url != "" {
+		victim(keepsake.Secret(url))
+		return
+	}
+	testenv.Main(m)
+}
+
+func victim(url keepsake.Secret) {
+	ctx := context.Background()
+	d, err := db.Open(ctx, url)
+	if err != nil {
+		panic(err)
+	}
+	e := newFakeEngine()
+	e.backup = func(ctx context.Context, _ engine.BackupInput, _ engine.Reporter) (engine.BackupResult, error) {
+		fmt.Println("working") // the parent waits for it
+		<-ctx.Done()
+		return engine.BackupResult{}, ctx.Err()
+	}
+	c, err := console.New(console.Deps{DB: d, Engine: e, Lease: fast})
+	if err != nil {
+		panic(err)
+	}
+	panic(c.Run(ctx, true))
+}
+
+// testLog writes what goes wrong to the test's log.
+func testLog(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.String("at", a.Value.Time().Format(time.StampMilli))
+		}
+		return a
+	}}))
+}

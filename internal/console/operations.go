@@ -1,0 +1,196 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/progress"
+)
+
+const (
+	defaultLimit = 50
+	mostLimit    = 200
+	// mostLog is how many lines OperationLog returns where the caller does not say.
+	mostLog = 10000
+)
+
+// operationID refuses what cannot be the id of an operation, so that it never reaches a query.
+func operationID(id string) (string, error) {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %q.", id)
+	}
+	return u.String(), nil
+}
+
+// GetOperation returns one operation with its progress and result, or CodeNotFound.
+func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id string) (Operation, error) {
+	id, err := operationID(id)
+	if err != nil {
+		return Operation{}, err
+	}
+	var row sqlcgen.BackupOperation
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+		row, err = tx.GetOperation(ctx, id)
+		return err
+	})
+	if db.IsNoRows(err) {
+		return Operation{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
+	}
+	if err != nil {
+		return Operation{}, fmt.Errorf("read operation %s: %w", id, err)
+	}
+	return operationOf(row)
+}
+
+// ListOperations returns a page of operations, newest first.
+func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in ListInput) (OperationPage, error) {
+	p := sqlcgen.ListOperationsParams{Kind: string(in.Kind), State: string(in.State), Active: in.Active}
+	if in.Cursor != "" {
+		before, err := operationID(in.Cursor)
+		if err != nil {
+			return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "this page of the list does not exist: begin with the first")
+		}
+		p.Before = &before
+	}
+	limit := limitOf(in.Limit)
+	p.Most = int32(limit + 1)
+	var page OperationPage
+	err := c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+		page.Operations, err = listOperations(ctx, tx, p)
+		return err
+	})
+	if err != nil {
+		return page, fmt.Errorf("list operations: %w", err)
+	}
+	if len(page.Operations) > limit {
+		page.Operations = page.Operations[:limit]
+		page.Next = page.Operations[limit-1].ID
+	}
+	return page, nil
+}
+
+func limitOf(n int) int {
+	if n <= 0 {
+		return defaultLimit
+	}
+	return min(n, mostLimit)
+}
+
+func listOperations(ctx context.Context, tx db.Tx, p sqlcgen.ListOperationsParams) ([]Operation, error) {
+	rows, err := tx.ListOperations(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Operation, len(rows))
+	for i, r := range rows {
+		if list[i], err = operationOf(sqlcgen.BackupOperation(r)); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// OperationLog returns log lines, oldest first: the newest ones, or those after an event. limit 0 is ten thousand.
+func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) ([]LogLine, error) {
+	id, err := operationID(id)
+	if err != nil {
+		return nil, err
+	}
+	if limit <= 0 || limit > mostLog {
+		limit = mostLog
+	}
+	var lines []LogLine
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		o, err := tx.GetOperation(ctx, id)
+		if err != nil {
+			return err
+		}
+		lines, err = readLog(ctx, tx, id, after, o.LastEventID, limit)
+		return err
+	})
+	if db.IsNoRows(err) {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the log of operation %s: %w", id, err)
+	}
+	return lines, nil
+}
+
+// readLog returns the lines after an event, or the newest when after is 0, up to the event upto.
+func readLog(ctx context.Context, tx db.Tx, id string, after, upto int64, limit int) ([]LogLine, error) {
+	var lines []LogLine
+	if after > 0 {
+		rows, err := tx.ListEvents(ctx, sqlcgen.ListEventsParams{OperationID: id, After: after, Upto: upto, Most: int32(limit)})
+		for _, r := range rows {
+			lines = append(lines, LogLine{ID: r.ID, LogLine: engine.LogLine{Time: r.At, Level: r.Level, Message: r.Message}})
+		}
+		return lines, err
+	}
+	rows, err := tx.ListLastEvents(ctx, sqlcgen.ListLastEventsParams{OperationID: id, Upto: upto, Most: int32(limit)})
+	for _, r := range slices.Backward(rows) {
+		lines = append(lines, LogLine{ID: r.ID, LogLine: engine.LogLine{Time: r.At, Level: r.Level, Message: r.Message}})
+	}
+	return lines, err
+}
+
+// CancelOperation asks an operation to stop: one that waits ends at once, one that runs within seconds, in whatever process
+// it runs. What a cancelled backup has uploaded stays for the next one to use; a cancelled restore leaves its unfinished
+// database. An operation that has ended is CodeConflict.
+func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error {
+	id, err := operationID(id)
+	if err != nil {
+		return err
+	}
+	return c.attempt(ctx, actor, "operation.cancel", nil, func(tx db.Tx) (string, error) {
+		row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
+		if db.IsNoRows(err) {
+			return id, whyNotCancel(ctx, tx, id)
+		}
+		if err != nil {
+			return id, fmt.Errorf("cancel operation %s: %w", id, err)
+		}
+		words := "Cancelled by " + actor.Name + " before it started."
+		if State(row.State) == StateRunning {
+			words = actor.Name + " asked to cancel it."
+			if err := progress.Notify(ctx, tx, progress.ChannelCancel, id); err != nil {
+				return id, err
+			}
+		}
+		if State(row.State) == StateCancelled && Kind(row.Kind) == KindRestore && row.StartedAt != nil {
+			if err := insertRecoveryEvent(ctx, tx, row, nil); err != nil {
+				return id, err
+			}
+		}
+		return id, c.say(ctx, tx, row, "info", words)
+	})
+}
+
+func whyNotCancel(ctx context.Context, tx db.Tx, id string) error {
+	row, err := tx.GetOperation(ctx, id)
+	if db.IsNoRows(err) {
+		return keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
+	}
+	if err != nil {
+		return fmt.Errorf("read operation %s: %w", id, err)
+	}
+	return keepsake.Errorf(keepsake.CodeConflict, "It has ended already (%s): there is nothing to cancel.", row.State)
+}
+
+// say writes a line of the console's own into an operation's log, under the event id that the change of its row has just
+// taken, and wakes who watches.
+func (c *Console) say(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, level, message string) error {
+	line := engine.LogLine{Time: c.now(), Level: level, Message: message}
+	if err := progress.AppendLog(ctx, tx, row.ID, row.LastEventID, []engine.LogLine{line}); err != nil {
+		return err
+	}
+	return progress.Notify(ctx, tx, progress.ChannelChanged, row.ID)
+}

@@ -1,0 +1,151 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// targetTime bounds looking at a restore's target before anything is enqueued.
+const targetTime = 10 * time.Second
+
+// stateNoDatabase is the SQLSTATE of a connection to a database that does not exist.
+const stateNoDatabase = "3D000"
+
+// RestoreTargets returns the names of the servers that a restore may go to, the platform's own first.
+func (c *Console) RestoreTargets() []string {
+	names := make([]string, len(c.targets))
+	for i, t := range c.targets {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// StartRestore enqueues a restore into a new database. The typed confirmation must be its name; a database that is there and
+// not empty is CodeConflict before anything is enqueued, unless what it holds is an unfinished restore.
+func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in StartRestoreInput) (Operation, error) {
+	detail := map[string]any{"point": in.Point, "target": in.Target, "database": in.Database, "tiers": in.Tiers, "provider": in.Provider}
+	refuse := func(err error) (Operation, error) {
+		return Operation{}, c.refused(ctx, actor, "restore.start", in.Point, detail, err)
+	}
+	if err := mayActOnPlatform(actor); err != nil {
+		return refuse(err) // before the target is touched on their behalf
+	}
+	target, err := c.checkRestore(&in)
+	if err != nil {
+		return refuse(err)
+	}
+	point, err := c.pointID(ctx, actor, in.Point)
+	if err != nil {
+		return refuse(err)
+	}
+	if err := checkTarget(ctx, target, in.Database); err != nil {
+		return refuse(err)
+	}
+	row := newOperation(actor, KindRestore)
+	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
+	for _, t := range in.Tiers {
+		row.Tiers = append(row.Tiers, string(t))
+	}
+	return c.enqueue(ctx, actor, "restore.start", detail, row)
+}
+
+func (c *Console) checkRestore(in *StartRestoreInput) (Target, error) {
+	var none Target
+	if in.Database == "" || len(in.Database) > 63 || !plain(in.Database) {
+		return none, keepsake.Errorf(keepsake.CodeInvalid, "Give the new database a name of 1 to 63 bytes.")
+	}
+	if in.Confirmation != in.Database {
+		return none, keepsake.Errorf(keepsake.CodeInvalid, "Type the name of the new database, %s, to confirm. Nothing was started.", in.Database)
+	}
+	for _, t := range in.Tiers {
+		if _, err := keepsake.ParseTier(string(t)); err != nil {
+			return none, err
+		}
+	}
+	if in.Provider != "" {
+		providers := c.engine.Providers()
+		if !slices.ContainsFunc(providers, func(p engine.Provider) bool { return p.Name == in.Provider }) {
+			return none, keepsake.Errorf(keepsake.CodeInvalid, "There is no provider %q.", in.Provider)
+		}
+	}
+	return c.target(in.Target)
+}
+
+// target returns the configured server of that name; "" is the first.
+func (c *Console) target(name string) (Target, error) {
+	for _, t := range c.targets {
+		if name == "" || t.Name == name {
+			return t, nil
+		}
+	}
+	if len(c.targets) == 0 {
+		return Target{}, keepsake.Errorf(keepsake.CodeInvalid, "No server is configured that a restore could go to. Add one to keepsake.yaml, or restore on the command line with --target.")
+	}
+	return Target{}, keepsake.Errorf(keepsake.CodeInvalid, "There is no server %q to restore to: the configuration names %s.", name, strings.Join(c.RestoreTargets(), ", "))
+}
+
+// databaseURL returns the URL of a database on the target's server.
+func (t Target) databaseURL(database string) (keepsake.Secret, error) {
+	raw := t.URL.Reveal()
+	if u, err := url.Parse(raw); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
+		u.Path, u.RawPath = "/"+database, ""
+		q := u.Query()
+		q.Del("dbname") // it would win over the path
+		q.Del("database")
+		u.RawQuery = q.Encode()
+		return keepsake.Secret(u.String()), nil
+	}
+	if _, err := pgx.ParseConfig(raw); err != nil {
+		// The parser's own words may quote the URL, and with it the password.
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "The connection URL of the server %q cannot be read; write it as postgres://role:password@host:port/database", t.Name)
+	}
+	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(database)
+	return keepsake.Secret(raw + " dbname='" + quoted + "'"), nil // the last one counts
+}
+
+// checkTarget refuses a database that is not empty, so that a person learns it on the form and not in a failed operation. The
+// engine looks again, more closely, before it writes.
+func checkTarget(ctx context.Context, t Target, database string) error {
+	dsn, err := t.databaseURL(database)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, targetTime)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn.Reveal())
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == stateNoDatabase {
+		return nil // it will be made
+	}
+	if err != nil {
+		return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err,
+			Message: fmt.Sprintf("The server %q cannot be reached for the restore. Nothing was started. Check that it runs and that its address and password in the configuration are right.", t.Name)}
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var unfinished, occupied bool
+	err = conn.QueryRow(ctx, `
+		select to_regclass('keepsake_restore.run') is not null, exists (
+			select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and n.nspname not in ('pg_catalog', 'information_schema')
+			  and n.nspname !~ '^pg_(toast|temp)'
+			  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+			  and not exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e'))`).Scan(&unfinished, &occupied)
+	if err != nil {
+		return keepsake.Errorf(keepsake.CodeUnavailable, "The database %q is there, but Keepsake could not look into it. Nothing was started: %w", database, err)
+	}
+	if occupied && !unfinished {
+		return keepsake.Errorf(keepsake.CodeConflict, "The database %q on %q is not empty. A restore never writes over anything: choose another name, or drop that database first.", database, t.Name)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package console_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+// restorable is a console with one recovery point and one server to restore to.
+func restorable(t *testing.T) (*world, *fakeEngine, *console.Console, string) {
+	t.Helper()
+	w, e := newWorld(t), newFakeEngine()
+	server := testenv.DB(t)
+	e.points = append(e.points, fakePoint("20261123T070000Z-aa", time.Now(), "local", "s3", "away"))
+	c := w.console(e, func(d *console.Deps) {
+		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}, {Name: "dead", URL: "postgres://x:secret-word@127.0.0.1:1/x"}}
+	})
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return w, e, c, server
+}
+
+func TestRestoreRefusals(t *testing.T) {
+	t.Parallel()
+	w, _, c, server := restorable(t)
+	conn, err := pgx.Connect(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), "create table guests ()"); err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse(server)
+	occupied := u.Path[1:]
+	good := console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"}
+	for _, x := range []struct {
+		name   string
+		actor  keepsake.Actor
+		change func(*console.StartRestoreInput)
+		code   keepsake.Code
+		words  string
+	}{
+		{"not empty", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = occupied, occupied }, keepsake.CodeConflict, "not empty"},
+		{"not confirmed", admin, func(in *console.StartRestoreInput) { in.Confirmation = "" }, keepsake.CodeInvalid, "fresh_one"},
+		{"no name", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "", "" }, keepsake.CodeInvalid, "name"},
+		{"unknown point", admin, func(in *console.StartRestoreInput) { in.Point = "20200101T000000Z-zz" }, keepsake.CodeNotFound, "no such"},
+		{"unknown server", admin, func(in *console.StartRestoreInput) { in.Target = "elsewhere" }, keepsake.CodeInvalid, "elsewhere"},
+		{"unreachable server", admin, func(in *console.StartRestoreInput) { in.Target = "dead" }, keepsake.CodeUnavailable, "dead"},
+		{"unknown tier", admin, func(in *console.StartRestoreInput) { in.Tiers = []keepsake.Tier{"vip"} }, keepsake.CodeInvalid, "vip"},
+		{"unknown provider", admin, func(in *console.StartRestoreInput) { in.Provider = "moon" }, keepsake.CodeInvalid, "moon"},
+		{"bound to an organization", bound, func(*console.StartRestoreInput) {}, keepsake.CodeForbidden, "organization"},
+	} {
+		in := good
+		x.change(&in)
+		_, err := c.StartRestore(t.Context(), x.actor, in)
+		if keepsake.CodeOf(err) != x.code || !strings.Contains(keepsake.MessageOf(err), x.words) || strings.Contains(err.Error(), "secret-word") {
+			t.Errorf("%s: %v, want %s and %q", x.name, err, x.code, x.words)
+		}
+	}
+	if n := w.count("select count(*) from backup_operations"); n != 0 {
+		t.Errorf("%d operations were enqueued", n)
+	}
+	if n := w.count("select count(*) from audit_log where action = 'restore.start' and outcome <> 'allowed'"); n != 9 {
+		t.Errorf("%d refusals on record, want 9", n)
+	}
+	if n := w.count("select count(*) from audit_log where detail::text like '%secret-word%'"); n != 0 {
+		t.Error("a password is in the audit trail")
+	}
+}
+
+func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
+	t.Parallel()
+	w, e, c, server := restorable(t)
+	w.run(c, true)
+	o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "Fresh one/2", Confirmation: "Fresh one/2", Tiers: []keepsake.Tier{keepsake.TierCritical}, Provider: "away"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o = await(t, c, o.ID, console.StateDone)
+	if !o.OK || o.Restore == nil || o.Target != "platform server" || o.Database != "Fresh one/2" || len(o.Tiers) != 1 {
+		t.Errorf("%+v", o)
+	}
+	in := e.restores[0]
+	got, err := pgx.ParseConfig(in.Target.Reveal())
+	if err != nil || got.Database != "Fresh one/2" || !in.Create || in.Provider != "away" || in.Point != o.Point {
+		t.Errorf("the engine was asked for %+v (database %q), %v", in, got.Database, err)
+	}
+	if base, _ := pgx.ParseConfig(server); got.Port != base.Port || got.Password != base.Password {
+		t.Error("the engine was sent to another server")
+	}
+	p, err := c.GetPoint(t.Context(), admin, o.Point)
+	if err != nil || p.Point.LastTest == nil || p.Point.LastTest.Kind != "restore" || !p.Point.LastTest.OK || p.Point.LastTest.Operation != o.ID {
+		t.Errorf("the point's proof: %+v, %v", p.Point.LastTest, err)
+	}
+	if n := w.count("select count(*) from disaster_recovery_events where outcome = 'done' and rto_seconds = 3 and operation_id = $1", o.ID); n != 1 {
+		t.Errorf("%d recovery events, want 1", n)
+	}
+}

@@ -1,0 +1,176 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Bounds of what a person may write beside a backup.
+const (
+	longestNote  = 500
+	mostLabels   = 20
+	longestKey   = 64
+	longestLabel = 200
+)
+
+// StartBackup enqueues a backup of the platform. Only one runs at a time: a second request is CodeConflict, and what it
+// returns is the one that runs. Operation, job and audit row are one transaction.
+func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in StartBackupInput) (Operation, error) {
+	detail := map[string]any{"type": in.Type, "note": in.Note}
+	row := newOperation(actor, KindBackup)
+	err := checkBackup(in)
+	if err == nil {
+		row.BackupType, row.Note = orNil(string(in.Type)), in.Note
+		if len(in.Labels) > 0 {
+			row.Labels, err = json.Marshal(in.Labels)
+		}
+	}
+	if err != nil {
+		return Operation{}, c.refused(ctx, actor, "backup.start", "", detail, err)
+	}
+	o, err := c.enqueue(ctx, actor, "backup.start", detail, row)
+	if !errors.Is(err, errBackupRuns) {
+		return o, err
+	}
+	running, failed := c.activeBackup(ctx, actor)
+	if failed != nil {
+		return Operation{}, failed
+	}
+	if running == nil { // it ended in between
+		return Operation{}, err
+	}
+	return *running, err
+}
+
+// errBackupRuns answers a second request for a backup.
+var errBackupRuns = &keepsake.Error{Code: keepsake.CodeConflict,
+	Message: "A backup is running already. Only one at a time reads the platform; the next one can start when it has ended."}
+
+func (c *Console) activeBackup(ctx context.Context, actor keepsake.Actor) (*Operation, error) {
+	var row sqlcgen.BackupOperation
+	err := c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+		row, err = tx.GetActiveBackup(ctx)
+		return err
+	})
+	if db.IsNoRows(err) {
+		return nil, nil //nolint:nilnil // none runs: that is an answer
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for a running backup: %w", err)
+	}
+	o, err := operationOf(row)
+	return &o, err
+}
+
+func checkBackup(in StartBackupInput) error {
+	switch in.Type {
+	case keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
+	case keepsake.BackupWedding, keepsake.BackupEmergency:
+		return keepsake.Errorf(keepsake.CodeInvalid, "A backup of the type %q covers one wedding and cannot be taken of the whole platform: use full, incremental or critical.", in.Type)
+	default:
+		return keepsake.Errorf(keepsake.CodeInvalid, "There is no backup type %q: use full, incremental or critical.", in.Type)
+	}
+	if n := utf8.RuneCountInString(in.Note); n > longestNote {
+		return keepsake.Errorf(keepsake.CodeInvalid, "The note has %d characters; %d are the most.", n, longestNote)
+	}
+	if !plain(in.Note) {
+		return keepsake.Errorf(keepsake.CodeInvalid, "The note holds characters that are not text.")
+	}
+	if len(in.Labels) > mostLabels {
+		return keepsake.Errorf(keepsake.CodeInvalid, "%d labels are too many; %d are the most.", len(in.Labels), mostLabels)
+	}
+	for k, v := range in.Labels {
+		if k == "" || utf8.RuneCountInString(k) > longestKey || utf8.RuneCountInString(v) > longestLabel || !plain(k) || !plain(v) {
+			return keepsake.Errorf(keepsake.CodeInvalid, "The label %q is not one: names have 1 to %d characters, values at most %d.", k, longestKey, longestLabel)
+		}
+	}
+	return nil
+}
+
+// plain reports whether PostgreSQL takes the text.
+func plain(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// StartVerify enqueues a verification of one recovery point or of all.
+func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in StartVerifyInput) (Operation, error) {
+	row := newOperation(actor, KindVerify)
+	detail := map[string]any{"point": in.Point, "deep": in.Deep}
+	if in.Point != "" {
+		id, err := c.pointID(ctx, actor, in.Point)
+		if err != nil {
+			return Operation{}, c.refused(ctx, actor, "verify.start", in.Point, detail, err)
+		}
+		in.Point = id
+	}
+	row.PointID, row.Deep = in.Point, in.Deep
+	return c.enqueue(ctx, actor, "verify.start", detail, row)
+}
+
+// pointID returns the id of a point that the console knows; "latest" is the newest.
+func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) (string, error) {
+	if !plain(id) {
+		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
+	}
+	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		get := tx.GetNewestPoint
+		if id != "latest" {
+			get = func(ctx context.Context) (sqlcgen.RecoveryPoint, error) { return tx.GetPoint(ctx, id) }
+		}
+		p, err := get(ctx)
+		id = p.ID
+		return err
+	})
+	if db.IsNoRows(err) {
+		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point. If the command line made it, it appears here within minutes.")
+	}
+	return id, err
+}
+
+func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams {
+	id, err := uuid.NewV7()
+	if err != nil {
+		panic(err) // the system's random source is documented never to fail
+	}
+	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Tiers: []string{},
+		Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
+}
+
+// enqueue writes operation, job and audit row in one transaction.
+func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
+	var o Operation
+	err := c.attempt(ctx, actor, action, detail, func(tx db.Tx) (string, error) {
+		err := tx.InsertOperation(ctx, row)
+		if db.IsConstraint(err, "backup_operations_one_active_backup") {
+			return row.ID, errBackupRuns
+		}
+		if err != nil {
+			return row.ID, err
+		}
+		if err := c.insertJob(ctx, tx, row.ID); err != nil {
+			return row.ID, err
+		}
+		inserted, err := tx.GetOperation(ctx, row.ID)
+		if err != nil {
+			return row.ID, err
+		}
+		o, err = operationOf(inserted)
+		return row.ID, err
+	})
+	return o, err
+}
+
+func (c *Console) insertJob(ctx context.Context, tx db.Tx, operation string) error {
+	if _, err := c.jobs.InsertTx(ctx, tx.PG, operationJob{Operation: operation}, nil); err != nil {
+		return fmt.Errorf("enqueue operation %s: %w", operation, err)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/progress"
+)
+
+const (
+	// eventLines is how many log lines one event carries; more follow in the next, at once.
+	eventLines = 500
+	// lookAgain is when a watcher looks although nothing woke it.
+	lookAgain = 10 * time.Second
+)
+
+// Subscribe returns events of an operation: first its whole current state, with the log lines after afterEventID (0: the
+// newest lines), then one whenever something changed. A reader who is slow gets fewer events, each complete; nobody waits for
+// it. The channel closes after the event in which the operation has ended, and when ctx ends. The actor's rights are looked
+// at for every event. Without Run, changes by other processes arrive late.
+func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string, afterEventID int64) (<-chan Event, error) {
+	id, err := operationID(id)
+	if err != nil {
+		return nil, err
+	}
+	watch := c.hub.Watch(progress.ChannelChanged, id) // first, so that nothing falls between reading and watching
+	first, err := c.event(ctx, actor, id, afterEventID)
+	if err != nil {
+		watch.Stop()
+		return nil, err
+	}
+	events := make(chan Event)
+	go func() {
+		defer close(events)
+		defer watch.Stop()
+		c.follow(ctx, actor, watch, first, events)
+	}()
+	return events, nil
+}
+
+func (c *Console) follow(ctx context.Context, actor keepsake.Actor, watch *progress.Watch, ev Event, events chan<- Event) {
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for {
+		select {
+		case events <- ev:
+		case <-ctx.Done():
+			return
+		}
+		sent := ev
+		if !sent.Operation.State.Active() && sent.ID == sent.Operation.EventID {
+			return
+		}
+		for ev.ID <= sent.ID {
+			if sent.ID == sent.Operation.EventID { // otherwise there is more to read right away
+				select {
+				case <-watch.C():
+				case <-again.C:
+				case <-ctx.Done():
+					return
+				}
+			}
+			next, err := c.event(ctx, actor, sent.Operation.ID, sent.ID)
+			if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeNotFound || ctx.Err() != nil) {
+				return
+			} else if err != nil {
+				c.log.WarnContext(ctx, "a live view is late", "operation", sent.Operation.ID, "err", err)
+				sent.Operation.EventID = sent.ID // wait for the next wake-up or look
+				continue
+			}
+			ev = next
+		}
+	}
+}
+
+// event reads the state and the log of an operation at one moment.
+func (c *Console) event(ctx context.Context, actor keepsake.Actor, id string, after int64) (Event, error) {
+	var ev Event
+	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		var row sqlcgen.BackupOperation
+		row, err := tx.GetOperation(ctx, id)
+		if err != nil {
+			return err
+		}
+		if ev.Operation, err = operationOf(row); err != nil {
+			return err
+		}
+		ev.ID = row.LastEventID
+		// Lines beyond the row's newest event belong to the next event, so both are of one moment.
+		ev.Log, err = readLog(ctx, tx, id, after, row.LastEventID, eventLines)
+		return err
+	})
+	if db.IsNoRows(err) {
+		return ev, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
+	}
+	if after > 0 && len(ev.Log) == eventLines {
+		ev.ID = ev.Log[eventLines-1].ID
+	}
+	return ev, err
+}

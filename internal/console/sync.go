@@ -1,0 +1,213 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// providerTime bounds asking one provider whether it is there.
+	providerTime = 10 * time.Second
+	// syncBatch is how many points are compared in one transaction.
+	syncBatch = 200
+)
+
+// unreadable is the type the engine gives a point whose manifest cannot be opened anywhere.
+const unreadable = "unreadable"
+
+// SyncPoints brings the list of recovery points in line with the repository: points that others made appear, and copies are
+// what the providers hold now. What a provider that cannot be asked held before counts as still there.
+func (c *Console) SyncPoints(ctx context.Context) error {
+	asked, err := c.checkProviders(ctx)
+	if err != nil {
+		return err
+	}
+	points, err := c.engine.Points(ctx, "")
+	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil {
+		return nil // there is no repository yet
+	}
+	if err != nil {
+		return fmt.Errorf("list the repository: %w", err)
+	}
+	_, err = c.savePoints(ctx, points, func(name string) bool { return asked[name] })
+	return err
+}
+
+// RebuildFromProvider fills the list of recovery points from the manifests of one provider and returns how many it holds. It
+// is the way back when the console database is lost, needs no other provider, and changes nothing when everything is there.
+// What is known of copies elsewhere is kept.
+func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor, provider string) (int, error) {
+	points, err := 0, mayActOnPlatform(actor)
+	detail := map[string]any{}
+	if err == nil {
+		points, err = c.rebuild(ctx, provider)
+	}
+	if err != nil {
+		return 0, c.refused(ctx, actor, "repository.rebuild", provider, detail, err)
+	}
+	detail["points"] = points
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "repository.rebuild", Target: provider, Outcome: audit.Allowed, Detail: detail})
+	})
+	return points, err
+}
+
+func (c *Console) rebuild(ctx context.Context, provider string) (int, error) {
+	all := c.engine.Providers()
+	if !slices.ContainsFunc(all, func(p engine.Provider) bool { return p.Name == provider }) {
+		return 0, keepsake.Errorf(keepsake.CodeInvalid, "There is no provider %q in the configuration.", provider)
+	}
+	points, err := c.engine.Points(ctx, provider)
+	if err != nil {
+		return 0, err
+	}
+	for i := range points {
+		points[i].Copies = complete(points[i].Copies, all)
+	}
+	return c.savePoints(ctx, points, func(name string) bool { return name == provider })
+}
+
+// complete adds the providers that were not asked.
+func complete(copies []keepsake.Copy, all []engine.Provider) []keepsake.Copy {
+	for _, p := range all {
+		if !slices.ContainsFunc(copies, func(cp keepsake.Copy) bool { return cp.Provider == p.Name }) {
+			copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Error: "not asked yet"})
+		}
+	}
+	return copies
+}
+
+// savePoints stores points; asked tells which providers gave the copies a definite answer. It returns how many points there
+// were.
+func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked func(provider string) bool) (int, error) {
+	system := keepsake.System("sync")
+	for batch := range slices.Chunk(points, syncBatch) {
+		err := c.db.InTx(ctx, system, func(tx db.Tx) error {
+			ids := make([]string, len(batch))
+			for i, p := range batch {
+				ids[i] = p.ID
+			}
+			rows, err := tx.ListPointCopies(ctx, ids)
+			if err != nil {
+				return err
+			}
+			known := map[string]sqlcgen.ListPointCopiesRow{}
+			for _, r := range rows {
+				known[r.ID] = r
+			}
+			for _, p := range batch {
+				before, there := known[p.ID]
+				if err := savePoint(ctx, tx, p, before, there, asked); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, fmt.Errorf("store the list of recovery points: %w", err)
+		}
+	}
+	return len(points), c.db.InTx(ctx, system, func(tx db.Tx) error { return tx.SetProviderPoints(ctx) })
+}
+
+func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.ListPointCopiesRow, there bool, asked func(string) bool) error {
+	if there && p.Type == unreadable {
+		return nil // it may be a provider that is away; a verification tells damage from that
+	}
+	if there {
+		var copies []keepsake.Copy
+		if err := json.Unmarshal(before.Copies, &copies); err != nil {
+			return fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
+		}
+		p.Copies = mergeCopies(copies, p.Copies, asked)
+		verdict := keepsake.JudgeProtection(p.Copies)
+		p.Protected, p.Lacks = verdict.Protected(), verdict.Lacks()
+	}
+	row, err := pointRow(p, "")
+	if err != nil {
+		return err
+	}
+	if there && before.SourceServer != "" && bytes.Equal(canonical(before.Copies), canonical(row.Copies)) && before.Lacks == row.Lacks {
+		return nil
+	}
+	return tx.UpsertPoint(ctx, row)
+}
+
+// canonical undoes how jsonb writes what it stores, so that equal copies compare equal.
+func canonical(copies []byte) []byte {
+	var list []keepsake.Copy
+	if json.Unmarshal(copies, &list) != nil {
+		return copies
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return copies
+	}
+	return b
+}
+
+// mergeCopies takes the new state of every provider that was asked, and for the others what was known before.
+func mergeCopies(before, now []keepsake.Copy, asked func(provider string) bool) []keepsake.Copy {
+	merged := slices.Clone(now)
+	for i, n := range merged {
+		if n.Confirmed || asked(n.Provider) {
+			continue
+		}
+		for _, b := range before {
+			if b.Provider == n.Provider && b.Confirmed {
+				merged[i].Confirmed = true
+				merged[i].Error = n.Error
+			}
+		}
+	}
+	return merged
+}
+
+// checkProviders asks every provider whether it is there and stores what it said. It returns those that answered.
+func (c *Console) checkProviders(ctx context.Context) (map[string]bool, error) {
+	providers := c.engine.Providers()
+	errs := make([]error, len(providers))
+	var wg sync.WaitGroup
+	for i, p := range providers {
+		wg.Go(func() {
+			asking, cancel := context.WithTimeout(ctx, providerTime)
+			defer cancel()
+			_, errs[i] = p.Store.Stat(asking, repository.HeaderKey)
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	answered := map[string]bool{}
+	for i, p := range providers {
+		row := sqlcgen.SetProviderCheckParams{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: true}
+		switch {
+		case errors.Is(errs[i], storage.ErrNotFound):
+			row.Error = "It holds no repository yet; the next backup creates it there."
+		case errs[i] != nil:
+			row.Reachable, row.Error = false, storage.Explain(errs[i])
+		}
+		answered[p.Name] = row.Reachable
+		// One row a transaction: several would have to be locked in the order that others lock them in.
+		err := c.db.InTx(ctx, keepsake.System("providers"), func(tx db.Tx) error { return tx.SetProviderCheck(ctx, row) })
+		if err != nil {
+			return nil, fmt.Errorf("store the state of provider %s: %w", p.Name, err)
+		}
+	}
+	return answered, nil
+}
