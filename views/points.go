@@ -96,7 +96,7 @@ type RestoreConfirm struct {
 	Shell   Shell
 	PointID string
 	Title   string
-	Word    string // what must be typed
+	Word    string  // what must be typed
 	Fields  []Field // the form so far, sent along
 	Facts   []ui.Fact
 	Lines   []string // what will happen

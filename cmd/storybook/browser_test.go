@@ -115,12 +115,13 @@ func TestEveryStoryFitsAndKeepsThePolicy(t *testing.T) {
 	}
 }
 
-// wide lists the elements that stick out of the page, or out of a card that would cut them off.
+// wide lists the elements that stick out of the page or out of a card that would cut them off, and text out of its box.
 const wide = `(() => {
 	const page = document.documentElement.clientWidth;
 	return [...document.querySelectorAll('body *')].filter(e => {
 		if (e.closest('.sr, .skip, thead, .scroll-x, svg, [hidden]')) return false;
 		const right = e.getBoundingClientRect().right, card = e.closest('.card');
+		if (e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'visible') return true;
 		return right > page + 1 || (card && right > card.getBoundingClientRect().right + 1);
 	}).slice(0, 5).map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 40));
 })()`
