@@ -131,7 +131,9 @@ func TestFailureIsKeptInWords(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			e := newFakeEngine()
-			e.backup = func(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error) { return c.backup() }
+			e.backup = func(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error) {
+				return c.backup()
+			}
 			con := w.console(e, func(d *console.Deps) { d.Logger = nil })
 			w.run(con, true)
 			o, err := con.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupFull})

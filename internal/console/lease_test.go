@@ -85,7 +85,9 @@ func TestStoppedWorkerGivesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	e, started := blocking()
-	patient := func(d *console.Deps) { d.Lease = console.LeaseTimes{Beat: time.Hour, Expiry: 3 * time.Hour, Reconcile: time.Hour} }
+	patient := func(d *console.Deps) {
+		d.Lease = console.LeaseTimes{Beat: time.Hour, Expiry: 3 * time.Hour, Reconcile: time.Hour}
+	}
 	first := w.console(e, patient)
 	stop := w.run(first, true)
 	o := startFull(t, first)
