@@ -154,7 +154,7 @@ func printJSON(w io.Writer, v any) {
 func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.io.out, format, args...) }
 
 func (a *app) config() (*config.Config, error) {
-	return config.Load(a.cli.Config, a.env.get, a.env.lookup)
+	return config.Load(a.cli.Config, a.env.lookup)
 }
 
 func (a *app) engine() (*engine.Engine, *config.Config, error) {

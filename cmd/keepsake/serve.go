@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,17 +36,13 @@ func (c *serveCommand) Run(a *app) error {
 	if err != nil {
 		return keepsake.Errorf(keepsake.CodeInvalid, "the console cannot listen on %s: %w: choose another server.address", address, err)
 	}
-	secret, err := auth.SessionSecret(a.ctx, s.db, keepsake.Secret(s.config.Server.SessionSecret))
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	proxies, err := trustedProxies(s.config.Server.TrustedProxies)
+	secret, err := auth.SessionSecret(a.ctx, s.db, s.config.Server.SessionSecret)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	sessions := auth.NewSessions(s.db, nil)
 	handler, err := web.New(web.Deps{Console: s.console, Auth: sessions, Logger: a.logger(), SessionSecret: secret,
-		TrustedProxies: proxies, Version: engine.Version})
+		TrustedProxies: s.config.TrustedProxies(), Version: engine.Version})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -81,9 +75,6 @@ type services struct {
 	console *console.Console
 }
 
-// platformTarget names the platform's own server among the places a restore may go to.
-const platformTarget = "platform server"
-
 // openConsole brings the console database up to date and builds the console over it.
 func (a *app) openConsole() (*services, error) {
 	e, conf, err := a.engine()
@@ -96,10 +87,10 @@ func (a *app) openConsole() (*services, error) {
 	}
 	var targets []console.Target
 	if conf.Platform.URL != "" {
-		targets = append(targets, console.Target{Name: platformTarget, URL: keepsake.Secret(conf.Platform.URL)})
+		targets = append(targets, console.Target{Name: config.PlatformTarget, URL: conf.Platform.URL})
 	}
 	for _, t := range conf.Targets {
-		targets = append(targets, console.Target{Name: t.Name, URL: keepsake.Secret(t.URL)})
+		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
 	c, err := console.New(console.Deps{DB: d, Engine: e, Targets: targets, Logger: a.logger()})
 	if err != nil {
@@ -110,7 +101,7 @@ func (a *app) openConsole() (*services, error) {
 }
 
 func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
-	url := keepsake.Secret(conf.Console.URL)
+	url := conf.Console.URL
 	if url == "" {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: console.url: no console database is configured: set it, or KEEPSAKE_CONSOLE_URL", conf.Path())
 	}
@@ -118,21 +109,6 @@ func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
 		return nil, err
 	}
 	return db.Open(a.ctx, url)
-}
-
-func trustedProxies(list []string) ([]netip.Prefix, error) {
-	var proxies []netip.Prefix
-	for _, s := range list {
-		p, err := netip.ParsePrefix(s)
-		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
-			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil {
-			return nil, keepsake.Errorf(keepsake.CodeInvalid, "server.trusted_proxies: %q is not a network: write 10.0.0.0/8 or an address", s)
-		}
-		proxies = append(proxies, p)
-	}
-	return slices.Clip(proxies), nil
 }
 
 type repoCommands struct {

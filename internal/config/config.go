@@ -1,32 +1,22 @@
-// Package config reads keepsake.yaml and the environment. Every mistake is one line that says what is wrong, where, and what
+// Package config reads keepsake.yaml and the environment. Every mistake is one line that says where, what is wrong and what
 // to do. It opens storage providers, but talks to none of them.
 package config
 
 import (
-	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
-	"net/url"
+	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 
-	"github.com/goccy/go-yaml"
-
-	"github.com/wedsync/keepsake/internal/engine"
-	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Config is keepsake.yaml. Relative paths are relative to the file's own directory.
+// Config is keepsake.yaml. Relative paths are relative to the file's own directory: see Resolve.
 type Config struct {
 	Platform  Database         `yaml:"platform"`
-	Console   Database         `yaml:"console"`
+	Console   Database         `yaml:"console"` // absent for the command line
 	Key       Key              `yaml:"key"`
-	Providers []Provider       `yaml:"providers"`
+	Providers []Provider       `yaml:"providers"` // in order of preference for reading
 	DataMap   keepsake.DataMap `yaml:"data_map"`
 	// ManagedSchemas belong to the hosting service: on a restore target that has them only rows are restored.
 	ManagedSchemas []string `yaml:"managed_schemas"`
@@ -35,13 +25,13 @@ type Config struct {
 	Workers        int      `yaml:"workers"` // parallel readers and writers; 0: one per core, two at least
 	PGBin          string   `yaml:"pg_bin"`  // directory of pg_dump and pg_restore; empty: the newest found
 
-	path   string
-	getenv func(string) string
+	doc *document
+	env func(string) (string, bool)
 }
 
 // Database is a connection URL.
 type Database struct {
-	URL string `yaml:"url"`
+	URL keepsake.Secret `yaml:"url"`
 }
 
 // Key says where the repository's key is.
@@ -51,117 +41,117 @@ type Key struct {
 
 // Provider is one storage target. Which fields apply depends on Type.
 type Provider struct {
-	Name            string `yaml:"name"`
-	Type            string `yaml:"type"` // file, s3 or gcs
-	Medium          string `yaml:"medium"`
-	Region          string `yaml:"region"`
-	Offsite         bool   `yaml:"offsite"`
-	Path            string `yaml:"path"`              // file
-	Endpoint        string `yaml:"endpoint"`          // s3, gcs
-	Bucket          string `yaml:"bucket"`            // s3, gcs
-	Prefix          string `yaml:"prefix"`            // s3, gcs
-	PathStyle       bool   `yaml:"path_style"`        // s3
-	AccessKeyID     string `yaml:"access_key_id"`     // s3
-	SecretAccessKey string `yaml:"secret_access_key"` // s3
-	CredentialsFile string `yaml:"credentials_file"`  // gcs
+	Name            string          `yaml:"name"`
+	Type            string          `yaml:"type"`   // file, s3 or gcs
+	Medium          string          `yaml:"medium"` // empty: disk, s3 or gcs, by type
+	Region          string          `yaml:"region"`
+	Offsite         bool            `yaml:"offsite"`
+	Path            string          `yaml:"path"`              // file
+	Endpoint        string          `yaml:"endpoint"`          // s3, gcs; empty: AWS's or Google's own
+	Bucket          string          `yaml:"bucket"`            // s3, gcs
+	Prefix          string          `yaml:"prefix"`            // s3, gcs: folder inside the bucket
+	PathStyle       bool            `yaml:"path_style"`        // s3
+	AccessKeyID     string          `yaml:"access_key_id"`     // s3; empty: the machine's own identity
+	SecretAccessKey keepsake.Secret `yaml:"secret_access_key"` // s3
+	CredentialsFile string          `yaml:"credentials_file"`  // gcs; empty: the machine's own identity
 }
 
-// Target is a server that a restore may create databases on.
+// Target is a server that a restore from the console may create databases on.
 type Target struct {
-	Name string `yaml:"name"`
-	URL  string `yaml:"url"`
+	Name string          `yaml:"name"`
+	URL  keepsake.Secret `yaml:"url"`
 }
+
+// PlatformTarget is the name under which the console offers the platform's own server as a target.
+const PlatformTarget = "platform server"
 
 // Server says how the console is reached.
 type Server struct {
-	Address        string   `yaml:"address"`         // host:port to listen on
-	BaseURL        string   `yaml:"base_url"`        // as people type it; https makes cookies Secure
-	SessionSecret  string   `yaml:"session_secret"`  // at least 32 characters; empty: one is made and kept in the console database
-	TrustedProxies []string `yaml:"trusted_proxies"` // networks whose X-Forwarded-* headers are believed
-	TLSCertificate string   `yaml:"tls_certificate"`
-	TLSKey         string   `yaml:"tls_key"`
+	Address        string          `yaml:"address"`         // host:port to listen on
+	BaseURL        string          `yaml:"base_url"`        // as people type it; empty: made from the address
+	SessionSecret  keepsake.Secret `yaml:"session_secret"`  // at least 32 bytes; empty: one is made and kept in the console database
+	TrustedProxies []string        `yaml:"trusted_proxies"` // networks whose X-Forwarded-* headers are believed
+	TLSCertificate string          `yaml:"tls_certificate"` // PEM file; empty: plain HTTP
+	TLSKey         string          `yaml:"tls_key"`         // PEM file
 }
 
-// DefaultManagedSchemas are the schemas that Supabase makes in every project.
-var DefaultManagedSchemas = []string{"auth", "storage", "realtime", "supabase_functions", "supabase_migrations", "vault", "graphql",
-	"graphql_public", "pgsodium", "pgsodium_masks", "extensions", "pgbouncer", "net", "cron"}
+// DefaultManagedSchemas returns the schemas that Supabase makes in every project.
+func DefaultManagedSchemas() []string {
+	return []string{"auth", "storage", "realtime", "supabase_functions", "supabase_migrations", "vault", "graphql", "graphql_public",
+		"pgsodium", "pgsodium_masks", "extensions", "pgbouncer", "net", "cron"}
+}
 
 // DefaultAddress is where the console listens: this machine only, until somebody decides otherwise.
 const DefaultAddress = "127.0.0.1:8080"
 
 // Load reads the file at path, fills in ${NAME} from the environment, lets the environment override databases and key, and
-// checks everything that can be checked without a connection. getenv is os.Getenv outside tests.
-func Load(path string, getenv func(string) string, lookup func(string) (string, bool)) (*Config, error) {
+// checks everything that can be checked without a connection. lookup is os.LookupEnv outside tests. A mistake is an Error
+// with CodeInvalid.
+func Load(path string, lookup func(string) (string, bool)) (*Config, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the configuration file does not exist: copy keepsake.example.yaml, or name another with --config", path)
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the configuration file does not exist: copy keepsake.example.yaml there, or name another with --config", path)
 	}
 	if err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the configuration file cannot be read: %w", path, err)
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the configuration file cannot be read: %w", path, errors.Unwrap(err))
 	}
-	text, err := expand(path, string(raw), lookup)
+	doc, err := parse(path, raw, lookup)
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{path: path, getenv: getenv, ManagedSchemas: DefaultManagedSchemas}
-	if err := yaml.UnmarshalWithOptions([]byte(text), c, yaml.Strict()); err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: %s", path, oneLine(err))
+	c := &Config{doc: doc, env: lookup}
+	if err := doc.decode(c); err != nil {
+		return nil, err
 	}
 	c.override()
+	c.setDefaults()
 	if err := c.check(); err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: %w", path, err)
+		return nil, err
 	}
 	return c, nil
 }
 
-var reference = regexp.MustCompile(`\$?\$\{([^}]*)\}`)
+// Path is where the configuration was read from.
+func (c *Config) Path() string { return c.doc.path }
 
-// expand replaces ${NAME} by the environment variable; $${ stands for ${ itself. Comments are left alone.
-func expand(path, text string, lookup func(string) (string, bool)) (string, error) {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		if strings.HasPrefix(strings.TrimSpace(line), "#") {
-			continue
-		}
-		var missing string
-		lines[i] = reference.ReplaceAllStringFunc(line, func(m string) string {
-			if strings.HasPrefix(m, "$$") {
-				return m[1:]
-			}
-			name := m[2 : len(m)-1]
-			value, ok := lookup(name)
-			if !ok && missing == "" {
-				missing = name
-			}
-			return value
-		})
-		if missing != "" {
-			return "", keepsake.Errorf(keepsake.CodeInvalid, "%s:%d: the environment variable %s is not set: set it, or write $${ for a literal ${", path, i+1, missing)
-		}
+// Resolve returns a path of the configuration relative to the file's directory.
+func (c *Config) Resolve(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
 	}
-	return strings.Join(lines, "\n"), nil
+	return filepath.Join(filepath.Dir(c.doc.path), path)
 }
 
-var yamlPosition = regexp.MustCompile(`^\[(\d+):(\d+)\] `)
-
-// oneLine shortens the YAML library's error, which draws the source, to its first line.
-func oneLine(err error) string {
-	line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
-	if m := yamlPosition.FindStringSubmatch(line); m != nil {
-		line = "line " + m[1] + ": " + yamlPosition.ReplaceAllString(line, "")
-	}
-	return line + ": see keepsake.example.yaml for every field"
+// getenv returns an environment variable, or "".
+func (c *Config) getenv(name string) string {
+	value, _ := c.env(name)
+	return value
 }
+
+// The environment variables that take the place of fields.
+const (
+	envPlatform   = "KEEPSAKE_PLATFORM_URL"
+	envConsole    = "KEEPSAKE_CONSOLE_URL"
+	envKey        = "KEEPSAKE_KEY"
+	envPassphrase = "KEEPSAKE_PASSPHRASE"
+	envRecovery   = "KEEPSAKE_RECOVERY_KEY"
+)
 
 func (c *Config) override() {
-	if v := c.getenv("KEEPSAKE_PLATFORM_URL"); v != "" {
-		c.Platform.URL = v
+	if v := c.getenv(envPlatform); v != "" {
+		c.Platform.URL = keepsake.Secret(v)
 	}
-	if v := c.getenv("KEEPSAKE_CONSOLE_URL"); v != "" {
-		c.Console.URL = v
+	if v := c.getenv(envConsole); v != "" {
+		c.Console.URL = keepsake.Secret(v)
 	}
+}
+
+func (c *Config) setDefaults() {
 	if c.Server.Address == "" {
 		c.Server.Address = DefaultAddress
+	}
+	if c.ManagedSchemas == nil {
+		c.ManagedSchemas = DefaultManagedSchemas()
 	}
 	d := keepsake.DefaultDataMap()
 	if c.DataMap.Wedding.Table == "" {
@@ -173,218 +163,31 @@ func (c *Config) override() {
 	if len(c.DataMap.Tiers) == 0 {
 		c.DataMap.Tiers = d.Tiers
 	}
-}
-
-// check returns the first mistake.
-func (c *Config) check() error {
-	for _, u := range []struct{ field, url string }{{"platform.url", c.Platform.URL}, {"console.url", c.Console.URL}} {
-		if err := checkDatabase(u.field, u.url); err != nil {
-			return err
-		}
-	}
-	for tier := range c.DataMap.Tiers {
-		if _, err := keepsake.ParseTier(string(tier)); err != nil {
-			return fmt.Errorf("data_map.tiers: %w", err)
-		}
-	}
-	if len(c.Providers) == 0 {
-		return errors.New("providers: none is configured: name at least one place to keep backups; three make them protected")
-	}
-	if len(c.Providers) > maxProviders {
-		return fmt.Errorf("providers: %d are configured: at most %d can be", len(c.Providers), maxProviders)
-	}
-	seen := map[string]bool{}
 	for i := range c.Providers {
 		p := &c.Providers[i]
-		if err := p.check(); err != nil {
-			return fmt.Errorf("providers[%d]%s: %w", i, named(p.Name), err)
+		if p.Medium == "" {
+			p.Medium = map[string]string{typeFile: "disk"}[p.Type]
 		}
-		if seen[p.Name] {
-			return fmt.Errorf("providers[%d]: the name %q is taken by another provider: give each its own", i, p.Name)
+		if p.Medium == "" {
+			p.Medium = p.Type
 		}
-		seen[p.Name] = true
-	}
-	targets := map[string]bool{}
-	for i, t := range c.Targets {
-		if t.Name == "" || t.URL == "" || targets[t.Name] {
-			return fmt.Errorf("targets[%d]%s: each target needs a name of its own and a url", i, named(t.Name))
-		}
-		targets[t.Name] = true
-		if err := checkDatabase(fmt.Sprintf("targets[%d].url", i), t.URL); err != nil {
-			return err
-		}
-	}
-	if s := c.Server.SessionSecret; s != "" && len(s) < 32 {
-		return fmt.Errorf("server.session_secret: it has %d characters: use at least 32, or leave it out to have one made", len(s))
-	}
-	return nil
-}
-
-const maxProviders = 16
-
-func named(name string) string {
-	if name == "" {
-		return ""
-	}
-	return " (" + name + ")"
-}
-
-func checkDatabase(field, raw string) error {
-	if raw == "" {
-		return nil
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return fmt.Errorf("%s: it is not a PostgreSQL URL: write postgres://user:password@host:5432/database, with special characters of the password percent-encoded", field)
-	}
-	if strings.Trim(u.Path, "/") == "" && u.Query().Get("dbname") == "" {
-		return fmt.Errorf("%s: it names no database: add /database to its end", field)
-	}
-	return nil
-}
-
-var providerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-
-func (p *Provider) check() error {
-	if !providerName.MatchString(p.Name) {
-		return errors.New("name: use 1 to 63 letters, digits, dots, dashes and underscores")
-	}
-	var foreign []string
-	stray := func(field string, set bool) {
-		if set {
-			foreign = append(foreign, field)
-		}
-	}
-	switch p.Type {
-	case "file":
-		if p.Path == "" {
-			return errors.New("path: name the directory to keep objects in")
-		}
-		stray("bucket", p.Bucket != "")
-		stray("endpoint", p.Endpoint != "")
-		stray("access_key_id", p.AccessKeyID != "")
-		p.defaultMedium("disk")
-	case "s3":
-		if p.Bucket == "" {
-			return errors.New("bucket: name the bucket to keep objects in")
-		}
-		if (p.AccessKeyID == "") != (p.SecretAccessKey == "") {
-			return errors.New("access_key_id and secret_access_key go together: give both, or none to use the machine's own identity")
-		}
-		stray("path", p.Path != "")
-		stray("credentials_file", p.CredentialsFile != "")
-		p.defaultMedium("s3")
-	case "gcs":
-		if p.Bucket == "" {
-			return errors.New("bucket: name the bucket to keep objects in")
-		}
-		stray("path", p.Path != "")
-		stray("access_key_id", p.AccessKeyID != "")
-		p.defaultMedium("gcs")
-	default:
-		return fmt.Errorf("type: %q is unknown: use file, s3 or gcs", p.Type)
-	}
-	if len(foreign) > 0 {
-		return fmt.Errorf("%s: a provider of type %s has no such field: remove it", strings.Join(foreign, ", "), p.Type)
-	}
-	if p.Endpoint != "" {
-		if u, err := url.Parse(p.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			return fmt.Errorf("endpoint: %q is not a URL: write https://host", p.Endpoint)
-		}
-	}
-	return nil
-}
-
-func (p *Provider) defaultMedium(medium string) {
-	if p.Medium == "" {
-		p.Medium = medium
 	}
 }
 
-// Resolve returns a path of the configuration relative to the file's directory.
-func (c *Config) Resolve(path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(filepath.Dir(c.path), path)
-}
-
-// KeySource gathers what can open the repository. KEEPSAKE_KEY, when set, is used instead of the key file.
-func (c *Config) KeySource() (repository.KeySource, error) {
-	k := repository.KeySource{Key: keepsake.Secret(c.getenv("KEEPSAKE_KEY")), Passphrase: keepsake.Secret(c.getenv("KEEPSAKE_PASSPHRASE")),
-		Recovery: keepsake.Secret(strings.TrimSpace(c.getenv("KEEPSAKE_RECOVERY_KEY")))}
-	if k.Key == "" && c.Key.File != "" {
-		raw, err := os.ReadFile(c.Resolve(c.Key.File))
-		if err != nil && (!errors.Is(err, os.ErrNotExist) || k.Passphrase == "" && k.Recovery == "") {
-			return k, keepsake.Errorf(keepsake.CodeInvalid,
-				"%s: key.file: %s cannot be read: run keepsake init to make one, put it back, or set KEEPSAKE_KEY, KEEPSAKE_PASSPHRASE or KEEPSAKE_RECOVERY_KEY", c.path, c.Key.File)
-		}
-		k.Key = keepsake.Secret(strings.TrimSpace(string(raw)))
-	}
-	if k.Key != "" {
-		n, err := base64.StdEncoding.DecodeString(k.Key.Reveal())
-		if err != nil || len(n) != 32 {
-			return k, keepsake.Errorf(keepsake.CodeInvalid, "%s: the key decodes to %d bytes: it must be 32 bytes in base64, as keepsake init wrote it", c.path, len(n))
+// TrustedProxies returns the networks whose X-Forwarded-* headers are believed.
+func (c *Config) TrustedProxies() []netip.Prefix {
+	var networks []netip.Prefix
+	for _, s := range c.Server.TrustedProxies {
+		if p, err := parseNetwork(s); err == nil { // check has refused the others
+			networks = append(networks, p)
 		}
 	}
-	if k.Key == "" && k.Passphrase == "" && k.Recovery == "" {
-		return k, keepsake.Errorf(keepsake.CodeInvalid, "%s: key: no key is given: set key.file, KEEPSAKE_KEY, KEEPSAKE_PASSPHRASE or KEEPSAKE_RECOVERY_KEY", c.path)
-	}
-	return k, nil
+	return networks
 }
 
-// OpenProviders opens every provider. One that cannot be opened becomes a provider whose every call fails with the reason:
-// it must not keep the others from working.
-func (c *Config) OpenProviders(ctx context.Context) ([]engine.Provider, error) {
-	list := make([]engine.Provider, 0, len(c.Providers))
-	for i := range c.Providers {
-		p := &c.Providers[i]
-		store, err := c.open(ctx, p)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil {
-			store = storage.Unavailable(err)
-		}
-		list = append(list, engine.Provider{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Store: store})
+func parseNetwork(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
-	return list, nil
+	return netip.ParsePrefix(s)
 }
-
-func (c *Config) open(ctx context.Context, p *Provider) (store storage.Provider, err error) {
-	switch p.Type {
-	case "file":
-		store, err = storage.OpenFile(c.Resolve(p.Path))
-	case "s3":
-		store, err = storage.OpenS3(ctx, storage.S3Options{Endpoint: p.Endpoint, Region: p.Region, Bucket: p.Bucket, Prefix: p.Prefix,
-			PathStyle: p.PathStyle, AccessKeyID: p.AccessKeyID, SecretAccessKey: keepsake.Secret(p.SecretAccessKey)})
-	default:
-		store, err = storage.OpenGCS(ctx, storage.GCSOptions{Endpoint: p.Endpoint, Bucket: p.Bucket, Prefix: p.Prefix,
-			CredentialsFile: c.Resolve(p.CredentialsFile)})
-	}
-	if err != nil {
-		return nil, err
-	}
-	return storage.Retry(store, storage.RetryOptions{}), nil
-}
-
-// Engine builds the engine that this configuration describes.
-func (c *Config) Engine(ctx context.Context, options engine.Options) (*engine.Engine, error) {
-	key, err := c.KeySource()
-	if err != nil {
-		return nil, err
-	}
-	providers, err := c.OpenProviders(ctx)
-	if err != nil {
-		return nil, err
-	}
-	options.PlatformURL, options.Providers, options.Key = keepsake.Secret(c.Platform.URL), providers, key
-	options.DataMap, options.ManagedSchemas, options.PGBin = c.DataMap, c.ManagedSchemas, c.PGBin
-	if options.Workers == 0 {
-		options.Workers = c.Workers
-	}
-	return engine.New(options), nil
-}
-
-// Path is where the configuration was read from.
-func (c *Config) Path() string { return c.path }

@@ -1,0 +1,258 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// The types of provider.
+const (
+	typeFile = "file"
+	typeS3   = "s3"
+	typeGCS  = "gcs"
+)
+
+// The limits of what makes sense.
+const (
+	maxProviders = 16 // an index keeps one bit for each
+	maxWorkers   = 64
+	minSecret    = 32 // bytes of a session secret
+)
+
+// mistake is what is wrong with the field at path, and what to do.
+type mistake struct {
+	path []any
+	text string
+}
+
+func wrong(text string, path ...any) *mistake { return &mistake{path, text} }
+
+// check returns the first mistake as an Error with CodeInvalid.
+func (c *Config) check() error {
+	for _, group := range []func() *mistake{c.checkDatabases, c.checkDataMap, c.checkProviders, c.checkTargets, c.checkServer, c.checkRest} {
+		if m := group(); m != nil {
+			return keepsake.Errorf(keepsake.CodeInvalid, "%s: %s", c.where(m.path...), m.text)
+		}
+	}
+	return nil
+}
+
+// where says where a field stands: in the file, or in the environment variable that takes its place.
+func (c *Config) where(path ...any) string {
+	if len(path) == 2 && path[1] == "url" {
+		for group, variable := range map[any]string{"platform": envPlatform, "console": envConsole} {
+			if path[0] == group && c.getenv(variable) != "" {
+				return variable
+			}
+		}
+	}
+	at := c.doc.at(path...)
+	if len(path) > 1 && path[0] == "providers" {
+		if i, ok := path[1].(int); ok && c.Providers[i].Name != "" {
+			at += " (" + c.Providers[i].Name + ")"
+		}
+	}
+	return at
+}
+
+func (c *Config) checkDatabases() *mistake {
+	platform, problem := parseDatabase(c.Platform.URL)
+	if problem != "" {
+		return wrong(problem, "platform", "url")
+	}
+	console, problem := parseDatabase(c.Console.URL)
+	if problem != "" {
+		return wrong(problem, "console", "url")
+	}
+	if platform != nil && console != nil && platform.Host == console.Host && platform.Path == console.Path {
+		return wrong("it names the platform's own database: give the console one of its own, it may be on the same server", "console", "url")
+	}
+	return nil
+}
+
+// parseDatabase returns the URL, nil for none, or what is wrong with it. It never quotes it: it holds a password.
+func parseDatabase(raw keepsake.Secret) (*url.URL, string) {
+	if raw == "" {
+		return nil, ""
+	}
+	u, err := url.Parse(raw.Reveal())
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return nil, "it is no PostgreSQL URL: write postgres://user:password@host:5432/database, special characters of the password percent-encoded"
+	}
+	if strings.Trim(u.Path, "/") == "" && u.Query().Get("dbname") == "" {
+		return nil, "it names no database: add /database to its end"
+	}
+	return u, ""
+}
+
+func (c *Config) checkDataMap() *mistake {
+	tierOf := map[string]keepsake.Tier{}
+	for tier := range c.DataMap.Tiers {
+		if known, err := keepsake.ParseTier(string(tier)); err != nil || known != tier {
+			return wrong("this is no tier: use critical, high or standard", "data_map", "tiers", string(tier))
+		}
+	}
+	for _, tier := range keepsake.Tiers() {
+		for i, table := range c.DataMap.Tiers[tier] {
+			full := keepsake.QualifiedName(table)
+			if other, twice := tierOf[full]; twice {
+				return wrong(fmt.Sprintf("table %s is listed twice, also as %s: keep one", full, other), "data_map", "tiers", string(tier), i)
+			}
+			tierOf[full] = tier
+		}
+	}
+	if w := c.DataMap.Wedding; w.Date == "" {
+		return wrong("the column of the wedding day is missing: name it", "data_map", "wedding", "date")
+	}
+	return nil
+}
+
+func (c *Config) checkProviders() *mistake {
+	if len(c.Providers) == 0 {
+		return wrong("none is configured: name at least one place to keep backups; three, on two media and one of them offsite, make them protected", "providers")
+	}
+	if len(c.Providers) > maxProviders {
+		return wrong(fmt.Sprintf("%d are configured: at most %d can be", len(c.Providers), maxProviders), "providers")
+	}
+	names, places := map[string]bool{}, map[string]string{}
+	for i, p := range c.Providers {
+		if m := p.check(); m != nil {
+			m.path = append([]any{"providers", i}, m.path...)
+			return m
+		}
+		if names[p.Name] {
+			return wrong("another provider has this name already: give each its own", "providers", i, "name")
+		}
+		names[p.Name] = true
+		place := strings.Join([]string{p.Type, c.Resolve(p.Path), p.Endpoint, p.Bucket, strings.Trim(p.Prefix, "/")}, "\x00")
+		if other, same := places[place]; same {
+			return wrong(fmt.Sprintf("it is the same place as provider %s: a copy there is no second copy, name another place", other), "providers", i)
+		}
+		places[place] = p.Name
+	}
+	return nil
+}
+
+var (
+	providerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	mediumName   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+)
+
+func (p *Provider) check() *mistake {
+	if !providerName.MatchString(p.Name) {
+		return wrong("a provider needs a name: use 1 to 63 letters, digits, dots, dashes and underscores", "name")
+	}
+	if p.Type != typeFile && p.Type != typeS3 && p.Type != typeGCS {
+		return wrong(fmt.Sprintf("%q is no type of provider: use file, s3 or gcs", p.Type), "type")
+	}
+	if !mediumName.MatchString(p.Medium) {
+		return wrong("use one lower-case word, such as disk, s3, supabase or gcs: two media are told apart by it", "medium")
+	}
+	if p.Type == typeFile && p.Path == "" {
+		return wrong("it is missing: name the directory to keep objects in", "path")
+	}
+	if p.Type != typeFile && p.Bucket == "" {
+		return wrong("it is missing: name the bucket to keep objects in", "bucket")
+	}
+	if m := p.checkForeign(); m != nil {
+		return m
+	}
+	if (p.AccessKeyID == "") != (p.SecretAccessKey == "") {
+		return wrong("access_key_id and secret_access_key go together: give both, or neither to use the machine's own identity", "access_key_id")
+	}
+	if p.Endpoint != "" {
+		if u, err := url.Parse(p.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+			return wrong("it is no URL of a store: write https://host, without a user", "endpoint")
+		}
+	}
+	return nil
+}
+
+// checkForeign refuses fields of another type of provider: they would be ignored, and somebody means something by them.
+func (p *Provider) checkForeign() *mistake {
+	for _, f := range []struct {
+		name  string
+		set   bool
+		types string
+	}{
+		{"path", p.Path != "", typeFile},
+		{"endpoint", p.Endpoint != "", typeS3 + typeGCS},
+		{"bucket", p.Bucket != "", typeS3 + typeGCS},
+		{"prefix", p.Prefix != "", typeS3 + typeGCS},
+		{"path_style", p.PathStyle, typeS3},
+		{"access_key_id", p.AccessKeyID != "", typeS3},
+		{"secret_access_key", p.SecretAccessKey != "", typeS3},
+		{"credentials_file", p.CredentialsFile != "", typeGCS},
+	} {
+		if f.set && !strings.Contains(f.types, p.Type) {
+			return wrong("a provider of type "+p.Type+" has no such field: remove it", f.name)
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkTargets() *mistake {
+	names := map[string]bool{PlatformTarget: true}
+	for i, t := range c.Targets {
+		if strings.TrimSpace(t.Name) == "" {
+			return wrong("a target needs a name: people choose it by that", "targets", i, "name")
+		}
+		if names[t.Name] {
+			return wrong(fmt.Sprintf("the name %q is taken: give each target its own", t.Name), "targets", i, "name")
+		}
+		names[t.Name] = true
+		if t.URL == "" {
+			return wrong("it is missing: name a database on the server to connect to first, such as postgres://user:password@host:5432/postgres", "targets", i, "url")
+		}
+		if _, problem := parseDatabase(t.URL); problem != "" {
+			return wrong(problem, "targets", i, "url")
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkServer() *mistake {
+	s := c.Server
+	if problem := CheckAddress(s.Address); problem != "" {
+		return wrong(problem, "server", "address")
+	}
+	if s.BaseURL != "" {
+		if u, err := url.Parse(s.BaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+			return wrong("it is no address of a site: write https://host, without a path", "server", "base_url")
+		}
+	}
+	if n := len(s.SessionSecret.Reveal()); n > 0 && n < minSecret {
+		return wrong(fmt.Sprintf("it has %d bytes: use at least %d, or leave it out to have one made", n, minSecret), "server", "session_secret")
+	}
+	if (s.TLSCertificate == "") != (s.TLSKey == "") {
+		return wrong("tls_certificate and tls_key go together: give both, or neither", "server", "tls_certificate")
+	}
+	for i, network := range s.TrustedProxies {
+		if _, err := parseNetwork(network); err != nil {
+			return wrong(fmt.Sprintf("%q is no network: write 10.0.0.0/8 or an address", network), "server", "trusted_proxies", i)
+		}
+	}
+	return nil
+}
+
+// CheckAddress says what is wrong with an address to listen on, or "".
+func CheckAddress(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n > 65535 {
+		return fmt.Sprintf("%q is no address to listen on: write host:port, such as %s", address, DefaultAddress)
+	}
+	return ""
+}
+
+func (c *Config) checkRest() *mistake {
+	if c.Workers < 0 || c.Workers > maxWorkers {
+		return wrong(fmt.Sprintf("%d is out of range: use 1 to %d, or leave it out for one per core", c.Workers, maxWorkers), "workers")
+	}
+	return nil
+}
