@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -32,9 +33,24 @@ func (c *serveCommand) Run(a *app) error {
 	if c.Address != "" {
 		address = c.Address
 	}
+	if problem := config.CheckAddress(address); problem != "" {
+		return keepsake.Errorf(keepsake.CodeInvalid, "--address: %s", problem)
+	}
+	certificate, err := s.config.Certificate()
+	if err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", address)
 	if err != nil {
 		return keepsake.Errorf(keepsake.CodeInvalid, "the console cannot listen on %s: %w: choose another server.address", address, err)
+	}
+	where := "http://" + listener.Addr().String()
+	if certificate != nil {
+		where = "https://" + listener.Addr().String()
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	if s.config.Server.BaseURL != "" {
+		where += ", for people " + s.config.Server.BaseURL
 	}
 	secret, err := auth.SessionSecret(a.ctx, s.db, s.config.Server.SessionSecret)
 	if err != nil {
@@ -49,7 +65,7 @@ func (c *serveCommand) Run(a *app) error {
 	if n, err := auth.CountAccounts(a.ctx, s.db); err == nil && n == 0 {
 		_, _ = fmt.Fprintln(a.io.err, "Nobody can sign in yet: keepsake admin create makes the first super admin.")
 	}
-	_, _ = fmt.Fprintf(a.io.err, "Console on http://%s\n", listener.Addr())
+	_, _ = fmt.Fprintf(a.io.err, "Console on %s\n", where)
 	g, ctx := errgroup.WithContext(a.ctx)
 	g.Go(func() error { return s.console.Run(ctx, !c.NoWorker) })
 	g.Go(func() error { return web.ServeListener(ctx, listener, handler) })

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"os"
@@ -83,6 +84,18 @@ func (c *Config) open(ctx context.Context, p *Provider) (store storage.Provider,
 		return nil, err
 	}
 	return storage.Retry(store, storage.RetryOptions{}), nil
+}
+
+// Certificate loads what server.tls_certificate and server.tls_key name, or returns nil for plain HTTP.
+func (c *Config) Certificate() (*tls.Certificate, error) {
+	if c.Server.TLSCertificate == "" {
+		return nil, nil //nolint:nilnil // no certificate is an answer, not a failure
+	}
+	pair, err := tls.LoadX509KeyPair(c.Resolve(c.Server.TLSCertificate), c.Resolve(c.Server.TLSKey))
+	if err != nil {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the certificate cannot be used: %w: name PEM files that belong together", c.where("server", "tls_certificate"), err)
+	}
+	return &pair, nil
 }
 
 // Engine builds the engine that this configuration describes. It sends nothing to anybody.
