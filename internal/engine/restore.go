@@ -38,10 +38,10 @@ type restore struct {
 	missing  []string // roles the target lacks
 	noOwner  bool
 
-	mu         sync.Mutex
-	result     RestoreResult
-	tierLeft   map[keepsake.Tier]int
-	mismatched []string
+	mu       sync.Mutex
+	result   RestoreResult
+	tierLeft map[keepsake.Tier]int
+	proofs   []proof
 }
 
 // Restore writes a recovery point into a new, empty database and proves it: the restore is a success only when every
@@ -84,8 +84,7 @@ func (r *restore) run(ctx context.Context) error {
 		run   func(context.Context) error
 	}{
 		{StageSchema, r.createTables},
-		{StageLoading, r.loadTables},
-		{StageIndexing, r.finishSchema},
+		{StageLoading, r.loadAndFinish},
 		{StageComparing, r.prove},
 	}
 	for _, s := range steps {
@@ -132,6 +131,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 		r.tables = append(r.tables, t)
 		r.tierLeft[t.Tier]++
 	}
+	r.proofs = make([]proof, len(r.tables))
 	if skipped > 0 {
 		r.partial = true
 		r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped), Reason: "the restore covers chosen tiers only"})
@@ -271,72 +271,6 @@ func (r *restore) createTables(ctx context.Context) error {
 	return err
 }
 
-// loadTables fills the tables, most urgent tier first, largest first within a tier.
-func (r *restore) loadTables(ctx context.Context) error {
-	var next atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	for range max(1, min(r.e.opts.Workers, len(r.tables))) {
-		g.Go(func() error {
-			l, err := r.target.NewLoader(ctx)
-			if err != nil {
-				return err
-			}
-			defer l.Close(ctx)
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(r.tables) || ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if err := r.loadTable(ctx, l, i); err != nil {
-					return fmt.Errorf("table %s.%s: %w", r.tables[i].Schema, r.tables[i].Name.Name, err)
-				}
-			}
-		})
-	}
-	return g.Wait()
-}
-
-// loadTable fills one table and reads it back while it is still in the server's memory.
-func (r *restore) loadTable(ctx context.Context, l *target.Loader, i int) error {
-	t := r.tables[i]
-	encoding := r.manifest.Source.Encoding
-	if t.Rows > 0 {
-		rows := r.source.rows(ctx, t, func(plain int64) {
-			r.track.update(func(p *Progress) {
-				p.Tables[i].State = ItemRunning
-				p.Tables[i].BytesDone += plain
-				p.BytesDone += plain
-			})
-		})
-		_, err := l.Load(ctx, t, encoding, rows)
-		_ = rows.Close()
-		if err != nil {
-			return err
-		}
-	}
-	count, hash, err := l.ReadBack(ctx, t, encoding, func(int64) {})
-	if err != nil {
-		return fmt.Errorf("read back: %w", err)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if count != t.Rows || hash != t.Hash {
-		r.mismatched = append(r.mismatched, fmt.Sprintf("%s.%s (%d of %d rows)", t.Schema, t.Name.Name, count, t.Rows))
-	}
-	r.result.Tables++
-	r.result.Rows += count
-	r.result.Bytes += plainBytes(t)
-	if r.tierLeft[t.Tier]--; r.tierLeft[t.Tier] == 0 {
-		r.result.TierSeconds[string(t.Tier)] = r.e.opts.Now().Sub(r.started).Seconds()
-		r.track.infof("All rows of the %s tier are readable.", t.Tier)
-	}
-	r.track.update(func(p *Progress) {
-		p.Tables[i].State, p.Tables[i].RowsDone = ItemDone, count
-		p.RowsDone += count
-	})
-	return nil
-}
-
 // postOptions let index builds use memory instead of disk.
 var postOptions = []string{"-c maintenance_work_mem=256MB", "-c max_parallel_maintenance_workers=0", "-c synchronous_commit=off"}
 
@@ -406,15 +340,4 @@ func (r *restore) analyze(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
-}
-
-// prove gives the verdict on what was read back.
-func (r *restore) prove(context.Context) error {
-	if len(r.mismatched) > 0 {
-		slices.Sort(r.mismatched)
-		return keepsake.Errorf(keepsake.CodeDamaged, "the restored rows differ from the recovery point in %s", strings.Join(r.mismatched, ", "))
-	}
-	r.result.Verified = true
-	r.track.infof("%d tables with %d rows are equal to the recovery point.", r.result.Tables, r.result.Rows)
-	return nil
 }

@@ -71,11 +71,15 @@ func columns(t *repository.Table) string {
 	if len(t.Columns) == 0 {
 		return ""
 	}
+	return " (" + columnList(t) + ")"
+}
+
+func columnList(t *repository.Table) string {
 	quoted := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		quoted[i] = pgx.Identifier{c.Name}.Sanitize()
 	}
-	return " (" + strings.Join(quoted, ", ") + ")"
+	return strings.Join(quoted, ", ")
 }
 
 func options(t *repository.Table, encoding string) string {
@@ -166,18 +170,28 @@ func (t *Target) grants(_ context.Context, o repository.LargeObject) ([]string, 
 	return statements, nil
 }
 
-// ReadBack counts and hashes what the table holds now, in the format its chunks have.
-func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, encoding string, progress func(bytes int64)) (int64, repository.RowHash, error) {
-	var rows, pending int64
+// proofPages is how many heap pages one piece of reading back covers: long enough to be efficient, short enough that an index
+// build never waits long for its lock.
+const proofPages = 8192
+
+// Pieces returns the page ranges in which a table is read back.
+func (l *Loader) Pieces(ctx context.Context, t *repository.Table) ([]platform.PageRange, error) {
+	if t.Kind == repository.KindLargeObjects {
+		return []platform.PageRange{{}}, nil
+	}
+	var pages int64
+	err := l.conn.QueryRow(ctx, "select pg_relation_size($1::regclass) / current_setting('block_size')::int8",
+		pgx.Identifier{t.Schema, t.Name.Name}.Sanitize()).Scan(&pages)
+	return platform.PageRanges(pages, proofPages), err
+}
+
+// ReadBack counts and hashes the rows that a page range of the table holds now, in the format its chunks have.
+func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, encoding string, p platform.PageRange) (int64, repository.RowHash, error) {
+	var rows int64
 	var hash repository.RowHash
 	h := xxh3.New()
-	name := pgx.Identifier{t.Schema, t.Name.Name}.Sanitize()
-	_, err := l.reader.CopyOut(ctx, "copy "+name+columns(t)+" to stdout ("+options(t, encoding)+")", t.Format == repository.FormatBinary,
+	_, err := l.reader.CopyOut(ctx, "copy ("+selection(t, p)+") to stdout ("+options(t, encoding)+")", t.Format == repository.FormatBinary,
 		func(piece []byte, begin, end bool) error {
-			if pending += int64(len(piece)); pending > 1<<20 {
-				progress(pending)
-				pending = 0
-			}
 			if begin {
 				rows++
 			}
@@ -195,8 +209,23 @@ func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, encoding str
 			}
 			return nil
 		})
-	progress(pending)
 	return rows, hash, err
+}
+
+func selection(t *repository.Table, p platform.PageRange) string {
+	q := "select " + columnList(t) + " from only " + pgx.Identifier{t.Schema, t.Name.Name}.Sanitize() + fmt.Sprintf(" where ctid >= '(%d,0)'", p.From)
+	if p.To != 0 {
+		q += fmt.Sprintf(" and ctid < '(%d,0)'", p.To)
+	}
+	return q
+}
+
+// SeesEverything reports whether row-level security can never hide rows from the connecting role: then rows may be read back
+// while policies come into force.
+func (t *Target) SeesEverything(ctx context.Context) (bool, error) {
+	var sees bool
+	err := t.Conn.QueryRow(ctx, "select rolsuper or rolbypassrls from pg_roles where rolname = current_user").Scan(&sees)
+	return sees, err
 }
 
 // Statement runs one statement in the loader's writing session.
