@@ -59,7 +59,7 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 		Bar:     ui.Bar{Label: "Whole operation", Percent: format.PercentOf(p.Fraction()), Known: known || !running, Tone: tone, Size: "big"},
 		Figures: liveFigures(kind, *p, left, bytesRate, rowsRate, running),
 		Steps:   liveSteps(kind, p.Stage, tone),
-		Tiers:   liveTiers(*p, pc, running),
+		Tiers:   liveTiers(kind, *p, pc, running),
 	}
 	if left != "" {
 		live.Sub = left + " left"
@@ -119,7 +119,7 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 	}
 	if kind == console.KindBackup {
 		figures = append(figures, ui.Figure{Label: "Uploaded", Value: format.Bytes(p.BytesUploaded),
-			Hint: fmt.Sprintf("%s new of %s", format.Count(p.ChunksNew), format.Plural(p.ChunksDone, "piece", "pieces"))})
+			Hint: fmt.Sprintf("%s new of %s", format.Count(p.ChunksNew), format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces"))})
 	}
 	return figures
 }
@@ -145,7 +145,7 @@ func liveSteps(kind console.Kind, now engine.Stage, tone ui.Tone) []views.Step {
 	return out
 }
 
-func liveTiers(p engine.Progress, pc *pace, running bool) []views.LiveTier {
+func liveTiers(kind console.Kind, p engine.Progress, pc *pace, running bool) []views.LiveTier {
 	var out []views.LiveTier
 	for _, tier := range keepsake.Tiers() {
 		var tables []engine.TableProgress
@@ -155,7 +155,11 @@ func liveTiers(p engine.Progress, pc *pace, running bool) []views.LiveTier {
 			}
 		}
 		if len(tables) > 0 {
-			out = append(out, liveTier(tier, tables, pc, running))
+			t := liveTier(tier, tables, pc, running)
+			if kind == console.KindRestore {
+				t.Goal = "promised within " + format.Duration(tier.Goal())
+			}
+			out = append(out, t)
 		}
 	}
 	return out
@@ -178,7 +182,7 @@ func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *pace, runni
 			moving++
 		}
 	}
-	out := views.LiveTier{ID: "tier-" + string(tier), Name: format.Title(string(tier)), Goal: "promised within " + format.Duration(tier.Goal())}
+	out := views.LiveTier{ID: "tier-" + string(tier), Name: format.Title(string(tier))}
 	share, tone := fraction(sum), ui.ToneRun
 	switch {
 	case failed > 0:
@@ -211,7 +215,15 @@ func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *pace, runni
 }
 
 func liveTable(t engine.TableProgress, pc *pace, running bool) views.LiveTable {
-	out := views.LiveTable{Name: format.Table(t.Schema, t.Name), State: itemState(t.State, running), Rows: rowsOf(t), Bytes: bytesOf(t)}
+	out := views.LiveTable{Name: format.Table(t.Schema, t.Name), State: itemState(t.State, running), Rows: format.Count(t.RowsDone), Bytes: format.Bytes(t.BytesDone)}
+	if t.State != engine.ItemDone {
+		if t.RowsTotal > t.RowsDone {
+			out.RowsOf = "of about " + format.Count(t.RowsTotal)
+		}
+		if t.BytesTotal > t.BytesDone {
+			out.BytesOf = "of " + format.Bytes(t.BytesTotal)
+		}
+	}
 	share := fraction(t)
 	if t.State == engine.ItemDone {
 		share = 1

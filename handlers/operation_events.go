@@ -15,6 +15,7 @@ import (
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
 )
 
 // StreamTiming is how a stream paces itself.
@@ -34,8 +35,8 @@ type operationWatcher interface {
 	Subscribe(ctx context.Context, actor keepsake.Actor, id string, after int64) (<-chan console.Event, error)
 }
 
-// StreamOperation sends an operation's state as server-sent events: "progress" (the partial the page embeds), "strip" (the
-// line the overview embeds), "status" (a sentence to read aloud), "log" (new lines) and at last "end". Event ids are the
+// StreamOperation sends an operation's state as server-sent events: "progress" (the partial the page embeds), "state" (its chip),
+// "strip" (the line the overview embeds), "status" (a sentence to read aloud), "log" (new lines) and at last "end". Event ids are the
 // console's, so a browser that comes back with Last-Event-ID misses nothing.
 func StreamOperation(pages Pages, con operationWatcher, timing StreamTiming) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -171,6 +172,7 @@ func (s *stream) send() bool {
 	live := liveOf(o, s.pace)
 	var buf bytes.Buffer
 	s.message(&buf, "progress", views.LivePart(live))
+	s.message(&buf, "state", ui.ShowChip(operationState(o)))
 	s.message(&buf, "strip", views.StripBody(stripOf(o, live)))
 	if live.Status != s.spoken {
 		s.spoken = live.Status

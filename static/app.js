@@ -41,6 +41,10 @@
     root.querySelectorAll('[data-stick-end]').forEach((el) => { el.scrollTop = el.scrollHeight; });
   };
 
+  let leaving = false;
+  addEventListener('pagehide', () => { leaving = true; });
+  addEventListener('beforeunload', () => { leaving = true; });
+  addEventListener('pageshow', () => { leaving = false; });
   const signIn = (why) => location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search) + why);
 
   // Live pages.
@@ -51,6 +55,7 @@
   document.addEventListener('htmx:sseOpen', () => say('live', 'Live'));
   document.addEventListener('htmx:sseError', () => {
     say('lost', 'Connection lost, trying again…');
+    if (leaving) return;
     // Perhaps the session ended: the sign-in page opens only for those who are not signed in.
     fetch('/sign-in', { redirect: 'manual' }).then((r) => { if (r.type === 'basic' && r.ok) signIn('&ended=expired'); }, () => {});
   });
@@ -85,7 +90,7 @@
   // of its links: a swap would take the focus away.
   document.addEventListener('htmx:beforeRequest', (e) => {
     const page = e.detail.elt;
-    if (page.matches('[data-poll]') && (document.hidden || page.contains(document.activeElement))) e.preventDefault();
+    if (page.matches('[data-poll]') && (document.hidden || page.parentElement.contains(document.activeElement))) e.preventDefault();
   });
   document.addEventListener('htmx:sendError', () => trouble('Keepsake cannot be reached. Check your connection; nothing was changed.'));
   document.addEventListener('htmx:responseError', (e) => {

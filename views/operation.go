@@ -56,6 +56,7 @@ type LiveTable struct {
 	Name                    string
 	State                   ui.Chip
 	Rows, Bytes, Rate, Left string
+	RowsOf, BytesOf         string // "of about 600,000", while it is not done
 	Bar                     ui.Bar
 }
 

@@ -289,7 +289,7 @@ func TestOperationPages(t *testing.T) {
 	s := signedIn(t)
 	s.console.operations["op1"] = runningBackup("op1")
 	s.console.logs["op1"] = []console.LogLine{{ID: 5, LogLine: engine.LogLine{Time: moment, Level: "warn", Message: "slow <provider>"}}}
-	a := s.get("/operations/op1").says("Full backup", "40 %", "users", "400 of about 1,000 rows", "403 from the bucket", "slow <provider>", "about 15 s left")
+	a := s.get("/operations/op1").says("Full backup", "40 %", "users", "0 of 1 table · 400 of about 1,000 rows", "403 from the bucket", "slow <provider>", "about 15 s left")
 	a.one("div", "sse-connect", "/operations/op1/events?after=7")
 	a.one("li", "id", "log-5")
 	if !strings.Contains(a.body, `<noscript><meta http-equiv="refresh" content="5"></noscript>`) {

@@ -109,7 +109,7 @@ func TestStreamSendsStatesLinesAndTheEnd(t *testing.T) {
 	o.EventID = 8
 	s.console.events <- console.Event{ID: 8, Operation: o, Log: []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "line\r\n<one>"}}}}
 	first := group(t, stream)
-	if first["id"] != "8" || !strings.Contains(first["progress"], "40 %") || !strings.Contains(first["strip"], "Full backup") || !strings.Contains(first["status"], "40 % done") {
+	if first["id"] != "8" || !strings.Contains(first["progress"], "40 %") || !strings.Contains(first["strip"], "Full backup") || !strings.Contains(first["status"], "40 % done") || !strings.Contains(first["state"], "Running") {
 		t.Errorf("first state: %v", first)
 	}
 	if !strings.Contains(first["log"], "&lt;one&gt;") || !strings.Contains(first["log"], `id="log-8"`) || strings.Contains(first["log"], "\r") {

@@ -126,21 +126,32 @@ const wide = `(() => {
 	}).slice(0, 5).map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 40));
 })()`
 
-func TestLivePageFollowsItsStream(t *testing.T) {
+func TestLivePagesFollowTheirStreams(t *testing.T) {
 	server := httptest.NewServer(strict(handler()))
 	defer server.Close()
 	ctx := browser(t)
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/operation-live")); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		`document.querySelector('[data-live-state]').textContent === 'Live'`,
-		`document.querySelector('.live__pct').textContent === '58 %'`,
-		`document.getElementById('log-105') !== null`,
-		`document.querySelector('h2').textContent === 'Saved, but not fully protected'`,
+	for _, tt := range []struct {
+		page string
+		then []string // each becomes true, in this order
+	}{
+		{"/operation-live", []string{
+			`document.querySelector('[data-live-state]').textContent === 'Live'`,
+			`document.querySelector('#operation-state').textContent.includes('Running 3') && document.querySelector('.live__pct').textContent === '58 %'`,
+			`document.getElementById('log-105') !== null && document.querySelectorAll('main').length === 1`,
+			`document.querySelector('h2').textContent === 'Saved, but not fully protected'`,
+		}},
+		{"/dashboard-live", []string{
+			`document.querySelector('[sse-connect]').textContent.includes('58 %') && document.querySelector('#verdict') !== null`,
+			`document.querySelector('[sse-connect]') === null && document.querySelector('#verdict') !== null && document.querySelectorAll('#dashboard').length === 1`,
+		}},
 	} {
-		if _, err := chromedp.Run(ctx, chromedp.Poll[bool](want, chromedp.WithPollingTimeout(15*time.Second))); err != nil {
-			t.Fatalf("waiting for %s: %v", want, err)
+		if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+tt.page)); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range tt.then {
+			if _, err := chromedp.Run(ctx, chromedp.Poll[bool](want, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+				t.Fatalf("%s: waiting for %s: %v", tt.page, want, err)
+			}
 		}
 	}
 }

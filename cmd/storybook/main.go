@@ -52,7 +52,11 @@ func handler() http.Handler {
 		theme := r.URL.Query().Get("theme")
 		templ.Handler(story(theme)).ServeHTTP(w, r)
 	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("HX-Request") != "" { // an overview refreshes itself
+			templ.Handler(stories()["dashboard"]("")).ServeHTTP(w, r)
+			return
+		}
 		names := make([]string, 0, len(stories()))
 		for name := range stories() {
 			names = append(names, name)

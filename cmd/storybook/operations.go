@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -73,7 +74,15 @@ func live(tone ui.Tone, percent int) views.Live {
 		return ui.Bar{Label: name, Percent: p, Known: true, Tone: t, Size: "thin"}
 	}
 	table := func(name string, p int, rows, bytes, rate, left string) views.LiveTable {
-		return views.LiveTable{Name: name, State: state(p), Rows: rows, Bytes: bytes, Rate: rate, Left: left, Bar: bar(name, p)}
+		t := views.LiveTable{Name: name, State: state(p), Rate: rate, Left: left, Bar: bar(name, p)}
+		var found bool
+		if t.Rows, t.RowsOf, found = strings.Cut(rows, " of "); found {
+			t.RowsOf = "of about " + t.RowsOf
+		}
+		if t.Bytes, t.BytesOf, found = strings.Cut(bytes, " of "); found {
+			t.BytesOf = "of " + t.BytesOf
+		}
+		return t
 	}
 	return views.Live{
 		Tone: tone, Known: true, ProvidersTitle: "Copies", ProvidersText: "Each provider confirms every piece by size and checksum", Headline: "Reading rows", Sub: "about 2 min left", Percent: fmt.Sprintf("%d %%", percent),

@@ -29,6 +29,7 @@ func stories() map[string]story {
 		},
 		"dashboard":           func(t string) templ.Component { return views.DashboardPage(dashboard(t)) },
 		"dashboard-running":   func(t string) templ.Component { return views.DashboardPage(dashboardRunning(t)) },
+		"dashboard-live":      func(t string) templ.Component { return views.DashboardPage(dashboardLive(t)) },
 		"dashboard-alarm":     func(t string) templ.Component { return views.DashboardPage(dashboardAlarm(t)) },
 		"dashboard-empty":     func(t string) templ.Component { return views.DashboardPage(dashboardEmpty(t)) },
 		"backup":              func(t string) templ.Component { return views.BackupPage(backup(t)) },
