@@ -79,7 +79,8 @@ where id = @id and fence = @fence and state = 'running'
 returning *;
 
 -- name: ExpireLeases :many
--- Takes operations away from workers that stopped answering.
+-- Takes operations away from workers that stopped answering. A server that has just started gives them time to come back:
+-- while it was down nobody could beat.
 update backup_operations o
 set state = case when o.cancel_requested_at is not null then 'cancelled' when o.attempt >= @most_attempts::int then 'failed' else 'interrupted' end,
     finished_at = case when o.cancel_requested_at is not null or o.attempt >= @most_attempts::int then now() end,
@@ -89,6 +90,7 @@ set state = case when o.cancel_requested_at is not null then 'cancelled' when o.
 where o.id in (
     select s.id from backup_operations s
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => @expiry_seconds::double precision)
+      and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => @expiry_seconds::double precision)
     for update skip locked)
 returning *;
 

@@ -23,7 +23,10 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
 update recovery_points set copies = @copies, protected = @protected, lacks = @lacks, seen_at = now() where id = @id;
 
 -- name: ListPointCopies :many
-select id, copies, source_server, lacks from recovery_points where id = any(@ids::text[]) order by id for update;
+-- test_failed: the newest test found something wrong, and only another test may say otherwise.
+select p.id, p.copies, p.source_server, p.lacks,
+    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed
+from recovery_points p where p.id = any(@ids::text[]) order by p.id for update of p;
 
 -- name: GetPoint :one
 select * from recovery_points where id = @id;

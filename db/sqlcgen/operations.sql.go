@@ -97,6 +97,7 @@ set state = case when o.cancel_requested_at is not null then 'cancelled' when o.
 where o.id in (
     select s.id from backup_operations s
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
+      and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
 returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 `
@@ -108,7 +109,8 @@ type ExpireLeasesParams struct {
 	ExpirySeconds float64
 }
 
-// Takes operations away from workers that stopped answering.
+// Takes operations away from workers that stopped answering. A server that has just started gives them time to come back:
+// while it was down nobody could beat.
 func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]BackupOperation, error) {
 	rows, err := q.db.Query(ctx, expireLeases,
 		arg.MostAttempts,

@@ -244,7 +244,9 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 }
 
 const listPointCopies = `-- name: ListPointCopies :many
-select id, copies, source_server, lacks from recovery_points where id = any($1::text[]) order by id for update
+select p.id, p.copies, p.source_server, p.lacks,
+    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed
+from recovery_points p where p.id = any($1::text[]) order by p.id for update of p
 `
 
 type ListPointCopiesRow struct {
@@ -252,8 +254,10 @@ type ListPointCopiesRow struct {
 	Copies       []byte
 	SourceServer string
 	Lacks        string
+	TestFailed   bool
 }
 
+// test_failed: the newest test found something wrong, and only another test may say otherwise.
 func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPointCopiesRow, error) {
 	rows, err := q.db.Query(ctx, listPointCopies, ids)
 	if err != nil {
@@ -268,6 +272,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 			&i.Copies,
 			&i.SourceServer,
 			&i.Lacks,
+			&i.TestFailed,
 		); err != nil {
 			return nil, err
 		}

@@ -47,6 +47,8 @@ type Deps struct {
 	// BackupMaxAge is how old the newest recovery point may be before its age is an alarm; 0: 24 hours.
 	BackupMaxAge time.Duration
 	Lease        LeaseTimes // zero: the defaults
+	// Sweep, when set, is called once an hour by working processes: it removes what ended long ago (auth.Sessions.Sweep).
+	Sweep func(context.Context) error
 }
 
 // LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
@@ -67,6 +69,7 @@ type Console struct {
 	lease   LeaseTimes
 	worker  string // name of this process in leases
 	hub     *progress.Hub
+	sweep   func(context.Context) error
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 }
 
@@ -78,7 +81,7 @@ func New(d Deps) (*Console, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	c := &Console{db: d.DB, engine: d.Engine, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease,
+	c := &Console{db: d.DB, engine: d.Engine, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep,
 		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), hub: progress.NewHub(d.DB, d.Logger)}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)

@@ -142,8 +142,8 @@ func endBackup(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r eng
 func endVerify(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r engine.VerifyResult) error {
 	silent := map[string]bool{} // providers that could not be asked: they prove nothing either way
 	for _, f := range r.Findings {
-		if !f.Damage {
-			silent[f.Provider] = true
+		if before, seen := silent[f.Provider]; !seen || before {
+			silent[f.Provider] = !f.Damage
 		}
 	}
 	kind := "verify"
@@ -167,14 +167,8 @@ func endVerify(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r eng
 				problems++
 			}
 		}
-		copies := mergeCopies(before, now, func(name string) bool { return !silent[name] })
-		verdict := keepsake.JudgeProtection(copies)
-		encoded, err := json.Marshal(copies)
-		if err != nil {
+		if err := setCopies(ctx, tx, k.ID, mergeCopies(before, now, func(name string) bool { return !silent[name] })); err != nil {
 			return err
-		}
-		if err := tx.SetPointCopies(ctx, sqlcgen.SetPointCopiesParams{ID: k.ID, Copies: encoded, Protected: verdict.Protected(), Lacks: verdict.Lacks()}); err != nil {
-			return fmt.Errorf("store the copies of recovery point %s: %w", k.ID, err)
 		}
 		if err := insertTest(ctx, tx, row, k.ID, kind, problems, r.Seconds); err != nil {
 			return err
@@ -191,8 +185,33 @@ func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, poin
 	return tx.InsertTest(ctx, sqlcgen.InsertTestParams{ID: id.String(), PointID: point, OperationID: &row.ID, Kind: kind, Ok: findings == 0, Findings: int32(findings), Seconds: seconds})
 }
 
-// endRestore counts a restore that compared everything as the best proof a point can have.
+// endRestore counts a restore that compared everything as the best proof a point can have. Bad copies that it met on the way
+// are not confirmed any more.
 func endRestore(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r engine.RestoreResult) error {
+	bad := map[string]string{}
+	for _, f := range r.Damaged {
+		if f.Damage {
+			bad[f.Provider] = f.Problem
+		}
+	}
+	known, err := tx.ListPointCopies(ctx, []string{r.Point})
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		var copies []keepsake.Copy
+		if err := json.Unmarshal(k.Copies, &copies); err != nil {
+			return fmt.Errorf("decode the copies of recovery point %s: %w", k.ID, err)
+		}
+		for i, cp := range copies {
+			if problem, found := bad[cp.Provider]; found {
+				copies[i].Confirmed, copies[i].Error = false, problem
+			}
+		}
+		if err := setCopies(ctx, tx, k.ID, copies); err != nil {
+			return err
+		}
+	}
 	findings := len(r.Damaged)
 	if !r.Verified {
 		findings = max(findings, 1)
@@ -200,7 +219,24 @@ func endRestore(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r en
 	if err := insertTest(ctx, tx, row, r.Point, "restore", findings, r.Seconds); err != nil {
 		return err
 	}
+	if err := tx.SetProviderPoints(ctx); err != nil {
+		return fmt.Errorf("count what the providers hold: %w", err)
+	}
 	return insertRecoveryEvent(ctx, tx, row, &r)
+}
+
+// setCopies stores the copies of a point and what the 3-2-1 rule says of them.
+func setCopies(ctx context.Context, tx db.Tx, point string, copies []keepsake.Copy) error {
+	verdict := keepsake.JudgeProtection(copies)
+	encoded, err := json.Marshal(copies)
+	if err != nil {
+		return fmt.Errorf("encode the copies of recovery point %s: %w", point, err)
+	}
+	err = tx.SetPointCopies(ctx, sqlcgen.SetPointCopiesParams{ID: point, Copies: progress.CleanJSON(encoded), Protected: verdict.Protected(), Lacks: verdict.Lacks()})
+	if err != nil {
+		return fmt.Errorf("store the copies of recovery point %s: %w", point, err)
+	}
+	return nil
 }
 
 func endFailed(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation) error {

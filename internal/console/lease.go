@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -15,14 +14,17 @@ const (
 	// mostAttempts is how often an operation is started before it is given up. An operation that takes its worker down with it
 	// must not do so for ever.
 	mostAttempts = 10
-	// endTries and endPause say how long a worker tries to write down how an operation ended.
-	endTries = 5
-	endPause = 500 * time.Millisecond
+	// endTime is how long a worker tries to write down how an operation ended while the console database does not answer;
+	// firstPause and longestPause are between two tries.
+	endTime      = 10 * time.Minute
+	firstPause   = 250 * time.Millisecond
+	longestPause = 5 * time.Second
 )
 
 // hold beats for a claimed operation until ctx ends, which is when its end has been written down. It cancels the operation when
-// somebody asks, when the lease is lost, and when it could not be renewed in time: past its expiry another worker may hold it.
-// The returned channel closes when it has ended.
+// somebody asks, and when the lease is lost. A console database that does not answer ends nothing: a backup is worth more than
+// its row, and whoever holds a higher fence by then is told apart at the next write. The returned channel closes when it has
+// ended.
 func (c *Console) hold(ctx context.Context, row sqlcgen.BackupOperation, cancel context.CancelCauseFunc) <-chan struct{} {
 	done := make(chan struct{})
 	watch := c.hub.Watch(progress.ChannelCancel, row.ID)
@@ -31,7 +33,6 @@ func (c *Console) hold(ctx context.Context, row sqlcgen.BackupOperation, cancel 
 		defer watch.Stop()
 		beat := time.NewTicker(c.lease.Beat)
 		defer beat.Stop()
-		renewed := time.Now()
 		for {
 			select {
 			case <-ctx.Done():
@@ -39,22 +40,15 @@ func (c *Console) hold(ctx context.Context, row sqlcgen.BackupOperation, cancel 
 			case <-beat.C:
 			case <-watch.C():
 			}
-			began := time.Now()
 			asked, err := c.beat(ctx, row)
 			switch {
-			case err == nil:
-				renewed = began
-				if asked {
-					cancel(errCancelAsked)
-				}
-			case ctx.Err() != nil:
-				return
+			case err == nil && asked:
+				cancel(errCancelAsked)
 			case db.IsNoRows(err):
 				cancel(progress.ErrLeaseLost)
 				return
-			case time.Since(renewed) > c.lease.Expiry-c.lease.Beat:
-				cancel(fmt.Errorf("%w: it could not be renewed in time: %w", progress.ErrLeaseLost, err))
-				return
+			case err != nil && ctx.Err() == nil:
+				c.log.WarnContext(ctx, "a lease could not be renewed; the operation goes on", "operation", row.ID, "err", cause(err))
 			}
 		}
 	}()
@@ -91,20 +85,22 @@ func (c *Console) release(ctx context.Context, row sqlcgen.BackupOperation) erro
 
 // ending writes down how an operation ended, trying again while the console database does not answer.
 func (c *Console) ending(ctx context.Context, fn func(context.Context, db.Tx) error) error {
-	var err error
-	for try := range endTries {
-		if try > 0 {
-			time.Sleep(endPause << try)
-		}
+	deadline := time.Now().Add(endTime)
+	pause := firstPause
+	for {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err = c.db.InTx(once, keepsake.System("worker"), func(tx db.Tx) error { return fn(once, tx) })
+		err := c.db.InTx(once, keepsake.System("worker"), func(tx db.Tx) error { return fn(once, tx) })
 		cancel()
-		if err == nil || db.IsNoRows(err) {
-			break
+		switch {
+		case err == nil:
+			return nil
+		case db.IsNoRows(err):
+			return progress.ErrLeaseLost
+		case time.Now().After(deadline):
+			return err
 		}
+		c.log.WarnContext(ctx, "an operation's end could not be written down yet", "err", cause(err), "retry_in", pause)
+		time.Sleep(pause)
+		pause = min(2*pause, longestPause)
 	}
-	if db.IsNoRows(err) {
-		return progress.ErrLeaseLost
-	}
-	return err
 }

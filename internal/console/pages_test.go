@@ -198,6 +198,12 @@ func TestVerifyUpdatesCopies(t *testing.T) {
 	if !confirmed["local"] || confirmed["s3"] || !confirmed["away"] || p.Point.Protected {
 		t.Errorf("copies: %+v: damage counts, silence does not", p.Point.Copies)
 	}
+	if err := c.SyncPoints(t.Context()); err != nil { // every provider lists the manifest, and that proves nothing
+		t.Fatal(err)
+	}
+	if again, err := c.GetPoint(t.Context(), admin, "a"); err != nil || !slices.Equal(again.Point.Copies, p.Point.Copies) {
+		t.Errorf("a list of manifests overruled the test: %+v, %v", again.Point.Copies, err)
+	}
 	if len(p.Tests) != 1 || p.Tests[0].OK || p.Tests[0].Kind != "deep_verify" || p.Tests[0].Findings != 2 {
 		t.Errorf("tests: %+v", p.Tests)
 	}

@@ -24,7 +24,7 @@ func TestWithTheRealEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
 	_, err = conn.Exec(t.Context(), `
 		create table organizations (id int primary key, name text);
 		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references organizations);

@@ -21,6 +21,7 @@ const (
 	// checkEvery and syncEvery are how old what pages show of providers, and of points that others made, may get.
 	checkEvery = time.Minute
 	syncEvery  = 15 * time.Minute
+	sweepEvery = time.Hour
 	// stopTime is how long a stopping worker waits for its operations to give way.
 	stopTime = 15 * time.Second
 )
@@ -63,6 +64,9 @@ func (c *Console) work(ctx context.Context) error {
 		c.every(ctx, checkEvery, "check the providers", func(ctx context.Context) error { _, err := c.checkProviders(ctx); return err })
 	})
 	wg.Go(func() { c.every(ctx, syncEvery, "read the repository's list of recovery points", c.SyncPoints) })
+	if c.sweep != nil {
+		wg.Go(func() { c.every(ctx, sweepEvery, "remove ended sessions", c.sweep) })
+	}
 	<-ctx.Done()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,6 +135,9 @@ func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.Lis
 			return fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
 		}
 		p.Copies = mergeCopies(copies, p.Copies, asked)
+		if before.TestFailed {
+			p.Copies = keepBad(copies, p.Copies)
+		}
 		verdict := keepsake.JudgeProtection(p.Copies)
 		p.Protected, p.Lacks = verdict.Protected(), verdict.Lacks()
 	}
@@ -175,6 +179,19 @@ func mergeCopies(before, now []keepsake.Copy, asked func(provider string) bool) 
 		}
 	}
 	return merged
+}
+
+// keepBad leaves copies bad that a test found bad: a provider that lists a manifest does not prove what the manifest names.
+func keepBad(before, now []keepsake.Copy) []keepsake.Copy {
+	kept := slices.Clone(now)
+	for i, n := range kept {
+		for _, b := range before {
+			if b.Provider == n.Provider && !b.Confirmed {
+				kept[i].Confirmed, kept[i].Error = false, cmp.Or(b.Error, n.Error)
+			}
+		}
+	}
+	return kept
 }
 
 // checkProviders asks every provider whether it is there and stores what it said. It returns those that answered.
