@@ -68,12 +68,15 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 		live.Percent = format.Percent(p.Fraction())
 	}
 	live.ProvidersTitle, live.ProvidersText = "Copies", "Each provider confirms every piece by size and checksum"
-	if kind == console.KindRestore {
-		live.ProvidersTitle, live.ProvidersText = "Providers", "Where the pieces are read from"
+	if kind != console.KindBackup {
+		live.ProvidersTitle, live.ProvidersText = "Providers", "Where the pieces are"
 	}
 	for _, pr := range p.Providers {
+		if kind != console.KindBackup && pr.Confirmed == 0 && pr.Bytes == 0 && pr.Error == "" {
+			continue // a restore reads and sends nothing: a row of zeros would only frighten
+		}
 		live.Providers = append(live.Providers, views.LiveProvider{
-			Name: pr.Name, State: providerState(pr, running), Confirmed: format.Count(pr.Confirmed), Lag: format.Count(pr.Lag),
+			Name: pr.Name, State: providerState(pr, running, tone), Confirmed: format.Count(pr.Confirmed), Lag: format.Count(pr.Lag),
 			Bytes: format.Bytes(pr.Bytes), Error: pr.Error,
 		})
 	}
@@ -254,9 +257,12 @@ func itemState(s engine.ItemState, running bool) ui.Chip {
 	}
 }
 
-func providerState(p engine.ProviderProgress, running bool) ui.Chip {
-	if p.State == engine.ItemRunning && running {
+func providerState(p engine.ProviderProgress, running bool, tone ui.Tone) ui.Chip {
+	switch {
+	case p.State == engine.ItemRunning && running:
 		return ui.Chip{Tone: ui.ToneRun, Text: "Keeping up"}
+	case p.State == engine.ItemRunning && tone == ui.ToneOK:
+		return ui.Chip{Tone: ui.ToneOK, Text: "Done"}
 	}
 	return itemState(p.State, running)
 }

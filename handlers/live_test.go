@@ -90,6 +90,16 @@ func TestLiveOfEachEnd(t *testing.T) {
 	}
 }
 
+func TestARestoreShowsProvidersOnlyWhereTheyMatter(t *testing.T) {
+	t.Parallel()
+	p := at(10, 1)
+	p.Providers = []engine.ProviderProgress{{Name: "quiet", State: engine.ItemRunning}, {Name: "bad", State: engine.ItemFailed, Error: "a flipped bit"}}
+	live := buildLive(console.KindRestore, &p, ui.ToneRun, &pace{})
+	if len(live.Providers) != 1 || live.Providers[0].Name != "bad" {
+		t.Errorf("providers %+v", live.Providers)
+	}
+}
+
 func TestGreenMeansProven(t *testing.T) {
 	t.Parallel()
 	done := console.Operation{State: console.StateDone}
