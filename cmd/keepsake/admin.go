@@ -2,29 +2,53 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"golang.org/x/term"
 
+	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 type adminCommands struct {
-	Create adminCreateCommand `cmd:"" help:"Create a local super admin."`
+	Create   adminCreateCommand   `cmd:"" help:"Create a local super admin."`
+	Password adminPasswordCommand `cmd:"" help:"Give an account a new password, lift its lock-out and end its sessions."`
+}
+
+type account struct {
+	Email         string `help:"E-mail address of the account." required:"" placeholder:"ADDRESS"`
+	PasswordStdin bool   `help:"Read the password from standard input instead of asking for it."`
 }
 
 type adminCreateCommand struct {
-	Email         string `help:"E-mail address to sign in with." required:"" placeholder:"ADDRESS"`
-	PasswordStdin bool   `help:"Read the password from standard input instead of asking for it."`
-	Reset         bool   `help:"The account exists: give it a new password."`
+	account `embed:""`
 }
 
 func (c *adminCreateCommand) Run(a *app) error {
+	return a.changeAccount(c.account, "made", func(ctx context.Context, d *db.DB, password keepsake.Secret) error {
+		return auth.CreateAccount(ctx, d, commandLine, c.Email, password, keepsake.RoleSuperAdmin)
+	})
+}
+
+type adminPasswordCommand struct {
+	account `embed:""`
+}
+
+func (c *adminPasswordCommand) Run(a *app) error {
+	return a.changeAccount(c.account, "has a new password", func(ctx context.Context, d *db.DB, password keepsake.Secret) error {
+		return auth.SetPassword(ctx, d, commandLine, c.Email, password)
+	})
+}
+
+// commandLine is the actor of what a person does here: whoever can read the configuration.
+var commandLine = keepsake.System("command line")
+
+func (a *app) changeAccount(c account, what string, change func(context.Context, *db.DB, keepsake.Secret) error) error {
 	conf, err := a.config()
 	if err != nil {
 		return err
@@ -38,36 +62,31 @@ func (c *adminCreateCommand) Run(a *app) error {
 		return err
 	}
 	defer d.Close()
-	by := keepsake.System("command line")
-	word := "made"
-	if c.Reset {
-		word = "given a new password"
-		err = auth.SetPassword(a.ctx, d, by, c.Email, password)
-	} else {
-		err = auth.CreateAccount(a.ctx, d, by, c.Email, password, keepsake.RoleSuperAdmin)
-	}
-	if err != nil {
+	if err := change(a.ctx, d, password); err != nil {
 		return err
 	}
 	if a.cli.JSON {
 		printJSON(a.io.out, map[string]string{"email": c.Email, "role": string(keepsake.RoleSuperAdmin)})
 	} else {
-		a.printf("Super admin %s %s.\n", c.Email, word)
+		a.printf("Super admin %s %s.\n", c.Email, what)
 	}
 	return nil
 }
 
+// maxPassword bounds what is read from a pipe, in bytes; how long a password may be is for auth to say.
+const maxPassword = 4096
+
 // password reads the new password from a pipe, or asks twice on a terminal without showing it.
 func (a *app) password(fromStdin bool) (keepsake.Secret, error) {
 	if fromStdin {
-		line, err := bufio.NewReader(io.LimitReader(a.io.in, 4096)).ReadString('\n')
+		line, err := bufio.NewReader(io.LimitReader(a.io.in, maxPassword)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
 		}
 		return keepsake.Secret(strings.TrimRight(line, "\r\n")), nil
 	}
-	f, ok := a.io.in.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f, live := terminal(a.io.in)
+	if !live {
 		return "", keepsake.Errorf(keepsake.CodeInvalid, "there is no terminal to ask for the password: pipe it in and add --password-stdin")
 	}
 	var answers [2]string
@@ -81,7 +100,7 @@ func (a *app) password(fromStdin bool) (keepsake.Secret, error) {
 		answers[i] = string(b)
 	}
 	if answers[0] != answers[1] {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "the two passwords differ: nothing was changed")
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "the two passwords differ: nothing was changed, try again")
 	}
 	return keepsake.Secret(answers[0]), nil
 }

@@ -13,33 +13,42 @@ import (
 
 type initCommand struct{}
 
+// initReport is what init --json prints. The recovery key is there only when the repository was made just now.
+type initReport struct {
+	engine.InitResult
+	KeyFile     string `json:"key_file,omitempty"` // written just now
+	RecoveryKey string `json:"recovery_key,omitempty"`
+}
+
 func (c *initCommand) Run(a *app) error {
 	conf, err := a.config()
 	if err != nil {
 		return err
 	}
-	made, err := a.makeKey(conf)
+	keyFile, err := makeKey(conf)
 	if err != nil {
 		return err
 	}
-	e, err := conf.Engine(a.ctx, engine.Options{Logger: a.logger()})
+	e, _, err := a.engine()
 	if err != nil {
 		return err
 	}
 	r, err := e.Init(a.ctx)
-	if err != nil {
-		if made != "" { // a key that opens nothing would only mislead
-			_ = os.Remove(made)
+	if keyFile != "" && (keepsake.CodeOf(err) == keepsake.CodeWrongKey || err == nil && !r.Created) {
+		// The repository is older than this key, which opens nothing and would only mislead.
+		err = errors.Join(err, os.Remove(keyFile))
+		keyFile = ""
+		if keepsake.CodeOf(err) == keepsake.CodeWrongKey {
+			return keepsake.Errorf(keepsake.CodeWrongKey, "%s: key.file: there is a repository at the providers already, and its key is not here: put the key file back, or set KEEPSAKE_RECOVERY_KEY, or name empty places for a new repository", conf.Path())
 		}
+	}
+	if err != nil {
 		return err
 	}
 	if a.cli.JSON {
-		printJSON(a.io.out, struct {
-			engine.InitResult
-			RecoveryKey string `json:"recovery_key,omitempty"`
-		}{r, r.RecoveryKey.Reveal()})
+		printJSON(a.io.out, initReport{r, keyFile, r.RecoveryKey.Reveal()})
 	} else {
-		a.printInit(conf, r, made)
+		a.printInit(r, keyFile)
 	}
 	for _, copied := range r.Copies {
 		if !copied.Confirmed {
@@ -49,37 +58,44 @@ func (c *initCommand) Run(a *app) error {
 	return nil
 }
 
-// makeKey writes a new key file where the configuration names one that does not exist and nothing else gives a key.
-func (a *app) makeKey(conf *config.Config) (string, error) {
-	if conf.Key.File == "" || a.env.get("KEEPSAKE_KEY") != "" {
+// makeKey writes a new key file where the configuration names one that does not exist and the environment gives no key. It
+// returns its path, or "" when nothing was written. A file that is there is never touched.
+func makeKey(conf *config.Config) (string, error) {
+	if conf.Key.File == "" || conf.HasKey() {
 		return "", nil
 	}
 	path := conf.Resolve(conf.Key.File)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "%s: key.file: its directory cannot be made: %w", conf.Path(), err)
+	failed := func(err error) error {
+		return keepsake.Errorf(keepsake.CodeInvalid, "%s: key.file: a new key cannot be written to %s: %w: name a place that can be written", conf.Path(), conf.Key.File, err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
+	if _, err := os.Lstat(path); err == nil {
 		return "", nil
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", failed(errors.Unwrap(err))
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "%s: key.file: %s cannot be written: %w", conf.Path(), conf.Key.File, err)
+		return "", failed(errors.Unwrap(err))
 	}
 	_, err = f.WriteString(repository.NewKeyFile().Reveal() + "\n")
-	return path, errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", failed(errors.Join(err, os.Remove(path)))
+	}
+	return path, nil
 }
 
-func (a *app) printInit(conf *config.Config, r engine.InitResult, made string) {
-	if made != "" {
-		a.printf("Key written to %s.\n", conf.Key.File)
+func (a *app) printInit(r engine.InitResult, keyFile string) {
+	if keyFile != "" {
+		a.printf("Key written to %s. Keep a copy of it away from this machine.\n", keyFile)
 	}
-	if !r.Created {
-		a.printf("Repository %s is there already, and this key opens it.\n", r.Repository)
-	} else {
+	if r.Created {
 		a.printf("Repository %s made.\n", r.Repository)
+	} else {
+		a.printf("Repository %s is there already, and this key opens it.\n", r.Repository)
 	}
 	a.printCopies(r.Copies)
-	if r.RecoveryKey == "" {
+	if !r.Created {
 		return
 	}
 	a.printf(`
@@ -88,7 +104,7 @@ RECOVERY KEY, shown only now:
     %s
 
 Write it down, on paper, and keep it away from this machine and from every provider.
-Without the key file and without this recovery key nobody can read the backups: not you, not us.
+Without the key and without this recovery key nobody can read the backups: not you, not us.
 Whoever has it and one provider can read everything.
 
 `, r.RecoveryKey.Reveal())

@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"strconv"
+	"io"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/wedsync/keepsake/internal/engine"
 )
@@ -14,113 +15,166 @@ import (
 // plainEvery is the time between two progress lines where no terminal can be redrawn.
 const plainEvery = 10 * time.Second
 
-// bar shows an operation's progress: one redrawn line on a terminal, a plain line now and then elsewhere, on standard error.
-type bar struct {
-	a     *app
-	title string
-	file  *os.File
-	live  bool
+// display shows an operation's progress on standard error: one block that is redrawn on a terminal, a plain line now and then
+// elsewhere. It is the engine's Reporter.
+type display struct {
+	w        io.Writer
+	title    string
+	live     bool
+	quiet    bool // no progress
+	warnings bool // print the log's warnings
+	verbose  bool // print all of the log
+	width    func() int
+	now      func() time.Time
 
 	mu    sync.Mutex
-	last  time.Time
-	drawn bool
+	last  time.Time // of the latest plain line
+	drawn int       // lines of the block on the terminal
+	speed speed
 }
 
-func (a *app) progress(title string) *bar {
-	b := &bar{a: a, title: title}
-	b.file, b.live = terminal(a.io.err)
-	return b
+// progress returns the display of one operation. warnings is unset where the result itself lists what was warned of.
+func (a *app) progress(title string, warnings bool) *display {
+	d := &display{w: a.io.err, title: title, quiet: a.cli.Quiet, warnings: warnings && !a.cli.Quiet, verbose: a.cli.Verbose, now: time.Now, last: time.Now()}
+	f, live := terminal(a.io.err)
+	d.live = live
+	d.width = func() int {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+			return columns
+		}
+		return 80
+	}
+	return d
 }
 
 // Progress draws the newest state.
-func (b *bar) Progress(p engine.Progress) {
-	if b.a.cli.Quiet {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.live && time.Since(b.last) < plainEvery {
-		return
-	}
-	b.last = time.Now()
-	line := b.line(p)
-	if b.live {
-		_, _ = fmt.Fprint(b.file, "\r\033[K"+line)
-		b.drawn = true
-	} else if p.Stage != engine.StageDone {
-		_, _ = fmt.Fprintln(b.a.io.err, line)
+func (d *display) Progress(p engine.Progress) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.speed.add(p)
+	switch {
+	case d.quiet || p.Stage == engine.StageDone:
+	case d.live:
+		d.erase()
+		lines := d.block(p, d.width())
+		_, _ = io.WriteString(d.w, strings.Join(lines, "\n"))
+		d.drawn = len(lines)
+	case d.now().Sub(d.last) >= plainEvery:
+		d.last = d.now()
+		_, _ = fmt.Fprintln(d.w, d.headline(p)+troubles(p))
 	}
 }
 
-// line is one state in words: stage, share, rate, time left, and providers that lag or fail.
-func (b *bar) line(p engine.Progress) string {
-	elapsed := p.UpdatedAt.Sub(p.StartedAt)
-	parts := []string{fmt.Sprintf("%s: %s", b.title, strings.ReplaceAll(string(p.Stage), "_", " "))}
-	if f := p.Fraction(); p.BytesTotal > 0 {
-		const width = 20
-		full := int(f * width)
-		if b.live {
-			parts = append(parts, "["+strings.Repeat("#", full)+strings.Repeat(".", width-full)+"]")
-		}
-		parts = append(parts, fmt.Sprintf("%.0f %%", 100*f), count(p.RowsDone)+" rows")
-		if s := elapsed.Seconds(); s > 1 && p.BytesDone > 0 {
-			parts = append(parts, size(int64(float64(p.BytesDone)/s))+"/s")
-			if f > 0.02 && f < 1 {
-				parts = append(parts, time.Duration(float64(elapsed)*(1-f)/f).Round(time.Second).String()+" left")
-			}
-		}
+// Log prints warnings, and the rest with --verbose. What went wrong in the end is the command's to print.
+func (d *display) Log(l engine.LogLine) {
+	if !d.verbose && (l.Level != "warn" || !d.warnings) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.erase()
+	_, _ = fmt.Fprintf(d.w, "%s: %s\n", l.Level, l.Message)
+}
+
+// done takes the block away.
+func (d *display) done() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.erase()
+}
+
+func (d *display) erase() {
+	if d.drawn == 0 {
+		return
+	}
+	up := ""
+	if d.drawn > 1 {
+		up = fmt.Sprintf("\033[%dA", d.drawn-1)
+	}
+	_, _ = io.WriteString(d.w, "\r"+up+"\033[J")
+	d.drawn = 0
+}
+
+// block is the state in a few lines, none wider than the terminal: a wrapped line could not be taken back.
+func (d *display) block(p engine.Progress, width int) []string {
+	lines := []string{d.headline(p)}
+	if p.BytesTotal > 0 {
+		const cells = 30
+		full := int(p.Fraction() * cells)
+		lines = append(lines, fmt.Sprintf("  [%s%s] %s of about %s", strings.Repeat("#", full), strings.Repeat(".", cells-full), size(p.BytesDone), size(p.BytesTotal)))
 	}
 	for _, prov := range p.Providers {
-		switch prov.State {
-		case engine.ItemLagging:
-			parts = append(parts, fmt.Sprintf("%s lags by %d", prov.Name, prov.Lag))
-		case engine.ItemFailed:
-			parts = append(parts, prov.Name+" FAILED")
+		lines = append(lines, fmt.Sprintf("  %-16s %s", prov.Name, providerWords(prov)))
+	}
+	for i, l := range lines {
+		if r := []rune(l); len(r) >= width {
+			lines[i] = string(r[:max(0, width-1)])
+		}
+	}
+	return lines
+}
+
+// headline is the state in one line: stage, share, rows, rate and time left.
+func (d *display) headline(p engine.Progress) string {
+	parts := []string{d.title + ": " + strings.ReplaceAll(string(p.Stage), "_", " ")}
+	if p.BytesTotal > 0 {
+		parts = append(parts, fmt.Sprintf("%.0f %%", 100*p.Fraction()), some(p.RowsDone, "row"))
+	}
+	if rate := d.speed.rate(); rate > 0 {
+		parts = append(parts, size(int64(rate))+"/s")
+		if left := float64(p.BytesTotal - p.BytesDone); left > 0 {
+			parts = append(parts, (time.Duration(left/rate)*time.Second).String()+" left")
 		}
 	}
 	return strings.Join(parts, "  ")
 }
 
-// Log prints warnings and errors always, the rest with --verbose. Results are printed by the command itself.
-func (b *bar) Log(l engine.LogLine) {
-	if !b.a.cli.Verbose && (l.Level != "warn" || b.a.cli.Quiet) {
-		return
+// troubles names the providers that lag or fail.
+func troubles(p engine.Progress) string {
+	var s strings.Builder
+	for _, prov := range p.Providers {
+		if prov.State == engine.ItemLagging || prov.State == engine.ItemFailed {
+			s.WriteString("  " + prov.Name + ": " + providerWords(prov))
+		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.drawn {
-		_, _ = fmt.Fprint(b.file, "\r\033[K")
-	}
-	_, _ = fmt.Fprintf(b.a.io.err, "%s  %s\n", l.Level, l.Message)
+	return s.String()
 }
 
-// done leaves the terminal on a fresh line.
-func (b *bar) done() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.drawn {
-		_, _ = fmt.Fprint(b.file, "\r\033[K")
+func providerWords(p engine.ProviderProgress) string {
+	switch p.State {
+	case engine.ItemFailed:
+		return "FAILED: " + p.Error
+	case engine.ItemLagging:
+		return fmt.Sprintf("lags, catches up later: %s confirmed, %s waiting", some(p.Confirmed, "chunk"), count(p.Lag))
+	case engine.ItemWaiting:
+		return "waiting"
 	}
+	words := some(p.Confirmed, "chunk") + " confirmed"
+	if p.Lag > 0 {
+		words += ", " + count(p.Lag) + " waiting"
+	}
+	return words
 }
 
-// size writes bytes with a binary unit.
-func size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	f, i := float64(n)/unit, 0
-	for ; f >= unit && i < 4; i++ {
-		f /= unit
-	}
-	return fmt.Sprintf("%.1f %ciB", f, "KMGTP"[i])
+// speed measures bytes a second since the rows of the present stage began to flow.
+type speed struct {
+	stage       engine.Stage
+	first, last time.Time
+	from, to    int64
 }
 
-// count writes a number with thousands separated.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
+func (s *speed) add(p engine.Progress) {
+	if p.Stage != s.stage {
+		*s = speed{stage: p.Stage, first: p.UpdatedAt, from: p.BytesDone}
 	}
-	return s
+	s.last, s.to = p.UpdatedAt, p.BytesDone
+}
+
+// rate is 0 until there is a second's worth of measurement.
+func (s *speed) rate() float64 {
+	elapsed := s.last.Sub(s.first).Seconds()
+	if elapsed < 1 {
+		return 0
+	}
+	return float64(s.to-s.from) / elapsed
 }

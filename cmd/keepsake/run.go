@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -31,21 +33,19 @@ const (
 // heapTarget is where the garbage collector starts to work harder: the promise is 256 MiB for the whole process.
 const heapTarget = 160 << 20
 
-type environment struct {
-	get    func(string) string
-	lookup func(string) (string, bool)
-}
+// lookupEnv is os.LookupEnv outside tests.
+type lookupEnv func(name string) (string, bool)
 
 type stdio struct {
 	in  io.Reader
-	out io.Writer
-	err io.Writer
+	out io.Writer // results only
+	err io.Writer // errors, progress, logs
 }
 
 // app is what every command works with.
 type app struct {
 	ctx context.Context
-	env environment
+	env lookupEnv
 	io  stdio
 	cli *cli
 }
@@ -53,7 +53,7 @@ type app struct {
 // cli is the command line. Every flag is also an environment variable, KEEPSAKE_ and its name.
 type cli struct {
 	Config  string `help:"Configuration file." default:"keepsake.yaml" env:"KEEPSAKE_CONFIG" placeholder:"FILE"`
-	JSON    bool   `help:"Print one JSON document to standard output." env:"KEEPSAKE_JSON" name:"json"`
+	JSON    bool   `help:"Print one JSON document to standard output, also for errors." env:"KEEPSAKE_JSON" name:"json"`
 	Quiet   bool   `help:"Print no progress." short:"q" env:"KEEPSAKE_QUIET"`
 	Verbose bool   `help:"Print the operation's log to standard error." short:"v" env:"KEEPSAKE_VERBOSE"`
 
@@ -78,59 +78,90 @@ Exit codes: 0 done · 1 failed · 2 usage or configuration · 3 done but not pro
 // errExit ends the process with a code after the command has said everything itself.
 type errExit int
 
-func (e errExit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+func (e errExit) Error() string { return "exit code " + strconv.Itoa(int(e)) }
 
-// run is the whole program but for the process around it.
-func run(ctx context.Context, args []string, env environment, stdio stdio) int {
+// run is the whole program but for the process around it. It returns the exit code.
+func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 	debug.SetMemoryLimit(heapTarget)
-	c := &cli{}
+	a := &app{ctx: ctx, env: env, io: stdio, cli: &cli{}}
 	ended := -1
-	parser, err := kong.New(c, kong.Name("keepsake"), kong.Description(description), kong.UsageOnError(),
-		kong.Writers(stdio.out, stdio.err), kong.Exit(func(code int) { ended = code }), kong.DefaultEnvars("KEEPSAKE"),
+	parser, err := kong.New(a.cli, kong.Name("keepsake"), kong.Description(description),
+		kong.Writers(stdio.out, stdio.err), kong.Exit(func(code int) { ended = code }),
+		kong.DefaultEnvars("KEEPSAKE"), kong.Resolvers(fromEnvironment(env)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	if err != nil {
-		return report(stdio, false, err)
+		return a.report(err)
 	}
 	parsed, err := parser.Parse(args)
 	if ended >= 0 { // --help has been printed
 		return ended
 	}
-	a := &app{ctx: ctx, env: env, io: stdio, cli: c}
 	if err != nil {
-		return report(stdio, wantsJSON(args), keepsake.Errorf(keepsake.CodeInvalid, "%w; keepsake --help lists the commands", err))
+		a.cli.JSON = a.cli.JSON || a.wantsJSON(args)
+		return a.report(keepsake.Errorf(keepsake.CodeInvalid, "%w: keepsake --help lists the commands, keepsake COMMAND --help a command's flags", err))
 	}
-	return report(stdio, c.JSON, parsed.Run(a))
+	err = parsed.Run(a)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = interrupted(parsed.Selected().Name)
+	}
+	return a.report(err)
 }
 
-func wantsJSON(args []string) bool {
-	for _, a := range args {
-		if a == "--json" {
-			return true
+// fromEnvironment gives flags that are not on the command line their environment variables' values.
+func fromEnvironment(env lookupEnv) kong.ResolverFunc {
+	return func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		for _, name := range flag.Envs {
+			if value, ok := env(name); ok {
+				return value, nil
+			}
 		}
+		return nil, nil
 	}
-	return false
 }
 
-// report prints the error as one line, or as JSON, and turns it into the exit code.
-func report(stdio stdio, asJSON bool, err error) int {
+// wantsJSON looks for --json where the command line could not be parsed.
+func (a *app) wantsJSON(args []string) bool {
+	value, _ := a.env("KEEPSAKE_JSON")
+	set, _ := strconv.ParseBool(value)
+	return set || slices.Contains(args, "--json")
+}
+
+// interrupted says what stopping a command in the middle means for the data.
+func interrupted(command string) error {
+	what := map[string]string{
+		"backup":  "no recovery point was made: run it again, it uploads only what is not there yet",
+		"restore": "the target database is incomplete: run the same restore again, it starts over",
+		"repair":  "what was copied stays: run it again for the rest",
+	}[command]
+	if what == "" {
+		what = "nothing was changed"
+	}
+	return keepsake.Errorf(keepsake.CodeCancelled, "stopped before it was done; %s", what)
+}
+
+// report prints the error as one line, or as JSON, and returns the exit code. No error at all is 0.
+func (a *app) report(err error) int {
 	var exit errExit
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &exit):
 		return int(exit)
-	case errors.Is(err, context.Canceled):
-		err = keepsake.Errorf(keepsake.CodeCancelled, "stopped before it was done; run it again: it goes on from what is stored already")
 	}
 	message := strings.Join(strings.Fields(keepsake.MessageOf(err)), " ")
-	if asJSON {
-		printJSON(stdio.out, map[string]any{"error": map[string]string{"code": string(keepsake.CodeOf(err)), "message": message}})
+	if a.cli.JSON {
+		type problem struct {
+			Code    keepsake.Code `json:"code"`
+			Message string        `json:"message"`
+		}
+		printJSON(a.io.out, map[string]problem{"error": {keepsake.CodeOf(err), message}})
 	} else {
-		_, _ = fmt.Fprintln(stdio.err, "keepsake: "+message)
+		_, _ = fmt.Fprintln(a.io.err, "keepsake: "+message)
 	}
 	return exitCode(keepsake.CodeOf(err))
 }
 
+// exitCode is the one place that turns a code into an exit code.
 func exitCode(code keepsake.Code) int {
 	switch code {
 	case keepsake.CodeInvalid, keepsake.CodeWrongKey:
@@ -151,31 +182,42 @@ func printJSON(w io.Writer, v any) {
 	_ = e.Encode(v)
 }
 
+// printf writes a result for people.
 func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.io.out, format, args...) }
 
-func (a *app) config() (*config.Config, error) {
-	return config.Load(a.cli.Config, a.env.lookup)
-}
+func (a *app) config() (*config.Config, error) { return config.Load(a.cli.Config, a.env) }
 
+// engine reads the configuration and builds the engine over it.
 func (a *app) engine() (*engine.Engine, *config.Config, error) {
 	c, err := a.config()
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := c.Engine(a.ctx, engine.Options{Logger: a.logger()})
+	e, err := c.Engine(a.ctx, engine.Options{Logger: a.logger(slog.LevelWarn)})
 	return e, c, err
 }
 
-func (a *app) logger() *slog.Logger {
-	level := slog.LevelInfo
+// logger writes to standard error what is at least of the level, and everything with --verbose.
+func (a *app) logger(level slog.Level) *slog.Logger {
 	if a.cli.Verbose {
 		level = slog.LevelDebug
 	}
 	return slog.New(slog.NewTextHandler(a.io.err, &slog.HandlerOptions{Level: level}))
 }
 
-// terminal returns the file behind w if it is one that a person looks at.
-func terminal(w io.Writer) (*os.File, bool) {
-	f, ok := w.(*os.File)
+// terminal returns the file behind a stream if it is one that a person looks at.
+func terminal(stream any) (*os.File, bool) {
+	f, ok := stream.(*os.File)
 	return f, ok && term.IsTerminal(int(f.Fd()))
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(a *app) error {
+	if a.cli.JSON {
+		printJSON(a.io.out, map[string]string{"version": engine.Version})
+	} else {
+		a.printf("keepsake %s\n", engine.Version)
+	}
+	return nil
 }

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 
 	"golang.org/x/sync/errgroup"
@@ -24,52 +23,61 @@ type serveCommand struct {
 }
 
 func (c *serveCommand) Run(a *app) error {
+	if c.Address != "" {
+		if problem := config.CheckAddress(c.Address); problem != "" {
+			return keepsake.Errorf(keepsake.CodeInvalid, "--address: %s", problem)
+		}
+	}
 	s, err := a.openConsole()
 	if err != nil {
 		return err
 	}
 	defer s.db.Close()
-	address := s.config.Server.Address
 	if c.Address != "" {
-		address = c.Address
-	}
-	if problem := config.CheckAddress(address); problem != "" {
-		return keepsake.Errorf(keepsake.CodeInvalid, "--address: %s", problem)
-	}
-	certificate, err := s.config.Certificate()
-	if err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", address)
-	if err != nil {
-		return keepsake.Errorf(keepsake.CodeInvalid, "the console cannot listen on %s: %w: choose another server.address", address, err)
-	}
-	where := "http://" + listener.Addr().String()
-	if certificate != nil {
-		where = "https://" + listener.Addr().String()
-		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
-	}
-	if s.config.Server.BaseURL != "" {
-		where += ", for people " + s.config.Server.BaseURL
+		s.config.Server.Address = c.Address
 	}
 	secret, err := auth.SessionSecret(a.ctx, s.db, s.config.Server.SessionSecret)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
-	sessions := auth.NewSessions(s.db, nil)
-	handler, err := web.New(web.Deps{Console: s.console, Auth: sessions, Logger: a.logger(), SessionSecret: secret,
-		TrustedProxies: s.config.TrustedProxies(), Version: engine.Version})
+	handler, err := web.New(web.Deps{Console: s.console, Auth: auth.NewSessions(s.db, nil), Logger: a.logger(slog.LevelInfo),
+		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version})
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
+	}
+	listener, where, err := a.listen(s.config)
+	if err != nil {
+		return err
 	}
 	if n, err := auth.CountAccounts(a.ctx, s.db); err == nil && n == 0 {
-		_, _ = fmt.Fprintln(a.io.err, "Nobody can sign in yet: keepsake admin create makes the first super admin.")
+		_, _ = fmt.Fprintln(a.io.err, "Nobody can sign in yet: keepsake admin create --email ADDRESS makes the first super admin.")
 	}
 	_, _ = fmt.Fprintf(a.io.err, "Console on %s\n", where)
 	g, ctx := errgroup.WithContext(a.ctx)
 	g.Go(func() error { return s.console.Run(ctx, !c.NoWorker) })
 	g.Go(func() error { return web.ServeListener(ctx, listener, handler) })
 	return g.Wait()
+}
+
+// listen opens the console's socket, with TLS where a certificate is configured, and says where people find it.
+func (a *app) listen(conf *config.Config) (net.Listener, string, error) {
+	certificate, err := conf.Certificate()
+	if err != nil {
+		return nil, "", err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", conf.Server.Address)
+	if err != nil {
+		return nil, "", keepsake.Errorf(keepsake.CodeInvalid, "%s: server.address: the console cannot listen on %s: %w: free it or choose another", conf.Path(), conf.Server.Address, err)
+	}
+	where := "http://" + listener.Addr().String()
+	if certificate != nil {
+		where = "https://" + listener.Addr().String()
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	if conf.Server.BaseURL != "" {
+		where += ", for people " + conf.Server.BaseURL
+	}
+	return listener, where, nil
 }
 
 type workerCommand struct{}
@@ -91,7 +99,7 @@ type services struct {
 	console *console.Console
 }
 
-// openConsole brings the console database up to date and builds the console over it.
+// openConsole brings the console database up to date and builds the console over it. The caller closes the database.
 func (a *app) openConsole() (*services, error) {
 	e, conf, err := a.engine()
 	if err != nil {
@@ -108,7 +116,7 @@ func (a *app) openConsole() (*services, error) {
 	for _, t := range conf.Targets {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
-	c, err := console.New(console.Deps{DB: d, Engine: e, Targets: targets, Logger: a.logger()})
+	c, err := console.New(console.Deps{DB: d, Engine: e, Targets: targets, Logger: a.logger(slog.LevelInfo)})
 	if err != nil {
 		d.Close()
 		return nil, err
@@ -116,39 +124,13 @@ func (a *app) openConsole() (*services, error) {
 	return &services{config: conf, db: d, console: c}, nil
 }
 
+// openDatabase migrates and opens the console database. Processes that start together take turns.
 func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
-	url := conf.Console.URL
-	if url == "" {
+	if conf.Console.URL == "" {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: console.url: no console database is configured: set it, or KEEPSAKE_CONSOLE_URL", conf.Path())
 	}
-	if err := db.Migrate(a.ctx, url); err != nil {
+	if err := db.Migrate(a.ctx, conf.Console.URL); err != nil {
 		return nil, err
 	}
-	return db.Open(a.ctx, url)
-}
-
-type repoCommands struct {
-	Rebuild rebuildCommand `cmd:"" help:"Fill the console database from what one provider holds."`
-}
-
-type rebuildCommand struct {
-	Provider string `help:"The provider to read; otherwise all that answer." placeholder:"NAME"`
-}
-
-func (c *rebuildCommand) Run(a *app) error {
-	s, err := a.openConsole()
-	if err != nil {
-		return err
-	}
-	defer s.db.Close()
-	n, err := s.console.RebuildFromProvider(context.WithoutCancel(a.ctx), keepsake.System("command line"), c.Provider)
-	if err != nil {
-		return err
-	}
-	if a.cli.JSON {
-		printJSON(a.io.out, map[string]int{"points": n})
-	} else {
-		a.printf("The console database knows %s recovery points now.\n", count(int64(n)))
-	}
-	return nil
+	return db.Open(a.ctx, conf.Console.URL)
 }

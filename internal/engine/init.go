@@ -2,9 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -17,12 +17,13 @@ type InitResult struct {
 }
 
 // Init makes a repository at every provider that can be reached, opened by the engine's key and by a new recovery key. A
-// repository that is already there is left alone, and completed at providers that lack it.
+// repository that is already there is left alone, and completed at providers that lack it. A provider that is away does not
+// keep it from being made at the others: should it turn out to hold an older one, that is an error by its name, and no harm.
 func (e *Engine) Init(ctx context.Context) (InitResult, error) {
 	var result InitResult
 	r, err := e.open(ctx)
-	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
-		r, result.RecoveryKey, err = e.create(ctx)
+	if code := keepsake.CodeOf(err); err != nil && r != nil && len(r.lacking) > 0 && (code == keepsake.CodeNotFound || code == keepsake.CodeUnavailable) {
+		result.RecoveryKey, err = e.create(r)
 		result.Created = true
 	}
 	if err != nil {
@@ -36,9 +37,12 @@ func (e *Engine) Init(ctx context.Context) (InitResult, error) {
 		if err == nil && r.lacking[p.Name] {
 			err = putHeader(ctx, p, r.header)
 		}
-		if err != nil {
-			c.Error = storage.Explain(err)
-		} else {
+		switch {
+		case errors.Is(err, errOtherHeader):
+			c.Error = err.Error()
+		case err != nil:
+			c.Error = explain(err)
+		default:
 			c.Confirmed = true
 			confirmed++
 		}
@@ -51,23 +55,18 @@ func (e *Engine) Init(ctx context.Context) (InitResult, error) {
 	return result, nil
 }
 
-func (e *Engine) create(ctx context.Context) (*repo, keepsake.Secret, error) {
+// create makes the keys and the header of a new repository for r's providers.
+func (e *Engine) create(r *repo) (recovery keepsake.Secret, err error) {
 	recovery, recipient, err := repository.NewRecoveryKey()
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	h, keys, err := repository.Create(repository.CreateOptions{Key: e.opts.Key.Key, Passphrase: e.opts.Key.Passphrase,
 		Recipient: recipient, Created: e.opts.Now()})
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	header, err := h.Encode()
-	if err != nil {
-		return nil, "", err
-	}
-	r := &repo{keys: keys, header: header, providers: e.opts.Providers, down: map[string]error{}, lacking: map[string]bool{}}
-	for _, p := range r.providers {
-		r.lacking[p.Name] = true
-	}
-	return r, recovery, ctx.Err()
+	r.keys = keys
+	r.header, err = h.Encode()
+	return recovery, err
 }

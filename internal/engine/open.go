@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -37,7 +38,8 @@ func (r *repo) live() []Provider {
 }
 
 // open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out; one that
-// holds another repository is an error, because writing to it would mix two repositories up.
+// holds another repository is an error, because writing to it would mix two repositories up. Where no repository was found,
+// the error comes with a repo that says what the providers answered.
 func (e *Engine) open(ctx context.Context) (*repo, error) { return e.openAt(ctx, e.opts.Providers) }
 
 func (e *Engine) openAt(ctx context.Context, providers []Provider) (*repo, error) {
@@ -86,7 +88,7 @@ func (e *Engine) openAt(ctx context.Context, providers []Provider) (*repo, error
 		}
 	}
 	if owner == "" {
-		return nil, noRepository(r, broken)
+		return r, noRepository(r, broken)
 	}
 	return r, nil
 }
@@ -128,10 +130,19 @@ func fetchHeaders(ctx context.Context, providers []Provider) []answer {
 	return answers
 }
 
+// errOtherHeader is what putHeader returns when somebody else put another header first.
+var errOtherHeader = errors.New("another repository was made there at the same moment; give the provider an empty place, or run keepsake init again with that repository's key")
+
 // putHeader writes the repository's header to a provider that lacks it.
 func putHeader(ctx context.Context, p Provider, header []byte) error {
 	err := p.Store.Put(ctx, repository.HeaderKey, header, sha256.Sum256(header), false)
-	if err != nil && !errors.Is(err, storage.ErrExists) {
+	if errors.Is(err, storage.ErrExists) {
+		var there []byte
+		if there, err = p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize); err == nil && !bytes.Equal(there, header) {
+			return errOtherHeader
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return p.Store.Sync(ctx)

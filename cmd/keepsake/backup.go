@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+type backupCommand struct {
+	Type  string            `help:"full reads every row again and re-reads stored copies; incremental reads only what changed; critical covers the critical tier." enum:"full,incremental,critical" default:"full"`
+	Note  string            `help:"A note that stays with the recovery point."`
+	Label map[string]string `help:"A label that stays with it, such as app_version=4.2. May be repeated." placeholder:"NAME=VALUE"`
+}
+
+func (c *backupCommand) Run(a *app) error {
+	e, conf, err := a.engine()
+	if err != nil {
+		return err
+	}
+	if conf.Platform.URL == "" {
+		return keepsake.Errorf(keepsake.CodeInvalid, "%s: platform.url: no platform database is configured: set it, or KEEPSAKE_PLATFORM_URL", conf.Path())
+	}
+	kind, err := keepsake.ParseBackupType(c.Type)
+	if err != nil {
+		return err
+	}
+	bar := a.progress("Backup", true)
+	r, err := e.Backup(a.ctx, engine.BackupInput{Type: kind, Note: c.Note, Labels: c.Label}, bar)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, r)
+	} else {
+		a.printBackup(r)
+	}
+	if !r.Protected {
+		return errExit(exitUnprotected)
+	}
+	return nil
+}
+
+func (a *app) printBackup(r engine.BackupResult) {
+	a.printf("Recovery point %s: %s of %s in %s.\n", r.Point, some(r.Rows, "row"), some(int64(r.Tables), "table"), seconds(r.Seconds))
+	a.printf("Read %s, uploaded %s in %s new of %s.\n", size(r.BytesRead), size(r.BytesUploaded), count(r.ChunksNew), some(r.ChunksTotal, "chunk"))
+	a.printCopies(r.Copies)
+	if r.Protected {
+		a.printf("Protected: three copies, two media, one offsite.\n")
+	} else {
+		a.printf("NOT PROTECTED: %s. Run keepsake repair when the provider is back, or add one.\n", r.Lacks)
+	}
+	a.printNotCarried(r.NotCarried)
+}
+
+func (a *app) printCopies(copies []keepsake.Copy) {
+	for _, c := range copies {
+		state := "confirmed"
+		if !c.Confirmed {
+			state = "NO COPY: " + c.Error
+		}
+		a.printf("  %-16s %s\n", c.Provider, state)
+	}
+}
+
+func (a *app) printNotCarried(items []keepsake.NotCarried) {
+	for _, n := range items {
+		a.printf("Not carried: %s %s: %s.\n", n.Kind, n.Name, n.Reason)
+	}
+}
+
+type pointsCommand struct {
+	Provider string `help:"Ask only this provider." placeholder:"NAME"`
+}
+
+func (c *pointsCommand) Run(a *app) error {
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	points, err := e.Points(a.ctx, c.Provider)
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, append([]engine.Point{}, points...)) // never null
+		return nil
+	}
+	if len(points) == 0 {
+		a.printf("There is no recovery point yet: run keepsake backup.\n")
+		return nil
+	}
+	w := tabwriter.NewWriter(a.io.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "POINT\tTIME\tTYPE\tROWS\tSTORED\tNEW\tPROTECTED\tNOTE")
+	for _, p := range points {
+		protected := "yes"
+		if !p.Protected {
+			protected = "no: " + p.Lacks
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Time.Format("2006-01-02 15:04:05 MST"), p.Type, count(p.Rows),
+			size(p.BytesStored), size(p.BytesNew), protected, strings.Join(strings.Fields(p.Note), " "))
+	}
+	return w.Flush()
+}

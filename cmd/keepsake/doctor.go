@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/config"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// The levels of a finding.
+const (
+	levelOK    = "ok"
+	levelWarn  = "warn"
+	levelError = "error"
+)
+
+type doctorCommand struct{}
+
+func (c *doctorCommand) Run(a *app) error {
+	e, conf, err := a.engine()
+	if err != nil {
+		return err
+	}
+	found := append([]engine.CheckFinding{}, e.Check(a.ctx)...)
+	if err := a.ctx.Err(); err != nil {
+		return err
+	}
+	found = append(found, a.checkKeyFile(conf)...)
+	found = append(found, a.checkConsole(conf)...)
+	failed := false
+	for _, f := range found {
+		failed = failed || f.Level == levelError
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, found)
+	} else {
+		for _, f := range found {
+			a.printFinding(f)
+		}
+	}
+	if failed {
+		return errExit(exitFailed)
+	}
+	return nil
+}
+
+func (a *app) printFinding(f engine.CheckFinding) {
+	line := fmt.Sprintf("%-6s %-20s %s", f.Level, f.Area, f.Message)
+	if f.Action != "" {
+		line += ": " + f.Action
+	}
+	a.printf("%s\n", strings.Join(strings.Split(line, "\n"), " "))
+}
+
+// checkKeyFile warns of a key that other accounts of this machine can read.
+func (a *app) checkKeyFile(conf *config.Config) []engine.CheckFinding {
+	if conf.Key.File == "" || conf.HasKey() {
+		return nil
+	}
+	info, err := os.Stat(conf.Resolve(conf.Key.File))
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return []engine.CheckFinding{{Area: "key", Level: levelWarn, Message: fmt.Sprintf("other accounts of this machine may read or change %s (mode %04o)", conf.Key.File, info.Mode().Perm()),
+		Action: "chmod 600 " + conf.Key.File}}
+}
+
+// checkConsole looks at the console's side of the configuration, if there is one.
+func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
+	const area = "console"
+	if conf.Console.URL == "" {
+		return nil
+	}
+	found := checkServer(conf)
+	d, err := db.Open(a.ctx, conf.Console.URL)
+	if err != nil {
+		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(err)})
+	}
+	defer d.Close()
+	accounts, err := auth.CountAccounts(a.ctx, d)
+	switch {
+	case db.IsState(err, undefinedTable):
+		return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers and is empty; keepsake serve sets it up"})
+	case err != nil:
+		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: "its database cannot be read: " + keepsake.MessageOf(err)})
+	case accounts == 0:
+		return append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "nobody can sign in", Action: "keepsake admin create --email ADDRESS"})
+	}
+	return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers; " + some(accounts, "account") + " can sign in"})
+}
+
+// undefinedTable is the SQLSTATE of a database that no migration has seen.
+const undefinedTable = "42P01"
+
+// checkServer warns of a console that others can reach without encryption.
+func checkServer(conf *config.Config) []engine.CheckFinding {
+	host, _, _ := net.SplitHostPort(conf.Server.Address)
+	addr, err := netip.ParseAddr(host)
+	local := host == "localhost" || err == nil && addr.IsLoopback()
+	if local || conf.Server.TLSCertificate != "" || strings.HasPrefix(conf.Server.BaseURL, "https://") {
+		return nil
+	}
+	return []engine.CheckFinding{{Area: "console", Level: levelWarn, Message: "it listens on " + conf.Server.Address + " without TLS, so passwords can be read on the network",
+		Action: "set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy that ends TLS"}}
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+type restoreCommand struct {
+	Point    string   `arg:"" help:"Recovery point, or latest."`
+	Target   string   `help:"URL of a new, empty database. Better given as KEEPSAKE_TARGET_URL: other users of this machine can read arguments." env:"KEEPSAKE_TARGET_URL" required:"" placeholder:"URL"`
+	Create   bool     `help:"Create the target database first."`
+	Provider string   `help:"Read from this provider only. Otherwise from each in turn, so that a bad copy at one is replaced by another's." placeholder:"NAME"`
+	Tier     []string `help:"Restore the rows of this tier only: critical, high or standard. May be repeated." enum:"critical,high,standard"`
+}
+
+func (c *restoreCommand) Run(a *app) error {
+	in := engine.RestoreInput{Point: c.Point, Target: keepsake.Secret(c.Target), Create: c.Create, Provider: c.Provider}
+	for _, t := range c.Tier {
+		tier, err := keepsake.ParseTier(t)
+		if err != nil {
+			return err
+		}
+		in.Tiers = append(in.Tiers, tier)
+	}
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	bar := a.progress("Restore", true)
+	r, err := e.Restore(a.ctx, in, bar)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, r)
+		return nil
+	}
+	a.printf("Restored %s of %s from recovery point %s at provider %s in %s.\n", some(r.Rows, "row"), some(int64(r.Tables), "table"), r.Point, r.Provider, seconds(r.Seconds))
+	a.printf("Verified: every table's row count and hash equal the recovery point's.\n")
+	for _, f := range r.Damaged {
+		a.printf("Bad copy met on the way, another was used: %s, %s: %s\n", f.Provider, f.Object, f.Problem)
+	}
+	a.printNotCarried(r.NotCarried)
+	return nil
+}

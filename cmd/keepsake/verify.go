@@ -1,0 +1,112 @@
+package main
+
+import (
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// latest is the recovery point that is meant where none is named.
+const latest = "latest"
+
+type verifyCommand struct {
+	Point    string `arg:"" optional:"" help:"Recovery point, or latest (the default)."`
+	All      bool   `help:"Verify every recovery point."`
+	Deep     bool   `help:"Read, decrypt and check every chunk, not only its presence and size."`
+	Provider string `help:"Verify only this provider." placeholder:"NAME"`
+}
+
+func (c *verifyCommand) Run(a *app) error {
+	point, err := choosePoint(c.Point, c.All)
+	if err != nil {
+		return err
+	}
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	bar := a.progress("Verify", false)
+	r, err := e.Verify(a.ctx, engine.VerifyInput{Point: point, Deep: c.Deep, Provider: c.Provider}, bar)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, r)
+	} else {
+		a.printVerify(r)
+	}
+	switch {
+	case r.Damaged():
+		return errExit(exitDamage)
+	case !r.OK:
+		return errExit(exitUnprotected)
+	}
+	return nil
+}
+
+func (a *app) printVerify(r engine.VerifyResult) {
+	a.printFindings(r.Findings)
+	a.printf("%s, %s checked, %s read, in %s: ", some(int64(r.Points), "recovery point"), count(r.Objects)+" copies of objects", size(r.Bytes), seconds(r.Seconds))
+	if r.OK {
+		a.printf("all sound.\n")
+		return
+	}
+	a.printf("%s. Run keepsake repair.\n", some(int64(len(r.Findings)), "finding"))
+}
+
+// choosePoint returns what a person asked to look at: one point, or "" for all.
+func choosePoint(point string, all bool) (string, error) {
+	switch {
+	case all && point != "":
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "a recovery point and --all: give one of them, not both")
+	case !all && point == "":
+		return latest, nil
+	}
+	return point, nil
+}
+
+func (a *app) printFindings(findings []engine.VerifyFinding) {
+	for _, f := range findings {
+		where := f.Object
+		if f.Provider != "" {
+			where = f.Provider + ", " + f.Object
+		}
+		a.printf("%s: %s\n", where, f.Problem)
+	}
+}
+
+type repairCommand struct {
+	Point string `arg:"" optional:"" help:"Recovery point, or latest (the default)."`
+	All   bool   `help:"Repair every recovery point."`
+	Deep  bool   `help:"Read every copy to find damage, not only what is missing."`
+}
+
+func (c *repairCommand) Run(a *app) error {
+	point, err := choosePoint(c.Point, c.All)
+	if err != nil {
+		return err
+	}
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	bar := a.progress("Repair", false)
+	r, err := e.Repair(a.ctx, engine.VerifyInput{Point: point, Deep: c.Deep}, bar)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, r)
+	} else {
+		a.printf("%s looked at, %s (%s) copied in %s.\n", some(int64(r.Points), "recovery point"), some(r.Copied, "object"), size(r.Bytes), seconds(r.Seconds))
+		a.printFindings(r.Remaining)
+	}
+	switch {
+	case r.Damaged():
+		return errExit(exitDamage)
+	case len(r.Remaining) > 0:
+		return errExit(exitUnprotected)
+	}
+	return nil
+}
