@@ -67,9 +67,9 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 	if known {
 		live.Percent = format.Percent(p.Fraction())
 	}
-	live.ProvidersTitle, live.ProvidersText = "Copies", "Each provider confirms every piece by size and checksum"
+	live.ProvidersTitle, live.ProvidersText, live.Moved = "Copies", "Each provider confirms every piece by size and checksum", "Sent"
 	if kind != console.KindBackup {
-		live.ProvidersTitle, live.ProvidersText = "Providers", "Where the pieces are"
+		live.ProvidersTitle, live.ProvidersText, live.Moved = "Providers", "Where the pieces are", "Read"
 	}
 	for _, pr := range p.Providers {
 		if kind != console.KindBackup && pr.Confirmed == 0 && pr.Bytes == 0 && pr.Error == "" {

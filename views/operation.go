@@ -33,6 +33,8 @@ type Live struct {
 	Providers []LiveProvider
 	// ProvidersTitle and ProvidersText head the table of providers: copies written, or copies read from.
 	ProvidersTitle, ProvidersText string
+	// Moved names what a provider's bytes were: "Sent" or "Read".
+	Moved string
 	// Status is the sentence that is read aloud when it changes.
 	Status string
 	Known  bool // false: queued, nothing to show yet

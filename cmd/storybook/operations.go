@@ -85,7 +85,7 @@ func live(tone ui.Tone, percent int) views.Live {
 		return t
 	}
 	return views.Live{
-		Tone: tone, Known: true, ProvidersTitle: "Copies", ProvidersText: "Each provider confirms every piece by size and checksum", Headline: "Reading rows", Sub: "about 2 min left", Percent: fmt.Sprintf("%d %%", percent),
+		Tone: tone, Known: true, ProvidersTitle: "Copies", Moved: "Sent", ProvidersText: "Each provider confirms every piece by size and checksum", Headline: "Reading rows", Sub: "about 2 min left", Percent: fmt.Sprintf("%d %%", percent),
 		Bar:    ui.Bar{Label: "Whole operation", Percent: percent, Known: true, Tone: tone, Size: "big"},
 		Status: "Reading rows, 43 % done, about 2 minutes left",
 		Figures: []ui.Figure{
