@@ -1,0 +1,33 @@
+# Everything a developer calls. `make help` lists it.
+SHELL := /bin/bash
+TOOL := go tool -modfile=tools.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset test bench generate lint
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: ## a whole world to try Keepsake in (WEDDINGS=2000, SIZE=large)
+	@bash scripts/setup.sh postgresql
+	@go run ./cmd/demo
+
+demo-reset: ## forget the demo's world
+	@rm -rf .demo
+
+test: ## everything, unit to browser
+	@bash scripts/setup.sh
+	go test -race -shuffle=on -timeout 20m ./...
+
+bench: ## Keepsake beside pg_dump and pg_restore, as a table
+	@bash scripts/setup.sh postgresql
+	go run ./cmd/bench
+
+generate: ## templ and sqlc
+	$(TOOL) templ generate
+	$(TOOL) sqlc generate
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	$(TOOL) staticcheck ./...
