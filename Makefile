@@ -9,7 +9,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: ## a whole world to try Keepsake in (WEDDINGS=2000, SIZE=large)
-	@bash scripts/setup.sh postgresql
+	@KEEPSAKE_SETUP=server bash scripts/setup.sh
 	@go run ./cmd/demo
 
 demo-reset: ## forget the demo's world
@@ -20,11 +20,11 @@ test: ## everything, unit to browser
 	go test -race -shuffle=on -timeout 20m ./...
 
 bench: ## Keepsake beside pg_dump and pg_restore, as a table
-	@bash scripts/setup.sh postgresql
+	@KEEPSAKE_SETUP=server bash scripts/setup.sh
 	go run ./cmd/bench
 
 generate: ## templ and sqlc
-	$(TOOL) templ generate
+	$(TOOL) templ generate -path views
 	$(TOOL) sqlc generate
 
 lint: ## gofmt, go vet, staticcheck

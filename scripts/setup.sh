@@ -17,7 +17,7 @@ have_postgres() { # where the tests and the demo look for it
 }
 
 if ! command -v go >/dev/null; then
-  echo "setup: Go is missing: install Go 1.26 or newer from https://go.dev/dl and run this again." >&2
+  echo "setup: Go is missing: install Go 1.26 or newer and run this again." >&2
   exit 1
 fi
 
