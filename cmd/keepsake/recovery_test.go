@@ -202,7 +202,14 @@ func checkKeys(t *testing.T, w *world, recovery, point string) {
 		t.Fatal(err)
 	}
 	w.must(t, exitUsage, "points")
+	if f := document[failure](t, w.must(t, exitUsage, "init", "--json")); f.Error.Code != "wrong_key" {
+		t.Errorf("init over a repository whose key is lost: %+v", f)
+	}
 	w.env["KEEPSAKE_RECOVERY_KEY"] = recovery
+	w.must(t, exitDone, "init")
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("init left a key that opens nothing: %v", err)
+	}
 	if o := w.must(t, exitDone, "points"); !strings.Contains(o.out, point) {
 		t.Errorf("with the recovery key: %s", o.out)
 	}
