@@ -130,7 +130,7 @@ func (a *app) wantsJSON(args []string) bool {
 func interrupted(command string) error {
 	what := map[string]string{
 		"backup":  "no recovery point was made: run it again, it uploads only what is not there yet",
-		"restore": "the target database is incomplete: run the same restore again, it starts over",
+		"restore": "the target database, if it was begun, is incomplete: run the same restore again, it starts over",
 		"repair":  "what was copied stays: run it again for the rest",
 	}[command]
 	if what == "" {
