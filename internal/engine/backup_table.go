@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -69,12 +70,23 @@ func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys []
 	return t
 }
 
-// sameIdentity reports whether tuples of the parent snapshot can be compared with tuples now: the same server on the same
-// timeline, the same database, and types that print their values as they did.
+// sameIdentity reports whether tuples of the parent snapshot can be compared with tuples now: the same run of the same server
+// on the same timeline, the same database, and types that print their values as they did.
 func (b *backup) sameIdentity() bool {
 	now, then := b.manifest.Source, b.parent.Source
 	return now.SystemID != "" && now.SystemID == then.SystemID && now.Timeline == then.Timeline &&
+		now.Run != "" && now.Run == then.Run && walPosition(now.LSN) >= walPosition(then.LSN) &&
 		now.DatabaseOID == then.DatabaseOID && now.TypesDigest == then.TypesDigest && now.ServerNum/10000 == then.ServerNum/10000
+}
+
+// walPosition reads an LSN such as 16/B374D848. Within one run of a server it only grows; in a machine that was set back with
+// its memory it may not.
+func walPosition(lsn string) uint64 {
+	var high, low uint32
+	if _, err := fmt.Sscanf(lsn, "%X/%X", &high, &low); err != nil {
+		return 0
+	}
+	return uint64(high)<<32 | uint64(low)
 }
 
 // finish sums the ranges up into the manifest's table.

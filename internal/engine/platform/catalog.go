@@ -118,8 +118,12 @@ func (c *Catalog) readSource(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil || !may { // without the identity of the server an incremental trusts nothing and reads everything
 		return err
 	}
-	err = conn.QueryRow(ctx, `select system_identifier::text, timeline_id from pg_control_system(), pg_control_checkpoint()`).
-		Scan(&s.SystemID, &s.Timeline)
+	// A server whose files are set back to a copy keeps identity and timeline, and one that crashes can lose commits that were
+	// visible (synchronous_commit = off): both give transaction numbers and tuple places out again. Neither happens within one
+	// run. The checkpointer is new after a crash that the postmaster survives; a role that may not see it sees null.
+	err = conn.QueryRow(ctx, `select system_identifier::text, timeline_id, concat_ws(' ', pg_postmaster_start_time(),
+		(select backend_start from pg_stat_activity where backend_type = 'checkpointer'))
+		from pg_control_system(), pg_control_checkpoint()`).Scan(&s.SystemID, &s.Timeline, &s.Run)
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ type Source struct {
 	Snapshot    string   `json:"snapshot"`  // pg_current_snapshot(): xmin:xmax:xip
 	SystemID    string   `json:"system_id"` // pg_control_system()
 	Timeline    int64    `json:"timeline"`
+	Run         string   `json:"run,omitempty"` // which run of the server: when its postmaster and its checkpointer started
 	DatabaseOID uint32   `json:"database_oid"`
 	TypesDigest string   `json:"types_digest"`       // of every enum label, domain and composite: output functions depend on them
 	Settings    []string `json:"settings,omitempty"` // ALTER DATABASE … SET, as name=value
