@@ -132,6 +132,7 @@ func findingOf(provider, object string, err error) VerifyFinding {
 	return f
 }
 
+//lint:ignore ST1005 it is a sentence of a finding, with another one behind it
 var errWrongBytes = errors.New("the object holds other bytes than were stored.")
 
 // latestWhole is the word for the newest recovery point that covers every tier.
