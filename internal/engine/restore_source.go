@@ -2,14 +2,23 @@ package engine
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
-	"os"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// readAheadBytes bounds the chunks of all loaders that are being fetched, opened or loaded, sealed and open bytes together.
+	readAheadBytes = 96 << 20
+	// readAhead is how many chunks are fetched for one loader at once: a distant provider answers slowly.
+	readAhead = 4
+	// sourceStrikes is after how many unanswered questions in a row a provider is asked only when no other one is left.
+	sourceStrikes = 3
 )
 
 // source reads chunks from whichever provider has a sound copy, the preferred one first.
@@ -17,38 +26,54 @@ type source struct {
 	repo      *repo
 	providers []Provider
 	track     *tracker
+	room      *semaphore.Weighted
+	buffers   sync.Pool
 
 	mu      sync.Mutex
 	damaged []VerifyFinding
 	served  map[string]int64 // chunks by provider
-	buffers sync.Pool
+	strikes map[string]int   // questions in a row that a provider did not answer
 }
 
 func newSource(r *repo, providers []Provider, t *tracker) *source {
-	s := &source{repo: r, providers: providers, track: t, served: map[string]int64{}}
+	s := &source{repo: r, providers: providers, track: t, room: semaphore.NewWeighted(readAheadBytes),
+		served: map[string]int64{}, strikes: map[string]int{}}
 	s.buffers.New = func() any { return new([]byte) }
 	return s
 }
 
-// chunk returns the plaintext of a chunk. Give it back with release.
-func (s *source) chunk(ctx context.Context, c *repository.Chunk) (*[]byte, error) {
+// order returns the providers in the order to ask them now.
+func (s *source) order() []Provider {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first, later []Provider
+	for _, p := range s.providers {
+		if s.strikes[p.Name] < sourceStrikes {
+			first = append(first, p)
+		} else {
+			later = append(later, p)
+		}
+	}
+	return append(first, later...)
+}
+
+// chunk returns the plaintext of a chunk in buf. Any copy that opens under the chunk's id is the right one, whichever run
+// sealed it: the id is a keyed hash of the plaintext.
+func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error) {
 	var last error
 	damage := false
-	buf := s.buffers.Get().(*[]byte)
-	for _, p := range s.providers {
+	for _, p := range s.order() {
 		sealed, err := p.Store.Get(ctx, c.ID.Key(), repository.MaxChunkSealed)
+		var plain []byte
 		if err == nil {
-			// The id promises the plaintext: a copy that opens is the right one, whoever sealed it.
-			*buf, err = s.repo.keys.OpenChunk((*buf)[:0], c.ID, sealed, repository.MaxChunkPlain)
+			plain, err = s.repo.keys.OpenChunk(buf[:0], c.ID, sealed, int(c.Plain))
 		}
-		if err == nil && int64(len(*buf)) != c.Plain {
-			err = errWrongBytes
+		if err == nil && int64(len(plain)) != c.Plain {
+			err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
 		}
 		if err == nil {
-			s.mu.Lock()
-			s.served[p.Name]++
-			s.mu.Unlock()
-			return buf, nil
+			s.took(p.Name, int64(len(sealed)))
+			return plain, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -59,23 +84,37 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk) (*[]byte, error
 	if !damage {
 		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider: %s", c.ID, explain(last))
 	}
-	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked: %s", c.ID, keepsake.MessageOf(last))
+	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked: %s", c.ID, findingOf("", c.ID.Key(), last).Problem)
 }
 
-// note records a bad copy and reports whether it is damage.
+func (s *source) took(provider string, bytes int64) {
+	s.mu.Lock()
+	s.served[provider]++
+	s.strikes[provider] = 0
+	s.mu.Unlock()
+	s.track.provider(provider, func(p *ProviderProgress) { p.State, p.Bytes = ItemRunning, p.Bytes+bytes; p.Confirmed++ })
+}
+
+// note records a copy that could not be used and reports whether it is damaged. A provider that does not answer is recorded
+// once, not for every chunk.
 func (s *source) note(provider string, c *repository.Chunk, err error) bool {
 	f := findingOf(provider, c.ID.Key(), err)
-	if errors.Is(err, storage.ErrNotFound) {
-		f.Damage = true
-	}
 	s.mu.Lock()
-	s.damaged = append(s.damaged, f)
+	known := false
+	if !f.Damage {
+		s.strikes[provider]++
+		known = s.strikes[provider] > 1
+	}
+	if !known {
+		s.damaged = append(s.damaged, f)
+	}
 	s.mu.Unlock()
-	s.track.warnf("Provider %s, %s: %s Another provider's copy is tried.", provider, f.Object, f.Problem)
+	s.track.provider(provider, func(p *ProviderProgress) { p.State, p.Error = ItemFailed, f.Problem })
+	if !known {
+		s.track.warnf("Provider %s, %s: %s Another provider's copy is tried.", provider, f.Object, f.Problem)
+	}
 	return f.Damage
 }
-
-func (s *source) release(b *[]byte) { s.buffers.Put(b) }
 
 // best is the provider that served most chunks.
 func (s *source) best() string {
@@ -90,59 +129,20 @@ func (s *source) best() string {
 	return name
 }
 
-// archive writes the schema's archive into a file that only this user can read. It holds definitions, no rows.
-func (s *source) archive(ctx context.Context, chunks []repository.Chunk) (path string, err error) {
-	f, err := os.CreateTemp("", "keepsake-schema-")
-	if err != nil {
-		return "", keepsake.Errorf(keepsake.CodeUnavailable, "no room for the schema's archive in the temporary directory: %w", err)
-	}
-	defer func() {
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-	}()
+// copy writes the chunks' plaintexts, one after the other.
+func (s *source) copy(ctx context.Context, w io.Writer, chunks []repository.Chunk) error {
+	var buf []byte
 	for i := range chunks {
-		b, err := s.chunk(ctx, &chunks[i])
+		plain, err := s.chunk(ctx, &chunks[i], buf)
 		if err != nil {
-			return f.Name(), err
+			return err
 		}
-		_, err = f.Write(*b)
-		s.release(b)
-		if err != nil {
-			return f.Name(), err
+		if _, err := w.Write(plain); err != nil {
+			return fmt.Errorf("keep a chunk in memory: %w", err)
 		}
+		buf = plain
 	}
-	return f.Name(), nil
-}
-
-// lookAhead is how many opened chunks wait for one loader.
-const lookAhead = 2
-
-// rows streams a table's rows as COPY expects them: opened chunks one after the other, the next ones being fetched while
-// PostgreSQL takes the current one. The caller closes it.
-func (s *source) rows(ctx context.Context, t *repository.Table, loaded func(plain int64)) io.ReadCloser {
-	ctx, cancel := context.WithCancel(ctx)
-	r := &rowStream{s: s, done: ctx.Err, cancel: cancel, next: make(chan opened, lookAhead), loaded: loaded, binary: t.Format == repository.FormatBinary}
-	if r.binary {
-		r.current = binaryHeader
-	}
-	r.wg.Go(func() {
-		defer close(r.next)
-		for i := range t.Ranges {
-			for j := range t.Ranges[i].Chunks {
-				b, err := s.chunk(ctx, &t.Ranges[i].Chunks[j])
-				select {
-				case r.next <- opened{b, err}:
-				case <-ctx.Done():
-					return
-				}
-				if err != nil {
-					return
-				}
-			}
-		}
-	})
-	return r
+	return nil
 }
 
 // The binary COPY format's header (signature, no flags, no extension) and trailer.
@@ -151,58 +151,122 @@ var (
 	binaryTrailer = []byte{0xff, 0xff}
 )
 
-type opened struct {
-	plain *[]byte
+// rowStream is a table's rows as COPY expects them: the plaintexts of its chunks one after the other, however they cut the
+// rows, with the next few being fetched and opened while PostgreSQL takes the current one.
+type rowStream struct {
+	s      *source
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	order  chan *ahead // in the order of the rows
+	loaded func(plain int64)
+
+	held    *ahead // whose bytes current are
+	current []byte
+	trailer []byte
+	failed  error
+}
+
+// ahead is one chunk that is being fetched.
+type ahead struct {
+	chunk *repository.Chunk
+	ready chan struct{} // closed when buf or err is there
+	buf   *[]byte
 	err   error
 }
 
-type rowStream struct {
-	s       *source
-	done    func() error // not nil when the fetching was cancelled
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	next    chan opened
-	loaded  func(int64)
-	binary  bool
-	held    *[]byte
-	current []byte
-	ended   bool
+// cost is the memory that a chunk takes on its way.
+func (a *ahead) cost() int64 { return min(a.chunk.Plain+a.chunk.Size, readAheadBytes) }
+
+// rows starts reading a table. loaded is called with the size of each chunk that has been taken. The caller closes the stream.
+func (s *source) rows(ctx context.Context, t *repository.Table, loaded func(plain int64)) *rowStream {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &rowStream{s: s, cancel: cancel, order: make(chan *ahead, readAhead-1), loaded: loaded}
+	if t.Format == repository.FormatBinary {
+		r.current, r.trailer = binaryHeader, binaryTrailer
+	}
+	r.wg.Go(func() {
+		defer close(r.order)
+		for i := range t.Ranges {
+			for j := range t.Ranges[i].Chunks {
+				if !r.start(ctx, &t.Ranges[i].Chunks[j]) {
+					return
+				}
+			}
+		}
+	})
+	return r
 }
 
+// start fetches one chunk as soon as there is room for it. It reports false when the stream was closed or cancelled.
+func (r *rowStream) start(ctx context.Context, c *repository.Chunk) bool {
+	a := &ahead{chunk: c, ready: make(chan struct{})}
+	if err := r.s.room.Acquire(ctx, a.cost()); err != nil {
+		a.chunk, a.err = nil, err
+		close(a.ready)
+		r.order <- a // the reader, or Close, takes it
+		return false
+	}
+	r.wg.Go(func() {
+		defer close(a.ready)
+		a.buf = r.s.buffers.Get().(*[]byte)
+		plain, err := r.s.chunk(ctx, c, *a.buf)
+		if a.err = err; err == nil {
+			*a.buf = plain
+		}
+	})
+	r.order <- a
+	return ctx.Err() == nil
+}
+
+func (r *rowStream) release(a *ahead) {
+	if a.chunk == nil {
+		return
+	}
+	r.s.room.Release(a.cost())
+	if a.buf != nil {
+		r.s.buffers.Put(a.buf)
+	}
+}
+
+// Read implements io.Reader.
 func (r *rowStream) Read(p []byte) (int, error) {
 	for len(r.current) == 0 {
 		if r.held != nil {
-			r.loaded(int64(len(*r.held)))
-			r.s.release(r.held)
+			r.loaded(r.held.chunk.Plain)
+			r.release(r.held)
 			r.held = nil
 		}
-		if r.ended {
-			return 0, io.EOF
+		if r.failed != nil {
+			return 0, r.failed
 		}
-		o, more := <-r.next
-		switch {
-		case !more && r.done() != nil:
-			return 0, r.done()
-		case !more:
-			r.ended = true
-			if r.binary {
-				r.current = binaryTrailer
-			}
-		case o.err != nil:
-			return 0, o.err
-		default:
-			r.held, r.current = o.plain, *o.plain
+		a, more := <-r.order
+		if !more {
+			r.current, r.trailer, r.failed = r.trailer, nil, io.EOF
+			continue
 		}
+		<-a.ready
+		if a.err != nil {
+			r.release(a)
+			r.failed = a.err
+			return 0, a.err
+		}
+		r.held, r.current = a, *a.buf
 	}
 	n := copy(p, r.current)
 	r.current = r.current[n:]
 	return n, nil
 }
 
-func (r *rowStream) Close() error {
+// Close ends the fetching and waits for it.
+func (r *rowStream) Close() {
 	r.cancel()
-	for range r.next { // let the fetcher end
+	if r.held != nil {
+		r.release(r.held)
+		r.held = nil
+	}
+	for a := range r.order {
+		<-a.ready
+		r.release(a)
 	}
 	r.wg.Wait()
-	return nil
 }

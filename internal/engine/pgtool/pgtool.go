@@ -4,6 +4,7 @@ package pgtool
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -67,20 +68,25 @@ func (t Tools) Dump(ctx context.Context, url keepsake.Secret, snapshot string, w
 	return t.run(ctx, "pg_dump", url, nil, w, args...)
 }
 
-// run starts one tool. Its first error line becomes the error.
+// run starts one tool that connects to a database.
 func (t Tools) run(ctx context.Context, tool string, url keepsake.Secret, options []string, stdout io.Writer, args ...string) error {
 	env, err := environment(url, options)
 	if err != nil {
 		return err
 	}
+	return t.start(ctx, tool, env, stdout, nil, args...)
+}
+
+// start runs one tool to its end. files are what it inherits as descriptors 3, 4, …. Its first error line becomes the error.
+func (t Tools) start(ctx context.Context, tool string, env []string, stdout io.Writer, files []*os.File, args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(t.Dir, tool), args...)
-	cmd.Env, cmd.Stdout = env, stdout
+	cmd.Env, cmd.Stdout, cmd.ExtraFiles = env, stdout, files
 	stderr := &bounded{limit: 64 << 10}
 	cmd.Stderr = stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	err = cmd.Run()
+	err := cmd.Run()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -97,14 +103,23 @@ type Error struct {
 	Err   error
 }
 
+// Error returns the tool's first error line and, of pg_restore, the entry it was at.
 func (e *Error) Error() string {
+	var first, entry string
 	for _, l := range e.Lines {
+		l = strings.TrimPrefix(l, e.Tool+": ")
+		if at, ok := strings.CutPrefix(l, "from TOC entry "); ok {
+			entry = " (entry " + at + ")"
+		}
 		if strings.Contains(l, "error:") || strings.Contains(l, "ERROR:") {
-			return e.Tool + ": " + strings.TrimPrefix(l, e.Tool+": ")
+			return e.Tool + ": " + l + entry
+		}
+		if first == "" {
+			first = l
 		}
 	}
-	if len(e.Lines) > 0 {
-		return e.Tool + ": " + e.Lines[0]
+	if first != "" {
+		return e.Tool + ": " + first
 	}
 	return fmt.Sprintf("%s: %v", e.Tool, e.Err)
 }
@@ -123,8 +138,9 @@ func environment(url keepsake.Secret, options []string) ([]string, error) {
 	options = append([]string{"-c statement_timeout=0", "-c lock_timeout=0", "-c idle_in_transaction_session_timeout=0"}, options...)
 	env = append(env, "PGOPTIONS="+strings.Join(options, " "))
 	for _, name := range []string{"sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding"} {
-		if v := parameter(url.Reveal(), name); v != "" {
-			env = append(env, "PG"+strings.ReplaceAll(strings.ToUpper(name), "_", "")+"="+v)
+		variable := "PG" + strings.ReplaceAll(strings.ToUpper(name), "_", "")
+		if v := cmp.Or(parameter(url.Reveal(), name), os.Getenv(variable)); v != "" {
+			env = append(env, variable+"="+v)
 		}
 	}
 	return env, nil

@@ -11,22 +11,23 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // Loader writes tables with one session and reads them back with another. It is used by one goroutine.
 type Loader struct {
-	conn   *pgx.Conn
-	reader *platform.Reader
+	options Options
+	conn    *pgx.Conn
+	reader  *platform.Reader
+	hasher  *xxh3.Hasher
 }
 
 // NewLoader opens the two sessions.
 func (t *Target) NewLoader(ctx context.Context) (*Loader, error) {
-	conn, err := platform.ConnectWith(ctx, t.URL, settings())
+	conn, err := t.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	second, err := platform.Connect(ctx, t.URL)
+	second, err := platform.Connect(ctx, t.options.URL)
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, err
@@ -36,7 +37,20 @@ func (t *Target) NewLoader(ctx context.Context) (*Loader, error) {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, err
 	}
-	return &Loader{conn: conn, reader: reader}, nil
+	return &Loader{options: t.options, conn: conn, reader: reader, hasher: xxh3.New()}, nil
+}
+
+// session opens one more session that writes. Functions behind checks, generated columns and materialized views find what
+// they name as they did on the platform: under its own search path.
+func (t *Target) session(ctx context.Context) (*pgx.Conn, error) {
+	s := t.options.settings()
+	s["search_path"] = `"$user", public`
+	for _, setting := range t.options.Source.Settings {
+		if value, ok := strings.CutPrefix(setting, "search_path="); ok {
+			s["search_path"] = value
+		}
+	}
+	return platform.ConnectWith(ctx, t.options.URL, s)
 }
 
 // Close ends both sessions.
@@ -45,27 +59,65 @@ func (l *Loader) Close(ctx context.Context) {
 	_ = l.conn.Close(context.WithoutCancel(ctx))
 }
 
-// Load fills a table with the rows that src delivers in COPY format. Emptying the table first, in the same transaction, is
-// what allows FREEZE: the rows need no later vacuum and reading them back dirties no page.
-func (l *Loader) Load(ctx context.Context, t *repository.Table, encoding string, src io.Reader) (int64, error) {
-	name := pgx.Identifier{t.Schema, t.Name.Name}.Sanitize()
+// Load fills a table that this restore created with the rows that src delivers in COPY format. Emptying it first, in the
+// same transaction, is what allows FREEZE: the rows need no later vacuum, and reading them back dirties no page.
+func (l *Loader) Load(ctx context.Context, t *repository.Table, src io.Reader) error {
 	tx, err := l.conn.Begin(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	if t.Kind == repository.KindLargeObjects {
-		return l.loadObjects(ctx, tx, src)
+		if err := l.loadObjects(ctx, tx, src); err != nil {
+			return err
+		}
+		return tx.Commit(ctx)
 	}
-	if _, err := tx.Exec(ctx, "truncate only "+name); err != nil {
-		return 0, fmt.Errorf("empty the new table: %w", err)
+	if _, err := tx.Exec(ctx, "truncate only "+tableName(t)); err != nil {
+		return fmt.Errorf("empty the new table: %w", err)
 	}
-	tag, err := l.conn.PgConn().CopyFrom(ctx, src, "copy "+name+columns(t)+" from stdin ("+options(t, encoding)+", freeze)")
-	if err != nil {
-		return 0, err
+	if err := l.copyIn(ctx, t, src, ", freeze"); err != nil {
+		return err
 	}
-	return tag.RowsAffected(), tx.Commit(ctx)
+	return tx.Commit(ctx)
 }
+
+// LoadManaged fills a table that the hosting service made, under its constraints but without its triggers. It never touches
+// a table that holds rows: why is then not empty, as it is when the server refuses the rows.
+func (l *Loader) LoadManaged(ctx context.Context, t *repository.Table, src io.Reader) (why string, err error) {
+	_, _ = l.conn.Exec(ctx, "set session_replication_role = replica") // a role that may not has its rows checked one by one
+	defer func() { _, _ = l.conn.Exec(ctx, "set session_replication_role = default") }()
+	tx, err := l.conn.Begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	var holds bool
+	err = tx.QueryRow(ctx, "select exists (select from only "+tableName(t)+")").Scan(&holds)
+	if err == nil && holds {
+		return "the hosting service's table on the target holds rows already; they were left as they are", nil
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, "insert into keepsake_restore.managed values ($1, $2)", t.Schema, t.Name.Name)
+	}
+	if err == nil {
+		err = l.copyIn(ctx, t, src, "")
+	}
+	if err == nil {
+		err = tx.Commit(ctx)
+	}
+	if state(err) != "" {
+		return "the target refuses them: " + reason(err), nil
+	}
+	return "", err
+}
+
+func (l *Loader) copyIn(ctx context.Context, t *repository.Table, src io.Reader, extra string) error {
+	_, err := l.conn.PgConn().CopyFrom(ctx, src, "copy "+tableName(t)+columns(t)+" from stdin ("+l.format(t)+extra+")")
+	return err
+}
+
+func tableName(t *repository.Table) string { return pgx.Identifier{t.Schema, t.Name.Name}.Sanitize() }
 
 func columns(t *repository.Table) string {
 	if len(t.Columns) == 0 {
@@ -82,129 +134,57 @@ func columnList(t *repository.Table) string {
 	return strings.Join(quoted, ", ")
 }
 
-func options(t *repository.Table, encoding string) string {
+func (l *Loader) format(t *repository.Table) string {
 	if t.Format == repository.FormatBinary {
 		return "format binary"
 	}
-	return "format text, encoding " + quote(encoding)
+	return "format text, encoding " + quote(l.options.Source.Encoding)
 }
 
-// loadObjects turns the rows of pg_largeobject into large objects. The pages go through a temporary table, so that one
-// statement writes them all.
-func (l *Loader) loadObjects(ctx context.Context, tx pgx.Tx, src io.Reader) (int64, error) {
-	if _, err := tx.Exec(ctx, "create temporary table keepsake_pages (loid oid, pageno int, data bytea) on commit drop"); err != nil {
-		return 0, err
-	}
-	tag, err := l.conn.PgConn().CopyFrom(ctx, src, "copy keepsake_pages from stdin (format binary)")
-	if err != nil {
-		return 0, err
-	}
-	if _, err := tx.Exec(ctx, `select lo_put(loid, pageno::int8 * current_setting('block_size')::int8 / 4, data) from keepsake_pages`); err != nil {
-		return 0, fmt.Errorf("write large objects: %w", err)
-	}
-	return tag.RowsAffected(), tx.Commit(ctx)
-}
+// partBytes is about how much of a table one reading-back takes: enough to hide its start, and little enough that the last
+// ones keep every session busy to the end.
+const partBytes = 48 << 20
 
-// CreateObjects makes every large object, empty, and gives it its owner, grants and comment where the roles exist.
-func (t *Target) CreateObjects(ctx context.Context, objects []repository.LargeObject) ([]keepsake.NotCarried, error) {
-	if len(objects) == 0 {
-		return nil, nil
-	}
-	oids := make([]int64, len(objects))
-	for i, o := range objects {
-		oids[i] = int64(o.OID)
-	}
-	if _, err := t.Conn.Exec(ctx, "select lo_create(o::oid) from unnest($1::int8[]) as o", oids); err != nil {
-		return nil, fmt.Errorf("create large objects: %w", err)
-	}
-	var statements []string
-	for _, o := range objects {
-		statements = append(statements, fmt.Sprintf("alter large object %d owner to %s", o.OID, pgx.Identifier{o.Owner}.Sanitize()))
-		if o.Comment != "" {
-			statements = append(statements, fmt.Sprintf("comment on large object %d is %s", o.OID, quote(o.Comment)))
-		}
-	}
-	left, err := t.Try(ctx, "large object owner", statements)
-	if err != nil {
-		return left, err
-	}
-	for _, o := range objects {
-		grants, err := t.grants(ctx, o)
-		if err != nil {
-			return left, err
-		}
-		lost, err := t.Try(ctx, "grant", grants)
-		left = append(left, lost...)
-		if err != nil {
-			return left, err
-		}
-	}
-	return left, nil
-}
-
-// grants turns an object's stored ACL, such as {owner=rw/owner,reader=r/owner}, into statements.
-func (t *Target) grants(_ context.Context, o repository.LargeObject) ([]string, error) {
-	var statements []string
-	for _, item := range strings.Split(strings.Trim(o.ACL, "{}"), ",") {
-		item = strings.Trim(item, `"`)
-		grantee, rest, ok := strings.Cut(item, "=")
-		rights, _, _ := strings.Cut(rest, "/")
-		if !ok || grantee == o.Owner {
-			continue
-		}
-		to := "public"
-		if grantee != "" {
-			to = pgx.Identifier{strings.ReplaceAll(strings.Trim(grantee, `\"`), `""`, `"`)}.Sanitize()
-		}
-		var list []string
-		if strings.Contains(rights, "r") {
-			list = append(list, "select")
-		}
-		if strings.Contains(rights, "w") {
-			list = append(list, "update")
-		}
-		if len(list) > 0 {
-			statements = append(statements, fmt.Sprintf("grant %s on large object %d to %s", strings.Join(list, ", "), o.OID, to))
-		}
-	}
-	return statements, nil
-}
-
-// proofPages is how many heap pages one piece of reading back covers: long enough to be efficient, short enough that an index
-// build never waits long for its lock.
-const proofPages = 8192
-
-// Pieces returns the page ranges in which a table is read back.
-func (l *Loader) Pieces(ctx context.Context, t *repository.Table) ([]platform.PageRange, error) {
-	if t.Kind == repository.KindLargeObjects {
+// Parts cuts a table that was loaded with the given number of bytes into page ranges that can be read back at once.
+func (l *Loader) Parts(ctx context.Context, t *repository.Table, bytes int64) ([]platform.PageRange, error) {
+	n := bytes / partBytes
+	if n <= 1 || t.Kind == repository.KindLargeObjects {
 		return []platform.PageRange{{}}, nil
 	}
 	var pages int64
-	err := l.conn.QueryRow(ctx, "select pg_relation_size($1::regclass) / current_setting('block_size')::int8",
-		pgx.Identifier{t.Schema, t.Name.Name}.Sanitize()).Scan(&pages)
-	return platform.PageRanges(pages, proofPages), err
+	err := l.conn.QueryRow(ctx, "select pg_relation_size($1::text::regclass) / current_setting('block_size')::int8", tableName(t)).Scan(&pages)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the table's size: %w", err)
+	}
+	return platform.PageRanges(pages, uint32(max(1, (pages+n-1)/n))), nil
 }
 
-// ReadBack counts and hashes the rows that a page range of the table holds now, in the format its chunks have.
-func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, encoding string, p platform.PageRange) (int64, repository.RowHash, error) {
-	var rows int64
-	var hash repository.RowHash
-	h := xxh3.New()
-	_, err := l.reader.CopyOut(ctx, "copy ("+selection(t, p)+") to stdout ("+options(t, encoding)+")", t.Format == repository.FormatBinary,
+// ReadBack counts and hashes the rows on the given pages as they are in the table now, in the format its chunks have.
+func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, part platform.PageRange) (rows int64, hash repository.RowHash, err error) {
+	what := tableName(t) + columns(t)
+	switch {
+	case t.Kind == repository.KindLargeObjects:
+		what = readObjects
+	case part != platform.PageRange{}:
+		what = fmt.Sprintf("(select %s from only %s where ctid >= '(%d,0)'", columnList(t), tableName(t), part.From)
+		if part.To != 0 {
+			what += fmt.Sprintf(" and ctid < '(%d,0)'", part.To)
+		}
+		what += ")"
+	}
+	_, err = l.reader.CopyOut(ctx, "copy "+what+" to stdout ("+l.format(t)+")", t.Format == repository.FormatBinary,
 		func(piece []byte, begin, end bool) error {
 			if begin {
 				rows++
+				l.hasher.Reset()
 			}
 			if begin && end {
 				hash.Add(piece)
 				return nil
 			}
-			if begin {
-				h.Reset()
-			}
-			_, _ = h.Write(piece)
+			_, _ = l.hasher.Write(piece)
 			if end {
-				sum := h.Sum128()
+				sum := l.hasher.Sum128()
 				hash.AddHash(repository.RowHash{Hi: sum.Hi, Lo: sum.Lo})
 			}
 			return nil
@@ -212,41 +192,17 @@ func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, encoding str
 	return rows, hash, err
 }
 
-func selection(t *repository.Table, p platform.PageRange) string {
-	q := "select " + columnList(t) + " from only " + pgx.Identifier{t.Schema, t.Name.Name}.Sanitize() + fmt.Sprintf(" where ctid >= '(%d,0)'", p.From)
-	if p.To != 0 {
-		q += fmt.Sprintf(" and ctid < '(%d,0)'", p.To)
-	}
-	return q
-}
-
-// SeesEverything reports whether row-level security can never hide rows from the connecting role: then rows may be read back
-// while policies come into force.
-func (t *Target) SeesEverything(ctx context.Context) (bool, error) {
-	var sees bool
-	err := t.Conn.QueryRow(ctx, "select rolsuper or rolbypassrls from pg_roles where rolname = current_user").Scan(&sees)
-	return sees, err
-}
-
-// Statement runs one statement in the loader's writing session.
-func (l *Loader) Statement(ctx context.Context, q string) error {
-	_, err := l.conn.Exec(ctx, q)
+// Analyze gives the planner statistics of a table, which Name may also be a partitioned table or a materialized view.
+func (l *Loader) Analyze(ctx context.Context, n repository.Name) error {
+	_, err := l.conn.Exec(ctx, "analyze "+pgx.Identifier{n.Schema, n.Name}.Sanitize())
 	return err
 }
 
-// SetSequences gives every sequence its value, in one statement.
-func (t *Target) SetSequences(ctx context.Context, sequences []repository.Sequence) error {
-	if len(sequences) == 0 {
-		return nil
+// Refresh fills a materialized view. Why it could not be filled is returned in words.
+func (l *Loader) Refresh(ctx context.Context, v repository.Name) (why string, err error) {
+	_, err = l.conn.Exec(ctx, "refresh materialized view "+pgx.Identifier{v.Schema, v.Name}.Sanitize())
+	if state(err) != "" {
+		return reason(err), nil
 	}
-	names, last, called := make([]string, len(sequences)), make([]int64, len(sequences)), make([]bool, len(sequences))
-	for i, s := range sequences {
-		names[i], last[i], called[i] = pgx.Identifier{s.Schema, s.Name.Name}.Sanitize(), s.Last, s.Called
-	}
-	_, err := t.Conn.Exec(ctx, "select setval(s.name::regclass, s.last, s.called) from unnest($1::text[], $2::int8[], $3::bool[]) as s(name, last, called)",
-		names, last, called)
-	if err != nil {
-		return fmt.Errorf("set sequences: %w", err)
-	}
-	return nil
+	return "", err
 }

@@ -15,7 +15,7 @@ import (
 
 // MissingExtensions returns those that the target's server cannot install.
 func (t *Target) MissingExtensions(ctx context.Context, wanted []repository.Extension) ([]string, error) {
-	rows, err := t.Conn.Query(ctx, "select name from pg_available_extensions union select extname from pg_extension")
+	rows, err := t.conn.Query(ctx, "select name from pg_available_extensions union select extname from pg_extension")
 	if err != nil {
 		return nil, err
 	}
@@ -32,10 +32,20 @@ func (t *Target) MissingExtensions(ctx context.Context, wanted []repository.Exte
 	return missing, nil
 }
 
+// Extensions returns those that the database has.
+func (t *Target) Extensions(ctx context.Context) ([]string, error) {
+	rows, err := t.conn.Query(ctx, "select extname from pg_extension")
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // Roles says which of the wanted roles the target lacks, and which are there but cannot be given ownership by the
 // connecting role.
 func (t *Target) Roles(ctx context.Context, wanted []string) (missing, foreign []string, err error) {
-	rows, err := t.Conn.Query(ctx, "select rolname, pg_has_role(current_user, oid, 'member') from pg_roles where rolname = any($1)", wanted)
+	rows, err := t.conn.Query(ctx, `select rolname, pg_has_role(current_user, oid, case when $2 then 'set' else 'member' end)
+		from pg_roles where rolname = any($1)`, wanted, t.Num >= 160000)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,20 +67,39 @@ func (t *Target) Roles(ctx context.Context, wanted []string) (missing, foreign [
 	return missing, foreign, nil
 }
 
-// Try runs statements one by one. One that names a missing role, or breaks a foreign key because the other table's rows
-// were not restored, is returned as not carried; any other failure is an error.
+// SeesEverything reports whether row-level security can never hide rows from the connecting role.
+func (t *Target) SeesEverything(ctx context.Context) (bool, error) {
+	var sees bool
+	err := t.conn.QueryRow(ctx, "select rolsuper or rolbypassrls from pg_roles where rolname = current_user").Scan(&sees)
+	return sees, err
+}
+
+// Try runs statements one by one. One that names a role which is missing, or needs rights that the connecting role lacks, is
+// returned as not carried; one whose object is there already is left out; any other failure is an error.
 func (t *Target) Try(ctx context.Context, kind string, statements []string) ([]keepsake.NotCarried, error) {
-	var left []keepsake.NotCarried
+	var lost []keepsake.NotCarried
 	for _, q := range statements {
-		_, err := t.Conn.Exec(ctx, q)
-		if err == nil {
-			continue
+		_, err := t.conn.PgConn().Exec(ctx, q).ReadAll()
+		switch state(err) {
+		case stateUndefinedObject, statePrivilege, stateInvalidGrant:
+			if !strings.HasPrefix(q, "REVOKE") && !strings.HasPrefix(q, "RESET") { // what nobody was granted need not be revoked
+				lost = append(lost, keepsake.NotCarried{Kind: kind, Name: strings.Join(strings.Fields(q), " "), Reason: reason(err)})
+			}
+		case stateDuplicateObject:
+		default:
+			if err != nil {
+				return lost, err
+			}
 		}
-		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != stateUndefinedObject && pg.Code != stateForeignKey && pg.Code != statePrivilege {
-			return left, err
-		}
-		left = append(left, keepsake.NotCarried{Kind: kind, Name: strings.Join(strings.Fields(q), " "), Reason: pg.Message})
 	}
-	return left, nil
+	return lost, nil
+}
+
+// reason is what the server said, without the statement.
+func reason(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Message
+	}
+	return keepsake.MessageOf(err)
 }

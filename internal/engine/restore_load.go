@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/target"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// tableLoad is one table while it is being restored.
+type tableLoad struct {
+	*repository.Table
+	index   int // in the tracker's list
+	bytes   int64
+	chunks  int64
+	parts   int // of the reading-back, not done; guarded by restore.mu, like the rest
+	count   int64
+	hash    repository.RowHash
+	skipped bool // its rows could not be carried
+}
+
+func newTableLoad(t *repository.Table) *tableLoad {
+	l := &tableLoad{Table: t}
+	for i := range t.Ranges {
+		for j := range t.Ranges[i].Chunks {
+			l.bytes += t.Ranges[i].Chunks[j].Plain
+			l.chunks++
+		}
+	}
+	return l
+}
+
+func (t *tableLoad) label() string { return t.Schema + "." + t.Table.Name.Name }
+
+// task is one piece of a worker's work.
+type task struct {
+	table *tableLoad
+	kind  taskKind
+	part  platform.PageRange
+}
+
+type taskKind int
+
+const (
+	taskLoad     taskKind = iota
+	taskReadBack          // goes before loads: the rows are still in the server's memory, and they make a tier readable
+	taskAnalyze           // goes last: it fills the time in which others finish the last tables
+)
+
+// taskQueue hands tasks to workers. A task may add further ones, so the queue is over only when it is empty and nobody works.
+type taskQueue struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	tasks   []task
+	working int
+	loads   int // not done
+	loaded  chan struct{}
+	closed  bool
+}
+
+func newTaskQueue(tables []*tableLoad) *taskQueue {
+	q := &taskQueue{loads: len(tables), loaded: make(chan struct{})}
+	if q.loads == 0 {
+		close(q.loaded)
+	}
+	q.changed = sync.NewCond(&q.mu)
+	for _, t := range tables {
+		q.tasks = append(q.tasks, task{table: t, kind: taskLoad})
+	}
+	return q
+}
+
+// next waits for a task. It reports false when all work is done or the queue was closed.
+func (q *taskQueue) next() (task, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.tasks) == 0 && q.working > 0 && !q.closed {
+		q.changed.Wait()
+	}
+	if len(q.tasks) == 0 || q.closed {
+		return task{}, false
+	}
+	t := q.tasks[0]
+	q.tasks = q.tasks[1:]
+	q.working++
+	return t, true
+}
+
+// done ends a task and adds those that follow from it: readings-back in front, the rest at the end.
+func (q *taskQueue) done(t task, follow []task) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.working--
+	if t.kind == taskLoad {
+		q.tasks = append(slices.Clone(follow), q.tasks...)
+		if q.loads--; q.loads == 0 {
+			close(q.loaded)
+		}
+	} else {
+		q.tasks = append(q.tasks, follow...)
+	}
+	q.changed.Broadcast()
+}
+
+func (q *taskQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.changed.Broadcast()
+}
+
+// loadAndFinish fills the tables and reads each back as soon as it is full. As soon as all rows are in, indexes and
+// constraints are built while the last tables are still being read back; but not when the role is one that row-level
+// security, which comes into force then, could hide rows from.
+func (r *restore) loadAndFinish(ctx context.Context) error {
+	overlap, err := r.target.SeesEverything(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for the role's rights: %w", err)
+	}
+	q := newTaskQueue(r.tables)
+	g, group := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(group, q.close)
+	defer stop()
+	for range r.e.opts.Workers {
+		g.Go(func() error { return r.work(group, q) })
+	}
+	if overlap {
+		g.Go(func() error {
+			select {
+			case <-q.loaded:
+				return r.finishSchema(group)
+			case <-group.Done():
+				return group.Err()
+			}
+		})
+	}
+	if err := g.Wait(); err != nil || overlap {
+		return err
+	}
+	return r.finishSchema(ctx)
+}
+
+// work runs tasks until there are no more.
+func (r *restore) work(ctx context.Context, q *taskQueue) error {
+	l, err := r.target.NewLoader(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.Close(ctx)
+	for {
+		t, more := q.next()
+		if !more {
+			return ctx.Err()
+		}
+		follow, err := r.do(ctx, l, t)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", t.table.label(), err)
+		}
+		q.done(t, follow)
+	}
+}
+
+// do runs one task and returns those that follow from it.
+func (r *restore) do(ctx context.Context, l *target.Loader, t task) ([]task, error) {
+	switch t.kind {
+	case taskLoad:
+		return r.load(ctx, l, t.table)
+	case taskReadBack:
+		return r.readBack(ctx, l, t)
+	default:
+		return nil, l.Analyze(ctx, t.table.Table.Name)
+	}
+}
+
+func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]task, error) {
+	r.track.update(func(p *Progress) { p.Tables[t.index].State = ItemRunning })
+	managed := r.target.Manages(t.Schema)
+	if t.Rows > 0 || t.Kind == repository.KindLargeObjects {
+		rows := r.source.rows(ctx, t.Table, func(plain int64) { r.loaded(t, plain) })
+		why, err := "", error(nil)
+		if managed {
+			why, err = l.LoadManaged(ctx, t.Table, rows)
+		} else {
+			err = l.Load(ctx, t.Table, rows)
+		}
+		rows.Close()
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			r.skip(t, why)
+			return nil, nil
+		}
+	} else if managed { // no rows to bring; the service's own stay
+		r.finish(t)
+		return nil, nil
+	}
+	parts, err := l.Parts(ctx, t.Table, t.bytes)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	t.parts = len(parts)
+	r.mu.Unlock()
+	follow := make([]task, len(parts))
+	for i, part := range parts {
+		follow[i] = task{table: t, kind: taskReadBack, part: part}
+	}
+	return follow, nil
+}
+
+// loaded counts a chunk that PostgreSQL has taken.
+func (r *restore) loaded(t *tableLoad, plain int64) {
+	r.track.update(func(p *Progress) {
+		s := &p.Tables[t.index]
+		s.BytesDone += plain
+		p.BytesDone += plain
+		p.ChunksDone++
+		if s.BytesTotal > 0 { // an estimate until the rows are counted
+			rows := s.RowsTotal * s.BytesDone / s.BytesTotal
+			p.RowsDone += rows - s.RowsDone
+			s.RowsDone = rows
+		}
+	})
+}
+
+func (r *restore) readBack(ctx context.Context, l *target.Loader, t task) ([]task, error) {
+	count, hash, err := l.ReadBack(ctx, t.table.Table, t.part)
+	if err != nil {
+		return nil, fmt.Errorf("read back: %w", err)
+	}
+	r.mu.Lock()
+	t.table.count += count
+	t.table.hash.AddHash(hash)
+	t.table.parts--
+	last := t.table.parts == 0
+	r.mu.Unlock()
+	if !last {
+		return nil, nil
+	}
+	r.finish(t.table)
+	// The statistics of a partition come with its parent's, which are made when the indexes are there.
+	if t.table.Kind != repository.KindTable || r.target.Manages(t.table.Schema) {
+		return nil, nil
+	}
+	return []task{{table: t.table, kind: taskAnalyze}}, nil
+}
+
+// finish counts a table whose rows were all read back.
+func (r *restore) finish(t *tableLoad) {
+	r.mu.Lock()
+	count := t.count
+	r.result.Tables++
+	r.result.Rows += count
+	r.result.Bytes += t.bytes
+	r.mu.Unlock()
+	r.track.update(func(p *Progress) {
+		s := &p.Tables[t.index]
+		s.State = ItemDone
+		if count != t.Rows {
+			s.State = ItemFailed
+		}
+		p.RowsDone += count - s.RowsDone
+		s.RowsDone = count
+	})
+	r.settle(t)
+}
+
+// skip reports a table whose rows the target could not take.
+func (r *restore) skip(t *tableLoad, why string) {
+	r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: t.label(), Reason: why})
+	r.track.warnf("Table %s: %s", t.label(), why)
+	r.mu.Lock()
+	t.skipped = true
+	r.mu.Unlock()
+	r.track.update(func(p *Progress) { p.Tables[t.index].State = ItemFailed })
+	r.settle(t)
+}
+
+// settle notes when the last table of a tier is readable.
+func (r *restore) settle(t *tableLoad) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tierLeft[t.Tier]--; r.tierLeft[t.Tier] == 0 {
+		r.result.TierSeconds[string(t.Tier)] = r.e.opts.Now().Sub(r.track.snapshot().StartedAt).Seconds()
+		r.track.infof("All rows of the %s tier are readable.", t.Tier)
+	}
+}

@@ -1,0 +1,152 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// foreignKey is one ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY as pg_dump writes it. Names are quoted where SQL needs it.
+type foreignKey struct {
+	statement  string
+	only       bool // of an ordinary table; false: of a partitioned one
+	table      string
+	name       string
+	referenced string
+	valid      bool // the source holds it for valid
+}
+
+const quotedName = `(?:"(?:[^"]|"")+"|[^\s".();,]+)`
+
+var foreignKeyStatement = regexp.MustCompile(`(?s)^ALTER TABLE (ONLY )?(` + quotedName + `(?:\.` + quotedName + `)?)\s+ADD CONSTRAINT (` + quotedName +
+	`) FOREIGN KEY .*? REFERENCES (` + quotedName + `(?:\.` + quotedName + `)?)\s*\(`)
+
+func parseForeignKey(statement string) (foreignKey, bool) {
+	m := foreignKeyStatement.FindStringSubmatch(statement)
+	if m == nil {
+		return foreignKey{statement: statement}, false
+	}
+	return foreignKey{statement: statement, only: m[1] != "", table: m[2], name: m[3], referenced: m[4],
+		valid: !strings.HasSuffix(statement, "NOT VALID")}, true
+}
+
+// AddForeignKeys creates foreign keys: first all of them, unchecked, which takes no time, then their check, many at once,
+// because checking locks only the referencing table. One that the rows break, because the source's rows broke it already or
+// because the other table's rows were not restored, stays unchecked (NOT VALID) and is returned.
+func (t *Target) AddForeignKeys(ctx context.Context, statements []string, sessions int) ([]keepsake.NotCarried, error) {
+	if len(statements) == 0 {
+		return nil, nil
+	}
+	partitioned, err := t.partitionedTables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lost []keepsake.NotCarried
+	var order []string
+	unchecked := map[string][]foreignKey{} // by referencing table
+	for _, s := range statements {
+		k, ok := parseForeignKey(s)
+		if !ok || !k.only || !k.valid || partitioned[k.referenced] {
+			// A key of or to a partitioned table cannot be checked later in all its parts.
+			if _, err := t.conn.Exec(ctx, s); state(err) == stateForeignKey {
+				lost = append(lost, keepsake.NotCarried{Kind: "foreign key", Name: k.label(), Reason: "it was not created: " + reason(err)})
+			} else if err != nil {
+				return lost, fmt.Errorf("foreign key %s: %w", k.label(), err)
+			}
+			continue
+		}
+		if _, err := t.conn.Exec(ctx, s+" NOT VALID"); err != nil {
+			return lost, fmt.Errorf("foreign key %s: %w", k.label(), err)
+		}
+		if unchecked[k.table] == nil {
+			order = append(order, k.table)
+		}
+		unchecked[k.table] = append(unchecked[k.table], k)
+	}
+	broken, err := t.checkForeignKeys(ctx, order, unchecked, sessions)
+	return append(lost, broken...), err
+}
+
+func (k foreignKey) label() string {
+	if k.name == "" {
+		return strings.Join(strings.Fields(k.statement), " ")
+	}
+	return k.table + " " + k.name
+}
+
+// checkForeignKeys checks the keys of one table after the other, in several sessions.
+func (t *Target) checkForeignKeys(ctx context.Context, tables []string, keys map[string][]foreignKey, sessions int) ([]keepsake.NotCarried, error) {
+	next, broken := make(chan string, len(tables)), make(chan keepsake.NotCarried)
+	for _, table := range tables {
+		next <- table
+	}
+	close(next)
+	g, ctx := errgroup.WithContext(ctx)
+	for range min(sessions, len(tables)) {
+		g.Go(func() error {
+			conn, err := t.session(ctx)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+			for table := range next {
+				for _, k := range keys[table] {
+					_, err := conn.Exec(ctx, "alter table only "+k.table+" validate constraint "+k.name)
+					if state(err) == stateForeignKey {
+						broken <- keepsake.NotCarried{Kind: "foreign key", Name: k.label(),
+							Reason: "the rows break it, so it holds for new rows only (NOT VALID): " + reason(err)}
+					} else if err != nil {
+						return fmt.Errorf("foreign key %s: %w", k.label(), err)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	var err error
+	go func() { err = g.Wait(); close(broken) }()
+	var lost []keepsake.NotCarried
+	for b := range broken {
+		lost = append(lost, b)
+	}
+	return lost, err
+}
+
+// partitionedTables returns the partitioned tables by the names that pg_dump gives them.
+func (t *Target) partitionedTables(ctx context.Context) (map[string]bool, error) {
+	rows, err := t.conn.Query(ctx, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'p'`)
+	if err != nil {
+		return nil, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	found := make(map[string]bool, len(names))
+	for _, n := range names {
+		found[n] = true
+	}
+	return found, err
+}
+
+// Unanalyzed lists what has statistics that an ANALYZE of its own rows before the indexes were built could not make:
+// partitioned and inherited tables, extended statistics, indexes on expressions, and materialized views.
+func (t *Target) Unanalyzed(ctx context.Context) ([]repository.Name, error) {
+	rows, err := t.conn.Query(ctx, `
+		select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'keepsake_restore') and n.nspname <> all($1)
+		  and (c.relkind = 'p' or c.relkind = 'm' and c.relispopulated
+		       or c.relkind = 'r' and (exists (select from pg_statistic_ext s where s.stxrelid = c.oid)
+		            or exists (select from pg_index i where i.indrelid = c.oid and i.indexprs is not null)
+		            or exists (select from pg_inherits h where h.inhparent = c.oid)))
+		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+		order by 1, 2`, t.Managed)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[repository.Name])
+}

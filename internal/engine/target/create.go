@@ -1,0 +1,130 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// maintenance are the databases from which another one can be created or dropped, the usual one first.
+var maintenance = []string{"postgres", "template1"}
+
+// connectElsewhere opens a session on another database of the same server.
+func (t *Target) connectElsewhere(ctx context.Context) (*pgx.Conn, error) {
+	var last error
+	for _, name := range maintenance {
+		if name == t.Name {
+			continue
+		}
+		elsewhere, err := withDatabase(t.options.URL, name)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := platform.ConnectWith(ctx, elsewhere, t.options.settings())
+		if err == nil {
+			return conn, nil
+		}
+		last = err
+	}
+	return nil, keepsake.Errorf(keepsake.CodeOf(last), "database %q is to be created, but no other database of the server can be opened to do it from: make it by hand: %w", t.Name, last)
+}
+
+// withDatabase names another database in a connection string.
+func withDatabase(conn keepsake.Secret, name string) (keepsake.Secret, error) {
+	s := conn.Reveal()
+	if !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
+		return keepsake.Secret(s + " dbname='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + "'"), nil
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "the target URL cannot be read")
+	}
+	u.Path, u.RawPath = "/"+name, ""
+	q := u.Query()
+	q.Del("dbname")
+	u.RawQuery = q.Encode()
+	return keepsake.Secret(u.String()), nil
+}
+
+// create makes the database with the source's encoding and locale, or with the server's own locale where its system lacks
+// the source's, and connects to it.
+func (t *Target) create(ctx context.Context) ([]keepsake.NotCarried, error) {
+	var lost []keepsake.NotCarried
+	s := t.options.Source
+	statement := "create database " + pgx.Identifier{t.Name}.Sanitize() + " template template0 encoding " + quote(s.Encoding)
+	_, err := t.conn.Exec(ctx, statement+" lc_collate "+quote(s.Collate)+" lc_ctype "+quote(s.CType))
+	if code := state(err); code == stateWrongObject || code == stateInvalidParameter {
+		if _, err = t.conn.Exec(ctx, statement); err == nil {
+			lost = append(lost, keepsake.NotCarried{Kind: "locale", Name: s.Collate,
+				Reason: "the target's server does not have it: text sorts by the server's own locale"})
+		}
+	}
+	switch state(err) {
+	case stateDuplicateDB: // another run was faster; the lock decides between the two
+		err = nil
+	case statePrivilege:
+		return nil, keepsake.Errorf(keepsake.CodeForbidden, "the role may not create database %q: give it CREATEDB or make the database by hand", t.Name)
+	}
+	if err != nil {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "database %q could not be created: %w", t.Name, err)
+	}
+	return lost, t.reconnect(ctx)
+}
+
+// reconnect replaces the session by one on the target database itself.
+func (t *Target) reconnect(ctx context.Context) error {
+	conn, err := platform.ConnectWith(ctx, t.options.URL, t.options.settings())
+	if err != nil {
+		return err
+	}
+	t.Close(ctx)
+	t.conn, t.absent = conn, false
+	return nil
+}
+
+// recreate drops the database with everything that still hangs on it, and makes it again.
+func (t *Target) recreate(ctx context.Context) error {
+	elsewhere, err := t.connectElsewhere(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = elsewhere.Exec(ctx, "drop database "+pgx.Identifier{t.Name}.Sanitize()+" with (force)") // ends our own session too
+	if err != nil {
+		_ = elsewhere.Close(context.WithoutCancel(ctx))
+		return fmt.Errorf("drop the unfinished database: %w", err)
+	}
+	t.Close(ctx)
+	t.conn = elsewhere
+	if _, err := t.create(ctx); err != nil {
+		return err
+	}
+	return t.lock(ctx)
+}
+
+// listSettings are those whose value is a list that must not be quoted as one string (GUC_LIST_QUOTE in guc_tables.c).
+var listSettings = []string{"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries", "shared_preload_libraries", "unix_socket_directories"}
+
+// ApplySettings repeats the source's ALTER DATABASE … SET. What the target refuses is returned.
+func (t *Target) ApplySettings(ctx context.Context) []keepsake.NotCarried {
+	var lost []keepsake.NotCarried
+	for _, s := range t.options.Source.Settings {
+		key, value, _ := strings.Cut(s, "=")
+		if !slices.Contains(listSettings, strings.ToLower(key)) {
+			value = quote(value)
+		} else if value == "" {
+			value = "''"
+		}
+		name := pgx.Identifier(strings.Split(key, ".")).Sanitize()
+		if _, err := t.conn.Exec(ctx, "alter database "+pgx.Identifier{t.Name}.Sanitize()+" set "+name+" to "+value); err != nil {
+			lost = append(lost, keepsake.NotCarried{Kind: "database setting", Name: key, Reason: reason(err)})
+		}
+	}
+	return lost
+}
