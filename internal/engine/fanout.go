@@ -16,7 +16,8 @@ import (
 const (
 	laneBytes   = 24 << 20 // sealed bytes that may wait for one provider
 	laneWorkers = 4
-	patience    = 2 * time.Second // how long a full lane is waited for before its provider counts as lagging
+	patience    = 2 * time.Second // how long a full lane is waited for, all waits together, before its provider counts as lagging
+	delayShare  = 4               // and a quarter of the time since the lane was opened on top of it
 	laneStrikes = 3               // failed uploads in a row, each already retried, after which a provider is given up for now
 )
 
@@ -35,8 +36,10 @@ type lane struct {
 	index *index
 	track *tracker
 
+	opened  time.Time
 	mu      sync.Mutex
-	room    *sync.Cond // signalled when bytes shrink or the lane ends
+	room    *sync.Cond    // signalled when bytes shrink or the lane ends
+	waited  time.Duration // for room, by all who offered
 	queue   []*sealed
 	waiting int64 // bytes in queue and under way
 	strikes int
@@ -47,7 +50,7 @@ type lane struct {
 }
 
 func newLane(ctx context.Context, p Provider, bit uint16, x *index, t *tracker) *lane {
-	l := &lane{Provider: p, bit: bit, index: x, track: t}
+	l := &lane{Provider: p, bit: bit, index: x, track: t, opened: time.Now()}
 	l.room = sync.NewCond(&l.mu)
 	for range laneWorkers {
 		l.wg.Go(func() { l.work(ctx) })
@@ -55,8 +58,9 @@ func newLane(ctx context.Context, p Provider, bit uint16, x *index, t *tracker) 
 	return l
 }
 
-// offer hands a chunk over. It reports false when the provider cannot take it now. wait bounds how long room is waited for.
-func (l *lane) offer(s *sealed, wait time.Duration) bool {
+// offer hands a chunk over. It reports false when the provider cannot take it now. With wait, room is waited for as long as
+// the lane's patience lasts: it bounds what one provider, however slow, adds to the time that the platform's snapshot is held.
+func (l *lane) offer(s *sealed, wait bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	size := int64(len(s.body))
@@ -64,12 +68,15 @@ func (l *lane) offer(s *sealed, wait time.Duration) bool {
 		l.setLagging(false)
 	}
 	full := func() bool { return l.failed == nil && l.waiting > 0 && l.waiting+size > laneBytes }
-	if full() && !l.lagging && wait > 0 {
-		timer := time.AfterFunc(wait, l.wake)
-		for deadline := time.Now().Add(wait); full() && time.Now().Before(deadline); {
+	if full() && !l.lagging && wait {
+		started := time.Now()
+		left := patience + started.Sub(l.opened)/delayShare - l.waited
+		timer := time.AfterFunc(left, l.wake)
+		for full() && time.Since(started) < left {
 			l.room.Wait()
 		}
 		timer.Stop()
+		l.waited += time.Since(started)
 	}
 	if l.failed != nil || l.lagging || full() {
 		if l.failed == nil && !l.lagging {
@@ -187,7 +194,7 @@ func putChunk(ctx context.Context, store storage.Provider, s *sealed) error {
 func send(ctx context.Context, lanes []*lane, s *sealed, skip uint16) error {
 	taken := skip != 0
 	for _, l := range lanes {
-		if skip&l.bit == 0 && l.offer(s, patience) {
+		if skip&l.bit == 0 && l.offer(s, true) {
 			taken = true
 		}
 	}
@@ -206,7 +213,7 @@ func send(ctx context.Context, lanes []*lane, s *sealed, skip uint16) error {
 		if err := alive.waitForRoom(ctx, int64(len(s.body))); err != nil {
 			return err
 		}
-		taken = alive.offer(s, 0)
+		taken = alive.offer(s, false)
 	}
 	return nil
 }
