@@ -16,7 +16,12 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main() // exits
+	}
+	testenv.Main(m)
+}
 
 // place is one provider of a test: a directory that says it is of some medium.
 type place struct {
