@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what Keepsake's demo and tests need and Go does not bring: the PostgreSQL server with its clients, and Chromium for
-# the browser tests. It says what it does, and does nothing where everything is there. On Debian and its kin it needs root or
-# sudo; elsewhere it names what to install. KEEPSAKE_SETUP=server leaves Chromium out.
+# Installs what Keepsake's demo and tests need and Go does not bring: the PostgreSQL server with its clients; Chromium, a C
+# compiler and make for the tests. It says what it does, and does nothing where everything is there. On Debian and its kin it needs root or
+# sudo; elsewhere it names what to install. KEEPSAKE_SETUP=server leaves what only tests need out.
 set -euo pipefail
 
 have_postgres() { # where the tests and the demo look for it
@@ -25,6 +25,9 @@ missing=()
 have_postgres || missing+=(postgresql)
 if [ "${KEEPSAKE_SETUP:-all}" != server ]; then
   command -v chromium >/dev/null || missing+=(chromium)
+  # The race detector and sqlc are built with a C compiler.
+  command -v gcc >/dev/null || missing+=(gcc libc6-dev)
+  command -v make >/dev/null || missing+=(make)
 fi
 if [ "${#missing[@]}" -eq 0 ]; then
   echo "setup: everything is there."
