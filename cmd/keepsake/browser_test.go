@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/jackc/pgx/v5"
+)
+
+// patience is how long the browser waits for anything to become true.
+const patience = 60 * time.Second
+
+// person is somebody at a browser.
+type person struct {
+	t    *testing.T
+	ctx  context.Context
+	base string
+}
+
+// sitDown starts a browser.
+func sitDown(t *testing.T, base string) *person {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("the browser tests need chromium: apt-get install chromium")
+	}
+	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true))
+	if os.Geteuid() == 0 {
+		opts = append(opts, chromedp.NoSandbox)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return &person{t, ctx, base}
+}
+
+// newTab opens a second tab of the same browser.
+func (p *person) newTab() *person {
+	ctx, cancel := chromedp.NewContext(p.ctx)
+	p.t.Cleanup(cancel)
+	return &person{p.t, ctx, p.base}
+}
+
+func (p *person) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *person) open(path string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(p.base + path))
+}
+
+// evaluate runs an expression in the page.
+func evaluate[T any](p *person, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// until waits for an expression to become true.
+func (p *person) until(expression string) {
+	p.t.Helper()
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		_, err = chromedp.Run(p.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(time.Until(deadline))))
+		if err == nil {
+			return
+		}
+		// A page that is just being left ends the poll: the next one is asked the same.
+	}
+	p.t.Fatalf("waiting for %s: %v\n%s", expression, err, evaluate[string](p, `location.href + "\n" + document.body.innerText`))
+}
+
+// reads waits for words to stand on the page.
+func (p *person) reads(words string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("document.readyState === 'complete' && document.body.innerText.toLowerCase().includes(%q)", strings.ToLower(words)))
+}
+
+// fill sets fields by their names and sends the form that a button of these words belongs to.
+func (p *person) fill(button string, fields map[string]string) {
+	p.t.Helper()
+	for name, value := range fields {
+		evaluate[bool](p, fmt.Sprintf(`(() => { const all = [...document.getElementsByName(%q)];
+			const radio = all.find(e => e.type === 'radio' && e.value === %q);
+			if (radio) { radio.click() } else { all[0].value = %q; all[0].dispatchEvent(new Event('input', {bubbles: true})) } return true })()`, name, value, value))
+	}
+	p.click(button)
+}
+
+// click presses the first button or link of these words.
+func (p *person) click(words string) {
+	p.t.Helper()
+	find := fmt.Sprintf("[...document.querySelectorAll('main button, main a')].find(e => e.innerText.trim().startsWith(%q))", words)
+	p.until(find + " !== undefined")
+	evaluate[bool](p, "setTimeout(() => "+find+".click(), 0) > 0")
+}
+
+// looks checks the page at phone and desktop width, in light and dark, and keeps screenshots where ARTIFACTS names a folder.
+func (p *person) looks(name string) {
+	p.t.Helper()
+	for _, width := range []int64{360, 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+				_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+					Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+				return err
+			}), chromedp.EmulateViewport(width, 800))
+			if over := evaluate[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
+				p.t.Errorf("%s at %d px scrolls sideways by %d px", name, width, over)
+			}
+			dir := os.Getenv("ARTIFACTS")
+			if dir == "" {
+				continue
+			}
+			png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), png, 0o600); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestOneEveningAtTheConsole walks the console's main job in a real browser over the real program: sign in, back up, watch,
+// look at the recovery point, verify it, restore it behind a typed confirmation, with a reload and a second tab on the way.
+func TestOneEveningAtTheConsole(t *testing.T) {
+	w := newWorld(t, protecting, season...)
+	w.withConsole(t)
+	w.must(t, exitDone, "init")
+	const password = "a long enough passphrase"
+	if o := w.runWith(t, password, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+		t.Fatalf("admin create: %s%s", o.out, o.err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	l := &listener{address: make(chan string, 1)}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"--config", w.config, "serve", "--address", "127.0.0.1:0"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, l})
+	}()
+	var p *person
+	select {
+	case address := <-l.address:
+		p = sitDown(t, "http://"+address)
+	case code := <-ended:
+		t.Fatalf("serve ended with %d:\n%s", code, l)
+	}
+
+	p.open("/points")
+	p.reads("Sign in")
+	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": "wrong password here"})
+	p.reads("password")
+	p.looks("sign-in-wrong")
+	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": password})
+	p.until("location.pathname === '/points'")
+	p.looks("points-empty")
+
+	p.open("/backups/new")
+	p.fill("Start the backup", map[string]string{"type": "full", "note": "before the season"})
+	p.until("location.pathname.startsWith('/operations/')")
+	second := p.newTab()
+	second.open(evaluate[string](p, "location.pathname"))
+	p.open(evaluate[string](p, "location.pathname"))
+	for _, tab := range []*person{p, second} {
+		tab.reads("confirmed")
+		tab.until("!document.querySelector('[sse-connect]')")
+		tab.reads("before the season")
+	}
+	p.looks("operation-done")
+	p.open("/")
+	p.reads("Everything is protected")
+	p.looks("overview")
+
+	p.open("/points")
+	point := evaluate[string](p, "[...document.querySelectorAll('main a')].map(a => a.getAttribute('href')).find(h => /^\\/points\\/2/.test(h))")
+	p.open(point)
+	p.reads("clients")
+	p.looks("point")
+	p.open(point + "/restore")
+	p.fill("Next: check and confirm", map[string]string{"database": "after_the_fire"})
+	p.reads("Do not restore")
+	p.looks("restore-confirm")
+	if !evaluate[bool](p, "document.querySelector('[data-confirm-button]').disabled") {
+		t.Error("the restore can be started before its confirmation is typed")
+	}
+	evaluate[bool](p, "document.getElementById('confirm').value = 'something else', setTimeout(() => document.getElementById('confirm').form.submit(), 0) > 0")
+	p.until("document.querySelector('[aria-invalid=true]') !== null") // the server checks too
+	p.fill("Start the restore", map[string]string{"confirm": "after_the_fire"})
+	p.until("location.pathname.startsWith('/operations/')")
+	p.reads("proven")
+	p.looks("restore-done")
+	t.Cleanup(func() { dropDatabase(t, w.platform, "after_the_fire") })
+	stop()
+	if code := <-ended; code != exitDone {
+		t.Errorf("serve ended with %d\n%s", code, l)
+	}
+	u, err := url.Parse(w.platform)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/after_the_fire"
+	restored := u.String()
+	if want, got := query[int64](t, w.platform, "select count(*) from clients"), query[int64](t, restored, "select count(*) from clients"); want != got {
+		t.Errorf("restored %d clients of %d", got, want)
+	}
+}
+
+func dropDatabase(t *testing.T, server, name string) {
+	t.Helper()
+	ctx := context.Background() // the test's own has ended when this runs
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, "drop database if exists "+pgx.Identifier{name}.Sanitize()+" with (force)"); err != nil {
+		t.Fatal(err)
+	}
+}
