@@ -48,7 +48,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 install() { # no service is started: every server of the demo and the tests is a private one
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends -q "${missing[@]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 RUNLEVEL=1 apt-get install -y --no-install-recommends -q "${missing[@]}"
 }
 echo "setup: installing ${missing[*]} with apt-get…"
 "${as_root[@]}" apt-get update -q
