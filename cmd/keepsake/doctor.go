@@ -81,12 +81,12 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 	found := checkServer(conf)
 	d, err := db.Open(a.ctx, conf.Console.URL)
 	if err != nil {
-		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(err)})
+		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(explainConsole(err))})
 	}
 	defer d.Close()
 	accounts, err := auth.CountAccounts(a.ctx, d)
 	switch {
-	case db.IsState(err, undefinedTable):
+	case db.IsState(err, stateNoTable):
 		return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers and is empty; keepsake serve sets it up"})
 	case err != nil:
 		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: "its database cannot be read: " + keepsake.MessageOf(err)})
@@ -95,9 +95,6 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 	}
 	return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers; " + some(accounts, "account") + " can sign in"})
 }
-
-// undefinedTable is the SQLSTATE of a database that no migration has seen.
-const undefinedTable = "42P01"
 
 // checkServer warns of a console that others can reach without encryption.
 func checkServer(conf *config.Config) []engine.CheckFinding {

@@ -5,17 +5,23 @@ import (
 )
 
 type repoCommands struct {
-	Rebuild rebuildCommand `cmd:"" help:"Fill the console database from what one provider holds."`
+	Rebuild rebuildCommand `cmd:"" help:"Fill the console database from what the providers hold."`
 }
 
 type rebuildCommand struct {
-	Provider string `help:"The provider to read; otherwise the first configured one that can be read." placeholder:"NAME"`
+	Provider string `help:"Read this provider only; otherwise every one that answers." placeholder:"NAME"`
 }
 
 // rebuildReport is what repo rebuild --json prints.
 type rebuildReport struct {
-	Provider string `json:"provider"`
-	Points   int    `json:"points"`
+	Points    int               `json:"points"` // of the provider that holds most
+	Providers []rebuiltProvider `json:"providers"`
+}
+
+type rebuiltProvider struct {
+	Name   string `json:"name"`
+	Points int    `json:"points"`
+	Error  string `json:"error,omitempty"`
 }
 
 func (c *rebuildCommand) Run(a *app) error {
@@ -32,19 +38,30 @@ func (c *rebuildCommand) Run(a *app) error {
 		}
 	}
 	var r rebuildReport
-	for _, r.Provider = range names {
-		r.Points, err = s.console.RebuildFromProvider(a.ctx, commandLine, r.Provider)
-		if code := keepsake.CodeOf(err); err == nil || code != keepsake.CodeUnavailable && code != keepsake.CodeNotFound {
-			break
+	var failed error
+	done := false
+	for _, name := range names {
+		points, err := s.console.RebuildFromProvider(a.ctx, commandLine, name)
+		found := rebuiltProvider{Name: name, Points: points}
+		if err != nil {
+			found.Error, failed = keepsake.MessageOf(err), err
 		}
+		done = done || err == nil
+		r.Points, r.Providers = max(r.Points, points), append(r.Providers, found)
 	}
-	if err != nil {
-		return err
+	if !done {
+		return failed
 	}
 	if a.cli.JSON {
 		printJSON(a.io.out, r)
-	} else {
-		a.printf("The console database knows the %s of provider %s now.\n", some(int64(r.Points), "recovery point"), r.Provider)
+		return nil
+	}
+	for _, p := range r.Providers {
+		if p.Error != "" {
+			a.printf("Provider %s was passed by: %s\n", p.Name, p.Error)
+		} else {
+			a.printf("The console database knows the %s of provider %s now.\n", some(int64(p.Points), "recovery point"), p.Name)
+		}
 	}
 	return nil
 }

@@ -130,7 +130,27 @@ func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: console.url: no console database is configured: set it, or KEEPSAKE_CONSOLE_URL", conf.Path())
 	}
 	if err := db.Migrate(a.ctx, conf.Console.URL); err != nil {
-		return nil, err
+		return nil, explainConsole(err)
 	}
-	return db.Open(a.ctx, conf.Console.URL)
+	d, err := db.Open(a.ctx, conf.Console.URL)
+	return d, explainConsole(err)
+}
+
+// The SQLSTATEs that a first start meets (PostgreSQL, Appendix A).
+const (
+	stateNoDatabase   = "3D000"
+	stateNoPassword   = "28P01"
+	stateNoPermission = "28000"
+	stateNoTable      = "42P01"
+)
+
+// explainConsole says in words what keeps the console database from being used on a first start.
+func explainConsole(err error) error {
+	switch {
+	case db.IsState(err, stateNoDatabase):
+		return keepsake.Errorf(keepsake.CodeInvalid, "console.url: the console database does not exist: create role keepsake login password '…'; create database keepsake owner keepsake")
+	case db.IsState(err, stateNoPassword), db.IsState(err, stateNoPermission):
+		return keepsake.Errorf(keepsake.CodeInvalid, "console.url: the console database's server refused the role or its password: correct console.url or KEEPSAKE_CONSOLE_URL")
+	}
+	return err
 }
