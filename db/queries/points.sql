@@ -22,11 +22,16 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
 -- name: SetPointCopies :exec
 update recovery_points set copies = @copies, protected = @protected, lacks = @lacks, seen_at = now() where id = @id;
 
+-- name: LockPoints :exec
+-- Before ListPointCopies, and a statement of its own: one that both waits for a lock and reads other tables sees those as they
+-- were before it waited (PostgreSQL, 13.2.1), and would miss the test that the lock's holder wrote.
+select 1 from recovery_points where id = any(@ids::text[]) order by id for update;
+
 -- name: ListPointCopies :many
 -- test_failed: the newest test found something wrong, and only another test may say otherwise.
 select p.id, p.copies, p.source_server, p.lacks,
     coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed
-from recovery_points p where p.id = any(@ids::text[]) order by p.id for update of p;
+from recovery_points p where p.id = any(@ids::text[]) order by p.id;
 
 -- name: GetPoint :one
 select * from recovery_points where id = @id;

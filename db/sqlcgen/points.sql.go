@@ -246,7 +246,7 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 const listPointCopies = `-- name: ListPointCopies :many
 select p.id, p.copies, p.source_server, p.lacks,
     coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed
-from recovery_points p where p.id = any($1::text[]) order by p.id for update of p
+from recovery_points p where p.id = any($1::text[]) order by p.id
 `
 
 type ListPointCopiesRow struct {
@@ -378,6 +378,17 @@ func (q *Queries) ListTests(ctx context.Context, pointID string) ([]BackupTest, 
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockPoints = `-- name: LockPoints :exec
+select 1 from recovery_points where id = any($1::text[]) order by id for update
+`
+
+// Before ListPointCopies, and a statement of its own: one that both waits for a lock and reads other tables sees those as they
+// were before it waited (PostgreSQL, 13.2.1), and would miss the test that the lock's holder wrote.
+func (q *Queries) LockPoints(ctx context.Context, ids []string) error {
+	_, err := q.db.Exec(ctx, lockPoints, ids)
+	return err
 }
 
 const setPointCopies = `-- name: SetPointCopies :exec

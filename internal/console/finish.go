@@ -151,7 +151,7 @@ func endVerify(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r eng
 		kind = "deep_verify"
 	}
 	ids := slices.Sorted(maps.Keys(r.Copies))
-	known, err := tx.ListPointCopies(ctx, ids)
+	known, err := lockCopies(ctx, tx, ids)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func endRestore(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r en
 			bad[f.Provider] = f.Problem
 		}
 	}
-	known, err := tx.ListPointCopies(ctx, []string{r.Point})
+	known, err := lockCopies(ctx, tx, []string{r.Point})
 	if err != nil {
 		return err
 	}
@@ -223,6 +223,14 @@ func endRestore(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r en
 		return fmt.Errorf("count what the providers hold: %w", err)
 	}
 	return insertRecoveryEvent(ctx, tx, row, &r)
+}
+
+// lockCopies reads what is known of the points' copies; nobody else changes it until the transaction ends.
+func lockCopies(ctx context.Context, tx db.Tx, points []string) ([]sqlcgen.ListPointCopiesRow, error) {
+	if err := tx.LockPoints(ctx, points); err != nil {
+		return nil, fmt.Errorf("lock the recovery points: %w", err)
+	}
+	return tx.ListPointCopies(ctx, points)
 }
 
 // setCopies stores the copies of a point and what the 3-2-1 rule says of them.

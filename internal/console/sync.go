@@ -102,7 +102,7 @@ func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked f
 			for i, p := range batch {
 				ids[i] = p.ID
 			}
-			rows, err := tx.ListPointCopies(ctx, ids)
+			rows, err := lockCopies(ctx, tx, ids)
 			if err != nil {
 				return err
 			}
