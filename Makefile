@@ -8,12 +8,13 @@ TOOL := go tool -modfile=tools.mod
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: ## a whole world to try Keepsake in (WEDDINGS=2000, SIZE=large)
+demo: ## a whole world to try Keepsake in (WEDDINGS=2000, SIZE=large, PORT=8080)
 	@KEEPSAKE_SETUP=server bash scripts/setup.sh
-	@go run ./cmd/demo
+	@mkdir -p .demo/bin && go build -o .demo/bin/demo ./cmd/demo
+	@.demo/bin/demo
 
 demo-reset: ## forget the demo's world
-	@rm -rf .demo
+	@test ! -e .demo || flock -n .demo/lock rm -rf .demo || { echo 'The demo is running: stop it first, with Ctrl-C where it runs.'; exit 1; }
 
 test: ## everything, unit to browser
 	@bash scripts/setup.sh
