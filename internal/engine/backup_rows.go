@@ -112,18 +112,20 @@ func (c *chunker) flush(ctx context.Context, inside bool) error {
 	return nil
 }
 
-// keySets collects the distinct keys of one chunk. Neighbouring rows mostly repeat a key, so a small cache spares most
-// insertions.
+// recentKeys is how many keys the cache before a chunk's set has places for: more than most chunks have rows.
+const recentKeys = 8192
+
+// keySets collects the distinct keys of one chunk. Rows mostly repeat the keys of others, so a cache spares most insertions.
 type keySets struct {
 	sets   []map[repository.KeyHash]struct{}
-	recent [][1024]repository.KeyHash
+	recent [][recentKeys]repository.KeyHash
 	open   bool // a row's keys could not be read: the chunk may hold any
 }
 
 func (k *keySets) reset(n int) {
 	for len(k.sets) < n {
 		k.sets = append(k.sets, map[repository.KeyHash]struct{}{})
-		k.recent = append(k.recent, [1024]repository.KeyHash{})
+		k.recent = append(k.recent, [recentKeys]repository.KeyHash{})
 	}
 	k.sets, k.recent = k.sets[:n], k.recent[:n]
 	for i := range k.sets {
@@ -134,7 +136,7 @@ func (k *keySets) reset(n int) {
 }
 
 func (k *keySets) add(i int, h repository.KeyHash) {
-	slot := &k.recent[i][h%1024]
+	slot := &k.recent[i][h%recentKeys]
 	if *slot == h && h != 0 {
 		return
 	}

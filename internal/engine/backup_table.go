@@ -285,7 +285,7 @@ func (b *backup) seal(ctx context.Context, id repository.ChunkID, e entry, plain
 			b.index.distrust(id, 1<<i)
 		}
 	}
-	body, err := b.repo.keys.SealChunk(nil, id, plain)
+	body, err := b.repo.keys.SealChunk(nil, id, plain, effort(b.lanes))
 	if err != nil {
 		return nil, err
 	}

@@ -166,6 +166,19 @@ func (l *lane) finish(ctx context.Context, s *sealed, given bool, err error) {
 	})
 }
 
+// effort spends processor time on smaller chunks only where chunks wait for a provider anyhow.
+func effort(lanes []*lane) repository.Effort {
+	for _, l := range lanes {
+		l.mu.Lock()
+		slow := l.failed == nil && (l.lagging || l.waiting > laneBytes/4)
+		l.mu.Unlock()
+		if slow {
+			return repository.Thorough
+		}
+	}
+	return repository.Fast
+}
+
 // drain closes the lane and waits for its uploads.
 func (l *lane) drain() {
 	l.mu.Lock()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,6 +25,15 @@ type tableLoad struct {
 	count   int64
 	hash    repository.RowHash
 	skipped bool // its rows could not be carried
+	root    *partitionRoot
+}
+
+// partitionRoot is a partitioned table whose partitions are being loaded. The server never makes its
+// statistics by itself.
+type partitionRoot struct {
+	name  repository.Name
+	bytes int64
+	left  int // partitions not loaded; guarded by the queue's lock
 }
 
 func newTableLoad(t *repository.Table) *tableLoad {
@@ -44,6 +54,7 @@ type task struct {
 	table *tableLoad
 	kind  taskKind
 	part  platform.PageRange
+	root  *partitionRoot
 }
 
 type taskKind int
@@ -51,7 +62,7 @@ type taskKind int
 const (
 	taskLoad     taskKind = iota
 	taskReadBack          // goes before loads: the rows are still in the server's memory, and they make a tier readable
-	taskAnalyze           // goes last: it fills the time in which others finish the last tables
+	taskSketch            // statistics of a partitioned table, before indexes are built, which would wait for its lock
 )
 
 // taskQueue hands tasks to workers. A task may add further ones, so the queue is over only when it is empty and nobody works.
@@ -60,19 +71,24 @@ type taskQueue struct {
 	changed *sync.Cond
 	tasks   []task
 	working int
-	loads   int // not done
+	loads   int // and sketches, not done
 	loaded  chan struct{}
 	closed  bool
 }
 
 func newTaskQueue(tables []*tableLoad) *taskQueue {
 	q := &taskQueue{loads: len(tables), loaded: make(chan struct{})}
-	if q.loads == 0 {
-		close(q.loaded)
-	}
 	q.changed = sync.NewCond(&q.mu)
 	for _, t := range tables {
 		q.tasks = append(q.tasks, task{table: t, kind: taskLoad})
+		if t.root != nil {
+			if t.root.left++; t.root.left == 1 {
+				q.loads++ // its sketch
+			}
+		}
+	}
+	if q.loads == 0 {
+		close(q.loaded)
 	}
 	return q
 }
@@ -93,18 +109,21 @@ func (q *taskQueue) next() (task, bool) {
 	return t, true
 }
 
-// done ends a task and adds those that follow from it: readings-back in front, the rest at the end.
+// done ends a task and puts those that follow from it in front.
 func (q *taskQueue) done(t task, follow []task) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.working--
-	if t.kind == taskLoad {
-		q.tasks = append(slices.Clone(follow), q.tasks...)
+	if t.kind == taskLoad && t.table.root != nil {
+		if t.table.root.left--; t.table.root.left == 0 {
+			follow = append([]task{{table: t.table, kind: taskSketch, root: t.table.root}}, follow...)
+		}
+	}
+	q.tasks = append(follow, q.tasks...)
+	if t.kind != taskReadBack {
 		if q.loads--; q.loads == 0 {
 			close(q.loaded)
 		}
-	} else {
-		q.tasks = append(q.tasks, follow...)
 	}
 	q.changed.Broadcast()
 }
@@ -124,11 +143,15 @@ func (r *restore) loadAndFinish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask for the role's rights: %w", err)
 	}
-	q := newTaskQueue(r.tables)
+	tables, err := r.loadOrder(ctx)
+	if err != nil {
+		return err
+	}
+	q := newTaskQueue(tables)
 	g, group := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(group, q.close)
 	defer stop()
-	for range r.e.opts.Workers {
+	for range r.e.opts.Workers + spareReaders {
 		g.Go(func() error { return r.work(group, q) })
 	}
 	if overlap {
@@ -145,6 +168,38 @@ func (r *restore) loadAndFinish(ctx context.Context) error {
 		return err
 	}
 	return r.finishSchema(ctx)
+}
+
+// loadOrder is by tier, then the largest first, where the partitions of one table count as one: their statistics are
+// made together when the last is loaded.
+func (r *restore) loadOrder(ctx context.Context) ([]*tableLoad, error) {
+	roots, err := r.target.PartitionRoots(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the partitions: %w", err)
+	}
+	byName := map[repository.Name]*partitionRoot{}
+	for _, t := range r.tables {
+		name, found := roots[t.Table.Name]
+		if !found || r.target.Manages(t.Schema) {
+			continue
+		}
+		if byName[name] == nil {
+			byName[name] = &partitionRoot{name: name}
+		}
+		t.root = byName[name]
+		t.root.bytes += t.bytes
+	}
+	weight := func(t *tableLoad) int64 {
+		if t.root != nil {
+			return t.root.bytes
+		}
+		return t.bytes
+	}
+	tables := slices.Clone(r.tables)
+	slices.SortStableFunc(tables, func(a, b *tableLoad) int {
+		return cmp.Or(cmp.Compare(a.Tier.Rank(), b.Tier.Rank()), cmp.Compare(weight(b), weight(a)), cmp.Compare(b.bytes, a.bytes))
+	})
+	return tables, nil
 }
 
 // work runs tasks until there are no more.
@@ -173,9 +228,9 @@ func (r *restore) do(ctx context.Context, l *target.Loader, t task) ([]task, err
 	case taskLoad:
 		return r.load(ctx, l, t.table)
 	case taskReadBack:
-		return r.readBack(ctx, l, t)
+		return nil, r.readBack(ctx, l, t)
 	default:
-		return nil, l.Analyze(ctx, t.table.Table.Name)
+		return nil, l.Sketch(ctx, t.root.name, t.table.Columns)
 	}
 }
 
@@ -231,10 +286,10 @@ func (r *restore) loaded(t *tableLoad, plain int64) {
 	})
 }
 
-func (r *restore) readBack(ctx context.Context, l *target.Loader, t task) ([]task, error) {
+func (r *restore) readBack(ctx context.Context, l *target.Loader, t task) error {
 	count, hash, err := l.ReadBack(ctx, t.table.Table, t.part)
 	if err != nil {
-		return nil, fmt.Errorf("read back: %w", err)
+		return fmt.Errorf("read back: %w", err)
 	}
 	r.mu.Lock()
 	t.table.count += count
@@ -243,14 +298,13 @@ func (r *restore) readBack(ctx context.Context, l *target.Loader, t task) ([]tas
 	last := t.table.parts == 0
 	r.mu.Unlock()
 	if !last {
-		return nil, nil
+		return nil
 	}
 	r.finish(t.table)
-	// The statistics of a partition come with its parent's, which are made when the indexes are there.
-	if t.table.Kind != repository.KindTable || r.target.Manages(t.table.Schema) {
-		return nil, nil
+	if t.table.root != nil || t.table.Kind != repository.KindTable || r.target.Manages(t.table.Schema) {
+		return nil
 	}
-	return []task{{table: t.table, kind: taskAnalyze}}, nil
+	return l.Sketch(ctx, t.table.Table.Name, t.table.Columns)
 }
 
 // finish counts a table whose rows were all read back.

@@ -17,8 +17,21 @@ import (
 
 // restoreOptions are the settings of pg_restore's sessions. With as many sessions as processors, parallel workers inside one
 // index build only get into each other's way (measured: 5 to 10 % more processor time).
-var restoreOptions = []string{"-c maintenance_work_mem=256MB", "-c max_parallel_maintenance_workers=0", "-c synchronous_commit=off",
-	"-c default_transaction_read_only=off", "-c client_min_messages=warning"}
+func (r *restore) restoreOptions() []string {
+	return []string{fmt.Sprintf("-c maintenance_work_mem=%dMB", r.sortMemory()), "-c max_parallel_maintenance_workers=0",
+		"-c synchronous_commit=off", "-c default_transaction_read_only=off", "-c client_min_messages=warning"}
+}
+
+// sortMemory is the memory, in MiB, for sorting one index. What fits into a processor's cache sorts fastest (16 MiB measured
+// 10 to 20 % below 256 MiB, in processor time), as long as one merge is enough, which a sixty-fourth of the rows ensures.
+func (r *restore) sortMemory() int64 {
+	const least, most = 16, 512
+	var largest int64
+	for _, t := range r.tables {
+		largest = max(largest, t.bytes)
+	}
+	return min(max(largest>>20/64, least), most)
+}
 
 // leaveOut takes out of the archive's list what the target has already: the hosting service's schemas, and extensions,
 // publications and the like of the same name.
@@ -92,7 +105,7 @@ func (r *restore) pgRestore(ctx context.Context, section string, entries []pgtoo
 		jobs = r.e.opts.Workers
 	}
 	return r.tools.Restore(ctx, r.in.Target, r.archive, pgtool.RestoreOptions{Section: section, Entries: entries, Jobs: jobs,
-		NoOwner: r.noOwner, Options: restoreOptions})
+		NoOwner: r.noOwner, Options: r.restoreOptions()})
 }
 
 func (r *restore) createTables(ctx context.Context) error {
@@ -106,7 +119,7 @@ func (r *restore) createTables(ctx context.Context) error {
 	return r.target.CreateObjects(ctx, r.manifest.Objects)
 }
 
-// finishSchema brings sequences, indexes, constraints, triggers, policies and grants, then refreshes and analyses.
+// finishSchema brings sequences, indexes, constraints, triggers, policies and grants, and refreshes materialized views.
 func (r *restore) finishSchema(ctx context.Context) error {
 	r.track.stage(StageIndexing)
 	if err := r.setSequences(ctx); err != nil {
@@ -147,13 +160,29 @@ func (r *restore) setSequences(ctx context.Context) error {
 	return r.target.SetSequences(ctx, own)
 }
 
+// addForeignKeys creates the foreign keys. While their rows are checked, the planner's statistics are completed.
 func (r *restore) addForeignKeys(ctx context.Context) error {
 	keys := some(r.entries, func(e pgtool.Entry) bool { return e.Kind == "FK CONSTRAINT" })
 	statements, err := r.tools.Script(ctx, r.archive, keys)
 	if err != nil {
 		return err
 	}
-	broken, err := r.target.AddForeignKeys(ctx, statements, r.e.opts.Workers)
+	unchecked, broken, err := r.target.AddForeignKeys(ctx, statements)
+	if err != nil {
+		return err
+	}
+	names, err := r.target.Unanalyzed(ctx)
+	if err != nil {
+		return fmt.Errorf("look for tables to analyze: %w", err)
+	}
+	g, group := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.analyze(group, names) })
+	g.Go(func() error {
+		more, err := r.target.CheckForeignKeys(group, unchecked, r.e.opts.Workers)
+		broken = append(broken, more...)
+		return err
+	})
+	err = g.Wait()
 	for _, b := range broken {
 		r.track.warnf("Foreign key %s: %s", b.Name, b.Reason)
 	}
@@ -181,7 +210,7 @@ func (r *restore) tryFragile(ctx context.Context) error {
 	return err
 }
 
-// refresh fills materialized views, in order, and completes the planner's statistics.
+// refresh fills materialized views, in order.
 func (r *restore) refresh(ctx context.Context) error {
 	l, err := r.target.NewLoader(ctx)
 	if err != nil {
@@ -201,13 +230,10 @@ func (r *restore) refresh(ctx context.Context) error {
 			r.notCarried(keepsake.NotCarried{Kind: "materialized view", Name: v.Schema + "." + v.Name, Reason: "it is there but empty; refreshing it failed: " + why})
 		}
 	}
-	names, err := r.target.Unanalyzed(ctx)
-	if err != nil {
-		return fmt.Errorf("look for tables to analyze: %w", err)
-	}
-	return r.analyze(ctx, names)
+	return nil
 }
 
+// analyze makes the statistics that the server does not make by itself.
 func (r *restore) analyze(ctx context.Context, names []repository.Name) error {
 	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)

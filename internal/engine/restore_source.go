@@ -58,7 +58,7 @@ func (s *source) order() []Provider {
 }
 
 // chunk returns the plaintext of a chunk in buf. Any copy that opens under the chunk's id is the right one, whichever run
-// sealed it: the id is a keyed hash of the plaintext.
+// sealed it: the id is a keyed hash of the plaintext, and authenticated. The rows' hashes are compared when they are read back.
 func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error) {
 	var last error
 	damage := false
@@ -66,7 +66,7 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 		sealed, err := p.Store.Get(ctx, c.ID.Key(), repository.MaxChunkSealed)
 		var plain []byte
 		if err == nil {
-			plain, err = s.repo.keys.OpenChunk(buf[:0], c.ID, sealed, int(c.Plain))
+			plain, err = s.repo.keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain))
 		}
 		if err == nil && int64(len(plain)) != c.Plain {
 			err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)

@@ -15,9 +15,9 @@ type PageRange struct{ From, To uint32 }
 // Page ranges aim at an amount of data, heap and TOAST together, that grows with the table: small tables are cut finely, so
 // that one changed row uploads little; large ones coarsely, so that their objects stay few.
 const (
-	minRangeBytes = 1 << 20
+	minRangeBytes = 2 << 20
 	maxRangeBytes = 8 << 20
-	wantRanges    = 512 // per table, until ranges reach maxRangeBytes
+	wantRanges    = 256 // per table, until ranges reach maxRangeBytes
 )
 
 // RangePages returns how many pages of the table make one range: a power of two, so that a growing table keeps its
@@ -27,7 +27,7 @@ func (r Relation) RangePages(blockSize int64, previous uint32) uint32 {
 	perPage := max(blockSize, r.Bytes/max(1, r.Pages)) // TOAST included
 	want := min(max(r.Bytes/wantRanges, minRangeBytes), maxRangeBytes)
 	pages := uint32(1)
-	for int64(pages)*2*perPage <= want {
+	for int64(pages)*3/2*perPage < want { // to the nearest power of two: pages are never exactly a block
 		pages *= 2
 	}
 	if previous != 0 && previous <= pages*4 && pages <= previous*4 {

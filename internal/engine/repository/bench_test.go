@@ -83,7 +83,7 @@ func BenchmarkSealChunk(b *testing.B) {
 			b.SetBytes(int64(len(plain)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if dst, err = k.SealChunk(dst[:0], id, plain); err != nil {
+				if dst, err = k.SealChunk(dst[:0], id, plain, Thorough); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -96,7 +96,7 @@ func BenchmarkOpenChunk(b *testing.B) {
 		b.Run(s.name, func(b *testing.B) {
 			k, plain := benchKeyring(b), copyBinary(s.size)
 			id := k.ChunkID(plain)
-			sealed, err := k.SealChunk(nil, id, plain)
+			sealed, err := k.SealChunk(nil, id, plain, Thorough)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -72,7 +72,7 @@ func TestWipe(t *testing.T) {
 	t.Parallel()
 	h, k, src := testRepository(t)
 	id := k.ChunkID([]byte("rows"))
-	sealed, err := k.SealChunk(nil, id, []byte("rows"))
+	sealed, err := k.SealChunk(nil, id, []byte("rows"), Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestWipe(t *testing.T) {
 	if k.k().root != [32]byte{} || keys.ids != [32]byte{} || !bytes.Equal(keys.objects[ObjectChunk], make([]byte, 32)) {
 		t.Error("keys are left after Wipe")
 	}
-	_, err = k.SealChunk(nil, id, []byte("rows"))
+	_, err = k.SealChunk(nil, id, []byte("rows"), Thorough)
 	wantCode(t, err, keepsake.CodeInternal)
 	_, err = k.OpenChunk(nil, id, sealed, 100)
 	wantCode(t, err, keepsake.CodeInternal)
@@ -115,14 +115,14 @@ func TestEpochs(t *testing.T) {
 	if old == fresh {
 		t.Fatal("both epochs have the same id key")
 	}
-	sealedOld, err := first.SealChunk(nil, old, plain)
+	sealedOld, err := first.SealChunk(nil, old, plain, Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := second.OpenChunk(nil, old, sealedOld, 100); err != nil || !bytes.Equal(got, plain) {
 		t.Errorf("the second epoch does not open the first's chunk: %v", err)
 	}
-	sealedFresh, err := second.SealChunk(nil, fresh, plain)
+	sealedFresh, err := second.SealChunk(nil, fresh, plain, Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}

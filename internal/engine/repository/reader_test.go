@@ -33,6 +33,8 @@ type reader struct {
 	t    *testing.T
 	repo []byte
 	root []byte
+
+	packings map[byte]int // how many objects used each
 }
 
 type slotJSON struct {
@@ -151,8 +153,12 @@ func (r *reader) open(name string, kind byte, purpose string) []byte {
 	aad := append(append(bytes.Clone(r.repo), b[:12]...), name...)
 	packed, err := r.gcm(own).Open(nil, b[12:24], b[24:], aad)
 	r.must(err)
-	if packed[0] == 0 {
+	r.packings[packed[0]]++
+	switch packed[0] {
+	case 0:
 		return packed[1:]
+	case 2:
+		return unsnap(packed[1:])
 	}
 	dec, err := zstd.NewReader(nil)
 	r.must(err)
@@ -160,6 +166,38 @@ func (r *reader) open(name string, kind byte, purpose string) []byte {
 	plain, err := dec.DecodeAll(packed[1:], nil)
 	r.must(err)
 	return plain
+}
+
+// unsnap decompresses a Snappy block: its size as a varint, then literals and copies (google/snappy, format_description.txt).
+func unsnap(b []byte) []byte {
+	size, n := binary.Uvarint(b)
+	out := make([]byte, 0, size)
+	for b = b[n:]; len(b) > 0; {
+		tag := b[0]
+		length, offset, skip := int(tag>>2)+1, 0, 1
+		switch tag & 3 {
+		case 0:
+			if more := length - 60; more > 0 { // the length stands in the next 1 to 4 bytes
+				var field [4]byte
+				copy(field[:], b[1:1+more])
+				length, skip = int(binary.LittleEndian.Uint32(field[:]))+1, 1+more
+			}
+			out = append(out, b[skip:skip+length]...)
+			b = b[skip+length:]
+			continue
+		case 1:
+			length, offset, skip = int(tag>>2&7)+4, int(tag>>5)<<8|int(b[1]), 2
+		case 2:
+			offset, skip = int(binary.LittleEndian.Uint16(b[1:])), 3
+		case 3:
+			offset, skip = int(binary.LittleEndian.Uint32(b[1:])), 5
+		}
+		for range length { // byte by byte: a copy may reach into what it writes
+			out = append(out, out[len(out)-offset])
+		}
+		b = b[skip:]
+	}
+	return out
 }
 
 type chunkJSON struct {
@@ -227,7 +265,7 @@ func mayHold(filter []byte, id uint64) bool {
 
 func TestReadFromNothing(t *testing.T) {
 	t.Parallel()
-	r := &reader{t: t}
+	r := &reader{t: t, packings: map[byte]int{}}
 	var v map[string]any
 	r.must(json.Unmarshal(r.file("vectors.json"), &v))
 	var h headerJSON
@@ -297,5 +335,10 @@ func TestReadFromNothing(t *testing.T) {
 		"\npublic.Notes \"1\\t\\\\N\\n\"\npublic.Notes \"2\\ttab\\\\there\\n\""
 	if out.String() != want {
 		t.Errorf("read\n%s\nnot\n%s", out.String(), want)
+	}
+	for packing := range byte(3) {
+		if r.packings[packing] == 0 {
+			t.Errorf("no vector has packing %d", packing)
+		}
 	}
 }

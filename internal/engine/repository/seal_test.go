@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"pgregory.net/rapid"
 
@@ -18,7 +19,7 @@ import (
 func sealChunk(t testing.TB, k *Keyring, plain []byte) (ChunkID, []byte) {
 	t.Helper()
 	id := k.ChunkID(plain)
-	sealed, err := k.SealChunk(nil, id, plain)
+	sealed, err := k.SealChunk(nil, id, plain, Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func TestSealAndOpenChunk(t *testing.T) {
 		plain = bytes.Repeat(plain, rapid.IntRange(1, 80).Draw(t, "times"))
 		before := rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "before")
 		id := k.ChunkID(plain)
-		sealed, err := k.SealChunk(slices.Clone(before), id, plain)
+		sealed, err := k.SealChunk(slices.Clone(before), id, plain, rapid.SampledFrom([]Effort{Thorough, Fast}).Draw(t, "effort"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +151,7 @@ func TestSwappedObjects(t *testing.T) {
 	}
 
 	// A chunk sealed under the wrong id opens and is found out by its content.
-	lie, err := k.SealChunk(nil, a, []byte("rows of table b"))
+	lie, err := k.SealChunk(nil, a, []byte("rows of table b"), Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func TestChunkSizeLimit(t *testing.T) {
 	if got, err := k.OpenChunk(nil, id, sealed, MaxChunkPlain); err != nil || len(got) != MaxChunkPlain {
 		t.Fatal(err)
 	}
-	_, err := k.SealChunk(nil, id, plain)
+	_, err := k.SealChunk(nil, id, plain, Thorough)
 	wantCode(t, err, keepsake.CodeInternal)
 }
 
@@ -209,7 +210,7 @@ func TestSealConcurrently(t *testing.T) {
 			for i := range 10 {
 				plain := rows[g*1000 : g*1000+i*25_000+1]
 				id := k.ChunkID(plain)
-				sealed, err := k.SealChunk(nil, id, plain)
+				sealed, err := k.SealChunk(nil, id, plain, Effort(i%2))
 				if err != nil {
 					t.Error(err)
 					return
@@ -240,6 +241,7 @@ func TestUnpackRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	small := enc.EncodeAll(bytes.Repeat([]byte("a"), 900), nil)
+	snapped := s2.EncodeSnappy(nil, bytes.Repeat([]byte("wedding "), 100))
 	for name, packed := range map[string][]byte{
 		"empty":        {},
 		"bomb":         bomb,
@@ -248,7 +250,11 @@ func TestUnpackRefuses(t *testing.T) {
 		"cut":          append([]byte{packedZstd}, small[:len(small)-3]...),
 		"no frame":     {packedZstd},
 		"not zstd":     append([]byte{packedZstd}, "plain text"...),
-		"other packer": {2, 1, 2, 3},
+		"Snappy bomb":  append([]byte{packedSnappy}, s2.EncodeSnappy(nil, make([]byte, 64<<20))...),
+		"cut Snappy":   append([]byte{packedSnappy}, snapped[:len(snapped)-3]...),
+		"Snappy tail":  append(append([]byte{packedSnappy}, snapped...), 0),
+		"no Snappy":    {packedSnappy},
+		"other packer": {3, 1, 2, 3},
 		"too long":     append([]byte{packedStored}, make([]byte, 1001)...),
 	} {
 		w := &workspace{}
@@ -260,8 +266,9 @@ func TestUnpackRefuses(t *testing.T) {
 
 func FuzzUnpack(f *testing.F) {
 	w := &workspace{}
-	f.Add(slices.Clone(w.pack(bytes.Repeat([]byte("wedding "), 100))))
-	f.Add(slices.Clone(w.pack([]byte("x"))))
+	f.Add(slices.Clone(w.pack(bytes.Repeat([]byte("wedding "), 100), Thorough)))
+	f.Add(slices.Clone(w.pack(bytes.Repeat([]byte("wedding "), 100), Fast)))
+	f.Add(slices.Clone(w.pack([]byte("x"), Thorough)))
 	f.Add([]byte{packedZstd, 0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		w := takeWorkspace()

@@ -37,20 +37,24 @@ func parseForeignKey(statement string) (foreignKey, bool) {
 		valid: !strings.HasSuffix(statement, "NOT VALID")}, true
 }
 
-// AddForeignKeys creates foreign keys: first all of them, unchecked, which takes no time, then their check, many at once,
-// because checking locks only the referencing table. One that the rows break, because the source's rows broke it already or
-// because the other table's rows were not restored, stays unchecked (NOT VALID) and is returned.
-func (t *Target) AddForeignKeys(ctx context.Context, statements []string, sessions int) ([]keepsake.NotCarried, error) {
+// UncheckedKeys are foreign keys that hold for new rows only so far.
+type UncheckedKeys struct {
+	order []string                // referencing tables
+	keys  map[string][]foreignKey // by referencing table
+}
+
+// AddForeignKeys creates foreign keys without looking at the rows, which takes no time; CheckForeignKeys looks. Those that
+// cannot be created so are checked at once; one that the rows break is not created then, and returned.
+func (t *Target) AddForeignKeys(ctx context.Context, statements []string) (UncheckedKeys, []keepsake.NotCarried, error) {
+	unchecked := UncheckedKeys{keys: map[string][]foreignKey{}}
 	if len(statements) == 0 {
-		return nil, nil
+		return unchecked, nil, nil
 	}
 	partitioned, err := t.partitionedTables(ctx)
 	if err != nil {
-		return nil, err
+		return unchecked, nil, err
 	}
 	var lost []keepsake.NotCarried
-	var order []string
-	unchecked := map[string][]foreignKey{} // by referencing table
 	for _, s := range statements {
 		k, ok := parseForeignKey(s)
 		if !ok || !k.only || !k.valid || partitioned[k.referenced] {
@@ -58,20 +62,19 @@ func (t *Target) AddForeignKeys(ctx context.Context, statements []string, sessio
 			if _, err := t.conn.Exec(ctx, s); state(err) == stateForeignKey {
 				lost = append(lost, keepsake.NotCarried{Kind: "foreign key", Name: k.label(), Reason: "it was not created: " + reason(err)})
 			} else if err != nil {
-				return lost, fmt.Errorf("foreign key %s: %w", k.label(), err)
+				return unchecked, lost, fmt.Errorf("foreign key %s: %w", k.label(), err)
 			}
 			continue
 		}
 		if _, err := t.conn.Exec(ctx, s+" NOT VALID"); err != nil {
-			return lost, fmt.Errorf("foreign key %s: %w", k.label(), err)
+			return unchecked, lost, fmt.Errorf("foreign key %s: %w", k.label(), err)
 		}
-		if unchecked[k.table] == nil {
-			order = append(order, k.table)
+		if unchecked.keys[k.table] == nil {
+			unchecked.order = append(unchecked.order, k.table)
 		}
-		unchecked[k.table] = append(unchecked[k.table], k)
+		unchecked.keys[k.table] = append(unchecked.keys[k.table], k)
 	}
-	broken, err := t.checkForeignKeys(ctx, order, unchecked, sessions)
-	return append(lost, broken...), err
+	return unchecked, lost, nil
 }
 
 func (k foreignKey) label() string {
@@ -81,15 +84,17 @@ func (k foreignKey) label() string {
 	return k.table + " " + k.name
 }
 
-// checkForeignKeys checks the keys of one table after the other, in several sessions.
-func (t *Target) checkForeignKeys(ctx context.Context, tables []string, keys map[string][]foreignKey, sessions int) ([]keepsake.NotCarried, error) {
-	next, broken := make(chan string, len(tables)), make(chan keepsake.NotCarried)
-	for _, table := range tables {
+// CheckForeignKeys checks the rows of one table after the other, many tables at once, because checking locks only the
+// referencing table. A key that the rows break, because the source's rows broke it already or because the other table's rows
+// were not restored, stays unchecked (NOT VALID) and is returned.
+func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, sessions int) ([]keepsake.NotCarried, error) {
+	next, broken := make(chan string, len(unchecked.order)), make(chan keepsake.NotCarried)
+	for _, table := range unchecked.order {
 		next <- table
 	}
 	close(next)
 	g, ctx := errgroup.WithContext(ctx)
-	for range min(sessions, len(tables)) {
+	for range min(sessions, len(unchecked.order)) {
 		g.Go(func() error {
 			conn, err := t.session(ctx)
 			if err != nil {
@@ -97,7 +102,7 @@ func (t *Target) checkForeignKeys(ctx context.Context, tables []string, keys map
 			}
 			defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 			for table := range next {
-				for _, k := range keys[table] {
+				for _, k := range unchecked.keys[table] {
 					_, err := conn.Exec(ctx, "alter table only "+k.table+" validate constraint "+k.name)
 					if state(err) == stateForeignKey {
 						broken <- keepsake.NotCarried{Kind: "foreign key", Name: k.label(),
@@ -133,16 +138,35 @@ func (t *Target) partitionedTables(ctx context.Context) (map[string]bool, error)
 	return found, err
 }
 
-// Unanalyzed lists what has statistics that an ANALYZE of its own rows before the indexes were built could not make:
-// partitioned and inherited tables, extended statistics, indexes on expressions, and materialized views.
+// PartitionRoots returns, for every partition, the table at the top of its tree.
+func (t *Target) PartitionRoots(ctx context.Context) (map[repository.Name]repository.Name, error) {
+	rows, err := t.conn.Query(ctx, `
+		select n.nspname, c.relname, rn.nspname, rc.relname
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		join pg_class rc on rc.oid = pg_partition_root(c.oid) join pg_namespace rn on rn.oid = rc.relnamespace
+		where c.relispartition and c.relkind = 'r'`)
+	if err != nil {
+		return nil, err
+	}
+	roots := map[repository.Name]repository.Name{}
+	var leaf, root repository.Name
+	_, err = pgx.ForEachRow(rows, []any{&leaf.Schema, &leaf.Name, &root.Schema, &root.Name}, func() error {
+		roots[leaf] = root
+		return nil
+	})
+	return roots, err
+}
+
+// Unanalyzed lists what the server's autovacuum will not analyze by itself (PostgreSQL, 25.1.3): tables that others inherit
+// from, and with autovacuum switched off everything. Partitioned tables have their statistics since the load.
 func (t *Target) Unanalyzed(ctx context.Context) ([]repository.Name, error) {
 	rows, err := t.conn.Query(ctx, `
 		select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'keepsake_restore') and n.nspname <> all($1)
-		  and (c.relkind = 'p' or c.relkind = 'm' and c.relispopulated
-		       or c.relkind = 'r' and (exists (select from pg_statistic_ext s where s.stxrelid = c.oid)
-		            or exists (select from pg_index i where i.indrelid = c.oid and i.indexprs is not null)
-		            or exists (select from pg_inherits h where h.inhparent = c.oid)))
+		  and c.relkind = 'r' and not c.relispartition
+		  and (exists (select from pg_inherits h where h.inhparent = c.oid)
+		       or current_setting('autovacuum') = 'off' or current_setting('track_counts') = 'off'
+		       or c.reloptions && '{autovacuum_enabled=false,autovacuum_enabled=off,autovacuum_enabled=0}')
 		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
 		order by 1, 2`, t.Managed)
 	if err != nil {
