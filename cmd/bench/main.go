@@ -1,0 +1,268 @@
+// Command bench measures Keepsake beside PostgreSQL's own tools, on the same machine, in the same run, and prints a table in
+// Markdown. It starts a private PostgreSQL with the server's default settings but for more shared memory, fills it with the
+// sample platform, and takes the median of several rounds.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/sample"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one run.
+type bench struct {
+	ctx      context.Context
+	dir      string
+	keepsake string
+
+	repository string // of this round, below dir
+	tools      pgtool.Tools
+	server     *testenv.Postgres
+	times      map[string][]time.Duration
+	full       engine.BackupResult
+	peak       int64
+}
+
+const platform = "platform"
+
+func run(ctx context.Context) error {
+	dir := flag.String("dir", ".bench", "folder for the server and the repositories; removed afterwards")
+	rounds := flag.Int("rounds", 3, "rounds; the median counts")
+	weddings := flag.Int("weddings", 2000, "weddings of the sample platform")
+	small := flag.Bool("small", false, "the small sample, to try the benchmark itself")
+	flag.Parse()
+	root, err := filepath.Abs(*dir)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(root) }()
+	b := &bench{ctx: ctx, dir: root, keepsake: filepath.Join(root, "keepsake"), times: map[string][]time.Duration{}}
+	if err := b.setup(*weddings, !*small); err != nil {
+		return err
+	}
+	defer b.server.Stop()
+	for i := range *rounds {
+		say("round %d of %d", i+1, *rounds)
+		if err := b.round(i); err != nil {
+			return err
+		}
+	}
+	incrementals := map[string][]engine.BackupResult{}
+	for _, k := range changes {
+		if incrementals[k.name], err = b.incrementals(*rounds, k.name, k.change); err != nil {
+			return err
+		}
+	}
+	b.print(incrementals)
+	return nil
+}
+
+// changes are the two ends of what changes between two backups.
+var changes = []struct {
+	name, what string
+	change     func(ctx context.Context, url string, percent float64, seed uint64) (int64, error)
+}{
+	{"season", "a day of work, most of it new rows", sample.ChangeSeason},
+	{"scattered", "every 100th row of every large table", sample.ChangeScattered},
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+func (b *bench) setup(weddings int, large bool) (err error) {
+	if b.tools, err = pgtool.Find(b.ctx, ""); err != nil {
+		return err
+	}
+	say("building keepsake")
+	build := exec.CommandContext(b.ctx, "go", "build", "-o", b.keepsake, "./cmd/keepsake")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("build keepsake: %w", err)
+	}
+	b.server, err = testenv.StartPostgres(b.ctx, testenv.PostgresOptions{Dir: filepath.Join(b.dir, "postgres"),
+		Settings: map[string]string{"shared_buffers": "512MB", "max_wal_size": "4GB", "wal_level": "logical"}})
+	if err != nil {
+		return err
+	}
+	if err := b.server.CreateDatabase(b.ctx, platform); err != nil {
+		return err
+	}
+	say("filling the platform")
+	started := time.Now()
+	err = sample.Load(b.ctx, b.server.URL(platform), sample.Options{Weddings: weddings, Large: large, Seed: 1, Today: time.Now()})
+	if err != nil {
+		return err
+	}
+	say("filled in %s", time.Since(started).Round(time.Second))
+	return b.sql(platform, "vacuum analyze", "checkpoint")
+}
+
+func (b *bench) sql(database string, statements ...string) error {
+	conn, err := pgx.Connect(b.ctx, b.server.URL(database))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(b.ctx)) }()
+	for _, q := range statements {
+		if _, err := conn.Exec(b.ctx, q); err != nil {
+			return fmt.Errorf("%s: %w", q, err)
+		}
+	}
+	return nil
+}
+
+// timed runs a program after a checkpoint, so that none pays for what the one before it left to write.
+func (b *bench) timed(what string, env []string, name string, args ...string) ([]byte, error) {
+	if err := b.sql(platform, "checkpoint"); err != nil {
+		return nil, err
+	}
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(b.ctx, name, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = append(os.Environ(), env...), &out, &errs, b.dir
+	started := time.Now()
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s %s", what, err, errs.String(), out.String())
+	}
+	took := time.Since(started)
+	b.times[what] = append(b.times[what], took)
+	say("  %-22s %6.2f s", what, took.Seconds())
+	return out.Bytes(), nil
+}
+
+// round measures a whole backup and a whole restore with both.
+func (b *bench) round(i int) error {
+	// Nothing is deleted between rounds: ext4 takes its time to make files where others were deleted minutes ago.
+	dump := filepath.Join(b.dir, fmt.Sprintf("dump%d", i))
+	b.repository = fmt.Sprintf("repo%d", i)
+	url := b.server.URL(platform)
+	if _, err := b.timed("pg_dump", nil, filepath.Join(b.tools.Dir, "pg_dump"), "-Fd", "-j2", "-Z1", "-f", dump, "-d", url); err != nil {
+		return err
+	}
+	if err := b.newRepository(url); err != nil {
+		return err
+	}
+	out, err := b.timed("keepsake full", nil, b.keepsake, "backup", "--type=full", "--json", "--quiet")
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(out, &b.full); err != nil {
+		return err
+	}
+	b.peak = max(b.peak, b.full.PeakMemory)
+	if err := b.sql(platform, "drop database if exists by_pg_restore", "drop database if exists by_keepsake", "create database by_pg_restore"); err != nil {
+		return err
+	}
+	if _, err := b.timed("pg_restore", nil, filepath.Join(b.tools.Dir, "pg_restore"), "-j2", "-d", b.server.URL("by_pg_restore"), dump); err != nil {
+		return err
+	}
+	out, err = b.timed("keepsake restore", []string{"KEEPSAKE_TARGET_URL=" + b.server.URL("by_keepsake")}, b.keepsake, "restore", "latest", "--create", "--json", "--quiet")
+	if err != nil {
+		return err
+	}
+	var restored engine.RestoreResult
+	if err := json.Unmarshal(out, &restored); err != nil {
+		return err
+	}
+	if !restored.Verified || restored.Rows != b.full.Rows {
+		return fmt.Errorf("round %d: the restore is not verified: %+v", i, restored)
+	}
+	b.peak = max(b.peak, restored.PeakMemory)
+	return b.sql(platform, "drop database by_pg_restore", "drop database by_keepsake")
+}
+
+func (b *bench) newRepository(url string) error {
+	config := "platform: {url: \"" + url + "\"}\nkey: {file: ./" + b.repository + "/key}\nproviders:\n" +
+		"  - {name: one, type: file, path: ./" + b.repository + "/one, medium: disk}\n" +
+		"  - {name: two, type: file, path: ./" + b.repository + "/two, medium: other}\n" +
+		"  - {name: three, type: file, path: ./" + b.repository + "/three, medium: third, offsite: true}\n"
+	if err := os.WriteFile(filepath.Join(b.dir, "keepsake.yaml"), []byte(config), 0o600); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(b.ctx, b.keepsake, "init", "--json")
+	cmd.Dir = b.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("keepsake init: %w: %s", err, out)
+	}
+	return nil
+}
+
+// incrementals measures backups after one per cent of the rows changed; it returns the reports.
+func (b *bench) incrementals(rounds int, name string,
+	change func(context.Context, string, float64, uint64) (int64, error)) ([]engine.BackupResult, error) {
+	var results []engine.BackupResult
+	for i := range rounds {
+		rows, err := change(b.ctx, b.server.URL(platform), 1, uint64(i+1))
+		if err != nil {
+			return nil, fmt.Errorf("change the platform: %w", err)
+		}
+		say("%s: %d of %d rows changed", name, rows, b.full.Rows)
+		out, err := b.timed("incremental "+name, nil, b.keepsake, "backup", "--type=incremental", "--json", "--quiet")
+		if err != nil {
+			return nil, err
+		}
+		var r engine.BackupResult
+		if err := json.Unmarshal(out, &r); err != nil {
+			return nil, err
+		}
+		b.peak = max(b.peak, r.PeakMemory)
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+func median(d []time.Duration) float64 {
+	d = slices.Clone(d)
+	slices.Sort(d)
+	return d[len(d)/2].Seconds()
+}
+
+func (b *bench) print(incrementals map[string][]engine.BackupResult) {
+	var out strings.Builder
+	row := func(work string, seconds float64, against string, other, goal float64) {
+		fmt.Fprintf(&out, "| %s | %.2f s | %s, %.2f s | %.2f | ≤ %.2f |\n", work, seconds, against, other, seconds/other, goal)
+	}
+	fmt.Fprintf(&out, "%d tables, %d rows, %.2f GB read; PostgreSQL %d; median of %d\n\n", b.full.Tables, b.full.Rows,
+		float64(b.full.BytesRead)/1e9, b.tools.Major, len(b.times["pg_dump"]))
+	out.WriteString("| work | Keepsake | against | ratio | goal |\n| --- | --- | --- | --- | --- |\n")
+	full := median(b.times["keepsake full"])
+	row("full backup, encrypted, three directories", full, "pg_dump -Fd -j2 -Z1 to one", median(b.times["pg_dump"]), 0.75)
+	row("full restore, verified, to a new database", median(b.times["keepsake restore"]), "pg_restore -j2", median(b.times["pg_restore"]), 0.9)
+	for _, k := range changes {
+		results := incrementals[k.name]
+		row("incremental, 1 % of rows changed: "+k.what, median(b.times["incremental "+k.name]), "Keepsake's full", full, 0.6)
+		slices.SortFunc(results, func(x, y engine.BackupResult) int { return cmp.Compare(x.BytesUploaded, y.BytesUploaded) })
+		mid := results[len(results)/2].BytesUploaded
+		fmt.Fprintf(&out, "| its bytes uploaded | %.1f MB | Keepsake's full, %.1f MB | %.2f | ≤ 0.10 |\n", float64(mid)/1e6,
+			float64(b.full.BytesUploaded)/1e6, float64(mid)/float64(b.full.BytesUploaded))
+	}
+	fmt.Fprintf(&out, "| peak memory of the process | %.0f MiB | | | ≤ 256 MiB |\n", float64(b.peak)/(1<<20))
+	fmt.Print(out.String())
+}
