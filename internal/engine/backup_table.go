@@ -42,6 +42,14 @@ type tableRun struct {
 	ranges []repository.Range
 	parent *repository.Table // set when its unchanged ranges may be taken over
 	left   atomic.Int64      // ranges not done
+
+	asked, changed atomic.Int64 // ranges compared with the parent, and found changed
+}
+
+// churned reports that nearly all of the table has changed, so that asking first costs more than it saves.
+func (t *tableRun) churned() bool {
+	asked := t.asked.Load()
+	return asked >= rangesPerJob && t.changed.Load()*10 >= asked*9
 }
 
 func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys [][]string) *tableRun {
@@ -174,7 +182,7 @@ func (w *worker) do(ctx context.Context, j job) error {
 func (w *worker) unchanged(ctx context.Context, j job) ([]*repository.Range, error) {
 	t := j.table
 	found := make([]*repository.Range, j.to-j.from)
-	if t.parent == nil {
+	if t.parent == nil || t.churned() {
 		return found, nil
 	}
 	sums := make([]repository.Range, j.to-j.from)
@@ -198,8 +206,11 @@ func (w *worker) unchanged(ctx context.Context, j job) ([]*repository.Range, err
 		old := t.parentRange(t.ranges[j.from+i].From)
 		if old != nil && old.Rows == sums[i].Rows && old.Tuples == sums[i].Tuples && w.b.stored(old) {
 			found[i] = old
+		} else {
+			t.changed.Add(1)
 		}
 	}
+	t.asked.Add(int64(len(sums)))
 	return found, nil
 }
 

@@ -88,14 +88,25 @@ func (e *Engine) openAt(ctx context.Context, providers []Provider) (*repo, error
 		}
 	}
 	if owner == "" {
-		return r, noRepository(r, broken)
+		return r, noRepository(ctx, r, broken)
 	}
 	return r, nil
 }
 
-func noRepository(r *repo, broken error) error {
+// noRepository says why there is nothing to open. Manifests without a header are a loss, and no place for a new repository.
+func noRepository(ctx context.Context, r *repo, broken error) error {
 	if broken != nil {
 		return broken
+	}
+	for _, p := range r.providers {
+		if !r.lacking[p.Name] {
+			continue
+		}
+		found := errors.New("found")
+		if err := p.Store.List(ctx, repository.ManifestPrefix, func(storage.Object) error { return found }); errors.Is(err, found) {
+			return keepsake.Errorf(keepsake.CodeDamaged, "provider %s holds recovery points, but %s is missing there and nowhere else to be had: without it "+
+				"nothing can be opened; every provider has the same file, so bring it back from any copy of any of them", p.Name, repository.HeaderKey)
+		}
 	}
 	if len(r.lacking) > 0 && len(r.down) == 0 {
 		return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider yet: run keepsake init")

@@ -3,7 +3,9 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -246,6 +248,9 @@ func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]t
 			err = l.Load(ctx, t.Table, rows)
 		}
 		rows.Close()
+		if rows.failed != nil && !errors.Is(rows.failed, io.EOF) {
+			err = rows.failed // PostgreSQL only repeats it as text
+		}
 		if err != nil {
 			return nil, err
 		}
