@@ -108,7 +108,9 @@ func (b *bench) setup(weddings int, large bool) (err error) {
 		return fmt.Errorf("build keepsake: %w", err)
 	}
 	b.server, err = testenv.StartPostgres(b.ctx, testenv.PostgresOptions{Dir: filepath.Join(b.dir, "postgres"),
-		Settings: map[string]string{"shared_buffers": "512MB", "max_wal_size": "4GB", "wal_level": "logical"}})
+		Settings: map[string]string{"shared_buffers": "512MB", "max_wal_size": "4GB", "wal_level": "logical",
+			// Autovacuum would work on one restored database while the other tool is being measured.
+			"autovacuum_naptime": "1h"}})
 	if err != nil {
 		return err
 	}

@@ -205,9 +205,12 @@ func (b *backup) drain() {
 	}
 }
 
-// spareReaders are sessions beyond one a processor: while some wait for the server or a provider, there is still work
-// (measured: a tenth less time).
-const spareReaders = 1
+// Sessions beyond one a processor: while some wait for the server or a provider, there is still work (measured: a tenth less
+// time).
+const (
+	spareReaders = 2
+	spareLoaders = 1
+)
 
 // read lets the workers take jobs, largest table first, while pg_dump writes the schema of the same snapshot.
 func (b *backup) read(ctx context.Context) error {

@@ -153,7 +153,7 @@ func (r *restore) loadAndFinish(ctx context.Context) error {
 	g, group := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(group, q.close)
 	defer stop()
-	for range r.e.opts.Workers + spareReaders {
+	for range r.e.opts.Workers + spareLoaders {
 		g.Go(func() error { return r.work(group, q) })
 	}
 	if overlap {
