@@ -107,6 +107,14 @@ func (c *Config) checkDataMap() *mistake {
 			tierOf[full] = tier
 		}
 	}
+	for i, k := range c.DataMap.ForeignKeys {
+		switch {
+		case k.Table == "" || k.References == "":
+			return wrong("a reference needs the table it is in and the table it leads to: name both", "data_map", "foreign_keys", i)
+		case len(k.Columns) == 0 || len(k.Columns) != len(k.ReferencedColumns):
+			return wrong("columns and referenced_columns must name the same number of columns, at least one", "data_map", "foreign_keys", i)
+		}
+	}
 	if w := c.DataMap.Wedding; w.Date == "" {
 		return wrong("the column of the wedding day is missing: name it", "data_map", "wedding", "date")
 	}

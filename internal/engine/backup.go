@@ -151,7 +151,7 @@ func (b *backup) plan() {
 	m := &repository.Manifest{
 		Format: repository.FormatVersion, Repository: b.repo.keys.Repository(), ID: repository.NewManifestID(b.snapshot.Time),
 		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Tool: Version,
-		Source: c.Source, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions,
+		Source: c.Source, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions, Keys: c.ForeignKey,
 		Roles: c.Roles, NotCarried: c.NotCarried,
 	}
 	if b.parent != nil {
@@ -167,7 +167,7 @@ func (b *backup) plan() {
 			skipped++
 			continue
 		}
-		b.tables = append(b.tables, b.newTableRun(rel, tier, filterKeys[rel.Root]))
+		b.tables = append(b.tables, b.newTableRun(rel, tier, filterKeys[rel.Root], c.Keys[rel.Root]))
 	}
 	if skipped > 0 {
 		m.NotCarried = append(m.NotCarried, keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped),

@@ -34,14 +34,15 @@ func quotePattern(name string) string { return `"` + strings.ReplaceAll(name, `"
 
 // tableRun is one table while it is being backed up.
 type tableRun struct {
-	index  int // in the tracker's list
-	rel    *platform.Relation
-	tier   keepsake.Tier
-	keys   [][]string
-	pages  uint32
-	ranges []repository.Range
-	parent *repository.Table // set when its unchanged ranges may be taken over
-	left   atomic.Int64      // ranges not done
+	index   int // in the tracker's list
+	rel     *platform.Relation
+	tier    keepsake.Tier
+	keys    [][]string
+	primary []string
+	pages   uint32
+	ranges  []repository.Range
+	parent  *repository.Table // set when its unchanged ranges may be taken over
+	left    atomic.Int64      // ranges not done
 
 	asked, changed atomic.Int64 // ranges compared with the parent, and found changed
 }
@@ -52,8 +53,8 @@ func (t *tableRun) churned() bool {
 	return asked >= rangesPerJob && t.changed.Load()*10 >= asked*9
 }
 
-func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys [][]string) *tableRun {
-	t := &tableRun{index: len(b.tables), rel: rel, tier: tier}
+func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys [][]string, primary []string) *tableRun {
+	t := &tableRun{index: len(b.tables), rel: rel, tier: tier, primary: primary}
 	_, t.keys = rel.NewKeyReader(keys)
 	var previous *repository.Table
 	if b.parent != nil {
@@ -107,7 +108,10 @@ func (t *tableRun) finish() repository.Table {
 		kind = repository.KindPartition
 	}
 	out := repository.Table{Name: repository.Name{Schema: t.rel.Schema, Name: t.rel.Name}, Kind: kind, Tier: t.tier, Format: t.rel.Format,
-		Columns: []repository.Column{}, RangePages: t.pages, Layout: t.rel.Layout, FilterKeys: t.keys, Ranges: t.ranges}
+		Columns: []repository.Column{}, Key: t.primary, RangePages: t.pages, Layout: t.rel.Layout, FilterKeys: t.keys, Ranges: t.ranges}
+	if t.rel.Partition {
+		out.Root = t.rel.Root
+	}
 	for _, c := range t.rel.Columns {
 		out.Columns = append(out.Columns, repository.Column{Name: c.Name, Type: c.Type})
 	}

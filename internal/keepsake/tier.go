@@ -58,6 +58,16 @@ type DataMap struct {
 	Organization RootTable `yaml:"organization"`
 	// Tiers lists the tables of the critical and high tiers. Every table that nobody names is standard: nothing is left out.
 	Tiers map[Tier][]string `yaml:"tiers"`
+	// ForeignKeys are references that the platform does not declare.
+	ForeignKeys []VirtualKey `yaml:"foreign_keys"`
+}
+
+// VirtualKey is a reference from the columns of one table to the columns of another, which need be neither declared nor unique.
+type VirtualKey struct {
+	Table             string   `yaml:"table"`
+	Columns           []string `yaml:"columns"`
+	References        string   `yaml:"references"`
+	ReferencedColumns []string `yaml:"referenced_columns"`
 }
 
 // RootTable is the table from which a scope is walked along foreign keys.

@@ -50,7 +50,7 @@ type Catalog struct {
 	Source     repository.Source
 	BlockSize  int64
 	Tables     []Relation // every table whose rows can be carried, largest first
-	ForeignKey []ForeignKey
+	ForeignKey []repository.ForeignKey
 	Keys       map[string][]string // primary key columns by "schema.table"
 	Sequences  []repository.Sequence
 	MatViews   []repository.Name

@@ -7,16 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
-
-// ForeignKey is one reference from a table to another, by the names of the topmost partitioned tables.
-type ForeignKey struct {
-	Child         string // schema.table
-	Columns       []string
-	Parent        string
-	ParentColumns []string
-}
 
 func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
@@ -35,7 +28,7 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if c.ForeignKey, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ForeignKey]); err != nil {
+	if c.ForeignKey, err = pgx.CollectRows(rows, pgx.RowToStructByPos[repository.ForeignKey]); err != nil {
 		return err
 	}
 	rows, err = conn.Query(ctx, `
@@ -68,13 +61,14 @@ func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
 		}
 		keys[table] = append(keys[table], columns)
 	}
+	references := References(c.ForeignKey, m)
 	for _, root := range []string{m.Wedding.Table, m.Organization.Table} {
 		root = keepsake.QualifiedName(root)
-		leads := c.leadingTo(root)
+		leads := leadingTo(root, references)
 		if pk := c.Keys[root]; len(pk) > 0 && leads[root] {
 			add(root, pk)
 		}
-		for _, fk := range c.ForeignKey {
+		for _, fk := range references {
 			switch {
 			case leads[fk.Child] && leads[fk.Parent]:
 				add(fk.Child, fk.Columns)
@@ -89,10 +83,20 @@ func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
 	return keys
 }
 
-// leadingTo returns root and every table from which a path of foreign keys reaches it.
-func (c *Catalog) leadingTo(root string) map[string]bool {
+// References are the declared foreign keys and those that only the data map knows.
+func References(declared []repository.ForeignKey, m keepsake.DataMap) []repository.ForeignKey {
+	all := slices.Clone(declared)
+	for _, k := range m.ForeignKeys {
+		all = append(all, repository.ForeignKey{Child: keepsake.QualifiedName(k.Table), Columns: k.Columns,
+			Parent: keepsake.QualifiedName(k.References), ParentColumns: k.ReferencedColumns})
+	}
+	return all
+}
+
+// leadingTo returns root and every table from which a path of references reaches it.
+func leadingTo(root string, references []repository.ForeignKey) map[string]bool {
 	children := map[string][]string{}
-	for _, fk := range c.ForeignKey {
+	for _, fk := range references {
 		children[fk.Parent] = append(children[fk.Parent], fk.Child)
 	}
 	leads := map[string]bool{root: true}

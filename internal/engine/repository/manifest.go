@@ -24,6 +24,7 @@ type Manifest struct {
 	Sequences  []Sequence            `json:"sequences,omitempty"`
 	MatViews   []Name                `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
 	Objects    []LargeObject         `json:"large_objects,omitempty"`      // every large object; their bytes are a Table of kind KindLargeObjects
+	Keys       []ForeignKey          `json:"foreign_keys,omitempty"`       // between the tables, by the names of the topmost partitioned ones
 	Extensions []Extension           `json:"extensions,omitempty"`
 	Roles      []string              `json:"roles,omitempty"` // every role that owners, grants and policies name
 	NotCarried []keepsake.NotCarried `json:"not_carried,omitempty"`
@@ -75,7 +76,9 @@ type Table struct {
 	Format     string        `json:"format"`
 	Columns    []Column      `json:"columns"` // those with stored values, in COPY order; generated ones are not among them
 	Rows       int64         `json:"rows"`
-	Hash       RowHash       `json:"hash"` // sum of the hashes of all rows
+	Root       string        `json:"root,omitempty"` // of a partition: "schema.name" of the topmost partitioned table
+	Key        []string      `json:"key,omitempty"`  // columns of the primary key
+	Hash       RowHash       `json:"hash"`           // sum of the hashes of all rows
 	RangePages uint32        `json:"range_pages"`
 	Layout     string        `json:"layout"`                // digest of what a tuple's meaning depends on: relation file, columns, missing values
 	FilterKeys [][]string    `json:"filter_keys,omitempty"` // the column lists that Chunk.Filters are about, in the same order
@@ -86,6 +89,14 @@ type Table struct {
 type Column struct {
 	Name string `json:"name"`
 	Type string `json:"type"` // format_type()
+}
+
+// ForeignKey is one reference from a table to another. Tables are "schema.name", of partitions the topmost table's.
+type ForeignKey struct {
+	Child         string   `json:"child"`
+	Columns       []string `json:"columns"`
+	Parent        string   `json:"parent"`
+	ParentColumns []string `json:"parent_columns"`
 }
 
 // Range is the rows of the heap pages From ≤ page < To. To is 0 in the last range, which is open-ended.
