@@ -60,6 +60,8 @@ type DataMap struct {
 	Tiers map[Tier][]string `yaml:"tiers"`
 	// ForeignKeys are references that the platform does not declare.
 	ForeignKeys []VirtualKey `yaml:"foreign_keys"`
+	// Shared are tables that belong to no wedding, although they reference one: users who work at a wedding just now.
+	Shared []string `yaml:"shared"`
 }
 
 // VirtualKey is a reference from the columns of one table to the columns of another, which need be neither declared nor unique.

@@ -1,0 +1,130 @@
+package scope
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+)
+
+// Mode says how far a restore goes.
+type Mode string
+
+// The modes.
+const (
+	Missing Mode = "missing" // bring back what is missing, and nothing else
+	Rewind  Mode = "rewind"  // make the scope what it was: insert, update and delete
+)
+
+// Op is what happens to one row.
+type Op string
+
+// The operations.
+const (
+	Insert Op = "insert"
+	Update Op = "update"
+	Delete Op = "delete"
+)
+
+// Change is one row that a restore would change. Values are in the table's column order, in PostgreSQL's text form; nil is
+// null.
+type Change struct {
+	Op      Op        `json:"op"`
+	Before  []*string `json:"before,omitempty"`  // the live row; absent when the row is inserted
+	After   []*string `json:"after,omitempty"`   // as it would be; absent when the row is deleted
+	Refused string    `json:"refused,omitempty"` // why it would not be done, in words
+}
+
+// Newer reports that the live row was made or changed after the recovery point, and would be overwritten or removed.
+func (c Change) Newer() bool { return c.Op != Insert }
+
+// row is the side that has the key.
+func (c Change) row() []*string {
+	if c.After != nil {
+		return c.After
+	}
+	return c.Before
+}
+
+// TableChanges are the changes of one table.
+type TableChanges struct {
+	Table     string              `json:"table"`
+	Belongs   Belonging           `json:"belongs"`
+	Key       []string            `json:"key"`
+	Columns   []repository.Column `json:"columns"` // those that are compared and restored
+	Unchanged int64               `json:"unchanged"`
+	Changes   []Change            `json:"changes,omitempty"`
+	Notes     []string            `json:"notes,omitempty"` // what is not restored, or differs since, in words
+}
+
+// Counts of a table's changes; refused ones count as refused only.
+func (t TableChanges) Counts() (insert, update, remove, refused int64) {
+	for _, c := range t.Changes {
+		switch {
+		case c.Refused != "":
+			refused++
+		case c.Op == Insert:
+			insert++
+		case c.Op == Update:
+			update++
+		default:
+			remove++
+		}
+	}
+	return insert, update, remove, refused
+}
+
+// Preview is what an apply would do.
+type Preview struct {
+	Point       string         `json:"point"`
+	PointTime   time.Time      `json:"point_time"`
+	Root        string         `json:"root"`
+	ID          string         `json:"id"`
+	Name        string         `json:"name"` // of the wedding or organization
+	Mode        Mode           `json:"mode"`
+	Tables      []TableChanges `json:"tables"`
+	Fingerprint string         `json:"fingerprint"` // of everything above; an apply for another one writes nothing
+	ChunksRead  int64          `json:"chunks_read"`
+	ChunksTotal int64          `json:"chunks_total"`
+	Seconds     float64        `json:"seconds"`
+}
+
+// Totals over all tables.
+func (p *Preview) Totals() (insert, update, remove, refused int64) {
+	for _, t := range p.Tables {
+		i, u, d, r := t.Counts()
+		insert, update, remove, refused = insert+i, update+u, remove+d, refused+r
+	}
+	return insert, update, remove, refused
+}
+
+// seal computes the fingerprint.
+func (p *Preview) seal() error {
+	p.Fingerprint = ""
+	b, err := json.Marshal(struct {
+		Point, Root, ID string
+		Mode            Mode
+		Tables          []TableChanges
+	}{p.Point, p.Root, p.ID, p.Mode, p.Tables})
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	p.Fingerprint = hex.EncodeToString(sum[:16])
+	return nil
+}
+
+// KeyText is the row's primary key for people: "id 7" or "wedding_id 7, number 3".
+func (t TableChanges) KeyText(c Change) string {
+	parts := make([]string, len(t.Key))
+	for i, v := range keyOf(&t, c.row()) {
+		parts[i] = t.Key[i] + " null"
+		if v != nil {
+			parts[i] = t.Key[i] + " " + *v
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,332 @@
+package scope
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// maxChanges bounds the rows of one preview.
+const maxChanges = 200_000
+
+// live compares the rows of a scope with the live database, inside one transaction and in temporary tables: ks_p_N holds what
+// the recovery point has of table N, ks_l_N what the database has now, with each row's place. Both carry ks_away, which marks
+// rows that belong to another scope too: they are brought back where missing, and never changed or deleted.
+type live struct {
+	tx     pgx.Tx
+	plan   *Plan
+	tables []*liveTable // owned, then shared
+	byName map[string]*liveTable
+
+	encoding string // of rows in text
+}
+
+// liveTable is a table that can be compared.
+type liveTable struct {
+	*Table
+	n       int
+	columns []repository.Column // of the point and of the live table, same type
+	extra   []string            // of the live table alone
+	always  map[string]bool     // identity columns that PostgreSQL fills by itself
+	notes   []string
+	refused string // why no row of it is restored
+	gone    bool   // the live database does not have the table
+}
+
+func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
+
+// list quotes column names after a prefix such as "p.".
+func list(prefix string, names []string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = prefix + quote(n)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (t *liveTable) names() []string {
+	out := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		out[i] = c.Name
+	}
+	return out
+}
+
+func (t *liveTable) full() string {
+	schema, name, _ := strings.Cut(t.Name, ".")
+	return quote(schema, name)
+}
+
+func (t *liveTable) point() string { return fmt.Sprintf("pg_temp.ks_p_%d", t.n) }
+func (t *liveTable) now() string   { return fmt.Sprintf("pg_temp.ks_l_%d", t.n) }
+
+// on is the condition that two rows have the same key.
+func (t *liveTable) on(a, b string) string { return same(a, t.Key, b, t.Key) }
+
+func same(a string, as []string, b string, bs []string) string {
+	parts := make([]string, len(as))
+	for i := range as {
+		parts[i] = a + "." + quote(as[i]) + " = " + b + "." + quote(bs[i])
+	}
+	return strings.Join(parts, " and ")
+}
+
+func notNull(a string, columns []string) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = a + "." + quote(c) + " is not null"
+	}
+	return strings.Join(parts, " and ")
+}
+
+// newLive prepares the temporary tables. rows may hold nothing of a table.
+func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding string) (*live, error) {
+	l := &live{tx: tx, plan: p, byName: map[string]*liveTable{}, encoding: encoding}
+	for _, s := range []string{"set local search_path = pg_catalog", "set local client_min_messages = warning", "set local jit = off"} {
+		if _, err := tx.Exec(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range append(p.Of(Owned), p.Of(Shared)...) {
+		if t.Belongs == Shared && rows.Count(t.Name) == 0 {
+			continue
+		}
+		lt := &liveTable{Table: t, n: len(l.tables), always: map[string]bool{}}
+		l.tables, l.byName[t.Name] = append(l.tables, lt), lt
+	}
+	if err := l.compareColumns(ctx); err != nil {
+		return nil, fmt.Errorf("compare the tables' columns: %w", err)
+	}
+	for _, t := range l.tables {
+		if err := l.stage(ctx, t, rows.Tables[t.Name]); err != nil {
+			return nil, fmt.Errorf("bring the rows of %s to the database: %w", t.Name, err)
+		}
+	}
+	return l, nil
+}
+
+// compareColumns notes what has changed in the tables' definitions since the recovery point.
+func (l *live) compareColumns(ctx context.Context) error {
+	names := make([]string, len(l.tables))
+	for i, t := range l.tables {
+		names[i] = t.Name
+	}
+	rows, err := l.tx.Query(ctx, `
+		select n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity = 'a',
+		       a.attnotnull and not a.atthasdef and a.attidentity = ''
+		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any($1)
+		order by 1, a.attnum`, names)
+	if err != nil {
+		return err
+	}
+	type column struct {
+		typ              string
+		generated        string
+		always, required bool
+	}
+	now := map[string]map[string]column{}
+	order := map[string][]string{}
+	var table, name string
+	var c column
+	_, err = pgx.ForEachRow(rows, []any{&table, &name, &c.typ, &c.generated, &c.always, &c.required}, func() error {
+		if now[table] == nil {
+			now[table] = map[string]column{}
+		}
+		now[table][name] = c
+		order[table] = append(order[table], name)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range l.tables {
+		have := now[t.Name]
+		if have == nil {
+			t.gone, t.refused = true, "the table is not there any more: restore the recovery point into a database of its own to see its rows"
+			continue
+		}
+		for _, col := range t.Columns {
+			live, there := have[col.Name]
+			switch {
+			case !there:
+				t.refused = fmt.Sprintf("the column %s was dropped since: what it held would be lost", col.Name)
+			case live.typ != col.Type:
+				t.refused = fmt.Sprintf("the column %s was %s then and is %s now", col.Name, col.Type, live.typ)
+			case live.generated != "":
+				t.notes = append(t.notes, fmt.Sprintf("the column %s is computed by the database now and is not restored", col.Name))
+			default:
+				t.columns = append(t.columns, col)
+				t.always[col.Name] = live.always
+			}
+		}
+		for _, name := range order[t.Name] {
+			if slices.ContainsFunc(t.Columns, func(c repository.Column) bool { return c.Name == name }) || have[name].generated != "" {
+				continue
+			}
+			t.extra = append(t.extra, name)
+			if have[name].required {
+				t.refused = fmt.Sprintf("the column %s was added since and must have a value, which the recovery point does not know", name)
+			} else {
+				t.notes = append(t.notes, fmt.Sprintf("the column %s was added since: rows that are brought back get its default", name))
+			}
+		}
+		if len(t.Key) == 0 {
+			t.refused = "the table has no primary key, so its rows cannot be told apart"
+		}
+	}
+	return nil
+}
+
+// stage makes the two temporary tables and copies the point's rows in.
+func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error {
+	defs := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		defs[i] = quote(c.Name) + " " + c.Type
+	}
+	create := fmt.Sprintf("create temp table ks_p_%d (%s) on commit drop", t.n, strings.Join(defs, ", "))
+	if _, err := l.tx.Exec(ctx, create); err != nil {
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == "42501" {
+			return keepsake.Errorf(keepsake.CodeForbidden, "the platform's role may not make temporary tables, which comparing needs: grant temporary on database … to it: %w", err)
+		}
+		return err
+	}
+	for _, part := range parts {
+		if err := l.copyIn(ctx, t, part); err != nil {
+			return err
+		}
+	}
+	_, err := l.tx.Exec(ctx, fmt.Sprintf("alter table %s add ks_away boolean not null default false", t.point()))
+	if err != nil || t.gone {
+		return err
+	}
+	columns := list("t.", t.names())
+	if columns != "" {
+		columns = ", " + columns
+	}
+	_, err = l.tx.Exec(ctx, fmt.Sprintf("create temp table ks_l_%d on commit drop as select t.tableoid as ks_tableoid, t.ctid as ks_ctid, false as ks_away%s from %s t where false",
+		t.n, columns, t.full()))
+	return err
+}
+
+func (l *live) copyIn(ctx context.Context, t *liveTable, part PartRows) error {
+	names := make([]string, len(part.Part.Columns))
+	for i, c := range part.Part.Columns {
+		names[i] = c.Name
+	}
+	var b bytes.Buffer
+	format := "text, encoding '" + l.encoding + "'"
+	if part.Part.Format == repository.FormatBinary {
+		format = "binary"
+		b.WriteString("PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000")
+	}
+	for _, row := range part.Rows {
+		b.Write(row)
+	}
+	if format == "binary" {
+		b.Write([]byte{0xff, 0xff})
+	}
+	_, err := l.tx.Conn().PgConn().CopyFrom(ctx, &b, fmt.Sprintf("copy %s (%s) from stdin (format %s)", t.point(), list("", names), format))
+	return err
+}
+
+// usable are the owned tables that the live database has.
+func (l *live) usable(name string) *liveTable {
+	t := l.byName[name]
+	if t == nil || t.gone || !t.has(t.Key) {
+		return nil
+	}
+	return t
+}
+
+// has reports whether the columns exist then and now.
+func (t *liveTable) has(columns []string) bool {
+	for _, c := range columns {
+		if !slices.ContainsFunc(t.columns, func(x repository.Column) bool { return x.Name == c }) {
+			return false
+		}
+	}
+	return true
+}
+
+// collect finds the scope's live rows: the root row, then whatever leads to rows found, until nothing new is. The number of
+// statements depends on references and their longest chain, never on rows; each uses the index of its foreign key.
+func (l *live) collect(ctx context.Context, id string) error {
+	root := l.usable(l.plan.Root)
+	if root == nil {
+		return keepsake.Errorf(keepsake.CodeUnsupported, "the live database has no table %s that could be compared", l.plan.Root)
+	}
+	i := slices.IndexFunc(root.Columns, func(c repository.Column) bool { return c.Name == l.plan.RootKey })
+	_, err := l.tx.Exec(ctx, fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where t.%s = $1::text::%s",
+		root.now(), list("t.", root.names()), root.full(), quote(l.plan.RootKey), root.Columns[i].Type), id)
+	if err != nil {
+		return err
+	}
+	for {
+		var found int64
+		for _, e := range l.plan.Owning {
+			child, parent := l.usable(e.Child), l.usable(e.Parent)
+			if child == nil || parent == nil || !child.has(e.Columns) || !parent.has(e.ParentColumns) {
+				continue
+			}
+			n, err := l.follow(ctx, e, child, parent)
+			if err != nil {
+				return fmt.Errorf("follow %s: %w", e.text(), err)
+			}
+			found += n
+		}
+		if found == 0 {
+			break
+		}
+	}
+	for _, side := range []func(*liveTable) string{(*liveTable).now, (*liveTable).point} {
+		if err := l.markAway(ctx, side); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *live) follow(ctx context.Context, e Edge, child, parent *liveTable) (int64, error) {
+	// The array makes the planner use the foreign key's index, whatever it believes of the temporary table's size.
+	condition := fmt.Sprintf("t.%s = any(array(select distinct p.%s from %s p where p.%s is not null))",
+		quote(e.Columns[0]), quote(e.ParentColumns[0]), parent.now(), quote(e.ParentColumns[0]))
+	if len(e.Columns) > 1 {
+		condition += fmt.Sprintf(" and exists (select from %s p where %s)", parent.now(), same("t", e.Columns, "p", e.ParentColumns))
+	}
+	tag, err := l.tx.Exec(ctx, fmt.Sprintf(`insert into %[1]s select t.tableoid, t.ctid, false, %[2]s from %[3]s t where %[4]s
+		and not exists (select from %[1]s x where x.ks_ctid = t.ctid and x.ks_tableoid = t.tableoid)`, child.now(), list("t.", child.names()), child.full(), condition))
+	return tag.RowsAffected(), err
+}
+
+// markAway marks rows with a reference that leads out of the scope's rows, and rows that point at such rows.
+func (l *live) markAway(ctx context.Context, side func(*liveTable) string) error {
+	for {
+		var marked int64
+		for _, e := range l.plan.Owning {
+			child, parent := l.usable(e.Child), l.usable(e.Parent)
+			if child == nil || parent == nil || !child.has(e.Columns) || !parent.has(e.ParentColumns) {
+				continue
+			}
+			tag, err := l.tx.Exec(ctx, fmt.Sprintf(`update %s c set ks_away = true where not c.ks_away and %s and not exists (select from %s p where %s and not p.ks_away)`,
+				side(child), notNull("c", e.Columns), side(parent), same("c", e.Columns, "p", e.ParentColumns)))
+			if err != nil {
+				return err
+			}
+			marked += tag.RowsAffected()
+		}
+		if marked == 0 {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package scope
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Belonging says what a table is to a scope.
+type Belonging string
+
+// What a table is to a scope.
+const (
+	Owned   Belonging = "owned"   // its rows that lead to the scope's root belong to the scope
+	Shared  Belonging = "shared"  // rows of the scope point at it: restored where missing, never rewound
+	Outside Belonging = "outside" // not touched
+)
+
+// Table is one table of the platform as a scope sees it. Partitioned tables count as one.
+type Table struct {
+	Name    string              `json:"name"` // schema.table
+	Belongs Belonging           `json:"belongs"`
+	Why     string              `json:"why"`
+	Key     []string            `json:"key"`               // primary key columns
+	Columns []repository.Column `json:"columns,omitempty"` // with stored values
+	parts   []*repository.Table
+}
+
+// Edge is a reference along which a scope is walked.
+type Edge struct {
+	repository.ForeignKey
+	Virtual bool `json:"virtual,omitempty"` // only the data map knows it
+}
+
+// Plan is how a scope lies in the platform's tables.
+type Plan struct {
+	Root    string   `json:"root"`     // the scope's root table
+	RootKey string   `json:"root_key"` // its primary key, one column
+	Tables  []*Table `json:"tables"`   // the owned ones first, from the root outwards, then the shared, then the rest
+	Owning  []Edge   `json:"owning"`   // from an owned table to an owned one
+	Points  []Edge   `json:"points"`   // from an owned table to a shared one, and from the root into its own scope
+}
+
+// Table returns a table of the plan, nil if there is none.
+func (p *Plan) Table(name string) *Table {
+	i := slices.IndexFunc(p.Tables, func(t *Table) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return p.Tables[i]
+}
+
+// Of returns the tables that are this to the scope, in order.
+func (p *Plan) Of(b Belonging) []*Table {
+	return slices.DeleteFunc(slices.Clone(p.Tables), func(t *Table) bool { return t.Belongs != b })
+}
+
+// FromManifest plans a scope from what a recovery point knows, without any database.
+func FromManifest(m *repository.Manifest, d keepsake.DataMap, root string) (*Plan, error) {
+	byName := map[string]*Table{}
+	var tables []*Table
+	for i := range m.Tables {
+		t := &m.Tables[i]
+		if t.Kind == repository.KindLargeObjects {
+			continue
+		}
+		name := t.Root
+		if name == "" {
+			name = t.Schema + "." + t.Name.Name
+		}
+		if byName[name] == nil {
+			byName[name] = &Table{Name: name, Key: t.Key, Columns: t.Columns}
+			tables = append(tables, byName[name])
+		}
+		byName[name].parts = append(byName[name].parts, t)
+	}
+	return newPlan(tables, m.Keys, d, root)
+}
+
+// FromCatalog plans a scope from the live platform.
+func FromCatalog(c *platform.Catalog, d keepsake.DataMap, root string) (*Plan, error) {
+	seen := map[string]bool{}
+	var tables []*Table
+	for _, r := range c.Tables {
+		if seen[r.Root] {
+			continue
+		}
+		seen[r.Root] = true
+		t := &Table{Name: r.Root, Key: c.Keys[r.Root]}
+		for _, col := range r.Columns {
+			t.Columns = append(t.Columns, repository.Column{Name: col.Name, Type: col.Type})
+		}
+		tables = append(tables, t)
+	}
+	return newPlan(tables, c.ForeignKey, d, root)
+}
+
+// newPlan walks the graph. The cost is O(tables · foreign keys) at worst.
+func newPlan(tables []*Table, declared []repository.ForeignKey, d keepsake.DataMap, root string) (*Plan, error) {
+	root = keepsake.QualifiedName(root)
+	p := &Plan{Root: root}
+	slices.SortFunc(tables, func(a, b *Table) int { return strings.Compare(a.Name, b.Name) })
+	byName := map[string]*Table{}
+	for _, t := range tables {
+		t.Belongs, byName[t.Name] = Outside, t
+	}
+	top := byName[root]
+	if top == nil {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "there is no table %s: data_map in the configuration names the root of a scope", root)
+	}
+	if len(top.Key) != 1 {
+		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "the root table %s has a primary key of %d columns; exactly one is needed to name one of its rows", root, len(top.Key))
+	}
+	p.RootKey = top.Key[0]
+	var edges []Edge
+	for i, fk := range platform.References(declared, d) {
+		if byName[fk.Child] != nil && byName[fk.Parent] != nil {
+			edges = append(edges, Edge{fk, i >= len(declared)})
+		}
+	}
+	never := map[string]bool{} // belong to no scope but their own
+	if o := keepsake.QualifiedName(d.Organization.Table); o != root {
+		never[o] = true
+	}
+	for _, name := range d.Shared {
+		never[keepsake.QualifiedName(name)] = true
+	}
+	top.Belongs, top.Why = Owned, "it is the root of the scope"
+	order := []*Table{top}
+	for i := 0; i < len(order); i++ {
+		for _, e := range edges {
+			child := byName[e.Child]
+			if e.Parent != order[i].Name || child.Belongs == Owned || never[e.Child] {
+				continue
+			}
+			child.Belongs, child.Why = Owned, e.text()
+			order = append(order, child)
+		}
+	}
+	for _, e := range edges {
+		child, parent := byName[e.Child], byName[e.Parent]
+		switch {
+		case child.Belongs != Owned:
+		case parent.Belongs == Owned && e.Child != root:
+			p.Owning = append(p.Owning, e)
+		default:
+			p.Points = append(p.Points, e)
+			if parent.Belongs == Outside {
+				parent.Belongs = Shared
+				parent.Why = "rows of the scope point at it: " + e.text()
+				order = append(order, parent)
+			}
+		}
+	}
+	for _, t := range tables {
+		if t.Belongs == Outside {
+			t.Why = "no reference leads from it to " + root
+			if never[t.Name] {
+				t.Why = "the data map keeps it out of the scope"
+			}
+			order = append(order, t)
+		}
+	}
+	p.Tables = order
+	return p, nil
+}
+
+// text is the reference in words.
+func (e Edge) text() string {
+	s := fmt.Sprintf("%s (%s) references %s (%s)", e.Child, strings.Join(e.Columns, ", "), e.Parent, strings.Join(e.ParentColumns, ", "))
+	if e.Virtual {
+		s += ", as the data map says"
+	}
+	return s
+}

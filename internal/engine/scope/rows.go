@@ -1,0 +1,342 @@
+package scope
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// MaxBytes bounds the rows of one scope, at one moment. What is larger is restored into a database of its own.
+const MaxBytes = 128 << 20
+
+// Chunks opens chunks of a recovery point. It is used by several goroutines.
+type Chunks interface {
+	// Open returns the plaintext of a chunk, which the caller keeps.
+	Open(ctx context.Context, c *repository.Chunk) ([]byte, error)
+}
+
+// PartRows are rows of one table or partition, each as COPY wrote it.
+type PartRows struct {
+	Part *repository.Table
+	Rows [][]byte
+}
+
+// Rows are the rows of a scope at a recovery point, by table.
+type Rows struct {
+	Tables      map[string][]PartRows
+	ChunksRead  int64 // opened, each counted once
+	ChunksTotal int64 // of the recovery point
+	bytes       int64
+}
+
+// Count returns the number of rows of a table.
+func (r *Rows) Count(table string) (n int64) {
+	for _, p := range r.Tables[table] {
+		n += int64(len(p.Rows))
+	}
+	return n
+}
+
+// Read returns the rows of the scope whose root row has the key id, in text, and the rows of shared tables that they point
+// at. It opens only chunks whose filters can hold one of the keys that lead there. Memory is bounded by MaxBytes.
+func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id string) (*Rows, error) {
+	r := &rowReader{plan: p, src: src, out: &Rows{Tables: map[string][]PartRows{}}, opened: map[repository.ChunkID]bool{}}
+	for i := range m.Tables {
+		for j := range m.Tables[i].Ranges {
+			r.out.ChunksTotal += int64(len(m.Tables[i].Ranges[j].Chunks))
+		}
+	}
+	root := p.Table(p.Root)
+	hash, err := hashText(root, p.RootKey, id)
+	if err != nil {
+		return nil, err
+	}
+	start := &link{child: p.Root, columns: []string{p.RootKey}, seen: map[repository.KeyHash]bool{hash: true}, fresh: []repository.KeyHash{hash}}
+	r.links = append(r.links, start)
+	for _, e := range p.Owning {
+		r.links = append(r.links, &link{child: e.Child, columns: e.Columns, parent: e.Parent, parentColumns: e.ParentColumns, seen: map[repository.KeyHash]bool{}})
+	}
+	for _, e := range p.Points { // walked backwards: from the owned row to the row it points at
+		if p.Table(e.Parent).Belongs == Shared {
+			r.links = append(r.links, &link{child: e.Parent, columns: e.ParentColumns, parent: e.Child, parentColumns: e.Columns, seen: map[repository.KeyHash]bool{}})
+		}
+	}
+	for _, t := range p.Tables {
+		for _, part := range t.parts {
+			pr, err := r.part(t, part)
+			if err != nil {
+				return nil, err
+			}
+			r.parts = append(r.parts, pr)
+		}
+	}
+	if err := r.run(ctx); err != nil {
+		return nil, err
+	}
+	r.out.ChunksRead = int64(len(r.opened))
+	for _, part := range r.parts {
+		if len(part.kept) > 0 {
+			r.out.Tables[part.table.Name] = append(r.out.Tables[part.table.Name], PartRows{part.part, part.kept})
+		}
+	}
+	return r.out, nil
+}
+
+// link looks rows of child up by columns: the keys in seen, which rows of parent have in parentColumns.
+type link struct {
+	child, parent          string
+	columns, parentColumns []string
+	seen                   map[repository.KeyHash]bool
+	fresh                  []repository.KeyHash // seen, and not looked up yet
+}
+
+// partReader is one table or partition while it is being searched.
+type partReader struct {
+	table  *Table
+	part   *repository.Table
+	groups [][]repository.Chunk // each a run of whole rows
+	in     []partKey            // by which rows of this part are found
+	out    []partKey            // which its rows lead on to
+	lists  [][]string           // the column lists of in, then of out
+	kept   [][]byte
+	have   map[[2]int]bool // group and row
+}
+
+type partKey struct {
+	link   *link
+	filter int // in the part's FilterKeys, -1 if it has none for these columns
+}
+
+type rowReader struct {
+	plan  *Plan
+	src   Chunks
+	links []*link
+	parts []*partReader
+	out   *Rows
+
+	mu     sync.Mutex
+	opened map[repository.ChunkID]bool
+}
+
+func (r *rowReader) part(t *Table, part *repository.Table) (*partReader, error) {
+	p := &partReader{table: t, part: part, have: map[[2]int]bool{}}
+	filter := func(columns []string) int {
+		return slices.IndexFunc(part.FilterKeys, func(k []string) bool { return slices.Equal(k, columns) })
+	}
+	for _, l := range r.links {
+		if l.child == t.Name {
+			p.in = append(p.in, partKey{l, filter(l.columns)})
+		}
+	}
+	for _, l := range r.links {
+		if l.parent == t.Name {
+			p.out = append(p.out, partKey{link: l})
+		}
+	}
+	for _, k := range p.in {
+		p.lists = append(p.lists, k.link.columns)
+	}
+	for _, k := range p.out {
+		p.lists = append(p.lists, k.link.parentColumns)
+	}
+	if _, kept := relation(part).NewKeyReader(p.lists); len(kept) != len(p.lists) {
+		for _, list := range p.lists {
+			if !slices.ContainsFunc(kept, func(k []string) bool { return slices.Equal(k, list) }) {
+				return nil, keepsake.Errorf(keepsake.CodeUnsupported, "table %s is reached through the columns %s, whose type cannot be followed: "+
+					"integers, UUIDs and text can", t.Name, strings.Join(list, ", "))
+			}
+		}
+	}
+	for i := range part.Ranges {
+		chunks := part.Ranges[i].Chunks
+		for from := 0; from < len(chunks); {
+			to := from + 1
+			for to < len(chunks) && chunks[to].Continues {
+				to++
+			}
+			p.groups = append(p.groups, chunks[from:to])
+			from = to
+		}
+	}
+	return p, nil
+}
+
+// typeOIDs are the types whose keys can be followed, as format_type() prints them.
+var typeOIDs = map[string]uint32{"bigint": 20, "smallint": 21, "integer": 23, "uuid": 2950, "text": 25, "character varying": 1043}
+
+func typeOID(name string) uint32 {
+	base, _, _ := strings.Cut(name, "(")
+	return typeOIDs[base]
+}
+
+func relation(t *repository.Table) platform.Relation {
+	r := platform.Relation{Schema: t.Schema, Name: t.Name.Name, Format: t.Format}
+	for _, c := range t.Columns {
+		r.Columns = append(r.Columns, platform.Column{Name: c.Name, Type: c.Type, TypeOID: typeOID(c.Type)})
+	}
+	return r
+}
+
+// hashText hashes a value of one column given in text.
+func hashText(t *Table, column, value string) (repository.KeyHash, error) {
+	i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == column })
+	r := platform.Relation{Format: repository.FormatText}
+	if i >= 0 {
+		r.Columns = []platform.Column{{Name: column, TypeOID: typeOID(t.Columns[i].Type)}}
+	}
+	kr, kept := r.NewKeyReader([][]string{{column}})
+	if len(kept) != 1 {
+		return 0, keepsake.Errorf(keepsake.CodeUnsupported, "the key of %s has a type that cannot be looked up", t.Name)
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(value)
+	var hash repository.KeyHash
+	if err := kr.Keys([]byte(escaped+"\n"), func(_ int, h repository.KeyHash) { hash = h }); err != nil {
+		return 0, keepsake.Errorf(keepsake.CodeInvalid, "%q is no key of %s: %w", value, t.Name, err)
+	}
+	return hash, nil
+}
+
+// run follows the links until nothing new is found. Every turn looks up only keys that are new, so the number of turns is
+// the longest chain of references, not the number of rows.
+func (r *rowReader) run(ctx context.Context) error {
+	for {
+		fresh := map[*link][]repository.KeyHash{}
+		for _, l := range r.links {
+			if len(l.fresh) > 0 {
+				fresh[l], l.fresh = l.fresh, nil
+			}
+		}
+		if len(fresh) == 0 {
+			return nil
+		}
+		g, group := errgroup.WithContext(ctx)
+		g.SetLimit(runtime.GOMAXPROCS(0))
+		for _, p := range r.parts {
+			for i := range p.groups {
+				if p.mayHold(i, fresh) {
+					g.Go(func() error { return r.search(group, p, i) })
+				}
+			}
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+}
+
+// mayHold reports whether a row of the group can have one of the keys.
+func (p *partReader) mayHold(group int, fresh map[*link][]repository.KeyHash) bool {
+	for _, k := range p.in {
+		keys := fresh[k.link]
+		if len(keys) == 0 {
+			continue
+		}
+		for _, c := range p.groups[group] {
+			if k.filter < 0 || k.filter >= len(c.Filters) || slices.ContainsFunc(keys, c.Filters[k.filter].MayHold) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// search keeps the rows of a group that a link has found.
+func (r *rowReader) search(ctx context.Context, p *partReader, group int) error {
+	var plain []byte
+	for i := range p.groups[group] {
+		c := &p.groups[group][i]
+		b, err := r.src.Open(ctx, c)
+		if err != nil {
+			return err
+		}
+		if plain == nil {
+			plain = b
+		} else {
+			plain = append(plain, b...)
+		}
+	}
+	kr, _ := relation(p.part).NewKeyReader(p.lists)
+	hashes, null := make([]repository.KeyHash, len(p.lists)), make([]bool, len(p.lists))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range p.groups[group] {
+		r.opened[c.ID] = true
+	}
+	for i := 0; len(plain) > 0; i++ {
+		row, rest, err := nextRow(plain, p.part.Format)
+		if err != nil {
+			return keepsake.Errorf(keepsake.CodeDamaged, "a chunk of table %s holds no whole rows: %w", p.table.Name, err)
+		}
+		plain = rest
+		if p.have[[2]int{group, i}] {
+			continue
+		}
+		for j := range null {
+			null[j] = true
+		}
+		if err := kr.Keys(row, func(j int, h repository.KeyHash) { hashes[j], null[j] = h, false }); err != nil {
+			return keepsake.Errorf(keepsake.CodeDamaged, "a row of table %s cannot be read: %w", p.table.Name, err)
+		}
+		found := false
+		for j, k := range p.in {
+			found = found || !null[j] && k.link.seen[hashes[j]]
+		}
+		if !found {
+			continue
+		}
+		p.have[[2]int{group, i}] = true
+		p.kept = append(p.kept, bytes.Clone(row))
+		if r.out.bytes += int64(len(row)); r.out.bytes > MaxBytes {
+			return keepsake.Errorf(keepsake.CodeUnsupported, "the scope has more than %d MiB of rows: restore the recovery point into a database of its own instead", MaxBytes>>20)
+		}
+		for j, k := range p.out {
+			if j += len(p.in); !null[j] && !k.link.seen[hashes[j]] {
+				k.link.seen[hashes[j]] = true
+				k.link.fresh = append(k.link.fresh, hashes[j])
+			}
+		}
+	}
+	return nil
+}
+
+var errShort = errors.New("it ends inside a row")
+
+// nextRow takes one row off the front of a chunk's plaintext (PostgreSQL, COPY, file formats).
+func nextRow(b []byte, format string) (row, rest []byte, err error) {
+	if format == repository.FormatText {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			return nil, nil, errShort
+		}
+		return b[:i+1], b[i+1:], nil
+	}
+	if len(b) < 2 {
+		return nil, nil, errShort
+	}
+	n := 2
+	for range binary.BigEndian.Uint16(b) {
+		if len(b) < n+4 {
+			return nil, nil, errShort
+		}
+		size := int32(binary.BigEndian.Uint32(b[n:]))
+		n += 4
+		if size > 0 {
+			n += int(size)
+		}
+		if n > len(b) {
+			return nil, nil, errShort
+		}
+	}
+	return b[:n], b[n:], nil
+}
