@@ -63,6 +63,7 @@ type cli struct {
 	Verify  verifyCommand  `cmd:"" help:"Check that recovery points are whole at every provider."`
 	Repair  repairCommand  `cmd:"" help:"Copy what a provider misses or holds damaged from one that has it."`
 	Restore restoreCommand `cmd:"" help:"Restore a recovery point into a new, empty database and prove it."`
+	Scope   scopeCommands  `cmd:"" help:"Look at one wedding or organization, bring it back into the live platform, and take that back."`
 	Repo    repoCommands   `cmd:"" help:"Work on the repository itself."`
 	Serve   serveCommand   `cmd:"" help:"Serve the console, with a worker in the same process."`
 	Worker  workerCommand  `cmd:"" help:"Run operations that a console started, without serving pages."`

@@ -54,7 +54,9 @@ func (t *liveTable) images(alias string) string {
 }
 
 // row is a row constructor of the columns, for *<>, which compares the values' images and knows every type.
-func (t *liveTable) row(alias string) string { return "row(" + list(alias+".", t.names()) + ")::record" }
+func (t *liveTable) row(alias string) string {
+	return "row(" + list(alias+".", t.names()) + ")::record"
+}
 
 func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mode Mode) error {
 	keys := list("p.", t.Key)

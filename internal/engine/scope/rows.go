@@ -84,6 +84,9 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 	if err := r.run(ctx); err != nil {
 		return nil, err
 	}
+	if !slices.ContainsFunc(r.parts, func(part *partReader) bool { return part.table == root && len(part.kept) > 0 }) {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s has no row %s at recovery point %s: nothing can be brought back from there; try another one", p.Root, id, m.ID)
+	}
 	r.out.ChunksRead = int64(len(r.opened))
 	for _, part := range r.parts {
 		if len(part.kept) > 0 {
@@ -202,7 +205,7 @@ func hashText(t *Table, column, value string) (repository.KeyHash, error) {
 	escaped := strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(value)
 	var hash repository.KeyHash
 	if err := kr.Keys([]byte(escaped+"\n"), func(_ int, h repository.KeyHash) { hash = h }); err != nil {
-		return 0, keepsake.Errorf(keepsake.CodeInvalid, "%q is no key of %s: %w", value, t.Name, err)
+		return 0, keepsake.Errorf(keepsake.CodeInvalid, "%q is no key of %s, whose column %s is of type %s", value, t.Name, column, t.Columns[i].Type)
 	}
 	return hash, nil
 }

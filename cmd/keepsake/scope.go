@@ -1,0 +1,290 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+type scopeCommands struct {
+	Explain scopeExplainCommand `cmd:"" help:"Show which tables belong to a wedding or an organization, and why."`
+	Preview scopePreviewCommand `cmd:"" help:"Show what bringing one wedding back would change in the live platform. Changes nothing."`
+	Apply   scopeApplyCommand   `cmd:"" help:"Make the changes of a preview in the live platform, in one transaction."`
+	Undo    scopeUndoCommand    `cmd:"" help:"Take a scoped restore back."`
+	Undos   scopeUndosCommand   `cmd:"" help:"List the scoped restores that can be undone."`
+}
+
+type scopeName struct {
+	Wedding      string `help:"Key of the wedding." placeholder:"ID" xor:"scope"`
+	Organization string `help:"Key of the organization." placeholder:"ID" xor:"scope"`
+	Provider     string `help:"Read from this provider only." placeholder:"NAME"`
+}
+
+func (c scopeName) input(point, mode string) (engine.ScopeInput, error) {
+	if (c.Wedding == "") == (c.Organization == "") {
+		return engine.ScopeInput{}, keepsake.Errorf(keepsake.CodeInvalid, "name one wedding or one organization: --wedding ID or --organization ID")
+	}
+	return engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}, nil
+}
+
+type scopeExplainCommand struct {
+	scopeName `embed:""`
+	Point     string `help:"Recovery point whose rows are counted." default:"latest"`
+}
+
+// explained is the JSON form of an explanation.
+type explained struct {
+	*scope.Plan
+	Rows        map[string]int64 `json:"rows"` // at the recovery point, by table
+	ChunksRead  int64            `json:"chunks_read"`
+	ChunksTotal int64            `json:"chunks_total"`
+}
+
+func (c *scopeExplainCommand) Run(a *app) error {
+	in, err := c.input(c.Point, "")
+	if err != nil {
+		return err
+	}
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	s, err := e.ReadScope(a.ctx, in)
+	if err != nil {
+		return err
+	}
+	out := explained{Plan: s.Plan(), Rows: map[string]int64{}, ChunksRead: s.Rows().ChunksRead, ChunksTotal: s.Rows().ChunksTotal}
+	for _, t := range s.Plan().Tables {
+		out.Rows[t.Name] = s.Rows().Count(t.Name)
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, out)
+		return nil
+	}
+	for _, part := range []struct {
+		is   scope.Belonging
+		head string
+	}{{scope.Owned, "Belongs to it"}, {scope.Shared, "Pointed at by its rows: restored where missing, never rewound"}, {scope.Outside, "Not touched"}} {
+		tables := s.Plan().Of(part.is)
+		if len(tables) == 0 {
+			continue
+		}
+		a.printf("%s:\n", part.head)
+		for _, t := range tables {
+			rows := ""
+			if part.is != scope.Outside {
+				rows = some(out.Rows[t.Name], "row")
+			}
+			a.printf("  %-32s %12s  %s\n", t.Name, rows, t.Why)
+		}
+	}
+	a.printf("Read %d of %d chunks.\n", out.ChunksRead, out.ChunksTotal)
+	return nil
+}
+
+type scopePreviewCommand struct {
+	scopeName `embed:""`
+	Point     string `arg:"" help:"Recovery point, or latest."`
+	Mode      string `help:"missing: bring back what is missing and nothing else. rewind: make it what it was." enum:"missing,rewind" default:"missing"`
+	Rows      bool   `help:"Print every row."`
+}
+
+func (c *scopePreviewCommand) Run(a *app) error {
+	in, err := c.input(c.Point, c.Mode)
+	if err != nil {
+		return err
+	}
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	s, err := e.ReadScope(a.ctx, in)
+	if err != nil {
+		return err
+	}
+	p, err := s.Preview(a.ctx)
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, p)
+		return nil
+	}
+	a.printPreview(p, c.Rows)
+	insert, update, remove, _ := p.Totals()
+	if insert+update+remove == 0 {
+		a.printf("Nothing to do.\n")
+		return nil
+	}
+	flag := "--wedding " + c.Wedding
+	if c.Wedding == "" {
+		flag = "--organization " + c.Organization
+	}
+	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %q\n", p.Point, flag, p.Mode, p.Fingerprint, p.Name)
+	return nil
+}
+
+func (a *app) printPreview(p *scope.Preview, rows bool) {
+	a.printf("%s at recovery point %s (%s), compared with now:\n", p.Name, p.Point, p.PointTime.UTC().Format("2006-01-02 15:04:05 MST"))
+	a.printf("  %-32s %8s %8s %8s %10s %8s\n", "TABLE", "INSERT", "UPDATE", "DELETE", "UNCHANGED", "REFUSED")
+	for _, t := range p.Tables {
+		insert, update, remove, refused := t.Counts()
+		if insert+update+remove+refused+t.Unchanged == 0 && len(t.Notes) == 0 {
+			continue
+		}
+		a.printf("  %-32s %8d %8d %8d %10d %8d\n", t.Table, insert, update, remove, t.Unchanged, refused)
+		for _, n := range t.Notes {
+			a.printf("    %s\n", n)
+		}
+		for _, c := range t.Changes {
+			if rows || c.Refused != "" {
+				a.printf("    %s\n", changeLine(t, c))
+			}
+		}
+	}
+	a.printf("Read %d of %d chunks; %s.\n", p.ChunksRead, p.ChunksTotal, seconds(p.Seconds))
+}
+
+// changeLine is one row in one line: its key, and the values that differ.
+func changeLine(t scope.TableChanges, c scope.Change) string {
+	line := fmt.Sprintf("%s %s", c.Op, t.KeyText(c))
+	if c.Op == scope.Update {
+		for i, col := range t.Columns {
+			if was, is := text(c.Before[i]), text(c.After[i]); was != is {
+				line += fmt.Sprintf("; %s: %s → %s", col.Name, was, is)
+			}
+		}
+	}
+	if c.Refused != "" {
+		line += " — refused: " + c.Refused
+	}
+	return line
+}
+
+func text(v *string) string {
+	if v == nil {
+		return "null"
+	}
+	const most = 40
+	if r := []rune(*v); len(r) > most {
+		return fmt.Sprintf("%q…", string(r[:most]))
+	}
+	return fmt.Sprintf("%q", *v)
+}
+
+type scopeApplyCommand struct {
+	scopeName   `embed:""`
+	Point       string `arg:"" help:"Recovery point, or latest."`
+	Mode        string `help:"As in the preview." enum:"missing,rewind" default:"missing"`
+	Fingerprint string `help:"Of the preview that was looked at." required:"" placeholder:"HEX"`
+	Confirm     string `help:"Name of the wedding or organization, as the preview shows it." required:"" placeholder:"NAME"`
+}
+
+func (c *scopeApplyCommand) Run(a *app) error {
+	in, err := c.input(c.Point, c.Mode)
+	if err != nil {
+		return err
+	}
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	s, err := e.ReadScope(a.ctx, in)
+	if err != nil {
+		return err
+	}
+	p, err := s.Preview(a.ctx)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(c.Confirm) != strings.TrimSpace(p.Name) {
+		return keepsake.Errorf(keepsake.CodeInvalid, "--confirm says %q, but this is %q: nothing was changed", c.Confirm, p.Name)
+	}
+	r, err := s.Apply(a.ctx, engine.ScopeApply{Fingerprint: c.Fingerprint})
+	if err != nil {
+		if r.Preview != nil && !a.cli.JSON {
+			a.printPreview(r.Preview, false)
+		}
+		return err
+	}
+	return a.printScopeResult("Done", r)
+}
+
+func (a *app) printScopeResult(what string, r engine.ScopeResult) error {
+	if a.cli.JSON {
+		printJSON(a.io.out, r)
+		return nil
+	}
+	a.printf("%s for %s: %d inserted, %d updated, %d deleted in %s.\n", what, r.Name, r.Applied.Inserted, r.Applied.Updated, r.Applied.Deleted, seconds(r.Seconds))
+	for _, line := range r.Refused {
+		a.printf("Left alone: %s\n", line)
+	}
+	a.printf("To take it back: keepsake scope undo %s (kept at %s)\n", r.Restore, strings.Join(r.Undo, ", "))
+	return nil
+}
+
+type scopeUndoCommand struct {
+	Restore string `arg:"" help:"The restore, as apply printed it and undos lists it."`
+}
+
+func (c *scopeUndoCommand) Run(a *app) error {
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	r, err := e.Undo(a.ctx, c.Restore)
+	if err != nil {
+		return err
+	}
+	return a.printScopeResult("Taken back", r)
+}
+
+type scopeUndosCommand struct{}
+
+// undoLine is the JSON form of one restore that can be undone.
+type undoLine struct {
+	Restore string `json:"restore"`
+	Time    string `json:"time"`
+	Point   string `json:"point"`
+	Name    string `json:"name"`
+	Mode    string `json:"mode"`
+	Of      string `json:"of,omitempty"`
+	Rows    int64  `json:"rows"`
+}
+
+func (c *scopeUndosCommand) Run(a *app) error {
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	ids, err := e.Undos(a.ctx)
+	if err != nil {
+		return err
+	}
+	list := []undoLine{}
+	for _, id := range ids {
+		u, err := e.ReadUndo(a.ctx, id)
+		if err != nil {
+			return err
+		}
+		list = append(list, undoLine{id, u.Time.UTC().Format("2006-01-02 15:04:05 MST"), u.Point, u.Name, string(u.Mode), u.Of, u.Rows()})
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, list)
+		return nil
+	}
+	if len(list) == 0 {
+		a.printf("Nothing was restored into the live platform yet.\n")
+	}
+	for _, u := range list {
+		what := string(u.Mode) + " from " + u.Point
+		if u.Of != "" {
+			what = "undo of " + u.Of
+		}
+		a.printf("%s  %s  %-12s  %s (%s)\n", u.Restore, u.Time, some(u.Rows, "row"), u.Name, what)
+	}
+	return nil
+}
