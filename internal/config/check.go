@@ -3,10 +3,14 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -70,10 +74,44 @@ func (c *Config) checkDatabases() *mistake {
 	if problem != "" {
 		return wrong(problem, "console", "url")
 	}
-	if platform != nil && console != nil && platform.Host == console.Host && platform.Path == console.Path {
+	if platform != nil && console != nil && sameDatabase(c.Platform.URL, c.Console.URL) {
 		return wrong("it names the platform's own database: give the console one of its own, it may be on the same server", "console", "url")
 	}
 	return nil
+}
+
+// sameDatabase reports whether two URLs lead to one database, with what they leave out filled in as the driver does: port
+// 5432, the PG… variables of the environment. A URL that the driver refuses leads nowhere.
+func sameDatabase(a, b keepsake.Secret) bool {
+	one, err := pgx.ParseConfig(a.Reveal())
+	if err != nil {
+		return false
+	}
+	other, err := pgx.ParseConfig(b.Reveal())
+	if err != nil || one.Database != other.Database {
+		return false
+	}
+	known := addresses(one)
+	return slices.ContainsFunc(addresses(other), func(at string) bool { return slices.Contains(known, at) })
+}
+
+// addresses returns every host and port that a connection may be made to. All names of this machine, and the directory of a
+// local socket, are one host.
+func addresses(c *pgx.ConnConfig) []string {
+	list := []string{address(c.Host, c.Port)}
+	for _, f := range c.Fallbacks {
+		list = append(list, address(f.Host, f.Port))
+	}
+	return list
+}
+
+func address(host string, port uint16) string {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	addr, err := netip.ParseAddr(host)
+	if host == "localhost" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || err == nil && addr.Unmap().IsLoopback() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
 // parseDatabase returns the URL, nil for none, or what is wrong with it. It never quotes it: it holds a password.

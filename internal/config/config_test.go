@@ -126,6 +126,55 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+func TestConsoleMayNotLiveInThePlatform(t *testing.T) {
+	t.Parallel()
+	const says = "it names the platform's own database: give the console one of its own"
+	for _, c := range []struct {
+		name, platform, console string
+		same                    bool
+	}{
+		{"the port left out", "postgres://u:hunter2@db.example/wedsync", "postgresql://k:hunter2@db.example:5432/wedsync", true},
+		{"capital letters in the host", "postgres://db.example/wedsync", "postgres://DB.Example./wedsync", true},
+		{"other parameters", "postgres://db.example/wedsync?sslmode=disable", "postgres://db.example/wedsync?application_name=x", true},
+		{"database and host as parameters", "postgres://db.example:6000/wedsync", "postgres://?host=db.example&port=6000&dbname=wedsync", true},
+		{"names of this machine", "postgres://localhost/wedsync", "postgres://127.0.0.1/wedsync", true},
+		{"two families of address", "postgres://[::1]:5432/wedsync", "postgres://127.0.0.1:5432/wedsync", true},
+		{"the local socket", "postgres://localhost/wedsync", "postgres:///wedsync?host=/var/run/postgresql", true},
+		{"one of several hosts", "postgres://a.example:5432,b.example:5433/wedsync", "postgres://b.example:5433/wedsync", true},
+		{"percent-encoded", "postgres://db.example/wedsync", "postgres://db.example/wed%73ync", true},
+		{"another database", "postgres://db.example/wedsync", "postgres://db.example/keepsake", false},
+		{"a database in capital letters", "postgres://db.example/wedsync", "postgres://db.example/Wedsync", false},
+		{"another port", "postgres://db.example/wedsync", "postgres://db.example:5433/wedsync", false},
+		{"another host", "postgres://db.example/wedsync", "postgres://console.example/wedsync", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			both := map[string]string{"platform": c.platform, "console": c.console}
+			text := func(group string) string { return group + ": {url: '" + both[group] + "'}\n" }
+			const rest = "providers: [{name: a, type: file, path: p}]\n"
+			for _, v := range []struct {
+				where, text string
+				env         map[string]string
+			}{
+				{"console.url", rest + text("platform") + text("console"), nil},
+				{"console.url", rest + text("console"), map[string]string{"KEEPSAKE_PLATFORM_URL": c.platform}},
+				{"KEEPSAKE_CONSOLE_URL", rest + text("platform"), map[string]string{"KEEPSAKE_CONSOLE_URL": c.console}},
+				{"KEEPSAKE_CONSOLE_URL", rest, map[string]string{"KEEPSAKE_PLATFORM_URL": c.platform, "KEEPSAKE_CONSOLE_URL": c.console}},
+			} {
+				_, err := Load(write(t, v.text), environ(v.env))
+				switch {
+				case !c.same && err != nil:
+					t.Errorf("refused: %v", err)
+				case c.same && (keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), v.where+": "+says)):
+					t.Errorf("got %v, want %q", err, v.where+": "+says)
+				case c.same && strings.Contains(err.Error(), "hunter2"):
+					t.Errorf("%v holds a secret", err)
+				}
+			}
+		})
+	}
+}
+
 // TestMistakes proves that every mistake is one line that says where, what and what to do, and never quotes a secret.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
