@@ -40,7 +40,7 @@ func (c *serveCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	handler, err := web.New(web.Deps{Console: s.console, Auth: auth.NewSessions(s.db, nil), Logger: a.logger(slog.LevelInfo),
+	handler, err := web.New(web.Deps{Console: s.console, Auth: s.sessions, Logger: a.logger(slog.LevelInfo),
 		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version})
 	if err != nil {
 		return err
@@ -94,9 +94,10 @@ func (c *workerCommand) Run(a *app) error {
 
 // services is the console side of the program.
 type services struct {
-	config  *config.Config
-	db      *db.DB
-	console *console.Console
+	config   *config.Config
+	db       *db.DB
+	sessions *auth.Sessions
+	console  *console.Console
 }
 
 // openConsole brings the console database up to date and builds the console over it. The caller closes the database.
@@ -116,12 +117,13 @@ func (a *app) openConsole() (*services, error) {
 	for _, t := range conf.Targets {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
-	c, err := console.New(console.Deps{DB: d, Engine: e, Targets: targets, Logger: a.logger(slog.LevelInfo)})
+	sessions := auth.NewSessions(d, nil)
+	c, err := console.New(console.Deps{DB: d, Engine: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Sweep: sessions.Sweep})
 	if err != nil {
 		d.Close()
 		return nil, err
 	}
-	return &services{config: conf, db: d, console: c}, nil
+	return &services{config: conf, db: d, sessions: sessions, console: c}, nil
 }
 
 // openDatabase migrates and opens the console database. Processes that start together take turns.
