@@ -17,6 +17,8 @@ type Console interface {
 	pointReader
 	verifyStarter
 	restoreStarter
+	weddingRestorer
+	weddingUndoer
 }
 
 // Auth is everything the pages need to know who is there.

@@ -197,7 +197,7 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 }
 
 func weddingOf(w console.Wedding) views.Wedding {
-	out := views.Wedding{Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date), Phase: format.Title(string(w.Phase))}
+	out := views.Wedding{URL: weddingURL(w.ID) + "/restore", Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date), Phase: format.Title(string(w.Phase))}
 	out.Days, out.DaysUnit = format.Days(w.DaysLeft)
 	out.Urgency = ui.Chip{Tone: ui.ToneMute, Text: format.Title(string(w.Urgency)), Icon: "calendar-heart"}
 	switch w.Urgency {

@@ -67,6 +67,7 @@ type ProviderCard struct {
 
 // Wedding is one of the next weddings.
 type Wedding struct {
+	URL                  string
 	Couple, Organization string
 	Date                 string // "Sat 28 Nov 2026"
 	Days                 string // "5"

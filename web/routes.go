@@ -97,6 +97,10 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/points/:id/restore", handlers.ShowRestoreForm(pages, con))
 	in.POST("/points/:id/restore", handlers.ConfirmRestore(pages, con))
 	in.POST("/points/:id/restore/confirm", handlers.StartRestore(pages, con))
+	in.GET("/weddings/:id/restore", handlers.ShowWeddingPreview(pages, con))
+	in.POST("/weddings/:id/restore", handlers.RestoreWedding(pages, con))
+	in.GET("/wedding-restores/:id", handlers.ShowWeddingRestore(pages, con))
+	in.POST("/wedding-restores/:id/undo", handlers.UndoWedding(pages, con))
 
 	// A stream lives as long as its operation, so it has no deadline.
 	live := e.Group("", cookies.identify(d.Auth), signedIn)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -147,37 +148,52 @@ func (p *person) looks(name string) {
 	}
 }
 
-// TestOneEveningAtTheConsole walks the console's main job in a real browser over the real program: sign in, back up, watch,
-// look at the recovery point, verify it, restore it behind a typed confirmation, with a reload and a second tab on the way.
-func TestOneEveningAtTheConsole(t *testing.T) {
-	w := newWorld(t, protecting, season...)
+const consolePassword = "a long enough passphrase"
+
+// atTheConsole makes the repository, a super admin and a console, serves it and opens a browser. stop ends the console and
+// fails the test when that is not clean.
+func (w *world) atTheConsole(t *testing.T) (p *person, stop func()) {
+	t.Helper()
 	w.withConsole(t)
 	w.must(t, exitDone, "init")
-	const password = "a long enough passphrase"
-	if o := w.runWith(t, password, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
+	ctx, cancel := context.WithCancel(t.Context())
 	l := &listener{address: make(chan string, 1)}
 	ended := make(chan int, 1)
 	go func() {
 		ended <- run(ctx, []string{"--config", w.config, "serve", "--address", "127.0.0.1:0"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, l})
 	}()
-	var p *person
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if code := <-ended; code != exitDone {
+			t.Errorf("serve ended with %d\n%s", code, l)
+		}
+	})
 	select {
 	case address := <-l.address:
-		p = sitDown(t, "http://"+address)
+		t.Cleanup(stop)
+		return sitDown(t, "http://"+address), stop
 	case code := <-ended:
+		cancel()
 		t.Fatalf("serve ended with %d:\n%s", code, l)
+		return nil, nil
 	}
+}
+
+// TestOneEveningAtTheConsole walks the console's main job in a real browser over the real program: sign in, back up, watch,
+// look at the recovery point, verify it, restore it behind a typed confirmation, with a reload and a second tab on the way.
+func TestOneEveningAtTheConsole(t *testing.T) {
+	w := newWorld(t, protecting, season...)
+	p, stop := w.atTheConsole(t)
 
 	p.open("/points")
 	p.reads("Sign in")
 	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": "wrong password here"})
 	p.reads("password")
 	p.looks("sign-in-wrong")
-	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": password})
+	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": consolePassword})
 	p.until("location.pathname === '/points'")
 	p.looks("points-empty")
 
@@ -217,9 +233,6 @@ func TestOneEveningAtTheConsole(t *testing.T) {
 	p.looks("restore-done")
 	t.Cleanup(func() { dropDatabase(t, w.platform, "after_the_fire") })
 	stop()
-	if code := <-ended; code != exitDone {
-		t.Errorf("serve ended with %d\n%s", code, l)
-	}
 	u, err := url.Parse(w.platform)
 	if err != nil {
 		t.Fatal(err)

@@ -118,7 +118,7 @@ func (a *app) openConsole() (*services, error) {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
 	sessions := auth.NewSessions(d, nil)
-	c, err := console.New(console.Deps{DB: d, Engine: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Sweep: sessions.Sweep})
+	c, err := console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Sweep: sessions.Sweep})
 	if err != nil {
 		d.Close()
 		return nil, err

@@ -41,6 +41,7 @@ var _ Engine = (*engine.Engine)(nil)
 type Deps struct {
 	DB      *db.DB
 	Engine  Engine
+	Scopes  Scopes   // brings weddings back into the live platform
 	Targets []Target // servers that restores may go to; the platform's own first
 	Logger  *slog.Logger
 	Now     func() time.Time
@@ -62,6 +63,7 @@ type LeaseTimes struct {
 type Console struct {
 	db      *db.DB
 	engine  Engine
+	scopes  Scopes
 	targets []Target
 	log     *slog.Logger
 	now     func() time.Time
@@ -81,7 +83,7 @@ func New(d Deps) (*Console, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	c := &Console{db: d.DB, engine: d.Engine, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep,
+	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep,
 		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), hub: progress.NewHub(d.DB, d.Logger)}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)

@@ -135,7 +135,7 @@ func (s *ScopeAt) Preview(ctx context.Context) (*scope.Preview, error) {
 // ScopeApply is a confirmed preview.
 type ScopeApply struct {
 	Fingerprint string
-	Skip        func(table string, key []*string) bool
+	Skip        func(scope.TableChanges, scope.Change) bool // rows ticked off; nil: none
 	Progress    func(rows int64)
 }
 
@@ -305,4 +305,22 @@ func (e *Engine) Undo(ctx context.Context, restore string) (ScopeResult, error) 
 	}
 	result.Applied, result.Seconds = applied, e.opts.Now().Sub(started).Seconds()
 	return result, nil
+}
+
+// PreviewScope reads a scope and compares it with the live platform.
+func (e *Engine) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Preview, error) {
+	s, err := e.ReadScope(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return s.Preview(ctx)
+}
+
+// ApplyScope reads a scope and makes the changes of a preview. See ScopeAt.Apply.
+func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply) (ScopeResult, error) {
+	s, err := e.ReadScope(ctx, in)
+	if err != nil {
+		return ScopeResult{}, err
+	}
+	return s.Apply(ctx, a)
 }

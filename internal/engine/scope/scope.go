@@ -106,10 +106,10 @@ func (l *live) name(ctx context.Context, column string) (string, error) {
 
 // ApplyInput is a preview that a person has confirmed.
 type ApplyInput struct {
-	Fingerprint string                                 // of the preview
-	Skip        func(table string, key []*string) bool // rows ticked off; nil: none
-	Batch       int                                    // rows a statement; 0 is Batch
-	Progress    func(rows int64)                       // after every batch; may be nil
+	Fingerprint string                              // of the preview
+	Skip        func(t TableChanges, c Change) bool // rows ticked off; nil: none
+	Batch       int                                 // rows a statement; 0 is Batch
+	Progress    func(rows int64)                    // after every batch; may be nil
 	// Keep makes the undo object durable. The rows are committed only after it returns nil.
 	Keep func(ctx context.Context, u *Undo) error
 }
@@ -175,7 +175,7 @@ func (l *live) alwaysColumns() map[string]map[string]bool {
 }
 
 // skipRows refuses the rows that a person ticked off.
-func skipRows(tables []TableChanges, skip func(string, []*string) bool) []TableChanges {
+func skipRows(tables []TableChanges, skip func(TableChanges, Change) bool) []TableChanges {
 	if skip == nil {
 		return tables
 	}
@@ -183,7 +183,7 @@ func skipRows(tables []TableChanges, skip func(string, []*string) bool) []TableC
 	for i := range out {
 		out[i].Changes = slices.Clone(out[i].Changes)
 		for j := range out[i].Changes {
-			if c := &out[i].Changes[j]; c.Refused == "" && skip(out[i].Table, keyOf(&out[i], c.row())) {
+			if c := &out[i].Changes[j]; c.Refused == "" && skip(out[i], *c) {
 				c.Refused = "ticked off"
 			}
 		}

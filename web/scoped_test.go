@@ -1,0 +1,113 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// fakeScopes answers for one wedding. What was asked of it is kept.
+type fakeScopes struct {
+	preview  *scope.Preview
+	applied  []console.RestoreWeddingInput
+	applyErr error
+	undone   []string
+	refused  []string
+}
+
+func (f *fakeScopes) PreviewWedding(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
+	if f.preview == nil || in.Wedding != f.preview.ID {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "public.weddings has no row %s at recovery point %s", in.Wedding, in.Point)
+	}
+	p := *f.preview
+	p.Mode = in.Mode
+	return &p, nil
+}
+
+func (f *fakeScopes) RestoreWedding(_ context.Context, _ keepsake.Actor, in console.RestoreWeddingInput) (engine.ScopeResult, error) {
+	if in.Confirmation != in.Name {
+		return engine.ScopeResult{}, keepsake.Errorf(keepsake.CodeInvalid, "Type the name.")
+	}
+	f.applied = append(f.applied, in)
+	return engine.ScopeResult{Restore: "20261123T120000Z-000000000001", Preview: f.preview}, f.applyErr
+}
+
+func (f *fakeScopes) GetWeddingRestore(_ context.Context, _ keepsake.Actor, restore string) (*scope.Undo, error) {
+	return &scope.Undo{Restore: restore, Time: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), ID: f.preview.ID, Name: f.preview.Name, Tables: f.preview.Tables}, nil
+}
+
+func (f *fakeScopes) UndoWedding(_ context.Context, _ keepsake.Actor, restore string) (engine.ScopeResult, error) {
+	f.undone = append(f.undone, restore)
+	return engine.ScopeResult{Restore: "20261123T120500Z-000000000002", Refused: f.refused}, nil
+}
+
+func words(list ...string) []*string {
+	out := make([]*string, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out
+}
+
+// damagedWedding is a preview with a row of every kind, one of them hostile.
+func damagedWedding() *scope.Preview {
+	return &scope.Preview{Point: "20261123T070500Z-aa", PointTime: time.Date(2026, 11, 23, 7, 5, 0, 0, time.UTC), Root: "public.weddings", ID: "w 1/2",
+		Name: "Zoë & <Łukasz>", Fingerprint: "f00d", ChunksRead: 7, ChunksTotal: 95, Tables: []scope.TableChanges{{
+			Table: "public.guests", Belongs: scope.Owned, Key: []string{"id"}, Columns: []repository.Column{{Name: "id", Type: "bigint"}, {Name: "name", Type: "text"}},
+			Unchanged: 12, Notes: []string{"the column diet was added since: rows that are brought back get its default"}, Changes: []scope.Change{
+				{Op: scope.Insert, After: words("1", "<script>alert(1)</script>")}, {Op: scope.Update, Before: words("2", "Vandal"), After: words("2", "Ada")},
+				{Op: scope.Delete, Before: words("3", "new since")}, {Op: scope.Insert, After: words("4", "Ben"), Refused: "another row has the same email"}}}}}
+}
+
+func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.preview = damagedWedding()
+	page := "/weddings/w%201%2F2/restore"
+	body := s.get(page + "?point=20261123T070500Z-aa&mode=rewind").want(http.StatusOK).body
+	for _, want := range []string{"Zoë &amp; &lt;Łukasz&gt;", "&lt;script&gt;alert(1)&lt;/script&gt;", "<del>Vandal</del>", "<ins>Ada</ins>", "Refused: another row has the same email",
+		`value="f00d"`, "the column diet was added since", "Read 7 of 95 chunks"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the preview lacks %q", want)
+		}
+	}
+	if strings.Contains(body, "<script>alert") {
+		t.Error("a row's value is markup")
+	}
+	s.get("/weddings/nobody/restore").want(http.StatusNotFound)
+
+	form := url.Values{"point": {"20261123T070500Z-aa"}, "mode": {"rewind"}, "name": {"Zoë & <Łukasz>"}, "fingerprint": {"f00d"}, "confirm": {"somebody"}, "skip": {"public.guests id 3"}}
+	if a := s.post(page, form).want(http.StatusUnprocessableEntity); !strings.Contains(a.body, "That is not the name") || len(s.console.applied) != 0 {
+		t.Error("a wrong confirmation was taken")
+	}
+	form.Set("confirm", "Zoë & <Łukasz>")
+	s.console.applyErr = keepsake.Errorf(keepsake.CodeConflict, "the live rows have changed since the preview, so nothing was written")
+	if a := s.post(page, form).want(http.StatusConflict); !strings.Contains(a.body, "Nothing was changed") || !strings.Contains(a.body, "checked") {
+		t.Error("a conflict does not show the new preview with what was left out")
+	}
+	s.console.applyErr = nil
+	if to := s.post(page, form).want(http.StatusSeeOther).header.Get("Location"); to != "/wedding-restores/20261123T120000Z-000000000001" {
+		t.Errorf("goes to %s", to)
+	}
+	if in := s.console.applied[len(s.console.applied)-1]; in.Fingerprint != "f00d" || in.Mode != scope.Rewind || len(in.Skip) != 1 || in.Wedding != "w 1/2" {
+		t.Errorf("%+v", in)
+	}
+	s.get("/wedding-restores/20261123T120000Z-000000000001").want(http.StatusOK)
+	s.post("/wedding-restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusSeeOther)
+	s.console.refused = []string{"public.guests id 2: the row was changed since"}
+	if a := s.post("/wedding-restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusOK); !strings.Contains(a.body, "the row was changed since") {
+		t.Error("rows that were left alone are not named")
+	}
+	if len(s.console.undone) != 2 {
+		t.Errorf("undone: %v", s.console.undone)
+	}
+}
