@@ -19,6 +19,7 @@ type Console interface {
 	restoreStarter
 	weddingRestorer
 	weddingUndoer
+	weddingAtReader
 }
 
 // Auth is everything the pages need to know who is there.

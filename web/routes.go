@@ -99,6 +99,12 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.POST("/points/:id/restore/confirm", handlers.StartRestore(pages, con))
 	in.GET("/weddings/:id/restore", handlers.ShowWeddingPreview(pages, con))
 	in.POST("/weddings/:id/restore", handlers.RestoreWedding(pages, con))
+	in.GET("/weddings/:id/contacts", handlers.ShowWeddingContacts(pages, con))
+	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
+	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
+	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
+	in.GET("/weddings/:id/export", handlers.ExportWedding(con))
+	in.GET("/emergency", handlers.ShowEmergency(pages, con))
 	in.GET("/wedding-restores/:id", handlers.ShowWeddingRestore(pages, con))
 	in.POST("/wedding-restores/:id/undo", handlers.UndoWedding(pages, con))
 

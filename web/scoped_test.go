@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"archive/zip"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,6 +50,15 @@ func (f *fakeScopes) GetWeddingRestore(_ context.Context, _ keepsake.Actor, rest
 func (f *fakeScopes) UndoWedding(_ context.Context, _ keepsake.Actor, restore string) (engine.ScopeResult, error) {
 	f.undone = append(f.undone, restore)
 	return engine.ScopeResult{Restore: "20261123T120500Z-000000000002", Refused: f.refused}, nil
+}
+
+func (f *fakeScopes) GetWeddingAt(_ context.Context, _ keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
+	if f.preview == nil || wedding != f.preview.ID {
+		return engine.WeddingAt{}, keepsake.Errorf(keepsake.CodeNotFound, "public.weddings has no row %s at recovery point %s", wedding, point)
+	}
+	return engine.WeddingAt{Point: "20261123T070500Z-aa", Time: f.preview.PointTime, Name: f.preview.Name, ChunksRead: 7, ChunksTotal: 95,
+		Contacts: []scope.Contact{{Kind: "florist", Name: "Rose & Thistle", Who: "Ada O'Brien", Phone: "+44 1632 960001", Email: "hello@example.org", Place: "Bath"}},
+		Tables:   []scope.TableRows{{Table: "public.guests", Belongs: scope.Owned, Columns: f.preview.Tables[0].Columns, Rows: [][]*string{words("1", "=HYPERLINK(\"x\")"), {words("2")[0], nil}}}}}, nil
 }
 
 func words(list ...string) []*string {
@@ -110,4 +121,38 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 	if len(s.console.undone) != 2 {
 		t.Errorf("undone: %v", s.console.undone)
 	}
+}
+
+func TestAWeddingIsReadFromARecoveryPoint(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.preview = damagedWedding()
+	if a := s.get("/weddings/w%201%2F2/contacts").want(http.StatusOK); !strings.Contains(a.body, "Rose &amp; Thistle") || !strings.Contains(a.body, `href="tel:+441632960001"`) {
+		t.Errorf("contacts: %s", a.body)
+	}
+	if a := s.get("/weddings/w%201%2F2/contacts.csv").want(http.StatusOK); !strings.Contains(a.body, "florist,Rose & Thistle,Ada O'Brien") ||
+		!strings.Contains(a.header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("contacts as CSV: %s", a.body)
+	}
+	if a := s.get("/weddings/w%201%2F2/contacts.vcf").want(http.StatusOK); !strings.Contains(a.body, "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada O'Brien\r\n") {
+		t.Errorf("contacts as vCard: %s", a.body)
+	}
+	if a := s.get("/weddings/w%201%2F2/then").want(http.StatusOK); !strings.Contains(a.body, "guests") || !strings.Contains(a.body, "=HYPERLINK") {
+		t.Errorf("the wedding then: %s", a.body)
+	}
+	a := s.get("/weddings/w%201%2F2/export?format=csv").want(http.StatusOK)
+	archive, err := zip.NewReader(strings.NewReader(a.body), int64(len(a.body)))
+	if err != nil || len(archive.File) != 1 || archive.File[0].Name != "guests.csv" {
+		t.Fatalf("export: %v", err)
+	}
+	f, err := archive.File[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(f)
+	if err != nil || string(b) != "id,name\n1,\"'=HYPERLINK(\"\"x\"\")\"\n2,\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	s.get("/weddings/nobody/contacts").want(http.StatusNotFound)
+	s.get("/weddings/w%201%2F2/export?format=exe").want(http.StatusUnprocessableEntity)
 }

@@ -13,6 +13,7 @@ type scopeCommands struct {
 	Explain scopeExplainCommand `cmd:"" help:"Show which tables belong to a wedding or an organization, and why."`
 	Preview scopePreviewCommand `cmd:"" help:"Show what bringing one wedding back would change in the live platform. Changes nothing."`
 	Apply   scopeApplyCommand   `cmd:"" help:"Make the changes of a preview in the live platform, in one transaction."`
+	Export  scopeExportCommand  `cmd:"" help:"Write a wedding or organization as it was to standard output: a ZIP with one file a table, or its vendors' contacts."`
 	Undo    scopeUndoCommand    `cmd:"" help:"Take a scoped restore back."`
 	Undos   scopeUndosCommand   `cmd:"" help:"List the scoped restores that can be undone."`
 }
@@ -287,4 +288,40 @@ func (c *scopeUndosCommand) Run(a *app) error {
 		a.printf("%s  %s  %-12s  %s (%s)\n", u.Restore, u.Time, some(u.Rows, "row"), u.Name, what)
 	}
 	return nil
+}
+
+type scopeExportCommand struct {
+	scopeName `embed:""`
+	Point     string `arg:"" help:"Recovery point, or latest."`
+	Format    string `help:"csv or json: a ZIP with a file a table. contacts or vcard: the vendors only." enum:"csv,json,contacts,vcard" default:"csv"`
+}
+
+func (c *scopeExportCommand) Run(a *app) error {
+	in, err := c.input(c.Point, "")
+	if err != nil {
+		return err
+	}
+	if _, live := terminal(a.io.out); live && (c.Format == "csv" || c.Format == "json") {
+		return keepsake.Errorf(keepsake.CodeInvalid, "a ZIP is no text: send it to a file with > wedding.zip")
+	}
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	w, err := e.WeddingAt(a.ctx, in)
+	if err != nil {
+		return err
+	}
+	switch c.Format {
+	case "contacts":
+		if a.cli.JSON {
+			printJSON(a.io.out, w.Contacts)
+			return nil
+		}
+		return scope.ContactsCSV(a.io.out, w.Contacts)
+	case "vcard":
+		return scope.ContactsVCard(a.io.out, w.Contacts)
+	default:
+		return scope.Export(a.io.out, w.Tables, c.Format)
+	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/zip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -50,6 +52,12 @@ func TestOneWeddingFromTheCommandLine(t *testing.T) {
 	if count() == all || query[string](t, w.platform, "select couple from weddings where id = 7") != "Vandal" {
 		t.Error("the undo took nothing back")
 	}
+	exported := w.must(t, exitDone, "scope", "export", point, "--wedding", "7", "--format", "json").out
+	archive, err := zip.NewReader(strings.NewReader(exported), int64(len(exported)))
+	if err != nil || !slices.ContainsFunc(archive.File, func(f *zip.File) bool { return f.Name == "clients.json" }) {
+		t.Errorf("export: %d bytes, %v", len(exported), err)
+	}
+	w.must(t, exitUsage, "scope", "export", point, "--wedding", "7", "--format", "exe")
 	for _, c := range []struct {
 		args []string
 		exit int

@@ -160,6 +160,9 @@ func (c *Config) setDefaults() {
 	if c.DataMap.Organization.Table == "" {
 		c.DataMap.Organization = d.Organization
 	}
+	if c.DataMap.Vendor.Table == "" {
+		c.DataMap.Vendor = d.Vendor
+	}
 	if len(c.DataMap.Tiers) == 0 {
 		c.DataMap.Tiers = d.Tiers
 	}

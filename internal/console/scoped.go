@@ -17,6 +17,7 @@ type Scopes interface {
 	ApplyScope(ctx context.Context, in engine.ScopeInput, a engine.ScopeApply) (engine.ScopeResult, error)
 	ReadUndo(ctx context.Context, restore string) (*scope.Undo, error)
 	Undo(ctx context.Context, restore string) (engine.ScopeResult, error)
+	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
 }
 
 var _ Scopes = (*engine.Engine)(nil)
@@ -128,4 +129,22 @@ func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action, 
 	return c.db.InTx(context.WithoutCancel(ctx), actor, func(tx db.Tx) error {
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed, Detail: detail})
 	})
+}
+
+// GetWeddingAt returns a wedding as it was at a recovery point. It needs no platform: the providers are enough.
+func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
+	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
+	err := mayActOnPlatform(actor)
+	if err == nil {
+		err = checkScoped(in)
+	}
+	if err != nil {
+		return engine.WeddingAt{}, c.refused(ctx, actor, "wedding.read", wedding, in.detail(), err)
+	}
+	w, err := c.scopes.WeddingAt(ctx, in.scope())
+	if err != nil {
+		return w, err
+	}
+	// Whoever reads a couple's data is on record, like whoever changes it.
+	return w, c.recordDone(ctx, actor, "wedding.read", wedding, in.detail())
 }

@@ -54,14 +54,26 @@ func ParseTier(s string) (Tier, error) {
 // DataMap says what the catalog of the platform database cannot: which tables matter most, and which table is the root of a
 // wedding and of an organization. Table names are "schema.table"; a bare name means schema public.
 type DataMap struct {
-	Wedding      RootTable `yaml:"wedding"`
-	Organization RootTable `yaml:"organization"`
+	Wedding      RootTable   `yaml:"wedding"`
+	Organization RootTable   `yaml:"organization"`
+	Vendor       VendorTable `yaml:"vendor"`
 	// Tiers lists the tables of the critical and high tiers. Every table that nobody names is standard: nothing is left out.
 	Tiers map[Tier][]string `yaml:"tiers"`
 	// ForeignKeys are references that the platform does not declare.
 	ForeignKeys []VirtualKey `yaml:"foreign_keys"`
 	// Shared are tables that belong to no wedding, although they reference one: users who work at a wedding just now.
 	Shared []string `yaml:"shared"`
+}
+
+// VendorTable is where a wedding's vendors are, and which columns people need to reach them. A column may be left out.
+type VendorTable struct {
+	Table   string `yaml:"table"`
+	Kind    string `yaml:"kind"`
+	Name    string `yaml:"name"`
+	Contact string `yaml:"contact"`
+	Phone   string `yaml:"phone"`
+	Email   string `yaml:"email"`
+	Place   string `yaml:"place"`
 }
 
 // VirtualKey is a reference from the columns of one table to the columns of another, which need be neither declared nor unique.
@@ -85,6 +97,7 @@ func DefaultDataMap() DataMap {
 	return DataMap{
 		Wedding:      RootTable{Table: "public.weddings", Name: "couple", Date: "wedding_date", Organization: "organization_id"},
 		Organization: RootTable{Table: "public.organizations", Name: "name"},
+		Vendor:       VendorTable{Table: "public.suppliers", Kind: "kind", Name: "name", Contact: "contact_name", Phone: "phone", Email: "email", Place: "city"},
 		Tiers: map[Tier][]string{
 			TierCritical: {"users", "suppliers", "clients", "organizations"},
 			TierHigh:     {"forms", "journey_instances", "audit_logs", "files", "payments"},

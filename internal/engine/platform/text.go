@@ -5,6 +5,9 @@ import (
 	"encoding/hex"
 )
 
+// Unescape undoes COPY TEXT's backslash escapes of one field.
+func Unescape(b []byte) []byte { return unescapeText(b) }
+
 // unescapeText undoes COPY TEXT's backslash escapes (PostgreSQL, COPY, "Text Format").
 func unescapeText(b []byte) []byte {
 	if bytes.IndexByte(b, '\\') < 0 {

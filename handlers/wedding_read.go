@@ -1,0 +1,167 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+type weddingAtReader interface {
+	GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error)
+}
+
+// weddingAt reads the wedding that a page is about from the point it names, or the newest.
+func weddingAt(c echo.Context, con weddingAtReader) (engine.WeddingAt, string, error) {
+	in := scoped(c)
+	w, err := con.GetWeddingAt(c.Request().Context(), actor(c), in.Wedding, in.Point)
+	if w.Name == "" {
+		w.Name = in.Wedding
+	}
+	return w, in.Wedding, err
+}
+
+// ShowWeddingContacts shows the vendors of a wedding, straight from a recovery point.
+func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		w, id, err := weddingAt(c, con)
+		if err != nil {
+			return err
+		}
+		vm := views.Contacts{Shell: pages.Shell(c, "Vendor contacts", "emergency"), Name: w.Name, When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
+			CSV: weddingURL(id) + "/contacts.csv?point=" + url.QueryEscape(w.Point), VCard: weddingURL(id) + "/contacts.vcf?point=" + url.QueryEscape(w.Point),
+			RestoreURL: weddingURL(id) + "/restore"}
+		for _, x := range w.Contacts {
+			vm.List = append(vm.List, views.Contact{Kind: format.Title(strings.ReplaceAll(x.Kind, "_", " ")), Name: x.Name, Who: x.Who, Phone: x.Phone, Tel: "tel:" + dialled(x.Phone),
+				Email: x.Email, Mail: "mailto:" + x.Email, Place: x.Place})
+		}
+		return Render(c, http.StatusOK, views.ContactsPage(vm))
+	}
+}
+
+// dialled keeps what a telephone dials.
+func dialled(phone string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r == '+' {
+			return r
+		}
+		return -1
+	}, phone)
+}
+
+// DownloadWeddingContacts sends the vendors for a spreadsheet (.csv) or a phone (.vcf).
+func DownloadWeddingContacts(con weddingAtReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		w, _, err := weddingAt(c, con)
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		kind, name := "text/csv; charset=utf-8", "contacts.csv"
+		write := scope.ContactsCSV
+		if strings.HasSuffix(c.Path(), ".vcf") {
+			kind, name, write = "text/vcard; charset=utf-8", "contacts.vcf", scope.ContactsVCard
+		}
+		if err := write(&b, w.Contacts); err != nil {
+			return err
+		}
+		c.Response().Header().Set(echo.HeaderContentDisposition, `attachment; filename="`+name+`"`)
+		return c.Blob(http.StatusOK, kind, b.Bytes())
+	}
+}
+
+// ShowWeddingThen shows a wedding's rows as they were.
+func ShowWeddingThen(pages Pages, con weddingAtReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		w, id, err := weddingAt(c, con)
+		if err != nil {
+			return err
+		}
+		point := url.QueryEscape(w.Point)
+		vm := views.WeddingThen{Shell: pages.Shell(c, "A wedding as it was", "weddings"), Name: w.Name, When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
+			BackURL: weddingURL(id) + "/restore?point=" + point, CSV: weddingURL(id) + "/export?format=csv&point=" + point, JSON: weddingURL(id) + "/export?format=json&point=" + point,
+			ContactsURL: weddingURL(id) + "/contacts?point=" + point, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks."}
+		for _, t := range w.Tables {
+			if len(t.Rows) > 0 {
+				vm.Tables = append(vm.Tables, thenTable(t))
+			}
+		}
+		return Render(c, http.StatusOK, views.WeddingThenPage(vm))
+	}
+}
+
+func thenTable(t scope.TableRows) views.ThenTable {
+	schema, name, _ := strings.Cut(t.Table, ".")
+	out := views.ThenTable{Name: format.Table(schema, name), Count: format.Plural(int64(len(t.Rows)), "row", "rows"), Shared: t.Belongs == scope.Shared}
+	for _, c := range t.Columns {
+		out.Columns = append(out.Columns, c.Name)
+	}
+	for i, row := range t.Rows {
+		if i == rowsShown {
+			out.More = format.Plural(int64(len(t.Rows)-rowsShown), "more row", "more rows")
+			break
+		}
+		cells := make([]string, len(row))
+		for j, v := range row {
+			cells[j] = cellText(v)
+		}
+		out.Rows = append(out.Rows, cells)
+	}
+	return out
+}
+
+// ExportWedding sends a wedding as it was as a ZIP, made while it is sent and never on disk.
+func ExportWedding(con weddingAtReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		kind := c.QueryParam("format")
+		if kind != "csv" && kind != "json" {
+			return keepsake.Errorf(keepsake.CodeInvalid, "There is no format %q: use csv or json.", kind)
+		}
+		w, _, err := weddingAt(c, con)
+		if err != nil {
+			return err
+		}
+		h := c.Response().Header()
+		h.Set(echo.HeaderContentType, "application/zip")
+		h.Set(echo.HeaderContentDisposition, `attachment; filename="wedding-`+kind+`.zip"`)
+		c.Response().WriteHeader(http.StatusOK)
+		return scope.Export(c.Response(), w.Tables, kind)
+	}
+}
+
+// ShowEmergency is the page for somebody who needs one wedding now.
+func ShowEmergency(pages Pages, con dashboardReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		d, err := con.Dashboard(c.Request().Context(), actor(c))
+		if err != nil {
+			return err
+		}
+		vm := views.Emergency{Shell: pages.Shell(c, "Emergency", "emergency")}
+		if d.WeddingsMissing != "" {
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The platform does not answer", Text: sentence(d.WeddingsMissing) + " Recovery points can be read all the same, if you know the wedding's key."})
+		}
+		if d.Newest != nil {
+			vm.Newest, vm.NewestURL = pages.clock().When(d.Newest.Time), pointURL(d.Newest.ID)
+			vm.WholeURL = pointURL(d.Newest.ID) + "/restore"
+		}
+		for _, w := range d.Weddings {
+			row := views.EmergencyWedding{Wedding: weddingOf(w), ContactsURL: weddingURL(w.ID) + "/contacts", RestoreURL: weddingURL(w.ID) + "/restore", ThenURL: weddingURL(w.ID) + "/then"}
+			if w.Urgency == keepsake.UrgencyEmergency {
+				vm.Now = append(vm.Now, row)
+			} else {
+				vm.Later = append(vm.Later, row)
+			}
+		}
+		return Render(c, http.StatusOK, views.EmergencyPage(vm))
+	}
+}
