@@ -20,6 +20,9 @@ type Console interface {
 	weddingRestorer
 	weddingUndoer
 	weddingAtReader
+	weddingLister
+	milestoneSaver
+	weddingChangesReader
 }
 
 // Auth is everything the pages need to know who is there.

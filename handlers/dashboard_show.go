@@ -32,7 +32,7 @@ func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 			Live: len(d.Running) > 0, WeddingsNote: d.WeddingsMissing,
 		}
 		if d.WeddingsMissing != "" {
-			vm.Shell.Banner = "The platform database does not answer, so backups must wait. Recovery points can still be restored to another server."
+			vm.Shell.Banner = "The platform database does not answer, so backups must wait. Recovery points can still be read and restored to another server."
 		} else if len(d.Weddings) == 0 {
 			vm.WeddingsNote = "No wedding lies ahead."
 		}
@@ -197,7 +197,7 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 }
 
 func weddingOf(w console.Wedding) views.Wedding {
-	out := views.Wedding{URL: weddingURL(w.ID) + "/restore", Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date), Phase: format.Title(string(w.Phase))}
+	out := views.Wedding{URL: weddingURL(w.ID), Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date), Phase: format.Title(string(w.Phase))}
 	out.Days, out.DaysUnit = format.Days(w.DaysLeft)
 	out.Urgency = ui.Chip{Tone: ui.ToneMute, Text: format.Title(string(w.Urgency)), Icon: "calendar-heart"}
 	switch w.Urgency {

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -186,18 +187,34 @@ func weddingPreview(c echo.Context, pages Pages, con pointLister, in console.Sco
 		left[s] = true
 	}
 	for _, t := range p.Tables {
-		if table, any := previewTable(t, left); any {
+		if table, any := previewTable(t, left, comesBack); any {
 			vm.Tables = append(vm.Tables, table)
 		}
 	}
 	return vm, nil
 }
 
-func previewTable(t scope.TableChanges, left map[string]bool) (views.PreviewTable, bool) {
+// changeWords say what happens, or happened, to a row, and to how many.
+type changeWords struct {
+	insert, update, remove string
+	sum                    string // of inserted, updated, removed, unchanged and refused rows
+	newer                  bool   // the live row is the newer one
+}
+
+var (
+	comesBack = changeWords{"comes back", "changes back", "is removed", "%[1]s back · %[2]s changed · %[3]s removed · %[4]s unchanged · %[5]s refused", true}
+	wasDone   = changeWords{"brought back", "changed back", "removed", "%[1]s back · %[2]s changed · %[3]s removed", false}
+	happened  = changeWords{"was added", "was changed", "was removed", "%[1]s added · %[2]s changed · %[3]s removed", false}
+)
+
+func previewTable(t scope.TableChanges, left map[string]bool, words changeWords) (views.PreviewTable, bool) {
 	insert, update, remove, refused := t.Counts()
 	schema, name, _ := strings.Cut(t.Table, ".")
-	out := views.PreviewTable{Name: format.Table(schema, name), Insert: format.Count(insert), Update: format.Count(update), Delete: format.Count(remove),
-		Unchanged: format.Count(t.Unchanged), Refused: format.Count(refused), Shared: t.Belongs == scope.Shared, Notes: t.Notes}
+	counts := []any{}
+	for _, n := range []int64{insert, update, remove, t.Unchanged, refused} {
+		counts = append(counts, format.Count(n))
+	}
+	out := views.PreviewTable{Name: format.Table(schema, name), Sum: fmt.Sprintf(words.sum, counts...), Shared: t.Belongs == scope.Shared && words.newer, Notes: t.Notes}
 	for i, c := range t.Changes {
 		if i == rowsShown {
 			out.More = format.Plural(int64(len(t.Changes)-rowsShown), "more row", "more rows")
@@ -207,13 +224,11 @@ func previewTable(t scope.TableChanges, left map[string]bool) (views.PreviewTabl
 		row := views.PreviewRow{Value: console.RowName(t.Table, key), Key: key, Refused: c.Refused, LeftOut: left[console.RowName(t.Table, key)]}
 		switch c.Op {
 		case scope.Insert:
-			row.What = ui.Chip{Tone: ui.ToneOK, Text: "comes back"}
+			row.What = ui.Chip{Tone: ui.ToneOK, Text: words.insert}
 		case scope.Update:
-			row.What = ui.Chip{Tone: ui.ToneWarn, Text: "changes back"}
-			row.Newer = true
+			row.What, row.Newer = ui.Chip{Tone: ui.ToneWarn, Text: words.update}, words.newer
 		default:
-			row.What = ui.Chip{Tone: ui.ToneBad, Text: "is removed"}
-			row.Newer = true
+			row.What, row.Newer = ui.Chip{Tone: ui.ToneBad, Text: words.remove}, words.newer
 		}
 		row.Cells = previewCells(t, c)
 		out.Rows = append(out.Rows, row)
@@ -266,7 +281,7 @@ func weddingRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string
 	}
 	var insert, update, remove int64
 	for _, t := range u.Tables {
-		table, _ := previewTable(t, nil)
+		table, _ := previewTable(t, nil, wasDone)
 		i, up, d, _ := t.Counts()
 		insert, update, remove = insert+i, update+up, remove+d
 		vm.Tables = append(vm.Tables, table)

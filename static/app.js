@@ -39,6 +39,7 @@
   const wake = (root) => {
     root.querySelectorAll('form:has([data-confirm-word])').forEach(gate);
     root.querySelectorAll('[data-stick-end]').forEach((el) => { el.scrollTop = el.scrollHeight; });
+    root.querySelectorAll('[data-scroll-to]').forEach((el) => { el.scrollLeft = el.scrollWidth * el.dataset.scrollTo - el.clientWidth / 2; });
   };
 
   let leaving = false;

@@ -7,7 +7,7 @@ import "github.com/wedsync/keepsake/views/ui"
 // Shell is what every page needs around its content.
 type Shell struct {
 	Title   string
-	Section string // of the navigation: "overview", "backup", "operations", "points", "emergency"
+	Section string // of the navigation: "overview", "backup", "operations", "points", "weddings", "emergency"
 	User    string // e-mail of who is signed in; "" for nobody
 	Theme   string // "auto", "light" or "dark"
 	Path    string // this page, for forms that come back to it
@@ -26,6 +26,7 @@ func navItems() []navItem {
 		{"backup", "/backups/new", "archive", "Back up"},
 		{"operations", "/operations", "history", "Operations"},
 		{"points", "/points", "stack-2", "Recovery points"},
+		{"weddings", "/weddings", "calendar-heart", "Weddings"},
 		{"emergency", "/emergency", "alert-triangle", "Emergency"},
 	}
 }

@@ -26,13 +26,12 @@ type PointOption struct {
 
 // PreviewTable is one table of a preview.
 type PreviewTable struct {
-	Name                            string
-	Insert, Update, Delete, Refused string
-	Unchanged                       string
-	Shared                          bool // used by other weddings too
-	Notes                           []string
-	Rows                            []PreviewRow
-	More                            string // "12 more rows"
+	Name   string
+	Sum    string // "3 back · 1 changed · 0 removed"
+	Shared bool   // used by other weddings too
+	Notes  []string
+	Rows   []PreviewRow
+	More   string // "12 more rows"
 }
 
 // PreviewRow is one row that would change.

@@ -19,6 +19,7 @@ var (
 // fakeConsole is a console whose state is written by hand. What was asked of it is kept.
 type fakeConsole struct {
 	fakeScopes
+	fakeWeddings
 	mu         sync.Mutex
 	dashboard  console.Dashboard
 	estimate   console.Estimate

@@ -6,8 +6,6 @@ package sqlcgen
 
 import (
 	"time"
-
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 type Account struct {
@@ -126,9 +124,18 @@ type RecoveryPoint struct {
 	Lacks             string
 	SeenAt            time.Time
 	WeddingID         *string
-	WeddingDate       pgtype.Date
+	WeddingDate       *time.Time
 	WeddingMilestone  *string
 	DaysBeforeWedding *int32
 	TimelinePhase     *string
 	WeddingMetadata   []byte
+}
+
+type WeddingMilestone struct {
+	WeddingID    string
+	Name         string
+	Day          time.Time
+	Organization *string
+	SetBy        string
+	SetAt        time.Time
 }

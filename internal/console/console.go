@@ -31,7 +31,8 @@ type Engine interface {
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	Check(context.Context) []engine.CheckFinding
 	Tables(context.Context) ([]engine.TableEstimate, error)
-	Weddings(ctx context.Context, from, to time.Time, limit int) ([]engine.Wedding, error)
+	Weddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, error)
+	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
 	Providers() []engine.Provider
 }
 

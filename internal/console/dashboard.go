@@ -9,25 +9,25 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 const (
-	// weddingsTime bounds asking the platform for the next weddings: the page does not depend on it.
-	weddingsTime  = 3 * time.Second
 	nextWeddings  = 8
-	weddingsAhead = 366 * 24 * time.Hour
+	weddingsAhead = 366 // days
 	recentShown   = 8
 )
 
 // Dashboard returns the overview. It reads the console database, and asks only the platform, for the next weddings; one that
-// does not answer costs three seconds and a sentence.
+// does not answer costs three seconds and a sentence; the newest recovery point knows the weddings then.
 func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	d := Dashboard{Now: c.now(), MaxAge: c.maxAge}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })
 	g.Go(func() error {
-		d.Weddings, d.WeddingsMissing = c.nextWeddings(gctx, actor, d.Now)
+		found := c.findWeddings(gctx, actor, engine.WeddingQuery{Today: d.Now, Within: weddingsAhead, Limit: nextWeddings})
+		d.Weddings, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Missing, found.From
 		return nil
 	})
 	if err := g.Wait(); err != nil {
@@ -103,37 +103,6 @@ func hours(d time.Duration) string {
 		return fmt.Sprintf("%d hours", d/time.Hour)
 	}
 	return d.String()
-}
-
-// nextWeddings returns the next weddings the actor may see, or why there are none to show.
-func (c *Console) nextWeddings(ctx context.Context, actor keepsake.Actor, now time.Time) ([]Wedding, string) {
-	if actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem {
-		return nil, "Your account may not see weddings."
-	}
-	ctx, cancel := context.WithTimeout(ctx, weddingsTime)
-	defer cancel()
-	today := day(now)
-	limit := nextWeddings
-	if actor.Organization != "" {
-		limit = 500 // the platform is asked for all organizations; most are not the actor's
-	}
-	found, err := c.engine.Weddings(ctx, today, today.Add(weddingsAhead), limit)
-	if err != nil {
-		c.log.WarnContext(ctx, "the next weddings could not be read", "err", err)
-		return nil, "The platform does not answer, so its next weddings cannot be shown. Everything else on this page is up to date." + words(err)
-	}
-	var list []Wedding
-	for _, w := range found {
-		if actor.Organization != "" && w.OrganizationID != actor.Organization {
-			continue
-		}
-		if len(list) == nextWeddings {
-			break
-		}
-		left := keepsake.DaysBefore(w.Date, now)
-		list = append(list, Wedding{Wedding: w, DaysLeft: left, Phase: keepsake.PhaseOf(left), Urgency: keepsake.UrgencyOf(left)})
-	}
-	return list, ""
 }
 
 // words is what a person may read of an error: only what was written for people.

@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -129,8 +130,31 @@ func (f *fakeEngine) Tables(context.Context) ([]engine.TableEstimate, error) {
 	return []engine.TableEstimate{{Schema: "public", Name: "users", Tier: "critical", Rows: 10, Bytes: 1000}, {Schema: "x", Name: "log", Tier: "standard", Rows: 90, Bytes: 3000}}, f.down
 }
 
-func (f *fakeEngine) Weddings(_ context.Context, from, _ time.Time, _ int) ([]engine.Wedding, error) {
-	return []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1", Date: from}, {ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: from.AddDate(0, 0, 6)}}, f.down
+func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engine.Wedding, error) {
+	if f.down != nil {
+		return nil, f.down
+	}
+	return fakeWeddings(q), nil
+}
+
+// WeddingsAt knows one wedding that the platform has lost.
+func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error) {
+	if len(f.points) == 0 {
+		return nil, time.Time{}, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point yet")
+	}
+	if q.ID == "lost" {
+		return []engine.Wedding{{ID: "lost", Couple: "L & M", OrganizationID: "org-1", Date: q.Today}}, f.points[0].Time, nil
+	}
+	return fakeWeddings(q), f.points[0].Time, nil
+}
+
+func fakeWeddings(q engine.WeddingQuery) (list []engine.Wedding) {
+	for _, w := range []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1", Date: q.Today}, {ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: q.Today.AddDate(0, 0, 6)}} {
+		if (q.Organization == "" || w.OrganizationID == q.Organization) && (q.ID == "" || w.ID == q.ID) && strings.Contains(w.Couple, q.Search) {
+			list = append(list, w)
+		}
+	}
+	return list[min(q.Offset, len(list)):min(q.Offset+q.Limit, len(list))]
 }
 
 func (f *fakeEngine) Providers() []engine.Provider { return f.stores }

@@ -18,6 +18,7 @@ type Scopes interface {
 	ReadUndo(ctx context.Context, restore string) (*scope.Undo, error)
 	Undo(ctx context.Context, restore string) (engine.ScopeResult, error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
+	WeddingChanges(ctx context.Context, in engine.ScopeInput, to string) (engine.WeddingChanges, error)
 }
 
 var _ Scopes = (*engine.Engine)(nil)
@@ -147,4 +148,26 @@ func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, weddin
 	}
 	// Whoever reads a couple's data is on record, like whoever changes it.
 	return w, c.recordDone(ctx, actor, "wedding.read", wedding, in.detail())
+}
+
+// GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the second.
+func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error) {
+	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
+	detail := in.detail()
+	detail["to"] = to
+	err := mayActOnPlatform(actor)
+	if err == nil {
+		err = checkScoped(in)
+	}
+	if err == nil && !plain(to) {
+		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
+	}
+	if err != nil {
+		return engine.WeddingChanges{}, c.refused(ctx, actor, "wedding.read", wedding, detail, err)
+	}
+	changes, err := c.scopes.WeddingChanges(ctx, in.scope(), to)
+	if err != nil {
+		return changes, err
+	}
+	return changes, c.recordDone(ctx, actor, "wedding.read", wedding, detail)
 }

@@ -229,8 +229,10 @@ type Dashboard struct {
 	Points     int64 // how many recovery points there are
 	Providers  []ProviderState
 	Weddings   []Wedding
-	// WeddingsMissing says in words why there are no weddings to show; empty when the platform answered.
+	// WeddingsMissing says in words why the weddings are not the platform's own; empty when it answered. WeddingsFrom is the moment of
+	// the recovery point that they were read from instead, zero if none could be.
 	WeddingsMissing string
+	WeddingsFrom    time.Time
 }
 
 // ProviderState is one storage target.
@@ -245,7 +247,7 @@ type ProviderState struct {
 	Points               int64 // recovery points confirmed there
 }
 
-// Wedding is one of the next weddings.
+// Wedding is one wedding of the platform.
 type Wedding struct {
 	engine.Wedding
 	DaysLeft int

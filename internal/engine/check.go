@@ -158,26 +158,3 @@ func (e *Engine) Tables(ctx context.Context) ([]TableEstimate, error) {
 	}
 	return tables, nil
 }
-
-// Wedding is one wedding of the platform.
-type Wedding struct {
-	ID             string
-	Couple         string
-	OrganizationID string
-	Organization   string
-	Date           time.Time // the day, at midnight UTC
-}
-
-// Weddings lists weddings whose day lies in [from, to], nearest first, at most limit of them.
-func (e *Engine) Weddings(ctx context.Context, from, to time.Time, limit int) ([]Wedding, error) {
-	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	rows, err := platform.QueryWeddings(ctx, conn, e.opts.DataMap, from, to, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list weddings: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Wedding])
-}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -324,36 +323,4 @@ func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply) (S
 		return ScopeResult{}, err
 	}
 	return s.Apply(ctx, a)
-}
-
-// WeddingAt is a wedding as it was at a recovery point.
-type WeddingAt struct {
-	Point       string
-	Time        time.Time
-	Name        string
-	Tables      []scope.TableRows
-	Contacts    []scope.Contact // its vendors
-	ChunksRead  int64
-	ChunksTotal int64
-}
-
-// WeddingAt reads a wedding from a recovery point, with no platform.
-func (e *Engine) WeddingAt(ctx context.Context, in ScopeInput) (WeddingAt, error) {
-	s, err := e.ReadScope(ctx, in)
-	if err != nil {
-		return WeddingAt{}, err
-	}
-	tables, err := scope.Texts(s.in.Plan, s.in.Rows)
-	if err != nil {
-		return WeddingAt{}, err
-	}
-	out := WeddingAt{Point: s.in.Manifest.ID, Time: s.in.Manifest.Time, Tables: tables, Contacts: scope.Contacts(tables, e.opts.DataMap.Vendor),
-		ChunksRead: s.in.Rows.ChunksRead, ChunksTotal: s.in.Rows.ChunksTotal}
-	for _, t := range tables {
-		i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == s.in.NameOf })
-		if t.Table == s.in.Plan.Root && i >= 0 && len(t.Rows) > 0 && t.Rows[0][i] != nil {
-			out.Name = *t.Rows[0][i]
-		}
-	}
-	return out, nil
 }

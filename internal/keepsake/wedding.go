@@ -27,6 +27,9 @@ func PhaseOf(daysBefore int) Phase {
 	}
 }
 
+// MilestoneDayBefore is the milestone that follows from a wedding's day.
+const MilestoneDayBefore = "day_before_wedding"
+
 // Urgency says how soon a wedding needs its data.
 type Urgency string
 

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -10,25 +11,129 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// QueryWeddings selects id, name, organization id, organization name and day of the weddings between two days, nearest
-// first, through the tables and columns that the data map names.
-func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, from, to time.Time, limit int) (pgx.Rows, error) {
+// WeddingQuery selects weddings of the platform.
+type WeddingQuery struct {
+	ID           string    // the key of one; empty: any
+	Search       string    // words that must each be found in couple, organization, day or a vendor's name; empty: any
+	Organization string    // the key of an organization; empty: any
+	Today        time.Time // weddings from this day on come first, the nearest of them first, then the past ones
+	Within       int       // days ahead of today, none past; 0: no bound
+	Offset       int
+	Limit        int
+}
+
+// MostWords bounds the words of a search, of which each costs a comparison with every wedding.
+const MostWords = 8
+
+// QueryWeddings selects key, name, organization's key, organization's name and day of weddings, through the tables and columns
+// that the data map names. Vendors are found through tables that reference both a wedding and a vendor.
+func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q WeddingQuery) (pgx.Rows, error) {
 	w, o := m.Wedding, m.Organization
-	column := func(alias, name string) string { return alias + "." + pgx.Identifier{name}.Sanitize() }
+	key, err := onlyKey(ctx, conn, w.Table)
+	if err != nil {
+		return nil, err
+	}
 	day := column("w", w.Date)
 	name, organization, join := "''", "''", ""
 	if w.Organization != "" {
 		organization = "coalesce(" + column("w", w.Organization) + "::text, '')"
 		if o.Table != "" && o.Name != "" {
+			organizationKey, err := onlyKey(ctx, conn, o.Table)
+			if err != nil {
+				return nil, err
+			}
 			name = "coalesce(" + column("o", o.Name) + "::text, '')"
-			join = " left join " + table(o.Table) + " o on o.id = " + column("w", w.Organization)
+			join = " left join " + table(o.Table) + " o on " + column("o", organizationKey) + " = " + column("w", w.Organization)
 		}
 	}
-	return conn.Query(ctx, "select w.id::text, coalesce("+column("w", w.Name)+"::text, ''), "+organization+", "+name+", "+day+"::timestamptz"+
-		" from "+table(w.Table)+" w"+join+
-		" where "+day+" between $1::date and $2::date order by "+day+", 2 limit $3",
-		from.Format(time.DateOnly), to.Format(time.DateOnly), limit)
+	couple := "coalesce(" + column("w", w.Name) + "::text, '')"
+	var args []any
+	arg := func(v any) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	today := arg(q.Today.Format(time.DateOnly)) + "::text::date"
+	conditions := []string{"true"}
+	if q.ID != "" {
+		conditions = append(conditions, column("w", key)+"::text = "+arg(q.ID))
+	}
+	if q.Organization != "" {
+		conditions = append(conditions, organization+" = "+arg(q.Organization))
+	}
+	if q.Within > 0 {
+		conditions = append(conditions, day+" between "+today+" and "+today+" + "+arg(q.Within)+"::int")
+	}
+	if words := SearchWords(q.Search); len(words) > 0 {
+		vendors, err := vendorSearch(ctx, conn, m, key)
+		if err != nil {
+			return nil, err
+		}
+		text := "concat_ws(' ', " + couple + ", " + name + ", to_char(" + day + ", 'YYYY-MM-DD FMDay FMDD FMMonth YYYY'))"
+		for _, word := range words {
+			p := arg("%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%")
+			conditions = append(conditions, "("+text+" ilike "+p+strings.ReplaceAll(vendors, "$word", p)+")")
+		}
+	}
+	return conn.Query(ctx, "select "+column("w", key)+"::text, "+couple+", "+organization+", "+name+", "+day+"::date"+
+		" from "+table(w.Table)+" w"+join+" where "+strings.Join(conditions, " and ")+
+		" order by "+day+" < "+today+", abs("+day+"::date - "+today+"), 2, 1 limit "+arg(q.Limit)+" offset "+arg(q.Offset), args...)
 }
+
+// SearchWords splits what a person typed.
+func SearchWords(s string) []string {
+	words := strings.Fields(s)
+	return words[:min(len(words), MostWords)]
+}
+
+// vendorSearch is the condition, behind an "or", that a vendor of the wedding is called like $word.
+func vendorSearch(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, key string) (string, error) {
+	if m.Vendor.Table == "" || m.Vendor.Name == "" {
+		return "", nil
+	}
+	const links = `select n.nspname, c.relname, wa.attname, va.attname, vp.attname
+		from pg_constraint wf
+		join pg_constraint vf on vf.conrelid = wf.conrelid and vf.contype = 'f' and cardinality(vf.conkey) = 1 and vf.confrelid = to_regclass($2)
+		join pg_class c on c.oid = wf.conrelid
+		join pg_namespace n on n.oid = c.relnamespace
+		join pg_attribute wa on wa.attrelid = c.oid and wa.attnum = wf.conkey[1]
+		join pg_attribute wp on wp.attrelid = wf.confrelid and wp.attnum = wf.confkey[1] and wp.attname = $3
+		join pg_attribute va on va.attrelid = c.oid and va.attnum = vf.conkey[1]
+		join pg_attribute vp on vp.attrelid = vf.confrelid and vp.attnum = vf.confkey[1]
+		where wf.contype = 'f' and cardinality(wf.conkey) = 1 and wf.confrelid = to_regclass($1)
+		order by 1, 2, 3, 4`
+	rows, err := conn.Query(ctx, links, table(m.Wedding.Table), table(m.Vendor.Table), key)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	var schema, link, wedding, vendor, vendorKey string
+	_, err = pgx.ForEachRow(rows, []any{&schema, &link, &wedding, &vendor, &vendorKey}, func() error {
+		fmt.Fprintf(&b, " or exists (select from %s l join %s v on %s = %s where %s = %s and %s ilike $word)",
+			pgx.Identifier{schema, link}.Sanitize(), table(m.Vendor.Table), column("v", vendorKey), column("l", vendor), column("l", wedding), column("w", key), column("v", m.Vendor.Name))
+		return nil
+	})
+	return b.String(), err
+}
+
+// onlyKey returns the column that is a table's primary key.
+func onlyKey(ctx context.Context, conn *pgx.Conn, name string) (string, error) {
+	const q = `select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+		where i.indrelid = to_regclass($1) and i.indisprimary`
+	rows, err := conn.Query(ctx, q, table(name))
+	if err != nil {
+		return "", err
+	}
+	columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return "", err
+	}
+	if len(columns) != 1 {
+		return "", keepsake.Errorf(keepsake.CodeUnsupported, "%s must be a table whose primary key is one column; data_map in the configuration names it", name)
+	}
+	return columns[0], nil
+}
+
+func column(alias, name string) string { return alias + "." + pgx.Identifier{name}.Sanitize() }
 
 func table(name string) string {
 	schema, table, _ := strings.Cut(keepsake.QualifiedName(name), ".")

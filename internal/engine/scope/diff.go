@@ -265,12 +265,8 @@ func (l *live) missingParents(ctx context.Context, e Edge, child *liveTable) (ma
 
 // joined is one string for several values; a null makes it one that no key has.
 func joined(values []*string) string {
-	var b strings.Builder
-	for _, v := range values {
-		if v == nil {
-			return ""
-		}
-		fmt.Fprintf(&b, "%d:%s", len(*v), *v)
+	if slices.Contains(values, nil) {
+		return ""
 	}
-	return b.String()
+	return rowText(values)
 }

@@ -2,6 +2,7 @@ package scope
 
 import (
 	"archive/zip"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -29,16 +30,52 @@ func Texts(p *Plan, rows *Rows) ([]TableRows, error) {
 		list := TableRows{Table: t.Name, Belongs: t.Belongs, Columns: t.Columns}
 		for _, part := range rows.Tables[t.Name] {
 			for _, row := range part.Rows {
-				values, err := r.Values(part.Part, row)
-				if err != nil {
-					return nil, keepsake.Errorf(keepsake.CodeDamaged, "a row of %s cannot be read: %w", t.Name, err)
+				if err := r.add(&list, part.Part, row); err != nil {
+					return nil, err
 				}
-				list.Rows = append(list.Rows, inOrder(part.Part.Columns, t.Columns, values))
 			}
 		}
 		out = append(out, list)
 	}
 	return out, nil
+}
+
+// add appends a row of a table or of one of its partitions.
+func (r *Reader) add(list *TableRows, part *repository.Table, row []byte) error {
+	values, err := r.Values(part, row)
+	if err != nil {
+		return keepsake.Errorf(keepsake.CodeDamaged, "a row of %s cannot be read: %w", list.Table, err)
+	}
+	list.Rows = append(list.Rows, inOrder(part.Columns, list.Columns, values))
+	return nil
+}
+
+// ReadTable reads all rows of one table in text, MaxBytes of them at most.
+func ReadTable(ctx context.Context, t *Table, src Chunks) (TableRows, error) {
+	list := TableRows{Table: t.Name, Belongs: t.Belongs, Columns: t.Columns}
+	r, size := NewReader(), int64(0)
+	for _, part := range t.parts {
+		for _, group := range groups(part) {
+			plain, err := open(ctx, src, group)
+			if err != nil {
+				return list, err
+			}
+			if size += int64(len(plain)); size > MaxBytes {
+				return list, keepsake.Errorf(keepsake.CodeUnsupported, "table %s has more than %d MiB, which is too much to look through", t.Name, MaxBytes>>20)
+			}
+			for len(plain) > 0 {
+				row, rest, err := nextRow(plain, part.Format)
+				if err != nil {
+					return list, keepsake.Errorf(keepsake.CodeDamaged, "a chunk of table %s holds no whole rows: %w", t.Name, err)
+				}
+				if err := r.add(&list, part, row); err != nil {
+					return list, err
+				}
+				plain = rest
+			}
+		}
+	}
+	return list, nil
 }
 
 // inOrder brings a partition's values into the order of the whole table's columns.

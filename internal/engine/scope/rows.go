@@ -161,6 +161,12 @@ func (r *rowReader) part(t *Table, part *repository.Table) (*partReader, error) 
 			}
 		}
 	}
+	p.groups = groups(part)
+	return p, nil
+}
+
+// groups splits a table's chunks into runs that hold whole rows.
+func groups(part *repository.Table) (out [][]repository.Chunk) {
 	for i := range part.Ranges {
 		chunks := part.Ranges[i].Chunks
 		for from := 0; from < len(chunks); {
@@ -168,11 +174,27 @@ func (r *rowReader) part(t *Table, part *repository.Table) (*partReader, error) 
 			for to < len(chunks) && chunks[to].Continues {
 				to++
 			}
-			p.groups = append(p.groups, chunks[from:to])
+			out = append(out, chunks[from:to])
 			from = to
 		}
 	}
-	return p, nil
+	return out
+}
+
+// open returns the plaintext of a run of chunks.
+func open(ctx context.Context, src Chunks, group []repository.Chunk) (plain []byte, err error) {
+	for i := range group {
+		b, err := src.Open(ctx, &group[i])
+		if err != nil {
+			return nil, err
+		}
+		if plain == nil {
+			plain = b
+		} else {
+			plain = append(plain, b...)
+		}
+	}
+	return plain, nil
 }
 
 // typeOIDs are the types whose keys can be followed, as format_type() prints them.
@@ -256,18 +278,9 @@ func (p *partReader) mayHold(group int, fresh map[*link][]repository.KeyHash) bo
 
 // search keeps the rows of a group that a link has found.
 func (r *rowReader) search(ctx context.Context, p *partReader, group int) error {
-	var plain []byte
-	for i := range p.groups[group] {
-		c := &p.groups[group][i]
-		b, err := r.src.Open(ctx, c)
-		if err != nil {
-			return err
-		}
-		if plain == nil {
-			plain = b
-		} else {
-			plain = append(plain, b...)
-		}
+	plain, err := open(ctx, r.src, p.groups[group])
+	if err != nil {
+		return err
 	}
 	kr, _ := relation(p.part).NewKeyReader(p.lists)
 	hashes, null := make([]repository.KeyHash, len(p.lists)), make([]bool, len(p.lists))

@@ -1,0 +1,24 @@
+-- name: ListMilestones :many
+select * from wedding_milestones where wedding_id = @wedding_id order by day, name;
+
+-- name: ListMilestonesBetween :many
+select * from wedding_milestones where day > @after::date and day <= @upto::date order by day, wedding_id, name;
+
+-- name: SetMilestone :exec
+insert into wedding_milestones (wedding_id, name, day, organization, set_by)
+values (@wedding_id, @name, @day, sqlc.narg(organization), @set_by)
+on conflict (wedding_id, name) do update set day = excluded.day, set_by = excluded.set_by, set_at = now();
+
+-- name: DeleteMilestone :exec
+delete from wedding_milestones where wedding_id = @wedding_id and name = @name;
+
+-- name: ListWeddingPoints :many
+-- Those that hold the wedding: all that hold every tier, and its own.
+select * from recovery_points
+where backup_type in ('full', 'incremental') or wedding_id = @wedding_id
+order by taken_at desc, id desc
+limit @most;
+
+-- name: GetNewestDrill :one
+-- The newest restore that compared every row.
+select * from backup_tests where kind = 'restore' and ok order by tested_at desc limit 1;

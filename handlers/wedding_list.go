@@ -1,0 +1,82 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+type weddingLister interface {
+	ListWeddings(ctx context.Context, actor keepsake.Actor, in console.WeddingsInput) (console.WeddingPage, error)
+}
+
+// ListWeddings draws the weddings that a search finds, a page at a time, nearest first.
+func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		in := console.WeddingsInput{Search: strings.TrimSpace(c.QueryParam("search"))}
+		if from := c.QueryParam("from"); from != "" {
+			n, err := strconv.Atoi(from)
+			if err != nil {
+				return keepsake.Errorf(keepsake.CodeInvalid, "This page of the list does not exist: begin with the first.")
+			}
+			in.Offset = n
+		}
+		page, err := con.ListWeddings(c.Request().Context(), actor(c), in)
+		if err != nil {
+			return err
+		}
+		vm := views.Weddings{Shell: pages.Shell(c, "Weddings", "weddings"), Search: in.Search, Searching: in.Search != "", Notices: weddingNotices(page.Missing, page.From.IsZero(), "")}
+		for _, w := range page.Weddings {
+			vm.List = append(vm.List, views.WeddingRow{Wedding: weddingOf(w)})
+		}
+		if page.Newest != nil {
+			vm.Newest = views.WeddingPoint{URL: pointURL(page.Newest.ID), When: pages.clock().When(page.Newest.Time), State: pointState(*page.Newest)}
+		}
+		query := func(from int) string {
+			q := url.Values{}
+			if in.Search != "" {
+				q.Set("search", in.Search)
+			}
+			if from > 0 {
+				q.Set("from", strconv.Itoa(from))
+			}
+			if len(q) == 0 {
+				return "/weddings"
+			}
+			return "/weddings?" + q.Encode()
+		}
+		vm.Count = format.Plural(int64(len(page.Weddings)), "wedding", "weddings") + " on this page"
+		if in.Offset > 0 {
+			vm.First = query(0)
+		}
+		if page.Next > 0 {
+			vm.Next = query(page.Next)
+		}
+		return Render(c, http.StatusOK, views.WeddingsPage(vm))
+	}
+}
+
+// weddingNotices say when weddings are not the live platform's own.
+func weddingNotices(missing string, nothing bool, restoreURL string) []ui.Notice {
+	if missing == "" {
+		return nil
+	}
+	n := ui.Notice{Tone: ui.ToneWarn, Title: "Not the live platform", Text: sentence(missing)}
+	if nothing {
+		n.Tone = ui.ToneBad
+	}
+	if restoreURL != "" {
+		n.Href, n.Link = restoreURL, "Compare and bring it back"
+	}
+	return []ui.Notice{n}
+}

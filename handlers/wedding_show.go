@@ -1,0 +1,236 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// pointsBeside is how many recovery points stand beside a timeline; its marks lead to all.
+const pointsBeside = 12
+
+type weddingReader interface {
+	GetWedding(ctx context.Context, actor keepsake.Actor, id string) (console.WeddingTimeline, error)
+}
+
+type milestoneSaver interface {
+	weddingReader
+	SaveMilestone(ctx context.Context, actor keepsake.Actor, in console.SaveMilestoneInput) error
+}
+
+type weddingChangesReader interface {
+	pointLister
+	GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error)
+}
+
+// ShowWedding draws one wedding: its time, its recovery points and what can be done.
+func ShowWedding(pages Pages, con weddingReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		vm, err := weddingPage(c, pages, con)
+		if err != nil {
+			return err
+		}
+		return Render(c, http.StatusOK, views.OneWeddingPage(vm))
+	}
+}
+
+// SaveMilestone sets or forgets a milestone of a wedding.
+func SaveMilestone(pages Pages, con milestoneSaver) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		in := console.SaveMilestoneInput{Wedding: scoped(c).Wedding, Name: c.FormValue("name")}
+		var err error
+		if c.FormValue("forget") == "" {
+			if in.Day, err = time.Parse(time.DateOnly, c.FormValue("day")); err != nil {
+				err = keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a day: write it like 2026-12-24.")
+			}
+		}
+		if err == nil {
+			err = con.SaveMilestone(c.Request().Context(), actor(c), in)
+		}
+		if err == nil {
+			return redirect(c, weddingURL(in.Wedding))
+		}
+		if keepsake.CodeOf(err) != keepsake.CodeInvalid {
+			return err
+		}
+		vm, failed := weddingPage(c, pages, con)
+		if failed != nil {
+			return failed
+		}
+		vm.MilestoneError, vm.MilestoneName, vm.MilestoneDay = sentence(keepsake.MessageOf(err)), c.FormValue("name"), c.FormValue("day")
+		return Render(c, http.StatusUnprocessableEntity, views.OneWeddingPage(vm))
+	}
+}
+
+func weddingPage(c echo.Context, pages Pages, con weddingReader) (views.WeddingPage, error) {
+	t, err := con.GetWedding(c.Request().Context(), actor(c), scoped(c).Wedding)
+	if err != nil {
+		return views.WeddingPage{}, err
+	}
+	clock, base := pages.clock(), weddingURL(t.ID)
+	vm := views.WeddingPage{
+		Shell: pages.Shell(c, t.Couple, "weddings"), Wedding: weddingOf(t.Wedding), Notices: weddingNotices(t.Missing, false, ""), Timeline: timelineOf(t, clock),
+		ContactsURL: base + "/contacts", RestoreURL: base + "/restore", ThenURL: base + "/then", ChangesURL: base + "/changes", MilestonesURL: base + "/milestones",
+		BackupURL: "/backups/new?" + url.Values{"type": {string(keepsake.BackupIncremental)}, "wedding": {t.ID}}.Encode(), Figures: weddingFigures(t, clock),
+	}
+	vm.Moments = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform"}}
+	for i, p := range t.Points {
+		if i < pointsOffered {
+			vm.Moments = append(vm.Moments, views.PointOption{Value: p.ID, Text: momentText(p.Time, clock)})
+		}
+		if i < pointsBeside {
+			vm.Points = append(vm.Points, weddingPoint(t, p, clock))
+		}
+	}
+	if more := len(t.Points) - pointsBeside; more > 0 {
+		vm.MorePoints = fmt.Sprintf("%s more on the timeline.", format.Count(int64(more)))
+	}
+	for _, m := range t.Milestones {
+		vm.Milestones = append(vm.Milestones, views.MilestoneRow{Name: format.Title(m.Name), Value: m.Name, Day: format.Date(m.Day), Away: away(keepsake.DaysBefore(m.Day, t.Now)), Derived: m.Derived})
+	}
+	return vm, nil
+}
+
+func momentText(at time.Time, clock format.Clock) string {
+	return clock.Exact(at) + " (" + clock.Relative(at) + ")"
+}
+
+// away says how far off a day is: "in 12 days", "today", "3 days ago".
+func away(days int) string {
+	n, unit := format.Days(days)
+	switch {
+	case days == 0:
+		return "today"
+	case days > 0:
+		return "in " + n + " " + unit
+	default:
+		return n + " " + unit
+	}
+}
+
+// weddingPoint is a recovery point beside a wedding's timeline.
+func weddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock) views.WeddingPoint {
+	base, q := weddingURL(t.ID), "?point="+url.QueryEscape(p.ID)
+	out := views.WeddingPoint{
+		URL: pointURL(p.ID), Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time), State: pointState(p),
+		ThenURL: base + "/then" + q, RestoreURL: base + "/restore" + q, ChangesURL: base + "/changes?from=" + url.QueryEscape(p.ID), DaysBefore: beforeWedding(t, p.Time),
+	}
+	for _, name := range sortedKeys(p.Labels) {
+		out.Labels = append(out.Labels, name+" "+p.Labels[name])
+	}
+	return out
+}
+
+// beforeWedding says where on a wedding's way a moment lies.
+func beforeWedding(t console.WeddingTimeline, at time.Time) string {
+	switch days := keepsake.DaysBefore(t.Date, at); {
+	case days == 0:
+		return "on the wedding day"
+	case days < 0:
+		return format.Plural(int64(-days), "day", "days") + " after the wedding"
+	default:
+		return format.Plural(int64(days), "day", "days") + " before the wedding"
+	}
+}
+
+func weddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
+	out := []ui.Figure{{Label: "Days left", Value: format.Count(int64(t.DaysLeft)), Hint: format.Title(string(t.Phase))}}
+	if t.DaysLeft < 0 {
+		out[0] = ui.Figure{Label: "Days since", Value: format.Count(int64(-t.DaysLeft)), Hint: format.Title(string(t.Phase))}
+	}
+	if len(t.Points) == 0 {
+		return append(out, ui.Figure{Label: "Recovery points", Value: "0", Hint: "nothing could be brought back"})
+	}
+	newest, protected := t.Points[0], 0
+	for _, p := range t.Points {
+		if p.Protected {
+			protected++
+		}
+	}
+	out = append(out,
+		ui.Figure{Label: "Recovery points", Value: format.Count(int64(len(t.Points))), Hint: fmt.Sprintf("%s protected", format.Count(int64(protected)))},
+		ui.Figure{Label: "Would lose", Value: format.Duration(t.Now.Sub(newest.Time)), Hint: "what was written since the newest one"},
+		ui.Figure{Label: "Integrity", Value: format.Percent(integrity(newest)), Hint: "of the newest one's copies, confirmed and tested"})
+	if t.Drill != nil {
+		out = append(out, ui.Figure{Label: "Whole restore", Value: format.Seconds(t.Drill.Seconds), Hint: "measured " + clock.Relative(t.Drill.At)})
+	}
+	return out
+}
+
+// integrity is the share of a point's copies that are confirmed; half of it is earned by a test that passed.
+func integrity(p console.Point) float64 {
+	if len(p.Copies) == 0 {
+		return 0
+	}
+	confirmed := 0
+	for _, cp := range p.Copies {
+		if cp.Confirmed {
+			confirmed++
+		}
+	}
+	score := float64(confirmed) / float64(len(p.Copies))
+	switch {
+	case p.LastTest == nil:
+		return score / 2
+	case !p.LastTest.OK:
+		return 0
+	default:
+		return score
+	}
+}
+
+// ShowWeddingChanges shows what changed in a wedding between two moments.
+func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx, clock, id := c.Request().Context(), pages.clock(), scoped(c).Wedding
+		from, to := cmp.Or(c.QueryParam("from"), "latest"), cmp.Or(c.QueryParam("to"), engine.Now)
+		if from == engine.Now {
+			from, to = to, from
+		}
+		if from == engine.Now {
+			return keepsake.Errorf(keepsake.CodeInvalid, "Choose two moments that differ: nothing changes between now and now.")
+		}
+		w, err := con.GetWeddingChanges(ctx, actor(c), id, from, to)
+		if err != nil {
+			return err
+		}
+		list, err := con.ListPoints(ctx, actor(c), console.PointsInput{Limit: pointsOffered})
+		if err != nil {
+			return err
+		}
+		vm := views.WeddingChanges{
+			Shell: pages.Shell(c, "What changed", "weddings"), Name: cmp.Or(w.Name, id), BackURL: weddingURL(id), Action: weddingURL(id) + "/changes", FromWhen: clock.When(w.From), ToWhen: clock.When(w.To),
+			Now: w.ToPoint == engine.Now, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks.",
+			To: []views.PointOption{{Value: engine.Now, Text: "now, in the live platform", Selected: w.ToPoint == engine.Now}},
+		}
+		for _, p := range list.Points {
+			text := momentText(p.Time, clock)
+			vm.From = append(vm.From, views.PointOption{Value: p.ID, Text: text, Selected: p.ID == w.FromPoint})
+			vm.To = append(vm.To, views.PointOption{Value: p.ID, Text: text, Selected: p.ID == w.ToPoint})
+		}
+		var insert, update, remove int64
+		for _, t := range w.Tables {
+			i, u, d, _ := t.Counts()
+			insert, update, remove = insert+i, update+u, remove+d
+			if table, any := previewTable(scope.TableChanges(t), nil, happened); any {
+				vm.Tables = append(vm.Tables, table)
+			}
+		}
+		vm.Nothing = insert+update+remove == 0
+		vm.Figures = []ui.Figure{{Label: "Added", Value: format.Count(insert)}, {Label: "Changed", Value: format.Count(update)}, {Label: "Removed", Value: format.Count(remove)}}
+		return Render(c, http.StatusOK, views.WeddingChangesPage(vm))
+	}
+}

@@ -1,0 +1,62 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	longestMilestone = 60
+	mostMilestones   = 20
+)
+
+// milestones are those that follow from the day and those that somebody set, in order of time.
+func milestones(date time.Time, set []sqlcgen.WeddingMilestone) []Milestone {
+	list := []Milestone{{Name: keepsake.MilestoneDayBefore, Day: date.AddDate(0, 0, -1), Derived: true}}
+	for _, m := range set {
+		list = append(list, Milestone{Name: m.Name, Day: m.Day})
+	}
+	slices.SortStableFunc(list, func(a, b Milestone) int { return a.Day.Compare(b.Day) })
+	return list
+}
+
+// SaveMilestoneInput names a day of a wedding. A zero Day forgets the milestone.
+type SaveMilestoneInput struct {
+	Wedding string
+	Name    string
+	Day     time.Time
+}
+
+// SaveMilestone sets or forgets a milestone of a wedding.
+func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in SaveMilestoneInput) error {
+	in.Name = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(in.Name)), " ", "_")
+	detail := map[string]any{"name": in.Name, "day": in.Day.Format(time.DateOnly)}
+	switch {
+	case in.Name == "" || !plain(in.Name) || utf8.RuneCountInString(in.Name) > longestMilestone:
+		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a name of at most %d characters.", longestMilestone))
+	case in.Name == keepsake.MilestoneDayBefore:
+		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "The day before the wedding follows from the wedding's day."))
+	case in.Wedding == "" || !plain(in.Wedding):
+		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
+	}
+	return c.attempt(ctx, actor, "milestone.save", detail, func(tx db.Tx) (string, error) {
+		if in.Day.IsZero() {
+			return in.Wedding, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.Wedding, Name: in.Name})
+		}
+		set, err := tx.ListMilestones(ctx, in.Wedding)
+		if err != nil {
+			return in.Wedding, err
+		}
+		if len(set) >= mostMilestones {
+			return in.Wedding, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
+		}
+		return in.Wedding, tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day, SetBy: actor.Name, Organization: orNil(actor.Organization)})
+	})
+}

@@ -1,0 +1,182 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// weddingsTime bounds asking the platform for weddings: no page depends on it.
+	weddingsTime = 3 * time.Second
+	// weddingsAtTime bounds reading them from a recovery point instead.
+	weddingsAtTime = 15 * time.Second
+	longestSearch  = 200
+	// timelinePoints is how many recovery points a wedding's timeline shows, the newest.
+	timelinePoints = 400
+)
+
+// FoundWeddings is an answer about weddings.
+type FoundWeddings struct {
+	Weddings []Wedding
+	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the recovery point
+	// that they were read from then, zero if none could be.
+	Missing string
+	From    time.Time
+}
+
+// findWeddings asks the platform, and when that does not answer the newest recovery point.
+func (c *Console) findWeddings(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
+	if actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem {
+		return FoundWeddings{Missing: "Your account may not see weddings."}
+	}
+	q.Organization = actor.Organization
+	now := q.Today
+	q.Today = day(now)
+	var out FoundWeddings
+	asking, cancel := context.WithTimeout(ctx, weddingsTime)
+	defer cancel()
+	found, err := c.engine.Weddings(asking, q)
+	if err != nil {
+		c.log.WarnContext(ctx, "the weddings could not be read from the platform", "err", err)
+		out.Missing = "The platform does not answer, so weddings are shown as the newest recovery point knows them." + words(err)
+		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
+		defer cancel()
+		if found, out.From, err = c.engine.WeddingsAt(reading, "latest", q); err != nil {
+			c.log.WarnContext(ctx, "the weddings could not be read from a recovery point", "err", err)
+			out.From = time.Time{}
+			out.Missing = "The platform does not answer and no recovery point could be read, so weddings cannot be shown." + words(err)
+		}
+	}
+	for _, w := range found {
+		left := keepsake.DaysBefore(w.Date, now)
+		out.Weddings = append(out.Weddings, Wedding{Wedding: w, DaysLeft: left, Phase: keepsake.PhaseOf(left), Urgency: keepsake.UrgencyOf(left)})
+	}
+	return out
+}
+
+// WeddingsInput selects weddings, those ahead first, nearest first.
+type WeddingsInput struct {
+	Search string // words of couple, organization, day or vendor; empty: all
+	Offset int
+	Limit  int // 1 to 200; 0: 50
+}
+
+// WeddingPage is one page of weddings. Next is the offset of the following page, 0 on the last.
+type WeddingPage struct {
+	FoundWeddings
+	Next int
+	// Newest is the newest recovery point that covers all of them; nil: there is none. Own has a newer one of a wedding's own.
+	Newest *Point
+}
+
+// ListWeddings searches the platform's weddings.
+func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
+	var page WeddingPage
+	if !plain(in.Search) || utf8.RuneCountInString(in.Search) > longestSearch || in.Offset < 0 || in.Offset > 1_000_000 {
+		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
+	}
+	limit := limitOf(in.Limit)
+	page.FoundWeddings = c.findWeddings(ctx, actor, engine.WeddingQuery{Search: in.Search, Today: c.now(), Offset: in.Offset, Limit: limit + 1})
+	if len(page.Weddings) > limit {
+		page.Weddings, page.Next = page.Weddings[:limit], in.Offset+limit
+	}
+	var err error
+	page.Newest, err = c.newestWhole(ctx, actor)
+	return page, err
+}
+
+// newestWhole returns the newest recovery point that holds every tier, nil if there is none.
+func (c *Console) newestWhole(ctx context.Context, actor keepsake.Actor) (*Point, error) {
+	var points []Point
+	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		row, err := tx.GetNewestWholePoint(ctx)
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		points, err = withTests(ctx, tx, []sqlcgen.RecoveryPoint{row})
+		return err
+	})
+	if err != nil || len(points) == 0 {
+		return nil, err
+	}
+	return &points[0], nil
+}
+
+// WeddingTimeline is one wedding with its past.
+type WeddingTimeline struct {
+	Wedding
+	Now     time.Time
+	Missing string // as in FoundWeddings
+	From    time.Time
+	// Milestones in order of time; Points newest first, those that hold this wedding.
+	Milestones []Milestone
+	Points     []Point
+	// Drill is the newest restore that compared everything; nil: none did.
+	Drill *PointTest
+}
+
+// Milestone is a day of a wedding that has a name.
+type Milestone struct {
+	Name    string
+	Day     time.Time // at midnight UTC
+	Derived bool      // from the wedding's day, so that nobody can move it
+}
+
+// GetWedding returns one wedding's timeline.
+func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (WeddingTimeline, error) {
+	t := WeddingTimeline{Now: c.now()}
+	if !plain(id) || id == "" {
+		return t, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
+	}
+	found := c.findWeddings(ctx, actor, engine.WeddingQuery{ID: id, Today: t.Now, Limit: 1})
+	if len(found.Weddings) == 0 && found.Missing == "" {
+		// A wedding that is gone from the platform is the very one somebody looks for.
+		if list, from, err := c.engine.WeddingsAt(ctx, "latest", engine.WeddingQuery{ID: id, Organization: actor.Organization, Today: day(t.Now), Limit: 1}); err == nil && len(list) == 1 {
+			left := keepsake.DaysBefore(list[0].Date, t.Now)
+			found.Weddings = []Wedding{{Wedding: list[0], DaysLeft: left, Phase: keepsake.PhaseOf(left), Urgency: keepsake.UrgencyOf(left)}}
+			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery point knows it, and can be brought back.", from
+		}
+	}
+	if len(found.Weddings) == 0 {
+		return t, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding, neither in the platform nor in the newest recovery point. An older one may know it: open it under Recovery points."))
+	}
+	t.Wedding, t.Missing, t.From = found.Weddings[0], found.Missing, found.From
+	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &id, Most: timelinePoints})
+		if err != nil {
+			return err
+		}
+		if t.Points, err = withTests(ctx, tx, rows); err != nil {
+			return err
+		}
+		set, err := tx.ListMilestones(ctx, id)
+		if err != nil {
+			return err
+		}
+		t.Milestones = milestones(t.Date, set)
+		drill, err := tx.GetNewestDrill(ctx)
+		if err == nil {
+			d := testOf(drill)
+			t.Drill = &d
+		}
+		if db.IsNoRows(err) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return t, fmt.Errorf("read the timeline of wedding %s: %w", id, err)
+	}
+	return t, nil
+}

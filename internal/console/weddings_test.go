@@ -1,0 +1,93 @@
+package console_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// TestWeddingsOutliveThePlatform: the list and a wedding's page come from the newest recovery point when the platform is away,
+// and so does a wedding that the platform has lost.
+func TestWeddingsOutliveThePlatform(t *testing.T) {
+	t.Parallel()
+	whole := []string{"local", "s3", "away"}
+	w, e := newWorld(t), newFakeEngine()
+	now := time.Now()
+	e.points = []engine.Point{fakePoint("b", now.Add(-time.Hour), whole...), fakePoint("a", now.Add(-2*time.Hour), whole...)}
+	c := w.console(e)
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	page, err := c.ListWeddings(t.Context(), admin, console.WeddingsInput{Limit: 1})
+	if err != nil || len(page.Weddings) != 1 || page.Next != 1 || page.Missing != "" || page.Newest == nil || page.Newest.ID != "b" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Offset: 1, Search: " "}); err != nil || len(page.Weddings) != 1 || page.Next != 0 {
+		t.Errorf("the second page: %+v, %v", page, err)
+	}
+	lost, err := c.GetWedding(t.Context(), admin, "lost")
+	if err != nil || lost.Couple != "L & M" || !strings.Contains(lost.Missing, "not in the platform any more") || len(lost.Points) != 2 {
+		t.Errorf("a wedding that is gone: %+v, %v", lost, err)
+	}
+	e.down = keepsake.Errorf(keepsake.CodeUnavailable, "the platform is away")
+	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{}); err != nil || len(page.Weddings) != 2 || page.Missing == "" || page.From.IsZero() {
+		t.Errorf("without the platform: %+v, %v", page, err)
+	}
+	bound := admin
+	bound.Organization = "org-2"
+	if page, err = c.ListWeddings(t.Context(), bound, console.WeddingsInput{}); err != nil || len(page.Weddings) != 1 || page.Weddings[0].ID != "w2" {
+		t.Errorf("of an organization: %+v, %v", page, err)
+	}
+	if _, err := c.GetWedding(t.Context(), bound, "w1"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("another organization's wedding: %v", err)
+	}
+	for _, in := range []console.WeddingsInput{{Search: strings.Repeat("x", 201)}, {Search: "a\x00b"}, {Offset: -1}} {
+		if _, err := c.ListWeddings(t.Context(), admin, in); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+			t.Errorf("%+v: %v", in, err)
+		}
+	}
+}
+
+// TestMilestonesOfAWedding are set, moved and forgotten, on record; the one that follows from the wedding's day stays.
+func TestMilestonesOfAWedding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine())
+	day := func(s string) time.Time {
+		d, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	save := func(name, on string, want keepsake.Code) {
+		t.Helper()
+		in := console.SaveMilestoneInput{Wedding: "w1", Name: name}
+		if on != "" {
+			in.Day = day(on)
+		}
+		if err := c.SaveMilestone(t.Context(), admin, in); (err == nil) != (want == "") || err != nil && keepsake.CodeOf(err) != want {
+			t.Errorf("%s on %s: %v", name, on, err)
+		}
+	}
+	save(" Final payment", "2020-05-01", "")
+	save("final_payment", "2020-05-02", "")
+	save("tasting", "2020-04-01", "")
+	save("tasting", "", "")
+	save("", "2020-04-01", keepsake.CodeInvalid)
+	save("day_before_wedding", "2020-04-01", keepsake.CodeInvalid)
+	save(strings.Repeat("x", 61), "2020-04-01", keepsake.CodeInvalid)
+	got, err := c.GetWedding(t.Context(), admin, "w1")
+	if err != nil || len(got.Milestones) != 2 || got.Milestones[0].Name != "final_payment" || !got.Milestones[0].Day.Equal(day("2020-05-02")) || !got.Milestones[1].Derived {
+		t.Errorf("%+v, %v", got.Milestones, err)
+	}
+	bound := admin
+	bound.Organization = "org-2"
+	if err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{Wedding: "w1", Name: "mine", Day: day("2020-01-01")}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("an account bound to an organization: %v", err)
+	}
+}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+)
+
+// WeddingAt is a wedding as it was at a recovery point.
+type WeddingAt struct {
+	Point       string
+	Time        time.Time
+	Name        string
+	Tables      []scope.TableRows
+	Contacts    []scope.Contact // its vendors
+	ChunksRead  int64
+	ChunksTotal int64
+}
+
+// WeddingAt reads a wedding from a recovery point, with no platform.
+func (e *Engine) WeddingAt(ctx context.Context, in ScopeInput) (WeddingAt, error) {
+	s, err := e.ReadScope(ctx, in)
+	if err != nil {
+		return WeddingAt{}, err
+	}
+	return s.weddingAt()
+}
+
+func (s *ScopeAt) weddingAt() (WeddingAt, error) {
+	tables, err := scope.Texts(s.in.Plan, s.in.Rows)
+	if err != nil {
+		return WeddingAt{}, err
+	}
+	out := WeddingAt{Point: s.in.Manifest.ID, Time: s.in.Manifest.Time, Tables: tables, Contacts: scope.Contacts(tables, s.e.opts.DataMap.Vendor),
+		ChunksRead: s.in.Rows.ChunksRead, ChunksTotal: s.in.Rows.ChunksTotal}
+	for _, t := range tables {
+		i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == s.in.NameOf })
+		if t.Table == s.in.Plan.Root && i >= 0 && len(t.Rows) > 0 && t.Rows[0][i] != nil {
+			out.Name = *t.Rows[0][i]
+		}
+	}
+	return out, nil
+}
+
+// Now is the word for the live platform as a moment.
+const Now = "now"
+
+// WeddingChanges is what changed in a wedding between two moments.
+type WeddingChanges struct {
+	Name        string
+	From, To    time.Time // To is zero for the live platform
+	FromPoint   string
+	ToPoint     string // Now for the live platform
+	Tables      []scope.TableChanges
+	ChunksRead  int64
+	ChunksTotal int64
+}
+
+// WeddingChanges compares a wedding at in.Point with itself at another recovery point, or in the live platform (Now). A wedding
+// that one of the moments does not know has no rows there.
+func (e *Engine) WeddingChanges(ctx context.Context, in ScopeInput, to string) (WeddingChanges, error) {
+	in.Mode = scope.Rewind
+	s, err := e.ReadScope(ctx, in)
+	if err != nil {
+		return WeddingChanges{}, err
+	}
+	before, err := s.weddingAt()
+	if err != nil {
+		return WeddingChanges{}, err
+	}
+	out := WeddingChanges{Name: before.Name, From: before.Time, FromPoint: before.Point, ToPoint: to, ChunksRead: before.ChunksRead, ChunksTotal: before.ChunksTotal}
+	if to == Now {
+		p, err := s.Preview(ctx)
+		if err != nil {
+			return out, err
+		}
+		out.Tables = scope.Since(p)
+		return out, nil
+	}
+	in.Point = to
+	s, err = e.ReadScope(ctx, in)
+	if err != nil {
+		return out, err
+	}
+	after, err := s.weddingAt()
+	if err != nil {
+		return out, err
+	}
+	out.To, out.ToPoint, out.ChunksRead, out.ChunksTotal = after.Time, after.Point, out.ChunksRead+after.ChunksRead, out.ChunksTotal+after.ChunksTotal
+	out.Tables = scope.Between(s.in.Plan, before.Tables, after.Tables)
+	return out, nil
+}

@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Wedding is one wedding of the platform.
+type Wedding struct {
+	ID             string
+	Couple         string
+	OrganizationID string
+	Organization   string
+	Date           time.Time // the day, at midnight UTC
+}
+
+// WeddingQuery selects weddings: see platform.WeddingQuery.
+type WeddingQuery = platform.WeddingQuery
+
+// Weddings lists weddings of the live platform: those ahead first, nearest first, then the past ones. O(weddings) in the database.
+func (e *Engine) Weddings(ctx context.Context, q WeddingQuery) ([]Wedding, error) {
+	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	rows, err := platform.QueryWeddings(ctx, conn, e.opts.DataMap, q)
+	if err != nil {
+		return nil, fmt.Errorf("list weddings: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Wedding])
+}
+
+// WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order; its time is returned too. A
+// search does not find vendors. O(weddings): it reads the whole table of weddings, and that of organizations.
+func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) ([]Wedding, time.Time, error) {
+	r, from, err := e.openFor(ctx, "")
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	m, _, _, err := e.resolve(ctx, r, from, point)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	plan, err := scope.FromManifest(m, e.opts.DataMap, e.opts.DataMap.Wedding.Table)
+	if err != nil {
+		return nil, m.Time, err
+	}
+	track := newTracker(nil, e.opts.Now)
+	defer track.close()
+	chunks := chunkOpener{newSource(r, from, track)}
+	w, o := e.opts.DataMap.Wedding, e.opts.DataMap.Organization
+	names := map[string]string{}
+	if organizations := plan.Table(keepsake.QualifiedName(o.Table)); organizations != nil && len(organizations.Key) == 1 {
+		rows, err := scope.ReadTable(ctx, organizations, chunks)
+		if err != nil {
+			return nil, m.Time, err
+		}
+		key, name := columnOf(rows, organizations.Key[0]), columnOf(rows, o.Name)
+		for _, row := range rows.Rows {
+			names[key(row)] = name(row)
+		}
+	}
+	rows, err := scope.ReadTable(ctx, plan.Table(plan.Root), chunks)
+	if err != nil {
+		return nil, m.Time, err
+	}
+	key, couple, organization, day := columnOf(rows, plan.RootKey), columnOf(rows, w.Name), columnOf(rows, w.Organization), columnOf(rows, w.Date)
+	var list []Wedding
+	for _, row := range rows.Rows {
+		x := Wedding{ID: key(row), Couple: couple(row), OrganizationID: organization(row)}
+		x.Organization = names[x.OrganizationID]
+		text := day(row)
+		if x.Date, err = time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))]); err == nil && matches(x, q) {
+			list = append(list, x)
+		}
+	}
+	today := q.Today.Format(time.DateOnly)
+	slices.SortFunc(list, func(a, b Wedding) int {
+		pastA, pastB := a.Date.Format(time.DateOnly) < today, b.Date.Format(time.DateOnly) < today
+		switch {
+		case pastA != pastB && pastB:
+			return -1
+		case pastA != pastB:
+			return 1
+		case pastA:
+			return cmp.Or(b.Date.Compare(a.Date), strings.Compare(a.Couple, b.Couple), strings.Compare(a.ID, b.ID))
+		}
+		return cmp.Or(a.Date.Compare(b.Date), strings.Compare(a.Couple, b.Couple), strings.Compare(a.ID, b.ID))
+	})
+	list = list[min(q.Offset, len(list)):]
+	return list[:min(q.Limit, len(list))], m.Time, nil
+}
+
+// columnOf returns how to read a column of rows, "" for null and for a column that is not there.
+func columnOf(t scope.TableRows, name string) func([]*string) string {
+	i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == name })
+	return func(row []*string) string {
+		if i < 0 || row[i] == nil {
+			return ""
+		}
+		return *row[i]
+	}
+}
+
+func matches(w Wedding, q WeddingQuery) bool {
+	if q.ID != "" && w.ID != q.ID || q.Organization != "" && w.OrganizationID != q.Organization {
+		return false
+	}
+	if days := keepsake.DaysBefore(w.Date, q.Today); q.Within > 0 && (days < 0 || days > q.Within) {
+		return false
+	}
+	text := strings.ToLower(w.Couple + " " + w.Organization + " " + w.Date.Format("2006-01-02 Monday 2 January 2006"))
+	for _, word := range platform.SearchWords(strings.ToLower(q.Search)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,145 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+// TestWeddingsAreFound searches the live platform and, with the platform away, a recovery point: the same weddings in the same
+// order, but for searches by vendor, which only the platform answers.
+func TestWeddingsAreFound(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url,
+		"create table organizations (code text primary key, name text)",
+		"create table weddings (nr int primary key, couple text, wedding_date date, organization_id text references organizations)",
+		"create table suppliers (id int primary key, kind text, name text)",
+		"create table wedding_suppliers (wedding int references weddings, supplier int references suppliers, primary key (wedding, supplier))",
+		"insert into organizations values ('rose', 'Studio Rose'), ('oak', 'Oak 100%')",
+		"insert into suppliers values (1, 'florist', 'Thistle & Fern')",
+		`insert into weddings values (1, 'Zoë & Łukasz', '2026-12-24', 'rose'), (2, 'Ada & Ben', '2026-06-22', 'oak'), (3, 'Ada & Carl', '2026-06-20', 'rose'),
+			(4, 'Past & Gone', '2026-06-18', 'oak'), (5, 'Older & Gone', '2026-01-02', null), (6, null, '2027-01-01', 'oak')`,
+		"insert into wedding_suppliers values (2, 1), (4, 1)")
+	list := providers(t)
+	key := repository.NewKeyFile()
+	e := engineWith(t, url, list, key)
+	backup(t, e, keepsake.BackupFull)
+	away := engine.New(engine.Options{PlatformURL: "postgres://nobody@127.0.0.1:1/nothing", Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	if _, err := away.Weddings(t.Context(), engine.WeddingQuery{Limit: 1}); err == nil {
+		t.Error("a platform that is away has weddings")
+	}
+	today := time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name    string
+		q       engine.WeddingQuery
+		want    []string
+		vendors bool
+	}{
+		{"nearest first, then the past", engine.WeddingQuery{}, []string{"3", "2", "1", "6", "4", "5"}, false},
+		{"a page", engine.WeddingQuery{Offset: 1, Limit: 2}, []string{"2", "1"}, false},
+		{"beyond the end", engine.WeddingQuery{Offset: 9}, nil, false},
+		{"the next days", engine.WeddingQuery{Within: 2}, []string{"3", "2"}, false},
+		{"one", engine.WeddingQuery{ID: "5"}, []string{"5"}, false},
+		{"couple", engine.WeddingQuery{Search: "  zoë "}, []string{"1"}, false},
+		{"couple and organization", engine.WeddingQuery{Search: "ada ROSE"}, []string{"3"}, false},
+		{"day", engine.WeddingQuery{Search: "24 december"}, []string{"1"}, false},
+		{"ISO day", engine.WeddingQuery{Search: "2026-06-2"}, []string{"3", "2"}, false},
+		{"no pattern", engine.WeddingQuery{Search: "100%"}, []string{"2", "6", "4"}, false},
+		{"no wildcard", engine.WeddingQuery{Search: "_"}, nil, false},
+		{"organization", engine.WeddingQuery{Organization: "rose"}, []string{"3", "1"}, false},
+		{"vendor", engine.WeddingQuery{Search: "thistle"}, []string{"2", "4"}, true},
+		{"vendor and couple", engine.WeddingQuery{Search: "ada fern"}, []string{"2"}, true},
+	} {
+		c.q.Today = today
+		if c.q.Limit == 0 {
+			c.q.Limit = 100
+		}
+		live, err := e.Weddings(t.Context(), c.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		then, at, err := away.WeddingsAt(t.Context(), "latest", c.q)
+		if err != nil || at.IsZero() {
+			t.Fatal(err)
+		}
+		if got := weddingIDs(live); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+		if !c.vendors && !slices.Equal(live, then) {
+			t.Errorf("%s: the platform says %+v, the recovery point %+v", c.name, live, then)
+		}
+		if c.vendors && len(then) != 0 {
+			t.Errorf("%s: %+v", c.name, then)
+		}
+	}
+}
+
+func weddingIDs(list []engine.Wedding) (ids []string) {
+	for _, w := range list {
+		ids = append(ids, w.ID)
+	}
+	return ids
+}
+
+// TestWhatChangedBetweenTwoMoments compares a wedding with itself, between recovery points and with the live platform.
+func TestWhatChangedBetweenTwoMoments(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url,
+		"create table organizations (id int primary key, name text)",
+		"create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
+		"create table guests (id int primary key, wedding_id int references weddings, name text)",
+		"create table wishes (wedding_id int references weddings, text text)",
+		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
+		"insert into guests values (1, 1, 'stays'), (2, 1, 'changes'), (3, 1, 'goes'), (9, 2, 'not theirs')",
+		"insert into wishes values (1, 'twice'), (1, 'twice'), (1, null)")
+	e := engineWith(t, url, providers(t), repository.NewKeyFile())
+	first := backup(t, e, keepsake.BackupFull).Point
+	run(t, url, "update guests set name = 'changed' where id in (2, 9)", "delete from guests where id = 3", "insert into guests values (4, 1, 'came')",
+		"delete from wishes where ctid in (select min(ctid) from wishes where text = 'twice')")
+	second := backup(t, e, keepsake.BackupIncremental).Point
+	count := func(from, to string) (n [3]int64) {
+		t.Helper()
+		w, err := e.WeddingChanges(t.Context(), engine.ScopeInput{Wedding: "1", Point: from}, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Name != "Ada & Ben" || w.From.IsZero() || (to == engine.Now) != w.To.IsZero() {
+			t.Errorf("%+v", w)
+		}
+		for _, table := range w.Tables {
+			i, u, d, _ := table.Counts()
+			n[0], n[1], n[2] = n[0]+i, n[1]+u, n[2]+d
+			for _, c := range table.Changes {
+				if c.Op == scope.Update && (*c.Before[2] != "changes" || *c.After[2] != "changed") && from == first {
+					t.Errorf("%s: %q became %q", table.Table, *c.Before[2], *c.After[2])
+				}
+			}
+		}
+		return n
+	}
+	for _, c := range []struct {
+		from, to string
+		want     [3]int64 // added, changed, removed
+	}{
+		{first, second, [3]int64{1, 1, 2}},
+		{second, first, [3]int64{2, 1, 1}},
+		{first, first, [3]int64{}},
+		{second, engine.Now, [3]int64{}},
+	} {
+		if got := count(c.from, c.to); got != c.want {
+			t.Errorf("from %s to %s: %v, want %v", c.from, c.to, got, c.want)
+		}
+	}
+	run(t, url, "drop table wishes") // the live comparison goes by primary keys
+	if got := count(first, engine.Now); got != [3]int64{1, 1, 1} {
+		t.Errorf("from the first to now: %v", got)
+	}
+}
