@@ -40,7 +40,7 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 		if !offered(t) {
 			t = keepsake.BackupIncremental
 		}
-		vm, err := backupForm(c, pages, con, t, c.QueryParam("note"))
+		vm, err := backupForm(c, pages, con, console.StartBackupInput{Type: t, Note: c.QueryParam("note"), Wedding: c.QueryParam("wedding"), Milestone: c.QueryParam("milestone")}, c.QueryParam("labels"))
 		if err != nil {
 			return err
 		}
@@ -52,13 +52,16 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 // mend it, 409 where the state forbids it.
 func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in := console.StartBackupInput{Type: keepsake.BackupType(c.FormValue("type")), Note: strings.TrimSpace(c.FormValue("note"))}
+		in := console.StartBackupInput{Type: keepsake.BackupType(c.FormValue("type")), Note: strings.TrimSpace(c.FormValue("note")),
+			Wedding: c.FormValue("wedding"), Milestone: strings.TrimSpace(c.FormValue("milestone"))}
+		labels, wrong := parseLabels(c.FormValue("labels"))
+		in.Labels = labels
 		refuse := func(status int, change func(*views.BackupForm)) error {
-			t := in.Type
-			if !offered(t) {
-				t = keepsake.BackupIncremental
+			again := in
+			if !offered(again.Type) {
+				again.Type = keepsake.BackupIncremental
 			}
-			vm, err := backupForm(c, pages, con, t, in.Note)
+			vm, err := backupForm(c, pages, con, again, c.FormValue("labels"))
 			if err != nil {
 				return err
 			}
@@ -75,6 +78,9 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 			return refuse(http.StatusUnprocessableEntity, func(vm *views.BackupForm) {
 				vm.NoteError = "The note has " + format.Count(int64(n)) + " characters; " + format.Count(mostNote) + " fit."
 			})
+		}
+		if wrong != "" {
+			return refuse(http.StatusUnprocessableEntity, func(vm *views.BackupForm) { vm.LabelsError = wrong })
 		}
 		o, err := con.StartBackup(c.Request().Context(), actor(c), in)
 		switch keepsake.CodeOf(err) {
@@ -110,12 +116,29 @@ func offered(t keepsake.BackupType) bool {
 	return false
 }
 
-func backupForm(c echo.Context, pages Pages, con backupEstimator, t keepsake.BackupType, note string) (views.BackupForm, error) {
+// parseLabels reads "name=value, name=value"; wrong says what is the matter with it.
+func parseLabels(s string) (labels map[string]string, wrong string) {
+	labels = map[string]string{}
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		name, value, found := strings.Cut(part, "=")
+		if name = strings.TrimSpace(name); !found || name == "" {
+			return nil, "“" + part + "” is no label: write them like app=4.2, deploy=2026-11-23."
+		}
+		labels[name] = strings.TrimSpace(value)
+	}
+	return labels, ""
+}
+
+func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.StartBackupInput, labels string) (views.BackupForm, error) {
+	t := in.Type
 	e, err := con.EstimateBackup(c.Request().Context(), actor(c), t)
 	if err != nil {
 		return views.BackupForm{}, err
 	}
-	vm := views.BackupForm{Shell: pages.Shell(c, "Back up now", "backup"), Note: note, Notices: estimateNotices(e), Plan: planOf(e)}
+	vm := views.BackupForm{Shell: pages.Shell(c, "Back up now", "backup"), Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone, Notices: estimateNotices(e), Plan: planOf(e)}
 	if e.Unreachable != "" {
 		vm.Shell.Banner = "The platform database does not answer. A backup started now waits and fails if it stays away."
 	}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/wedsync/keepsake/handlers/format"
@@ -151,10 +152,12 @@ func marks(a axis, t console.WeddingTimeline, clock format.Clock) []views.Timeli
 	for i := len(t.Points) - 1; i >= 0; {
 		first := a.x(t.Points[i].Time)
 		j, tone := i, "is-ok"
+		var reasons []string
 		for ; j >= 0 && a.x(t.Points[j].Time)-first < markSpacing; j-- {
 			if !t.Points[j].Protected {
 				tone = "is-warn"
 			}
+			reasons = append(reasons, marked(t.ID, t.Points[j])...)
 			if last := t.Points[j].LastTest; last != nil && !last.OK {
 				tone = "is-bad"
 			}
@@ -165,6 +168,10 @@ func marks(a axis, t console.WeddingTimeline, clock format.Clock) []views.Timeli
 		if n := i - j; n > 1 {
 			m.R, m.Count = "13", fmt.Sprint(n)
 			m.Title = fmt.Sprintf("%d recovery points from %s on; the newest: %s", n, clock.Exact(t.Points[i].Time), m.Title)
+		}
+		if len(reasons) > 0 {
+			m.Class += " is-marked"
+			m.Title += ". " + strings.Join(reasons, ", ")
 		}
 		out = append(out, m)
 		i = j

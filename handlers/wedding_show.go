@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -128,8 +129,25 @@ func weddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock
 		URL: pointURL(p.ID), Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time), State: pointState(p),
 		ThenURL: base + "/then" + q, RestoreURL: base + "/restore" + q, ChangesURL: base + "/changes?from=" + url.QueryEscape(p.ID), DaysBefore: beforeWedding(t, p.Time),
 	}
+	out.Labels = append(out.Labels, marked(t.ID, p)...)
 	for _, name := range sortedKeys(p.Labels) {
 		out.Labels = append(out.Labels, name+" "+p.Labels[name])
+	}
+	return out
+}
+
+// marked are the reasons why a recovery point was made for a wedding.
+func marked(wedding string, p console.Point) (out []string) {
+	for _, m := range p.Weddings {
+		switch {
+		case m.Wedding != wedding:
+		case m.Milestone != "":
+			out = append(out, format.Title(m.Milestone))
+		case m.Phase != "":
+			out = append(out, "Entered "+strings.ToLower(format.Title(string(m.Phase))))
+		default:
+			out = append(out, "Made for this wedding")
+		}
 	}
 	return out
 }

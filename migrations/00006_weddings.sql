@@ -16,5 +16,9 @@ alter table wedding_milestones enable row level security, force row level securi
 create policy wedding_milestones_actor on wedding_milestones
     using (keepsake_sees(organization)) with check (keepsake_sees(organization));
 
+-- For which weddings a backup is made: an array of {wedding, date, milestone, phase}.
+alter table backup_operations add column weddings jsonb not null default '[]';
+
 -- +goose Down
+alter table backup_operations drop column weddings;
 drop table wedding_milestones;

@@ -4,15 +4,38 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 type backupCommand struct {
-	Type  string            `help:"full reads every row again and re-reads stored copies; incremental reads only what changed; critical covers the critical tier." enum:"full,incremental,critical" default:"full"`
-	Note  string            `help:"A note that stays with the recovery point."`
-	Label map[string]string `help:"A label that stays with it, such as app_version=4.2. May be repeated." placeholder:"NAME=VALUE"`
+	Type      string            `help:"full reads every row again and re-reads stored copies; incremental reads only what changed; critical covers the critical tier." enum:"full,incremental,critical" default:"full"`
+	Note      string            `help:"A note that stays with the recovery point."`
+	Wedding   string            `help:"The key of a wedding that the recovery point is made for. It covers the whole platform all the same."`
+	Milestone string            `help:"The milestone that the wedding has reached, such as final_payment."`
+	Label     map[string]string `help:"A label that stays with it, such as app_version=4.2. May be repeated." placeholder:"NAME=VALUE"`
+}
+
+// weddings says for which wedding the point is made, if for one.
+func (c *backupCommand) weddings(a *app, e *engine.Engine) ([]keepsake.WeddingMark, error) {
+	switch {
+	case c.Wedding == "" && c.Milestone == "":
+		return nil, nil
+	case c.Wedding == "":
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "--milestone belongs to a wedding: name it with --wedding")
+	case c.Type == string(keepsake.BackupCritical):
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "a critical backup leaves most of a wedding out: use --type incremental or full")
+	}
+	found, err := e.Weddings(a.ctx, engine.WeddingQuery{IDs: []string{c.Wedding}, Today: time.Now(), Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "the platform has no wedding %q", c.Wedding)
+	}
+	return []keepsake.WeddingMark{{Wedding: c.Wedding, Date: found[0].Date.Format(time.DateOnly), Milestone: c.Milestone}}, nil
 }
 
 func (c *backupCommand) Run(a *app) error {
@@ -27,8 +50,12 @@ func (c *backupCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	in := engine.BackupInput{Type: kind, Note: c.Note, Labels: c.Label}
+	if in.Weddings, err = c.weddings(a, e); err != nil {
+		return err
+	}
 	bar := a.progress("Backup", true)
-	r, err := e.Backup(a.ctx, engine.BackupInput{Type: kind, Note: c.Note, Labels: c.Label}, bar)
+	r, err := e.Backup(a.ctx, in, bar)
 	bar.done()
 	if err != nil {
 		return err

@@ -12,7 +12,10 @@ func TestOneWeddingFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
-	point := document[report](t, w.must(t, exitDone, "backup", "--json")).Point
+	point := document[report](t, w.must(t, exitDone, "backup", "--wedding", "7", "--milestone", "final_payment", "--json")).Point
+	if o := w.must(t, exitDone, "points", "--json"); !strings.Contains(o.out, `"milestone": "final_payment"`) {
+		t.Errorf("points: %s", o.out)
+	}
 	count := func() int { return query[int](t, w.platform, "select count(*) from clients where wedding_id = 7") }
 	all := count()
 

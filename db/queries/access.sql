@@ -65,3 +65,6 @@ insert into settings (name, value) values (@name, @value) on conflict (name) do 
 
 -- name: GetSetting :one
 select value from settings where name = @name;
+
+-- name: SetSetting :exec
+insert into settings (name, value) values (@name, @value) on conflict (name) do update set value = excluded.value;

@@ -1,7 +1,7 @@
 -- name: InsertOperation :exec
-insert into backup_operations (id, kind, organization, backup_type, note, labels, point_id, deep, target, target_database,
+insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
     target_create, provider, tiers, requested_by, requested_name)
-values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @point_id, @deep, @target, @target_database,
+values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
     @target_create, @provider, @tiers, @requested_by, @requested_name);
 
 -- name: GetOperation :one
@@ -16,7 +16,7 @@ select id, kind, state, organization, backup_type, note, labels, point_id, deep,
     tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)

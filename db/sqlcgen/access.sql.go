@@ -307,6 +307,20 @@ func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (strin
 	return id, err
 }
 
+const setSetting = `-- name: SetSetting :exec
+insert into settings (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value
+`
+
+type SetSettingParams struct {
+	Name  string
+	Value []byte
+}
+
+func (q *Queries) SetSetting(ctx context.Context, arg SetSettingParams) error {
+	_, err := q.db.Exec(ctx, setSetting, arg.Name, arg.Value)
+	return err
+}
+
 const touchSession = `-- name: TouchSession :exec
 update sessions set last_seen_at = $1 where id = $2 and last_seen_at < $1
 `

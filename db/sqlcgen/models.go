@@ -74,6 +74,7 @@ type BackupOperation struct {
 	Lacks             string
 	ErrorCode         *string
 	ErrorMessage      *string
+	Weddings          []byte
 }
 
 type BackupTest struct {

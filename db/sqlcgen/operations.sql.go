@@ -34,7 +34,7 @@ update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
 `
 
 type ClaimOperationParams struct {
@@ -83,6 +83,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.Weddings,
 	)
 	return i, err
 }
@@ -99,7 +100,7 @@ where o.id in (
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
 `
 
 type ExpireLeasesParams struct {
@@ -162,6 +163,7 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
+			&i.Weddings,
 		); err != nil {
 			return nil, err
 		}
@@ -181,7 +183,7 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     ok = $7, protected = $8, lacks = $9,
     error_code = $10, error_message = $11
 where id = $12 and fence = $13 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
 `
 
 type FinishOperationParams struct {
@@ -255,12 +257,13 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.Weddings,
 	)
 	return i, err
 }
 
 const getActiveBackup = `-- name: GetActiveBackup :one
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
 `
 
 func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) {
@@ -303,12 +306,13 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.Weddings,
 	)
 	return i, err
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message from backup_operations where id = $1
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -351,15 +355,16 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.Weddings,
 	)
 	return i, err
 }
 
 const insertOperation = `-- name: InsertOperation :exec
-insert into backup_operations (id, kind, organization, backup_type, note, labels, point_id, deep, target, target_database,
+insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
     target_create, provider, tiers, requested_by, requested_name)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $12, $13, $14, $15)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+    $12, $13, $14, $15, $16)
 `
 
 type InsertOperationParams struct {
@@ -369,6 +374,7 @@ type InsertOperationParams struct {
 	BackupType     *string
 	Note           string
 	Labels         []byte
+	Weddings       []byte
 	PointID        string
 	Deep           bool
 	Target         string
@@ -388,6 +394,7 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 		arg.BackupType,
 		arg.Note,
 		arg.Labels,
+		arg.Weddings,
 		arg.PointID,
 		arg.Deep,
 		arg.Target,
@@ -536,7 +543,7 @@ select id, kind, state, organization, backup_type, note, labels, point_id, deep,
     tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -593,6 +600,7 @@ type ListOperationsRow struct {
 	Lacks             string
 	ErrorCode         *string
 	ErrorMessage      *string
+	Weddings          []byte
 }
 
 // Newest first. Lists leave out results, and progress of what has ended: they can be large.
@@ -649,6 +657,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
+			&i.Weddings,
 		); err != nil {
 			return nil, err
 		}
@@ -720,7 +729,7 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
     finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $1 and fence = $2 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
 `
 
 type ReleaseOperationParams struct {
@@ -769,6 +778,7 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.Weddings,
 	)
 	return i, err
 }
@@ -780,7 +790,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'running', 'interrupted')
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
 `
 
 type RequestCancelParams struct {
@@ -829,6 +839,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.Weddings,
 	)
 	return i, err
 }

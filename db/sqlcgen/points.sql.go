@@ -414,9 +414,11 @@ func (q *Queries) SetPointCopies(ctx context.Context, arg SetPointCopiesParams) 
 
 const upsertPoint = `-- name: UpsertPoint :exec
 insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
-    bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks)
+    bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
+    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    $11, $12, $13, $14, $15, $16, $17, $18, $19,
+    $20, $21, $22, $23, $24, $25)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
@@ -425,6 +427,12 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
     source_server = coalesce(nullif(excluded.source_server, ''), recovery_points.source_server),
     note = coalesce(nullif(excluded.note, ''), recovery_points.note),
     labels = case when excluded.labels = '{}' then recovery_points.labels else excluded.labels end,
+    wedding_id = coalesce(excluded.wedding_id, recovery_points.wedding_id),
+    wedding_date = coalesce(excluded.wedding_date, recovery_points.wedding_date),
+    wedding_milestone = coalesce(excluded.wedding_milestone, recovery_points.wedding_milestone),
+    days_before_wedding = coalesce(excluded.days_before_wedding, recovery_points.days_before_wedding),
+    timeline_phase = coalesce(excluded.timeline_phase, recovery_points.timeline_phase),
+    wedding_metadata = case when excluded.wedding_metadata = '{}' then recovery_points.wedding_metadata else excluded.wedding_metadata end,
     tables = greatest(excluded.tables, recovery_points.tables), rows = greatest(excluded.rows, recovery_points.rows),
     bytes_read = greatest(excluded.bytes_read, recovery_points.bytes_read),
     bytes_stored = greatest(excluded.bytes_stored, recovery_points.bytes_stored),
@@ -434,25 +442,31 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
 `
 
 type UpsertPointParams struct {
-	ID             string
-	TakenAt        time.Time
-	BackupType     string
-	Note           string
-	Labels         []byte
-	OperationID    *string
-	SourceDatabase string
-	SourceServer   string
-	Tables         int32
-	Rows           int64
-	BytesRead      int64
-	BytesStored    int64
-	BytesNew       int64
-	Chunks         int64
-	ChunksNew      int64
-	Seconds        float64
-	Copies         []byte
-	Protected      bool
-	Lacks          string
+	ID                string
+	TakenAt           time.Time
+	BackupType        string
+	Note              string
+	Labels            []byte
+	OperationID       *string
+	SourceDatabase    string
+	SourceServer      string
+	Tables            int32
+	Rows              int64
+	BytesRead         int64
+	BytesStored       int64
+	BytesNew          int64
+	Chunks            int64
+	ChunksNew         int64
+	Seconds           float64
+	Copies            []byte
+	Protected         bool
+	Lacks             string
+	WeddingID         *string
+	WeddingDate       *time.Time
+	WeddingMilestone  *string
+	DaysBeforeWedding *int32
+	TimelinePhase     *string
+	WeddingMetadata   []byte
 }
 
 // A point's facts never change, but they may become known later; its copies change.
@@ -477,6 +491,12 @@ func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) error 
 		arg.Copies,
 		arg.Protected,
 		arg.Lacks,
+		arg.WeddingID,
+		arg.WeddingDate,
+		arg.WeddingMilestone,
+		arg.DaysBeforeWedding,
+		arg.TimelinePhase,
+		arg.WeddingMetadata,
 	)
 	return err
 }

@@ -25,6 +25,9 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	if err := json.Unmarshal(r.Labels, &o.Labels); err != nil {
 		return o, fmt.Errorf("decode the labels of operation %s: %w", r.ID, err)
 	}
+	if err := json.Unmarshal(r.Weddings, &o.Weddings); err != nil {
+		return o, fmt.Errorf("decode the weddings of operation %s: %w", r.ID, err)
+	}
 	if len(r.Progress) > 0 {
 		o.Progress = &engine.Progress{}
 		if err := json.Unmarshal(r.Progress, o.Progress); err != nil {
@@ -64,7 +67,17 @@ func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
 	if err := json.Unmarshal(r.Copies, &p.Copies); err != nil {
 		return p, fmt.Errorf("decode the copies of recovery point %s: %w", r.ID, err)
 	}
+	var metadata weddingMetadata
+	if err := json.Unmarshal(r.WeddingMetadata, &metadata); err != nil {
+		return p, fmt.Errorf("decode the weddings of recovery point %s: %w", r.ID, err)
+	}
+	p.Weddings = metadata.Weddings
 	return p, nil
+}
+
+// weddingMetadata is what recovery_points.wedding_metadata holds.
+type weddingMetadata struct {
+	Weddings []keepsake.WeddingMark `json:"weddings,omitempty"`
 }
 
 // pointRow is what the repository says of a point, as the cache keeps it.
@@ -89,6 +102,17 @@ func pointRow(p engine.Point, operation string) (sqlcgen.UpsertPointParams, erro
 	}
 	if row.Copies, err = json.Marshal(p.Copies); err != nil {
 		return row, fmt.Errorf("encode the copies of recovery point %s: %w", p.ID, err)
+	}
+	if row.WeddingMetadata, err = json.Marshal(weddingMetadata{p.Weddings}); err != nil {
+		return row, fmt.Errorf("encode the weddings of recovery point %s: %w", p.ID, err)
+	}
+	if len(p.Weddings) == 1 { // the columns are about points that were made for one wedding
+		w := p.Weddings[0]
+		if date, err := time.Parse(time.DateOnly, w.Date); err == nil {
+			days := int32(keepsake.DaysBefore(date, p.Time))
+			row.WeddingID, row.WeddingDate, row.WeddingMilestone = &w.Wedding, &date, orNil(w.Milestone)
+			row.DaysBeforeWedding, row.TimelinePhase = &days, orNil(string(keepsake.PhaseOf(int(days))))
+		}
 	}
 	return row, nil
 }

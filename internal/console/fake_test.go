@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,7 @@ type fakeEngine struct {
 	restores []engine.RestoreInput
 	down     error // what the platform answers
 	stores   []engine.Provider
+	shift    int // days that its first wedding lies ahead
 }
 
 func newFakeEngine() *fakeEngine {
@@ -134,7 +136,7 @@ func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engin
 	if f.down != nil {
 		return nil, f.down
 	}
-	return fakeWeddings(q), nil
+	return fakeWeddings(q, f.shift), nil
 }
 
 // WeddingsAt knows one wedding that the platform has lost.
@@ -142,15 +144,16 @@ func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQue
 	if len(f.points) == 0 {
 		return nil, time.Time{}, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point yet")
 	}
-	if q.ID == "lost" {
+	if slices.Contains(q.IDs, "lost") {
 		return []engine.Wedding{{ID: "lost", Couple: "L & M", OrganizationID: "org-1", Date: q.Today}}, f.points[0].Time, nil
 	}
-	return fakeWeddings(q), f.points[0].Time, nil
+	return fakeWeddings(q, f.shift), f.points[0].Time, nil
 }
 
-func fakeWeddings(q engine.WeddingQuery) (list []engine.Wedding) {
-	for _, w := range []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1", Date: q.Today}, {ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: q.Today.AddDate(0, 0, 6)}} {
-		if (q.Organization == "" || w.OrganizationID == q.Organization) && (q.ID == "" || w.ID == q.ID) && strings.Contains(w.Couple, q.Search) {
+func fakeWeddings(q engine.WeddingQuery, shift int) (list []engine.Wedding) {
+	for _, w := range []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1", Date: q.Today.AddDate(0, 0, shift)}, {ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: q.Today.AddDate(0, 0, 6)}} {
+		if (q.Organization == "" || w.OrganizationID == q.Organization) && (q.IDs == nil || slices.Contains(q.IDs, w.ID)) && strings.Contains(w.Couple, q.Search) &&
+			(q.Days == nil || slices.ContainsFunc(q.Days, w.Date.Equal)) {
 			list = append(list, w)
 		}
 	}

@@ -124,6 +124,9 @@ func endBackup(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r eng
 	if err := json.Unmarshal(row.Labels, &p.Labels); err != nil {
 		return fmt.Errorf("decode the labels: %w", err)
 	}
+	if err := json.Unmarshal(row.Weddings, &p.Weddings); err != nil {
+		return fmt.Errorf("decode the weddings: %w", err)
+	}
 	if manifest != nil {
 		p = *manifest // the manifest is the truth about everything but the copies, which the backup has just confirmed
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -36,7 +38,7 @@ type SaveMilestoneInput struct {
 
 // SaveMilestone sets or forgets a milestone of a wedding.
 func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in SaveMilestoneInput) error {
-	in.Name = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(in.Name)), " ", "_")
+	in.Name = milestoneName(in.Name)
 	detail := map[string]any{"name": in.Name, "day": in.Day.Format(time.DateOnly)}
 	switch {
 	case in.Name == "" || !plain(in.Name) || utf8.RuneCountInString(in.Name) > longestMilestone:
@@ -59,4 +61,18 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 		}
 		return in.Wedding, tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day, SetBy: actor.Name, Organization: orNil(actor.Organization)})
 	})
+}
+
+// milestoneName writes what a person typed as milestones are named: "Final payment" is final_payment.
+func milestoneName(s string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(s)), " ", "_")
+}
+
+// markWedding says for which wedding a backup is made. The wedding must exist, because its day belongs to the mark.
+func (c *Console) markWedding(ctx context.Context, actor keepsake.Actor, in StartBackupInput) ([]keepsake.WeddingMark, error) {
+	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{in.Wedding}, Today: c.now(), Limit: 1})
+	if len(found.Weddings) == 0 {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding in the platform."))
+	}
+	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Date.Format(time.DateOnly), Milestone: milestoneName(in.Milestone)}}, nil
 }

@@ -22,6 +22,8 @@ const (
 	checkEvery = time.Minute
 	syncEvery  = 15 * time.Minute
 	sweepEvery = time.Hour
+	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may begin.
+	milestonesEvery = 10 * time.Minute
 	// stopTime is how long a stopping worker waits for its operations to give way.
 	stopTime = 15 * time.Second
 )
@@ -64,6 +66,7 @@ func (c *Console) work(ctx context.Context) error {
 		c.every(ctx, checkEvery, "check the providers", func(ctx context.Context) error { _, err := c.checkProviders(ctx); return err })
 	})
 	wg.Go(func() { c.every(ctx, syncEvery, "read the repository's list of recovery points", c.SyncPoints) })
+	wg.Go(func() { c.every(ctx, milestonesEvery, "look for weddings at a milestone", c.WatchMilestones) })
 	if c.sweep != nil {
 		wg.Go(func() { c.every(ctx, sweepEvery, "remove ended sessions", c.sweep) })
 	}

@@ -29,6 +29,13 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 	detail := map[string]any{"type": in.Type, "note": in.Note}
 	row := newOperation(actor, KindBackup)
 	err := checkBackup(in)
+	if err == nil && in.Wedding != "" {
+		detail["wedding"], detail["milestone"] = in.Wedding, in.Milestone
+		in.weddings, err = c.markWedding(ctx, actor, in)
+	}
+	if err == nil && len(in.weddings) > 0 {
+		row.Weddings, err = json.Marshal(in.weddings)
+	}
 	if err == nil {
 		row.BackupType, row.Note = orNil(string(in.Type)), in.Note
 		if len(in.Labels) > 0 {
@@ -86,6 +93,15 @@ func checkBackup(in StartBackupInput) error {
 	if !plain(in.Note) {
 		return keepsake.Errorf(keepsake.CodeInvalid, "The note holds characters that are not text.")
 	}
+	if in.Wedding != "" && in.Type == keepsake.BackupCritical {
+		return keepsake.Errorf(keepsake.CodeInvalid, "A critical backup leaves most of a wedding out: use incremental or full for one wedding.")
+	}
+	if in.Milestone != "" && in.Wedding == "" {
+		return keepsake.Errorf(keepsake.CodeInvalid, "A milestone belongs to a wedding: name the wedding too.")
+	}
+	if !plain(in.Wedding) || !plain(in.Milestone) || utf8.RuneCountInString(in.Milestone) > longestMilestone {
+		return keepsake.Errorf(keepsake.CodeInvalid, "The milestone needs a name of at most %d characters.", longestMilestone)
+	}
 	if len(in.Labels) > mostLabels {
 		return keepsake.Errorf(keepsake.CodeInvalid, "%d labels are too many; %d are the most.", len(in.Labels), mostLabels)
 	}
@@ -140,7 +156,7 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 	if err != nil {
 		panic(err) // the system's random source is documented never to fail
 	}
-	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Tiers: []string{},
+	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{},
 		Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
 }
 

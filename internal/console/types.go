@@ -44,14 +44,15 @@ type Operation struct {
 	// EventID is the id of its newest event; it grows with everything that happens to the operation.
 	EventID int64
 
-	Type     keepsake.BackupType // backups
-	Note     string              // backups
-	Labels   map[string]string   // backups
-	Point    string              // of a backup that is done; else the one asked for, "" for every point
-	Deep     bool                // verifications
-	Target   string              // restores: name of the configured server
-	Database string              // restores: the new database
-	Tiers    []keepsake.Tier     // restores: empty for all
+	Type     keepsake.BackupType    // backups
+	Note     string                 // backups
+	Labels   map[string]string      // backups
+	Weddings []keepsake.WeddingMark // backups: for which weddings
+	Point    string                 // of a backup that is done; else the one asked for, "" for every point
+	Deep     bool                   // verifications
+	Target   string                 // restores: name of the configured server
+	Database string                 // restores: the new database
+	Tiers    []keepsake.Tier        // restores: empty for all
 
 	RequestedBy     string // name of the actor
 	CreatedAt       time.Time
@@ -129,6 +130,9 @@ type StartBackupInput struct {
 	Type   keepsake.BackupType // full, incremental or critical
 	Note   string              // at most 500 characters
 	Labels map[string]string   // at most 20 of at most 64 and 200 characters
+	// Wedding and Milestone say for which wedding it is made, and why; both may be empty. The type must cover every tier.
+	Wedding, Milestone string
+	weddings           []keepsake.WeddingMark
 }
 
 // StartVerifyInput says what to verify.

@@ -139,10 +139,10 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	if !plain(id) || id == "" {
 		return t, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
 	}
-	found := c.findWeddings(ctx, actor, engine.WeddingQuery{ID: id, Today: t.Now, Limit: 1})
+	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{id}, Today: t.Now, Limit: 1})
 	if len(found.Weddings) == 0 && found.Missing == "" {
 		// A wedding that is gone from the platform is the very one somebody looks for.
-		if list, from, err := c.engine.WeddingsAt(ctx, "latest", engine.WeddingQuery{ID: id, Organization: actor.Organization, Today: day(t.Now), Limit: 1}); err == nil && len(list) == 1 {
+		if list, from, err := c.engine.WeddingsAt(ctx, "latest", engine.WeddingQuery{IDs: []string{id}, Organization: actor.Organization, Today: day(t.Now), Limit: 1}); err == nil && len(list) == 1 {
 			left := keepsake.DaysBefore(list[0].Date, t.Now)
 			found.Weddings = []Wedding{{Wedding: list[0], DaysLeft: left, Phase: keepsake.PhaseOf(left), Urgency: keepsake.UrgencyOf(left)}}
 			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery point knows it, and can be brought back.", from

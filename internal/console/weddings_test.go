@@ -91,3 +91,91 @@ func TestMilestonesOfAWedding(t *testing.T) {
 		t.Errorf("an account bound to an organization: %v", err)
 	}
 }
+
+// TestMilestonesMakeRecoveryPoints: the first look only notes the day; after that, every wedding that reaches a milestone or
+// enters a phase has its mark in one backup a day, and a console that slept catches up.
+func TestMilestonesMakeRecoveryPoints(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	now := time.Date(2030, 5, 1, 10, 0, 0, 0, time.UTC)
+	c := w.console(e, func(d *console.Deps) { d.Now = func() time.Time { return now } })
+	marks := func() (list []keepsake.WeddingMark) {
+		t.Helper()
+		page, err := c.ListOperations(t.Context(), admin, console.ListInput{Kind: console.KindBackup})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Operations {
+			if o.Type != keepsake.BackupIncremental || !strings.HasPrefix(o.Note, "Made by itself") {
+				t.Errorf("%+v", o)
+			}
+			list = append(list, o.Weddings...)
+		}
+		return list
+	}
+	watch := func() {
+		t.Helper()
+		if err := c.WatchMilestones(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	watch()
+	watch()
+	if got := marks(); len(got) != 0 {
+		t.Errorf("on the first day: %+v", got)
+	}
+	// The fake's weddings are always today and in six days: neither enters a phase.
+	if err := c.SaveMilestone(t.Context(), admin, console.SaveMilestoneInput{Wedding: "w2", Name: "tasting", Day: now.AddDate(0, 0, 2)}); err != nil {
+		t.Fatal(err)
+	}
+	now = now.AddDate(0, 0, 1)
+	watch()
+	if got := marks(); len(got) != 0 {
+		t.Errorf("a day without a milestone: %+v", got)
+	}
+	e.shift = 1 // now the first one is tomorrow
+	now = now.AddDate(0, 0, 3)
+	watch()
+	got := marks()
+	if len(got) != 2 || got[0].Wedding != "w1" || got[0].Milestone != "day_before_wedding" || got[0].Phase != keepsake.PhaseExecution || got[1].Wedding != "w2" || got[1].Milestone != "tasting" {
+		t.Errorf("after three days: %+v", got)
+	}
+	watch()
+	if again := marks(); len(again) != 2 {
+		t.Errorf("on the same day again: %+v", again)
+	}
+	now = now.AddDate(0, 0, 1)
+	if err := c.WatchMilestones(t.Context()); keepsake.CodeOf(err) != keepsake.CodeConflict { // the backup of yesterday still waits
+		t.Errorf("while a backup is under way: %v", err)
+	}
+}
+
+// TestABackupIsMadeForAWedding: by hand, with its milestone; the wedding must exist and the type must hold it.
+func TestABackupIsMadeForAWedding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine())
+	start := func(in console.StartBackupInput) (console.Operation, keepsake.Code) {
+		o, err := c.StartBackup(t.Context(), admin, in)
+		if err == nil {
+			return o, ""
+		}
+		return o, keepsake.CodeOf(err)
+	}
+	for _, x := range []struct {
+		in   console.StartBackupInput
+		want keepsake.Code
+	}{
+		{console.StartBackupInput{Type: keepsake.BackupCritical, Wedding: "w1"}, keepsake.CodeInvalid},
+		{console.StartBackupInput{Type: keepsake.BackupFull, Milestone: "tasting"}, keepsake.CodeInvalid},
+		{console.StartBackupInput{Type: keepsake.BackupFull, Wedding: "nobody"}, keepsake.CodeNotFound},
+	} {
+		if _, code := start(x.in); code != x.want {
+			t.Errorf("%+v: %q", x.in, code)
+		}
+	}
+	o, code := start(console.StartBackupInput{Type: keepsake.BackupFull, Wedding: "w2", Milestone: "Final payment"})
+	if code != "" || len(o.Weddings) != 1 || o.Weddings[0].Milestone != "final_payment" || o.Weddings[0].Date == "" {
+		t.Errorf("%+v, %q", o, code)
+	}
+}

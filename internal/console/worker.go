@@ -126,7 +126,7 @@ func (c *Console) execute(ctx context.Context, row sqlcgen.BackupOperation, r en
 	}
 	switch o.Kind {
 	case KindBackup:
-		result, err := c.engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels}, r)
+		result, err := c.engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels, Weddings: o.Weddings}, r)
 		out.backup, out.err = &result, err
 		if err == nil {
 			out.point = c.readBack(ctx, result.Point)

@@ -150,7 +150,7 @@ func (b *backup) plan() {
 	c := b.snapshot.Catalog
 	m := &repository.Manifest{
 		Format: repository.FormatVersion, Repository: b.repo.keys.Repository(), ID: repository.NewManifestID(b.snapshot.Time),
-		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Tool: Version,
+		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Weddings: b.in.Weddings, Tool: Version,
 		Source: c.Source, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions, Keys: c.ForeignKey,
 		Roles: c.Roles, NotCarried: c.NotCarried,
 	}

@@ -78,7 +78,7 @@ func unreadable(id string, err error) Point {
 
 // pointOf turns a manifest into a list entry. A provider that holds the manifest confirmed every chunk when it got it.
 func (e *Engine) pointOf(r *repo, l listing, m *repository.Manifest) Point {
-	p := Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Database: m.Source.Database,
+	p := Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings, Database: m.Source.Database,
 		Server: m.Source.Server, Tables: len(m.Tables), Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
 		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds}
 	for _, prov := range r.providers {

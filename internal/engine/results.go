@@ -12,6 +12,8 @@ type BackupInput struct {
 	Note string
 	// Labels travel with the recovery point: app version, deploy tag.
 	Labels map[string]string
+	// Weddings says for which weddings it is made; they travel with it too.
+	Weddings []keepsake.WeddingMark
 }
 
 // BackupResult is the report of a finished backup. Its JSON form is the contract of `keepsake backup --json`.
@@ -36,24 +38,25 @@ type BackupResult struct {
 
 // Point is one recovery point as a list shows it.
 type Point struct {
-	ID          string            `json:"id"`
-	Time        time.Time         `json:"time"` // of the snapshot
-	Type        string            `json:"type"`
-	Note        string            `json:"note,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Database    string            `json:"database"`
-	Server      string            `json:"server"` // version of the platform's server, "15.4"
-	Tables      int               `json:"tables"`
-	Rows        int64             `json:"rows"`
-	BytesRead   int64             `json:"bytes_read"`
-	BytesStored int64             `json:"bytes_stored"`
-	BytesNew    int64             `json:"bytes_new"` // sealed bytes that this point added
-	Chunks      int64             `json:"chunks"`
-	ChunksNew   int64             `json:"chunks_new"`
-	Seconds     float64           `json:"seconds"`
-	Copies      []keepsake.Copy   `json:"copies"`
-	Protected   bool              `json:"protected"`
-	Lacks       string            `json:"lacks,omitempty"`
+	ID          string                 `json:"id"`
+	Time        time.Time              `json:"time"` // of the snapshot
+	Type        string                 `json:"type"`
+	Note        string                 `json:"note,omitempty"`
+	Labels      map[string]string      `json:"labels,omitempty"`
+	Weddings    []keepsake.WeddingMark `json:"weddings,omitempty"`
+	Database    string                 `json:"database"`
+	Server      string                 `json:"server"` // version of the platform's server, "15.4"
+	Tables      int                    `json:"tables"`
+	Rows        int64                  `json:"rows"`
+	BytesRead   int64                  `json:"bytes_read"`
+	BytesStored int64                  `json:"bytes_stored"`
+	BytesNew    int64                  `json:"bytes_new"` // sealed bytes that this point added
+	Chunks      int64                  `json:"chunks"`
+	ChunksNew   int64                  `json:"chunks_new"`
+	Seconds     float64                `json:"seconds"`
+	Copies      []keepsake.Copy        `json:"copies"`
+	Protected   bool                   `json:"protected"`
+	Lacks       string                 `json:"lacks,omitempty"`
 }
 
 // PointDetail is one recovery point opened.

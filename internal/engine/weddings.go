@@ -115,7 +115,10 @@ func columnOf(t scope.TableRows, name string) func([]*string) string {
 }
 
 func matches(w Wedding, q WeddingQuery) bool {
-	if q.ID != "" && w.ID != q.ID || q.Organization != "" && w.OrganizationID != q.Organization {
+	if q.IDs != nil && !slices.Contains(q.IDs, w.ID) || q.Days != nil && !slices.ContainsFunc(q.Days, func(d time.Time) bool { return d.Format(time.DateOnly) == w.Date.Format(time.DateOnly) }) {
+		return false
+	}
+	if q.Organization != "" && w.OrganizationID != q.Organization {
 		return false
 	}
 	if days := keepsake.DaysBefore(w.Date, q.Today); q.Within > 0 && (days < 0 || days > q.Within) {

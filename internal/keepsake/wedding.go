@@ -30,6 +30,14 @@ func PhaseOf(daysBefore int) Phase {
 // MilestoneDayBefore is the milestone that follows from a wedding's day.
 const MilestoneDayBefore = "day_before_wedding"
 
+// WeddingMark says for which wedding a recovery point was made: for a milestone of it, or because it entered a phase.
+type WeddingMark struct {
+	Wedding   string `json:"wedding"` // the key of its row
+	Date      string `json:"date"`    // its day, YYYY-MM-DD
+	Milestone string `json:"milestone,omitempty"`
+	Phase     Phase  `json:"phase,omitempty"`
+}
+
 // Urgency says how soon a wedding needs its data.
 type Urgency string
 

@@ -13,11 +13,12 @@ import (
 
 // WeddingQuery selects weddings of the platform.
 type WeddingQuery struct {
-	ID           string    // the key of one; empty: any
-	Search       string    // words that must each be found in couple, organization, day or a vendor's name; empty: any
-	Organization string    // the key of an organization; empty: any
-	Today        time.Time // weddings from this day on come first, the nearest of them first, then the past ones
-	Within       int       // days ahead of today, none past; 0: no bound
+	IDs          []string    // their keys; nil: any
+	Days         []time.Time // whose day is one of these; nil: any
+	Search       string      // words that must each be found in couple, organization, day or a vendor's name; empty: any
+	Organization string      // the key of an organization; empty: any
+	Today        time.Time   // weddings from this day on come first, the nearest of them first, then the past ones
+	Within       int         // days ahead of today, none past; 0: no bound
 	Offset       int
 	Limit        int
 }
@@ -54,8 +55,15 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 	}
 	today := arg(q.Today.Format(time.DateOnly)) + "::text::date"
 	conditions := []string{"true"}
-	if q.ID != "" {
-		conditions = append(conditions, column("w", key)+"::text = "+arg(q.ID))
+	if q.IDs != nil {
+		conditions = append(conditions, column("w", key)+"::text = any("+arg(q.IDs)+"::text[])")
+	}
+	if q.Days != nil {
+		days := make([]string, len(q.Days))
+		for i, d := range q.Days {
+			days[i] = d.Format(time.DateOnly)
+		}
+		conditions = append(conditions, day+" = any("+arg(days)+"::text[]::date[])")
 	}
 	if q.Organization != "" {
 		conditions = append(conditions, organization+" = "+arg(q.Organization))

@@ -9,26 +9,28 @@ import (
 // Manifest is everything needed to restore one snapshot, apart from the chunks it names. Its JSON form, compressed and
 // sealed, is the object manifests/<ID>; FORMAT.md describes every field.
 type Manifest struct {
-	Format     int                   `json:"format"` // 1
-	Repository string                `json:"repository"`
-	ID         string                `json:"id"`   // <time>-<random>, also the object's name
-	Time       time.Time             `json:"time"` // of the snapshot, UTC
-	Type       keepsake.BackupType   `json:"type"`
-	Note       string                `json:"note,omitempty"`
-	Labels     map[string]string     `json:"labels,omitempty"`
-	Parent     string                `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
-	Tool       string                `json:"tool"`             // version of keepsake that wrote it
-	Source     Source                `json:"source"`
-	Schema     []Chunk               `json:"schema"` // pg_dump's custom-format archive, cut into chunks
-	Tables     []Table               `json:"tables"`
-	Sequences  []Sequence            `json:"sequences,omitempty"`
-	MatViews   []Name                `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
-	Objects    []LargeObject         `json:"large_objects,omitempty"`      // every large object; their bytes are a Table of kind KindLargeObjects
-	Keys       []ForeignKey          `json:"foreign_keys,omitempty"`       // between the tables, by the names of the topmost partitioned ones
-	Extensions []Extension           `json:"extensions,omitempty"`
-	Roles      []string              `json:"roles,omitempty"` // every role that owners, grants and policies name
-	NotCarried []keepsake.NotCarried `json:"not_carried,omitempty"`
-	Stats      Stats                 `json:"stats"`
+	Format     int                 `json:"format"` // 1
+	Repository string              `json:"repository"`
+	ID         string              `json:"id"`   // <time>-<random>, also the object's name
+	Time       time.Time           `json:"time"` // of the snapshot, UTC
+	Type       keepsake.BackupType `json:"type"`
+	Note       string              `json:"note,omitempty"`
+	Labels     map[string]string   `json:"labels,omitempty"`
+	// Weddings says for which weddings the point was made. It covers the whole platform all the same.
+	Weddings   []keepsake.WeddingMark `json:"weddings,omitempty"`
+	Parent     string                 `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
+	Tool       string                 `json:"tool"`             // version of keepsake that wrote it
+	Source     Source                 `json:"source"`
+	Schema     []Chunk                `json:"schema"` // pg_dump's custom-format archive, cut into chunks
+	Tables     []Table                `json:"tables"`
+	Sequences  []Sequence             `json:"sequences,omitempty"`
+	MatViews   []Name                 `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
+	Objects    []LargeObject          `json:"large_objects,omitempty"`      // every large object; their bytes are a Table of kind KindLargeObjects
+	Keys       []ForeignKey           `json:"foreign_keys,omitempty"`       // between the tables, by the names of the topmost partitioned ones
+	Extensions []Extension            `json:"extensions,omitempty"`
+	Roles      []string               `json:"roles,omitempty"` // every role that owners, grants and policies name
+	NotCarried []keepsake.NotCarried  `json:"not_carried,omitempty"`
+	Stats      Stats                  `json:"stats"`
 }
 
 // Source says where a snapshot comes from.
