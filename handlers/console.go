@@ -8,6 +8,7 @@ import (
 // Console is everything the pages need from *console.Console: the sum of what each action declares for itself.
 type Console interface {
 	dashboardReader
+	emergencyReader
 	backupStarter
 	operationReader
 	operationLister
@@ -25,6 +26,17 @@ type Console interface {
 	weddingChangesReader
 }
 
+// Standby is everything the pages need that work while the console database is away.
+type Standby interface {
+	emergencyReader
+	pointReader
+	pointLister
+	weddingLister
+	weddingReader
+	weddingAtReader
+	weddingChangesReader
+}
+
 // Auth is everything the pages need to know who is there.
 type Auth interface {
 	Sessions
@@ -35,4 +47,6 @@ type Auth interface {
 var (
 	_ Console = (*console.Console)(nil)
 	_ Auth    = (*auth.Sessions)(nil)
+	_ Standby = (*console.Standby)(nil)
+	_ Auth    = (*auth.Standby)(nil)
 )

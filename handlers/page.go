@@ -25,6 +25,7 @@ type Pages struct {
 	Version string
 	Zone    *time.Location // that times are written in
 	Now     func() time.Time
+	Standby bool // the console database is away: pages only show, and say so
 }
 
 func (p Pages) clock() format.Clock { return format.Clock{Now: p.Now(), Zone: p.Zone} }
@@ -32,6 +33,10 @@ func (p Pages) clock() format.Clock { return format.Clock{Now: p.Now(), Zone: p.
 // Shell returns the frame of the page that answers c.
 func (p Pages) Shell(c echo.Context, title, section string) views.Shell {
 	s := views.Shell{Title: title, Section: section, Version: p.Version, Path: c.Request().URL.RequestURI(), Theme: "auto"}
+	if p.Standby {
+		s.Standby = true
+		s.Banner = "Keepsake's own database does not answer. Weddings and recovery points can be read straight from the providers; nothing can be started here until it is back."
+	}
 	if actor, ok := ActorOf(c); ok {
 		s.User = actor.Name
 	}

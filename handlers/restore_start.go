@@ -88,6 +88,9 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 		in := restoreInput{
 			target: targets[0], database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")), tiers: keepsake.Tiers(),
 		}
+		if tier, err := keepsake.ParseTier(c.QueryParam("tier")); err == nil { // a link may choose one
+			in.tiers = []keepsake.Tier{tier}
+		}
 		return Render(c, http.StatusOK, views.RestorePage(restoreForm(c, pages, p, targets, in, nil)))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -139,20 +140,31 @@ func ExportWedding(con weddingAtReader) echo.HandlerFunc {
 	}
 }
 
+type emergencyReader interface {
+	Emergency(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error)
+}
+
 // ShowEmergency is the page for somebody who needs one wedding now.
-func ShowEmergency(pages Pages, con dashboardReader) echo.HandlerFunc {
+func ShowEmergency(pages Pages, con emergencyReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		d, err := con.Dashboard(c.Request().Context(), actor(c))
+		d, err := con.Emergency(c.Request().Context(), actor(c))
 		if err != nil {
 			return err
 		}
 		vm := views.Emergency{Shell: pages.Shell(c, "Emergency", "emergency")}
-		if d.WeddingsMissing != "" {
-			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The platform does not answer", Text: sentence(d.WeddingsMissing) + " Recovery points can be read all the same, if you know the wedding's key."})
+		switch {
+		case d.WeddingsMissing == "":
+		case d.WeddingsFrom.IsZero():
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "Neither the platform nor a recovery point can be reached", Text: sentence(d.WeddingsMissing) +
+				" Reload this page in a minute. Call whoever runs the servers; nothing of what is stored is lost by this."})
+		default:
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The platform does not answer", Text: "What you see is from the recovery point of " + pages.clock().Exact(d.WeddingsFrom) +
+				" (" + pages.clock().Relative(d.WeddingsFrom) + "). Contacts and everything else can be read all the same; nothing can be brought back into the platform until it answers."})
 		}
 		if d.Newest != nil {
 			vm.Newest, vm.NewestURL = pages.clock().When(d.Newest.Time), pointURL(d.Newest.ID)
 			vm.WholeURL = pointURL(d.Newest.ID) + "/restore"
+			vm.CriticalURL = vm.WholeURL + "?tier=" + string(keepsake.TierCritical)
 		}
 		for _, w := range d.Weddings {
 			row := views.EmergencyWedding{Wedding: weddingOf(w), ContactsURL: weddingURL(w.ID) + "/contacts", RestoreURL: weddingURL(w.ID) + "/restore", ThenURL: weddingURL(w.ID) + "/then"}

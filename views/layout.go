@@ -16,12 +16,13 @@ type Shell struct {
 	// Refresh reloads the page every so many seconds where there is no script; 0: never.
 	Refresh string
 	Version string
+	Standby bool // the console database is away: only what can be read is offered
 }
 
 type navItem struct{ section, href, icon, text string }
 
-func navItems() []navItem {
-	return []navItem{
+func navItems(standby bool) []navItem {
+	all := []navItem{
 		{"overview", "/", "home-2", "Overview"},
 		{"backup", "/backups/new", "archive", "Back up"},
 		{"operations", "/operations", "history", "Operations"},
@@ -29,6 +30,10 @@ func navItems() []navItem {
 		{"weddings", "/weddings", "calendar-heart", "Weddings"},
 		{"emergency", "/emergency", "alert-triangle", "Emergency"},
 	}
+	if standby {
+		return all[3:]
+	}
+	return all
 }
 
 func theme(s Shell) string {

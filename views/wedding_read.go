@@ -42,6 +42,7 @@ type Emergency struct {
 	Now, Later          []EmergencyWedding // within 24 hours, and the next ones
 	Newest              ui.When
 	NewestURL, WholeURL string
+	CriticalURL         string
 }
 
 // EmergencyWedding is one wedding with what can be done for it.

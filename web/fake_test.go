@@ -78,6 +78,10 @@ func (f *fakeConsole) note(a keepsake.Actor) {
 	f.actors = append(f.actors, a)
 }
 
+func (f *fakeConsole) Emergency(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error) {
+	return f.Dashboard(ctx, actor)
+}
+
 func (f *fakeConsole) Dashboard(_ context.Context, a keepsake.Actor) (console.Dashboard, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -41,6 +41,27 @@ type Deps struct {
 
 // New returns the handler of every page. It fails only on a session secret that is too short.
 func New(d Deps) (*echo.Echo, error) {
+	e, cookies, pages, err := base(&d)
+	if err != nil {
+		return nil, err
+	}
+	routes(e, d, cookies, pages)
+	return e, nil
+}
+
+// NewStandby returns the handler of the pages that work while the console database is away. Nothing there changes anything.
+func NewStandby(d Deps, con handlers.Standby) (*echo.Echo, error) {
+	e, cookies, pages, err := base(&d)
+	if err != nil {
+		return nil, err
+	}
+	pages.Standby = true
+	standbyRoutes(e, d, con, cookies, pages)
+	return e, nil
+}
+
+// base makes what both have in common: middleware, assets, errors.
+func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -55,7 +76,7 @@ func New(d Deps) (*echo.Echo, error) {
 	}
 	cookies, err := newCookies(d.SessionSecret, d.TrustedProxies)
 	if err != nil {
-		return nil, err
+		return nil, nil, handlers.Pages{}, err
 	}
 	pages := handlers.Pages{Version: d.Version, Zone: d.Zone, Now: d.Now}
 	e := echo.New()
@@ -66,8 +87,33 @@ func New(d Deps) (*echo.Echo, error) {
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.HEAD(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
-	routes(e, d, cookies, pages)
-	return e, nil
+	return e, cookies, pages, nil
+}
+
+// standbyRoutes is the table of every page while the console database is away.
+func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies, pages handlers.Pages) {
+	open := e.Group("", sameOrigin(), cookies.identify(d.Auth), deadline(pageTimeout))
+	open.GET("/sign-in", handlers.ShowSignIn(pages))
+	open.POST("/sign-in", handlers.SignIn(pages, d.Auth, cookies))
+	open.POST("/sign-out", handlers.SignOut(d.Auth, cookies))
+	open.POST("/theme", handlers.SaveTheme(cookies.Secure))
+	in := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
+	in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
+	in.GET("/emergency", handlers.ShowEmergency(pages, con))
+	in.GET("/points", handlers.ListPoints(pages, con))
+	in.GET("/points/:id", handlers.ShowPoint(pages, con))
+	in.GET("/weddings", handlers.ListWeddings(pages, con))
+	in.GET("/weddings/:id", handlers.ShowWedding(pages, con))
+	in.GET("/weddings/:id/changes", handlers.ShowWeddingChanges(pages, con))
+	in.GET("/weddings/:id/contacts", handlers.ShowWeddingContacts(pages, con))
+	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
+	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
+	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
+	in.GET("/weddings/:id/export", handlers.ExportWedding(con))
+	open.RouteNotFound("/*", func(echo.Context) error {
+		return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their contacts can be read under "+
+			"Emergency; the command line restores with the key alone: keepsake restore --help.")
+	})
 }
 
 // routes is the table of every page and action.

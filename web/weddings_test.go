@@ -142,3 +142,21 @@ func TestWhatChangedInAWedding(t *testing.T) {
 		t.Errorf("compared %v, want %v", s.console.compared, want)
 	}
 }
+
+func TestTheEmergencyPage(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.dashboard.Weddings = []console.Wedding{{Wedding: engine.Wedding{ID: "w 1/2", Couple: "Zoë & <Łukasz>", Date: moment}, Urgency: keepsake.UrgencyEmergency}}
+	body := s.get("/emergency").want(http.StatusOK).says("What do you need?", "Vendor contacts now", "Restore everything").body
+	for _, want := range []string{`href="/weddings/w%201%2F2/contacts"`, `href="/weddings/w%201%2F2/restore"`, "/restore?tier=critical"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	s.console.dashboard.WeddingsMissing, s.console.dashboard.WeddingsFrom = "10.0.0.1:5432 refused", moment
+	if a := s.get("/emergency").want(http.StatusOK).says("The platform does not answer", "recovery point of"); strings.Contains(a.body, "10.0.0.1") {
+		t.Error("the page names a server")
+	}
+	s.console.dashboard = console.Dashboard{WeddingsMissing: "nothing answers"}
+	s.get("/emergency").want(http.StatusOK).says("Neither the platform nor a recovery point", "no recovery point that this console knows of")
+}

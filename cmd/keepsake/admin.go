@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -65,12 +66,32 @@ func (a *app) changeAccount(c account, what string, change func(context.Context,
 	if err := change(a.ctx, d, password); err != nil {
 		return err
 	}
+	if err := a.tellRepository(d); err != nil { // the console's worker tries again
+		_, _ = fmt.Fprintf(a.io.err, "The repository could not be told, so while the console database is away this does not count: %s\n", keepsake.MessageOf(err))
+	}
 	if a.cli.JSON {
 		printJSON(a.io.out, map[string]string{"email": c.Email, "role": string(keepsake.RoleSuperAdmin)})
 	} else {
 		a.printf("Super admin %s %s.\n", c.Email, what)
 	}
 	return nil
+}
+
+// tellTime bounds telling the repository of an account: the command has done its work without it.
+const tellTime = 10 * time.Second
+
+// tellRepository stores there who may sign in without the console database. Where no repository is yet, there is nothing to tell.
+func (a *app) tellRepository(d *db.DB) error {
+	ctx, cancel := context.WithTimeout(a.ctx, tellTime)
+	defer cancel()
+	e, _, err := a.engine()
+	if err == nil {
+		err = keepAccess(ctx, d, e)
+	}
+	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
+		return nil
+	}
+	return err
 }
 
 // maxPassword bounds what is read from a pipe, in bytes; how long a password may be is for auth to say.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -150,36 +149,25 @@ func (p *person) looks(name string) {
 
 const consolePassword = "a long enough passphrase"
 
-// atTheConsole makes the repository, a super admin and a console, serves it and opens a browser. stop ends the console and
-// fails the test when that is not clean.
+// atTheConsole makes the repository, a console database, a super admin and a console, serves it and opens a browser. stop ends the
+// console and fails the test when that is not clean.
 func (w *world) atTheConsole(t *testing.T) (p *person, stop func()) {
 	t.Helper()
 	w.withConsole(t)
+	return w.served(t)
+}
+
+// served is atTheConsole with the console database that the world has.
+func (w *world) served(t *testing.T) (p *person, stop func()) {
+	t.Helper()
 	w.must(t, exitDone, "init")
 	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	l := &listener{address: make(chan string, 1)}
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, []string{"--config", w.config, "serve", "--address", "127.0.0.1:0"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, l})
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if code := <-ended; code != exitDone {
-			t.Errorf("serve ended with %d\n%s", code, l)
-		}
-	})
-	select {
-	case address := <-l.address:
-		t.Cleanup(stop)
-		return sitDown(t, "http://"+address), stop
-	case code := <-ended:
-		cancel()
-		t.Fatalf("serve ended with %d:\n%s", code, l)
-		return nil, nil
-	}
+	base, end := w.serve(t)
+	stop = sync.OnceFunc(end)
+	t.Cleanup(stop)
+	return sitDown(t, base), stop
 }
 
 // TestOneEveningAtTheConsole walks the console's main job in a real browser over the real program: sign in, back up, watch,

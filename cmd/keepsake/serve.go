@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,35 +30,77 @@ func (c *serveCommand) Run(a *app) error {
 			return keepsake.Errorf(keepsake.CodeInvalid, "--address: %s", problem)
 		}
 	}
-	s, err := a.openConsole()
+	conf, err := a.config()
 	if err != nil {
 		return err
 	}
-	defer s.db.Close()
 	if c.Address != "" {
-		s.config.Server.Address = c.Address
+		conf.Server.Address = c.Address
 	}
+	s, err := a.openConsole()
+	pages := &switcher{}
+	if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
+		e, _, failed := a.engine()
+		if failed != nil {
+			return failed
+		}
+		standby, failed := a.standby(a.ctx, e, conf)
+		if failed != nil {
+			return err // nothing answers: say what was asked first
+		}
+		a.logger(slog.LevelInfo).WarnContext(a.ctx, "the console database does not answer; weddings can be read straight from the providers", "err", keepsake.MessageOf(err))
+		pages.use(standby)
+	} else if err != nil {
+		return err
+	} else {
+		defer s.db.Close()
+		if err := a.normal(s, pages); err != nil {
+			return err
+		}
+	}
+	listener, where, err := a.listen(conf)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(a.io.err, "Console on %s\n", where)
+	g, ctx := errgroup.WithContext(a.ctx)
+	g.Go(func() error { return web.ServeListener(ctx, listener, pages) })
+	g.Go(func() error {
+		if s == nil {
+			opened, err := a.awaitConsole(ctx)
+			if err != nil || opened == nil {
+				return err
+			}
+			s = opened
+			defer s.db.Close()
+			if err := a.normal(s, pages); err != nil {
+				return err
+			}
+		}
+		work, ctx := errgroup.WithContext(ctx)
+		work.Go(func() error { return s.console.Run(ctx, !c.NoWorker) })
+		work.Go(func() error { return a.watch(ctx, s, pages) })
+		return work.Wait()
+	})
+	return g.Wait()
+}
+
+// normal puts up the pages of a console whose database answers.
+func (a *app) normal(s *services, pages *switcher) error {
 	secret, err := auth.SessionSecret(a.ctx, s.db, s.config.Server.SessionSecret)
 	if err != nil {
 		return err
 	}
-	handler, err := web.New(web.Deps{Console: s.console, Auth: s.sessions, Logger: a.logger(slog.LevelInfo),
+	s.pages, err = web.New(web.Deps{Console: s.console, Auth: s.sessions, Logger: a.logger(slog.LevelInfo),
 		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version})
-	if err != nil {
-		return err
-	}
-	listener, where, err := a.listen(s.config)
 	if err != nil {
 		return err
 	}
 	if n, err := auth.CountAccounts(a.ctx, s.db); err == nil && n == 0 {
 		_, _ = fmt.Fprintln(a.io.err, "Nobody can sign in yet: keepsake admin create --email ADDRESS makes the first super admin.")
 	}
-	_, _ = fmt.Fprintf(a.io.err, "Console on %s\n", where)
-	g, ctx := errgroup.WithContext(a.ctx)
-	g.Go(func() error { return s.console.Run(ctx, !c.NoWorker) })
-	g.Go(func() error { return web.ServeListener(ctx, listener, handler) })
-	return g.Wait()
+	pages.use(s.pages)
+	return nil
 }
 
 // listen opens the console's socket, with TLS where a certificate is configured, and says where people find it.
@@ -98,6 +142,8 @@ type services struct {
 	db       *db.DB
 	sessions *auth.Sessions
 	console  *console.Console
+	engine   *engine.Engine
+	pages    http.Handler
 }
 
 // openConsole brings the console database up to date and builds the console over it. The caller closes the database.
@@ -117,13 +163,14 @@ func (a *app) openConsole() (*services, error) {
 	for _, t := range conf.Targets {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
-	sessions := auth.NewSessions(d, nil)
-	c, err := console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Sweep: sessions.Sweep})
+	s := &services{config: conf, db: d, sessions: auth.NewSessions(d, nil), engine: e}
+	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Sweep: s.sessions.Sweep,
+		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }})
 	if err != nil {
 		d.Close()
 		return nil, err
 	}
-	return &services{config: conf, db: d, sessions: sessions, console: c}, nil
+	return s, nil
 }
 
 // openDatabase migrates and opens the console database. Processes that start together take turns.

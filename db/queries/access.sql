@@ -66,5 +66,8 @@ insert into settings (name, value) values (@name, @value) on conflict (name) do 
 -- name: GetSetting :one
 select value from settings where name = @name;
 
+-- name: ListAccounts :many
+select * from accounts where disabled_at is null order by email;
+
 -- name: SetSetting :exec
 insert into settings (name, value) values (@name, @value) on conflict (name) do update set value = excluded.value;

@@ -227,6 +227,39 @@ func (q *Queries) InsertSetting(ctx context.Context, arg InsertSettingParams) er
 	return err
 }
 
+const listAccounts = `-- name: ListAccounts :many
+select id, email, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where disabled_at is null order by email
+`
+
+func (q *Queries) ListAccounts(ctx context.Context) ([]Account, error) {
+	rows, err := q.db.Query(ctx, listAccounts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Account
+	for rows.Next() {
+		var i Account
+		if err := rows.Scan(
+			&i.ID,
+			&i.Email,
+			&i.PasswordHash,
+			&i.Role,
+			&i.Organization,
+			&i.CreatedAt,
+			&i.ChangedAt,
+			&i.DisabledAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockSignIn = `-- name: LockSignIn :exec
 update sign_in_throttles set locked_until = $1 where kind = $2 and subject = $3
 `

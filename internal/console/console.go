@@ -31,6 +31,7 @@ type Engine interface {
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	Check(context.Context) []engine.CheckFinding
 	Tables(context.Context) ([]engine.TableEstimate, error)
+	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	Weddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, error)
 	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
 	Providers() []engine.Provider
@@ -51,6 +52,9 @@ type Deps struct {
 	Lease        LeaseTimes // zero: the defaults
 	// Sweep, when set, is called once an hour by working processes: it removes what ended long ago (auth.Sessions.Sweep).
 	Sweep func(context.Context) error
+	// Keep, when set, is called every ten minutes by working processes: it stores in the repository what must outlive the console
+	// database.
+	Keep func(context.Context) error
 }
 
 // LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
@@ -73,6 +77,7 @@ type Console struct {
 	worker  string // name of this process in leases
 	hub     *progress.Hub
 	sweep   func(context.Context) error
+	keep    func(context.Context) error
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 }
 
@@ -84,7 +89,7 @@ func New(d Deps) (*Console, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep,
+	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep,
 		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), hub: progress.NewHub(d.DB, d.Logger)}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)

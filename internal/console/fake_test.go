@@ -139,6 +139,10 @@ func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engin
 	return fakeWeddings(q, f.shift), nil
 }
 
+func (f *fakeEngine) NewestPoints(_ context.Context, most int) ([]engine.Point, error) {
+	return f.points[:min(most, len(f.points))], nil
+}
+
 // WeddingsAt knows one wedding that the platform has lost.
 func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error) {
 	if len(f.points) == 0 {

@@ -22,6 +22,7 @@ const (
 	checkEvery = time.Minute
 	syncEvery  = 15 * time.Minute
 	sweepEvery = time.Hour
+	keepEvery  = 10 * time.Minute
 	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may begin.
 	milestonesEvery = 10 * time.Minute
 	// stopTime is how long a stopping worker waits for its operations to give way.
@@ -67,6 +68,11 @@ func (c *Console) work(ctx context.Context) error {
 	})
 	wg.Go(func() { c.every(ctx, syncEvery, "read the repository's list of recovery points", c.SyncPoints) })
 	wg.Go(func() { c.every(ctx, milestonesEvery, "look for weddings at a milestone", c.WatchMilestones) })
+	if c.keep != nil {
+		wg.Go(func() {
+			c.every(ctx, keepEvery, "store in the repository who may sign in without the console database", c.keep)
+		})
+	}
 	if c.sweep != nil {
 		wg.Go(func() { c.every(ctx, sweepEvery, "remove ended sessions", c.sweep) })
 	}

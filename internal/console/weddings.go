@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 	"unicode/utf8"
 
@@ -32,8 +33,24 @@ type FoundWeddings struct {
 	From    time.Time
 }
 
-// findWeddings asks the platform, and when that does not answer the newest recovery point.
+// finder looks for weddings in the platform and, where that does not answer, in the newest recovery point.
+type finder struct {
+	engine weddingSource
+	log    *slog.Logger
+}
+
+// weddingSource is what a finder needs from the engine.
+type weddingSource interface {
+	Weddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, error)
+	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
+}
+
 func (c *Console) findWeddings(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
+	return finder{c.engine, c.log}.find(ctx, actor, q)
+}
+
+// find asks the platform, and when that does not answer the newest recovery point.
+func (f finder) find(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
 	if actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem {
 		return FoundWeddings{Missing: "Your account may not see weddings."}
 	}
@@ -43,23 +60,48 @@ func (c *Console) findWeddings(ctx context.Context, actor keepsake.Actor, q engi
 	var out FoundWeddings
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()
-	found, err := c.engine.Weddings(asking, q)
+	found, err := f.engine.Weddings(asking, q)
 	if err != nil {
-		c.log.WarnContext(ctx, "the weddings could not be read from the platform", "err", err)
+		f.log.WarnContext(ctx, "the weddings could not be read from the platform", "err", err)
 		out.Missing = "The platform does not answer, so weddings are shown as the newest recovery point knows them." + words(err)
 		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 		defer cancel()
-		if found, out.From, err = c.engine.WeddingsAt(reading, "latest", q); err != nil {
-			c.log.WarnContext(ctx, "the weddings could not be read from a recovery point", "err", err)
+		if found, out.From, err = f.engine.WeddingsAt(reading, "latest", q); err != nil {
+			f.log.WarnContext(ctx, "the weddings could not be read from a recovery point", "err", err)
 			out.From = time.Time{}
 			out.Missing = "The platform does not answer and no recovery point could be read, so weddings cannot be shown." + words(err)
 		}
 	}
 	for _, w := range found {
-		left := keepsake.DaysBefore(w.Date, now)
-		out.Weddings = append(out.Weddings, Wedding{Wedding: w, DaysLeft: left, Phase: keepsake.PhaseOf(left), Urgency: keepsake.UrgencyOf(left)})
+		out.Weddings = append(out.Weddings, judged(w, now))
 	}
 	return out
+}
+
+// one finds a wedding by its key, also one that only the newest recovery point knows.
+func (f finder) one(ctx context.Context, actor keepsake.Actor, id string, now time.Time) (FoundWeddings, error) {
+	if !plain(id) || id == "" {
+		return FoundWeddings{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
+	}
+	found := f.find(ctx, actor, engine.WeddingQuery{IDs: []string{id}, Today: now, Limit: 1})
+	if len(found.Weddings) == 0 && found.Missing == "" {
+		// A wedding that is gone from the platform is the very one somebody looks for.
+		list, from, err := f.engine.WeddingsAt(ctx, "latest", engine.WeddingQuery{IDs: []string{id}, Organization: actor.Organization, Today: day(now), Limit: 1})
+		if err == nil && len(list) == 1 {
+			found.Weddings = []Wedding{judged(list[0], now)}
+			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery point knows it, and can be brought back.", from
+		}
+	}
+	if len(found.Weddings) == 0 {
+		return found, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding, neither in the platform nor in the newest recovery point. An older one may know it: open it under Recovery points."))
+	}
+	return found, nil
+}
+
+// judged adds to a wedding how soon it is.
+func judged(w engine.Wedding, now time.Time) Wedding {
+	left := keepsake.DaysBefore(w.Date, now)
+	return Wedding{Wedding: w, DaysLeft: left, Phase: keepsake.PhaseOf(left), Urgency: keepsake.UrgencyOf(left)}
 }
 
 // WeddingsInput selects weddings, those ahead first, nearest first.
@@ -79,18 +121,24 @@ type WeddingPage struct {
 
 // ListWeddings searches the platform's weddings.
 func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
+	page, err := finder{c.engine, c.log}.page(ctx, actor, in, c.now())
+	if err == nil {
+		page.Newest, err = c.newestWhole(ctx, actor)
+	}
+	return page, err
+}
+
+func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput, now time.Time) (WeddingPage, error) {
 	var page WeddingPage
 	if !plain(in.Search) || utf8.RuneCountInString(in.Search) > longestSearch || in.Offset < 0 || in.Offset > 1_000_000 {
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
 	}
 	limit := limitOf(in.Limit)
-	page.FoundWeddings = c.findWeddings(ctx, actor, engine.WeddingQuery{Search: in.Search, Today: c.now(), Offset: in.Offset, Limit: limit + 1})
+	page.FoundWeddings = f.find(ctx, actor, engine.WeddingQuery{Search: in.Search, Today: now, Offset: in.Offset, Limit: limit + 1})
 	if len(page.Weddings) > limit {
 		page.Weddings, page.Next = page.Weddings[:limit], in.Offset+limit
 	}
-	var err error
-	page.Newest, err = c.newestWhole(ctx, actor)
-	return page, err
+	return page, nil
 }
 
 // newestWhole returns the newest recovery point that holds every tier, nil if there is none.
@@ -136,23 +184,12 @@ type Milestone struct {
 // GetWedding returns one wedding's timeline.
 func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (WeddingTimeline, error) {
 	t := WeddingTimeline{Now: c.now()}
-	if !plain(id) || id == "" {
-		return t, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
-	}
-	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{id}, Today: t.Now, Limit: 1})
-	if len(found.Weddings) == 0 && found.Missing == "" {
-		// A wedding that is gone from the platform is the very one somebody looks for.
-		if list, from, err := c.engine.WeddingsAt(ctx, "latest", engine.WeddingQuery{IDs: []string{id}, Organization: actor.Organization, Today: day(t.Now), Limit: 1}); err == nil && len(list) == 1 {
-			left := keepsake.DaysBefore(list[0].Date, t.Now)
-			found.Weddings = []Wedding{{Wedding: list[0], DaysLeft: left, Phase: keepsake.PhaseOf(left), Urgency: keepsake.UrgencyOf(left)}}
-			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery point knows it, and can be brought back.", from
-		}
-	}
-	if len(found.Weddings) == 0 {
-		return t, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding, neither in the platform nor in the newest recovery point. An older one may know it: open it under Recovery points."))
+	found, err := finder{c.engine, c.log}.one(ctx, actor, id, t.Now)
+	if err != nil {
+		return t, err
 	}
 	t.Wedding, t.Missing, t.From = found.Weddings[0], found.Missing, found.From
-	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &id, Most: timelinePoints})
 		if err != nil {
 			return err
@@ -179,4 +216,34 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 		return t, fmt.Errorf("read the timeline of wedding %s: %w", id, err)
 	}
 	return t, nil
+}
+
+// Emergency returns the overview. A console that knows no recovery point yet asks
+// the providers.
+func (c *Console) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
+	d, err := c.Dashboard(ctx, actor)
+	if err != nil || d.Newest != nil {
+		return d, err
+	}
+	asking, cancel := context.WithTimeout(ctx, weddingsAtTime)
+	defer cancel()
+	list, err := c.engine.NewestPoints(asking, standbyPoints)
+	if err != nil {
+		c.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
+		return d, nil
+	}
+	if points := wholeOnes(list); len(points) > 0 {
+		d.Newest = &points[0]
+	}
+	return d, nil
+}
+
+// wholeOnes are the recovery points that hold every tier.
+func wholeOnes(list []engine.Point) (points []Point) {
+	for _, p := range list {
+		if p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental) {
+			points = append(points, Point{Point: p})
+		}
+	}
+	return points
 }

@@ -17,6 +17,15 @@ const parallelManifests = 8
 // Points lists the recovery points, newest first, as the named provider holds them, or all providers together. A manifest
 // that cannot be read anywhere is listed with what is wrong in Lacks.
 func (e *Engine) Points(ctx context.Context, provider string) ([]Point, error) {
+	return e.newest(ctx, provider, 0)
+}
+
+// NewestPoints lists the newest recovery points of all providers together, at most that many.
+func (e *Engine) NewestPoints(ctx context.Context, most int) ([]Point, error) {
+	return e.newest(ctx, "", most)
+}
+
+func (e *Engine) newest(ctx context.Context, provider string, most int) ([]Point, error) {
 	r, from, err := e.openFor(ctx, provider)
 	if err != nil {
 		return nil, err
@@ -26,6 +35,9 @@ func (e *Engine) Points(ctx context.Context, provider string) ([]Point, error) {
 		return nil, err
 	}
 	ids := l.newestFirst()
+	if most > 0 {
+		ids = ids[:min(most, len(ids))]
+	}
 	points := make([]Point, len(ids))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelManifests)

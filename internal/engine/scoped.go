@@ -114,7 +114,12 @@ func (c chunkOpener) Open(ctx context.Context, chunk *repository.Chunk) ([]byte,
 func (e *Engine) writer(ctx context.Context) (*pgx.Conn, error) {
 	settings := platform.ReadSettings()
 	settings["default_transaction_read_only"] = "off"
-	return platform.ConnectWith(ctx, e.opts.PlatformURL, settings)
+	conn, err := platform.ConnectWith(ctx, e.opts.PlatformURL, settings)
+	if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "The live platform does not answer, so there is nothing to compare with, and nothing can be brought back into it now. "+
+			"What the recovery points hold, contacts included, can be read all the same. %s", keepsake.MessageOf(err))
+	}
+	return conn, err
 }
 
 // Preview compares the scope with the live platform. It changes nothing there.

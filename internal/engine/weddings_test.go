@@ -8,6 +8,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
@@ -142,5 +143,35 @@ func TestWhatChangedBetweenTwoMoments(t *testing.T) {
 	run(t, url, "drop table wishes") // the live comparison goes by primary keys
 	if got := count(first, engine.Now); got != [3]int64{1, 1, 1} {
 		t.Errorf("from the first to now: %v", got)
+	}
+}
+
+// TestNotesOutliveProviders: the newest note of a topic is found although a provider that was away holds an older one, and the
+// same is not written twice.
+func TestNotesOutliveProviders(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table organizations (id int primary key)")
+	list, key := providers(t), repository.NewKeyFile()
+	all := engineWith(t, url, list, key)
+	if _, err := all.ReadNote(t.Context(), "access"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("a topic without notes: %v", err)
+	}
+	some := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list[1:], DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	for _, x := range []struct {
+		e    *engine.Engine
+		text string
+	}{{all, "first"}, {all, "first"}, {some, "second"}} {
+		if err := x.e.KeepNote(t.Context(), "access", []byte(x.text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := all.ReadNote(t.Context(), "access")
+	if err != nil || string(got) != "second" {
+		t.Errorf("%q, %v", got, err)
+	}
+	count := 0
+	if err := list[1].Store.List(t.Context(), "notes/", func(storage.Object) error { count++; return nil }); err != nil || count != 2 {
+		t.Errorf("%d notes, %v", count, err)
 	}
 }

@@ -130,6 +130,13 @@ func (k *keys) epoch(n uint16) *epochKeys {
 // Repository returns the id of the repository, 32 hexadecimal digits.
 func (k *Keyring) Repository() string { return hex.EncodeToString(k.k().repository[:]) }
 
+// StandbySecret is what the sessions of a console without its database are sealed with: the same in every process that has the
+// repository's key, and good for nothing else.
+func (k *Keyring) StandbySecret() (keepsake.Secret, error) {
+	key, err := k.k().derive("standby sessions", 0)
+	return keepsake.Secret(base64.RawStdEncoding.EncodeToString(key)), err
+}
+
 // ChunkID returns the id of the chunk with this plaintext: equal rows have equal ids, and nobody without the key can compute
 // one. It panics after Wipe: an id under no key would not be secret.
 func (k *Keyring) ChunkID(plain []byte) ChunkID {

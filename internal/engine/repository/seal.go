@@ -23,11 +23,12 @@ const (
 	ObjectManifest ObjectKind = 2 // manifests/…
 	ObjectChange   ObjectKind = 3 // changes/…
 	ObjectUndo     ObjectKind = 4 // undo/…
+	ObjectNote     ObjectKind = 5 // notes/…
 )
 
 // objectKeys names, per kind, the derivation that the keys of its objects come from.
 var objectKeys = map[ObjectKind]string{
-	ObjectChunk: "chunks", ObjectManifest: "manifests", ObjectChange: "changes", ObjectUndo: "undo",
+	ObjectChunk: "chunks", ObjectManifest: "manifests", ObjectChange: "changes", ObjectUndo: "undo", ObjectNote: "notes",
 }
 
 // String returns the kind in words.
@@ -41,6 +42,8 @@ func (k ObjectKind) String() string {
 		return "change segment"
 	case ObjectUndo:
 		return "undo object"
+	case ObjectNote:
+		return "note"
 	}
 	return fmt.Sprintf("object of kind %d", byte(k))
 }

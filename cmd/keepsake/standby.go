@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/config"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/web"
+)
+
+const (
+	// pingEvery and pingTime say how soon a console database that is away is noticed, and one that is back.
+	pingEvery = 2 * time.Second
+	pingTime  = 3 * time.Second
+	// strikes is how often in a row it must not answer before the pages change.
+	strikes = 2
+)
+
+// accessTopic is the note that holds who may sign in without the console database.
+const accessTopic = "access"
+
+// keepAccess stores in the repository who may sign in without the console database.
+func keepAccess(ctx context.Context, d *db.DB, e *engine.Engine) error {
+	plain, err := auth.Verifiers(ctx, d)
+	if err != nil {
+		return err
+	}
+	return e.KeepNote(ctx, accessTopic, plain)
+}
+
+// switcher answers with the pages that work now.
+type switcher struct{ current atomic.Pointer[http.Handler] }
+
+func (s *switcher) use(h http.Handler) { s.current.Store(&h) }
+
+func (s *switcher) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*s.current.Load()).ServeHTTP(w, r) }
+
+// standby makes the pages for the time while the console database is away.
+func (a *app) standby(ctx context.Context, e *engine.Engine, conf *config.Config) (http.Handler, error) {
+	secret, err := e.StandbySecret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := a.logger(slog.LevelInfo)
+	read := func(ctx context.Context) ([]byte, error) { return e.ReadNote(ctx, accessTopic) }
+	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, log), Logger: log, SessionSecret: secret, TrustedProxies: conf.TrustedProxies(), Version: engine.Version},
+		console.NewStandby(e, log))
+}
+
+// watch changes between the pages as the console database comes and goes, until ctx ends.
+func (a *app) watch(ctx context.Context, s *services, pages *switcher) error {
+	log := a.logger(slog.LevelInfo)
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	missed, away := 0, false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		asking, cancel := context.WithTimeout(ctx, pingTime)
+		err := s.db.Ping(asking)
+		cancel()
+		switch {
+		case err == nil && away:
+			pages.use(s.pages)
+			missed, away = 0, false
+			log.InfoContext(ctx, "the console database answers again; all pages are back")
+		case err == nil:
+			missed = 0
+		case ctx.Err() == nil && !away:
+			if missed++; missed < strikes {
+				continue
+			}
+			standby, failed := a.standby(ctx, s.engine, s.config)
+			if failed != nil {
+				log.ErrorContext(ctx, "the console database does not answer, and no provider does either", "err", failed)
+				continue
+			}
+			pages.use(standby)
+			away = true
+			log.WarnContext(ctx, "the console database does not answer; weddings can be read straight from the providers", "err", keepsake.MessageOf(err))
+		}
+	}
+}
+
+// awaitConsole opens the console as soon as its database answers. Errors that waiting does not mend are returned at once.
+func (a *app) awaitConsole(ctx context.Context) (*services, error) {
+	for {
+		select {
+		case <-time.After(pingEvery):
+		case <-ctx.Done():
+			return nil, nil //nolint:nilnil // it is over
+		}
+		s, err := a.openConsole()
+		if err == nil || keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+			return s, err
+		}
+	}
+}

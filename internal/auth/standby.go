@@ -1,0 +1,226 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// StandbyTime is how long a session without the console database lives: it cannot be ended sooner.
+const StandbyTime = time.Hour
+
+// verifiersTime is how long accounts that were read from the repository are believed.
+const verifiersTime = time.Minute
+
+// Verifier is what a local account is recognised by when the console database is away. It lies sealed in the repository.
+type Verifier struct {
+	Email        string `json:"email"`
+	PasswordHash string `json:"password_hash"`
+	Role         string `json:"role"`
+	Organization string `json:"organization,omitempty"`
+}
+
+// Verifiers are the present accounts, as the repository keeps them.
+func Verifiers(ctx context.Context, d *db.DB) ([]byte, error) {
+	list := []Verifier{}
+	err := d.InTx(ctx, system, func(tx db.Tx) error {
+		rows, err := tx.ListAccounts(ctx)
+		for _, a := range rows {
+			v := Verifier{Email: a.Email, PasswordHash: a.PasswordHash, Role: a.Role}
+			if a.Organization != nil {
+				v.Organization = *a.Organization
+			}
+			list = append(list, v)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the accounts: %w", err)
+	}
+	return json.Marshal(list)
+}
+
+// Standby recognises people while the console database is away, by the verifiers in the repository. Sessions are signed tokens:
+// every process that has the repository's key understands them. Lock-outs are this process's own, and attempts go to the log.
+// It is safe for concurrent use.
+type Standby struct {
+	secret []byte
+	read   func(context.Context) ([]byte, error) // the newest verifiers
+	log    *slog.Logger
+	now    func() time.Time
+
+	mu       sync.Mutex
+	known    []Verifier
+	readAt   time.Time
+	failures map[string]int // by account and by network
+	locked   map[string]time.Time
+}
+
+// NewStandby returns a Standby; read returns the newest verifiers of the repository.
+func NewStandby(secret keepsake.Secret, read func(context.Context) ([]byte, error), log *slog.Logger) *Standby {
+	return &Standby{secret: []byte(secret.Reveal()), read: read, log: log, now: time.Now, failures: map[string]int{}, locked: map[string]time.Time{}}
+}
+
+// claims are what a token says.
+type claims struct {
+	Email   string    `json:"email"`
+	Session string    `json:"session"`
+	Expires time.Time `json:"expires"`
+}
+
+// SignIn checks credentials like Sessions.SignIn, with the same refusals.
+func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, error) {
+	email, err := normalize(in.Email)
+	if err != nil {
+		email = ""
+	}
+	if until := s.reserve(email, in.Address); until.After(s.now()) {
+		s.log.WarnContext(ctx, "a sign-in without the console database was refused", "email", in.Email, "address", in.Address, "reason", "locked")
+		return Session{}, keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s; nobody can sign in to this account, or from here, until then.", wait(until.Sub(s.now())))
+	}
+	v, err := s.account(ctx, email)
+	if err != nil {
+		return Session{}, err
+	}
+	phc := unknown
+	if v != nil {
+		phc = v.PasswordHash
+	}
+	ok, err := verifyPassword(ctx, in.Password, phc)
+	if err != nil {
+		return Session{}, fmt.Errorf("check the password: %w", err)
+	}
+	if !ok || v == nil {
+		s.log.WarnContext(ctx, "a sign-in without the console database was refused", "email", in.Email, "address", in.Address, "reason", "mismatch")
+		return Session{}, keepsake.Errorf(keepsake.CodeForbidden, refusal)
+	}
+	s.forgive(email, in.Address)
+	c := claims{Email: v.Email, Session: rand.Text(), Expires: s.now().Add(StandbyTime).UTC()}
+	token, err := s.seal(c)
+	if err != nil {
+		return Session{}, err
+	}
+	actor := v.actor(c.Session)
+	actor.Address, actor.UserAgent = in.Address, in.UserAgent
+	s.log.WarnContext(ctx, "somebody signed in without the console database", "email", v.Email, "address", in.Address, "session", c.Session)
+	return Session{Token: keepsake.Secret(token), ID: c.Session, Actor: actor, ExpiresAt: c.Expires}, nil
+}
+
+func (v *Verifier) actor(session string) keepsake.Actor {
+	var organization *string
+	if v.Organization != "" {
+		organization = &v.Organization
+	}
+	return actorOf(v.Email, v.Email, v.Role, organization, session, "", "")
+}
+
+// Resolve returns who a token belongs to. An account that is gone from the repository is nobody any more.
+func (s *Standby) Resolve(ctx context.Context, token string) (keepsake.Actor, error) {
+	c, ok := s.open(token)
+	if !ok || !c.Expires.After(s.now()) {
+		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeNotFound, "The session has ended. Sign in again.")
+	}
+	v, err := s.account(ctx, c.Email)
+	if err != nil {
+		return keepsake.Actor{}, err
+	}
+	if v == nil {
+		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeNotFound, "The session has ended. Sign in again.")
+	}
+	return v.actor(c.Session), nil
+}
+
+// End does nothing: the browser forgets the token, and it runs out by itself.
+func (*Standby) End(context.Context, string) error { return nil }
+
+func (s *Standby) seal(c claims) (string, error) {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	text := base64.RawURLEncoding.EncodeToString(body)
+	return text + "." + base64.RawURLEncoding.EncodeToString(s.mac(text)), nil
+}
+
+func (s *Standby) open(token string) (c claims, ok bool) {
+	text, signature, found := strings.Cut(token, ".")
+	mac, err := base64.RawURLEncoding.DecodeString(signature)
+	if !found || err != nil || !hmac.Equal(mac, s.mac(text)) {
+		return c, false
+	}
+	body, err := base64.RawURLEncoding.DecodeString(text)
+	return c, err == nil && json.Unmarshal(body, &c) == nil
+}
+
+func (s *Standby) mac(text string) []byte {
+	h := hmac.New(sha256.New, s.secret)
+	h.Write([]byte("keepsake standby v1 " + text))
+	return h.Sum(nil)
+}
+
+// account finds a verifier; nil when there is none.
+func (s *Standby) account(ctx context.Context, email string) (*Verifier, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now().Sub(s.readAt) > verifiersTime {
+		plain, err := s.read(ctx)
+		var list []Verifier
+		if err == nil {
+			err = json.Unmarshal(plain, &list)
+		}
+		switch {
+		case err == nil:
+			s.known, s.readAt = list, s.now()
+		case keepsake.CodeOf(err) == keepsake.CodeNotFound:
+			return nil, keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, and the repository does not know yet who may sign in without it. The command line restores with the key alone.")
+		case s.readAt.IsZero():
+			return nil, keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, and neither does a provider that knows who may sign in without it: %w", err)
+		}
+	}
+	i := slices.IndexFunc(s.known, func(v Verifier) bool { return v.Email == email })
+	if i < 0 {
+		return nil, nil //nolint:nilnil // nobody is called that: an answer
+	}
+	v := s.known[i]
+	return &v, nil
+}
+
+// reserve counts the attempt as failed, as Sessions does, and returns the lock that already holds.
+func (s *Standby) reserve(email, address string) (until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for who, free := range map[string]int{byAccount + email: freeByAccount, byAddress + network(address): freeByAddress} {
+		if who == byAccount {
+			continue // no address at all
+		}
+		if s.locked[who].After(s.now()) {
+			until = s.locked[who]
+			continue
+		}
+		if s.failures[who]++; s.failures[who] >= free {
+			s.locked[who] = s.now().Add(min(longestLock, firstLock<<min(8, s.failures[who]-free)))
+		}
+	}
+	return until
+}
+
+func (s *Standby) forgive(email, address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, who := range []string{byAccount + email, byAddress + network(address)} {
+		delete(s.failures, who)
+		delete(s.locked, who)
+	}
+}

@@ -1,0 +1,141 @@
+package console
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// standbyPoints is how many recovery points a console without its database looks at: each costs reading a manifest.
+const standbyPoints = 20
+
+// StandbyEngine is what a Standby needs from the engine.
+type StandbyEngine interface {
+	weddingSource
+	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
+	Point(ctx context.Context, id string) (engine.PointDetail, error)
+	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
+	WeddingChanges(ctx context.Context, in engine.ScopeInput, to string) (engine.WeddingChanges, error)
+}
+
+var _ StandbyEngine = (*engine.Engine)(nil)
+
+// Standby is what can be read while the console database is away, straight from the providers: weddings, their contacts, their
+// past. It changes nothing, and what people read goes to the log, since the audit trail is away too.
+type Standby struct {
+	engine StandbyEngine
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+// NewStandby returns a Standby.
+func NewStandby(e StandbyEngine, log *slog.Logger) *Standby {
+	return &Standby{engine: e, log: log, now: time.Now}
+}
+
+func (s *Standby) finder() finder { return finder{s.engine, s.log} }
+
+// Emergency returns the next weddings and the newest recovery point, and nothing else of an overview.
+func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
+	d := Dashboard{Now: s.now()}
+	found := s.finder().find(ctx, actor, engine.WeddingQuery{Today: d.Now, Within: weddingsAhead, Limit: nextWeddings})
+	d.Weddings, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Missing, found.From
+	points, err := s.whole(ctx)
+	if err != nil {
+		s.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
+	}
+	if len(points) > 0 {
+		d.Newest = &points[0]
+	}
+	return d, nil
+}
+
+// whole are the newest recovery points that hold every tier.
+func (s *Standby) whole(ctx context.Context) ([]Point, error) {
+	list, err := s.engine.NewestPoints(ctx, standbyPoints)
+	return wholeOnes(list), err
+}
+
+// ListPoints returns the newest recovery points, without their tests.
+func (s *Standby) ListPoints(ctx context.Context, actor keepsake.Actor, _ PointsInput) (PointPage, error) {
+	if err := mayActOnPlatform(actor); err != nil {
+		return PointPage{}, err
+	}
+	points, err := s.whole(ctx)
+	return PointPage{Points: points}, err
+}
+
+// GetPoint opens a recovery point.
+func (s *Standby) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (PointDetail, error) {
+	if err := mayActOnPlatform(actor); err != nil {
+		return PointDetail{}, err
+	}
+	detail, err := s.engine.Point(ctx, id)
+	return PointDetail{Point: Point{Point: detail.Point}, Detail: &detail}, err
+}
+
+// OperationLog is empty: operations are known to the console database alone.
+func (*Standby) OperationLog(context.Context, keepsake.Actor, string, int64, int) ([]LogLine, error) {
+	return nil, nil
+}
+
+// ListWeddings searches the weddings of the platform, or of the newest recovery point.
+func (s *Standby) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
+	page, err := s.finder().page(ctx, actor, in, s.now())
+	if err != nil {
+		return page, err
+	}
+	if points, err := s.whole(ctx); err == nil && len(points) > 0 {
+		page.Newest = &points[0]
+	}
+	return page, nil
+}
+
+// GetWedding returns a wedding's timeline, without the milestones that people set.
+func (s *Standby) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (WeddingTimeline, error) {
+	t := WeddingTimeline{Now: s.now()}
+	found, err := s.finder().one(ctx, actor, id, t.Now)
+	if err != nil {
+		return t, err
+	}
+	t.Wedding, t.Missing, t.From = found.Weddings[0], found.Missing, found.From
+	t.Milestones = milestones(t.Date, nil)
+	t.Points, err = s.whole(ctx)
+	return t, err
+}
+
+// GetWeddingAt returns a wedding as it was.
+func (s *Standby) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
+	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
+	if err := s.mayRead(ctx, actor, in); err != nil {
+		return engine.WeddingAt{}, err
+	}
+	return s.engine.WeddingAt(ctx, in.scope())
+}
+
+// GetWeddingChanges returns what changed in a wedding between two moments.
+func (s *Standby) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error) {
+	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
+	if err := s.mayRead(ctx, actor, in); err != nil {
+		return engine.WeddingChanges{}, err
+	}
+	return s.engine.WeddingChanges(ctx, in.scope(), to)
+}
+
+func (s *Standby) mayRead(ctx context.Context, actor keepsake.Actor, in ScopedInput) error {
+	err := mayActOnPlatform(actor)
+	if err == nil {
+		err = checkScoped(in)
+	}
+	outcome := "allowed"
+	if err != nil {
+		outcome = "refused"
+	}
+	s.log.WarnContext(ctx, "a wedding is read without the console database", "actor", actor.Name, "address", actor.Address, "session", actor.Session,
+		"wedding", in.Wedding, "point", in.Point, "outcome", outcome)
+	return err
+}

@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	notePrefix = "notes/"
+	maxNote    = 4 << 20 // bytes of a sealed note
+)
+
+// KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached; of a
+// topic the newest note holds. Nothing is written where the newest says the same already.
+func (e *Engine) KeepNote(ctx context.Context, topic string, plain []byte) error {
+	r, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	key := notePrefix + topic + "/" + repository.NewManifestID(e.opts.Now())
+	body, err := r.keys.SealObject(repository.ObjectNote, key, plain)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	var failed []error
+	for _, p := range r.live() {
+		if there, err := newestNote(ctx, r, p, topic); err == nil && bytes.Equal(there, plain) {
+			continue
+		}
+		if err := errors.Join(p.Store.Put(ctx, key, body, sum, true), p.Store.Sync(ctx)); err != nil {
+			failed = append(failed, fmt.Errorf("provider %s: %w", p.Name, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// ReadNote returns the newest note of a topic, CodeNotFound when no provider has one. A provider that was away when a note was
+// written may hold an older one: the newest name of all providers counts.
+func (e *Engine) ReadNote(ctx context.Context, topic string) ([]byte, error) {
+	r, err := e.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var newest string
+	var plain []byte
+	var failed error
+	for _, p := range r.live() {
+		key, err := newestNoteKey(ctx, p, topic)
+		if err == nil && key > newest {
+			var found []byte
+			if found, err = readNote(ctx, r, p, key); err == nil {
+				newest, plain = key, found
+			}
+		}
+		if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
+			failed = fmt.Errorf("provider %s: %w", p.Name, err)
+		}
+	}
+	switch {
+	case newest != "":
+		return plain, nil
+	case failed != nil:
+		return nil, failed
+	}
+	return nil, noNote(topic)
+}
+
+func noNote(topic string) error {
+	return keepsake.Errorf(keepsake.CodeNotFound, "there is no note on %s in the repository", topic)
+}
+
+func newestNote(ctx context.Context, r *repo, p Provider, topic string) ([]byte, error) {
+	key, err := newestNoteKey(ctx, p, topic)
+	if err != nil {
+		return nil, err
+	}
+	return readNote(ctx, r, p, key)
+}
+
+func newestNoteKey(ctx context.Context, p Provider, topic string) (newest string, err error) {
+	prefix := notePrefix + topic + "/"
+	err = p.Store.List(ctx, prefix, func(o storage.Object) error {
+		if _, err := repository.ManifestTime(strings.TrimPrefix(o.Key, prefix)); err == nil {
+			newest = max(newest, o.Key)
+		}
+		return nil
+	})
+	if err == nil && newest == "" {
+		err = noNote(topic)
+	}
+	return newest, err
+}
+
+func readNote(ctx context.Context, r *repo, p Provider, key string) ([]byte, error) {
+	body, err := p.Store.Get(ctx, key, maxNote)
+	if err != nil {
+		return nil, err
+	}
+	return r.keys.OpenObject(repository.ObjectNote, key, body, maxNote)
+}
+
+// StandbySecret is what the sessions of a console without its database are sealed with.
+func (e *Engine) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
+	r, err := e.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	return r.keys.StandbySecret()
+}
