@@ -55,6 +55,7 @@ func run(ctx context.Context) error {
 	dir := flag.String("dir", ".bench", "folder for the server and the repositories; removed afterwards")
 	rounds := flag.Int("rounds", 3, "rounds; the median counts")
 	weddings := flag.Int("weddings", 2000, "weddings of the sample platform")
+	only := flag.String("only", "", "whole or scope: half of the benchmark")
 	small := flag.Bool("small", false, "the small sample, to try the benchmark itself")
 	flag.Parse()
 	root, err := filepath.Abs(*dir)
@@ -66,10 +67,20 @@ func run(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(root) }()
 	b := &bench{ctx: ctx, dir: root, keepsake: filepath.Join(root, "keepsake"), times: map[string][]time.Duration{}}
-	if err := b.setup(*weddings, !*small); err != nil {
+	if err := b.setup(*weddings, !*small, *only != "scope"); err != nil {
 		return err
 	}
 	defer b.server.Stop()
+	if *only == "scope" {
+		s, err := b.scopes(*rounds)
+		if err != nil {
+			return err
+		}
+		var out strings.Builder
+		s.print(&out)
+		fmt.Print(out.String())
+		return nil
+	}
 	for i := range *rounds {
 		say("round %d of %d", i+1, *rounds)
 		if err := b.round(i); err != nil {
@@ -83,6 +94,16 @@ func run(ctx context.Context) error {
 		}
 	}
 	b.print(incrementals)
+	if *only == "whole" {
+		return nil
+	}
+	s, err := b.scopes(*rounds)
+	if err != nil {
+		return err
+	}
+	var out strings.Builder
+	s.print(&out)
+	fmt.Print(out.String())
 	return nil
 }
 
@@ -97,7 +118,7 @@ var changes = []struct {
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-func (b *bench) setup(weddings int, large bool) (err error) {
+func (b *bench) setup(weddings int, large, fill bool) (err error) {
 	if b.tools, err = pgtool.Find(b.ctx, ""); err != nil {
 		return err
 	}
@@ -116,6 +137,9 @@ func (b *bench) setup(weddings int, large bool) (err error) {
 	}
 	if err := b.server.CreateDatabase(b.ctx, platform); err != nil {
 		return err
+	}
+	if !fill {
+		return nil
 	}
 	say("filling the platform")
 	started := time.Now()

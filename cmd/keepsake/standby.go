@@ -41,7 +41,9 @@ type switcher struct{ current atomic.Pointer[http.Handler] }
 
 func (s *switcher) use(h http.Handler) { s.current.Store(&h) }
 
-func (s *switcher) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*s.current.Load()).ServeHTTP(w, r) }
+func (s *switcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	(*s.current.Load()).ServeHTTP(w, r)
+}
 
 // standby makes the pages for the time while the console database is away.
 func (a *app) standby(ctx context.Context, e *engine.Engine, conf *config.Config) (http.Handler, error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -106,8 +107,11 @@ func (s *ScopeAt) Plan() *scope.Plan { return s.in.Plan }
 // chunkOpener opens chunks from whichever provider has them.
 type chunkOpener struct{ source *source }
 
-func (c chunkOpener) Open(ctx context.Context, chunk *repository.Chunk) ([]byte, error) {
-	return c.source.chunk(ctx, chunk, make([]byte, 0, chunk.Plain+64))
+func (c chunkOpener) Open(ctx context.Context, chunk *repository.Chunk, buf []byte) ([]byte, error) {
+	if need := int(chunk.Plain) + 64; cap(buf) < need {
+		buf = make([]byte, 0, need)
+	}
+	return c.source.chunk(ctx, chunk, buf)
 }
 
 // writer opens a session on the live platform that may write.
@@ -199,14 +203,22 @@ func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string
 		return nil, err
 	}
 	sum := sha256.Sum256(body)
+	live := r.live()
+	failed := make([]error, len(live))
+	var wg sync.WaitGroup // the live rows are locked meanwhile: nobody waits for one provider after the other
+	for i, p := range live {
+		wg.Go(func() {
+			if err := errors.Join(p.Store.Put(ctx, key, body, sum, true), p.Store.Sync(ctx)); err != nil {
+				failed[i] = fmt.Errorf("provider %s: %w", p.Name, err)
+			}
+		})
+	}
+	wg.Wait()
 	var at []string
-	var failed []error
-	for _, p := range r.live() {
-		if err := errors.Join(p.Store.Put(ctx, key, body, sum, true), p.Store.Sync(ctx)); err != nil {
-			failed = append(failed, fmt.Errorf("provider %s: %w", p.Name, err))
-			continue
+	for i, p := range live {
+		if failed[i] == nil {
+			at = append(at, p.Name)
 		}
-		at = append(at, p.Name)
 	}
 	if len(at) == 0 {
 		return nil, errors.Join(failed...)

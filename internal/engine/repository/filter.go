@@ -7,13 +7,13 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Filter is a Bloom filter of the keys in a chunk: of a thousand keys that are not there, about three seem to be. The first
+// Filter is a Bloom filter of the keys in a chunk: of ten thousand keys that are not there, about five seem to be. The first
 // byte is the number of probes, the rest the bits, least significant first. An empty Filter may hold any key.
 type Filter []byte
 
 const (
-	filterBitsPerKey = 12
-	filterProbes     = 8  // 12 ln 2, rounded
+	filterBitsPerKey = 16
+	filterProbes     = 11 // 16 ln 2, rounded
 	filterMinBits    = 64 // fewer would make the few keys of a small chunk look alike
 )
 
@@ -35,10 +35,14 @@ func HashKey(columns ...[]byte) KeyHash {
 
 // NewFilter builds the filter of the given keys. No keys at all gives a filter that holds none.
 func NewFilter(keys map[KeyHash]struct{}) Filter {
-	f := make(Filter, 1+(max(filterMinBits, len(keys)*filterBitsPerKey)+7)/8)
-	f[0] = filterProbes
+	return newFilter(keys, filterBitsPerKey, filterProbes)
+}
+
+func newFilter(keys map[KeyHash]struct{}, bitsPerKey int, probes byte) Filter {
+	f := make(Filter, 1+(max(filterMinBits, len(keys)*bitsPerKey)+7)/8)
+	f[0] = probes
 	for k := range keys {
-		for i := range uint64(filterProbes) {
+		for i := range uint64(probes) {
 			bit := f.probe(k, i)
 			f[1+bit/8] |= 1 << (bit % 8)
 		}

@@ -40,8 +40,8 @@ func TestFilterFalsePositives(t *testing.T) {
 				}
 			}
 			rate := float64(wrong) / float64(asked)
-			if rate >= 0.006 {
-				t.Errorf("%s: %d keys, %.3f %% false positives; want less than 0.6", name, n, 100*rate)
+			if rate >= 0.001 {
+				t.Errorf("%s: %d keys, %.3f %% false positives; want less than 0.1", name, n, 100*rate)
 			}
 			t.Logf("%-20s %6d keys  %.3f %%", name, n, 100*rate)
 		}

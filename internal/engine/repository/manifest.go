@@ -120,6 +120,8 @@ type Chunk struct {
 	Rows      int64    `json:"rows,omitempty"`      // that begin in this chunk
 	Continues bool     `json:"continues,omitempty"` // it begins inside a row that an earlier chunk of the range began
 	Filters   []Filter `json:"filters,omitempty"`   // one per Table.FilterKeys; an empty one may hold any key
+	// FilterSizes says in a stored manifest how long the filters are that lie behind the JSON document. Opening moves them to Filters.
+	FilterSizes []uint32 `json:"filter_sizes,omitempty"`
 }
 
 // Sequence is a sequence's value. Sequences are not transactional: it is the value just after the snapshot, never an older one.

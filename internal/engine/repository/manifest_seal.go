@@ -1,11 +1,14 @@
 package repository
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +61,7 @@ func (k *Keyring) SealManifest(m *Manifest) (key string, sealed []byte, err erro
 	if err := m.check(k.Repository(), m.ID); err != nil {
 		return "", nil, keepsake.Errorf(keepsake.CodeInternal, "The manifest is not sound and was not written: %w.", err)
 	}
-	plain, err := json.Marshal(m)
+	plain, err := encodeManifest(m)
 	if err != nil {
 		return "", nil, fmt.Errorf("encode manifest %s: %w", m.ID, err)
 	}
@@ -81,7 +84,62 @@ func (k *Keyring) OpenManifest(key string, sealed []byte) (*Manifest, error) {
 	return decodeManifest(plain, k.Repository(), id)
 }
 
+// encodeManifest writes the JSON document in one line, a line feed, and the filters one after the other: they are most of a
+// manifest's bytes, and whoever looks for one wedding should not have to parse them.
+func encodeManifest(m *Manifest) ([]byte, error) {
+	var filters []byte
+	document := *m
+	document.Tables = slices.Clone(m.Tables)
+	for t := range document.Tables {
+		ranges := slices.Clone(document.Tables[t].Ranges)
+		for r := range ranges {
+			chunks := slices.Clone(ranges[r].Chunks)
+			for c := range chunks {
+				for _, f := range chunks[c].Filters {
+					chunks[c].FilterSizes = append(chunks[c].FilterSizes, uint32(len(f)))
+					filters = append(filters, f...)
+				}
+				chunks[c].Filters = nil
+			}
+			ranges[r].Chunks = chunks
+		}
+		document.Tables[t].Ranges = ranges
+	}
+	plain, err := json.Marshal(&document)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(plain, '\n'), filters...), nil
+}
+
+// takeFilters cuts the filters behind the document into the chunks they belong to.
+func (m *Manifest) takeFilters(filters []byte) error {
+	for t := range m.Tables {
+		for r := range m.Tables[t].Ranges {
+			chunks := m.Tables[t].Ranges[r].Chunks
+			for c := range chunks {
+				chunk := &chunks[c]
+				if len(chunk.FilterSizes) > 0 && len(chunk.Filters) > 0 {
+					return errors.New("a chunk has its filters twice")
+				}
+				for _, n := range chunk.FilterSizes {
+					if int64(n) > int64(len(filters)) {
+						return errors.New("filters are missing")
+					}
+					chunk.Filters, filters = append(chunk.Filters, filters[:n:n]), filters[n:]
+				}
+				chunk.FilterSizes = nil
+			}
+		}
+	}
+	if len(filters) > 0 {
+		return fmt.Errorf("%d bytes behind it are no filters", len(filters))
+	}
+	return nil
+}
+
 func decodeManifest(plain []byte, repository, id string) (*Manifest, error) {
+	plain, filters, _ := bytes.Cut(plain, []byte{'\n'})
 	var version struct {
 		Format int `json:"format"`
 	}
@@ -93,6 +151,9 @@ func decodeManifest(plain []byte, repository, id string) (*Manifest, error) {
 	}
 	m := new(Manifest)
 	if err := json.Unmarshal(plain, m); err != nil {
+		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
+	}
+	if err := m.takeFilters(filters); err != nil {
 		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
 	}
 	if err := m.check(repository, id); err != nil {

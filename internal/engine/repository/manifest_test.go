@@ -259,6 +259,36 @@ func TestEachChunk(t *testing.T) {
 	})
 }
 
+// Filters lie behind the document; what is there must be exactly what the document says.
+func TestFiltersLieBehindTheDocument(t *testing.T) {
+	t.Parallel()
+	_, k, _ := testRepository(t)
+	const id = "20261123T065312Z-9f86d081a2b4"
+	m := testManifest(k, id)
+	m.Repository = strings.Repeat("0", 32)
+	stored, err := encodeManifest(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, filters, found := bytes.Cut(stored, []byte{'\n'})
+	if !found || len(filters) == 0 || bytes.Contains(document, []byte(`"filters"`)) {
+		t.Fatalf("%s and %d bytes of filters", document, len(filters))
+	}
+	got, err := decodeManifest(stored, m.Repository, id)
+	if err != nil || asJSON(t, got) != asJSON(t, m) {
+		t.Errorf("%v: %s", err, asJSON(t, got))
+	}
+	twice := bytes.Replace(document, []byte(`"filter_sizes"`), []byte(`"filters":["CA=="],"filter_sizes"`), 1)
+	for name, plain := range map[string][]byte{
+		"cut short": stored[:len(stored)-1], "longer": append(slices.Clone(stored), 0), "none": document, "twice": append(append(twice, '\n'), filters...),
+		"a size too large": bytes.Replace(stored, []byte(`"filter_sizes":[`), []byte(`"filter_sizes":[4`), 1),
+	} {
+		if _, err := decodeManifest(plain, m.Repository, id); keepsake.CodeOf(err) != keepsake.CodeDamaged {
+			t.Errorf("filters %s: %v", name, err)
+		}
+	}
+}
+
 func FuzzDecodeManifest(f *testing.F) {
 	_, k, _ := testRepository(f)
 	const id = "20261123T065312Z-9f86d081a2b4"
@@ -266,6 +296,11 @@ func FuzzDecodeManifest(f *testing.F) {
 	m := testManifest(k, id)
 	m.Repository = repository
 	f.Add([]byte(asJSON(f, m)))
+	stored, err := encodeManifest(m)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(stored)
 	f.Add([]byte(`{"format":1,"tables":[{"ranges":[{"from":4294967295,"to":1}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := decodeManifest(data, repository, id)
@@ -274,6 +309,13 @@ func FuzzDecodeManifest(f *testing.F) {
 				t.Errorf("code %s", c)
 			}
 			return
+		}
+		stored, err := encodeManifest(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := decodeManifest(stored, repository, id); err != nil || asJSON(t, again) != asJSON(t, m) {
+			t.Errorf("what was written does not read the same again: %v", err)
 		}
 		if again, err := decodeManifest([]byte(asJSON(t, m)), repository, id); err != nil || asJSON(t, again) != asJSON(t, m) {
 			t.Errorf("what was read does not read the same again: %v", err)

@@ -293,7 +293,8 @@ func TestReadFromNothing(t *testing.T) {
 		}
 	}
 	name := v["manifest"].(string)
-	r.must(json.Unmarshal(r.open(name, 2, "manifests"), &m))
+	document, _, _ := bytes.Cut(r.open(name, 2, "manifests"), []byte{'\n'})
+	r.must(json.Unmarshal(document, &m))
 	if m.Format != 1 || m.Repository != h.Repository || "manifests/"+m.ID != name {
 		t.Fatalf("the manifest is of %s, %s", m.Repository, m.ID)
 	}

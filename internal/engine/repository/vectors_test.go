@@ -158,7 +158,7 @@ func TestVectorsHold(t *testing.T) {
 		}
 	}
 	for _, c := range v.Filters {
-		if got := NewFilter(keySet(c.Keys)); !bytes.Equal(got, c.Filter) {
+		if got := newFilter(keySet(c.Keys), 12, 8); !bytes.Equal(got, c.Filter) {
 			t.Errorf("the filter of %d is %x, not %x", c.Keys, []byte(got), []byte(c.Filter))
 		}
 	}

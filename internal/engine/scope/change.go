@@ -88,6 +88,7 @@ type Preview struct {
 	Tables      []TableChanges `json:"tables"`
 	Fingerprint string         `json:"fingerprint"` // of everything above; an apply for another one writes nothing
 	ChunksRead  int64          `json:"chunks_read"`
+	Holding     int64          `json:"chunks_holding"` // of those read, the ones that held rows of the scope
 	ChunksTotal int64          `json:"chunks_total"`
 	Seconds     float64        `json:"seconds"`
 }

@@ -50,28 +50,35 @@ func (r *Reader) add(list *TableRows, part *repository.Table, row []byte) error 
 	return nil
 }
 
+// addAll appends every row of a plaintext.
+func (r *Reader) addAll(list *TableRows, part *repository.Table, plain []byte) error {
+	for len(plain) > 0 {
+		row, rest, err := nextRow(plain, part.Format)
+		if err != nil {
+			return keepsake.Errorf(keepsake.CodeDamaged, "a chunk of table %s holds no whole rows: %w", list.Table, err)
+		}
+		if err := r.add(list, part, row); err != nil {
+			return err
+		}
+		plain = rest
+	}
+	return nil
+}
+
 // ReadTable reads all rows of one table in text, MaxBytes of them at most.
 func ReadTable(ctx context.Context, t *Table, src Chunks) (TableRows, error) {
 	list := TableRows{Table: t.Name, Belongs: t.Belongs, Columns: t.Columns}
 	r, size := NewReader(), int64(0)
 	for _, part := range t.parts {
 		for _, group := range groups(part) {
-			plain, err := open(ctx, src, group)
+			err := open(ctx, src, group, func(plain []byte) error {
+				if size += int64(len(plain)); size > MaxBytes {
+					return keepsake.Errorf(keepsake.CodeUnsupported, "table %s has more than %d MiB, which is too much to look through", t.Name, MaxBytes>>20)
+				}
+				return r.addAll(&list, part, plain)
+			})
 			if err != nil {
 				return list, err
-			}
-			if size += int64(len(plain)); size > MaxBytes {
-				return list, keepsake.Errorf(keepsake.CodeUnsupported, "table %s has more than %d MiB, which is too much to look through", t.Name, MaxBytes>>20)
-			}
-			for len(plain) > 0 {
-				row, rest, err := nextRow(plain, part.Format)
-				if err != nil {
-					return list, keepsake.Errorf(keepsake.CodeDamaged, "a chunk of table %s holds no whole rows: %w", t.Name, err)
-				}
-				if err := r.add(&list, part, row); err != nil {
-					return list, err
-				}
-				plain = rest
 			}
 		}
 	}

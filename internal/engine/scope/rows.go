@@ -22,8 +22,8 @@ const MaxBytes = 128 << 20
 
 // Chunks opens chunks of a recovery point. It is used by several goroutines.
 type Chunks interface {
-	// Open returns the plaintext of a chunk, which the caller keeps.
-	Open(ctx context.Context, c *repository.Chunk) ([]byte, error)
+	// Open returns the plaintext of a chunk, in buf where that is large enough. The caller keeps it.
+	Open(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error)
 }
 
 // PartRows are rows of one table or partition, each as COPY wrote it.
@@ -36,6 +36,7 @@ type PartRows struct {
 type Rows struct {
 	Tables      map[string][]PartRows
 	ChunksRead  int64 // opened, each counted once
+	Holding     int64 // of those, the ones that held rows of the scope
 	ChunksTotal int64 // of the recovery point
 	bytes       int64
 }
@@ -62,7 +63,7 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 	if err != nil {
 		return nil, err
 	}
-	start := &link{child: p.Root, columns: []string{p.RootKey}, seen: map[repository.KeyHash]bool{hash: true}, fresh: []repository.KeyHash{hash}}
+	start := &link{child: p.Root, columns: []string{p.RootKey}, seen: map[repository.KeyHash]bool{}, fresh: []repository.KeyHash{hash}}
 	r.links = append(r.links, start)
 	for _, e := range p.Owning {
 		r.links = append(r.links, &link{child: e.Child, columns: e.Columns, parent: e.Parent, parentColumns: e.ParentColumns, seen: map[repository.KeyHash]bool{}})
@@ -88,6 +89,11 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s has no row %s at recovery point %s: nothing can be brought back from there; try another one", p.Root, id, m.ID)
 	}
 	r.out.ChunksRead = int64(len(r.opened))
+	for _, held := range r.opened {
+		if held {
+			r.out.Holding++
+		}
+	}
 	for _, part := range r.parts {
 		if len(part.kept) > 0 {
 			r.out.Tables[part.table.Name] = append(r.out.Tables[part.table.Name], PartRows{part.part, part.kept})
@@ -96,12 +102,13 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 	return r.out, nil
 }
 
-// link looks rows of child up by columns: the keys in seen, which rows of parent have in parentColumns.
+// link looks rows of child up by columns: the keys in seen, which rows of parent have in parentColumns. seen changes between turns
+// only.
 type link struct {
 	child, parent          string
 	columns, parentColumns []string
 	seen                   map[repository.KeyHash]bool
-	fresh                  []repository.KeyHash // seen, and not looked up yet
+	fresh                  []repository.KeyHash // found in this turn, looked up in the next
 }
 
 // partReader is one table or partition while it is being searched.
@@ -113,7 +120,7 @@ type partReader struct {
 	out    []partKey            // which its rows lead on to
 	lists  [][]string           // the column lists of in, then of out
 	kept   [][]byte
-	have   map[[2]int]bool // group and row
+	have   []map[int]bool // by group, its rows that are kept
 }
 
 type partKey struct {
@@ -133,7 +140,7 @@ type rowReader struct {
 }
 
 func (r *rowReader) part(t *Table, part *repository.Table) (*partReader, error) {
-	p := &partReader{table: t, part: part, have: map[[2]int]bool{}}
+	p := &partReader{table: t, part: part}
 	filter := func(columns []string) int {
 		return slices.IndexFunc(part.FilterKeys, func(k []string) bool { return slices.Equal(k, columns) })
 	}
@@ -162,6 +169,7 @@ func (r *rowReader) part(t *Table, part *repository.Table) (*partReader, error) 
 		}
 	}
 	p.groups = groups(part)
+	p.have = make([]map[int]bool, len(p.groups))
 	return p, nil
 }
 
@@ -181,20 +189,26 @@ func groups(part *repository.Table) (out [][]repository.Chunk) {
 	return out
 }
 
-// open returns the plaintext of a run of chunks.
-func open(ctx context.Context, src Chunks, group []repository.Chunk) (plain []byte, err error) {
-	for i := range group {
-		b, err := src.Open(ctx, &group[i])
-		if err != nil {
-			return nil, err
-		}
-		if plain == nil {
-			plain = b
-		} else {
-			plain = append(plain, b...)
-		}
+// buffers keep the plaintexts' memory from one run of chunks to the next: making it anew costs as much as decrypting.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// open calls fn with the plaintext of a run of chunks, which is fn's until it returns.
+func open(ctx context.Context, src Chunks, group []repository.Chunk, fn func(plain []byte) error) error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	plain, err := src.Open(ctx, &group[0], (*buf)[:0])
+	if err != nil {
+		return err
 	}
-	return plain, nil
+	*buf = plain
+	for i := range group[1:] {
+		more, err := src.Open(ctx, &group[1+i], nil)
+		if err != nil {
+			return err
+		}
+		plain = append(plain, more...)
+	}
+	return fn(plain)
 }
 
 // typeOIDs are the types whose keys can be followed, as format_type() prints them.
@@ -233,11 +247,15 @@ func hashText(t *Table, column, value string) (repository.KeyHash, error) {
 }
 
 // run follows the links until nothing new is found. Every turn looks up only keys that are new, so the number of turns is
-// the longest chain of references, not the number of rows.
+// the longest chain of references, not the number of rows. Within a turn the keys that are known do not change, so that chunks
+// are searched side by side without waiting for each other.
 func (r *rowReader) run(ctx context.Context) error {
 	for {
 		fresh := map[*link][]repository.KeyHash{}
 		for _, l := range r.links {
+			for _, h := range l.fresh {
+				l.seen[h] = true
+			}
 			if len(l.fresh) > 0 {
 				fresh[l], l.fresh = l.fresh, nil
 			}
@@ -256,6 +274,10 @@ func (r *rowReader) run(ctx context.Context) error {
 		}
 		if err := g.Wait(); err != nil {
 			return err
+		}
+		for _, l := range r.links {
+			slices.Sort(l.fresh)
+			l.fresh = slices.Compact(l.fresh)
 		}
 	}
 }
@@ -276,54 +298,83 @@ func (p *partReader) mayHold(group int, fresh map[*link][]repository.KeyHash) bo
 	return false
 }
 
+// found is what one run of chunks held.
+type found struct {
+	rows  [][]byte
+	index []int                  // of each row in its run
+	keys  [][]repository.KeyHash // by out link: where the rows lead on to
+	size  int64
+}
+
 // search keeps the rows of a group that a link has found.
 func (r *rowReader) search(ctx context.Context, p *partReader, group int) error {
-	plain, err := open(ctx, r.src, p.groups[group])
+	var f found
+	err := open(ctx, r.src, p.groups[group], func(plain []byte) (err error) {
+		f, err = p.look(plain, p.have[group])
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	kr, _ := relation(p.part).NewKeyReader(p.lists)
-	hashes, null := make([]repository.KeyHash, len(p.lists)), make([]bool, len(p.lists))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range p.groups[group] {
-		r.opened[c.ID] = true
+		r.opened[c.ID] = r.opened[c.ID] || len(f.rows) > 0
 	}
+	if len(f.rows) == 0 {
+		return nil
+	}
+	if p.have[group] == nil {
+		p.have[group] = map[int]bool{}
+	}
+	for _, i := range f.index {
+		p.have[group][i] = true
+	}
+	p.kept = append(p.kept, f.rows...)
+	if r.out.bytes += f.size; r.out.bytes > MaxBytes {
+		return keepsake.Errorf(keepsake.CodeUnsupported, "the scope has more than %d MiB of rows: restore the recovery point into a database of its own instead", MaxBytes>>20)
+	}
+	for j, k := range p.out {
+		k.link.fresh = append(k.link.fresh, f.keys[j]...)
+	}
+	return nil
+}
+
+// look goes through the rows of a group, but for those that are kept already. It changes nothing that others see.
+func (p *partReader) look(plain []byte, have map[int]bool) (f found, err error) {
+	kr, _ := relation(p.part).NewKeyReader(p.lists)
+	hashes, null := make([]repository.KeyHash, len(p.lists)), make([]bool, len(p.lists))
+	f.keys = make([][]repository.KeyHash, len(p.out))
 	for i := 0; len(plain) > 0; i++ {
 		row, rest, err := nextRow(plain, p.part.Format)
 		if err != nil {
-			return keepsake.Errorf(keepsake.CodeDamaged, "a chunk of table %s holds no whole rows: %w", p.table.Name, err)
+			return f, keepsake.Errorf(keepsake.CodeDamaged, "a chunk of table %s holds no whole rows: %w", p.table.Name, err)
 		}
 		plain = rest
-		if p.have[[2]int{group, i}] {
+		if have[i] {
 			continue
 		}
 		for j := range null {
 			null[j] = true
 		}
 		if err := kr.Keys(row, func(j int, h repository.KeyHash) { hashes[j], null[j] = h, false }); err != nil {
-			return keepsake.Errorf(keepsake.CodeDamaged, "a row of table %s cannot be read: %w", p.table.Name, err)
+			return f, keepsake.Errorf(keepsake.CodeDamaged, "a row of table %s cannot be read: %w", p.table.Name, err)
 		}
-		found := false
+		hit := false
 		for j, k := range p.in {
-			found = found || !null[j] && k.link.seen[hashes[j]]
+			hit = hit || !null[j] && k.link.seen[hashes[j]]
 		}
-		if !found {
+		if !hit {
 			continue
 		}
-		p.have[[2]int{group, i}] = true
-		p.kept = append(p.kept, bytes.Clone(row))
-		if r.out.bytes += int64(len(row)); r.out.bytes > MaxBytes {
-			return keepsake.Errorf(keepsake.CodeUnsupported, "the scope has more than %d MiB of rows: restore the recovery point into a database of its own instead", MaxBytes>>20)
-		}
+		f.rows, f.index, f.size = append(f.rows, bytes.Clone(row)), append(f.index, i), f.size+int64(len(row))
 		for j, k := range p.out {
-			if j += len(p.in); !null[j] && !k.link.seen[hashes[j]] {
-				k.link.seen[hashes[j]] = true
-				k.link.fresh = append(k.link.fresh, hashes[j])
+			if at := j + len(p.in); !null[at] && !k.link.seen[hashes[at]] {
+				f.keys[j] = append(f.keys[j], hashes[at])
 			}
 		}
 	}
-	return nil
+	return f, nil
 }
 
 var errShort = errors.New("it ends inside a row")

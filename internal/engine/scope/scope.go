@@ -71,7 +71,7 @@ func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) 
 		return nil, nil, err
 	}
 	p := &Preview{Point: in.Manifest.ID, PointTime: in.Manifest.Time, Root: in.Plan.Root, ID: in.ID, Mode: in.Mode,
-		ChunksRead: in.Rows.ChunksRead, ChunksTotal: in.Rows.ChunksTotal}
+		ChunksRead: in.Rows.ChunksRead, Holding: in.Rows.Holding, ChunksTotal: in.Rows.ChunksTotal}
 	if p.Name, err = l.name(ctx, in.NameOf); err != nil {
 		return nil, nil, err
 	}
