@@ -2,15 +2,19 @@ package engine_test
 
 import (
 	"context"
+	"errors"
+	"net"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
@@ -96,5 +100,55 @@ func TestRowsOfAnyLengthNeedBoundedMemory(t *testing.T) {
 		(select id, body from contracts union all select 10 + id, convert_to(body, 'UTF8') from letters union all select 20 + id, body from searched) rows`
 	if was, is := one[string](t, url, digest), one[string](t, target, digest); was != is {
 		t.Errorf("the rows are\n%s\nthey were\n%s", is, was)
+	}
+}
+
+// slowly delays writes, as a busy machine does: pgconn then begins to read in the background.
+type slowly struct{ net.Conn }
+
+func (s slowly) Write(b []byte) (int, error) {
+	timer := time.NewTimer(50 * time.Millisecond)
+	defer timer.Stop()
+	<-timer.C
+	return s.Conn.Write(b)
+}
+
+// TestReaderHasItsConnectionForItself: what pgconn reads in the background after a slow write must not be missing from the rows.
+func TestReaderHasItsConnectionForItself(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return slowly{conn}, err
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 3 {
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), "begin"); err != nil {
+			t.Fatal(err)
+		}
+		r, err := platform.NewReader(t.Context(), conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got strings.Builder
+		_, err = r.CopyOut(ctx, "copy (select i, repeat('x', 100) from generate_series(1, 20) i) to stdout", false, func(piece []byte, _, _ bool) error {
+			got.Write(piece)
+			return nil
+		})
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if rows := strings.Count(got.String(), strings.Repeat("x", 100)+"\n"); rows != 20 {
+			t.Errorf("%d of 20 rows arrived whole", rows)
+		}
 	}
 }

@@ -35,9 +35,15 @@ type Reader struct {
 }
 
 // NewReader takes over conn, which must be idle (inside a transaction is fine). The Reader closes it.
-func NewReader(conn *pgx.Conn) (*Reader, error) {
+func NewReader(ctx context.Context, conn *pgx.Conn) (*Reader, error) {
+	// After a write that took long, pgconn reads in the background: it would take bytes of our answers.
+	if err := conn.PgConn().SyncConn(ctx); err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("take over connection: %w", err)
+	}
 	raw, err := conn.PgConn().Hijack()
 	if err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("take over connection: %w", err)
 	}
 	return &Reader{conn: raw.Conn, buf: bufio.NewReaderSize(raw.Conn, readBuffer)}, nil

@@ -141,7 +141,7 @@ func (s *Snapshot) NewReader(ctx context.Context) (*Reader, error) {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("join the snapshot: %w", err)
 	}
-	return NewReader(conn)
+	return NewReader(ctx, conn)
 }
 
 // Close ends the snapshot's sessions.

@@ -32,7 +32,7 @@ func (t *Target) NewLoader(ctx context.Context) (*Loader, error) {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, err
 	}
-	reader, err := platform.NewReader(second)
+	reader, err := platform.NewReader(ctx, second)
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, err
