@@ -34,7 +34,9 @@ type backup struct {
 	lanes    []*lane
 	manifest *repository.Manifest
 	tables   []*tableRun
+	copies   *source // of the parent's chunks
 
+	oldest, newest      uint64 // transactions: the oldest that ran at the snapshot, and the one after it; 0: unknown
 	chunksNew, bytesNew atomic.Int64
 	bytesRead           atomic.Int64 // from the platform, by this run
 }
@@ -81,7 +83,13 @@ func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
 	if err := refuse(platform.Judge(b.snapshot.Catalog, b.tools.Major)); err != nil {
 		return BackupResult{}, err
 	}
+	if b.oldest, b.newest, err = horizons(b.snapshot.Catalog.Source.Snapshot); err != nil {
+		return BackupResult{}, err
+	}
 	b.plan()
+	reading := newTracker(nil, b.e.opts.Now) // of chunks that are there already: no provider's progress
+	defer reading.close()
+	b.copies = newSource(b.repo, b.repo.live(), reading)
 	b.openLanes(ctx)
 	defer b.drain()
 	b.track.stage(StageReading)

@@ -12,17 +12,29 @@ import (
 // readRange reads one range of a table and stores it as chunks. It is called once per range; what it does per row is hash,
 // append, and note the filter keys.
 func (w *worker) readRange(ctx context.Context, t *tableRun, r *repository.Range) error {
-	c := chunker{w: w, t: t, out: r, binary: t.rel.Format == repository.FormatBinary}
+	return w.readRows(ctx, t, r, t.rel.CopyRows(platform.PageRange{From: r.From, To: r.To}, w.b.manifest.Source.Encoding))
+}
+
+// readRows stores the rows that a statement of the relation reads, all of them in r's pages.
+func (w *worker) readRows(ctx context.Context, t *tableRun, r *repository.Range, statement string) error {
+	c := chunker{w: w, t: t, out: r, binary: t.rel.Format == repository.FormatBinary, first: len(r.Chunks)}
 	c.keyReader, _ = t.rel.NewKeyReader(t.keys)
 	w.keys.reset(len(t.keys))
 	w.buf = w.buf[:0]
-	n, err := w.reader.CopyOut(ctx, t.rel.CopyRows(platform.PageRange{From: r.From, To: r.To}, w.b.manifest.Source.Encoding), c.binary,
-		func(piece []byte, begin, end bool) error { return c.piece(ctx, piece, begin, end) })
+	n, err := w.reader.CopyOut(ctx, statement, c.binary, func(piece []byte, begin, end bool) error { return c.piece(ctx, piece, begin, end) })
 	w.b.bytesRead.Add(n)
 	if err != nil {
 		return err
 	}
-	return c.flush(ctx, false)
+	if err := c.flush(ctx, false); err != nil {
+		return err
+	}
+	if c.unplaced {
+		for i := c.first; i < len(r.Chunks); i++ {
+			r.Chunks[i].Slots, r.Chunks[i].Horizon = nil, 0
+		}
+	}
+	return nil
 }
 
 // chunker cuts a range's rows into chunks. Only rows longer than a chunk are cut inside.
@@ -34,16 +46,19 @@ type chunker struct {
 	keyReader *platform.KeyReader
 	rows      int64 // that begin in the current chunk
 	continues bool  // the current chunk begins inside a row
+	slots     repository.RunWriter
+	unplaced  bool // a row was cut or came out of order: nobody can tell later which rows are still there
+	first     int  // of the range's chunks, the first of this run
 }
 
 func (c *chunker) piece(ctx context.Context, piece []byte, begin, end bool) error {
-	row := piece
+	row, slot := piece, uint64(0)
 	if begin {
-		tuple, _, rest, err := platform.SplitTuple(piece, c.binary)
+		tuple, block, rest, err := platform.SplitTuple(piece, c.binary)
 		if err != nil {
 			return err
 		}
-		row = rest
+		row, slot = rest, slotOf(tuple, block, c.out.From)
 		c.out.Tuples.Add(tuple[:])
 		c.out.Rows++
 	}
@@ -54,6 +69,7 @@ func (c *chunker) piece(ctx context.Context, piece []byte, begin, end bool) erro
 	}
 	if begin {
 		c.rows++
+		c.unplaced = c.unplaced || !end || !c.slots.Add(slot)
 		c.noteKeys(row, end)
 	}
 	c.w.buf = append(c.w.buf, row...)
@@ -106,6 +122,7 @@ func (c *chunker) flush(ctx context.Context, inside bool) error {
 		return err
 	}
 	chunk.Rows, chunk.Continues, chunk.Filters = c.rows, c.continues, c.w.keys.filters()
+	chunk.Slots, chunk.Horizon = c.slots.Take(), c.w.b.oldest
 	c.out.Chunks = append(c.out.Chunks, chunk)
 	c.w.keys.reset(len(c.t.keys))
 	c.w.buf, c.rows, c.continues = c.w.buf[:0], 0, inside

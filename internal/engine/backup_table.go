@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,13 +45,13 @@ type tableRun struct {
 	parent  *repository.Table // set when its unchanged ranges may be taken over
 	left    atomic.Int64      // ranges not done
 
-	asked, changed atomic.Int64 // ranges compared with the parent, and found changed
+	asked, reread atomic.Int64 // ranges compared with the parent, and those to be read whole
 }
 
 // churned reports that nearly all of the table has changed, so that asking first costs more than it saves.
 func (t *tableRun) churned() bool {
 	asked := t.asked.Load()
-	return asked >= rangesPerJob && t.changed.Load()*10 >= asked*9
+	return asked >= rangesPerJob && t.reread.Load()*10 >= asked*9
 }
 
 func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys [][]string, primary []string) *tableRun {
@@ -149,6 +150,11 @@ type worker struct {
 	buf    []byte
 	hasher *xxh3.Hasher
 	keys   *keySets
+
+	slots  []uint64 // of a range's tuples now, and their writers
+	xmins  []uint32
+	places []place // of the parent's rows
+	plain  []byte  // of a chunk of the parent's
 }
 
 func (b *backup) newWorker(ctx context.Context) (*worker, error) {
@@ -161,61 +167,33 @@ func (b *backup) newWorker(ctx context.Context) (*worker, error) {
 
 func (w *worker) close() { _ = w.reader.Close() }
 
-// do takes over the ranges of a job that have not changed and reads the others.
+// do takes over the ranges of a job that have not changed, mends those that have a little, and reads the others.
 func (w *worker) do(ctx context.Context, j job) error {
 	t := j.table
-	unchanged, err := w.unchanged(ctx, j)
+	found, err := w.compare(ctx, j)
 	if err != nil {
 		return err
 	}
 	for i := j.from; i < j.to; i++ {
-		if old := unchanged[i-j.from]; old != nil {
-			to := t.ranges[i].To
-			t.ranges[i] = *old
-			t.ranges[i].To = to
-		} else if err := w.readRange(ctx, t, &t.ranges[i]); err != nil {
-			return err
+		r, v := &t.ranges[i], found[i-j.from]
+		switch {
+		case v.old == nil:
+			err = w.readRange(ctx, t, r)
+		case v.changed == nil:
+			to := r.To
+			*r = *v.old
+			r.To = to
+		default:
+			if err = w.patch(ctx, t, r, v); errors.Is(err, errDelta) {
+				err = w.readRange(ctx, t, r)
+			}
 		}
-		w.b.rangeDone(t, &t.ranges[i])
-	}
-	return nil
-}
-
-// unchanged compares the identities of all tuples of a job's ranges with the parent's. The result holds, for each range, the
-// parent's range when nothing in it has changed and all its chunks are still stored.
-func (w *worker) unchanged(ctx context.Context, j job) ([]*repository.Range, error) {
-	t := j.table
-	found := make([]*repository.Range, j.to-j.from)
-	if t.parent == nil || t.churned() {
-		return found, nil
-	}
-	sums := make([]repository.Range, j.to-j.from)
-	first := t.ranges[j.from].From
-	span := platform.PageRange{From: first, To: t.ranges[j.to-1].To}
-	n, err := w.reader.CopyOut(ctx, t.rel.CopyTuples(span), true, func(piece []byte, _, _ bool) error {
-		tuple, block, _, err := platform.SplitTuple(piece, true)
 		if err != nil {
 			return err
 		}
-		s := &sums[min(int((block-first)/t.pages), len(sums)-1)]
-		s.Rows++
-		s.Tuples.Add(tuple[:])
-		return nil
-	})
-	w.b.bytesRead.Add(n)
-	if err != nil {
-		return nil, err
+		w.b.rangeDone(t, r)
 	}
-	for i := range sums {
-		old := t.parentRange(t.ranges[j.from+i].From)
-		if old != nil && old.Rows == sums[i].Rows && old.Tuples == sums[i].Tuples && w.b.stored(old) {
-			found[i] = old
-		} else {
-			t.changed.Add(1)
-		}
-	}
-	t.asked.Add(int64(len(sums)))
-	return found, nil
+	return nil
 }
 
 func (t *tableRun) parentRange(from uint32) *repository.Range {

@@ -171,6 +171,7 @@ type ahead struct {
 	chunk *repository.Chunk
 	ready chan struct{} // closed when buf or err is there
 	buf   *[]byte
+	rows  []byte // in buf, those that belong to the recovery point
 	err   error
 }
 
@@ -188,7 +189,7 @@ func (s *source) rows(ctx context.Context, t *repository.Table, loaded func(plai
 		defer close(r.order)
 		for i := range t.Ranges {
 			for j := range t.Ranges[i].Chunks {
-				if !r.start(ctx, &t.Ranges[i].Chunks[j]) {
+				if !r.start(ctx, &t.Ranges[i].Chunks[j], t.Format) {
 					return
 				}
 			}
@@ -198,7 +199,7 @@ func (s *source) rows(ctx context.Context, t *repository.Table, loaded func(plai
 }
 
 // start fetches one chunk as soon as there is room for it. It reports false when the stream was closed or cancelled.
-func (r *rowStream) start(ctx context.Context, c *repository.Chunk) bool {
+func (r *rowStream) start(ctx context.Context, c *repository.Chunk, format string) bool {
 	a := &ahead{chunk: c, ready: make(chan struct{})}
 	if err := r.s.room.Acquire(ctx, a.cost()); err != nil {
 		a.chunk, a.err = nil, err
@@ -210,9 +211,14 @@ func (r *rowStream) start(ctx context.Context, c *repository.Chunk) bool {
 		defer close(a.ready)
 		a.buf = r.s.buffers.Get().(*[]byte)
 		plain, err := r.s.chunk(ctx, c, *a.buf)
-		if a.err = err; err == nil {
+		if err == nil {
 			*a.buf = plain
+			if plain, err = c.Kept(plain, format); err != nil {
+				err = keepsake.Errorf(keepsake.CodeDamaged, "chunk %s holds no whole rows: %w", c.ID, err)
+			}
+			a.rows = plain
 		}
+		a.err = err
 	})
 	r.order <- a
 	return ctx.Err() == nil
@@ -250,7 +256,7 @@ func (r *rowStream) Read(p []byte) (int, error) {
 			r.failed = a.err
 			return 0, a.err
 		}
-		r.held, r.current = a, *a.buf
+		r.held, r.current = a, a.rows
 	}
 	n := copy(p, r.current)
 	r.current = r.current[n:]

@@ -53,17 +53,47 @@ const tuplePrefix = "ctid, xmin"
 // CopyRows is the statement that reads the rows of a page range, each with (ctid, xmin) before its columns.
 func (r Relation) CopyRows(p PageRange, encoding string) string {
 	var b strings.Builder
+	r.columns(&b)
+	r.from(&b, p)
+	r.toStdout(&b, encoding)
+	return b.String()
+}
+
+// TID is the place of a tuple in its table.
+type TID struct {
+	Block  uint32
+	Offset uint16
+}
+
+// CopyPlaces is CopyRows for the rows at some places, in their order.
+func (r Relation) CopyPlaces(places []TID, encoding string) string {
+	var b strings.Builder
+	r.columns(&b)
+	fmt.Fprintf(&b, " from only %s where ctid = any('{", pgx.Identifier{r.Schema, r.Name}.Sanitize())
+	for i, p := range places {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `"(%d,%d)"`, p.Block, p.Offset)
+	}
+	b.WriteString("}'::tid[])")
+	r.toStdout(&b, encoding)
+	return b.String()
+}
+
+func (r Relation) columns(b *strings.Builder) {
 	b.WriteString("copy (select " + tuplePrefix)
 	for _, c := range r.Columns {
 		b.WriteString(", " + pgx.Identifier{c.Name}.Sanitize())
 	}
-	r.from(&b, p)
+}
+
+func (r Relation) toStdout(b *strings.Builder, encoding string) {
 	if r.Format == repository.FormatBinary {
 		b.WriteString(") to stdout (format binary)")
 	} else {
-		fmt.Fprintf(&b, ") to stdout (format text, encoding '%s')", encoding)
+		fmt.Fprintf(b, ") to stdout (format text, encoding '%s')", encoding)
 	}
-	return b.String()
 }
 
 // CopyTuples is the statement that reads only (ctid, xmin) of a page range, in binary.

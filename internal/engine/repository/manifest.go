@@ -111,7 +111,7 @@ type Range struct {
 	Chunks []Chunk `json:"chunks,omitempty"`
 }
 
-// Chunk is one sealed object. The rows of a range are the plaintexts of its chunks, one after the other.
+// Chunk is one sealed object. The rows of a range are the plaintexts of its chunks, one after the other, without dropped rows.
 type Chunk struct {
 	ID        ChunkID  `json:"id"`
 	Size      int64    `json:"size"`                // bytes of the sealed object
@@ -120,8 +120,17 @@ type Chunk struct {
 	Rows      int64    `json:"rows,omitempty"`      // that begin in this chunk
 	Continues bool     `json:"continues,omitempty"` // it begins inside a row that an earlier chunk of the range began
 	Filters   []Filter `json:"filters,omitempty"`   // one per Table.FilterKeys; an empty one may hold any key
-	// FilterSizes says in a stored manifest how long the filters are that lie behind the JSON document. Opening moves them to Filters.
+	// Slots are the places that the chunk's rows had when they were read, in their order, and Horizon the oldest transaction that ran
+	// then: what tells at the next backup which of them are still there. Absent: nothing does.
+	Slots   Runs   `json:"slots,omitempty"`
+	Horizon uint64 `json:"horizon,omitempty"`
+	// Dropped are the numbers of the chunk's rows, counted from 0, that are not part of the recovery point: rows that were gone or
+	// had changed when it was made.
+	Dropped Runs `json:"dropped,omitempty"`
+	// The sizes say in a stored manifest how long those are that lie behind the JSON document. Opening a manifest puts them back.
 	FilterSizes []uint32 `json:"filter_sizes,omitempty"`
+	SlotsSize   uint32   `json:"slots_size,omitempty"`
+	DroppedSize uint32   `json:"dropped_size,omitempty"`
 }
 
 // Sequence is a sequence's value. Sequences are not transactional: it is the value just after the snapshot, never an older one.

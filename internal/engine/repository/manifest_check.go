@@ -117,10 +117,14 @@ func (r *Range) check(t *Table, i int) error {
 		if j == 0 && c.Continues {
 			return errors.New("its first chunk continues a row that nothing began")
 		}
-		rows += c.Rows
+		dropped, err := c.checkDropped(j+1 < len(r.Chunks) && r.Chunks[j+1].Continues)
+		if err != nil {
+			return fmt.Errorf("chunk %d: %w", j, err)
+		}
+		rows += c.Rows - dropped
 	}
 	if rows != r.Rows {
-		return fmt.Errorf("its chunks begin %d rows, not %d", rows, r.Rows)
+		return fmt.Errorf("its chunks hold %d rows, not %d", rows, r.Rows)
 	}
 	return nil
 }
@@ -137,4 +141,21 @@ func (c *Chunk) check(filterKeys int) error {
 		return fmt.Errorf("it has %d filters for %d filter keys", len(c.Filters), filterKeys)
 	}
 	return nil
+}
+
+// checkDropped returns how many rows of the chunk do not belong to the recovery point. Only whole rows can be dropped.
+func (c *Chunk) checkDropped(cut bool) (int64, error) {
+	if len(c.Dropped) == 0 {
+		return 0, nil
+	}
+	n, end, err := c.Dropped.Count()
+	switch {
+	case err != nil:
+		return 0, err
+	case end > uint64(c.Rows):
+		return 0, fmt.Errorf("row %d of %d is dropped", end, c.Rows)
+	case c.Continues || cut:
+		return 0, errors.New("rows of it are dropped although it holds only part of a row")
+	}
+	return int64(n), nil
 }

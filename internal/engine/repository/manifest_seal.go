@@ -84,24 +84,19 @@ func (k *Keyring) OpenManifest(key string, sealed []byte) (*Manifest, error) {
 	return decodeManifest(plain, k.Repository(), id)
 }
 
-// encodeManifest writes the JSON document in one line, a line feed, and the filters one after the other: they are most of a
-// manifest's bytes, and whoever looks for one wedding should not have to parse them.
+// encodeManifest writes the JSON document in one line, a line feed, and behind it what the chunks' sizes say: it is most of a
+// manifest's bytes, and whoever looks for one wedding should not have to parse it.
 func encodeManifest(m *Manifest) ([]byte, error) {
-	var filters []byte
+	var behind []byte
 	document := *m
 	document.Tables = slices.Clone(m.Tables)
 	for t := range document.Tables {
 		ranges := slices.Clone(document.Tables[t].Ranges)
 		for r := range ranges {
-			chunks := slices.Clone(ranges[r].Chunks)
-			for c := range chunks {
-				for _, f := range chunks[c].Filters {
-					chunks[c].FilterSizes = append(chunks[c].FilterSizes, uint32(len(f)))
-					filters = append(filters, f...)
-				}
-				chunks[c].Filters = nil
+			ranges[r].Chunks = slices.Clone(ranges[r].Chunks)
+			for i := range ranges[r].Chunks {
+				behind = ranges[r].Chunks[i].moveOut(behind)
 			}
-			ranges[r].Chunks = chunks
 		}
 		document.Tables[t].Ranges = ranges
 	}
@@ -109,37 +104,68 @@ func encodeManifest(m *Manifest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(append(plain, '\n'), filters...), nil
+	return append(append(plain, '\n'), behind...), nil
 }
 
-// takeFilters cuts the filters behind the document into the chunks they belong to.
-func (m *Manifest) takeFilters(filters []byte) error {
+// moveOut leaves sizes where the filters, slots and dropped rows were, and appends those to behind.
+func (c *Chunk) moveOut(behind []byte) []byte {
+	for _, f := range c.Filters {
+		c.FilterSizes = append(c.FilterSizes, uint32(len(f)))
+		behind = append(behind, f...)
+	}
+	c.SlotsSize, c.DroppedSize = uint32(len(c.Slots)), uint32(len(c.Dropped))
+	behind = append(append(behind, c.Slots...), c.Dropped...)
+	c.Filters, c.Slots, c.Dropped = nil, nil, nil
+	return behind
+}
+
+// moveIn undoes moveOut and returns what is left of behind.
+func (c *Chunk) moveIn(behind []byte) (rest []byte, err error) {
+	take := func(n uint32) []byte {
+		if int64(n) > int64(len(behind)) {
+			err = errors.New("what belongs behind it is missing")
+			return nil
+		}
+		piece := behind[:n:n]
+		behind = behind[n:]
+		return piece
+	}
+	if len(c.FilterSizes) > 0 && len(c.Filters) > 0 || c.SlotsSize > 0 && len(c.Slots) > 0 || c.DroppedSize > 0 && len(c.Dropped) > 0 {
+		return nil, errors.New("a chunk has something twice")
+	}
+	for _, n := range c.FilterSizes {
+		c.Filters = append(c.Filters, take(n))
+	}
+	if c.SlotsSize > 0 {
+		c.Slots = take(c.SlotsSize)
+	}
+	if c.DroppedSize > 0 {
+		c.Dropped = take(c.DroppedSize)
+	}
+	c.FilterSizes, c.SlotsSize, c.DroppedSize = nil, 0, 0
+	return behind, err
+}
+
+// putBack cuts what lies behind the document into the chunks it belongs to.
+func (m *Manifest) putBack(behind []byte) (err error) {
 	for t := range m.Tables {
 		for r := range m.Tables[t].Ranges {
 			chunks := m.Tables[t].Ranges[r].Chunks
 			for c := range chunks {
-				chunk := &chunks[c]
-				if len(chunk.FilterSizes) > 0 && len(chunk.Filters) > 0 {
-					return errors.New("a chunk has its filters twice")
+				if behind, err = chunks[c].moveIn(behind); err != nil {
+					return err
 				}
-				for _, n := range chunk.FilterSizes {
-					if int64(n) > int64(len(filters)) {
-						return errors.New("filters are missing")
-					}
-					chunk.Filters, filters = append(chunk.Filters, filters[:n:n]), filters[n:]
-				}
-				chunk.FilterSizes = nil
 			}
 		}
 	}
-	if len(filters) > 0 {
-		return fmt.Errorf("%d bytes behind it are no filters", len(filters))
+	if len(behind) > 0 {
+		return fmt.Errorf("%d bytes behind it belong to nothing", len(behind))
 	}
 	return nil
 }
 
 func decodeManifest(plain []byte, repository, id string) (*Manifest, error) {
-	plain, filters, _ := bytes.Cut(plain, []byte{'\n'})
+	plain, behind, _ := bytes.Cut(plain, []byte{'\n'})
 	var version struct {
 		Format int `json:"format"`
 	}
@@ -153,7 +179,7 @@ func decodeManifest(plain []byte, repository, id string) (*Manifest, error) {
 	if err := json.Unmarshal(plain, m); err != nil {
 		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
 	}
-	if err := m.takeFilters(filters); err != nil {
+	if err := m.putBack(behind); err != nil {
 		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
 	}
 	if err := m.check(repository, id); err != nil {

@@ -53,7 +53,7 @@ func (r *Reader) add(list *TableRows, part *repository.Table, row []byte) error 
 // addAll appends every row of a plaintext.
 func (r *Reader) addAll(list *TableRows, part *repository.Table, plain []byte) error {
 	for len(plain) > 0 {
-		row, rest, err := nextRow(plain, part.Format)
+		row, rest, err := repository.NextRow(plain, part.Format)
 		if err != nil {
 			return keepsake.Errorf(keepsake.CodeDamaged, "a chunk of table %s holds no whole rows: %w", list.Table, err)
 		}
@@ -71,7 +71,7 @@ func ReadTable(ctx context.Context, t *Table, src Chunks) (TableRows, error) {
 	r, size := NewReader(), int64(0)
 	for _, part := range t.parts {
 		for _, group := range groups(part) {
-			err := open(ctx, src, group, func(plain []byte) error {
+			err := open(ctx, src, part.Format, group, func(plain []byte) error {
 				if size += int64(len(plain)); size > MaxBytes {
 					return keepsake.Errorf(keepsake.CodeUnsupported, "table %s has more than %d MiB, which is too much to look through", t.Name, MaxBytes>>20)
 				}

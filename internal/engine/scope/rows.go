@@ -3,8 +3,6 @@ package scope
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -193,7 +191,7 @@ func groups(part *repository.Table) (out [][]repository.Chunk) {
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // open calls fn with the plaintext of a run of chunks, which is fn's until it returns.
-func open(ctx context.Context, src Chunks, group []repository.Chunk, fn func(plain []byte) error) error {
+func open(ctx context.Context, src Chunks, format string, group []repository.Chunk, fn func(plain []byte) error) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	plain, err := src.Open(ctx, &group[0], (*buf)[:0])
@@ -201,6 +199,9 @@ func open(ctx context.Context, src Chunks, group []repository.Chunk, fn func(pla
 		return err
 	}
 	*buf = plain
+	if plain, err = group[0].Kept(plain, format); err != nil { // a chunk with dropped rows is a run of its own
+		return keepsake.Errorf(keepsake.CodeDamaged, "chunk %s holds no whole rows: %w", group[0].ID, err)
+	}
 	for i := range group[1:] {
 		more, err := src.Open(ctx, &group[1+i], nil)
 		if err != nil {
@@ -309,7 +310,7 @@ type found struct {
 // search keeps the rows of a group that a link has found.
 func (r *rowReader) search(ctx context.Context, p *partReader, group int) error {
 	var f found
-	err := open(ctx, r.src, p.groups[group], func(plain []byte) (err error) {
+	err := open(ctx, r.src, p.part.Format, p.groups[group], func(plain []byte) (err error) {
 		f, err = p.look(plain, p.have[group])
 		return err
 	})
@@ -346,7 +347,7 @@ func (p *partReader) look(plain []byte, have map[int]bool) (f found, err error) 
 	hashes, null := make([]repository.KeyHash, len(p.lists)), make([]bool, len(p.lists))
 	f.keys = make([][]repository.KeyHash, len(p.out))
 	for i := 0; len(plain) > 0; i++ {
-		row, rest, err := nextRow(plain, p.part.Format)
+		row, rest, err := repository.NextRow(plain, p.part.Format)
 		if err != nil {
 			return f, keepsake.Errorf(keepsake.CodeDamaged, "a chunk of table %s holds no whole rows: %w", p.table.Name, err)
 		}
@@ -375,35 +376,4 @@ func (p *partReader) look(plain []byte, have map[int]bool) (f found, err error) 
 		}
 	}
 	return f, nil
-}
-
-var errShort = errors.New("it ends inside a row")
-
-// nextRow takes one row off the front of a chunk's plaintext (PostgreSQL, COPY, file formats).
-func nextRow(b []byte, format string) (row, rest []byte, err error) {
-	if format == repository.FormatText {
-		i := bytes.IndexByte(b, '\n')
-		if i < 0 {
-			return nil, nil, errShort
-		}
-		return b[:i+1], b[i+1:], nil
-	}
-	if len(b) < 2 {
-		return nil, nil, errShort
-	}
-	n := 2
-	for range binary.BigEndian.Uint16(b) {
-		if len(b) < n+4 {
-			return nil, nil, errShort
-		}
-		size := int32(binary.BigEndian.Uint32(b[n:]))
-		n += 4
-		if size > 0 {
-			n += int(size)
-		}
-		if n > len(b) {
-			return nil, nil, errShort
-		}
-	}
-	return b[:n], b[n:], nil
 }

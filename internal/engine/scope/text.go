@@ -55,13 +55,13 @@ func (r *Reader) Values(t *repository.Table, row []byte) ([]*string, error) {
 		return textValues(t, row)
 	}
 	if len(row) < 2 || int(binary.BigEndian.Uint16(row)) != len(t.Columns) {
-		return nil, errShort
+		return nil, repository.ErrShortRow
 	}
 	row = row[2:]
 	out := make([]*string, len(t.Columns))
 	for i, c := range t.Columns {
 		if len(row) < 4 {
-			return nil, errShort
+			return nil, repository.ErrShortRow
 		}
 		n := int32(binary.BigEndian.Uint32(row))
 		row = row[4:]
@@ -69,7 +69,7 @@ func (r *Reader) Values(t *repository.Table, row []byte) ([]*string, error) {
 			continue
 		}
 		if int(n) > len(row) {
-			return nil, errShort
+			return nil, repository.ErrShortRow
 		}
 		s := r.text(c.Type, row[:n])
 		out[i], row = &s, row[n:]
@@ -80,7 +80,7 @@ func (r *Reader) Values(t *repository.Table, row []byte) ([]*string, error) {
 func textValues(t *repository.Table, row []byte) ([]*string, error) {
 	fields := strings.Split(strings.TrimSuffix(string(row), "\n"), "\t")
 	if len(fields) != len(t.Columns) {
-		return nil, errShort
+		return nil, repository.ErrShortRow
 	}
 	out := make([]*string, len(fields))
 	for i, f := range fields {
