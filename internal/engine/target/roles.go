@@ -80,6 +80,11 @@ func (t *Target) Try(ctx context.Context, kind string, statements []string) ([]k
 	var lost []keepsake.NotCarried
 	for _, q := range statements {
 		_, err := t.conn.PgConn().Exec(ctx, q).ReadAll()
+		if grantor, ok := strings.CutPrefix(q, "SET SESSION AUTHORIZATION "); ok && (state(err) == stateInvalidParameter || state(err) == statePrivilege) {
+			lost = append(lost, keepsake.NotCarried{Kind: "grantor", Name: grantor,
+				Reason: reason(err) + ": the rights that it gave to others are given by the connecting role"})
+			continue
+		}
 		switch state(err) {
 		case stateUndefinedObject, statePrivilege, stateInvalidGrant:
 			if !strings.HasPrefix(q, "REVOKE") && !strings.HasPrefix(q, "RESET") { // what nobody was granted need not be revoked
