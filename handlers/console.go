@@ -16,6 +16,7 @@ type Console interface {
 	operationWatcher
 	pointLister
 	pointReader
+	pointSaver
 	verifyStarter
 	restoreStarter
 	weddingRestorer
@@ -24,6 +25,7 @@ type Console interface {
 	weddingLister
 	milestoneSaver
 	weddingChangesReader
+	scopeExplainer
 }
 
 // Standby is everything the pages need that work while the console database is away.

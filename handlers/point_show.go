@@ -27,29 +27,38 @@ type pointGetter interface {
 // ShowPoint draws one recovery point: copies, tables, sizes, checksums, schema, tests and the log of the backup that made it.
 func ShowPoint(pages Pages, con pointReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		ctx, clock := c.Request().Context(), pages.clock()
-		d, err := con.GetPoint(ctx, actor(c), c.Param("id"))
+		vm, err := pointPage(c, pages, con)
 		if err != nil {
 			return err
 		}
-		p := d.Point
-		vm := views.Point{
-			Shell: pages.Shell(c, "Recovery point", "points"), ID: p.ID, Title: clock.Exact(p.Time), When: clock.When(p.Time),
-			Type: format.Title(p.Type) + " backup", Note: p.Note, State: pointState(p), Notices: pointNotices(d), Figures: pointFigures(p),
-			Copies: copies(p.Copies), Lacks: p.Lacks, Facts: pointFacts(d), Tests: pointTests(d.Tests, clock), Missing: d.Missing,
-		}
-		if d.Detail != nil {
-			vm.NotCarried, vm.Tiers = notCarried(d.Detail.NotCarried), pointTiers(d.Detail.TableList)
-		}
-		if p.Operation != "" {
-			lines, err := con.OperationLog(ctx, actor(c), p.Operation, 0, shownLines)
-			if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
-				return err
-			}
-			vm.Log = views.Log{Lines: logLines(lines, clock), More: "Of the backup that made it.", URL: operationURL(p.Operation) + "/log"}
-		}
 		return Render(c, http.StatusOK, views.PointPage(vm))
 	}
+}
+
+func pointPage(c echo.Context, pages Pages, con pointReader) (views.Point, error) {
+	ctx, clock := c.Request().Context(), pages.clock()
+	d, err := con.GetPoint(ctx, actor(c), c.Param("id"))
+	if err != nil {
+		return views.Point{}, err
+	}
+	p := d.Point
+	vm := views.Point{
+		Shell: pages.Shell(c, "Recovery point", "points"), ID: p.ID, Title: clock.Exact(p.Time), When: clock.When(p.Time),
+		Type: format.Title(p.Type) + " backup", Note: p.Note, State: pointState(p), Notices: pointNotices(d), Figures: pointFigures(p),
+		Copies: copies(p.Copies), Lacks: p.Lacks, Facts: pointFacts(d), Tests: pointTests(d.Tests, clock), Missing: d.Missing,
+	}
+	if d.Detail != nil {
+		vm.NotCarried, vm.Tiers = notCarried(d.Detail.NotCarried), pointTiers(d.Detail.TableList)
+	}
+	if p.Operation != "" {
+		lines, err := con.OperationLog(ctx, actor(c), p.Operation, 0, shownLines)
+		if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
+			return views.Point{}, err
+		}
+		vm.Log = views.Log{Lines: logLines(lines, clock), More: "Of the backup that made it.", URL: operationURL(p.Operation) + "/log"}
+	}
+	vm.EditNote, vm.EditLabels, vm.EditLocked = p.Note, labelsText(p.Labels), p.Locked
+	return vm, nil
 }
 
 func pointNotices(d console.PointDetail) []ui.Notice {

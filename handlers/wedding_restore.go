@@ -1,12 +1,15 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -27,6 +30,8 @@ const pointsOffered = 30
 
 type weddingPreviewer interface {
 	pointLister
+	weddingReader
+	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
 	PreviewWedding(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
 }
 
@@ -67,6 +72,7 @@ func scoped(c echo.Context) console.ScopedInput {
 func ShowWeddingPreview(pages Pages, con weddingPreviewer) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in := scoped(c)
+		hint := safePoint(c, pages, con, &in)
 		p, err := con.PreviewWedding(c.Request().Context(), actor(c), in)
 		if err != nil {
 			return err
@@ -75,7 +81,93 @@ func ShowWeddingPreview(pages Pages, con weddingPreviewer) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		vm.Notices = append(vm.Notices, hint...)
 		return Render(c, http.StatusOK, views.WeddingPreviewPage(vm))
+	}
+}
+
+// safePoint chooses the newest protected recovery point before the damage, where a person has chosen none, and says why. A hint
+// that cannot be had costs nothing but the hint.
+func safePoint(c echo.Context, pages Pages, con weddingPreviewer, in *console.ScopedInput) []ui.Notice {
+	if c.QueryParam("point") != "" {
+		return nil
+	}
+	d, err := con.FindDamage(c.Request().Context(), actor(c), in.Wedding)
+	if err != nil || d == nil {
+		return nil
+	}
+	in.Point = d.Point
+	clock := pages.clock()
+	until := "now"
+	if !d.To.IsZero() {
+		until = clock.Exact(d.To)
+	}
+	text := "Between " + clock.Exact(d.From) + " and " + until + ", "
+	switch {
+	case d.Gone > 0 && d.Changed > 0:
+		text += format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " + format.Count(d.Changed) + " changed."
+	case d.Gone > 0:
+		text += format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished."
+	default:
+		text += format.Count(d.Changed) + " of " + format.Plural(d.Rows, "row", "rows") + " changed."
+	}
+	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text + " The newest safe recovery point before that is chosen below."}}
+}
+
+// impact says what is at stake for the wedding: how soon it is, whom and what the changes touch, how long it takes.
+func impact(c echo.Context, con weddingReader, wedding string, p *scope.Preview) []ui.Figure {
+	var vendors, payments int64
+	for _, t := range p.Tables {
+		insert, update, remove, _ := t.Counts()
+		switch _, name, _ := strings.Cut(t.Table, "."); {
+		case strings.Contains(name, "supplier") || strings.Contains(name, "vendor"):
+			vendors += insert + update + remove
+		case strings.Contains(name, "payment"):
+			payments += insert + update + remove
+		}
+	}
+	var out []ui.Figure
+	if t, err := con.GetWedding(c.Request().Context(), actor(c), wedding); err == nil { // the comparison stands without it
+		out = append(out, ui.Figure{Label: "The wedding", Value: away(t.DaysLeft), Hint: format.Title(string(t.Phase)) + " · " + strings.ToLower(string(t.Urgency))})
+	}
+	return append(out,
+		ui.Figure{Label: "Vendors touched", Value: format.Count(vendors)}, ui.Figure{Label: "Payments touched", Value: format.Count(payments)},
+		ui.Figure{Label: "Takes", Value: "about " + format.Duration(max(time.Second, time.Duration(2*p.Seconds*float64(time.Second)).Round(time.Second))), Hint: "from what the comparison took"})
+}
+
+func rowsURL(in console.ScopedInput, table string, from int) string {
+	return weddingURL(in.Wedding) + "/restore/rows?" + url.Values{"point": {in.Point}, "mode": {string(in.Mode)}, "table": {table}, "from": {strconv.Itoa(from)}}.Encode()
+}
+
+// ShowWeddingRows shows the rows of one table of a preview that its page has no room for, a page at a time.
+func ShowWeddingRows(pages Pages, con weddingPreviewer) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		in, name := scoped(c), c.QueryParam("table")
+		from, err := strconv.Atoi(c.QueryParam("from"))
+		if err != nil || from < 0 {
+			return keepsake.Errorf(keepsake.CodeInvalid, "This page of the list does not exist: begin with the first.")
+		}
+		p, err := con.PreviewWedding(c.Request().Context(), actor(c), in)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(p.Tables, func(t scope.TableChanges) bool { return t.Table == name })
+		if i < 0 {
+			return keepsake.Errorf(keepsake.CodeNotFound, "The comparison has no such table.")
+		}
+		in.Point = p.Point
+		back := weddingURL(in.Wedding) + "/restore?" + url.Values{"point": {p.Point}, "mode": {string(in.Mode)}}.Encode()
+		vm := views.WeddingRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"), Name: cmp.Or(p.Name, in.Wedding), BackURL: back}
+		vm.Table, _ = previewRows(p.Tables[i], nil, comesBack, from)
+		vm.Count = fmt.Sprintf("rows %s to %s of %s", format.Count(int64(min(from+1, len(p.Tables[i].Changes)))), format.Count(int64(min(from+rowsShown, len(p.Tables[i].Changes)))), format.Count(int64(len(p.Tables[i].Changes))))
+		if from > 0 {
+			vm.First = rowsURL(in, name, 0)
+		}
+		if vm.Table.More != "" {
+			vm.Next = rowsURL(in, name, from+rowsShown)
+		}
+		vm.Table.More = ""
+		return Render(c, http.StatusOK, views.WeddingRowsPage(vm))
 	}
 }
 
@@ -153,7 +245,7 @@ func UndoWedding(pages Pages, con weddingUndoer) echo.HandlerFunc {
 	}
 }
 
-func weddingPreview(c echo.Context, pages Pages, con pointLister, in console.ScopedInput, p *scope.Preview, skip []string) (views.WeddingPreview, error) {
+func weddingPreview(c echo.Context, pages Pages, con weddingPreviewer, in console.ScopedInput, p *scope.Preview, skip []string) (views.WeddingPreview, error) {
 	list, err := con.ListPoints(c.Request().Context(), actor(c), console.PointsInput{Limit: pointsOffered})
 	if err != nil {
 		return views.WeddingPreview{}, err
@@ -172,6 +264,7 @@ func weddingPreview(c echo.Context, pages Pages, con pointLister, in console.Sco
 	if vm.Name == "" {
 		vm.Name = in.Wedding
 	}
+	vm.Impact = impact(c, con, in.Wedding, p)
 	if !slices.ContainsFunc(list.Points, func(point console.Point) bool { return point.ID == p.Point }) { // not listed yet, or long ago
 		vm.Points = append(vm.Points, views.PointOption{Value: p.Point, Text: pages.clock().Exact(p.PointTime) + " (" + pages.clock().Relative(p.PointTime) + ")", Selected: true})
 	}
@@ -188,6 +281,9 @@ func weddingPreview(c echo.Context, pages Pages, con pointLister, in console.Sco
 	}
 	for _, t := range p.Tables {
 		if table, any := previewTable(t, left, comesBack); any {
+			if table.More != "" {
+				table.MoreURL = rowsURL(in, t.Table, rowsShown)
+			}
 			vm.Tables = append(vm.Tables, table)
 		}
 	}
@@ -208,6 +304,11 @@ var (
 )
 
 func previewTable(t scope.TableChanges, left map[string]bool, words changeWords) (views.PreviewTable, bool) {
+	return previewRows(t, left, words, 0)
+}
+
+// previewRows draws a table's rows from the one with the number from on.
+func previewRows(t scope.TableChanges, left map[string]bool, words changeWords, from int) (views.PreviewTable, bool) {
 	insert, update, remove, refused := t.Counts()
 	schema, name, _ := strings.Cut(t.Table, ".")
 	counts := []any{}
@@ -215,9 +316,9 @@ func previewTable(t scope.TableChanges, left map[string]bool, words changeWords)
 		counts = append(counts, format.Count(n))
 	}
 	out := views.PreviewTable{Name: format.Table(schema, name), Sum: fmt.Sprintf(words.sum, counts...), Shared: t.Belongs == scope.Shared && words.newer, Notes: t.Notes}
-	for i, c := range t.Changes {
+	for i, c := range t.Changes[min(from, len(t.Changes)):] {
 		if i == rowsShown {
-			out.More = format.Plural(int64(len(t.Changes)-rowsShown), "more row", "more rows")
+			out.More = format.Plural(int64(len(t.Changes)-from-rowsShown), "more row", "more rows")
 			break
 		}
 		key := t.KeyText(c)

@@ -19,6 +19,10 @@ create policy wedding_milestones_actor on wedding_milestones
 -- For which weddings a backup is made: an array of {wedding, date, milestone, phase}.
 alter table backup_operations add column weddings jsonb not null default '[]';
 
+-- What retention never removes. The repository knows it too: this is its cache.
+alter table recovery_points add column locked boolean not null default false;
+
 -- +goose Down
+alter table recovery_points drop column locked;
 alter table backup_operations drop column weddings;
 drop table wedding_milestones;

@@ -37,6 +37,9 @@ type Point struct {
 	NotCarried []NotCarried
 	Log        Log
 	Tests      []PointTest // newest first
+	// What people wrote to it, to be changed.
+	EditNote, EditLabels, EditError string
+	EditLocked                      bool
 	// Missing says why tables and schema cannot be shown now.
 	Missing string
 }

@@ -12,7 +12,7 @@ type WeddingPreview struct {
 	Nothing                  bool // there is nothing to do
 	When                     ui.When
 	Notices                  []ui.Notice
-	Figures                  []ui.Figure
+	Figures, Impact          []ui.Figure
 	Tables                   []PreviewTable
 	Points                   []PointOption // to choose from, newest first
 	Read                     string
@@ -32,6 +32,16 @@ type PreviewTable struct {
 	Notes  []string
 	Rows   []PreviewRow
 	More   string // "12 more rows"
+	// MoreURL leads to them; "": they are not shown anywhere else.
+	MoreURL string
+}
+
+// WeddingRows is a page of one table's rows in a comparison.
+type WeddingRows struct {
+	Shell              Shell
+	Name, BackURL      string
+	Table              PreviewTable
+	First, Next, Count string
 }
 
 // PreviewRow is one row that would change.

@@ -34,6 +34,7 @@ type fakeConsole struct {
 	verifies  []console.StartVerifyInput
 	restores  []console.StartRestoreInput
 	cancelled []string
+	saved     []console.SavePointInput
 	after     []int64
 	actors    []keepsake.Actor
 }
@@ -76,6 +77,14 @@ func runningBackup(id string) console.Operation {
 
 func (f *fakeConsole) note(a keepsake.Actor) {
 	f.actors = append(f.actors, a)
+}
+
+func (f *fakeConsole) SavePoint(_ context.Context, _ keepsake.Actor, in console.SavePointInput) error {
+	if len(in.Note) > 500 {
+		return keepsake.Errorf(keepsake.CodeInvalid, "The note has %d characters; 500 are the most.", len(in.Note))
+	}
+	f.saved = append(f.saved, in)
+	return nil
 }
 
 func (f *fakeConsole) Emergency(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error) {

@@ -3,6 +3,7 @@ package web_test
 import (
 	"archive/zip"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -61,6 +62,13 @@ func (f *fakeScopes) GetWeddingAt(_ context.Context, _ keepsake.Actor, wedding, 
 		Tables:   []scope.TableRows{{Table: "public.guests", Belongs: scope.Owned, Columns: f.preview.Tables[0].Columns, Rows: [][]*string{words("1", "=HYPERLINK(\"x\")"), {words("2")[0], nil}}}}}, nil
 }
 
+func (f *fakeScopes) FindDamage(_ context.Context, _ keepsake.Actor, wedding string) (*engine.Damage, error) {
+	if f.preview == nil || wedding != f.preview.ID {
+		return nil, nil //nolint:nilnil // none is found
+	}
+	return &engine.Damage{Point: "20261123T070500Z-aa", From: moment, Rows: 95, Gone: 28}, nil
+}
+
 func words(list ...string) []*string {
 	out := make([]*string, len(list))
 	for i := range list {
@@ -95,6 +103,19 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 		t.Error("a row's value is markup")
 	}
 	s.get("/weddings/nobody/restore").want(http.StatusNotFound)
+	many := s.console.preview.Tables[0]
+	for i := range 120 {
+		many.Changes = append(many.Changes, scope.Change{Op: scope.Insert, After: words(fmt.Sprint(100+i), fmt.Sprintf("Guest number %d", i))})
+	}
+	s.console.preview.Tables[0] = many
+	if a := s.get(page + "?point=20261123T070500Z-aa&mode=rewind").says("and 74 more rows"); strings.Contains(a.body, "Guest number 100") || !strings.Contains(a.body, "/restore/rows?from=50&amp;mode=rewind") {
+		t.Error("the first page shows all rows, or none")
+	}
+	s.get(page+"/rows?table=public.guests&from=100").want(http.StatusOK).says("rows 101 to 124 of 124", "Guest number 100")
+	s.get(page + "/rows?table=public.nothing&from=0").want(http.StatusNotFound)
+	s.get(page + "/rows?table=public.guests&from=-1").want(http.StatusUnprocessableEntity)
+	s.console.preview = damagedWedding()
+	s.get(page).want(http.StatusOK).says("28 of 95 rows vanished", "Vendors touched", "Payments touched")
 
 	form := url.Values{"point": {"20261123T070500Z-aa"}, "mode": {"rewind"}, "name": {"Zoë & <Łukasz>"}, "fingerprint": {"f00d"}, "confirm": {"somebody"}, "skip": {"public.guests id 3"}}
 	if a := s.post(page, form).want(http.StatusUnprocessableEntity); !strings.Contains(a.body, "That is not the name") || len(s.console.applied) != 0 {

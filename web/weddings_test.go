@@ -12,6 +12,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -159,4 +160,20 @@ func TestTheEmergencyPage(t *testing.T) {
 	}
 	s.console.dashboard = console.Dashboard{WeddingsMissing: "nothing answers"}
 	s.get("/emergency").want(http.StatusOK).says("Neither the platform nor a recovery point", "no recovery point that this console knows of")
+}
+
+func (f *fakeWeddings) ExplainScope(_ context.Context, _ keepsake.Actor, organization bool) (*scope.Plan, error) {
+	p := &scope.Plan{Root: "public.weddings", Tables: []*scope.Table{{Name: "public.weddings", Belongs: scope.Owned, Why: "it is the root of the scope", Key: []string{"id"}},
+		{Name: "public.suppliers", Belongs: scope.Shared, Why: "rows of the scope point at it", Key: []string{"id"}}, {Name: "crm.<logs>", Belongs: scope.Outside, Why: "no reference leads from it"}}}
+	if organization {
+		p.Root = "public.organizations"
+	}
+	return p, nil
+}
+
+func TestWhatBelongsToAWedding(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.get("/weddings/scope").want(http.StatusOK).says("What belongs to a wedding", "public.weddings", "it is the root of the scope", "Used by it", "crm.<logs>", "compared as a whole")
+	s.get("/weddings/scope?of=organization").want(http.StatusOK).says("What belongs to an organization", "public.organizations")
 }

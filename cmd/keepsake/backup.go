@@ -127,6 +127,9 @@ func (c *pointsCommand) Run(a *app) error {
 		if !p.Protected {
 			protected = "no: " + p.Lacks
 		}
+		if p.Locked {
+			protected += ", locked"
+		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Time.Format("2006-01-02 15:04:05 MST"), p.Type, count(p.Rows),
 			size(p.BytesStored), size(p.BytesNew), protected, strings.Join(strings.Fields(p.Note), " "))
 	}

@@ -60,6 +60,7 @@ type cli struct {
 	Init    initCommand    `cmd:"" help:"Make the repository and its key, and print the recovery key once."`
 	Backup  backupCommand  `cmd:"" help:"Take a recovery point of the platform at every provider."`
 	Points  pointsCommand  `cmd:"" help:"List recovery points."`
+	Mark    markCommand    `cmd:"" help:"Change note, labels and lock of a recovery point."`
 	Verify  verifyCommand  `cmd:"" help:"Check that recovery points are whole at every provider."`
 	Repair  repairCommand  `cmd:"" help:"Copy what a provider misses or holds damaged from one that has it."`
 	Restore restoreCommand `cmd:"" help:"Restore a recovery point into a new, empty database and prove it."`

@@ -16,6 +16,14 @@ func TestOneWeddingFromTheCommandLine(t *testing.T) {
 	if o := w.must(t, exitDone, "points", "--json"); !strings.Contains(o.out, `"milestone": "final_payment"`) {
 		t.Errorf("points: %s", o.out)
 	}
+	w.must(t, exitUsage, "mark", point)
+	w.must(t, exitUsage, "mark", point, "--lock", "--unlock")
+	w.must(t, exitDone, "mark", "latest", "--note", "before the move", "--label", "deploy=blue", "--label", "app=4.2", "--lock")
+	w.must(t, exitDone, "mark", point, "--label", "app=")
+	if o := w.must(t, exitDone, "points", "--json"); !strings.Contains(o.out, `"note": "before the move"`) || !strings.Contains(o.out, `"locked": true`) ||
+		!strings.Contains(o.out, `"deploy": "blue"`) || strings.Contains(o.out, "4.2") {
+		t.Errorf("points: %s", o.out)
+	}
 	count := func() int { return query[int](t, w.platform, "select count(*) from clients where wedding_id = 7") }
 	all := count()
 

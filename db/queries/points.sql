@@ -2,18 +2,19 @@
 -- A point's facts never change, but they may become known later; its copies change.
 insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
     bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
-    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata)
+    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked)
 values (@id, @taken_at, @backup_type, @note, @labels, sqlc.narg(operation_id), @source_database, @source_server, @tables, @rows,
     @bytes_read, @bytes_stored, @bytes_new, @chunks, @chunks_new, @seconds, @copies, @protected, @lacks,
-    sqlc.narg(wedding_id), sqlc.narg(wedding_date), sqlc.narg(wedding_milestone), sqlc.narg(days_before_wedding), sqlc.narg(timeline_phase), @wedding_metadata)
+    sqlc.narg(wedding_id), sqlc.narg(wedding_date), sqlc.narg(wedding_milestone), sqlc.narg(days_before_wedding), sqlc.narg(timeline_phase), @wedding_metadata, @locked)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
     backup_type = case when excluded.backup_type = 'unreadable' then recovery_points.backup_type else excluded.backup_type end,
     source_database = coalesce(nullif(excluded.source_database, ''), recovery_points.source_database),
     source_server = coalesce(nullif(excluded.source_server, ''), recovery_points.source_server),
-    note = coalesce(nullif(excluded.note, ''), recovery_points.note),
-    labels = case when excluded.labels = '{}' then recovery_points.labels else excluded.labels end,
+    note = case when excluded.backup_type = 'unreadable' then recovery_points.note else excluded.note end,
+    labels = case when excluded.backup_type = 'unreadable' then recovery_points.labels else excluded.labels end,
+    locked = case when excluded.backup_type = 'unreadable' then recovery_points.locked else excluded.locked end,
     wedding_id = coalesce(excluded.wedding_id, recovery_points.wedding_id),
     wedding_date = coalesce(excluded.wedding_date, recovery_points.wedding_date),
     wedding_milestone = coalesce(excluded.wedding_milestone, recovery_points.wedding_milestone),
@@ -29,6 +30,9 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
 
 -- name: SetPointCopies :exec
 update recovery_points set copies = @copies, protected = @protected, lacks = @lacks, seen_at = now() where id = @id;
+
+-- name: SetPointMark :execrows
+update recovery_points set note = @note, labels = @labels, locked = @locked where id = @id;
 
 -- name: LockPoints :exec
 -- Before ListPointCopies, and a statement of its own: one that both waits for a lock and reads other tables sees those as they

@@ -130,6 +130,7 @@ type RecoveryPoint struct {
 	DaysBeforeWedding *int32
 	TimelinePhase     *string
 	WeddingMetadata   []byte
+	Locked            bool
 }
 
 type WeddingMilestone struct {

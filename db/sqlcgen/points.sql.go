@@ -22,7 +22,7 @@ func (q *Queries) CountPoints(ctx context.Context) (int64, error) {
 }
 
 const getNewestPoint = `-- name: GetNewestPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked from recovery_points order by taken_at desc, id desc limit 1
 `
 
 func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
@@ -56,12 +56,13 @@ func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
+		&i.Locked,
 	)
 	return i, err
 }
 
 const getNewestWholePoint = `-- name: GetNewestWholePoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold every tier.
@@ -96,12 +97,13 @@ func (q *Queries) GetNewestWholePoint(ctx context.Context) (RecoveryPoint, error
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
+		&i.Locked,
 	)
 	return i, err
 }
 
 const getPoint = `-- name: GetPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where id = $1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked from recovery_points where id = $1
 `
 
 func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error) {
@@ -135,6 +137,7 @@ func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
+		&i.Locked,
 	)
 	return i, err
 }
@@ -285,7 +288,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 }
 
 const listPoints = `-- name: ListPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked from recovery_points
 where ($1::text = '' or backup_type = $1)
   and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
 order by taken_at desc, id desc
@@ -335,6 +338,7 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 			&i.DaysBeforeWedding,
 			&i.TimelinePhase,
 			&i.WeddingMetadata,
+			&i.Locked,
 		); err != nil {
 			return nil, err
 		}
@@ -412,21 +416,46 @@ func (q *Queries) SetPointCopies(ctx context.Context, arg SetPointCopiesParams) 
 	return err
 }
 
+const setPointMark = `-- name: SetPointMark :execrows
+update recovery_points set note = $1, labels = $2, locked = $3 where id = $4
+`
+
+type SetPointMarkParams struct {
+	Note   string
+	Labels []byte
+	Locked bool
+	ID     string
+}
+
+func (q *Queries) SetPointMark(ctx context.Context, arg SetPointMarkParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setPointMark,
+		arg.Note,
+		arg.Labels,
+		arg.Locked,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const upsertPoint = `-- name: UpsertPoint :exec
 insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
     bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
-    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata)
+    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
     $11, $12, $13, $14, $15, $16, $17, $18, $19,
-    $20, $21, $22, $23, $24, $25)
+    $20, $21, $22, $23, $24, $25, $26)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
     backup_type = case when excluded.backup_type = 'unreadable' then recovery_points.backup_type else excluded.backup_type end,
     source_database = coalesce(nullif(excluded.source_database, ''), recovery_points.source_database),
     source_server = coalesce(nullif(excluded.source_server, ''), recovery_points.source_server),
-    note = coalesce(nullif(excluded.note, ''), recovery_points.note),
-    labels = case when excluded.labels = '{}' then recovery_points.labels else excluded.labels end,
+    note = case when excluded.backup_type = 'unreadable' then recovery_points.note else excluded.note end,
+    labels = case when excluded.backup_type = 'unreadable' then recovery_points.labels else excluded.labels end,
+    locked = case when excluded.backup_type = 'unreadable' then recovery_points.locked else excluded.locked end,
     wedding_id = coalesce(excluded.wedding_id, recovery_points.wedding_id),
     wedding_date = coalesce(excluded.wedding_date, recovery_points.wedding_date),
     wedding_milestone = coalesce(excluded.wedding_milestone, recovery_points.wedding_milestone),
@@ -467,6 +496,7 @@ type UpsertPointParams struct {
 	DaysBeforeWedding *int32
 	TimelinePhase     *string
 	WeddingMetadata   []byte
+	Locked            bool
 }
 
 // A point's facts never change, but they may become known later; its copies change.
@@ -497,6 +527,7 @@ func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) error 
 		arg.DaysBeforeWedding,
 		arg.TimelinePhase,
 		arg.WeddingMetadata,
+		arg.Locked,
 	)
 	return err
 }

@@ -59,7 +59,7 @@ func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
 	p := Point{Operation: deref(r.OperationID), Point: engine.Point{
 		ID: r.ID, Time: r.TakenAt, Type: r.BackupType, Note: r.Note, Database: r.SourceDatabase, Server: r.SourceServer, Tables: int(r.Tables),
 		Rows: r.Rows, BytesRead: r.BytesRead, BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.Chunks, ChunksNew: r.ChunksNew,
-		Seconds: r.Seconds, Protected: r.Protected, Lacks: r.Lacks,
+		Seconds: r.Seconds, Protected: r.Protected, Lacks: r.Lacks, Locked: r.Locked,
 	}}
 	if err := json.Unmarshal(r.Labels, &p.Labels); err != nil {
 		return p, fmt.Errorf("decode the labels of recovery point %s: %w", r.ID, err)
@@ -85,7 +85,7 @@ func pointRow(p engine.Point, operation string) (sqlcgen.UpsertPointParams, erro
 	row := sqlcgen.UpsertPointParams{
 		ID: p.ID, TakenAt: p.Time, BackupType: p.Type, Note: p.Note, SourceDatabase: p.Database, SourceServer: p.Server, Tables: int32(p.Tables),
 		Rows: p.Rows, BytesRead: p.BytesRead, BytesStored: p.BytesStored, BytesNew: p.BytesNew, Chunks: p.Chunks, ChunksNew: p.ChunksNew,
-		Seconds: p.Seconds, Protected: p.Protected, Lacks: p.Lacks,
+		Seconds: p.Seconds, Protected: p.Protected, Lacks: p.Lacks, Locked: p.Locked,
 	}
 	if operation != "" {
 		row.OperationID = &operation

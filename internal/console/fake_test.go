@@ -139,6 +139,15 @@ func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engin
 	return fakeWeddings(q, f.shift), nil
 }
 
+func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark) error {
+	for i := range f.points {
+		if f.points[i].ID == id {
+			f.points[i].Note, f.points[i].Labels, f.points[i].Locked = m.Note, m.Labels, m.Locked
+		}
+	}
+	return f.down
+}
+
 func (f *fakeEngine) NewestPoints(_ context.Context, most int) ([]engine.Point, error) {
 	return f.points[:min(most, len(f.points))], nil
 }

@@ -18,6 +18,9 @@ type Scopes interface {
 	ReadUndo(ctx context.Context, restore string) (*scope.Undo, error)
 	Undo(ctx context.Context, restore string) (engine.ScopeResult, error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
+	ExplainScope(ctx context.Context, root string) (*scope.Plan, error)
+	Roots() (wedding, organization string)
+	FindDamage(ctx context.Context, in engine.ScopeInput, points []string) (engine.Damage, bool, error)
 	WeddingChanges(ctx context.Context, in engine.ScopeInput, to string) (engine.WeddingChanges, error)
 }
 
@@ -170,4 +173,16 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 		return changes, err
 	}
 	return changes, c.recordDone(ctx, actor, "wedding.read", wedding, detail)
+}
+
+// ExplainScope says which tables of the live platform belong to a wedding, or to an organization, and why.
+func (c *Console) ExplainScope(ctx context.Context, actor keepsake.Actor, organization bool) (*scope.Plan, error) {
+	if err := mayActOnPlatform(actor); err != nil {
+		return nil, c.refused(ctx, actor, "scope.explain", "", nil, err)
+	}
+	root, of := c.scopes.Roots()
+	if organization {
+		root = of
+	}
+	return c.scopes.ExplainScope(ctx, root)
 }

@@ -87,12 +87,6 @@ func checkBackup(in StartBackupInput) error {
 	default:
 		return keepsake.Errorf(keepsake.CodeInvalid, "There is no backup type %q: use full, incremental or critical.", in.Type)
 	}
-	if n := utf8.RuneCountInString(in.Note); n > longestNote {
-		return keepsake.Errorf(keepsake.CodeInvalid, "The note has %d characters; %d are the most.", n, longestNote)
-	}
-	if !plain(in.Note) {
-		return keepsake.Errorf(keepsake.CodeInvalid, "The note holds characters that are not text.")
-	}
 	if in.Wedding != "" && in.Type == keepsake.BackupCritical {
 		return keepsake.Errorf(keepsake.CodeInvalid, "A critical backup leaves most of a wedding out: use incremental or full for one wedding.")
 	}
@@ -102,10 +96,21 @@ func checkBackup(in StartBackupInput) error {
 	if !plain(in.Wedding) || !plain(in.Milestone) || utf8.RuneCountInString(in.Milestone) > longestMilestone {
 		return keepsake.Errorf(keepsake.CodeInvalid, "The milestone needs a name of at most %d characters.", longestMilestone)
 	}
-	if len(in.Labels) > mostLabels {
-		return keepsake.Errorf(keepsake.CodeInvalid, "%d labels are too many; %d are the most.", len(in.Labels), mostLabels)
+	return checkWritten(in.Note, in.Labels)
+}
+
+// checkWritten bounds what a person may write beside a recovery point.
+func checkWritten(note string, labels map[string]string) error {
+	if n := utf8.RuneCountInString(note); n > longestNote {
+		return keepsake.Errorf(keepsake.CodeInvalid, "The note has %d characters; %d are the most.", n, longestNote)
 	}
-	for k, v := range in.Labels {
+	if !plain(note) {
+		return keepsake.Errorf(keepsake.CodeInvalid, "The note holds characters that are not text.")
+	}
+	if len(labels) > mostLabels {
+		return keepsake.Errorf(keepsake.CodeInvalid, "%d labels are too many; %d are the most.", len(labels), mostLabels)
+	}
+	for k, v := range labels {
 		if k == "" || utf8.RuneCountInString(k) > longestKey || utf8.RuneCountInString(v) > longestLabel || !plain(k) || !plain(v) {
 			return keepsake.Errorf(keepsake.CodeInvalid, "The label %q is not one: names have 1 to %d characters, values at most %d.", k, longestKey, longestLabel)
 		}

@@ -179,3 +179,34 @@ func TestABackupIsMadeForAWedding(t *testing.T) {
 		t.Errorf("%+v, %q", o, code)
 	}
 }
+
+// TestAPointIsMarked: note, labels and lock go to the repository and to this console, on record, and stay when the repository's list
+// is read again.
+func TestAPointIsMarked(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
+	c := w.console(e)
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []console.SavePointInput{{ID: "a", Note: "before the move", Labels: map[string]string{"app": "4.2"}, Locked: true}, {ID: "a"}} {
+		if err := c.SavePoint(t.Context(), admin, in); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			d, err := c.GetPoint(t.Context(), admin, "a")
+			if err != nil || d.Point.Note != in.Note || d.Point.Labels["app"] != in.Labels["app"] || d.Point.Locked != in.Locked {
+				t.Errorf("%+v became %+v, %v", in, d.Point.Point, err)
+			}
+			if err := c.SyncPoints(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for id, in := range map[keepsake.Code]console.SavePointInput{keepsake.CodeInvalid: {ID: "a", Note: strings.Repeat("x", 501)}, keepsake.CodeNotFound: {ID: "nobody"}} {
+		if err := c.SavePoint(t.Context(), admin, in); keepsake.CodeOf(err) != id {
+			t.Errorf("%+v: %v", in, err)
+		}
+	}
+}

@@ -25,6 +25,10 @@ func (e *Engine) KeepNote(ctx context.Context, topic string, plain []byte) error
 	if err != nil {
 		return err
 	}
+	return e.keepNote(ctx, r, topic, plain)
+}
+
+func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []byte) error {
 	key := notePrefix + topic + "/" + repository.NewManifestID(e.opts.Now())
 	body, err := r.keys.SealObject(repository.ObjectNote, key, plain)
 	if err != nil {

@@ -52,7 +52,10 @@ func (e *Engine) newest(ctx context.Context, provider string, most int) ([]Point
 			return nil
 		})
 	}
-	return points, g.Wait()
+	if err := g.Wait(); err != nil {
+		return points, err
+	}
+	return points, mark(ctx, r, from, points)
 }
 
 // openFor opens the repository for reading from one provider, or from all when provider is empty.
@@ -133,7 +136,11 @@ func (e *Engine) Point(ctx context.Context, id string) (PointDetail, error) {
 			_ = parent.EachChunk(func(c *repository.Chunk) error { before[c.ID] = true; return nil })
 		}
 	}
-	d := PointDetail{Point: e.pointOf(r, l, m), LSN: m.Source.LSN, NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
+	points := []Point{e.pointOf(r, l, m)}
+	if err := mark(ctx, r, from, points); err != nil {
+		return PointDetail{}, err
+	}
+	d := PointDetail{Point: points[0], LSN: m.Source.LSN, NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
 	for _, c := range m.Schema {
 		d.SchemaSize += c.Plain
 	}

@@ -44,6 +44,7 @@ type Point struct {
 	Note        string                 `json:"note,omitempty"`
 	Labels      map[string]string      `json:"labels,omitempty"`
 	Weddings    []keepsake.WeddingMark `json:"weddings,omitempty"`
+	Locked      bool                   `json:"locked,omitempty"` // retention never removes it
 	Database    string                 `json:"database"`
 	Server      string                 `json:"server"` // version of the platform's server, "15.4"
 	Tables      int                    `json:"tables"`

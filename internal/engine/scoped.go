@@ -46,6 +46,11 @@ func (e *Engine) root(in ScopeInput) (table keepsake.RootTable, id string, err e
 	}
 }
 
+// Roots are the tables whose rows are weddings and organizations.
+func (e *Engine) Roots() (wedding, organization string) {
+	return e.opts.DataMap.Wedding.Table, e.opts.DataMap.Organization.Table
+}
+
 // ExplainScope says which tables belong to the weddings or organizations of the live platform, and why. An id is not needed.
 func (e *Engine) ExplainScope(ctx context.Context, root string) (*scope.Plan, error) {
 	conn, err := platform.Connect(ctx, e.opts.PlatformURL)

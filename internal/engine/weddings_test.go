@@ -175,3 +175,52 @@ func TestNotesOutliveProviders(t *testing.T) {
 		t.Errorf("%d notes, %v", count, err)
 	}
 }
+
+// TestDamageIsFound: the newest moment at which many rows of a wedding vanished is found, whether a recovery point was made after
+// it or not; daily work is no damage.
+func TestDamageIsFound(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url,
+		"create table organizations (id int primary key)", "create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
+		"create table guests (id int primary key, wedding_id int references weddings, name text)",
+		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
+		"insert into guests select i, 1 + i % 2, 'Guest ' || i from generate_series(1, 200) i")
+	e := engineWith(t, url, providers(t), repository.NewKeyFile())
+	var points []string // newest first
+	point := func() string {
+		points = append([]string{backup(t, e, keepsake.BackupIncremental).Point}, points...)
+		return points[0]
+	}
+	find := func() (engine.Damage, bool) {
+		t.Helper()
+		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Wedding: "1"}, points)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, found
+	}
+	first := point()
+	run(t, url, "update guests set name = 'Moved' where id in (2, 4)", "delete from guests where id = 6", "delete from guests where wedding_id = 2")
+	point()
+	if d, found := find(); found {
+		t.Errorf("daily work, and another wedding's damage: %+v", d)
+	}
+	safe := point()
+	run(t, url, "delete from guests where wedding_id = 1 and id % 4 = 0")
+	if d, found := find(); !found || d.Point != safe || !d.To.IsZero() || d.Gone != 50 || d.Rows != 100 || d.PointsRead != 1 {
+		t.Errorf("since the newest point: %+v, %v", d, found)
+	}
+	point()
+	point()
+	if d, found := find(); !found || d.Point != safe || d.To.IsZero() || d.Gone != 50 {
+		t.Errorf("before the newest points: %+v, %v", d, found)
+	}
+	run(t, url, "update guests set name = 'Vandal' where wedding_id = 1")
+	if d, found := find(); !found || d.Point != points[0] || d.Changed != 49 {
+		t.Errorf("changed in bulk: %+v, %v", d, found)
+	}
+	if first == safe {
+		t.Error("two backups are one point")
+	}
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+type markCommand struct {
+	Point  string            `arg:"" help:"Recovery point, or latest."`
+	Note   *string           `help:"The new note; an empty one removes it."`
+	Label  map[string]string `help:"A label to set, such as deploy=blue; an empty value removes it. May be repeated." placeholder:"NAME=VALUE"`
+	Lock   bool              `help:"Keep it whatever the retention rules say." xor:"lock"`
+	Unlock bool              `help:"Leave it to the retention rules." xor:"lock"`
+}
+
+func (c *markCommand) Run(a *app) error {
+	if c.Note == nil && len(c.Label) == 0 && !c.Lock && !c.Unlock {
+		return keepsake.Errorf(keepsake.CodeInvalid, "say what to change: --note, --label, --lock or --unlock")
+	}
+	e, _, err := a.engine()
+	if err != nil {
+		return err
+	}
+	p, err := e.Point(a.ctx, c.Point)
+	if err != nil {
+		return err
+	}
+	m := engine.PointMark{Note: p.Note, Labels: map[string]string{}, Locked: (p.Locked || c.Lock) && !c.Unlock, By: commandLine.Name}
+	if c.Note != nil {
+		m.Note = *c.Note
+	}
+	for _, labels := range []map[string]string{p.Labels, c.Label} {
+		for name, value := range labels {
+			m.Labels[name] = value
+			if value == "" {
+				delete(m.Labels, name)
+			}
+		}
+	}
+	if err := e.MarkPoint(a.ctx, p.ID, m); err != nil {
+		return err
+	}
+	p.Note, p.Labels, p.Locked = m.Note, m.Labels, m.Locked
+	if a.cli.JSON {
+		printJSON(a.io.out, p.Point)
+		return nil
+	}
+	a.printf("Recovery point %s is marked.\n", p.ID)
+	return nil
+}

@@ -1,0 +1,50 @@
+package console
+
+import (
+	"context"
+	"slices"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// damagePoints is how many recovery points are looked at for damage, the newest: each costs reading the wedding.
+const damagePoints = 6
+
+// FindDamage returns the newest damage of a wedding, and as Point the newest protected recovery point before it; nil when none is
+// found.
+func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
+	if err := mayActOnPlatform(actor); err != nil {
+		return nil, c.refused(ctx, actor, "wedding.read", wedding, nil, err)
+	}
+	var points []Point
+	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &wedding, Most: timelinePoints})
+		if err != nil {
+			return err
+		}
+		points, err = withTests(ctx, tx, rows)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, 0, damagePoints)
+	for _, p := range points[:min(len(points), damagePoints)] {
+		ids = append(ids, p.ID)
+	}
+	d, found, err := c.scopes.FindDamage(ctx, engine.ScopeInput{Wedding: wedding}, ids)
+	if err != nil || !found {
+		return nil, err
+	}
+	// A point that is not protected, or failed its test, is no safe one: an older one may be.
+	i := slices.IndexFunc(points, func(p Point) bool {
+		return !p.Time.After(d.From) && p.Protected && (p.LastTest == nil || p.LastTest.OK)
+	})
+	if i >= 0 {
+		d.Point, d.From = points[i].ID, points[i].Time
+	}
+	return &d, nil
+}

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// PointMark is what people wrote to a recovery point after it was made. It lies in the repository, so that it outlives the console.
+type PointMark struct {
+	Note   string            `json:"note"`
+	Labels map[string]string `json:"labels,omitempty"`
+	Locked bool              `json:"locked,omitempty"` // retention never removes it
+	By     string            `json:"by,omitempty"`
+	At     time.Time         `json:"at"`
+}
+
+// pointTopics is the topic of the notes on recovery points: pointTopics/<id>.
+const pointTopics = "points"
+
+// MarkPoint replaces what people wrote to a recovery point.
+func (e *Engine) MarkPoint(ctx context.Context, id string, m PointMark) error {
+	r, from, err := e.openFor(ctx, "")
+	if err != nil {
+		return err
+	}
+	l, err := listManifests(ctx, from)
+	if err != nil {
+		return err
+	}
+	if len(l.at[id]) == 0 {
+		return keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
+	}
+	m.At = e.opts.Now().UTC()
+	plain, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return e.keepNote(ctx, r, pointTopics+"/"+id, plain)
+}
+
+// mark puts what people wrote to the points, at most one question to each provider and one to the holder of each marked point.
+func mark(ctx context.Context, r *repo, from []Provider, points []Point) error {
+	newest := map[string]string{} // by point
+	holder := map[string]Provider{}
+	prefix := notePrefix + pointTopics + "/"
+	for _, p := range from {
+		err := p.Store.List(ctx, prefix, func(o storage.Object) error {
+			id, at, found := strings.Cut(strings.TrimPrefix(o.Key, prefix), "/")
+			if _, err := repository.ManifestTime(at); found && err == nil && o.Key > newest[id] {
+				newest[id], holder[id] = o.Key, p
+			}
+			return nil
+		})
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err() // else the others are asked
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelManifests)
+	for i := range points {
+		p := &points[i]
+		key := newest[p.ID]
+		if key == "" {
+			continue
+		}
+		g.Go(func() error {
+			var m PointMark
+			plain, err := readNote(gctx, r, holder[p.ID], key)
+			if err == nil {
+				err = json.Unmarshal(plain, &m)
+			}
+			if err == nil { // a note that cannot be read leaves the point as it was made
+				p.Note, p.Locked = m.Note, m.Locked
+				p.Labels = maps.Clone(m.Labels)
+			}
+			return gctx.Err()
+		})
+	}
+	return g.Wait()
+}
