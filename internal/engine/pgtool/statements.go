@@ -24,6 +24,7 @@ func SplitStatements(script string) []string {
 		switch c := rest[0]; {
 		case strings.HasPrefix(rest, "--"), c == '\\' && strings.TrimSpace(b.String()) == "":
 			i += lineEnd(rest)
+			b.WriteByte('\n') // it parts words as the comment did
 			continue
 		case c == ';':
 			flush()
