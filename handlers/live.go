@@ -109,6 +109,13 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 		rows = "of about " + format.Count(p.RowsTotal)
 	}
 	figures := []ui.Figure{{Label: "Running for", Value: format.Duration(p.UpdatedAt.Sub(p.StartedAt))}}
+	if kind == console.KindRestore { // the clock that people in a hurry look at
+		goal := keepsake.TierCritical.Goal()
+		figures[0].Hint = "of " + format.Duration(goal) + " promised for the critical tables"
+		if p.UpdatedAt.Sub(p.StartedAt) > goal {
+			figures[0].Hint = "longer than the " + format.Duration(goal) + " promised for the critical tables"
+		}
+	}
 	if !running {
 		figures[0].Label = "Ran for"
 	} else if left != "" {

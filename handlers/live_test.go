@@ -95,6 +95,9 @@ func TestARestoreShowsProvidersOnlyWhereTheyMatter(t *testing.T) {
 	p := at(10, 1)
 	p.Providers = []engine.ProviderProgress{{Name: "quiet", State: engine.ItemRunning}, {Name: "bad", State: engine.ItemFailed, Error: "a flipped bit"}}
 	live := buildLive(console.KindRestore, &p, ui.ToneRun, &pace{})
+	if live.Figures[0].Hint != "of 15 min promised for the critical tables" {
+		t.Errorf("the clock says %+v", live.Figures[0])
+	}
 	if len(live.Providers) != 1 || live.Providers[0].Name != "bad" {
 		t.Errorf("providers %+v", live.Providers)
 	}

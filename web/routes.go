@@ -90,15 +90,18 @@ func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	return e, cookies, pages, nil
 }
 
-// standbyRoutes is the table of every page while the console database is away.
-func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies, pages handlers.Pages) {
-	open := e.Group("", sameOrigin(), cookies.identify(d.Auth), deadline(pageTimeout))
+// everybody is the table of what needs no account, and the group of what does.
+func everybody(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) (open, in *echo.Group) {
+	open = e.Group("", sameOrigin(), cookies.identify(d.Auth), deadline(pageTimeout))
 	open.GET("/sign-in", handlers.ShowSignIn(pages))
 	open.POST("/sign-in", handlers.SignIn(pages, d.Auth, cookies))
 	open.POST("/sign-out", handlers.SignOut(d.Auth, cookies))
 	open.POST("/theme", handlers.SaveTheme(cookies.Secure))
-	in := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
-	in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
+	return open, e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
+}
+
+// readable is the table of what can be read although the console database is away.
+func readable(in *echo.Group, pages handlers.Pages, con handlers.Standby) {
 	in.GET("/emergency", handlers.ShowEmergency(pages, con))
 	in.GET("/points", handlers.ListPoints(pages, con))
 	in.GET("/points/:id", handlers.ShowPoint(pages, con))
@@ -110,6 +113,13 @@ func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies,
 	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
 	in.GET("/weddings/:id/export", handlers.ExportWedding(con))
+}
+
+// standbyRoutes is the table of every page while the console database is away.
+func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies, pages handlers.Pages) {
+	open, in := everybody(e, d, cookies, pages)
+	in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
+	readable(in, pages, con)
 	open.RouteNotFound("/*", func(echo.Context) error {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their contacts can be read under "+
 			"Emergency; the command line restores with the key alone: keepsake restore --help.")
@@ -119,15 +129,8 @@ func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies,
 // routes is the table of every page and action.
 func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	con := d.Console
-	// For everybody.
-	open := e.Group("", sameOrigin(), cookies.identify(d.Auth), deadline(pageTimeout))
-	open.GET("/sign-in", handlers.ShowSignIn(pages))
-	open.POST("/sign-in", handlers.SignIn(pages, d.Auth, cookies))
-	open.POST("/sign-out", handlers.SignOut(d.Auth, cookies))
-	open.POST("/theme", handlers.SaveTheme(cookies.Secure))
-
-	// For those who are signed in.
-	in := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
+	open, in := everybody(e, d, cookies, pages)
+	readable(in, pages, con)
 	in.GET("/", handlers.ShowDashboard(pages, con))
 	in.GET("/backups/new", handlers.ShowBackupForm(pages, con))
 	in.POST("/backups", handlers.StartBackup(pages, con))
@@ -136,28 +139,17 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/operations/:id/log", handlers.ShowOperationLog(pages, con))
 	in.GET("/operations/:id/cancel", handlers.ShowCancel(pages, con))
 	in.POST("/operations/:id/cancel", handlers.CancelOperation(con))
-	in.GET("/points", handlers.ListPoints(pages, con))
 	in.POST("/points/verify", handlers.StartVerify(con))
-	in.GET("/points/:id", handlers.ShowPoint(pages, con))
 	in.POST("/points/:id", handlers.SavePoint(pages, con))
 	in.POST("/points/:id/verify", handlers.StartVerify(con))
 	in.GET("/points/:id/restore", handlers.ShowRestoreForm(pages, con))
 	in.POST("/points/:id/restore", handlers.ConfirmRestore(pages, con))
 	in.POST("/points/:id/restore/confirm", handlers.StartRestore(pages, con))
-	in.GET("/weddings", handlers.ListWeddings(pages, con))
 	in.GET("/weddings/scope", handlers.ShowScope(pages, con))
-	in.GET("/weddings/:id", handlers.ShowWedding(pages, con))
 	in.POST("/weddings/:id/milestones", handlers.SaveMilestone(pages, con))
-	in.GET("/weddings/:id/changes", handlers.ShowWeddingChanges(pages, con))
 	in.GET("/weddings/:id/restore", handlers.ShowWeddingPreview(pages, con))
 	in.GET("/weddings/:id/restore/rows", handlers.ShowWeddingRows(pages, con))
 	in.POST("/weddings/:id/restore", handlers.RestoreWedding(pages, con))
-	in.GET("/weddings/:id/contacts", handlers.ShowWeddingContacts(pages, con))
-	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
-	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
-	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	in.GET("/weddings/:id/export", handlers.ExportWedding(con))
-	in.GET("/emergency", handlers.ShowEmergency(pages, con))
 	in.GET("/wedding-restores/:id", handlers.ShowWeddingRestore(pages, con))
 	in.POST("/wedding-restores/:id/undo", handlers.UndoWedding(pages, con))
 

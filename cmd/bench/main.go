@@ -72,14 +72,7 @@ func run(ctx context.Context) error {
 	}
 	defer b.server.Stop()
 	if *only == "scope" {
-		s, err := b.scopes(*rounds)
-		if err != nil {
-			return err
-		}
-		var out strings.Builder
-		s.print(&out)
-		fmt.Print(out.String())
-		return nil
+		return b.scopes(*rounds)
 	}
 	for i := range *rounds {
 		say("round %d of %d", i+1, *rounds)
@@ -97,14 +90,7 @@ func run(ctx context.Context) error {
 	if *only == "whole" {
 		return nil
 	}
-	s, err := b.scopes(*rounds)
-	if err != nil {
-		return err
-	}
-	var out strings.Builder
-	s.print(&out)
-	fmt.Print(out.String())
-	return nil
+	return b.scopes(*rounds)
 }
 
 // changes are the two ends of what changes between two backups.

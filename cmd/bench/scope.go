@@ -33,9 +33,21 @@ type scoped struct {
 	chunksTotal    int64
 }
 
-// scopes measures one wedding out of 100,000: its preview and its return, beside restoring the whole dump into a scratch
+// scopes measures and prints one wedding out of 100,000.
+func (b *bench) scopes(rounds int) error {
+	s, err := b.measureScopes(rounds)
+	if err != nil {
+		return err
+	}
+	var out strings.Builder
+	s.print(&out)
+	fmt.Print(out.String())
+	return nil
+}
+
+// measureScopes measures one wedding out of 100,000: its preview and its return, beside restoring the whole dump into a scratch
 // database, which is what one does to get at these rows without Keepsake.
-func (b *bench) scopes(rounds int) (*scoped, error) {
+func (b *bench) measureScopes(rounds int) (*scoped, error) {
 	if err := b.server.CreateDatabase(b.ctx, hundred); err != nil {
 		return nil, err
 	}
