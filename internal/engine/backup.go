@@ -258,12 +258,15 @@ func (b *backup) read(ctx context.Context) error {
 
 // readSchema stores pg_dump's archive as chunks.
 func (b *backup) readSchema(ctx context.Context) error {
-	var exclude []string
+	var extra []string
 	for _, n := range b.snapshot.Catalog.Unreadable {
-		exclude = append(exclude, "--exclude-table="+quotePattern(n.Schema)+"."+quotePattern(n.Name))
+		extra = append(extra, "--exclude-table="+quotePattern(n.Schema)+"."+quotePattern(n.Name))
+	}
+	if b.snapshot.Catalog.Source.Encoding == "SQL_ASCII" { // comments, defaults and functions may hold any bytes
+		extra = append(extra, "--encoding=SQL_ASCII")
 	}
 	var archive bytes.Buffer
-	if err := b.tools.Dump(ctx, b.e.opts.PlatformURL, b.snapshot.ID, &archive, exclude...); err != nil {
+	if err := b.tools.Dump(ctx, b.e.opts.PlatformURL, b.snapshot.ID, &archive, extra...); err != nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the schema could not be read, so nothing was backed up: %w", err)
 	}
 	for part := range slices.Chunk(archive.Bytes(), maxChunk) {

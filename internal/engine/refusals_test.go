@@ -205,6 +205,13 @@ func TestOtherEncodingsComeBackByteForByte(t *testing.T) {
 				"insert into notes select 1000, string_agg(chr(i), '' order by i) from generate_series(1, 255) i",
 				"insert into notes select i, repeat(chr(228) || chr(195) || chr(40), 1000) from generate_series(2000, 2200) i",
 				`create table "gäste" ("größe" int, constraint "mehr als nötig" check ("größe" > 0))`, `insert into "gäste" values (7)`)
+			// Also where the schema itself holds such bytes.
+			run(t, source, `do $$ begin
+				execute 'comment on table notes is ' || quote_literal('caf' || chr(233));
+				execute 'alter table notes alter body set default ' || quote_literal(chr(233) || chr(128));
+				execute 'create function f() returns text language sql as ' || quote_literal('select ' || quote_literal(chr(255)));
+				execute 'create policy p on notes using (body <> ' || quote_literal(chr(255)) || ')';
+			end $$`)
 			e := newEngine(t, source, providers(t))
 			backup(t, e, keepsake.BackupFull)
 			_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(wrong)}, engine.Discard)
@@ -224,6 +231,29 @@ func TestOtherEncodingsComeBackByteForByte(t *testing.T) {
 				t.Errorf("the text of all 255 bytes has %d", n)
 			}
 			same(t, source, target)
+		})
+	}
+}
+
+// Names that are text in no encoding cannot be kept: they are refused in words, not lost.
+func TestRefusesNamesThatAreNoText(t *testing.T) {
+	t.Parallel()
+	for name, q := range map[string]string{
+		"table":  "'create table ' || quote_ident('caf' || chr(233)) || '()'",
+		"column": "'create table notes (' || quote_ident('caf' || chr(233)) || ' int)'",
+		"label":  "'create type mood as enum (' || quote_literal('caf' || chr(233)) || ')'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := absent(t)
+			run(t, testenv.DB(t), "create database "+pgx.Identifier{nameIn(t, source)}.Sanitize()+" template template0 encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'")
+			run(t, source, "do $$ begin execute "+q+"; end $$")
+			e := newEngine(t, source, providers(t))
+			_, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard)
+			wantError(t, err, keepsake.CodeUnsupported, "SQL_ASCII", "0xe9")
+			if points, err := e.Points(t.Context(), ""); err != nil || len(points) != 0 {
+				t.Errorf("points after the refusal: %v %+v", err, points)
+			}
 		})
 	}
 }

@@ -87,7 +87,7 @@ func ReadCatalog(ctx context.Context, conn *pgx.Conn, managed []string) (*Catalo
 	}
 	for _, s := range steps {
 		if err := s.read(ctx, conn); err != nil {
-			return nil, fmt.Errorf("read %s from the catalog: %w", s.what, err)
+			return nil, explainBytes(fmt.Errorf("read %s from the catalog: %w", s.what, err))
 		}
 	}
 	c.dropUnreadable(managed)

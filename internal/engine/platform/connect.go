@@ -92,7 +92,19 @@ const (
 	stateTooMany          = "53300"
 	statePrivilege        = "42501"
 	stateLockNotAvailable = "55P03"
+	stateInvalidBytes     = "22021"
 )
+
+// explainBytes says what it means that a name cannot be read: only a database of encoding SQL_ASCII takes bytes that are no
+// text in any one encoding, and a recovery point's names are UTF-8.
+func explainBytes(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == stateInvalidBytes {
+		return keepsake.Errorf(keepsake.CodeUnsupported,
+			"the platform's database is of encoding SQL_ASCII and has a table, column, enum label or setting whose name or value is not UTF-8: nothing can be backed up until it is changed: %w", err)
+	}
+	return err
+}
 
 func explainConnect(err error, c *pgx.ConnConfig) error {
 	at := where(c)

@@ -115,7 +115,7 @@ func (s *Snapshot) lockTables(ctx context.Context) ([]uint32, error) {
 		oids, names = append(oids, uint32(oid)), append(names, "only "+pgx.Identifier{schema, name}.Sanitize())
 		return nil
 	}); err != nil {
-		return nil, fmt.Errorf("list tables to lock: %w", err)
+		return nil, explainBytes(fmt.Errorf("list tables to lock: %w", err))
 	}
 	for batch := range slices.Chunk(names, 500) {
 		if _, err := s.locker.Exec(ctx, "lock table "+strings.Join(batch, ", ")+" in access share mode"); err != nil {
