@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/testenv/axe"
 )
 
 // patience is how long the browser waits for anything to become true.
@@ -114,7 +116,7 @@ func (p *person) fill(button string, fields map[string]string) {
 // click presses the first button or link of these words.
 func (p *person) click(words string) {
 	p.t.Helper()
-	find := fmt.Sprintf("[...document.querySelectorAll('main button, main a')].find(e => e.innerText.trim().startsWith(%q))", words)
+	find := fmt.Sprintf("[...document.querySelectorAll('main button, main a')].find(e => (e.innerText || '').trim().startsWith(%q))", words)
 	p.until(find + " !== undefined")
 	evaluate[bool](p, "setTimeout(() => "+find+".click(), 0) > 0")
 }
@@ -132,6 +134,7 @@ func (p *person) looks(name string) {
 			if over := evaluate[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
 				p.t.Errorf("%s at %d px scrolls sideways by %d px", name, width, over)
 			}
+			p.keepsNobodyOut(fmt.Sprintf("%s at %d px, %s", name, width, scheme))
 			dir := os.Getenv("ARTIFACTS")
 			if dir == "" {
 				continue
@@ -144,6 +147,21 @@ func (p *person) looks(name string) {
 				p.t.Fatal(err)
 			}
 		}
+	}
+}
+
+// keepsNobodyOut fails when axe finds something serious on the page.
+func (p *person) keepsNobodyOut(where string) {
+	p.t.Helper()
+	if !evaluate[bool](p, "typeof axe === 'object'") {
+		evaluate[bool](p, axe.Source()+"\ntypeof axe === 'object'")
+	}
+	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]string](axe.Check, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("%s: %v", where, err)
+	}
+	for _, line := range found {
+		p.t.Errorf("%s: %s", where, line)
 	}
 }
 

@@ -32,6 +32,7 @@ type Engine interface {
 	Check(context.Context) []engine.CheckFinding
 	Tables(context.Context) ([]engine.TableEstimate, error)
 	MarkPoint(ctx context.Context, id string, m engine.PointMark) error
+	NewestPoint(ctx context.Context) (string, error)
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	Weddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, error)
 	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)

@@ -140,6 +140,8 @@ func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engin
 }
 
 func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for i := range f.points {
 		if f.points[i].ID == id {
 			f.points[i].Note, f.points[i].Labels, f.points[i].Locked = m.Note, m.Labels, m.Locked
@@ -148,12 +150,25 @@ func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark)
 	return f.down
 }
 
+func (f *fakeEngine) NewestPoint(context.Context) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.points) == 0 {
+		return "", f.down
+	}
+	return f.points[0].ID, f.down
+}
+
 func (f *fakeEngine) NewestPoints(_ context.Context, most int) ([]engine.Point, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.points[:min(most, len(f.points))], nil
 }
 
 // WeddingsAt knows one wedding that the platform has lost.
 func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(f.points) == 0 {
 		return nil, time.Time{}, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point yet")
 	}

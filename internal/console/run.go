@@ -21,8 +21,10 @@ const (
 	// checkEvery and syncEvery are how old what pages show of providers, and of points that others made, may get.
 	checkEvery = time.Minute
 	syncEvery  = 15 * time.Minute
-	sweepEvery = time.Hour
-	keepEvery  = 10 * time.Minute
+	// noticeEvery is how soon a recovery point that the command line made appears.
+	noticeEvery = 10 * time.Second
+	sweepEvery  = time.Hour
+	keepEvery   = 10 * time.Minute
 	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may begin.
 	milestonesEvery = 10 * time.Minute
 	// stopTime is how long a stopping worker waits for its operations to give way.
@@ -67,6 +69,7 @@ func (c *Console) work(ctx context.Context) error {
 		c.every(ctx, checkEvery, "check the providers", func(ctx context.Context) error { _, err := c.checkProviders(ctx); return err })
 	})
 	wg.Go(func() { c.every(ctx, syncEvery, "read the repository's list of recovery points", c.SyncPoints) })
+	wg.Go(func() { c.every(ctx, noticeEvery, "look for recovery points that others made", c.noticePoints) })
 	wg.Go(func() { c.every(ctx, milestonesEvery, "look for weddings at a milestone", c.WatchMilestones) })
 	if c.keep != nil {
 		wg.Go(func() {

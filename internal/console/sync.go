@@ -48,6 +48,23 @@ func (c *Console) SyncPoints(ctx context.Context) error {
 	return err
 }
 
+// noticePoints reads the repository's list when it holds a newer recovery point than this console knows: the command line made it.
+// It costs one list of names.
+func (c *Console) noticePoints(ctx context.Context) error {
+	id, err := c.engine.NewestPoint(ctx)
+	if err != nil || id == "" {
+		return nil //nolint:nilerr // the check of the providers says what is wrong with them
+	}
+	err = c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) error {
+		_, err := tx.GetPoint(ctx, id)
+		return err
+	})
+	if db.IsNoRows(err) {
+		return c.SyncPoints(ctx)
+	}
+	return err
+}
+
 // RebuildFromProvider fills the list of recovery points from the manifests of one provider and returns how many it holds. It
 // is the way back when the console database is lost, needs no other provider, and changes nothing when everything is there.
 // What is known of copies elsewhere is kept.

@@ -20,6 +20,19 @@ func (e *Engine) Points(ctx context.Context, provider string) ([]Point, error) {
 	return e.newest(ctx, provider, 0)
 }
 
+// NewestPoint returns the id of the newest recovery point that any provider lists, "" when there is none. It opens none.
+func (e *Engine) NewestPoint(ctx context.Context) (string, error) {
+	_, from, err := e.openFor(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	l, err := listManifests(ctx, from)
+	if err != nil || len(l.at) == 0 {
+		return "", err
+	}
+	return l.newestFirst()[0], nil
+}
+
 // NewestPoints lists the newest recovery points of all providers together, at most that many.
 func (e *Engine) NewestPoints(ctx context.Context, most int) ([]Point, error) {
 	return e.newest(ctx, "", most)
