@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -161,8 +160,7 @@ func (b *bench) size(s *scoped) error {
 }
 
 func (s *scoped) print(out *strings.Builder) {
-	mid := func(d []time.Duration) float64 { d = slices.Clone(d); slices.Sort(d); return d[len(d)/2].Seconds() }
-	preview, apply := mid(s.preview), mid(s.apply)
+	preview, apply := median(s.preview), median(s.apply)
 	fmt.Fprintf(out, "\nOne wedding out of 100,000, %.1f GB of tables, its rows scattered over them\n\n| work | Keepsake | goal |\n| --- | --- | --- |\n", s.gigabytes)
 	than := func(seconds float64) string { return fmt.Sprintf("%.0f times faster", s.restore.Seconds()/seconds) }
 	fmt.Fprintf(out, "| preview: the rows at hand, each compared with the live one, cold | %.2f s | ≤ 1.00 s |\n", preview)
