@@ -120,7 +120,7 @@ func (k *cookies) identify(auth handlers.Sessions) echo.MiddlewareFunc {
 			cancel()
 			switch code := keepsake.CodeOf(err); {
 			case err == nil:
-				actor.Address, actor.UserAgent = c.RealIP(), c.Request().UserAgent()
+				actor.Address, actor.UserAgent, actor.RequestID = c.RealIP(), c.Request().UserAgent(), handlers.RequestID(c.Request().Context())
 				c.SetRequest(c.Request().WithContext(handlers.WithActor(c.Request().Context(), actor)))
 				return next(c)
 			case code == keepsake.CodeForbidden || code == keepsake.CodeNotFound:

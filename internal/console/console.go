@@ -125,8 +125,10 @@ func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Hand
 func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
 
 // mayActOnPlatform refuses actors who may not do something to the whole platform.
-func mayActOnPlatform(actor keepsake.Actor) error {
+func mayActOnPlatform(actor keepsake.Actor, p keepsake.Permission) error {
 	switch {
+	case !actor.May(p):
+		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: the token does not have the scope %q.", p)
 	case actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem:
 		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: it takes a super admin.")
 	case actor.Organization != "":
@@ -137,8 +139,8 @@ func mayActOnPlatform(actor keepsake.Actor) error {
 
 // attempt runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn returns the
 // target of the attempt. When fn refuses or breaks, that is on record too, and nothing else of it remains.
-func (c *Console) attempt(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, fn func(db.Tx) (string, error)) error {
-	err := mayActOnPlatform(actor)
+func (c *Console) attempt(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, action string, detail map[string]any, fn func(db.Tx) (string, error)) error {
+	err := mayActOnPlatform(actor, p)
 	var target string
 	if err == nil {
 		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {

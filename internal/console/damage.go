@@ -16,7 +16,7 @@ const damagePoints = 6
 // FindDamage returns the newest damage of a wedding, and as Point the newest protected recovery point before it; nil when none is
 // found.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
-	if err := mayActOnPlatform(actor); err != nil {
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return nil, c.refused(ctx, actor, "wedding.read", wedding, nil, err)
 	}
 	var points []Point

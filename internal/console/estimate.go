@@ -26,7 +26,7 @@ const (
 // the preflight warns of. A platform that cannot be asked is no error: the estimate says so.
 func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (Estimate, error) {
 	e := Estimate{Type: t}
-	if err := mayActOnPlatform(actor); err != nil {
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return e, err
 	}
 	if err := checkBackup(StartBackupInput{Type: t}); err != nil {

@@ -48,7 +48,7 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 	case in.Wedding == "" || !plain(in.Wedding):
 		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
 	}
-	return c.attempt(ctx, actor, "milestone.save", detail, func(tx db.Tx) (string, error) {
+	return c.attempt(ctx, actor, keepsake.MayBackup, "milestone.save", detail, func(tx db.Tx) (string, error) {
 		if in.Day.IsZero() {
 			return in.Wedding, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.Wedding, Name: in.Name})
 		}

@@ -150,7 +150,7 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 	if err != nil {
 		return err
 	}
-	return c.attempt(ctx, actor, "operation.cancel", nil, func(tx db.Tx) (string, error) {
+	return c.attempt(ctx, actor, keepsake.MayBackup, "operation.cancel", nil, func(tx db.Tx) (string, error) {
 		row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
 		if db.IsNoRows(err) {
 			return id, whyNotCancel(ctx, tx, id)

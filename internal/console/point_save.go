@@ -22,7 +22,7 @@ type SavePointInput struct {
 // SavePoint changes note, labels and lock of a recovery point: first in the repository, which outlives this console, then here.
 func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput) error {
 	detail := map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked}
-	err := mayActOnPlatform(actor)
+	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil {
 		err = checkWritten(in.Note, in.Labels)
 	}
@@ -42,7 +42,7 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 	if err != nil {
 		return fmt.Errorf("encode the labels: %w", err)
 	}
-	return c.attempt(ctx, actor, "point.save", detail, func(tx db.Tx) (string, error) {
+	return c.attempt(ctx, actor, keepsake.MayBackup, "point.save", detail, func(tx db.Tx) (string, error) {
 		_, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{ID: in.ID, Note: in.Note, Labels: labels, Locked: in.Locked})
 		return in.ID, err
 	})

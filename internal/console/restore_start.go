@@ -38,7 +38,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	refuse := func(err error) (Operation, error) {
 		return Operation{}, c.refused(ctx, actor, "restore.start", in.Point, detail, err)
 	}
-	if err := mayActOnPlatform(actor); err != nil {
+	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return refuse(err) // before the target is touched on their behalf
 	}
 	target, err := c.checkRestore(&in)
@@ -57,7 +57,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	for _, t := range in.Tiers {
 		row.Tiers = append(row.Tiers, string(t))
 	}
-	return c.enqueue(ctx, actor, "restore.start", detail, row)
+	return c.enqueue(ctx, actor, keepsake.MayRestore, "restore.start", detail, row)
 }
 
 func (c *Console) checkRestore(in *StartRestoreInput) (Target, error) {

@@ -43,7 +43,7 @@ func (in ScopedInput) detail() map[string]any {
 
 // PreviewWedding shows what bringing a wedding back would change. It changes nothing.
 func (c *Console) PreviewWedding(ctx context.Context, actor keepsake.Actor, in ScopedInput) (*scope.Preview, error) {
-	err := mayActOnPlatform(actor)
+	err := mayActOnPlatform(actor, keepsake.MayRead)
 	if err == nil {
 		err = checkScoped(in)
 	}
@@ -79,7 +79,7 @@ func RowName(table, key string) string { return table + " " + key }
 // the error's code is CodeConflict and the result holds the new preview.
 func (c *Console) RestoreWedding(ctx context.Context, actor keepsake.Actor, in RestoreWeddingInput) (engine.ScopeResult, error) {
 	detail := in.detail()
-	err := mayActOnPlatform(actor)
+	err := mayActOnPlatform(actor, keepsake.MayRestore)
 	if err == nil {
 		err = checkScoped(in.ScopedInput)
 	}
@@ -108,7 +108,7 @@ func (c *Console) RestoreWedding(ctx context.Context, actor keepsake.Actor, in R
 
 // GetWeddingRestore returns what a restore into the live platform changed.
 func (c *Console) GetWeddingRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
-	if err := mayActOnPlatform(actor); err != nil {
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return nil, c.refused(ctx, actor, "wedding.restore.read", restore, nil, err)
 	}
 	return c.scopes.ReadUndo(ctx, restore)
@@ -117,7 +117,7 @@ func (c *Console) GetWeddingRestore(ctx context.Context, actor keepsake.Actor, r
 // UndoWedding takes a restore into the live platform back, but for rows that the platform has changed since.
 func (c *Console) UndoWedding(ctx context.Context, actor keepsake.Actor, restore string) (engine.ScopeResult, error) {
 	detail := map[string]any{"undo_of": restore}
-	if err := mayActOnPlatform(actor); err != nil {
+	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return engine.ScopeResult{}, c.refused(ctx, actor, "wedding.undo", restore, detail, err)
 	}
 	r, err := c.scopes.Undo(ctx, restore)
@@ -138,7 +138,7 @@ func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action, 
 // GetWeddingAt returns a wedding as it was at a recovery point. It needs no platform: the providers are enough.
 func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
 	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
-	err := mayActOnPlatform(actor)
+	err := mayActOnPlatform(actor, keepsake.MayRead)
 	if err == nil {
 		err = checkScoped(in)
 	}
@@ -158,7 +158,7 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
 	detail := in.detail()
 	detail["to"] = to
-	err := mayActOnPlatform(actor)
+	err := mayActOnPlatform(actor, keepsake.MayRead)
 	if err == nil {
 		err = checkScoped(in)
 	}
@@ -177,7 +177,7 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 
 // ExplainScope says which tables of the live platform belong to a wedding, or to an organization, and why.
 func (c *Console) ExplainScope(ctx context.Context, actor keepsake.Actor, organization bool) (*scope.Plan, error) {
-	if err := mayActOnPlatform(actor); err != nil {
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return nil, c.refused(ctx, actor, "scope.explain", "", nil, err)
 	}
 	root, of := c.scopes.Roots()

@@ -62,7 +62,7 @@ func (s *Standby) whole(ctx context.Context) ([]Point, error) {
 
 // ListPoints returns the newest recovery points, without their tests.
 func (s *Standby) ListPoints(ctx context.Context, actor keepsake.Actor, _ PointsInput) (PointPage, error) {
-	if err := mayActOnPlatform(actor); err != nil {
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return PointPage{}, err
 	}
 	points, err := s.whole(ctx)
@@ -71,7 +71,7 @@ func (s *Standby) ListPoints(ctx context.Context, actor keepsake.Actor, _ Points
 
 // GetPoint opens a recovery point.
 func (s *Standby) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (PointDetail, error) {
-	if err := mayActOnPlatform(actor); err != nil {
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return PointDetail{}, err
 	}
 	detail, err := s.engine.Point(ctx, id)
@@ -127,7 +127,7 @@ func (s *Standby) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 }
 
 func (s *Standby) mayRead(ctx context.Context, actor keepsake.Actor, in ScopedInput) error {
-	err := mayActOnPlatform(actor)
+	err := mayActOnPlatform(actor, keepsake.MayRead)
 	if err == nil {
 		err = checkScoped(in)
 	}

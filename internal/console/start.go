@@ -45,7 +45,7 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 	if err != nil {
 		return Operation{}, c.refused(ctx, actor, "backup.start", "", detail, err)
 	}
-	o, err := c.enqueue(ctx, actor, "backup.start", detail, row)
+	o, err := c.enqueue(ctx, actor, keepsake.MayBackup, "backup.start", detail, row)
 	if !errors.Is(err, errBackupRuns) {
 		return o, err
 	}
@@ -133,7 +133,7 @@ func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in Star
 		in.Point = id
 	}
 	row.PointID, row.Deep = in.Point, in.Deep
-	return c.enqueue(ctx, actor, "verify.start", detail, row)
+	return c.enqueue(ctx, actor, keepsake.MayBackup, "verify.start", detail, row)
 }
 
 // pointID returns the id of a point that the console knows; "latest" is the newest.
@@ -166,9 +166,9 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 }
 
 // enqueue writes operation, job and audit row in one transaction.
-func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
+func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
 	var o Operation
-	err := c.attempt(ctx, actor, action, detail, func(tx db.Tx) (string, error) {
+	err := c.attempt(ctx, actor, p, action, detail, func(tx db.Tx) (string, error) {
 		err := tx.InsertOperation(ctx, row)
 		if db.IsConstraint(err, "backup_operations_one_active_backup") {
 			return row.ID, errBackupRuns

@@ -69,7 +69,7 @@ func (c *Console) noticePoints(ctx context.Context) error {
 // is the way back when the console database is lost, needs no other provider, and changes nothing when everything is there.
 // What is known of copies elsewhere is kept.
 func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor, provider string) (int, error) {
-	points, err := 0, mayActOnPlatform(actor)
+	points, err := 0, mayActOnPlatform(actor, keepsake.MayBackup)
 	detail := map[string]any{}
 	if err == nil {
 		points, err = c.rebuild(ctx, provider)

@@ -3,6 +3,8 @@ package keepsake
 import (
 	"fmt"
 	"io"
+	"slices"
+	"time"
 )
 
 // Role is what an actor may do. Viewing, backing up and restoring are checked against it in the console's use cases.
@@ -14,6 +16,16 @@ const (
 	RoleSystem     Role = "system" // workers and schedules; never a person
 )
 
+// Permission is one thing that an actor may be allowed to do. They are separate: who may look may not restore.
+type Permission string
+
+// The permissions.
+const (
+	MayRead    Permission = "read"    // look at everything, couples' data included
+	MayBackup  Permission = "backup"  // take, verify, mark and cancel
+	MayRestore Permission = "restore" // restore, undo, export
+)
+
 // Actor is who does something. It is set in one place per request and carried to every query and audit row.
 type Actor struct {
 	ID           string // account id, or "system"
@@ -23,6 +35,17 @@ type Actor struct {
 	Session      string // id of the session or token, for the audit trail
 	Address      string // remote address, for the audit trail
 	UserAgent    string
+	RequestID    string // of the HTTP request, for logs and the audit trail
+
+	// Permissions ends what a token may do; nil, which a session has, is everything that the role may.
+	Permissions []Permission
+	// ProvenAt is when the person last gave a password or a code; zero for tokens and the system.
+	ProvenAt time.Time
+}
+
+// May reports whether the actor was given the permission.
+func (a Actor) May(p Permission) bool {
+	return a.Permissions == nil || slices.Contains(a.Permissions, p)
 }
 
 // System is the actor of work that no person asked for.
