@@ -11,10 +11,14 @@ type restoreCommand struct {
 	Create   bool     `help:"Create the target database first."`
 	Provider string   `help:"Read from this provider only. Otherwise from each in turn, so that a bad copy at one is replaced by another's." placeholder:"NAME"`
 	Tier     []string `help:"Restore the rows of this tier only: critical, high or standard. May be repeated." enum:"critical,high,standard"`
+
+	Wedding      string `help:"Restore the rows of one wedding only, with the shared ones that they point at." placeholder:"ID" xor:"scope"`
+	Organization string `help:"Restore the rows of one organization only." placeholder:"ID" xor:"scope"`
 }
 
 func (c *restoreCommand) Run(a *app) error {
-	in := engine.RestoreInput{Point: c.Point, Target: keepsake.Secret(c.Target), Create: c.Create, Provider: c.Provider}
+	in := engine.RestoreInput{Point: c.Point, Target: keepsake.Secret(c.Target), Create: c.Create, Provider: c.Provider,
+		Wedding: c.Wedding, Organization: c.Organization}
 	for _, t := range c.Tier {
 		tier, err := keepsake.ParseTier(t)
 		if err != nil {

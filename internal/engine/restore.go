@@ -126,9 +126,28 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	})
 	r.manifest, r.source = m, newSource(repo, from, r.track)
 	r.result.Damaged = append(r.result.Damaged, damaged...)
+	r.result.Point = m.ID
+	if r.in.scoped() {
+		err = r.chooseScope(ctx)
+	} else {
+		r.chooseTables()
+	}
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(r.tables, func(a, b *tableLoad) int {
+		return cmp.Or(cmp.Compare(a.Tier.Rank(), b.Tier.Rank()), cmp.Compare(b.bytes, a.bytes))
+	})
+	r.notCarried(m.NotCarried...)
+	r.track.update(r.begin)
+	return nil
+}
+
+// chooseTables takes the tables of the tiers asked for.
+func (r *restore) chooseTables() {
 	skipped := 0
-	for i := range m.Tables {
-		t := &m.Tables[i]
+	for i := range r.manifest.Tables {
+		t := &r.manifest.Tables[i]
 		if len(r.in.Tiers) > 0 && !slices.Contains(r.in.Tiers, t.Tier) {
 			skipped++
 			continue
@@ -142,13 +161,6 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	if skipped > 0 {
 		r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped), Reason: "the restore covers chosen tiers only"})
 	}
-	slices.SortStableFunc(r.tables, func(a, b *tableLoad) int {
-		return cmp.Or(cmp.Compare(a.Tier.Rank(), b.Tier.Rank()), cmp.Compare(b.bytes, a.bytes))
-	})
-	r.result.Point = m.ID
-	r.notCarried(m.NotCarried...)
-	r.track.update(r.begin)
-	return nil
 }
 
 func rank(has bool) int {

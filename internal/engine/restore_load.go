@@ -23,7 +23,8 @@ type tableLoad struct {
 	index   int // in the tracker's list
 	bytes   int64
 	chunks  int64
-	parts   int // of the reading-back, not done; guarded by restore.mu, like the rest
+	kept    [][]byte // the only rows to restore; nil: all
+	parts   int      // of the reading-back, not done; guarded by restore.mu, like the rest
 	count   int64
 	hash    repository.RowHash
 	skipped bool // its rows could not be carried
@@ -240,17 +241,7 @@ func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]t
 	r.track.update(func(p *Progress) { p.Tables[t.index].State = ItemRunning })
 	managed := r.target.Manages(t.Schema)
 	if t.Rows > 0 || t.Kind == repository.KindLargeObjects {
-		rows := r.source.rows(ctx, t.Table, func(plain int64) { r.loaded(t, plain) })
-		why, err := "", error(nil)
-		if managed {
-			why, err = l.LoadManaged(ctx, t.Table, rows)
-		} else {
-			err = l.Load(ctx, t.Table, rows)
-		}
-		rows.Close()
-		if rows.failed != nil && !errors.Is(rows.failed, io.EOF) {
-			err = rows.failed // PostgreSQL only repeats it as text
-		}
+		why, err := r.copyIn(ctx, l, t, managed)
 		if err != nil {
 			return nil, err
 		}
@@ -274,6 +265,28 @@ func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]t
 		follow[i] = task{table: t, kind: taskReadBack, part: part}
 	}
 	return follow, nil
+}
+
+// copyIn brings a table's rows in, and says why when a table of the hosting service does not take them.
+func (r *restore) copyIn(ctx context.Context, l *target.Loader, t *tableLoad, managed bool) (why string, err error) {
+	load := func(from io.Reader) error {
+		if managed {
+			why, err = l.LoadManaged(ctx, t.Table, from)
+			return err
+		}
+		return l.Load(ctx, t.Table, from)
+	}
+	if t.kept != nil {
+		err = load(keptRows(t))
+		return why, err
+	}
+	rows := r.source.rows(ctx, t.Table, func(plain int64) { r.loaded(t, plain) })
+	err = load(rows)
+	rows.Close()
+	if rows.failed != nil && !errors.Is(rows.failed, io.EOF) {
+		err = rows.failed // PostgreSQL only repeats it as text
+	}
+	return why, err
 }
 
 // loaded counts a chunk that PostgreSQL has taken.

@@ -128,6 +128,9 @@ type RestoreInput struct {
 	Create   bool            // create the target database first
 	Provider string          // read from this provider only; empty: from each in turn, best first
 	Tiers    []keepsake.Tier // empty: all
+
+	// One of them limits the restore to the rows of one wedding or organization and the shared rows that they point at.
+	Wedding, Organization string
 }
 
 // RestoreResult is the report of a finished restore. Its JSON form is the contract of `keepsake restore --json`.

@@ -28,7 +28,7 @@ func photograph(t *testing.T, url, wedding string) (own, others map[string]strin
 		others[table] = one[string](t, url, digest+table+" r where "+column+" is distinct from '"+wedding+"'")
 	}
 	for _, table := range []string{"organizations", "users", "suppliers", "user_profiles"} {
-		others[table] = one[string](t, url, "select md5(string_agg(r::text, '|' order by r::text)) from "+table+" r")
+		others[table] = one[string](t, url, "select coalesce(md5(string_agg(r::text, '|' order by r::text)), '') from "+table+" r")
 	}
 	return own, others
 }

@@ -141,11 +141,12 @@ func newPlan(tables []*Table, declared []repository.ForeignKey, d keepsake.DataM
 			order = append(order, child)
 		}
 	}
+	aside := p.aside(edges, never, keepsake.QualifiedName(d.Wedding.Table))
 	for _, e := range edges {
 		child, parent := byName[e.Child], byName[e.Parent]
 		switch {
 		case child.Belongs != Owned:
-		case parent.Belongs == Owned && e.Child != root:
+		case parent.Belongs == Owned && e.Child != root && !aside(e):
 			p.Owning = append(p.Owning, e)
 		default:
 			p.Points = append(p.Points, e)
@@ -167,6 +168,26 @@ func newPlan(tables []*Table, declared []repository.ForeignKey, d keepsake.DataM
 	}
 	p.Tables = order
 	return p, nil
+}
+
+// aside reports references along which an organization's scope is not walked although both tables belong to it: what belongs to a
+// wedding goes with its wedding, and a wedding with the organization that it names. Otherwise the weddings of others that one
+// of its people plans, or one of its suppliers works at, would come along.
+func (p *Plan) aside(edges []Edge, never map[string]bool, wedding string) func(Edge) bool {
+	direct := slices.ContainsFunc(edges, func(e Edge) bool { return e.Child == wedding && e.Parent == p.Root })
+	if p.Root == wedding || !direct {
+		return func(Edge) bool { return false }
+	}
+	under := map[string]bool{wedding: true}
+	for again := true; again; {
+		again = false
+		for _, e := range edges {
+			if under[e.Parent] && !under[e.Child] && !never[e.Child] && e.Child != p.Root {
+				under[e.Child], again = true, true
+			}
+		}
+	}
+	return func(e Edge) bool { return under[e.Child] && !under[e.Parent] && e.Parent != p.Root }
 }
 
 // text is the reference in words.

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// scoped reports whether the restore covers one wedding or organization.
+func (in RestoreInput) scoped() bool { return in.Wedding != "" || in.Organization != "" }
+
+// chooseScope takes the rows of one wedding or organization, and the shared rows that they point at. They are in memory, bounded
+// by scope.MaxBytes; each table gets them as if it had never held more, so that they are proven like any others.
+func (r *restore) chooseScope(ctx context.Context) error {
+	if len(r.in.Tiers) > 0 {
+		return keepsake.Errorf(keepsake.CodeInvalid, "a restore covers tiers, or one wedding or organization, not both: leave one of them out")
+	}
+	root, id, err := r.e.root(ScopeInput{Wedding: r.in.Wedding, Organization: r.in.Organization})
+	if err != nil {
+		return err
+	}
+	plan, err := scope.FromManifest(r.manifest, r.e.opts.DataMap, root.Table)
+	if err != nil {
+		return err
+	}
+	rows, err := scope.Read(ctx, plan, r.manifest, chunkOpener{r.source}, id)
+	if err != nil {
+		return err
+	}
+	for _, parts := range rows.Tables {
+		for _, part := range parts {
+			r.tables = append(r.tables, newKeptLoad(part))
+			r.tierLeft[part.Part.Tier]++
+		}
+	}
+	r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables", len(r.manifest.Tables)-len(r.tables)),
+		Reason: "they hold nothing of " + root.Table + " " + id + ", which the restore is limited to"})
+	return nil
+}
+
+// newKeptLoad is a table of which only some rows are restored.
+func newKeptLoad(part scope.PartRows) *tableLoad {
+	t := *part.Part
+	t.Ranges, t.Rows, t.Hash = nil, int64(len(part.Rows)), repository.RowHash{}
+	l := &tableLoad{Table: &t, kept: part.Rows}
+	for _, row := range part.Rows {
+		t.Hash.Add(row)
+		l.bytes += int64(len(row))
+	}
+	return l
+}
+
+// keptRows is what COPY reads of rows in memory.
+func keptRows(t *tableLoad) io.Reader {
+	rows := bytes.NewReader(bytes.Join(t.kept, nil))
+	if t.Format != repository.FormatBinary {
+		return rows
+	}
+	return io.MultiReader(bytes.NewReader(binaryHeader), rows, bytes.NewReader(binaryTrailer))
+}
