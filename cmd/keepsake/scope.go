@@ -11,9 +11,9 @@ import (
 
 type scopeCommands struct {
 	Explain scopeExplainCommand `cmd:"" help:"Show which tables belong to a wedding or an organization, and why."`
-	Preview scopePreviewCommand `cmd:"" help:"Show what bringing one wedding back would change in the live platform. Changes nothing."`
+	Preview scopePreviewCommand `cmd:"" help:"Show what bringing a wedding, an organization, tiers or everything back would change in the live platform. Changes nothing."`
 	Apply   scopeApplyCommand   `cmd:"" help:"Make the changes of a preview in the live platform, in one transaction."`
-	Export  scopeExportCommand  `cmd:"" help:"Write a wedding or organization as it was to standard output: a ZIP with one file a table, or its vendors' contacts."`
+	Export  scopeExportCommand  `cmd:"" help:"Write a wedding, an organization, tiers or everything as it was to standard output: a ZIP with one file a table, or a wedding's vendors."`
 	Undo    scopeUndoCommand    `cmd:"" help:"Take a scoped restore back."`
 	Undos   scopeUndosCommand   `cmd:"" help:"List the scoped restores that can be undone."`
 }
@@ -25,10 +25,45 @@ type scopeName struct {
 }
 
 func (c scopeName) input(point, mode string) (engine.ScopeInput, error) {
-	if (c.Wedding == "") == (c.Organization == "") {
+	if c.Wedding == "" && c.Organization == "" {
 		return engine.ScopeInput{}, keepsake.Errorf(keepsake.CodeInvalid, "name one wedding or one organization: --wedding ID or --organization ID")
 	}
 	return engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}, nil
+}
+
+// wideName names any scope, whole tables too.
+type wideName struct {
+	scopeName  `embed:""`
+	Tier       []string `help:"Every table of this tier: critical, high or standard. May be repeated." enum:"critical,high,standard" xor:"scope"`
+	Everything bool     `help:"Every table." xor:"scope"`
+}
+
+func (c wideName) input(point, mode string) (engine.ScopeInput, error) {
+	in := engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Everything: c.Everything, Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}
+	for _, t := range c.Tier {
+		tier, err := keepsake.ParseTier(t)
+		if err != nil {
+			return in, err
+		}
+		in.Tiers = append(in.Tiers, tier)
+	}
+	if in.Wedding == "" && in.Organization == "" && len(in.Tiers) == 0 && !in.Everything {
+		return in, keepsake.Errorf(keepsake.CodeInvalid, "name a scope: --wedding ID, --organization ID, --tier TIER or --everything")
+	}
+	return in, nil
+}
+
+// flags are the flags that name the same scope again.
+func (c wideName) flags() string {
+	switch {
+	case c.Wedding != "":
+		return "--wedding " + c.Wedding
+	case c.Organization != "":
+		return "--organization " + c.Organization
+	case c.Everything:
+		return "--everything"
+	}
+	return "--tier " + strings.Join(c.Tier, " --tier ")
 }
 
 type scopeExplainCommand struct {
@@ -87,10 +122,10 @@ func (c *scopeExplainCommand) Run(a *app) error {
 }
 
 type scopePreviewCommand struct {
-	scopeName `embed:""`
-	Point     string `arg:"" help:"Recovery point, or latest."`
-	Mode      string `help:"missing: bring back what is missing and nothing else. rewind: make it what it was." enum:"missing,rewind" default:"missing"`
-	Rows      bool   `help:"Print every row."`
+	wideName `embed:""`
+	Point    string `arg:"" help:"Recovery point, or latest."`
+	Mode     string `help:"missing: bring back what is missing and nothing else. rewind: make it what it was." enum:"missing,rewind" default:"missing"`
+	Rows     bool   `help:"Print every row."`
 }
 
 func (c *scopePreviewCommand) Run(a *app) error {
@@ -120,11 +155,7 @@ func (c *scopePreviewCommand) Run(a *app) error {
 		a.printf("Nothing to do.\n")
 		return nil
 	}
-	flag := "--wedding " + c.Wedding
-	if c.Wedding == "" {
-		flag = "--organization " + c.Organization
-	}
-	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %q\n", p.Point, flag, p.Mode, p.Fingerprint, p.Name)
+	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %q\n", p.Point, c.flags(), p.Mode, p.Fingerprint, p.Name)
 	return nil
 }
 
@@ -177,11 +208,11 @@ func text(v *string) string {
 }
 
 type scopeApplyCommand struct {
-	scopeName   `embed:""`
+	wideName    `embed:""`
 	Point       string `arg:"" help:"Recovery point, or latest."`
 	Mode        string `help:"As in the preview." enum:"missing,rewind" default:"missing"`
 	Fingerprint string `help:"Of the preview that was looked at." required:"" placeholder:"HEX"`
-	Confirm     string `help:"Name of the wedding or organization, as the preview shows it." required:"" placeholder:"NAME"`
+	Confirm     string `help:"Name of what is restored, as the preview shows it." required:"" placeholder:"NAME"`
 }
 
 func (c *scopeApplyCommand) Run(a *app) error {
@@ -291,9 +322,9 @@ func (c *scopeUndosCommand) Run(a *app) error {
 }
 
 type scopeExportCommand struct {
-	scopeName `embed:""`
-	Point     string `arg:"" help:"Recovery point, or latest."`
-	Format    string `help:"csv or json: a ZIP with a file a table. contacts or vcard: the vendors only." enum:"csv,json,contacts,vcard" default:"csv"`
+	wideName `embed:""`
+	Point    string `arg:"" help:"Recovery point, or latest."`
+	Format   string `help:"csv or json: a ZIP with a file a table. contacts or vcard: the vendors only." enum:"csv,json,contacts,vcard" default:"csv"`
 }
 
 func (c *scopeExportCommand) Run(a *app) error {
@@ -308,6 +339,9 @@ func (c *scopeExportCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Format == "csv" || c.Format == "json" {
+		return e.Export(a.ctx, in, c.Format, a.io.out)
+	}
 	w, err := e.WeddingAt(a.ctx, in)
 	if err != nil {
 		return err
@@ -319,9 +353,7 @@ func (c *scopeExportCommand) Run(a *app) error {
 			return nil
 		}
 		return scope.ContactsCSV(a.io.out, w.Contacts)
-	case "vcard":
-		return scope.ContactsVCard(a.io.out, w.Contacts)
 	default:
-		return scope.Export(a.io.out, w.Tables, c.Format)
+		return scope.ContactsVCard(a.io.out, w.Contacts)
 	}
 }

@@ -282,7 +282,7 @@ func (r *restore) copyIn(ctx context.Context, l *target.Loader, t *tableLoad, ma
 	}
 	rows := r.source.rows(ctx, t.Table, func(plain int64) { r.loaded(t, plain) })
 	err = load(rows)
-	rows.Close()
+	_ = rows.Close()
 	if rows.failed != nil && !errors.Is(rows.failed, io.EOF) {
 		err = rows.failed // PostgreSQL only repeats it as text
 	}

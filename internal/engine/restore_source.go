@@ -264,7 +264,7 @@ func (r *rowStream) Read(p []byte) (int, error) {
 }
 
 // Close ends the fetching and waits for it.
-func (r *rowStream) Close() {
+func (r *rowStream) Close() error {
 	r.cancel()
 	if r.held != nil {
 		r.release(r.held)
@@ -275,4 +275,5 @@ func (r *rowStream) Close() {
 		r.release(a)
 	}
 	r.wg.Wait()
+	return nil
 }

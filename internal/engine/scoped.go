@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -25,13 +26,47 @@ const undoPrefix = "undo/"
 // maxUndo bounds an undo object, in bytes, sealed.
 const maxUndo = 256 << 20
 
-// ScopeInput names a wedding or an organization, exactly one of them, by the key of its row.
+// ScopeInput names a wedding or an organization by the key of its row, tiers, or everything: exactly one of them.
 type ScopeInput struct {
 	Wedding      string
 	Organization string
+	Tiers        []keepsake.Tier
+	Everything   bool
 	Point        string // an id or "latest"
 	Provider     string // empty: all
 	Mode         scope.Mode
+}
+
+// check refuses an input that does not name exactly one scope.
+func (in ScopeInput) check() error {
+	named := 0
+	for _, is := range []bool{in.Wedding != "", in.Organization != "", len(in.Tiers) > 0, in.Everything} {
+		if is {
+			named++
+		}
+	}
+	if named != 1 {
+		return keepsake.Errorf(keepsake.CodeInvalid, "name one scope: one wedding, one organization, tiers, or everything")
+	}
+	return nil
+}
+
+// wide reports whether the scope is whole tables.
+func (in ScopeInput) wide() bool { return len(in.Tiers) > 0 || in.Everything }
+
+// name is what a wide scope is called, and what a person types to confirm it.
+func (in ScopeInput) name() string {
+	if in.Everything {
+		return "everything"
+	}
+	words := make([]string, len(in.Tiers))
+	for i, t := range in.Tiers {
+		words[i] = string(t)
+	}
+	if len(words) == 1 {
+		return words[0] + " tier"
+	}
+	return strings.Join(words, " and ") + " tiers"
 }
 
 // root is the table and the column that name the scope.
@@ -67,15 +102,15 @@ func (e *Engine) ExplainScope(ctx context.Context, root string) (*scope.Plan, er
 
 // ScopeAt is a scope's rows at a recovery point, read once and compared as often as needed.
 type ScopeAt struct {
-	e    *Engine
-	repo *repo
-	in   scope.Input
+	e      *Engine
+	repo   *repo
+	in     scope.Input
+	chunks chunkOpener
 }
 
 // ReadScope reads a scope's rows at a recovery point from the chunks that can hold them. It needs no platform.
 func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error) {
-	root, id, err := e.root(in)
-	if err != nil {
+	if err := in.check(); err != nil {
 		return nil, err
 	}
 	r, from, err := e.openFor(ctx, in.Provider)
@@ -83,6 +118,16 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 		return nil, err
 	}
 	m, _, _, err := e.resolve(ctx, r, from, in.Point)
+	if err != nil {
+		return nil, err
+	}
+	if in.Mode == "" {
+		in.Mode = scope.Missing
+	}
+	if in.wide() {
+		return e.readWide(r, from, m, in)
+	}
+	root, id, err := e.root(in)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +141,25 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &ScopeAt{e: e, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode, NameOf: root.Name}}
-	if s.in.Mode == "" {
-		s.in.Mode = scope.Missing
+	return &ScopeAt{e: e, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode, NameOf: root.Name}}, nil
+}
+
+// readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
+func (e *Engine) readWide(r *repo, from []Provider, m *repository.Manifest, in ScopeInput) (*ScopeAt, error) {
+	plan, err := scope.Wide(m, e.opts.DataMap, in.Tiers)
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	track := newTracker(nil, e.opts.Now)
+	track.close() // nobody watches
+	src := newSource(r, from, track)
+	rows, err := scope.WideRows(plan, m, func(ctx context.Context, part *repository.Table) io.ReadCloser {
+		return src.rows(ctx, part, func(int64) {})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ScopeAt{e: e, repo: r, chunks: chunkOpener{src}, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(), Mode: in.Mode, Name: in.name()}}, nil
 }
 
 // Rows returns what was read.

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"io"
 	"slices"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // WeddingAt is a wedding as it was at a recovery point.
@@ -22,6 +24,9 @@ type WeddingAt struct {
 
 // WeddingAt reads a wedding from a recovery point, with no platform.
 func (e *Engine) WeddingAt(ctx context.Context, in ScopeInput) (WeddingAt, error) {
+	if in.wide() {
+		return WeddingAt{}, keepsake.Errorf(keepsake.CodeInvalid, "contacts are those of one wedding or one organization: name one of them")
+	}
 	s, err := e.ReadScope(ctx, in)
 	if err != nil {
 		return WeddingAt{}, err
@@ -43,6 +48,26 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 		}
 	}
 	return out, nil
+}
+
+// Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json, streamed. It needs no platform,
+// and nothing is written before the first chunk could be read.
+func (e *Engine) Export(ctx context.Context, in ScopeInput, format string, w io.Writer) error {
+	if err := scope.CheckFormat(format); err != nil {
+		return err
+	}
+	s, err := e.ReadScope(ctx, in)
+	if err != nil {
+		return err
+	}
+	if in.wide() {
+		return scope.ExportWide(ctx, w, s.in.Plan, s.chunks, format)
+	}
+	tables, err := scope.Texts(s.in.Plan, s.in.Rows)
+	if err != nil {
+		return err
+	}
+	return scope.Export(w, tables, format)
 }
 
 // Now is the word for the live platform as a moment.

@@ -37,7 +37,7 @@ func (l *live) diff(ctx context.Context, mode Mode) ([]TableChanges, error) {
 		out = append(out, c)
 	}
 	for i := range out {
-		if err := l.refuseTaken(ctx, &out[i]); err != nil {
+		if err := l.refuseTaken(ctx, &out[i], mode); err != nil {
 			return nil, fmt.Errorf("look for rows in the way in %s: %w", out[i].Table, err)
 		}
 	}
@@ -120,6 +120,14 @@ func (l *live) changes(ctx context.Context, c *TableChanges, sql string, shared 
 		case len(c.Changes) >= maxChanges:
 			return keepsake.Errorf(keepsake.CodeUnsupported, "more than %d rows of %s differ: restore the recovery point into a database of its own instead", maxChanges, c.Table)
 		}
+		for _, v := range slices.Concat(before, after) {
+			if v != nil {
+				l.size += len(*v)
+			}
+		}
+		if l.size > maxChangeBytes {
+			return keepsake.Errorf(keepsake.CodeUnsupported, "the rows that differ have more than %d MiB: restore the recovery point into a database of its own instead", maxChangeBytes>>20)
+		}
 		change := Change{Op: Op(op), Before: slices.Clone(before), After: slices.Clone(after)}
 		if taken {
 			change.Refused = "a row with this key belongs to another wedding or organization now"
@@ -148,33 +156,39 @@ func (l *live) uniqueIndexes(ctx context.Context, t *liveTable) ([]uniqueIndex, 
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[uniqueIndex])
 }
 
-// refuseTaken refuses rows that would collide with a row of somebody else in a unique index.
-func (l *live) refuseTaken(ctx context.Context, c *TableChanges) error {
+// refuseTaken refuses rows that would collide in a unique index with a row that stays: with a live row of the scope too, when
+// only what is missing comes back. In a rewind those are rewound themselves, or the final check in the database decides.
+func (l *live) refuseTaken(ctx context.Context, c *TableChanges, mode Mode) error {
 	t := l.usable(c.Table)
-	if t == nil || !slices.ContainsFunc(c.Changes, func(c Change) bool { return c.After != nil && c.Refused == "" }) {
+	if t == nil || l.plan.Wide && mode == Rewind || !slices.ContainsFunc(c.Changes, func(c Change) bool { return c.After != nil && c.Refused == "" }) {
 		return nil
 	}
 	indexes, err := l.uniqueIndexes(ctx, t)
 	if err != nil {
 		return err
 	}
+	byKey := map[string]*Change{}
+	for i := range c.Changes {
+		if ch := &c.Changes[i]; ch.After != nil {
+			byKey[joined(keyOf(c, ch.After))] = ch
+		}
+	}
 	for _, u := range indexes {
 		if !t.has(u.Columns) {
 			continue
 		}
-		// A live row of the scope is no obstacle: it is rewound itself, or the final check in the database decides.
-		rows, err := l.tx.Query(ctx, fmt.Sprintf(`select %s from %s p join %s t on %s where not (%s)
-			and not exists (select from %s l where l.ks_tableoid = t.tableoid and l.ks_ctid = t.ctid)`,
-			t.images("p"), t.point(), t.full(), same("t", u.Columns, "p", u.Columns), t.on("t", "p"), t.now()))
+		taken := fmt.Sprintf("select %s from %s p join %s t on %s where not (%s)", t.images("p"), t.point(), t.full(), same("t", u.Columns, "p", u.Columns), t.on("t", "p"))
+		if mode == Rewind {
+			taken += fmt.Sprintf(" and not exists (select from %s l where l.ks_tableoid = t.tableoid and l.ks_ctid = t.ctid)", t.now())
+		}
+		rows, err := l.tx.Query(ctx, taken)
 		if err != nil {
 			return err
 		}
 		var image []*string
 		_, err = pgx.ForEachRow(rows, []any{&image}, func() error {
-			for i := range c.Changes {
-				if ch := &c.Changes[i]; ch.After != nil && ch.Refused == "" && equal(keyOf(c, ch.After), keyOf(c, image)) {
-					ch.Refused = fmt.Sprintf("another row has the same %s, which must be unique (%s)", strings.Join(u.Columns, ", "), u.Name)
-				}
+			if ch := byKey[joined(keyOf(c, image))]; ch != nil && ch.Refused == "" {
+				ch.Refused = fmt.Sprintf("another row has the same %s, which must be unique (%s)", strings.Join(u.Columns, ", "), u.Name)
 			}
 			return nil
 		})
@@ -206,13 +220,20 @@ func (l *live) refuseOrphans(ctx context.Context, all []TableChanges) error {
 	for i := range all {
 		byName[all[i].Table] = &all[i]
 	}
+	have, err := l.parents(ctx)
+	if err != nil {
+		return err
+	}
 	for again := true; again; {
 		again = false
-		for _, e := range append(slices.Clone(l.plan.Owning), l.plan.Points...) {
+		for _, e := range slices.Concat(l.plan.Owning, l.plan.Points) {
 			child, parent := l.usable(e.Child), l.usable(e.Parent)
 			c := byName[e.Child]
-			if e.Virtual || child == nil || c == nil || !child.has(e.Columns) {
+			if e.Virtual || child == nil || c == nil || len(c.Changes) == 0 || !child.has(e.Columns) {
 				continue
+			}
+			if slices.ContainsFunc(e.ParentColumns, func(name string) bool { return !have[e.Parent][name] }) {
+				continue // nothing can be demanded of what is not there any more
 			}
 			coming := map[string]bool{}
 			if p := byName[e.Parent]; parent != nil && p != nil && parent.has(e.ParentColumns) {

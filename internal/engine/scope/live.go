@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -15,8 +16,11 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// maxChanges bounds the rows of one preview.
-const maxChanges = 200_000
+// A preview has at most so many rows, and so many bytes of values: it is kept in memory, and as an undo object.
+const (
+	maxChanges     = 200_000
+	maxChangeBytes = 96 << 20
+)
 
 // live compares the rows of a scope with the live database, inside one transaction and in temporary tables: ks_p_N holds what
 // the recovery point has of table N, ks_l_N what the database has now, with each row's place. Both carry ks_away, which marks
@@ -28,6 +32,8 @@ type live struct {
 	byName map[string]*liveTable
 
 	encoding string // of rows in text
+	stream   func(context.Context, *repository.Table) io.ReadCloser
+	size     int // of the values of the changes found, in bytes
 }
 
 // liveTable is a table that can be compared.
@@ -90,7 +96,7 @@ func notNull(a string, columns []string) string {
 
 // newLive prepares the temporary tables. rows may hold nothing of a table.
 func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding string) (*live, error) {
-	l := &live{tx: tx, plan: p, byName: map[string]*liveTable{}, encoding: encoding}
+	l := &live{tx: tx, plan: p, byName: map[string]*liveTable{}, encoding: encoding, stream: rows.stream}
 	for _, s := range []string{"set local search_path = pg_catalog", "set local client_min_messages = warning", "set local jit = off"} {
 		if _, err := tx.Exec(ctx, s); err != nil {
 			return nil, err
@@ -210,6 +216,12 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 	if err != nil || t.gone {
 		return err
 	}
+	if l.plan.Wide {
+		if _, err := l.tx.Exec(ctx, "analyze "+t.point()); err != nil { // whole tables are joined: the planner must know how large they are
+			return err
+		}
+		return l.all(ctx, t)
+	}
 	columns := list("t.", t.names())
 	if columns != "" {
 		columns = ", " + columns
@@ -224,20 +236,50 @@ func (l *live) copyIn(ctx context.Context, t *liveTable, part PartRows) error {
 	for i, c := range part.Part.Columns {
 		names[i] = c.Name
 	}
-	var b bytes.Buffer
 	format := "text, encoding '" + l.encoding + "'"
 	if part.Part.Format == repository.FormatBinary {
 		format = "binary"
+	}
+	rows := &failing{Reader: part.copyData()}
+	if l.stream != nil {
+		stream := l.stream(ctx, part.Part)
+		defer func() { _ = stream.Close() }()
+		rows.Reader = stream
+	}
+	_, err := l.tx.Conn().PgConn().CopyFrom(ctx, rows, fmt.Sprintf("copy %s (%s) from stdin (format %s)", t.point(), list("", names), format))
+	if rows.err != nil {
+		return rows.err
+	}
+	return err
+}
+
+// failing remembers why reading failed: PostgreSQL only repeats it as text.
+type failing struct {
+	io.Reader
+	err error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}
+
+// copyData is what COPY reads of rows in memory.
+func (p PartRows) copyData() io.Reader {
+	var b bytes.Buffer
+	if p.Part.Format == repository.FormatBinary {
 		b.WriteString("PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000")
 	}
-	for _, row := range part.Rows {
+	for _, row := range p.Rows {
 		b.Write(row)
 	}
-	if format == "binary" {
+	if p.Part.Format == repository.FormatBinary {
 		b.Write([]byte{0xff, 0xff})
 	}
-	_, err := l.tx.Conn().PgConn().CopyFrom(ctx, &b, fmt.Sprintf("copy %s (%s) from stdin (format %s)", t.point(), list("", names), format))
-	return err
+	return &b
 }
 
 // usable are the owned tables that the live database has.
@@ -262,6 +304,9 @@ func (t *liveTable) has(columns []string) bool {
 // collect finds the scope's live rows: the root row, then whatever leads to rows found, until nothing new is. The number of
 // statements depends on references and their longest chain, never on rows; each uses the index of its foreign key.
 func (l *live) collect(ctx context.Context, id string) error {
+	if l.plan.Wide {
+		return nil
+	}
 	root := l.usable(l.plan.Root)
 	if root == nil {
 		return keepsake.Errorf(keepsake.CodeUnsupported, "the live database has no table %s that could be compared", l.plan.Root)

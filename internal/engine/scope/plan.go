@@ -38,11 +38,12 @@ type Edge struct {
 
 // Plan is how a scope lies in the platform's tables.
 type Plan struct {
-	Root    string   `json:"root"`     // the scope's root table
-	RootKey string   `json:"root_key"` // its primary key, one column
-	Tables  []*Table `json:"tables"`   // the owned ones first, from the root outwards, then the shared, then the rest
-	Owning  []Edge   `json:"owning"`   // from an owned table to an owned one
-	Points  []Edge   `json:"points"`   // from an owned table to a shared one, and from the root into its own scope
+	Wide    bool     `json:"wide,omitempty"` // whole tables; there is no root then
+	Root    string   `json:"root"`           // the scope's root table
+	RootKey string   `json:"root_key"`       // its primary key, one column
+	Tables  []*Table `json:"tables"`         // the owned ones first, from the root outwards, then the shared, then the rest
+	Owning  []Edge   `json:"owning"`         // from an owned table to an owned one
+	Points  []Edge   `json:"points"`         // from an owned table to a shared one, and from the root into its own scope
 }
 
 // Table returns a table of the plan, nil if there is none.
@@ -61,8 +62,13 @@ func (p *Plan) Of(b Belonging) []*Table {
 
 // FromManifest plans a scope from what a recovery point knows, without any database.
 func FromManifest(m *repository.Manifest, d keepsake.DataMap, root string) (*Plan, error) {
-	byName := map[string]*Table{}
-	var tables []*Table
+	tables, _ := tablesOf(m)
+	return newPlan(tables, m.Keys, d, root)
+}
+
+// tablesOf are a recovery point's tables, with each partitioned one as one.
+func tablesOf(m *repository.Manifest) (tables []*Table, byName map[string]*Table) {
+	byName = map[string]*Table{}
 	for i := range m.Tables {
 		t := &m.Tables[i]
 		if t.Kind == repository.KindLargeObjects {
@@ -78,7 +84,18 @@ func FromManifest(m *repository.Manifest, d keepsake.DataMap, root string) (*Pla
 		}
 		byName[name].parts = append(byName[name].parts, t)
 	}
-	return newPlan(tables, m.Keys, d, root)
+	slices.SortFunc(tables, func(a, b *Table) int { return strings.Compare(a.Name, b.Name) })
+	return tables, byName
+}
+
+// edgesOf are the references between known tables, declared ones first.
+func edgesOf(byName map[string]*Table, declared []repository.ForeignKey, d keepsake.DataMap) (edges []Edge) {
+	for i, fk := range platform.References(declared, d) {
+		if byName[fk.Child] != nil && byName[fk.Parent] != nil {
+			edges = append(edges, Edge{fk, i >= len(declared)})
+		}
+	}
+	return edges
 }
 
 // FromCatalog plans a scope from the live platform.
@@ -116,12 +133,7 @@ func newPlan(tables []*Table, declared []repository.ForeignKey, d keepsake.DataM
 		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "the root table %s has a primary key of %d columns; exactly one is needed to name one of its rows", root, len(top.Key))
 	}
 	p.RootKey = top.Key[0]
-	var edges []Edge
-	for i, fk := range platform.References(declared, d) {
-		if byName[fk.Child] != nil && byName[fk.Parent] != nil {
-			edges = append(edges, Edge{fk, i >= len(declared)})
-		}
-	}
+	edges := edgesOf(byName, declared, d)
 	never := map[string]bool{} // belong to no scope but their own
 	if o := keepsake.QualifiedName(d.Organization.Table); o != root {
 		never[o] = true

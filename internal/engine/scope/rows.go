@@ -3,6 +3,7 @@ package scope
 import (
 	"bytes"
 	"context"
+	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -37,12 +38,15 @@ type Rows struct {
 	Holding     int64 // of those, the ones that held rows of the scope
 	ChunksTotal int64 // of the recovery point
 	bytes       int64
+	stream      func(context.Context, *repository.Table) io.ReadCloser // of a wide scope, whose rows are not in memory
 }
 
 // Count returns the number of rows of a table.
 func (r *Rows) Count(table string) (n int64) {
 	for _, p := range r.Tables[table] {
-		n += int64(len(p.Rows))
+		if n += int64(len(p.Rows)); r.stream != nil {
+			n += p.Part.Rows
+		}
 	}
 	return n
 }

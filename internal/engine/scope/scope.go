@@ -21,6 +21,7 @@ type Input struct {
 	ID       string
 	Mode     Mode
 	NameOf   string // column of the root table that people know the scope by
+	Name     string // of a scope without a root
 }
 
 // lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long behind
@@ -72,8 +73,10 @@ func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) 
 	}
 	p := &Preview{Point: in.Manifest.ID, PointTime: in.Manifest.Time, Root: in.Plan.Root, ID: in.ID, Mode: in.Mode,
 		ChunksRead: in.Rows.ChunksRead, Holding: in.Rows.Holding, ChunksTotal: in.Rows.ChunksTotal}
-	if p.Name, err = l.name(ctx, in.NameOf); err != nil {
-		return nil, nil, err
+	if p.Name = in.Name; !in.Plan.Wide {
+		if p.Name, err = l.name(ctx, in.NameOf); err != nil {
+			return nil, nil, err
+		}
 	}
 	if p.Tables, err = l.diff(ctx, in.Mode); err != nil {
 		return nil, nil, err

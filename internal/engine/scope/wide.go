@@ -1,0 +1,105 @@
+package scope
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// MaxWide bounds the tables of a wide scope, in bytes as COPY writes them: to be compared they are copied into temporary tables
+// of the platform's own server.
+const MaxWide = 4 << 30
+
+// Wide plans a scope of whole tables: those of the tiers, or with none all of them. Nothing is walked; a row whose parent is in a
+// table that is left out, and not there, is refused like any other.
+func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*Plan, error) {
+	tables, byName := tablesOf(m)
+	p := &Plan{Wide: true}
+	var in, out []*Table
+	for _, t := range tables {
+		tier := t.parts[0].Tier
+		t.Belongs, t.Why = Owned, fmt.Sprintf("it is in the %s tier", tier)
+		if len(tiers) > 0 && !slices.Contains(tiers, tier) {
+			t.Belongs = Outside
+			out = append(out, t)
+			continue
+		}
+		in = append(in, t)
+	}
+	if len(in) == 0 {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "recovery point %s has no table of these tiers", m.ID)
+	}
+	p.Tables = append(in, out...)
+	for _, e := range edgesOf(byName, m.Keys, d) {
+		if byName[e.Child].Belongs == Owned {
+			p.Points = append(p.Points, e)
+		}
+	}
+	return p, nil
+}
+
+// WideRows are the rows of a wide scope, which stream opens one table or partition at a time, as COPY reads them.
+func WideRows(p *Plan, m *repository.Manifest, stream func(context.Context, *repository.Table) io.ReadCloser) (*Rows, error) {
+	r := &Rows{Tables: map[string][]PartRows{}, stream: stream}
+	for i := range m.Tables {
+		for j := range m.Tables[i].Ranges {
+			r.ChunksTotal += int64(len(m.Tables[i].Ranges[j].Chunks))
+		}
+	}
+	for _, t := range p.Of(Owned) {
+		for _, part := range t.parts {
+			r.Tables[t.Name] = append(r.Tables[t.Name], PartRows{Part: part})
+			for i := range part.Ranges {
+				for j := range part.Ranges[i].Chunks {
+					r.ChunksRead++
+					r.bytes += part.Ranges[i].Chunks[j].Plain
+				}
+			}
+		}
+	}
+	r.Holding = r.ChunksRead
+	if r.bytes > MaxWide {
+		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "these tables have %d GiB of rows; comparing them would copy them into temporary tables of the platform's own server, "+
+			"and %d GiB is the most: restore the recovery point into a database of its own instead, or choose fewer tiers", r.bytes>>30, int64(MaxWide)>>30)
+	}
+	return r, nil
+}
+
+// all makes every live row of the table one of the scope's.
+func (l *live) all(ctx context.Context, t *liveTable) error {
+	columns := list("t.", t.names())
+	if columns != "" {
+		columns = ", " + columns
+	}
+	_, err := l.tx.Exec(ctx, fmt.Sprintf("create temp view ks_l_%d as select t.tableoid as ks_tableoid, t.ctid as ks_ctid, false as ks_away%s from %s t", t.n, columns, t.full()))
+	return err
+}
+
+// parents are the columns of every table that a reference of the plan leads to, as the live database has them.
+func (l *live) parents(ctx context.Context) (map[string]map[string]bool, error) {
+	var names []string
+	for _, e := range slices.Concat(l.plan.Owning, l.plan.Points) {
+		names = append(names, e.Parent)
+	}
+	rows, err := l.tx.Query(ctx, `select n.nspname || '.' || c.relname, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any($1)`, names)
+	if err != nil {
+		return nil, err
+	}
+	have := map[string]map[string]bool{}
+	var table, column string
+	_, err = pgx.ForEachRow(rows, []any{&table, &column}, func() error {
+		if have[table] == nil {
+			have[table] = map[string]bool{}
+		}
+		have[table][column] = true
+		return nil
+	})
+	return have, err
+}

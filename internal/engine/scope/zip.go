@@ -1,0 +1,203 @@
+package scope
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Formats are those of an export, the first by default. In CSV null is an empty field like an empty text; JSON tells them apart.
+var Formats = []string{"csv", "json"}
+
+// CheckFormat refuses a format that Export does not know.
+func CheckFormat(format string) error {
+	if !slices.Contains(Formats, format) {
+		return keepsake.Errorf(keepsake.CodeInvalid, "There is no format %q: use csv or json.", format)
+	}
+	return nil
+}
+
+// Export writes a ZIP with one file for each table that has rows, and nothing to disk.
+func Export(w io.Writer, tables []TableRows, format string) error {
+	archive := zip.NewWriter(w)
+	for _, t := range tables {
+		if len(t.Rows) == 0 {
+			continue
+		}
+		f, err := newRowFile(archive, t.Table, t.Belongs, t.Columns, format)
+		if err != nil {
+			return err
+		}
+		for _, row := range t.Rows {
+			if err := f.row(row); err != nil {
+				return err
+			}
+		}
+		if err := f.end(); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}
+
+// ExportWide writes the same of whole tables, chunk by chunk: memory does not grow with them.
+func ExportWide(ctx context.Context, w io.Writer, p *Plan, src Chunks, format string) error {
+	archive := zip.NewWriter(w)
+	r := NewReader()
+	for _, t := range p.Of(Owned) {
+		var f rowFile
+		for _, part := range t.parts {
+			for _, group := range groups(part) {
+				err := open(ctx, src, part.Format, group, func(plain []byte) (err error) {
+					if f == nil {
+						if f, err = newRowFile(archive, t.Name, t.Belongs, t.Columns, format); err != nil {
+							return err
+						}
+					}
+					return r.each(t, part, plain, f.row)
+				})
+				if err != nil {
+					return err
+				}
+			}
+		}
+		if f == nil {
+			continue
+		}
+		if err := f.end(); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}
+
+// rowFile is one file of an export while it is being written.
+type rowFile interface {
+	row(values []*string) error
+	end() error
+}
+
+func newRowFile(archive *zip.Writer, table string, is Belonging, columns []repository.Column, format string) (rowFile, error) {
+	if err := CheckFormat(format); err != nil {
+		return nil, err
+	}
+	folder := ""
+	if is == Shared {
+		folder = "shared/"
+	}
+	w, err := archive.Create(folder + strings.TrimPrefix(table, "public.") + "." + format)
+	if err != nil {
+		return nil, err
+	}
+	if format == "csv" {
+		return newCSVFile(w, columns)
+	}
+	return newJSONFile(w, columns)
+}
+
+type csvFile struct {
+	w      *csv.Writer
+	fields []string
+}
+
+func newCSVFile(w io.Writer, columns []repository.Column) (rowFile, error) {
+	f := &csvFile{csv.NewWriter(w), make([]string, len(columns))}
+	for i, col := range columns {
+		f.fields[i] = col.Name
+	}
+	return f, f.w.Write(f.fields)
+}
+
+func (f *csvFile) row(values []*string) error {
+	for i, v := range values {
+		f.fields[i] = ""
+		if v != nil {
+			f.fields[i] = harmless(*v)
+		}
+	}
+	return f.w.Write(f.fields)
+}
+
+func (f *csvFile) end() error {
+	f.w.Flush()
+	return f.w.Error()
+}
+
+// harmless keeps spreadsheets from taking a value for a formula: guests choose their own names.
+func harmless(v string) string {
+	if v != "" && strings.ContainsRune("=+-@\t\r", rune(v[0])) && strings.Trim(v, "+-.0123456789 ()") != "" {
+		return "'" + v
+	}
+	return v
+}
+
+type jsonFile struct {
+	w     io.Writer
+	names [][]byte // as JSON writes them
+	types []string
+	buf   []byte
+	begun bool
+}
+
+func newJSONFile(w io.Writer, columns []repository.Column) (rowFile, error) {
+	f := &jsonFile{w: w}
+	for _, c := range columns {
+		name, err := json.Marshal(c.Name)
+		if err != nil {
+			return nil, err
+		}
+		f.names, f.types = append(f.names, name), append(f.types, c.Type)
+	}
+	_, err := io.WriteString(w, "[")
+	return f, err
+}
+
+func (f *jsonFile) row(values []*string) error {
+	f.buf = append(f.buf[:0], ",\n  {"...)
+	if !f.begun {
+		f.buf, f.begun = f.buf[1:], true
+	}
+	for i, v := range values {
+		value := []byte("null")
+		if v != nil {
+			var err error
+			if value, err = jsonValue(f.types[i], *v); err != nil {
+				return err
+			}
+		}
+		if i > 0 {
+			f.buf = append(f.buf, ", "...)
+		}
+		f.buf = append(append(append(f.buf, f.names[i]...), ": "...), value...)
+	}
+	_, err := f.w.Write(append(f.buf, '}'))
+	return err
+}
+
+func (f *jsonFile) end() error {
+	_, err := io.WriteString(f.w, "\n]\n")
+	return err
+}
+
+// jsonValue writes numbers, booleans and JSON as they are and everything else as text.
+func jsonValue(typ, v string) ([]byte, error) {
+	switch baseType(typ) {
+	case "json", "jsonb", "integer", "bigint", "smallint", "numeric", "real", "double precision":
+		if json.Valid([]byte(v)) { // NaN and Infinity are not
+			return []byte(v), nil
+		}
+	case "boolean":
+		if v == "t" || v == "true" {
+			return []byte("true"), nil
+		}
+		return []byte("false"), nil
+	}
+	return json.Marshal(v)
+}
