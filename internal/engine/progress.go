@@ -15,7 +15,9 @@ const (
 	StageSchema     Stage = "schema"      // restore: creating tables
 	StageLoading    Stage = "loading"     // restore: rows are flowing to the target
 	StageIndexing   Stage = "indexing"    // restore: indexes, constraints, triggers, policies
-	StageComparing  Stage = "comparing"   // counts and hashes are being compared
+	StageComparing  Stage = "comparing"   // counts and hashes are being compared; into the live platform: its rows with the point's
+	StageWriting    Stage = "writing"     // into the live platform: rows are being changed
+	StageSafety     Stage = "safety"      // into the live platform: what an undo needs goes to the providers
 	StageDone       Stage = "done"
 )
 
@@ -49,11 +51,13 @@ type Progress struct {
 	Providers     []ProviderProgress `json:"providers"`
 }
 
-// Fraction is the share done, 0 to 1, by bytes.
+// Fraction is the share done, 0 to 1, by bytes, or by rows where bytes are not known.
 func (p Progress) Fraction() float64 {
 	switch {
 	case p.Stage == StageDone:
 		return 1
+	case p.BytesTotal <= 0 && p.RowsTotal > 0: // a restore into the live platform counts rows alone
+		return min(1, float64(p.RowsDone)/float64(p.RowsTotal))
 	case p.BytesTotal <= 0:
 		return 0
 	default:

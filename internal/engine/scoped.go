@@ -1,30 +1,18 @@
 package engine
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
-
-// undoPrefix is the folder of undo objects.
-const undoPrefix = "undo/"
-
-// maxUndo bounds an undo object, in bytes, sealed.
-const maxUndo = 256 << 20
 
 // ScopeInput names a wedding or an organization by the key of its row, tiers, or everything: exactly one of them.
 type ScopeInput struct {
@@ -209,8 +197,13 @@ func (s *ScopeAt) Preview(ctx context.Context) (*scope.Preview, error) {
 type ScopeApply struct {
 	Fingerprint string
 	Skip        func(scope.TableChanges, scope.Change) bool // rows ticked off; nil: none
-	Progress    func(rows int64)
+	Name        string                                      // what the person typed; empty: not asked
+	Restore     string                                      // the id it gets (NewRestoreID); empty: a new one
+	Again       bool                                        // it may have been done already, by somebody who was killed
 }
+
+// NewRestoreID returns an id for a restore into the live platform.
+func (e *Engine) NewRestoreID() string { return repository.NewManifestID(e.opts.Now()) }
 
 // ScopeResult is the report of an apply, or of an undo.
 type ScopeResult struct {
@@ -227,16 +220,25 @@ type ScopeResult struct {
 // Apply does what a preview showed, in one transaction. When the platform has changed since, nothing is written, the error's
 // code is CodeConflict and the result holds the new preview.
 func (s *ScopeAt) Apply(ctx context.Context, a ScopeApply) (ScopeResult, error) {
+	track := newTracker(nil, s.e.opts.Now)
+	defer track.close()
+	return s.apply(ctx, a, track)
+}
+
+func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *tracker) (ScopeResult, error) {
 	started := s.e.opts.Now()
 	conn, err := s.e.writer(ctx)
 	if err != nil {
 		return ScopeResult{}, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	result := ScopeResult{Restore: repository.NewManifestID(started), Point: s.in.Manifest.ID}
+	result := ScopeResult{Restore: cmp.Or(a.Restore, s.e.NewRestoreID()), Point: s.in.Manifest.ID}
 	var fresh *scope.Preview
-	result.Applied, fresh, err = scope.Apply(ctx, conn, s.in, scope.ApplyInput{Fingerprint: a.Fingerprint, Skip: a.Skip, Progress: a.Progress,
+	track.stage(StageComparing)
+	result.Applied, fresh, err = scope.Apply(ctx, conn, s.in, scope.ApplyInput{Fingerprint: a.Fingerprint, Skip: a.Skip, Name: a.Name,
+		Writing: track.writing, Progress: track.wrote,
 		Keep: func(ctx context.Context, u *scope.Undo) (err error) {
+			track.stage(StageSafety)
 			u.Restore = result.Restore
 			result.Undo, err = s.e.keepUndo(ctx, s.repo, u)
 			return err
@@ -254,139 +256,13 @@ func (s *ScopeAt) Apply(ctx context.Context, a ScopeApply) (ScopeResult, error) 
 	return result, nil
 }
 
-// keepUndo seals an undo object and stores it at every provider that can be reached. At least one must have it, durably.
-func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string, error) {
-	u.Time = e.opts.Now().UTC()
-	plain, err := json.Marshal(u)
-	if err != nil {
-		return nil, err
-	}
-	key := undoPrefix + u.Restore
-	body, err := r.keys.SealObject(repository.ObjectUndo, key, plain)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(body)
-	live := r.live()
-	failed := make([]error, len(live))
-	var wg sync.WaitGroup // the live rows are locked meanwhile: nobody waits for one provider after the other
-	for i, p := range live {
-		wg.Go(func() {
-			if err := errors.Join(p.Store.Put(ctx, key, body, sum, true), p.Store.Sync(ctx)); err != nil {
-				failed[i] = fmt.Errorf("provider %s: %w", p.Name, err)
-			}
-		})
-	}
-	wg.Wait()
-	var at []string
-	for i, p := range live {
-		if failed[i] == nil {
-			at = append(at, p.Name)
-		}
-	}
-	if len(at) == 0 {
-		return nil, errors.Join(failed...)
-	}
-	return at, nil
+// writing begins the part of a restore that changes rows.
+func (t *tracker) writing(rows int64) {
+	t.stage(StageWriting)
+	t.update(func(p *Progress) { p.RowsTotal, p.RowsDone = rows, 0 })
 }
 
-// Undos lists the ids of restores that can be undone, newest first.
-func (e *Engine) Undos(ctx context.Context) ([]string, error) {
-	r, err := e.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]bool{}
-	for _, p := range r.live() {
-		err := p.Store.List(ctx, undoPrefix, func(o storage.Object) error {
-			found[strings.TrimPrefix(o.Key, undoPrefix)] = true
-			return nil
-		})
-		if err != nil && ctx.Err() != nil {
-			return nil, err
-		}
-	}
-	ids := make([]string, 0, len(found))
-	for id := range found {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	slices.Reverse(ids)
-	return ids, nil
-}
-
-// ReadUndo returns what a restore changed.
-func (e *Engine) ReadUndo(ctx context.Context, restore string) (*scope.Undo, error) {
-	r, err := e.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return e.readUndo(ctx, r, restore)
-}
-
-func (e *Engine) readUndo(ctx context.Context, r *repo, restore string) (*scope.Undo, error) {
-	key := undoPrefix + restore
-	if _, err := repository.ManifestTime(restore); err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %q that could be undone", restore)
-	}
-	last := error(keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %s that could be undone at the providers asked", restore))
-	for _, p := range r.live() {
-		body, err := p.Store.Get(ctx, key, maxUndo)
-		if errors.Is(err, storage.ErrNotFound) {
-			continue
-		}
-		var plain []byte
-		if err == nil {
-			plain, err = r.keys.OpenObject(repository.ObjectUndo, key, body, repository.MaxObjectPlain)
-		}
-		u := &scope.Undo{}
-		if err == nil {
-			err = json.Unmarshal(plain, u)
-		}
-		if err == nil {
-			return u, nil
-		}
-		last = keepsake.Errorf(keepsake.CodeOf(err), "provider %s: %w", p.Name, err)
-	}
-	return nil, last
-}
-
-// Undo takes a scoped restore back, but for rows that the platform has changed since: those are left alone and named. An undo
-// can itself be undone.
-func (e *Engine) Undo(ctx context.Context, restore string) (ScopeResult, error) {
-	started := e.opts.Now()
-	r, err := e.open(ctx)
-	if err != nil {
-		return ScopeResult{}, err
-	}
-	u, err := e.readUndo(ctx, r, restore)
-	if err != nil {
-		return ScopeResult{}, err
-	}
-	conn, err := e.writer(ctx)
-	if err != nil {
-		return ScopeResult{}, err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	result := ScopeResult{Restore: repository.NewManifestID(started), Point: u.Point, Name: u.Name}
-	applied, tables, err := scope.TakeBack(ctx, conn, u, func(ctx context.Context, next *scope.Undo) (err error) {
-		next.Restore = result.Restore
-		result.Undo, err = e.keepUndo(ctx, r, next)
-		return err
-	})
-	if err != nil {
-		return ScopeResult{}, err
-	}
-	for _, t := range tables {
-		for _, c := range t.Changes {
-			if c.Refused != "" {
-				result.Refused = append(result.Refused, t.Table+" "+t.KeyText(c)+": "+c.Refused)
-			}
-		}
-	}
-	result.Applied, result.Seconds = applied, e.opts.Now().Sub(started).Seconds()
-	return result, nil
-}
+func (t *tracker) wrote(rows int64) { t.update(func(p *Progress) { p.RowsDone += rows }) }
 
 // PreviewScope reads a scope and compares it with the live platform.
 func (e *Engine) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Preview, error) {
@@ -398,10 +274,28 @@ func (e *Engine) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Previe
 }
 
 // ApplyScope reads a scope and makes the changes of a preview. See ScopeAt.Apply.
-func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply) (ScopeResult, error) {
+func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, reporter Reporter) (ScopeResult, error) {
+	track := newTracker(reporter, e.opts.Now)
+	defer track.close()
+	track.stage(StageChecking)
+	if a.Again {
+		r, err := e.open(ctx)
+		if err != nil {
+			return ScopeResult{}, err
+		}
+		if done, err := e.done(ctx, r, a); err != nil || done != nil {
+			return deref(done), err
+		}
+	}
 	s, err := e.ReadScope(ctx, in)
 	if err != nil {
 		return ScopeResult{}, err
 	}
-	return s.Apply(ctx, a)
+	track.infof("Read %d of %d chunks of recovery point %s.", s.in.Rows.ChunksRead, s.in.Rows.ChunksTotal, s.in.Manifest.ID)
+	result, err := s.apply(ctx, a, track)
+	if err == nil {
+		track.infof("%d rows inserted, %d updated, %d deleted; what an undo needs is at %s.", result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted, strings.Join(result.Undo, ", "))
+		track.stage(StageDone)
+	}
+	return result, err
 }

@@ -131,3 +131,45 @@ func TestRowsWithoutTheirTierAreRefused(t *testing.T) {
 		t.Errorf("%v, %v", rows, err)
 	}
 }
+
+// TestARestoreThatWasKilledIsNotDoneTwice: whoever takes a restore over finds out whether it was committed.
+func TestARestoreThatWasKilledIsNotDoneTwice(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table suppliers (id int primary key, name text)", "insert into suppliers select i, 'Supplier ' || i from generate_series(1, 50) i")
+	e := engineWith(t, url, providers(t), repository.NewKeyFile())
+	backup(t, e, keepsake.BackupFull)
+	run(t, url, "delete from suppliers where id <= 20")
+	in := engine.ScopeInput{Everything: true, Point: "latest"}
+	p, err := e.PreviewScope(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := engine.ScopeApply{Fingerprint: p.Fingerprint, Restore: e.NewRestoreID(), Name: "everything", Again: true}
+	first, err := e.ApplyScope(t.Context(), in, a, nil)
+	if err != nil || first.Applied.Inserted != 20 || first.Restore != a.Restore {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	// Its worker was killed before it could say so: another one finds it done.
+	again, err := e.ApplyScope(t.Context(), in, a, nil)
+	if err != nil || again.Applied != first.Applied || len(again.Undo) != len(first.Undo) {
+		t.Errorf("done twice: %+v, %v", again, err)
+	}
+	// What was taken back does not stand: the same preview is true again, and is applied again.
+	back := engine.ScopeApply{Restore: e.NewRestoreID(), Again: true}
+	for range 2 {
+		if r, err := e.TakeBack(t.Context(), a.Restore, back, nil); err != nil || r.Applied.Deleted != 20 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	if n := one[int](t, url, "select count(*) from suppliers"); n != 30 {
+		t.Errorf("%d suppliers after the undo", n)
+	}
+	if r, err := e.ApplyScope(t.Context(), in, a, nil); err != nil || r.Applied.Inserted != 20 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	a.Name, a.Restore = "something else", e.NewRestoreID()
+	if _, err := e.ApplyScope(t.Context(), in, a, nil); keepsake.CodeOf(err) != keepsake.CodeConflict {
+		t.Errorf("another name was confirmed: %v", err)
+	}
+}

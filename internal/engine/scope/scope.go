@@ -113,6 +113,8 @@ type ApplyInput struct {
 	Skip        func(t TableChanges, c Change) bool // rows ticked off; nil: none
 	Batch       int                                 // rows a statement; 0 is Batch
 	Progress    func(rows int64)                    // after every batch; may be nil
+	Writing     func(rows int64)                    // before the first batch, with the number of all rows; may be nil
+	Name        string                              // that the scope must have; empty: any
 	// Keep makes the undo object durable. The rows are committed only after it returns nil.
 	Keep func(ctx context.Context, u *Undo) error
 }
@@ -127,10 +129,13 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 				return err
 			}
 			fresh = p
-			if p.Fingerprint != a.Fingerprint {
+			if p.Fingerprint != a.Fingerprint || a.Name != "" && a.Name != p.Name {
 				return moved()
 			}
 			tables := skipRows(p.Tables, a.Skip)
+			if a.Writing != nil {
+				a.Writing(rowsOf(tables))
+			}
 			if applied, err = write(ctx, tx, tables, l.alwaysColumns(), a.Batch, a.Progress); err != nil {
 				if errors.Is(err, errMoved) {
 					return moved()
@@ -145,6 +150,15 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 		})
 	})
 	return applied, fresh, err
+}
+
+// rowsOf counts the changes that are not refused.
+func rowsOf(tables []TableChanges) (n int64) {
+	for _, t := range tables {
+		insert, update, remove, _ := t.Counts()
+		n += insert + update + remove
+	}
+	return n
 }
 
 func moved() error {
@@ -245,7 +259,7 @@ func (u *Undo) reverse() []TableChanges {
 
 // TakeBack undoes a restore in one transaction. A row that the platform has changed since is left alone and listed as refused
 // in the result's tables. keep makes the undo object of this undo durable before anything is committed.
-func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, keep func(context.Context, *Undo) error) (applied Applied, tables []TableChanges, err error) {
+func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows int64), keep func(context.Context, *Undo) error) (applied Applied, tables []TableChanges, err error) {
 	err = retry(ctx, func() error {
 		return inTx(ctx, conn, pgx.ReadCommitted, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, "set local search_path = pg_catalog"); err != nil {
@@ -261,7 +275,7 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, keep func(context.Co
 			if err != nil {
 				return err
 			}
-			if applied, err = write(ctx, tx, tables, always, 0, nil); err != nil {
+			if applied, err = write(ctx, tx, tables, always, 0, progress); err != nil {
 				return err
 			}
 			next := &Undo{Point: u.Point, Root: u.Root, ID: u.ID, Name: u.Name, Mode: u.Mode, Of: u.Restore, Tables: done(tables)}
@@ -272,6 +286,28 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, keep func(context.Co
 		})
 	})
 	return applied, tables, err
+}
+
+// Stands reports whether the live rows are as the restore left them, more of them than not: whether it was committed, which its
+// undo object alone, stored before, does not say. It changes nothing.
+func Stands(ctx context.Context, conn *pgx.Conn, u *Undo) (stands bool, err error) {
+	err = inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) error {
+		var as, all int
+		for _, t := range u.reverse() {
+			if err := refuseChanged(ctx, tx, &t); err != nil {
+				return fmt.Errorf("compare %s: %w", t.Table, err)
+			}
+			all += len(t.Changes)
+			for _, c := range t.Changes {
+				if c.Refused == "" {
+					as++
+				}
+			}
+		}
+		stands = all > 0 && 2*as > all
+		return tx.Rollback(ctx)
+	})
+	return stands, err
 }
 
 // refuseChanged refuses rows that are not as the restore left them.

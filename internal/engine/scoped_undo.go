@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// undoPrefix is the folder of undo objects.
+const undoPrefix = "undo/"
+
+// maxUndo bounds an undo object, in bytes, sealed.
+const maxUndo = 256 << 20
+
+// keepUndo seals an undo object and stores it at every provider that can be reached. At least one must have it, durably.
+func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string, error) {
+	u.Time = e.opts.Now().UTC()
+	plain, err := json.Marshal(u)
+	if err != nil {
+		return nil, err
+	}
+	key := undoPrefix + u.Restore
+	body, err := r.keys.SealObject(repository.ObjectUndo, key, plain)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body)
+	live := r.live()
+	failed := make([]error, len(live))
+	var wg sync.WaitGroup // the live rows are locked meanwhile: nobody waits for one provider after the other
+	for i, p := range live {
+		wg.Go(func() {
+			if err := errors.Join(p.Store.Put(ctx, key, body, sum, true), p.Store.Sync(ctx)); err != nil {
+				failed[i] = fmt.Errorf("provider %s: %w", p.Name, err)
+			}
+		})
+	}
+	wg.Wait()
+	var at []string
+	for i, p := range live {
+		if failed[i] == nil {
+			at = append(at, p.Name)
+		}
+	}
+	if len(at) == 0 {
+		return nil, errors.Join(failed...)
+	}
+	return at, nil
+}
+
+// Undos lists the ids of restores that can be undone, newest first.
+func (e *Engine) Undos(ctx context.Context) ([]string, error) {
+	r, err := e.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]bool{}
+	for _, p := range r.live() {
+		err := p.Store.List(ctx, undoPrefix, func(o storage.Object) error {
+			found[strings.TrimPrefix(o.Key, undoPrefix)] = true
+			return nil
+		})
+		if err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	ids := make([]string, 0, len(found))
+	for id := range found {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	slices.Reverse(ids)
+	return ids, nil
+}
+
+// ReadUndo returns what a restore changed.
+func (e *Engine) ReadUndo(ctx context.Context, restore string) (*scope.Undo, error) {
+	r, err := e.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.readUndo(ctx, r, restore)
+}
+
+func (e *Engine) readUndo(ctx context.Context, r *repo, restore string) (*scope.Undo, error) {
+	key := undoPrefix + restore
+	if _, err := repository.ManifestTime(restore); err != nil {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %q that could be undone", restore)
+	}
+	last := error(keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %s that could be undone at the providers asked", restore))
+	for _, p := range r.live() {
+		body, err := p.Store.Get(ctx, key, maxUndo)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		var plain []byte
+		if err == nil {
+			plain, err = r.keys.OpenObject(repository.ObjectUndo, key, body, repository.MaxObjectPlain)
+		}
+		u := &scope.Undo{}
+		if err == nil {
+			err = json.Unmarshal(plain, u)
+		}
+		if err == nil {
+			return u, nil
+		}
+		last = keepsake.Errorf(keepsake.CodeOf(err), "provider %s: %w", p.Name, err)
+	}
+	return nil, last
+}
+
+// Undo takes a scoped restore back, but for rows that the platform has changed since: those are left alone and named. An undo
+// can itself be undone.
+func (e *Engine) Undo(ctx context.Context, restore string) (ScopeResult, error) {
+	return e.TakeBack(ctx, restore, ScopeApply{}, nil)
+}
+
+// TakeBack is Undo under an id of the caller's. Of a, only Restore and Again count.
+func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, reporter Reporter) (ScopeResult, error) {
+	started := e.opts.Now()
+	track := newTracker(reporter, e.opts.Now)
+	defer track.close()
+	track.stage(StageChecking)
+	r, err := e.open(ctx)
+	if err != nil {
+		return ScopeResult{}, err
+	}
+	if done, err := e.done(ctx, r, a); err != nil || done != nil {
+		return deref(done), err
+	}
+	u, err := e.readUndo(ctx, r, restore)
+	if err != nil {
+		return ScopeResult{}, err
+	}
+	conn, err := e.writer(ctx)
+	if err != nil {
+		return ScopeResult{}, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	result := ScopeResult{Restore: cmp.Or(a.Restore, e.NewRestoreID()), Point: u.Point, Name: u.Name}
+	track.writing(u.Rows())
+	applied, tables, err := scope.TakeBack(ctx, conn, u, track.wrote, func(ctx context.Context, next *scope.Undo) (err error) {
+		track.stage(StageSafety)
+		next.Restore = result.Restore
+		result.Undo, err = e.keepUndo(ctx, r, next)
+		return err
+	})
+	if err != nil {
+		return ScopeResult{}, err
+	}
+	for _, t := range tables {
+		for _, c := range t.Changes {
+			if c.Refused != "" {
+				result.Refused = append(result.Refused, t.Table+" "+t.KeyText(c)+": "+c.Refused)
+			}
+		}
+	}
+	result.Applied, result.Seconds = applied, e.opts.Now().Sub(started).Seconds()
+	track.stage(StageDone)
+	return result, nil
+}
+
+// done returns the report of a restore whose process was killed after it had committed, nil when it had not.
+func (e *Engine) done(ctx context.Context, r *repo, a ScopeApply) (*ScopeResult, error) {
+	if !a.Again {
+		return nil, nil //nolint:nilnil // it was never begun: that is an answer
+	}
+	u, err := e.readUndo(ctx, r, a.Restore)
+	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
+		return nil, nil //nolint:nilnil // nothing was written yet
+	}
+	if err != nil {
+		return nil, err
+	}
+	conn, err := e.writer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if stands, err := scope.Stands(ctx, conn, u); err != nil || !stands {
+		return nil, err
+	}
+	result := &ScopeResult{Restore: u.Restore, Point: u.Point, Name: u.Name}
+	for _, t := range u.Tables {
+		insert, update, remove, _ := t.Counts()
+		result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted = result.Applied.Inserted+insert, result.Applied.Updated+update, result.Applied.Deleted+remove
+	}
+	for _, p := range r.live() {
+		if _, err := p.Store.Stat(ctx, undoPrefix+u.Restore); err == nil {
+			result.Undo = append(result.Undo, p.Name)
+		}
+	}
+	return result, nil
+}
+
+func deref(r *ScopeResult) ScopeResult {
+	if r == nil {
+		return ScopeResult{}
+	}
+	return *r
+}
