@@ -19,8 +19,9 @@ type Console interface {
 	pointSaver
 	verifyStarter
 	restoreStarter
-	weddingRestorer
-	weddingUndoer
+	scopeRestorer
+	scopeUndoer
+	scopeExporter
 	weddingAtReader
 	weddingLister
 	milestoneSaver
@@ -37,6 +38,7 @@ type Standby interface {
 	weddingReader
 	weddingAtReader
 	weddingChangesReader
+	scopeExporter
 }
 
 // Auth is everything the pages need to know who is there.

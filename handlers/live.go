@@ -21,6 +21,7 @@ const mostTables = 40
 var steps = map[console.Kind][]engine.Stage{
 	console.KindBackup:  {engine.StageChecking, engine.StageSnapshot, engine.StageReading, engine.StageCatchingUp, engine.StagePublishing},
 	console.KindRestore: {engine.StageChecking, engine.StageSchema, engine.StageLoading, engine.StageIndexing, engine.StageComparing},
+	console.KindScoped:  {engine.StageChecking, engine.StageComparing, engine.StageWriting, engine.StageSafety},
 }
 
 type stageWords struct{ step, headline string }
@@ -35,7 +36,22 @@ var stages = map[engine.Stage]stageWords{
 	engine.StageLoading:    {"Rows", "Loading rows"},
 	engine.StageIndexing:   {"Indexes", "Building indexes and rules"},
 	engine.StageComparing:  {"Comparing", "Comparing counts and checksums"},
+	engine.StageWriting:    {"Writing", "Writing rows into the live platform"},
+	engine.StageSafety:     {"Safety copy", "Storing what an undo needs, before anything becomes final"},
 	engine.StageDone:       {"Done", "Done"},
+}
+
+// scopedStages are the words that differ for a restore into the live platform.
+var scopedStages = map[engine.Stage]stageWords{
+	engine.StageChecking:  {"Reading", "Reading the recovery point"},
+	engine.StageComparing: {"Comparing", "Comparing with the live platform"},
+}
+
+func wordsOf(kind console.Kind, s engine.Stage) stageWords {
+	if w, special := scopedStages[s]; special && kind == console.KindScoped {
+		return w
+	}
+	return stages[s]
 }
 
 // buildLive draws progress. tone is run while the operation moves, else that of its end; p may be nil before it starts.
@@ -53,9 +69,9 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 	if running && p.BytesTotal > p.BytesDone {
 		left = format.Left(timeLeft(p.BytesTotal-p.BytesDone, bytesRate))
 	}
-	known := p.BytesTotal > 0 || p.Stage == engine.StageDone
+	known := p.BytesTotal > 0 || p.RowsTotal > 0 || p.Stage == engine.StageDone
 	live := views.Live{
-		Tone: tone, Known: true, Headline: stages[p.Stage].headline, Sub: left,
+		Tone: tone, Known: true, Headline: wordsOf(kind, p.Stage).headline, Sub: left,
 		Bar:     ui.Bar{Label: "Whole operation", Percent: format.PercentOf(p.Fraction()), Known: known || !running, Tone: tone, Size: "big"},
 		Figures: liveFigures(kind, *p, left, bytesRate, rowsRate, running),
 		Steps:   liveSteps(kind, p.Stage, tone),
@@ -109,7 +125,7 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 		rows = "of about " + format.Count(p.RowsTotal)
 	}
 	figures := []ui.Figure{{Label: "Running for", Value: format.Duration(p.UpdatedAt.Sub(p.StartedAt))}}
-	if kind == console.KindRestore { // the clock that people in a hurry look at
+	if kind == console.KindRestore || kind == console.KindScoped { // the clock that people in a hurry look at
 		goal := keepsake.TierCritical.Goal()
 		figures[0].Hint = "of " + format.Duration(goal) + " promised for the critical tables"
 		if p.UpdatedAt.Sub(p.StartedAt) > goal {
@@ -121,9 +137,11 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 	} else if left != "" {
 		figures = append(figures, ui.Figure{Label: "Time left", Value: left})
 	}
-	figures = append(figures,
-		ui.Figure{Label: "Rows", Value: format.Count(p.RowsDone), Hint: rows},
-		ui.Figure{Label: verb, Value: format.Bytes(p.BytesDone), Hint: moved})
+	figures = append(figures, ui.Figure{Label: "Rows", Value: format.Count(p.RowsDone), Hint: rows})
+	if kind == console.KindScoped {
+		return figures
+	}
+	figures = append(figures, ui.Figure{Label: verb, Value: format.Bytes(p.BytesDone), Hint: moved})
 	if rate := format.Rate(bytesRate); rate != "" {
 		figures = append(figures, ui.Figure{Label: "Speed", Value: rate, Hint: format.RowRate(rowsRate)})
 	}
@@ -142,7 +160,7 @@ func liveSteps(kind console.Kind, now engine.Stage, tone ui.Tone) []views.Step {
 	}
 	out := make([]views.Step, len(order))
 	for i, s := range order {
-		out[i].Name = stages[s].step
+		out[i].Name = wordsOf(kind, s).step
 		switch {
 		case i < at:
 			out[i].State = "done"

@@ -26,6 +26,15 @@ func operationTitle(o console.Operation) string {
 		return title
 	case console.KindRestore:
 		return "Restore to " + o.Database
+	case console.KindScoped:
+		name := ""
+		if o.Scope != nil {
+			name = " " + o.Scope.Name
+		}
+		if o.Scope != nil && o.Scope.UndoOf != "" {
+			return "Take back what was restored of" + name
+		}
+		return "Bring back" + name
 	default:
 		return format.Title(string(o.Type)) + " backup"
 	}
@@ -91,6 +100,8 @@ func resultOf(o console.Operation) *views.Result {
 		return verifyResult(*o.Verify)
 	case o.Restore != nil:
 		return restoreResult(*o.Restore)
+	case o.Scoped != nil:
+		return scopedResult(*o.Scoped)
 	default:
 		return nil
 	}
@@ -103,6 +114,10 @@ func again(o console.Operation) views.NextStep {
 		return views.NextStep{Text: "Try again", URL: "/backups/new?type=" + string(o.Type)}
 	case o.Kind == console.KindRestore:
 		return views.NextStep{Text: "Try again", URL: pointURL(o.Point) + "/restore"}
+	case o.Kind == console.KindScoped && o.Scope.UndoOf != "":
+		return views.NextStep{Text: "Look at the restore", URL: scopedURL(o.Scope.UndoOf)}
+	case o.Kind == console.KindScoped:
+		return views.NextStep{Text: "Compare with now again", URL: scopedPath(o.Scope.ScopedInput) + scopedQuery(o.Scope.ScopedInput)}
 	case o.Point == "":
 		return views.NextStep{Text: "Recovery points", URL: "/points"}
 	default:
@@ -123,6 +138,12 @@ func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 	}
 	if o.Kind == console.KindRestore {
 		facts = append(facts, ui.Fact{Label: "Into", Value: o.Database + " on " + orDash(o.Target)}, ui.Fact{Label: "Tiers", Value: tierNames(o.Tiers)})
+	}
+	if o.Kind == console.KindScoped && o.Scope != nil {
+		facts = append(facts, ui.Fact{Label: "Into", Value: "the live platform"})
+		if o.Scope.UndoOf == "" {
+			facts = append(facts, ui.Fact{Label: "Mode", Value: modeWords(o.Scope.Mode)}, ui.Fact{Label: "Left out", Value: format.Plural(int64(len(o.Scope.Skip)), "tick", "ticks")})
+		}
 	}
 	if o.Kind != console.KindBackup && o.Point != "" {
 		facts = append(facts, ui.Fact{Label: "Recovery point", Value: o.Point, Mono: true})

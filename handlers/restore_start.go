@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -19,7 +20,11 @@ import (
 type restoreReader interface {
 	pointGetter
 	RestoreTargets() []string // names of the configured servers, the platform's own first
+	SealTarget(ctx context.Context, actor keepsake.Actor, url keepsake.Secret) (string, error)
 }
+
+// anotherServer is the choice of a server that no configuration names.
+const anotherServer = "another server"
 
 type restoreStarter interface {
 	restoreReader
@@ -30,17 +35,21 @@ type restoreStarter interface {
 type restoreInput struct {
 	target, database, provider, confirm string
 	tiers                               []keepsake.Tier
+	wedding, organization               string // one of them limits the restore; there are no tiers then
+	sealed                              string // the address of another server, sealed: it never goes back to the browser in the clear
+	sealFault                           string
 }
 
 // databaseName is what a new database may be called here: a name that nobody has to quote.
 var databaseName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
-func readRestore(c echo.Context) (restoreInput, error) {
+func readRestore(c echo.Context, con restoreReader) (restoreInput, error) {
 	form, err := c.FormParams()
 	if err != nil {
 		return restoreInput{}, keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w", err)
 	}
 	in := restoreInput{target: form.Get("target"), database: strings.TrimSpace(form.Get("database")), provider: form.Get("provider"), confirm: strings.TrimSpace(form.Get("confirm"))}
+	in.wedding, in.organization, in.sealed = form.Get("wedding"), form.Get("organization"), form.Get("sealed")
 	for _, name := range form["tier"] {
 		t, err := keepsake.ParseTier(name)
 		if err != nil {
@@ -48,8 +57,19 @@ func readRestore(c echo.Context) (restoreInput, error) {
 		}
 		in.tiers = append(in.tiers, t)
 	}
-	return in, nil
+	if in.target != anotherServer {
+		in.sealed = ""
+	} else if url := strings.TrimSpace(form.Get("url")); url != "" || in.sealed == "" {
+		in.sealed, err = con.SealTarget(c.Request().Context(), actor(c), keepsake.Secret(url))
+		if keepsake.CodeOf(err) == keepsake.CodeInvalid && err != nil {
+			in.sealFault, err = keepsake.MessageOf(err), nil
+		}
+	}
+	return in, err
 }
+
+// limited reports whether the restore covers one wedding or organization.
+func (in restoreInput) limited() bool { return in.wedding != "" || in.organization != "" }
 
 // faults says what is wrong with the form, by field.
 func (in restoreInput) faults(p console.PointDetail, targets []string) map[string]string {
@@ -59,13 +79,16 @@ func (in restoreInput) faults(p console.PointDetail, targets []string) map[strin
 		faults["database"] = "Give the new database a name."
 	case !databaseName.MatchString(in.database):
 		faults["database"] = "Use small letters, digits and _, at most 63, and no digit first."
-	case in.database == p.Point.Database && in.target == targets[0]:
+	case len(targets) > 0 && in.database == p.Point.Database && in.target == targets[0]:
 		faults["database"] = "That is the platform's own database. Choose another name: a restore never writes into it."
 	}
-	if !slices.Contains(targets, in.target) {
+	switch {
+	case in.target == anotherServer && in.sealFault != "":
+		faults["url"] = in.sealFault
+	case in.target != anotherServer && !slices.Contains(targets, in.target):
 		faults["target"] = "Choose one of these servers."
 	}
-	if len(in.tiers) == 0 {
+	if len(in.tiers) == 0 && !in.limited() {
 		faults["tier"] = "Choose at least one."
 	}
 	if in.provider != "" && !slices.ContainsFunc(p.Point.Copies, func(c keepsake.Copy) bool { return c.Provider == in.provider }) {
@@ -81,17 +104,17 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		targets := con.RestoreTargets()
-		if len(targets) == 0 {
-			return keepsake.Errorf(keepsake.CodeUnavailable, "No server is configured that a restore could go to. Add one to keepsake.yaml, or restore on the command line with --target.")
-		}
+		targets := append(con.RestoreTargets(), anotherServer)
 		in := restoreInput{
-			target: targets[0], database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")), tiers: keepsake.Tiers(),
+			target: targets[0], wedding: c.QueryParam("wedding"), organization: c.QueryParam("organization"), database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")), tiers: keepsake.Tiers(),
 		}
 		if tier, err := keepsake.ParseTier(c.QueryParam("tier")); err == nil { // a link may choose one
 			in.tiers = []keepsake.Tier{tier}
 		}
-		return Render(c, http.StatusOK, views.RestorePage(restoreForm(c, pages, p, targets, in, nil)))
+		if in.limited() {
+			in.tiers = nil
+		}
+		return Render(c, http.StatusOK, views.RestorePage(restoreForm(c, pages, p, con.RestoreTargets(), in, nil)))
 	}
 }
 
@@ -112,7 +135,7 @@ func suggestDatabase(database, moment string) string {
 // ConfirmRestore checks the form and asks for the typed confirmation. It starts nothing.
 func ConfirmRestore(pages Pages, con restoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in, err := readRestore(c)
+		in, err := readRestore(c, con)
 		if err != nil {
 			return err
 		}
@@ -131,7 +154,7 @@ func ConfirmRestore(pages Pages, con restoreReader) echo.HandlerFunc {
 // StartRestore starts a restore when what was typed is the name of the new database, and goes to its page.
 func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in, err := readRestore(c)
+		in, err := readRestore(c, con)
 		if err != nil {
 			return err
 		}
@@ -147,7 +170,8 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 			return Render(c, http.StatusUnprocessableEntity, views.RestoreConfirmPage(restoreConfirm(c, pages, p, in, "That is not the name. Type it exactly as it stands above; nothing was started.")))
 		}
 		o, err := con.StartRestore(c.Request().Context(), actor(c), console.StartRestoreInput{
-			Point: p.Point.ID, Target: in.target, Database: in.database, Tiers: in.chosenTiers(), Provider: in.provider, Confirmation: in.confirm,
+			Point: p.Point.ID, Target: in.server(), TargetURL: in.sealed, Database: in.database, Tiers: in.chosenTiers(), Provider: in.provider, Confirmation: in.confirm,
+			Wedding: in.wedding, Organization: in.organization,
 		})
 		code := keepsake.CodeOf(err)
 		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported) {
@@ -166,6 +190,14 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 	}
 }
 
+// server is the configured server, "" for another one.
+func (in restoreInput) server() string {
+	if in.target == anotherServer {
+		return ""
+	}
+	return in.target
+}
+
 // chosenTiers is nil where all are chosen, which also brings what belongs to no tier.
 func (in restoreInput) chosenTiers() []keepsake.Tier {
 	if len(in.tiers) == len(keepsake.Tiers()) {
@@ -174,10 +206,22 @@ func (in restoreInput) chosenTiers() []keepsake.Tier {
 	return in.tiers
 }
 
+// limit says what a restore is limited to; "" for nothing.
+func (in restoreInput) limit() string {
+	switch {
+	case in.wedding != "":
+		return "only the wedding " + in.wedding
+	case in.organization != "":
+		return "only the organization " + in.organization
+	}
+	return ""
+}
+
 func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []string, in restoreInput, faults map[string]string) views.RestoreForm {
 	vm := views.RestoreForm{
 		Shell: pages.Shell(c, "Restore", "points"), PointID: p.Point.ID, Title: "Restore to a new database", Database: in.database, Provider: in.provider,
-		Errors: faults, Facts: restoreFacts(p, pages.clock()),
+		Errors: faults, Facts: restoreFacts(p, pages.clock()), Other: anotherServer, OtherChosen: in.target == anotherServer, Sealed: in.sealed,
+		Limit: in.limit(), Wedding: in.wedding, Organization: in.organization,
 	}
 	for i, name := range targets {
 		t := views.TargetOption{Value: name, Name: name, Text: "A server from the configuration", Checked: name == in.target}
@@ -245,14 +289,15 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 		Shell: pages.Shell(c, "Confirm the restore", "points"), PointID: p.Point.ID, Title: "Restore this recovery point?", Word: in.database, Error: fault,
 		BackURL: pointURL(p.Point.ID) + "/restore",
 		Facts: append(restoreFacts(p, pages.clock())[:1],
-			ui.Fact{Label: "Into", Value: in.database + " on " + in.target}, ui.Fact{Label: "Tiers", Value: tierNames(in.tiers)}, ui.Fact{Label: "Read from", Value: from}),
+			ui.Fact{Label: "Into", Value: in.database + " on " + in.target}, ui.Fact{Label: "What", Value: cmp.Or(in.limit(), "tiers: "+tierNames(in.tiers))}, ui.Fact{Label: "Read from", Value: from}),
 		Lines: []string{
 			"A new database is made. If one of that name is there and holds anything, the restore stops before it writes.",
 			"Tables come back in the order of their tiers; the page says when each tier can be read.",
 			"At the end every table is counted and compared with the recovery point.",
 			"The running platform is not touched.",
 		},
-		Fields: []views.Field{{Name: "target", Value: in.target}, {Name: "database", Value: in.database}, {Name: "provider", Value: in.provider}},
+		Fields: []views.Field{{Name: "target", Value: in.target}, {Name: "database", Value: in.database}, {Name: "provider", Value: in.provider},
+			{Name: "wedding", Value: in.wedding}, {Name: "organization", Value: in.organization}, {Name: "sealed", Value: in.sealed}},
 	}
 	for _, t := range in.tiers {
 		vm.Fields = append(vm.Fields, views.Field{Name: "tier", Value: string(t)})

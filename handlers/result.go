@@ -92,6 +92,19 @@ func restoreResult(r engine.RestoreResult) *views.Result {
 	return out
 }
 
+// scopedResult draws the report of a restore into the live platform.
+func scopedResult(r engine.ScopeResult) *views.Result {
+	out := &views.Result{Tone: ui.ToneOK, Title: "Done", Text: "All of it happened at once, foreign keys hold, and it can be taken back.",
+		Figures: []ui.Figure{{Label: "Took", Value: format.Seconds(r.Seconds)}, {Label: "Inserted", Value: format.Count(r.Applied.Inserted)},
+			{Label: "Updated", Value: format.Count(r.Applied.Updated)}, {Label: "Deleted", Value: format.Count(r.Applied.Deleted)}},
+		Next: []views.NextStep{{Text: "See every row, or take it back", URL: scopedURL(r.Restore)}}}
+	if len(r.Refused) > 0 {
+		out.Tone, out.Title = ui.ToneWarn, "Done, but for rows that changed since"
+		out.Text = "The platform has changed " + format.Plural(int64(len(r.Refused)), "row", "rows") + " since, which stay as they are: " + firstSentence(strings.Join(r.Refused, "; ")) + "."
+	}
+	return out
+}
+
 // problemResult draws why an operation ended without its result.
 func problemResult(kind console.Kind, message string, cancelled bool) *views.Result {
 	noun := operationNoun(kind)
@@ -106,6 +119,8 @@ func afterwards(kind console.Kind) string {
 	switch kind {
 	case console.KindBackup:
 		return "No recovery point was made; earlier ones are untouched. What was uploaded already is used by the next backup."
+	case console.KindScoped:
+		return "Nothing was changed in the live platform."
 	case console.KindRestore:
 		return "The new database is incomplete: remove it before you try again. The platform and the recovery point are untouched."
 	default:
@@ -117,6 +132,8 @@ func operationNoun(kind console.Kind) string {
 	switch kind {
 	case console.KindVerify:
 		return "verification"
+	case console.KindScoped:
+		return "restore"
 	default:
 		return string(kind)
 	}

@@ -2,7 +2,9 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,12 +26,12 @@ type weddingAtReader interface {
 
 // weddingAt reads the wedding that a page is about from the point it names, or the newest.
 func weddingAt(c echo.Context, con weddingAtReader) (engine.WeddingAt, string, error) {
-	in := scoped(c)
-	w, err := con.GetWeddingAt(c.Request().Context(), actor(c), in.Wedding, in.Point)
+	id := weddingParam(c)
+	w, err := con.GetWeddingAt(c.Request().Context(), actor(c), id, cmp.Or(c.QueryParam("point"), "latest"))
 	if w.Name == "" {
-		w.Name = in.Wedding
+		w.Name = id
 	}
-	return w, in.Wedding, err
+	return w, id, err
 }
 
 // ShowWeddingContacts shows the vendors of a wedding, straight from a recovery point.
@@ -121,23 +123,48 @@ func thenTable(t scope.TableRows) views.ThenTable {
 	return out
 }
 
-// ExportWedding sends a wedding as it was as a ZIP, made while it is sent and never on disk.
-func ExportWedding(con weddingAtReader) echo.HandlerFunc {
+type scopeExporter interface {
+	ExportScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error
+}
+
+// ExportScope sends a wedding, an organization, tiers or everything as it was as a ZIP, made while it is sent and never on disk.
+// What goes wrong before the first byte is an ordinary error; later the download breaks off, which no ZIP reader takes for whole.
+func ExportScope(con scopeExporter) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		kind := c.QueryParam("format")
-		if kind != "csv" && kind != "json" {
-			return keepsake.Errorf(keepsake.CodeInvalid, "There is no format %q: use csv or json.", kind)
-		}
-		w, _, err := weddingAt(c, con)
+		in, err := scoped(c)
 		if err != nil {
 			return err
 		}
-		h := c.Response().Header()
-		h.Set(echo.HeaderContentType, "application/zip")
-		h.Set(echo.HeaderContentDisposition, `attachment; filename="wedding-`+kind+`.zip"`)
-		c.Response().WriteHeader(http.StatusOK)
-		return scope.Export(c.Response(), w.Tables, kind)
+		kind := c.QueryParam("format")
+		if err := scope.CheckFormat(kind); err != nil {
+			return err
+		}
+		out := &download{c: c, name: scopeNoun(in) + "-" + kind + ".zip"}
+		err = con.ExportScope(c.Request().Context(), actor(c), in, kind, out)
+		if err != nil && out.begun {
+			panic(http.ErrAbortHandler) // the connection breaks off: a half archive must not look like an answer
+		}
+		return err
 	}
+}
+
+// download sends its head with the first byte.
+type download struct {
+	c     echo.Context
+	name  string
+	begun bool
+}
+
+func (d *download) Write(p []byte) (int, error) {
+	if !d.begun {
+		d.begun = true
+		h := d.c.Response().Header()
+		h.Set(echo.HeaderContentType, "application/zip")
+		h.Set(echo.HeaderContentDisposition, `attachment; filename="`+d.name+`"`)
+		h.Set(echo.HeaderCacheControl, "no-store")
+		d.c.Response().WriteHeader(http.StatusOK)
+	}
+	return d.c.Response().Write(p)
 }
 
 type emergencyReader interface {
@@ -164,7 +191,13 @@ func ShowEmergency(pages Pages, con emergencyReader) echo.HandlerFunc {
 		if d.Newest != nil {
 			vm.Newest, vm.NewestURL = pages.clock().When(d.Newest.Time), pointURL(d.Newest.ID)
 			vm.WholeURL = pointURL(d.Newest.ID) + "/restore"
-			vm.CriticalURL = vm.WholeURL + "?tier=" + string(keepsake.TierCritical)
+			critical := console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierCritical}, Point: d.Newest.ID, Mode: scope.Missing}
+			vm.CriticalURL = scopedPath(critical) + scopedQuery(critical)
+		}
+		for _, o := range d.Running {
+			if o.Kind == console.KindRestore || o.Kind == console.KindScoped {
+				vm.Running = append(vm.Running, operationRow(o, pages.clock()))
+			}
 		}
 		for _, w := range d.Weddings {
 			row := views.EmergencyWedding{Wedding: weddingOf(w), ContactsURL: weddingURL(w.ID) + "/contacts", RestoreURL: weddingURL(w.ID) + "/restore", ThenURL: weddingURL(w.ID) + "/then"}

@@ -51,7 +51,7 @@ func ShowWedding(pages Pages, con weddingReader) echo.HandlerFunc {
 // SaveMilestone sets or forgets a milestone of a wedding.
 func SaveMilestone(pages Pages, con milestoneSaver) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in := console.SaveMilestoneInput{Wedding: scoped(c).Wedding, Name: c.FormValue("name")}
+		in := console.SaveMilestoneInput{Wedding: weddingParam(c), Name: c.FormValue("name")}
 		var err error
 		if c.FormValue("forget") == "" {
 			if in.Day, err = time.Parse(time.DateOnly, c.FormValue("day")); err != nil {
@@ -77,7 +77,7 @@ func SaveMilestone(pages Pages, con milestoneSaver) echo.HandlerFunc {
 }
 
 func weddingPage(c echo.Context, pages Pages, con weddingReader) (views.WeddingPage, error) {
-	t, err := con.GetWedding(c.Request().Context(), actor(c), scoped(c).Wedding)
+	t, err := con.GetWedding(c.Request().Context(), actor(c), weddingParam(c))
 	if err != nil {
 		return views.WeddingPage{}, err
 	}
@@ -127,6 +127,7 @@ func weddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock
 	base, q := weddingURL(t.ID), "?point="+url.QueryEscape(p.ID)
 	out := views.WeddingPoint{
 		URL: pointURL(p.ID), Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time), State: pointState(p),
+		NewURL:  pointURL(p.ID) + "/restore?" + url.Values{"wedding": {t.ID}}.Encode(),
 		ThenURL: base + "/then" + q, RestoreURL: base + "/restore" + q, ChangesURL: base + "/changes?from=" + url.QueryEscape(p.ID), DaysBefore: beforeWedding(t, p.Time),
 	}
 	out.Labels = append(out.Labels, marked(t.ID, p)...)
@@ -213,7 +214,7 @@ func integrity(p console.Point) float64 {
 // ShowWeddingChanges shows what changed in a wedding between two moments.
 func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		ctx, clock, id := c.Request().Context(), pages.clock(), scoped(c).Wedding
+		ctx, clock, id := c.Request().Context(), pages.clock(), weddingParam(c)
 		from, to := cmp.Or(c.QueryParam("from"), "latest"), cmp.Or(c.QueryParam("to"), engine.Now)
 		if from == engine.Now {
 			from, to = to, from

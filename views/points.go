@@ -77,6 +77,13 @@ type RestoreForm struct {
 	Options  []ProviderOption
 	Tiers    []TierOption
 	Errors   map[string]string // by field name
+
+	Other       string // the choice of a server that no configuration names
+	OtherChosen bool
+	Sealed      string // its address, when it was typed before
+
+	Limit                 string // "only the wedding 7"; "": tiers are chosen
+	Wedding, Organization string
 }
 
 // TargetOption is one server a restore may go to.

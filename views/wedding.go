@@ -28,6 +28,7 @@ type WeddingPoint struct {
 	Labels          []string
 	// Where this wedding at that moment can be seen, compared and brought back from.
 	ThenURL, ChangesURL, RestoreURL string
+	NewURL                          string // into a new database
 	DaysBefore                      string // "12 days before the wedding"
 }
 

@@ -42,7 +42,8 @@ type Emergency struct {
 	Now, Later          []EmergencyWedding // within 24 hours, and the next ones
 	Newest              ui.When
 	NewestURL, WholeURL string
-	CriticalURL         string
+	CriticalURL         string         // the critical tier, compared with the live platform
+	Running             []OperationRow // restores that run now, whoever started them
 }
 
 // EmergencyWedding is one wedding with what can be done for it.

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -129,6 +130,13 @@ func (f *fakeConsole) StartRestore(_ context.Context, a keepsake.Actor, in conso
 	f.note(a)
 	f.restores = append(f.restores, in)
 	return console.Operation{ID: "op3", Kind: console.KindRestore}, f.startErr
+}
+
+func (f *fakeConsole) SealTarget(_ context.Context, _ keepsake.Actor, url keepsake.Secret) (string, error) {
+	if !strings.HasPrefix(url.Reveal(), "postgres://") {
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "This is not the address of a PostgreSQL server.")
+	}
+	return "c2VhbGVk", nil
 }
 
 func (f *fakeConsole) RestoreTargets() []string { return []string{"platform", "spare"} }

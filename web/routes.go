@@ -20,6 +20,7 @@ import (
 const (
 	bodyLimit   = 64 << 10         // bytes: every form here is small
 	pageTimeout = 45 * time.Second // the preflight asks the platform and every provider
+	longTimeout = 6 * time.Hour    // a download of everything, at whatever speed the browser takes it
 )
 
 // Deps is what the browser's side works with.
@@ -101,7 +102,7 @@ func everybody(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) (op
 }
 
 // readable is the table of what can be read although the console database is away.
-func readable(in *echo.Group, pages handlers.Pages, con handlers.Standby) {
+func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages handlers.Pages, con handlers.Standby) {
 	in.GET("/emergency", handlers.ShowEmergency(pages, con))
 	in.GET("/points", handlers.ListPoints(pages, con))
 	in.GET("/points/:id", handlers.ShowPoint(pages, con))
@@ -112,14 +113,16 @@ func readable(in *echo.Group, pages handlers.Pages, con handlers.Standby) {
 	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	in.GET("/weddings/:id/export", handlers.ExportWedding(con))
+	long := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout))
+	long.GET("/weddings/:id/export", handlers.ExportScope(con))
+	long.GET("/platform/export", handlers.ExportScope(con))
 }
 
 // standbyRoutes is the table of every page while the console database is away.
 func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies, pages handlers.Pages) {
 	open, in := everybody(e, d, cookies, pages)
 	in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
-	readable(in, pages, con)
+	readable(e, d, cookies, in, pages, con)
 	open.RouteNotFound("/*", func(echo.Context) error {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their contacts can be read under "+
 			"Emergency; the command line restores with the key alone: keepsake restore --help.")
@@ -130,7 +133,7 @@ func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies,
 func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	con := d.Console
 	open, in := everybody(e, d, cookies, pages)
-	readable(in, pages, con)
+	readable(e, d, cookies, in, pages, con)
 	in.GET("/", handlers.ShowDashboard(pages, con))
 	in.GET("/backups/new", handlers.ShowBackupForm(pages, con))
 	in.POST("/backups", handlers.StartBackup(pages, con))
@@ -147,11 +150,16 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.POST("/points/:id/restore/confirm", handlers.StartRestore(pages, con))
 	in.GET("/weddings/scope", handlers.ShowScope(pages, con))
 	in.POST("/weddings/:id/milestones", handlers.SaveMilestone(pages, con))
-	in.GET("/weddings/:id/restore", handlers.ShowWeddingPreview(pages, con))
-	in.GET("/weddings/:id/restore/rows", handlers.ShowWeddingRows(pages, con))
-	in.POST("/weddings/:id/restore", handlers.RestoreWedding(pages, con))
-	in.GET("/wedding-restores/:id", handlers.ShowWeddingRestore(pages, con))
-	in.POST("/wedding-restores/:id/undo", handlers.UndoWedding(pages, con))
+	in.GET("/organizations", handlers.ListOrganizations(pages, con))
+	for _, scope := range []string{"/weddings/:id/restore", "/platform/restore"} {
+		in.GET(scope, handlers.ShowScopePreview(pages, con))
+		in.POST(scope, handlers.RestoreScope(pages, con))
+		in.POST(scope+"/review", handlers.ShowScopePreview(pages, con))
+		in.GET(scope+"/rows", handlers.ShowScopeRows(pages, con))
+		in.POST(scope+"/rows", handlers.ShowScopeRows(pages, con))
+	}
+	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
+	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
 
 	// A stream lives as long as its operation, so it has no deadline.
 	live := e.Group("", cookies.identify(d.Auth), signedIn)

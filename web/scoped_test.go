@@ -21,14 +21,17 @@ import (
 // fakeScopes answers for one wedding. What was asked of it is kept.
 type fakeScopes struct {
 	preview  *scope.Preview
-	applied  []console.RestoreWeddingInput
-	applyErr error
+	applied  []console.RestoreScopeInput
+	applyErr error // how the operation ends
 	undone   []string
 	refused  []string
+	slow     bool // it has not ended when the form stops waiting
+	ended    console.Operation
+	exported []console.ScopedInput
 }
 
-func (f *fakeScopes) PreviewWedding(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
-	if f.preview == nil || in.Wedding != f.preview.ID {
+func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
+	if f.preview == nil || in.Wedding != "" && in.Wedding != f.preview.ID {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "public.weddings has no row %s at recovery point %s", in.Wedding, in.Point)
 	}
 	p := *f.preview
@@ -36,21 +39,56 @@ func (f *fakeScopes) PreviewWedding(_ context.Context, _ keepsake.Actor, in cons
 	return &p, nil
 }
 
-func (f *fakeScopes) RestoreWedding(_ context.Context, _ keepsake.Actor, in console.RestoreWeddingInput) (engine.ScopeResult, error) {
+func (f *fakeScopes) RestoreScope(_ context.Context, _ keepsake.Actor, in console.RestoreScopeInput) (console.Operation, error) {
 	if in.Confirmation != in.Name {
-		return engine.ScopeResult{}, keepsake.Errorf(keepsake.CodeInvalid, "Type the name.")
+		return console.Operation{}, keepsake.Errorf(keepsake.CodeInvalid, "Type the name.")
 	}
 	f.applied = append(f.applied, in)
-	return engine.ScopeResult{Restore: "20261123T120000Z-000000000001", Preview: f.preview}, f.applyErr
+	f.ended = console.Operation{ID: "op", Kind: console.KindScoped, State: console.StateDone, Scope: &console.ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name},
+		Scoped: &engine.ScopeResult{Restore: "20261123T120000Z-000000000001"}}
+	if f.applyErr != nil {
+		f.ended.State, f.ended.ErrorCode, f.ended.ErrorMessage = console.StateFailed, keepsake.CodeOf(f.applyErr), keepsake.MessageOf(f.applyErr)
+	}
+	return f.ended, nil
 }
 
-func (f *fakeScopes) GetWeddingRestore(_ context.Context, _ keepsake.Actor, restore string) (*scope.Undo, error) {
-	return &scope.Undo{Restore: restore, Time: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), ID: f.preview.ID, Name: f.preview.Name, Tables: f.preview.Tables}, nil
+func (f *fakeScopes) Await(context.Context, keepsake.Actor, string, time.Duration) (console.Operation, error) {
+	if f.slow {
+		return console.Operation{ID: "op", Kind: console.KindScoped, State: console.StateRunning}, nil
+	}
+	return f.ended, nil
 }
 
-func (f *fakeScopes) UndoWedding(_ context.Context, _ keepsake.Actor, restore string) (engine.ScopeResult, error) {
+func (f *fakeScopes) GetScopedRestore(_ context.Context, _ keepsake.Actor, restore string) (*scope.Undo, error) {
+	return &scope.Undo{Restore: restore, Time: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), ID: f.preview.ID, Name: f.preview.Name, Tables: f.preview.Tables, Wedding: true}, nil
+}
+
+func (f *fakeScopes) UndoScope(_ context.Context, _ keepsake.Actor, restore string) (console.Operation, error) {
 	f.undone = append(f.undone, restore)
-	return engine.ScopeResult{Restore: "20261123T120500Z-000000000002", Refused: f.refused}, nil
+	f.ended = console.Operation{ID: "op", Kind: console.KindScoped, State: console.StateDone, Scoped: &engine.ScopeResult{Restore: "20261123T120500Z-000000000002", Refused: f.refused}}
+	return f.ended, nil
+}
+
+func (f *fakeScopes) WeddingsByID(_ context.Context, _ keepsake.Actor, ids []string) (list []console.Wedding) {
+	for _, id := range ids {
+		list = append(list, console.Wedding{Wedding: engine.Wedding{ID: id, Couple: "Ada & Ben", Date: moment}, DaysLeft: 3, Phase: keepsake.PhasePreparation, Urgency: keepsake.UrgencyUrgent})
+	}
+	return list
+}
+
+func (f *fakeScopes) ListOrganizations(_ context.Context, _ keepsake.Actor, search string, _ int) (console.OrganizationPage, error) {
+	if search == "nobody" {
+		return console.OrganizationPage{}, nil
+	}
+	return console.OrganizationPage{Organizations: []engine.Organization{{ID: "o 1", Name: "The <Orchard> Barn", Weddings: 7}}, Next: 50}, nil
+}
+
+func (f *fakeScopes) ExportScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error {
+	f.exported = append(f.exported, in)
+	if in.Wedding == "nobody" {
+		return keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
+	}
+	return scope.Export(w, []scope.TableRows{{Table: "public.guests", Belongs: scope.Owned, Columns: f.preview.Tables[0].Columns, Rows: [][]*string{words("1", "=HYPERLINK(\"x\")"), {words("2")[0], nil}}}}, format)
 }
 
 func (f *fakeScopes) GetWeddingAt(_ context.Context, _ keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
@@ -108,10 +146,19 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 		many.Changes = append(many.Changes, scope.Change{Op: scope.Insert, After: words(fmt.Sprint(100+i), fmt.Sprintf("Guest number %d", i))})
 	}
 	s.console.preview.Tables[0] = many
-	if a := s.get(page + "?point=20261123T070500Z-aa&mode=rewind").says("and 74 more rows"); strings.Contains(a.body, "Guest number 100") || !strings.Contains(a.body, "/restore/rows?from=50&amp;mode=rewind") {
+	if a := s.get(page + "?point=20261123T070500Z-aa&mode=rewind").says("and 74 more rows"); strings.Contains(a.body, "Guest number 100") || !strings.Contains(a.body, "/restore/rows?from=50&amp;table=public.guests") {
 		t.Error("the first page shows all rows, or none")
 	}
 	s.get(page+"/rows?table=public.guests&from=100").want(http.StatusOK).says("rows 101 to 124 of 124", "Guest number 100")
+	// Rows are ticked off on any page of the list, and the ticks travel along.
+	ticks := url.Values{"point": {"20261123T070500Z-aa"}, "mode": {"rewind"}, "skip": {"public.guests id 150", "public.guests id 1"}}
+	if a := s.post(page+"/rows?table=public.guests&from=50", ticks).want(http.StatusOK); !strings.Contains(a.body, `type="hidden" name="skip" value="public.guests id 1"`) ||
+		!strings.Contains(a.body, `value="public.guests id 150" checked`) {
+		t.Error("a page of rows forgets what was ticked off")
+	}
+	if a := s.post(page+"/review", ticks).want(http.StatusOK); !strings.Contains(a.body, `type="hidden" name="skip" value="public.guests id 150"`) || !strings.Contains(a.body, `value="public.guests id 1" checked`) {
+		t.Error("the comparison forgets what was ticked off")
+	}
 	s.get(page + "/rows?table=public.nothing&from=0").want(http.StatusNotFound)
 	s.get(page + "/rows?table=public.guests&from=-1").want(http.StatusUnprocessableEntity)
 	s.console.preview = damagedWedding()
@@ -127,17 +174,22 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 		t.Error("a conflict does not show the new preview with what was left out")
 	}
 	s.console.applyErr = nil
-	if to := s.post(page, form).want(http.StatusSeeOther).header.Get("Location"); to != "/wedding-restores/20261123T120000Z-000000000001" {
+	if to := s.post(page, form).want(http.StatusSeeOther).header.Get("Location"); to != "/restores/20261123T120000Z-000000000001" {
 		t.Errorf("goes to %s", to)
 	}
 	if in := s.console.applied[len(s.console.applied)-1]; in.Fingerprint != "f00d" || in.Mode != scope.Rewind || len(in.Skip) != 1 || in.Wedding != "w 1/2" {
 		t.Errorf("%+v", in)
 	}
-	s.get("/wedding-restores/20261123T120000Z-000000000001").want(http.StatusOK)
-	s.post("/wedding-restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusSeeOther)
+	s.get("/restores/20261123T120000Z-000000000001").want(http.StatusOK)
+	s.post("/restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusSeeOther)
 	s.console.refused = []string{"public.guests id 2: the row was changed since"}
-	if a := s.post("/wedding-restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusOK); !strings.Contains(a.body, "the row was changed since") {
+	if a := s.post("/restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusOK); !strings.Contains(a.body, "the row was changed since") {
 		t.Error("rows that were left alone are not named")
+	}
+	// What takes longer than a form waits goes on on its own page.
+	s.console.slow = true
+	if to := s.post(page, form).want(http.StatusSeeOther).header.Get("Location"); to != "/operations/op" {
+		t.Errorf("goes to %s", to)
 	}
 	if len(s.console.undone) != 2 {
 		t.Errorf("undone: %v", s.console.undone)
@@ -176,4 +228,32 @@ func TestAWeddingIsReadFromARecoveryPoint(t *testing.T) {
 	}
 	s.get("/weddings/nobody/contacts").want(http.StatusNotFound)
 	s.get("/weddings/w%201%2F2/export?format=exe").want(http.StatusUnprocessableEntity)
+}
+
+func TestTiersAndOrganizationsAreBroughtBack(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.preview = damagedWedding()
+	s.console.preview.Name, s.console.preview.Weddings = "critical tier", map[string]int64{"w1": 3}
+	s.get("/platform/restore").want(http.StatusOK).says("Compare these tiers", "Compare everything")
+	s.get("/platform/restore?tier=vip").want(http.StatusUnprocessableEntity)
+	s.get("/platform/restore?tier=critical").want(http.StatusOK).says("Bring back critical tier", "Whose day it touches", "Ada & Ben", "3 rows")
+	form := url.Values{"tier": {"critical", "high"}, "point": {"20261123T070500Z-aa"}, "mode": {"missing"}, "name": {"critical tier"}, "fingerprint": {"f00d"}, "confirm": {"critical tier"}}
+	s.post("/platform/restore", form).want(http.StatusSeeOther)
+	if in := s.console.applied[0]; len(in.Tiers) != 2 || in.Wedding != "" || in.Everything {
+		t.Errorf("%+v", in)
+	}
+	list := s.get("/organizations").want(http.StatusOK).body
+	for _, want := range []string{"The &lt;Orchard&gt; Barn", "/platform/restore?organization=o+1", "/points/latest/restore?organization=o+1", "/platform/export?organization=o+1&amp;point=latest&amp;format=csv"} {
+		if !strings.Contains(list, want) {
+			t.Errorf("the list of organizations lacks %q", want)
+		}
+	}
+	s.get("/organizations?search=nobody").want(http.StatusOK).says("No organization has this in its name")
+	s.get("/platform/export?organization=o+1&format=csv").want(http.StatusOK)
+	s.get("/platform/export?everything=yes&format=json").want(http.StatusOK)
+	if e := s.console.exported; len(e) != 2 || e[0].Organization != "o 1" || !e[1].Everything {
+		t.Errorf("%+v", e)
+	}
+	s.get("/weddings/nobody/export?format=csv").want(http.StatusNotFound)
 }

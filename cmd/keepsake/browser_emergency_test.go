@@ -78,7 +78,7 @@ func TestTheWorstDay(t *testing.T) {
 	p.reads("Bring it back")
 	clock.step("the comparison is there")
 	p.fill("Bring it back", map[string]string{"confirm": "Zoë & Łukasz"})
-	p.until("location.pathname.startsWith('/wedding-restores/') && document.readyState === 'complete'")
+	p.until("location.pathname.startsWith('/restores/') && document.readyState === 'complete'")
 	clock.step("the wedding is restored")
 	if n := query[int](t, direct, clients); n != all {
 		t.Errorf("%d of %d clients are back", n, all)

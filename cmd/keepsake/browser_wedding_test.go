@@ -34,7 +34,7 @@ func TestOneWeddingAtTheConsole(t *testing.T) {
 	p.reads("Nothing was changed")
 	p.reads("Vandal again")
 	p.fill("Bring it back", map[string]string{"confirm": name})
-	p.until("location.pathname.startsWith('/wedding-restores/')")
+	p.until("location.pathname.startsWith('/restores/')")
 	p.reads("Brought back")
 	p.looks("wedding-done")
 	if n := query[int](t, w.platform, lost+" and name like 'Client%'"); n != all || query[int](t, w.platform, lost) != all {

@@ -1,8 +1,8 @@
 -- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    target_create, provider, tiers, requested_by, requested_name)
+    target_create, provider, tiers, scope, requested_by, requested_name)
 values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
-    @target_create, @provider, @tiers, @requested_by, @requested_name);
+    @target_create, @provider, @tiers, sqlc.narg(scope), @requested_by, @requested_name);
 
 -- name: GetOperation :one
 select * from backup_operations where id = @id;
@@ -16,7 +16,7 @@ select id, kind, state, organization, backup_type, note, labels, point_id, deep,
     tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -103,6 +103,9 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     last_event_id = last_event_id + 1
 where id = @id and state in ('queued', 'running', 'interrupted')
 returning *;
+
+-- name: IsRestoring :one
+select exists (select from backup_operations where kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean;
 
 -- name: ListWaitingOperations :many
 select id, kind from backup_operations where state in ('queued', 'interrupted') order by id;

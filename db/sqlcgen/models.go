@@ -75,6 +75,7 @@ type BackupOperation struct {
 	ErrorCode         *string
 	ErrorMessage      *string
 	Weddings          []byte
+	Scope             []byte
 }
 
 type BackupTest struct {

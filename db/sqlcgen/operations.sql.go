@@ -34,7 +34,7 @@ update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
 `
 
 type ClaimOperationParams struct {
@@ -84,6 +84,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.ErrorCode,
 		&i.ErrorMessage,
 		&i.Weddings,
+		&i.Scope,
 	)
 	return i, err
 }
@@ -100,7 +101,7 @@ where o.id in (
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
 `
 
 type ExpireLeasesParams struct {
@@ -164,6 +165,7 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.ErrorCode,
 			&i.ErrorMessage,
 			&i.Weddings,
+			&i.Scope,
 		); err != nil {
 			return nil, err
 		}
@@ -183,7 +185,7 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     ok = $7, protected = $8, lacks = $9,
     error_code = $10, error_message = $11
 where id = $12 and fence = $13 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
 `
 
 type FinishOperationParams struct {
@@ -258,12 +260,13 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.ErrorCode,
 		&i.ErrorMessage,
 		&i.Weddings,
+		&i.Scope,
 	)
 	return i, err
 }
 
 const getActiveBackup = `-- name: GetActiveBackup :one
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
 `
 
 func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) {
@@ -307,12 +310,13 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.ErrorCode,
 		&i.ErrorMessage,
 		&i.Weddings,
+		&i.Scope,
 	)
 	return i, err
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings from backup_operations where id = $1
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -356,15 +360,16 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.ErrorCode,
 		&i.ErrorMessage,
 		&i.Weddings,
+		&i.Scope,
 	)
 	return i, err
 }
 
 const insertOperation = `-- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    target_create, provider, tiers, requested_by, requested_name)
+    target_create, provider, tiers, scope, requested_by, requested_name)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16)
+    $12, $13, $14, $15, $16, $17)
 `
 
 type InsertOperationParams struct {
@@ -382,6 +387,7 @@ type InsertOperationParams struct {
 	TargetCreate   bool
 	Provider       string
 	Tiers          []string
+	Scope          []byte
 	RequestedBy    string
 	RequestedName  string
 }
@@ -402,10 +408,22 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 		arg.TargetCreate,
 		arg.Provider,
 		arg.Tiers,
+		arg.Scope,
 		arg.RequestedBy,
 		arg.RequestedName,
 	)
 	return err
+}
+
+const isRestoring = `-- name: IsRestoring :one
+select exists (select from backup_operations where kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean
+`
+
+func (q *Queries) IsRestoring(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, isRestoring)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const listEvents = `-- name: ListEvents :many
@@ -543,7 +561,7 @@ select id, kind, state, organization, backup_type, note, labels, point_id, deep,
     tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -601,6 +619,7 @@ type ListOperationsRow struct {
 	ErrorCode         *string
 	ErrorMessage      *string
 	Weddings          []byte
+	Scope             []byte
 }
 
 // Newest first. Lists leave out results, and progress of what has ended: they can be large.
@@ -658,6 +677,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.ErrorCode,
 			&i.ErrorMessage,
 			&i.Weddings,
+			&i.Scope,
 		); err != nil {
 			return nil, err
 		}
@@ -729,7 +749,7 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
     finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $1 and fence = $2 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
 `
 
 type ReleaseOperationParams struct {
@@ -779,6 +799,7 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.ErrorCode,
 		&i.ErrorMessage,
 		&i.Weddings,
+		&i.Scope,
 	)
 	return i, err
 }
@@ -790,7 +811,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'running', 'interrupted')
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
 `
 
 type RequestCancelParams struct {
@@ -840,6 +861,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.ErrorCode,
 		&i.ErrorMessage,
 		&i.Weddings,
+		&i.Scope,
 	)
 	return i, err
 }

@@ -37,6 +37,8 @@ type Engine interface {
 	Weddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, error)
 	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
 	Providers() []engine.Provider
+	SealTarget(ctx context.Context, url keepsake.Secret) (string, error)
+	OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error)
 }
 
 var _ Engine = (*engine.Engine)(nil)

@@ -28,6 +28,12 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	if err := json.Unmarshal(r.Weddings, &o.Weddings); err != nil {
 		return o, fmt.Errorf("decode the weddings of operation %s: %w", r.ID, err)
 	}
+	if len(r.Scope) > 0 {
+		o.Scope = &ScopedOperation{}
+		if err := json.Unmarshal(r.Scope, o.Scope); err != nil {
+			return o, fmt.Errorf("decode what operation %s restores: %w", r.ID, err)
+		}
+	}
 	if len(r.Progress) > 0 {
 		o.Progress = &engine.Progress{}
 		if err := json.Unmarshal(r.Progress, o.Progress); err != nil {
@@ -45,6 +51,9 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	case KindVerify:
 		o.Verify = &engine.VerifyResult{}
 		result = o.Verify
+	case KindScoped:
+		o.Scoped = &engine.ScopeResult{}
+		result = o.Scoped
 	default:
 		o.Restore = &engine.RestoreResult{}
 		result = o.Restore

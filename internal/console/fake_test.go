@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -186,6 +187,15 @@ func fakeWeddings(q engine.WeddingQuery, shift int) (list []engine.Wedding) {
 		}
 	}
 	return list[min(q.Offset, len(list)):min(q.Offset+q.Limit, len(list))]
+}
+
+func (f *fakeEngine) SealTarget(_ context.Context, url keepsake.Secret) (string, error) {
+	return "sealed:" + hex.EncodeToString([]byte(url.Reveal())), nil
+}
+
+func (f *fakeEngine) OpenTarget(_ context.Context, sealed string) (keepsake.Secret, error) {
+	plain, err := hex.DecodeString(strings.TrimPrefix(sealed, "sealed:"))
+	return keepsake.Secret(plain), err
 }
 
 func (f *fakeEngine) Providers() []engine.Provider { return f.stores }

@@ -46,6 +46,8 @@ func (c *Console) finish(ctx context.Context, row sqlcgen.BackupOperation, out o
 			err = endVerify(ctx, tx, ended, *out.verify)
 		case out.restore != nil:
 			err = endRestore(ctx, tx, ended, *out.restore)
+		case out.scoped != nil:
+			err = insertRecoveryEvent(ctx, tx, ended, &out.scoped.Seconds, nil)
 		}
 		if err != nil {
 			return err
@@ -86,6 +88,9 @@ func finishParams(row sqlcgen.BackupOperation, out outcome) (sqlcgen.FinishOpera
 	case out.restore != nil:
 		r := *out.restore
 		result, ok, p.PointID, p.RowsDone, p.BytesDone, p.Seconds = r, r.Verified, r.Point, r.Rows, r.Bytes, r.Seconds
+	case out.scoped != nil:
+		r := *out.scoped
+		result, p.PointID, p.RowsDone, p.Seconds = r, r.Point, r.Applied.Inserted+r.Applied.Updated+r.Applied.Deleted, r.Seconds
 	}
 	p.Ok = &ok
 	var err error
@@ -225,7 +230,7 @@ func endRestore(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r en
 	if err := tx.SetProviderPoints(ctx); err != nil {
 		return fmt.Errorf("count what the providers hold: %w", err)
 	}
-	return insertRecoveryEvent(ctx, tx, row, &r)
+	return insertRecoveryEvent(ctx, tx, row, &r.Seconds, r.TierSeconds)
 }
 
 // lockCopies reads what is known of the points' copies; nobody else changes it until the transaction ends.
@@ -251,8 +256,8 @@ func setCopies(ctx context.Context, tx db.Tx, point string, copies []keepsake.Co
 }
 
 func endFailed(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation) error {
-	if Kind(row.Kind) == KindRestore {
-		return insertRecoveryEvent(ctx, tx, row, nil)
+	if k := Kind(row.Kind); k == KindRestore || k == KindScoped {
+		return insertRecoveryEvent(ctx, tx, row, nil, nil)
 	}
 	return nil
 }
@@ -264,7 +269,12 @@ func (c *Console) endCancelled(ctx context.Context, tx db.Tx, row sqlcgen.Backup
 		words = "Cancelled."
 	case KindRestore:
 		words = "Cancelled. The new database is incomplete and marked so; drop it, or run the same restore again."
-		if err := insertRecoveryEvent(ctx, tx, row, nil); err != nil {
+		if err := insertRecoveryEvent(ctx, tx, row, nil, nil); err != nil {
+			return err
+		}
+	case KindScoped:
+		words = "Cancelled. Nothing was changed in the live platform."
+		if err := insertRecoveryEvent(ctx, tx, row, nil, nil); err != nil {
 			return err
 		}
 	}
@@ -274,17 +284,23 @@ func (c *Console) endCancelled(ctx context.Context, tx db.Tx, row sqlcgen.Backup
 	return auditEnd(ctx, tx, row)
 }
 
-// insertRecoveryEvent records an ended restore; r is nil unless it succeeded.
-func insertRecoveryEvent(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r *engine.RestoreResult) error {
+// platformTarget is what a restore into the live platform calls its target.
+const platformTarget = "platform"
+
+// insertRecoveryEvent records an ended restore; seconds is nil unless it succeeded.
+func insertRecoveryEvent(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, seconds *float64, tiers map[string]float64) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("make an event id: %w", err)
 	}
 	p := sqlcgen.InsertRecoveryEventParams{ID: id.String(), OperationID: &row.ID, Organization: row.Organization, PointID: row.PointID, Target: row.Target,
 		TargetDatabase: row.TargetDatabase, StartedAt: cmp.Or(deref(row.StartedAt), row.CreatedAt), FinishedAt: *row.FinishedAt, Outcome: row.State, TierSeconds: []byte("{}")}
-	if r != nil {
-		p.RtoSeconds = &r.Seconds
-		if p.TierSeconds, err = json.Marshal(r.TierSeconds); err != nil {
+	if Kind(row.Kind) == KindScoped {
+		p.Target = platformTarget
+	}
+	p.RtoSeconds = seconds
+	if tiers != nil {
+		if p.TierSeconds, err = json.Marshal(tiers); err != nil {
 			return fmt.Errorf("encode the times of the tiers: %w", err)
 		}
 	}

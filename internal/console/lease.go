@@ -76,7 +76,7 @@ func (c *Console) release(ctx context.Context, row sqlcgen.BackupOperation) erro
 		if State(released.State) == StateCancelled {
 			return c.endCancelled(ctx, tx, released)
 		}
-		if err := c.insertJob(ctx, tx, row.ID); err != nil {
+		if err := c.insertJob(ctx, tx, row.ID, Kind(row.Kind)); err != nil {
 			return err
 		}
 		return c.say(ctx, tx, released, "warn", "Interrupted: its worker was stopped. Another one starts it again.")

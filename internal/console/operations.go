@@ -165,8 +165,8 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 				return id, err
 			}
 		}
-		if State(row.State) == StateCancelled && Kind(row.Kind) == KindRestore && row.StartedAt != nil {
-			if err := insertRecoveryEvent(ctx, tx, row, nil); err != nil {
+		if State(row.State) == StateCancelled && row.StartedAt != nil && (Kind(row.Kind) == KindRestore || Kind(row.Kind) == KindScoped) {
+			if err := insertRecoveryEvent(ctx, tx, row, nil, nil); err != nil {
 				return id, err
 			}
 		}

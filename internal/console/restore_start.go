@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -41,10 +42,11 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return refuse(err) // before the target is touched on their behalf
 	}
-	target, err := c.checkRestore(&in)
+	target, err := c.checkRestore(ctx, &in)
 	if err != nil {
 		return refuse(err)
 	}
+	detail["target"] = target.Name
 	point, err := c.pointID(ctx, actor, in.Point)
 	if err != nil {
 		return refuse(err)
@@ -54,14 +56,23 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	}
 	row := newOperation(actor, KindRestore)
 	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
+	if in.Wedding != "" || in.Organization != "" || in.TargetURL != "" {
+		s := ScopedOperation{ScopedInput: ScopedInput{Wedding: in.Wedding, Organization: in.Organization}, TargetURL: in.TargetURL}
+		if row.Scope, err = json.Marshal(s); err != nil {
+			return refuse(fmt.Errorf("encode what is restored: %w", err))
+		}
+	}
 	for _, t := range in.Tiers {
 		row.Tiers = append(row.Tiers, string(t))
 	}
 	return c.enqueue(ctx, actor, keepsake.MayRestore, "restore.start", detail, row)
 }
 
-func (c *Console) checkRestore(in *StartRestoreInput) (Target, error) {
+func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Target, error) {
 	var none Target
+	if (in.Wedding != "" || in.Organization != "") && len(in.Tiers) > 0 || in.Wedding != "" && in.Organization != "" || !plain(in.Wedding) || !plain(in.Organization) {
+		return none, keepsake.Errorf(keepsake.CodeInvalid, "A restore covers tiers, or one wedding, or one organization: choose one of them.")
+	}
 	if in.Database == "" || len(in.Database) > 63 || !plain(in.Database) {
 		return none, keepsake.Errorf(keepsake.CodeInvalid, "Give the new database a name of 1 to 63 bytes.")
 	}
@@ -79,7 +90,35 @@ func (c *Console) checkRestore(in *StartRestoreInput) (Target, error) {
 			return none, keepsake.Errorf(keepsake.CodeInvalid, "There is no provider %q.", in.Provider)
 		}
 	}
-	return c.target(in.Target)
+	return c.targetOf(ctx, in.Target, in.TargetURL)
+}
+
+// SealTarget checks the address of a server that no configuration names, and seals it: it can be sent to a browser and back.
+func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, url keepsake.Secret) (string, error) {
+	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
+		return "", c.refused(ctx, actor, "restore.target", "", nil, err)
+	}
+	config, err := pgx.ParseConfig(url.Reveal())
+	if err != nil || config.Host == "" || !strings.Contains(url.Reveal(), "://") { // the parser's own words may quote the password
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "This is not the address of a PostgreSQL server: write it as postgres://role:password@host:port/postgres")
+	}
+	return c.engine.SealTarget(ctx, url)
+}
+
+// targetOf returns a configured server, or the one at a sealed address.
+func (c *Console) targetOf(ctx context.Context, name, sealed string) (Target, error) {
+	if sealed == "" {
+		return c.target(name)
+	}
+	url, err := c.engine.OpenTarget(ctx, sealed)
+	if err != nil {
+		return Target{}, err
+	}
+	config, err := pgx.ParseConfig(url.Reveal())
+	if err != nil {
+		return Target{}, keepsake.Errorf(keepsake.CodeInvalid, "The address of the other server cannot be read: type it again.")
+	}
+	return Target{Name: fmt.Sprintf("%s:%d", config.Host, config.Port), URL: url}, nil
 }
 
 // target returns the configured server of that name; "" is the first.

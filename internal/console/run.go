@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// parallelOperations is how many operations one process runs at once: a backup, and restores and verifications beside it.
+	// parallelOperations is how many operations one process runs at once: a backup and verifications. As many restores run beside them.
 	parallelOperations = 4
+	restoreQueue       = "restore"
 	// checkEvery and syncEvery are how old what pages show of providers, and of points that others made, may get.
 	checkEvery = time.Minute
 	syncEvery  = 15 * time.Minute
@@ -54,7 +55,7 @@ func (c *Console) work(ctx context.Context) error {
 	}
 	client, err := river.NewClient(riverpgxv5.New(c.db.Jobs()), &river.Config{
 		Schema: db.JobSchema, Logger: quiet(c.log), Workers: workers, JobTimeout: -1,
-		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: parallelOperations}},
+		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: parallelOperations}, restoreQueue: {MaxWorkers: parallelOperations}},
 	})
 	if err != nil {
 		return fmt.Errorf("open the job queue: %w", err)
@@ -147,7 +148,7 @@ func (c *Console) taken(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperati
 		}
 		return auditEnd(ctx, tx, row)
 	}
-	if err := c.insertJob(ctx, tx, row.ID); err != nil {
+	if err := c.insertJob(ctx, tx, row.ID, Kind(row.Kind)); err != nil {
 		return err
 	}
 	return c.say(ctx, tx, row, "warn", "Interrupted: its worker stopped answering. Another one starts it again.")
@@ -157,7 +158,7 @@ func (c *Console) taken(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperati
 // it claimed the operation.
 func (c *Console) requeue(ctx context.Context, tx db.Tx) error {
 	rows, err := tx.PG.Query(ctx, `
-		select o.id::text from backup_operations o
+		select o.id::text, o.kind from backup_operations o
 		where o.state in ('queued', 'interrupted') and not exists (
 			select from river.river_job j
 			where j.kind = $1 and j.args ->> 'operation' = o.id::text
@@ -167,12 +168,15 @@ func (c *Console) requeue(ctx context.Context, tx db.Tx) error {
 	if err != nil {
 		return fmt.Errorf("look for operations nobody would start: %w", err)
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	waiting, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+		ID   string
+		Kind Kind
+	}])
 	if err != nil {
 		return fmt.Errorf("look for operations nobody would start: %w", err)
 	}
-	for _, id := range ids {
-		if err := c.insertJob(ctx, tx, id); err != nil {
+	for _, o := range waiting {
+		if err := c.insertJob(ctx, tx, o.ID, o.Kind); err != nil {
 			return err
 		}
 	}

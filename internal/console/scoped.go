@@ -2,9 +2,14 @@ package console
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"strings"
+	"time"
 
 	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -14,9 +19,13 @@ import (
 // Scopes is what the console needs from *engine.Engine to bring one wedding back.
 type Scopes interface {
 	PreviewScope(ctx context.Context, in engine.ScopeInput) (*scope.Preview, error)
-	ApplyScope(ctx context.Context, in engine.ScopeInput, a engine.ScopeApply) (engine.ScopeResult, error)
+	ApplyScope(ctx context.Context, in engine.ScopeInput, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult, error)
+	NewRestoreID() string
 	ReadUndo(ctx context.Context, restore string) (*scope.Undo, error)
-	Undo(ctx context.Context, restore string) (engine.ScopeResult, error)
+	TakeBack(ctx context.Context, restore string, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult, error)
+	Export(ctx context.Context, in engine.ScopeInput, format string, w io.Writer) error
+	Organizations(ctx context.Context, search string, offset, limit int) ([]engine.Organization, error)
+	OrganizationsAt(ctx context.Context, point, search string, offset, limit int) ([]engine.Organization, time.Time, error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
 	ExplainScope(ctx context.Context, root string) (*scope.Plan, error)
 	Roots() (wedding, organization string)
@@ -26,36 +35,58 @@ type Scopes interface {
 
 var _ Scopes = (*engine.Engine)(nil)
 
-// ScopedInput names a wedding at a recovery point.
+// ScopedInput names what comes back into the live platform, one of a wedding, an organization, tiers and everything, at a
+// recovery point.
 type ScopedInput struct {
-	Wedding string
-	Point   string
-	Mode    scope.Mode
+	Wedding      string
+	Organization string
+	Tiers        []keepsake.Tier
+	Everything   bool
+	Point        string // id or "latest"
+	Mode         scope.Mode
 }
 
 func (in ScopedInput) scope() engine.ScopeInput {
-	return engine.ScopeInput{Wedding: in.Wedding, Point: in.Point, Mode: in.Mode}
+	return engine.ScopeInput{Wedding: in.Wedding, Organization: in.Organization, Tiers: in.Tiers, Everything: in.Everything, Point: in.Point, Mode: in.Mode}
+}
+
+// target is what the audit trail calls the scope.
+func (in ScopedInput) target() string {
+	switch {
+	case in.Organization != "":
+		return "organization " + in.Organization
+	case in.Everything:
+		return "everything"
+	case len(in.Tiers) > 0:
+		return fmt.Sprintf("tiers %v", in.Tiers)
+	}
+	return in.Wedding
 }
 
 func (in ScopedInput) detail() map[string]any {
 	return map[string]any{"point": in.Point, "mode": in.Mode}
 }
 
-// PreviewWedding shows what bringing a wedding back would change. It changes nothing.
-func (c *Console) PreviewWedding(ctx context.Context, actor keepsake.Actor, in ScopedInput) (*scope.Preview, error) {
+// PreviewScope shows what bringing a scope back would change. It changes nothing.
+func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in ScopedInput) (*scope.Preview, error) {
 	err := mayActOnPlatform(actor, keepsake.MayRead)
 	if err == nil {
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return nil, c.refused(ctx, actor, "wedding.preview", in.Wedding, in.detail(), err)
+		return nil, c.refused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
 	return c.scopes.PreviewScope(ctx, in.scope())
 }
 
 func checkScoped(in ScopedInput) error {
+	for _, t := range in.Tiers {
+		if _, err := keepsake.ParseTier(string(t)); err != nil {
+			return err
+		}
+	}
 	switch {
-	case in.Wedding == "" || !plain(in.Wedding) || !plain(in.Point):
+	case in.Wedding == "" && in.Organization == "" && len(in.Tiers) == 0 && !in.Everything, !plain(in.Wedding) || !plain(in.Organization) || !plain(in.Point):
 		return keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
 	case in.Mode != scope.Missing && in.Mode != scope.Rewind:
 		return keepsake.Errorf(keepsake.CodeInvalid, "There is no mode %q: use missing or rewind.", in.Mode)
@@ -63,69 +94,112 @@ func checkScoped(in ScopedInput) error {
 	return nil
 }
 
-// RestoreWeddingInput is a preview that a person has confirmed.
-type RestoreWeddingInput struct {
+// RestoreScopeInput is a preview that a person has confirmed.
+type RestoreScopeInput struct {
 	ScopedInput
 	Fingerprint  string
-	Confirmation string   // what was typed
-	Name         string   // of the wedding, as the preview showed it
+	Confirmation string   // what was typed: the name that the preview showed
+	Name         string   // that it showed; the engine looks at it again
 	Skip         []string // rows ticked off, as RowName writes them
 }
 
-// RowName names one row of a preview.
+// RowName names one row of a preview, or with AllRows every row of a table.
 func RowName(table, key string) string { return table + " " + key }
 
-// RestoreWedding makes the changes of a preview in the live platform. When the platform has changed since, nothing is written:
-// the error's code is CodeConflict and the result holds the new preview.
-func (c *Console) RestoreWedding(ctx context.Context, actor keepsake.Actor, in RestoreWeddingInput) (engine.ScopeResult, error) {
+// ScopedOperation is what an operation of KindScoped does in the live platform.
+type ScopedOperation struct {
+	ScopedInput
+	Name        string // of the wedding, the organization or the tiers
+	Fingerprint string
+	Skip        []string
+	Restore     string // the id to undo it by
+	UndoOf      string // set: the restore that this takes back; nothing of the above but Name and Restore counts then
+	TargetURL   string // sealed: of a restore into a new database on a server that no configuration names
+}
+
+// RestoreScope enqueues making the changes of a preview in the live platform. When the platform has changed since, the operation
+// writes nothing and fails with CodeConflict.
+func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in RestoreScopeInput) (Operation, error) {
 	detail := in.detail()
+	detail["scope"], detail["left_out"] = in.target(), len(in.Skip)
 	err := mayActOnPlatform(actor, keepsake.MayRestore)
 	if err == nil {
 		err = checkScoped(in.ScopedInput)
 	}
 	if err == nil && (in.Name == "" || strings.TrimSpace(in.Confirmation) != in.Name) {
-		err = keepsake.Errorf(keepsake.CodeInvalid, "Type the name of the wedding, %s, to confirm. Nothing was changed.", in.Name)
+		err = keepsake.Errorf(keepsake.CodeInvalid, "Type the name, %s, to confirm. Nothing was changed.", in.Name)
 	}
 	if err != nil {
-		return engine.ScopeResult{}, c.refused(ctx, actor, "wedding.restore", in.Wedding, detail, err)
+		return Operation{}, c.refused(ctx, actor, "scope.restore", in.target(), detail, err)
 	}
-	skip := map[string]bool{}
-	for _, name := range in.Skip {
-		skip[name] = true
-	}
-	detail["left_out"] = len(skip)
-	apply := engine.ScopeApply{Fingerprint: in.Fingerprint}
-	if len(skip) > 0 {
-		apply.Skip = func(t scope.TableChanges, change scope.Change) bool { return skip[RowName(t.Table, t.KeyText(change))] }
-	}
-	r, err := c.scopes.ApplyScope(ctx, in.scope(), apply)
-	if err != nil {
-		return r, c.refused(ctx, actor, "wedding.restore", in.Wedding, detail, err)
-	}
-	detail["restore"], detail["inserted"], detail["updated"], detail["deleted"] = r.Restore, r.Applied.Inserted, r.Applied.Updated, r.Applied.Deleted
-	return r, c.recordDone(ctx, actor, "wedding.restore", in.Wedding, detail)
+	return c.enqueueScoped(ctx, actor, "scope.restore", detail, ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
 }
 
-// GetWeddingRestore returns what a restore into the live platform changed.
-func (c *Console) GetWeddingRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
+func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, s ScopedOperation) (Operation, error) {
+	s.Restore = c.scopes.NewRestoreID()
+	row := newOperation(actor, KindScoped)
+	row.PointID = s.Point
+	detail["restore"] = s.Restore
+	var err error
+	if row.Scope, err = json.Marshal(s); err != nil {
+		return Operation{}, fmt.Errorf("encode what is restored: %w", err)
+	}
+	return c.enqueue(ctx, actor, keepsake.MayRestore, action, detail, row)
+}
+
+// GetScopedRestore returns what a restore into the live platform changed.
+func (c *Console) GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return nil, c.refused(ctx, actor, "wedding.restore.read", restore, nil, err)
+		return nil, c.refused(ctx, actor, "scope.restore.read", restore, nil, err)
 	}
 	return c.scopes.ReadUndo(ctx, restore)
 }
 
-// UndoWedding takes a restore into the live platform back, but for rows that the platform has changed since.
-func (c *Console) UndoWedding(ctx context.Context, actor keepsake.Actor, restore string) (engine.ScopeResult, error) {
+// UndoScope enqueues taking a restore into the live platform back, but for rows that the platform has changed since.
+func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (Operation, error) {
 	detail := map[string]any{"undo_of": restore}
-	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
-		return engine.ScopeResult{}, c.refused(ctx, actor, "wedding.undo", restore, detail, err)
+	var u *scope.Undo
+	err := mayActOnPlatform(actor, keepsake.MayRestore)
+	if err == nil {
+		u, err = c.scopes.ReadUndo(ctx, restore)
 	}
-	r, err := c.scopes.Undo(ctx, restore)
 	if err != nil {
-		return r, c.refused(ctx, actor, "wedding.undo", restore, detail, err)
+		return Operation{}, c.refused(ctx, actor, "scope.undo", restore, detail, err)
 	}
-	detail["restore"], detail["left_alone"] = r.Restore, len(r.Refused)
-	return r, c.recordDone(ctx, actor, "wedding.undo", restore, detail)
+	return c.enqueueScoped(ctx, actor, "scope.undo", detail, ScopedOperation{Name: u.Name, UndoOf: restore, ScopedInput: ScopedInput{Point: u.Point}})
+}
+
+// runScoped makes the changes.
+func (c *Console) runScoped(ctx context.Context, row sqlcgen.BackupOperation, s ScopedOperation, r engine.Reporter) (engine.ScopeResult, error) {
+	apply := engine.ScopeApply{Fingerprint: s.Fingerprint, Name: s.Name, Restore: s.Restore, Again: row.Attempt > 1}
+	if s.UndoOf != "" {
+		return c.scopes.TakeBack(ctx, s.UndoOf, apply, r)
+	}
+	if len(s.Skip) > 0 {
+		skip := map[string]bool{}
+		for _, name := range s.Skip {
+			skip[name] = true
+		}
+		apply.Skip = func(t scope.TableChanges, change scope.Change) bool {
+			return skip[RowName(t.Table, AllRows)] || skip[RowName(t.Table, t.KeyText(change))]
+		}
+	}
+	result, err := c.scopes.ApplyScope(ctx, s.scope(), apply, r)
+	result.Preview = nil // a new one is made when somebody looks
+	return result, err
+}
+
+// Await returns an operation when it has ended, or after most, whichever is first.
+func (c *Console) Await(ctx context.Context, actor keepsake.Actor, id string, most time.Duration) (Operation, error) {
+	waiting, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	events, err := c.Subscribe(waiting, actor, id, 0)
+	if err != nil {
+		return Operation{}, err
+	}
+	for range events { // the channel closes when it has ended, and when the time is up
+	}
+	return c.GetOperation(ctx, actor, id)
 }
 
 // recordDone records what has been done already; whoever gives up waiting is on record all the same.
@@ -133,56 +207,4 @@ func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action, 
 	return c.db.InTx(context.WithoutCancel(ctx), actor, func(tx db.Tx) error {
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed, Detail: detail})
 	})
-}
-
-// GetWeddingAt returns a wedding as it was at a recovery point. It needs no platform: the providers are enough.
-func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
-	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
-	err := mayActOnPlatform(actor, keepsake.MayRead)
-	if err == nil {
-		err = checkScoped(in)
-	}
-	if err != nil {
-		return engine.WeddingAt{}, c.refused(ctx, actor, "wedding.read", wedding, in.detail(), err)
-	}
-	w, err := c.scopes.WeddingAt(ctx, in.scope())
-	if err != nil {
-		return w, err
-	}
-	// Whoever reads a couple's data is on record, like whoever changes it.
-	return w, c.recordDone(ctx, actor, "wedding.read", wedding, in.detail())
-}
-
-// GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the second.
-func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error) {
-	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
-	detail := in.detail()
-	detail["to"] = to
-	err := mayActOnPlatform(actor, keepsake.MayRead)
-	if err == nil {
-		err = checkScoped(in)
-	}
-	if err == nil && !plain(to) {
-		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
-	}
-	if err != nil {
-		return engine.WeddingChanges{}, c.refused(ctx, actor, "wedding.read", wedding, detail, err)
-	}
-	changes, err := c.scopes.WeddingChanges(ctx, in.scope(), to)
-	if err != nil {
-		return changes, err
-	}
-	return changes, c.recordDone(ctx, actor, "wedding.read", wedding, detail)
-}
-
-// ExplainScope says which tables of the live platform belong to a wedding, or to an organization, and why.
-func (c *Console) ExplainScope(ctx context.Context, actor keepsake.Actor, organization bool) (*scope.Plan, error) {
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return nil, c.refused(ctx, actor, "scope.explain", "", nil, err)
-	}
-	root, of := c.scopes.Roots()
-	if organization {
-		root = of
-	}
-	return c.scopes.ExplainScope(ctx, root)
 }

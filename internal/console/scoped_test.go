@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,44 +48,126 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := w.console(e, func(d *console.Deps) { d.Scopes = e })
+	w.run(c, true)
 	run("delete from guests where wedding_id = 3")
 	in := console.ScopedInput{Wedding: "3", Point: "latest", Mode: scope.Missing}
-	p, err := c.PreviewWedding(t.Context(), admin, in)
+	p, err := c.PreviewScope(t.Context(), admin, in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	confirmed := console.RestoreWeddingInput{ScopedInput: in, Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name, Skip: []string{"public.guests id 2"}}
+	confirmed := console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name, Skip: []string{"public.guests id 2"}}
 
 	bound := admin
 	bound.Organization = "1"
-	if _, err := c.RestoreWedding(t.Context(), bound, confirmed); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, err := c.RestoreScope(t.Context(), bound, confirmed); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("an account bound to an organization: %v", err)
 	}
-	if _, err := c.PreviewWedding(t.Context(), bound, in); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, err := c.PreviewScope(t.Context(), bound, in); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("an account bound to an organization: %v", err)
+	}
+	reader := admin
+	reader.Permissions = []keepsake.Permission{keepsake.MayRead}
+	if _, err := c.RestoreScope(t.Context(), reader, confirmed); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("a token that may only read: %v", err)
 	}
 	wrong := confirmed
 	wrong.Confirmation = "Couple 4"
-	if _, err := c.RestoreWedding(t.Context(), admin, wrong); keepsake.CodeOf(err) != keepsake.CodeInvalid || count("select count(*) from guests where wedding_id = 3") != 0 {
+	if _, err := c.RestoreScope(t.Context(), admin, wrong); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("a wrong confirmation: %v", err)
 	}
-	r, err := c.RestoreWedding(t.Context(), admin, confirmed)
-	if err != nil || r.Applied.Inserted != 9 || count("select count(*) from guests where wedding_id = 3 and id <> 2") != 9 {
-		t.Fatalf("%+v, %v", r, err)
+	wrong.Name = "Couple 4" // a form that was tampered with: the engine looks at the name again
+	if o, err := c.RestoreScope(t.Context(), admin, wrong); err != nil || await(t, c, o.ID, console.StateFailed).ErrorCode != keepsake.CodeConflict {
+		t.Errorf("another name than the wedding's: %v", err)
 	}
-	if again, err := c.RestoreWedding(t.Context(), admin, confirmed); keepsake.CodeOf(err) != keepsake.CodeConflict || again.Preview == nil {
-		t.Errorf("an old preview: %+v, %v", again, err)
+	if count("select count(*) from guests where wedding_id = 3") != 0 {
+		t.Fatal("something was restored that was not confirmed")
 	}
-	u, err := c.GetWeddingRestore(t.Context(), admin, r.Restore)
+	o, err := c.RestoreScope(t.Context(), admin, confirmed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o = await(t, c, o.ID, console.StateDone)
+	if o.Scoped == nil || o.Scoped.Applied.Inserted != 9 || o.Scope.Restore != o.Scoped.Restore || count("select count(*) from guests where wedding_id = 3 and id <> 2") != 9 {
+		t.Fatalf("%+v", o.Scoped)
+	}
+	if again, err := c.RestoreScope(t.Context(), admin, confirmed); err != nil || await(t, c, again.ID, console.StateFailed).ErrorCode != keepsake.CodeConflict {
+		t.Errorf("an old preview: %v", err)
+	}
+	u, err := c.GetScopedRestore(t.Context(), admin, o.Scope.Restore)
 	if err != nil || u.Rows() != 9 || u.Name != "Couple 3" {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, err := c.UndoWedding(t.Context(), admin, r.Restore); err != nil || count("select count(*) from guests where wedding_id = 3") != 0 {
-		t.Errorf("undo: %v", err)
+	undo, err := c.UndoScope(t.Context(), admin, o.Scope.Restore)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for outcome, want := range map[string]int{"allowed": 2, "refused": 4} {
-		if got := w.count("select count(*) from audit_log where action like 'wedding.%' and outcome = '" + outcome + "'"); got != want {
+	if undo, err = c.Await(t.Context(), admin, undo.ID, time.Minute); err != nil || undo.State != console.StateDone || count("select count(*) from guests where wedding_id = 3") != 0 {
+		t.Errorf("undo: %+v, %v", undo, err)
+	}
+	for outcome, want := range map[string]int{"allowed": 4, "refused": 4} {
+		if got := w.count("select count(*) from audit_log where action like 'scope.%' and outcome = '" + outcome + "'"); got != want {
 			t.Errorf("%d attempts are on record as %s, want %d", got, outcome, want)
 		}
 	}
+	if n := w.count("select count(*) from disaster_recovery_events where target = 'platform' and outcome = 'done' and rto_seconds > 0"); n != 2 {
+		t.Errorf("%d restores are on record with their time", n)
+	}
+}
+
+// TestABackupLetsARestoreGoFirst: the readers of a running backup wait while somebody restores.
+func TestABackupLetsARestoreGoFirst(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	reading, ended := make(chan func(context.Context) error), make(chan struct{})
+	e.backup = func(ctx context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
+		reading <- in.Yield
+		<-ended
+		return e.succeed(in, r, "local", "s3", "away")
+	}
+	s := &slowScopes{begun: make(chan struct{}), finish: make(chan struct{})}
+	c := w.console(e, func(d *console.Deps) { d.Scopes = s })
+	w.run(c, true)
+	o, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupFull})
+	if err != nil {
+		t.Fatal(err)
+	}
+	yield := <-reading
+	if err := yield(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	in := console.ScopedInput{Everything: true, Point: "latest", Mode: scope.Missing}
+	restore, err := c.RestoreScope(t.Context(), admin, console.RestoreScopeInput{ScopedInput: in, Name: "everything", Confirmation: "everything"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-s.begun
+	for { // the backup notices within half a second, and then waits for as long as the restore runs
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		err := yield(ctx)
+		cancel()
+		if err != nil {
+			break
+		}
+	}
+	close(s.finish)
+	await(t, c, restore.ID, console.StateDone)
+	if err := yield(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	close(ended)
+	await(t, c, o.ID, console.StateDone)
+}
+
+// slowScopes is a restore that runs until it is told to finish.
+type slowScopes struct {
+	console.Scopes
+	begun, finish chan struct{}
+}
+
+func (s *slowScopes) NewRestoreID() string { return "20261123T070000Z-9f86d081a2b4" }
+
+func (s *slowScopes) ApplyScope(ctx context.Context, _ engine.ScopeInput, a engine.ScopeApply, _ engine.Reporter) (engine.ScopeResult, error) {
+	close(s.begun)
+	<-s.finish
+	return engine.ScopeResult{Restore: a.Restore, Name: a.Name, Point: "20261123T065312Z-9f86d081a2b4"}, nil
 }

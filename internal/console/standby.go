@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -20,6 +21,7 @@ type StandbyEngine interface {
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
 	WeddingChanges(ctx context.Context, in engine.ScopeInput, to string) (engine.WeddingChanges, error)
+	Export(ctx context.Context, in engine.ScopeInput, format string, w io.Writer) error
 }
 
 var _ StandbyEngine = (*engine.Engine)(nil)
@@ -136,6 +138,6 @@ func (s *Standby) mayRead(ctx context.Context, actor keepsake.Actor, in ScopedIn
 		outcome = "refused"
 	}
 	s.log.WarnContext(ctx, "a wedding is read without the console database", "actor", actor.Name, "address", actor.Address, "session", actor.Session,
-		"wedding", in.Wedding, "point", in.Point, "outcome", outcome)
+		"scope", in.target(), "point", in.Point, "outcome", outcome)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/riverqueue/river"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -176,7 +177,7 @@ func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, p keepsake.
 		if err != nil {
 			return row.ID, err
 		}
-		if err := c.insertJob(ctx, tx, row.ID); err != nil {
+		if err := c.insertJob(ctx, tx, row.ID, Kind(row.Kind)); err != nil {
 			return row.ID, err
 		}
 		inserted, err := tx.GetOperation(ctx, row.ID)
@@ -189,8 +190,13 @@ func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, p keepsake.
 	return o, err
 }
 
-func (c *Console) insertJob(ctx context.Context, tx db.Tx, operation string) error {
-	if _, err := c.jobs.InsertTx(ctx, tx.PG, operationJob{Operation: operation}, nil); err != nil {
+// insertJob enqueues an operation. Restores have a queue of their own: nothing else is ever before them.
+func (c *Console) insertJob(ctx context.Context, tx db.Tx, operation string, kind Kind) error {
+	opts := &river.InsertOpts{Queue: river.QueueDefault}
+	if kind == KindRestore || kind == KindScoped {
+		opts.Queue = restoreQueue
+	}
+	if _, err := c.jobs.InsertTx(ctx, tx.PG, operationJob{Operation: operation}, opts); err != nil {
 		return fmt.Errorf("enqueue operation %s: %w", operation, err)
 	}
 	return nil

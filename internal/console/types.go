@@ -15,6 +15,7 @@ const (
 	KindBackup  Kind = "backup"
 	KindVerify  Kind = "verify"
 	KindRestore Kind = "restore"
+	KindScoped  Kind = "scoped" // into the live platform: a wedding, an organization, tiers, everything
 )
 
 // State is where an operation stands.
@@ -53,6 +54,7 @@ type Operation struct {
 	Target   string                 // restores: name of the configured server
 	Database string                 // restores: the new database
 	Tiers    []keepsake.Tier        // restores: empty for all
+	Scope    *ScopedOperation       // into the live platform
 
 	RequestedBy     string // name of the actor
 	CreatedAt       time.Time
@@ -78,6 +80,7 @@ type Operation struct {
 	Backup  *engine.BackupResult
 	Verify  *engine.VerifyResult
 	Restore *engine.RestoreResult
+	Scoped  *engine.ScopeResult
 }
 
 // Degraded reports whether the operation ended well but left something to be done: a backup that is not protected, a
@@ -148,6 +151,10 @@ type StartRestoreInput struct {
 	Database string          // a new database there, or an empty one
 	Tiers    []keepsake.Tier // empty: all
 	Provider string          // read from this one only; empty: from each in turn
+	// TargetURL is the address of a server that no configuration names, as SealTarget gave it; Target is empty then.
+	TargetURL string
+	// One of them limits the restore to the rows of one wedding or organization; Tiers is empty then.
+	Wedding, Organization string
 	// Confirmation is what the person typed; it must equal Database.
 	Confirmation string
 }

@@ -108,6 +108,7 @@ type outcome struct {
 	point     *engine.Point // what the manifest of a finished backup says, if it could be read back
 	verify    *engine.VerifyResult
 	restore   *engine.RestoreResult
+	scoped    *engine.ScopeResult
 	err       error
 	cancelled bool
 }
@@ -126,7 +127,9 @@ func (c *Console) execute(ctx context.Context, row sqlcgen.BackupOperation, r en
 	}
 	switch o.Kind {
 	case KindBackup:
-		result, err := c.engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels, Weddings: o.Weddings}, r)
+		yield, stop := c.yielding(ctx, r)
+		result, err := c.engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Yield: yield}, r)
+		stop()
 		out.backup, out.err = &result, err
 		if err == nil {
 			out.point = c.readBack(ctx, result.Point)
@@ -134,8 +137,15 @@ func (c *Console) execute(ctx context.Context, row sqlcgen.BackupOperation, r en
 	case KindVerify:
 		result, err := c.engine.Verify(ctx, engine.VerifyInput{Point: o.Point, Deep: o.Deep}, r)
 		out.verify, out.err = &result, err
+	case KindScoped:
+		result, err := c.runScoped(ctx, row, *o.Scope, r)
+		out.scoped, out.err = &result, err
 	case KindRestore:
-		target, err := c.target(o.Target)
+		var limit ScopedOperation
+		if o.Scope != nil {
+			limit = *o.Scope
+		}
+		target, err := c.targetOf(ctx, o.Target, limit.TargetURL)
 		if err != nil {
 			return outcome{err: err}
 		}
@@ -143,7 +153,8 @@ func (c *Console) execute(ctx context.Context, row sqlcgen.BackupOperation, r en
 		if err != nil {
 			return outcome{err: err}
 		}
-		result, err := c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true, Provider: row.Provider, Tiers: o.Tiers}, r)
+		result, err := c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true, Provider: row.Provider, Tiers: o.Tiers,
+			Wedding: limit.Wedding, Organization: limit.Organization}, r)
 		out.restore, out.err = &result, err
 	}
 	return out

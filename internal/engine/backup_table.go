@@ -176,6 +176,11 @@ func (w *worker) do(ctx context.Context, j job) error {
 	}
 	for i := j.from; i < j.to; i++ {
 		r, v := &t.ranges[i], found[i-j.from]
+		if w.b.in.Yield != nil {
+			if err := w.b.in.Yield(ctx); err != nil {
+				return err
+			}
+		}
 		switch {
 		case v.old == nil:
 			err = w.readRange(ctx, t, r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -119,4 +120,35 @@ func (e *Engine) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
 		return "", err
 	}
 	return r.keys.StandbySecret()
+}
+
+// sealedTarget is the name under which SealTarget seals; it is stored by whoever asked, never at a provider.
+const sealedTarget = notePrefix + "restore-target"
+
+// SealTarget seals the connection URL of a restore's target with the repository's key, so that it can wait in the console database
+// and travel through a form. OpenTarget opens it.
+func (e *Engine) SealTarget(ctx context.Context, url keepsake.Secret) (string, error) {
+	r, err := e.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	body, err := r.keys.SealObject(repository.ObjectNote, sealedTarget, []byte(url.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(body), err
+}
+
+// OpenTarget opens what SealTarget has sealed.
+func (e *Engine) OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error) {
+	r, err := e.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	body, err := base64.RawURLEncoding.DecodeString(sealed)
+	var plain []byte
+	if err == nil {
+		plain, err = r.keys.OpenObject(repository.ObjectNote, sealedTarget, body, maxNote)
+	}
+	if err != nil {
+		return "", keepsake.Errorf(keepsake.CodeInvalid, "The address of the other server cannot be read any more: type it again.")
+	}
+	return keepsake.Secret(plain), nil
 }

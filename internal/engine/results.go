@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -14,6 +15,8 @@ type BackupInput struct {
 	Labels map[string]string
 	// Weddings says for which weddings it is made; they travel with it too.
 	Weddings []keepsake.WeddingMark
+	// Yield, when set, is called before every range by every reader: it returns when there is nothing more urgent to do.
+	Yield func(context.Context) error
 }
 
 // BackupResult is the report of a finished backup. Its JSON form is the contract of `keepsake backup --json`.

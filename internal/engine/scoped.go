@@ -69,6 +69,8 @@ func (e *Engine) root(in ScopeInput) (table keepsake.RootTable, id string, err e
 	}
 }
 
+func (e *Engine) weddingTable() string { return keepsake.QualifiedName(e.opts.DataMap.Wedding.Table) }
+
 // Roots are the tables whose rows are weddings and organizations.
 func (e *Engine) Roots() (wedding, organization string) {
 	return e.opts.DataMap.Wedding.Table, e.opts.DataMap.Organization.Table
@@ -129,7 +131,7 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{e: e, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode, NameOf: root.Name}}, nil
+	return &ScopeAt{e: e, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode, NameOf: root.Name, Wedding: e.weddingTable()}}, nil
 }
 
 // readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
@@ -147,7 +149,7 @@ func (e *Engine) readWide(r *repo, from []Provider, m *repository.Manifest, in S
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{e: e, repo: r, chunks: chunkOpener{src}, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(), Mode: in.Mode, Name: in.name()}}, nil
+	return &ScopeAt{e: e, repo: r, chunks: chunkOpener{src}, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(), Mode: in.Mode, Name: in.name(), Wedding: e.weddingTable()}}, nil
 }
 
 // Rows returns what was read.

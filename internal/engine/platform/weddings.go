@@ -147,3 +147,25 @@ func table(name string) string {
 	schema, table, _ := strings.Cut(keepsake.QualifiedName(name), ".")
 	return pgx.Identifier{schema, table}.Sanitize()
 }
+
+// QueryOrganizations selects key, name and number of weddings of the organizations whose names have every word of search, by name.
+func QueryOrganizations(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, search string, offset, limit int) (pgx.Rows, error) {
+	key, err := onlyKey(ctx, conn, m.Organization.Table)
+	if err != nil {
+		return nil, err
+	}
+	name, weddings := "''", "0"
+	if m.Organization.Name != "" {
+		name = "coalesce(" + column("o", m.Organization.Name) + "::text, '')"
+	}
+	if m.Wedding.Organization != "" {
+		weddings = "(select count(*) from " + table(m.Wedding.Table) + " w where " + column("w", m.Wedding.Organization) + " = " + column("o", key) + ")"
+	}
+	conditions, args := []string{"true"}, []any{offset, limit}
+	for _, word := range SearchWords(search) {
+		args = append(args, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word)+"%")
+		conditions = append(conditions, fmt.Sprintf("%s ilike $%d", name, len(args)))
+	}
+	return conn.Query(ctx, "select "+column("o", key)+"::text, "+name+", "+weddings+"::bigint from "+table(m.Organization.Table)+" o where "+
+		strings.Join(conditions, " and ")+" order by 2, 1 offset $1 limit $2", args...)
+}

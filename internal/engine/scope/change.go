@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,18 +80,20 @@ func (t TableChanges) Counts() (insert, update, remove, refused int64) {
 
 // Preview is what an apply would do.
 type Preview struct {
-	Point       string         `json:"point"`
-	PointTime   time.Time      `json:"point_time"`
-	Root        string         `json:"root"`
-	ID          string         `json:"id"`
-	Name        string         `json:"name"` // of the wedding or organization
-	Mode        Mode           `json:"mode"`
-	Tables      []TableChanges `json:"tables"`
-	Fingerprint string         `json:"fingerprint"` // of everything above; an apply for another one writes nothing
-	ChunksRead  int64          `json:"chunks_read"`
-	Holding     int64          `json:"chunks_holding"` // of those read, the ones that held rows of the scope
-	ChunksTotal int64          `json:"chunks_total"`
-	Seconds     float64        `json:"seconds"`
+	Point     string         `json:"point"`
+	PointTime time.Time      `json:"point_time"`
+	Root      string         `json:"root"`
+	ID        string         `json:"id"`
+	Name      string         `json:"name"` // of the wedding or organization
+	Mode      Mode           `json:"mode"`
+	Tables    []TableChanges `json:"tables"`
+	// Weddings are those that the changes touch, with how many rows of each: rows of the wedding and rows that reference it.
+	Weddings    map[string]int64 `json:"weddings,omitempty"`
+	Fingerprint string           `json:"fingerprint"` // of everything above; an apply for another one writes nothing
+	ChunksRead  int64            `json:"chunks_read"`
+	Holding     int64            `json:"chunks_holding"` // of those read, the ones that held rows of the scope
+	ChunksTotal int64            `json:"chunks_total"`
+	Seconds     float64          `json:"seconds"`
 }
 
 // Totals over all tables.
@@ -100,6 +103,31 @@ func (p *Preview) Totals() (insert, update, remove, refused int64) {
 		insert, update, remove, refused = insert+i, update+u, remove+d, refused+r
 	}
 	return insert, update, remove, refused
+}
+
+// weddings counts the rows that a preview would change of each wedding.
+func (p *Preview) weddings(plan *Plan, table string) {
+	p.Weddings = map[string]int64{}
+	for _, t := range p.Tables {
+		var columns []string
+		if t.Table == table {
+			columns = append(columns, t.Key...)
+		}
+		for _, e := range slices.Concat(plan.Owning, plan.Points) {
+			if e.Child == t.Table && e.Parent == table && len(e.Columns) == 1 {
+				columns = append(columns, e.Columns[0])
+			}
+		}
+		i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return slices.Contains(columns, c.Name) })
+		if i < 0 {
+			continue
+		}
+		for _, c := range t.Changes {
+			if v := c.row()[i]; v != nil && c.Refused == "" {
+				p.Weddings[*v]++
+			}
+		}
+	}
 }
 
 // seal computes the fingerprint.

@@ -22,6 +22,7 @@ type Input struct {
 	Mode     Mode
 	NameOf   string // column of the root table that people know the scope by
 	Name     string // of a scope without a root
+	Wedding  string // the table of weddings
 }
 
 // lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long behind
@@ -81,6 +82,7 @@ func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) 
 	if p.Tables, err = l.diff(ctx, in.Mode); err != nil {
 		return nil, nil, err
 	}
+	p.weddings(in.Plan, in.Wedding)
 	if err := p.seal(); err != nil {
 		return nil, nil, err
 	}
@@ -142,7 +144,8 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 				}
 				return err
 			}
-			undo := &Undo{Point: p.Point, Root: p.Root, ID: p.ID, Name: p.Name, Mode: p.Mode, Tables: done(tables)}
+			undo := &Undo{Point: p.Point, Root: p.Root, ID: p.ID, Name: p.Name, Mode: p.Mode, Tables: done(tables),
+				Wedding: p.Root != "" && p.Root == in.Wedding}
 			if err := a.Keep(ctx, undo); err != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable, "what is needed to undo this could not be stored, so nothing was changed: %w", err)
 			}
@@ -231,7 +234,8 @@ type Undo struct {
 	ID      string         `json:"id"`
 	Name    string         `json:"name"`
 	Mode    Mode           `json:"mode"`
-	Of      string         `json:"of,omitempty"` // the restore that this one took back
+	Of      string         `json:"of,omitempty"`      // the restore that this one took back
+	Wedding bool           `json:"wedding,omitempty"` // ID is a wedding's
 	Tables  []TableChanges `json:"tables"`
 }
 
@@ -278,7 +282,7 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows i
 			if applied, err = write(ctx, tx, tables, always, 0, progress); err != nil {
 				return err
 			}
-			next := &Undo{Point: u.Point, Root: u.Root, ID: u.ID, Name: u.Name, Mode: u.Mode, Of: u.Restore, Tables: done(tables)}
+			next := &Undo{Point: u.Point, Root: u.Root, ID: u.ID, Name: u.Name, Mode: u.Mode, Of: u.Restore, Wedding: u.Wedding, Tables: done(tables)}
 			if err := keep(ctx, next); err != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable, "what is needed to undo this could not be stored, so nothing was changed: %w", err)
 			}

@@ -1,0 +1,59 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+type organizationLister interface {
+	ListOrganizations(ctx context.Context, actor keepsake.Actor, search string, offset int) (console.OrganizationPage, error)
+}
+
+// ListOrganizations draws the organizations whose names a search finds, a page at a time.
+func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		search, offset := strings.TrimSpace(c.QueryParam("search")), 0
+		if from := c.QueryParam("from"); from != "" {
+			n, err := strconv.Atoi(from)
+			if err != nil {
+				return keepsake.Errorf(keepsake.CodeInvalid, "This page of the list does not exist: begin with the first.")
+			}
+			offset = n
+		}
+		page, err := con.ListOrganizations(c.Request().Context(), actor(c), search, offset)
+		if err != nil {
+			return err
+		}
+		vm := views.Organizations{Shell: pages.Shell(c, "Organizations", "weddings"), Search: search, Count: format.Plural(int64(len(page.Organizations)), "organization", "organizations") + " on this page"}
+		if page.Missing != "" {
+			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "Not the live platform", Text: sentence(page.Missing)}}
+		}
+		for _, o := range page.Organizations {
+			in := console.ScopedInput{Organization: o.ID}
+			export := "/platform/export?" + scopedFields(in).Encode() + "&point=latest&format="
+			vm.List = append(vm.List, views.Organization{Name: orDash(o.Name), Weddings: format.Count(o.Weddings), RestoreURL: organizationURL(o.ID),
+				NewURL: "/points/latest/restore?" + scopedFields(in).Encode(), WeddingsURL: "/weddings?" + url.Values{"search": {o.Name}}.Encode(), CSV: export + "csv", JSON: export + "json"})
+		}
+		address := func(from int) string {
+			return "/organizations?" + url.Values{"search": {search}, "from": {strconv.Itoa(from)}}.Encode()
+		}
+		if offset > 0 {
+			vm.First = address(0)
+		}
+		if page.Next > 0 {
+			vm.Next = address(page.Next)
+		}
+		return Render(c, http.StatusOK, views.OrganizationsPage(vm))
+	}
+}

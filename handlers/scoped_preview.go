@@ -1,0 +1,280 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+const (
+	// pointsOffered is how many recovery points a person chooses from here; any other is reached from its own page.
+	pointsOffered = 30
+	// weddingsNamed is how many weddings a preview names that it touches; the others are counted.
+	weddingsNamed = 10
+)
+
+type scopePreviewer interface {
+	pointLister
+	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
+	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
+	WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) []console.Wedding
+	organizationLister
+}
+
+// ShowScopePreview shows what bringing something back into the live platform would change. It changes nothing. Posted, it keeps
+// the rows that were ticked off.
+func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		in, err := scoped(c)
+		if err != nil {
+			return err
+		}
+		if !named(in) {
+			return showScopeChoice(c, pages, con, in)
+		}
+		hint := safePoint(c, pages, con, &in)
+		p, err := con.PreviewScope(c.Request().Context(), actor(c), in)
+		if err != nil {
+			return err
+		}
+		vm, err := scopePreview(c, pages, con, in, p, c.Request().Form["skip"])
+		if err != nil {
+			return err
+		}
+		vm.Notices = append(vm.Notices, hint...)
+		return Render(c, http.StatusOK, views.ScopePreviewPage(vm))
+	}
+}
+
+// showScopeChoice asks what comes back.
+func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput) error {
+	options, err := pointOptions(c, pages, con, in.Point, time.Time{})
+	if err != nil {
+		return err
+	}
+	vm := views.ScopeChoice{Shell: pages.Shell(c, "Bring back", "points"), Action: platformRestore, Points: options}
+	for _, t := range keepsake.Tiers() {
+		vm.Tiers = append(vm.Tiers, string(t))
+	}
+	return Render(c, http.StatusOK, views.ScopeChoicePage(vm))
+}
+
+// safePoint chooses the newest protected recovery point before the damage, where a person has chosen none, and says why. A hint
+// that cannot be had costs nothing but the hint.
+func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.ScopedInput) []ui.Notice {
+	if c.FormValue("point") != "" || in.Wedding == "" {
+		return nil
+	}
+	d, err := con.FindDamage(c.Request().Context(), actor(c), in.Wedding)
+	if err != nil || d == nil {
+		return nil
+	}
+	in.Point = d.Point
+	clock := pages.clock()
+	until := "now"
+	if !d.To.IsZero() {
+		until = clock.Exact(d.To)
+	}
+	text := "Between " + clock.Exact(d.From) + " and " + until + ", "
+	switch {
+	case d.Gone > 0 && d.Changed > 0:
+		text += format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " + format.Count(d.Changed) + " changed."
+	case d.Gone > 0:
+		text += format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished."
+	default:
+		text += format.Count(d.Changed) + " of " + format.Plural(d.Rows, "row", "rows") + " changed."
+	}
+	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text + " The newest safe recovery point before that is chosen below."}}
+}
+
+// impact says what is at stake: whom and what the changes touch, and how long they take.
+func impact(p *scope.Preview) []ui.Figure {
+	var vendors, payments int64
+	for _, t := range p.Tables {
+		insert, update, remove, _ := t.Counts()
+		switch _, name, _ := strings.Cut(t.Table, "."); {
+		case strings.Contains(name, "supplier") || strings.Contains(name, "vendor"):
+			vendors += insert + update + remove
+		case strings.Contains(name, "payment"):
+			payments += insert + update + remove
+		}
+	}
+	return []ui.Figure{{Label: "Weddings touched", Value: format.Count(int64(len(p.Weddings)))},
+		{Label: "Vendors touched", Value: format.Count(vendors)}, {Label: "Payments touched", Value: format.Count(payments)},
+		{Label: "Takes", Value: "about " + format.Duration(max(time.Second, time.Duration(2*p.Seconds*float64(time.Second)).Round(time.Second))), Hint: "from what the comparison took"}}
+}
+
+// touched names the weddings that the changes touch, the nearest first.
+func touched(c echo.Context, pages Pages, con scopePreviewer, p *scope.Preview) (list []views.TouchedWedding, more string) {
+	ids := make([]string, 0, len(p.Weddings))
+	for id := range p.Weddings {
+		ids = append(ids, id)
+	}
+	if len(ids) == 0 {
+		return nil, ""
+	}
+	found := con.WeddingsByID(c.Request().Context(), actor(c), ids)
+	for _, w := range found[:min(len(found), weddingsNamed)] {
+		list = append(list, views.TouchedWedding{Wedding: weddingOf(w), Rows: format.Plural(p.Weddings[w.ID], "row", "rows")})
+	}
+	if rest := len(ids) - len(list); rest > 0 && len(list) > 0 {
+		more = "and " + format.Plural(int64(rest), "more wedding", "more weddings")
+	}
+	return list, more
+}
+
+// rowsAction is where further rows of a table are shown.
+func rowsAction(in console.ScopedInput, table string, from int) string {
+	return scopedPath(in) + "/rows?" + url.Values{"table": {table}, "from": {strconv.Itoa(from)}}.Encode()
+}
+
+// ShowScopeRows shows the rows of one table of a preview that its page has no room for, a page at a time. What was ticked off
+// on other pages travels along.
+func ShowScopeRows(pages Pages, con scopePreviewer) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		in, err := scoped(c)
+		if err != nil {
+			return err
+		}
+		name := c.QueryParam("table")
+		from, err := strconv.Atoi(c.QueryParam("from"))
+		if err != nil || from < 0 {
+			return keepsake.Errorf(keepsake.CodeInvalid, "This page of the list does not exist: begin with the first.")
+		}
+		p, err := con.PreviewScope(c.Request().Context(), actor(c), in)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(p.Tables, func(t scope.TableChanges) bool { return t.Table == name })
+		if i < 0 {
+			return keepsake.Errorf(keepsake.CodeNotFound, "The comparison has no such table.")
+		}
+		in.Point = p.Point
+		left := set(c.Request().Form["skip"])
+		all := p.Tables[i].Changes
+		vm := views.ScopeRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"), Name: cmp.Or(p.Name, in.Wedding), Fields: fields(in), Action: scopedPath(in) + "/review"}
+		vm.Table, _ = previewRows(p.Tables[i], left, comesBack, from)
+		vm.Count = fmt.Sprintf("rows %s to %s of %s", format.Count(int64(min(from+1, len(all)))), format.Count(int64(min(from+rowsShown, len(all)))), format.Count(int64(len(all))))
+		vm.Elsewhere = elsewhere(left, []views.PreviewTable{vm.Table})
+		if from > 0 {
+			vm.First = rowsAction(in, name, 0)
+		}
+		if vm.Table.More != "" {
+			vm.Next = rowsAction(in, name, from+rowsShown)
+		}
+		vm.Table.More = ""
+		return Render(c, http.StatusOK, views.ScopeRowsPage(vm))
+	}
+}
+
+func set(list []string) map[string]bool {
+	out := map[string]bool{}
+	for _, s := range list {
+		out[s] = true
+	}
+	return out
+}
+
+// elsewhere are the ticks that no checkbox of the page carries.
+func elsewhere(left map[string]bool, tables []views.PreviewTable) []string {
+	here := map[string]bool{}
+	for _, t := range tables {
+		here[t.AllValue] = true
+		for _, r := range t.Rows {
+			here[r.Value] = true
+		}
+	}
+	var out []string
+	for name := range left {
+		if !here[name] {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// fields are the hidden fields that name a comparison again.
+func fields(in console.ScopedInput) []views.Field {
+	out := []views.Field{{Name: "point", Value: in.Point}, {Name: "mode", Value: string(in.Mode)}}
+	return append(out, hiddenFields(scopedFields(in))...)
+}
+
+// pointOptions are the recovery points to choose from; the one asked for is there, however old it is.
+func pointOptions(c echo.Context, pages Pages, con pointLister, chosen string, when time.Time) ([]views.PointOption, error) {
+	list, err := con.ListPoints(c.Request().Context(), actor(c), console.PointsInput{Limit: pointsOffered})
+	if err != nil {
+		return nil, err
+	}
+	clock := pages.clock()
+	var out []views.PointOption
+	if !when.IsZero() && !slices.ContainsFunc(list.Points, func(point console.Point) bool { return point.ID == chosen }) { // not listed yet, or long ago
+		out = append(out, views.PointOption{Value: chosen, Text: clock.Exact(when) + " (" + clock.Relative(when) + ")", Selected: true})
+	}
+	for _, point := range list.Points {
+		text := clock.Exact(point.Time) + " (" + clock.Relative(point.Time) + ")"
+		if !point.Protected {
+			text += ", not protected"
+		}
+		out = append(out, views.PointOption{Value: point.ID, Text: text, Selected: point.ID == chosen})
+	}
+	return out, nil
+}
+
+func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput, p *scope.Preview, skip []string) (views.ScopePreview, error) {
+	insert, update, remove, refused := p.Totals()
+	in.Point = p.Point
+	vm := views.ScopePreview{
+		Shell: pages.Shell(c, "Bring back", "weddings"), Action: scopedPath(in), Noun: scopeNoun(in), Fields: fields(in), Scope: hiddenFields(scopedFields(in)),
+		Name: cmp.Or(p.Name, in.Wedding, in.Organization), Fingerprint: p.Fingerprint, Nothing: insert+update+remove == 0,
+		When: pages.clock().When(p.PointTime), PointURL: pointURL(p.Point), Missing: in.Mode == scope.Missing,
+		Figures: []ui.Figure{
+			{Label: "Brought back", Value: format.Count(insert)}, {Label: "Changed back", Value: format.Count(update)},
+			{Label: "Removed", Value: format.Count(remove)}, {Label: "Refused", Value: format.Count(refused)},
+		},
+		Impact: impact(p),
+		Read:   "Read " + format.Count(p.ChunksRead) + " of " + format.Count(p.ChunksTotal) + " chunks in " + format.Seconds(p.Seconds) + ".",
+	}
+	vm.BackURL, vm.BackText = scopeBack(in)
+	var err error
+	if vm.Points, err = pointOptions(c, pages, con, p.Point, p.PointTime); err != nil {
+		return vm, err
+	}
+	vm.Touched, vm.TouchedMore = touched(c, pages, con, p)
+	left := set(skip)
+	for _, t := range p.Tables {
+		if table, any := previewTable(t, left, comesBack); any {
+			if table.More != "" {
+				table.MoreURL = rowsAction(in, t.Table, rowsShown)
+			}
+			vm.Tables = append(vm.Tables, table)
+		}
+	}
+	vm.Elsewhere = elsewhere(left, vm.Tables)
+	return vm, nil
+}
+
+func hiddenFields(values url.Values) (out []views.Field) {
+	for name, list := range values {
+		for _, v := range list {
+			out = append(out, views.Field{Name: name, Value: v})
+		}
+	}
+	return out
+}

@@ -1,0 +1,156 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// awaitScoped is how long a form waits for its restore before it shows the live page: most have ended by then.
+const awaitScoped = 2500 * time.Millisecond
+
+type scopedAwaiter interface {
+	Await(ctx context.Context, actor keepsake.Actor, operation string, most time.Duration) (console.Operation, error)
+}
+
+type scopeRestorer interface {
+	scopePreviewer
+	scopedAwaiter
+	RestoreScope(ctx context.Context, actor keepsake.Actor, in console.RestoreScopeInput) (console.Operation, error)
+}
+
+type scopedRestoreReader interface {
+	GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error)
+}
+
+type scopeUndoer interface {
+	scopedRestoreReader
+	scopedAwaiter
+	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)
+}
+
+// RestoreScope makes the changes of a preview, when what was typed is its name and the preview is still true.
+func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		scope, err := scoped(c)
+		if err != nil {
+			return err
+		}
+		form := c.Request().Form
+		in := console.RestoreScopeInput{ScopedInput: scope, Fingerprint: form.Get("fingerprint"), Name: form.Get("name"),
+			Confirmation: strings.TrimSpace(form.Get("confirm")), Skip: form["skip"]}
+		o, err := con.RestoreScope(c.Request().Context(), actor(c), in)
+		if keepsake.CodeOf(err) == keepsake.CodeInvalid && err != nil && in.Name != in.Confirmation {
+			return previewAgain(c, pages, con, in, http.StatusUnprocessableEntity, func(vm *views.ScopePreview) {
+				vm.Error = "That is not the name. Type it exactly as it stands above; nothing was changed."
+			})
+		}
+		if err != nil {
+			return err
+		}
+		if o, err = con.Await(c.Request().Context(), actor(c), o.ID, awaitScoped); err != nil {
+			return err
+		}
+		switch {
+		case o.State == console.StateDone && o.Scoped != nil:
+			return redirect(c, scopedURL(o.Scoped.Restore))
+		case o.State == console.StateFailed && o.ErrorCode == keepsake.CodeConflict:
+			return previewAgain(c, pages, con, in, http.StatusConflict, func(vm *views.ScopePreview) {
+				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed", Text: sentence(o.ErrorMessage)})
+			})
+		default:
+			return redirect(c, operationURL(o.ID))
+		}
+	}
+}
+
+// previewAgain shows the comparison as it is now, with what was ticked off.
+func previewAgain(c echo.Context, pages Pages, con scopePreviewer, in console.RestoreScopeInput, status int, change func(*views.ScopePreview)) error {
+	p, err := con.PreviewScope(c.Request().Context(), actor(c), in.ScopedInput)
+	if err != nil {
+		return err
+	}
+	vm, err := scopePreview(c, pages, con, in.ScopedInput, p, in.Skip)
+	if err != nil {
+		return err
+	}
+	change(&vm)
+	return Render(c, status, views.ScopePreviewPage(vm))
+}
+
+// ShowScopedRestore shows what a restore into the live platform changed, and offers to take it back.
+func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u, err := con.GetScopedRestore(c.Request().Context(), actor(c), c.Param("id"))
+		if err != nil {
+			return err
+		}
+		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, nil)))
+	}
+}
+
+// UndoScope takes a restore back.
+func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx := c.Request().Context()
+		o, err := con.UndoScope(ctx, actor(c), c.Param("id"))
+		if err == nil {
+			o, err = con.Await(ctx, actor(c), o.ID, awaitScoped)
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case o.State == console.StateFailed:
+			u, err := con.GetScopedRestore(ctx, actor(c), c.Param("id"))
+			if err != nil {
+				return err
+			}
+			vm := scopedRestore(c, pages, u, nil)
+			vm.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "Nothing was taken back", Text: sentence(o.ErrorMessage)}}
+			return Render(c, http.StatusConflict, views.ScopeRestorePage(vm))
+		case o.State != console.StateDone || o.Scoped == nil:
+			return redirect(c, operationURL(o.ID))
+		case len(o.Scoped.Refused) == 0:
+			return redirect(c, scopedURL(o.Scoped.Restore))
+		}
+		u, err := con.GetScopedRestore(ctx, actor(c), o.Scoped.Restore)
+		if err != nil {
+			return err
+		}
+		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, o.Scoped.Refused)))
+	}
+}
+
+func scopedRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string) views.ScopeRestore {
+	vm := views.ScopeRestore{
+		Shell: pages.Shell(c, "Restore into the platform", "weddings"), ID: u.Restore, Name: u.Name, BackURL: "/operations", BackText: "All operations", Action: scopedURL(u.Restore) + "/undo",
+		When: pages.clock().When(u.Time), LeftAlone: refused, Title: "Brought back", Undo: u.Of != "",
+	}
+	if u.Wedding {
+		vm.BackURL, vm.BackText = weddingURL(u.ID), "To the wedding"
+	}
+	if u.Of != "" {
+		vm.Title, vm.OfURL = "Taken back", scopedURL(u.Of)
+	}
+	var insert, update, remove int64
+	for _, t := range u.Tables {
+		table, _ := previewTable(t, nil, wasDone)
+		i, up, d, _ := t.Counts()
+		insert, update, remove = insert+i, update+up, remove+d
+		vm.Tables = append(vm.Tables, table)
+	}
+	vm.Figures = []ui.Figure{{Label: "Inserted", Value: format.Count(insert)}, {Label: "Updated", Value: format.Count(update)}, {Label: "Deleted", Value: format.Count(remove)}}
+	vm.Facts = []ui.Fact{{Label: "Recovery point", Value: u.Point}, {Label: "Restore", Value: u.Restore}, {Label: "Mode", Value: modeWords(u.Mode)}}
+	return vm
+}

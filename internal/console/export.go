@@ -1,0 +1,43 @@
+package console
+
+import (
+	"context"
+	"io"
+
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// ExportScope writes what a scope held at a recovery point: a ZIP with one file a table, csv or json, never on disk. It needs no
+// platform. That it was handed out is on record before the first byte leaves.
+func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string, w io.Writer) error {
+	if in.Mode == "" {
+		in.Mode = scope.Missing
+	}
+	detail := map[string]any{"point": in.Point, "format": format}
+	err := mayActOnPlatform(actor, keepsake.MayRestore)
+	if err == nil {
+		err = checkScoped(in)
+	}
+	if err != nil {
+		return c.refused(ctx, actor, "scope.export", in.target(), detail, err)
+	}
+	if err := c.recordDone(ctx, actor, "scope.export", in.target(), detail); err != nil {
+		return err
+	}
+	return c.scopes.Export(ctx, in.scope(), format, w)
+}
+
+// ExportScope writes what a scope held, without the console database.
+func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string, w io.Writer) error {
+	if in.Mode == "" {
+		in.Mode = scope.Missing
+	}
+	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
+		return err
+	}
+	if err := s.mayRead(ctx, actor, in); err != nil {
+		return err
+	}
+	return s.engine.Export(ctx, in.scope(), format, w)
+}

@@ -1,0 +1,61 @@
+package console
+
+import (
+	"context"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// GetWeddingAt returns a wedding as it was at a recovery point. It needs no platform: the providers are enough.
+func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
+	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
+	err := mayActOnPlatform(actor, keepsake.MayRead)
+	if err == nil {
+		err = checkScoped(in)
+	}
+	if err != nil {
+		return engine.WeddingAt{}, c.refused(ctx, actor, "wedding.read", wedding, in.detail(), err)
+	}
+	w, err := c.scopes.WeddingAt(ctx, in.scope())
+	if err != nil {
+		return w, err
+	}
+	// Whoever reads a couple's data is on record, like whoever changes it.
+	return w, c.recordDone(ctx, actor, "wedding.read", wedding, in.detail())
+}
+
+// GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the second.
+func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error) {
+	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
+	detail := in.detail()
+	detail["to"] = to
+	err := mayActOnPlatform(actor, keepsake.MayRead)
+	if err == nil {
+		err = checkScoped(in)
+	}
+	if err == nil && !plain(to) {
+		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
+	}
+	if err != nil {
+		return engine.WeddingChanges{}, c.refused(ctx, actor, "wedding.read", wedding, detail, err)
+	}
+	changes, err := c.scopes.WeddingChanges(ctx, in.scope(), to)
+	if err != nil {
+		return changes, err
+	}
+	return changes, c.recordDone(ctx, actor, "wedding.read", wedding, detail)
+}
+
+// ExplainScope says which tables of the live platform belong to a wedding, or to an organization, and why.
+func (c *Console) ExplainScope(ctx context.Context, actor keepsake.Actor, organization bool) (*scope.Plan, error) {
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+		return nil, c.refused(ctx, actor, "scope.explain", "", nil, err)
+	}
+	root, of := c.scopes.Roots()
+	if organization {
+		root = of
+	}
+	return c.scopes.ExplainScope(ctx, root)
+}

@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+)
+
+// Organization is one organization of the platform.
+type Organization struct {
+	ID       string
+	Name     string
+	Weddings int64 // how many it has; 0 where a recovery point was asked
+}
+
+// Organizations lists organizations of the live platform by name; each must have every word of search in its name.
+func (e *Engine) Organizations(ctx context.Context, search string, offset, limit int) ([]Organization, error) {
+	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	rows, err := platform.QueryOrganizations(ctx, conn, e.opts.DataMap, search, offset, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list organizations: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Organization])
+}
+
+// OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned too. It reads the whole
+// table of organizations.
+func (e *Engine) OrganizationsAt(ctx context.Context, point, search string, offset, limit int) ([]Organization, time.Time, error) {
+	r, from, err := e.openFor(ctx, "")
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	m, _, _, err := e.resolve(ctx, r, from, point)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	root := e.opts.DataMap.Organization
+	plan, err := scope.FromManifest(m, e.opts.DataMap, root.Table)
+	if err != nil {
+		return nil, m.Time, err
+	}
+	track := newTracker(nil, e.opts.Now)
+	defer track.close()
+	rows, err := scope.ReadTable(ctx, plan.Table(plan.Root), chunkOpener{newSource(r, from, track)})
+	if err != nil {
+		return nil, m.Time, err
+	}
+	key, name := columnOf(rows, plan.RootKey), columnOf(rows, root.Name)
+	var list []Organization
+	for _, row := range rows.Rows {
+		o := Organization{ID: key(row), Name: name(row)}
+		has := func(word string) bool { return strings.Contains(strings.ToLower(o.Name), strings.ToLower(word)) }
+		if words := platform.SearchWords(search); !slices.ContainsFunc(words, func(w string) bool { return !has(w) }) {
+			list = append(list, o)
+		}
+	}
+	slices.SortFunc(list, func(a, b Organization) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	list = list[min(offset, len(list)):]
+	return list[:min(limit, len(list))], m.Time, nil
+}
