@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -44,11 +45,11 @@ func pointPage(c echo.Context, pages Pages, con pointReader) (views.Point, error
 	p := d.Point
 	vm := views.Point{
 		Shell: pages.Shell(c, "Recovery point", "points"), ID: p.ID, Title: clock.Exact(p.Time), When: clock.When(p.Time),
-		Type: format.Title(p.Type) + " backup", Note: p.Note, State: pointState(p), Notices: pointNotices(d), Figures: pointFigures(p),
+		Type: format.Title(p.Type) + " backup", Note: p.Note, State: pointState(p), Notices: pointNotices(d), Figures: append(pointFigures(p), proofFigures(d)...),
 		Copies: copies(p.Copies), Lacks: p.Lacks, Facts: pointFacts(d), Tests: pointTests(d.Tests, clock), Missing: d.Missing,
 	}
 	if d.Detail != nil {
-		vm.NotCarried, vm.Tiers = notCarried(d.Detail.NotCarried), pointTiers(d.Detail.TableList)
+		vm.NotCarried, vm.Tiers = notCarried(d.Detail.NotCarried), pointTiers(d.Detail.TableList, p.Proof)
 	}
 	if p.Operation != "" {
 		lines, err := con.OperationLog(ctx, actor(c), p.Operation, 0, shownLines)
@@ -112,7 +113,20 @@ func pointTests(tests []console.PointTest, clock format.Clock) []views.PointTest
 	return out
 }
 
-func pointTiers(tables []engine.PointTable) []views.PointTier {
+// proofFigures say how complete and how sound a point is, and how long its restore would take.
+func proofFigures(d console.PointDetail) []ui.Figure {
+	out := []ui.Figure{{Label: "Rows found", Value: "–", Hint: "no verification has counted them yet"}, {Label: "Integrity", Value: "–", Hint: "verify it to know"}}
+	if p := d.Point.Proof; p != nil {
+		out[0] = ui.Figure{Label: "Rows found", Value: format.Count(p.RowsFound), Hint: "of " + format.Count(p.RowsExpected) + " expected"}
+		out[1] = ui.Figure{Label: "Integrity", Value: format.Percent(p.Score()), Hint: "of its objects, at all providers"}
+	}
+	if d.RestoreSeconds > 0 {
+		return append(out, ui.Figure{Label: "Restoring takes", Value: "about " + format.Seconds(d.RestoreSeconds), Hint: "at the speed of the latest whole restore"})
+	}
+	return append(out, ui.Figure{Label: "Restoring takes", Value: "–", Hint: "no whole restore has been measured yet"})
+}
+
+func pointTiers(tables []engine.PointTable, proof *engine.PointProof) []views.PointTier {
 	var out []views.PointTier
 	for _, tier := range keepsake.Tiers() {
 		vm := views.PointTier{ID: "point-" + string(tier), Name: format.Title(string(tier)), Open: tier == keepsake.TierCritical}
@@ -122,7 +136,11 @@ func pointTiers(tables []engine.PointTable) []views.PointTier {
 				continue
 			}
 			rows, bytes = rows+t.Rows, bytes+t.Bytes
-			vm.Tables = append(vm.Tables, pointTable(t))
+			table := pointTable(t)
+			if short, missing := lost(proof, t); missing {
+				table.Lost, vm.Open = "only "+format.Count(short.RowsFound)+" found", true
+			}
+			vm.Tables = append(vm.Tables, table)
 		}
 		if len(vm.Tables) > 0 {
 			vm.Sum = fmt.Sprintf("%s · %s · %s", format.Plural(int64(len(vm.Tables)), "table", "tables"), format.Plural(rows, "row", "rows"), format.Bytes(bytes))
@@ -130,6 +148,18 @@ func pointTiers(tables []engine.PointTable) []views.PointTier {
 		}
 	}
 	return out
+}
+
+// lost returns what a verification found of a table that is not complete any more.
+func lost(proof *engine.PointProof, t engine.PointTable) (engine.TableProof, bool) {
+	if proof == nil {
+		return engine.TableProof{}, false
+	}
+	i := slices.IndexFunc(proof.Tables, func(x engine.TableProof) bool { return x.Table == t.Schema+"."+t.Name })
+	if i < 0 {
+		return engine.TableProof{}, false
+	}
+	return proof.Tables[i], true
 }
 
 func pointTable(t engine.PointTable) views.PointTable {

@@ -69,8 +69,12 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 		return err
 	}
 	vm := views.ScopeChoice{Shell: pages.Shell(c, "Bring back", "points"), Action: platformRestore, Points: options}
+	tables := map[keepsake.Tier]string{ // what each is for; which tables it holds, the point's page says
+		keepsake.TierCritical: "Who people are: accounts, suppliers, clients, organizations", keepsake.TierHigh: "What they do: forms, journeys, files, payments",
+		keepsake.TierStandard: "Everything else",
+	}
 	for _, t := range keepsake.Tiers() {
-		vm.Tiers = append(vm.Tiers, string(t))
+		vm.Tiers = append(vm.Tiers, views.TierOption{Value: string(t), Name: format.Title(string(t)) + " tier", Text: tables[t], Checked: t == keepsake.TierCritical})
 	}
 	return Render(c, http.StatusOK, views.ScopeChoicePage(vm))
 }

@@ -189,8 +189,12 @@ func weddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
 	return out
 }
 
-// integrity is the share of a point's copies that are confirmed; half of it is earned by a test that passed.
+// integrity is the share of a point's objects that the newest verification found sound; without one, half the share of its copies
+// that were confirmed when they were stored.
 func integrity(p console.Point) float64 {
+	if p.Proof != nil {
+		return p.Proof.Score()
+	}
 	if len(p.Copies) == 0 {
 		return 0
 	}
@@ -200,15 +204,7 @@ func integrity(p console.Point) float64 {
 			confirmed++
 		}
 	}
-	score := float64(confirmed) / float64(len(p.Copies))
-	switch {
-	case p.LastTest == nil:
-		return score / 2
-	case !p.LastTest.OK:
-		return 0
-	default:
-		return score
-	}
+	return float64(confirmed) / float64(len(p.Copies)) / 2
 }
 
 // ShowWeddingChanges shows what changed in a wedding between two moments.

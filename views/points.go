@@ -62,6 +62,7 @@ type PointTier struct {
 // PointTable is one table of a recovery point.
 type PointTable struct {
 	Name, Kind, Rows, Size, Stored, Shared, Chunks, Hash, HashShort string
+	Lost                                                            string // "only 12 found"; "": all were
 }
 
 // RestoreForm asks where a recovery point goes.

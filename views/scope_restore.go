@@ -7,7 +7,7 @@ type ScopeChoice struct {
 	Shell  Shell
 	Action string
 	Points []PointOption
-	Tiers  []string
+	Tiers  []TierOption
 }
 
 // ScopePreview is what bringing something back into the live platform would change.

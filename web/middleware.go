@@ -79,6 +79,9 @@ func deadline(d time.Duration) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			ctx, cancel := context.WithTimeout(c.Request().Context(), d)
 			defer cancel()
+			if d > pageTimeout { // the server's own deadline is for pages
+				_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(d + pageTimeout))
+			}
 			outer := c.Request()
 			c.SetRequest(outer.WithContext(ctx))
 			err := next(c)

@@ -226,6 +226,10 @@ func TestPointPage(t *testing.T) {
 		t.Errorf("verifications %+v, want %+v", s.console.verifies, want)
 	}
 	s.get("/points/other").want(http.StatusNotFound).says("There is no recovery point other.")
+	a.says("no verification has counted them yet", "no whole restore has been measured yet")
+	s.console.points[0].Proof = &engine.PointProof{RowsExpected: 599499, RowsFound: 599400, Integrity: map[string]float64{"local": 1, "s3": 0.5},
+		Tables: []engine.TableProof{{Table: "public.users", RowsExpected: 480, RowsFound: 381}}}
+	s.get("/points/20261123T070500Z-aa").want(http.StatusOK).says("599,400", "of 599,499 expected", "75 %", "only 381 found")
 }
 
 func TestRestoreNeedsTheTypedName(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 const (
 	bodyLimit   = 64 << 10         // bytes: every form here is small
 	pageTimeout = 45 * time.Second // the preflight asks the platform and every provider
+	wideTimeout = 10 * time.Minute // whole tables are compared
 	longTimeout = 6 * time.Hour    // a download of everything, at whatever speed the browser takes it
 )
 
@@ -151,7 +152,8 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/weddings/scope", handlers.ShowScope(pages, con))
 	in.POST("/weddings/:id/milestones", handlers.SaveMilestone(pages, con))
 	in.GET("/organizations", handlers.ListOrganizations(pages, con))
-	for _, scope := range []string{"/weddings/:id/restore", "/platform/restore"} {
+	wide := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(wideTimeout))
+	for scope, in := range map[string]*echo.Group{"/weddings/:id/restore": in, "/platform/restore": wide} {
 		in.GET(scope, handlers.ShowScopePreview(pages, con))
 		in.POST(scope, handlers.RestoreScope(pages, con))
 		in.POST(scope+"/review", handlers.ShowScopePreview(pages, con))

@@ -134,7 +134,7 @@ func TestTheWorstDay(t *testing.T) {
 	p.open("/sign-in")
 	p.fill("Sign in", signIn)
 	p.reads("Next weddings")
-	q := &person{t, p.ctx, second}
+	q := &person{t: t, ctx: p.ctx, base: second}
 	q.open("/sign-in")
 	q.until("fetch('/sign-in').then(r => r.text()).then(x => !x.includes('own database does not answer'), () => false)")
 	stopSecond()

@@ -34,6 +34,13 @@ where kind = 'backup' and state = 'done' and backup_type = @backup_type::text an
 order by id desc
 limit 5;
 
+-- name: GetRestoreSpeed :one
+-- Of the newest restore into a new database that covered everything and compared it all.
+select (bytes_done / seconds)::double precision from backup_operations
+where kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and tiers = '{}' and scope is null
+order by id desc
+limit 1;
+
 -- name: ClaimOperation :one
 -- No row: it is not waiting any more.
 update backup_operations

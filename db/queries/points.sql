@@ -31,6 +31,9 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
 -- name: SetPointCopies :exec
 update recovery_points set copies = @copies, protected = @protected, lacks = @lacks, seen_at = now() where id = @id;
 
+-- name: SetPointProof :exec
+update recovery_points set data_completeness = @data_completeness, integrity_score = @integrity_score::double precision where id = @id;
+
 -- name: SetPointMark :execrows
 update recovery_points set note = @note, labels = @labels, locked = @locked where id = @id;
 

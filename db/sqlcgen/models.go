@@ -132,6 +132,8 @@ type RecoveryPoint struct {
 	TimelinePhase     *string
 	WeddingMetadata   []byte
 	Locked            bool
+	DataCompleteness  []byte
+	IntegrityScore    *float64
 }
 
 type WeddingMilestone struct {

@@ -365,6 +365,21 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 	return i, err
 }
 
+const getRestoreSpeed = `-- name: GetRestoreSpeed :one
+select (bytes_done / seconds)::double precision from backup_operations
+where kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and tiers = '{}' and scope is null
+order by id desc
+limit 1
+`
+
+// Of the newest restore into a new database that covered everything and compared it all.
+func (q *Queries) GetRestoreSpeed(ctx context.Context) (float64, error) {
+	row := q.db.QueryRow(ctx, getRestoreSpeed)
+	var column_1 float64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const insertOperation = `-- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
     target_create, provider, tiers, scope, requested_by, requested_name)

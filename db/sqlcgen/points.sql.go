@@ -22,7 +22,7 @@ func (q *Queries) CountPoints(ctx context.Context) (int64, error) {
 }
 
 const getNewestPoint = `-- name: GetNewestPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked from recovery_points order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points order by taken_at desc, id desc limit 1
 `
 
 func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
@@ -57,12 +57,14 @@ func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
 		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
 	)
 	return i, err
 }
 
 const getNewestWholePoint = `-- name: GetNewestWholePoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold every tier.
@@ -98,12 +100,14 @@ func (q *Queries) GetNewestWholePoint(ctx context.Context) (RecoveryPoint, error
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
 		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
 	)
 	return i, err
 }
 
 const getPoint = `-- name: GetPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked from recovery_points where id = $1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where id = $1
 `
 
 func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error) {
@@ -138,6 +142,8 @@ func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
 		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
 	)
 	return i, err
 }
@@ -288,7 +294,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 }
 
 const listPoints = `-- name: ListPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked from recovery_points
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points
 where ($1::text = '' or backup_type = $1)
   and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
 order by taken_at desc, id desc
@@ -339,6 +345,8 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 			&i.TimelinePhase,
 			&i.WeddingMetadata,
 			&i.Locked,
+			&i.DataCompleteness,
+			&i.IntegrityScore,
 		); err != nil {
 			return nil, err
 		}
@@ -438,6 +446,21 @@ func (q *Queries) SetPointMark(ctx context.Context, arg SetPointMarkParams) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const setPointProof = `-- name: SetPointProof :exec
+update recovery_points set data_completeness = $1, integrity_score = $2::double precision where id = $3
+`
+
+type SetPointProofParams struct {
+	DataCompleteness []byte
+	IntegrityScore   float64
+	ID               string
+}
+
+func (q *Queries) SetPointProof(ctx context.Context, arg SetPointProofParams) error {
+	_, err := q.db.Exec(ctx, setPointProof, arg.DataCompleteness, arg.IntegrityScore, arg.ID)
+	return err
 }
 
 const upsertPoint = `-- name: UpsertPoint :exec

@@ -81,6 +81,12 @@ func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
 		return p, fmt.Errorf("decode the weddings of recovery point %s: %w", r.ID, err)
 	}
 	p.Weddings = metadata.Weddings
+	if len(r.DataCompleteness) > 0 {
+		p.Proof = &engine.PointProof{}
+		if err := json.Unmarshal(r.DataCompleteness, p.Proof); err != nil {
+			return p, fmt.Errorf("decode what was found of recovery point %s: %w", r.ID, err)
+		}
+	}
 	return p, nil
 }
 

@@ -181,8 +181,32 @@ func endVerify(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r eng
 		if err := insertTest(ctx, tx, row, k.ID, kind, problems, r.Seconds); err != nil {
 			return err
 		}
+		if proof, found := r.Proofs[k.ID]; found && !anySilent(silent) {
+			if err := setProof(ctx, tx, k.ID, proof); err != nil {
+				return err
+			}
+		}
 	}
 	return tx.SetProviderPoints(ctx)
+}
+
+// anySilent reports whether a provider could not be asked: what is proven then is not the whole truth.
+func anySilent(silent map[string]bool) bool {
+	for _, is := range silent {
+		if is {
+			return true
+		}
+	}
+	return false
+}
+
+// setProof stores what a verification found of a point.
+func setProof(ctx context.Context, tx db.Tx, point string, proof engine.PointProof) error {
+	encoded, err := json.Marshal(proof)
+	if err != nil {
+		return fmt.Errorf("encode what was found of recovery point %s: %w", point, err)
+	}
+	return tx.SetPointProof(ctx, sqlcgen.SetPointProofParams{ID: point, DataCompleteness: progress.CleanJSON(encoded), IntegrityScore: proof.Score()})
 }
 
 func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, point, kind string, findings int, seconds float64) error {

@@ -209,6 +209,44 @@ func TestVerifyUpdatesCopies(t *testing.T) {
 	}
 }
 
+func TestVerifyKeepsWhatItProved(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
+	proof := engine.PointProof{RowsExpected: 100, RowsFound: 60, Integrity: map[string]float64{"local": 1, "s3": 0.5, "away": 0},
+		Tables: []engine.TableProof{{Table: "public.users", RowsExpected: 50, RowsFound: 10}}}
+	silent := ""
+	e.verify = func(engine.VerifyInput) (engine.VerifyResult, error) {
+		return engine.VerifyResult{Seconds: 1, Findings: []engine.VerifyFinding{{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true}, {Provider: "away", Problem: "no answer", Damage: silent == ""}},
+			Copies: map[string][]keepsake.Copy{"a": copies("local")}, Proofs: map[string]engine.PointProof{"a": proof}}, nil
+	}
+	c := w.console(e)
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(c, true)
+	verify := func() *engine.PointProof {
+		t.Helper()
+		o, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{Point: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, c, o.ID, console.StateDone)
+		p, err := c.GetPoint(t.Context(), admin, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Point.Proof
+	}
+	if got := verify(); got == nil || got.RowsFound != 60 || got.Score() != 0.5 || len(got.Tables) != 1 {
+		t.Errorf("%+v", got)
+	}
+	silent, proof.RowsFound = "away", 1 // whoever could not ask everybody overrules nothing
+	if got := verify(); got == nil || got.RowsFound != 60 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // awayStore is a provider that cannot be asked.
 type awayStore struct{ storage.Provider }
 

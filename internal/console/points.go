@@ -87,6 +87,16 @@ func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string)
 		for _, t := range tests {
 			d.Tests = append(d.Tests, testOf(t))
 		}
+		if err != nil {
+			return err
+		}
+		speed, err := tx.GetRestoreSpeed(ctx)
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if speed > 0 {
+			d.RestoreSeconds = float64(d.Point.BytesRead) / speed
+		}
 		return err
 	})
 	if db.IsNoRows(err) {

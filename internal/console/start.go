@@ -142,19 +142,29 @@ func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) 
 	if !plain(id) {
 		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
 	}
-	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		get := tx.GetNewestPoint
-		if id != "latest" {
-			get = func(ctx context.Context) (sqlcgen.RecoveryPoint, error) { return tx.GetPoint(ctx, id) }
+	found := ""
+	look := func() error {
+		return c.db.InTx(ctx, actor, func(tx db.Tx) error {
+			get := tx.GetNewestPoint
+			if id != "latest" {
+				get = func(ctx context.Context) (sqlcgen.RecoveryPoint, error) { return tx.GetPoint(ctx, id) }
+			}
+			p, err := get(ctx)
+			found = p.ID
+			return err
+		})
+	}
+	err := look()
+	if db.IsNoRows(err) && id == "latest" { // perhaps the command line has just made the first one
+		if failed := c.noticePoints(ctx); failed != nil {
+			c.log.WarnContext(ctx, "could not look for recovery points that others made", "err", failed)
 		}
-		p, err := get(ctx)
-		id = p.ID
-		return err
-	})
+		err = look()
+	}
 	if db.IsNoRows(err) {
 		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point. If the command line made it, it appears here within minutes.")
 	}
-	return id, err
+	return found, err
 }
 
 func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams {

@@ -192,6 +192,8 @@ type Point struct {
 	engine.Point
 	Operation string     // id of the backup that made it; empty for one found in the repository
 	LastTest  *PointTest // the newest proof or failure of it; nil: never tested
+	// Proof is what the newest verification that could ask every provider found; nil: there was none.
+	Proof *engine.PointProof
 }
 
 // PointTest is a verification of a point, or a restore that compared everything.
@@ -210,6 +212,8 @@ type PointDetail struct {
 	Detail  *engine.PointDetail
 	Missing string
 	Tests   []PointTest // newest first, at most 10
+	// RestoreSeconds is what restoring it is expected to take, from the speed of the newest whole restore; 0: none was measured.
+	RestoreSeconds float64
 }
 
 // AlarmKind says why the age of the last good backup is an alarm.

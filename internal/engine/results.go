@@ -104,6 +104,34 @@ type VerifyResult struct {
 	Seconds  float64                    `json:"seconds"`
 	Findings []VerifyFinding            `json:"findings"`
 	Copies   map[string][]keepsake.Copy `json:"copies,omitempty"` // by point
+	Proofs   map[string]PointProof      `json:"proofs,omitempty"` // by point
+}
+
+// PointProof is what a verification found of one point: how complete its data are, and how sound its copies.
+type PointProof struct {
+	RowsExpected int64              `json:"rows_expected"`    // that the snapshot read
+	RowsFound    int64              `json:"rows_found"`       // whose chunks have a sound copy somewhere
+	Tables       []TableProof       `json:"tables,omitempty"` // those with fewer rows than expected
+	Integrity    map[string]float64 `json:"integrity"`        // by provider: the share of its objects that are there and sound, 0 to 1
+}
+
+// TableProof is a table that is not complete any more.
+type TableProof struct {
+	Table        string `json:"table"`
+	RowsExpected int64  `json:"rows_expected"`
+	RowsFound    int64  `json:"rows_found"`
+}
+
+// Score is the share over all providers, 0 to 1.
+func (p PointProof) Score() float64 {
+	if len(p.Integrity) == 0 {
+		return 0
+	}
+	sum := 0.0
+	for _, share := range p.Integrity {
+		sum += share
+	}
+	return sum / float64(len(p.Integrity))
 }
 
 // Damaged reports whether any finding is damage rather than a provider that cannot be reached.

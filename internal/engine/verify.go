@@ -35,6 +35,7 @@ func (e *Engine) Verify(ctx context.Context, in VerifyInput, reporter Reporter) 
 	v := &verification{e: e, deep: in.Deep, track: newTracker(reporter, e.opts.Now)}
 	defer v.track.close()
 	v.result.Findings, v.result.Copies = []VerifyFinding{}, map[string][]keepsake.Copy{}
+	v.result.Proofs = map[string]PointProof{}
 	v.track.stage(StageChecking)
 	if err := v.run(ctx, in); err != nil {
 		v.track.errorf("The verification failed: %s", keepsake.MessageOf(err))
@@ -112,6 +113,7 @@ func (v *verification) points(ctx context.Context, ids []string) error {
 		}
 		v.result.Points++
 		v.result.Copies[id] = v.copies(chunks, sound, bad)
+		v.result.Proofs[id] = v.proof(m, chunks, sound, bad)
 	}
 	return ctx.Err()
 }
@@ -248,4 +250,40 @@ func (v *verification) copies(chunks []*repository.Chunk, sound map[string]bool,
 		copies = append(copies, c)
 	}
 	return copies
+}
+
+// proof counts the rows that can be read from somewhere, and what each provider holds of the point.
+func (v *verification) proof(m *repository.Manifest, chunks []*repository.Chunk, sound map[string]bool, bad map[repository.ChunkID]uint16) PointProof {
+	out := PointProof{Integrity: map[string]float64{}}
+	var asked uint16
+	for _, p := range v.live {
+		asked |= providerBit(v.repo.providers, p.Name)
+	}
+	for _, p := range v.repo.providers {
+		bit, good := providerBit(v.repo.providers, p.Name), 0
+		for _, c := range chunks {
+			if asked&bit != 0 && bad[c.ID]&bit == 0 {
+				good++
+			}
+		}
+		if sound[p.Name] {
+			good++
+		}
+		out.Integrity[p.Name] = float64(good) / float64(len(chunks)+1)
+	}
+	for i := range m.Tables {
+		t := &m.Tables[i]
+		found := int64(0)
+		for j := range t.Ranges {
+			lost := slices.ContainsFunc(t.Ranges[j].Chunks, func(c repository.Chunk) bool { return bad[c.ID]&asked == asked })
+			if !lost {
+				found += t.Ranges[j].Rows
+			}
+		}
+		out.RowsExpected, out.RowsFound = out.RowsExpected+t.Rows, out.RowsFound+found
+		if found != t.Rows {
+			out.Tables = append(out.Tables, TableProof{Table: t.Schema + "." + t.Name.Name, RowsExpected: t.Rows, RowsFound: found})
+		}
+	}
+	return out
 }
