@@ -148,7 +148,7 @@ func TestTheEmergencyPage(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.dashboard.Weddings = []console.Wedding{{Wedding: engine.Wedding{ID: "w 1/2", Couple: "Zoë & <Łukasz>", Date: moment}, Urgency: keepsake.UrgencyEmergency}}
-	body := s.get("/emergency").want(http.StatusOK).says("What do you need?", "Vendor contacts now", "restore everything").body
+	body := s.get("/emergency").want(http.StatusOK).says("What do you need?", "Vendor contacts now", "Restore everything").body
 	for _, want := range []string{`href="/weddings/w%201%2F2/contacts"`, `href="/weddings/w%201%2F2/restore"`, "/platform/restore?mode=missing&amp;point="} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)

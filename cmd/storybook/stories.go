@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -21,7 +22,8 @@ func when(absolute, relative string) ui.When {
 }
 
 func stories() map[string]story {
-	return map[string]story{
+	all := weddingStories()
+	maps.Copy(all, map[string]story{
 		"signin":         func(t string) templ.Component { return views.SignInPage(signIn(t, "", "")) },
 		"signin-refused": func(t string) templ.Component { return views.SignInPage(signIn(t, "amelia@wedsync.example", "")) },
 		"signin-ended": func(t string) templ.Component {
@@ -67,7 +69,8 @@ func stories() map[string]story {
 			p.Shell.User = ""
 			return views.ProblemPage(p)
 		},
-	}
+	})
+	return all
 }
 
 func signIn(theme, email, ended string) views.SignIn {
