@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -94,8 +96,15 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 				}
 			})
 		}
+		if keepsake.CodeOf(err) == keepsake.CodeLimited {
+			SetRateLimit(c.Response().Header(), err)
+			return refuse(http.StatusTooManyRequests, notice("The backup was not started", err))
+		}
 		if err != nil {
 			return err
+		}
+		if o.Quota != nil {
+			SetQuota(c.Response().Header(), *o.Quota)
 		}
 		return redirect(c, operationURL(o.ID))
 	}
@@ -139,6 +148,7 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 		return views.BackupForm{}, err
 	}
 	vm := views.BackupForm{Shell: pages.Shell(c, "Back up now", "backup"), Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone, Notices: estimateNotices(e), Plan: planOf(e)}
+	vm.Plan.Left = quotaWords(e, in.Wedding != "")
 	if e.Unreachable != "" {
 		vm.Shell.Banner = "The platform database does not answer. A backup started now waits and fails if it stays away."
 	}
@@ -147,6 +157,26 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 		vm.Types = append(vm.Types, choice)
 	}
 	return vm, nil
+}
+
+// quotaWords say how many backups of the chosen type the person may still start within the hour.
+func quotaWords(e console.Estimate, wedding bool) string {
+	t := e.Type
+	if wedding && t == keepsake.BackupIncremental { // it counts as one made for a wedding
+		t = keepsake.BackupWedding
+	}
+	q, limited := e.Quotas[t]
+	if !limited {
+		return ""
+	}
+	words := fmt.Sprintf("You can start %d more of these within the hour; %d are the most.", q.Left, q.Most)
+	if q.Left == 0 {
+		words = fmt.Sprintf("You have started all %d of these that one person may within an hour; the next one can start in %s.", q.Most, format.Duration(q.Reset.Round(time.Second)))
+	}
+	if t == keepsake.BackupWedding {
+		words += fmt.Sprintf(" For weddings of today and tomorrow others are counted: %d left.", e.Quotas[keepsake.BackupEmergency].Left)
+	}
+	return words
 }
 
 // estimateNotices turns the preflight's findings into what a person should know before starting.

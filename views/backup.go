@@ -30,6 +30,7 @@ type BackupPlan struct {
 	Figures []ui.Figure
 	Tiers   []PlanTier
 	Notes   []string
+	Left    string // of the limit; may be empty
 }
 
 // PlanTier is what one tier will contribute.

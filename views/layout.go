@@ -67,4 +67,4 @@ func themeLabel(next string) string {
 
 const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,` +
 	`"historyCacheSize":0,"refreshOnHistoryMiss":true,"responseHandling":[{"code":"204","swap":false},` +
-	`{"code":"[23]..","swap":true},{"code":"(409|422|403|503)","swap":true},{"code":"[45]..","swap":false,"error":true}]}`
+	`{"code":"[23]..","swap":true},{"code":"(409|422|403|429|503)","swap":true},{"code":"[45]..","swap":false,"error":true}]}`

@@ -25,6 +25,8 @@ func status(code keepsake.Code) int {
 		return http.StatusConflict
 	case keepsake.CodeForbidden:
 		return http.StatusForbidden
+	case keepsake.CodeLimited:
+		return http.StatusTooManyRequests
 	case keepsake.CodeUnavailable:
 		return http.StatusServiceUnavailable
 	default: // internal, wrong key, damaged: nothing the person at the browser did
@@ -40,6 +42,7 @@ var statusWords = map[int]words{
 	http.StatusConflict:              {"409 · not now", "That is not possible now", "Go to the overview", "/"},
 	http.StatusRequestEntityTooLarge: {"413 · too large", "That was more than Keepsake takes", "Go to the overview", "/"},
 	http.StatusUnprocessableEntity:   {"422 · please check", "Something in that request is not right", "Go to the overview", "/"},
+	http.StatusTooManyRequests:       {"429 · too often", "That was done too often for now", "Go to the overview", "/"},
 	http.StatusInternalServerError:   {"500 · our fault", "Something went wrong inside Keepsake", "Go to the overview", "/"},
 	http.StatusServiceUnavailable:    {"503 · not reachable", "Keepsake cannot reach something it needs", "Try again", "/"},
 }
@@ -61,6 +64,7 @@ func errorHandler(pages handlers.Pages, log *slog.Logger) echo.HTTPErrorHandler 
 		if code >= http.StatusInternalServerError {
 			log.ErrorContext(r.Context(), "request failed", "request_id", handlers.RequestID(r.Context()), "path", r.URL.Path, "status", code, "err", cause(err))
 		}
+		handlers.SetRateLimit(c.Response().Header(), err)
 		if err := handlers.Render(c, code, problem(c, pages, code, text)); err != nil {
 			log.ErrorContext(r.Context(), "error page failed", "request_id", handlers.RequestID(r.Context()), "err", err)
 		}

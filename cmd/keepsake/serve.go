@@ -164,7 +164,7 @@ func (a *app) openConsole() (*services, error) {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
 	s := &services{config: conf, db: d, sessions: auth.NewSessions(d, nil), engine: e}
-	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Sweep: s.sessions.Sweep,
+	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, Sweep: s.sessions.Sweep,
 		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }})
 	if err != nil {
 		d.Close()

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -26,6 +27,7 @@ const (
 const (
 	maxProviders = 16 // an index keeps one bit for each
 	maxWorkers   = 64
+	maxLimit     = 1000
 	minSecret    = 32 // bytes of a session secret
 )
 
@@ -297,6 +299,14 @@ func CheckAddress(address string) string {
 }
 
 func (c *Config) checkRest() *mistake {
+	for _, t := range slices.Sorted(maps.Keys(c.Limits)) {
+		if known, err := keepsake.ParseBackupType(string(t)); err != nil || known != t {
+			return wrong("this is no backup type: use full, incremental, critical, wedding or emergency", "limits", string(t))
+		}
+		if n := c.Limits[t]; n < 1 || n > maxLimit {
+			return wrong(fmt.Sprintf("%d is out of range: use 1 to %d backups an hour, or leave it out for the default", n, maxLimit), "limits", string(t))
+		}
+	}
 	if c.Workers < 0 || c.Workers > maxWorkers {
 		return wrong(fmt.Sprintf("%d is out of range: use 1 to %d, or leave it out for one per core", c.Workers, maxWorkers), "workers")
 	}

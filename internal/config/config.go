@@ -22,8 +22,10 @@ type Config struct {
 	ManagedSchemas []string `yaml:"managed_schemas"`
 	Targets        []Target `yaml:"targets"`
 	Server         Server   `yaml:"server"`
-	Workers        int      `yaml:"workers"` // parallel readers and writers; 0: one per core, two at least
-	PGBin          string   `yaml:"pg_bin"`  // directory of pg_dump and pg_restore; empty: the newest found
+	// Limits is how many backups of a type one actor may start within an hour; what is missing has the console's default.
+	Limits  map[keepsake.BackupType]int `yaml:"limits"`
+	Workers int                         `yaml:"workers"` // parallel readers and writers; 0: one per core, two at least
+	PGBin   string                      `yaml:"pg_bin"`  // directory of pg_dump and pg_restore; empty: the newest found
 
 	doc *document
 	env func(string) (string, bool)

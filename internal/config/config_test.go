@@ -107,6 +107,7 @@ func TestEnvironment(t *testing.T) {
 		{"line breaks are no YAML", "key: {file: '${LINES}'}", func(c *Config) any { return c.Key.File }, "a\n- b"},
 		{"empty", "key: {file: '${EMPTY}'}", func(c *Config) any { return c.Key.File }, ""},
 		{"a number", "workers: ${FOUR}", func(c *Config) any { return c.Workers }, 4},
+		{"a limit", "limits: {full: ${FOUR}, emergency: 20}", func(c *Config) any { return c.Limits[keepsake.BackupFull] }, 4},
 		{"a truth value", "providers: [{name: a, type: file, path: p, offsite: '${YES}'}]", func(c *Config) any { return c.Providers[0].Offsite }, true},
 		{"not in a comment", "key: {file: k} # ${NOT_SET}", func(c *Config) any { return c.Key.File }, "k"},
 		{"a dollar alone", "key: {file: 'a$b'}", func(c *Config) any { return c.Key.File }, "a$b"},
@@ -231,6 +232,8 @@ func TestMistakes(t *testing.T) {
 		{"certificate without key", one + "server: {tls_certificate: c.pem}\n", nil, ":3: server.tls_certificate: ", "give both"},
 		{"bad proxy", one + "server:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - proxy\n", nil, ":6: server.trusted_proxies[1]: \"proxy\" is no network", "write 10.0.0.0/8"},
 		{"too many workers", one + "workers: 1000\n", nil, ":3: workers: 1000 is out of range", "use 1 to 64"},
+		{"no backup at all", one + "limits: {full: 0}\n", nil, ":3: limits.full: 0 is out of range", "leave it out for the default"},
+		{"limit of nothing", one + "limits: {hourly: 2}\n", nil, ":3: limits.hourly: this is no backup type", "use full, incremental"},
 		{"negative workers", one + "workers: -1\n", nil, ":3: workers: -1 is out of range", "use 1 to 64"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

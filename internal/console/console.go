@@ -53,7 +53,9 @@ type Deps struct {
 	Now     func() time.Time
 	// BackupMaxAge is how old the newest recovery point may be before its age is an alarm; 0: 24 hours.
 	BackupMaxAge time.Duration
-	Lease        LeaseTimes // zero: the defaults
+	// Limits is how many backups of each type one actor may start within an hour; what is missing is DefaultLimits.
+	Limits map[keepsake.BackupType]int
+	Lease  LeaseTimes // zero: the defaults
 	// Sweep, when set, is called once an hour by working processes: it removes what ended long ago (auth.Sessions.Sweep).
 	Sweep func(context.Context) error
 	// Keep, when set, is called every ten minutes by working processes: it stores in the repository what must outlive the console
@@ -77,6 +79,7 @@ type Console struct {
 	log     *slog.Logger
 	now     func() time.Time
 	maxAge  time.Duration
+	limits  map[keepsake.BackupType]int
 	lease   LeaseTimes
 	worker  string // name of this process in leases
 	hub     *progress.Hub
@@ -94,7 +97,7 @@ func New(d Deps) (*Console, error) {
 		d.Now = time.Now
 	}
 	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep,
-		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), hub: progress.NewHub(d.DB, d.Logger)}
+		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), hub: progress.NewHub(d.DB, d.Logger)}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)
 	c.lease.Reconcile = orDefault(c.lease.Reconcile, 5*time.Second)

@@ -42,6 +42,7 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	g.Go(func() error { tables, asked = c.engine.Tables(asking); return nil })
 	g.Go(func() error { findings = c.engine.Check(asking); return nil })
 	g.Go(func() (err error) { e.Running, err = c.activeBackup(gctx, actor); return err })
+	g.Go(func() (err error) { e.Quotas, err = c.quotas(gctx, actor); return err })
 	g.Go(func() error {
 		return c.db.InTx(gctx, actor, func(tx db.Tx) (err error) {
 			measured, err = tx.ListMeasuredBackups(gctx, string(t))

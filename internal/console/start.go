@@ -180,7 +180,11 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
 	var o Operation
 	err := c.attempt(ctx, actor, p, action, detail, func(tx db.Tx) (string, error) {
-		err := tx.InsertOperation(ctx, row)
+		quota, err := c.useLimit(ctx, tx, actor, row)
+		if err != nil {
+			return row.ID, err
+		}
+		err = tx.InsertOperation(ctx, row)
 		if db.IsConstraint(err, "backup_operations_one_active_backup") {
 			return row.ID, errBackupRuns
 		}
@@ -195,6 +199,7 @@ func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, p keepsake.
 			return row.ID, err
 		}
 		o, err = operationOf(inserted)
+		o.Quota = quota
 		return row.ID, err
 	})
 	return o, err

@@ -75,6 +75,8 @@ type Operation struct {
 	ErrorMessage string        // failed: what happened and what to do
 
 	Progress *engine.Progress // nil before the first report
+	// Quota is what StartBackup leaves of its actor's limit; nil elsewhere, and where nothing is limited.
+	Quota *keepsake.Quota
 
 	// One of them is set when the state is done.
 	Backup  *engine.BackupResult
@@ -117,6 +119,8 @@ type Estimate struct {
 	Blocked     bool
 	Unreachable string     // why the platform could not be asked, in words
 	Running     *Operation // the backup that runs already, which a new one would have to wait for
+	// Quotas are what is left of the actor's limits, by type; nil for an actor whom nothing limits.
+	Quotas map[keepsake.BackupType]keepsake.Quota
 }
 
 // TierEstimate is what one tier contributes. Covered is false for tiers that the backup type leaves out.

@@ -1,0 +1,131 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// limitWindow is what limits are counted over. It moves: any hour, not the clock's.
+const limitWindow = time.Hour
+
+// DefaultLimits is how many backups of each type one actor may start within an hour.
+func DefaultLimits() map[keepsake.BackupType]int {
+	return map[keepsake.BackupType]int{keepsake.BackupFull: 2, keepsake.BackupWedding: 6, keepsake.BackupIncremental: 12, keepsake.BackupCritical: 12, keepsake.BackupEmergency: 12}
+}
+
+func limitsOf(set map[keepsake.BackupType]int) map[keepsake.BackupType]int {
+	limits := DefaultLimits()
+	maps.Copy(limits, set)
+	return limits
+}
+
+// limitedAs says which limit a new operation counts for; "" is none. Each type has its own, so that none uses up another's. A backup
+// that is made for a wedding counts as one of a wedding, and on its last day as an emergency, unless it reads everything again.
+func limitedAs(row sqlcgen.InsertOperationParams, now time.Time) (keepsake.BackupType, error) {
+	t := keepsake.BackupType(deref(row.BackupType))
+	var marks []keepsake.WeddingMark
+	if err := json.Unmarshal(row.Weddings, &marks); err != nil {
+		return "", fmt.Errorf("decode the weddings: %w", err)
+	}
+	if t != keepsake.BackupIncremental || len(marks) == 0 {
+		return t, nil
+	}
+	for _, m := range marks {
+		date, err := time.Parse(time.DateOnly, m.Date)
+		if err == nil && keepsake.UrgencyOf(keepsake.DaysBefore(date, now)) == keepsake.UrgencyEmergency {
+			return keepsake.BackupEmergency, nil
+		}
+	}
+	return keepsake.BackupWedding, nil
+}
+
+// useLimit counts a new operation for its actor, or refuses it with CodeLimited. What the console starts by itself is not
+// limited. It belongs into the transaction that writes the operation: one that is refused for another reason costs nothing.
+func (c *Console) useLimit(ctx context.Context, tx db.Tx, actor keepsake.Actor, row sqlcgen.InsertOperationParams) (*keepsake.Quota, error) {
+	t, err := limitedAs(row, c.now())
+	if err != nil || t == "" || actor.Role == keepsake.RoleSystem {
+		return nil, err
+	}
+	used, err := tx.UseLimit(ctx, sqlcgen.UseLimitParams{ActorID: actor.ID, Kind: string(t), WindowSeconds: limitWindow.Seconds(), Most: int32(c.limits[t])})
+	if err != nil {
+		return nil, fmt.Errorf("count the backup: %w", err)
+	}
+	all, err := c.readQuotas(ctx, tx, actor)
+	if err != nil {
+		return nil, err
+	}
+	q := all[t]
+	if used == 0 {
+		return nil, &keepsake.Error{Code: keepsake.CodeLimited, Err: q, Message: limitedWords(t, q)}
+	}
+	return &q, nil
+}
+
+func limitedWords(t keepsake.BackupType, q keepsake.Quota) string {
+	which := map[keepsake.BackupType]string{keepsake.BackupWedding: "backups made for weddings", keepsake.BackupEmergency: "backups made for weddings of today and tomorrow"}[t]
+	if which == "" {
+		which = string(t) + " backups"
+	}
+	words := fmt.Sprintf("You have started as many %s as one person may within an hour: %d. The next one can start in %s.", which, q.Most, minutes(q.Reset))
+	if t == keepsake.BackupFull {
+		words += " An incremental one holds every row as well, and can start now."
+	}
+	return words
+}
+
+// minutes says how long to wait, rounded up, so that whoever waits that long need not wait again.
+func minutes(d time.Duration) string {
+	n := int((d + time.Minute - 1) / time.Minute)
+	if n <= 1 {
+		return "a minute"
+	}
+	return fmt.Sprintf("%d minutes", n)
+}
+
+// quotas returns what is left of an actor's limits; nil for one whom nothing limits.
+func (c *Console) quotas(ctx context.Context, actor keepsake.Actor) (all map[keepsake.BackupType]keepsake.Quota, err error) {
+	if actor.Role == keepsake.RoleSystem {
+		return nil, nil
+	}
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+		all, err = c.readQuotas(ctx, tx, actor)
+		return err
+	})
+	return all, err
+}
+
+func (c *Console) readQuotas(ctx context.Context, tx db.Tx, actor keepsake.Actor) (map[keepsake.BackupType]keepsake.Quota, error) {
+	uses, err := tx.ListLimitUses(ctx, sqlcgen.ListLimitUsesParams{ActorID: actor.ID, WindowSeconds: limitWindow.Seconds()})
+	if err != nil {
+		return nil, fmt.Errorf("read what was used of the limits: %w", err)
+	}
+	ages := map[keepsake.BackupType][]float64{} // the latest use first
+	for _, u := range uses {
+		ages[keepsake.BackupType(u.Kind)] = append(ages[keepsake.BackupType(u.Kind)], u.AgeSeconds)
+	}
+	all := map[keepsake.BackupType]keepsake.Quota{}
+	for t, most := range c.limits {
+		q := keepsake.Quota{Name: string(t), Most: most, Left: max(0, most-len(ages[t])), Window: limitWindow}
+		// The use whose end gives one back: the oldest, or of more than there may be, since the limit was lowered, a later one.
+		if n := min(len(ages[t]), most); n > 0 {
+			q.Reset = max(limitWindow-time.Duration(ages[t][n-1]*float64(time.Second)), time.Second)
+		}
+		all[t] = q
+	}
+	return all, nil
+}
+
+// sweepLimits forgets uses that count no more.
+func (c *Console) sweepLimits(ctx context.Context) error {
+	return c.db.InTx(ctx, keepsake.System("sweep"), func(tx db.Tx) error {
+		_, err := tx.DeleteOldLimits(ctx, limitWindow.Seconds())
+		return err
+	})
+}

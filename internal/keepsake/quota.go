@@ -1,0 +1,21 @@
+package keepsake
+
+import (
+	"fmt"
+	"time"
+)
+
+// Quota is what is left of a limit: at most Most within any Window.
+type Quota struct {
+	Name   string // of the limit, such as "full"
+	Most   int
+	Left   int
+	Window time.Duration
+	// Reset is until there is one more than Left; 0 when nothing was used.
+	Reset time.Duration
+}
+
+// Error makes a used-up quota the cause of an Error with CodeLimited.
+func (q Quota) Error() string {
+	return fmt.Sprintf("%d of %d %s within %s are left; one more in %s", q.Left, q.Most, q.Name, q.Window, q.Reset)
+}
