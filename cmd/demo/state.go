@@ -18,6 +18,7 @@ type state struct {
 	Initialised     bool   `json:"initialised"` // the repository is there
 	Admin           bool   `json:"admin"`       // the super admin is there
 	ConsolePassword string `json:"console_password"`
+	OwnerPassword   string `json:"owner_password"` // of the role that owns the console's tables
 	AdminPassword   string `json:"admin_password"`
 	Ports           ports  `json:"ports"`
 }

@@ -176,20 +176,27 @@ func (w *world) fill(ctx context.Context) error {
 }
 
 func (w *world) configure(ctx context.Context) error {
-	url, err := db.Provision(ctx, keepsake.Secret(w.postgres.URL("postgres")), consoleDB, consoleDB, keepsake.Secret(w.state.ConsolePassword))
+	if w.state.OwnerPassword == "" { // a world of before there were two roles
+		w.state.OwnerPassword = rand.Text()
+		if err := w.save(); err != nil {
+			return err
+		}
+	}
+	owner, url, err := db.Provision(ctx, keepsake.Secret(w.postgres.URL("postgres")), db.ProvisionInput{Database: consoleDB, Owner: consoleDB + "_owner",
+		OwnerPassword: keepsake.Secret(w.state.OwnerPassword), Server: consoleDB, Password: keepsake.Secret(w.state.ConsolePassword)})
 	if err != nil {
 		return err
 	}
 	config := fmt.Sprintf(`# The demo's configuration, written anew at every start. %s
 platform: {url: %q}
-console:  {url: %q}
+console:  {url: %q, owner_url: %q}
 key:      {file: ./keepsake.key}
 providers:
   - {name: local,    type: file, path: ./repo, medium: disk}
   - {name: supabase, type: s3, medium: supabase, endpoint: %q, region: %s, bucket: %s, path_style: true, access_key_id: %q, secret_access_key: %q}
   - {name: offsite,  type: gcs, medium: gcs, bucket: %s, offsite: true, endpoint: %q}
 server:   {address: "127.0.0.1:%d"}
-`, "The passwords belong to this machine's private servers only.", w.postgres.URL(platformDB), url.Reveal(), w.s3.Endpoint, testenv.Region, s3Bucket,
+`, "The passwords belong to this machine's private servers only.", w.postgres.URL(platformDB), url.Reveal(), owner.Reveal(), w.s3.Endpoint, testenv.Region, s3Bucket,
 		w.s3.AccessKey, w.s3.SecretKey, gcsBucket, w.gcs.Endpoint, w.state.Ports.Console)
 	credentials := fmt.Sprintf("address  %s\ne-mail   %s\npassword %s\n", w.address(), adminEmail, w.state.AdminPassword)
 	return errors.Join(writeFile(w.path("keepsake.yaml"), []byte(config)), writeFile(w.path("credentials"), []byte(credentials)))

@@ -14,12 +14,13 @@ import (
 	"github.com/wedsync/keepsake/db/dbtest"
 )
 
-// withConsole gives the world a console database without any table, for the role that row-level security binds.
+// withConsole gives the world a console database without any table, its owner, and the role that the console works as.
 func (w *world) withConsole(t *testing.T) {
 	t.Helper()
-	url := dbtest.Empty(t).Reveal()
-	w.env["KEEPSAKE_CONSOLE_URL"] = url
-	w.hide(t, url)
+	owner, server := dbtest.Roles(t)
+	w.env["KEEPSAKE_CONSOLE_OWNER_URL"], w.env["KEEPSAKE_CONSOLE_URL"] = owner.Reveal(), server.Reveal()
+	w.hide(t, owner.Reveal())
+	w.hide(t, server.Reveal())
 }
 
 func TestAdminCreate(t *testing.T) {

@@ -84,6 +84,10 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(explainConsole(err))})
 	}
 	defer d.Close()
+	if d.OwnsTables() {
+		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "console.url signs in as the role that owns the console's tables, so whoever steals its password could switch row-level security off",
+			Action: "give the tables an owner of their own: console.owner_url in keepsake.example.yaml"})
+	}
 	accounts, err := auth.CountAccounts(a.ctx, d)
 	switch {
 	case db.IsState(err, stateNoTable):

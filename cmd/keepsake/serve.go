@@ -178,10 +178,14 @@ func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
 	if conf.Console.URL == "" {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: console.url: no console database is configured: set it, or KEEPSAKE_CONSOLE_URL", conf.Path())
 	}
-	if err := db.Migrate(a.ctx, conf.Console.URL); err != nil {
+	if err := db.Prepare(a.ctx, conf.Console.OwnerURL, conf.Console.URL); err != nil {
 		return nil, explainConsole(err)
 	}
 	d, err := db.Open(a.ctx, conf.Console.URL)
+	if err == nil && d.OwnsTables() {
+		a.logger(slog.LevelInfo).WarnContext(a.ctx, "console.url signs in as the role that owns the console's tables: row-level security binds it, but whoever steals its password could switch that off. "+
+			"Give the tables an owner of their own: console.owner_url in keepsake.example.yaml")
+	}
 	return d, explainConsole(err)
 }
 
@@ -197,7 +201,8 @@ const (
 func explainConsole(err error) error {
 	switch {
 	case db.IsState(err, stateNoDatabase):
-		return keepsake.Errorf(keepsake.CodeInvalid, "console.url: the console database does not exist: create role keepsake login password '…'; create database keepsake owner keepsake")
+		return keepsake.Errorf(keepsake.CodeInvalid, "console.url: the console database does not exist: create role keepsake_owner login password '…'; create role keepsake login password '…'; "+
+			"create database keepsake owner keepsake_owner; the first belongs into console.owner_url, the second into console.url")
 	case db.IsState(err, stateNoPassword), db.IsState(err, stateNoPermission):
 		return keepsake.Errorf(keepsake.CodeInvalid, "console.url: the console database's server refused the role or its password: correct console.url or KEEPSAKE_CONSOLE_URL")
 	}

@@ -1,20 +1,20 @@
-// Package dbtest gives tests a migrated console database of their own, owned by a role that row-level security binds.
+// Package dbtest gives tests a console database of their own, with the two roles of a real one: its owner, and the role that the
+// console works as, which owns nothing and which row-level security binds.
 package dbtest
 
 import (
-	"context"
 	"net/url"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// Empty returns the URL of a database without any tables, for the role that owns it.
-func Empty(t testing.TB) keepsake.Secret {
+const password = "a password of the test's"
+
+// Roles returns the URLs of a database without any tables: for the role that owns it and for the one that the console works as.
+func Roles(t testing.TB) (owner, server keepsake.Secret) {
 	t.Helper()
 	admin := testenv.DB(t)
 	u, err := url.Parse(admin)
@@ -22,29 +22,42 @@ func Empty(t testing.TB) keepsake.Secret {
 		t.Fatal(err)
 	}
 	database := u.Path[1:]
-	owned, err := db.Provision(t.Context(), keepsake.Secret(admin), database, "keepsake_"+database, "a password of the test's")
+	owner, server, err = db.Provision(t.Context(), keepsake.Secret(admin), db.ProvisionInput{Database: database, Owner: ownerOf(database), OwnerPassword: password,
+		Server: "keepsake_" + database, Password: password})
 	if err != nil {
-		t.Fatalf("make the console's role: %v", err)
+		t.Fatalf("make the console's roles: %v", err)
 	}
-	conn, err := pgx.Connect(t.Context(), admin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), "alter database "+pgx.Identifier{database}.Sanitize()+" owner to "+pgx.Identifier{"keepsake_" + database}.Sanitize()); err != nil {
-		t.Fatal(err)
-	}
-	return owned
+	return owner, server
 }
 
-// URL returns the URL of a migrated console database.
+func ownerOf(database string) string { return "keepsake_owner_" + database }
+
+// Empty returns the URL of a database without any tables, for the role that owns it: a console with only one role.
+func Empty(t testing.TB) keepsake.Secret {
+	t.Helper()
+	owner, _ := Roles(t)
+	return owner
+}
+
+// URL returns the URL of a migrated console database, for the role that the console works as.
 func URL(t testing.TB) keepsake.Secret {
 	t.Helper()
-	url := Empty(t)
-	if err := db.Migrate(t.Context(), url); err != nil {
-		t.Fatalf("migrate the console database: %v", err)
+	owner, server := Roles(t)
+	if err := db.Prepare(t.Context(), owner, server); err != nil {
+		t.Fatalf("prepare the console database: %v", err)
 	}
-	return url
+	return server
+}
+
+// Owner returns the URL of the same database for the role that owns it: what an administrator of the database could do.
+func Owner(t testing.TB, server keepsake.Secret) keepsake.Secret {
+	t.Helper()
+	u, err := url.Parse(server.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(ownerOf(u.Path[1:]), password)
+	return keepsake.Secret(u.String())
 }
 
 // Open opens the database and closes it when the test ends.

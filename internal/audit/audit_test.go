@@ -105,7 +105,7 @@ func TestVerifyNamesTheFirstBrokenRow(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			conn, err := pgx.Connect(t.Context(), url.Reveal())
+			conn, err := pgx.Connect(t.Context(), dbtest.Owner(t, url).Reveal())
 			if err != nil {
 				t.Fatal(err)
 			}

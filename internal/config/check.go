@@ -51,6 +51,9 @@ func (c *Config) check() error {
 
 // where says where a field stands: in the file, or in the environment variable that takes its place.
 func (c *Config) where(path ...any) string {
+	if len(path) == 2 && path[1] == "owner_url" && c.getenv(envOwner) != "" {
+		return envOwner
+	}
 	if len(path) == 2 && path[1] == "url" {
 		for group, variable := range map[any]string{"platform": envPlatform, "console": envConsole} {
 			if path[0] == group && c.getenv(variable) != "" {
@@ -75,6 +78,13 @@ func (c *Config) checkDatabases() *mistake {
 	console, problem := parseDatabase(c.Console.URL)
 	if problem != "" {
 		return wrong(problem, "console", "url")
+	}
+	owner, problem := parseDatabase(c.Console.OwnerURL)
+	if problem != "" {
+		return wrong(problem, "console", "owner_url")
+	}
+	if platform != nil && owner != nil && sameDatabase(c.Platform.URL, c.Console.OwnerURL) {
+		return wrong("it names the platform's own database: it leads to the console's, like console.url, as the role that owns it", "console", "owner_url")
 	}
 	if platform != nil && console != nil && sameDatabase(c.Platform.URL, c.Console.URL) {
 		return wrong("it names the platform's own database: give the console one of its own, it may be on the same server", "console", "url")

@@ -14,7 +14,7 @@ import (
 // Config is keepsake.yaml. Relative paths are relative to the file's own directory: see Resolve.
 type Config struct {
 	Platform  Database         `yaml:"platform"`
-	Console   Database         `yaml:"console"` // absent for the command line
+	Console   ConsoleDatabase  `yaml:"console"` // absent for the command line
 	Key       Key              `yaml:"key"`
 	Providers []Provider       `yaml:"providers"` // in order of preference for reading
 	DataMap   keepsake.DataMap `yaml:"data_map"`
@@ -34,6 +34,12 @@ type Config struct {
 // Database is a connection URL.
 type Database struct {
 	URL keepsake.Secret `yaml:"url"`
+}
+
+// ConsoleDatabase is the console's own database: the role that it works as and the one that owns the tables.
+type ConsoleDatabase struct {
+	URL      keepsake.Secret `yaml:"url"`
+	OwnerURL keepsake.Secret `yaml:"owner_url"` // empty: the same role does both
 }
 
 // Key says where the repository's key is.
@@ -134,6 +140,7 @@ func (c *Config) getenv(name string) string {
 const (
 	envPlatform   = "KEEPSAKE_PLATFORM_URL"
 	envConsole    = "KEEPSAKE_CONSOLE_URL"
+	envOwner      = "KEEPSAKE_CONSOLE_OWNER_URL"
 	envKey        = "KEEPSAKE_KEY"
 	envPassphrase = "KEEPSAKE_PASSPHRASE"
 	envRecovery   = "KEEPSAKE_RECOVERY_KEY"
@@ -145,6 +152,9 @@ func (c *Config) override() {
 	}
 	if v := c.getenv(envConsole); v != "" {
 		c.Console.URL = keepsake.Secret(v)
+	}
+	if v := c.getenv(envOwner); v != "" {
+		c.Console.OwnerURL = keepsake.Secret(v)
 	}
 }
 

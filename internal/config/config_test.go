@@ -72,7 +72,7 @@ func TestExampleIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{}
-	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "S3_KEY", "S3_SECRET"} {
+	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "CONSOLE_OWNER_PASSWORD", "S3_KEY", "S3_SECRET"} {
 		env[name] = "secret"
 	}
 	c := load(t, string(raw), env)

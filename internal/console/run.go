@@ -56,6 +56,8 @@ func (c *Console) work(ctx context.Context) error {
 	client, err := river.NewClient(riverpgxv5.New(c.db.Jobs()), &river.Config{
 		Schema: db.JobSchema, Logger: quiet(c.log), Workers: workers, JobTimeout: -1,
 		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: parallelOperations}, restoreQueue: {MaxWorkers: parallelOperations}},
+		// Rebuilding its indexes takes their owner, which the console is not. Jobs are few and removed within a day.
+		ReindexerSchedule: river.NeverSchedule(),
 	})
 	if err != nil {
 		return fmt.Errorf("open the job queue: %w", err)

@@ -1,0 +1,134 @@
+package db_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// The actors of these tests. There are rows of two organizations and of none.
+var (
+	orgA    = keepsake.Actor{ID: "actor-a", Name: "a@example.org", Role: keepsake.RoleSuperAdmin, Organization: "a"}
+	orgB    = keepsake.Actor{ID: "actor-b", Name: "b@example.org", Role: keepsake.RoleSuperAdmin, Organization: "b"}
+	unbound = keepsake.Actor{ID: "actor-all", Name: "all@example.org", Role: keepsake.RoleSuperAdmin}
+	guest   = keepsake.Actor{ID: "actor-x", Name: "x@example.org", Role: "guest"}
+)
+
+// TestEveryTableHidesItsRows reads the list of tables from the catalog and tries each of them, as everybody: a table that is added
+// without a rule in tableRules, or whose policies do not do what its rule says, fails it.
+func TestEveryTableHidesItsRows(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	for _, problem := range judgeTables(t, d, tableRules) {
+		t.Error(problem)
+	}
+}
+
+// TestATableWithoutAPolicyIsFound: the test above can fail.
+func TestATableWithoutAPolicyIsFound(t *testing.T) {
+	t.Parallel()
+	const row = "insert into guestbook values ({n}, {org})"
+	known := append(slices.Clone(tableRules), tableRule{name: "guestbook", sight: ofOrganization, touch: "id = id + 1000", row: row})
+	for name, c := range map[string]struct {
+		rules []tableRule
+		sql   string
+		says  string
+	}{
+		"nobody said whose its rows are": {tableRules, "", "guestbook: nobody has said who may see its rows"},
+		"no policy":                      {known, "", "guestbook: row-level security is not forced"},
+		"not forced":                     {known, "alter table guestbook enable row level security; create policy p on guestbook using (keepsake_sees(organization))", "guestbook: row-level security is not forced"},
+		"a policy that lets everybody in": {known, "alter table guestbook enable row level security, force row level security; create policy p on guestbook using (true)",
+			"guestbook: no actor sees 3 rows"},
+		"a policy that forgets organizations": {known, "alter table guestbook enable row level security, force row level security; create policy p on guestbook using (keepsake_is_someone())",
+			"guestbook: an actor of organization a sees 3 rows"},
+		"a policy that lets rows be moved": {known, `alter table guestbook enable row level security, force row level security;
+			create policy p on guestbook using (keepsake_sees(organization)) with check (keepsake_is_someone())`, "guestbook: an actor of organization a gives its rows to organization b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := dbtest.URL(t)
+			conn, err := pgx.Connect(t.Context(), dbtest.Owner(t, server).Reveal())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close(t.Context()) }()
+			if _, err := conn.Exec(t.Context(), "create table guestbook (id int, organization text); "+c.sql+"; grant all on guestbook to public"); err != nil {
+				t.Fatal(err)
+			}
+			d := dbtest.Open(t, server)
+			if problems := judgeTables(t, d, c.rules); !slices.ContainsFunc(problems, func(p string) bool { return strings.HasPrefix(p, c.says) }) {
+				t.Errorf("a table that hides nothing passed: %q", problems)
+			}
+		})
+	}
+}
+
+// TestTheServersRoleOwnsNothing: what the console signs in as can neither change a table nor come to own one.
+func TestTheServersRoleOwnsNothing(t *testing.T) {
+	t.Parallel()
+	server := dbtest.URL(t)
+	d := dbtest.Open(t, server)
+	if d.OwnsTables() {
+		t.Error("the role that the tests work as owns tables: they prove nothing of a role that does not")
+	}
+	conn, err := pgx.Connect(t.Context(), server.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, sql := range []string{
+		"alter table audit_log disable trigger all", "alter table backup_operations no force row level security", "alter table backup_operations disable row level security",
+		"create policy all_of_it on backup_operations using (true)", "create table mine (id int)", "create schema mine", "create function mine() returns int language sql as 'select 1'",
+		"drop table operation_events", "truncate backup_operations", "alter table river.river_job add column more text", "set role postgres", "create role more",
+		"alter role current_user bypassrls", "set session_replication_role = replica", "create or replace function keepsake_is_system() returns boolean language sql as 'select true'",
+		"update audit_log set outcome = 'allowed'", "delete from audit_log", "delete from audit_head", "insert into goose_db_version (version_id, is_applied) values (1, true)",
+	} {
+		if _, err := conn.Exec(t.Context(), sql); !db.IsState(err, db.InsufficientPrivilege) {
+			t.Errorf("%s: %v, want it refused", sql, err)
+		}
+	}
+	owned := 0
+	if err := conn.QueryRow(t.Context(), "select count(*) from pg_shdepend where deptype = 'o' and refobjid = (select oid from pg_roles where rolname = current_user)").Scan(&owned); err != nil || owned != 0 {
+		t.Errorf("it owns %d things (%v)", owned, err)
+	}
+}
+
+// TestPrepareRefusesARoleThatOwns: a console with an owner of its own does not work as the owner by mistake.
+func TestPrepareRefusesARoleThatOwns(t *testing.T) {
+	t.Parallel()
+	owner, server := dbtest.Roles(t)
+	_, elsewhere := dbtest.Roles(t)
+	for name, c := range map[string]struct {
+		owner, server keepsake.Secret
+		says          string
+	}{
+		"the owner itself": {owner, owner, "owns something"},
+		"another database": {owner, elsewhere, "another database"},
+	} {
+		if err := db.Prepare(t.Context(), c.owner, c.server); keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// With one role it works as it always did, and says what it is.
+	if err := db.Prepare(t.Context(), "", owner); err != nil {
+		t.Fatal(err)
+	}
+	if !dbtest.Open(t, owner).OwnsTables() {
+		t.Error("a role that owns the tables is not noticed")
+	}
+	// A second role can be added at any time, and again.
+	for range 2 {
+		if err := db.Prepare(t.Context(), owner, server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Prepare(t.Context(), "", server); err != nil {
+		t.Errorf("a database that is up to date needs no owner: %v", err)
+	}
+}
