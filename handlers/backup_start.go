@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -142,19 +143,29 @@ func parseLabels(s string) (labels map[string]string, wrong string) {
 }
 
 func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.StartBackupInput, labels string) (views.BackupForm, error) {
-	t := in.Type
+	shell, t := pages.Shell(c, "Back up now", "backup"), in.Type
+	if shell.Bound {
+		t = keepsake.BackupIncremental
+	}
 	e, err := con.EstimateBackup(c.Request().Context(), actor(c), t)
 	if err != nil {
 		return views.BackupForm{}, err
 	}
-	vm := views.BackupForm{Shell: pages.Shell(c, "Back up now", "backup"), Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone, Notices: estimateNotices(e), Plan: planOf(e)}
+	vm := views.BackupForm{Shell: shell, Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone, Notices: estimateNotices(e), Plan: planOf(e)}
 	vm.Plan.Left = quotaWords(e, in.Wedding != "")
 	if e.Unreachable != "" {
 		vm.Shell.Banner = "The platform database does not answer. A backup started now waits and fails if it stays away."
 	}
 	for _, choice := range backupTypes {
+		if vm.Shell.Bound && choice.Value != string(keepsake.BackupIncremental) {
+			continue
+		}
 		choice.Checked = choice.Value == string(t)
 		vm.Types = append(vm.Types, choice)
+	}
+	if vm.Shell.Bound && in.Wedding == "" {
+		vm.Disabled = true
+		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Choose a wedding first", Text: "Your account is bound to one organization: it backs up for that organization's weddings, from their pages.", Href: "/weddings", Link: "Weddings"})
 	}
 	return vm, nil
 }
@@ -209,7 +220,7 @@ func estimateNotices(e console.Estimate) []ui.Notice {
 
 // planOf draws what a backup would cover.
 func planOf(e console.Estimate) views.BackupPlan {
-	p := views.BackupPlan{Type: format.Title(string(e.Type)), Known: e.Unreachable == "", Missing: sentence(e.Unreachable)}
+	p := views.BackupPlan{Type: format.Title(string(e.Type)), Known: e.Unreachable == "" && e.Hidden == "", Missing: sentence(cmp.Or(e.Unreachable, e.Hidden))}
 	if !p.Known {
 		return p
 	}

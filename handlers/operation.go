@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -111,7 +112,11 @@ func resultOf(o console.Operation) *views.Result {
 func again(o console.Operation) views.NextStep {
 	switch {
 	case o.Kind == console.KindBackup:
-		return views.NextStep{Text: "Try again", URL: "/backups/new?type=" + string(o.Type)}
+		q := url.Values{"type": {string(o.Type)}}
+		if len(o.Weddings) == 1 { // it was made for one
+			q.Set("wedding", o.Weddings[0].Wedding)
+		}
+		return views.NextStep{Text: "Try again", URL: "/backups/new?" + q.Encode()}
 	case o.Kind == console.KindRestore:
 		return views.NextStep{Text: "Try again", URL: pointURL(o.Point) + "/restore"}
 	case o.Kind == console.KindScoped && o.Scope.UndoOf != "":

@@ -38,7 +38,7 @@ func (p Pages) Shell(c echo.Context, title, section string) views.Shell {
 		s.Banner = "Keepsake's own database does not answer. Weddings and recovery points can be read straight from the providers; nothing can be started here until it is back."
 	}
 	if actor, ok := ActorOf(c); ok {
-		s.User = actor.Name
+		s.User, s.Bound = actor.Name, actor.Organization != ""
 	}
 	if cookie, err := c.Cookie(ThemeCookie); err == nil && validTheme(cookie.Value) {
 		s.Theme = cookie.Value

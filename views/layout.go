@@ -17,11 +17,15 @@ type Shell struct {
 	Refresh string
 	Version string
 	Standby bool // the console database is away: only what can be read is offered
+	Bound   bool // who is signed in may act on the weddings of one organization only
 }
+
+// Whole reports whether what concerns the whole platform is offered.
+func (s Shell) Whole() bool { return !s.Standby && !s.Bound }
 
 type navItem struct{ section, href, icon, text string }
 
-func navItems(standby bool) []navItem {
+func navItems(s Shell) []navItem {
 	all := []navItem{
 		{"overview", "/", "home-2", "Overview"},
 		{"backup", "/backups/new", "archive", "Back up"},
@@ -30,8 +34,11 @@ func navItems(standby bool) []navItem {
 		{"weddings", "/weddings", "calendar-heart", "Weddings"},
 		{"emergency", "/emergency", "alert-triangle", "Emergency"},
 	}
-	if standby {
+	if s.Standby {
 		return all[3:]
+	}
+	if s.Bound { // a backup is made from a wedding's page
+		return append(all[:1:1], all[2:]...)
 	}
 	return all
 }

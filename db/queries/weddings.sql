@@ -7,7 +7,7 @@ select * from wedding_milestones where day > @after::date and day <= @upto::date
 -- name: SetMilestone :exec
 insert into wedding_milestones (wedding_id, name, day, organization, set_by)
 values (@wedding_id, @name, @day, sqlc.narg(organization), @set_by)
-on conflict (wedding_id, name) do update set day = excluded.day, set_by = excluded.set_by, set_at = now();
+on conflict (wedding_id, name) do update set day = excluded.day, organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by, set_at = now();
 
 -- name: DeleteMilestone :exec
 delete from wedding_milestones where wedding_id = @wedding_id and name = @name;

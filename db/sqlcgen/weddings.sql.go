@@ -180,7 +180,7 @@ func (q *Queries) ListWeddingPoints(ctx context.Context, arg ListWeddingPointsPa
 const setMilestone = `-- name: SetMilestone :exec
 insert into wedding_milestones (wedding_id, name, day, organization, set_by)
 values ($1, $2, $3, $4, $5)
-on conflict (wedding_id, name) do update set day = excluded.day, set_by = excluded.set_by, set_at = now()
+on conflict (wedding_id, name) do update set day = excluded.day, organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by, set_at = now()
 `
 
 type SetMilestoneParams struct {

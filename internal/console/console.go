@@ -129,23 +129,14 @@ func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
 func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
 func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
 
-// mayActOnPlatform refuses actors who may not do something to the whole platform.
-func mayActOnPlatform(actor keepsake.Actor, p keepsake.Permission) error {
-	switch {
-	case !actor.May(p):
-		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: the token does not have the scope %q.", p)
-	case actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem:
-		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: it takes a super admin.")
-	case actor.Organization != "":
-		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: it concerns the whole platform, and your account is bound to one organization.")
-	}
-	return nil
-}
-
 // attempt runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn returns the
 // target of the attempt. When fn refuses or breaks, that is on record too, and nothing else of it remains.
 func (c *Console) attempt(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, action string, detail map[string]any, fn func(db.Tx) (string, error)) error {
-	err := mayActOnPlatform(actor, p)
+	return c.attemptJudged(ctx, actor, mayActOnPlatform(actor, p), action, detail, fn)
+}
+
+// attemptJudged is attempt for an actor whose right to it has been judged: err says why not.
+func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err error, action string, detail map[string]any, fn func(db.Tx) (string, error)) error {
 	var target string
 	if err == nil {
 		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {

@@ -16,17 +16,15 @@ const damagePoints = 6
 // FindDamage returns the newest damage of a wedding, and as Point the newest protected recovery point before it; nil when none is
 // found.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err != nil {
 		return nil, c.refused(ctx, actor, "wedding.read", wedding, nil, err)
 	}
-	var points []Point
-	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+	points, err := c.inPoints(ctx, actor, wedding, func(tx db.Tx) ([]Point, error) {
 		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &wedding, Most: timelinePoints})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		points, err = withTests(ctx, tx, rows)
-		return err
+		return withTests(ctx, tx, rows)
 	})
 	if err != nil {
 		return nil, err

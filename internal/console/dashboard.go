@@ -38,21 +38,27 @@ func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboar
 }
 
 func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Dashboard) error {
-	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		newest, err := tx.GetNewestWholePoint(ctx)
-		switch {
-		case err == nil:
-			points, err := withTests(ctx, tx, []sqlcgen.RecoveryPoint{newest})
-			if err != nil {
-				return err
-			}
-			d.Newest = &points[0]
-		case !db.IsNoRows(err):
-			return err
-		}
+	newest, err := c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
+		var err error
 		if d.Points, err = tx.CountPoints(ctx); err != nil {
-			return err
+			return nil, err
 		}
+		row, err := tx.GetNewestWholePoint(ctx)
+		if db.IsNoRows(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return withTests(ctx, tx, []sqlcgen.RecoveryPoint{row})
+	})
+	if err != nil {
+		return err
+	}
+	if len(newest) > 0 {
+		d.Newest = &newest[0]
+	}
+	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		states, err := tx.ListProviderStates(ctx)
 		if err != nil {
 			return err

@@ -26,10 +26,16 @@ const (
 // the preflight warns of. A platform that cannot be asked is no error: the estimate says so.
 func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (Estimate, error) {
 	e := Estimate{Type: t}
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return e, err
 	}
 	if err := checkBackup(StartBackupInput{Type: t}); err != nil {
+		return e, err
+	}
+	if actor.Organization != "" { // sizes and findings are the platform's
+		e.Hidden = "What a backup covers, and how long it takes, concerns the whole platform. It holds every wedding of your organization."
+		var err error
+		e.Quotas, err = c.quotas(ctx, actor)
 		return e, err
 	}
 	asking, cancel := context.WithTimeout(ctx, estimateTime)

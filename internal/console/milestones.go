@@ -48,7 +48,12 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 	case in.Wedding == "" || !plain(in.Wedding):
 		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
 	}
-	return c.attempt(ctx, actor, keepsake.MayBackup, "milestone.save", detail, func(tx db.Tx) (string, error) {
+	err := c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.Wedding)
+	organization := ""
+	if err == nil {
+		organization = c.finder().organizationOf(ctx, actor, in.Wedding)
+	}
+	return c.attemptJudged(ctx, actor, err, "milestone.save", detail, func(tx db.Tx) (string, error) {
 		if in.Day.IsZero() {
 			return in.Wedding, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.Wedding, Name: in.Name})
 		}
@@ -59,7 +64,11 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 		if len(set) >= mostMilestones {
 			return in.Wedding, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
 		}
-		return in.Wedding, tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day, SetBy: actor.Name, Organization: orNil(actor.Organization)})
+		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day, SetBy: actor.Name, Organization: orNil(organization)})
+		if db.IsState(err, db.InsufficientPrivilege) {
+			err = keepsake.Errorf(keepsake.CodeConflict, "Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or ask a super admin of the whole platform.")
+		}
+		return in.Wedding, err
 	})
 }
 

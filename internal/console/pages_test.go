@@ -75,12 +75,13 @@ func TestDashboardOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local")}
+	e.points[0].Note = "about somebody's wedding"
 	c := w.console(e)
 	if err := c.SyncPoints(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	d, err := c.Dashboard(t.Context(), bound)
-	if err != nil || len(d.Weddings) != 1 || d.Weddings[0].OrganizationID != "org-1" || d.Newest != nil {
+	if err != nil || len(d.Weddings) != 1 || d.Weddings[0].OrganizationID != "org-1" || d.Newest == nil || d.Newest.Note != "" {
 		t.Errorf("%+v, %v", d, err)
 	}
 }

@@ -13,6 +13,9 @@ import (
 // detailTime bounds reading a manifest for a page.
 const detailTime = 20 * time.Second
 
+// hiddenDetail is what somebody who is bound to an organization reads instead of a recovery point's tables.
+const hiddenDetail = "What is in it, table by table, concerns the whole platform, and your account is bound to one organization. Open one of its weddings to see it as it was."
+
 // ListPoints returns a page of recovery points, newest first.
 func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in PointsInput) (PointPage, error) {
 	if !plain(in.Cursor) {
@@ -20,17 +23,17 @@ func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in Point
 	}
 	limit := limitOf(in.Limit)
 	var page PointPage
-	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+	var err error
+	page.Points, err = c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
 		rows, err := tx.ListPoints(ctx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor, Most: int32(limit + 1)})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(rows) > limit {
 			rows = rows[:limit]
 			page.Next = rows[limit-1].ID
 		}
-		page.Points, err = withTests(ctx, tx, rows)
-		return err
+		return withTests(ctx, tx, rows)
 	})
 	if err != nil {
 		return page, fmt.Errorf("list recovery points: %w", err)
@@ -73,37 +76,36 @@ func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string)
 	if err != nil {
 		return d, err
 	}
-	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
+	var speed float64 // bytes a second
+	points, err := c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
 		row, err := tx.GetPoint(ctx, id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		points, err := withTests(ctx, tx, []sqlcgen.RecoveryPoint{row})
-		if err != nil {
-			return err
-		}
-		d.Point = points[0]
 		tests, err := tx.ListTests(ctx, id)
+		if err != nil {
+			return nil, err
+		}
 		for _, t := range tests {
 			d.Tests = append(d.Tests, testOf(t))
 		}
-		if err != nil {
-			return err
+		if speed, err = tx.GetRestoreSpeed(ctx); err != nil && !db.IsNoRows(err) {
+			return nil, err
 		}
-		speed, err := tx.GetRestoreSpeed(ctx)
-		if db.IsNoRows(err) {
-			return nil
-		}
-		if speed > 0 {
-			d.RestoreSeconds = float64(d.Point.BytesRead) / speed
-		}
-		return err
+		return withTests(ctx, tx, []sqlcgen.RecoveryPoint{row})
 	})
 	if db.IsNoRows(err) {
 		return d, keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
 	}
 	if err != nil {
 		return d, fmt.Errorf("read recovery point %s: %w", id, err)
+	}
+	if d.Point = points[0]; speed > 0 {
+		d.RestoreSeconds = float64(d.Point.BytesRead) / speed
+	}
+	if actor.Organization != "" {
+		d.Missing = hiddenDetail
+		return d, nil
 	}
 	asking, cancel := context.WithTimeout(ctx, detailTime)
 	defer cancel()

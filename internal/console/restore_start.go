@@ -65,7 +65,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	for _, t := range in.Tiers {
 		row.Tiers = append(row.Tiers, string(t))
 	}
-	return c.enqueue(ctx, actor, keepsake.MayRestore, "restore.start", detail, row)
+	return c.enqueue(ctx, actor, "restore.start", detail, row)
 }
 
 func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Target, error) {

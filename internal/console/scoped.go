@@ -69,7 +69,7 @@ func (in ScopedInput) detail() map[string]any {
 
 // PreviewScope shows what bringing a scope back would change. It changes nothing.
 func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in ScopedInput) (*scope.Preview, error) {
-	err := mayActOnPlatform(actor, keepsake.MayRead)
+	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
 	if err == nil {
 		err = checkScoped(in)
 	}
@@ -122,7 +122,7 @@ type ScopedOperation struct {
 func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in RestoreScopeInput) (Operation, error) {
 	detail := in.detail()
 	detail["scope"], detail["left_out"] = in.target(), len(in.Skip)
-	err := mayActOnPlatform(actor, keepsake.MayRestore)
+	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRestore, in.ScopedInput)
 	if err == nil {
 		err = checkScoped(in.ScopedInput)
 	}
@@ -144,25 +144,22 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 	if row.Scope, err = json.Marshal(s); err != nil {
 		return Operation{}, fmt.Errorf("encode what is restored: %w", err)
 	}
-	return c.enqueue(ctx, actor, keepsake.MayRestore, action, detail, row)
+	return c.enqueue(ctx, actor, action, detail, row)
 }
 
 // GetScopedRestore returns what a restore into the live platform changed.
 func (c *Console) GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+	u, err := c.readRestore(ctx, actor, keepsake.MayRead, restore)
+	if err != nil {
 		return nil, c.refused(ctx, actor, "scope.restore.read", restore, nil, err)
 	}
-	return c.scopes.ReadUndo(ctx, restore)
+	return u, nil
 }
 
 // UndoScope enqueues taking a restore into the live platform back, but for rows that the platform has changed since.
 func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (Operation, error) {
 	detail := map[string]any{"undo_of": restore}
-	var u *scope.Undo
-	err := mayActOnPlatform(actor, keepsake.MayRestore)
-	if err == nil {
-		u, err = c.scopes.ReadUndo(ctx, restore)
-	}
+	u, err := c.readRestore(ctx, actor, keepsake.MayRestore, restore)
 	if err != nil {
 		return Operation{}, c.refused(ctx, actor, "scope.undo", restore, detail, err)
 	}

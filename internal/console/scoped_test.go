@@ -58,12 +58,12 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	confirmed := console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name, Skip: []string{"public.guests id 2"}}
 
 	bound := admin
-	bound.Organization = "1"
+	bound.Organization = "2"
 	if _, err := c.RestoreScope(t.Context(), bound, confirmed); keepsake.CodeOf(err) != keepsake.CodeForbidden {
-		t.Errorf("an account bound to an organization: %v", err)
+		t.Errorf("an account bound to another organization: %v", err)
 	}
 	if _, err := c.PreviewScope(t.Context(), bound, in); keepsake.CodeOf(err) != keepsake.CodeForbidden {
-		t.Errorf("an account bound to an organization: %v", err)
+		t.Errorf("an account bound to another organization: %v", err)
 	}
 	reader := admin
 	reader.Permissions = []keepsake.Permission{keepsake.MayRead}

@@ -39,7 +39,7 @@ func NewStandby(e StandbyEngine, log *slog.Logger) *Standby {
 	return &Standby{engine: e, log: log, now: time.Now}
 }
 
-func (s *Standby) finder() finder { return finder{s.engine, s.log} }
+func (s *Standby) finder() finder { return finder{s.engine, s.log, s.now} }
 
 // Emergency returns the next weddings and the newest recovery point, and nothing else of an overview.
 func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
@@ -51,7 +51,7 @@ func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboar
 		s.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
 	}
 	if len(points) > 0 {
-		d.Newest = &points[0]
+		d.Newest = &ownFacts(actor, points, "")[0]
 	}
 	return d, nil
 }
@@ -64,19 +64,22 @@ func (s *Standby) whole(ctx context.Context) ([]Point, error) {
 
 // ListPoints returns the newest recovery points, without their tests.
 func (s *Standby) ListPoints(ctx context.Context, actor keepsake.Actor, _ PointsInput) (PointPage, error) {
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return PointPage{}, err
 	}
 	points, err := s.whole(ctx)
-	return PointPage{Points: points}, err
+	return PointPage{Points: ownFacts(actor, points, "")}, err
 }
 
 // GetPoint opens a recovery point.
 func (s *Standby) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (PointDetail, error) {
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return PointDetail{}, err
 	}
 	detail, err := s.engine.Point(ctx, id)
+	if err == nil && actor.Organization != "" {
+		return PointDetail{Point: ownFacts(actor, []Point{{Point: detail.Point}}, "")[0], Missing: hiddenDetail}, nil
+	}
 	return PointDetail{Point: Point{Point: detail.Point}, Detail: &detail}, err
 }
 
@@ -92,7 +95,7 @@ func (s *Standby) ListWeddings(ctx context.Context, actor keepsake.Actor, in Wed
 		return page, err
 	}
 	if points, err := s.whole(ctx); err == nil && len(points) > 0 {
-		page.Newest = &points[0]
+		page.Newest = &ownFacts(actor, points, "")[0]
 	}
 	return page, nil
 }
@@ -106,7 +109,8 @@ func (s *Standby) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	}
 	t.Wedding, t.Missing, t.From = found.Weddings[0], found.Missing, found.From
 	t.Milestones = milestones(t.Date, nil)
-	t.Points, err = s.whole(ctx)
+	points, err := s.whole(ctx)
+	t.Points = ownFacts(actor, points, id)
 	return t, err
 }
 
@@ -122,14 +126,14 @@ func (s *Standby) GetWeddingAt(ctx context.Context, actor keepsake.Actor, weddin
 // GetWeddingChanges returns what changed in a wedding between two moments.
 func (s *Standby) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error) {
 	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
-	if err := s.mayRead(ctx, actor, in); err != nil {
+	if err := s.mayRead(ctx, actor, in, to); err != nil {
 		return engine.WeddingChanges{}, err
 	}
 	return s.engine.WeddingChanges(ctx, in.scope(), to)
 }
 
-func (s *Standby) mayRead(ctx context.Context, actor keepsake.Actor, in ScopedInput) error {
-	err := mayActOnPlatform(actor, keepsake.MayRead)
+func (s *Standby) mayRead(ctx context.Context, actor keepsake.Actor, in ScopedInput, also ...string) error {
+	err := s.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in, also...)
 	if err == nil {
 		err = checkScoped(in)
 	}

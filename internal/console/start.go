@@ -29,9 +29,14 @@ const (
 func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in StartBackupInput) (Operation, error) {
 	detail := map[string]any{"type": in.Type, "note": in.Note}
 	row := newOperation(actor, KindBackup)
-	err := checkBackup(in)
-	if err == nil && in.Wedding != "" {
+	if in.Wedding != "" {
 		detail["wedding"], detail["milestone"] = in.Wedding, in.Milestone
+	}
+	err := c.mayBackUp(ctx, actor, in)
+	if err == nil {
+		err = checkBackup(in)
+	}
+	if err == nil && in.Wedding != "" {
 		in.weddings, err = c.markWedding(ctx, actor, in)
 	}
 	if err == nil && len(in.weddings) > 0 {
@@ -46,7 +51,7 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 	if err != nil {
 		return Operation{}, c.refused(ctx, actor, "backup.start", "", detail, err)
 	}
-	o, err := c.enqueue(ctx, actor, keepsake.MayBackup, "backup.start", detail, row)
+	o, err := c.enqueue(ctx, actor, "backup.start", detail, row)
 	if !errors.Is(err, errBackupRuns) {
 		return o, err
 	}
@@ -126,6 +131,9 @@ func plain(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(
 func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in StartVerifyInput) (Operation, error) {
 	row := newOperation(actor, KindVerify)
 	detail := map[string]any{"point": in.Point, "deep": in.Deep}
+	if err := mayActOnPlatform(actor, keepsake.MayBackup); err != nil {
+		return Operation{}, c.refused(ctx, actor, "verify.start", in.Point, detail, err)
+	}
 	if in.Point != "" {
 		id, err := c.pointID(ctx, actor, in.Point)
 		if err != nil {
@@ -134,7 +142,7 @@ func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in Star
 		in.Point = id
 	}
 	row.PointID, row.Deep = in.Point, in.Deep
-	return c.enqueue(ctx, actor, keepsake.MayBackup, "verify.start", detail, row)
+	return c.enqueue(ctx, actor, "verify.start", detail, row)
 }
 
 // pointID returns the id of a point that the console knows; "latest" is the newest.
@@ -144,7 +152,7 @@ func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) 
 	}
 	found := ""
 	look := func() error {
-		return c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		return c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) error {
 			get := tx.GetNewestPoint
 			if id != "latest" {
 				get = func(ctx context.Context) (sqlcgen.RecoveryPoint, error) { return tx.GetPoint(ctx, id) }
@@ -176,10 +184,10 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 		Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
 }
 
-// enqueue writes operation, job and audit row in one transaction.
-func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
+// enqueue writes operation, job and audit row in one transaction. That the actor may has been judged before.
+func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
 	var o Operation
-	err := c.attempt(ctx, actor, p, action, detail, func(tx db.Tx) (string, error) {
+	err := c.attemptJudged(ctx, actor, nil, action, detail, func(tx db.Tx) (string, error) {
 		quota, err := c.useLimit(ctx, tx, actor, row)
 		if err != nil {
 			return row.ID, err

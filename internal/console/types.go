@@ -118,6 +118,7 @@ type Estimate struct {
 	// Blocked reports whether a finding is an error: a backup started now would stop at it.
 	Blocked     bool
 	Unreachable string     // why the platform could not be asked, in words
+	Hidden      string     // why the actor is not told, in words; the figures are zero then
 	Running     *Operation // the backup that runs already, which a new one would have to wait for
 	// Quotas are what is left of the actor's limits, by type; nil for an actor whom nothing limits.
 	Quotas map[keepsake.BackupType]keepsake.Quota

@@ -11,7 +11,7 @@ import (
 // GetWeddingAt returns a wedding as it was at a recovery point. It needs no platform: the providers are enough.
 func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
 	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
-	err := mayActOnPlatform(actor, keepsake.MayRead)
+	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
 	if err == nil {
 		err = checkScoped(in)
 	}
@@ -31,7 +31,7 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
 	detail := in.detail()
 	detail["to"] = to
-	err := mayActOnPlatform(actor, keepsake.MayRead)
+	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in, to)
 	if err == nil {
 		err = checkScoped(in)
 	}

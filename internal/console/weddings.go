@@ -37,6 +37,7 @@ type FoundWeddings struct {
 type finder struct {
 	engine weddingSource
 	log    *slog.Logger
+	now    func() time.Time
 }
 
 // weddingSource is what a finder needs from the engine.
@@ -46,7 +47,7 @@ type weddingSource interface {
 }
 
 func (c *Console) findWeddings(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
-	return finder{c.engine, c.log}.find(ctx, actor, q)
+	return c.finder().find(ctx, actor, q)
 }
 
 // find asks the platform, and when that does not answer the newest recovery point.
@@ -81,6 +82,9 @@ func (f finder) find(ctx context.Context, actor keepsake.Actor, q engine.Wedding
 // one finds a wedding by its key, also one that only the newest recovery point knows.
 func (f finder) one(ctx context.Context, actor keepsake.Actor, id string, now time.Time) (FoundWeddings, error) {
 	if !plain(id) || id == "" {
+		return FoundWeddings{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
+	}
+	if err := f.mayActOnWedding(ctx, actor, keepsake.MayRead, id); err != nil {
 		return FoundWeddings{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
 	}
 	found := f.find(ctx, actor, engine.WeddingQuery{IDs: []string{id}, Today: now, Limit: 1})
@@ -121,7 +125,7 @@ type WeddingPage struct {
 
 // ListWeddings searches the platform's weddings.
 func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
-	page, err := finder{c.engine, c.log}.page(ctx, actor, in, c.now())
+	page, err := c.finder().page(ctx, actor, in, c.now())
 	if err == nil {
 		page.Newest, err = c.newestWhole(ctx, actor)
 	}
@@ -143,17 +147,15 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 
 // newestWhole returns the newest recovery point that holds every tier, nil if there is none.
 func (c *Console) newestWhole(ctx context.Context, actor keepsake.Actor) (*Point, error) {
-	var points []Point
-	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+	points, err := c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
 		row, err := tx.GetNewestWholePoint(ctx)
 		if db.IsNoRows(err) {
-			return nil
+			return nil, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		points, err = withTests(ctx, tx, []sqlcgen.RecoveryPoint{row})
-		return err
+		return withTests(ctx, tx, []sqlcgen.RecoveryPoint{row})
 	})
 	if err != nil || len(points) == 0 {
 		return nil, err
@@ -184,34 +186,32 @@ type Milestone struct {
 // GetWedding returns one wedding's timeline.
 func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (WeddingTimeline, error) {
 	t := WeddingTimeline{Now: c.now()}
-	found, err := finder{c.engine, c.log}.one(ctx, actor, id, t.Now)
+	found, err := c.finder().one(ctx, actor, id, t.Now)
 	if err != nil {
 		return t, err
 	}
 	t.Wedding, t.Missing, t.From = found.Weddings[0], found.Missing, found.From
-	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
+	t.Points, err = c.inPoints(ctx, actor, id, func(tx db.Tx) ([]Point, error) {
 		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &id, Most: timelinePoints})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if t.Points, err = withTests(ctx, tx, rows); err != nil {
-			return err
-		}
-		set, err := tx.ListMilestones(ctx, id)
-		if err != nil {
-			return err
-		}
-		t.Milestones = milestones(t.Date, set)
 		drill, err := tx.GetNewestDrill(ctx)
 		if err == nil {
 			d := testOf(drill)
 			t.Drill = &d
+		} else if !db.IsNoRows(err) {
+			return nil, err
 		}
-		if db.IsNoRows(err) {
-			return nil
-		}
-		return err
+		return withTests(ctx, tx, rows)
 	})
+	if err == nil {
+		err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
+			set, err := tx.ListMilestones(ctx, id)
+			t.Milestones = milestones(t.Date, set)
+			return err
+		})
+	}
 	if err != nil {
 		return t, fmt.Errorf("read the timeline of wedding %s: %w", id, err)
 	}

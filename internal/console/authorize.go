@@ -1,0 +1,175 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// mayAct refuses actors who may not do a thing at all, whatever it is done to.
+func mayAct(actor keepsake.Actor, p keepsake.Permission) error {
+	switch {
+	case !actor.May(p):
+		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: the token does not have the scope %q.", p)
+	case actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem:
+		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: it takes a super admin.")
+	}
+	return nil
+}
+
+// mayActOnPlatform refuses actors who may not do something to the whole platform.
+func mayActOnPlatform(actor keepsake.Actor, p keepsake.Permission) error {
+	if err := mayAct(actor, p); err != nil {
+		return err
+	}
+	if actor.Organization != "" {
+		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: it concerns the whole platform, and your account is bound to one organization.")
+	}
+	return nil
+}
+
+// errNotTheirs answers alike for a wedding of another organization and for one that is not there: which it is, is not theirs to know.
+func errNotTheirs() error {
+	return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: your organization has no such wedding. A wedding that came from another organization, or went to one, is for a super admin of the whole platform.")
+}
+
+// mayActOnScope refuses actors who may not do something to a scope. One who is bound to an organization may to its weddings, one by
+// one; everything wider is the platform's.
+func (f finder) mayActOnScope(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, in ScopedInput, points ...string) error {
+	if in.Wedding == "" || in.Organization != "" || in.Everything || len(in.Tiers) > 0 {
+		return mayActOnPlatform(actor, p)
+	}
+	return f.mayActOnWedding(ctx, actor, p, in.Wedding, append(points, cmp.Or(in.Point, "latest"))...)
+}
+
+// mayActOnWedding refuses actors who may not do something to a wedding. One who is bound to an organization may when the wedding is
+// that organization's: in the platform, if it answers and knows the wedding, and at every recovery point named, as far as that knows
+// it. A wedding that moved is therefore judged by both: its rows of then are the old organization's, those of now the new one's.
+func (f finder) mayActOnWedding(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, wedding string, points ...string) error {
+	if err := mayAct(actor, p); err != nil || actor.Organization == "" {
+		return err
+	}
+	if wedding == "" || !plain(wedding) {
+		return errNotTheirs()
+	}
+	q := engine.WeddingQuery{IDs: []string{wedding}, Today: day(f.now()), Limit: 1}
+	asking, cancel := context.WithTimeout(ctx, weddingsTime)
+	live, err := f.engine.Weddings(asking, q)
+	cancel()
+	if err != nil {
+		f.log.WarnContext(ctx, "whose a wedding is could not be asked of the platform; the recovery point is asked", "wedding", wedding, "err", err)
+		if len(points) == 0 {
+			points = []string{"latest"}
+		}
+	}
+	known := live
+	if err == nil && len(live) == 0 && len(points) == 0 { // it is gone from the platform: the newest point may know it
+		points = []string{"latest"}
+	}
+	for _, point := range points {
+		if point == engine.Now {
+			continue
+		}
+		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
+		then, _, err := f.engine.WeddingsAt(reading, point, q)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("read whose wedding %s was at recovery point %s: %w", wedding, point, err)
+		}
+		known = append(known, then...)
+	}
+	for _, w := range known {
+		if w.OrganizationID != actor.Organization {
+			return errNotTheirs()
+		}
+	}
+	if len(known) == 0 {
+		return errNotTheirs()
+	}
+	return nil
+}
+
+// organizationOf returns the organization that a wedding belongs to, "" where neither the platform nor the newest recovery point can
+// say.
+func (f finder) organizationOf(ctx context.Context, actor keepsake.Actor, wedding string) string {
+	if actor.Organization != "" {
+		return actor.Organization // whoever comes here has been judged
+	}
+	found, err := f.one(ctx, actor, wedding, f.now())
+	if err != nil {
+		return ""
+	}
+	return found.Weddings[0].OrganizationID
+}
+
+// finder looks for weddings on behalf of the console.
+func (c *Console) finder() finder { return finder{c.engine, c.log, c.now} }
+
+// mayBackUp refuses actors who may not take a backup. One who is bound to an organization may take one that is made for a wedding of
+// it; a full one reads everything again, which is the platform's to decide.
+func (c *Console) mayBackUp(ctx context.Context, actor keepsake.Actor, in StartBackupInput) error {
+	if in.Wedding == "" || in.Type != keepsake.BackupIncremental {
+		return mayActOnPlatform(actor, keepsake.MayBackup)
+	}
+	return c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.Wedding)
+}
+
+// readRestore returns what a restore into the live platform changed, to an actor who may do something about it.
+func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, restore string) (*scope.Undo, error) {
+	if err := mayAct(actor, p); err != nil {
+		return nil, err
+	}
+	u, err := c.scopes.ReadUndo(ctx, restore)
+	if err != nil {
+		return nil, err
+	}
+	in := ScopedInput{Everything: true, Point: u.Point}
+	if u.Wedding {
+		in = ScopedInput{Wedding: u.ID, Point: u.Point}
+	}
+	return u, c.finder().mayActOnScope(ctx, actor, p, in)
+}
+
+// pointReader is who reads recovery points for an actor. A point holds the whole platform, so it is a row of no organization, and
+// row-level security rightly shows it to nobody who is bound to one: its note, its labels and its marks may be about anybody's
+// weddings. Which points there are, of when and how safe, such an actor must know to choose one. So the rows are read without
+// the organization, here and nowhere else, and ownFacts takes off all that is not theirs.
+func pointReader(actor keepsake.Actor) keepsake.Actor {
+	actor.Organization = ""
+	return actor
+}
+
+// ownFacts leaves of recovery points what an actor may know: for one who is bound to an organization no words of others, and of the
+// marks those of one wedding, which has been found to be theirs.
+func ownFacts(actor keepsake.Actor, points []Point, wedding string) []Point {
+	if actor.Organization == "" {
+		return points
+	}
+	for i := range points {
+		p := &points[i]
+		p.Note, p.Labels, p.Operation = "", nil, ""
+		var own []keepsake.WeddingMark
+		for _, m := range p.Weddings {
+			if wedding != "" && m.Wedding == wedding {
+				own = append(own, m)
+			}
+		}
+		p.Weddings = own
+	}
+	return points
+}
+
+// inPoints runs fn in one transaction that reads recovery points for an actor, and takes off what is not theirs.
+func (c *Console) inPoints(ctx context.Context, actor keepsake.Actor, wedding string, fn func(db.Tx) ([]Point, error)) ([]Point, error) {
+	var points []Point
+	err := c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) (err error) {
+		points, err = fn(tx)
+		return err
+	})
+	return ownFacts(actor, points, wedding), err
+}
