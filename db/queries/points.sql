@@ -65,9 +65,6 @@ where (@backup_type::text = '' or backup_type = @backup_type)
 order by taken_at desc, id desc
 limit @most;
 
--- name: CountPoints :one
-select count(*) from recovery_points;
-
 -- name: InsertTest :exec
 -- A point that this console does not know yet gets no test row: the repository's list comes first.
 insert into backup_tests (id, point_id, operation_id, kind, tested_at, ok, findings, seconds)

@@ -583,17 +583,20 @@ where ($1::text = '' or kind = $1)
   and (not $3::boolean or state in ('queued', 'running', 'interrupted'))
   and (not $4::boolean or state in ('done', 'failed', 'cancelled'))
   and ($5::uuid is null or id < $5)
+  -- Row-level security says so already; said here, an organization's few among many are found by their index.
+  and ($6::text is null or organization = $6)
 order by id desc
-limit $6
+limit $7
 `
 
 type ListOperationsParams struct {
-	Kind   string
-	State  string
-	Active bool
-	Ended  bool
-	Before *string
-	Most   int32
+	Kind         string
+	State        string
+	Active       bool
+	Ended        bool
+	Before       *string
+	Organization *string
+	Most         int32
 }
 
 type ListOperationsRow struct {
@@ -645,6 +648,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 		arg.Active,
 		arg.Ended,
 		arg.Before,
+		arg.Organization,
 		arg.Most,
 	)
 	if err != nil {

@@ -10,17 +10,6 @@ import (
 	"time"
 )
 
-const countPoints = `-- name: CountPoints :one
-select count(*) from recovery_points
-`
-
-func (q *Queries) CountPoints(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, countPoints)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const getNewestPoint = `-- name: GetNewestPoint :one
 select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points order by taken_at desc, id desc limit 1
 `

@@ -39,10 +39,6 @@ func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboar
 
 func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Dashboard) error {
 	newest, err := c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
-		var err error
-		if d.Points, err = tx.CountPoints(ctx); err != nil {
-			return nil, err
-		}
 		row, err := tx.GetNewestWholePoint(ctx)
 		if db.IsNoRows(err) {
 			return nil, nil
@@ -65,14 +61,16 @@ func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Da
 		}
 		for _, p := range c.engine.Providers() {
 			d.Providers = append(d.Providers, providerOf(p, states))
+			d.Points = max(d.Points, d.Providers[len(d.Providers)-1].Points)
 		}
-		if d.Running, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Active: true, Most: defaultLimit}); err != nil {
+		of := orNil(actor.Organization)
+		if d.Running, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Active: true, Most: defaultLimit}); err != nil {
 			return err
 		}
-		if d.Recent, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Ended: true, Most: recentShown}); err != nil {
+		if d.Recent, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true, Most: recentShown}); err != nil {
 			return err
 		}
-		last, err := listOperations(ctx, tx, sqlcgen.ListOperationsParams{Ended: true, Kind: string(KindBackup), Most: 1})
+		last, err := listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true, Kind: string(KindBackup), Most: 1})
 		if len(last) > 0 {
 			d.LastBackup = &last[0]
 		}

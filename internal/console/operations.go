@@ -52,7 +52,7 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 
 // ListOperations returns a page of operations, newest first.
 func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in ListInput) (OperationPage, error) {
-	p := sqlcgen.ListOperationsParams{Kind: string(in.Kind), State: string(in.State), Active: in.Active}
+	p := sqlcgen.ListOperationsParams{Organization: orNil(actor.Organization), Kind: string(in.Kind), State: string(in.State), Active: in.Active}
 	if in.Cursor != "" {
 		before, err := operationID(in.Cursor)
 		if err != nil {

@@ -246,7 +246,7 @@ type Dashboard struct {
 	LastBackup *Operation // the latest backup that ended, however; nil: none did
 	Running    []Operation
 	Recent     []Operation
-	Points     int64 // how many recovery points there are
+	Points     int64 // how many recovery points the provider with the most of them holds
 	Providers  []ProviderState
 	Weddings   []Wedding
 	// WeddingsMissing says in words why the weddings are not the platform's own; empty when it answered. WeddingsFrom is the moment of
