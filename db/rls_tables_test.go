@@ -47,6 +47,10 @@ var tableRules = []tableRule{
 	{name: "sessions", sight: ofSystem, touch: "last_seen_at = now()", parent: "accounts",
 		row: `insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
 			values ({uuid}, sha256({text}::bytea), {parent}, now(), now(), now() + interval '1 h', '', '')`},
+	{name: "api_tokens", sight: ofSystem, touch: "last_address = 'x'", parent: "accounts",
+		row: `insert into api_tokens (id, token_hash, account_id, name, permissions, expires_at) values ({uuid}, sha256({text}::bytea), {parent}, 'x', '{read}', now() + interval '1 h')`},
+	{name: "idempotency_keys", sight: ofActor, touch: "status = 200",
+		row: `insert into idempotency_keys (actor_id, key, request) values ({actor}, {text}, sha256('x'))`},
 	{name: "sign_in_throttles", sight: ofSystem, touch: "failures = failures + 1",
 		row: `insert into sign_in_throttles values ('account', {text}::bytea, 1, now(), now())`},
 	{name: "settings", sight: ofSystem, touch: "value = value || 'x'", row: `insert into settings (name, value) values ({text}, 'x')`},

@@ -19,6 +19,9 @@ import (
 // touchEvery is how exactly the last request of a session is known: one write a minute, not one per request.
 const touchEvery = time.Minute
 
+// keepIdempotent is how long the answer to a request with an Idempotency-Key can be asked for again.
+const keepIdempotent = 24 * time.Hour
+
 // keepEnded is how long ended sessions and old failures stay readable.
 const keepEnded = 30 * 24 * time.Hour
 
@@ -133,7 +136,13 @@ func (s *Sessions) Sweep(ctx context.Context) error {
 		if _, err := tx.DeleteOldSessions(ctx, before); err != nil {
 			return err
 		}
-		_, err := tx.DeleteOldThrottles(ctx, before)
+		if _, err := tx.DeleteOldThrottles(ctx, before); err != nil {
+			return err
+		}
+		if _, err := tx.DeleteOldTokens(ctx, before); err != nil {
+			return err
+		}
+		_, err := tx.DeleteOldIdempotent(ctx, s.now().Add(-keepIdempotent))
 		return err
 	})
 }

@@ -1,0 +1,42 @@
+-- name: InsertToken :exec
+insert into api_tokens (id, token_hash, account_id, name, permissions, created_at, expires_at)
+values (@id, @token_hash, @account_id, @name, @permissions, @now, @expires_at);
+
+-- name: ListTokens :many
+-- Newest first; those that ended long ago are swept.
+select id, name, permissions, created_at, expires_at, last_used_at, last_address, revoked_at from api_tokens
+where account_id = @account_id
+order by created_at desc
+limit 200;
+
+-- name: GetToken :one
+select t.id, t.account_id, t.permissions, t.last_used_at, a.email, a.role, a.organization
+from api_tokens t join accounts a on a.id = t.account_id
+where t.token_hash = @token_hash and t.revoked_at is null and t.expires_at > @now::timestamptz and a.disabled_at is null;
+
+-- name: TouchToken :exec
+update api_tokens set last_used_at = @now::timestamptz, last_address = @address where id = @id;
+
+-- name: RevokeToken :one
+update api_tokens set revoked_at = coalesce(revoked_at, @now::timestamptz) where id = @id and account_id = @account_id returning name;
+
+-- name: DeleteOldTokens :execrows
+delete from api_tokens where coalesce(revoked_at, expires_at) < @before::timestamptz;
+
+-- name: BeginIdempotent :execrows
+-- No row: the key is taken. One whose process died while it was at work is free again after a minute.
+insert into idempotency_keys (actor_id, key, request) values (@actor_id, @key, @request)
+on conflict (actor_id, key) do update set created_at = now(), request = excluded.request
+where idempotency_keys.status is null and idempotency_keys.created_at < now() - interval '1 minute';
+
+-- name: GetIdempotent :one
+select request, status, headers, body from idempotency_keys where actor_id = @actor_id and key = @key;
+
+-- name: EndIdempotent :exec
+update idempotency_keys set status = @status::integer, headers = @headers, body = @body where actor_id = @actor_id and key = @key;
+
+-- name: ForgetIdempotent :exec
+delete from idempotency_keys where actor_id = @actor_id and key = @key;
+
+-- name: DeleteOldIdempotent :execrows
+delete from idempotency_keys where created_at < @before::timestamptz;

@@ -1,0 +1,178 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// tokenPrefix is how scanners of leaked secrets know a token.
+	tokenPrefix = "ks_"
+	// longestToken is how long a token may live.
+	longestToken     = 366 * 24 * time.Hour
+	longestTokenName = 100
+)
+
+// Token is a token of the JSON API, without the token itself.
+type Token struct {
+	ID          string
+	Name        string
+	Permissions []keepsake.Permission
+	Created     time.Time
+	Expires     time.Time
+	LastUsed    time.Time // zero: never
+	LastAddress string    // where from
+	Revoked     time.Time // zero: it is not
+}
+
+// TokenInput says what token is wanted.
+type TokenInput struct {
+	Name        string
+	Permissions []keepsake.Permission
+	Lifetime    time.Duration // up to a year
+}
+
+// errTokens answers a token that asks for tokens.
+var errTokens = keepsake.Errorf(keepsake.CodeForbidden, "Tokens are made and revoked by people who are signed in, never by another token.")
+
+// CreateToken makes a token that acts for the actor's account. The token is returned once and stored nowhere.
+func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in TokenInput) (Token, keepsake.Secret, error) {
+	in.Name = strings.TrimSpace(in.Name)
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Token{}, "", fmt.Errorf("make a token id: %w", err)
+	}
+	secret := keepsake.Secret(tokenPrefix + rand.Text() + rand.Text()) // 260 bits
+	now := s.now()
+	token := Token{ID: id.String(), Name: in.Name, Permissions: in.Permissions, Created: now, Expires: now.Add(in.Lifetime)}
+	detail := map[string]any{"name": in.Name, "permissions": in.Permissions, "expires": token.Expires}
+	err = checkToken(actor, in)
+	if err == nil {
+		err = s.db.InTx(ctx, system, func(tx db.Tx) error {
+			permissions := make([]string, len(in.Permissions))
+			for i, p := range in.Permissions {
+				permissions[i] = string(p)
+			}
+			err := tx.InsertToken(ctx, sqlcgen.InsertTokenParams{ID: token.ID, TokenHash: tokenHash(secret.Reveal()), AccountID: actor.ID, Name: in.Name,
+				Permissions: permissions, Now: now, ExpiresAt: token.Expires})
+			if err != nil {
+				return err
+			}
+			return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.create", Target: token.ID, Outcome: audit.Allowed, Detail: detail})
+		})
+	}
+	if err != nil {
+		if failed := audit.Refuse(ctx, s.db, actor, audit.Entry{Action: "token.create", Detail: detail}); failed != nil {
+			return Token{}, "", failed
+		}
+		return Token{}, "", err
+	}
+	return token, secret, nil
+}
+
+func checkToken(actor keepsake.Actor, in TokenInput) error {
+	switch n := utf8.RuneCountInString(in.Name); {
+	case actor.Permissions != nil:
+		return errTokens
+	case n == 0 || n > longestTokenName || !utf8.ValidString(in.Name) || strings.ContainsRune(in.Name, 0):
+		return keepsake.Errorf(keepsake.CodeInvalid, "Give the token a name of 1 to %d characters, so that you know it again.", longestTokenName)
+	case len(in.Permissions) == 0:
+		return keepsake.Errorf(keepsake.CodeInvalid, "Choose at least one thing that the token may do.")
+	case in.Lifetime <= 0 || in.Lifetime > longestToken:
+		return keepsake.Errorf(keepsake.CodeInvalid, "A token lives for a day at least and a year at most.")
+	}
+	for _, p := range in.Permissions {
+		if !slices.Contains([]keepsake.Permission{keepsake.MayRead, keepsake.MayBackup, keepsake.MayRestore}, p) {
+			return keepsake.Errorf(keepsake.CodeInvalid, "There is no scope %q: use read, backup and restore.", p)
+		}
+	}
+	return nil
+}
+
+// ListTokens returns the actor's own tokens, newest first.
+func (s *Sessions) ListTokens(ctx context.Context, actor keepsake.Actor) ([]Token, error) {
+	if actor.Permissions != nil {
+		return nil, errTokens
+	}
+	var list []Token
+	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+		rows, err := tx.ListTokens(ctx, actor.ID)
+		for _, r := range rows {
+			t := Token{ID: r.ID, Name: r.Name, Created: r.CreatedAt, Expires: r.ExpiresAt, LastAddress: r.LastAddress}
+			for _, p := range r.Permissions {
+				t.Permissions = append(t.Permissions, keepsake.Permission(p))
+			}
+			if r.LastUsedAt != nil {
+				t.LastUsed = *r.LastUsedAt
+			}
+			if r.RevokedAt != nil {
+				t.Revoked = *r.RevokedAt
+			}
+			list = append(list, t)
+		}
+		return err
+	})
+	return list, err
+}
+
+// RevokeToken ends one of the actor's own tokens. It is refused from the next request on.
+func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id string) error {
+	if actor.Permissions != nil {
+		return errTokens
+	}
+	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+		name, err := tx.RevokeToken(ctx, sqlcgen.RevokeTokenParams{ID: id, AccountID: actor.ID, Now: s.now()})
+		if err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.revoke", Target: id, Outcome: audit.Allowed, Detail: map[string]any{"name": name}})
+	})
+	if db.IsNoRows(err) || db.IsState(err, db.InvalidText) {
+		return keepsake.Errorf(keepsake.CodeNotFound, "You have no such token.")
+	}
+	return err
+}
+
+// ResolveToken returns who a token acts for, with what it may do. One that is unknown, revoked, over, or of a closed account is an
+// Error with CodeForbidden, and all of these read alike.
+func (s *Sessions) ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error) {
+	refused := keepsake.Errorf(keepsake.CodeForbidden, "This token is not valid: it is unknown, revoked or has expired. Make a new one under Tokens.")
+	if !strings.HasPrefix(token, tokenPrefix) {
+		return keepsake.Actor{}, refused
+	}
+	now := s.now()
+	var row sqlcgen.GetTokenRow
+	err := s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
+		if row, err = tx.GetToken(ctx, sqlcgen.GetTokenParams{TokenHash: tokenHash(token), Now: now}); err != nil {
+			return err
+		}
+		if row.LastUsedAt == nil || now.Sub(*row.LastUsedAt) >= touchEvery {
+			return tx.TouchToken(ctx, sqlcgen.TouchTokenParams{ID: row.ID, Now: now, Address: short(address)})
+		}
+		return nil
+	})
+	if db.IsNoRows(err) {
+		return keepsake.Actor{}, refused
+	}
+	if err != nil {
+		return keepsake.Actor{}, err
+	}
+	actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, address, "")
+	actor.Permissions = []keepsake.Permission{}
+	for _, p := range row.Permissions {
+		actor.Permissions = append(actor.Permissions, keepsake.Permission(p))
+	}
+	return actor, nil
+}

@@ -1,0 +1,83 @@
+package auth_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	d, sessions, clock := setup(t)
+	session, err := sessions.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	actor := session.Actor
+	in := auth.TokenInput{Name: " deploy script ", Permissions: []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup}, Lifetime: 24 * time.Hour}
+	token, secret, err := sessions.CreateToken(t.Context(), actor, in)
+	if err != nil || token.Name != "deploy script" || !strings.HasPrefix(secret.Reveal(), "ks_") || len(secret.Reveal()) < 50 {
+		t.Fatalf("%+v, %v", token, err)
+	}
+	who, err := sessions.ResolveToken(t.Context(), secret.Reveal(), "192.0.2.7")
+	if err != nil || who.ID != actor.ID || who.Session != token.ID || who.May(keepsake.MayRestore) || !who.May(keepsake.MayBackup) || !who.ProvenAt.IsZero() {
+		t.Errorf("%+v, %v", who, err)
+	}
+	list, err := sessions.ListTokens(t.Context(), actor)
+	if err != nil || len(list) != 1 || list[0].LastUsed.IsZero() || list[0].LastAddress != "192.0.2.7" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	var hashed, plain int
+	err = d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+		return tx.PG.QueryRow(t.Context(), "select count(*) filter (where token_hash = sha256($1::text::bytea)), count(*) filter (where t::text like '%' || $1 || '%') from api_tokens t", secret.Reveal()).Scan(&hashed, &plain)
+	})
+	if err != nil || hashed != 1 || plain != 0 {
+		t.Errorf("hashed %d, plain %d, %v", hashed, plain, err)
+	}
+	for name, bad := range map[string]func(*auth.TokenInput){
+		"no name":      func(in *auth.TokenInput) { in.Name = " " },
+		"no scope":     func(in *auth.TokenInput) { in.Permissions = nil },
+		"a wrong one":  func(in *auth.TokenInput) { in.Permissions = []keepsake.Permission{"erase"} },
+		"for ever":     func(in *auth.TokenInput) { in.Lifetime = 10 * 365 * 24 * time.Hour },
+		"for no time":  func(in *auth.TokenInput) { in.Lifetime = 0 },
+		"a long story": func(in *auth.TokenInput) { in.Name = strings.Repeat("x", 101) },
+	} {
+		wrong := in
+		bad(&wrong)
+		if _, _, err := sessions.CreateToken(t.Context(), actor, wrong); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A token makes, shows and revokes no tokens.
+	if _, _, err := sessions.CreateToken(t.Context(), who, in); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("a token made a token: %v", err)
+	}
+	if err := sessions.RevokeToken(t.Context(), who, token.ID); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("a token revoked a token: %v", err)
+	}
+	if err := sessions.RevokeToken(t.Context(), keepsake.Actor{ID: "00000000-0000-0000-0000-000000000000", Role: keepsake.RoleSuperAdmin}, token.ID); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("somebody else's token: %v", err)
+	}
+	if err := sessions.RevokeToken(t.Context(), actor, token.ID); err != nil {
+		t.Fatal(err)
+	}
+	refused := map[string]string{"revoked": secret.Reveal(), "unknown": "ks_nobody", "no token": "", "no prefix": strings.TrimPrefix(secret.Reveal(), "ks_")}
+	_, late, err := sessions.CreateToken(t.Context(), actor, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock.add(25 * time.Hour)
+	refused["expired"] = late.Reveal()
+	var words string
+	for name, token := range refused {
+		_, err := sessions.ResolveToken(t.Context(), token, "")
+		if keepsake.CodeOf(err) != keepsake.CodeForbidden || words != "" && keepsake.MessageOf(err) != words {
+			t.Errorf("%s: %v", name, err)
+		}
+		words = keepsake.MessageOf(err)
+	}
+}
