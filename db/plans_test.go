@@ -50,6 +50,8 @@ var queryArguments = map[string][]map[string]string{
 		{"backup_type": "''", "before": "(select id from recovery_points order by taken_at limit 1 offset 100)"},
 	},
 	"DeleteOldThrottles":  {{"before": "now() - interval '30 days'"}},
+	"DeleteOldTokens":     {{"before": "now() - interval '30 days'"}},
+	"DeleteOldIdempotent": {{"before": "now() - interval '30 days'"}},
 	"DeleteOldSessions":   {{"before": "now() - interval '30 days'"}},
 	"ListMeasuredBackups": {{"backup_type": "'full'"}},
 }

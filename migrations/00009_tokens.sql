@@ -19,6 +19,7 @@ create table api_tokens (
     constraint api_tokens_permissions_are_known check (permissions <@ array ['read', 'backup', 'restore'] and cardinality(permissions) > 0),
     constraint api_tokens_times_in_order check (expires_at > created_at)
 );
+create index api_tokens_by_expiry on api_tokens (expires_at);
 create index api_tokens_by_account on api_tokens (account_id, created_at desc);
 alter table api_tokens enable row level security, force row level security;
 -- Only the sign-in code, as the system, reaches them; it shows everybody their own.

@@ -21,7 +21,7 @@ update api_tokens set last_used_at = @now::timestamptz, last_address = @address 
 update api_tokens set revoked_at = coalesce(revoked_at, @now::timestamptz) where id = @id and account_id = @account_id returning name;
 
 -- name: DeleteOldTokens :execrows
-delete from api_tokens where coalesce(revoked_at, expires_at) < @before::timestamptz;
+delete from api_tokens where expires_at < @before::timestamptz;
 
 -- name: BeginIdempotent :execrows
 -- No row: the key is taken. One whose process died while it was at work is free again after a minute.

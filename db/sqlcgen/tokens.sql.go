@@ -44,7 +44,7 @@ func (q *Queries) DeleteOldIdempotent(ctx context.Context, before time.Time) (in
 }
 
 const deleteOldTokens = `-- name: DeleteOldTokens :execrows
-delete from api_tokens where coalesce(revoked_at, expires_at) < $1::timestamptz
+delete from api_tokens where expires_at < $1::timestamptz
 `
 
 func (q *Queries) DeleteOldTokens(ctx context.Context, before time.Time) (int64, error) {

@@ -52,7 +52,30 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 
 // ListOperations returns a page of operations, newest first.
 func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in ListInput) (OperationPage, error) {
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
+		return OperationPage{}, c.refused(ctx, actor, "operations.list", "", nil, err)
+	}
+	keep := in.filter()
+	if keep == nil {
+		return c.operations(ctx, actor, in)
+	}
+	list, next, err := filtered(limitOf(in.Limit), in.Cursor, func(cursor string) ([]Operation, string, error) {
+		in.Cursor, in.Limit = cursor, mostLimit
+		page, err := c.operations(ctx, actor, in)
+		return page.Operations, page.Next, err
+	}, keep, func(o Operation) (string, bool) { return o.ID, !in.From.IsZero() && o.CreatedAt.Before(in.From) })
+	return OperationPage{Operations: list, Next: next}, err
+}
+
+// operations is a page of what the indexes order by: kind, state, organization.
+func (c *Console) operations(ctx context.Context, actor keepsake.Actor, in ListInput) (OperationPage, error) {
 	p := sqlcgen.ListOperationsParams{Organization: orNil(actor.Organization), Kind: string(in.Kind), State: string(in.State), Active: in.Active}
+	if in.Organization != "" && p.Organization == nil {
+		p.Organization = &in.Organization
+	}
+	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.Wedding + in.Organization) {
+		return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
+	}
 	if in.Cursor != "" {
 		before, err := operationID(in.Cursor)
 		if err != nil {

@@ -18,7 +18,24 @@ const hiddenDetail = "What is in it, table by table, concerns the whole platform
 
 // ListPoints returns a page of recovery points, newest first.
 func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in PointsInput) (PointPage, error) {
-	if !plain(in.Cursor) {
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
+		return PointPage{}, c.refused(ctx, actor, "points.list", "", nil, err)
+	}
+	keep := in.filter()
+	if keep == nil {
+		return c.points(ctx, actor, in)
+	}
+	list, next, err := filtered(limitOf(in.Limit), in.Cursor, func(cursor string) ([]Point, string, error) {
+		in.Cursor, in.Limit = cursor, mostLimit
+		page, err := c.points(ctx, actor, in)
+		return page.Points, page.Next, err
+	}, keep, func(p Point) (string, bool) { return p.ID, !in.From.IsZero() && p.Time.Before(in.From) })
+	return PointPage{Points: list, Next: next}, err
+}
+
+// points is a page of what the indexes order by: time and type.
+func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInput) (PointPage, error) {
+	if !plain(in.Cursor + string(in.Type) + in.Wedding + in.Milestone + string(in.Phase)) {
 		return PointPage{}, keepsake.Errorf(keepsake.CodeInvalid, "this page of the list does not exist: begin with the first")
 	}
 	limit := limitOf(in.Limit)

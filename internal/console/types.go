@@ -166,11 +166,16 @@ type StartRestoreInput struct {
 
 // ListInput selects operations, newest first.
 type ListInput struct {
-	Kind   Kind   // empty: all
-	State  State  // empty: all
-	Active bool   // only those that have not ended
-	Cursor string // OperationPage.Next of the page before; empty: the newest
-	Limit  int    // 1 to 200; 0: 50
+	Kind         Kind                // empty: all
+	State        State               // empty: all
+	Active       bool                // only those that have not ended
+	Type         keepsake.BackupType // backups of this type; empty: all
+	Tier         keepsake.Tier       // restores of this tier; empty: all
+	Wedding      string              // made for, or restoring, this wedding; empty: all
+	Organization string              // of this organization; empty: all that the actor sees
+	From, To     time.Time           // asked for from then on, and before; zero: any
+	Cursor       string              // OperationPage.Next of the page before; empty: the newest
+	Limit        int                 // 1 to 200; 0: 50
 }
 
 // OperationPage is one page of operations. Next is empty on the last.
@@ -181,9 +186,13 @@ type OperationPage struct {
 
 // PointsInput selects recovery points, newest first.
 type PointsInput struct {
-	Type   keepsake.BackupType // empty: all
-	Cursor string
-	Limit  int // 1 to 200; 0: 50
+	Type keepsake.BackupType // empty: all
+	// Wedding, Milestone and Phase select points that were made for a wedding; From and To those of a time. Empty: all.
+	Wedding, Milestone string
+	Phase              keepsake.Phase
+	From, To           time.Time
+	Cursor             string
+	Limit              int // 1 to 200; 0: 50
 }
 
 // PointPage is one page of recovery points. Next is empty on the last.
