@@ -1,8 +1,11 @@
 package handlers
 
 import (
+	"context"
+
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // Console is everything the pages need from *console.Console: the sum of what each action declares for itself.
@@ -48,9 +51,17 @@ type Auth interface {
 	SessionEnder
 }
 
+// Tokens is everything the pages and the JSON API need to know about tokens.
+type Tokens interface {
+	tokenMaker
+	// ResolveToken returns who a token acts for; CodeForbidden where it is not valid.
+	ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error)
+}
+
 var (
 	_ Console = (*console.Console)(nil)
 	_ Auth    = (*auth.Sessions)(nil)
+	_ Tokens  = (*auth.Sessions)(nil)
 	_ Standby = (*console.Standby)(nil)
 	_ Auth    = (*auth.Standby)(nil)
 )

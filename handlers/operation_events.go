@@ -123,7 +123,7 @@ func (s *stream) run(events <-chan console.Event, timing StreamTiming, now func(
 		select {
 		case <-s.ctx.Done():
 			return
-		case <-stopping(s.ctx):
+		case <-Stopping(s.ctx):
 			return
 		case ev, ok := <-events:
 			if !ok {

@@ -65,6 +65,12 @@ func ActorOf(c echo.Context) (keepsake.Actor, bool) {
 	return a, ok
 }
 
+// ActorFrom returns who makes the request that ctx belongs to; the zero Actor, which may do nothing, for nobody.
+func ActorFrom(ctx context.Context) keepsake.Actor {
+	a, _ := ctx.Value(actorKey).(keepsake.Actor)
+	return a
+}
+
 // actor returns who makes the request. The session middleware stands before every handler that calls it; the zero Actor,
 // which may do nothing, is what a routing mistake would give.
 func actor(c echo.Context) keepsake.Actor {
@@ -88,8 +94,8 @@ func WithStopping(ctx context.Context, stop <-chan struct{}) context.Context {
 	return context.WithValue(ctx, stoppingKey, stop)
 }
 
-// stopping is closed when the server begins to stop; it is nil, which never is, where nobody said.
-func stopping(ctx context.Context) <-chan struct{} {
+// Stopping is closed when the server begins to stop; it is nil, which never is, where nobody said.
+func Stopping(ctx context.Context) <-chan struct{} {
 	stop, _ := ctx.Value(stoppingKey).(<-chan struct{})
 	return stop
 }

@@ -5,34 +5,16 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
 	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/handlers/api"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 )
-
-// status maps the code of an error to the HTTP status. It is the only place that does.
-func status(code keepsake.Code) int {
-	switch code {
-	case keepsake.CodeInvalid, keepsake.CodeUnsupported:
-		return http.StatusUnprocessableEntity
-	case keepsake.CodeNotFound:
-		return http.StatusNotFound
-	case keepsake.CodeConflict, keepsake.CodeCancelled, keepsake.CodeUnprotected:
-		return http.StatusConflict
-	case keepsake.CodeForbidden:
-		return http.StatusForbidden
-	case keepsake.CodeLimited:
-		return http.StatusTooManyRequests
-	case keepsake.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	default: // internal, wrong key, damaged: nothing the person at the browser did
-		return http.StatusInternalServerError
-	}
-}
 
 type words struct{ status, title, action, href string }
 
@@ -64,6 +46,12 @@ func errorHandler(pages handlers.Pages, log *slog.Logger) echo.HTTPErrorHandler 
 		if code >= http.StatusInternalServerError {
 			log.ErrorContext(r.Context(), "request failed", "request_id", handlers.RequestID(r.Context()), "path", r.URL.Path, "status", code, "err", cause(err))
 		}
+		if strings.HasPrefix(r.URL.Path, api.Prefix+"/") {
+			if err := api.WriteError(c, err); err != nil {
+				log.ErrorContext(r.Context(), "error answer failed", "request_id", handlers.RequestID(r.Context()), "err", err)
+			}
+			return
+		}
 		handlers.SetRateLimit(c.Response().Header(), err)
 		if err := handlers.Render(c, code, problem(c, pages, code, text)); err != nil {
 			log.ErrorContext(r.Context(), "error page failed", "request_id", handlers.RequestID(r.Context()), "err", err)
@@ -77,7 +65,7 @@ func verdict(err error) (int, string) {
 	var ke *keepsake.Error
 	switch {
 	case errors.As(err, &ke):
-		code := status(ke.Code)
+		code := handlers.StatusOf(ke.Code)
 		if ke.Code == keepsake.CodeInternal {
 			return code, "This request was not carried out. Your backups are not affected. Reload the page; if it happens again, the log has the cause."
 		}

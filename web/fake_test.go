@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wedsync/keepsake/handlers/api"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -19,6 +20,7 @@ var (
 
 // fakeConsole is a console whose state is written by hand. What was asked of it is kept.
 type fakeConsole struct {
+	api.Answers // nothing here asks for them
 	fakeScopes
 	fakeWeddings
 	mu         sync.Mutex

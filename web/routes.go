@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/handlers/api"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/static"
 )
@@ -26,9 +27,14 @@ const (
 
 // Deps is what the browser's side works with.
 type Deps struct {
-	Console handlers.Console
-	Auth    handlers.Auth
-	Logger  *slog.Logger
+	Console interface {
+		handlers.Console
+		api.Console
+		api.Answers
+	}
+	Auth   handlers.Auth
+	Tokens handlers.Tokens
+	Logger *slog.Logger
 	// SessionSecret encrypts the session cookie: at least 32 bytes, the same in every process of one console, used for
 	// nothing else.
 	SessionSecret keepsake.Secret
@@ -162,6 +168,17 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	}
 	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
 	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
+
+	in.GET("/tokens", handlers.ListTokens(pages, d.Tokens))
+	in.POST("/tokens", handlers.CreateToken(pages, d.Tokens))
+	in.POST("/tokens/:id/revoke", handlers.RevokeToken(d.Tokens))
+
+	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for everybody.
+	actions := e.Group("", api.Bearer(d.Tokens), deadline(wideTimeout))
+	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Logger: d.Logger, Now: d.Now, Stream: d.Stream})
+	open.GET(api.Prefix+"/openapi.json", api.ShowDocument(document))
+	open.GET(api.Prefix+"/docs", api.ShowReference(pages, document))
+	actions.RouteNotFound(api.Prefix+"/*", func(echo.Context) error { return echo.ErrNotFound })
 
 	// A stream lives as long as its operation, so it has no deadline.
 	live := e.Group("", cookies.identify(d.Auth), signedIn)

@@ -23,6 +23,9 @@ const (
 // does not answer costs three seconds and a sentence; the newest recovery point knows the weddings then.
 func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	d := Dashboard{Now: c.now(), MaxAge: c.maxAge}
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
+		return d, c.refused(ctx, actor, "overview.read", "", nil, err)
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })
 	g.Go(func() error {

@@ -125,6 +125,9 @@ type WeddingPage struct {
 
 // ListWeddings searches the platform's weddings.
 func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
+		return WeddingPage{}, c.refused(ctx, actor, "weddings.list", "", nil, err)
+	}
 	page, err := c.finder().page(ctx, actor, in, c.now())
 	if err == nil {
 		page.Newest, err = c.newestWhole(ctx, actor)
@@ -186,6 +189,9 @@ type Milestone struct {
 // GetWedding returns one wedding's timeline.
 func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (WeddingTimeline, error) {
 	t := WeddingTimeline{Now: c.now()}
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
+		return t, c.refused(ctx, actor, "wedding.read", id, nil, err)
+	}
 	found, err := c.finder().one(ctx, actor, id, t.Now)
 	if err != nil {
 		return t, err

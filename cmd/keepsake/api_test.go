@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// script is a program that uses the JSON API.
+type script struct {
+	t           *testing.T
+	base, token string
+}
+
+// answer is what came back.
+type apiAnswer struct {
+	t      *testing.T
+	what   string
+	status int
+	head   http.Header
+	body   []byte
+}
+
+func (s script) send(method, path string, body any, head ...string) apiAnswer {
+	s.t.Helper()
+	var b bytes.Buffer
+	switch x := body.(type) {
+	case nil:
+	case string:
+		b.WriteString(x)
+	default:
+		if err := json.NewEncoder(&b).Encode(x); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.base+path, &b)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if s.token != "" {
+		r.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(head); i += 2 {
+		r.Header.Set(head[i], head[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return apiAnswer{s.t, method + " " + path, resp.StatusCode, resp.Header, all}
+}
+
+func (a apiAnswer) want(status int) apiAnswer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("%s: %d, want %d\n%s", a.what, a.status, status, a.body)
+	}
+	if status >= 400 {
+		p := field[map[string]any](a, "")
+		if !strings.HasPrefix(a.head.Get("Content-Type"), "application/problem+json") || p["code"] == "" || p["status"] != float64(status) {
+			a.t.Errorf("%s: not a problem document: %s %s", a.what, a.head.Get("Content-Type"), a.body)
+		}
+	}
+	return a
+}
+
+// field returns the value at a path such as operation.id of the answer; "" is all of it.
+func field[T any](a apiAnswer, path string) T {
+	a.t.Helper()
+	var raw json.RawMessage = a.body
+	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' }) {
+		m := map[string]json.RawMessage{}
+		if err := json.Unmarshal(raw, &m); err != nil || m[name] == nil {
+			a.t.Fatalf("%s: no %s in %s (%v)", a.what, path, a.body, err)
+		}
+		raw = m[name]
+	}
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		a.t.Fatalf("%s: %s: %v\n%s", a.what, path, err, a.body)
+	}
+	return v
+}
+
+// ended waits for an operation by its stream.
+func (s script) ended(id string) apiAnswer {
+	s.t.Helper()
+	stream := s.send(http.MethodGet, "/api/backups/"+id+"/events", nil).want(http.StatusOK)
+	if !strings.HasPrefix(stream.head.Get("Content-Type"), "text/event-stream") || !bytes.Contains(stream.body, []byte("\nevent: state\ndata: {")) {
+		s.t.Errorf("the stream of %s: %s\n%s", id, stream.head.Get("Content-Type"), stream.body)
+	}
+	return s.send(http.MethodGet, "/api/backups/"+id, nil).want(http.StatusOK)
+}
+
+// withToken signs in at the pages and makes a token there.
+func withToken(t *testing.T, base string, scopes ...string) script {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	post := func(path string, form url.Values) string {
+		t.Helper()
+		resp, err := browser.PostForm(base+path, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d, %v\n%s", path, resp.StatusCode, err, b)
+		}
+		return string(b)
+	}
+	post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {consolePassword}})
+	page := post("/tokens", url.Values{"name": {"a script for " + strings.Join(scopes, " ")}, "scope": scopes, "days": {"7"}})
+	token := regexp.MustCompile(`ks_[A-Z2-7]{52}`).FindString(page)
+	if token == "" {
+		t.Fatalf("no token on the page:\n%s", page)
+	}
+	return script{t, base, token}
+}
+
+// TestAScriptAtTheAPI takes a backup and waits, lists a wedding's recovery points, previews and confirms a restore and takes it back,
+// labels a point, and restores into a new database: what the README shows, over the real program.
+func TestAScriptAtTheAPI(t *testing.T) {
+	w := newWorld(t, protecting, season...)
+	w.withConsole(t)
+	w.must(t, exitDone, "init")
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+		t.Fatalf("admin create: %s%s", o.out, o.err)
+	}
+	base, end := w.serve(t)
+	stop := sync.OnceFunc(end)
+	t.Cleanup(stop)
+	s := withToken(t, base, "read", "backup", "restore")
+	w.secrets = append(w.secrets, s.token)
+
+	// A backup, sent twice under one key, is one backup.
+	want := map[string]any{"type": "incremental", "wedding": "3", "milestone": "contract_signed", "note": "before the deploy", "labels": map[string]string{"app": "4.2"}}
+	var wg sync.WaitGroup
+	ids := make([]string, 4)
+	for i := range ids {
+		wg.Go(func() {
+			a := s.send(http.MethodPost, "/api/backups/create", want, "Idempotency-Key", "deploy 17")
+			if a.status == http.StatusAccepted {
+				ids[i] = field[string](a, "id")
+			}
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		if id == "" || id != ids[0] {
+			t.Fatalf("one key made the operations %q", ids)
+		}
+	}
+	s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key", "deploy 17").want(http.StatusConflict)
+	done := s.ended(ids[0])
+	if field[string](done, "state") != "done" || !field[bool](done, "protected") || field[float64](done, "progress.fraction") != 1 {
+		t.Errorf("the backup: %s", done.body)
+	}
+	if n := query[int](t, w.env["KEEPSAKE_CONSOLE_OWNER_URL"], "select 1"); n != 1 {
+		t.Fatal(n)
+	}
+	points := s.send(http.MethodGet, "/api/backups/recovery-points?wedding=3&milestone=contract_signed", nil).want(http.StatusOK)
+	list := field[[]map[string]any](points, "points")
+	if len(list) != 1 || list[0]["note"] != "before the deploy" || list[0]["protected"] != true {
+		t.Fatalf("%s", points.body)
+	}
+	point, _ := list[0]["id"].(string)
+	for _, none := range []string{"wedding=4", "phase=post_event", "to=2020-01-01T00:00:00Z", "type=critical"} {
+		if n := field[[]any](s.send(http.MethodGet, "/api/backups/recovery-points?"+none, nil).want(http.StatusOK), "points"); len(n) != 0 {
+			t.Errorf("%s finds %d points", none, len(n))
+		}
+	}
+	saved := s.send(http.MethodPatch, "/api/backups/recovery-points/"+point, map[string]any{"labels": map[string]string{"deploy": "blue"}, "locked": true}).want(http.StatusOK)
+	if field[string](saved, "labels.deploy") != "blue" || !field[bool](saved, "locked") || field[string](saved, "note") != "before the deploy" {
+		t.Errorf("%s", saved.body)
+	}
+	status := s.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusOK)
+	if !field[bool](status, "protected") || field[string](status, "urgency") == "" || len(field[[]any](status, "weddings")) == 0 {
+		t.Errorf("%s", status.body)
+	}
+	s.send(http.MethodGet, "/api/backups/status", nil, "If-None-Match", status.head.Get("ETag")).want(http.StatusNotModified)
+
+	// A wedding loses its clients, and gets them back.
+	const clients = "select count(*) from clients where wedding_id = 3"
+	all := query[int](t, w.platform, clients)
+	execute(t, w.platform, "delete from clients where wedding_id = 3")
+	ask := map[string]any{"wedding": "3", "point": point}
+	preview := s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusOK)
+	if field[int](preview, "preview.insert") != all || query[int](t, w.platform, clients) != 0 {
+		t.Errorf("%s", preview.body)
+	}
+	ask["confirm"] = map[string]any{"fingerprint": field[string](preview, "preview.fingerprint"), "name": field[string](preview, "preview.name")}
+	restored := s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusAccepted)
+	if restored.head.Get("Location") != "/api/backups/"+field[string](restored, "operation.id") {
+		t.Errorf("Location: %s", restored.head.Get("Location"))
+	}
+	back := s.ended(field[string](restored, "operation.id"))
+	if field[int](back, "changed.inserted") != all || query[int](t, w.platform, clients) != all {
+		t.Errorf("%s", back.body)
+	}
+	stale := s.ended(field[string](s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusAccepted), "operation.id"))
+	if field[string](stale, "state") != "failed" || field[string](stale, "error_code") != "conflict" {
+		t.Errorf("an old preview: %s", stale.body)
+	}
+	undo := s.ended(field[string](s.send(http.MethodPost, "/api/backups/restores/"+field[string](back, "restore")+"/undo", nil).want(http.StatusAccepted), "id"))
+	if field[string](undo, "state") != "done" || query[int](t, w.platform, clients) != 0 {
+		t.Errorf("%s", undo.body)
+	}
+	s.send(http.MethodGet, "/api/backups/restores/"+field[string](back, "restore"), nil).want(http.StatusOK)
+
+	t.Cleanup(func() { dropDatabase(t, w.platform, "from_the_api") })
+	fresh := s.ended(field[string](s.send(http.MethodPost, "/api/backups/restore", map[string]any{"organization": "5", "database": map[string]string{"name": "from_the_api"}, "confirm": map[string]string{"name": "from_the_api"}}).want(http.StatusAccepted), "operation.id"))
+	if field[string](fresh, "state") != "done" || !field[bool](fresh, "restored.verified") {
+		t.Errorf("%s", fresh.body)
+	}
+	for path, name := range map[string]string{"/api/operations?wedding=3": "operations", "/api/operations?kind=scoped&state=failed": "operations", "/api/weddings?search=ada&limit=3": "weddings", "/api/weddings/3": "points",
+		"/api/weddings/3/then": "tables", "/api/weddings/3/contacts": "contacts", "/api/weddings/3/changes?from=" + point: "tables", "/api/providers": "providers", "/api/compliance": "providers", "/api/organizations": "organizations",
+		"/api/backups/" + ids[0] + "/log": "lines", "/api/backups/recovery-points/latest": "table_list"} {
+		a := s.send(http.MethodGet, path, nil).want(http.StatusOK)
+		if n := len(field[[]any](a, name)); n == 0 && name != "contacts" {
+			t.Errorf("%s: no %s", path, name)
+		}
+	}
+	s.send(http.MethodPost, "/api/backups/"+ids[0]+"/cancel", nil).want(http.StatusConflict)
+	stop()
+}
+
+// TestWhatTheAPIRefuses: who is nobody, who may not, and what the document does not allow.
+func TestWhatTheAPIRefuses(t *testing.T) {
+	w := newWorld(t, protecting, season...)
+	w.withConsole(t)
+	w.must(t, exitDone, "init")
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+		t.Fatalf("admin create: %s%s", o.out, o.err)
+	}
+	base, end := w.serve(t)
+	stop := sync.OnceFunc(end)
+	t.Cleanup(stop)
+	for name, token := range map[string]string{"nobody": "", "somebody unknown": "ks_" + strings.Repeat("A", 52), "something else": "eyJhbGciOiJub25lIn0.e30."} {
+		a := script{t, base, token}.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusUnauthorized)
+		if !strings.HasPrefix(a.head.Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%s: no WWW-Authenticate", name)
+		}
+	}
+	reader := withToken(t, base, "read")
+	reader.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusOK)
+	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}).want(http.StatusForbidden)
+	reader.send(http.MethodPost, "/api/backups/restore", map[string]any{"everything": true, "confirm": map[string]any{"name": "everything"}}).want(http.StatusForbidden)
+	writer := withToken(t, base, "backup")
+	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then", "/api/organizations", "/api/compliance", "/api/providers"} {
+		writer.send(http.MethodGet, path, nil).want(http.StatusForbidden)
+	}
+	s := withToken(t, base, "read", "backup", "restore")
+	for _, c := range []struct {
+		path, body, location string
+		status               int
+	}{
+		{"/api/backups/create", `{"type":"yearly"}`, "body.type", 422},
+		{"/api/backups/create", `{"type":"full","colour":"red"}`, "body.colour", 422},
+		{"/api/backups/create", `{}`, "body", 422},
+		{"/api/backups/create", `{"type":"full","note":"` + strings.Repeat("x", 501) + `"}`, "body.note", 422},
+		{"/api/backups/create", `not json`, "", 400},
+		{"/api/backups/create", `{"type":"full","note":"` + strings.Repeat("x", 70_000) + `"}`, "", 413},
+		{"/api/backups/restore", `{}`, "body", 422},
+		{"/api/backups/restore", `{"wedding":"3","everything":true}`, "body", 422},
+		{"/api/backups/restore", `{"wedding":"3","database":{"name":"x"}}`, "body.confirm", 422},
+		{"/api/backups/restore", `{"wedding":"nobody"}`, "", 404},
+		{"/api/backups/verify", `{"point":"20200101T000000Z-000000000000"}`, "", 404},
+	} {
+		a := s.send(http.MethodPost, c.path, c.body)
+		if a.status != c.status && !(c.status == 404 && a.status == 422) {
+			t.Errorf("%s %.60s: %d, want %d\n%s", c.path, c.body, a.status, c.status, a.body)
+			continue
+		}
+		if c.location != "" && !strings.Contains(string(a.body), `"location":"`+c.location) {
+			t.Errorf("%s %.60s: the field %s is not named: %s", c.path, c.body, c.location, a.body)
+		}
+	}
+	for path, status := range map[string]int{"/api/nothing": 404, "/api/operations?kind=party": 422, "/api/operations?limit=0": 422, "/api/operations?colour=red": 422, "/api/operations?cursor=x": 422, "/api/backups/x": 404,
+		"/api/backups/recovery-points/x": 404, "/api/weddings/nobody": 404, "/api/weddings/3/then?point=x": 404, "/api/backups/" + strings.Repeat("x", 65): 422} {
+		s.send(http.MethodGet, path, nil).want(status)
+	}
+	// A page's cookie counts for nothing, and the document and its reference are for everybody.
+	nobody := script{t, base, ""}
+	nobody.send(http.MethodGet, "/api/docs", nil).want(http.StatusOK)
+	if v := field[string](nobody.send(http.MethodGet, "/api/openapi.json", nil).want(http.StatusOK), "openapi"); !strings.HasPrefix(v, "3.1") {
+		t.Errorf("OpenAPI %s", v)
+	}
+	stop()
+}
+
+// limit of the type full is two an hour, and the headers say so.
+func TestTheAPISaysWhenItIsEnough(t *testing.T) {
+	w := newWorld(t, protecting, season...)
+	w.withConsole(t)
+	w.must(t, exitDone, "init")
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+		t.Fatalf("admin create: %s%s", o.out, o.err)
+	}
+	base, end := w.serve(t)
+	stop := sync.OnceFunc(end)
+	t.Cleanup(stop)
+	s := withToken(t, base, "read", "backup")
+	for range 2 {
+		s.ended(field[string](s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}).want(http.StatusAccepted), "id"))
+	}
+	a := s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key", fmt.Sprint(time.Now())).want(http.StatusTooManyRequests)
+	if a.head.Get("Retry-After") == "" || !strings.Contains(a.head.Get("RateLimit-Policy"), "q=2") {
+		t.Errorf("%v", a.head)
+	}
+	s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}).want(http.StatusAccepted)
+	stop()
+}

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// TokenResolver says who a bearer token acts for. A token that is not valid is CodeForbidden.
+type TokenResolver interface {
+	ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error)
+}
+
+// Bearer identifies the actor by the Authorization header and refuses everybody else. It is the only place of the API that does; cookies
+// count for nothing here, so no other site can act through a person's browser.
+func Bearer(tokens TokenResolver) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
+			if !strings.EqualFold(scheme, "bearer") || token == "" {
+				return unauthorized(c, "Send a token: Authorization: Bearer ks_… Make one under Tokens in the console.")
+			}
+			actor, err := tokens.ResolveToken(c.Request().Context(), strings.TrimSpace(token), c.RealIP())
+			if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
+				return unauthorized(c, keepsake.MessageOf(err))
+			}
+			if err != nil {
+				return WriteError(c, keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake cannot look up whose token this is: its own database does not answer. Your backups are not affected. Try again in a moment: %w", err))
+			}
+			ctx := c.Request().Context()
+			actor.Address, actor.UserAgent, actor.RequestID = c.RealIP(), c.Request().UserAgent(), handlers.RequestID(ctx)
+			c.SetRequest(c.Request().WithContext(handlers.WithActor(ctx, actor)))
+			c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+			return next(c)
+		}
+	}
+}
+
+func unauthorized(c echo.Context, words string) error {
+	c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="keepsake"`)
+	p := newProblem(http.StatusUnauthorized, keepsake.CodeForbidden, words)
+	p.Request = handlers.RequestID(c.Request().Context())
+	return p.write(c)
+}

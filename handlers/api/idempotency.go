@@ -1,0 +1,104 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Answers keeps what was answered to requests with an Idempotency-Key, for a day.
+type Answers interface {
+	// BeginAnswer takes a key for a request. When it is taken already, the answer to the same request is returned once there is
+	// one; another request under the same key is CodeConflict.
+	BeginAnswer(ctx context.Context, actor keepsake.Actor, key string, request [32]byte) (*console.Answer, error)
+	// EndAnswer keeps the answer, or with nil gives the key back.
+	EndAnswer(ctx context.Context, actor keepsake.Actor, key string, a *console.Answer) error
+}
+
+// keyHeader names a request that is carried out once, however often it is sent.
+const keyHeader = "Idempotency-Key"
+
+// endTime is how long keeping an answer may take after the request itself has ended.
+const endTime = 5 * time.Second
+
+// idempotent carries a POST with an Idempotency-Key out once and gives whoever sends it again the same answer. A fault of ours, or a
+// limit, keeps no answer: the request may be tried again.
+func idempotent(a huma.API, answers Answers) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		key := ctx.Header(keyHeader)
+		if ctx.Method() != http.MethodPost || key == "" {
+			next(ctx)
+			return
+		}
+		c := humaecho.Unwrap(ctx)
+		refuse := func(err error) { _ = WriteError(c, err) }
+		if len(key) > 200 {
+			refuse(keepsake.Errorf(keepsake.CodeInvalid, "The Idempotency-Key has more than 200 characters."))
+			return
+		}
+		body, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1))
+		if err != nil || len(body) > maxBody {
+			_ = huma.WriteErr(a, ctx, http.StatusRequestEntityTooLarge, "The body is too large.")
+			return
+		}
+		c.Request().Body = io.NopCloser(bytes.NewReader(body))
+		request := sha256.Sum256(bytes.Join([][]byte{[]byte(c.Request().Method), []byte(c.Request().URL.RequestURI()), body}, []byte{0}))
+		actor := handlers.ActorFrom(ctx.Context())
+		known, err := answers.BeginAnswer(ctx.Context(), actor, key, request)
+		if err != nil {
+			refuse(err)
+			return
+		}
+		if known != nil {
+			for name, value := range known.Headers {
+				c.Response().Header().Set(name, value)
+			}
+			c.Response().Header().Set("Idempotent-Replayed", "true")
+			_ = c.Blob(known.Status, known.Headers[echo.HeaderContentType], known.Body)
+			return
+		}
+		record := &recorder{ResponseWriter: c.Response().Writer}
+		c.Response().Writer = record
+		defer func() {
+			c.Response().Writer = record.ResponseWriter
+			var answer *console.Answer
+			if status := c.Response().Status; c.Response().Committed && status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+				answer = &console.Answer{Status: status, Headers: map[string]string{}, Body: record.body.Bytes()}
+				for _, name := range []string{echo.HeaderContentType, echo.HeaderLocation} {
+					if v := c.Response().Header().Get(name); v != "" {
+						answer.Headers[name] = v
+					}
+				}
+			}
+			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), endTime)
+			defer cancel()
+			_ = answers.EndAnswer(ending, actor, key, answer) // the key is free again after a minute where this fails
+		}()
+		next(ctx)
+	}
+}
+
+// recorder keeps what is answered.
+type recorder struct {
+	http.ResponseWriter
+	body bytes.Buffer
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.body.Write(b)
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// PointID names a recovery point. Huma fills exported types only.
+type PointID struct {
+	ID string `path:"id" maxLength:"100" doc:"The recovery point, or latest"`
+}
+
+// PointDetail is one recovery point opened.
+type PointDetail struct {
+	Point
+	Tests          []Test                `json:"tests" doc:"Newest first, at most ten"`
+	RestoreSeconds float64               `json:"restore_seconds,omitempty" doc:"What restoring it is expected to take, at the speed of the newest whole restore"`
+	Tables         []engine.PointTable   `json:"table_list,omitempty"`
+	NotCarried     []keepsake.NotCarried `json:"not_carried,omitempty" doc:"What it does not hold, and why"`
+	Missing        string                `json:"missing,omitempty" doc:"Why the tables cannot be listed"`
+}
+
+// CreatePoint is a recovery point to be made by hand.
+type CreatePoint struct {
+	Wedding   string            `json:"wedding,omitempty" maxLength:"200" doc:"The key of the wedding that it is made for"`
+	Milestone string            `json:"milestone,omitempty" maxLength:"60"`
+	Note      string            `json:"note,omitempty" maxLength:"500"`
+	Labels    map[string]string `json:"labels,omitempty"`
+}
+
+// SavePoint is what may be changed of a recovery point; what is absent stays.
+type SavePoint struct {
+	Note   *string            `json:"note,omitempty" maxLength:"500"`
+	Labels *map[string]string `json:"labels,omitempty" doc:"All of them: what is not named is removed"`
+	Locked *bool              `json:"locked,omitempty" doc:"Retention never removes it"`
+}
+
+type listPointsInput struct {
+	Type      string    `query:"type" enum:"full,incremental,critical"`
+	Wedding   string    `query:"wedding" maxLength:"200" doc:"Made for this wedding"`
+	Milestone string    `query:"milestone" maxLength:"60"`
+	Phase     string    `query:"phase" enum:"planning,preparation,execution,post_event"`
+	From      time.Time `query:"from"`
+	To        time.Time `query:"to"`
+	Cursor    string    `query:"cursor" maxLength:"100"`
+	Limit     int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type pointList struct {
+	Body struct {
+		Points []Point `json:"points"`
+		Next   string  `json:"next,omitempty" doc:"The cursor of the following page; absent on the last"`
+	}
+}
+
+func (h *actions) points(a huma.API) {
+	register(a, action(http.MethodGet, "/backups/recovery-points", "listPoints", "List recovery points", "Newest first. Every one of the types full and incremental holds every wedding; the filters find those that were made for one.", "Recovery points"), h.listPoints)
+	op := action(http.MethodPost, "/backups/recovery-points", "createPoint", "Make a recovery point", "A real snapshot, incremental. With a wedding and a milestone it is marked as theirs.", "Recovery points")
+	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusConflict, http.StatusTooManyRequests}
+	register(a, op, func(ctx context.Context, in *struct {
+		Repeatable
+		Body CreatePoint
+	}) (*started, error) {
+		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx), console.StartBackupInput{Type: keepsake.BackupIncremental, Note: in.Body.Note, Labels: in.Body.Labels, Wedding: in.Body.Wedding, Milestone: in.Body.Milestone})
+		if err != nil {
+			return nil, err
+		}
+		return startedAs(o), nil
+	})
+	op = action(http.MethodGet, "/backups/recovery-points/{id}", "getPoint", "One recovery point", "With its tables and tests.", "Recovery points")
+	op.Errors = []int{http.StatusNotFound}
+	register(a, op, h.getPoint)
+	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point", "Note, labels, and the lock against retention. They lie in the repository and outlive this console.", "Recovery points")
+	op.Errors = []int{http.StatusNotFound}
+	register(a, op, func(ctx context.Context, in *struct {
+		PointID
+		Body SavePoint
+	}) (*struct{ Body PointDetail }, error) {
+		actor := handlers.ActorFrom(ctx)
+		p, err := h.d.Console.GetPoint(ctx, actor, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		save := console.SavePointInput{ID: p.Point.ID, Note: p.Point.Note, Labels: p.Point.Labels, Locked: p.Point.Locked}
+		if in.Body.Note != nil {
+			save.Note = *in.Body.Note
+		}
+		if in.Body.Labels != nil {
+			save.Labels = *in.Body.Labels
+		}
+		if in.Body.Locked != nil {
+			save.Locked = *in.Body.Locked
+		}
+		if err := h.d.Console.SavePoint(ctx, actor, save); err != nil {
+			return nil, err
+		}
+		return h.getPoint(ctx, &PointID{p.Point.ID})
+	})
+}
+
+func (h *actions) listPoints(ctx context.Context, in *listPointsInput) (*pointList, error) {
+	page, err := h.d.Console.ListPoints(ctx, handlers.ActorFrom(ctx), console.PointsInput{Type: keepsake.BackupType(in.Type), Wedding: in.Wedding, Milestone: in.Milestone,
+		Phase: keepsake.Phase(in.Phase), From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := &pointList{}
+	out.Body.Points, out.Body.Next = each(page.Points, pointOf), page.Next
+	return out, nil
+}
+
+func (h *actions) getPoint(ctx context.Context, in *PointID) (*struct{ Body PointDetail }, error) {
+	p, err := h.d.Console.GetPoint(ctx, handlers.ActorFrom(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := PointDetail{Point: pointOf(p.Point), Tests: each(p.Tests, testOf), RestoreSeconds: p.RestoreSeconds, Missing: p.Missing}
+	if p.Detail != nil {
+		out.Tables, out.NotCarried = p.Detail.TableList, p.Detail.NotCarried
+	}
+	return &struct{ Body PointDetail }{out}, nil
+}

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+)
+
+// Restore is what should come back, from when, and where to. Without confirm nothing changes.
+type Restore struct {
+	Scope
+	Point    string       `json:"point,omitempty" maxLength:"100" default:"latest" doc:"The recovery point, or latest"`
+	Mode     scope.Mode   `json:"mode,omitempty" enum:"missing,rewind" default:"missing" doc:"Into the live platform: missing brings back what is missing and touches nothing else; rewind makes everything as it was"`
+	Database *NewDatabase `json:"database,omitempty" doc:"Into a new database instead of the live platform"`
+	Confirm  *Confirm     `json:"confirm,omitempty" doc:"Absent: show what would happen"`
+}
+
+// NewDatabase is where a restore goes that does not touch the platform.
+type NewDatabase struct {
+	Name     string `json:"name" minLength:"1" maxLength:"63"`
+	Target   string `json:"target,omitempty" maxLength:"200" doc:"A server that the configuration names; absent: the platform's own"`
+	Provider string `json:"provider,omitempty" maxLength:"100" doc:"Read from this provider only"`
+}
+
+// Confirm says that what would happen was looked at.
+type Confirm struct {
+	Fingerprint string   `json:"fingerprint,omitempty" maxLength:"100" doc:"Of the preview; when the live rows have moved since, nothing is written"`
+	Name        string   `json:"name" minLength:"1" maxLength:"500" doc:"The name that the preview shows, or the name of the new database"`
+	Skip        []string `json:"skip,omitempty" maxItems:"1000" doc:"Rows to leave out: the table, a space and the row's key as the preview names them, or * for all of a table"`
+}
+
+// Preview is what a restore into the live platform would do.
+type Preview struct {
+	Point       string               `json:"point"`
+	PointTime   time.Time            `json:"point_time"`
+	Name        string               `json:"name" doc:"What confirm must name"`
+	Mode        scope.Mode           `json:"mode"`
+	Fingerprint string               `json:"fingerprint"`
+	Insert      int64                `json:"insert"`
+	Update      int64                `json:"update"`
+	Delete      int64                `json:"delete"`
+	Refused     int64                `json:"refused"`
+	Tables      []scope.TableChanges `json:"tables"`
+	Weddings    map[string]int64     `json:"weddings,omitempty" doc:"Weddings that it would touch, with the number of rows of each"`
+	ChunksRead  int64                `json:"chunks_read"`
+	ChunksTotal int64                `json:"chunks_total"`
+	Seconds     float64              `json:"seconds" doc:"What the comparison took"`
+}
+
+// RestoreAnswer is a preview, or the operation that was started.
+type RestoreAnswer struct {
+	Preview   *Preview   `json:"preview,omitempty"`
+	Operation *Operation `json:"operation,omitempty"`
+}
+
+type restoreOutput struct {
+	Status   int
+	Location string `header:"Location" doc:"Where the operation can be watched"`
+	Body     RestoreAnswer
+}
+
+func (h *actions) restores(a huma.API) {
+	op := action(http.MethodPost, "/backups/restore", "restore", "Preview a restore, or confirm one", "Into the live platform: without confirm the answer is 200 and a preview of every row; with confirm it is 202 and the operation. "+
+		"Into a new database (database): confirm names it; everything there is proven by counts and hashes. What the live platform has changed since the preview is never overwritten: the operation fails with the code conflict.", "Restores")
+	op.Errors = []int{http.StatusNotFound, http.StatusConflict}
+	op.Responses = map[string]*huma.Response{"202": {Description: "Started"}}
+	register(a, op, h.restore)
+	op = action(http.MethodGet, "/backups/restores/{id}", "getRestore", "What a restore into the live platform changed", "Both sides of every row.", "Restores")
+	op.Errors = []int{http.StatusNotFound}
+	register(a, op, func(ctx context.Context, in *RestoreID) (*struct{ Body *scope.Undo }, error) {
+		u, err := h.d.Console.GetScopedRestore(ctx, handlers.ActorFrom(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &struct{ Body *scope.Undo }{u}, nil
+	})
+	op = action(http.MethodPost, "/backups/restores/{id}/undo", "undoRestore", "Take a restore back", "Rows that the platform has changed since stay as they are and are named in the operation's report.", "Restores")
+	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
+	register(a, op, func(ctx context.Context, in *struct {
+		Repeatable
+		RestoreID
+	}) (*started, error) {
+		o, err := h.d.Console.UndoScope(ctx, handlers.ActorFrom(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return startedAs(o), nil
+	})
+}
+
+// RestoreID names a restore into the live platform. Huma fills exported types only.
+type RestoreID struct {
+	ID string `path:"id" maxLength:"100" doc:"The restore, as its operation names it"`
+}
+
+type restoreInput struct {
+	Repeatable
+	Body Restore
+}
+
+// Resolve refuses what no schema can say: a scope is exactly one thing, and a new database needs a confirmation.
+func (in *restoreInput) Resolve(huma.Context) []error {
+	named := 0
+	for _, is := range []bool{in.Body.Wedding != "", in.Body.Organization != "", len(in.Body.Tiers) > 0, in.Body.Everything} {
+		if is {
+			named++
+		}
+	}
+	if named != 1 {
+		return []error{&huma.ErrorDetail{Location: "body", Message: "name one of wedding, organization, tiers and everything"}}
+	}
+	if in.Body.Database != nil && in.Body.Confirm == nil {
+		return []error{&huma.ErrorDetail{Location: "body.confirm", Message: "a restore into a new database has no preview: confirm it with its name"}}
+	}
+	return nil
+}
+
+func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput, error) {
+	actor, b := handlers.ActorFrom(ctx), in.Body
+	if b.Database != nil {
+		o, err := h.d.Console.StartRestore(ctx, actor, console.StartRestoreInput{Point: b.Point, Target: b.Database.Target, Database: b.Database.Name, Provider: b.Database.Provider,
+			Tiers: b.Tiers, Wedding: b.Wedding, Organization: b.Organization, Confirmation: b.Confirm.Name})
+		return startedRestore(o, err)
+	}
+	what := console.ScopedInput{Wedding: b.Wedding, Organization: b.Organization, Tiers: b.Tiers, Everything: b.Everything, Point: b.Point, Mode: b.Mode}
+	if b.Confirm != nil {
+		o, err := h.d.Console.RestoreScope(ctx, actor, console.RestoreScopeInput{ScopedInput: what, Fingerprint: b.Confirm.Fingerprint, Confirmation: b.Confirm.Name, Name: b.Confirm.Name, Skip: b.Confirm.Skip})
+		return startedRestore(o, err)
+	}
+	p, err := h.d.Console.PreviewScope(ctx, actor, what)
+	if err != nil {
+		return nil, err
+	}
+	out := &Preview{Point: p.Point, PointTime: p.PointTime, Name: p.Name, Mode: p.Mode, Fingerprint: p.Fingerprint, Tables: p.Tables, Weddings: p.Weddings, ChunksRead: p.ChunksRead, ChunksTotal: p.ChunksTotal, Seconds: p.Seconds}
+	out.Insert, out.Update, out.Delete, out.Refused = p.Totals()
+	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{Preview: out}}, nil
+}
+
+func startedRestore(o console.Operation, err error) (*restoreOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	op := operationOf(o)
+	return &restoreOutput{Status: http.StatusAccepted, Location: Prefix + "/backups/" + o.ID, Body: RestoreAnswer{Operation: &op}}, nil
+}

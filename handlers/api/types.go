@@ -1,0 +1,206 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Console is everything the API needs from *console.Console.
+type Console interface {
+	StartBackup(ctx context.Context, actor keepsake.Actor, in console.StartBackupInput) (console.Operation, error)
+	StartVerify(ctx context.Context, actor keepsake.Actor, in console.StartVerifyInput) (console.Operation, error)
+	StartRestore(ctx context.Context, actor keepsake.Actor, in console.StartRestoreInput) (console.Operation, error)
+	GetOperation(ctx context.Context, actor keepsake.Actor, id string) (console.Operation, error)
+	ListOperations(ctx context.Context, actor keepsake.Actor, in console.ListInput) (console.OperationPage, error)
+	OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) ([]console.LogLine, error)
+	CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error
+	Subscribe(ctx context.Context, actor keepsake.Actor, id string, after int64) (<-chan console.Event, error)
+	Dashboard(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error)
+	ListPoints(ctx context.Context, actor keepsake.Actor, in console.PointsInput) (console.PointPage, error)
+	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
+	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
+	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
+	RestoreScope(ctx context.Context, actor keepsake.Actor, in console.RestoreScopeInput) (console.Operation, error)
+	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)
+	GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error)
+	ListWeddings(ctx context.Context, actor keepsake.Actor, in console.WeddingsInput) (console.WeddingPage, error)
+	GetWedding(ctx context.Context, actor keepsake.Actor, id string) (console.WeddingTimeline, error)
+	GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error)
+	GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error)
+	ListOrganizations(ctx context.Context, actor keepsake.Actor, search string, offset int) (console.OrganizationPage, error)
+}
+
+var (
+	_ Console = (*console.Console)(nil)
+	_ Answers = (*console.Console)(nil)
+)
+
+// Operation is one backup, verification or restore.
+type Operation struct {
+	ID              string                 `json:"id"`
+	Kind            string                 `json:"kind" enum:"backup,verify,restore,scoped" doc:"scoped: a restore into the live platform"`
+	State           string                 `json:"state" enum:"queued,running,interrupted,done,failed,cancelled"`
+	Type            string                 `json:"type,omitempty" doc:"Of a backup"`
+	Note            string                 `json:"note,omitempty"`
+	Labels          map[string]string      `json:"labels,omitempty"`
+	Weddings        []keepsake.WeddingMark `json:"weddings,omitempty" doc:"For which weddings a backup is made"`
+	Point           string                 `json:"point,omitempty"`
+	Deep            bool                   `json:"deep,omitempty"`
+	Target          string                 `json:"target,omitempty"`
+	Database        string                 `json:"database,omitempty"`
+	Tiers           []keepsake.Tier        `json:"tiers,omitempty"`
+	Scope           *Scope                 `json:"scope,omitempty" doc:"What a restore covers, when it is not everything"`
+	Restore         string                 `json:"restore,omitempty" doc:"The id that takes a restore into the live platform back"`
+	RequestedBy     string                 `json:"requested_by"`
+	CreatedAt       time.Time              `json:"created_at"`
+	StartedAt       *time.Time             `json:"started_at,omitempty"`
+	FinishedAt      *time.Time             `json:"finished_at,omitempty"`
+	Attempt         int                    `json:"attempt"`
+	CancelRequested bool                   `json:"cancel_requested"`
+	Rows            int64                  `json:"rows"`
+	Bytes           int64                  `json:"bytes"`
+	Seconds         float64                `json:"seconds"`
+	Protected       *bool                  `json:"protected,omitempty" doc:"Of a backup that is done: the 3-2-1 rule is met"`
+	Lacks           string                 `json:"lacks,omitempty" doc:"What the rule misses, in words"`
+	OK              *bool                  `json:"ok,omitempty" doc:"Of a verification or a restore that is done: nothing is wrong"`
+	ErrorCode       string                 `json:"error_code,omitempty"`
+	Error           string                 `json:"error,omitempty" doc:"What happened and what to do"`
+	Progress        *Progress              `json:"progress,omitempty"`
+	Backup          *engine.BackupResult   `json:"backup,omitempty"`
+	Verification    *engine.VerifyResult   `json:"verification,omitempty"`
+	Restored        *engine.RestoreResult  `json:"restored,omitempty"`
+	Changed         *ScopeResult           `json:"changed,omitempty" doc:"What a restore into the live platform changed"`
+}
+
+// ScopeResult is what a restore into the live platform changed.
+type ScopeResult struct {
+	Inserted int64    `json:"inserted"`
+	Updated  int64    `json:"updated"`
+	Deleted  int64    `json:"deleted"`
+	Refused  []string `json:"refused,omitempty" doc:"Rows of an undo that were left alone, in words"`
+	UndoAt   []string `json:"undo_at" doc:"Providers that hold what an undo needs"`
+}
+
+// Progress is where a running operation stands, with what can be said of its speed.
+type Progress struct {
+	engine.Progress
+	Fraction       float64 `json:"fraction" doc:"0 to 1"`
+	BytesPerSecond float64 `json:"bytes_per_second,omitempty"`
+	RowsPerSecond  float64 `json:"rows_per_second,omitempty"`
+	SecondsLeft    float64 `json:"seconds_left,omitempty" doc:"Absent while it cannot be told"`
+}
+
+// Scope names what a restore covers: exactly one of its fields.
+type Scope struct {
+	Wedding      string          `json:"wedding,omitempty" maxLength:"200" doc:"The key of a wedding"`
+	Organization string          `json:"organization,omitempty" maxLength:"200" doc:"The key of an organization"`
+	Tiers        []keepsake.Tier `json:"tiers,omitempty" maxItems:"3" enum:"critical,high,standard"`
+	Everything   bool            `json:"everything,omitempty"`
+}
+
+func operationOf(o console.Operation) Operation {
+	out := Operation{ID: o.ID, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type), Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
+		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, CreatedAt: o.CreatedAt, StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
+		Attempt: o.Attempt, CancelRequested: o.CancelRequested, Rows: o.Rows, Bytes: o.Bytes, Seconds: o.Seconds, Lacks: o.Lacks, ErrorCode: string(o.ErrorCode), Error: o.ErrorMessage,
+		Progress: progressOf(o), Backup: o.Backup, Verification: o.Verify, Restored: o.Restore}
+	if o.State == console.StateDone && o.Kind == console.KindBackup {
+		out.Protected = &o.Protected
+	} else if o.State == console.StateDone {
+		out.OK = &o.OK
+	}
+	if s := o.Scope; s != nil { // without the sealed address of another server: it is for the worker alone
+		out.Restore = s.Restore
+		if s.Wedding != "" || s.Organization != "" || len(s.Tiers) > 0 || s.Everything {
+			out.Scope = &Scope{Wedding: s.Wedding, Organization: s.Organization, Tiers: s.Tiers, Everything: s.Everything}
+		}
+	}
+	if r := o.Scoped; r != nil {
+		out.Changed = &ScopeResult{Inserted: r.Applied.Inserted, Updated: r.Applied.Updated, Deleted: r.Applied.Deleted, Refused: r.Refused, UndoAt: r.Undo}
+	}
+	return out
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// progressOf adds speeds over the whole run so far: a script that polls has no other.
+func progressOf(o console.Operation) *Progress {
+	if o.Progress == nil {
+		return nil
+	}
+	p := &Progress{Progress: *o.Progress, Fraction: o.Progress.Fraction()}
+	if ran := p.UpdatedAt.Sub(p.StartedAt).Seconds(); ran > 0 {
+		p.BytesPerSecond, p.RowsPerSecond = float64(p.BytesDone)/ran, float64(p.RowsDone)/ran
+		if o.State.Active() && p.BytesPerSecond > 0 && p.BytesTotal > p.BytesDone {
+			p.SecondsLeft = float64(p.BytesTotal-p.BytesDone) / p.BytesPerSecond
+		}
+	}
+	return p
+}
+
+// Point is one recovery point.
+type Point struct {
+	engine.Point
+	Operation string             `json:"operation,omitempty" doc:"The backup that made it"`
+	LastTest  *Test              `json:"last_test,omitempty" doc:"Its newest proof or failure; absent: it was never tested"`
+	Proof     *engine.PointProof `json:"proof,omitempty" doc:"What the newest verification found"`
+}
+
+// Test is a verification of a recovery point, or a restore that compared everything.
+type Test struct {
+	Kind      string    `json:"kind" enum:"verify,deep_verify,restore"`
+	Operation string    `json:"operation,omitempty"`
+	At        time.Time `json:"at"`
+	OK        bool      `json:"ok"`
+	Findings  int       `json:"findings"`
+	Seconds   float64   `json:"seconds"`
+}
+
+func testOf(t console.PointTest) Test {
+	return Test{Kind: t.Kind, Operation: t.Operation, At: t.At, OK: t.OK, Findings: t.Findings, Seconds: t.Seconds}
+}
+
+func pointOf(p console.Point) Point {
+	out := Point{Point: p.Point, Operation: p.Operation, Proof: p.Proof}
+	if out.Copies == nil {
+		out.Copies = []keepsake.Copy{}
+	}
+	if p.LastTest != nil {
+		t := testOf(*p.LastTest)
+		out.LastTest = &t
+	}
+	return out
+}
+
+// Wedding is one wedding of the platform.
+type Wedding struct {
+	ID             string           `json:"id"`
+	Couple         string           `json:"couple"`
+	OrganizationID string           `json:"organization_id,omitempty"`
+	Organization   string           `json:"organization,omitempty"`
+	Date           string           `json:"date" format:"date"`
+	DaysLeft       int              `json:"days_left" doc:"Negative after it"`
+	Phase          keepsake.Phase   `json:"phase" enum:"planning,preparation,execution,post_event"`
+	Urgency        keepsake.Urgency `json:"urgency" enum:"emergency,urgent,elevated,normal"`
+}
+
+func weddingOf(w console.Wedding) Wedding {
+	return Wedding{ID: w.ID, Couple: w.Couple, OrganizationID: w.OrganizationID, Organization: w.Organization, Date: w.Date.Format(time.DateOnly), DaysLeft: w.DaysLeft, Phase: w.Phase, Urgency: w.Urgency}
+}
+
+func each[A, B any](list []A, fn func(A) B) []B {
+	out := make([]B, len(list))
+	for i, x := range list {
+		out[i] = fn(x)
+	}
+	return out
+}

@@ -1,0 +1,27 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// StatusOf maps the code of an error to the HTTP status. It is the only place that does.
+func StatusOf(code keepsake.Code) int {
+	switch code {
+	case keepsake.CodeInvalid, keepsake.CodeUnsupported:
+		return http.StatusUnprocessableEntity
+	case keepsake.CodeNotFound:
+		return http.StatusNotFound
+	case keepsake.CodeConflict, keepsake.CodeCancelled, keepsake.CodeUnprotected:
+		return http.StatusConflict
+	case keepsake.CodeForbidden:
+		return http.StatusForbidden
+	case keepsake.CodeLimited:
+		return http.StatusTooManyRequests
+	case keepsake.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	default: // internal, wrong key, damaged: nothing the person at the browser did
+		return http.StatusInternalServerError
+	}
+}

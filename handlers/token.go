@@ -1,0 +1,103 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+type tokenLister interface {
+	ListTokens(ctx context.Context, actor keepsake.Actor) ([]auth.Token, error)
+}
+
+type tokenMaker interface {
+	tokenLister
+	CreateToken(ctx context.Context, actor keepsake.Actor, in auth.TokenInput) (auth.Token, keepsake.Secret, error)
+	RevokeToken(ctx context.Context, actor keepsake.Actor, id string) error
+}
+
+// ListTokens draws a person's own tokens, and the form for a new one.
+func ListTokens(pages Pages, tokens tokenLister) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		vm, err := tokensPage(c, pages, tokens)
+		if err != nil {
+			return err
+		}
+		return Render(c, http.StatusOK, views.TokensPage(vm))
+	}
+}
+
+// CreateToken makes a token and shows it, once.
+func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		form, err := c.FormParams()
+		if err != nil {
+			return keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w", err)
+		}
+		days, _ := strconv.Atoi(form.Get("days")) // 0 is refused in words
+		in := auth.TokenInput{Name: form.Get("name"), Lifetime: time.Duration(min(days, 10_000)) * 24 * time.Hour}
+		for _, p := range form["scope"] {
+			in.Permissions = append(in.Permissions, keepsake.Permission(p))
+		}
+		_, secret, failed := tokens.CreateToken(c.Request().Context(), actor(c), in)
+		if failed != nil && keepsake.CodeOf(failed) != keepsake.CodeInvalid {
+			return failed
+		}
+		vm, err := tokensPage(c, pages, tokens)
+		if err != nil {
+			return err
+		}
+		if failed != nil {
+			vm.Name, vm.Error = in.Name, sentence(keepsake.MessageOf(failed))
+			return Render(c, http.StatusUnprocessableEntity, views.TokensPage(vm))
+		}
+		vm.Made = secret.Reveal() // the only moment that it can be read
+		return Render(c, http.StatusOK, views.TokensPage(vm))
+	}
+}
+
+// RevokeToken ends a token.
+func RevokeToken(tokens tokenMaker) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := tokens.RevokeToken(c.Request().Context(), actor(c), c.Param("id")); err != nil {
+			return err
+		}
+		return redirect(c, "/tokens")
+	}
+}
+
+func tokensPage(c echo.Context, pages Pages, tokens tokenLister) (views.Tokens, error) {
+	list, err := tokens.ListTokens(c.Request().Context(), actor(c))
+	if err != nil {
+		return views.Tokens{}, err
+	}
+	clock, now := pages.clock(), pages.Now()
+	vm := views.Tokens{Shell: pages.Shell(c, "Tokens", ""), Lifetimes: []views.PointOption{{Value: "7", Text: "a week"}, {Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}}}
+	for _, t := range list {
+		names := make([]string, len(t.Permissions))
+		for i, p := range t.Permissions {
+			names[i] = string(p)
+		}
+		row := views.Token{ID: t.ID, Name: t.Name, Scopes: strings.Join(names, ", "), Created: clock.When(t.Created), Expires: clock.When(t.Expires), State: ui.Chip{Tone: ui.ToneOK, Text: "Valid"}, Valid: true}
+		if !t.LastUsed.IsZero() {
+			row.LastUsed, row.From = clock.When(t.LastUsed), t.LastAddress
+		}
+		switch {
+		case !t.Revoked.IsZero():
+			row.State, row.Valid = ui.Chip{Tone: ui.ToneMute, Text: "Revoked"}, false
+		case !t.Expires.After(now):
+			row.State, row.Valid = ui.Chip{Tone: ui.ToneMute, Text: "Expired"}, false
+		}
+		vm.List = append(vm.List, row)
+	}
+	return vm, nil
+}

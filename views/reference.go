@@ -1,0 +1,33 @@
+package views
+
+// Reference is the JSON API for people to read.
+type Reference struct {
+	Shell          Shell
+	Text, Document string
+	Groups         []ReferenceGroup
+}
+
+// ReferenceGroup is what belongs together.
+type ReferenceGroup struct {
+	Name    string
+	Actions []ReferenceAction
+}
+
+// ReferenceAction is one method of one path.
+type ReferenceAction struct {
+	ID, Method, Path, Summary, Text string
+	Parameters, Body                []ReferenceField
+	Answers                         []ReferenceAnswer
+}
+
+// ReferenceField is one field of a request or an answer.
+type ReferenceField struct {
+	Name, Where, Type, Text string
+	Required                bool
+}
+
+// ReferenceAnswer is one status that an action may answer with.
+type ReferenceAnswer struct {
+	Status, Text string
+	Fields       []ReferenceField
+}

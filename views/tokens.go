@@ -1,0 +1,21 @@
+package views
+
+import "github.com/wedsync/keepsake/views/ui"
+
+// Tokens are a person's own tokens of the JSON API.
+type Tokens struct {
+	Shell     Shell
+	List      []Token
+	Made      string // the new token, shown once
+	Name      string // as typed, when refused
+	Error     string
+	Lifetimes []PointOption
+}
+
+// Token is one of them.
+type Token struct {
+	ID, Name, Scopes, From     string
+	Created, Expires, LastUsed ui.When // LastUsed is empty for never
+	State                      ui.Chip
+	Valid                      bool
+}
