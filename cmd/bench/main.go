@@ -44,6 +44,7 @@ type bench struct {
 	repository string // of this round, below dir
 	tools      pgtool.Tools
 	server     *testenv.Postgres
+	log        serverLog
 	times      map[string][]time.Duration
 	full       engine.BackupResult
 	peak       int64
@@ -55,7 +56,7 @@ func run(ctx context.Context) error {
 	dir := flag.String("dir", ".bench", "folder for the server and the repositories; removed afterwards")
 	rounds := flag.Int("rounds", 4, "rounds; the median counts. An even number: the two restores take turns at going first")
 	weddings := flag.Int("weddings", 2000, "weddings of the sample platform")
-	only := flag.String("only", "", "whole or scope: half of the benchmark")
+	only := flag.String("only", "", "whole, scope or console: a part of the benchmark")
 	small := flag.Bool("small", false, "the small sample, to try the benchmark itself")
 	flag.Parse()
 	root, err := filepath.Abs(*dir)
@@ -67,12 +68,15 @@ func run(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(root) }()
 	b := &bench{ctx: ctx, dir: root, keepsake: filepath.Join(root, "keepsake"), times: map[string][]time.Duration{}}
-	if err := b.setup(*weddings, !*small, *only != "scope"); err != nil {
+	if err := b.setup(*weddings, !*small, *only != "scope" && *only != "console"); err != nil {
 		return err
 	}
 	defer b.server.Stop()
-	if *only == "scope" {
+	switch *only {
+	case "scope":
 		return b.scopes(*rounds)
+	case "console":
+		return b.consoles()
 	}
 	for i := range *rounds {
 		say("round %d of %d", i+1, *rounds)
@@ -90,7 +94,10 @@ func run(ctx context.Context) error {
 	if *only == "whole" {
 		return nil
 	}
-	return b.scopes(*rounds)
+	if err := b.scopes(*rounds); err != nil {
+		return err
+	}
+	return b.consoles()
 }
 
 // changes are the two ends of what changes between two backups.
@@ -114,7 +121,7 @@ func (b *bench) setup(weddings int, large, fill bool) (err error) {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build keepsake: %w", err)
 	}
-	b.server, err = testenv.StartPostgres(b.ctx, testenv.PostgresOptions{Dir: filepath.Join(b.dir, "postgres"),
+	b.server, err = testenv.StartPostgres(b.ctx, testenv.PostgresOptions{Dir: filepath.Join(b.dir, "postgres"), Log: &b.log,
 		Settings: map[string]string{"shared_buffers": "512MB", "max_wal_size": "4GB", "wal_level": "logical",
 			// Autovacuum would work on one restored database while the other tool is being measured.
 			"autovacuum_naptime": "1h"}})

@@ -86,6 +86,8 @@ type Console struct {
 	sweep   func(context.Context) error
 	keep    func(context.Context) error
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
+
+	weddings nextKnown
 }
 
 // New returns a Console. Nothing runs, and nothing is heard of other processes, until Run.

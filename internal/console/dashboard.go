@@ -9,7 +9,6 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
-	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -22,6 +21,11 @@ const (
 // Dashboard returns the overview. It reads the console database, and asks only the platform, for the next weddings; one that
 // does not answer costs three seconds and a sentence; the newest recovery point knows the weddings then.
 func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
+	return c.overview(ctx, actor, c.next)
+}
+
+// overview is the dashboard, with the next weddings as next tells them.
+func (c *Console) overview(ctx context.Context, actor keepsake.Actor, next func(context.Context, keepsake.Actor) FoundWeddings) (Dashboard, error) {
 	d := Dashboard{Now: c.now(), MaxAge: c.maxAge}
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return d, c.refused(ctx, actor, "overview.read", "", nil, err)
@@ -29,7 +33,7 @@ func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboar
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })
 	g.Go(func() error {
-		found := c.findWeddings(gctx, actor, engine.WeddingQuery{Today: d.Now, Within: weddingsAhead, Limit: nextWeddings})
+		found := next(gctx, actor)
 		d.Weddings, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Missing, found.From
 		return nil
 	})
