@@ -20,7 +20,7 @@ test: ## everything, unit to browser
 	@bash scripts/setup.sh
 	go test -race -shuffle=on -timeout 20m ./...
 
-bench: ## Keepsake beside pg_dump and pg_restore, as a table
+bench: ## Keepsake beside pg_dump and pg_restore, and its console under load, as tables
 	@KEEPSAKE_SETUP=server bash scripts/setup.sh
 	go run ./cmd/bench
 

@@ -56,15 +56,18 @@ func (c *Console) next(ctx context.Context, actor keepsake.Actor) FoundWeddings 
 	done := make(chan struct{})
 	k.asked[of] = done
 	k.mu.Unlock()
+	var found FoundWeddings
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.by[of] = found
+		if found.Missing == "" {
+			k.at[of] = c.now()
+		}
+		delete(k.asked, of)
+		close(done)
+	}()
 	// Others wait for the answer too, so it does not end with the browser that happened to ask first. find has its own deadlines.
-	found := c.findWeddings(context.WithoutCancel(ctx), actor, engine.WeddingQuery{Today: c.now(), Within: weddingsAhead, Limit: nextWeddings})
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.by[of] = found
-	if found.Missing == "" {
-		k.at[of] = c.now()
-	}
-	delete(k.asked, of)
-	close(done)
+	found = c.findWeddings(context.WithoutCancel(ctx), actor, engine.WeddingQuery{Today: c.now(), Within: weddingsAhead, Limit: nextWeddings})
 	return found
 }
