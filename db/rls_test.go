@@ -69,6 +69,21 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 	}
 }
 
+// TestAnyNameIsAnActor: what is in a name is never SQL.
+func TestAnyNameIsAnActor(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	for _, name := range []string{"", "o'rg", `\', true); drop table accounts; --`, "Zoë & <Łukasz> 💍", "$1 {} %s", strings.Repeat("x", 5000)} {
+		var role, organization, id string
+		err := d.InTx(t.Context(), keepsake.Actor{ID: name, Role: keepsake.Role(name), Organization: name}, func(tx db.Tx) error {
+			return tx.PG.QueryRow(t.Context(), "select current_setting('keepsake.role'), current_setting('keepsake.organization'), current_setting('keepsake.actor')").Scan(&role, &organization, &id)
+		})
+		if err != nil || role != name || organization != name || id != name {
+			t.Errorf("%q became %q, %q, %q: %v", name, role, organization, id, err)
+		}
+	}
+}
+
 // TestTheServersRoleOwnsNothing: what the console signs in as can neither change a table nor come to own one.
 func TestTheServersRoleOwnsNothing(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,7 +46,7 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor, next func(
 }
 
 func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Dashboard) error {
-	newest, err := c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
+	readNewest := func(tx db.Tx) ([]Point, error) {
 		row, err := tx.GetNewestWholePoint(ctx)
 		if db.IsNoRows(err) {
 			return nil, nil
@@ -54,14 +55,20 @@ func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Da
 			return nil, err
 		}
 		return withTests(ctx, tx, []sqlcgen.RecoveryPoint{row})
-	})
-	if err != nil {
-		return err
 	}
-	if len(newest) > 0 {
-		d.Newest = &newest[0]
+	var newest []Point
+	var err error
+	if actor.Organization != "" { // read with other rights than the rest
+		if newest, err = c.inPoints(ctx, actor, "", readNewest); err != nil {
+			return err
+		}
 	}
-	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		if actor.Organization == "" {
+			if newest, err = readNewest(tx); err != nil {
+				return err
+			}
+		}
 		states, err := tx.ListProviderStates(ctx)
 		if err != nil {
 			return err
@@ -77,13 +84,22 @@ func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Da
 		if d.Recent, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true, Most: recentShown}); err != nil {
 			return err
 		}
-		last, err := listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true, Kind: string(KindBackup), Most: 1})
-		if len(last) > 0 {
-			d.LastBackup = &last[0]
+		last := d.Recent
+		if !slices.ContainsFunc(last, isBackup) { // all of them were something else
+			last, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true, Kind: string(KindBackup), Most: 1})
+		}
+		if i := slices.IndexFunc(last, isBackup); i >= 0 {
+			d.LastBackup = &last[i]
 		}
 		return err
 	})
+	if err == nil && len(newest) > 0 {
+		d.Newest = &newest[0]
+	}
+	return err
 }
+
+func isBackup(o Operation) bool { return o.Kind == KindBackup }
 
 // judge derives protection, age and alarm.
 func (d *Dashboard) judge() {
