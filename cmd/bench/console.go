@@ -36,8 +36,10 @@ const (
 
 var consoleSize = sample.ConsoleSize{Operations: 100_000, Points: 50_000, Audit: 1_000_000}
 
-// consolePages are what is asked for: the status of everything, the lists.
-var consolePages = []struct{ name, path string }{{"status and overview", "/"}, {"recovery points", "/points"}, {"operations", "/operations"}, {"weddings", "/weddings"}}
+// consolePages are what is asked for: the status of everything, the lists. The weddings' list asks the platform each time, over a
+// connection of its own, so it has no goal here.
+var consolePages = []struct{ name, path, goal string }{{"status and overview", "/", "≤ 100 ms"}, {"recovery points", "/points", "≤ 100 ms"}, {"operations", "/operations", "≤ 100 ms"},
+	{"weddings, from the platform", "/weddings", ""}}
 
 // consoles measures the console's pages over a console database as large as years leave it: `keepsake serve` in a process of its own,
 // asked by 50 browsers at once that never wait.
@@ -68,7 +70,7 @@ func (b *bench) consoles() (err error) {
 		}
 		rate := float64(len(took)) / time.Since(started).Seconds()
 		slices.Sort(took)
-		fmt.Fprintf(&out, "| %s | %.0f ms | %.0f ms | %.0f | ≤ 100 ms |\n", p.name, milliseconds(took[len(took)/2]), milliseconds(took[len(took)*99/100]), rate)
+		fmt.Fprintf(&out, "| %s | %.0f ms | %.0f ms | %.0f | %s |\n", p.name, milliseconds(took[len(took)/2]), milliseconds(took[len(took)*99/100]), rate, p.goal)
 	}
 	slowest, err := b.slowestQueries(site, browser)
 	if err != nil {
