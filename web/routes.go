@@ -175,7 +175,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 
 	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for everybody.
 	actions := e.Group("", api.Bearer(d.Tokens), deadline(wideTimeout))
-	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Logger: d.Logger, Now: d.Now, Stream: d.Stream})
+	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream})
 	open.GET(api.Prefix+"/openapi.json", api.ShowDocument(document))
 	open.GET(api.Prefix+"/docs", api.ShowReference(pages, document))
 	actions.RouteNotFound(api.Prefix+"/*", func(echo.Context) error { return echo.ErrNotFound })

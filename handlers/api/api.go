@@ -5,9 +5,7 @@ package api
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
@@ -29,8 +27,6 @@ const maxBody = 64 << 10
 type Deps struct {
 	Console Console
 	Answers Answers // kept for requests with an Idempotency-Key
-	Logger  *slog.Logger
-	Now     func() time.Time
 	Stream  handlers.StreamTiming
 }
 
@@ -60,13 +56,6 @@ func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 
 // actions are the API's handlers.
 type actions struct{ d Deps }
-
-func (h *actions) now() time.Time {
-	if h.d.Now == nil {
-		return time.Now()
-	}
-	return h.d.Now()
-}
 
 // register adds an action whose errors become problem documents.
 func register[I, O any](a huma.API, op huma.Operation, fn func(context.Context, *I) (*O, error)) {

@@ -55,7 +55,10 @@ func TestManyOverviewsAskThePlatformOnce(t *testing.T) {
 	overview(admin, 2, 0)
 	overview(bound, 1, 1)
 	overview(bound, 1, 0)
-	overview(keepsake.Actor{ID: "x", Name: "a guest", Role: "guest"}, 0, 0)
+	asked := e.asked.Load()
+	if _, err := c.Dashboard(t.Context(), keepsake.Actor{ID: "x", Name: "a guest", Role: "guest"}); keepsake.CodeOf(err) != keepsake.CodeForbidden || e.asked.Load() != asked {
+		t.Errorf("a guest: %v, %d questions", err, e.asked.Load()-asked)
+	}
 	clock.Add(int64(2 * time.Second))
 	e.down = keepsake.Errorf(keepsake.CodeUnavailable, "the platform is away")
 	overview(admin, 0, 1)
