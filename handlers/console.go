@@ -51,9 +51,11 @@ type Auth interface {
 	SessionEnder
 }
 
-// Tokens is everything the pages and the JSON API need to know about tokens.
+// Tokens is everything the pages and the JSON API need to know about tokens and sessions.
 type Tokens interface {
 	tokenMaker
+	prover
+	sessionManager
 	// ResolveToken returns who a token acts for; CodeForbidden where it is not valid.
 	ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error)
 }

@@ -114,7 +114,9 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 		if in.limited() {
 			in.tiers = nil
 		}
-		return Render(c, http.StatusOK, views.RestorePage(restoreForm(c, pages, p, con.RestoreTargets(), in, nil)))
+		vm := restoreForm(c, pages, p, con.RestoreTargets(), in, nil)
+		vm.Notices = append(vm.Notices, proofNotice(c, pages)...)
+		return Render(c, http.StatusOK, views.RestorePage(vm))
 	}
 }
 
@@ -174,6 +176,9 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 			Wedding: in.wedding, Organization: in.organization,
 		})
 		code := keepsake.CodeOf(err)
+		if err != nil && code == keepsake.CodeProof {
+			return proveFirst(c, pointURL(p.Point.ID)+"/restore")
+		}
 		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported) {
 			vm := restoreForm(c, pages, p, targets, in, nil)
 			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The restore was not started", Text: sentence(keepsake.MessageOf(err))})

@@ -50,6 +50,9 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 		in := console.RestoreScopeInput{ScopedInput: scope, Fingerprint: form.Get("fingerprint"), Name: form.Get("name"),
 			Confirmation: strings.TrimSpace(form.Get("confirm")), Skip: form["skip"]}
 		o, err := con.RestoreScope(c.Request().Context(), actor(c), in)
+		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
+			return proveFirst(c, scopedPath(scope)+scopedQuery(scope))
+		}
 		if keepsake.CodeOf(err) == keepsake.CodeInvalid && err != nil && in.Name != in.Confirmation {
 			return previewAgain(c, pages, con, in, http.StatusUnprocessableEntity, func(vm *views.ScopePreview) {
 				vm.Error = "That is not the name. Type it exactly as it stands above; nothing was changed."
@@ -95,7 +98,9 @@ func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, nil)))
+		vm := scopedRestore(c, pages, u, nil)
+		vm.Notices = proofNotice(c, pages)
+		return Render(c, http.StatusOK, views.ScopeRestorePage(vm))
 	}
 }
 
@@ -104,6 +109,9 @@ func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
 		o, err := con.UndoScope(ctx, actor(c), c.Param("id"))
+		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
+			return proveFirst(c, scopedURL(c.Param("id")))
+		}
 		if err == nil {
 			o, err = con.Await(ctx, actor(c), o.ID, awaitScoped)
 		}

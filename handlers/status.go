@@ -15,7 +15,7 @@ func StatusOf(code keepsake.Code) int {
 		return http.StatusNotFound
 	case keepsake.CodeConflict, keepsake.CodeCancelled, keepsake.CodeUnprotected:
 		return http.StatusConflict
-	case keepsake.CodeForbidden:
+	case keepsake.CodeForbidden, keepsake.CodeProof:
 		return http.StatusForbidden
 	case keepsake.CodeLimited:
 		return http.StatusTooManyRequests

@@ -169,6 +169,10 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
 	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
 
+	in.GET("/prove", handlers.ShowProve(pages))
+	in.POST("/prove", handlers.Prove(pages, d.Tokens))
+	in.GET("/sessions", handlers.ListSessions(pages, d.Tokens))
+	in.POST("/sessions/end", handlers.EndSession(d.Tokens))
 	in.GET("/tokens", handlers.ListTokens(pages, d.Tokens))
 	in.POST("/tokens", handlers.CreateToken(pages, d.Tokens))
 	in.POST("/tokens/:id/revoke", handlers.RevokeToken(d.Tokens))

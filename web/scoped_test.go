@@ -20,14 +20,15 @@ import (
 
 // fakeScopes answers for one wedding. What was asked of it is kept.
 type fakeScopes struct {
-	preview  *scope.Preview
-	applied  []console.RestoreScopeInput
-	applyErr error // how the operation ends
-	undone   []string
-	refused  []string
-	slow     bool // it has not ended when the form stops waiting
-	ended    console.Operation
-	exported []console.ScopedInput
+	preview    *scope.Preview
+	applied    []console.RestoreScopeInput
+	startedErr error // why it does not start
+	applyErr   error // how the operation ends
+	undone     []string
+	refused    []string
+	slow       bool // it has not ended when the form stops waiting
+	ended      console.Operation
+	exported   []console.ScopedInput
 }
 
 func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
@@ -42,6 +43,9 @@ func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in consol
 func (f *fakeScopes) RestoreScope(_ context.Context, _ keepsake.Actor, in console.RestoreScopeInput) (console.Operation, error) {
 	if in.Confirmation != in.Name {
 		return console.Operation{}, keepsake.Errorf(keepsake.CodeInvalid, "Type the name.")
+	}
+	if f.startedErr != nil {
+		return console.Operation{}, f.startedErr
 	}
 	f.applied = append(f.applied, in)
 	f.ended = console.Operation{ID: "op", Kind: console.KindScoped, State: console.StateDone, Scope: &console.ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name},
@@ -169,6 +173,13 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 		t.Error("a wrong confirmation was taken")
 	}
 	form.Set("confirm", "Zoë & <Łukasz>")
+	// Whoever gave the password too long ago gives it again, and comes back to the comparison.
+	s.console.startedErr = keepsake.Errorf(keepsake.CodeProof, "Give your password again first.")
+	if to := s.post(page, form).want(http.StatusSeeOther).header.Get("Location"); to != "/prove?next=%2Fweddings%2Fw%25201%252F2%2Frestore%3Fmode%3Drewind%26point%3D20261123T070500Z-aa" {
+		t.Errorf("goes to %s", to)
+	}
+	s.get("/prove?next=https://elsewhere.example/").want(http.StatusOK).one("input", "value", "/")
+	s.console.startedErr = nil
 	s.console.applyErr = keepsake.Errorf(keepsake.CodeConflict, "the live rows have changed since the preview, so nothing was written")
 	if a := s.post(page, form).want(http.StatusConflict); !strings.Contains(a.body, "Nothing was changed") || !strings.Contains(a.body, "checked") {
 		t.Error("a conflict does not show the new preview with what was left out")

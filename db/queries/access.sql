@@ -12,13 +12,37 @@ select count(*) from accounts where disabled_at is null;
 update accounts set password_hash = @password_hash, changed_at = now() where email = @email returning id;
 
 -- name: InsertSession :exec
-insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
-values (@id, @token_hash, @account_id, sqlc.arg(now), sqlc.arg(now), @expires_at, @user_agent, @address);
+insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address)
+values (@id, @token_hash, @account_id, sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), @expires_at, @user_agent, @address);
 
 -- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization
 from sessions s join accounts a on a.id = s.account_id
 where s.token_hash = @token_hash and s.ended_at is null and a.disabled_at is null;
+
+-- name: ProveSession :exec
+update sessions set proven_at = sqlc.arg(now) where id = @id and ended_at is null;
+
+-- name: ListSessions :many
+-- Those that have not ended, newest first.
+select id, created_at, last_seen_at, expires_at, user_agent, address from sessions
+where account_id = @account_id and ended_at is null and expires_at > sqlc.arg(now)::timestamptz
+order by created_at desc
+limit 200;
+
+-- name: EndSessionByID :one
+update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where id = @id and account_id = @account_id and ended_at is null returning id;
+
+-- name: EndOtherSessions :many
+update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where account_id = @account_id and id <> @id and ended_at is null returning id;
+
+-- name: IsNewDevice :one
+-- An account that has signed in before, but never from a browser that says this of itself.
+select (exists (select from sessions s where s.account_id = @account_id)
+    and not exists (select from sessions s where s.account_id = @account_id and s.user_agent = @user_agent))::boolean;
+
+-- name: GetPasswordHash :one
+select password_hash from accounts where id = @id and disabled_at is null;
 
 -- name: TouchSession :exec
 update sessions set last_seen_at = sqlc.arg(now) where id = @id and last_seen_at < sqlc.arg(now);

@@ -45,6 +45,35 @@ func (q *Queries) DeleteOldThrottles(ctx context.Context, before time.Time) (int
 	return result.RowsAffected(), nil
 }
 
+const endOtherSessions = `-- name: EndOtherSessions :many
+update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where account_id = $1 and id <> $2 and ended_at is null returning id
+`
+
+type EndOtherSessionsParams struct {
+	AccountID string
+	ID        string
+}
+
+func (q *Queries) EndOtherSessions(ctx context.Context, arg EndOtherSessionsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, endOtherSessions, arg.AccountID, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const endSession = `-- name: EndSession :one
 update sessions set ended_at = now(), end_reason = $1::text where token_hash = $2 and ended_at is null
 returning id, account_id
@@ -65,6 +94,22 @@ func (q *Queries) EndSession(ctx context.Context, arg EndSessionParams) (EndSess
 	var i EndSessionRow
 	err := row.Scan(&i.ID, &i.AccountID)
 	return i, err
+}
+
+const endSessionByID = `-- name: EndSessionByID :one
+update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where id = $1 and account_id = $2 and ended_at is null returning id
+`
+
+type EndSessionByIDParams struct {
+	ID        string
+	AccountID string
+}
+
+func (q *Queries) EndSessionByID(ctx context.Context, arg EndSessionByIDParams) (string, error) {
+	row := q.db.QueryRow(ctx, endSessionByID, arg.ID, arg.AccountID)
+	var id string
+	err := row.Scan(&id)
+	return id, err
 }
 
 const endSessionsOfAccount = `-- name: EndSessionsOfAccount :execrows
@@ -113,8 +158,19 @@ func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account,
 	return i, err
 }
 
+const getPasswordHash = `-- name: GetPasswordHash :one
+select password_hash from accounts where id = $1 and disabled_at is null
+`
+
+func (q *Queries) GetPasswordHash(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRow(ctx, getPasswordHash, id)
+	var password_hash string
+	err := row.Scan(&password_hash)
+	return password_hash, err
+}
+
 const getSession = `-- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization
 from sessions s join accounts a on a.id = s.account_id
 where s.token_hash = $1 and s.ended_at is null and a.disabled_at is null
 `
@@ -124,6 +180,7 @@ type GetSessionRow struct {
 	AccountID    string
 	CreatedAt    time.Time
 	LastSeenAt   time.Time
+	ProvenAt     time.Time
 	ExpiresAt    time.Time
 	UserAgent    string
 	Address      string
@@ -140,6 +197,7 @@ func (q *Queries) GetSession(ctx context.Context, tokenHash []byte) (GetSessionR
 		&i.AccountID,
 		&i.CreatedAt,
 		&i.LastSeenAt,
+		&i.ProvenAt,
 		&i.ExpiresAt,
 		&i.UserAgent,
 		&i.Address,
@@ -186,8 +244,8 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) er
 }
 
 const insertSession = `-- name: InsertSession :exec
-insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
-values ($1, $2, $3, $4, $4, $5, $6, $7)
+insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address)
+values ($1, $2, $3, $4, $4, $4, $5, $6, $7)
 `
 
 type InsertSessionParams struct {
@@ -227,6 +285,24 @@ func (q *Queries) InsertSetting(ctx context.Context, arg InsertSettingParams) er
 	return err
 }
 
+const isNewDevice = `-- name: IsNewDevice :one
+select (exists (select from sessions s where s.account_id = $1)
+    and not exists (select from sessions s where s.account_id = $1 and s.user_agent = $2))::boolean
+`
+
+type IsNewDeviceParams struct {
+	AccountID string
+	UserAgent string
+}
+
+// An account that has signed in before, but never from a browser that says this of itself.
+func (q *Queries) IsNewDevice(ctx context.Context, arg IsNewDeviceParams) (bool, error) {
+	row := q.db.QueryRow(ctx, isNewDevice, arg.AccountID, arg.UserAgent)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const listAccounts = `-- name: ListAccounts :many
 select id, email, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where disabled_at is null order by email
 `
@@ -260,6 +336,55 @@ func (q *Queries) ListAccounts(ctx context.Context) ([]Account, error) {
 	return items, nil
 }
 
+const listSessions = `-- name: ListSessions :many
+select id, created_at, last_seen_at, expires_at, user_agent, address from sessions
+where account_id = $1 and ended_at is null and expires_at > $2::timestamptz
+order by created_at desc
+limit 200
+`
+
+type ListSessionsParams struct {
+	AccountID string
+	Now       time.Time
+}
+
+type ListSessionsRow struct {
+	ID         string
+	CreatedAt  time.Time
+	LastSeenAt time.Time
+	ExpiresAt  time.Time
+	UserAgent  string
+	Address    string
+}
+
+// Those that have not ended, newest first.
+func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]ListSessionsRow, error) {
+	rows, err := q.db.Query(ctx, listSessions, arg.AccountID, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListSessionsRow
+	for rows.Next() {
+		var i ListSessionsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.CreatedAt,
+			&i.LastSeenAt,
+			&i.ExpiresAt,
+			&i.UserAgent,
+			&i.Address,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockSignIn = `-- name: LockSignIn :exec
 update sign_in_throttles set locked_until = $1 where kind = $2 and subject = $3
 `
@@ -272,6 +397,20 @@ type LockSignInParams struct {
 
 func (q *Queries) LockSignIn(ctx context.Context, arg LockSignInParams) error {
 	_, err := q.db.Exec(ctx, lockSignIn, arg.LockedUntil, arg.Kind, arg.Subject)
+	return err
+}
+
+const proveSession = `-- name: ProveSession :exec
+update sessions set proven_at = $1 where id = $2 and ended_at is null
+`
+
+type ProveSessionParams struct {
+	Now time.Time
+	ID  string
+}
+
+func (q *Queries) ProveSession(ctx context.Context, arg ProveSessionParams) error {
+	_, err := q.db.Exec(ctx, proveSession, arg.Now, arg.ID)
 	return err
 }
 

@@ -59,8 +59,13 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials)
 		ID:    id.String(), ExpiresAt: now.Add(AbsoluteTime),
 		Actor: actorOf(a.ID, a.Email, a.Role, a.Organization, id.String(), in.Address, in.UserAgent),
 	}
+	session.Actor.ProvenAt = now
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
-		err := tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
+		fresh, err := tx.IsNewDevice(ctx, sqlcgen.IsNewDeviceParams{AccountID: a.ID, UserAgent: short(in.UserAgent)})
+		if err != nil {
+			return err
+		}
+		err = tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
 			Now: now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
 		if err != nil {
 			return err
@@ -71,6 +76,11 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials)
 		}
 		if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(in.Address)), Now: now}); err != nil {
 			return err
+		}
+		if fresh {
+			if err := audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.new_device", Target: a.Email, Outcome: audit.Allowed}); err != nil {
+				return err
+			}
 		}
 		return audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed})
 	})
@@ -107,7 +117,9 @@ func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, e
 	if err != nil {
 		return keepsake.Actor{}, err
 	}
-	return actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, row.Address, row.UserAgent), nil
+	actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, row.Address, row.UserAgent)
+	actor.ProvenAt = row.ProvenAt
+	return actor, nil
 }
 
 // End ends the session of a token because its owner signed out. One that is over already is an Error with CodeNotFound.

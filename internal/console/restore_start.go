@@ -42,6 +42,9 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return refuse(err) // before the target is touched on their behalf
 	}
+	if err := c.mustBeProven(actor); err != nil {
+		return refuse(err)
+	}
 	target, err := c.checkRestore(ctx, &in)
 	if err != nil {
 		return refuse(err)

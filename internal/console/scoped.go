@@ -126,6 +126,9 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 	if err == nil {
 		err = checkScoped(in.ScopedInput)
 	}
+	if err == nil {
+		err = c.mustBeProven(actor)
+	}
 	if err == nil && (in.Name == "" || strings.TrimSpace(in.Confirmation) != in.Name) {
 		err = keepsake.Errorf(keepsake.CodeInvalid, "Type the name, %s, to confirm. Nothing was changed.", in.Name)
 	}
@@ -160,6 +163,9 @@ func (c *Console) GetScopedRestore(ctx context.Context, actor keepsake.Actor, re
 func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (Operation, error) {
 	detail := map[string]any{"undo_of": restore}
 	u, err := c.readRestore(ctx, actor, keepsake.MayRestore, restore)
+	if err == nil {
+		err = c.mustBeProven(actor)
+	}
 	if err != nil {
 		return Operation{}, c.refused(ctx, actor, "scope.undo", restore, detail, err)
 	}

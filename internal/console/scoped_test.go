@@ -70,6 +70,11 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if _, err := c.RestoreScope(t.Context(), reader, confirmed); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("a token that may only read: %v", err)
 	}
+	late := admin
+	late.Session, late.ProvenAt = "a session", time.Now().Add(-6*time.Minute)
+	if _, err := c.RestoreScope(t.Context(), late, confirmed); keepsake.CodeOf(err) != keepsake.CodeProof {
+		t.Errorf("a password given six minutes ago: %v", err)
+	}
 	wrong := confirmed
 	wrong.Confirmation = "Couple 4"
 	if _, err := c.RestoreScope(t.Context(), admin, wrong); keepsake.CodeOf(err) != keepsake.CodeInvalid {
@@ -104,7 +109,7 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if undo, err = c.Await(t.Context(), admin, undo.ID, time.Minute); err != nil || undo.State != console.StateDone || count("select count(*) from guests where wedding_id = 3") != 0 {
 		t.Errorf("undo: %+v, %v", undo, err)
 	}
-	for outcome, want := range map[string]int{"allowed": 4, "refused": 4} {
+	for outcome, want := range map[string]int{"allowed": 4, "refused": 5} {
 		if got := w.count("select count(*) from audit_log where action like 'scope.%' and outcome = '" + outcome + "'"); got != want {
 			t.Errorf("%d attempts are on record as %s, want %d", got, outcome, want)
 		}

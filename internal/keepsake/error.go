@@ -15,6 +15,7 @@ const (
 	CodeNotFound    Code = "not_found"   // the thing asked for is not there
 	CodeConflict    Code = "conflict"    // the state forbids it now: target not empty, operation already finished
 	CodeForbidden   Code = "forbidden"   // the actor may not
+	CodeProof       Code = "proof"       // the actor must give the password again first
 	CodeLimited     Code = "limited"     // the actor has done it too often for now; a Quota in the chain says when it may be done again
 	CodeUnavailable Code = "unavailable" // a database or provider cannot be reached
 	CodeWrongKey    Code = "wrong_key"   // the key does not open this repository

@@ -1,0 +1,116 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+type prover interface {
+	Prove(ctx context.Context, actor keepsake.Actor, password keepsake.Secret) error
+}
+
+type sessionLister interface {
+	ListSessions(ctx context.Context, actor keepsake.Actor) ([]auth.OpenSession, error)
+}
+
+type sessionManager interface {
+	sessionLister
+	EndSession(ctx context.Context, actor keepsake.Actor, id string) error
+}
+
+// proveFirst sends a person who has to give the password again to where they can, and back to next afterwards. Nothing of what they
+// asked for is done until they confirm it there again.
+func proveFirst(c echo.Context, next string) error {
+	return redirect(c, "/prove?"+url.Values{"next": {next}}.Encode())
+}
+
+// proofNotice tells a person beforehand that the password will be asked for.
+func proofNotice(c echo.Context, pages Pages) []ui.Notice {
+	if console.Proven(actor(c), pages.Now()) {
+		return nil
+	}
+	return []ui.Notice{{Tone: ui.ToneMute, Title: "Give your password first", Text: "It is a while ago that you did, and restoring asks for it again. You come back to this page.",
+		Href: "/prove?" + url.Values{"next": {c.Request().URL.RequestURI()}}.Encode(), Link: "Give it now"}}
+}
+
+// ShowProve asks for the password again.
+func ShowProve(pages Pages) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		return Render(c, http.StatusOK, views.ProvePage(views.Prove{Shell: pages.Shell(c, "Your password again", ""), Next: localPath(c.QueryParam("next"))}))
+	}
+}
+
+// Prove checks the password and goes back.
+func Prove(pages Pages, auth prover) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		next := localPath(c.FormValue("next"))
+		err := auth.Prove(c.Request().Context(), actor(c), keepsake.Secret(c.FormValue("password")))
+		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeForbidden) {
+			return Render(c, http.StatusUnprocessableEntity, views.ProvePage(views.Prove{Shell: pages.Shell(c, "Your password again", ""), Next: next, Error: sentence(keepsake.MessageOf(err))}))
+		}
+		if err != nil {
+			return err
+		}
+		return redirect(c, next)
+	}
+}
+
+// ListSessions draws a person's own sessions.
+func ListSessions(pages Pages, sessions sessionLister) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		list, err := sessions.ListSessions(c.Request().Context(), actor(c))
+		if err != nil {
+			return err
+		}
+		vm, clock := views.Sessions{Shell: pages.Shell(c, "Sessions", "")}, pages.clock()
+		for _, s := range list {
+			vm.List = append(vm.List, views.Session{ID: s.ID, Device: device(s.UserAgent), Agent: s.UserAgent, Place: orDash(s.Address), Started: clock.When(s.Started), Seen: clock.When(s.Seen), Current: s.Current})
+		}
+		vm.Count = format.Plural(int64(len(list)), "session", "sessions")
+		return Render(c, http.StatusOK, views.SessionsPage(vm))
+	}
+}
+
+// EndSession ends one session, or all others.
+func EndSession(sessions sessionManager) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := sessions.EndSession(c.Request().Context(), actor(c), c.FormValue("session")); err != nil {
+			return err
+		}
+		return redirect(c, "/sessions")
+	}
+}
+
+// device says what a browser says of itself in words. It is for people to recognise their own, and nothing is decided by it: anybody
+// can say anything.
+func device(agent string) string {
+	find := func(names [][2]string) string {
+		for _, n := range names {
+			if strings.Contains(agent, n[0]) {
+				return n[1]
+			}
+		}
+		return ""
+	}
+	// In this order: most browsers name others as well.
+	browser := find([][2]string{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"}, {"CriOS/", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"curl/", "curl"}})
+	system := find([][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"}})
+	switch {
+	case browser != "" && system != "":
+		return browser + " on " + system
+	case browser != "" || system != "":
+		return browser + system
+	}
+	return "Something unknown"
+}
