@@ -25,7 +25,8 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := rand.Text()[:16]
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		c.SetRequest(c.Request().WithContext(handlers.WithRequestID(c.Request().Context(), id)))
+		ctx := keepsake.WithRequest(c.Request().Context(), keepsake.Request{ID: id, Started: time.Now()})
+		c.SetRequest(c.Request().WithContext(handlers.WithRequestID(ctx, id)))
 		return next(c)
 	}
 }

@@ -69,6 +69,7 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the console, with a worker in the same process."`
 	Worker  workerCommand  `cmd:"" help:"Run operations that a console started, without serving pages."`
 	Admin   adminCommands  `cmd:"" help:"Manage the console's local accounts."`
+	Audit   auditCommands  `cmd:"" help:"Verify and export the audit trail."`
 	Doctor  doctorCommand  `cmd:"" help:"Look at platform, providers, key and clock, and say what to do about each thing that is wrong."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

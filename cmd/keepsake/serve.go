@@ -165,7 +165,7 @@ func (a *app) openConsole() (*services, error) {
 	}
 	s := &services{config: conf, db: d, sessions: auth.NewSessions(d, nil), engine: e}
 	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, Sweep: s.sessions.Sweep,
-		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }})
+		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }, Notes: e})
 	if err != nil {
 		d.Close()
 		return nil, err

@@ -4,15 +4,92 @@ select last_id, hash from audit_head for update;
 
 -- name: InsertAudit :exec
 insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target,
-    outcome, detail, prev_hash, hash)
+    outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security)
 values (@id, @at, @actor_id, @actor_name, @actor_role, @organization, @session, @address, @user_agent, @action, @target,
-    @outcome, @detail, @prev_hash, @hash);
+    @outcome, @detail, @prev_hash, @hash, @token, @request_id, @wedding, @point, @duration_ms, @security);
 
 -- name: AdvanceAuditHead :exec
 update audit_head set last_id = @last_id, hash = @hash;
 
 -- name: GetAuditHead :one
-select last_id, hash from audit_head;
+select last_id, hash, trail from audit_head;
 
 -- name: ListAuditFrom :many
 select * from audit_log where id > @after order by id limit @most;
+
+-- name: GetAudit :one
+select * from audit_log where id = @id;
+
+-- name: ListSignInDevices :many
+-- What an account's latest sign-ins said of their browsers.
+select user_agent from audit_log
+where actor_id = @actor_id and action = 'session.start' and outcome = 'allowed'
+order by id desc
+limit 200;
+
+-- name: ListBegunTrails :many
+-- The trails that somebody has put on record as ended when this one began.
+select target from audit_log where action = 'audit.begin' and outcome = 'allowed' order by id;
+
+-- name: ListAudit :many
+-- Newest first. The planner is told to plan for the values given, so that a filter that is not used costs nothing.
+select * from audit_log l
+where (sqlc.narg(before)::bigint is null or l.id < sqlc.narg(before))
+  and (@actor::text = '' or l.actor_name = @actor)
+  and (@action::text = '' or l.action = @action)
+  and (@outcome::text = '' or l.outcome = @outcome)
+  and (not @only_security::boolean or l.security)
+  and (@wedding::text = '' or l.wedding = @wedding)
+  and (@point::text = '' or l.point = @point)
+  and (sqlc.narg(since)::timestamptz is null or l.at >= sqlc.narg(since))
+  and (sqlc.narg(until)::timestamptz is null or l.at < sqlc.narg(until))
+order by l.id desc
+limit @most;
+
+-- name: SearchAudit :many
+-- The same for rows that hold all of three words, or beginnings of words; who has fewer gives one again. It is a statement of its own
+-- because PostgreSQL starts from the words only where they are no alternative to anything.
+select * from audit_log l
+where (sqlc.narg(before)::bigint is null or l.id < sqlc.narg(before))
+  and (@actor::text = '' or l.actor_name = @actor)
+  and (@action::text = '' or l.action = @action)
+  and (@outcome::text = '' or l.outcome = @outcome)
+  and (not @only_security::boolean or l.security)
+  and (@wedding::text = '' or l.wedding = @wedding)
+  and (@point::text = '' or l.point = @point)
+  and (sqlc.narg(since)::timestamptz is null or l.at >= sqlc.narg(since))
+  and (sqlc.narg(until)::timestamptz is null or l.at < sqlc.narg(until))
+  and l.id in (select w.id from audit_words w where w.word >= @word1::text and w.word < @word1::text || chr(65533))
+  and l.id in (select w.id from audit_words w where w.word >= @word2::text and w.word < @word2::text || chr(65533))
+  and l.id in (select w.id from audit_words w where w.word >= @word3::text and w.word < @word3::text || chr(65533))
+order by l.id desc
+limit @most;
+
+-- name: SplitAuditWords :many
+-- The longest first: it is the rarest, as a rule.
+select w::text as word from audit_words_of(@said::text) w order by length(w) desc, w limit 3;
+
+-- name: PlanForValues :exec
+select set_config('plan_cache_mode', 'force_custom_plan', true);
+
+-- name: ListAlerts :many
+select * from audit_log where id > @after and id <= @last and (security or outcome = 'failed' or action in ('restore.start', 'scope.restore', 'scope.undo'))
+order by id limit @most;
+
+-- name: AddAlertPlace :exec
+-- A new place hears of what happens from now on, and not of history.
+insert into alert_places (place, last_id, leased_until, next_at)
+select @place, h.last_id, '-infinity', '-infinity' from audit_head h
+on conflict (place) do nothing;
+
+-- name: LeaseAlertPlace :one
+-- No row: another worker sends, or it is not time yet.
+update alert_places set leased_until = clock_timestamp() + make_interval(secs => @lease_seconds::double precision)
+where place = @place and leased_until < clock_timestamp() and next_at <= clock_timestamp()
+returning last_id, failures;
+
+-- name: SettleAlertPlace :exec
+-- Gives the place back: up to where it has been told, and when the next message may follow.
+update alert_places set last_id = @last_id, failures = @failures, leased_until = '-infinity',
+    next_at = clock_timestamp() + make_interval(secs => @pause_seconds::double precision)
+where place = @place;

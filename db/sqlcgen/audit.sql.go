@@ -10,6 +10,18 @@ import (
 	"time"
 )
 
+const addAlertPlace = `-- name: AddAlertPlace :exec
+insert into alert_places (place, last_id, leased_until, next_at)
+select $1, h.last_id, '-infinity', '-infinity' from audit_head h
+on conflict (place) do nothing
+`
+
+// A new place hears of what happens from now on, and not of history.
+func (q *Queries) AddAlertPlace(ctx context.Context, place []byte) error {
+	_, err := q.db.Exec(ctx, addAlertPlace, place)
+	return err
+}
+
 const advanceAuditHead = `-- name: AdvanceAuditHead :exec
 update audit_head set last_id = $1, hash = $2
 `
@@ -24,27 +36,61 @@ func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadPara
 	return err
 }
 
+const getAudit = `-- name: GetAudit :one
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log where id = $1
+`
+
+func (q *Queries) GetAudit(ctx context.Context, id int64) (AuditLog, error) {
+	row := q.db.QueryRow(ctx, getAudit, id)
+	var i AuditLog
+	err := row.Scan(
+		&i.ID,
+		&i.At,
+		&i.ActorID,
+		&i.ActorName,
+		&i.ActorRole,
+		&i.Organization,
+		&i.Session,
+		&i.Address,
+		&i.UserAgent,
+		&i.Action,
+		&i.Target,
+		&i.Outcome,
+		&i.Detail,
+		&i.PrevHash,
+		&i.Hash,
+		&i.Token,
+		&i.RequestID,
+		&i.Wedding,
+		&i.Point,
+		&i.DurationMs,
+		&i.Security,
+	)
+	return i, err
+}
+
 const getAuditHead = `-- name: GetAuditHead :one
-select last_id, hash from audit_head
+select last_id, hash, trail from audit_head
 `
 
 type GetAuditHeadRow struct {
 	LastID int64
 	Hash   []byte
+	Trail  string
 }
 
 func (q *Queries) GetAuditHead(ctx context.Context) (GetAuditHeadRow, error) {
 	row := q.db.QueryRow(ctx, getAuditHead)
 	var i GetAuditHeadRow
-	err := row.Scan(&i.LastID, &i.Hash)
+	err := row.Scan(&i.LastID, &i.Hash, &i.Trail)
 	return i, err
 }
 
 const insertAudit = `-- name: InsertAudit :exec
 insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target,
-    outcome, detail, prev_hash, hash)
+    outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15)
+    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 `
 
 type InsertAuditParams struct {
@@ -63,6 +109,12 @@ type InsertAuditParams struct {
 	Detail       []byte
 	PrevHash     []byte
 	Hash         []byte
+	Token        string
+	RequestID    string
+	Wedding      string
+	Point        string
+	DurationMs   int64
+	Security     bool
 }
 
 func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
@@ -82,12 +134,177 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 		arg.Detail,
 		arg.PrevHash,
 		arg.Hash,
+		arg.Token,
+		arg.RequestID,
+		arg.Wedding,
+		arg.Point,
+		arg.DurationMs,
+		arg.Security,
 	)
 	return err
 }
 
+const leaseAlertPlace = `-- name: LeaseAlertPlace :one
+update alert_places set leased_until = clock_timestamp() + make_interval(secs => $1::double precision)
+where place = $2 and leased_until < clock_timestamp() and next_at <= clock_timestamp()
+returning last_id, failures
+`
+
+type LeaseAlertPlaceParams struct {
+	LeaseSeconds float64
+	Place        []byte
+}
+
+type LeaseAlertPlaceRow struct {
+	LastID   int64
+	Failures int32
+}
+
+// No row: another worker sends, or it is not time yet.
+func (q *Queries) LeaseAlertPlace(ctx context.Context, arg LeaseAlertPlaceParams) (LeaseAlertPlaceRow, error) {
+	row := q.db.QueryRow(ctx, leaseAlertPlace, arg.LeaseSeconds, arg.Place)
+	var i LeaseAlertPlaceRow
+	err := row.Scan(&i.LastID, &i.Failures)
+	return i, err
+}
+
+const listAlerts = `-- name: ListAlerts :many
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log where id > $1 and id <= $2 and (security or outcome = 'failed' or action in ('restore.start', 'scope.restore', 'scope.undo'))
+order by id limit $3
+`
+
+type ListAlertsParams struct {
+	After int64
+	Last  int64
+	Most  int32
+}
+
+func (q *Queries) ListAlerts(ctx context.Context, arg ListAlertsParams) ([]AuditLog, error) {
+	rows, err := q.db.Query(ctx, listAlerts, arg.After, arg.Last, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditLog
+	for rows.Next() {
+		var i AuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.ActorID,
+			&i.ActorName,
+			&i.ActorRole,
+			&i.Organization,
+			&i.Session,
+			&i.Address,
+			&i.UserAgent,
+			&i.Action,
+			&i.Target,
+			&i.Outcome,
+			&i.Detail,
+			&i.PrevHash,
+			&i.Hash,
+			&i.Token,
+			&i.RequestID,
+			&i.Wedding,
+			&i.Point,
+			&i.DurationMs,
+			&i.Security,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listAudit = `-- name: ListAudit :many
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log l
+where ($1::bigint is null or l.id < $1)
+  and ($2::text = '' or l.actor_name = $2)
+  and ($3::text = '' or l.action = $3)
+  and ($4::text = '' or l.outcome = $4)
+  and (not $5::boolean or l.security)
+  and ($6::text = '' or l.wedding = $6)
+  and ($7::text = '' or l.point = $7)
+  and ($8::timestamptz is null or l.at >= $8)
+  and ($9::timestamptz is null or l.at < $9)
+order by l.id desc
+limit $10
+`
+
+type ListAuditParams struct {
+	Before       *int64
+	Actor        string
+	Action       string
+	Outcome      string
+	OnlySecurity bool
+	Wedding      string
+	Point        string
+	Since        *time.Time
+	Until        *time.Time
+	Most         int32
+}
+
+// Newest first. The planner is told to plan for the values given, so that a filter that is not used costs nothing.
+func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error) {
+	rows, err := q.db.Query(ctx, listAudit,
+		arg.Before,
+		arg.Actor,
+		arg.Action,
+		arg.Outcome,
+		arg.OnlySecurity,
+		arg.Wedding,
+		arg.Point,
+		arg.Since,
+		arg.Until,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditLog
+	for rows.Next() {
+		var i AuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.ActorID,
+			&i.ActorName,
+			&i.ActorRole,
+			&i.Organization,
+			&i.Session,
+			&i.Address,
+			&i.UserAgent,
+			&i.Action,
+			&i.Target,
+			&i.Outcome,
+			&i.Detail,
+			&i.PrevHash,
+			&i.Hash,
+			&i.Token,
+			&i.RequestID,
+			&i.Wedding,
+			&i.Point,
+			&i.DurationMs,
+			&i.Security,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listAuditFrom = `-- name: ListAuditFrom :many
-select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash from audit_log where id > $1 order by id limit $2
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log where id > $1 order by id limit $2
 `
 
 type ListAuditFromParams struct {
@@ -120,10 +337,69 @@ func (q *Queries) ListAuditFrom(ctx context.Context, arg ListAuditFromParams) ([
 			&i.Detail,
 			&i.PrevHash,
 			&i.Hash,
+			&i.Token,
+			&i.RequestID,
+			&i.Wedding,
+			&i.Point,
+			&i.DurationMs,
+			&i.Security,
 		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listBegunTrails = `-- name: ListBegunTrails :many
+select target from audit_log where action = 'audit.begin' and outcome = 'allowed' order by id
+`
+
+// The trails that somebody has put on record as ended when this one began.
+func (q *Queries) ListBegunTrails(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, listBegunTrails)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var target string
+		if err := rows.Scan(&target); err != nil {
+			return nil, err
+		}
+		items = append(items, target)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSignInDevices = `-- name: ListSignInDevices :many
+select user_agent from audit_log
+where actor_id = $1 and action = 'session.start' and outcome = 'allowed'
+order by id desc
+limit 200
+`
+
+// What an account's latest sign-ins said of their browsers.
+func (q *Queries) ListSignInDevices(ctx context.Context, actorID string) ([]string, error) {
+	rows, err := q.db.Query(ctx, listSignInDevices, actorID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var user_agent string
+		if err := rows.Scan(&user_agent); err != nil {
+			return nil, err
+		}
+		items = append(items, user_agent)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -146,4 +422,154 @@ func (q *Queries) LockAuditHead(ctx context.Context) (LockAuditHeadRow, error) {
 	var i LockAuditHeadRow
 	err := row.Scan(&i.LastID, &i.Hash)
 	return i, err
+}
+
+const planForValues = `-- name: PlanForValues :exec
+select set_config('plan_cache_mode', 'force_custom_plan', true)
+`
+
+func (q *Queries) PlanForValues(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, planForValues)
+	return err
+}
+
+const searchAudit = `-- name: SearchAudit :many
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log l
+where ($1::bigint is null or l.id < $1)
+  and ($2::text = '' or l.actor_name = $2)
+  and ($3::text = '' or l.action = $3)
+  and ($4::text = '' or l.outcome = $4)
+  and (not $5::boolean or l.security)
+  and ($6::text = '' or l.wedding = $6)
+  and ($7::text = '' or l.point = $7)
+  and ($8::timestamptz is null or l.at >= $8)
+  and ($9::timestamptz is null or l.at < $9)
+  and l.id in (select w.id from audit_words w where w.word >= $10::text and w.word < $10::text || chr(65533))
+  and l.id in (select w.id from audit_words w where w.word >= $11::text and w.word < $11::text || chr(65533))
+  and l.id in (select w.id from audit_words w where w.word >= $12::text and w.word < $12::text || chr(65533))
+order by l.id desc
+limit $13
+`
+
+type SearchAuditParams struct {
+	Before       *int64
+	Actor        string
+	Action       string
+	Outcome      string
+	OnlySecurity bool
+	Wedding      string
+	Point        string
+	Since        *time.Time
+	Until        *time.Time
+	Word1        string
+	Word2        string
+	Word3        string
+	Most         int32
+}
+
+// The same for rows that hold all of three words, or beginnings of words; who has fewer gives one again. It is a statement of its own
+// because PostgreSQL starts from the words only where they are no alternative to anything.
+func (q *Queries) SearchAudit(ctx context.Context, arg SearchAuditParams) ([]AuditLog, error) {
+	rows, err := q.db.Query(ctx, searchAudit,
+		arg.Before,
+		arg.Actor,
+		arg.Action,
+		arg.Outcome,
+		arg.OnlySecurity,
+		arg.Wedding,
+		arg.Point,
+		arg.Since,
+		arg.Until,
+		arg.Word1,
+		arg.Word2,
+		arg.Word3,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditLog
+	for rows.Next() {
+		var i AuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.ActorID,
+			&i.ActorName,
+			&i.ActorRole,
+			&i.Organization,
+			&i.Session,
+			&i.Address,
+			&i.UserAgent,
+			&i.Action,
+			&i.Target,
+			&i.Outcome,
+			&i.Detail,
+			&i.PrevHash,
+			&i.Hash,
+			&i.Token,
+			&i.RequestID,
+			&i.Wedding,
+			&i.Point,
+			&i.DurationMs,
+			&i.Security,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const settleAlertPlace = `-- name: SettleAlertPlace :exec
+update alert_places set last_id = $1, failures = $2, leased_until = '-infinity',
+    next_at = clock_timestamp() + make_interval(secs => $3::double precision)
+where place = $4
+`
+
+type SettleAlertPlaceParams struct {
+	LastID       int64
+	Failures     int32
+	PauseSeconds float64
+	Place        []byte
+}
+
+// Gives the place back: up to where it has been told, and when the next message may follow.
+func (q *Queries) SettleAlertPlace(ctx context.Context, arg SettleAlertPlaceParams) error {
+	_, err := q.db.Exec(ctx, settleAlertPlace,
+		arg.LastID,
+		arg.Failures,
+		arg.PauseSeconds,
+		arg.Place,
+	)
+	return err
+}
+
+const splitAuditWords = `-- name: SplitAuditWords :many
+select w::text as word from audit_words_of($1::text) w order by length(w) desc, w limit 3
+`
+
+// The longest first: it is the rarest, as a rule.
+func (q *Queries) SplitAuditWords(ctx context.Context, said string) ([]string, error) {
+	rows, err := q.db.Query(ctx, splitAuditWords, said)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var word string
+		if err := rows.Scan(&word); err != nil {
+			return nil, err
+		}
+		items = append(items, word)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -35,6 +35,12 @@ type AuditLog struct {
 	Detail       []byte
 	PrevHash     []byte
 	Hash         []byte
+	Token        string
+	RequestID    string
+	Wedding      string
+	Point        string
+	DurationMs   int64
+	Security     bool
 }
 
 type BackupOperation struct {

@@ -61,6 +61,8 @@ type Deps struct {
 	// Keep, when set, is called every ten minutes by working processes: it stores in the repository what must outlive the console
 	// database.
 	Keep func(context.Context) error
+	// Notes, when set, is the repository that the audit trail is sealed into.
+	Notes Notes
 }
 
 // LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
@@ -85,6 +87,7 @@ type Console struct {
 	hub     *progress.Hub
 	sweep   func(context.Context) error
 	keep    func(context.Context) error
+	notes   Notes
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 
 	weddings nextKnown
@@ -99,7 +102,7 @@ func New(d Deps) (*Console, error) {
 		d.Now = time.Now
 	}
 	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep,
-		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), hub: progress.NewHub(d.DB, d.Logger)}
+		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), notes: d.Notes, hub: progress.NewHub(d.DB, d.Logger)}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)
 	c.lease.Reconcile = orDefault(c.lease.Reconcile, 5*time.Second)

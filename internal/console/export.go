@@ -14,7 +14,7 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	if in.Mode == "" {
 		in.Mode = scope.Missing
 	}
-	detail := map[string]any{"point": in.Point, "format": format}
+	detail := map[string]any{"point": in.Point, "format": format, "wedding": in.Wedding}
 	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRestore, in)
 	if err == nil {
 		err = checkScoped(in)

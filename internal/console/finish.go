@@ -338,6 +338,17 @@ func auditEnd(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation) error 
 		e.Outcome = audit.Failed
 		e.Detail["code"] = deref(row.ErrorCode)
 	}
+	if row.StartedAt != nil && row.FinishedAt != nil {
+		e.Took = row.FinishedAt.Sub(*row.StartedAt)
+	}
+	if o, err := operationOf(row); err == nil {
+		switch {
+		case o.Scope != nil:
+			e.Wedding = o.Scope.Wedding
+		case len(o.Weddings) == 1:
+			e.Wedding = o.Weddings[0].Wedding
+		}
+	}
 	actor := keepsake.System("worker")
 	actor.Organization = deref(row.Organization)
 	return audit.Record(ctx, tx, actor, e)

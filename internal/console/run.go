@@ -80,6 +80,9 @@ func (c *Console) work(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { c.every(ctx, sweepEvery, "forget who started what an hour ago", c.sweepLimits) })
+	if c.notes != nil {
+		wg.Go(func() { c.every(ctx, sealEvery, "seal the audit trail", c.SealAudit) })
+	}
 	if c.sweep != nil {
 		wg.Go(func() { c.every(ctx, sweepEvery, "remove ended sessions", c.sweep) })
 	}

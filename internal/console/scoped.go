@@ -64,7 +64,7 @@ func (in ScopedInput) target() string {
 }
 
 func (in ScopedInput) detail() map[string]any {
-	return map[string]any{"point": in.Point, "mode": in.Mode}
+	return map[string]any{"point": in.Point, "mode": in.Mode, "wedding": in.Wedding}
 }
 
 // PreviewScope shows what bringing a scope back would change. It changes nothing.

@@ -1,0 +1,170 @@
+package audit_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+func ids(rows []audit.Row) (list []int64) {
+	for _, r := range rows {
+		list = append(list, r.ID)
+	}
+	return list
+}
+
+func TestListFilters(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	for i, e := range []audit.Entry{
+		{Action: "backup.start", Target: "op-1", Outcome: audit.Allowed, Detail: map[string]any{"note": "before the Müller import"}},
+		{Action: "scope.restore", Target: "w1", Outcome: audit.Allowed, Wedding: "w1", Point: "20261123T070500Z-aa"},
+		{Action: "scope.restore", Target: "w2", Outcome: audit.Refused, Wedding: "w2", Detail: map[string]any{"code": "forbidden"}},
+		{Action: "backup.end", Target: "op-1", Outcome: audit.Failed},
+	} {
+		actor := someone
+		if i == 2 {
+			actor = bound
+		}
+		if err := d.InTx(t.Context(), actor, func(tx db.Tx) error { return audit.Record(t.Context(), tx, actor, e) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		actor keepsake.Actor
+		f     audit.Filter
+		want  []int64
+	}{
+		{"all", someone, audit.Filter{}, []int64{4, 3, 2, 1}},
+		{"of an organization", bound, audit.Filter{}, []int64{3}},
+		{"of nobody", keepsake.Actor{}, audit.Filter{}, nil},
+		{"cursor", someone, audit.Filter{Before: 3}, []int64{2, 1}},
+		{"actor", someone, audit.Filter{Actor: bound.Name}, []int64{3}},
+		{"action", someone, audit.Filter{Action: "scope.restore"}, []int64{3, 2}},
+		{"outcome", someone, audit.Filter{Outcome: audit.Failed}, []int64{4}},
+		{"security", someone, audit.Filter{OnlySecurity: true}, []int64{3}},
+		{"wedding", someone, audit.Filter{Wedding: "w1"}, []int64{2}},
+		{"point", someone, audit.Filter{Point: "20261123T070500Z-aa"}, []int64{2}},
+		{"until now", someone, audit.Filter{Until: time.Now().Add(time.Hour)}, []int64{4, 3, 2, 1}},
+		{"since later", someone, audit.Filter{Since: time.Now().Add(time.Hour)}, nil},
+		{"words of a note", someone, audit.Filter{Search: "MÜLLER import"}, []int64{1}},
+		{"beginning of a word", someone, audit.Filter{Search: "rest"}, []int64{3, 2}},
+		{"id whole", someone, audit.Filter{Search: "20261123T070500Z-aa"}, []int64{2}},
+		{"who", someone, audit.Filter{Search: "bea"}, []int64{3}},
+		{"address", someone, audit.Filter{Search: "192.0.2.1"}, []int64{4, 2, 1}},
+		{"several, in any order", someone, audit.Filter{Search: "op-1 example.org backup"}, []int64{4, 1}},
+		{"no such word", someone, audit.Filter{Search: "nothing"}, nil},
+		{"no word at all", someone, audit.Filter{Search: "!?"}, nil},
+		{"another's word", bound, audit.Filter{Search: "import"}, nil},
+		{"quotes", someone, audit.Filter{Search: "'; drop table audit_log --"}, nil},
+	} {
+		if c.f.Most == 0 {
+			c.f.Most = 10
+		}
+		rows, err := audit.List(t.Context(), d, c.actor, c.f)
+		if err != nil || !slices.Equal(ids(rows), c.want) {
+			t.Errorf("%s: %v, %v, want %v", c.name, ids(rows), err, c.want)
+		}
+	}
+}
+
+// TestEveryFilterUsesItsIndex reads the plans among 40,000 rows: none reads the whole trail.
+func TestEveryFilterUsesItsIndex(t *testing.T) {
+	t.Parallel()
+	url := dbtest.URL(t)
+	d := dbtest.Open(t, url)
+	tamper(t, url, `alter table audit_log enable trigger audit_log_index_words; insert into audit_log
+		select n, now() - make_interval(mins => 40000 - n), 'a' || n % 50, 'a' || n % 50 || '@example.org', 'super_admin', case n % 10 when 0 then 'org-1' else '' end, '', '', '',
+			case n % 400 when 0 then 'restore.start' else 'backup.start' end, 'op-' || n, case n % 500 when 0 then 'failed' else 'allowed' end, '{}',
+			sha256(n::text::bytea), sha256(('h' || n)::bytea), '', '', case n % 800 when 0 then 'w' || n % 20 else '' end, case n % 800 when 0 then 'p' || n % 20 else '' end, 1, n % 900 = 0
+		from generate_series(1, 40000) n; analyze audit_log; alter table audit_words disable trigger all, no force row level security; analyze audit_words;
+		alter table audit_words enable trigger all, force row level security`)
+	for _, c := range []struct {
+		name, index string
+		f           audit.Filter
+	}{
+		{"none", "audit_log_pkey", audit.Filter{}},
+		{"cursor", "audit_log_pkey", audit.Filter{Before: 5000}},
+		{"actor", "audit_log_by_actor", audit.Filter{Actor: "a7@example.org"}},
+		{"action", "audit_log_by_action", audit.Filter{Action: "restore.start"}},
+		{"outcome", "audit_log_by_outcome", audit.Filter{Outcome: audit.Failed}},
+		{"security", "audit_log_by_security", audit.Filter{OnlySecurity: true}},
+		{"wedding", "audit_log_by_wedding", audit.Filter{Wedding: "w0"}},
+		{"point", "audit_log_by_point", audit.Filter{Point: "p0"}},
+		{"until", "audit_log_by_time", audit.Filter{Until: time.Now().Add(-39990 * time.Minute)}},
+		{"word", "audit_words_pkey", audit.Filter{Search: "op-39999"}},
+		{"words", "audit_words_pkey", audit.Filter{Search: "op-77 a27"}},
+		{"no such word", "audit_words_pkey", audit.Filter{Search: "nothing"}},
+	} {
+		for who, actor := range map[string]keepsake.Actor{"all": someone, "bound": bound} {
+			plan := explain(t, d, actor, c.f)
+			if strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "SubPlan") || !strings.Contains(plan, c.index) {
+				t.Errorf("%s, %s does not use %s:\n%s", c.name, who, c.index, plan)
+			}
+		}
+	}
+}
+
+// explain returns the plan of the very statement that List sends.
+func explain(t *testing.T, d *db.DB, actor keepsake.Actor, f audit.Filter) (plan string) {
+	t.Helper()
+	args := []any{orNull(f.Before), f.Actor, f.Action, string(f.Outcome), f.OnlySecurity, f.Wedding, f.Point, nil, orNull(f.Until)}
+	name := "listAudit"
+	err := d.InTx(t.Context(), actor, func(tx db.Tx) error {
+		if f.Search != "" {
+			w, err := tx.SplitAuditWords(t.Context(), f.Search)
+			if err != nil {
+				return err
+			}
+			name, args = "searchAudit", append(args, w[0], w[1%len(w)], w[2%len(w)])
+		}
+		if err := tx.PlanForValues(t.Context()); err != nil {
+			return err
+		}
+		rows, err := tx.PG.Query(t.Context(), "explain "+statement(t, name), append(args, 50)...)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%+v: %v", f, err)
+	}
+	return plan
+}
+
+func orNull[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
+
+// statement returns a generated query's SQL.
+func statement(t *testing.T, name string) string {
+	t.Helper()
+	source, err := os.ReadFile("../../db/sqlcgen/audit.sql.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(source), "const "+name+" = `")
+	if !found {
+		t.Fatalf("there is no query %s", name)
+	}
+	_, rest, _ = strings.Cut(rest, "\n") // its name
+	sql, _, _ := strings.Cut(rest, "`")
+	return sql
+}

@@ -1,0 +1,89 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// watched are the actions that are security events however they end: what changes who may get in, or the keys, or the trail itself.
+// An entry stands for all actions that begin with it.
+var watched = []string{"account.", "approval.", "factor.", "second_factor.", "totp.", "recovery_codes.", "token.", "key.", "keys.", "slot.",
+	"audit.begin", "audit.broken"}
+
+// proofs are the actions by which somebody proves who they are. They are security events when they fail.
+var proofs = []string{"session.", "step_up", "stepup", "sign_in", "api."}
+
+// Security reports whether an entry is a security event: a failed proof of who it is, something the actor may not do or has done too
+// often, a sign-in from a device that was not seen before, a change of keys, accounts, tokens or second factors. It looks at the action,
+// at the outcome and at nothing but two details: the code of the refusal and the mark of a new device.
+func Security(e Entry) bool {
+	begins := func(prefix string) bool { return strings.HasPrefix(e.Action, prefix) }
+	switch {
+	case slices.ContainsFunc(watched, begins):
+		return true
+	case e.Outcome != Allowed && slices.ContainsFunc(proofs, begins):
+		return true
+	case e.Outcome != Allowed && slices.Contains([]string{string(keepsake.CodeForbidden), "limited"}, fmt.Sprint(e.Detail["code"])):
+		return true
+	}
+	return e.Detail[newDevice] == true
+}
+
+const (
+	signIn    = "session.start"
+	newDevice = "new_device"
+)
+
+// versions are what an update of a browser changes.
+var versions = regexp.MustCompile(`[0-9][0-9._]*`)
+
+// device is what stays the same of what a browser says of itself.
+func device(userAgent string) string { return versions.ReplaceAllString(userAgent, "") }
+
+// markDevice marks a sign-in from a device that the account's sign-ins on record do not know.
+func markDevice(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) (Entry, error) {
+	if e.Action != signIn || e.Outcome != Allowed || actor.ID == "" {
+		return e, nil
+	}
+	known, err := tx.ListSignInDevices(ctx, actor.ID)
+	if err != nil {
+		return e, fmt.Errorf("look up the account's devices: %w", err)
+	}
+	this := device(clip(actor.UserAgent))
+	if slices.ContainsFunc(known, func(agent string) bool { return device(agent) == this }) {
+		return e, nil
+	}
+	e.Detail = maps.Clone(e.Detail)
+	if e.Detail == nil {
+		e.Detail = map[string]any{}
+	}
+	e.Detail[newDevice] = true
+	return e, nil
+}
+
+// about returns the wedding and the recovery point that an entry is about.
+func about(e Entry) (wedding, point string) {
+	text := func(name string) string { s, _ := e.Detail[name].(string); return s }
+	wedding, point = e.Wedding, e.Point
+	if wedding == "" {
+		wedding = text("wedding")
+	}
+	if point == "" {
+		point = text("point")
+	}
+	kind, _, _ := strings.Cut(e.Action, ".")
+	switch {
+	case wedding == "" && (kind == "wedding" || kind == "milestone"):
+		wedding = e.Target
+	case point == "" && kind == "point":
+		point = e.Target
+	}
+	return wedding, point
+}

@@ -1,0 +1,187 @@
+package console_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// fakeNotes is a repository of notes.
+type fakeNotes struct {
+	mu   sync.Mutex
+	now  func() time.Time
+	list []engine.Note
+	err  error
+}
+
+func (f *fakeNotes) KeepNote(_ context.Context, _ string, plain []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, engine.Note{Time: f.now(), Plain: plain})
+	return f.err
+}
+
+func (f *fakeNotes) ListNotes(context.Context, string) (engine.Notes, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return engine.Notes{List: f.list}, f.err
+}
+
+func (f *fakeNotes) NoteTime(context.Context, string) (time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return engine.Notes{List: f.list}.Newest(), nil
+}
+
+// tamper writes as the owner of the tables, with the triggers off.
+func (w *world) tamper(sql string) {
+	w.t.Helper()
+	conn, err := pgx.Connect(w.t.Context(), ownerOf(w.t, w.url).Reveal())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(w.t.Context())) }()
+	_, err = conn.Exec(w.t.Context(), "alter table audit_log disable trigger all, no force row level security; "+sql+
+		"; alter table audit_log enable trigger all, force row level security")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestTheTrailIsSealedOnceADay, never while it is broken, and a broken one is on record once.
+func TestTheTrailIsSealedOnceADay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now()
+	notes := &fakeNotes{now: func() time.Time { return now }}
+	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Notes, d.Now = notes, func() time.Time { return now } })
+	begin := func() {
+		t.Helper()
+		if _, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seal := func(want int) {
+		t.Helper()
+		if err := c.SealAudit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(notes.list) != want {
+			t.Fatalf("%d seals, want %d", len(notes.list), want)
+		}
+	}
+	begin()
+	seal(1)
+	begin()
+	seal(1)
+	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
+	if err != nil || page.Verdict == nil || !page.Verdict.Intact || page.Verdict.Sealed.Row != 1 || len(page.Rows) != 2 {
+		t.Fatalf("%+v, %v", page.Verdict, err)
+	}
+	now = now.Add(24 * time.Hour)
+	seal(2)
+	now = now.Add(24 * time.Hour)
+	w.tamper("update audit_log set target = 'x' where id = 2")
+	seal(2)
+	seal(2)
+	broken := func() int {
+		return w.count("select count(*) from audit_log where action = 'audit.broken' and security and outcome = 'failed'")
+	}
+	if n := broken(); n != 1 {
+		t.Errorf("the broken trail is on record %d times, want once", n)
+	}
+	v, err := c.VerifyAudit(t.Context(), admin)
+	if err != nil || v.Intact || v.Broken != 2 || broken() != 1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	notes.err = keepsake.Errorf(keepsake.CodeUnavailable, "every provider is away")
+	if v, err := c.VerifyAudit(t.Context(), admin); err != nil || v.Unsealed != "every provider is away" || v.Broken != 2 {
+		t.Errorf("without seals: %+v, %v", v, err)
+	}
+}
+
+// TestAuditIsReadWithinAnOrganization: who is bound to one sees what its people did, and neither the verdict nor anything else.
+func TestAuditIsReadWithinAnOrganization(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine())
+	org := admin
+	org.ID, org.Organization = "7", "org-1"
+	if _, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.VerifyAudit(t.Context(), org); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("verify by an organization's admin: %v", err)
+	}
+	page, err := c.ListAudit(t.Context(), org, audit.Filter{})
+	if err != nil || len(page.Rows) != 1 || page.Rows[0].Action != "audit.verify" || page.Rows[0].Outcome != audit.Refused || !page.Rows[0].Security || page.Verdict != nil {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if _, err := c.GetAuditEntry(t.Context(), org, 1); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("another's entry: %v", err)
+	}
+	if r, err := c.GetAuditEntry(t.Context(), admin, 1); err != nil || r.Action != "verify.start" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := c.ListAudit(t.Context(), keepsake.Actor{}, audit.Filter{}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("nobody: %v", err)
+	}
+	var out bytes.Buffer
+	if err := c.ExportAudit(t.Context(), org, audit.Filter{Action: "audit.verify"}, "jsonl", &out); err != nil || strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), `"org-1"`) {
+		t.Errorf("export: %v\n%s", err, out.String())
+	}
+	if err := c.ExportAudit(t.Context(), org, audit.Filter{}, "xml", &out); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+		t.Errorf("an unknown format: %v", err)
+	}
+	if n := w.count("select count(*) from audit_log where action = 'audit.export'"); n != 2 {
+		t.Errorf("%d exports on record, want one that was made and one that was refused", n)
+	}
+}
+
+// TestTheTrailIsPagedAndExportedWhole with more rows than any page holds.
+func TestTheTrailIsPagedAndExportedWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tamper(`insert into audit_log select n, now(), '1', 'a@example.org', 'super_admin', '', '', '', '', 'backup.start', 'op', 'allowed', '{}', sha256(n::text::bytea), sha256(('h' || n)::bytea)
+		from generate_series(1, 1234) n; alter table audit_head disable trigger all, no force row level security; update audit_head set last_id = 1234;
+		alter table audit_head enable trigger all, force row level security`)
+	c := w.console(newFakeEngine())
+	seen, before := 0, int64(0)
+	for pages := 0; pages == 0 || before > 0; pages++ {
+		page, err := c.ListAudit(t.Context(), admin, audit.Filter{Before: before})
+		if err != nil || pages > 30 {
+			t.Fatal(err)
+		}
+		seen, before = seen+len(page.Rows), page.Next
+	}
+	var out bytes.Buffer
+	if err := c.ExportAudit(t.Context(), admin, audit.Filter{}, "jsonl", &out); err != nil {
+		t.Fatal(err)
+	}
+	last := int64(1 << 60)
+	lines := 0
+	for d := json.NewDecoder(&out); d.More(); lines++ {
+		var row struct{ ID int64 }
+		if err := d.Decode(&row); err != nil || row.ID >= last {
+			t.Fatalf("%d after %d: %v", row.ID, last, err)
+		}
+		last = row.ID
+	}
+	if seen != 1234 || lines != 1235 {
+		t.Errorf("%d rows on pages, %d exported", seen, lines)
+	}
+}
+
+// ownerOf is who owns the console's tables.
+func ownerOf(_ *testing.T, url keepsake.Secret) keepsake.Secret { return url }

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// notesAtOnce is how many notes are read at the same time.
+const notesAtOnce = 8
+
+// Note is one note of a topic.
+type Note struct {
+	ID    string
+	Time  time.Time
+	Plain []byte
+}
+
+// Notes are all notes of a topic, oldest first, and what kept any from being read.
+type Notes struct {
+	List    []Note
+	Missing []string // "provider NAME: why", for providers that could not be asked and copies that do not open
+}
+
+// Newest is when the newest note was written; zero for none.
+func (n Notes) Newest() time.Time {
+	if len(n.List) == 0 {
+		return time.Time{}
+	}
+	return n.List[len(n.List)-1].Time
+}
+
+// ListNotes reads every note of a topic that any provider has. It is an Error with CodeUnavailable when no provider answers: then nothing
+// is known. A copy that does not open is passed by where another provider has a sound one.
+func (e *Engine) ListNotes(ctx context.Context, topic string) (Notes, error) {
+	r, err := e.open(ctx)
+	if err != nil {
+		return Notes{}, err
+	}
+	var out Notes
+	places := map[string][]Provider{}
+	for name, err := range r.down {
+		out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", name, storage.Explain(err)))
+	}
+	answered := 0
+	for _, p := range r.live() {
+		keys, err := noteKeys(ctx, p, topic)
+		if err != nil {
+			out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", p.Name, storage.Explain(err)))
+			continue
+		}
+		answered++
+		for _, key := range keys {
+			places[key] = append(places[key], p)
+		}
+	}
+	if answered == 0 {
+		return out, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be asked for the notes on %s: %s", topic, strings.Join(out.Missing, "; "))
+	}
+	var mu sync.Mutex
+	g, reading := errgroup.WithContext(ctx)
+	g.SetLimit(notesAtOnce)
+	for _, key := range slices.Sorted(maps.Keys(places)) {
+		g.Go(func() error {
+			note, missing, err := readAnywhere(reading, r, places[key], key)
+			mu.Lock()
+			defer mu.Unlock()
+			out.Missing = append(out.Missing, missing...)
+			if note != nil {
+				out.List = append(out.List, *note)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return out, err
+	}
+	slices.SortFunc(out.List, func(a, b Note) int { return strings.Compare(a.ID, b.ID) })
+	slices.Sort(out.Missing)
+	return out, nil
+}
+
+// readAnywhere reads a note from the first provider with a sound copy. A note that opens nowhere is missing, which is no error.
+func readAnywhere(ctx context.Context, r *repo, places []Provider, key string) (*Note, []string, error) {
+	var missing []string
+	id := key[strings.LastIndexByte(key, '/')+1:]
+	for _, p := range places {
+		plain, err := readNote(ctx, r, p, key)
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		if err != nil {
+			missing = append(missing, fmt.Sprintf("provider %s: %s: %s", p.Name, key, noteProblem(err)))
+			continue
+		}
+		at, err := repository.ManifestTime(id)
+		return &Note{ID: id, Time: at, Plain: plain}, missing, err
+	}
+	return nil, missing, nil
+}
+
+func noteProblem(err error) string {
+	var known *keepsake.Error
+	if errors.As(err, &known) {
+		return known.Message
+	}
+	return storage.Explain(err)
+}
+
+// noteKeys lists the notes of a topic at a provider.
+func noteKeys(ctx context.Context, p Provider, topic string) (keys []string, err error) {
+	prefix := notePrefix + topic + "/"
+	err = p.Store.List(ctx, prefix, func(o storage.Object) error {
+		if _, err := repository.ManifestTime(strings.TrimPrefix(o.Key, prefix)); err == nil {
+			keys = append(keys, o.Key)
+		}
+		return nil
+	})
+	return keys, err
+}
+
+// NoteTime returns when the newest note of a topic was written, without reading any; zero for none.
+func (e *Engine) NoteTime(ctx context.Context, topic string) (time.Time, error) {
+	r, err := e.open(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	newest, failed := "", error(nil)
+	for _, p := range r.live() {
+		keys, err := noteKeys(ctx, p, topic)
+		if err != nil {
+			failed = fmt.Errorf("provider %s: %w", p.Name, err)
+		}
+		for _, key := range keys {
+			newest = max(newest, key[strings.LastIndexByte(key, '/')+1:])
+		}
+	}
+	if newest == "" {
+		return time.Time{}, failed
+	}
+	return repository.ManifestTime(newest)
+}

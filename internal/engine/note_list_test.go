@@ -1,0 +1,60 @@
+package engine_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+// TestAllNotesAreRead: every note that any provider holds, although one is away and another's copy was exchanged.
+func TestAllNotesAreRead(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table organizations (id int primary key)")
+	list, key := providers(t), repository.NewKeyFile()
+	all := engineWith(t, url, list, key)
+	if got, err := all.ListNotes(t.Context(), "audit"); err != nil || len(got.List) != 0 || !got.Newest().IsZero() {
+		t.Errorf("a topic without notes: %+v, %v", got, err)
+	}
+	for _, text := range []string{"first", "second", "third"} {
+		if err := all.KeepNote(t.Context(), "audit", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var keys []string
+	if err := list[0].Store.List(t.Context(), "notes/audit/", func(o storage.Object) error { keys = append(keys, o.Key); return nil }); err != nil || len(keys) != 3 {
+		t.Fatalf("%v, %v", keys, err)
+	}
+	// Somebody with the first provider's credentials puts the third note in the place of the second.
+	body, err := list[0].Store.Get(t.Context(), keys[2], 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(list[0].Store.Delete(t.Context(), keys[1]), list[0].Store.Put(t.Context(), keys[1], body, sha256.Sum256(body), true)); err != nil {
+		t.Fatal(err)
+	}
+	list[len(list)-1].Store = storage.Unavailable(errors.New("it is away"))
+	some := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	got, err := some.ListNotes(t.Context(), "audit")
+	var said []string
+	for _, n := range got.List {
+		said = append(said, string(n.Plain))
+	}
+	if err != nil || strings.Join(said, " ") != "first second third" {
+		t.Errorf("%q, %v", said, err)
+	}
+	if len(got.Missing) != 2 || !strings.Contains(strings.Join(got.Missing, "\n"), keys[1]) || !strings.Contains(strings.Join(got.Missing, "\n"), "it is away") {
+		t.Errorf("what is missing: %q", got.Missing)
+	}
+	at, err := some.NoteTime(t.Context(), "audit")
+	if err != nil || !at.Equal(got.Newest()) {
+		t.Errorf("the newest is of %s, %v, want %s", at, err, got.Newest())
+	}
+}
