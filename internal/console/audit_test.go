@@ -185,3 +185,38 @@ func TestTheTrailIsPagedAndExportedWhole(t *testing.T) {
 
 // ownerOf is who owns the console's tables.
 func ownerOf(_ *testing.T, url keepsake.Secret) keepsake.Secret { return url }
+
+// TestChangedSettingsSayWhatTheyWere: a recovery point's note and a wedding's milestone.
+func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := newFakeEngine()
+	e.points = []engine.Point{fakePoint("20261123T070500.000Z-aa", time.Now(), "local")}
+	c := w.console(e)
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, note := range []string{"first", "second"} {
+		if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "latest", Note: note}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	christmas := time.Date(2026, 12, 25, 0, 0, 0, 0, time.UTC)
+	for _, day := range []time.Time{christmas, christmas.AddDate(0, 0, 1), {}} {
+		if err := c.SaveMilestone(t.Context(), admin, console.SaveMilestoneInput{Wedding: "w1", Name: "tasting", Day: day}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
+	if err != nil || len(page.Rows) != 5 {
+		t.Fatalf("%+v, %v", page.Rows, err)
+	}
+	for i, want := range []string{`"before":"2026-12-26"`, `"before":"2026-12-25"`, `"before":null`, `"before":{"labels":{},"locked":false,"note":"first"}`, `"after":{"labels":null,"locked":false,"note":"first"}`} {
+		if got := string(page.Rows[i].Detail); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", page.Rows[i].Action, got, want)
+		}
+	}
+	if page.Rows[0].Wedding != "w1" || page.Rows[4].Point != "20261123T070500.000Z-aa" {
+		t.Errorf("what they are about: %+v, %+v", page.Rows[0], page.Rows[4])
+	}
+}

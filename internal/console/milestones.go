@@ -10,6 +10,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -39,7 +40,8 @@ type SaveMilestoneInput struct {
 // SaveMilestone sets or forgets a milestone of a wedding.
 func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in SaveMilestoneInput) error {
 	in.Name = milestoneName(in.Name)
-	detail := map[string]any{"name": in.Name, "day": in.Day.Format(time.DateOnly)}
+	detail := audit.Change(nil, dayText(in.Day))
+	detail["name"] = in.Name
 	switch {
 	case in.Name == "" || !plain(in.Name) || utf8.RuneCountInString(in.Name) > longestMilestone:
 		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a name of at most %d characters.", longestMilestone))
@@ -54,6 +56,9 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 		organization = c.finder().organizationOf(ctx, actor, in.Wedding)
 	}
 	return c.attemptJudged(ctx, actor, err, "milestone.save", detail, func(tx db.Tx) (string, error) {
+		if err := dayBefore(ctx, tx, in, detail); err != nil {
+			return in.Wedding, err
+		}
 		if in.Day.IsZero() {
 			return in.Wedding, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.Wedding, Name: in.Name})
 		}
@@ -84,4 +89,23 @@ func (c *Console) markWedding(ctx context.Context, actor keepsake.Actor, in Star
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding in the platform."))
 	}
 	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Date.Format(time.DateOnly), Milestone: milestoneName(in.Milestone)}}, nil
+}
+
+// dayBefore puts on record which day the milestone had.
+func dayBefore(ctx context.Context, tx db.Tx, in SaveMilestoneInput, detail map[string]any) error {
+	set, err := tx.ListMilestones(ctx, in.Wedding)
+	for _, m := range set {
+		if m.Name == in.Name {
+			detail["before"] = dayText(m.Day)
+		}
+	}
+	return err
+}
+
+// dayText is a day as the audit trail writes it; nil for none.
+func dayText(d time.Time) any {
+	if d.IsZero() {
+		return nil
+	}
+	return d.Format(time.DateOnly)
 }

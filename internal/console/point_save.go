@@ -7,6 +7,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -21,7 +22,7 @@ type SavePointInput struct {
 
 // SavePoint changes note, labels and lock of a recovery point: first in the repository, which outlives this console, then here.
 func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput) error {
-	detail := map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked}
+	detail := audit.Change(nil, map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked})
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil {
 		err = checkWritten(in.Note, in.Labels)
@@ -43,7 +44,12 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		return fmt.Errorf("encode the labels: %w", err)
 	}
 	return c.attempt(ctx, actor, keepsake.MayBackup, "point.save", detail, func(tx db.Tx) (string, error) {
-		_, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{ID: in.ID, Note: in.Note, Labels: labels, Locked: in.Locked})
+		was, err := tx.GetPoint(ctx, in.ID)
+		if err != nil {
+			return in.ID, err
+		}
+		detail["before"] = map[string]any{"note": was.Note, "labels": json.RawMessage(was.Labels), "locked": was.Locked}
+		_, err = tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{ID: in.ID, Note: in.Note, Labels: labels, Locked: in.Locked})
 		return in.ID, err
 	})
 }
