@@ -30,6 +30,9 @@ type Console interface {
 	milestoneSaver
 	weddingChangesReader
 	scopeExplainer
+	auditLister
+	auditExporter
+	auditVerifier
 }
 
 // Standby is everything the pages need that work while the console database is away.

@@ -139,7 +139,7 @@ func ExportScope(con scopeExporter) echo.HandlerFunc {
 		if err := scope.CheckFormat(kind); err != nil {
 			return err
 		}
-		out := &download{c: c, name: scopeNoun(in) + "-" + kind + ".zip"}
+		out := &download{c: c, name: scopeNoun(in) + "-" + kind + ".zip", kind: "application/zip"}
 		err = con.ExportScope(c.Request().Context(), actor(c), in, kind, out)
 		if err != nil && out.begun {
 			panic(http.ErrAbortHandler) // the connection breaks off: a half archive must not look like an answer
@@ -152,6 +152,7 @@ func ExportScope(con scopeExporter) echo.HandlerFunc {
 type download struct {
 	c     echo.Context
 	name  string
+	kind  string
 	begun bool
 }
 
@@ -159,7 +160,7 @@ func (d *download) Write(p []byte) (int, error) {
 	if !d.begun {
 		d.begun = true
 		h := d.c.Response().Header()
-		h.Set(echo.HeaderContentType, "application/zip")
+		h.Set(echo.HeaderContentType, d.kind)
 		h.Set(echo.HeaderContentDisposition, `attachment; filename="`+d.name+`"`)
 		h.Set(echo.HeaderCacheControl, "no-store")
 		d.c.Response().WriteHeader(http.StatusOK)

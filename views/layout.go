@@ -7,7 +7,7 @@ import "github.com/wedsync/keepsake/views/ui"
 // Shell is what every page needs around its content.
 type Shell struct {
 	Title   string
-	Section string // of the navigation: "overview", "backup", "operations", "points", "weddings", "emergency"
+	Section string // of the navigation: "overview", "backup", "operations", "points", "weddings", "emergency", "audit"
 	User    string // e-mail of who is signed in; "" for nobody
 	Theme   string // "auto", "light" or "dark"
 	Path    string // this page, for forms that come back to it
@@ -25,6 +25,9 @@ func (s Shell) Whole() bool { return !s.Standby && !s.Bound }
 
 type navItem struct{ section, href, icon, text string }
 
+// wide reports whether a phone's bar has no room for it: there it is an icon at the top.
+func (i navItem) wide() bool { return i.section == "audit" }
+
 func navItems(s Shell) []navItem {
 	all := []navItem{
 		{"overview", "/", "home-2", "Overview"},
@@ -38,9 +41,9 @@ func navItems(s Shell) []navItem {
 		return all[3:]
 	}
 	if s.Bound { // a backup is made from a wedding's page
-		return append(all[:1:1], all[2:]...)
+		all = append(all[:1:1], all[2:]...)
 	}
-	return all
+	return append(all, navItem{"audit", "/audit", "file-text", "Audit"})
 }
 
 func theme(s Shell) string {

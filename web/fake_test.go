@@ -21,6 +21,7 @@ var (
 // fakeConsole is a console whose state is written by hand. What was asked of it is kept.
 type fakeConsole struct {
 	api.Answers // nothing here asks for them
+	fakeAudit
 	fakeScopes
 	fakeWeddings
 	mu         sync.Mutex

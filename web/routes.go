@@ -120,7 +120,7 @@ func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages hand
 	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	long := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout))
+	long := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout), keepWriting)
 	long.GET("/weddings/:id/export", handlers.ExportScope(con))
 	long.GET("/platform/export", handlers.ExportScope(con))
 }
@@ -168,6 +168,10 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	}
 	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
 	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
+	in.GET("/audit", handlers.ShowAudit(pages, con))
+	patient := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout), keepWriting)
+	patient.GET("/audit/export", handlers.ExportAudit(pages, con))
+	patient.POST("/audit/verify", handlers.VerifyAudit(con))
 
 	in.GET("/prove", handlers.ShowProve(pages))
 	in.POST("/prove", handlers.Prove(pages, d.Tokens))

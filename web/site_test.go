@@ -186,3 +186,10 @@ func fields(form *html.Node) url.Values {
 	}
 	return out
 }
+
+// readAll reads the whole of an answer, and says when it broke off.
+func readAll(resp *http.Response) (string, error) {
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	return string(body), err
+}

@@ -17,9 +17,6 @@ select last_id, hash, trail from audit_head;
 -- name: ListAuditFrom :many
 select * from audit_log where id > @after order by id limit @most;
 
--- name: GetAudit :one
-select * from audit_log where id = @id;
-
 -- name: ListSignInDevices :many
 -- What an account's latest sign-ins said of their browsers.
 select user_agent from audit_log

@@ -36,39 +36,6 @@ func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadPara
 	return err
 }
 
-const getAudit = `-- name: GetAudit :one
-select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log where id = $1
-`
-
-func (q *Queries) GetAudit(ctx context.Context, id int64) (AuditLog, error) {
-	row := q.db.QueryRow(ctx, getAudit, id)
-	var i AuditLog
-	err := row.Scan(
-		&i.ID,
-		&i.At,
-		&i.ActorID,
-		&i.ActorName,
-		&i.ActorRole,
-		&i.Organization,
-		&i.Session,
-		&i.Address,
-		&i.UserAgent,
-		&i.Action,
-		&i.Target,
-		&i.Outcome,
-		&i.Detail,
-		&i.PrevHash,
-		&i.Hash,
-		&i.Token,
-		&i.RequestID,
-		&i.Wedding,
-		&i.Point,
-		&i.DurationMs,
-		&i.Security,
-	)
-	return i, err
-}
-
 const getAuditHead = `-- name: GetAuditHead :one
 select last_id, hash, trail from audit_head
 `

@@ -116,13 +116,3 @@ func orNil[T comparable](v T) *T {
 	}
 	return &v
 }
-
-// Get returns one row. It is an error that db.IsNoRows knows when there is none that the actor may see.
-func Get(ctx context.Context, d *db.DB, actor keepsake.Actor, id int64) (Row, error) {
-	var found sqlcgen.AuditLog
-	err := d.InTx(ctx, actor, func(tx db.Tx) (err error) {
-		found, err = tx.GetAudit(ctx, id)
-		return err
-	})
-	return rowOf(found), err
-}

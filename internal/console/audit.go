@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -55,18 +54,6 @@ func plainFilter(f audit.Filter) audit.Filter {
 		*s = strings.ToValidUTF8(strings.ReplaceAll(strings.TrimSpace(*s), "\x00", ""), "")
 	}
 	return f
-}
-
-// GetAuditEntry returns one entry of the trail.
-func (c *Console) GetAuditEntry(ctx context.Context, actor keepsake.Actor, id int64) (audit.Row, error) {
-	if err := mayReadAudit(actor); err != nil {
-		return audit.Row{}, c.refused(ctx, actor, "audit.read", "", nil, err)
-	}
-	r, err := audit.Get(ctx, c.db, actor, id)
-	if db.IsNoRows(err) {
-		return r, keepsake.Errorf(keepsake.CodeNotFound, "There is no entry %d in the audit trail.", id)
-	}
-	return r, err
 }
 
 // ExportAudit writes the entries that the filter wants to w, csv or jsonl, a few hundred at a time. That it was handed out is on record

@@ -1,0 +1,176 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// deed is an action in words: "somebody did", "somebody tried to do".
+type deed struct {
+	action, did, do string
+	name            bool // the target says what it was about; otherwise it is an operation's id or nothing
+}
+
+// deeds are the actions that the trail has words for, in the order of the page's list. An action that is missing here is shown as it is
+// called.
+var deeds = []deed{
+	{"session.start", "signed in", "sign in", false},
+	{"session.end", "signed out", "sign out", false},
+	{"session.revoke", "ended a session", "end a session", false},
+	{"account.create", "made the account of", "make the account of", true},
+	{"account.password", "set a new password for", "set a new password for", true},
+	{"backup.start", "started a backup", "start a backup", false},
+	{"backup.end", "finished a backup", "finish a backup", false},
+	{"verify.start", "started a verification", "start a verification", false},
+	{"verify.end", "finished a verification", "finish a verification", false},
+	{"restore.start", "started a restore into a new database", "start a restore into a new database", false},
+	{"restore.end", "finished a restore into a new database", "finish a restore into a new database", false},
+	{"restore.target", "named another server for a restore", "name another server for a restore", false},
+	{"scope.preview", "looked at what a restore into the live platform would change", "look at what a restore into the live platform would change", false},
+	{"scope.restore", "restored", "restore", true},
+	{"scope.restore.read", "looked at a restore into the live platform", "look at a restore into the live platform", false},
+	{"scope.undo", "took a restore into the live platform back", "take a restore into the live platform back", false},
+	{"scoped.end", "finished a restore into the live platform", "finish a restore into the live platform", false},
+	{"scope.export", "exported", "export", true},
+	{"scope.explain", "looked at what belongs to a wedding", "look at what belongs to a wedding", false},
+	{"wedding.read", "read", "read", true},
+	{"milestone.save", "changed a milestone of", "change a milestone of", true},
+	{"point.save", "changed the note, labels or lock of", "change the note, labels or lock of", true},
+	{"operation.cancel", "cancelled an operation", "cancel an operation", false},
+	{"organizations.list", "listed the organizations", "list the organizations", false},
+	{"repository.rebuild", "filled the console database from provider", "fill the console database from provider", true},
+	{"audit.read", "read the audit trail", "read the audit trail", false},
+	{"audit.export", "exported the audit trail", "export the audit trail", false},
+	{"audit.verify", "verified the audit trail", "verify the audit trail", false},
+	{"audit.begin", "put on record that the audit trail began anew, in the place of", "put on record that the audit trail began anew", true},
+	{"audit.broken", "found the audit trail not as it was written, at", "keep the audit trail as it was written: it was found changed at", true},
+}
+
+func deedOf(action string) deed {
+	i := slices.IndexFunc(deeds, func(d deed) bool { return d.action == action })
+	if i >= 0 {
+		return deeds[i]
+	}
+	words := strings.NewReplacer(".", " ", "_", " ").Replace(action)
+	return deed{action, "did: " + words, "do: " + words, false}
+}
+
+// auditSentence says an entry in plain words.
+func auditSentence(r audit.Row) string {
+	d := deedOf(r.Action)
+	var b strings.Builder
+	b.WriteString(auditWho(r))
+	switch r.Outcome {
+	case audit.Refused:
+		b.WriteString(" was refused to " + d.do)
+	case audit.Failed:
+		b.WriteString(" tried to " + d.do)
+	default:
+		b.WriteString(" " + d.did)
+	}
+	switch {
+	case r.Wedding != "" && (r.Target == r.Wedding || !d.name):
+		if !d.name {
+			b.WriteString(" for")
+		}
+		b.WriteString(" wedding " + r.Wedding)
+	case d.name && r.Target != "":
+		b.WriteString(" " + r.Target)
+	}
+	if r.Point != "" && r.Point != r.Target {
+		b.WriteString(" from recovery point " + r.Point)
+	}
+	switch {
+	case r.Outcome == audit.Failed:
+		b.WriteString(", and it did not work")
+	case r.Took > 0 && r.Outcome == audit.Allowed:
+		b.WriteString(" in " + format.Duration(r.Took))
+	}
+	if detailOf(r)["new_device"] == true {
+		b.WriteString(", from a device not seen before")
+	}
+	return b.String()
+}
+
+func auditWho(r audit.Row) string {
+	switch {
+	case r.ActorRole == keepsake.RoleSystem && r.ActorName == "command line":
+		return "Somebody at the command line"
+	case r.ActorRole == keepsake.RoleSystem:
+		return "Keepsake’s " + r.ActorName
+	case r.ActorName == "":
+		return "Somebody"
+	case r.Token != "":
+		return r.ActorName + ", by a token,"
+	}
+	return r.ActorName
+}
+
+func detailOf(r audit.Row) map[string]any {
+	var detail map[string]any
+	_ = json.Unmarshal(r.Detail, &detail) // an entry that cannot be read has no details
+	return detail
+}
+
+// auditFacts are everything that an entry says.
+func auditFacts(r audit.Row, clock format.Clock) []ui.Fact {
+	facts := []ui.Fact{{Label: "Entry", Value: format.Count(r.ID)}, {Label: "Action", Value: r.Action, Mono: true}, {Label: "Outcome", Value: string(r.Outcome)},
+		{Label: "At", Value: clock.Exact(r.At) + " (" + clock.TimeOfDay(r.At) + ")"}}
+	add := func(label, value string, mono bool) {
+		if value != "" {
+			facts = append(facts, ui.Fact{Label: label, Value: value, Mono: mono})
+		}
+	}
+	add("About", r.Target, true)
+	add("Wedding", r.Wedding, true)
+	add("Recovery point", r.Point, true)
+	add("Acting as", string(r.ActorRole), false)
+	add("Organization", r.Organization, true)
+	add("Browser or program", r.UserAgent, false)
+	add("Session", r.Session, true)
+	add("Token", r.Token, true)
+	add("Request", r.RequestID, true)
+	detail := detailOf(r)
+	for _, name := range slices.Sorted(maps.Keys(detail)) {
+		add(format.Title(strings.ReplaceAll(name, "_", " ")), detailText(detail[name]), false)
+	}
+	add("Hash", fmt.Sprintf("%x", r.Hash), true)
+	return facts
+}
+
+func detailText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// auditActions are the choices of the filter.
+func auditActions(chosen string) []views.AuditOption {
+	options := []views.AuditOption{{Text: "Any"}}
+	known := chosen == ""
+	for _, d := range deeds {
+		known = known || d.action == chosen
+		options = append(options, views.AuditOption{Value: d.action, Text: d.action, Chosen: d.action == chosen})
+	}
+	if !known {
+		options = append(options, views.AuditOption{Value: chosen, Text: chosen, Chosen: true})
+	}
+	return options
+}

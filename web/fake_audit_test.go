@@ -1,0 +1,61 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// fakeAudit is a trail of a few entries.
+type fakeAudit struct {
+	trail     []audit.Row
+	verdict   *console.AuditVerdict
+	filters   []audit.Filter
+	verified  int
+	exportErr error
+}
+
+func entry(id int64, action string, outcome audit.Outcome, change ...func(*audit.Row)) audit.Row {
+	r := audit.Row{ID: id, At: moment.Add(-time.Duration(id) * time.Minute), ActorID: "1", ActorName: "anna@wedsync.example", ActorRole: keepsake.RoleSuperAdmin, Session: "session-a",
+		Address: "192.0.2.1", UserAgent: "Firefox", RequestID: "REQ1", Action: action, Outcome: outcome, Detail: json.RawMessage("{}"), Hash: []byte{1, 2}}
+	for _, f := range change {
+		f(&r)
+	}
+	return r
+}
+
+func (f *fakeAudit) ListAudit(_ context.Context, _ keepsake.Actor, in audit.Filter) (console.AuditPage, error) {
+	f.filters = append(f.filters, in)
+	page := console.AuditPage{Rows: f.trail, Verdict: f.verdict}
+	if in.Before == 0 && len(f.trail) > 0 {
+		page.Next = 41
+	}
+	return page, nil
+}
+
+func (f *fakeAudit) ExportAudit(_ context.Context, _ keepsake.Actor, in audit.Filter, format string, w io.Writer) error {
+	f.filters = append(f.filters, in)
+	write, end, err := audit.NewWriter(w, format)
+	if err != nil {
+		return err
+	}
+	for _, r := range f.trail {
+		if err := write(r); err != nil {
+			return err
+		}
+	}
+	if f.exportErr != nil {
+		return f.exportErr
+	}
+	return end()
+}
+
+func (f *fakeAudit) VerifyAudit(context.Context, keepsake.Actor) (console.AuditVerdict, error) {
+	f.verified++
+	return console.AuditVerdict{}, nil
+}

@@ -1,0 +1,42 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// writePatience is how long a browser may take for the next piece of a download before it is given up.
+const writePatience = 60 * time.Second
+
+// keepWriting lets an answer take as long as it needs while the browser keeps taking it: the server's time for a whole answer
+// becomes the time for each piece of it.
+func keepWriting(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Response()
+		r.Writer = &patientWriter{ResponseWriter: r.Writer, control: http.NewResponseController(r.Writer)}
+		return next(c)
+	}
+}
+
+type patientWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+// Unwrap is for http.ResponseController.
+func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *patientWriter) WriteHeader(status int) {
+	w.more()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *patientWriter) Write(p []byte) (int, error) {
+	w.more()
+	return w.ResponseWriter.Write(p)
+}
+
+// more moves the deadline on. A writer that has none, such as a test's, needs no time.
+func (w *patientWriter) more() { _ = w.control.SetWriteDeadline(time.Now().Add(writePatience)) }
