@@ -5,11 +5,17 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // asOwner does what only the owner of the console's tables can: it switches off triggers and row-level security, and writes.
@@ -151,4 +157,50 @@ func TestAuditExport(t *testing.T) {
 	for _, args := range [][]string{{"--format", "xml"}, {}, {"--format", "csv", "--from", "yesterday"}, {"--format", "csv", "--from", "2026-02-01", "--to", "2026-01-01"}, {"--format", "csv", "--json"}} {
 		w.must(t, exitUsage, append([]string{"audit", "export"}, args...)...)
 	}
+}
+
+// TestAlertsReachPeople: a worker tells a web hook of a failed sign-in, and prints the hook's token nowhere.
+func TestAlertsReachPeople(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting)
+	w.must(t, exitDone, "init")
+	w.withConsole(t)
+	said := make(chan string, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		said <- string(body)
+	}))
+	defer hook.Close()
+	const token = "hook-token-0123456789"
+	w.secrets = append(w.secrets, token)
+	w.env["HOOK"] = "generic://" + strings.TrimPrefix(hook.URL, "http://") + "/" + token + "?disabletls=yes"
+	raw, err := os.ReadFile(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, w.config, string(raw)+"alerts: {urls: ['${HOOK}'], on: [security]}\n")
+	w.must(t, exitDone, "audit", "verify") // makes the tables
+	d, err := db.Open(t.Context(), keepsake.Secret(w.env["KEEPSAKE_CONSOLE_URL"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	w.work(t, func() {
+		limit := time.After(time.Minute)
+		for n := 0; ; n++ { // the place is known from the worker's first look on
+			if _, err := auth.NewSessions(d, nil).SignIn(t.Context(), auth.Credentials{Email: "nobody@example.com", Password: "wrong"}); err == nil {
+				t.Fatal("nobody signed in")
+			}
+			select {
+			case m := <-said:
+				if !strings.Contains(m, "session.start refused by nobody@example.com") {
+					t.Errorf("said: %s", m)
+				}
+				return
+			case <-limit:
+				t.Fatal("nobody was told")
+			default:
+			}
+		}
+	})
 }

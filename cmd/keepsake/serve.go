@@ -164,8 +164,13 @@ func (a *app) openConsole() (*services, error) {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
 	s := &services{config: conf, db: d, sessions: auth.NewSessions(d, nil), engine: e}
+	alerts, err := a.alerts(d, conf)
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
 	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, Sweep: s.sessions.Sweep,
-		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }, Notes: e})
+		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }, Notes: e, Alert: alerts})
 	if err != nil {
 		d.Close()
 		return nil, err

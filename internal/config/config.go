@@ -22,6 +22,7 @@ type Config struct {
 	ManagedSchemas []string `yaml:"managed_schemas"`
 	Targets        []Target `yaml:"targets"`
 	Server         Server   `yaml:"server"`
+	Alerts         Alerts   `yaml:"alerts"`
 	// Limits is how many backups of a type one actor may start within an hour; what is missing has the console's default.
 	Limits  map[keepsake.BackupType]int `yaml:"limits"`
 	Workers int                         `yaml:"workers"` // parallel readers and writers; 0: one per core, two at least
@@ -164,6 +165,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.ManagedSchemas == nil {
 		c.ManagedSchemas = DefaultManagedSchemas()
+	}
+	if len(c.Alerts.On) == 0 {
+		c.Alerts.On = []string{"security", "failed"}
 	}
 	d := keepsake.DefaultDataMap()
 	if c.DataMap.Wedding.Table == "" {

@@ -72,7 +72,7 @@ func TestExampleIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{}
-	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "CONSOLE_OWNER_PASSWORD", "S3_KEY", "S3_SECRET"} {
+	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "CONSOLE_OWNER_PASSWORD", "S3_KEY", "S3_SECRET", "ALERT_PASSWORD"} {
 		env[name] = "secret"
 	}
 	c := load(t, string(raw), env)
@@ -222,6 +222,8 @@ func TestMistakes(t *testing.T) {
 		{"table in two tiers", one + "data_map:\n  tiers:\n    critical: [a]\n    high:\n      - b\n      - public.a\n", nil, ":8: data_map.tiers.high[1]: table public.a is listed twice", "keep one"},
 		{"wedding without a day", one + "data_map:\n  wedding: {table: w}\n", nil, ":4: data_map.wedding.date: ", "name it"},
 		{"target without a name", one + "targets:\n  - {url: 'postgres://h/d'}\n", nil, ":4: targets[0].name: ", "needs a name"},
+		{"no address for alerts", one + "alerts:\n  urls: ['${TOKEN}']\n", map[string]string{"TOKEN": "xoxb-secret"}, ":4: alerts.urls[0]: it is no address", "shoutrrr"},
+		{"nothing to be alerted on", one + "alerts: {on: [security, weather]}\n", nil, ":3: alerts.on[1]: \"weather\" is nothing", "use security, failed, restore"},
 		{"target without a URL", one + "targets:\n  - {name: t}\n", nil, ":4: targets[0].url: it is missing", "postgres://"},
 		{"target of another kind", one + "targets:\n  - {name: t, url: 'http://h/d'}\n", nil, ":4: targets[0].url: it is no PostgreSQL URL", "write postgres://"},
 		{"one target twice", one + "targets:\n  - {name: t, url: 'postgres://h/d'}\n  - {name: t, url: 'postgres://h/d'}\n", nil, ":5: targets[1].name: ", "give each target its own"},

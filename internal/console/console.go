@@ -61,6 +61,8 @@ type Deps struct {
 	// Keep, when set, is called every ten minutes by working processes: it stores in the repository what must outlive the console
 	// database.
 	Keep func(context.Context) error
+	// Alert, when set, is called every few seconds by working processes: it tells people outside of what the audit trail says.
+	Alert func(context.Context) error
 	// Notes, when set, is the repository that the audit trail is sealed into.
 	Notes Notes
 }
@@ -87,6 +89,7 @@ type Console struct {
 	hub     *progress.Hub
 	sweep   func(context.Context) error
 	keep    func(context.Context) error
+	alert   func(context.Context) error
 	notes   Notes
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 
@@ -101,7 +104,7 @@ func New(d Deps) (*Console, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep,
+	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep, alert: d.Alert,
 		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), notes: d.Notes, hub: progress.NewHub(d.DB, d.Logger)}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)

@@ -25,7 +25,9 @@ const (
 	// noticeEvery is how soon a recovery point that the command line made appears.
 	noticeEvery = 10 * time.Second
 	sweepEvery  = time.Hour
-	keepEvery   = 10 * time.Minute
+	// alertEvery is how soon an alert follows what it tells of.
+	alertEvery = 5 * time.Second
+	keepEvery  = 10 * time.Minute
 	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may begin.
 	milestonesEvery = 10 * time.Minute
 	// stopTime is how long a stopping worker waits for its operations to give way.
@@ -80,6 +82,9 @@ func (c *Console) work(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { c.every(ctx, sweepEvery, "forget who started what an hour ago", c.sweepLimits) })
+	if c.alert != nil {
+		wg.Go(func() { c.every(ctx, alertEvery, "send alerts", c.alert) })
+	}
 	if c.notes != nil {
 		wg.Go(func() { c.every(ctx, sealEvery, "seal the audit trail", c.SealAudit) })
 	}

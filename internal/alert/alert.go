@@ -1,0 +1,170 @@
+// Package alert tells people outside of what the audit trail says: a message by chat, e-mail or web hook. It reads the trail from the
+// database, so that a crash loses nothing; it sends one message a minute to each place at most; and it never tells what a row of the
+// platform, a note or any other detail holds.
+package alert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/nicholas-fedor/shoutrrr"
+	"github.com/nicholas-fedor/shoutrrr/pkg/router"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// pause is between two messages to one place.
+	pause = time.Minute
+	// sendTime is how long a place may take for a message.
+	sendTime = 20 * time.Second
+	// mostLines is how many entries a message names; the others are counted.
+	mostLines = 20
+)
+
+// Options are what is told to whom.
+type Options struct {
+	URLs   []keepsake.Secret // as shoutrrr writes them: they hold tokens and passwords
+	On     []audit.Kind
+	Link   string        // address of the console, for people; may be empty
+	Pause  time.Duration // between two messages to one place; 0: a minute
+	Logger *slog.Logger
+}
+
+// Sender sends alerts. It is safe for concurrent use.
+type Sender struct {
+	db     *db.DB
+	o      Options
+	places []place
+}
+
+type place struct {
+	url     keepsake.Secret
+	service string // what may be said of it in a log
+	router  *router.ServiceRouter
+}
+
+// New checks the addresses. It sends nothing.
+func New(d *db.DB, o Options) (*Sender, error) {
+	if o.Pause <= 0 {
+		o.Pause = pause
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Sender{db: d, o: o}
+	for i, u := range o.URLs {
+		r, err := shoutrrr.CreateSender(u.Reveal())
+		if err != nil { // its words quote the address
+			return nil, keepsake.Errorf(keepsake.CodeInvalid, "alerts.urls[%d]: this is no address that alerts can be sent to: write it as shoutrrr documents, such as smtp://…, slack://…, generic://…", i)
+		}
+		r.Timeout = sendTime
+		service, _, _ := strings.Cut(u.Reveal(), "://")
+		s.places = append(s.places, place{u, service, r})
+	}
+	return s, nil
+}
+
+// Send tells every place what it has not been told of. Each place is tried, whatever becomes of the others.
+func (s *Sender) Send(ctx context.Context) error {
+	var failed []error
+	for i, p := range s.places {
+		to := audit.Delivery{Place: p.url.Reveal(), On: s.o.On, Pause: s.o.Pause}
+		err := audit.Deliver(ctx, s.db, to, func(_ context.Context, rows []audit.Row) error { return s.send(p, rows) })
+		if err != nil {
+			failed = append(failed, fmt.Errorf("alerts.urls[%d] (%s): %w", i, p.service, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (s *Sender) send(p place, rows []audit.Row) error {
+	for _, err := range p.router.Send(s.message(rows), &types.Params{}) {
+		if err != nil {
+			return errors.New(hide(err.Error(), p.url))
+		}
+	}
+	return nil
+}
+
+// message says what happened, the latest last.
+func (s *Sender) message(rows []audit.Row) string {
+	var b strings.Builder
+	if len(rows) == 1 {
+		b.WriteString("Keepsake: one entry of the audit trail to look at\n")
+	} else {
+		_, _ = fmt.Fprintf(&b, "Keepsake: %d entries of the audit trail to look at\n", len(rows))
+	}
+	for _, r := range rows[:min(len(rows), mostLines)] {
+		b.WriteString(line(r) + "\n")
+	}
+	if more := len(rows) - mostLines; more > 0 {
+		_, _ = fmt.Fprintf(&b, "and %d more, up to entry %d\n", more, rows[len(rows)-1].ID)
+	}
+	if s.o.Link != "" {
+		b.WriteString(strings.TrimSuffix(s.o.Link, "/") + "/audit\n")
+	}
+	return b.String()
+}
+
+// line says an entry without its details. Who tried to sign in may have typed a password into the wrong field: only what looks like an
+// address is told.
+func line(r audit.Row) string {
+	words := []string{r.At.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("entry %d:", r.ID), r.Action, string(r.Outcome)}
+	if strings.Contains(r.ActorName, "@") || r.ActorRole != "" {
+		words = append(words, "by "+plain(r.ActorName))
+	}
+	if r.Address != "" {
+		words = append(words, "from "+plain(r.Address))
+	}
+	if r.Wedding != "" {
+		words = append(words, "wedding "+plain(r.Wedding))
+	}
+	if r.Point != "" {
+		words = append(words, "recovery point "+plain(r.Point))
+	}
+	return strings.Join(words, " ")
+}
+
+// plain is text from outside on one line.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) > 100 {
+		s = strings.ToValidUTF8(s[:100], "") + "…"
+	}
+	return s
+}
+
+// hide takes out of an error's text whatever the address is made of.
+func hide(text string, address keepsake.Secret) string {
+	pieces := []string{address.Reveal()}
+	if u, err := url.Parse(address.Reveal()); err == nil {
+		password, _ := u.User.Password()
+		pieces = append(pieces, u.String(), u.RequestURI(), u.RawQuery, u.EscapedPath(), u.User.String(), u.User.Username(), password)
+		pieces = append(pieces, strings.Split(u.Path, "/")...)
+		pieces = append(pieces, strings.Split(u.EscapedPath(), "/")...)
+		for _, values := range u.Query() {
+			pieces = append(pieces, values...)
+		}
+	}
+	for _, p := range pieces {
+		if len(p) > 3 {
+			text = strings.ReplaceAll(text, p, "…")
+		}
+	}
+	return text
+}
