@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -136,10 +137,13 @@ func localPath(to string) string {
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
 		return "/"
 	}
-	if strings.HasPrefix(u.Path, "/sign-") {
+	if strings.HasPrefix(path.Clean(u.Path), "/sign-") || strings.HasPrefix(u.Path, "//") {
 		return "/"
 	}
-	return u.RequestURI()
+	if to = u.RequestURI(); !strings.HasPrefix(to, "/") { // its first slash was percent-encoded
+		return "/"
+	}
+	return to
 }
 
 func validTheme(s string) bool { return s == "auto" || s == "light" || s == "dark" }

@@ -16,6 +16,7 @@ type fakeAudit struct {
 	trail     []audit.Row
 	verdict   *console.AuditVerdict
 	filters   []audit.Filter
+	auditors  []keepsake.Actor
 	verified  int
 	exportErr error
 }
@@ -29,7 +30,8 @@ func entry(id int64, action string, outcome audit.Outcome, change ...func(*audit
 	return r
 }
 
-func (f *fakeAudit) ListAudit(_ context.Context, _ keepsake.Actor, in audit.Filter) (console.AuditPage, error) {
+func (f *fakeAudit) ListAudit(_ context.Context, actor keepsake.Actor, in audit.Filter) (console.AuditPage, error) {
+	f.auditors = append(f.auditors, actor)
 	f.filters = append(f.filters, in)
 	page := console.AuditPage{Rows: f.trail, Verdict: f.verdict}
 	if in.Before == 0 && len(f.trail) > 0 {

@@ -12,17 +12,20 @@ const writePatience = 60 * time.Second
 
 // keepWriting lets an answer take as long as it needs while the browser keeps taking it: the server's time for a whole answer
 // becomes the time for each piece of it.
-func keepWriting(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Response()
-		r.Writer = &patientWriter{ResponseWriter: r.Writer, control: http.NewResponseController(r.Writer)}
-		return next(c)
+func keepWriting(each time.Duration) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Response()
+			r.Writer = &patientWriter{ResponseWriter: r.Writer, control: http.NewResponseController(r.Writer), each: each}
+			return next(c)
+		}
 	}
 }
 
 type patientWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	each    time.Duration
 }
 
 // Unwrap is for http.ResponseController.
@@ -39,4 +42,4 @@ func (w *patientWriter) Write(p []byte) (int, error) {
 }
 
 // more moves the deadline on. A writer that has none, such as a test's, needs no time.
-func (w *patientWriter) more() { _ = w.control.SetWriteDeadline(time.Now().Add(writePatience)) }
+func (w *patientWriter) more() { _ = w.control.SetWriteDeadline(time.Now().Add(w.each)) }

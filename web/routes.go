@@ -91,7 +91,7 @@ func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = addressOf(d.TrustedProxies)
 	e.HTTPErrorHandler = errorHandler(pages, d.Logger)
-	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders, limitBody)
+	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), limitBody)
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.HEAD(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
@@ -120,7 +120,7 @@ func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages hand
 	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	long := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout), keepWriting)
+	long := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout), keepWriting(writePatience))
 	long.GET("/weddings/:id/export", handlers.ExportScope(con))
 	long.GET("/platform/export", handlers.ExportScope(con))
 }
@@ -169,7 +169,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
 	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
 	in.GET("/audit", handlers.ShowAudit(pages, con))
-	patient := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout), keepWriting)
+	patient := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout), keepWriting(writePatience))
 	patient.GET("/audit/export", handlers.ExportAudit(pages, con))
 	patient.POST("/audit/verify", handlers.VerifyAudit(con))
 
