@@ -11,6 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 var (
@@ -234,6 +235,7 @@ func (f *fakeAuth) SignIn(_ context.Context, in auth.Credentials) (auth.Session,
 	}
 	f.next++
 	id := "session-" + string(rune('0'+f.next))
+	testenv.Secret("a session's token", id)
 	f.sessions[id] = admin
 	return auth.Session{Token: keepsake.Secret(id), ID: id, Actor: admin}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/testenv"
 	"github.com/wedsync/keepsake/web"
 )
 
@@ -31,7 +32,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, console: newFakeConsole(), auth: newFakeAuth(), log: &locked{}}
 	e, err := web.New(web.Deps{
-		Console: s.console, Auth: s.auth, Logger: slog.New(slog.NewTextHandler(s.log, nil)), SessionSecret: "0123456789abcdef0123456789abcdef",
+		Console: s.console, Auth: s.auth, Logger: slog.New(slog.NewTextHandler(testenv.Log("the console's log", s.log), &slog.HandlerOptions{Level: slog.LevelDebug})), SessionSecret: testSecret,
 		Version: "test", Now: func() time.Time { return moment },
 		Stream: handlers.StreamTiming{Gap: time.Millisecond, Heartbeat: 20 * time.Millisecond, Life: time.Minute},
 	})
@@ -98,6 +99,15 @@ func (s *site) do(method, path string, form url.Values, header ...string) answer
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	testenv.Saw("the page "+path, string(body))
+	for _, secret := range form["password"] {
+		testenv.Secret("a password", secret)
+	}
+	for _, c := range resp.Cookies() {
+		if c.Name == "keepsake_session" {
+			testenv.Secret("a session's cookie", c.Value)
+		}
 	}
 	doc, err := html.Parse(strings.NewReader(string(body)))
 	if err != nil {
@@ -192,4 +202,9 @@ func readAll(resp *http.Response) (string, error) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	return string(body), err
+}
+
+func TestMain(m *testing.M) {
+	testenv.Secret("the session secret", testSecret)
+	testenv.Main(m)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 // asOwner does what only the owner of the console's tables can: it switches off triggers and row-level security, and writes.
@@ -36,7 +37,7 @@ func (w *world) work(t *testing.T, while func()) {
 	defer stop()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"--config", w.config, "worker"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, io.Discard})
+		ended <- run(ctx, []string{"--config", w.config, "worker"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, testenv.Log("a worker's log", nil)})
 	}()
 	while()
 	stop()

@@ -148,7 +148,7 @@ func (w *world) serve(t *testing.T) (base string, stop func()) {
 	l := &listener{address: make(chan string, 1)}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"--config", w.config, "serve", "--address", "127.0.0.1:0"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, l})
+		ended <- run(ctx, []string{"--config", w.config, "serve", "--address", "127.0.0.1:0"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, testenv.Log("a console's log", l)})
 	}()
 	select {
 	case address := <-l.address:

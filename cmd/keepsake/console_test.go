@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 // withConsole gives the world a console database without any table, its owner, and the role that the console works as.
@@ -102,7 +103,7 @@ func TestServe(t *testing.T) {
 		ended := make(chan int, 1)
 		go func() {
 			args := append([]string{"--config", w.config, "serve", "--address", "127.0.0.1:0"}, extra...)
-			ended <- run(ctx, args, environ(w.env), stdio{strings.NewReader(""), io.Discard, l})
+			ended <- run(ctx, args, environ(w.env), stdio{strings.NewReader(""), io.Discard, testenv.Log("a console's log", l)})
 		}()
 		select {
 		case address := <-l.address:
@@ -145,6 +146,7 @@ func get(t *testing.T, url string) string {
 	if err := errors.Join(err, response.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
+	testenv.Saw("the page "+url, string(body))
 	return response.Status + ": " + string(body)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 // TestWorkerRemovesOldSessions proves that working processes remove sessions that ended long ago, and leave the others.
@@ -50,7 +51,7 @@ func TestWorkerRemovesOldSessions(t *testing.T) {
 	defer stop()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"--config", w.config, "worker"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, io.Discard})
+		ended <- run(ctx, []string{"--config", w.config, "worker"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, testenv.Log("a worker's log", nil)})
 	}()
 	for deadline := time.Now().Add(30 * time.Second); sessions() != 1; { // a round trip to the server instead of a sleep
 		if time.Now().After(deadline) {

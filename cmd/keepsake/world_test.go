@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,7 @@ func (w *world) hide(t *testing.T, raw string) {
 	}
 	if password, ok := u.User.Password(); ok && password != "" {
 		w.secrets = append(w.secrets, password)
+		testenv.DSN(raw)
 	} else {
 		t.Fatal("the database's URL holds no password: the test would prove nothing about it")
 	}
@@ -92,6 +94,15 @@ func (w *world) run(t *testing.T, args ...string) output {
 
 func (w *world) runWith(t *testing.T, stdin string, args ...string) output {
 	t.Helper()
+	if slices.Contains(args, "--password-stdin") {
+		testenv.Secret("a password", strings.TrimSpace(stdin))
+	}
+	for _, name := range []string{"KEEPSAKE_KEY", "KEEPSAKE_PASSPHRASE", "KEEPSAKE_RECOVERY_KEY"} {
+		testenv.Secret(name, w.env[name])
+	}
+	if key, err := os.ReadFile(filepath.Join(w.dir, "keepsake.key")); err == nil {
+		testenv.Secret("the repository's key", strings.TrimSpace(string(key)))
+	}
 	o := program(t.Context(), w.env, stdin, append([]string{"--config", w.config}, args...)...)
 	for _, secret := range w.secrets {
 		if strings.Contains(o.out+o.err, secret) {
@@ -115,6 +126,9 @@ func (w *world) must(t *testing.T, code int, args ...string) output {
 func program(ctx context.Context, env map[string]string, stdin string, args ...string) output {
 	var out, errs bytes.Buffer
 	code := run(ctx, args, environ(env), stdio{strings.NewReader(stdin), &out, &errs})
+	if !slices.Contains(args, "init") { // which prints the recovery key, once, on purpose
+		testenv.Saw(fmt.Sprintf("keepsake %v", args), out.String()+errs.String())
+	}
 	return output{code, out.String(), errs.String()}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 var (
@@ -210,6 +211,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	url := dbtest.URL(t)
+	testenv.DSN(url.Reveal())
 	return &world{t: t, db: dbtest.Open(t, url), url: url}
 }
 

@@ -12,6 +12,7 @@ package testenv
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -29,9 +30,14 @@ func atExit(f func()) {
 	closers = append(closers, f)
 }
 
-// Main runs the tests, stops the shared servers, removes their folders and exits with the tests' code.
+// Main runs the tests, stops the shared servers, removes their folders and exits with the tests' code. Where a log or a page held a
+// secret (see Secret) they have failed.
 func Main(m *testing.M) {
 	code := m.Run()
+	for _, leak := range leaks.leaked() {
+		_, _ = fmt.Fprintln(os.Stderr, "FAIL: a secret leaked: "+leak)
+		code = max(code, 1)
+	}
 	closersMu.Lock()
 	all := closers
 	closers = nil
