@@ -24,6 +24,7 @@ var smallTables = map[string]string{
 	"provider_states": "one row for each provider, sixteen at most",
 	"settings":        "a handful of names",
 	"audit_head":      "one row",
+	"alert_places":    "one row for each address in the configuration",
 }
 
 // wholeTables are queries that want every row of a table, and why that is right.
@@ -33,6 +34,9 @@ var wholeTables = map[string]string{
 	"CountAccounts":     "at the start of the program",
 	"DeleteOldLimits":   "once an hour; a row for each person who started something",
 }
+
+// plannedAnew are queries that are never planned without their arguments: their transaction asks for that (PlanForValues).
+var plannedAnew = []string{"ListAudit", "SearchAudit"}
 
 // queryArguments are what a query is asked with where the type of an argument does not say it. Each list is one way to ask.
 var queryArguments = map[string][]map[string]string{
@@ -92,6 +96,9 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		}
 		for _, actor := range []keepsake.Actor{super, limited, system} {
 			for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+				if mode == "force_generic_plan" && slices.Contains(plannedAnew, name) {
+					continue
+				}
 				for _, way := range ways {
 					for _, problem := range planOf(t, d, actor, queries[name], way, mode) {
 						if wholeTables[name] == "" {
@@ -124,7 +131,7 @@ func TestAQueryWithoutAnIndexIsFound(t *testing.T) {
 
 var (
 	queryHead = regexp.MustCompile(`(?m)^-- name: (\w+) :\w+\n`)
-	argument  = regexp.MustCompile(`sqlc\.n?arg\((\w+)\)|@([a-z_]+)`)
+	argument  = regexp.MustCompile(`sqlc\.n?arg\((\w+)\)|@([a-z_][a-z0-9_]*)`)
 )
 
 // readQueries returns the statements of db/queries by name.

@@ -55,9 +55,13 @@ var tableRules = []tableRule{
 		row: `insert into sign_in_throttles values ('account', {text}::bytea, 1, now(), now())`},
 	{name: "settings", sight: ofSystem, touch: "value = value || 'x'", row: `insert into settings (name, value) values ({text}, 'x')`},
 	// Whoever acts may append to the trail, also of another organization or none, because a refused attempt is recorded as its actor's
-	// by the system; nobody changes or removes a row.
+	// by the system; nobody changes or removes a row. This one has no word, so that the trigger adds none of its own to audit_words.
 	{name: "audit_log", sight: ofOrganization, touch: "outcome = 'refused'", appendOnly: true,
-		row: `insert into audit_log select {n}, now(), '', '', '', coalesce({org}, ''), '', '', '', 'x', '', 'allowed', '{}', sha256({text}::bytea), sha256(('h' || {text})::bytea)`},
+		row: `insert into audit_log select {n}, now(), '', '', '', coalesce({org}, ''), '', '', '', '.', '', 'allowed', '{}', sha256({text}::bytea), sha256(('h' || {text})::bytea)`},
+	{name: "audit_words", sight: ofOrganization, touch: "word = word || 'x'", appendOnly: true,
+		row: `insert into audit_words values ({text}, {n}, coalesce({org}, ''))`},
+	{name: "alert_places", sight: ofSystem, touch: "failures = failures + 1",
+		row: `insert into alert_places values (sha256({text}::bytea), 0, now(), now())`},
 	// The end of the trail is one row, with a hash and a number in it. Everybody who is recorded moves it on by one; nobody makes a second,
 	// sets it back or removes it.
 	{name: "audit_head", sight: facts, touch: "last_id = last_id + 1", writes: facts, one: true},

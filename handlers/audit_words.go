@@ -24,8 +24,10 @@ type deed struct {
 // called.
 var deeds = []deed{
 	{"session.start", "signed in", "sign in", false},
-	{"session.end", "signed out", "sign out", false},
-	{"session.revoke", "ended a session", "end a session", false},
+	{"session.end", "signed out, or ended a session", "sign out, or end a session", false},
+	{"session.prove", "gave the password again", "give the password again", false},
+	{"token.create", "made a token", "make a token", false},
+	{"token.revoke", "revoked a token", "revoke a token", false},
 	{"account.create", "made the account of", "make the account of", true},
 	{"account.password", "set a new password for", "set a new password for", true},
 	{"backup.start", "started a backup", "start a backup", false},
@@ -46,6 +48,10 @@ var deeds = []deed{
 	{"milestone.save", "changed a milestone of", "change a milestone of", true},
 	{"point.save", "changed the note, labels or lock of", "change the note, labels or lock of", true},
 	{"operation.cancel", "cancelled an operation", "cancel an operation", false},
+	{"overview.read", "looked at the overview", "look at the overview", false},
+	{"operations.list", "listed the operations", "list the operations", false},
+	{"points.list", "listed the recovery points", "list the recovery points", false},
+	{"weddings.list", "listed the weddings", "list the weddings", false},
 	{"organizations.list", "listed the organizations", "list the organizations", false},
 	{"repository.rebuild", "filled the console database from provider", "fill the console database from provider", true},
 	{"audit.read", "read the audit trail", "read the audit trail", false},

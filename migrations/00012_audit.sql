@@ -67,7 +67,7 @@ create table audit_words (
     constraint audit_words_word_is_one check (length(word) between 1 and 64)
 );
 alter table audit_words enable row level security, force row level security;
-create policy audit_words_read on audit_words for select using (keepsake_sees(organization));
+create policy audit_words_read on audit_words for select using ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()));
 create policy audit_words_append on audit_words for insert with check (keepsake_is_someone());
 create trigger audit_words_append_only before update or delete or truncate on audit_words
     for each statement execute function audit_log_append_only();

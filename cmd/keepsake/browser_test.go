@@ -138,7 +138,9 @@ func (p *person) click(words string) {
 // looks checks the page at phone and desktop width, in light and dark, and keeps screenshots where ARTIFACTS names a folder.
 func (p *person) looks(name string) {
 	p.t.Helper()
-	defer func() { testenv.Saw("the page "+name, evaluate[string](p, "document.body ? document.documentElement.outerHTML : ''")) }()
+	defer func() {
+		testenv.Saw("the page "+name, evaluate[string](p, "document.body ? document.documentElement.outerHTML : ''"))
+	}()
 	for _, width := range []int64{360, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
 			p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {

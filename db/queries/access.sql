@@ -36,11 +36,6 @@ update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where id = 
 -- name: EndOtherSessions :many
 update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where account_id = @account_id and id <> @id and ended_at is null returning id;
 
--- name: IsNewDevice :one
--- An account that has signed in before, but never from a browser that says this of itself.
-select (exists (select from sessions s where s.account_id = @account_id)
-    and not exists (select from sessions s where s.account_id = @account_id and s.user_agent = @user_agent))::boolean;
-
 -- name: GetPasswordHash :one
 select password_hash from accounts where id = @id and disabled_at is null;
 

@@ -285,24 +285,6 @@ func (q *Queries) InsertSetting(ctx context.Context, arg InsertSettingParams) er
 	return err
 }
 
-const isNewDevice = `-- name: IsNewDevice :one
-select (exists (select from sessions s where s.account_id = $1)
-    and not exists (select from sessions s where s.account_id = $1 and s.user_agent = $2))::boolean
-`
-
-type IsNewDeviceParams struct {
-	AccountID string
-	UserAgent string
-}
-
-// An account that has signed in before, but never from a browser that says this of itself.
-func (q *Queries) IsNewDevice(ctx context.Context, arg IsNewDeviceParams) (bool, error) {
-	row := q.db.QueryRow(ctx, isNewDevice, arg.AccountID, arg.UserAgent)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const listAccounts = `-- name: ListAccounts :many
 select id, email, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where disabled_at is null order by email
 `

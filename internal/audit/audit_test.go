@@ -124,6 +124,3 @@ func TestVerifyNamesTheFirstBrokenRow(t *testing.T) {
 		})
 	}
 }
-
-// ownerOf is who owns the tables.
-func ownerOf(_ *testing.T, url keepsake.Secret) keepsake.Secret { return url }

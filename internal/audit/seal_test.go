@@ -39,7 +39,7 @@ end $do$;`
 // tamper does what only the owner of the tables can: it switches off the triggers and row-level security, and writes.
 func tamper(t *testing.T, url keepsake.Secret, sql string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), ownerOf(t, url).Reveal())
+	conn, err := pgx.Connect(t.Context(), dbtest.Owner(t, url).Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,10 +80,10 @@ func TestOwnSessions(t *testing.T) {
 	}
 	var fresh int
 	err = d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		return tx.PG.QueryRow(t.Context(), "select count(*) from audit_log where action = 'session.new_device'").Scan(&fresh)
+		return tx.PG.QueryRow(t.Context(), "select count(*) from audit_log where detail ->> 'new_device' = 'true'").Scan(&fresh)
 	})
-	if err != nil || fresh != 1 {
-		t.Errorf("%d new devices on record, want the telephone: %v", fresh, err)
+	if err != nil || fresh != 3 {
+		t.Errorf("%d new devices on record, want each account's first and the telephone: %v", fresh, err)
 	}
 	if err := s.EndSession(t.Context(), first.Actor, ben.ID); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("somebody else's session: %v", err)

@@ -61,11 +61,7 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials)
 	}
 	session.Actor.ProvenAt = now
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
-		fresh, err := tx.IsNewDevice(ctx, sqlcgen.IsNewDeviceParams{AccountID: a.ID, UserAgent: short(in.UserAgent)})
-		if err != nil {
-			return err
-		}
-		err = tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
+		err := tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
 			Now: now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
 		if err != nil {
 			return err
@@ -76,11 +72,6 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials)
 		}
 		if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(in.Address)), Now: now}); err != nil {
 			return err
-		}
-		if fresh {
-			if err := audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.new_device", Target: a.Email, Outcome: audit.Allowed}); err != nil {
-				return err
-			}
 		}
 		return audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed})
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wedsync/keepsake/db/dbtest"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -47,7 +48,7 @@ func (f *fakeNotes) NoteTime(context.Context, string) (time.Time, error) {
 // tamper writes as the owner of the tables, with the triggers off.
 func (w *world) tamper(sql string) {
 	w.t.Helper()
-	conn, err := pgx.Connect(w.t.Context(), ownerOf(w.t, w.url).Reveal())
+	conn, err := pgx.Connect(w.t.Context(), dbtest.Owner(w.t, w.url).Reveal())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -176,9 +177,6 @@ func TestTheTrailIsPagedAndExportedWhole(t *testing.T) {
 		t.Errorf("%d rows on pages, %d exported", seen, lines)
 	}
 }
-
-// ownerOf is who owns the console's tables.
-func ownerOf(_ *testing.T, url keepsake.Secret) keepsake.Secret { return url }
 
 // TestChangedSettingsSayWhatTheyWere: a recovery point's note and a wedding's milestone.
 func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
