@@ -16,6 +16,7 @@ type Console interface {
 	operationReader
 	operationLister
 	operationCanceller
+	operationApprover
 	operationWatcher
 	pointLister
 	pointReader

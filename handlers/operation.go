@@ -46,6 +46,8 @@ func operationState(o console.Operation) ui.Chip {
 	switch {
 	case o.State.Active() && o.CancelRequested:
 		return ui.Chip{Tone: ui.ToneWarn, Text: "Stopping"}
+	case o.State == console.StateProposed:
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Waits for approval"}
 	case o.State == console.StateQueued:
 		return ui.Chip{Tone: ui.ToneMute, Text: "Waiting"}
 	case o.State == console.StateInterrupted:
@@ -76,6 +78,10 @@ func liveOf(o console.Operation, pc *pace) views.Live {
 		tone = operationState(o).Tone
 	}
 	live := buildLive(o.Kind, o.Progress, tone, pc)
+	if o.State == console.StateProposed {
+		live.Headline, live.Sub = "Waits for approval", "Another super admin must approve it before it starts."
+		live.Tone, live.Bar.Tone, live.Status = ui.ToneWarn, ui.ToneWarn, "Waits for another super admin's approval"
+	}
 	if o.State == console.StateInterrupted {
 		live.Headline, live.Sub = "Interrupted", "The process that did this work went away. Another one starts it again by itself within a minute."
 		live.Tone, live.Bar.Tone, live.Status = ui.ToneWarn, ui.ToneWarn, "Interrupted; it starts again by itself"
@@ -132,6 +138,9 @@ func again(o console.Operation) views.NextStep {
 
 func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 	facts := []ui.Fact{{Label: "Asked for by", Value: orDash(o.RequestedBy)}, {Label: "Asked for", Value: clock.Exact(o.CreatedAt)}}
+	if o.ApprovedBy != "" {
+		facts = append(facts, ui.Fact{Label: "Approved by", Value: o.ApprovedBy}, ui.Fact{Label: "Approved", Value: clock.Exact(o.ApprovedAt)})
+	}
 	if !o.StartedAt.IsZero() {
 		facts = append(facts, ui.Fact{Label: "Started", Value: clock.Exact(o.StartedAt)})
 	}

@@ -33,6 +33,10 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 			return Render(c, http.StatusOK, views.CancelPage(vm))
 		}
 		vm.Title = "Cancel this " + operationNoun(o.Kind) + "?"
+		if o.State == console.StateProposed {
+			vm.Title, vm.Text = "Take this request back?", []string{"Nothing has started. It cannot be approved afterwards; it can be asked for again."}
+			return Render(c, http.StatusOK, views.CancelPage(vm))
+		}
 		if o.Progress != nil {
 			vm.Text = append(vm.Text, "It is "+format.Percent(o.Progress.Fraction())+" done.")
 		}

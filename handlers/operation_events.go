@@ -36,7 +36,7 @@ type operationWatcher interface {
 }
 
 // StreamOperation sends an operation's state as server-sent events: "progress" (the partial the page embeds), "state" (its chip),
-// "strip" (the line the overview embeds), "status" (a sentence to read aloud), "log" (new lines) and at last "end". Event ids are the
+// "strip" (the line the overview embeds), "status" (a sentence to read aloud), "log" (new lines) and "decided" (nobody has to approve it any more) and at last "end". Event ids are the
 // console's, so a browser that comes back with Last-Event-ID misses nothing.
 func StreamOperation(pages Pages, con operationWatcher, timing StreamTiming) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -85,6 +85,7 @@ type stream struct {
 	clock  func() format.Clock
 	pace   *pace
 	spoken string // the sentence sent last
+	told   bool   // that nobody's approval is waited for
 	next   *console.Event
 	lines  []console.LogLine
 }
@@ -177,6 +178,10 @@ func (s *stream) send() bool {
 	if live.Status != s.spoken {
 		s.spoken = live.Status
 		fmt.Fprintf(&buf, "event: status\ndata: %s\n\n", templ.EscapeString(live.Status))
+	}
+	if o.State != console.StateProposed && !s.told {
+		s.told = true
+		buf.WriteString("event: decided\ndata: \n\n")
 	}
 	if len(s.lines) > 0 {
 		s.message(&buf, "log", views.LogLines(logLines(s.lines, clock)))

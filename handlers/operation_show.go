@@ -40,7 +40,7 @@ func ShowOperation(pages Pages, con operationReader) echo.HandlerFunc {
 			Facts: operationFacts(o, clock), Live: liveOf(o, &pace{}), Running: o.State.Active(),
 			CanCancel: o.State.Active() && !o.CancelRequested,
 			EventsURL: fmt.Sprintf("%s/events?after=%d", operationURL(o.ID), o.EventID),
-			Log:       views.Log{Lines: logLines(lines, clock)},
+			Log:       views.Log{Lines: logLines(lines, clock)}, Approval: approvalOf(c, pages, o),
 		}
 		if more {
 			vm.Log.More, vm.Log.URL = fmt.Sprintf("The newest %d lines.", shownLines), operationURL(o.ID)+"/log"

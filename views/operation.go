@@ -18,6 +18,17 @@ type Operation struct {
 	Stopping  bool
 	Running   bool
 	EventsURL string
+	Approval  *Approval // nil where nobody has to decide
+}
+
+// Approval is what a second person decides about a restore.
+type Approval struct {
+	ID, By string
+	Text   string // what the restore does
+	Until  ui.When
+	Own    bool // who looks has asked for it
+	May    bool // who looks may approve restores of the whole platform
+	Proof  bool // the password must be given first
 }
 
 // Live is the moving part of an operation's page: the whole state, so that any one of them is enough.

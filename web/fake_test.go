@@ -38,6 +38,7 @@ type fakeConsole struct {
 	backups   []console.StartBackupInput
 	verifies  []console.StartVerifyInput
 	restores  []console.StartRestoreInput
+	approved  []string
 	cancelled []string
 	saved     []console.SavePointInput
 	after     []int64
@@ -150,6 +151,16 @@ func (f *fakeConsole) CancelOperation(_ context.Context, a keepsake.Actor, id st
 	defer f.mu.Unlock()
 	f.note(a)
 	f.cancelled = append(f.cancelled, id)
+	return f.startErr
+}
+
+func (f *fakeConsole) ApproveOperation(_ context.Context, a keepsake.Actor, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note(a)
+	if f.startErr == nil {
+		f.approved = append(f.approved, id)
+	}
 	return f.startErr
 }
 

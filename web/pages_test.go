@@ -288,6 +288,34 @@ func TestCancelAsksFirst(t *testing.T) {
 	}
 }
 
+// TestASecondPersonApproves: who asked sees that somebody else decides, somebody else can, and their answer leads to the operation.
+func TestASecondPersonApproves(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	o := console.Operation{ID: "op1", Kind: console.KindRestore, State: console.StateProposed, Database: "fresh", Target: "platform", RequestedBy: "bea@example.org", RequestedByID: "b", CreatedAt: moment}
+	s.console.operations["op1"] = o
+	a := s.get("/operations/op1").says("Waits for approval", "bea@example.org asks you to approve this", "fills a new database")
+	a.one("form", "action", "/operations/op1/approve")
+	a.one("div", "hx-trigger", "sse:decided")
+	s.get("/operations/op1/cancel").says("Take this request back?")
+	if to := s.post("/operations/op1/approve", nil).want(http.StatusSeeOther).header.Get("Location"); to != "/operations/op1" || len(s.console.approved) != 1 {
+		t.Errorf("goes to %s, approved %v", to, s.console.approved)
+	}
+	for code, want := range map[keepsake.Code]string{keepsake.CodeProof: "/prove?next=%2Foperations%2Fop1", keepsake.CodeConflict: "/operations/op1"} {
+		s.console.startErr = keepsake.Errorf(code, "not now")
+		if to := s.post("/operations/op1/approve", nil).want(http.StatusSeeOther).header.Get("Location"); to != want {
+			t.Errorf("%s goes to %s", code, to)
+		}
+	}
+	s.console.startErr = keepsake.Errorf(keepsake.CodeForbidden, "You asked for this restore yourself.")
+	s.post("/operations/op1/approve", nil).want(http.StatusForbidden).says("You asked for this restore yourself.")
+	o.RequestedByID, o.Kind = admin.ID, console.KindScoped
+	s.console.operations["op1"] = o
+	if a = s.get("/operations/op1").says("Another super admin must approve this"); len(a.all("form", "action", "/operations/op1/approve")) != 0 {
+		t.Error("who asked is offered to approve")
+	}
+}
+
 func TestOperationPages(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)

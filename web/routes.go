@@ -149,6 +149,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/operations/:id/log", handlers.ShowOperationLog(pages, con))
 	in.GET("/operations/:id/cancel", handlers.ShowCancel(pages, con))
 	in.POST("/operations/:id/cancel", handlers.CancelOperation(con))
+	in.POST("/operations/:id/approve", handlers.ApproveOperation(con))
 	in.POST("/points/verify", handlers.StartVerify(con))
 	in.POST("/points/:id", handlers.SavePoint(pages, con))
 	in.POST("/points/:id/verify", handlers.StartVerify(con))

@@ -169,7 +169,7 @@ func (a *app) openConsole() (*services, error) {
 		d.Close()
 		return nil, err
 	}
-	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, Sweep: s.sessions.Sweep,
+	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Sweep: s.sessions.Sweep,
 		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }, Notes: e, Alert: alerts})
 	if err != nil {
 		d.Close()

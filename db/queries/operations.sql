@@ -1,8 +1,8 @@
 -- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    target_create, provider, tiers, scope, requested_by, requested_name)
+    target_create, provider, tiers, scope, requested_by, requested_name, state)
 values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
-    @target_create, @provider, @tiers, sqlc.narg(scope), @requested_by, @requested_name);
+    @target_create, @provider, @tiers, sqlc.narg(scope), @requested_by, @requested_name, @state);
 
 -- name: GetOperation :one
 select * from backup_operations where id = @id;
@@ -16,11 +16,11 @@ select id, kind, state, organization, backup_type, note, labels, point_id, deep,
     tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
-  and (not @active::boolean or state in ('queued', 'running', 'interrupted'))
+  and (not @active::boolean or state in ('proposed', 'queued', 'running', 'interrupted'))
   and (not @ended::boolean or state in ('done', 'failed', 'cancelled'))
   and (sqlc.narg(before)::uuid is null or id < sqlc.narg(before))
   -- Row-level security says so already; said here, an organization's few among many are found by their index.
@@ -110,7 +110,21 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     state = case when state = 'running' then state else 'cancelled' end,
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
-where id = @id and state in ('queued', 'running', 'interrupted')
+where id = @id and state in ('proposed', 'queued', 'running', 'interrupted')
+returning *;
+
+-- name: ApproveOperation :one
+-- No row: it is not proposed any more, has waited for too long, or is the actor's own.
+update backup_operations
+set state = 'queued', approved_by = @actor::text, approved_name = @name::text, approved_at = now(), last_event_id = last_event_id + 1
+where id = @id and state = 'proposed' and requested_by <> @actor::text and created_at > now() - make_interval(secs => @within_seconds::double precision)
+returning *;
+
+-- name: ExpireProposals :many
+-- Ends what nobody has approved in time.
+update backup_operations
+set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = @by::text, finished_at = now(), last_event_id = last_event_id + 1
+where state = 'proposed' and created_at <= now() - make_interval(secs => @within_seconds::double precision)
 returning *;
 
 -- name: IsRestoring :one

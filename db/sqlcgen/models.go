@@ -82,6 +82,9 @@ type BackupOperation struct {
 	ErrorMessage      *string
 	Weddings          []byte
 	Scope             []byte
+	ApprovedBy        string
+	ApprovedName      string
+	ApprovedAt        *time.Time
 }
 
 type BackupTest struct {

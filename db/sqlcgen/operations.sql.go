@@ -10,6 +10,75 @@ import (
 	"time"
 )
 
+const approveOperation = `-- name: ApproveOperation :one
+update backup_operations
+set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(), last_event_id = last_event_id + 1
+where id = $3 and state = 'proposed' and requested_by <> $1::text and created_at > now() - make_interval(secs => $4::double precision)
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+`
+
+type ApproveOperationParams struct {
+	Actor         string
+	Name          string
+	ID            string
+	WithinSeconds float64
+}
+
+// No row: it is not proposed any more, has waited for too long, or is the actor's own.
+func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationParams) (BackupOperation, error) {
+	row := q.db.QueryRow(ctx, approveOperation,
+		arg.Actor,
+		arg.Name,
+		arg.ID,
+		arg.WithinSeconds,
+	)
+	var i BackupOperation
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.State,
+		&i.Organization,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.PointID,
+		&i.Deep,
+		&i.Target,
+		&i.TargetDatabase,
+		&i.TargetCreate,
+		&i.Provider,
+		&i.Tiers,
+		&i.RequestedBy,
+		&i.RequestedName,
+		&i.CreatedAt,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.Attempt,
+		&i.CancelRequestedAt,
+		&i.CancelRequestedBy,
+		&i.Worker,
+		&i.Fence,
+		&i.HeartbeatAt,
+		&i.LastEventID,
+		&i.Progress,
+		&i.Result,
+		&i.RowsDone,
+		&i.BytesDone,
+		&i.Seconds,
+		&i.Ok,
+		&i.Protected,
+		&i.Lacks,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.Weddings,
+		&i.Scope,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
+	)
+	return i, err
+}
+
 const beatOperation = `-- name: BeatOperation :one
 update backup_operations set heartbeat_at = clock_timestamp()
 where id = $1 and fence = $2 and state = 'running'
@@ -34,7 +103,7 @@ update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
 `
 
 type ClaimOperationParams struct {
@@ -85,6 +154,9 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.ErrorMessage,
 		&i.Weddings,
 		&i.Scope,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 	)
 	return i, err
 }
@@ -101,7 +173,7 @@ where o.id in (
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
 `
 
 type ExpireLeasesParams struct {
@@ -166,6 +238,84 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.ErrorMessage,
 			&i.Weddings,
 			&i.Scope,
+			&i.ApprovedBy,
+			&i.ApprovedName,
+			&i.ApprovedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const expireProposals = `-- name: ExpireProposals :many
+update backup_operations
+set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(), last_event_id = last_event_id + 1
+where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+`
+
+type ExpireProposalsParams struct {
+	By            string
+	WithinSeconds float64
+}
+
+// Ends what nobody has approved in time.
+func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams) ([]BackupOperation, error) {
+	rows, err := q.db.Query(ctx, expireProposals, arg.By, arg.WithinSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BackupOperation
+	for rows.Next() {
+		var i BackupOperation
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.State,
+			&i.Organization,
+			&i.BackupType,
+			&i.Note,
+			&i.Labels,
+			&i.PointID,
+			&i.Deep,
+			&i.Target,
+			&i.TargetDatabase,
+			&i.TargetCreate,
+			&i.Provider,
+			&i.Tiers,
+			&i.RequestedBy,
+			&i.RequestedName,
+			&i.CreatedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.Attempt,
+			&i.CancelRequestedAt,
+			&i.CancelRequestedBy,
+			&i.Worker,
+			&i.Fence,
+			&i.HeartbeatAt,
+			&i.LastEventID,
+			&i.Progress,
+			&i.Result,
+			&i.RowsDone,
+			&i.BytesDone,
+			&i.Seconds,
+			&i.Ok,
+			&i.Protected,
+			&i.Lacks,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.Weddings,
+			&i.Scope,
+			&i.ApprovedBy,
+			&i.ApprovedName,
+			&i.ApprovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -185,7 +335,7 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     ok = $7, protected = $8, lacks = $9,
     error_code = $10, error_message = $11
 where id = $12 and fence = $13 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
 `
 
 type FinishOperationParams struct {
@@ -261,12 +411,15 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.ErrorMessage,
 		&i.Weddings,
 		&i.Scope,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 	)
 	return i, err
 }
 
 const getActiveBackup = `-- name: GetActiveBackup :one
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
 `
 
 func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) {
@@ -311,12 +464,15 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.ErrorMessage,
 		&i.Weddings,
 		&i.Scope,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 	)
 	return i, err
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope from backup_operations where id = $1
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -361,6 +517,9 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.ErrorMessage,
 		&i.Weddings,
 		&i.Scope,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 	)
 	return i, err
 }
@@ -382,9 +541,9 @@ func (q *Queries) GetRestoreSpeed(ctx context.Context) (float64, error) {
 
 const insertOperation = `-- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    target_create, provider, tiers, scope, requested_by, requested_name)
+    target_create, provider, tiers, scope, requested_by, requested_name, state)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17)
+    $12, $13, $14, $15, $16, $17, $18)
 `
 
 type InsertOperationParams struct {
@@ -405,6 +564,7 @@ type InsertOperationParams struct {
 	Scope          []byte
 	RequestedBy    string
 	RequestedName  string
+	State          string
 }
 
 func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams) error {
@@ -426,6 +586,7 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 		arg.Scope,
 		arg.RequestedBy,
 		arg.RequestedName,
+		arg.State,
 	)
 	return err
 }
@@ -576,11 +737,11 @@ select id, kind, state, organization, backup_type, note, labels, point_id, deep,
     tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
-  and (not $3::boolean or state in ('queued', 'running', 'interrupted'))
+  and (not $3::boolean or state in ('proposed', 'queued', 'running', 'interrupted'))
   and (not $4::boolean or state in ('done', 'failed', 'cancelled'))
   and ($5::uuid is null or id < $5)
   -- Row-level security says so already; said here, an organization's few among many are found by their index.
@@ -638,6 +799,9 @@ type ListOperationsRow struct {
 	ErrorMessage      *string
 	Weddings          []byte
 	Scope             []byte
+	ApprovedBy        string
+	ApprovedName      string
+	ApprovedAt        *time.Time
 }
 
 // Newest first. Lists leave out results, and progress of what has ended: they can be large.
@@ -697,6 +861,9 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.ErrorMessage,
 			&i.Weddings,
 			&i.Scope,
+			&i.ApprovedBy,
+			&i.ApprovedName,
+			&i.ApprovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -768,7 +935,7 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
     finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $1 and fence = $2 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
 `
 
 type ReleaseOperationParams struct {
@@ -819,6 +986,9 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.ErrorMessage,
 		&i.Weddings,
 		&i.Scope,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 	)
 	return i, err
 }
@@ -829,8 +999,8 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     state = case when state = 'running' then state else 'cancelled' end,
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
-where id = $2 and state in ('queued', 'running', 'interrupted')
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope
+where id = $2 and state in ('proposed', 'queued', 'running', 'interrupted')
+returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
 `
 
 type RequestCancelParams struct {
@@ -881,6 +1051,9 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.ErrorMessage,
 		&i.Weddings,
 		&i.Scope,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 	)
 	return i, err
 }

@@ -82,6 +82,7 @@ type Server struct {
 	TrustedProxies []string        `yaml:"trusted_proxies"` // networks whose X-Forwarded-* headers are believed
 	TLSCertificate string          `yaml:"tls_certificate"` // PEM file; empty: plain HTTP
 	TLSKey         string          `yaml:"tls_key"`         // PEM file
+	SecondApprover bool            `yaml:"second_approver"` // restores of the whole database wait for another super admin
 }
 
 // DefaultManagedSchemas returns the schemas that Supabase makes in every project.

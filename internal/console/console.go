@@ -55,7 +55,9 @@ type Deps struct {
 	BackupMaxAge time.Duration
 	// Limits is how many backups of each type one actor may start within an hour; what is missing is DefaultLimits.
 	Limits map[keepsake.BackupType]int
-	Lease  LeaseTimes // zero: the defaults
+	// SecondApprover lets a restore of the whole database start only when another super admin has approved it.
+	SecondApprover bool
+	Lease          LeaseTimes // zero: the defaults
 	// Sweep, when set, is called once an hour by working processes: it removes what ended long ago (auth.Sessions.Sweep).
 	Sweep func(context.Context) error
 	// Keep, when set, is called every ten minutes by working processes: it stores in the repository what must outlive the console
@@ -84,6 +86,7 @@ type Console struct {
 	now     func() time.Time
 	maxAge  time.Duration
 	limits  map[keepsake.BackupType]int
+	approve bool
 	lease   LeaseTimes
 	worker  string // name of this process in leases
 	hub     *progress.Hub
@@ -105,7 +108,7 @@ func New(d Deps) (*Console, error) {
 		d.Now = time.Now
 	}
 	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep, alert: d.Alert,
-		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), notes: d.Notes, hub: progress.NewHub(d.DB, d.Logger)}
+		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover, notes: d.Notes, hub: progress.NewHub(d.DB, d.Logger)}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)
 	c.lease.Reconcile = orDefault(c.lease.Reconcile, 5*time.Second)

@@ -68,6 +68,9 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	for _, t := range in.Tiers {
 		row.Tiers = append(row.Tiers, string(t))
 	}
+	if in.Wedding == "" && in.Organization == "" && allTiers(in.Tiers) {
+		row.State = c.wholeState()
+	}
 	return c.enqueue(ctx, actor, "restore.start", detail, row)
 }
 

@@ -81,6 +81,7 @@ func (c *Console) work(ctx context.Context) error {
 			c.every(ctx, keepEvery, "store in the repository who may sign in without the console database", c.keep)
 		})
 	}
+	wg.Go(func() { c.every(ctx, expireEvery, "end restores that nobody approved", c.expireProposals) })
 	wg.Go(func() { c.every(ctx, sweepEvery, "forget who started what an hour ago", c.sweepLimits) })
 	if c.alert != nil {
 		wg.Go(func() { c.every(ctx, alertEvery, "send alerts", c.alert) })

@@ -142,6 +142,9 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 	s.Restore = c.scopes.NewRestoreID()
 	row := newOperation(actor, KindScoped)
 	row.PointID = s.Point
+	if s.Everything && s.UndoOf == "" {
+		row.State = c.wholeState()
+	}
 	detail["restore"] = s.Restore
 	var err error
 	if row.Scope, err = json.Marshal(s); err != nil {

@@ -181,7 +181,7 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 		panic(err) // the system's random source is documented never to fail
 	}
 	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{},
-		Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
+		State: string(StateQueued), Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
 }
 
 // enqueue writes operation, job and audit row in one transaction. That the actor may has been judged before.
@@ -199,7 +199,12 @@ func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action stri
 		if err != nil {
 			return row.ID, err
 		}
-		if err := c.insertJob(ctx, tx, row.ID, Kind(row.Kind)); err != nil {
+		if State(row.State) == StateProposed {
+			err = c.propose(ctx, tx, actor, row.ID)
+		} else {
+			err = c.insertJob(ctx, tx, row.ID, Kind(row.Kind))
+		}
+		if err != nil {
 			return row.ID, err
 		}
 		inserted, err := tx.GetOperation(ctx, row.ID)

@@ -21,8 +21,9 @@ const (
 // State is where an operation stands.
 type State string
 
-// The states. Queued, running and interrupted operations are active; the other three are final.
+// The states. Proposed, queued, running and interrupted operations are active; the other three are final.
 const (
+	StateProposed    State = "proposed" // another super admin must approve it
 	StateQueued      State = "queued"
 	StateRunning     State = "running"
 	StateInterrupted State = "interrupted" // its worker went away; the next one starts it again by itself
@@ -33,7 +34,7 @@ const (
 
 // Active reports whether the operation has not ended yet.
 func (s State) Active() bool {
-	return s == StateQueued || s == StateRunning || s == StateInterrupted
+	return s == StateProposed || s == StateQueued || s == StateRunning || s == StateInterrupted
 }
 
 // Operation is one backup, verification or restore. In a list, Progress is set only while it is active and the results are
@@ -57,6 +58,9 @@ type Operation struct {
 	Scope    *ScopedOperation       // into the live platform
 
 	RequestedBy     string // name of the actor
+	RequestedByID   string
+	ApprovedBy      string    // name of the second actor, where one was needed
+	ApprovedAt      time.Time // zero where none was
 	CreatedAt       time.Time
 	StartedAt       time.Time // of the latest attempt; zero before
 	FinishedAt      time.Time // zero until the state is final

@@ -31,7 +31,7 @@ func held(t *testing.T) (*db.DB, keepsake.Secret) {
 	url := dbtest.URL(t)
 	d := dbtest.Open(t, url)
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
-		p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{}}
+		p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{}}
 		if err := tx.InsertOperation(t.Context(), p); err != nil {
 			return err
 		}

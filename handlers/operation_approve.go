@@ -1,0 +1,47 @@
+package handlers
+
+import (
+	"context"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+)
+
+type operationApprover interface {
+	ApproveOperation(ctx context.Context, actor keepsake.Actor, id string) error
+}
+
+// approvalOf says who decides about a restore that waits for a second person; nil for one that does not.
+func approvalOf(c echo.Context, pages Pages, o console.Operation) *views.Approval {
+	if o.State != console.StateProposed {
+		return nil
+	}
+	a := actor(c)
+	vm := &views.Approval{ID: o.ID, By: o.RequestedBy, Until: pages.clock().When(o.CreatedAt.Add(console.ApproveWithin)), Own: o.RequestedByID == a.ID, May: a.Organization == ""}
+	vm.Text = "It fills a new database with everything the recovery point holds. The running platform is not touched."
+	if o.Kind == console.KindScoped {
+		vm.Text = "It changes rows of every organization and every wedding in the running platform. It can be taken back afterwards."
+	}
+	vm.Proof = !console.Proven(a, pages.Now())
+	return vm
+}
+
+// ApproveOperation starts a restore that somebody else has asked for.
+func ApproveOperation(con operationApprover) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		page := operationURL(c.Param("id"))
+		err := con.ApproveOperation(c.Request().Context(), actor(c), c.Param("id"))
+		switch {
+		case err != nil && keepsake.CodeOf(err) == keepsake.CodeProof:
+			return proveFirst(c, page)
+		case err != nil && keepsake.CodeOf(err) == keepsake.CodeConflict: // it was decided meanwhile; its page says how
+			return redirect(c, page)
+		case err != nil:
+			return err
+		}
+		return redirect(c, page)
+	}
+}

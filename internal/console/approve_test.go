@@ -1,0 +1,144 @@
+package console_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// second is another super admin than admin.
+var second = keepsake.Actor{ID: "018f0000-0000-7000-8000-00000000b0b0", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin}
+
+// namesRestores is all that asking for a restore into the live platform takes of the engine.
+type namesRestores struct{ console.Scopes }
+
+func (namesRestores) NewRestoreID() string { return "20261123T120000Z-000000000001" }
+
+func needsApproval(d *console.Deps) { d.SecondApprover, d.Scopes = true, namesRestores{} }
+
+func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
+	t.Parallel()
+	w, e, _, server := restorable(t)
+	c := w.console(e, needsApproval, func(d *console.Deps) {
+		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
+	})
+	everything := console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"}
+	o, err := c.StartRestore(t.Context(), admin, everything)
+	if err != nil || o.State != console.StateProposed || !o.State.Active() {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	stop := w.run(c, true)
+	defer stop()
+	if n := w.count("select count(*) from river.river_job"); n != 0 {
+		t.Error("it is in the queue before anybody has approved it")
+	}
+	refused := func(actor keepsake.Actor, id string, want keepsake.Code) {
+		t.Helper()
+		if err := c.ApproveOperation(t.Context(), actor, id); keepsake.CodeOf(err) != want || err == nil {
+			t.Errorf("%s: %v, want %s", actor.Name, err, want)
+		}
+	}
+	mine := admin // the same person's other session, or a token of theirs
+	mine.Session, mine.Permissions = "another", []keepsake.Permission{keepsake.MayRestore}
+	reader := second
+	reader.Permissions = []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup}
+	late := second
+	late.Session, late.ProvenAt = "a session", time.Now().Add(-time.Hour)
+	theirs := second
+	theirs.Organization = "org-1"
+	refused(admin, o.ID, keepsake.CodeForbidden)
+	refused(mine, o.ID, keepsake.CodeForbidden)
+	refused(reader, o.ID, keepsake.CodeForbidden)
+	refused(theirs, o.ID, keepsake.CodeForbidden)
+	refused(late, o.ID, keepsake.CodeProof)
+	refused(second, "018f0000-0000-7000-8000-000000000001", keepsake.CodeNotFound)
+
+	// Two approvals at once start it once.
+	third := second
+	third.ID, third.Name = "018f0000-0000-7000-8000-00000000cccc", "cleo@example.org"
+	var wg sync.WaitGroup
+	errs := make([]error, 2)
+	for i, actor := range []keepsake.Actor{second, third} {
+		wg.Go(func() { errs[i] = c.ApproveOperation(t.Context(), actor, o.ID) })
+	}
+	wg.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) {
+		t.Errorf("%v and %v, want one that counts", errs[0], errs[1])
+	}
+	o, err = c.Await(t.Context(), admin, o.ID, time.Minute)
+	if err != nil || o.State != console.StateDone || o.RequestedBy != admin.Name || o.ApprovedBy == "" || o.ApprovedAt.IsZero() {
+		t.Errorf("%+v, %v", o, err)
+	}
+	refused(second, o.ID, keepsake.CodeConflict)
+	for action, want := range map[string]int{"approval.ask": 1, "approval.give": 9} {
+		if n := w.count("select count(*) from audit_log where security and action = $1", action); n != want {
+			t.Errorf("%d attempts of %s on record, want %d", n, action, want)
+		}
+	}
+}
+
+// TestWhatIsLessThanEverythingStartsAtOnce, and everything does where no second person is asked for.
+func TestWhatIsLessThanEverythingStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	w, e, plain, server := restorable(t)
+	c := w.console(e, needsApproval, func(d *console.Deps) {
+		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
+	})
+	in := console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"}
+	if o, err := plain.StartRestore(t.Context(), admin, in); err != nil || o.State != console.StateQueued {
+		t.Errorf("without the setting: %s, %v", o.State, err)
+	}
+	tier, all, wedding := in, in, in
+	tier.Tiers, all.Tiers, wedding.Wedding = []keepsake.Tier{keepsake.TierCritical}, keepsake.Tiers(), "3"
+	for want, in := range map[console.State][]console.StartRestoreInput{console.StateQueued: {tier, wedding}, console.StateProposed: {all}} {
+		for _, in := range in {
+			if o, err := c.StartRestore(t.Context(), admin, in); err != nil || o.State != want {
+				t.Errorf("%+v: %s, %v, want %s", in, o.State, err, want)
+			}
+		}
+	}
+	live := console.RestoreScopeInput{ScopedInput: console.ScopedInput{Everything: true, Point: "latest", Mode: scope.Rewind}, Name: "everything", Confirmation: "everything"}
+	if o, err := c.RestoreScope(t.Context(), admin, live); err != nil || o.State != console.StateProposed {
+		t.Errorf("everything, live: %s, %v", o.State, err)
+	}
+}
+
+func TestAProposalEndsByItself(t *testing.T) {
+	t.Parallel()
+	w, e, _, server := restorable(t)
+	c := w.console(e, needsApproval, func(d *console.Deps) {
+		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
+	})
+	ask := func() console.Operation {
+		t.Helper()
+		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	cancelled, old := ask(), ask()
+	if err := c.CancelOperation(t.Context(), second, cancelled.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ApproveOperation(t.Context(), second, cancelled.ID); keepsake.CodeOf(err) != keepsake.CodeConflict {
+		t.Errorf("a cancelled one is approved: %v", err)
+	}
+	w.tamper("alter table backup_operations no force row level security; update backup_operations set created_at = now() - interval '5 hours' where id = '" + old.ID + "'; alter table backup_operations force row level security")
+	if err := c.ApproveOperation(t.Context(), second, old.ID); keepsake.CodeOf(err) != keepsake.CodeConflict {
+		t.Errorf("one that waited for five hours is approved: %v", err)
+	}
+	defer w.run(c, true)()
+	o, err := c.Await(t.Context(), admin, old.ID, time.Minute)
+	if err != nil || o.State != console.StateCancelled {
+		t.Errorf("%+v, %v", o, err)
+	}
+	lines, err := c.OperationLog(t.Context(), admin, old.ID, 0, 0)
+	if err != nil || len(lines) != 2 {
+		t.Errorf("%+v, %v", lines, err)
+	}
+}
