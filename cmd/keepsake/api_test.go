@@ -229,13 +229,23 @@ func TestAScriptAtTheAPI(t *testing.T) {
 	}
 	s.send(http.MethodGet, "/api/backups/restores/"+field[string](back, "restore"), nil).want(http.StatusOK)
 
+	for _, none := range []string{"organization=nobody", "state=unprotected", "phase=post_event"} {
+		if n := field[[]any](s.send(http.MethodGet, "/api/backups/recovery-points?"+none, nil).want(http.StatusOK), "points"); len(n) != 0 {
+			t.Errorf("%s finds %d points", none, len(n))
+		}
+	}
+	tested := s.ended(field[string](s.send(http.MethodPost, "/api/tests", map[string]any{"point": point, "deep": true}).want(http.StatusAccepted), "id"))
+	if field[string](tested, "state") != "done" || !field[bool](tested, "ok") {
+		t.Errorf("%s", tested.body)
+	}
+
 	t.Cleanup(func() { dropDatabase(t, w.platform, "from_the_api") })
 	fresh := s.ended(field[string](s.send(http.MethodPost, "/api/backups/restore", map[string]any{"organization": "5", "database": map[string]string{"name": "from_the_api"}, "confirm": map[string]string{"name": "from_the_api"}}).want(http.StatusAccepted), "operation.id"))
 	if field[string](fresh, "state") != "done" || !field[bool](fresh, "restored.verified") {
 		t.Errorf("%s", fresh.body)
 	}
 	for path, name := range map[string]string{"/api/operations?wedding=3": "operations", "/api/operations?kind=scoped&state=failed": "operations", "/api/weddings?search=ada&limit=3": "weddings", "/api/weddings/3": "points",
-		"/api/weddings/3/then": "tables", "/api/weddings/3/contacts": "contacts", "/api/weddings/3/changes?from=" + point: "tables", "/api/providers": "providers", "/api/compliance": "providers", "/api/organizations": "organizations",
+		"/api/weddings/3/then": "tables", "/api/weddings/3/contacts": "contacts", "/api/weddings/3/changes?from=" + point: "tables", "/api/providers": "providers", "/api/compliance": "tiers", "/api/tests?state=passed&point=latest": "tests", "/api/organizations": "organizations",
 		"/api/backups/" + ids[0] + "/log": "lines", "/api/backups/recovery-points/latest": "table_list"} {
 		a := s.send(http.MethodGet, path, nil).want(http.StatusOK)
 		if n := len(field[[]any](a, name)); n == 0 && name != "contacts" {
@@ -268,7 +278,7 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}).want(http.StatusForbidden)
 	reader.send(http.MethodPost, "/api/backups/restore", map[string]any{"everything": true, "confirm": map[string]any{"name": "everything"}}).want(http.StatusForbidden)
 	writer := withToken(t, base, "backup")
-	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then", "/api/organizations", "/api/compliance", "/api/providers"} {
+	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then", "/api/organizations", "/api/compliance", "/api/providers", "/api/tests", "/api/tests/018f0000-0000-7000-8000-000000000001"} {
 		writer.send(http.MethodGet, path, nil).want(http.StatusForbidden)
 	}
 	s := withToken(t, base, "read", "backup", "restore")
@@ -286,7 +296,7 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 		{"/api/backups/restore", `{"wedding":"3","everything":true}`, "body", 422},
 		{"/api/backups/restore", `{"wedding":"3","database":{"name":"x"}}`, "body.confirm", 422},
 		{"/api/backups/restore", `{"wedding":"nobody"}`, "", 404},
-		{"/api/backups/verify", `{"point":"20200101T000000Z-000000000000"}`, "", 404},
+		{"/api/tests", `{"point":"20200101T000000Z-000000000000"}`, "", 404},
 	} {
 		a := s.send(http.MethodPost, c.path, c.body)
 		if a.status != c.status && !(c.status == 404 && a.status == 422) {

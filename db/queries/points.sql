@@ -84,3 +84,11 @@ insert into disaster_recovery_events (id, operation_id, organization, point_id, 
     outcome, rto_seconds, tier_seconds)
 values (@id, @operation_id, sqlc.narg(organization), @point_id, @target, @target_database, @started_at, @finished_at, @outcome,
     sqlc.narg(rto_seconds), @tier_seconds);
+
+-- name: GetNewestProtectedPoint :one
+-- Of those that hold every tier.
+select * from recovery_points where protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1;
+
+-- name: GetNewestCriticalPoint :one
+-- Of those that hold the critical tier.
+select * from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1;

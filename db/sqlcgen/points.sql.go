@@ -10,12 +10,98 @@ import (
 	"time"
 )
 
+const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
+`
+
+// Of those that hold the critical tier.
+func (q *Queries) GetNewestCriticalPoint(ctx context.Context) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestCriticalPoint)
+	var i RecoveryPoint
+	err := row.Scan(
+		&i.ID,
+		&i.TakenAt,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.Organization,
+		&i.OperationID,
+		&i.SourceDatabase,
+		&i.SourceServer,
+		&i.Tables,
+		&i.Rows,
+		&i.BytesRead,
+		&i.BytesStored,
+		&i.BytesNew,
+		&i.Chunks,
+		&i.ChunksNew,
+		&i.Seconds,
+		&i.Copies,
+		&i.Protected,
+		&i.Lacks,
+		&i.SeenAt,
+		&i.WeddingID,
+		&i.WeddingDate,
+		&i.WeddingMilestone,
+		&i.DaysBeforeWedding,
+		&i.TimelinePhase,
+		&i.WeddingMetadata,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
+	)
+	return i, err
+}
+
 const getNewestPoint = `-- name: GetNewestPoint :one
 select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points order by taken_at desc, id desc limit 1
 `
 
 func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
 	row := q.db.QueryRow(ctx, getNewestPoint)
+	var i RecoveryPoint
+	err := row.Scan(
+		&i.ID,
+		&i.TakenAt,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.Organization,
+		&i.OperationID,
+		&i.SourceDatabase,
+		&i.SourceServer,
+		&i.Tables,
+		&i.Rows,
+		&i.BytesRead,
+		&i.BytesStored,
+		&i.BytesNew,
+		&i.Chunks,
+		&i.ChunksNew,
+		&i.Seconds,
+		&i.Copies,
+		&i.Protected,
+		&i.Lacks,
+		&i.SeenAt,
+		&i.WeddingID,
+		&i.WeddingDate,
+		&i.WeddingMilestone,
+		&i.DaysBeforeWedding,
+		&i.TimelinePhase,
+		&i.WeddingMetadata,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
+	)
+	return i, err
+}
+
+const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+`
+
+// Of those that hold every tier.
+func (q *Queries) GetNewestProtectedPoint(ctx context.Context) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestProtectedPoint)
 	var i RecoveryPoint
 	err := row.Scan(
 		&i.ID,

@@ -48,6 +48,7 @@ func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	h := &actions{d: d}
 	h.backups(a)
 	h.points(a)
+	h.tests(a)
 	h.restores(a)
 	h.weddings(a)
 	h.overview(a)

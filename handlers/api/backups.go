@@ -2,9 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -54,22 +51,6 @@ func (h *actions) backups(a huma.API) {
 	})
 	register(a, action(http.MethodGet, "/backups/status", "getStatus", "How things stand", "Protection, what runs, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.", "Backups"), h.status)
 
-	op = action(http.MethodPost, "/backups/verify", "verify", "Verify recovery points", "Without a point, all of them. deep reads every object back.", "Backups")
-	op.DefaultStatus = http.StatusAccepted
-	register(a, op, func(ctx context.Context, in *struct {
-		Repeatable
-		Body struct {
-			Point string `json:"point,omitempty" maxLength:"100"`
-			Deep  bool   `json:"deep,omitempty"`
-		}
-	}) (*started, error) {
-		o, err := h.d.Console.StartVerify(ctx, handlers.ActorFrom(ctx), console.StartVerifyInput{Point: in.Body.Point, Deep: in.Body.Deep})
-		if err != nil {
-			return nil, err
-		}
-		return startedAs(o), nil
-	})
-
 	register(a, action(http.MethodGet, "/operations", "listOperations", "List operations", "Newest first.", "Operations"), h.listOperations)
 	op = action(http.MethodGet, "/backups/{id}", "getOperation", "One operation", "Its progress while it runs, its report when it has ended.", "Operations")
 	op.Errors = []int{http.StatusNotFound}
@@ -107,97 +88,13 @@ type OperationID struct {
 	ID string `path:"id" maxLength:"64" doc:"The operation"`
 }
 
-// Status is how things stand.
-type Status struct {
-	Protected       bool        `json:"protected" doc:"The newest recovery point meets the 3-2-1 rule"`
-	Lacks           string      `json:"lacks,omitempty" doc:"What the rule misses, in words"`
-	Alarm           string      `json:"alarm,omitempty" enum:"never,late,failed" doc:"Why the age of the last good backup is an alarm"`
-	AlarmText       string      `json:"alarm_text,omitempty"`
-	AgeSeconds      float64     `json:"age_seconds,omitempty" doc:"Of the newest recovery point"`
-	MaxAgeSeconds   float64     `json:"max_age_seconds" doc:"Beyond it the age alarms"`
-	Newest          *Point      `json:"newest,omitempty" doc:"The newest recovery point that holds every tier"`
-	Points          int64       `json:"points"`
-	LastBackup      *Operation  `json:"last_backup,omitempty"`
-	Running         []Operation `json:"running"`
-	Providers       []Provider  `json:"providers"`
-	Urgency         string      `json:"urgency" enum:"emergency,urgent,elevated,normal" doc:"Of the next wedding"`
-	Weddings        []Wedding   `json:"weddings" doc:"The next ones: what would be touched if the platform were lost now"`
-	WeddingsMissing string      `json:"weddings_missing,omitempty" doc:"Why they are not the live platform's own"`
-}
-
-// Provider is one storage target.
-type Provider struct {
-	Name          string     `json:"name"`
-	Medium        string     `json:"medium"`
-	Region        string     `json:"region,omitempty"`
-	Offsite       bool       `json:"offsite"`
-	Reachable     bool       `json:"reachable"`
-	Error         string     `json:"error,omitempty"`
-	Checked       *time.Time `json:"checked,omitempty"`
-	LastPoint     string     `json:"last_point,omitempty" doc:"The newest recovery point confirmed there"`
-	LastConfirmed *time.Time `json:"last_confirmed,omitempty"`
-	Points        int64      `json:"points" doc:"Recovery points confirmed there"`
-}
-
-func providerOf(p console.ProviderState) Provider {
-	return Provider{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: p.Reachable, Error: p.Error, Checked: moment(p.Checked), LastPoint: p.LastPoint, LastConfirmed: moment(p.LastConfirmed), Points: p.Points}
-}
-
-type statusInput struct {
-	IfNoneMatch string `header:"If-None-Match" maxLength:"200"`
-}
-
-type statusOutput struct {
-	Status int
-	ETag   string `header:"ETag"`
-	Body   *Status
-}
-
-func (h *actions) status(ctx context.Context, in *statusInput) (*statusOutput, error) {
-	d, err := h.d.Console.Dashboard(ctx, handlers.ActorFrom(ctx))
-	if err != nil {
-		return nil, err
-	}
-	s := &Status{Protected: d.Protection.Protected(), Lacks: d.Protection.Lacks(), Alarm: string(d.Alarm), AlarmText: d.AlarmText, MaxAgeSeconds: d.MaxAge.Seconds(), Points: d.Points,
-		Running: each(d.Running, operationOf), Providers: each(d.Providers, providerOf), Weddings: each(d.Weddings, weddingOf), WeddingsMissing: d.WeddingsMissing, Urgency: string(keepsake.UrgencyNormal)}
-	if len(d.Weddings) > 0 {
-		s.Urgency = string(d.Weddings[0].Urgency)
-	}
-	if d.Newest != nil {
-		p := pointOf(*d.Newest)
-		s.Newest = &p
-	}
-	if d.LastBackup != nil {
-		o := operationOf(*d.LastBackup)
-		s.LastBackup = &o
-	}
-	tag, err := etag(s) // before the age, which changes while nothing does
-	if err != nil {
-		return nil, err
-	}
-	if in.IfNoneMatch == tag {
-		return &statusOutput{Status: http.StatusNotModified, ETag: tag}, nil
-	}
-	s.AgeSeconds = d.Age.Seconds()
-	return &statusOutput{Status: http.StatusOK, ETag: tag, Body: s}, nil
-}
-
-func etag(v any) (string, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(b)
-	return `"` + hex.EncodeToString(sum[:12]) + `"`, nil
-}
-
 type listOperationsInput struct {
 	Kind         string    `query:"kind" enum:"backup,verify,restore,scoped"`
 	State        string    `query:"state" enum:"queued,running,interrupted,done,failed,cancelled"`
-	Type         string    `query:"type" enum:"full,incremental,critical"`
-	Tier         string    `query:"tier" enum:"critical,high,standard"`
-	Wedding      string    `query:"wedding" maxLength:"200"`
-	Organization string    `query:"organization" maxLength:"200"`
+	Type         string    `query:"type" enum:"full,incremental,critical" doc:"Of a backup"`
+	Tier         string    `query:"tier" enum:"critical,high,standard" doc:"A restore of this tier"`
+	Wedding      string    `query:"wedding" maxLength:"200" doc:"A restore of this wedding, or a backup made for it"`
+	Organization string    `query:"organization" maxLength:"200" doc:"Asked for by an account bound to this organization, or about it, or about or made for a wedding that is its now"`
 	Active       bool      `query:"active" doc:"Only those that have not ended"`
 	From         time.Time `query:"from" doc:"Asked for from then on"`
 	To           time.Time `query:"to" doc:"Asked for before then"`

@@ -44,14 +44,17 @@ type SavePoint struct {
 }
 
 type listPointsInput struct {
-	Type      string    `query:"type" enum:"full,incremental,critical"`
-	Wedding   string    `query:"wedding" maxLength:"200" doc:"Made for this wedding"`
-	Milestone string    `query:"milestone" maxLength:"60"`
-	Phase     string    `query:"phase" enum:"planning,preparation,execution,post_event"`
-	From      time.Time `query:"from"`
-	To        time.Time `query:"to"`
-	Cursor    string    `query:"cursor" maxLength:"100"`
-	Limit     int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Type         string    `query:"type" enum:"full,incremental,critical"`
+	Tier         string    `query:"tier" enum:"critical,high,standard" doc:"That hold this tier"`
+	State        string    `query:"state" enum:"protected,unprotected" doc:"Whether they meet the 3-2-1 rule"`
+	Wedding      string    `query:"wedding" maxLength:"200" doc:"Made for this wedding. Every full and incremental point holds it, whatever it was made for"`
+	Organization string    `query:"organization" maxLength:"200" doc:"Made for a wedding that is this organization's now, as the platform tells, or the newest recovery point where that does not answer. Every full and incremental point holds all organizations"`
+	Milestone    string    `query:"milestone" maxLength:"60" doc:"Made for a wedding at this milestone"`
+	Phase        string    `query:"phase" enum:"planning,preparation,execution,post_event" doc:"Made for a wedding that was in this phase then"`
+	From         time.Time `query:"from" doc:"Taken from then on"`
+	To           time.Time `query:"to" doc:"Taken before then"`
+	Cursor       string    `query:"cursor" maxLength:"100"`
+	Limit        int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 type pointList struct {
@@ -107,8 +110,13 @@ func (h *actions) points(a huma.API) {
 }
 
 func (h *actions) listPoints(ctx context.Context, in *listPointsInput) (*pointList, error) {
-	page, err := h.d.Console.ListPoints(ctx, handlers.ActorFrom(ctx), console.PointsInput{Type: keepsake.BackupType(in.Type), Wedding: in.Wedding, Milestone: in.Milestone,
-		Phase: keepsake.Phase(in.Phase), From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit})
+	what := console.PointsInput{Type: keepsake.BackupType(in.Type), Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding, Organization: in.Organization, Milestone: in.Milestone,
+		Phase: keepsake.Phase(in.Phase), From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit}
+	if in.State != "" {
+		protected := in.State == "protected"
+		what.Protected = &protected
+	}
+	page, err := h.d.Console.ListPoints(ctx, handlers.ActorFrom(ctx), what)
 	if err != nil {
 		return nil, err
 	}

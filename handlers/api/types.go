@@ -22,6 +22,10 @@ type Console interface {
 	Subscribe(ctx context.Context, actor keepsake.Actor, id string, after int64) (<-chan console.Event, error)
 	Dashboard(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error)
 	ListPoints(ctx context.Context, actor keepsake.Actor, in console.PointsInput) (console.PointPage, error)
+	ListTests(ctx context.Context, actor keepsake.Actor, in console.TestsInput) (console.TestPage, error)
+	GetTest(ctx context.Context, actor keepsake.Actor, id string) (console.TestDetail, error)
+	Performance(ctx context.Context, actor keepsake.Actor) (console.Performance, error)
+	Compliance(ctx context.Context, actor keepsake.Actor) (console.Compliance, error)
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
@@ -57,6 +61,7 @@ type Operation struct {
 	Scope           *Scope                 `json:"scope,omitempty" doc:"What a restore covers, when it is not everything"`
 	Restore         string                 `json:"restore,omitempty" doc:"The id that takes a restore into the live platform back"`
 	RequestedBy     string                 `json:"requested_by"`
+	Organization    string                 `json:"organization,omitempty" doc:"That whoever asked for it is bound to"`
 	CreatedAt       time.Time              `json:"created_at"`
 	StartedAt       *time.Time             `json:"started_at,omitempty"`
 	FinishedAt      *time.Time             `json:"finished_at,omitempty"`
@@ -105,7 +110,7 @@ type Scope struct {
 
 func operationOf(o console.Operation) Operation {
 	out := Operation{ID: o.ID, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type), Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
-		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, CreatedAt: o.CreatedAt, StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
+		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, Organization: o.Organization, CreatedAt: o.CreatedAt, StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
 		Attempt: o.Attempt, CancelRequested: o.CancelRequested, Rows: o.Rows, Bytes: o.Bytes, Seconds: o.Seconds, Lacks: o.Lacks, ErrorCode: string(o.ErrorCode), Error: o.ErrorMessage,
 		Progress: progressOf(o), Backup: o.Backup, Verification: o.Verify, Restored: o.Restore}
 	if o.State == console.StateDone && o.Kind == console.KindBackup {
@@ -150,27 +155,23 @@ func progressOf(o console.Operation) *Progress {
 // Point is one recovery point.
 type Point struct {
 	engine.Point
+	Weddings  []PointWedding     `json:"weddings,omitempty" doc:"For which weddings it was made"`
 	Operation string             `json:"operation,omitempty" doc:"The backup that made it"`
 	LastTest  *Test              `json:"last_test,omitempty" doc:"Its newest proof or failure; absent: it was never tested"`
 	Proof     *engine.PointProof `json:"proof,omitempty" doc:"What the newest verification found"`
 }
 
-// Test is a verification of a recovery point, or a restore that compared everything.
-type Test struct {
-	Kind      string    `json:"kind" enum:"verify,deep_verify,restore"`
-	Operation string    `json:"operation,omitempty"`
-	At        time.Time `json:"at"`
-	OK        bool      `json:"ok"`
-	Findings  int       `json:"findings"`
-	Seconds   float64   `json:"seconds"`
-}
-
-func testOf(t console.PointTest) Test {
-	return Test{Kind: t.Kind, Operation: t.Operation, At: t.At, OK: t.OK, Findings: t.Findings, Seconds: t.Seconds}
+// PointWedding is a wedding that a recovery point was made for.
+type PointWedding struct {
+	Wedding    string         `json:"wedding"`
+	Date       string         `json:"date" format:"date"`
+	Milestone  string         `json:"milestone,omitempty"`
+	DaysBefore int            `json:"days_before" doc:"The wedding, when the point was taken; negative after it"`
+	Phase      keepsake.Phase `json:"phase,omitempty" enum:"planning,preparation,execution,post_event" doc:"That the wedding was in then"`
 }
 
 func pointOf(p console.Point) Point {
-	out := Point{Point: p.Point, Operation: p.Operation, Proof: p.Proof}
+	out := Point{Point: p.Point, Weddings: each(p.Weddings, func(m keepsake.WeddingMark) PointWedding { return pointWeddingOf(m, p.Time) }), Operation: p.Operation, Proof: p.Proof}
 	if out.Copies == nil {
 		out.Copies = []keepsake.Copy{}
 	}
@@ -179,6 +180,14 @@ func pointOf(p console.Point) Point {
 		out.LastTest = &t
 	}
 	return out
+}
+
+func pointWeddingOf(m keepsake.WeddingMark, at time.Time) PointWedding {
+	w := PointWedding{Wedding: m.Wedding, Date: m.Date, Milestone: m.Milestone, Phase: console.PhaseAt(m, at)}
+	if date, err := time.Parse(time.DateOnly, m.Date); err == nil {
+		w.DaysBefore = keepsake.DaysBefore(date, at)
+	}
+	return w
 }
 
 // Wedding is one wedding of the platform.

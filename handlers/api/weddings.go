@@ -11,7 +11,6 @@ import (
 	"github.com/wedsync/keepsake/handlers"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine/scope"
-	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // WeddingID names a wedding. Huma fills exported types only.
@@ -83,6 +82,7 @@ func (h *actions) weddings(a huma.API) {
 		op.Errors = []int{http.StatusNotFound}
 		return op
 	}
+	register(a, action(http.MethodGet, "/organizations", "listOrganizations", "Find organizations", "By name.", "Weddings"), h.organizations)
 	register(a, one("/weddings/{id}", "getWedding", "One wedding's timeline", "Its milestones and recovery points."), func(ctx context.Context, in *WeddingID) (*struct{ Body Timeline }, error) {
 		t, err := h.d.Console.GetWedding(ctx, handlers.ActorFrom(ctx), in.ID)
 		if err != nil {
@@ -159,56 +159,6 @@ func (h *actions) then(ctx context.Context, in *atInput) (*struct{ Body Then }, 
 		out.Tables = append(out.Tables, table)
 	}
 	return &struct{ Body Then }{out}, nil
-}
-
-// overview is what concerns the whole.
-func (h *actions) overview(a huma.API) {
-	register(a, action(http.MethodGet, "/providers", "listProviders", "Storage providers", "As they were at the last check, a minute ago at most while a worker runs.", "Overview"), func(ctx context.Context, _ *struct{}) (*struct {
-		Body struct {
-			Providers []Provider `json:"providers"`
-		}
-	}, error) {
-		d, err := h.d.Console.Dashboard(ctx, handlers.ActorFrom(ctx))
-		if err != nil {
-			return nil, err
-		}
-		out := &struct {
-			Body struct {
-				Providers []Provider `json:"providers"`
-			}
-		}{}
-		out.Body.Providers = each(d.Providers, providerOf)
-		return out, nil
-	})
-	register(a, action(http.MethodGet, "/compliance", "getCompliance", "Is the 3-2-1 rule met?", "Judged of the newest recovery point that holds every tier, with what is missing in words.", "Overview"), h.compliance)
-	register(a, action(http.MethodGet, "/organizations", "listOrganizations", "Find organizations", "By name.", "Weddings"), h.organizations)
-}
-
-// Compliance is how the newest recovery point stands against the rules.
-type Compliance struct {
-	Protected  bool            `json:"protected"`
-	Copies     int             `json:"copies" doc:"Confirmed; three are needed"`
-	Media      int             `json:"media" doc:"Kinds of storage; two are needed"`
-	Offsite    int             `json:"offsite" doc:"Copies away from here; one is needed"`
-	Missing    []string        `json:"missing" doc:"What is lacking, in words"`
-	Newest     string          `json:"newest,omitempty"`
-	AgeSeconds float64         `json:"age_seconds,omitempty"`
-	TooOld     bool            `json:"too_old"`
-	Tested     bool            `json:"tested" doc:"The newest recovery point was verified or restored"`
-	Providers  []keepsake.Copy `json:"providers" doc:"Its copy at each provider"`
-}
-
-func (h *actions) compliance(ctx context.Context, _ *struct{}) (*struct{ Body Compliance }, error) {
-	d, err := h.d.Console.Dashboard(ctx, handlers.ActorFrom(ctx))
-	if err != nil {
-		return nil, err
-	}
-	out := Compliance{Protected: d.Protection.Protected(), Copies: d.Protection.Copies, Media: d.Protection.Media, Offsite: d.Protection.Offsite, Missing: append([]string{}, d.Protection.Missing...),
-		TooOld: d.Alarm == console.AlarmLate || d.Alarm == console.AlarmNever, Providers: []keepsake.Copy{}}
-	if d.Newest != nil {
-		out.Newest, out.AgeSeconds, out.Tested, out.Providers = d.Newest.ID, d.Age.Seconds(), d.Newest.LastTest != nil, append(out.Providers, d.Newest.Copies...)
-	}
-	return &struct{ Body Compliance }{out}, nil
 }
 
 // Organization is one organization of the platform.

@@ -14,7 +14,7 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	o := Operation{
 		ID: r.ID, Kind: Kind(r.Kind), State: State(r.State), EventID: r.LastEventID,
 		Type: keepsake.BackupType(deref(r.BackupType)), Note: r.Note, Point: r.PointID, Deep: r.Deep, Target: r.Target, Database: r.TargetDatabase,
-		RequestedBy: r.RequestedName, RequestedByID: r.RequestedBy, ApprovedBy: r.ApprovedName, ApprovedAt: deref(r.ApprovedAt), CreatedAt: r.CreatedAt, StartedAt: deref(r.StartedAt), FinishedAt: deref(r.FinishedAt), Attempt: int(r.Attempt),
+		RequestedBy: r.RequestedName, RequestedByID: r.RequestedBy, ApprovedBy: r.ApprovedName, ApprovedAt: deref(r.ApprovedAt), Organization: deref(r.Organization), CreatedAt: r.CreatedAt, StartedAt: deref(r.StartedAt), FinishedAt: deref(r.FinishedAt), Attempt: int(r.Attempt),
 		CancelRequested: r.CancelRequestedAt != nil, Rows: r.RowsDone, Bytes: r.BytesDone, Seconds: r.Seconds,
 		Protected: deref(r.Protected), Lacks: r.Lacks, OK: deref(r.Ok),
 		ErrorCode: keepsake.Code(deref(r.ErrorCode)), ErrorMessage: deref(r.ErrorMessage),
@@ -133,7 +133,7 @@ func pointRow(p engine.Point, operation string) (sqlcgen.UpsertPointParams, erro
 }
 
 func testOf(r sqlcgen.BackupTest) PointTest {
-	return PointTest{Kind: r.Kind, Operation: deref(r.OperationID), At: r.TestedAt, OK: r.Ok, Findings: int(r.Findings), Seconds: r.Seconds}
+	return PointTest{ID: r.ID, Point: r.PointID, Kind: r.Kind, Operation: deref(r.OperationID), At: r.TestedAt, OK: r.Ok, Findings: int(r.Findings), Seconds: r.Seconds}
 }
 
 func providerOf(p engine.Provider, rows []sqlcgen.ProviderState) ProviderState {

@@ -21,7 +21,14 @@ func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in Point
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return PointPage{}, c.refused(ctx, actor, "points.list", "", nil, err)
 	}
-	keep := in.filter()
+	if err := c.mayFilter(ctx, actor, in); err != nil {
+		return PointPage{}, c.refused(ctx, actor, "points.list", in.Wedding, nil, err)
+	}
+	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
+	if err != nil {
+		return PointPage{}, err
+	}
+	keep := in.filter(theirs)
 	if keep == nil {
 		return c.points(ctx, actor, in)
 	}
@@ -33,6 +40,20 @@ func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in Point
 	return PointPage{Points: list, Next: next}, err
 }
 
+// mayFilter refuses actors who are bound to an organization and ask what was made for whom without naming a wedding of theirs: the
+// marks of others are hidden from them, so any other answer would be wrong.
+func (c *Console) mayFilter(ctx context.Context, actor keepsake.Actor, in PointsInput) error {
+	switch {
+	case actor.Organization == "":
+		return nil
+	case in.Wedding != "":
+		return c.finder().mayActOnWedding(ctx, actor, keepsake.MayRead, in.Wedding)
+	case in.Organization != "" || in.Milestone != "" || in.Phase != "":
+		return keepsake.Errorf(keepsake.CodeForbidden, "Your account is bound to one organization: name one of its weddings to see what was made for it.")
+	}
+	return nil
+}
+
 // points is a page of what the indexes order by: time and type.
 func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInput) (PointPage, error) {
 	if !plain(in.Cursor + string(in.Type) + in.Wedding + in.Milestone + string(in.Phase)) {
@@ -41,8 +62,13 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 	limit := limitOf(in.Limit)
 	var page PointPage
 	var err error
-	page.Points, err = c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
+	page.Points, err = c.inPoints(ctx, actor, in.Wedding, func(tx db.Tx) ([]Point, error) {
 		rows, err := tx.ListPoints(ctx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor, Most: int32(limit + 1)})
+		if err == nil && len(rows) == 0 && in.Cursor != "" {
+			if _, err = tx.GetPoint(ctx, in.Cursor); db.IsNoRows(err) {
+				err = keepsake.Errorf(keepsake.CodeInvalid, "this page of the list does not exist: begin with the first")
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

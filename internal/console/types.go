@@ -61,6 +61,7 @@ type Operation struct {
 	RequestedByID   string
 	ApprovedBy      string    // name of the second actor, where one was needed
 	ApprovedAt      time.Time // zero where none was
+	Organization    string    // that the actor is bound to; empty: none
 	CreatedAt       time.Time
 	StartedAt       time.Time // of the latest attempt; zero before
 	FinishedAt      time.Time // zero until the state is final
@@ -176,7 +177,7 @@ type ListInput struct {
 	Type         keepsake.BackupType // backups of this type; empty: all
 	Tier         keepsake.Tier       // restores of this tier; empty: all
 	Wedding      string              // made for, or restoring, this wedding; empty: all
-	Organization string              // of this organization; empty: all that the actor sees
+	Organization string              // asked for by its admins, or about it or a wedding of it; empty: all that the actor sees
 	From, To     time.Time           // asked for from then on, and before; zero: any
 	Cursor       string              // OperationPage.Next of the page before; empty: the newest
 	Limit        int                 // 1 to 200; 0: 50
@@ -194,6 +195,9 @@ type PointsInput struct {
 	// Wedding, Milestone and Phase select points that were made for a wedding; From and To those of a time. Empty: all.
 	Wedding, Milestone string
 	Phase              keepsake.Phase
+	Organization       string        // whose weddings they were made for
+	Tier               keepsake.Tier // that they hold
+	Protected          *bool         // whether they meet the 3-2-1 rule; nil: both
 	From, To           time.Time
 	Cursor             string
 	Limit              int // 1 to 200; 0: 50
@@ -216,6 +220,7 @@ type Point struct {
 
 // PointTest is a verification of a point, or a restore that compared everything.
 type PointTest struct {
+	ID, Point string
 	Kind      string // "verify", "deep_verify" or "restore"
 	Operation string
 	At        time.Time

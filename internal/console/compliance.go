@@ -1,0 +1,186 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Performance is how fast things went lately, as it was measured. Zero is: never measured.
+type Performance struct {
+	// RestoreSpeed is of the newest restore into a new database that covered everything and compared it all, in bytes a second.
+	RestoreSpeed float64
+	Drill        *PointTest // the newest restore that compared every row; nil: none did
+}
+
+// Performance returns what was measured of restores. Of backups, operations and recovery points tell it themselves.
+func (c *Console) Performance(ctx context.Context, actor keepsake.Actor) (Performance, error) {
+	var p Performance
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
+		return p, c.refused(ctx, actor, "overview.read", "", nil, err)
+	}
+	err := c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) (err error) {
+		if p.RestoreSpeed, err = tx.GetRestoreSpeed(ctx); err != nil && !db.IsNoRows(err) {
+			return err
+		}
+		row, err := tx.GetNewestDrill(ctx)
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err == nil {
+			d := testOf(row)
+			p.Drill = &d
+		}
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("read how fast restores were: %w", err)
+	}
+	return p, err
+}
+
+// Compliance is how things stand against the rules, in facts that the console knows.
+type Compliance struct {
+	Dashboard
+	NewestProtected *Point // the newest that holds every tier and meets the 3-2-1 rule; nil: none does
+	Tiers           []TierCompliance
+	Providers       []ProviderCompliance
+	Drill           *PointTest // as in Performance
+	AuditRows       int64      // of the audit trail, so far
+}
+
+// TierCompliance is how one tier stands.
+type TierCompliance struct {
+	Tier   keepsake.Tier
+	Newest *Point        // the newest recovery point that holds it; nil: none does
+	Age    time.Duration // of Newest: what was written since would be lost
+	TooOld bool          // no point holds it, or the newest is older than it may be
+	Goal   time.Duration // the longest that a restore of the tier may take
+	// Restored is what the newest restore that brought the tier back took for it, at RestoredAt; zero: never measured.
+	Restored   time.Duration
+	RestoredAt time.Time
+}
+
+// ProviderCompliance is how one provider stands.
+type ProviderCompliance struct {
+	ProviderState
+	Copy *keepsake.Copy // of the newest recovery point that holds every tier; nil: there is none
+	// Of the last verification that could ask it. Zero: none of the newest ones could.
+	VerifiedAt time.Time
+	Deep       bool    // every chunk was read and decrypted
+	Point      string  // the newest recovery point that was looked at then
+	Integrity  float64 // the share of that point's objects that were there and sound, 0 to 1
+}
+
+// Compliance judges the platform's protection. It starts nothing and asks no provider: what is not known is left out.
+func (c *Console) Compliance(ctx context.Context, actor keepsake.Actor) (Compliance, error) {
+	out := Compliance{}
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+		return out, c.refused(ctx, actor, "compliance.read", "", nil, err)
+	}
+	var err error
+	if out.Dashboard, err = c.Dashboard(ctx, actor); err != nil {
+		return out, err
+	}
+	performance, err := c.Performance(ctx, actor)
+	if err != nil {
+		return out, err
+	}
+	out.Drill = performance.Drill
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		if out.NewestProtected, err = onePoint(tx.GetNewestProtectedPoint(ctx)); err != nil {
+			return err
+		}
+		critical, err := onePoint(tx.GetNewestCriticalPoint(ctx))
+		if err != nil {
+			return err
+		}
+		restores, err := tx.ListLastRestoreTimes(ctx)
+		if err != nil {
+			return err
+		}
+		if err := out.judgeTiers(critical, restores); err != nil {
+			return err
+		}
+		verifications, err := tx.ListLastVerifications(ctx)
+		if err != nil {
+			return err
+		}
+		if err := out.judgeProviders(verifications); err != nil {
+			return err
+		}
+		head, err := tx.GetAuditHead(ctx)
+		out.AuditRows = head.LastID
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("read how things stand against the rules: %w", err)
+	}
+	return out, err
+}
+
+// onePoint is the point of a row, nil of none.
+func onePoint(row sqlcgen.RecoveryPoint, err error) (*Point, error) {
+	if db.IsNoRows(err) {
+		return nil, nil //nolint:nilnil // there is none: that is an answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := pointOf(row)
+	return &p, err
+}
+
+func (out *Compliance) judgeTiers(critical *Point, restores []sqlcgen.ListLastRestoreTimesRow) error {
+	for _, tier := range keepsake.Tiers() {
+		t := TierCompliance{Tier: tier, Newest: out.Newest, Goal: tier.Goal(), TooOld: true}
+		if tier == keepsake.TierCritical {
+			t.Newest = critical
+		}
+		if t.Newest != nil {
+			t.Age = out.Now.Sub(t.Newest.Time)
+			t.TooOld = t.Age > out.MaxAge
+		}
+		for _, r := range restores {
+			took := map[string]float64{}
+			if err := json.Unmarshal(r.TierSeconds, &took); err != nil {
+				return fmt.Errorf("decode the times of a restore: %w", err)
+			}
+			if seconds, found := took[string(tier)]; found {
+				t.Restored, t.RestoredAt = time.Duration(seconds*float64(time.Second)), r.FinishedAt
+				break
+			}
+		}
+		out.Tiers = append(out.Tiers, t)
+	}
+	return nil
+}
+
+func (out *Compliance) judgeProviders(verifications []sqlcgen.ListLastVerificationsRow) error {
+	for _, state := range out.Dashboard.Providers {
+		p := ProviderCompliance{ProviderState: state}
+		if out.Newest != nil {
+			if i := slices.IndexFunc(out.Newest.Copies, func(cp keepsake.Copy) bool { return cp.Provider == state.Name }); i >= 0 {
+				p.Copy = &out.Newest.Copies[i]
+			}
+		}
+		for _, v := range verifications {
+			shares := map[string]float64{}
+			if err := json.Unmarshal(v.Integrity, &shares); err != nil {
+				return fmt.Errorf("decode what a verification found: %w", err)
+			}
+			if share, asked := shares[state.Name]; asked && !slices.Contains(v.Silent, state.Name) {
+				p.VerifiedAt, p.Deep, p.Point, p.Integrity = deref(v.FinishedAt), v.Deep, v.PointID, share
+				break
+			}
+		}
+		out.Providers = append(out.Providers, p)
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+package web_test
+
+import (
+	"context"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+func (f *fakeConsole) ListTests(context.Context, keepsake.Actor, console.TestsInput) (console.TestPage, error) {
+	return console.TestPage{}, f.listErr
+}
+
+func (f *fakeConsole) GetTest(context.Context, keepsake.Actor, string) (console.TestDetail, error) {
+	return console.TestDetail{}, f.listErr
+}
+
+func (f *fakeConsole) Performance(context.Context, keepsake.Actor) (console.Performance, error) {
+	return console.Performance{}, f.listErr
+}
+
+func (f *fakeConsole) Compliance(context.Context, keepsake.Actor) (console.Compliance, error) {
+	return console.Compliance{Dashboard: f.dashboard}, f.listErr
+}
