@@ -24,9 +24,11 @@ bench: ## Keepsake beside pg_dump and pg_restore, and its console under load, as
 	@KEEPSAKE_SETUP=server bash scripts/setup.sh
 	go run ./cmd/bench
 
-generate: ## templ and sqlc
+generate: ## templ, sqlc, the API's document and its client
 	$(TOOL) templ generate -path views
 	$(TOOL) sqlc generate
+	KEEPSAKE_UPDATE=1 go test ./web -run TestTheDocumentIsFresh
+	$(TOOL) oapi-codegen -config internal/apiclient/generate.yaml docs/openapi.json
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

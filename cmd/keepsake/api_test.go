@@ -10,9 +10,10 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/wedsync/keepsake/internal/apiclient"
 )
 
 // script is a program that uses the JSON API.
@@ -99,16 +100,6 @@ func field[T any](a apiAnswer, path string) T {
 	return v
 }
 
-// ended waits for an operation by its stream.
-func (s script) ended(id string) apiAnswer {
-	s.t.Helper()
-	stream := s.send(http.MethodGet, "/api/backups/"+id+"/events", nil).want(http.StatusOK)
-	if !strings.HasPrefix(stream.head.Get("Content-Type"), "text/event-stream") || !bytes.Contains(stream.body, []byte("\nevent: state\ndata: {")) {
-		s.t.Errorf("the stream of %s: %s\n%s", id, stream.head.Get("Content-Type"), stream.body)
-	}
-	return s.send(http.MethodGet, "/api/backups/"+id, nil).want(http.StatusOK)
-}
-
 // withToken signs in at the pages and makes a token there.
 func withToken(t *testing.T, base string, scopes ...string) script {
 	t.Helper()
@@ -139,134 +130,25 @@ func withToken(t *testing.T, base string, scopes ...string) script {
 	return script{t, base, token}
 }
 
-// TestAScriptAtTheAPI takes a backup and waits, lists a wedding's recovery points, previews and confirms a restore and takes it back,
-// labels a point, and restores into a new database: what the README shows, over the real program.
-func TestAScriptAtTheAPI(t *testing.T) {
-	w := newWorld(t, protecting, season...)
+// scripted serves the world's console and signs a script in there.
+func (w *world) scripted(t *testing.T, scopes ...string) script {
+	t.Helper()
 	w.withConsole(t)
 	w.must(t, exitDone, "init")
 	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	base, end := w.serve(t)
-	stop := sync.OnceFunc(end)
-	t.Cleanup(stop)
-	s := withToken(t, base, "read", "backup", "restore")
+	t.Cleanup(end)
+	s := withToken(t, base, scopes...)
 	w.secrets = append(w.secrets, s.token)
-
-	// A backup, sent twice under one key, is one backup.
-	want := map[string]any{"type": "incremental", "wedding": "3", "milestone": "contract_signed", "note": "before the deploy", "labels": map[string]string{"app": "4.2"}}
-	var wg sync.WaitGroup
-	ids := make([]string, 4)
-	for i := range ids {
-		wg.Go(func() {
-			a := s.send(http.MethodPost, "/api/backups/create", want, "Idempotency-Key", "deploy 17")
-			if a.status == http.StatusAccepted {
-				ids[i] = field[string](a, "id")
-			}
-		})
-	}
-	wg.Wait()
-	for _, id := range ids {
-		if id == "" || id != ids[0] {
-			t.Fatalf("one key made the operations %q", ids)
-		}
-	}
-	s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key", "deploy 17").want(http.StatusConflict)
-	done := s.ended(ids[0])
-	if field[string](done, "state") != "done" || !field[bool](done, "protected") || field[float64](done, "progress.fraction") != 1 {
-		t.Errorf("the backup: %s", done.body)
-	}
-	if n := query[int](t, w.env["KEEPSAKE_CONSOLE_OWNER_URL"], "select 1"); n != 1 {
-		t.Fatal(n)
-	}
-	points := s.send(http.MethodGet, "/api/backups/recovery-points?wedding=3&milestone=contract_signed", nil).want(http.StatusOK)
-	list := field[[]map[string]any](points, "points")
-	if len(list) != 1 || list[0]["note"] != "before the deploy" || list[0]["protected"] != true {
-		t.Fatalf("%s", points.body)
-	}
-	point, _ := list[0]["id"].(string)
-	for _, none := range []string{"wedding=4", "phase=post_event", "to=2020-01-01T00:00:00Z", "type=critical"} {
-		if n := field[[]any](s.send(http.MethodGet, "/api/backups/recovery-points?"+none, nil).want(http.StatusOK), "points"); len(n) != 0 {
-			t.Errorf("%s finds %d points", none, len(n))
-		}
-	}
-	saved := s.send(http.MethodPatch, "/api/backups/recovery-points/"+point, map[string]any{"labels": map[string]string{"deploy": "blue"}, "locked": true}).want(http.StatusOK)
-	if field[string](saved, "labels.deploy") != "blue" || !field[bool](saved, "locked") || field[string](saved, "note") != "before the deploy" {
-		t.Errorf("%s", saved.body)
-	}
-	status := s.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusOK)
-	if !field[bool](status, "protected") || field[string](status, "urgency") == "" || len(field[[]any](status, "weddings")) == 0 {
-		t.Errorf("%s", status.body)
-	}
-	s.send(http.MethodGet, "/api/backups/status", nil, "If-None-Match", status.head.Get("ETag")).want(http.StatusNotModified)
-
-	// A wedding loses its clients, and gets them back.
-	const clients = "select count(*) from clients where wedding_id = 3"
-	all := query[int](t, w.platform, clients)
-	execute(t, w.platform, "delete from clients where wedding_id = 3")
-	ask := map[string]any{"wedding": "3", "point": point}
-	preview := s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusOK)
-	if field[int](preview, "preview.insert") != all || query[int](t, w.platform, clients) != 0 {
-		t.Errorf("%s", preview.body)
-	}
-	ask["confirm"] = map[string]any{"fingerprint": field[string](preview, "preview.fingerprint"), "name": field[string](preview, "preview.name")}
-	restored := s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusAccepted)
-	if restored.head.Get("Location") != "/api/backups/"+field[string](restored, "operation.id") {
-		t.Errorf("Location: %s", restored.head.Get("Location"))
-	}
-	back := s.ended(field[string](restored, "operation.id"))
-	if field[int](back, "changed.inserted") != all || query[int](t, w.platform, clients) != all {
-		t.Errorf("%s", back.body)
-	}
-	stale := s.ended(field[string](s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusAccepted), "operation.id"))
-	if field[string](stale, "state") != "failed" || field[string](stale, "error_code") != "conflict" {
-		t.Errorf("an old preview: %s", stale.body)
-	}
-	undo := s.ended(field[string](s.send(http.MethodPost, "/api/backups/restores/"+field[string](back, "restore")+"/undo", nil).want(http.StatusAccepted), "id"))
-	if field[string](undo, "state") != "done" || query[int](t, w.platform, clients) != 0 {
-		t.Errorf("%s", undo.body)
-	}
-	s.send(http.MethodGet, "/api/backups/restores/"+field[string](back, "restore"), nil).want(http.StatusOK)
-
-	for _, none := range []string{"organization=nobody", "state=unprotected", "phase=post_event"} {
-		if n := field[[]any](s.send(http.MethodGet, "/api/backups/recovery-points?"+none, nil).want(http.StatusOK), "points"); len(n) != 0 {
-			t.Errorf("%s finds %d points", none, len(n))
-		}
-	}
-	tested := s.ended(field[string](s.send(http.MethodPost, "/api/tests", map[string]any{"point": point, "deep": true}).want(http.StatusAccepted), "id"))
-	if field[string](tested, "state") != "done" || !field[bool](tested, "ok") {
-		t.Errorf("%s", tested.body)
-	}
-
-	t.Cleanup(func() { dropDatabase(t, w.platform, "from_the_api") })
-	fresh := s.ended(field[string](s.send(http.MethodPost, "/api/backups/restore", map[string]any{"organization": "5", "database": map[string]string{"name": "from_the_api"}, "confirm": map[string]string{"name": "from_the_api"}}).want(http.StatusAccepted), "operation.id"))
-	if field[string](fresh, "state") != "done" || !field[bool](fresh, "restored.verified") {
-		t.Errorf("%s", fresh.body)
-	}
-	for path, name := range map[string]string{"/api/operations?wedding=3": "operations", "/api/operations?kind=scoped&state=failed": "operations", "/api/weddings?search=ada&limit=3": "weddings", "/api/weddings/3": "points",
-		"/api/weddings/3/then": "tables", "/api/weddings/3/contacts": "contacts", "/api/weddings/3/changes?from=" + point: "tables", "/api/providers": "providers", "/api/compliance": "tiers", "/api/tests?state=passed&point=latest": "tests", "/api/organizations": "organizations",
-		"/api/backups/" + ids[0] + "/log": "lines", "/api/backups/recovery-points/latest": "table_list"} {
-		a := s.send(http.MethodGet, path, nil).want(http.StatusOK)
-		if n := len(field[[]any](a, name)); n == 0 && name != "contacts" {
-			t.Errorf("%s: no %s", path, name)
-		}
-	}
-	s.send(http.MethodPost, "/api/backups/"+ids[0]+"/cancel", nil).want(http.StatusConflict)
-	stop()
+	return s
 }
 
 // TestWhatTheAPIRefuses: who is nobody, who may not, and what the document does not allow.
 func TestWhatTheAPIRefuses(t *testing.T) {
 	w := newWorld(t, protecting, season...)
-	w.withConsole(t)
-	w.must(t, exitDone, "init")
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
-		t.Fatalf("admin create: %s%s", o.out, o.err)
-	}
-	base, end := w.serve(t)
-	stop := sync.OnceFunc(end)
-	t.Cleanup(stop)
+	base := w.scripted(t, "read").base
 	for name, token := range map[string]string{"nobody": "", "somebody unknown": "ks_" + strings.Repeat("A", 52), "something else": "eyJhbGciOiJub25lIn0.e30."} {
 		a := script{t, base, token}.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusUnauthorized)
 		if !strings.HasPrefix(a.head.Get("WWW-Authenticate"), "Bearer") {
@@ -317,28 +199,19 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	if v := field[string](nobody.send(http.MethodGet, "/api/openapi.json", nil).want(http.StatusOK), "openapi"); !strings.HasPrefix(v, "3.1") {
 		t.Errorf("OpenAPI %s", v)
 	}
-	stop()
 }
 
 // limit of the type full is two an hour, and the headers say so.
 func TestTheAPISaysWhenItIsEnough(t *testing.T) {
 	w := newWorld(t, protecting, season...)
-	w.withConsole(t)
-	w.must(t, exitDone, "init")
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
-		t.Fatalf("admin create: %s%s", o.out, o.err)
-	}
-	base, end := w.serve(t)
-	stop := sync.OnceFunc(end)
-	t.Cleanup(stop)
-	s := withToken(t, base, "read", "backup")
+	s := w.scripted(t, "read", "backup")
 	for range 2 {
-		s.ended(field[string](s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}).want(http.StatusAccepted), "id"))
+		c := s.client()
+		c.ended(as[apiclient.Operation](t, http.StatusAccepted)(c.CreateBackupWithResponse(t.Context(), nil, apiclient.CreateBackup{Type: apiclient.CreateBackupTypeFull})).ID)
 	}
 	a := s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key", fmt.Sprint(time.Now())).want(http.StatusTooManyRequests)
 	if a.head.Get("Retry-After") == "" || !strings.Contains(a.head.Get("RateLimit-Policy"), "q=2") {
 		t.Errorf("%v", a.head)
 	}
 	s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}).want(http.StatusAccepted)
-	stop()
 }

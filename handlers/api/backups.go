@@ -49,7 +49,9 @@ func (h *actions) backups(a huma.API) {
 		}
 		return startedAs(o), nil
 	})
-	register(a, action(http.MethodGet, "/backups/status", "getStatus", "How things stand", "Protection, what runs, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.", "Backups"), h.status)
+	op = action(http.MethodGet, "/backups/status", "getStatus", "How things stand", "Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.", "Backups")
+	op.Responses = map[string]*huma.Response{"304": {Description: "Nothing has changed"}}
+	register(a, op, h.status)
 
 	register(a, action(http.MethodGet, "/operations", "listOperations", "List operations", "Newest first.", "Operations"), h.listOperations)
 	op = action(http.MethodGet, "/backups/{id}", "getOperation", "One operation", "Its progress while it runs, its report when it has ended.", "Operations")

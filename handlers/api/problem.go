@@ -61,6 +61,7 @@ var codes = map[int]keepsake.Code{http.StatusNotFound: keepsake.CodeNotFound, ht
 	http.StatusConflict: keepsake.CodeConflict, http.StatusTooManyRequests: keepsake.CodeLimited, http.StatusServiceUnavailable: keepsake.CodeUnavailable, http.StatusInternalServerError: keepsake.CodeInternal}
 
 func init() { //nolint:gochecknoinits // huma makes its own errors by these, before any of ours is asked
+	huma.DefaultArrayNullable = false // a list without items is empty, never null
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		code, known := codes[status]
 		if !known {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -69,7 +70,9 @@ func (h *actions) restores(a huma.API) {
 	op := action(http.MethodPost, "/backups/restore", "restore", "Preview a restore, or confirm one", "Into the live platform: without confirm the answer is 200 and a preview of every row; with confirm it is 202 and the operation. "+
 		"Into a new database (database): confirm names it; everything there is proven by counts and hashes. What the live platform has changed since the preview is never overwritten: the operation fails with the code conflict.", "Restores")
 	op.Errors = []int{http.StatusNotFound, http.StatusConflict}
-	op.Responses = map[string]*huma.Response{"202": {Description: "Started"}}
+	answer := a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[RestoreAnswer](), true, "")
+	op.Responses = map[string]*huma.Response{"202": {Description: "Started", Content: map[string]*huma.MediaType{"application/json": {Schema: answer}},
+		Headers: map[string]*huma.Param{"Location": {Description: "Where the operation can be watched", Schema: &huma.Schema{Type: huma.TypeString}}}}}
 	register(a, op, h.restore)
 	op = action(http.MethodGet, "/backups/restores/{id}", "getRestore", "What a restore into the live platform changed", "Both sides of every row.", "Restores")
 	op.Errors = []int{http.StatusNotFound}
@@ -137,7 +140,7 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	if err != nil {
 		return nil, err
 	}
-	out := &Preview{Point: p.Point, PointTime: p.PointTime, Name: p.Name, Mode: p.Mode, Fingerprint: p.Fingerprint, Tables: p.Tables, Weddings: p.Weddings, ChunksRead: p.ChunksRead, ChunksTotal: p.ChunksTotal, Seconds: p.Seconds}
+	out := &Preview{Point: p.Point, PointTime: p.PointTime, Name: p.Name, Mode: p.Mode, Fingerprint: p.Fingerprint, Tables: append([]scope.TableChanges{}, p.Tables...), Weddings: p.Weddings, ChunksRead: p.ChunksRead, ChunksTotal: p.ChunksTotal, Seconds: p.Seconds}
 	out.Insert, out.Update, out.Delete, out.Refused = p.Totals()
 	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{Preview: out}}, nil
 }

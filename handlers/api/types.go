@@ -125,7 +125,7 @@ func operationOf(o console.Operation) Operation {
 		}
 	}
 	if r := o.Scoped; r != nil {
-		out.Changed = &ScopeResult{Inserted: r.Applied.Inserted, Updated: r.Applied.Updated, Deleted: r.Applied.Deleted, Refused: r.Refused, UndoAt: r.Undo}
+		out.Changed = &ScopeResult{Inserted: r.Applied.Inserted, Updated: r.Applied.Updated, Deleted: r.Applied.Deleted, Refused: r.Refused, UndoAt: append([]string{}, r.Undo...)}
 	}
 	return out
 }

@@ -67,6 +67,12 @@ type weddingList struct {
 	}
 }
 
+type contactList struct {
+	Body struct {
+		Contacts []scope.Contact `json:"contacts"`
+	}
+}
+
 func (h *actions) weddings(a huma.API) {
 	register(a, action(http.MethodGet, "/weddings", "listWeddings", "Find weddings", "Those ahead first, the nearest of them first.", "Weddings"), func(ctx context.Context, in *listInput) (*weddingList, error) {
 		page, err := h.d.Console.ListWeddings(ctx, handlers.ActorFrom(ctx), console.WeddingsInput{Search: in.Search, Offset: in.offset(), Limit: in.Limit})
@@ -92,20 +98,12 @@ func (h *actions) weddings(a huma.API) {
 			Milestones: each(t.Milestones, func(m console.Milestone) Milestone { return Milestone{m.Name, m.Day.Format(time.DateOnly), m.Derived} })}}, nil
 	})
 	register(a, one("/weddings/{id}/then", "getWeddingThen", "A wedding as it was", "Its rows at a recovery point, straight from the providers: no platform is needed."), h.then)
-	register(a, one("/weddings/{id}/contacts", "getContacts", "A wedding's vendors", "As a recovery point knows them; no platform is needed."), func(ctx context.Context, in *atInput) (*struct {
-		Body struct {
-			Contacts []scope.Contact `json:"contacts"`
-		}
-	}, error) {
+	register(a, one("/weddings/{id}/contacts", "getContacts", "A wedding's vendors", "As a recovery point knows them; no platform is needed."), func(ctx context.Context, in *atInput) (*contactList, error) {
 		w, err := h.d.Console.GetWeddingAt(ctx, handlers.ActorFrom(ctx), in.ID, in.Point)
 		if err != nil {
 			return nil, err
 		}
-		out := &struct {
-			Body struct {
-				Contacts []scope.Contact `json:"contacts"`
-			}
-		}{}
+		out := &contactList{}
 		out.Body.Contacts = append([]scope.Contact{}, w.Contacts...)
 		return out, nil
 	})

@@ -131,7 +131,7 @@ func rules() []rule {
 		{"views know formatted values only", under("views"), func(p string) bool { return domain(p) || under("handlers", "web", echo)(p) }},
 		{"use cases know nothing of pages", under("internal/console", "internal/progress", "internal/audit", "internal/auth", "internal/config", "db"), screens},
 		{"what tests and the demo are made of is never part of the product", under("cmd/keepsake"),
-			under("internal/testenv", "internal/sample", "internal/archtest", "cmd/demo", "cmd/storybook", "db/dbtest", "internal/engine/storage/storagetest", "testing")},
+			under("internal/testenv", "internal/sample", "internal/archtest", "internal/apiclient", "cmd/demo", "cmd/storybook", "db/dbtest", "internal/engine/storage/storagetest", "testing")},
 	}
 }
 
