@@ -103,6 +103,11 @@ func field[T any](a apiAnswer, path string) T {
 // withToken signs in at the pages and makes a token there.
 func withToken(t *testing.T, base string, scopes ...string) script {
 	t.Helper()
+	return tokenOf(t, base, "ada@example.com", scopes...)
+}
+
+func tokenOf(t *testing.T, base, email string, scopes ...string) script {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +126,7 @@ func withToken(t *testing.T, base string, scopes ...string) script {
 		}
 		return string(b)
 	}
-	post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {consolePassword}})
+	post("/sign-in", url.Values{"email": {email}, "password": {consolePassword}})
 	page := post("/tokens", url.Values{"name": {"a script for " + strings.Join(scopes, " ")}, "scope": scopes, "days": {"7"}})
 	token := regexp.MustCompile(`ks_[A-Z2-7]{52}`).FindString(page)
 	if token == "" {

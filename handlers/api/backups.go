@@ -65,12 +65,27 @@ func (h *actions) backups(a huma.API) {
 	})
 	op = action(http.MethodPost, "/backups/{id}/cancel", "cancelOperation", "Stop an operation", "It ends at the next safe place; watch it for when.", "Operations")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
-	register(a, op, func(ctx context.Context, in *struct {
-		Repeatable
-		OperationID
-	}) (*started, error) {
+	register(a, op, h.decide(h.d.Console.CancelOperation))
+	op = action(http.MethodPost, "/backups/{id}/approve", "approveOperation", "Approve a restore that somebody else asked for",
+		"Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.", "Operations")
+	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
+	register(a, op, h.decide(h.d.Console.ApproveOperation))
+	op = action(http.MethodGet, "/backups/{id}/log", "getLog", "An operation's log", "Oldest first; after is the id of the last line that is known.", "Operations")
+	op.Errors = []int{http.StatusNotFound}
+	register(a, op, h.log)
+	h.events(a)
+}
+
+type decision struct {
+	Repeatable
+	OperationID
+}
+
+// decide does something to an operation and answers with where it stands then.
+func (h *actions) decide(do func(ctx context.Context, actor keepsake.Actor, id string) error) func(context.Context, *decision) (*started, error) {
+	return func(ctx context.Context, in *decision) (*started, error) {
 		actor := handlers.ActorFrom(ctx)
-		if err := h.d.Console.CancelOperation(ctx, actor, in.ID); err != nil {
+		if err := do(ctx, actor, in.ID); err != nil {
 			return nil, err
 		}
 		o, err := h.d.Console.GetOperation(ctx, actor, in.ID)
@@ -78,11 +93,7 @@ func (h *actions) backups(a huma.API) {
 			return nil, err
 		}
 		return startedAs(o), nil
-	})
-	op = action(http.MethodGet, "/backups/{id}/log", "getLog", "An operation's log", "Oldest first; after is the id of the last line that is known.", "Operations")
-	op.Errors = []int{http.StatusNotFound}
-	register(a, op, h.log)
-	h.events(a)
+	}
 }
 
 // OperationID names an operation. Huma fills exported types only.
@@ -92,7 +103,7 @@ type OperationID struct {
 
 type listOperationsInput struct {
 	Kind         string    `query:"kind" enum:"backup,verify,restore,scoped"`
-	State        string    `query:"state" enum:"queued,running,interrupted,done,failed,cancelled"`
+	State        string    `query:"state" enum:"proposed,queued,running,interrupted,done,failed,cancelled"`
 	Type         string    `query:"type" enum:"full,incremental,critical" doc:"Of a backup"`
 	Tier         string    `query:"tier" enum:"critical,high,standard" doc:"A restore of this tier"`
 	Wedding      string    `query:"wedding" maxLength:"200" doc:"A restore of this wedding, or a backup made for it"`

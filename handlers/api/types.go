@@ -19,6 +19,7 @@ type Console interface {
 	ListOperations(ctx context.Context, actor keepsake.Actor, in console.ListInput) (console.OperationPage, error)
 	OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) ([]console.LogLine, error)
 	CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error
+	ApproveOperation(ctx context.Context, actor keepsake.Actor, id string) error
 	Subscribe(ctx context.Context, actor keepsake.Actor, id string, after int64) (<-chan console.Event, error)
 	Dashboard(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error)
 	ListPoints(ctx context.Context, actor keepsake.Actor, in console.PointsInput) (console.PointPage, error)
@@ -48,7 +49,7 @@ var (
 type Operation struct {
 	ID              string                 `json:"id"`
 	Kind            string                 `json:"kind" enum:"backup,verify,restore,scoped" doc:"scoped: a restore into the live platform"`
-	State           string                 `json:"state" enum:"queued,running,interrupted,done,failed,cancelled"`
+	State           string                 `json:"state" enum:"proposed,queued,running,interrupted,done,failed,cancelled" doc:"proposed: it waits until another super admin approves it"`
 	Type            string                 `json:"type,omitempty" doc:"Of a backup"`
 	Note            string                 `json:"note,omitempty"`
 	Labels          map[string]string      `json:"labels,omitempty"`
@@ -61,6 +62,8 @@ type Operation struct {
 	Scope           *Scope                 `json:"scope,omitempty" doc:"What a restore covers, when it is not everything"`
 	Restore         string                 `json:"restore,omitempty" doc:"The id that takes a restore into the live platform back"`
 	RequestedBy     string                 `json:"requested_by"`
+	ApprovedBy      string                 `json:"approved_by,omitempty" doc:"Who else approved it, where that was needed"`
+	ApprovedAt      *time.Time             `json:"approved_at,omitempty"`
 	Organization    string                 `json:"organization,omitempty" doc:"That whoever asked for it is bound to"`
 	CreatedAt       time.Time              `json:"created_at"`
 	StartedAt       *time.Time             `json:"started_at,omitempty"`
@@ -110,7 +113,7 @@ type Scope struct {
 
 func operationOf(o console.Operation) Operation {
 	out := Operation{ID: o.ID, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type), Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
-		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, Organization: o.Organization, CreatedAt: o.CreatedAt, StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
+		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, ApprovedBy: o.ApprovedBy, ApprovedAt: moment(o.ApprovedAt), Organization: o.Organization, CreatedAt: o.CreatedAt, StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
 		Attempt: o.Attempt, CancelRequested: o.CancelRequested, Rows: o.Rows, Bytes: o.Bytes, Seconds: o.Seconds, Lacks: o.Lacks, ErrorCode: string(o.ErrorCode), Error: o.ErrorMessage,
 		Progress: progressOf(o), Backup: o.Backup, Verification: o.Verify, Restored: o.Restore}
 	if o.State == console.StateDone && o.Kind == console.KindBackup {

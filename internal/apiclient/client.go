@@ -90,6 +90,7 @@ const (
 	OperationStateDone        OperationState = "done"
 	OperationStateFailed      OperationState = "failed"
 	OperationStateInterrupted OperationState = "interrupted"
+	OperationStateProposed    OperationState = "proposed"
 	OperationStateQueued      OperationState = "queued"
 	OperationStateRunning     OperationState = "running"
 )
@@ -104,6 +105,8 @@ func (e OperationState) Valid() bool {
 	case OperationStateFailed:
 		return true
 	case OperationStateInterrupted:
+		return true
+	case OperationStateProposed:
 		return true
 	case OperationStateQueued:
 		return true
@@ -516,6 +519,7 @@ const (
 	ListOperationsParamsStateDone        ListOperationsParamsState = "done"
 	ListOperationsParamsStateFailed      ListOperationsParamsState = "failed"
 	ListOperationsParamsStateInterrupted ListOperationsParamsState = "interrupted"
+	ListOperationsParamsStateProposed    ListOperationsParamsState = "proposed"
 	ListOperationsParamsStateQueued      ListOperationsParamsState = "queued"
 	ListOperationsParamsStateRunning     ListOperationsParamsState = "running"
 )
@@ -530,6 +534,8 @@ func (e ListOperationsParamsState) Valid() bool {
 	case ListOperationsParamsStateFailed:
 		return true
 	case ListOperationsParamsStateInterrupted:
+		return true
+	case ListOperationsParamsStateProposed:
 		return true
 	case ListOperationsParamsStateQueued:
 		return true
@@ -821,6 +827,10 @@ type NotCarried struct {
 
 // Operation defines model for Operation.
 type Operation struct {
+	ApprovedAt *time.Time `json:"approved_at,omitempty"`
+
+	// ApprovedBy Who else approved it, where that was needed
+	ApprovedBy      *string       `json:"approved_by,omitempty"`
 	Attempt         int64         `json:"attempt"`
 	Backup          *BackupResult `json:"backup,omitempty"`
 	Bytes           int64         `json:"bytes"`
@@ -864,12 +874,14 @@ type Operation struct {
 	Rows     int64          `json:"rows"`
 
 	// Scope What a restore covers, when it is not everything
-	Scope     *Scope         `json:"scope,omitempty"`
-	Seconds   float64        `json:"seconds"`
-	StartedAt *time.Time     `json:"started_at,omitempty"`
-	State     OperationState `json:"state"`
-	Target    *string        `json:"target,omitempty"`
-	Tiers     *[]string      `json:"tiers,omitempty"`
+	Scope     *Scope     `json:"scope,omitempty"`
+	Seconds   float64    `json:"seconds"`
+	StartedAt *time.Time `json:"started_at,omitempty"`
+
+	// State proposed: it waits until another super admin approves it
+	State  OperationState `json:"state"`
+	Target *string        `json:"target,omitempty"`
+	Tiers  *[]string      `json:"tiers,omitempty"`
 
 	// Type Of a backup
 	Type         *string       `json:"type,omitempty"`
@@ -882,7 +894,7 @@ type Operation struct {
 // OperationKind scoped: a restore into the live platform
 type OperationKind string
 
-// OperationState defines model for Operation.State.
+// OperationState proposed: it waits until another super admin approves it
 type OperationState string
 
 // OperationListBody defines model for OperationListBody.
@@ -1663,6 +1675,12 @@ type GetStatusParams struct {
 	IfNoneMatch *[]string `json:"If-None-Match,omitempty"`
 }
 
+// ApproveOperationParams defines parameters for ApproveOperation.
+type ApproveOperationParams struct {
+	// IdempotencyKey The request is carried out once, however often it is sent with this key within a day
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // CancelOperationParams defines parameters for CancelOperation.
 type CancelOperationParams struct {
 	// IdempotencyKey The request is carried out once, however often it is sent with this key within a day
@@ -1984,6 +2002,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/backups/{id} (the `GetOperation` operationId).
 	GetOperation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveOperation Approve a restore that somebody else asked for
+	//
+	// Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.
+	//
+	// Corresponds with POST /api/backups/{id}/approve (the `ApproveOperation` operationId).
+	ApproveOperation(ctx context.Context, id string, params *ApproveOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelOperation Stop an operation
 	//
@@ -2346,6 +2371,23 @@ func (c *Client) GetStatus(ctx context.Context, params *GetStatusParams, reqEdit
 // Corresponds with GET /api/backups/{id} (the `GetOperation` operationId).
 func (c *Client) GetOperation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOperationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveOperation Approve a restore that somebody else asked for
+//
+// Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.
+//
+// Corresponds with POST /api/backups/{id}/approve (the `ApproveOperation` operationId).
+func (c *Client) ApproveOperation(ctx context.Context, id string, params *ApproveOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveOperationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3206,6 +3248,55 @@ func NewGetOperationRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewApproveOperationRequest constructs an http.Request for the ApproveOperation method
+func NewApproveOperationRequest(server string, id string, params *ApproveOperationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/backups/%s/approve", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4368,6 +4459,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/backups/{id} (the `GetOperation` operationId).
 	GetOperationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetOperationReply, error)
 
+	// ApproveOperationWithResponse Approve a restore that somebody else asked for
+	//
+	// Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/backups/{id}/approve (the `ApproveOperation` operationId).
+	ApproveOperationWithResponse(ctx context.Context, id string, params *ApproveOperationParams, reqEditors ...RequestEditorFn) (*ApproveOperationReply, error)
+
 	// CancelOperationWithResponse Stop an operation
 	//
 	// It ends at the next safe place; watch it for when.
@@ -5401,6 +5501,103 @@ func (r GetOperationReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetOperationReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ApproveOperationReply202Headers the declared response headers of an HTTP 202 response for ApproveOperation
+type ApproveOperationReply202Headers struct {
+	Location *string
+}
+
+type ApproveOperationReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Operation
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *ApproveOperationReply202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ApproveOperationReply) GetJSON202() *Operation {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ApproveOperationReply) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ApproveOperationReply) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ApproveOperationReply) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ApproveOperationReply) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ApproveOperationReply) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ApproveOperationReply) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ApproveOperationReply) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ApproveOperationReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApproveOperationReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApproveOperationReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApproveOperationReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6848,6 +7045,21 @@ func (c *ClientWithResponses) GetOperationWithResponse(ctx context.Context, id s
 	return ParseGetOperationReply(rsp)
 }
 
+// ApproveOperationWithResponse Approve a restore that somebody else asked for
+//
+// Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/backups/{id}/approve (the `ApproveOperation` operationId).
+func (c *ClientWithResponses) ApproveOperationWithResponse(ctx context.Context, id string, params *ApproveOperationParams, reqEditors ...RequestEditorFn) (*ApproveOperationReply, error) {
+	rsp, err := c.ApproveOperation(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveOperationReply(rsp)
+}
+
 // CancelOperationWithResponse Stop an operation
 //
 // It ends at the next safe place; watch it for when.
@@ -7869,6 +8081,94 @@ func ParseGetOperationReply(rsp *http.Response) (*GetOperationReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseApproveOperationReply parses an HTTP response from a ApproveOperationWithResponse call
+func ParseApproveOperationReply(rsp *http.Response) (*ApproveOperationReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApproveOperationReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Operation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers ApproveOperationReply202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
 	}
 
 	return response, nil
