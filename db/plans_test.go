@@ -31,6 +31,7 @@ var smallTables = map[string]string{
 var wholeTables = map[string]string{
 	"SetProviderPoints": "recounts what is confirmed where: for workers, after an operation, never for a page",
 	"ListAccounts":      "everybody who may sign in, for the note in the repository, every ten minutes",
+	"ListSecondSteps":   "what they are asked for, for the same note",
 	"CountAccounts":     "at the start of the program",
 	"DeleteOldLimits":   "once an hour; a row for each person who started something",
 }
@@ -63,7 +64,7 @@ var queryArguments = map[string][]map[string]string{
 // defaultArguments are what else a query is asked with, by type.
 var defaultArguments = map[string]string{
 	"text": "'x'", "uuid": "'018f0000-0000-7000-8000-000000000001'", "bigint": "50", "integer": "50", "smallint": "1", "boolean": "false", "double precision": "3600", "jsonb": "'{}'", "json": "'{}'",
-	"timestamp with time zone": "now()", "date": "current_date", "bytea": `'\x00'`, "text[]": "array['a', 'b', 'c']", "uuid[]": "array['018f0000-0000-7000-8000-000000000001'::uuid]",
+	"timestamp with time zone": "now()", "date": "current_date", "bytea": `'\x00'`, "bytea[]": `array['\x00'::bytea]`, "text[]": "array['a', 'b', 'c']", "uuid[]": "array['018f0000-0000-7000-8000-000000000001'::uuid]",
 	"timestamp with time zone[]": "array[now()]", "interval": "interval '1 hour'", "numeric": "1",
 }
 

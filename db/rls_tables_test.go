@@ -47,6 +47,10 @@ var tableRules = []tableRule{
 	{name: "sessions", sight: ofSystem, touch: "last_seen_at = now()", parent: "accounts",
 		row: `insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
 			values ({uuid}, sha256({text}::bytea), {parent}, now(), now(), now() + interval '1 h', '', '')`},
+	{name: "second_steps", sight: ofSystem, touch: "last_step = last_step + 1", parent: "accounts",
+		row: `insert into second_steps (account_id, secret, created_at) values ({parent}, sha256({text}::bytea), now())`},
+	{name: "recovery_codes", sight: ofSystem, touch: "used_at = now()", parent: "accounts",
+		row: `insert into recovery_codes (account_id, code_hash, created_at) values ({parent}, sha256({text}::bytea), now())`},
 	{name: "api_tokens", sight: ofSystem, touch: "last_address = 'x'", parent: "accounts",
 		row: `insert into api_tokens (id, token_hash, account_id, name, permissions, expires_at) values ({uuid}, sha256({text}::bytea), {parent}, 'x', '{read}', now() + interval '1 h')`},
 	{name: "idempotency_keys", sight: ofActor, touch: "status = 200",

@@ -20,8 +20,11 @@ type Sessions interface {
 // SessionStarter checks credentials and starts a session; the one the browser had before ends.
 type SessionStarter interface {
 	SessionEnder
-	// SignIn starts a new session; CodeForbidden with words for the person where it refuses.
-	SignIn(ctx context.Context, in auth.Credentials) (auth.Session, error)
+	// SignIn starts a new session, or returns the step that it lacks; CodeForbidden with words for the person where it refuses.
+	SignIn(ctx context.Context, in auth.Credentials) (auth.Session, *auth.Step, error)
+	// Continue starts the session of a step; CodeForbidden with words for the person where the code is wrong, CodeNotFound where the
+	// sign-in must begin again.
+	Continue(ctx context.Context, step auth.Step, code keepsake.Secret, in auth.Credentials) (auth.Session, error)
 }
 
 // SessionEnder ends a session.
@@ -35,10 +38,18 @@ type SessionCookie interface {
 	Set(c echo.Context, token string) error
 }
 
+// SignInCookie also keeps a sign-in that lacks its second step.
+type SignInCookie interface {
+	SessionCookie
+	Step(r *http.Request) (auth.Step, bool)
+	SetStep(c echo.Context, step *auth.Step) error
+}
+
 // ended explains why a person sees the sign-in page again.
 var ended = map[string]string{
 	"expired":    "Your session has ended: too long without activity, or it was ended elsewhere. Sign in to go on where you were.",
 	"signed-out": "You are signed out.",
+	"step":       "That sign-in was not finished in time, or the account has changed meanwhile. Begin again.",
 }
 
 // ShowSignIn draws the sign-in page, or goes on for those who are signed in already.
@@ -54,8 +65,8 @@ func ShowSignIn(pages Pages) echo.HandlerFunc {
 	}
 }
 
-// SignIn checks e-mail and password and starts a session. Its token is always a new one.
-func SignIn(pages Pages, sessions SessionStarter, cookie SessionCookie) echo.HandlerFunc {
+// SignIn checks e-mail and password and starts a session, or asks for its second step. The session's token is always a new one.
+func SignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
 		in := auth.Credentials{
@@ -68,25 +79,39 @@ func SignIn(pages Pages, sessions SessionStarter, cookie SessionCookie) echo.Han
 				Shell: pages.Shell(c, "Sign in", ""), Email: in.Email, Next: next, Error: message,
 			}))
 		}
+		if err := cookie.SetStep(c, nil); err != nil { // whatever was begun before is over
+			return err
+		}
 		if in.Email == "" || in.Password.Reveal() == "" {
 			return refuse("Type both your e-mail and your password.")
 		}
-		session, err := sessions.SignIn(ctx, in)
+		session, step, err := sessions.SignIn(ctx, in)
 		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeForbidden || code == keepsake.CodeInvalid) {
 			return refuse(keepsake.MessageOf(err))
 		} else if err != nil {
 			return err
 		}
-		if previous := cookie.Token(c.Request()); previous != "" {
-			if err := sessions.End(ctx, previous); err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		if step != nil {
+			if err := cookie.SetStep(c, step); err != nil {
 				return err
 			}
+			return redirect(c, stepPath(next, false))
 		}
-		if err := cookie.Set(c, session.Token.Reveal()); err != nil {
+		return enter(c, sessions, cookie, session, next)
+	}
+}
+
+// enter gives the browser its session and goes on; the one it had before ends.
+func enter(c echo.Context, sessions SessionEnder, cookie SessionCookie, session auth.Session, next string) error {
+	if previous := cookie.Token(c.Request()); previous != "" {
+		if err := sessions.End(c.Request().Context(), previous); err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
 			return err
 		}
-		return redirect(c, next)
 	}
+	if err := cookie.Set(c, session.Token.Reveal()); err != nil {
+		return err
+	}
+	return redirect(c, next)
 }
 
 // SignOut ends the session in the database, then takes the cookie away.

@@ -9,3 +9,13 @@ type SignIn struct {
 	// Ended says why the person is here again: the session expired, or they signed out.
 	Ended string
 }
+
+// SignInStep asks for the second step of signing in.
+type SignInStep struct {
+	Shell    Shell
+	Email    string // whose password was right
+	Next     string
+	Error    string
+	Recovery bool   // a recovery code is asked for, not the authenticator's
+	Other    string // the page that asks for the other kind; "" where there is no other
+}

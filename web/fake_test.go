@@ -234,21 +234,46 @@ type fakeAuth struct {
 	down     bool
 	next     int
 	ended    []string
+	step     time.Time // until when a second step may be taken; zero: none is asked for
 }
 
 func newFakeAuth() *fakeAuth { return &fakeAuth{sessions: map[string]keepsake.Actor{}} }
 
-func (f *fakeAuth) SignIn(_ context.Context, in auth.Credentials) (auth.Session, error) {
+func (f *fakeAuth) SignIn(_ context.Context, in auth.Credentials) (auth.Session, *auth.Step, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if in.Email != admin.Name || in.Password.Reveal() != "right" {
-		return auth.Session{}, keepsake.Errorf(keepsake.CodeForbidden, "E-mail and password do not match an account.")
+		return auth.Session{}, nil, keepsake.Errorf(keepsake.CodeForbidden, "E-mail and password do not match an account.")
 	}
+	if !f.step.IsZero() {
+		return auth.Session{}, &auth.Step{Kind: auth.StepCode, Account: admin.ID, Email: admin.Name, Until: f.step, State: "opaque-state"}, nil
+	}
+	return f.start(), nil, nil
+}
+
+func (f *fakeAuth) Continue(_ context.Context, step auth.Step, code keepsake.Secret, _ auth.Credentials) (auth.Session, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if step.State != "opaque-state" || !moment.Before(step.Until) {
+		return auth.Session{}, keepsake.Errorf(keepsake.CodeNotFound, "Begin again.")
+	}
+	switch code.Reveal() {
+	case "123456":
+		return f.start(), nil
+	case "abcd-efgh-ijkl-mnop":
+		session := f.start()
+		session.Recovered, session.CodesLeft = true, 7
+		return session, nil
+	}
+	return auth.Session{}, keepsake.Errorf(keepsake.CodeForbidden, "That code is not right.")
+}
+
+func (f *fakeAuth) start() auth.Session {
 	f.next++
 	id := "session-" + string(rune('0'+f.next))
 	testenv.Secret("a session's token", id)
 	f.sessions[id] = admin
-	return auth.Session{Token: keepsake.Secret(id), ID: id, Actor: admin}, nil
+	return auth.Session{Token: keepsake.Secret(id), ID: id, Actor: admin}
 }
 
 func (f *fakeAuth) Resolve(_ context.Context, id string) (keepsake.Actor, error) {

@@ -103,6 +103,8 @@ func everybody(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) (op
 	open = e.Group("", sameOrigin(), cookies.identify(d.Auth), deadline(pageTimeout))
 	open.GET("/sign-in", handlers.ShowSignIn(pages))
 	open.POST("/sign-in", handlers.SignIn(pages, d.Auth, cookies))
+	open.GET("/sign-in/code", handlers.ShowStep(pages, cookies))
+	open.POST("/sign-in/code", handlers.ContinueSignIn(pages, d.Auth, cookies))
 	open.POST("/sign-out", handlers.SignOut(d.Auth, cookies))
 	open.POST("/theme", handlers.SaveTheme(cookies.Secure))
 	return open, e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))

@@ -25,9 +25,10 @@ const sessionCookie = "keepsake_session"
 // resolveTime is how long looking up a session may take before the page says that the console's database is away.
 const resolveTime = 5 * time.Second
 
-// cookies reads and writes the session cookie. It satisfies handlers.SessionCookie.
+// cookies reads and writes the session cookie, and that of a sign-in that lacks its second step. It satisfies handlers.SignInCookie.
 type cookies struct {
 	store   *sessions.CookieStore
+	step    *securecookie.SecureCookie
 	proxies []netip.Prefix
 }
 
@@ -54,7 +55,8 @@ func newCookies(secret keepsake.Secret, proxies []netip.Prefix) (*cookies, error
 			sc.MaxAge(0)
 		}
 	}
-	return &cookies{store: store, proxies: proxies}, nil
+	step, err := newStepCodec(secret)
+	return &cookies{store: store, step: step, proxies: proxies}, err
 }
 
 // Token returns the session token the browser sent, or "".

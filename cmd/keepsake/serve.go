@@ -163,7 +163,7 @@ func (a *app) openConsole() (*services, error) {
 	for _, t := range conf.Targets {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
-	s := &services{config: conf, db: d, sessions: auth.NewSessions(d, nil), engine: e}
+	s := &services{config: conf, db: d, sessions: auth.NewSessions(d, nil).WithVault(e.Vault()), engine: e}
 	alerts, err := a.alerts(d, conf)
 	if err != nil {
 		d.Close()

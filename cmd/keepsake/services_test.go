@@ -30,7 +30,7 @@ func TestWorkerRemovesOldSessions(t *testing.T) {
 	defer d.Close()
 	for _, age := range []time.Duration{0, 400 * 24 * time.Hour} {
 		s := auth.NewSessions(d, func() time.Time { return time.Now().Add(-age) })
-		if _, err := s.SignIn(t.Context(), auth.Credentials{Email: email, Password: password}); err != nil {
+		if _, _, err := s.SignIn(t.Context(), auth.Credentials{Email: email, Password: password}); err != nil {
 			t.Fatal(err)
 		}
 	}

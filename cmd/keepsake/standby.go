@@ -53,7 +53,7 @@ func (a *app) standby(ctx context.Context, e *engine.Engine, conf *config.Config
 	}
 	log := a.logger(slog.LevelInfo)
 	read := func(ctx context.Context) ([]byte, error) { return e.ReadNote(ctx, accessTopic) }
-	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, log), Logger: log, SessionSecret: secret, TrustedProxies: conf.TrustedProxies(), Version: engine.Version},
+	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, e.Vault(), log), Logger: log, SessionSecret: secret, TrustedProxies: conf.TrustedProxies(), Version: engine.Version},
 		console.NewStandby(e, log))
 }
 

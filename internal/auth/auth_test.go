@@ -47,7 +47,7 @@ func try(email string, p keepsake.Secret, address string) auth.Credentials {
 func TestSignInAndSession(t *testing.T) {
 	t.Parallel()
 	d, s, _ := setup(t)
-	session, err := s.SignIn(t.Context(), try("AMELIA@example.org", password, "192.0.2.1"))
+	session, _, err := s.SignIn(t.Context(), try("AMELIA@example.org", password, "192.0.2.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestSignInAndSession(t *testing.T) {
 	if err != nil || actor.Name != "amelia@example.org" || actor.Role != keepsake.RoleSuperAdmin || actor.Session != session.ID || actor.ID == "" {
 		t.Errorf("resolve: %+v, %v", actor, err)
 	}
-	again, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
+	again, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
 	if err != nil || again.Token == session.Token {
 		t.Errorf("the token of a second sign-in: %v, must be new", err)
 	}
@@ -79,7 +79,7 @@ func TestSignInAndSession(t *testing.T) {
 func TestSessionEnds(t *testing.T) {
 	t.Parallel()
 	_, s, c := setup(t)
-	session, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
+	session, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestSessionEnds(t *testing.T) {
 		t.Errorf("an idle session: %v", err)
 	}
 
-	session, err = s.SignIn(t.Context(), try("amelia@example.org", password, ""))
+	session, _, err = s.SignIn(t.Context(), try("amelia@example.org", password, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,12 +116,12 @@ func TestSessionEnds(t *testing.T) {
 func TestNewPasswordEndsSessionsAndLocks(t *testing.T) {
 	t.Parallel()
 	d, s, _ := setup(t)
-	session, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
+	session, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 6 {
-		_, _ = s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", ""))
+		_, _, _ = s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", ""))
 	}
 	const fresh = keepsake.Secret("another horse battery")
 	if err := auth.SetPassword(t.Context(), d, keepsake.System("test"), "amelia@example.org", fresh); err != nil {
@@ -130,10 +130,10 @@ func TestNewPasswordEndsSessionsAndLocks(t *testing.T) {
 	if _, err := s.Resolve(t.Context(), session.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("a session from before: %v", err)
 	}
-	if _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := s.SignIn(t.Context(), try("amelia@example.org", fresh, "")); err != nil {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", fresh, "")); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 }
@@ -144,7 +144,7 @@ func TestLockOutGrowsAndLooksTheSame(t *testing.T) {
 	messages := map[string][]string{}
 	for i, email := range []string{"amelia@example.org", "nobody@example.org"} {
 		for range 7 {
-			_, err := s.SignIn(t.Context(), try(email, "wrong password 1", fmt.Sprintf("192.0.2.%d", i)))
+			_, _, err := s.SignIn(t.Context(), try(email, "wrong password 1", fmt.Sprintf("192.0.2.%d", i)))
 			if keepsake.CodeOf(err) != keepsake.CodeForbidden {
 				t.Fatalf("%s: %v", email, err)
 			}
@@ -160,20 +160,20 @@ func TestLockOutGrowsAndLooksTheSame(t *testing.T) {
 	if known[4] != known[0] || !strings.Contains(known[5], "Too many") {
 		t.Errorf("the lock begins at the wrong try: %q", known)
 	}
-	if _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "198.51.100.1")); err == nil {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "198.51.100.1")); err == nil {
 		t.Error("the right password passes a locked account from another address")
 	}
 	c.add(31 * time.Second)
-	_, err := s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", "192.0.2.0"))
+	_, _, err := s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", "192.0.2.0"))
 	if err == nil || strings.Contains(err.Error(), "Too many") {
 		t.Errorf("after the first lock: %v, want another try", err)
 	}
 	c.add(31 * time.Second)
-	if _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.0")); err == nil {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.0")); err == nil {
 		t.Error("the second lock is not longer than the first")
 	}
 	c.add(30 * time.Second)
-	if _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.0")); err != nil {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.0")); err != nil {
 		t.Errorf("after the second lock: %v", err)
 	}
 }
@@ -185,7 +185,7 @@ func TestParallelGuessesAllCount(t *testing.T) {
 	var wg sync.WaitGroup
 	for range cap(judged) {
 		wg.Go(func() {
-			_, err := s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", ""))
+			_, _, err := s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", ""))
 			judged <- err != nil && !strings.Contains(err.Error(), "Too many")
 		})
 	}
@@ -206,12 +206,12 @@ func TestAddressLocks(t *testing.T) {
 	t.Parallel()
 	_, s, _ := setup(t)
 	for i := range 20 {
-		_, _ = s.SignIn(t.Context(), try(fmt.Sprintf("guess%d@example.org", i), "wrong password 1", fmt.Sprintf("2001:db8::%d", i+1)))
+		_, _, _ = s.SignIn(t.Context(), try(fmt.Sprintf("guess%d@example.org", i), "wrong password 1", fmt.Sprintf("2001:db8::%d", i+1)))
 	}
-	if _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "2001:db8::ffff")); err == nil {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "2001:db8::ffff")); err == nil {
 		t.Error("the network that guessed at twenty accounts may go on")
 	}
-	if _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "2001:db8:1::1")); err != nil {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "2001:db8:1::1")); err != nil {
 		t.Errorf("another network: %v", err)
 	}
 }

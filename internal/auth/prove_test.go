@@ -12,7 +12,7 @@ import (
 func TestProvingAgain(t *testing.T) {
 	t.Parallel()
 	_, s, clock := setup(t)
-	session, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
+	session, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestOwnSessions(t *testing.T) {
 		in := try(email, password, "192.0.2.1")
 		in.UserAgent = agent
 		clock.add(time.Minute)
-		session, err := s.SignIn(t.Context(), in)
+		session, _, err := s.SignIn(t.Context(), in)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,8 +27,9 @@ const keepEnded = 30 * 24 * time.Hour
 
 // Sessions starts, resolves and ends sessions. It is safe for concurrent use and keeps nothing in memory.
 type Sessions struct {
-	db  *db.DB
-	now func() time.Time
+	db    *db.DB
+	now   func() time.Time
+	vault Vault
 }
 
 // NewSessions returns Sessions; now may be nil for the real clock.
@@ -45,10 +46,13 @@ type Session struct {
 	ID        string // may be shown
 	Actor     keepsake.Actor
 	ExpiresAt time.Time // the absolute end; IdleTime without a request ends it sooner
+	// Recovered says that a recovery code opened it, and CodesLeft how many there are now.
+	Recovered bool
+	CodesLeft int
 }
 
-// start makes the session of an account that has proven itself.
-func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials) (Session, error) {
+// start makes the session of an account that has proven itself, and takes the code it gave in the same transaction.
+func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials, given factor) (Session, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Session{}, fmt.Errorf("make a session id: %w", err)
@@ -61,6 +65,11 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials)
 	}
 	session.Actor.ProvenAt = now
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
+		if given.take != nil {
+			if err := given.take(tx); err != nil {
+				return err
+			}
+		}
 		err := tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
 			Now: now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
 		if err != nil {
@@ -70,10 +79,18 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials)
 		if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(a.Email)}); err != nil {
 			return err
 		}
-		if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(in.Address)), Now: now}); err != nil {
-			return err
+		for range given.tries {
+			if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(in.Address)), Now: now}); err != nil {
+				return err
+			}
 		}
-		return audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed})
+		if given.name == factorRecovery {
+			if session.CodesLeft, err = recordRecovery(ctx, tx, session.Actor, a); err != nil {
+				return err
+			}
+			session.Recovered = true
+		}
+		return audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed, Detail: given.detail()})
 	})
 	if err != nil {
 		return Session{}, fmt.Errorf("start the session: %w", err)

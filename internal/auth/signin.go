@@ -39,11 +39,12 @@ const (
 // refusal is the same for every reason but the lock-out, so that nobody learns which accounts exist.
 const refusal = "E-mail and password do not match an account. After five wrong tries the account rests for a while."
 
-// SignIn checks credentials and starts a session; its token is new every time. A refusal is an Error with CodeForbidden
+// SignIn checks credentials and starts a session; its token is new every time. An account that asks for a second step gets that
+// instead, for Continue, and no session yet. A refusal is an Error with CodeForbidden
 // whose message does not tell whether the account exists, and takes as long for one that does not. Failures are counted per
 // account and per address before they are judged, so that parallel guesses count too; each further one locks for longer, and
 // the lock is the same whether or not the account exists.
-func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, error) {
+func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, error) {
 	actor := keepsake.Actor{Name: in.Email, Address: in.Address, UserAgent: in.UserAgent}
 	email, err := normalize(in.Email)
 	if err != nil {
@@ -51,11 +52,10 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, error) 
 	}
 	account, until, err := s.reserve(ctx, email, in.Address)
 	if err != nil {
-		return Session{}, err
+		return Session{}, nil, err
 	}
 	if until.After(s.now()) {
-		err := keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s; nobody can sign in to this account, or from here, until then.", wait(until.Sub(s.now())))
-		return Session{}, s.refuse(ctx, actor, "locked", err)
+		return Session{}, nil, s.refuse(ctx, actor, "locked", locked(until.Sub(s.now())))
 	}
 	phc := unknown
 	if account != nil {
@@ -63,12 +63,22 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, error) 
 	}
 	ok, err := verifyPassword(ctx, in.Password, phc)
 	if err != nil {
-		return Session{}, fmt.Errorf("check the password: %w", err)
+		return Session{}, nil, fmt.Errorf("check the password: %w", err)
 	}
 	if !ok || account == nil {
-		return Session{}, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+		return Session{}, nil, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
-	return s.start(ctx, *account, in)
+	step, err := s.pending(ctx, *account, in)
+	if err != nil || step != nil {
+		return Session{}, step, err
+	}
+	session, err := s.start(ctx, *account, in, factor{tries: 1})
+	return session, nil, err
+}
+
+// locked refuses for a while.
+func locked(d time.Duration) error {
+	return keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s; nobody can sign in to this account, or from here, until then.", wait(d))
 }
 
 // reserve counts the attempt as failed and returns the account, nil when there is none, and until when the attempt is locked

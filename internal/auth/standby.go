@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -30,17 +31,33 @@ type Verifier struct {
 	PasswordHash string `json:"password_hash"`
 	Role         string `json:"role"`
 	Organization string `json:"organization,omitempty"`
+	// Account, Secret and Recovery are of accounts with a second step: the id, the sealed secret of the authenticator as it lies in the
+	// console database, and the hashes of the recovery codes that were not used then.
+	Account  string   `json:"account,omitempty"`
+	Secret   []byte   `json:"second_step,omitempty"`
+	Recovery [][]byte `json:"recovery_codes,omitempty"`
 }
 
 // Verifiers are the present accounts, as the repository keeps them.
 func Verifiers(ctx context.Context, d *db.DB) ([]byte, error) {
 	list := []Verifier{}
 	err := d.InTx(ctx, system, func(tx db.Tx) error {
+		steps := map[string]sqlcgen.ListSecondStepsRow{}
+		known, err := tx.ListSecondSteps(ctx)
+		if err != nil {
+			return err
+		}
+		for _, k := range known {
+			steps[k.AccountID] = k
+		}
 		rows, err := tx.ListAccounts(ctx)
 		for _, a := range rows {
 			v := Verifier{Email: a.Email, PasswordHash: a.PasswordHash, Role: a.Role}
 			if a.Organization != nil {
 				v.Organization = *a.Organization
+			}
+			if k, ok := steps[a.ID]; ok {
+				v.Account, v.Secret, v.Recovery = a.ID, k.Secret, k.Codes
 			}
 			list = append(list, v)
 		}
@@ -58,6 +75,7 @@ func Verifiers(ctx context.Context, d *db.DB) ([]byte, error) {
 type Standby struct {
 	secret []byte
 	read   func(context.Context) ([]byte, error) // the newest verifiers
+	vault  Vault
 	log    *slog.Logger
 	now    func() time.Time
 
@@ -66,11 +84,14 @@ type Standby struct {
 	readAt   time.Time
 	failures map[string]int // by account and by network
 	locked   map[string]time.Time
+	taken    map[string]int64 // the newest time step whose code was taken, by account
+	spent    map[string]bool  // recovery codes that were used here, by account and hash
 }
 
-// NewStandby returns a Standby; read returns the newest verifiers of the repository.
-func NewStandby(secret keepsake.Secret, read func(context.Context) ([]byte, error), log *slog.Logger) *Standby {
-	return &Standby{secret: []byte(secret.Reveal()), read: read, log: log, now: time.Now, failures: map[string]int{}, locked: map[string]time.Time{}}
+// NewStandby returns a Standby; read returns the newest verifiers of the repository, and vault opens what is sealed in them.
+func NewStandby(secret keepsake.Secret, read func(context.Context) ([]byte, error), vault Vault, log *slog.Logger) *Standby {
+	return &Standby{secret: []byte(secret.Reveal()), read: read, vault: vault, log: log, now: time.Now,
+		failures: map[string]int{}, locked: map[string]time.Time{}, taken: map[string]int64{}, spent: map[string]bool{}}
 }
 
 // claims are what a token says.
@@ -81,18 +102,17 @@ type claims struct {
 }
 
 // SignIn checks credentials like Sessions.SignIn, with the same refusals.
-func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, error) {
+func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, error) {
 	email, err := normalize(in.Email)
 	if err != nil {
 		email = ""
 	}
 	if until := s.reserve(email, in.Address); until.After(s.now()) {
-		s.log.WarnContext(ctx, "a sign-in without the console database was refused", "email", in.Email, "address", in.Address, "reason", "locked")
-		return Session{}, keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s; nobody can sign in to this account, or from here, until then.", wait(until.Sub(s.now())))
+		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "locked", locked(until.Sub(s.now())))
 	}
 	v, err := s.account(ctx, email)
 	if err != nil {
-		return Session{}, err
+		return Session{}, nil, err
 	}
 	phc := unknown
 	if v != nil {
@@ -100,13 +120,21 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, error) {
 	}
 	ok, err := verifyPassword(ctx, in.Password, phc)
 	if err != nil {
-		return Session{}, fmt.Errorf("check the password: %w", err)
+		return Session{}, nil, fmt.Errorf("check the password: %w", err)
 	}
 	if !ok || v == nil {
-		s.log.WarnContext(ctx, "a sign-in without the console database was refused", "email", in.Email, "address", in.Address, "reason", "mismatch")
-		return Session{}, keepsake.Errorf(keepsake.CodeForbidden, refusal)
+		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
-	s.forgive(email, in.Address)
+	if len(v.Secret) > 0 {
+		return Session{}, &Step{Kind: StepCode, Account: v.Account, Email: v.Email, Until: s.now().Add(StepTime), State: passwordMark(v.PasswordHash)}, nil
+	}
+	session, err := s.start(ctx, v, in, "")
+	return session, nil, err
+}
+
+// start makes the session of an account that has proven itself.
+func (s *Standby) start(ctx context.Context, v *Verifier, in Credentials, factor string) (Session, error) {
+	s.forgive(v.Email, in.Address)
 	c := claims{Email: v.Email, Session: rand.Text(), Expires: s.now().Add(StandbyTime).UTC()}
 	token, err := s.seal(c)
 	if err != nil {
@@ -114,8 +142,14 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, error) {
 	}
 	actor := v.actor(c.Session)
 	actor.Address, actor.UserAgent = in.Address, in.UserAgent
-	s.log.WarnContext(ctx, "somebody signed in without the console database", "email", v.Email, "address", in.Address, "session", c.Session)
+	s.log.WarnContext(ctx, "somebody signed in without the console database", "email", v.Email, "address", in.Address, "session", c.Session, "second_factor", factor)
 	return Session{Token: keepsake.Secret(token), ID: c.Session, Actor: actor, ExpiresAt: c.Expires}, nil
+}
+
+// refuse logs a refused sign-in and returns err.
+func (s *Standby) refuse(ctx context.Context, email, address, reason string, err error) error {
+	s.log.WarnContext(ctx, "a sign-in without the console database was refused", "email", email, "address", address, "reason", reason)
+	return err
 }
 
 func (v *Verifier) actor(session string) keepsake.Actor {

@@ -27,11 +27,11 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 		}
 		return json.Marshal(list)
 	}
-	s := NewStandby("a secret of the repository, 32 bytes", read, slog.New(slog.DiscardHandler))
+	s := NewStandby("a secret of the repository, 32 bytes", read, nil, slog.New(slog.DiscardHandler))
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	s.now = func() time.Time { return now }
 	in := Credentials{Email: " Ada@example.com", Password: "a long enough passphrase", Address: "192.0.2.1"}
-	session, err := s.SignIn(t.Context(), in)
+	session, _, err := s.SignIn(t.Context(), in)
 	if err != nil || session.Actor.Organization != "7" || session.Actor.Role != keepsake.RoleSuperAdmin || !session.ExpiresAt.Equal(now.Add(StandbyTime)) {
 		t.Fatalf("%+v, %v", session, err)
 	}
@@ -49,7 +49,7 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 	if code := resolve(token); code != "" {
 		t.Errorf("a good token: %s", code)
 	}
-	other := NewStandby("another secret, of another repository", read, slog.New(slog.DiscardHandler))
+	other := NewStandby("another secret, of another repository", read, nil, slog.New(slog.DiscardHandler))
 	if _, err := other.Resolve(t.Context(), token); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("under another repository's key: %v", err)
 	}
@@ -70,31 +70,31 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 		t.Errorf("of an account that is gone: %q", code)
 	}
 	list, s.readAt = saved, time.Time{}
-	if _, err := s.SignIn(t.Context(), Credentials{Email: "nobody@example.com", Password: "a long enough passphrase"}); keepsake.CodeOf(err) != keepsake.CodeForbidden || keepsake.MessageOf(err) != refusal {
+	if _, _, err := s.SignIn(t.Context(), Credentials{Email: "nobody@example.com", Password: "a long enough passphrase"}); keepsake.CodeOf(err) != keepsake.CodeForbidden || keepsake.MessageOf(err) != refusal {
 		t.Errorf("an account that does not exist: %v", err)
 	}
 	wrong := in
 	wrong.Password = "not the right passphrase"
 	for range freeByAccount {
-		if _, err := s.SignIn(t.Context(), wrong); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		if _, _, err := s.SignIn(t.Context(), wrong); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 			t.Errorf("a wrong password: %v", err)
 		}
 	}
-	if _, err := s.SignIn(t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "Try again in") {
+	if _, _, err := s.SignIn(t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "Try again in") {
 		t.Errorf("after %d wrong ones: %v", freeByAccount, err)
 	}
 	now = now.Add(longestLock)
-	if _, err := s.SignIn(t.Context(), in); err != nil {
+	if _, _, err := s.SignIn(t.Context(), in); err != nil {
 		t.Errorf("when the lock is over: %v", err)
 	}
 	// A provider that goes away for a moment does not throw people out; one that never answered lets nobody in.
 	now = now.Add(2 * verifiersTime)
 	away = keepsake.Errorf(keepsake.CodeUnavailable, "no provider answers")
-	if _, err := s.SignIn(t.Context(), in); err != nil {
+	if _, _, err := s.SignIn(t.Context(), in); err != nil {
 		t.Errorf("with verifiers known already: %v", err)
 	}
 	for _, away = range []error{keepsake.Errorf(keepsake.CodeUnavailable, "no provider answers"), keepsake.Errorf(keepsake.CodeNotFound, "no note")} {
-		if _, err := NewStandby("a secret of the repository, 32 bytes", read, slog.New(slog.DiscardHandler)).SignIn(t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+		if _, _, err := NewStandby("a secret of the repository, 32 bytes", read, nil, slog.New(slog.DiscardHandler)).SignIn(t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 			t.Errorf("%v: %v", away, err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	d, sessions, clock := setup(t)
-	session, err := sessions.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
+	session, _, err := sessions.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
 	if err != nil {
 		t.Fatal(err)
 	}

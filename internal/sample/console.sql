@@ -59,6 +59,12 @@ insert into accounts (id, email, password_hash, role) select pg_temp.id_of(n), '
 insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
 select pg_temp.id_of(n), sha256(n::text::bytea), pg_temp.id_of(1 + n % (points / 10)), now(), now(), now() + n * interval '1 second', 'a browser', '192.0.2.1' from sizes, generate_series(1, points / 5) n;
 
+insert into second_steps (account_id, secret, created_at, confirmed_at)
+select pg_temp.id_of(n), sha256(n::text::bytea), now(), now() from sizes, generate_series(1, points / 10) n;
+
+insert into recovery_codes (account_id, code_hash, created_at)
+select pg_temp.id_of(n), sha256((n * 10 + i)::text::bytea), now() from sizes, generate_series(1, points / 10) n, generate_series(1, 10) i;
+
 insert into api_tokens (id, token_hash, account_id, name, permissions, expires_at)
 select pg_temp.id_of(n), sha256(n::text::bytea), pg_temp.id_of(1 + n % (points / 10)), 'a script', '{read}', now() + n * interval '1 hour' from sizes, generate_series(1, points / 5) n;
 

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+	"sync"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+)
+
+// Vault seals small secrets that lie outside the repository, such as in the console database, with the repository's key. It asks the
+// providers for the repository's header when it is first needed and holds the key from then on, so that providers that are away, or slow,
+// keep nobody waiting. It is safe for concurrent use.
+type Vault struct {
+	engine *Engine
+	mu     sync.Mutex
+	keys   *repository.Keyring
+}
+
+// Vault returns a vault under the repository's key.
+func (e *Engine) Vault() *Vault { return &Vault{engine: e} }
+
+// vaultPrefix keeps the names of a vault apart from those of notes. Nothing of it is ever stored at a provider.
+const vaultPrefix = notePrefix + "vault/"
+
+// Seal seals plain under a name; it can be opened under no other.
+func (v *Vault) Seal(ctx context.Context, name string, plain []byte) ([]byte, error) {
+	keys, err := v.open(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return keys.SealObject(repository.ObjectNote, vaultPrefix+name, plain)
+}
+
+// Open opens what Seal has sealed: CodeDamaged where that was under another name or key.
+func (v *Vault) Open(ctx context.Context, name string, sealed []byte) ([]byte, error) {
+	keys, err := v.open(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := keys.OpenObject(repository.ObjectNote, vaultPrefix+name, sealed, maxNote)
+	if err == nil {
+		return plain, nil
+	}
+	// Another process may have sealed it under a key of the repository that this one has not seen yet.
+	if newer, failed := v.open(ctx, true); failed == nil {
+		return newer.OpenObject(repository.ObjectNote, vaultPrefix+name, sealed, maxNote)
+	}
+	return nil, err
+}
+
+func (v *Vault) open(ctx context.Context, again bool) (*repository.Keyring, error) {
+	v.mu.Lock()
+	keys := v.keys
+	v.mu.Unlock()
+	if keys != nil && !again {
+		return keys, nil
+	}
+	r, err := v.engine.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.keys = r.keys
+	return r.keys, nil
+}
