@@ -189,7 +189,7 @@ func TestAlertsReachPeople(t *testing.T) {
 	w.work(t, func() {
 		limit := time.After(time.Minute)
 		for n := 0; ; n++ { // the place is known from the worker's first look on
-			if _, err := auth.NewSessions(d, nil).SignIn(t.Context(), auth.Credentials{Email: "nobody@example.com", Password: "wrong"}); err == nil {
+			if _, _, err := auth.NewSessions(d, nil).SignIn(t.Context(), auth.Credentials{Email: "nobody@example.com", Password: "wrong"}); err == nil {
 				t.Fatal("nobody signed in")
 			}
 			select {
