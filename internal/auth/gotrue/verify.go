@@ -1,0 +1,235 @@
+package gotrue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/time/rate"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// audience is what the server writes into every token of a person who is signed in.
+	audience = "authenticated"
+	// leeway is how far two clocks may be apart.
+	leeway = 30 * time.Second
+	// shortestSecret is what HS256 needs, in bytes (RFC 7518, section 3.2).
+	shortestSecret = 32
+	// keysEvery is between two looks at the published keys when nothing asks for one, and keysAgain between two that a token with
+	// an unknown key asks for: whoever makes such tokens must not make Keepsake ask without end.
+	keysEvery = time.Hour
+	keysAgain = 10 * time.Second
+
+	// DefaultRoleClaim and DefaultOrganizationClaim are where the server's administrator writes what somebody is.
+	DefaultRoleClaim         = "app_metadata.role"
+	DefaultOrganizationClaim = "app_metadata.organization_id"
+)
+
+// KeyAlgorithms are those of published keys that may be asked for.
+var KeyAlgorithms = []string{"ES256", "RS256"}
+
+// Trust is what a token is held against. It comes from the configuration and never from a token.
+type Trust struct {
+	URL    string // of the server
+	Issuer string // empty: URL
+	// Secret verifies HS256. Without one, the keys that the server publishes verify Algorithms; empty: ES256.
+	Secret     keepsake.Secret
+	Algorithms []string
+	// RoleClaim and OrganizationClaim are paths into the token, with dots.
+	RoleClaim, OrganizationClaim string
+	Logger                       *slog.Logger
+	Now                          func() time.Time
+}
+
+// Claims are what a token proves.
+type Claims struct {
+	Subject      string // the person's id there
+	Email        string
+	Role         string // as the role claim says; empty: none
+	Organization string // as the organization claim says; empty: bound to none
+	Session      string // the sign-in's id there
+	Strong       bool   // a second factor was given (aal2)
+	// Proven is when the person last gave a password or a code; zero when the token does not say.
+	Proven  time.Time
+	Expires time.Time
+}
+
+// Verifier verifies access tokens. It is safe for concurrent use.
+type Verifier struct {
+	parser             *jwt.Parser
+	key                func(ctx context.Context) jwt.Keyfunc
+	role, organization []string
+	issuer             string
+	keys               func(ctx context.Context) (int, error)
+}
+
+// NewVerifier returns a Verifier. Where keys are published it fetches them, and goes on without when that fails: tokens are
+// refused then until they can be fetched. ctx ends the fetching.
+func NewVerifier(ctx context.Context, t Trust) (*Verifier, error) {
+	v := &Verifier{issuer: t.Issuer}
+	if v.issuer == "" {
+		v.issuer = strings.TrimSuffix(t.URL, "/")
+	}
+	var err error
+	if v.role, err = claimPath(t.RoleClaim, DefaultRoleClaim); err != nil {
+		return nil, err
+	}
+	if v.organization, err = claimPath(t.OrganizationClaim, DefaultOrganizationClaim); err != nil {
+		return nil, err
+	}
+	algorithms := []string{"HS256"}
+	if t.Secret != "" {
+		if len(t.Secret) < shortestSecret {
+			return nil, keepsake.Errorf(keepsake.CodeInvalid, "the JWT secret is shorter than %d bytes: it is not the one that Supabase Auth signs with", shortestSecret)
+		}
+		if len(t.Algorithms) > 0 && !slices.Equal(t.Algorithms, algorithms) {
+			return nil, keepsake.Errorf(keepsake.CodeInvalid, "a JWT secret verifies HS256 and nothing else: leave out either the secret or the algorithms")
+		}
+		secret := []byte(t.Secret.Reveal())
+		v.key = func(context.Context) jwt.Keyfunc { return func(*jwt.Token) (any, error) { return secret, nil } }
+		v.keys = func(context.Context) (int, error) { return 1, nil }
+	} else {
+		if algorithms = t.Algorithms; len(algorithms) == 0 {
+			algorithms = KeyAlgorithms[:1]
+		}
+		if i := slices.IndexFunc(algorithms, func(a string) bool { return !slices.Contains(KeyAlgorithms, a) }); i >= 0 {
+			return nil, keepsake.Errorf(keepsake.CodeInvalid, "%q is no algorithm of published keys: use %s", algorithms[i], strings.Join(KeyAlgorithms, " or "))
+		}
+		if err := v.publish(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	options := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithIssuer(v.issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithStrictDecoding()}
+	if t.Now != nil {
+		options = append(options, jwt.WithTimeFunc(t.Now))
+	}
+	v.parser = jwt.NewParser(options...)
+	return v, nil
+}
+
+// publish has the keys fetched that the server publishes. A fetch that fails leaves the keys of the last one.
+func (v *Verifier) publish(ctx context.Context, t Trust) error {
+	log := t.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	set, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{strings.TrimSuffix(t.URL, "/") + "/.well-known/jwks.json"}, keyfunc.Override{
+		Client: newHTTP(), HTTPTimeout: answerTime / 2, RefreshInterval: keysEvery,
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(keysAgain), 2), RateLimitWaitMax: time.Millisecond,
+		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
+			return func(ctx context.Context, err error) {
+				log.WarnContext(ctx, "the keys of Supabase Auth could not be fetched; the last ones stay", "err", err)
+			}
+		},
+	})
+	if err != nil {
+		return keepsake.Errorf(keepsake.CodeInvalid, "the keys of Supabase Auth cannot be asked for: %w", err)
+	}
+	v.key = set.KeyfuncCtx
+	v.keys = func(ctx context.Context) (int, error) {
+		list, err := set.Storage().KeyReadAll(ctx)
+		return len(list), err
+	}
+	return nil
+}
+
+// Keys returns how many keys there are to verify with: none means that every token is refused.
+func (v *Verifier) Keys(ctx context.Context) (int, error) { return v.keys(ctx) }
+
+// Verify returns what a token proves, or an Error with CodeForbidden. Why a token is refused is in the chain, for a log.
+func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, error) {
+	refuse := func(err error) (Claims, error) {
+		return Claims{}, keepsake.Errorf(keepsake.CodeForbidden, "The token of Supabase Auth is not valid, or not any more: %w", err)
+	}
+	said := jwt.MapClaims{}
+	parsed, err := v.parser.ParseWithClaims(token.Reveal(), said, v.key(ctx))
+	switch {
+	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
+		issuer, _ := said.GetIssuer()
+		return refuse(fmt.Errorf("it was issued by %q, and auth.supabase.issuer expects %q", clip(issuer), v.issuer))
+	case err != nil:
+		return refuse(err)
+	case !parsed.Valid:
+		return refuse(errors.New("it does not verify"))
+	}
+	c := Claims{Email: text(said, "email"), Session: text(said, "session_id"), Strong: text(said, "aal") == "aal2", Role: text(said, v.role...),
+		Organization: text(said, v.organization...), Proven: proven(said["amr"])}
+	if c.Subject, err = said.GetSubject(); err != nil || c.Subject == "" {
+		return refuse(errors.New("it is about nobody"))
+	}
+	if anonymous, _ := said["is_anonymous"].(bool); anonymous {
+		return refuse(errors.New("it is about somebody who never said who they are"))
+	}
+	if expires, err := said.GetExpirationTime(); err == nil && expires != nil {
+		c.Expires = expires.Time
+	}
+	return c, nil
+}
+
+// claimPath refuses paths into what people write about themselves.
+func claimPath(path, otherwise string) ([]string, error) {
+	if path == "" {
+		path = otherwise
+	}
+	steps := strings.Split(path, ".")
+	if slices.Contains(steps, "") {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%q is no path into a token: write it like %s", path, otherwise)
+	}
+	if steps[0] == "user_metadata" || steps[0] == "raw_user_meta_data" {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%q is written by users themselves, so it proves nothing: use a claim below app_metadata", path)
+	}
+	return steps, nil
+}
+
+// text returns the text at a path; "" where there is none. A number, as ids may be, counts as its digits.
+func text(claims map[string]any, path ...string) string {
+	var at any = map[string]any(claims)
+	for _, step := range path {
+		m, ok := at.(map[string]any)
+		if !ok {
+			return ""
+		}
+		at = m[step]
+	}
+	switch v := at.(type) {
+	case string:
+		return v
+	case float64:
+		if v == float64(int64(v)) {
+			return fmt.Sprint(int64(v))
+		}
+	}
+	return ""
+}
+
+// proven returns the newest moment at which a password or a code was given, of the ways in which somebody authenticated (amr).
+func proven(amr any) (newest time.Time) {
+	list, _ := amr.([]any)
+	for _, entry := range list {
+		way, _ := entry.(map[string]any)
+		method, _ := way["method"].(string)
+		at, _ := way["timestamp"].(float64)
+		if (method == "password" || method == "totp" || strings.HasPrefix(method, "mfa/")) && at > 0 {
+			if t := time.Unix(int64(at), 0); t.After(newest) {
+				newest = t
+			}
+		}
+	}
+	return newest
+}
+
+// clip keeps what somebody else wrote short.
+func clip(s string) string {
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,220 @@
+package gotrue_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/wedsync/keepsake/internal/auth/gotrue"
+	"github.com/wedsync/keepsake/internal/auth/gotrue/gotruetest"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+func verifier(t testing.TB, s *gotruetest.Server, change func(*gotrue.Trust)) *gotrue.Verifier {
+	t.Helper()
+	trust := gotrue.Trust{URL: s.URL}
+	if change != nil {
+		change(&trust)
+	}
+	v, err := gotrue.NewVerifier(t.Context(), trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func withSecret(t *gotrue.Trust) { t.Secret = gotruetest.Secret }
+
+func TestATokenProvesWhoItsBearerIs(t *testing.T) {
+	t.Parallel()
+	for name, asymmetric := range map[string]bool{"HS256 without a kid": false, "ES256 with published keys": true} {
+		s := gotruetest.New(t, asymmetric, amelia)
+		v := verifier(t, s, func(tr *gotrue.Trust) {
+			if !asymmetric {
+				withSecret(tr)
+			}
+		})
+		c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, amelia, nil)))
+		if err != nil || c.Role != "super_admin" || c.Organization != "7" || c.Email != amelia.Email || c.Subject == "" || c.Session == "" || c.Strong || time.Since(c.Proven) > time.Minute || time.Until(c.Expires) < 55*time.Minute {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+		if n, err := v.Keys(t.Context()); err != nil || n != 1 {
+			t.Errorf("%s: %d keys, %v", name, n, err)
+		}
+	}
+}
+
+// TestTokensThatProveNothing: each is refused, and for no reason that its bearer is told.
+func TestTokensThatProveNothing(t *testing.T) {
+	t.Parallel()
+	symmetric, asymmetric := gotruetest.New(t, false, amelia), gotruetest.New(t, true, amelia)
+	secret, keys := verifier(t, symmetric, withSecret), verifier(t, asymmetric, nil)
+	change := func(s *gotruetest.Server, f func(header, claims map[string]any)) string { return s.Sign(t, amelia, f) }
+	claim := func(name string, value any) func(header, claims map[string]any) {
+		return func(_, claims map[string]any) { claims[name] = value }
+	}
+	none := func(s *gotruetest.Server) string {
+		parts := strings.Split(s.Sign(t, amelia, nil), ".")
+		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + parts[1] + "."
+	}
+	// The confusion of RFC 8725, section 2.1: the published key, which everybody knows, taken for a secret.
+	confused := func(kid bool) string {
+		real := strings.Split(asymmetric.Sign(t, amelia, nil), ".")
+		parsed, _, err := jwt.NewParser().ParseUnverified(strings.Join(real, "."), jwt.MapClaims{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged := jwt.NewWithClaims(jwt.SigningMethodHS256, parsed.Claims)
+		if kid {
+			forged.Header["kid"] = parsed.Header["kid"]
+		}
+		text, err := forged.SignedString(asymmetric.PublicKey(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	valid := symmetric.Sign(t, amelia, nil)
+	for name, c := range map[string]struct {
+		v     *gotrue.Verifier
+		token string
+	}{
+		"nothing":                        {secret, ""},
+		"no token":                       {secret, "a.b.c"},
+		"no signature":                   {secret, valid[:strings.LastIndex(valid, ".")+1]},
+		"one changed letter":             {secret, strings.Replace(valid, ".", ".A", 1)},
+		"none":                           {secret, none(symmetric)},
+		"none, with published keys":      {keys, none(asymmetric)},
+		"published key as secret":        {keys, confused(false)},
+		"published key as secret, a kid": {keys, confused(true)},
+		"HS256 where keys are":           {keys, valid},
+		"ES256 where a secret is":        {secret, asymmetric.Sign(t, amelia, nil)},
+		"an unknown kid":                 {keys, change(asymmetric, func(header, _ map[string]any) { header["kid"] = "made up" })},
+		"of another project":             {secret, change(symmetric, claim("iss", "https://elsewhere.example/auth/v1"))},
+		"without an issuer":              {secret, change(symmetric, func(_, claims map[string]any) { delete(claims, "iss") })},
+		"for somebody else":              {secret, change(symmetric, claim("aud", "storage"))},
+		"without an audience":            {secret, change(symmetric, func(_, claims map[string]any) { delete(claims, "aud") })},
+		"expired":                        {secret, change(symmetric, claim("exp", time.Now().Add(-time.Minute).Unix()))},
+		"without an end":                 {secret, change(symmetric, func(_, claims map[string]any) { delete(claims, "exp") })},
+		"not valid yet":                  {secret, change(symmetric, claim("nbf", time.Now().Add(time.Hour).Unix()))},
+		"issued in the future":           {secret, change(symmetric, claim("iat", time.Now().Add(time.Hour).Unix()))},
+		"about nobody":                   {secret, change(symmetric, claim("sub", ""))},
+		"about somebody anonymous":       {secret, change(symmetric, claim("is_anonymous", true))},
+	} {
+		_, err := c.v.Verify(t.Context(), keepsake.Secret(c.token))
+		if keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.HasPrefix(keepsake.MessageOf(err), "The token of Supabase Auth is not valid") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if c.token != "" && err != nil && strings.Contains(err.Error(), c.token) {
+			t.Errorf("%s: the error quotes the token", name)
+		}
+	}
+}
+
+// TestWhatAUserWritesIsNotBelieved: the role that a user gave themselves, and the role of the database.
+func TestWhatAUserWritesIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	s := gotruetest.New(t, false)
+	v := verifier(t, s, withSecret)
+	for name, u := range map[string]gotruetest.User{
+		"user_metadata": {Email: "a@example.org", UserMetadata: map[string]any{"role": "super_admin", "organization_id": "1"}},
+		"a list":        {Email: "b@example.org", AppMetadata: map[string]any{"role": []string{"super_admin"}}},
+		"an object":     {Email: "c@example.org", AppMetadata: map[string]any{"role": map[string]any{"super_admin": true}}},
+	} {
+		c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil)))
+		if err != nil || c.Role != "" || c.Organization != "" {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+	}
+	if c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, gotruetest.User{Email: "d@example.org"}, func(_, claims map[string]any) { claims["role"] = "super_admin" }))); err != nil || c.Role != "" {
+		t.Errorf("the role of the database counts: %+v, %v", c, err)
+	}
+	for _, path := range []string{"user_metadata.role", "user_metadata", "app_metadata..role", "."} {
+		if _, err := gotrue.NewVerifier(t.Context(), gotrue.Trust{URL: s.URL, Secret: gotruetest.Secret, RoleClaim: path}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+			t.Errorf("the role claim %q: %v", path, err)
+		}
+	}
+	elsewhere := verifier(t, s, func(tr *gotrue.Trust) { withSecret(tr); tr.RoleClaim = "app_metadata.keepsake.role" })
+	u := gotruetest.User{Email: "e@example.org", AppMetadata: map[string]any{"keepsake": map[string]any{"role": "super_admin"}}}
+	if c, err := elsewhere.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil))); err != nil || c.Role != "super_admin" {
+		t.Errorf("another role claim: %+v, %v", c, err)
+	}
+}
+
+func TestWhatIsNoTrust(t *testing.T) {
+	t.Parallel()
+	s := gotruetest.New(t, false)
+	for name, trust := range map[string]gotrue.Trust{
+		"a short secret":              {URL: s.URL, Secret: "short"},
+		"a secret for published keys": {URL: s.URL, Secret: gotruetest.Secret, Algorithms: []string{"ES256"}},
+		"HS256 without a secret":      {URL: s.URL, Algorithms: []string{"HS256"}},
+		"none":                        {URL: s.URL, Algorithms: []string{"none"}},
+	} {
+		if _, err := gotrue.NewVerifier(t.Context(), trust); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestKeysChangeAndGoAway: a new key is fetched when the first token comes that it signed; while the keys cannot be fetched the last ones
+// verify; and tokens with invented keys do not make Keepsake ask without end.
+func TestKeysChangeAndGoAway(t *testing.T) {
+	t.Parallel()
+	s := gotruetest.New(t, true, amelia)
+	s.SetKeysDown(true)
+	v := verifier(t, s, nil) // it starts without any key
+	token := func() keepsake.Secret { return keepsake.Secret(s.Sign(t, amelia, nil)) }
+	if _, err := v.Verify(t.Context(), token()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("without keys: %v", err)
+	}
+	s.SetKeysDown(false)
+	old := token()
+	if _, err := v.Verify(t.Context(), old); err != nil {
+		t.Fatalf("when the keys are there: %v", err)
+	}
+	s.SetKeysDown(true)
+	if _, err := v.Verify(t.Context(), old); err != nil {
+		t.Errorf("the last keys are forgotten: %v", err)
+	}
+
+	s = gotruetest.New(t, true, amelia)
+	v = verifier(t, s, nil)
+	old = token()
+	s.Rotate(t)
+	if _, err := v.Verify(t.Context(), token()); err != nil {
+		t.Errorf("a rotated key: %v", err)
+	}
+	if _, err := v.Verify(t.Context(), old); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("a key that is not published any more: %v", err)
+	}
+	for range 50 {
+		_, _ = v.Verify(t.Context(), keepsake.Secret(s.Sign(t, amelia, func(header, _ map[string]any) { header["kid"] = time.Now().String() })))
+	}
+	if n := s.KeyReads(); n > 4 {
+		t.Errorf("the keys were read %d times", n)
+	}
+}
+
+// FuzzVerify: nothing but what the server signed is believed, and nothing makes it fail in another way.
+func FuzzVerify(f *testing.F) {
+	s := gotruetest.New(f, false)
+	v := verifier(f, s, withSecret)
+	valid := s.Sign(f, amelia, nil)
+	f.Add(valid)
+	f.Add("")
+	f.Add("..")
+	f.Add(strings.Replace(valid, ".", ".e30", 1))
+	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + ".e30.")
+	f.Fuzz(func(t *testing.T, token string) {
+		c, err := v.Verify(t.Context(), keepsake.Secret(token))
+		if err == nil && token != valid {
+			t.Fatalf("%q is believed: %+v", token, c)
+		}
+		if err != nil && keepsake.CodeOf(err) != keepsake.CodeForbidden {
+			t.Fatalf("%v", err)
+		}
+	})
+}
