@@ -5,7 +5,9 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
@@ -35,7 +37,7 @@ type Deps struct {
 func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	config := huma.DefaultConfig("Keepsake", apiVersion)
 	config.Info.Description = "The backup console of a wedding platform. Times are RFC 3339 in UTC, sizes bytes, durations seconds. What takes longer than a request " +
-		"answers 202 with the address of its operation. Errors are problem documents (RFC 9457) with a code for machines and words for people."
+		"answers 202 with the address of its operation. A field that is null counts as absent. Errors are problem documents (RFC 9457) with a code for machines and words for people."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
 	config.RejectUnknownQueryParameters = true
 	config.Servers = []*huma.Server{{URL: "/"}}
@@ -44,7 +46,7 @@ func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	}
 	config.Security = []map[string][]string{{"token": {}}}
 	a := humaecho.NewWithGroup(e, group, config)
-	a.UseMiddleware(idempotent(a, d.Answers))
+	a.UseMiddleware(once(a), idempotent(a, d.Answers))
 	h := &actions{d: d}
 	h.backups(a)
 	h.points(a)
@@ -61,6 +63,9 @@ type actions struct{ d Deps }
 // register adds an action whose errors become problem documents.
 func register[I, O any](a huma.API, op huma.Operation, fn func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes = maxBody
+	if op.Method != http.MethodGet {
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusInternalServerError)
 	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := fn(ctx, in)
@@ -69,6 +74,25 @@ func register[I, O any](a huma.API, op huma.Operation, fn func(context.Context, 
 		}
 		return out, nil
 	})
+}
+
+// once refuses a parameter that is there twice: which of them is meant, nobody can say.
+func once(a huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		address := ctx.URL()
+		query := address.Query()
+		var twice []error
+		for _, name := range slices.Sorted(maps.Keys(query)) {
+			if len(query[name]) > 1 {
+				twice = append(twice, &huma.ErrorDetail{Location: "query." + name, Message: "is there more than once"})
+			}
+		}
+		if twice != nil {
+			_ = huma.WriteErr(a, ctx, http.StatusUnprocessableEntity, "validation failed", twice...)
+			return
+		}
+		next(ctx)
+	}
 }
 
 // get, post and so on name an action.

@@ -38,7 +38,7 @@ type CreateBackup struct {
 
 func (h *actions) backups(a huma.API) {
 	op := action(http.MethodPost, "/backups/create", "createBackup", "Take a backup", "One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.", "Backups")
-	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusConflict, http.StatusTooManyRequests}
+	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
 	register(a, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body CreateBackup

@@ -23,7 +23,7 @@ type PointDetail struct {
 	Point
 	Tests          []Test                `json:"tests" doc:"Newest first, at most ten"`
 	RestoreSeconds float64               `json:"restore_seconds,omitempty" doc:"What restoring it is expected to take, at the speed of the newest whole restore"`
-	Tables         []engine.PointTable   `json:"table_list,omitempty"`
+	TableList      []engine.PointTable   `json:"table_list,omitempty"`
 	NotCarried     []keepsake.NotCarried `json:"not_carried,omitempty" doc:"What it does not hold, and why"`
 	Missing        string                `json:"missing,omitempty" doc:"Why the tables cannot be listed"`
 }
@@ -67,7 +67,7 @@ type pointList struct {
 func (h *actions) points(a huma.API) {
 	register(a, action(http.MethodGet, "/backups/recovery-points", "listPoints", "List recovery points", "Newest first. Every one of the types full and incremental holds every wedding; the filters find those that were made for one.", "Recovery points"), h.listPoints)
 	op := action(http.MethodPost, "/backups/recovery-points", "createPoint", "Make a recovery point", "A real snapshot, incremental. With a wedding and a milestone it is marked as theirs.", "Recovery points")
-	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusConflict, http.StatusTooManyRequests}
+	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
 	register(a, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body CreatePoint
@@ -132,7 +132,7 @@ func (h *actions) getPoint(ctx context.Context, in *PointID) (*struct{ Body Poin
 	}
 	out := PointDetail{Point: pointOf(p.Point), Tests: each(p.Tests, testOf), RestoreSeconds: p.RestoreSeconds, Missing: p.Missing}
 	if p.Detail != nil {
-		out.Tables, out.NotCarried = p.Detail.TableList, p.Detail.NotCarried
+		out.TableList, out.NotCarried = p.Detail.TableList, p.Detail.NotCarried
 	}
 	return &struct{ Body PointDetail }{out}, nil
 }

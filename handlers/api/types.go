@@ -146,6 +146,7 @@ func progressOf(o console.Operation) *Progress {
 		return nil
 	}
 	p := &Progress{Progress: *o.Progress, Fraction: o.Progress.Fraction()}
+	p.Tables, p.Providers = append([]engine.TableProgress{}, p.Tables...), append([]engine.ProviderProgress{}, p.Providers...)
 	if ran := p.UpdatedAt.Sub(p.StartedAt).Seconds(); ran > 0 {
 		p.BytesPerSecond, p.RowsPerSecond = float64(p.BytesDone)/ran, float64(p.RowsDone)/ran
 		if o.State.Active() && p.BytesPerSecond > 0 && p.BytesTotal > p.BytesDone {

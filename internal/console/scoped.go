@@ -129,6 +129,9 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 	if err == nil {
 		err = c.mustBeProven(actor)
 	}
+	if err == nil && !plain(in.Fingerprint+in.Name+strings.Join(in.Skip, "")) {
+		err = keepsake.Errorf(keepsake.CodeInvalid, "The confirmation holds characters that are not text. Nothing was changed.")
+	}
 	if err == nil && (in.Name == "" || strings.TrimSpace(in.Confirmation) != in.Name) {
 		err = keepsake.Errorf(keepsake.CodeInvalid, "Type the name, %s, to confirm. Nothing was changed.", in.Name)
 	}
