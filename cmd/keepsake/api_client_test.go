@@ -122,6 +122,7 @@ func TestAScriptAtTheAPI(t *testing.T) {
 	point := c.findsPoints()
 	c.labels(point)
 	c.knowsHowThingsStand(point)
+	c.readsTheTrail(ids[0])
 
 	// A wedding loses its clients, and gets them back.
 	const clients = "select count(*) from clients where wedding_id = 3"
@@ -238,5 +239,37 @@ func (c typed) knowsHowThingsStand(point string) {
 	}
 	if list := as[apiclient.ProviderListBody](c.t, http.StatusOK)(c.ListProvidersWithResponse(c.t.Context())).Providers; len(list) != 3 {
 		c.t.Errorf("%+v", list)
+	}
+}
+
+// readsTheTrail finds the backup on record, has the trail read, and takes it out in both forms.
+func (c typed) readsTheTrail(backup string) {
+	c.t.Helper()
+	ctx := c.t.Context()
+	list := as[apiclient.AuditListBody](c.t, http.StatusOK)(c.ListAuditWithResponse(ctx, &apiclient.ListAuditParams{Action: new("backup.start"), Outcome: new(apiclient.ListAuditParamsOutcomeAllowed)}))
+	if len(list.Entries) != 1 || *list.Entries[0].Target != backup || list.Entries[0].Token == nil || list.Entries[0].RequestID == nil || *list.Entries[0].Wedding != "3" {
+		c.t.Fatalf("%+v", list.Entries)
+	}
+	first := list.Entries[0]
+	for _, p := range []apiclient.ListAuditParams{{Cursor: &first.ID, Action: &first.Action}, {To: &first.At, Action: &first.Action}, {Actor: new("nobody")}, {Action: &first.Action, Security: new(true)}} {
+		if n := len(as[apiclient.AuditListBody](c.t, http.StatusOK)(c.ListAuditWithResponse(ctx, &p)).Entries); n != 0 {
+			c.t.Errorf("%+v finds %d entries", p, n)
+		}
+	}
+	verdict := as[apiclient.AuditVerdict](c.t, http.StatusOK)(c.VerifyAuditWithResponse(ctx, nil))
+	if !verdict.Intact || verdict.Rows < first.ID {
+		c.t.Errorf("%+v", verdict)
+	}
+	if rules := as[apiclient.Compliance](c.t, http.StatusOK)(c.GetComplianceWithResponse(ctx)); rules.Audit == nil || !rules.Audit.Intact || rules.Audit.Rows != verdict.Rows {
+		c.t.Errorf("%+v", rules.Audit)
+	}
+	for format, begins := range map[apiclient.ExportAuditParamsFormat]string{"csv": "id,at,actor", "jsonl": `{"id":`} {
+		a, err := c.ExportAuditWithResponse(ctx, &apiclient.ExportAuditParams{Format: &format, Action: &first.Action})
+		if err != nil || a.StatusCode() != http.StatusOK || !strings.HasPrefix(string(a.Body), begins) || !strings.Contains(string(a.Body), first.Hash) {
+			c.t.Errorf("%s: %v\n%s", format, err, a.Body)
+		}
+	}
+	if a, err := c.ExportAuditWithResponse(ctx, &apiclient.ExportAuditParams{Actor: new("nobody")}); err != nil || a.StatusCode() != http.StatusOK || len(a.Body) != 0 {
+		c.t.Errorf("an export of nothing: %v\n%s", err, a.Body)
 	}
 }

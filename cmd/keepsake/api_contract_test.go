@@ -94,7 +94,7 @@ func (c *contract) check(t *rapid.T, op promised, status int, contentType string
 	if content.of(media) == nil {
 		return fmt.Sprintf("the document does not know the content type %q", contentType)
 	}
-	if media == "text/event-stream" {
+	if media != "application/json" && media != "application/problem+json" { // streams and tables
 		return ""
 	}
 	at := "openapi.json#/paths/" + pointer(op.path) + "/" + strings.ToLower(op.method) + fmt.Sprintf("/responses/%d/content/", status) + pointer(media) + "/schema"

@@ -51,6 +51,7 @@ func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	h.backups(a)
 	h.points(a)
 	h.tests(a)
+	h.audit(a)
 	h.restores(a)
 	h.weddings(a)
 	h.overview(a)

@@ -46,7 +46,8 @@ type Compliance struct {
 	LastDrill       *Test                `json:"last_drill,omitempty" doc:"The newest restore that compared every row"`
 	Tiers           []TierCompliance     `json:"tiers"`
 	Providers       []ProviderCompliance `json:"providers"`
-	AuditRows       int64                `json:"audit_rows" doc:"Length of the audit trail. Whether it is intact takes reading it: see verifyAudit"`
+	AuditRows       int64                `json:"audit_rows" doc:"Length of the audit trail"`
+	Audit           *AuditVerdict        `json:"audit,omitempty" doc:"How the trail was found when it was last read; absent: nobody has looked"`
 	LastTest        *Test                `json:"last_test,omitempty" doc:"Of the newest recovery point; absent: it was never tested"`
 }
 
@@ -91,7 +92,7 @@ func (h *actions) compliance(ctx context.Context, _ *struct{}) (*struct{ Body Co
 		return nil, err
 	}
 	out := Compliance{Rule: Rule{Met: d.Protection.Protected(), Copies: d.Protection.Copies, Media: d.Protection.Media, Offsite: d.Protection.Offsite, Missing: append([]string{}, d.Protection.Missing...)},
-		MaxAgeSeconds: d.MaxAge.Seconds(), TooOld: d.Newest == nil || d.Age > d.MaxAge, ProtectedTooOld: true, Tiers: each(d.Tiers, tierComplianceOf), Providers: each(d.Providers, providerComplianceOf), AuditRows: d.AuditRows}
+		MaxAgeSeconds: d.MaxAge.Seconds(), TooOld: d.Newest == nil || d.Age > d.MaxAge, ProtectedTooOld: true, Tiers: each(d.Tiers, tierComplianceOf), Providers: each(d.Providers, providerComplianceOf), AuditRows: d.AuditRows, Audit: auditVerdictOf(d.Audit)}
 	if p := d.Newest; p != nil {
 		out.Newest, out.NewestAt, out.AgeSeconds = p.ID, moment(p.Time), d.Age.Seconds()
 		if p.LastTest != nil {

@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"io"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -33,6 +35,9 @@ type Console interface {
 	RestoreScope(ctx context.Context, actor keepsake.Actor, in console.RestoreScopeInput) (console.Operation, error)
 	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)
 	GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error)
+	ListAudit(ctx context.Context, actor keepsake.Actor, f audit.Filter) (console.AuditPage, error)
+	VerifyAudit(ctx context.Context, actor keepsake.Actor) (console.AuditVerdict, error)
+	ExportAudit(ctx context.Context, actor keepsake.Actor, f audit.Filter, format string, w io.Writer) error
 	ListWeddings(ctx context.Context, actor keepsake.Actor, in console.WeddingsInput) (console.WeddingPage, error)
 	GetWedding(ctx context.Context, actor keepsake.Actor, id string) (console.WeddingTimeline, error)
 	GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error)

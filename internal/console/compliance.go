@@ -51,8 +51,9 @@ type Compliance struct {
 	NewestProtected *Point // the newest that holds every tier and meets the 3-2-1 rule; nil: none does
 	Tiers           []TierCompliance
 	Providers       []ProviderCompliance
-	Drill           *PointTest // as in Performance
-	AuditRows       int64      // of the audit trail, so far
+	Drill           *PointTest    // as in Performance
+	AuditRows       int64         // of the audit trail, so far
+	Audit           *AuditVerdict // how the trail was found when it was last read; nil: nobody has looked
 }
 
 // TierCompliance is how one tier stands.
@@ -93,6 +94,9 @@ func (c *Console) Compliance(ctx context.Context, actor keepsake.Actor) (Complia
 		return out, err
 	}
 	out.Drill = performance.Drill
+	if out.Audit, err = c.lastVerdict(ctx); err != nil {
+		return out, err
+	}
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		if out.NewestProtected, err = onePoint(tx.GetNewestProtectedPoint(ctx)); err != nil {
 			return err
