@@ -60,6 +60,7 @@ type Tokens interface {
 	tokenMaker
 	prover
 	sessionManager
+	secondStepKeeper
 	// ResolveToken returns who a token acts for; CodeForbidden where it is not valid.
 	ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error)
 }

@@ -17,10 +17,12 @@ import (
 )
 
 type prover interface {
-	Prove(ctx context.Context, actor keepsake.Actor, password keepsake.Secret) error
+	secondStepReader
+	Prove(ctx context.Context, actor keepsake.Actor, in auth.Proof) error
 }
 
 type sessionLister interface {
+	secondStepReader
 	ListSessions(ctx context.Context, actor keepsake.Actor) ([]auth.OpenSession, error)
 }
 
@@ -44,20 +46,35 @@ func proofNotice(c echo.Context, pages Pages) []ui.Notice {
 		Href: "/prove?" + url.Values{"next": {c.Request().URL.RequestURI()}}.Encode(), Link: "Give it now"}}
 }
 
-// ShowProve asks for the password again.
-func ShowProve(pages Pages) echo.HandlerFunc {
+// ShowProve asks for the password again, or for a code where there is an authenticator.
+func ShowProve(pages Pages, auth prover) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		return Render(c, http.StatusOK, views.ProvePage(views.Prove{Shell: pages.Shell(c, "Your password again", ""), Next: localPath(c.QueryParam("next"))}))
+		vm, err := provePage(c, pages, auth, localPath(c.QueryParam("next")))
+		if err != nil {
+			return err
+		}
+		return Render(c, http.StatusOK, views.ProvePage(vm))
 	}
 }
 
-// Prove checks the password and goes back.
-func Prove(pages Pages, auth prover) echo.HandlerFunc {
+func provePage(c echo.Context, pages Pages, auth prover, next string) (views.Prove, error) {
+	state, err := auth.GetSecondStep(c.Request().Context(), actor(c))
+	return views.Prove{Shell: pages.Shell(c, "Your password again", ""), Next: next, Code: state.On}, err
+}
+
+// Prove checks the password or the code and goes back.
+func Prove(pages Pages, sessions prover) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		next := localPath(c.FormValue("next"))
-		err := auth.Prove(c.Request().Context(), actor(c), keepsake.Secret(c.FormValue("password")))
-		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeForbidden) {
-			return Render(c, http.StatusUnprocessableEntity, views.ProvePage(views.Prove{Shell: pages.Shell(c, "Your password again", ""), Next: next, Error: sentence(keepsake.MessageOf(err))}))
+		in := auth.Proof{Password: keepsake.Secret(c.FormValue("password")), Code: keepsake.Secret(c.FormValue("code"))}
+		err := sessions.Prove(c.Request().Context(), actor(c), in)
+		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeForbidden || code == keepsake.CodeWrongKey) {
+			vm, failed := provePage(c, pages, sessions, next)
+			if failed != nil {
+				return failed
+			}
+			vm.Error = sentence(keepsake.MessageOf(err))
+			return Render(c, http.StatusUnprocessableEntity, views.ProvePage(vm))
 		}
 		if err != nil {
 			return err
@@ -73,11 +90,18 @@ func ListSessions(pages Pages, sessions sessionLister) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		step, err := sessions.GetSecondStep(c.Request().Context(), actor(c))
+		if err != nil {
+			return err
+		}
 		vm, clock := views.Sessions{Shell: pages.Shell(c, "Sessions", "")}, pages.clock()
 		for _, s := range list {
 			vm.List = append(vm.List, views.Session{ID: s.ID, Device: device(s.UserAgent), Agent: s.UserAgent, Place: orDash(s.Address), Started: clock.When(s.Started), Seen: clock.When(s.Seen), Current: s.Current})
 		}
 		vm.Count = format.Plural(int64(len(list)), "session", "sessions")
+		if step.Local && !step.On {
+			vm.Notices = []ui.Notice{{Tone: ui.ToneMute, Title: "Your password alone opens the console", Text: "Have a code of your phone asked for as well: then a stolen password opens nothing.", Href: secondStepPath, Link: "Switch the second step on"}}
+		}
 		return Render(c, http.StatusOK, views.SessionsPage(vm))
 	}
 }

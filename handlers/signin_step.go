@@ -75,6 +75,9 @@ func ContinueSignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) e
 		if err := cookie.SetStep(c, nil); err != nil {
 			return err
 		}
+		if session.Recovered && !pages.Standby {
+			next = afterRecovery(next)
+		}
 		return enter(c, sessions, cookie, session, next)
 	}
 }

@@ -2,10 +2,11 @@ package views
 
 import "github.com/wedsync/keepsake/views/ui"
 
-// Prove asks for the password again.
+// Prove asks for the password again, or for a code of the authenticator.
 type Prove struct {
 	Shell       Shell
 	Next, Error string
+	Code        bool // there is an authenticator
 }
 
 // Sessions are a person's own sessions.
@@ -13,6 +14,8 @@ type Sessions struct {
 	Shell Shell
 	List  []Session
 	Count string
+	// Notices suggest what makes the account safer.
+	Notices []ui.Notice
 }
 
 // Session is one of them.

@@ -19,3 +19,11 @@ type SignInStep struct {
 	Recovery bool   // a recovery code is asked for, not the authenticator's
 	Other    string // the page that asks for the other kind; "" where there is no other
 }
+
+// codeField is a field for a code.
+type codeField struct {
+	name, errorID    string
+	recovery, either bool // for a recovery code, or for both kinds; otherwise for an authenticator's
+	wrong            bool
+	required, focus  bool
+}

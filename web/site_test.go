@@ -23,6 +23,7 @@ type site struct {
 	t       *testing.T
 	console *fakeConsole
 	auth    *fakeAuth
+	tokens  *fakeTokens
 	url     string
 	client  *http.Client
 	log     *locked
@@ -30,9 +31,9 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t: t, console: newFakeConsole(), auth: newFakeAuth(), log: &locked{}}
+	s := &site{t: t, console: newFakeConsole(), auth: newFakeAuth(), tokens: newFakeTokens(), log: &locked{}}
 	e, err := web.New(web.Deps{
-		Console: s.console, Auth: s.auth, Logger: slog.New(slog.NewTextHandler(testenv.Log("the console's log", s.log), &slog.HandlerOptions{Level: slog.LevelDebug})), SessionSecret: testSecret,
+		Console: s.console, Auth: s.auth, Tokens: s.tokens, Logger: slog.New(slog.NewTextHandler(testenv.Log("the console's log", s.log), &slog.HandlerOptions{Level: slog.LevelDebug})), SessionSecret: testSecret,
 		Version: "test", Now: func() time.Time { return moment },
 		Stream: handlers.StreamTiming{Gap: time.Millisecond, Heartbeat: 20 * time.Millisecond, Life: time.Minute},
 	})

@@ -87,7 +87,10 @@ func TestRecoveryCodeInsteadOfACode(t *testing.T) {
 	form.Set("code", "zzzz")
 	s.post("/sign-in/code", form).want(http.StatusUnprocessableEntity).says("A recovery code")
 	form.Set("code", "abcd-efgh-ijkl-mnop")
-	s.post("/sign-in/code", form).want(http.StatusSeeOther)
+	form.Set("next", "/points")
+	if to := s.post("/sign-in/code", form).want(http.StatusSeeOther).header.Get("Location"); to != "/second-step?next=%2Fpoints&used=recovery" {
+		t.Errorf("after a recovery code: %q", to)
+	}
 	s.get("/").want(http.StatusOK)
 }
 

@@ -17,8 +17,9 @@ import (
 )
 
 type adminCommands struct {
-	Create   adminCreateCommand   `cmd:"" help:"Create a local super admin."`
-	Password adminPasswordCommand `cmd:"" help:"Give an account a new password, lift its lock-out and end its sessions."`
+	Create        adminCreateCommand        `cmd:"" help:"Create a local super admin."`
+	Password      adminPasswordCommand      `cmd:"" help:"Give an account a new password, lift its lock-out and end its sessions."`
+	SecondStepOff adminSecondStepOffCommand `cmd:"" help:"Take the second step of signing in from an account whose phone and recovery codes are lost, and end its sessions."`
 }
 
 type account struct {
@@ -46,6 +47,32 @@ func (c *adminPasswordCommand) Run(a *app) error {
 	})
 }
 
+type adminSecondStepOffCommand struct {
+	Email string `help:"E-mail address of the account." required:"" placeholder:"ADDRESS"`
+}
+
+func (c *adminSecondStepOffCommand) Run(a *app) error {
+	conf, err := a.config()
+	if err != nil {
+		return err
+	}
+	d, err := a.openDatabase(conf)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := auth.SwitchSecondStepOff(a.ctx, d, commandLine, c.Email); err != nil {
+		return err
+	}
+	a.sayRepository(d)
+	if a.cli.JSON {
+		printJSON(a.io.out, map[string]any{"email": c.Email, "second_step": false})
+	} else {
+		a.printf("%s signs in with the password alone now. Its sessions have ended; have the second step switched on again at /second-step.\n", c.Email)
+	}
+	return nil
+}
+
 // commandLine is the actor of what a person does here: whoever can read the configuration.
 var commandLine = keepsake.System("command line")
 
@@ -66,15 +93,20 @@ func (a *app) changeAccount(c account, what string, change func(context.Context,
 	if err := change(a.ctx, d, password); err != nil {
 		return err
 	}
-	if err := a.tellRepository(d); err != nil { // the console's worker tries again
-		_, _ = fmt.Fprintf(a.io.err, "The repository could not be told, so while the console database is away this does not count: %s\n", keepsake.MessageOf(err))
-	}
+	a.sayRepository(d)
 	if a.cli.JSON {
 		printJSON(a.io.out, map[string]string{"email": c.Email, "role": string(keepsake.RoleSuperAdmin)})
 	} else {
 		a.printf("Super admin %s %s.\n", c.Email, what)
 	}
 	return nil
+}
+
+// sayRepository tells the repository, or the person that it could not be told. The console's worker tries again.
+func (a *app) sayRepository(d *db.DB) {
+	if err := a.tellRepository(d); err != nil {
+		_, _ = fmt.Fprintf(a.io.err, "The repository could not be told, so while the console database is away this does not count: %s\n", keepsake.MessageOf(err))
+	}
 }
 
 // tellTime bounds telling the repository of an account: the command has done its work without it.

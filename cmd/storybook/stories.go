@@ -29,6 +29,22 @@ func stories() map[string]story {
 		"signin-ended": func(t string) templ.Component {
 			return views.SignInPage(signIn(t, "", "You were signed out after 30 minutes without activity. Sign in to go on where you were."))
 		},
+		"signin-code": func(t string) templ.Component { return views.SignInStepPage(signInStep(t, false, "")) },
+		"signin-code-wrong": func(t string) templ.Component {
+			return views.SignInStepPage(signInStep(t, false, "That code is not right, or it was used already. Wait for the next one. After five wrong tries the account rests for a while."))
+		},
+		"signin-recovery": func(t string) templ.Component { return views.SignInStepPage(signInStep(t, true, "")) },
+		"sessions":        func(t string) templ.Component { return views.SessionsPage(sessions(t)) },
+		"prove-code": func(t string) templ.Component {
+			return views.ProvePage(views.Prove{Shell: shell(t, "Your password again", ""), Next: "/", Code: true, Error: "That is not your password. Nothing was changed."})
+		},
+		"second-step-off":   func(t string) templ.Component { return views.SecondStepPage(secondStep(t, false)) },
+		"second-step-on":    func(t string) templ.Component { return views.SecondStepPage(secondStep(t, true)) },
+		"second-step-begin": func(t string) templ.Component { return views.EnrolmentPage(enrolment(t)) },
+		"second-step-codes": func(t string) templ.Component { return views.RecoveryCodesPage(recoveryCodes(t)) },
+		"second-step-end": func(t string) templ.Component {
+			return views.EndSecondStepPage(views.EndSecondStep{Shell: shell(t, "Switch the second step off", ""), Error: "That code is not right, or it was used already. Wait for the next one. Nothing was changed."})
+		},
 		"dashboard":           func(t string) templ.Component { return views.DashboardPage(dashboard(t)) },
 		"dashboard-running":   func(t string) templ.Component { return views.DashboardPage(dashboardRunning(t)) },
 		"dashboard-live":      func(t string) templ.Component { return views.DashboardPage(dashboardLive(t)) },

@@ -36,8 +36,6 @@ update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where id = 
 -- name: EndOtherSessions :many
 update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where account_id = @account_id and id <> @id and ended_at is null returning id;
 
--- name: GetPasswordHash :one
-select password_hash from accounts where id = @id and disabled_at is null;
 
 -- name: TouchSession :exec
 update sessions set last_seen_at = sqlc.arg(now) where id = @id and last_seen_at < sqlc.arg(now);
@@ -75,6 +73,11 @@ delete from sign_in_throttles where kind = @kind and subject = @subject;
 -- Takes one counted attempt back, with the lock it may have set. At least one failure is the table's rule.
 update sign_in_throttles set failures = greatest(failures - 1, 1), locked_until = least(locked_until, sqlc.arg(now))
 where kind = @kind and subject = @subject;
+
+-- name: TakeBackSignIn :exec
+-- Takes back the very attempt that was counted as this many at this moment, with its lock; where anything was counted since, nothing.
+update sign_in_throttles set failures = greatest(failures - 1, 1), locked_until = least(locked_until, sqlc.arg(now))
+where kind = @kind and subject = @subject and failures = @failures and last_failure_at = sqlc.arg(now);
 
 -- name: DeleteOldThrottles :execrows
 delete from sign_in_throttles where last_failure_at < @before and locked_until < @before;

@@ -9,6 +9,10 @@ select s.secret, s.created_at, s.confirmed_at, s.last_step,
     (select count(*) from recovery_codes r where r.account_id = s.account_id and r.used_at is null) as codes_left
 from second_steps s where s.account_id = @account_id;
 
+-- name: LockSecondStep :one
+-- Since when it is on, held until the transaction ends: nobody switches it off meanwhile.
+select confirmed_at from second_steps where account_id = @account_id for update;
+
 -- name: ConfirmSecondStep :execrows
 -- Only with the very secret that was looked at: another page may have replaced it meanwhile.
 update second_steps set confirmed_at = sqlc.arg(now)::timestamptz, last_step = @step

@@ -158,17 +158,6 @@ func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account,
 	return i, err
 }
 
-const getPasswordHash = `-- name: GetPasswordHash :one
-select password_hash from accounts where id = $1 and disabled_at is null
-`
-
-func (q *Queries) GetPasswordHash(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRow(ctx, getPasswordHash, id)
-	var password_hash string
-	err := row.Scan(&password_hash)
-	return password_hash, err
-}
-
 const getSession = `-- name: GetSession :one
 select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization
 from sessions s join accounts a on a.id = s.account_id
@@ -472,6 +461,29 @@ type SetSettingParams struct {
 
 func (q *Queries) SetSetting(ctx context.Context, arg SetSettingParams) error {
 	_, err := q.db.Exec(ctx, setSetting, arg.Name, arg.Value)
+	return err
+}
+
+const takeBackSignIn = `-- name: TakeBackSignIn :exec
+update sign_in_throttles set failures = greatest(failures - 1, 1), locked_until = least(locked_until, $1)
+where kind = $2 and subject = $3 and failures = $4 and last_failure_at = $1
+`
+
+type TakeBackSignInParams struct {
+	Now      time.Time
+	Kind     string
+	Subject  []byte
+	Failures int32
+}
+
+// Takes back the very attempt that was counted as this many at this moment, with its lock; where anything was counted since, nothing.
+func (q *Queries) TakeBackSignIn(ctx context.Context, arg TakeBackSignInParams) error {
+	_, err := q.db.Exec(ctx, takeBackSignIn,
+		arg.Now,
+		arg.Kind,
+		arg.Subject,
+		arg.Failures,
+	)
 	return err
 }
 

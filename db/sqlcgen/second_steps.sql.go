@@ -172,6 +172,18 @@ func (q *Queries) ListSecondSteps(ctx context.Context) ([]ListSecondStepsRow, er
 	return items, nil
 }
 
+const lockSecondStep = `-- name: LockSecondStep :one
+select confirmed_at from second_steps where account_id = $1 for update
+`
+
+// Since when it is on, held until the transaction ends: nobody switches it off meanwhile.
+func (q *Queries) LockSecondStep(ctx context.Context, accountID string) (*time.Time, error) {
+	row := q.db.QueryRow(ctx, lockSecondStep, accountID)
+	var confirmed_at *time.Time
+	err := row.Scan(&confirmed_at)
+	return confirmed_at, err
+}
+
 const takeCode = `-- name: TakeCode :execrows
 update second_steps set last_step = $1 where account_id = $2 and confirmed_at is not null and last_step < $1 and secret = $3
 `

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,57 +12,90 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Prove checks the password of the actor's own account again and notes for the session when. Wrong ones count like those of a sign-in:
-// whoever found an open browser cannot guess on.
-func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, password keepsake.Secret) error {
+// Proof is what a person gives to say again who they are: the password, or a code of the authenticator.
+type Proof struct {
+	Password, Code keepsake.Secret
+}
+
+// Prove checks the password of the actor's own account again, or a code where the account asks for one at sign-in, and notes for the
+// session when. Wrong ones count like those of a sign-in: whoever found an open browser cannot guess on.
+func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) error {
 	if actor.Permissions != nil || actor.Session == "" {
 		return keepsake.Errorf(keepsake.CodeForbidden, "Only a person who is signed in can prove who they are.")
 	}
-	refuse := func(reason string, err error) error {
-		entry := audit.Entry{Action: "session.prove", Target: actor.Name, Detail: map[string]any{"reason": reason}}
-		if failed := audit.Refuse(ctx, s.db, actor, entry); failed != nil {
-			return failed
-		}
-		return err
-	}
-	_, until, err := s.reserve(ctx, actor.Name, actor.Address)
+	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "session.prove", reason, err) }
+	account, err := s.attempt(ctx, actor, "session.prove")
 	if err != nil {
 		return err
 	}
-	if until.After(s.now()) {
-		return refuse("locked", keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(until.Sub(s.now()))))
-	}
-	phc := unknown
-	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
-		hash, err := tx.GetPasswordHash(ctx, actor.ID)
-		if err == nil {
-			phc = hash
+	given := factor{}
+	if in.Code != "" && in.Password == "" {
+		given, err = s.judge(ctx, account, in.Code)
+		switch {
+		case keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil:
+			return refuse("no_second_step", keepsake.Errorf(keepsake.CodeInvalid, "Your account has no authenticator: give your password. Nothing was changed."))
+		case err != nil:
+			return refuse(string(keepsake.CodeOf(err)), err)
+		case given.take == nil || given.name != factorTOTP: // a recovery code is for the day that the phone is lost
+			return refuse("wrong_"+given.name, keepsake.Errorf(keepsake.CodeInvalid, "That is not the code of your authenticator, or it was used already. Wait for the next one, or give your password. Nothing was changed."))
 		}
-		return err
-	})
-	if err != nil && !db.IsNoRows(err) {
-		return fmt.Errorf("look up the account: %w", err)
+	} else if err := s.checkOwn(ctx, account, in.Password); err != nil {
+		return refuse("mismatch", err)
 	}
-	ok, err := verifyPassword(ctx, password, phc)
+	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
+		if given.take != nil {
+			if err := given.take(tx); err != nil {
+				return err
+			}
+		}
+		if err := tx.ProveSession(ctx, sqlcgen.ProveSessionParams{ID: actor.Session, Now: s.now()}); err != nil {
+			return err
+		}
+		if err := s.giveBack(ctx, tx, actor); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.prove", Target: actor.Name, Outcome: audit.Allowed, Detail: given.detail()})
+	})
+	if errors.Is(err, errSpent) {
+		return refuse("spent_"+given.name, keepsake.Errorf(keepsake.CodeInvalid, "That code was used already. Wait for the next one, or give your password. Nothing was changed."))
+	}
+	return err
+}
+
+// attempt counts a try of a person who is signed in, and returns their account.
+func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action string) (sqlcgen.Account, error) {
+	_, tried, err := s.reserve(ctx, actor.Name, actor.Address)
+	if err != nil {
+		return sqlcgen.Account{}, err
+	}
+	if tried.until.After(s.now()) {
+		return sqlcgen.Account{}, s.refuseTo(ctx, actor, action, "locked", keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))
+	}
+	account, err := s.ownAccount(ctx, actor)
+	if err != nil && keepsake.CodeOf(err) == keepsake.CodeForbidden {
+		return account, s.refuseTo(ctx, actor, action, "no_account", err)
+	}
+	return account, err
+}
+
+// giveBack takes back what attempt counted, after the right answer.
+func (s *Sessions) giveBack(ctx context.Context, tx db.Tx, actor keepsake.Actor) error {
+	if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(actor.Name)}); err != nil {
+		return err
+	}
+	return tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(actor.Address)), Now: s.now()})
+}
+
+// checkOwn checks the password of a person who is signed in.
+func (s *Sessions) checkOwn(ctx context.Context, account sqlcgen.Account, password keepsake.Secret) error {
+	ok, err := verifyPassword(ctx, password, account.PasswordHash)
 	if err != nil {
 		return fmt.Errorf("check the password: %w", err)
 	}
 	if !ok {
-		return refuse("mismatch", keepsake.Errorf(keepsake.CodeInvalid, "That is not your password. Nothing was changed."))
+		return keepsake.Errorf(keepsake.CodeInvalid, "That is not your password. Nothing was changed.")
 	}
-	now := s.now()
-	return s.db.InTx(ctx, system, func(tx db.Tx) error {
-		if err := tx.ProveSession(ctx, sqlcgen.ProveSessionParams{ID: actor.Session, Now: now}); err != nil {
-			return err
-		}
-		if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(actor.Name)}); err != nil {
-			return err
-		}
-		if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(actor.Address)), Now: now}); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.prove", Target: actor.Name, Outcome: audit.Allowed})
-	})
+	return nil
 }
 
 // OpenSession is one session that has not ended.

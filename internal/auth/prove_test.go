@@ -31,27 +31,27 @@ func TestProvingAgain(t *testing.T) {
 	if a := resolve(); clock.now().Sub(a.ProvenAt) < 19*time.Minute {
 		t.Errorf("a proof lasts for ever: %s", a.ProvenAt)
 	}
-	if err := s.Prove(t.Context(), resolve(), "not the password"); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: "not the password"}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("a wrong password: %v", err)
 	}
-	if err := s.Prove(t.Context(), resolve(), password); err != nil {
+	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: password}); err != nil {
 		t.Fatal(err)
 	}
 	if a := resolve(); clock.now().Sub(a.ProvenAt).Abs() > time.Second {
 		t.Errorf("the proof is not noted: %s", a.ProvenAt)
 	}
-	if err := s.Prove(t.Context(), keepsake.Actor{ID: resolve().ID, Session: "x", Permissions: []keepsake.Permission{keepsake.MayRestore}}, password); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if err := s.Prove(t.Context(), keepsake.Actor{ID: resolve().ID, Session: "x", Permissions: []keepsake.Permission{keepsake.MayRestore}}, auth.Proof{Password: password}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("a token proves itself: %v", err)
 	}
 	// Whoever found an open browser cannot guess on.
 	var last error
 	for range 8 {
-		last = s.Prove(t.Context(), resolve(), "a guess at random")
+		last = s.Prove(t.Context(), resolve(), auth.Proof{Password: "a guess at random"})
 	}
 	if keepsake.CodeOf(last) != keepsake.CodeForbidden {
 		t.Errorf("the eighth guess: %v", last)
 	}
-	if err := s.Prove(t.Context(), resolve(), password); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: password}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("while it is locked: %v", err)
 	}
 }

@@ -79,10 +79,8 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 		if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(a.Email)}); err != nil {
 			return err
 		}
-		for range given.tries {
-			if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(in.Address)), Now: now}); err != nil {
-				return err
-			}
+		if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(in.Address)), Now: now}); err != nil {
+			return err
 		}
 		if given.name == factorRecovery {
 			if session.CodesLeft, err = recordRecovery(ctx, tx, session.Actor, a); err != nil {

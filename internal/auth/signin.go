@@ -50,12 +50,12 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 	if err != nil {
 		email = "" // still costs a hash and counts for the address
 	}
-	account, until, err := s.reserve(ctx, email, in.Address)
+	account, tried, err := s.reserve(ctx, email, in.Address)
 	if err != nil {
 		return Session{}, nil, err
 	}
-	if until.After(s.now()) {
-		return Session{}, nil, s.refuse(ctx, actor, "locked", locked(until.Sub(s.now())))
+	if tried.until.After(s.now()) {
+		return Session{}, nil, s.refuse(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
 	}
 	phc := unknown
 	if account != nil {
@@ -68,11 +68,11 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 	if !ok || account == nil {
 		return Session{}, nil, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
-	step, err := s.pending(ctx, *account, in)
+	step, err := s.pending(ctx, *account, in, tried)
 	if err != nil || step != nil {
 		return Session{}, step, err
 	}
-	session, err := s.start(ctx, *account, in, factor{tries: 1})
+	session, err := s.start(ctx, *account, in, factor{})
 	return session, nil, err
 }
 
@@ -81,11 +81,17 @@ func locked(d time.Duration) error {
 	return keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s; nobody can sign in to this account, or from here, until then.", wait(d))
 }
 
+// tries are one attempt, as it was counted.
+type tries struct {
+	until   time.Time // the lock that held already
+	counted []sqlcgen.TakeBackSignInParams
+}
+
 // reserve counts the attempt as failed and returns the account, nil when there is none, and until when the attempt is locked
 // out. A successful one is given back by start.
-func (s *Sessions) reserve(ctx context.Context, email, address string) (*sqlcgen.Account, time.Time, error) {
+func (s *Sessions) reserve(ctx context.Context, email, address string) (*sqlcgen.Account, tries, error) {
 	var account *sqlcgen.Account
-	var until time.Time
+	var tried tries
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
 		throttles := []struct {
 			kind, subject string
@@ -95,12 +101,8 @@ func (s *Sessions) reserve(ctx context.Context, email, address string) (*sqlcgen
 			if t.subject == "" {
 				continue
 			}
-			locked, err := s.count(ctx, tx, t.kind, t.subject, t.free)
-			if err != nil {
+			if err := s.count(ctx, tx, &tried, t.kind, t.subject, t.free); err != nil {
 				return err
-			}
-			if locked.After(until) {
-				until = locked
 			}
 		}
 		if email == "" {
@@ -114,35 +116,43 @@ func (s *Sessions) reserve(ctx context.Context, email, address string) (*sqlcgen
 		return err
 	})
 	if err != nil {
-		return nil, until, fmt.Errorf("look up the account: %w", err)
+		return nil, tried, fmt.Errorf("look up the account: %w", err)
 	}
-	return account, until, nil
+	return account, tried, nil
 }
 
-// count counts one attempt, sets the lock that its failure would bring, and returns the lock that already holds.
-func (s *Sessions) count(ctx context.Context, tx db.Tx, kind, who string, free int32) (time.Time, error) {
+// count counts one attempt, sets the lock that its failure would bring, and notes the lock that already holds.
+func (s *Sessions) count(ctx context.Context, tx db.Tx, tried *tries, kind, who string, free int32) error {
 	now := s.now()
 	row, err := tx.ReserveSignIn(ctx, sqlcgen.ReserveSignInParams{Kind: kind, Subject: subject(who), Now: now})
 	if err != nil {
-		return time.Time{}, fmt.Errorf("count the attempt: %w", err)
+		return fmt.Errorf("count the attempt: %w", err)
 	}
 	if row.LockedUntil.After(now) {
-		return row.LockedUntil, nil
+		if row.LockedUntil.After(tried.until) {
+			tried.until = row.LockedUntil
+		}
+		return nil
 	}
+	tried.counted = append(tried.counted, sqlcgen.TakeBackSignInParams{Kind: kind, Subject: subject(who), Failures: row.Failures, Now: now})
 	if row.Failures < free {
-		return time.Time{}, nil
+		return nil
 	}
 	lock := longestLock
 	if over := row.Failures - free; over < 8 {
 		lock = min(longestLock, firstLock<<over)
 	}
-	err = tx.LockSignIn(ctx, sqlcgen.LockSignInParams{Kind: kind, Subject: subject(who), LockedUntil: now.Add(lock)})
-	return time.Time{}, err
+	return tx.LockSignIn(ctx, sqlcgen.LockSignInParams{Kind: kind, Subject: subject(who), LockedUntil: now.Add(lock)})
 }
 
 // refuse records a refused sign-in and returns err.
 func (s *Sessions) refuse(ctx context.Context, actor keepsake.Actor, reason string, err error) error {
-	entry := audit.Entry{Action: "session.start", Target: actor.Name, Detail: map[string]any{"reason": reason}}
+	return s.refuseTo(ctx, actor, "session.start", reason, err)
+}
+
+// refuseTo records that an attempt at an action was refused, and returns err.
+func (s *Sessions) refuseTo(ctx context.Context, actor keepsake.Actor, action, reason string, err error) error {
+	entry := audit.Entry{Action: action, Target: actor.Name, Detail: map[string]any{"reason": reason}}
 	if failed := audit.Refuse(ctx, s.db, actor, entry); failed != nil {
 		return failed
 	}

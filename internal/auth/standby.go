@@ -107,7 +107,8 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 	if err != nil {
 		email = ""
 	}
-	if until := s.reserve(email, in.Address); until.After(s.now()) {
+	until, counted := s.reserve(email, in.Address)
+	if until.After(s.now()) {
 		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "locked", locked(until.Sub(s.now())))
 	}
 	v, err := s.account(ctx, email)
@@ -126,6 +127,7 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
 	if len(v.Secret) > 0 {
+		s.takeBack(counted)
 		return Session{}, &Step{Kind: StepCode, Account: v.Account, Email: v.Email, Until: s.now().Add(StepTime), State: passwordMark(v.PasswordHash)}, nil
 	}
 	session, err := s.start(ctx, v, in, "")
@@ -231,10 +233,11 @@ func (s *Standby) account(ctx context.Context, email string) (*Verifier, error) 
 	return &v, nil
 }
 
-// reserve counts the attempt as failed, as Sessions does, and returns the lock that already holds.
-func (s *Standby) reserve(email, address string) (until time.Time) {
+// reserve counts the attempt as failed, as Sessions does, and returns the lock that already holds, and what was counted.
+func (s *Standby) reserve(email, address string) (until time.Time, counted map[string]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	counted = map[string]int{}
 	for who, free := range map[string]int{byAccount + email: freeByAccount, byAddress + network(address): freeByAddress} {
 		if who == byAccount {
 			continue // no address at all
@@ -246,8 +249,22 @@ func (s *Standby) reserve(email, address string) (until time.Time) {
 		if s.failures[who]++; s.failures[who] >= free {
 			s.locked[who] = s.now().Add(min(longestLock, firstLock<<min(8, s.failures[who]-free)))
 		}
+		counted[who] = s.failures[who]
 	}
-	return until
+	return until, counted
+}
+
+// takeBack takes back the very attempt that was counted, unless anything was since, as Sessions does for a right password whose code is
+// outstanding.
+func (s *Standby) takeBack(counted map[string]int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for who, n := range counted {
+		if s.failures[who] == n {
+			s.failures[who]--
+			delete(s.locked, who)
+		}
+	}
 }
 
 func (s *Standby) forgive(email, address string) {

@@ -17,7 +17,7 @@ func (s *Standby) Continue(ctx context.Context, step Step, typed keepsake.Secret
 	if step.Kind != StepCode || !s.now().Before(step.Until) {
 		return refuse("step_over", stepOver())
 	}
-	if until := s.reserve(step.Email, in.Address); until.After(s.now()) {
+	if until, _ := s.reserve(step.Email, in.Address); until.After(s.now()) {
 		return refuse("locked", locked(until.Sub(s.now())))
 	}
 	v, err := s.account(ctx, step.Email)

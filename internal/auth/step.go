@@ -46,9 +46,8 @@ var errSpent = errors.New("the code was used already")
 
 // factor is what a person gave after the password, and what makes sure that it is not given twice.
 type factor struct {
-	name  string
-	take  func(tx db.Tx) error // errSpent for the second of two
-	tries int                  // how many attempts were counted for it and the password
+	name string
+	take func(tx db.Tx) error // errSpent for the second of two
 }
 
 // detail is what the record of a sign-in says of it.
@@ -68,9 +67,10 @@ func recordRecovery(ctx context.Context, tx db.Tx, actor keepsake.Actor, a sqlcg
 	return int(row.CodesLeft), audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.recovery_code", Target: a.Email, Outcome: audit.Allowed, Detail: map[string]any{"left": row.CodesLeft}})
 }
 
-// pending returns the second step that an account asks for; nil for one that asks for none. The attempt stays counted as failed: whoever
-// knows a password and no more must not be able to set the count back and guess on.
-func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credentials) (*Step, error) {
+// pending returns the second step that an account asks for; nil for one that asks for none. What was counted before stays counted: whoever
+// knows a password and no more must not be able to set the count back and guess on. Only this very attempt is taken back, so that the lock
+// it may have set does not stand before its own code, and only when nothing was counted since.
+func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credentials, tried tries) (*Step, error) {
 	var step *Step
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
 		row, err := tx.GetSecondStep(ctx, a.ID)
@@ -81,6 +81,11 @@ func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credential
 			return err
 		}
 		step = &Step{Kind: StepCode, Account: a.ID, Email: a.Email, Until: s.now().Add(StepTime), State: passwordMark(a.PasswordHash)}
+		for _, counted := range tried.counted {
+			if err := tx.TakeBackSignIn(ctx, counted); err != nil {
+				return err
+			}
+		}
 		actor := actorOf(a.ID, a.Email, a.Role, a.Organization, "", in.Address, in.UserAgent)
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.password", Target: a.Email, Outcome: audit.Allowed, Detail: map[string]any{"asked": step.Kind}})
 	})
@@ -106,12 +111,12 @@ func (s *Sessions) Continue(ctx context.Context, step Step, code keepsake.Secret
 }
 
 func (s *Sessions) continueCode(ctx context.Context, step Step, code keepsake.Secret, in Credentials, actor keepsake.Actor) (Session, error) {
-	account, until, err := s.reserve(ctx, step.Email, in.Address)
+	account, tried, err := s.reserve(ctx, step.Email, in.Address)
 	if err != nil {
 		return Session{}, err
 	}
-	if until.After(s.now()) {
-		return Session{}, s.refuse(ctx, actor, "locked", locked(until.Sub(s.now())))
+	if tried.until.After(s.now()) {
+		return Session{}, s.refuse(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
 	}
 	if account == nil || account.ID != step.Account || passwordMark(account.PasswordHash) != step.State {
 		return Session{}, s.refuse(ctx, actor, "step_over", stepOver())
@@ -123,7 +128,6 @@ func (s *Sessions) continueCode(ctx context.Context, step Step, code keepsake.Se
 	if err != nil {
 		return Session{}, s.refuse(ctx, actor, string(keepsake.CodeOf(err)), err)
 	}
-	given.tries = 2
 	session, err := s.start(ctx, *account, in, given)
 	if errors.Is(err, errSpent) {
 		return Session{}, s.refuse(ctx, actor, "spent_"+given.name, keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
@@ -135,11 +139,7 @@ func (s *Sessions) continueCode(ctx context.Context, step Step, code keepsake.Se
 // for one that is wrong. CodeNotFound: nobody is asked for one.
 func (s *Sessions) judge(ctx context.Context, a sqlcgen.Account, typed keepsake.Secret) (factor, error) {
 	kind, code := readCode(typed)
-	var row sqlcgen.GetSecondStepRow
-	err := s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
-		row, err = tx.GetSecondStep(ctx, a.ID)
-		return err
-	})
+	row, err := s.secondStep(ctx, a)
 	if db.IsNoRows(err) || err == nil && row.ConfirmedAt == nil {
 		return factor{}, stepOver()
 	}

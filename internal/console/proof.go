@@ -6,15 +6,11 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// StepUp is how long ago a person may have given their password and restore without giving it again. Signing in counts, so that
-// nobody in a hurry is asked twice.
-const StepUp = 5 * time.Minute
+// StepUp is how long ago a person may have given their password or a code and restore without giving it again.
+const StepUp = keepsake.StepUp
 
-// Proven reports whether the actor need not give the password again now. Tokens have none to give: what they may do was decided when
-// they were made.
-func Proven(actor keepsake.Actor, now time.Time) bool {
-	return actor.Session == "" || actor.Permissions != nil || now.Sub(actor.ProvenAt) <= StepUp
-}
+// Proven reports whether the actor need not give the password or a code again now.
+func Proven(actor keepsake.Actor, now time.Time) bool { return actor.Proven(now) }
 
 // mustBeProven refuses a person who has not given a password for a while.
 func (c *Console) mustBeProven(actor keepsake.Actor) error {

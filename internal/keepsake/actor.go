@@ -48,6 +48,16 @@ func (a Actor) May(p Permission) bool {
 	return a.Permissions == nil || slices.Contains(a.Permissions, p)
 }
 
+// StepUp is how long ago a person may have given a password or a code and do what asks for one again. Signing in counts, so that nobody in a
+// hurry is asked twice.
+const StepUp = 5 * time.Minute
+
+// Proven reports whether the actor need not prove again now who they are. Tokens have nothing to give: what they may do was decided when
+// they were made.
+func (a Actor) Proven(now time.Time) bool {
+	return a.Session == "" || a.Permissions != nil || now.Sub(a.ProvenAt) <= StepUp
+}
+
 // System is the actor of work that no person asked for.
 func System(name string) Actor { return Actor{ID: "system", Name: name, Role: RoleSystem} }
 

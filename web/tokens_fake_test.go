@@ -1,0 +1,107 @@
+package web_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// fakeTokens keeps the second step of one account. Tokens are not its business.
+type fakeTokens struct {
+	handlers.Tokens
+	mu    sync.Mutex
+	step  auth.SecondStep
+	stale bool // the proof is too old
+	given []auth.Proof
+}
+
+func newFakeTokens() *fakeTokens { return &fakeTokens{step: auth.SecondStep{Local: true}} }
+
+var fakeCodes = []keepsake.Secret{"aaaa-bbbb-cccc-dddd", "eeee-ffff-gggg-hhhh"}
+
+func (f *fakeTokens) proven() error {
+	if f.stale {
+		return keepsake.Errorf(keepsake.CodeProof, "Give your password again first.")
+	}
+	return nil
+}
+
+func (f *fakeTokens) ListSessions(context.Context, keepsake.Actor) ([]auth.OpenSession, error) {
+	return []auth.OpenSession{{ID: "1", UserAgent: "curl/8", Started: moment, Seen: moment, Current: true}}, nil
+}
+
+func (f *fakeTokens) Prove(_ context.Context, _ keepsake.Actor, in auth.Proof) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.given = append(f.given, in)
+	if in.Password != "right" && in.Code != "123456" {
+		return keepsake.Errorf(keepsake.CodeInvalid, "That is not your password. Nothing was changed.")
+	}
+	f.stale = false
+	return nil
+}
+
+func (f *fakeTokens) GetSecondStep(context.Context, keepsake.Actor) (auth.SecondStep, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.step, nil
+}
+
+func (f *fakeTokens) BeginSecondStep(context.Context, keepsake.Actor) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.step.On {
+		return keepsake.Errorf(keepsake.CodeConflict, "It is on already.")
+	}
+	if err := f.proven(); err != nil {
+		return err
+	}
+	f.step.Begun = true
+	return nil
+}
+
+func (f *fakeTokens) GetEnrolment(context.Context, keepsake.Actor) (auth.Enrolment, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.step.Begun {
+		return auth.Enrolment{}, keepsake.Errorf(keepsake.CodeNotFound, "Nothing was begun.")
+	}
+	return auth.Enrolment{Secret: "JBSW Y3DP EHPK 3PXP", Link: "otpauth://totp/Keepsake:amelia@wedsync.example?secret=JBSWY3DPEHPK3PXP&issuer=Keepsake"}, f.proven()
+}
+
+func (f *fakeTokens) ConfirmSecondStep(_ context.Context, _ keepsake.Actor, code keepsake.Secret) ([]keepsake.Secret, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.step.On {
+		return nil, keepsake.Errorf(keepsake.CodeConflict, "It is on already.")
+	}
+	if code != "123456" {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "That is not the code that this secret gives now.")
+	}
+	f.step = auth.SecondStep{Local: true, On: true, Since: moment, CodesLeft: 10}
+	return fakeCodes, nil
+}
+
+func (f *fakeTokens) RenewRecoveryCodes(context.Context, keepsake.Actor) ([]keepsake.Secret, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.proven(); err != nil {
+		return nil, err
+	}
+	f.step.CodesLeft = 10
+	return fakeCodes, nil
+}
+
+func (f *fakeTokens) EndSecondStep(_ context.Context, _ keepsake.Actor, in auth.Proof) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if in.Password != "right" || !strings.Contains("123456 aaaa-bbbb-cccc-dddd", in.Code.Reveal()) {
+		return keepsake.Errorf(keepsake.CodeInvalid, "That code is not right. Nothing was changed.")
+	}
+	f.step = auth.SecondStep{Local: true}
+	return nil
+}
