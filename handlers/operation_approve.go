@@ -25,7 +25,7 @@ func approvalOf(c echo.Context, pages Pages, o console.Operation) *views.Approva
 	if o.Kind == console.KindScoped {
 		vm.Text = "It changes rows of every organization and every wedding in the running platform. It can be taken back afterwards."
 	}
-	vm.Proof = !console.Proven(a, pages.Now())
+	vm.Proof = !a.Proven(pages.Now())
 	return vm
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/auth"
-	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -39,7 +38,7 @@ func proveFirst(c echo.Context, next string) error {
 
 // proofNotice tells a person beforehand that the password will be asked for.
 func proofNotice(c echo.Context, pages Pages) []ui.Notice {
-	if console.Proven(actor(c), pages.Now()) {
+	if actor(c).Proven(pages.Now()) {
 		return nil
 	}
 	return []ui.Notice{{Tone: ui.ToneMute, Title: "Give your password first", Text: "It is a while ago that you did, and restoring asks for it again. You come back to this page.",

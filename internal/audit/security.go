@@ -14,11 +14,11 @@ import (
 
 // watched are the actions that are security events however they end: what changes who may get in, or the keys, or the trail itself.
 // An entry stands for all actions that begin with it.
-var watched = []string{"account.", "approval.", "factor.", "second_factor.", "totp.", "recovery_codes.", "token.", "key.", "keys.", "slot.",
+var watched = []string{"account.", "approval.", "second_step.", "token.", "key.", "slot.",
 	"audit.begin", "audit.broken"}
 
 // proofs are the actions by which somebody proves who they are. They are security events when they fail.
-var proofs = []string{"session.", "step_up", "stepup", "sign_in", "api."}
+var proofs = []string{"session.", "api."}
 
 // Security reports whether an entry is a security event: a failed proof of who it is, something the actor may not do or has done too
 // often, a sign-in from a device that was not seen before, a change of keys, accounts, tokens or second factors. It looks at the action,

@@ -27,7 +27,7 @@ func TestSecurityEventsAreMarked(t *testing.T) {
 		{audit.Entry{Action: "backup.end", Outcome: audit.Failed, Detail: map[string]any{"code": "unavailable"}}, false},
 		{audit.Entry{Action: "account.password", Outcome: audit.Allowed}, true},
 		{audit.Entry{Action: "token.create", Outcome: audit.Allowed}, true},
-		{audit.Entry{Action: "totp.enroll", Outcome: audit.Allowed}, true},
+		{audit.Entry{Action: "second_step.on", Outcome: audit.Allowed}, true},
 		{audit.Entry{Action: "key.add", Outcome: audit.Failed}, true},
 		{audit.Entry{Action: "audit.broken", Outcome: audit.Failed}, true},
 		{audit.Entry{Action: "audit.verify", Outcome: audit.Allowed}, false},

@@ -163,7 +163,7 @@ func TestSecondStep(t *testing.T) {
 	if actor, err := p.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Name != "amelia@example.org" || !actor.Proven(p.clock.now()) {
 		t.Errorf("%+v, %v", actor, err)
 	}
-	if got := p.trail("session.start"); !slices.Equal(got, []string{"allowed {}", `refused {"reason":"wrong_totp"}`, `allowed {"second_factor":"totp"}`}) {
+	if got := p.trail("session.start"); !slices.Equal(got, []string{`allowed {"new_device":true}`, `refused {"reason":"wrong_totp"}`, `allowed {"second_factor":"totp"}`}) {
 		t.Errorf("the record of sign-ins: %q", got)
 	}
 	if got := p.trail("session.password"); !slices.Equal(got, []string{`allowed {"asked":"code"}`}) {

@@ -1,21 +1,11 @@
 package console
 
-import (
-	"time"
+import "github.com/wedsync/keepsake/internal/keepsake"
 
-	"github.com/wedsync/keepsake/internal/keepsake"
-)
-
-// StepUp is how long ago a person may have given their password or a code and restore without giving it again.
-const StepUp = keepsake.StepUp
-
-// Proven reports whether the actor need not give the password or a code again now.
-func Proven(actor keepsake.Actor, now time.Time) bool { return actor.Proven(now) }
-
-// mustBeProven refuses a person who has not given a password for a while.
+// mustBeProven refuses a person who has given neither a password nor a code for a while.
 func (c *Console) mustBeProven(actor keepsake.Actor) error {
-	if Proven(actor, c.now()) {
+	if actor.Proven(c.now()) {
 		return nil
 	}
-	return keepsake.Errorf(keepsake.CodeProof, "Give your password again first: it is more than %d minutes ago that you did. Nothing was changed.", int(StepUp.Minutes()))
+	return keepsake.Errorf(keepsake.CodeProof, "Give your password again first: it is more than %d minutes ago that you did. Nothing was changed.", int(keepsake.StepUp.Minutes()))
 }
