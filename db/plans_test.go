@@ -29,11 +29,12 @@ var smallTables = map[string]string{
 
 // wholeTables are queries that want every row of a table, and why that is right.
 var wholeTables = map[string]string{
-	"SetProviderPoints": "recounts what is confirmed where: for workers, after an operation, never for a page",
-	"ListAccounts":      "everybody who may sign in, for the note in the repository, every ten minutes",
-	"ListSecondSteps":   "what they are asked for, for the same note",
-	"CountAccounts":     "at the start of the program",
-	"DeleteOldLimits":   "once an hour; a row for each person who started something",
+	"SetProviderPoints":         "recounts what is confirmed where: for workers, after an operation, never for a page",
+	"ListAccounts":              "everybody who may sign in, for the note in the repository, every ten minutes",
+	"ListSecondSteps":           "what they are asked for, for the same note",
+	"CountAccounts":             "at the start of the program",
+	"DeleteOldSupabaseSessions": "once an hour; a row for each session that is open",
+	"DeleteOldLimits":           "once an hour; a row for each person who started something",
 }
 
 // plannedAnew are queries that are never planned without their arguments: their transaction asks for that (PlanForValues).

@@ -67,6 +67,11 @@ func ContinueSignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) e
 		case kind == keepsake.CodeNotFound:
 			return beginAgain(c, cookie, next)
 		case kind == keepsake.CodeForbidden || kind == keepsake.CodeInvalid || kind == keepsake.CodeWrongKey:
+			if after, ok := auth.NextStep(err); ok {
+				if err := cookie.SetStep(c, &after); err != nil {
+					return err
+				}
+			}
 			vm.Error = sentence(keepsake.MessageOf(err))
 			return Render(c, http.StatusUnprocessableEntity, views.SignInStepPage(vm))
 		default:

@@ -34,6 +34,7 @@ func (c *doctorCommand) Run(a *app) error {
 	}
 	found = append(found, a.checkKeyFile(conf)...)
 	found = append(found, a.checkConsole(conf)...)
+	found = append(found, a.checkSupabase(conf)...)
 	failed := false
 	for _, f := range found {
 		failed = failed || f.Level == levelError

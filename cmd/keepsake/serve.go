@@ -91,6 +91,13 @@ func (a *app) normal(s *services, pages *switcher) error {
 	if err != nil {
 		return err
 	}
+	at, err := a.supabase(s.config)
+	if err != nil {
+		return err
+	}
+	if at != nil {
+		s.sessions = s.sessions.WithSupabase(at)
+	}
 	s.pages, err = web.New(web.Deps{Console: s.console, Auth: s.sessions, Tokens: s.sessions, Logger: a.logger(slog.LevelInfo),
 		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version})
 	if err != nil {

@@ -9,15 +9,16 @@ select * from accounts where email = @email and disabled_at is null;
 select count(*) from accounts where disabled_at is null;
 
 -- name: SetPassword :one
-update accounts set password_hash = @password_hash, changed_at = now() where email = @email returning id;
+update accounts set password_hash = @password_hash, changed_at = now() where email = @email and kind = 'local' returning id;
 
 -- name: InsertSession :exec
 insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address)
 values (@id, @token_hash, @account_id, sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), @expires_at, @user_agent, @address);
 
 -- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization
-from sessions s join accounts a on a.id = s.account_id
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization,
+    x.expires_at as tokens_expire_at
+from sessions s join accounts a on a.id = s.account_id left join supabase_sessions x on x.session_id = s.id
 where s.token_hash = @token_hash and s.ended_at is null and a.disabled_at is null;
 
 -- name: ProveSession :exec
@@ -89,7 +90,8 @@ insert into settings (name, value) values (@name, @value) on conflict (name) do 
 select value from settings where name = @name;
 
 -- name: ListAccounts :many
-select * from accounts where disabled_at is null order by email;
+-- Those that a verifier is kept of: the others are not here.
+select * from accounts where kind = 'local' and disabled_at is null order by email;
 
 -- name: SetSetting :exec
 insert into settings (name, value) values (@name, @value) on conflict (name) do update set value = excluded.value;

@@ -139,7 +139,7 @@ func (q *Queries) ForgetSignIn(ctx context.Context, arg ForgetSignInParams) erro
 }
 
 const getAccountByEmail = `-- name: GetAccountByEmail :one
-select id, email, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where email = $1 and disabled_at is null
+select id, email, password_hash, role, organization, created_at, changed_at, disabled_at, kind, subject from accounts where email = $1 and disabled_at is null
 `
 
 func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account, error) {
@@ -154,28 +154,32 @@ func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account,
 		&i.CreatedAt,
 		&i.ChangedAt,
 		&i.DisabledAt,
+		&i.Kind,
+		&i.Subject,
 	)
 	return i, err
 }
 
 const getSession = `-- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization
-from sessions s join accounts a on a.id = s.account_id
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization,
+    x.expires_at as tokens_expire_at
+from sessions s join accounts a on a.id = s.account_id left join supabase_sessions x on x.session_id = s.id
 where s.token_hash = $1 and s.ended_at is null and a.disabled_at is null
 `
 
 type GetSessionRow struct {
-	ID           string
-	AccountID    string
-	CreatedAt    time.Time
-	LastSeenAt   time.Time
-	ProvenAt     time.Time
-	ExpiresAt    time.Time
-	UserAgent    string
-	Address      string
-	Email        string
-	Role         string
-	Organization *string
+	ID             string
+	AccountID      string
+	CreatedAt      time.Time
+	LastSeenAt     time.Time
+	ProvenAt       time.Time
+	ExpiresAt      time.Time
+	UserAgent      string
+	Address        string
+	Email          string
+	Role           string
+	Organization   *string
+	TokensExpireAt *time.Time
 }
 
 func (q *Queries) GetSession(ctx context.Context, tokenHash []byte) (GetSessionRow, error) {
@@ -193,6 +197,7 @@ func (q *Queries) GetSession(ctx context.Context, tokenHash []byte) (GetSessionR
 		&i.Email,
 		&i.Role,
 		&i.Organization,
+		&i.TokensExpireAt,
 	)
 	return i, err
 }
@@ -275,9 +280,10 @@ func (q *Queries) InsertSetting(ctx context.Context, arg InsertSettingParams) er
 }
 
 const listAccounts = `-- name: ListAccounts :many
-select id, email, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where disabled_at is null order by email
+select id, email, password_hash, role, organization, created_at, changed_at, disabled_at, kind, subject from accounts where kind = 'local' and disabled_at is null order by email
 `
 
+// Those that a verifier is kept of: the others are not here.
 func (q *Queries) ListAccounts(ctx context.Context) ([]Account, error) {
 	rows, err := q.db.Query(ctx, listAccounts)
 	if err != nil {
@@ -296,6 +302,8 @@ func (q *Queries) ListAccounts(ctx context.Context) ([]Account, error) {
 			&i.CreatedAt,
 			&i.ChangedAt,
 			&i.DisabledAt,
+			&i.Kind,
+			&i.Subject,
 		); err != nil {
 			return nil, err
 		}
@@ -435,7 +443,7 @@ func (q *Queries) ReturnSignIn(ctx context.Context, arg ReturnSignInParams) erro
 }
 
 const setPassword = `-- name: SetPassword :one
-update accounts set password_hash = $1, changed_at = now() where email = $2 returning id
+update accounts set password_hash = $1, changed_at = now() where email = $2 and kind = 'local' returning id
 `
 
 type SetPasswordParams struct {

@@ -17,6 +17,8 @@ type Account struct {
 	CreatedAt    time.Time
 	ChangedAt    time.Time
 	DisabledAt   *time.Time
+	Kind         string
+	Subject      *string
 }
 
 type AuditLog struct {

@@ -79,7 +79,7 @@ func (q *Queries) DeleteSecondStep(ctx context.Context, accountID string) (int64
 }
 
 const getAccount = `-- name: GetAccount :one
-select id, email, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where id = $1 and disabled_at is null
+select id, email, password_hash, role, organization, created_at, changed_at, disabled_at, kind, subject from accounts where id = $1 and disabled_at is null
 `
 
 func (q *Queries) GetAccount(ctx context.Context, id string) (Account, error) {
@@ -94,6 +94,8 @@ func (q *Queries) GetAccount(ctx context.Context, id string) (Account, error) {
 		&i.CreatedAt,
 		&i.ChangedAt,
 		&i.DisabledAt,
+		&i.Kind,
+		&i.Subject,
 	)
 	return i, err
 }

@@ -29,7 +29,11 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 		return err
 	}
 	given := factor{}
-	if in.Code != "" && in.Password == "" {
+	if account.Kind != kindLocal {
+		if err := s.proveElsewhere(ctx, account, in.Password); err != nil {
+			return refuse(string(keepsake.CodeOf(err)), err)
+		}
+	} else if in.Code != "" && in.Password == "" {
 		given, err = s.judge(ctx, account, in.Code)
 		switch {
 		case keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil:
@@ -71,7 +75,7 @@ func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action str
 	if tried.until.After(s.now()) {
 		return sqlcgen.Account{}, s.refuseTo(ctx, actor, action, "locked", keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))
 	}
-	account, err := s.ownAccount(ctx, actor)
+	account, err := s.anyAccount(ctx, actor)
 	if err != nil && keepsake.CodeOf(err) == keepsake.CodeForbidden {
 		return account, s.refuseTo(ctx, actor, action, "no_account", err)
 	}
@@ -130,8 +134,8 @@ func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id stri
 	if actor.Permissions != nil {
 		return keepsake.Errorf(keepsake.CodeForbidden, "Sessions are ended by people who are signed in, never by a token.")
 	}
+	ended := []string{id}
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
-		ended := []string{id}
 		var err error
 		if id == "" {
 			ended, err = tx.EndOtherSessions(ctx, sqlcgen.EndOtherSessionsParams{AccountID: actor.ID, ID: actor.Session})
@@ -145,6 +149,9 @@ func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id stri
 	})
 	if db.IsNoRows(err) || db.IsState(err, db.InvalidText) {
 		return keepsake.Errorf(keepsake.CodeNotFound, "That session is over already.")
+	}
+	if err == nil {
+		s.leave(ctx, ended...)
 	}
 	return err
 }

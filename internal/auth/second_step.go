@@ -159,6 +159,9 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 	}
 	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "second_step.off", reason, err) }
 	account, err := s.attempt(ctx, actor, "second_step.off")
+	if err == nil && account.Kind != kindLocal {
+		err = refuse("elsewhere", errElsewhere)
+	}
 	if err != nil {
 		return err
 	}
@@ -208,6 +211,9 @@ func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email
 		if err != nil {
 			return err
 		}
+		if account.Kind != kindLocal {
+			return keepsake.Errorf(keepsake.CodeConflict, "%s signs in through Supabase Auth: its second step is switched off there", email)
+		}
 		n, err := tx.DeleteSecondStep(ctx, account.ID)
 		if err == nil && n == 0 {
 			err = keepsake.Errorf(keepsake.CodeConflict, "%s has no second step: nothing was changed", email)
@@ -234,8 +240,20 @@ func alreadyOn() error {
 	return keepsake.Errorf(keepsake.CodeConflict, "The second step is switched on already. For a new phone, switch it off first.")
 }
 
+// errElsewhere answers people whose account is not kept here.
+var errElsewhere = keepsake.Errorf(keepsake.CodeForbidden, "Your account is not kept here: its password and its second step are changed where it is.")
+
 // ownAccount returns the local account of a person who is signed in.
-func (s *Sessions) ownAccount(ctx context.Context, actor keepsake.Actor) (account sqlcgen.Account, err error) {
+func (s *Sessions) ownAccount(ctx context.Context, actor keepsake.Actor) (sqlcgen.Account, error) {
+	account, err := s.anyAccount(ctx, actor)
+	if err == nil && account.Kind != kindLocal {
+		err = errElsewhere
+	}
+	return account, err
+}
+
+// anyAccount returns the account of a person who is signed in, wherever it is kept.
+func (s *Sessions) anyAccount(ctx context.Context, actor keepsake.Actor) (account sqlcgen.Account, err error) {
 	if actor.Permissions != nil || actor.Session == "" {
 		return account, keepsake.Errorf(keepsake.CodeForbidden, "The second step is for people who are signed in, never for a token.")
 	}
@@ -244,7 +262,7 @@ func (s *Sessions) ownAccount(ctx context.Context, actor keepsake.Actor) (accoun
 		return err
 	})
 	if db.IsNoRows(err) || db.IsState(err, db.InvalidText) {
-		return account, keepsake.Errorf(keepsake.CodeForbidden, "Your account is not kept here: its password and its second step are changed where it is.")
+		return account, errElsewhere
 	}
 	if err != nil {
 		return account, fmt.Errorf("look up the account: %w", err)

@@ -30,6 +30,8 @@ type Sessions struct {
 	db    *db.DB
 	now   func() time.Time
 	vault Vault
+	// supabase is nil where only local accounts sign in.
+	supabase *Supabase
 }
 
 // NewSessions returns Sessions; now may be nil for the real clock.
@@ -72,6 +74,9 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 		}
 		err := tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
 			Now: now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
+		if err == nil && given.keep != nil {
+			err = given.keep(tx, session.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -125,6 +130,9 @@ func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, e
 	}
 	actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, row.Address, row.UserAgent)
 	actor.ProvenAt = row.ProvenAt
+	if row.TokensExpireAt != nil && !now.Before(row.TokensExpireAt.Add(-renewBefore)) {
+		return s.confirm(ctx, actor)
+	}
 	return actor, nil
 }
 
@@ -144,6 +152,9 @@ func (s *Sessions) End(ctx context.Context, token string) error {
 	if db.IsNoRows(err) {
 		return keepsake.Errorf(keepsake.CodeNotFound, "that session is over already")
 	}
+	if err == nil {
+		s.leave(ctx, actor.Session)
+	}
 	return err
 }
 
@@ -155,6 +166,9 @@ func (s *Sessions) Sweep(ctx context.Context) error {
 			return err
 		}
 		if _, err := tx.DeleteOldThrottles(ctx, before); err != nil {
+			return err
+		}
+		if _, err := tx.DeleteOldSupabaseSessions(ctx, s.now()); err != nil {
 			return err
 		}
 		if _, err := tx.DeleteOldTokens(ctx, before); err != nil {

@@ -57,15 +57,19 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 	if tried.until.After(s.now()) {
 		return Session{}, nil, s.refuse(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
 	}
+	local := account != nil && account.Kind == kindLocal
 	phc := unknown
-	if account != nil {
+	if local {
 		phc = account.PasswordHash
 	}
 	ok, err := verifyPassword(ctx, in.Password, phc)
 	if err != nil {
 		return Session{}, nil, fmt.Errorf("check the password: %w", err)
 	}
-	if !ok || account == nil {
+	if (!ok || !local) && s.supabase != nil && email != "" {
+		return s.signInElsewhere(ctx, actor, email, in, tried, local)
+	}
+	if !ok || !local {
 		return Session{}, nil, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
 	step, err := s.pending(ctx, *account, in, tried)

@@ -36,6 +36,21 @@ func (s Step) Recoverable() bool { return s.Kind == StepCode }
 // wrongCode is the same for a code that is wrong, one that was used and one that is no code at all.
 const wrongCode = "That code is not right, or it was used already. Wait for the next one. After five wrong tries the account rests for a while."
 
+// triedStep is a refusal after which the sign-in goes on from another step.
+type triedStep struct {
+	error
+	next Step
+}
+
+func (t triedStep) Unwrap() error { return t.error }
+
+// NextStep returns the step that takes the place of the one that was refused, where there is one.
+func NextStep(err error) (Step, bool) {
+	var t triedStep
+	ok := errors.As(err, &t)
+	return t.next, ok
+}
+
 // stepOver sends a person back to the beginning.
 func stepOver() error {
 	return keepsake.Errorf(keepsake.CodeNotFound, "This sign-in was not finished in time, or the account has changed meanwhile. Begin again.")
@@ -47,7 +62,8 @@ var errSpent = errors.New("the code was used already")
 // factor is what a person gave after the password, and what makes sure that it is not given twice.
 type factor struct {
 	name string
-	take func(tx db.Tx) error // errSpent for the second of two
+	take func(tx db.Tx) error                 // errSpent for the second of two
+	keep func(tx db.Tx, session string) error // stores what belongs to the session that it opens
 }
 
 // detail is what the record of a sign-in says of it.
@@ -96,7 +112,8 @@ func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credential
 }
 
 // Continue finishes a sign-in with the code that its second step asks for. A wrong one is an Error with CodeForbidden and counts like a
-// wrong password; CodeNotFound means that it must begin again. Of in, address and browser count.
+// wrong password; CodeNotFound means that it must begin again. Of in, address and browser count. Where the next try needs another
+// step, NextStep finds it in the error.
 func (s *Sessions) Continue(ctx context.Context, step Step, code keepsake.Secret, in Credentials) (Session, error) {
 	actor := keepsake.Actor{ID: step.Account, Name: step.Email, Address: in.Address, UserAgent: in.UserAgent}
 	if !s.now().Before(step.Until) {
@@ -105,6 +122,8 @@ func (s *Sessions) Continue(ctx context.Context, step Step, code keepsake.Secret
 	switch step.Kind {
 	case StepCode:
 		return s.continueCode(ctx, step, code, in, actor)
+	case StepSupabase:
+		return s.continueSupabase(ctx, step, code, in, actor)
 	default:
 		return Session{}, s.refuse(ctx, actor, "step_unknown", stepOver())
 	}

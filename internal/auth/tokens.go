@@ -149,6 +149,9 @@ func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id str
 // Error with CodeForbidden, and all of these read alike.
 func (s *Sessions) ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error) {
 	refused := keepsake.Errorf(keepsake.CodeForbidden, "This token is not valid: it is unknown, revoked or has expired. Make a new one under Tokens.")
+	if s.supabase != nil && looksLikeJWT(token) {
+		return s.resolveJWT(ctx, keepsake.Secret(token), address)
+	}
 	if !strings.HasPrefix(token, tokenPrefix) {
 		return keepsake.Actor{}, refused
 	}

@@ -22,6 +22,7 @@ type Config struct {
 	ManagedSchemas []string `yaml:"managed_schemas"`
 	Targets        []Target `yaml:"targets"`
 	Server         Server   `yaml:"server"`
+	Auth           Auth     `yaml:"auth"`
 	Alerts         Alerts   `yaml:"alerts"`
 	// Limits is how many backups of a type one actor may start within an hour; what is missing has the console's default.
 	Limits  map[keepsake.BackupType]int `yaml:"limits"`

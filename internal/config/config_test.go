@@ -72,7 +72,7 @@ func TestExampleIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{}
-	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "CONSOLE_OWNER_PASSWORD", "S3_KEY", "S3_SECRET", "ALERT_PASSWORD"} {
+	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "CONSOLE_OWNER_PASSWORD", "S3_KEY", "S3_SECRET", "ALERT_PASSWORD", "SUPABASE_ANON_KEY"} {
 		env[name] = "secret"
 	}
 	c := load(t, string(raw), env)
@@ -194,6 +194,9 @@ func TestMistakes(t *testing.T) {
 		{"group of the wrong type", one + "key: 5\n", nil, ":3: ", "a group of fields belongs"},
 		{"text of the wrong type", one + "key: {file: {a: b}}\n", nil, ":3: ", "a text belongs here"},
 		{"number of the wrong type", one + "workers: many\n", nil, ":3: ", "a number belongs here"},
+		{"an auth server's role that users write", one + "auth: {supabase: {url: 'https://x.example/auth/v1', role_claim: user_metadata.role}}\n", nil, ":3: auth.supabase.role_claim", "app_metadata"},
+		{"a short JWT secret", one + "auth: {supabase: {url: 'https://x.example/auth/v1', jwt_secret: short}}\n", nil, ":3: auth.supabase.jwt_secret", "shorter than"},
+		{"no auth server", one + "auth: {supabase: {require_mfa: true}}\n", nil, "auth.supabase.url", "write it as"},
 		{"truth value of the wrong type", "providers:\n  - {name: a, type: file, path: p, offsite: maybe}\n", nil, ":2: ", "true or false belongs here"},
 		{"unset variable", one + "\nkey:\n  file: ${NOT_SET}\n", nil, ":5: the environment variable NOT_SET is not set", "set it"},
 		{"no variable", one + "key: {file: '${}'}\n", nil, ":3: ${} names no environment variable", "$${"},

@@ -65,6 +65,9 @@ select pg_temp.id_of(n), sha256(n::text::bytea), now(), now() from sizes, genera
 insert into recovery_codes (account_id, code_hash, created_at)
 select pg_temp.id_of(n), sha256((n * 10 + i)::text::bytea), now() from sizes, generate_series(1, points / 10) n, generate_series(1, 10) i;
 
+insert into supabase_sessions (session_id, tokens, expires_at)
+select pg_temp.id_of(n), sha256(n::text::bytea), now() + n * interval '1 second' from sizes, generate_series(1, points / 10) n;
+
 insert into api_tokens (id, token_hash, account_id, name, permissions, expires_at)
 select pg_temp.id_of(n), sha256(n::text::bytea), pg_temp.id_of(1 + n % (points / 10)), 'a script', '{read}', now() + n * interval '1 hour' from sizes, generate_series(1, points / 5) n;
 

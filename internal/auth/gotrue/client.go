@@ -71,7 +71,6 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 // Tokens are what a person is signed in with.
 type Tokens struct {
 	Access, Refresh keepsake.Secret
-	Expires         time.Time // when the access token does
 }
 
 // Factor is a second factor that its owner has verified.
@@ -102,14 +101,13 @@ func (c *Client) token(ctx context.Context, grant string, body any) (Tokens, err
 type tokenAnswer struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
-	ExpiresIn    int64  `json:"expires_in"` // seconds
 }
 
 func (a tokenAnswer) tokens() (Tokens, error) {
-	if a.AccessToken == "" || a.RefreshToken == "" || a.ExpiresIn <= 0 {
+	if a.AccessToken == "" || a.RefreshToken == "" {
 		return Tokens{}, unreachable(errors.New("its answer holds no tokens"))
 	}
-	return Tokens{Access: keepsake.Secret(a.AccessToken), Refresh: keepsake.Secret(a.RefreshToken), Expires: time.Now().Add(time.Duration(a.ExpiresIn) * time.Second)}, nil
+	return Tokens{Access: keepsake.Secret(a.AccessToken), Refresh: keepsake.Secret(a.RefreshToken)}, nil
 }
 
 // Factors returns the verified second factors of whoever has the access token.

@@ -39,8 +39,8 @@ func TestOneSignsInStaysInAndSignsOut(t *testing.T) {
 		t.Error(err)
 	}
 	first, err := c.SignIn(t.Context(), amelia.Email, keepsake.Secret(amelia.Password))
-	if err != nil || time.Until(first.Expires) < 55*time.Minute {
-		t.Fatalf("%s, %v", first.Expires, err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if factors, err := c.Factors(t.Context(), first.Access); err != nil || len(factors) != 0 {
 		t.Errorf("%+v, %v", factors, err)

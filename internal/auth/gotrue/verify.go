@@ -28,6 +28,9 @@ const (
 	keysEvery = time.Hour
 	keysAgain = 10 * time.Second
 
+	// secretAlgorithm is what a secret verifies.
+	secretAlgorithm = "HS256"
+
 	// DefaultRoleClaim and DefaultOrganizationClaim are where the server's administrator writes what somebody is.
 	DefaultRoleClaim         = "app_metadata.role"
 	DefaultOrganizationClaim = "app_metadata.organization_id"
@@ -71,37 +74,51 @@ type Verifier struct {
 	keys               func(ctx context.Context) (int, error)
 }
 
+// Check returns what is wrong with the trust, and the field that it lies in: URL, Secret, Algorithms, RoleClaim or OrganizationClaim.
+func (t Trust) Check() (field string, err error) {
+	if _, err := NewClient(t.URL, ""); err != nil {
+		return "URL", err
+	}
+	if t.Secret != "" && len(t.Secret) < shortestSecret {
+		return "Secret", keepsake.Errorf(keepsake.CodeInvalid, "the JWT secret is shorter than %d bytes: it is not the one that Supabase Auth signs with", shortestSecret)
+	}
+	if t.Secret != "" && len(t.Algorithms) > 0 && !slices.Equal(t.Algorithms, []string{secretAlgorithm}) {
+		return "Algorithms", keepsake.Errorf(keepsake.CodeInvalid, "a JWT secret verifies %s and nothing else: leave out either the secret or the algorithms", secretAlgorithm)
+	}
+	for _, a := range t.Algorithms {
+		if t.Secret == "" && !slices.Contains(KeyAlgorithms, a) {
+			return "Algorithms", keepsake.Errorf(keepsake.CodeInvalid, "%q is no algorithm of published keys: use %s", a, strings.Join(KeyAlgorithms, " or "))
+		}
+	}
+	if _, err := claimPath(t.RoleClaim, DefaultRoleClaim); err != nil {
+		return "RoleClaim", err
+	}
+	if _, err := claimPath(t.OrganizationClaim, DefaultOrganizationClaim); err != nil {
+		return "OrganizationClaim", err
+	}
+	return "", nil
+}
+
 // NewVerifier returns a Verifier. Where keys are published it fetches them, and goes on without when that fails: tokens are
 // refused then until they can be fetched. ctx ends the fetching.
 func NewVerifier(ctx context.Context, t Trust) (*Verifier, error) {
+	if _, err := t.Check(); err != nil {
+		return nil, err
+	}
 	v := &Verifier{issuer: t.Issuer}
 	if v.issuer == "" {
 		v.issuer = strings.TrimSuffix(t.URL, "/")
 	}
-	var err error
-	if v.role, err = claimPath(t.RoleClaim, DefaultRoleClaim); err != nil {
-		return nil, err
-	}
-	if v.organization, err = claimPath(t.OrganizationClaim, DefaultOrganizationClaim); err != nil {
-		return nil, err
-	}
-	algorithms := []string{"HS256"}
+	v.role, _ = claimPath(t.RoleClaim, DefaultRoleClaim)
+	v.organization, _ = claimPath(t.OrganizationClaim, DefaultOrganizationClaim)
+	algorithms := []string{secretAlgorithm}
 	if t.Secret != "" {
-		if len(t.Secret) < shortestSecret {
-			return nil, keepsake.Errorf(keepsake.CodeInvalid, "the JWT secret is shorter than %d bytes: it is not the one that Supabase Auth signs with", shortestSecret)
-		}
-		if len(t.Algorithms) > 0 && !slices.Equal(t.Algorithms, algorithms) {
-			return nil, keepsake.Errorf(keepsake.CodeInvalid, "a JWT secret verifies HS256 and nothing else: leave out either the secret or the algorithms")
-		}
 		secret := []byte(t.Secret.Reveal())
 		v.key = func(context.Context) jwt.Keyfunc { return func(*jwt.Token) (any, error) { return secret, nil } }
 		v.keys = func(context.Context) (int, error) { return 1, nil }
 	} else {
 		if algorithms = t.Algorithms; len(algorithms) == 0 {
 			algorithms = KeyAlgorithms[:1]
-		}
-		if i := slices.IndexFunc(algorithms, func(a string) bool { return !slices.Contains(KeyAlgorithms, a) }); i >= 0 {
-			return nil, keepsake.Errorf(keepsake.CodeInvalid, "%q is no algorithm of published keys: use %s", algorithms[i], strings.Join(KeyAlgorithms, " or "))
 		}
 		if err := v.publish(ctx, t); err != nil {
 			return nil, err

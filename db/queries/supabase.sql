@@ -1,0 +1,40 @@
+-- name: GetAccountBySubject :one
+select * from accounts where subject = @subject::text and disabled_at is null;
+
+-- name: SaveSupabaseAccount :one
+-- As the token says. An account that was closed because it was refused there is open again.
+insert into accounts (id, email, password_hash, role, organization, kind, subject)
+values (@id, @email, '', @role, sqlc.narg(organization), 'supabase', @subject::text)
+on conflict (subject) do update
+set email = excluded.email, role = excluded.role, organization = excluded.organization, changed_at = now(), disabled_at = null
+returning *;
+
+-- name: CloseSupabaseAccount :exec
+-- Its tokens and its other sessions end with it.
+update accounts set disabled_at = now() where id = @id and kind = 'supabase' and disabled_at is null;
+
+-- name: InsertSupabaseSession :exec
+insert into supabase_sessions (session_id, tokens, expires_at) values (@session_id, @tokens, @expires_at);
+
+-- name: LockSupabaseSession :one
+-- Whoever comes second waits, and finds what the first has fetched.
+select x.*, s.account_id from supabase_sessions x join sessions s on s.id = x.session_id
+where x.session_id = @session_id and s.ended_at is null
+for update of x;
+
+-- name: SaveSupabaseTokens :exec
+update supabase_sessions set tokens = @tokens, expires_at = @expires_at, next_try_at = null where session_id = @session_id;
+
+-- name: PostponeSupabase :exec
+update supabase_sessions set next_try_at = @next_try_at where session_id = @session_id;
+
+-- name: EndSessionHere :exec
+update sessions set ended_at = now(), end_reason = @reason::text where id = @id and ended_at is null;
+
+-- name: TakeSupabaseSessions :many
+-- What is left of sessions that have ended.
+delete from supabase_sessions where session_id = any(@sessions::uuid[]) returning session_id, tokens;
+
+-- name: DeleteOldSupabaseSessions :execrows
+delete from supabase_sessions x using sessions s
+where s.id = x.session_id and (s.ended_at is not null or s.expires_at < sqlc.arg(now)::timestamptz);

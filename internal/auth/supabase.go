@@ -1,0 +1,262 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/auth/gotrue"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// StepSupabase is the kind of second step of people whose account is at Supabase Auth: a code of the authenticator that they set up there.
+const StepSupabase = "supabase"
+
+// kindLocal is an account that is kept here, with its password.
+const kindLocal = "local"
+
+// Supabase is the auth server of the platform, where its super admins have their accounts.
+type Supabase struct {
+	Client   *gotrue.Client
+	Verifier *gotrue.Verifier
+	// RequireMFA refuses people who have no second factor there.
+	RequireMFA bool
+	// Grace is how long a session goes on when the server does not answer and its token has expired; 0: 15 minutes.
+	Grace  time.Duration
+	Logger *slog.Logger
+
+	standing standing
+}
+
+const defaultGrace = 15 * time.Minute
+
+// WithSupabase returns s signing in people of the auth server too. A local account goes before one of the same e-mail there.
+func (s *Sessions) WithSupabase(at *Supabase) *Sessions {
+	if at.Logger == nil {
+		at.Logger = slog.New(slog.DiscardHandler)
+	}
+	if at.Grace <= 0 {
+		at.Grace = defaultGrace
+	}
+	with := *s
+	with.supabase = at
+	return &with
+}
+
+// errMisfit is a server whose tokens the configuration does not fit.
+func (at *Supabase) misfit(ctx context.Context, err error) error {
+	at.Logger.ErrorContext(ctx, "a token that Supabase Auth has just issued does not verify: auth.supabase in keepsake.yaml does not fit the project", "err", err)
+	return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake cannot verify what Supabase Auth says, because its configuration does not fit the project. Nothing is wrong with your password. "+
+		"Whoever runs Keepsake finds the reason in its log and with keepsake doctor; a local account still signs in.")
+}
+
+// signInElsewhere signs in somebody who has no local account. Whoever has one, and gave a wrong password, comes here as decoy: the
+// server is asked all the same, with a password that is nobody's, so that neither the time nor the words of the refusal tell where an account is.
+func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, email string, in Credentials, tried tries, decoy bool) (Session, *Step, error) {
+	password := in.Password
+	if decoy {
+		password = keepsake.Secret(rand.Text())
+	}
+	tokens, err := s.supabase.Client.SignIn(ctx, email, password)
+	switch {
+	case errors.Is(err, gotrue.ErrRefused) || err == nil && decoy:
+		return Session{}, nil, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+	case keepsake.CodeOf(err) == keepsake.CodeUnavailable:
+		s.supabase.Logger.WarnContext(ctx, "Supabase Auth could not be asked at a sign-in", "err", err)
+		return Session{}, nil, s.refuse(ctx, actor, "auth_server_away", keepsake.Errorf(keepsake.CodeForbidden,
+			"E-mail and password match no local account, and Supabase Auth does not answer, so accounts that are kept there cannot sign in now. Try again in a minute, or use a local account."))
+	case err != nil:
+		return Session{}, nil, err
+	}
+	claims, err := s.supabase.Verifier.Verify(ctx, tokens.Access)
+	if err != nil {
+		s.signOut(ctx, tokens.Access)
+		return Session{}, nil, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
+	}
+	factors, err := s.supabase.Client.Factors(ctx, tokens.Access)
+	if err != nil {
+		return Session{}, nil, err
+	}
+	if reason, err := s.mayEnter(claims, factors); err != nil {
+		s.signOut(ctx, tokens.Access)
+		return Session{}, nil, s.refuse(ctx, actor, reason, err)
+	}
+	if len(factors) == 0 || claims.Strong {
+		session, err := s.startElsewhere(ctx, claims, tokens, in, factor{})
+		return session, nil, err
+	}
+	step, err := s.supabaseStep(ctx, actor, email, tokens, factors, tried)
+	return Session{}, step, err
+}
+
+// mayEnter judges whom the server knows. The words of the first refusal are those of a wrong password: what somebody is in the platform
+// is not for whoever tries passwords.
+func (s *Sessions) mayEnter(claims gotrue.Claims, factors []gotrue.Factor) (reason string, err error) {
+	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
+		return "role", keepsake.Errorf(keepsake.CodeForbidden, refusal)
+	}
+	totp := false
+	for _, f := range factors {
+		totp = totp || f.Totp()
+	}
+	switch {
+	case len(factors) > 0 && !totp && !claims.Strong:
+		return "factor_kind", keepsake.Errorf(keepsake.CodeForbidden, "Your account has a second factor, but no authenticator, and Keepsake can ask for nothing else. Add an authenticator app to your account first.")
+	case s.supabase.RequireMFA && len(factors) == 0 && !claims.Strong:
+		return "no_factor", keepsake.Errorf(keepsake.CodeForbidden, "Keepsake is set to let in only people with a second factor, and your account has none. Add an authenticator app to your account first.")
+	}
+	return "", nil
+}
+
+// supabaseState is what a step needs to go on: the refresh token, which is short where access tokens are not, and the factor.
+type supabaseState struct {
+	Refresh string `json:"refresh"`
+	Factor  string `json:"factor"`
+}
+
+func (s *Sessions) supabaseStep(ctx context.Context, actor keepsake.Actor, email string, tokens gotrue.Tokens, factors []gotrue.Factor, tried tries) (*Step, error) {
+	state := supabaseState{Refresh: tokens.Refresh.Reveal()}
+	for _, f := range factors {
+		if f.Totp() {
+			state.Factor = f.ID
+		}
+	}
+	step := Step{Kind: StepSupabase, Email: email, Until: s.now().Add(StepTime)}.with(state)
+	return &step, s.db.InTx(ctx, system, func(tx db.Tx) error {
+		for _, counted := range tried.counted {
+			if err := tx.TakeBackSignIn(ctx, counted); err != nil {
+				return err
+			}
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.password", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"asked": step.Kind}})
+	})
+}
+
+// continueSupabase finishes a sign-in whose code the auth server judges. Each try spends the step's refresh token; the refusal carries the
+// step with the next one.
+func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsake.Secret, in Credentials, actor keepsake.Actor) (Session, error) {
+	var state supabaseState
+	if s.supabase == nil || json.Unmarshal([]byte(step.State), &state) != nil {
+		return Session{}, s.refuse(ctx, actor, "step_unknown", stepOver())
+	}
+	account, tried, err := s.reserve(ctx, step.Email, in.Address)
+	if err != nil {
+		return Session{}, err
+	}
+	if tried.until.After(s.now()) {
+		return Session{}, s.refuse(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
+	}
+	if account != nil && account.Kind == kindLocal {
+		return Session{}, s.refuse(ctx, actor, "step_over", stepOver())
+	}
+	weak, err := s.supabase.Client.Refresh(ctx, keepsake.Secret(state.Refresh))
+	if errors.Is(err, gotrue.ErrRefused) {
+		return Session{}, s.refuse(ctx, actor, "step_over", stepOver())
+	}
+	if err != nil {
+		return Session{}, s.refuse(ctx, actor, "auth_server_away", err)
+	}
+	strong, err := s.supabase.Client.VerifyFactor(ctx, weak.Access, state.Factor, code)
+	if err != nil {
+		reason := "auth_server_away"
+		if errors.Is(err, gotrue.ErrRefused) {
+			reason, err = "wrong_totp", keepsake.Errorf(keepsake.CodeForbidden, wrongCode)
+		}
+		state.Refresh = weak.Refresh.Reveal()
+		return Session{}, s.refuse(ctx, actor, reason, triedStep{err, step.with(state)})
+	}
+	claims, err := s.supabase.Verifier.Verify(ctx, strong.Access)
+	if err != nil {
+		return Session{}, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
+	}
+	if reason, err := s.mayEnter(claims, nil); err != nil {
+		return Session{}, s.refuse(ctx, actor, reason, err)
+	}
+	return s.startElsewhere(ctx, claims, strong, in, factor{name: factorTOTP})
+}
+
+// with returns the step with another state.
+func (s Step) with(state supabaseState) Step {
+	text, err := json.Marshal(state)
+	if err != nil {
+		panic(err) // two strings
+	}
+	s.State = string(text)
+	return s
+}
+
+// startElsewhere starts the session of somebody whom the auth server has let in.
+func (s *Sessions) startElsewhere(ctx context.Context, claims gotrue.Claims, tokens gotrue.Tokens, in Credentials, given factor) (Session, error) {
+	account, err := s.known(ctx, claims)
+	if err != nil {
+		actor := keepsake.Actor{Name: claims.Email, Address: in.Address, UserAgent: in.UserAgent}
+		return Session{}, s.refuse(ctx, actor, string(keepsake.CodeOf(err)), err)
+	}
+	given.keep = func(tx db.Tx, session string) error { return s.keepTokens(ctx, tx, session, tokens, claims.Expires) }
+	return s.start(ctx, account, in, given)
+}
+
+// known returns the account of somebody whom a valid token is about, as the token says they are.
+func (s *Sessions) known(ctx context.Context, claims gotrue.Claims) (account sqlcgen.Account, err error) {
+	err = s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
+		account, err = knownIn(ctx, tx, claims)
+		return err
+	})
+	return account, err
+}
+
+func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcgen.Account, err error) {
+	email, err := normalize(claims.Email)
+	if err != nil {
+		return account, keepsake.Errorf(keepsake.CodeForbidden, refusal)
+	}
+	account, err = tx.GetAccountBySubject(ctx, claims.Subject)
+	if err == nil && account.Email == email && account.Role == claims.Role && deref(account.Organization) == claims.Organization {
+		return account, nil
+	}
+	if err != nil && !db.IsNoRows(err) {
+		return account, fmt.Errorf("look up the account: %w", err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return account, fmt.Errorf("make an account id: %w", err)
+	}
+	p := sqlcgen.SaveSupabaseAccountParams{ID: id.String(), Email: email, Role: claims.Role, Subject: claims.Subject}
+	if claims.Organization != "" {
+		p.Organization = &claims.Organization
+	}
+	account, err = tx.SaveSupabaseAccount(ctx, p)
+	if db.IsConstraint(err, "accounts_email_is_unique") {
+		return account, keepsake.Errorf(keepsake.CodeForbidden, "There is another account with this e-mail here: sign in with its password. Two accounts of one person could approve each other's restores.")
+	}
+	if err != nil {
+		return account, fmt.Errorf("store the account: %w", err)
+	}
+	return account, nil
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// signOut ends a sign-in at the server that nothing here needs. That it cannot be told is no reason to keep anybody waiting: the
+// token expires by itself.
+func (s *Sessions) signOut(ctx context.Context, access keepsake.Secret) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := s.supabase.Client.SignOut(ctx, access); err != nil && !errors.Is(err, gotrue.ErrRefused) {
+		s.supabase.Logger.WarnContext(ctx, "Supabase Auth could not be told that a sign-in has ended", "err", err)
+	}
+}

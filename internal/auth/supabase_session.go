@@ -1,0 +1,238 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/auth/gotrue"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// renewBefore is how long before its end an access token is exchanged.
+	renewBefore = time.Minute
+	// renewTime bounds asking the server while other requests of the session wait.
+	renewTime = 5 * time.Second
+	// renewAgain is between two tries while the server does not answer.
+	renewAgain = 30 * time.Second
+)
+
+// The reasons why a session ends because of the auth server.
+const (
+	endRefused      = "refused_elsewhere" // signed out, banned, removed, or no super admin any more
+	endNotConfirmed = "not_confirmed"     // the server did not answer for too long
+)
+
+// sealedTokens is what lies in the console database, sealed.
+type sealedTokens struct {
+	Access  string `json:"access"`
+	Refresh string `json:"refresh"`
+}
+
+func tokensName(session string) string { return "supabase-session/" + session }
+
+func (s *Sessions) sealTokens(ctx context.Context, session string, t gotrue.Tokens) ([]byte, error) {
+	if s.vault == nil {
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "This process has no repository key to keep a sign-in under. Run keepsake init first; a local account still signs in.")
+	}
+	plain, err := json.Marshal(sealedTokens{t.Access.Reveal(), t.Refresh.Reveal()})
+	if err != nil {
+		return nil, fmt.Errorf("encode the tokens: %w", err)
+	}
+	return s.vault.Seal(ctx, tokensName(session), plain)
+}
+
+func (s *Sessions) openTokens(ctx context.Context, session string, sealed []byte) (t gotrue.Tokens, err error) {
+	if s.vault == nil {
+		return t, keepsake.Errorf(keepsake.CodeUnavailable, "This process has no repository key.")
+	}
+	plain, err := s.vault.Open(ctx, tokensName(session), sealed)
+	if err != nil {
+		return t, err
+	}
+	var v sealedTokens
+	if err := json.Unmarshal(plain, &v); err != nil {
+		return t, keepsake.Errorf(keepsake.CodeDamaged, "the tokens of a session cannot be read: %w", err)
+	}
+	return gotrue.Tokens{Access: keepsake.Secret(v.Access), Refresh: keepsake.Secret(v.Refresh)}, nil
+}
+
+// keepTokens stores what a new session is kept alive with.
+func (s *Sessions) keepTokens(ctx context.Context, tx db.Tx, session string, t gotrue.Tokens, expires time.Time) error {
+	sealed, err := s.sealTokens(ctx, session, t)
+	if err != nil {
+		return err
+	}
+	return tx.InsertSupabaseSession(ctx, sqlcgen.InsertSupabaseSessionParams{SessionID: session, Tokens: sealed, ExpiresAt: expires})
+}
+
+// confirm asks the auth server again about a session whose access token ends. One request does it; the session's others wait for its
+// answer, in every process. While the server does not answer the session goes on for a grace.
+func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.Actor, error) {
+	if s.supabase == nil {
+		return actor, s.endElsewhere(ctx, actor, endNotConfirmed)
+	}
+	why := ""
+	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+		row, err := tx.LockSupabaseSession(ctx, actor.Session)
+		if db.IsNoRows(err) { // it ended while this request waited
+			why = endRefused
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		if now.Before(row.ExpiresAt.Add(-renewBefore)) { // another request was first
+			return s.reread(ctx, tx, &actor)
+		}
+		if row.NextTryAt != nil && now.Before(*row.NextTryAt) && now.Before(row.ExpiresAt.Add(s.supabase.Grace)) {
+			return nil
+		}
+		why, err = s.exchange(ctx, tx, row, &actor)
+		return err
+	})
+	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil { // its e-mail is none, or that of a local account by now
+		why, err = endRefused, nil
+	}
+	if err != nil {
+		return actor, fmt.Errorf("confirm the session: %w", err)
+	}
+	if why != "" {
+		return actor, s.endElsewhere(ctx, actor, why)
+	}
+	return actor, nil
+}
+
+// reread takes over what another request has learned of the account.
+func (s *Sessions) reread(ctx context.Context, tx db.Tx, actor *keepsake.Actor) error {
+	a, err := tx.GetAccount(ctx, actor.ID)
+	if err != nil {
+		return err
+	}
+	actor.Name, actor.Role, actor.Organization = a.Email, keepsake.Role(a.Role), ""
+	if a.Organization != nil {
+		actor.Organization = *a.Organization
+	}
+	return nil
+}
+
+// exchange spends the refresh token; why is why the session must end.
+func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupabaseSessionRow, actor *keepsake.Actor) (why string, err error) {
+	old, err := s.openTokens(ctx, row.SessionID, row.Tokens)
+	if err != nil {
+		s.supabase.Logger.WarnContext(ctx, "the tokens of a session cannot be opened, so it cannot be confirmed", "session", row.SessionID, "err", err)
+		return endNotConfirmed, nil
+	}
+	asking, cancel := context.WithTimeout(ctx, renewTime)
+	defer cancel()
+	fresh, err := s.supabase.Client.Refresh(asking, old.Refresh)
+	var claims gotrue.Claims
+	if err == nil {
+		claims, err = s.supabase.Verifier.Verify(asking, fresh.Access)
+	}
+	switch {
+	case errors.Is(err, gotrue.ErrRefused):
+		return endRefused, nil
+	case keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil:
+		_ = s.supabase.misfit(ctx, err) // says so in the log
+		return endNotConfirmed, nil
+	case err != nil:
+		s.supabase.Logger.WarnContext(ctx, "Supabase Auth does not answer; a session goes on for a while without its word", "session", row.SessionID, "err", err)
+		if s.now().After(row.ExpiresAt.Add(s.supabase.Grace)) {
+			return endNotConfirmed, nil
+		}
+		next := s.now().Add(renewAgain)
+		return "", tx.PostponeSupabase(ctx, sqlcgen.PostponeSupabaseParams{SessionID: row.SessionID, NextTryAt: &next})
+	}
+	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
+		return endRefused, nil
+	}
+	account, err := knownIn(ctx, tx, claims)
+	if err != nil {
+		return "", err
+	}
+	if account.ID != row.AccountID { // whoever it is now, it is not whom the session was started for
+		return endRefused, nil
+	}
+	sealed, err := s.sealTokens(ctx, row.SessionID, fresh)
+	if err != nil {
+		return "", err
+	}
+	if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed, ExpiresAt: claims.Expires}); err != nil {
+		return "", err
+	}
+	return "", s.reread(ctx, tx, actor)
+}
+
+// endElsewhere ends a session because of the auth server, on record, and says so. Where the server refuses the person, the account is
+// closed too: what their tokens may do was theirs to give.
+func (s *Sessions) endElsewhere(ctx context.Context, actor keepsake.Actor, why string) error {
+	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+		if err := tx.EndSessionHere(ctx, sqlcgen.EndSessionHereParams{ID: actor.Session, Reason: why}); err != nil {
+			return err
+		}
+		if why == endRefused {
+			if err := tx.CloseSupabaseAccount(ctx, actor.ID); err != nil {
+				return err
+			}
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: actor.Name, Outcome: audit.Failed, Detail: map[string]any{"reason": why}})
+	})
+	if err != nil {
+		return err
+	}
+	if why == endRefused {
+		return keepsake.Errorf(keepsake.CodeForbidden, "Supabase Auth has ended your sign-in. Sign in to go on.")
+	}
+	return keepsake.Errorf(keepsake.CodeForbidden, "Supabase Auth does not answer, so your session could not be confirmed and has ended. Sign in with a local account, or try again later.")
+}
+
+// leave tells the auth server that sessions have ended, and forgets what kept them alive.
+func (s *Sessions) leave(ctx context.Context, sessions ...string) {
+	if s.supabase == nil || len(sessions) == 0 {
+		return
+	}
+	var rows []sqlcgen.TakeSupabaseSessionsRow
+	err := s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
+		rows, err = tx.TakeSupabaseSessions(ctx, sessions)
+		return err
+	})
+	if err != nil {
+		s.supabase.Logger.WarnContext(ctx, "what kept ended sessions alive could not be removed; the sweep does it", "err", err)
+	}
+	for _, r := range rows {
+		if t, err := s.openTokens(ctx, r.SessionID, r.Tokens); err == nil {
+			s.signOut(ctx, t.Access)
+		}
+	}
+}
+
+// proveElsewhere asks the auth server for the password of an account that is kept there.
+func (s *Sessions) proveElsewhere(ctx context.Context, account sqlcgen.Account, password keepsake.Secret) error {
+	if s.supabase == nil {
+		return keepsake.Errorf(keepsake.CodeUnavailable, "Supabase Auth is not configured any more, so nothing can be proven there. Sign in with a local account.")
+	}
+	tokens, err := s.supabase.Client.SignIn(ctx, account.Email, password)
+	if errors.Is(err, gotrue.ErrRefused) {
+		return keepsake.Errorf(keepsake.CodeInvalid, "That is not your password. Nothing was changed.")
+	}
+	if err != nil {
+		return err
+	}
+	defer s.signOut(ctx, tokens.Access)
+	claims, err := s.supabase.Verifier.Verify(ctx, tokens.Access)
+	if err != nil {
+		return s.supabase.misfit(ctx, err)
+	}
+	if account.Subject == nil || claims.Subject != *account.Subject { // the e-mail is somebody else's by now
+		return keepsake.Errorf(keepsake.CodeInvalid, "That is not your password. Nothing was changed.")
+	}
+	return nil
+}

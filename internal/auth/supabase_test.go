@@ -1,0 +1,424 @@
+package auth_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/auth"
+	"github.com/wedsync/keepsake/internal/auth/gotrue"
+	"github.com/wedsync/keepsake/internal/auth/gotrue/gotruetest"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	theirPassword = "a password at supabase"
+	theirSecret   = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+)
+
+var (
+	bea  = gotruetest.User{Email: "bea@example.org", Password: theirPassword, AppMetadata: map[string]any{"role": "super_admin", "organization_id": "org-7"}}
+	cleo = gotruetest.User{Email: "cleo@example.org", Password: theirPassword, AppMetadata: map[string]any{"role": "super_admin"}, TOTP: theirSecret}
+	dora = gotruetest.User{Email: "dora@example.org", Password: theirPassword, UserMetadata: map[string]any{"role": "super_admin"}}
+)
+
+// elsewhere is a console that also knows an auth server, over the database of setup with its local account amelia@example.org.
+type elsewhere struct {
+	t     *testing.T
+	d     *db.DB
+	s     *auth.Sessions
+	clock *clock
+	at    *gotruetest.Server
+}
+
+func withSupabase(t *testing.T, users ...gotruetest.User) *elsewhere {
+	t.Helper()
+	d, s, c := setup(t)
+	e := &elsewhere{t: t, d: d, clock: c, at: gotruetest.New(t, true, users...)}
+	e.s = e.process(s, nil)
+	return e
+}
+
+// process is one more process of the console.
+func (e *elsewhere) process(s *auth.Sessions, change func(*auth.Supabase)) *auth.Sessions {
+	e.t.Helper()
+	client, err := gotrue.NewClient(e.at.URL, gotruetest.Key)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	verifier, err := gotrue.NewVerifier(e.t.Context(), gotrue.Trust{URL: e.at.URL, Now: e.clock.now})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	at := &auth.Supabase{Client: client, Verifier: verifier}
+	if change != nil {
+		change(at)
+	}
+	return s.WithVault(vault("the repository's key")).WithSupabase(at)
+}
+
+func (e *elsewhere) in(u gotruetest.User) auth.Session {
+	e.t.Helper()
+	session, step, err := e.s.SignIn(e.t.Context(), try(u.Email, keepsake.Secret(u.Password), "192.0.2.1"))
+	if err != nil || step != nil {
+		e.t.Fatalf("%v, %v", step, err)
+	}
+	return session
+}
+
+func (e *elsewhere) count(sql string) (n int) {
+	e.t.Helper()
+	err := e.d.InTx(e.t.Context(), keepsake.System("test"), func(tx db.Tx) error { return tx.PG.QueryRow(e.t.Context(), sql).Scan(&n) })
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return n
+}
+
+func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	session := e.in(bea)
+	actor, err := e.s.Resolve(t.Context(), session.Token.Reveal())
+	if err != nil || actor.Name != bea.Email || actor.Role != keepsake.RoleSuperAdmin || actor.Organization != "org-7" || !actor.Proven(e.clock.now()) {
+		t.Errorf("%+v, %v", actor, err)
+	}
+	if again := e.in(bea); again.Actor.ID != actor.ID {
+		t.Error("the same person has two accounts")
+	}
+	// Nothing that keeps the session alive is in the database in the clear, and nobody is in the note of those who sign in without it.
+	if n := e.count("select count(*) from supabase_sessions where encode(tokens, 'escape') like '%eyJ%' or encode(tokens, 'escape') like '%refresh%'"); n != 0 || e.count("select count(*) from supabase_sessions") != 2 {
+		t.Errorf("%d tokens in the clear", n)
+	}
+	if note, err := auth.Verifiers(t.Context(), e.d); err != nil || strings.Contains(string(note), bea.Email) {
+		t.Errorf("the note: %s, %v", note, err)
+	}
+	// The password again, there; a wrong one, and one after another.
+	e.clock.add(6 * time.Minute)
+	late, err := e.s.Resolve(t.Context(), session.Token.Reveal())
+	if err != nil || late.Proven(e.clock.now()) {
+		t.Errorf("%+v, %v", late, err)
+	}
+	if err := e.s.Prove(t.Context(), late, auth.Proof{Password: "not it at all"}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+		t.Errorf("a wrong password proves: %v", err)
+	}
+	if err := e.s.Prove(t.Context(), late, auth.Proof{Password: theirPassword}); err != nil {
+		t.Error(err)
+	}
+	if actor, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || !actor.Proven(e.clock.now()) {
+		t.Errorf("%+v, %v", actor, err)
+	}
+	if second, err := e.s.GetSecondStep(t.Context(), late); err != nil || second.Local {
+		t.Errorf("%+v, %v", second, err)
+	}
+	if err := auth.SetPassword(t.Context(), e.d, keepsake.System("test"), bea.Email, password); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("a local password for an account that is elsewhere: %v", err)
+	}
+	// Signing out here is signing out there; the other session goes on.
+	if err := e.s.End(t.Context(), session.Token.Reveal()); err != nil || e.at.SignedIn() != 1 {
+		t.Errorf("%d are signed in there, %v", e.at.SignedIn(), err)
+	}
+}
+
+// TestWhoIsNotLetIn: each reads like a wrong password, whether or not there is an account, and wherever it is.
+func TestWhoIsNotLetIn(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea, dora)
+	var words []string
+	for _, c := range []auth.Credentials{
+		try("nobody@example.org", theirPassword, "192.0.2.1"), try(bea.Email, "a wrong password", "192.0.2.2"), try(dora.Email, theirPassword, "192.0.2.3"),
+		try("amelia@example.org", "a wrong password", "192.0.2.4"), try("amelia@example.org", theirPassword, "192.0.2.5"),
+	} {
+		_, step, err := e.s.SignIn(t.Context(), c)
+		if keepsake.CodeOf(err) != keepsake.CodeForbidden || err == nil || step != nil {
+			t.Fatalf("%s: %v", c.Email, err)
+		}
+		words = append(words, keepsake.MessageOf(err))
+	}
+	for _, w := range words {
+		if w != words[0] {
+			t.Errorf("%q, and elsewhere %q", w, words[0])
+		}
+	}
+	if e.at.SignedIn() != 0 {
+		t.Error("somebody who may not enter stays signed in there")
+	}
+	if n := e.count("select count(*) from audit_log where action = 'session.start' and outcome = 'refused' and security"); n != len(words) {
+		t.Errorf("%d refusals on record, want %d", n, len(words))
+	}
+	// The server does not answer: whoever has no local account reads that, and so does who has one and gave a wrong password.
+	e.at.SetDown(true)
+	words = nil
+	for _, email := range []string{"nobody@example.org", bea.Email, "amelia@example.org"} {
+		_, _, err := e.s.SignIn(t.Context(), try(email, "a wrong password", "192.0.2.6"))
+		words = append(words, keepsake.MessageOf(err))
+	}
+	if words[0] != words[1] || words[1] != words[2] || !strings.Contains(words[0], "does not answer") {
+		t.Errorf("%q", words)
+	}
+	if _, _, err := e.s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.7")); err != nil {
+		t.Errorf("a local account while the auth server is away: %v", err)
+	}
+}
+
+// TestLockOutsHoldForBoth: the auth server is not asked any more by whoever has guessed too often.
+func TestLockOutsHoldForBoth(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	for range 6 {
+		_, _, _ = e.s.SignIn(t.Context(), try(bea.Email, "a wrong password", "192.0.2.1"))
+	}
+	if _, _, err := e.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.9")); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "Too many") {
+		t.Errorf("%v", err)
+	}
+	e.clock.add(16 * time.Minute)
+	e.in(bea)
+}
+
+func TestASecondFactorThereIsAskedForHere(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, cleo)
+	code := func() keepsake.Secret {
+		t.Helper()
+		code, err := totp.GenerateCode(theirSecret, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keepsake.Secret(code)
+	}
+	half := func() auth.Step {
+		t.Helper()
+		session, step, err := e.s.SignIn(t.Context(), try(cleo.Email, theirPassword, "192.0.2.1"))
+		if err != nil || step == nil || session.Token != "" || step.Recoverable() {
+			t.Fatalf("%+v, %v", step, err)
+		}
+		return *step
+	}
+	in := auth.Credentials{Address: "192.0.2.1", UserAgent: "test"}
+	step := half()
+	_, err := e.s.Continue(t.Context(), step, "000000", in)
+	next, ok := auth.NextStep(err)
+	if keepsake.CodeOf(err) != keepsake.CodeForbidden || !ok {
+		t.Fatalf("a wrong code: %v", err)
+	}
+	if _, err := e.s.Continue(t.Context(), step, code(), in); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("the step that was tried already: %v", err)
+	}
+	session, err := e.s.Continue(t.Context(), next, code(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if actor, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Name != cleo.Email || actor.Organization != "" {
+		t.Errorf("%+v, %v", actor, err)
+	}
+	old := half()
+	e.clock.add(auth.StepTime)
+	if _, err := e.s.Continue(t.Context(), old, code(), in); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("five minutes later: %v", err)
+	}
+	// Codes that are guessed count like passwords.
+	step = half()
+	for range 8 {
+		_, err = e.s.Continue(t.Context(), step, "000000", in)
+		if after, ok := auth.NextStep(err); ok {
+			step = after
+		}
+	}
+	if !strings.Contains(keepsake.MessageOf(err), "Too many") {
+		t.Errorf("the eighth guess: %v", err)
+	}
+	// A console that asks for a second factor refuses who has none.
+	strict := withSupabase(t, bea)
+	strict.s = strict.process(strict.s, func(at *auth.Supabase) { at.RequireMFA = true })
+	if _, _, err := strict.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "second factor") {
+		t.Errorf("without a factor: %v", err)
+	}
+}
+
+// TestASessionIsKeptAlive: when its token ends, one request of one process exchanges it, and learns what the person is by now.
+func TestASessionIsKeptAlive(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	session := e.in(bea)
+	e.clock.add(29 * time.Minute)
+	_, _ = e.s.Resolve(t.Context(), session.Token.Reveal()) // not idle
+	e.clock.add(29 * time.Minute)
+	_, _ = e.s.Resolve(t.Context(), session.Token.Reveal())
+	if e.at.Refreshed() != 0 {
+		t.Error("a token that is good was exchanged")
+	}
+	moved := bea
+	moved.AppMetadata = map[string]any{"role": "super_admin", "organization_id": "org-8"}
+	e.at.SetUser(moved)
+	e.at.SetIssued(-time.Hour) // by the clock of this test
+	e.clock.add(2 * time.Minute)
+	other := e.process(e.s, nil)
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			s := e.s
+			if i%2 == 1 {
+				s = other
+			}
+			if actor, err := s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Organization != "org-8" {
+				t.Errorf("%+v, %v", actor, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := e.at.Refreshed(); n != 1 {
+		t.Errorf("the token was exchanged %d times", n)
+	}
+}
+
+// TestWhatEndsASession: each on record, each with words; and what the account's own tokens may do ends where the person was refused.
+func TestWhatEndsASession(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(e *elsewhere)
+		reason string
+		closed bool
+	}{
+		"banned":            {func(e *elsewhere) { u := bea; u.Banned = true; e.at.SetUser(u) }, "refused_elsewhere", true},
+		"no admin any more": {func(e *elsewhere) { u := bea; u.AppMetadata = nil; e.at.SetUser(u); e.at.SetIssued(-time.Hour) }, "refused_elsewhere", true},
+		"another key":       {func(e *elsewhere) { e.s = e.s.WithVault(vault("another repository's key")) }, "not_confirmed", false},
+		"not configured":    {func(e *elsewhere) { e.s = auth.NewSessions(e.d, e.clock.now) }, "not_confirmed", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := withSupabase(t, bea)
+			session := e.in(bea)
+			_, token, err := e.s.CreateToken(t.Context(), session.Actor, auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour * 24})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.change(e)
+			for range 3 { // never idle
+				e.clock.add(20 * time.Minute)
+				_, err = e.s.Resolve(t.Context(), session.Token.Reveal())
+			}
+			if keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "Supabase Auth") {
+				t.Errorf("%v", err)
+			}
+			if n := e.count("select count(*) from audit_log where action = 'session.end' and outcome = 'failed' and security and detail ->> 'reason' = '" + c.reason + "'"); n != 1 {
+				t.Errorf("%d ends on record", n)
+			}
+			if _, err := e.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1"); (err != nil) != c.closed {
+				t.Errorf("the account's token: %v", err)
+			}
+		})
+	}
+}
+
+// TestTheAuthServerIsAwayForAWhile: sessions go on for a quarter of an hour, and are confirmed when it is back.
+func TestTheAuthServerIsAwayForAWhile(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	lives := func(session auth.Session, want bool) {
+		t.Helper()
+		if _, err := e.s.Resolve(t.Context(), session.Token.Reveal()); (err == nil) != want {
+			t.Errorf("%s: %v", e.clock.now(), err)
+		}
+	}
+	back, gone := e.in(bea), e.in(bea)
+	e.at.SetDown(true)
+	for range 6 { // until ten minutes after the token's end
+		e.clock.add(12 * time.Minute)
+		lives(back, true)
+		lives(gone, true)
+	}
+	e.at.SetDown(false)
+	e.at.SetIssued(-70 * time.Minute)
+	e.clock.add(time.Minute)
+	lives(back, true)
+	e.at.SetDown(true)
+	e.clock.add(6 * time.Minute)
+	lives(gone, false)
+	e.clock.add(10 * time.Minute)
+	lives(back, true)
+}
+
+// TestABearerOfTheAuthServersToken acts for its person, as long as the sign-in stands there.
+func TestABearerOfTheAuthServersToken(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea, cleo, dora)
+	client, err := gotrue.NewClient(e.at.URL, gotruetest.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bearer := func(u gotruetest.User) gotrue.Tokens {
+		t.Helper()
+		tokens, err := client.SignIn(t.Context(), u.Email, keepsake.Secret(u.Password))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tokens
+	}
+	resolve := func(token keepsake.Secret) (keepsake.Actor, error) {
+		return e.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1")
+	}
+	tokens := bearer(bea)
+	actor, err := resolve(tokens.Access)
+	if err != nil || actor.Name != bea.Email || actor.Organization != "org-7" || actor.Permissions != nil || actor.Session == "" || !actor.Proven(e.clock.now()) || actor.Proven(e.clock.now().Add(6*time.Minute)) {
+		t.Fatalf("%+v, %v", actor, err)
+	}
+	if page := e.in(bea); page.Actor.ID != actor.ID {
+		t.Error("one person, two accounts")
+	}
+	if err := client.SignOut(t.Context(), tokens.Access); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := resolve(tokens.Access); err != nil {
+		t.Errorf("within a minute: %v", err)
+	}
+	e.clock.add(61 * time.Second)
+	if _, err := resolve(tokens.Access); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("signed out there a minute ago: %v", err)
+	}
+	for name, token := range map[string]keepsake.Secret{"who gave themselves the role": bearer(dora).Access, "who has a second factor and gave none": bearer(cleo).Access, "forged": "eyJhbGciOiJub25lIn0.e30.", "nobody": "a.b.c"} {
+		if actor, err := resolve(token); keepsake.CodeOf(err) != keepsake.CodeForbidden || err == nil {
+			t.Errorf("%s: %+v, %v", name, actor, err)
+		}
+	}
+	strong, err := func() (gotrue.Tokens, error) {
+		weak := bearer(cleo)
+		factors, err := client.Factors(t.Context(), weak.Access)
+		if err != nil {
+			return weak, err
+		}
+		code, err := totp.GenerateCode(theirSecret, time.Now())
+		if err != nil {
+			return weak, err
+		}
+		return client.VerifyFactor(t.Context(), weak.Access, factors[0].ID, keepsake.Secret(code))
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if actor, err := resolve(strong.Access); err != nil || actor.Name != cleo.Email {
+		t.Errorf("%+v, %v", actor, err)
+	}
+	e.at.SetDown(true)
+	e.clock.add(61 * time.Second)
+	if _, err := resolve(strong.Access); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+		t.Errorf("nobody can say whether it stands: %v", err)
+	}
+}
+
+// TestOneEMailIsOnePerson: somebody of the platform whose e-mail is that of a local account is not another account, which could approve
+// what the first has asked for.
+func TestOneEMailIsOnePerson(t *testing.T) {
+	t.Parallel()
+	amelia := gotruetest.User{Email: "amelia@example.org", Password: theirPassword, AppMetadata: map[string]any{"role": "super_admin"}}
+	e := withSupabase(t, amelia)
+	if _, err := e.s.ResolveToken(t.Context(), e.at.Sign(t, amelia, nil), "192.0.2.1"); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("%v", err)
+	}
+	if n := e.count("select count(*) from accounts"); n != 1 {
+		t.Errorf("%d accounts", n)
+	}
+}
