@@ -140,7 +140,7 @@ func (v *Verifier) publish(ctx context.Context, t Trust) error {
 	}
 	set, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{strings.TrimSuffix(t.URL, "/") + "/.well-known/jwks.json"}, keyfunc.Override{
 		Client: newHTTP(), HTTPTimeout: answerTime / 2, RefreshInterval: keysEvery,
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(keysAgain), 2), RateLimitWaitMax: time.Millisecond,
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(keysAgain), 2), RateLimitWaitMax: answerTime / 2, // of the fetch too
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 			return func(ctx context.Context, err error) {
 				log.WarnContext(ctx, "the keys of Supabase Auth could not be fetched; the last ones stay", "err", err)
