@@ -23,6 +23,7 @@ func when(absolute, relative string) ui.When {
 
 func stories() map[string]story {
 	all := weddingStories()
+	maps.Copy(all, accessStories())
 	maps.Copy(all, map[string]story{
 		"signin":         func(t string) templ.Component { return views.SignInPage(signIn(t, "", "")) },
 		"signin-refused": func(t string) templ.Component { return views.SignInPage(signIn(t, "amelia@wedsync.example", "")) },

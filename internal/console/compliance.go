@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -19,12 +20,40 @@ type Performance struct {
 	Drill        *PointTest // the newest restore that compared every row; nil: none did
 }
 
+// performanceAge is how old what was measured may be when it is told. It changes when a restore ends, and scripts ask every second.
+const performanceAge = 2 * time.Second
+
+// lastMeasured keeps it between two who ask. It is the same for everybody who may ask.
+type lastMeasured struct {
+	mu sync.Mutex
+	at time.Time
+	p  Performance
+}
+
 // Performance returns what was measured of restores. Of backups, operations and recovery points tell it themselves.
 func (c *Console) Performance(ctx context.Context, actor keepsake.Actor) (Performance, error) {
-	var p Performance
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return p, c.refused(ctx, actor, "overview.read", "", nil, err)
+		return Performance{}, c.refused(ctx, actor, "overview.read", "", nil, err)
 	}
+	k, now := &c.measured, c.now()
+	k.mu.Lock()
+	p, age := k.p, now.Sub(k.at)
+	k.mu.Unlock()
+	if age >= 0 && age < performanceAge {
+		return p, nil
+	}
+	p, err := c.readPerformance(ctx, actor)
+	if err != nil {
+		return p, fmt.Errorf("read how fast restores were: %w", err)
+	}
+	k.mu.Lock()
+	k.p, k.at = p, now
+	k.mu.Unlock()
+	return p, nil
+}
+
+func (c *Console) readPerformance(ctx context.Context, actor keepsake.Actor) (Performance, error) {
+	var p Performance
 	err := c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) (err error) {
 		if p.RestoreSpeed, err = tx.GetRestoreSpeed(ctx); err != nil && !db.IsNoRows(err) {
 			return err
@@ -39,9 +68,6 @@ func (c *Console) Performance(ctx context.Context, actor keepsake.Actor) (Perfor
 		}
 		return err
 	})
-	if err != nil {
-		err = fmt.Errorf("read how fast restores were: %w", err)
-	}
 	return p, err
 }
 

@@ -97,6 +97,7 @@ type Console struct {
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 
 	weddings nextKnown
+	measured lastMeasured
 }
 
 // New returns a Console. Nothing runs, and nothing is heard of other processes, until Run.
