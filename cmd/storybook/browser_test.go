@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/wedsync/keepsake/internal/testenv/axe"
 	"github.com/wedsync/keepsake/web"
 )
 
@@ -108,10 +110,28 @@ func TestEveryStoryFitsAndKeepsThePolicy(t *testing.T) {
 			if len(over) > 0 {
 				t.Errorf("%s at %d px is too wide: %v", name, width, over)
 			}
+			if accessStories()[name] != nil {
+				keepsNobodyOut(ctx, t, fmt.Sprintf("%s at %d px", name, width))
+			}
 		}
 		for _, text := range seen.take() {
 			t.Errorf("%s: %s", name, text)
 		}
+	}
+}
+
+// keepsNobodyOut fails when axe finds something serious on the page.
+func keepsNobodyOut(ctx context.Context, t *testing.T, where string) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](axe.Source()+"\ntypeof axe === 'object'")); err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](axe.Check, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	for _, line := range found {
+		t.Errorf("%s: %s", where, line)
 	}
 }
 
