@@ -31,3 +31,15 @@ type ReferenceAnswer struct {
 	Status, Text string
 	Fields       []ReferenceField
 }
+
+// words say what the field holds.
+func (f ReferenceField) words() string {
+	words := f.Type
+	if f.Where != "" {
+		words += ", in the " + f.Where
+	}
+	if f.Text != "" {
+		words += ". " + f.Text
+	}
+	return words
+}

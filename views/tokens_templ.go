@@ -49,14 +49,14 @@ func TokensPage(vm Tokens) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if vm.Made != "" {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<section class=\"card tone-ok\" aria-labelledby=\"made\" role=\"status\"><div class=\"card-body stack\"><h2 id=\"made\">Your new token</h2><p>Copy it now: it is shown this once and stored nowhere.</p><p class=\"mono wrap\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<section class=\"card tone-ok\" aria-labelledby=\"made\" role=\"status\"><div class=\"card-body stack\"><h2 id=\"made\">Your new token</h2><p>Copy it now: it is shown this once and stored nowhere.</p><p class=\"mono wrap ks-token\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var3 string
 				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(vm.Made)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `tokens.templ`, Line: 22, Col: 35}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `tokens.templ`, Line: 22, Col: 44}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 				if templ_7745c5c3_Err != nil {

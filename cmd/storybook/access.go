@@ -22,8 +22,7 @@ func accessStories() map[string]story {
 			vm.Name, vm.Error = "nightly deploy", "Choose what the token may do: read, back up, restore."
 			return views.TokensPage(vm)
 		},
-		"sessions":     func(t string) templ.Component { return views.SessionsPage(sessions(t, 4)) },
-		"sessions-one": func(t string) templ.Component { return views.SessionsPage(sessions(t, 1)) },
+		"sessions-many": func(t string) templ.Component { return views.SessionsPage(manySessions(t)) },
 		"prove": func(t string) templ.Component {
 			return views.ProvePage(views.Prove{Shell: shell(t, "Your password again", ""), Next: "/weddings/3/restore"})
 		},
@@ -49,7 +48,7 @@ func tokens(theme string, n int) views.Tokens {
 	return views.Tokens{Shell: shell(theme, "Tokens", ""), List: list[:n], Lifetimes: []views.PointOption{{Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "One year"}}}
 }
 
-func sessions(theme string, n int) views.Sessions {
+func manySessions(theme string) views.Sessions {
 	started, seen := when("Mon 23 Nov 2026, 06:58 UTC", "19 min ago"), when("Mon 23 Nov 2026, 07:16 UTC", "1 min ago")
 	list := []views.Session{
 		{ID: "1", Device: "Firefox on Linux", Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", Place: "192.0.2.7", Started: started, Seen: seen, Current: true},
@@ -57,7 +56,7 @@ func sessions(theme string, n int) views.Sessions {
 		{ID: "3", Device: "Chrome on Windows", Agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", Place: "198.51.100.20", Started: started, Seen: seen},
 		{ID: "4", Device: "something that names itself an-unusually-long-browser-without-a-space-in-its-name/1.0", Agent: "an-unusually-long-browser", Place: "203.0.113.9", Started: started, Seen: seen},
 	}
-	return views.Sessions{Shell: shell(theme, "Sessions", ""), List: list[:n], Count: "Sessions"}
+	return views.Sessions{Shell: shell(theme, "Sessions", ""), List: list, Count: "4 sessions"}
 }
 
 func reference(theme string) views.Reference {
