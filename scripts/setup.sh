@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what Keepsake's demo and tests need and Go does not bring: the PostgreSQL server with its clients; Chromium, a C
-# compiler and make for the tests. It says what it does, and does nothing where everything is there. On Debian and its kin it needs root or
+# compiler, make, curl and jq for the tests. It says what it does, and does nothing where everything is there. On Debian and its kin it needs root or
 # sudo; elsewhere it names what to install. KEEPSAKE_SETUP=server leaves what only tests need out.
 set -euo pipefail
 
@@ -28,6 +28,9 @@ if [ "${KEEPSAKE_SETUP:-all}" != server ]; then
   # The race detector and sqlc are built with a C compiler.
   command -v gcc >/dev/null || missing+=(gcc libc6-dev)
   command -v make >/dev/null || missing+=(make)
+  # The README's script is run as it stands there.
+  command -v curl >/dev/null || missing+=(curl)
+  command -v jq >/dev/null || missing+=(jq)
 fi
 if [ "${#missing[@]}" -eq 0 ]; then
   echo "setup: everything is there."
