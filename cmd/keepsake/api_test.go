@@ -198,6 +198,13 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 		"/api/backups/recovery-points/x": 404, "/api/weddings/nobody": 404, "/api/weddings/3/then?point=x": 404, "/api/backups/" + strings.Repeat("x", 65): 422} {
 		s.send(http.MethodGet, path, nil).want(status)
 	}
+	// Every field that is wrong is named, at once, and no value of it is told: it may be a password.
+	wrong := s.send(http.MethodPost, "/api/backups/create", `{"type":"yearly","note":7,"colour":"secret red"}`).want(http.StatusUnprocessableEntity)
+	for _, name := range []string{"body.type", "body.note", "body.colour"} {
+		if !strings.Contains(string(wrong.body), `"location":"`+name+`"`) || strings.Contains(string(wrong.body), "secret") {
+			t.Errorf("%s: %s", name, wrong.body)
+		}
+	}
 	// A page's cookie counts for nothing, and the document and its reference are for everybody.
 	nobody := script{t, base, ""}
 	nobody.send(http.MethodGet, "/api/docs", nil).want(http.StatusOK)
@@ -210,9 +217,13 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 func TestTheAPISaysWhenItIsEnough(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup")
-	for range 2 {
-		c := s.client()
-		c.ended(as[apiclient.Operation](t, http.StatusAccepted)(c.CreateBackupWithResponse(t.Context(), nil, apiclient.CreateBackup{Type: apiclient.CreateBackupTypeFull})).ID)
+	c := s.client()
+	for left := range 2 {
+		reply, err := c.CreateBackupWithResponse(t.Context(), nil, apiclient.CreateBackup{Type: apiclient.CreateBackupTypeFull})
+		c.ended(as[apiclient.Operation](t, http.StatusAccepted)(reply, err).ID)
+		if limit := reply.HTTPResponse.Header.Get("RateLimit"); !strings.HasPrefix(limit, fmt.Sprintf(`"full";r=%d`, 1-left)) {
+			t.Errorf("RateLimit: %s", limit)
+		}
 	}
 	a := s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key", fmt.Sprint(time.Now())).want(http.StatusTooManyRequests)
 	if a.head.Get("Retry-After") == "" || !strings.Contains(a.head.Get("RateLimit-Policy"), "q=2") {

@@ -15,11 +15,19 @@ import (
 // started answers what goes on after the request.
 type started struct {
 	Location string `header:"Location" doc:"Where the operation can be watched"`
+	Limit    string `header:"RateLimit" doc:"What is left of the limit that this counts for"`
+	Policy   string `header:"RateLimit-Policy" doc:"That limit, and the seconds it is for"`
 	Body     Operation
 }
 
 func startedAs(o console.Operation) *started {
-	return &started{Location: Prefix + "/backups/" + o.ID, Body: operationOf(o)}
+	out := &started{Location: Prefix + "/backups/" + o.ID, Body: operationOf(o)}
+	if o.Quota != nil {
+		h := http.Header{}
+		handlers.SetQuota(h, *o.Quota)
+		out.Limit, out.Policy = h.Get("RateLimit"), h.Get("RateLimit-Policy")
+	}
+	return out
 }
 
 // Repeatable is a POST that may name itself. Huma fills exported types only.
