@@ -19,6 +19,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -551,5 +552,49 @@ func TestTheNoteAsksForTheSecondStep(t *testing.T) {
 		if err := auth.SwitchSecondStepOff(t.Context(), p.d, keepsake.System("command line"), email); keepsake.CodeOf(err) != want {
 			t.Errorf("%s: %v", email, err)
 		}
+	}
+}
+
+// TestAnAttemptIsTakenBackOnlyWhenItWasTheLast: many right passwords at once must not lift the locks of wrong codes between them.
+func TestAnAttemptIsTakenBackOnlyWhenItWasTheLast(t *testing.T) {
+	t.Parallel()
+	d, _, c := setup(t)
+	who := []byte("who")
+	at := c.now()
+	reserve := func(tx db.Tx, now time.Time) sqlcgen.TakeBackSignInParams {
+		t.Helper()
+		row, err := tx.ReserveSignIn(t.Context(), sqlcgen.ReserveSignInParams{Kind: "account", Subject: who, Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sqlcgen.TakeBackSignInParams{Kind: "account", Subject: who, Failures: row.Failures, Now: now}
+	}
+	err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+		_ = reserve(tx, at)
+		right := reserve(tx, at.Add(time.Second))
+		code := reserve(tx, at.Add(2*time.Second))
+		for _, c := range []struct {
+			name string
+			back sqlcgen.TakeBackSignInParams
+			want int32
+		}{{"the second of three", right, 4}, {"the third of four", code, 5}} {
+			if err := tx.TakeBackSignIn(t.Context(), c.back); err != nil {
+				return err
+			}
+			if again := reserve(tx, at.Add(time.Duration(c.want)*time.Second)); again.Failures != c.want {
+				t.Errorf("%s was taken back: the next is number %d, want %d", c.name, again.Failures, c.want)
+			}
+		}
+		last := reserve(tx, at.Add(time.Minute))
+		if err := tx.TakeBackSignIn(t.Context(), last); err != nil {
+			return err
+		}
+		if again := reserve(tx, at.Add(2*time.Minute)); again.Failures != last.Failures {
+			t.Errorf("the last was not taken back: the next is number %d, want %d", again.Failures, last.Failures)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
