@@ -25,7 +25,7 @@ type deed struct {
 var deeds = []deed{
 	{"session.start", "signed in", "sign in", false},
 	{"session.end", "signed out, or ended a session", "sign out, or end a session", false},
-	{"session.prove", "gave the password again", "give the password again", false},
+	{"session.prove", "gave the password or a code again", "give the password or a code again", false},
 	{"session.password", "gave the right password, and was asked for the second step", "give the password", false},
 	{"second_step.begin", "began to set up a second step of signing in", "set up a second step of signing in", false},
 	{"second_step.on", "switched the second step of signing in on", "switch the second step of signing in on", false},

@@ -170,7 +170,7 @@ func (a *app) openConsole() (*services, error) {
 	for _, t := range conf.Targets {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
-	s := &services{config: conf, db: d, sessions: auth.NewSessions(d, nil).WithVault(e.Vault()), engine: e}
+	s := &services{config: conf, db: d, sessions: a.sessions(d, e), engine: e}
 	alerts, err := a.alerts(d, conf)
 	if err != nil {
 		d.Close()

@@ -36,6 +36,16 @@ func keepAccess(ctx context.Context, d *db.DB, e *engine.Engine) error {
 	return e.KeepNote(ctx, accessTopic, plain)
 }
 
+// sessions are who may sign in: with the repository's key for the secrets of authenticators, and telling the repository when they change.
+func (a *app) sessions(d *db.DB, e *engine.Engine) *auth.Sessions {
+	log := a.logger(slog.LevelInfo)
+	return auth.NewSessions(d, nil).WithVault(e.Vault()).WithTelling(func(ctx context.Context) {
+		if err := keepAccess(ctx, d, e); err != nil {
+			log.WarnContext(ctx, "the repository could not be told of a changed second step; the worker tries again", "err", err)
+		}
+	})
+}
+
 // switcher answers with the pages that work now.
 type switcher struct{ current atomic.Pointer[http.Handler] }
 

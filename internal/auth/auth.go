@@ -1,4 +1,4 @@
-// Package auth knows who is there: local accounts with Argon2id passwords, sessions, and the lock-outs that make guessing
+// Package auth knows who is there: local accounts with Argon2id passwords, second steps, sessions, and the lock-outs that make guessing
 // slow. Everything it knows is in the console database, so that all processes agree. It never sees a cookie or a request.
 package auth
 

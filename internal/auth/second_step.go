@@ -122,6 +122,7 @@ func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, 
 	if err != nil {
 		return nil, err
 	}
+	s.told(ctx)
 	return codes, nil
 }
 
@@ -148,6 +149,7 @@ func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor)
 	if err != nil {
 		return nil, err
 	}
+	s.told(ctx)
 	return codes, nil
 }
 
@@ -195,6 +197,9 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 	})
 	if errors.Is(err, errSpent) {
 		return refuse("spent_"+given.name, wrong)
+	}
+	if err == nil {
+		s.told(ctx)
 	}
 	return err
 }

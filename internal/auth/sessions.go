@@ -32,6 +32,7 @@ type Sessions struct {
 	vault Vault
 	// supabase is nil where only local accounts sign in.
 	supabase *Supabase
+	tell     func(context.Context) // may be nil
 }
 
 // NewSessions returns Sessions; now may be nil for the real clock.

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -19,6 +20,26 @@ func (s *Sessions) WithVault(v Vault) *Sessions {
 	with := *s
 	with.vault = v
 	return &with
+}
+
+// WithTelling returns s calling tell after a second step was changed, so that the repository knows it before the console database is away.
+// Whether that worked is tell's own business: the change stands, and workers tell the repository now and then anyway.
+func (s *Sessions) WithTelling(tell func(ctx context.Context)) *Sessions {
+	with := *s
+	with.tell = tell
+	return &with
+}
+
+// tellTime bounds how long a page waits for the repository to be told.
+const tellTime = 10 * time.Second
+
+func (s *Sessions) told(ctx context.Context) {
+	if s.tell == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime) // the change stands, whether the browser waits or not
+	defer cancel()
+	s.tell(ctx)
 }
 
 // secretName binds a sealed secret to its account: in another's row it cannot be opened.
