@@ -72,7 +72,11 @@ func Prove(pages Pages, sessions prover) echo.HandlerFunc {
 			if failed != nil {
 				return failed
 			}
-			vm.Error = sentence(keepsake.MessageOf(err))
+			if in.Password == "" && in.Code != "" {
+				vm.CodeError = sentence(keepsake.MessageOf(err))
+			} else {
+				vm.Error = sentence(keepsake.MessageOf(err))
+			}
 			return Render(c, http.StatusUnprocessableEntity, views.ProvePage(vm))
 		}
 		if err != nil {

@@ -6,7 +6,8 @@ import "github.com/wedsync/keepsake/views/ui"
 type Prove struct {
 	Shell       Shell
 	Next, Error string
-	Code        bool // there is an authenticator
+	Code        bool   // there is an authenticator
+	CodeError   string // why its code was refused
 }
 
 // Sessions are a person's own sessions.

@@ -104,6 +104,11 @@ func TestProvingByCode(t *testing.T) {
 	s.tokens.step.On = true
 	form := fields(s.get("/prove?next=%2Fpoints").want(http.StatusOK).one("form", "action", "/prove"))
 	s.post("/prove", form).want(http.StatusUnprocessableEntity).says("Nothing was changed", "Or the code")
+	form.Set("code", "000000")
+	wrong := s.post("/prove", form).want(http.StatusUnprocessableEntity).says("Nothing was changed")
+	if attr(wrong.one("input", "name", "code"), "aria-invalid") != "true" || attr(wrong.one("input", "name", "password"), "aria-invalid") != "" {
+		t.Error("the page does not say which of the two was wrong")
+	}
 	form.Set("code", "123456")
 	if to := s.post("/prove", form).want(http.StatusSeeOther).header.Get("Location"); to != "/points" {
 		t.Errorf("goes to %s", to)
