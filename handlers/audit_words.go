@@ -108,7 +108,7 @@ func auditSentence(r audit.Row) string {
 	case r.Outcome == audit.Failed:
 		b.WriteString(", and it did not work")
 	case r.Took > 0 && r.Outcome == audit.Allowed:
-		b.WriteString(" in " + format.Duration(r.Took))
+		b.WriteString(" (" + format.Duration(r.Took) + ")")
 	}
 	if detailOf(r)["new_device"] == true {
 		b.WriteString(", from a device not seen before")

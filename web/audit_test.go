@@ -36,7 +36,7 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 	s.console.trail = trail()
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Rows: 45, Sealed: &audit.Seal{Row: 40, At: moment}}, Checked: moment.Add(-time.Hour)}
 	a := s.get("/audit").want(http.StatusOK).says(
-		"anna@wedsync.example restored wedding w1 from recovery point 20261123T070500Z-aa in 0.4 s",
+		"anna@wedsync.example restored wedding w1 from recovery point 20261123T070500Z-aa (0.4 s)",
 		"anna@wedsync.example, by a token, was refused to start a backup", "Refused", "Security",
 		"signed in, from a device not seen before",
 		"Keepsake’s worker tried to finish a backup, and it did not work", "Failed",
