@@ -115,7 +115,7 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 			in.tiers = nil
 		}
 		vm := restoreForm(c, pages, p, con.RestoreTargets(), in, nil)
-		vm.Notices = append(vm.Notices, proofNotice(c, pages)...)
+		vm.Notices = append(vm.Notices, proofNotice(c, pages, "restoring")...)
 		return Render(c, http.StatusOK, views.RestorePage(vm))
 	}
 }

@@ -57,7 +57,7 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm.Notices = append(append(vm.Notices, hint...), proofNotice(c, pages)...)
+		vm.Notices = append(append(vm.Notices, hint...), proofNotice(c, pages, "restoring")...)
 		return Render(c, http.StatusOK, views.ScopePreviewPage(vm))
 	}
 }

@@ -99,7 +99,7 @@ func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 			return err
 		}
 		vm := scopedRestore(c, pages, u, nil)
-		vm.Notices = proofNotice(c, pages)
+		vm.Notices = proofNotice(c, pages, "restoring")
 		return Render(c, http.StatusOK, views.ScopeRestorePage(vm))
 	}
 }

@@ -37,11 +37,11 @@ func proveFirst(c echo.Context, next string) error {
 }
 
 // proofNotice tells a person beforehand that the password will be asked for.
-func proofNotice(c echo.Context, pages Pages) []ui.Notice {
+func proofNotice(c echo.Context, pages Pages, what string) []ui.Notice {
 	if actor(c).Proven(pages.Now()) {
 		return nil
 	}
-	return []ui.Notice{{Tone: ui.ToneMute, Title: "Give your password first", Text: "It is a while ago that you did, and restoring asks for it again. You come back to this page.",
+	return []ui.Notice{{Tone: ui.ToneMute, Title: "Give your password first", Text: "It is a while ago that you did, and " + what + " asks for it again. You come back to this page.",
 		Href: "/prove?" + url.Values{"next": {c.Request().URL.RequestURI()}}.Encode(), Link: "Give it now"}}
 }
 

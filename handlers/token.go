@@ -49,6 +49,9 @@ func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
 			in.Permissions = append(in.Permissions, keepsake.Permission(p))
 		}
 		_, secret, failed := tokens.CreateToken(c.Request().Context(), actor(c), in)
+		if failed != nil && keepsake.CodeOf(failed) == keepsake.CodeProof {
+			return proveFirst(c, "/tokens")
+		}
 		if failed != nil && keepsake.CodeOf(failed) != keepsake.CodeInvalid {
 			return failed
 		}
@@ -81,7 +84,7 @@ func tokensPage(c echo.Context, pages Pages, tokens tokenLister) (views.Tokens, 
 		return views.Tokens{}, err
 	}
 	clock, now := pages.clock(), pages.Now()
-	vm := views.Tokens{Shell: pages.Shell(c, "Tokens", ""), Lifetimes: []views.PointOption{{Value: "7", Text: "a week"}, {Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}}}
+	vm := views.Tokens{Notices: proofNotice(c, pages, "making a token"), Shell: pages.Shell(c, "Tokens", ""), Lifetimes: []views.PointOption{{Value: "7", Text: "a week"}, {Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}}}
 	for _, t := range list {
 		names := make([]string, len(t.Permissions))
 		for i, p := range t.Permissions {

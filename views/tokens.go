@@ -6,6 +6,7 @@ import "github.com/wedsync/keepsake/views/ui"
 type Tokens struct {
 	Shell     Shell
 	List      []Token
+	Notices   []ui.Notice
 	Made      string // the new token, shown once
 	Name      string // as typed, when refused
 	Error     string

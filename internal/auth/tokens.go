@@ -59,6 +59,9 @@ func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in Tok
 	token := Token{ID: id.String(), Name: in.Name, Permissions: in.Permissions, Created: now, Expires: now.Add(in.Lifetime)}
 	detail := map[string]any{"name": in.Name, "permissions": in.Permissions, "expires": token.Expires}
 	err = checkToken(actor, in)
+	if err == nil && !actor.Proven(now) { // it would outlive the session of whoever found an open browser
+		err = keepsake.Errorf(keepsake.CodeProof, "Give your password again first: it is more than %d minutes ago that you did, and a token lives longer than a session. Nothing was made.", int(keepsake.StepUp.Minutes()))
+	}
 	if err == nil {
 		err = s.db.InTx(ctx, system, func(tx db.Tx) error {
 			permissions := make([]string, len(in.Permissions))

@@ -52,6 +52,11 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	late := actor
+	late.ProvenAt = clock.now().Add(-6 * time.Minute)
+	if _, _, err := sessions.CreateToken(t.Context(), late, in); keepsake.CodeOf(err) != keepsake.CodeProof {
+		t.Errorf("a password given six minutes ago: %v", err)
+	}
 	// A token makes, shows and revokes no tokens.
 	if _, _, err := sessions.CreateToken(t.Context(), who, in); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("a token made a token: %v", err)
@@ -66,12 +71,12 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := map[string]string{"revoked": secret.Reveal(), "unknown": "ks_nobody", "no token": "", "no prefix": strings.TrimPrefix(secret.Reveal(), "ks_")}
-	_, late, err := sessions.CreateToken(t.Context(), actor, in)
+	_, old, err := sessions.CreateToken(t.Context(), actor, in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	clock.add(25 * time.Hour)
-	refused["expired"] = late.Reveal()
+	refused["expired"] = old.Reveal()
 	var words string
 	for name, token := range refused {
 		_, err := sessions.ResolveToken(t.Context(), token, "")
