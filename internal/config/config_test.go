@@ -196,7 +196,7 @@ func TestMistakes(t *testing.T) {
 		{"number of the wrong type", one + "workers: many\n", nil, ":3: ", "a number belongs here"},
 		{"an auth server's role that users write", one + "auth: {supabase: {url: 'https://x.example/auth/v1', role_claim: user_metadata.role}}\n", nil, ":3: auth.supabase.role_claim", "app_metadata"},
 		{"a short JWT secret", one + "auth: {supabase: {url: 'https://x.example/auth/v1', jwt_secret: short}}\n", nil, ":3: auth.supabase.jwt_secret", "shorter than"},
-		{"no auth server", one + "auth: {supabase: {require_mfa: true}}\n", nil, "auth.supabase.url", "write it as"},
+		{"no auth server", one + "auth: {supabase: {require_mfa: true}}\n", nil, ":3: auth.supabase.url", "write it as"},
 		{"truth value of the wrong type", "providers:\n  - {name: a, type: file, path: p, offsite: maybe}\n", nil, ":2: ", "true or false belongs here"},
 		{"unset variable", one + "\nkey:\n  file: ${NOT_SET}\n", nil, ":5: the environment variable NOT_SET is not set", "set it"},
 		{"no variable", one + "key: {file: '${}'}\n", nil, ":3: ${} names no environment variable", "$${"},

@@ -164,7 +164,7 @@ func TestReturningWorkerCannotWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	e := newFakeEngine()
-	returned := make(chan struct{})
+	fallen, returned := make(chan struct{}), make(chan struct{})
 	var runs atomic.Int32
 	e.backup = func(ctx context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
 		if runs.Add(1) > 1 {
@@ -178,6 +178,7 @@ func TestReturningWorkerCannotWrite(t *testing.T) {
 		if err != nil {
 			return engine.BackupResult{}, err
 		}
+		close(fallen)
 		defer close(returned)
 		<-ctx.Done() // the fence tells it
 		r.Log(engine.LogLine{Time: time.Now(), Level: "info", Message: "from the grave"})
@@ -188,6 +189,7 @@ func TestReturningWorkerCannotWrite(t *testing.T) {
 	})
 	stop := w.run(deaf, true)
 	o := startFull(t, deaf)
+	<-fallen // it is the deaf one that has the operation
 	second := w.console(e)
 	w.run(second, true)
 	o = await(t, second, o.ID, console.StateDone)
