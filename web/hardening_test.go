@@ -169,3 +169,15 @@ func TestABodyWithoutALengthIsBoundedToo(t *testing.T) {
 		t.Errorf("a backup was started: %+v", s.console.backups)
 	}
 }
+
+// TestTheAPITakesNoCookies: who is signed in at the pages is nobody there, so that no other site can act through a person's browser.
+func TestTheAPITakesNoCookies(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.get("/").want(http.StatusOK)
+	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/audit", "/api/nothing"} {
+		if a := s.get(path); a.status != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
