@@ -71,8 +71,10 @@ update sign_in_throttles set locked_until = @locked_until where kind = @kind and
 delete from sign_in_throttles where kind = @kind and subject = @subject;
 
 -- name: ReturnSignIn :exec
--- Takes one counted attempt back, with the lock it may have set. At least one failure is the table's rule.
-update sign_in_throttles set failures = greatest(failures - 1, 1), locked_until = least(locked_until, sqlc.arg(now))
+-- Takes one counted attempt back, and the lock that it set itself: not one of attempts that were counted since, which whoever has one
+-- account could lift otherwise by signing in to it. At least one failure is the table's rule.
+update sign_in_throttles set failures = greatest(failures - 1, 1),
+    locked_until = case when failures = @counted and last_failure_at = sqlc.arg(counted_at) then least(locked_until, sqlc.arg(now)) else locked_until end
 where kind = @kind and subject = @subject;
 
 -- name: TakeBackSignIn :exec

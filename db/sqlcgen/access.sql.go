@@ -426,19 +426,29 @@ func (q *Queries) ReserveSignIn(ctx context.Context, arg ReserveSignInParams) (R
 }
 
 const returnSignIn = `-- name: ReturnSignIn :exec
-update sign_in_throttles set failures = greatest(failures - 1, 1), locked_until = least(locked_until, $1)
-where kind = $2 and subject = $3
+update sign_in_throttles set failures = greatest(failures - 1, 1),
+    locked_until = case when failures = $1 and last_failure_at = $2 then least(locked_until, $3) else locked_until end
+where kind = $4 and subject = $5
 `
 
 type ReturnSignInParams struct {
-	Now     time.Time
-	Kind    string
-	Subject []byte
+	Counted   int32
+	CountedAt time.Time
+	Now       time.Time
+	Kind      string
+	Subject   []byte
 }
 
-// Takes one counted attempt back, with the lock it may have set. At least one failure is the table's rule.
+// Takes one counted attempt back, and the lock that it set itself: not one of attempts that were counted since, which whoever has one
+// account could lift otherwise by signing in to it. At least one failure is the table's rule.
 func (q *Queries) ReturnSignIn(ctx context.Context, arg ReturnSignInParams) error {
-	_, err := q.db.Exec(ctx, returnSignIn, arg.Now, arg.Kind, arg.Subject)
+	_, err := q.db.Exec(ctx, returnSignIn,
+		arg.Counted,
+		arg.CountedAt,
+		arg.Now,
+		arg.Kind,
+		arg.Subject,
+	)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -263,5 +264,60 @@ func TestSessionSecretIsShared(t *testing.T) {
 	}
 	if _, err := auth.SessionSecret(t.Context(), d, "short"); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("a short secret: %v", err)
+	}
+}
+
+// TestOwnSignInsLiftNoLockOfOthers: whoever owns one account and guesses at others from the same address gains nothing by signing in to it
+// in between: an attempt that was counted before another one locked the address does not lift that lock when it turns out right.
+func TestOwnSignInsLiftNoLockOfOthers(t *testing.T) {
+	t.Parallel()
+	d, _, clock := setup(t)
+	who, kind := []byte(strings.Repeat("x", 32)), "address"
+	count := func() sqlcgen.ReserveSignInRow {
+		t.Helper()
+		clock.add(time.Second)
+		var row sqlcgen.ReserveSignInRow
+		err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) (err error) {
+			row, err = tx.ReserveSignIn(t.Context(), sqlcgen.ReserveSignInParams{Kind: kind, Subject: who, Now: clock.now()})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return row
+	}
+	lock := func() {
+		t.Helper()
+		err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+			return tx.LockSignIn(t.Context(), sqlcgen.LockSignInParams{Kind: kind, Subject: who, LockedUntil: clock.now().Add(time.Minute)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	giveBack := func(row sqlcgen.ReserveSignInRow, at time.Time) {
+		t.Helper()
+		err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+			return tx.ReturnSignIn(t.Context(), sqlcgen.ReturnSignInParams{Kind: kind, Subject: who, Counted: row.Failures, CountedAt: at, Now: clock.now()})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	own := count()
+	at := clock.now()
+	guess := count()
+	lock()
+	giveBack(own, at)
+	if row := count(); !row.LockedUntil.After(clock.now()) || row.Failures != guess.Failures-1 {
+		t.Errorf("the lock of a guess was lifted: %+v", row)
+	}
+	clock.add(2 * time.Minute)
+	own = count()
+	at = clock.now()
+	lock()
+	giveBack(own, at)
+	if row := count(); row.LockedUntil.After(clock.now()) {
+		t.Errorf("a right password is held up by its own lock: %+v", row)
 	}
 }

@@ -24,7 +24,7 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 		return keepsake.Errorf(keepsake.CodeForbidden, "Only a person who is signed in can prove who they are.")
 	}
 	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "session.prove", reason, err) }
-	account, err := s.attempt(ctx, actor, "session.prove")
+	account, tried, err := s.attempt(ctx, actor, "session.prove")
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 		if err := tx.ProveSession(ctx, sqlcgen.ProveSessionParams{ID: actor.Session, Now: s.now()}); err != nil {
 			return err
 		}
-		if err := s.giveBack(ctx, tx, actor); err != nil {
+		if err := tried.giveBack(ctx, tx, s.now()); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.prove", Target: actor.Name, Outcome: audit.Allowed, Detail: given.detail()})
@@ -67,27 +67,18 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 }
 
 // attempt counts a try of a person who is signed in, and returns their account.
-func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action string) (sqlcgen.Account, error) {
-	_, tried, err := s.reserve(ctx, actor.Name, actor.Address)
-	if err != nil {
-		return sqlcgen.Account{}, err
+func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action string) (account sqlcgen.Account, tried tries, err error) {
+	if _, tried, err = s.reserve(ctx, actor.Name, actor.Address); err != nil {
+		return account, tried, err
 	}
 	if tried.until.After(s.now()) {
-		return sqlcgen.Account{}, s.refuseTo(ctx, actor, action, "locked", keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))
+		return account, tried, s.refuseTo(ctx, actor, action, "locked", keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))
 	}
-	account, err := s.anyAccount(ctx, actor)
+	account, err = s.anyAccount(ctx, actor)
 	if err != nil && keepsake.CodeOf(err) == keepsake.CodeForbidden {
-		return account, s.refuseTo(ctx, actor, action, "no_account", err)
+		err = s.refuseTo(ctx, actor, action, "no_account", err)
 	}
-	return account, err
-}
-
-// giveBack takes back what attempt counted, after the right answer.
-func (s *Sessions) giveBack(ctx context.Context, tx db.Tx, actor keepsake.Actor) error {
-	if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(actor.Name)}); err != nil {
-		return err
-	}
-	return tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(actor.Address)), Now: s.now()})
+	return account, tried, err
 }
 
 // checkOwn checks the password of a person who is signed in.

@@ -160,7 +160,7 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 		return keepsake.Errorf(keepsake.CodeForbidden, "The second step is switched off by people who are signed in, never by a token.")
 	}
 	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "second_step.off", reason, err) }
-	account, err := s.attempt(ctx, actor, "second_step.off")
+	account, tried, err := s.attempt(ctx, actor, "second_step.off")
 	if err == nil && account.Kind != kindLocal {
 		err = refuse("elsewhere", errElsewhere)
 	}
@@ -190,7 +190,7 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 		if err := tx.DeleteRecoveryCodes(ctx, account.ID); err != nil {
 			return err
 		}
-		if err := s.giveBack(ctx, tx, actor); err != nil {
+		if err := tried.giveBack(ctx, tx, s.now()); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.off", Target: account.Email, Outcome: audit.Allowed, Detail: given.detail()})

@@ -81,11 +81,7 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 		if err != nil {
 			return err
 		}
-		// The account has proven itself. The address has not: an attacker may own one account and guess at others.
-		if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(a.Email)}); err != nil {
-			return err
-		}
-		if err := tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: byAddress, Subject: subject(network(in.Address)), Now: now}); err != nil {
+		if err := given.tried.giveBack(ctx, tx, now); err != nil {
 			return err
 		}
 		if given.name == factorRecovery {

@@ -76,7 +76,7 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 	if err != nil || step != nil {
 		return Session{}, step, err
 	}
-	session, err := s.start(ctx, *account, in, factor{})
+	session, err := s.start(ctx, *account, in, factor{tried: tried})
 	return session, nil, err
 }
 
@@ -89,6 +89,23 @@ func locked(d time.Duration) error {
 type tries struct {
 	until   time.Time // the lock that held already
 	counted []sqlcgen.TakeBackSignInParams
+}
+
+// giveBack takes back what was counted for an attempt that gave the right answer. The account has proven itself. The address has not: an
+// attacker may own one account and guess at others.
+func (t tries) giveBack(ctx context.Context, tx db.Tx, now time.Time) error {
+	for _, c := range t.counted {
+		var err error
+		if c.Kind == byAccount {
+			err = tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: c.Kind, Subject: c.Subject})
+		} else {
+			err = tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: c.Kind, Subject: c.Subject, Counted: c.Failures, CountedAt: c.Now, Now: now})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reserve counts the attempt as failed and returns the account, nil when there is none, and until when the attempt is locked

@@ -61,9 +61,10 @@ var errSpent = errors.New("the code was used already")
 
 // factor is what a person gave after the password, and what makes sure that it is not given twice.
 type factor struct {
-	name string
-	take func(tx db.Tx) error                 // errSpent for the second of two
-	keep func(tx db.Tx, session string) error // stores what belongs to the session that it opens
+	name  string
+	take  func(tx db.Tx) error                 // errSpent for the second of two
+	tried tries                                // the attempt that it is part of
+	keep  func(tx db.Tx, session string) error // stores what belongs to the session that it opens
 }
 
 // detail is what the record of a sign-in says of it.
@@ -147,6 +148,7 @@ func (s *Sessions) continueCode(ctx context.Context, step Step, code keepsake.Se
 	if err != nil {
 		return Session{}, s.refuse(ctx, actor, string(keepsake.CodeOf(err)), err)
 	}
+	given.tried = tried
 	session, err := s.start(ctx, *account, in, given)
 	if errors.Is(err, errSpent) {
 		return Session{}, s.refuse(ctx, actor, "spent_"+given.name, keepsake.Errorf(keepsake.CodeForbidden, wrongCode))

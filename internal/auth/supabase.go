@@ -91,7 +91,7 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 		return Session{}, nil, s.refuse(ctx, actor, reason, err)
 	}
 	if len(factors) == 0 || claims.Strong {
-		session, err := s.startElsewhere(ctx, claims, tokens, in, factor{})
+		session, err := s.startElsewhere(ctx, claims, tokens, in, factor{tried: tried})
 		return session, nil, err
 	}
 	step, err := s.supabaseStep(ctx, actor, email, tokens, factors, tried)
@@ -181,7 +181,7 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	if reason, err := s.mayEnter(claims, nil); err != nil {
 		return Session{}, s.refuse(ctx, actor, reason, err)
 	}
-	return s.startElsewhere(ctx, claims, strong, in, factor{name: factorTOTP})
+	return s.startElsewhere(ctx, claims, strong, in, factor{name: factorTOTP, tried: tried})
 }
 
 // with returns the step with another state.
