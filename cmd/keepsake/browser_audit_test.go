@@ -17,7 +17,7 @@ func TestTheAuditTrailInABrowser(t *testing.T) {
 	evaluate[bool](p, "(() => { document.querySelectorAll('details').forEach(d => d.open = true); return true })()")
 	p.looks("audit")
 	p.click("Verify the whole trail now")
-	p.reads("verified the audit trail in")
+	p.reads("verified the audit trail (")
 	p.open("/audit?search=nothing-like-it")
 	p.reads("No entry is like that")
 	p.looks("audit-empty")
