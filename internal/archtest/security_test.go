@@ -41,7 +41,7 @@ func TestEveryTestThatIsNamedExists(t *testing.T) {
 	if err != nil || len(tests) < 300 {
 		t.Fatalf("%d tests, %v", len(tests), err)
 	}
-	named := regexp.MustCompile("\\bTest[A-Z][A-Za-z0-9]+\\b")
+	named := regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]+\b`)
 	for _, document := range []string{"SECURITY.md", "README.md", "ARCHITECTURE.md"} {
 		text, err := os.ReadFile("../../" + document)
 		if err != nil {
