@@ -22,10 +22,10 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	for _, t := range r.Tiers {
 		o.Tiers = append(o.Tiers, keepsake.Tier(t))
 	}
-	if err := json.Unmarshal(r.Labels, &o.Labels); err != nil {
+	if err := decode(r.Labels, &o.Labels); err != nil {
 		return o, fmt.Errorf("decode the labels of operation %s: %w", r.ID, err)
 	}
-	if err := json.Unmarshal(r.Weddings, &o.Weddings); err != nil {
+	if err := decode(r.Weddings, &o.Weddings); err != nil {
 		return o, fmt.Errorf("decode the weddings of operation %s: %w", r.ID, err)
 	}
 	if len(r.Scope) > 0 {
@@ -64,20 +64,28 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	return o, nil
 }
 
+// decode reads what a column of a row holds. Most labels and marks are empty, and a list has hundreds of them.
+func decode(column []byte, v any) error {
+	if text := string(column); text == "{}" || text == "[]" {
+		return nil
+	}
+	return json.Unmarshal(column, v)
+}
+
 func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
 	p := Point{Operation: deref(r.OperationID), Point: engine.Point{
 		ID: r.ID, Time: r.TakenAt, Type: r.BackupType, Note: r.Note, Database: r.SourceDatabase, Server: r.SourceServer, Tables: int(r.Tables),
 		Rows: r.Rows, BytesRead: r.BytesRead, BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.Chunks, ChunksNew: r.ChunksNew,
 		Seconds: r.Seconds, Protected: r.Protected, Lacks: r.Lacks, Locked: r.Locked,
 	}}
-	if err := json.Unmarshal(r.Labels, &p.Labels); err != nil {
+	if err := decode(r.Labels, &p.Labels); err != nil {
 		return p, fmt.Errorf("decode the labels of recovery point %s: %w", r.ID, err)
 	}
-	if err := json.Unmarshal(r.Copies, &p.Copies); err != nil {
+	if err := decode(r.Copies, &p.Copies); err != nil {
 		return p, fmt.Errorf("decode the copies of recovery point %s: %w", r.ID, err)
 	}
 	var metadata weddingMetadata
-	if err := json.Unmarshal(r.WeddingMetadata, &metadata); err != nil {
+	if err := decode(r.WeddingMetadata, &metadata); err != nil {
 		return p, fmt.Errorf("decode the weddings of recovery point %s: %w", r.ID, err)
 	}
 	p.Weddings = metadata.Weddings
