@@ -29,7 +29,7 @@ const (
 	consoleDatabase = "console"
 	smallPlatform   = "small"
 	clients         = 50
-	requestsEach    = 40 // of each client, of each page
+	requestsEach    = 100 // of each client, of each page
 	timedQueries    = 200
 	benchEmail      = "bench@example.org"
 	benchPassword   = "a password of the benchmark's"
