@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,6 +26,7 @@ type serveCommand struct {
 }
 
 func (c *serveCommand) Run(a *app) error {
+	a.collectSeldom()
 	if c.Address != "" {
 		if problem := config.CheckAddress(c.Address); problem != "" {
 			return keepsake.Errorf(keepsake.CodeInvalid, "--address: %s", problem)
@@ -83,6 +85,24 @@ func (c *serveCommand) Run(a *app) error {
 		return work.Wait()
 	})
 	return g.Wait()
+}
+
+// The collector of a console runs when its memory has grown fivefold, and more often the nearer it comes to the limit: pages make much that is
+// soon gone, and a worker's backups keep much less than the limit.
+const (
+	collectPercent = 400
+	collectLimit   = 192 << 20 // bytes
+)
+
+// collectSeldom has memory collected less often than Go's default, which is made for programs that share a machine with many. GOGC and
+// GOMEMLIMIT, where they are set, are what counts.
+func (a *app) collectSeldom() {
+	if _, set := a.env("GOGC"); !set {
+		debug.SetGCPercent(collectPercent)
+	}
+	if _, set := a.env("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(collectLimit)
+	}
 }
 
 // normal puts up the pages of a console whose database answers.
