@@ -53,14 +53,18 @@ type bench struct {
 const platform = "platform"
 
 func run(ctx context.Context) error {
-	dir := flag.String("dir", ".bench", "folder for the server and the repositories; removed afterwards")
+	dir := flag.String("dir", ".bench", "folder in which a folder run is made for the server and the repositories, and removed afterwards")
 	rounds := flag.Int("rounds", 4, "rounds; the median counts. An even number: the two restores take turns at going first")
 	weddings := flag.Int("weddings", 2000, "weddings of the sample platform")
 	only := flag.String("only", "", "whole, scope or console: a part of the benchmark")
 	small := flag.Bool("small", false, "the small sample, to try the benchmark itself")
 	flag.Parse()
-	root, err := filepath.Abs(*dir)
+	root, err := filepath.Abs(filepath.Join(*dir, "run"))
 	if err != nil {
+		return err
+	}
+	// What a run that was cut off left behind would be in the way of this one.
+	if err := os.RemoveAll(root); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(root, 0o755); err != nil {
