@@ -106,7 +106,8 @@ func withToken(t *testing.T, base string, scopes ...string) script {
 	return tokenOf(t, base, "ada@example.com", scopes...)
 }
 
-func tokenOf(t *testing.T, base, email string, scopes ...string) script {
+// signedIn signs in at the pages and returns what posts a form there, follows where it leads and gives the page.
+func signedIn(t *testing.T, base, email string) func(path string, form url.Values) string {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -127,7 +128,12 @@ func tokenOf(t *testing.T, base, email string, scopes ...string) script {
 		return string(b)
 	}
 	post("/sign-in", url.Values{"email": {email}, "password": {consolePassword}})
-	page := post("/tokens", url.Values{"name": {"a script for " + strings.Join(scopes, " ")}, "scope": scopes, "days": {"7"}})
+	return post
+}
+
+func tokenOf(t *testing.T, base, email string, scopes ...string) script {
+	t.Helper()
+	page := signedIn(t, base, email)("/tokens", url.Values{"name": {"a script for " + strings.Join(scopes, " ")}, "scope": scopes, "days": {"7"}})
 	token := regexp.MustCompile(`ks_[A-Z2-7]{52}`).FindString(page)
 	if token == "" {
 		t.Fatalf("no token on the page:\n%s", page)

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"io"
 	"io/fs"
-	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -70,25 +67,7 @@ func TestTheConsoleDatabaseHoldsNoKey(t *testing.T) {
 		t.Fatal("no preview")
 	}
 	// A server that no configuration names: its address is typed, and kept with the operation.
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := &http.Client{Jar: jar}
-	post := func(path string, form url.Values) string {
-		t.Helper()
-		resp, err := browser.PostForm(s.base+path, form)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %d, %v\n%s", path, resp.StatusCode, err, body)
-		}
-		return string(body)
-	}
-	post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {consolePassword}})
+	post := signedIn(t, s.base, "ada@example.com")
 	point := "/points/" + field[string](s.send("GET", "/api/backups/recovery-points/latest", nil).want(200), "id") + "/restore"
 	form := url.Values{"target": {"another server"}, "url": {w.platform}, "database": {"elsewhere_1"}, "tier": {"critical", "high", "standard"}}
 	sealed := regexp.MustCompile(`name="sealed" value="([^"]+)"`).FindStringSubmatch(post(point, form))
