@@ -1,0 +1,56 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+// A table that somebody keeps for themselves is neither waited for without end nor left out.
+func TestABackupDoesNotWaitForALockedTable(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	url := testenv.DB(t)
+	run(t, url, "create table guests (id int primary key)", "insert into guests select generate_series(1, 10)")
+	e := newEngine(t, url, providers(t))
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "begin; lock table guests in access exclusive mode"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Backup(ctx, engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard)
+	wantError(t, err, keepsake.CodeUnavailable, "a migration or VACUUM FULL holds a table", "nothing was backed up")
+	if _, err := conn.Exec(ctx, "rollback"); err != nil {
+		t.Fatal(err)
+	}
+	if b := backup(t, e, keepsake.BackupFull); b.Rows != 10 {
+		t.Errorf("%d rows when the table was free again, want 10", b.Rows)
+	}
+}
+
+// Two restores into one database would each count the other's rows as its own.
+func TestTwoRestoresIntoOneDatabase(t *testing.T) {
+	t.Parallel()
+	source, target := testenv.DB(t), keepsake.Secret(testenv.DB(t))
+	run(t, source, "create table guests (id int primary key)", "insert into guests select generate_series(1, 10)")
+	e := newEngine(t, source, providers(t))
+	backup(t, e, keepsake.BackupFull)
+	var second error
+	first, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: target}, &watcher{onProgress: func(p engine.Progress) {
+		if p.RowsDone > 0 && second == nil {
+			_, second = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: target}, engine.Discard)
+		}
+	}})
+	if err != nil || !first.Verified {
+		t.Errorf("the first restore: %+v, %v", first, err)
+	}
+	wantError(t, second, keepsake.CodeConflict, "another restore is running into database", "wait for it")
+}
