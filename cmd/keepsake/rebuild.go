@@ -5,7 +5,8 @@ import (
 )
 
 type repoCommands struct {
-	Rebuild rebuildCommand `cmd:"" help:"Fill the console database from what the providers hold."`
+	Rebuild   rebuildCommand   `cmd:"" help:"Fill the console database from what the providers hold."`
+	WriterKey writerKeyCommand `cmd:"" help:"Print the key of writers, with which another machine takes backups that it cannot read."`
 }
 
 type rebuildCommand struct {

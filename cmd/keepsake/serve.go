@@ -179,6 +179,9 @@ func (a *app) openConsole() (*services, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.WritesOnly() {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the key of this machine is a writer's, and a console reads the repository: run this where the repository's key is; here keepsake backup works")
+	}
 	d, err := a.openDatabase(conf)
 	if err != nil {
 		return nil, err

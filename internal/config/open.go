@@ -20,7 +20,8 @@ const keySize = 32
 // HasKey reports whether the environment gives a key, so that no key file is needed.
 func (c *Config) HasKey() bool { return c.getenv(envKey) != "" }
 
-// KeySource gathers what can open the repository. KEEPSAKE_KEY, when set, is used instead of the key file.
+// KeySource gathers what can open the repository. KEEPSAKE_KEY, when set, is used instead of the key file. A writer's key may stand where
+// the key stands.
 func (c *Config) KeySource() (repository.KeySource, error) {
 	k := repository.KeySource{Key: keepsake.Secret(strings.TrimSpace(c.getenv(envKey))), Passphrase: keepsake.Secret(c.getenv(envPassphrase)),
 		Recovery: keepsake.Secret(strings.TrimSpace(c.getenv(envRecovery)))}
@@ -38,6 +39,10 @@ func (c *Config) KeySource() (repository.KeySource, error) {
 		default:
 			return k, keepsake.Errorf(keepsake.CodeInvalid, "%s: %s cannot be read: %w: correct its owner and mode", where, c.Key.File, errors.Unwrap(err))
 		}
+	}
+	if repository.IsWriterKey(k.Key) {
+		k.Key, k.Writer = "", k.Key
+		return k, nil
 	}
 	if k.Key != "" {
 		if n, err := base64.StdEncoding.DecodeString(k.Key.Reveal()); err != nil || len(n) != keySize {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -34,7 +35,8 @@ type backup struct {
 	lanes    []*lane
 	manifest *repository.Manifest
 	tables   []*tableRun
-	copies   *source // of the parent's chunks
+	copies   *source  // of the parent's chunks
+	found    sync.Map // with a writer's key: the chunks, by id, that are not this run's
 
 	oldest, newest      uint64 // transactions: the oldest that ran at the snapshot, and the one after it; 0: unknown
 	chunksNew, bytesNew atomic.Int64
@@ -69,8 +71,12 @@ func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
 	if b.tools, err = pgtool.Find(ctx, b.e.opts.PGBin); err != nil {
 		return BackupResult{}, err
 	}
-	if b.repo, err = b.e.open(ctx); err != nil {
+	if b.repo, err = b.e.openToSeal(ctx, b.e.opts.Providers); err != nil {
 		return BackupResult{}, err
+	}
+	if b.repo.keys.WritesOnly() && b.in.Type == keepsake.BackupIncremental {
+		return BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"a writer's key cannot read the recovery point that an incremental builds upon, so nothing was backed up: take a full backup, which uploads only what is not there yet")
 	}
 	if err := b.lookAtProviders(ctx); err != nil {
 		return BackupResult{}, err
@@ -117,6 +123,11 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 			continue
 		}
 		if b.repo.lacking[p.Name] {
+			if b.repo.keys.WritesOnly() { // which cannot tell whether the header that it has is as it was written
+				b.repo.down[p.Name] = errNoHeader
+				b.track.warnf("Provider %s holds no repository yet and gets no copy now: %s", p.Name, explain(errNoHeader))
+				continue
+			}
 			if err := putHeader(ctx, p, b.repo.header); err != nil {
 				b.repo.down[p.Name] = err
 				b.track.warnf("Provider %s cannot be written and gets no copy now: %s", p.Name, explain(err))
@@ -126,6 +137,27 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 		}
 	}
 	live := b.repo.live()
+	if err := b.findParent(ctx, live); err != nil {
+		return err
+	}
+	var failed map[string]error
+	var err error
+	b.index, failed, err = buildIndex(ctx, b.repo.providers, live, b.parent)
+	for name, err := range failed {
+		b.repo.down[name] = err
+		b.track.warnf("Provider %s cannot list its objects and gets no copy now: %s", name, explain(err))
+	}
+	if err == nil && len(b.repo.live()) == 0 {
+		err = keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so nothing was backed up")
+	}
+	return err
+}
+
+// findParent reads the newest recovery point that can be built upon. A writer can read none.
+func (b *backup) findParent(ctx context.Context, live []Provider) error {
+	if b.repo.keys.WritesOnly() {
+		return nil
+	}
 	listing, err := listManifests(ctx, live)
 	if err != nil {
 		return err
@@ -141,16 +173,7 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 			break
 		}
 	}
-	var failed map[string]error
-	b.index, failed, err = buildIndex(ctx, b.repo.providers, live, b.parent)
-	for name, err := range failed {
-		b.repo.down[name] = err
-		b.track.warnf("Provider %s cannot list its objects and gets no copy now: %s", name, explain(err))
-	}
-	if err == nil && len(b.repo.live()) == 0 {
-		err = keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so nothing was backed up")
-	}
-	return err
+	return nil
 }
 
 // plan decides which tables are read, in which ranges, and fills the manifest with everything but chunks.

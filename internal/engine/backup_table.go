@@ -23,7 +23,12 @@ const maxChunk = 8 << 20
 // rangesPerJob is how many ranges one statement asks for tuple identities of, when a parent is there to compare with.
 const rangesPerJob = 32
 
-func explain(err error) string { return storage.Explain(err) }
+func explain(err error) string {
+	if errors.Is(err, errNoHeader) {
+		return err.Error()
+	}
+	return storage.Explain(err)
+}
 
 func splitName(full string) (schema, name string) {
 	schema, name, _ = strings.Cut(full, ".")
@@ -243,6 +248,9 @@ func (b *backup) rangeDone(t *tableRun, r *repository.Range) {
 
 // store makes sure that the chunk with this plaintext is at the providers, or on its way to them.
 func (b *backup) store(ctx context.Context, plain []byte) (repository.Chunk, error) {
+	if b.repo.keys.WritesOnly() {
+		return b.storeWritten(ctx, plain)
+	}
 	id := b.repo.keys.ChunkID(plain)
 	e, mine, err := b.index.claim(ctx, id)
 	if err != nil {

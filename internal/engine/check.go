@@ -51,11 +51,14 @@ func (e *Engine) Check(ctx context.Context) []CheckFinding {
 }
 
 func (e *Engine) checkRepository(ctx context.Context) []CheckFinding {
-	r, err := e.open(ctx)
+	r, err := e.openToSeal(ctx, e.opts.Providers)
 	if err != nil {
 		return []CheckFinding{{Area: "repository", Level: levelError, Message: keepsake.MessageOf(err)}}
 	}
 	found := []CheckFinding{{Area: "key", Level: levelOK, Message: "the key opens repository " + r.keys.Repository()}}
+	if r.keys.WritesOnly() {
+		found[0].Message = "it is a writer's: this machine can back up into repository " + r.keys.Repository() + " and can read nothing there"
+	}
 	var copies []keepsake.Copy
 	for _, p := range r.providers {
 		area := "provider " + p.Name
@@ -74,6 +77,9 @@ func (e *Engine) checkRepository(ctx context.Context) []CheckFinding {
 		message := "can be read and written"
 		if r.lacking[p.Name] {
 			message += "; it holds no repository yet, the next backup creates it there"
+			if r.keys.WritesOnly() {
+				message = errNoHeader.Error()
+			}
 		}
 		found = append(found, CheckFinding{Area: area, Level: levelOK, Message: message})
 	}

@@ -106,6 +106,20 @@ func (x *index) saw(id repository.ChunkID, bit uint16, size int64) {
 	e.at |= bit
 }
 
+// expect tells what the object of a chunk is, before it is claimed. A listed copy of another size is a bad one.
+func (x *index) expect(id repository.ChunkID, size int64, sum repository.Sum) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.entry(id)
+	if e.known {
+		return
+	}
+	if e.size != size {
+		e.bad, e.at = e.bad|e.at, 0
+	}
+	e.known, e.size, e.sum = true, size, sum
+}
+
 // forget takes back what a provider was believed to hold.
 func (x *index) forget(bit uint16) {
 	x.mu.Lock()

@@ -42,7 +42,16 @@ func (r *repo) live() []Provider {
 // the error comes with a repo that says what the providers answered.
 func (e *Engine) open(ctx context.Context) (*repo, error) { return e.openAt(ctx, e.opts.Providers) }
 
+// openAt is open for some of the providers.
 func (e *Engine) openAt(ctx context.Context, providers []Provider) (*repo, error) {
+	if e.WritesOnly() {
+		return nil, repository.ErrWritesOnly()
+	}
+	return e.openToSeal(ctx, providers)
+}
+
+// openToSeal is openAt, also for a writer's key.
+func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, error) {
 	r := &repo{providers: providers, down: map[string]error{}, lacking: map[string]bool{}}
 	if len(providers) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "no storage provider is configured: add at least one under providers")
@@ -140,6 +149,9 @@ func fetchHeaders(ctx context.Context, providers []Provider) []answer {
 	wg.Wait()
 	return answers
 }
+
+// errNoHeader is a provider that only somebody with the repository's key can begin to use.
+var errNoHeader = errors.New("it has no repository yet, and a writer's key cannot make one there: run keepsake init where the repository's key is")
 
 // errOtherHeader is what putHeader returns when somebody else put another header first.
 var errOtherHeader = errors.New("another repository was made there at the same moment; give the provider an empty place, or run keepsake init again with that repository's key")

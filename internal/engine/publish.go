@@ -18,7 +18,7 @@ import (
 func (b *backup) completeCopies(ctx context.Context) error {
 	b.track.stage(StageCatchingUp)
 	chunks := uniqueChunks(b.manifest)
-	if b.in.Type == keepsake.BackupFull && b.parent != nil {
+	if b.in.Type == keepsake.BackupFull {
 		if err := b.readBack(ctx, chunks); err != nil {
 			return err
 		}
@@ -56,8 +56,7 @@ func uniqueChunks(m *repository.Manifest) []*repository.Chunk {
 // readBack reads, at every provider, the copies that this run did not upload, and distrusts those that are not what the
 // manifest says.
 func (b *backup) readBack(ctx context.Context, chunks []*repository.Chunk) error {
-	old := map[repository.ChunkID]bool{}
-	_ = b.parent.EachChunk(func(c *repository.Chunk) error { old[c.ID] = true; return nil })
+	old := b.old()
 	for _, l := range b.lanes {
 		var g errgroup.Group
 		g.SetLimit(laneWorkers)
@@ -76,6 +75,16 @@ func (b *backup) readBack(ctx context.Context, chunks []*repository.Chunk) error
 		_ = g.Wait()
 	}
 	return ctx.Err()
+}
+
+// old returns the chunks that were there before this run.
+func (b *backup) old() map[repository.ChunkID]bool {
+	old := map[repository.ChunkID]bool{}
+	if b.parent != nil {
+		_ = b.parent.EachChunk(func(c *repository.Chunk) error { old[c.ID] = true; return nil })
+	}
+	b.found.Range(func(id, _ any) bool { old[id.(repository.ChunkID)] = true; return true })
+	return old
 }
 
 // getSealed reads one copy of a chunk and compares it with the manifest.

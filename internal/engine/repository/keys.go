@@ -74,7 +74,8 @@ type keys struct {
 	repository [repositorySize]byte
 	root       [keySize]byte
 	current    uint16       // the epoch that seals
-	epochs     []*epochKeys // epochs[i] is of epoch i+1
+	epochs     []*epochKeys // epochs[i] is of epoch i+1; none in a writer's keyring, whose root is zero
+	writer     *writerKeys
 }
 
 // epochKeys are what HKDF-SHA256 derives from the root key for one epoch.
@@ -106,6 +107,10 @@ func newKeyring(root []byte, repository [repositorySize]byte, current uint16) (*
 		}
 		e.hashers.New = func() any { return &idHasher{mac: hmac.New(sha256.New, e.ids[:])} }
 		k.epochs = append(k.epochs, e)
+	}
+	var err error
+	if k.writer, err = k.deriveWriter(); err != nil {
+		return nil, err
 	}
 	return &Keyring{func() *keys { return k }}, nil
 }
@@ -163,7 +168,12 @@ func (k *Keyring) Wipe() {
 			clear(key)
 		}
 	}
-	k.k().epochs = nil
+	if w := k.k().writer; w != nil {
+		for _, key := range [][]byte{w.secret, w.ids, w.ephemeral, w.objects} {
+			clear(key)
+		}
+	}
+	k.k().epochs, k.k().writer = nil, nil
 }
 
 // Format hides the keys from every verb of package fmt.

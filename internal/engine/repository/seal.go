@@ -62,13 +62,13 @@ const (
 	prefixSize = 12 // magic, format, kind, epoch (uint16), size of the whole object (uint32), big-endian
 	nonceSize  = 12
 	tagSize    = 16
-	// Overhead is how many bytes longer than its plaintext a sealed object can be.
+	// Overhead is how many bytes longer than its plaintext a sealed object can be; one that a writer sealed can have 20 more.
 	Overhead = prefixSize + nonceSize + 1 + tagSize
 
 	// MaxChunkPlain is the most bytes a chunk holds before compression.
 	MaxChunkPlain = 16 << 20
 	// MaxChunkSealed is the most bytes a sealed chunk has; a reader need not fetch more.
-	MaxChunkSealed = MaxChunkPlain + Overhead
+	MaxChunkSealed = MaxChunkPlain + writtenOverhead
 	// MaxObjectPlain is the most bytes any other object holds before compression.
 	MaxObjectPlain = 1 << 30
 )
@@ -92,7 +92,7 @@ func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int)
 	if err != nil {
 		return nil, err
 	}
-	if e.chunkID(out[len(dst):]) != id {
+	if e != nil && e.chunkID(out[len(dst):]) != id {
 		return nil, damaged(ObjectChunk, key, ErrWrongContent)
 	}
 	return out, nil
@@ -121,6 +121,12 @@ func (k *Keyring) OpenObject(kind ObjectKind, key string, sealed []byte, maxPlai
 
 // seal appends the sealed object to dst, which grows by no more than the object needs.
 func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, effort Effort) ([]byte, error) {
+	w := takeWorkspace()
+	defer w.release()
+	if k.WritesOnly() {
+		sealed, err := k.k().sealWritten(kind, key, w.pack(plain, effort))
+		return append(dst, sealed...), err
+	}
 	e := k.k().epoch(k.k().current)
 	if e == nil {
 		return nil, errWiped()
@@ -129,8 +135,6 @@ func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, ef
 	if err != nil {
 		return nil, err
 	}
-	w := takeWorkspace()
-	defer w.release()
 	packed := w.pack(plain, effort)
 	size := prefixSize + nonceSize + len(packed) + tagSize
 	start := len(dst)
@@ -146,8 +150,12 @@ func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, ef
 	return gcm.Seal(dst, nonce, packed, k.k().binding(prefix, key)), nil
 }
 
-// open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was sealed in.
+// open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was sealed in; nil says that a writer
+// sealed it, and that the id of a chunk is right.
 func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, *epochKeys, error) {
+	if k.WritesOnly() {
+		return nil, nil, ErrWritesOnly()
+	}
 	if len(k.k().epochs) == 0 {
 		return nil, nil, errWiped()
 	}
@@ -160,7 +168,27 @@ func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, m
 	if size := binary.BigEndian.Uint32(sealed[8:]); uint64(size) > uint64(len(sealed)) {
 		return nil, nil, damaged(kind, key, fmt.Errorf("%d of %d bytes are there: %w", len(sealed), size, ErrTruncated))
 	}
-	e := k.k().epoch(binary.BigEndian.Uint16(sealed[6:]))
+	w := takeWorkspace()
+	defer w.release()
+	packed, e, err := k.k().authenticate(w.room(len(sealed)), kind, key, sealed)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := w.unpack(dst, packed, maxPlain)
+	if err != nil {
+		return nil, nil, damaged(kind, key, fmt.Errorf("%w: %w", ErrWrongContent, err))
+	}
+	return out, e, nil
+}
+
+// authenticate returns what is encrypted, in room.
+func (k *keys) authenticate(room []byte, kind ObjectKind, key string, sealed []byte) ([]byte, *epochKeys, error) {
+	epoch := binary.BigEndian.Uint16(sealed[6:])
+	if epoch == writerEpoch {
+		packed, err := k.openWritten(room, kind, key, sealed)
+		return packed, nil, err
+	}
+	e := k.epoch(epoch)
 	if e == nil {
 		return nil, nil, damaged(kind, key, fmt.Errorf("it names an epoch that the repository's header does not have: %w", ErrAuthentication))
 	}
@@ -168,18 +196,12 @@ func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, m
 	if err != nil {
 		return nil, nil, err
 	}
-	w := takeWorkspace()
-	defer w.release()
 	nonce := sealed[prefixSize : prefixSize+nonceSize]
-	packed, err := gcm.Open(w.room(len(sealed)), nonce, sealed[prefixSize+nonceSize:], k.k().binding(sealed[:prefixSize], key))
+	packed, err := gcm.Open(room, nonce, sealed[prefixSize+nonceSize:], k.binding(sealed[:prefixSize], key))
 	if err != nil { // the size is among the authenticated bytes, so an object with bytes behind it ends here too
 		return nil, nil, damaged(kind, key, ErrAuthentication)
 	}
-	out, err := w.unpack(dst, packed, maxPlain)
-	if err != nil {
-		return nil, nil, damaged(kind, key, fmt.Errorf("%w: %w", ErrWrongContent, err))
-	}
-	return out, e, nil
+	return packed, e, nil
 }
 
 // cipher returns AES-256-GCM under the object's own key.

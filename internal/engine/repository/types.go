@@ -12,14 +12,21 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// KeySource is what a person can open a repository with. Any one that is set may fit one of its key slots.
+// KeySource is what a person can open a repository with. Any one that is set may fit one of its key slots. A writer's key counts only where
+// it stands alone.
 type KeySource struct {
 	Key        keepsake.Secret // base64 of the 32 bytes in the key file
 	Passphrase keepsake.Secret
 	Recovery   keepsake.Secret // AGE-SECRET-KEY-1…, the offline recovery key
+	Writer     keepsake.Secret // as Keyring.WriterKey returns it: it seals and opens nothing
 }
 
-// ChunkID names a chunk by its plaintext: HMAC-SHA256 under the repository's id key.
+// WritesOnly reports whether there is a writer's key and nothing that opens.
+func (s KeySource) WritesOnly() bool {
+	return s.Writer != "" && s.Key == "" && s.Passphrase == "" && s.Recovery == ""
+}
+
+// ChunkID names a chunk by its plaintext, or, when a writer sealed it, by its packed bytes: HMAC-SHA256 under an id key of the repository.
 type ChunkID [32]byte
 
 // String returns the id in lower-case hexadecimal.

@@ -13,7 +13,7 @@ import (
 )
 
 // Unlock opens the repository with whatever of src fits one of its slots, and checks that the header was written by a holder
-// of the root key. An Error with CodeInvalid says that src itself is malformed, CodeWrongKey that it fits no slot,
+// of the root key. A writer's key gives a keyring that only seals. An Error with CodeInvalid says that src itself is malformed, CodeWrongKey that it fits no slot,
 // CodeDamaged that somebody changed the header.
 func (h Header) Unlock(src KeySource) (*Keyring, error) {
 	if h.Format != FormatVersion {
@@ -25,6 +25,9 @@ func (h Header) Unlock(src KeySource) (*Keyring, error) {
 	repository, err := h.repositoryID()
 	if err != nil {
 		return nil, headerDamaged("%w", err)
+	}
+	if src.WritesOnly() { // it cannot verify the header, of which it believes nothing but which repository it is
+		return writerKeyring(src.Writer, repository)
 	}
 	root, err := h.unwrap(src, repository)
 	if err != nil {
