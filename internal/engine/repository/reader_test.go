@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ecdh"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -154,6 +155,29 @@ func (r *reader) open(name string, kind byte, purpose string) []byte {
 	packed, err := r.gcm(own).Open(nil, b[12:24], b[24:], aad)
 	r.must(err)
 	r.packings[packed[0]]++
+	return r.unpack(packed)
+}
+
+// openWritten opens what a writer sealed: FORMAT.md, "What a writer sealed".
+func (r *reader) openWritten(name string, b []byte) (packed []byte) {
+	r.t.Helper()
+	private, err := ecdh.X25519().NewPrivateKey(r.derived("keepsake 1 reader, epoch 0"))
+	r.must(err)
+	theirs, err := ecdh.X25519().NewPublicKey(b[12:44])
+	r.must(err)
+	shared, err := private.ECDH(theirs)
+	r.must(err)
+	salt, err := hkdf.Expand(sha256.New, r.derived("keepsake 1 writers, epoch 0"), "keepsake 1 writer objects", 32)
+	r.must(err)
+	own, err := hkdf.Key(sha256.New, shared, salt, "keepsake 1 written object "+name+string(b[12:44])+string(private.PublicKey().Bytes()), 32)
+	r.must(err)
+	packed, err = r.gcm(own).Open(nil, make([]byte, 12), b[44:], append(append(bytes.Clone(r.repo), b[:12]...), name...))
+	r.must(err)
+	return packed
+}
+
+func (r *reader) unpack(packed []byte) []byte {
+	r.t.Helper()
 	switch packed[0] {
 	case 0:
 		return packed[1:]
@@ -261,6 +285,43 @@ func mayHold(filter []byte, id uint64) bool {
 		}
 	}
 	return true
+}
+
+func TestReadWhatAWriterSealed(t *testing.T) {
+	t.Parallel()
+	r := &reader{t: t}
+	var v struct{ Root string }
+	r.must(json.Unmarshal(r.file("vectors.json"), &v))
+	var h headerJSON
+	r.must(json.Unmarshal(r.file("repository/keepsake.json"), &h))
+	var err error
+	r.root, err = hex.DecodeString(v.Root)
+	r.must(err)
+	r.repo, err = hex.DecodeString(h.Repository)
+	r.must(err)
+	var written struct {
+		Objects []struct {
+			Name          string
+			Plain, Sealed []byte
+		}
+	}
+	r.must(json.Unmarshal(r.file("written.json"), &written))
+	ids, err := hkdf.Expand(sha256.New, r.derived("keepsake 1 writers, epoch 0"), "keepsake 1 writer chunk ids", 32)
+	r.must(err)
+	for _, o := range written.Objects {
+		packed := r.openWritten(o.Name, o.Sealed)
+		if got := r.unpack(packed); !bytes.Equal(got, o.Plain) {
+			t.Errorf("%s holds %q", o.Name, got)
+		}
+		mac := hmac.New(sha256.New, ids)
+		mac.Write(packed)
+		if id, chunk := strings.CutPrefix(o.Name, "chunks/"); chunk && id[3:] != hex.EncodeToString(mac.Sum(nil)) {
+			t.Errorf("the id of %s is %x", o.Name, mac.Sum(nil))
+		}
+	}
+	if len(written.Objects) != 4 {
+		t.Errorf("%d objects", len(written.Objects))
+	}
 }
 
 func TestReadFromNothing(t *testing.T) {

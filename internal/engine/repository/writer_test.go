@@ -3,6 +3,7 @@ package repository
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -104,6 +105,45 @@ func TestWhatAWriterSealedCannotBeChanged(t *testing.T) {
 	}
 	_, err = k.OpenRows(nil, other, lie, 100)
 	wantDamaged(t, err, ErrWrongContent, other.String())
+}
+
+// writtenVectors are objects that a writer of the repository in testdata/v1 sealed. They must open for ever, and a writer must find its own again.
+type writtenVectors struct {
+	WriterKey string `json:"writer_key"`
+	Objects   []struct {
+		Name   string     `json:"name"`
+		Kind   ObjectKind `json:"kind"`
+		Plain  []byte     `json:"plain"`
+		Sealed []byte     `json:"sealed"`
+	} `json:"objects"`
+}
+
+func TestWhatWritersSealedOpensForEver(t *testing.T) {
+	t.Parallel()
+	var v writtenVectors
+	if err := json.Unmarshal(readVector(t, "written.json"), &v); err != nil {
+		t.Fatal(err)
+	}
+	h, err := ParseHeader(readVector(t, "repository/"+HeaderKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := h.Unlock(KeySource{Key: keepsake.Secret(readVectors(t).Key)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, err := k.WriterKey(); err != nil || key.Reveal() != v.WriterKey {
+		t.Errorf("the writer's key is %q, %v", key.Reveal(), err)
+	}
+	for _, o := range v.Objects {
+		if plain, err := k.OpenObject(o.Kind, o.Name, o.Sealed, len(o.Plain)); err != nil || !bytes.Equal(plain, o.Plain) {
+			t.Errorf("%s: %q, %v", o.Name, plain, err)
+		}
+	}
+	// Short contents are not compressed, so no other version of a library packs them otherwise.
+	if id, sealed, err := writerOf(t, h, k).SealWritten(v.Objects[0].Plain, Thorough); err != nil || id.Key() != v.Objects[0].Name || !bytes.Equal(sealed, v.Objects[0].Sealed) {
+		t.Errorf("sealed again: %s, %x, %v", id.Key(), sealed, err)
+	}
 }
 
 // Whoever knows the public key alone, without what all writers share, seals nothing that opens.
