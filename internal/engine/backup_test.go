@@ -74,6 +74,7 @@ func TestUnchangedRowsAreNeitherReadNorStoredAgain(t *testing.T) {
 		`insert into organizations select i, 'Organization ' || i from generate_series(1, 10) i`,
 		`insert into weddings select gen_random_uuid(), 1 + i % 10, 'Couple ' || i, '2026-11-23'::date + i from generate_series(1, 300) i`,
 		`insert into guests (wedding_id, name) select w.id, repeat('guest ' || i, 20) from weddings w, generate_series(1, 100) i`)
+	awaitOlder(t, url)
 	e := newEngine(t, url, providers(t))
 	full := backup(t, e, keepsake.BackupFull)
 	if full.Rows != 30310 || full.Tables != 3 || !full.Protected || full.ChunksNew != full.ChunksTotal {
