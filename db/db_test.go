@@ -64,7 +64,7 @@ func TestUnreachableDatabaseSaysSo(t *testing.T) {
 // TestEveryTableIsBound reads the catalog, so that a table added without a policy fails here.
 func TestEveryTableIsBound(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Open(t, dbtest.URL(t))
+	d := dbtest.Open(t, dbtest.Tables(t))
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
 		rows, err := tx.PG.Query(t.Context(), `
 			select c.oid::regclass::text, c.relrowsecurity and c.relforcerowsecurity,
@@ -98,7 +98,7 @@ func TestEveryTableIsBound(t *testing.T) {
 
 func TestRowsByActor(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Open(t, dbtest.URL(t))
+	d := dbtest.Open(t, dbtest.Tables(t))
 	insert := func(actor keepsake.Actor, id, organization string) error {
 		return d.InTx(t.Context(), actor, func(tx db.Tx) error {
 			p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{}, RequestedBy: "x", RequestedName: "x"}
@@ -146,7 +146,7 @@ func TestRowsByActor(t *testing.T) {
 // TestNoActorNoRows puts a row into every table of ours that an operation touches and looks at all of them as nobody.
 func TestNoActorNoRows(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Open(t, dbtest.URL(t))
+	d := dbtest.Open(t, dbtest.Tables(t))
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
 		_, err := tx.PG.Exec(t.Context(), `
 			insert into backup_operations (id, kind, requested_by, requested_name) values ('018f0000-0000-7000-8000-000000000001', 'verify', 'x', 'x');
@@ -161,7 +161,7 @@ func TestNoActorNoRows(t *testing.T) {
 				values (gen_random_uuid(), sha256('x'), '018f0000-0000-7000-8000-000000000002', now(), now(), now() + interval '1 h', '', '');
 			insert into sign_in_throttles values ('account', 'x', 1, now(), now());
 			insert into settings (name, value) values ('x', 'x');
-			insert into audit_log select 1, now(), '', '', '', '', '', '', '', 'x', '', 'allowed', '{}', sha256('a'), sha256('b');`)
+			insert into audit_log select 100, now(), '', '', '', '', '', '', '', 'x', '', 'allowed', '{}', sha256('a'), sha256('b');`)
 		return err
 	})
 	if err != nil {
@@ -190,7 +190,7 @@ func TestNoActorNoRows(t *testing.T) {
 
 func TestFinalStatesAndFencesHold(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Open(t, dbtest.URL(t))
+	d := dbtest.Open(t, dbtest.Tables(t))
 	exec := func(sql string) error {
 		return d.InTx(t.Context(), system, func(tx db.Tx) error { _, err := tx.PG.Exec(t.Context(), sql); return err })
 	}

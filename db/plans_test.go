@@ -74,7 +74,7 @@ var defaultArguments = map[string]string{
 // table that has no rows here fails: fill it in internal/sample/console.sql, or say in smallTables why it stays small.
 func TestEveryQueryUsesAnIndex(t *testing.T) {
 	t.Parallel()
-	server := dbtest.URL(t)
+	server := dbtest.Tables(t)
 	if err := sample.LoadConsole(t.Context(), dbtest.Owner(t, server).Reveal(), sample.ConsoleSize{Operations: 20000, Points: 20000, Audit: 50000}); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 // TestAQueryWithoutAnIndexIsFound: the test above can fail.
 func TestAQueryWithoutAnIndexIsFound(t *testing.T) {
 	t.Parallel()
-	server := dbtest.URL(t)
+	server := dbtest.Tables(t)
 	if err := sample.LoadConsole(t.Context(), dbtest.Owner(t, server).Reveal(), sample.ConsoleSize{Operations: 1000, Points: 3000, Audit: 1000}); err != nil {
 		t.Fatal(err)
 	}

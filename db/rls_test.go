@@ -24,7 +24,7 @@ var (
 // without a rule in tableRules, or whose policies do not do what its rule says, fails it.
 func TestEveryTableHidesItsRows(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Open(t, dbtest.URL(t))
+	d := dbtest.Open(t, dbtest.Tables(t))
 	for _, problem := range judgeTables(t, d, tableRules) {
 		t.Error(problem)
 	}
@@ -52,7 +52,7 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := dbtest.URL(t)
+			server := dbtest.Tables(t)
 			conn, err := pgx.Connect(t.Context(), dbtest.Owner(t, server).Reveal())
 			if err != nil {
 				t.Fatal(err)
@@ -72,7 +72,7 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 // TestAnyNameIsAnActor: what is in a name is never SQL.
 func TestAnyNameIsAnActor(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Open(t, dbtest.URL(t))
+	d := dbtest.Open(t, dbtest.Tables(t))
 	for _, name := range []string{"", "o'rg", `\', true); drop table accounts; --`, "Zoë & <Łukasz> 💍", "$1 {} %s", strings.Repeat("x", 5000)} {
 		var role, organization, id string
 		err := d.InTx(t.Context(), keepsake.Actor{ID: name, Role: keepsake.Role(name), Organization: name}, func(tx db.Tx) error {
@@ -87,7 +87,7 @@ func TestAnyNameIsAnActor(t *testing.T) {
 // TestTheServersRoleOwnsNothing: what the console signs in as can neither change a table nor come to own one.
 func TestTheServersRoleOwnsNothing(t *testing.T) {
 	t.Parallel()
-	server := dbtest.URL(t)
+	server := dbtest.Tables(t)
 	d := dbtest.Open(t, server)
 	if d.OwnsTables() {
 		t.Error("the role that the tests work as owns tables: they prove nothing of a role that does not")

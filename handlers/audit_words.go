@@ -36,6 +36,7 @@ var deeds = []deed{
 	{"token.revoke", "revoked a token", "revoke a token", false},
 	{"account.create", "made the account of", "make the account of", true},
 	{"account.password", "set a new password for", "set a new password for", true},
+	{"account.elsewhere", "came from Supabase Auth for the first time, or with another role, organization or address", "come from Supabase Auth", false},
 	{"backup.start", "started a backup", "start a backup", false},
 	{"backup.end", "finished a backup", "finish a backup", false},
 	{"verify.start", "started a verification", "start a verification", false},
@@ -66,6 +67,7 @@ var deeds = []deed{
 	{"audit.read", "read the audit trail", "read the audit trail", false},
 	{"audit.export", "exported the audit trail", "export the audit trail", false},
 	{"audit.verify", "verified the audit trail", "verify the audit trail", false},
+	{"database.write", "changed, past Keepsake, a row of table", "change a row of table", true},
 	{"audit.begin", "put on record that the audit trail began anew, in the place of", "put on record that the audit trail began anew", true},
 	{"audit.broken", "found the audit trail not as it was written, at", "keep the audit trail as it was written: it was found changed at", true},
 }
@@ -122,6 +124,8 @@ func auditWho(r audit.Row) string {
 		return "Somebody at the command line"
 	case r.ActorRole == keepsake.RoleSystem:
 		return "Keepsake’s " + r.ActorName
+	case r.Action == "database.write":
+		return "Somebody with the database role " + r.ActorName
 	case r.ActorName == "":
 		return "Somebody"
 	case r.Token != "":

@@ -22,6 +22,11 @@ func (w *world) withConsole(t *testing.T) {
 	w.env["KEEPSAKE_CONSOLE_OWNER_URL"], w.env["KEEPSAKE_CONSOLE_URL"] = owner.Reveal(), server.Reveal()
 	w.hide(t, owner.Reveal())
 	w.hide(t, server.Reveal())
+	t.Cleanup(func() {
+		if past := dbtest.Past(t, server); len(past) > 0 {
+			t.Errorf("the database had to put on record itself: %q", past)
+		}
+	})
 }
 
 func TestAdminCreate(t *testing.T) {

@@ -3,8 +3,11 @@
 package dbtest
 
 import (
+	"context"
 	"net/url"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -39,14 +42,48 @@ func Empty(t testing.TB) keepsake.Secret {
 	return owner
 }
 
-// URL returns the URL of a migrated console database, for the role that the console works as.
+// URL returns the URL of a migrated console database, for the role that the console works as. The test fails when anything that must be
+// on record was done past it.
 func URL(t testing.TB) keepsake.Secret {
+	t.Helper()
+	server := Tables(t)
+	t.Cleanup(func() {
+		if past := Past(t, server); len(past) > 0 {
+			t.Errorf("the database had to put on record itself: %q", past)
+		}
+	})
+	return server
+}
+
+// Tables is URL for tests that write into tables themselves.
+func Tables(t testing.TB) keepsake.Secret {
 	t.Helper()
 	owner, server := Roles(t)
 	if err := db.Prepare(t.Context(), owner, server); err != nil {
 		t.Fatalf("prepare the console database: %v", err)
 	}
 	return server
+}
+
+// Past returns what the database put on record itself, because nobody else did: the table and what happened to it. It works in a cleanup too.
+func Past(t testing.TB, server keepsake.Secret) []string {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	d, err := db.Open(ctx, server)
+	if err != nil {
+		t.Fatalf("open the console database: %v", err)
+	}
+	defer d.Close()
+	var past []string
+	err = d.InTx(ctx, keepsake.System("test"), func(tx db.Tx) error {
+		rows, _ := tx.PG.Query(ctx, "select target || ' ' || detail from audit_log where action = 'database.write' order by id")
+		past, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		t.Fatalf("read what the database put on record: %v", err)
+	}
+	return past
 }
 
 // Owner returns the URL of the same database for the role that owns it: what an administrator of the database could do.

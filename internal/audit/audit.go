@@ -1,5 +1,6 @@
 // Package audit keeps the record of every attempt, allowed or refused: append-only rows, each carrying the SHA-256 of its
-// content and of the row before. It never changes or removes a row; the database's triggers forbid it to everybody.
+// content and of the row before. It never changes or removes a row; the database's triggers forbid it to everybody. A transaction that
+// changes who gets in, or what is run, and records nothing that says so is put on record by a trigger, as database.write.
 package audit
 
 import (

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -72,7 +73,10 @@ func TestAnotherRepositoryKey(t *testing.T) {
 	err := p.d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
 		_, err := tx.PG.Exec(t.Context(), `insert into second_steps (account_id, secret, created_at, confirmed_at)
 			select a.id, s.secret, now(), now() from accounts a, second_steps s where a.email = 'ben@example.org'`)
-		return err
+		if err != nil {
+			return err
+		}
+		return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "second_step.on", Outcome: audit.Allowed})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -196,39 +196,48 @@ func (s Step) with(state supabaseState) Step {
 
 // startElsewhere starts the session of somebody whom the auth server has let in.
 func (s *Sessions) startElsewhere(ctx context.Context, claims gotrue.Claims, tokens gotrue.Tokens, in Credentials, given factor) (Session, error) {
-	account, err := s.known(ctx, claims)
+	actor := keepsake.Actor{Name: claims.Email, Address: in.Address, UserAgent: in.UserAgent}
+	account, err := s.known(ctx, claims, actor)
 	if err != nil {
-		actor := keepsake.Actor{Name: claims.Email, Address: in.Address, UserAgent: in.UserAgent}
 		return Session{}, s.refuse(ctx, actor, string(keepsake.CodeOf(err)), err)
 	}
 	given.keep = func(tx db.Tx, session string) error { return s.keepTokens(ctx, tx, session, tokens, claims.Expires) }
 	return s.start(ctx, account, in, given)
 }
 
-// known returns the account of somebody whom a valid token is about, as the token says they are.
-func (s *Sessions) known(ctx context.Context, claims gotrue.Claims) (account sqlcgen.Account, err error) {
+// known returns the account of somebody whom a valid token is about, as the token says they are. from is where they come from.
+func (s *Sessions) known(ctx context.Context, claims gotrue.Claims, from keepsake.Actor) (account sqlcgen.Account, err error) {
 	err = s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
-		account, err = knownIn(ctx, tx, claims)
-		return err
+		var learned *audit.Entry
+		if account, learned, err = knownIn(ctx, tx, claims); err != nil || learned == nil {
+			return err
+		}
+		by := actorOf(account.ID, account.Email, account.Role, account.Organization, "", from.Address, from.UserAgent)
+		return audit.Record(ctx, tx, by, *learned)
 	})
 	return account, err
 }
 
-func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcgen.Account, err error) {
+// knownIn is known in a transaction that goes on: where the token says something new, learned is for the caller to put on record.
+func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcgen.Account, learned *audit.Entry, err error) {
 	email, err := normalize(claims.Email)
 	if err != nil {
-		return account, keepsake.Errorf(keepsake.CodeForbidden, refusal)
+		return account, nil, keepsake.Errorf(keepsake.CodeForbidden, refusal)
 	}
 	account, err = tx.GetAccountBySubject(ctx, claims.Subject)
 	if err == nil && account.Email == email && account.Role == claims.Role && deref(account.Organization) == claims.Organization {
-		return account, nil
+		return account, nil, nil
 	}
-	if err != nil && !db.IsNoRows(err) {
-		return account, fmt.Errorf("look up the account: %w", err)
+	var before any // it is new here, or was closed
+	switch {
+	case err == nil:
+		before = standingOfAccount(account)
+	case !db.IsNoRows(err):
+		return account, nil, fmt.Errorf("look up the account: %w", err)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return account, fmt.Errorf("make an account id: %w", err)
+		return account, nil, fmt.Errorf("make an account id: %w", err)
 	}
 	p := sqlcgen.SaveSupabaseAccountParams{ID: id.String(), Email: email, Role: claims.Role, Subject: claims.Subject}
 	if claims.Organization != "" {
@@ -236,12 +245,17 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 	}
 	account, err = tx.SaveSupabaseAccount(ctx, p)
 	if db.IsConstraint(err, "accounts_email_is_unique") {
-		return account, keepsake.Errorf(keepsake.CodeForbidden, "There is another account with this e-mail here: sign in with its password. Two accounts of one person could approve each other's restores.")
+		return account, nil, keepsake.Errorf(keepsake.CodeForbidden, "There is another account with this e-mail here: sign in with its password. Two accounts of one person could approve each other's restores.")
 	}
 	if err != nil {
-		return account, fmt.Errorf("store the account: %w", err)
+		return account, nil, fmt.Errorf("store the account: %w", err)
 	}
-	return account, nil
+	return account, &audit.Entry{Action: "account.elsewhere", Target: email, Outcome: audit.Allowed, Detail: audit.Change(before, standingOfAccount(account))}, nil
+}
+
+// standingOfAccount is what the trail says of who somebody is.
+func standingOfAccount(a sqlcgen.Account) map[string]any {
+	return map[string]any{"email": a.Email, "role": a.Role, "organization": deref(a.Organization)}
 }
 
 func deref(s *string) string {

@@ -75,7 +75,7 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 	if _, err := s.mayEnter(claims, factors); err != nil {
 		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "This token is of nobody who may use Keepsake.")
 	}
-	account, err := s.known(ctx, claims)
+	account, err := s.known(ctx, claims, keepsake.Actor{Address: address})
 	if err != nil {
 		return keepsake.Actor{}, err
 	}

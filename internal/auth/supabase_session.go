@@ -154,7 +154,7 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
 		return endRefused, nil
 	}
-	account, err := knownIn(ctx, tx, claims)
+	account, learned, err := knownIn(ctx, tx, claims)
 	if err != nil {
 		return "", err
 	}
@@ -168,7 +168,10 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed, ExpiresAt: claims.Expires}); err != nil {
 		return "", err
 	}
-	return "", s.reread(ctx, tx, actor)
+	if err := s.reread(ctx, tx, actor); err != nil || learned == nil {
+		return "", err
+	}
+	return "", audit.Record(ctx, tx, *actor, *learned)
 }
 
 // endElsewhere ends a session because of the auth server, on record, and says so. Where the server refuses the person, the account is

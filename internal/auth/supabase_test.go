@@ -90,6 +90,14 @@ func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
 	if again := e.in(bea); again.Actor.ID != actor.ID {
 		t.Error("the same person has two accounts")
 	}
+	if n := e.count("select count(*) from audit_log where action = 'account.elsewhere'"); n != 1 {
+		t.Errorf("the new account is on record %d times, want once", n)
+	}
+	const letIn = `select count(*) from audit_log where action = 'account.elsewhere' and security and actor_name = 'bea@example.org' and address = '192.0.2.1'
+		and detail ->> 'before' is null and detail -> 'after' ->> 'role' = 'super_admin' and detail -> 'after' ->> 'organization' = 'org-7'`
+	if e.count(letIn) != 1 {
+		t.Error("the trail does not say who was let in, and as what")
+	}
 	// Nothing that keeps the session alive is in the database in the clear, and nobody is in the note of those who sign in without it.
 	if n := e.count("select count(*) from supabase_sessions where encode(tokens, 'escape') like '%eyJ%' or encode(tokens, 'escape') like '%refresh%'"); n != 0 || e.count("select count(*) from supabase_sessions") != 2 {
 		t.Errorf("%d tokens in the clear", n)
@@ -272,6 +280,9 @@ func TestASessionIsKeptAlive(t *testing.T) {
 	wg.Wait()
 	if n := e.at.Refreshed(); n != 1 {
 		t.Errorf("the token was exchanged %d times", n)
+	}
+	if n := e.count(`select count(*) from audit_log where action = 'account.elsewhere' and detail -> 'before' ->> 'organization' = 'org-7' and detail -> 'after' ->> 'organization' = 'org-8'`); n != 1 {
+		t.Errorf("that she moved to another organization is on record %d times", n)
 	}
 }
 

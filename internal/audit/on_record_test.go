@@ -1,0 +1,178 @@
+package audit_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/internal/audit"
+)
+
+// decided is one row of each table that decides who gets in and what is run. Its transaction says that it may be there.
+const decided = `
+	insert into accounts (id, email, password_hash, role) values ('018f0000-0000-7000-8000-000000000001', 'amelia@example.org', '$argon2id$hidden', 'super_admin');
+	insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
+		values ('018f0000-0000-7000-8000-000000000002', sha256('hidden'), '018f0000-0000-7000-8000-000000000001', now(), now(), now() + interval '1 h', '', '');
+	insert into api_tokens (id, token_hash, account_id, name, permissions, expires_at)
+		values ('018f0000-0000-7000-8000-000000000003', sha256('hidden'), '018f0000-0000-7000-8000-000000000001', 'x', '{read}', now() + interval '1 h');
+	insert into second_steps (account_id, secret, created_at, last_step) values ('018f0000-0000-7000-8000-000000000001', sha256('hidden'), now(), 5);
+	insert into recovery_codes (account_id, code_hash, created_at, used_at) values ('018f0000-0000-7000-8000-000000000001', sha256('hidden'), now(), now());
+	insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database)
+		values ('018f0000-0000-7000-8000-000000000004', 'restore', 'proposed', '1', 'amelia@example.org', 'platform server', 'copy')`
+
+// explained records, after sql, every action in the same transaction.
+func explained(ctx context.Context, d *db.DB, sql string, actions ...string) error {
+	return d.InTx(ctx, system, func(tx db.Tx) error {
+		if _, err := tx.PG.Exec(ctx, sql); err != nil {
+			return err
+		}
+		for _, a := range actions {
+			if err := audit.Record(ctx, tx, system, audit.Entry{Action: a, Outcome: audit.Allowed}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// decidedDatabase is a console database with those rows, all of them on record.
+func decidedDatabase(t *testing.T) *db.DB {
+	t.Helper()
+	server := dbtest.Tables(t)
+	d := dbtest.Open(t, server)
+	if err := explained(t.Context(), d, decided, "account.create", "session.start", "token.create", "second_step.begin", "approval.ask"); err != nil {
+		t.Fatal(err)
+	}
+	if past := dbtest.Past(t, server); len(past) > 0 {
+		t.Fatalf("what was said is on record twice: %q", past)
+	}
+	return d
+}
+
+// byTheDatabase returns what the database put on record itself, oldest first.
+func byTheDatabase(t *testing.T, d *db.DB) []audit.Row {
+	t.Helper()
+	rows, err := audit.List(t.Context(), d, system, audit.Filter{Action: "database.write", Most: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(rows)
+	return rows
+}
+
+// TestWhatNobodyRecordsTheDatabaseDoes tries every way to get in, or to have something run, with the working role's password, and says
+// something else in the trail meanwhile.
+func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
+	t.Parallel()
+	d := decidedDatabase(t)
+	for n, c := range []struct{ table, sql, says string }{
+		{"accounts", "insert into accounts (id, email, password_hash, role) values ('018f0000-0000-7000-8000-000000000011', 'mallory@example.org', '$argon2id$hidden', 'super_admin')", "mallory@example.org"},
+		{"accounts", "update accounts set password_hash = '$argon2id$other' where email like 'a%'", `["password_hash"]`},
+		{"accounts", "update accounts set organization = 'org-1' where email like 'a%'", `["organization"]`},
+		{"accounts", "update accounts set disabled_at = now() where email like 'a%'", `["disabled_at"]`},
+		{"accounts", "delete from accounts where email like 'm%'", "mallory@example.org"},
+		{"sessions", `insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address, ended_at, end_reason)
+			select '018f0000-0000-7000-8000-000000000012', sha256('other'), account_id, now(), now(), now() + interval '1 h', '', '', now(), 'revoked' from sessions`, "018f0000-0000-7000-8000-000000000012"},
+		{"sessions", "update sessions set expires_at = now() + interval '1 year' where ended_at is null", `["expires_at"]`},
+		{"sessions", "update sessions set proven_at = proven_at + interval '1 s' where ended_at is null", `["proven_at"]`},
+		{"sessions", "update sessions set ended_at = null, end_reason = null where ended_at is not null", `"ended_at"`},
+		{"api_tokens", `insert into api_tokens (id, token_hash, account_id, name, permissions, expires_at)
+			select '018f0000-0000-7000-8000-000000000013', sha256('other'), account_id, 'x', '{restore}', expires_at from api_tokens`, "018f0000-0000-7000-8000-000000000013"},
+		{"api_tokens", "update api_tokens set permissions = '{read, backup, restore}' where permissions = '{read}'", `["permissions"]`},
+		{"second_steps", "update second_steps set last_step = 0", `["last_step"]`},
+		{"second_steps", "update second_steps set secret = sha256('other')", `["secret"]`},
+		{"second_steps", "delete from second_steps", `"did": "delete"`},
+		{"recovery_codes", "update recovery_codes set used_at = null", `["used_at"]`},
+		{"backup_operations", "insert into backup_operations (id, kind, requested_by, requested_name) values ('018f0000-0000-7000-8000-000000000014', 'verify', '1', 'x')", "018f0000-0000-7000-8000-000000000014"},
+		{"backup_operations", "update backup_operations set state = 'queued', approved_by = '2', approved_name = 'ben@example.org', approved_at = now() where kind = 'restore'", `"approved_by"`},
+		{"backup_operations", "update backup_operations set target_database = 'other' where kind = 'restore'", `["target_database"]`},
+	} {
+		if err := explained(t.Context(), d, c.sql, "overview.read", "overview.read"); err != nil {
+			t.Fatalf("%s: %v", c.sql, err)
+		}
+		rows := byTheDatabase(t, d)
+		if len(rows) != n+1 {
+			t.Fatalf("%s: %d entries by the database, want one more than before: %d", c.sql, len(rows), n+1)
+		}
+		r := rows[n]
+		if r.Target != c.table || !r.Security || r.ActorName == "" || !strings.Contains(string(r.Detail), c.says) || strings.Contains(string(r.Detail), "argon2id") {
+			t.Errorf("%s: %+v %s", c.sql, r, r.Detail)
+		}
+	}
+	for _, sql := range []string{ // what happens all the time, and lets nobody in
+		"update sessions set last_seen_at = now() + interval '1 s'", "update sessions set ended_at = now(), end_reason = 'revoked' where ended_at is null",
+		"update api_tokens set last_used_at = now()", "update backup_operations set note = 'x'", "delete from sessions where ended_at is not null",
+	} {
+		before := len(byTheDatabase(t, d))
+		if err := explained(t.Context(), d, sql); err != nil || len(byTheDatabase(t, d)) != before {
+			t.Errorf("%s: %v, and on record", sql, err)
+		}
+	}
+	if r, err := audit.Verify(t.Context(), d); err != nil || !r.Intact {
+		t.Errorf("a trail that the database went on with: %+v, %v", r, err)
+	}
+}
+
+// TestNobodyGetsAroundTheRecord: neither who hides who they are when the transaction ends, nor who puts a table in the trail's place.
+func TestNobodyGetsAroundTheRecord(t *testing.T) {
+	t.Parallel()
+	const account = "insert into accounts (id, email, password_hash, role) values (gen_random_uuid(), gen_random_uuid() || '@example.org', '$argon2id$hidden', 'super_admin');"
+	for name, c := range map[string]struct {
+		sql     string
+		refused bool
+	}{
+		"no actor at the end": {account + "set local keepsake.role = ''", true},
+		"checked early":       {"set constraints all immediate;" + account, false},
+		"another trail":       {"create temp table audit_head as select * from audit_head; update pg_temp.audit_head set written_in = pg_current_xact_id(), first_id = 0;" + account, false},
+		"more than one":       {account + account, false},
+		"undone in between":   {"savepoint a; select 1; rollback to a;" + account, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := dbtest.Open(t, dbtest.Tables(t))
+			err := explained(t.Context(), d, c.sql)
+			rows := byTheDatabase(t, d)
+			var accounts int
+			if err := d.InTx(t.Context(), system, func(tx db.Tx) error {
+				return tx.PG.QueryRow(t.Context(), "select count(*) from accounts").Scan(&accounts)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if c.refused && !db.IsState(err, db.InsufficientPrivilege) || !c.refused && (err != nil || accounts == 0) || len(rows) != accounts {
+				t.Errorf("%v: %d accounts, %d entries", err, accounts, len(rows))
+			}
+		})
+	}
+}
+
+// TestTheDatabasesEntriesChain lets both write at once.
+func TestTheDatabasesEntriesChain(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.Tables(t))
+	g, ctx := errgroup.WithContext(t.Context())
+	for range 8 {
+		g.Go(func() error {
+			for range 5 {
+				if err := record(ctx, d, someone, "backup.start"); err != nil {
+					return err
+				}
+				err := explained(ctx, d, "insert into backup_operations (id, kind, requested_by, requested_name) values (gen_random_uuid(), 'verify', '1', 'x')")
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := audit.Verify(t.Context(), d); err != nil || !r.Intact || r.Rows != 80 {
+		t.Errorf("verify: %+v, %v, want 80 intact rows", r, err)
+	}
+}
