@@ -41,6 +41,8 @@ var deeds = []deed{
 	{"backup.end", "finished a backup", "finish a backup", false},
 	{"verify.start", "started a verification", "start a verification", false},
 	{"verify.end", "finished a verification", "finish a verification", false},
+	{"repair.start", "started a repair", "start a repair", false},
+	{"repair.end", "finished a repair", "finish a repair", false},
 	{"restore.start", "started a restore into a new database", "start a restore into a new database", false},
 	{"restore.end", "finished a restore into a new database", "finish a restore into a new database", false},
 	{"restore.target", "named another server for a restore", "name another server for a restore", false},
@@ -64,6 +66,8 @@ var deeds = []deed{
 	{"weddings.list", "listed the weddings", "list the weddings", false},
 	{"organizations.list", "listed the organizations", "list the organizations", false},
 	{"repository.rebuild", "filled the console database from provider", "fill the console database from provider", true},
+	{"key.repository", "made the repository and its keys, or looked whether they are there", "make the repository and its keys", false},
+	{"key.writer", "printed the key of writers", "print the key of writers", false},
 	{"audit.read", "read the audit trail", "read the audit trail", false},
 	{"audit.export", "exported the audit trail", "export the audit trail", false},
 	{"audit.verify", "verified the audit trail", "verify the audit trail", false},
@@ -121,7 +125,10 @@ func auditSentence(r audit.Row) string {
 func auditWho(r audit.Row) string {
 	switch {
 	case r.ActorRole == keepsake.RoleSystem && r.ActorName == "command line":
-		return "Somebody at the command line"
+		if r.Address == "" {
+			return "Somebody at the command line"
+		}
+		return "Somebody at the command line of " + r.Address
 	case r.ActorRole == keepsake.RoleSystem:
 		return "Keepsake’s " + r.ActorName
 	case r.Action == "database.write":

@@ -33,7 +33,7 @@ type adminCreateCommand struct {
 
 func (c *adminCreateCommand) Run(a *app) error {
 	return a.changeAccount(c.account, "made", func(ctx context.Context, d *db.DB, password keepsake.Secret) error {
-		return auth.CreateAccount(ctx, d, commandLine, c.Email, password, keepsake.RoleSuperAdmin)
+		return auth.CreateAccount(ctx, d, a.actor(), c.Email, password, keepsake.RoleSuperAdmin)
 	})
 }
 
@@ -43,7 +43,7 @@ type adminPasswordCommand struct {
 
 func (c *adminPasswordCommand) Run(a *app) error {
 	return a.changeAccount(c.account, "has a new password", func(ctx context.Context, d *db.DB, password keepsake.Secret) error {
-		return auth.SetPassword(ctx, d, commandLine, c.Email, password)
+		return auth.SetPassword(ctx, d, a.actor(), c.Email, password)
 	})
 }
 
@@ -61,7 +61,7 @@ func (c *adminSecondStepOffCommand) Run(a *app) error {
 		return err
 	}
 	defer d.Close()
-	if err := auth.SwitchSecondStepOff(a.ctx, d, commandLine, c.Email); err != nil {
+	if err := auth.SwitchSecondStepOff(a.ctx, d, a.actor(), c.Email); err != nil {
 		return err
 	}
 	a.sayRepository(d)
@@ -72,9 +72,6 @@ func (c *adminSecondStepOffCommand) Run(a *app) error {
 	}
 	return nil
 }
-
-// commandLine is the actor of what a person does here: whoever can read the configuration.
-var commandLine = keepsake.System("command line")
 
 func (a *app) changeAccount(c account, what string, change func(context.Context, *db.DB, keepsake.Secret) error) error {
 	conf, err := a.config()

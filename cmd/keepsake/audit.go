@@ -23,7 +23,7 @@ func (c *auditVerifyCommand) Run(a *app) error {
 		return err
 	}
 	defer s.db.Close()
-	v, err := s.console.VerifyAudit(a.ctx, commandLine)
+	v, err := s.console.VerifyAudit(a.ctx, a.actor())
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (c *auditExportCommand) Run(a *app) error {
 	}
 	defer s.db.Close()
 	out := bufio.NewWriter(a.io.out)
-	if err := s.console.ExportAudit(a.ctx, commandLine, f, c.Format, out); err != nil {
+	if err := s.console.ExportAudit(a.ctx, a.actor(), f, c.Format, out); err != nil {
 		return err
 	}
 	return out.Flush()
@@ -97,7 +97,7 @@ func (c *auditBeginCommand) Run(a *app) error {
 		return err
 	}
 	defer s.db.Close()
-	ended, err := s.console.BeginAudit(a.ctx, commandLine)
+	ended, err := s.console.BeginAudit(a.ctx, a.actor())
 	if err != nil {
 		return err
 	}

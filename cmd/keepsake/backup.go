@@ -16,6 +16,19 @@ type backupCommand struct {
 	Wedding   string            `help:"The key of a wedding that the recovery point is made for. It covers the whole platform all the same."`
 	Milestone string            `help:"The milestone that the wedding has reached, such as final_payment."`
 	Label     map[string]string `help:"A label that stays with it, such as app_version=4.2. May be repeated." placeholder:"NAME=VALUE"`
+
+	result engine.BackupResult
+}
+
+func (c *backupCommand) deed() deed {
+	d := deed{action: "backup.start", end: "backup.end", target: c.result.Point, detail: map[string]any{"type": c.Type, "note": c.Note}}
+	if c.Wedding != "" {
+		d.detail["wedding"], d.detail["milestone"] = c.Wedding, c.Milestone
+	}
+	if c.result.Point != "" {
+		d.detail["point"], d.detail["protected"] = c.result.Point, c.result.Protected
+	}
+	return d
 }
 
 // weddings says for which wedding the point is made, if for one.
@@ -60,6 +73,7 @@ func (c *backupCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	c.result = r
 	if a.cli.JSON {
 		printJSON(a.io.out, r)
 	} else {

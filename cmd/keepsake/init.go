@@ -20,6 +20,8 @@ type initReport struct {
 	RecoveryKey string `json:"recovery_key,omitempty"`
 }
 
+func (c *initCommand) deed() deed { return deed{action: "key.repository", detail: map[string]any{}} }
+
 func (c *initCommand) Run(a *app) error {
 	conf, err := a.config()
 	if err != nil {

@@ -13,6 +13,14 @@ type markCommand struct {
 	Unlock bool              `help:"Leave it to the retention rules." xor:"lock"`
 }
 
+func (c *markCommand) deed() deed {
+	detail := map[string]any{"labels": c.Label, "lock": c.Lock, "unlock": c.Unlock}
+	if c.Note != nil {
+		detail["note"] = *c.Note
+	}
+	return deed{action: "point.save", target: c.Point, detail: detail}
+}
+
 func (c *markCommand) Run(a *app) error {
 	if c.Note == nil && len(c.Label) == 0 && !c.Lock && !c.Unlock {
 		return keepsake.Errorf(keepsake.CodeInvalid, "say what to change: --note, --label, --lock or --unlock")
@@ -25,7 +33,7 @@ func (c *markCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	m := engine.PointMark{Note: p.Note, Labels: map[string]string{}, Locked: (p.Locked || c.Lock) && !c.Unlock, By: commandLine.Name}
+	m := engine.PointMark{Note: p.Note, Labels: map[string]string{}, Locked: (p.Locked || c.Lock) && !c.Unlock, By: commandLine}
 	if c.Note != nil {
 		m.Note = *c.Note
 	}

@@ -42,7 +42,7 @@ func (c *rebuildCommand) Run(a *app) error {
 	var failed error
 	done := false
 	for _, name := range names {
-		points, err := s.console.RebuildFromProvider(a.ctx, commandLine, name)
+		points, err := s.console.RebuildFromProvider(a.ctx, a.actor(), name)
 		found := rebuiltProvider{Name: name, Points: points}
 		if err != nil {
 			found.Error, failed = keepsake.MessageOf(err), err

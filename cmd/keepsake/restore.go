@@ -1,6 +1,8 @@
 package main
 
 import (
+	"github.com/jackc/pgx/v5"
+
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -14,6 +16,20 @@ type restoreCommand struct {
 
 	Wedding      string `help:"Restore the rows of one wedding only, with the shared ones that they point at." placeholder:"ID" xor:"scope"`
 	Organization string `help:"Restore the rows of one organization only." placeholder:"ID" xor:"scope"`
+
+	result engine.RestoreResult
+}
+
+// deed names the target by server and database alone: its URL holds a password.
+func (c *restoreCommand) deed() deed {
+	detail := map[string]any{"point": c.Point, "provider": c.Provider, "tiers": c.Tier, "wedding": c.Wedding, "organization": c.Organization}
+	if target, err := pgx.ParseConfig(c.Target); err == nil {
+		detail["target"], detail["database"] = target.Host, target.Database
+	}
+	if c.result.Point != "" {
+		detail["point"], detail["verified"] = c.result.Point, c.result.Verified
+	}
+	return deed{action: "restore.start", end: "restore.end", target: c.Point, detail: detail}
 }
 
 func (c *restoreCommand) Run(a *app) error {
@@ -36,6 +52,7 @@ func (c *restoreCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	c.result = r
 	if a.cli.JSON {
 		printJSON(a.io.out, r)
 		return nil

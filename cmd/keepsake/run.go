@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,8 @@ type app struct {
 	env lookupEnv
 	io  stdio
 	cli *cli
+
+	request string // what the audit trail calls this run of the program
 }
 
 // cli is the command line. Every flag is also an environment variable, KEEPSAKE_ and its name.
@@ -86,7 +89,7 @@ func (e errExit) Error() string { return "exit code " + strconv.Itoa(int(e)) }
 // run is the whole program but for the process around it. It returns the exit code.
 func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 	debug.SetMemoryLimit(heapTarget)
-	a := &app{ctx: ctx, env: env, io: stdio, cli: &cli{}}
+	a := &app{ctx: ctx, env: env, io: stdio, cli: &cli{}, request: rand.Text()}
 	ended := -1
 	parser, err := kong.New(a.cli, kong.Name("keepsake"), kong.Description(description),
 		kong.Writers(stdio.out, stdio.err), kong.Exit(func(code int) { ended = code }),
@@ -103,11 +106,13 @@ func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 		a.cli.JSON = a.cli.JSON || a.wantsJSON(args)
 		return a.report(keepsake.Errorf(keepsake.CodeInvalid, "%w: keepsake --help lists the commands, keepsake COMMAND --help a command's flags", err))
 	}
-	err = parsed.Run(a)
-	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = interrupted(parsed.Selected().Name)
-	}
-	return a.report(err)
+	return a.report(a.onRecord(parsed.Selected().Target.Addr().Interface(), func() error {
+		err := parsed.Run(a)
+		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return interrupted(parsed.Selected().Name)
+		}
+		return err
+	}))
 }
 
 // fromEnvironment gives flags that are not on the command line their environment variables' values.

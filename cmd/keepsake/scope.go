@@ -66,6 +66,21 @@ func (c wideName) flags() string {
 	return "--tier " + strings.Join(c.Tier, " --tier ")
 }
 
+// deed is what the audit trail says of something done to the scope.
+func (c wideName) deed(action, end, point string, detail map[string]any) deed {
+	target := c.Wedding
+	switch {
+	case c.Organization != "":
+		target = "organization " + c.Organization
+	case c.Everything:
+		target = "everything"
+	case len(c.Tier) > 0:
+		target = fmt.Sprintf("tiers %v", c.Tier)
+	}
+	detail["point"], detail["wedding"] = point, c.Wedding
+	return deed{action, end, target, detail}
+}
+
 type scopeExplainCommand struct {
 	scopeName `embed:""`
 	Point     string `help:"Recovery point whose rows are counted." default:"latest"`
@@ -126,6 +141,10 @@ type scopePreviewCommand struct {
 	Point    string `arg:"" help:"Recovery point, or latest."`
 	Mode     string `help:"missing: bring back what is missing and nothing else. rewind: make it what it was." enum:"missing,rewind" default:"missing"`
 	Rows     bool   `help:"Print every row."`
+}
+
+func (c *scopePreviewCommand) deed() deed {
+	return c.wideName.deed("scope.preview", "", c.Point, map[string]any{"mode": c.Mode})
 }
 
 func (c *scopePreviewCommand) Run(a *app) error {
@@ -213,6 +232,16 @@ type scopeApplyCommand struct {
 	Mode        string `help:"As in the preview." enum:"missing,rewind" default:"missing"`
 	Fingerprint string `help:"Of the preview that was looked at." required:"" placeholder:"HEX"`
 	Confirm     string `help:"Name of what is restored, as the preview shows it." required:"" placeholder:"NAME"`
+
+	result engine.ScopeResult
+}
+
+func (c *scopeApplyCommand) deed() deed {
+	d := c.wideName.deed("scope.restore", "scoped.end", c.Point, map[string]any{"mode": c.Mode, "fingerprint": c.Fingerprint})
+	if c.result.Restore != "" {
+		d.detail["point"], d.detail["restore"], d.detail["applied"] = c.result.Point, c.result.Restore, c.result.Applied
+	}
+	return d
 }
 
 func (c *scopeApplyCommand) Run(a *app) error {
@@ -242,6 +271,7 @@ func (c *scopeApplyCommand) Run(a *app) error {
 		}
 		return err
 	}
+	c.result = r
 	return a.printScopeResult("Done", r)
 }
 
@@ -260,6 +290,16 @@ func (a *app) printScopeResult(what string, r engine.ScopeResult) error {
 
 type scopeUndoCommand struct {
 	Restore string `arg:"" help:"The restore, as apply printed it and undos lists it."`
+
+	result engine.ScopeResult
+}
+
+func (c *scopeUndoCommand) deed() deed {
+	d := deed{"scope.undo", "scoped.end", c.Restore, map[string]any{"of": c.Restore}}
+	if c.result.Restore != "" {
+		d.detail["restore"], d.detail["applied"] = c.result.Restore, c.result.Applied
+	}
+	return d
 }
 
 func (c *scopeUndoCommand) Run(a *app) error {
@@ -271,6 +311,7 @@ func (c *scopeUndoCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	c.result = r
 	return a.printScopeResult("Taken back", r)
 }
 
@@ -325,6 +366,10 @@ type scopeExportCommand struct {
 	wideName `embed:""`
 	Point    string `arg:"" help:"Recovery point, or latest."`
 	Format   string `help:"csv or json: a ZIP with a file a table. contacts or vcard: the vendors only." enum:"csv,json,contacts,vcard" default:"csv"`
+}
+
+func (c *scopeExportCommand) deed() deed {
+	return c.wideName.deed("scope.export", "", c.Point, map[string]any{"format": c.Format})
 }
 
 func (c *scopeExportCommand) Run(a *app) error {

@@ -230,6 +230,7 @@ const (
 	stateNoPassword   = "28P01"
 	stateNoPermission = "28000"
 	stateNoTable      = "42P01"
+	stateNoColumn     = "42703"
 )
 
 // explainConsole says in words what keeps the console database from being used on a first start.

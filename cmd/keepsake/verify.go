@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -13,6 +15,18 @@ type verifyCommand struct {
 	All      bool   `help:"Verify every recovery point."`
 	Deep     bool   `help:"Read, decrypt and check every chunk, not only its presence and size."`
 	Provider string `help:"Verify only this provider." placeholder:"NAME"`
+}
+
+func (c *verifyCommand) deed() deed {
+	return deed{action: "verify.start", end: "verify.end", target: c.Point, detail: checked(c.Point, c.All, c.Deep)}
+}
+
+// checked is what the audit trail says of what is verified or repaired.
+func checked(point string, all, deep bool) map[string]any {
+	if !all {
+		point = cmp.Or(point, latest)
+	}
+	return map[string]any{"point": point, "all": all, "deep": deep}
 }
 
 func (c *verifyCommand) Run(a *app) error {
@@ -79,6 +93,10 @@ type repairCommand struct {
 	Point string `arg:"" optional:"" help:"Recovery point, or latest (the default)."`
 	All   bool   `help:"Repair every recovery point."`
 	Deep  bool   `help:"Read every copy to find damage, not only what is missing."`
+}
+
+func (c *repairCommand) deed() deed {
+	return deed{action: "repair.start", end: "repair.end", target: c.Point, detail: checked(c.Point, c.All, c.Deep)}
 }
 
 func (c *repairCommand) Run(a *app) error {

@@ -6,6 +6,8 @@ import (
 
 type writerKeyCommand struct{}
 
+func (c *writerKeyCommand) deed() deed { return deed{action: "key.writer", detail: map[string]any{}} }
+
 func (c *writerKeyCommand) Run(a *app) error {
 	e, _, err := a.engine()
 	if err != nil {

@@ -76,7 +76,8 @@ func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in Sco
 	if err != nil {
 		return nil, c.refused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
-	return c.scopes.PreviewScope(ctx, in.scope())
+	p, err := c.scopes.PreviewScope(ctx, in.scope())
+	return p, c.read(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 }
 
 func checkScoped(in ScopedInput) error {
@@ -159,10 +160,7 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 // GetScopedRestore returns what a restore into the live platform changed.
 func (c *Console) GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
 	u, err := c.readRestore(ctx, actor, keepsake.MayRead, restore)
-	if err != nil {
-		return nil, c.refused(ctx, actor, "scope.restore.read", restore, nil, err)
-	}
-	return u, nil
+	return u, c.read(ctx, actor, "scope.restore.read", restore, nil, err)
 }
 
 // UndoScope enqueues taking a restore into the live platform back, but for rows that the platform has changed since.
@@ -209,6 +207,14 @@ func (c *Console) Await(ctx context.Context, actor keepsake.Actor, id string, mo
 	for range events { // the channel closes when it has ended, and when the time is up
 	}
 	return c.GetOperation(ctx, actor, id)
+}
+
+// read records that somebody was shown rows of a couple's, or why they were not: whoever reads them is on record like whoever changes them.
+func (c *Console) read(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
+	if err != nil {
+		return c.refused(ctx, actor, action, target, detail, err)
+	}
+	return c.recordDone(ctx, actor, action, target, detail)
 }
 
 // recordDone records what has been done already; whoever gives up waiting is on record all the same.

@@ -19,11 +19,7 @@ func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, weddin
 		return engine.WeddingAt{}, c.refused(ctx, actor, "wedding.read", wedding, in.detail(), err)
 	}
 	w, err := c.scopes.WeddingAt(ctx, in.scope())
-	if err != nil {
-		return w, err
-	}
-	// Whoever reads a couple's data is on record, like whoever changes it.
-	return w, c.recordDone(ctx, actor, "wedding.read", wedding, in.detail())
+	return w, c.read(ctx, actor, "wedding.read", wedding, in.detail(), err)
 }
 
 // GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the second.
@@ -42,10 +38,7 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 		return engine.WeddingChanges{}, c.refused(ctx, actor, "wedding.read", wedding, detail, err)
 	}
 	changes, err := c.scopes.WeddingChanges(ctx, in.scope(), to)
-	if err != nil {
-		return changes, err
-	}
-	return changes, c.recordDone(ctx, actor, "wedding.read", wedding, detail)
+	return changes, c.read(ctx, actor, "wedding.read", wedding, detail, err)
 }
 
 // ExplainScope says which tables of the live platform belong to a wedding, or to an organization, and why.
