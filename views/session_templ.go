@@ -63,7 +63,7 @@ func ProvePage(vm Prove) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</h1><p>What changes couples' data, or who may, asks who you are when it is more than five minutes ago that you said so. You come back to where you were and confirm there.</p><input type=\"hidden\" name=\"next\" value=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</h1><p>You gave it more than five minutes ago. Before couples' data changes, or who may change it, Keepsake asks once more, in case this is not you. You come back to where you were, and confirm there.</p><input type=\"hidden\" name=\"next\" value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
