@@ -75,6 +75,35 @@ func rewind(wedding string) console.ScopedInput {
 	return console.ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Rewind}
 }
 
+// TestPermissionsAreSeparate: whoever may read may not take out, and whoever may restore may not read.
+func TestPermissionsAreSeparate(t *testing.T) {
+	t.Parallel()
+	c, ctx := newOrgWorld(t).c, t.Context()
+	for name, x := range map[string]struct {
+		needs keepsake.Permission
+		call  func(keepsake.Actor) error
+	}{
+		"preview": {keepsake.MayRead, func(a keepsake.Actor) error { _, err := c.PreviewScope(ctx, a, rewind("1")); return err }},
+		"read":    {keepsake.MayRead, func(a keepsake.Actor) error { _, err := c.GetWeddingAt(ctx, a, "1", "latest"); return err }},
+		"export": {keepsake.MayExport, func(a keepsake.Actor) error {
+			return c.ExportScope(ctx, a, rewind("1"), "json", &bytes.Buffer{})
+		}},
+		"restore": {keepsake.MayRestore, func(a keepsake.Actor) error {
+			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: rewind("1"), Name: "Couple", Confirmation: "no"})
+			return err
+		}},
+	} {
+		for _, given := range []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup, keepsake.MayRestore, keepsake.MayExport} {
+			token := admin
+			token.Permissions = []keepsake.Permission{given}
+			err := x.call(token)
+			if refused := keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil; refused == (given == x.needs) {
+				t.Errorf("%s with nothing but %s: %v", name, given, err)
+			}
+		}
+	}
+}
+
 // TestAnOrganizationsAdminReachesItsWeddingsOnly: of every call that names a wedding, each organization's admin is let through to its own
 // and refused every other; the wedding that moved is refused to both wherever rows of then are shown; one that is gone is
 // judged by the recovery point.

@@ -15,7 +15,7 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 		in.Mode = scope.Missing
 	}
 	detail := map[string]any{"point": in.Point, "format": format, "wedding": in.Wedding}
-	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRestore, in)
+	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayExport, in)
 	if err == nil {
 		err = checkScoped(in)
 	}
@@ -33,7 +33,7 @@ func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	if in.Mode == "" {
 		in.Mode = scope.Missing
 	}
-	if err := s.finder().mayActOnScope(ctx, actor, keepsake.MayRestore, in); err != nil {
+	if err := s.finder().mayActOnScope(ctx, actor, keepsake.MayExport, in); err != nil {
 		return err
 	}
 	if err := s.mayRead(ctx, actor, in); err != nil {

@@ -23,7 +23,8 @@ type Permission string
 const (
 	MayRead    Permission = "read"    // look at everything, couples' data included
 	MayBackup  Permission = "backup"  // take, verify, mark and cancel
-	MayRestore Permission = "restore" // restore, undo, export
+	MayRestore Permission = "restore" // restore and undo
+	MayExport  Permission = "export"  // take couples' data out; no token has it
 )
 
 // Actor is who does something. It is set in one place per request and carried to every query and audit row.
