@@ -28,7 +28,7 @@ var system = keepsake.System("test")
 // held returns a console database with one operation under a lease with fence 1.
 func held(t *testing.T) (*db.DB, keepsake.Secret) {
 	t.Helper()
-	url := dbtest.URL(t)
+	url := dbtest.Tables(t)
 	d := dbtest.Open(t, url)
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
 		p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{}}
