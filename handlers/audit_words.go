@@ -90,11 +90,14 @@ func auditSentence(r audit.Row) string {
 	d := deedOf(r.Action)
 	var b strings.Builder
 	b.WriteString(auditWho(r))
-	switch r.Outcome {
-	case audit.Refused:
+	detail := detailOf(r)
+	switch {
+	case r.Outcome == audit.Refused:
 		b.WriteString(" was refused to " + d.do)
-	case audit.Failed:
+	case r.Outcome == audit.Failed:
 		b.WriteString(" tried to " + d.do)
+	case detail["begun"] == true: // another entry says what became of it
+		b.WriteString(" set out to " + d.do)
 	default:
 		b.WriteString(" " + d.did)
 	}
@@ -113,10 +116,10 @@ func auditSentence(r audit.Row) string {
 	switch {
 	case r.Outcome == audit.Failed:
 		b.WriteString(", and it did not work")
-	case r.Took > 0 && r.Outcome == audit.Allowed:
+	case r.Took > 0 && r.Outcome == audit.Allowed && detail["begun"] == nil:
 		b.WriteString(" (" + format.Duration(r.Took) + ")")
 	}
-	if detailOf(r)["new_device"] == true {
+	if detail["new_device"] == true {
 		b.WriteString(", from a device not seen before")
 	}
 	return b.String()

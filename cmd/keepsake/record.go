@@ -21,7 +21,7 @@ const recordTime = 10 * time.Second
 // deed is what the audit trail says of a command.
 type deed struct {
 	action string // before it begins, so that a command that is killed is on record too
-	end    string // the action that says how it ended; empty: only that it did not work is said, under the first action
+	end    string // the action that says how it ended; empty: the same, whose first entry says that it was begun
 	target string
 	detail map[string]any // anything more; no secrets
 }
@@ -46,6 +46,9 @@ func (a *app) onRecord(command any, run func() error) error {
 	}
 	trail := trail{ctx: context.WithoutCancel(a.ctx), url: conf.Console.URL, actor: a.actor()} // whoever interrupts it is on record all the same
 	d, started := r.deed(), time.Now()
+	if d.end == "" {
+		d.detail["begun"] = true
+	}
 	if err := trail.append(audit.Entry{Action: d.action, Target: d.target, Outcome: audit.Allowed, Detail: d.detail}); err != nil {
 		_, _ = fmt.Fprintf(a.io.err, "Not in the audit trail: %s\n", keepsake.MessageOf(explainTrail(err)))
 		return run()
@@ -55,8 +58,6 @@ func (a *app) onRecord(command any, run func() error) error {
 	e := audit.Entry{Action: cmp.Or(d.end, d.action), Target: d.target, Outcome: outcome(err), Took: time.Since(started), Detail: d.detail}
 	if e.Outcome != audit.Allowed {
 		e.Detail["code"] = keepsake.CodeOf(err)
-	} else if d.end == "" {
-		return err
 	}
 	if failed := trail.append(e); failed != nil {
 		_, _ = fmt.Fprintf(a.io.err, "How it ended is not in the audit trail: %s\n", keepsake.MessageOf(explainTrail(failed)))
