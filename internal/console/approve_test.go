@@ -101,9 +101,19 @@ func TestWhatIsLessThanEverythingStartsAtOnce(t *testing.T) {
 			}
 		}
 	}
-	live := console.RestoreScopeInput{ScopedInput: console.ScopedInput{Everything: true, Point: "latest", Mode: scope.Rewind}, Name: "everything", Confirmation: "everything"}
-	if o, err := c.RestoreScope(t.Context(), admin, live); err != nil || o.State != console.StateProposed {
-		t.Errorf("everything, live: %s, %v", o.State, err)
+	for name, is := range map[string]struct {
+		in   console.ScopedInput
+		want console.State
+	}{
+		"everything": {console.ScopedInput{Everything: true}, console.StateProposed},
+		"all tiers":  {console.ScopedInput{Tiers: keepsake.Tiers()}, console.StateProposed},
+		"one tier":   {console.ScopedInput{Tiers: keepsake.Tiers()[:1]}, console.StateQueued},
+	} {
+		is.in.Point, is.in.Mode = "latest", scope.Rewind
+		live := console.RestoreScopeInput{ScopedInput: is.in, Name: "the platform", Confirmation: "the platform"}
+		if o, err := c.RestoreScope(t.Context(), admin, live); err != nil || o.State != is.want {
+			t.Errorf("%s, live: %s, %v, want %s", name, o.State, err, is.want)
+		}
 	}
 }
 

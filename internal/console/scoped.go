@@ -146,7 +146,7 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 	s.Restore = c.scopes.NewRestoreID()
 	row := newOperation(actor, KindScoped)
 	row.PointID = s.Point
-	if s.Everything && s.UndoOf == "" {
+	if s.UndoOf == "" && (s.Everything || len(s.Tiers) > 0 && allTiers(s.Tiers)) { // all tiers, one by one, are everything too
 		row.State = c.wholeState()
 	}
 	detail["restore"] = s.Restore
