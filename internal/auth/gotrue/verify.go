@@ -2,6 +2,7 @@ package gotrue
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,7 +125,7 @@ func NewVerifier(ctx context.Context, t Trust) (*Verifier, error) {
 			return nil, err
 		}
 	}
-	options := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithIssuer(v.issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithStrictDecoding()}
+	options := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithIssuer(v.issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithJSONNumber()}
 	if t.Now != nil {
 		options = append(options, jwt.WithTimeFunc(t.Now))
 	}
@@ -178,7 +179,10 @@ func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, e
 		return refuse(errors.New("it does not verify"))
 	}
 	c := Claims{Email: text(said, "email"), Session: text(said, "session_id"), Strong: text(said, "aal") == "aal2", Role: text(said, v.role...),
-		Organization: text(said, v.organization...), Proven: proven(said["amr"])}
+		Proven: proven(said["amr"])}
+	if c.Organization, err = v.bound(said); err != nil {
+		return refuse(err)
+	}
 	if c.Subject, err = said.GetSubject(); err != nil || c.Subject == "" {
 		return refuse(errors.New("it is about nobody"))
 	}
@@ -206,25 +210,47 @@ func claimPath(path, otherwise string) ([]string, error) {
 	return steps, nil
 }
 
-// text returns the text at a path; "" where there is none. A number, as ids may be, counts as its digits.
+// bound returns the organization that claims bind to, "" for none. One that is there and cannot be read binds all the same, nobody knows to
+// what: read as none it would open the whole platform.
+func (v *Verifier) bound(claims map[string]any) (string, error) {
+	name, readable := find(claims, v.organization...)
+	if !readable {
+		return "", fmt.Errorf("its claim %s is neither text nor a whole number", strings.Join(v.organization, "."))
+	}
+	return name, nil
+}
+
+// text returns the text at a path; "" where there is none.
 func text(claims map[string]any, path ...string) string {
-	var at any = map[string]any(claims)
+	s, _ := find(claims, path...)
+	return s
+}
+
+// find returns the text at a path; "" where nothing is there, and not readable where something else is. A number, as ids may be, counts as
+// its digits.
+func find(claims map[string]any, path ...string) (s string, readable bool) {
+	var at any = claims
 	for _, step := range path {
+		if at == nil {
+			return "", true
+		}
 		m, ok := at.(map[string]any)
 		if !ok {
-			return ""
+			return "", false
 		}
 		at = m[step]
 	}
 	switch v := at.(type) {
+	case nil:
+		return "", true
 	case string:
-		return v
-	case float64:
-		if v == float64(int64(v)) {
-			return fmt.Sprint(int64(v))
+		return v, true
+	case json.Number:
+		if strings.Trim(v.String(), "0123456789") == "" {
+			return v.String(), true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // proven returns the newest moment at which a password or a code was given, of the ways in which somebody authenticated (amr).
@@ -233,9 +259,10 @@ func proven(amr any) (newest time.Time) {
 	for _, entry := range list {
 		way, _ := entry.(map[string]any)
 		method, _ := way["method"].(string)
-		at, _ := way["timestamp"].(float64)
-		if (method == "password" || method == "totp" || strings.HasPrefix(method, "mfa/")) && at > 0 {
-			if t := time.Unix(int64(at), 0); t.After(newest) {
+		number, _ := way["timestamp"].(json.Number)
+		at, err := number.Int64()
+		if (method == "password" || method == "totp" || strings.HasPrefix(method, "mfa/")) && err == nil && at > 0 {
+			if t := time.Unix(at, 0); t.After(newest) {
 				newest = t
 			}
 		}

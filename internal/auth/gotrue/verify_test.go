@@ -144,6 +144,36 @@ func TestWhatAUserWritesIsNotBelieved(t *testing.T) {
 	}
 }
 
+// TestAnOrganizationThatCannotBeReadBindsToo: whoever wrote it there meant to bind somebody, and no organization is the whole platform.
+func TestAnOrganizationThatCannotBeReadBindsToo(t *testing.T) {
+	t.Parallel()
+	s := gotruetest.New(t, false)
+	v := verifier(t, s, withSecret)
+	deep := verifier(t, s, func(tr *gotrue.Trust) { withSecret(tr); tr.OrganizationClaim = "app_metadata.organization_id.name" })
+	const refused = "refused"
+	for name, is := range map[string]struct {
+		v     *gotrue.Verifier
+		claim any
+		want  string
+	}{
+		"a list":               {v, []string{"org-7"}, refused},
+		"an object":            {v, map[string]any{"id": "org-7"}, refused},
+		"yes":                  {v, true, refused},
+		"a fraction":           {v, 7.5, refused},
+		"nothing deeper":       {deep, "org-7", refused},
+		"null":                 {v, nil, ""},
+		"null, looked into":    {deep, nil, ""},
+		"a number":             {v, 7, "7"},
+		"a number of a bigint": {v, int64(9007199254740993), "9007199254740993"},
+	} {
+		u := gotruetest.User{Email: "a@example.org", AppMetadata: map[string]any{"role": "super_admin", "organization_id": is.claim}}
+		c, err := is.v.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil)))
+		if is.want == refused && keepsake.CodeOf(err) != keepsake.CodeForbidden || is.want != refused && (err != nil || c.Organization != is.want) {
+			t.Errorf("%s: %+v, %v, want %q", name, c, err, is.want)
+		}
+	}
+}
+
 func TestWhatIsNoTrust(t *testing.T) {
 	t.Parallel()
 	s := gotruetest.New(t, false)
