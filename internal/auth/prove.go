@@ -30,7 +30,7 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 	}
 	given := factor{}
 	if account.Kind != kindLocal {
-		if err := s.proveElsewhere(ctx, account, in.Password); err != nil {
+		if err := s.proveElsewhere(ctx, actor, account, in.Password); err != nil {
 			return refuse(string(keepsake.CodeOf(err)), err)
 		}
 	} else if in.Code != "" && in.Password == "" {

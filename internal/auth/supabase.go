@@ -82,12 +82,19 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 		s.signOut(ctx, tokens.Access)
 		return Session{}, nil, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
 	}
-	factors, err := s.supabase.Client.Factors(ctx, tokens.Access)
+	user, err := s.supabase.Client.User(ctx, tokens.Access)
 	if err != nil {
-		return Session{}, nil, err
+		s.signOut(ctx, tokens.Access)
+		return Session{}, nil, s.refuse(ctx, actor, "auth_server_away", err)
 	}
+	factors := user.Factors
 	if reason, err := s.mayEnter(claims, factors); err != nil {
 		s.signOut(ctx, tokens.Access)
+		if reason == reasonRole {
+			if err := s.closeAccount(ctx, in.Address, claims.Subject); err != nil {
+				return Session{}, nil, err
+			}
+		}
 		return Session{}, nil, s.refuse(ctx, actor, reason, err)
 	}
 	if len(factors) == 0 || claims.Strong {
@@ -98,11 +105,14 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 	return Session{}, step, err
 }
 
+// reasonRole is why somebody is refused whom the auth server knows, and not as a super admin.
+const reasonRole = "role"
+
 // mayEnter judges whom the server knows. The words of the first refusal are those of a wrong password: what somebody is in the platform
 // is not for whoever tries passwords.
 func (s *Sessions) mayEnter(claims gotrue.Claims, factors []gotrue.Factor) (reason string, err error) {
 	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
-		return "role", keepsake.Errorf(keepsake.CodeForbidden, refusal)
+		return reasonRole, keepsake.Errorf(keepsake.CodeForbidden, refusal)
 	}
 	totp := false
 	for _, f := range factors {
@@ -256,6 +266,44 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 // standingOfAccount is what the trail says of who somebody is.
 func standingOfAccount(a sqlcgen.Account) map[string]any {
 	return map[string]any{"email": a.Email, "role": a.Role, "organization": deref(a.Organization)}
+}
+
+// closeAccount closes the account of somebody who is seen to be no super admin any more, on record: what their tokens may do was theirs to give.
+func (s *Sessions) closeAccount(ctx context.Context, address, subject string) error {
+	by := system
+	by.Address = address
+	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+		account, err := tx.GetAccountBySubject(ctx, subject)
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.CloseSupabaseAccount(ctx, account.ID); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.close", Target: account.Email, Outcome: audit.Allowed, Detail: map[string]any{"reason": endRefused}})
+	})
+	if err != nil {
+		return fmt.Errorf("close the account: %w", err)
+	}
+	return nil
+}
+
+// isOpen reports whether somebody of the auth server has an account here that is not closed.
+func (s *Sessions) isOpen(ctx context.Context, subject string) (bool, error) {
+	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+		_, err := tx.GetAccountBySubject(ctx, subject)
+		return err
+	})
+	if db.IsNoRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up the account: %w", err)
+	}
+	return true, nil
 }
 
 func deref(s *string) string {

@@ -19,31 +19,31 @@ const (
 	mostStanding = 1000
 )
 
-// standing remembers of which tokens the server has lately said that they stand, and whether a second factor is asked for.
+// standing remembers what the server has lately said of those who have tokens that stand.
 type standing struct {
 	mu   sync.Mutex
 	seen map[string]standingOf
 }
 
 type standingOf struct {
-	factors []gotrue.Factor
-	until   time.Time
+	user  gotrue.User
+	until time.Time
 }
 
-func (st *standing) get(hash string, now time.Time) ([]gotrue.Factor, bool) {
+func (st *standing) get(hash string, now time.Time) (gotrue.User, bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	s, ok := st.seen[hash]
-	return s.factors, ok && now.Before(s.until)
+	return s.user, ok && now.Before(s.until)
 }
 
-func (st *standing) put(hash string, factors []gotrue.Factor, now time.Time) {
+func (st *standing) put(hash string, user gotrue.User, now time.Time) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.seen == nil || len(st.seen) >= mostStanding {
 		st.seen = map[string]standingOf{}
 	}
-	st.seen[hash] = standingOf{factors, now.Add(standingTime)}
+	st.seen[hash] = standingOf{user, now.Add(standingTime)}
 }
 
 // looksLikeJWT tells a JSON Web Token from a token of Keepsake's.
@@ -57,23 +57,37 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 		s.supabase.Logger.InfoContext(ctx, "a bearer token of Supabase Auth was refused", "address", address, "err", err)
 		return keepsake.Actor{}, err
 	}
+	var nobody error = keepsake.Errorf(keepsake.CodeForbidden, "This token is of nobody who may use Keepsake.")
+	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin { // everybody of the platform has a token: theirs are no reason to ask the server
+		return keepsake.Actor{}, nobody
+	}
 	hash := string(tokenHash(token.Reveal()))
-	factors, known := s.supabase.standing.get(hash, s.now())
+	user, known := s.supabase.standing.get(hash, s.now())
+	if known { // what is remembered opens no account that was closed meanwhile
+		if known, err = s.isOpen(ctx, claims.Subject); err != nil {
+			return keepsake.Actor{}, err
+		}
+	}
 	if !known {
-		factors, err = s.supabase.Client.Factors(ctx, token)
+		user, err = s.supabase.Client.User(ctx, token)
 		if errors.Is(err, gotrue.ErrRefused) {
 			return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "The sign-in at Supabase Auth that this token belongs to has ended.")
 		}
 		if err != nil {
 			return keepsake.Actor{}, err
 		}
-		s.supabase.standing.put(hash, factors, s.now())
+		s.supabase.standing.put(hash, user, s.now())
 	}
-	if len(factors) > 0 && !claims.Strong {
+	if claims, err = s.supabase.Verifier.Now(claims, user); err != nil {
+		return keepsake.Actor{}, err
+	}
+	if len(user.Factors) > 0 && !claims.Strong {
 		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "Your account has a second factor, and this token was issued without it.")
 	}
-	if _, err := s.mayEnter(claims, factors); err != nil {
-		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "This token is of nobody who may use Keepsake.")
+	if reason, err := s.mayEnter(claims, user.Factors); reason == reasonRole {
+		return keepsake.Actor{}, cmp.Or(s.closeAccount(ctx, address, claims.Subject), nobody)
+	} else if err != nil {
+		return keepsake.Actor{}, nobody
 	}
 	account, err := s.known(ctx, claims, keepsake.Actor{Address: address})
 	if err != nil {

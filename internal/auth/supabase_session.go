@@ -217,8 +217,8 @@ func (s *Sessions) leave(ctx context.Context, sessions ...string) {
 	}
 }
 
-// proveElsewhere asks the auth server for the password of an account that is kept there.
-func (s *Sessions) proveElsewhere(ctx context.Context, account sqlcgen.Account, password keepsake.Secret) error {
+// proveElsewhere asks the auth server for the password of an account that is kept there, and takes over what it says of the person now.
+func (s *Sessions) proveElsewhere(ctx context.Context, actor keepsake.Actor, account sqlcgen.Account, password keepsake.Secret) error {
 	if s.supabase == nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "Supabase Auth is not configured any more, so nothing can be proven there. Sign in with a local account.")
 	}
@@ -237,5 +237,9 @@ func (s *Sessions) proveElsewhere(ctx context.Context, account sqlcgen.Account, 
 	if account.Subject == nil || claims.Subject != *account.Subject { // the e-mail is somebody else's by now
 		return keepsake.Errorf(keepsake.CodeInvalid, "That is not your password. Nothing was changed.")
 	}
-	return nil
+	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
+		return s.endElsewhere(ctx, actor, endRefused)
+	}
+	_, err = s.known(ctx, claims, actor)
+	return err
 }

@@ -397,7 +397,7 @@ func TestABearerOfTheAuthServersToken(t *testing.T) {
 	}
 	strong, err := func() (gotrue.Tokens, error) {
 		weak := bearer(cleo)
-		factors, err := client.Factors(t.Context(), weak.Access)
+		user, err := client.User(t.Context(), weak.Access)
 		if err != nil {
 			return weak, err
 		}
@@ -405,7 +405,7 @@ func TestABearerOfTheAuthServersToken(t *testing.T) {
 		if err != nil {
 			return weak, err
 		}
-		return client.VerifyFactor(t.Context(), weak.Access, factors[0].ID, keepsake.Secret(code))
+		return client.VerifyFactor(t.Context(), weak.Access, user.Factors[0].ID, keepsake.Secret(code))
 	}()
 	if err != nil {
 		t.Fatal(err)
@@ -417,6 +417,89 @@ func TestABearerOfTheAuthServersToken(t *testing.T) {
 	e.clock.add(61 * time.Second)
 	if _, err := resolve(strong.Access); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 		t.Errorf("nobody can say whether it stands: %v", err)
+	}
+}
+
+// TestARoleThatWasTakenAwayIsGone: whatever an older token says, neither it nor the tokens of Keepsake that its person has made may do anything,
+// wherever that is seen first.
+func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
+	t.Parallel()
+	demoted, moved := bea, bea
+	demoted.AppMetadata = map[string]any{"role": "photographer"}
+	moved.AppMetadata = map[string]any{"role": "super_admin", "organization_id": "org-8"}
+	type world struct {
+		*elsewhere
+		session auth.Session
+		bearer  string
+	}
+	bearer := func(w world) (keepsake.Actor, error) { return w.s.ResolveToken(t.Context(), w.bearer, "192.0.2.1") }
+	prove := func(w world) error {
+		return w.s.Prove(t.Context(), w.session.Actor, auth.Proof{Password: theirPassword})
+	}
+	for name, seen := range map[string]func(t *testing.T, w world){
+		"by a bearer's request": func(t *testing.T, w world) {
+			w.clock.add(61 * time.Second)
+			if actor, err := bearer(w); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				t.Errorf("%+v, %v", actor, err)
+			}
+		},
+		"at sign-in": func(t *testing.T, w world) {
+			if _, _, err := w.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				t.Errorf("%v", err)
+			}
+		},
+		"when the password is asked for again": func(t *testing.T, w world) {
+			if err := prove(w); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				t.Errorf("%v", err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := world{elsewhere: withSupabase(t, bea)}
+			w.session = w.in(bea)
+			client, err := gotrue.NewClient(w.at.URL, gotruetest.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tokens, err := client.SignIn(t.Context(), bea.Email, theirPassword)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.bearer = tokens.Access.Reveal()
+			_, token, err := w.s.CreateToken(t.Context(), w.session.Actor, auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRestore}, Lifetime: time.Hour * 24})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.at.SetUser(moved)
+			if err := prove(w); err != nil {
+				t.Error(err)
+			}
+			for what, resolve := range map[string]func() (keepsake.Actor, error){
+				"session": func() (keepsake.Actor, error) { return w.s.Resolve(t.Context(), w.session.Token.Reveal()) },
+				"bearer":  func() (keepsake.Actor, error) { return bearer(w) },
+			} {
+				if actor, err := resolve(); err != nil || actor.Organization != "org-8" {
+					t.Errorf("%s: %+v, %v, want the organization of now", what, actor, err)
+				}
+			}
+			w.at.SetUser(demoted)
+			seen(t, w)
+			if n := w.count("select count(*) from audit_log where security and (action = 'account.close' or action = 'session.end')"); n != 1 {
+				t.Errorf("%d ends on record", n)
+			}
+			for range 2 { // what is remembered of the bearer's token opens nothing again
+				if actor, err := bearer(w); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+					t.Errorf("the bearer's token: %+v, %v", actor, err)
+				}
+				if actor, err := w.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1"); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+					t.Errorf("the account's token: %+v, %v", actor, err)
+				}
+				if actor, err := w.s.Resolve(t.Context(), w.session.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+					t.Errorf("the session: %+v, %v", actor, err)
+				}
+			}
+		})
 	}
 }
 

@@ -110,25 +110,32 @@ func (a tokenAnswer) tokens() (Tokens, error) {
 	return Tokens{Access: keepsake.Secret(a.AccessToken), Refresh: keepsake.Secret(a.RefreshToken)}, nil
 }
 
-// Factors returns the verified second factors of whoever has the access token.
-func (c *Client) Factors(ctx context.Context, access keepsake.Secret) ([]Factor, error) {
-	var user struct {
+// User is what the server knows of a person now, where a token says what it knew when it was issued.
+type User struct {
+	Factors []Factor       // that are verified
+	App     map[string]any // what only an administrator writes (app_metadata)
+}
+
+// User returns who has the access token. The error is ErrRefused when the sign-in that it belongs to has ended.
+func (c *Client) User(ctx context.Context, access keepsake.Secret) (User, error) {
+	var said struct {
 		Factors []struct {
 			ID     string `json:"id"`
 			Type   string `json:"factor_type"`
 			Status string `json:"status"`
 		} `json:"factors"`
+		App map[string]any `json:"app_metadata"`
 	}
-	if err := c.ask(ctx, http.MethodGet, "/user", access, nil, &user); err != nil {
-		return nil, err
+	if err := c.ask(ctx, http.MethodGet, "/user", access, nil, &said); err != nil {
+		return User{}, err
 	}
-	var list []Factor
-	for _, f := range user.Factors {
+	u := User{App: said.App}
+	for _, f := range said.Factors {
 		if f.Status == "verified" {
-			list = append(list, Factor{ID: f.ID, Kind: f.Type})
+			u.Factors = append(u.Factors, Factor{ID: f.ID, Kind: f.Type})
 		}
 	}
-	return list, nil
+	return u, nil
 }
 
 // VerifyFactor gives a code of a second factor. What it returns takes the place of the access token and its refresh token.
@@ -200,7 +207,9 @@ func (c *Client) ask(ctx context.Context, method, path string, access keepsake.S
 	if answer == nil {
 		return nil
 	}
-	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+	said := json.NewDecoder(resp.Body)
+	said.UseNumber() // ids keep their digits
+	if err := said.Decode(answer); err != nil {
 		return unreachable(fmt.Errorf("its answer cannot be read: %w", err))
 	}
 	return nil

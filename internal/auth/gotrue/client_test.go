@@ -42,8 +42,8 @@ func TestOneSignsInStaysInAndSignsOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if factors, err := c.Factors(t.Context(), first.Access); err != nil || len(factors) != 0 {
-		t.Errorf("%+v, %v", factors, err)
+	if u, err := c.User(t.Context(), first.Access); err != nil || len(u.Factors) != 0 || u.App["role"] != "super_admin" {
+		t.Errorf("%+v, %v", u, err)
 	}
 	second, err := c.Refresh(t.Context(), first.Refresh)
 	if err != nil || second.Refresh == first.Refresh {
@@ -68,7 +68,8 @@ func TestASecondFactorStrengthensASignIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	factors, err := c.Factors(t.Context(), weak.Access)
+	user, err := c.User(t.Context(), weak.Access)
+	factors := user.Factors
 	if err != nil || len(factors) != 1 || !factors[0].Totp() {
 		t.Fatalf("%+v, %v, want the verified one", factors, err)
 	}

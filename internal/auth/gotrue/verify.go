@@ -32,9 +32,11 @@ const (
 	// secretAlgorithm is what a secret verifies.
 	secretAlgorithm = "HS256"
 
+	// appMetadata is where only the server's administrator writes.
+	appMetadata = "app_metadata"
 	// DefaultRoleClaim and DefaultOrganizationClaim are where the server's administrator writes what somebody is.
-	DefaultRoleClaim         = "app_metadata.role"
-	DefaultOrganizationClaim = "app_metadata.organization_id"
+	DefaultRoleClaim         = appMetadata + ".role"
+	DefaultOrganizationClaim = appMetadata + ".organization_id"
 )
 
 // KeyAlgorithms are those of published keys that may be asked for.
@@ -191,6 +193,22 @@ func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, e
 	}
 	if expires, err := said.GetExpirationTime(); err == nil && expires != nil {
 		c.Expires = expires.Time
+	}
+	return c, nil
+}
+
+// Now returns the claims with role and organization as the server knows them now, or an Error with CodeForbidden. Claims that are not its
+// own, such as those that a hook writes into tokens, stay as they are.
+func (v *Verifier) Now(c Claims, u User) (Claims, error) {
+	now := map[string]any{appMetadata: u.App}
+	if v.role[0] == appMetadata {
+		c.Role = text(now, v.role...)
+	}
+	if v.organization[0] == appMetadata {
+		var err error
+		if c.Organization, err = v.bound(now); err != nil {
+			return Claims{}, keepsake.Errorf(keepsake.CodeForbidden, "What Supabase Auth says of you cannot be read: %w", err)
+		}
 	}
 	return c, nil
 }
