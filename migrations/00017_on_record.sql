@@ -105,7 +105,7 @@ create constraint trigger api_tokens_on_record after insert on api_tokens deferr
 create constraint trigger api_tokens_change_on_record after update on api_tokens deferrable initially deferred
     for each row when ((old.token_hash, old.account_id, old.permissions, old.expires_at) is distinct from (new.token_hash, new.account_id, new.permissions, new.expires_at)
         or old.revoked_at is distinct from new.revoked_at)
-    execute function must_be_on_record('token.');
+    execute function must_be_on_record('token.', 'account.close');
 
 create constraint trigger second_steps_on_record after insert or delete on second_steps deferrable initially deferred
     for each row execute function must_be_on_record('second_step.');

@@ -19,6 +19,7 @@ import (
 type adminCommands struct {
 	Create        adminCreateCommand        `cmd:"" help:"Create a local super admin."`
 	Password      adminPasswordCommand      `cmd:"" help:"Give an account a new password, lift its lock-out and end its sessions."`
+	Close         adminCloseCommand         `cmd:"" help:"Close an account of somebody who left: its sessions end and its tokens are revoked."`
 	SecondStepOff adminSecondStepOffCommand `cmd:"" help:"Take the second step of signing in from an account whose phone and recovery codes are lost, and end its sessions."`
 }
 
@@ -45,6 +46,36 @@ func (c *adminPasswordCommand) Run(a *app) error {
 	return a.changeAccount(c.account, "has a new password", func(ctx context.Context, d *db.DB, password keepsake.Secret) error {
 		return auth.SetPassword(ctx, d, a.actor(), c.Email, password)
 	})
+}
+
+type adminCloseCommand struct {
+	Email string `help:"E-mail address of the account." required:"" placeholder:"ADDRESS"`
+}
+
+func (c *adminCloseCommand) Run(a *app) error {
+	conf, err := a.config()
+	if err != nil {
+		return err
+	}
+	d, err := a.openDatabase(conf)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	closed, err := auth.CloseAccount(a.ctx, d, a.actor(), c.Email)
+	if err != nil {
+		return err
+	}
+	a.sayRepository(d)
+	if a.cli.JSON {
+		printJSON(a.io.out, map[string]any{"email": c.Email, "sessions_ended": closed.Sessions, "tokens_revoked": closed.Tokens, "elsewhere": closed.Elsewhere})
+		return nil
+	}
+	a.printf("The account of %s is closed: %s ended, %s revoked.\n", c.Email, some(closed.Sessions, "session"), some(closed.Tokens, "token"))
+	if closed.Elsewhere {
+		a.printf("It is kept at Supabase Auth. Take the role away there too: until then the person can sign in again.\n")
+	}
+	return nil
 }
 
 type adminSecondStepOffCommand struct {

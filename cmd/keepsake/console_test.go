@@ -62,6 +62,15 @@ func TestAdminCreate(t *testing.T) {
 	if m := document[map[string]string](t, o); o.code != exitDone || m["email"] != "ben@example.com" || m["role"] != "super_admin" {
 		t.Errorf("--json: %v", m)
 	}
+	if o := w.must(t, exitDone, "admin", "close", "--email", "Ada@Example.com"); !strings.Contains(o.out, "is closed: 0 sessions ended, 0 tokens revoked") {
+		t.Errorf("closed: %s", o.out)
+	}
+	if o := w.must(t, exitFailed, "admin", "close", "--email", "ada@example.com", "--json"); document[failure](t, o).Error.Code != "not_found" {
+		t.Errorf("closed twice: %s", o.out)
+	}
+	if m := document[map[string]any](t, w.must(t, exitDone, "admin", "close", "--email", "ben@example.com", "--json")); m["elsewhere"] != false || m["sessions_ended"] != 0.0 {
+		t.Errorf("closed --json: %v", m)
+	}
 }
 
 // listener keeps what is written to it and tells the first address of a console in it.

@@ -5,11 +5,14 @@ values (@id, @email, @password_hash, @role, sqlc.narg(organization));
 -- name: GetAccountByEmail :one
 select * from accounts where email = @email and disabled_at is null;
 
+-- name: CloseAccount :exec
+update accounts set disabled_at = now() where id = @id;
+
 -- name: CountAccounts :one
 select count(*) from accounts where disabled_at is null;
 
 -- name: SetPassword :one
-update accounts set password_hash = @password_hash, changed_at = now() where email = @email and kind = 'local' returning id;
+update accounts set password_hash = @password_hash, changed_at = now() where email = @email and kind = 'local' and disabled_at is null returning id;
 
 -- name: InsertSession :exec
 insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address)

@@ -20,6 +20,9 @@ update api_tokens set last_used_at = @now::timestamptz, last_address = @address 
 -- name: RevokeToken :one
 update api_tokens set revoked_at = coalesce(revoked_at, @now::timestamptz) where id = @id and account_id = @account_id returning name;
 
+-- name: RevokeTokensOfAccount :execrows
+update api_tokens set revoked_at = now() where account_id = @account_id and revoked_at is null;
+
 -- name: DeleteOldTokens :execrows
 delete from api_tokens where expires_at < @before::timestamptz;
 

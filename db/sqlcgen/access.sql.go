@@ -10,6 +10,15 @@ import (
 	"time"
 )
 
+const closeAccount = `-- name: CloseAccount :exec
+update accounts set disabled_at = now() where id = $1
+`
+
+func (q *Queries) CloseAccount(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, closeAccount, id)
+	return err
+}
+
 const countAccounts = `-- name: CountAccounts :one
 select count(*) from accounts where disabled_at is null
 `
@@ -453,7 +462,7 @@ func (q *Queries) ReturnSignIn(ctx context.Context, arg ReturnSignInParams) erro
 }
 
 const setPassword = `-- name: SetPassword :one
-update accounts set password_hash = $1, changed_at = now() where email = $2 and kind = 'local' returning id
+update accounts set password_hash = $1, changed_at = now() where email = $2 and kind = 'local' and disabled_at is null returning id
 `
 
 type SetPasswordParams struct {

@@ -249,6 +249,18 @@ func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (strin
 	return name, err
 }
 
+const revokeTokensOfAccount = `-- name: RevokeTokensOfAccount :execrows
+update api_tokens set revoked_at = now() where account_id = $1 and revoked_at is null
+`
+
+func (q *Queries) RevokeTokensOfAccount(ctx context.Context, accountID string) (int64, error) {
+	result, err := q.db.Exec(ctx, revokeTokensOfAccount, accountID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const touchToken = `-- name: TouchToken :exec
 update api_tokens set last_used_at = $1::timestamptz, last_address = $2 where id = $3
 `

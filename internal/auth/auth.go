@@ -57,7 +57,7 @@ func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email strin
 		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.create", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"role": role}})
 	})
 	if db.IsConstraint(err, "accounts_email_is_unique") {
-		return keepsake.Errorf(keepsake.CodeConflict, "there is an account for %s already; set a new password with keepsake admin password", email)
+		return keepsake.Errorf(keepsake.CodeConflict, "there is an account for %s already; set a new password with keepsake admin password, or close it with keepsake admin close", email)
 	}
 	return err
 }
@@ -93,6 +93,43 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create", email)
 	}
 	return err
+}
+
+// Closed is what ended with an account.
+type Closed struct {
+	Sessions, Tokens int64
+	// Elsewhere says that the account is kept at Supabase Auth, which opens it again here as long as it lets the person in as a super admin.
+	Elsewhere bool
+}
+
+// CloseAccount closes an account, ends its sessions and revokes its tokens. Its e-mail may be another account's afterwards.
+func CloseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (c Closed, err error) {
+	email, err = normalize(email)
+	if err != nil {
+		return c, err
+	}
+	err = d.InTx(ctx, system, func(tx db.Tx) error {
+		account, err := tx.GetAccountByEmail(ctx, email)
+		if err != nil {
+			return err
+		}
+		c.Elsewhere = account.Kind != kindLocal
+		if err := tx.CloseAccount(ctx, account.ID); err != nil {
+			return err
+		}
+		if c.Sessions, err = tx.EndSessionsOfAccount(ctx, account.ID); err != nil {
+			return err
+		}
+		if c.Tokens, err = tx.RevokeTokensOfAccount(ctx, account.ID); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.close", Target: email, Outcome: audit.Allowed,
+			Detail: map[string]any{"sessions_ended": c.Sessions, "tokens_revoked": c.Tokens}})
+	})
+	if db.IsNoRows(err) {
+		return c, keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s: nothing was changed", email)
+	}
+	return c, err
 }
 
 // CountAccounts returns how many accounts can sign in: 0 right after the first start.

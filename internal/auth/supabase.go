@@ -255,7 +255,7 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 	}
 	account, err = tx.SaveSupabaseAccount(ctx, p)
 	if db.IsConstraint(err, "accounts_email_is_unique") {
-		return account, nil, keepsake.Errorf(keepsake.CodeForbidden, "There is another account with this e-mail here: sign in with its password. Two accounts of one person could approve each other's restores.")
+		return account, nil, keepsake.Errorf(keepsake.CodeForbidden, "There is another account with this e-mail here: sign in with its password, or have it closed with keepsake admin close. Two accounts of one person could approve each other's restores.")
 	}
 	if err != nil {
 		return account, nil, fmt.Errorf("store the account: %w", err)
