@@ -24,6 +24,7 @@ const (
 	CheckViolation        = "23514"
 	InsufficientPrivilege = "42501"
 	InvalidText           = "22P02" // such as an id that is no UUID
+	LockNotAvailable      = "55P03" // somebody else holds it
 )
 
 // connectTimeout bounds every attempt to reach the console database, so that a page never waits for a dead server.

@@ -17,10 +17,10 @@ update accounts set disabled_at = now() where id = @id and kind = 'supabase' and
 insert into supabase_sessions (session_id, tokens, expires_at) values (@session_id, @tokens, @expires_at);
 
 -- name: LockSupabaseSession :one
--- Whoever comes second waits, and finds what the first has fetched.
+-- Whoever comes second fails at once, and does not keep a connection while the first asks the auth server.
 select x.*, s.account_id from supabase_sessions x join sessions s on s.id = x.session_id
 where x.session_id = @session_id and s.ended_at is null
-for update of x;
+for update of x nowait;
 
 -- name: SaveSupabaseTokens :exec
 update supabase_sessions set tokens = @tokens, expires_at = @expires_at, next_try_at = null where session_id = @session_id;

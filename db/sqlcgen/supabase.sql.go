@@ -87,7 +87,7 @@ func (q *Queries) InsertSupabaseSession(ctx context.Context, arg InsertSupabaseS
 const lockSupabaseSession = `-- name: LockSupabaseSession :one
 select x.session_id, x.tokens, x.expires_at, x.next_try_at, s.account_id from supabase_sessions x join sessions s on s.id = x.session_id
 where x.session_id = $1 and s.ended_at is null
-for update of x
+for update of x nowait
 `
 
 type LockSupabaseSessionRow struct {
@@ -98,7 +98,7 @@ type LockSupabaseSessionRow struct {
 	AccountID string
 }
 
-// Whoever comes second waits, and finds what the first has fetched.
+// Whoever comes second fails at once, and does not keep a connection while the first asks the auth server.
 func (q *Queries) LockSupabaseSession(ctx context.Context, sessionID string) (LockSupabaseSessionRow, error) {
 	row := q.db.QueryRow(ctx, lockSupabaseSession, sessionID)
 	var i LockSupabaseSessionRow

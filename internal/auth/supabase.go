@@ -54,6 +54,10 @@ func (s *Sessions) WithSupabase(at *Supabase) *Sessions {
 
 // errMisfit is a server whose tokens the configuration does not fit.
 func (at *Supabase) misfit(ctx context.Context, err error) error {
+	if errors.Is(err, gotrue.ErrNoKey) {
+		at.Logger.ErrorContext(ctx, "a token that Supabase Auth has just issued was signed with a key that it does not publish, or whose publication cannot be read", "err", err)
+		return keepsake.Errorf(keepsake.CodeUnavailable, "The keys of Supabase Auth cannot be fetched just now, so Keepsake cannot verify what it says. Nothing is wrong with your password. Try again in a moment, or sign in with a local account.")
+	}
 	at.Logger.ErrorContext(ctx, "a token that Supabase Auth has just issued does not verify: auth.supabase in keepsake.yaml does not fit the project", "err", err)
 	return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake cannot verify what Supabase Auth says, because its configuration does not fit the project. Nothing is wrong with your password. "+
 		"Whoever runs Keepsake finds the reason in its log and with keepsake doctor; a local account still signs in.")

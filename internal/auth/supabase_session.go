@@ -17,8 +17,13 @@ import (
 const (
 	// renewBefore is how long before its end an access token is exchanged.
 	renewBefore = time.Minute
-	// renewTime bounds asking the server while other requests of the session wait.
-	renewTime = 5 * time.Second
+	// renewTime bounds asking the server while other requests of the session wait. It is less than what a request waits to know who is
+	// there, so that what came of it is noted in time.
+	renewTime = 3 * time.Second
+	// storeTime is how much longer storing what came of it may take.
+	storeTime = time.Second
+	// renewLook is between two looks whether another request has its answer.
+	renewLook = 50 * time.Millisecond
 	// renewAgain is between two tries while the server does not answer.
 	renewAgain = 30 * time.Second
 )
@@ -73,13 +78,38 @@ func (s *Sessions) keepTokens(ctx context.Context, tx db.Tx, session string, t g
 }
 
 // confirm asks the auth server again about a session whose access token ends. One request does it; the session's others wait for its
-// answer, in every process. While the server does not answer the session goes on for a grace.
+// answer, in every process, and hold no connection meanwhile. While the server does not answer the session goes on for a grace.
 func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.Actor, error) {
 	if s.supabase == nil {
 		return actor, s.endElsewhere(ctx, actor, endNotConfirmed)
 	}
-	why := ""
-	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
+	why, err := s.renew(ctx, &actor)
+	for db.IsState(err, db.LockNotAvailable) {
+		select {
+		case <-ctx.Done():
+			return actor, fmt.Errorf("wait for another request to confirm the session: %w", ctx.Err())
+		case <-time.After(renewLook):
+			why, err = s.renew(ctx, &actor)
+		}
+	}
+	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil { // its e-mail is none, or that of a local account by now
+		why, err = endRefused, nil
+	}
+	if err != nil {
+		return actor, fmt.Errorf("confirm the session: %w", err)
+	}
+	if why != "" {
+		return actor, s.endElsewhere(context.WithoutCancel(ctx), actor, why)
+	}
+	return actor, nil
+}
+
+// renew confirms a session, unless another request is at it (db.LockNotAvailable). Once begun it goes on without its browser: the server
+// takes a refresh token once, and what it gives for it must not be lost.
+func (s *Sessions) renew(ctx context.Context, actor *keepsake.Actor) (why string, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTime+storeTime)
+	defer cancel()
+	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
 		row, err := tx.LockSupabaseSession(ctx, actor.Session)
 		if db.IsNoRows(err) { // it ended while this request waited
 			why = endRefused
@@ -90,24 +120,15 @@ func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.
 		}
 		now := s.now()
 		if now.Before(row.ExpiresAt.Add(-renewBefore)) { // another request was first
-			return s.reread(ctx, tx, &actor)
+			return s.reread(ctx, tx, actor)
 		}
 		if row.NextTryAt != nil && now.Before(*row.NextTryAt) && now.Before(row.ExpiresAt.Add(s.supabase.Grace)) {
 			return nil
 		}
-		why, err = s.exchange(ctx, tx, row, &actor)
+		why, err = s.exchange(ctx, tx, row, actor)
 		return err
 	})
-	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil { // its e-mail is none, or that of a local account by now
-		why, err = endRefused, nil
-	}
-	if err != nil {
-		return actor, fmt.Errorf("confirm the session: %w", err)
-	}
-	if why != "" {
-		return actor, s.endElsewhere(ctx, actor, why)
-	}
-	return actor, nil
+	return why, err
 }
 
 // reread takes over what another request has learned of the account.
@@ -140,16 +161,13 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	switch {
 	case errors.Is(err, gotrue.ErrRefused):
 		return endRefused, nil
+	case errors.Is(err, gotrue.ErrNoKey): // of today, while the published keys cannot be fetched
+		return s.postpone(ctx, tx, row, &fresh, err)
 	case keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil:
 		_ = s.supabase.misfit(ctx, err) // says so in the log
 		return endNotConfirmed, nil
 	case err != nil:
-		s.supabase.Logger.WarnContext(ctx, "Supabase Auth does not answer; a session goes on for a while without its word", "session", row.SessionID, "err", err)
-		if s.now().After(row.ExpiresAt.Add(s.supabase.Grace)) {
-			return endNotConfirmed, nil
-		}
-		next := s.now().Add(renewAgain)
-		return "", tx.PostponeSupabase(ctx, sqlcgen.PostponeSupabaseParams{SessionID: row.SessionID, NextTryAt: &next})
+		return s.postpone(ctx, tx, row, nil, err)
 	}
 	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
 		return endRefused, nil
@@ -172,6 +190,26 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 		return "", err
 	}
 	return "", audit.Record(ctx, tx, *actor, *learned)
+}
+
+// postpone lets a session go on for its grace without the server's word. What it gave that cannot be believed yet is kept for the next try:
+// the refresh token of before is spent.
+func (s *Sessions) postpone(ctx context.Context, tx db.Tx, row sqlcgen.LockSupabaseSessionRow, fresh *gotrue.Tokens, cause error) (why string, err error) {
+	s.supabase.Logger.WarnContext(ctx, "Supabase Auth does not answer, or its keys cannot be fetched; a session goes on for a while without its word", "session", row.SessionID, "err", cause)
+	if s.now().After(row.ExpiresAt.Add(s.supabase.Grace)) {
+		return endNotConfirmed, nil
+	}
+	if fresh != nil {
+		sealed, err := s.sealTokens(ctx, row.SessionID, *fresh)
+		if err != nil {
+			return "", err
+		}
+		if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed, ExpiresAt: row.ExpiresAt}); err != nil {
+			return "", err
+		}
+	}
+	next := s.now().Add(renewAgain)
+	return "", tx.PostponeSupabase(ctx, sqlcgen.PostponeSupabaseParams{SessionID: row.SessionID, NextTryAt: &next})
 }
 
 // endElsewhere ends a session because of the auth server, on record, and says so. Where the server refuses the person, the account is

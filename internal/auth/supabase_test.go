@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -351,6 +352,97 @@ func TestTheAuthServerIsAwayForAWhile(t *testing.T) {
 	lives(gone, false)
 	e.clock.add(10 * time.Minute)
 	lives(back, true)
+}
+
+// TestAServerThatHangsKeepsNobodyElse: the browser of the request that asks goes away, and what the server gives after that is not lost. The
+// session's other requests, more than the console has connections for, wait without one.
+func TestAServerThatHangsKeepsNobodyElse(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	session := e.in(bea)
+	local, _, err := e.s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		e.clock.add(29 * time.Minute)
+		for _, s := range []auth.Session{session, local} {
+			if _, err := e.s.Resolve(t.Context(), s.Token.Reveal()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	e.clock.add(2 * time.Minute)
+	e.at.SetIssued(-time.Hour)
+	asked, goOn := e.at.Hang()
+	defer goOn()
+	browser, goAway := context.WithCancel(t.Context())
+	defer goAway()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { _, _ = e.s.Resolve(browser, session.Token.Reveal()) })
+	<-asked
+	goAway()
+	for range 20 {
+		wg.Go(func() {
+			if _, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil {
+				t.Errorf("a request that waited: %v", err)
+			}
+		})
+	}
+	for range 20 {
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		if _, err := e.s.Resolve(soon, local.Token.Reveal()); err != nil {
+			t.Errorf("somebody of a local account: %v", err)
+		}
+		cancel()
+	}
+	goOn()
+	wg.Wait()
+	if n := e.at.Refreshed(); n != 1 {
+		t.Errorf("the token was exchanged %d times", n)
+	}
+	e.clock.add(20 * time.Minute)
+	if _, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil {
+		t.Errorf("later: %v", err)
+	}
+}
+
+// TestAKeyThatCannotBeFetchedEndsNoSession: the server signs with a new one, which it cannot publish for a while.
+func TestAKeyThatCannotBeFetchedEndsNoSession(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	session := e.in(bea)
+	e.at.SetKeysDown(true)
+	e.at.Rotate(t)
+	e.at.SetIssued(-time.Hour)
+	resolve := func(want bool) {
+		t.Helper()
+		if _, err := e.s.Resolve(t.Context(), session.Token.Reveal()); (err == nil) != want {
+			t.Errorf("%s: %v", e.clock.now(), err)
+		}
+	}
+	for range 3 {
+		e.clock.add(20 * time.Minute)
+		resolve(true)
+	}
+	if _, _, err := e.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeUnavailable || !strings.Contains(keepsake.MessageOf(err), "keys") {
+		t.Errorf("at sign-in: %v", err)
+	}
+	e.at.SetKeysDown(false)
+	e.clock.add(time.Minute)
+	e.s = e.process(e.s, nil) // this one has read the keys; the other is told to wait with asking again
+	resolve(true)
+	if n := e.at.Refreshed(); n != 2 {
+		t.Errorf("the token was exchanged %d times, want once without and once with the key", n)
+	}
+	e.at.SetKeysDown(true)
+	e.at.Rotate(t)
+	for range 6 {
+		e.clock.add(15 * time.Minute)
+		_, _ = e.s.Resolve(t.Context(), session.Token.Reveal())
+	}
+	resolve(false)
 }
 
 // TestABearerOfTheAuthServersToken acts for its person, as long as the sign-in stands there.

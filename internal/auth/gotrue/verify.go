@@ -55,6 +55,10 @@ type Trust struct {
 	Now                          func() time.Time
 }
 
+// ErrNoKey is a token that was signed with a key that is not known, or not yet: one that was made up, or one of now while the published keys
+// cannot be fetched.
+var ErrNoKey = errors.New("the key that it was signed with is not known")
+
 // Claims are what a token proves.
 type Claims struct {
 	Subject      string // the person's id there
@@ -175,6 +179,8 @@ func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, e
 	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
 		issuer, _ := said.GetIssuer()
 		return refuse(fmt.Errorf("it was issued by %q, and auth.supabase.issuer expects %q", clip(issuer), v.issuer))
+	case errors.Is(err, jwt.ErrTokenUnverifiable):
+		return refuse(errors.Join(ErrNoKey, err))
 	case err != nil:
 		return refuse(err)
 	case !parsed.Valid:

@@ -53,6 +53,8 @@ type Server struct {
 	down       bool
 	keysDown   bool
 	busy       bool
+	hung       chan struct{} // closed when it goes on
+	asked      chan struct{} // one for each request that hangs
 	refreshed  int
 	keyReads   int
 	issued     time.Duration // how far from now tokens are issued
@@ -116,6 +118,16 @@ func (s *Server) SetUser(u User) {
 func (s *Server) SetDown(down bool)     { s.set(func() { s.down = down }) }
 func (s *Server) SetKeysDown(down bool) { s.set(func() { s.keysDown = down }) }
 func (s *Server) SetBusy(busy bool)     { s.set(func() { s.busy = busy }) }
+
+// Hang makes the server take requests and not answer until goOn is called. asked receives once for each of them.
+func (s *Server) Hang() (asked <-chan struct{}, goOn func()) {
+	hung, came := make(chan struct{}), make(chan struct{}, 100)
+	s.set(func() { s.hung, s.asked = hung, came })
+	return came, sync.OnceFunc(func() {
+		s.set(func() { s.hung = nil })
+		close(hung)
+	})
+}
 
 // SetIssued makes tokens that were issued so long before now.
 func (s *Server) SetIssued(ago time.Duration) { s.set(func() { s.issued = ago }) }
@@ -203,8 +215,12 @@ func (s *Server) sign(in *signIn, change func(header, claims map[string]any)) (s
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		down, busy := s.down, s.busy
+		down, busy, hung, asked := s.down, s.busy, s.hung, s.asked
 		s.mu.Unlock()
+		if hung != nil {
+			asked <- struct{}{}
+			<-hung
+		}
 		switch {
 		case down:
 			w.WriteHeader(http.StatusServiceUnavailable)
