@@ -16,11 +16,15 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // sessionCookie holds the encrypted, opaque session token and nothing else. Who it is, and until when, the database knows.
 const sessionCookie = "keepsake_session"
+
+// eventStream is what a browser asks for that watches an operation.
+const eventStream = "text/event-stream"
 
 // resolveTime is how long looking up a session may take before the page says that the console's database is away.
 const resolveTime = 5 * time.Second
@@ -110,7 +114,7 @@ func (k *cookies) trusted(remote string) bool {
 
 // identify looks up the session and sets the actor. It is the only place that does. It lets everyone through: signedIn
 // stands before what needs an actor.
-func (k *cookies) identify(auth handlers.Sessions) echo.MiddlewareFunc {
+func (k *cookies) identify(known handlers.Sessions) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			token := k.Token(c.Request())
@@ -118,7 +122,10 @@ func (k *cookies) identify(auth handlers.Sessions) echo.MiddlewareFunc {
 				return next(c)
 			}
 			ctx, cancel := context.WithTimeout(c.Request().Context(), resolveTime)
-			actor, err := auth.Resolve(ctx, token)
+			if byItself(c.Request()) {
+				ctx = auth.ByItself(ctx)
+			}
+			actor, err := known.Resolve(ctx, token)
 			cancel()
 			switch code := keepsake.CodeOf(err); {
 			case err == nil:
@@ -138,6 +145,12 @@ func (k *cookies) identify(auth handlers.Sessions) echo.MiddlewareFunc {
 	}
 }
 
+// byItself reports whether a page made the request, and nobody in front of it: a stream, or what views.ByItself marks. Otherwise an overview
+// that was left open would keep its session for as long as it lives.
+func byItself(r *http.Request) bool {
+	return r.Header.Get(echo.HeaderAccept) == eventStream || r.Header.Get("Keepsake-By-Itself") != ""
+}
+
 // endedKey marks a request whose session was known and is over.
 const endedKey = "session ended"
 
@@ -148,7 +161,7 @@ func signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 		if _, ok := handlers.ActorOf(c); ok {
 			return next(c)
 		}
-		if handlers.IsPartial(c) || c.Request().Header.Get(echo.HeaderAccept) == "text/event-stream" {
+		if handlers.IsPartial(c) || c.Request().Header.Get(echo.HeaderAccept) == eventStream {
 			c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 			return c.NoContent(http.StatusUnauthorized)
 		}

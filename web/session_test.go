@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -79,6 +80,27 @@ func TestConsoleDatabaseDownIsSaidAndSignsNobodyOut(t *testing.T) {
 	s.get("/").want(http.StatusServiceUnavailable).says("its own database does not answer")
 	s.auth.down = false
 	s.get("/").want(http.StatusOK)
+}
+
+// TestAPageThatIsLeftOpenIsNobody: what the overview asks for by itself keeps no session from ending, and what a person asks for does.
+func TestAPageThatIsLeftOpenIsNobody(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	poll := s.get("/").want(http.StatusOK).one("div", "hx-trigger", "every 15s")
+	marks := map[string]string{}
+	if err := json.Unmarshal([]byte(attr(poll, "hx-headers")), &marks); err != nil || len(marks) != 1 {
+		t.Fatalf("%q: %v", attr(poll, "hx-headers"), err)
+	}
+	if s.auth.byItself != 0 {
+		t.Error("a person's request counts as none")
+	}
+	for name, value := range marks {
+		s.get("/", "HX-Request", "true", name, value).want(http.StatusOK)
+	}
+	s.get("/operations/none/events", "Accept", "text/event-stream")
+	if s.auth.byItself != 2 {
+		t.Errorf("%d requests, want the overview's and the stream's", s.auth.byItself)
+	}
 }
 
 func TestForgedCookieIsNobody(t *testing.T) {

@@ -112,6 +112,19 @@ func TestSessionEnds(t *testing.T) {
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Error(err)
 	}
+
+	// A page that asks by itself is nobody.
+	session, _, err = s.SignIn(t.Context(), try("amelia@example.org", password, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		c.add(auth.IdleTime / 2)
+		_, err = s.Resolve(auth.ByItself(t.Context()), session.Token.Reveal())
+	}
+	if keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("a page that was left open: %v", err)
+	}
 }
 
 func TestNewPasswordEndsSessionsAndLocks(t *testing.T) {

@@ -98,6 +98,16 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 	return session, nil
 }
 
+// byItself is the key of contexts that ByItself returns.
+type byItself struct{}
+
+// ByItself returns a context in which Resolve lets no time begin anew: that of a request that a page makes by itself, which says nothing of
+// somebody being there.
+func ByItself(ctx context.Context) context.Context { return context.WithValue(ctx, byItself{}, true) }
+
+// IsByItself reports whether ByItself made ctx.
+func IsByItself(ctx context.Context) bool { return ctx.Value(byItself{}) != nil }
+
 // Resolve returns who a token belongs to, and counts as a request. A session that is unknown, over or idle for too long, or
 // whose account was closed, is an Error with CodeForbidden.
 func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, error) {
@@ -114,7 +124,7 @@ func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, e
 		if !now.Before(row.ExpiresAt) || now.Sub(row.LastSeenAt) >= IdleTime {
 			return over
 		}
-		if now.Sub(row.LastSeenAt) >= touchEvery {
+		if now.Sub(row.LastSeenAt) >= touchEvery && !IsByItself(ctx) {
 			return tx.TouchSession(ctx, sqlcgen.TouchSessionParams{ID: row.ID, Now: now})
 		}
 		return nil
