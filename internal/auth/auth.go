@@ -84,8 +84,10 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 		if err != nil {
 			return err
 		}
-		if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(email)}); err != nil {
-			return err
+		for _, who := range []string{email, proofOf(id)} {
+			if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(who)}); err != nil {
+				return err
+			}
 		}
 		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.password", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"sessions_ended": ended}})
 	})

@@ -68,8 +68,9 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 
 // attempt counts a try of a person who is signed in, and returns their account.
 func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action string) (account sqlcgen.Account, tried tries, err error) {
-	if _, tried, err = s.reserve(ctx, actor.Name, actor.Address); err != nil {
-		return account, tried, err
+	err = s.db.InTx(ctx, system, func(tx db.Tx) error { return s.countBoth(ctx, tx, &tried, proofOf(actor.ID), actor.Address) })
+	if err != nil {
+		return account, tried, fmt.Errorf("count the attempt: %w", err)
 	}
 	if tried.until.After(s.now()) {
 		return account, tried, s.refuseTo(ctx, actor, action, "locked", keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))

@@ -43,6 +43,16 @@ func TestProvingAgain(t *testing.T) {
 	if err := s.Prove(t.Context(), keepsake.Actor{ID: resolve().ID, Session: "x", Permissions: []keepsake.Permission{keepsake.MayRestore}}, auth.Proof{Password: password}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("a token proves itself: %v", err)
 	}
+	// Somebody who knows no more than the e-mail locks who wants to sign in with it, and not its owner, who is signed in.
+	for range 8 {
+		_, _, _ = s.SignIn(t.Context(), try("amelia@example.org", "a guess at random", "198.51.100.7"))
+	}
+	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: password}); err != nil {
+		t.Errorf("while somebody else guesses: %v", err)
+	}
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "198.51.100.8")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("a proof has lifted the lock of those who guess: %v", err)
+	}
 	// Whoever found an open browser cannot guess on.
 	var last error
 	for range 8 {

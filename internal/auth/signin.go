@@ -108,23 +108,18 @@ func (t tries) giveBack(ctx context.Context, tx db.Tx, now time.Time) error {
 	return nil
 }
 
+// proofOf is what the attempts of somebody who is signed in are counted under. It is not what those at sign-in are: otherwise anybody who knows
+// an e-mail could keep its owner from restoring, with wrong passwords from anywhere.
+func proofOf(account string) string { return "proof of " + account }
+
 // reserve counts the attempt as failed and returns the account, nil when there is none, and until when the attempt is locked
 // out. A successful one is given back by start.
 func (s *Sessions) reserve(ctx context.Context, email, address string) (*sqlcgen.Account, tries, error) {
 	var account *sqlcgen.Account
 	var tried tries
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
-		throttles := []struct {
-			kind, subject string
-			free          int32
-		}{{byAccount, email, freeByAccount}, {byAddress, network(address), freeByAddress}}
-		for _, t := range throttles {
-			if t.subject == "" {
-				continue
-			}
-			if err := s.count(ctx, tx, &tried, t.kind, t.subject, t.free); err != nil {
-				return err
-			}
+		if err := s.countBoth(ctx, tx, &tried, email, address); err != nil {
+			return err
 		}
 		if email == "" {
 			return nil
@@ -140,6 +135,23 @@ func (s *Sessions) reserve(ctx context.Context, email, address string) (*sqlcgen
 		return nil, tried, fmt.Errorf("look up the account: %w", err)
 	}
 	return account, tried, nil
+}
+
+// countBoth counts one attempt for who is tried, and for where it comes from; empty: that is not known.
+func (s *Sessions) countBoth(ctx context.Context, tx db.Tx, tried *tries, who, address string) error {
+	throttles := []struct {
+		kind, subject string
+		free          int32
+	}{{byAccount, who, freeByAccount}, {byAddress, network(address), freeByAddress}}
+	for _, t := range throttles {
+		if t.subject == "" {
+			continue
+		}
+		if err := s.count(ctx, tx, tried, t.kind, t.subject, t.free); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count counts one attempt, sets the lock that its failure would bring, and notes the lock that already holds.
