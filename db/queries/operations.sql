@@ -114,10 +114,10 @@ where id = @id and state in ('proposed', 'queued', 'running', 'interrupted')
 returning *;
 
 -- name: ApproveOperation :one
--- No row: it is not proposed any more, has waited for too long, or is the actor's own.
+-- No row: it is not proposed any more, has waited for too long, or is the actor's own, under this account or another of the same e-mail.
 update backup_operations
 set state = 'queued', approved_by = @actor::text, approved_name = @name::text, approved_at = now(), last_event_id = last_event_id + 1
-where id = @id and state = 'proposed' and requested_by <> @actor::text and created_at > now() - make_interval(secs => @within_seconds::double precision)
+where id = @id and state = 'proposed' and requested_by <> @actor::text and requested_name <> @name::text and created_at > now() - make_interval(secs => @within_seconds::double precision)
 returning *;
 
 -- name: ExpireProposals :many

@@ -9,6 +9,12 @@ on conflict (subject) do update
 set email = excluded.email, role = excluded.role, organization = excluded.organization, changed_at = now(), disabled_at = null
 returning *;
 
+-- name: CloseReplaced :many
+-- An e-mail is one person's at the auth server: whoever had it there before was removed, or took another.
+update accounts set disabled_at = now(), changed_at = now()
+where email = @email and kind = 'supabase' and subject <> @subject::text and disabled_at is null
+returning id;
+
 -- name: CloseSupabaseAccount :exec
 -- Its tokens and its other sessions end with it.
 update accounts set disabled_at = now() where id = @id and kind = 'supabase' and disabled_at is null;

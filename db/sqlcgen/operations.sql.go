@@ -13,7 +13,7 @@ import (
 const approveOperation = `-- name: ApproveOperation :one
 update backup_operations
 set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(), last_event_id = last_event_id + 1
-where id = $3 and state = 'proposed' and requested_by <> $1::text and created_at > now() - make_interval(secs => $4::double precision)
+where id = $3 and state = 'proposed' and requested_by <> $1::text and requested_name <> $2::text and created_at > now() - make_interval(secs => $4::double precision)
 returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
 `
 
@@ -24,7 +24,7 @@ type ApproveOperationParams struct {
 	WithinSeconds float64
 }
 
-// No row: it is not proposed any more, has waited for too long, or is the actor's own.
+// No row: it is not proposed any more, has waited for too long, or is the actor's own, under this account or another of the same e-mail.
 func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationParams) (BackupOperation, error) {
 	row := q.db.QueryRow(ctx, approveOperation,
 		arg.Actor,

@@ -10,6 +10,38 @@ import (
 	"time"
 )
 
+const closeReplaced = `-- name: CloseReplaced :many
+update accounts set disabled_at = now(), changed_at = now()
+where email = $1 and kind = 'supabase' and subject <> $2::text and disabled_at is null
+returning id
+`
+
+type CloseReplacedParams struct {
+	Email   string
+	Subject string
+}
+
+// An e-mail is one person's at the auth server: whoever had it there before was removed, or took another.
+func (q *Queries) CloseReplaced(ctx context.Context, arg CloseReplacedParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, closeReplaced, arg.Email, arg.Subject)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const closeSupabaseAccount = `-- name: CloseSupabaseAccount :exec
 update accounts set disabled_at = now() where id = $1 and kind = 'supabase' and disabled_at is null
 `

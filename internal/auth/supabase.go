@@ -257,6 +257,16 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 	if claims.Organization != "" {
 		p.Organization = &claims.Organization
 	}
+	replaced, err := tx.CloseReplaced(ctx, sqlcgen.CloseReplacedParams{Email: email, Subject: claims.Subject})
+	if err != nil {
+		return account, nil, fmt.Errorf("close who had the e-mail: %w", err)
+	}
+	for _, id := range replaced {
+		entry := audit.Entry{Action: "account.close", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"reason": "replaced_elsewhere", "account": id}}
+		if err := audit.Record(ctx, tx, system, entry); err != nil {
+			return account, nil, err
+		}
+	}
 	account, err = tx.SaveSupabaseAccount(ctx, p)
 	if db.IsConstraint(err, "accounts_email_is_unique") {
 		return account, nil, keepsake.Errorf(keepsake.CodeForbidden, "There is another account with this e-mail here: sign in with its password, or have it closed with keepsake admin close. Two accounts of one person could approve each other's restores.")

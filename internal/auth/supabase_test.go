@@ -601,10 +601,47 @@ func TestOneEMailIsOnePerson(t *testing.T) {
 	t.Parallel()
 	amelia := gotruetest.User{Email: "amelia@example.org", Password: theirPassword, AppMetadata: map[string]any{"role": "super_admin"}}
 	e := withSupabase(t, amelia)
-	if _, err := e.s.ResolveToken(t.Context(), e.at.Sign(t, amelia, nil), "192.0.2.1"); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	client, err := gotrue.NewClient(e.at.URL, gotruetest.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := client.SignIn(t.Context(), amelia.Email, theirPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.s.ResolveToken(t.Context(), tokens.Access.Reveal(), "192.0.2.1"); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "another account") {
 		t.Errorf("%v", err)
 	}
 	if n := e.count("select count(*) from accounts"); n != 1 {
 		t.Errorf("%d accounts", n)
+	}
+}
+
+// TestSomebodyIsMadeAnewThere: after they were removed, with the same e-mail. They come in, and what the account of before had is over.
+func TestSomebodyIsMadeAnewThere(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	before := e.in(bea)
+	_, token, err := e.s.CreateToken(t.Context(), before.Actor, auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour * 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	anew := bea
+	anew.ID = "00000000-0000-4000-8000-00000000abcd"
+	e.at.SetUser(anew)
+	if after := e.in(anew); after.Actor.ID == before.Actor.ID || after.Actor.Name != bea.Email {
+		t.Errorf("%+v", after.Actor)
+	}
+	if actor, err := e.s.Resolve(t.Context(), before.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("the session of before: %+v, %v", actor, err)
+	}
+	if actor, err := e.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1"); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("the token of before: %+v, %v", actor, err)
+	}
+	if n := e.count("select count(*) from audit_log where action = 'account.close' and target = 'bea@example.org'"); n != 1 {
+		t.Errorf("%d on record", n)
+	}
+	if closed, err := auth.CloseAccount(t.Context(), e.d, keepsake.System("test"), bea.Email); err != nil || !closed.Elsewhere || closed.Sessions != 1 {
+		t.Errorf("%+v, %v", closed, err)
 	}
 }

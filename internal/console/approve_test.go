@@ -46,12 +46,15 @@ func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
 	mine.Session, mine.Permissions = "another", []keepsake.Permission{keepsake.MayRestore}
 	reader := second
 	reader.Permissions = []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup}
+	anew := second // the same person, whose account was made anew
+	anew.Name = admin.Name
 	late := second
 	late.Session, late.ProvenAt = "a session", time.Now().Add(-time.Hour)
 	theirs := second
 	theirs.Organization = "org-1"
 	refused(admin, o.ID, keepsake.CodeForbidden)
 	refused(mine, o.ID, keepsake.CodeForbidden)
+	refused(anew, o.ID, keepsake.CodeForbidden)
 	refused(reader, o.ID, keepsake.CodeForbidden)
 	refused(theirs, o.ID, keepsake.CodeForbidden)
 	refused(late, o.ID, keepsake.CodeProof)
@@ -74,7 +77,7 @@ func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 	refused(second, o.ID, keepsake.CodeConflict)
-	for action, want := range map[string]int{"approval.ask": 1, "approval.give": 9} {
+	for action, want := range map[string]int{"approval.ask": 1, "approval.give": 10} {
 		if n := w.count("select count(*) from audit_log where security and action = $1", action); n != want {
 			t.Errorf("%d attempts of %s on record, want %d", n, action, want)
 		}

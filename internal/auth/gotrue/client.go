@@ -112,6 +112,7 @@ func (a tokenAnswer) tokens() (Tokens, error) {
 
 // User is what the server knows of a person now, where a token says what it knew when it was issued.
 type User struct {
+	Email   string
 	Factors []Factor       // that are verified
 	App     map[string]any // what only an administrator writes (app_metadata)
 }
@@ -124,12 +125,13 @@ func (c *Client) User(ctx context.Context, access keepsake.Secret) (User, error)
 			Type   string `json:"factor_type"`
 			Status string `json:"status"`
 		} `json:"factors"`
-		App map[string]any `json:"app_metadata"`
+		App   map[string]any `json:"app_metadata"`
+		Email string         `json:"email"`
 	}
 	if err := c.ask(ctx, http.MethodGet, "/user", access, nil, &said); err != nil {
 		return User{}, err
 	}
-	u := User{App: said.App}
+	u := User{Email: said.Email, App: said.App}
 	for _, f := range said.Factors {
 		if f.Status == "verified" {
 			u.Factors = append(u.Factors, Factor{ID: f.ID, Kind: f.Type})

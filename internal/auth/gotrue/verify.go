@@ -203,10 +203,11 @@ func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, e
 	return c, nil
 }
 
-// Now returns the claims with role and organization as the server knows them now, or an Error with CodeForbidden. Claims that are not its
+// Now returns the claims with e-mail, role and organization as the server knows them now, or an Error with CodeForbidden. Claims that are not its
 // own, such as those that a hook writes into tokens, stay as they are.
 func (v *Verifier) Now(c Claims, u User) (Claims, error) {
 	now := map[string]any{appMetadata: u.App}
+	c.Email = u.Email
 	if v.role[0] == appMetadata {
 		c.Role = text(now, v.role...)
 	}

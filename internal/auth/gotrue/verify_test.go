@@ -248,3 +248,18 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatTheServerSaysNowCounts: somebody took another e-mail, role and organization since the token was issued.
+func TestWhatTheServerSaysNowCounts(t *testing.T) {
+	t.Parallel()
+	s := gotruetest.New(t, false, amelia)
+	v := verifier(t, s, withSecret)
+	c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, amelia, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := v.Now(c, gotrue.User{Email: "another@example.org", App: map[string]any{"role": "planner", "organization_id": "8"}})
+	if err != nil || now.Email != "another@example.org" || now.Role != "planner" || now.Organization != "8" || now.Subject != c.Subject || now.Session != c.Session {
+		t.Errorf("%+v, %v", now, err)
+	}
+}
