@@ -36,6 +36,7 @@ var deeds = []deed{
 	{"token.revoke", "revoked a token", "revoke a token", false},
 	{"account.create", "made the account of", "make the account of", true},
 	{"account.close", "closed the account of", "close the account of", true},
+	{"account.unlock", "lifted the lock-out of", "lift the lock-out of", true},
 	{"account.password", "set a new password for", "set a new password for", true},
 	{"account.elsewhere", "came from Supabase Auth for the first time, or with another role, organization or address", "come from Supabase Auth", false},
 	{"backup.start", "started a backup", "start a backup", false},

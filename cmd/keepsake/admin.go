@@ -20,6 +20,7 @@ type adminCommands struct {
 	Create        adminCreateCommand        `cmd:"" help:"Create a local super admin."`
 	Password      adminPasswordCommand      `cmd:"" help:"Give an account a new password, lift its lock-out and end its sessions."`
 	Close         adminCloseCommand         `cmd:"" help:"Close an account of somebody who left: its sessions end and its tokens are revoked."`
+	Unlock        adminUnlockCommand        `cmd:"" help:"Lift the lock-out that wrong passwords for an account have brought."`
 	SecondStepOff adminSecondStepOffCommand `cmd:"" help:"Take the second step of signing in from an account whose phone and recovery codes are lost, and end its sessions."`
 }
 
@@ -53,11 +54,7 @@ type adminCloseCommand struct {
 }
 
 func (c *adminCloseCommand) Run(a *app) error {
-	conf, err := a.config()
-	if err != nil {
-		return err
-	}
-	d, err := a.openDatabase(conf)
+	d, err := a.accounts()
 	if err != nil {
 		return err
 	}
@@ -78,16 +75,33 @@ func (c *adminCloseCommand) Run(a *app) error {
 	return nil
 }
 
+type adminUnlockCommand struct {
+	Email string `help:"E-mail address of the account." required:"" placeholder:"ADDRESS"`
+}
+
+func (c *adminUnlockCommand) Run(a *app) error {
+	d, err := a.accounts()
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := auth.Unlock(a.ctx, d, a.actor(), c.Email); err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, map[string]any{"email": c.Email, "locked": false})
+	} else {
+		a.printf("%s can sign in again. Where the address that the wrong passwords came from is locked too, that ends by itself.\n", c.Email)
+	}
+	return nil
+}
+
 type adminSecondStepOffCommand struct {
 	Email string `help:"E-mail address of the account." required:"" placeholder:"ADDRESS"`
 }
 
 func (c *adminSecondStepOffCommand) Run(a *app) error {
-	conf, err := a.config()
-	if err != nil {
-		return err
-	}
-	d, err := a.openDatabase(conf)
+	d, err := a.accounts()
 	if err != nil {
 		return err
 	}
@@ -102,6 +116,15 @@ func (c *adminSecondStepOffCommand) Run(a *app) error {
 		a.printf("%s signs in with the password alone now. Its sessions have ended; have the second step switched on again at /second-step.\n", c.Email)
 	}
 	return nil
+}
+
+// accounts opens the console database of the configuration.
+func (a *app) accounts() (*db.DB, error) {
+	conf, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return a.openDatabase(conf)
 }
 
 func (a *app) changeAccount(c account, what string, change func(context.Context, *db.DB, keepsake.Secret) error) error {

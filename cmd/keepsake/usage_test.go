@@ -8,7 +8,7 @@ import (
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild", "repo writer-key", "serve", "worker", "admin", "admin create", "admin password", "admin second-step-off", "doctor", "version"} {
+	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild", "repo writer-key", "serve", "worker", "admin", "admin create", "admin password", "admin unlock", "admin close", "admin second-step-off", "doctor", "version"} {
 		t.Run("keepsake "+command, func(t *testing.T) {
 			t.Parallel()
 			o := program(t.Context(), nil, "", append(strings.Fields(command), "--help")...)
@@ -57,6 +57,8 @@ func TestBadInput(t *testing.T) {
 		{"admin create --email a@example.com", "--password-stdin"},
 		{"admin password", "missing flags: --email"},
 		{"admin second-step-off", "missing flags: --email"},
+		{"admin unlock", "missing flags: --email"},
+		{"admin close", "missing flags: --email"},
 		{"init here", "unexpected argument here"},
 		{"doctor who", "unexpected argument who"},
 		{"version 2", "unexpected argument 2"},

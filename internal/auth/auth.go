@@ -84,10 +84,8 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 		if err != nil {
 			return err
 		}
-		for _, who := range []string{email, proofOf(id)} {
-			if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(who)}); err != nil {
-				return err
-			}
+		if err := unlock(ctx, tx, email, proofOf(id)); err != nil {
+			return err
 		}
 		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.password", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"sessions_ended": ended}})
 	})
@@ -95,6 +93,37 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create", email)
 	}
 	return err
+}
+
+// Unlock lifts the lock-outs of an e-mail at sign-in, wherever its account is kept and whether or not there is one, and of its account where a proof is
+// asked for. Those of addresses stay: they end by themselves.
+func Unlock(ctx context.Context, d *db.DB, by keepsake.Actor, email string) error {
+	email, err := normalize(email)
+	if err != nil {
+		return err
+	}
+	return d.InTx(ctx, system, func(tx db.Tx) error {
+		locked := []string{email}
+		account, err := tx.GetAccountByEmail(ctx, email)
+		if err == nil {
+			locked = append(locked, proofOf(account.ID))
+		} else if !db.IsNoRows(err) {
+			return err
+		}
+		if err := unlock(ctx, tx, locked...); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.unlock", Target: email, Outcome: audit.Allowed})
+	})
+}
+
+func unlock(ctx context.Context, tx db.Tx, subjects ...string) error {
+	for _, who := range subjects {
+		if err := tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: byAccount, Subject: subject(who)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Closed is what ended with an account.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/internal/auth"
-	"github.com/wedsync/keepsake/internal/auth/gotrue/gotruetest"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -57,22 +56,30 @@ func TestAnAccountIsClosed(t *testing.T) {
 	}
 }
 
-// TestSomebodyMadeAnewElsewhere: an account that was deleted and made again at Supabase Auth has the same address and another subject.
-func TestSomebodyMadeAnewElsewhere(t *testing.T) {
+// TestUnlock: the lock-out is lifted without a new password.
+func TestUnlock(t *testing.T) {
 	t.Parallel()
-	e := withSupabase(t, bea)
-	first := e.in(bea)
-	again := bea
-	again.ID = "018f0000-0000-7000-8000-0000000000aa"
-	e.at = gotruetest.New(t, true, again)
-	e.s = e.process(e.s, nil)
-	if _, _, err := e.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
-		t.Errorf("two accounts of one address: %v", err)
+	d, s, _ := setup(t)
+	session, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if closed, err := auth.CloseAccount(t.Context(), e.d, keepsake.System("test"), bea.Email); err != nil || !closed.Elsewhere {
-		t.Fatalf("%+v, %v", closed, err)
+	for range 6 {
+		_, _, _ = s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", ""))
+		_ = s.Prove(t.Context(), session.Actor, auth.Proof{Password: "wrong password 1"})
 	}
-	if next := e.in(again); next.Actor.ID == first.Actor.ID {
-		t.Error("the same account")
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Fatalf("before: %v", err)
+	}
+	for _, email := range []string{"amelia@example.org", "nobody@example.org"} {
+		if err := auth.Unlock(t.Context(), d, keepsake.System("test"), email); err != nil {
+			t.Errorf("%s: %v", email, err)
+		}
+	}
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); err != nil {
+		t.Errorf("signing in: %v", err)
+	}
+	if err := s.Prove(t.Context(), session.Actor, auth.Proof{Password: password}); err != nil {
+		t.Errorf("proving: %v", err)
 	}
 }
