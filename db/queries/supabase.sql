@@ -16,7 +16,7 @@ where email = @email and kind = 'supabase' and subject <> @subject::text and dis
 returning id;
 
 -- name: CloseSupabaseAccount :exec
--- Its tokens and its other sessions end with it.
+-- Its tokens end with it, until it is open again.
 update accounts set disabled_at = now() where id = @id and kind = 'supabase' and disabled_at is null;
 
 -- name: InsertSupabaseSession :exec

@@ -46,7 +46,7 @@ const closeSupabaseAccount = `-- name: CloseSupabaseAccount :exec
 update accounts set disabled_at = now() where id = $1 and kind = 'supabase' and disabled_at is null
 `
 
-// Its tokens and its other sessions end with it.
+// Its tokens end with it, until it is open again.
 func (q *Queries) CloseSupabaseAccount(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, closeSupabaseAccount, id)
 	return err

@@ -294,7 +294,7 @@ func (s *Sessions) closeAccount(ctx context.Context, address, subject string) er
 		if err != nil {
 			return err
 		}
-		if err := tx.CloseSupabaseAccount(ctx, account.ID); err != nil {
+		if err := closeElsewhere(ctx, tx, account.ID); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.close", Target: account.Email, Outcome: audit.Allowed, Detail: map[string]any{"reason": endRefused}})

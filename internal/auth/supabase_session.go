@@ -220,7 +220,7 @@ func (s *Sessions) endElsewhere(ctx context.Context, actor keepsake.Actor, why s
 			return err
 		}
 		if why == endRefused {
-			if err := tx.CloseSupabaseAccount(ctx, actor.ID); err != nil {
+			if err := closeElsewhere(ctx, tx, actor.ID); err != nil {
 				return err
 			}
 		}
@@ -233,6 +233,14 @@ func (s *Sessions) endElsewhere(ctx context.Context, actor keepsake.Actor, why s
 		return keepsake.Errorf(keepsake.CodeForbidden, "Supabase Auth has ended your sign-in. Sign in to go on.")
 	}
 	return keepsake.Errorf(keepsake.CodeForbidden, "Supabase Auth does not answer, so your session could not be confirmed and has ended. Sign in with a local account, or try again later.")
+}
+
+// closeElsewhere closes an account of the auth server. Its sessions end, and do not come back should it be opened again.
+func closeElsewhere(ctx context.Context, tx db.Tx, account string) error {
+	if _, err := tx.EndSessionsOfAccount(ctx, account); err != nil {
+		return err
+	}
+	return tx.CloseSupabaseAccount(ctx, account)
 }
 
 // leave tells the auth server that sessions have ended, and forgets what kept them alive.

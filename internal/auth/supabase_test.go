@@ -591,6 +591,12 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 					t.Errorf("the session: %+v, %v", actor, err)
 				}
 			}
+			// Given back, it opens what is begun then; a session of before may be somebody else's.
+			w.at.SetUser(bea)
+			w.in(bea)
+			if actor, err := w.s.Resolve(t.Context(), w.session.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				t.Errorf("the session of before: %+v, %v", actor, err)
+			}
 		})
 	}
 }
