@@ -78,6 +78,22 @@ func TestEveryAnswerCarriesThePolicy(t *testing.T) {
 	}
 }
 
+// TestNothingIsKeptOnTheWay: what is for somebody who is signed in is in no cache, and not behind the back button after signing out.
+func TestNothingIsKeptOnTheWay(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.preview = damagedWedding()
+	for _, path := range []string{"/", "/audit", "/sessions", "/second-step", "/weddings/w%201%2F2/contacts", "/weddings/w%201%2F2/contacts.csv", "/weddings/w%201%2F2/contacts.vcf", "/audit/export?format=csv"} {
+		if a := s.get(path).want(http.StatusOK); a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %q", path, a.header.Get("Cache-Control"))
+		}
+	}
+	s.post("/sign-out", nil)
+	if a := s.get("/audit").want(http.StatusSeeOther); a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("sent to sign in: %q", a.header.Get("Cache-Control"))
+	}
+}
+
 // TestTLSIsRemembered: browsers that came by TLS, here or at a trusted proxy, come by nothing else afterwards; nobody else can make
 // them.
 func TestTLSIsRemembered(t *testing.T) {

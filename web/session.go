@@ -155,14 +155,14 @@ func byItself(r *http.Request) bool {
 const endedKey = "session ended"
 
 // signedIn sends those who are not signed in to the sign-in page and back here afterwards. htmx gets 401, which app.js
-// turns into the same; a stream gets 401 too.
+// turns into the same; a stream gets 401 too. Whatever the answer is, nobody keeps it: it is for who is signed in now.
 func signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 		if _, ok := handlers.ActorOf(c); ok {
 			return next(c)
 		}
 		if handlers.IsPartial(c) || c.Request().Header.Get(echo.HeaderAccept) == eventStream {
-			c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 			return c.NoContent(http.StatusUnauthorized)
 		}
 		q := url.Values{}

@@ -53,7 +53,7 @@ func TestSignInAndOut(t *testing.T) {
 
 func TestNobodyIsSentToAnotherSite(t *testing.T) {
 	t.Parallel()
-	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)", "/sign-out", "points", "/a\r\nb"} {
+	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)", "/sign-out", "points", "/a\r\nb", "%2f%2fevil.example/", "/%2f/evil.example/", "/\t/evil.example/", "https:evil.example", "///evil.example/", "//evil.example\\@localhost/", "\\\\evil.example/"} {
 		s := newSite(t)
 		a := s.post("/sign-in", url.Values{"email": {admin.Name}, "password": {"right"}, "next": {next}}).want(http.StatusSeeOther)
 		if to := a.header.Get("Location"); to != "/" {
