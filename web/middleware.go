@@ -84,9 +84,9 @@ func deadline(d time.Duration) echo.MiddlewareFunc {
 				_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(d + pageTimeout))
 			}
 			outer := c.Request()
+			defer c.SetRequest(outer) // after a panic too: with this context, cancelled by then, it would pass for a browser that went away
 			c.SetRequest(outer.WithContext(ctx))
 			err := next(c)
-			c.SetRequest(outer)
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable, "the answer took longer than %s and was given up; nothing was lost. Reload the page in a moment: %w", d, err)
 			}

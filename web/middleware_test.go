@@ -44,7 +44,7 @@ func TestABrowserThatWentAwayIsNoError(t *testing.T) {
 
 func TestAPanicIsAnErrorPageAndALogLine(t *testing.T) {
 	t.Parallel()
-	w, log := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil), func(echo.Context) error { panic("boom") })
+	w, log := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil), func(echo.Context) error { panic("boom") }, deadline(time.Minute)) // as every page has one
 	id := w.Header().Get("X-Request-ID")
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), id) || strings.Contains(w.Body.String(), "boom") {
 		t.Errorf("status %d: %s", w.Code, w.Body)
