@@ -174,6 +174,9 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then", "/api/organizations", "/api/compliance", "/api/providers", "/api/audit", "/api/audit/export", "/api/tests", "/api/tests/018f0000-0000-7000-8000-000000000001"} {
 		writer.send(http.MethodGet, path, nil).want(http.StatusForbidden)
 	}
+	// A refusal is of who asks, and is not what somebody is answered later who may.
+	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}, "Idempotency-Key", "nightly").want(http.StatusForbidden)
+	writer.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}, "Idempotency-Key", "nightly").want(http.StatusAccepted)
 	s := withToken(t, base, "read", "backup", "restore")
 	for _, c := range []struct {
 		path, body, location string

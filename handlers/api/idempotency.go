@@ -32,8 +32,8 @@ const keyHeader = "Idempotency-Key"
 // endTime is how long keeping an answer may take after the request itself has ended.
 const endTime = 5 * time.Second
 
-// idempotent carries a POST with an Idempotency-Key out once and gives whoever sends it again the same answer. A fault of ours, or a
-// limit, keeps no answer: the request may be tried again.
+// idempotent carries a POST with an Idempotency-Key out once and gives whoever sends it again the same answer. A fault of ours, a limit or a
+// refusal keeps no answer: the request may be tried again, with another token or after a new proof of who is there.
 func idempotent(a huma.API, answers Answers) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		key := ctx.Header(keyHeader)
@@ -73,7 +73,7 @@ func idempotent(a huma.API, answers Answers) func(huma.Context, func(huma.Contex
 		defer func() {
 			c.Response().Writer = record.ResponseWriter
 			var answer *console.Answer
-			if status := c.Response().Status; c.Response().Committed && status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+			if status := c.Response().Status; c.Response().Committed && status < http.StatusInternalServerError && status != http.StatusTooManyRequests && status != http.StatusForbidden {
 				answer = &console.Answer{Status: status, Headers: map[string]string{}, Body: record.body.Bytes()}
 				for _, name := range []string{echo.HeaderContentType, echo.HeaderLocation} {
 					if v := c.Response().Header().Get(name); v != "" {
