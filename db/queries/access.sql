@@ -14,6 +14,10 @@ select count(*) from accounts where disabled_at is null;
 -- name: SetPassword :one
 update accounts set password_hash = @password_hash, changed_at = now() where email = @email and kind = 'local' and disabled_at is null returning id;
 
+-- name: HoldAccount :one
+-- What was proven is still the password, and stays it until the transaction ends.
+select password_hash from accounts where id = @id and disabled_at is null for share;
+
 -- name: InsertSession :exec
 insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address)
 values (@id, @token_hash, @account_id, sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), @expires_at, @user_agent, @address);

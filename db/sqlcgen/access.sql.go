@@ -222,6 +222,18 @@ func (q *Queries) GetSetting(ctx context.Context, name string) ([]byte, error) {
 	return value, err
 }
 
+const holdAccount = `-- name: HoldAccount :one
+select password_hash from accounts where id = $1 and disabled_at is null for share
+`
+
+// What was proven is still the password, and stays it until the transaction ends.
+func (q *Queries) HoldAccount(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRow(ctx, holdAccount, id)
+	var password_hash string
+	err := row.Scan(&password_hash)
+	return password_hash, err
+}
+
 const insertAccount = `-- name: InsertAccount :exec
 insert into accounts (id, email, password_hash, role, organization)
 values ($1, $2, $3, $4, $5)

@@ -152,6 +152,42 @@ func TestNewPasswordEndsSessionsAndLocks(t *testing.T) {
 	}
 }
 
+// TestANewPasswordEndsSignInsOnTheirWay: one whose password was right when it was looked at does not begin a session after all of them have ended.
+func TestANewPasswordEndsSignInsOnTheirWay(t *testing.T) {
+	t.Parallel()
+	d, s, _ := setup(t)
+	type outcome struct {
+		session auth.Session
+		err     error
+	}
+	done := make(chan outcome, 1)
+	err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error { // what SetPassword does, with a pause in it
+		if _, err := tx.PG.Exec(t.Context(), "update accounts set password_hash = password_hash || 'A' where email = 'amelia@example.org'"); err != nil {
+			return err
+		}
+		go func() {
+			session, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
+			done <- outcome{session, err}
+		}()
+		for waits := false; !waits && len(done) == 0; {
+			if err := tx.PG.QueryRow(t.Context(), "select exists (select from pg_locks l where not l.granted and l.pid in (select pid from pg_stat_activity where datname = current_database()))").Scan(&waits); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.PG.Exec(t.Context(), "update sessions set ended_at = now(), end_reason = 'revoked' where ended_at is null"); err != nil {
+			return err
+		}
+		return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "account.password", Target: "amelia@example.org", Outcome: audit.Allowed})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := <-done
+	if keepsake.CodeOf(o.err) != keepsake.CodeForbidden || o.err == nil {
+		t.Errorf("a session of the password of before: %+v, %v", o.session.Actor, o.err)
+	}
+}
+
 func TestLockOutGrowsAndLooksTheSame(t *testing.T) {
 	t.Parallel()
 	_, s, c := setup(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ type Session struct {
 	CodesLeft int
 }
 
+// errChanged is an account that was closed, or given another password, after the one that was typed was looked at.
+var errChanged = errors.New("the account has changed meanwhile")
+
 // start makes the session of an account that has proven itself, and takes the code it gave in the same transaction.
 func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials, given factor) (Session, error) {
 	id, err := uuid.NewV7()
@@ -68,12 +72,19 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 	}
 	session.Actor.ProvenAt = now
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
+		hash, err := tx.HoldAccount(ctx, a.ID)
+		if db.IsNoRows(err) || err == nil && hash != a.PasswordHash {
+			return errChanged
+		}
+		if err != nil {
+			return err
+		}
 		if given.take != nil {
 			if err := given.take(tx); err != nil {
 				return err
 			}
 		}
-		err := tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
+		err = tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
 			Now: now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
 		if err == nil && given.keep != nil {
 			err = given.keep(tx, session.ID)
@@ -92,6 +103,9 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 		}
 		return audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed, Detail: given.detail()})
 	})
+	if errors.Is(err, errChanged) {
+		return Session{}, s.refuse(ctx, keepsake.Actor{Name: a.Email, Address: in.Address, UserAgent: in.UserAgent}, "changed", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+	}
 	if err != nil {
 		return Session{}, fmt.Errorf("start the session: %w", err)
 	}
