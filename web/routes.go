@@ -122,7 +122,7 @@ func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages hand
 	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	long := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout), keepWriting(writePatience))
+	long := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
 	long.GET("/weddings/:id/export", handlers.ExportScope(con))
 	long.GET("/platform/export", handlers.ExportScope(con))
 }
@@ -172,7 +172,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
 	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
 	in.GET("/audit", handlers.ShowAudit(pages, con))
-	patient := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(longTimeout), keepWriting(writePatience))
+	patient := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
 	patient.GET("/audit/export", handlers.ExportAudit(pages, con))
 	patient.POST("/audit/verify", handlers.VerifyAudit(con))
 
@@ -199,7 +199,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	actions.RouteNotFound(api.Prefix+"/*", func(echo.Context) error { return echo.ErrNotFound })
 
 	// A stream lives as long as its operation, so it has no deadline.
-	live := e.Group("", cookies.identify(d.Auth), signedIn)
+	live := e.Group("", cookies.identify(d.Auth), signedIn, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))
 	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
 
 	// Last, because every group brings one of its own: an unknown address is not found, signed in or not.

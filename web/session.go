@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/gorilla/securecookie"
@@ -149,6 +150,41 @@ func (k *cookies) identify(known handlers.Sessions) echo.MiddlewareFunc {
 // that was left open would keep its session for as long as it lives.
 func byItself(r *http.Request) bool {
 	return r.Header.Get(echo.HeaderAccept) == eventStream || r.Header.Get("Keepsake-By-Itself") != ""
+}
+
+// whileSignedIn breaks an answer off that takes long, a stream or a download, when its session has ended meanwhile. It looks so often.
+func (k *cookies) whileSignedIn(known handlers.Sessions, every time.Duration) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			outer, token := c.Request(), k.Token(c.Request())
+			ctx, cancel := context.WithCancel(outer.Context())
+			var looking sync.WaitGroup
+			defer looking.Wait()
+			defer cancel()
+			looking.Go(func() {
+				tick := time.NewTicker(every)
+				defer tick.Stop()
+				for {
+					select {
+					case <-ctx.Done():
+						return
+					case <-tick.C:
+					}
+					asking := ctx
+					if byItself(outer) {
+						asking = auth.ByItself(ctx)
+					}
+					if _, err := known.Resolve(asking, token); keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
+						cancel()
+						return
+					}
+				}
+			})
+			defer c.SetRequest(outer)
+			c.SetRequest(outer.WithContext(ctx))
+			return next(c)
+		}
+	}
 }
 
 // endedKey marks a request whose session was known and is over.

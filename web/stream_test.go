@@ -160,6 +160,32 @@ func TestStreamResumesWhereTheBrowserLeftOff(t *testing.T) {
 	}
 }
 
+// TestAStreamEndsWithItsSession: whoever has it open sees no more of what they may not see any more.
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.operations["op1"] = runningBackup("op1")
+	stream := s.watch(t.Context(), "/operations/op1/events")
+	for beats := 0; beats < 3; { // looks at the session change nothing while it lasts
+		if m, ok := <-stream; ok && m.event == ":" {
+			beats++
+		} else if !ok {
+			t.Fatal("it ended before its session")
+		}
+	}
+	s.auth.mu.Lock()
+	clear(s.auth.sessions)
+	s.auth.mu.Unlock()
+	late := time.After(10 * time.Second)
+	for open := true; open; {
+		select {
+		case _, open = <-stream:
+		case <-late:
+			t.Fatal("it goes on without its session")
+		}
+	}
+}
+
 func TestStreamOfAnOperationThatEndedMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
