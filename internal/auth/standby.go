@@ -130,13 +130,14 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 		s.takeBack(counted)
 		return Session{}, &Step{Kind: StepCode, Account: v.Account, Email: v.Email, Until: s.now().Add(StepTime), State: passwordMark(v.PasswordHash)}, nil
 	}
-	session, err := s.start(ctx, v, in, "")
+	session, err := s.start(ctx, v, in, "", counted)
 	return session, nil, err
 }
 
 // start makes the session of an account that has proven itself.
-func (s *Standby) start(ctx context.Context, v *Verifier, in Credentials, factor string) (Session, error) {
-	s.forgive(v.Email, in.Address)
+func (s *Standby) start(ctx context.Context, v *Verifier, in Credentials, factor string, counted map[string]int) (Session, error) {
+	s.takeBack(counted)
+	s.forgive(v.Email)
 	c := claims{Email: v.Email, Session: rand.Text(), Expires: s.now().Add(StandbyTime).UTC()}
 	token, err := s.seal(c)
 	if err != nil {
@@ -267,11 +268,11 @@ func (s *Standby) takeBack(counted map[string]int) {
 	}
 }
 
-func (s *Standby) forgive(email, address string) {
+// forgive forgets what was counted for an account that has proven itself. The address has not: whoever comes from there may own one account
+// and guess at others.
+func (s *Standby) forgive(email string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, who := range []string{byAccount + email, byAddress + network(address)} {
-		delete(s.failures, who)
-		delete(s.locked, who)
-	}
+	delete(s.failures, byAccount+email)
+	delete(s.locked, byAccount+email)
 }

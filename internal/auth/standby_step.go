@@ -17,7 +17,8 @@ func (s *Standby) Continue(ctx context.Context, step Step, typed keepsake.Secret
 	if step.Kind != StepCode || !s.now().Before(step.Until) {
 		return refuse("step_over", stepOver())
 	}
-	if until, _ := s.reserve(step.Email, in.Address); until.After(s.now()) {
+	until, counted := s.reserve(step.Email, in.Address)
+	if until.After(s.now()) {
 		return refuse("locked", locked(until.Sub(s.now())))
 	}
 	v, err := s.account(ctx, step.Email)
@@ -34,7 +35,7 @@ func (s *Standby) Continue(ctx context.Context, step Step, typed keepsake.Secret
 	if !ok {
 		return refuse("wrong_"+kind, keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
 	}
-	return s.start(ctx, v, in, kind)
+	return s.start(ctx, v, in, kind, counted)
 }
 
 // takeCode judges a code and takes it, once.

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -87,6 +88,21 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 	if _, _, err := s.SignIn(t.Context(), in); err != nil {
 		t.Errorf("when the lock is over: %v", err)
 	}
+	// Whoever has an account of their own does not lift with it what their guesses at others have counted.
+	for i := range freeByAddress {
+		guess := wrong
+		guess.Email = fmt.Sprintf("somebody-%d@example.com", i)
+		if i == freeByAddress-2 {
+			guess = in
+		}
+		_, _, _ = s.SignIn(t.Context(), guess)
+	}
+	wrong.Email = "somebody-else@example.com"
+	_, _, _ = s.SignIn(t.Context(), wrong)
+	if _, _, err := s.SignIn(t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("after %d guesses from one address: %v", freeByAddress, err)
+	}
+	now = now.Add(longestLock)
 	// A provider that goes away for a moment does not throw people out; one that never answered lets nobody in.
 	now = now.Add(2 * verifiersTime)
 	away = keepsake.Errorf(keepsake.CodeUnavailable, "no provider answers")
