@@ -192,6 +192,9 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	if err != nil {
 		return Session{}, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
 	}
+	if !claims.Strong { // what a code was given for, and the token does not say so, is no second step
+		return Session{}, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, errors.New("a code was taken, and the token says nothing of a second factor (aal2)")))
+	}
 	if reason, err := s.mayEnter(claims, nil); err != nil {
 		return Session{}, s.refuse(ctx, actor, reason, err)
 	}

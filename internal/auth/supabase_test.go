@@ -224,6 +224,11 @@ func TestASecondFactorThereIsAskedForHere(t *testing.T) {
 	if actor, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Name != cleo.Email || actor.Organization != "" {
 		t.Errorf("%+v, %v", actor, err)
 	}
+	e.at.SetWeak(true)
+	if session, err := e.s.Continue(t.Context(), half(), code(), in); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+		t.Errorf("a token that says nothing of the code: %+v, %v", session.Actor, err)
+	}
+	e.at.SetWeak(false)
 	old := half()
 	e.clock.add(auth.StepTime)
 	if _, err := e.s.Continue(t.Context(), old, code(), in); keepsake.CodeOf(err) != keepsake.CodeNotFound {
