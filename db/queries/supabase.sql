@@ -9,11 +9,9 @@ on conflict (subject) do update
 set email = excluded.email, role = excluded.role, organization = excluded.organization, changed_at = now(), disabled_at = null
 returning *;
 
--- name: CloseReplaced :many
+-- name: ListReplaced :many
 -- An e-mail is one person's at the auth server: whoever had it there before was removed, or took another.
-update accounts set disabled_at = now(), changed_at = now()
-where email = @email and kind = 'supabase' and subject <> @subject::text and disabled_at is null
-returning id;
+select id from accounts where email = @email and kind = 'supabase' and subject <> @subject::text and disabled_at is null for update;
 
 -- name: CloseSupabaseAccount :exec
 -- Its tokens end with it, until it is open again.

@@ -10,38 +10,6 @@ import (
 	"time"
 )
 
-const closeReplaced = `-- name: CloseReplaced :many
-update accounts set disabled_at = now(), changed_at = now()
-where email = $1 and kind = 'supabase' and subject <> $2::text and disabled_at is null
-returning id
-`
-
-type CloseReplacedParams struct {
-	Email   string
-	Subject string
-}
-
-// An e-mail is one person's at the auth server: whoever had it there before was removed, or took another.
-func (q *Queries) CloseReplaced(ctx context.Context, arg CloseReplacedParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, closeReplaced, arg.Email, arg.Subject)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const closeSupabaseAccount = `-- name: CloseSupabaseAccount :exec
 update accounts set disabled_at = now() where id = $1 and kind = 'supabase' and disabled_at is null
 `
@@ -114,6 +82,36 @@ type InsertSupabaseSessionParams struct {
 func (q *Queries) InsertSupabaseSession(ctx context.Context, arg InsertSupabaseSessionParams) error {
 	_, err := q.db.Exec(ctx, insertSupabaseSession, arg.SessionID, arg.Tokens, arg.ExpiresAt)
 	return err
+}
+
+const listReplaced = `-- name: ListReplaced :many
+select id from accounts where email = $1 and kind = 'supabase' and subject <> $2::text and disabled_at is null for update
+`
+
+type ListReplacedParams struct {
+	Email   string
+	Subject string
+}
+
+// An e-mail is one person's at the auth server: whoever had it there before was removed, or took another.
+func (q *Queries) ListReplaced(ctx context.Context, arg ListReplacedParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, listReplaced, arg.Email, arg.Subject)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lockSupabaseSession = `-- name: LockSupabaseSession :one

@@ -260,11 +260,14 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 	if claims.Organization != "" {
 		p.Organization = &claims.Organization
 	}
-	replaced, err := tx.CloseReplaced(ctx, sqlcgen.CloseReplacedParams{Email: email, Subject: claims.Subject})
+	replaced, err := tx.ListReplaced(ctx, sqlcgen.ListReplacedParams{Email: email, Subject: claims.Subject})
 	if err != nil {
-		return account, nil, fmt.Errorf("close who had the e-mail: %w", err)
+		return account, nil, fmt.Errorf("look up who had the e-mail: %w", err)
 	}
 	for _, id := range replaced {
+		if err := closeElsewhere(ctx, tx, id); err != nil {
+			return account, nil, fmt.Errorf("close the account of before: %w", err)
+		}
 		entry := audit.Entry{Action: "account.close", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"reason": "replaced_elsewhere", "account": id}}
 		if err := audit.Record(ctx, tx, system, entry); err != nil {
 			return account, nil, err
