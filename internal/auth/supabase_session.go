@@ -92,7 +92,7 @@ func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.
 			why, err = s.renew(ctx, &actor)
 		}
 	}
-	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil { // its e-mail is none, or that of a local account by now
+	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil { // its e-mail is none, or that of a local account by now, or it is about somebody else
 		why, err = endRefused, nil
 	}
 	if err != nil {
@@ -176,8 +176,8 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	if err != nil {
 		return "", err
 	}
-	if account.ID != row.AccountID { // whoever it is now, it is not whom the session was started for
-		return endRefused, nil
+	if account.ID != row.AccountID { // whom the session was not started for, nothing is learned of here
+		return "", keepsake.Errorf(keepsake.CodeForbidden, "The token is about somebody else.")
 	}
 	sealed, err := s.sealTokens(ctx, row.SessionID, fresh)
 	if err != nil {

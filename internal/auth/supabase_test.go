@@ -656,3 +656,29 @@ func TestSomebodyIsMadeAnewThere(t *testing.T) {
 		t.Errorf("%+v, %v", closed, err)
 	}
 }
+
+// TestASessionIsNotTakenOver by somebody else whom its token is about later: it ends, and nothing is learned of them.
+func TestASessionIsNotTakenOver(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	session := e.in(bea)
+	another := bea
+	another.ID = "00000000-0000-4000-8000-00000000abcd"
+	e.at.SetUser(another)
+	for range 2 { // no idle time, and its token ends
+		e.clock.add(29 * time.Minute)
+		if _, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.clock.add(2 * time.Minute)
+	if actor, err := e.s.Resolve(t.Context(), session.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("%+v, %v", actor, err)
+	}
+	if n := e.count("select count(*) from accounts where kind = 'supabase'"); n != 1 {
+		t.Errorf("%d accounts", n)
+	}
+	if n := e.count("select count(*) from sessions where end_reason = 'refused_elsewhere'"); n != 1 {
+		t.Errorf("%d sessions ended", n)
+	}
+}
