@@ -37,8 +37,8 @@ const (
 
 var consoleSize = sample.ConsoleSize{Operations: 100_000, Points: 50_000, Audit: 1_000_000}
 
-// consolePages are what is asked for: the status of everything, the lists. The weddings' list asks the platform each time, over a
-// connection of its own, so it has no goal here.
+// consolePages are what is asked for: the status of everything, the lists. The weddings' list asks the platform each time, so it has no
+// goal here.
 var consolePages = []struct{ name, path, goal string }{{"status and overview", "/", "≤ 100 ms"}, {"recovery points", "/points", "≤ 100 ms"}, {"operations", "/operations", "≤ 100 ms"},
 	{"API: status", "/api/backups/status", "≤ 100 ms"}, {"API: recovery points", "/api/backups/recovery-points", "≤ 100 ms"}, {"weddings, from the platform", "/weddings", ""}}
 

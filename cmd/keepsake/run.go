@@ -51,6 +51,7 @@ type app struct {
 	cli *cli
 
 	request string // what the audit trail calls this run of the program
+	engines []*engine.Engine
 }
 
 // cli is the command line. Every flag is also an environment variable, KEEPSAKE_ and its name.
@@ -106,6 +107,11 @@ func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 		a.cli.JSON = a.cli.JSON || a.wantsJSON(args)
 		return a.report(keepsake.Errorf(keepsake.CodeInvalid, "%w: keepsake --help lists the commands, keepsake COMMAND --help a command's flags", err))
 	}
+	defer func() {
+		for _, e := range a.engines {
+			e.Close()
+		}
+	}()
 	return a.report(a.onRecord(parsed.Selected().Target.Addr().Interface(), func() error {
 		err := parsed.Run(a)
 		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -195,13 +201,16 @@ func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.io.out, 
 
 func (a *app) config() (*config.Config, error) { return config.Load(a.cli.Config, a.env) }
 
-// engine reads the configuration and builds the engine over it.
+// engine reads the configuration and builds the engine over it, which is closed when the command has ended.
 func (a *app) engine() (*engine.Engine, *config.Config, error) {
 	c, err := a.config()
 	if err != nil {
 		return nil, nil, err
 	}
 	e, err := c.Engine(a.ctx, engine.Options{Logger: a.logger(slog.LevelWarn)})
+	if err == nil {
+		a.engines = append(a.engines, e)
+	}
 	return e, c, err
 }
 

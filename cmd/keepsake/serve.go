@@ -32,20 +32,16 @@ func (c *serveCommand) Run(a *app) error {
 			return keepsake.Errorf(keepsake.CodeInvalid, "--address: %s", problem)
 		}
 	}
-	conf, err := a.config()
+	e, conf, err := a.engine()
 	if err != nil {
 		return err
 	}
 	if c.Address != "" {
 		conf.Server.Address = c.Address
 	}
-	s, err := a.openConsole()
+	s, err := a.openConsoleOver(e, conf)
 	pages := &switcher{}
 	if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
-		e, _, failed := a.engine()
-		if failed != nil {
-			return failed
-		}
 		standby, failed := a.standby(a.ctx, e, conf)
 		if failed != nil {
 			return err // nothing answers: say what was asked first
@@ -69,7 +65,7 @@ func (c *serveCommand) Run(a *app) error {
 	g.Go(func() error { return web.ServeListener(ctx, listener, pages) })
 	g.Go(func() error {
 		if s == nil {
-			opened, err := a.awaitConsole(ctx)
+			opened, err := a.awaitConsole(ctx, e, conf)
 			if err != nil || opened == nil {
 				return err
 			}
@@ -179,6 +175,11 @@ func (a *app) openConsole() (*services, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.openConsoleOver(e, conf)
+}
+
+// openConsoleOver is openConsole for an engine that is there already.
+func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services, error) {
 	if e.WritesOnly() {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the key of this machine is a writer's, and a console reads the repository: run this where the repository's key is; here keepsake backup works")
 	}

@@ -106,14 +106,14 @@ func (a *app) watch(ctx context.Context, s *services, pages *switcher) error {
 }
 
 // awaitConsole opens the console as soon as its database answers. Errors that waiting does not mend are returned at once.
-func (a *app) awaitConsole(ctx context.Context) (*services, error) {
+func (a *app) awaitConsole(ctx context.Context, e *engine.Engine, conf *config.Config) (*services, error) {
 	for {
 		select {
 		case <-time.After(pingEvery):
 		case <-ctx.Done():
 			return nil, nil //nolint:nilnil // it is over
 		}
-		s, err := a.openConsole()
+		s, err := a.openConsoleOver(e, conf)
 		if err == nil || keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 			return s, err
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// nextWeddingsAge is how old the weddings on an overview may be. Every question to the platform is a connection of its own, and
-// overviews reload themselves in many browsers: it is the platform that must not notice.
+// nextWeddingsAge is how old the weddings on an overview may be. Overviews reload themselves in many browsers, and it is the platform that must
+// not notice.
 const nextWeddingsAge = 2 * time.Second
 
 // nextKnown are the next weddings as the platform told them last, by organization. Those who ask at once share one question.

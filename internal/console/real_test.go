@@ -113,6 +113,7 @@ func realEngine(t *testing.T, platform string) *engine.Engine {
 	}
 	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(platform), Providers: list, DataMap: keepsake.DefaultDataMap(),
 		Key: repository.KeySource{Key: repository.NewKeyFile()}})
+	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -37,13 +38,14 @@ type Options struct {
 	Now            func() time.Time
 }
 
-// Engine runs operations. It is safe for concurrent use and holds no state between calls.
+// Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what pages ask.
 type Engine struct {
-	opts Options
-	log  *slog.Logger
+	opts      Options
+	log       *slog.Logger
+	questions *platform.Questions
 }
 
-// New returns an Engine. It opens nothing.
+// New returns an Engine. It opens nothing; Close ends what it opens later.
 func New(opts Options) *Engine {
 	if opts.Workers <= 0 {
 		opts.Workers = max(2, runtime.GOMAXPROCS(0))
@@ -54,8 +56,11 @@ func New(opts Options) *Engine {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Engine{opts: opts, log: opts.Logger}
+	return &Engine{opts: opts, log: opts.Logger, questions: platform.NewQuestions(opts.PlatformURL)}
 }
+
+// Close ends the sessions that are kept for questions. Whoever calls it asks nothing any more.
+func (e *Engine) Close() { e.questions.Close() }
 
 // Providers returns the configured providers in order of preference.
 func (e *Engine) Providers() []Provider { return e.opts.Providers }

@@ -22,17 +22,16 @@ type Organization struct {
 }
 
 // Organizations lists organizations of the live platform by name; each must have every word of search in its name.
-func (e *Engine) Organizations(ctx context.Context, search string, offset, limit int) ([]Organization, error) {
-	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	rows, err := platform.QueryOrganizations(ctx, conn, e.opts.DataMap, search, offset, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list organizations: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Organization])
+func (e *Engine) Organizations(ctx context.Context, search string, offset, limit int) (list []Organization, err error) {
+	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
+		rows, err := platform.QueryOrganizations(ctx, conn, e.opts.DataMap, search, offset, limit)
+		if err != nil {
+			return fmt.Errorf("list organizations: %w", err)
+		}
+		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Organization])
+		return err
+	})
+	return list, err
 }
 
 // OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned too. It reads the whole

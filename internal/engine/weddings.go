@@ -29,17 +29,16 @@ type Wedding struct {
 type WeddingQuery = platform.WeddingQuery
 
 // Weddings lists weddings of the live platform: those ahead first, nearest first, then the past ones. O(weddings) in the database.
-func (e *Engine) Weddings(ctx context.Context, q WeddingQuery) ([]Wedding, error) {
-	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	rows, err := platform.QueryWeddings(ctx, conn, e.opts.DataMap, q)
-	if err != nil {
-		return nil, fmt.Errorf("list weddings: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Wedding])
+func (e *Engine) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding, err error) {
+	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
+		rows, err := platform.QueryWeddings(ctx, conn, e.opts.DataMap, q)
+		if err != nil {
+			return fmt.Errorf("list weddings: %w", err)
+		}
+		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Wedding])
+		return err
+	})
+	return list, err
 }
 
 // WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order; its time is returned too. A

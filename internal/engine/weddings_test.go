@@ -33,6 +33,7 @@ func TestWeddingsAreFound(t *testing.T) {
 	e := engineWith(t, url, list, key)
 	backup(t, e, keepsake.BackupFull)
 	away := engine.New(engine.Options{PlatformURL: "postgres://nobody@127.0.0.1:1/nothing", Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	t.Cleanup(away.Close)
 	if _, err := away.Weddings(t.Context(), engine.WeddingQuery{Limit: 1}); err == nil {
 		t.Error("a platform that is away has weddings")
 	}

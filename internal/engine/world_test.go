@@ -30,6 +30,7 @@ func engineWith(t *testing.T, url string, list []engine.Provider, key keepsake.S
 	t.Helper()
 	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: keepsake.DefaultDataMap(),
 		Key: repository.KeySource{Key: key}})
+	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
 	}

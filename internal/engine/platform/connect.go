@@ -48,16 +48,14 @@ func ReadSettings() map[string]string {
 // ConnectWith opens a session with the given settings, applied after connecting because connection poolers refuse many of
 // them at start-up.
 func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]string) (*pgx.Conn, error) {
+	if url == "" {
+		return nil, errNoURL
+	}
 	config, err := pgx.ParseConfig(url.Reveal())
 	if err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid,
-			"the database URL cannot be read: it must look like postgres://user:password@host:5432/database")
+		return nil, errURL
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 15 * time.Second
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
+	configure(config, 15*time.Second)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, explainConnect(err, config)
@@ -67,6 +65,22 @@ func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]s
 		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "prepare a session on %s: %w", where(config), err)
 	}
 	return conn, nil
+}
+
+var (
+	// errNoURL stands before libpq's own rules, by which no URL is whatever server the environment or this machine offers.
+	errNoURL = keepsake.Errorf(keepsake.CodeInvalid, "no platform database is configured: set platform.url or KEEPSAKE_PLATFORM_URL")
+	// errURL never quotes the URL, which holds a password.
+	errURL = keepsake.Errorf(keepsake.CodeInvalid, "the database URL cannot be read: it must look like postgres://user:password@host:5432/database")
+)
+
+// configure sets what all sessions have in common. patience is how long connecting may take where the URL does not say.
+func configure(config *pgx.ConnConfig, patience time.Duration) {
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = patience
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 }
 
 func applySettings(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
