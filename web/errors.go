@@ -44,9 +44,9 @@ func errorHandler(pages handlers.Pages, log *slog.Logger) echo.HTTPErrorHandler 
 		}
 		code, text := verdict(err)
 		if code >= http.StatusInternalServerError {
-			log.ErrorContext(r.Context(), "request failed", "request_id", handlers.RequestID(r.Context()), "path", r.URL.Path, "status", code, "err", cause(err))
+			log.ErrorContext(r.Context(), "request failed", "request_id", handlers.RequestID(r.Context()), "path", r.URL.Path, "status", code, "err", keepsake.CauseOf(err))
 		}
-		if strings.HasPrefix(r.URL.Path, api.Prefix+"/") {
+		if r.URL.Path == api.Prefix || strings.HasPrefix(r.URL.Path, api.Prefix+"/") {
 			if err := api.WriteError(c, err); err != nil {
 				log.ErrorContext(r.Context(), "error answer failed", "request_id", handlers.RequestID(r.Context()), "err", err)
 			}
@@ -97,13 +97,4 @@ func problem(c echo.Context, pages handlers.Pages, code int, text string) templ.
 		return views.ProblemPart(vm)
 	}
 	return views.ProblemPage(vm)
-}
-
-// cause is what the log tells about an error: its sentence and what lies under it.
-func cause(err error) string {
-	var ke *keepsake.Error
-	if errors.As(err, &ke) && ke.Err != nil {
-		return ke.Message + ": " + ke.Err.Error()
-	}
-	return err.Error()
 }

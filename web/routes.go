@@ -193,10 +193,9 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 
 	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for everybody.
 	actions := e.Group("", api.Bearer(d.Tokens), deadline(wideTimeout))
-	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream})
+	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
 	open.GET(api.Prefix+"/openapi.json", api.ShowDocument(document))
 	open.GET(api.Prefix+"/docs", api.ShowReference(pages, document))
-	actions.RouteNotFound(api.Prefix+"/*", func(echo.Context) error { return echo.ErrNotFound })
 
 	// A stream lives as long as its operation, so it has no deadline.
 	live := e.Group("", cookies.identify(d.Auth), signedIn, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))

@@ -10,7 +10,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// fakeTokens keeps the second step of one account. Tokens are not its business.
+// fakeTokens keeps the second step of one account, and one token of the API.
 type fakeTokens struct {
 	handlers.Tokens
 	mu    sync.Mutex
@@ -20,6 +20,17 @@ type fakeTokens struct {
 }
 
 func newFakeTokens() *fakeTokens { return &fakeTokens{step: auth.SecondStep{Local: true}} }
+
+const fakeToken = "ks_the_only_one"
+
+func (f *fakeTokens) ResolveToken(_ context.Context, token, _ string) (keepsake.Actor, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if token != fakeToken {
+		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "This token is not valid.")
+	}
+	return admin, nil
+}
 
 var fakeCodes = []keepsake.Secret{"aaaa-bbbb-cccc-dddd", "eeee-ffff-gggg-hhhh"}
 

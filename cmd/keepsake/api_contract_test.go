@@ -180,9 +180,14 @@ func (c *contract) spoiled(t *rapid.T, s schema, name string) (any, bool) {
 	if !isObject || rapid.IntRange(0, 4).Draw(t, "spoil all of it") == 0 {
 		return c.wrong(t, s)
 	}
-	switch rapid.SampledFrom([]string{"unknown", "missing", "wrong"}).Draw(t, "spoil") {
+	switch rapid.SampledFrom([]string{"unknown", "cased", "missing", "wrong"}).Draw(t, "spoil") {
 	case "unknown":
 		fields["no_such_field"] = 1
+		return fields, s["additionalProperties"] == false
+	case "cased":
+		for field := range s.of("properties") {
+			fields[strings.ToUpper(field)] = fields[field]
+		}
 		return fields, s["additionalProperties"] == false
 	case "missing":
 		required, _ := s["required"].([]any)

@@ -119,7 +119,11 @@ func (c *contract) ask(t *rapid.T, op promised) asked {
 	switch way {
 	case "method":
 		a.method = rapid.SampledFrom([]string{http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions, http.MethodPatch, http.MethodPost, "BREW"}).Draw(t, "method")
-		a.unpromised = a.method != op.method && c.doc.of("paths").of(op.path).of(strings.ToLower(a.method)) == nil
+		is := strings.ToLower(a.method)
+		if a.method == http.MethodHead { // what can be got has a head
+			is = "get"
+		}
+		a.unpromised = a.method != op.method && c.doc.of("paths").of(op.path).of(is) == nil
 		if !a.unpromised { // another operation's: its own turn comes
 			a.method = op.method
 		}
@@ -177,7 +181,7 @@ func (c *contract) parameter(t *rapid.T, a *asked, p schema, spoil bool) {
 		return
 	}
 	a.refused = true
-	ways := []string{"twice", "unknown"}
+	ways := []string{"twice", "unknown", "unreadable"}
 	if s["type"] != "string" || s["enum"] != nil || s["format"] != nil || s["pattern"] != nil {
 		ways = append(ways, "word")
 	}
@@ -193,6 +197,8 @@ func (c *contract) parameter(t *rapid.T, a *asked, p schema, spoil bool) {
 		a.query = append(a.query, escaped+value, escaped+value)
 	case "unknown":
 		a.query = append(a.query, "no_such_parameter=1")
+	case "unreadable":
+		a.query = append(a.query, escaped+rapid.SampledFrom([]string{"%zz", "%", "a;b=c"}).Draw(t, "bytes"))
 	case "word":
 		a.query = append(a.query, escaped+"no+such+word%00")
 	case "long":

@@ -5,15 +5,16 @@ package api
 
 import (
 	"context"
-	"maps"
+	"errors"
+	"log/slog"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
 
 	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // Prefix is where the API is.
@@ -30,6 +31,7 @@ type Deps struct {
 	Console Console
 	Answers Answers // kept for requests with an Idempotency-Key
 	Stream  handlers.StreamTiming
+	Logger  *slog.Logger
 }
 
 // Mount registers every action of the API on a group of e whose middleware has identified the actor, and returns the API with its
@@ -39,61 +41,70 @@ func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	config.Info.Description = "The backup console of a wedding platform. Times are RFC 3339 in UTC, sizes bytes, durations seconds. What takes longer than a request " +
 		"answers 202 with the address of its operation. A field that is null counts as absent. Errors are problem documents (RFC 9457) with a code for machines and words for people."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
-	config.RejectUnknownQueryParameters = true
 	config.Servers = []*huma.Server{{URL: "/"}}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "A token made under Tokens in the console. Its scopes are read, backup and restore."},
 	}
 	config.Security = []map[string][]string{{"token": {}}}
 	a := humaecho.NewWithGroup(e, group, config)
-	a.UseMiddleware(once(a), idempotent(a, d.Answers))
-	h := &actions{d: d}
-	h.backups(a)
-	h.points(a)
-	h.tests(a)
-	h.audit(a)
-	h.restores(a)
-	h.weddings(a)
-	h.overview(a)
+	h := &actions{a: a, d: d}
+	a.UseMiddleware(strict, h.idempotent)
+	h.backups()
+	h.points()
+	h.tests()
+	h.audit()
+	h.restores()
+	h.weddings()
+	h.overview()
+	group.RouteNotFound(Prefix, unknown)
+	group.RouteNotFound(Prefix+"/*", unknown)
 	return a
 }
 
 // actions are the API's handlers.
-type actions struct{ d Deps }
+type actions struct {
+	a huma.API
+	d Deps
+}
 
-// register adds an action whose errors become problem documents.
-func register[I, O any](a huma.API, op huma.Operation, fn func(context.Context, *I) (*O, error)) {
+// register adds an action whose errors become problem documents. What can be got can be asked for without its body, too, unless it is
+// a stream.
+func register[I, O any](h *actions, op huma.Operation, fn func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes = maxBody
 	if op.Method != http.MethodGet {
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusInternalServerError)
-	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
+	act := func(ctx context.Context, in *I) (*O, error) {
+		if wrong := wrongQuery(ctx); wrong != nil {
+			return nil, invalid(ctx, wrong)
+		}
 		out, err := fn(ctx, in)
 		if err != nil {
-			return nil, problemOf(ctx, err)
+			return nil, h.problem(ctx, op.Method, err)
 		}
 		return out, nil
-	})
+	}
+	huma.Register(h.a, op, act)
+	if _, stream := any(new(O)).(*huma.StreamResponse); op.Method == http.MethodGet && !stream {
+		op.Method, op.OperationID, op.Hidden = http.MethodHead, op.OperationID+"Head", true
+		huma.Register(h.a, op, act)
+	}
 }
 
-// once refuses a parameter that is there twice: which of them is meant, nobody can say.
-func once(a huma.API) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		address := ctx.URL()
-		query := address.Query()
-		var twice []error
-		for _, name := range slices.Sorted(maps.Keys(query)) {
-			if len(query[name]) > 1 {
-				twice = append(twice, &huma.ErrorDetail{Location: "query." + name, Message: "is there more than once"})
-			}
-		}
-		if twice != nil {
-			_ = huma.WriteErr(a, ctx, http.StatusUnprocessableEntity, "validation failed", twice...)
-			return
-		}
-		next(ctx)
+// problem is what somebody reads of an error. What they could not have caused is logged, since they do not read it.
+func (h *actions) problem(ctx context.Context, method string, err error) *Problem {
+	p := problemOf(ctx, err)
+	if p.Status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
+		h.d.Logger.ErrorContext(ctx, "request failed", "request_id", p.Request, "method", method, "status", p.Status, "err", keepsake.CauseOf(err))
 	}
+	return p
+}
+
+// fail answers with an error where huma does not.
+func (h *actions) fail(c echo.Context, err error) {
+	r := c.Request()
+	_ = h.problem(r.Context(), r.Method, err).write(c)
 }
 
 // get, post and so on name an action.

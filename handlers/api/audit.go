@@ -100,8 +100,8 @@ func auditVerdictOf(v *console.AuditVerdict) *AuditVerdict {
 	return out
 }
 
-func (h *actions) audit(a huma.API) {
-	register(a, action(http.MethodGet, "/audit", "listAudit", "Read the audit trail", "Every attempt, allowed or refused. Newest first, fifty a page.", "Audit"), func(ctx context.Context, in *listAuditInput) (*auditList, error) {
+func (h *actions) audit() {
+	register(h, action(http.MethodGet, "/audit", "listAudit", "Read the audit trail", "Every attempt, allowed or refused. Newest first, fifty a page.", "Audit"), func(ctx context.Context, in *listAuditInput) (*auditList, error) {
 		f := in.filter()
 		f.Before = in.Cursor
 		page, err := h.d.Console.ListAudit(ctx, handlers.ActorFrom(ctx), f)
@@ -114,7 +114,7 @@ func (h *actions) audit(a huma.API) {
 	})
 	op := action(http.MethodPost, "/audit/verify", "verifyAudit", "Is the audit trail intact?", "Reads all of it and compares it with the seals in the repository. The answer names the first entry that is not as it was written.", "Audit")
 	op.Errors = []int{http.StatusConflict} // of the Idempotency-Key
-	register(a, op, func(ctx context.Context, _ *Repeatable) (*struct{ Body *AuditVerdict }, error) {
+	register(h, op, func(ctx context.Context, _ *Repeatable) (*struct{ Body *AuditVerdict }, error) {
 		v, err := h.d.Console.VerifyAudit(ctx, handlers.ActorFrom(ctx))
 		if err != nil {
 			return nil, err
@@ -124,7 +124,7 @@ func (h *actions) audit(a huma.API) {
 	op = action(http.MethodGet, "/audit/export", "exportAudit", "Take the audit trail out", "Sent while it is read, newest first. An answer that breaks off is not all of it.", "Audit")
 	text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	op.Responses = map[string]*huma.Response{"200": {Description: "The entries", Content: map[string]*huma.MediaType{"text/csv": text, "application/x-ndjson": text}}}
-	register(a, op, h.exportAudit)
+	register(h, op, h.exportAudit)
 }
 
 type exportAuditInput struct {
@@ -142,7 +142,7 @@ func (h *actions) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.
 		case err != nil && out.begun:
 			panic(http.ErrAbortHandler) // the connection breaks off: half a trail must not look like an answer
 		case err != nil:
-			_ = WriteError(c, err)
+			h.fail(c, err)
 		case !out.begun:
 			_, _ = out.Write(nil) // an export without entries is one too
 		}

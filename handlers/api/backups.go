@@ -44,10 +44,10 @@ type CreateBackup struct {
 	Milestone string              `json:"milestone,omitempty" maxLength:"60" doc:"Of that wedding, such as contract_signed"`
 }
 
-func (h *actions) backups(a huma.API) {
+func (h *actions) backups() {
 	op := action(http.MethodPost, "/backups/create", "createBackup", "Take a backup", "One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.", "Backups")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
-	register(a, op, func(ctx context.Context, in *struct {
+	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body CreateBackup
 	}) (*started, error) {
@@ -59,12 +59,12 @@ func (h *actions) backups(a huma.API) {
 	})
 	op = action(http.MethodGet, "/backups/status", "getStatus", "How things stand", "Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.", "Backups")
 	op.Responses = map[string]*huma.Response{"304": {Description: "Nothing has changed"}}
-	register(a, op, h.status)
+	register(h, op, h.status)
 
-	register(a, action(http.MethodGet, "/operations", "listOperations", "List operations", "Newest first.", "Operations"), h.listOperations)
+	register(h, action(http.MethodGet, "/operations", "listOperations", "List operations", "Newest first.", "Operations"), h.listOperations)
 	op = action(http.MethodGet, "/backups/{id}", "getOperation", "One operation", "Its progress while it runs, its report when it has ended.", "Operations")
 	op.Errors = []int{http.StatusNotFound}
-	register(a, op, func(ctx context.Context, in *OperationID) (*struct{ Body Operation }, error) {
+	register(h, op, func(ctx context.Context, in *OperationID) (*struct{ Body Operation }, error) {
 		o, err := h.d.Console.GetOperation(ctx, handlers.ActorFrom(ctx), in.ID)
 		if err != nil {
 			return nil, err
@@ -73,15 +73,15 @@ func (h *actions) backups(a huma.API) {
 	})
 	op = action(http.MethodPost, "/backups/{id}/cancel", "cancelOperation", "Stop an operation", "It ends at the next safe place; watch it for when.", "Operations")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
-	register(a, op, h.decide(h.d.Console.CancelOperation))
+	register(h, op, h.decide(h.d.Console.CancelOperation))
 	op = action(http.MethodPost, "/backups/{id}/approve", "approveOperation", "Approve a restore that somebody else asked for",
 		"Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.", "Operations")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
-	register(a, op, h.decide(h.d.Console.ApproveOperation))
+	register(h, op, h.decide(h.d.Console.ApproveOperation))
 	op = action(http.MethodGet, "/backups/{id}/log", "getLog", "An operation's log", "Oldest first; after is the id of the last line that is known.", "Operations")
 	op.Errors = []int{http.StatusNotFound}
-	register(a, op, h.log)
-	h.events(a)
+	register(h, op, h.log)
+	h.events()
 }
 
 type decision struct {

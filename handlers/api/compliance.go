@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/wedsync/keepsake/handlers"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -19,8 +17,8 @@ type providerList struct {
 }
 
 // overview is what concerns the whole.
-func (h *actions) overview(a huma.API) {
-	register(a, action(http.MethodGet, "/providers", "listProviders", "Storage providers", "As they were at the last check, a minute ago at most while a worker runs.", "Overview"), func(ctx context.Context, _ *struct{}) (*providerList, error) {
+func (h *actions) overview() {
+	register(h, action(http.MethodGet, "/providers", "listProviders", "Storage providers", "As they were at the last check, a minute ago at most while a worker runs.", "Overview"), func(ctx context.Context, _ *struct{}) (*providerList, error) {
 		d, err := h.d.Console.Dashboard(ctx, handlers.ActorFrom(ctx))
 		if err != nil {
 			return nil, err
@@ -29,7 +27,7 @@ func (h *actions) overview(a huma.API) {
 		out.Body.Providers = each(d.Providers, providerOf)
 		return out, nil
 	})
-	register(a, action(http.MethodGet, "/compliance", "getCompliance", "How things stand against the rules", "Facts that the console knows: nothing is started and no provider is asked. What was never measured is absent.", "Overview"), h.compliance)
+	register(h, action(http.MethodGet, "/compliance", "getCompliance", "How things stand against the rules", "Facts that the console knows: nothing is started and no provider is asked. What was never measured is absent.", "Overview"), h.compliance)
 }
 
 // Compliance is how things stand against the rules.

@@ -25,12 +25,12 @@ type Event struct {
 	Log       []LogLine `json:"log" doc:"New lines, oldest first"`
 }
 
-func (h *actions) events(a huma.API) {
+func (h *actions) events() {
 	op := action(http.MethodGet, "/backups/{id}/events", "streamOperation", "Watch an operation", "Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. "+
 		"The stream ends after the event in which the operation has ended. Come back with Last-Event-ID when it breaks off.", "Operations")
 	op.Errors = []int{http.StatusNotFound}
 	op.Responses = map[string]*huma.Response{"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
-	register(a, op, func(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	register(h, op, func(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 		actor := handlers.ActorFrom(ctx)
 		if _, err := h.d.Console.GetOperation(ctx, actor, in.ID); err != nil {
 			return nil, err
@@ -41,7 +41,7 @@ func (h *actions) events(a huma.API) {
 			defer cancel()
 			events, err := h.d.Console.Subscribe(ctx, actor, in.ID, in.LastEventID)
 			if err != nil {
-				_ = WriteError(c, err)
+				h.fail(c, err)
 				return
 			}
 			control := http.NewResponseController(c.Response())

@@ -34,59 +34,56 @@ const endTime = 5 * time.Second
 
 // idempotent carries a POST with an Idempotency-Key out once and gives whoever sends it again the same answer. A fault of ours, a limit or a
 // refusal keeps no answer: the request may be tried again, with another token or after a new proof of who is there.
-func idempotent(a huma.API, answers Answers) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		key := ctx.Header(keyHeader)
-		if ctx.Method() != http.MethodPost || key == "" {
-			next(ctx)
-			return
+func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
+	key := ctx.Header(keyHeader)
+	if ctx.Method() != http.MethodPost || key == "" {
+		next(ctx)
+		return
+	}
+	c := humaecho.Unwrap(ctx)
+	if len(key) > 200 {
+		h.fail(c, keepsake.Errorf(keepsake.CodeInvalid, "The Idempotency-Key has more than 200 characters."))
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1))
+	if err != nil || len(body) > maxBody {
+		_ = huma.WriteErr(h.a, ctx, http.StatusRequestEntityTooLarge, "The body is too large.")
+		return
+	}
+	c.Request().Body = io.NopCloser(bytes.NewReader(body))
+	request := sha256.Sum256(bytes.Join([][]byte{[]byte(c.Request().Method), []byte(c.Request().URL.RequestURI()), body}, []byte{0}))
+	actor := handlers.ActorFrom(ctx.Context())
+	known, err := h.d.Answers.BeginAnswer(ctx.Context(), actor, key, request)
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	if known != nil {
+		for name, value := range known.Headers {
+			c.Response().Header().Set(name, value)
 		}
-		c := humaecho.Unwrap(ctx)
-		refuse := func(err error) { _ = WriteError(c, err) }
-		if len(key) > 200 {
-			refuse(keepsake.Errorf(keepsake.CodeInvalid, "The Idempotency-Key has more than 200 characters."))
-			return
-		}
-		body, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1))
-		if err != nil || len(body) > maxBody {
-			_ = huma.WriteErr(a, ctx, http.StatusRequestEntityTooLarge, "The body is too large.")
-			return
-		}
-		c.Request().Body = io.NopCloser(bytes.NewReader(body))
-		request := sha256.Sum256(bytes.Join([][]byte{[]byte(c.Request().Method), []byte(c.Request().URL.RequestURI()), body}, []byte{0}))
-		actor := handlers.ActorFrom(ctx.Context())
-		known, err := answers.BeginAnswer(ctx.Context(), actor, key, request)
-		if err != nil {
-			refuse(err)
-			return
-		}
-		if known != nil {
-			for name, value := range known.Headers {
-				c.Response().Header().Set(name, value)
-			}
-			c.Response().Header().Set("Idempotent-Replayed", "true")
-			_ = c.Blob(known.Status, known.Headers[echo.HeaderContentType], known.Body)
-			return
-		}
-		record := &recorder{ResponseWriter: c.Response().Writer}
-		c.Response().Writer = record
-		defer func() {
-			c.Response().Writer = record.ResponseWriter
-			var answer *console.Answer
-			if status := c.Response().Status; c.Response().Committed && status < http.StatusInternalServerError && status != http.StatusTooManyRequests && status != http.StatusForbidden {
-				answer = &console.Answer{Status: status, Headers: map[string]string{}, Body: record.body.Bytes()}
-				for _, name := range []string{echo.HeaderContentType, echo.HeaderLocation} {
-					if v := c.Response().Header().Get(name); v != "" {
-						answer.Headers[name] = v
-					}
+		c.Response().Header().Set("Idempotent-Replayed", "true")
+		_ = c.Blob(known.Status, known.Headers[echo.HeaderContentType], known.Body)
+		return
+	}
+	record := &recorder{ResponseWriter: c.Response().Writer}
+	c.Response().Writer = record
+	defer func() {
+		c.Response().Writer = record.ResponseWriter
+		var answer *console.Answer
+		if status := c.Response().Status; c.Response().Committed && status < http.StatusInternalServerError && status != http.StatusTooManyRequests && status != http.StatusForbidden {
+			answer = &console.Answer{Status: status, Headers: map[string]string{}, Body: record.body.Bytes()}
+			for _, name := range []string{echo.HeaderContentType, echo.HeaderLocation} {
+				if v := c.Response().Header().Get(name); v != "" {
+					answer.Headers[name] = v
 				}
 			}
-			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), endTime)
-			defer cancel()
-			_ = answers.EndAnswer(ending, actor, key, answer) // the key is free again after a minute where this fails
-		}()
-		next(ctx)
-	}
+		}
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), endTime)
+		defer cancel()
+		_ = h.d.Answers.EndAnswer(ending, actor, key, answer) // the key is free again after a minute where this fails
+	}()
+	next(ctx)
 }
 
 // recorder keeps what is answered.

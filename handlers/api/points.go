@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/wedsync/keepsake/handlers"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -64,11 +62,11 @@ type pointList struct {
 	}
 }
 
-func (h *actions) points(a huma.API) {
-	register(a, action(http.MethodGet, "/backups/recovery-points", "listPoints", "List recovery points", "Newest first. Every one of the types full and incremental holds every wedding; the filters find those that were made for one.", "Recovery points"), h.listPoints)
+func (h *actions) points() {
+	register(h, action(http.MethodGet, "/backups/recovery-points", "listPoints", "List recovery points", "Newest first. Every one of the types full and incremental holds every wedding; the filters find those that were made for one.", "Recovery points"), h.listPoints)
 	op := action(http.MethodPost, "/backups/recovery-points", "createPoint", "Make a recovery point", "A real snapshot, incremental. With a wedding and a milestone it is marked as theirs.", "Recovery points")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
-	register(a, op, func(ctx context.Context, in *struct {
+	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body CreatePoint
 	}) (*started, error) {
@@ -80,10 +78,10 @@ func (h *actions) points(a huma.API) {
 	})
 	op = action(http.MethodGet, "/backups/recovery-points/{id}", "getPoint", "One recovery point", "With its tables and tests.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
-	register(a, op, h.getPoint)
+	register(h, op, h.getPoint)
 	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point", "Note, labels, and the lock against retention. They lie in the repository and outlive this console.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
-	register(a, op, func(ctx context.Context, in *struct {
+	register(h, op, func(ctx context.Context, in *struct {
 		PointID
 		Body SavePoint
 	}) (*struct{ Body PointDetail }, error) {

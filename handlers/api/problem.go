@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -61,6 +62,7 @@ var codes = map[int]keepsake.Code{http.StatusNotFound: keepsake.CodeNotFound, ht
 	http.StatusConflict: keepsake.CodeConflict, http.StatusTooManyRequests: keepsake.CodeLimited, http.StatusServiceUnavailable: keepsake.CodeUnavailable, http.StatusInternalServerError: keepsake.CodeInternal}
 
 func init() { //nolint:gochecknoinits // huma makes its own errors by these, before any of ours is asked
+	huma.ValidateStrictCasing = true  // Type is not type, and is unknown
 	huma.DefaultArrayNullable = false // a list without items is empty, never null
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		code, known := codes[status]
@@ -81,12 +83,24 @@ func init() { //nolint:gochecknoinits // huma makes its own errors by these, bef
 		return p
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+		if ctx != nil && status == http.StatusUnprocessableEntity {
+			errs = append(slices.Clone(wrongQuery(ctx.Context())), errs...)
+		}
 		p, ok := huma.NewError(status, message, errs...).(*Problem)
 		if ok && ctx != nil {
 			p.Request = handlers.RequestID(ctx.Context())
 		}
 		return p
 	}
+}
+
+// invalid names what is wrong.
+func invalid(ctx context.Context, wrong []error) error {
+	err := huma.NewError(http.StatusUnprocessableEntity, "validation failed", wrong...)
+	if p, ok := err.(*Problem); ok {
+		p.Request = handlers.RequestID(ctx)
+	}
+	return err
 }
 
 // problemOf turns an error of a use case into a problem document.

@@ -66,17 +66,17 @@ type restoreOutput struct {
 	Body     RestoreAnswer
 }
 
-func (h *actions) restores(a huma.API) {
+func (h *actions) restores() {
 	op := action(http.MethodPost, "/backups/restore", "restore", "Preview a restore, or confirm one", "Into the live platform: without confirm the answer is 200 and a preview of every row; with confirm it is 202 and the operation. "+
 		"Into a new database (database): confirm names it; everything there is proven by counts and hashes. What the live platform has changed since the preview is never overwritten: the operation fails with the code conflict.", "Restores")
 	op.Errors = []int{http.StatusNotFound, http.StatusConflict}
-	answer := a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[RestoreAnswer](), true, "")
+	answer := h.a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[RestoreAnswer](), true, "")
 	op.Responses = map[string]*huma.Response{"202": {Description: "Started", Content: map[string]*huma.MediaType{"application/json": {Schema: answer}},
 		Headers: map[string]*huma.Param{"Location": {Description: "Where the operation can be watched", Schema: &huma.Schema{Type: huma.TypeString}}}}}
-	register(a, op, h.restore)
+	register(h, op, h.restore)
 	op = action(http.MethodGet, "/backups/restores/{id}", "getRestore", "What a restore into the live platform changed", "Both sides of every row.", "Restores")
 	op.Errors = []int{http.StatusNotFound}
-	register(a, op, func(ctx context.Context, in *RestoreID) (*struct{ Body *scope.Undo }, error) {
+	register(h, op, func(ctx context.Context, in *RestoreID) (*struct{ Body *scope.Undo }, error) {
 		u, err := h.d.Console.GetScopedRestore(ctx, handlers.ActorFrom(ctx), in.ID)
 		if err != nil {
 			return nil, err
@@ -85,7 +85,7 @@ func (h *actions) restores(a huma.API) {
 	})
 	op = action(http.MethodPost, "/backups/restores/{id}/undo", "undoRestore", "Take a restore back", "Rows that the platform has changed since stay as they are and are named in the operation's report.", "Restores")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
-	register(a, op, func(ctx context.Context, in *struct {
+	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		RestoreID
 	}) (*started, error) {

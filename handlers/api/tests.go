@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/wedsync/keepsake/handlers"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -61,13 +59,13 @@ type testList struct {
 	}
 }
 
-func (h *actions) tests(a huma.API) {
+func (h *actions) tests() {
 	op := action(http.MethodGet, "/tests", "listTests", "List tests of recovery points", "Verifications, and restores that compared every row. Newest first.", "Tests")
 	op.Errors = []int{http.StatusNotFound}
-	register(a, op, h.listTests)
+	register(h, op, h.listTests)
 	op = action(http.MethodPost, "/tests", "startTest", "Verify recovery points", "Each recovery point that is looked at gets a test when the operation has ended.", "Tests")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
-	register(a, op, func(ctx context.Context, in *struct {
+	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body StartTest
 	}) (*started, error) {
@@ -79,7 +77,7 @@ func (h *actions) tests(a huma.API) {
 	})
 	op = action(http.MethodGet, "/tests/{id}", "getTest", "One test", "With what it found, and what it proved.", "Tests")
 	op.Errors = []int{http.StatusNotFound}
-	register(a, op, func(ctx context.Context, in *TestID) (*struct{ Body TestDetail }, error) {
+	register(h, op, func(ctx context.Context, in *TestID) (*struct{ Body TestDetail }, error) {
 		t, err := h.d.Console.GetTest(ctx, handlers.ActorFrom(ctx), in.ID)
 		if err != nil {
 			return nil, err

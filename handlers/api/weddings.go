@@ -73,8 +73,8 @@ type contactList struct {
 	}
 }
 
-func (h *actions) weddings(a huma.API) {
-	register(a, action(http.MethodGet, "/weddings", "listWeddings", "Find weddings", "Those ahead first, the nearest of them first.", "Weddings"), func(ctx context.Context, in *listInput) (*weddingList, error) {
+func (h *actions) weddings() {
+	register(h, action(http.MethodGet, "/weddings", "listWeddings", "Find weddings", "Those ahead first, the nearest of them first.", "Weddings"), func(ctx context.Context, in *listInput) (*weddingList, error) {
 		page, err := h.d.Console.ListWeddings(ctx, handlers.ActorFrom(ctx), console.WeddingsInput{Search: in.Search, Offset: in.offset(), Limit: in.Limit})
 		if err != nil {
 			return nil, err
@@ -88,8 +88,8 @@ func (h *actions) weddings(a huma.API) {
 		op.Errors = []int{http.StatusNotFound}
 		return op
 	}
-	register(a, action(http.MethodGet, "/organizations", "listOrganizations", "Find organizations", "By name.", "Weddings"), h.organizations)
-	register(a, one("/weddings/{id}", "getWedding", "One wedding's timeline", "Its milestones and recovery points."), func(ctx context.Context, in *WeddingID) (*struct{ Body Timeline }, error) {
+	register(h, action(http.MethodGet, "/organizations", "listOrganizations", "Find organizations", "By name.", "Weddings"), h.organizations)
+	register(h, one("/weddings/{id}", "getWedding", "One wedding's timeline", "Its milestones and recovery points."), func(ctx context.Context, in *WeddingID) (*struct{ Body Timeline }, error) {
 		t, err := h.d.Console.GetWedding(ctx, handlers.ActorFrom(ctx), in.ID)
 		if err != nil {
 			return nil, err
@@ -97,8 +97,8 @@ func (h *actions) weddings(a huma.API) {
 		return &struct{ Body Timeline }{Timeline{Wedding: weddingOf(t.Wedding), Points: each(t.Points, pointOf), Missing: t.Missing,
 			Milestones: each(t.Milestones, func(m console.Milestone) Milestone { return Milestone{m.Name, m.Day.Format(time.DateOnly), m.Derived} })}}, nil
 	})
-	register(a, one("/weddings/{id}/then", "getWeddingThen", "A wedding as it was", "Its rows at a recovery point, straight from the providers: no platform is needed."), h.then)
-	register(a, one("/weddings/{id}/contacts", "getContacts", "A wedding's vendors", "As a recovery point knows them; no platform is needed."), func(ctx context.Context, in *atInput) (*contactList, error) {
+	register(h, one("/weddings/{id}/then", "getWeddingThen", "A wedding as it was", "Its rows at a recovery point, straight from the providers: no platform is needed."), h.then)
+	register(h, one("/weddings/{id}/contacts", "getContacts", "A wedding's vendors", "As a recovery point knows them; no platform is needed."), func(ctx context.Context, in *atInput) (*contactList, error) {
 		w, err := h.d.Console.GetWeddingAt(ctx, handlers.ActorFrom(ctx), in.ID, in.Point)
 		if err != nil {
 			return nil, err
@@ -107,7 +107,7 @@ func (h *actions) weddings(a huma.API) {
 		out.Body.Contacts = append([]scope.Contact{}, w.Contacts...)
 		return out, nil
 	})
-	register(a, one("/weddings/{id}/changes", "getChanges", "What changed in a wedding", "Between two recovery points, or between one and now."), func(ctx context.Context, in *struct {
+	register(h, one("/weddings/{id}/changes", "getChanges", "What changed in a wedding", "Between two recovery points, or between one and now."), func(ctx context.Context, in *struct {
 		WeddingID
 		From string `query:"from" maxLength:"100" default:"latest"`
 		To   string `query:"to" maxLength:"100" default:"now"`

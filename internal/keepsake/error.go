@@ -61,3 +61,12 @@ func MessageOf(err error) string {
 	}
 	return err.Error()
 }
+
+// CauseOf is what a log tells about an error: its sentence and what lies under it.
+func CauseOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Message + ": " + e.Err.Error()
+	}
+	return err.Error()
+}
