@@ -34,6 +34,23 @@ func TestAFaultOfTheAPIIsLogged(t *testing.T) {
 	}
 }
 
+// TestARevokedTokenEndsItsStream: what is open with a token ends with it.
+func TestARevokedTokenEndsItsStream(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.console.operations["op1"] = runningBackup("op1")
+	messages := s.watch(t.Context(), "/api/backups/op1/events", "Authorization", "Bearer "+fakeToken)
+	if m := <-messages; m.event != ":" {
+		t.Fatalf("%+v", m)
+	}
+	s.tokens.mu.Lock()
+	s.tokens.ended = true
+	s.tokens.mu.Unlock()
+	for range messages { // the stream's life is a minute: the test's time is over before
+	}
+	s.asked(http.MethodGet, "/api/backups/op1").want(http.StatusUnauthorized)
+}
+
 // TestTheAPIKnowsItsMethods: another method is not another address, and what can be got has a head.
 func TestTheAPIKnowsItsMethods(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/gorilla/securecookie"
@@ -157,29 +156,14 @@ func (k *cookies) whileSignedIn(known handlers.Sessions, every time.Duration) ec
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			outer, token := c.Request(), k.Token(c.Request())
-			ctx, cancel := context.WithCancel(outer.Context())
-			var looking sync.WaitGroup
-			defer looking.Wait()
-			defer cancel()
-			looking.Go(func() {
-				tick := time.NewTicker(every)
-				defer tick.Stop()
-				for {
-					select {
-					case <-ctx.Done():
-						return
-					case <-tick.C:
-					}
-					asking := ctx
-					if byItself(outer) {
-						asking = auth.ByItself(ctx)
-					}
-					if _, err := known.Resolve(asking, token); keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
-						cancel()
-						return
-					}
+			ctx, done := handlers.While(outer.Context(), every, func(ctx context.Context) error {
+				if byItself(outer) {
+					ctx = auth.ByItself(ctx)
 				}
+				_, err := known.Resolve(ctx, token)
+				return err
 			})
+			defer done()
 			defer c.SetRequest(outer)
 			c.SetRequest(outer.WithContext(ctx))
 			return next(c)

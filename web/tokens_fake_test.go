@@ -14,6 +14,7 @@ import (
 type fakeTokens struct {
 	handlers.Tokens
 	mu    sync.Mutex
+	ended bool // the token is revoked
 	step  auth.SecondStep
 	stale bool // the proof is too old
 	given []auth.Proof
@@ -26,7 +27,7 @@ const fakeToken = "ks_the_only_one"
 func (f *fakeTokens) ResolveToken(_ context.Context, token, _ string) (keepsake.Actor, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if token != fakeToken {
+	if token != fakeToken || f.ended {
 		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "This token is not valid.")
 	}
 	return admin, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,24 +18,32 @@ type TokenResolver interface {
 }
 
 // Bearer identifies the actor by the Authorization header and refuses everybody else. It is the only place of the API that does; cookies
-// count for nothing here, so no other site can act through a person's browser.
-func Bearer(tokens TokenResolver) echo.MiddlewareFunc {
+// count for nothing here, so no other site can act through a person's browser. An answer that takes long breaks off when the token has
+// ended meanwhile: it looks so often.
+func Bearer(tokens TokenResolver, every time.Duration) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
 			if !strings.EqualFold(scheme, "bearer") || token == "" {
 				return unauthorized(c, "Send a token: Authorization: Bearer ks_… Make one under Tokens in the console.")
 			}
-			actor, err := tokens.ResolveToken(c.Request().Context(), strings.TrimSpace(token), c.RealIP())
+			token, address := strings.TrimSpace(token), c.RealIP()
+			actor, err := tokens.ResolveToken(c.Request().Context(), token, address)
 			if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
 				return unauthorized(c, keepsake.MessageOf(err))
 			}
 			if err != nil {
-				return WriteError(c, keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake cannot look up whose token this is: its own database does not answer. Your backups are not affected. Try again in a moment: %w", err))
+				return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake cannot look up whose token this is: its own database does not answer. Your backups are not affected. Try again in a moment: %w", err)
 			}
-			ctx := c.Request().Context()
-			actor.Address, actor.UserAgent, actor.RequestID = c.RealIP(), c.Request().UserAgent(), handlers.RequestID(ctx)
-			c.SetRequest(c.Request().WithContext(handlers.WithActor(ctx, actor)))
+			outer := c.Request()
+			ctx, done := handlers.While(outer.Context(), every, func(ctx context.Context) error {
+				_, err := tokens.ResolveToken(ctx, token, address)
+				return err
+			})
+			defer done()
+			actor.Address, actor.UserAgent, actor.RequestID = address, outer.UserAgent(), handlers.RequestID(ctx)
+			defer c.SetRequest(outer) // with a context that is cancelled by then it would pass for a client that went away
+			c.SetRequest(outer.WithContext(handlers.WithActor(ctx, actor)))
 			c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 			return next(c)
 		}
