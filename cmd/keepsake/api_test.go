@@ -169,7 +169,7 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	reader := withToken(t, base, "read")
 	reader.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusOK)
 	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}).want(http.StatusForbidden)
-	reader.send(http.MethodPost, "/api/backups/restore", map[string]any{"everything": true, "confirm": map[string]any{"name": "everything"}}).want(http.StatusForbidden)
+	reader.send(http.MethodPost, "/api/backups/restore", map[string]any{"everything": true, "confirm": map[string]any{"fingerprint": "x", "name": "everything"}}).want(http.StatusForbidden)
 	writer := withToken(t, base, "backup")
 	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then", "/api/organizations", "/api/compliance", "/api/providers", "/api/audit", "/api/audit/export", "/api/tests", "/api/tests/018f0000-0000-7000-8000-000000000001"} {
 		writer.send(http.MethodGet, path, nil).want(http.StatusForbidden)
@@ -186,11 +186,18 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 		{"/api/backups/create", `{"type":"full","colour":"red"}`, "body.colour", 422},
 		{"/api/backups/create", `{}`, "body", 422},
 		{"/api/backups/create", `{"type":"full","note":"` + strings.Repeat("x", 501) + `"}`, "body.note", 422},
+		{"/api/backups/create", `{"Type":"full","type":"full"}`, "body.Type", 422},
+		{"/api/backups/create", `{"type":"full","note":"a\u0000"}`, "body.note", 422},
+		{"/api/backups/create", `{"type":"full","wedding":"a\u0000"}`, "body.wedding", 422},
+		{"/api/backups/create", `{"type":"full","milestone":"tasting"}`, "body.milestone", 422},
+		{"/api/backups/create", `{"type":"critical","wedding":"3"}`, "body.wedding", 422},
+		{"/api/backups/recovery-points", `{"labels":{"":"x"}}`, "body.labels", 422},
 		{"/api/backups/create", `not json`, "", 400},
 		{"/api/backups/create", `{"type":"full","note":"` + strings.Repeat("x", 70_000) + `"}`, "", 413},
 		{"/api/backups/restore", `{}`, "body", 422},
 		{"/api/backups/restore", `{"wedding":"3","everything":true}`, "body", 422},
 		{"/api/backups/restore", `{"wedding":"3","database":{"name":"x"}}`, "body.confirm", 422},
+		{"/api/backups/restore", `{"wedding":"3","confirm":{"name":"Ada"}}`, "body.confirm.fingerprint", 422},
 		{"/api/backups/restore", `{"wedding":"nobody"}`, "", 404},
 		{"/api/tests", `{"point":"20200101T000000Z-000000000000"}`, "", 404},
 	} {
@@ -206,6 +213,11 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	for path, status := range map[string]int{"/api/nothing": 404, "/api/operations?kind=party": 422, "/api/operations?limit=0": 422, "/api/operations?colour=red": 422, "/api/operations?cursor=x": 422, "/api/backups/x": 404,
 		"/api/backups/recovery-points/x": 404, "/api/weddings/nobody": 404, "/api/weddings/3/then?point=x": 404, "/api/backups/" + strings.Repeat("x", 65): 422} {
 		s.send(http.MethodGet, path, nil).want(status)
+	}
+	for _, list := range []string{"/api/operations", "/api/tests", "/api/backups/recovery-points"} {
+		if a := s.send(http.MethodGet, list+"?cursor=x", nil).want(http.StatusUnprocessableEntity); !strings.Contains(string(a.body), `"location":"query.cursor"`) {
+			t.Errorf("%s: the cursor is not named: %s", list, a.body)
+		}
 	}
 	// Every field that is wrong is named, at once, and no value of it is told: it may be a password.
 	wrong := s.send(http.MethodPost, "/api/backups/create", `{"type":"yearly","note":7,"colour":"secret red"}`).want(http.StatusUnprocessableEntity)

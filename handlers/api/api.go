@@ -95,6 +95,14 @@ func register[I, O any](h *actions, op huma.Operation, fn func(context.Context, 
 // problem is what somebody reads of an error. What they could not have caused is logged, since they do not read it.
 func (h *actions) problem(ctx context.Context, method string, err error) *Problem {
 	p := problemOf(ctx, err)
+	var wrong *keepsake.Error
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		in := "body."
+		if method == http.MethodGet || method == http.MethodHead {
+			in = "query."
+		}
+		p.Errors = []FieldError{{Location: in + wrong.Field, Message: wrong.Message}}
+	}
 	if p.Status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
 		h.d.Logger.ErrorContext(ctx, "request failed", "request_id", p.Request, "method", method, "status", p.Status, "err", keepsake.CauseOf(err))
 	}

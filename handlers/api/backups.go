@@ -39,7 +39,7 @@ type Repeatable struct {
 type CreateBackup struct {
 	Type      keepsake.BackupType `json:"type" enum:"full,incremental,critical" doc:"full reads everything; incremental what has changed; critical the critical tier alone"`
 	Note      string              `json:"note,omitempty" maxLength:"500"`
-	Labels    map[string]string   `json:"labels,omitempty" doc:"Such as app version and deploy tag; at most 20"`
+	Labels    map[string]string   `json:"labels,omitempty" maxProperties:"20" doc:"Such as app version and deploy tag"`
 	Wedding   string              `json:"wedding,omitempty" maxLength:"200" doc:"The key of the wedding that it is made for"`
 	Milestone string              `json:"milestone,omitempty" maxLength:"60" doc:"Of that wedding, such as contract_signed"`
 }
@@ -57,7 +57,7 @@ func (h *actions) backups() {
 		}
 		return startedAs(o), nil
 	})
-	op = action(http.MethodGet, "/backups/status", "getStatus", "How things stand", "Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.", "Backups")
+	op = action(http.MethodGet, "/backups/status", "getStatus", "How things stand", "Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed but the time.", "Backups")
 	op.Responses = map[string]*huma.Response{"304": {Description: "Nothing has changed"}}
 	register(h, op, h.status)
 

@@ -31,13 +31,13 @@ type CreatePoint struct {
 	Wedding   string            `json:"wedding,omitempty" maxLength:"200" doc:"The key of the wedding that it is made for"`
 	Milestone string            `json:"milestone,omitempty" maxLength:"60"`
 	Note      string            `json:"note,omitempty" maxLength:"500"`
-	Labels    map[string]string `json:"labels,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty" maxProperties:"20"`
 }
 
 // SavePoint is what may be changed of a recovery point; what is absent stays.
 type SavePoint struct {
 	Note   *string            `json:"note,omitempty" maxLength:"500"`
-	Labels *map[string]string `json:"labels,omitempty" doc:"All of them: what is not named is removed"`
+	Labels *map[string]string `json:"labels,omitempty" maxProperties:"20" doc:"All of them: what is not named is removed"`
 	Locked *bool              `json:"locked,omitempty" doc:"Retention never removes it"`
 }
 
@@ -79,7 +79,7 @@ func (h *actions) points() {
 	op = action(http.MethodGet, "/backups/recovery-points/{id}", "getPoint", "One recovery point", "With its tables and tests.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, h.getPoint)
-	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point", "Note, labels, and the lock against retention. They lie in the repository and outlive this console.", "Recovery points")
+	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point", "Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, func(ctx context.Context, in *struct {
 		PointID

@@ -31,7 +31,7 @@ type NewDatabase struct {
 
 // Confirm says that what would happen was looked at.
 type Confirm struct {
-	Fingerprint string   `json:"fingerprint,omitempty" maxLength:"100" doc:"Of the preview; when the live rows have moved since, nothing is written"`
+	Fingerprint string   `json:"fingerprint,omitempty" maxLength:"100" doc:"Of the preview; required for the live platform. When the live rows have moved since, nothing is written"`
 	Name        string   `json:"name" minLength:"1" maxLength:"500" doc:"The name that the preview shows, or the name of the new database"`
 	Skip        []string `json:"skip,omitempty" maxItems:"1000" doc:"Rows to leave out: the table, a space and the row's key as the preview names them, or * for all of a table"`
 }
@@ -107,7 +107,7 @@ type restoreInput struct {
 	Body Restore
 }
 
-// Resolve refuses what no schema can say: a scope is exactly one thing, and a new database needs a confirmation.
+// Resolve refuses what no schema can say: a scope is exactly one thing, a new database needs a confirmation, and a confirmation a preview.
 func (in *restoreInput) Resolve(huma.Context) []error {
 	named := 0
 	for _, is := range []bool{in.Body.Wedding != "", in.Body.Organization != "", len(in.Body.Tiers) > 0, in.Body.Everything} {
@@ -118,8 +118,11 @@ func (in *restoreInput) Resolve(huma.Context) []error {
 	if named != 1 {
 		return []error{&huma.ErrorDetail{Location: "body", Message: "name one of wedding, organization, tiers and everything"}}
 	}
-	if in.Body.Database != nil && in.Body.Confirm == nil {
+	switch to, confirm := in.Body.Database, in.Body.Confirm; {
+	case to != nil && confirm == nil:
 		return []error{&huma.ErrorDetail{Location: "body.confirm", Message: "a restore into a new database has no preview: confirm it with its name"}}
+	case to == nil && confirm != nil && confirm.Fingerprint == "":
+		return []error{&huma.ErrorDetail{Location: "body.confirm.fingerprint", Message: "a restore into the live platform is confirmed with the fingerprint of its preview"}}
 	}
 	return nil
 }

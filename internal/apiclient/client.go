@@ -870,7 +870,7 @@ type Compliance struct {
 
 // Confirm defines model for Confirm.
 type Confirm struct {
-	// Fingerprint Of the preview; when the live rows have moved since, nothing is written
+	// Fingerprint Of the preview; required for the live platform. When the live rows have moved since, nothing is written
 	Fingerprint *string `json:"fingerprint,omitempty"`
 
 	// Name The name that the preview shows, or the name of the new database
@@ -906,7 +906,7 @@ type Copy struct {
 
 // CreateBackup defines model for CreateBackup.
 type CreateBackup struct {
-	// Labels Such as app version and deploy tag; at most 20
+	// Labels Such as app version and deploy tag
 	Labels *map[string]string `json:"labels,omitempty"`
 
 	// Milestone Of that wedding, such as contract_signed
@@ -2188,7 +2188,7 @@ type ClientInterface interface {
 
 	// SavePointWithBody Label a recovery point
 	//
-	// Note, labels, and the lock against retention. They lie in the repository and outlive this console.
+	// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2197,7 +2197,7 @@ type ClientInterface interface {
 
 	// SavePoint Label a recovery point
 	//
-	// Note, labels, and the lock against retention. They lie in the repository and outlive this console.
+	// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2238,7 +2238,7 @@ type ClientInterface interface {
 
 	// GetStatus How things stand
 	//
-	// Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.
+	// Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed but the time.
 	//
 	// Corresponds with GET /api/backups/status (the `GetStatus` operationId).
 	GetStatus(ctx context.Context, params *GetStatusParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2537,7 +2537,7 @@ func (c *Client) GetPoint(ctx context.Context, id string, reqEditors ...RequestE
 
 // SavePointWithBody Label a recovery point
 //
-// Note, labels, and the lock against retention. They lie in the repository and outlive this console.
+// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2556,7 +2556,7 @@ func (c *Client) SavePointWithBody(ctx context.Context, id string, contentType s
 
 // SavePoint Label a recovery point
 //
-// Note, labels, and the lock against retention. They lie in the repository and outlive this console.
+// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2647,7 +2647,7 @@ func (c *Client) UndoRestore(ctx context.Context, id string, params *UndoRestore
 
 // GetStatus How things stand
 //
-// Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.
+// Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed but the time.
 //
 // Corresponds with GET /api/backups/status (the `GetStatus` operationId).
 func (c *Client) GetStatus(ctx context.Context, params *GetStatusParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5080,7 +5080,7 @@ type ClientWithResponsesInterface interface {
 
 	// SavePointWithBodyWithResponse Label a recovery point
 	//
-	// Note, labels, and the lock against retention. They lie in the repository and outlive this console.
+	// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5089,7 +5089,7 @@ type ClientWithResponsesInterface interface {
 
 	// SavePointWithResponse Label a recovery point
 	//
-	// Note, labels, and the lock against retention. They lie in the repository and outlive this console.
+	// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5134,7 +5134,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetStatusWithResponse How things stand
 	//
-	// Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.
+	// Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed but the time.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8106,7 +8106,7 @@ func (c *ClientWithResponses) GetPointWithResponse(ctx context.Context, id strin
 
 // SavePointWithBodyWithResponse Label a recovery point
 //
-// Note, labels, and the lock against retention. They lie in the repository and outlive this console.
+// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8121,7 +8121,7 @@ func (c *ClientWithResponses) SavePointWithBodyWithResponse(ctx context.Context,
 
 // SavePointWithResponse Label a recovery point
 //
-// Note, labels, and the lock against retention. They lie in the repository and outlive this console.
+// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8196,7 +8196,7 @@ func (c *ClientWithResponses) UndoRestoreWithResponse(ctx context.Context, id st
 
 // GetStatusWithResponse How things stand
 //
-// Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed.
+// Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed but the time.
 //
 // Returns a wrapper object for the known response body format(s).
 //

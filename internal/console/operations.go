@@ -86,7 +86,7 @@ func (c *Console) operations(ctx context.Context, actor keepsake.Actor, in ListI
 	if in.Cursor != "" {
 		before, err := operationID(in.Cursor)
 		if err != nil {
-			return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "this page of the list does not exist: begin with the first")
+			return OperationPage{}, keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
 		}
 		p.Before = &before
 	}

@@ -56,8 +56,11 @@ func (c *Console) mayFilter(ctx context.Context, actor keepsake.Actor, in Points
 
 // points is a page of what the indexes order by: time and type.
 func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInput) (PointPage, error) {
-	if !plain(in.Cursor + string(in.Type) + in.Wedding + in.Milestone + string(in.Phase)) {
-		return PointPage{}, keepsake.Errorf(keepsake.CodeInvalid, "this page of the list does not exist: begin with the first")
+	if !plain(in.Cursor) {
+		return PointPage{}, keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
+	}
+	if !plain(string(in.Type) + in.Wedding + in.Milestone + string(in.Phase)) {
+		return PointPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
 	}
 	limit := limitOf(in.Limit)
 	var page PointPage
@@ -66,7 +69,7 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 		rows, err := tx.ListPoints(ctx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor, Most: int32(limit + 1)})
 		if err == nil && len(rows) == 0 && in.Cursor != "" {
 			if _, err = tx.GetPoint(ctx, in.Cursor); db.IsNoRows(err) {
-				err = keepsake.Errorf(keepsake.CodeInvalid, "this page of the list does not exist: begin with the first")
+				err = keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
 			}
 		}
 		if err != nil {

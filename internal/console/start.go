@@ -89,18 +89,21 @@ func checkBackup(in StartBackupInput) error {
 	switch in.Type {
 	case keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
 	case keepsake.BackupWedding, keepsake.BackupEmergency:
-		return keepsake.Errorf(keepsake.CodeInvalid, "A backup of the type %q covers one wedding and cannot be taken of the whole platform: use full, incremental or critical.", in.Type)
+		return keepsake.Wrong("type", "A backup of the type %q covers one wedding and cannot be taken of the whole platform: use full, incremental or critical.", in.Type)
 	default:
-		return keepsake.Errorf(keepsake.CodeInvalid, "There is no backup type %q: use full, incremental or critical.", in.Type)
+		return keepsake.Wrong("type", "There is no backup type %q: use full, incremental or critical.", in.Type)
 	}
 	if in.Wedding != "" && in.Type == keepsake.BackupCritical {
-		return keepsake.Errorf(keepsake.CodeInvalid, "A critical backup leaves most of a wedding out: use incremental or full for one wedding.")
+		return keepsake.Wrong("wedding", "A critical backup leaves most of a wedding out: use incremental or full for one wedding.")
 	}
 	if in.Milestone != "" && in.Wedding == "" {
-		return keepsake.Errorf(keepsake.CodeInvalid, "A milestone belongs to a wedding: name the wedding too.")
+		return keepsake.Wrong("milestone", "A milestone belongs to a wedding: name the wedding too.")
 	}
-	if !plain(in.Wedding) || !plain(in.Milestone) || utf8.RuneCountInString(in.Milestone) > longestMilestone {
-		return keepsake.Errorf(keepsake.CodeInvalid, "The milestone needs a name of at most %d characters.", longestMilestone)
+	if !plain(in.Wedding) {
+		return keepsake.Wrong("wedding", "The key of the wedding holds characters that are not text.")
+	}
+	if !plain(in.Milestone) || utf8.RuneCountInString(in.Milestone) > longestMilestone {
+		return keepsake.Wrong("milestone", "The milestone needs a name of at most %d characters.", longestMilestone)
 	}
 	return checkWritten(in.Note, in.Labels)
 }
@@ -108,17 +111,17 @@ func checkBackup(in StartBackupInput) error {
 // checkWritten bounds what a person may write beside a recovery point.
 func checkWritten(note string, labels map[string]string) error {
 	if n := utf8.RuneCountInString(note); n > longestNote {
-		return keepsake.Errorf(keepsake.CodeInvalid, "The note has %d characters; %d are the most.", n, longestNote)
+		return keepsake.Wrong("note", "The note has %d characters; %d are the most.", n, longestNote)
 	}
 	if !plain(note) {
-		return keepsake.Errorf(keepsake.CodeInvalid, "The note holds characters that are not text.")
+		return keepsake.Wrong("note", "The note holds characters that are not text.")
 	}
 	if len(labels) > mostLabels {
-		return keepsake.Errorf(keepsake.CodeInvalid, "%d labels are too many; %d are the most.", len(labels), mostLabels)
+		return keepsake.Wrong("labels", "%d labels are too many; %d are the most.", len(labels), mostLabels)
 	}
 	for k, v := range labels {
 		if k == "" || utf8.RuneCountInString(k) > longestKey || utf8.RuneCountInString(v) > longestLabel || !plain(k) || !plain(v) {
-			return keepsake.Errorf(keepsake.CodeInvalid, "The label %q is not one: names have 1 to %d characters, values at most %d.", k, longestKey, longestLabel)
+			return keepsake.Wrong("labels", "The label %q is not one: names have 1 to %d characters, values at most %d.", k, longestKey, longestLabel)
 		}
 	}
 	return nil

@@ -70,7 +70,7 @@ func (c *Console) ListTests(ctx context.Context, actor keepsake.Actor, in TestsI
 		if in.Cursor != "" {
 			seen, err := testRow(ctx, tx, in.Cursor)
 			if keepsake.CodeOf(err) == keepsake.CodeNotFound {
-				return keepsake.Errorf(keepsake.CodeInvalid, "this page of the list does not exist: begin with the first")
+				return keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
 			}
 			if err != nil {
 				return err

@@ -29,7 +29,8 @@ const (
 type Error struct {
 	Code    Code
 	Message string
-	Err     error // the cause, for the log; may be nil
+	Err     error  // the cause, for the log; may be nil
+	Field   string // of what was asked, that is wrong, as the API calls it; may be empty
 }
 
 // Error returns the message. Errorf has already put the cause's words into it where they help a person.
@@ -42,6 +43,13 @@ func (e *Error) Unwrap() error { return e.Err }
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// Wrong builds an Error with CodeInvalid about one field of what was asked.
+func Wrong(field, format string, args ...any) *Error {
+	e := Errorf(CodeInvalid, format, args...)
+	e.Field = field
+	return e
 }
 
 // CodeOf returns the code of the outermost Error in err's chain, or CodeInternal.
