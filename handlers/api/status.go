@@ -133,7 +133,7 @@ func (h *actions) status(ctx context.Context, in *statusInput) (*statusOutput, e
 		o := operationOf(*d.LastBackup)
 		s.LastBackup = &o
 	}
-	tag, err := etag(s) // before the age, which changes while nothing does
+	tag, err := etag(s)
 	if err != nil {
 		return nil, err
 	}
@@ -151,15 +151,21 @@ const revalidate = "private, no-cache"
 func knows(tags []string, tag string) bool {
 	return slices.ContainsFunc(tags, func(t string) bool {
 		t = strings.TrimSpace(t)
-		return t == "*" || strings.TrimPrefix(t, "W/") == tag
+		return t == "*" || strings.TrimPrefix(t, "W/") == strings.TrimPrefix(tag, "W/")
 	})
 }
 
-func etag(v any) (string, error) {
-	b, err := json.Marshal(v)
+// etag is a weak tag: the age, and when providers were looked at, change while nothing does, and count for nothing.
+func etag(s *Status) (string, error) {
+	still := *s
+	still.AgeSeconds, still.Providers = 0, slices.Clone(s.Providers)
+	for i := range still.Providers {
+		still.Providers[i].Checked = nil
+	}
+	b, err := json.Marshal(still)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(b)
-	return `"` + hex.EncodeToString(sum[:12]) + `"`, nil
+	return `W/"` + hex.EncodeToString(sum[:12]) + `"`, nil
 }

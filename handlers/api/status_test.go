@@ -56,3 +56,26 @@ func TestKnowsAnEntityTag(t *testing.T) {
 		}
 	}
 }
+
+// TestTimeAloneIsNoChange: whoever asks again is told that nothing has changed, until something has.
+func TestTimeAloneIsNoChange(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) *time.Time { return new(time.Unix(int64(minute)*60, 0)) }
+	was := Status{AgeSeconds: 60, Providers: []Provider{{Name: "local", Reachable: true, Checked: at(1)}}}
+	tag, err := etag(&was)
+	if err != nil || was.AgeSeconds != 60 || was.Providers[0].Checked == nil {
+		t.Fatalf("%+v, %v", was, err)
+	}
+	for name, c := range map[string]struct {
+		now  Status
+		same bool
+	}{
+		"a minute later": {Status{AgeSeconds: 120, Providers: []Provider{{Name: "local", Reachable: true, Checked: at(2)}}}, true},
+		"one is away":    {Status{AgeSeconds: 60, Providers: []Provider{{Name: "local", Checked: at(1)}}}, false},
+		"it is late":     {Status{AgeSeconds: 60, Alarm: "late", Providers: []Provider{{Name: "local", Reachable: true, Checked: at(1)}}}, false},
+	} {
+		if now, err := etag(&c.now); err != nil || (now == tag) != c.same {
+			t.Errorf("%s: %s, it was %s, %v", name, now, tag, err)
+		}
+	}
+}
