@@ -118,6 +118,9 @@ func withTests(ctx context.Context, tx db.Tx, rows []sqlcgen.RecoveryPoint) ([]P
 // none can show it, Missing says why and the rest is there. "latest" is the newest.
 func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (PointDetail, error) {
 	var d PointDetail
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
+		return d, c.refused(ctx, actor, "point.read", id, nil, err)
+	}
 	id, err := c.pointID(ctx, actor, id)
 	if err != nil {
 		return d, err
