@@ -38,7 +38,7 @@ var wholeTables = map[string]string{
 }
 
 // plannedAnew are queries that are never planned without their arguments: their transaction asks for that (PlanForValues).
-var plannedAnew = []string{"ListAudit", "SearchAudit"}
+var plannedAnew = []string{"ListAudit", "SearchAudit", "FilterOperations", "FilterPoints"}
 
 // queryArguments are what a query is asked with where the type of an argument does not say it. Each list is one way to ask.
 var queryArguments = map[string][]map[string]string{
@@ -55,11 +55,37 @@ var queryArguments = map[string][]map[string]string{
 		{"backup_type": "''", "before": "''"}, {"backup_type": "'full'", "before": "''"},
 		{"backup_type": "''", "before": "(select id from recovery_points order by taken_at limit 1 offset 100)"},
 	},
+	"FilterOperations": {
+		filters(operationFilters, "about_some", "true", "wedding", "'16'"), filters(operationFilters, "about_some", "true", "tier", "'high'"),
+		filters(operationFilters, "about_some", "true", "organization", "'org-20'"), filters(operationFilters, "backup_type", "'full'"), filters(operationFilters, "kind", "'backup'", "backup_type", "'critical'"),
+		filters(operationFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'", "first_id", "'018f0000-0000-7000-8000-000000000001'", "last_id", "'01ff0000-0000-7000-8000-000000000001'"),
+		filters(operationFilters, "about_some", "true", "wedding", "'16'", "bound_to", "'org-20'"),
+	},
+	"FilterPoints": {
+		filters(pointFilters, "marked", "true", "wedding", "'16'"), filters(pointFilters, "marked", "true", "milestone", "'final_payment'"), filters(pointFilters, "marked", "true", "theirs", "array['16', '24']"),
+		filters(pointFilters, "marked", "true", "phase", "'execution'"), filters(pointFilters, "unprotected", "true"), filters(pointFilters, "types", "array['full', 'incremental']", "protected", "true"),
+		filters(pointFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'"), filters(pointFilters, "backup_type", "'full'", "marked", "true", "wedding", "'16'"),
+	},
 	"DeleteOldThrottles":  {{"before": "now() - interval '30 days'"}},
 	"DeleteOldTokens":     {{"before": "now() - interval '30 days'"}},
 	"DeleteOldIdempotent": {{"before": "now() - interval '30 days'"}},
 	"DeleteOldSessions":   {{"before": "now() - interval '30 days'"}},
 	"ListMeasuredBackups": {{"backup_type": "'full'"}},
+}
+
+// operationFilters and pointFilters ask for nothing.
+var (
+	operationFilters = map[string]string{"kind": "''", "state": "''", "before": "null", "bound_to": "null", "backup_type": "''", "tier": "''", "wedding": "''", "organization": "''", "since": "null", "until": "null"}
+	pointFilters     = map[string]string{"backup_type": "''", "before": "''", "types": "'{}'", "wedding": "''", "milestone": "''", "theirs": "null", "phase": "''", "since": "null", "until": "null"}
+)
+
+// filters returns a way to ask with some arguments, in pairs, in place of those that ask for nothing.
+func filters(nothing map[string]string, some ...string) map[string]string {
+	way := maps.Clone(nothing)
+	for i := 0; i < len(some); i += 2 {
+		way[some[i]] = some[i+1]
+	}
+	return way
 }
 
 // defaultArguments are what else a query is asked with, by type.

@@ -28,6 +28,32 @@ where (@kind::text = '' or kind = @kind)
 order by id desc
 limit @most;
 
+-- name: FilterOperations :many
+-- The same, of what is asked for. Its transaction plans it for its values (PlanForValues). A tier, a wedding and an organization are in few
+-- rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
+-- clock than created_at: first_id and last_id leave a day between them.
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider,
+    tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+    worker, fence, heartbeat_at, last_event_id,
+    (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+from backup_operations
+where (@kind::text = '' or kind = @kind)
+  and (@state::text = '' or state = @state)
+  and (not @active::boolean or state in ('proposed', 'queued', 'running', 'interrupted'))
+  and (sqlc.narg(before)::uuid is null or id < sqlc.narg(before))
+  and (sqlc.narg(bound_to)::text is null or organization = sqlc.narg(bound_to))
+  and (@backup_type::text = '' or backup_type = @backup_type)
+  and (not @about_some::boolean or organization is not null or scope is not null or weddings <> '[]' or tiers <> '{}')
+  and (@tier::text = '' or @tier = any(tiers) or jsonb_exists(scope -> 'Tiers', @tier))
+  and (@wedding::text = '' or scope ->> 'Wedding' = @wedding or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = @wedding))
+  and (@organization::text = '' or organization = @organization or scope ->> 'Organization' = @organization or scope ->> 'Wedding' = any(@theirs::text[])
+       or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any(@theirs::text[])))
+  and (sqlc.narg(since)::timestamptz is null or created_at >= sqlc.narg(since) and id >= @first_id::uuid)
+  and (sqlc.narg(until)::timestamptz is null or created_at < sqlc.narg(until) and id < @last_id::uuid)
+order by id desc
+limit @most;
+
 -- name: ListMeasuredBackups :many
 -- bytes_covered is the size of the tables as the platform told it then, which is what an estimate knows today.
 select seconds, coalesce((progress ->> 'bytes_total')::bigint, 0)::bigint as bytes_covered from backup_operations

@@ -65,6 +65,25 @@ where (@backup_type::text = '' or backup_type = @backup_type)
 order by taken_at desc, id desc
 limit @most;
 
+-- name: FilterPoints :many
+-- The same, of what is asked for. Its transaction plans it for its values (PlanForValues). Few rows have marks of weddings, which marked asks
+-- for; one mark must be all of it. A phase is a range of days before the wedding, wider by a day than it is: where a day ends, SQL cannot say.
+select * from recovery_points
+where (@backup_type::text = '' or backup_type = @backup_type)
+  and (@before::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = @before))
+  and (@types::text[] = '{}' or backup_type = any(@types::text[]))
+  and (not @protected::boolean or protected) and (not @unprotected::boolean or not protected)
+  and (not @marked::boolean or wedding_metadata <> '{}' and exists (
+      select from jsonb_array_elements(wedding_metadata -> 'weddings') m
+      where (@wedding::text = '' or m ->> 'wedding' = @wedding) and (@milestone::text = '' or m ->> 'milestone' = @milestone)
+        and (sqlc.narg(theirs)::text[] is null or m ->> 'wedding' = any(sqlc.narg(theirs)::text[]))
+        and (@phase::text = '' or m ->> 'phase' = @phase or m ->> 'date' between to_char(taken_at at time zone 'UTC' + make_interval(days => @least_days::int), 'YYYY-MM-DD')
+            and to_char(taken_at at time zone 'UTC' + make_interval(days => @most_days::int), 'YYYY-MM-DD'))))
+  and (sqlc.narg(since)::timestamptz is null or taken_at >= sqlc.narg(since))
+  and (sqlc.narg(until)::timestamptz is null or taken_at < sqlc.narg(until))
+order by taken_at desc, id desc
+limit @most;
+
 -- name: InsertTest :exec
 -- A point that this console does not know yet gets no test row: the repository's list comes first.
 insert into backup_tests (id, point_id, operation_id, kind, tested_at, ok, findings, seconds)

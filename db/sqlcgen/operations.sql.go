@@ -327,6 +327,175 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 	return items, nil
 }
 
+const filterOperations = `-- name: FilterOperations :many
+select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider,
+    tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+    worker, fence, heartbeat_at, last_event_id,
+    (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+from backup_operations
+where ($1::text = '' or kind = $1)
+  and ($2::text = '' or state = $2)
+  and (not $3::boolean or state in ('proposed', 'queued', 'running', 'interrupted'))
+  and ($4::uuid is null or id < $4)
+  and ($5::text is null or organization = $5)
+  and ($6::text = '' or backup_type = $6)
+  and (not $7::boolean or organization is not null or scope is not null or weddings <> '[]' or tiers <> '{}')
+  and ($8::text = '' or $8 = any(tiers) or jsonb_exists(scope -> 'Tiers', $8))
+  and ($9::text = '' or scope ->> 'Wedding' = $9 or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = $9))
+  and ($10::text = '' or organization = $10 or scope ->> 'Organization' = $10 or scope ->> 'Wedding' = any($11::text[])
+       or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any($11::text[])))
+  and ($12::timestamptz is null or created_at >= $12 and id >= $13::uuid)
+  and ($14::timestamptz is null or created_at < $14 and id < $15::uuid)
+order by id desc
+limit $16
+`
+
+type FilterOperationsParams struct {
+	Kind         string
+	State        string
+	Active       bool
+	Before       *string
+	BoundTo      *string
+	BackupType   string
+	AboutSome    bool
+	Tier         string
+	Wedding      string
+	Organization string
+	Theirs       []string
+	Since        *time.Time
+	FirstID      string
+	Until        *time.Time
+	LastID       string
+	Most         int32
+}
+
+type FilterOperationsRow struct {
+	ID                string
+	Kind              string
+	State             string
+	Organization      *string
+	BackupType        *string
+	Note              string
+	Labels            []byte
+	PointID           string
+	Deep              bool
+	Target            string
+	TargetDatabase    string
+	TargetCreate      bool
+	Provider          string
+	Tiers             []string
+	RequestedBy       string
+	RequestedName     string
+	CreatedAt         time.Time
+	StartedAt         *time.Time
+	FinishedAt        *time.Time
+	Attempt           int32
+	CancelRequestedAt *time.Time
+	CancelRequestedBy *string
+	Worker            *string
+	Fence             int64
+	HeartbeatAt       *time.Time
+	LastEventID       int64
+	Progress          []byte
+	Result            []byte
+	RowsDone          int64
+	BytesDone         int64
+	Seconds           float64
+	Ok                *bool
+	Protected         *bool
+	Lacks             string
+	ErrorCode         *string
+	ErrorMessage      *string
+	Weddings          []byte
+	Scope             []byte
+	ApprovedBy        string
+	ApprovedName      string
+	ApprovedAt        *time.Time
+}
+
+// The same, of what is asked for. Its transaction plans it for its values (PlanForValues). A tier, a wedding and an organization are in few
+// rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
+// clock than created_at: first_id and last_id leave a day between them.
+func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsParams) ([]FilterOperationsRow, error) {
+	rows, err := q.db.Query(ctx, filterOperations,
+		arg.Kind,
+		arg.State,
+		arg.Active,
+		arg.Before,
+		arg.BoundTo,
+		arg.BackupType,
+		arg.AboutSome,
+		arg.Tier,
+		arg.Wedding,
+		arg.Organization,
+		arg.Theirs,
+		arg.Since,
+		arg.FirstID,
+		arg.Until,
+		arg.LastID,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FilterOperationsRow
+	for rows.Next() {
+		var i FilterOperationsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.State,
+			&i.Organization,
+			&i.BackupType,
+			&i.Note,
+			&i.Labels,
+			&i.PointID,
+			&i.Deep,
+			&i.Target,
+			&i.TargetDatabase,
+			&i.TargetCreate,
+			&i.Provider,
+			&i.Tiers,
+			&i.RequestedBy,
+			&i.RequestedName,
+			&i.CreatedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.Attempt,
+			&i.CancelRequestedAt,
+			&i.CancelRequestedBy,
+			&i.Worker,
+			&i.Fence,
+			&i.HeartbeatAt,
+			&i.LastEventID,
+			&i.Progress,
+			&i.Result,
+			&i.RowsDone,
+			&i.BytesDone,
+			&i.Seconds,
+			&i.Ok,
+			&i.Protected,
+			&i.Lacks,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.Weddings,
+			&i.Scope,
+			&i.ApprovedBy,
+			&i.ApprovedName,
+			&i.ApprovedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const finishOperation = `-- name: FinishOperation :one
 update backup_operations
 set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_event_id = last_event_id + 1,

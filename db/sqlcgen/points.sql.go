@@ -10,6 +10,111 @@ import (
 	"time"
 )
 
+const filterPoints = `-- name: FilterPoints :many
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points
+where ($1::text = '' or backup_type = $1)
+  and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
+  and ($3::text[] = '{}' or backup_type = any($3::text[]))
+  and (not $4::boolean or protected) and (not $5::boolean or not protected)
+  and (not $6::boolean or wedding_metadata <> '{}' and exists (
+      select from jsonb_array_elements(wedding_metadata -> 'weddings') m
+      where ($7::text = '' or m ->> 'wedding' = $7) and ($8::text = '' or m ->> 'milestone' = $8)
+        and ($9::text[] is null or m ->> 'wedding' = any($9::text[]))
+        and ($10::text = '' or m ->> 'phase' = $10 or m ->> 'date' between to_char(taken_at at time zone 'UTC' + make_interval(days => $11::int), 'YYYY-MM-DD')
+            and to_char(taken_at at time zone 'UTC' + make_interval(days => $12::int), 'YYYY-MM-DD'))))
+  and ($13::timestamptz is null or taken_at >= $13)
+  and ($14::timestamptz is null or taken_at < $14)
+order by taken_at desc, id desc
+limit $15
+`
+
+type FilterPointsParams struct {
+	BackupType  string
+	Before      string
+	Types       []string
+	Protected   bool
+	Unprotected bool
+	Marked      bool
+	Wedding     string
+	Milestone   string
+	Theirs      []string
+	Phase       string
+	LeastDays   int32
+	MostDays    int32
+	Since       *time.Time
+	Until       *time.Time
+	Most        int32
+}
+
+// The same, of what is asked for. Its transaction plans it for its values (PlanForValues). Few rows have marks of weddings, which marked asks
+// for; one mark must be all of it. A phase is a range of days before the wedding, wider by a day than it is: where a day ends, SQL cannot say.
+func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]RecoveryPoint, error) {
+	rows, err := q.db.Query(ctx, filterPoints,
+		arg.BackupType,
+		arg.Before,
+		arg.Types,
+		arg.Protected,
+		arg.Unprotected,
+		arg.Marked,
+		arg.Wedding,
+		arg.Milestone,
+		arg.Theirs,
+		arg.Phase,
+		arg.LeastDays,
+		arg.MostDays,
+		arg.Since,
+		arg.Until,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecoveryPoint
+	for rows.Next() {
+		var i RecoveryPoint
+		if err := rows.Scan(
+			&i.ID,
+			&i.TakenAt,
+			&i.BackupType,
+			&i.Note,
+			&i.Labels,
+			&i.Organization,
+			&i.OperationID,
+			&i.SourceDatabase,
+			&i.SourceServer,
+			&i.Tables,
+			&i.Rows,
+			&i.BytesRead,
+			&i.BytesStored,
+			&i.BytesNew,
+			&i.Chunks,
+			&i.ChunksNew,
+			&i.Seconds,
+			&i.Copies,
+			&i.Protected,
+			&i.Lacks,
+			&i.SeenAt,
+			&i.WeddingID,
+			&i.WeddingDate,
+			&i.WeddingMilestone,
+			&i.DaysBeforeWedding,
+			&i.TimelinePhase,
+			&i.WeddingMetadata,
+			&i.Locked,
+			&i.DataCompleteness,
+			&i.IntegrityScore,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
 select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
 `

@@ -2,37 +2,37 @@ package console
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// mostPages bounds how many pages of an ordered list are looked through for what a filter keeps: 10,000 rows. A page that ends there
-// has a cursor to go on from, so nothing is left out.
+// mostPages bounds how many pages of a list are looked through for what a filter keeps of what the database found: 10,000 rows. A page
+// that ends there has a cursor to go on from, so nothing is left out.
 const mostPages = 50
 
 // filtered looks through an ordered list for limit items that keep says yes to. page returns a page and the cursor of the next, "" on
-// the last; at returns an item's cursor, and whether nothing that is asked for comes after it. O(rows between the items kept).
-func filtered[T any](limit int, cursor string, page func(cursor string) ([]T, string, error), keep func(T) bool, at func(T) (string, bool)) (kept []T, next string, err error) {
+// the last; at returns an item's cursor.
+func filtered[T any](limit int, cursor string, page func(cursor string) ([]T, string, error), keep func(T) bool, at func(T) string) (kept []T, next string, err error) {
 	for range mostPages {
 		list, following, err := page(cursor)
 		if err != nil {
 			return nil, "", err
 		}
 		for _, item := range list {
-			id, beyond := at(item)
-			if beyond {
-				return kept, "", nil
-			}
 			if !keep(item) {
 				continue
 			}
 			if len(kept) == limit {
 				return kept, cursor, nil
 			}
-			kept, cursor = append(kept, item), id
+			kept, cursor = append(kept, item), at(item)
 		}
 		if cursor = following; cursor == "" {
 			return kept, "", nil
@@ -41,29 +41,63 @@ func filtered[T any](limit int, cursor string, page func(cursor string) ([]T, st
 	return kept, cursor, nil
 }
 
-// filter returns what the list's indexes do not order by; nil when nothing of that is asked for. theirs are the weddings of the
-// organization that is asked for.
-func (in ListInput) filter(theirs map[string]bool) func(Operation) bool {
+// filter returns what the database is asked for; nil when nothing that is not ordered by already is asked for. theirs are the weddings
+// of the organization that is.
+func (in ListInput) filter(p sqlcgen.ListOperationsParams, theirs map[string]bool) *sqlcgen.FilterOperationsParams {
 	if in.Type == "" && in.Tier == "" && in.Wedding == "" && theirs == nil && in.From.IsZero() && in.To.IsZero() {
 		return nil
 	}
-	return func(o Operation) bool {
-		return (in.Type == "" || o.Type == in.Type) && (in.Tier == "" || slices.Contains(o.Tiers, in.Tier) || o.Scope != nil && slices.Contains(o.Scope.Tiers, in.Tier)) &&
-			(in.Wedding == "" || o.Scope != nil && o.Scope.Wedding == in.Wedding || marks(o.Weddings, in.Wedding, "")) &&
-			(theirs == nil || o.Organization == in.Organization || o.Scope != nil && (o.Scope.Organization == in.Organization || theirs[o.Scope.Wedding]) || marksOne(o.Weddings, theirs)) &&
-			(in.From.IsZero() || !o.CreatedAt.Before(in.From)) && (in.To.IsZero() || o.CreatedAt.Before(in.To))
+	f := &sqlcgen.FilterOperationsParams{Kind: p.Kind, State: p.State, Active: p.Active, Before: p.Before, BoundTo: p.Organization, Most: p.Most, BackupType: string(in.Type), Tier: string(in.Tier),
+		Wedding: in.Wedding, Organization: in.Organization, Theirs: slices.Collect(maps.Keys(theirs)), AboutSome: in.Tier != "" || in.Wedding != "" || theirs != nil,
+		Since: orNil(in.From), FirstID: firstIDOf(in.From.AddDate(0, 0, -1)), Until: orNil(in.To), LastID: firstIDOf(in.To.AddDate(0, 0, 1))}
+	if theirs == nil {
+		f.Theirs = []string{}
 	}
+	return f
 }
 
-func (in PointsInput) filter(theirs map[string]bool) func(Point) bool {
-	if in.Wedding == "" && in.Milestone == "" && in.Phase == "" && in.Tier == "" && in.Protected == nil && theirs == nil && in.From.IsZero() && in.To.IsZero() {
-		return nil
+// firstIDOf returns the smallest id that an operation of a moment can have.
+func firstIDOf(at time.Time) string {
+	var id uuid.UUID
+	ms := max(at.UnixMilli(), 0)
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
 	}
-	return func(p Point) bool {
-		return (in.Wedding == "" && in.Milestone == "" && in.Phase == "" && theirs == nil || in.marked(p, theirs)) &&
-			(in.Tier == "" || holds(p, in.Tier)) && (in.Protected == nil || p.Protected == *in.Protected) &&
-			(in.From.IsZero() || !p.Time.Before(in.From)) && (in.To.IsZero() || p.Time.Before(in.To))
+	return id.String()
+}
+
+// filter returns what the database is asked for, nil when that is the plain list; and what of it is looked at again, nil for nothing.
+func (in PointsInput) filter(theirs map[string]bool) (f *sqlcgen.FilterPointsParams, keep func(Point) bool) {
+	marked := in.Wedding != "" || in.Milestone != "" || in.Phase != "" || theirs != nil
+	if !marked && in.Tier == "" && in.Protected == nil && in.From.IsZero() && in.To.IsZero() {
+		return nil, nil
 	}
+	f = &sqlcgen.FilterPointsParams{BackupType: string(in.Type), Types: typesWith(in.Tier), Marked: marked, Wedding: in.Wedding, Milestone: in.Milestone, Phase: string(in.Phase), Since: orNil(in.From), Until: orNil(in.To)}
+	if in.Protected != nil {
+		f.Protected, f.Unprotected = *in.Protected, !*in.Protected
+	}
+	if theirs != nil {
+		f.Theirs = append([]string{}, slices.Collect(maps.Keys(theirs))...)
+	}
+	if in.Phase != "" {
+		f.LeastDays, f.MostDays = daysOf(in.Phase)
+		keep = func(p Point) bool { return in.marked(p, theirs) }
+	}
+	return f, keep
+}
+
+// daysOf returns how many days before the wedding a phase begins and ends, with one more at both ends.
+func daysOf(p keepsake.Phase) (least, most int32) {
+	const always = 100 * 366
+	switch p {
+	case keepsake.PhasePlanning:
+		return 30, always
+	case keepsake.PhasePreparation:
+		return 1, 31
+	case keepsake.PhaseExecution:
+		return -1, 2
+	}
+	return -always, 0
 }
 
 // marked reports whether a point was made for a wedding that is all of what is asked for.
@@ -73,10 +107,15 @@ func (in PointsInput) marked(p Point, theirs map[string]bool) bool {
 	})
 }
 
-// holds reports whether a point holds a tier. Those of the type critical hold the critical tier alone.
-func holds(p Point, t keepsake.Tier) bool {
-	whole := p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental)
-	return whole || t == keepsake.TierCritical && p.Type == string(keepsake.BackupCritical)
+// typesWith returns the types of the points that hold a tier; none for no tier. Those of the type critical hold the critical tier alone.
+func typesWith(t keepsake.Tier) []string {
+	switch t {
+	case "":
+		return []string{}
+	case keepsake.TierCritical:
+		return []string{string(keepsake.BackupFull), string(keepsake.BackupIncremental), string(keepsake.BackupCritical)}
+	}
+	return []string{string(keepsake.BackupFull), string(keepsake.BackupIncremental)}
 }
 
 // PhaseAt is the phase that a wedding was in at a moment.
@@ -93,11 +132,6 @@ func marks(list []keepsake.WeddingMark, wedding, milestone string) bool {
 	return slices.ContainsFunc(list, func(m keepsake.WeddingMark) bool {
 		return (wedding == "" || m.Wedding == wedding) && (milestone == "" || m.Milestone == milestone)
 	})
-}
-
-// marksOne reports whether one of the marks is about one of the weddings.
-func marksOne(list []keepsake.WeddingMark, weddings map[string]bool) bool {
-	return slices.ContainsFunc(list, func(m keepsake.WeddingMark) bool { return weddings[m.Wedding] })
 }
 
 // mostTheirs bounds how many weddings of an organization a filter knows: those ahead, and the newest past ones.

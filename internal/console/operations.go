@@ -65,20 +65,6 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 	if err != nil {
 		return OperationPage{}, err
 	}
-	keep := in.filter(theirs)
-	if keep == nil {
-		return c.operations(ctx, actor, in)
-	}
-	list, next, err := filtered(limitOf(in.Limit), in.Cursor, func(cursor string) ([]Operation, string, error) {
-		in.Cursor, in.Limit = cursor, mostLimit
-		page, err := c.operations(ctx, actor, in)
-		return page.Operations, page.Next, err
-	}, keep, func(o Operation) (string, bool) { return o.ID, !in.From.IsZero() && o.CreatedAt.Before(in.From) })
-	return OperationPage{Operations: list, Next: next}, err
-}
-
-// operations is a page of what the indexes order by: kind, state, and of those the actor sees.
-func (c *Console) operations(ctx context.Context, actor keepsake.Actor, in ListInput) (OperationPage, error) {
 	p := sqlcgen.ListOperationsParams{Organization: orNil(actor.Organization), Kind: string(in.Kind), State: string(in.State), Active: in.Active}
 	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.Wedding) {
 		return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
@@ -93,8 +79,12 @@ func (c *Console) operations(ctx context.Context, actor keepsake.Actor, in ListI
 	limit := limitOf(in.Limit)
 	p.Most = int32(limit + 1)
 	var page OperationPage
-	err := c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-		page.Operations, err = listOperations(ctx, tx, p)
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+		if f := in.filter(p, theirs); f != nil {
+			page.Operations, err = filterOperations(ctx, tx, *f)
+		} else {
+			page.Operations, err = listOperations(ctx, tx, p)
+		}
 		return err
 	})
 	if err != nil {
@@ -119,9 +109,24 @@ func listOperations(ctx context.Context, tx db.Tx, p sqlcgen.ListOperationsParam
 	if err != nil {
 		return nil, err
 	}
+	return operationsOf(rows, func(r sqlcgen.ListOperationsRow) sqlcgen.BackupOperation { return sqlcgen.BackupOperation(r) })
+}
+
+func filterOperations(ctx context.Context, tx db.Tx, f sqlcgen.FilterOperationsParams) ([]Operation, error) {
+	if err := tx.PlanForValues(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := tx.FilterOperations(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return operationsOf(rows, func(r sqlcgen.FilterOperationsRow) sqlcgen.BackupOperation { return sqlcgen.BackupOperation(r) })
+}
+
+func operationsOf[R any](rows []R, whole func(R) sqlcgen.BackupOperation) (_ []Operation, err error) {
 	list := make([]Operation, len(rows))
 	for i, r := range rows {
-		if list[i], err = operationOf(sqlcgen.BackupOperation(r)); err != nil {
+		if list[i], err = operationOf(whole(r)); err != nil {
 			return nil, err
 		}
 	}

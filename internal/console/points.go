@@ -28,15 +28,15 @@ func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in Point
 	if err != nil {
 		return PointPage{}, err
 	}
-	keep := in.filter(theirs)
+	f, keep := in.filter(theirs)
 	if keep == nil {
-		return c.points(ctx, actor, in)
+		return c.points(ctx, actor, in, f)
 	}
 	list, next, err := filtered(limitOf(in.Limit), in.Cursor, func(cursor string) ([]Point, string, error) {
 		in.Cursor, in.Limit = cursor, mostLimit
-		page, err := c.points(ctx, actor, in)
+		page, err := c.points(ctx, actor, in, f)
 		return page.Points, page.Next, err
-	}, keep, func(p Point) (string, bool) { return p.ID, !in.From.IsZero() && p.Time.Before(in.From) })
+	}, keep, func(p Point) string { return p.ID })
 	return PointPage{Points: list, Next: next}, err
 }
 
@@ -54,8 +54,8 @@ func (c *Console) mayFilter(ctx context.Context, actor keepsake.Actor, in Points
 	return nil
 }
 
-// points is a page of what the indexes order by: time and type.
-func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInput) (PointPage, error) {
+// points is a page of the list, or of what is asked for of it.
+func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInput, f *sqlcgen.FilterPointsParams) (PointPage, error) {
 	if !plain(in.Cursor) {
 		return PointPage{}, keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
 	}
@@ -66,7 +66,7 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 	var page PointPage
 	var err error
 	page.Points, err = c.inPoints(ctx, actor, in.Wedding, func(tx db.Tx) ([]Point, error) {
-		rows, err := tx.ListPoints(ctx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor, Most: int32(limit + 1)})
+		rows, err := listPoints(ctx, tx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor, Most: int32(limit + 1)}, f)
 		if err == nil && len(rows) == 0 && in.Cursor != "" {
 			if _, err = tx.GetPoint(ctx, in.Cursor); db.IsNoRows(err) {
 				err = keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
@@ -85,6 +85,18 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 		return page, fmt.Errorf("list recovery points: %w", err)
 	}
 	return page, nil
+}
+
+func listPoints(ctx context.Context, tx db.Tx, p sqlcgen.ListPointsParams, f *sqlcgen.FilterPointsParams) ([]sqlcgen.RecoveryPoint, error) {
+	if f == nil {
+		return tx.ListPoints(ctx, p)
+	}
+	if err := tx.PlanForValues(ctx); err != nil {
+		return nil, err
+	}
+	what := *f
+	what.Before, what.Most = p.Before, p.Most
+	return tx.FilterPoints(ctx, what)
 }
 
 // withTests turns rows into points, each with its newest test.
