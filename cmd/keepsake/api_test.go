@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -251,4 +252,53 @@ func TestTheAPISaysWhenItIsEnough(t *testing.T) {
 		t.Errorf("%v", a.head)
 	}
 	s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}).want(http.StatusAccepted)
+}
+
+// TestAKeyIsOneOperation: twenty requests at once under one key, at two processes, are one operation; so are those after the process died that
+// would have answered; and a token that may do less is not answered what one that may do more was.
+func TestAKeyIsOneOperation(t *testing.T) {
+	w := newWorld(t, protecting, season...)
+	s := w.scripted(t, "read", "backup", "restore")
+	second, end := w.serve(t)
+	t.Cleanup(end)
+	both := []script{s, {t, second, s.token}}
+	answers := make([]apiAnswer, 20)
+	var wg sync.WaitGroup
+	for i := range answers {
+		wg.Go(func() {
+			answers[i] = both[i%2].send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key", "one")
+		})
+	}
+	wg.Wait()
+	first := answers[0].want(http.StatusAccepted)
+	for _, a := range answers {
+		if a.status != http.StatusAccepted || string(a.body) != string(first.body) || a.head.Get("Location") != first.head.Get("Location") {
+			t.Errorf("%d %s %s, the first: %s", a.status, a.head.Get("Location"), a.body, first.body)
+		}
+	}
+	point := s.client().ended(field[string](first, "id")).Point
+	execute(t, w.platform, "delete from clients where wedding_id = 3")
+	ask := apiclient.Restore{Wedding: new("3"), Point: point}
+	shown := s.client().preview(ask)
+	ask.Confirm = &apiclient.Confirm{Fingerprint: &shown.Fingerprint, Name: shown.Name}
+	restored := s.send(http.MethodPost, "/api/backups/restore", ask, "Idempotency-Key", "two").want(http.StatusAccepted)
+	s.client().ended(field[string](restored, "operation.id"))
+
+	w.asOwner(t, "set keepsake.role = 'system'; update idempotency_keys set status = null, headers = '{}', body = '', created_at = created_at - interval '2 minutes'")
+	for key, c := range map[string]struct {
+		path, id string
+		body     any
+		was      apiAnswer
+	}{"one": {"/api/backups/create", "id", map[string]any{"type": "full"}, first}, "two": {"/api/backups/restore", "operation.id", ask, restored}} {
+		for range 2 {
+			a := s.send(http.MethodPost, c.path, c.body, "Idempotency-Key", key).want(http.StatusAccepted)
+			if field[string](a, c.id) != field[string](c.was, c.id) || a.head.Get("Location") != c.was.head.Get("Location") || a.head.Get("Idempotent-Replayed") != "true" || a.head.Get("Content-Type") != "application/json" {
+				t.Errorf("%s: %v %s, was %s", key, a.head, a.body, c.was.body)
+			}
+		}
+		withToken(t, s.base, "read").send(http.MethodPost, c.path, c.body, "Idempotency-Key", key).want(http.StatusConflict)
+	}
+	if n := len(field[[]any](s.send(http.MethodGet, "/api/operations", nil), "operations")); n != 2 {
+		t.Errorf("%d operations", n)
+	}
 }

@@ -30,16 +30,21 @@ delete from api_tokens where expires_at < @before::timestamptz;
 -- No row: the key is taken. One whose process died while it was at work is free again after a minute.
 insert into idempotency_keys (actor_id, key, request) values (@actor_id, @key, @request)
 on conflict (actor_id, key) do update set created_at = now(), request = excluded.request
-where idempotency_keys.status is null and idempotency_keys.created_at < now() - interval '1 minute';
+where idempotency_keys.status is null and idempotency_keys.operation_id is null and idempotency_keys.created_at < now() - interval '1 minute';
 
 -- name: GetIdempotent :one
-select request, status, headers, body from idempotency_keys where actor_id = @actor_id and key = @key;
+select request, status, headers, body, operation_id, (created_at < now() - interval '10 seconds')::boolean as is_old from idempotency_keys where actor_id = @actor_id and key = @key;
+
+-- name: StartIdempotent :execrows
+-- No row: another process has taken the key meanwhile and has started one, or it is a day old.
+update idempotency_keys set operation_id = @operation_id where actor_id = @actor_id and key = @key and operation_id is null;
 
 -- name: EndIdempotent :exec
 update idempotency_keys set status = @status::integer, headers = @headers, body = @body where actor_id = @actor_id and key = @key;
 
 -- name: ForgetIdempotent :exec
-delete from idempotency_keys where actor_id = @actor_id and key = @key;
+-- Whatever was answered, an operation that was started is not started again.
+delete from idempotency_keys where actor_id = @actor_id and key = @key and operation_id is null;
 
 -- name: DeleteOldIdempotent :execrows
 delete from idempotency_keys where created_at < @before::timestamptz;

@@ -13,7 +13,7 @@ import (
 const beginIdempotent = `-- name: BeginIdempotent :execrows
 insert into idempotency_keys (actor_id, key, request) values ($1, $2, $3)
 on conflict (actor_id, key) do update set created_at = now(), request = excluded.request
-where idempotency_keys.status is null and idempotency_keys.created_at < now() - interval '1 minute'
+where idempotency_keys.status is null and idempotency_keys.operation_id is null and idempotency_keys.created_at < now() - interval '1 minute'
 `
 
 type BeginIdempotentParams struct {
@@ -79,7 +79,7 @@ func (q *Queries) EndIdempotent(ctx context.Context, arg EndIdempotentParams) er
 }
 
 const forgetIdempotent = `-- name: ForgetIdempotent :exec
-delete from idempotency_keys where actor_id = $1 and key = $2
+delete from idempotency_keys where actor_id = $1 and key = $2 and operation_id is null
 `
 
 type ForgetIdempotentParams struct {
@@ -87,13 +87,14 @@ type ForgetIdempotentParams struct {
 	Key     string
 }
 
+// Whatever was answered, an operation that was started is not started again.
 func (q *Queries) ForgetIdempotent(ctx context.Context, arg ForgetIdempotentParams) error {
 	_, err := q.db.Exec(ctx, forgetIdempotent, arg.ActorID, arg.Key)
 	return err
 }
 
 const getIdempotent = `-- name: GetIdempotent :one
-select request, status, headers, body from idempotency_keys where actor_id = $1 and key = $2
+select request, status, headers, body, operation_id, (created_at < now() - interval '10 seconds')::boolean as is_old from idempotency_keys where actor_id = $1 and key = $2
 `
 
 type GetIdempotentParams struct {
@@ -102,10 +103,12 @@ type GetIdempotentParams struct {
 }
 
 type GetIdempotentRow struct {
-	Request []byte
-	Status  *int32
-	Headers []byte
-	Body    []byte
+	Request     []byte
+	Status      *int32
+	Headers     []byte
+	Body        []byte
+	OperationID *string
+	IsOld       bool
 }
 
 func (q *Queries) GetIdempotent(ctx context.Context, arg GetIdempotentParams) (GetIdempotentRow, error) {
@@ -116,6 +119,8 @@ func (q *Queries) GetIdempotent(ctx context.Context, arg GetIdempotentParams) (G
 		&i.Status,
 		&i.Headers,
 		&i.Body,
+		&i.OperationID,
+		&i.IsOld,
 	)
 	return i, err
 }
@@ -255,6 +260,25 @@ update api_tokens set revoked_at = now() where account_id = $1 and revoked_at is
 
 func (q *Queries) RevokeTokensOfAccount(ctx context.Context, accountID string) (int64, error) {
 	result, err := q.db.Exec(ctx, revokeTokensOfAccount, accountID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const startIdempotent = `-- name: StartIdempotent :execrows
+update idempotency_keys set operation_id = $1 where actor_id = $2 and key = $3 and operation_id is null
+`
+
+type StartIdempotentParams struct {
+	OperationID *string
+	ActorID     string
+	Key         string
+}
+
+// No row: another process has taken the key meanwhile and has started one, or it is a day old.
+func (q *Queries) StartIdempotent(ctx context.Context, arg StartIdempotentParams) (int64, error) {
+	result, err := q.db.Exec(ctx, startIdempotent, arg.OperationID, arg.ActorID, arg.Key)
 	if err != nil {
 		return 0, err
 	}

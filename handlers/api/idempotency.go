@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -51,12 +53,20 @@ func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	c.Request().Body = io.NopCloser(bytes.NewReader(body))
-	request := sha256.Sum256(bytes.Join([][]byte{[]byte(c.Request().Method), []byte(c.Request().URL.RequestURI()), body}, []byte{0}))
 	actor := handlers.ActorFrom(ctx.Context())
+	// A token that may do less is not answered what one that may do more was.
+	request := sha256.Sum256(bytes.Join([][]byte{[]byte(c.Request().Method), []byte(c.Request().URL.RequestURI()), []byte(fmt.Sprint(actor.Permissions)), body}, []byte{0}))
 	known, err := h.d.Answers.BeginAnswer(ctx.Context(), actor, key, request)
 	if err != nil {
 		h.fail(c, err)
 		return
+	}
+	if known != nil && known.Operation != "" {
+		known, err = h.answerAgain(ctx.Context(), actor, key, ctx.Operation().OperationID, known.Operation)
+		if err != nil {
+			h.fail(c, err)
+			return
+		}
 	}
 	if known != nil {
 		for name, value := range known.Headers {
@@ -83,7 +93,25 @@ func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 		defer cancel()
 		_ = h.d.Answers.EndAnswer(ending, actor, key, answer) // the key is free again after a minute where this fails
 	}()
-	next(ctx)
+	next(huma.WithContext(ctx, console.WithAnswerKey(ctx.Context(), key)))
+}
+
+// answerAgain makes the answer to a request that has started an operation, of which only that is known, and keeps it.
+func (h *actions) answerAgain(ctx context.Context, actor keepsake.Actor, key, action, operation string) (*console.Answer, error) {
+	o, err := h.d.Console.GetOperation(ctx, actor, operation)
+	if err != nil {
+		return nil, err
+	}
+	op := operationOf(o)
+	var body any = op
+	if action == restoreAction {
+		body = RestoreAnswer{Operation: &op}
+	}
+	a := &console.Answer{Status: http.StatusAccepted, Headers: map[string]string{echo.HeaderContentType: "application/json", echo.HeaderLocation: Prefix + "/backups/" + o.ID}}
+	if a.Body, err = json.Marshal(body); err != nil {
+		return nil, err
+	}
+	return a, h.d.Answers.EndAnswer(ctx, actor, key, a)
 }
 
 // recorder keeps what is answered.

@@ -66,8 +66,11 @@ type restoreOutput struct {
 	Body     RestoreAnswer
 }
 
+// restoreAction is the name of the action whose answer is a preview or an operation.
+const restoreAction = "restore"
+
 func (h *actions) restores() {
-	op := action(http.MethodPost, "/backups/restore", "restore", "Preview a restore, or confirm one", "Into the live platform: without confirm the answer is 200 and a preview of every row; with confirm it is 202 and the operation. "+
+	op := action(http.MethodPost, "/backups/restore", restoreAction, "Preview a restore, or confirm one", "Into the live platform: without confirm the answer is 200 and a preview of every row; with confirm it is 202 and the operation. "+
 		"Into a new database (database): confirm names it; everything there is proven by counts and hashes. What the live platform has changed since the preview is never overwritten: the operation fails with the code conflict.", "Restores")
 	op.Errors = []int{http.StatusNotFound, http.StatusConflict}
 	answer := h.a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[RestoreAnswer](), true, "")

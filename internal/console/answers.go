@@ -17,6 +17,30 @@ type Answer struct {
 	Status  int
 	Headers map[string]string
 	Body    []byte
+	// Operation is set, and nothing else, where the request has started an operation and nobody knows what was answered.
+	Operation string
+}
+
+// answerKey is where a request's idempotency key is kept for what it starts.
+type answerKey struct{}
+
+// WithAnswerKey returns the context of a request that has taken an idempotency key. The operation that it starts is on the key's row with the
+// same commit.
+func WithAnswerKey(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, answerKey{}, key)
+}
+
+// startFor notes which operation the request with an idempotency key starts.
+func startFor(ctx context.Context, tx db.Tx, actor keepsake.Actor, operation string) error {
+	key, _ := ctx.Value(answerKey{}).(string)
+	if key == "" {
+		return nil
+	}
+	n, err := tx.StartIdempotent(ctx, sqlcgen.StartIdempotentParams{ActorID: actor.ID, Key: key, OperationID: &operation})
+	if err == nil && n == 0 {
+		return keepsake.Errorf(keepsake.CodeConflict, "This request was carried out meanwhile under the same Idempotency-Key: ask again for its answer.")
+	}
+	return err
 }
 
 const (
@@ -57,6 +81,8 @@ func (c *Console) BeginAnswer(ctx context.Context, actor keepsake.Actor, key str
 				return nil, fmt.Errorf("decode an earlier answer: %w", err)
 			}
 			return a, nil
+		case row.OperationID != nil && (row.IsOld || time.Now().After(deadline)): // starting one takes no time: whoever would have answered is gone
+			return &Answer{Operation: *row.OperationID}, nil
 		case time.Now().After(deadline):
 			return nil, keepsake.Errorf(keepsake.CodeConflict, "The first request with this Idempotency-Key is still at work. Ask again in a moment with the same key.")
 		}

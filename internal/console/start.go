@@ -210,6 +210,9 @@ func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action stri
 		if err != nil {
 			return row.ID, err
 		}
+		if err := startFor(ctx, tx, actor, row.ID); err != nil {
+			return row.ID, err
+		}
 		inserted, err := tx.GetOperation(ctx, row.ID)
 		if err != nil {
 			return row.ID, err
