@@ -25,9 +25,10 @@ func TestTheReadmesScriptRuns(t *testing.T) {
 	var script strings.Builder
 	script.WriteString("set -euo pipefail\n")
 	for _, l := range lines {
-		if !strings.HasPrefix(l[1], "export KEEPSAKE=") {
-			script.WriteString(l[1] + "\n")
+		if strings.HasPrefix(l[1], "export ") {
+			l[1] = regexp.MustCompile(`(\w+)=\S+`).ReplaceAllString(l[1], "$1=$$OUR_$1")
 		}
+		script.WriteString(l[1] + "\n")
 	}
 	const clients = "select count(*) from clients where wedding_id = 3"
 	all := query[int](t, w.platform, clients)
@@ -38,7 +39,7 @@ func TestTheReadmesScriptRuns(t *testing.T) {
 	run := func(script string) string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
-		cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "KEEPSAKE="+s.base, "TOKEN="+s.token, "WEDDING=3")
+		cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "OUR_KEEPSAKE="+s.base, "OUR_TOKEN="+s.token, "OUR_WEDDING=3")
 		said, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, said)
@@ -49,8 +50,8 @@ func TestTheReadmesScriptRuns(t *testing.T) {
 		t.Errorf("%s", said)
 	}
 	execute(t, w.platform, "delete from clients where wedding_id = 3")
-	api := regexp.MustCompile(`(?m)^api\(\).*$`).FindString(before)
-	id := strings.Trim(strings.TrimSpace(run("set -euo pipefail\n"+api+"\n#"+after)), `"`)
+	begin := regexp.MustCompile(`(?m)^(export |api\(\)).*$`).FindAllString(before, -1)
+	id := strings.Trim(strings.TrimSpace(run("set -euo pipefail\n"+strings.Join(begin, "\n")+"\n#"+after)), `"`)
 	if s.client().ended(id); query[int](t, w.platform, clients) != all {
 		t.Errorf("%d of %d clients are back", query[int](t, w.platform, clients), all)
 	}
