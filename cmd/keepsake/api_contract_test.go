@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -77,12 +78,21 @@ func readContract(t *testing.T) *contract {
 	return c
 }
 
-// check says what of an answer's body is not what the document promises of the status; "" is nothing.
-func (c *contract) check(t *rapid.T, op promised, status int, contentType string, body []byte) string {
+// saidOf are the headers that a program goes by: where an answer has one, the document says so.
+var saidOf = []string{"Location", "ETag", "WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed"}
+
+// check says what of an answer is not what the document promises of the status; "" is nothing.
+func (c *contract) check(t *rapid.T, op promised, status int, head http.Header, body []byte) string {
 	answer := op.of("responses").of(fmt.Sprint(status))
 	if answer == nil {
 		return fmt.Sprintf("the document does not know the status %d of %s", status, op.id)
 	}
+	for _, name := range saidOf {
+		if head.Get(name) != "" && answer.of("headers").of(name) == nil {
+			return fmt.Sprintf("the document does not know the header %s of %d of %s", name, status, op.id)
+		}
+	}
+	contentType := head.Get("Content-Type")
 	media, _, _ := strings.Cut(contentType, ";")
 	content := answer.of("content")
 	if content == nil {

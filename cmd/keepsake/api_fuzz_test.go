@@ -78,7 +78,7 @@ func TestTheAPIKeepsItsWord(t *testing.T) {
 					}
 				}
 				if !a.unpromised {
-					if broken := c.check(t, op, status, media, body); broken != "" {
+					if broken := c.check(t, op, status, head, body); broken != "" {
 						t.Fatalf("%s: %s", broken, what)
 					}
 				}

@@ -56,6 +56,7 @@ func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	h.restores()
 	h.weddings()
 	h.overview()
+	describeHeaders(a.OpenAPI())
 	group.RouteNotFound(Prefix, unknown)
 	group.RouteNotFound(Prefix+"/*", unknown)
 	return a

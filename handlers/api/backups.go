@@ -15,13 +15,23 @@ import (
 // started answers what goes on after the request.
 type started struct {
 	Location string `header:"Location" doc:"Where the operation can be watched"`
+	Body     Operation
+}
+
+func startedAs(o console.Operation) *started {
+	return &started{Location: Prefix + "/backups/" + o.ID, Body: operationOf(o)}
+}
+
+// counted answers what goes on after the request and counts for a limit.
+type counted struct {
+	Location string `header:"Location" doc:"Where the operation can be watched"`
 	Limit    string `header:"RateLimit" doc:"What is left of the limit that this counts for"`
 	Policy   string `header:"RateLimit-Policy" doc:"That limit, and the seconds it is for"`
 	Body     Operation
 }
 
-func startedAs(o console.Operation) *started {
-	out := &started{Location: Prefix + "/backups/" + o.ID, Body: operationOf(o)}
+func countedAs(o console.Operation) *counted {
+	out := &counted{Location: Prefix + "/backups/" + o.ID, Body: operationOf(o)}
 	if o.Quota != nil {
 		h := http.Header{}
 		handlers.SetQuota(h, *o.Quota)
@@ -50,12 +60,12 @@ func (h *actions) backups() {
 	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body CreateBackup
-	}) (*started, error) {
+	}) (*counted, error) {
 		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx), console.StartBackupInput{Type: in.Body.Type, Note: in.Body.Note, Labels: in.Body.Labels, Wedding: in.Body.Wedding, Milestone: in.Body.Milestone})
 		if err != nil {
 			return nil, err
 		}
-		return startedAs(o), nil
+		return countedAs(o), nil
 	})
 	op = action(http.MethodGet, "/backups/status", "getStatus", "How things stand", "Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed but the time.", "Backups")
 	op.Responses = map[string]*huma.Response{"304": {Description: "Nothing has changed"}}

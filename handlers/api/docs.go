@@ -20,6 +20,33 @@ func Document(a huma.API) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
+// describeHeaders adds the headers that no action's type has: of refusals, and of answers that were given before.
+func describeHeaders(doc *huma.OpenAPI) {
+	refusals := map[string]map[string]string{
+		"304": {"ETag": "Of the answer that is known"},
+		"401": {"WWW-Authenticate": "Bearer"},
+		"429": {"Retry-After": "Seconds until the next one may be started", "RateLimit": "The limit that is reached, and the seconds until it gives one back", "RateLimit-Policy": "That limit, and the seconds it is for"},
+	}
+	for _, item := range doc.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch} {
+			if op == nil {
+				continue
+			}
+			for status, r := range op.Responses {
+				if r.Headers == nil {
+					r.Headers = map[string]*huma.Param{}
+				}
+				for name, text := range refusals[status] {
+					r.Headers[name] = &huma.Param{Description: text, Schema: &huma.Schema{Type: huma.TypeString}}
+				}
+				if op.Method == http.MethodPost && slices.Contains([]string{"200", "202", "400", "404", "409", "415", "422"}, status) {
+					r.Headers["Idempotent-Replayed"] = &huma.Param{Description: "true: what was answered to the first request with this Idempotency-Key", Schema: &huma.Schema{Type: huma.TypeString}}
+				}
+			}
+		}
+	}
+}
+
 // ShowDocument answers with the document.
 func ShowDocument(a huma.API) echo.HandlerFunc {
 	return func(c echo.Context) error {

@@ -69,12 +69,12 @@ func (h *actions) points() {
 	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body CreatePoint
-	}) (*started, error) {
+	}) (*counted, error) {
 		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx), console.StartBackupInput{Type: keepsake.BackupIncremental, Note: in.Body.Note, Labels: in.Body.Labels, Wedding: in.Body.Wedding, Milestone: in.Body.Milestone})
 		if err != nil {
 			return nil, err
 		}
-		return startedAs(o), nil
+		return countedAs(o), nil
 	})
 	op = action(http.MethodGet, "/backups/recovery-points/{id}", "getPoint", "One recovery point", "With its tables and tests.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}

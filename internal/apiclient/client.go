@@ -2266,7 +2266,7 @@ type ClientInterface interface {
 
 	// StreamOperation Watch an operation
 	//
-	// Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. The stream ends after the event in which the operation has ended. Come back with Last-Event-ID when it breaks off.
+	// Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. The stream ends after the event in which the operation has ended, and breaks off after ten minutes, or when the token or the console ends: come back with Last-Event-ID then.
 	//
 	// Corresponds with GET /api/backups/{id}/events (the `StreamOperation` operationId).
 	StreamOperation(ctx context.Context, id string, params *StreamOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2715,7 +2715,7 @@ func (c *Client) CancelOperation(ctx context.Context, id string, params *CancelO
 
 // StreamOperation Watch an operation
 //
-// Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. The stream ends after the event in which the operation has ended. Come back with Last-Event-ID when it breaks off.
+// Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. The stream ends after the event in which the operation has ended, and breaks off after ten minutes, or when the token or the console ends: come back with Last-Event-ID then.
 //
 // Corresponds with GET /api/backups/{id}/events (the `StreamOperation` operationId).
 func (c *Client) StreamOperation(ctx context.Context, id string, params *StreamOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5170,7 +5170,7 @@ type ClientWithResponsesInterface interface {
 
 	// StreamOperationWithResponse Watch an operation
 	//
-	// Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. The stream ends after the event in which the operation has ended. Come back with Last-Event-ID when it breaks off.
+	// Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. The stream ends after the event in which the operation has ended, and breaks off after ten minutes, or when the token or the console ends: come back with Last-Event-ID then.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5304,6 +5304,11 @@ type ClientWithResponsesInterface interface {
 	GetWeddingThenWithResponse(ctx context.Context, id string, params *GetWeddingThenParams, reqEditors ...RequestEditorFn) (*GetWeddingThenReply, error)
 }
 
+// ListAuditReply401Headers the declared response headers of an HTTP 401 response for ListAudit
+type ListAuditReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type ListAuditReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5319,6 +5324,8 @@ type ListAuditReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListAuditReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5380,6 +5387,11 @@ func (r ListAuditReply) ContentType() string {
 	return ""
 }
 
+// ExportAuditReply401Headers the declared response headers of an HTTP 401 response for ExportAudit
+type ExportAuditReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type ExportAuditReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5393,6 +5405,8 @@ type ExportAuditReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ExportAuditReply401Headers
 }
 
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -5449,6 +5463,36 @@ func (r ExportAuditReply) ContentType() string {
 	return ""
 }
 
+// VerifyAuditReply200Headers the declared response headers of an HTTP 200 response for VerifyAudit
+type VerifyAuditReply200Headers struct {
+	IdempotentReplayed *string
+}
+
+// VerifyAuditReply400Headers the declared response headers of an HTTP 400 response for VerifyAudit
+type VerifyAuditReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// VerifyAuditReply401Headers the declared response headers of an HTTP 401 response for VerifyAudit
+type VerifyAuditReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// VerifyAuditReply409Headers the declared response headers of an HTTP 409 response for VerifyAudit
+type VerifyAuditReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// VerifyAuditReply415Headers the declared response headers of an HTTP 415 response for VerifyAudit
+type VerifyAuditReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// VerifyAuditReply422Headers the declared response headers of an HTTP 422 response for VerifyAudit
+type VerifyAuditReply422Headers struct {
+	IdempotentReplayed *string
+}
+
 type VerifyAuditReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5472,6 +5516,18 @@ type VerifyAuditReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VerifyAuditReply200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *VerifyAuditReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *VerifyAuditReply401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *VerifyAuditReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *VerifyAuditReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *VerifyAuditReply422Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5555,9 +5611,47 @@ func (r VerifyAuditReply) ContentType() string {
 
 // CreateBackupReply202Headers the declared response headers of an HTTP 202 response for CreateBackup
 type CreateBackupReply202Headers struct {
-	Location        *string
+	IdempotentReplayed *string
+	Location           *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+}
+
+// CreateBackupReply400Headers the declared response headers of an HTTP 400 response for CreateBackup
+type CreateBackupReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreateBackupReply401Headers the declared response headers of an HTTP 401 response for CreateBackup
+type CreateBackupReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateBackupReply404Headers the declared response headers of an HTTP 404 response for CreateBackup
+type CreateBackupReply404Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreateBackupReply409Headers the declared response headers of an HTTP 409 response for CreateBackup
+type CreateBackupReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreateBackupReply415Headers the declared response headers of an HTTP 415 response for CreateBackup
+type CreateBackupReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreateBackupReply422Headers the declared response headers of an HTTP 422 response for CreateBackup
+type CreateBackupReply422Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreateBackupReply429Headers the declared response headers of an HTTP 429 response for CreateBackup
+type CreateBackupReply429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *string
 }
 
 type CreateBackupReply struct {
@@ -5589,6 +5683,20 @@ type CreateBackupReply struct {
 	ApplicationProblemJSON503 *Problem
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *CreateBackupReply202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateBackupReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateBackupReply401Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CreateBackupReply404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CreateBackupReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateBackupReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateBackupReply422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateBackupReply429Headers
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -5680,6 +5788,11 @@ func (r CreateBackupReply) ContentType() string {
 	return ""
 }
 
+// ListPointsReply401Headers the declared response headers of an HTTP 401 response for ListPoints
+type ListPointsReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type ListPointsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5695,6 +5808,8 @@ type ListPointsReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListPointsReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5758,9 +5873,47 @@ func (r ListPointsReply) ContentType() string {
 
 // CreatePointReply202Headers the declared response headers of an HTTP 202 response for CreatePoint
 type CreatePointReply202Headers struct {
-	Location        *string
+	IdempotentReplayed *string
+	Location           *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+}
+
+// CreatePointReply400Headers the declared response headers of an HTTP 400 response for CreatePoint
+type CreatePointReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreatePointReply401Headers the declared response headers of an HTTP 401 response for CreatePoint
+type CreatePointReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreatePointReply404Headers the declared response headers of an HTTP 404 response for CreatePoint
+type CreatePointReply404Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreatePointReply409Headers the declared response headers of an HTTP 409 response for CreatePoint
+type CreatePointReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreatePointReply415Headers the declared response headers of an HTTP 415 response for CreatePoint
+type CreatePointReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreatePointReply422Headers the declared response headers of an HTTP 422 response for CreatePoint
+type CreatePointReply422Headers struct {
+	IdempotentReplayed *string
+}
+
+// CreatePointReply429Headers the declared response headers of an HTTP 429 response for CreatePoint
+type CreatePointReply429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *string
 }
 
 type CreatePointReply struct {
@@ -5792,6 +5945,20 @@ type CreatePointReply struct {
 	ApplicationProblemJSON503 *Problem
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *CreatePointReply202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreatePointReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreatePointReply401Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CreatePointReply404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CreatePointReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreatePointReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreatePointReply422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreatePointReply429Headers
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -5883,6 +6050,11 @@ func (r CreatePointReply) ContentType() string {
 	return ""
 }
 
+// GetPointReply401Headers the declared response headers of an HTTP 401 response for GetPoint
+type GetPointReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetPointReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5900,6 +6072,8 @@ type GetPointReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetPointReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -5966,6 +6140,11 @@ func (r GetPointReply) ContentType() string {
 	return ""
 }
 
+// SavePointReply401Headers the declared response headers of an HTTP 401 response for SavePoint
+type SavePointReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type SavePointReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5989,6 +6168,8 @@ type SavePointReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SavePointReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6072,12 +6253,44 @@ func (r SavePointReply) ContentType() string {
 
 // RestoreReply200Headers the declared response headers of an HTTP 200 response for Restore
 type RestoreReply200Headers struct {
-	Location *string
+	IdempotentReplayed *string
+	Location           *string
 }
 
 // RestoreReply202Headers the declared response headers of an HTTP 202 response for Restore
 type RestoreReply202Headers struct {
-	Location *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+// RestoreReply400Headers the declared response headers of an HTTP 400 response for Restore
+type RestoreReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// RestoreReply401Headers the declared response headers of an HTTP 401 response for Restore
+type RestoreReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// RestoreReply404Headers the declared response headers of an HTTP 404 response for Restore
+type RestoreReply404Headers struct {
+	IdempotentReplayed *string
+}
+
+// RestoreReply409Headers the declared response headers of an HTTP 409 response for Restore
+type RestoreReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// RestoreReply415Headers the declared response headers of an HTTP 415 response for Restore
+type RestoreReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// RestoreReply422Headers the declared response headers of an HTTP 422 response for Restore
+type RestoreReply422Headers struct {
+	IdempotentReplayed *string
 }
 
 type RestoreReply struct {
@@ -6111,6 +6324,18 @@ type RestoreReply struct {
 	Headers200 *RestoreReply200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *RestoreReply202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *RestoreReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RestoreReply401Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *RestoreReply404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *RestoreReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *RestoreReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *RestoreReply422Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6202,6 +6427,11 @@ func (r RestoreReply) ContentType() string {
 	return ""
 }
 
+// GetRestoreReply401Headers the declared response headers of an HTTP 401 response for GetRestore
+type GetRestoreReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetRestoreReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6219,6 +6449,8 @@ type GetRestoreReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetRestoreReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6287,9 +6519,38 @@ func (r GetRestoreReply) ContentType() string {
 
 // UndoRestoreReply202Headers the declared response headers of an HTTP 202 response for UndoRestore
 type UndoRestoreReply202Headers struct {
-	Location        *string
-	RateLimit       *string
-	RateLimitPolicy *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+// UndoRestoreReply400Headers the declared response headers of an HTTP 400 response for UndoRestore
+type UndoRestoreReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// UndoRestoreReply401Headers the declared response headers of an HTTP 401 response for UndoRestore
+type UndoRestoreReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// UndoRestoreReply404Headers the declared response headers of an HTTP 404 response for UndoRestore
+type UndoRestoreReply404Headers struct {
+	IdempotentReplayed *string
+}
+
+// UndoRestoreReply409Headers the declared response headers of an HTTP 409 response for UndoRestore
+type UndoRestoreReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// UndoRestoreReply415Headers the declared response headers of an HTTP 415 response for UndoRestore
+type UndoRestoreReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// UndoRestoreReply422Headers the declared response headers of an HTTP 422 response for UndoRestore
+type UndoRestoreReply422Headers struct {
+	IdempotentReplayed *string
 }
 
 type UndoRestoreReply struct {
@@ -6319,6 +6580,18 @@ type UndoRestoreReply struct {
 	ApplicationProblemJSON503 *Problem
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *UndoRestoreReply202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UndoRestoreReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UndoRestoreReply401Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *UndoRestoreReply404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *UndoRestoreReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UndoRestoreReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *UndoRestoreReply422Headers
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -6411,6 +6684,16 @@ type GetStatusReply200Headers struct {
 	ETag         *string
 }
 
+// GetStatusReply304Headers the declared response headers of an HTTP 304 response for GetStatus
+type GetStatusReply304Headers struct {
+	ETag *string
+}
+
+// GetStatusReply401Headers the declared response headers of an HTTP 401 response for GetStatus
+type GetStatusReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetStatusReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6428,6 +6711,10 @@ type GetStatusReply struct {
 	ApplicationProblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetStatusReply200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetStatusReply304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetStatusReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6489,6 +6776,11 @@ func (r GetStatusReply) ContentType() string {
 	return ""
 }
 
+// GetOperationReply401Headers the declared response headers of an HTTP 401 response for GetOperation
+type GetOperationReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetOperationReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6506,6 +6798,8 @@ type GetOperationReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOperationReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6574,9 +6868,38 @@ func (r GetOperationReply) ContentType() string {
 
 // ApproveOperationReply202Headers the declared response headers of an HTTP 202 response for ApproveOperation
 type ApproveOperationReply202Headers struct {
-	Location        *string
-	RateLimit       *string
-	RateLimitPolicy *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+// ApproveOperationReply400Headers the declared response headers of an HTTP 400 response for ApproveOperation
+type ApproveOperationReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// ApproveOperationReply401Headers the declared response headers of an HTTP 401 response for ApproveOperation
+type ApproveOperationReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ApproveOperationReply404Headers the declared response headers of an HTTP 404 response for ApproveOperation
+type ApproveOperationReply404Headers struct {
+	IdempotentReplayed *string
+}
+
+// ApproveOperationReply409Headers the declared response headers of an HTTP 409 response for ApproveOperation
+type ApproveOperationReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// ApproveOperationReply415Headers the declared response headers of an HTTP 415 response for ApproveOperation
+type ApproveOperationReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// ApproveOperationReply422Headers the declared response headers of an HTTP 422 response for ApproveOperation
+type ApproveOperationReply422Headers struct {
+	IdempotentReplayed *string
 }
 
 type ApproveOperationReply struct {
@@ -6606,6 +6929,18 @@ type ApproveOperationReply struct {
 	ApplicationProblemJSON503 *Problem
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *ApproveOperationReply202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ApproveOperationReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ApproveOperationReply401Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ApproveOperationReply404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ApproveOperationReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *ApproveOperationReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ApproveOperationReply422Headers
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -6694,9 +7029,38 @@ func (r ApproveOperationReply) ContentType() string {
 
 // CancelOperationReply202Headers the declared response headers of an HTTP 202 response for CancelOperation
 type CancelOperationReply202Headers struct {
-	Location        *string
-	RateLimit       *string
-	RateLimitPolicy *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+// CancelOperationReply400Headers the declared response headers of an HTTP 400 response for CancelOperation
+type CancelOperationReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// CancelOperationReply401Headers the declared response headers of an HTTP 401 response for CancelOperation
+type CancelOperationReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CancelOperationReply404Headers the declared response headers of an HTTP 404 response for CancelOperation
+type CancelOperationReply404Headers struct {
+	IdempotentReplayed *string
+}
+
+// CancelOperationReply409Headers the declared response headers of an HTTP 409 response for CancelOperation
+type CancelOperationReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// CancelOperationReply415Headers the declared response headers of an HTTP 415 response for CancelOperation
+type CancelOperationReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// CancelOperationReply422Headers the declared response headers of an HTTP 422 response for CancelOperation
+type CancelOperationReply422Headers struct {
+	IdempotentReplayed *string
 }
 
 type CancelOperationReply struct {
@@ -6726,6 +7090,18 @@ type CancelOperationReply struct {
 	ApplicationProblemJSON503 *Problem
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *CancelOperationReply202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CancelOperationReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CancelOperationReply401Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CancelOperationReply404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CancelOperationReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CancelOperationReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CancelOperationReply422Headers
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -6812,6 +7188,11 @@ func (r CancelOperationReply) ContentType() string {
 	return ""
 }
 
+// StreamOperationReply401Headers the declared response headers of an HTTP 401 response for StreamOperation
+type StreamOperationReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type StreamOperationReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6827,6 +7208,8 @@ type StreamOperationReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *StreamOperationReply401Headers
 }
 
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -6888,6 +7271,11 @@ func (r StreamOperationReply) ContentType() string {
 	return ""
 }
 
+// GetLogReply401Headers the declared response headers of an HTTP 401 response for GetLog
+type GetLogReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetLogReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6905,6 +7293,8 @@ type GetLogReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetLogReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -6971,6 +7361,11 @@ func (r GetLogReply) ContentType() string {
 	return ""
 }
 
+// GetComplianceReply401Headers the declared response headers of an HTTP 401 response for GetCompliance
+type GetComplianceReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetComplianceReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6986,6 +7381,8 @@ type GetComplianceReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetComplianceReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7047,6 +7444,11 @@ func (r GetComplianceReply) ContentType() string {
 	return ""
 }
 
+// ListOperationsReply401Headers the declared response headers of an HTTP 401 response for ListOperations
+type ListOperationsReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type ListOperationsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7062,6 +7464,8 @@ type ListOperationsReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListOperationsReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7123,6 +7527,11 @@ func (r ListOperationsReply) ContentType() string {
 	return ""
 }
 
+// ListOrganizationsReply401Headers the declared response headers of an HTTP 401 response for ListOrganizations
+type ListOrganizationsReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type ListOrganizationsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7138,6 +7547,8 @@ type ListOrganizationsReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListOrganizationsReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7199,6 +7610,11 @@ func (r ListOrganizationsReply) ContentType() string {
 	return ""
 }
 
+// ListProvidersReply401Headers the declared response headers of an HTTP 401 response for ListProviders
+type ListProvidersReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type ListProvidersReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7214,6 +7630,8 @@ type ListProvidersReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListProvidersReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7275,6 +7693,11 @@ func (r ListProvidersReply) ContentType() string {
 	return ""
 }
 
+// ListTestsReply401Headers the declared response headers of an HTTP 401 response for ListTests
+type ListTestsReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type ListTestsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7292,6 +7715,8 @@ type ListTestsReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListTestsReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7360,9 +7785,38 @@ func (r ListTestsReply) ContentType() string {
 
 // StartTestReply202Headers the declared response headers of an HTTP 202 response for StartTest
 type StartTestReply202Headers struct {
-	Location        *string
-	RateLimit       *string
-	RateLimitPolicy *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+// StartTestReply400Headers the declared response headers of an HTTP 400 response for StartTest
+type StartTestReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// StartTestReply401Headers the declared response headers of an HTTP 401 response for StartTest
+type StartTestReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// StartTestReply404Headers the declared response headers of an HTTP 404 response for StartTest
+type StartTestReply404Headers struct {
+	IdempotentReplayed *string
+}
+
+// StartTestReply409Headers the declared response headers of an HTTP 409 response for StartTest
+type StartTestReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// StartTestReply415Headers the declared response headers of an HTTP 415 response for StartTest
+type StartTestReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// StartTestReply422Headers the declared response headers of an HTTP 422 response for StartTest
+type StartTestReply422Headers struct {
+	IdempotentReplayed *string
 }
 
 type StartTestReply struct {
@@ -7392,6 +7846,18 @@ type StartTestReply struct {
 	ApplicationProblemJSON503 *Problem
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *StartTestReply202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *StartTestReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *StartTestReply401Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *StartTestReply404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *StartTestReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *StartTestReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *StartTestReply422Headers
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -7478,6 +7944,11 @@ func (r StartTestReply) ContentType() string {
 	return ""
 }
 
+// GetTestReply401Headers the declared response headers of an HTTP 401 response for GetTest
+type GetTestReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetTestReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7495,6 +7966,8 @@ type GetTestReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetTestReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7561,6 +8034,11 @@ func (r GetTestReply) ContentType() string {
 	return ""
 }
 
+// ListWeddingsReply401Headers the declared response headers of an HTTP 401 response for ListWeddings
+type ListWeddingsReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type ListWeddingsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7576,6 +8054,8 @@ type ListWeddingsReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListWeddingsReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7637,6 +8117,11 @@ func (r ListWeddingsReply) ContentType() string {
 	return ""
 }
 
+// GetWeddingReply401Headers the declared response headers of an HTTP 401 response for GetWedding
+type GetWeddingReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetWeddingReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7654,6 +8139,8 @@ type GetWeddingReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetWeddingReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7720,6 +8207,11 @@ func (r GetWeddingReply) ContentType() string {
 	return ""
 }
 
+// GetChangesReply401Headers the declared response headers of an HTTP 401 response for GetChanges
+type GetChangesReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetChangesReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7737,6 +8229,8 @@ type GetChangesReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetChangesReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7803,6 +8297,11 @@ func (r GetChangesReply) ContentType() string {
 	return ""
 }
 
+// GetContactsReply401Headers the declared response headers of an HTTP 401 response for GetContacts
+type GetContactsReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetContactsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7820,6 +8319,8 @@ type GetContactsReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetContactsReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7886,6 +8387,11 @@ func (r GetContactsReply) ContentType() string {
 	return ""
 }
 
+// GetWeddingThenReply401Headers the declared response headers of an HTTP 401 response for GetWeddingThen
+type GetWeddingThenReply401Headers struct {
+	WWWAuthenticate *string
+}
+
 type GetWeddingThenReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7903,6 +8409,8 @@ type GetWeddingThenReply struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetWeddingThenReply401Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -8256,7 +8764,7 @@ func (c *ClientWithResponses) CancelOperationWithResponse(ctx context.Context, i
 
 // StreamOperationWithResponse Watch an operation
 //
-// Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. The stream ends after the event in which the operation has ended. Come back with Last-Event-ID when it breaks off.
+// Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. The stream ends after the event in which the operation has ended, and breaks off after ten minutes, or when the token or the console ends: come back with Last-Event-ID then.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8537,6 +9045,19 @@ func ParseListAuditReply(rsp *http.Response) (*ListAuditReply, error) {
 
 	}
 
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListAuditReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	}
+
 	return response, nil
 }
 
@@ -8589,6 +9110,19 @@ func ParseExportAuditReply(rsp *http.Response) (*ExportAuditReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ExportAuditReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -8678,6 +9212,69 @@ func ParseVerifyAuditReply(rsp *http.Response) (*VerifyAuditReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VerifyAuditReply200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers VerifyAuditReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers VerifyAuditReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers VerifyAuditReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers VerifyAuditReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers VerifyAuditReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
 	}
 
 	return response, nil
@@ -8786,6 +9383,13 @@ func ParseCreateBackupReply(rsp *http.Response) (*CreateBackupReply, error) {
 	switch {
 	case rsp.StatusCode == 202:
 		var headers CreateBackupReply202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -8808,6 +9412,90 @@ func ParseCreateBackupReply(rsp *http.Response) (*CreateBackupReply, error) {
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateBackupReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateBackupReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 404:
+		var headers CreateBackupReply404Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers CreateBackupReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateBackupReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateBackupReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateBackupReply429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	}
 
 	return response, nil
@@ -8869,6 +9557,19 @@ func ParseListPointsReply(rsp *http.Response) (*ListPointsReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListPointsReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -8977,6 +9678,13 @@ func ParseCreatePointReply(rsp *http.Response) (*CreatePointReply, error) {
 	switch {
 	case rsp.StatusCode == 202:
 		var headers CreatePointReply202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -8999,6 +9707,90 @@ func ParseCreatePointReply(rsp *http.Response) (*CreatePointReply, error) {
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreatePointReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreatePointReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 404:
+		var headers CreatePointReply404Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers CreatePointReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreatePointReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreatePointReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreatePointReply429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	}
 
 	return response, nil
@@ -9067,6 +9859,19 @@ func ParseGetPointReply(rsp *http.Response) (*GetPointReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetPointReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -9156,6 +9961,19 @@ func ParseSavePointReply(rsp *http.Response) (*SavePointReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers SavePointReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -9264,6 +10082,13 @@ func ParseRestoreReply(rsp *http.Response) (*RestoreReply, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers RestoreReply200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -9274,6 +10099,13 @@ func ParseRestoreReply(rsp *http.Response) (*RestoreReply, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers RestoreReply202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -9282,6 +10114,66 @@ func ParseRestoreReply(rsp *http.Response) (*RestoreReply, error) {
 			headers.Location = &value
 		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers RestoreReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RestoreReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 404:
+		var headers RestoreReply404Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers RestoreReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers RestoreReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers RestoreReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
 	}
 
 	return response, nil
@@ -9350,6 +10242,19 @@ func ParseGetRestoreReply(rsp *http.Response) (*GetRestoreReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetRestoreReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -9451,6 +10356,13 @@ func ParseUndoRestoreReply(rsp *http.Response) (*UndoRestoreReply, error) {
 	switch {
 	case rsp.StatusCode == 202:
 		var headers UndoRestoreReply202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -9458,21 +10370,67 @@ func ParseUndoRestoreReply(rsp *http.Response) (*UndoRestoreReply, error) {
 			}
 			headers.Location = &value
 		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers UndoRestoreReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers UndoRestoreReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 404:
+		var headers UndoRestoreReply404Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers UndoRestoreReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers UndoRestoreReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers UndoRestoreReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
 	}
 
 	return response, nil
@@ -9557,6 +10515,26 @@ func ParseGetStatusReply(rsp *http.Response) (*GetStatusReply, error) {
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetStatusReply304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetStatusReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -9625,6 +10603,19 @@ func ParseGetOperationReply(rsp *http.Response) (*GetOperationReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetOperationReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -9726,6 +10717,13 @@ func ParseApproveOperationReply(rsp *http.Response) (*ApproveOperationReply, err
 	switch {
 	case rsp.StatusCode == 202:
 		var headers ApproveOperationReply202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -9733,21 +10731,67 @@ func ParseApproveOperationReply(rsp *http.Response) (*ApproveOperationReply, err
 			}
 			headers.Location = &value
 		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers ApproveOperationReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ApproveOperationReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 404:
+		var headers ApproveOperationReply404Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers ApproveOperationReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers ApproveOperationReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers ApproveOperationReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
 	}
 
 	return response, nil
@@ -9849,6 +10893,13 @@ func ParseCancelOperationReply(rsp *http.Response) (*CancelOperationReply, error
 	switch {
 	case rsp.StatusCode == 202:
 		var headers CancelOperationReply202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -9856,21 +10907,67 @@ func ParseCancelOperationReply(rsp *http.Response) (*CancelOperationReply, error
 			}
 			headers.Location = &value
 		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers CancelOperationReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CancelOperationReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 404:
+		var headers CancelOperationReply404Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers CancelOperationReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers CancelOperationReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CancelOperationReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
 	}
 
 	return response, nil
@@ -9932,6 +11029,19 @@ func ParseStreamOperationReply(rsp *http.Response) (*StreamOperationReply, error
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers StreamOperationReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -10002,6 +11112,19 @@ func ParseGetLogReply(rsp *http.Response) (*GetLogReply, error) {
 
 	}
 
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetLogReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	}
+
 	return response, nil
 }
 
@@ -10061,6 +11184,19 @@ func ParseGetComplianceReply(rsp *http.Response) (*GetComplianceReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetComplianceReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -10124,6 +11260,19 @@ func ParseListOperationsReply(rsp *http.Response) (*ListOperationsReply, error) 
 
 	}
 
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListOperationsReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	}
+
 	return response, nil
 }
 
@@ -10185,6 +11334,19 @@ func ParseListOrganizationsReply(rsp *http.Response) (*ListOrganizationsReply, e
 
 	}
 
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListOrganizationsReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	}
+
 	return response, nil
 }
 
@@ -10244,6 +11406,19 @@ func ParseListProvidersReply(rsp *http.Response) (*ListProvidersReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListProvidersReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -10312,6 +11487,19 @@ func ParseListTestsReply(rsp *http.Response) (*ListTestsReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListTestsReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -10413,6 +11601,13 @@ func ParseStartTestReply(rsp *http.Response) (*StartTestReply, error) {
 	switch {
 	case rsp.StatusCode == 202:
 		var headers StartTestReply202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10420,21 +11615,67 @@ func ParseStartTestReply(rsp *http.Response) (*StartTestReply, error) {
 			}
 			headers.Location = &value
 		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers StartTestReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers StartTestReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 404:
+		var headers StartTestReply404Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers StartTestReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers StartTestReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers StartTestReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
 	}
 
 	return response, nil
@@ -10505,6 +11746,19 @@ func ParseGetTestReply(rsp *http.Response) (*GetTestReply, error) {
 
 	}
 
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetTestReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	}
+
 	return response, nil
 }
 
@@ -10564,6 +11818,19 @@ func ParseListWeddingsReply(rsp *http.Response) (*ListWeddingsReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListWeddingsReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -10634,6 +11901,19 @@ func ParseGetWeddingReply(rsp *http.Response) (*GetWeddingReply, error) {
 
 	}
 
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetWeddingReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	}
+
 	return response, nil
 }
 
@@ -10700,6 +11980,19 @@ func ParseGetChangesReply(rsp *http.Response) (*GetChangesReply, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetChangesReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
@@ -10770,6 +12063,19 @@ func ParseGetContactsReply(rsp *http.Response) (*GetContactsReply, error) {
 
 	}
 
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetContactsReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	}
+
 	return response, nil
 }
 
@@ -10836,6 +12142,19 @@ func ParseGetWeddingThenReply(rsp *http.Response) (*GetWeddingThenReply, error) 
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetWeddingThenReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil
