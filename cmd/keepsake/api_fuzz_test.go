@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -106,6 +107,9 @@ func (c *contract) ask(t *rapid.T, op promised) asked {
 	if media := op.of("requestBody").of("content").of("application/json"); media != nil {
 		a.header.Set("Content-Type", "application/json")
 		value := c.allowed(t, media.of("schema"), "body")
+		if fields, ok := value.(map[string]any); ok && way == "allowed" && op.id == "restore" {
+			narrow(t, fields)
+		}
 		if bad, ok := any(nil), false; way == "body" {
 			if bad, ok = c.spoiled(t, media.of("schema"), "body"); ok {
 				value, a.refused = bad, true
@@ -140,6 +144,16 @@ func (c *contract) ask(t *rapid.T, op promised) asked {
 	}
 	a.path = c.fill(t, a.path, parameters)
 	return a
+}
+
+// narrow makes a preview of a body that no schema can say how to make: it names one scope, and most that are drawn name none or many.
+func narrow(t *rapid.T, fields map[string]any) {
+	scopes := map[string]any{"wedding": "3", "organization": "5", "tiers": []string{"critical"}, "everything": true}
+	for _, name := range append(slices.Sorted(maps.Keys(scopes)), "database", "confirm") {
+		delete(fields, name)
+	}
+	name := rapid.SampledFrom(slices.Sorted(maps.Keys(scopes))).Draw(t, "scope")
+	fields[name] = scopes[name]
 }
 
 // fill draws what stands for {id}.
