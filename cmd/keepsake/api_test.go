@@ -194,6 +194,8 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 		{"/api/backups/create", `{"type":"critical","wedding":"3"}`, "body.wedding", 422},
 		{"/api/backups/recovery-points", `{"labels":{"":"x"}}`, "body.labels", 422},
 		{"/api/backups/create", `not json`, "", 400},
+		{"/api/backups/create", `{"type":"incremental","type":"full"}`, "body", 400},
+		{"/api/backups/recovery-points", `{"labels":{"app":"4.1","app":"4.2"}}`, "body", 400},
 		{"/api/backups/create", `{"type":"full","note":"` + strings.Repeat("x", 70_000) + `"}`, "", 413},
 		{"/api/backups/restore", `{}`, "body", 422},
 		{"/api/backups/restore", `{"wedding":"3","everything":true}`, "body", 422},

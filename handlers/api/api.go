@@ -41,6 +41,8 @@ func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	config.Info.Description = "The backup console of a wedding platform. Times are RFC 3339 in UTC, sizes bytes, durations seconds. What takes longer than a request " +
 		"answers 202 with the address of its operation. A field that is null counts as absent. Errors are problem documents (RFC 9457) with a code for machines and words for people."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
+	config.Formats = map[string]huma.Format{"application/json": {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: readJSON}}
+	config.Formats["json"] = config.Formats["application/json"] // the suffix, as in application/problem+json
 	config.Servers = []*huma.Server{{URL: "/"}}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "A token made under Tokens in the console. Its scopes are read, backup and restore."},

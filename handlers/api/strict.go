@@ -1,7 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -42,6 +45,40 @@ func strict(ctx huma.Context, next func(huma.Context)) {
 func wrongQuery(ctx context.Context) []error {
 	wrong, _ := ctx.Value(wrongQueryKey{}).([]error)
 	return wrong
+}
+
+// readJSON reads a body, and refuses one in which a field is there twice: which of them is meant, nobody can say.
+func readJSON(body []byte, v any) error {
+	if err := json.Unmarshal(body, v); err != nil {
+		return err
+	}
+	return oneOfEach(json.NewDecoder(bytes.NewReader(body)))
+}
+
+// oneOfEach reads a value whose JSON is known to be right.
+func oneOfEach(d *json.Decoder) error {
+	token, err := d.Token()
+	if err != nil || token != json.Delim('{') && token != json.Delim('[') {
+		return err
+	}
+	seen := map[json.Token]bool{}
+	for d.More() {
+		if token == json.Delim('{') {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			if seen[name] {
+				return fmt.Errorf("%s is there more than once", name)
+			}
+			seen[name] = true
+		}
+		if err := oneOfEach(d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // its end
+	return err
 }
 
 // unknown answers what is no action: 405 with the methods that there are at the address, or 404.
