@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -23,14 +22,7 @@ type weddingLister interface {
 // ListWeddings draws the weddings that a search finds, a page at a time, nearest first.
 func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in := console.WeddingsInput{Search: strings.TrimSpace(c.QueryParam("search"))}
-		if from := c.QueryParam("from"); from != "" {
-			n, err := strconv.Atoi(from)
-			if err != nil {
-				return keepsake.Errorf(keepsake.CodeInvalid, "This page of the list does not exist: begin with the first.")
-			}
-			in.Offset = n
-		}
+		in := console.WeddingsInput{Search: strings.TrimSpace(c.QueryParam("search")), Cursor: c.QueryParam("from")}
 		page, err := con.ListWeddings(c.Request().Context(), actor(c), in)
 		if err != nil {
 			return err
@@ -42,13 +34,13 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 		if page.Newest != nil {
 			vm.Newest = views.WeddingPoint{URL: pointURL(page.Newest.ID), When: pages.clock().When(page.Newest.Time), State: pointState(*page.Newest)}
 		}
-		query := func(from int) string {
+		query := func(from string) string {
 			q := url.Values{}
 			if in.Search != "" {
 				q.Set("search", in.Search)
 			}
-			if from > 0 {
-				q.Set("from", strconv.Itoa(from))
+			if from != "" {
+				q.Set("from", from)
 			}
 			if len(q) == 0 {
 				return "/weddings"
@@ -56,10 +48,10 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 			return "/weddings?" + q.Encode()
 		}
 		vm.Count = format.Plural(int64(len(page.Weddings)), "wedding", "weddings") + " on this page"
-		if in.Offset > 0 {
-			vm.First = query(0)
+		if in.Cursor != "" {
+			vm.First = query("")
 		}
-		if page.Next > 0 {
+		if page.Next != "" {
 			vm.Next = query(page.Next)
 		}
 		return Render(c, http.StatusOK, views.WeddingsPage(vm))

@@ -31,13 +31,16 @@ func (f *fakeWeddings) ListWeddings(_ context.Context, _ keepsake.Actor, in cons
 	if in.Search == "nobody" {
 		return page, nil
 	}
+	if in.Cursor == "x" {
+		return page, keepsake.Errorf(keepsake.CodeInvalid, "This page of the list does not exist: begin with the first.")
+	}
 	for i := range 50 {
-		days := in.Offset + i
+		days := len(in.Cursor) + i
 		page.Weddings = append(page.Weddings, console.Wedding{DaysLeft: days, Phase: keepsake.PhaseOf(days), Urgency: keepsake.UrgencyOf(days),
 			Wedding: engine.Wedding{ID: fmt.Sprintf("w %d/2", days), Couple: "Zoë & <Łukasz>", Organization: "Rose & Oak", Date: moment.AddDate(0, 0, days)}})
 	}
 	point := samplePoint("20261123T070500Z-aa")
-	page.Next, page.Newest = in.Offset+50, &point
+	page.Next, page.Newest = "after&50", &point
 	return page, nil
 }
 
@@ -82,13 +85,13 @@ func TestWeddingsAreListedAndSearched(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	body := s.get("/weddings?search=+rose+").want(http.StatusOK).body
-	for _, want := range []string{"Zoë &amp; &lt;Łukasz&gt;", `href="/weddings/w%203%2F2"`, "Emergency", "Preparation", `value="rose"`, "/weddings?from=50&amp;search=rose"} {
+	for _, want := range []string{"Zoë &amp; &lt;Łukasz&gt;", `href="/weddings/w%203%2F2"`, "Emergency", "Preparation", `value="rose"`, "/weddings?from=after%2650&amp;search=rose"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the list lacks %q", want)
 		}
 	}
-	s.get("/weddings?from=50").says("Back to the nearest")
-	if last := s.console.searches[1]; last.Offset != 50 || s.console.searches[0].Search != "rose" {
+	s.get("/weddings?from=after%2650").says("Back to the nearest")
+	if last := s.console.searches[1]; last.Cursor != "after&50" || s.console.searches[0].Search != "rose" {
 		t.Errorf("asked for %+v", s.console.searches)
 	}
 	s.get("/weddings?from=x").want(http.StatusUnprocessableEntity)

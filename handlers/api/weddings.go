@@ -43,13 +43,8 @@ type WeddingTable struct {
 
 type listInput struct {
 	Search string `query:"search" maxLength:"200" doc:"Words of couple, organization, day or vendor"`
-	Cursor string `query:"cursor" maxLength:"10" pattern:"^[0-9]*$"`
+	Cursor string `query:"cursor" maxLength:"4000"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-}
-
-func (in listInput) offset() int {
-	n, _ := strconv.Atoi(in.Cursor) // its pattern was checked
-	return n
 }
 
 func nextOf(offset int) string {
@@ -62,7 +57,7 @@ func nextOf(offset int) string {
 type weddingList struct {
 	Body struct {
 		Weddings []Wedding `json:"weddings"`
-		Next     string    `json:"next,omitempty"`
+		Next     string    `json:"next,omitempty" doc:"The cursor of the following page; absent on the last. Weddings that come or go meanwhile move no others"`
 		Missing  string    `json:"missing,omitempty" doc:"Why they are not the live platform's own"`
 	}
 }
@@ -75,12 +70,12 @@ type contactList struct {
 
 func (h *actions) weddings() {
 	register(h, action(http.MethodGet, "/weddings", "listWeddings", "Find weddings", "Those ahead first, the nearest of them first.", "Weddings"), func(ctx context.Context, in *listInput) (*weddingList, error) {
-		page, err := h.d.Console.ListWeddings(ctx, handlers.ActorFrom(ctx), console.WeddingsInput{Search: in.Search, Offset: in.offset(), Limit: in.Limit})
+		page, err := h.d.Console.ListWeddings(ctx, handlers.ActorFrom(ctx), console.WeddingsInput{Search: in.Search, Cursor: in.Cursor, Limit: in.Limit})
 		if err != nil {
 			return nil, err
 		}
 		out := &weddingList{}
-		out.Body.Weddings, out.Body.Next, out.Body.Missing = each(page.Weddings, weddingOf), nextOf(page.Next), page.Missing
+		out.Body.Weddings, out.Body.Next, out.Body.Missing = each(page.Weddings, weddingOf), page.Next, page.Missing
 		return out, nil
 	})
 	one := func(path, id, summary, text string) huma.Operation {
@@ -178,7 +173,8 @@ func (h *actions) organizations(ctx context.Context, in *struct {
 	Search string `query:"search" maxLength:"200"`
 	Cursor string `query:"cursor" maxLength:"10" pattern:"^[0-9]*$"`
 }) (*organizationList, error) {
-	page, err := h.d.Console.ListOrganizations(ctx, handlers.ActorFrom(ctx), in.Search, listInput{Cursor: in.Cursor}.offset())
+	offset, _ := strconv.Atoi(in.Cursor) // its pattern was checked
+	page, err := h.d.Console.ListOrganizations(ctx, handlers.ActorFrom(ctx), in.Search, offset)
 	if err != nil {
 		return nil, err
 	}

@@ -1738,7 +1738,9 @@ type WeddingUrgency string
 // WeddingListBody defines model for WeddingListBody.
 type WeddingListBody struct {
 	// Missing Why they are not the live platform's own
-	Missing  *string   `json:"missing,omitempty"`
+	Missing *string `json:"missing,omitempty"`
+
+	// Next The cursor of the following page; absent on the last. Weddings that come or go meanwhile move no others
 	Next     *string   `json:"next,omitempty"`
 	Weddings []Wedding `json:"weddings"`
 }

@@ -187,7 +187,10 @@ func fakeWeddings(q engine.WeddingQuery, shift int) (list []engine.Wedding) {
 			list = append(list, w)
 		}
 	}
-	return list[min(q.Offset, len(list)):min(q.Offset+q.Limit, len(list))]
+	if a := q.After; a != nil {
+		list = list[slices.IndexFunc(list, func(w engine.Wedding) bool { return w.ID == a.ID && w.Couple == a.Couple && w.Date.Equal(a.Day) })+1:]
+	}
+	return list[:min(q.Limit, len(list))]
 }
 
 func (f *fakeEngine) SealTarget(_ context.Context, url keepsake.Secret) (string, error) {

@@ -3,6 +3,8 @@ package console
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -111,14 +113,14 @@ func judged(w engine.Wedding, now time.Time) Wedding {
 // WeddingsInput selects weddings, those ahead first, nearest first.
 type WeddingsInput struct {
 	Search string // words of couple, organization, day or vendor; empty: all
-	Offset int
-	Limit  int // 1 to 200; 0: 50
+	Cursor string // WeddingPage.Next of the page before; empty: the nearest
+	Limit  int    // 1 to 200; 0: 50
 }
 
-// WeddingPage is one page of weddings. Next is the offset of the following page, 0 on the last.
+// WeddingPage is one page of weddings. Next is empty on the last.
 type WeddingPage struct {
 	FoundWeddings
-	Next int
+	Next string
 	// Newest is the newest recovery point that covers all of them; nil: there is none. Own has a newer one of a wedding's own.
 	Newest *Point
 }
@@ -137,15 +139,61 @@ func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in Wed
 
 func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput, now time.Time) (WeddingPage, error) {
 	var page WeddingPage
-	if !plain(in.Search) || utf8.RuneCountInString(in.Search) > longestSearch || in.Offset < 0 || in.Offset > 1_000_000 {
+	if !plain(in.Search) || utf8.RuneCountInString(in.Search) > longestSearch {
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
 	}
 	limit := limitOf(in.Limit)
-	page.FoundWeddings = f.find(ctx, actor, engine.WeddingQuery{Search: in.Search, Today: now, Offset: in.Offset, Limit: limit + 1})
+	q := engine.WeddingQuery{Search: in.Search, Today: now, Limit: limit + 1}
+	if in.Cursor != "" {
+		place, err := placeOf(in.Cursor)
+		if err != nil {
+			return page, err
+		}
+		q.Today, q.After = dayOf(place.On), &engine.WeddingPlace{Day: dayOf(place.Day), Couple: place.Couple, ID: place.ID}
+	}
+	page.FoundWeddings = f.find(ctx, actor, q)
+	for i, w := range page.Weddings { // the pages before may be of yesterday
+		page.Weddings[i] = judged(w.Wedding, now)
+	}
 	if len(page.Weddings) > limit {
-		page.Weddings, page.Next = page.Weddings[:limit], in.Offset+limit
+		page.Weddings = page.Weddings[:limit]
+		w := page.Weddings[limit-1]
+		var err error
+		page.Next, err = weddingPlace{On: day(q.Today).Unix() / daySeconds, Day: w.Date.Unix() / daySeconds, Couple: w.Couple, ID: w.ID}.cursor()
+		return page, err
 	}
 	return page, nil
+}
+
+// weddingPlace is where a page of weddings ended: after which one, in the order that the first page's day has made. Days are counted from
+// 1970: a platform's typing errors have years that JSON has not.
+type weddingPlace struct {
+	On, Day    int64
+	Couple, ID string
+}
+
+const (
+	daySeconds = 24 * 60 * 60
+	mostDays   = 1_000_000_000 // PostgreSQL has no more than twice as many
+	leastDays  = -700_000      // nor can it read years before the first
+)
+
+func dayOf(n int64) time.Time { return time.Unix(n*daySeconds, 0).UTC() }
+
+func (p weddingPlace) cursor() (string, error) {
+	b, err := json.Marshal(p)
+	return base64.RawURLEncoding.EncodeToString(b), err
+}
+
+func placeOf(cursor string) (p weddingPlace, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		err = json.Unmarshal(b, &p)
+	}
+	if err != nil || !plain(p.Couple+p.ID) || p.ID == "" || min(p.On, p.Day) < leastDays || max(p.On, p.Day) > mostDays {
+		return p, keepsake.Wrong("cursor", "This page of the list does not exist: begin with the first.")
+	}
+	return p, nil
 }
 
 // newestWhole returns the newest recovery point that holds every tier, nil if there is none.

@@ -25,8 +25,11 @@ type Wedding struct {
 	Date           time.Time // the day, at midnight UTC
 }
 
-// WeddingQuery selects weddings: see platform.WeddingQuery.
-type WeddingQuery = platform.WeddingQuery
+// WeddingQuery selects weddings, WeddingPlace is one's place among them: see platform.
+type (
+	WeddingQuery = platform.WeddingQuery
+	WeddingPlace = platform.WeddingPlace
+)
 
 // Weddings lists weddings of the live platform: those ahead first, nearest first, then the past ones. O(weddings) in the database.
 func (e *Engine) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding, err error) {
@@ -85,8 +88,19 @@ func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) (
 			list = append(list, x)
 		}
 	}
-	today := q.Today.Format(time.DateOnly)
-	slices.SortFunc(list, func(a, b Wedding) int {
+	order := nearestFirst(q.Today)
+	slices.SortFunc(list, order)
+	if a := q.After; a != nil {
+		last := Wedding{ID: a.ID, Couple: a.Couple, Date: a.Day}
+		list = slices.DeleteFunc(list, func(w Wedding) bool { return order(w, last) <= 0 })
+	}
+	return list[:min(q.Limit, len(list))], m.Time, nil
+}
+
+// nearestFirst orders weddings as the platform is asked to.
+func nearestFirst(day time.Time) func(a, b Wedding) int {
+	today := day.Format(time.DateOnly)
+	return func(a, b Wedding) int {
 		pastA, pastB := a.Date.Format(time.DateOnly) < today, b.Date.Format(time.DateOnly) < today
 		switch {
 		case pastA != pastB && pastB:
@@ -97,9 +111,7 @@ func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) (
 			return cmp.Or(b.Date.Compare(a.Date), strings.Compare(a.Couple, b.Couple), strings.Compare(a.ID, b.ID))
 		}
 		return cmp.Or(a.Date.Compare(b.Date), strings.Compare(a.Couple, b.Couple), strings.Compare(a.ID, b.ID))
-	})
-	list = list[min(q.Offset, len(list)):]
-	return list[:min(q.Limit, len(list))], m.Time, nil
+	}
 }
 
 // columnOf returns how to read a column of rows, "" for null and for a column that is not there.

@@ -45,8 +45,11 @@ func TestWeddingsAreFound(t *testing.T) {
 		vendors bool
 	}{
 		{"nearest first, then the past", engine.WeddingQuery{}, []string{"3", "2", "1", "6", "4", "5"}, false},
-		{"a page", engine.WeddingQuery{Offset: 1, Limit: 2}, []string{"2", "1"}, false},
-		{"beyond the end", engine.WeddingQuery{Offset: 9}, nil, false},
+		{"a page", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today, Couple: "Ada & Carl", ID: "3"}, Limit: 2}, []string{"2", "1"}, false},
+		{"after one that is gone", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada", ID: "9"}, Limit: 2}, []string{"2", "1"}, false},
+		{"after a past one", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, -2), Couple: "Past & Gone", ID: "4"}}, []string{"5"}, false},
+		{"of an organization", engine.WeddingQuery{Organization: "oak", After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada & Ben", ID: "2"}}, []string{"6", "4"}, false},
+		{"beyond the end", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(-9, 0, 0)}}, nil, false},
 		{"the next days", engine.WeddingQuery{Within: 2}, []string{"3", "2"}, false},
 		{"one", engine.WeddingQuery{IDs: []string{"5"}}, []string{"5"}, false},
 		{"some days", engine.WeddingQuery{Days: []time.Time{today.AddDate(0, 0, 2), today.AddDate(0, 0, -2)}}, []string{"2", "4"}, false},

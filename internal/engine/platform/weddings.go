@@ -13,14 +13,21 @@ import (
 
 // WeddingQuery selects weddings of the platform.
 type WeddingQuery struct {
-	IDs          []string    // their keys; nil: any
-	Days         []time.Time // whose day is one of these; nil: any
-	Search       string      // words that must each be found in couple, organization, day or a vendor's name; empty: any
-	Organization string      // the key of an organization; empty: any
-	Today        time.Time   // weddings from this day on come first, the nearest of them first, then the past ones
-	Within       int         // days ahead of today, none past; 0: no bound
-	Offset       int
+	IDs          []string      // their keys; nil: any
+	Days         []time.Time   // whose day is one of these; nil: any
+	Search       string        // words that must each be found in couple, organization, day or a vendor's name; empty: any
+	Organization string        // the key of an organization; empty: any
+	Today        time.Time     // weddings from this day on come first, the nearest of them first, then the past ones
+	Within       int           // days ahead of today, none past; 0: no bound
+	After        *WeddingPlace // weddings that come after it; nil: from the first
 	Limit        int
+}
+
+// WeddingPlace is a wedding's place in the order: whatever comes or goes before it, the same ones follow.
+type WeddingPlace struct {
+	Day    time.Time
+	Couple string
+	ID     string
 }
 
 // MostWords bounds the words of a search, of which each costs a comparison with every wedding.
@@ -82,9 +89,14 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 			conditions = append(conditions, "("+text+" ilike "+p+strings.ReplaceAll(vendors, "$word", p)+")")
 		}
 	}
+	if a := q.After; a != nil {
+		there := arg(a.Day.Format(time.DateOnly)) + "::text::date"
+		conditions = append(conditions, "("+day+" < "+today+", abs("+day+"::date - "+today+"), "+couple+", "+column("w", key)+"::text) > ("+
+			there+" < "+today+", abs("+there+" - "+today+"), "+arg(a.Couple)+"::text, "+arg(a.ID)+"::text)")
+	}
 	return conn.Query(ctx, "select "+column("w", key)+"::text, "+couple+", "+organization+", "+name+", "+day+"::date"+
 		" from "+table(w.Table)+" w"+join+" where "+strings.Join(conditions, " and ")+
-		" order by "+day+" < "+today+", abs("+day+"::date - "+today+"), 2, 1 limit "+arg(q.Limit)+" offset "+arg(q.Offset), args...)
+		" order by "+day+" < "+today+", abs("+day+"::date - "+today+"), 2, 1 limit "+arg(q.Limit), args...)
 }
 
 // SearchWords splits what a person typed.
