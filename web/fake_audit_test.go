@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/audit"
@@ -19,6 +20,7 @@ type fakeAudit struct {
 	auditors  []keepsake.Actor
 	verified  int
 	exportErr error
+	exporting sync.Mutex // a client asks again by itself when an answer breaks off
 }
 
 func entry(id int64, action string, outcome audit.Outcome, change ...func(*audit.Row)) audit.Row {
@@ -41,6 +43,8 @@ func (f *fakeAudit) ListAudit(_ context.Context, actor keepsake.Actor, in audit.
 }
 
 func (f *fakeAudit) ExportAudit(_ context.Context, _ keepsake.Actor, in audit.Filter, format string, w io.Writer) error {
+	f.exporting.Lock()
+	defer f.exporting.Unlock()
 	f.filters = append(f.filters, in)
 	write, end, err := audit.NewWriter(w, format)
 	if err != nil {
