@@ -34,6 +34,17 @@ func TestAFaultOfTheAPIIsLogged(t *testing.T) {
 	}
 }
 
+// TestNobodyIsToldWhyATokenCannotBeLookedUp: it is not known yet who asks.
+func TestNobodyIsToldWhyATokenCannotBeLookedUp(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.tokens.away = errors.New("permission denied for table api_tokens")
+	a := s.asked(http.MethodGet, "/api/backups/status").want(http.StatusServiceUnavailable)
+	if a.header.Get("Content-Type") != "application/problem+json" || strings.Contains(a.body, "api_tokens") || !strings.Contains(s.log.String(), "api_tokens") {
+		t.Errorf("%s\n%s", a.body, s.log)
+	}
+}
+
 // TestARevokedTokenEndsItsStream: what is open with a token ends with it.
 func TestARevokedTokenEndsItsStream(t *testing.T) {
 	t.Parallel()

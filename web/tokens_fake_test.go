@@ -14,7 +14,8 @@ import (
 type fakeTokens struct {
 	handlers.Tokens
 	mu    sync.Mutex
-	ended bool // the token is revoked
+	ended bool  // the token is revoked
+	away  error // why nobody can say
 	step  auth.SecondStep
 	stale bool // the proof is too old
 	given []auth.Proof
@@ -27,6 +28,9 @@ const fakeToken = "ks_the_only_one"
 func (f *fakeTokens) ResolveToken(_ context.Context, token, _ string) (keepsake.Actor, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.away != nil {
+		return keepsake.Actor{}, f.away
+	}
 	if token != fakeToken || f.ended {
 		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "This token is not valid.")
 	}

@@ -33,7 +33,7 @@ func Bearer(tokens TokenResolver, every time.Duration) echo.MiddlewareFunc {
 				return unauthorized(c, keepsake.MessageOf(err))
 			}
 			if err != nil {
-				return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake cannot look up whose token this is: its own database does not answer. Your backups are not affected. Try again in a moment: %w", err)
+				return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: "Keepsake cannot look up whose token this is. Your backups are not affected. Try again in a moment.", Err: err}
 			}
 			outer := c.Request()
 			ctx, done := handlers.While(outer.Context(), every, func(ctx context.Context) error {

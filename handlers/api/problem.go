@@ -110,6 +110,10 @@ func problemOf(ctx context.Context, err error) *Problem {
 		return known
 	}
 	code := keepsake.CodeOf(err)
+	if code == keepsake.CodeInternal && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		code = keepsake.CodeUnavailable
+		err = &keepsake.Error{Code: code, Message: "The answer took too long and was given up; nothing was lost. Try again in a moment.", Err: err}
+	}
 	p := newProblem(handlers.StatusOf(code), code, strings.TrimSpace(keepsake.MessageOf(err)))
 	if code == keepsake.CodeInternal {
 		p.Detail = internal
