@@ -197,6 +197,9 @@ func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, e
 	if anonymous, _ := said["is_anonymous"].(bool); anonymous {
 		return refuse(errors.New("it is about somebody who never said who they are"))
 	}
+	if said["client_id"] != nil { // whom people let do something for them at the platform, they have not let restore it
+		return refuse(errors.New("it was issued to an application that acts for somebody, by the OAuth server of the project"))
+	}
 	if expires, err := said.GetExpirationTime(); err == nil && expires != nil {
 		c.Expires = expires.Time
 	}

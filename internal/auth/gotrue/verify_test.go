@@ -103,6 +103,7 @@ func TestTokensThatProveNothing(t *testing.T) {
 		"issued in the future":           {secret, change(symmetric, claim("iat", time.Now().Add(time.Hour).Unix()))},
 		"about nobody":                   {secret, change(symmetric, claim("sub", ""))},
 		"about somebody anonymous":       {secret, change(symmetric, claim("is_anonymous", true))},
+		"of an application for somebody": {secret, change(symmetric, claim("client_id", "9a8b7c6d-5e4f-3a2b-1c0d-9e8f7a6b5c4d"))},
 	} {
 		_, err := c.v.Verify(t.Context(), keepsake.Secret(c.token))
 		if keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.HasPrefix(keepsake.MessageOf(err), "The token of Supabase Auth is not valid") {
