@@ -92,7 +92,7 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 		return Session{}, nil, s.refuse(ctx, actor, "auth_server_away", err)
 	}
 	factors := user.Factors
-	if reason, err := s.mayEnter(claims, factors); err != nil {
+	if reason, err := s.mayEnter(claims, user); err != nil {
 		s.signOut(ctx, tokens.Access)
 		if reason == reasonRole {
 			if err := s.closeAccount(ctx, in.Address, claims.Subject); err != nil {
@@ -114,11 +114,11 @@ const reasonRole = "role"
 
 // mayEnter judges whom the server knows. The words of the first refusal are those of a wrong password: what somebody is in the platform
 // is not for whoever tries passwords.
-func (s *Sessions) mayEnter(claims gotrue.Claims, factors []gotrue.Factor) (reason string, err error) {
-	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
+func (s *Sessions) mayEnter(claims gotrue.Claims, user gotrue.User) (reason string, err error) {
+	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin || user.Banned {
 		return reasonRole, keepsake.Errorf(keepsake.CodeForbidden, refusal)
 	}
-	totp := false
+	totp, factors := false, user.Factors
 	for _, f := range factors {
 		totp = totp || f.Totp()
 	}
@@ -195,7 +195,7 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	if !claims.Strong { // what a code was given for, and the token does not say so, is no second step
 		return Session{}, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, errors.New("a code was taken, and the token says nothing of a second factor (aal2)")))
 	}
-	if reason, err := s.mayEnter(claims, nil); err != nil {
+	if reason, err := s.mayEnter(claims, gotrue.User{}); err != nil {
 		return Session{}, s.refuse(ctx, actor, reason, err)
 	}
 	return s.startElsewhere(ctx, claims, strong, in, factor{name: factorTOTP, tried: tried})

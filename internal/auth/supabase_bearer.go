@@ -84,7 +84,7 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 	if len(user.Factors) > 0 && !claims.Strong {
 		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "Your account has a second factor, and this token was issued without it.")
 	}
-	if reason, err := s.mayEnter(claims, user.Factors); reason == reasonRole {
+	if reason, err := s.mayEnter(claims, user); reason == reasonRole {
 		return keepsake.Actor{}, cmp.Or(s.closeAccount(ctx, address, claims.Subject), nobody)
 	} else if err != nil {
 		return keepsake.Actor{}, nobody

@@ -540,6 +540,15 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 				t.Errorf("%+v, %v", actor, err)
 			}
 		},
+		"by the request of a bearer who is banned": func(t *testing.T, w world) { // their token of before is refused nowhere else
+			banned := bea
+			banned.Banned = true
+			w.at.SetUser(banned)
+			w.clock.add(61 * time.Second)
+			if actor, err := bearer(w); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				t.Errorf("%+v, %v", actor, err)
+			}
+		},
 		"at sign-in": func(t *testing.T, w world) {
 			if _, _, err := w.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 				t.Errorf("%v", err)

@@ -115,6 +115,7 @@ type User struct {
 	Email   string
 	Factors []Factor       // that are verified
 	App     map[string]any // what only an administrator writes (app_metadata)
+	Banned  bool           // nothing is issued to them any more, and what was issued before still works there
 }
 
 // User returns who has the access token. The error is ErrRefused when the sign-in that it belongs to has ended.
@@ -125,13 +126,14 @@ func (c *Client) User(ctx context.Context, access keepsake.Secret) (User, error)
 			Type   string `json:"factor_type"`
 			Status string `json:"status"`
 		} `json:"factors"`
-		App   map[string]any `json:"app_metadata"`
-		Email string         `json:"email"`
+		App         map[string]any `json:"app_metadata"`
+		Email       string         `json:"email"`
+		BannedUntil time.Time      `json:"banned_until"`
 	}
 	if err := c.ask(ctx, http.MethodGet, "/user", access, nil, &said); err != nil {
 		return User{}, err
 	}
-	u := User{Email: said.Email, App: said.App}
+	u := User{Email: said.Email, App: said.App, Banned: said.BannedUntil.After(time.Now())}
 	for _, f := range said.Factors {
 		if f.Status == "verified" {
 			u.Factors = append(u.Factors, Factor{ID: f.ID, Kind: f.Type})

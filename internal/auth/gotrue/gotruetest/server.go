@@ -295,6 +295,9 @@ func (s *Server) grant(w http.ResponseWriter, in *signIn) {
 
 func userOf(u *User) map[string]any {
 	out := map[string]any{"id": u.ID, "aud": "authenticated", "role": "authenticated", "email": u.Email, "app_metadata": u.AppMetadata, "user_metadata": u.UserMetadata}
+	if u.Banned { // who has a token already is still told who they are
+		out["banned_until"] = time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano)
+	}
 	if u.TOTP != "" {
 		out["factors"] = []map[string]any{{"id": uuid.NewString(), "factor_type": "totp", "status": "unverified"}, {"id": u.FactorID, "factor_type": "totp", "status": "verified", "friendly_name": "phone"}}
 	}
