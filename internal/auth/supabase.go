@@ -131,17 +131,17 @@ func (s *Sessions) mayEnter(claims gotrue.Claims, user gotrue.User) (reason stri
 	return "", nil
 }
 
-// supabaseState is what a step needs to go on: the refresh token, which is short where access tokens are not, and the factor.
+// supabaseState is what a step needs to go on: the refresh token, which is short where access tokens are not, and the authenticators.
 type supabaseState struct {
-	Refresh string `json:"refresh"`
-	Factor  string `json:"factor"`
+	Refresh string   `json:"refresh"`
+	Factors []string `json:"factors"`
 }
 
 func (s *Sessions) supabaseStep(ctx context.Context, actor keepsake.Actor, email string, tokens gotrue.Tokens, factors []gotrue.Factor, tried tries) (*Step, error) {
 	state := supabaseState{Refresh: tokens.Refresh.Reveal()}
 	for _, f := range factors {
 		if f.Totp() {
-			state.Factor = f.ID
+			state.Factors = append(state.Factors, f.ID)
 		}
 	}
 	step := Step{Kind: StepSupabase, Email: email, Until: s.now().Add(StepTime)}.with(state)
@@ -179,7 +179,7 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	if err != nil {
 		return Session{}, s.refuse(ctx, actor, "auth_server_away", err)
 	}
-	strong, err := s.supabase.Client.VerifyFactor(ctx, weak.Access, state.Factor, code)
+	strong, err := s.verifyAny(ctx, weak.Access, state.Factors, code)
 	if err != nil {
 		reason := "auth_server_away"
 		if errors.Is(err, gotrue.ErrRefused) {
@@ -201,11 +201,22 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	return s.startElsewhere(ctx, claims, strong, in, factor{name: factorTOTP, tried: tried})
 }
 
+// verifyAny gives a code to each authenticator, until one takes it: people have a spare one, and nobody says which of them they read it from.
+func (s *Sessions) verifyAny(ctx context.Context, access keepsake.Secret, factors []string, code keepsake.Secret) (strong gotrue.Tokens, err error) {
+	err = gotrue.ErrRefused
+	for _, id := range factors {
+		if strong, err = s.supabase.Client.VerifyFactor(ctx, access, id, code); !errors.Is(err, gotrue.ErrRefused) {
+			break
+		}
+	}
+	return strong, err
+}
+
 // with returns the step with another state.
 func (s Step) with(state supabaseState) Step {
 	text, err := json.Marshal(state)
 	if err != nil {
-		panic(err) // two strings
+		panic(err) // strings
 	}
 	s.State = string(text)
 	return s

@@ -253,6 +253,28 @@ func TestASecondFactorThereIsAskedForHere(t *testing.T) {
 	}
 }
 
+// TestASpareAuthenticatorIsAsGoodAsTheFirst: whichever of them somebody has at hand.
+func TestASpareAuthenticatorIsAsGoodAsTheFirst(t *testing.T) {
+	t.Parallel()
+	both := cleo
+	both.Spare = "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU"
+	e := withSupabase(t, both)
+	for name, secret := range map[string]string{"the first": both.TOTP, "the spare one": both.Spare, "somebody else's": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"} {
+		_, step, err := e.s.SignIn(t.Context(), try(both.Email, theirPassword, "192.0.2.1"))
+		if err != nil || step == nil {
+			t.Fatalf("%+v, %v", step, err)
+		}
+		code, err := totp.GenerateCode(secret, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.s.Continue(t.Context(), *step, keepsake.Secret(code), auth.Credentials{Address: "192.0.2.1"})
+		if known := secret == both.TOTP || secret == both.Spare; known != (err == nil) || !known && keepsake.CodeOf(err) != keepsake.CodeForbidden {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestASessionIsKeptAlive: when its token ends, one request of one process exchanges it, and learns what the person is by now.
 func TestASessionIsKeptAlive(t *testing.T) {
 	t.Parallel()

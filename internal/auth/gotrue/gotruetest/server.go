@@ -36,7 +36,9 @@ type User struct {
 	UserMetadata        map[string]any // which the user writes
 	// TOTP is the secret of a verified authenticator; empty: none. FactorID is its id.
 	TOTP, FactorID string
-	Banned         bool
+	// Spare is the secret of another authenticator that is verified too, with an id of its own; empty: none.
+	Spare  string
+	Banned bool
 }
 
 // Server is the stand-in. Its fields may be set before requests come, its methods called at any time.
@@ -299,9 +301,28 @@ func userOf(u *User) map[string]any {
 		out["banned_until"] = time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano)
 	}
 	if u.TOTP != "" {
-		out["factors"] = []map[string]any{{"id": uuid.NewString(), "factor_type": "totp", "status": "unverified"}, {"id": u.FactorID, "factor_type": "totp", "status": "verified", "friendly_name": "phone"}}
+		factors := []map[string]any{{"id": uuid.NewString(), "factor_type": "totp", "status": "unverified"}, {"id": u.FactorID, "factor_type": "totp", "status": "verified", "friendly_name": "phone"}}
+		if u.Spare != "" {
+			factors = append(factors, map[string]any{"id": u.spareID(), "factor_type": "totp", "status": "verified", "friendly_name": "tablet"})
+		}
+		out["factors"] = factors
 	}
 	return out
+}
+
+func (u *User) spareID() string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("spare of "+u.Email)).String()
+}
+
+// secret returns what one of the user's verified authenticators computes its codes from; "" for none of theirs.
+func (u *User) secret(factor string) string {
+	switch factor {
+	case u.FactorID:
+		return u.TOTP
+	case u.spareID():
+		return u.Spare
+	}
+	return ""
 }
 
 // bearer returns the sign-in of a request; nil after answering.
@@ -338,12 +359,12 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request) {
 	if in == nil {
 		return
 	}
-	if r.PathValue("id") != in.user.FactorID {
+	if in.user.secret(r.PathValue("id")) == "" {
 		refuse(w, http.StatusNotFound, "mfa_factor_not_found", "Factor not found")
 		return
 	}
 	id := uuid.NewString()
-	s.challenges[id] = in.user.FactorID
+	s.challenges[id] = r.PathValue("id")
 	reply(w, 200, map[string]any{"id": id, "type": "totp", "expires_at": time.Now().Add(5 * time.Minute).Unix()})
 }
 
@@ -363,9 +384,11 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
-	case s.challenges[said.Challenge] != r.PathValue("id") || r.PathValue("id") != in.user.FactorID:
+	case in.user.secret(r.PathValue("id")) == "":
+		refuse(w, http.StatusNotFound, "mfa_factor_not_found", "Factor not found")
+	case s.challenges[said.Challenge] != r.PathValue("id"):
 		refuse(w, http.StatusUnprocessableEntity, "mfa_challenge_expired", "MFA challenge has expired, verify against another challenge or create a new challenge.")
-	case !totp.Validate(said.Code, in.user.TOTP):
+	case !totp.Validate(said.Code, in.user.secret(r.PathValue("id"))):
 		refuse(w, http.StatusUnprocessableEntity, "mfa_verification_failed", "Invalid TOTP code entered")
 	default:
 		delete(s.challenges, said.Challenge)
