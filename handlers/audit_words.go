@@ -62,6 +62,8 @@ var deeds = []deed{
 	{"approval.give", "approved a restore of everything", "approve a restore of everything", false},
 	{"approval.expire", "ended a restore that nobody approved", "end a restore that nobody approved", false},
 	{"operation.cancel", "cancelled an operation", "cancel an operation", false},
+	{"operation.read", "looked at an operation", "look at an operation", false},
+	{"point.read", "looked at a recovery point", "look at a recovery point", false},
 	{"overview.read", "looked at the overview", "look at the overview", false},
 	{"operations.list", "listed the operations", "list the operations", false},
 	{"points.list", "listed the recovery points", "list the recovery points", false},

@@ -268,8 +268,8 @@ func TestSlowWatcherHoldsNobodyUp(t *testing.T) {
 	if _, err := c.Subscribe(ctx, admin, o.ID, 0); err == nil {
 		t.Error("subscribing with an ended context works")
 	}
-	for _, actor := range []keepsake.Actor{{}, bound} {
-		if _, err := c.Subscribe(t.Context(), actor, o.ID, 0); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+	for want, actor := range map[keepsake.Code]keepsake.Actor{keepsake.CodeForbidden: {}, keepsake.CodeNotFound: bound} {
+		if _, err := c.Subscribe(t.Context(), actor, o.ID, 0); keepsake.CodeOf(err) != want {
 			t.Errorf("%q may watch: %v", actor.Name, err)
 		}
 	}

@@ -38,9 +38,12 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 	}
 	var row sqlcgen.BackupOperation
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-		row, err = tx.GetOperation(ctx, id)
+		row, err = readOperation(ctx, tx, actor, id)
 		return err
 	})
+	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
+		return Operation{}, c.refused(ctx, actor, "operation.read", id, nil, err)
+	}
 	if db.IsNoRows(err) {
 		return Operation{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
 	}
@@ -48,6 +51,20 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 		return Operation{}, fmt.Errorf("read operation %s: %w", id, err)
 	}
 	return operationOf(row)
+}
+
+// readOperation returns the row of an operation that the actor may look at. A token without the scope "read" is shown what its person has
+// asked for, approved or cancelled: whoever may begin something may wait for its end.
+func readOperation(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) (sqlcgen.BackupOperation, error) {
+	row, err := tx.GetOperation(ctx, id)
+	if err != nil && !db.IsNoRows(err) {
+		return row, err
+	}
+	own := err == nil && (row.RequestedBy == actor.ID || row.ApprovedBy == actor.ID || row.CancelRequestedBy != nil && *row.CancelRequestedBy == actor.Name)
+	if refused := mayAct(actor, keepsake.MayRead); refused != nil && !own {
+		return row, refused
+	}
+	return row, err
 }
 
 // ListOperations returns a page of operations, newest first.
@@ -144,13 +161,16 @@ func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id str
 	}
 	var lines []LogLine
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		o, err := tx.GetOperation(ctx, id)
+		o, err := readOperation(ctx, tx, actor, id)
 		if err != nil {
 			return err
 		}
 		lines, err = readLog(ctx, tx, id, after, o.LastEventID, limit)
 		return err
 	})
+	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
+		return nil, c.refused(ctx, actor, "operation.read", id, nil, err)
+	}
 	if db.IsNoRows(err) {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
 	}

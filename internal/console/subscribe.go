@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/db"
-	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/progress"
 )
@@ -80,8 +79,7 @@ func (c *Console) follow(ctx context.Context, actor keepsake.Actor, watch *progr
 func (c *Console) event(ctx context.Context, actor keepsake.Actor, id string, after int64) (Event, error) {
 	var ev Event
 	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		var row sqlcgen.BackupOperation
-		row, err := tx.GetOperation(ctx, id)
+		row, err := readOperation(ctx, tx, actor, id)
 		if err != nil {
 			return err
 		}
