@@ -73,6 +73,9 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 	tokens, err := s.supabase.Client.SignIn(ctx, email, password)
 	switch {
 	case errors.Is(err, gotrue.ErrRefused) || err == nil && decoy:
+		if !decoy {
+			s.noteRefusal(ctx, err)
+		}
 		return Session{}, nil, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	case keepsake.CodeOf(err) == keepsake.CodeUnavailable:
 		s.supabase.Logger.WarnContext(ctx, "Supabase Auth could not be asked at a sign-in", "err", err)
@@ -131,6 +134,14 @@ func (s *Sessions) mayEnter(claims gotrue.Claims, user gotrue.User) (reason stri
 	return "", nil
 }
 
+// noteRefusal says in the log with which of its error codes the server refused somebody: who tries is told the same for a wrong password, an e-mail
+// that was never confirmed and a project that wants a CAPTCHA solved, and whoever runs Keepsake must be able to tell them apart.
+func (s *Sessions) noteRefusal(ctx context.Context, err error) {
+	if errors.Is(err, gotrue.ErrRefused) {
+		s.supabase.Logger.InfoContext(ctx, "Supabase Auth refused a sign-in", "err", err)
+	}
+}
+
 // supabaseState is what a step needs to go on: the refresh token, which is short where access tokens are not, and the authenticators.
 type supabaseState struct {
 	Refresh string   `json:"refresh"`
@@ -182,6 +193,7 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	strong, err := s.verifyAny(ctx, weak.Access, state.Factors, code)
 	if err != nil {
 		reason := "auth_server_away"
+		s.noteRefusal(ctx, err)
 		if errors.Is(err, gotrue.ErrRefused) {
 			reason, err = "wrong_totp", keepsake.Errorf(keepsake.CodeForbidden, wrongCode)
 		}

@@ -1,7 +1,9 @@
 package auth_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -175,6 +177,25 @@ func TestWhoIsNotLetIn(t *testing.T) {
 }
 
 // TestLockOutsHoldForBoth: the auth server is not asked any more by whoever has guessed too often.
+// TestTheLogTellsRefusalsApart, as who tries cannot, and nothing of what was typed.
+func TestTheLogTellsRefusalsApart(t *testing.T) {
+	t.Parallel()
+	banned := bea
+	banned.Banned = true
+	e := withSupabase(t, banned)
+	var log bytes.Buffer
+	s := e.process(e.s, func(at *auth.Supabase) { at.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	for _, email := range []string{bea.Email, "nobody@example.org", "amelia@example.org"} {
+		if _, _, err := s.SignIn(t.Context(), try(email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+			t.Errorf("%s: %v", email, err)
+		}
+	}
+	said := log.String()
+	if strings.Count(said, "user_banned") != 1 || strings.Count(said, "invalid_credentials") != 1 || strings.Contains(said, "example.org") || strings.Contains(said, theirPassword) {
+		t.Errorf("%s", said)
+	}
+}
+
 func TestLockOutsHoldForBoth(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
