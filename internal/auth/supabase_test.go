@@ -235,15 +235,15 @@ func TestASecondFactorThereIsAskedForHere(t *testing.T) {
 	if keepsake.CodeOf(err) != keepsake.CodeForbidden || !ok {
 		t.Fatalf("a wrong code: %v", err)
 	}
-	if _, err := e.s.Continue(t.Context(), step, code(), in); keepsake.CodeOf(err) != keepsake.CodeNotFound {
-		t.Errorf("the step that was tried already: %v", err)
-	}
 	session, err := e.s.Continue(t.Context(), next, code(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if actor, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Name != cleo.Email || actor.Organization != "" {
 		t.Errorf("%+v, %v", actor, err)
+	}
+	if _, err := e.s.Continue(t.Context(), step, code(), in); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("the step that was finished already: %v", err)
 	}
 	e.at.SetWeak(true)
 	if session, err := e.s.Continue(t.Context(), half(), code(), in); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
@@ -400,6 +400,35 @@ func TestTheAuthServerIsAwayForAWhile(t *testing.T) {
 	lives(gone, false)
 	e.clock.add(10 * time.Minute)
 	lives(back, true)
+}
+
+// TestALostAnswerEndsNoSession: the server has exchanged the token and nobody has heard of it. Asked again, it says so again.
+func TestALostAnswerEndsNoSession(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, bea)
+	session := e.in(bea)
+	lives := func() {
+		t.Helper()
+		if _, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 2 {
+		e.clock.add(29 * time.Minute)
+		lives()
+	}
+	e.at.SetLost(true)
+	e.clock.add(90 * time.Second)
+	lives()
+	e.at.SetLost(false)
+	e.at.SetIssued(-time.Hour)
+	for range 4 { // longer than it may go on without the server's word
+		e.clock.add(10 * time.Minute)
+		lives()
+	}
+	if n := e.at.Refreshed(); n != 1 {
+		t.Errorf("the token was exchanged %d times", n)
+	}
 }
 
 // TestAServerThatHangsKeepsNobodyElse: the browser of the request that asks goes away, and what the server gives after that is not lost. The

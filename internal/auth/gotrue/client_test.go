@@ -49,14 +49,29 @@ func TestOneSignsInStaysInAndSignsOut(t *testing.T) {
 	if err != nil || second.Refresh == first.Refresh {
 		t.Fatal(err)
 	}
-	if _, err := c.Refresh(t.Context(), first.Refresh); !errors.Is(err, gotrue.ErrRefused) {
-		t.Errorf("a spent refresh token: %v", err)
+	if again, err := c.Refresh(t.Context(), first.Refresh); err != nil || again.Refresh != second.Refresh {
+		t.Errorf("when the answer was lost: %v", err)
 	}
 	if err := c.SignOut(t.Context(), second.Access); err != nil || s.SignedIn() != 0 {
 		t.Errorf("%d are signed in, %v", s.SignedIn(), err)
 	}
 	if _, err := c.Refresh(t.Context(), second.Refresh); !errors.Is(err, gotrue.ErrRefused) {
 		t.Errorf("after signing out: %v", err)
+	}
+	stolen, err := c.SignIn(t.Context(), amelia.Email, keepsake.Secret(amelia.Password))
+	last := stolen
+	for range 2 {
+		if err == nil {
+			last, err = c.Refresh(t.Context(), last.Refresh)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []keepsake.Secret{stolen.Refresh, last.Refresh} { // two people have the first: the last one is nobody's either
+		if _, err := c.Refresh(t.Context(), token); !errors.Is(err, gotrue.ErrRefused) {
+			t.Errorf("a spent refresh token: %v", err)
+		}
 	}
 }
 

@@ -56,6 +56,7 @@ type Server struct {
 	keysDown   bool
 	busy       bool
 	weak       bool
+	lost       bool
 	hung       chan struct{} // closed when it goes on
 	asked      chan struct{} // one for each request that hangs
 	refreshed  int
@@ -74,6 +75,8 @@ type signIn struct {
 	amr     []map[string]any
 	aal     string
 	over    bool
+	// current is the refresh token that is good, parent the one that it was given for.
+	current, parent string
 }
 
 // New starts a server that ends with the test. asymmetric: it publishes ES256 keys instead of signing with Secret.
@@ -134,6 +137,9 @@ func (s *Server) Hang() (asked <-chan struct{}, goOn func()) {
 
 // SetWeak makes the server take a code and issue tokens that say nothing of it, as no real one does.
 func (s *Server) SetWeak(weak bool) { s.set(func() { s.weak = weak }) }
+
+// SetLost makes the server do what it is asked, and its answers get lost on the way.
+func (s *Server) SetLost(lost bool) { s.set(func() { s.lost = lost }) }
 
 // SetIssued makes tokens that were issued so long before now.
 func (s *Server) SetIssued(ago time.Duration) { s.set(func() { s.issued = ago }) }
@@ -221,7 +227,7 @@ func (s *Server) sign(in *signIn, change func(header, claims map[string]any)) (s
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		down, busy, hung, asked := s.down, s.busy, s.hung, s.asked
+		down, busy, lost, hung, asked := s.down, s.busy, s.lost, s.hung, s.asked
 		s.mu.Unlock()
 		if hung != nil {
 			asked <- struct{}{}
@@ -234,6 +240,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			refuse(w, http.StatusTooManyRequests, "over_request_rate_limit", "Request rate limit reached")
 		case r.Header.Get("Apikey") != Key && !strings.HasPrefix(r.URL.Path, "/.well-known/"):
 			reply(w, http.StatusUnauthorized, map[string]string{"message": "No API key found in request"})
+		case lost:
+			next.ServeHTTP(httptest.NewRecorder(), r)
+			w.WriteHeader(http.StatusGatewayTimeout)
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -264,35 +273,49 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 			s.grant(w, &signIn{user: u, session: uuid.NewString(), aal: "aal1", amr: []map[string]any{{"method": "password", "timestamp": time.Now().Add(-s.issued).Unix()}}})
 		}
 	case "refresh_token":
-		old := s.refresh[in.Refresh]
-		switch {
-		case s.spent[in.Refresh]:
-			refuse(w, 400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
-		case old == nil || old.over || s.users[old.user.Email] == nil:
-			refuse(w, 400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
-		case old.user.Banned:
-			refuse(w, 400, "user_banned", "User is banned")
-		default:
-			s.spent[in.Refresh], s.refreshed = true, s.refreshed+1
-			delete(s.refresh, in.Refresh)
-			s.grant(w, old)
-		}
+		s.exchange(w, in.Refresh)
 	default:
 		refuse(w, 400, "validation_failed", "unsupported_grant_type")
 	}
 }
 
-// grant answers with new tokens of a sign-in.
+// exchange takes a refresh token. The last one that was spent is taken again, for what was given for it: its answer may have been lost. One that was
+// spent before that is a theft to the server, which takes none of the sign-in's after it.
+func (s *Server) exchange(w http.ResponseWriter, token string) {
+	in := s.refresh[token]
+	switch {
+	case in == nil || in.over || s.users[in.user.Email] == nil:
+		refuse(w, 400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
+	case in.user.Banned:
+		refuse(w, 400, "user_banned", "User is banned")
+	case s.spent[token] && token == in.parent:
+		s.answer(w, in)
+	case s.spent[token]:
+		s.spent[in.current], in.parent = true, ""
+		refuse(w, 400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
+	default:
+		s.refreshed++
+		s.grant(w, in)
+	}
+}
+
+// grant answers with new tokens of a sign-in, and spends its refresh token.
 func (s *Server) grant(w http.ResponseWriter, in *signIn) {
+	s.spent[in.current] = true
+	in.parent, in.current = in.current, rand.Text()[:12]
+	s.refresh[in.current] = in
+	s.answer(w, in)
+}
+
+func (s *Server) answer(w http.ResponseWriter, in *signIn) {
 	access, err := s.sign(in, nil)
 	if err != nil {
 		refuse(w, 500, "unexpected_failure", err.Error())
 		return
 	}
-	refresh := rand.Text()[:12]
-	s.refresh[refresh], s.access[access] = in, in
+	s.access[access] = in
 	reply(w, 200, map[string]any{"access_token": access, "token_type": "bearer", "expires_in": int(TokenTime.Seconds()), "expires_at": time.Now().Add(TokenTime).Unix(),
-		"refresh_token": refresh, "user": userOf(in.user)})
+		"refresh_token": in.current, "user": userOf(in.user)})
 }
 
 func userOf(u *User) map[string]any {
