@@ -23,11 +23,25 @@ type StreamTiming struct {
 	Gap       time.Duration // between two states sent; what comes sooner waits for the next
 	Heartbeat time.Duration // a comment that keeps proxies from closing a quiet stream
 	Life      time.Duration // after which the browser must come back, so that an ended session ends its streams too
+	Patience  time.Duration // that a reader may take for one message; more than Heartbeat, which gives it anew
 }
 
 // DefaultStreamTiming is what a person watches comfortably.
 func DefaultStreamTiming() StreamTiming {
-	return StreamTiming{Gap: 900 * time.Millisecond, Heartbeat: 15 * time.Second, Life: 10 * time.Minute}
+	return StreamTiming{Gap: 900 * time.Millisecond, Heartbeat: 15 * time.Second, Life: 10 * time.Minute, Patience: time.Minute}
+}
+
+// Write sends one message. A stream may be quiet for long, but who takes nothing of what it says is given up: the server's time for a whole
+// answer becomes the time for each message.
+func (t StreamTiming) Write(w http.ResponseWriter, message []byte) error {
+	control := http.NewResponseController(w)
+	if err := control.SetWriteDeadline(time.Now().Add(t.Patience)); err != nil {
+		return fmt.Errorf("move the write deadline of a stream: %w", err)
+	}
+	if _, err := w.Write(message); err != nil {
+		return err
+	}
+	return control.Flush()
 }
 
 type operationWatcher interface {
@@ -53,11 +67,11 @@ func StreamOperation(pages Pages, con operationWatcher, timing StreamTiming) ech
 		if err != nil {
 			return err
 		}
-		s := &stream{ctx: ctx, w: c.Response(), clock: pages.clock, pace: &pace{}}
+		s := &stream{ctx: ctx, w: c.Response(), clock: pages.clock, timing: timing, pace: &pace{}}
 		if err := s.open(); err != nil {
 			return err
 		}
-		s.run(events, timing, func() (console.Operation, error) { return con.GetOperation(ctx, actor(c), c.Param("id")) })
+		s.run(events, func() (console.Operation, error) { return con.GetOperation(ctx, actor(c), c.Param("id")) })
 		return nil
 	}
 }
@@ -83,6 +97,7 @@ type stream struct {
 	ctx    context.Context
 	w      *echo.Response
 	clock  func() format.Clock
+	timing StreamTiming
 	pace   *pace
 	spoken string // the sentence sent last
 	told   bool   // that nobody's approval is waited for
@@ -90,13 +105,9 @@ type stream struct {
 	lines  []console.LogLine
 }
 
-// open sends the headers and lifts the server's deadlines: a stream may be quiet for long.
+// open sends the headers and lifts the server's deadline for a request: a stream may be quiet for long.
 func (s *stream) open() error {
-	control := http.NewResponseController(s.w)
-	if err := control.SetWriteDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("lift the write deadline of a stream: %w", err)
-	}
-	if err := control.SetReadDeadline(time.Time{}); err != nil {
+	if err := http.NewResponseController(s.w).SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("lift the read deadline of a stream: %w", err)
 	}
 	h := s.w.Header()
@@ -104,18 +115,15 @@ func (s *stream) open() error {
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	s.w.WriteHeader(http.StatusOK)
-	if _, err := s.w.Write([]byte("retry: 2000\n\n")); err != nil {
-		return nil //nolint:nilerr // the browser is gone; run notices by its context
-	}
-	s.w.Flush()
+	s.write([]byte("retry: 2000\n\n")) // if the browser is gone, run notices by its context
 	return nil
 }
 
 // run sends states until the operation, the browser, the server or the stream's life ends.
-func (s *stream) run(events <-chan console.Event, timing StreamTiming, now func() (console.Operation, error)) {
-	beat := time.NewTicker(timing.Heartbeat)
+func (s *stream) run(events <-chan console.Event, now func() (console.Operation, error)) {
+	beat := time.NewTicker(s.timing.Heartbeat)
 	defer beat.Stop()
-	gap := time.NewTimer(timing.Gap)
+	gap := time.NewTimer(s.timing.Gap)
 	gap.Stop()
 	defer gap.Stop()
 	waiting := false
@@ -142,7 +150,7 @@ func (s *stream) run(events <-chan console.Event, timing StreamTiming, now func(
 				return
 			}
 			if !waiting {
-				gap.Reset(max(0, timing.Gap-time.Since(sent)))
+				gap.Reset(max(0, s.timing.Gap-time.Since(sent)))
 				waiting = true
 			}
 		case <-gap.C:
@@ -208,9 +216,5 @@ func (s *stream) message(buf *bytes.Buffer, name string, part templ.Component) {
 }
 
 func (s *stream) write(b []byte) bool {
-	if _, err := s.w.Write(b); err != nil {
-		return false
-	}
-	s.w.Flush()
-	return s.ctx.Err() == nil
+	return s.timing.Write(s.w, b) == nil && s.ctx.Err() == nil
 }

@@ -32,6 +32,7 @@ type fakeConsole struct {
 	logs       map[string][]console.LogLine
 	points     []console.Point
 	events     chan console.Event
+	watching   chan context.Context // of the streams that were opened
 	startErr   error
 	listErr    error
 
@@ -59,6 +60,7 @@ func newFakeConsole() *fakeConsole {
 		logs:       map[string][]console.LogLine{},
 		points:     []console.Point{point},
 		events:     make(chan console.Event, 16),
+		watching:   make(chan context.Context, 16),
 	}
 }
 
@@ -220,10 +222,11 @@ func (f *fakeConsole) GetPoint(_ context.Context, a keepsake.Actor, id string) (
 	return console.PointDetail{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no recovery point %s.", id)
 }
 
-func (f *fakeConsole) Subscribe(_ context.Context, _ keepsake.Actor, _ string, after int64) (<-chan console.Event, error) {
+func (f *fakeConsole) Subscribe(ctx context.Context, _ keepsake.Actor, _ string, after int64) (<-chan console.Event, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.after = append(f.after, after)
+	f.watching <- ctx
 	return f.events, nil
 }
 

@@ -35,7 +35,7 @@ func newSite(t *testing.T) *site {
 	e, err := web.New(web.Deps{
 		Console: s.console, Auth: s.auth, Tokens: s.tokens, Logger: slog.New(slog.NewTextHandler(testenv.Log("the console's log", s.log), &slog.HandlerOptions{Level: slog.LevelDebug})), SessionSecret: testSecret,
 		Version: "test", Now: func() time.Time { return moment },
-		Stream: handlers.StreamTiming{Gap: time.Millisecond, Heartbeat: 20 * time.Millisecond, Life: time.Minute},
+		Stream: handlers.StreamTiming{Gap: time.Millisecond, Heartbeat: 20 * time.Millisecond, Life: time.Minute, Patience: time.Second},
 	})
 	if err != nil {
 		t.Fatal(err)

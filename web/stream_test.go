@@ -248,3 +248,38 @@ func TestServeStopsGracefullyAndEndsStreams(t *testing.T) {
 		t.Errorf("a bad address gave %v", err)
 	}
 }
+
+// TestAStreamThatNobodyReadsIsGivenUp, of the pages and of the API: who takes nothing holds a connection for a moment only.
+func TestAStreamThatNobodyReadsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/operations/op1/events", "/api/backups/op1/events"} {
+		s := signedIn(t)
+		o := runningBackup("op1")
+		s.console.operations["op1"] = o
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+fakeToken)
+		resp, err := s.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s", path, resp.Status)
+		}
+		watching := <-s.console.watching
+		much := []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info", Message: strings.Repeat("x", 1<<20)}}}
+		patience := time.After(10 * time.Second)
+		for given := false; !given; {
+			select {
+			case s.console.events <- console.Event{ID: 8, Operation: o, Log: much}:
+			case <-watching.Done():
+				given = true
+			case <-patience:
+				t.Fatalf("%s waits for ever for who takes nothing", path)
+			}
+		}
+	}
+}

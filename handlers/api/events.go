@@ -44,22 +44,20 @@ func (h *actions) events() {
 				h.fail(c, err)
 				return
 			}
-			control := http.NewResponseController(c.Response())
-			_ = control.SetWriteDeadline(time.Time{})
-			_ = control.SetReadDeadline(time.Time{})
+			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Time{})
 			head := c.Response().Header()
 			head.Set("Content-Type", "text/event-stream")
 			head.Set("Cache-Control", "no-store")
 			head.Set("X-Accel-Buffering", "no")
 			c.Response().WriteHeader(http.StatusOK)
-			stream(ctx, c.Response(), control, events, h.d.Stream.Heartbeat)
+			stream(ctx, c.Response(), events, h.d.Stream)
 		}}, nil
 	})
 }
 
 // stream writes events until the operation, the reader or the stream's life ends.
-func stream(ctx context.Context, w http.ResponseWriter, control *http.ResponseController, events <-chan console.Event, heartbeat time.Duration) {
-	beat := time.NewTicker(heartbeat)
+func stream(ctx context.Context, w http.ResponseWriter, events <-chan console.Event, timing handlers.StreamTiming) {
+	beat := time.NewTicker(timing.Heartbeat)
 	defer beat.Stop()
 	stop := handlers.Stopping(ctx)
 	for {
@@ -81,7 +79,7 @@ func stream(ctx context.Context, w http.ResponseWriter, control *http.ResponseCo
 			}
 			message = fmt.Appendf(nil, "id: %d\nevent: state\ndata: %s\n\n", ev.ID, body)
 		}
-		if _, err := w.Write(message); err != nil || control.Flush() != nil {
+		if timing.Write(w, message) != nil {
 			return
 		}
 	}
