@@ -23,7 +23,8 @@ const (
 	UniqueViolation       = "23505"
 	CheckViolation        = "23514"
 	InsufficientPrivilege = "42501"
-	InvalidText           = "22P02" // such as an id that is no UUID
+	invalidText           = "22P02" // such as an id that is no UUID
+	invalidBytes          = "22021" // what is no text at all
 	LockNotAvailable      = "55P03" // somebody else holds it
 )
 
@@ -120,6 +121,11 @@ func IsConstraint(err error, name string) bool {
 
 // IsNoRows reports whether a query that wants one row found none.
 func IsNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
+
+// IsNoSuch reports whether a query that wants the row of an id found none, or was given what can be no id.
+func IsNoSuch(err error) bool {
+	return IsNoRows(err) || IsState(err, invalidText) || IsState(err, invalidBytes)
+}
 
 // explain gives an unreachable database its code and its words; other errors pass.
 func explain(err error) error {

@@ -266,7 +266,7 @@ func (s *Sessions) anyAccount(ctx context.Context, actor keepsake.Actor) (accoun
 		account, err = tx.GetAccount(ctx, actor.ID)
 		return err
 	})
-	if db.IsNoRows(err) || db.IsState(err, db.InvalidText) {
+	if db.IsNoSuch(err) {
 		return account, errElsewhere
 	}
 	if err != nil {

@@ -142,7 +142,7 @@ func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id str
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.revoke", Target: id, Outcome: audit.Allowed, Detail: map[string]any{"name": name}})
 	})
-	if db.IsNoRows(err) || db.IsState(err, db.InvalidText) {
+	if db.IsNoSuch(err) {
 		return keepsake.Errorf(keepsake.CodeNotFound, "You have no such token.")
 	}
 	return err
