@@ -17,15 +17,26 @@ type pointSaver interface {
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 }
 
-// SavePoint changes note, labels and lock of a recovery point.
+// SavePoint changes note, labels and lock of a recovery point: of these what the person has changed, so that what others have saved since the
+// form was drawn stays.
 func SavePoint(pages Pages, con pointSaver) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in := console.SavePointInput{ID: c.Param("id"), Note: strings.TrimSpace(c.FormValue("note")), Locked: c.FormValue("locked") != ""}
-		labels, wrong := parseLabels(c.FormValue("labels"))
-		in.Labels = labels
-		err := error(nil)
+		in := console.SavePointInput{ID: c.Param("id")}
+		note, text, locked := c.FormValue("note"), c.FormValue("labels"), c.FormValue("locked") != ""
+		noteWas, textWas, lockedWas := c.FormValue("note_was"), c.FormValue("labels_was"), c.FormValue("locked_was") != ""
+		if note != noteWas {
+			in.Note = new(strings.TrimSpace(note))
+		}
+		if locked != lockedWas {
+			in.Locked = &locked
+		}
+		var wrong string
+		if text != textWas {
+			in.Labels, wrong = parseLabels(text)
+		}
 		if wrong == "" {
-			if err = con.SavePoint(c.Request().Context(), actor(c), in); err == nil {
+			err := con.SavePoint(c.Request().Context(), actor(c), in)
+			if err == nil {
 				return redirect(c, pointURL(in.ID))
 			}
 			if keepsake.CodeOf(err) != keepsake.CodeInvalid {
@@ -37,7 +48,8 @@ func SavePoint(pages Pages, con pointSaver) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm.EditNote, vm.EditLabels, vm.EditLocked, vm.EditError = in.Note, c.FormValue("labels"), in.Locked, wrong
+		vm.EditNote, vm.EditLabels, vm.EditLocked, vm.EditError = note, text, locked, wrong
+		vm.WasNote, vm.WasLabels, vm.WasLocked = noteWas, textWas, lockedWas
 		return Render(c, http.StatusUnprocessableEntity, views.PointPage(vm))
 	}
 }

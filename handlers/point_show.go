@@ -59,6 +59,7 @@ func pointPage(c echo.Context, pages Pages, con pointReader) (views.Point, error
 		vm.Log = views.Log{Lines: logLines(lines, clock), More: "Of the backup that made it.", URL: operationURL(p.Operation) + "/log"}
 	}
 	vm.EditNote, vm.EditLabels, vm.EditLocked = p.Note, labelsText(p.Labels), p.Locked
+	vm.WasNote, vm.WasLabels, vm.WasLocked = vm.EditNote, vm.EditLabels, vm.EditLocked
 	return vm, nil
 }
 

@@ -40,6 +40,9 @@ type Point struct {
 	// What people wrote to it, to be changed.
 	EditNote, EditLabels, EditError string
 	EditLocked                      bool
+	// What they were when the form was drawn: only what differs is saved.
+	WasNote, WasLabels string
+	WasLocked          bool
 	// Missing says why tables and schema cannot be shown now.
 	Missing string
 }

@@ -88,8 +88,8 @@ func (f *fakeConsole) note(a keepsake.Actor) {
 }
 
 func (f *fakeConsole) SavePoint(_ context.Context, _ keepsake.Actor, in console.SavePointInput) error {
-	if len(in.Note) > 500 {
-		return keepsake.Errorf(keepsake.CodeInvalid, "The note has %d characters; 500 are the most.", len(in.Note))
+	if in.Note != nil && len(*in.Note) > 500 {
+		return keepsake.Errorf(keepsake.CodeInvalid, "The note has %d characters; 500 are the most.", len(*in.Note))
 	}
 	f.saved = append(f.saved, in)
 	return nil

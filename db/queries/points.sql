@@ -35,7 +35,9 @@ update recovery_points set copies = @copies, protected = @protected, lacks = @la
 update recovery_points set data_completeness = @data_completeness, integrity_score = @integrity_score::double precision where id = @id;
 
 -- name: SetPointMark :execrows
-update recovery_points set note = @note, labels = @labels, locked = @locked where id = @id;
+-- No row: what it was changed from is not what is there.
+update recovery_points set note = @note, labels = @labels, locked = @locked
+where id = @id and note = @was_note and labels = @was_labels and locked = @was_locked;
 
 -- name: LockPoints :exec
 -- Before ListPointCopies, and a statement of its own: one that both waits for a lock and reads other tables sees those as they

@@ -605,22 +605,30 @@ func (q *Queries) SetPointCopies(ctx context.Context, arg SetPointCopiesParams) 
 }
 
 const setPointMark = `-- name: SetPointMark :execrows
-update recovery_points set note = $1, labels = $2, locked = $3 where id = $4
+update recovery_points set note = $1, labels = $2, locked = $3
+where id = $4 and note = $5 and labels = $6 and locked = $7
 `
 
 type SetPointMarkParams struct {
-	Note   string
-	Labels []byte
-	Locked bool
-	ID     string
+	Note      string
+	Labels    []byte
+	Locked    bool
+	ID        string
+	WasNote   string
+	WasLabels []byte
+	WasLocked bool
 }
 
+// No row: what it was changed from is not what is there.
 func (q *Queries) SetPointMark(ctx context.Context, arg SetPointMarkParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setPointMark,
 		arg.Note,
 		arg.Labels,
 		arg.Locked,
 		arg.ID,
+		arg.WasNote,
+		arg.WasLabels,
+		arg.WasLocked,
 	)
 	if err != nil {
 		return 0, err

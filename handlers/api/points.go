@@ -86,19 +86,13 @@ func (h *actions) points() {
 		Body SavePoint
 	}) (*struct{ Body PointDetail }, error) {
 		actor := handlers.ActorFrom(ctx)
-		p, err := h.d.Console.GetPoint(ctx, actor, in.ID)
+		p, err := h.d.Console.GetPoint(ctx, actor, in.ID) // whoever may not read the answer changes nothing
 		if err != nil {
 			return nil, err
 		}
-		save := console.SavePointInput{ID: p.Point.ID, Note: p.Point.Note, Labels: p.Point.Labels, Locked: p.Point.Locked}
-		if in.Body.Note != nil {
-			save.Note = *in.Body.Note
-		}
+		save := console.SavePointInput{ID: p.Point.ID, Note: in.Body.Note, Locked: in.Body.Locked}
 		if in.Body.Labels != nil {
 			save.Labels = *in.Body.Labels
-		}
-		if in.Body.Locked != nil {
-			save.Locked = *in.Body.Locked
 		}
 		if err := h.d.Console.SavePoint(ctx, actor, save); err != nil {
 			return nil, err

@@ -189,7 +189,7 @@ func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, note := range []string{"first", "second"} {
-		if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "latest", Note: note}); err != nil {
+		if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "latest", Note: &note}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,7 +203,7 @@ func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
 	if err != nil || len(page.Rows) != 5 {
 		t.Fatalf("%+v, %v", page.Rows, err)
 	}
-	for i, want := range []string{`"before":"2026-12-26"`, `"before":"2026-12-25"`, `"before":null`, `"before":{"labels":{},"locked":false,"note":"first"}`, `"after":{"labels":null,"locked":false,"note":"first"}`} {
+	for i, want := range []string{`"before":"2026-12-26"`, `"before":"2026-12-25"`, `"before":null`, `"before":{"labels":{},"locked":false,"note":"first"}`, `"after":{"labels":{},"locked":false,"note":"first"}`} {
 		if got := string(page.Rows[i].Detail); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", page.Rows[i].Action, got, want)
 		}

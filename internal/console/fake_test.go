@@ -33,7 +33,8 @@ type fakeEngine struct {
 	restores []engine.RestoreInput
 	down     error // what the platform answers
 	stores   []engine.Provider
-	shift    int // days that its first wedding lies ahead
+	shift    int    // days that its first wedding lies ahead
+	marking  func() // comes before a point is marked; nil: nothing
 }
 
 func newFakeEngine() *fakeEngine {
@@ -142,6 +143,9 @@ func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engin
 }
 
 func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark) error {
+	if f.marking != nil {
+		f.marking()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range f.points {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -12,44 +13,85 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// SavePointInput is what people write to a recovery point; all of it replaces what was there.
+// SavePointInput is what people write to a recovery point. What is nil stays as it is, so that of two people who change different things
+// neither undoes what the other did.
 type SavePointInput struct {
 	ID     string
-	Note   string            // at most 500 characters
-	Labels map[string]string // at most 20 of at most 64 and 200 characters
-	Locked bool              // retention never removes it
+	Note   *string           // at most 500 characters
+	Labels map[string]string // all of them: at most 20 of at most 64 and 200 characters
+	Locked *bool             // retention never removes it
 }
+
+// mostSaves is how often a change is made anew because somebody else was quicker.
+const mostSaves = 5
 
 // SavePoint changes note, labels and lock of a recovery point: first in the repository, which outlives this console, then here.
 func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput) error {
-	detail := audit.Change(nil, map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked})
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil {
-		err = checkWritten(in.Note, in.Labels)
+		var note string
+		if in.Note != nil {
+			note = *in.Note
+		}
+		err = checkWritten(note, in.Labels)
 	}
 	if err == nil {
 		in.ID, err = c.pointID(ctx, actor, in.ID)
 	}
-	if err == nil {
-		err = c.engine.MarkPoint(ctx, in.ID, engine.PointMark{Note: in.Note, Labels: in.Labels, Locked: in.Locked, By: actor.Name})
+	detail := audit.Change(nil, map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked})
+	saved := false
+	for tries := 0; err == nil && !saved; tries++ {
+		if tries == mostSaves {
+			err = keepsake.Errorf(keepsake.CodeConflict, "Others keep changing this recovery point's note and labels: load the page again and see what they say now.")
+			break
+		}
+		saved, err = c.savePoint(ctx, actor, in, detail)
 	}
 	if err != nil {
 		return c.refused(ctx, actor, "point.save", in.ID, detail, err)
 	}
-	if in.Labels == nil {
-		in.Labels = map[string]string{}
-	}
-	labels, err := json.Marshal(in.Labels)
-	if err != nil {
-		return fmt.Errorf("encode the labels: %w", err)
-	}
-	return c.attempt(ctx, actor, keepsake.MayBackup, "point.save", detail, func(tx db.Tx) (string, error) {
-		was, err := tx.GetPoint(ctx, in.ID)
-		if err != nil {
-			return in.ID, err
-		}
-		detail["before"] = map[string]any{"note": was.Note, "labels": json.RawMessage(was.Labels), "locked": was.Locked}
-		_, err = tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{ID: in.ID, Note: in.Note, Labels: labels, Locked: in.Locked})
-		return in.ID, err
+	return nil
+}
+
+// savePoint makes the change to what is there now. It reports false when that was changed by somebody else meanwhile: what this call has written to the
+// repository is replaced by the next.
+func (c *Console) savePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput, detail map[string]any) (saved bool, err error) {
+	var was sqlcgen.RecoveryPoint
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+		was, err = tx.GetPoint(ctx, in.ID)
+		return err
 	})
+	if err != nil {
+		return false, err
+	}
+	mark := engine.PointMark{Note: was.Note, Locked: was.Locked, By: actor.Name}
+	if err := json.Unmarshal(was.Labels, &mark.Labels); err != nil {
+		return false, fmt.Errorf("decode the labels: %w", err)
+	}
+	if in.Note != nil {
+		mark.Note = *in.Note
+	}
+	if in.Labels != nil {
+		mark.Labels = in.Labels
+	}
+	if in.Locked != nil {
+		mark.Locked = *in.Locked
+	}
+	labels, err := json.Marshal(mark.Labels)
+	if err != nil {
+		return false, fmt.Errorf("encode the labels: %w", err)
+	}
+	if err := c.engine.MarkPoint(ctx, in.ID, mark); err != nil {
+		return false, err
+	}
+	maps.Copy(detail, audit.Change(map[string]any{"note": was.Note, "labels": json.RawMessage(was.Labels), "locked": was.Locked},
+		map[string]any{"note": mark.Note, "labels": mark.Labels, "locked": mark.Locked}))
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
+		n, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{ID: in.ID, Note: mark.Note, Labels: labels, Locked: mark.Locked, WasNote: was.Note, WasLabels: was.Labels, WasLocked: was.Locked})
+		if saved = n == 1; err != nil || !saved {
+			return err
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "point.save", Target: in.ID, Outcome: audit.Allowed, Detail: detail})
+	})
+	return saved && err == nil, err
 }

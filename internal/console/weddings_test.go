@@ -190,13 +190,14 @@ func TestAPointIsMarked(t *testing.T) {
 	if err := c.SyncPoints(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, in := range []console.SavePointInput{{ID: "a", Note: "before the move", Labels: map[string]string{"app": "4.2"}, Locked: true}, {ID: "a"}} {
+	none := map[string]string{}
+	for _, in := range []console.SavePointInput{{ID: "a", Note: new("before the move"), Labels: map[string]string{"app": "4.2"}, Locked: new(true)}, {ID: "a", Note: new(""), Labels: none, Locked: new(false)}} {
 		if err := c.SavePoint(t.Context(), admin, in); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
 			d, err := c.GetPoint(t.Context(), admin, "a")
-			if err != nil || d.Point.Note != in.Note || d.Point.Labels["app"] != in.Labels["app"] || d.Point.Locked != in.Locked {
+			if err != nil || d.Point.Note != *in.Note || d.Point.Labels["app"] != in.Labels["app"] || d.Point.Locked != *in.Locked {
 				t.Errorf("%+v became %+v, %v", in, d.Point.Point, err)
 			}
 			if err := c.SyncPoints(t.Context()); err != nil {
@@ -204,9 +205,41 @@ func TestAPointIsMarked(t *testing.T) {
 			}
 		}
 	}
-	for id, in := range map[keepsake.Code]console.SavePointInput{keepsake.CodeInvalid: {ID: "a", Note: strings.Repeat("x", 501)}, keepsake.CodeNotFound: {ID: "nobody"}} {
+	for id, in := range map[keepsake.Code]console.SavePointInput{keepsake.CodeInvalid: {ID: "a", Note: new(strings.Repeat("x", 501))}, keepsake.CodeNotFound: {ID: "nobody"}} {
 		if err := c.SavePoint(t.Context(), admin, in); keepsake.CodeOf(err) != id {
 			t.Errorf("%+v: %v", in, err)
 		}
+	}
+}
+
+// TestTwoChangeAPointAtOnce: who is slower by a moment takes back nothing that the other has saved, here or in the repository.
+func TestTwoChangeAPointAtOnce(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	e.points = []engine.Point{fakePoint("a", time.Now(), "local")}
+	c := w.console(e)
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e.marking = func() {
+		e.marking = nil
+		if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Locked: new(true)}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Note: new("before the move")}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if d, err := c.GetPoint(t.Context(), admin, "a"); err != nil || d.Point.Note != "before the move" || !d.Point.Locked {
+			t.Errorf("%+v, %v", d.Point.Point, err)
+		}
+		if err := c.SyncPoints(t.Context()); err != nil { // what the repository says
+			t.Fatal(err)
+		}
+	}
+	e.marking = func() { w.count("with changed as (update recovery_points set locked = not locked returning 1) select count(*) from changed") }
+	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Note: new("never")}); keepsake.CodeOf(err) != keepsake.CodeConflict {
+		t.Errorf("others never end: %v", err)
 	}
 }
