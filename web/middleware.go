@@ -88,7 +88,7 @@ func deadline(d time.Duration) echo.MiddlewareFunc {
 			c.SetRequest(outer.WithContext(ctx))
 			err := next(c)
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
-				return keepsake.Errorf(keepsake.CodeUnavailable, "the answer took longer than %s and was given up; nothing was lost. Reload the page in a moment: %w", d, err)
+				return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: fmt.Sprintf("The answer took longer than %s and was given up; nothing was lost. Reload the page in a moment.", d), Err: err}
 			}
 			return err
 		}

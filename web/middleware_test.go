@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -56,11 +57,11 @@ func TestAPanicIsAnErrorPageAndALogLine(t *testing.T) {
 
 func TestAStuckAnswerIsGivenUp(t *testing.T) {
 	t.Parallel()
-	w, _ := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil), func(c echo.Context) error {
+	w, log := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil), func(c echo.Context) error {
 		<-c.Request().Context().Done()
-		return c.Request().Context().Err()
+		return fmt.Errorf("read the tables: %w", c.Request().Context().Err())
 	}, deadline(time.Millisecond))
-	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "given up") {
-		t.Errorf("status %d: %s", w.Code, w.Body)
+	if body := w.Body.String(); w.Code != http.StatusServiceUnavailable || !strings.Contains(body, "given up") || strings.Contains(body, "tables") || !strings.Contains(log, "read the tables") {
+		t.Errorf("status %d: %s\n%s", w.Code, body, log)
 	}
 }

@@ -191,6 +191,7 @@ func TestErrorPages(t *testing.T) {
 	if a := s.get("/healthz").want(http.StatusOK); a.body != "ok\n" {
 		t.Errorf("healthz says %q", a.body)
 	}
+	s.do(http.MethodHead, "/healthz", nil).want(http.StatusOK) // what many monitors ask with
 }
 
 func TestPointsListAndEmptyState(t *testing.T) {

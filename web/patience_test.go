@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -26,7 +27,7 @@ func listening(t *testing.T, handler http.Handler) (address string, stop func() 
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- serveListener(ctx, listener, handler, short) }()
+	go func() { done <- serve(ctx, listener, handler, slog.New(slog.DiscardHandler), short) }()
 	t.Cleanup(cancel)
 	return listener.Addr().String(), func() chan error { cancel(); return done }
 }

@@ -94,7 +94,7 @@ func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), limitBody)
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.HEAD(static.Prefix+"*", echo.WrapHandler(static.Handler()))
-	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.Match([]string{http.MethodGet, http.MethodHead}, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	return e, cookies, pages, nil
 }
 

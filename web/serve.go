@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -13,15 +14,6 @@ import (
 
 // graceful is how long running requests may take to finish when the server stops.
 const graceful = 10 * time.Second
-
-// Serve listens on addr and answers with handler until ctx ends, then lets running requests finish. Streams end at once.
-func Serve(ctx context.Context, addr string, handler http.Handler) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", addr, err)
-	}
-	return ServeListener(ctx, listener, handler)
-}
 
 // patience is how long a client may take.
 type patience struct {
@@ -34,12 +26,13 @@ var clientPatience = patience{headers: 10 * time.Second, request: 30 * time.Seco
 // maxHeaders bounds the headers of a request, in bytes.
 const maxHeaders = 64 << 10
 
-// ServeListener is Serve on a listener that is open already; it closes it.
-func ServeListener(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	return serveListener(ctx, listener, handler, clientPatience)
+// Serve answers with handler on listener, which it closes, until ctx ends, then lets running requests finish. Streams end at once. What is wrong
+// with a connection, such as a TLS handshake that fails, goes to log.
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	return serve(ctx, listener, handler, log, clientPatience)
 }
 
-func serveListener(ctx context.Context, listener net.Listener, handler http.Handler, p patience) error {
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, p patience) error {
 	// Requests live in a context of their own: they may finish after ctx has ended, but streams must not outlive it.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -50,6 +43,7 @@ func serveListener(ctx context.Context, listener net.Listener, handler http.Hand
 		WriteTimeout:      p.answer, // a stream lifts it for itself, a download moves it on
 		IdleTimeout:       p.idle,
 		MaxHeaderBytes:    maxHeaders,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelInfo),
 		BaseContext:       func(net.Listener) context.Context { return handlers.WithStopping(base, ctx.Done()) },
 	}
 	failed := make(chan error, 1)

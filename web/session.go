@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gorilla/securecookie"
@@ -92,7 +93,8 @@ func (k *cookies) Secure(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	return r.Header.Get("X-Forwarded-Proto") == "https" && k.trusted(r.RemoteAddr)
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // of several proxies, the one that the browser came to
+	return strings.TrimSpace(first) == "https" && k.trusted(r.RemoteAddr)
 }
 
 func (k *cookies) trusted(remote string) bool {

@@ -122,6 +122,7 @@ func TestCookieIsSecureBehindTLS(t *testing.T) {
 		"plain":           {remote: "10.0.0.9:1", want: false},
 		"tls":             {tls: true, remote: "10.0.0.9:1", want: true},
 		"trusted proxy":   {remote: "10.0.0.9:1", proto: "https", proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: true},
+		"two proxies":     {remote: "10.0.0.9:1", proto: "https, http", proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: true},
 		"untrusted proxy": {remote: "192.0.2.9:1", proto: "https", proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: false},
 		"no proxy at all": {remote: "10.0.0.9:1", proto: "https", want: false},
 	} {

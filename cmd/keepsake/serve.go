@@ -62,7 +62,7 @@ func (c *serveCommand) Run(a *app) error {
 	}
 	_, _ = fmt.Fprintf(a.io.err, "Console on %s\n", where)
 	g, ctx := errgroup.WithContext(a.ctx)
-	g.Go(func() error { return web.ServeListener(ctx, listener, pages) })
+	g.Go(func() error { return web.Serve(ctx, listener, pages, a.logger(slog.LevelInfo)) })
 	g.Go(func() error {
 		if s == nil {
 			opened, err := a.awaitConsole(ctx, e, conf)
