@@ -198,7 +198,9 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 
 func weddingOf(w console.Wedding) views.Wedding {
 	out := views.Wedding{URL: weddingURL(w.ID), Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date), Phase: format.Title(string(w.Phase))}
-	out.Days, out.DaysUnit = format.Days(w.DaysLeft)
+	if out.Days, out.DaysUnit = format.Days(w.DaysLeft); w.Date.IsZero() {
+		out.Days, out.DaysUnit = "Open", ""
+	}
 	out.Urgency = ui.Chip{Tone: ui.ToneMute, Text: format.Title(string(w.Urgency)), Icon: "calendar-heart"}
 	switch w.Urgency {
 	case keepsake.UrgencyEmergency:

@@ -36,8 +36,10 @@ func newAxis(t console.WeddingTimeline) axis {
 			a.to = at
 		}
 	}
-	include(t.Date.AddDate(0, 0, 4))
-	include(t.Date.AddDate(0, 0, -4))
+	if !t.Date.IsZero() {
+		include(t.Date.AddDate(0, 0, 4))
+		include(t.Date.AddDate(0, 0, -4))
+	}
 	for _, m := range t.Milestones {
 		include(m.Day.AddDate(0, 0, -1))
 		include(m.Day.AddDate(0, 0, 1))
@@ -76,6 +78,9 @@ func timelineOf(t console.WeddingTimeline, clock format.Clock) views.Timeline {
 
 func bands(a axis, day time.Time) []views.TimelineBand {
 	// The days before the wedding at which one phase ends and the next begins: keepsake.PhaseOf.
+	if day.IsZero() {
+		day = a.to.AddDate(1, 0, 0) // all of it is planning
+	}
 	edges := []time.Time{a.from, day.AddDate(0, 0, -30), day.AddDate(0, 0, -1), day.AddDate(0, 0, 1), a.to}
 	phases := []keepsake.Phase{keepsake.PhasePlanning, keepsake.PhasePreparation, keepsake.PhaseExecution, keepsake.PhasePostEvent}
 	var out []views.TimelineBand
@@ -116,7 +121,10 @@ func flags(a axis, t console.WeddingTimeline) []views.TimelineFlag {
 		at          time.Time
 		name, class string
 	}
-	list := []flag{{t.Now, "Today", "is-today"}, {t.Date, "Wedding day", "is-wedding"}}
+	list := []flag{{t.Now, "Today", "is-today"}}
+	if !t.Date.IsZero() {
+		list = append(list, flag{t.Date, "Wedding day", "is-wedding"})
+	}
 	for _, m := range t.Milestones {
 		list = append(list, flag{m.Day, format.Title(m.Name), "is-milestone"})
 	}

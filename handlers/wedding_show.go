@@ -156,6 +156,8 @@ func marked(wedding string, p console.Point) (out []string) {
 // beforeWedding says where on a wedding's way a moment lies.
 func beforeWedding(t console.WeddingTimeline, at time.Time) string {
 	switch days := keepsake.DaysBefore(t.Date, at); {
+	case t.Date.IsZero():
+		return "before the wedding"
 	case days == 0:
 		return "on the wedding day"
 	case days < 0:
@@ -167,7 +169,10 @@ func beforeWedding(t console.WeddingTimeline, at time.Time) string {
 
 func weddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
 	out := []ui.Figure{{Label: "Days left", Value: format.Count(int64(t.DaysLeft)), Hint: format.Title(string(t.Phase))}}
-	if t.DaysLeft < 0 {
+	switch {
+	case t.Date.IsZero():
+		out[0] = ui.Figure{Label: "Wedding day", Value: "Open", Hint: format.Title(string(t.Phase))}
+	case t.DaysLeft < 0:
 		out[0] = ui.Figure{Label: "Days since", Value: format.Count(int64(-t.DaysLeft)), Hint: format.Title(string(t.Phase))}
 	}
 	if len(t.Points) == 0 {

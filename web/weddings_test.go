@@ -180,3 +180,18 @@ func TestWhatBelongsToAWedding(t *testing.T) {
 	s.get("/weddings/scope").want(http.StatusOK).says("What belongs to a wedding", "public.weddings", "it is the root of the scope", "Used by it", "crm.<logs>", "compared as a whole")
 	s.get("/weddings/scope?of=organization").want(http.StatusOK).says("What belongs to an organization", "public.organizations")
 }
+
+// TestAWeddingThatHasNoDayYet is drawn like the others, and nothing is said of a day that nobody knows.
+func TestAWeddingThatHasNoDayYet(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.timeline = longTimeline(300)
+	s.console.timeline.Date, s.console.timeline.DaysLeft, s.console.timeline.Phase = time.Time{}, 0, keepsake.PhasePlanning
+	s.console.timeline.Milestones = nil
+	body := s.get("/weddings/w%201%2F2").want(http.StatusOK).says("no date yet", "Open", "Planning").body
+	for _, no := range []string{"Wedding day</text>", "Today</b>", "days after the wedding", "Jan 0001"} {
+		if strings.Contains(body, no) {
+			t.Errorf("the page says %q", no)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func (c *backupCommand) weddings(a *app, e *engine.Engine) ([]keepsake.WeddingMa
 	if len(found) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "the platform has no wedding %q", c.Wedding)
 	}
-	return []keepsake.WeddingMark{{Wedding: c.Wedding, Date: found[0].Date.Format(time.DateOnly), Milestone: c.Milestone}}, nil
+	return []keepsake.WeddingMark{{Wedding: c.Wedding, Date: found[0].Day(), Milestone: c.Milestone}}, nil
 }
 
 func (c *backupCommand) Run(a *app) error {

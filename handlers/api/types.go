@@ -173,9 +173,9 @@ type Point struct {
 // PointWedding is a wedding that a recovery point was made for.
 type PointWedding struct {
 	Wedding    string         `json:"wedding"`
-	Date       string         `json:"date" format:"date"`
+	Date       string         `json:"date,omitempty" format:"date" doc:"Absent: it had none yet"`
 	Milestone  string         `json:"milestone,omitempty"`
-	DaysBefore int            `json:"days_before" doc:"The wedding, when the point was taken; negative after it"`
+	DaysBefore *int           `json:"days_before,omitempty" doc:"The wedding, when the point was taken; negative after it"`
 	Phase      keepsake.Phase `json:"phase,omitempty" enum:"planning,preparation,execution,post_event" doc:"That the wedding was in then"`
 }
 
@@ -194,7 +194,7 @@ func pointOf(p console.Point) Point {
 func pointWeddingOf(m keepsake.WeddingMark, at time.Time) PointWedding {
 	w := PointWedding{Wedding: m.Wedding, Date: m.Date, Milestone: m.Milestone, Phase: console.PhaseAt(m, at)}
 	if date, err := time.Parse(time.DateOnly, m.Date); err == nil {
-		w.DaysBefore = keepsake.DaysBefore(date, at)
+		w.DaysBefore = new(keepsake.DaysBefore(date, at))
 	}
 	return w
 }
@@ -205,14 +205,18 @@ type Wedding struct {
 	Couple         string           `json:"couple"`
 	OrganizationID string           `json:"organization_id,omitempty"`
 	Organization   string           `json:"organization,omitempty"`
-	Date           string           `json:"date" format:"date"`
-	DaysLeft       int              `json:"days_left" doc:"Negative after it"`
+	Date           string           `json:"date,omitempty" format:"date" doc:"Absent: it has none yet"`
+	DaysLeft       *int             `json:"days_left,omitempty" doc:"Negative after it"`
 	Phase          keepsake.Phase   `json:"phase" enum:"planning,preparation,execution,post_event"`
 	Urgency        keepsake.Urgency `json:"urgency" enum:"emergency,urgent,elevated,normal"`
 }
 
 func weddingOf(w console.Wedding) Wedding {
-	return Wedding{ID: w.ID, Couple: w.Couple, OrganizationID: w.OrganizationID, Organization: w.Organization, Date: w.Date.Format(time.DateOnly), DaysLeft: w.DaysLeft, Phase: w.Phase, Urgency: w.Urgency}
+	out := Wedding{ID: w.ID, Couple: w.Couple, OrganizationID: w.OrganizationID, Organization: w.Organization, Date: w.Day(), Phase: w.Phase, Urgency: w.Urgency}
+	if out.Date != "" {
+		out.DaysLeft = &w.DaysLeft
+	}
+	return out
 }
 
 func each[A, B any](list []A, fn func(A) B) []B {

@@ -192,7 +192,12 @@ func largest(d time.Duration) string {
 }
 
 // Date writes a calendar day, "Sat 28 Nov 2026", without moving it between zones.
-func Date(day time.Time) string { return day.Format("Mon 2 Jan 2006") }
+func Date(day time.Time) string {
+	if day.IsZero() {
+		return "no date yet"
+	}
+	return day.Format("Mon 2 Jan 2006")
+}
 
 // Days splits the days before a wedding into a large and a small word: "5"/"days", "Today"/"", "3"/"days ago".
 func Days(before int) (number, unit string) {

@@ -1221,10 +1221,11 @@ type PointTable struct {
 
 // PointWedding defines model for PointWedding.
 type PointWedding struct {
-	Date openapi_types.Date `json:"date"`
+	// Date Absent: it had none yet
+	Date *openapi_types.Date `json:"date,omitempty"`
 
 	// DaysBefore The wedding, when the point was taken; negative after it
-	DaysBefore int64   `json:"days_before"`
+	DaysBefore *int64  `json:"days_before,omitempty"`
 	Milestone  *string `json:"milestone,omitempty"`
 
 	// Phase That the wedding was in then
@@ -1656,11 +1657,13 @@ type TierComplianceTier string
 
 // Timeline defines model for Timeline.
 type Timeline struct {
-	Couple string             `json:"couple"`
-	Date   openapi_types.Date `json:"date"`
+	Couple string `json:"couple"`
+
+	// Date Absent: it has none yet
+	Date *openapi_types.Date `json:"date,omitempty"`
 
 	// DaysLeft Negative after it
-	DaysLeft   int64       `json:"days_left"`
+	DaysLeft   *int64      `json:"days_left,omitempty"`
 	ID         string      `json:"id"`
 	Milestones []Milestone `json:"milestones"`
 
@@ -1717,11 +1720,13 @@ type VerifyResult struct {
 
 // Wedding defines model for Wedding.
 type Wedding struct {
-	Couple string             `json:"couple"`
-	Date   openapi_types.Date `json:"date"`
+	Couple string `json:"couple"`
+
+	// Date Absent: it has none yet
+	Date *openapi_types.Date `json:"date,omitempty"`
 
 	// DaysLeft Negative after it
-	DaysLeft       int64          `json:"days_left"`
+	DaysLeft       *int64         `json:"days_left,omitempty"`
 	ID             string         `json:"id"`
 	Organization   *string        `json:"organization,omitempty"`
 	OrganizationID *string        `json:"organization_id,omitempty"`

@@ -26,15 +26,16 @@ var (
 
 // fakeEngine stands in for the engine where a test is about time and failure: what it does is written by the test.
 type fakeEngine struct {
-	mu       sync.Mutex
-	points   []engine.Point
-	backup   func(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error)
-	verify   func(engine.VerifyInput) (engine.VerifyResult, error)
-	restores []engine.RestoreInput
-	down     error // what the platform answers
-	stores   []engine.Provider
-	shift    int    // days that its first wedding lies ahead
-	marking  func() // comes before a point is marked; nil: nothing
+	mu        sync.Mutex
+	points    []engine.Point
+	backup    func(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error)
+	verify    func(engine.VerifyInput) (engine.VerifyResult, error)
+	restores  []engine.RestoreInput
+	down      error // what the platform answers
+	stores    []engine.Provider
+	shift     int    // days that its first wedding lies ahead
+	undecided bool   // its weddings have no day
+	marking   func() // comes before a point is marked; nil: nothing
 }
 
 func newFakeEngine() *fakeEngine {
@@ -139,7 +140,7 @@ func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engin
 	if f.down != nil {
 		return nil, f.down
 	}
-	return fakeWeddings(q, f.shift), nil
+	return f.weddings(q), nil
 }
 
 func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark) error {
@@ -181,11 +182,14 @@ func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQue
 	if slices.Contains(q.IDs, "lost") {
 		return []engine.Wedding{{ID: "lost", Couple: "L & M", OrganizationID: "org-1", Date: q.Today}}, f.points[0].Time, nil
 	}
-	return fakeWeddings(q, f.shift), f.points[0].Time, nil
+	return f.weddings(q), f.points[0].Time, nil
 }
 
-func fakeWeddings(q engine.WeddingQuery, shift int) (list []engine.Wedding) {
-	for _, w := range []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1", Date: q.Today.AddDate(0, 0, shift)}, {ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: q.Today.AddDate(0, 0, 6)}} {
+func (f *fakeEngine) weddings(q engine.WeddingQuery) (list []engine.Wedding) {
+	for _, w := range []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1", Date: q.Today.AddDate(0, 0, f.shift)}, {ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: q.Today.AddDate(0, 0, 6)}} {
+		if f.undecided {
+			w.Date = time.Time{}
+		}
 		if (q.Organization == "" || w.OrganizationID == q.Organization) && (q.IDs == nil || slices.Contains(q.IDs, w.ID)) && strings.Contains(w.Couple, q.Search) &&
 			(q.Days == nil || slices.ContainsFunc(q.Days, w.Date.Equal)) {
 			list = append(list, w)

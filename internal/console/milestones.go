@@ -22,7 +22,10 @@ const (
 
 // milestones are those that follow from the day and those that somebody set, in order of time.
 func milestones(date time.Time, set []sqlcgen.WeddingMilestone) []Milestone {
-	list := []Milestone{{Name: keepsake.MilestoneDayBefore, Day: date.AddDate(0, 0, -1), Derived: true}}
+	var list []Milestone
+	if !date.IsZero() {
+		list = append(list, Milestone{Name: keepsake.MilestoneDayBefore, Day: date.AddDate(0, 0, -1), Derived: true})
+	}
 	for _, m := range set {
 		list = append(list, Milestone{Name: m.Name, Day: m.Day})
 	}
@@ -88,7 +91,7 @@ func (c *Console) markWedding(ctx context.Context, actor keepsake.Actor, in Star
 	if len(found.Weddings) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding in the platform."))
 	}
-	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Date.Format(time.DateOnly), Milestone: milestoneName(in.Milestone)}}, nil
+	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Day(), Milestone: milestoneName(in.Milestone)}}, nil
 }
 
 // dayBefore puts on record which day the milestone had.

@@ -100,7 +100,7 @@ func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set [
 	}
 	for _, m := range set {
 		if i := slices.IndexFunc(found, func(w engine.Wedding) bool { return w.ID == m.WeddingID }); i >= 0 { // it may be gone
-			marks = append(marks, keepsake.WeddingMark{Wedding: m.WeddingID, Date: found[i].Date.Format(time.DateOnly), Milestone: m.Name})
+			marks = append(marks, keepsake.WeddingMark{Wedding: m.WeddingID, Date: found[i].Day(), Milestone: m.Name})
 		}
 	}
 	return marks, nil

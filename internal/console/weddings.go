@@ -106,6 +106,9 @@ func (f finder) one(ctx context.Context, actor keepsake.Actor, id string, now ti
 
 // judged adds to a wedding how soon it is.
 func judged(w engine.Wedding, now time.Time) Wedding {
+	if w.Date.IsZero() {
+		return Wedding{Wedding: w, Phase: keepsake.PhasePlanning, Urgency: keepsake.UrgencyNormal}
+	}
 	left := keepsake.DaysBefore(w.Date, now)
 	return Wedding{Wedding: w, DaysLeft: left, Phase: keepsake.PhaseOf(left), Urgency: keepsake.UrgencyOf(left)}
 }
@@ -149,7 +152,10 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 		if err != nil {
 			return page, err
 		}
-		q.Today, q.After = dayOf(place.On), &engine.WeddingPlace{Day: dayOf(place.Day), Couple: place.Couple, ID: place.ID}
+		q.Today, q.After = dayOf(place.On), &engine.WeddingPlace{Couple: place.Couple, ID: place.ID}
+		if place.Day != nil {
+			q.After.Day = dayOf(*place.Day)
+		}
 	}
 	page.FoundWeddings = f.find(ctx, actor, q)
 	for i, w := range page.Weddings { // the pages before may be of yesterday
@@ -158,8 +164,12 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 	if len(page.Weddings) > limit {
 		page.Weddings = page.Weddings[:limit]
 		w := page.Weddings[limit-1]
+		last := weddingPlace{On: day(q.Today).Unix() / daySeconds, Couple: w.Couple, ID: w.ID}
+		if !w.Date.IsZero() {
+			last.Day = new(w.Date.Unix() / daySeconds)
+		}
 		var err error
-		page.Next, err = weddingPlace{On: day(q.Today).Unix() / daySeconds, Day: w.Date.Unix() / daySeconds, Couple: w.Couple, ID: w.ID}.cursor()
+		page.Next, err = last.cursor()
 		return page, err
 	}
 	return page, nil
@@ -168,7 +178,8 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 // weddingPlace is where a page of weddings ended: after which one, in the order that the first page's day has made. Days are counted from
 // 1970: a platform's typing errors have years that JSON has not.
 type weddingPlace struct {
-	On, Day    int64
+	On         int64
+	Day        *int64 // nil: it has none
 	Couple, ID string
 }
 
@@ -190,7 +201,11 @@ func placeOf(cursor string) (p weddingPlace, err error) {
 	if err == nil {
 		err = json.Unmarshal(b, &p)
 	}
-	if err != nil || !plain(p.Couple+p.ID) || p.ID == "" || min(p.On, p.Day) < leastDays || max(p.On, p.Day) > mostDays {
+	day := p.On
+	if p.Day != nil {
+		day = *p.Day
+	}
+	if err != nil || !plain(p.Couple+p.ID) || p.ID == "" || min(p.On, day) < leastDays || max(p.On, day) > mostDays {
 		return p, keepsake.Wrong("cursor", "This page of the list does not exist: begin with the first.")
 	}
 	return p, nil

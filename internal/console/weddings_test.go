@@ -29,6 +29,14 @@ func TestWeddingsOutliveThePlatform(t *testing.T) {
 	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Cursor: page.Next, Search: " "}); err != nil || len(page.Weddings) != 1 || page.Weddings[0].ID != "w2" || page.Next != "" {
 		t.Errorf("the second page: %+v, %v", page, err)
 	}
+	e.undecided = true
+	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Limit: 1}); err != nil || page.Weddings[0].Phase != keepsake.PhasePlanning || page.Weddings[0].Urgency != keepsake.UrgencyNormal {
+		t.Errorf("a wedding without a day: %+v, %v", page, err)
+	}
+	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Cursor: page.Next}); err != nil || len(page.Weddings) != 1 {
+		t.Errorf("after a wedding without a day: %+v, %v", page, err)
+	}
+	e.undecided = false
 	lost, err := c.GetWedding(t.Context(), admin, "lost")
 	if err != nil || lost.Couple != "L & M" || !strings.Contains(lost.Missing, "not in the platform any more") || len(lost.Points) != 2 {
 		t.Errorf("a wedding that is gone: %+v, %v", lost, err)

@@ -22,7 +22,15 @@ type Wedding struct {
 	Couple         string
 	OrganizationID string
 	Organization   string
-	Date           time.Time // the day, at midnight UTC
+	Date           time.Time // the day, at midnight UTC; zero: there is none yet
+}
+
+// Day is the wedding's day as YYYY-MM-DD, "" where there is none yet.
+func (w Wedding) Day() string {
+	if w.Date.IsZero() {
+		return ""
+	}
+	return w.Date.Format(time.DateOnly)
 }
 
 // WeddingQuery selects weddings, WeddingPlace is one's place among them: see platform.
@@ -38,7 +46,14 @@ func (e *Engine) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding, 
 		if err != nil {
 			return fmt.Errorf("list weddings: %w", err)
 		}
-		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Wedding])
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (w Wedding, err error) {
+			var day *time.Time
+			err = row.Scan(&w.ID, &w.Couple, &w.OrganizationID, &w.Organization, &day)
+			if day != nil {
+				w.Date = *day
+			}
+			return w, err
+		})
 		return err
 	})
 	return list, err
@@ -84,7 +99,10 @@ func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) (
 		x := Wedding{ID: key(row), Couple: couple(row), OrganizationID: organization(row)}
 		x.Organization = names[x.OrganizationID]
 		text := day(row)
-		if x.Date, err = time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))]); err == nil && matches(x, q) {
+		if date, err := time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))]); err == nil {
+			x.Date = date
+		}
+		if matches(x, q) {
 			list = append(list, x)
 		}
 	}
@@ -101,6 +119,12 @@ func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) (
 func nearestFirst(day time.Time) func(a, b Wedding) int {
 	today := day.Format(time.DateOnly)
 	return func(a, b Wedding) int {
+		if a.Date.IsZero() != b.Date.IsZero() {
+			if b.Date.IsZero() {
+				return -1
+			}
+			return 1
+		}
 		pastA, pastB := a.Date.Format(time.DateOnly) < today, b.Date.Format(time.DateOnly) < today
 		switch {
 		case pastA != pastB && pastB:
@@ -135,7 +159,10 @@ func matches(w Wedding, q WeddingQuery) bool {
 	if days := keepsake.DaysBefore(w.Date, q.Today); q.Within > 0 && (days < 0 || days > q.Within) {
 		return false
 	}
-	text := strings.ToLower(w.Couple + " " + w.Organization + " " + w.Date.Format("2006-01-02 Monday 2 January 2006"))
+	text := strings.ToLower(w.Couple + " " + w.Organization)
+	if !w.Date.IsZero() {
+		text += strings.ToLower(w.Date.Format(" 2006-01-02 Monday 2 January 2006"))
+	}
 	for _, word := range platform.SearchWords(strings.ToLower(q.Search)) {
 		if !strings.Contains(text, word) {
 			return false

@@ -26,7 +26,8 @@ func TestWeddingsAreFound(t *testing.T) {
 		"insert into organizations values ('rose', 'Studio Rose'), ('oak', 'Oak 100%')",
 		"insert into suppliers values (1, 'florist', 'Thistle & Fern')",
 		`insert into weddings values (1, 'Zoë & Łukasz', '2026-12-24', 'rose'), (2, 'Ada & Ben', '2026-06-22', 'oak'), (3, 'Ada & Carl', '2026-06-20', 'rose'),
-			(4, 'Past & Gone', '2026-06-18', 'oak'), (5, 'Older & Gone', '2026-01-02', null), (6, null, '2027-01-01', 'oak')`,
+			(4, 'Past & Gone', '2026-06-18', 'oak'), (5, 'Older & Gone', '2026-01-02', null), (6, null, '2027-01-01', 'oak'),
+			(7, 'Not & Agreed', null, 'rose'), (8, 'Never & Ever', 'infinity', null)`,
 		"insert into wedding_suppliers values (2, 1), (4, 1)")
 	list := providers(t)
 	key := repository.NewKeyFile()
@@ -44,12 +45,15 @@ func TestWeddingsAreFound(t *testing.T) {
 		want    []string
 		vendors bool
 	}{
-		{"nearest first, then the past", engine.WeddingQuery{}, []string{"3", "2", "1", "6", "4", "5"}, false},
+		{"nearest first, then the past", engine.WeddingQuery{}, []string{"3", "2", "1", "6", "4", "5", "8", "7"}, false},
+		{"after the last that has a day", engine.WeddingQuery{After: &engine.WeddingPlace{Day: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Couple: "Older & Gone", ID: "5"}}, []string{"8", "7"}, false},
+		{"after one that has none", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Never & Ever", ID: "8"}}, []string{"7"}, false},
+		{"of the ones without a day", engine.WeddingQuery{Search: "0001"}, nil, false},
 		{"a page", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today, Couple: "Ada & Carl", ID: "3"}, Limit: 2}, []string{"2", "1"}, false},
 		{"after one that is gone", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada", ID: "9"}, Limit: 2}, []string{"2", "1"}, false},
-		{"after a past one", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, -2), Couple: "Past & Gone", ID: "4"}}, []string{"5"}, false},
+		{"after a past one", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, -2), Couple: "Past & Gone", ID: "4"}}, []string{"5", "8", "7"}, false},
 		{"of an organization", engine.WeddingQuery{Organization: "oak", After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada & Ben", ID: "2"}}, []string{"6", "4"}, false},
-		{"beyond the end", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(-9, 0, 0)}}, nil, false},
+		{"beyond the end", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Not & Agreed", ID: "7"}}, nil, false},
 		{"the next days", engine.WeddingQuery{Within: 2}, []string{"3", "2"}, false},
 		{"one", engine.WeddingQuery{IDs: []string{"5"}}, []string{"5"}, false},
 		{"some days", engine.WeddingQuery{Days: []time.Time{today.AddDate(0, 0, 2), today.AddDate(0, 0, -2)}}, []string{"2", "4"}, false},
@@ -59,7 +63,7 @@ func TestWeddingsAreFound(t *testing.T) {
 		{"ISO day", engine.WeddingQuery{Search: "2026-06-2"}, []string{"3", "2"}, false},
 		{"no pattern", engine.WeddingQuery{Search: "100%"}, []string{"2", "6", "4"}, false},
 		{"no wildcard", engine.WeddingQuery{Search: "_"}, nil, false},
-		{"organization", engine.WeddingQuery{Organization: "rose"}, []string{"3", "1"}, false},
+		{"organization", engine.WeddingQuery{Organization: "rose"}, []string{"3", "1", "7"}, false},
 		{"vendor", engine.WeddingQuery{Search: "thistle"}, []string{"2", "4"}, true},
 		{"vendor and couple", engine.WeddingQuery{Search: "ada fern"}, []string{"2"}, true},
 	} {

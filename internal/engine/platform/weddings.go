@@ -25,7 +25,7 @@ type WeddingQuery struct {
 
 // WeddingPlace is a wedding's place in the order: whatever comes or goes before it, the same ones follow.
 type WeddingPlace struct {
-	Day    time.Time
+	Day    time.Time // zero: it has none
 	Couple string
 	ID     string
 }
@@ -33,7 +33,7 @@ type WeddingPlace struct {
 // MostWords bounds the words of a search, of which each costs a comparison with every wedding.
 const MostWords = 8
 
-// QueryWeddings selects key, name, organization's key, organization's name and day of weddings, through the tables and columns
+// QueryWeddings selects key, name, organization's key, organization's name and day, null where there is none, of weddings, through the tables and columns
 // that the data map names. Vendors are found through tables that reference both a wedding and a vendor.
 func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q WeddingQuery) (pgx.Rows, error) {
 	w, o := m.Wedding, m.Organization
@@ -42,6 +42,7 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 		return nil, err
 	}
 	day := column("w", w.Date)
+	known := "(case when isfinite(" + day + "::date) then " + day + "::date end)" // couples who have not agreed on a day come last
 	name, organization, join := "''", "''", ""
 	if w.Organization != "" {
 		organization = "coalesce(" + column("w", w.Organization) + "::text, '')"
@@ -90,13 +91,18 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 		}
 	}
 	if a := q.After; a != nil {
-		there := arg(a.Day.Format(time.DateOnly)) + "::text::date"
-		conditions = append(conditions, "("+day+" < "+today+", abs("+day+"::date - "+today+"), "+couple+", "+column("w", key)+"::text) > ("+
-			there+" < "+today+", abs("+there+" - "+today+"), "+arg(a.Couple)+"::text, "+arg(a.ID)+"::text)")
+		there := "null::date"
+		if !a.Day.IsZero() {
+			there = arg(a.Day.Format(time.DateOnly)) + "::text::date"
+		}
+		place := func(day, couple, key string) string { // no part of it is null, which would be neither before nor after
+			return "(" + day + " is null, coalesce(" + day + " < " + today + ", true), coalesce(abs(" + day + " - " + today + "), 0), " + couple + ", " + key + ")"
+		}
+		conditions = append(conditions, place(known, couple, column("w", key)+"::text")+" > "+place(there, arg(a.Couple)+"::text", arg(a.ID)+"::text"))
 	}
-	return conn.Query(ctx, "select "+column("w", key)+"::text, "+couple+", "+organization+", "+name+", "+day+"::date"+
+	return conn.Query(ctx, "select "+column("w", key)+"::text, "+couple+", "+organization+", "+name+", "+known+
 		" from "+table(w.Table)+" w"+join+" where "+strings.Join(conditions, " and ")+
-		" order by "+day+" < "+today+", abs("+day+"::date - "+today+"), 2, 1 limit "+arg(q.Limit), args...)
+		" order by "+known+" is null, "+known+" < "+today+", abs("+known+" - "+today+"), 2, 1 limit "+arg(q.Limit), args...)
 }
 
 // SearchWords splits what a person typed.
