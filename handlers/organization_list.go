@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -17,21 +16,14 @@ import (
 )
 
 type organizationLister interface {
-	ListOrganizations(ctx context.Context, actor keepsake.Actor, search string, offset int) (console.OrganizationPage, error)
+	ListOrganizations(ctx context.Context, actor keepsake.Actor, search, cursor string) (console.OrganizationPage, error)
 }
 
 // ListOrganizations draws the organizations whose names a search finds, a page at a time.
 func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		search, offset := strings.TrimSpace(c.QueryParam("search")), 0
-		if from := c.QueryParam("from"); from != "" {
-			n, err := strconv.Atoi(from)
-			if err != nil {
-				return keepsake.Errorf(keepsake.CodeInvalid, "This page of the list does not exist: begin with the first.")
-			}
-			offset = n
-		}
-		page, err := con.ListOrganizations(c.Request().Context(), actor(c), search, offset)
+		search, after := strings.TrimSpace(c.QueryParam("search")), c.QueryParam("after")
+		page, err := con.ListOrganizations(c.Request().Context(), actor(c), search, after)
 		if err != nil {
 			return err
 		}
@@ -45,14 +37,11 @@ func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 			vm.List = append(vm.List, views.Organization{Name: orDash(o.Name), Weddings: format.Count(o.Weddings), RestoreURL: organizationURL(o.ID),
 				NewURL: "/points/latest/restore?" + scopedFields(in).Encode(), WeddingsURL: "/weddings?" + url.Values{"search": {o.Name}}.Encode(), CSV: export + "csv", JSON: export + "json"})
 		}
-		address := func(from int) string {
-			return "/organizations?" + url.Values{"search": {search}, "from": {strconv.Itoa(from)}}.Encode()
+		if after != "" {
+			vm.First = "/organizations?" + url.Values{"search": {search}}.Encode()
 		}
-		if offset > 0 {
-			vm.First = address(0)
-		}
-		if page.Next > 0 {
-			vm.Next = address(page.Next)
+		if page.Next != "" {
+			vm.Next = "/organizations?" + url.Values{"search": {search}, "after": {page.Next}}.Encode()
 		}
 		return Render(c, http.StatusOK, views.OrganizationsPage(vm))
 	}

@@ -80,11 +80,11 @@ func (f *fakeScopes) WeddingsByID(_ context.Context, _ keepsake.Actor, ids []str
 	return list
 }
 
-func (f *fakeScopes) ListOrganizations(_ context.Context, _ keepsake.Actor, search string, _ int) (console.OrganizationPage, error) {
+func (f *fakeScopes) ListOrganizations(_ context.Context, _ keepsake.Actor, search, _ string) (console.OrganizationPage, error) {
 	if search == "nobody" {
 		return console.OrganizationPage{}, nil
 	}
-	return console.OrganizationPage{Organizations: []engine.Organization{{ID: "o 1", Name: "The <Orchard> Barn", Weddings: 7}}, Next: 50}, nil
+	return console.OrganizationPage{Organizations: []engine.Organization{{ID: "o 1", Name: "The <Orchard> Barn", Weddings: 7}}, Next: "n&xt"}, nil
 }
 
 func (f *fakeScopes) ExportScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error {
@@ -259,6 +259,9 @@ func TestTiersAndOrganizationsAreBroughtBack(t *testing.T) {
 		if !strings.Contains(list, want) {
 			t.Errorf("the list of organizations lacks %q", want)
 		}
+	}
+	if !strings.Contains(list, "after=n%26xt") || !strings.Contains(s.get("/organizations?search=barn&after=n%26xt").body, `href="/organizations?search=barn"`) {
+		t.Errorf("no way on and back: %s", list)
 	}
 	s.get("/organizations?search=nobody").want(http.StatusOK).says("No organization has this in its name")
 	s.get("/platform/export?organization=o+1&format=csv").want(http.StatusOK)

@@ -42,7 +42,7 @@ type Console interface {
 	GetWedding(ctx context.Context, actor keepsake.Actor, id string) (console.WeddingTimeline, error)
 	GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error)
 	GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error)
-	ListOrganizations(ctx context.Context, actor keepsake.Actor, search string, offset int) (console.OrganizationPage, error)
+	ListOrganizations(ctx context.Context, actor keepsake.Actor, search, cursor string) (console.OrganizationPage, error)
 }
 
 var (

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,13 +44,6 @@ type listInput struct {
 	Search string `query:"search" maxLength:"200" doc:"Words of couple, organization, day or vendor"`
 	Cursor string `query:"cursor" maxLength:"4000"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-}
-
-func nextOf(offset int) string {
-	if offset == 0 {
-		return ""
-	}
-	return strconv.Itoa(offset)
 }
 
 type weddingList struct {
@@ -164,22 +156,21 @@ type Organization struct {
 type organizationList struct {
 	Body struct {
 		Organizations []Organization `json:"organizations"`
-		Next          string         `json:"next,omitempty"`
+		Next          string         `json:"next,omitempty" doc:"The cursor of the following page; absent on the last"`
 		Missing       string         `json:"missing,omitempty" doc:"Why they are not the live platform's own"`
 	}
 }
 
 func (h *actions) organizations(ctx context.Context, in *struct {
 	Search string `query:"search" maxLength:"200"`
-	Cursor string `query:"cursor" maxLength:"10" pattern:"^[0-9]*$"`
+	Cursor string `query:"cursor" maxLength:"4000"`
 }) (*organizationList, error) {
-	offset, _ := strconv.Atoi(in.Cursor) // its pattern was checked
-	page, err := h.d.Console.ListOrganizations(ctx, handlers.ActorFrom(ctx), in.Search, offset)
+	page, err := h.d.Console.ListOrganizations(ctx, handlers.ActorFrom(ctx), in.Search, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	out := &organizationList{}
-	out.Body.Organizations, out.Body.Next, out.Body.Missing = []Organization{}, nextOf(page.Next), page.Missing
+	out.Body.Organizations, out.Body.Next, out.Body.Missing = []Organization{}, page.Next, page.Missing
 	for _, o := range page.Organizations {
 		out.Body.Organizations = append(out.Body.Organizations, Organization{o.ID, o.Name, o.Weddings})
 	}

@@ -1072,7 +1072,9 @@ type Organization struct {
 // OrganizationListBody defines model for OrganizationListBody.
 type OrganizationListBody struct {
 	// Missing Why they are not the live platform's own
-	Missing       *string        `json:"missing,omitempty"`
+	Missing *string `json:"missing,omitempty"`
+
+	// Next The cursor of the following page; absent on the last
 	Next          *string        `json:"next,omitempty"`
 	Organizations []Organization `json:"organizations"`
 }

@@ -301,7 +301,7 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"verify":        func() error { _, err := c.StartVerify(ctx, ofFirst, console.StartVerifyInput{}); return err }(),
-		"organizations": func() error { _, err := c.ListOrganizations(ctx, ofFirst, "", 0); return err }(),
+		"organizations": func() error { _, err := c.ListOrganizations(ctx, ofFirst, "", ""); return err }(),
 		"mark":          c.SavePoint(ctx, ofFirst, console.SavePointInput{ID: points.Points[0].ID}),
 		"new database": func() error {
 			_, err := c.StartRestore(ctx, ofFirst, console.StartRestoreInput{Point: "latest", Wedding: "1", Database: "x", Confirmation: "x"})

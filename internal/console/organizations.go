@@ -12,43 +12,50 @@ import (
 // AllRows is the key, in a row's name, that means every row of its table.
 const AllRows = "*"
 
-// OrganizationPage is one page of organizations. Next is the offset of the following page, 0 on the last.
+// OrganizationPage is one page of organizations. Next is the cursor of the following page, empty on the last.
 type OrganizationPage struct {
 	Organizations []engine.Organization
 	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the recovery point
 	// that they were read from then.
 	Missing string
 	From    time.Time
-	Next    int
+	Next    string
 }
 
 // ListOrganizations searches the platform's organizations by name, and when it does not answer those of the newest recovery point.
-func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, search string, offset int) (OrganizationPage, error) {
+func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, search, cursor string) (OrganizationPage, error) {
 	var page OrganizationPage
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return page, c.refused(ctx, actor, "organizations.list", "", nil, err)
 	}
-	if !plain(search) || utf8.RuneCountInString(search) > longestSearch || offset < 0 || offset > 1_000_000 {
+	if !plain(search) || utf8.RuneCountInString(search) > longestSearch {
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
 	}
 	limit := limitOf(0)
+	q := engine.OrganizationQuery{Search: search, Limit: limit + 1}
+	if cursor != "" {
+		if err := readCursor(cursor, &q.After); err != nil || q.After == nil || !plain(q.After.Name+q.After.ID) {
+			return page, errCursor
+		}
+	}
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()
-	list, err := c.scopes.Organizations(asking, search, offset, limit+1)
+	list, err := c.scopes.Organizations(asking, q)
 	if err != nil {
 		c.log.WarnContext(ctx, "the organizations could not be read from the platform", "err", err)
 		page.Missing = "The platform does not answer, so organizations are shown as the newest recovery point knows them." + words(err)
 		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 		defer cancel()
-		if list, page.From, err = c.scopes.OrganizationsAt(reading, "latest", search, offset, limit+1); err != nil {
+		if list, page.From, err = c.scopes.OrganizationsAt(reading, "latest", q); err != nil {
 			return page, err
 		}
 	}
 	if len(list) > limit {
-		list, page.Next = list[:limit], offset+limit
+		list = list[:limit]
+		page.Next, err = cursorOf(engine.OrganizationPlace{Name: list[limit-1].Name, ID: list[limit-1].ID})
 	}
 	page.Organizations = list
-	return page, nil
+	return page, err
 }
 
 // WeddingsByID returns the weddings of these keys that the platform, or the newest recovery point, knows, the nearest first.

@@ -24,8 +24,8 @@ type Scopes interface {
 	ReadUndo(ctx context.Context, restore string) (*scope.Undo, error)
 	TakeBack(ctx context.Context, restore string, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult, error)
 	Export(ctx context.Context, in engine.ScopeInput, format string, w io.Writer) error
-	Organizations(ctx context.Context, search string, offset, limit int) ([]engine.Organization, error)
-	OrganizationsAt(ctx context.Context, point, search string, offset, limit int) ([]engine.Organization, time.Time, error)
+	Organizations(context.Context, engine.OrganizationQuery) ([]engine.Organization, error)
+	OrganizationsAt(ctx context.Context, point string, q engine.OrganizationQuery) ([]engine.Organization, time.Time, error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
 	ExplainScope(ctx context.Context, root string) (*scope.Plan, error)
 	Roots() (wedding, organization string)

@@ -169,7 +169,7 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 			last.Day = new(w.Date.Unix() / daySeconds)
 		}
 		var err error
-		page.Next, err = last.cursor()
+		page.Next, err = cursorOf(last)
 		return page, err
 	}
 	return page, nil
@@ -191,22 +191,31 @@ const (
 
 func dayOf(n int64) time.Time { return time.Unix(n*daySeconds, 0).UTC() }
 
-func (p weddingPlace) cursor() (string, error) {
-	b, err := json.Marshal(p)
+// cursorOf writes a place in a list as the cursor that readCursor reads.
+func cursorOf(place any) (string, error) {
+	b, err := json.Marshal(place)
 	return base64.RawURLEncoding.EncodeToString(b), err
 }
 
-func placeOf(cursor string) (p weddingPlace, err error) {
+func readCursor(cursor string, place any) error {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err == nil {
-		err = json.Unmarshal(b, &p)
+		err = json.Unmarshal(b, place)
 	}
+	return err
+}
+
+// errCursor answers a cursor that no list has given.
+var errCursor = keepsake.Wrong("cursor", "This page of the list does not exist: begin with the first.")
+
+func placeOf(cursor string) (p weddingPlace, err error) {
+	err = readCursor(cursor, &p)
 	day := p.On
 	if p.Day != nil {
 		day = *p.Day
 	}
 	if err != nil || !plain(p.Couple+p.ID) || p.ID == "" || min(p.On, day) < leastDays || max(p.On, day) > mostDays {
-		return p, keepsake.Wrong("cursor", "This page of the list does not exist: begin with the first.")
+		return p, errCursor
 	}
 	return p, nil
 }

@@ -246,7 +246,9 @@ func TestTwoChangeAPointAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e.marking = func() { w.count("with changed as (update recovery_points set locked = not locked returning 1) select count(*) from changed") }
+	e.marking = func() {
+		w.count("with changed as (update recovery_points set locked = not locked returning 1) select count(*) from changed")
+	}
 	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Note: new("never")}); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("others never end: %v", err)
 	}

@@ -21,10 +21,16 @@ type Organization struct {
 	Weddings int64 // how many it has; 0 where a recovery point was asked
 }
 
-// Organizations lists organizations of the live platform by name; each must have every word of search in its name.
-func (e *Engine) Organizations(ctx context.Context, search string, offset, limit int) (list []Organization, err error) {
+// OrganizationQuery selects organizations, OrganizationPlace is one's place among them: see platform.
+type (
+	OrganizationQuery = platform.OrganizationQuery
+	OrganizationPlace = platform.OrganizationPlace
+)
+
+// Organizations lists organizations of the live platform by name.
+func (e *Engine) Organizations(ctx context.Context, q OrganizationQuery) (list []Organization, err error) {
 	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
-		rows, err := platform.QueryOrganizations(ctx, conn, e.opts.DataMap, search, offset, limit)
+		rows, err := platform.QueryOrganizations(ctx, conn, e.opts.DataMap, q)
 		if err != nil {
 			return fmt.Errorf("list organizations: %w", err)
 		}
@@ -36,7 +42,7 @@ func (e *Engine) Organizations(ctx context.Context, search string, offset, limit
 
 // OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned too. It reads the whole
 // table of organizations.
-func (e *Engine) OrganizationsAt(ctx context.Context, point, search string, offset, limit int) ([]Organization, time.Time, error) {
+func (e *Engine) OrganizationsAt(ctx context.Context, point string, q OrganizationQuery) ([]Organization, time.Time, error) {
 	r, from, err := e.openFor(ctx, "")
 	if err != nil {
 		return nil, time.Time{}, err
@@ -61,13 +67,16 @@ func (e *Engine) OrganizationsAt(ctx context.Context, point, search string, offs
 	for _, row := range rows.Rows {
 		o := Organization{ID: key(row), Name: name(row)}
 		has := func(word string) bool { return strings.Contains(strings.ToLower(o.Name), strings.ToLower(word)) }
-		if words := platform.SearchWords(search); !slices.ContainsFunc(words, func(w string) bool { return !has(w) }) {
+		if words := platform.SearchWords(q.Search); !slices.ContainsFunc(words, func(w string) bool { return !has(w) }) {
 			list = append(list, o)
 		}
 	}
-	slices.SortFunc(list, func(a, b Organization) int {
+	order := func(a, b Organization) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
-	})
-	list = list[min(offset, len(list)):]
-	return list[:min(limit, len(list))], m.Time, nil
+	}
+	slices.SortFunc(list, order)
+	if a := q.After; a != nil {
+		list = slices.DeleteFunc(list, func(o Organization) bool { return order(o, Organization{ID: a.ID, Name: a.Name}) <= 0 })
+	}
+	return list[:min(q.Limit, len(list))], m.Time, nil
 }

@@ -89,6 +89,26 @@ func TestWeddingsAreFound(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, then)
 		}
 	}
+	all := []engine.Organization{{ID: "oak", Name: "Oak 100%", Weddings: 3}, {ID: "rose", Name: "Studio Rose", Weddings: 3}}
+	for _, c := range []struct {
+		q    engine.OrganizationQuery
+		want []engine.Organization
+	}{
+		{engine.OrganizationQuery{Limit: 9}, all},
+		{engine.OrganizationQuery{Limit: 1}, all[:1]},
+		{engine.OrganizationQuery{Limit: 1, After: &engine.OrganizationPlace{Name: "Oak 100%", ID: "oak"}}, all[1:]},
+		{engine.OrganizationQuery{Limit: 1, After: &engine.OrganizationPlace{Name: "Studio Rose", ID: "rose"}}, nil},
+		{engine.OrganizationQuery{Limit: 9, Search: "rose studio"}, all[1:]},
+	} {
+		live, err := e.Organizations(t.Context(), c.q)
+		if err != nil || !slices.Equal(live, c.want) {
+			t.Errorf("%+v: %+v, %v, want %+v", c.q, live, err, c.want)
+		}
+		then, _, err := away.OrganizationsAt(t.Context(), "latest", c.q)
+		if err != nil || !slices.EqualFunc(then, c.want, func(a, b engine.Organization) bool { return a.ID == b.ID && a.Name == b.Name }) {
+			t.Errorf("%+v at a recovery point: %+v, %v, want %+v", c.q, then, err, c.want)
+		}
+	}
 }
 
 func weddingIDs(list []engine.Wedding) (ids []string) {

@@ -166,8 +166,18 @@ func table(name string) string {
 	return pgx.Identifier{schema, table}.Sanitize()
 }
 
-// QueryOrganizations selects key, name and number of weddings of the organizations whose names have every word of search, by name.
-func QueryOrganizations(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, search string, offset, limit int) (pgx.Rows, error) {
+// OrganizationQuery selects organizations, by name.
+type OrganizationQuery struct {
+	Search string             // words that must each be found in the name; empty: any
+	After  *OrganizationPlace // organizations that come after it; nil: from the first
+	Limit  int
+}
+
+// OrganizationPlace is an organization's place in the order.
+type OrganizationPlace struct{ Name, ID string }
+
+// QueryOrganizations selects key, name and number of weddings of organizations.
+func QueryOrganizations(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q OrganizationQuery) (pgx.Rows, error) {
 	key, err := onlyKey(ctx, conn, m.Organization.Table)
 	if err != nil {
 		return nil, err
@@ -179,11 +189,15 @@ func QueryOrganizations(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap,
 	if m.Wedding.Organization != "" {
 		weddings = "(select count(*) from " + table(m.Wedding.Table) + " w where " + column("w", m.Wedding.Organization) + " = " + column("o", key) + ")"
 	}
-	conditions, args := []string{"true"}, []any{offset, limit}
-	for _, word := range SearchWords(search) {
+	conditions, args := []string{"true"}, []any{q.Limit}
+	if q.After != nil {
+		args = append(args, q.After.Name, q.After.ID)
+		conditions = append(conditions, "("+name+", "+column("o", key)+"::text) > ($2::text, $3::text)")
+	}
+	for _, word := range SearchWords(q.Search) {
 		args = append(args, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word)+"%")
 		conditions = append(conditions, fmt.Sprintf("%s ilike $%d", name, len(args)))
 	}
 	return conn.Query(ctx, "select "+column("o", key)+"::text, "+name+", "+weddings+"::bigint from "+table(m.Organization.Table)+" o where "+
-		strings.Join(conditions, " and ")+" order by 2, 1 offset $1 limit $2", args...)
+		strings.Join(conditions, " and ")+" order by 2, 1 limit $1", args...)
 }
