@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what Keepsake's demo and tests need and Go does not bring: the PostgreSQL server with its clients; Chromium, a C
+# Installs what Keepsake's demo and tests need and Go does not bring: the PostgreSQL server with its clients; Chromium, PgBouncer, a C
 # compiler, make, curl and jq for the tests. It says what it does, and does nothing where everything is there. On Debian and its kin it needs root or
 # sudo; elsewhere it names what to install. KEEPSAKE_SETUP=server leaves what only tests need out.
 set -euo pipefail
@@ -28,6 +28,8 @@ if [ "${KEEPSAKE_SETUP:-all}" != server ]; then
   # The race detector and sqlc are built with a C compiler.
   command -v gcc >/dev/null || missing+=(gcc libc6-dev)
   command -v make >/dev/null || missing+=(make)
+  # A pooler in front of the platform is refused.
+  [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
   # The README's script is run as it stands there.
   command -v curl >/dev/null || missing+=(curl)
   command -v jq >/dev/null || missing+=(jq)

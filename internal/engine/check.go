@@ -101,9 +101,6 @@ func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []CheckFindin
 		return []CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(err)}}
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if pooler, err := platform.ThroughPooler(ctx, conn); err != nil || pooler {
-		return []CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(firstError(err, platform.RefusePooler()))}}
-	}
 	c, err := platform.ReadCatalog(ctx, conn, e.opts.ManagedSchemas)
 	if err != nil {
 		return []CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(err)}}

@@ -45,8 +45,7 @@ func ReadSettings() map[string]string {
 	return m
 }
 
-// ConnectWith opens a session with the given settings, applied after connecting because connection poolers refuse many of
-// them at start-up.
+// ConnectWith opens a session with the given settings. One that leads through a connection pooler is CodeInvalid, and nothing was set.
 func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]string) (*pgx.Conn, error) {
 	if url == "" {
 		return nil, errNoURL
@@ -62,7 +61,7 @@ func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]s
 	}
 	if err := applySettings(ctx, conn, settings); err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "prepare a session on %s: %w", where(config), err)
+		return nil, err
 	}
 	return conn, nil
 }
@@ -83,14 +82,23 @@ func configure(config *pgx.ConnConfig, patience time.Duration) {
 	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 }
 
+// applySettings sets what the session needs, unless a pooler answers: that gives the server's sessions to others between statements, and what was set
+// would stay behind and change what the platform reads and writes. A pooler tells a process id of its own when the session begins.
 func applySettings(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
 	var names, values []string
 	for k, v := range settings {
 		names, values = append(names, k), append(values, v)
 	}
-	_, err := conn.Exec(ctx, `select set_config(s.name, s.value, false) from unnest($1::text[], $2::text[]) as s(name, value)`,
-		names, values)
-	return err
+	const set = `select set_config(s.name, s.value, false) from unnest($1::text[], $2::text[]) as s(name, value) where pg_backend_pid()::bigint = $3`
+	done, err := conn.Exec(ctx, set, names, values, int64(conn.PgConn().PID()))
+	if err != nil {
+		return keepsake.Errorf(keepsake.CodeUnavailable, "prepare a session on %s: %w", where(conn.Config()), err)
+	}
+	if done.RowsAffected() != int64(len(settings)) {
+		return keepsake.Errorf(keepsake.CodeInvalid, "%s is a connection pooler, which keeps neither a session's settings nor its snapshot or locks: use the database's direct address (Supabase: port 5432, not 6543)",
+			where(conn.Config()))
+	}
+	return nil
 }
 
 // where names a database without its password.

@@ -1,13 +1,8 @@
 package platform
 
 import (
-	"context"
 	"fmt"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // MinServer is the oldest server that can be protected, as server_version_num: page ranges need TID range scans.
@@ -65,18 +60,4 @@ func some(list []string) string {
 		return strings.Join(list, ", ")
 	}
 	return fmt.Sprintf("%s and %d more tables", strings.Join(list[:show], ", "), len(list)-show)
-}
-
-// ThroughPooler reports whether a connection pooler answers instead of the server itself: it hands out process ids of its
-// own. Snapshots cannot be shared between sessions through a pooler.
-func ThroughPooler(ctx context.Context, conn *pgx.Conn) (bool, error) {
-	var pid uint32
-	err := conn.QueryRow(ctx, "select pg_backend_pid()").Scan(&pid)
-	return pid != conn.PgConn().PID(), err
-}
-
-// RefusePooler is the error for a platform URL that leads through a pooler.
-func RefusePooler() error {
-	return keepsake.Errorf(keepsake.CodeInvalid,
-		"platform.url leads through a connection pooler, which cannot share a snapshot between sessions: use the database's direct address (Supabase: port 5432, not 6543)")
 }

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -45,6 +46,10 @@ func (q *Questions) Ask(ctx context.Context, fn func(*pgx.Conn) error) error {
 		if err != nil {
 			if ctx.Err() != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable, "%s did not answer in time: %w", where(q.pool.Config().ConnConfig), ctx.Err())
+			}
+			var known *keepsake.Error
+			if errors.As(err, &known) {
+				return known
 			}
 			return explainConnect(err, q.pool.Config().ConnConfig)
 		}

@@ -126,3 +126,36 @@ func TestNoDatabaseIsAskedThatNobodyNamed(t *testing.T) {
 		t.Error("asked although it is closed")
 	}
 }
+
+// TestAPoolerIsRefusedAndLeftAlone: what Keepsake sets for its sessions must never reach those that a pooler shares with the platform.
+func TestAPoolerIsRefusedAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	through := keepsake.Secret(testenv.Pooler(t, testenv.DB(t)))
+	others, err := pgx.Connect(t.Context(), through.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = others.Close(context.WithoutCancel(t.Context())) }()
+	settings := func() (s [4]string) {
+		const q = "select current_setting('search_path'), current_setting('default_transaction_read_only'), current_setting('row_security'), current_setting('statement_timeout')"
+		if err := others.QueryRow(t.Context(), q, pgx.QueryExecModeExec).Scan(&s[0], &s[1], &s[2], &s[3]); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := settings()
+	q := platform.NewQuestions(through)
+	defer q.Close()
+	for way, err := range map[string]error{
+		"a session":  func() error { _, err := platform.Connect(t.Context(), through); return err }(),
+		"a snapshot": func() error { _, err := platform.TakeSnapshot(t.Context(), through, nil); return err }(),
+		"a question": q.Ask(t.Context(), func(*pgx.Conn) error { return nil }),
+	} {
+		if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), "is a connection pooler") {
+			t.Errorf("%s through a pooler: %v", way, err)
+		}
+	}
+	if after := settings(); after != before {
+		t.Errorf("others' sessions were %v and are %v", before, after)
+	}
+}

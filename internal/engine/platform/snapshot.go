@@ -44,13 +44,6 @@ func TakeSnapshot(ctx context.Context, url keepsake.Secret, managed []string) (_
 	if s.locker, err = Connect(ctx, url); err != nil {
 		return nil, err
 	}
-	pooler, err := ThroughPooler(ctx, s.locker)
-	if err != nil {
-		return nil, fmt.Errorf("ask the platform for its process id: %w", err)
-	}
-	if pooler {
-		return nil, RefusePooler()
-	}
 	if s.keeper, err = Connect(ctx, url); err != nil {
 		return nil, err
 	}

@@ -141,13 +141,6 @@ func (t *Target) inspect(ctx context.Context) error {
 		return keepsake.Errorf(keepsake.CodeInvalid, "the target database is encoded in %s, the recovery point in %s: text would change; use a database made with encoding %s (--create makes one)",
 			encoding, source.Encoding, source.Encoding)
 	}
-	if pooler, err := platform.ThroughPooler(ctx, t.conn); err != nil || pooler {
-		if err != nil {
-			return fmt.Errorf("look at the target: %w", err)
-		}
-		return keepsake.Errorf(keepsake.CodeInvalid,
-			"the target URL leads through a connection pooler, which cannot keep a session's lock: use the database's direct address (Supabase: port 5432, not 6543)")
-	}
 	if t.absent {
 		return nil
 	}
