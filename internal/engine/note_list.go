@@ -130,24 +130,34 @@ func noteKeys(ctx context.Context, p Provider, topic string) (keys []string, err
 	return keys, err
 }
 
-// NoteTime returns when the newest note of a topic was written, without reading any; zero for none.
+// NoteTime returns when the newest note of a topic was written that opens; zero for none. A name proves nothing: whoever has a provider's
+// credentials can put an object there under any.
 func (e *Engine) NoteTime(ctx context.Context, topic string) (time.Time, error) {
 	r, err := e.open(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
-	newest, failed := "", error(nil)
+	places, failed := map[string][]Provider{}, error(nil)
 	for _, p := range r.live() {
 		keys, err := noteKeys(ctx, p, topic)
 		if err != nil {
 			failed = fmt.Errorf("provider %s: %w", p.Name, err)
 		}
 		for _, key := range keys {
-			newest = max(newest, key[strings.LastIndexByte(key, '/')+1:])
+			places[key] = append(places[key], p)
 		}
 	}
-	if newest == "" {
+	if len(places) == 0 {
 		return time.Time{}, failed
 	}
-	return repository.ManifestTime(newest)
+	for _, key := range slices.Backward(slices.Sorted(maps.Keys(places))) {
+		note, _, err := readAnywhere(ctx, r, places[key], key)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if note != nil {
+			return note.Time, nil
+		}
+	}
+	return time.Time{}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -56,5 +57,13 @@ func TestAllNotesAreRead(t *testing.T) {
 	at, err := some.NoteTime(t.Context(), "audit")
 	if err != nil || !at.Equal(got.Newest()) {
 		t.Errorf("the newest is of %s, %v, want %s", at, err, got.Newest())
+	}
+	// They put anything there under a newer name, too: a name is no note.
+	forged := "notes/audit/" + repository.NewManifestID(got.Newest().Add(time.Hour))
+	if err := list[0].Store.Put(t.Context(), forged, body, sha256.Sum256(body), true); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := some.NoteTime(t.Context(), "audit"); err != nil || !at.Equal(got.Newest()) {
+		t.Errorf("with a forged note the newest is of %s, %v, want %s", at, err, got.Newest())
 	}
 }
