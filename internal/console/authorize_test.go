@@ -332,3 +332,31 @@ func TestWithoutThePlatformTheRecoveryPointJudges(t *testing.T) {
 		t.Error("nobody can say whose it is, and it is allowed")
 	}
 }
+
+// TestWhoeverGivesUpIsOnRecord: what was shown, or done, is in the trail although nobody waits for the answer any more.
+func TestWhoeverGivesUpIsOnRecord(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	ctx, giveUp := context.WithCancel(t.Context())
+	c := w.console(e, func(d *console.Deps) { d.Scopes = leaves{giveUp: giveUp} })
+	if _, err := c.PreviewScope(ctx, admin, rewind("1")); err != nil {
+		t.Error(err)
+	}
+	if ctx.Err() == nil {
+		t.Fatal("nobody gave up")
+	}
+	if n := w.count("select count(*) from audit_log where action = 'scope.preview' and outcome = 'allowed' and wedding = '1'"); n != 1 {
+		t.Errorf("the preview is on record %d times, want once", n)
+	}
+}
+
+// leaves is a platform whose preview is ready in the moment in which whoever asked for it gives up.
+type leaves struct {
+	console.Scopes
+	giveUp func()
+}
+
+func (l leaves) PreviewScope(context.Context, engine.ScopeInput) (*scope.Preview, error) {
+	l.giveUp()
+	return &scope.Preview{}, nil
+}

@@ -164,6 +164,9 @@ func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err e
 	return c.refused(ctx, actor, action, target, detail, err)
 }
 
+// recordTime bounds what is put on record when nobody may be waiting any more.
+const recordTime = 5 * time.Second
+
 // refused records an attempt that did not work and returns why.
 func (c *Console) refused(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
 	entry := audit.Entry{Action: action, Target: target, Outcome: audit.Refused, Detail: map[string]any{"code": keepsake.CodeOf(err)}}
@@ -175,7 +178,7 @@ func (c *Console) refused(ctx context.Context, actor keepsake.Actor, action, tar
 		entry.Detail[k] = v
 	}
 	// Whoever gives up waiting is on record all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	if failed := audit.Refuse(ctx, c.db, actor, entry); failed != nil {
 		c.log.ErrorContext(ctx, "a refused attempt could not be recorded", "action", action, "actor", actor.Name, "err", failed)

@@ -219,7 +219,9 @@ func (c *Console) read(ctx context.Context, actor keepsake.Actor, action, target
 
 // recordDone records what has been done already; whoever gives up waiting is on record all the same.
 func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any) error {
-	return c.db.InTx(context.WithoutCancel(ctx), actor, func(tx db.Tx) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed, Detail: detail})
 	})
 }

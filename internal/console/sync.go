@@ -13,7 +13,6 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
-	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
@@ -78,10 +77,7 @@ func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor,
 		return 0, c.refused(ctx, actor, "repository.rebuild", provider, detail, err)
 	}
 	detail["points"] = points
-	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "repository.rebuild", Target: provider, Outcome: audit.Allowed, Detail: detail})
-	})
-	return points, err
+	return points, c.recordDone(ctx, actor, "repository.rebuild", provider, detail)
 }
 
 func (c *Console) rebuild(ctx context.Context, provider string) (int, error) {
