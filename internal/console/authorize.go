@@ -132,7 +132,10 @@ func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, p keeps
 	if u.Wedding {
 		in = ScopedInput{Wedding: u.ID, Point: u.Point}
 	}
-	return u, c.finder().mayActOnScope(ctx, actor, p, in)
+	if err := c.finder().mayActOnScope(ctx, actor, p, in); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // pointReader is who reads recovery points for an actor. A point holds the whole platform, so it is a row of no organization, and
