@@ -141,13 +141,9 @@ func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
 func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
 func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
 
-// attempt runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn returns the
-// target of the attempt. When fn refuses or breaks, that is on record too, and nothing else of it remains.
-func (c *Console) attempt(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, action string, detail map[string]any, fn func(db.Tx) (string, error)) error {
-	return c.attemptJudged(ctx, actor, mayActOnPlatform(actor, p), action, detail, fn)
-}
-
-// attemptJudged is attempt for an actor whose right to it has been judged: err says why not.
+// attemptJudged runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn returns the target of the
+// attempt. The actor's right to it has been judged: err says why not. When fn refuses or breaks, that is on record too, and nothing else of it
+// remains.
 func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err error, action string, detail map[string]any, fn func(db.Tx) (string, error)) error {
 	var target string
 	if err == nil {

@@ -47,16 +47,19 @@ func (e *Engine) MarkPoint(ctx context.Context, id string, m PointMark) error {
 	return e.keepNote(ctx, r, pointTopics+"/"+id, plain)
 }
 
-// mark puts what people wrote to the points, at most one question to each provider and one to the holder of each marked point.
+// mark puts what people wrote to the points: one question to each provider, and one to a holder of each marked point where its newest note is
+// sound.
 func mark(ctx context.Context, r *repo, from []Provider, points []Point) error {
-	newest := map[string]string{} // by point
-	holder := map[string]Provider{}
+	places := map[string]map[string][]Provider{} // by point and note
 	prefix := notePrefix + pointTopics + "/"
 	for _, p := range from {
 		err := p.Store.List(ctx, prefix, func(o storage.Object) error {
 			id, at, found := strings.Cut(strings.TrimPrefix(o.Key, prefix), "/")
-			if _, err := repository.ManifestTime(at); found && err == nil && o.Key > newest[id] {
-				newest[id], holder[id] = o.Key, p
+			if _, err := repository.ManifestTime(at); found && err == nil {
+				if places[id] == nil {
+					places[id] = map[string][]Provider{}
+				}
+				places[id][o.Key] = append(places[id][o.Key], p)
 			}
 			return nil
 		})
@@ -68,21 +71,17 @@ func mark(ctx context.Context, r *repo, from []Provider, points []Point) error {
 	g.SetLimit(parallelManifests)
 	for i := range points {
 		p := &points[i]
-		key := newest[p.ID]
-		if key == "" {
+		if len(places[p.ID]) == 0 {
 			continue
 		}
 		g.Go(func() error {
+			note, _, err := newestThatOpens(gctx, r, places[p.ID])
 			var m PointMark
-			plain, err := readNote(gctx, r, holder[p.ID], key)
-			if err == nil {
-				err = json.Unmarshal(plain, &m)
-			}
-			if err == nil { // a note that cannot be read leaves the point as it was made
+			if err == nil && note != nil && json.Unmarshal(note.Plain, &m) == nil { // notes that cannot be read leave the point as it was made
 				p.Note, p.Locked = m.Note, m.Locked
 				p.Labels = maps.Clone(m.Labels)
 			}
-			return gctx.Err()
+			return err
 		})
 	}
 	return g.Wait()

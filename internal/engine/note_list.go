@@ -130,12 +130,25 @@ func noteKeys(ctx context.Context, p Provider, topic string) (keys []string, err
 	return keys, err
 }
 
-// NoteTime returns when the newest note of a topic was written that opens; zero for none. A name proves nothing: whoever has a provider's
-// credentials can put an object there under any.
-func (e *Engine) NoteTime(ctx context.Context, topic string) (time.Time, error) {
+// newestThatOpens reads the newest of the notes of one topic, by the providers that hold them. A name proves nothing: whoever has a provider's
+// credentials can put an object there under any. So the newest that opens counts; where none does, nil is returned, and why.
+func newestThatOpens(ctx context.Context, r *repo, places map[string][]Provider) (*Note, []string, error) {
+	var missing []string
+	for _, key := range slices.Backward(slices.Sorted(maps.Keys(places))) {
+		note, why, err := readAnywhere(ctx, r, places[key], key)
+		if err != nil || note != nil {
+			return note, nil, err
+		}
+		missing = append(missing, why...)
+	}
+	return nil, missing, nil
+}
+
+// newestOf reads the newest note of a topic that opens, CodeNotFound when no provider has one.
+func (e *Engine) newestOf(ctx context.Context, topic string) (*Note, error) {
 	r, err := e.open(ctx)
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
 	places, failed := map[string][]Provider{}, error(nil)
 	for _, p := range r.live() {
@@ -147,17 +160,37 @@ func (e *Engine) NoteTime(ctx context.Context, topic string) (time.Time, error) 
 			places[key] = append(places[key], p)
 		}
 	}
-	if len(places) == 0 {
-		return time.Time{}, failed
+	note, missing, err := newestThatOpens(ctx, r, places)
+	switch {
+	case err != nil || note != nil:
+		return note, err
+	case len(missing) > 0:
+		return nil, keepsake.Errorf(keepsake.CodeDamaged, "no note on %s opens: %s", topic, strings.Join(missing, "; "))
+	case failed != nil:
+		return nil, failed
 	}
-	for _, key := range slices.Backward(slices.Sorted(maps.Keys(places))) {
-		note, _, err := readAnywhere(ctx, r, places[key], key)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if note != nil {
-			return note.Time, nil
-		}
+	return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no note on %s in the repository", topic)
+}
+
+// ReadNote returns the newest note of a topic that opens, CodeNotFound when no provider has one. A provider that was away when a note was
+// written may hold an older one: that of all providers counts.
+func (e *Engine) ReadNote(ctx context.Context, topic string) ([]byte, error) {
+	note, err := e.newestOf(ctx, topic)
+	if err != nil {
+		return nil, err
 	}
-	return time.Time{}, nil
+	return note.Plain, nil
+}
+
+// NoteTime returns when the newest note of a topic that opens was written; zero for none.
+func (e *Engine) NoteTime(ctx context.Context, topic string) (time.Time, error) {
+	note, err := e.newestOf(ctx, topic)
+	switch keepsake.CodeOf(err) {
+	case keepsake.CodeNotFound, keepsake.CodeDamaged:
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return note.Time, nil
 }

@@ -67,3 +67,41 @@ func TestAllNotesAreRead(t *testing.T) {
 		t.Errorf("with a forged note the newest is of %s, %v, want %s", at, err, got.Newest())
 	}
 }
+
+// TestAForgedNoteTakesNothingBack: whoever has a provider's credentials puts something newer there, and what was written before still counts: who may
+// sign in, and that retention keeps a recovery point.
+func TestAForgedNoteTakesNothingBack(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table organizations (id int primary key)")
+	list := providers(t)
+	e := engineWith(t, url, list, repository.NewKeyFile())
+	point := backup(t, e, keepsake.BackupFull).Point
+	if err := errors.Join(e.MarkPoint(t.Context(), point, engine.PointMark{Note: "before the move", Locked: true}), e.KeepNote(t.Context(), "access", []byte("who"))); err != nil {
+		t.Fatal(err)
+	}
+	junk := []byte("a note that nobody sealed")
+	for _, topic := range []string{"points/" + point, "access"} {
+		name := "notes/" + topic + "/" + repository.NewManifestID(time.Now().Add(time.Hour))
+		if err := list[0].Store.Put(t.Context(), name, junk, sha256.Sum256(junk), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := e.ReadNote(t.Context(), "access"); err != nil || string(got) != "who" {
+		t.Errorf("who may sign in: %q, %v", got, err)
+	}
+	points, err := e.Points(t.Context(), "")
+	if err != nil || len(points) != 1 || points[0].Note != "before the move" || !points[0].Locked {
+		t.Errorf("%+v, %v", points, err)
+	}
+	count := func() (n int) {
+		if err := list[0].Store.List(t.Context(), "notes/access/", func(storage.Object) error { n++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := count()
+	if err := e.KeepNote(t.Context(), "access", []byte("who")); err != nil || count() != before {
+		t.Errorf("what is there already was written again: %d notes, %d before, %v", count(), before, err)
+	}
+}

@@ -7,10 +7,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -38,7 +36,7 @@ func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []by
 	sum := sha256.Sum256(body)
 	var failed []error
 	for _, p := range r.live() {
-		if there, err := newestNote(ctx, r, p, topic); err == nil && bytes.Equal(there, plain) {
+		if there, err := newestAt(ctx, r, p, topic); err == nil && there != nil && bytes.Equal(there.Plain, plain) {
 			continue
 		}
 		if err := errors.Join(p.Store.Put(ctx, key, body, sum, true), p.Store.Sync(ctx)); err != nil {
@@ -48,61 +46,18 @@ func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []by
 	return errors.Join(failed...)
 }
 
-// ReadNote returns the newest note of a topic, CodeNotFound when no provider has one. A provider that was away when a note was
-// written may hold an older one: the newest name of all providers counts.
-func (e *Engine) ReadNote(ctx context.Context, topic string) ([]byte, error) {
-	r, err := e.open(ctx)
+// newestAt reads the newest note of a topic that opens at one provider; nil for none.
+func newestAt(ctx context.Context, r *repo, p Provider, topic string) (*Note, error) {
+	keys, err := noteKeys(ctx, p, topic)
 	if err != nil {
 		return nil, err
 	}
-	var newest string
-	var plain []byte
-	var failed error
-	for _, p := range r.live() {
-		key, err := newestNoteKey(ctx, p, topic)
-		if err == nil && key > newest {
-			var found []byte
-			if found, err = readNote(ctx, r, p, key); err == nil {
-				newest, plain = key, found
-			}
-		}
-		if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
-			failed = fmt.Errorf("provider %s: %w", p.Name, err)
-		}
+	places := map[string][]Provider{}
+	for _, key := range keys {
+		places[key] = []Provider{p}
 	}
-	switch {
-	case newest != "":
-		return plain, nil
-	case failed != nil:
-		return nil, failed
-	}
-	return nil, noNote(topic)
-}
-
-func noNote(topic string) error {
-	return keepsake.Errorf(keepsake.CodeNotFound, "there is no note on %s in the repository", topic)
-}
-
-func newestNote(ctx context.Context, r *repo, p Provider, topic string) ([]byte, error) {
-	key, err := newestNoteKey(ctx, p, topic)
-	if err != nil {
-		return nil, err
-	}
-	return readNote(ctx, r, p, key)
-}
-
-func newestNoteKey(ctx context.Context, p Provider, topic string) (newest string, err error) {
-	prefix := notePrefix + topic + "/"
-	err = p.Store.List(ctx, prefix, func(o storage.Object) error {
-		if _, err := repository.ManifestTime(strings.TrimPrefix(o.Key, prefix)); err == nil {
-			newest = max(newest, o.Key)
-		}
-		return nil
-	})
-	if err == nil && newest == "" {
-		err = noNote(topic)
-	}
-	return newest, err
+	note, _, err := newestThatOpens(ctx, r, places)
+	return note, err
 }
 
 func readNote(ctx context.Context, r *repo, p Provider, key string) ([]byte, error) {
