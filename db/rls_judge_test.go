@@ -40,6 +40,9 @@ func judgeTables(t *testing.T, d *db.DB, rules []tableRule) []string {
 	for name := range catalog {
 		j.problems = append(j.problems, name+": nobody has said who may see its rows: add it to tableRules")
 	}
+	for _, name := range j.definers() {
+		j.problems = append(j.problems, name+": it does what its owner may, for whoever calls it")
+	}
 	for _, r := range rules {
 		if len(j.problems) == 0 || r.name == "guestbook" {
 			j.try(r)
@@ -74,6 +77,25 @@ func (j *judge) catalog() map[string]bool {
 		j.t.Fatal(err)
 	}
 	return all
+}
+
+// definers returns the functions that run with their owner's rights: the owner may change the trail, and a policy on itself.
+func (j *judge) definers() (names []string) {
+	j.t.Helper()
+	err := j.d.InTx(j.t.Context(), system, func(tx db.Tx) error {
+		rows, err := tx.PG.Query(j.t.Context(), `
+			select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+			where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')`)
+		if err != nil {
+			return err
+		}
+		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	return names
 }
 
 // fill makes a row of each organization, and of none.

@@ -34,6 +34,7 @@ func TestEveryTableHidesItsRows(t *testing.T) {
 func TestATableWithoutAPolicyIsFound(t *testing.T) {
 	t.Parallel()
 	const row = "insert into guestbook values ({n}, {org})"
+	const bound = `alter table guestbook enable row level security, force row level security; create policy p on guestbook using (keepsake_sees(organization))`
 	known := append(slices.Clone(tableRules), tableRule{name: "guestbook", sight: ofOrganization, touch: "id = id + 1000", row: row})
 	for name, c := range map[string]struct {
 		rules []tableRule
@@ -49,6 +50,12 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 			"guestbook: an actor of organization a sees 3 rows"},
 		"a policy that lets rows be moved": {known, `alter table guestbook enable row level security, force row level security;
 			create policy p on guestbook using (keepsake_sees(organization)) with check (keepsake_is_someone())`, "guestbook: an actor of organization a gives its rows to organization b"},
+		"a second policy":             {known, bound + "; create policy more on guestbook for select using (true)", "guestbook: no actor sees 3 rows"},
+		"a view":                      {known, bound + "; create view guests as select * from guestbook", "guests: nobody has said who may see its rows"},
+		"a view that is kept":         {known, bound + "; create materialized view guests as select * from guestbook", "guests: nobody has said who may see its rows"},
+		"a part of a table":           {known, bound + "; create table guests (id int) partition by range (id); create table guests_2026 partition of guests default", "guests_2026: nobody has said"},
+		"a table of another schema":   {known, bound + "; create table river.guests (id int)", "river.guests: nobody has said who may see its rows"},
+		"a function with more rights": {known, bound + "; create function guests() returns bigint language sql security definer as 'select count(*) from guestbook'", "guests(): it does what its owner may"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
