@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,10 +62,22 @@ func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
 		}
 		if failed != nil {
 			vm.Name, vm.Error = in.Name, sentence(keepsake.MessageOf(failed))
+			keepChoices(&vm, in, form.Get("days"))
 			return Render(c, http.StatusUnprocessableEntity, views.TokensPage(vm))
 		}
 		vm.Made = secret.Reveal() // the only moment that it can be read
 		return Render(c, http.StatusOK, views.TokensPage(vm))
+	}
+}
+
+// keepChoices lets a refused form come back as it was sent, so that nobody who mends the name gets other scopes or another end unseen.
+func keepChoices(vm *views.Tokens, in auth.TokenInput, days string) {
+	has := func(p keepsake.Permission) bool { return slices.Contains(in.Permissions, p) }
+	vm.Read, vm.Backup, vm.Restore = has(keepsake.MayRead), has(keepsake.MayBackup), has(keepsake.MayRestore)
+	if slices.ContainsFunc(vm.Lifetimes, func(o views.PointOption) bool { return o.Value == days }) {
+		for i := range vm.Lifetimes {
+			vm.Lifetimes[i].Selected = vm.Lifetimes[i].Value == days
+		}
 	}
 }
 
@@ -84,7 +97,7 @@ func tokensPage(c echo.Context, pages Pages, tokens tokenLister) (views.Tokens, 
 		return views.Tokens{}, err
 	}
 	clock, now := pages.clock(), pages.Now()
-	vm := views.Tokens{Notices: proofNotice(c, pages, "making a token"), Shell: pages.Shell(c, "Tokens", ""), Lifetimes: []views.PointOption{{Value: "7", Text: "a week"}, {Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}}}
+	vm := views.Tokens{Read: true, Notices: proofNotice(c, pages, "making a token"), Shell: pages.Shell(c, "Tokens", ""), Lifetimes: []views.PointOption{{Value: "7", Text: "a week"}, {Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}}}
 	for _, t := range list {
 		names := make([]string, len(t.Permissions))
 		for i, p := range t.Permissions {

@@ -11,6 +11,8 @@ type Tokens struct {
 	Name      string // as typed, when refused
 	Error     string
 	Lifetimes []PointOption
+	// What the form has ticked: reading at first, and what was chosen when it comes back.
+	Read, Backup, Restore bool
 }
 
 // Token is one of them.

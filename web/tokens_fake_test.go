@@ -46,6 +46,17 @@ func (f *fakeTokens) proven() error {
 	return nil
 }
 
+func (f *fakeTokens) ListTokens(context.Context, keepsake.Actor) ([]auth.Token, error) {
+	return nil, nil
+}
+
+func (f *fakeTokens) CreateToken(_ context.Context, _ keepsake.Actor, in auth.TokenInput) (auth.Token, keepsake.Secret, error) {
+	if in.Name == "" {
+		return auth.Token{}, "", keepsake.Errorf(keepsake.CodeInvalid, "Give the token a name.")
+	}
+	return auth.Token{Name: in.Name}, fakeToken, nil
+}
+
 func (f *fakeTokens) ListSessions(context.Context, keepsake.Actor) ([]auth.OpenSession, error) {
 	return []auth.OpenSession{{ID: "1", UserAgent: "curl/8", Started: moment, Seen: moment, Current: true}}, nil
 }

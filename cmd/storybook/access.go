@@ -19,7 +19,7 @@ func accessStories() map[string]story {
 		},
 		"tokens-refused": func(t string) templ.Component {
 			vm := tokens(t, 1)
-			vm.Name, vm.Error = "nightly deploy", "Choose what the token may do: read, back up, restore."
+			vm.Name, vm.Error, vm.Read = "nightly deploy", "Choose at least one thing that the token may do.", false
 			return views.TokensPage(vm)
 		},
 		"sessions-many": func(t string) templ.Component { return views.SessionsPage(manySessions(t)) },
@@ -45,7 +45,7 @@ func tokens(theme string, n int) views.Tokens {
 		{ID: "3", Name: "restore rehearsal", Scopes: "read, back up, restore", Expires: when("Sun 1 Nov 2026, 09:00 UTC", "3 weeks ago"), State: ui.Chip{Tone: ui.ToneMute, Text: "Ended"}},
 		{ID: "4", Name: "old laptop", Scopes: "read", From: "198.51.100.20", Expires: when("Fri 1 Jan 2027, 09:00 UTC", "in 6 weeks"), LastUsed: when("Thu 1 Oct 2026, 09:00 UTC", "8 weeks ago"), State: ui.Chip{Tone: ui.ToneMute, Text: "Revoked"}},
 	}
-	return views.Tokens{Shell: shell(theme, "Tokens", ""), List: list[:n], Lifetimes: []views.PointOption{{Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "One year"}}}
+	return views.Tokens{Read: true, Shell: shell(theme, "Tokens", ""), List: list[:n], Lifetimes: []views.PointOption{{Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "One year"}}}
 }
 
 func manySessions(theme string) views.Sessions {

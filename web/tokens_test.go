@@ -1,0 +1,37 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// has reports whether an element has an attribute, such as checked, whatever it says.
+func has(n *html.Node, name string) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
+}
+
+// TestARefusedTokenFormKeepsWhatWasChosen: who mends the name alone must not get other scopes or another end than they chose.
+func TestARefusedTokenFormKeepsWhatWasChosen(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	ticked := func(a answer, scope string) bool { return has(a.one("input", "value", scope), "checked") }
+	a := s.get("/tokens").want(http.StatusOK)
+	if !ticked(a, "read") || ticked(a, "backup") || ticked(a, "restore") || !has(a.one("option", "value", "90"), "selected") {
+		t.Error("a new form does not offer reading for 90 days")
+	}
+	a = s.post("/tokens", url.Values{"name": {""}, "scope": {"backup"}, "days": {"7"}}).want(http.StatusUnprocessableEntity).says("Give the token a name.")
+	if ticked(a, "read") || !ticked(a, "backup") || ticked(a, "restore") {
+		t.Error("the scopes are not those that were chosen")
+	}
+	if !has(a.one("option", "value", "7"), "selected") || has(a.one("option", "value", "90"), "selected") {
+		t.Error("the lifetime is not the one that was chosen")
+	}
+	a = s.post("/tokens", url.Values{"days": {"1000000"}}).want(http.StatusUnprocessableEntity)
+	if ticked(a, "read") || !has(a.one("option", "value", "90"), "selected") {
+		t.Error("a lifetime that is not offered leaves none chosen, or a scope came back that was not chosen")
+	}
+}
