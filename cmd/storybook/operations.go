@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
@@ -38,6 +40,13 @@ func backupRefused(theme string) views.BackupForm {
 	}
 	f.NoteError = "The note is 612 characters long; 500 fit."
 	f.Plan = views.BackupPlan{Type: "Incremental", Missing: "The platform database cannot be reached, so nothing can be said about size and time."}
+	return f
+}
+
+func backupLimited(theme string) views.BackupForm {
+	f := backup(theme)
+	f.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "The backup was not started", Text: "You have started as many full backups as one person may within an hour: 2. The next one can start in 42 minutes. An incremental one holds every row as well, and can start now."}}
+	f.Plan.Left = "You have started as many of these as one person may within an hour: 2. The next one can start in 42 min."
 	return f
 }
 
@@ -188,4 +197,24 @@ func operations(theme string, n int) views.Operations {
 		vm.Rows = append(vm.Rows, row)
 	}
 	return vm
+}
+
+// approvalStories are a restore of everything that waits for a second person, as each of them sees it.
+func approvalStories() map[string]story {
+	page := func(change func(*views.Approval)) story {
+		return func(theme string) templ.Component {
+			o := operationQueued(theme)
+			o.Title, o.State = "Restore to wedsync_restored", ui.Chip{Tone: ui.ToneWarn, Text: "Waits for approval"}
+			o.Live.Headline, o.Live.Sub, o.Live.Tone = "Waits for approval", "Another super admin must approve it before it starts.", ui.ToneWarn
+			o.Approval = &views.Approval{ID: o.ID, By: "an-extraordinarily-long-address-of-somebody@subsidiary.of.a.large.hotel-group.example", May: true, Until: when("Tue 24 Nov 2026, 07:05 UTC", "in 23 h"),
+				Text: "It fills a new database with everything the recovery point holds. The running platform is not touched."}
+			change(o.Approval)
+			return views.OperationPage(o)
+		}
+	}
+	return map[string]story{
+		"approval":       page(func(*views.Approval) {}),
+		"approval-own":   page(func(a *views.Approval) { a.Own = true }),
+		"approval-proof": page(func(a *views.Approval) { a.Proof = true }),
+	}
 }

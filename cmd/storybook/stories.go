@@ -24,9 +24,16 @@ func when(absolute, relative string) ui.When {
 func stories() map[string]story {
 	all := weddingStories()
 	maps.Copy(all, accessStories())
+	maps.Copy(all, auditStories())
+	maps.Copy(all, approvalStories())
 	maps.Copy(all, map[string]story{
 		"signin":         func(t string) templ.Component { return views.SignInPage(signIn(t, "", "")) },
 		"signin-refused": func(t string) templ.Component { return views.SignInPage(signIn(t, "amelia@wedsync.example", "")) },
+		"signin-locked": func(t string) templ.Component {
+			vm := signIn(t, "amelia@wedsync.example", "")
+			vm.Error = "Too many wrong tries. Try again in 12 min; nobody can sign in to this account, or from here, until then."
+			return views.SignInPage(vm)
+		},
 		"signin-ended": func(t string) templ.Component {
 			return views.SignInPage(signIn(t, "", "You were signed out after 30 minutes without activity. Sign in to go on where you were."))
 		},
@@ -53,6 +60,7 @@ func stories() map[string]story {
 		"dashboard-empty":     func(t string) templ.Component { return views.DashboardPage(dashboardEmpty(t)) },
 		"backup":              func(t string) templ.Component { return views.BackupPage(backup(t)) },
 		"backup-refused":      func(t string) templ.Component { return views.BackupPage(backupRefused(t)) },
+		"backup-limited":      func(t string) templ.Component { return views.BackupPage(backupLimited(t)) },
 		"operation-queued":    func(t string) templ.Component { return views.OperationPage(operationQueued(t)) },
 		"operation-running":   func(t string) templ.Component { return views.OperationPage(operationRunning(t)) },
 		"operation-live":      func(t string) templ.Component { return views.OperationPage(operationLive(t)) },
@@ -80,6 +88,14 @@ func stories() map[string]story {
 		},
 		"error-500": func(t string) templ.Component {
 			return views.ProblemPage(problem(t, "500 · our fault", "Something went wrong inside Keepsake", "Nothing was changed by this request. Your backups are not affected."))
+		},
+		"error-429": func(t string) templ.Component {
+			return views.ProblemPage(problem(t, "429 · too often", "That was done too often for now", "You have started as many incremental backups as one person may within an hour: 12. The next one can start in 42 minutes."))
+		},
+		"error-503": func(t string) templ.Component {
+			p := problem(t, "503 · not reachable", "Keepsake cannot reach something it needs", "Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their contacts can be read under Emergency; the command line restores with the key alone: keepsake restore --help.")
+			p.Action, p.Shell.Standby = "Try again", true
+			return views.ProblemPage(p)
 		},
 		"error-signed-out": func(t string) templ.Component {
 			p := problem(t, "404 · not found", "There is nothing at this address", "Check the address, or go to the overview.")
