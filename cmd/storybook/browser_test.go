@@ -99,7 +99,7 @@ func TestEveryStoryFitsAndKeepsThePolicy(t *testing.T) {
 		if err != nil || !loaded {
 			t.Errorf("%s: styles or htmx did not load (%v)", name, err)
 		}
-		for _, width := range []int64{1280, 360} {
+		for _, width := range []int64{1280, 360, 277} { // a phone has 277 when its owner enlarged the text to 130 %
 			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 800)); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
