@@ -158,7 +158,7 @@ func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	switch {
 	case !v.Intact:
 		n.Tone, n.Title = ui.ToneBad, "The trail is broken at row "+format.Count(v.Broken)
-		n.Text = sentence(v.Problem) + " " + checked + " Whoever owns the console database can do that; find out who did."
+		n.Text = sentence(v.Problem) + " " + checked + " Whoever owns the console database can do that; recovery points do not lie there and are not affected. Export the trail before anything changes, and find out who did."
 	case v.Unsealed != "":
 		n.Tone, n.Title = ui.ToneWarn, "Intact in itself; the seals could not be read"
 		n.Text = sentence(v.Unsealed) + " " + checked

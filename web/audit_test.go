@@ -53,7 +53,7 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 		t.Errorf("the navigation does not say where this is: %d", len(here))
 	}
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Broken: 12, Problem: "row 12 was changed after it was written"}, Checked: moment}
-	s.get("/audit").says("The trail is broken at row 12", "row 12 was changed after it was written.")
+	s.get("/audit").says("The trail is broken at row 12", "row 12 was changed after it was written.", "recovery points do not lie there and are not affected", "Export the trail before anything changes")
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true}, Unsealed: "every provider is away", Missing: []string{"provider far: away"}, Checked: moment}
 	s.get("/audit").says("the seals could not be read", "every provider is away.", "provider far: away")
 }

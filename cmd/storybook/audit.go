@@ -13,7 +13,7 @@ import (
 // auditStories are the audit trail in every state that its verdict and its filters can be in.
 func auditStories() map[string]story {
 	intact := ui.Notice{Tone: ui.ToneOK, Title: "Intact, sealed up to row 48,210 on 23 Nov 2026", Text: "Last verified 5 h ago. The seal lies in the repository, where whoever owns the console database cannot reach it."}
-	broken := ui.Notice{Tone: ui.ToneBad, Title: "The trail is broken at row 31,007", Text: "Its hash is not that of what it says. Last verified 1 min ago. Whoever owns the console database can do that; find out who did."}
+	broken := ui.Notice{Tone: ui.ToneBad, Title: "The trail is broken at row 31,007", Text: "Its hash is not that of what it says. Last verified 1 min ago. Whoever owns the console database can do that; recovery points do not lie there and are not affected. Export the trail before anything changes, and find out who did."}
 	unsealed := ui.Notice{Tone: ui.ToneWarn, Title: "Intact in itself; the seals could not be read", Text: "Provider offsite does not answer. Last verified 1 min ago."}
 	return map[string]story{
 		"audit":          func(t string) templ.Component { return views.AuditPage(audit(t, &intact, 5)) },
