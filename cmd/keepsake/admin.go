@@ -91,7 +91,7 @@ func (c *adminUnlockCommand) Run(a *app) error {
 	if a.cli.JSON {
 		printJSON(a.io.out, map[string]any{"email": c.Email, "locked": false})
 	} else {
-		a.printf("%s can sign in again. Where the address that the wrong passwords came from is locked too, that ends by itself.\n", c.Email)
+		a.printf("The wrong passwords for %s are forgotten: whoever has the account can sign in again.\nStill locked? Then it is another e-mail, or the network that they came from; that ends by itself.\n", c.Email)
 	}
 	return nil
 }

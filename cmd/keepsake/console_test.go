@@ -48,7 +48,7 @@ func TestAdminCreate(t *testing.T) {
 		{"made", "create", password + "\n", []string{"--password-stdin"}, exitDone, "super admin"},
 		{"twice", "create", password + "\n", []string{"--password-stdin"}, exitFailed, "keepsake admin password"},
 		{"new password", "password", next, []string{"--password-stdin"}, exitDone, "new password"},
-		{"unlocked", "unlock", "", nil, exitDone, "can sign in again"},
+		{"unlocked", "unlock", "", nil, exitDone, "still locked? then it is another e-mail"},
 	} {
 		o := w.runWith(t, c.stdin, append([]string{"admin", c.command, "--email", "Ada@Example.com"}, c.extra...)...)
 		if o.code != c.code || !strings.Contains(strings.ToLower(o.out+o.err), c.says) {
