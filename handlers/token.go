@@ -45,7 +45,7 @@ func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
 			return keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w", err)
 		}
 		days, _ := strconv.Atoi(form.Get("days")) // 0 is refused in words
-		in := auth.TokenInput{Name: form.Get("name"), Lifetime: time.Duration(min(days, 10_000)) * 24 * time.Hour}
+		in := auth.TokenInput{ID: form.Get("id"), Name: form.Get("name"), Lifetime: time.Duration(min(days, 10_000)) * 24 * time.Hour}
 		for _, p := range form["scope"] {
 			in.Permissions = append(in.Permissions, keepsake.Permission(p))
 		}
@@ -53,8 +53,16 @@ func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
 		if failed != nil && keepsake.CodeOf(failed) == keepsake.CodeProof {
 			return proveFirst(c, "/tokens")
 		}
-		if failed != nil && keepsake.CodeOf(failed) != keepsake.CodeInvalid {
-			return failed
+		status := http.StatusOK
+		if failed != nil {
+			switch keepsake.CodeOf(failed) {
+			case keepsake.CodeInvalid:
+				status = http.StatusUnprocessableEntity
+			case keepsake.CodeConflict:
+				status = http.StatusConflict
+			default:
+				return failed
+			}
 		}
 		vm, err := tokensPage(c, pages, tokens)
 		if err != nil {
@@ -63,10 +71,10 @@ func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
 		if failed != nil {
 			vm.Name, vm.Error = in.Name, sentence(keepsake.MessageOf(failed))
 			keepChoices(&vm, in, form.Get("days"))
-			return Render(c, http.StatusUnprocessableEntity, views.TokensPage(vm))
+		} else {
+			vm.Made = secret.Reveal() // the only moment that it can be read
 		}
-		vm.Made = secret.Reveal() // the only moment that it can be read
-		return Render(c, http.StatusOK, views.TokensPage(vm))
+		return Render(c, status, views.TokensPage(vm))
 	}
 }
 
@@ -96,8 +104,12 @@ func tokensPage(c echo.Context, pages Pages, tokens tokenLister) (views.Tokens, 
 	if err != nil {
 		return views.Tokens{}, err
 	}
+	next, err := auth.NewTokenID()
+	if err != nil {
+		return views.Tokens{}, err
+	}
 	clock, now := pages.clock(), pages.Now()
-	vm := views.Tokens{Read: true, Notices: proofNotice(c, pages, "making a token"), Shell: pages.Shell(c, "Tokens", ""), Lifetimes: []views.PointOption{{Value: "7", Text: "a week"}, {Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}}}
+	vm := views.Tokens{ID: next, Read: true, Notices: proofNotice(c, pages, "making a token"), Shell: pages.Shell(c, "Tokens", ""), Lifetimes: []views.PointOption{{Value: "7", Text: "a week"}, {Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}}}
 	for _, t := range list {
 		names := make([]string, len(t.Permissions))
 		for i, p := range t.Permissions {

@@ -7,6 +7,7 @@ type Tokens struct {
 	Shell     Shell
 	List      []Token
 	Notices   []ui.Notice
+	ID        string // that a new token will have: a form that is sent twice makes one
 	Made      string // the new token, shown once
 	Name      string // as typed, when refused
 	Error     string

@@ -19,6 +19,7 @@ type fakeTokens struct {
 	step  auth.SecondStep
 	stale bool // the proof is too old
 	given []auth.Proof
+	made  map[string]bool // by the id of the form
 }
 
 func newFakeTokens() *fakeTokens { return &fakeTokens{step: auth.SecondStep{Local: true}} }
@@ -54,6 +55,15 @@ func (f *fakeTokens) CreateToken(_ context.Context, _ keepsake.Actor, in auth.To
 	if in.Name == "" {
 		return auth.Token{}, "", keepsake.Errorf(keepsake.CodeInvalid, "Give the token a name.")
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.made == nil {
+		f.made = map[string]bool{}
+	}
+	if f.made[in.ID] {
+		return auth.Token{}, "", keepsake.Errorf(keepsake.CodeConflict, "This form has made its token already.")
+	}
+	f.made[in.ID] = true
 	return auth.Token{Name: in.Name}, fakeToken, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
@@ -33,5 +34,20 @@ func TestARefusedTokenFormKeepsWhatWasChosen(t *testing.T) {
 	a = s.post("/tokens", url.Values{"days": {"1000000"}}).want(http.StatusUnprocessableEntity)
 	if ticked(a, "read") || !has(a.one("option", "value", "90"), "selected") {
 		t.Error("a lifetime that is not offered leaves none chosen, or a scope came back that was not chosen")
+	}
+}
+
+// TestATokenFormMakesOneToken, also when it is sent twice: a second one would be valid and never have been shown.
+func TestATokenFormMakesOneToken(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	form := fields(s.get("/tokens").one("form", "action", "/tokens"))
+	form.Set("name", "deploy")
+	a := s.post("/tokens", form).want(http.StatusOK).says("Copy it now", fakeToken)
+	if next := fields(a.one("form", "action", "/tokens")).Get("id"); form.Get("id") == "" || next == form.Get("id") {
+		t.Errorf("the next form has the same id %q", next)
+	}
+	if a := s.post("/tokens", form).want(http.StatusConflict).says("has made its token already"); strings.Contains(a.body, fakeToken) {
+		t.Error("a token is shown twice")
 	}
 }

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -39,9 +38,16 @@ type Token struct {
 
 // TokenInput says what token is wanted.
 type TokenInput struct {
+	ID          string // of NewTokenID, made when somebody was asked: the same form makes one token, however often it is sent; empty: one is made
 	Name        string
 	Permissions []keepsake.Permission
 	Lifetime    time.Duration // up to a year
+}
+
+// NewTokenID returns the id that a token will have.
+func NewTokenID() (string, error) {
+	id, err := uuid.NewV7()
+	return id.String(), err
 }
 
 // errTokens answers a token that asks for tokens.
@@ -50,9 +56,12 @@ var errTokens = keepsake.Errorf(keepsake.CodeForbidden, "Tokens are made and rev
 // CreateToken makes a token that acts for the actor's account. The token is returned once and stored nowhere.
 func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in TokenInput) (Token, keepsake.Secret, error) {
 	in.Name = strings.TrimSpace(in.Name)
-	id, err := uuid.NewV7()
+	id, err := uuid.Parse(in.ID)
+	if in.ID == "" {
+		id, err = uuid.NewV7()
+	}
 	if err != nil {
-		return Token{}, "", fmt.Errorf("make a token id: %w", err)
+		return Token{}, "", keepsake.Errorf(keepsake.CodeInvalid, "That form is none of this page's: load the page again.")
 	}
 	secret := keepsake.Secret(tokenPrefix + rand.Text() + rand.Text()) // 260 bits
 	now := s.now()
@@ -75,6 +84,9 @@ func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in Tok
 			}
 			return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.create", Target: token.ID, Outcome: audit.Allowed, Detail: detail})
 		})
+	}
+	if db.IsConstraint(err, "api_tokens_pkey") {
+		err = keepsake.Errorf(keepsake.CodeConflict, "This form has made its token already, which is shown only once. If you have not kept it, revoke it below and make another.")
 	}
 	if err != nil {
 		if failed := audit.Refuse(ctx, s.db, actor, audit.Entry{Action: "token.create", Detail: detail}); failed != nil {

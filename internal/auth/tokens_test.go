@@ -38,7 +38,13 @@ func TestTokens(t *testing.T) {
 	if err != nil || hashed != 1 || plain != 0 {
 		t.Errorf("hashed %d, plain %d, %v", hashed, plain, err)
 	}
+	again := in
+	again.ID = token.ID
+	if _, _, err := sessions.CreateToken(t.Context(), actor, again); keepsake.CodeOf(err) != keepsake.CodeConflict {
+		t.Errorf("the same form again: %v", err)
+	}
 	for name, bad := range map[string]func(*auth.TokenInput){
+		"no id":        func(in *auth.TokenInput) { in.ID = "1" },
 		"no name":      func(in *auth.TokenInput) { in.Name = " " },
 		"no scope":     func(in *auth.TokenInput) { in.Permissions = nil },
 		"a wrong one":  func(in *auth.TokenInput) { in.Permissions = []keepsake.Permission{"erase"} },
