@@ -33,6 +33,7 @@ var deeds = []deed{
 	{"second_step.codes", "made new recovery codes", "make new recovery codes", false},
 	{"second_step.recovery_code", "signed in with a recovery code", "sign in with a recovery code", false},
 	{"token.create", "made a token", "make a token", false},
+	{"token.use", "used a token", "use a token that is not valid", false},
 	{"token.revoke", "revoked a token", "revoke a token", false},
 	{"account.create", "made the account of", "make the account of", true},
 	{"account.close", "closed the account of", "close the account of", true},

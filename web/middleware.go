@@ -25,7 +25,7 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := rand.Text()[:16]
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		ctx := keepsake.WithRequest(c.Request().Context(), keepsake.Request{ID: id, Started: time.Now()})
+		ctx := keepsake.WithRequest(c.Request().Context(), keepsake.Request{ID: id, Started: time.Now(), UserAgent: c.Request().UserAgent()})
 		c.SetRequest(c.Request().WithContext(handlers.WithRequestID(ctx, id)))
 		return next(c)
 	}

@@ -31,6 +31,29 @@ func (q *Queries) BeginIdempotent(ctx context.Context, arg BeginIdempotentParams
 	return result.RowsAffected(), nil
 }
 
+const countRefusedToken = `-- name: CountRefusedToken :one
+insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
+values ('token', $1, 1, $2, $2::timestamptz + interval '1 hour')
+on conflict (kind, subject) do update
+set failures = case when t.locked_until <= $2 then 1 else t.failures + 1 end,
+    last_failure_at = $2,
+    locked_until = case when t.locked_until <= $2 then excluded.locked_until else t.locked_until end
+returning failures
+`
+
+type CountRefusedTokenParams struct {
+	Subject []byte
+	Now     time.Time
+}
+
+// How often within the hour that began with the first.
+func (q *Queries) CountRefusedToken(ctx context.Context, arg CountRefusedTokenParams) (int32, error) {
+	row := q.db.QueryRow(ctx, countRefusedToken, arg.Subject, arg.Now)
+	var failures int32
+	err := row.Scan(&failures)
+	return failures, err
+}
+
 const deleteOldIdempotent = `-- name: DeleteOldIdempotent :execrows
 delete from idempotency_keys where created_at < $1::timestamptz
 `
@@ -121,6 +144,39 @@ func (q *Queries) GetIdempotent(ctx context.Context, arg GetIdempotentParams) (G
 		&i.Body,
 		&i.OperationID,
 		&i.IsOld,
+	)
+	return i, err
+}
+
+const getRefusedToken = `-- name: GetRefusedToken :one
+select t.id, t.account_id, t.name, a.email, a.role, a.organization,
+    (case when a.disabled_at is not null then 'closed' when t.revoked_at is not null then 'revoked' else 'expired' end)::text as reason
+from api_tokens t join accounts a on a.id = t.account_id
+where t.token_hash = $1
+`
+
+type GetRefusedTokenRow struct {
+	ID           string
+	AccountID    string
+	Name         string
+	Email        string
+	Role         string
+	Organization *string
+	Reason       string
+}
+
+// A token that GetToken does not return, and why.
+func (q *Queries) GetRefusedToken(ctx context.Context, tokenHash []byte) (GetRefusedTokenRow, error) {
+	row := q.db.QueryRow(ctx, getRefusedToken, tokenHash)
+	var i GetRefusedTokenRow
+	err := row.Scan(
+		&i.ID,
+		&i.AccountID,
+		&i.Name,
+		&i.Email,
+		&i.Role,
+		&i.Organization,
+		&i.Reason,
 	)
 	return i, err
 }

@@ -76,7 +76,7 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 		ID: head.LastID + 1,
 		// PostgreSQL keeps microseconds, and the hash must cover what it keeps.
 		At: time.Now().UTC().Truncate(time.Microsecond), ActorID: clip(actor.ID), ActorName: clip(actor.Name), ActorRole: clip(string(actor.Role)),
-		Organization: clip(actor.Organization), Session: clip(session), Token: clip(token), Address: clip(actor.Address), UserAgent: clip(actor.UserAgent),
+		Organization: clip(actor.Organization), Session: clip(session), Token: clip(token), Address: clip(actor.Address), UserAgent: clip(cmp.Or(actor.UserAgent, request.UserAgent)),
 		RequestID: clip(cmp.Or(actor.RequestID, request.ID)), Action: clip(e.Action), Target: clip(e.Target), Wedding: clip(wedding), Point: clip(point),
 		Outcome: string(e.Outcome), DurationMs: max(0, e.Took.Milliseconds()), Security: Security(e), Detail: detail, PrevHash: head.Hash,
 	}

@@ -18,7 +18,7 @@ var watched = []string{"account.", "approval.", "second_step.", "token.", "key."
 	"audit.begin", "audit.broken", "database."}
 
 // proofs are the actions by which somebody proves who they are. They are security events when they fail.
-var proofs = []string{"session.", "api."}
+var proofs = []string{"session."}
 
 // Security reports whether an entry is a security event: a failed proof of who it is, something the actor may not do or has done too
 // often, a sign-in from a device that was not seen before, a change of keys, accounts, tokens or second factors. It looks at the action,

@@ -140,7 +140,7 @@ func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id stri
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: actor.Name, Outcome: audit.Allowed, Detail: map[string]any{"sessions": ended}})
 	})
 	if db.IsNoSuch(err) {
-		return keepsake.Errorf(keepsake.CodeNotFound, "That session is over already.")
+		return s.refuseTo(ctx, actor, "session.end", "no_such_session", keepsake.Errorf(keepsake.CodeNotFound, "That session is over already."))
 	}
 	if err == nil {
 		s.leave(ctx, ended...)

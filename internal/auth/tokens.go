@@ -89,10 +89,7 @@ func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in Tok
 		err = keepsake.Errorf(keepsake.CodeConflict, "This form has made its token already, which is shown only once. If you have not kept it, revoke it below and make another.")
 	}
 	if err != nil {
-		if failed := audit.Refuse(ctx, s.db, actor, audit.Entry{Action: "token.create", Detail: detail}); failed != nil {
-			return Token{}, "", failed
-		}
-		return Token{}, "", err
+		return Token{}, "", s.refuseToken(ctx, actor, "token.create", in.ID, detail, err)
 	}
 	return token, secret, nil
 }
@@ -155,7 +152,20 @@ func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id str
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.revoke", Target: id, Outcome: audit.Allowed, Detail: map[string]any{"name": name}})
 	})
 	if db.IsNoSuch(err) {
-		return keepsake.Errorf(keepsake.CodeNotFound, "You have no such token.")
+		return s.refuseToken(ctx, actor, "token.revoke", id, map[string]any{}, keepsake.Errorf(keepsake.CodeNotFound, "You have no such token."))
+	}
+	return err
+}
+
+// refuseToken records why something about a token was not done, and returns it.
+func (s *Sessions) refuseToken(ctx context.Context, actor keepsake.Actor, action, id string, detail map[string]any, err error) error {
+	entry := audit.Entry{Action: action, Target: id, Detail: detail}
+	switch detail["code"] = keepsake.CodeOf(err); keepsake.CodeOf(err) {
+	case keepsake.CodeInternal, keepsake.CodeUnavailable:
+		entry.Outcome = audit.Failed
+	}
+	if failed := audit.Refuse(ctx, s.db, actor, entry); failed != nil {
+		return failed
 	}
 	return err
 }
@@ -163,6 +173,39 @@ func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id str
 // ResolveToken returns who a token acts for, with what it may do. One that is unknown, revoked, over, or of a closed account is an
 // Error with CodeForbidden, and all of these read alike.
 func (s *Sessions) ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error) {
+	actor, err := s.resolveToken(ctx, token, address)
+	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
+		if failed := s.recordRefused(ctx, token, address); failed != nil {
+			return actor, failed
+		}
+	}
+	return actor, err
+}
+
+// recordRefused puts on record that a token was refused: each that is known once an hour, and those that nobody knows once an hour for all from an
+// address. A script that was forgotten asks every minute, and nobody who sends nonsense shall fill the trail.
+func (s *Sessions) recordRefused(ctx context.Context, token, address string) error {
+	return s.db.InTx(ctx, system, func(tx db.Tx) error {
+		actor := keepsake.Actor{Address: address, Permissions: []keepsake.Permission{}}
+		detail := map[string]any{"reason": "unknown"}
+		which := network(address)
+		row, err := tx.GetRefusedToken(ctx, tokenHash(token))
+		if err == nil {
+			actor = actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, address, "")
+			actor.Permissions = []keepsake.Permission{}
+			detail["reason"], detail["name"], which = row.Reason, row.Name, row.ID
+		} else if !db.IsNoRows(err) {
+			return err
+		}
+		n, err := tx.CountRefusedToken(ctx, sqlcgen.CountRefusedTokenParams{Subject: subject("token " + which), Now: s.now()})
+		if err != nil || n > 1 {
+			return err
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Refused, Detail: detail})
+	})
+}
+
+func (s *Sessions) resolveToken(ctx context.Context, token, address string) (keepsake.Actor, error) {
 	refused := keepsake.Errorf(keepsake.CodeForbidden, "This token is not valid: it is unknown, revoked or has expired. Make a new one under Tokens.")
 	if s.supabase != nil && looksLikeJWT(token) {
 		return s.resolveJWT(ctx, keepsake.Secret(token), address)

@@ -1,11 +1,13 @@
 package auth_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -90,5 +92,57 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		words = keepsake.MessageOf(err)
+	}
+}
+
+// TestRefusedTokensAreOnRecord: each that is known once an hour, and what nobody knows once an hour for an address.
+func TestRefusedTokensAreOnRecord(t *testing.T) {
+	t.Parallel()
+	d, sessions, clock := setup(t)
+	session, _, err := sessions.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := auth.TokenInput{Name: "deploy script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: 24 * time.Hour}
+	token, secret, err := sessions.CreateToken(t.Context(), session.Actor, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions.RevokeToken(t.Context(), session.Actor, token.ID); err != nil {
+		t.Fatal(err)
+	}
+	ctx := keepsake.WithRequest(t.Context(), keepsake.Request{ID: "REQ1", UserAgent: "curl/8"})
+	use := func(token, address string, times int) {
+		t.Helper()
+		for range times {
+			if _, err := sessions.ResolveToken(ctx, token, address); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				t.Fatalf("%s: %v", address, err)
+			}
+		}
+	}
+	use(secret.Reveal(), "192.0.2.7", 3)
+	use(secret.Reveal(), "192.0.2.8", 1)
+	for _, nonsense := range []string{"ks_nobody", "nonsense", "ks_\x00\xff"} {
+		use(nonsense, "192.0.2.7", 2)
+	}
+	use("ks_nobody", "2001:db8::1", 1)
+	use("ks_nobody", "2001:db8::2", 1) // the same customer
+	clock.add(time.Hour)
+	use(secret.Reveal(), "192.0.2.7", 2)
+	page, err := audit.List(t.Context(), d, keepsake.System("test"), audit.Filter{Action: "token.use", Most: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range page {
+		got = append(got, strings.Join([]string{r.ActorName, r.Token, r.Target, r.Address, r.UserAgent, r.RequestID, string(r.Outcome), string(r.Detail)}, " "))
+		if !r.Security || r.Session != "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	revoked := "amelia@example.org " + token.ID + " " + token.ID + ` 192.0.2.7 curl/8 REQ1 refused {"name":"deploy script","reason":"revoked"}`
+	want := []string{revoked, `   2001:db8::1 curl/8 REQ1 refused {"reason":"unknown"}`, `   192.0.2.7 curl/8 REQ1 refused {"reason":"unknown"}`, revoked}
+	if !slices.Equal(got, want) {
+		t.Errorf("on record:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

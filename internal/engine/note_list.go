@@ -144,6 +144,9 @@ func newestThatOpens(ctx context.Context, r *repo, places map[string][]Provider)
 	return nil, missing, nil
 }
 
+// errNoNote is what lies under the error about a topic of which no note can be read although the repository can.
+var errNoNote = errors.New("no note")
+
 // newestOf reads the newest note of a topic that opens, CodeNotFound when no provider has one.
 func (e *Engine) newestOf(ctx context.Context, topic string) (*Note, error) {
 	r, err := e.open(ctx)
@@ -165,11 +168,11 @@ func (e *Engine) newestOf(ctx context.Context, topic string) (*Note, error) {
 	case err != nil || note != nil:
 		return note, err
 	case len(missing) > 0:
-		return nil, keepsake.Errorf(keepsake.CodeDamaged, "no note on %s opens: %s", topic, strings.Join(missing, "; "))
+		return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: "no note on " + topic + " opens: " + strings.Join(missing, "; "), Err: errNoNote}
 	case failed != nil:
 		return nil, failed
 	}
-	return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no note on %s in the repository", topic)
+	return nil, &keepsake.Error{Code: keepsake.CodeNotFound, Message: "there is no note on " + topic + " in the repository", Err: errNoNote}
 }
 
 // ReadNote returns the newest note of a topic that opens, CodeNotFound when no provider has one. A provider that was away when a note was
@@ -185,8 +188,7 @@ func (e *Engine) ReadNote(ctx context.Context, topic string) ([]byte, error) {
 // NoteTime returns when the newest note of a topic that opens was written; zero for none.
 func (e *Engine) NoteTime(ctx context.Context, topic string) (time.Time, error) {
 	note, err := e.newestOf(ctx, topic)
-	switch keepsake.CodeOf(err) {
-	case keepsake.CodeNotFound, keepsake.CodeDamaged:
+	if errors.Is(err, errNoNote) {
 		return time.Time{}, nil
 	}
 	if err != nil {

@@ -20,9 +20,16 @@ func TestAllNotesAreRead(t *testing.T) {
 	url := testenv.DB(t)
 	run(t, url, "create table organizations (id int primary key)")
 	list, key := providers(t), repository.NewKeyFile()
+	before := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	if at, err := before.NoteTime(t.Context(), "audit"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		t.Errorf("before there is a repository: %s, %v", at, err)
+	}
 	all := engineWith(t, url, list, key)
 	if got, err := all.ListNotes(t.Context(), "audit"); err != nil || len(got.List) != 0 || !got.Newest().IsZero() {
 		t.Errorf("a topic without notes: %+v, %v", got, err)
+	}
+	if at, err := all.NoteTime(t.Context(), "audit"); err != nil || !at.IsZero() {
+		t.Errorf("a topic without notes is of %s, %v", at, err)
 	}
 	for _, text := range []string{"first", "second", "third"} {
 		if err := all.KeepNote(t.Context(), "audit", []byte(text)); err != nil {

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// Request is the HTTP request that something is done for: its number, for logs and the audit trail, and when it came.
+// Request is the HTTP request that something is done for: its number, for logs and the audit trail, when it came, and what sent it.
 type Request struct {
-	ID      string
-	Started time.Time
+	ID        string
+	Started   time.Time
+	UserAgent string
 }
 
 type requestKey struct{}
