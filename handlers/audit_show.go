@@ -145,6 +145,9 @@ func auditEntry(r audit.Row, clock format.Clock) views.AuditEntry {
 	return e
 }
 
+// sealedLate is the age of the newest seal from which on it is not only that a day has just begun.
+const sealedLate = 48 * time.Hour
+
 // auditVerdict says how the whole trail was found.
 func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	if v == nil {
@@ -167,6 +170,10 @@ func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	default:
 		n.Title = fmt.Sprintf("Intact, sealed up to row %s on %s", format.Count(v.Sealed.Row), v.Sealed.At.In(clock.Zone).Format("2 Jan 2006"))
 		n.Text = checked + " The seal lies in the repository, where whoever owns the console database cannot reach it."
+		if clock.Now.Sub(v.Sealed.At) > sealedLate {
+			n.Tone = ui.ToneWarn
+			n.Text = checked + " What was written after that seal could be rewritten unseen, and a new one is late: a worker makes one every day. Look whether one runs, and what its log says of the providers."
+		}
 	}
 	return n
 }

@@ -52,6 +52,8 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 	if here := a.all("a", "aria-current", "page"); len(here) != 2 || attr(here[0], "href") != "/audit" || attr(here[1], "href") != "/audit" {
 		t.Errorf("the navigation does not say where this is: %d", len(here))
 	}
+	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.Add(-49 * time.Hour)}}, Checked: moment}
+	s.get("/audit").says("Intact, sealed up to row 40 on 21 Nov 2026", "a new one is late")
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Broken: 12, Problem: "row 12 was changed after it was written"}, Checked: moment}
 	s.get("/audit").says("The trail is broken at row 12", "row 12 was changed after it was written.", "recovery points do not lie there and are not affected", "Export the trail before anything changes")
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true}, Unsealed: "every provider is away", Missing: []string{"provider far: away"}, Checked: moment}
