@@ -75,10 +75,13 @@ func (c *Console) ExportAudit(ctx context.Context, actor keepsake.Actor, f audit
 	if err != nil {
 		return err
 	}
-	if err := audit.Each(ctx, c.db, actor, f, write); err != nil {
-		return err
+	if err = audit.Each(ctx, c.db, actor, f, write); err == nil {
+		err = end()
 	}
-	return end()
+	if err != nil {
+		return c.refused(ctx, actor, "audit.export", "", detail, err)
+	}
+	return nil
 }
 
 // filterDetail says in the trail what was asked for.

@@ -160,7 +160,7 @@ func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit
 	}
 	r, err := audit.Verify(ctx, c.db, seals...)
 	if err != nil {
-		return nil, err
+		return nil, c.refused(ctx, actor, "audit.begin", "", nil, err)
 	}
 	newest := map[string]audit.Seal{}
 	for _, s := range seals {

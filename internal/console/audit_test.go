@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -210,5 +212,39 @@ func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
 	}
 	if page.Rows[0].Wedding != "w1" || page.Rows[4].Point != "20261123T070500.000Z-aa" {
 		t.Errorf("what they are about: %+v, %+v", page.Rows[0], page.Rows[4])
+	}
+}
+
+// brokenExport breaks off in the middle, as does the browser that it is for.
+type brokenExport struct{ console.Scopes }
+
+func (brokenExport) Export(_ context.Context, _ engine.ScopeInput, _ string, w io.Writer) error {
+	_, err := w.Write([]byte("PK"))
+	return err
+}
+
+type gone struct{}
+
+func (gone) Write([]byte) (int, error) { return 0, errors.New("the browser has gone") }
+
+// TestExportsThatBreakOffAreOnRecord: that one was begun, and that it was not all of it.
+func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Scopes = brokenExport{} })
+	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Wedding: "w1", Point: "latest"}, "csv", gone{}); err == nil {
+		t.Error("the whole wedding was taken out")
+	}
+	if err := c.ExportAudit(t.Context(), admin, audit.Filter{}, "csv", gone{}); err == nil {
+		t.Error("the whole trail was taken out")
+	}
+	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
+	if err != nil || len(page.Rows) != 4 {
+		t.Fatalf("%+v, %v", page.Rows, err)
+	}
+	for i, want := range []string{"audit.export failed", "audit.export allowed", "scope.export failed", "scope.export allowed"} {
+		if got := page.Rows[i].Action + " " + string(page.Rows[i].Outcome); got != want {
+			t.Errorf("entry %d: %s, want %s", i, got, want)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // ExportScope writes what a scope held at a recovery point: a ZIP with one file a table, csv or json, never on disk. It needs no
-// platform. That it was handed out is on record before the first byte leaves.
+// platform. That it was handed out is on record before the first byte leaves, and that it broke off afterwards.
 func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string, w io.Writer) error {
 	if in.Mode == "" {
 		in.Mode = scope.Missing
@@ -25,7 +25,10 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	if err := c.recordDone(ctx, actor, "scope.export", in.target(), detail); err != nil {
 		return err
 	}
-	return c.scopes.Export(ctx, in.scope(), format, w)
+	if err := c.scopes.Export(ctx, in.scope(), format, w); err != nil {
+		return c.refused(ctx, actor, "scope.export", in.target(), detail, err)
+	}
+	return nil
 }
 
 // ExportScope writes what a scope held, without the console database.
