@@ -27,7 +27,7 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 		"cancelOperation":  {"backup", ""},
 		"approveOperation": {"restore", ""},
 		"undoRestore":      {"restore", ""},
-		"restore":          {"restore", `{"everything":true,"confirm":{"name":"everything"}}`},
+		"restore":          {"restore", `{"everything":true,"confirm":{"name":"everything","fingerprint":"f00d"}}`},
 		"startTest":        {"backup", `{}`},
 		"verifyAudit":      {"read", ""},
 	}
