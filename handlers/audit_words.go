@@ -40,6 +40,7 @@ var deeds = []deed{
 	{"account.unlock", "lifted the lock-out of", "lift the lock-out of", true},
 	{"account.password", "set a new password for", "set a new password for", true},
 	{"account.elsewhere", "came from Supabase Auth for the first time, or with another role, organization or address", "come from Supabase Auth", false},
+	{"backup.estimate", "looked at what a backup would take", "look at what a backup would take", false},
 	{"backup.start", "started a backup", "start a backup", false},
 	{"backup.end", "finished a backup", "finish a backup", false},
 	{"verify.start", "started a verification", "start a verification", false},

@@ -50,10 +50,9 @@ func (c *Console) propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, i
 // anybody is CodeConflict.
 func (c *Console) ApproveOperation(ctx context.Context, actor keepsake.Actor, id string) error {
 	id, err := operationID(id)
-	if err != nil {
-		return err
+	if err == nil {
+		err = mayActOnPlatform(actor, keepsake.MayRestore)
 	}
-	err = mayActOnPlatform(actor, keepsake.MayRestore)
 	if err == nil {
 		err = c.mustBeProven(actor)
 	}

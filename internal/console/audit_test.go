@@ -248,3 +248,30 @@ func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatNamesNoOperationIsOnRecord, and what a token may not even look at.
+func TestWhatNamesNoOperationIsOnRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine())
+	token := admin
+	token.Permissions = []keepsake.Permission{keepsake.MayBackup}
+	if err := c.CancelOperation(t.Context(), admin, "nonsense"); err == nil {
+		t.Error("nonsense was cancelled")
+	}
+	if err := c.ApproveOperation(t.Context(), admin, "nonsense"); err == nil {
+		t.Error("nonsense was approved")
+	}
+	if _, err := c.EstimateBackup(t.Context(), token, keepsake.BackupFull); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("a token without the scope to read: %v", err)
+	}
+	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
+	if err != nil || len(page.Rows) != 3 {
+		t.Fatalf("%+v, %v", page.Rows, err)
+	}
+	for i, want := range []string{"backup.estimate", "approval.give", "operation.cancel"} {
+		if r := page.Rows[i]; r.Action != want || r.Outcome != audit.Refused {
+			t.Errorf("entry %d: %s %s, want %s refused", i, r.Action, r.Outcome, want)
+		}
+	}
+}

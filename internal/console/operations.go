@@ -202,11 +202,10 @@ func readLog(ctx context.Context, tx db.Tx, id string, after, upto int64, limit 
 // database. An operation that has ended is CodeConflict.
 func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error {
 	id, err := operationID(id)
-	if err != nil {
-		return err
+	if err == nil { // whoever sees it may: row-level security shows an organization's admin that organization's
+		err = mayAct(actor, keepsake.MayBackup)
 	}
-	// Whoever sees it may: row-level security shows an organization's admin that organization's.
-	return c.attemptJudged(ctx, actor, mayAct(actor, keepsake.MayBackup), "operation.cancel", nil, func(tx db.Tx) (string, error) {
+	return c.attemptJudged(ctx, actor, err, "operation.cancel", nil, func(tx db.Tx) (string, error) {
 		row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
 		if db.IsNoRows(err) {
 			return id, whyNotCancel(ctx, tx, id)
