@@ -25,7 +25,8 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := rand.Text()[:16]
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		ctx := keepsake.WithRequest(c.Request().Context(), keepsake.Request{ID: id, Started: time.Now(), UserAgent: c.Request().UserAgent()})
+		ctx := keepsake.WithRequest(c.Request().Context(), keepsake.Request{ID: id, Started: time.Now(), UserAgent: c.Request().UserAgent(), Address: c.RealIP(),
+			What: c.Request().Method + " " + c.Request().URL.Path})
 		c.SetRequest(c.Request().WithContext(handlers.WithRequestID(ctx, id)))
 		return next(c)
 	}
@@ -101,6 +102,7 @@ func sameOrigin() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if err := protection.Check(c.Request()); err != nil {
+				c.Set(reasonKey, "another site")
 				return &keepsake.Error{Code: keepsake.CodeForbidden, Message: "This request came from another site and was refused. Open Keepsake itself and try again.", Err: err}
 			}
 			return next(c)

@@ -34,7 +34,9 @@ type Deps struct {
 	}
 	Auth   handlers.Auth
 	Tokens handlers.Tokens
-	Logger *slog.Logger
+	// Requests puts refused requests on record; nil: the log has them.
+	Requests requestRecorder
+	Logger   *slog.Logger
 	// SessionSecret encrypts the session cookie: at least 32 bytes, the same in every process of one console, used for
 	// nothing else.
 	SessionSecret keepsake.Secret
@@ -91,7 +93,7 @@ func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = addressOf(d.TrustedProxies)
 	e.HTTPErrorHandler = errorHandler(pages, d.Logger)
-	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), limitBody)
+	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), onRecord(d.Requests, d.Logger), limitBody)
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.HEAD(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })

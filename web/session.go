@@ -184,6 +184,10 @@ func signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 		if _, ok := handlers.ActorOf(c); ok {
 			return next(c)
 		}
+		begins := c.Request().URL.Path == "/" && c.Request().Method == http.MethodGet
+		if c.Get(endedKey) == nil && !begins { // a session that is over is on record as such
+			c.Set(reasonKey, "no session")
+		}
 		if handlers.IsPartial(c) || c.Request().Header.Get(echo.HeaderAccept) == eventStream {
 			return c.NoContent(http.StatusUnauthorized)
 		}

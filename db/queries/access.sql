@@ -19,14 +19,21 @@ update accounts set password_hash = @password_hash, changed_at = now() where ema
 select password_hash from accounts where id = @id and disabled_at is null for share;
 
 -- name: InsertSession :exec
-insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address)
-values (@id, @token_hash, @account_id, sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), @expires_at, @user_agent, @address);
+insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address, last_address)
+values (@id, @token_hash, @account_id, sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), @expires_at, @user_agent, @address, @address);
 
 -- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization,
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, s.last_address, a.email, a.role, a.organization,
     x.expires_at as tokens_expire_at
 from sessions s join accounts a on a.id = s.account_id left join supabase_sessions x on x.session_id = s.id
 where s.token_hash = @token_hash and s.ended_at is null and a.disabled_at is null;
+
+-- name: GetRefusedSession :one
+-- A session that has ended, or whose account is closed; of any other the time is over.
+select s.id, s.account_id, s.user_agent, a.email, a.role, a.organization,
+    (case when a.disabled_at is not null then 'closed' else coalesce(s.end_reason, 'expired') end)::text as reason
+from sessions s join accounts a on a.id = s.account_id
+where s.token_hash = @token_hash;
 
 -- name: ProveSession :exec
 update sessions set proven_at = sqlc.arg(now) where id = @id and ended_at is null;
@@ -44,9 +51,8 @@ update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where id = 
 -- name: EndOtherSessions :many
 update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where account_id = @account_id and id <> @id and ended_at is null returning id;
 
-
 -- name: TouchSession :exec
-update sessions set last_seen_at = sqlc.arg(now) where id = @id and last_seen_at < sqlc.arg(now);
+update sessions set last_seen_at = greatest(last_seen_at, sqlc.arg(now)), last_address = @address where id = @id;
 
 -- name: EndSession :one
 update sessions set ended_at = now(), end_reason = @reason::text where token_hash = @token_hash and ended_at is null
@@ -70,6 +76,16 @@ set failures = case
         else t.failures + 1 end,
     last_failure_at = case when t.locked_until > sqlc.arg(now) then t.last_failure_at else sqlc.arg(now) end
 returning failures, locked_until;
+
+-- name: CountWithinHour :one
+-- How often within the hour that began with the first.
+insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
+values ('hourly', @subject, 1, sqlc.arg(now), sqlc.arg(now)::timestamptz + interval '1 hour')
+on conflict (kind, subject) do update
+set failures = case when t.locked_until <= sqlc.arg(now) then 1 else t.failures + 1 end,
+    last_failure_at = sqlc.arg(now),
+    locked_until = case when t.locked_until <= sqlc.arg(now) then excluded.locked_until else t.locked_until end
+returning failures;
 
 -- name: LockSignIn :exec
 update sign_in_throttles set locked_until = @locked_until where kind = @kind and subject = @subject;

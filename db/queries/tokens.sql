@@ -10,7 +10,7 @@ order by created_at desc
 limit 200;
 
 -- name: GetToken :one
-select t.id, t.account_id, t.permissions, t.last_used_at, a.email, a.role, a.organization
+select t.id, t.account_id, t.permissions, t.last_used_at, t.last_address, a.email, a.role, a.organization
 from api_tokens t join accounts a on a.id = t.account_id
 where t.token_hash = @token_hash and t.revoked_at is null and t.expires_at > @now::timestamptz and a.disabled_at is null;
 
@@ -20,16 +20,6 @@ select t.id, t.account_id, t.name, a.email, a.role, a.organization,
     (case when a.disabled_at is not null then 'closed' when t.revoked_at is not null then 'revoked' else 'expired' end)::text as reason
 from api_tokens t join accounts a on a.id = t.account_id
 where t.token_hash = @token_hash;
-
--- name: CountRefusedToken :one
--- How often within the hour that began with the first.
-insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
-values ('token', @subject, 1, sqlc.arg(now), sqlc.arg(now)::timestamptz + interval '1 hour')
-on conflict (kind, subject) do update
-set failures = case when t.locked_until <= sqlc.arg(now) then 1 else t.failures + 1 end,
-    last_failure_at = sqlc.arg(now),
-    locked_until = case when t.locked_until <= sqlc.arg(now) then excluded.locked_until else t.locked_until end
-returning failures;
 
 -- name: TouchToken :exec
 update api_tokens set last_used_at = @now::timestamptz, last_address = @address where id = @id;

@@ -30,6 +30,29 @@ func (q *Queries) CountAccounts(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const countWithinHour = `-- name: CountWithinHour :one
+insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
+values ('hourly', $1, 1, $2, $2::timestamptz + interval '1 hour')
+on conflict (kind, subject) do update
+set failures = case when t.locked_until <= $2 then 1 else t.failures + 1 end,
+    last_failure_at = $2,
+    locked_until = case when t.locked_until <= $2 then excluded.locked_until else t.locked_until end
+returning failures
+`
+
+type CountWithinHourParams struct {
+	Subject []byte
+	Now     time.Time
+}
+
+// How often within the hour that began with the first.
+func (q *Queries) CountWithinHour(ctx context.Context, arg CountWithinHourParams) (int32, error) {
+	row := q.db.QueryRow(ctx, countWithinHour, arg.Subject, arg.Now)
+	var failures int32
+	err := row.Scan(&failures)
+	return failures, err
+}
+
 const deleteOldSessions = `-- name: DeleteOldSessions :execrows
 delete from sessions where expires_at < $1
 `
@@ -169,8 +192,41 @@ func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account,
 	return i, err
 }
 
+const getRefusedSession = `-- name: GetRefusedSession :one
+select s.id, s.account_id, s.user_agent, a.email, a.role, a.organization,
+    (case when a.disabled_at is not null then 'closed' else coalesce(s.end_reason, 'expired') end)::text as reason
+from sessions s join accounts a on a.id = s.account_id
+where s.token_hash = $1
+`
+
+type GetRefusedSessionRow struct {
+	ID           string
+	AccountID    string
+	UserAgent    string
+	Email        string
+	Role         string
+	Organization *string
+	Reason       string
+}
+
+// A session that has ended, or whose account is closed; of any other the time is over.
+func (q *Queries) GetRefusedSession(ctx context.Context, tokenHash []byte) (GetRefusedSessionRow, error) {
+	row := q.db.QueryRow(ctx, getRefusedSession, tokenHash)
+	var i GetRefusedSessionRow
+	err := row.Scan(
+		&i.ID,
+		&i.AccountID,
+		&i.UserAgent,
+		&i.Email,
+		&i.Role,
+		&i.Organization,
+		&i.Reason,
+	)
+	return i, err
+}
+
 const getSession = `-- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, a.email, a.role, a.organization,
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, s.last_address, a.email, a.role, a.organization,
     x.expires_at as tokens_expire_at
 from sessions s join accounts a on a.id = s.account_id left join supabase_sessions x on x.session_id = s.id
 where s.token_hash = $1 and s.ended_at is null and a.disabled_at is null
@@ -185,6 +241,7 @@ type GetSessionRow struct {
 	ExpiresAt      time.Time
 	UserAgent      string
 	Address        string
+	LastAddress    string
 	Email          string
 	Role           string
 	Organization   *string
@@ -203,6 +260,7 @@ func (q *Queries) GetSession(ctx context.Context, tokenHash []byte) (GetSessionR
 		&i.ExpiresAt,
 		&i.UserAgent,
 		&i.Address,
+		&i.LastAddress,
 		&i.Email,
 		&i.Role,
 		&i.Organization,
@@ -259,8 +317,8 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) er
 }
 
 const insertSession = `-- name: InsertSession :exec
-insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address)
-values ($1, $2, $3, $4, $4, $4, $5, $6, $7)
+insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address, last_address)
+values ($1, $2, $3, $4, $4, $4, $5, $6, $7, $7)
 `
 
 type InsertSessionParams struct {
@@ -527,15 +585,16 @@ func (q *Queries) TakeBackSignIn(ctx context.Context, arg TakeBackSignInParams) 
 }
 
 const touchSession = `-- name: TouchSession :exec
-update sessions set last_seen_at = $1 where id = $2 and last_seen_at < $1
+update sessions set last_seen_at = greatest(last_seen_at, $1), last_address = $2 where id = $3
 `
 
 type TouchSessionParams struct {
-	Now time.Time
-	ID  string
+	Now     time.Time
+	Address string
+	ID      string
 }
 
 func (q *Queries) TouchSession(ctx context.Context, arg TouchSessionParams) error {
-	_, err := q.db.Exec(ctx, touchSession, arg.Now, arg.ID)
+	_, err := q.db.Exec(ctx, touchSession, arg.Now, arg.Address, arg.ID)
 	return err
 }

@@ -31,29 +31,6 @@ func (q *Queries) BeginIdempotent(ctx context.Context, arg BeginIdempotentParams
 	return result.RowsAffected(), nil
 }
 
-const countRefusedToken = `-- name: CountRefusedToken :one
-insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
-values ('token', $1, 1, $2, $2::timestamptz + interval '1 hour')
-on conflict (kind, subject) do update
-set failures = case when t.locked_until <= $2 then 1 else t.failures + 1 end,
-    last_failure_at = $2,
-    locked_until = case when t.locked_until <= $2 then excluded.locked_until else t.locked_until end
-returning failures
-`
-
-type CountRefusedTokenParams struct {
-	Subject []byte
-	Now     time.Time
-}
-
-// How often within the hour that began with the first.
-func (q *Queries) CountRefusedToken(ctx context.Context, arg CountRefusedTokenParams) (int32, error) {
-	row := q.db.QueryRow(ctx, countRefusedToken, arg.Subject, arg.Now)
-	var failures int32
-	err := row.Scan(&failures)
-	return failures, err
-}
-
 const deleteOldIdempotent = `-- name: DeleteOldIdempotent :execrows
 delete from idempotency_keys where created_at < $1::timestamptz
 `
@@ -182,7 +159,7 @@ func (q *Queries) GetRefusedToken(ctx context.Context, tokenHash []byte) (GetRef
 }
 
 const getToken = `-- name: GetToken :one
-select t.id, t.account_id, t.permissions, t.last_used_at, a.email, a.role, a.organization
+select t.id, t.account_id, t.permissions, t.last_used_at, t.last_address, a.email, a.role, a.organization
 from api_tokens t join accounts a on a.id = t.account_id
 where t.token_hash = $1 and t.revoked_at is null and t.expires_at > $2::timestamptz and a.disabled_at is null
 `
@@ -197,6 +174,7 @@ type GetTokenRow struct {
 	AccountID    string
 	Permissions  []string
 	LastUsedAt   *time.Time
+	LastAddress  string
 	Email        string
 	Role         string
 	Organization *string
@@ -210,6 +188,7 @@ func (q *Queries) GetToken(ctx context.Context, arg GetTokenParams) (GetTokenRow
 		&i.AccountID,
 		&i.Permissions,
 		&i.LastUsedAt,
+		&i.LastAddress,
 		&i.Email,
 		&i.Role,
 		&i.Organization,

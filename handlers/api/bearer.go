@@ -42,7 +42,8 @@ func Bearer(tokens TokenResolver, every time.Duration) echo.MiddlewareFunc {
 			})
 			defer done()
 			actor.Address, actor.UserAgent, actor.RequestID = address, outer.UserAgent(), handlers.RequestID(ctx)
-			defer c.SetRequest(outer) // with a context that is cancelled by then it would pass for a client that went away
+			// With a context that is cancelled by then it would pass for a client that went away.
+			defer c.SetRequest(outer.WithContext(handlers.WithActor(outer.Context(), actor)))
 			c.SetRequest(outer.WithContext(handlers.WithActor(ctx, actor)))
 			c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 			return next(c)

@@ -87,13 +87,20 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 	if err := tx.AdvanceAuditHead(ctx, sqlcgen.AdvanceAuditHeadParams{LastID: row.ID, Hash: row.Hash}); err != nil {
 		return fmt.Errorf("advance the audit trail: %w", err)
 	}
+	request.Settle()
 	return nil
 }
+
+// recordTime bounds what is put on record when nobody may be waiting any more.
+const recordTime = 5 * time.Second
 
 // Refuse records, in a transaction of its own, an attempt that was not allowed or did not work. It uses the system's rights.
 func Refuse(ctx context.Context, d *db.DB, actor keepsake.Actor, e Entry) error {
 	if e.Outcome == "" {
 		e.Outcome = Refused
 	}
+	// Whoever gives up waiting is on record all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
 	return d.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) error { return Record(ctx, tx, actor, e) })
 }

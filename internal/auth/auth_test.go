@@ -72,8 +72,8 @@ func TestSignInAndSession(t *testing.T) {
 	if _, err := s.Resolve(t.Context(), again.Token.Reveal()); err != nil {
 		t.Errorf("the other session: %v", err)
 	}
-	if r, err := audit.Verify(t.Context(), d); err != nil || !r.Intact || r.Rows != 4 {
-		t.Errorf("audit: %+v, %v, want account, two sign-ins and a sign-out", r, err)
+	if r, err := audit.Verify(t.Context(), d); err != nil || !r.Intact || r.Rows != 5 {
+		t.Errorf("audit: %+v, %v, want account, two sign-ins, a sign-out and a use after it", r, err)
 	}
 }
 

@@ -20,10 +20,10 @@ type Proof struct {
 // Prove checks the password of the actor's own account again, or a code where the account asks for one at sign-in, and notes for the
 // session when. Wrong ones count like those of a sign-in: whoever found an open browser cannot guess on.
 func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) error {
-	if actor.Permissions != nil || actor.Session == "" {
-		return keepsake.Errorf(keepsake.CodeForbidden, "Only a person who is signed in can prove who they are.")
-	}
 	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "session.prove", reason, err) }
+	if actor.Permissions != nil || actor.Session == "" {
+		return refuse("token", keepsake.Errorf(keepsake.CodeForbidden, "Only a person who is signed in can prove who they are."))
+	}
 	account, tried, err := s.attempt(ctx, actor, "session.prove")
 	if err != nil {
 		return err
@@ -63,20 +63,23 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 	if errors.Is(err, errSpent) {
 		return refuse("spent_"+given.name, keepsake.Errorf(keepsake.CodeInvalid, "That code was used already. Wait for the next one, or give your password. Nothing was changed."))
 	}
-	return err
+	if err != nil {
+		return refuse("failed", err)
+	}
+	return nil
 }
 
 // attempt counts a try of a person who is signed in, and returns their account.
 func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action string) (account sqlcgen.Account, tried tries, err error) {
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error { return s.countBoth(ctx, tx, &tried, proofOf(actor.ID), actor.Address) })
 	if err != nil {
-		return account, tried, fmt.Errorf("count the attempt: %w", err)
+		return account, tried, s.refuseTo(ctx, actor, action, "failed", fmt.Errorf("count the attempt: %w", err))
 	}
 	if tried.until.After(s.now()) {
 		return account, tried, s.refuseTo(ctx, actor, action, "locked", keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))
 	}
 	account, err = s.anyAccount(ctx, actor)
-	if err != nil && keepsake.CodeOf(err) == keepsake.CodeForbidden {
+	if err != nil {
 		err = s.refuseTo(ctx, actor, action, "no_account", err)
 	}
 	return account, tried, err
@@ -105,7 +108,7 @@ type OpenSession struct {
 // ListSessions returns the actor's own sessions, newest first.
 func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]OpenSession, error) {
 	if actor.Permissions != nil {
-		return nil, keepsake.Errorf(keepsake.CodeForbidden, "Sessions are shown to people who are signed in, never to a token.")
+		return nil, s.refuseTo(ctx, actor, "session.list", "token", keepsake.Errorf(keepsake.CodeForbidden, "Sessions are shown to people who are signed in, never to a token."))
 	}
 	var list []OpenSession
 	now := s.now()
@@ -124,7 +127,7 @@ func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]Op
 // EndSession ends one of the actor's own sessions; with an empty id all but the one that asks. Their next request is refused.
 func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id string) error {
 	if actor.Permissions != nil {
-		return keepsake.Errorf(keepsake.CodeForbidden, "Sessions are ended by people who are signed in, never by a token.")
+		return s.refuseTo(ctx, actor, "session.end", "token", keepsake.Errorf(keepsake.CodeForbidden, "Sessions are ended by people who are signed in, never by a token."))
 	}
 	ended := []string{id}
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -142,8 +145,9 @@ func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id stri
 	if db.IsNoSuch(err) {
 		return s.refuseTo(ctx, actor, "session.end", "no_such_session", keepsake.Errorf(keepsake.CodeNotFound, "That session is over already."))
 	}
-	if err == nil {
-		s.leave(ctx, ended...)
+	if err != nil {
+		return s.refuseTo(ctx, actor, "session.end", "failed", err)
 	}
-	return err
+	s.leave(ctx, ended...)
+	return nil
 }

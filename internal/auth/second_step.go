@@ -27,7 +27,8 @@ type Enrolment struct {
 }
 
 // GetSecondStep says how the actor's own account stands.
-func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (SecondStep, error) {
+func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (_ SecondStep, err error) {
+	defer s.stepOnRecord(ctx, actor, readStep, &err)
 	account, err := s.ownAccount(ctx, actor)
 	if err != nil {
 		if keepsake.CodeOf(err) == keepsake.CodeForbidden && actor.Permissions == nil {
@@ -49,9 +50,21 @@ func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (Sec
 	return state, nil
 }
 
+// stepOnRecord puts on record why something about a second step was not done, or that somebody may not look at it.
+func (s *Sessions) stepOnRecord(ctx context.Context, actor keepsake.Actor, action string, err *error) {
+	code := keepsake.CodeOf(*err)
+	if *err != nil && (action != readStep || code == keepsake.CodeForbidden) {
+		*err = s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name, Detail: map[string]any{"code": code}}, *err)
+	}
+}
+
+// readStep is the action of a look at how a second step stands.
+const readStep = "second_step.read"
+
 // BeginSecondStep makes a secret for the actor's authenticator. It counts for nothing until ConfirmSecondStep has seen a code of it; made
 // again before that, it is another one. It asks for a recent proof of who is there, like all that changes or shows what codes are made of.
-func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) error {
+func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) (err error) {
+	defer s.stepOnRecord(ctx, actor, "second_step.begin", &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
 		return err
@@ -76,7 +89,8 @@ func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) er
 }
 
 // GetEnrolment returns the secret that waits for its first code; CodeNotFound where there is none. One that is in use is never shown again.
-func (s *Sessions) GetEnrolment(ctx context.Context, actor keepsake.Actor) (Enrolment, error) {
+func (s *Sessions) GetEnrolment(ctx context.Context, actor keepsake.Actor) (_ Enrolment, err error) {
+	defer s.stepOnRecord(ctx, actor, readStep, &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
 		return Enrolment{}, err
@@ -91,7 +105,8 @@ func (s *Sessions) GetEnrolment(ctx context.Context, actor keepsake.Actor) (Enro
 
 // ConfirmSecondStep switches the second step on, once a code has shown that the authenticator has the secret, and returns the recovery
 // codes: the only moment that they can be read.
-func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) ([]keepsake.Secret, error) {
+func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (_ []keepsake.Secret, err error) {
+	defer s.stepOnRecord(ctx, actor, "second_step.on", &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
 		return nil, err
@@ -127,7 +142,8 @@ func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, 
 }
 
 // RenewRecoveryCodes makes new recovery codes; those of before open nothing any more.
-func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor) ([]keepsake.Secret, error) {
+func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor) (_ []keepsake.Secret, err error) {
+	defer s.stepOnRecord(ctx, actor, "second_step.codes", &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
 		return nil, err
@@ -156,10 +172,10 @@ func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor)
 // EndSecondStep switches the second step off. It asks for password and code at once, and counts wrong ones like those of a sign-in. A
 // recovery code is a code.
 func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in Proof) error {
-	if actor.Permissions != nil || actor.Session == "" {
-		return keepsake.Errorf(keepsake.CodeForbidden, "The second step is switched off by people who are signed in, never by a token.")
-	}
 	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "second_step.off", reason, err) }
+	if actor.Permissions != nil || actor.Session == "" {
+		return refuse("token", keepsake.Errorf(keepsake.CodeForbidden, "The second step is switched off by people who are signed in, never by a token."))
+	}
 	account, tried, err := s.attempt(ctx, actor, "second_step.off")
 	if err == nil && account.Kind != kindLocal {
 		err = refuse("elsewhere", errElsewhere)
@@ -198,10 +214,11 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 	if errors.Is(err, errSpent) {
 		return refuse("spent_"+given.name, wrong)
 	}
-	if err == nil {
-		s.told(ctx)
+	if err != nil {
+		return refuse("failed", err)
 	}
-	return err
+	s.told(ctx)
+	return nil
 }
 
 // SwitchSecondStepOff takes the second step from an account whose person lost phone and codes, and ends its sessions: one may be on that

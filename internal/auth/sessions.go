@@ -122,13 +122,35 @@ func ByItself(ctx context.Context) context.Context { return context.WithValue(ct
 // IsByItself reports whether ByItself made ctx.
 func IsByItself(ctx context.Context) bool { return ctx.Value(byItself{}) != nil }
 
+// errOver answers a session that is not there any more.
+var errOver = keepsake.Errorf(keepsake.CodeForbidden, "Your session has ended. Sign in to go on.")
+
 // Resolve returns who a token belongs to, and counts as a request. A session that is unknown, over or idle for too long, or
-// whose account was closed, is an Error with CodeForbidden.
+// whose account was closed, is an Error with CodeForbidden, and on record.
 func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, error) {
-	over := keepsake.Errorf(keepsake.CodeForbidden, "Your session has ended. Sign in to go on.")
 	if token == "" {
-		return keepsake.Actor{}, over
+		return keepsake.Actor{}, errOver
 	}
+	row, err := s.present(ctx, token)
+	if errors.Is(err, errOver) {
+		if failed := s.recordRefusedSession(ctx, token); failed != nil {
+			return keepsake.Actor{}, failed
+		}
+	}
+	if err != nil {
+		return keepsake.Actor{}, err
+	}
+	actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, row.Address, row.UserAgent)
+	actor.ProvenAt = row.ProvenAt
+	if row.TokensExpireAt != nil && !s.now().Before(row.TokensExpireAt.Add(-renewBefore)) {
+		return s.confirm(ctx, actor)
+	}
+	return actor, nil
+}
+
+// present returns a session that is not over, and notes that it is used, and from where. Where that is another address than before, it is on
+// record: what looks at the console without changing anything leaves no other entry.
+func (s *Sessions) present(ctx context.Context, token string) (sqlcgen.GetSessionRow, error) {
 	now := s.now()
 	var row sqlcgen.GetSessionRow
 	err := s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
@@ -136,30 +158,35 @@ func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, e
 			return err
 		}
 		if !now.Before(row.ExpiresAt) || now.Sub(row.LastSeenAt) >= IdleTime {
-			return over
+			return errOver
 		}
-		if now.Sub(row.LastSeenAt) >= touchEvery && !IsByItself(ctx) {
-			return tx.TouchSession(ctx, sqlcgen.TouchSessionParams{ID: row.ID, Now: now})
+		request := keepsake.RequestOf(ctx)
+		moved := request.Address != "" && short(request.Address) != row.LastAddress
+		seen := sqlcgen.TouchSessionParams{ID: row.ID, Now: now, Address: row.LastAddress}
+		if IsByItself(ctx) {
+			seen.Now = row.LastSeenAt
 		}
-		return nil
+		if moved {
+			seen.Address = short(request.Address)
+		} else if seen.Now.Sub(row.LastSeenAt) < touchEvery {
+			return nil
+		}
+		if err := tx.TouchSession(ctx, seen); err != nil || !moved {
+			return err
+		}
+		actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, request.Address, request.UserAgent)
+		return s.recordHourly(ctx, tx, "session "+row.ID+" "+network(request.Address), actor,
+			audit.Entry{Action: useSession, Target: request.What, Outcome: audit.Allowed, Detail: audit.Change(row.LastAddress, request.Address)})
 	})
 	if db.IsNoRows(err) {
-		return keepsake.Actor{}, over
+		err = errOver
 	}
-	if err != nil {
-		return keepsake.Actor{}, err
-	}
-	actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, row.Address, row.UserAgent)
-	actor.ProvenAt = row.ProvenAt
-	if row.TokensExpireAt != nil && !now.Before(row.TokensExpireAt.Add(-renewBefore)) {
-		return s.confirm(ctx, actor)
-	}
-	return actor, nil
+	return row, err
 }
 
 // End ends the session of a token because its owner signed out. One that is over already is an Error with CodeNotFound.
 func (s *Sessions) End(ctx context.Context, token string) error {
-	actor, resolved := s.Resolve(ctx, token)
+	actor, resolved := s.Resolve(ByItself(ctx), token) // leaving is no use of it
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
 		row, err := tx.EndSession(ctx, sqlcgen.EndSessionParams{TokenHash: tokenHash(token), Reason: "signed_out"})
 		if err != nil {

@@ -52,7 +52,7 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 	}
 	account, tried, err := s.reserve(ctx, email, in.Address)
 	if err != nil {
-		return Session{}, nil, err
+		return Session{}, nil, s.refuse(ctx, actor, "failed", err)
 	}
 	if tried.until.After(s.now()) {
 		return Session{}, nil, s.refuse(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
@@ -64,7 +64,7 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 	}
 	ok, err := verifyPassword(ctx, in.Password, phc)
 	if err != nil {
-		return Session{}, nil, fmt.Errorf("check the password: %w", err)
+		return Session{}, nil, s.refuse(ctx, actor, "failed", fmt.Errorf("check the password: %w", err))
 	}
 	if (!ok || !local) && s.supabase != nil && email != "" {
 		return s.signInElsewhere(ctx, actor, email, in, tried, local)
@@ -183,10 +183,21 @@ func (s *Sessions) refuse(ctx context.Context, actor keepsake.Actor, reason stri
 	return s.refuseTo(ctx, actor, "session.start", reason, err)
 }
 
-// refuseTo records that an attempt at an action was refused, and returns err.
+// refuseTo records that an attempt at an action was refused, or broke, and returns err.
 func (s *Sessions) refuseTo(ctx context.Context, actor keepsake.Actor, action, reason string, err error) error {
-	entry := audit.Entry{Action: action, Target: actor.Name, Detail: map[string]any{"reason": reason}}
-	if failed := audit.Refuse(ctx, s.db, actor, entry); failed != nil {
+	return s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name, Detail: map[string]any{"reason": reason}}, err)
+}
+
+// refuseEntry records why something was not done, and returns it; nil is nothing. What cannot be put on record is answered as a fault, not as a refusal.
+func (s *Sessions) refuseEntry(ctx context.Context, actor keepsake.Actor, e audit.Entry, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch keepsake.CodeOf(err) {
+	case keepsake.CodeInternal, keepsake.CodeUnavailable:
+		e.Outcome = audit.Failed
+	}
+	if failed := audit.Refuse(ctx, s.db, actor, e); failed != nil && e.Outcome != audit.Failed {
 		return failed
 	}
 	return err

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/auth/gotrue"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -68,7 +70,8 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 			return keepsake.Actor{}, err
 		}
 	}
-	if !known {
+	asked := !known
+	if asked {
 		user, err = s.supabase.Client.User(ctx, token)
 		if errors.Is(err, gotrue.ErrRefused) {
 			return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "The sign-in at Supabase Auth that this token belongs to has ended.")
@@ -95,5 +98,10 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 	}
 	actor := actorOf(account.ID, account.Email, account.Role, account.Organization, cmp.Or(claims.Session, claims.Subject), address, "")
 	actor.ProvenAt = claims.Proven
-	return actor, nil
+	if asked {
+		err = s.db.InTx(ctx, system, func(tx db.Tx) error {
+			return s.recordHourly(ctx, tx, "bearer "+actor.Session+" "+network(address), actor, audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Allowed})
+		})
+	}
+	return actor, err
 }

@@ -116,7 +116,7 @@ func checkToken(actor keepsake.Actor, in TokenInput) error {
 // ListTokens returns the actor's own tokens, newest first.
 func (s *Sessions) ListTokens(ctx context.Context, actor keepsake.Actor) ([]Token, error) {
 	if actor.Permissions != nil {
-		return nil, errTokens
+		return nil, s.refuseToken(ctx, actor, "token.list", "", map[string]any{}, errTokens)
 	}
 	var list []Token
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -142,7 +142,7 @@ func (s *Sessions) ListTokens(ctx context.Context, actor keepsake.Actor) ([]Toke
 // RevokeToken ends one of the actor's own tokens. It is refused from the next request on.
 func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id string) error {
 	if actor.Permissions != nil {
-		return errTokens
+		return s.refuseToken(ctx, actor, "token.revoke", id, map[string]any{}, errTokens)
 	}
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
 		name, err := tx.RevokeToken(ctx, sqlcgen.RevokeTokenParams{ID: id, AccountID: actor.ID, Now: s.now()})
@@ -152,22 +152,18 @@ func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id str
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.revoke", Target: id, Outcome: audit.Allowed, Detail: map[string]any{"name": name}})
 	})
 	if db.IsNoSuch(err) {
-		return s.refuseToken(ctx, actor, "token.revoke", id, map[string]any{}, keepsake.Errorf(keepsake.CodeNotFound, "You have no such token."))
+		err = keepsake.Errorf(keepsake.CodeNotFound, "You have no such token.")
 	}
-	return err
+	if err != nil {
+		return s.refuseToken(ctx, actor, "token.revoke", id, map[string]any{}, err)
+	}
+	return nil
 }
 
 // refuseToken records why something about a token was not done, and returns it.
 func (s *Sessions) refuseToken(ctx context.Context, actor keepsake.Actor, action, id string, detail map[string]any, err error) error {
-	entry := audit.Entry{Action: action, Target: id, Detail: detail}
-	switch detail["code"] = keepsake.CodeOf(err); keepsake.CodeOf(err) {
-	case keepsake.CodeInternal, keepsake.CodeUnavailable:
-		entry.Outcome = audit.Failed
-	}
-	if failed := audit.Refuse(ctx, s.db, actor, entry); failed != nil {
-		return failed
-	}
-	return err
+	detail["code"] = keepsake.CodeOf(err)
+	return s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: id, Detail: detail}, err)
 }
 
 // ResolveToken returns who a token acts for, with what it may do. One that is unknown, revoked, over, or of a closed account is an
@@ -175,34 +171,11 @@ func (s *Sessions) refuseToken(ctx context.Context, actor keepsake.Actor, action
 func (s *Sessions) ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error) {
 	actor, err := s.resolveToken(ctx, token, address)
 	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
-		if failed := s.recordRefused(ctx, token, address); failed != nil {
+		if failed := s.recordRefusedToken(ctx, token, address); failed != nil {
 			return actor, failed
 		}
 	}
 	return actor, err
-}
-
-// recordRefused puts on record that a token was refused: each that is known once an hour, and those that nobody knows once an hour for all from an
-// address. A script that was forgotten asks every minute, and nobody who sends nonsense shall fill the trail.
-func (s *Sessions) recordRefused(ctx context.Context, token, address string) error {
-	return s.db.InTx(ctx, system, func(tx db.Tx) error {
-		actor := keepsake.Actor{Address: address, Permissions: []keepsake.Permission{}}
-		detail := map[string]any{"reason": "unknown"}
-		which := network(address)
-		row, err := tx.GetRefusedToken(ctx, tokenHash(token))
-		if err == nil {
-			actor = actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, address, "")
-			actor.Permissions = []keepsake.Permission{}
-			detail["reason"], detail["name"], which = row.Reason, row.Name, row.ID
-		} else if !db.IsNoRows(err) {
-			return err
-		}
-		n, err := tx.CountRefusedToken(ctx, sqlcgen.CountRefusedTokenParams{Subject: subject("token " + which), Now: s.now()})
-		if err != nil || n > 1 {
-			return err
-		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Refused, Detail: detail})
-	})
 }
 
 func (s *Sessions) resolveToken(ctx context.Context, token, address string) (keepsake.Actor, error) {
@@ -219,10 +192,13 @@ func (s *Sessions) resolveToken(ctx context.Context, token, address string) (kee
 		if row, err = tx.GetToken(ctx, sqlcgen.GetTokenParams{TokenHash: tokenHash(token), Now: now}); err != nil {
 			return err
 		}
-		if row.LastUsedAt == nil || now.Sub(*row.LastUsedAt) >= touchEvery {
-			return tx.TouchToken(ctx, sqlcgen.TouchTokenParams{ID: row.ID, Now: now, Address: short(address)})
+		if row.LastUsedAt != nil && now.Sub(*row.LastUsedAt) < touchEvery && row.LastAddress == short(address) {
+			return nil
 		}
-		return nil
+		if err := tx.TouchToken(ctx, sqlcgen.TouchTokenParams{ID: row.ID, Now: now, Address: short(address)}); err != nil {
+			return err
+		}
+		return s.recordHourly(ctx, tx, "token "+row.ID+" "+network(address), tokenActor(row, address), audit.Entry{Action: "token.use", Target: row.ID, Outcome: audit.Allowed})
 	})
 	if db.IsNoRows(err) {
 		return keepsake.Actor{}, refused
@@ -230,10 +206,15 @@ func (s *Sessions) resolveToken(ctx context.Context, token, address string) (kee
 	if err != nil {
 		return keepsake.Actor{}, err
 	}
+	return tokenActor(row, address), nil
+}
+
+// tokenActor is the person of a token, with what it may do.
+func tokenActor(row sqlcgen.GetTokenRow, address string) keepsake.Actor {
 	actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, address, "")
 	actor.Permissions = []keepsake.Permission{}
 	for _, p := range row.Permissions {
 		actor.Permissions = append(actor.Permissions, keepsake.Permission(p))
 	}
-	return actor, nil
+	return actor
 }

@@ -2,20 +2,27 @@ package keepsake
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
-// Request is the HTTP request that something is done for: its number, for logs and the audit trail, when it came, and what sent it.
+// Request is the HTTP request that something is done for: its number, for logs and the audit trail, when it came, what sent it, from where,
+// and what it asks for.
 type Request struct {
 	ID        string
 	Started   time.Time
 	UserAgent string
+	Address   string
+	What      string // method and path, never the query
+
+	settled *atomic.Bool
 }
 
 type requestKey struct{}
 
 // WithRequest returns ctx carrying the request.
 func WithRequest(ctx context.Context, r Request) context.Context {
+	r.settled = new(atomic.Bool)
 	return context.WithValue(ctx, requestKey{}, r)
 }
 
@@ -24,3 +31,13 @@ func RequestOf(ctx context.Context) Request {
 	r, _ := ctx.Value(requestKey{}).(Request)
 	return r
 }
+
+// Settle notes that the audit trail has an entry that stands for the request.
+func (r Request) Settle() {
+	if r.settled != nil {
+		r.settled.Store(true)
+	}
+}
+
+// Settled reports whether the audit trail has an entry that stands for the request. There is nothing to put on record where there is no request.
+func (r Request) Settled() bool { return r.settled == nil || r.settled.Load() }
