@@ -33,7 +33,7 @@ type scopePreviewer interface {
 	pointLister
 	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
-	WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) []console.Wedding
+	WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]console.Wedding, error)
 	organizationLister
 }
 
@@ -125,22 +125,22 @@ func impact(p *scope.Preview) []ui.Figure {
 }
 
 // touched names the weddings that the changes touch, the nearest first.
-func touched(c echo.Context, pages Pages, con scopePreviewer, p *scope.Preview) (list []views.TouchedWedding, more string) {
+func touched(c echo.Context, pages Pages, con scopePreviewer, p *scope.Preview) (list []views.TouchedWedding, more string, err error) {
 	ids := make([]string, 0, len(p.Weddings))
 	for id := range p.Weddings {
 		ids = append(ids, id)
 	}
 	if len(ids) == 0 {
-		return nil, ""
+		return nil, "", nil
 	}
-	found := con.WeddingsByID(c.Request().Context(), actor(c), ids)
+	found, err := con.WeddingsByID(c.Request().Context(), actor(c), ids)
 	for _, w := range found[:min(len(found), weddingsNamed)] {
 		list = append(list, views.TouchedWedding{Wedding: weddingOf(w), Rows: format.Plural(p.Weddings[w.ID], "row", "rows")})
 	}
 	if rest := len(ids) - len(list); rest > 0 && len(list) > 0 {
 		more = "and " + format.Plural(int64(rest), "more wedding", "more weddings")
 	}
-	return list, more
+	return list, more, err
 }
 
 // rowsAction is where further rows of a table are shown.
@@ -260,7 +260,9 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	if vm.Points, err = pointOptions(c, pages, con, p.Point, p.PointTime); err != nil {
 		return vm, err
 	}
-	vm.Touched, vm.TouchedMore = touched(c, pages, con, p)
+	if vm.Touched, vm.TouchedMore, err = touched(c, pages, con, p); err != nil {
+		return vm, err
+	}
 	left := set(skip)
 	for _, t := range p.Tables {
 		if table, any := previewTable(t, left, comesBack); any {

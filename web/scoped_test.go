@@ -73,11 +73,11 @@ func (f *fakeScopes) UndoScope(_ context.Context, _ keepsake.Actor, restore stri
 	return f.ended, nil
 }
 
-func (f *fakeScopes) WeddingsByID(_ context.Context, _ keepsake.Actor, ids []string) (list []console.Wedding) {
+func (f *fakeScopes) WeddingsByID(_ context.Context, _ keepsake.Actor, ids []string) (list []console.Wedding, err error) {
 	for _, id := range ids {
 		list = append(list, console.Wedding{Wedding: engine.Wedding{ID: id, Couple: "Ada & Ben", Date: moment}, DaysLeft: 3, Phase: keepsake.PhasePreparation, Urgency: keepsake.UrgencyUrgent})
 	}
-	return list
+	return list, nil
 }
 
 func (f *fakeScopes) ListOrganizations(_ context.Context, _ keepsake.Actor, search, _ string) (console.OrganizationPage, error) {

@@ -57,7 +57,7 @@ func (c *Console) ApproveOperation(ctx context.Context, actor keepsake.Actor, id
 		err = c.mustBeProven(actor)
 	}
 	detail := map[string]any{}
-	return c.attemptJudged(ctx, actor, err, "approval.give", detail, func(tx db.Tx) (string, error) {
+	return c.attemptJudged(ctx, actor, err, "approval.give", id, detail, func(tx db.Tx) (string, error) {
 		row, err := tx.ApproveOperation(ctx, sqlcgen.ApproveOperationParams{ID: id, Actor: actor.ID, Name: actor.Name, WithinSeconds: ApproveWithin.Seconds()})
 		if db.IsNoRows(err) {
 			return id, whyNotApprove(ctx, tx, actor, id)

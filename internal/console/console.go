@@ -142,10 +142,9 @@ func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Hand
 func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
 
 // attemptJudged runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn returns the target of the
-// attempt. The actor's right to it has been judged: err says why not. When fn refuses or breaks, that is on record too, and nothing else of it
+// attempt where target is not known before. The actor's right to it has been judged: err says why not. When fn refuses or breaks, that is on record too, and nothing else of it
 // remains.
-func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err error, action string, detail map[string]any, fn func(db.Tx) (string, error)) error {
-	var target string
+func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err error, action, target string, detail map[string]any, fn func(db.Tx) (string, error)) error {
 	if err == nil {
 		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
 			if target, err = fn(tx); err != nil {
@@ -158,6 +157,15 @@ func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err e
 		return nil
 	}
 	return c.refused(ctx, actor, action, target, detail, err)
+}
+
+// looked records that somebody asked for what they may not look at, or for what is not there for them, and returns why. A look at the console's
+// own facts that is allowed leaves no entry: that a session or a token is used does.
+func (c *Console) looked(ctx context.Context, actor keepsake.Actor, action, target string, err error) error {
+	if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeForbidden || code == keepsake.CodeNotFound) {
+		return c.refused(ctx, actor, action, target, nil, err)
+	}
+	return err
 }
 
 // recordTime bounds what is put on record when nobody may be waiting any more.
@@ -173,9 +181,6 @@ func (c *Console) refused(ctx context.Context, actor keepsake.Actor, action, tar
 	for k, v := range detail {
 		entry.Detail[k] = v
 	}
-	// Whoever gives up waiting is on record all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
-	defer cancel()
 	if failed := audit.Refuse(ctx, c.db, actor, entry); failed != nil {
 		c.log.ErrorContext(ctx, "a refused attempt could not be recorded", "action", action, "actor", actor.Name, "err", failed)
 	}

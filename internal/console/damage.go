@@ -15,9 +15,10 @@ const damagePoints = 6
 
 // FindDamage returns the newest damage of a wedding, and as Point the newest protected recovery point before it; nil when none is
 // found.
-func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
-	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err != nil {
-		return nil, c.refused(ctx, actor, "wedding.read", wedding, nil, err)
+func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
+	defer func() { err = c.looked(ctx, actor, "wedding.read", wedding, err) }()
+	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err != nil {
+		return nil, err
 	}
 	points, err := c.inPoints(ctx, actor, wedding, func(tx db.Tx) ([]Point, error) {
 		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &wedding, Most: timelinePoints})

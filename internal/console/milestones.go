@@ -58,7 +58,7 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 	if err == nil {
 		organization = c.finder().organizationOf(ctx, actor, in.Wedding)
 	}
-	return c.attemptJudged(ctx, actor, err, "milestone.save", detail, func(tx db.Tx) (string, error) {
+	return c.attemptJudged(ctx, actor, err, "milestone.save", in.Wedding, detail, func(tx db.Tx) (string, error) {
 		if err := dayBefore(ctx, tx, in, detail); err != nil {
 			return in.Wedding, err
 		}

@@ -25,15 +25,15 @@ const (
 func operationID(id string) (string, error) {
 	u, err := uuid.Parse(id)
 	if err != nil {
-		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %q.", id)
+		return id, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %q.", id)
 	}
 	return u.String(), nil
 }
 
 // GetOperation returns one operation with its progress and result, or CodeNotFound.
-func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id string) (Operation, error) {
-	id, err := operationID(id)
-	if err != nil {
+func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id string) (_ Operation, err error) {
+	defer func() { err = c.looked(ctx, actor, "operation.read", id, err) }()
+	if id, err = operationID(id); err != nil {
 		return Operation{}, err
 	}
 	var row sqlcgen.BackupOperation
@@ -41,9 +41,6 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 		row, err = readOperation(ctx, tx, actor, id)
 		return err
 	})
-	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
-		return Operation{}, c.refused(ctx, actor, "operation.read", id, nil, err)
-	}
 	if db.IsNoRows(err) {
 		return Operation{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
 	}
@@ -151,9 +148,9 @@ func operationsOf[R any](rows []R, whole func(R) sqlcgen.BackupOperation) (_ []O
 }
 
 // OperationLog returns log lines, oldest first: the newest ones, or those after an event. limit 0 is ten thousand.
-func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) ([]LogLine, error) {
-	id, err := operationID(id)
-	if err != nil {
+func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) (_ []LogLine, err error) {
+	defer func() { err = c.looked(ctx, actor, "operation.read", id, err) }()
+	if id, err = operationID(id); err != nil {
 		return nil, err
 	}
 	if limit <= 0 || limit > mostLog {
@@ -168,9 +165,6 @@ func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id str
 		lines, err = readLog(ctx, tx, id, after, o.LastEventID, limit)
 		return err
 	})
-	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
-		return nil, c.refused(ctx, actor, "operation.read", id, nil, err)
-	}
 	if db.IsNoRows(err) {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
 	}
@@ -205,7 +199,7 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 	if err == nil { // whoever sees it may: row-level security shows an organization's admin that organization's
 		err = mayAct(actor, keepsake.MayBackup)
 	}
-	return c.attemptJudged(ctx, actor, err, "operation.cancel", nil, func(tx db.Tx) (string, error) {
+	return c.attemptJudged(ctx, actor, err, "operation.cancel", id, nil, func(tx db.Tx) (string, error) {
 		row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
 		if db.IsNoRows(err) {
 			return id, whyNotCancel(ctx, tx, id)

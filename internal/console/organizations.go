@@ -59,6 +59,9 @@ func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, s
 }
 
 // WeddingsByID returns the weddings of these keys that the platform, or the newest recovery point, knows, the nearest first.
-func (c *Console) WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) []Wedding {
-	return c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: ids, Today: c.now(), Limit: mostLimit}).Weddings
+func (c *Console) WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]Wedding, error) {
+	if err := mayAct(actor, keepsake.MayRead); err != nil {
+		return nil, c.refused(ctx, actor, "weddings.list", "", nil, err)
+	}
+	return c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: ids, Today: c.now(), Limit: mostLimit}).Weddings, nil
 }

@@ -128,12 +128,12 @@ func withTests(ctx context.Context, tx db.Tx, rows []sqlcgen.RecoveryPoint) ([]P
 
 // GetPoint opens a recovery point: what the console knows, and its tables from the manifest, read from the best provider. When
 // none can show it, Missing says why and the rest is there. "latest" is the newest.
-func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (PointDetail, error) {
-	var d PointDetail
-	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return d, c.refused(ctx, actor, "point.read", id, nil, err)
+func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (d PointDetail, err error) {
+	defer func() { err = c.looked(ctx, actor, "point.read", id, err) }()
+	if err = mayAct(actor, keepsake.MayRead); err != nil {
+		return d, err
 	}
-	id, err := c.pointID(ctx, actor, id)
+	id, err = c.pointID(ctx, actor, id)
 	if err != nil {
 		return d, err
 	}

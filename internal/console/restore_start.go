@@ -101,14 +101,23 @@ func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Targ
 
 // SealTarget checks the address of a server that no configuration names, and seals it: it can be sent to a browser and back.
 func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, url keepsake.Secret) (string, error) {
-	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
+	err := mayActOnPlatform(actor, keepsake.MayRestore)
+	var config *pgx.ConnConfig
+	if err == nil {
+		config, err = pgx.ParseConfig(url.Reveal())
+		if err != nil || config.Host == "" || !strings.Contains(url.Reveal(), "://") { // the parser's own words may quote the password
+			err = keepsake.Errorf(keepsake.CodeInvalid, "This is not the address of a PostgreSQL server: write it as postgres://role:password@host:port/postgres")
+		}
+	}
+	if err != nil {
 		return "", c.refused(ctx, actor, "restore.target", "", nil, err)
 	}
-	config, err := pgx.ParseConfig(url.Reveal())
-	if err != nil || config.Host == "" || !strings.Contains(url.Reveal(), "://") { // the parser's own words may quote the password
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "This is not the address of a PostgreSQL server: write it as postgres://role:password@host:port/postgres")
+	detail := map[string]any{"host": config.Host}
+	sealed, err := c.engine.SealTarget(ctx, url)
+	if err != nil {
+		return "", c.refused(ctx, actor, "restore.target", "", detail, err)
 	}
-	return c.engine.SealTarget(ctx, url)
+	return sealed, c.recordDone(ctx, actor, "restore.target", "", detail)
 }
 
 // targetOf returns a configured server, or the one at a sealed address.

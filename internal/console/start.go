@@ -190,7 +190,7 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 // enqueue writes operation, job and audit row in one transaction. That the actor may has been judged before.
 func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
 	var o Operation
-	err := c.attemptJudged(ctx, actor, nil, action, detail, func(tx db.Tx) (string, error) {
+	err := c.attemptJudged(ctx, actor, nil, action, "", detail, func(tx db.Tx) (string, error) {
 		quota, err := c.useLimit(ctx, tx, actor, row)
 		if err != nil {
 			return row.ID, err

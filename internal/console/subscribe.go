@@ -20,9 +20,9 @@ const (
 // newest lines), then one whenever something changed. A reader who is slow gets fewer events, each complete; nobody waits for
 // it. The channel closes after the event in which the operation has ended, and when ctx ends. The actor's rights are looked
 // at for every event. Without Run, changes by other processes arrive late.
-func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string, afterEventID int64) (<-chan Event, error) {
-	id, err := operationID(id)
-	if err != nil {
+func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string, afterEventID int64) (_ <-chan Event, err error) {
+	defer func() { err = c.looked(ctx, actor, "operation.read", id, err) }()
+	if id, err = operationID(id); err != nil {
 		return nil, err
 	}
 	watch := c.hub.Watch(progress.ChannelChanged, id) // first, so that nothing falls between reading and watching

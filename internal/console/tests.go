@@ -111,13 +111,13 @@ func testRow(ctx context.Context, tx db.Tx, id string) (sqlcgen.BackupTest, erro
 }
 
 // GetTest returns one test with its findings, or CodeNotFound.
-func (c *Console) GetTest(ctx context.Context, actor keepsake.Actor, id string) (TestDetail, error) {
-	var d TestDetail
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return d, c.refused(ctx, actor, "test.read", "", nil, err)
+func (c *Console) GetTest(ctx context.Context, actor keepsake.Actor, id string) (d TestDetail, err error) {
+	defer func() { err = c.looked(ctx, actor, "test.read", id, err) }()
+	if err = mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+		return d, err
 	}
 	var o Operation
-	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
+	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		row, err := testRow(ctx, tx, id)
 		if err != nil {
 			return err

@@ -115,7 +115,7 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			return c.ListWeddings(ctx, a, console.WeddingsInput{})
 		},
 		"WeddingsByID": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return c.WeddingsByID(ctx, a, []string{"1", "3", x.wedding, "5"}), nil
+			return c.WeddingsByID(ctx, a, []string{"1", "3", x.wedding, "5"})
 		},
 		"PreviewScope": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.PreviewScope(ctx, a, in) },
 		"RestoreScope": func(ctx context.Context, a keepsake.Actor) (any, error) {

@@ -259,10 +259,11 @@ type Milestone struct {
 }
 
 // GetWedding returns one wedding's timeline.
-func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (WeddingTimeline, error) {
-	t := WeddingTimeline{Now: c.now()}
-	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return t, c.refused(ctx, actor, "wedding.read", id, nil, err)
+func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (t WeddingTimeline, err error) {
+	defer func() { err = c.looked(ctx, actor, "wedding.read", id, err) }()
+	t.Now = c.now()
+	if err = mayAct(actor, keepsake.MayRead); err != nil {
+		return t, err
 	}
 	found, err := c.finder().one(ctx, actor, id, t.Now)
 	if err != nil {
