@@ -81,7 +81,7 @@ func (h *actions) backups() {
 		}
 		return &struct{ Body Operation }{operationOf(o)}, nil
 	})
-	op = action(http.MethodPost, "/backups/{id}/cancel", "cancelOperation", "Stop an operation", "It ends at the next safe place; watch it for when.", "Operations")
+	op = action(http.MethodPost, "/backups/{id}/cancel", "cancelOperation", "Stop an operation", "It ends at the next safe place; watch it for when. Restores take the scope restore, everything else backup.", "Operations")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	register(h, op, h.decide(h.d.Console.CancelOperation))
 	op = action(http.MethodPost, "/backups/{id}/approve", "approveOperation", "Approve a restore that somebody else asked for",

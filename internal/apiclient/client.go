@@ -2268,7 +2268,7 @@ type ClientInterface interface {
 
 	// CancelOperation Stop an operation
 	//
-	// It ends at the next safe place; watch it for when.
+	// It ends at the next safe place; watch it for when. Restores take the scope restore, everything else backup.
 	//
 	// Corresponds with POST /api/backups/{id}/cancel (the `CancelOperation` operationId).
 	CancelOperation(ctx context.Context, id string, params *CancelOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2707,7 +2707,7 @@ func (c *Client) ApproveOperation(ctx context.Context, id string, params *Approv
 
 // CancelOperation Stop an operation
 //
-// It ends at the next safe place; watch it for when.
+// It ends at the next safe place; watch it for when. Restores take the scope restore, everything else backup.
 //
 // Corresponds with POST /api/backups/{id}/cancel (the `CancelOperation` operationId).
 func (c *Client) CancelOperation(ctx context.Context, id string, params *CancelOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5170,7 +5170,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOperationWithResponse Stop an operation
 	//
-	// It ends at the next safe place; watch it for when.
+	// It ends at the next safe place; watch it for when. Restores take the scope restore, everything else backup.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8758,7 +8758,7 @@ func (c *ClientWithResponses) ApproveOperationWithResponse(ctx context.Context, 
 
 // CancelOperationWithResponse Stop an operation
 //
-// It ends at the next safe place; watch it for when.
+// It ends at the next safe place; watch it for when. Restores take the scope restore, everything else backup.
 //
 // Returns a wrapper object for the known response body format(s).
 //

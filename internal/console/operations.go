@@ -193,16 +193,26 @@ func readLog(ctx context.Context, tx db.Tx, id string, after, upto int64, limit 
 
 // CancelOperation asks an operation to stop: one that waits ends at once, one that runs within seconds, in whatever process
 // it runs. What a cancelled backup has uploaded stays for the next one to use; a cancelled restore leaves its unfinished
-// database. An operation that has ended is CodeConflict.
+// database. An operation that has ended is CodeConflict. Whoever may start such an operation may stop it.
 func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error {
 	id, err := operationID(id)
-	if err == nil { // whoever sees it may: row-level security shows an organization's admin that organization's
+	if err == nil && !actor.May(keepsake.MayRestore) { // what it is, is not for everybody to know
 		err = mayAct(actor, keepsake.MayBackup)
 	}
 	return c.attemptJudged(ctx, actor, err, "operation.cancel", id, nil, func(tx db.Tx) (string, error) {
-		row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
+		row, err := tx.GetOperation(ctx, id) // row-level security shows an organization's admin that organization's
 		if db.IsNoRows(err) {
-			return id, whyNotCancel(ctx, tx, id)
+			return id, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
+		}
+		if err != nil {
+			return id, fmt.Errorf("read operation %s: %w", id, err)
+		}
+		if err := mayAct(actor, permissionFor(Kind(row.Kind))); err != nil {
+			return id, err
+		}
+		row, err = tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
+		if db.IsNoRows(err) {
+			return id, keepsake.Errorf(keepsake.CodeConflict, "It has ended already: there is nothing to cancel.")
 		}
 		if err != nil {
 			return id, fmt.Errorf("cancel operation %s: %w", id, err)
@@ -223,15 +233,12 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 	})
 }
 
-func whyNotCancel(ctx context.Context, tx db.Tx, id string) error {
-	row, err := tx.GetOperation(ctx, id)
-	if db.IsNoRows(err) {
-		return keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)
+// permissionFor is what it takes to start, and to stop, an operation of a kind.
+func permissionFor(k Kind) keepsake.Permission {
+	if k == KindRestore || k == KindScoped {
+		return keepsake.MayRestore
 	}
-	if err != nil {
-		return fmt.Errorf("read operation %s: %w", id, err)
-	}
-	return keepsake.Errorf(keepsake.CodeConflict, "It has ended already (%s): there is nothing to cancel.", row.State)
+	return keepsake.MayBackup
 }
 
 // say writes a line of the console's own into an operation's log, under the event id that the change of its row has just

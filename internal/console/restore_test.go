@@ -106,3 +106,32 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 		t.Errorf("%d recovery events, want 1", n)
 	}
 }
+
+// TestWhoMayStartItMayStopIt: a token stops what it may start, and nothing else, whoever has started it.
+func TestWhoMayStartItMayStopIt(t *testing.T) {
+	t.Parallel()
+	_, _, c, _ := restorable(t)
+	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup := startFull(t, c)
+	with := func(p ...keepsake.Permission) keepsake.Actor {
+		token := admin
+		token.Permissions = p
+		return token
+	}
+	for _, x := range []struct {
+		id    string
+		token keepsake.Actor
+		may   bool
+	}{
+		{restore.ID, with(keepsake.MayRead, keepsake.MayBackup), false}, {backup.ID, with(keepsake.MayRead, keepsake.MayRestore), false},
+		{restore.ID, with(keepsake.MayRestore), true}, {backup.ID, with(keepsake.MayBackup), true},
+	} {
+		err := c.CancelOperation(t.Context(), x.token, x.id)
+		if x.may && err != nil || !x.may && (err == nil || keepsake.CodeOf(err) != keepsake.CodeForbidden) {
+			t.Errorf("%v: %v", x.token.Permissions, err)
+		}
+	}
+}
