@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // asked sends a request to the API with the token.
@@ -108,4 +109,20 @@ func TestAQueryIsReadWhole(t *testing.T) {
 		}
 	}
 	s.asked(http.MethodGet, "/api/operations?state=failed&limit=3").want(http.StatusOK)
+}
+
+// TestTheAPIsLongAnswersTakeAsLongAsThePages: the trail of years is handed out whole, to scripts too.
+func TestTheAPIsLongAnswersTakeAsLongAsThePages(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	for _, ask := range []func(){
+		func() { s.get("/audit/export?format=jsonl").want(http.StatusOK) },
+		func() { s.asked(http.MethodGet, "/api/audit/export?format=jsonl").want(http.StatusOK) },
+		func() { s.asked(http.MethodPost, "/api/audit/verify").want(http.StatusOK) },
+	} {
+		s.console.until = time.Time{}
+		if ask(); time.Until(s.console.until) < 5*time.Hour {
+			t.Errorf("it is given up at %s", s.console.until)
+		}
+	}
 }

@@ -20,6 +20,7 @@ type fakeAudit struct {
 	auditors  []keepsake.Actor
 	verified  int
 	exportErr error
+	until     time.Time  // when the last export or verification would have been given up
 	exporting sync.Mutex // a client asks again by itself when an answer breaks off
 }
 
@@ -42,10 +43,11 @@ func (f *fakeAudit) ListAudit(_ context.Context, actor keepsake.Actor, in audit.
 	return page, nil
 }
 
-func (f *fakeAudit) ExportAudit(_ context.Context, _ keepsake.Actor, in audit.Filter, format string, w io.Writer) error {
+func (f *fakeAudit) ExportAudit(ctx context.Context, _ keepsake.Actor, in audit.Filter, format string, w io.Writer) error {
 	f.exporting.Lock()
 	defer f.exporting.Unlock()
 	f.filters = append(f.filters, in)
+	f.until, _ = ctx.Deadline()
 	write, end, err := audit.NewWriter(w, format)
 	if err != nil {
 		return err
@@ -61,7 +63,8 @@ func (f *fakeAudit) ExportAudit(_ context.Context, _ keepsake.Actor, in audit.Fi
 	return end()
 }
 
-func (f *fakeAudit) VerifyAudit(context.Context, keepsake.Actor) (console.AuditVerdict, error) {
+func (f *fakeAudit) VerifyAudit(ctx context.Context, _ keepsake.Actor) (console.AuditVerdict, error) {
 	f.verified++
+	f.until, _ = ctx.Deadline()
 	return console.AuditVerdict{}, nil
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -18,6 +19,19 @@ func keepWriting(each time.Duration) echo.MiddlewareFunc {
 			r := c.Response()
 			r.Writer = &patientWriter{ResponseWriter: r.Writer, control: http.NewResponseController(r.Writer), each: each}
 			return next(c)
+		}
+	}
+}
+
+// patientFor gives requests to the long ones among the paths the time of a download, and all others that of a comparison.
+func patientFor(long ...string) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		patient, wide := deadline(longTimeout)(keepWriting(writePatience)(next)), deadline(wideTimeout)(next)
+		return func(c echo.Context) error {
+			if slices.Contains(long, c.Path()) {
+				return patient(c)
+			}
+			return wide(c)
 		}
 	}
 }

@@ -194,7 +194,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.POST("/tokens/:id/revoke", handlers.RevokeToken(d.Tokens))
 
 	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for everybody.
-	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat), deadline(wideTimeout))
+	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat), patientFor(api.Prefix+"/audit/export", api.Prefix+"/audit/verify"))
 	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
 	open.GET(api.Prefix+"/openapi.json", api.ShowDocument(document))
 	open.GET(api.Prefix+"/docs", api.ShowReference(pages, document))
