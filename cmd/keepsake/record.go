@@ -34,7 +34,8 @@ type recorded interface {
 }
 
 // onRecord runs a command. Where a console database is configured the attempt is in its audit trail before anything is done, and how it
-// ended afterwards. A trail that cannot be reached stops nobody: standard error says that the attempt is not on record.
+// ended afterwards. A trail that cannot be reached stops nobody: standard error says that the attempt is not on record. When it is back by the
+// end, what is put on record there says that the beginning is missing.
 func (a *app) onRecord(command any, run func() error) error {
 	r, ok := command.(recorded)
 	if !ok {
@@ -49,9 +50,9 @@ func (a *app) onRecord(command any, run func() error) error {
 	if d.end == "" {
 		d.detail["begun"] = true
 	}
-	if err := trail.append(audit.Entry{Action: d.action, Target: d.target, Outcome: audit.Allowed, Detail: d.detail}); err != nil {
-		_, _ = fmt.Fprintf(a.io.err, "Not in the audit trail: %s\n", keepsake.MessageOf(explainTrail(err)))
-		return run()
+	late := trail.append(audit.Entry{Action: d.action, Target: d.target, Outcome: audit.Allowed, Detail: d.detail})
+	if late != nil {
+		_, _ = fmt.Fprintf(a.io.err, "Not in the audit trail: %s\n", keepsake.MessageOf(explainTrail(late)))
 	}
 	err = run()
 	d = r.deed()
@@ -59,7 +60,10 @@ func (a *app) onRecord(command any, run func() error) error {
 	if e.Outcome != audit.Allowed {
 		e.Detail["code"] = keepsake.CodeOf(err)
 	}
-	if failed := trail.append(e); failed != nil {
+	if late != nil {
+		e.Detail["beginning"] = "not on record: the trail could not be reached"
+	}
+	if failed := trail.append(e); failed != nil && late == nil { // which has been said
 		_, _ = fmt.Fprintf(a.io.err, "How it ended is not in the audit trail: %s\n", keepsake.MessageOf(explainTrail(failed)))
 	}
 	return err

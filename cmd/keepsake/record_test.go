@@ -133,21 +133,9 @@ func TestAnInterruptedCommandIsOnRecord(t *testing.T) {
 	w.withConsole(t)
 	w.must(t, exitDone, "init")
 	w.must(t, exitDone, "repo", "rebuild")
-	holder, err := pgx.Connect(t.Context(), w.platform)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer holder.Close(context.WithoutCancel(t.Context()))
-	if _, err := holder.Exec(t.Context(), "begin; lock table clients in access exclusive mode"); err != nil {
-		t.Fatal(err)
-	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	ended := make(chan output, 1)
-	go func() { ended <- program(ctx, w.env, "", "--config", w.config, "backup") }()
-	for waits := false; !waits; {
-		waits = query[bool](t, w.platform, "select exists (select from pg_locks where relation = 'clients'::regclass and not granted) from pg_sleep(0.01)")
-	}
+	_, ended := w.heldBackup(t, ctx)
 	stop()
 	if o := <-ended; o.code != exitFailed || !strings.Contains(o.err, "stopped before it was done") {
 		t.Errorf("interrupted: %+v", o)
@@ -160,6 +148,41 @@ func TestAnInterruptedCommandIsOnRecord(t *testing.T) {
 	if last.short() != "backup.end failed" || last.Detail["code"] != string(keepsake.CodeCancelled) {
 		t.Errorf("%+v", last)
 	}
+}
+
+// TestATrailThatComesBackHasTheEnd of a command whose beginning it lacks.
+func TestATrailThatComesBackHasTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting, season...)
+	w.withConsole(t)
+	w.must(t, exitDone, "init")
+	holder, ended := w.heldBackup(t, t.Context())
+	w.must(t, exitDone, "repo", "rebuild") // sets the trail up
+	if _, err := holder.Exec(t.Context(), "rollback"); err != nil {
+		t.Fatal(err)
+	}
+	if o := <-ended; o.code != exitDone || !strings.Contains(o.err, "Not in the audit trail: the console database is not set up") {
+		t.Errorf("%+v", o)
+	}
+	all := slices.DeleteFunc(w.trail(t), func(s said) bool { return !strings.HasPrefix(s.Action, "backup.") })
+	if len(all) != 1 || all[0].short() != "backup.end allowed" || all[0].Detail["beginning"] == nil || all[0].Milliseconds <= 0 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// heldBackup begins a backup that waits for a table until the transaction of holder has ended.
+func (w *world) heldBackup(t *testing.T, ctx context.Context) (holder *pgx.Conn, ended chan output) {
+	t.Helper()
+	holder = connect(t, w.platform)
+	if _, err := holder.Exec(t.Context(), "begin; lock table clients in access exclusive mode"); err != nil {
+		t.Fatal(err)
+	}
+	ended = make(chan output, 1)
+	go func() { ended <- program(ctx, w.env, "", "--config", w.config, "backup") }()
+	for waits := false; !waits; {
+		waits = query[bool](t, w.platform, "select exists (select from pg_locks where relation = 'clients'::regclass and not granted) from pg_sleep(0.01)")
+	}
+	return holder, ended
 }
 
 // TestATrailThatIsAwayStopsNobody: standard error says so, and standard output is what it always is.
