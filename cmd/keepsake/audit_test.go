@@ -81,6 +81,13 @@ func TestAuditVerify(t *testing.T) {
 	}
 	w.asOwner(t, "update audit_log set actor_name = 'command line' where id = 2")
 	w.must(t, exitDone, "audit", "verify")
+	// Whoever has the console's own password puts an entry behind the end: nothing can be appended then, and the verdict is given all the same.
+	execute(t, w.env["KEEPSAKE_CONSOLE_URL"], `set keepsake.role = 'system'; insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', id + 1, 'hash', sha256('x')))).* from audit_log l order by id desc limit 1`)
+	if o := w.must(t, exitDamage, "audit", "verify"); !strings.Contains(o.out, "stands beyond the end of the trail") {
+		t.Errorf("an entry behind the end: %s", o.out)
+	}
+	w.asOwner(t, "delete from audit_log l using audit_head h where l.id > h.last_id")
+	w.must(t, exitDone, "audit", "verify")
 	// The trail is cut off so that it agrees with itself: only the seal notices.
 	w.asOwner(t, "delete from audit_log where id > 2; update audit_head set last_id = 2, hash = (select hash from audit_log where id = 2)")
 	broken := document[console.AuditVerdict](t, w.must(t, exitDamage, "audit", "verify", "--json"))

@@ -12,7 +12,8 @@ values (@id, @at, @actor_id, @actor_name, @actor_role, @organization, @session, 
 update audit_head set last_id = @last_id, hash = @hash;
 
 -- name: GetAuditHead :one
-select last_id, hash, trail from audit_head;
+-- With the newest row there is, whether or not the trail ends with it.
+select last_id, hash, trail, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head;
 
 -- name: ListAuditFrom :many
 select * from audit_log where id > @after order by id limit @most;

@@ -37,19 +37,26 @@ func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadPara
 }
 
 const getAuditHead = `-- name: GetAuditHead :one
-select last_id, hash, trail from audit_head
+select last_id, hash, trail, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head
 `
 
 type GetAuditHeadRow struct {
 	LastID int64
 	Hash   []byte
 	Trail  string
+	Newest int64
 }
 
+// With the newest row there is, whether or not the trail ends with it.
 func (q *Queries) GetAuditHead(ctx context.Context) (GetAuditHeadRow, error) {
 	row := q.db.QueryRow(ctx, getAuditHead)
 	var i GetAuditHeadRow
-	err := row.Scan(&i.LastID, &i.Hash, &i.Trail)
+	err := row.Scan(
+		&i.LastID,
+		&i.Hash,
+		&i.Trail,
+		&i.Newest,
+	)
 	return i, err
 }
 

@@ -101,6 +101,10 @@ func TestOnlySealsNoticeARewrittenHistory(t *testing.T) {
 		{"all gone", "delete from audit_log; " + rechain, 1, "rows 1 to 5 are gone", false},
 		{"another trail in its place", "update audit_head set trail = gen_random_uuid(); " + rechain, 1, "stands in the place of another", false},
 		{"one row, without hashes", "update audit_log set security = not security where id = 4", 4, "row 4 was changed", true},
+		{"one in the middle gone", "delete from audit_log where id = 3", 3, "row 3 is gone", true},
+		{"two exchanged", "update audit_log set id = 9 where id = 2; update audit_log set id = 2 where id = 3; update audit_log set id = 3 where id = 9", 2, "row 2 does not follow", true},
+		{"one put behind the end", `insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 7, 'actor_name', 'nobody', 'hash', sha256('x')))).* from audit_log l where id = 5`, 6,
+			"row 7 stands beyond the end", true},
 		{"the head, without hashes", "update audit_head set last_id = 4", 4, "does not end with the row", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -47,6 +47,10 @@ func Verify(ctx context.Context, d *db.DB, seals ...Seal) (Report, error) {
 	if err := r.walk(ctx, d, head, witness); err != nil || r.Broken > 0 {
 		return r, err
 	}
+	if head.Newest > head.LastID {
+		r.Broken, r.Problem = head.LastID+1, fmt.Sprintf("row %d stands beyond the end of the trail: it was not written by Keepsake, and nothing can be put on record until the owner of the database takes it away", head.Newest)
+		return r, nil
+	}
 	r.Seals, r.Sealed = len(witness.own), witness.newest()
 	if r.Broken, r.Problem = witness.beyond(r.Rows); r.Broken > 0 {
 		return r, nil

@@ -91,7 +91,12 @@ func (c *Console) VerifyAudit(ctx context.Context, actor keepsake.Actor) (AuditV
 	if err != nil {
 		return v, c.refused(ctx, actor, "audit.verify", "", nil, err)
 	}
-	return v, c.recordDone(ctx, actor, "audit.verify", "", map[string]any{"intact": v.Intact, "rows": v.Rows, "broken": v.Broken})
+	err = c.recordDone(ctx, actor, "audit.verify", "", map[string]any{"intact": v.Intact, "rows": v.Rows, "broken": v.Broken})
+	if err != nil && !v.Intact { // it may be broken so that nothing can be appended: that is what whoever asks has to know
+		c.log.ErrorContext(ctx, "that the audit trail was verified could not be recorded", "err", err)
+		err = nil
+	}
+	return v, err
 }
 
 // verifyAudit verifies, keeps the verdict for the page, and puts a trail that is newly found broken on record.
@@ -112,7 +117,7 @@ func (c *Console) verifyAudit(ctx context.Context) (AuditVerdict, error) {
 		c.log.ErrorContext(ctx, "the audit trail is not as it was written", "row", v.Broken, "problem", v.Problem)
 		entry := audit.Entry{Action: "audit.broken", Target: fmt.Sprintf("row %d", v.Broken), Outcome: audit.Failed, Detail: map[string]any{"problem": v.Problem}}
 		if err := audit.Refuse(ctx, c.db, keepsake.System("audit"), entry); err != nil {
-			return v, err
+			c.log.ErrorContext(ctx, "that the audit trail is broken could not be recorded", "err", err)
 		}
 	}
 	return v, c.keepVerdict(ctx, v)
