@@ -4,11 +4,14 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -107,13 +110,26 @@ func (s *Sender) message(rows []audit.Row) string {
 	for _, r := range rows[:min(len(rows), mostLines)] {
 		b.WriteString(line(r) + "\n")
 	}
-	if more := len(rows) - mostLines; more > 0 {
-		_, _ = fmt.Fprintf(&b, "and %d more, up to entry %d\n", more, rows[len(rows)-1].ID)
+	if len(rows) > mostLines {
+		_, _ = fmt.Fprintf(&b, "and %d more, up to entry %d: %s\n", len(rows)-mostLines, rows[len(rows)-1].ID, counted(rows[mostLines:]))
 	}
 	if s.o.Link != "" {
 		b.WriteString(strings.TrimSuffix(s.o.Link, "/") + "/audit\n")
 	}
 	return b.String()
+}
+
+// counted says what entries are of, the seldom ones first: whoever makes many of one kind hides nothing else behind them.
+func counted(rows []audit.Row) string {
+	kinds := map[string]int{}
+	for _, r := range rows {
+		kinds[r.Action+" "+string(r.Outcome)]++
+	}
+	names := slices.SortedFunc(maps.Keys(kinds), func(a, b string) int { return cmp.Or(kinds[a]-kinds[b], strings.Compare(a, b)) })
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d × %s", kinds[name], name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // line says an entry without its details. Who tried to sign in may have typed a password into the wrong field: only what looks like an
