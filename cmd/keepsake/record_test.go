@@ -150,6 +150,36 @@ func TestAnInterruptedCommandIsOnRecord(t *testing.T) {
 	}
 }
 
+// TestAConsoleThatStartsWithOtherSettingsIsOnRecord: who weakens them in keepsake.yaml is in the trail, with what they were, and without a secret.
+func TestAConsoleThatStartsWithOtherSettingsIsOnRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting)
+	w.withConsole(t)
+	w.must(t, exitDone, "init")
+	text, err := os.ReadFile(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range []string{"server: {second_approver: true}\nlimits: {full: 2}\n", "server: {second_approver: true}\nlimits: {full: 2}\nworkers: 3\n", "limits: {full: 50}\n"} {
+		w.write(t, w.config, string(text)+more)
+		_, stop := w.serve(t)
+		stop()
+	}
+	all := slices.DeleteFunc(w.trail(t), func(s said) bool { return s.Action != "settings.change" })
+	if len(all) != 2 || !all[1].Security || all[1].Actor != "command line" || !strings.Contains(all[1].Agent, "run by ") {
+		t.Fatalf("%+v", all)
+	}
+	if got := fmt.Sprint(all[1].Detail["before"], all[1].Detail["after"]); got != "map[limits.full:2 server.second_approver:true] map[limits.full:50]" {
+		t.Errorf("what changed: %s", got)
+	}
+	first := fmt.Sprint(all[0].Detail)
+	for _, secret := range w.secrets {
+		if strings.Contains(first, secret) || !strings.Contains(first, "providers[2].offsite:true") {
+			t.Errorf("the settings at the first start: %s", first)
+		}
+	}
+}
+
 // TestATrailThatComesBackHasTheEnd of a command whose beginning it lacks.
 func TestATrailThatComesBackHasTheEnd(t *testing.T) {
 	t.Parallel()

@@ -103,6 +103,9 @@ func (a *app) collectSeldom() {
 
 // normal puts up the pages of a console whose database answers.
 func (a *app) normal(s *services, pages *switcher) error {
+	if err := s.console.RecordSettings(a.ctx, a.actor(), s.config.Settings()); err != nil {
+		return err
+	}
 	secret, err := auth.SessionSecret(a.ctx, s.db, s.config.Server.SessionSecret)
 	if err != nil {
 		return err
@@ -155,6 +158,9 @@ func (c *workerCommand) Run(a *app) error {
 		return err
 	}
 	defer s.db.Close()
+	if err := s.console.RecordSettings(a.ctx, a.actor(), s.config.Settings()); err != nil {
+		return err
+	}
 	_, _ = fmt.Fprintln(a.io.err, "Worker ready.")
 	return s.console.Run(a.ctx, true)
 }

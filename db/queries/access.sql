@@ -114,6 +114,9 @@ insert into settings (name, value) values (@name, @value) on conflict (name) do 
 -- name: GetSetting :one
 select value from settings where name = @name;
 
+-- name: LockSetting :one
+select value from settings where name = @name for update;
+
 -- name: ListAccounts :many
 -- Those that a verifier is kept of: the others are not here.
 select * from accounts where kind = 'local' and disabled_at is null order by email;

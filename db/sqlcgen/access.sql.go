@@ -443,6 +443,17 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]L
 	return items, nil
 }
 
+const lockSetting = `-- name: LockSetting :one
+select value from settings where name = $1 for update
+`
+
+func (q *Queries) LockSetting(ctx context.Context, name string) ([]byte, error) {
+	row := q.db.QueryRow(ctx, lockSetting, name)
+	var value []byte
+	err := row.Scan(&value)
+	return value, err
+}
+
 const lockSignIn = `-- name: LockSignIn :exec
 update sign_in_throttles set locked_until = $1 where kind = $2 and subject = $3
 `

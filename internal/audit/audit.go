@@ -87,7 +87,9 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 	if err := tx.AdvanceAuditHead(ctx, sqlcgen.AdvanceAuditHeadParams{LastID: row.ID, Hash: row.Hash}); err != nil {
 		return fmt.Errorf("advance the audit trail: %w", err)
 	}
-	request.Settle()
+	if e.Outcome != Allowed { // what was allowed before does not say what was refused afterwards
+		request.Settle()
+	}
 	return nil
 }
 

@@ -18,7 +18,9 @@ func (s *Sessions) recordHourly(ctx context.Context, tx db.Tx, what string, acto
 		return err
 	}
 	if n > 1 {
-		keepsake.RequestOf(ctx).Settle()
+		if e.Outcome != audit.Allowed {
+			keepsake.RequestOf(ctx).Settle()
+		}
 		return nil
 	}
 	return audit.Record(ctx, tx, actor, e)

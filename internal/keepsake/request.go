@@ -32,12 +32,12 @@ func RequestOf(ctx context.Context) Request {
 	return r
 }
 
-// Settle notes that the audit trail has an entry that stands for the request.
+// Settle notes that the audit trail has an entry that says that the request was refused, or broke.
 func (r Request) Settle() {
 	if r.settled != nil {
 		r.settled.Store(true)
 	}
 }
 
-// Settled reports whether the audit trail has an entry that stands for the request. There is nothing to put on record where there is no request.
+// Settled reports whether the audit trail has an entry that says that the request was refused, or broke. There is nothing to put on record where there is no request.
 func (r Request) Settled() bool { return r.settled == nil || r.settled.Load() }
