@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -81,20 +83,33 @@ func (l listing) holders(providers []Provider, id string) []Provider {
 	return slices.DeleteFunc(slices.Clone(providers), func(p Provider) bool { return !l.at[id][p.Name] })
 }
 
-// readManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are returned too.
+// readManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are returned too. What a writer sealed
+// is compared with the other providers' copies.
 func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id string) (*repository.Manifest, []VerifyFinding, error) {
 	var damaged []VerifyFinding
 	var last error
+	var copies []manifestCopy
 	for _, p := range from {
-		m, _, err := readManifestAt(ctx, r, p, id)
+		m, body, err := readManifestAt(ctx, r, p, id)
 		if err == nil {
-			return m, damaged, nil
+			copies = append(copies, manifestCopy{p.Name, m, body})
+			if !repository.IsWritten(body) {
+				break
+			}
+			continue
 		}
 		if ctx.Err() != nil {
 			return nil, damaged, ctx.Err()
 		}
 		last = fmt.Errorf("provider %s: %w", p.Name, err)
 		damaged = append(damaged, findingOf(p.Name, repository.ManifestKey(id), err))
+	}
+	if len(copies) > 0 {
+		right, findings, sure := rightful(id, copies)
+		if !sure {
+			return nil, damaged, keepsake.Errorf(keepsake.CodeDamaged, "recovery point %s is not the same at every provider, and each copy was sealed with a writer's key: %s. Nothing was read; name the provider that you trust with --provider", id, holdersOf(copies))
+		}
+		return right.m, append(damaged, findings...), nil
 	}
 	if last == nil {
 		return nil, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
@@ -106,6 +121,51 @@ func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id 
 		}
 	}
 	return nil, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id, last)
+}
+
+// manifestCopy is a manifest as one provider has it, which opens.
+type manifestCopy struct {
+	provider string
+	m        *repository.Manifest
+	body     []byte
+}
+
+// rightful returns which of a recovery point's copies is the right one, and what is wrong with those that differ from it. Every provider was given
+// the same bytes. One that was sealed with the repository's own key is right: whoever has a writer's key can put another there, and never that.
+// Where all that differ were sealed with a writer's key, nobody can be sure.
+func rightful(id string, copies []manifestCopy) (right manifestCopy, findings []VerifyFinding, sure bool) {
+	right = copies[0]
+	for _, c := range copies {
+		if !repository.IsWritten(c.body) {
+			right = c
+			break
+		}
+	}
+	sure = true
+	for _, c := range copies {
+		if bytes.Equal(c.body, right.body) {
+			continue
+		}
+		if repository.IsWritten(right.body) {
+			sure = false
+			continue
+		}
+		findings = append(findings, findingOf(c.provider, repository.ManifestKey(id), keepsake.Errorf(keepsake.CodeDamaged,
+			"It opens, and is another one than at provider %s: somebody with a writer's key has put it in its place.", right.provider)))
+	}
+	if !sure {
+		findings = append(findings, VerifyFinding{Object: repository.ManifestKey(id), Damage: true, Problem: "It opens at each provider and is not the same everywhere (" + holdersOf(copies) +
+			"); each was sealed with a writer's key, so nobody can tell which is right. Take the writers' credentials away, and restore this point from a provider that you trust only."})
+	}
+	return right, findings, sure
+}
+
+func holdersOf(copies []manifestCopy) string {
+	var list []string
+	for _, c := range copies {
+		list = append(list, c.provider)
+	}
+	return strings.Join(list, ", ")
 }
 
 func readManifestAt(ctx context.Context, r *repo, p Provider, id string) (*repository.Manifest, []byte, error) {

@@ -87,21 +87,28 @@ func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error)
 
 // point completes one recovery point at every provider that answers: chunks first, then the manifest.
 func (r *repair) point(ctx context.Context, id string) error {
-	var m *repository.Manifest
-	var body []byte
+	var copies []manifestCopy
 	sound := map[string]bool{}
 	for _, p := range r.list.holders(r.repo.live(), id) {
 		if found, b, err := readManifestAt(ctx, r.repo, p, id); err == nil {
-			m, body, sound[p.Name] = found, b, true
+			copies, sound[p.Name] = append(copies, manifestCopy{p.Name, found, b}), true
 		}
 	}
-	if m == nil {
+	if len(copies) == 0 {
 		r.result.Remaining = append(r.result.Remaining, VerifyFinding{Object: repository.ManifestKey(id), Damage: true,
 			Problem: "No provider has a sound copy of this recovery point's manifest."})
 		return ctx.Err()
 	}
-	chunks := uniqueChunks(m)
-	var copies []keepsake.Copy
+	right, findings, sure := rightful(id, copies)
+	if !sure { // which one to copy is not for a program to say
+		r.result.Remaining = append(r.result.Remaining, findings...)
+		return ctx.Err()
+	}
+	for _, f := range findings {
+		sound[f.Provider] = false
+	}
+	body, chunks := right.body, uniqueChunks(right.m)
+	var places []keepsake.Copy
 	for _, p := range r.repo.live() {
 		err := r.complete(ctx, p, id, chunks, body, sound[p.Name])
 		if ctx.Err() != nil {
@@ -111,9 +118,9 @@ func (r *repair) point(ctx context.Context, id string) error {
 			r.result.Remaining = append(r.result.Remaining, VerifyFinding{Provider: p.Name, Object: repository.ManifestKey(id),
 				Problem: "The recovery point could not be completed there: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
 		}
-		copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: err == nil})
+		places = append(places, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: err == nil})
 	}
-	r.result.Protected[id] = keepsake.JudgeProtection(copies).Protected()
+	r.result.Protected[id] = keepsake.JudgeProtection(places).Protected()
 	return nil
 }
 

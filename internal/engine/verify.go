@@ -120,7 +120,7 @@ func (v *verification) points(ctx context.Context, ids []string) error {
 
 // manifest opens a point's manifest at every provider. A provider that does not list it is named when another does.
 func (v *verification) manifest(ctx context.Context, id string) (*repository.Manifest, map[string]bool) {
-	var found *repository.Manifest
+	var copies []manifestCopy
 	sound := map[string]bool{}
 	for _, p := range v.live {
 		m, body, err := readManifestAt(ctx, v.repo, p, id)
@@ -130,11 +130,17 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 			continue
 		}
 		sound[p.Name] = true
-		if found == nil {
-			found = m
-		}
+		copies = append(copies, manifestCopy{p.Name, m, body})
 	}
-	return found, sound
+	if len(copies) == 0 {
+		return nil, sound
+	}
+	right, findings, _ := rightful(id, copies)
+	for _, f := range findings {
+		sound[f.Provider] = false
+		v.add(f)
+	}
+	return right.m, sound
 }
 
 // chunks checks each chunk at each provider.

@@ -123,6 +123,9 @@ func (k *Keyring) OpenObject(kind ObjectKind, key string, sealed []byte, maxPlai
 func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, effort Effort) ([]byte, error) {
 	w := takeWorkspace()
 	defer w.release()
+	if k.WritesOnly() && !writersSeal(kind) {
+		return nil, ErrWritesOnly()
+	}
 	if k.WritesOnly() {
 		sealed, err := k.k().sealWritten(kind, key, w.pack(plain, effort))
 		return append(dst, sealed...), err
@@ -185,6 +188,9 @@ func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, m
 func (k *keys) authenticate(room []byte, kind ObjectKind, key string, sealed []byte) ([]byte, *epochKeys, error) {
 	epoch := binary.BigEndian.Uint16(sealed[6:])
 	if epoch == writerEpoch {
+		if !writersSeal(kind) { // notes say who may sign in, and what retention keeps
+			return nil, nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, who seals no %s: %w", kind, ErrAuthentication))
+		}
 		packed, err := k.openWritten(room, kind, key, sealed)
 		return packed, nil, err
 	}

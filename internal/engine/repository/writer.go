@@ -141,6 +141,14 @@ func mac(key []byte, parts ...[]byte) []byte {
 	return m.Sum(nil)
 }
 
+// writersSeal reports whether a writer seals objects of a kind: what a backup is made of, and nothing that says how the repository is used.
+func writersSeal(kind ObjectKind) bool { return kind == ObjectChunk || kind == ObjectManifest }
+
+// IsWritten reports whether a sealed object says that a writer sealed it. Whoever has a writer's key can seal one under any name.
+func IsWritten(sealed []byte) bool {
+	return len(sealed) >= prefixSize && binary.BigEndian.Uint16(sealed[6:]) == writerEpoch
+}
+
 // sealWritten seals packed bytes to the repository's public key.
 func (k *keys) sealWritten(kind ObjectKind, key string, packed []byte) ([]byte, error) {
 	own, err := ecdh.X25519().NewPrivateKey(mac(k.writer.ephemeral, []byte{byte(kind)}, []byte(key), []byte{0}, packed))

@@ -222,3 +222,24 @@ func TestWriterKeysThatAreNone(t *testing.T) {
 		t.Errorf("it has a key after all: %v", err)
 	}
 }
+
+// TestAWriterSealsBackupsOnly: what says how the repository is used, who may sign in or what an undo brings back, is sealed with the repository's own key.
+func TestAWriterSealsBackupsOnly(t *testing.T) {
+	t.Parallel()
+	h, k, _ := testRepository(t)
+	w := writerOf(t, h, k)
+	for _, kind := range []ObjectKind{ObjectChange, ObjectUndo, ObjectNote} {
+		if _, err := w.SealObject(kind, "notes/forged", []byte("mine")); keepsake.CodeOf(err) != keepsake.CodeWrongKey {
+			t.Errorf("a writer seals a %s: %v", kind, err)
+		}
+		forged, err := w.k().sealWritten(kind, "notes/forged", []byte("\x00mine")) // as somebody would who writes a program of their own
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = k.OpenObject(kind, "notes/forged", forged, 100)
+		wantDamaged(t, err, ErrAuthentication, "forged")
+		if !IsWritten(forged) {
+			t.Errorf("the %s does not say who sealed it", kind)
+		}
+	}
+}
