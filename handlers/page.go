@@ -131,8 +131,8 @@ func redirect(c echo.Context, to string) error {
 	return c.Redirect(http.StatusSeeOther, to)
 }
 
-// localPath returns to where it is a path of this console, else "/": nobody is sent to another site.
-func localPath(to string) string {
+// LocalPath returns to where it is a path of this console, else "/": nobody is sent to another site.
+func LocalPath(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
 		return "/"

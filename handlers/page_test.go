@@ -13,7 +13,7 @@ func FuzzLocalPath(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, to string) {
-		got := localPath(to)
+		got := LocalPath(to)
 		if !strings.HasPrefix(got, "/") || strings.HasPrefix(got, "//") || strings.ContainsAny(got, "\\\t\r\n\x00") {
 			t.Fatalf("%q becomes %q", to, got)
 		}
@@ -25,7 +25,7 @@ func FuzzLocalPath(f *testing.F) {
 		if err != nil || there.Host != base.Host || there.Scheme != base.Scheme {
 			t.Fatalf("%q becomes %q, which leads to %v (%v)", to, got, there, err)
 		}
-		if again := localPath(got); again != got {
+		if again := LocalPath(got); again != got {
 			t.Fatalf("%q becomes %q and then %q", to, got, again)
 		}
 		if strings.HasPrefix(there.Path, "/sign-") {

@@ -63,7 +63,7 @@ func codeNotices(c echo.Context, state auth.SecondStep, who keepsake.Actor) []ui
 	switch {
 	case c.QueryParam("used") == "recovery":
 		return []ui.Notice{{Tone: ui.ToneWarn, Title: "You signed in with a recovery code", Text: left + " Is the phone lost? Switch the second step off and on again with the new one, and end its sessions. Was it not you? Have your password changed.",
-			Href: localPath(c.QueryParam("next")), Link: "Go on to where you were going"}}
+			Href: LocalPath(c.QueryParam("next")), Link: "Go on to where you were going"}}
 	case state.CodesLeft < fewCodes:
 		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Make new recovery codes", Text: left + " Without any, a lost phone means that somebody with access to the server must help " + who.Name + "."}}
 	}

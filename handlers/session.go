@@ -48,7 +48,7 @@ func proofNotice(c echo.Context, pages Pages, what string) []ui.Notice {
 // ShowProve asks for the password again, or for a code where there is an authenticator.
 func ShowProve(pages Pages, auth prover) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		vm, err := provePage(c, pages, auth, localPath(c.QueryParam("next")))
+		vm, err := provePage(c, pages, auth, LocalPath(c.QueryParam("next")))
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func provePage(c echo.Context, pages Pages, auth prover, next string) (views.Pro
 // Prove checks the password or the code and goes back.
 func Prove(pages Pages, sessions prover) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		next := localPath(c.FormValue("next"))
+		next := LocalPath(c.FormValue("next"))
 		in := auth.Proof{Password: keepsake.Secret(c.FormValue("password")), Code: keepsake.Secret(c.FormValue("code"))}
 		err := sessions.Prove(c.Request().Context(), actor(c), in)
 		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeForbidden || code == keepsake.CodeWrongKey) {

@@ -55,7 +55,7 @@ var ended = map[string]string{
 // ShowSignIn draws the sign-in page, or goes on for those who are signed in already.
 func ShowSignIn(pages Pages) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		next := localPath(c.QueryParam("next"))
+		next := LocalPath(c.QueryParam("next"))
 		if _, ok := ActorOf(c); ok {
 			return redirect(c, next)
 		}
@@ -73,7 +73,7 @@ func SignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) echo.Hand
 			Email: c.FormValue("email"), Password: keepsake.Secret(c.FormValue("password")),
 			Address: c.RealIP(), UserAgent: c.Request().UserAgent(),
 		}
-		next := localPath(c.FormValue("next"))
+		next := LocalPath(c.FormValue("next"))
 		refuse := func(message string) error {
 			return Render(c, http.StatusUnprocessableEntity, views.SignInPage(views.SignIn{
 				Shell: pages.Shell(c, "Sign in", ""), Email: in.Email, Next: next, Error: message,

@@ -38,7 +38,7 @@ func stepPage(c echo.Context, pages Pages, step auth.Step, next string, recovery
 // ShowStep asks for the second step of a sign-in that was begun.
 func ShowStep(pages Pages, cookie SignInCookie) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		next := localPath(c.QueryParam("next"))
+		next := LocalPath(c.QueryParam("next"))
 		step, ok := cookie.Step(c.Request())
 		if !ok || !pages.Now().Before(step.Until) {
 			return beginAgain(c, cookie, next)
@@ -50,7 +50,7 @@ func ShowStep(pages Pages, cookie SignInCookie) echo.HandlerFunc {
 // ContinueSignIn checks the code and starts the session.
 func ContinueSignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		next := localPath(c.FormValue("next"))
+		next := LocalPath(c.FormValue("next"))
 		step, ok := cookie.Step(c.Request())
 		if !ok {
 			return beginAgain(c, cookie, next)

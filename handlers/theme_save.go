@@ -19,6 +19,6 @@ func SaveTheme(secure func(*http.Request) bool) echo.HandlerFunc {
 			Name: ThemeCookie, Value: theme, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
 			Secure: secure(c.Request()), SameSite: http.SameSiteLaxMode,
 		})
-		return redirect(c, localPath(c.FormValue("next")))
+		return redirect(c, LocalPath(c.FormValue("next")))
 	}
 }

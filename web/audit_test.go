@@ -104,7 +104,9 @@ func TestAuditFiltersAreKeptAcrossPagesAndExports(t *testing.T) {
 	s.console.trail = nil
 	s.get("/audit?search=nothing").says("No entry is like that")
 	for _, bad := range []string{"outcome=maybe", "since=yesterday", "before=x", "before=-1"} {
-		s.get("/audit?" + bad).want(http.StatusUnprocessableEntity)
+		if to := attr(s.get("/audit?"+bad).want(http.StatusUnprocessableEntity).one("a", "class", "btn btn-primary"), "href"); to != "/audit" {
+			t.Errorf("%s leads to %s", bad, to)
+		}
 	}
 }
 

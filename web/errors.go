@@ -89,6 +89,14 @@ func problem(c echo.Context, pages handlers.Pages, code int, text string) templ.
 	if !ok {
 		w = statusWords[http.StatusInternalServerError]
 	}
+	if r := c.Request(); r.Method == http.MethodGet && !handlers.IsPartial(c) {
+		switch {
+		case code == http.StatusServiceUnavailable:
+			w.href = handlers.LocalPath(r.URL.RequestURI())
+		case code == http.StatusUnprocessableEntity && r.URL.RawQuery != "":
+			w.action, w.href = "Open the page without it", handlers.LocalPath(r.URL.EscapedPath())
+		}
+	}
 	vm := views.Problem{
 		Shell: pages.Shell(c, w.title, ""), Status: w.status, Title: w.title, Text: text, Action: w.action, Href: w.href,
 		Request: handlers.RequestID(c.Request().Context()),

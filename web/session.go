@@ -141,7 +141,7 @@ func (k *cookies) identify(known handlers.Sessions) echo.MiddlewareFunc {
 				}
 				return next(c)
 			default:
-				return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake cannot look up who you are: its own database does not answer. Your backups are not affected; the command line restores without it. Try again in a moment: %w", err)
+				return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: "Keepsake cannot look up who you are: its own database does not answer. Your backups are not affected; the command line restores without it. Try again in a moment.", Err: err}
 			}
 		}
 	}

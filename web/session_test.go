@@ -77,7 +77,15 @@ func TestConsoleDatabaseDownIsSaidAndSignsNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.auth.down = true
-	s.get("/").want(http.StatusServiceUnavailable).says("its own database does not answer")
+	for path, back := range map[string]string{"/": "/", "/weddings?q=anna": "/weddings?q=anna", "//evil.example/": "/", "/%2fevil.example/": "/"} {
+		a := s.get(path).want(http.StatusServiceUnavailable).says("its own database does not answer")
+		if n := strings.Count(a.text(), "does not answer"); n != 1 {
+			t.Errorf("it is said %d times: %s", n, a.text())
+		}
+		if to := attr(a.one("a", "class", "btn btn-primary"), "href"); to != back {
+			t.Errorf("%s: trying again leads to %s", path, to)
+		}
+	}
 	s.auth.down = false
 	s.get("/").want(http.StatusOK)
 }
