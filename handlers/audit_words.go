@@ -208,7 +208,11 @@ func auditActions(chosen string) []views.AuditOption {
 	known := chosen == ""
 	for _, d := range deeds {
 		known = known || d.action == chosen
-		options = append(options, views.AuditOption{Value: d.action, Text: d.action, Chosen: d.action == chosen})
+		text := format.Title(d.did)
+		if d.name {
+			text += "…"
+		}
+		options = append(options, views.AuditOption{Value: d.action, Text: text, Chosen: d.action == chosen})
 	}
 	if !known {
 		options = append(options, views.AuditOption{Value: chosen, Text: chosen, Chosen: true})

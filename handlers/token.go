@@ -121,7 +121,7 @@ func tokensPage(c echo.Context, pages Pages, tokens tokenLister) (views.Tokens, 
 		}
 		switch {
 		case !t.Revoked.IsZero():
-			row.State, row.Valid = ui.Chip{Tone: ui.ToneMute, Text: "Revoked"}, false
+			row.State, row.Valid, row.Expires = ui.Chip{Tone: ui.ToneMute, Text: "Revoked"}, false, clock.When(t.Revoked)
 		case !t.Expires.After(now):
 			row.State, row.Valid = ui.Chip{Tone: ui.ToneMute, Text: "Expired"}, false
 		}

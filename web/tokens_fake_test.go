@@ -20,6 +20,7 @@ type fakeTokens struct {
 	stale bool // the proof is too old
 	given []auth.Proof
 	made  map[string]bool // by the id of the form
+	list  []auth.Token
 }
 
 func newFakeTokens() *fakeTokens { return &fakeTokens{step: auth.SecondStep{Local: true}} }
@@ -48,7 +49,7 @@ func (f *fakeTokens) proven() error {
 }
 
 func (f *fakeTokens) ListTokens(context.Context, keepsake.Actor) ([]auth.Token, error) {
-	return nil, nil
+	return f.list, nil
 }
 
 func (f *fakeTokens) CreateToken(_ context.Context, _ keepsake.Actor, in auth.TokenInput) (auth.Token, keepsake.Secret, error) {

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
+
+	"github.com/wedsync/keepsake/internal/auth"
 )
 
 // has reports whether an element has an attribute, such as checked, whatever it says.
@@ -49,5 +52,20 @@ func TestATokenFormMakesOneToken(t *testing.T) {
 	}
 	if a := s.post("/tokens", form).want(http.StatusConflict).says("has made its token already"); strings.Contains(a.body, fakeToken) {
 		t.Error("a token is shown twice")
+	}
+}
+
+// TestARevokedTokenSaysWhen it was, and no other is revoked by one touch.
+func TestARevokedTokenSaysWhen(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	at := moment.Add(-3 * time.Hour)
+	s.tokens.list = []auth.Token{{ID: "t1", Name: "nightly", Created: at, Expires: moment.AddDate(0, 1, 0)}, {ID: "t2", Name: "old", Created: at, Expires: moment.AddDate(0, 1, 0), Revoked: at}}
+	a := s.get("/tokens").want(http.StatusOK).says("Revoked", "3 h ago", "cannot be had back")
+	if form := a.one("form", "action", "/tokens/t1/revoke"); form.Parent.Data != "details" || has(form.Parent, "open") {
+		t.Error("a token is revoked by one touch")
+	}
+	if len(a.all("form", "action", "/tokens/t2/revoke")) != 0 {
+		t.Error("a token that is revoked can be revoked")
 	}
 }
