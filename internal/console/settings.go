@@ -17,6 +17,9 @@ const settingsName = "configuration"
 // RecordSettings puts on record what the configuration decides otherwise than at the last start of any process of this console: what was and
 // what is, of the names that changed. The settings hold no secrets. Processes that start together record it once.
 func (c *Console) RecordSettings(ctx context.Context, actor keepsake.Actor, settings map[string]string) error {
+	if actor.Role != keepsake.RoleSystem {
+		return c.refused(ctx, actor, "settings.change", "", nil, keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: settings are changed in keepsake.yaml, where the console starts."))
+	}
 	now, err := json.Marshal(settings)
 	if err != nil {
 		return fmt.Errorf("encode the settings: %w", err)

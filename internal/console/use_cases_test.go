@@ -125,6 +125,9 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"RebuildFromProvider": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.RebuildFromProvider(ctx, a, "local")
 		},
+		"RecordSettings": func(ctx context.Context, a keepsake.Actor) (any, error) {
+			return nil, c.RecordSettings(ctx, a, map[string]string{"server.second_approver": "false"})
+		},
 		"SaveMilestone": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return nil, c.SaveMilestone(ctx, a, console.SaveMilestoneInput{Wedding: x.wedding, Name: "tasting", Day: time.Now()})
 		},
