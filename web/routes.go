@@ -194,13 +194,14 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.POST("/tokens/:id/revoke", handlers.RevokeToken(d.Tokens))
 
 	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for everybody.
-	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat), patientFor(api.Prefix+"/audit/export", api.Prefix+"/audit/verify"))
+	watching := &watchers{open: map[string]int{}}
+	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat), watching.boundAt(api.Prefix+"/backups/:id/events"), patientFor(api.Prefix+"/audit/export", api.Prefix+"/audit/verify"))
 	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
 	open.GET(api.Prefix+"/openapi.json", api.ShowDocument(document))
 	open.GET(api.Prefix+"/docs", api.ShowReference(pages, document))
 
 	// A stream lives as long as its operation, so it has no deadline.
-	live := e.Group("", cookies.identify(d.Auth), signedIn, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))
+	live := e.Group("", cookies.identify(d.Auth), signedIn, watching.bound, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))
 	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
 
 	// Last, because every group brings one of its own: an unknown address is not found, signed in or not.
