@@ -108,6 +108,8 @@ func TestTheServersRoleOwnsNothing(t *testing.T) {
 		"alter table audit_log disable trigger all", "alter table backup_operations no force row level security", "alter table backup_operations disable row level security",
 		"create policy all_of_it on backup_operations using (true)", "create table mine (id int)", "create schema mine", "create function mine() returns int language sql as 'select 1'",
 		"drop table operation_events", "truncate backup_operations", "alter table river.river_job add column more text", "set role postgres", "create role more",
+		"set role " + ownerOf(t, server), "grant " + ownerOf(t, server) + " to current_user", "set session authorization " + ownerOf(t, server), "create database more", "alter database postgres owner to current_user",
+		"select pg_read_file('postgresql.conf')", "copy settings to program 'cat'", "copy settings to '/tmp/settings'", "create view mine as select 1", "create index on settings (created_at)",
 		"alter role current_user bypassrls", "set session_replication_role = replica", "create or replace function keepsake_is_system() returns boolean language sql as 'select true'",
 		"update audit_log set outcome = 'allowed'", "delete from audit_log", "delete from audit_head", "insert into goose_db_version (version_id, is_applied) values (1, true)",
 	} {
@@ -119,6 +121,16 @@ func TestTheServersRoleOwnsNothing(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "select count(*) from pg_shdepend where deptype = 'o' and refobjid = (select oid from pg_roles where rolname = current_user)").Scan(&owned); err != nil || owned != 0 {
 		t.Errorf("it owns %d things (%v)", owned, err)
 	}
+}
+
+// ownerOf is the name of the role that owns the tables.
+func ownerOf(t *testing.T, server keepsake.Secret) string {
+	t.Helper()
+	c, err := pgx.ParseConfig(dbtest.Owner(t, server).Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pgx.Identifier{c.User}.Sanitize()
 }
 
 // TestPrepareRefusesARoleThatOwns: a console with an owner of its own does not work as the owner by mistake.
