@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/db"
@@ -61,41 +60,6 @@ func TestUnreachableDatabaseSaysSo(t *testing.T) {
 	}
 }
 
-// TestEveryTableIsBound reads the catalog, so that a table added without a policy fails here.
-func TestEveryTableIsBound(t *testing.T) {
-	t.Parallel()
-	d := dbtest.Open(t, dbtest.Tables(t))
-	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
-		rows, err := tx.PG.Query(t.Context(), `
-			select c.oid::regclass::text, c.relrowsecurity and c.relforcerowsecurity,
-				exists (select from pg_policy p where p.polrelid = c.oid)
-			from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')`)
-		if err != nil {
-			return err
-		}
-		var names []string
-		var name string
-		var forced, policy bool
-		_, err = pgx.ForEachRow(rows, []any{&name, &forced, &policy}, func() error {
-			names = append(names, name)
-			if !forced || !policy {
-				t.Errorf("table %s: row-level security forced %v, has a policy %v", name, forced, policy)
-			}
-			return nil
-		})
-		for _, want := range []string{"backup_operations", "recovery_points", "backup_tests", "disaster_recovery_events", "river.river_job", "audit_log"} {
-			if !slices.Contains(names, want) {
-				t.Errorf("table %s is not there", want)
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestRowsByActor(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.Tables(t))
@@ -139,51 +103,6 @@ func TestRowsByActor(t *testing.T) {
 		})
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s sees %v (%v), want %v", c.name, got, err, c.want)
-		}
-	}
-}
-
-// TestNoActorNoRows puts a row into every table of ours that an operation touches and looks at all of them as nobody.
-func TestNoActorNoRows(t *testing.T) {
-	t.Parallel()
-	d := dbtest.Open(t, dbtest.Tables(t))
-	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
-		_, err := tx.PG.Exec(t.Context(), `
-			insert into backup_operations (id, kind, requested_by, requested_name) values ('018f0000-0000-7000-8000-000000000001', 'verify', 'x', 'x');
-			insert into operation_events values ('018f0000-0000-7000-8000-000000000001', 1, now(), 'info', 'x');
-			insert into provider_states (name, medium, offsite) values ('x', 'disk', false);
-			insert into recovery_points (id, taken_at, backup_type, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected)
-				values ('p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true);
-			insert into backup_tests values (gen_random_uuid(), 'p', null, null, 'verify', now(), true, 0, 1);
-			insert into disaster_recovery_events (id, point_id, target, target_database, started_at, finished_at, outcome) values (gen_random_uuid(), 'p', 'x', 'x', now(), now(), 'failed');
-			insert into accounts (id, email, password_hash, role) values ('018f0000-0000-7000-8000-000000000002', 'x@example.org', '$argon2id$x', 'super_admin');
-			insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
-				values (gen_random_uuid(), sha256('x'), '018f0000-0000-7000-8000-000000000002', now(), now(), now() + interval '1 h', '', '');
-			insert into sign_in_throttles values ('account', 'x', 1, now(), now());
-			insert into settings (name, value) values ('x', 'x');
-			insert into audit_log select 100, now(), '', '', '', '', '', '', '', 'x', '', 'allowed', '{}', sha256('a'), sha256('b');`)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tables := []string{"backup_operations", "operation_events", "provider_states", "recovery_points", "backup_tests", "disaster_recovery_events",
-		"accounts", "sessions", "sign_in_throttles", "settings", "audit_log", "audit_head", "goose_db_version", "river.river_migration"}
-	count := func(actor keepsake.Actor, table string) (n int) {
-		err := d.InTx(t.Context(), actor, func(tx db.Tx) error {
-			return tx.PG.QueryRow(t.Context(), "select count(*) from "+table).Scan(&n)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	for _, table := range tables {
-		if count(system, table) == 0 {
-			t.Errorf("%s: the system sees nothing, so the test proves nothing", table)
-		}
-		if n := count(nobody, table); n != 0 {
-			t.Errorf("%s: nobody sees %d rows", table, n)
 		}
 	}
 }
