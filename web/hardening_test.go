@@ -64,10 +64,11 @@ func TestNoStateChangesFromAnotherSite(t *testing.T) {
 func TestEveryAnswerCarriesThePolicy(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*site{"signed in": signedIn(t), "nobody": newSite(t)} {
-		for _, path := range []string{"/", "/audit", "/audit/export?format=csv", "/sign-in", "/static/app.css", "/healthz", "/nothing", "/static/nothing", "/operations/x/events", "/weddings/w1/contacts.csv"} {
-			h := s.get(path).header
-			if h.Get("Content-Security-Policy") != web.Policy || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Frame-Options") != "DENY" || h.Get("Referrer-Policy") == "" {
-				t.Errorf("%s, %s: %v", name, path, h)
+		for _, path := range []string{"/", "/audit", "/audit/export?format=csv", "/sign-in", "/static/app.css", "/healthz", "/nothing", "/static/nothing", "/operations/x/events", "/weddings/w1/contacts.csv", "/api/docs", "/api/openapi.json", "/api/backups/status", "/api/nothing", "/operations/nothing"} {
+			for method, h := range map[string]http.Header{"GET": s.get(path).header, "POST": s.post(path, url.Values{"note": {strings.Repeat("x", 70<<10)}}).header, "TRACE": s.do(http.MethodTrace, path, nil).header} {
+				if h.Get("Content-Security-Policy") != web.Policy || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Frame-Options") != "DENY" || h.Get("Referrer-Policy") == "" {
+					t.Errorf("%s, %s %s: %v", name, method, path, h)
+				}
 			}
 		}
 	}

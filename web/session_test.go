@@ -59,6 +59,9 @@ func TestNobodyIsSentToAnotherSite(t *testing.T) {
 		if to := a.header.Get("Location"); to != "/" {
 			t.Errorf("next=%q goes to %q", next, to)
 		}
+		if to := s.post("/prove", url.Values{"password": {"right"}, "next": {next}}).want(http.StatusSeeOther).header.Get("Location"); to != "/" {
+			t.Errorf("after a proof next=%q goes to %q", next, to)
+		}
 	}
 }
 
