@@ -40,6 +40,8 @@ func TestRestoreRefusals(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "create table guests ()"); err != nil {
 		t.Fatal(err)
 	}
+	late := admin
+	late.Session, late.ProvenAt = "a session", time.Now().Add(-6*time.Minute)
 	u, _ := url.Parse(server)
 	occupied := u.Path[1:]
 	good := console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"}
@@ -56,6 +58,7 @@ func TestRestoreRefusals(t *testing.T) {
 		{"unknown point", admin, func(in *console.StartRestoreInput) { in.Point = "20200101T000000Z-zz" }, keepsake.CodeNotFound, "no such"},
 		{"unknown server", admin, func(in *console.StartRestoreInput) { in.Target = "elsewhere" }, keepsake.CodeInvalid, "elsewhere"},
 		{"unreachable server", admin, func(in *console.StartRestoreInput) { in.Target = "dead" }, keepsake.CodeUnavailable, "dead"},
+		{"an old password", late, func(*console.StartRestoreInput) {}, keepsake.CodeProof, "again"},
 		{"unknown tier", admin, func(in *console.StartRestoreInput) { in.Tiers = []keepsake.Tier{"vip"} }, keepsake.CodeInvalid, "vip"},
 		{"unknown provider", admin, func(in *console.StartRestoreInput) { in.Provider = "moon" }, keepsake.CodeInvalid, "moon"},
 		{"bound to an organization", bound, func(*console.StartRestoreInput) {}, keepsake.CodeForbidden, "organization"},
@@ -70,8 +73,8 @@ func TestRestoreRefusals(t *testing.T) {
 	if n := w.count("select count(*) from backup_operations"); n != 0 {
 		t.Errorf("%d operations were enqueued", n)
 	}
-	if n := w.count("select count(*) from audit_log where action = 'restore.start' and outcome <> 'allowed'"); n != 9 {
-		t.Errorf("%d refusals on record, want 9", n)
+	if n := w.count("select count(*) from audit_log where action = 'restore.start' and outcome <> 'allowed'"); n != 10 {
+		t.Errorf("%d refusals on record, want 10", n)
 	}
 	if n := w.count("select count(*) from audit_log where detail::text like '%secret-word%'"); n != 0 {
 		t.Error("a password is in the audit trail")

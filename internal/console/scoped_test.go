@@ -102,6 +102,9 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if err != nil || u.Rows() != 9 || u.Name != "Couple 3" {
 		t.Errorf("%+v, %v", u, err)
 	}
+	if _, err := c.UndoScope(t.Context(), late, o.Scope.Restore); keepsake.CodeOf(err) != keepsake.CodeProof {
+		t.Errorf("taken back with a password given six minutes ago: %v", err)
+	}
 	undo, err := c.UndoScope(t.Context(), admin, o.Scope.Restore)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +112,7 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if undo, err = c.Await(t.Context(), admin, undo.ID, time.Minute); err != nil || undo.State != console.StateDone || count("select count(*) from guests where wedding_id = 3") != 0 {
 		t.Errorf("undo: %+v, %v", undo, err)
 	}
-	for outcome, want := range map[string]int{"allowed": 6, "refused": 5} { // the preview and the look at what was done are two
+	for outcome, want := range map[string]int{"allowed": 6, "refused": 6} { // the preview and the look at what was done are two
 		if got := w.count("select count(*) from audit_log where action like 'scope.%' and outcome = '" + outcome + "'"); got != want {
 			t.Errorf("%d attempts are on record as %s, want %d", got, outcome, want)
 		}

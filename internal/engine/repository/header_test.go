@@ -99,6 +99,9 @@ func TestWrongKey(t *testing.T) {
 			t.Errorf("the message does not help: %s", err)
 		}
 	}
+	if _, err := h.Unlock(KeySource{}); keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.HasPrefix(err.Error(), "No key was given") {
+		t.Errorf("without any key: %v", err)
+	}
 }
 
 func TestMalformedKeys(t *testing.T) {
