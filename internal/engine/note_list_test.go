@@ -101,6 +101,34 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 	if err != nil || len(points) != 1 || points[0].Note != "before the move" || !points[0].Locked {
 		t.Errorf("%+v, %v", points, err)
 	}
+	// They take the notes away there: those of the other providers count.
+	real := map[string][]byte{}
+	for _, topic := range []string{"points/" + point, "access"} {
+		err := list[0].Store.List(t.Context(), "notes/"+topic+"/", func(o storage.Object) error { real[o.Key] = nil; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name := range real {
+		var err error
+		if real[name], err = list[0].Store.Get(t.Context(), name, 1<<20); err == nil {
+			err = list[0].Store.Delete(t.Context(), name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := e.ReadNote(t.Context(), "access"); err != nil || string(got) != "who" {
+		t.Errorf("who may sign in, with the notes of one provider gone: %q, %v", got, err)
+	}
+	if points, err = e.Points(t.Context(), ""); err != nil || len(points) != 1 || !points[0].Locked {
+		t.Errorf("with the notes of one provider gone: %+v, %v", points, err)
+	}
+	for name, body := range real {
+		if err := list[0].Store.Put(t.Context(), name, body, sha256.Sum256(body), true); err != nil {
+			t.Fatal(err)
+		}
+	}
 	count := func() (n int) {
 		if err := list[0].Store.List(t.Context(), "notes/access/", func(storage.Object) error { n++; return nil }); err != nil {
 			t.Fatal(err)
