@@ -3,11 +3,13 @@ package web
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,12 @@ func listening(t *testing.T, handler http.Handler) (address string, stop func() 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serving(t, listener, handler)
+}
+
+// serving is listening on a listener.
+func serving(t *testing.T, listener net.Listener, handler http.Handler) (address string, stop func() chan error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- serve(ctx, listener, handler, slog.New(slog.DiscardHandler), short) }()
@@ -66,6 +74,30 @@ func TestClientsThatSendSlowlyAreGivenUp(t *testing.T) {
 	var timeout net.Error
 	if err := <-read; !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("the handler read half a body: %v", err)
+	}
+}
+
+// TestClientsThatSendSlowlyByTLSAreGivenUp: those that do not begin, break off in the handshake, or dawdle behind it.
+func TestClientsThatSendSlowlyByTLSAreGivenUp(t *testing.T) {
+	t.Parallel()
+	certified := httptest.NewTLSServer(http.NotFoundHandler())
+	certified.Close()
+	plain, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, _ := serving(t, tls.NewListener(plain, &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}), http.NotFoundHandler())
+	for name, text := range map[string]string{"nothing": "", "half a greeting": "\x16\x03\x01\x02\x00\x01"} {
+		if _, err := io.Copy(io.Discard, call(t, address, text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	behind := tls.Client(call(t, address, ""), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec // the test's own server
+	if _, err := io.WriteString(behind, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, behind); err != nil {
+		t.Errorf("half a head: %v", err)
 	}
 }
 
