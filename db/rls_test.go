@@ -10,6 +10,7 @@ import (
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/dbtest"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 // The actors of these tests. There are rows of two organizations and of none.
@@ -121,6 +122,38 @@ func TestTheServersRoleOwnsNothing(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "select count(*) from pg_shdepend where deptype = 'o' and refobjid = (select oid from pg_roles where rolname = current_user)").Scan(&owned); err != nil || owned != 0 {
 		t.Errorf("it owns %d things (%v)", owned, err)
 	}
+}
+
+// TestTheServersRoleCanStopTheConsole: what it may do to itself locks the console out, until an administrator of the server gives it its password back.
+func TestTheServersRoleCanStopTheConsole(t *testing.T) {
+	t.Parallel()
+	server := dbtest.Tables(t)
+	conn, err := pgx.Connect(t.Context(), server.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, sql := range []string{"set keepsake.role = 'system'", "delete from sessions", "delete from backup_operations", "alter role current_user password 'of somebody else'"} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if _, err := db.Open(t.Context(), server); !db.IsState(err, "28P01") {
+		t.Errorf("with its own password: %v", err)
+	}
+	own, err := pgx.ParseConfig(server.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := pgx.ParseConfig(dbtest.Owner(t, server).Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := db.ProvisionInput{Database: own.Database, Owner: owner.User, OwnerPassword: keepsake.Secret(owner.Password), Server: own.User, Password: keepsake.Secret(own.Password)}
+	if _, _, err := db.Provision(t.Context(), keepsake.Secret(testenv.DB(t)), again); err != nil {
+		t.Fatal(err)
+	}
+	dbtest.Open(t, server)
 }
 
 // ownerOf is the name of the role that owns the tables.
