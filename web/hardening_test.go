@@ -132,27 +132,35 @@ func TestTLSIsRemembered(t *testing.T) {
 func TestTheAddressOfTheTrailIsNotTheClients(t *testing.T) {
 	t.Parallel()
 	proxy := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	const sent = "203.0.113.66, 198.51.100.1" // the first is what a client may have written itself
 	for name, c := range map[string]struct {
-		remote  string
-		proxies []netip.Prefix
-		want    string
+		remote, forwarded string
+		proxies           []netip.Prefix
+		want              string
 	}{
-		"no proxy":        {"192.0.2.9:1", nil, "192.0.2.9"},
-		"untrusted":       {"192.0.2.9:1", proxy, "192.0.2.9"},
-		"trusted":         {"10.0.0.9:1", proxy, "198.51.100.1"},
-		"unset, loopback": {"127.0.0.1:1", nil, "127.0.0.1"},
+		"no proxy":            {"192.0.2.9:1", sent, nil, "192.0.2.9"},
+		"untrusted":           {"192.0.2.9:1", sent, proxy, "192.0.2.9"},
+		"trusted":             {"10.0.0.9:1", sent, proxy, "198.51.100.1"},
+		"trusted, by IPv6":    {"[::ffff:10.0.0.9]:1", sent, proxy, "198.51.100.1"},
+		"two proxies":         {"10.0.0.9:1", sent + ", 10.0.0.8", proxy, "198.51.100.1"},
+		"a client that lies":  {"10.0.0.9:1", "10.0.0.7, 198.51.100.1", proxy, "198.51.100.1"},
+		"no address":          {"10.0.0.9:1", "203.0.113.66, <b>", proxy, "10.0.0.9"},
+		"nothing":             {"10.0.0.9:1", "", proxy, "10.0.0.9"},
+		"an IPv6 client":      {"10.0.0.9:1", "203.0.113.66, 2001:db8::1", proxy, "2001:db8::1"},
+		"unset, loopback":     {"127.0.0.1:1", sent, nil, "127.0.0.1"},
+		"unset, next to here": {"10.0.0.9:1", sent, nil, "10.0.0.9"},
 	} {
 		s := newSite(t)
 		e := s.handler(func(d *web.Deps) { d.TrustedProxies = c.proxies })
 		r := httptest.NewRequest(http.MethodPost, "/sign-in", strings.NewReader(url.Values{"email": {admin.Name}, "password": {"right"}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("X-Forwarded-For", "203.0.113.66, 198.51.100.1") // the first is what a client may have written itself
+		r.Header.Set("X-Forwarded-For", c.forwarded)
 		r.Header.Set("X-Real-IP", "203.0.113.66")
 		r.RemoteAddr = c.remote
 		w := httptest.NewRecorder()
 		e.ServeHTTP(w, r)
 		r = httptest.NewRequest(http.MethodGet, "/audit", nil)
-		r.Header.Set("X-Forwarded-For", "203.0.113.66, 198.51.100.1")
+		r.Header.Set("X-Forwarded-For", c.forwarded)
 		r.RemoteAddr = c.remote
 		for _, cookie := range w.Result().Cookies() { //nolint:bodyclose // a recorder's
 			r.AddCookie(cookie)
