@@ -2,6 +2,8 @@ package auth_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -170,6 +172,40 @@ func TestGuessingCodesLocks(t *testing.T) {
 		_, _, _ = p.s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", "198.51.100.1"))
 	}
 	p.half("198.51.100.1")
+}
+
+// TestAForgedStepLacksItsCode: whoever has read the console database, with the secret of its cookies and the verifiers of its passwords, can forge a sign-in
+// whose password was right. Its code they cannot, and where none is asked for it opens nothing.
+func TestAForgedStepLacksItsCode(t *testing.T) {
+	t.Parallel()
+	p := enrolled(t)
+	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"), "ben@example.org", password, keepsake.RoleSuperAdmin); err != nil {
+		t.Fatal(err)
+	}
+	forged := func(email string) (step auth.Step) {
+		t.Helper()
+		err := p.d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+			a, err := tx.GetAccountByEmail(t.Context(), email)
+			mark := sha256.Sum256([]byte("keepsake second step v1\x00" + a.PasswordHash))
+			step = auth.Step{Kind: auth.StepCode, Account: a.ID, Email: email, Until: p.clock.now().Add(time.Hour), State: base64.RawURLEncoding.EncodeToString(mark[:12])}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return step
+	}
+	for _, code := range []keepsake.Secret{"", p.code(9), "aaaa-aaaa-aaaa-aaaa"} {
+		if _, err := p.next(forged("amelia@example.org"), code, ""); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+			t.Errorf("without the code: %v", err)
+		}
+		if _, err := p.next(forged("ben@example.org"), code, ""); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+			t.Errorf("an account that has no second step: %v", err)
+		}
+	}
+	if _, err := p.next(forged("amelia@example.org"), p.code(0), ""); err != nil {
+		t.Errorf("the forgery is none, so the test proves nothing: %v", err)
+	}
 }
 
 func TestAStepIsOver(t *testing.T) {
