@@ -111,7 +111,11 @@ func TestAStepThatIsForgedOrOverBeginsAgain(t *testing.T) {
 	again(newSite(t), "keepsake_step=forged")
 	whole := halfIn(t).cookiesOf("/sign-in/code")["keepsake_step"]
 	half := len(whole) / 2
-	again(newSite(t), "keepsake_step="+whole[:half]+"A"+whole[half+1:])
+	other := "A"
+	if whole[half] == 'A' {
+		other = "B"
+	}
+	again(newSite(t), "keepsake_step="+whole[:half]+other+whole[half+1:])
 	again(newSite(t), "keepsake_step="+whole[:half])
 	// As a session it is nobody, and a session is no step.
 	newSite(t).get("/", "Cookie", "keepsake_session="+whole).want(http.StatusSeeOther)
