@@ -91,3 +91,39 @@ func TestDoctorLooksAtTheConsole(t *testing.T) {
 		t.Errorf("%s", o.out)
 	}
 }
+
+// TestAConsoleWhoseDatabaseIsLostHelpsAllTheSame: where people have signed in before, a database that is not there, or lets nobody in, keeps nobody from
+// the emergency pages; and what else is wrong by the time that it is back ends nothing.
+func TestAConsoleWhoseDatabaseIsLostHelpsAllTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting, season...)
+	w.withConsole(t)
+	w.must(t, exitDone, "init")
+	const password = "a long enough passphrase"
+	w.secrets = append(w.secrets, password)
+	if o := w.runWith(t, password, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+		t.Fatalf("%+v", o)
+	}
+	base, stop := w.serve(t)
+	for kept := false; !kept; get(t, base+"/healthz") { // the worker tells the repository who may sign in
+		names, err := os.ReadDir(filepath.Join(w.dir, "repos", "far", "notes", "access"))
+		kept = err == nil && len(names) > 0
+	}
+	stop()
+	there, lost := w.env["KEEPSAKE_CONSOLE_URL"], map[string]string{}
+	address, err := url.Parse(there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, stranger := *address, *address
+	gone.Path, stranger.User = "/never_made", url.UserPassword(address.User.Username(), "not the password")
+	lost["not there"], lost["refuses"] = gone.String(), stranger.String()
+	for name, url := range lost {
+		w.env["KEEPSAKE_CONSOLE_URL"] = url
+		base, stop := w.serve(t)
+		if page := get(t, base+"/sign-in"); !strings.Contains(page, "own database does not answer") {
+			t.Errorf("a database that is %s: %s", name, page)
+		}
+		stop()
+	}
+}

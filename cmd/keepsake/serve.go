@@ -41,7 +41,7 @@ func (c *serveCommand) Run(a *app) error {
 	}
 	s, err := a.openConsoleOver(e, conf)
 	pages := &switcher{}
-	if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
+	if a.isAway(e, err) {
 		standby, failed := a.standby(a.ctx, e, conf)
 		if failed != nil {
 			return err // nothing answers: say what was asked first
@@ -244,10 +244,10 @@ const (
 func explainConsole(err error) error {
 	switch {
 	case db.IsState(err, stateNoDatabase):
-		return keepsake.Errorf(keepsake.CodeInvalid, "console.url: the console database does not exist: create role keepsake_owner login password '…'; create role keepsake login password '…'; "+
-			"create database keepsake owner keepsake_owner; the first belongs into console.owner_url, the second into console.url")
+		return &keepsake.Error{Code: keepsake.CodeInvalid, Message: "console.url: the console database does not exist: create role keepsake_owner login password '…'; create role keepsake login password '…'; " +
+			"create database keepsake owner keepsake_owner; the first belongs into console.owner_url, the second into console.url", Err: err}
 	case db.IsState(err, stateNoPassword), db.IsState(err, stateNoPermission):
-		return keepsake.Errorf(keepsake.CodeInvalid, "console.url: the console database's server refused the role or its password: correct console.url or KEEPSAKE_CONSOLE_URL")
+		return &keepsake.Error{Code: keepsake.CodeInvalid, Message: "console.url: the console database's server refused the role or its password: correct console.url or KEEPSAKE_CONSOLE_URL", Err: err}
 	}
 	return err
 }

@@ -105,8 +105,22 @@ func (a *app) watch(ctx context.Context, s *services, pages *switcher) error {
 	}
 }
 
-// awaitConsole opens the console as soon as its database answers. Errors that waiting does not mend are returned at once.
+// isAway reports whether err says that the console database is away, or lost: it is not there, or lets nobody in, although people have signed in here
+// before. What they need on such a day works without it. A console that nobody has used yet is being set up, and its mistakes are said at once.
+func (a *app) isAway(e *engine.Engine, err error) bool {
+	if err == nil || keepsake.CodeOf(err) == keepsake.CodeUnavailable {
+		return err != nil
+	}
+	if !db.IsState(err, stateNoDatabase) && !db.IsState(err, stateNoPassword) && !db.IsState(err, stateNoPermission) {
+		return false
+	}
+	_, failed := e.ReadNote(a.ctx, accessTopic)
+	return failed == nil
+}
+
+// awaitConsole opens the console as soon as that is possible. Whatever is in the way meanwhile ends no page that helps without it: it is logged, once.
 func (a *app) awaitConsole(ctx context.Context, e *engine.Engine, conf *config.Config) (*services, error) {
+	said := ""
 	for {
 		select {
 		case <-time.After(pingEvery):
@@ -114,8 +128,12 @@ func (a *app) awaitConsole(ctx context.Context, e *engine.Engine, conf *config.C
 			return nil, nil //nolint:nilnil // it is over
 		}
 		s, err := a.openConsoleOver(e, conf)
-		if err == nil || keepsake.CodeOf(err) != keepsake.CodeUnavailable {
-			return s, err
+		if err == nil {
+			return s, nil
+		}
+		if why := keepsake.MessageOf(err); why != said && ctx.Err() == nil {
+			a.logger(slog.LevelInfo).WarnContext(ctx, "the console cannot be opened yet; it is tried again", "err", why)
+			said = why
 		}
 	}
 }
