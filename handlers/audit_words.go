@@ -113,14 +113,18 @@ func auditSentence(r audit.Row) string {
 	default:
 		b.WriteString(" " + d.did)
 	}
+	about := r.Target
+	if scope, _ := detail["scope"].(string); scope != "" { // the target is the operation that does it
+		about = scope
+	}
 	switch {
-	case r.Wedding != "" && (r.Target == r.Wedding || !d.name):
+	case r.Wedding != "":
 		if !d.name {
 			b.WriteString(" for")
 		}
 		b.WriteString(" wedding " + r.Wedding)
-	case d.name && r.Target != "":
-		b.WriteString(" " + r.Target)
+	case d.name && about != "":
+		b.WriteString(" " + about)
 	}
 	if r.Point != "" && r.Point != r.Target {
 		b.WriteString(" from recovery point " + r.Point)

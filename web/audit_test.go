@@ -17,7 +17,7 @@ import (
 func trail() []audit.Row {
 	return []audit.Row{
 		entry(45, "scope.restore", audit.Allowed, func(r *audit.Row) {
-			r.Target, r.Wedding, r.Point, r.Took = "w1", "w1", "20261123T070500Z-aa", 400*time.Millisecond
+			r.Target, r.Wedding, r.Point, r.Took = "the operation's id", "w1", "20261123T070500Z-aa", 400*time.Millisecond
 			r.Detail = json.RawMessage(`{"mode":"rewind","left_out":2}`)
 		}),
 		entry(44, "backup.start", audit.Refused, func(r *audit.Row) {
@@ -52,6 +52,10 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 	if here := a.all("a", "aria-current", "page"); len(here) != 2 || attr(here[0], "href") != "/audit" || attr(here[1], "href") != "/audit" {
 		t.Errorf("the navigation does not say where this is: %d", len(here))
 	}
+	s.console.trail = []audit.Row{entry(46, "scope.restore", audit.Allowed, func(r *audit.Row) {
+		r.Target, r.Detail = "the operation's id", json.RawMessage(`{"scope":"everything"}`)
+	})}
+	s.get("/audit").says("anna@wedsync.example restored everything")
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.Add(-49 * time.Hour)}}, Checked: moment}
 	s.get("/audit").says("Intact, sealed up to row 40 on 21 Nov 2026", "a new one is late")
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Broken: 12, Problem: "row 12 was changed after it was written"}, Checked: moment}
