@@ -25,9 +25,25 @@ var (
 // without a rule in tableRules, or whose policies do not do what its rule says, fails it.
 func TestEveryTableHidesItsRows(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Open(t, dbtest.Tables(t))
-	for _, problem := range judgeTables(t, d, tableRules) {
+	server := dbtest.Tables(t)
+	asOwner(t, server, unchained)
+	for _, problem := range judgeTables(t, dbtest.Open(t, server), tableRules) {
 		t.Error(problem)
+	}
+}
+
+// unchained lets rows into the audit trail that are not of its chain: who sees them is judged here.
+const unchained = "alter table audit_log disable trigger audit_log_follows, disable trigger audit_log_is_counted"
+
+func asOwner(t *testing.T, server keepsake.Secret, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dbtest.Owner(t, server).Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -61,14 +77,7 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := dbtest.Tables(t)
-			conn, err := pgx.Connect(t.Context(), dbtest.Owner(t, server).Reveal())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close(t.Context()) }()
-			if _, err := conn.Exec(t.Context(), "create table guestbook (id int, organization text); "+c.sql+"; grant all on guestbook to public"); err != nil {
-				t.Fatal(err)
-			}
+			asOwner(t, server, unchained+"; create table guestbook (id int, organization text); "+c.sql+"; grant all on guestbook to public")
 			d := dbtest.Open(t, server)
 			if problems := judgeTables(t, d, c.rules); !slices.ContainsFunc(problems, func(p string) bool { return strings.HasPrefix(p, c.says) }) {
 				t.Errorf("a table that hides nothing passed: %q", problems)

@@ -74,11 +74,18 @@ func TestNobodyCanChangeTheTrail(t *testing.T) {
 	if err := record(t.Context(), d, someone, "backup.start"); err != nil {
 		t.Fatal(err)
 	}
-	for _, sql := range []string{"update audit_log set action = 'x'", "delete from audit_log", "truncate audit_log", "delete from audit_head", "update audit_head set last_id = 0"} {
+	for _, sql := range []string{"update audit_log set action = 'x'", "delete from audit_log", "truncate audit_log", "delete from audit_head", "update audit_head set last_id = 0",
+		// Beside the chain, with a gap, and behind its end, where the next would belong.
+		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 2, 'hash', sha256('x')))).* from audit_log l",
+		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 7, 'prev_hash', hash, 'hash', sha256('x')))).* from audit_log l",
+		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 2, 'prev_hash', hash, 'hash', sha256('x')))).* from audit_log l"} {
 		err := d.InTx(t.Context(), system, func(tx db.Tx) error { _, err := tx.PG.Exec(t.Context(), sql); return err })
 		if !db.IsState(err, db.InsufficientPrivilege) && !db.IsState(err, db.CheckViolation) {
 			t.Errorf("%s: %v, want a refusal", sql, err)
 		}
+	}
+	if err := record(t.Context(), d, someone, "backup.start"); err != nil {
+		t.Errorf("nothing can be appended afterwards: %v", err)
 	}
 }
 

@@ -88,6 +88,7 @@ select 'account', sha256(n::text::bytea), 1, now() - n * interval '1 minute', no
 insert into settings (name, value) select 'setting ' || n, 'x' from generate_series(1, 5) n;
 
 alter table audit_head disable trigger audit_head_grows;
+alter table audit_log disable trigger audit_log_follows, disable trigger audit_log_is_counted;
 insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash)
 select n, now() - (audit - n) * interval '1 minute', (n % 40)::text, 'admin' || n % 40 || '@example.org', 'super_admin', case when n % 20 = 0 then 'org-' || n % 40 else '' end, (n % 1000)::text, '192.0.2.' || n % 200,
     'Mozilla/5.0 (X11; Linux x86_64)', (array['backup.start', 'backup.end', 'wedding.read', 'session.start', 'session.end', 'scope.preview', 'point.save'])[1 + n % 7], (n % 2000)::text,
@@ -95,6 +96,7 @@ select n, now() - (audit - n) * interval '1 minute', (n % 40)::text, 'admin' || 
 from sizes, generate_series(1, audit) n;
 update audit_head set last_id = (select audit from sizes), hash = sha256((select audit from sizes)::text::bytea);
 alter table audit_head enable trigger audit_head_grows;
+alter table audit_log enable trigger audit_log_follows, enable trigger audit_log_is_counted;
 alter table backup_operations enable trigger backup_operations_on_record;
 alter table accounts enable trigger accounts_on_record;
 alter table sessions enable trigger sessions_on_record;
