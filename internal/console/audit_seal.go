@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -37,6 +38,14 @@ type AuditVerdict struct {
 	Missing []string  `json:"missing,omitempty"` // what of the seals could not be read
 	// Unsealed says why there is nothing in the repository to compare with; empty where seals could be read.
 	Unsealed string `json:"unsealed,omitempty"`
+
+	seals []audit.Seal
+}
+
+// sealedOn reports whether a seal of this trail was made on a day. It need not be the newest: one that was made while the clock was ahead stands
+// after it.
+func (v AuditVerdict) sealedOn(at time.Time) bool {
+	return slices.ContainsFunc(v.seals, func(s audit.Seal) bool { return s.Trail == v.Trail && sameDay(s.At, at) })
 }
 
 // SealAudit stores once a day in the repository how the trail ends, after reading it from its beginning: a broken trail is not sealed but
@@ -59,7 +68,7 @@ func (c *Console) SealAudit(ctx context.Context) error {
 	if !v.Intact {
 		return nil // that is on record
 	}
-	if v.Sealed != nil && sameDay(v.Sealed.At, c.now()) {
+	if v.sealedOn(c.now()) {
 		return nil
 	}
 	seal := v.Seal(c.now())
@@ -106,6 +115,7 @@ func (c *Console) verifyAudit(ctx context.Context) (AuditVerdict, error) {
 	if err != nil {
 		return v, err
 	}
+	v.seals = seals
 	if v.Report, err = audit.Verify(ctx, c.db, seals...); err != nil {
 		return v, err
 	}

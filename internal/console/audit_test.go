@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -273,5 +274,59 @@ func TestWhatNamesNoOperationIsOnRecord(t *testing.T) {
 		if r := page.Rows[i]; r.Action != want || r.Outcome != audit.Refused {
 			t.Errorf("entry %d: %s %s, want %s refused", i, r.Action, r.Outcome, want)
 		}
+	}
+}
+
+// TestATrailThatTakesNothingAnyMoreIsJudged: somebody set its end back, so that every new row collides with one that is there. Whoever asks hears
+// of that, and not of an entry that could not be written.
+func TestATrailThatTakesNothingAnyMoreIsJudged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine())
+	for range 3 {
+		if _, err := c.VerifyAudit(t.Context(), admin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.tamper("alter table audit_head disable trigger all, no force row level security; update audit_head set (last_id, hash) = (select id, hash from audit_log where id = 2); " +
+		"alter table audit_head enable trigger all, force row level security")
+	v, err := c.VerifyAudit(t.Context(), admin)
+	if err != nil || v.Intact || v.Broken != 3 {
+		t.Fatalf("%+v, %v", v.Report, err)
+	}
+	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
+	if err != nil || page.Verdict == nil || page.Verdict.Broken != 3 {
+		t.Errorf("the page: %+v, %v", page.Verdict, err)
+	}
+}
+
+// TestASealFromTheFutureIsNotFollowedByOneAnHour: the clock was a year ahead when it was made, and nothing has happened since.
+func TestASealFromTheFutureIsNotFollowedByOneAnHour(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now().AddDate(1, 0, 0)
+	notes := &fakeNotes{now: func() time.Time { return now }}
+	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Notes, d.Now = notes, func() time.Time { return now } })
+	if _, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{}); err != nil {
+		t.Fatal(err)
+	}
+	seal := func() {
+		t.Helper()
+		if err := c.SealAudit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seal()
+	now = time.Now()
+	for range 3 {
+		seal()
+		slices.SortFunc(notes.list, func(a, b engine.Note) int { return a.Time.Compare(b.Time) }) // as the repository lists them
+	}
+	if len(notes.list) != 2 {
+		t.Errorf("%d seals, want that of the future and that of today", len(notes.list))
+	}
+	now = now.AddDate(0, 0, 1)
+	if seal(); len(notes.list) != 3 {
+		t.Errorf("%d seals, want one of the day after too", len(notes.list))
 	}
 }
