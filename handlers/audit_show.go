@@ -148,6 +148,9 @@ func auditEntry(r audit.Row, clock format.Clock) views.AuditEntry {
 // sealedLate is the age of the newest seal from which on it is not only that a day has just begun.
 const sealedLate = 48 * time.Hour
 
+// sealedAhead is how far the clocks of two machines may differ before it is said.
+const sealedAhead = time.Hour
+
 // auditVerdict says how the whole trail was found.
 func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	if v == nil {
@@ -170,7 +173,11 @@ func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	default:
 		n.Title = fmt.Sprintf("Intact, sealed up to row %s on %s", format.Count(v.Sealed.Row), v.Sealed.At.In(clock.Zone).Format("2 Jan 2006"))
 		n.Text = checked + " The seal lies in the repository, where whoever owns the console database cannot reach it."
-		if clock.Now.Sub(v.Sealed.At) > sealedLate {
+		switch age := clock.Now.Sub(v.Sealed.At); {
+		case age < -sealedAhead:
+			n.Tone = ui.ToneWarn
+			n.Text = checked + " That seal is dated ahead of this machine’s clock, so one of two clocks is wrong, and whether a new seal is late cannot be told. Look at the clocks of console and workers: the seal that a worker makes next has the right date again."
+		case age > sealedLate:
 			n.Tone = ui.ToneWarn
 			n.Text = checked + " What was written after that seal could be rewritten unseen, and a new one is late: a worker makes one every day. Look whether one runs, and what its log says of the providers."
 		}

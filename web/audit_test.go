@@ -58,6 +58,8 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 	s.get("/audit").says("anna@wedsync.example restored everything")
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.Add(-49 * time.Hour)}}, Checked: moment}
 	s.get("/audit").says("Intact, sealed up to row 40 on 21 Nov 2026", "a new one is late")
+	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.AddDate(1, 0, 0)}}, Checked: moment}
+	s.get("/audit").says("Intact, sealed up to row 40 on 23 Nov 2027", "dated ahead of this machine’s clock")
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Broken: 12, Problem: "row 12 was changed after it was written"}, Checked: moment}
 	s.get("/audit").says("The trail is broken at row 12", "row 12 was changed after it was written.", "recovery points do not lie there and are not affected", "Export the trail before anything changes")
 	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true}, Unsealed: "every provider is away", Missing: []string{"provider far: away"}, Checked: moment}
