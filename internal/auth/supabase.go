@@ -248,18 +248,18 @@ func (s *Sessions) startElsewhere(ctx context.Context, claims gotrue.Claims, tok
 // known returns the account of somebody whom a valid token is about, as the token says they are. from is where they come from.
 func (s *Sessions) known(ctx context.Context, claims gotrue.Claims, from keepsake.Actor) (account sqlcgen.Account, err error) {
 	err = s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
-		var learned *audit.Entry
-		if account, learned, err = knownIn(ctx, tx, claims); err != nil || learned == nil {
+		var learned []audit.Entry
+		if account, learned, err = knownIn(ctx, tx, claims); err != nil {
 			return err
 		}
 		by := actorOf(account.ID, account.Email, account.Role, account.Organization, "", from.Address, from.UserAgent)
-		return audit.Record(ctx, tx, by, *learned)
+		return recordLearned(ctx, tx, by, learned)
 	})
 	return account, err
 }
 
 // knownIn is known in a transaction that goes on: where the token says something new, learned is for the caller to put on record.
-func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcgen.Account, learned *audit.Entry, err error) {
+func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcgen.Account, learned []audit.Entry, err error) {
 	email, err := normalize(claims.Email)
 	if err != nil {
 		return account, nil, keepsake.Errorf(keepsake.CodeForbidden, refusal)
@@ -292,9 +292,7 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 			return account, nil, fmt.Errorf("close the account of before: %w", err)
 		}
 		entry := audit.Entry{Action: "account.close", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"reason": "replaced_elsewhere", "account": id}}
-		if err := audit.Record(ctx, tx, system, entry); err != nil {
-			return account, nil, err
-		}
+		learned = append(learned, entry)
 	}
 	account, err = tx.SaveSupabaseAccount(ctx, p)
 	if db.IsConstraint(err, "accounts_email_is_unique") {
@@ -303,7 +301,21 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 	if err != nil {
 		return account, nil, fmt.Errorf("store the account: %w", err)
 	}
-	return account, &audit.Entry{Action: "account.elsewhere", Target: email, Outcome: audit.Allowed, Detail: audit.Change(before, standingOfAccount(account))}, nil
+	return account, append(learned, audit.Entry{Action: "account.elsewhere", Target: email, Outcome: audit.Allowed, Detail: audit.Change(before, standingOfAccount(account))}), nil
+}
+
+// recordLearned is the last thing of a transaction that learned something: the last entry is by whom it is about, those before by Keepsake.
+func recordLearned(ctx context.Context, tx db.Tx, by keepsake.Actor, learned []audit.Entry) error {
+	for i, e := range learned {
+		actor := system
+		if i == len(learned)-1 {
+			actor = by
+		}
+		if err := audit.Record(ctx, tx, actor, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // standingOfAccount is what the trail says of who somebody is.

@@ -186,10 +186,10 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed, ExpiresAt: claims.Expires}); err != nil {
 		return "", err
 	}
-	if err := s.reread(ctx, tx, actor); err != nil || learned == nil {
+	if err := s.reread(ctx, tx, actor); err != nil {
 		return "", err
 	}
-	return "", audit.Record(ctx, tx, *actor, *learned)
+	return "", recordLearned(ctx, tx, *actor, learned)
 }
 
 // postpone lets a session go on for its grace without the server's word. What it gave that cannot be believed yet is kept for the next try:

@@ -12,6 +12,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/auth/gotrue"
 	"github.com/wedsync/keepsake/internal/auth/gotrue/gotruetest"
@@ -761,5 +762,43 @@ func TestASessionIsNotTakenOver(t *testing.T) {
 	}
 	if n := e.count("select count(*) from sessions where end_reason = 'refused_elsewhere'"); n != 1 {
 		t.Errorf("%d sessions ended", n)
+	}
+}
+
+// TestAnEmailThatMovedWaitsForNobodyWithTheTrail: who takes over somebody's e-mail comes in while another request of theirs is about to be put on
+// record. The end of the trail is taken last, so neither waits for the other.
+func TestAnEmailThatMovedWaitsForNobodyWithTheTrail(t *testing.T) {
+	t.Parallel()
+	heir := gotruetest.User{ID: "00000000-0000-4000-8000-00000000abcd", Email: "bee@example.org", Password: theirPassword, AppMetadata: bea.AppMetadata}
+	e := withSupabase(t, bea, heir)
+	e.in(bea)
+	account := e.in(heir).Actor.ID
+	heir.Email = bea.Email
+	e.at.SetUser(heir)
+	in := make(chan error, 1)
+	err := e.d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+		if _, err := tx.HoldAccount(t.Context(), account); err != nil {
+			return err
+		}
+		go func() {
+			_, _, err := e.s.SignIn(t.Context(), try(heir.Email, theirPassword, "192.0.2.1"))
+			in <- err
+		}()
+		for waits := false; !waits; {
+			const q = "select exists (select from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = current_database()) from pg_sleep(0.01)"
+			if err := tx.PG.QueryRow(t.Context(), q).Scan(&waits); err != nil {
+				return err
+			}
+		}
+		return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "session.prove", Outcome: audit.Allowed})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := <-in; err != nil {
+		t.Error(err)
+	}
+	if n := e.count("select count(*) from audit_log where action = 'account.close' and target = 'bea@example.org' and actor_role = 'system'"); n != 1 {
+		t.Errorf("%d on record", n)
 	}
 }
