@@ -1,6 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"maps"
+
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -11,6 +15,9 @@ type markCommand struct {
 	Label  map[string]string `help:"A label to set, such as deploy=blue; an empty value removes it. May be repeated." placeholder:"NAME=VALUE"`
 	Lock   bool              `help:"Keep it whatever the retention rules say." xor:"lock"`
 	Unlock bool              `help:"Leave it to the retention rules." xor:"lock"`
+
+	point  string         // the id, where latest was asked for
+	change map[string]any // what it was and what it is
 }
 
 func (c *markCommand) deed() deed {
@@ -18,7 +25,8 @@ func (c *markCommand) deed() deed {
 	if c.Note != nil {
 		detail["note"] = *c.Note
 	}
-	return deed{action: "point.save", target: c.Point, detail: detail}
+	maps.Copy(detail, c.change)
+	return deed{action: "point.save", target: cmp.Or(c.point, c.Point), detail: detail}
 }
 
 func (c *markCommand) Run(a *app) error {
@@ -33,6 +41,7 @@ func (c *markCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	c.point = p.ID
 	m := engine.PointMark{Note: p.Note, Labels: map[string]string{}, Locked: (p.Locked || c.Lock) && !c.Unlock, By: commandLine}
 	if c.Note != nil {
 		m.Note = *c.Note
@@ -48,6 +57,7 @@ func (c *markCommand) Run(a *app) error {
 	if err := e.MarkPoint(a.ctx, p.ID, m); err != nil {
 		return err
 	}
+	c.change = audit.Change(map[string]any{"note": p.Note, "labels": p.Labels, "locked": p.Locked}, map[string]any{"note": m.Note, "labels": m.Labels, "locked": m.Locked})
 	p.Note, p.Labels, p.Locked = m.Note, m.Labels, m.Locked
 	if a.cli.JSON {
 		printJSON(a.io.out, p.Point)

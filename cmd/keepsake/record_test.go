@@ -93,6 +93,12 @@ func TestTheCommandLineIsOnRecord(t *testing.T) {
 	if entries[0].Point != point || entries[0].Detail["note"] != "before the move" {
 		t.Errorf("a mark: %+v", entries)
 	}
+	_, entries = did(exitDone, []string{"mark", "latest", "--note", "", "--unlock"}, "point.save allowed", "point.save allowed")
+	before, _ := entries[1].Detail["before"].(map[string]any)
+	after, _ := entries[1].Detail["after"].(map[string]any)
+	if entries[1].Point != point || before["note"] != "before the move" || before["locked"] != true || after["note"] != "" || after["locked"] != false {
+		t.Errorf("what a mark was and is: %+v", entries[1])
+	}
 	did(exitDone, []string{"points"})
 	did(exitDone, []string{"scope", "undos"})
 	did(exitUsage, []string{"restore"}) // was never begun
