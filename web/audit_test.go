@@ -146,3 +146,13 @@ func TestAuditIsVerifiedWithoutScript(t *testing.T) {
 	}
 	s.post("/audit/verify", nil, "Sec-Fetch-Site", "cross-site").want(http.StatusForbidden)
 }
+
+// TestTheAPISaysHowFarTheTrailIsSealed: what came later is vouched for by nobody yet.
+func TestTheAPISaysHowFarTheTrailIsSealed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Rows: 45, Sealed: &audit.Seal{Row: 40, At: moment}}, Checked: moment}
+	if a := s.asked(http.MethodGet, "/api/audit").want(http.StatusOK); !strings.Contains(a.body, `"sealed_to":40`) {
+		t.Error(a.body)
+	}
+}

@@ -85,6 +85,7 @@ type AuditVerdict struct {
 	Problem  string     `json:"problem,omitempty"`
 	Seals    int        `json:"seals" doc:"That were compared"`
 	SealedAt *time.Time `json:"sealed_at,omitempty" doc:"When the newest of them was made"`
+	SealedTo int64      `json:"sealed_to,omitempty" doc:"The last entry that it covers: what came later could be rewritten unseen until the next"`
 	Missing  []string   `json:"missing,omitempty" doc:"What of the seals could not be read"`
 	Unsealed string     `json:"unsealed,omitempty" doc:"Why there was nothing to compare with"`
 }
@@ -95,7 +96,7 @@ func auditVerdictOf(v *console.AuditVerdict) *AuditVerdict {
 	}
 	out := &AuditVerdict{Checked: v.Checked, Intact: v.Intact, Rows: v.Rows, Broken: v.Broken, Problem: v.Problem, Seals: v.Seals, Missing: v.Missing, Unsealed: v.Unsealed}
 	if v.Sealed != nil {
-		out.SealedAt = moment(v.Sealed.At)
+		out.SealedAt, out.SealedTo = moment(v.Sealed.At), v.Sealed.Row
 	}
 	return out
 }

@@ -775,6 +775,9 @@ type AuditVerdict struct {
 	// SealedAt When the newest of them was made
 	SealedAt *time.Time `json:"sealed_at,omitempty"`
 
+	// SealedTo The last entry that it covers: what came later could be rewritten unseen until the next
+	SealedTo *int64 `json:"sealed_to,omitempty"`
+
 	// Seals That were compared
 	Seals int64 `json:"seals"`
 
