@@ -30,8 +30,9 @@ var system = keepsake.System("auth")
 
 // CreateAccount makes a local account. The e-mail is unique, whatever its case; the password has 12 to 256 characters. The
 // caller has made sure that whoever asks may do so: it is the command line's, never a page's that anybody can open.
-func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret, role keepsake.Role) error {
-	email, err := normalize(email)
+func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret, role keepsake.Role) (err error) {
+	defer func() { err = refuseAccount(ctx, d, by, "account.create", email, err) }()
+	email, err = normalize(email)
 	if err != nil {
 		return err
 	}
@@ -62,9 +63,15 @@ func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email strin
 	return err
 }
 
+// refuseAccount puts on record that an account was not changed, and returns why; nil is nothing. What is no e-mail is not told: it may be anything.
+func refuseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, action, email string, err error) error {
+	return refuseEntry(ctx, d, by, audit.Entry{Action: action, Target: email, Detail: map[string]any{"code": keepsake.CodeOf(err)}}, err)
+}
+
 // SetPassword gives an account a new password, lifts its lock-out and ends all its sessions.
-func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret) error {
-	email, err := normalize(email)
+func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret) (err error) {
+	defer func() { err = refuseAccount(ctx, d, by, "account.password", email, err) }()
+	email, err = normalize(email)
 	if err != nil {
 		return err
 	}
@@ -97,8 +104,9 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 
 // Unlock lifts the lock-outs of an e-mail at sign-in, wherever its account is kept and whether or not there is one, and of its account where a proof is
 // asked for. Those of addresses stay: they end by themselves.
-func Unlock(ctx context.Context, d *db.DB, by keepsake.Actor, email string) error {
-	email, err := normalize(email)
+func Unlock(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (err error) {
+	defer func() { err = refuseAccount(ctx, d, by, "account.unlock", email, err) }()
+	email, err = normalize(email)
 	if err != nil {
 		return err
 	}
@@ -135,6 +143,7 @@ type Closed struct {
 
 // CloseAccount closes an account, ends its sessions and revokes its tokens. Its e-mail may be another account's afterwards.
 func CloseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (c Closed, err error) {
+	defer func() { err = refuseAccount(ctx, d, by, "account.close", email, err) }()
 	email, err = normalize(email)
 	if err != nil {
 		return c, err

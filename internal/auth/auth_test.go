@@ -266,6 +266,43 @@ func TestAddressLocks(t *testing.T) {
 	}
 }
 
+// TestRefusedChangesOfAccountsAreOnRecord: who tries to close somebody's account, or to make one that is there, has tried.
+func TestRefusedChangesOfAccountsAreOnRecord(t *testing.T) {
+	t.Parallel()
+	d, _, _ := setup(t)
+	by := keepsake.System("command line")
+	by.UserAgent = "keepsake, run by anna"
+	const nobody = "nobody@example.org"
+	for _, c := range []struct {
+		action, email string
+		try           func(email string) error
+		target        string
+		code          keepsake.Code
+	}{
+		{"account.create", "amelia@example.org", func(e string) error {
+			return auth.CreateAccount(t.Context(), d, by, e, "a password of theirs", keepsake.RoleSuperAdmin)
+		}, "amelia@example.org", keepsake.CodeConflict},
+		{"account.create", nobody, func(e string) error {
+			return auth.CreateAccount(t.Context(), d, by, e, "short", keepsake.RoleSuperAdmin)
+		}, nobody, keepsake.CodeInvalid},
+		{"account.password", nobody, func(e string) error { return auth.SetPassword(t.Context(), d, by, e, "a password of theirs") }, nobody, keepsake.CodeNotFound},
+		{"account.close", nobody, func(e string) error { _, err := auth.CloseAccount(t.Context(), d, by, e); return err }, nobody, keepsake.CodeNotFound},
+		{"account.unlock", "a password in the wrong place", func(e string) error { return auth.Unlock(t.Context(), d, by, e) }, "", keepsake.CodeInvalid},
+		{"second_step.off", "amelia@example.org", func(e string) error { return auth.SwitchSecondStepOff(t.Context(), d, by, e) }, "amelia@example.org", keepsake.CodeConflict},
+	} {
+		if err := c.try(c.email); err == nil || keepsake.CodeOf(err) != c.code {
+			t.Errorf("%s of %s: %v, want %s", c.action, c.email, err, c.code)
+		}
+		rows, err := audit.List(t.Context(), d, keepsake.System("test"), audit.Filter{Most: 1})
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%+v, %v", rows, err)
+		}
+		if r := rows[0]; r.Action != c.action || r.Target != c.target || r.Outcome != audit.Refused || !r.Security || r.UserAgent != by.UserAgent || !strings.Contains(string(r.Detail), string(c.code)) {
+			t.Errorf("%s of %s is on record as %+v", c.action, c.email, r)
+		}
+	}
+}
+
 func TestAccountsRefuseBadInput(t *testing.T) {
 	t.Parallel()
 	d, _, _ := setup(t)

@@ -223,8 +223,9 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 
 // SwitchSecondStepOff takes the second step from an account whose person lost phone and codes, and ends its sessions: one may be on that
 // phone. The caller has made sure that whoever asks may do so: it is the command line's, never a page's.
-func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email string) error {
-	email, err := normalize(email)
+func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (err error) {
+	defer func() { err = refuseAccount(ctx, d, by, "second_step.off", email, err) }()
+	email, err = normalize(email)
 	if err != nil {
 		return err
 	}

@@ -190,6 +190,10 @@ func (s *Sessions) refuseTo(ctx context.Context, actor keepsake.Actor, action, r
 
 // refuseEntry records why something was not done, and returns it; nil is nothing. What cannot be put on record is answered as a fault, not as a refusal.
 func (s *Sessions) refuseEntry(ctx context.Context, actor keepsake.Actor, e audit.Entry, err error) error {
+	return refuseEntry(ctx, s.db, actor, e, err)
+}
+
+func refuseEntry(ctx context.Context, d *db.DB, actor keepsake.Actor, e audit.Entry, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -197,7 +201,7 @@ func (s *Sessions) refuseEntry(ctx context.Context, actor keepsake.Actor, e audi
 	case keepsake.CodeInternal, keepsake.CodeUnavailable:
 		e.Outcome = audit.Failed
 	}
-	if failed := audit.Refuse(ctx, s.db, actor, e); failed != nil && e.Outcome != audit.Failed {
+	if failed := audit.Refuse(ctx, d, actor, e); failed != nil && e.Outcome != audit.Failed {
 		return failed
 	}
 	return err
