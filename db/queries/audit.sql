@@ -12,8 +12,8 @@ values (@id, @at, @actor_id, @actor_name, @actor_role, @organization, @session, 
 update audit_head set last_id = @last_id, hash = @hash;
 
 -- name: GetAuditHead :one
--- With the newest row there is, whether or not the trail ends with it.
-select last_id, hash, trail, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head;
+-- With the oldest and the newest row there are, whether or not the trail begins and ends with them.
+select last_id, hash, trail, (select coalesce(min(id), 1) from audit_log)::bigint as oldest, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head;
 
 -- name: ListAuditFrom :many
 select * from audit_log where id > @after order by id limit @most;

@@ -37,17 +37,18 @@ func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadPara
 }
 
 const getAuditHead = `-- name: GetAuditHead :one
-select last_id, hash, trail, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head
+select last_id, hash, trail, (select coalesce(min(id), 1) from audit_log)::bigint as oldest, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head
 `
 
 type GetAuditHeadRow struct {
 	LastID int64
 	Hash   []byte
 	Trail  string
+	Oldest int64
 	Newest int64
 }
 
-// With the newest row there is, whether or not the trail ends with it.
+// With the oldest and the newest row there are, whether or not the trail begins and ends with them.
 func (q *Queries) GetAuditHead(ctx context.Context) (GetAuditHeadRow, error) {
 	row := q.db.QueryRow(ctx, getAuditHead)
 	var i GetAuditHeadRow
@@ -55,6 +56,7 @@ func (q *Queries) GetAuditHead(ctx context.Context) (GetAuditHeadRow, error) {
 		&i.LastID,
 		&i.Hash,
 		&i.Trail,
+		&i.Oldest,
 		&i.Newest,
 	)
 	return i, err

@@ -105,6 +105,10 @@ func TestOnlySealsNoticeARewrittenHistory(t *testing.T) {
 		{"two exchanged", "update audit_log set id = 9 where id = 2; update audit_log set id = 2 where id = 3; update audit_log set id = 3 where id = 9", 2, "row 2 does not follow", true},
 		{"one put behind the end", `insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 7, 'actor_name', 'nobody', 'hash', sha256('x')))).* from audit_log l where id = 5`, 6,
 			"row 7 stands beyond the end", true},
+		{"one put before the first", `alter table audit_log drop constraint audit_log_id_is_positive;
+			insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', -3, 'actor_name', 'nobody', 'hash', sha256('x')))).* from audit_log l where id = 5`, 1,
+			"row -3 stands before the first", true},
+		{"the head gone", "delete from audit_head", 1, "the name and the end of the trail are gone", true},
 		{"the head, without hashes", "update audit_head set last_id = 4", 4, "does not end with the row", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

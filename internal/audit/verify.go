@@ -39,10 +39,18 @@ func Verify(ctx context.Context, d *db.DB, seals ...Seal) (Report, error) {
 		head, err = tx.GetAuditHead(ctx)
 		return err
 	})
+	if db.IsNoRows(err) {
+		r.Broken, r.Problem = 1, "the name and the end of the trail are gone, so no row can be told from one that was put there"
+		return r, nil
+	}
 	if err != nil {
 		return r, fmt.Errorf("read the end of the audit trail: %w", err)
 	}
 	r.Trail = head.Trail
+	if head.Oldest < 1 {
+		r.Broken, r.Problem = 1, fmt.Sprintf("row %d stands before the first: it was not written by Keepsake", head.Oldest)
+		return r, nil
+	}
 	witness := newWitness(head.Trail, seals)
 	if err := r.walk(ctx, d, head, witness); err != nil || r.Broken > 0 {
 		return r, err
