@@ -114,7 +114,7 @@ type ScopedOperation struct {
 	Fingerprint string
 	Skip        []string
 	Restore     string // the id to undo it by
-	UndoOf      string // set: the restore that this takes back; nothing of the above but Name and Restore counts then
+	UndoOf      string // set: the restore that this takes back; of the above Wedding says whose it was, and only Name and Restore count
 	TargetURL   string // sealed: of a restore into a new database on a server that no configuration names
 }
 
@@ -160,20 +160,37 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 // GetScopedRestore returns what a restore into the live platform changed.
 func (c *Console) GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
 	u, err := c.readRestore(ctx, actor, keepsake.MayRead, restore)
-	return u, c.read(ctx, actor, "scope.restore.read", restore, nil, err)
+	return u, c.read(ctx, actor, "scope.restore.read", restore, undoDetail(u, map[string]any{}), err)
+}
+
+// undoDetail says in the trail what a restore into the live platform was about; nil: nobody may know.
+func undoDetail(u *scope.Undo, detail map[string]any) map[string]any {
+	if u == nil {
+		return detail
+	}
+	detail["point"] = u.Point
+	if u.Wedding {
+		detail["wedding"] = u.ID
+	}
+	return detail
 }
 
 // UndoScope enqueues taking a restore into the live platform back, but for rows that the platform has changed since.
 func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (Operation, error) {
 	detail := map[string]any{"undo_of": restore}
 	u, err := c.readRestore(ctx, actor, keepsake.MayRestore, restore)
+	detail = undoDetail(u, detail)
 	if err == nil {
 		err = c.mustBeProven(actor)
 	}
 	if err != nil {
 		return Operation{}, c.refused(ctx, actor, "scope.undo", restore, detail, err)
 	}
-	return c.enqueueScoped(ctx, actor, "scope.undo", detail, ScopedOperation{Name: u.Name, UndoOf: restore, ScopedInput: ScopedInput{Point: u.Point}})
+	of := ScopedInput{Point: u.Point}
+	if u.Wedding {
+		of.Wedding = u.ID
+	}
+	return c.enqueueScoped(ctx, actor, "scope.undo", detail, ScopedOperation{Name: u.Name, UndoOf: restore, ScopedInput: of})
 }
 
 // runScoped makes the changes.

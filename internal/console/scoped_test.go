@@ -117,6 +117,10 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 			t.Errorf("%d attempts are on record as %s, want %d", got, outcome, want)
 		}
 	}
+	// Whoever looks for the wedding finds all of it, the undo and who looked included.
+	if n := w.count("select count(*) from audit_log where (action like 'scope.%' or action = 'scoped.end') and (wedding <> '3' or point = '')"); n != 0 {
+		t.Errorf("%d entries do not say what they are about", n)
+	}
 	if n := w.count("select count(*) from disaster_recovery_events where target = 'platform' and outcome = 'done' and rto_seconds > 0"); n != 2 {
 		t.Errorf("%d restores are on record with their time", n)
 	}
