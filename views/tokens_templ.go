@@ -272,7 +272,7 @@ func TokensPage(vm Tokens) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "> <span><span class=\"choice__name\">Back up</span><span class=\"choice__text\">Take, verify and label recovery points, and cancel what runs.</span></span></label> <label class=\"choice\"><input type=\"checkbox\" name=\"scope\" value=\"restore\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "> <span><span class=\"choice__name\">Back up</span><span class=\"choice__text\">Take, verify and label recovery points, and cancel such work.</span></span></label> <label class=\"choice\"><input type=\"checkbox\" name=\"scope\" value=\"restore\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -282,7 +282,7 @@ func TokensPage(vm Tokens) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "> <span><span class=\"choice__name\">Restore</span><span class=\"choice__text\">Change the live platform, and take data out.</span></span></label></div></fieldset><div class=\"ks-field\"><label class=\"form-label\" for=\"days\">For how long?</label> <select class=\"form-select\" id=\"days\" name=\"days\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "> <span><span class=\"choice__name\">Restore</span><span class=\"choice__text\">Change the live platform, take data out, and cancel restores.</span></span></label></div></fieldset><div class=\"ks-field\"><label class=\"form-label\" for=\"days\">For how long?</label> <select class=\"form-select\" id=\"days\" name=\"days\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -43,7 +43,7 @@ func tokens(theme string, n int) views.Tokens {
 		{ID: "1", Name: "nightly deploy", Scopes: "read, back up", From: "192.0.2.7", Created: when("Mon 2 Nov 2026, 09:00 UTC", "3 weeks ago"), Expires: when("Tue 2 Nov 2027, 09:00 UTC", "in 11 months"), LastUsed: when("Mon 23 Nov 2026, 02:00 UTC", "5 h ago"), State: ui.Chip{Tone: ui.ToneOK, Text: "Valid"}, Valid: true},
 		{ID: "2", Name: "grafana-panel-for-the-office-wall-that-shows-the-age-of-the-newest-recovery-point", Scopes: "read", From: "2001:db8:85a3:8d3:1319:8a2e:370:7348", Expires: when("Mon 30 Nov 2026, 09:00 UTC", "in 7 days"), LastUsed: when("Mon 23 Nov 2026, 07:16 UTC", "1 min ago"), State: ui.Chip{Tone: ui.ToneWarn, Text: "Ends soon"}, Valid: true},
 		{ID: "3", Name: "restore rehearsal", Scopes: "read, back up, restore", Expires: when("Sun 1 Nov 2026, 09:00 UTC", "3 weeks ago"), State: ui.Chip{Tone: ui.ToneMute, Text: "Ended"}},
-		{ID: "4", Name: "old laptop", Scopes: "read", From: "198.51.100.20", Expires: when("Fri 1 Jan 2027, 09:00 UTC", "in 6 weeks"), LastUsed: when("Thu 1 Oct 2026, 09:00 UTC", "8 weeks ago"), State: ui.Chip{Tone: ui.ToneMute, Text: "Revoked"}},
+		{ID: "4", Name: "old laptop", Scopes: "read", From: "198.51.100.20", Expires: when("Fri 2 Oct 2026, 09:00 UTC", "8 weeks ago"), LastUsed: when("Thu 1 Oct 2026, 09:00 UTC", "8 weeks ago"), State: ui.Chip{Tone: ui.ToneMute, Text: "Revoked"}},
 	}
 	return views.Tokens{Read: true, Shell: shell(theme, "Tokens", ""), List: list[:n], Lifetimes: []views.PointOption{{Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "One year"}}}
 }
