@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -200,9 +201,41 @@ func TestTheAPITakesNoCookies(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.get("/").want(http.StatusOK)
-	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/audit", "/api/nothing"} {
-		if a := s.get(path); a.status != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" {
-			t.Errorf("%s: %d", path, a.status)
+	asked := len(s.console.actors)
+	tried := 0
+	for _, r := range s.handler().Routes() {
+		path := strings.NewReplacer(":id", "op1", "*", "nothing").Replace(r.Path)
+		if !strings.HasPrefix(path, "/api/") || path == "/api/docs" || path == "/api/openapi.json" || r.Method == echo.RouteNotFound {
+			continue
 		}
+		tried++
+		if a := s.do(r.Method, path, nil); a.status != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s %s: %d", r.Method, path, a.status)
+		}
+	}
+	if tried < 20 || len(s.console.actors) != asked {
+		t.Errorf("%d routes were tried, and the console was asked %d times", tried, len(s.console.actors)-asked)
+	}
+}
+
+// TestPagesTakeNoTokens: a token opens what its scopes name, and so no page, which knows none.
+func TestPagesTakeNoTokens(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.asked(http.MethodGet, "/api/backups/status").want(http.StatusOK)
+	asked := len(s.console.actors)
+	tried := 0
+	for _, r := range s.handler().Routes() {
+		path := strings.NewReplacer(":id", "op1", "*", "nothing").Replace(r.Path)
+		if strings.HasPrefix(path, "/api/") || r.Method == echo.RouteNotFound || slices.Contains([]string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/static/nothing"}, path) {
+			continue
+		}
+		tried++
+		if to := s.asked(r.Method, path).want(http.StatusSeeOther).header.Get("Location"); to != "/sign-in" && !strings.HasPrefix(to, "/sign-in?") {
+			t.Errorf("%s %s goes to %q", r.Method, path, to)
+		}
+	}
+	if tried < 40 || len(s.console.actors) != asked {
+		t.Errorf("%d routes were tried, and the console was asked %d times", tried, len(s.console.actors)-asked)
 	}
 }
