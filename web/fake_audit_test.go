@@ -21,6 +21,7 @@ type fakeAudit struct {
 	verified  int
 	exportErr error
 	until     time.Time  // when the last export or verification would have been given up
+	holding   func()     // what an export waits for; may be nil
 	exporting sync.Mutex // a client asks again by itself when an answer breaks off
 }
 
@@ -44,6 +45,9 @@ func (f *fakeAudit) ListAudit(_ context.Context, actor keepsake.Actor, in audit.
 }
 
 func (f *fakeAudit) ExportAudit(ctx context.Context, _ keepsake.Actor, in audit.Filter, format string, w io.Writer) error {
+	if f.holding != nil {
+		f.holding()
+	}
 	f.exporting.Lock()
 	defer f.exporting.Unlock()
 	f.filters = append(f.filters, in)

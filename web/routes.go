@@ -112,8 +112,8 @@ func everybody(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) (op
 	return open, e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
 }
 
-// readable is the table of what can be read although the console database is away.
-func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages handlers.Pages, con handlers.Standby) {
+// readable is the table of what can be read although the console database is away. It returns the group of what takes long, which taking bounds.
+func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages handlers.Pages, con handlers.Standby, taking *atOnce) (long *echo.Group) {
 	in.GET("/emergency", handlers.ShowEmergency(pages, con))
 	in.GET("/points", handlers.ListPoints(pages, con))
 	in.GET("/points/:id", handlers.ShowPoint(pages, con))
@@ -124,16 +124,17 @@ func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages hand
 	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	long := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
+	long = e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, taking.bound, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
 	long.GET("/weddings/:id/export", handlers.ExportScope(con))
 	long.GET("/platform/export", handlers.ExportScope(con))
+	return long
 }
 
 // standbyRoutes is the table of every page while the console database is away.
 func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies, pages handlers.Pages) {
 	open, in := everybody(e, d, cookies, pages)
 	in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
-	readable(e, d, cookies, in, pages, con)
+	readable(e, d, cookies, in, pages, con, newTaking())
 	open.RouteNotFound("/*", func(echo.Context) error {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their contacts can be read under "+
 			"Emergency; the command line restores with the key alone: keepsake restore --help.")
@@ -144,7 +145,8 @@ func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies,
 func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	con := d.Console
 	open, in := everybody(e, d, cookies, pages)
-	readable(e, d, cookies, in, pages, con)
+	watching, taking := newWatching(), newTaking()
+	long := readable(e, d, cookies, in, pages, con, taking)
 	in.GET("/", handlers.ShowDashboard(pages, con))
 	in.GET("/backups/new", handlers.ShowBackupForm(pages, con))
 	in.POST("/backups", handlers.StartBackup(pages, con))
@@ -174,9 +176,8 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
 	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
 	in.GET("/audit", handlers.ShowAudit(pages, con))
-	patient := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
-	patient.GET("/audit/export", handlers.ExportAudit(pages, con))
-	patient.POST("/audit/verify", handlers.VerifyAudit(con))
+	long.GET("/audit/export", handlers.ExportAudit(pages, con))
+	long.POST("/audit/verify", handlers.VerifyAudit(con))
 
 	in.GET("/prove", handlers.ShowProve(pages, d.Tokens))
 	in.POST("/prove", handlers.Prove(pages, d.Tokens))
@@ -194,8 +195,8 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.POST("/tokens/:id/revoke", handlers.RevokeToken(d.Tokens))
 
 	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for everybody.
-	watching := &watchers{open: map[string]int{}}
-	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat), watching.boundAt(api.Prefix+"/backups/:id/events"), patientFor(api.Prefix+"/audit/export", api.Prefix+"/audit/verify"))
+	trail := []string{api.Prefix + "/audit/export", api.Prefix + "/audit/verify"}
+	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat), watching.boundAt(api.Prefix+"/backups/:id/events"), taking.boundAt(trail...), patientFor(trail...))
 	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
 	open.GET(api.Prefix+"/openapi.json", api.ShowDocument(document))
 	open.GET(api.Prefix+"/docs", api.ShowReference(pages, document))

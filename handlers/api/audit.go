@@ -114,7 +114,7 @@ func (h *actions) audit() {
 		return out, nil
 	})
 	op := action(http.MethodPost, "/audit/verify", "verifyAudit", "Is the audit trail intact?", "Reads all of it and compares it with the seals in the repository. The answer names the first entry that is not as it was written.", "Audit")
-	op.Errors = []int{http.StatusConflict} // of the Idempotency-Key
+	op.Errors = []int{http.StatusConflict, http.StatusTooManyRequests} // the first of the Idempotency-Key
 	register(h, op, func(ctx context.Context, _ *Repeatable) (*struct{ Body *AuditVerdict }, error) {
 		v, err := h.d.Console.VerifyAudit(ctx, handlers.ActorFrom(ctx))
 		if err != nil {
@@ -123,6 +123,7 @@ func (h *actions) audit() {
 		return &struct{ Body *AuditVerdict }{auditVerdictOf(&v)}, nil
 	})
 	op = action(http.MethodGet, "/audit/export", "exportAudit", "Take the audit trail out", "Sent while it is read, newest first. An answer that breaks off is not all of it.", "Audit")
+	op.Errors = []int{http.StatusTooManyRequests}
 	text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	op.Responses = map[string]*huma.Response{"200": {Description: "The entries", Content: map[string]*huma.MediaType{"text/csv": text, "application/x-ndjson": text}}}
 	register(h, op, h.exportAudit)

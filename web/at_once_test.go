@@ -3,6 +3,8 @@ package web_test
 import (
 	"context"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -47,4 +49,43 @@ func TestNobodyHoldsMoreStreamsThanAnybodyLooksAt(t *testing.T) {
 		default:
 		}
 	}
+}
+
+// TestNobodyTakesMoreThanAnybodyWaitsFor: exports and verifications of pages and API count together, what has ended counts no more, and everything else answers.
+func TestNobodyTakesMoreThanAnybodyWaitsFor(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.trail = trail()
+	begun, release := make(chan struct{}), make(chan struct{})
+	end := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(end) // or the site would wait for them when the test fails
+	var held atomic.Int32
+	s.console.holding = func() {
+		if held.Add(1) <= 6 {
+			begun <- struct{}{}
+			<-release
+		}
+	}
+	var taken sync.WaitGroup
+	for range 3 {
+		taken.Go(func() { s.get("/audit/export?format=csv").want(http.StatusOK) })
+		taken.Go(func() { s.asked(http.MethodGet, "/api/audit/export").want(http.StatusOK) })
+	}
+	for range 6 {
+		<-begun
+	}
+	again := map[string]string{"Retry-After": "15"}
+	for _, path := range []string{"/audit/export?format=csv", "/platform/export?everything=1&format=csv", "/weddings/w1/export?format=csv"} {
+		s.get(path).want(http.StatusTooManyRequests).says("6 downloads and verifications of the audit trail run for you already").sets(again)
+	}
+	s.post("/audit/verify", nil).want(http.StatusTooManyRequests).sets(again)
+	s.asked(http.MethodGet, "/api/audit/export").want(http.StatusTooManyRequests).sets(again)
+	s.asked(http.MethodPost, "/api/audit/verify").want(http.StatusTooManyRequests).sets(again)
+	s.get("/audit").want(http.StatusOK)
+	if s.console.verified+len(s.console.exported) != 0 {
+		t.Error("what was refused was done")
+	}
+	end()
+	taken.Wait()
+	s.post("/audit/verify", nil).want(http.StatusSeeOther)
 }
