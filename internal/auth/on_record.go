@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -82,16 +83,19 @@ type Refusal struct {
 	Origin string // the site that the browser says it comes from; may be empty
 }
 
-// RecordRequest puts a request on record that was answered so before anything else did it: each of somebody who is known, and those of nobody once an
-// hour for an address and a reason.
+// RecordRequest puts a request on record that was answered so before anything else did it: each of somebody who is known, and those of nobody, and of who
+// asks too often, once an hour for an address and a reason.
 func (s *Sessions) RecordRequest(ctx context.Context, actor keepsake.Actor, r Refusal) error {
 	request := keepsake.RequestOf(ctx)
 	e := audit.Entry{Action: "request.send", Target: request.What, Outcome: audit.Refused, Detail: map[string]any{"status": r.Status}}
 	if r.Status >= http.StatusInternalServerError {
 		e.Outcome = audit.Failed
 	}
-	if r.Status == http.StatusForbidden {
+	switch r.Status {
+	case http.StatusForbidden:
 		e.Detail["code"] = keepsake.CodeForbidden
+	case http.StatusTooManyRequests:
+		e.Detail["code"] = keepsake.CodeLimited
 	}
 	for name, text := range map[string]string{"reason": r.Reason, "origin": short(r.Origin)} {
 		if text != "" {
@@ -99,10 +103,10 @@ func (s *Sessions) RecordRequest(ctx context.Context, actor keepsake.Actor, r Re
 		}
 	}
 	return s.db.InTx(ctx, system, func(tx db.Tx) error {
-		if actor.ID != "" {
+		if actor.ID != "" && r.Status != http.StatusTooManyRequests {
 			return audit.Record(ctx, tx, actor, e)
 		}
 		actor.Address = request.Address
-		return s.recordHourly(ctx, tx, "request "+r.Reason+" "+network(request.Address), actor, e)
+		return s.recordHourly(ctx, tx, strings.Join([]string{"request", actor.Session, r.Reason, network(request.Address)}, " "), actor, e)
 	})
 }

@@ -144,7 +144,7 @@ func TestATokensUseIsOnRecord(t *testing.T) {
 	onRecord(t, d, "token.use", entry, strings.Replace(entry, "2.7", "2.8", 1), entry)
 }
 
-// TestRefusedRequestsAreOnRecord: each of somebody who is known, and of nobody once an hour for an address and a reason.
+// TestRefusedRequestsAreOnRecord: each of somebody who is known, and of nobody, or of who asks too often, once an hour for an address and a reason.
 func TestRefusedRequestsAreOnRecord(t *testing.T) {
 	t.Parallel()
 	d, s, _ := setup(t)
@@ -156,6 +156,8 @@ func TestRefusedRequestsAreOnRecord(t *testing.T) {
 	}{
 		{known, "192.0.2.1", auth.Refusal{Status: http.StatusUnprocessableEntity}},
 		{known, "192.0.2.1", auth.Refusal{Status: http.StatusInternalServerError}},
+		{known, "192.0.2.1", auth.Refusal{Status: http.StatusTooManyRequests}},
+		{known, "192.0.2.1", auth.Refusal{Status: http.StatusTooManyRequests}},
 		{keepsake.Actor{}, "2001:db8::1", auth.Refusal{Status: http.StatusForbidden, Reason: "another site", Origin: "https://evil.example\x00"}},
 		{keepsake.Actor{}, "2001:db8::2", auth.Refusal{Status: http.StatusForbidden, Reason: "another site"}},
 		{keepsake.Actor{}, "2001:db8::2", auth.Refusal{Status: http.StatusUnauthorized, Reason: "no token"}},
@@ -171,6 +173,7 @@ func TestRefusedRequestsAreOnRecord(t *testing.T) {
 	onRecord(t, d, "request.send",
 		`amelia@example.org s1 POST /backups 192.0.2.1 refused {"status":422}`,
 		`amelia@example.org s1 POST /backups 192.0.2.1 failed {"status":500}`,
+		`amelia@example.org s1 POST /backups 192.0.2.1 refused security {"code":"limited","status":429}`,
 		`POST /backups 2001:db8::1 refused security {"code":"forbidden","origin":"https://evil.example?","reason":"another site","status":403}`,
 		`POST /backups 2001:db8::2 refused {"reason":"no token","status":401}`)
 }
