@@ -131,3 +131,27 @@ func TestVerifyNamesTheFirstBrokenRow(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoHasTheRoleAppendsInAnybodysName: nothing in the database tells such an entry from one of Keepsake's, so that role's password is kept like a super admin's.
+func TestWhoHasTheRoleAppendsInAnybodysName(t *testing.T) {
+	t.Parallel()
+	url := dbtest.URL(t)
+	d := dbtest.Open(t, url)
+	if err := record(t.Context(), d, someone, "backup.start"); err != nil {
+		t.Fatal(err)
+	}
+	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
+		_, err := tx.PG.Exec(t.Context(), `with forged as (select jsonb_populate_record(l, jsonb_build_object('id', 2, 'actor_name', 'bea@example.org', 'prev_hash', l.hash)) as entry from audit_log l)
+			insert into audit_log select (jsonb_populate_record(entry, jsonb_build_object('hash', audit_hash(entry)))).* from forged`)
+		if err == nil {
+			_, err = tx.PG.Exec(t.Context(), "update audit_head set (last_id, hash) = (select id, hash from audit_log where id = 2)")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := audit.Verify(t.Context(), d); err != nil || !r.Intact || r.Rows != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

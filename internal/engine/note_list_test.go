@@ -3,6 +3,7 @@ package engine_test
 import (
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,5 +139,47 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 	before := count()
 	if err := e.KeepNote(t.Context(), "access", []byte("who")); err != nil || count() != before {
 		t.Errorf("what is there already was written again: %d notes, %d before, %v", count(), before, err)
+	}
+}
+
+// TestWhoHasEveryProviderTakesEverything: with the credentials of one they cannot, with those of all nothing withstands: an older list of who may sign in counts
+// again, and no recovery point is left.
+func TestWhoHasEveryProviderTakesEverything(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table organizations (id int primary key)")
+	list := providers(t)
+	e := engineWith(t, url, list, repository.NewKeyFile())
+	backup(t, e, keepsake.BackupFull)
+	for _, who := range []string{"ada and bea", "ada"} {
+		if err := e.KeepNote(t.Context(), "access", []byte(who)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove := func(prefix string, newestOnly bool) {
+		t.Helper()
+		for _, p := range list {
+			var keys []string
+			if err := p.Store.List(t.Context(), prefix, func(o storage.Object) error { keys = append(keys, o.Key); return nil }); err != nil || len(keys) == 0 {
+				t.Fatalf("%q, %v", keys, err)
+			}
+			slices.Sort(keys)
+			if newestOnly {
+				keys = keys[len(keys)-1:]
+			}
+			for _, key := range keys {
+				if err := p.Store.Delete(t.Context(), key); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	remove("notes/access/", true)
+	if got, err := e.ReadNote(t.Context(), "access"); err != nil || string(got) != "ada and bea" {
+		t.Errorf("who may sign in: %q, %v", got, err)
+	}
+	remove("manifests/", false)
+	if points, err := e.Points(t.Context(), ""); err != nil || len(points) != 0 {
+		t.Errorf("%+v, %v", points, err)
 	}
 }
