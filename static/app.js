@@ -21,10 +21,10 @@
       .catch(() => form.submit());
   });
 
-  // A form is sent once: its button rests until the answer or five seconds have come.
+  // A form is sent once, by htmx too: its button rests until the answer or five seconds have come.
   document.addEventListener('submit', (e) => {
     const button = e.submitter;
-    if (!button || e.defaultPrevented || !e.target.hasAttribute('data-once')) return;
+    if (!button || !e.target.hasAttribute('data-once')) return;
     setTimeout(() => { button.disabled = true; }, 0);
     setTimeout(() => { button.disabled = false; gate(e.target); }, 5000);
   });

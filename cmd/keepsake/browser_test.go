@@ -221,7 +221,9 @@ func TestOneEveningAtTheConsole(t *testing.T) {
 	p.looks("points-empty")
 
 	p.open("/backups/new")
-	p.fill("Start the backup", map[string]string{"type": "full", "note": "before the season"})
+	if sent, err := chromedp.Run(p.ctx, chromedp.Evaluate[int](twice, chromedp.EvalAwaitPromise)); err != nil || sent != 1 {
+		t.Errorf("two clicks on Start the backup send it %d times: %v", sent, err)
+	}
 	p.until("location.pathname.startsWith('/operations/')")
 	second := p.newTab()
 	second.open(evaluate[string](p, "location.pathname"))
@@ -266,6 +268,19 @@ func TestOneEveningAtTheConsole(t *testing.T) {
 		t.Errorf("restored %d clients of %d", got, want)
 	}
 }
+
+// twice asks for a backup with a double click, and returns how often the form was sent.
+const twice = `(async () => {
+	let sent = 0;
+	addEventListener('submit', () => { sent++ });
+	document.querySelector('input[name=type][value=full]').checked = true;
+	document.querySelector('input[name=note]').value = 'before the season';
+	const button = document.querySelector('form[action="/backups"] button[type=submit]');
+	button.click();
+	await new Promise(then => setTimeout(then, 0));
+	button.click();
+	return sent;
+})()`
 
 func dropDatabase(t *testing.T, server, name string) {
 	t.Helper()
