@@ -33,12 +33,6 @@ type scopedRestoreReader interface {
 	GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error)
 }
 
-type scopeUndoer interface {
-	scopedRestoreReader
-	scopedAwaiter
-	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)
-}
-
 // RestoreScope makes the changes of a preview, when what was typed is its name and the preview is still true.
 func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -91,65 +85,27 @@ func previewAgain(c echo.Context, pages Pages, con scopePreviewer, in console.Re
 	return Render(c, status, views.ScopePreviewPage(vm))
 }
 
-// ShowScopedRestore shows what a restore into the live platform changed, and offers to take it back.
+// ShowScopedRestore shows what a restore into the live platform changed, and leads to its undo.
 func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u, err := con.GetScopedRestore(c.Request().Context(), actor(c), c.Param("id"))
 		if err != nil {
 			return err
 		}
-		vm := scopedRestore(c, pages, u, nil)
-		vm.Notices = proofNotice(c, pages, "restoring")
-		return Render(c, http.StatusOK, views.ScopeRestorePage(vm))
-	}
-}
-
-// UndoScope takes a restore back.
-func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		ctx := c.Request().Context()
-		o, err := con.UndoScope(ctx, actor(c), c.Param("id"))
-		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
-			return proveFirst(c, scopedURL(c.Param("id")))
-		}
-		if err == nil {
-			o, err = con.Await(ctx, actor(c), o.ID, awaitScoped)
-		}
-		if err != nil {
-			return err
-		}
-		switch {
-		case o.State == console.StateFailed:
-			u, err := con.GetScopedRestore(ctx, actor(c), c.Param("id"))
-			if err != nil {
-				return err
-			}
-			vm := scopedRestore(c, pages, u, nil)
-			vm.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "Nothing was taken back", Text: sentence(o.ErrorMessage)}}
-			return Render(c, http.StatusConflict, views.ScopeRestorePage(vm))
-		case o.State != console.StateDone || o.Scoped == nil:
-			return redirect(c, operationURL(o.ID))
-		case len(o.Scoped.Refused) == 0:
-			return redirect(c, scopedURL(o.Scoped.Restore))
-		}
-		u, err := con.GetScopedRestore(ctx, actor(c), o.Scoped.Restore)
-		if err != nil {
-			return err
-		}
-		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, o.Scoped.Refused)))
+		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, nil)))
 	}
 }
 
 func scopedRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string) views.ScopeRestore {
 	vm := views.ScopeRestore{
-		Shell: pages.Shell(c, "Restore into the platform", "weddings"), ID: u.Restore, Name: u.Name, BackURL: "/operations", BackText: "All operations", Action: scopedURL(u.Restore) + "/undo",
+		Shell: pages.Shell(c, "Restore into the platform", "weddings"), ID: u.Restore, Name: u.Name, BackURL: "/operations", BackText: "All operations", UndoURL: scopedURL(u.Restore) + "/undo", UndoText: "Undo this restore…",
 		When: pages.clock().When(u.Time), LeftAlone: refused, Title: "Brought back", Undo: u.Of != "",
 	}
 	if u.Wedding {
 		vm.BackURL, vm.BackText = weddingURL(u.ID), "To the wedding"
 	}
 	if u.Of != "" {
-		vm.Title, vm.OfURL = "Taken back", scopedURL(u.Of)
+		vm.Title, vm.OfURL, vm.UndoText = "Undone", scopedURL(u.Of), "Undo this undo…"
 	}
 	var insert, update, remove int64
 	for _, t := range u.Tables {

@@ -91,7 +91,8 @@ type ScopeRestore struct {
 	Shell             Shell
 	ID, Name, Title   string
 	BackURL, BackText string
-	Action, OfURL     string
+	UndoURL, UndoText string
+	OfURL             string
 	Undo              bool // it took another one back
 	When              ui.When
 	Notices           []ui.Notice
@@ -99,4 +100,15 @@ type ScopeRestore struct {
 	Facts             []ui.Fact
 	Tables            []PreviewTable
 	LeftAlone         []string
+}
+
+// UndoAsk asks whether a restore into the live platform is to be undone.
+type UndoAsk struct {
+	Shell           Shell
+	Name, Title     string
+	Button, Keep    string
+	When            ui.When
+	Notices         []ui.Notice
+	Lines           []string // what becomes of which rows
+	BackURL, Action string
 }

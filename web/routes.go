@@ -174,6 +174,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 		in.POST(scope+"/rows", handlers.ShowScopeRows(pages, con))
 	}
 	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
+	in.GET("/restores/:id/undo", handlers.ShowUndo(pages, con))
 	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
 	in.GET("/audit", handlers.ShowAudit(pages, con))
 	long.GET("/audit/export", handlers.ExportAudit(pages, con))

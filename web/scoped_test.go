@@ -191,7 +191,15 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 	if in := s.console.applied[len(s.console.applied)-1]; in.Fingerprint != "f00d" || in.Mode != scope.Rewind || len(in.Skip) != 1 || in.Wedding != "w 1/2" {
 		t.Errorf("%+v", in)
 	}
-	s.get("/restores/20261123T120000Z-000000000001").want(http.StatusOK)
+	done := s.get("/restores/20261123T120000Z-000000000001").want(http.StatusOK).says("Undo this restore…")
+	if len(done.all("form", "action", "/restores/20261123T120000Z-000000000001/undo")) > 0 || len(done.all("button", "class", "btn btn-danger")) > 0 {
+		t.Error("one tap undoes a restore")
+	}
+	s.get("/restores/20261123T120000Z-000000000001/undo").want(http.StatusOK).says("Undo this restore?", "Guests: 1 row that came back is deleted again",
+		"1 row that changed gets the values it had before", "1 row that went comes again", "Keep it as it is")
+	if len(s.console.undone) != 0 {
+		t.Error("asking undoes")
+	}
 	s.post("/restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusSeeOther)
 	s.console.refused = []string{"public.guests id 2: the row was changed since"}
 	if a := s.post("/restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusOK); !strings.Contains(a.body, "the row was changed since") {

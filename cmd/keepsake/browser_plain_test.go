@@ -63,13 +63,15 @@ func TestEverythingWorksWithoutScripts(t *testing.T) {
 	p.fill("Bring it back", map[string]string{"confirm": "Somebody else"})
 	p.reads("That is not the name")
 	p.fill("Bring it back", map[string]string{"confirm": name})
-	p.reads("Take this back") // "Brought back" stands above the comparison too
+	p.reads("Undo this restore…") // "Brought back" stands above the comparison too
 	_, key, _ := strings.Cut(skip, " id ")
 	if n := query[int](t, w.platform, lost); n != all-1 || query[int](t, w.platform, "select count(*) from clients where id = "+key) != 0 {
 		t.Errorf("%d of %d clients are back; %s was ticked off", n, all, skip)
 	}
-	p.click("Take this back")
-	p.reads("Taken back")
+	p.click("Undo this restore…")
+	p.reads("Undo this restore?")
+	p.click("Undo this restore")
+	p.reads("Undone: ")
 	if n := query[int](t, w.platform, lost); n != 0 {
 		t.Errorf("%d clients after the undo", n)
 	}

@@ -49,8 +49,10 @@ func TestOrganizationsAndTiersAtTheConsole(t *testing.T) {
 	if n := query[int](t, w.platform, "select count(*) from weddings where couple = 'Vandal'"); n != 0 {
 		t.Errorf("%d weddings are still changed", n)
 	}
-	p.click("Take this back")
-	p.reads("Taken back: everything")
+	p.click("Undo this restore…")
+	p.reads("Undo this restore?")
+	p.click("Undo this restore")
+	p.reads("Undone: everything")
 	if n := query[int](t, w.platform, "select count(*) from weddings where couple = 'Vandal'"); n != 8 {
 		t.Errorf("%d weddings are changed after the undo", n)
 	}

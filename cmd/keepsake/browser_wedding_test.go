@@ -40,8 +40,22 @@ func TestOneWeddingAtTheConsole(t *testing.T) {
 	if n := query[int](t, w.platform, lost+" and name like 'Client%'"); n != all || query[int](t, w.platform, lost) != all {
 		t.Errorf("%d of %d clients are back", n, all)
 	}
-	p.click("Take this back")
-	p.reads("Taken back")
+	if coloured := evaluate[string](p, "[...document.querySelectorAll('main .btn-danger, main .btn-primary')].map(e => e.innerText.trim()).join()"); coloured != "To the wedding" {
+		t.Errorf("after a restore these stand out: %s", coloured)
+	}
+	p.click("Undo this restore…")
+	p.reads("Undo this restore?")
+	p.reads("rows that came back are deleted again")
+	p.looks("wedding-undo-ask")
+	if n := query[int](t, w.platform, lost); n != all {
+		t.Errorf("one tap has deleted rows: %d of %d clients are there", n, all)
+	}
+	p.click("Keep it as it is")
+	p.reads("Brought back")
+	p.click("Undo this restore…")
+	p.reads("Undo this restore?")
+	p.click("Undo this restore")
+	p.reads("Undone: ")
 	p.looks("wedding-undone")
 	stop()
 	if n := query[int](t, w.platform, lost); n != 2 {

@@ -33,6 +33,7 @@ func weddingStories() map[string]story {
 		"scope-preview":  func(t string) templ.Component { return views.ScopePreviewPage(scopePreview(t, 3)) },
 		"scope-nothing":  func(t string) templ.Component { return views.ScopePreviewPage(scopePreview(t, 0)) },
 		"scope-rows":     func(t string) templ.Component { return views.ScopeRowsPage(scopeRows(t)) },
+		"undo-ask":       func(t string) templ.Component { return views.UndoAskPage(undoAsk(t)) },
 		"scope-restored": func(t string) templ.Component { return views.ScopeRestorePage(scopeRestored(t)) },
 	}
 }
@@ -119,10 +120,16 @@ func scopeRows(theme string) views.ScopeRows {
 }
 
 func scopeRestored(theme string) views.ScopeRestore {
-	return views.ScopeRestore{Shell: shell(theme, "Restore into the platform", "weddings"), ID: "1", Name: longCouple, Title: "Brought back", BackURL: "/weddings/1", BackText: "To the wedding", Action: "/restores/1/undo",
+	return views.ScopeRestore{Shell: shell(theme, "Restore into the platform", "weddings"), ID: "1", Name: longCouple, Title: "Brought back", BackURL: "/weddings/1", BackText: "To the wedding", UndoURL: "/restores/1/undo", UndoText: "Undo this restore…",
 		When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"), Figures: []ui.Figure{{Label: "Inserted", Value: "28"}, {Label: "Updated", Value: "0"}, {Label: "Deleted", Value: "0"}},
 		Facts: []ui.Fact{{Label: "Recovery point", Value: "20261123T070500Z-9f86d081a2b4"}, {Label: "Mode", Value: "bring back what is missing"}}, Tables: []views.PreviewTable{table(4)},
 		LeftAlone: []string{"public.guests id 2: the row was changed since"}}
+}
+
+func undoAsk(theme string) views.UndoAsk {
+	return views.UndoAsk{Shell: shell(theme, "Undo a restore", "weddings"), Name: longCouple, Title: "Undo this restore?", Button: "Undo this restore", Keep: "Keep it as it is",
+		When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"), BackURL: "/restores/1", Action: "/restores/1/undo",
+		Lines: []string{"Guests: 72 rows that came back are deleted again, 1 row that changed gets the values it had before the restore.", "Clients: 3 rows that went come again."}}
 }
 
 func scopeChoice(theme string) views.ScopeChoice {

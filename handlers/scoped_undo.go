@@ -1,0 +1,104 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+type scopeUndoer interface {
+	scopedRestoreReader
+	scopedAwaiter
+	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)
+}
+
+// ShowUndo asks once before a restore into the live platform is undone, and says what that does to which rows. It changes nothing.
+func ShowUndo(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u, err := con.GetScopedRestore(c.Request().Context(), actor(c), c.Param("id"))
+		if err != nil {
+			return err
+		}
+		vm := views.UndoAsk{Shell: pages.Shell(c, "Undo a restore", "weddings"), Name: u.Name, Title: "Undo this restore?", Button: "Undo this restore", Keep: "Keep it as it is",
+			When: pages.clock().When(u.Time), BackURL: scopedURL(u.Restore), Action: scopedURL(u.Restore) + "/undo", Lines: undoLines(u.Tables), Notices: proofNotice(c, pages, "undoing")}
+		if u.Of != "" {
+			vm.Title, vm.Button = "Undo this undo?", "Undo this undo"
+		}
+		return Render(c, http.StatusOK, views.UndoAskPage(vm))
+	}
+}
+
+// undoLines say table by table what an undo does to the rows that a restore wrote.
+func undoLines(tables []scope.TableChanges) (lines []string) {
+	for _, t := range tables {
+		insert, update, remove, _ := t.Counts()
+		var parts []string
+		if insert > 0 {
+			parts = append(parts, rowsThat(insert, "came back", "is deleted again", "are deleted again"))
+		}
+		if update > 0 {
+			parts = append(parts, rowsThat(update, "changed", "gets the values it had before the restore", "get the values they had before the restore"))
+		}
+		if remove > 0 {
+			parts = append(parts, rowsThat(remove, "went", "comes again", "come again"))
+		}
+		if len(parts) > 0 {
+			schema, name, _ := strings.Cut(t.Table, ".")
+			lines = append(lines, format.Title(format.Table(schema, name))+": "+strings.Join(parts, ", ")+".")
+		}
+	}
+	return lines
+}
+
+// rowsThat says what becomes of so many rows that something happened to: "72 that came back are deleted again".
+func rowsThat(n int64, happened, one, many string) string {
+	if n == 1 {
+		return "1 row that " + happened + " " + one
+	}
+	return format.Count(n) + " rows that " + happened + " " + many
+}
+
+// UndoScope undoes a restore.
+func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx := c.Request().Context()
+		o, err := con.UndoScope(ctx, actor(c), c.Param("id"))
+		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
+			return proveFirst(c, scopedURL(c.Param("id"))+"/undo")
+		}
+		if err == nil {
+			o, err = con.Await(ctx, actor(c), o.ID, awaitScoped)
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case o.State == console.StateFailed:
+			u, err := con.GetScopedRestore(ctx, actor(c), c.Param("id"))
+			if err != nil {
+				return err
+			}
+			vm := scopedRestore(c, pages, u, nil)
+			vm.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "Nothing was undone", Text: sentence(o.ErrorMessage)}}
+			return Render(c, http.StatusConflict, views.ScopeRestorePage(vm))
+		case o.State != console.StateDone || o.Scoped == nil:
+			return redirect(c, operationURL(o.ID))
+		case len(o.Scoped.Refused) == 0:
+			return redirect(c, scopedURL(o.Scoped.Restore))
+		}
+		u, err := con.GetScopedRestore(ctx, actor(c), o.Scoped.Restore)
+		if err != nil {
+			return err
+		}
+		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, o.Scoped.Refused)))
+	}
+}
