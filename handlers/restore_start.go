@@ -12,6 +12,7 @@ import (
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -168,8 +169,8 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 		if faults := in.faults(p, targets); len(faults) > 0 {
 			return Render(c, http.StatusUnprocessableEntity, views.RestorePage(restoreForm(c, pages, p, targets, in, faults)))
 		}
-		if in.confirm != in.database {
-			return Render(c, http.StatusUnprocessableEntity, views.RestoreConfirmPage(restoreConfirm(c, pages, p, in, "That is not the name. Type it exactly as it stands above; nothing was started.")))
+		if !fold.SameName(in.confirm, in.database) {
+			return Render(c, http.StatusUnprocessableEntity, views.RestoreConfirmPage(restoreConfirm(c, pages, p, in, "That is not the name. Type it as it stands above; nothing was started.")))
 		}
 		o, err := con.StartRestore(c.Request().Context(), actor(c), console.StartRestoreInput{
 			Point: p.Point.ID, Target: in.server(), TargetURL: in.sealed, Database: in.database, Tiers: in.chosenTiers(), Provider: in.provider, Confirmation: in.confirm,

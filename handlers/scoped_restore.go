@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -11,6 +10,7 @@ import (
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -42,14 +42,14 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 		}
 		form := c.Request().Form
 		in := console.RestoreScopeInput{ScopedInput: scope, Fingerprint: form.Get("fingerprint"), Name: form.Get("name"),
-			Confirmation: strings.TrimSpace(form.Get("confirm")), Skip: form["skip"]}
+			Confirmation: form.Get("confirm"), Skip: form["skip"]}
 		o, err := con.RestoreScope(c.Request().Context(), actor(c), in)
 		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
 			return proveFirst(c, scopedPath(scope)+scopedQuery(scope))
 		}
-		if keepsake.CodeOf(err) == keepsake.CodeInvalid && err != nil && in.Name != in.Confirmation {
+		if keepsake.CodeOf(err) == keepsake.CodeInvalid && err != nil && !fold.SameName(in.Confirmation, in.Name) {
 			return previewAgain(c, pages, con, in, http.StatusUnprocessableEntity, func(vm *views.ScopePreview) {
-				vm.Error = "That is not the name. Type it exactly as it stands above; nothing was changed."
+				vm.Error = "That is not the name. Type it as it stands above; nothing was changed."
 			})
 		}
 		if err != nil {

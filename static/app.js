@@ -29,11 +29,13 @@
     setTimeout(() => { button.disabled = false; gate(e.target); }, 5000);
   });
 
-  // A typed confirmation: the button wakes when the words match. The server checks again.
+  // A typed confirmation: the button wakes when the letters match. What counts as the same name the server says, which is
+  // stricter, and never less forgiving than this.
+  const letters = (s) => s.normalize('NFKD').replace(/[^\p{L}\p{N}]|\p{Lm}|[\u115f\u1160]/gu, '').toUpperCase().toLowerCase();
   const gate = (form) => {
     const input = form.querySelector('[data-confirm-word]');
     const button = form.querySelector('[data-confirm-button]');
-    if (input && button) button.disabled = input.value.trim() !== input.dataset.confirmWord;
+    if (input && button) button.disabled = !input.value.trim() || letters(input.value) !== letters(input.dataset.confirmWord);
   };
   document.addEventListener('input', (e) => { if (e.target.matches('[data-confirm-word]')) gate(e.target.form); });
   const wake = (root) => {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -174,9 +175,12 @@ func (c *scopePreviewCommand) Run(a *app) error {
 		a.printf("Nothing to do.\n")
 		return nil
 	}
-	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %q\n", p.Point, c.flags(), p.Mode, p.Fingerprint, p.Name)
+	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %s\n", p.Point, c.flags(), p.Mode, p.Fingerprint, forShell(p.Name))
 	return nil
 }
+
+// forShell quotes a text so that a shell hands it on as it is.
+func forShell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 func (a *app) printPreview(p *scope.Preview, rows bool) {
 	a.printf("%s at recovery point %s (%s), compared with now:\n", p.Name, p.Point, p.PointTime.UTC().Format("2006-01-02 15:04:05 MST"))
@@ -261,7 +265,7 @@ func (c *scopeApplyCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(c.Confirm) != strings.TrimSpace(p.Name) {
+	if !fold.SameName(c.Confirm, p.Name) {
 		return keepsake.Errorf(keepsake.CodeInvalid, "--confirm says %q, but this is %q: nothing was changed", c.Confirm, p.Name)
 	}
 	r, err := s.Apply(a.ctx, engine.ScopeApply{Fingerprint: c.Fingerprint})

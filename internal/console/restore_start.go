@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -82,7 +83,7 @@ func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Targ
 	if in.Database == "" || len(in.Database) > 63 || !plain(in.Database) {
 		return none, keepsake.Errorf(keepsake.CodeInvalid, "Give the new database a name of 1 to 63 bytes.")
 	}
-	if in.Confirmation != in.Database {
+	if !fold.SameName(in.Confirmation, in.Database) {
 		return none, keepsake.Errorf(keepsake.CodeInvalid, "Type the name of the new database, %s, to confirm. Nothing was started.", in.Database)
 	}
 	for _, t := range in.Tiers {

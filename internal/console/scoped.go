@@ -13,6 +13,7 @@ import (
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -133,7 +134,7 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 	if err == nil && !plain(in.Fingerprint+in.Name+strings.Join(in.Skip, "")) {
 		err = keepsake.Errorf(keepsake.CodeInvalid, "The confirmation holds characters that are not text. Nothing was changed.")
 	}
-	if err == nil && (in.Name == "" || strings.TrimSpace(in.Confirmation) != in.Name) {
+	if err == nil && !fold.SameName(in.Confirmation, in.Name) {
 		err = keepsake.Errorf(keepsake.CodeInvalid, "Type the name, %s, to confirm. Nothing was changed.", in.Name)
 	}
 	if err != nil {

@@ -72,7 +72,7 @@ func ContactsVCard(w io.Writer, list []Contact) error {
 		}
 		lines = append(lines, "END:VCARD", "")
 		for i, line := range lines {
-			lines[i] = fold(line)
+			lines[i] = wrapped(line)
 		}
 		if _, err := io.WriteString(w, strings.Join(lines, "\r\n")); err != nil {
 			return err
@@ -81,8 +81,8 @@ func ContactsVCard(w io.Writer, list []Contact) error {
 	return nil
 }
 
-// fold cuts a line into pieces of at most 75 bytes, never inside a character (RFC 6350, 3.2).
-func fold(line string) string {
+// wrapped cuts a line into pieces of at most 75 bytes, never inside a character (RFC 6350, 3.2).
+func wrapped(line string) string {
 	const most = 75
 	var b strings.Builder
 	n := 0

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -78,6 +79,9 @@ func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) 
 		if p.Name, err = l.name(ctx, in.NameOf); err != nil {
 			return nil, nil, err
 		}
+		if fold.Name(p.Name) == "" { // something must be there to type
+			p.Name = in.ID
+		}
 	}
 	if p.Tables, err = l.diff(ctx, in.Mode); err != nil {
 		return nil, nil, err
@@ -131,7 +135,7 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 				return err
 			}
 			fresh = p
-			if p.Fingerprint != a.Fingerprint || a.Name != "" && a.Name != p.Name {
+			if p.Fingerprint != a.Fingerprint || a.Name != "" && !fold.SameName(a.Name, p.Name) {
 				return moved()
 			}
 			tables := skipRows(p.Tables, a.Skip)

@@ -1,0 +1,156 @@
+package fold
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Text is a text as it is searched in, or one word as it is searched for.
+type Text struct {
+	plain string // every accent left out: Müller is muller
+	long  string // umlauts and the like in two letters, as who has no such key writes them: mueller. Empty where it is plain.
+}
+
+// Search folds a text for searching. It joins what dashes join in long, so that Anne-Marie is found as annemarie too.
+func Search(s string) Text {
+	s = Name(s)
+	t := Text{plain: bare(dashed.Replace(s))}
+	if strings.IndexByte(s, '-') < 0 && isASCII(s) {
+		return t
+	}
+	if t.long = bare(undashed.Replace(twoLetters.Replace(s))); t.long == t.plain {
+		t.long = ""
+	}
+	return t
+}
+
+// Words folds what somebody typed into the words that are searched for, at most most of them. What only joins two names counts as a
+// word when nothing else was typed.
+func Words(s string, most int) []Text {
+	s = dashed.Replace(Name(s))
+	var words, joints []Text
+	for _, raw := range strings.Fields(s) {
+		if trimmed := strings.Trim(raw, ".,;:!?()[]\"'"); trimmed != "" {
+			raw = trimmed
+		}
+		w := Text{plain: bare(raw), long: bare(twoLetters.Replace(raw))}
+		switch w.plain {
+		case "":
+			continue
+		case "&", "+", "and", "und", "et", "y", ",", "/":
+			joints = append(joints, w)
+		default:
+			words = append(words, w)
+		}
+	}
+	if len(words) == 0 {
+		words = joints
+	}
+	return words[:min(len(words), most)]
+}
+
+// Fit says how well a word fits a text; more is better.
+type Fit int
+
+// How a word fits a text.
+const (
+	None   Fit = iota // it is not in it
+	Inside            // within a word
+	Begins            // a word begins with it
+	Whole             // it is a word
+)
+
+// In says how well the word w fits a text.
+func (w Text) In(t Text) Fit {
+	fit := fitIn(t.plain, w.plain)
+	if fit == Whole || w.long == "" {
+		return fit
+	}
+	if t.long != "" {
+		return max(fit, fitIn(t.long, w.long))
+	}
+	if w.long != w.plain {
+		return max(fit, fitIn(t.plain, w.long))
+	}
+	return fit
+}
+
+// Plain is a text, or a word, without accents.
+func (t Text) Plain() string { return t.plain }
+
+// fitIn says how well a folded word fits a folded text.
+func fitIn(text, word string) (best Fit) {
+	for at := 0; ; {
+		i := strings.Index(text[at:], word)
+		if i < 0 || word == "" {
+			return best
+		}
+		from := at + i
+		to := from + len(word)
+		before, _ := utf8.DecodeLastRuneInString(text[:from])
+		after, _ := utf8.DecodeRuneInString(text[to:])
+		switch {
+		case from > 0 && inWord(before):
+			best = max(best, Inside)
+		case to < len(text) && inWord(after):
+			best = max(best, Begins)
+		default:
+			return Whole
+		}
+		at = from + 1
+	}
+}
+
+// inWord reports whether a character goes on with a word.
+func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	dashed   = strings.NewReplacer("-", " ", "'", "", "\"", " ")
+	undashed = strings.NewReplacer("-", "", "'", "", "\"", " ")
+	// twoLetters stands before accents go: German, Danish and Norwegian have a way to write theirs without the key.
+	twoLetters = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "å", "aa", "ø", "oe", "ǿ", "oe", "æ", "ae", "ǽ", "ae", "œ", "oe", "ð", "d", "þ", "th")
+	// letters are those that no decomposition takes apart, each as who has no such key writes it.
+	letters = strings.NewReplacer("ł", "l", "ø", "o", "đ", "d", "ð", "d", "þ", "th", "ħ", "h", "ŧ", "t", "ŋ", "n", "ĸ", "k", "æ", "ae", "œ", "oe", "ß", "ss",
+		"ə", "e", "ɨ", "i", "ƶ", "z", "ɓ", "b", "ɗ", "d", "ƙ", "k", "ƴ", "y", "ɛ", "e", "ɔ", "o", "ȷ", "j", "ĳ", "ij", "ς", "σ",
+		"ى", "ي", "ی", "ي", "ک", "ك", "ة", "ه", "ـ", "", "ٱ", "ا", "ґ", "г", "є", "е", "ў", "у")
+)
+
+// bare leaves the accents of a folded text out, and with them vowel points that are optional in writing. Signs that carry meaning stay: those
+// of Indic and Thai scripts, the marks of kana, the letters of Hangul.
+func bare(s string) string {
+	if isASCII(s) {
+		return strings.Join(strings.Fields(s), " ")
+	}
+	s = strings.Map(func(r rune) rune {
+		if isAccent(r) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(s))
+	return strings.Join(strings.Fields(norm.NFC.String(letters.Replace(s))), " ")
+}
+
+// isAccent reports whether a character is a mark that people leave out: the combining marks of Latin, Greek and Cyrillic, Hebrew's points, Arabic's.
+func isAccent(r rune) bool {
+	switch {
+	case r < 0x0300:
+		return false
+	case r <= 0x036f, r >= 0x0483 && r <= 0x0489, r >= 0x1ab0 && r <= 0x1aff, r >= 0x1dc0 && r <= 0x1dff, r >= 0x20d0 && r <= 0x20ff, r >= 0xfe20 && r <= 0xfe2f:
+		return true
+	case r >= 0x0591 && r <= 0x05c7, r >= 0x0610 && r <= 0x061a, r >= 0x064b && r <= 0x065f, r == 0x0670, r >= 0x06d6 && r <= 0x06ed, r >= 0x0730 && r <= 0x074a:
+		return unicode.Is(unicode.Mn, r)
+	}
+	return false
+}
