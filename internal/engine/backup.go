@@ -142,7 +142,7 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 	}
 	var failed map[string]error
 	var err error
-	b.index, failed, err = buildIndex(ctx, b.repo.providers, live, b.parent)
+	b.index, failed, err = buildIndex(ctx, b.repo, live, b.parent)
 	for name, err := range failed {
 		b.repo.down[name] = err
 		b.track.warnf("Provider %s cannot list its objects and gets no copy now: %s", name, explain(err))

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -271,25 +270,26 @@ func (b *backup) store(ctx context.Context, plain []byte) (repository.Chunk, err
 	return repository.Chunk{ID: id, Size: e.size, SHA256: e.sum, Plain: int64(len(plain))}, nil
 }
 
-// seal returns the chunk's one sealed form: the bytes a killed run left at a provider, if they are sound, else new ones.
+// seal returns the chunk's sealed form: the bytes that another run left at a provider, or is uploading now, if they are sound,
+// else new ones.
 func (b *backup) seal(ctx context.Context, id repository.ChunkID, e entry, plain []byte) (*sealed, error) {
-	if e.at != 0 {
-		for i, p := range b.repo.providers {
-			if e.at&(1<<i) == 0 {
-				continue
-			}
-			body, err := p.Store.Get(ctx, id.Key(), repository.MaxChunkSealed)
-			if err == nil {
-				if _, err = b.repo.keys.OpenChunk(nil, id, body, repository.MaxChunkPlain); err == nil {
-					b.onlyAt(id, e.at, 1<<i)
-					return &sealed{id: id, body: body, sum: sha256.Sum256(body)}, nil
-				}
-			}
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
+	for i, p := range b.repo.providers {
+		if (e.at|e.odd)&(1<<i) == 0 {
+			continue
+		}
+		body, err := p.Store.Get(ctx, id.Key(), repository.MaxChunkSealed)
+		if err == nil && opens(b.repo.keys, id, body) {
+			b.index.doubt(id, (e.at|e.odd)&^(1<<i)) // without a manifest nothing says that the others hold the same bytes
+			b.index.confirm(id, 1<<i)
+			return newSealed(id, body), nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil || isDamage(err) {
 			b.index.distrust(id, 1<<i)
 		}
+		e.at, e.odd = e.at&^(1<<i), e.odd&^(1<<i)
 	}
 	body, err := b.repo.keys.SealChunk(nil, id, plain, effort(b.lanes))
 	if err != nil {
@@ -297,14 +297,5 @@ func (b *backup) seal(ctx context.Context, id repository.ChunkID, e entry, plain
 	}
 	b.chunksNew.Add(1)
 	b.bytesNew.Add(int64(len(body)))
-	return &sealed{id: id, body: body, sum: sha256.Sum256(body)}, nil
-}
-
-// onlyAt distrusts every copy but one: without a manifest nothing says that the others hold the same bytes.
-func (b *backup) onlyAt(id repository.ChunkID, at, keep uint16) {
-	for i := range maxProviders {
-		if bit := uint16(1) << i; at&bit != 0 && bit != keep {
-			b.index.distrust(id, bit)
-		}
-	}
+	return newSealed(id, body), nil
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -28,7 +27,7 @@ func (b *backup) storeWritten(ctx context.Context, plain []byte) (repository.Chu
 	if err != nil {
 		return repository.Chunk{}, err
 	}
-	s := &sealed{id: id, body: body, sum: sha256.Sum256(body)}
+	s := newSealed(id, body)
 	b.index.expect(id, int64(len(body)), s.sum)
 	_, mine, err := b.index.claim(ctx, id)
 	if err != nil {

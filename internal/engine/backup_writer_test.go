@@ -6,7 +6,6 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
@@ -15,8 +14,9 @@ import (
 func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	source, list := season(t), providers(t)
-	e := newEngine(t, source, list)
+	source, dirs := season(t), newDirectories(t)
+	list := dirs.list
+	e := engineWith(t, source, list, dirs.key)
 	key, err := e.WriterKey(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -32,11 +32,8 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	}
 
 	// A copy that was changed since is found by reading it back, and replaced by the very bytes that earlier points name.
-	var victim string
-	if err := list[1].Store.List(ctx, "chunks/", func(o storage.Object) error { victim = max(victim, o.Key); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	damage(t, list[1], victim)
+	victim := chunkOf(t, manifestIn(t, dirs.dirs[1], dirs.key, first.Point), "guests")
+	damage(t, list[1], victim.ID.Key())
 	backup(t, w, keepsake.BackupFull)
 	v, err := e.Verify(ctx, engine.VerifyInput{Deep: true}, engine.Discard)
 	if err != nil || len(v.Findings) != 0 || v.Points != 3 {

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -20,13 +18,6 @@ const (
 	delayShare  = 4               // and a quarter of the time since the lane was opened on top of it
 	laneStrikes = 3               // failed uploads in a row, each already retried, after which a provider is given up for now
 )
-
-// sealed is one sealed chunk on its way to the providers.
-type sealed struct {
-	id   repository.ChunkID
-	body []byte
-	sum  repository.Sum
-}
 
 // lane is the way to one provider. What does not fit into it is not lost: after reading, catchUp copies it from a provider
 // that has it, when the platform is no longer kept waiting.
@@ -126,16 +117,13 @@ func (l *lane) work(ctx context.Context) {
 		l.mu.Unlock()
 		var err error
 		if !given {
-			err = putChunk(ctx, l.Store, s)
+			_, err = l.index.put(ctx, l.Store, l.bit, s)
 		}
 		l.finish(ctx, s, given, err)
 	}
 }
 
 func (l *lane) finish(ctx context.Context, s *sealed, given bool, err error) {
-	if err == nil && !given {
-		l.index.confirm(s.id, l.bit)
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting -= int64(len(s.body))
@@ -186,21 +174,6 @@ func (l *lane) drain() {
 	l.room.Broadcast()
 	l.mu.Unlock()
 	l.wg.Wait()
-}
-
-// putChunk uploads a chunk. Where the name is taken by other bytes, left by a run that was killed or damaged since, they are
-// replaced: the name promises the content, and these are the bytes the manifest will name.
-func putChunk(ctx context.Context, store storage.Provider, s *sealed) error {
-	key := s.id.Key()
-	err := store.Put(ctx, key, s.body, s.sum, false)
-	if !errors.Is(err, storage.ErrExists) {
-		return err
-	}
-	have, err := store.Get(ctx, key, repository.MaxChunkSealed)
-	if err == nil && sha256.Sum256(have) == s.sum {
-		return nil
-	}
-	return store.Put(ctx, key, s.body, s.sum, true)
 }
 
 // send hands a chunk to every lane. It returns when at least one has taken it, which bounds memory by the fastest provider.

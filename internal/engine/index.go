@@ -20,7 +20,8 @@ const maxProviders = 16
 // entry is what is known of one chunk: which providers confirm it, and, once it was sealed or read, its size and checksum.
 type entry struct {
 	at    uint16 // bit i: provider i confirms it
-	bad   uint16 // bit i: provider i holds other bytes under its name
+	odd   uint16 // bit i: provider i lists it with another size: another run may have sealed it, or it is damaged
+	bad   uint16 // bit i: provider i's copy was looked at and is none
 	known bool   // size and sum are those of a manifest or of bytes seen by this process
 	size  int64
 	sum   repository.Sum
@@ -31,14 +32,16 @@ type entry struct {
 // page ranges. It is rebuilt from the providers' own lists at the start of an operation: what a catalog says is believed only
 // if the provider confirms it.
 type index struct {
+	keys    *repository.Keyring
 	mu      sync.Mutex
 	entries map[repository.ChunkID]*entry
+	others  map[repository.ChunkID]map[uint16]seal // by provider's bit: what another run sealed at the same time
 }
 
 // buildIndex takes sizes and checksums from the given manifests and presence from the providers' lists. A provider whose list
 // cannot be read is returned with its error and counts as holding nothing.
-func buildIndex(ctx context.Context, providers []Provider, live []Provider, manifests ...*repository.Manifest) (*index, map[string]error, error) {
-	x := &index{entries: map[repository.ChunkID]*entry{}}
+func buildIndex(ctx context.Context, r *repo, live []Provider, manifests ...*repository.Manifest) (*index, map[string]error, error) {
+	x := &index{keys: r.keys, entries: map[repository.ChunkID]*entry{}, others: map[repository.ChunkID]map[uint16]seal{}}
 	for _, m := range manifests {
 		if m == nil {
 			continue
@@ -51,7 +54,7 @@ func buildIndex(ctx context.Context, providers []Provider, live []Provider, mani
 	failed := map[string]error{}
 	var g errgroup.Group
 	for _, p := range live {
-		bit := providerBit(providers, p.Name)
+		bit := providerBit(r.providers, p.Name)
 		g.Go(func() error {
 			err := p.Store.List(ctx, chunkPrefix, func(o storage.Object) error {
 				if id, ok := parseChunkKey(o.Key); ok {
@@ -90,7 +93,7 @@ func parseChunkKey(key string) (id repository.ChunkID, ok bool) {
 	return id, err == nil && id.Key() == key
 }
 
-// saw records that a provider lists a chunk. One of another size than the manifest's is a bad copy.
+// saw records that a provider lists a chunk. One of another size than the manifest's must be opened before it is judged.
 func (x *index) saw(id repository.ChunkID, bit uint16, size int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -100,13 +103,13 @@ func (x *index) saw(id repository.ChunkID, bit uint16, size int64) {
 		x.entries[id] = e
 	}
 	if e.size != size {
-		e.bad |= bit
+		e.odd |= bit
 		return
 	}
 	e.at |= bit
 }
 
-// expect tells what the object of a chunk is, before it is claimed. A listed copy of another size is a bad one.
+// expect tells what the object of a chunk is, before it is claimed.
 func (x *index) expect(id repository.ChunkID, size int64, sum repository.Sum) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -115,7 +118,7 @@ func (x *index) expect(id repository.ChunkID, size int64, sum repository.Sum) {
 		return
 	}
 	if e.size != size {
-		e.bad, e.at = e.bad|e.at, 0
+		e.odd, e.at = e.odd|e.at, 0
 	}
 	e.known, e.size, e.sum = true, size, sum
 }
@@ -125,7 +128,7 @@ func (x *index) forget(bit uint16) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, e := range x.entries {
-		e.at &^= bit
+		e.at, e.odd = e.at&^bit, e.odd&^bit
 	}
 }
 
@@ -175,18 +178,27 @@ func (x *index) settle(id repository.ChunkID, size int64, sum *repository.Sum) {
 func (x *index) confirm(id repository.ChunkID, bit uint16) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := x.entry(id)
-	e.at |= bit
-	e.bad &^= bit
+	x.entry(id).is(bit, 0, 0)
 }
 
-// distrust records that a provider's copy is not the right one.
+// doubt records that a provider holds something under the chunk's name that must be opened before it is judged.
+func (x *index) doubt(id repository.ChunkID, bits uint16) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.entry(id).is(0, bits, 0)
+}
+
+// distrust records that a provider's copy is not sound.
 func (x *index) distrust(id repository.ChunkID, bit uint16) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := x.entry(id)
-	e.at &^= bit
-	e.bad |= bit
+	x.entry(id).is(0, 0, bit)
+}
+
+// is moves providers into one of the entry's sets.
+func (e *entry) is(at, odd, bad uint16) {
+	bits := at | odd | bad
+	e.at, e.odd, e.bad = e.at&^bits|at, e.odd&^bits|odd, e.bad&^bits|bad
 }
 
 // entry returns the chunk's entry, new if there is none. The lock is held.

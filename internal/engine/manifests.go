@@ -184,12 +184,18 @@ func findingOf(provider, object string, err error) VerifyFinding {
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		f.Problem, f.Damage = "The object is missing. Run keepsake repair: it copies it from a provider that has it.", true
-	case keepsake.CodeOf(err) == keepsake.CodeDamaged || errors.Is(err, storage.ErrTooLarge) || errors.Is(err, errWrongBytes):
+	case isDamage(err):
 		f.Problem, f.Damage = keepsake.MessageOf(err)+" Run keepsake repair: it replaces it from a provider that has a good copy.", true
 	default:
 		f.Problem = "The provider could not be asked: " + explain(err)
 	}
 	return f
+}
+
+// isDamage reports whether an error says that a provider's copy is missing or not sound, rather than that it could not be read.
+func isDamage(err error) bool {
+	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrTooLarge) || errors.Is(err, errWrongBytes) ||
+		keepsake.CodeOf(err) == keepsake.CodeDamaged
 }
 
 //lint:ignore ST1005 it is a sentence of a finding, with another one behind it

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -65,7 +64,7 @@ func (b *backup) readBack(ctx context.Context, chunks []*repository.Chunk) error
 				continue
 			}
 			g.Go(func() error {
-				if _, err := getSealed(ctx, l.Provider, c); err != nil && ctx.Err() == nil {
+				if _, err := b.repo.soundCopy(ctx, l.Provider, c); err != nil && ctx.Err() == nil {
 					b.track.warnf("Provider %s, chunk %s: %s It is replaced.", l.Name, c.ID, keepsake.MessageOf(err))
 					b.index.distrust(c.ID, l.bit)
 				}
@@ -87,21 +86,6 @@ func (b *backup) old() map[repository.ChunkID]bool {
 	return old
 }
 
-// getSealed reads one copy of a chunk and compares it with the manifest.
-func getSealed(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
-	body, err := p.Store.Get(ctx, c.ID.Key(), c.Size)
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(body)) != c.Size {
-		return nil, fmt.Errorf("it has %d bytes instead of %d: %w", len(body), c.Size, errWrongBytes)
-	}
-	if sha256.Sum256(body) != c.SHA256 {
-		return nil, errWrongBytes
-	}
-	return body, nil
-}
-
 // copyMissing copies to one provider every chunk that it is not confirmed to hold, from whichever provider has a good copy.
 // It stops at the first one that fails: a provider without all chunks gets no manifest.
 func copyMissing(ctx context.Context, r *repo, x *index, to Provider, chunks []*repository.Chunk, done func(*repository.Chunk)) error {
@@ -116,14 +100,16 @@ func copyMissing(ctx context.Context, r *repo, x *index, to Provider, chunks []*
 			break
 		}
 		g.Go(func() error {
+			if x.get(c.ID).odd&bit != 0 && x.look(ctx, r, to, bit, c) {
+				return nil
+			}
 			body, err := anyCopy(ctx, r, x, c, bit)
 			if err != nil {
 				return err
 			}
-			if err := putChunk(ctx, to.Store, &sealed{id: c.ID, body: body, sum: c.SHA256}); err != nil {
+			if _, err := x.put(ctx, to.Store, bit, newSealed(c.ID, body)); err != nil {
 				return err
 			}
-			x.confirm(c.ID, bit)
 			done(c)
 			return nil
 		})
@@ -131,21 +117,25 @@ func copyMissing(ctx context.Context, r *repo, x *index, to Provider, chunks []*
 	return g.Wait()
 }
 
-// anyCopy reads a chunk from the first provider with a good copy, other than those in not.
+// anyCopy reads a chunk from the first provider with a sound copy, other than those in not. One that must be opened to be judged
+// is as good as any, and asked after those that are confirmed.
 func anyCopy(ctx context.Context, r *repo, x *index, c *repository.Chunk, not uint16) ([]byte, error) {
-	for i, p := range r.providers {
-		if x.get(c.ID).at&(1<<i) == 0 || not&(1<<i) != 0 {
-			continue
-		}
-		body, err := getSealed(ctx, p, c)
-		if err == nil {
-			return body, nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errWrongBytes) {
-			x.distrust(c.ID, 1<<i)
+	e := x.get(c.ID)
+	for _, set := range []uint16{e.at &^ not, e.odd &^ not} {
+		for i, p := range r.providers {
+			if set&(1<<i) == 0 {
+				continue
+			}
+			body, err := r.soundCopy(ctx, p, c)
+			if err == nil {
+				return body, nil
+			}
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if isDamage(err) {
+				x.distrust(c.ID, 1<<i)
+			}
 		}
 	}
 	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s has no good copy at any other provider", c.ID)
@@ -153,6 +143,7 @@ func anyCopy(ctx context.Context, r *repo, x *index, c *repository.Chunk, not ui
 
 // publish writes the manifest to every provider that holds all chunks: that is what makes the recovery point exist there.
 func (b *backup) publish(ctx context.Context) ([]keepsake.Copy, error) {
+	b.index.adopt(b.manifest)
 	b.countStats()
 	key, body, err := b.repo.keys.SealManifest(b.manifest)
 	if err != nil {

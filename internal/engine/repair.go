@@ -74,7 +74,7 @@ func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error)
 	if r.list, err = listManifests(ctx, r.repo.live()); err != nil {
 		return err
 	}
-	if r.index, _, err = buildIndex(ctx, r.repo.providers, r.repo.live()); err != nil {
+	if r.index, _, err = buildIndex(ctx, r.repo, r.repo.live()); err != nil {
 		return err
 	}
 	for _, f := range findings {

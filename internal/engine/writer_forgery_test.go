@@ -102,3 +102,41 @@ func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 		t.Errorf("from the provider that is trusted: %+v", r)
 	}
 }
+
+// TestAWritersKeyPutsNoOtherRowsUnderAChunksName: a chunk may have been sealed by any run, but a name stands for one content only.
+func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
+	t.Parallel()
+	ctx, source, w := t.Context(), village(t), newDirectories(t)
+	e := engineWith(t, source, w.list, w.key)
+	point := backup(t, e, keepsake.BackupFull)
+	writer, err := e.WriterKey(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: w.list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
+	theirs := backup(t, written, keepsake.BackupFull)
+	f := newForgery(t, w.list[0], w.key, writer)
+	for _, id := range []string{point.Point, theirs.Point} { // a chunk of the repository's own key, and one of a writer's
+		c := chunkOf(t, manifestIn(t, w.dirs[0], w.key, id), "organizations")
+		body, err := f.writer.SealChunk(nil, c.ID, []byte("other rows"), repository.Fast)
+		if err == nil {
+			err = w.list[0].Store.Put(ctx, c.ID.Key(), body, sha256.Sum256(body), true)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, deep := range []bool{false, true} {
+			v, err := e.Verify(ctx, engine.VerifyInput{Point: id, Deep: deep}, engine.Discard)
+			if err != nil || len(v.Findings) != 1 || v.Findings[0].Object != c.ID.Key() || !v.Findings[0].Damage {
+				t.Errorf("verified, deep %v: %+v, %v", deep, v.Findings, err)
+			}
+		}
+		if r := restore(t, e, engine.RestoreInput{Point: id, Target: keepsake.Secret(testenv.DB(t))}); !r.Verified || len(r.Damaged) != 1 {
+			t.Errorf("restored: %+v", r)
+		}
+		if r, err := e.Repair(ctx, engine.VerifyInput{Point: id}, engine.Discard); err != nil || r.Copied != 1 || len(r.Remaining) != 0 {
+			t.Errorf("repaired: %+v, %v", r, err)
+		}
+	}
+	wantProtected(t, e, 2)
+}

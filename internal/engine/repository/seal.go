@@ -65,6 +65,8 @@ const (
 	// Overhead is how many bytes longer than its plaintext a sealed object can be; one that a writer sealed can have 20 more.
 	Overhead = prefixSize + nonceSize + 1 + tagSize
 
+	// MaxOverhead is that of an object that a writer sealed, the longest.
+	MaxOverhead = writtenOverhead
 	// MaxChunkPlain is the most bytes a chunk holds before compression.
 	MaxChunkPlain = 16 << 20
 	// MaxChunkSealed is the most bytes a sealed chunk has; a reader need not fetch more.

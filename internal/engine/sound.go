@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Two backups at once, of two machines or of cron and the console, do not know of each other. What neither finds stored, both seal, and
+// every seal has other bytes: the provider keeps the one that came first, and providers that only one of them writes keep its own.
+// So a chunk's bytes do not make it the right one. A copy is sound when it opens under the chunk's name and its plaintext has the
+// chunk's id: the id is a keyed hash, which nobody can meet with another plaintext. That holds for a writer's seal as well: its
+// name is a hash of what is packed, so with a writer's key one can seal the same rows again, and no other rows.
+
+// seal is what a sealed object looks like from outside.
+type seal struct {
+	size int64
+	sum  repository.Sum
+}
+
+// sealed is one sealed chunk on its way to the providers.
+type sealed struct {
+	id   repository.ChunkID
+	body []byte
+	sum  repository.Sum
+}
+
+func newSealed(id repository.ChunkID, body []byte) *sealed {
+	return &sealed{id: id, body: body, sum: sha256.Sum256(body)}
+}
+
+// opens reports whether an object is a sound copy of the chunk. A writer's key opens nothing.
+func opens(keys *repository.Keyring, id repository.ChunkID, body []byte) bool {
+	_, err := keys.OpenChunk(nil, id, body, repository.MaxChunkPlain)
+	return err == nil
+}
+
+// opens returns why an object is no sound copy of a recovery point's chunk.
+func (r *repo) opens(c *repository.Chunk, body []byte) error {
+	plain, err := r.keys.OpenChunk(nil, c.ID, body, int(c.Plain))
+	if err == nil && int64(len(plain)) != c.Plain {
+		err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
+	}
+	return err
+}
+
+// getSealed reads one copy of a chunk, whoever sealed it, and no more than that can be.
+func getSealed(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
+	return p.Store.Get(ctx, c.ID.Key(), min(max(c.Size, c.Plain+repository.MaxOverhead), repository.MaxChunkSealed))
+}
+
+// soundCopy reads one copy of a chunk and returns it if it is sound. The bytes that the manifest names are not opened: that they are
+// sound was known when it was sealed. With a writer's key they are the only ones: the same rows give it the same bytes.
+func (r *repo) soundCopy(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
+	body, err := getSealed(ctx, p, c)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(body)) == c.Size && sha256.Sum256(body) == c.SHA256 {
+		return body, nil
+	}
+	if r.keys.WritesOnly() {
+		return nil, errWrongBytes
+	}
+	return body, r.opens(c, body)
+}
+
+// look opens a provider's copy of which no more than its size is known, and records what it is. It reports whether it is sound.
+func (x *index) look(ctx context.Context, r *repo, p Provider, bit uint16, c *repository.Chunk) bool {
+	body, err := r.soundCopy(ctx, p, c)
+	switch {
+	case err == nil:
+		x.took(c.ID, bit, seal{int64(len(body)), sha256.Sum256(body)})
+	case isDamage(err):
+		x.distrust(c.ID, bit)
+	}
+	return err == nil
+}
+
+// put uploads a chunk to a provider and records what is there then; it reports whether it was uploaded. Where another run was faster, its
+// copy is taken as it is once it has been opened. Where the name is taken by bytes that do not open, left by a run that was
+// killed or damaged since, they are replaced: the name promises the content.
+func (x *index) put(ctx context.Context, store storage.Provider, bit uint16, s *sealed) (bool, error) {
+	key, known := s.id.Key(), x.get(s.id)
+	if known.bad&bit == 0 {
+		err := storage.ErrExists
+		if known.odd&bit == 0 {
+			err = store.Put(ctx, key, s.body, s.sum, false)
+		}
+		if err == nil {
+			x.took(s.id, bit, seal{int64(len(s.body)), s.sum})
+			return true, nil
+		}
+		if !errors.Is(err, storage.ErrExists) {
+			return false, err
+		}
+		have, err := store.Get(ctx, key, repository.MaxChunkSealed)
+		if err == nil {
+			if sum := sha256.Sum256(have); sum == s.sum || opens(x.keys, s.id, have) {
+				x.took(s.id, bit, seal{int64(len(have)), sum})
+				return false, nil
+			}
+		}
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+	}
+	if err := store.Put(ctx, key, s.body, s.sum, true); err != nil {
+		return false, err
+	}
+	x.took(s.id, bit, seal{int64(len(s.body)), s.sum})
+	return true, nil
+}
+
+// took records that a provider holds a sound copy, and which one where it is not that of this run.
+func (x *index) took(id repository.ChunkID, bit uint16, have seal) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.entry(id)
+	e.is(bit, 0, 0)
+	if !e.known || have == (seal{e.size, e.sum}) {
+		delete(x.others[id], bit)
+		return
+	}
+	if x.others[id] == nil {
+		x.others[id] = map[uint16]seal{}
+	}
+	x.others[id][bit] = have
+}
+
+// adopt lets a manifest name, of a chunk whose own seal no provider keeps, one that a provider does: listing sizes is enough to
+// verify it then, and the next backup takes it over without looking.
+func (x *index) adopt(m *repository.Manifest) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_ = m.EachChunk(func(c *repository.Chunk) error {
+		e, others := x.entries[c.ID], x.others[c.ID]
+		if e == nil || len(others) == 0 {
+			return nil
+		}
+		own, first := e.at, uint16(0)
+		for i := range maxProviders {
+			bit := uint16(1) << i
+			if _, other := others[bit]; other && e.at&bit != 0 {
+				own &^= bit
+				if first == 0 {
+					first = bit
+				}
+			}
+		}
+		if own == 0 && first != 0 {
+			c.Size, c.SHA256 = others[first].size, others[first].sum
+		}
+		return nil
+	})
+}
