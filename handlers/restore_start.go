@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,8 +61,8 @@ func readRestore(c echo.Context, con restoreReader) (restoreInput, error) {
 	}
 	if in.target != anotherServer {
 		in.sealed = ""
-	} else if url := strings.TrimSpace(form.Get("url")); url != "" || in.sealed == "" {
-		in.sealed, err = con.SealTarget(c.Request().Context(), actor(c), keepsake.Secret(url))
+	} else if typed := strings.TrimSpace(form.Get("url")); typed != "" || in.sealed == "" {
+		in.sealed, err = con.SealTarget(c.Request().Context(), actor(c), keepsake.Secret(typed))
 		if keepsake.CodeOf(err) == keepsake.CodeInvalid && err != nil {
 			in.sealFault, err = keepsake.MessageOf(err), nil
 		}
@@ -139,6 +140,9 @@ func suggestDatabase(database, moment string) string {
 func ConfirmRestore(pages Pages, con restoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := readRestore(c, con)
+		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
+			return proveFirst(c, restoreAgain(c))
+		}
 		if err != nil {
 			return err
 		}
@@ -158,6 +162,9 @@ func ConfirmRestore(pages Pages, con restoreReader) echo.HandlerFunc {
 func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := readRestore(c, con)
+		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
+			return proveFirst(c, restoreAgain(c))
+		}
 		if err != nil {
 			return err
 		}
@@ -178,7 +185,7 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 		})
 		code := keepsake.CodeOf(err)
 		if err != nil && code == keepsake.CodeProof {
-			return proveFirst(c, pointURL(p.Point.ID)+"/restore")
+			return proveFirst(c, restoreAgain(c))
 		}
 		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported) {
 			vm := restoreForm(c, pages, p, targets, in, nil)
@@ -194,6 +201,17 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 		}
 		return redirect(c, operationURL(o.ID))
 	}
+}
+
+// restoreAgain leads back to the form after a proof. What was chosen on it comes along, what was typed does not.
+func restoreAgain(c echo.Context) string {
+	q := url.Values{}
+	for _, name := range []string{"wedding", "organization"} {
+		if value := c.FormValue(name); value != "" {
+			q.Set(name, value)
+		}
+	}
+	return strings.TrimSuffix(pointURL(c.Param("id"))+"/restore?"+q.Encode(), "?")
 }
 
 // server is the configured server, "" for another one.

@@ -16,6 +16,7 @@ import (
 	"github.com/wedsync/keepsake/internal/config"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/web"
 )
@@ -206,7 +207,7 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		d.Close()
 		return nil, err
 	}
-	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Sweep: s.sessions.Sweep,
+	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Sweep: s.sessions.Sweep,
 		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }, Notes: e, Alert: alerts})
 	if err != nil {
 		d.Close()

@@ -272,6 +272,11 @@ func (c *Config) checkTargets() *mistake {
 			return wrong(problem, "targets", i, "url")
 		}
 	}
+	for i, word := range c.TypedTargets {
+		if _, err := parseNetwork(word); err != nil && word != "public" && word != "private" {
+			return wrong(fmt.Sprintf("%q is no network: write public, private, 10.20.0.0/16 or an address", word), "typed_targets", i)
+		}
+	}
 	return nil
 }
 

@@ -21,9 +21,11 @@ type Config struct {
 	// ManagedSchemas belong to the hosting service: on a restore target that has them only rows are restored.
 	ManagedSchemas []string `yaml:"managed_schemas"`
 	Targets        []Target `yaml:"targets"`
-	Server         Server   `yaml:"server"`
-	Auth           Auth     `yaml:"auth"`
-	Alerts         Alerts   `yaml:"alerts"`
+	// TypedTargets is where the address of another server may lead that somebody types: public, private, networks. Empty and there: nowhere.
+	TypedTargets []string `yaml:"typed_targets"`
+	Server       Server   `yaml:"server"`
+	Auth         Auth     `yaml:"auth"`
+	Alerts       Alerts   `yaml:"alerts"`
 	// Limits is how many backups of a type one actor may start within an hour; what is missing has the console's default.
 	Limits  map[keepsake.BackupType]int `yaml:"limits"`
 	Workers int                         `yaml:"workers"` // parallel readers and writers; 0: one per core, two at least
@@ -167,6 +169,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.ManagedSchemas == nil {
 		c.ManagedSchemas = DefaultManagedSchemas()
+	}
+	if c.TypedTargets == nil {
+		c.TypedTargets = []string{"public", "private"}
 	}
 	if len(c.Alerts.On) == 0 {
 		c.Alerts.On = []string{"security", "failed"}

@@ -34,7 +34,7 @@ limits: {full: 3}
 		"providers[1].name": "bucket", "providers[1].type": "s3", "providers[1].medium": "s3", "providers[1].endpoint": "https://s3.example", "providers[1].region": "eu-west-1", "providers[1].bucket": "backups",
 		"providers[1].access_key_id": "id", "providers[1].secret_access_key": "set", "providers[1].offsite": "true",
 		"server.second_approver": "true", "server.session_secret": "set", "server.trusted_proxies": "10.0.0.0/8, 192.168.0.0/16",
-		"targets[0].name": "spare", "targets[0].url": "r@spare.example/postgres", "alerts.urls[0]": "slack", "alerts.on": "security", "limits.full": "3",
+		"targets[0].name": "spare", "targets[0].url": "r@spare.example/postgres", "alerts.urls[0]": "slack", "alerts.on": "security", "limits.full": "3", "typed_targets": "public, private",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)

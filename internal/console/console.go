@@ -18,6 +18,7 @@ import (
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/progress"
 )
@@ -47,8 +48,9 @@ var _ Engine = (*engine.Engine)(nil)
 type Deps struct {
 	DB      *db.DB
 	Engine  Engine
-	Scopes  Scopes   // brings weddings back into the live platform
-	Targets []Target // servers that restores may go to; the platform's own first
+	Scopes  Scopes         // brings weddings back into the live platform
+	Targets []Target       // servers that restores may go to; the platform's own first
+	Typed   address.Policy // where the address of another server may lead; Targets are added to what it knows
 	Logger  *slog.Logger
 	Now     func() time.Time
 	// BackupMaxAge is how old the newest recovery point may be before its age is an alarm; 0: 24 hours.
@@ -82,6 +84,7 @@ type Console struct {
 	engine  Engine
 	scopes  Scopes
 	targets []Target
+	typed   address.Policy
 	log     *slog.Logger
 	now     func() time.Time
 	maxAge  time.Duration
@@ -110,6 +113,10 @@ func New(d Deps) (*Console, error) {
 	}
 	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep, alert: d.Alert,
 		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover, notes: d.Notes, hub: progress.NewHub(d.DB, d.Logger)}
+	c.typed = d.Typed
+	for _, t := range d.Targets {
+		c.typed.Known = append(c.typed.Known, t.URL)
+	}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)
 	c.lease.Reconcile = orDefault(c.lease.Reconcile, 5*time.Second)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -100,43 +100,6 @@ func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Targ
 	return c.targetOf(ctx, in.Target, in.TargetURL)
 }
 
-// SealTarget checks the address of a server that no configuration names, and seals it: it can be sent to a browser and back.
-func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, url keepsake.Secret) (string, error) {
-	err := mayActOnPlatform(actor, keepsake.MayRestore)
-	var config *pgx.ConnConfig
-	if err == nil {
-		config, err = pgx.ParseConfig(url.Reveal())
-		if err != nil || config.Host == "" || !strings.Contains(url.Reveal(), "://") { // the parser's own words may quote the password
-			err = keepsake.Errorf(keepsake.CodeInvalid, "This is not the address of a PostgreSQL server: write it as postgres://role:password@host:port/postgres")
-		}
-	}
-	if err != nil {
-		return "", c.refused(ctx, actor, "restore.target", "", nil, err)
-	}
-	detail := map[string]any{"host": config.Host}
-	sealed, err := c.engine.SealTarget(ctx, url)
-	if err != nil {
-		return "", c.refused(ctx, actor, "restore.target", "", detail, err)
-	}
-	return sealed, c.recordDone(ctx, actor, "restore.target", "", detail)
-}
-
-// targetOf returns a configured server, or the one at a sealed address.
-func (c *Console) targetOf(ctx context.Context, name, sealed string) (Target, error) {
-	if sealed == "" {
-		return c.target(name)
-	}
-	url, err := c.engine.OpenTarget(ctx, sealed)
-	if err != nil {
-		return Target{}, err
-	}
-	config, err := pgx.ParseConfig(url.Reveal())
-	if err != nil {
-		return Target{}, keepsake.Errorf(keepsake.CodeInvalid, "The address of the other server cannot be read: type it again.")
-	}
-	return Target{Name: fmt.Sprintf("%s:%d", config.Host, config.Port), URL: url}, nil
-}
-
 // target returns the configured server of that name; "" is the first.
 func (c *Console) target(name string) (Target, error) {
 	for _, t := range c.targets {
@@ -150,25 +113,6 @@ func (c *Console) target(name string) (Target, error) {
 	return Target{}, keepsake.Errorf(keepsake.CodeInvalid, "There is no server %q to restore to: the configuration names %s.", name, strings.Join(c.RestoreTargets(), ", "))
 }
 
-// databaseURL returns the URL of a database on the target's server.
-func (t Target) databaseURL(database string) (keepsake.Secret, error) {
-	raw := t.URL.Reveal()
-	if u, err := url.Parse(raw); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
-		u.Path, u.RawPath = "/"+database, ""
-		q := u.Query()
-		q.Del("dbname") // it would win over the path
-		q.Del("database")
-		u.RawQuery = q.Encode()
-		return keepsake.Secret(u.String()), nil
-	}
-	if _, err := pgx.ParseConfig(raw); err != nil {
-		// The parser's own words may quote the URL, and with it the password.
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "The connection URL of the server %q cannot be read; write it as postgres://role:password@host:port/database", t.Name)
-	}
-	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(database)
-	return keepsake.Secret(raw + " dbname='" + quoted + "'"), nil // the last one counts
-}
-
 // checkTarget refuses a database that is not empty, so that a person learns it on the form and not in a failed operation. The
 // engine looks again, more closely, before it writes.
 func checkTarget(ctx context.Context, t Target, database string) error {
@@ -176,16 +120,19 @@ func checkTarget(ctx context.Context, t Target, database string) error {
 	if err != nil {
 		return err
 	}
+	config, err := address.Config(dsn)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, targetTime)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, dsn.Reveal())
+	conn, err := pgx.ConnectConfig(ctx, config)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == stateNoDatabase {
 		return nil // it will be made
 	}
 	if err != nil {
-		return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err,
-			Message: fmt.Sprintf("The server %q cannot be reached for the restore. Nothing was started. Check that it runs and that its address and password in the configuration are right.", t.Name)}
+		return t.unreachable(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var unfinished, occupied bool

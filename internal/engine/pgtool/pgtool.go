@@ -4,7 +4,6 @@ package pgtool
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,8 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -126,24 +124,16 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// environment gives a tool its connection as libpq's variables (PostgreSQL, libpq, "Environment Variables").
+// environment gives a tool its connection and nothing else of this process's environment.
 func environment(url keepsake.Secret, options []string) ([]string, error) {
-	config, err := pgx.ParseConfig(url.Reveal())
+	connection, err := address.Environment(url)
 	if err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the database URL cannot be read")
+		return nil, err
 	}
-	env := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGAPPNAME=keepsake", "PGCONNECT_TIMEOUT=15",
-		"PGHOST=" + config.Host, "PGPORT=" + strconv.Itoa(int(config.Port)), "PGUSER=" + config.User,
-		"PGPASSWORD=" + config.Password, "PGDATABASE=" + config.Database, "PGCLIENTENCODING=UTF8"}
 	options = append([]string{"-c statement_timeout=0", "-c lock_timeout=0", "-c idle_in_transaction_session_timeout=0"}, options...)
-	env = append(env, "PGOPTIONS="+strings.Join(options, " "))
-	for _, name := range []string{"sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding"} {
-		variable := "PG" + strings.ReplaceAll(strings.ToUpper(name), "_", "")
-		if v := cmp.Or(parameter(url.Reveal(), name), os.Getenv(variable)); v != "" {
-			env = append(env, variable+"="+v)
-		}
-	}
-	return env, nil
+	env := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGAPPNAME=keepsake", "PGCONNECT_TIMEOUT=15", "PGCLIENTENCODING=UTF8",
+		"PGOPTIONS=" + strings.Join(options, " ")}
+	return append(env, connection...), nil
 }
 
 // bounded keeps the first bytes written to it.

@@ -8,8 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -99,9 +98,9 @@ func writeList(entries []Entry) (*os.File, error) {
 
 // conninfo names the database for --dbname, where a bare name with "=" in it would be taken for connection parameters.
 func conninfo(url keepsake.Secret) (string, error) {
-	config, err := pgx.ParseConfig(url.Reveal())
+	config, err := address.Config(url)
 	if err != nil {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "the database URL cannot be read")
+		return "", err
 	}
 	return "dbname='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(config.Database) + "'", nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -50,9 +51,9 @@ func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]s
 	if url == "" {
 		return nil, errNoURL
 	}
-	config, err := pgx.ParseConfig(url.Reveal())
+	config, err := address.Config(url)
 	if err != nil {
-		return nil, errURL
+		return nil, err
 	}
 	configure(config, 15*time.Second)
 	conn, err := pgx.ConnectConfig(ctx, config)

@@ -3,12 +3,12 @@ package target
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -23,7 +23,7 @@ func (t *Target) connectElsewhere(ctx context.Context) (*pgx.Conn, error) {
 		if name == t.Name {
 			continue
 		}
-		elsewhere, err := withDatabase(t.options.URL, name)
+		elsewhere, err := address.WithDatabase(t.options.URL, name)
 		if err != nil {
 			return nil, err
 		}
@@ -34,23 +34,6 @@ func (t *Target) connectElsewhere(ctx context.Context) (*pgx.Conn, error) {
 		last = err
 	}
 	return nil, keepsake.Errorf(keepsake.CodeOf(last), "database %q is to be created, but no other database of the server can be opened to do it from: make it by hand: %w", t.Name, last)
-}
-
-// withDatabase names another database in a connection string.
-func withDatabase(conn keepsake.Secret, name string) (keepsake.Secret, error) {
-	s := conn.Reveal()
-	if !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
-		return keepsake.Secret(s + " dbname='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + "'"), nil
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "the target URL cannot be read")
-	}
-	u.Path, u.RawPath = "/"+name, ""
-	q := u.Query()
-	q.Del("dbname")
-	u.RawQuery = q.Encode()
-	return keepsake.Secret(u.String()), nil
 }
 
 // create makes the database with the source's encoding and locale, or with the server's own locale where its system lacks

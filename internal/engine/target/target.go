@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -89,9 +90,9 @@ func Open(ctx context.Context, o Options) (_ *Target, err error) {
 			t.Close(ctx)
 		}
 	}()
-	config, err := pgx.ParseConfig(o.URL.Reveal())
+	config, err := address.Config(o.URL)
 	if err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the target URL cannot be read: it must look like postgres://user:password@host:5432/database")
+		return nil, err
 	}
 	t.Name = config.Database
 	t.conn, err = platform.ConnectWith(ctx, o.URL, o.settings())

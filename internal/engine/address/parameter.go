@@ -1,4 +1,4 @@
-package pgtool
+package address
 
 import (
 	"net/url"

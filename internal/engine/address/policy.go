@@ -1,0 +1,176 @@
+package address
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Policy says where a typed address may lead.
+type Policy struct {
+	Allow []string          // public, private, networks and addresses, as ParseNetworks takes them
+	Known []keepsake.Secret // connection strings of the operator's own: their servers are allowed wherever they are
+
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error) // nil: the system's
+}
+
+// The words of a policy that stand for many networks.
+const (
+	Public  = "public"
+	Private = "private"
+)
+
+// lookupTime bounds how long a name is looked up.
+const lookupTime = 5 * time.Second
+
+// ParseNetworks reads a policy's words; bad is the first that is none.
+func ParseNetworks(allow []string) (networks []netip.Prefix, public, private bool, bad string) {
+	for _, word := range allow {
+		switch word {
+		case Public:
+			public = true
+			continue
+		case Private:
+			private = true
+			continue
+		}
+		if addr, err := netip.ParseAddr(word); err == nil && addr.Zone() == "" {
+			networks = append(networks, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
+		} else if p, err := netip.ParsePrefix(word); err == nil {
+			networks = append(networks, p.Masked())
+		} else {
+			return nil, false, false, word
+		}
+	}
+	return networks, public, private, ""
+}
+
+// Check looks the server's name up, once, and returns the server at those addresses that the policy allows. Where there is none it is CodeInvalid.
+// What the name leads to is not told: a page is no way to ask a name server of the inner network.
+func (p Policy) Check(ctx context.Context, s Server) (Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	found, err := p.resolve(ctx, s.Host)
+	if err != nil || len(found) == 0 {
+		return Server{}, keepsake.Errorf(keepsake.CodeInvalid, "The host of the address cannot be found. Check how it is written.")
+	}
+	s.at = nil
+	for _, addr := range found {
+		if !slices.Contains(s.at, addr) && (p.permits(addr) || p.knows(ctx, netip.AddrPortFrom(addr, s.Port))) {
+			s.at = append(s.at, addr)
+		}
+	}
+	if len(s.at) == 0 {
+		return Server{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"That address leads to this machine or into a network that a typed address may not lead to. Nothing was sent there. Name the server among the targets of keepsake.yaml, or its network in typed_targets.")
+	}
+	return s, nil
+}
+
+func (p Policy) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr.Unmap()}, nil
+	}
+	lookup := p.lookup
+	if lookup == nil {
+		lookup = net.DefaultResolver.LookupNetIP
+	}
+	found, err := lookup(ctx, "ip", host)
+	for i := range found {
+		found[i] = found[i].Unmap().WithZone("")
+	}
+	return found, err
+}
+
+// Networks that are no place for a restore, whatever else is allowed: this machine, the link, groups, and where clouds answer with credentials.
+var forbidden = prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4", "100.100.100.200/32", "168.63.129.16/32",
+	"::/128", "::1/128", "fe80::/10", "ff00::/8", "fd00:ec2::254/128", "fd20:ce::254/128", "2001::/32", "100::/64")
+
+// Networks that belong to whoever runs the machine.
+var private = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "fc00::/7", "fec0::/10")
+
+func prefixes(list ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(list))
+	for i, s := range list {
+		out[i] = netip.MustParsePrefix(s)
+	}
+	return out
+}
+
+func within(networks []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// permits judges an address alone. A network that is written out allows what is otherwise forbidden: somebody meant it.
+func (p Policy) permits(addr netip.Addr) bool {
+	networks, public, inner, _ := ParseNetworks(p.Allow)
+	if within(networks, addr) {
+		return true
+	}
+	for _, a := range append(embedded(addr), addr) {
+		switch {
+		case within(forbidden, a):
+			return false
+		case within(private, a):
+			if !inner {
+				return false
+			}
+		case !public:
+			return false
+		}
+	}
+	return true
+}
+
+// embedded returns the IPv4 address that an IPv6 one stands for where a gateway translates it: NAT64, 6to4, and the old compatible form.
+func embedded(addr netip.Addr) []netip.Addr {
+	if addr.Is4() {
+		return nil
+	}
+	b := addr.As16()
+	switch {
+	case netip.MustParsePrefix("64:ff9b::/96").Contains(addr), netip.MustParsePrefix("::/96").Contains(addr):
+		return []netip.Addr{netip.AddrFrom4([4]byte(b[12:]))}
+	case netip.MustParsePrefix("64:ff9b:1::/48").Contains(addr):
+		return []netip.Addr{netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte{10})} // of the operator's own network at least
+	case netip.MustParsePrefix("2002::/16").Contains(addr):
+		return []netip.Addr{netip.AddrFrom4([4]byte(b[2:6]))}
+	}
+	return nil
+}
+
+// knows reports whether one of the operator's own servers listens there.
+func (p Policy) knows(ctx context.Context, at netip.AddrPort) bool {
+	for _, conn := range p.Known {
+		config, err := pgx.ParseConfig(conn.Reveal())
+		if err != nil {
+			continue
+		}
+		ends := []struct {
+			host string
+			port uint16
+		}{{config.Host, config.Port}}
+		for _, f := range config.Fallbacks {
+			ends = append(ends, struct {
+				host string
+				port uint16
+			}{f.Host, f.Port})
+		}
+		for _, end := range ends {
+			if end.port != at.Port() || strings.HasPrefix(end.host, "/") {
+				continue
+			}
+			if found, err := p.resolve(ctx, end.host); err == nil && slices.Contains(found, at.Addr()) {
+				return true
+			}
+		}
+	}
+	return false
+}
