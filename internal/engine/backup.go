@@ -292,6 +292,9 @@ func (b *backup) readSchema(ctx context.Context) error {
 	if err := b.tools.Dump(ctx, b.e.opts.PlatformURL, b.snapshot.ID, &archive, extra...); err != nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the schema could not be read, so nothing was backed up: %w", err)
 	}
+	if err := pgtool.Undate(archive.Bytes()); err != nil { // the schema is stored all the same, and again at the next backup
+		b.track.warnf("The schema is uploaded with every backup, also when nothing of it changed: pg_dump %d's archive cannot be read (%s).", b.tools.Major, err)
+	}
 	for part := range slices.Chunk(archive.Bytes(), maxChunk) {
 		c, err := b.store(ctx, part)
 		if err != nil {

@@ -81,16 +81,16 @@ func TestUnchangedRowsAreNeitherReadNorStoredAgain(t *testing.T) {
 		t.Fatalf("full backup: %+v", full)
 	}
 	again := backup(t, e, keepsake.BackupFull)
-	if again.ChunksNew > 1 || again.BytesRead != full.BytesRead { // the schema archive carries a time stamp
+	if again.ChunksNew > 0 || again.BytesRead != full.BytesRead {
 		t.Fatalf("a full backup of the same rows: %+v", again)
 	}
 	inc := backup(t, e, keepsake.BackupIncremental)
-	if inc.Rows != full.Rows || inc.ChunksNew > 1 || inc.BytesRead > full.BytesRead/4 {
+	if inc.Rows != full.Rows || inc.ChunksNew > 0 || inc.BytesRead > full.BytesRead/4 {
 		t.Fatalf("an incremental backup of the same rows read %d of %d bytes, %+v", inc.BytesRead, full.BytesRead, inc)
 	}
 	run(t, url, `update guests set name = 'changed' where id = 5`, `delete from guests where id = 20000`)
 	changed := backup(t, e, keepsake.BackupIncremental)
-	if changed.Rows != full.Rows-1 || changed.ChunksNew < 1 || changed.ChunksNew > 3 || changed.BytesUploaded > full.BytesUploaded/20 {
+	if changed.Rows != full.Rows-1 || changed.ChunksNew < 1 || changed.ChunksNew > 2 || changed.BytesUploaded > full.BytesUploaded/20 {
 		t.Fatalf("an incremental backup after two changes: %+v", changed)
 	}
 	points, err := e.Points(t.Context(), "")

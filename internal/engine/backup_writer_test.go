@@ -27,7 +27,7 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 		t.Errorf("the first: %+v", first)
 	}
 	second := backup(t, w, keepsake.BackupFull)
-	if !second.Protected || second.ChunksNew > 2 { // pg_dump writes the time into its archive
+	if !second.Protected || second.ChunksNew > 0 {
 		t.Errorf("nothing had changed: %+v", second)
 	}
 
@@ -47,7 +47,7 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	same(t, source, target)
 
 	// The repository's key builds upon what a writer stored.
-	if next := backup(t, e, keepsake.BackupIncremental); next.ChunksNew > 2 {
+	if next := backup(t, e, keepsake.BackupIncremental); next.ChunksNew > 1 { // the schema, whose id with a writer's key is another
 		t.Errorf("an incremental upon it: %+v", next)
 	}
 
