@@ -108,15 +108,14 @@ func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.Scop
 }
 
 // impact says what is at stake: whom and what the changes touch, and how long they take.
-func impact(p *scope.Preview) []ui.Figure {
+func impact(p *scope.Preview, left map[string]bool) []ui.Figure {
 	var vendors, payments int64
 	for _, t := range p.Tables {
-		insert, update, remove, _ := t.Counts()
 		switch _, name, _ := strings.Cut(t.Table, "."); {
 		case strings.Contains(name, "supplier") || strings.Contains(name, "vendor"):
-			vendors += insert + update + remove
+			vendors += changesIn(t, left).all()
 		case strings.Contains(name, "payment"):
-			payments += insert + update + remove
+			payments += changesIn(t, left).all()
 		}
 	}
 	return []ui.Figure{{Label: "Weddings touched", Value: format.Count(int64(len(p.Weddings)))},
@@ -242,19 +241,17 @@ func pointOptions(c echo.Context, pages Pages, con pointLister, chosen string, w
 }
 
 func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput, p *scope.Preview, skip []string) (views.ScopePreview, error) {
-	insert, update, remove, refused := p.Totals()
 	in.Point = p.Point
+	left := set(skip)
+	n := changesOf(p, left)
 	vm := views.ScopePreview{
-		Shell: pages.Shell(c, "Bring back", "weddings"), Action: scopedPath(in), Noun: scopeNoun(in), Fields: fields(in), Scope: hiddenFields(scopedFields(in)),
-		Name: cmp.Or(p.Name, in.Wedding, in.Organization), Fingerprint: p.Fingerprint, Nothing: insert+update+remove == 0,
-		When: pages.clock().When(p.PointTime), PointURL: pointURL(p.Point), Missing: in.Mode == scope.Missing,
-		Figures: []ui.Figure{
-			{Label: "Brought back", Value: format.Count(insert)}, {Label: "Changed back", Value: format.Count(update)},
-			{Label: "Removed", Value: format.Count(remove)}, {Label: "Refused", Value: format.Count(refused)},
-		},
-		Impact: impact(p),
-		Read:   "Read " + format.Count(p.ChunksRead) + " of " + format.Count(p.ChunksTotal) + " chunks in " + format.Seconds(p.Seconds) + ".",
+		Shell: pages.Shell(c, "Bring back", "weddings"), Action: scopedPath(in), Noun: scopeNoun(in), Shown: shownChoice(in, skip), Scope: hiddenFields(scopedFields(in)),
+		Name: cmp.Or(p.Name, in.Wedding, in.Organization), Fingerprint: p.Fingerprint, Nothing: n.all() == 0, NothingText: n.nothingWords(in), Button: n.button(in.Mode),
+		When: pages.clock().When(p.PointTime), PointURL: pointURL(p.Point), Missing: in.Mode == scope.Missing, Wide: in.Wedding == "" && in.Organization == "",
+		Figures: n.figures(), Impact: impact(p, left),
+		Read: "Read " + format.Count(p.ChunksRead) + " of " + format.Count(p.ChunksTotal) + " chunks in " + format.Seconds(p.Seconds) + ".",
 	}
+	vm.Address = scopedPath(in) + scopedQuery(in)
 	vm.BackURL, vm.BackText = scopeBack(in)
 	var err error
 	if vm.Points, err = pointOptions(c, pages, con, p.Point, p.PointTime); err != nil {
@@ -263,7 +260,6 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	if vm.Touched, vm.TouchedMore, err = touched(c, pages, con, p); err != nil {
 		return vm, err
 	}
-	left := set(skip)
 	for _, t := range p.Tables {
 		if table, any := previewTable(t, left, comesBack); any {
 			if table.More != "" {

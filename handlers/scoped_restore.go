@@ -43,6 +43,11 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 		form := c.Request().Form
 		in := console.RestoreScopeInput{ScopedInput: scope, Fingerprint: form.Get("fingerprint"), Name: form.Get("name"),
 			Confirmation: form.Get("confirm"), Skip: form["skip"]}
+		if form.Get("shown") != shownChoice(scope, in.Skip) {
+			return previewAgain(c, pages, con, in, http.StatusConflict, func(vm *views.ScopePreview) {
+				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed", Text: "What you chose was not what the page had compared. This is what your choice does now: look at it, then confirm it."})
+			})
+		}
 		o, err := con.RestoreScope(c.Request().Context(), actor(c), in)
 		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
 			return proveFirst(c, scopedPath(scope)+scopedQuery(scope))

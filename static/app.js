@@ -29,14 +29,34 @@
     setTimeout(() => { button.disabled = false; gate(e.target); }, 5000);
   });
 
-  // A typed confirmation: the button wakes when the letters match. What counts as the same name the server says, which is
-  // stricter, and never less forgiving than this.
+  // A typed confirmation: the button wakes when the letters match and the page shows what is chosen. What counts as the same name the
+  // server says, which is stricter, and never less forgiving than this; and it looks at the choice again.
   const letters = (s) => s.normalize('NFKD').replace(/[^\p{L}\p{N}]|\p{Lm}|[\u115f\u1160]/gu, '').toUpperCase().toLowerCase();
   const gate = (form) => {
     const input = form.querySelector('[data-confirm-word]');
-    const button = form.querySelector('[data-confirm-button]');
-    if (input && button) button.disabled = !input.value.trim() || letters(input.value) !== letters(input.dataset.confirmWord);
+    if (!input) return;
+    const changed = isChanged(form);
+    const rests = changed || !input.value.trim() || letters(input.value) !== letters(input.dataset.confirmWord);
+    form.querySelectorAll('[data-confirm-button]').forEach((button) => { button.disabled = rests; });
+    form.querySelectorAll('[data-choice-changed]').forEach((words) => { words.hidden = !changed; });
   };
+  // Whether a choice is another one than the page was drawn for.
+  const isChanged = (form) => [...form.querySelectorAll('[data-choice]')].some((e) => (
+    e.matches('select') ? [...e.options].some((o) => o.selected !== o.defaultSelected) : e.checked !== e.defaultChecked));
+  // A change of choice compares anew at once, but for ticks in whole tables, which take long: those wait for the button.
+  const choose = (form, slow) => {
+    gate(form);
+    if (!slow) form.dispatchEvent(new CustomEvent('recompare', { bubbles: false }));
+  };
+  document.addEventListener('change', (e) => {
+    const form = e.target.matches('[data-choice]') && e.target.closest('form[data-comparison]');
+    if (form) choose(form, e.target.dataset.choice === 'slow');
+  });
+  // A page that comes back from the browser's memory, or was drawn while somebody chose, may have other choices than it shows.
+  const recheck = () => document.querySelectorAll('form[data-comparison]').forEach((form) => {
+    if (isChanged(form)) choose(form, false);
+  });
+  addEventListener('pageshow', recheck);
   document.addEventListener('input', (e) => { if (e.target.matches('[data-confirm-word]')) gate(e.target.form); });
   const wake = (root) => {
     root.querySelectorAll('form:has([data-confirm-word])').forEach(gate);
@@ -70,6 +90,11 @@
     if (group) open.set(group.id, !group.open); // the click is about to turn it
   });
   document.addEventListener('htmx:beforeSwap', (e) => {
+    // A comparison that failed leaves the one before on the page, and nothing of it to confirm.
+    if (e.detail.target && e.detail.target.id === 'comparison' && e.detail.xhr.status >= 400) {
+      e.detail.shouldSwap = false;
+      if (e.detail.xhr.status !== 401) trouble('The comparison did not work (' + e.detail.xhr.status + '), so nothing can be confirmed. Reload the page to see the present state.');
+    }
     // The session ended: go and sign in, and come back here.
     if (e.detail.xhr && e.detail.xhr.status === 401) {
       e.detail.shouldSwap = false;
@@ -80,6 +105,8 @@
     const root = e.target instanceof Element ? e.target : document;
     root.querySelectorAll('details[id]').forEach((d) => { if (open.has(d.id)) d.open = open.get(d.id); });
     wake(root.parentElement || document);
+    if (root.id === 'comparison') recheck();
+    if (root.dataset && root.dataset.address) history.replaceState(history.state, '', root.dataset.address); // a reload shows the same
     const log = root.closest('[data-stick-end]');
     if (log) { // a stream that came back repeats lines that are here already
       const seen = new Set();

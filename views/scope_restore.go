@@ -1,6 +1,10 @@
 package views
 
-import "github.com/wedsync/keepsake/views/ui"
+import (
+	"strconv"
+
+	"github.com/wedsync/keepsake/views/ui"
+)
 
 // ScopeChoice asks what comes back into the live platform.
 type ScopeChoice struct {
@@ -17,13 +21,17 @@ type ScopePreview struct {
 	Noun                      string // "wedding", "organization", "tier" or "platform"
 	Name, PointURL            string
 	Fingerprint, Error        string
-	Fields                    []Field  // hidden fields that name this comparison
-	Scope                     []Field  // of them, those that are neither point nor mode
+	Address                   string   // of this very comparison, for whoever reloads it
+	Shown                     string   // which choice this comparison is of
+	Scope                     []Field  // hidden fields that name what comes back
+	Wide                      bool     // it is whole tables: comparing takes a while
+	Button                    string   // what confirming does, in numbers
 	Elsewhere                 []string // rows ticked off that this page does not show
 	Touched                   []TouchedWedding
 	TouchedMore               string
 	Missing                   bool // only what is missing comes back
 	Nothing                   bool // there is nothing to do
+	NothingText               string
 	When                      ui.When
 	Notices                   []ui.Notice
 	Figures, Impact           []ui.Figure
@@ -111,4 +119,15 @@ type UndoAsk struct {
 	Notices         []ui.Notice
 	Lines           []string // what becomes of which rows
 	BackURL, Action string
+}
+
+// tickID names the tick of a row, so that the focus stays on it when the comparison is drawn anew; row -1 is the whole table.
+func tickID(table, row int) string { return "skip-" + strconv.Itoa(table) + "-" + strconv.Itoa(row+1) }
+
+// tickChoice says whether a tick compares anew by itself.
+func tickChoice(wide bool) string {
+	if wide {
+		return "slow"
+	}
+	return "tick"
 }

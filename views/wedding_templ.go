@@ -1788,8 +1788,8 @@ func WeddingChangesPage(vm WeddingChanges) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			for _, t := range vm.Tables {
-				templ_7745c5c3_Err = previewTable(t, false).Render(ctx, templ_7745c5c3_Buffer)
+			for i, t := range vm.Tables {
+				templ_7745c5c3_Err = previewTable(t, i, false, false).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -7,9 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/html"
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -37,6 +40,9 @@ func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in consol
 	}
 	p := *f.preview
 	p.Mode = in.Mode
+	if in.Point != "latest" {
+		p.Point = in.Point
+	}
 	return &p, nil
 }
 
@@ -168,7 +174,8 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 	s.console.preview = damagedWedding()
 	s.get(page).want(http.StatusOK).says("28 of 95 rows vanished", "Vendors touched", "Payments touched")
 
-	form := url.Values{"point": {"20261123T070500Z-aa"}, "mode": {"rewind"}, "name": {"Zoë & <Łukasz>"}, "fingerprint": {"f00d"}, "confirm": {"somebody"}, "skip": {"public.guests id 3"}}
+	form := comparison(s.post(page+"/review", url.Values{"point": {"20261123T070500Z-aa"}, "mode": {"rewind"}, "skip": {"public.guests id 3"}}))
+	form.Set("confirm", "somebody")
 	if a := s.post(page, form).want(http.StatusUnprocessableEntity); !strings.Contains(a.body, "That is not the name") || len(s.console.applied) != 0 {
 		t.Error("a wrong confirmation was taken")
 	}
@@ -215,6 +222,60 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 	}
 }
 
+// comparison is the form of a comparison's page as it was drawn.
+func comparison(a answer) url.Values {
+	a.t.Helper()
+	for n := range a.want(http.StatusOK).doc.Descendants() {
+		if n.Type == html.ElementNode && n.Data == "form" && len(n.Attr) > 0 && slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "data-comparison" }) {
+			return fields(n)
+		}
+	}
+	a.t.Fatal("the page has no comparison to confirm")
+	return nil
+}
+
+// TestOnlyWhatIsShownIsConfirmed changes each choice of a comparison after it was drawn and confirms: nothing is changed, and the page that answers
+// shows what the new choice does, which can be confirmed then.
+func TestOnlyWhatIsShownIsConfirmed(t *testing.T) {
+	t.Parallel()
+	for name, choose := range map[string]struct {
+		at     string
+		change func(url.Values)
+		button string
+	}{
+		"mode":               {"/weddings/w%201%2F2/restore", func(v url.Values) { v.Set("mode", "rewind") }, "Make everything as it was: 1 comes back, 1 changes, 1 goes"},
+		"point":              {"/weddings/w%201%2F2/restore", func(v url.Values) { v.Set("point", "20261122T070500Z-bb") }, "Bring back 1 row"},
+		"a row ticked off":   {"/weddings/w%201%2F2/restore?mode=rewind", func(v url.Values) { v.Add("skip", "public.guests id 3") }, "Make everything as it was: 1 comes back, 1 changes"},
+		"a table ticked off": {"/weddings/w%201%2F2/restore?mode=rewind", func(v url.Values) { v.Add("skip", "public.guests *") }, ""},
+		"tiers":              {"/platform/restore?tier=critical", func(v url.Values) { v.Add("tier", "high") }, "Bring back 1 row"},
+		"everything":         {"/platform/restore?tier=critical", func(v url.Values) { v.Set("everything", "yes"); v.Del("tier") }, "Bring back 1 row"},
+		"organization":       {"/platform/restore?organization=o+1", func(v url.Values) { v.Set("organization", "o 2") }, "Bring back 1 row"},
+		"no choice known":    {"/platform/restore?tier=critical", func(v url.Values) { v.Del("shown") }, "Bring back 1 row"},
+	} {
+		s := signedIn(t)
+		s.console.preview = damagedWedding()
+		form := comparison(s.get(choose.at))
+		form.Set("confirm", form.Get("name"))
+		choose.change(form)
+		action, _, _ := strings.Cut(choose.at, "?")
+		a := s.post(action, form).want(http.StatusConflict).says("Nothing was changed")
+		if len(s.console.applied) != 0 {
+			t.Fatalf("%s: what was not shown is applied: %+v", name, s.console.applied)
+		}
+		a.status = http.StatusOK
+		if choose.button == "" {
+			a.says("Every row that could come back is left out")
+			continue
+		}
+		again := comparison(a.says(choose.button))
+		again.Set("confirm", again.Get("name"))
+		s.post(action, again).want(http.StatusSeeOther)
+		if len(s.console.applied) != 1 || s.console.applied[0].Fingerprint != again.Get("fingerprint") {
+			t.Errorf("%s: what is shown cannot be confirmed: %+v", name, s.console.applied)
+		}
+	}
+}
+
 func TestAWeddingIsReadFromARecoveryPoint(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -257,7 +318,8 @@ func TestTiersAndOrganizationsAreBroughtBack(t *testing.T) {
 	s.get("/platform/restore").want(http.StatusOK).says("Compare these tiers", "Compare everything")
 	s.get("/platform/restore?tier=vip").want(http.StatusUnprocessableEntity)
 	s.get("/platform/restore?tier=critical").want(http.StatusOK).says("Bring back critical tier", "Whose day it touches", "Ada & Ben", "3 rows")
-	form := url.Values{"tier": {"critical", "high"}, "point": {"20261123T070500Z-aa"}, "mode": {"missing"}, "name": {"critical tier"}, "fingerprint": {"f00d"}, "confirm": {"critical tier"}}
+	form := comparison(s.get("/platform/restore?tier=critical&tier=high"))
+	form.Set("confirm", "critical tier")
 	s.post("/platform/restore", form).want(http.StatusSeeOther)
 	if in := s.console.applied[0]; len(in.Tiers) != 2 || in.Wedding != "" || in.Everything {
 		t.Errorf("%+v", in)

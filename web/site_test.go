@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,6 +183,9 @@ func attr(n *html.Node, name string) string {
 func fields(form *html.Node) url.Values {
 	out := url.Values{}
 	for n := range form.Descendants() {
+		if n.Type == html.ElementNode && n.Data == "select" {
+			out.Add(attr(n, "name"), chosen(n))
+		}
 		if n.Type != html.ElementNode || n.Data != "input" || attr(n, "name") == "" {
 			continue
 		}
@@ -196,6 +200,22 @@ func fields(form *html.Node) url.Values {
 		out.Add(attr(n, "name"), attr(n, "value"))
 	}
 	return out
+}
+
+// chosen is the value of the option that a select shows: the selected one, or the first.
+func chosen(list *html.Node) (value string) {
+	first := true
+	for o := range list.Descendants() {
+		if o.Type != html.ElementNode || o.Data != "option" {
+			continue
+		}
+		selected := slices.ContainsFunc(o.Attr, func(a html.Attribute) bool { return a.Key == "selected" })
+		if first || selected {
+			value = attr(o, "value")
+		}
+		first = false
+	}
+	return value
 }
 
 // readAll reads the whole of an answer, and says when it broke off.

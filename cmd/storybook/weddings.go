@@ -104,7 +104,7 @@ func options() []views.PointOption {
 
 func scopePreview(theme string, n int) views.ScopePreview {
 	vm := views.ScopePreview{Shell: shell(theme, "Bring back", "weddings"), BackURL: "/weddings/1", BackText: "Back to the wedding", Action: "/weddings/1/restore", Noun: "wedding", Name: longCouple, PointURL: "/points/1", Fingerprint: "f00d",
-		Fields: []views.Field{{Name: "point", Value: "1"}, {Name: "mode", Value: "missing"}}, Missing: true, Nothing: n == 0, When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"), Points: options(), Read: "Read 7 of 95 chunks in 0.1 s.",
+		Address: "/weddings/1/restore?mode=missing&point=1", Shown: "f00d", Button: "Bring back 28 rows", NothingText: "Nothing of this wedding is missing.", Missing: true, Nothing: n == 0, When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"), Points: options(), Read: "Read 7 of 95 chunks in 0.1 s.",
 		Notices: []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: "Between Mon 23 Nov 2026, 07:05 UTC and now, 28 of 95 rows vanished. The newest safe recovery point before that is chosen below."}},
 		Figures: []ui.Figure{{Label: "Brought back", Value: "28"}, {Label: "Changed back", Value: "0"}, {Label: "Removed", Value: "0"}, {Label: "Refused", Value: "1"}},
 		Impact:  []ui.Figure{{Label: "Weddings touched", Value: "1"}, {Label: "Vendors touched", Value: "2"}, {Label: "Payments touched", Value: "3"}, {Label: "Takes", Value: "about 1 s", Hint: "from what the comparison took"}},
