@@ -47,9 +47,7 @@ type backup struct {
 // or lying never fails a backup: the result says which copies are confirmed. It fails when no provider has a whole copy.
 func (e *Engine) Backup(ctx context.Context, in BackupInput, reporter Reporter) (BackupResult, error) {
 	switch in.Type {
-	case "":
-		in.Type = keepsake.BackupFull
-	case keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
+	case "", keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
 	default:
 		return BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid, "backup type %q cannot be taken of the whole platform: use full, incremental or critical", in.Type)
 	}
@@ -59,7 +57,7 @@ func (e *Engine) Backup(ctx context.Context, in BackupInput, reporter Reporter) 
 	defer b.track.close()
 	result, err := b.run(ctx)
 	if err != nil {
-		b.track.errorf("The backup failed: %s", keepsake.MessageOf(err))
+		b.track.broke(ctx, "backup", err)
 		return BackupResult{}, err
 	}
 	b.track.stage(StageDone)
@@ -140,6 +138,9 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 	if err := b.findParent(ctx, live); err != nil {
 		return err
 	}
+	if b.in.Type == "" {
+		b.in.Type = b.chooseType()
+	}
 	var failed map[string]error
 	var err error
 	b.index, failed, err = buildIndex(ctx, b.repo, live, b.parent)
@@ -151,6 +152,14 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 		err = keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so nothing was backed up")
 	}
 	return err
+}
+
+// chooseType is for who named no type: what changed since the newest recovery point, or everything where there is none.
+func (b *backup) chooseType() keepsake.BackupType {
+	if b.parent == nil {
+		return keepsake.BackupFull
+	}
+	return keepsake.BackupIncremental
 }
 
 // findParent reads the newest recovery point that can be built upon. A writer can read none.

@@ -52,7 +52,7 @@ func (e *Engine) Restore(ctx context.Context, in RestoreInput, reporter Reporter
 		r.target.Close(ctx)
 	}
 	if err != nil {
-		r.track.errorf("The restore failed: %s", keepsake.MessageOf(err))
+		r.track.broke(ctx, "restore", err)
 		return RestoreResult{}, err
 	}
 	r.result.Provider = r.source.best()

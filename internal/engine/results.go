@@ -9,7 +9,7 @@ import (
 
 // BackupInput says what to back up.
 type BackupInput struct {
-	Type keepsake.BackupType
+	Type keepsake.BackupType // "": incremental, or full where there is nothing to build on
 	Note string
 	// Labels travel with the recovery point: app version, deploy tag.
 	Labels map[string]string

@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // reportEvery is the shortest time between two calls of Reporter.Progress.
@@ -97,6 +101,15 @@ func (t *tracker) snapshot() Progress {
 func (t *tracker) infof(format string, args ...any)  { t.logf("info", format, args...) }
 func (t *tracker) warnf(format string, args ...any)  { t.logf("warn", format, args...) }
 func (t *tracker) errorf(format string, args ...any) { t.logf("error", format, args...) }
+
+// broke says that what was begun did not end: it was stopped by whoever asked for it, or it failed with err.
+func (t *tracker) broke(ctx context.Context, what string, err error) {
+	if errors.Is(ctx.Err(), context.Canceled) { // whatever err says: a program that was stopped fails in words of its own
+		t.warnf("The %s was stopped before it was done.", what)
+		return
+	}
+	t.errorf("The %s failed: %s", what, keepsake.MessageOf(err))
+}
 
 func (t *tracker) logf(level, format string, args ...any) {
 	t.out.Lock()

@@ -37,7 +37,7 @@ func (e *Engine) Verify(ctx context.Context, in VerifyInput, reporter Reporter) 
 	v.result.Proofs = map[string]PointProof{}
 	v.track.stage(StageChecking)
 	if err := v.run(ctx, in); err != nil {
-		v.track.errorf("The verification failed: %s", keepsake.MessageOf(err))
+		v.track.broke(ctx, "verification", err)
 		return VerifyResult{}, err
 	}
 	v.result.OK = len(v.result.Findings) == 0
