@@ -27,9 +27,15 @@ type Pages struct {
 	Zone    *time.Location // that times are written in
 	Now     func() time.Time
 	Standby bool // the console database is away: pages only show, and say so
+	// Insecure reports whether a request does not look encrypted although people are meant to come by https; nil: never.
+	Insecure func(*http.Request) bool
 }
 
 func (p Pages) clock() format.Clock { return format.Clock{Now: p.Now(), Zone: p.Zone} }
+
+// insecureWords stand above every page where cookies go out without Secure against the configuration's word.
+const insecureWords = "Keepsake cannot tell that you came by https, though server.base_url says so: its cookies are not marked " +
+	"Secure. Name the proxy that ends TLS in server.trusted_proxies, and let it send X-Forwarded-Proto."
 
 // Shell returns the frame of the page that answers c.
 func (p Pages) Shell(c echo.Context, title, section string) views.Shell {
@@ -40,6 +46,9 @@ func (p Pages) Shell(c echo.Context, title, section string) views.Shell {
 	}
 	if actor, ok := ActorOf(c); ok {
 		s.User, s.Bound = actor.Name, actor.Organization != ""
+		if s.Banner == "" && p.Insecure != nil && p.Insecure(c.Request()) {
+			s.Banner = insecureWords
+		}
 	}
 	if cookie, err := c.Cookie(ThemeCookie); err == nil && validTheme(cookie.Value) {
 		s.Theme = cookie.Value
@@ -115,9 +124,6 @@ func Render(c echo.Context, status int, component templ.Component) error {
 	var buf strings.Builder
 	if err := component.Render(c.Request().Context(), &buf); err != nil {
 		return keepsake.Errorf(keepsake.CodeInternal, "the page could not be drawn: %w", err)
-	}
-	if c.Request().Method == http.MethodHead {
-		return c.NoContent(status)
 	}
 	return c.HTML(status, buf.String())
 }

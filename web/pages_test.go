@@ -38,7 +38,7 @@ func (l *locked) Write(b []byte) (int, error) {
 func TestEveryPageNeedsASession(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/static/*", "/api/docs", "/api/openapi.json"} // for everybody
+	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz", "/static/*", "/api/docs", "/api/openapi.json"} // for everybody
 	tried := 0
 	for _, r := range s.handler().Routes() {
 		if r.Method == echo.RouteNotFound || slices.Contains(open, r.Path) {

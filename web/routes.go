@@ -3,6 +3,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -42,9 +43,13 @@ type Deps struct {
 	SessionSecret keepsake.Secret
 	// TrustedProxies may say who the browser is (X-Forwarded-For) and that it came by TLS (X-Forwarded-Proto).
 	TrustedProxies []netip.Prefix
-	Version        string
-	Zone           *time.Location   // that pages write times in; nil: UTC
-	Now            func() time.Time // nil: time.Now
+	// Ready reports what keeps the console from its whole work; nil: nothing can. It is asked anew by every GET /readyz.
+	Ready func(context.Context) error
+	// ByTLS says that people reach the console by https, whatever the connection here looks like.
+	ByTLS   bool
+	Version string
+	Zone    *time.Location   // that pages write times in; nil: UTC
+	Now     func() time.Time // nil: time.Now
 	// Stream paces live pages; zero: handlers.DefaultStreamTiming.
 	Stream handlers.StreamTiming
 }
@@ -88,15 +93,18 @@ func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	if err != nil {
 		return nil, nil, handlers.Pages{}, err
 	}
-	pages := handlers.Pages{Version: d.Version, Zone: d.Zone, Now: d.Now}
+	insecure := func(r *http.Request) bool { return d.ByTLS && !cookies.Secure(r) }
+	pages := handlers.Pages{Version: d.Version, Zone: d.Zone, Now: d.Now, Insecure: insecure}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = addressOf(d.TrustedProxies)
 	e.HTTPErrorHandler = errorHandler(pages, d.Logger)
-	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), onRecord(d.Requests, d.Logger), limitBody)
+	e.Pre(headAsGet)
+	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), onRecord(d.Requests, d.Logger), limitBody, warnWithoutTLS(d.Logger, insecure))
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.HEAD(static.Prefix+"*", echo.WrapHandler(static.Handler()))
-	e.Match([]string{http.MethodGet, http.MethodHead}, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", ready(d.Ready))
 	return e, cookies, pages, nil
 }
 
@@ -199,8 +207,9 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	trail := []string{api.Prefix + "/audit/export", api.Prefix + "/audit/verify"}
 	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat), watching.boundAt(api.Prefix+"/backups/:id/events"), taking.boundAt(trail...), patientFor(trail...))
 	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
-	open.GET(api.Prefix+"/openapi.json", api.ShowDocument(document))
-	open.GET(api.Prefix+"/docs", api.ShowReference(pages, document))
+	look := []string{http.MethodGet, http.MethodHead}
+	open.Match(look, api.Prefix+"/openapi.json", api.ShowDocument(document))
+	open.Match(look, api.Prefix+"/docs", api.ShowReference(pages, document))
 
 	// A stream lives as long as its operation, so it has no deadline.
 	live := e.Group("", cookies.identify(d.Auth), signedIn, watching.bound, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))

@@ -32,12 +32,20 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	return newSiteOf(t, func(*web.Deps) {})
+}
+
+// newSiteOf is newSite with other settings.
+func newSiteOf(t *testing.T, set func(*web.Deps)) *site {
+	t.Helper()
 	s := &site{t: t, console: newFakeConsole(), auth: newFakeAuth(), tokens: newFakeTokens(), log: &locked{}}
-	e, err := web.New(web.Deps{
+	d := web.Deps{
 		Console: s.console, Auth: s.auth, Tokens: s.tokens, Logger: slog.New(slog.NewTextHandler(testenv.Log("the console's log", s.log), &slog.HandlerOptions{Level: slog.LevelDebug})), SessionSecret: testSecret,
 		Version: "test", Now: func() time.Time { return moment },
 		Stream: handlers.StreamTiming{Gap: time.Millisecond, Heartbeat: 20 * time.Millisecond, Life: time.Minute, Patience: time.Second},
-	})
+	}
+	set(&d)
+	e, err := web.New(d)
 	if err != nil {
 		t.Fatal(err)
 	}
