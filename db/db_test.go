@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ var (
 	nobody     = keepsake.Actor{}
 	system     = keepsake.System("test")
 	superAdmin = keepsake.Actor{ID: "a", Name: "a@example.org", Role: keepsake.RoleSuperAdmin}
+	quiet      = slog.New(slog.DiscardHandler)
 	bound      = keepsake.Actor{ID: "b", Name: "b@example.org", Role: keepsake.RoleSuperAdmin, Organization: "org-1"}
 )
 
@@ -29,12 +31,12 @@ func TestMigrateIsIdempotentAndSafeTogether(t *testing.T) {
 	url := dbtest.Empty(t)
 	g, ctx := errgroup.WithContext(t.Context())
 	for range 3 {
-		g.Go(func() error { return db.Migrate(ctx, url) })
+		g.Go(func() error { return db.Migrate(ctx, url, quiet) })
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatalf("three processes migrate an empty database: %v", err)
 	}
-	if err := db.Migrate(t.Context(), url); err != nil {
+	if err := db.Migrate(t.Context(), url, quiet); err != nil {
 		t.Fatalf("migrate again: %v", err)
 	}
 }
@@ -43,7 +45,7 @@ func TestOpenRefusesRoleThatNothingBinds(t *testing.T) {
 	t.Parallel()
 	url := keepsake.Secret(testenv.DB(t))
 	for name, err := range map[string]error{
-		"migrate": db.Migrate(t.Context(), url),
+		"migrate": db.Migrate(t.Context(), url, quiet),
 		"open":    func() error { _, err := db.Open(t.Context(), url); return err }(),
 	} {
 		if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), "BYPASSRLS") {

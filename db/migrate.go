@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -21,8 +23,9 @@ const JobSchema = "river"
 const migrateLock = 0x6b656570736b6d67
 
 // Migrate brings the console database up to date: our tables, the job queue's, and row-level security on every one of them.
-// It may run at every start and in several processes at once; a database that is up to date is left alone.
-func Migrate(ctx context.Context, url keepsake.Secret) error {
+// It may run at every start and in several processes at once; a database that is up to date is left alone, and one that a
+// newer program has set up is refused. log says which migrations ran.
+func Migrate(ctx context.Context, url keepsake.Secret, log *slog.Logger) error {
 	if _, err := checkRole(ctx, url); err != nil {
 		return err
 	}
@@ -39,29 +42,86 @@ func Migrate(ctx context.Context, url keepsake.Secret) error {
 	if _, err := lock.Exec(ctx, "select pg_advisory_lock($1)", int64(migrateLock)); err != nil {
 		return explain(fmt.Errorf("wait for another migration: %w", err))
 	}
-	if err := migrateTables(ctx, c.ConnConfig); err != nil {
+	if err := migrateTables(ctx, c.ConnConfig, log); err != nil {
 		return err
 	}
-	if err := migrateJobs(ctx, url); err != nil {
+	if err := migrateJobs(ctx, url, log); err != nil {
 		return err
 	}
 	return bindForeignTables(ctx, lock)
 }
 
-func migrateTables(ctx context.Context, c *pgx.ConnConfig) error {
+func migrateTables(ctx context.Context, c *pgx.ConnConfig, log *slog.Logger) error {
 	sqldb := stdlib.OpenDB(*c)
 	defer sqldb.Close()
 	provider, err := goose.NewProvider(goose.DialectPostgres, sqldb, migrations.FS, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return keepsake.Errorf(keepsake.CodeInternal, "the console database could not be brought up to date; nothing of the failing step was kept. The role of console.owner_url, or of console.url where there is no other, must own the database: %w", err)
+	there, known, err := provider.GetVersions(ctx)
+	if err != nil {
+		return explain(fmt.Errorf("read the console database's version: %w", err))
+	}
+	if there > known {
+		return tooOld(there, known)
+	}
+	applied, err := provider.Up(ctx)
+	if len(applied) > 0 {
+		var names []string
+		for _, m := range applied {
+			names = append(names, m.Source.Path)
+		}
+		log.InfoContext(ctx, "migrations have brought the console database up to date", "from", there,
+			"to", applied[len(applied)-1].Source.Version, "migrations", names)
+	}
+	if err != nil {
+		return keepsake.Errorf(keepsake.CodeInternal, "the console database could not be brought up to date; nothing of "+
+			"the failing step was kept. The role of console.owner_url, or of console.url where there is no other, must own "+
+			"the database: %w", err)
 	}
 	return nil
 }
 
-func migrateJobs(ctx context.Context, url keepsake.Secret) error {
+// tooOld refuses to work on tables that this program does not know.
+func tooOld(there, known int64) error {
+	return keepsake.Errorf(keepsake.CodeInvalid, "a newer Keepsake has set up the console database: its tables are of version "+
+		"%d, and this program knows them up to %d. Nothing was changed: start the newer program, or give this one the console "+
+		"database as it was before the update", there, known)
+}
+
+// CheckVersion refuses a console database that a newer program has set up, as Migrate does. It changes nothing.
+func (d *DB) CheckVersion(ctx context.Context) error {
+	var there int64
+	err := d.InTx(ctx, keepsake.System("version check"), func(tx Tx) error {
+		return tx.PG.QueryRow(ctx, "select coalesce(max(version_id), 0) from goose_db_version where is_applied").Scan(&there)
+	})
+	if err != nil {
+		return err
+	}
+	known, err := newestMigration()
+	if err == nil && there > known {
+		err = tooOld(there, known)
+	}
+	return err
+}
+
+// newestMigration returns the number of the last migration that this program brings.
+func newestMigration() (newest int64, err error) {
+	files, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil {
+		return 0, fmt.Errorf("list the migrations: %w", err)
+	}
+	for _, name := range files {
+		n, err := goose.NumericComponent(name)
+		if err != nil {
+			return 0, fmt.Errorf("read the migrations: %w", err)
+		}
+		newest = max(newest, n)
+	}
+	return newest, nil
+}
+
+func migrateJobs(ctx context.Context, url keepsake.Secret, log *slog.Logger) error {
 	pool, err := openPool(ctx, url, true, 2)
 	if err != nil {
 		return err
@@ -71,8 +131,12 @@ func migrateJobs(ctx context.Context, url keepsake.Secret) error {
 	if err != nil {
 		return fmt.Errorf("read the job queue's migrations: %w", err)
 	}
-	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+	done, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if err != nil {
 		return keepsake.Errorf(keepsake.CodeInternal, "the job queue's tables could not be brought up to date: %w", err)
+	}
+	if n := len(done.Versions); n > 0 {
+		log.InfoContext(ctx, "migrations have brought the job queue's tables up to date", "to", done.Versions[n-1].Version)
 	}
 	return nil
 }

@@ -187,12 +187,12 @@ func TestPrepareRefusesARoleThatOwns(t *testing.T) {
 		"the owner itself": {owner, owner, "owns something"},
 		"another database": {owner, elsewhere, "another database"},
 	} {
-		if err := db.Prepare(t.Context(), c.owner, c.server); keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), c.says) {
+		if err := db.Prepare(t.Context(), c.owner, c.server, quiet); keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// With one role it works as it always did, and says what it is.
-	if err := db.Prepare(t.Context(), "", owner); err != nil {
+	if err := db.Prepare(t.Context(), "", owner, quiet); err != nil {
 		t.Fatal(err)
 	}
 	if !dbtest.Open(t, owner).OwnsTables() {
@@ -200,11 +200,11 @@ func TestPrepareRefusesARoleThatOwns(t *testing.T) {
 	}
 	// A second role can be added at any time, and again.
 	for range 2 {
-		if err := db.Prepare(t.Context(), owner, server); err != nil {
+		if err := db.Prepare(t.Context(), owner, server, quiet); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := db.Prepare(t.Context(), "", server); err != nil {
+	if err := db.Prepare(t.Context(), "", server, quiet); err != nil {
 		t.Errorf("a database that is up to date needs no owner: %v", err)
 	}
 }

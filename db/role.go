@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 
@@ -57,10 +58,10 @@ func checkRole(ctx context.Context, url keepsake.Secret) (roleFacts, error) {
 // Prepare brings the console database up to date as owner, the role that owns its tables, and lets server, the role that Open
 // will sign in as, read and write rows and nothing more: it owns nothing and cannot come to own anything, so that whoever steals
 // its password, or finds a way to run SQL in its name, cannot switch row-level security or the audit trail's triggers off.
-// Without an owner (""), server does both, as in a console that was set up before there were two.
-func Prepare(ctx context.Context, owner, server keepsake.Secret) error {
+// Without an owner (""), server does both, as in a console that was set up before there were two. log says what was changed.
+func Prepare(ctx context.Context, owner, server keepsake.Secret, log *slog.Logger) error {
 	if owner == "" {
-		return Migrate(ctx, server)
+		return Migrate(ctx, server, log)
 	}
 	f, err := checkRole(ctx, server)
 	if err != nil {
@@ -78,7 +79,7 @@ func Prepare(ctx context.Context, owner, server keepsake.Secret) error {
 	if o.Where != f.Where {
 		return keepsake.Errorf(keepsake.CodeInvalid, "console.owner_url leads to another database than console.url: both must name the console's own, one as its owner, one as the role that the console works as")
 	}
-	if err := Migrate(ctx, owner); err != nil {
+	if err := Migrate(ctx, owner, log); err != nil {
 		return err
 	}
 	return grant(ctx, owner, f.Name)

@@ -79,6 +79,7 @@ var deeds = []deed{
 	{"repository.rebuild", "filled the console database from provider", "fill the console database from provider", true},
 	{"key.repository", "made the repository and its keys, or looked whether they are there", "make the repository and its keys", false},
 	{"key.writer", "printed the key of writers", "print the key of writers", false},
+	{"alert.test", "sent a test to the addresses that alerts go to", "send a test to the addresses that alerts go to", false},
 	{"settings.change", "started Keepsake with other settings than before", "start Keepsake with other settings than before", false},
 	{"audit.read", "read the audit trail", "read the audit trail", false},
 	{"audit.export", "exported the audit trail", "export the audit trail", false},

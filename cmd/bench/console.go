@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -102,7 +103,7 @@ func (b *bench) prepareConsole() error {
 	owner, server, err := db.Provision(b.ctx, keepsake.Secret(b.server.URL("postgres")), db.ProvisionInput{Database: consoleDatabase,
 		Owner: consoleDatabase + "_owner", OwnerPassword: benchPassword, Server: consoleDatabase, Password: benchPassword})
 	if err == nil {
-		err = db.Prepare(b.ctx, owner, server)
+		err = db.Prepare(b.ctx, owner, server, slog.New(slog.DiscardHandler))
 	}
 	if err != nil {
 		return err

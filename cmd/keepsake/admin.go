@@ -156,7 +156,7 @@ func (a *app) changeAccount(c account, what string, change func(context.Context,
 // sayRepository tells the repository, or the person that it could not be told. The console's worker tries again.
 func (a *app) sayRepository(d *db.DB) {
 	if err := a.tellRepository(d); err != nil {
-		_, _ = fmt.Fprintf(a.io.err, "The repository could not be told, so while the console database is away this does not count: %s\n", keepsake.MessageOf(err))
+		a.sayf("The repository could not be told, so while the console database is away this does not count: %s", keepsake.MessageOf(err))
 	}
 }
 

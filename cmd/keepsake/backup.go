@@ -11,7 +11,7 @@ import (
 )
 
 type backupCommand struct {
-	Type      string            `help:"full reads every row again and re-reads stored copies; incremental reads only what changed; critical covers the critical tier." enum:"full,incremental,critical" default:"full"`
+	Type      *string           `help:"full reads every row again and re-reads stored copies; incremental reads only what changed; critical covers the critical tier. Without a type: incremental, or full where there is nothing to build on." enum:"full,incremental,critical" placeholder:"TYPE"`
 	Note      string            `help:"A note that stays with the recovery point."`
 	Wedding   string            `help:"The key of a wedding that the recovery point is made for. It covers the whole platform all the same."`
 	Milestone string            `help:"The milestone that the wedding has reached, such as final_payment."`
@@ -21,7 +21,13 @@ type backupCommand struct {
 }
 
 func (c *backupCommand) deed() deed {
-	d := deed{action: "backup.start", end: "backup.end", target: c.result.Point, detail: map[string]any{"type": c.Type, "note": c.Note}}
+	d := deed{action: "backup.start", end: "backup.end", target: c.result.Point, detail: map[string]any{"note": c.Note}}
+	switch { // chosen by who asks, or by the backup itself
+	case c.Type != nil:
+		d.detail["type"] = *c.Type
+	case c.result.Type != "":
+		d.detail["type"] = c.result.Type
+	}
 	if c.Wedding != "" {
 		d.detail["wedding"], d.detail["milestone"] = c.Wedding, c.Milestone
 	}
@@ -38,7 +44,7 @@ func (c *backupCommand) weddings(a *app, e *engine.Engine) ([]keepsake.WeddingMa
 		return nil, nil
 	case c.Wedding == "":
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "--milestone belongs to a wedding: name it with --wedding")
-	case c.Type == string(keepsake.BackupCritical):
+	case c.Type != nil && *c.Type == string(keepsake.BackupCritical):
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "a critical backup leaves most of a wedding out: use --type incremental or full")
 	}
 	found, err := e.Weddings(a.ctx, engine.WeddingQuery{IDs: []string{c.Wedding}, Today: time.Now(), Limit: 1})
@@ -59,11 +65,12 @@ func (c *backupCommand) Run(a *app) error {
 	if conf.Platform.URL == "" {
 		return keepsake.Errorf(keepsake.CodeInvalid, "%s: platform.url: no platform database is configured: set it, or KEEPSAKE_PLATFORM_URL", conf.Path())
 	}
-	kind, err := keepsake.ParseBackupType(c.Type)
-	if err != nil {
-		return err
+	in := engine.BackupInput{Note: c.Note, Labels: c.Label}
+	if c.Type != nil {
+		if in.Type, err = keepsake.ParseBackupType(*c.Type); err != nil {
+			return err
+		}
 	}
-	in := engine.BackupInput{Type: kind, Note: c.Note, Labels: c.Label}
 	if in.Weddings, err = c.weddings(a, e); err != nil {
 		return err
 	}
@@ -86,7 +93,7 @@ func (c *backupCommand) Run(a *app) error {
 }
 
 func (a *app) printBackup(r engine.BackupResult) {
-	a.printf("Recovery point %s: %s of %s in %s.\n", r.Point, some(r.Rows, "row"), some(int64(r.Tables), "table"), seconds(r.Seconds))
+	a.printf("Recovery point %s (%s): %s of %s in %s.\n", r.Point, r.Type, some(r.Rows, "row"), some(int64(r.Tables), "table"), seconds(r.Seconds))
 	a.printf("Read %s, uploaded %s in %s new of %s.\n", size(r.BytesRead), size(r.BytesUploaded), count(r.ChunksNew), some(r.ChunksTotal, "chunk"))
 	a.printCopies(r.Copies)
 	if r.Protected {

@@ -32,9 +32,10 @@ func (c *doctorCommand) Run(a *app) error {
 	if err := a.ctx.Err(); err != nil {
 		return err
 	}
-	found = append(found, a.checkKeyFile(conf)...)
+	found = append(found, a.checkFiles(conf)...)
 	found = append(found, a.checkConsole(conf)...)
 	found = append(found, a.checkSupabase(conf)...)
+	found = append(found, a.checkAlerts(conf)...)
 	failed := false
 	for _, f := range found {
 		failed = failed || f.Level == levelError
@@ -60,17 +61,23 @@ func (a *app) printFinding(f engine.CheckFinding) {
 	a.printf("%s\n", strings.Join(strings.Split(line, "\n"), " "))
 }
 
-// checkKeyFile warns of a key that other accounts of this machine can read.
-func (a *app) checkKeyFile(conf *config.Config) []engine.CheckFinding {
-	if conf.Key.File == "" || conf.HasKey() {
-		return nil
+// checkFiles warns of a key and of a configuration that other accounts of this machine can read or change. A configuration
+// may be read by its group: the account that Keepsake runs as need not own it.
+func (a *app) checkFiles(conf *config.Config) (found []engine.CheckFinding) {
+	look := func(area, name, path string, others, want os.FileMode) {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm()&others == 0 {
+			return
+		}
+		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn,
+			Message: fmt.Sprintf("other accounts of this machine may read or change %s (mode %04o)", name, info.Mode().Perm()),
+			Action:  fmt.Sprintf("chmod %o %s", want, name)})
 	}
-	info, err := os.Stat(conf.Resolve(conf.Key.File))
-	if err != nil || info.Mode().Perm()&0o077 == 0 {
-		return nil
+	if conf.Key.File != "" && !conf.HasKey() {
+		look("key", conf.Key.File, conf.Resolve(conf.Key.File), 0o077, 0o600)
 	}
-	return []engine.CheckFinding{{Area: "key", Level: levelWarn, Message: fmt.Sprintf("other accounts of this machine may read or change %s (mode %04o)", conf.Key.File, info.Mode().Perm()),
-		Action: "chmod 600 " + conf.Key.File}}
+	look("configuration", conf.Path(), conf.Path(), 0o027, 0o640)
+	return found
 }
 
 // checkConsole looks at the console's side of the configuration, if there is one.
@@ -98,17 +105,28 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 	case accounts == 0:
 		return append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "nobody can sign in", Action: "keepsake admin create --email ADDRESS"})
 	}
+	if err := d.CheckVersion(a.ctx); err != nil {
+		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(err)})
+	}
 	return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers; " + some(accounts, "account") + " can sign in"})
 }
 
-// checkServer warns of a console that others can reach without encryption.
+// checkServer warns of a console that others can reach without encryption, and of one that cannot tell that they come by
+// https.
 func checkServer(conf *config.Config) []engine.CheckFinding {
+	const area = "console"
+	if conf.ByTLS() && conf.Server.TLSCertificate == "" && len(conf.Server.TrustedProxies) == 0 {
+		return []engine.CheckFinding{{Area: area, Level: levelWarn, Message: "server.base_url says https, and no proxy that ends TLS is " +
+			"trusted, so cookies are not marked Secure and every address on record is the proxy's",
+			Action: "name the proxy's address in server.trusted_proxies, and let it send X-Forwarded-Proto and X-Forwarded-For"}}
+	}
 	host, _, _ := net.SplitHostPort(conf.Server.Address)
 	addr, err := netip.ParseAddr(host)
 	local := host == "localhost" || err == nil && addr.IsLoopback()
-	if local || conf.Server.TLSCertificate != "" || strings.HasPrefix(conf.Server.BaseURL, "https://") {
+	if local || conf.Server.TLSCertificate != "" || conf.ByTLS() {
 		return nil
 	}
-	return []engine.CheckFinding{{Area: "console", Level: levelWarn, Message: "it listens on " + conf.Server.Address + " without TLS, so passwords can be read on the network",
+	return []engine.CheckFinding{{Area: area, Level: levelWarn, Message: "it listens on " + conf.Server.Address +
+		" without TLS, so passwords can be read on the network",
 		Action: "set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy that ends TLS"}}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +21,7 @@ const plainEvery = 10 * time.Second
 // elsewhere. It is the engine's Reporter.
 type display struct {
 	w        io.Writer
+	lines    *slog.Logger // takes every line where log lines are JSON; nil: w takes them as people read them
 	title    string
 	live     bool
 	quiet    bool // no progress
@@ -36,8 +39,11 @@ type display struct {
 // progress returns the display of one operation. warnings is unset where the result itself lists what was warned of.
 func (a *app) progress(title string, warnings bool) *display {
 	d := &display{w: a.io.err, title: title, quiet: a.cli.Quiet, warnings: warnings && !a.cli.Quiet, verbose: a.cli.Verbose, now: time.Now, last: time.Now()}
+	if a.logsJSON() {
+		d.lines = a.logger(slog.LevelDebug)
+	}
 	f, live := terminal(a.io.err)
-	d.live = live
+	d.live = live && d.lines == nil
 	d.width = func() int {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
 			return columns
@@ -61,7 +67,7 @@ func (d *display) Progress(p engine.Progress) {
 		d.drawn = len(lines)
 	case d.now().Sub(d.last) >= plainEvery:
 		d.last = d.now()
-		_, _ = fmt.Fprintln(d.w, d.headline(p)+troubles(p))
+		d.line("", d.headline(p)+troubles(p))
 	}
 }
 
@@ -73,7 +79,20 @@ func (d *display) Log(l engine.LogLine) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.erase()
-	_, _ = fmt.Fprintf(d.w, "%s: %s\n", l.Level, l.Message)
+	d.line(l.Level, l.Message)
+}
+
+// line writes one line of the operation's log, or of its progress where level is empty.
+func (d *display) line(level, words string) {
+	switch {
+	case d.lines == nil && level == "":
+		_, _ = fmt.Fprintln(d.w, words)
+	case d.lines == nil:
+		_, _ = fmt.Fprintf(d.w, "%s: %s\n", level, words)
+	default:
+		at := map[string]slog.Level{"warn": slog.LevelWarn, "error": slog.LevelError}[level]
+		d.lines.Log(context.Background(), at, words, "operation", d.title)
+	}
 }
 
 // done takes the block away.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/user"
 	"time"
@@ -52,7 +51,7 @@ func (a *app) onRecord(command any, run func() error) error {
 	}
 	late := trail.append(audit.Entry{Action: d.action, Target: d.target, Outcome: audit.Allowed, Detail: d.detail})
 	if late != nil {
-		_, _ = fmt.Fprintf(a.io.err, "Not in the audit trail: %s\n", keepsake.MessageOf(explainTrail(late)))
+		a.sayf("Not in the audit trail: %s", keepsake.MessageOf(explainTrail(late)))
 	}
 	err = run()
 	d = r.deed()
@@ -64,7 +63,7 @@ func (a *app) onRecord(command any, run func() error) error {
 		e.Detail["beginning"] = "not on record: the trail could not be reached"
 	}
 	if failed := trail.append(e); failed != nil && late == nil { // which has been said
-		_, _ = fmt.Fprintf(a.io.err, "How it ended is not in the audit trail: %s\n", keepsake.MessageOf(explainTrail(failed)))
+		a.sayf("How it ended is not in the audit trail: %s", keepsake.MessageOf(explainTrail(failed)))
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func TestEveryRefusedRequestIsOnRecord(t *testing.T) {
 	}
 	signIn()
 	isAPI := func(path string) bool { return strings.HasPrefix(path, api.Prefix+"/") }
-	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", api.Prefix + "/openapi.json", api.Prefix + "/docs"}
+	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz", api.Prefix + "/openapi.json", api.Prefix + "/docs"}
 	tried := map[string]int{}
 	for _, route := range allRoutes(t) {
 		address := strings.NewReplacer(":id", "nothing", ":point", "nothing").Replace(route.Path)

@@ -61,6 +61,9 @@ type cli struct {
 	Quiet   bool   `help:"Print no progress." short:"q" env:"KEEPSAKE_QUIET"`
 	Verbose bool   `help:"Print the operation's log to standard error." short:"v" env:"KEEPSAKE_VERBOSE"`
 
+	LogFormat   string           `help:"How log lines are written to standard error: text, or json for a collector." enum:"text,json" default:"text" env:"KEEPSAKE_LOG_FORMAT"`
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version." env:"-"`
+
 	Init    initCommand    `cmd:"" help:"Make the repository and its key, and print the recovery key once."`
 	Backup  backupCommand  `cmd:"" help:"Take a recovery point of the platform at every provider."`
 	Points  pointsCommand  `cmd:"" help:"List recovery points."`
@@ -74,6 +77,7 @@ type cli struct {
 	Worker  workerCommand  `cmd:"" help:"Run operations that a console started, without serving pages."`
 	Admin   adminCommands  `cmd:"" help:"Manage the console's local accounts."`
 	Audit   auditCommands  `cmd:"" help:"Verify and export the audit trail."`
+	Alert   alertCommands  `cmd:"" help:"Try the addresses that alerts go to."`
 	Doctor  doctorCommand  `cmd:"" help:"Look at platform, providers, key and clock, and say what to do about each thing that is wrong."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -94,7 +98,7 @@ func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 	ended := -1
 	parser, err := kong.New(a.cli, kong.Name("keepsake"), kong.Description(description),
 		kong.Writers(stdio.out, stdio.err), kong.Exit(func(code int) { ended = code }),
-		kong.DefaultEnvars("KEEPSAKE"), kong.Resolvers(fromEnvironment(env)),
+		kong.Vars{"version": "keepsake " + engine.Version}, kong.DefaultEnvars("KEEPSAKE"), kong.Resolvers(fromEnvironment(env)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	if err != nil {
 		return a.report(err)
@@ -114,8 +118,9 @@ func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 	}()
 	return a.report(a.onRecord(parsed.Selected().Target.Addr().Interface(), func() error {
 		err := parsed.Run(a)
-		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			return interrupted(parsed.Selected().Name)
+		var exit errExit
+		if err != nil && ctx.Err() != nil && !errors.As(err, &exit) {
+			return interrupted(parsed.Selected().Name, err)
 		}
 		return err
 	}))
@@ -140,17 +145,21 @@ func (a *app) wantsJSON(args []string) bool {
 	return set || slices.Contains(args, "--json")
 }
 
-// interrupted says what stopping a command in the middle means for the data.
-func interrupted(command string) error {
+// interrupted says what stopping a command in the middle means for the data. What was stopped fails in many words: a
+// query that was cancelled, a tool that was killed.
+func interrupted(command string, err error) error {
 	what := map[string]string{
 		"backup":  "no recovery point was made: run it again, it uploads only what is not there yet",
 		"restore": "the target database, if it was begun, is incomplete: run the same restore again, it starts over",
 		"repair":  "what was copied stays: run it again for the rest",
 	}[command]
+	if what == "" && !errors.Is(err, context.Canceled) {
+		return err
+	}
 	if what == "" {
 		what = "nothing was changed"
 	}
-	return keepsake.Errorf(keepsake.CodeCancelled, "stopped before it was done; %s", what)
+	return &keepsake.Error{Code: keepsake.CodeCancelled, Message: "stopped before it was done; " + what, Err: err}
 }
 
 // report prints the error as one line, or as JSON, and returns the exit code. No error at all is 0.
@@ -169,6 +178,8 @@ func (a *app) report(err error) int {
 			Message string        `json:"message"`
 		}
 		printJSON(a.io.out, map[string]problem{"error": {keepsake.CodeOf(err), message}})
+	} else if a.logsJSON() {
+		a.logger(slog.LevelInfo).ErrorContext(a.ctx, message, "code", keepsake.CodeOf(err))
 	} else {
 		_, _ = fmt.Fprintln(a.io.err, "keepsake: "+message)
 	}
@@ -214,12 +225,28 @@ func (a *app) engine() (*engine.Engine, *config.Config, error) {
 	return e, c, err
 }
 
+// logsJSON reports whether standard error is read by a collector of logs.
+func (a *app) logsJSON() bool { return a.cli.LogFormat == "json" }
+
+// sayf tells whoever watches the process something that is no result and no error.
+func (a *app) sayf(format string, args ...any) {
+	if a.logsJSON() {
+		a.logger(slog.LevelInfo).InfoContext(a.ctx, fmt.Sprintf(format, args...))
+		return
+	}
+	_, _ = fmt.Fprintf(a.io.err, format+"\n", args...)
+}
+
 // logger writes to standard error what is at least of the level, and everything with --verbose.
 func (a *app) logger(level slog.Level) *slog.Logger {
 	if a.cli.Verbose {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(a.io.err, &slog.HandlerOptions{Level: level}))
+	options := &slog.HandlerOptions{Level: level}
+	if a.logsJSON() {
+		return slog.New(slog.NewJSONHandler(a.io.err, options))
+	}
+	return slog.New(slog.NewTextHandler(a.io.err, options))
 }
 
 // terminal returns the file behind a stream if it is one that a person looks at.

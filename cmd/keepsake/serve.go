@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/alert"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/config"
 	"github.com/wedsync/keepsake/internal/console"
@@ -61,7 +61,7 @@ func (c *serveCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(a.io.err, "Console on %s\n", where)
+	a.sayf("Console on %s", where)
 	g, ctx := errgroup.WithContext(a.ctx)
 	g.Go(func() error { return web.Serve(ctx, listener, pages, a.logger(slog.LevelInfo)) })
 	g.Go(func() error {
@@ -119,12 +119,12 @@ func (a *app) normal(s *services, pages *switcher) error {
 		s.sessions = s.sessions.WithSupabase(at)
 	}
 	s.pages, err = web.New(web.Deps{Console: s.console, Auth: s.sessions, Tokens: s.sessions, Requests: s.sessions, Logger: a.logger(slog.LevelInfo),
-		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version})
+		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version, Ready: s.db.Ping, ByTLS: s.config.ByTLS()})
 	if err != nil {
 		return err
 	}
 	if n, err := auth.CountAccounts(a.ctx, s.db); err == nil && n == 0 {
-		_, _ = fmt.Fprintln(a.io.err, "Nobody can sign in yet: keepsake admin create --email ADDRESS makes the first super admin.")
+		a.sayf("Nobody can sign in yet: keepsake admin create --email ADDRESS makes the first super admin.")
 	}
 	pages.use(s.pages)
 	return nil
@@ -162,7 +162,7 @@ func (c *workerCommand) Run(a *app) error {
 	if err := s.console.RecordSettings(a.ctx, a.actor(), s.config.Settings()); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(a.io.err, "Worker ready.")
+	a.sayf("Worker ready.")
 	return s.console.Run(a.ctx, true)
 }
 
@@ -189,6 +189,12 @@ func (a *app) openConsole() (*services, error) {
 func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services, error) {
 	if e.WritesOnly() {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the key of this machine is a writer's, and a console reads the repository: run this where the repository's key is; here keepsake backup works")
+	}
+	for _, f := range append(a.checkFiles(conf), checkServer(conf)...) {
+		a.logger(slog.LevelInfo).WarnContext(a.ctx, f.Message+": "+f.Action)
+	}
+	if _, err := alert.Check(conf.Alerts.URLs); err != nil {
+		return nil, keepsake.Errorf(keepsake.CodeOf(err), "%s: %w", conf.Path(), err)
 	}
 	d, err := a.openDatabase(conf)
 	if err != nil {
@@ -221,7 +227,7 @@ func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
 	if conf.Console.URL == "" {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: console.url: no console database is configured: set it, or KEEPSAKE_CONSOLE_URL", conf.Path())
 	}
-	if err := db.Prepare(a.ctx, conf.Console.OwnerURL, conf.Console.URL); err != nil {
+	if err := db.Prepare(a.ctx, conf.Console.OwnerURL, conf.Console.URL, a.logger(slog.LevelInfo)); err != nil {
 		return nil, explainConsole(err)
 	}
 	d, err := db.Open(a.ctx, conf.Console.URL)

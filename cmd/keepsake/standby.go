@@ -24,6 +24,10 @@ const (
 	strikes = 2
 )
 
+// errStandby is why a console on standby is not ready.
+var errStandby = keepsake.Errorf(keepsake.CodeUnavailable, "the console database does not answer; weddings can be read, nothing "+
+	"can be started")
+
 // accessTopic is the note that holds who may sign in without the console database.
 const accessTopic = "access"
 
@@ -63,7 +67,8 @@ func (a *app) standby(ctx context.Context, e *engine.Engine, conf *config.Config
 	}
 	log := a.logger(slog.LevelInfo)
 	read := func(ctx context.Context) ([]byte, error) { return e.ReadNote(ctx, accessTopic) }
-	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, e.Vault(), log), Logger: log, SessionSecret: secret, TrustedProxies: conf.TrustedProxies(), Version: engine.Version},
+	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, e.Vault(), log), Logger: log, SessionSecret: secret, TrustedProxies: conf.TrustedProxies(), Version: engine.Version,
+		Ready: func(context.Context) error { return errStandby }, ByTLS: conf.ByTLS()},
 		console.NewStandby(e, log))
 }
 

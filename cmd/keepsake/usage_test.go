@@ -8,7 +8,7 @@ import (
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild", "repo writer-key", "serve", "worker", "admin", "admin create", "admin password", "admin unlock", "admin close", "admin second-step-off", "doctor", "version"} {
+	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild", "repo writer-key", "serve", "worker", "admin", "admin create", "admin password", "admin unlock", "admin close", "admin second-step-off", "doctor", "version", "alert", "alert test"} {
 		t.Run("keepsake "+command, func(t *testing.T) {
 			t.Parallel()
 			o := program(t.Context(), nil, "", append(strings.Fields(command), "--help")...)
@@ -61,6 +61,10 @@ func TestBadInput(t *testing.T) {
 		{"admin close", "missing flags: --email"},
 		{"init here", "unexpected argument here"},
 		{"doctor who", "unexpected argument who"},
+		{"alert", "expected"},
+		{"alert test now", "unexpected argument now"},
+		{"alert test", "alerts.urls: no address is configured"},
+		{"points --log-format xml", "--log-format must be one of"},
 		{"version 2", "unexpected argument 2"},
 		{"--config " + filepath.Join(dir, "none.yaml") + " points", "does not exist"},
 		{"--config " + broken + " points", ":3: unknown field \"platfrom\""},
@@ -92,6 +96,9 @@ func TestVersion(t *testing.T) {
 	t.Parallel()
 	if o := program(t.Context(), nil, "", "version"); o.code != exitDone || !strings.HasPrefix(o.out, "keepsake ") {
 		t.Errorf("%+v", o)
+	}
+	if o := program(t.Context(), map[string]string{"KEEPSAKE_VERSION": "2"}, "", "--version"); o.code != exitDone || !strings.HasPrefix(o.out, "keepsake ") {
+		t.Errorf("--version: %+v", o)
 	}
 	if v := document[map[string]string](t, program(t.Context(), nil, "", "version", "--json")); v["version"] == "" {
 		t.Errorf("%v", v)

@@ -4,6 +4,7 @@ package dbtest
 
 import (
 	"context"
+	"log/slog"
 	"net/url"
 	"testing"
 
@@ -59,7 +60,7 @@ func URL(t testing.TB) keepsake.Secret {
 func Tables(t testing.TB) keepsake.Secret {
 	t.Helper()
 	owner, server := Roles(t)
-	if err := db.Prepare(t.Context(), owner, server); err != nil {
+	if err := db.Prepare(t.Context(), owner, server, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatalf("prepare the console database: %v", err)
 	}
 	return server

@@ -18,7 +18,6 @@ import (
 
 	"github.com/nicholas-fedor/shoutrrr"
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
-	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
@@ -64,17 +63,45 @@ func New(d *db.DB, o Options) (*Sender, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Sender{db: d, o: o}
-	for i, u := range o.URLs {
-		r, err := shoutrrr.CreateSender(u.Reveal())
-		if err != nil { // its words quote the address
-			return nil, keepsake.Errorf(keepsake.CodeInvalid, "alerts.urls[%d]: this is no address that alerts can be sent to: write it as shoutrrr documents, such as smtp://…, slack://…, generic://…", i)
-		}
-		r.Timeout = sendTime
-		service, _, _ := strings.Cut(u.Reveal(), "://")
-		s.places = append(s.places, place{u, service, r})
+	places, err := open(o.URLs)
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	return &Sender{db: d, o: o, places: places}, nil
+}
+
+// open parses the addresses. The error names every one that no message can be sent to, by its place in the
+// configuration: the address itself may hold a password.
+func open(urls []keepsake.Secret) ([]place, error) {
+	var places []place
+	var wrong []string
+	for i, u := range urls {
+		service, _, _ := strings.Cut(u.Reveal(), "://")
+		r, err := shoutrrr.CreateSender(u.Reveal())
+		switch {
+		case errors.Is(err, router.ErrUnknownService) || service == nowhere:
+			wrong = append(wrong, fmt.Sprintf("alerts.urls[%d]: %q is no service that alerts can be sent by", i, plain(service)))
+		case err != nil || hostless(u): // the error's words quote the address
+			wrong = append(wrong, fmt.Sprintf("alerts.urls[%d]: this is no address of the service %q", i, plain(service)))
+		default:
+			r.Timeout = sendTime
+			places = append(places, place{u, service, r})
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: write it as shoutrrr documents, such as smtp://…, slack://…, "+
+			"generic://…", strings.Join(wrong, "; "))
+	}
+	return places, nil
+}
+
+// nowhere is shoutrrr's service that writes to a log which nobody reads.
+const nowhere = "logger"
+
+// hostless reports whether an address leads to no host at all, which shoutrrr's web hooks take for one.
+func hostless(u keepsake.Secret) bool {
+	parsed, err := url.Parse(u.Reveal())
+	return err != nil || parsed.Host == ""
 }
 
 // Send tells every place what it has not been told of. Each place is tried, whatever becomes of the others.
@@ -82,21 +109,12 @@ func (s *Sender) Send(ctx context.Context) error {
 	var failed []error
 	for i, p := range s.places {
 		to := audit.Delivery{Place: p.url.Reveal(), On: s.o.On, Pause: s.o.Pause}
-		err := audit.Deliver(ctx, s.db, to, func(_ context.Context, rows []audit.Row) error { return s.send(p, rows) })
+		err := audit.Deliver(ctx, s.db, to, func(_ context.Context, rows []audit.Row) error { return p.send(s.message(rows)) })
 		if err != nil {
 			failed = append(failed, fmt.Errorf("alerts.urls[%d] (%s): %w", i, p.service, err))
 		}
 	}
 	return errors.Join(failed...)
-}
-
-func (s *Sender) send(p place, rows []audit.Row) error {
-	for _, err := range p.router.Send(s.message(rows), &types.Params{}) {
-		if err != nil {
-			return errors.New(hide(err.Error(), p.url))
-		}
-	}
-	return nil
 }
 
 // message says what happened, the latest last.
