@@ -202,7 +202,9 @@ func (c *Config) setDefaults() {
 }
 
 // ByTLS reports whether people are meant to reach the console by https.
-func (c *Config) ByTLS() bool { return strings.HasPrefix(strings.ToLower(c.Server.BaseURL), "https://") }
+func (c *Config) ByTLS() bool {
+	return strings.HasPrefix(strings.ToLower(c.Server.BaseURL), "https://")
+}
 
 // TrustedProxies returns the networks whose X-Forwarded-* headers are believed.
 func (c *Config) TrustedProxies() []netip.Prefix {
