@@ -66,6 +66,7 @@ var queryArguments = map[string][]map[string]string{
 		filters(pointFilters, "marked", "true", "phase", "'execution'"), filters(pointFilters, "unprotected", "true"), filters(pointFilters, "types", "array['full', 'incremental']", "protected", "true"),
 		filters(pointFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'"), filters(pointFilters, "backup_type", "'full'", "marked", "true", "wedding", "'16'"),
 	},
+	"DeleteUsedCodes":     {{"before": "now() - interval '30 days'"}},
 	"DeleteOldThrottles":  {{"before": "now() - interval '30 days'"}},
 	"DeleteOldTokens":     {{"before": "now() - interval '30 days'"}},
 	"DeleteOldIdempotent": {{"before": "now() - interval '30 days'"}},

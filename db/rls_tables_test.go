@@ -53,6 +53,7 @@ var tableRules = []tableRule{
 		row: `insert into recovery_codes (account_id, code_hash, created_at) values ({parent}, sha256({text}::bytea), now())`},
 	{name: "supabase_sessions", sight: ofSystem, touch: "next_try_at = now()", parent: "sessions",
 		row: `insert into supabase_sessions values ({parent}, sha256({text}::bytea), now())`},
+	{name: "used_codes", sight: ofSystem, touch: "used_at = now()", row: `insert into used_codes values (sha256({text}::bytea), now())`},
 	{name: "api_tokens", sight: ofSystem, touch: "last_address = 'x'", parent: "accounts",
 		row: `insert into api_tokens (id, token_hash, account_id, name, permissions, expires_at) values ({uuid}, sha256({text}::bytea), {parent}, 'x', '{read}', now() + interval '1 h')`},
 	{name: "idempotency_keys", sight: ofActor, touch: "status = 200",

@@ -42,3 +42,12 @@ delete from supabase_sessions where session_id = any(@sessions::uuid[]) returnin
 -- name: DeleteOldSupabaseSessions :execrows
 delete from supabase_sessions x using sessions s
 where s.id = x.session_id and (s.ended_at is not null or s.expires_at < sqlc.arg(now)::timestamptz);
+
+-- name: TakeCodeElsewhere :execrows
+-- Takes a code of the auth server's, once: of two that come at the same time the second waits for the first, and finds it. One that was used so
+-- long ago is another one that happens to be the same.
+insert into used_codes as u (code_hash, used_at) values (@code_hash, sqlc.arg(now)::timestamptz)
+on conflict (code_hash) do update set used_at = excluded.used_at where u.used_at < sqlc.arg(before)::timestamptz;
+
+-- name: DeleteUsedCodes :execrows
+delete from used_codes where used_at < sqlc.arg(before)::timestamptz;

@@ -33,6 +33,18 @@ func (q *Queries) DeleteOldSupabaseSessions(ctx context.Context, now time.Time) 
 	return result.RowsAffected(), nil
 }
 
+const deleteUsedCodes = `-- name: DeleteUsedCodes :execrows
+delete from used_codes where used_at < $1::timestamptz
+`
+
+func (q *Queries) DeleteUsedCodes(ctx context.Context, before time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteUsedCodes, before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const endSessionHere = `-- name: EndSessionHere :exec
 update sessions set ended_at = now(), end_reason = $1::text where id = $2 and ended_at is null
 `
@@ -210,6 +222,27 @@ type SaveSupabaseTokensParams struct {
 func (q *Queries) SaveSupabaseTokens(ctx context.Context, arg SaveSupabaseTokensParams) error {
 	_, err := q.db.Exec(ctx, saveSupabaseTokens, arg.Tokens, arg.ExpiresAt, arg.SessionID)
 	return err
+}
+
+const takeCodeElsewhere = `-- name: TakeCodeElsewhere :execrows
+insert into used_codes as u (code_hash, used_at) values ($1, $2::timestamptz)
+on conflict (code_hash) do update set used_at = excluded.used_at where u.used_at < $3::timestamptz
+`
+
+type TakeCodeElsewhereParams struct {
+	CodeHash []byte
+	Now      time.Time
+	Before   time.Time
+}
+
+// Takes a code of the auth server's, once: of two that come at the same time the second waits for the first, and finds it. One that was used so
+// long ago is another one that happens to be the same.
+func (q *Queries) TakeCodeElsewhere(ctx context.Context, arg TakeCodeElsewhereParams) (int64, error) {
+	result, err := q.db.Exec(ctx, takeCodeElsewhere, arg.CodeHash, arg.Now, arg.Before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const takeSupabaseSessions = `-- name: TakeSupabaseSessions :many

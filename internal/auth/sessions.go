@@ -219,6 +219,9 @@ func (s *Sessions) Sweep(ctx context.Context) error {
 		if _, err := tx.DeleteOldSupabaseSessions(ctx, s.now()); err != nil {
 			return err
 		}
+		if _, err := tx.DeleteUsedCodes(ctx, s.now().Add(-spentTime)); err != nil {
+			return err
+		}
 		if _, err := tx.DeleteOldTokens(ctx, before); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,11 +66,17 @@ func (at *Supabase) misfit(ctx context.Context, err error) error {
 
 // signInElsewhere signs in somebody who has no local account. Whoever has one, and gave a wrong password, comes here as decoy: the
 // server is asked all the same, with a password that is nobody's, so that neither the time nor the words of the refusal tell where an account is.
-func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, email string, in Credentials, tried tries, decoy bool) (Session, *Step, error) {
+func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, email string, in Credentials, tried tries, decoy bool) (_ Session, _ *Step, err error) {
 	password := in.Password
 	if decoy {
 		password = keepsake.Secret(rand.Text())
 	}
+	begun := time.Now()
+	defer func() {
+		if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
+			level(ctx, begun)
+		}
+	}()
 	tokens, err := s.supabase.Client.SignIn(ctx, email, password)
 	switch {
 	case errors.Is(err, gotrue.ErrRefused) || err == nil && decoy:
@@ -85,11 +92,19 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 		return Session{}, nil, err
 	}
 	claims, err := s.supabase.Verifier.Verify(ctx, tokens.Access)
+	if errors.Is(err, gotrue.ErrPerson) {
+		s.signOut(ctx, tokens.Access)
+		return Session{}, nil, s.refuseClaims(ctx, actor, claims.Subject, err)
+	}
 	if err != nil {
 		s.signOut(ctx, tokens.Access)
 		return Session{}, nil, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
 	}
 	user, err := s.supabase.Client.User(ctx, tokens.Access)
+	if errors.Is(err, gotrue.ErrPerson) {
+		s.signOut(ctx, tokens.Access)
+		return Session{}, nil, s.refuseClaims(ctx, actor, claims.Subject, err)
+	}
 	if err != nil {
 		s.signOut(ctx, tokens.Access)
 		return Session{}, nil, s.refuse(ctx, actor, "auth_server_away", err)
@@ -110,6 +125,31 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 	}
 	step, err := s.supabaseStep(ctx, actor, email, tokens, factors, tried)
 	return Session{}, step, err
+}
+
+// refusalStep is what a refusal's time is rounded up to: a right password of somebody who may not enter takes more of the auth server's answers than a
+// wrong one, and must not be told from it by that.
+const refusalStep = 500 * time.Millisecond
+
+// level waits until a refusal has taken a whole number of steps since it began.
+func level(ctx context.Context, begun time.Time) {
+	rest := refusalStep - time.Since(begun)%refusalStep
+	select {
+	case <-time.After(rest):
+	case <-ctx.Done():
+	}
+}
+
+// refuseClaims refuses somebody of whom the auth server says nothing that proves who they are here, in the words of a wrong password. What an account
+// of theirs was entitled to before ends, as when the role is taken away.
+func (s *Sessions) refuseClaims(ctx context.Context, actor keepsake.Actor, subject string, cause error) error {
+	s.supabase.Logger.WarnContext(ctx, "somebody whose password is right is refused, because what Supabase Auth says of them proves nothing", "subject", subject, "err", cause)
+	if subject != "" {
+		if err := s.closeAccount(ctx, actor.Address, subject); err != nil {
+			return err
+		}
+	}
+	return s.refuse(ctx, actor, "claims", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 }
 
 // reasonRole is why somebody is refused whom the auth server knows, and not as a super admin.
@@ -190,7 +230,7 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	if err != nil {
 		return Session{}, s.refuse(ctx, actor, "auth_server_away", err)
 	}
-	strong, err := s.verifyAny(ctx, weak.Access, state.Factors, code)
+	strong, by, err := s.verifyAny(ctx, weak.Access, state.Factors, code)
 	if err != nil {
 		reason := "auth_server_away"
 		s.noteRefusal(ctx, err)
@@ -201,6 +241,10 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 		return Session{}, s.refuse(ctx, actor, reason, triedStep{err, step.with(state)})
 	}
 	claims, err := s.supabase.Verifier.Verify(ctx, strong.Access)
+	if errors.Is(err, gotrue.ErrPerson) {
+		s.signOut(ctx, strong.Access)
+		return Session{}, s.refuseClaims(ctx, actor, claims.Subject, err)
+	}
 	if err != nil {
 		return Session{}, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
 	}
@@ -210,18 +254,36 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	if reason, err := s.mayEnter(claims, gotrue.User{}); err != nil {
 		return Session{}, s.refuse(ctx, actor, reason, err)
 	}
-	return s.startElsewhere(ctx, claims, strong, in, factor{name: factorTOTP, tried: tried})
+	session, err := s.startElsewhere(ctx, claims, strong, in, factor{name: factorTOTP, tried: tried, take: s.takeElsewhere(ctx, by, code)})
+	if errors.Is(err, errSpent) {
+		s.signOut(ctx, strong.Access)
+		return Session{}, s.refuse(ctx, actor, "spent_"+factorTOTP, keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
+	}
+	return session, err
 }
 
-// verifyAny gives a code to each authenticator, until one takes it: people have a spare one, and nobody says which of them they read it from.
-func (s *Sessions) verifyAny(ctx context.Context, access keepsake.Secret, factors []string, code keepsake.Secret) (strong gotrue.Tokens, err error) {
+// spentTime is how long a code that the auth server took is remembered. It takes one for a minute and a half; clocks may differ.
+const spentTime = 10 * time.Minute
+
+// takeElsewhere takes a code of an authenticator at the auth server, which itself takes it again as long as its time lasts. All processes of a
+// console remember it together.
+func (s *Sessions) takeElsewhere(ctx context.Context, authenticator string, code keepsake.Secret) func(db.Tx) error {
+	_, digits := readCode(code)
+	return func(tx db.Tx) error {
+		sum := sha256.Sum256([]byte("keepsake code elsewhere v1\x00" + authenticator + "\x00" + digits))
+		return once(tx.TakeCodeElsewhere(ctx, sqlcgen.TakeCodeElsewhereParams{CodeHash: sum[:], Now: s.now(), Before: s.now().Add(-spentTime)}))
+	}
+}
+
+// verifyAny gives a code to each authenticator, until one takes it, and returns which: people have a spare one, and nobody says which of them they read it from.
+func (s *Sessions) verifyAny(ctx context.Context, access keepsake.Secret, factors []string, code keepsake.Secret) (strong gotrue.Tokens, by string, err error) {
 	err = gotrue.ErrRefused
 	for _, id := range factors {
 		if strong, err = s.supabase.Client.VerifyFactor(ctx, access, id, code); !errors.Is(err, gotrue.ErrRefused) {
-			break
+			return strong, id, err
 		}
 	}
-	return strong, err
+	return strong, "", err
 }
 
 // with returns the step with another state.
@@ -239,6 +301,7 @@ func (s *Sessions) startElsewhere(ctx context.Context, claims gotrue.Claims, tok
 	actor := keepsake.Actor{Name: claims.Email, Address: in.Address, UserAgent: in.UserAgent}
 	account, err := s.known(ctx, claims, actor)
 	if err != nil {
+		s.signOut(ctx, tokens.Access)
 		return Session{}, s.refuse(ctx, actor, string(keepsake.CodeOf(err)), err)
 	}
 	given.keep = func(tx db.Tx, session string) error { return s.keepTokens(ctx, tx, session, tokens, claims.Expires) }

@@ -54,12 +54,15 @@ func looksLikeJWT(token string) bool { return strings.Count(token, ".") == 2 }
 // resolveJWT returns whom a token of the auth server is about. It is verified here, and the server is asked once a minute whether the
 // sign-in that it belongs to still stands.
 func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, address string) (keepsake.Actor, error) {
+	var nobody error = keepsake.Errorf(keepsake.CodeForbidden, "This token is of nobody who may use Keepsake.")
 	claims, err := s.supabase.Verifier.Verify(ctx, token)
+	if errors.Is(err, gotrue.ErrPerson) { // what it says was so when it was issued: it closes no account
+		return keepsake.Actor{}, s.bearsNothing(ctx, address, "", err, nobody)
+	}
 	if err != nil {
 		s.supabase.Logger.InfoContext(ctx, "a bearer token of Supabase Auth was refused", "address", address, "err", err)
 		return keepsake.Actor{}, err
 	}
-	var nobody error = keepsake.Errorf(keepsake.CodeForbidden, "This token is of nobody who may use Keepsake.")
 	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin { // everybody of the platform has a token: theirs are no reason to ask the server
 		return keepsake.Actor{}, nobody
 	}
@@ -76,14 +79,19 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 		if errors.Is(err, gotrue.ErrRefused) {
 			return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "The sign-in at Supabase Auth that this token belongs to has ended.")
 		}
+		if errors.Is(err, gotrue.ErrPerson) {
+			return keepsake.Actor{}, s.bearsNothing(ctx, address, claims.Subject, err, nobody)
+		}
 		if err != nil {
 			return keepsake.Actor{}, err
 		}
 		s.supabase.standing.put(hash, user, s.now())
 	}
-	if claims, err = s.supabase.Verifier.Now(claims, user); err != nil {
-		return keepsake.Actor{}, err
+	now, err := s.supabase.Verifier.Now(claims, user)
+	if err != nil {
+		return keepsake.Actor{}, s.bearsNothing(ctx, address, claims.Subject, err, nobody)
 	}
+	claims = now
 	if len(user.Factors) > 0 && !claims.Strong {
 		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "Your account has a second factor, and this token was issued without it.")
 	}
@@ -104,4 +112,13 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 		})
 	}
 	return actor, err
+}
+
+// bearsNothing closes the account of somebody of whom the auth server says nothing any more that proves who they are here, and refuses the token.
+func (s *Sessions) bearsNothing(ctx context.Context, address, subject string, cause, refusal error) error {
+	s.supabase.Logger.WarnContext(ctx, "a bearer token is refused, because what Supabase Auth says of its bearer proves nothing", "subject", subject, "address", address, "err", cause)
+	if subject == "" {
+		return refusal
+	}
+	return cmp.Or(s.closeAccount(ctx, address, subject), refusal)
 }

@@ -163,6 +163,9 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 		return endRefused, nil
 	case errors.Is(err, gotrue.ErrNoKey): // of today, while the published keys cannot be fetched
 		return s.postpone(ctx, tx, row, &fresh, err)
+	case errors.Is(err, gotrue.ErrPerson):
+		s.supabase.Logger.WarnContext(ctx, "a session ends, because what Supabase Auth says of its person proves nothing any more", "session", row.SessionID, "err", err)
+		return endRefused, nil
 	case keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil:
 		_ = s.supabase.misfit(ctx, err) // says so in the log
 		return endNotConfirmed, nil
@@ -277,6 +280,9 @@ func (s *Sessions) proveElsewhere(ctx context.Context, actor keepsake.Actor, acc
 	}
 	defer s.signOut(ctx, tokens.Access)
 	claims, err := s.supabase.Verifier.Verify(ctx, tokens.Access)
+	if errors.Is(err, gotrue.ErrPerson) {
+		return s.endElsewhere(ctx, actor, endRefused)
+	}
 	if err != nil {
 		return s.supabase.misfit(ctx, err)
 	}

@@ -802,3 +802,101 @@ func TestAnEmailThatMovedWaitsForNobodyWithTheTrail(t *testing.T) {
 		t.Errorf("%d on record", n)
 	}
 }
+
+// TestACodeThereWorksOnce: the auth server takes a code again as long as its time lasts. Of those who come with the same one, at whatever process, one
+// gets in, and what the others were given there ends.
+func TestACodeThereWorksOnce(t *testing.T) {
+	t.Parallel()
+	e := withSupabase(t, cleo)
+	code, err := totp.GenerateCode(theirSecret, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const together = 4
+	processes, steps := make([]*auth.Sessions, together), make([]auth.Step, together)
+	for i := range together {
+		processes[i] = e.process(e.s, nil)
+		_, step, err := processes[i].SignIn(t.Context(), try(cleo.Email, theirPassword, "192.0.2.1"))
+		if err != nil || step == nil {
+			t.Fatalf("%v, %v", step, err)
+		}
+		steps[i] = *step
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, together)
+	for i := range together {
+		wg.Go(func() {
+			_, errs[i] = processes[i].Continue(t.Context(), steps[i], keepsake.Secret(code), auth.Credentials{Address: "192.0.2.1"})
+		})
+	}
+	wg.Wait()
+	in := 0
+	for _, err := range errs {
+		if err == nil {
+			in++
+		} else if keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "was used already") {
+			t.Errorf("%v", err)
+		}
+	}
+	if in != 1 || e.at.SignedIn() != 1 {
+		t.Errorf("%d got in with one code, and %d are signed in there", in, e.at.SignedIn())
+	}
+	if n := e.count("select count(*) from audit_log where action = 'session.start' and detail->>'reason' = 'spent_totp'"); n != together-1 {
+		t.Errorf("%d on record, want %d", n, together-1)
+	}
+	e.clock.add(time.Hour)
+	if err := e.s.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := e.count("select count(*) from used_codes"); n != 0 {
+		t.Errorf("%d codes are remembered for ever", n)
+	}
+}
+
+// TestClaimsThatProveNothingAreRefusedLikeAWrongPassword, at sign-in in words and time, in a session that goes on, and as bearer tokens. What an account
+// was entitled to before ends.
+func TestClaimsThatProveNothingAreRefusedLikeAWrongPassword(t *testing.T) {
+	t.Parallel()
+	for name, metadata := range map[string]map[string]any{
+		"an organization that is a list":    {"role": "super_admin", "organization_id": []string{"org-7"}},
+		"an organization that is an object": {"role": "super_admin", "organization_id": map[string]any{"id": "org-7"}},
+		"an empty organization":             {"role": "super_admin", "organization_id": ""},
+		"a blank organization":              {"role": "super_admin", "organization_id": " \t"},
+		"no organization, said":             {"role": "super_admin", "organization_id": nil},
+		"a role that is a list":             {"role": []string{"super_admin"}},
+		"a role that is an object":          {"role": map[string]any{"super_admin": true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := withSupabase(t, bea)
+			session := e.in(bea)
+			odd := bea
+			odd.AppMetadata = metadata
+			e.at.SetUser(odd)
+			var words []string
+			for _, password := range []string{theirPassword, "a wrong password"} {
+				from := time.Now()
+				_, step, err := e.s.SignIn(t.Context(), try(bea.Email, keepsake.Secret(password), "192.0.2.9"))
+				if took := time.Since(from); keepsake.CodeOf(err) != keepsake.CodeForbidden || err == nil || step != nil || took < 500*time.Millisecond {
+					t.Errorf("%s: %v after %s", password, err, took)
+				}
+				words = append(words, keepsake.MessageOf(err))
+			}
+			if words[0] != words[1] {
+				t.Errorf("%q", words)
+			}
+			if _, err := e.s.ResolveToken(t.Context(), e.at.Sign(t, odd, nil), "192.0.2.9"); keepsake.CodeOf(err) != keepsake.CodeForbidden || err == nil {
+				t.Errorf("a bearer token: %v", err)
+			}
+			if _, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err == nil {
+				t.Error("the session goes on")
+			}
+			if n := e.count("select count(*) from accounts where email = 'bea@example.org' and disabled_at is null"); n != 0 {
+				t.Error("the account is open as it was")
+			}
+			if n := e.at.SignedIn(); n > 1 { // the session's own is ended by the sweep
+				t.Errorf("%d stay signed in there", n)
+			}
+		})
+	}
+}

@@ -85,6 +85,8 @@ select 'actor ' || n % 40, n::text, sha256(n::text::bytea), now() - n * interval
 insert into sign_in_throttles (kind, subject, failures, last_failure_at, locked_until)
 select 'account', sha256(n::text::bytea), 1, now() - n * interval '1 minute', now() - n * interval '1 minute' from sizes, generate_series(1, points / 10) n;
 
+insert into used_codes (code_hash, used_at) select sha256(n::text::bytea), now() - n * interval '1 minute' from sizes, generate_series(1, points / 10) n;
+
 insert into settings (name, value) select 'setting ' || n, 'x' from generate_series(1, 5) n;
 
 alter table audit_head disable trigger audit_head_grows;

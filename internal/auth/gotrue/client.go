@@ -113,25 +113,32 @@ func (a tokenAnswer) tokens() (Tokens, error) {
 // User is what the server knows of a person now, where a token says what it knew when it was issued.
 type User struct {
 	Email   string
-	Factors []Factor       // that are verified
-	App     map[string]any // what only an administrator writes (app_metadata)
-	Banned  bool           // nothing is issued to them any more, and what was issued before still works there
+	Factors []Factor // that are verified
+	App     any      // what only an administrator writes (app_metadata); an object, as a rule
+	Banned  bool     // nothing is issued to them any more, and what was issued before still works there
 }
 
-// User returns who has the access token. The error is ErrRefused when the sign-in that it belongs to has ended.
+// User returns who has the access token. The error is ErrRefused when the sign-in that it belongs to has ended, and ErrPerson when what the server
+// says of the person is of another shape than its own.
 func (c *Client) User(ctx context.Context, access keepsake.Secret) (User, error) {
+	var raw json.RawMessage
+	if err := c.ask(ctx, http.MethodGet, "/user", access, nil, &raw); err != nil {
+		return User{}, err
+	}
 	var said struct {
 		Factors []struct {
 			ID     string `json:"id"`
 			Type   string `json:"factor_type"`
 			Status string `json:"status"`
 		} `json:"factors"`
-		App         map[string]any `json:"app_metadata"`
-		Email       string         `json:"email"`
-		BannedUntil time.Time      `json:"banned_until"`
+		App         any       `json:"app_metadata"`
+		Email       string    `json:"email"`
+		BannedUntil time.Time `json:"banned_until"`
 	}
-	if err := c.ask(ctx, http.MethodGet, "/user", access, nil, &said); err != nil {
-		return User{}, err
+	reading := json.NewDecoder(bytes.NewReader(raw))
+	reading.UseNumber() // ids keep their digits
+	if err := reading.Decode(&said); err != nil {
+		return User{}, keepsake.Errorf(keepsake.CodeForbidden, "What Supabase Auth says of you cannot be read: %w", errors.Join(ErrPerson, err))
 	}
 	u := User{Email: said.Email, App: said.App, Banned: said.BannedUntil.After(time.Now())}
 	for _, f := range said.Factors {

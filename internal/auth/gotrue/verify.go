@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
@@ -58,6 +59,10 @@ type Trust struct {
 // ErrNoKey is a token that was signed with a key that is not known, or not yet: one that was made up, or one of now while the published keys
 // cannot be fetched.
 var ErrNoKey = errors.New("the key that it was signed with is not known")
+
+// ErrPerson is a token, or an answer, that is the server's own, and whose words on the person prove nothing: a claim that is a list where a text
+// belongs, or an organization that is there and says nothing. Whoever it is about is entitled to nothing, and the configuration is not to blame.
+var ErrPerson = errors.New("what the auth server says of the person proves nothing")
 
 // Claims are what a token proves.
 type Claims struct {
@@ -168,7 +173,8 @@ func (v *Verifier) publish(ctx context.Context, t Trust) error {
 // Keys returns how many keys there are to verify with: none means that every token is refused.
 func (v *Verifier) Keys(ctx context.Context) (int, error) { return v.keys(ctx) }
 
-// Verify returns what a token proves, or an Error with CodeForbidden. Why a token is refused is in the chain, for a log.
+// Verify returns what a token proves, or an Error with CodeForbidden. Why a token is refused is in the chain, for a log. With ErrPerson the claims
+// hold whom it is about, where it says so, and nothing else.
 func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, error) {
 	refuse := func(err error) (Claims, error) {
 		return Claims{}, keepsake.Errorf(keepsake.CodeForbidden, "The token of Supabase Auth is not valid, or not any more: %w", err)
@@ -181,24 +187,38 @@ func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, e
 		return refuse(fmt.Errorf("it was issued by %q, and auth.supabase.issuer expects %q", clip(issuer), v.issuer))
 	case errors.Is(err, jwt.ErrTokenUnverifiable):
 		return refuse(errors.Join(ErrNoKey, err))
+	case errors.Is(err, jwt.ErrInvalidType): // the signature was looked at before
+		_, err = refuse(errors.Join(ErrPerson, err))
+		return Claims{Subject: text(said, "sub")}, err
 	case err != nil:
 		return refuse(err)
 	case !parsed.Valid:
 		return refuse(errors.New("it does not verify"))
 	}
-	c := Claims{Email: text(said, "email"), Session: text(said, "session_id"), Strong: text(said, "aal") == "aal2", Role: text(said, v.role...),
-		Proven: proven(said["amr"])}
+	c, err := v.person(said)
+	if err != nil {
+		_, err = refuse(errors.Join(ErrPerson, err))
+		return Claims{Subject: c.Subject}, err
+	}
+	return c, nil
+}
+
+// person reads what the claims say of somebody. A claim of another type than its own is no claim that is missing.
+func (v *Verifier) person(said jwt.MapClaims) (Claims, error) {
+	c := Claims{Subject: text(said, "sub"), Email: text(said, "email"), Session: text(said, "session_id"), Strong: text(said, "aal") == "aal2",
+		Role: text(said, v.role...), Proven: proven(said["amr"])}
+	if c.Subject == "" {
+		return c, errors.New("it is about nobody")
+	}
+	var err error
 	if c.Organization, err = v.bound(said); err != nil {
-		return refuse(err)
+		return c, err
 	}
-	if c.Subject, err = said.GetSubject(); err != nil || c.Subject == "" {
-		return refuse(errors.New("it is about nobody"))
-	}
-	if anonymous, _ := said["is_anonymous"].(bool); anonymous {
-		return refuse(errors.New("it is about somebody who never said who they are"))
+	if anonymous := said["is_anonymous"]; anonymous != nil && anonymous != false {
+		return c, errors.New("it is about somebody who never said who they are")
 	}
 	if said["client_id"] != nil { // whom people let do something for them at the platform, they have not let restore it
-		return refuse(errors.New("it was issued to an application that acts for somebody, by the OAuth server of the project"))
+		return c, errors.New("it was issued to an application that acts for somebody, by the OAuth server of the project")
 	}
 	if expires, err := said.GetExpirationTime(); err == nil && expires != nil {
 		c.Expires = expires.Time
@@ -217,7 +237,7 @@ func (v *Verifier) Now(c Claims, u User) (Claims, error) {
 	if v.organization[0] == appMetadata {
 		var err error
 		if c.Organization, err = v.bound(now); err != nil {
-			return Claims{}, keepsake.Errorf(keepsake.CodeForbidden, "What Supabase Auth says of you cannot be read: %w", err)
+			return Claims{}, keepsake.Errorf(keepsake.CodeForbidden, "What Supabase Auth says of you cannot be read: %w", errors.Join(ErrPerson, err))
 		}
 	}
 	return c, nil
@@ -238,47 +258,53 @@ func claimPath(path, otherwise string) ([]string, error) {
 	return steps, nil
 }
 
-// bound returns the organization that claims bind to, "" for none. One that is there and cannot be read binds all the same, nobody knows to
-// what: read as none it would open the whole platform.
+// bound returns the organization that claims bind to, "" where there is no such claim. One that is there and names none, because it is empty, null,
+// a list or whatever, binds all the same, nobody knows to what: read as none it would open the whole platform.
 func (v *Verifier) bound(claims map[string]any) (string, error) {
-	name, readable := find(claims, v.organization...)
-	if !readable {
-		return "", fmt.Errorf("its claim %s is neither text nor a whole number", strings.Join(v.organization, "."))
+	name, there, readable := find(claims, v.organization...)
+	if !there {
+		return "", nil
+	}
+	if !readable || nameless(name) {
+		return "", fmt.Errorf("its claim %s is there and names no organization", strings.Join(v.organization, "."))
 	}
 	return name, nil
 }
 
+// nameless reports whether nothing of a text can be seen.
+func nameless(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Mn, r) && r != '\u3164' && r != '\u2800'
+	})
+}
+
 // text returns the text at a path; "" where there is none.
 func text(claims map[string]any, path ...string) string {
-	s, _ := find(claims, path...)
+	s, _, _ := find(claims, path...)
 	return s
 }
 
-// find returns the text at a path; "" where nothing is there, and not readable where something else is. A number, as ids may be, counts as
-// its digits.
-func find(claims map[string]any, path ...string) (s string, readable bool) {
+// find returns the text at a path, whether anything is there, and whether that is a text. A number, as ids may be, counts as its digits.
+func find(claims map[string]any, path ...string) (s string, there, readable bool) {
 	var at any = claims
 	for _, step := range path {
-		if at == nil {
-			return "", true
-		}
 		m, ok := at.(map[string]any)
 		if !ok {
-			return "", false
+			return "", true, false
 		}
-		at = m[step]
+		if at, ok = m[step]; !ok {
+			return "", false, false
+		}
 	}
 	switch v := at.(type) {
-	case nil:
-		return "", true
 	case string:
-		return v, true
+		return v, true, true
 	case json.Number:
 		if strings.Trim(v.String(), "0123456789") == "" {
-			return v.String(), true
+			return v.String(), true, true
 		}
 	}
-	return "", false
+	return "", true, false
 }
 
 // proven returns the newest moment at which a password or a code was given, of the ways in which somebody authenticated (amr).

@@ -2,6 +2,7 @@ package gotrue_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -162,8 +163,14 @@ func TestAnOrganizationThatCannotBeReadBindsToo(t *testing.T) {
 		"yes":                  {v, true, refused},
 		"a fraction":           {v, 7.5, refused},
 		"nothing deeper":       {deep, "org-7", refused},
-		"null":                 {v, nil, ""},
-		"null, looked into":    {deep, nil, ""},
+		"null":                 {v, nil, refused},
+		"null, looked into":    {deep, nil, refused},
+		"an empty text":        {v, "", refused},
+		"blanks":               {v, " \t\u00a0", refused},
+		"what nobody sees":     {v, "\u200b\u2060\ufeff\u3164\u2800\u00ad", refused},
+		"an empty list":        {v, []string{}, refused},
+		"an object of nothing": {deep, map[string]any{}, ""},
+		"an empty one, deeper": {deep, map[string]any{"name": ""}, refused},
 		"a number":             {v, 7, "7"},
 		"a number of a bigint": {v, int64(9007199254740993), "9007199254740993"},
 	} {
@@ -171,6 +178,37 @@ func TestAnOrganizationThatCannotBeReadBindsToo(t *testing.T) {
 		c, err := is.v.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil)))
 		if is.want == refused && keepsake.CodeOf(err) != keepsake.CodeForbidden || is.want != refused && (err != nil || c.Organization != is.want) {
 			t.Errorf("%s: %+v, %v, want %q", name, c, err, is.want)
+		}
+		if is.want == refused && (!errors.Is(err, gotrue.ErrPerson) || c.Subject == "" || c.Role != "") {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+	}
+	none := gotruetest.User{Email: "b@example.org", AppMetadata: map[string]any{"role": "super_admin"}}
+	if c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, none, nil))); err != nil || c.Organization != "" {
+		t.Errorf("without the claim: %+v, %v", c, err)
+	}
+}
+
+// TestClaimsOfAnotherTypeEntitleToNothing: lists, objects, numbers and truths where texts belong, in every claim. None of them is taken for a token
+// that the configuration does not fit, and none opens more than it did before.
+func TestClaimsOfAnotherTypeEntitleToNothing(t *testing.T) {
+	t.Parallel()
+	s := gotruetest.New(t, false, amelia)
+	v := verifier(t, s, withSecret)
+	odd := map[string]any{"a list": []any{"x"}, "an object": map[string]any{"x": "y"}, "null": nil, "a truth": true, "an empty list": []any{}, "a number": 1.5}
+	for _, claim := range []string{"sub", "email", "app_metadata", "is_anonymous", "aal", "amr", "session_id", "exp", "iat", "nbf", "iss", "client_id"} {
+		for name, value := range odd {
+			c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, amelia, func(_, claims map[string]any) { claims[claim] = value })))
+			if err == nil && (c.Strong || c.Subject == "" || claim == "app_metadata" && c.Role != "" || claim == "email" && c.Email != "" || claim == "is_anonymous" && value != nil) {
+				t.Errorf("%s is %s: %+v", claim, name, c)
+			}
+			if err != nil && keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				t.Errorf("%s is %s: %v", claim, name, err)
+			}
+			known := value == nil || name == "a number" || claim == "iss" // a token without an issuer, or of another time, is no token of this server's
+			if err != nil && !known && !errors.Is(err, gotrue.ErrPerson) {
+				t.Errorf("%s is %s, and the configuration is blamed: %v", claim, name, err)
+			}
 		}
 	}
 }
