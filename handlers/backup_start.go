@@ -3,10 +3,8 @@ package handlers
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +20,7 @@ import (
 const mostNote = 500
 
 type backupEstimator interface {
+	weddingNamer
 	EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (console.Estimate, error)
 }
 
@@ -84,6 +83,11 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 		}
 		if wrong != "" {
 			return refuse(http.StatusUnprocessableEntity, func(vm *views.BackupForm) { vm.LabelsError = wrong })
+		}
+		if planned := c.FormValue("planned"); planned != "" && planned != string(in.Type) {
+			return refuse(http.StatusConflict, func(vm *views.BackupForm) {
+				vm.Notices = append([]ui.Notice{{Tone: ui.ToneWarn, Title: "Nothing was started", Text: "You chose another kind than the page had estimated. This is what it covers: look at it, then start it."}}, vm.Notices...)
+			})
 		}
 		o, err := con.StartBackup(c.Request().Context(), actor(c), in)
 		switch keepsake.CodeOf(err) {
@@ -152,7 +156,8 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 		return views.BackupForm{}, err
 	}
 	vm := views.BackupForm{Shell: shell, Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone, Notices: estimateNotices(e), Plan: planOf(e)}
-	vm.Plan.Left = quotaWords(e, in.Wedding != "")
+	limits := limitsFor(c, pages, con, e, in.Wedding)
+	vm.Plan.Left, vm.Plan.Value, vm.Start = limits.words(t), string(t), limits.start(t)
 	if e.Unreachable != "" {
 		vm.Shell.Banner = "The platform database does not answer. A backup started now waits and fails if it stays away."
 	}
@@ -161,33 +166,14 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 			continue
 		}
 		choice.Checked = choice.Value == string(t)
+		choice.Limit = limits.reached(keepsake.BackupType(choice.Value))
 		vm.Types = append(vm.Types, choice)
 	}
 	if vm.Shell.Bound && in.Wedding == "" {
-		vm.Disabled = true
+		vm.Start.Disabled = true
 		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Choose a wedding first", Text: "Your account is bound to one organization: it backs up for that organization's weddings, from their pages.", Href: "/weddings", Link: "Weddings"})
 	}
 	return vm, nil
-}
-
-// quotaWords say how many backups of the chosen type the person may still start within the hour.
-func quotaWords(e console.Estimate, wedding bool) string {
-	t := e.Type
-	if wedding && t == keepsake.BackupIncremental { // it counts as one made for a wedding
-		t = keepsake.BackupWedding
-	}
-	q, limited := e.Quotas[t]
-	if !limited {
-		return ""
-	}
-	words := fmt.Sprintf("You can start %d more of these within the hour; %d are the most.", q.Left, q.Most)
-	if q.Left == 0 {
-		words = fmt.Sprintf("You have started all %d of these that one person may within an hour; the next one can start in %s.", q.Most, format.Duration(q.Reset.Round(time.Second)))
-	}
-	if t == keepsake.BackupWedding {
-		words += fmt.Sprintf(" For weddings of today and tomorrow others are counted: %d left.", e.Quotas[keepsake.BackupEmergency].Left)
-	}
-	return words
 }
 
 // estimateNotices turns the preflight's findings into what a person should know before starting.

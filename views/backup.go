@@ -13,17 +13,26 @@ type BackupForm struct {
 	TypeError           string
 	Notices             []ui.Notice // refusals and warnings
 	Plan                BackupPlan
-	Disabled            bool // something forbids starting; Notices say what
+	Start               BackupStart
 }
 
 // BackupChoice is one backup type with its explanation.
 type BackupChoice struct {
 	Value, Name, Text, Hint string
+	Limit                   string // when the next one can start, where the person's limit is reached
 	Checked                 bool
+}
+
+// BackupStart is the button that starts the backup.
+type BackupStart struct {
+	Disabled     bool   // something forbids starting; Why or the form's Notices say what
+	Why          string // the chosen type's limit is reached
+	AgainSeconds int    // after which it is looked at again; 0: never
 }
 
 // BackupPlan is what the chosen type will cover, and the estimate.
 type BackupPlan struct {
+	Value   string // of the type
 	Type    string
 	Known   bool // the platform could be asked
 	Missing string

@@ -46,6 +46,8 @@ func backupRefused(theme string) views.BackupForm {
 func backupLimited(theme string) views.BackupForm {
 	f := backup(theme)
 	f.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "The backup was not started", Text: "You have started as many full backups as one person may within an hour: 2. The next one can start in 42 minutes. An incremental one holds every row as well, and can start now."}}
+	f.Start = views.BackupStart{Disabled: true, Why: "The next one can start in 42 min, at 14:32 UTC."}
+	f.Types[1].Limit = f.Start.Why
 	f.Plan.Left = "You have started as many of these as one person may within an hour: 2. The next one can start in 42 min."
 	return f
 }
