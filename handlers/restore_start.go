@@ -21,6 +21,7 @@ import (
 
 type restoreReader interface {
 	pointGetter
+	approvalForeteller
 	RestoreTargets() []string // names of the configured servers, the platform's own first
 	SealTarget(ctx context.Context, actor keepsake.Actor, url keepsake.Secret) (string, error)
 }
@@ -154,7 +155,7 @@ func ConfirmRestore(pages Pages, con restoreReader) echo.HandlerFunc {
 		if faults := in.faults(p, targets); len(faults) > 0 {
 			return Render(c, http.StatusUnprocessableEntity, views.RestorePage(restoreForm(c, pages, p, targets, in, faults)))
 		}
-		return Render(c, http.StatusOK, views.RestoreConfirmPage(restoreConfirm(c, pages, p, in, "")))
+		return showRestoreConfirm(c, pages, con, p, in, http.StatusOK, "")
 	}
 }
 
@@ -177,7 +178,7 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 			return Render(c, http.StatusUnprocessableEntity, views.RestorePage(restoreForm(c, pages, p, targets, in, faults)))
 		}
 		if !fold.SameName(in.confirm, in.database) {
-			return Render(c, http.StatusUnprocessableEntity, views.RestoreConfirmPage(restoreConfirm(c, pages, p, in, "That is not the name. Type it as it stands above; nothing was started.")))
+			return showRestoreConfirm(c, pages, con, p, in, http.StatusUnprocessableEntity, "That is not the name. Type it as it stands above; nothing was started.")
 		}
 		o, err := con.StartRestore(c.Request().Context(), actor(c), console.StartRestoreInput{
 			Point: p.Point.ID, Target: in.server(), TargetURL: in.sealed, Database: in.database, Tiers: in.chosenTiers(), Provider: in.provider, Confirmation: in.confirm,
@@ -212,6 +213,21 @@ func restoreAgain(c echo.Context) string {
 		}
 	}
 	return strings.TrimSuffix(pointURL(c.Param("id"))+"/restore?"+q.Encode(), "?")
+}
+
+// showRestoreConfirm asks for the typed confirmation, and says first who else has to agree.
+func showRestoreConfirm(c echo.Context, pages Pages, con restoreReader, p console.PointDetail, in restoreInput, status int, fault string) error {
+	vm := restoreConfirm(c, pages, p, in, fault)
+	what := console.ScopedInput{Wedding: in.wedding, Organization: in.organization, Tiers: in.chosenTiers()}
+	what.Everything = !in.limited() && len(what.Tiers) == 0
+	why, err := con.NeedsSecondApprover(c.Request().Context(), actor(c), what)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		vm.Lines = append([]string{"Another super admin must approve it before it starts, because " + why + "."}, vm.Lines...)
+	}
+	return Render(c, status, views.RestoreConfirmPage(vm))
 }
 
 // server is the configured server, "" for another one.

@@ -33,6 +33,7 @@ type scopePreviewer interface {
 	pointLister
 	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
+	approvalForeteller
 	WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]console.Wedding, error)
 	organizationLister
 }
@@ -258,6 +259,9 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 		return vm, err
 	}
 	if vm.Touched, vm.TouchedMore, err = touched(c, pages, con, p); err != nil {
+		return vm, err
+	}
+	if vm.Notices, err = approvalNotice(c, con, in); err != nil {
 		return vm, err
 	}
 	for _, t := range p.Tables {

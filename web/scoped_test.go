@@ -32,6 +32,7 @@ type fakeScopes struct {
 	slow       bool // it has not ended when the form stops waiting
 	ended      console.Operation
 	exported   []console.ScopedInput
+	approval   string // why somebody else has to approve
 }
 
 func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
@@ -44,6 +45,10 @@ func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in consol
 		p.Point = in.Point
 	}
 	return &p, nil
+}
+
+func (f *fakeScopes) NeedsSecondApprover(context.Context, keepsake.Actor, console.ScopedInput) (string, error) {
+	return f.approval, nil
 }
 
 func (f *fakeScopes) RestoreScope(_ context.Context, _ keepsake.Actor, in console.RestoreScopeInput) (console.Operation, error) {

@@ -56,3 +56,45 @@ func TestNobodyRestoresEverythingAlone(t *testing.T) {
 	}
 	p.reads("Restored")
 }
+
+// TestSplittingIsSaidBeforeItIsConfirmed: over the real program, the comparison and the form say that the last tier needs somebody else, and why.
+func TestSplittingIsSaidBeforeItIsConfirmed(t *testing.T) {
+	w := newWorld(t, protecting, season...)
+	raw, err := os.ReadFile(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, w.config, string(raw)+"server: {second_approver: true}\n")
+	w.withConsole(t)
+	p, _ := w.served(t)
+	w.must(t, exitDone, "backup")
+	ada := tokenOf(t, p.base, "ada@example.com", "read", "backup", "restore")
+	restore := func(body map[string]any, want int) apiAnswer {
+		t.Helper()
+		return ada.send(http.MethodPost, "/api/backups/restore", body).want(want)
+	}
+	two := map[string]any{"tiers": []string{"critical", "high"}, "database": map[string]string{"name": "two_tiers"}, "confirm": map[string]string{"name": "two_tiers"}}
+	if o := ada.client().ended(field[string](restore(two, http.StatusAccepted), "operation.id")); o.State != "done" {
+		t.Fatalf("%+v", o)
+	}
+	preview := restore(map[string]any{"tiers": []string{"standard"}, "mode": "rewind"}, http.StatusOK)
+	if why := field[string](preview, "preview.approval"); !strings.Contains(why, "the tiers critical and high") {
+		t.Errorf("the preview says %q", why)
+	}
+	confirmed := restore(map[string]any{"tiers": []string{"standard"}, "mode": "rewind", "confirm": map[string]string{
+		"fingerprint": field[string](preview, "preview.fingerprint"), "name": field[string](preview, "preview.name")}}, http.StatusAccepted)
+	if state := field[string](confirmed, "operation.state"); state != "proposed" {
+		t.Errorf("it is %s", state)
+	}
+	p.open("/platform/restore?tier=standard&mode=rewind")
+	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": consolePassword})
+	p.reads("Another super admin must approve this")
+	p.reads("the tiers critical and high, which came back within the last day")
+	p.looks("approval-needed")
+	p.open("/points/" + field[string](preview, "preview.point") + "/restore?tier=standard")
+	p.fill("Next: check and confirm", nil)
+	p.reads("Another super admin must approve it before it starts")
+	p.looks("approval-needed-new")
+	p.open("/operations/" + field[string](confirmed, "operation.id"))
+	p.reads("because with the tiers critical and high")
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
 	"github.com/wedsync/keepsake/web"
 )
 
@@ -213,13 +214,26 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		d.Close()
 		return nil, err
 	}
-	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Sweep: s.sessions.Sweep,
-		Keep: func(ctx context.Context) error { return keepAccess(ctx, d, e) }, Notes: e, Alert: alerts})
+	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Alone: alone(conf.Server),
+		Sweep: s.sessions.Sweep,
+		Keep:  func(ctx context.Context) error { return keepAccess(ctx, d, e) }, Notes: e, Alert: alerts})
 	if err != nil {
 		d.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// alone is how much may be brought back within a day without a second approver.
+func alone(s config.Server) *policy.Alone {
+	a := policy.DefaultAlone()
+	if s.AloneWeddings != nil {
+		a.Weddings = *s.AloneWeddings
+	}
+	if s.AloneShare != nil {
+		a.Share = *s.AloneShare
+	}
+	return &a
 }
 
 // openDatabase migrates and opens the console database. Processes that start together take turns.

@@ -176,3 +176,12 @@ limit @most;
 
 -- name: Notify :exec
 select pg_notify(@channel::text, @payload::text);
+
+-- name: LockRestores :exec
+-- One restore at a time is judged by what came before it.
+select pg_advisory_xact_lock(@key::bigint);
+
+-- name: ListRestoresAlone :many
+select id::uuid as id, kind::text as kind, state::text as state, tiers::text[] as tiers, coalesce(scope, '{}')::jsonb as scope,
+    requested_by::text as requested_by, requested_name::text as requested_name
+from restores_alone(@window_seconds::double precision);

@@ -1044,6 +1044,50 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 	return items, nil
 }
 
+const listRestoresAlone = `-- name: ListRestoresAlone :many
+select id::uuid as id, kind::text as kind, state::text as state, tiers::text[] as tiers, coalesce(scope, '{}')::jsonb as scope,
+    requested_by::text as requested_by, requested_name::text as requested_name
+from restores_alone($1::double precision)
+`
+
+type ListRestoresAloneRow struct {
+	ID            string
+	Kind          string
+	State         string
+	Tiers         []string
+	Scope         []byte
+	RequestedBy   string
+	RequestedName string
+}
+
+func (q *Queries) ListRestoresAlone(ctx context.Context, windowSeconds float64) ([]ListRestoresAloneRow, error) {
+	rows, err := q.db.Query(ctx, listRestoresAlone, windowSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListRestoresAloneRow
+	for rows.Next() {
+		var i ListRestoresAloneRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.State,
+			&i.Tiers,
+			&i.Scope,
+			&i.RequestedBy,
+			&i.RequestedName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listWaitingOperations = `-- name: ListWaitingOperations :many
 select id, kind from backup_operations where state in ('queued', 'interrupted') order by id
 `
@@ -1071,6 +1115,16 @@ func (q *Queries) ListWaitingOperations(ctx context.Context) ([]ListWaitingOpera
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockRestores = `-- name: LockRestores :exec
+select pg_advisory_xact_lock($1::bigint)
+`
+
+// One restore at a time is judged by what came before it.
+func (q *Queries) LockRestores(ctx context.Context, key int64) error {
+	_, err := q.db.Exec(ctx, lockRestores, key)
+	return err
 }
 
 const nextEventID = `-- name: NextEventID :one

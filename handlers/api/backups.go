@@ -85,7 +85,7 @@ func (h *actions) backups() {
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	register(h, op, h.decide(h.d.Console.CancelOperation))
 	op = action(http.MethodPost, "/backups/{id}/approve", "approveOperation", "Approve a restore that somebody else asked for",
-		"Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.", "Operations")
+		"Of the whole database, or of more than one person may bring back within a day, where keepsake.yaml asks for a second approver. One's own request is refused.", "Operations")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	register(h, op, h.decide(h.d.Console.ApproveOperation))
 	op = action(http.MethodGet, "/backups/{id}/log", "getLog", "An operation's log", "Oldest first; after is the id of the last line that is known.", "Operations")

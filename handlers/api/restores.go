@@ -52,6 +52,7 @@ type Preview struct {
 	ChunksRead  int64                `json:"chunks_read"`
 	ChunksTotal int64                `json:"chunks_total"`
 	Seconds     float64              `json:"seconds" doc:"What the comparison took"`
+	Approval    string               `json:"approval,omitempty" doc:"Why another super admin will have to approve it once it is confirmed; absent: nobody has to"`
 }
 
 // RestoreAnswer is a preview, or the operation that was started.
@@ -148,6 +149,9 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	}
 	out := &Preview{Point: p.Point, PointTime: p.PointTime, Name: p.Name, Mode: p.Mode, Fingerprint: p.Fingerprint, Tables: append([]scope.TableChanges{}, p.Tables...), Weddings: p.Weddings, ChunksRead: p.ChunksRead, ChunksTotal: p.ChunksTotal, Seconds: p.Seconds}
 	out.Insert, out.Update, out.Delete, out.Refused = p.Totals()
+	if out.Approval, err = h.d.Console.NeedsSecondApprover(ctx, actor, what); err != nil {
+		return nil, err
+	}
 	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{Preview: out}}, nil
 }
 

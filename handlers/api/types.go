@@ -32,6 +32,7 @@ type Console interface {
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
+	NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (string, error)
 	RestoreScope(ctx context.Context, actor keepsake.Actor, in console.RestoreScopeInput) (console.Operation, error)
 	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)
 	GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error)

@@ -1243,12 +1243,14 @@ type PointWeddingPhase string
 
 // Preview defines model for Preview.
 type Preview struct {
-	ChunksRead  int64  `json:"chunks_read"`
-	ChunksTotal int64  `json:"chunks_total"`
-	Delete      int64  `json:"delete"`
-	Fingerprint string `json:"fingerprint"`
-	Insert      int64  `json:"insert"`
-	Mode        string `json:"mode"`
+	// Approval Why another super admin will have to approve it once it is confirmed; absent: nobody has to
+	Approval    *string `json:"approval,omitempty"`
+	ChunksRead  int64   `json:"chunks_read"`
+	ChunksTotal int64   `json:"chunks_total"`
+	Delete      int64   `json:"delete"`
+	Fingerprint string  `json:"fingerprint"`
+	Insert      int64   `json:"insert"`
+	Mode        string  `json:"mode"`
 
 	// Name What confirm must name
 	Name      string    `json:"name"`
@@ -2264,7 +2266,7 @@ type ClientInterface interface {
 
 	// ApproveOperation Approve a restore that somebody else asked for
 	//
-	// Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.
+	// Of the whole database, or of more than one person may bring back within a day, where keepsake.yaml asks for a second approver. One's own request is refused.
 	//
 	// Corresponds with POST /api/backups/{id}/approve (the `ApproveOperation` operationId).
 	ApproveOperation(ctx context.Context, id string, params *ApproveOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2693,7 +2695,7 @@ func (c *Client) GetOperation(ctx context.Context, id string, reqEditors ...Requ
 
 // ApproveOperation Approve a restore that somebody else asked for
 //
-// Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.
+// Of the whole database, or of more than one person may bring back within a day, where keepsake.yaml asks for a second approver. One's own request is refused.
 //
 // Corresponds with POST /api/backups/{id}/approve (the `ApproveOperation` operationId).
 func (c *Client) ApproveOperation(ctx context.Context, id string, params *ApproveOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5164,7 +5166,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveOperationWithResponse Approve a restore that somebody else asked for
 	//
-	// Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.
+	// Of the whole database, or of more than one person may bring back within a day, where keepsake.yaml asks for a second approver. One's own request is refused.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8794,7 +8796,7 @@ func (c *ClientWithResponses) GetOperationWithResponse(ctx context.Context, id s
 
 // ApproveOperationWithResponse Approve a restore that somebody else asked for
 //
-// Of a restore of the whole database, where keepsake.yaml asks for a second approver. One's own request is refused.
+// Of the whole database, or of more than one person may bring back within a day, where keepsake.yaml asks for a second approver. One's own request is refused.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -301,6 +301,12 @@ func (c *Config) checkServer() *mistake {
 			return wrong(fmt.Sprintf("%q is no network: write 10.0.0.0/8 or an address", network), "server", "trusted_proxies", i)
 		}
 	}
+	if n := s.AloneWeddings; n != nil && *n < 0 {
+		return wrong("it is below 0: say how many weddings one person may bring back within a day, 0 for none", "server", "alone_weddings")
+	}
+	if n := s.AloneShare; n != nil && (*n < 0 || *n > 100) {
+		return wrong(fmt.Sprintf("%d is no share: use 0 to 100 percent of all weddings", *n), "server", "alone_share")
+	}
 	return nil
 }
 

@@ -87,6 +87,8 @@ type Server struct {
 	TLSCertificate string          `yaml:"tls_certificate"` // PEM file; empty: plain HTTP
 	TLSKey         string          `yaml:"tls_key"`         // PEM file
 	SecondApprover bool            `yaml:"second_approver"` // restores of the whole database wait for another super admin
+	AloneWeddings  *int            `yaml:"alone_weddings"`  // so many weddings may come back within a day without one; nil: policy.DefaultAlone
+	AloneShare     *int            `yaml:"alone_share"`     // and so many percent of all
 }
 
 // DefaultManagedSchemas returns the schemas that Supabase makes in every project.

@@ -230,6 +230,8 @@ func TestMistakes(t *testing.T) {
 		{"target without a URL", one + "targets:\n  - {name: t}\n", nil, ":4: targets[0].url: it is missing", "postgres://"},
 		{"target of another kind", one + "targets:\n  - {name: t, url: 'http://h/d'}\n", nil, ":4: targets[0].url: it is no PostgreSQL URL", "write postgres://"},
 		{"one target twice", one + "targets:\n  - {name: t, url: 'postgres://h/d'}\n  - {name: t, url: 'postgres://h/d'}\n", nil, ":5: targets[1].name: ", "give each target its own"},
+		{"a share above all", one + "server: {alone_share: 101}\n", nil, ":3: server.alone_share: ", "use 0 to 100 percent"},
+		{"fewer weddings than none", one + "server: {alone_weddings: -1}\n", nil, ":3: server.alone_weddings: ", "0 for none"},
 		{"bad address", one + "server: {address: localhost}\n", nil, ":3: server.address: ", "write host:port"},
 		{"bad port", one + "server: {address: 'localhost:99999'}\n", nil, ":3: server.address: ", "write host:port"},
 		{"bad base URL", one + "server: {base_url: keepsake.example}\n", nil, ":3: server.base_url: ", "write https://host"},

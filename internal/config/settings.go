@@ -50,6 +50,8 @@ func settings(out map[string]string, name string, v reflect.Value) {
 		for _, key := range v.MapKeys() {
 			settings(out, name+"."+key.String(), v.MapIndex(key))
 		}
+	case reflect.Pointer: // what may be 0 on purpose
+		out[name] = fmt.Sprint(v.Elem().Interface())
 	default:
 		out[name] = fmt.Sprint(v.Interface())
 	}

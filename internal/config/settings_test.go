@@ -19,7 +19,7 @@ key:      {file: ./keepsake.key}
 providers:
   - {name: local, type: file, path: ./repo}
   - {name: bucket, type: s3, endpoint: "https://s3.example", region: eu-west-1, bucket: backups, access_key_id: id, secret_access_key: p4ssword, offsite: true}
-server: {address: "0.0.0.0:80", second_approver: true, session_secret: "p4ssword://p4ssword-p4ssword-p4ssword", trusted_proxies: [10.0.0.0/8, 192.168.0.0/16]}
+server: {address: "0.0.0.0:80", second_approver: true, alone_weddings: 0, alone_share: 5, session_secret: "p4ssword://p4ssword-p4ssword-p4ssword", trusted_proxies: [10.0.0.0/8, 192.168.0.0/16]}
 targets: [{name: spare, url: "postgres://r:p4ssword@spare.example/postgres"}]
 alerts: {urls: ["slack://xoxb:p4ssword@channel"], on: [security]}
 limits: {full: 3}
@@ -33,7 +33,7 @@ limits: {full: 3}
 		"providers[0].name": "local", "providers[0].type": "file", "providers[0].path": "./repo", "providers[0].medium": "disk",
 		"providers[1].name": "bucket", "providers[1].type": "s3", "providers[1].medium": "s3", "providers[1].endpoint": "https://s3.example", "providers[1].region": "eu-west-1", "providers[1].bucket": "backups",
 		"providers[1].access_key_id": "id", "providers[1].secret_access_key": "set", "providers[1].offsite": "true",
-		"server.second_approver": "true", "server.session_secret": "set", "server.trusted_proxies": "10.0.0.0/8, 192.168.0.0/16",
+		"server.second_approver": "true", "server.alone_weddings": "0", "server.alone_share": "5", "server.session_secret": "set", "server.trusted_proxies": "10.0.0.0/8, 192.168.0.0/16",
 		"targets[0].name": "spare", "targets[0].url": "r@spare.example/postgres", "alerts.urls[0]": "slack", "alerts.on": "security", "limits.full": "3", "typed_targets": "public, private",
 	}
 	if !maps.Equal(got, want) {
@@ -81,6 +81,8 @@ func TestEverySettingIsThere(t *testing.T) {
 			v.SetBool(true)
 		case reflect.Int:
 			v.SetInt(7)
+		case reflect.Pointer: // to a 0 that is meant
+			v.Set(reflect.New(v.Type().Elem()))
 		default:
 			v.SetString("x")
 		}

@@ -18,22 +18,10 @@ const (
 	expireEvery = time.Minute
 )
 
-// wholeState is the state that a restore of the whole database begins in.
-func (c *Console) wholeState() string {
-	if c.approve {
-		return string(StateProposed)
-	}
-	return string(StateQueued)
-}
-
-// allTiers reports whether nothing is left out.
-func allTiers(tiers []keepsake.Tier) bool {
-	return len(tiers) == 0 || len(tiers) >= len(keepsake.Tiers())
-}
-
 // propose says in the trail and in the operation's log that somebody else decides.
-func (c *Console) propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) error {
-	if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "approval.ask", Target: id, Outcome: audit.Allowed}); err != nil {
+func (c *Console) propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id, because string) error {
+	entry := audit.Entry{Action: "approval.ask", Target: id, Outcome: audit.Allowed, Detail: map[string]any{"because": because}}
+	if err := audit.Record(ctx, tx, actor, entry); err != nil {
 		return err
 	}
 	row, err := tx.GetOperation(ctx, id)
@@ -43,7 +31,7 @@ func (c *Console) propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, i
 	if row.LastEventID, err = tx.NextEventID(ctx, id); err != nil {
 		return fmt.Errorf("take an event of operation %s: %w", id, err)
 	}
-	return c.say(ctx, tx, row, "info", fmt.Sprintf("%s asks for it. Another super admin has %s to approve it.", actor.Name, hours(ApproveWithin)))
+	return c.say(ctx, tx, row, "info", fmt.Sprintf("%s asks for it. Another super admin has %s to approve it, because %s.", actor.Name, hours(ApproveWithin), because))
 }
 
 // ApproveOperation starts a restore that another super admin has asked for. One's own is CodeForbidden; one that does not wait for

@@ -20,6 +20,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
@@ -37,6 +38,7 @@ type Engine interface {
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	Weddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, error)
 	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
+	CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error)
 	Providers() []engine.Provider
 	SealTarget(ctx context.Context, url keepsake.Secret) (string, error)
 	OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error)
@@ -57,8 +59,10 @@ type Deps struct {
 	BackupMaxAge time.Duration
 	// Limits is how many backups of each type one actor may start within an hour; what is missing is DefaultLimits.
 	Limits map[keepsake.BackupType]int
-	// SecondApprover lets a restore of the whole database start only when another super admin has approved it.
+	// SecondApprover lets a restore of the whole database, and what adds up to more than Alone within a day, start only when another super admin has
+	// approved it. Without an Alone it is policy.DefaultAlone.
 	SecondApprover bool
+	Alone          *policy.Alone
 	Lease          LeaseTimes // zero: the defaults
 	// Sweep, when set, is called once an hour by working processes: it removes what ended long ago (auth.Sessions.Sweep).
 	Sweep func(context.Context) error
@@ -90,6 +94,7 @@ type Console struct {
 	maxAge  time.Duration
 	limits  map[keepsake.BackupType]int
 	approve bool
+	alone   policy.Alone
 	lease   LeaseTimes
 	worker  string // name of this process in leases
 	hub     *progress.Hub
@@ -116,6 +121,10 @@ func New(d Deps) (*Console, error) {
 	c.typed = d.Typed
 	for _, t := range d.Targets {
 		c.typed.Known = append(c.typed.Known, t.URL)
+	}
+	c.alone = policy.DefaultAlone()
+	if d.Alone != nil {
+		c.alone = *d.Alone
 	}
 	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)

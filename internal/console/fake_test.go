@@ -35,6 +35,7 @@ type fakeEngine struct {
 	stores    []engine.Provider
 	shift     int    // days that its first wedding lies ahead
 	undecided bool   // its weddings have no day
+	all       int64  // how many weddings it counts
 	marking   func() // comes before a point is marked; nil: nothing
 }
 
@@ -170,6 +171,11 @@ func (f *fakeEngine) NewestPoints(_ context.Context, most int) ([]engine.Point, 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.points[:min(most, len(f.points))], nil
+}
+
+func (f *fakeEngine) CountWeddings(_ context.Context, organization string) (all, theirs int64, err error) {
+	list := f.weddings(engine.WeddingQuery{Organization: organization, Limit: 100})
+	return max(2, f.all), int64(len(list)), f.down
 }
 
 // WeddingsAt knows one wedding that the platform has lost.

@@ -58,10 +58,12 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	if err := checkTarget(ctx, target, in.Database); err != nil {
 		return refuse(err)
 	}
+	asked := in.scoped().brought()
+	judge := c.judgeAlone(ctx, actor, &asked)
 	row := newOperation(actor, KindRestore)
 	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
 	if in.Wedding != "" || in.Organization != "" || in.TargetURL != "" {
-		s := ScopedOperation{ScopedInput: ScopedInput{Wedding: in.Wedding, Organization: in.Organization}, TargetURL: in.TargetURL}
+		s := ScopedOperation{ScopedInput: ScopedInput{Wedding: in.Wedding, Organization: in.Organization}, TargetURL: in.TargetURL, Weddings: asked.Weddings}
 		if row.Scope, err = json.Marshal(s); err != nil {
 			return refuse(fmt.Errorf("encode what is restored: %w", err))
 		}
@@ -69,10 +71,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	for _, t := range in.Tiers {
 		row.Tiers = append(row.Tiers, string(t))
 	}
-	if in.Wedding == "" && in.Organization == "" && allTiers(in.Tiers) {
-		row.State = c.wholeState()
-	}
-	return c.enqueue(ctx, actor, "restore.start", detail, row)
+	return c.enqueueJudged(ctx, actor, "restore.start", detail, row, judge)
 }
 
 func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Target, error) {

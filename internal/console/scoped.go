@@ -117,6 +117,8 @@ type ScopedOperation struct {
 	Restore     string // the id to undo it by
 	UndoOf      string // set: the restore that this takes back; of the above Wedding says whose it was, and only Name and Restore count
 	TargetURL   string // sealed: of a restore into a new database on a server that no configuration names
+	Redo        bool   // UndoOf took another restore back, so that this brings rows back after all
+	Weddings    int64  // how many the organization had when it was asked for
 }
 
 // RestoreScope enqueues making the changes of a preview in the live platform. When the platform has changed since, the operation
@@ -147,15 +149,21 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 	s.Restore = c.scopes.NewRestoreID()
 	row := newOperation(actor, KindScoped)
 	row.PointID = s.Point
-	if s.UndoOf == "" && (s.Everything || len(s.Tiers) > 0 && allTiers(s.Tiers)) { // all tiers, one by one, are everything too
-		row.State = c.wholeState()
+	var judge mayBeAlone
+	if s.UndoOf == "" || s.Redo {
+		asked := s.brought()
+		if asked.Everything = asked.Everything || s.Redo && s.Wedding == ""; asked.Everything {
+			asked.Organization, asked.Tiers = "", nil
+		}
+		judge = c.judgeAlone(ctx, actor, &asked)
+		s.Weddings = asked.Weddings
 	}
 	detail["restore"] = s.Restore
 	var err error
 	if row.Scope, err = json.Marshal(s); err != nil {
 		return Operation{}, fmt.Errorf("encode what is restored: %w", err)
 	}
-	return c.enqueue(ctx, actor, action, detail, row)
+	return c.enqueueJudged(ctx, actor, action, detail, row, judge)
 }
 
 // GetScopedRestore returns what a restore into the live platform changed.
@@ -191,7 +199,7 @@ func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore s
 	if u.Wedding {
 		of.Wedding = u.ID
 	}
-	return c.enqueueScoped(ctx, actor, "scope.undo", detail, ScopedOperation{Name: u.Name, UndoOf: restore, ScopedInput: of})
+	return c.enqueueScoped(ctx, actor, "scope.undo", detail, ScopedOperation{Name: u.Name, UndoOf: restore, Redo: u.Of != "", ScopedInput: of})
 }
 
 // runScoped makes the changes.

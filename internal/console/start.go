@@ -189,11 +189,25 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 
 // enqueue writes operation, job and audit row in one transaction. That the actor may has been judged before.
 func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
+	return c.enqueueJudged(ctx, actor, action, detail, row, nil)
+}
+
+// enqueueJudged is enqueue for what another super admin may have to approve first.
+func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams, judge mayBeAlone) (Operation, error) {
 	var o Operation
 	err := c.attemptJudged(ctx, actor, nil, action, "", detail, func(tx db.Tx) (string, error) {
 		quota, err := c.useLimit(ctx, tx, actor, row)
 		if err != nil {
 			return row.ID, err
+		}
+		because := ""
+		if judge != nil {
+			if because, err = judge(ctx, tx); err != nil {
+				return row.ID, err
+			}
+		}
+		if because != "" {
+			row.State = string(StateProposed)
 		}
 		err = tx.InsertOperation(ctx, row)
 		if db.IsConstraint(err, "backup_operations_one_active_backup") {
@@ -202,8 +216,8 @@ func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action stri
 		if err != nil {
 			return row.ID, err
 		}
-		if State(row.State) == StateProposed {
-			err = c.propose(ctx, tx, actor, row.ID)
+		if because != "" {
+			err = c.propose(ctx, tx, actor, row.ID, because)
 		} else {
 			err = c.insertJob(ctx, tx, row.ID, Kind(row.Kind))
 		}

@@ -117,6 +117,9 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"WeddingsByID": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.WeddingsByID(ctx, a, []string{"1", "3", x.wedding, "5"})
 		},
+		"NeedsSecondApprover": func(ctx context.Context, a keepsake.Actor) (any, error) {
+			return c.NeedsSecondApprover(ctx, a, in)
+		},
 		"PreviewScope": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.PreviewScope(ctx, a, in) },
 		"RestoreScope": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: in, Name: "Couple", Confirmation: "Couple", Fingerprint: "x"})

@@ -1,0 +1,254 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
+)
+
+// restoresAtOnce is a live platform whose restores end as soon as they begin, as broken says.
+type restoresAtOnce struct {
+	console.Scopes
+	names  atomic.Int64
+	broken atomic.Bool
+	undo   scope.Undo // what ReadUndo finds
+}
+
+func (r *restoresAtOnce) NewRestoreID() string {
+	return fmt.Sprintf("20261123T120000Z-%012d", r.names.Add(1))
+}
+
+func (r *restoresAtOnce) ApplyScope(_ context.Context, _ engine.ScopeInput, a engine.ScopeApply, _ engine.Reporter) (engine.ScopeResult, error) {
+	if r.broken.Load() {
+		return engine.ScopeResult{}, keepsake.Errorf(keepsake.CodeConflict, "the platform has changed")
+	}
+	return engine.ScopeResult{Restore: a.Restore, Name: a.Name, Point: "20261123T070000Z-aa"}, nil
+}
+
+func (r *restoresAtOnce) TakeBack(_ context.Context, _ string, a engine.ScopeApply, _ engine.Reporter) (engine.ScopeResult, error) {
+	return engine.ScopeResult{Restore: a.Restore, Name: a.Name, Point: "20261123T070000Z-aa"}, nil
+}
+
+func (r *restoresAtOnce) ReadUndo(_ context.Context, restore string) (*scope.Undo, error) {
+	u := r.undo
+	u.Restore = restore
+	return &u, nil
+}
+
+// approvers is a console that asks for a second approver, on a platform of forty weddings.
+type approvers struct {
+	*world
+	c      *console.Console
+	scopes *restoresAtOnce
+	fresh  int
+}
+
+func withApprovers(t *testing.T) *approvers {
+	t.Helper()
+	w, e, _, server := restorable(t)
+	e.all = 40
+	a := &approvers{world: w, scopes: &restoresAtOnce{}}
+	a.c = w.console(e, func(d *console.Deps) {
+		d.SecondApprover, d.Scopes, d.Targets = true, a.scopes, []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
+	})
+	return a
+}
+
+// asks asks for a restore, live or into a new database, after looking at what the console says before.
+func (a *approvers) asks(actor keepsake.Actor, in console.ScopedInput, live bool) console.Operation {
+	a.t.Helper()
+	in.Point, in.Mode = "latest", scope.Rewind
+	why, err := a.c.NeedsSecondApprover(a.t.Context(), actor, in)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	var o console.Operation
+	if live {
+		o, err = a.c.RestoreScope(a.t.Context(), actor, console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
+	} else {
+		a.fresh++
+		name := fmt.Sprint("fresh_", a.fresh)
+		o, err = a.c.StartRestore(a.t.Context(), actor, console.StartRestoreInput{Point: "latest", Database: name, Confirmation: name, Tiers: in.Tiers, Wedding: in.Wedding, Organization: in.Organization})
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if (o.State == console.StateProposed) != (why != "") {
+		a.t.Errorf("%+v: it is %s after %q was said before", in, o.State, why)
+	}
+	return o
+}
+
+func (a *approvers) wants(actor keepsake.Actor, in console.ScopedInput, live bool, want console.State) console.Operation {
+	a.t.Helper()
+	o := a.asks(actor, in, live)
+	if o.State != want {
+		a.t.Errorf("%+v, live %v: %s, want %s", in, live, o.State, want)
+	}
+	return o
+}
+
+func ofTiers(t ...keepsake.Tier) console.ScopedInput { return console.ScopedInput{Tiers: t} }
+func ofWedding(id string) console.ScopedInput        { return console.ScopedInput{Wedding: id} }
+func ofOrganization(id string) console.ScopedInput   { return console.ScopedInput{Organization: id} }
+
+const twoKinds = 2 // live, and into a new database
+
+// TestSplittingDoesNotPassTheSecondApprover: tier by tier, organization by organization, wedding by wedding, through either way.
+func TestSplittingDoesNotPassTheSecondApprover(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ alone, last []console.ScopedInput }{
+		"tiers":                {[]console.ScopedInput{ofTiers(keepsake.TierCritical, keepsake.TierHigh)}, []console.ScopedInput{ofTiers(keepsake.TierStandard)}},
+		"tier by tier":         {[]console.ScopedInput{ofTiers(keepsake.TierStandard), ofTiers(keepsake.TierHigh)}, []console.ScopedInput{ofTiers(keepsake.TierCritical)}},
+		"organizations":        {[]console.ScopedInput{ofOrganization("org-1")}, []console.ScopedInput{ofOrganization("org-2"), ofOrganization("org-3")}},
+		"weddings":             {[]console.ScopedInput{ofWedding("1"), ofWedding("2"), ofWedding("3"), ofWedding("4")}, []console.ScopedInput{ofWedding("5"), ofWedding("6")}},
+		"the same once more":   {[]console.ScopedInput{ofWedding("1"), ofWedding("2"), ofWedding("3"), ofWedding("4"), ofWedding("1")}, []console.ScopedInput{ofWedding("5")}},
+		"weddings beside them": {[]console.ScopedInput{ofTiers(keepsake.TierCritical, keepsake.TierHigh), ofWedding("1")}, []console.ScopedInput{ofTiers(keepsake.TierStandard)}},
+	} {
+		for turn := range twoKinds {
+			t.Run(fmt.Sprint(name, turn), func(t *testing.T) {
+				t.Parallel()
+				a := withApprovers(t)
+				token := admin // one person's browser and script are one person
+				token.Permissions = []keepsake.Permission{keepsake.MayRead, keepsake.MayRestore}
+				for i, in := range c.alone {
+					a.wants([]keepsake.Actor{admin, token}[i%2], in, (turn+i)%2 == 0, console.StateQueued)
+				}
+				for i, in := range c.last {
+					a.wants([]keepsake.Actor{token, admin}[i%2], in, (turn+i)%2 == 0, console.StateProposed)
+				}
+			})
+		}
+	}
+}
+
+// TestRetryingCountsOnce: what failed may be tried again by whoever was refused nothing, and still counts with what comes after it.
+func TestRetryingCountsOnce(t *testing.T) {
+	t.Parallel()
+	a := withApprovers(t)
+	stop := a.run(a.c, true)
+	defer stop()
+	a.scopes.broken.Store(true)
+	two := ofTiers(keepsake.TierCritical, keepsake.TierHigh)
+	for range 3 {
+		o := a.wants(admin, two, true, console.StateQueued)
+		if o, err := a.c.Await(t.Context(), admin, o.ID, time.Minute); err != nil || o.State != console.StateFailed {
+			t.Fatalf("%+v, %v", o, err)
+		}
+	}
+	a.wants(admin, ofTiers(keepsake.TierStandard), true, console.StateProposed)
+	a.wants(admin, two, true, console.StateQueued)
+}
+
+// TestWhatTwoPeopleBringBackCountsTogether, live, as long as it is there: one person's two accounts look like two people.
+func TestWhatTwoPeopleBringBackCountsTogether(t *testing.T) {
+	t.Parallel()
+	a := withApprovers(t)
+	defer a.run(a.c, true)()
+	done := func(o console.Operation, err error) console.Operation {
+		t.Helper()
+		if err == nil {
+			o, err = a.c.Await(t.Context(), admin, o.ID, time.Minute)
+		}
+		if err != nil || o.State != console.StateDone {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		return o
+	}
+	o := done(a.wants(admin, ofTiers(keepsake.TierCritical, keepsake.TierHigh), true, console.StateQueued), nil)
+	asked := a.wants(second, ofTiers(keepsake.TierStandard), true, console.StateProposed)
+
+	// Approved by the other one it starts, and counts against nobody afterwards.
+	if err := a.c.ApproveOperation(t.Context(), admin, asked.ID); err != nil {
+		t.Fatal(err)
+	}
+	done(asked, nil)
+
+	// Taken back it is not there any more; an undo of that brings it back after all.
+	done(a.c.UndoScope(t.Context(), admin, o.Scope.Restore))
+	done(a.wants(second, ofTiers(keepsake.TierStandard), true, console.StateQueued), nil)
+	a.scopes.undo.Of = o.Scope.Restore
+	if o, err := a.c.UndoScope(t.Context(), admin, "20261123T120000Z-00000000000f"); err != nil || o.State != console.StateProposed {
+		t.Errorf("an undo of an undo: %+v, %v", o, err)
+	}
+}
+
+// TestTwoRequestsAtOnceDoNotBothSlipUnder asks for the last two tiers, each of which would complete the database, and for nine weddings at once.
+func TestTwoRequestsAtOnceDoNotBothSlipUnder(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		asked func(int) console.ScopedInput
+		n     int
+		alone int
+	}{
+		"tiers":    {func(i int) console.ScopedInput { return ofTiers(keepsake.Tiers()[i%3]) }, 3, 2},
+		"weddings": {func(i int) console.ScopedInput { return ofWedding(fmt.Sprint(i)) }, 9, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := withApprovers(t)
+			states := make([]console.State, c.n)
+			var wg sync.WaitGroup
+			for i := range c.n {
+				wg.Go(func() {
+					in := c.asked(i)
+					in.Point, in.Mode = "latest", scope.Missing
+					o, err := a.c.RestoreScope(t.Context(), admin, console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
+					if err != nil {
+						t.Error(err)
+					}
+					states[i] = o.State
+				})
+			}
+			wg.Wait()
+			alone := 0
+			for _, s := range states {
+				if s == console.StateQueued {
+					alone++
+				}
+			}
+			if alone != c.alone {
+				t.Errorf("%v: %d began alone, want %d", states, alone, c.alone)
+			}
+		})
+	}
+}
+
+// TestAnOrganizationsAdminCountsTogetherWithOthers although they see none of the others' operations.
+func TestAnOrganizationsAdminCountsTogetherWithOthers(t *testing.T) {
+	t.Parallel()
+	w := newOrgWorld(t)
+	c := w.console(w.e, func(d *console.Deps) {
+		d.Scopes, d.SecondApprover, d.Alone = w.e, true, &policy.Alone{Weddings: 1, Share: 20}
+	})
+	ask := func(actor keepsake.Actor, wedding string) console.Operation {
+		t.Helper()
+		in := console.ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}
+		o, err := c.RestoreScope(t.Context(), actor, console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	if o := ask(admin, "4"); o.State != console.StateQueued {
+		t.Errorf("the first: %s", o.State)
+	}
+	o := ask(ofFirst, "1")
+	lines, err := c.OperationLog(t.Context(), ofFirst, o.ID, 0, 0)
+	if err != nil || o.State != console.StateProposed || !slices.ContainsFunc(lines, func(l console.LogLine) bool {
+		return strings.Contains(l.Message, "2 weddings would have come back within a day; 1 of the platform's 5")
+	}) {
+		t.Errorf("the second: %s, %+v, %v", o.State, lines, err)
+	}
+}

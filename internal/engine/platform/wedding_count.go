@@ -1,0 +1,19 @@
+package platform
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// CountWeddings counts the weddings of the platform, and of them those of one organization; "" is none.
+func CountWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, organization string) (all, theirs int64, err error) {
+	is := "false and $1::text is not null"
+	if m.Wedding.Organization != "" {
+		is = column("w", m.Wedding.Organization) + "::text = $1::text"
+	}
+	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+is+") from "+table(m.Wedding.Table)+" w", organization).Scan(&all, &theirs)
+	return all, theirs, err
+}
