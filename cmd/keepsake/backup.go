@@ -99,7 +99,7 @@ func (a *app) printBackup(r engine.BackupResult) {
 	if r.Protected {
 		a.printf("Protected: three copies, two media, one offsite.\n")
 	} else {
-		a.printf("NOT PROTECTED: %s. Run keepsake repair when the provider is back, or add one.\n", r.Lacks)
+		a.printf("NOT PROTECTED: %s. Run keepsake repair %s when the provider is back, or add one.\n", r.Lacks, r.Point)
 	}
 	a.printNotCarried(r.NotCarried)
 }

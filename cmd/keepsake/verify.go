@@ -65,7 +65,14 @@ func (a *app) printVerify(r engine.VerifyResult) {
 		a.printf("all sound.\n")
 		return
 	}
-	a.printf("%s. Run keepsake repair.\n", some(int64(len(r.Findings)), "finding"))
+	next := "Run keepsake verify again when every provider answers"
+	switch {
+	case r.Repair != "":
+		next = "Run " + r.Repair
+	case r.Damaged():
+		next = "No repair can tell what is right"
+	}
+	a.printf("%s. %s.\n", some(int64(len(r.Findings)), "finding"), next)
 }
 
 // choosePoint returns what a person asked to look at: one point, or "" for all.

@@ -93,7 +93,7 @@ func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
 	b.plan()
 	reading := newTracker(nil, b.e.opts.Now) // of chunks that are there already: no provider's progress
 	defer reading.close()
-	b.copies = newSource(b.repo, b.repo.live(), reading)
+	b.copies = newSource(b.repo, b.repo.live(), b.manifest.Parent, reading)
 	b.openLanes(ctx)
 	defer b.drain()
 	b.track.stage(StageReading)

@@ -23,8 +23,12 @@ const maxChunk = 8 << 20
 const rangesPerJob = 32
 
 func explain(err error) string {
-	if errors.Is(err, errNoHeader) {
+	var own *keepsake.Error
+	switch {
+	case errors.Is(err, errNoHeader):
 		return err.Error()
+	case errors.As(err, &own):
+		return own.Message
 	}
 	return storage.Explain(err)
 }

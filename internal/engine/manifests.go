@@ -102,7 +102,7 @@ func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id 
 			return nil, damaged, ctx.Err()
 		}
 		last = fmt.Errorf("provider %s: %w", p.Name, err)
-		damaged = append(damaged, findingOf(p.Name, repository.ManifestKey(id), err))
+		damaged = append(damaged, findingOf(p.Name, repository.ManifestKey(id), err, repairCommand(id, false)))
 	}
 	if len(copies) > 0 {
 		right, findings, sure := rightful(id, copies)
@@ -151,7 +151,7 @@ func rightful(id string, copies []manifestCopy) (right manifestCopy, findings []
 			continue
 		}
 		findings = append(findings, findingOf(c.provider, repository.ManifestKey(id), keepsake.Errorf(keepsake.CodeDamaged,
-			"It opens, and is another one than at provider %s: somebody with a writer's key has put it in its place.", right.provider)))
+			"It opens, and is another one than at provider %s: somebody with a writer's key has put it in its place.", right.provider), repairCommand(id, false)))
 	}
 	if !sure {
 		findings = append(findings, VerifyFinding{Object: repository.ManifestKey(id), Damage: true, Problem: "It opens at each provider and is not the same everywhere (" + holdersOf(copies) +
@@ -176,20 +176,6 @@ func readManifestAt(ctx context.Context, r *repo, p Provider, id string) (*repos
 	}
 	m, err := r.keys.OpenManifest(key, body)
 	return m, body, err
-}
-
-// findingOf says in words what is wrong with one copy of one object.
-func findingOf(provider, object string, err error) VerifyFinding {
-	f := VerifyFinding{Provider: provider, Object: object}
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		f.Problem, f.Damage = "The object is missing. Run keepsake repair: it copies it from a provider that has it.", true
-	case isDamage(err):
-		f.Problem, f.Damage = keepsake.MessageOf(err)+" Run keepsake repair: it replaces it from a provider that has a good copy.", true
-	default:
-		f.Problem = "The provider could not be asked: " + explain(err)
-	}
-	return f
 }
 
 // isDamage reports whether an error says that a provider's copy is missing or not sound, rather than that it could not be read.

@@ -58,7 +58,7 @@ func (e *Engine) OrganizationsAt(ctx context.Context, point string, q Organizati
 	}
 	track := newTracker(nil, e.opts.Now)
 	defer track.close()
-	rows, err := scope.ReadTable(ctx, plan.Table(plan.Root), chunkOpener{newSource(r, from, track)})
+	rows, err := scope.ReadTable(ctx, plan.Table(plan.Root), chunkOpener{newSource(r, from, m.ID, track)})
 	if err != nil {
 		return nil, m.Time, err
 	}

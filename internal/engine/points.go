@@ -115,7 +115,7 @@ func (e *Engine) pointOf(r *repo, l listing, m *repository.Manifest) Point {
 		case err != nil:
 			c.Error = explain(err)
 		case !c.Confirmed:
-			c.Error = "not copied there; keepsake repair copies it"
+			c.Error = "not copied there; " + repairCommand(m.ID, false) + " copies it"
 		}
 		p.Copies = append(p.Copies, c)
 	}

@@ -31,6 +31,7 @@ type repair struct {
 	repo   *repo
 	list   listing
 	index  *index
+	doubts map[string]map[repository.ChunkID]bool // by provider: the copies that did not read well
 	result RepairResult
 }
 
@@ -42,7 +43,7 @@ func (e *Engine) Repair(ctx context.Context, in VerifyInput, reporter Reporter) 
 	if err != nil {
 		return RepairResult{}, err
 	}
-	r := &repair{e: e, result: RepairResult{Remaining: []VerifyFinding{}, Protected: map[string]bool{}}}
+	r := &repair{e: e, doubts: map[string]map[repository.ChunkID]bool{}, result: RepairResult{Remaining: []VerifyFinding{}, Protected: map[string]bool{}}}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
@@ -60,17 +61,7 @@ func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error)
 	if r.repo, err = r.e.open(ctx); err != nil {
 		return err
 	}
-	for _, p := range r.repo.providers {
-		if r.repo.lacking[p.Name] {
-			if err := putHeader(ctx, p, r.repo.header); err != nil {
-				r.repo.down[p.Name] = err
-			}
-			delete(r.repo.lacking, p.Name)
-		}
-		if err := r.repo.down[p.Name]; err != nil {
-			r.result.Remaining = append(r.result.Remaining, findingOf(p.Name, repository.HeaderKey, err))
-		}
-	}
+	r.headers(ctx, findings)
 	if r.list, err = listManifests(ctx, r.repo.live()); err != nil {
 		return err
 	}
@@ -80,9 +71,40 @@ func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error)
 	for _, f := range findings {
 		if id, ok := parseChunkKey(f.Object); ok {
 			r.index.distrust(id, providerBit(r.repo.providers, f.Provider))
+			if r.doubts[f.Provider] == nil {
+				r.doubts[f.Provider] = map[repository.ChunkID]bool{}
+			}
+			r.doubts[f.Provider][id] = true
 		}
 	}
 	return nil
+}
+
+// headers writes the header to the providers that lack it or hold it damaged.
+func (r *repair) headers(ctx context.Context, findings []VerifyFinding) {
+	damaged := map[string]bool{}
+	for _, f := range findings {
+		damaged[f.Provider] = damaged[f.Provider] || f.Object == repository.HeaderKey && f.Damage
+	}
+	for _, p := range r.repo.providers {
+		err := r.repo.down[p.Name]
+		switch {
+		case r.repo.lacking[p.Name]:
+			err = putHeader(ctx, p, r.repo.header)
+			delete(r.repo.lacking, p.Name)
+		case damaged[p.Name] && (err == nil || keepsake.CodeOf(err) == keepsake.CodeDamaged):
+			if err = replaceHeader(ctx, r.repo, p); err == nil {
+				r.result.Copied++
+				r.result.Bytes += int64(len(r.repo.header))
+			}
+		}
+		delete(r.repo.down, p.Name)
+		if err != nil {
+			r.repo.down[p.Name] = err
+			r.result.Remaining = append(r.result.Remaining, VerifyFinding{Provider: p.Name, Object: repository.HeaderKey,
+				Problem: "The provider cannot be repaired now: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
+		}
+	}
 }
 
 // point completes one recovery point at every provider that answers: chunks first, then the manifest.
@@ -135,6 +157,15 @@ func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*
 	if err != nil {
 		return err
 	}
+	for _, c := range chunks {
+		if !r.doubts[p.Name][c.ID] {
+			continue
+		}
+		if _, err := r.repo.soundCopy(ctx, p, c); err != nil {
+			return fmt.Errorf("chunk %s was stored there anew and still does not read well: %w", c.ID, err)
+		}
+		delete(r.doubts[p.Name], c.ID)
+	}
 	if err := p.Store.Sync(ctx); err != nil {
 		return fmt.Errorf("make the chunks durable: %w", err)
 	}
@@ -143,6 +174,9 @@ func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*
 	}
 	if err := p.Store.Put(ctx, repository.ManifestKey(id), manifest, sha256.Sum256(manifest), true); err != nil {
 		return err
+	}
+	if _, _, err := readManifestAt(ctx, r.repo, p, id); err != nil {
+		return fmt.Errorf("the manifest was stored there anew and still does not read well: %w", err)
 	}
 	r.result.Copied++
 	r.result.Bytes += int64(len(manifest))

@@ -124,7 +124,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	slices.SortStableFunc(from, func(a, b Provider) int {
 		return cmp.Compare(rank(list.at[m.ID][a.Name]), rank(list.at[m.ID][b.Name]))
 	})
-	r.manifest, r.source = m, newSource(repo, from, r.track)
+	r.manifest, r.source = m, newSource(repo, from, m.ID, r.track)
 	r.result.Damaged = append(r.result.Damaged, damaged...)
 	r.result.Point = m.ID
 	if r.in.scoped() {

@@ -26,6 +26,7 @@ type source struct {
 	repo      *repo
 	providers []Provider
 	track     *tracker
+	heal      string // the command that heals a damaged copy
 	room      *semaphore.Weighted
 	buffers   sync.Pool
 
@@ -35,8 +36,9 @@ type source struct {
 	strikes map[string]int   // questions in a row that a provider did not answer
 }
 
-func newSource(r *repo, providers []Provider, t *tracker) *source {
-	s := &source{repo: r, providers: providers, track: t, room: semaphore.NewWeighted(readAheadBytes),
+// newSource reads the chunks of one recovery point.
+func newSource(r *repo, providers []Provider, point string, t *tracker) *source {
+	s := &source{repo: r, providers: providers, track: t, heal: repairCommand(point, true), room: semaphore.NewWeighted(readAheadBytes),
 		served: map[string]int64{}, strikes: map[string]int{}}
 	s.buffers.New = func() any { return new([]byte) }
 	return s
@@ -84,7 +86,7 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 	if !damage {
 		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider: %s", c.ID, explain(last))
 	}
-	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked: %s", c.ID, findingOf("", c.ID.Key(), last).Problem)
+	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked: %s", c.ID, findingOf("", c.ID.Key(), last, s.heal).Problem)
 }
 
 func (s *source) took(provider string, bytes int64) {
@@ -98,7 +100,7 @@ func (s *source) took(provider string, bytes int64) {
 // note records a copy that could not be used and reports whether it is damaged. A provider that does not answer is recorded
 // once, not for every chunk.
 func (s *source) note(provider string, c *repository.Chunk, err error) bool {
-	f := findingOf(provider, c.ID.Key(), err)
+	f := findingOf(provider, c.ID.Key(), err, s.heal)
 	s.mu.Lock()
 	known := false
 	if !f.Damage {

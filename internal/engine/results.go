@@ -103,6 +103,7 @@ type VerifyResult struct {
 	Bytes    int64                      `json:"bytes"`   // bytes read to check them
 	Seconds  float64                    `json:"seconds"`
 	Findings []VerifyFinding            `json:"findings"`
+	Repair   string                     `json:"repair,omitempty"` // the command that heals what was found, where one can
 	Copies   map[string][]keepsake.Copy `json:"copies,omitempty"` // by point
 	Proofs   map[string]PointProof      `json:"proofs,omitempty"` // by point
 }

@@ -127,7 +127,7 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 	}
 	track := newTracker(nil, e.opts.Now)
 	defer track.close()
-	rows, err := scope.Read(ctx, plan, m, chunkOpener{newSource(r, from, track)}, id)
+	rows, err := scope.Read(ctx, plan, m, chunkOpener{newSource(r, from, m.ID, track)}, id)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (e *Engine) readWide(r *repo, from []Provider, m *repository.Manifest, in S
 	}
 	track := newTracker(nil, e.opts.Now)
 	track.close() // nobody watches
-	src := newSource(r, from, track)
+	src := newSource(r, from, m.ID, track)
 	rows, err := scope.WideRows(plan, m, func(ctx context.Context, part *repository.Table) io.ReadCloser {
 		return src.rows(ctx, part, func(int64) {})
 	})

@@ -16,15 +16,16 @@ import (
 
 // verification is one running Verify.
 type verification struct {
-	e      *Engine
-	repo   *repo
-	live   []Provider
-	list   listing
-	index  *index
-	track  *tracker
-	deep   bool
-	mu     sync.Mutex
-	result VerifyResult
+	e       *Engine
+	repo    *repo
+	live    []Provider
+	list    listing
+	index   *index
+	track   *tracker
+	deep    bool
+	command string // that repairs what is found
+	mu      sync.Mutex
+	result  VerifyResult
 }
 
 // Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size, and,
@@ -53,35 +54,50 @@ func (v *verification) run(ctx context.Context, in VerifyInput) (err error) {
 	if v.repo, v.live, err = v.e.openFor(ctx, in.Provider); err != nil {
 		return err
 	}
-	for name, err := range v.repo.down {
-		v.add(findingOf(name, repository.HeaderKey, err))
-	}
-	for name := range v.repo.lacking {
-		v.add(findingOf(name, repository.HeaderKey, storage.ErrNotFound))
-	}
 	if v.list, err = listManifests(ctx, v.live); err != nil {
 		return err
 	}
-	for name, err := range v.list.failed {
-		v.add(findingOf(name, repository.ManifestPrefix, err))
-	}
 	ids := v.list.newestFirst()
+	v.command = repairCommand("", v.deep)
 	if in.Point != "" {
 		m, _, _, err := v.e.resolve(ctx, v.repo, v.live, in.Point)
 		if err != nil {
 			return err
 		}
 		ids = []string{m.ID}
+		v.command = repairCommand(m.ID, v.deep)
+	}
+	v.headers(ctx)
+	for name, err := range v.list.failed {
+		v.away(name, repository.ManifestPrefix, err)
 	}
 	var failed map[string]error
 	if v.index, failed, err = buildIndex(ctx, v.repo, v.live); err != nil {
 		return err
 	}
 	for name, err := range failed {
-		v.add(findingOf(name, chunkPrefix, err))
+		v.away(name, chunkPrefix, err)
 	}
 	v.live = slices.DeleteFunc(v.live, func(p Provider) bool { return v.list.failed[p.Name] != nil || failed[p.Name] != nil })
 	return v.points(ctx, ids)
+}
+
+// headers checks each provider's copy of the header.
+func (v *verification) headers(ctx context.Context) {
+	for _, p := range v.repo.providers {
+		switch err := v.repo.down[p.Name]; {
+		case v.repo.lacking[p.Name]:
+			v.found(p.Name, repository.HeaderKey, storage.ErrNotFound)
+		case keepsake.CodeOf(err) == keepsake.CodeDamaged:
+			v.found(p.Name, repository.HeaderKey, err)
+		case err != nil:
+			v.away(p.Name, repository.HeaderKey, err)
+		default:
+			if err := v.e.checkHeader(ctx, v.repo, p); err != nil {
+				v.found(p.Name, repository.HeaderKey, err)
+			}
+		}
+	}
 }
 
 // points checks the manifests one after the other and every chunk once, whatever the number of points that need it.
@@ -125,7 +141,7 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 		m, body, err := readManifestAt(ctx, v.repo, p, id)
 		v.count(p.Name, int64(len(body)))
 		if err != nil {
-			v.add(findingOf(p.Name, repository.ManifestKey(id), err))
+			v.found(p.Name, repository.ManifestKey(id), err)
 			continue
 		}
 		sound[p.Name] = true
@@ -137,6 +153,9 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 	right, findings, _ := rightful(id, copies)
 	for _, f := range findings {
 		sound[f.Provider] = false
+		if f.Provider != "" {
+			v.result.Repair = v.command
+		}
 		v.add(f)
 	}
 	return right.m, sound
@@ -163,7 +182,7 @@ func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, b
 					if ctx.Err() != nil {
 						return ctx.Err()
 					}
-					v.add(findingOf(p.Name, c.ID.Key(), err))
+					v.found(p.Name, c.ID.Key(), err)
 					v.mu.Lock()
 					bad[c.ID] |= bit
 					v.mu.Unlock()

@@ -76,7 +76,7 @@ func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) (
 	}
 	track := newTracker(nil, e.opts.Now)
 	defer track.close()
-	chunks := chunkOpener{newSource(r, from, track)}
+	chunks := chunkOpener{newSource(r, from, m.ID, track)}
 	w, o := e.opts.DataMap.Wedding, e.opts.DataMap.Organization
 	names := map[string]string{}
 	if organizations := plan.Table(keepsake.QualifiedName(o.Table)); organizations != nil && len(organizations.Key) == 1 {

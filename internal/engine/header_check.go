@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// checkHeader reads a provider's header and returns why it is not sound. One that differs from the others' and opens is: key slots may have
+// been changed while the provider was away.
+func (e *Engine) checkHeader(ctx context.Context, r *repo, p Provider) error {
+	body, err := p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
+	if err != nil || bytes.Equal(body, r.header) {
+		return err
+	}
+	h, err := repository.ParseHeader(body)
+	if err != nil {
+		return err
+	}
+	if _, err = h.Unlock(e.opts.Key); keepsake.CodeOf(err) == keepsake.CodeWrongKey {
+		return keepsake.Errorf(keepsake.CodeDamaged, "The header is another one than at the other providers, and the key does not open it.")
+	}
+	return err
+}
+
+// errForeignHeader says that a damaged header stands beside recovery points that are not of this repository.
+var errForeignHeader = keepsake.Errorf(keepsake.CodeDamaged, "its header is damaged, and this repository's key opens none of the recovery points there, so it was left as it is: "+
+	"if they are another repository's, give this one an empty place")
+
+// replaceHeader puts the repository's header in the place of a damaged one, unless the recovery points there are another repository's.
+func replaceHeader(ctx context.Context, r *repo, p Provider) error {
+	opens := errors.New("one opens")
+	found := 0
+	err := p.Store.List(ctx, repository.ManifestPrefix, func(o storage.Object) error {
+		id, err := repository.ParseManifestKey(o.Key)
+		if err != nil {
+			return nil
+		}
+		found++
+		if _, _, err := readManifestAt(ctx, r, p, id); err == nil {
+			return opens
+		}
+		return nil
+	})
+	switch {
+	case err == nil && found > 0:
+		return errForeignHeader
+	case err != nil && !errors.Is(err, opens):
+		return err
+	}
+	if err := p.Store.Put(ctx, repository.HeaderKey, r.header, sha256.Sum256(r.header), true); err != nil {
+		return err
+	}
+	return p.Store.Sync(ctx)
+}
