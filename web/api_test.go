@@ -1,11 +1,17 @@
 package web_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/web"
 )
 
 // asked sends a request to the API with the token.
@@ -124,5 +130,30 @@ func TestTheAPIsLongAnswersTakeAsLongAsThePages(t *testing.T) {
 		if ask(); time.Until(s.console.until) < 5*time.Hour {
 			t.Errorf("it is given up at %s", s.console.until)
 		}
+	}
+}
+
+// TestARefusedTokenIsToldNothing: whatever is wrong with a token, and where there is none, the answer is the same; the log says what it was.
+func TestARefusedTokenIsToldNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var log bytes.Buffer
+	e := s.handler(func(d *web.Deps) { d.Tokens, d.Logger = s.tokens, slog.New(slog.NewTextHandler(&log, nil)) })
+	answers := map[string]bool{}
+	for _, why := range []string{"", "it is unknown", "it was revoked", "the account has a second factor, and it was issued without it", "it was issued by \"https://elsewhere\""} {
+		r := httptest.NewRequest(http.MethodGet, "/api/backups/status", nil)
+		if why != "" {
+			s.tokens.away = keepsake.Errorf(keepsake.CodeForbidden, "The token: %s.", why)
+			r.Header.Set("Authorization", "Bearer a.b.c")
+		}
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized || why != "" && !strings.Contains(log.String(), strings.ReplaceAll(why, `"`, `\"`)) {
+			t.Errorf("%s: %d, log %s", why, w.Code, log.String())
+		}
+		answers[w.Header().Get("WWW-Authenticate")+strings.ReplaceAll(w.Body.String(), w.Header().Get("X-Request-Id"), "ID")] = true
+	}
+	if len(answers) != 1 {
+		t.Errorf("the answers differ: %v", answers)
 	}
 }

@@ -22,6 +22,7 @@ var statusWords = map[int]words{
 	http.StatusNotFound:              {"404 · not found", "There is nothing at this address", "Go to the overview", "/"},
 	http.StatusForbidden:             {"403 · not allowed", "You may not do this", "Go to the overview", "/"},
 	http.StatusConflict:              {"409 · not now", "That is not possible now", "Go to the overview", "/"},
+	http.StatusRequestTimeout:        {"408 · too slow", "The request did not come in time", "Go to the overview", "/"},
 	http.StatusRequestEntityTooLarge: {"413 · too large", "That was more than Keepsake takes", "Go to the overview", "/"},
 	http.StatusUnprocessableEntity:   {"422 · please check", "Something in that request is not right", "Go to the overview", "/"},
 	http.StatusTooManyRequests:       {"429 · too often", "That was done too often for now", "Go to the overview", "/"},
@@ -39,7 +40,7 @@ func errorHandler(pages handlers.Pages, log *slog.Logger) echo.HTTPErrorHandler 
 			return
 		}
 		if errors.Is(r.Context().Err(), context.Canceled) {
-			c.Response().Status = statusGone
+			_ = c.NoContent(statusGone) // should somebody be there after all, nothing is not an answer of 200
 			return
 		}
 		code, text := verdict(err)
@@ -75,7 +76,9 @@ func verdict(err error) (int, string) {
 		case http.StatusNotFound:
 			return he.Code, "The link may be old, or what it showed was removed. Nothing is wrong with your backups."
 		case http.StatusRequestEntityTooLarge:
-			return he.Code, "Shorten what you sent and try again."
+			return he.Code, api.TooLarge
+		case http.StatusRequestTimeout:
+			return he.Code, api.TooSlow
 		}
 		if he.Code < http.StatusInternalServerError {
 			return http.StatusUnprocessableEntity, "Keepsake did not understand that request. Go back, check the form and send it again."

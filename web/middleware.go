@@ -43,7 +43,7 @@ func accessLog(log *slog.Logger) echo.MiddlewareFunc {
 			}
 			r := c.Request()
 			status := c.Response().Status
-			if errors.Is(r.Context().Err(), context.Canceled) {
+			if errors.Is(r.Context().Err(), context.Canceled) { // what is answered although reading it was given up has a context that is not
 				status = statusGone
 			}
 			level := slog.LevelInfo

@@ -65,7 +65,7 @@ func refusalOf(c echo.Context) (auth.Refusal, bool) {
 	case status == http.StatusUnauthorized:
 		r.Reason = "no token"
 		return r, true
-	case status < http.StatusBadRequest, status == http.StatusServiceUnavailable, strings.HasSuffix(c.Path(), "/*"), status == http.StatusMethodNotAllowed:
+	case status < http.StatusBadRequest, status == http.StatusServiceUnavailable, status == statusGone, strings.HasSuffix(c.Path(), "/*"), status == http.StatusMethodNotAllowed:
 		return r, false
 	}
 	return r, !looks || known && status < http.StatusInternalServerError

@@ -27,15 +27,15 @@ func listening(t *testing.T, handler http.Handler) (address string, stop func() 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serving(t, listener, handler)
+	return serving(t, listener, handler, short)
 }
 
 // serving is listening on a listener.
-func serving(t *testing.T, listener net.Listener, handler http.Handler) (address string, stop func() chan error) {
+func serving(t *testing.T, listener net.Listener, handler http.Handler, p patience) (address string, stop func() chan error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, listener, handler, slog.New(slog.DiscardHandler), short) }()
+	go func() { done <- serve(ctx, listener, handler, slog.New(slog.DiscardHandler), p) }()
 	t.Cleanup(cancel)
 	return listener.Addr().String(), func() chan error { cancel(); return done }
 }
@@ -86,7 +86,7 @@ func TestClientsThatSendSlowlyByTLSAreGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, _ := serving(t, tls.NewListener(plain, &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}), http.NotFoundHandler())
+	address, _ := serving(t, tls.NewListener(plain, &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}), http.NotFoundHandler(), short)
 	for name, text := range map[string]string{"nothing": "", "half a greeting": "\x16\x03\x01\x02\x00\x01"} {
 		if _, err := io.Copy(io.Discard, call(t, address, text)); err != nil {
 			t.Errorf("%s: %v", name, err)

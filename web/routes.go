@@ -100,7 +100,7 @@ func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	e.IPExtractor = addressOf(d.TrustedProxies)
 	e.HTTPErrorHandler = errorHandler(pages, d.Logger)
 	e.Pre(headAsGet)
-	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), onRecord(d.Requests, d.Logger), limitBody, warnWithoutTLS(d.Logger, insecure))
+	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), onRecord(d.Requests, d.Logger), wholeBody, warnWithoutTLS(d.Logger, insecure))
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.HEAD(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
@@ -205,7 +205,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 
 	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for everybody.
 	trail := []string{api.Prefix + "/audit/export", api.Prefix + "/audit/verify"}
-	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat), watching.boundAt(api.Prefix+"/backups/:id/events"), taking.boundAt(trail...), patientFor(trail...))
+	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat, d.Logger), watching.boundAt(api.Prefix+"/backups/:id/events"), taking.boundAt(trail...), patientFor(trail...))
 	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
 	look := []string{http.MethodGet, http.MethodHead}
 	open.Match(look, api.Prefix+"/openapi.json", api.ShowDocument(document))
@@ -229,15 +229,4 @@ func addressOf(proxies []netip.Prefix) echo.IPExtractor {
 		options = append(options, echo.TrustIPRange(&net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
 	}
 	return echo.ExtractIPFromXFFHeader(options...)
-}
-
-// limitBody refuses bodies that no form here needs.
-func limitBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if c.Request().ContentLength > bodyLimit {
-			return echo.ErrStatusRequestEntityTooLarge
-		}
-		c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit)
-		return next(c)
-	}
 }

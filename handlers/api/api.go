@@ -74,10 +74,11 @@ type actions struct {
 // a stream.
 func register[I, O any](h *actions, op huma.Operation, fn func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes = maxBody
+	op.BodyReadTimeout = -1 // the body has been read; huma's own deadline would cancel whatever takes longer than that
 	if op.Method != http.MethodGet {
-		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnsupportedMediaType)
 	}
-	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusInternalServerError)
+	op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusInternalServerError)
 	act := func(ctx context.Context, in *I) (*O, error) {
 		if wrong := wrongQuery(ctx); wrong != nil {
 			return nil, invalid(ctx, wrong)

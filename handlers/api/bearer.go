@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -20,17 +21,18 @@ type TokenResolver interface {
 // Bearer identifies the actor by the Authorization header and refuses everybody else. It is the only place of the API that does; cookies
 // count for nothing here, so no other site can act through a person's browser. An answer that takes long breaks off when the token has
 // ended meanwhile: it looks so often.
-func Bearer(tokens TokenResolver, every time.Duration) echo.MiddlewareFunc {
+func Bearer(tokens TokenResolver, every time.Duration, log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
 			if !strings.EqualFold(scheme, "bearer") || token == "" {
-				return unauthorized(c, "Send a token: Authorization: Bearer ks_… Make one under Tokens in the console.")
+				return unauthorized(c)
 			}
 			token, address := strings.TrimSpace(token), c.RealIP()
 			actor, err := tokens.ResolveToken(c.Request().Context(), token, address)
 			if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
-				return unauthorized(c, keepsake.MessageOf(err))
+				log.InfoContext(c.Request().Context(), "a token of the API was refused", "request_id", handlers.RequestID(c.Request().Context()), "address", address, "err", err)
+				return unauthorized(c)
 			}
 			if err != nil {
 				return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: "Keepsake cannot look up whose token this is. Your backups are not affected. Try again in a moment.", Err: err}
@@ -51,7 +53,10 @@ func Bearer(tokens TokenResolver, every time.Duration) echo.MiddlewareFunc {
 	}
 }
 
-func unauthorized(c echo.Context, words string) error {
+// unauthorized is the same whatever is wrong with a token, and where there is none: who has none that is valid learns nothing of others. The log says
+// what it was, and the trail whose.
+func unauthorized(c echo.Context) error {
+	const words = "This needs a token that is valid: Authorization: Bearer ks_… Make one under Tokens in the console."
 	c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="keepsake"`)
 	p := newProblem(http.StatusUnauthorized, keepsake.CodeForbidden, words)
 	p.Request = handlers.RequestID(c.Request().Context())

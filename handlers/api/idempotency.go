@@ -47,9 +47,13 @@ func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 		h.fail(c, keepsake.Errorf(keepsake.CodeInvalid, "The Idempotency-Key has more than 200 characters."))
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1))
-	if err != nil || len(body) > maxBody {
-		_ = huma.WriteErr(h.a, ctx, http.StatusRequestEntityTooLarge, "The body is too large.")
+	body, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1)) // it is here already, and no larger than pages take
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	if len(body) > maxBody {
+		_ = huma.WriteErr(h.a, ctx, http.StatusRequestEntityTooLarge, TooLarge)
 		return
 	}
 	c.Request().Body = io.NopCloser(bytes.NewReader(body))

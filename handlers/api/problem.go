@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,6 +124,14 @@ func problemOf(ctx context.Context, err error) *Problem {
 	return p
 }
 
+// What the HTTP layer refuses, in words for the API and for pages.
+const (
+	TooLarge = "A request has at most 64 KiB here, and this one has more. Nothing was changed. Shorten it and send it again."
+	TooSlow  = "The request did not come whole in the time that there is for it. Nothing was changed. Send it again."
+)
+
+var refusedWords = map[int]string{http.StatusRequestEntityTooLarge: TooLarge, http.StatusRequestTimeout: TooSlow}
+
 // WriteError answers an error that happened outside of an action: in a middleware, or for an address that is none.
 func WriteError(c echo.Context, err error) error {
 	p := problemOf(c.Request().Context(), err)
@@ -132,7 +141,7 @@ func WriteError(c echo.Context, err error) error {
 		if !found {
 			code = keepsake.CodeInvalid
 		}
-		p = newProblem(he.Code, code, http.StatusText(he.Code))
+		p = newProblem(he.Code, code, cmp.Or(refusedWords[he.Code], http.StatusText(he.Code)))
 		p.Request = handlers.RequestID(c.Request().Context())
 	}
 	return p.write(c)
