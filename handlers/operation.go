@@ -8,6 +8,7 @@ import (
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -60,6 +61,8 @@ func operationState(o console.Operation) ui.Chip {
 		return ui.Chip{Tone: ui.ToneMute, Text: "Cancelled"}
 	case o.Degraded() && o.Kind == console.KindBackup:
 		return ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}
+	case o.Degraded() && o.Restore != nil && o.Restore.Outcome == engine.OutcomeExceptions:
+		return ui.Chip{Tone: exceptionTone(*o.Restore), Text: "Restored with exceptions"}
 	case o.Degraded() && o.Kind == console.KindRestore:
 		return ui.Chip{Tone: ui.ToneBad, Text: "Not proven"}
 	case o.Degraded() && o.Verify != nil && o.Verify.Damaged():
@@ -177,6 +180,9 @@ func operationRow(o console.Operation, clock format.Clock) views.OperationRow {
 	case o.State == console.StateDone:
 		row.Took, row.Size = format.Seconds(o.Seconds), format.Bytes(o.Bytes)
 		row.Result = o.Lacks
+		if o.Restore != nil && len(o.Restore.Exceptions) > 0 {
+			row.Result = format.Plural(int64(len(o.Restore.Exceptions)), "exception", "exceptions")
+		}
 	case !o.FinishedAt.IsZero() && !o.StartedAt.IsZero():
 		row.Took = format.Duration(o.FinishedAt.Sub(o.StartedAt))
 	case o.Progress != nil:

@@ -81,13 +81,58 @@ func restoreResult(r engine.RestoreResult) *views.Result {
 			})
 		}
 	}
-	if !r.Verified {
+	switch {
+	case len(r.Exceptions) > 0:
+		out.Tone, out.Title, out.Exceptions = exceptionTone(r), "Restored with exceptions", exceptions(r)
+		out.Text = strings.TrimPrefix(r.Message, "Restored with exceptions: ")
+		out.Text = strings.ToUpper(out.Text[:1]) + out.Text[1:]
+		if r.Verified {
+			out.Text += " Every table has exactly the rows of the recovery point."
+		}
+	case !r.Verified:
 		out.Tone, out.Title = ui.ToneBad, "Restored, but not proven"
 		out.Text = "The rows in the new database could not be shown to equal the recovery point. Do not use it before the log below explains why."
 	}
 	if len(r.Damaged) > 0 && r.Verified {
 		out.Tone = ui.ToneWarn
 		out.Text += " Some copies were bad on the way; good ones from other providers were used. Verify the recovery point."
+	}
+	return out
+}
+
+// exceptionTone is red where rows are missing.
+func exceptionTone(r engine.RestoreResult) ui.Tone {
+	if !r.Verified {
+		return ui.ToneBad
+	}
+	return ui.ToneWarn
+}
+
+// exceptions draws what a restore could not make: the first ones at once, the others folded.
+func exceptions(r engine.RestoreResult) *views.Exceptions {
+	const first, most = 10, 500
+	out := &views.Exceptions{Count: format.Plural(int64(len(r.Exceptions)), "thing", "things")}
+	for i, e := range r.Exceptions {
+		vm := views.Exception{Kind: ui.Chip{Tone: ui.ToneWarn, Text: e.Kind}, Object: e.Object, Error: sentence(e.Error), Means: e.Means, SQL: e.SQL,
+			Note: strings.ReplaceAll(e.SQLNote, "schema POINT", "schema "+r.Point), Because: e.Because}
+		if e.Kind == keepsake.LostRows {
+			vm.Kind.Tone = ui.ToneBad
+		}
+		if e.Code != "" {
+			vm.Code = "SQLSTATE " + e.Code
+		}
+		switch {
+		case i < first:
+			out.First = append(out.First, vm)
+		case i < most:
+			out.More = append(out.More, vm)
+		}
+	}
+	if n := len(out.More); n > 0 {
+		out.Fold = "The other " + format.Count(int64(n))
+	}
+	if n := len(r.Exceptions) - most; n > 0 {
+		out.Rest = "And " + format.Count(int64(n)) + " more, which the API’s answer about this operation names."
 	}
 	return out
 }

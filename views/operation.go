@@ -103,6 +103,7 @@ type Result struct {
 	Figures    []ui.Figure
 	Copies     []Copy
 	Lacks      string
+	Exceptions *Exceptions
 	NotCarried []NotCarried
 	Findings   []Finding
 	TierTimes  []ui.Fact
@@ -119,6 +120,23 @@ type Copy struct {
 	Provider, Medium, Place string
 	State                   ui.Chip
 	Error                   string
+}
+
+// Exceptions is what a restore could not make.
+type Exceptions struct {
+	Count       string // "12 things"
+	First, More []Exception
+	Fold        string // "The other 240"
+	Rest        string // about those that the page does not name; empty when it names all
+}
+
+// Exception is one thing that a restore could not make.
+type Exception struct {
+	Kind                ui.Chip
+	Object, Error, Code string
+	Because             string // what it depends on and could not be made either
+	Means               string
+	SQL, Note           string
 }
 
 // NotCarried is one thing that did not come along.

@@ -354,7 +354,20 @@ func TestOperationPages(t *testing.T) {
 	restored := console.Operation{ID: "op4", Kind: console.KindRestore, State: console.StateDone, OK: false, Database: "x", Restore: &engine.RestoreResult{Point: "p1", TierSeconds: map[string]float64{"critical": 12}}}
 	s.console.operations["op4"] = restored
 	s.get("/operations/op4").says("Restored, but not proven", "Not proven", "12 s (promised within 15 min)")
-	a = s.get("/operations").says("Full backup", "Restore to x")
+	excepted := restored
+	excepted.ID, excepted.Restore = "op5", &engine.RestoreResult{Point: "p1", Verified: true, Outcome: engine.OutcomeExceptions,
+		Message: "Restored with exceptions: 600 things could not be made."}
+	for i := range 600 {
+		excepted.Restore.Exceptions = append(excepted.Restore.Exceptions, keepsake.Exception{Kind: "grant", Object: fmt.Sprintf("TABLE t%d <b>", i), Code: "42704",
+			Error: `role "app" does not exist`, SQL: "GRANT SELECT ON t TO app", Means: "Nobody has this right.", Because: "table public.t", SQLNote: "keepsake schema POINT --entry 7 prints it."})
+	}
+	s.console.operations["op5"] = excepted
+	a = s.get("/operations/op5").says("Restored with exceptions", "600 things", "TABLE t0 <b>", "GRANT SELECT ON t TO app", "SQLSTATE 42704", "Because the table public.t could not be made.",
+		"keepsake schema p1 --entry 7", "The other 490", "And 100 more")
+	if strings.Contains(a.body, "Restored and proven") {
+		t.Error("a restore with exceptions reads as plain success")
+	}
+	a = s.get("/operations").says("Full backup", "Restore to x", "Restored with exceptions", "600 exceptions")
 	if next := attr(a.one("a", "rel", "next"), "href"); next != "/operations?cursor=older%26page" {
 		t.Errorf("older operations are at %q", next)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine"
@@ -27,7 +29,8 @@ func (c *restoreCommand) deed() deed {
 		detail["target"], detail["database"] = target.Host, target.Database
 	}
 	if c.result.Point != "" {
-		detail["point"], detail["verified"] = c.result.Point, c.result.Verified
+		detail["point"], detail["verified"], detail["outcome"] = c.result.Point, c.result.Verified, c.result.Outcome
+		detail["exceptions"] = len(c.result.Exceptions)
 	}
 	return deed{action: "restore.start", end: "restore.end", target: c.Point, detail: detail}
 }
@@ -55,13 +58,49 @@ func (c *restoreCommand) Run(a *app) error {
 	c.result = r
 	if a.cli.JSON {
 		printJSON(a.io.out, r)
-		return nil
+	} else {
+		a.printRestored(r)
+	}
+	if r.Outcome != engine.OutcomeRestored {
+		return errExit(exitExceptions)
+	}
+	return nil
+}
+
+func (a *app) printRestored(r engine.RestoreResult) {
+	if len(r.Exceptions) > 0 {
+		a.printf("%s\n", r.Message)
+		for _, e := range r.Exceptions {
+			a.printException(e, r.Point)
+		}
+		a.printf("\n")
 	}
 	a.printf("Restored %s of %s from recovery point %s at provider %s in %s.\n", some(r.Rows, "row"), some(int64(r.Tables), "table"), r.Point, r.Provider, seconds(r.Seconds))
-	a.printf("Verified: every table's row count and hash equal the recovery point's.\n")
+	if r.Verified {
+		a.printf("Verified: every table's row count and hash equal the recovery point's.\n")
+	} else {
+		a.printf("Not verified: tables without their rows are named above. The others' row counts and hashes equal the recovery point's.\n")
+	}
 	for _, f := range r.Damaged {
 		a.printf("Bad copy met on the way, another was used: %s, %s: %s\n", f.Provider, f.Object, f.Problem)
 	}
 	a.printNotCarried(r.NotCarried)
-	return nil
+}
+
+// printException says what could not be made, why, what it means, and the statement as far as it can be shown.
+func (a *app) printException(e keepsake.Exception, point string) {
+	a.printf("\n%s %s: %s", e.Kind, e.Object, e.Error)
+	if e.Code != "" {
+		a.printf(" (SQLSTATE %s)", e.Code)
+	}
+	if e.Because != "" {
+		a.printf("; because the %s could not be made", e.Because)
+	}
+	a.printf("\n    %s\n", e.Means)
+	if e.SQL != "" {
+		a.printf("    %s;\n", e.SQL)
+	}
+	if e.SQLNote != "" {
+		a.printf("    %s\n", strings.ReplaceAll(e.SQLNote, "schema POINT", "schema "+point))
+	}
 }

@@ -29,6 +29,7 @@ const (
 	exitUsage       = 2 // usage or configuration
 	exitUnprotected = 3 // done, but the 3-2-1 rule is not met
 	exitDamage      = 4 // damage found
+	exitExceptions  = 5 // restored with exceptions
 )
 
 // heapTarget is where the garbage collector starts to work harder: the promise is 256 MiB for the whole process.
@@ -71,6 +72,7 @@ type cli struct {
 	Verify  verifyCommand  `cmd:"" help:"Check that recovery points are whole at every provider."`
 	Repair  repairCommand  `cmd:"" help:"Copy what a provider misses or holds damaged from one that has it."`
 	Restore restoreCommand `cmd:"" help:"Restore a recovery point into a new, empty database and prove it."`
+	Schema  schemaCommand  `cmd:"" help:"Print the SQL of a recovery point's schema, or of single entries of it. It may hold passwords."`
 	Scope   scopeCommands  `cmd:"" help:"Look at one wedding or organization, bring it back into the live platform, and take that back."`
 	Repo    repoCommands   `cmd:"" help:"Work on the repository itself."`
 	Serve   serveCommand   `cmd:"" help:"Serve the console, with a worker in the same process."`
@@ -84,7 +86,8 @@ type cli struct {
 
 const description = `Encrypted backups of a wedding platform's PostgreSQL to several storage providers.
 
-Exit codes: 0 done · 1 failed · 2 usage or configuration · 3 done but not protected (3-2-1 not met) · 4 damage found.`
+Exit codes: 0 done · 1 failed · 2 usage or configuration · 3 done but not protected (3-2-1 not met) · 4 damage found
+· 5 restored with exceptions.`
 
 // errExit ends the process with a code after the command has said everything itself.
 type errExit int

@@ -158,6 +158,23 @@ func operationDone(theme string) views.Operation {
 	return o
 }
 
+func operationExceptions(theme string) views.Operation {
+	o := operationBase(theme)
+	o.Title, o.State, o.Live = "Restore to wedsync_restored", ui.Chip{Tone: ui.ToneBad, Text: "Restored with exceptions"}, live(ui.ToneOK, 100)
+	grant := views.Exception{Kind: ui.Chip{Tone: ui.ToneWarn, Text: "grant"}, Object: "TABLE guests in schema public", Error: "Role \"app\" does not exist.", Code: "SQLSTATE 42704",
+		Means: "Nobody has this right. Create the role and run the statement.", SQL: "GRANT SELECT ON TABLE public.guests TO app"}
+	policy := views.Exception{Kind: ui.Chip{Tone: ui.ToneWarn, Text: "comment"}, Object: "POLICY own ON guests in schema public", Error: "Policy \"own\" for table \"guests\" does not exist.",
+		Code: "SQLSTATE 42704", Because: "policy public.guests own", Means: "No row and no rule is missing.", SQL: "COMMENT ON POLICY own ON public.guests IS '…'",
+		Note: "Texts in quotes and what is very long are not shown; keepsake schema 20261129-080000 --entry 3365 prints it whole."}
+	lost := views.Exception{Kind: ui.Chip{Tone: ui.ToneBad, Text: "table rows"}, Object: "public.venues", Error: "The table could not be made; its 1412 rows are not in the new database.",
+		Because: "table public.venues", Means: "The rows of this table are in the recovery point and not in the new database. Remove the cause and restore again, into another database."}
+	o.Result = &views.Result{Tone: ui.ToneBad, Title: "Restored with exceptions", Text: "The rows of 1 table could not be restored, and 42 things could not be made. Do not take this database for whole.",
+		Figures:    []ui.Figure{{Label: "Took", Value: "41 s"}, {Label: "Tables", Value: "37"}, {Label: "Rows", Value: "6,141,473"}},
+		Exceptions: &views.Exceptions{Count: "43 things", First: []views.Exception{lost, grant, policy}, More: []views.Exception{grant, policy, grant}, Fold: "The other 40"},
+		Next:       []views.NextStep{{Text: "Open the recovery point", URL: "#"}}}
+	return o
+}
+
 func operationFailed(theme string) views.Operation {
 	o := operationBase(theme)
 	o.State, o.Live = ui.Chip{Tone: ui.ToneBad, Text: "Failed"}, live(ui.ToneBad, 43)

@@ -154,6 +154,9 @@ func counted(rows []audit.Row) string {
 // address is told.
 func line(r audit.Row) string {
 	words := []string{r.At.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("entry %d:", r.ID), r.Action, string(r.Outcome)}
+	if n := r.Exceptions(); n > 0 {
+		words = append(words, fmt.Sprintf("restored with exceptions: %d could not be made,", n))
+	}
 	if strings.Contains(r.ActorName, "@") || r.ActorRole != "" {
 		words = append(words, "by "+plain(r.ActorName))
 	}

@@ -936,6 +936,19 @@ type CreatePoint struct {
 	Wedding *string `json:"wedding,omitempty"`
 }
 
+// Exception defines model for Exception.
+type Exception struct {
+	Because *string `json:"because,omitempty"`
+	Code    string  `json:"code"`
+	Entry   *int64  `json:"entry,omitempty"`
+	Error   string  `json:"error"`
+	Kind    string  `json:"kind"`
+	Means   string  `json:"means"`
+	Object  string  `json:"object"`
+	SQL     *string `json:"sql,omitempty"`
+	SQLNote *string `json:"sql_note,omitempty"`
+}
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// Location Where it is, such as body.note
@@ -1416,7 +1429,10 @@ type RestoreAnswer struct {
 type RestoreResult struct {
 	Bytes           int64              `json:"bytes"`
 	Damaged         []VerifyFinding    `json:"damaged"`
+	Exceptions      []Exception        `json:"exceptions"`
+	Message         string             `json:"message"`
 	NotCarried      []NotCarried       `json:"not_carried"`
+	Outcome         string             `json:"outcome"`
 	PeakMemoryBytes int64              `json:"peak_memory_bytes"`
 	Point           string             `json:"point"`
 	Provider        string             `json:"provider"`

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -18,7 +19,7 @@ type Kind string
 // The kinds. An entry may be of several.
 const (
 	KindSecurity Kind = "security" // what Security marks
-	KindFailed   Kind = "failed"   // what was allowed and did not work: a backup, say
+	KindFailed   Kind = "failed"   // what was allowed and did not work, or not all of it: a backup, say, or a restore with exceptions
 	KindRestore  Kind = "restore"  // restores that were started, or refused
 )
 
@@ -31,11 +32,22 @@ func (r Row) Is(k Kind) bool {
 	case KindSecurity:
 		return r.Security
 	case KindFailed:
-		return r.Outcome == Failed
+		return r.Outcome == Failed || r.Exceptions() > 0
 	case KindRestore:
 		return slices.Contains([]string{"restore.start", "scope.restore", "scope.undo"}, r.Action)
 	}
 	return false
+}
+
+// Exceptions is how many things a restore that ended could not make.
+func (r Row) Exceptions() int {
+	var detail struct {
+		Exceptions int `json:"exceptions"`
+	}
+	if r.Action != "restore.end" || json.Unmarshal(r.Detail, &detail) != nil {
+		return 0
+	}
+	return detail.Exceptions
 }
 
 const (

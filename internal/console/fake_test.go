@@ -97,7 +97,7 @@ func (f *fakeEngine) Restore(_ context.Context, in engine.RestoreInput, _ engine
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.restores = append(f.restores, in)
-	return engine.RestoreResult{Point: in.Point, Provider: "local", Tables: 3, Rows: 100, Bytes: 1000, Seconds: 3, Verified: true,
+	return engine.RestoreResult{Point: in.Point, Provider: "local", Tables: 3, Rows: 100, Bytes: 1000, Seconds: 3, Verified: true, Outcome: engine.OutcomeRestored,
 		TierSeconds: map[string]float64{"critical": 1}, NotCarried: []keepsake.NotCarried{}}, nil
 }
 

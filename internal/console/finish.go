@@ -53,6 +53,9 @@ func (c *Console) finish(ctx context.Context, row sqlcgen.BackupOperation, out o
 			return err
 		}
 		level, words := lastWords(ended)
+		if out.restore != nil && len(out.restore.Exceptions) > 0 {
+			words = out.restore.Message
+		}
 		if err := c.say(ctx, tx, ended, level, words); err != nil {
 			return err
 		}
@@ -87,7 +90,7 @@ func finishParams(row sqlcgen.BackupOperation, out outcome) (sqlcgen.FinishOpera
 		result, ok, p.BytesDone, p.Seconds = r, r.OK, r.Bytes, r.Seconds
 	case out.restore != nil:
 		r := *out.restore
-		result, ok, p.PointID, p.RowsDone, p.BytesDone, p.Seconds = r, r.Verified, r.Point, r.Rows, r.Bytes, r.Seconds
+		result, ok, p.PointID, p.RowsDone, p.BytesDone, p.Seconds = r, r.Outcome == engine.OutcomeRestored, r.Point, r.Rows, r.Bytes, r.Seconds
 	case out.scoped != nil:
 		r := *out.scoped
 		result, p.PointID, p.RowsDone, p.Seconds = r, r.Point, r.Applied.Inserted+r.Applied.Updated+r.Applied.Deleted, r.Seconds
@@ -254,6 +257,9 @@ func endRestore(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r en
 	if err := tx.SetProviderPoints(ctx); err != nil {
 		return fmt.Errorf("count what the providers hold: %w", err)
 	}
+	if !r.Verified { // what takes its time is a restore of everything
+		return insertRecoveryEvent(ctx, tx, row, nil, r.TierSeconds)
+	}
 	return insertRecoveryEvent(ctx, tx, row, &r.Seconds, r.TierSeconds)
 }
 
@@ -347,6 +353,9 @@ func auditEnd(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation) error 
 			e.Wedding = o.Scope.Wedding
 		case len(o.Weddings) == 1:
 			e.Wedding = o.Weddings[0].Wedding
+		}
+		if o.Restore != nil {
+			e.Detail["outcome"], e.Detail["exceptions"], e.Detail["verified"] = o.Restore.Outcome, len(o.Restore.Exceptions), o.Restore.Verified
 		}
 	}
 	actor := keepsake.System("worker")

@@ -27,23 +27,26 @@ type restore struct {
 	archive  *pgtool.Archive
 	entries  []pgtool.Entry // of the archive, without what the target has
 	apart    []pgtool.Entry // in schemas that the hosting service made: tried one by one
-	missing  []string       // roles the target lacks
-	noOwner  bool           // everything belongs to the connecting role
+	depends  map[int][]int  // of the archive's entries, by number; nil until something failed
+	unmade   map[int]pgtool.Entry
 
 	mu       sync.Mutex
 	result   RestoreResult
-	tierLeft map[keepsake.Tier]int // tables not proven
+	tierLeft map[keepsake.Tier]int  // tables not proven
+	tierLost map[keepsake.Tier]bool // those with a table whose rows could not be restored
 }
 
-// Restore writes a recovery point into a new, empty database and proves it: the restore is a success only when every
-// table's row count and hash equal the recovery point's. Everything that can be known before is checked before anything is
+// Restore writes a recovery point into a new, empty database and proves it: it is verified only when every table's row count
+// and hash equal the recovery point's. What the target cannot make is an exception of the result, named with the statement
+// and the server's answer, and everything that does not depend on it is made. Everything that can be known before is checked before anything is
 // written. A restore that failed or was killed leaves a marked, incomplete database; the next one into the same database
 // clears it and starts over.
 func (e *Engine) Restore(ctx context.Context, in RestoreInput, reporter Reporter) (RestoreResult, error) {
 	started := e.opts.Now()
-	r := &restore{e: e, in: in, track: newTracker(reporter, e.opts.Now), tierLeft: map[keepsake.Tier]int{}}
+	r := &restore{e: e, in: in, track: newTracker(reporter, e.opts.Now), tierLeft: map[keepsake.Tier]int{}, tierLost: map[keepsake.Tier]bool{}}
 	defer r.track.close()
 	r.result.NotCarried, r.result.Damaged, r.result.TierSeconds = []keepsake.NotCarried{}, []VerifyFinding{}, map[string]float64{}
+	r.result.Exceptions = []keepsake.Exception{}
 	err := r.run(ctx)
 	if r.archive != nil {
 		_ = r.archive.Close()
@@ -55,6 +58,7 @@ func (e *Engine) Restore(ctx context.Context, in RestoreInput, reporter Reporter
 		r.track.broke(ctx, "restore", err)
 		return RestoreResult{}, err
 	}
+	r.conclude()
 	r.result.Provider = r.source.best()
 	r.result.Damaged = append(r.result.Damaged, r.source.damaged...)
 	r.result.Seconds, r.result.PeakMemory = e.opts.Now().Sub(started).Seconds(), peakMemory()
@@ -71,7 +75,7 @@ func (r *restore) run(ctx context.Context) error {
 		return err
 	}
 	lost, err := r.target.Begin(ctx)
-	r.notCarried(lost...)
+	r.exception(lost...)
 	if err != nil {
 		return err
 	}
@@ -208,12 +212,8 @@ func (r *restore) check(ctx context.Context) (err error) {
 		return fmt.Errorf("ask the target for its extensions: %w", err)
 	}
 	if len(missing) > 0 {
-		return keepsake.Errorf(keepsake.CodeInvalid, "the target's server lacks what the recovery point needs, the extensions %s: install their packages on that server and start again; nothing was written",
+		r.track.warnf("The target's server lacks extensions that the recovery point needs: %s. What depends on them cannot be made and will be named.",
 			strings.Join(missing, ", "))
-	}
-	var foreign []string
-	if r.missing, foreign, err = r.target.Roles(ctx, m.Roles); err != nil {
-		return fmt.Errorf("ask the target for its roles: %w", err)
 	}
 	if r.archive, err = pgtool.NewArchive(); err != nil {
 		return err
@@ -224,33 +224,7 @@ func (r *restore) check(ctx context.Context) (err error) {
 	if r.entries, err = r.tools.List(ctx, r.archive, append(slices.Clone(m.Roles), "pg_database_owner")); err != nil {
 		return keepsake.Errorf(keepsake.CodeInvalid, "the installed pg_restore, version %d, cannot read the schema: install the newest postgresql-client: %w", r.tools.Major, err)
 	}
-	r.judgeOwners(foreign)
 	return nil
-}
-
-// judgeOwners gives everything to the connecting role when it cannot give it to the owners of the source.
-func (r *restore) judgeOwners(foreign []string) {
-	owned := map[string]int{}
-	for _, e := range r.entries {
-		owned[e.Owner]++
-	}
-	for _, o := range r.manifest.Objects {
-		owned[o.Owner]++
-	}
-	judge := func(roles []string, reason string, always bool) {
-		for _, role := range roles {
-			switch n := owned[role]; {
-			case n > 0:
-				r.noOwner = true
-				r.notCarried(keepsake.NotCarried{Kind: "owner", Name: role,
-					Reason: fmt.Sprintf("%s: the %d objects it owned, and all others, belong to the connecting role now", reason, n)})
-			case always:
-				r.notCarried(keepsake.NotCarried{Kind: "role", Name: role, Reason: reason + ": grants and policies for it are left out"})
-			}
-		}
-	}
-	judge(r.missing, "the role does not exist on the target", true)
-	judge(foreign, "the connecting role is not a member of it", false)
 }
 
 // prove gives the verdict on what was read back.
@@ -265,7 +239,11 @@ func (r *restore) prove(context.Context) error {
 		slices.Sort(differ)
 		return keepsake.Errorf(keepsake.CodeDamaged, "the restored rows are not those of the recovery point in %s", strings.Join(differ, ", "))
 	}
-	r.result.Verified = true
-	r.track.infof("%d tables with %d rows are equal to the recovery point.", r.result.Tables, r.result.Rows)
+	r.result.Verified = len(r.tierLost) == 0
+	if r.result.Verified {
+		r.track.infof("%d tables with %d rows are equal to the recovery point.", r.result.Tables, r.result.Rows)
+	} else {
+		r.track.warnf("%d tables with %d rows are equal to the recovery point; the others are not in the new database.", r.result.Tables, r.result.Rows)
+	}
 	return nil
 }

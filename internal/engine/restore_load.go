@@ -198,7 +198,7 @@ func (r *restore) loadOrder(ctx context.Context) ([]*tableLoad, error) {
 		}
 		return t.bytes
 	}
-	tables := slices.Clone(r.tables)
+	tables := slices.DeleteFunc(slices.Clone(r.tables), func(t *tableLoad) bool { return t.skipped })
 	slices.SortStableFunc(tables, func(a, b *tableLoad) int {
 		return cmp.Or(cmp.Compare(a.Tier.Rank(), b.Tier.Rank()), cmp.Compare(weight(b), weight(a)), cmp.Compare(b.bytes, a.bytes))
 	})
@@ -233,7 +233,7 @@ func (r *restore) do(ctx context.Context, l *target.Loader, t task) ([]task, err
 	case taskReadBack:
 		return nil, r.readBack(ctx, l, t)
 	default:
-		return nil, l.Sketch(ctx, t.root.name, t.table.Columns)
+		return nil, r.sketch(ctx, l, t.root.name, t.table.Columns)
 	}
 }
 
@@ -241,13 +241,15 @@ func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]t
 	r.track.update(func(p *Progress) { p.Tables[t.index].State = ItemRunning })
 	managed := r.target.Manages(t.Schema)
 	if t.Rows > 0 || t.Kind == repository.KindLargeObjects {
-		why, err := r.copyIn(ctx, l, t, managed)
+		holds, err := r.copyIn(ctx, l, t, managed)
+		if err != nil && r.refused(ctx, t, err) {
+			return nil, nil
+		}
 		if err != nil {
 			return nil, err
 		}
-		if why != "" {
-			r.skip(t, why)
-			return nil, nil
+		if holds {
+			return nil, r.compareManaged(ctx, l, t)
 		}
 	} else if managed { // no rows to bring; the service's own stay
 		r.finish(t)
@@ -267,18 +269,18 @@ func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]t
 	return follow, nil
 }
 
-// copyIn brings a table's rows in, and says why when a table of the hosting service does not take them.
-func (r *restore) copyIn(ctx context.Context, l *target.Loader, t *tableLoad, managed bool) (why string, err error) {
+// copyIn brings a table's rows in. It reports when a table of the hosting service holds rows already, which are left alone.
+func (r *restore) copyIn(ctx context.Context, l *target.Loader, t *tableLoad, managed bool) (holds bool, err error) {
 	load := func(from io.Reader) error {
 		if managed {
-			why, err = l.LoadManaged(ctx, t.Table, from)
+			holds, err = l.LoadManaged(ctx, t.Table, from)
 			return err
 		}
 		return l.Load(ctx, t.Table, from)
 	}
 	if t.kept != nil {
 		err = load(keptRows(t))
-		return why, err
+		return holds, err
 	}
 	rows := r.source.rows(ctx, t.Table, func(plain int64) { r.loaded(t, plain) })
 	err = load(rows)
@@ -286,7 +288,26 @@ func (r *restore) copyIn(ctx context.Context, l *target.Loader, t *tableLoad, ma
 	if rows.failed != nil && !errors.Is(rows.failed, io.EOF) {
 		err = rows.failed // PostgreSQL only repeats it as text
 	}
-	return why, err
+	return holds, err
+}
+
+// compareManaged judges a table of the hosting service that held rows before: where they are the recovery point's own,
+// nothing is missing.
+func (r *restore) compareManaged(ctx context.Context, l *target.Loader, t *tableLoad) error {
+	count, hash, err := l.ReadBack(ctx, t.Table, platform.PageRange{})
+	if err != nil && (target.AboutServer(ctx, err)) {
+		return fmt.Errorf("read back: %w", err)
+	}
+	if err != nil || count != t.Rows || hash != t.Hash {
+		r.lose(t, keepsake.Exception{Error: "the hosting service's table on the target holds rows already; they were left as they are",
+			Means: "The target has other rows in this table than the recovery point. Compare them, and restore into a project whose table is empty where the recovery point's are needed."})
+		return nil
+	}
+	r.mu.Lock()
+	t.count, t.hash = count, hash
+	r.mu.Unlock()
+	r.finish(t)
+	return nil
 }
 
 // loaded counts a chunk that PostgreSQL has taken.
@@ -322,7 +343,17 @@ func (r *restore) readBack(ctx context.Context, l *target.Loader, t task) error 
 	if t.table.root != nil || t.table.Kind != repository.KindTable || r.target.Manages(t.table.Schema) {
 		return nil
 	}
-	return l.Sketch(ctx, t.table.Table.Name, t.table.Columns)
+	return r.sketch(ctx, l, t.table.Table.Name, t.table.Columns)
+}
+
+// sketch makes the planner's first statistics of a table.
+func (r *restore) sketch(ctx context.Context, l *target.Loader, name repository.Name, columns []repository.Column) error {
+	err := l.Sketch(ctx, name, columns)
+	if err == nil || target.AboutServer(ctx, err) {
+		return err
+	}
+	r.exception(target.Failure{Kind: "planner statistics", Object: name.Schema + "." + name.Name, Err: err}.Exception())
+	return nil
 }
 
 // finish counts a table whose rows were all read back.
@@ -345,22 +376,11 @@ func (r *restore) finish(t *tableLoad) {
 	r.settle(t)
 }
 
-// skip reports a table whose rows the target could not take.
-func (r *restore) skip(t *tableLoad, why string) {
-	r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: t.label(), Reason: why})
-	r.track.warnf("Table %s: %s", t.label(), why)
-	r.mu.Lock()
-	t.skipped = true
-	r.mu.Unlock()
-	r.track.update(func(p *Progress) { p.Tables[t.index].State = ItemFailed })
-	r.settle(t)
-}
-
 // settle notes when the last table of a tier is readable.
 func (r *restore) settle(t *tableLoad) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.tierLeft[t.Tier]--; r.tierLeft[t.Tier] == 0 {
+	if r.tierLeft[t.Tier]--; r.tierLeft[t.Tier] == 0 && !r.tierLost[t.Tier] {
 		r.result.TierSeconds[string(t.Tier)] = r.e.opts.Now().Sub(r.track.snapshot().StartedAt).Seconds()
 		r.track.infof("All rows of the %s tier are readable.", t.Tier)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
@@ -74,15 +75,6 @@ func describes(e pgtool.Entry, g target.Global) bool {
 	return e.Schema == "-" && (e.Kind == g.Kind && e.Name == g.Name || e.Name == g.Kind+" "+g.Name)
 }
 
-// fragile reports whether an entry is run statement by statement, because it names roles that may be missing.
-func (r *restore) fragile(e pgtool.Entry) bool {
-	switch e.Kind {
-	case "ACL", "DEFAULT ACL", "POLICY", "USER MAPPING":
-		return len(r.missing) > 0 || r.noOwner
-	}
-	return false
-}
-
 // last reports whether an entry has to wait until all else is done: event triggers would fire, and a comment on a foreign
 // key needs the key.
 func last(e pgtool.Entry) bool {
@@ -94,18 +86,24 @@ func some(entries []pgtool.Entry, keep func(pgtool.Entry) bool) []pgtool.Entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e pgtool.Entry) bool { return !keep(e) })
 }
 
-// solid reports whether pg_restore runs the entry in the ordinary course.
-func (r *restore) solid(e pgtool.Entry) bool {
-	return !r.fragile(e) && !last(e) && e.Kind != "FK CONSTRAINT"
+// solid reports whether the entry is made in the ordinary course.
+func solid(e pgtool.Entry) bool {
+	return !last(e) && e.Kind != "FK CONSTRAINT"
 }
 
-func (r *restore) pgRestore(ctx context.Context, section string, entries []pgtool.Entry) error {
+// make has pg_restore make the entries of one section, many at once, and gives those that failed a second chance, statement
+// by statement.
+func (r *restore) make(ctx context.Context, section string, entries []pgtool.Entry) error {
 	jobs := 1
 	if section == "post-data" {
 		jobs = r.e.opts.Workers
 	}
-	return r.tools.Restore(ctx, r.in.Target, r.archive, pgtool.RestoreOptions{Section: section, Entries: entries, Jobs: jobs,
-		NoOwner: r.noOwner, Options: r.restoreOptions()})
+	failed, err := r.tools.Restore(ctx, r.in.Target, r.archive, pgtool.RestoreOptions{Section: section, Entries: entries, Jobs: jobs,
+		Options: r.restoreOptions()})
+	if err != nil {
+		return err
+	}
+	return r.oneByOne(ctx, failed)
 }
 
 func (r *restore) createTables(ctx context.Context) error {
@@ -113,7 +111,10 @@ func (r *restore) createTables(ctx context.Context) error {
 		return err
 	}
 	r.track.infof("Creating the tables of recovery point %s in database %s.", r.manifest.ID, r.target.Name)
-	if err := r.pgRestore(ctx, "pre-data", some(r.entries, r.solid)); err != nil {
+	if err := r.make(ctx, "pre-data", some(r.entries, solid)); err != nil {
+		return err
+	}
+	if err := r.loseTables(ctx); err != nil {
 		return err
 	}
 	return r.target.CreateObjects(ctx, r.manifest.Objects)
@@ -125,49 +126,49 @@ func (r *restore) finishSchema(ctx context.Context) error {
 	if err := r.setSequences(ctx); err != nil {
 		return err
 	}
-	if err := r.pgRestore(ctx, "post-data", some(r.entries, r.solid)); err != nil {
+	if err := r.make(ctx, "post-data", some(r.entries, solid)); err != nil {
 		return err
 	}
 	if err := r.addForeignKeys(ctx); err != nil {
 		return err
 	}
-	if err := r.tryFragile(ctx); err != nil {
+	if err := r.oneByOne(ctx, r.apart); err != nil {
+		return err
+	}
+	lost, err := r.target.GrantObjects(ctx, r.manifest.Objects)
+	r.exception(lost...)
+	if err != nil {
 		return err
 	}
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
-	if err := r.pgRestore(ctx, "post-data", some(r.entries, last)); err != nil {
+	if err := r.make(ctx, "post-data", some(r.entries, last)); err != nil {
 		return err
 	}
-	r.notCarried(r.target.ApplySettings(ctx)...)
+	r.exception(r.target.ApplySettings(ctx)...)
 	return nil
 }
 
 func (r *restore) setSequences(ctx context.Context) error {
-	var own []repository.Sequence
-	for _, s := range r.manifest.Sequences {
-		switch {
-		case s.Schema == target.MarkSchema:
-		case r.target.Manages(s.Schema):
-			if why := r.target.TrySequence(ctx, s); why != "" {
-				r.notCarried(keepsake.NotCarried{Kind: "sequence value", Name: s.Schema + "." + s.Name.Name, Reason: why})
-			}
-		default:
-			own = append(own, s)
-		}
+	lost, err := r.target.SetSequences(ctx, slices.DeleteFunc(slices.Clone(r.manifest.Sequences), func(s repository.Sequence) bool {
+		return s.Schema == target.MarkSchema
+	}))
+	for i, e := range lost {
+		schema, name, _ := strings.Cut(e.Object, ".")
+		lost[i].Because = r.becauseOf("SEQUENCE", schema, name)
 	}
-	return r.target.SetSequences(ctx, own)
+	r.exception(lost...)
+	return err
 }
 
 // addForeignKeys creates the foreign keys. While their rows are checked, the planner's statistics are completed.
 func (r *restore) addForeignKeys(ctx context.Context) error {
-	keys := some(r.entries, func(e pgtool.Entry) bool { return e.Kind == "FK CONSTRAINT" })
-	statements, err := r.tools.Script(ctx, r.archive, keys)
+	scripts, err := r.tools.Script(ctx, r.archive, some(r.entries, func(e pgtool.Entry) bool { return e.Kind == "FK CONSTRAINT" }))
 	if err != nil {
 		return err
 	}
-	unchecked, broken, err := r.target.AddForeignKeys(ctx, statements)
+	unchecked, broken, err := r.target.AddForeignKeys(ctx, scripts)
 	if err != nil {
 		return err
 	}
@@ -182,32 +183,56 @@ func (r *restore) addForeignKeys(ctx context.Context) error {
 		broken = append(broken, more...)
 		return err
 	})
-	err = g.Wait()
-	for _, b := range broken {
-		r.track.warnf("Foreign key %s: %s", b.Name, b.Reason)
+	if err = g.Wait(); err != nil {
+		return err
 	}
-	r.notCarried(broken...)
-	return err
+	return r.judgeKeys(ctx, broken)
 }
 
-// tryFragile runs what may name roles that are missing, statement by statement, and reports what the target refused.
-func (r *restore) tryFragile(ctx context.Context) error {
-	r.apart = append(r.apart, some(r.entries, r.fragile)...)
-	for _, kind := range []struct{ entry, name string }{{"USER MAPPING", "user mapping"}, {"TRIGGER", "trigger"}, {"POLICY", "policy"},
-		{"ACL", "grant"}, {"DEFAULT ACL", "default grant"}} {
-		statements, err := r.tools.Script(ctx, r.archive, some(r.apart, func(e pgtool.Entry) bool { return e.Kind == kind.entry }))
-		if err != nil {
-			return err
+// judgeKeys tells the foreign keys that cannot hold because rows were left out on purpose from those that are exceptions.
+func (r *restore) judgeKeys(ctx context.Context, broken []target.BrokenKey) error {
+	if len(broken) == 0 {
+		return nil
+	}
+	if err := r.learnDependencies(ctx); err != nil {
+		return err
+	}
+	byID := map[int]pgtool.Entry{}
+	for _, e := range r.entries {
+		byID[e.ID()] = e
+	}
+	for _, k := range broken {
+		if k.Broken && r.leftOut(k.Referenced) {
+			reason := "it was not created, because rows that it refers to are left out"
+			if k.Made {
+				reason = "it holds for new rows only (NOT VALID), because rows that it refers to are left out"
+			}
+			r.notCarried(keepsake.NotCarried{Kind: "foreign key", Name: k.Object, Reason: reason})
+			continue
 		}
-		lost, err := r.target.Try(ctx, kind.name, statements)
-		r.notCarried(lost...)
-		if err != nil {
-			return err
+		if !k.Made {
+			r.unmade[k.Entry] = byID[k.Entry]
+		}
+		k.Because = r.because(byID[k.Entry])
+		r.exception(k.Exception)
+	}
+	return nil
+}
+
+// leftOut reports whether rows of a table, named as pg_dump writes it, were not to be restored.
+func (r *restore) leftOut(table string) bool {
+	if r.in.scoped() {
+		return true
+	}
+	if len(r.in.Tiers) == 0 {
+		return false
+	}
+	for _, t := range r.tables {
+		if t.Kind == repository.KindTable && target.SameName(table, t.Table.Name) {
+			return false
 		}
 	}
-	lost, err := r.target.GrantObjects(ctx, r.manifest.Objects, !r.noOwner)
-	r.notCarried(lost...)
-	return err
+	return true
 }
 
 // refresh fills materialized views, in order.
@@ -218,16 +243,16 @@ func (r *restore) refresh(ctx context.Context) error {
 	}
 	defer l.Close(ctx)
 	for _, v := range r.manifest.MatViews {
-		if r.target.Manages(v.Schema) {
+		if r.target.Manages(v.Schema) || r.becauseOf("MATERIALIZED VIEW", v.Schema, v.Name) != "" {
 			continue
 		}
-		why, err := l.Refresh(ctx, v)
-		if err != nil {
+		err := l.Refresh(ctx, v)
+		if err != nil && target.AboutServer(ctx, err) {
 			return fmt.Errorf("refresh %s.%s: %w", v.Schema, v.Name, err)
 		}
-		if why != "" {
-			r.track.warnf("Materialized view %s.%s could not be filled: %s", v.Schema, v.Name, why)
-			r.notCarried(keepsake.NotCarried{Kind: "materialized view", Name: v.Schema + "." + v.Name, Reason: "it is there but empty; refreshing it failed: " + why})
+		if err != nil {
+			r.exception(target.Failure{Kind: "materialized view", Object: v.Schema + "." + v.Name, Err: err,
+				SQL: "REFRESH MATERIALIZED VIEW " + pgx.Identifier{v.Schema, v.Name}.Sanitize()}.Exception())
 		}
 	}
 	return nil
@@ -245,8 +270,13 @@ func (r *restore) analyze(ctx context.Context, names []repository.Name) error {
 			}
 			defer l.Close(ctx)
 			for i := int(next.Add(1)) - 1; i < len(names); i = int(next.Add(1)) - 1 {
-				if err := l.Analyze(ctx, names[i]); err != nil {
+				err := l.Analyze(ctx, names[i])
+				switch {
+				case err == nil:
+				case target.AboutServer(ctx, err):
 					return fmt.Errorf("analyze %s.%s: %w", names[i].Schema, names[i].Name, err)
+				default:
+					r.exception(target.Failure{Kind: "planner statistics", Object: names[i].Schema + "." + names[i].Name, Err: err}.Exception())
 				}
 			}
 			return nil

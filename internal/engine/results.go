@@ -174,10 +174,13 @@ type RestoreResult struct {
 	Bytes       int64                 `json:"bytes"`
 	Seconds     float64               `json:"seconds"`
 	TierSeconds map[string]float64    `json:"tier_seconds"` // when the rows of each tier were readable
+	Outcome     string                `json:"outcome"`      // OutcomeRestored or OutcomeExceptions
+	Message     string                `json:"message"`      // how it ended, in words
 	Verified    bool                  `json:"verified"`     // every table's row count and hash equal the recovery point's
 	PeakMemory  int64                 `json:"peak_memory_bytes"`
 	Damaged     []VerifyFinding       `json:"damaged"`     // bad copies met on the way; another provider's were used
-	NotCarried  []keepsake.NotCarried `json:"not_carried"` // what the target does not have now
+	Exceptions  []keepsake.Exception  `json:"exceptions"`  // what could not be made, the worst first
+	NotCarried  []keepsake.NotCarried `json:"not_carried"` // what the recovery point does not hold or the restore was not to bring
 }
 
 // CheckFinding is one line of the preflight.

@@ -132,16 +132,19 @@ func TestScriptsStatementsRunOneByOne(t *testing.T) {
 	rest := slices.DeleteFunc(slices.Clone(entries), apart)
 	single := slices.DeleteFunc(slices.Clone(entries), func(e pgtool.Entry) bool { return !apart(e) })
 	for _, section := range []string{"pre-data", "post-data"} {
-		if err := tools.Restore(t.Context(), keepsake.Secret(url), a, pgtool.RestoreOptions{Section: section, Entries: rest}); err != nil {
-			t.Fatal(err)
+		failed, err := tools.Restore(t.Context(), keepsake.Secret(url), a, pgtool.RestoreOptions{Section: section, Entries: rest})
+		if err != nil || len(failed) != 0 {
+			t.Fatalf("%v; failed: %+v", err, failed)
 		}
 	}
-	statements, err := tools.Script(t.Context(), a, single)
+	scripts, err := tools.Script(t.Context(), a, single)
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn := connect(t, url)
-	exec(t, conn, statements...)
+	for _, s := range scripts {
+		exec(t, conn, s.Statements...)
+	}
 	want, got := facts(t, connect(t, source)), facts(t, conn)
 	for i := range want {
 		if want[i] == nil || got[i] == nil || *want[i] != *got[i] {

@@ -77,21 +77,25 @@ func (t Tools) run(ctx context.Context, tool string, url keepsake.Secret, option
 
 // start runs one tool to its end. files are what it inherits as descriptors 3, 4, …. Its first error line becomes the error.
 func (t Tools) start(ctx context.Context, tool string, env []string, stdout io.Writer, files []*os.File, args ...string) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(t.Dir, tool), args...)
-	cmd.Env, cmd.Stdout, cmd.ExtraFiles = env, stdout, files
 	stderr := &bounded{limit: 64 << 10}
-	cmd.Stderr = stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	err := cmd.Run()
+	err := t.command(ctx, tool, env, stdout, stderr, files, args...)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == nil && !strings.Contains(stderr.String(), "errors ignored on restore") {
+	if err == nil && !strings.Contains(stderr.String(), ignoredErrors) {
 		return nil
 	}
 	return &Error{Tool: tool, Lines: stderr.lines(), Err: err}
+}
+
+// command runs one tool to its end, whatever it says.
+func (t Tools) command(ctx context.Context, tool string, env []string, stdout, stderr io.Writer, files []*os.File, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(t.Dir, tool), args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = env, stdout, stderr, files
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd.Run()
 }
 
 // Error is a tool's failure in its own words.

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/address"
@@ -17,44 +20,58 @@ type RestoreOptions struct {
 	Section string   // "pre-data" or "post-data"
 	Jobs    int      // parallel sessions; 0 or 1: one
 	Entries []Entry  // only these, in this order
-	NoOwner bool     // everything belongs to the connecting role
 	Options []string // server settings of the sessions, as "-c name=value"
 }
 
-// Restore runs pg_restore. The first error ends it; any error is a failure. No entries are nothing to do.
-func (t Tools) Restore(ctx context.Context, url keepsake.Secret, a *Archive, o RestoreOptions) error {
+// Restore runs pg_restore, which goes on after an entry that fails, and returns those entries. Of one that fails, the
+// definition is there as a whole or not at all; its owner may be missing. No entries are nothing to do.
+func (t Tools) Restore(ctx context.Context, url keepsake.Secret, a *Archive, o RestoreOptions) ([]Entry, error) {
 	if len(o.Entries) == 0 {
-		return nil
+		return nil, nil
 	}
 	list, err := writeList(o.Entries)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = list.Close() }()
 	env, err := environment(url, o.Options)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	database, err := conninfo(url)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	args := []string{"--exit-on-error", "--no-password", "--no-tablespaces", "--section=" + o.Section, "--use-list=" + inherited(1), "--dbname=" + database}
+	// Only --verbose makes it say which entry an error is about.
+	args := []string{"--verbose", "--no-password", "--no-tablespaces", "--section=" + o.Section, "--use-list=" + inherited(1), "--dbname=" + database}
 	if o.Jobs > 1 {
 		args = append(args, fmt.Sprintf("--jobs=%d", o.Jobs))
 	}
-	if o.NoOwner {
-		args = append(args, "--no-owner")
+	var f failures
+	err = t.command(ctx, "pg_restore", append(env, "PGAPPNAME="+Application), nil, &f, []*os.File{a.file, list}, append(args, inherited(0))...)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	return t.start(ctx, "pg_restore", append(env, "PGAPPNAME="+Application), nil, []*os.File{a.file, list}, append(args, inherited(0))...)
+	failed := f.failed(o.Entries)
+	if err != nil && (!f.ignored || len(failed) == 0) {
+		slices.Reverse(f.errors) // what ended it comes last
+		return nil, &Error{Tool: "pg_restore", Lines: f.errors, Err: err}
+	}
+	return failed, nil
 }
 
 // Application is the application_name of every session that writes a target, so that what a killed run left behind on the
 // server can be recognised.
 const Application = "keepsake restore"
 
-// Script returns the statements of the given entries, one by one, without running them. Owners are left out.
-func (t Tools) Script(ctx context.Context, a *Archive, entries []Entry) ([]string, error) {
+// Scripted is an entry with its statements. Those that set its owner come last.
+type Scripted struct {
+	Entry
+	Statements []string
+}
+
+// Script returns the statements of the given entries, without running them.
+func (t Tools) Script(ctx context.Context, a *Archive, entries []Entry) ([]Scripted, error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
@@ -64,11 +81,41 @@ func (t Tools) Script(ctx context.Context, a *Archive, entries []Entry) ([]strin
 	}
 	defer func() { _ = list.Close() }()
 	var out bytes.Buffer
-	err = t.offline(ctx, &out, a, list, "--no-owner", "--no-tablespaces", "--use-list="+inherited(1), "--file=-", inherited(0))
+	// Only --verbose makes it say which entry a statement belongs to.
+	err = t.offline(ctx, &out, a, list, "--verbose", "--no-tablespaces", "--use-list="+inherited(1), "--file=-", inherited(0))
 	if err != nil {
 		return nil, err
 	}
-	return SplitStatements(out.String()), nil
+	return attribute(out.String(), entries), nil
+}
+
+// heading is the comment that pg_restore writes before an entry's statements.
+var heading = regexp.MustCompile(`^-- TOC entry (\d+) \(class \d+ OID \d+\)`)
+
+// attribute gives each entry its statements out of a script.
+func attribute(script string, entries []Entry) []Scripted {
+	out := make([]Scripted, len(entries))
+	at := make(map[int]int, len(entries))
+	for i, e := range entries {
+		out[i].Entry = e
+		at[e.ID()] = i
+	}
+	current := -1
+	scan(script, func(comment string) {
+		if m := heading.FindStringSubmatch(comment); m != nil {
+			current = -1
+			if id, err := strconv.Atoi(m[1]); err == nil {
+				if i, asked := at[id]; asked {
+					current = i
+				}
+			}
+		}
+	}, func(statement string) {
+		if current >= 0 {
+			out[current].Statements = append(out[current].Statements, statement)
+		}
+	})
+	return out
 }
 
 // offline runs pg_restore without a database.

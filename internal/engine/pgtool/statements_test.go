@@ -72,3 +72,21 @@ func FuzzSplitStatements(f *testing.F) {
 		}
 	})
 }
+
+func TestStatementsWithSemicolonsInside(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string][]string{
+		"a rule's actions":      {"CREATE RULE r AS ON DELETE TO t DO INSTEAD ( SELECT 1; SELECT 2; )", "x"},
+		"a body":                {"CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END", "ALTER FUNCTION f() OWNER TO x"},
+		"a body of a procedure": {"CREATE OR REPLACE PROCEDURE p() BEGIN ATOMIC INSERT INTO t VALUES (1); END", "x"},
+		"a table named begin":   {"CREATE TABLE public.begin (a int)", "x"},
+		"no routine":            {"ALTER TABLE t ADD COLUMN begin int", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := SplitStatements(strings.Join(c, ";\n") + ";"); !slices.Equal(got, c) {
+				t.Errorf("cut into %q, want %q", got, c)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,6 +26,13 @@ func (e Entry) InSchema(schema string) bool {
 	return e.Kind == "SCHEMA" && e.Name == schema || e.Name == "SCHEMA "+schema
 }
 
+// ID is the entry's number in the archive.
+func (e Entry) ID() int {
+	number, _, _ := strings.Cut(e.Line, ";")
+	id, _ := strconv.Atoi(number)
+	return id
+}
+
 // longKinds are the entry kinds of more than one word (pg_backup_archiver.c and pg_dump.c); every other kind is one word.
 var longKinds = []string{"FK CONSTRAINT", "CHECK CONSTRAINT", "DEFAULT ACL", "ROW SECURITY", "EVENT TRIGGER", "MATERIALIZED VIEW DATA",
 	"MATERIALIZED VIEW", "SEQUENCE OWNED BY", "SEQUENCE SET", "TABLE ATTACH", "INDEX ATTACH", "TABLE DATA", "DATABASE PROPERTIES",
@@ -43,6 +51,36 @@ func (t Tools) List(ctx context.Context, a *Archive, roles []string) ([]Entry, e
 		return nil, err
 	}
 	return parseList(out.String(), roles), nil
+}
+
+// Dependencies returns, by entry, the entries that it depends on.
+func (t Tools) Dependencies(ctx context.Context, a *Archive) (map[int][]int, error) {
+	var out bytes.Buffer
+	if err := t.offline(ctx, &out, a, nil, "--list", "--verbose", inherited(0)); err != nil {
+		return nil, err
+	}
+	return parseDependencies(out.String()), nil
+}
+
+func parseDependencies(list string) map[int][]int {
+	found := map[int][]int{}
+	last := 0
+	for line := range strings.Lines(list) {
+		line = strings.TrimRight(line, "\n")
+		if entryLine.MatchString(line) {
+			last = Entry{Line: line}.ID()
+		}
+		numbers, ok := strings.CutPrefix(line, ";\tdepends on:")
+		if !ok || last == 0 {
+			continue
+		}
+		for _, n := range strings.Fields(numbers) {
+			if id, err := strconv.Atoi(n); err == nil {
+				found[last] = append(found[last], id)
+			}
+		}
+	}
+	return found
 }
 
 func parseList(list string, roles []string) []Entry {

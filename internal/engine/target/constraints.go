@@ -9,12 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // foreignKey is one ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY as pg_dump writes it. Names are quoted where SQL needs it.
 type foreignKey struct {
+	entry      pgtool.Entry
 	statement  string
 	only       bool // of an ordinary table; false: of a partitioned one
 	table      string
@@ -28,13 +30,34 @@ const quotedName = `(?:"(?:[^"]|"")+"|[^\s".();,]+)`
 var foreignKeyStatement = regexp.MustCompile(`(?s)^ALTER TABLE (ONLY )?(` + quotedName + `(?:\.` + quotedName + `)?)\s+ADD CONSTRAINT (` + quotedName +
 	`) FOREIGN KEY .*? REFERENCES (` + quotedName + `(?:\.` + quotedName + `)?)\s*\(`)
 
-func parseForeignKey(statement string) (foreignKey, bool) {
+func parseForeignKey(e pgtool.Entry, statement string) (foreignKey, bool) {
 	m := foreignKeyStatement.FindStringSubmatch(statement)
 	if m == nil {
-		return foreignKey{statement: statement}, false
+		return foreignKey{entry: e, statement: statement}, false
 	}
-	return foreignKey{statement: statement, only: m[1] != "", table: m[2], name: m[3], referenced: m[4],
+	return foreignKey{entry: e, statement: statement, only: m[1] != "", table: m[2], name: m[3], referenced: m[4],
 		valid: !strings.HasSuffix(statement, "NOT VALID")}, true
+}
+
+// BrokenKey is a foreign key that is not there, or holds for new rows only.
+type BrokenKey struct {
+	keepsake.Exception
+	Made       bool
+	Broken     bool   // by the rows
+	Referenced string // the table, as pg_dump writes it
+}
+
+func (k foreignKey) broken(made bool, err error) BrokenKey {
+	b := BrokenKey{Made: made, Broken: state(err) == stateForeignKey, Referenced: k.referenced,
+		Exception: failureOf(k.entry, "foreign key", k.statement, err).Exception()}
+	if k.name != "" {
+		b.Object = k.table + " " + k.name
+	}
+	if made {
+		b.Means = "It holds for new rows only (NOT VALID), because some that are there break it or could not be checked. Look for rows without their counterpart, then run ALTER TABLE " +
+			k.table + " VALIDATE CONSTRAINT " + k.name + "."
+	}
+	return b
 }
 
 // UncheckedKeys are foreign keys that hold for new rows only so far.
@@ -44,51 +67,46 @@ type UncheckedKeys struct {
 }
 
 // AddForeignKeys creates foreign keys without looking at the rows, which takes no time; CheckForeignKeys looks. Those that
-// cannot be created so are checked at once; one that the rows break is not created then, and returned.
-func (t *Target) AddForeignKeys(ctx context.Context, statements []string) (UncheckedKeys, []keepsake.NotCarried, error) {
+// cannot be created so are checked at once. What the target refuses is returned.
+func (t *Target) AddForeignKeys(ctx context.Context, scripts []pgtool.Scripted) (UncheckedKeys, []BrokenKey, error) {
 	unchecked := UncheckedKeys{keys: map[string][]foreignKey{}}
-	if len(statements) == 0 {
+	if len(scripts) == 0 {
 		return unchecked, nil, nil
 	}
 	partitioned, err := t.partitionedTables(ctx)
 	if err != nil {
 		return unchecked, nil, err
 	}
-	var lost []keepsake.NotCarried
-	for _, s := range statements {
-		k, ok := parseForeignKey(s)
-		if !ok || !k.only || !k.valid || partitioned[k.referenced] {
+	var lost []BrokenKey
+	for _, script := range scripts {
+		for _, s := range script.Statements {
+			k, ok := parseForeignKey(script.Entry, s)
 			// A key of or to a partitioned table cannot be checked later in all its parts.
-			if _, err := t.conn.Exec(ctx, s); state(err) == stateForeignKey {
-				lost = append(lost, keepsake.NotCarried{Kind: "foreign key", Name: k.label(), Reason: "it was not created: " + reason(err)})
-			} else if err != nil {
-				return unchecked, lost, fmt.Errorf("foreign key %s: %w", k.label(), err)
+			later := ok && k.only && k.valid && !partitioned[k.referenced]
+			if later {
+				s += " NOT VALID"
 			}
-			continue
+			switch err := t.Run(ctx, s); {
+			case err != nil && AboutServer(ctx, err):
+				return unchecked, lost, fmt.Errorf("foreign key %s: %w", ObjectOf(script.Entry), err)
+			case err != nil:
+				lost = append(lost, k.broken(false, err))
+			case later:
+				if unchecked.keys[k.table] == nil {
+					unchecked.order = append(unchecked.order, k.table)
+				}
+				unchecked.keys[k.table] = append(unchecked.keys[k.table], k)
+			}
 		}
-		if _, err := t.conn.Exec(ctx, s+" NOT VALID"); err != nil {
-			return unchecked, lost, fmt.Errorf("foreign key %s: %w", k.label(), err)
-		}
-		if unchecked.keys[k.table] == nil {
-			unchecked.order = append(unchecked.order, k.table)
-		}
-		unchecked.keys[k.table] = append(unchecked.keys[k.table], k)
 	}
 	return unchecked, lost, nil
-}
-
-func (k foreignKey) label() string {
-	if k.name == "" {
-		return strings.Join(strings.Fields(k.statement), " ")
-	}
-	return k.table + " " + k.name
 }
 
 // CheckForeignKeys checks the rows of one table after the other, many tables at once, because checking locks only the
 // referencing table. A key that the rows break, because the source's rows broke it already or because the other table's rows
 // were not restored, stays unchecked (NOT VALID) and is returned.
-func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, sessions int) ([]keepsake.NotCarried, error) {
-	next, broken := make(chan string, len(unchecked.order)), make(chan keepsake.NotCarried)
+func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, sessions int) ([]BrokenKey, error) {
+	next, broken := make(chan string, len(unchecked.order)), make(chan BrokenKey)
 	for _, table := range unchecked.order {
 		next <- table
 	}
@@ -104,11 +122,11 @@ func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, 
 			for table := range next {
 				for _, k := range unchecked.keys[table] {
 					_, err := conn.Exec(ctx, "alter table only "+k.table+" validate constraint "+k.name)
-					if state(err) == stateForeignKey {
-						broken <- keepsake.NotCarried{Kind: "foreign key", Name: k.label(),
-							Reason: "the rows break it, so it holds for new rows only (NOT VALID): " + reason(err)}
-					} else if err != nil {
-						return fmt.Errorf("foreign key %s: %w", k.label(), err)
+					if err != nil && AboutServer(ctx, err) {
+						return fmt.Errorf("foreign key %s: %w", ObjectOf(k.entry), err)
+					}
+					if err != nil {
+						broken <- k.broken(true, err)
 					}
 				}
 			}
@@ -117,11 +135,17 @@ func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, 
 	}
 	var err error
 	go func() { err = g.Wait(); close(broken) }()
-	var lost []keepsake.NotCarried
+	var lost []BrokenKey
 	for b := range broken {
 		lost = append(lost, b)
 	}
 	return lost, err
+}
+
+// SameName reports whether a table is the one that pg_dump writes so.
+func SameName(written string, n repository.Name) bool {
+	plain := func(s string) string { return strings.ReplaceAll(s, `"`, "") }
+	return plain(written) == plain(n.Schema+"."+n.Name)
 }
 
 // partitionedTables returns the partitioned tables by the names that pg_dump gives them.
@@ -132,6 +156,20 @@ func (t *Target) partitionedTables(ctx context.Context) (map[string]bool, error)
 	}
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	found := make(map[string]bool, len(names))
+	for _, n := range names {
+		found[n] = true
+	}
+	return found, err
+}
+
+// Tables returns the tables that hold rows of their own.
+func (t *Target) Tables(ctx context.Context) (map[repository.Name]bool, error) {
+	rows, err := t.conn.Query(ctx, `select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'`)
+	if err != nil {
+		return nil, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowToStructByPos[repository.Name])
+	found := make(map[repository.Name]bool, len(names))
 	for _, n := range names {
 		found[n] = true
 	}

@@ -38,15 +38,15 @@ func (t *Target) connectElsewhere(ctx context.Context) (*pgx.Conn, error) {
 
 // create makes the database with the source's encoding and locale, or with the server's own locale where its system lacks
 // the source's, and connects to it.
-func (t *Target) create(ctx context.Context) ([]keepsake.NotCarried, error) {
-	var lost []keepsake.NotCarried
+func (t *Target) create(ctx context.Context) ([]keepsake.Exception, error) {
+	var lost []keepsake.Exception
 	s := t.options.Source
 	statement := "create database " + pgx.Identifier{t.Name}.Sanitize() + " template template0 encoding " + quote(s.Encoding)
 	_, err := t.conn.Exec(ctx, statement+" lc_collate "+quote(s.Collate)+" lc_ctype "+quote(s.CType))
 	if code := state(err); code == stateWrongObject || code == stateInvalidParameter {
+		refused := err
 		if _, err = t.conn.Exec(ctx, statement); err == nil {
-			lost = append(lost, keepsake.NotCarried{Kind: "locale", Name: s.Collate,
-				Reason: "the target's server does not have it: text sorts by the server's own locale"})
+			lost = append(lost, Failure{Kind: "locale", Object: s.Collate, Err: refused}.Exception())
 		}
 	}
 	switch state(err) {
@@ -95,8 +95,8 @@ func (t *Target) recreate(ctx context.Context) error {
 var listSettings = []string{"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries", "shared_preload_libraries", "unix_socket_directories"}
 
 // ApplySettings repeats the source's ALTER DATABASE … SET. What the target refuses is returned.
-func (t *Target) ApplySettings(ctx context.Context) []keepsake.NotCarried {
-	var lost []keepsake.NotCarried
+func (t *Target) ApplySettings(ctx context.Context) []keepsake.Exception {
+	var lost []keepsake.Exception
 	for _, s := range t.options.Source.Settings {
 		key, value, _ := strings.Cut(s, "=")
 		if !slices.Contains(listSettings, strings.ToLower(key)) {
@@ -105,8 +105,9 @@ func (t *Target) ApplySettings(ctx context.Context) []keepsake.NotCarried {
 			value = "''"
 		}
 		name := pgx.Identifier(strings.Split(key, ".")).Sanitize()
-		if _, err := t.conn.Exec(ctx, "alter database "+pgx.Identifier{t.Name}.Sanitize()+" set "+name+" to "+value); err != nil {
-			lost = append(lost, keepsake.NotCarried{Kind: "database setting", Name: key, Reason: reason(err)})
+		q := "ALTER DATABASE " + pgx.Identifier{t.Name}.Sanitize() + " SET " + name + " TO " + value
+		if err := t.Run(ctx, q); err != nil {
+			lost = append(lost, Failure{Kind: "database setting", Object: key, SQL: q, Err: err}.Exception())
 		}
 	}
 	return lost

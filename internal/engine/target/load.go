@@ -83,33 +83,26 @@ func (l *Loader) Load(ctx context.Context, t *repository.Table, src io.Reader) e
 }
 
 // LoadManaged fills a table that the hosting service made, under its constraints but without its triggers. It never touches
-// a table that holds rows: why is then not empty, as it is when the server refuses the rows.
-func (l *Loader) LoadManaged(ctx context.Context, t *repository.Table, src io.Reader) (why string, err error) {
+// a table that holds rows, and reports that it does.
+func (l *Loader) LoadManaged(ctx context.Context, t *repository.Table, src io.Reader) (holds bool, err error) {
 	_, _ = l.conn.Exec(ctx, "set session_replication_role = replica") // a role that may not has its rows checked one by one
 	defer func() { _, _ = l.conn.Exec(ctx, "set session_replication_role = default") }()
 	tx, err := l.conn.Begin(ctx)
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	var holds bool
 	err = tx.QueryRow(ctx, "select exists (select from only "+tableName(t)+")").Scan(&holds)
-	if err == nil && holds {
-		return "the hosting service's table on the target holds rows already; they were left as they are", nil
+	if err != nil || holds {
+		return holds, err
 	}
-	if err == nil {
-		_, err = tx.Exec(ctx, "insert into keepsake_restore.managed values ($1, $2)", t.Schema, t.Name.Name)
+	if _, err = tx.Exec(ctx, "insert into keepsake_restore.managed values ($1, $2)", t.Schema, t.Name.Name); err != nil {
+		return false, err
 	}
-	if err == nil {
-		err = l.copyIn(ctx, t, src, "")
+	if err := l.copyIn(ctx, t, src, ""); err != nil {
+		return false, err
 	}
-	if err == nil {
-		err = tx.Commit(ctx)
-	}
-	if state(err) != "" {
-		return "the target refuses them: " + reason(err), nil
-	}
-	return "", err
+	return false, tx.Commit(ctx)
 }
 
 func (l *Loader) copyIn(ctx context.Context, t *repository.Table, src io.Reader, extra string) error {
@@ -212,11 +205,8 @@ func (l *Loader) Sketch(ctx context.Context, n repository.Name, columns []reposi
 	return err
 }
 
-// Refresh fills a materialized view. Why it could not be filled is returned in words.
-func (l *Loader) Refresh(ctx context.Context, v repository.Name) (why string, err error) {
-	_, err = l.conn.Exec(ctx, "refresh materialized view "+pgx.Identifier{v.Schema, v.Name}.Sanitize())
-	if state(err) != "" {
-		return reason(err), nil
-	}
-	return "", err
+// Refresh fills a materialized view.
+func (l *Loader) Refresh(ctx context.Context, v repository.Name) error {
+	_, err := l.conn.Exec(ctx, "refresh materialized view "+pgx.Identifier{v.Schema, v.Name}.Sanitize())
+	return err
 }

@@ -61,27 +61,29 @@ func (l *Loader) loadObjects(ctx context.Context, tx pgx.Tx, src io.Reader) erro
 	return nil
 }
 
-// GrantObjects gives large objects their owners, comments and grants, as far as the roles exist. owners is false when
-// everything belongs to the connecting role.
-func (t *Target) GrantObjects(ctx context.Context, objects []repository.LargeObject, owners bool) ([]keepsake.NotCarried, error) {
-	var lost []keepsake.NotCarried
+// GrantObjects gives large objects their owners, comments and grants. What the target refuses is returned.
+func (t *Target) GrantObjects(ctx context.Context, objects []repository.LargeObject) ([]keepsake.Exception, error) {
+	var lost []keepsake.Exception
 	for _, o := range objects {
-		for _, s := range objectStatements(o, owners) {
-			left, err := t.Try(ctx, "grant", []string{s})
-			if err != nil {
+		for _, s := range objectStatements(o) {
+			err := t.Run(ctx, s)
+			if err != nil && AboutServer(ctx, err) {
 				return lost, fmt.Errorf("large object %d: %w", o.OID, err)
 			}
-			lost = append(lost, left...)
+			if err != nil {
+				kind := strings.ToLower(strings.Fields(s)[0])
+				if kind == "alter" {
+					kind = "owner"
+				}
+				lost = append(lost, Failure{Kind: kind, Object: fmt.Sprintf("large object %d", o.OID), SQL: s, Err: err}.Exception())
+			}
 		}
 	}
 	return lost, nil
 }
 
-func objectStatements(o repository.LargeObject, owners bool) []string {
-	var statements []string
-	if owners {
-		statements = append(statements, fmt.Sprintf("ALTER LARGE OBJECT %d OWNER TO %s", o.OID, pgx.Identifier{o.Owner}.Sanitize()))
-	}
+func objectStatements(o repository.LargeObject) []string {
+	statements := []string{fmt.Sprintf("ALTER LARGE OBJECT %d OWNER TO %s", o.OID, pgx.Identifier{o.Owner}.Sanitize())}
 	if o.Comment != "" {
 		statements = append(statements, fmt.Sprintf("COMMENT ON LARGE OBJECT %d IS %s", o.OID, quote(o.Comment)))
 	}
@@ -159,27 +161,34 @@ func cutGrantee(item string) (name, rest string, ok bool) {
 	return "", "", false
 }
 
-// SetSequences gives every sequence its value, in one statement.
-func (t *Target) SetSequences(ctx context.Context, sequences []repository.Sequence) error {
+// SetSequences gives every sequence its value, in one statement; where that fails, each on its own. What the target refuses
+// is returned.
+func (t *Target) SetSequences(ctx context.Context, sequences []repository.Sequence) ([]keepsake.Exception, error) {
 	if len(sequences) == 0 {
-		return nil
+		return nil, nil
 	}
+	err := t.setSequences(ctx, sequences)
+	if err == nil || AboutServer(ctx, err) {
+		return nil, err
+	}
+	var lost []keepsake.Exception
+	for _, s := range sequences {
+		if err := t.setSequences(ctx, []repository.Sequence{s}); err != nil {
+			if AboutServer(ctx, err) {
+				return lost, err
+			}
+			lost = append(lost, Failure{Kind: "sequence value", Object: s.Schema + "." + s.Name.Name, Err: err}.Exception())
+		}
+	}
+	return lost, nil
+}
+
+func (t *Target) setSequences(ctx context.Context, sequences []repository.Sequence) error {
 	names, last, called := make([]string, len(sequences)), make([]int64, len(sequences)), make([]bool, len(sequences))
 	for i, s := range sequences {
 		names[i], last[i], called[i] = pgx.Identifier{s.Schema, s.Name.Name}.Sanitize(), s.Last, s.Called
 	}
 	_, err := t.conn.Exec(ctx, "select setval(s.name::regclass, s.last, s.called) from unnest($1::text[], $2::int8[], $3::bool[]) as s(name, last, called)",
 		names, last, called)
-	if err != nil {
-		return fmt.Errorf("set sequences: %w", err)
-	}
-	return nil
-}
-
-// TrySequence gives one sequence its value. Why it could not is returned in words.
-func (t *Target) TrySequence(ctx context.Context, s repository.Sequence) string {
-	if err := t.SetSequences(ctx, []repository.Sequence{s}); err != nil {
-		return reason(err)
-	}
-	return ""
+	return err
 }

@@ -31,6 +31,7 @@ const (
 	stateInvalidParameter = "22023"
 	stateLockNotAvailable = "55P03"
 	stateInvalidGrant     = "0LP01"
+	stateRaised           = "P0001" // RAISE without an SQLSTATE of its own
 )
 
 func state(err error) string {
@@ -153,8 +154,8 @@ func (t *Target) inspect(ctx context.Context) error {
 
 // Begin takes the lock, creates the database if it is to be created, clears what a killed run left, and marks the database
 // as unfinished. From here on the database is this restore's own.
-func (t *Target) Begin(ctx context.Context) ([]keepsake.NotCarried, error) {
-	var lost []keepsake.NotCarried
+func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
+	var lost []keepsake.Exception
 	var err error
 	if t.absent {
 		if lost, err = t.create(ctx); err != nil {

@@ -1,0 +1,106 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// there reports whether an SQLSTATE says that an object of this kind is there already (PostgreSQL, Appendix A: duplicate_…).
+func there(kind, code string) bool {
+	switch code {
+	case stateDuplicateObject, "42P07", "42723", "42P06":
+		return true
+	case "23505": // two configurations of one name are told by the catalog's index only
+		return strings.HasPrefix(kind, "TEXT SEARCH ")
+	case "55000": // a column has its identity already
+		return kind == "SEQUENCE"
+	}
+	return false
+}
+
+var setsOwner = regexp.MustCompile(`(?s)^ALTER .* OWNER TO \S`)
+
+// Apply runs the statements of one entry of the archive, each on its own, and returns those that the target refused. made is
+// false when the object that the entry is about is not there. Only what is about the server and not about a statement is an
+// error: a session that broke, a server that shuts down.
+func (t *Target) Apply(ctx context.Context, s pgtool.Scripted) (lost []keepsake.Exception, made bool, err error) {
+	grants := s.Kind == "ACL" || s.Kind == "DEFAULT ACL"
+	made = true
+	defined := false // the object was there before, with all of its definition
+	for _, q := range s.Statements {
+		owner := setsOwner.MatchString(q)
+		if !made && !grants || defined && !owner {
+			continue
+		}
+		err := t.Run(ctx, q)
+		switch code := state(err); {
+		case err == nil:
+		case AboutServer(ctx, err):
+			return lost, made, err
+		case !owner && !grants && there(s.Kind, code):
+			defined = true
+		case strings.HasPrefix(q, "REVOKE") && (code == stateUndefinedObject || code == stateInvalidGrant):
+			// What a role that is not there was never granted need not be revoked.
+		case grants && strings.HasPrefix(q, "SET SESSION AUTHORIZATION "):
+			lost = append(lost, failureOf(s.Entry, "grantor", q, err).Exception())
+		case strings.HasPrefix(q, "SET "), strings.HasPrefix(q, "RESET "):
+			lost = append(lost, failureOf(s.Entry, kindOf(s.Kind), q, err).Exception())
+		case owner:
+			lost = append(lost, failureOf(s.Entry, "owner", q, err).Exception())
+		default:
+			lost = append(lost, failureOf(s.Entry, kindOf(s.Kind), q, err).Exception())
+			made = grants // the first statement makes the object
+		}
+	}
+	return lost, made, nil
+}
+
+// Run runs a statement that came with a recovery point.
+func (t *Target) Run(ctx context.Context, statement string) error {
+	_, err := t.conn.PgConn().Exec(ctx, statement).ReadAll()
+	return err
+}
+
+// AboutServer reports whether an error says that nothing more can be done here, rather than that one statement cannot.
+func AboutServer(ctx context.Context, err error) bool {
+	var pg *pgconn.PgError
+	return ctx.Err() != nil || !errors.As(err, &pg) || strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P")
+}
+
+func failureOf(e pgtool.Entry, kind, sql string, err error) Failure {
+	return Failure{Kind: kind, Object: ObjectOf(e), SQL: sql, Entry: e.ID(), Err: err}
+}
+
+// kinds are those of the archive's list that people would not know by that name.
+var kinds = map[string]string{"ACL": "grant", "DEFAULT ACL": "default grant", "FK CONSTRAINT": "foreign key", "SERVER": "foreign server",
+	"ROW SECURITY": "row-level security", "INDEX ATTACH": "index", "TABLE ATTACH": "partition", "PUBLICATION TABLE": "publication"}
+
+func kindOf(kind string) string {
+	if k, ok := kinds[kind]; ok {
+		return k
+	}
+	return strings.ToLower(kind)
+}
+
+// ObjectOf names what an entry is about.
+func ObjectOf(e pgtool.Entry) string {
+	switch {
+	case e.Schema == "-" || e.Schema == "":
+		return e.Name
+	case slices.Contains([]string{"ACL", "DEFAULT ACL", "COMMENT", "SECURITY LABEL"}, e.Kind):
+		return e.Name + " in schema " + e.Schema
+	}
+	return e.Schema + "." + e.Name
+}
+
+// LabelOf is an entry's kind and object.
+func LabelOf(e pgtool.Entry) string { return fmt.Sprintf("%s %s", kindOf(e.Kind), ObjectOf(e)) }
