@@ -15,6 +15,9 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
+// overviewWeddings is how many of the next weddings an overview shows.
+const overviewWeddings = 8
+
 type dashboardReader interface {
 	Dashboard(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error)
 }
@@ -45,9 +48,11 @@ func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 		for _, p := range d.Providers {
 			vm.Providers = append(vm.Providers, providerCard(p, clock))
 		}
-		for _, w := range d.Weddings {
+		shown := d.Weddings[:min(len(d.Weddings), overviewWeddings)]
+		for _, w := range shown {
 			vm.Weddings = append(vm.Weddings, weddingOf(w))
 		}
+		vm.WeddingsMore = weddingsCut(d, len(shown))
 		for _, o := range d.Recent {
 			vm.Recent = append(vm.Recent, operationRow(o, clock))
 		}

@@ -29,7 +29,11 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 		}
 		vm := views.Weddings{Shell: pages.Shell(c, "Weddings", "weddings"), Search: in.Search, Searching: in.Search != "", Notices: weddingNotices(page.Missing, page.From.IsZero(), "")}
 		for _, w := range page.Weddings {
-			vm.List = append(vm.List, views.WeddingRow{Wedding: weddingOf(w)})
+			row := views.WeddingRow{Wedding: weddingOf(w)}
+			for _, m := range w.Matched {
+				row.Matched = append(row.Matched, format.Title(string(m.Kind))+": "+m.Text)
+			}
+			vm.List = append(vm.List, row)
 		}
 		if page.Newest != nil {
 			vm.Newest = views.WeddingPoint{URL: pointURL(page.Newest.ID), When: pages.clock().When(page.Newest.Time), State: pointState(*page.Newest)}
@@ -47,7 +51,14 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 			}
 			return "/weddings?" + q.Encode()
 		}
-		vm.Count = format.Plural(int64(len(page.Weddings)), "wedding", "weddings") + " on this page"
+		vm.Count = format.Plural(int64(page.Total), "wedding", "weddings")
+		if len(page.Weddings) < page.Total {
+			vm.Count = format.Count(int64(len(page.Weddings))) + " of " + vm.Count + " on this page"
+		}
+		vm.Days = page.Days
+		if page.VendorsMissing {
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Vendors were not searched", Text: "Who works at which wedding could not be read in time. Couples, organizations, places and days were."})
+		}
 		if in.Cursor != "" {
 			vm.First = query("")
 		}

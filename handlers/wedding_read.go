@@ -200,14 +200,7 @@ func ShowEmergency(pages Pages, con emergencyReader) echo.HandlerFunc {
 				vm.Running = append(vm.Running, operationRow(o, pages.clock()))
 			}
 		}
-		for _, w := range d.Weddings {
-			row := views.EmergencyWedding{Wedding: weddingOf(w), ContactsURL: weddingURL(w.ID) + "/contacts", RestoreURL: weddingURL(w.ID) + "/restore", ThenURL: weddingURL(w.ID) + "/then"}
-			if w.Urgency == keepsake.UrgencyEmergency {
-				vm.Now = append(vm.Now, row)
-			} else {
-				vm.Later = append(vm.Later, row)
-			}
-		}
+		listEmergency(&vm, d)
 		return Render(c, http.StatusOK, views.EmergencyPage(vm))
 	}
 }

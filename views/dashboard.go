@@ -13,6 +13,7 @@ type Dashboard struct {
 	Weddings  []Wedding
 	// WeddingsNote says why there are none to show.
 	WeddingsNote string
+	WeddingsMore string // how many are not shown; empty: none
 	Recent       []OperationRow
 	Live         bool // something runs: its end refreshes the page, otherwise a slow poll does
 }

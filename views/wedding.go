@@ -12,12 +12,13 @@ type Weddings struct {
 	Count       string
 	Newest      WeddingPoint // that covers all of them; without a URL there is none
 	Searching   bool
+	Days        []string // how days in the search have been read
 }
 
 // WeddingRow is one wedding in the list.
 type WeddingRow struct {
 	Wedding
-	ContactsURL, RestoreURL string
+	Matched []string // what a search has found when it was not the couple: "Vendor: Rose & Thistle"
 }
 
 // WeddingPoint is one recovery point as a wedding's pages show it.

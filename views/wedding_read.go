@@ -39,11 +39,21 @@ type ThenTable struct {
 type Emergency struct {
 	Shell               Shell
 	Notices             []ui.Notice
-	Now, Later          []EmergencyWedding // within 24 hours, and the next ones
+	Groups              []EmergencyGroup // of today, of tomorrow, and the next ones
+	Many                bool             // the search comes first
+	More                string           // how many are not listed; empty: none
 	Newest              ui.When
 	NewestURL, WholeURL string
 	CriticalURL         string         // the critical tier, compared with the live platform
 	Running             []OperationRow // restores that run now, whoever started them
+}
+
+// EmergencyGroup is the weddings of a day, or the next ones.
+type EmergencyGroup struct {
+	ID, Title   string
+	Urgent      bool
+	First, Rest []EmergencyWedding // Rest is folded
+	RestTitle   string
 }
 
 // EmergencyWedding is one wedding with what can be done for it.

@@ -95,7 +95,7 @@ func TestWeddingsAreListedAndSearched(t *testing.T) {
 		t.Errorf("asked for %+v", s.console.searches)
 	}
 	s.get("/weddings?from=x").want(http.StatusUnprocessableEntity)
-	s.get("/weddings?search=nobody").want(http.StatusOK).says("Nothing is called that")
+	s.get("/weddings?search=nobody").want(http.StatusOK).says("No wedding fits")
 	s.console.missing = "The platform does not answer."
 	s.get("/weddings").want(http.StatusOK).says("Not the live platform")
 }

@@ -62,7 +62,7 @@ func TestTheWorstDay(t *testing.T) {
 	clock := &watch{t, time.Now()}
 	p.open("/sign-in?next=/emergency")
 	p.fill("Sign in", signIn)
-	p.reads("Weddings within 24 hours")
+	p.reads("Today: 1 wedding")
 	p.looks("emergency")
 	clock.step("signed in, the emergency page is there")
 	p.click("Vendor contacts now")

@@ -48,9 +48,9 @@ func couple(i int) views.Wedding {
 }
 
 func weddings(theme string, n int) views.Weddings {
-	vm := views.Weddings{Shell: shell(theme, "Weddings", "weddings"), Count: fmt.Sprintf("%d weddings on this page", n), Newest: views.WeddingPoint{URL: "/points/1", When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"), State: ui.Chip{Tone: ui.ToneOK, Text: "Protected"}}}
+	vm := views.Weddings{Shell: shell(theme, "Weddings", "weddings"), Count: fmt.Sprintf("%d of 1,204 weddings on this page", n), Days: []string{"Saturday, 5 December 2026, the day read first"}, Newest: views.WeddingPoint{URL: "/points/1", When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"), State: ui.Chip{Tone: ui.ToneOK, Text: "Protected"}}}
 	for i := range n {
-		vm.List = append(vm.List, views.WeddingRow{Wedding: couple(i + 1), ContactsURL: "/weddings/1/contacts", RestoreURL: "/weddings/1/restore"})
+		vm.List = append(vm.List, views.WeddingRow{Wedding: couple(i + 1), Matched: []string{"Vendor: Blumen Özdemir, Łódź"}[:i%2]})
 	}
 	if n == 0 {
 		vm.Search, vm.Searching = "nobody of this name", true
@@ -171,10 +171,12 @@ func emergency(theme string, standby bool) views.Emergency {
 	row := func(i int) views.EmergencyWedding {
 		return views.EmergencyWedding{Wedding: couple(i), ContactsURL: "/c", RestoreURL: "/r", ThenURL: "/t"}
 	}
-	vm.Now, vm.Later = []views.EmergencyWedding{row(1)}, []views.EmergencyWedding{row(2), row(3)}
+	vm.Groups = []views.EmergencyGroup{{ID: "now", Title: "Today: 1 wedding", Urgent: true, First: []views.EmergencyWedding{row(1)}}, {ID: "tomorrow", Title: "Tomorrow", Urgent: true},
+		{ID: "later", Title: "The next ones", First: []views.EmergencyWedding{row(2), row(3)}, Rest: []views.EmergencyWedding{row(4)}, RestTitle: "1 more wedding"}}
+	vm.More = "120 more weddings within a year."
 	if standby {
 		vm.Shell.Standby, vm.Shell.Banner = true, "Keepsake's own database does not answer. Weddings and recovery points can be read straight from the providers; nothing can be started here until it is back."
-		vm.Now = nil
+		vm.Groups[0].First = nil
 		vm.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "The platform does not answer", Text: "What you see is from the recovery point of Mon 23 Nov 2026, 07:05 UTC (12 min ago)."}}
 		return vm
 	}

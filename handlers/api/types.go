@@ -9,6 +9,7 @@ import (
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/engine/search"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -210,10 +211,11 @@ type Wedding struct {
 	DaysLeft       *int             `json:"days_left,omitempty" doc:"Negative after it"`
 	Phase          keepsake.Phase   `json:"phase" enum:"planning,preparation,execution,post_event"`
 	Urgency        keepsake.Urgency `json:"urgency" enum:"emergency,urgent,elevated,normal"`
+	Matched        []search.Match   `json:"matched,omitempty" doc:"What a search has found when it was not the couple"`
 }
 
 func weddingOf(w console.Wedding) Wedding {
-	out := Wedding{ID: w.ID, Couple: w.Couple, OrganizationID: w.OrganizationID, Organization: w.Organization, Date: w.Day(), Phase: w.Phase, Urgency: w.Urgency}
+	out := Wedding{ID: w.ID, Couple: w.Couple, OrganizationID: w.OrganizationID, Organization: w.Organization, Date: w.Day(), Phase: w.Phase, Urgency: w.Urgency, Matched: w.Matched}
 	if out.Date != "" {
 		out.DaysLeft = &w.DaysLeft
 	}

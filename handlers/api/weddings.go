@@ -41,7 +41,7 @@ type WeddingTable struct {
 }
 
 type listInput struct {
-	Search string `query:"search" maxLength:"200" doc:"Words of couple, organization, day or vendor"`
+	Search string `query:"search" maxLength:"200" doc:"Words of couple, organization, place or vendor, in any order and without their accents, and days such as tomorrow, 5 December or 2026-12-05"`
 	Cursor string `query:"cursor" maxLength:"4000"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -51,6 +51,8 @@ type weddingList struct {
 		Weddings []Wedding `json:"weddings"`
 		Next     string    `json:"next,omitempty" doc:"The cursor of the following page; absent on the last. Weddings that come or go meanwhile move no others"`
 		Missing  string    `json:"missing,omitempty" doc:"Why they are not the live platform's own"`
+		Total    int       `json:"total" doc:"How many there are on all pages"`
+		Days     []string  `json:"days,omitempty" doc:"How days in the search have been read"`
 	}
 }
 
@@ -61,13 +63,14 @@ type contactList struct {
 }
 
 func (h *actions) weddings() {
-	register(h, action(http.MethodGet, "/weddings", "listWeddings", "Find weddings", "Those ahead first, the nearest of them first.", "Weddings"), func(ctx context.Context, in *listInput) (*weddingList, error) {
+	register(h, action(http.MethodGet, "/weddings", "listWeddings", "Find weddings", "Those that fit a search best first, and among equals those ahead, the nearest of them first.", "Weddings"), func(ctx context.Context, in *listInput) (*weddingList, error) {
 		page, err := h.d.Console.ListWeddings(ctx, handlers.ActorFrom(ctx), console.WeddingsInput{Search: in.Search, Cursor: in.Cursor, Limit: in.Limit})
 		if err != nil {
 			return nil, err
 		}
 		out := &weddingList{}
 		out.Body.Weddings, out.Body.Next, out.Body.Missing = each(page.Weddings, weddingOf), page.Next, page.Missing
+		out.Body.Total, out.Body.Days = page.Total, page.Days
 		return out, nil
 	})
 	one := func(path, id, summary, text string) huma.Operation {

@@ -81,6 +81,27 @@ func (e LogLineLevel) Valid() bool {
 	}
 }
 
+// Defines values for MatchKind.
+const (
+	MatchKindOrganization MatchKind = "organization"
+	MatchKindPlace        MatchKind = "place"
+	MatchKindVendor       MatchKind = "vendor"
+)
+
+// Valid indicates whether the value is a known member of the MatchKind enum.
+func (e MatchKind) Valid() bool {
+	switch e {
+	case MatchKindOrganization:
+		return true
+	case MatchKindPlace:
+		return true
+	case MatchKindVendor:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationKind.
 const (
 	OperationKindBackup  OperationKind = "backup"
@@ -972,6 +993,17 @@ type LogOutputBody struct {
 	Lines []LogLine `json:"lines"`
 }
 
+// Match defines model for Match.
+type Match struct {
+	Kind MatchKind `json:"kind"`
+
+	// Text As the platform writes it
+	Text string `json:"text"`
+}
+
+// MatchKind defines model for Match.Kind.
+type MatchKind string
+
 // Milestone defines model for Milestone.
 type Milestone struct {
 	Day openapi_types.Date `json:"day"`
@@ -1686,8 +1718,11 @@ type Timeline struct {
 	Date *openapi_types.Date `json:"date,omitempty"`
 
 	// DaysLeft Negative after it
-	DaysLeft   *int64      `json:"days_left,omitempty"`
-	ID         string      `json:"id"`
+	DaysLeft *int64 `json:"days_left,omitempty"`
+	ID       string `json:"id"`
+
+	// Matched What a search has found when it was not the couple
+	Matched    *[]Match    `json:"matched,omitempty"`
 	Milestones []Milestone `json:"milestones"`
 
 	// Missing Why this is not the live platform's own
@@ -1750,8 +1785,11 @@ type Wedding struct {
 	Date *openapi_types.Date `json:"date,omitempty"`
 
 	// DaysLeft Negative after it
-	DaysLeft       *int64         `json:"days_left,omitempty"`
-	ID             string         `json:"id"`
+	DaysLeft *int64 `json:"days_left,omitempty"`
+	ID       string `json:"id"`
+
+	// Matched What a search has found when it was not the couple
+	Matched        *[]Match       `json:"matched,omitempty"`
 	Organization   *string        `json:"organization,omitempty"`
 	OrganizationID *string        `json:"organization_id,omitempty"`
 	Phase          WeddingPhase   `json:"phase"`
@@ -1766,11 +1804,17 @@ type WeddingUrgency string
 
 // WeddingListBody defines model for WeddingListBody.
 type WeddingListBody struct {
+	// Days How days in the search have been read
+	Days *[]string `json:"days,omitempty"`
+
 	// Missing Why they are not the live platform's own
 	Missing *string `json:"missing,omitempty"`
 
 	// Next The cursor of the following page; absent on the last. Weddings that come or go meanwhile move no others
-	Next     *string   `json:"next,omitempty"`
+	Next *string `json:"next,omitempty"`
+
+	// Total How many there are on all pages
+	Total    int64     `json:"total"`
 	Weddings []Wedding `json:"weddings"`
 }
 
@@ -2033,7 +2077,7 @@ type StartTestParams struct {
 
 // ListWeddingsParams defines parameters for ListWeddings.
 type ListWeddingsParams struct {
-	// Search Words of couple, organization, day or vendor
+	// Search Words of couple, organization, place or vendor, in any order and without their accents, and days such as tomorrow, 5 December or 2026-12-05
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2371,7 +2415,7 @@ type ClientInterface interface {
 
 	// ListWeddings Find weddings
 	//
-	// Those ahead first, the nearest of them first.
+	// Those that fit a search best first, and among equals those ahead, the nearest of them first.
 	//
 	// Corresponds with GET /api/weddings (the `ListWeddings` operationId).
 	ListWeddings(ctx context.Context, params *ListWeddingsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2920,7 +2964,7 @@ func (c *Client) GetTest(ctx context.Context, id string, reqEditors ...RequestEd
 
 // ListWeddings Find weddings
 //
-// Those ahead first, the nearest of them first.
+// Those that fit a search best first, and among equals those ahead, the nearest of them first.
 //
 // Corresponds with GET /api/weddings (the `ListWeddings` operationId).
 func (c *Client) ListWeddings(ctx context.Context, params *ListWeddingsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5291,7 +5335,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListWeddingsWithResponse Find weddings
 	//
-	// Those ahead first, the nearest of them first.
+	// Those that fit a search best first, and among equals those ahead, the nearest of them first.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9336,7 +9380,7 @@ func (c *ClientWithResponses) GetTestWithResponse(ctx context.Context, id string
 
 // ListWeddingsWithResponse Find weddings
 //
-// Those ahead first, the nearest of them first.
+// Those that fit a search best first, and among equals those ahead, the nearest of them first.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -36,8 +36,7 @@ type Engine interface {
 	MarkPoint(ctx context.Context, id string, m engine.PointMark) error
 	NewestPoint(ctx context.Context) (string, error)
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
-	Weddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, error)
-	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
+	weddingSource
 	CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error)
 	Providers() []engine.Provider
 	SealTarget(ctx context.Context, url keepsake.Secret) (string, error)

@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	nextWeddings  = 8
-	weddingsAhead = 366 // days
-	recentShown   = 8
+	// nextWeddings is how many weddings after tomorrow an overview shows. MostAhead bounds how many it asks for at all.
+	nextWeddings, MostAhead = 8, 500
+	weddingsAhead           = 366 // days
+	recentShown             = 8
 )
 
 // Dashboard returns the overview. It reads the console database, and asks only the platform, for the next weddings; one that
@@ -35,7 +36,7 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor, next func(
 	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })
 	g.Go(func() error {
 		found := next(gctx, actor)
-		d.Weddings, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Missing, found.From
+		d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Total, found.Missing, found.From
 		return nil
 	})
 	if err := g.Wait(); err != nil {

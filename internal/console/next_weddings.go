@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -26,7 +25,7 @@ type nextKnown struct {
 func (c *Console) next(ctx context.Context, actor keepsake.Actor) FoundWeddings {
 	k, of := &c.weddings, actor.Organization
 	if mayAct(actor, keepsake.MayRead) != nil { // what is known is not for them
-		return c.findWeddings(ctx, actor, engine.WeddingQuery{Today: c.now(), Within: weddingsAhead, Limit: nextWeddings})
+		return c.finder().ahead(ctx, actor)
 	}
 	for {
 		k.mu.Lock()
@@ -68,6 +67,6 @@ func (c *Console) next(ctx context.Context, actor keepsake.Actor) FoundWeddings 
 		close(done)
 	}()
 	// Others wait for the answer too, so it does not end with the browser that happened to ask first. find has its own deadlines.
-	found = c.findWeddings(context.WithoutCancel(ctx), actor, engine.WeddingQuery{Today: c.now(), Within: weddingsAhead, Limit: nextWeddings})
+	found = c.finder().ahead(context.WithoutCancel(ctx), actor)
 	return found
 }

@@ -44,8 +44,8 @@ func (s *Standby) finder() finder { return finder{s.engine, s.log, s.now} }
 // Emergency returns the next weddings and the newest recovery point, and nothing else of an overview.
 func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	d := Dashboard{Now: s.now()}
-	found := s.finder().find(ctx, actor, engine.WeddingQuery{Today: d.Now, Within: weddingsAhead, Limit: nextWeddings})
-	d.Weddings, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Missing, found.From
+	found := s.finder().ahead(ctx, actor)
+	d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Total, found.Missing, found.From
 	points, err := s.whole(ctx)
 	if err != nil {
 		s.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)

@@ -266,7 +266,10 @@ type Dashboard struct {
 	Recent     []Operation
 	Points     int64 // how many recovery points the provider with the most of them holds
 	Providers  []ProviderState
-	Weddings   []Wedding
+	// Weddings are all of today and tomorrow, and the next ones after them; WeddingsAhead is how many there are within a year, MostAhead+1
+	// where there are more than can be counted in time.
+	Weddings      []Wedding
+	WeddingsAhead int
 	// WeddingsMissing says in words why the weddings are not the platform's own; empty when it answered. WeddingsFrom is the moment of
 	// the recovery point that they were read from instead, zero if none could be.
 	WeddingsMissing string

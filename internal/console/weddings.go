@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -33,6 +34,11 @@ type FoundWeddings struct {
 	// that they were read from then, zero if none could be.
 	Missing string
 	From    time.Time
+	// Total is how many there are, beside those listed; of weddings ahead, MostAhead+1 stands for more. Days are what a search has read as days,
+	// in words.
+	Total          int
+	Days           []string
+	VendorsMissing bool // a search has found no vendors, because they could not be read in time
 }
 
 // finder looks for weddings in the platform and, where that does not answer, in the newest recovery point.
@@ -46,6 +52,8 @@ type finder struct {
 type weddingSource interface {
 	Weddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, error)
 	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
+	FindWeddings(context.Context, engine.WeddingSearch) (engine.FoundWeddings, error)
+	FindWeddingsAt(ctx context.Context, point string, q engine.WeddingSearch) (engine.FoundWeddings, time.Time, error)
 }
 
 func (c *Console) findWeddings(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
@@ -54,29 +62,79 @@ func (c *Console) findWeddings(ctx context.Context, actor keepsake.Actor, q engi
 
 // find asks the platform, and when that does not answer the newest recovery point.
 func (f finder) find(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
+	now := q.Today
+	q.Today, q.Organization = day(now), actor.Organization
+	return f.ask(ctx, actor, now, func(ctx context.Context) (engine.FoundWeddings, error) {
+		list, err := f.engine.Weddings(ctx, q)
+		return engine.FoundWeddings{Weddings: list}, err
+	}, func(ctx context.Context) (engine.FoundWeddings, time.Time, error) {
+		list, from, err := f.engine.WeddingsAt(ctx, "latest", q)
+		return engine.FoundWeddings{Weddings: list}, from, err
+	})
+}
+
+// search is find for words, or a list of all.
+func (f finder) search(ctx context.Context, actor keepsake.Actor, q engine.WeddingSearch, now time.Time) FoundWeddings {
+	q.Organization = actor.Organization
+	return f.ask(ctx, actor, now, func(ctx context.Context) (engine.FoundWeddings, error) { return f.engine.FindWeddings(ctx, q) },
+		func(ctx context.Context) (engine.FoundWeddings, time.Time, error) {
+			return f.engine.FindWeddingsAt(ctx, "latest", q)
+		})
+}
+
+// gone searches the newest recovery point for what the platform does not know: a wedding that was deleted is the very one somebody looks for.
+// What it cannot find leaves found as it is.
+func (f finder) gone(ctx context.Context, actor keepsake.Actor, q engine.WeddingSearch, found FoundWeddings) FoundWeddings {
+	q.Organization = actor.Organization
+	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
+	defer cancel()
+	then, from, err := f.engine.FindWeddingsAt(reading, "latest", q)
+	if err != nil || then.Total == 0 {
+		return found
+	}
+	out := FoundWeddings{From: from, Total: then.Total, Days: then.Days, VendorsMissing: then.VendorsMissing,
+		Missing: "No wedding in the platform fits. These are in the newest recovery point: they were deleted or renamed since, and can be brought back."}
+	for _, w := range then.Weddings {
+		out.Weddings = append(out.Weddings, judged(w, q.Today))
+	}
+	return out
+}
+
+func (f finder) ask(ctx context.Context, actor keepsake.Actor, now time.Time, live func(context.Context) (engine.FoundWeddings, error),
+	then func(context.Context) (engine.FoundWeddings, time.Time, error)) FoundWeddings {
 	if actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem {
 		return FoundWeddings{Missing: "Your account may not see weddings."}
 	}
-	q.Organization = actor.Organization
-	now := q.Today
-	q.Today = day(now)
 	var out FoundWeddings
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()
-	found, err := f.engine.Weddings(asking, q)
+	found, err := live(asking)
 	if err != nil {
 		f.log.WarnContext(ctx, "the weddings could not be read from the platform", "err", err)
 		out.Missing = "The platform does not answer, so weddings are shown as the newest recovery point knows them." + words(err)
 		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 		defer cancel()
-		if found, out.From, err = f.engine.WeddingsAt(reading, "latest", q); err != nil {
+		if found, out.From, err = then(reading); err != nil {
 			f.log.WarnContext(ctx, "the weddings could not be read from a recovery point", "err", err)
 			out.From = time.Time{}
 			out.Missing = "The platform does not answer and no recovery point could be read, so weddings cannot be shown." + words(err)
 		}
 	}
-	for _, w := range found {
+	for _, w := range found.Weddings {
 		out.Weddings = append(out.Weddings, judged(w, now))
+	}
+	out.Total, out.Days, out.VendorsMissing = found.Total, found.Days, found.VendorsMissing
+	return out
+}
+
+// ahead finds the next weddings: all of today and tomorrow, and nextWeddings later ones.
+func (f finder) ahead(ctx context.Context, actor keepsake.Actor) FoundWeddings {
+	out := f.find(ctx, actor, engine.WeddingQuery{Today: f.now(), Within: weddingsAhead, Limit: MostAhead + 1})
+	out.Total = len(out.Weddings)
+	out.Weddings = out.Weddings[:min(len(out.Weddings), MostAhead)]
+	later := slices.IndexFunc(out.Weddings, func(w Wedding) bool { return w.DaysLeft > 1 })
+	if later >= 0 {
+		out.Weddings = out.Weddings[:min(len(out.Weddings), later+nextWeddings)]
 	}
 	return out
 }
@@ -115,7 +173,7 @@ func judged(w engine.Wedding, now time.Time) Wedding {
 
 // WeddingsInput selects weddings, those ahead first, nearest first.
 type WeddingsInput struct {
-	Search string // words of couple, organization, day or vendor; empty: all
+	Search string // words of couple, organization, place or vendor, and days; empty: all
 	Cursor string // WeddingPage.Next of the page before; empty: the nearest
 	Limit  int    // 1 to 200; 0: 50
 }
@@ -146,25 +204,28 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
 	}
 	limit := limitOf(in.Limit)
-	q := engine.WeddingQuery{Search: in.Search, Today: now, Limit: limit + 1}
+	q := engine.WeddingSearch{Text: in.Search, Today: day(now), Limit: limit + 1}
 	if in.Cursor != "" {
 		place, err := placeOf(in.Cursor)
 		if err != nil {
 			return page, err
 		}
-		q.Today, q.After = dayOf(place.On), &engine.WeddingPlace{Couple: place.Couple, ID: place.ID}
+		q.Today, q.After = dayOf(place.On), &engine.Wedding{Couple: place.Couple, ID: place.ID, Rank: place.Rank}
 		if place.Day != nil {
-			q.After.Day = dayOf(*place.Day)
+			q.After.Date = dayOf(*place.Day)
 		}
 	}
-	page.FoundWeddings = f.find(ctx, actor, q)
+	page.FoundWeddings = f.search(ctx, actor, q, now)
+	if in.Search != "" && page.Total == 0 && page.Missing == "" {
+		page.FoundWeddings = f.gone(ctx, actor, q, page.FoundWeddings)
+	}
 	for i, w := range page.Weddings { // the pages before may be of yesterday
 		page.Weddings[i] = judged(w.Wedding, now)
 	}
 	if len(page.Weddings) > limit {
 		page.Weddings = page.Weddings[:limit]
 		w := page.Weddings[limit-1]
-		last := weddingPlace{On: day(q.Today).Unix() / daySeconds, Couple: w.Couple, ID: w.ID}
+		last := weddingPlace{On: q.Today.Unix() / daySeconds, Couple: w.Couple, ID: w.ID, Rank: w.Rank}
 		if !w.Date.IsZero() {
 			last.Day = new(w.Date.Unix() / daySeconds)
 		}
@@ -181,6 +242,7 @@ type weddingPlace struct {
 	On         int64
 	Day        *int64 // nil: it has none
 	Couple, ID string
+	Rank       int // how well it fits the search
 }
 
 const (
@@ -301,7 +363,7 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 // the providers.
 func (c *Console) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	d, err := c.overview(ctx, actor, func(ctx context.Context, actor keepsake.Actor) FoundWeddings { // asked anew: who comes here must know at once what is up
-		return c.findWeddings(ctx, actor, engine.WeddingQuery{Today: c.now(), Within: weddingsAhead, Limit: nextWeddings})
+		return c.finder().ahead(ctx, actor)
 	})
 	if err != nil || d.Newest != nil {
 		return d, err

@@ -38,11 +38,13 @@ type Options struct {
 	Now            func() time.Time
 }
 
-// Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what pages ask.
+// Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what pages ask, and the
+// names that were searched last.
 type Engine struct {
-	opts      Options
-	log       *slog.Logger
-	questions *platform.Questions
+	opts        Options
+	log         *slog.Logger
+	questions   *platform.Questions
+	directories *directories
 }
 
 // New returns an Engine. It opens nothing; Close ends what it opens later.
@@ -56,11 +58,14 @@ func New(opts Options) *Engine {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Engine{opts: opts, log: opts.Logger, questions: platform.NewQuestions(opts.PlatformURL)}
+	return &Engine{opts: opts, log: opts.Logger, questions: platform.NewQuestions(opts.PlatformURL), directories: newDirectories()}
 }
 
 // Close ends the sessions that are kept for questions. Whoever calls it asks nothing any more.
-func (e *Engine) Close() { e.questions.Close() }
+func (e *Engine) Close() {
+	e.directories.close()
+	e.questions.Close()
+}
 
 // Providers returns the configured providers in order of preference.
 func (e *Engine) Providers() []Provider { return e.opts.Providers }

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -13,59 +14,59 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestWeddingsAreFound searches the live platform and, with the platform away, a recovery point: the same weddings in the same
-// order, but for searches by vendor, which only the platform answers.
-func TestWeddingsAreFound(t *testing.T) {
-	t.Parallel()
+// foundWorld is a platform whose names are hard to type.
+func foundWorld(t *testing.T) (live, away *engine.Engine) {
+	t.Helper()
 	url := testenv.DB(t)
 	run(t, url,
 		"create table organizations (code text primary key, name text)",
-		"create table weddings (nr int primary key, couple text, wedding_date date, organization_id text references organizations)",
-		"create table suppliers (id int primary key, kind text, name text)",
+		"create table weddings (nr int primary key, couple text, wedding_date date, organization_id text references organizations, venue text)",
+		"create table suppliers (id int primary key, kind text, name text, city text)",
 		"create table wedding_suppliers (wedding int references weddings, supplier int references suppliers, primary key (wedding, supplier))",
-		"insert into organizations values ('rose', 'Studio Rose'), ('oak', 'Oak 100%')",
-		"insert into suppliers values (1, 'florist', 'Thistle & Fern')",
-		`insert into weddings values (1, 'Zoë & Łukasz', '2026-12-24', 'rose'), (2, 'Ada & Ben', '2026-06-22', 'oak'), (3, 'Ada & Carl', '2026-06-20', 'rose'),
-			(4, 'Past & Gone', '2026-06-18', 'oak'), (5, 'Older & Gone', '2026-01-02', null), (6, null, '2027-01-01', 'oak'),
-			(7, 'Not & Agreed', null, 'rose'), (8, 'Never & Ever', 'infinity', null)`,
-		"insert into wedding_suppliers values (2, 1), (4, 1)")
+		"create table payments (id int primary key, wedding int references weddings, supplier int references suppliers)",
+		"insert into organizations values ('rose', 'Studio Rosé'), ('oak', 'Oak 100%')",
+		"insert into suppliers values (1, 'florist', 'Thistle & Fern', 'Łódź'), (2, 'band', 'Blumen Özdemir', null)",
+		`insert into weddings values (1, 'Zoë & Łukasz', '2026-12-24', 'rose', null), (2, 'Ada & Ben', '2026-06-22', 'oak', null), (3, 'Ada & Carl', '2026-06-20', 'rose', 'Schloß Bellevue'),
+			(4, 'Past & Gone', '2026-06-18', 'oak', null), (5, 'Older & Gone', '2026-01-02', null, null), (6, null, '2027-01-01', 'oak', null),
+			(7, 'Not & Agreed', null, 'rose', null), (8, 'Never & Ever', 'infinity', null, null), (9, 'Paweł & Yuki', '2026-06-21', null, null),
+			(10, 'Adam & Bellevue', '2026-12-05', null, null), (11, 'April & Jan', '2026-12-06', null, null)`,
+		"insert into wedding_suppliers values (2, 1), (4, 1)", "insert into payments values (1, 9, 2), (2, 9, 2)")
 	list := providers(t)
 	key := repository.NewKeyFile()
-	e := engineWith(t, url, list, key)
-	backup(t, e, keepsake.BackupFull)
-	away := engine.New(engine.Options{PlatformURL: "postgres://nobody@127.0.0.1:1/nothing", Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	live = engineWith(t, url, list, key)
+	t.Cleanup(live.Close)
+	backup(t, live, keepsake.BackupFull)
+	away = engine.New(engine.Options{PlatformURL: "postgres://nobody@127.0.0.1:1/nothing", Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
 	t.Cleanup(away.Close)
+	return live, away
+}
+
+// TestWeddingsAreListed lists the weddings of the live platform and, with the platform away, of a recovery point: the same in the same order.
+func TestWeddingsAreListed(t *testing.T) {
+	t.Parallel()
+	e, away := foundWorld(t)
 	if _, err := away.Weddings(t.Context(), engine.WeddingQuery{Limit: 1}); err == nil {
 		t.Error("a platform that is away has weddings")
 	}
 	today := time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
-		name    string
-		q       engine.WeddingQuery
-		want    []string
-		vendors bool
+		name string
+		q    engine.WeddingQuery
+		want []string
 	}{
-		{"nearest first, then the past", engine.WeddingQuery{}, []string{"3", "2", "1", "6", "4", "5", "8", "7"}, false},
-		{"after the last that has a day", engine.WeddingQuery{After: &engine.WeddingPlace{Day: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Couple: "Older & Gone", ID: "5"}}, []string{"8", "7"}, false},
-		{"after one that has none", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Never & Ever", ID: "8"}}, []string{"7"}, false},
-		{"of the ones without a day", engine.WeddingQuery{Search: "0001"}, nil, false},
-		{"a page", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today, Couple: "Ada & Carl", ID: "3"}, Limit: 2}, []string{"2", "1"}, false},
-		{"after one that is gone", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada", ID: "9"}, Limit: 2}, []string{"2", "1"}, false},
-		{"after a past one", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, -2), Couple: "Past & Gone", ID: "4"}}, []string{"5", "8", "7"}, false},
-		{"of an organization", engine.WeddingQuery{Organization: "oak", After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada & Ben", ID: "2"}}, []string{"6", "4"}, false},
-		{"beyond the end", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Not & Agreed", ID: "7"}}, nil, false},
-		{"the next days", engine.WeddingQuery{Within: 2}, []string{"3", "2"}, false},
-		{"one", engine.WeddingQuery{IDs: []string{"5"}}, []string{"5"}, false},
-		{"some days", engine.WeddingQuery{Days: []time.Time{today.AddDate(0, 0, 2), today.AddDate(0, 0, -2)}}, []string{"2", "4"}, false},
-		{"couple", engine.WeddingQuery{Search: "  zoë "}, []string{"1"}, false},
-		{"couple and organization", engine.WeddingQuery{Search: "ada ROSE"}, []string{"3"}, false},
-		{"day", engine.WeddingQuery{Search: "24 december"}, []string{"1"}, false},
-		{"ISO day", engine.WeddingQuery{Search: "2026-06-2"}, []string{"3", "2"}, false},
-		{"no pattern", engine.WeddingQuery{Search: "100%"}, []string{"2", "6", "4"}, false},
-		{"no wildcard", engine.WeddingQuery{Search: "_"}, nil, false},
-		{"organization", engine.WeddingQuery{Organization: "rose"}, []string{"3", "1", "7"}, false},
-		{"vendor", engine.WeddingQuery{Search: "thistle"}, []string{"2", "4"}, true},
-		{"vendor and couple", engine.WeddingQuery{Search: "ada fern"}, []string{"2"}, true},
+		{"nearest first, then the past", engine.WeddingQuery{}, []string{"3", "9", "2", "10", "11", "1", "6", "4", "5", "8", "7"}},
+		{"after the last that has a day", engine.WeddingQuery{After: &engine.WeddingPlace{Day: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Couple: "Older & Gone", ID: "5"}}, []string{"8", "7"}},
+		{"after one that has none", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Never & Ever", ID: "8"}}, []string{"7"}},
+		{"a page", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today, Couple: "Ada & Carl", ID: "3"}, Limit: 2}, []string{"9", "2"}},
+		{"after one that is gone", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada", ID: "0"}, Limit: 2}, []string{"2", "10"}},
+		{"after a past one", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, -2), Couple: "Past & Gone", ID: "4"}}, []string{"5", "8", "7"}},
+		{"of an organization", engine.WeddingQuery{Organization: "oak", After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada & Ben", ID: "2"}}, []string{"6", "4"}},
+		{"of nobody", engine.WeddingQuery{Organization: "elm"}, nil},
+		{"beyond the end", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Not & Agreed", ID: "7"}}, nil},
+		{"the next days", engine.WeddingQuery{Within: 2}, []string{"3", "9", "2"}},
+		{"one", engine.WeddingQuery{IDs: []string{"5"}}, []string{"5"}},
+		{"some days", engine.WeddingQuery{Days: []time.Time{today.AddDate(0, 0, 2), today.AddDate(0, 0, -2)}}, []string{"2", "4"}},
+		{"organization", engine.WeddingQuery{Organization: "rose"}, []string{"3", "1", "7"}},
 	} {
 		c.q.Today = today
 		if c.q.Limit == 0 {
@@ -82,14 +83,88 @@ func TestWeddingsAreFound(t *testing.T) {
 		if got := weddingIDs(live); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
-		if !c.vendors && !slices.Equal(live, then) {
+		if len(live)+len(then) > 0 && !reflect.DeepEqual(live, then) {
 			t.Errorf("%s: the platform says %+v, the recovery point %+v", c.name, live, then)
 		}
-		if c.vendors && len(then) != 0 {
-			t.Errorf("%s: %+v", c.name, then)
+	}
+}
+
+// TestSearchOfWeddings searches the live platform and, with the platform away, a recovery point: both find the same, the best first, and say
+// what they have found.
+func TestSearchOfWeddings(t *testing.T) {
+	t.Parallel()
+	e, away := foundWorld(t)
+	today := time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		text    string
+		want    []string
+		matched string // what the first was found by, if not the couple
+	}{
+		{"", []string{"3", "9", "2", "10", "11", "1", "6", "4", "5", "8", "7"}, ""},
+		{" zoe ", []string{"1"}, ""},
+		{"LUKASZ zoe", []string{"1"}, ""},
+		{"yuki pawel", []string{"9"}, ""},
+		{"ada rose", []string{"3"}, "organization Studio Rosé"},
+		{"oak", []string{"2", "6", "4"}, "organization Oak 100%"},
+		{"100%", []string{"2", "6", "4"}, "organization Oak 100%"},
+		{"_", nil, ""},
+		{"ada", []string{"3", "2", "10"}, ""}, // the last one's name only begins with it
+		{"carl & ada", []string{"3"}, ""},
+		{"bellevue", []string{"10", "3"}, ""},
+		{"schloss", []string{"3"}, "place Schloß Bellevue"},
+		{"thistle", []string{"2", "4"}, "vendor Thistle & Fern"},
+		{"lodz", []string{"2", "4"}, "vendor Thistle & Fern, Łódź"},
+		{"oezdemir", []string{"9"}, "vendor Blumen Özdemir"},
+		{"ada fern", []string{"2"}, "vendor Thistle & Fern"},
+		{"today", []string{"3"}, ""},
+		{"tomorrow", []string{"9"}, ""},
+		{"ada tomorrow", nil, ""},
+		{"24 december", []string{"1"}, ""},
+		{"dec 24", []string{"1"}, ""},
+		{"24.12.2026 zoe", []string{"1"}, ""},
+		{"5/12/2026", []string{"10"}, ""},
+		{"2026-06-2", []string{"3", "9", "2"}, ""},
+		{"april", []string{"11"}, ""},
+		{"jan", []string{"11", "6", "5"}, ""}, // the couple, then January
+		{"0001", nil, ""},
+	} {
+		q := engine.WeddingSearch{Text: c.text, Today: today, Limit: 100}
+		live, err := e.FindWeddings(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := weddingIDs(live.Weddings); !slices.Equal(got, c.want) || live.Total != len(c.want) {
+			t.Errorf("%q: %v of %d, want %v", c.text, got, live.Total, c.want)
+		}
+		then, at, err := away.FindWeddingsAt(t.Context(), "latest", q)
+		if err != nil || at.IsZero() || !reflect.DeepEqual(live, then) {
+			t.Errorf("%q: the platform says %+v, the recovery point %+v, %v", c.text, live, then, err)
+		}
+		if len(live.Weddings) > 0 {
+			matched := ""
+			for _, m := range live.Weddings[0].Matched {
+				matched = string(m.Kind) + " " + m.Text
+			}
+			if matched != c.matched {
+				t.Errorf("%q is found by %q, want %q", c.text, matched, c.matched)
+			}
+		}
+		var paged []string
+		q.Limit = 1
+		for page := live; len(paged) < len(c.want); {
+			if page, err = e.FindWeddings(t.Context(), q); err != nil || len(page.Weddings) != 1 || page.Total != len(c.want) {
+				t.Fatalf("%q, after %v: %+v, %v", c.text, paged, page, err)
+			}
+			paged, q.After = append(paged, page.Weddings[0].ID), &page.Weddings[0]
+		}
+		if !slices.Equal(paged, c.want) {
+			t.Errorf("%q page by page: %v, want %v", c.text, paged, c.want)
 		}
 	}
-	all := []engine.Organization{{ID: "oak", Name: "Oak 100%", Weddings: 3}, {ID: "rose", Name: "Studio Rose", Weddings: 3}}
+	if _, err := away.FindWeddings(t.Context(), engine.WeddingSearch{Limit: 1}); err == nil {
+		t.Error("a platform that is away has weddings")
+	}
+	all := []engine.Organization{{ID: "oak", Name: "Oak 100%", Weddings: 3}, {ID: "rose", Name: "Studio Rosé", Weddings: 3}}
 	for _, c := range []struct {
 		q    engine.OrganizationQuery
 		want []engine.Organization
@@ -97,15 +172,14 @@ func TestWeddingsAreFound(t *testing.T) {
 		{engine.OrganizationQuery{Limit: 9}, all},
 		{engine.OrganizationQuery{Limit: 1}, all[:1]},
 		{engine.OrganizationQuery{Limit: 1, After: &engine.OrganizationPlace{Name: "Oak 100%", ID: "oak"}}, all[1:]},
-		{engine.OrganizationQuery{Limit: 1, After: &engine.OrganizationPlace{Name: "Studio Rose", ID: "rose"}}, nil},
+		{engine.OrganizationQuery{Limit: 1, After: &engine.OrganizationPlace{Name: "Studio Rosé", ID: "rose"}}, nil},
 		{engine.OrganizationQuery{Limit: 9, Search: "rose studio"}, all[1:]},
 	} {
 		live, err := e.Organizations(t.Context(), c.q)
 		if err != nil || !slices.Equal(live, c.want) {
 			t.Errorf("%+v: %+v, %v, want %+v", c.q, live, err, c.want)
 		}
-		then, _, err := away.OrganizationsAt(t.Context(), "latest", c.q)
-		if err != nil || !slices.EqualFunc(then, c.want, func(a, b engine.Organization) bool { return a.ID == b.ID && a.Name == b.Name }) {
+		if then, _, err := away.OrganizationsAt(t.Context(), "latest", c.q); err != nil || !slices.Equal(then, c.want) {
 			t.Errorf("%+v at a recovery point: %+v, %v, want %+v", c.q, then, err, c.want)
 		}
 	}

@@ -90,12 +90,14 @@ type RootTable struct {
 	Name         string `yaml:"name"`         // column shown to people
 	Date         string `yaml:"date"`         // wedding: column of the wedding day
 	Organization string `yaml:"organization"` // wedding: column of the owning organization
+	// Places are the columns of a wedding that say where it is, which a search looks through too. One that the table lacks is passed over.
+	Places []string `yaml:"places"`
 }
 
 // DefaultDataMap is WedSync's own layout.
 func DefaultDataMap() DataMap {
 	return DataMap{
-		Wedding:      RootTable{Table: "public.weddings", Name: "couple", Date: "wedding_date", Organization: "organization_id"},
+		Wedding:      RootTable{Table: "public.weddings", Name: "couple", Date: "wedding_date", Organization: "organization_id", Places: []string{"venue", "city"}},
 		Organization: RootTable{Table: "public.organizations", Name: "name"},
 		Vendor:       VendorTable{Table: "public.suppliers", Kind: "kind", Name: "name", Contact: "contact_name", Phone: "phone", Email: "email", Place: "city"},
 		Tiers: map[Tier][]string{
