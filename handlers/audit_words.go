@@ -78,6 +78,7 @@ var deeds = []deed{
 	{"weddings.list", "listed the weddings", "list the weddings", false},
 	{"organizations.list", "listed the organizations", "list the organizations", false},
 	{"repository.rebuild", "filled the console database from provider", "fill the console database from provider", true},
+	{"repository.add_provider", "began to use provider", "begin to use provider", true},
 	{"key.repository", "made the repository and its keys, or looked whether they are there", "make the repository and its keys", false},
 	{"key.writer", "printed the key of writers", "print the key of writers", false},
 	{"alert.test", "sent a test to the addresses that alerts go to", "send a test to the addresses that alerts go to", false},

@@ -36,11 +36,12 @@ func (c *initCommand) Run(a *app) error {
 		return err
 	}
 	r, err := e.Init(a.ctx)
-	if keyFile != "" && (keepsake.CodeOf(err) == keepsake.CodeWrongKey || err == nil && !r.Created) {
+	code := keepsake.CodeOf(err)
+	if keyFile != "" && (err != nil && (code == keepsake.CodeWrongKey || code == keepsake.CodeConflict) || err == nil && !r.KeyOpens) {
 		// The repository is older than this key, which opens nothing and would only mislead.
 		err = errors.Join(err, os.Remove(keyFile))
 		keyFile = ""
-		if keepsake.CodeOf(err) == keepsake.CodeWrongKey {
+		if code == keepsake.CodeWrongKey {
 			return keepsake.Errorf(keepsake.CodeWrongKey, "%s: key.file: there is a repository at the providers already, and its key is not here: put the key file back, or set KEEPSAKE_RECOVERY_KEY, or name empty places for a new repository", conf.Path())
 		}
 	}
@@ -76,13 +77,21 @@ func makeKey(conf *config.Config) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", failed(errors.Unwrap(err))
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	// Written whole before it has its name: another init may read it, and of two the first one's key stays.
+	f, err := os.CreateTemp(filepath.Dir(path), ".keepsake-key-*")
 	if err != nil {
 		return "", failed(errors.Unwrap(err))
 	}
 	_, err = f.WriteString(repository.NewKeyFile().Reveal() + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return "", failed(errors.Join(err, os.Remove(path)))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Link(f.Name(), path) // which never replaces anything
+	}
+	switch err = errors.Join(err, os.Remove(f.Name())); {
+	case errors.Is(err, os.ErrExist):
+		return "", nil
+	case err != nil:
+		return "", failed(err)
 	}
 	return path, nil
 }

@@ -5,8 +5,9 @@ import (
 )
 
 type repoCommands struct {
-	Rebuild   rebuildCommand   `cmd:"" help:"Fill the console database from what the providers hold."`
-	WriterKey writerKeyCommand `cmd:"" help:"Print the key of writers, with which another machine takes backups that it cannot read."`
+	AddProvider addProviderCommand `cmd:"" help:"Begin to use a provider that the configuration names: make its place, and say there which provider it is."`
+	Rebuild     rebuildCommand     `cmd:"" help:"Fill the console database from what the providers hold."`
+	WriterKey   writerKeyCommand   `cmd:"" help:"Print the key of writers, with which another machine takes backups that it cannot read."`
 }
 
 type rebuildCommand struct {

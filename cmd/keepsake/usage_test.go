@@ -8,7 +8,7 @@ import (
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild", "repo writer-key", "serve", "worker", "admin", "admin create", "admin password", "admin unlock", "admin close", "admin second-step-off", "doctor", "version", "alert", "alert test"} {
+	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild", "repo writer-key", "repo add-provider", "serve", "worker", "admin", "admin create", "admin password", "admin unlock", "admin close", "admin second-step-off", "doctor", "version", "alert", "alert test"} {
 		t.Run("keepsake "+command, func(t *testing.T) {
 			t.Parallel()
 			o := program(t.Context(), nil, "", append(strings.Fields(command), "--help")...)

@@ -228,7 +228,7 @@ func (c *Console) checkProviders(ctx context.Context) (map[string]bool, error) {
 		row := sqlcgen.SetProviderCheckParams{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: true}
 		switch {
 		case errors.Is(errs[i], storage.ErrNotFound):
-			row.Error = "It holds no repository yet; the next backup creates it there."
+			row.Error = "It holds no repository: its disk is not mounted, or keepsake repo add-provider has to begin with it."
 		case errs[i] != nil:
 			row.Reachable, row.Error = false, storage.Explain(errs[i])
 		}

@@ -117,24 +117,13 @@ func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
 func (b *backup) lookAtProviders(ctx context.Context) error {
 	for _, p := range b.repo.providers {
 		if err := b.repo.down[p.Name]; err != nil {
-			b.track.warnf("Provider %s cannot be reached and gets no copy now: %s", p.Name, explain(err))
-			continue
-		}
-		if b.repo.lacking[p.Name] {
-			if b.repo.keys.WritesOnly() { // which cannot tell whether the header that it has is as it was written
-				b.repo.down[p.Name] = errNoHeader
-				b.track.warnf("Provider %s holds no repository yet and gets no copy now: %s", p.Name, explain(errNoHeader))
-				continue
-			}
-			if err := putHeader(ctx, p, b.repo.header); err != nil {
-				b.repo.down[p.Name] = err
-				b.track.warnf("Provider %s cannot be written and gets no copy now: %s", p.Name, explain(err))
-				continue
-			}
-			delete(b.repo.lacking, p.Name)
+			b.track.warnf("Provider %s gets no copy now: %s", p.Name, explain(err))
 		}
 	}
 	live := b.repo.live()
+	if len(live) == 0 {
+		return b.repo.nobodyWrites("nothing was backed up")
+	}
 	if err := b.findParent(ctx, live); err != nil {
 		return err
 	}
@@ -149,7 +138,7 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 		b.track.warnf("Provider %s cannot list its objects and gets no copy now: %s", name, explain(err))
 	}
 	if err == nil && len(b.repo.live()) == 0 {
-		err = keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so nothing was backed up")
+		err = b.repo.nobodyWrites("nothing was backed up")
 	}
 	return err
 }

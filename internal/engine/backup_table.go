@@ -23,10 +23,13 @@ const maxChunk = 8 << 20
 const rangesPerJob = 32
 
 func explain(err error) string {
+	var place placeError
 	var own *keepsake.Error
 	switch {
-	case errors.Is(err, errNoHeader):
-		return err.Error()
+	case errors.As(err, &place):
+		return place.Error()
+	case errors.Is(err, errOtherHeader):
+		return errOtherHeader.Error()
 	case errors.As(err, &own):
 		return own.Message
 	}

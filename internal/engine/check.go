@@ -74,14 +74,7 @@ func (e *Engine) checkRepository(ctx context.Context) []CheckFinding {
 			continue
 		}
 		copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: true})
-		message := "can be read and written"
-		if r.lacking[p.Name] {
-			message += "; it holds no repository yet, the next backup creates it there"
-			if r.keys.WritesOnly() {
-				message = errNoHeader.Error()
-			}
-		}
-		found = append(found, CheckFinding{Area: area, Level: levelOK, Message: message})
+		found = append(found, CheckFinding{Area: area, Level: levelOK, Message: "can be read and written"})
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
 		found = append(found, CheckFinding{Area: "3-2-1 rule", Level: levelWarn, Message: "cannot be met now: " + verdict.Lacks(),

@@ -51,13 +51,13 @@ func (e *Engine) ListNotes(ctx context.Context, topic string) (Notes, error) {
 	var out Notes
 	places := map[string][]Provider{}
 	for name, err := range r.down {
-		out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", name, storage.Explain(err)))
+		out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", name, explain(err)))
 	}
 	answered := 0
-	for _, p := range r.live() {
+	for _, p := range r.readable() {
 		keys, err := noteKeys(ctx, p, topic)
 		if err != nil {
-			out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", p.Name, storage.Explain(err)))
+			out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", p.Name, explain(err)))
 			continue
 		}
 		answered++
@@ -115,7 +115,7 @@ func noteProblem(err error) string {
 	if errors.As(err, &known) {
 		return known.Message
 	}
-	return storage.Explain(err)
+	return explain(err)
 }
 
 // noteKeys lists the notes of a topic at a provider.
@@ -154,7 +154,7 @@ func (e *Engine) newestOf(ctx context.Context, topic string) (*Note, error) {
 		return nil, err
 	}
 	places, failed := map[string][]Provider{}, error(nil)
-	for _, p := range r.live() {
+	for _, p := range r.readable() {
 		keys, err := noteKeys(ctx, p, topic)
 		if err != nil {
 			failed = fmt.Errorf("provider %s: %w", p.Name, err)

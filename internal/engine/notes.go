@@ -34,6 +34,9 @@ func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []by
 		return err
 	}
 	sum := sha256.Sum256(body)
+	if len(r.live()) == 0 {
+		return r.nobodyWrites("nothing was noted")
+	}
 	var failed []error
 	for _, p := range r.live() {
 		if there, err := newestAt(ctx, r, p, topic); err == nil && there != nil && bytes.Equal(there.Plain, plain) {

@@ -22,11 +22,14 @@ type repo struct {
 	keys      *repository.Keyring
 	header    []byte
 	providers []Provider       // every configured one
-	down      map[string]error // those that could not be asked, by name
-	lacking   map[string]bool  // those that answer but hold no header yet
+	down      map[string]error // those that may not be used now, by name
+	lacking   map[string]bool  // those that hold no repository, or whose place is not there
+	unproven  map[string]bool  // those that hold it and do not prove to be the provider that is meant; they are in down too
+
+	identities map[string]identityOf // of those that prove it
 }
 
-// live returns the providers that answered and hold this repository, in order of preference.
+// live returns the providers that hold this repository and prove to be the ones that are meant, in order of preference.
 func (r *repo) live() []Provider {
 	var live []Provider
 	for _, p := range r.providers {
@@ -52,11 +55,12 @@ func (e *Engine) openAt(ctx context.Context, providers []Provider) (*repo, error
 
 // openToSeal is openAt, also for a writer's key.
 func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, error) {
-	r := &repo{providers: providers, down: map[string]error{}, lacking: map[string]bool{}}
+	r := &repo{providers: providers, down: map[string]error{}, lacking: map[string]bool{}, unproven: map[string]bool{},
+		identities: map[string]identityOf{}}
 	if len(providers) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "no storage provider is configured: add at least one under providers")
 	}
-	headers := fetchHeaders(ctx, providers)
+	answers := askPlaces(ctx, providers)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -64,7 +68,10 @@ func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, e
 	var owner string
 	var broken error
 	for i, p := range providers {
-		switch err := headers[i].err; {
+		switch err := answers[i].headerErr; {
+		case errors.Is(err, storage.ErrNoPlace):
+			r.lacking[p.Name], r.down[p.Name] = true, err
+			continue
 		case errors.Is(err, storage.ErrNotFound):
 			r.lacking[p.Name] = true
 			continue
@@ -72,7 +79,7 @@ func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, e
 			r.down[p.Name] = err
 			continue
 		}
-		h, err := repository.ParseHeader(headers[i].body)
+		h, err := repository.ParseHeader(answers[i].header)
 		if err != nil {
 			broken = keepsake.Errorf(keepsake.CodeOf(err), "provider %s, %s: %w", p.Name, repository.HeaderKey, err)
 			r.down[p.Name] = broken
@@ -88,7 +95,7 @@ func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, e
 			if err != nil {
 				return nil, err
 			}
-			first, owner, r.keys, r.header = h, p.Name, keys, headers[i].body
+			first, owner, r.keys, r.header = h, p.Name, keys, answers[i].header
 			continue
 		}
 		if h.Repository != first.Repository {
@@ -99,6 +106,8 @@ func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, e
 	if owner == "" {
 		return r, noRepository(ctx, r, broken)
 	}
+	r.judgeIdentities(answers)
+	r.explainLacking()
 	return r, nil
 }
 
@@ -117,41 +126,50 @@ func noRepository(ctx context.Context, r *repo, broken error) error {
 				"nothing can be opened; every provider has the same file, so bring it back from any copy of any of them", p.Name, repository.HeaderKey)
 		}
 	}
-	if len(r.lacking) > 0 && len(r.down) == 0 {
+	if len(r.lacking) == len(r.providers) {
+		if missing := r.whyDown(); missing != "" {
+			missing = " (" + missing + ")"
+			return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider%s: if there never was one, run keepsake init", missing)
+		}
 		return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider yet: run keepsake init")
 	}
+	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider that holds the repository can be reached: %s", r.whyDown())
+}
+
+// whyDown says of each provider that may not be used why.
+func (r *repo) whyDown() string {
 	var lines []string
 	for _, p := range r.providers {
 		if err := r.down[p.Name]; err != nil {
-			lines = append(lines, p.Name+": "+storage.Explain(err))
+			lines = append(lines, p.Name+": "+explain(err))
 		}
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider that holds the repository can be reached: %s", strings.Join(lines, "; "))
+	return strings.Join(lines, "; ")
 }
 
+// answer is what one place holds of the repository's header and of its own identity.
 type answer struct {
-	body []byte
-	err  error
+	header, identity       []byte
+	headerErr, identityErr error
 }
 
-// fetchHeaders asks all providers at once.
-func fetchHeaders(ctx context.Context, providers []Provider) []answer {
+// askPlaces asks all providers at once.
+func askPlaces(ctx context.Context, providers []Provider) []answer {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	answers := make([]answer, len(providers))
 	var wg sync.WaitGroup
 	for i, p := range providers {
 		wg.Go(func() {
-			body, err := p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
-			answers[i] = answer{body, err}
+			answers[i].header, answers[i].headerErr = p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
+		})
+		wg.Go(func() {
+			answers[i].identity, answers[i].identityErr = p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
 		})
 	}
 	wg.Wait()
 	return answers
 }
-
-// errNoHeader is a provider that only somebody with the repository's key can begin to use.
-var errNoHeader = errors.New("it has no repository yet, and a writer's key cannot make one there: run keepsake init where the repository's key is")
 
 // errOtherHeader is what putHeader returns when somebody else put another header first.
 var errOtherHeader = errors.New("another repository was made there at the same moment; give the provider an empty place, or run keepsake init again with that repository's key")

@@ -85,7 +85,7 @@ func (e *Engine) openFor(ctx context.Context, provider string) (*repo, []Provide
 	if err != nil {
 		return nil, nil, err
 	}
-	return r, r.live(), nil
+	return r, r.readable(), nil
 }
 
 func names(providers []Provider) string {
@@ -110,7 +110,8 @@ func (e *Engine) pointOf(r *repo, l listing, m *repository.Manifest) Point {
 		Server: m.Source.Server, Tables: len(m.Tables), Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
 		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds}
 	for _, prov := range r.providers {
-		c := keepsake.Copy{Provider: prov.Name, Medium: prov.Medium, Offsite: prov.Offsite, Confirmed: l.at[m.ID][prov.Name]}
+		c := keepsake.Copy{Provider: prov.Name, Medium: prov.Medium, Offsite: prov.Offsite,
+			Confirmed: l.at[m.ID][prov.Name] && !r.unproven[prov.Name]}
 		switch err := firstError(r.down[prov.Name], l.failed[prov.Name]); {
 		case err != nil:
 			c.Error = explain(err)

@@ -162,6 +162,9 @@ func (b *backup) publish(ctx context.Context) ([]keepsake.Copy, error) {
 		g.Go(func() error {
 			err := l.failed
 			if err == nil {
+				err = b.repo.stillThere(ctx, l.Provider)
+			}
+			if err == nil {
 				err = putManifest(ctx, l.Store, key, body)
 			}
 			for i := range copies {

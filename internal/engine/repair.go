@@ -89,6 +89,7 @@ func (r *repair) headers(ctx context.Context, findings []VerifyFinding) {
 	for _, p := range r.repo.providers {
 		err := r.repo.down[p.Name]
 		switch {
+		case r.repo.elsewhere(p): // it is for a person to say that the place is the right one
 		case r.repo.lacking[p.Name]:
 			err = putHeader(ctx, p, r.repo.header)
 			delete(r.repo.lacking, p.Name)
@@ -171,6 +172,9 @@ func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*
 	}
 	if sound {
 		return nil
+	}
+	if err := r.repo.stillThere(ctx, p); err != nil {
+		return err
 	}
 	if err := p.Store.Put(ctx, repository.ManifestKey(id), manifest, sha256.Sum256(manifest), true); err != nil {
 		return err

@@ -120,6 +120,11 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	for _, p := range from {
+		if repo.unproven[p.Name] {
+			r.track.warnf("Provider %s: %s. It is read all the same, because no other one is left or was asked for.", p.Name, explain(repo.down[p.Name]))
+		}
+	}
 	m, list, damaged, err := r.e.resolve(ctx, repo, from, r.in.Point)
 	if err != nil {
 		return err

@@ -37,6 +37,9 @@ func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string
 	}
 	sum := sha256.Sum256(body)
 	live := r.live()
+	if len(live) == 0 {
+		return nil, r.nobodyWrites("what an undo needs could not be kept and nothing was changed")
+	}
 	failed := make([]error, len(live))
 	var wg sync.WaitGroup // the live rows are locked meanwhile: nobody waits for one provider after the other
 	for i, p := range live {
@@ -66,7 +69,7 @@ func (e *Engine) Undos(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	found := map[string]bool{}
-	for _, p := range r.live() {
+	for _, p := range r.readable() {
 		err := p.Store.List(ctx, undoPrefix, func(o storage.Object) error {
 			found[strings.TrimPrefix(o.Key, undoPrefix)] = true
 			return nil
@@ -99,7 +102,7 @@ func (e *Engine) readUndo(ctx context.Context, r *repo, restore string) (*scope.
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %q that could be undone", restore)
 	}
 	last := error(keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %s that could be undone at the providers asked", restore))
-	for _, p := range r.live() {
+	for _, p := range r.readable() {
 		body, err := p.Store.Get(ctx, key, maxUndo)
 		if errors.Is(err, storage.ErrNotFound) {
 			continue
@@ -196,7 +199,7 @@ func (e *Engine) done(ctx context.Context, r *repo, a ScopeApply) (*ScopeResult,
 		insert, update, remove, _ := t.Counts()
 		result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted = result.Applied.Inserted+insert, result.Applied.Updated+update, result.Applied.Deleted+remove
 	}
-	for _, p := range r.live() {
+	for _, p := range r.readable() {
 		if _, err := p.Store.Stat(ctx, undoPrefix+u.Restore); err == nil {
 			result.Undo = append(result.Undo, p.Name)
 		}

@@ -18,7 +18,13 @@ func TestMem(t *testing.T) {
 
 func TestFile(t *testing.T) {
 	t.Parallel()
-	storagetest.Run(t, func(t *testing.T) storage.Provider { return openFile(t, t.TempDir()+"/not/yet") }, storagetest.TrustsSum())
+	storagetest.Run(t, func(t *testing.T) storage.Provider {
+		p := openFile(t, t.TempDir()+"/not/yet")
+		if err := storage.MakePlace(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}, storagetest.TrustsSum())
 }
 
 func TestS3(t *testing.T) {

@@ -16,6 +16,9 @@ var errBadKey = errors.New("not an object key")
 // keeps it.
 const probeKey = "keepsake-probe"
 
+// isProbe says whether a key is what this package tries a store with.
+func isProbe(key string) bool { return key == probeKey || strings.HasPrefix(key, probeKey+"-") }
+
 // probeBody is always the same, so that two processes that try a store at once do not disturb each other.
 const probeBody = "Keepsake tries what this store does. This object may be removed.\n"
 

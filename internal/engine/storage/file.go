@@ -27,13 +27,12 @@ const (
 type file struct {
 	path string
 
-	mu   sync.Mutex
-	base *os.Root // nil until the directory exists
-
-	disk disk
+	mu      sync.Mutex
+	current *place // nil until the directory was there
 }
 
-// OpenFile opens the directory at name as a Provider. A directory that is not there yet is made by the first Put.
+// OpenFile opens the directory at name as a Provider. One that is not there is ErrNoPlace to every operation, because a disk
+// that is not mounted must not be taken for an empty one. Only MakePlace makes it.
 func OpenFile(name string) (Provider, error) {
 	if name == "" {
 		return nil, errors.New("the directory of a provider has no name")
@@ -43,39 +42,10 @@ func OpenFile(name string) (Provider, error) {
 		return nil, fmt.Errorf("open directory: %w", err)
 	}
 	f := &file{path: name}
-	if _, err := f.root(false); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := f.place(); err != nil && !errors.Is(err, ErrNoPlace) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// root returns the directory, and with create makes it.
-func (f *file) root(create bool) (*os.Root, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.base != nil {
-		return f.base, nil
-	}
-	if create {
-		if err := os.MkdirAll(f.path, 0o700); err != nil {
-			return nil, fmt.Errorf("make the directory: %w", err)
-		}
-	}
-	if info, err := os.Stat(f.path); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("open %s: %w", f.path, syscall.ENOTDIR) // OpenRoot's own error has no type
-	}
-	base, err := os.OpenRoot(f.path)
-	if err != nil {
-		return nil, fmt.Errorf("open the directory: %w", err)
-	}
-	if err := f.disk.open(base); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the directory: %w", err), base.Close())
-	}
-	if err := removeStale(base); err != nil {
-		return nil, errors.Join(fmt.Errorf("clear the directory of unfinished files: %w", err), base.Close())
-	}
-	f.base = base
-	return base, nil
 }
 
 // Put implements Provider. It trusts sum: what it confirms is that the kernel took every byte; see Sync for the disk.
@@ -83,10 +53,11 @@ func (f *file) Put(ctx context.Context, key string, body []byte, _ [sha256.Size]
 	if err := errors.Join(ctx.Err(), checkKey(key)); err != nil {
 		return err
 	}
-	base, err := f.root(true)
+	at, err := f.place()
 	if err != nil {
 		return fmt.Errorf("put %s: %w", key, err)
 	}
+	base := at.base
 	if !replace {
 		// The rename below decides; this saves writing a body that is already there.
 		if _, err := base.Lstat(key); err == nil {
@@ -108,7 +79,7 @@ func (f *file) Put(ctx context.Context, key string, body []byte, _ [sha256.Size]
 		}
 		return fmt.Errorf("put %s: %w", key, err)
 	}
-	f.disk.wrote(key, h)
+	at.disk.wrote(key, h)
 	return nil
 }
 
@@ -192,12 +163,12 @@ func (f *file) Get(ctx context.Context, key string, limit int64) ([]byte, error)
 	if err := errors.Join(ctx.Err(), checkKey(key)); err != nil {
 		return nil, err
 	}
-	base, err := f.root(false)
+	from, err := f.place()
 	if err != nil {
-		return nil, notFound("read", key, err)
+		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
 	// Without O_NONBLOCK, a named pipe in the object's place would block for ever.
-	h, err := base.OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	h, err := from.base.OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, notFound("read", key, err)
 	}
@@ -244,11 +215,11 @@ func (f *file) Stat(ctx context.Context, key string) (Object, error) {
 	if err := errors.Join(ctx.Err(), checkKey(key)); err != nil {
 		return Object{}, err
 	}
-	base, err := f.root(false)
+	at, err := f.place()
 	if err != nil {
-		return Object{}, notFound("look up", key, err)
+		return Object{}, fmt.Errorf("look up %s: %w", key, err)
 	}
-	info, err := base.Stat(key)
+	info, err := at.base.Stat(key)
 	if err != nil {
 		return Object{}, notFound("look up", key, err)
 	}
@@ -263,17 +234,14 @@ func (f *file) Delete(ctx context.Context, key string) error {
 	if err := errors.Join(ctx.Err(), checkKey(key)); err != nil {
 		return err
 	}
-	base, err := f.root(false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	at, err := f.place()
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
-	if err := base.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := at.base.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
-	f.disk.removed(key)
+	at.disk.removed(key)
 	return nil
 }
 
@@ -282,7 +250,11 @@ func (f *file) Sync(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := f.disk.sync(); err != nil {
+	at, err := f.place()
+	if err == nil {
+		err = at.disk.sync()
+	}
+	if err != nil {
 		return fmt.Errorf("make %s durable: %w", f.path, err)
 	}
 	return ctx.Err()

@@ -16,7 +16,7 @@ func TestSyncEachFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := p.(*file)
+	f := p.(*file).current
 	if f.disk.whole != nil {
 		if err := f.disk.whole.Close(); err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestAFailedSyncStaysFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := errors.New("lost write")
-	d := &p.(*file).disk
+	d := &p.(*file).current.disk
 	d.mu.Lock()
 	d.fail(lost)
 	d.mu.Unlock()

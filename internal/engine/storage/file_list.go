@@ -14,10 +14,7 @@ import (
 
 // List implements Provider.
 func (f *file) List(ctx context.Context, prefix string, fn func(Object) error) error {
-	base, err := f.root(false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return ctx.Err()
-	}
+	at, err := f.place()
 	if err != nil {
 		return fmt.Errorf("list: %w", err)
 	}
@@ -25,7 +22,7 @@ func (f *file) List(ctx context.Context, prefix string, fn func(Object) error) e
 	if folder = strings.TrimSuffix(folder, "/"); folder == "" {
 		folder = "."
 	}
-	return walk(ctx, base, folder, name, fn)
+	return walk(ctx, at.base, folder, name, fn)
 }
 
 // walk calls fn for the objects in folder whose names begin with name, and for all in the folders that do.
@@ -73,7 +70,7 @@ func visit(ctx context.Context, base *os.Root, key string, isDir bool, fn func(O
 		return nil // deleted since the folder was read
 	case err != nil:
 		return fmt.Errorf("list %s: %w", key, err)
-	case !info.Mode().IsRegular() || key == probeKey:
+	case !info.Mode().IsRegular() || isProbe(key):
 		return nil
 	}
 	return fn(Object{Key: key, Size: info.Size()})

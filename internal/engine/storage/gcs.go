@@ -158,7 +158,7 @@ func (s *gcsStore) List(ctx context.Context, prefix string, fn func(Object) erro
 			return gcsError("list", prefix, err)
 		}
 		key := strings.TrimPrefix(attrs.Name, s.prefix)
-		if key == probeKey || strings.HasSuffix(key, "/") { // some consoles make "folders": empty objects
+		if isProbe(key) || strings.HasSuffix(key, "/") { // some consoles make "folders": empty objects
 			continue
 		}
 		if err := ctx.Err(); err != nil {

@@ -84,7 +84,7 @@ func (m *Mem) List(ctx context.Context, prefix string, fn func(Object) error) er
 	m.mu.RLock()
 	var found []Object
 	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
-		if strings.HasPrefix(key, prefix) && key != probeKey {
+		if strings.HasPrefix(key, prefix) && !isProbe(key) {
 			found = append(found, Object{Key: key, Size: int64(len(m.objects[key]))})
 		}
 	}

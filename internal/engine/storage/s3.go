@@ -258,7 +258,7 @@ func (s *s3Store) List(ctx context.Context, prefix string, fn func(Object) error
 		}
 		for _, o := range page.Contents {
 			key := strings.TrimPrefix(aws.ToString(o.Key), s.prefix)
-			if key == probeKey || strings.HasSuffix(key, "/") { // some consoles make "folders": empty objects
+			if isProbe(key) || strings.HasSuffix(key, "/") { // some consoles make "folders": empty objects
 				continue
 			}
 			if err := ctx.Err(); err != nil {

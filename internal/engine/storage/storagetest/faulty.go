@@ -183,3 +183,11 @@ func (f *FaultyProvider) Sync(ctx context.Context) error {
 	}
 	return f.p.Sync(ctx)
 }
+
+// MakePlace passes the wish on.
+func (f *FaultyProvider) MakePlace(ctx context.Context) error {
+	if err := f.enter(ctx); err != nil {
+		return err
+	}
+	return storage.MakePlace(ctx, f.p)
+}

@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// AddProviderResult says what AddProvider did.
+type AddProviderResult struct {
+	Repository string `json:"repository"`
+	Provider   string `json:"provider"`
+	Added      bool   `json:"added"`        // false: it was there already, and proves to be the provider of that name
+	Renamed    string `json:"renamed_from"` // the name that its place had before; "" where it had none, or that one
+	Points     int    `json:"points_there"` // recovery points that it holds
+	Missing    int    `json:"points_missing"`
+}
+
+// AddProvider begins to use a configured provider: it makes its place where that is a directory, and puts the repository's header
+// and a new identity there. A place that holds another repository, other things, or another provider's copies is refused.
+func (e *Engine) AddProvider(ctx context.Context, name string) (AddProviderResult, error) {
+	i := slices.IndexFunc(e.opts.Providers, func(p Provider) bool { return p.Name == name })
+	if i < 0 {
+		return AddProviderResult{}, keepsake.Errorf(keepsake.CodeInvalid, "no provider is called %q: the configuration names %s",
+			name, names(e.opts.Providers))
+	}
+	r, err := e.open(ctx)
+	if err != nil {
+		return AddProviderResult{}, err
+	}
+	p := r.providers[i]
+	result := AddProviderResult{Repository: r.keys.Repository(), Provider: name}
+	switch {
+	case r.lacking[name]:
+		result.Added, err = true, e.addEmpty(ctx, r, p)
+	case r.unproven[name]:
+		result.Added = true
+		result.Renamed, err = e.adopt(ctx, r, p)
+	default:
+		err = r.down[name]
+	}
+	if err != nil {
+		return AddProviderResult{}, keepsake.Errorf(codeOfPlace(err), "provider %s was not added: %s", name, explain(err))
+	}
+	list, err := listManifests(ctx, append(r.live(), p))
+	if err != nil {
+		return result, err
+	}
+	for _, at := range list.at {
+		if at[name] {
+			result.Points++
+		} else {
+			result.Missing++
+		}
+	}
+	return result, nil
+}
+
+// codeOfPlace tells a place that a person chose wrongly from one that cannot be reached.
+func codeOfPlace(err error) keepsake.Code {
+	var wrong placeError
+	if errors.As(err, &wrong) || errors.Is(err, errOtherHeader) {
+		return keepsake.CodeConflict
+	}
+	return keepsake.CodeUnavailable
+}
+
+// addEmpty begins to use a place without a header.
+func (e *Engine) addEmpty(ctx context.Context, r *repo, p Provider) error {
+	if err := storage.MakePlace(ctx, p.Store); err != nil {
+		return err
+	}
+	if err := holdsNothingElse(ctx, r, p); err != nil {
+		return err
+	}
+	if err := putHeader(ctx, p, r.header); err != nil {
+		return err
+	}
+	return e.putIdentity(ctx, r, p)
+}
+
+// holdsNothingElse refuses a place with objects that are not this repository's.
+func holdsNothingElse(ctx context.Context, r *repo, p Provider) error {
+	list, err := listManifests(ctx, []Provider{p})
+	if err != nil {
+		return err
+	}
+	for id := range list.at {
+		if _, _, err := readManifestAt(ctx, r, p, id); err == nil {
+			return nil // it has lost its header only
+		}
+	}
+	found := errors.New("found")
+	name := ""
+	err = p.Store.List(ctx, "", func(o storage.Object) error { name = o.Key; return found })
+	if errors.Is(err, found) {
+		return placeError("its place is not empty, it holds " + name + " and no recovery point of this repository: give it an empty " +
+			"directory, bucket or prefix")
+	}
+	return err
+}
+
+// adopt gives a place that holds this repository the provider's identity, and says which name it had.
+func (e *Engine) adopt(ctx context.Context, r *repo, p Provider) (renamed string, err error) {
+	body, err := p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", e.putIdentity(ctx, r, p)
+	}
+	if err != nil {
+		return "", err
+	}
+	found, err := r.keys.OpenIdentity(body)
+	if err != nil { // damaged, or of another repository although the header is not
+		made, err := r.keys.NewIdentity(p.Name, e.opts.Now())
+		if err != nil {
+			return "", err
+		}
+		return "", e.writeIdentity(ctx, p, made, true)
+	}
+	for other, i := range r.identities {
+		if i.Provider == found.Provider {
+			return "", placeError("it is the same place as provider " + other + ", or a copy of it, so the two are one copy: give it a place of its own")
+		}
+	}
+	named, err := r.keys.Rename(found, p.Name)
+	if err != nil {
+		return "", err
+	}
+	return found.Name, e.writeIdentity(ctx, p, named, true)
+}

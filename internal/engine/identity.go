@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// placeError says in words why a provider that answers is not used. Explain gives it as it is.
+type placeError string
+
+func (e placeError) Error() string { return string(e) }
+
+// errNoIdentity is a place that holds the repository and does not say which provider it is.
+const errNoIdentity = placeError("it holds this repository and does not say which provider it is, as places made by an earlier " +
+	"version do: run keepsake init once, if it is the place that the configuration means")
+
+// errMoved is a place that was another one when the operation began.
+const errMoved = placeError("its place was replaced by another one while the operation ran: what was written may be in either; " +
+	"bring the right one back, then run keepsake repair")
+
+// identityOf is what one place says of which provider it is.
+type identityOf struct {
+	repository.Identity
+	body []byte
+}
+
+// judgeIdentities marks as unproven every provider whose place does not prove to be the one that the configuration means: an
+// empty mount point with a header copied into it, another provider's place, a copy of one. Two providers at one place are one
+// copy, so the second one is out.
+func (r *repo) judgeIdentities(answers []answer) {
+	owner := map[string]string{} // by the identity's id
+	for i, p := range r.providers {
+		down := r.down[p.Name]
+		headless := r.lacking[p.Name] && down == nil // its header may be lost alone
+		if down != nil && keepsake.CodeOf(down) != keepsake.CodeDamaged || errors.Is(down, storage.ErrNoPlace) {
+			continue
+		}
+		found, err := r.identity(p, answers[i])
+		if err == nil && owner[found.Provider] != "" {
+			err = placeError(fmt.Sprintf("it is the same place as provider %s, or a copy of it, so the two are one copy: give it a "+
+				"place of its own", owner[found.Provider]))
+		}
+		var unproven placeError
+		switch {
+		case headless && err != nil: // explainLacking says what that may mean
+		case errors.As(err, &unproven):
+			r.unproven[p.Name], r.down[p.Name] = true, err
+		case err != nil:
+			r.down[p.Name] = err
+		default:
+			owner[found.Provider], r.identities[p.Name] = p.Name, found
+		}
+		if headless && err == nil {
+			r.down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "%s is missing there: keepsake repair puts it back", repository.HeaderKey)
+		}
+	}
+}
+
+// elsewhere reports whether the place of a provider is not the one that is meant, so that nothing but a person may write there.
+func (r *repo) elsewhere(p Provider) bool {
+	var wrong placeError
+	return errors.As(r.down[p.Name], &wrong)
+}
+
+func (r *repo) identity(p Provider, a answer) (identityOf, error) {
+	if errors.Is(a.identityErr, storage.ErrNotFound) {
+		return identityOf{}, errNoIdentity
+	}
+	if a.identityErr != nil {
+		return identityOf{}, a.identityErr
+	}
+	found, err := r.keys.OpenIdentity(a.identity)
+	if err != nil {
+		return identityOf{}, placeError(fmt.Sprintf("%s: if it is the place that the configuration means, run keepsake repo "+
+			"add-provider %s", keepsake.MessageOf(err), p.Name))
+	}
+	if found.Name != p.Name {
+		return identityOf{found, a.identity}, placeError(fmt.Sprintf("it is the place of provider %s, or a copy of it: give it a place "+
+			"of its own; where the provider has only been renamed, run keepsake repo add-provider %s", found.Name, p.Name))
+	}
+	return identityOf{found, a.identity}, nil
+}
+
+// explainLacking says of each provider without a repository, now that others have one, what that may mean.
+func (r *repo) explainLacking() {
+	for _, p := range r.providers {
+		if _, proven := r.identities[p.Name]; !r.lacking[p.Name] || proven {
+			continue
+		}
+		what := "it holds no repository while others do: if it held copies before, its disk is not mounted, or its bucket was emptied or " +
+			"replaced: bring that back"
+		if err := r.down[p.Name]; errors.Is(err, storage.ErrNoPlace) {
+			what = storage.Explain(err)
+		}
+		what += "; if it is new, run keepsake repo add-provider " + p.Name
+		if r.keys.WritesOnly() {
+			what += " where the repository's key is"
+		}
+		r.down[p.Name] = placeError(what)
+	}
+}
+
+// readable returns the providers to read from: those that prove who they are, and where none of them is left, those that hold
+// the repository all the same. Reading harms nothing, and may be all that there is.
+func (r *repo) readable() []Provider {
+	if live := r.live(); len(live) > 0 {
+		return live
+	}
+	var left []Provider
+	for _, p := range r.providers {
+		if r.unproven[p.Name] {
+			left = append(left, p)
+		}
+	}
+	return left
+}
+
+// nobodyWrites is the error of an operation that would write and has nowhere to.
+func (r *repo) nobodyWrites(what string) error {
+	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so %s: %s", what, r.whyDown())
+}
+
+// stillThere asks the provider once more who it is: a place may have been replaced since the operation began.
+func (r *repo) stillThere(ctx context.Context, p Provider) error {
+	body, err := p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && !bytes.Equal(body, r.identities[p.Name].body) {
+		return errMoved
+	}
+	return err
+}
+
+// putIdentity gives a place that has none its identity. Where two do it at once, both find the one that was first.
+func (e *Engine) putIdentity(ctx context.Context, r *repo, p Provider) error {
+	made, err := r.keys.NewIdentity(p.Name, e.opts.Now())
+	if err != nil {
+		return err
+	}
+	err = e.writeIdentity(ctx, p, made, false)
+	if !errors.Is(err, storage.ErrExists) {
+		return err
+	}
+	var a answer
+	a.identity, a.identityErr = p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
+	_, err = r.identity(p, a)
+	return err
+}
+
+func (e *Engine) writeIdentity(ctx context.Context, p Provider, i repository.Identity, replace bool) error {
+	body, err := i.Encode()
+	if err != nil {
+		return err
+	}
+	if err := p.Store.Put(ctx, storage.IdentityKey, body, sha256.Sum256(body), replace); err != nil {
+		return err
+	}
+	return p.Store.Sync(ctx)
+}

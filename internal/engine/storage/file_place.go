@@ -1,0 +1,148 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// IdentityKey is the object by which a place says which provider it is. This package reads it for one purpose: to tell whether a
+// directory that has taken another's path is the same disk, mounted again.
+const IdentityKey = "provider.json"
+
+// maxIdentity bounds what is read of it here, in bytes.
+const maxIdentity = 64 << 10
+
+// ErrNoPlace is what every operation returns, wrapped, while the place itself is not there: a directory that is missing, or
+// whose path leads to another directory now. It is no ErrNotFound, because nothing is known of any object.
+var ErrNoPlace = errors.New("the place of the provider is not there")
+
+// errReplaced is what lies under ErrNoPlace when another directory has taken the path.
+var errReplaced = errors.New("another directory is at its path now")
+
+// place is a directory that was opened. Its handle outlives a move or a lazy unmount, so each use compares it with the path.
+type place struct {
+	base     *os.Root
+	info     fs.FileInfo
+	identity []byte // as it was at the start; nil where there was none
+	disk     disk
+}
+
+// MakePlace makes the place of a provider, where that is something that can be missing: a directory. Only whoever begins to use
+// a provider calls it.
+func MakePlace(ctx context.Context, p Provider) error {
+	if m, ok := p.(interface {
+		MakePlace(ctx context.Context) error
+	}); ok {
+		return m.MakePlace(ctx)
+	}
+	return nil
+}
+
+// MakePlace makes the directory.
+func (f *file) MakePlace(context.Context) error {
+	if err := os.MkdirAll(f.path, 0o700); err != nil {
+		return fmt.Errorf("make the directory: %w", err)
+	}
+	_, err := f.place()
+	return err
+}
+
+// MakePlace passes the wish on. Making a directory needs no second attempt.
+func (r *retried) MakePlace(ctx context.Context) error { return MakePlace(ctx, r.p) }
+
+// place returns the directory that is at the path now. Where it is not the one that was opened, it must carry the same identity.
+func (f *file) place() (*place, error) {
+	info, err := os.Stat(f.path) // before the lock: it hangs where a network mount does
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open %s: %w", f.path, errors.Join(ErrNoPlace, err))
+	}
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR // OpenRoot's own error has no type
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", f.path, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.current != nil && os.SameFile(f.current.info, info) {
+		return f.current, nil
+	}
+	found, err := openPlace(f.path)
+	if err != nil {
+		return nil, err
+	}
+	if f.current != nil {
+		if err := f.current.followedBy(found); err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", f.path, err), found.close())
+		}
+	}
+	f.current = found
+	return found, nil
+}
+
+func openPlace(name string) (*place, error) {
+	base, err := os.OpenRoot(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory: %w", err)
+	}
+	at := &place{base: base}
+	if at.info, err = base.Stat("."); err == nil {
+		err = at.disk.open(base)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the directory: %w", err), base.Close())
+	}
+	at.identity = at.readIdentity()
+	if err := removeStale(base); err != nil {
+		return nil, errors.Join(fmt.Errorf("clear the directory of unfinished files: %w", err), at.close())
+	}
+	return at, nil
+}
+
+// readIdentity returns the identity object, or nil.
+func (at *place) readIdentity() []byte {
+	info, err := at.base.Stat(IdentityKey)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxIdentity {
+		return nil
+	}
+	body, err := at.base.ReadFile(IdentityKey)
+	if err != nil {
+		return nil
+	}
+	return body
+}
+
+// followedBy refuses a directory that has taken the path of this one, unless it is the same disk mounted again, or nothing was
+// ever kept here. What was written and not made durable is then durable only if the disk was unmounted in order, which nobody
+// knows: Sync says so.
+func (at *place) followedBy(next *place) error {
+	if at.identity == nil {
+		at.identity = at.readIdentity()
+	}
+	if at.identity == nil {
+		return nil
+	}
+	if !bytes.Equal(at.identity, next.identity) {
+		return errors.Join(ErrNoPlace, errReplaced)
+	}
+	at.disk.mu.Lock()
+	defer at.disk.mu.Unlock()
+	if at.disk.changes != at.disk.durable {
+		next.disk.fail(errReplaced)
+	}
+	return nil
+}
+
+// close gives the handles of a place back that is not used after all.
+func (at *place) close() error {
+	err := at.base.Close()
+	if at.disk.whole != nil {
+		err = errors.Join(err, at.disk.whole.Close())
+	}
+	return err
+}
