@@ -62,11 +62,6 @@ func TestWhatAMessageTellsToRunWorks(t *testing.T) {
 		"header with another slot's bytes": {func(t *testing.T, w *world) { spoil(t, second(w, "keepsake.json"), `"wrapped": *"..`) }, []string{"verify"}, exitDamage},
 		"missing header":                   {func(t *testing.T, w *world) { remove(t, second(w, "keepsake.json")) }, []string{"verify"}, exitDamage},
 		"chunk met by a restore":           {func(t *testing.T, w *world) { each(flip)(t, w) }, []string{"restore", "--provider", "second"}, exitDamage},
-		"an empty provider": {func(t *testing.T, w *world) {
-			if err := os.RemoveAll(second(w)); err != nil {
-				t.Fatal(err)
-			}
-		}, []string{"verify", "--deep"}, exitDamage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

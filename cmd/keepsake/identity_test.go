@@ -72,7 +72,7 @@ func TestProviderDirectoryThatIsNotMounted(t *testing.T) {
 	if found, err := os.ReadDir(far); err != nil || len(found) > 1 { // what doctor tried
 		t.Errorf("the mount point holds %v (%v)", found, err)
 	}
-	if o := w.must(t, exitUnprotected, "repair", "--all"); !strings.Contains(o.out, "far, keepsake.json: The provider could not be asked") {
+	if o := w.must(t, exitUnprotected, "repair", "--all"); !strings.Contains(o.out, "far, keepsake.json: The provider cannot be repaired now: it holds no repository") {
 		t.Errorf("%s", o.out)
 	}
 	if err := os.RemoveAll(far); err != nil {

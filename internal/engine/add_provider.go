@@ -114,7 +114,10 @@ func (e *Engine) adopt(ctx context.Context, r *repo, p Provider) (renamed string
 		return "", err
 	}
 	found, err := r.keys.OpenIdentity(body)
-	if err != nil { // damaged, or of another repository although the header is not
+	if keepsake.CodeOf(err) == keepsake.CodeConflict {
+		return "", placeError(keepsake.MessageOf(err) + ": give it an empty place of its own")
+	}
+	if err != nil { // damaged
 		made, err := r.keys.NewIdentity(p.Name, e.opts.Now())
 		if err != nil {
 			return "", err

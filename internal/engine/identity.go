@@ -77,6 +77,9 @@ func (r *repo) identity(p Provider, a answer) (identityOf, error) {
 		return identityOf{}, a.identityErr
 	}
 	found, err := r.keys.OpenIdentity(a.identity)
+	if keepsake.CodeOf(err) == keepsake.CodeConflict {
+		return identityOf{}, placeError(keepsake.MessageOf(err) + ": give it an empty place of its own")
+	}
 	if err != nil {
 		return identityOf{}, placeError(fmt.Sprintf("%s: if it is the place that the configuration means, run keepsake repo "+
 			"add-provider %s", keepsake.MessageOf(err), p.Name))
