@@ -147,7 +147,7 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 	}
 	if kind == console.KindBackup {
 		figures = append(figures, ui.Figure{Label: "Uploaded", Value: format.Bytes(p.BytesUploaded),
-			Hint: fmt.Sprintf("%s new of %s", format.Count(p.ChunksNew), format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces"))})
+			Hint: fmt.Sprintf("to all providers; %s of %s new", format.Count(p.ChunksNew), format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces"))})
 	}
 	return figures
 }

@@ -22,11 +22,12 @@ func backupResult(r engine.BackupResult) *views.Result {
 			{Label: "Tables", Value: format.Count(int64(r.Tables))},
 			{Label: "Rows", Value: format.Count(r.Rows)},
 			{Label: "Read", Value: format.Bytes(r.BytesRead)},
-			{Label: "Uploaded", Value: format.Bytes(r.BytesUploaded), Hint: "to each provider"},
+			{Label: "New", Value: format.Bytes(r.BytesNew), Hint: "that no provider held"},
+			{Label: "Uploaded", Value: format.Bytes(r.BytesUploaded), Hint: "to all providers together"},
 			{Label: "Already stored", Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)), Hint: piecesShared(r.ChunksNew, r.ChunksTotal)},
 			{Label: "Memory", Value: format.Bytes(r.PeakMemory), Hint: "at most"},
 		},
-		Copies: copies(r.Copies), Lacks: r.Lacks, NotCarried: notCarried(r.NotCarried),
+		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: r.Lacks, NotCarried: notCarried(r.NotCarried),
 		PointURL: pointURL(r.Point), Next: []views.NextStep{{Text: "Open the recovery point", URL: pointURL(r.Point)}},
 	}
 	if !r.Protected {
@@ -196,6 +197,16 @@ func copies(list []keepsake.Copy) []views.Copy {
 		}
 	}
 	return out
+}
+
+// uploadedTo says of each copy how much its provider received.
+func uploadedTo(list []views.Copy, uploaded map[string]int64) []views.Copy {
+	for i := range list {
+		if n, known := uploaded[list[i].Provider]; known {
+			list[i].Uploaded = format.Bytes(n)
+		}
+	}
+	return list
 }
 
 func notCarried(list []keepsake.NotCarried) []views.NotCarried {

@@ -118,6 +118,7 @@ type NextStep struct{ Text, URL string }
 // Copy is the state of a recovery point at one provider.
 type Copy struct {
 	Provider, Medium, Place string
+	Uploaded                string // by the operation; empty where it uploads nothing
 	State                   ui.Chip
 	Error                   string
 }
@@ -138,6 +139,9 @@ type Exception struct {
 	Means               string
 	SQL, Note           string
 }
+
+// showsUploads reports whether the copies come from an operation that uploads.
+func showsUploads(copies []Copy) bool { return len(copies) > 0 && copies[0].Uploaded != "" }
 
 // NotCarried is one thing that did not come along.
 type NotCarried struct{ Kind, Name, Reason string }

@@ -296,10 +296,10 @@ func (b *bench) print(incrementals map[string][]engine.BackupResult) {
 	for _, k := range changes {
 		results := incrementals[k.name]
 		row("incremental, 1 % of rows changed: "+k.what, median(b.times["incremental "+k.name]), "Keepsake's full", full, 0.6)
-		slices.SortFunc(results, func(x, y engine.BackupResult) int { return cmp.Compare(x.BytesUploaded, y.BytesUploaded) })
-		mid := results[len(results)/2].BytesUploaded
+		slices.SortFunc(results, func(x, y engine.BackupResult) int { return cmp.Compare(x.BytesNew, y.BytesNew) })
+		mid := results[len(results)/2].BytesNew
 		fmt.Fprintf(&out, "| its bytes uploaded | %.1f MB | Keepsake's full, %.1f MB | %.2f | ≤ 0.10 |\n", float64(mid)/1e6,
-			float64(b.full.BytesUploaded)/1e6, float64(mid)/float64(b.full.BytesUploaded))
+			float64(b.full.BytesNew)/1e6, float64(mid)/float64(b.full.BytesNew))
 	}
 	fmt.Fprintf(&out, "| peak memory of the process | %.0f MiB | | | ≤ 256 MiB |\n", float64(b.peak)/(1<<20))
 	fmt.Print(out.String())

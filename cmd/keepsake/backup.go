@@ -94,8 +94,8 @@ func (c *backupCommand) Run(a *app) error {
 
 func (a *app) printBackup(r engine.BackupResult) {
 	a.printf("Recovery point %s (%s): %s of %s in %s.\n", r.Point, r.Type, some(r.Rows, "row"), some(int64(r.Tables), "table"), seconds(r.Seconds))
-	a.printf("Read %s, uploaded %s in %s new of %s.\n", size(r.BytesRead), size(r.BytesUploaded), count(r.ChunksNew), some(r.ChunksTotal, "chunk"))
-	a.printCopies(r.Copies)
+	a.printf("Read %s; %s are new, in %s new of %s; uploaded %s.\n", size(r.BytesRead), size(r.BytesNew), count(r.ChunksNew), some(r.ChunksTotal, "chunk"), size(r.BytesUploaded))
+	a.printCopies(r.Copies, r.Uploaded)
 	if r.Protected {
 		a.printf("Protected: three copies, two media, one offsite.\n")
 	} else {
@@ -104,11 +104,15 @@ func (a *app) printBackup(r engine.BackupResult) {
 	a.printNotCarried(r.NotCarried)
 }
 
-func (a *app) printCopies(copies []keepsake.Copy) {
+// printCopies lists copies and, where it is known, how many bytes each provider received.
+func (a *app) printCopies(copies []keepsake.Copy, uploaded map[string]int64) {
 	for _, c := range copies {
 		state := "confirmed"
 		if !c.Confirmed {
 			state = "NO COPY: " + c.Error
+		}
+		if n, known := uploaded[c.Provider]; known {
+			state += ", " + size(n) + " uploaded"
 		}
 		a.printf("  %-16s %s\n", c.Provider, state)
 	}

@@ -105,7 +105,7 @@ func (a *app) printInit(r engine.InitResult, keyFile string) {
 	} else {
 		a.printf("Repository %s is there already, and this key opens it.\n", r.Repository)
 	}
-	a.printCopies(r.Copies)
+	a.printCopies(r.Copies, nil)
 	if !r.Created {
 		return
 	}

@@ -101,7 +101,7 @@ func live(tone ui.Tone, percent int) views.Live {
 		Status: "Reading rows, 43 % done, about 2 minutes left",
 		Figures: []ui.Figure{
 			{Label: "Running for", Value: "1 min 12 s"}, {Label: "Time left", Value: "about 2 min"}, {Label: "Rows", Value: "2,640,112", Hint: "of about 6,142,885"},
-			{Label: "Read", Value: "704 MiB", Hint: "of 1.6 GiB"}, {Label: "Speed", Value: "9.8 MiB/s", Hint: "36,700 rows/s"}, {Label: "Uploaded", Value: "121 MiB", Hint: "118 new of 402 pieces"},
+			{Label: "Read", Value: "704 MiB", Hint: "of 1.6 GiB"}, {Label: "Speed", Value: "9.8 MiB/s", Hint: "36,700 rows/s"}, {Label: "Uploaded", Value: "121 MiB", Hint: "to all providers; 118 of 402 pieces new"},
 		},
 		Steps: []views.Step{{Name: "Checking", State: "done"}, {Name: "Snapshot", State: "done"}, {Name: "Reading", State: "now"}, {Name: "Catching up"}, {Name: "Publishing"}},
 		Tiers: []views.LiveTier{
@@ -150,7 +150,7 @@ func operationDone(theme string) views.Operation {
 	o.Live = live(ui.ToneOK, 100)
 	o.Result = &views.Result{
 		Tone: ui.ToneWarn, Title: "Saved, but not fully protected", Text: "The recovery point can be restored. It still misses: 2 of 3 copies confirmed; no copy offsite.",
-		Figures: []ui.Figure{{Label: "Took", Value: "2 min 51 s"}, {Label: "Tables", Value: "38"}, {Label: "Rows", Value: "6,142,885"}, {Label: "Read", Value: "1.6 GiB"}, {Label: "Uploaded", Value: "241 MiB", Hint: "per provider"}, {Label: "Already stored", Value: "61 %"}, {Label: "Memory", Value: "142 MiB", Hint: "at most"}},
+		Figures: []ui.Figure{{Label: "Took", Value: "2 min 51 s"}, {Label: "Tables", Value: "38"}, {Label: "Rows", Value: "6,142,885"}, {Label: "Read", Value: "1.6 GiB"}, {Label: "New", Value: "241 MiB", Hint: "that no provider held"}, {Label: "Uploaded", Value: "723 MiB", Hint: "to all providers together"}, {Label: "Already stored", Value: "61 %"}, {Label: "Memory", Value: "142 MiB", Hint: "at most"}},
 		Copies:  copies(true), Lacks: "no copy offsite",
 		NotCarried: []views.NotCarried{{Kind: "foreign table", Name: "analytics.clicks", Reason: "Its rows live on another server; only its definition is kept."}, {Kind: "unlogged table", Name: "public.session_cache", Reason: "Unlogged tables are lost at a crash by design; only the definition is kept."}},
 		Next:       []views.NextStep{{Text: "Open the recovery point", URL: "#"}},

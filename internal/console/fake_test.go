@@ -81,7 +81,7 @@ func (f *fakeEngine) succeed(in engine.BackupInput, r engine.Reporter, confirmed
 	f.points = append(f.points, p)
 	r.Log(engine.LogLine{Time: time.Now(), Level: "info", Message: "read everything"})
 	r.Progress(engine.Progress{Stage: engine.StageDone, StartedAt: time.Now(), UpdatedAt: time.Now(), Point: p.ID, RowsDone: 100, BytesDone: 2000, BytesTotal: 2000})
-	return engine.BackupResult{Point: p.ID, Type: p.Type, Time: p.Time, Tables: p.Tables, Rows: p.Rows, BytesRead: p.BytesRead, BytesUploaded: p.BytesNew,
+	return engine.BackupResult{Point: p.ID, Type: p.Type, Time: p.Time, Tables: p.Tables, Rows: p.Rows, BytesRead: p.BytesRead, BytesNew: p.BytesNew, BytesUploaded: 3 * p.BytesNew,
 		BytesStored: p.BytesStored, ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks, Seconds: p.Seconds, Copies: p.Copies, Protected: p.Protected, Lacks: p.Lacks,
 		NotCarried: []keepsake.NotCarried{}}, nil
 }

@@ -128,7 +128,7 @@ func lastWords(row sqlcgen.BackupOperation) (level, words string) {
 // endBackup stores the new recovery point.
 func endBackup(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r engine.BackupResult, manifest *engine.Point) error {
 	p := engine.Point{ID: r.Point, Time: r.Time, Type: r.Type, Note: row.Note, Tables: r.Tables, Rows: r.Rows, BytesRead: r.BytesRead,
-		BytesStored: r.BytesStored, BytesNew: r.BytesUploaded, Chunks: r.ChunksTotal, ChunksNew: r.ChunksNew, Seconds: r.Seconds}
+		BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.ChunksTotal, ChunksNew: r.ChunksNew, Seconds: r.Seconds}
 	if err := json.Unmarshal(row.Labels, &p.Labels); err != nil {
 		return fmt.Errorf("decode the labels: %w", err)
 	}

@@ -40,6 +40,7 @@ type backup struct {
 
 	oldest, newest      uint64 // transactions: the oldest that ran at the snapshot, and the one after it; 0: unknown
 	chunksNew, bytesNew atomic.Int64
+	manifestBytes       int64        // of the sealed manifest
 	bytesRead           atomic.Int64 // from the platform, by this run
 }
 
@@ -53,7 +54,7 @@ func (e *Engine) Backup(ctx context.Context, in BackupInput, reporter Reporter) 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &backup{e: e, in: in, started: e.opts.Now(), track: newTracker(reporter, e.opts.Now)}
+	b := &backup{e: e, in: in, started: e.opts.Now(), track: newTracker(uploads{reporter}, e.opts.Now)}
 	defer b.track.close()
 	result, err := b.run(ctx)
 	if err != nil {
@@ -305,11 +306,12 @@ func (b *backup) readSchema(ctx context.Context) error {
 
 func (b *backup) result(copies []keepsake.Copy) BackupResult {
 	m, verdict := b.manifest, keepsake.JudgeProtection(copies)
+	byProvider, uploaded := b.uploaded(copies)
 	if !verdict.Protected() {
 		b.track.warnf("The recovery point is not protected: %s.", verdict.Lacks())
 	}
 	return BackupResult{Point: m.ID, Type: string(m.Type), Time: m.Time, Tables: len(m.Tables), Rows: m.Stats.Rows,
-		BytesRead: b.bytesRead.Load(), BytesUploaded: b.bytesNew.Load(), BytesStored: m.Stats.BytesStored,
+		BytesRead: b.bytesRead.Load(), BytesNew: b.bytesNew.Load(), BytesUploaded: uploaded, Uploaded: byProvider, BytesStored: m.Stats.BytesStored,
 		ChunksNew: b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.e.opts.Now().Sub(b.started).Seconds(),
 		PeakMemory: peakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
 		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}

@@ -242,7 +242,7 @@ func (b *backup) rangeDone(t *tableRun, r *repository.Range) {
 		p.RowsDone += r.Rows
 		p.BytesDone += share
 		p.ChunksDone++
-		p.BytesUploaded, p.ChunksNew = b.bytesNew.Load(), b.chunksNew.Load()
+		p.BytesNew, p.ChunksNew = b.bytesNew.Load(), b.chunksNew.Load()
 		if last {
 			s.State = ItemDone
 			p.BytesDone += s.BytesTotal - s.BytesDone

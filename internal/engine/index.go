@@ -35,13 +35,14 @@ type index struct {
 	keys    *repository.Keyring
 	mu      sync.Mutex
 	entries map[repository.ChunkID]*entry
+	sent    map[uint16]int64                       // by provider's bit: sealed bytes of the chunks that it was given
 	others  map[repository.ChunkID]map[uint16]seal // by provider's bit: what another run sealed at the same time
 }
 
 // buildIndex takes sizes and checksums from the given manifests and presence from the providers' lists. A provider whose list
 // cannot be read is returned with its error and counts as holding nothing.
 func buildIndex(ctx context.Context, r *repo, live []Provider, manifests ...*repository.Manifest) (*index, map[string]error, error) {
-	x := &index{keys: r.keys, entries: map[repository.ChunkID]*entry{}, others: map[repository.ChunkID]map[uint16]seal{}}
+	x := &index{keys: r.keys, entries: map[repository.ChunkID]*entry{}, sent: map[uint16]int64{}, others: map[repository.ChunkID]map[uint16]seal{}}
 	for _, m := range manifests {
 		if m == nil {
 			continue

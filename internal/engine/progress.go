@@ -40,10 +40,11 @@ type Progress struct {
 	UpdatedAt     time.Time          `json:"updated_at"`
 	Point         string             `json:"point,omitempty"`
 	RowsDone      int64              `json:"rows_done"`
-	RowsTotal     int64              `json:"rows_total"`  // an estimate of the planner until a table is done
-	BytesDone     int64              `json:"bytes_done"`  // bytes of table data read (backup) or written (restore)
-	BytesTotal    int64              `json:"bytes_total"` // an estimate from table sizes
-	BytesUploaded int64              `json:"bytes_uploaded"`
+	RowsTotal     int64              `json:"rows_total"`     // an estimate of the planner until a table is done
+	BytesDone     int64              `json:"bytes_done"`     // bytes of table data read (backup) or written (restore)
+	BytesTotal    int64              `json:"bytes_total"`    // an estimate from table sizes
+	BytesNew      int64              `json:"bytes_new"`      // backup: sealed bytes that the repository did not hold, counted once
+	BytesUploaded int64              `json:"bytes_uploaded"` // backup: sealed bytes that all providers together received
 	ChunksDone    int64              `json:"chunks_done"`
 	ChunksNew     int64              `json:"chunks_new"`
 	ChunksTotal   int64              `json:"chunks_total"`

@@ -149,7 +149,8 @@ func (b *backup) publish(ctx context.Context) ([]keepsake.Copy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal the manifest: %w", err)
 	}
-	b.bytesNew.Add(int64(len(body)))
+	b.manifestBytes = int64(len(body))
+	b.bytesNew.Add(b.manifestBytes)
 	copies := make([]keepsake.Copy, len(b.repo.providers))
 	for i, p := range b.repo.providers {
 		copies[i] = keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite}

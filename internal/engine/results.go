@@ -27,7 +27,9 @@ type BackupResult struct {
 	Tables        int                   `json:"tables"`
 	Rows          int64                 `json:"rows"`
 	BytesRead     int64                 `json:"bytes_read"`     // from the platform, before compression
-	BytesUploaded int64                 `json:"bytes_uploaded"` // sealed bytes of new objects, counted once, not per provider
+	BytesNew      int64                 `json:"bytes_new"`      // sealed bytes that the repository did not hold, counted once
+	BytesUploaded int64                 `json:"bytes_uploaded"` // sealed bytes that all providers together received
+	Uploaded      map[string]int64      `json:"uploaded"`       // those by provider: one that lacked older objects receives them too
 	BytesStored   int64                 `json:"bytes_stored"`   // sealed bytes of all chunks of the point, at one provider
 	ChunksNew     int64                 `json:"chunks_new"`
 	ChunksTotal   int64                 `json:"chunks_total"`

@@ -92,7 +92,7 @@ func (x *index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 			err = store.Put(ctx, key, s.body, s.sum, false)
 		}
 		if err == nil {
-			x.took(s.id, bit, seal{int64(len(s.body)), s.sum})
+			x.stored(s, bit)
 			return true, nil
 		}
 		if !errors.Is(err, storage.ErrExists) {
@@ -112,8 +112,16 @@ func (x *index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 	if err := store.Put(ctx, key, s.body, s.sum, true); err != nil {
 		return false, err
 	}
-	x.took(s.id, bit, seal{int64(len(s.body)), s.sum})
+	x.stored(s, bit)
 	return true, nil
+}
+
+// stored records that a provider has been given a chunk.
+func (x *index) stored(s *sealed, bit uint16) {
+	x.took(s.id, bit, seal{int64(len(s.body)), s.sum})
+	x.mu.Lock()
+	x.sent[bit] += int64(len(s.body))
+	x.mu.Unlock()
 }
 
 // took records that a provider holds a sound copy, and which one where it is not that of this run.

@@ -1,0 +1,40 @@
+package engine
+
+import "github.com/wedsync/keepsake/internal/keepsake"
+
+// uploads is the Reporter of a backup: it adds up what the providers received.
+type uploads struct{ Reporter }
+
+// Progress passes the state on.
+func (u uploads) Progress(p Progress) {
+	p.BytesUploaded = 0
+	for _, provider := range p.Providers {
+		p.BytesUploaded += provider.Bytes
+	}
+	if u.Reporter != nil {
+		u.Reporter.Progress(p)
+	}
+}
+
+// Log passes a line on.
+func (u uploads) Log(l LogLine) {
+	if u.Reporter != nil {
+		u.Reporter.Log(l)
+	}
+}
+
+// uploaded returns how many sealed bytes each provider received from this backup, also of objects that others had before, and all of them.
+func (b *backup) uploaded(copies []keepsake.Copy) (map[string]int64, int64) {
+	byProvider, all := map[string]int64{}, int64(0)
+	b.index.mu.Lock()
+	defer b.index.mu.Unlock()
+	for _, c := range copies {
+		n := b.index.sent[providerBit(b.repo.providers, c.Provider)]
+		if c.Confirmed {
+			n += b.manifestBytes
+		}
+		byProvider[c.Provider] = n
+		all += n
+	}
+	return byProvider, all
+}
