@@ -85,6 +85,17 @@ func TestLiveOfEachEnd(t *testing.T) {
 	if !strings.Contains(interrupted.Sub, "starts it again by itself") {
 		t.Errorf("interrupted: %q", interrupted.Sub)
 	}
+	claimed := liveOf(console.Operation{Kind: console.KindBackup, State: console.StateRunning}, &pace{})
+	if claimed.Headline != "Starting" {
+		t.Errorf("a worker has it, and the page says %q", claimed.Headline)
+	}
+	for takeOver, want := range map[time.Duration]string{5 * time.Second: "8 s ago. Unless it comes back, another worker takes over in at most 6 s.", 0: "see that one runs"} {
+		silent := console.Operation{Kind: console.KindBackup, State: console.StateRunning, Progress: &p, Silence: console.Silence{For: 8 * time.Second, TakeOver: takeOver}}
+		live := liveOf(silent, &pace{})
+		if live.Headline != "Its worker stopped answering" || !strings.Contains(live.Sub, want) || live.Tone != ui.ToneWarn || operationState(silent).Text != "Worker silent" {
+			t.Errorf("a silent worker: %q, %q", live.Headline, live.Sub)
+		}
+	}
 	if queued := liveOf(console.Operation{State: console.StateQueued}, &pace{}); queued.Known || queued.Bar.Known {
 		t.Error("a queued operation claims to know how far it is")
 	}

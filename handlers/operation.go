@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
@@ -53,6 +54,8 @@ func operationState(o console.Operation) ui.Chip {
 		return ui.Chip{Tone: ui.ToneMute, Text: "Waiting"}
 	case o.State == console.StateInterrupted:
 		return ui.Chip{Tone: ui.ToneWarn, Text: "Interrupted, starts again"}
+	case o.Silence.For > 0:
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Worker silent"}
 	case o.State == console.StateRunning:
 		return ui.Chip{Tone: ui.ToneRun, Text: "Running"}
 	case o.State == console.StateFailed:
@@ -85,6 +88,13 @@ func liveOf(o console.Operation, pc *pace) views.Live {
 		live.Headline, live.Sub = "Waits for approval", "Another super admin must approve it before it starts."
 		live.Tone, live.Bar.Tone, live.Status = ui.ToneWarn, ui.ToneWarn, "Waits for another super admin's approval"
 	}
+	if o.State == console.StateRunning && o.Progress == nil {
+		live.Headline, live.Sub, live.Status = "Starting", "A worker has taken it and is getting ready.", "Starting"
+	}
+	if o.Silence.For > 0 {
+		live.Headline, live.Sub = "Its worker stopped answering", silenceWords(o.Silence)
+		live.Tone, live.Bar.Tone, live.Status = ui.ToneWarn, ui.ToneWarn, "Its worker stopped answering"
+	}
 	if o.State == console.StateInterrupted {
 		live.Headline, live.Sub = "Interrupted", "The process that did this work went away. Another one starts it again by itself within a minute."
 		live.Tone, live.Bar.Tone, live.Status = ui.ToneWarn, ui.ToneWarn, "Interrupted; it starts again by itself"
@@ -93,6 +103,15 @@ func liveOf(o console.Operation, pc *pace) views.Live {
 		live.Sub, live.Status = "It stops at the next safe place.", "Stopping"
 	}
 	return live
+}
+
+// silenceWords says since when a worker has been silent, and what comes of it.
+func silenceWords(s console.Silence) string {
+	since := fmt.Sprintf("It last answered %s ago. ", format.Duration(s.For.Round(time.Second)))
+	if s.TakeOver > 0 {
+		return since + fmt.Sprintf("Unless it comes back, another worker takes over in at most %s. What was stored is kept.", format.Duration(s.TakeOver.Round(time.Second)+time.Second))
+	}
+	return since + "No other worker has taken over yet: see that one runs, keepsake serve or keepsake worker. What was stored is kept."
 }
 
 // resultOf draws the report of an operation that ended.

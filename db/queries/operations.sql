@@ -113,6 +113,10 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
 where id = @id and fence = @fence and state = 'running'
 returning *;
 
+-- name: SilentFor :one
+-- How long ago its worker gave a sign of life; 0 where none works on it.
+select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds from backup_operations where id = @id;
+
 -- name: ExpireLeases :many
 -- Takes operations away from workers that stopped answering. A server that has just started gives them time to come back:
 -- while it was down nobody could beat.

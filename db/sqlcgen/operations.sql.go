@@ -1307,3 +1307,15 @@ func (q *Queries) SaveProgress(ctx context.Context, arg SaveProgressParams) (int
 	err := row.Scan(&last_event_id)
 	return last_event_id, err
 }
+
+const silentFor = `-- name: SilentFor :one
+select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds from backup_operations where id = $1
+`
+
+// How long ago its worker gave a sign of life; 0 where none works on it.
+func (q *Queries) SilentFor(ctx context.Context, id string) (float64, error) {
+	row := q.db.QueryRow(ctx, silentFor, id)
+	var seconds float64
+	err := row.Scan(&seconds)
+	return seconds, err
+}

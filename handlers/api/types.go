@@ -77,6 +77,7 @@ type Operation struct {
 	FinishedAt      *time.Time             `json:"finished_at,omitempty"`
 	Attempt         int                    `json:"attempt"`
 	CancelRequested bool                   `json:"cancel_requested"`
+	WorkerSilent    float64                `json:"worker_silent_seconds,omitempty" doc:"While it is running: how long its worker has not answered. Another one takes over by itself"`
 	Rows            int64                  `json:"rows"`
 	Bytes           int64                  `json:"bytes"`
 	Seconds         float64                `json:"seconds"`
@@ -121,7 +122,7 @@ type Scope struct {
 func operationOf(o console.Operation) Operation {
 	out := Operation{ID: o.ID, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type), Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
 		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, ApprovedBy: o.ApprovedBy, ApprovedAt: moment(o.ApprovedAt), Organization: o.Organization, CreatedAt: o.CreatedAt, StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
-		Attempt: o.Attempt, CancelRequested: o.CancelRequested, Rows: o.Rows, Bytes: o.Bytes, Seconds: o.Seconds, Lacks: o.Lacks, ErrorCode: string(o.ErrorCode), Error: o.ErrorMessage,
+		Attempt: o.Attempt, CancelRequested: o.CancelRequested, WorkerSilent: o.Silence.For.Round(time.Second).Seconds(), Rows: o.Rows, Bytes: o.Bytes, Seconds: o.Seconds, Lacks: o.Lacks, ErrorCode: string(o.ErrorCode), Error: o.ErrorMessage,
 		Progress: progressOf(o), Backup: o.Backup, Verification: o.Verify, Restored: o.Restore}
 	if o.State == console.StateDone && o.Kind == console.KindBackup {
 		out.Protected = &o.Protected

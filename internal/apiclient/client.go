@@ -808,22 +808,24 @@ type AuditVerdict struct {
 
 // BackupResult defines model for BackupResult.
 type BackupResult struct {
-	BytesRead       int64        `json:"bytes_read"`
-	BytesStored     int64        `json:"bytes_stored"`
-	BytesUploaded   int64        `json:"bytes_uploaded"`
-	ChunksNew       int64        `json:"chunks_new"`
-	ChunksTotal     int64        `json:"chunks_total"`
-	Copies          []Copy       `json:"copies"`
-	Lacks           *string      `json:"lacks,omitempty"`
-	NotCarried      []NotCarried `json:"not_carried"`
-	PeakMemoryBytes int64        `json:"peak_memory_bytes"`
-	Point           string       `json:"point"`
-	Protected       bool         `json:"protected"`
-	Rows            int64        `json:"rows"`
-	Seconds         float64      `json:"seconds"`
-	Tables          int64        `json:"tables"`
-	Time            time.Time    `json:"time"`
-	Type            string       `json:"type"`
+	BytesNew        int64            `json:"bytes_new"`
+	BytesRead       int64            `json:"bytes_read"`
+	BytesStored     int64            `json:"bytes_stored"`
+	BytesUploaded   int64            `json:"bytes_uploaded"`
+	ChunksNew       int64            `json:"chunks_new"`
+	ChunksTotal     int64            `json:"chunks_total"`
+	Copies          []Copy           `json:"copies"`
+	Lacks           *string          `json:"lacks,omitempty"`
+	NotCarried      []NotCarried     `json:"not_carried"`
+	PeakMemoryBytes int64            `json:"peak_memory_bytes"`
+	Point           string           `json:"point"`
+	Protected       bool             `json:"protected"`
+	Rows            int64            `json:"rows"`
+	Seconds         float64          `json:"seconds"`
+	Tables          int64            `json:"tables"`
+	Time            time.Time        `json:"time"`
+	Type            string           `json:"type"`
+	Uploaded        map[string]int64 `json:"uploaded"`
 }
 
 // Change defines model for Change.
@@ -1095,6 +1097,9 @@ type Operation struct {
 
 	// Weddings For which weddings a backup is made
 	Weddings *[]WeddingMark `json:"weddings,omitempty"`
+
+	// WorkerSilentSeconds While it is running: how long its worker has not answered. Another one takes over by itself
+	WorkerSilentSeconds *float64 `json:"worker_silent_seconds,omitempty"`
 }
 
 // OperationKind scoped: a restore into the live platform
@@ -1341,6 +1346,7 @@ type Problem struct {
 // Progress defines model for Progress.
 type Progress struct {
 	BytesDone      int64    `json:"bytes_done"`
+	BytesNew       int64    `json:"bytes_new"`
 	BytesPerSecond *float64 `json:"bytes_per_second,omitempty"`
 	BytesTotal     int64    `json:"bytes_total"`
 	BytesUploaded  int64    `json:"bytes_uploaded"`

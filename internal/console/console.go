@@ -76,9 +76,9 @@ type Deps struct {
 
 // LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
 type LeaseTimes struct {
-	Beat      time.Duration // between two heartbeats; 0: 5 s
-	Expiry    time.Duration // silence after which others take the operation; 0: 20 s
-	Reconcile time.Duration // between two looks for silent workers; 0: 5 s
+	Beat      time.Duration // between two heartbeats; 0: 2 s
+	Expiry    time.Duration // silence after which others take the operation; 0: 12 s
+	Reconcile time.Duration // between two looks for silent workers; 0: 2 s
 }
 
 // Console is safe for concurrent use. Any number of them, in any number of processes, may share one console database.
@@ -125,9 +125,9 @@ func New(d Deps) (*Console, error) {
 	if d.Alone != nil {
 		c.alone = *d.Alone
 	}
-	c.lease.Beat = orDefault(c.lease.Beat, 5*time.Second)
-	c.lease.Expiry = orDefault(c.lease.Expiry, 20*time.Second)
-	c.lease.Reconcile = orDefault(c.lease.Reconcile, 5*time.Second)
+	c.lease.Beat = orDefault(c.lease.Beat, 2*time.Second)
+	c.lease.Expiry = orDefault(c.lease.Expiry, 12*time.Second)
+	c.lease.Reconcile = orDefault(c.lease.Reconcile, 2*time.Second)
 	host, _ := os.Hostname() // a nameless host is still told apart by the rest
 	c.worker = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])
 	jobs, err := river.NewClient(riverpgxv5.New(d.DB.Jobs()), &river.Config{Schema: db.JobSchema, Logger: quiet(d.Logger)})

@@ -82,6 +82,9 @@ func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Da
 		if d.Running, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Active: true, Most: defaultLimit}); err != nil {
 			return err
 		}
+		if err := c.listen(ctx, tx, each(d.Running)...); err != nil {
+			return err
+		}
 		if d.Recent, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true, Most: recentShown}); err != nil {
 			return err
 		}

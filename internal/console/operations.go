@@ -36,9 +36,9 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 	if id, err = operationID(id); err != nil {
 		return Operation{}, err
 	}
-	var row sqlcgen.BackupOperation
+	var o Operation
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-		row, err = readOperation(ctx, tx, actor, id)
+		o, err = c.observe(ctx, tx, actor, id)
 		return err
 	})
 	if db.IsNoRows(err) {
@@ -47,7 +47,7 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 	if err != nil {
 		return Operation{}, fmt.Errorf("read operation %s: %w", id, err)
 	}
-	return operationOf(row)
+	return o, nil
 }
 
 // readOperation returns the row of an operation that the actor may look at. A token without the scope "read" is shown what its person has
@@ -99,7 +99,10 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 		} else {
 			page.Operations, err = listOperations(ctx, tx, p)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return c.listen(ctx, tx, each(page.Operations)...)
 	})
 	if err != nil {
 		return page, fmt.Errorf("list operations: %w", err)

@@ -41,7 +41,7 @@ func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string
 }
 
 func (c *Console) follow(ctx context.Context, actor keepsake.Actor, watch *progress.Watch, ev Event, events chan<- Event) {
-	again := time.NewTicker(lookAgain)
+	again := time.NewTicker(c.look(ev.Operation))
 	defer again.Stop()
 	for {
 		select {
@@ -50,10 +50,11 @@ func (c *Console) follow(ctx context.Context, actor keepsake.Actor, watch *progr
 			return
 		}
 		sent := ev
+		again.Reset(c.look(sent.Operation))
 		if !sent.Operation.State.Active() && sent.ID == sent.Operation.EventID {
 			return
 		}
-		for ev.ID <= sent.ID {
+		for ev.ID <= sent.ID && ev.Operation.Silence == sent.Operation.Silence {
 			if sent.ID == sent.Operation.EventID { // otherwise there is more to read right away
 				select {
 				case <-watch.C():
@@ -79,16 +80,13 @@ func (c *Console) follow(ctx context.Context, actor keepsake.Actor, watch *progr
 func (c *Console) event(ctx context.Context, actor keepsake.Actor, id string, after int64) (Event, error) {
 	var ev Event
 	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		row, err := readOperation(ctx, tx, actor, id)
-		if err != nil {
+		var err error
+		if ev.Operation, err = c.observe(ctx, tx, actor, id); err != nil {
 			return err
 		}
-		if ev.Operation, err = operationOf(row); err != nil {
-			return err
-		}
-		ev.ID = row.LastEventID
+		ev.ID = ev.Operation.EventID
 		// Lines beyond the row's newest event belong to the next event, so both are of one moment.
-		ev.Log, err = readLog(ctx, tx, id, after, row.LastEventID, eventLines)
+		ev.Log, err = readLog(ctx, tx, id, after, ev.ID, eventLines)
 		return err
 	})
 	if db.IsNoRows(err) {

@@ -67,6 +67,7 @@ type Operation struct {
 	FinishedAt      time.Time // zero until the state is final
 	Attempt         int       // 0 before the first
 	CancelRequested bool
+	Silence         Silence // of its worker, while the state is running
 
 	// The figures of a finished operation, also present in lists.
 	Rows, Bytes int64
