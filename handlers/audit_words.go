@@ -48,6 +48,7 @@ var deeds = []deed{
 	{"backup.estimate", "looked at what a backup would take", "look at what a backup would take", false},
 	{"backup.start", "started a backup", "start a backup", false},
 	{"backup.end", "finished a backup", "finish a backup", false},
+	{"backup.found", "put backups that were taken elsewhere into the list of operations", "list backups that were taken elsewhere", false},
 	{"verify.start", "started a verification", "start a verification", false},
 	{"verify.end", "finished a verification", "finish a verification", false},
 	{"repair.start", "started a repair", "start a repair", false},

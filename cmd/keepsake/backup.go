@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -18,6 +21,7 @@ type backupCommand struct {
 	Label     map[string]string `help:"A label that stays with it, such as app_version=4.2. May be repeated." placeholder:"NAME=VALUE"`
 
 	result engine.BackupResult
+	ended  console.EndedBackup
 }
 
 func (c *backupCommand) deed() deed {
@@ -74,9 +78,11 @@ func (c *backupCommand) Run(a *app) error {
 	if in.Weddings, err = c.weddings(a, e); err != nil {
 		return err
 	}
-	bar := a.progress("Backup", true)
+	bar, started := a.progress("Backup", true), time.Now()
 	r, err := e.Backup(a.ctx, in, bar)
 	bar.done()
+	c.ended = console.EndedBackup{By: "the command line of " + a.actor().Address, Started: started, Ended: time.Now(), Type: in.Type,
+		Note: in.Note, Labels: in.Labels, Weddings: in.Weddings, Result: &r, Err: err, StoppedByPerson: err != nil && a.ctx.Err() != nil}
 	if err != nil {
 		return err
 	}
@@ -90,6 +96,16 @@ func (c *backupCommand) Run(a *app) error {
 		return errExit(exitUnprotected)
 	}
 	return nil
+}
+
+// save puts the backup into the console's list of operations, in the transaction that puts its end on record. Where that
+// cannot be reached the console finds the recovery point in the repository.
+func (c *backupCommand) save(ctx context.Context, tx db.Tx) error {
+	if c.ended.Started.IsZero() { // nothing was begun
+		return nil
+	}
+	_, err := console.SaveEndedBackup(ctx, tx, c.ended)
+	return err
 }
 
 func (a *app) printBackup(r engine.BackupResult) {

@@ -32,6 +32,11 @@ type recorded interface {
 	deed() deed
 }
 
+// saved is a command whose end is more than an entry: save writes the rest, in the same transaction.
+type saved interface {
+	save(ctx context.Context, tx db.Tx) error
+}
+
 // onRecord runs a command. Where a console database is configured the attempt is in its audit trail before anything is done, and how it
 // ended afterwards. A trail that cannot be reached stops nobody: standard error says that the attempt is not on record. When it is back by the
 // end, what is put on record there says that the beginning is missing.
@@ -49,7 +54,7 @@ func (a *app) onRecord(command any, run func() error) error {
 	if d.end == "" {
 		d.detail["begun"] = true
 	}
-	late := trail.append(audit.Entry{Action: d.action, Target: d.target, Outcome: audit.Allowed, Detail: d.detail})
+	late := trail.append(audit.Entry{Action: d.action, Target: d.target, Outcome: audit.Allowed, Detail: d.detail}, nil)
 	if late != nil {
 		a.sayf("Not in the audit trail: %s", keepsake.MessageOf(explainTrail(late)))
 	}
@@ -62,7 +67,7 @@ func (a *app) onRecord(command any, run func() error) error {
 	if late != nil {
 		e.Detail["beginning"] = "not on record: the trail could not be reached"
 	}
-	if failed := trail.append(e); failed != nil && late == nil { // which has been said
+	if failed := trail.append(e, command); failed != nil && late == nil { // which has been said
 		a.sayf("How it ended is not in the audit trail: %s", keepsake.MessageOf(explainTrail(failed)))
 	}
 	return err
@@ -88,8 +93,9 @@ type trail struct {
 	actor keepsake.Actor
 }
 
-// append opens the console database for one entry: a backup of hours holds no connection there. It migrates nothing.
-func (t trail) append(e audit.Entry) error {
+// append opens the console database for one entry, and for what an ended command saves with it: a backup of hours holds no
+// connection there. It migrates nothing.
+func (t trail) append(e audit.Entry, ended any) error {
 	ctx, cancel := context.WithTimeout(t.ctx, recordTime)
 	defer cancel()
 	d, err := db.Open(ctx, t.url)
@@ -97,7 +103,14 @@ func (t trail) append(e audit.Entry) error {
 		return err
 	}
 	defer d.Close()
-	return d.InTx(ctx, t.actor, func(tx db.Tx) error { return audit.Record(ctx, tx, t.actor, e) })
+	return d.InTx(ctx, t.actor, func(tx db.Tx) error {
+		if s, ok := ended.(saved); ok {
+			if err := s.save(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return audit.Record(ctx, tx, t.actor, e)
+	})
 }
 
 // explainTrail says in words why nothing could be put on record.

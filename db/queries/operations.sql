@@ -4,6 +4,20 @@ insert into backup_operations (id, kind, organization, backup_type, note, labels
 values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
     @target_create, @provider, @tiers, sqlc.narg(scope), @requested_by, @requested_name, @state);
 
+-- name: InsertEndedBackup :exec
+-- A backup that was neither started nor run by a worker: it is in the list as it ended.
+insert into backup_operations (id, kind, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
+    created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result, rows_done, bytes_done, seconds,
+    ok, protected, lacks, error_code, error_message)
+values (@id, 'backup', @state, @backup_type::text, @note, @labels, @weddings, @point_id, @requested_by, @requested_name,
+    @started_at::timestamptz, @started_at::timestamptz, @finished_at::timestamptz, 1,
+    sqlc.narg(cancel_requested_at), sqlc.narg(cancel_requested_by), sqlc.narg(result)::jsonb, @rows_done, @bytes_done, @seconds,
+    sqlc.narg(ok), sqlc.narg(protected), @lacks, sqlc.narg(error_code), sqlc.narg(error_message));
+
+-- name: ListBackupsOfPoints :many
+select point_id, id from backup_operations
+where kind = 'backup' and point_id <> '' and point_id = any(@points::text[]);
+
 -- name: GetOperation :one
 select * from backup_operations where id = @id;
 

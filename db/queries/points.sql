@@ -113,3 +113,16 @@ select * from recovery_points where protected and backup_type in ('full', 'incre
 -- name: GetNewestCriticalPoint :one
 -- Of those that hold the critical tier.
 select * from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1;
+
+-- name: ListPointsWithoutOperation :many
+-- Points that no operation of this console is known to have made. Whoever else looks meanwhile passes by the locked ones.
+select p.* from recovery_points p
+where p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
+order by p.id desc
+limit @most
+for update of p skip locked;
+
+-- name: SetPointOperations :exec
+update recovery_points p set operation_id = m.operation
+from (select unnest(@points::text[]) as point, unnest(@operations::uuid[]) as operation) m
+where p.id = m.point;

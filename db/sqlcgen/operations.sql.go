@@ -708,6 +708,70 @@ func (q *Queries) GetRestoreSpeed(ctx context.Context) (float64, error) {
 	return column_1, err
 }
 
+const insertEndedBackup = `-- name: InsertEndedBackup :exec
+insert into backup_operations (id, kind, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
+    created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result, rows_done, bytes_done, seconds,
+    ok, protected, lacks, error_code, error_message)
+values ($1, 'backup', $2, $3::text, $4, $5, $6, $7, $8, $9,
+    $10::timestamptz, $10::timestamptz, $11::timestamptz, 1,
+    $12, $13, $14::jsonb, $15, $16, $17,
+    $18, $19, $20, $21, $22)
+`
+
+type InsertEndedBackupParams struct {
+	ID                string
+	State             string
+	BackupType        string
+	Note              string
+	Labels            []byte
+	Weddings          []byte
+	PointID           string
+	RequestedBy       string
+	RequestedName     string
+	StartedAt         time.Time
+	FinishedAt        time.Time
+	CancelRequestedAt *time.Time
+	CancelRequestedBy *string
+	Result            []byte
+	RowsDone          int64
+	BytesDone         int64
+	Seconds           float64
+	Ok                *bool
+	Protected         *bool
+	Lacks             string
+	ErrorCode         *string
+	ErrorMessage      *string
+}
+
+// A backup that was neither started nor run by a worker: it is in the list as it ended.
+func (q *Queries) InsertEndedBackup(ctx context.Context, arg InsertEndedBackupParams) error {
+	_, err := q.db.Exec(ctx, insertEndedBackup,
+		arg.ID,
+		arg.State,
+		arg.BackupType,
+		arg.Note,
+		arg.Labels,
+		arg.Weddings,
+		arg.PointID,
+		arg.RequestedBy,
+		arg.RequestedName,
+		arg.StartedAt,
+		arg.FinishedAt,
+		arg.CancelRequestedAt,
+		arg.CancelRequestedBy,
+		arg.Result,
+		arg.RowsDone,
+		arg.BytesDone,
+		arg.Seconds,
+		arg.Ok,
+		arg.Protected,
+		arg.Lacks,
+		arg.ErrorCode,
+		arg.ErrorMessage,
+	)
+	return err
+}
+
 const insertOperation = `-- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
     target_create, provider, tiers, scope, requested_by, requested_name, state)
@@ -769,6 +833,36 @@ func (q *Queries) IsRestoring(ctx context.Context) (bool, error) {
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const listBackupsOfPoints = `-- name: ListBackupsOfPoints :many
+select point_id, id from backup_operations
+where kind = 'backup' and point_id <> '' and point_id = any($1::text[])
+`
+
+type ListBackupsOfPointsRow struct {
+	PointID string
+	ID      string
+}
+
+func (q *Queries) ListBackupsOfPoints(ctx context.Context, points []string) ([]ListBackupsOfPointsRow, error) {
+	rows, err := q.db.Query(ctx, listBackupsOfPoints, points)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListBackupsOfPointsRow
+	for rows.Next() {
+		var i ListBackupsOfPointsRow
+		if err := rows.Scan(&i.PointID, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listEvents = `-- name: ListEvents :many

@@ -538,6 +538,66 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 	return items, nil
 }
 
+const listPointsWithoutOperation = `-- name: ListPointsWithoutOperation :many
+select p.id, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.locked, p.data_completeness, p.integrity_score from recovery_points p
+where p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
+order by p.id desc
+limit $1
+for update of p skip locked
+`
+
+// Points that no operation of this console is known to have made. Whoever else looks meanwhile passes by the locked ones.
+func (q *Queries) ListPointsWithoutOperation(ctx context.Context, most int32) ([]RecoveryPoint, error) {
+	rows, err := q.db.Query(ctx, listPointsWithoutOperation, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecoveryPoint
+	for rows.Next() {
+		var i RecoveryPoint
+		if err := rows.Scan(
+			&i.ID,
+			&i.TakenAt,
+			&i.BackupType,
+			&i.Note,
+			&i.Labels,
+			&i.Organization,
+			&i.OperationID,
+			&i.SourceDatabase,
+			&i.SourceServer,
+			&i.Tables,
+			&i.Rows,
+			&i.BytesRead,
+			&i.BytesStored,
+			&i.BytesNew,
+			&i.Chunks,
+			&i.ChunksNew,
+			&i.Seconds,
+			&i.Copies,
+			&i.Protected,
+			&i.Lacks,
+			&i.SeenAt,
+			&i.WeddingID,
+			&i.WeddingDate,
+			&i.WeddingMilestone,
+			&i.DaysBeforeWedding,
+			&i.TimelinePhase,
+			&i.WeddingMetadata,
+			&i.Locked,
+			&i.DataCompleteness,
+			&i.IntegrityScore,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTests = `-- name: ListTests :many
 select id, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where point_id = $1 order by tested_at desc limit 10
 `
@@ -634,6 +694,22 @@ func (q *Queries) SetPointMark(ctx context.Context, arg SetPointMarkParams) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const setPointOperations = `-- name: SetPointOperations :exec
+update recovery_points p set operation_id = m.operation
+from (select unnest($1::text[]) as point, unnest($2::uuid[]) as operation) m
+where p.id = m.point
+`
+
+type SetPointOperationsParams struct {
+	Points     []string
+	Operations []string
+}
+
+func (q *Queries) SetPointOperations(ctx context.Context, arg SetPointOperationsParams) error {
+	_, err := q.db.Exec(ctx, setPointOperations, arg.Points, arg.Operations)
+	return err
 }
 
 const setPointProof = `-- name: SetPointProof :exec

@@ -148,7 +148,7 @@ func TestListsPage(t *testing.T) {
 	if err != nil || first.Next == "" {
 		t.Fatalf("%+v, %v", first, err)
 	}
-	second, err := c.ListOperations(t.Context(), admin, console.ListInput{Limit: 3, Cursor: first.Next})
+	second, err := c.ListOperations(t.Context(), admin, console.ListInput{Limit: 3, Kind: console.KindVerify, Cursor: first.Next})
 	if err != nil || second.Next != "" {
 		t.Fatalf("%+v, %v", second, err)
 	}

@@ -70,7 +70,7 @@ func TestRestoreRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want %s and %q", x.name, err, x.code, x.words)
 		}
 	}
-	if n := w.count("select count(*) from backup_operations"); n != 0 {
+	if n := w.count("select count(*) from backup_operations where kind = 'restore'"); n != 0 {
 		t.Errorf("%d operations were enqueued", n)
 	}
 	if n := w.count("select count(*) from audit_log where action = 'restore.start' and outcome <> 'allowed'"); n != 10 {

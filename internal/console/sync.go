@@ -43,8 +43,10 @@ func (c *Console) SyncPoints(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the repository: %w", err)
 	}
-	_, err = c.savePoints(ctx, points, func(name string) bool { return asked[name] })
-	return err
+	if _, err = c.savePoints(ctx, points, func(name string) bool { return asked[name] }); err != nil {
+		return err
+	}
+	return c.listElsewhere(ctx)
 }
 
 // noticePoints reads the repository's list when it holds a newer recovery point than this console knows: the command line made it.
@@ -61,7 +63,10 @@ func (c *Console) noticePoints(ctx context.Context) error {
 	if db.IsNoRows(err) {
 		return c.SyncPoints(ctx)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return c.listElsewhere(ctx) // what could not be told from a running backup's point a moment ago
 }
 
 // RebuildFromProvider fills the list of recovery points from the manifests of one provider and returns how many it holds. It
@@ -92,7 +97,11 @@ func (c *Console) rebuild(ctx context.Context, provider string) (int, error) {
 	for i := range points {
 		points[i].Copies = complete(points[i].Copies, all)
 	}
-	return c.savePoints(ctx, points, func(name string) bool { return name == provider })
+	saved, err := c.savePoints(ctx, points, func(name string) bool { return name == provider })
+	if err != nil {
+		return 0, err
+	}
+	return saved, c.listElsewhere(ctx)
 }
 
 // complete adds the providers that were not asked.
