@@ -28,7 +28,7 @@ func (c *doctorCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	found := append([]engine.CheckFinding{}, e.Check(a.ctx)...)
+	found := append([]engine.CheckFinding{}, e.CheckThoroughly(a.ctx)...)
 	if err := a.ctx.Err(); err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/platform"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -35,7 +34,13 @@ func refuse(found []platform.Finding) error {
 
 // Check is the preflight: it looks at the tools, the key, the providers, the platform and its clock, changes nothing, and says
 // what to do about each thing that is wrong.
-func (e *Engine) Check(ctx context.Context) []CheckFinding {
+func (e *Engine) Check(ctx context.Context) []CheckFinding { return e.check(ctx, false) }
+
+// CheckThoroughly is Check, and tries with each provider the largest object that a backup writes, and whether it shows anything to
+// somebody without credentials.
+func (e *Engine) CheckThoroughly(ctx context.Context) []CheckFinding { return e.check(ctx, true) }
+
+func (e *Engine) check(ctx context.Context, thorough bool) []CheckFinding {
 	var found []CheckFinding
 	add := func(area, level, message, action string) {
 		found = append(found, CheckFinding{Area: area, Level: level, Message: message, Action: action})
@@ -46,41 +51,8 @@ func (e *Engine) Check(ctx context.Context) []CheckFinding {
 	} else {
 		add("tools", levelOK, fmt.Sprintf("pg_dump %d in %s", tools.Major, tools.Dir), "")
 	}
-	found = append(found, e.checkRepository(ctx)...)
+	found = append(found, e.checkRepository(ctx, thorough)...)
 	return append(found, e.checkPlatform(ctx, tools.Major)...)
-}
-
-func (e *Engine) checkRepository(ctx context.Context) []CheckFinding {
-	r, err := e.openToSeal(ctx, e.opts.Providers)
-	if err != nil {
-		return []CheckFinding{{Area: "repository", Level: levelError, Message: keepsake.MessageOf(err)}}
-	}
-	found := []CheckFinding{{Area: "key", Level: levelOK, Message: "the key opens repository " + r.keys.Repository()}}
-	if r.keys.WritesOnly() {
-		found[0].Message = "it is a writer's: this machine can back up into repository " + r.keys.Repository() + " and can read nothing there"
-	}
-	var copies []keepsake.Copy
-	for _, p := range r.providers {
-		area := "provider " + p.Name
-		err := r.down[p.Name]
-		if err == nil {
-			probe, cancel := context.WithTimeout(ctx, askTimeout)
-			err = storage.Check(probe, p.Store)
-			cancel()
-		}
-		if err != nil {
-			found = append(found, CheckFinding{Area: area, Level: levelError, Message: explain(err),
-				Action: "backups go on without it and are not protected until it is back"})
-			continue
-		}
-		copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: true})
-		found = append(found, CheckFinding{Area: area, Level: levelOK, Message: "can be read and written"})
-	}
-	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		found = append(found, CheckFinding{Area: "3-2-1 rule", Level: levelWarn, Message: "cannot be met now: " + verdict.Lacks(),
-			Action: "configure three providers on two media, one of them offsite: true"})
-	}
-	return found
 }
 
 func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []CheckFinding {

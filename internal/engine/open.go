@@ -162,8 +162,7 @@ func askPlaces(ctx context.Context, providers []Provider) []answer {
 	for i, p := range providers {
 		wg.Go(func() {
 			answers[i].header, answers[i].headerErr = p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
-		})
-		wg.Go(func() {
+			// Afterwards, as it is written after the header by an init that may be running.
 			answers[i].identity, answers[i].identityErr = p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
 		})
 	}

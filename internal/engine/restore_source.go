@@ -113,7 +113,11 @@ func (s *source) note(provider string, c *repository.Chunk, err error) bool {
 	s.mu.Unlock()
 	s.track.provider(provider, func(p *ProviderProgress) { p.State, p.Error = ItemFailed, f.Problem })
 	if !known {
-		s.track.warnf("Provider %s, %s: %s Another provider's copy is tried.", provider, f.Object, f.Problem)
+		next := " Another provider's copy is tried."
+		if len(s.providers) == 1 {
+			next = " No other provider may be asked or is left."
+		}
+		s.track.warnf("Provider %s, %s: %s%s", provider, f.Object, f.Problem, next)
 	}
 	return f.Damage
 }

@@ -86,15 +86,21 @@ func classifyStore(err error) (failure, bool) {
 		return failure{"no credentials were found: set access_key_id and secret_access_key, or provide them as AWS's tools expect", true}, true
 	case code == "NoSuchBucket", errors.Is(err, storage.ErrBucketNotExist):
 		return failure{"the bucket does not exist: create it, or correct its name or region", true}, true
+	case code == "EntityTooLarge", code == "MaxMessageLengthExceeded", status == http.StatusRequestEntityTooLarge:
+		return failure{"the store takes no object of this size: raise the size limit of the bucket, or of the project or proxy in " +
+			"front of it; backups write objects of up to 17 MiB, and keepsake doctor tries one", true}, true
+	case code == "InvalidMimeType", status == http.StatusUnsupportedMediaType:
+		return failure{"the bucket allows certain content types only: let it take application/octet-stream, or any", true}, true
 	case code == "SignatureDoesNotMatch":
-		return failure{"the store refused the credentials: the secret access key is wrong", true}, true
+		return failure{"the store refused the signature: the secret access key is wrong, or the region is (some stores, such as " +
+			"Supabase Storage, answer the same to both): check both", true}, true
 	case code == "InvalidAccessKeyId", code == "XAdminUserNotFound":
 		return failure{"the store refused the credentials: it does not know the access key id", true}, true
 	case code == "ExpiredToken", code == "InvalidToken":
 		return failure{"the store refused the credentials: they have expired", true}, true
 	case code == "RequestTimeTooSkewed":
 		return failure{"the store refused the request because this machine's clock is wrong: set the clock", true}, true
-	case code == "AuthorizationHeaderMalformed", code == "PermanentRedirect", status == http.StatusMovedPermanently:
+	case code == "AuthorizationHeaderMalformed", code == "InvalidRegion", code == "IllegalLocationConstraintException", code == "PermanentRedirect", status == http.StatusMovedPermanently:
 		return failure{"the bucket is in another region: correct the region", true}, true
 	case code == "AccessDenied", code == "AllAccessDisabled", status == http.StatusForbidden:
 		return failure{"the store refused access: the credentials are wrong or lack the right to read, list or write in this bucket", true}, true

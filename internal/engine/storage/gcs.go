@@ -29,6 +29,9 @@ type GCSOptions struct {
 type gcsStore struct {
 	bucket *storage.BucketHandle
 	prefix string // "" or ends with a slash
+
+	name, endpoint string // as configured
+	anonymous      bool   // Keepsake itself comes without credentials
 }
 
 // OpenGCS opens a bucket as a Provider. It reads the credentials but sends nothing to the store.
@@ -57,7 +60,8 @@ func OpenGCS(ctx context.Context, o GCSOptions) (Provider, error) {
 	}
 	// Retry and its deadlines stand around this store; a second loop inside would multiply them.
 	client.SetRetry(storage.WithPolicy(storage.RetryNever))
-	return &gcsStore{bucket: client.Bucket(o.Bucket), prefix: folderPrefix(o.Prefix)}, nil
+	return &gcsStore{bucket: client.Bucket(o.Bucket), prefix: folderPrefix(o.Prefix), name: o.Bucket,
+		endpoint: o.Endpoint, anonymous: o.CredentialsFile == "" && o.Endpoint != ""}, nil
 }
 
 // credentialsType reads which kind of Google credentials a file holds.
@@ -92,7 +96,7 @@ func (s *gcsStore) Put(ctx context.Context, key string, body []byte, sum [sha256
 	defer cancel()
 	w := object.NewWriter(ctx)
 	w.ChunkSize = 0 // one request, nothing buffered: the body is in memory already
-	w.ContentType = "application/octet-stream"
+	w.ContentType = contentType
 	w.CRC32C, w.SendCRC32C = crc32.Checksum(body, castagnoli), true
 	if _, err := w.Write(body); err != nil {
 		cancel()

@@ -36,7 +36,8 @@ type S3Options struct {
 const (
 	multipartAbove = 16 << 20 // bytes; larger bodies are sent in parts
 	partSize       = 16 << 20
-	idleConns      = 64 // per store: as many transfers at once keep their connections
+	contentType    = "application/octet-stream" // the SDK's own default varies
+	idleConns      = 64                         // per store: as many transfers at once keep their connections
 )
 
 // s3Store keeps objects in a bucket of an S3-compatible store.
@@ -45,8 +46,9 @@ type s3Store struct {
 	bucket string
 	prefix string // "" or ends with a slash
 
-	probing chan struct{} // holds a token while a Put finds out
-	known   *abilities    // nil until then; read and written with the token
+	endpoint string        // as configured
+	probing  chan struct{} // holds a token while a Put finds out
+	known    *abilities    // nil until then; read and written with the token
 }
 
 // OpenS3 opens a bucket as a Provider. It reads the credentials' sources but sends nothing to the store: the first operation
@@ -73,7 +75,7 @@ func OpenS3(ctx context.Context, o S3Options) (Provider, error) {
 		c.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		c.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
-	return &s3Store{client: client, bucket: o.Bucket, prefix: folderPrefix(o.Prefix), probing: make(chan struct{}, 1)}, nil
+	return &s3Store{client: client, bucket: o.Bucket, prefix: folderPrefix(o.Prefix), endpoint: o.Endpoint, probing: make(chan struct{}, 1)}, nil
 }
 
 func loadAWS(ctx context.Context, o S3Options) (aws.Config, error) {
@@ -178,7 +180,8 @@ func (s *s3Store) putError(ctx context.Context, key string, body []byte, create 
 
 // putOne sends the body in one request.
 func (s *s3Store) putOne(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, can abilities, create bool) error {
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(key), Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body)))}
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(key), Body: bytes.NewReader(body),
+		ContentLength: aws.Int64(int64(len(body))), ContentType: aws.String(contentType)}
 	if can.checksums {
 		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum[:]))
 	}

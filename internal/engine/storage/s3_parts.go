@@ -21,7 +21,7 @@ const (
 // putParts sends a large body in parts; nothing is visible before the last request completes it. An upload that fails is
 // aborted, so that its parts are not kept (and paid for).
 func (s *s3Store) putParts(ctx context.Context, key string, body []byte, can abilities, create bool) error {
-	start := &s3.CreateMultipartUploadInput{Bucket: &s.bucket, Key: s.key(key)}
+	start := &s3.CreateMultipartUploadInput{Bucket: &s.bucket, Key: s.key(key), ContentType: aws.String(contentType)}
 	if can.checksums {
 		start.ChecksumAlgorithm = types.ChecksumAlgorithmSha256
 	}

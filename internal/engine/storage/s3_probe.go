@@ -84,7 +84,8 @@ func (s *s3Store) probe(ctx context.Context) (abilities, error) {
 
 // putProbe sends the probe with claimed as its checksum; actual is the one it has.
 func (s *s3Store) putProbe(ctx context.Context, body []byte, actual, claimed [sha256.Size]byte, with abilities, create bool) error {
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(probeKey), Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body)))}
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(probeKey), Body: bytes.NewReader(body),
+		ContentLength: aws.Int64(int64(len(body))), ContentType: aws.String(contentType)}
 	if with.checksums {
 		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(claimed[:]))
 	}
