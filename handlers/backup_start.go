@@ -159,7 +159,7 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 	limits := limitsFor(c, pages, con, e, in.Wedding)
 	vm.Plan.Left, vm.Plan.Value, vm.Start = limits.words(t), string(t), limits.start(t)
 	if e.Unreachable != "" {
-		vm.Shell.Banner = "The platform database does not answer. A backup started now waits and fails if it stays away."
+		vm.Shell.Banner = e.Unreachable + " A backup started now fails unless that changes."
 	}
 	for _, choice := range backupTypes {
 		if vm.Shell.Bound && choice.Value != string(keepsake.BackupIncremental) {

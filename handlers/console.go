@@ -10,6 +10,7 @@ import (
 
 // Console is everything the pages need from *console.Console: the sum of what each action declares for itself.
 type Console interface {
+	platformKnower
 	dashboardReader
 	emergencyReader
 	backupStarter
@@ -38,6 +39,7 @@ type Console interface {
 
 // Standby is everything the pages need that work while the console database is away.
 type Standby interface {
+	platformKnower
 	emergencyReader
 	pointReader
 	pointLister

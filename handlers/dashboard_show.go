@@ -34,9 +34,10 @@ func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 			Shell: pages.Shell(c, "Overview", "overview"), Verdict: verdictOf(d), Legs: legsOf(d), Last: lastOf(d, clock),
 			Live: len(d.Running) > 0, WeddingsNote: d.WeddingsMissing,
 		}
-		if d.WeddingsMissing != "" {
-			vm.Shell.Banner = "The platform database does not answer, so backups must wait. Recovery points can still be read and restored to another server."
-		} else if len(d.Weddings) == 0 {
+		if banner := platformBanner(d); banner != "" {
+			vm.Shell.Banner = banner
+		}
+		if d.WeddingsMissing == "" && len(d.Weddings) == 0 {
 			vm.WeddingsNote = "No wedding lies ahead."
 		}
 		if vm.Live {
@@ -57,6 +58,20 @@ func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 			vm.Recent = append(vm.Recent, operationRow(o, clock))
 		}
 		return Render(c, http.StatusOK, views.DashboardPage(vm))
+	}
+}
+
+// platformBanner says what of the platform keeps backups or restores from working; "" for nothing.
+func platformBanner(d console.Dashboard) string {
+	switch d.Platform.Kind {
+	case console.PlatformAway:
+		return sentence(d.Platform.Words) + " Backups must wait. Recovery points can still be read and restored to another server."
+	case console.PlatformRefuses:
+		return sentence(d.Platform.Words) + " Until that is put right, nothing can be backed up. Recovery points can still be read and restored to another server."
+	case console.PlatformSlow, console.PlatformReadOnly:
+		return sentence(d.Platform.Words)
+	default:
+		return d.Platform.Fault()
 	}
 }
 

@@ -16,14 +16,14 @@ const (
 )
 
 // listEmergency puts the weddings ahead in groups: today's, tomorrow's and later ones. None of today and tomorrow is left out.
-func listEmergency(vm *views.Emergency, d console.Dashboard) {
+func listEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
 	groups := []views.EmergencyGroup{{ID: "now", Title: "Today", Urgent: true}, {ID: "tomorrow", Title: "Tomorrow", Urgent: true}, {ID: "later", Title: "The next ones"}}
 	counts := make([]int, len(groups))
 	for _, w := range d.Weddings {
 		i := min(w.DaysLeft, len(groups)-1)
 		g := &groups[i]
 		counts[i]++
-		row := views.EmergencyWedding{Wedding: weddingOf(w), ContactsURL: weddingURL(w.ID) + "/contacts", RestoreURL: weddingURL(w.ID) + "/restore", ThenURL: weddingURL(w.ID) + "/then"}
+		row := views.EmergencyWedding{Wedding: weddingOf(w), Offers: weddingOffers(vm.Shell, d.Platform, w.ID, newest)}
 		if len(g.First) < openWeddings {
 			g.First = append(g.First, row)
 		} else {

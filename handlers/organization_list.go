@@ -34,8 +34,14 @@ func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 		for _, o := range page.Organizations {
 			in := console.ScopedInput{Organization: o.ID}
 			export := "/platform/export?" + scopedFields(in).Encode() + "&point=latest&format="
-			vm.List = append(vm.List, views.Organization{Name: orDash(o.Name), Weddings: format.Count(o.Weddings), RestoreURL: organizationURL(o.ID),
-				NewURL: "/points/latest/restore?" + scopedFields(in).Encode(), WeddingsURL: "/weddings?" + url.Values{"search": {o.Name}}.Encode(), CSV: export + "csv", JSON: export + "json"})
+			row := views.Organization{Name: orDash(o.Name), Weddings: format.Count(o.Weddings), WeddingsURL: "/weddings?" + url.Values{"search": {o.Name}}.Encode()}
+			if page.Newest != nil || !page.From.IsZero() {
+				row.NewURL, row.CSV, row.JSON = "/points/latest/restore?"+scopedFields(in).Encode(), export+"csv", export+"json"
+				if page.Platform.Writable() {
+					row.RestoreURL = organizationURL(o.ID)
+				}
+			}
+			vm.List = append(vm.List, row)
 		}
 		if after != "" {
 			vm.First = "/organizations?" + url.Values{"search": {search}}.Encode()

@@ -26,6 +26,8 @@ type Pages struct {
 	Version string
 	Zone    *time.Location // that times are written in
 	Now     func() time.Time
+	// Fault says what keepsake.yaml gets wrong about the platform, "" for nothing; nil: nobody knows.
+	Fault   func() string
 	Standby bool // the console database is away: pages only show, and say so
 	// Insecure reports whether a request does not look encrypted although people are meant to come by https; nil: never.
 	Insecure func(*http.Request) bool
@@ -40,6 +42,9 @@ const insecureWords = "Keepsake cannot tell that you came by https, though serve
 // Shell returns the frame of the page that answers c.
 func (p Pages) Shell(c echo.Context, title, section string) views.Shell {
 	s := views.Shell{Title: title, Section: section, Version: p.Version, Path: c.Request().URL.RequestURI(), Theme: "auto"}
+	if p.Fault != nil {
+		s.Banner = p.Fault()
+	}
 	if p.Standby {
 		s.Standby = true
 		s.Banner = "Keepsake's own database does not answer. Weddings and recovery points can be read straight from the providers; nothing can be started here until it is back."

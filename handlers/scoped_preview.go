@@ -31,6 +31,7 @@ const (
 
 type scopePreviewer interface {
 	pointLister
+	platformKnower
 	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
 	approvalForeteller
@@ -52,7 +53,7 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		hint := safePoint(c, pages, con, &in)
 		p, err := con.PreviewScope(c.Request().Context(), actor(c), in)
 		if err != nil {
-			return err
+			return cannotPreview(c, pages, con, in, err)
 		}
 		vm, err := scopePreview(c, pages, con, in, p, c.Request().Form["skip"])
 		if err != nil {
@@ -63,11 +64,25 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 	}
 }
 
+// cannotPreview says why there is no comparison, and what works meanwhile.
+func cannotPreview(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput, err error) error {
+	switch code := keepsake.CodeOf(err); {
+	case code == keepsake.CodeUnavailable && !con.KnownPlatform().Writable():
+		return cannotBringBack(c, pages, con, in, err)
+	case code == keepsake.CodeNotFound && newestPoint(c.Request().Context(), con, actor(c)) == "":
+		return nothingSaved(c, pages, in, http.StatusNotFound)
+	}
+	return err
+}
+
 // showScopeChoice asks what comes back.
 func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput) error {
 	options, err := pointOptions(c, pages, con, in.Point, time.Time{})
 	if err != nil {
 		return err
+	}
+	if len(options) == 0 {
+		return nothingSaved(c, pages, in, http.StatusOK)
 	}
 	vm := views.ScopeChoice{Shell: pages.Shell(c, "Bring back", "points"), Action: platformRestore, Points: options}
 	tables := map[keepsake.Tier]string{ // what each is for; which tables it holds, the point's page says

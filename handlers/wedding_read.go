@@ -180,27 +180,47 @@ func ShowEmergency(pages Pages, con emergencyReader) echo.HandlerFunc {
 			return err
 		}
 		vm := views.Emergency{Shell: pages.Shell(c, "Emergency", "emergency")}
-		switch {
-		case d.WeddingsMissing == "":
-		case d.WeddingsFrom.IsZero():
-			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "Neither the platform nor a recovery point can be reached", Text: sentence(d.WeddingsMissing) +
-				" Reload this page in a minute. Call whoever runs the servers; nothing of what is stored is lost by this."})
-		default:
-			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The platform does not answer", Text: "What you see is from the recovery point of " + pages.clock().Exact(d.WeddingsFrom) +
-				" (" + pages.clock().Relative(d.WeddingsFrom) + "). Contacts and everything else can be read all the same; nothing can be brought back into the platform until it answers."})
-		}
+		vm.Notices, vm.Waiting = emergencyNotices(d, vm.Shell, pages.clock()), !d.Platform.Writable()
+		newest := ""
 		if d.Newest != nil {
+			newest = d.Newest.ID
 			vm.Newest, vm.NewestURL = pages.clock().When(d.Newest.Time), pointURL(d.Newest.ID)
 			vm.WholeURL = pointURL(d.Newest.ID) + "/restore"
 			critical := console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierCritical}, Point: d.Newest.ID, Mode: scope.Missing}
-			vm.CriticalURL = scopedPath(critical) + scopedQuery(critical)
+			if d.Platform.Writable() {
+				vm.CriticalURL = scopedPath(critical) + scopedQuery(critical)
+			}
 		}
 		for _, o := range d.Running {
 			if o.Kind == console.KindRestore || o.Kind == console.KindScoped {
 				vm.Running = append(vm.Running, operationRow(o, pages.clock()))
 			}
 		}
-		listEmergency(&vm, d)
+		listEmergency(&vm, d, newest)
 		return Render(c, http.StatusOK, views.EmergencyPage(vm))
 	}
+}
+
+// emergencyNotices say what keeps the platform from helping, what stands here instead, and what to do before the first backup.
+func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock) (out []ui.Notice) {
+	n, trouble := platformNotice(d.Platform.Kind)
+	switch {
+	case d.Platform.WithoutWeddings: // the banner says it
+	case d.WeddingsMissing != "" && d.WeddingsFrom.IsZero():
+		n = ui.Notice{Tone: ui.ToneBad, Title: "Neither the platform nor a recovery point could be read for weddings", Text: sentence(d.WeddingsMissing) +
+			" Reload this page in a minute. Call whoever runs the servers; nothing of what is stored is lost by this."}
+		out = append(out, n)
+	case d.WeddingsMissing != "":
+		if !trouble {
+			n = ui.Notice{Tone: ui.ToneBad, Title: "The weddings could not be read from the platform", Text: "Contacts and everything else can be read all the same."}
+		}
+		n.Text += " What you see is from the recovery point of " + clock.Exact(d.WeddingsFrom) + " (" + clock.Relative(d.WeddingsFrom) + ")."
+		out = append(out, n)
+	case trouble:
+		out = append(out, n)
+	}
+	if d.Newest == nil && shell.Whole() {
+		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing is saved yet", Text: "There is no recovery point, so nothing could be looked at or brought back. Take the first backup now.", Href: "/backups/new", Link: "Back up now"})
+	}
+	return out
 }

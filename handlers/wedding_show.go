@@ -84,9 +84,17 @@ func weddingPage(c echo.Context, pages Pages, con weddingReader) (views.WeddingP
 	clock, base := pages.clock(), weddingURL(t.ID)
 	vm := views.WeddingPage{
 		Shell: pages.Shell(c, t.Couple, "weddings"), Wedding: weddingOf(t.Wedding), Notices: weddingNotices(t.Missing, false, ""), Timeline: timelineOf(t, clock),
-		ContactsURL: base + "/contacts", RestoreURL: base + "/restore", ThenURL: base + "/then", ChangesURL: base + "/changes", MilestonesURL: base + "/milestones",
+		ChangesURL: base + "/changes", MilestonesURL: base + "/milestones",
 		BackupURL: "/backups/new?" + url.Values{"type": {string(keepsake.BackupIncremental)}, "wedding": {t.ID}}.Encode(), Figures: weddingFigures(t, clock),
 	}
+	newest := ""
+	if len(t.Points) > 0 {
+		newest = t.Points[0].ID
+	} else if !t.From.IsZero() { // a provider knows one that the console has not heard of yet
+		newest = "latest"
+	}
+	vm.Offers = weddingOffers(vm.Shell, t.Platform, t.ID, newest)
+	vm.Offers.ContactsText, vm.Offers.RestoreText = "Vendor contacts", "Compare and bring back"
 	vm.Moments = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform"}}
 	for i, p := range t.Points {
 		if i < pointsOffered {

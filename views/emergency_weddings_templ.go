@@ -92,7 +92,7 @@ func emergencyWeddings(vm Emergency) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				for _, w := range g.First {
-					templ_7745c5c3_Err = emergencyWedding(w, g.Urgent, vm.Shell.Standby).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = emergencyWedding(w, g.Urgent).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -121,7 +121,7 @@ func emergencyWeddings(vm Emergency) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				for _, w := range g.Rest {
-					templ_7745c5c3_Err = emergencyWedding(w, g.Urgent, vm.Shell.Standby).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = emergencyWedding(w, g.Urgent).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -35,20 +35,20 @@ type WeddingPoint struct {
 
 // WeddingPage is one wedding: its timeline, its recovery points and what can be done.
 type WeddingPage struct {
-	Shell                            Shell
-	Wedding                          Wedding
-	Notices                          []ui.Notice
-	Timeline                         Timeline
-	Points                           []WeddingPoint // newest first
-	MorePoints                       string
-	Figures                          []ui.Figure
-	ContactsURL, RestoreURL, ThenURL string
-	ChangesURL                       string
-	Moments                          []PointOption // to compare two of
-	Milestones                       []MilestoneRow
-	MilestonesURL, MilestoneError    string
-	MilestoneName, MilestoneDay      string // as typed, when refused
-	BackupURL                        string
+	Shell                         Shell
+	Wedding                       Wedding
+	Notices                       []ui.Notice
+	Timeline                      Timeline
+	Points                        []WeddingPoint // newest first
+	MorePoints                    string
+	Figures                       []ui.Figure
+	Offers                        WeddingOffers
+	ChangesURL                    string
+	Moments                       []PointOption // to compare two of
+	Milestones                    []MilestoneRow
+	MilestonesURL, MilestoneError string
+	MilestoneName, MilestoneDay   string // as typed, when refused
+	BackupURL                     string
 }
 
 // MilestoneRow is one named day.

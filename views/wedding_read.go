@@ -42,6 +42,7 @@ type Emergency struct {
 	Groups              []EmergencyGroup // of today, of tomorrow, and the next ones
 	Many                bool             // the search comes first
 	More                string           // how many are not listed; empty: none
+	Waiting             bool             // for a platform that cannot be written into: it is looked at again every few seconds
 	Newest              ui.When
 	NewestURL, WholeURL string
 	CriticalURL         string         // the critical tier, compared with the live platform
@@ -59,5 +60,5 @@ type EmergencyGroup struct {
 // EmergencyWedding is one wedding with what can be done for it.
 type EmergencyWedding struct {
 	Wedding
-	ContactsURL, RestoreURL, ThenURL string
+	Offers WeddingOffers
 }

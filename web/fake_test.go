@@ -106,6 +106,13 @@ func (f *fakeConsole) Dashboard(_ context.Context, a keepsake.Actor) (console.Da
 	return f.dashboard, f.listErr
 }
 
+// KnownPlatform is how the overview says that the platform stands.
+func (f *fakeConsole) KnownPlatform() console.PlatformState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dashboard.Platform
+}
+
 func (f *fakeConsole) EstimateBackup(_ context.Context, a keepsake.Actor, t keepsake.BackupType) (console.Estimate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

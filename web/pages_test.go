@@ -124,8 +124,9 @@ func TestDashboardSaysWhatIsMissing(t *testing.T) {
 	a := s.get("/").says("Not fully protected", "2 of 3 confirmed", "0 of 1 confirmed", "The newest recovery point is 2 days old.", "40 %")
 	a.one("section", "sse-connect", "/operations/op1/events?after=7")
 
-	s.console.dashboard = console.Dashboard{Now: moment, Alarm: console.AlarmNever, WeddingsMissing: "The platform does not answer."}
-	s.get("/").says("There is no backup yet", "The platform database does not answer", "The platform does not answer.")
+	s.console.dashboard = console.Dashboard{Now: moment, Alarm: console.AlarmNever, WeddingsMissing: "The platform does not answer.",
+		Platform: console.PlatformState{Kind: console.PlatformAway, Words: "The platform does not answer."}}
+	s.get("/").says("There is no backup yet", "The platform does not answer. Backups must wait")
 }
 
 func TestStartBackup(t *testing.T) {

@@ -60,6 +60,7 @@ func New(d Deps) (*echo.Echo, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages.Fault = func() string { return d.Console.KnownPlatform().Fault() }
 	routes(e, d, cookies, pages)
 	return e, nil
 }

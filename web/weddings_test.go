@@ -158,11 +158,28 @@ func TestTheEmergencyPage(t *testing.T) {
 		}
 	}
 	s.console.dashboard.WeddingsMissing, s.console.dashboard.WeddingsFrom = "10.0.0.1:5432 refused", moment
-	if a := s.get("/emergency").want(http.StatusOK).says("The platform does not answer", "recovery point of"); strings.Contains(a.body, "10.0.0.1") {
-		t.Error("the page names a server")
+	for kind, title := range map[console.PlatformKind]string{console.PlatformAway: "The platform does not answer", console.PlatformRefuses: "The platform does not let Keepsake in",
+		console.PlatformReadOnly: "The platform's server is a standby"} {
+		s.console.dashboard.Platform = console.PlatformState{Kind: kind, Words: "10.0.0.1:5432 refused"}
+		a := s.get("/emergency").want(http.StatusOK).says(title, "recovery point of", "Vendor contacts now", "Look at how it was", "Restore it elsewhere", "Download everything (ZIP)")
+		for _, wrong := range []string{"10.0.0.1", "Bring this wedding back", "Bring the critical tables back"} {
+			if strings.Contains(a.body, wrong) {
+				t.Errorf("%s: the page says %q", title, wrong)
+			}
+		}
+		if !strings.Contains(a.body, `/restore?wedding=w+1%2F2"`) {
+			t.Errorf("%s: nothing leads into a database elsewhere", title)
+		}
 	}
-	s.console.dashboard = console.Dashboard{WeddingsMissing: "nothing answers"}
-	s.get("/emergency").want(http.StatusOK).says("Neither the platform nor a recovery point", "no recovery point that this console knows of")
+	s.console.dashboard.Platform = console.PlatformState{Kind: console.PlatformSlow}
+	s.get("/emergency").want(http.StatusOK).says("The platform answers slowly", "Bring this wedding back")
+	s.console.dashboard.Platform = console.PlatformState{}
+	s.get("/emergency").want(http.StatusOK).says("The weddings could not be read from the platform")
+	s.console.dashboard = console.Dashboard{WeddingsMissing: "nothing answers", Weddings: s.console.dashboard.Weddings}
+	empty := s.get("/emergency").want(http.StatusOK).says("Neither the platform nor a recovery point", "no recovery point that this console knows of", "Nothing is saved yet", "Back up now")
+	if strings.Contains(empty.body, "w%201%2F2/contacts") {
+		t.Error("before the first backup a button leads nowhere")
+	}
 }
 
 func (f *fakeWeddings) ExplainScope(_ context.Context, _ keepsake.Actor, organization bool) (*scope.Plan, error) {

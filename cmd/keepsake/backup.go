@@ -92,8 +92,11 @@ func (c *backupCommand) Run(a *app) error {
 	} else {
 		a.printBackup(r)
 	}
-	if !r.Protected {
+	switch {
+	case !r.Protected:
 		return errExit(exitUnprotected)
+	case r.WithoutWeddings:
+		return errExit(exitExceptions)
 	}
 	return nil
 }
@@ -118,6 +121,12 @@ func (a *app) printBackup(r engine.BackupResult) {
 		a.printf("NOT PROTECTED: %s. Run keepsake repair %s when the provider is back, or add one.\n", r.Lacks, r.Point)
 	}
 	a.printNotCarried(r.NotCarried)
+	for _, words := range r.Unmapped {
+		a.printf("NOT FOUND: %s.\n", strings.TrimSuffix(words, "?"))
+	}
+	if r.WithoutWeddings {
+		a.printf("Every row is saved, but single weddings and organizations can be neither listed nor brought back from this point: correct data_map in keepsake.yaml and back up again.\n")
+	}
 }
 
 // printCopies lists copies and, where it is known, how many bytes each provider received.

@@ -29,7 +29,7 @@ const (
 	exitUsage       = 2 // usage or configuration
 	exitUnprotected = 3 // done, but the 3-2-1 rule is not met
 	exitDamage      = 4 // damage found
-	exitExceptions  = 5 // restored with exceptions
+	exitExceptions  = 5 // done, with exceptions that are named
 )
 
 // heapTarget is where the garbage collector starts to work harder: the promise is 256 MiB for the whole process.
@@ -87,7 +87,7 @@ type cli struct {
 const description = `Encrypted backups of a wedding platform's PostgreSQL to several storage providers.
 
 Exit codes: 0 done · 1 failed · 2 usage or configuration · 3 done but not protected (3-2-1 not met) · 4 damage found
-· 5 restored with exceptions.`
+· 5 done with exceptions that are named.`
 
 // errExit ends the process with a code after the command has said everything itself.
 type errExit int

@@ -127,8 +127,20 @@ func (a *app) normal(s *services, pages *switcher) error {
 	if n, err := auth.CountAccounts(a.ctx, s.db); err == nil && n == 0 {
 		a.sayf("Nobody can sign in yet: keepsake admin create --email ADDRESS makes the first super admin.")
 	}
+	a.warnOfDataMap(s)
 	pages.use(s.pages)
 	return nil
+}
+
+// warnOfDataMap says at the start what the configuration names and the platform does not have. A platform that does not answer is no reason not to start.
+func (a *app) warnOfDataMap(s *services) {
+	state := s.console.Platform(a.ctx)
+	for _, words := range state.Unmapped {
+		a.logger(slog.LevelInfo).WarnContext(a.ctx, words)
+	}
+	if state.WithoutWeddings {
+		a.logger(slog.LevelInfo).WarnContext(a.ctx, "single weddings and organizations can be neither listed nor brought back until data_map in keepsake.yaml is corrected; backups and restores of everything and of tiers go on")
+	}
 }
 
 // listen opens the console's socket, with TLS where a certificate is configured, and says where people find it.

@@ -28,11 +28,15 @@ func weddingStories() map[string]story {
 		"organizations-empty": func(t string) templ.Component {
 			return views.OrganizationsPage(organizations(t, 0))
 		},
-		"scope":          func(t string) templ.Component { return views.ScopePage(scopeOf(t)) },
-		"scope-choice":   func(t string) templ.Component { return views.ScopeChoicePage(scopeChoice(t)) },
-		"scope-preview":  func(t string) templ.Component { return views.ScopePreviewPage(scopePreview(t, 3)) },
-		"scope-nothing":  func(t string) templ.Component { return views.ScopePreviewPage(scopePreview(t, 0)) },
-		"scope-rows":     func(t string) templ.Component { return views.ScopeRowsPage(scopeRows(t)) },
+		"scope":             func(t string) templ.Component { return views.ScopePage(scopeOf(t)) },
+		"scope-choice":      func(t string) templ.Component { return views.ScopeChoicePage(scopeChoice(t)) },
+		"scope-preview":     func(t string) templ.Component { return views.ScopePreviewPage(scopePreview(t, 3)) },
+		"scope-nothing":     func(t string) templ.Component { return views.ScopePreviewPage(scopePreview(t, 0)) },
+		"scope-rows":        func(t string) templ.Component { return views.ScopeRowsPage(scopeRows(t)) },
+		"cannot-bring-back": func(t string) templ.Component { return views.CannotBringBackPage(cannotBringBack(t)) },
+		"nothing-saved": func(t string) templ.Component {
+			return views.NothingSavedPage(views.NothingSaved{Shell: shell(t, "Nothing is saved yet", "weddings"), BackURL: "/points", BackText: "All recovery points"})
+		},
 		"undo-ask":       func(t string) templ.Component { return views.UndoAskPage(undoAsk(t)) },
 		"scope-restored": func(t string) templ.Component { return views.ScopeRestorePage(scopeRestored(t)) },
 	}
@@ -59,7 +63,7 @@ func weddings(theme string, n int) views.Weddings {
 }
 
 func wedding(theme string) views.WeddingPage {
-	vm := views.WeddingPage{Shell: shell(theme, longCouple, "weddings"), Wedding: couple(1), ContactsURL: "/c", RestoreURL: "/r", ThenURL: "/t", ChangesURL: "/ch", MilestonesURL: "/m", BackupURL: "/b",
+	vm := views.WeddingPage{Shell: shell(theme, longCouple, "weddings"), Wedding: couple(1), Offers: offers("Vendor contacts"), ChangesURL: "/ch", MilestonesURL: "/m", BackupURL: "/b",
 		Figures:    []ui.Figure{{Label: "Days left", Value: "5", Hint: "Preparation"}, {Label: "Recovery points", Value: "41", Hint: "40 protected"}, {Label: "Would lose", Value: "12 min", Hint: "what was written since the newest one"}, {Label: "Integrity", Value: "98 %"}},
 		Milestones: []views.MilestoneRow{{Name: "Contract signed", Value: "contract_signed", Day: "Sat 4 Apr 2026", Away: "233 days ago"}, {Name: "Day before wedding", Value: "day_before_wedding", Day: "Fri 27 Nov 2026", Away: "in 4 days", Derived: true}},
 		Moments:    []views.PointOption{{Value: "now", Text: "now, in the live platform"}, {Value: "1", Text: "Mon 23 Nov 2026, 07:05 UTC (12 min ago)"}}, MorePoints: "38 more on the timeline.",
@@ -74,6 +78,16 @@ func wedding(theme string) views.WeddingPage {
 			State: ui.Chip{Tone: ui.ToneOK, Text: "Protected"}, Labels: []string{"Contract signed", "app 4.2"}, ThenURL: "/t", ChangesURL: "/c", RestoreURL: "/r", NewURL: "/n", DaysBefore: "5 days before the wedding"})
 	}
 	return vm
+}
+
+func offers(contacts string) views.WeddingOffers {
+	return views.WeddingOffers{ContactsURL: "/c", ContactsText: contacts, RestoreURL: "/r", RestoreText: "Bring this wedding back", ThenURL: "/t"}
+}
+
+func cannotBringBack(theme string) views.CannotBringBack {
+	return views.CannotBringBack{Shell: shell(theme, "Bring back", "weddings"), BackURL: "/weddings/1", BackText: "Back to the wedding", Address: "/weddings/1/restore", Name: longCouple,
+		Notice: ui.Notice{Tone: ui.ToneBad, Title: "The platform does not answer", Text: "db.wedsync.example:5432/wedsync cannot be reached: is the server running and the address right? Nothing can be brought back into it now; nothing was changed."},
+		Offers: views.WeddingOffers{ContactsURL: "/c", ContactsText: "Vendor contacts now", ThenURL: "/t", ElsewhereURL: "/e", ExportURL: "/x"}}
 }
 
 func rows(n int) []views.PreviewRow {
@@ -169,7 +183,7 @@ func contacts(theme string, n int) views.Contacts {
 func emergency(theme string, standby bool) views.Emergency {
 	vm := views.Emergency{Shell: shell(theme, "Emergency", "emergency"), Newest: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"), NewestURL: "/points/1", WholeURL: "/points/1/restore", CriticalURL: "/platform/restore?tier=critical"}
 	row := func(i int) views.EmergencyWedding {
-		return views.EmergencyWedding{Wedding: couple(i), ContactsURL: "/c", RestoreURL: "/r", ThenURL: "/t"}
+		return views.EmergencyWedding{Wedding: couple(i), Offers: offers("Vendor contacts now")}
 	}
 	vm.Groups = []views.EmergencyGroup{{ID: "now", Title: "Today: 1 wedding", Urgent: true, First: []views.EmergencyWedding{row(1)}}, {ID: "tomorrow", Title: "Tomorrow", Urgent: true},
 		{ID: "later", Title: "The next ones", First: []views.EmergencyWedding{row(2), row(3)}, Rest: []views.EmergencyWedding{row(4)}, RestTitle: "1 more wedding"}}

@@ -825,7 +825,9 @@ type BackupResult struct {
 	Tables          int64            `json:"tables"`
 	Time            time.Time        `json:"time"`
 	Type            string           `json:"type"`
+	Unmapped        *[]string        `json:"unmapped,omitempty"`
 	Uploaded        map[string]int64 `json:"uploaded"`
+	WithoutWeddings *bool            `json:"without_weddings,omitempty"`
 }
 
 // Change defines model for Change.

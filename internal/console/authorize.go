@@ -58,9 +58,7 @@ func (f finder) mayActOnWedding(ctx context.Context, actor keepsake.Actor, p kee
 		return errNotTheirs()
 	}
 	q := engine.WeddingQuery{IDs: []string{wedding}, Today: day(f.now()), Limit: 1}
-	asking, cancel := context.WithTimeout(ctx, weddingsTime)
-	live, err := f.engine.Weddings(asking, q)
-	cancel()
+	live, err := fromPlatform(ctx, f.watch, func(ctx context.Context) ([]engine.Wedding, error) { return f.engine.Weddings(ctx, q) })
 	if err != nil {
 		f.log.WarnContext(ctx, "whose a wedding is could not be asked of the platform; the recovery point is asked", "wedding", wedding, "err", err)
 		if len(points) == 0 {
@@ -108,7 +106,7 @@ func (f finder) organizationOf(ctx context.Context, actor keepsake.Actor, weddin
 }
 
 // finder looks for weddings on behalf of the console.
-func (c *Console) finder() finder { return finder{c.engine, c.log, c.now} }
+func (c *Console) finder() finder { return finder{c.engine, c.log, c.now, c.watch} }
 
 // mayBackUp refuses actors who may not take a backup. One who is bound to an organization may take one that is made for a wedding of
 // it; a full one reads everything again, which is the platform's to decide.

@@ -41,6 +41,7 @@ type Engine interface {
 	Providers() []engine.Provider
 	SealTarget(ctx context.Context, url keepsake.Secret) (string, error)
 	OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error)
+	platformLooker
 }
 
 var _ Engine = (*engine.Engine)(nil)
@@ -104,6 +105,7 @@ type Console struct {
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 
 	weddings nextKnown
+	watch    *platformWatch
 	measured lastMeasured
 }
 
@@ -121,6 +123,7 @@ func New(d Deps) (*Console, error) {
 	for _, t := range d.Targets {
 		c.typed.Known = append(c.typed.Known, t.URL)
 	}
+	c.watch = &platformWatch{engine: d.Engine}
 	c.alone = policy.DefaultAlone()
 	if d.Alone != nil {
 		c.alone = *d.Alone

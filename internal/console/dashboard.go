@@ -36,7 +36,7 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor, next func(
 	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })
 	g.Go(func() error {
 		found := next(gctx, actor)
-		d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Total, found.Missing, found.From
+		d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total, found.Missing, found.From, found.Platform
 		return nil
 	})
 	if err := g.Wait(); err != nil {

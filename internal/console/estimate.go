@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -65,7 +64,8 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 		}
 	}
 	if asked != nil {
-		e.Unreachable = strings.TrimSpace("The platform does not answer, so what a backup would cover is not known." + words(asked))
+		_, why := unanswered(asked)
+		e.Unreachable = why + " So what a backup would cover is not known."
 		c.log.WarnContext(ctx, "the platform could not be asked for its tables", "err", asked)
 		return e, nil
 	}

@@ -312,3 +312,9 @@ func (w *world) count(sql string, args ...any) (n int) {
 	}
 	return n
 }
+
+func (f *fakeEngine) LookAtPlatform(context.Context) (engine.PlatformLook, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return engine.PlatformLook{}, f.down
+}

@@ -20,6 +20,9 @@ type OrganizationPage struct {
 	Missing string
 	From    time.Time
 	Next    string
+	// Platform is how it stood when it was asked; Newest is the newest recovery point that holds them all, nil if there is none.
+	Platform PlatformState
+	Newest   *Point
 }
 
 // ListOrganizations searches the platform's organizations by name, and when it does not answer those of the newest recovery point.
@@ -38,17 +41,23 @@ func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, s
 			return page, errCursor
 		}
 	}
-	asking, cancel := context.WithTimeout(ctx, weddingsTime)
-	defer cancel()
-	list, err := c.scopes.Organizations(asking, q)
+	list, err := fromPlatform(ctx, c.watch, func(ctx context.Context) ([]engine.Organization, error) { return c.scopes.Organizations(ctx, q) })
+	page.Platform = c.watch.known()
 	if err != nil {
 		c.log.WarnContext(ctx, "the organizations could not be read from the platform", "err", err)
-		page.Missing = "The platform does not answer, so organizations are shown as the newest recovery point knows them." + words(err)
+		page.Platform = c.watch.saw(err)
+		page.Missing = page.Platform.why(err) + " Organizations are shown as the newest recovery point knows them."
 		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 		defer cancel()
 		if list, page.From, err = c.scopes.OrganizationsAt(reading, "latest", q); err != nil {
-			return page, err
+			if !page.Platform.WithoutWeddings && keepsake.CodeOf(err) != keepsake.CodeNotFound {
+				return page, err
+			}
+			list, page.From, page.Missing = nil, time.Time{}, page.Platform.why(err)
 		}
+	}
+	if page.Newest, err = c.newestWhole(ctx, actor); err != nil {
+		return page, err
 	}
 	if len(list) > limit {
 		list = list[:limit]

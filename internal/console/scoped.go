@@ -77,7 +77,10 @@ func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in Sco
 	if err != nil {
 		return nil, c.refused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
-	p, err := c.scopes.PreviewScope(ctx, in.scope())
+	var p *scope.Preview
+	if err = c.mustBeWritable(ctx); err == nil {
+		p, err = c.scopes.PreviewScope(ctx, in.scope())
+	}
 	return p, c.read(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 }
 

@@ -17,6 +17,7 @@ const standbyPoints = 20
 // StandbyEngine is what a Standby needs from the engine.
 type StandbyEngine interface {
 	weddingSource
+	platformLooker
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
@@ -32,20 +33,21 @@ type Standby struct {
 	engine StandbyEngine
 	log    *slog.Logger
 	now    func() time.Time
+	watch  *platformWatch
 }
 
 // NewStandby returns a Standby.
 func NewStandby(e StandbyEngine, log *slog.Logger) *Standby {
-	return &Standby{engine: e, log: log, now: time.Now}
+	return &Standby{engine: e, log: log, now: time.Now, watch: &platformWatch{engine: e}}
 }
 
-func (s *Standby) finder() finder { return finder{s.engine, s.log, s.now} }
+func (s *Standby) finder() finder { return finder{s.engine, s.log, s.now, s.watch} }
 
 // Emergency returns the next weddings and the newest recovery point, and nothing else of an overview.
 func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	d := Dashboard{Now: s.now()}
 	found := s.finder().ahead(ctx, actor)
-	d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom = found.Weddings, found.Total, found.Missing, found.From
+	d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total, found.Missing, found.From, found.Platform
 	points, err := s.whole(ctx)
 	if err != nil {
 		s.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
@@ -107,7 +109,7 @@ func (s *Standby) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	if err != nil {
 		return t, err
 	}
-	t.Wedding, t.Missing, t.From = found.Weddings[0], found.Missing, found.From
+	t.Wedding, t.Missing, t.From, t.Platform = found.Weddings[0], found.Missing, found.From, found.Platform
 	t.Milestones = milestones(t.Date, nil)
 	points, err := s.whole(ctx)
 	t.Points = ownFacts(actor, points, id)

@@ -275,6 +275,7 @@ type Dashboard struct {
 	// the recovery point that they were read from instead, zero if none could be.
 	WeddingsMissing string
 	WeddingsFrom    time.Time
+	Platform        PlatformState // as it stood when it was asked for them
 }
 
 // ProviderState is one storage target.

@@ -39,6 +39,8 @@ type FoundWeddings struct {
 	Total          int
 	Days           []string
 	VendorsMissing bool // a search has found no vendors, because they could not be read in time
+	// Platform is how it stood when it was asked.
+	Platform PlatformState
 }
 
 // finder looks for weddings in the platform and, where that does not answer, in the newest recovery point.
@@ -46,6 +48,7 @@ type finder struct {
 	engine weddingSource
 	log    *slog.Logger
 	now    func() time.Time
+	watch  *platformWatch
 }
 
 // weddingSource is what a finder needs from the engine.
@@ -92,7 +95,7 @@ func (f finder) gone(ctx context.Context, actor keepsake.Actor, q engine.Wedding
 	if err != nil || then.Total == 0 {
 		return found
 	}
-	out := FoundWeddings{From: from, Total: then.Total, Days: then.Days, VendorsMissing: then.VendorsMissing,
+	out := FoundWeddings{Platform: found.Platform, From: from, Total: then.Total, Days: then.Days, VendorsMissing: then.VendorsMissing,
 		Missing: "No wedding in the platform fits. These are in the newest recovery point: they were deleted or renamed since, and can be brought back."}
 	for _, w := range then.Weddings {
 		out.Weddings = append(out.Weddings, judged(w, q.Today))
@@ -106,18 +109,21 @@ func (f finder) ask(ctx context.Context, actor keepsake.Actor, now time.Time, li
 		return FoundWeddings{Missing: "Your account may not see weddings."}
 	}
 	var out FoundWeddings
-	asking, cancel := context.WithTimeout(ctx, weddingsTime)
-	defer cancel()
-	found, err := live(asking)
+	found, err := fromPlatform(ctx, f.watch, live)
+	out.Platform = f.watch.known()
 	if err != nil {
 		f.log.WarnContext(ctx, "the weddings could not be read from the platform", "err", err)
-		out.Missing = "The platform does not answer, so weddings are shown as the newest recovery point knows them." + words(err)
+		out.Platform = f.watch.saw(err)
+		why := out.Platform.why(err)
+		out.Missing = why + " Weddings are shown as the newest recovery point knows them."
 		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 		defer cancel()
 		if found, out.From, err = then(reading); err != nil {
 			f.log.WarnContext(ctx, "the weddings could not be read from a recovery point", "err", err)
 			out.From = time.Time{}
-			out.Missing = "The platform does not answer and no recovery point could be read, so weddings cannot be shown." + words(err)
+			if out.Missing = why; !out.Platform.WithoutWeddings { // a recovery point of such a platform knows none either
+				out.Missing += " No recovery point could be read either, so weddings cannot be shown." + words(err)
+			}
 		}
 	}
 	for _, w := range found.Weddings {
@@ -306,6 +312,8 @@ type WeddingTimeline struct {
 	Now     time.Time
 	Missing string // as in FoundWeddings
 	From    time.Time
+	// Platform is how it stood when it was asked.
+	Platform PlatformState
 	// Milestones in order of time; Points newest first, those that hold this wedding.
 	Milestones []Milestone
 	Points     []Point
@@ -331,7 +339,7 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	if err != nil {
 		return t, err
 	}
-	t.Wedding, t.Missing, t.From = found.Weddings[0], found.Missing, found.From
+	t.Wedding, t.Missing, t.From, t.Platform = found.Weddings[0], found.Missing, found.From, found.Platform
 	t.Points, err = c.inPoints(ctx, actor, id, func(tx db.Tx) ([]Point, error) {
 		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &id, Most: timelinePoints})
 		if err != nil {

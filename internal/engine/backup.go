@@ -42,6 +42,9 @@ type backup struct {
 	chunksNew, bytesNew atomic.Int64
 	manifestBytes       int64        // of the sealed manifest
 	bytesRead           atomic.Int64 // from the platform, by this run
+
+	unmapped        []string // what the data map names and the platform has not
+	withoutWeddings bool
 }
 
 // Backup takes a snapshot of the platform and publishes it at every provider that can take it. A provider that is down, slow
@@ -86,6 +89,9 @@ func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
 	}
 	defer b.snapshot.Close(ctx)
 	if err := refuse(platform.Judge(b.snapshot.Catalog, b.tools.Major)); err != nil {
+		return BackupResult{}, err
+	}
+	if err := b.lookAtDataMap(ctx); err != nil {
 		return BackupResult{}, err
 	}
 	if b.oldest, b.newest, err = horizons(b.snapshot.Catalog.Source.Snapshot); err != nil {
@@ -314,7 +320,23 @@ func (b *backup) result(copies []keepsake.Copy) BackupResult {
 		BytesRead: b.bytesRead.Load(), BytesNew: b.bytesNew.Load(), BytesUploaded: uploaded, Uploaded: byProvider, BytesStored: m.Stats.BytesStored,
 		ChunksNew: b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.e.opts.Now().Sub(b.started).Seconds(),
 		PeakMemory: peakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
-		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
+		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...), Unmapped: b.unmapped, WithoutWeddings: b.withoutWeddings}
+}
+
+// lookAtDataMap names what the data map names and the platform has not: the backup goes on, and what can be found in it is less.
+func (b *backup) lookAtDataMap(ctx context.Context) error {
+	found, err := b.snapshot.CheckDataMap(ctx, b.e.opts.DataMap)
+	if err != nil {
+		return err
+	}
+	b.unmapped, b.withoutWeddings = unmappedWords(found)
+	for _, words := range b.unmapped {
+		b.track.warnf("%s", words)
+	}
+	if b.withoutWeddings {
+		b.track.warnf("The recovery point holds every row, but in it %s.", withoutWeddings)
+	}
+	return nil
 }
 
 // peakMemory is the largest resident size of the process so far, in bytes (getrusage(2): kilobytes on Linux).

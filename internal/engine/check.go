@@ -82,6 +82,7 @@ func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []CheckFindin
 	for _, n := range c.NotCarried {
 		found = append(found, CheckFinding{Area: area, Level: levelWarn, Message: n.Kind + " of " + n.Name + " are not carried: " + n.Reason})
 	}
+	found = append(found, e.checkDataMap(ctx, conn)...)
 	return append(found, e.checkClock(ctx, conn))
 }
 

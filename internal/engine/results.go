@@ -39,6 +39,10 @@ type BackupResult struct {
 	Protected     bool                  `json:"protected"`
 	Lacks         string                `json:"lacks,omitempty"` // what the 3-2-1 rule misses, in words
 	NotCarried    []keepsake.NotCarried `json:"not_carried"`
+	// Unmapped names keys of data_map whose tables or columns the platform does not have, in words. The point holds every row all the same.
+	Unmapped []string `json:"unmapped,omitempty"`
+	// WithoutWeddings reports that because of that no single wedding or organization can be brought back from the point.
+	WithoutWeddings bool `json:"without_weddings,omitempty"`
 }
 
 // Point is one recovery point as a list shows it.

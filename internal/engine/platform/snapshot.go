@@ -163,3 +163,8 @@ func execAll(ctx context.Context, conn *pgx.Conn, statements ...string) error {
 	}
 	return nil
 }
+
+// CheckDataMap compares a data map with the catalog under the snapshot.
+func (s *Snapshot) CheckDataMap(ctx context.Context, m keepsake.DataMap) ([]Unmapped, error) {
+	return CheckDataMap(ctx, s.keeper, m)
+}

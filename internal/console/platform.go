@@ -1,0 +1,205 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// PlatformKind is how the platform stands.
+type PlatformKind string
+
+// The ways the platform can stand.
+const (
+	PlatformAnswers  PlatformKind = ""
+	PlatformAway     PlatformKind = "away"      // it cannot be reached, or does not say a word
+	PlatformRefuses  PlatformKind = "refuses"   // it is there and lets Keepsake not in: role, password, database, address
+	PlatformSlow     PlatformKind = "slow"      // it lets Keepsake in and does not answer in time
+	PlatformReadOnly PlatformKind = "read-only" // it is a standby
+)
+
+// PlatformState is how the platform stands, and what of the data map it lacks.
+type PlatformState struct {
+	Kind PlatformKind
+	// Words say what is so in a sentence; empty when it answers.
+	Words string
+	// Unmapped are keys of the configuration that name what the platform does not have, each with that; WithoutWeddings says that for it
+	// weddings cannot be found.
+	Unmapped        []string
+	WithoutWeddings bool
+}
+
+// Readable reports that questions to the platform are worth asking.
+func (s PlatformState) Readable() bool { return s.Kind != PlatformAway && s.Kind != PlatformRefuses }
+
+// Writable reports that something can be brought back into it.
+func (s PlatformState) Writable() bool { return s.Readable() && s.Kind != PlatformReadOnly }
+
+// Fault says for people what the data map gets wrong; "" for nothing that keeps weddings from being found.
+func (s PlatformState) Fault() string {
+	if !s.WithoutWeddings {
+		return ""
+	}
+	return "keepsake.yaml does not fit the platform: " + strings.Join(s.Unmapped, "; ") + ". Until this is corrected, single weddings and organizations can be neither listed nor brought back. " +
+		"Backups and restores of everything and of tiers go on."
+}
+
+// why says in words why a question to the platform got no answer: the data map's fault first, because then nothing else is to be looked for.
+func (s PlatformState) why(err error) string {
+	if s.WithoutWeddings {
+		return s.Fault()
+	}
+	if !s.Readable() {
+		return s.Words
+	}
+	_, text := unanswered(err)
+	return text
+}
+
+const (
+	// platformAge is how old what is known of a platform that answers may be; of one that does not, everybody who asks looks again.
+	platformAge = 2 * time.Second
+	// platformTime bounds a look; platformAgainTime one at a platform that did not answer last time, so that no page waits for it.
+	platformTime      = 2 * time.Second
+	platformAgainTime = 500 * time.Millisecond
+)
+
+// platformLooker is what a platformWatch needs from the engine.
+type platformLooker interface {
+	LookAtPlatform(context.Context) (engine.PlatformLook, error)
+}
+
+// platformWatch knows how the platform stood a moment ago. Those who ask at once share one look.
+type platformWatch struct {
+	engine platformLooker
+	mu     sync.Mutex
+	state  PlatformState
+	at     time.Time
+	asking chan struct{} // closed when the look that is under way has ended; nil: none is
+}
+
+// saw keeps what the error of a question said of the platform.
+func (w *platformWatch) saw(err error) PlatformState {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if kind, text := unanswered(err); kind == PlatformAway || kind == PlatformRefuses {
+		w.state, w.at = PlatformState{Kind: kind, Words: text}, time.Now()
+	}
+	return w.state
+}
+
+// known is the state that was seen last; nobody waits for it.
+func (w *platformWatch) known() PlatformState {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state
+}
+
+// ask returns how the platform stands now.
+func (w *platformWatch) ask(ctx context.Context) PlatformState {
+	w.mu.Lock()
+	if w.state.Readable() && !w.at.IsZero() && time.Since(w.at) < platformAge {
+		defer w.mu.Unlock()
+		return w.state
+	}
+	if asking := w.asking; asking != nil {
+		w.mu.Unlock()
+		select {
+		case <-asking:
+		case <-ctx.Done():
+		}
+		return w.known()
+	}
+	done, most := make(chan struct{}), platformTime
+	if !w.state.Readable() {
+		most = platformAgainTime
+	}
+	w.asking = done
+	w.mu.Unlock()
+	// Others wait for this look too, so it does not end with the browser that happened to ask first.
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
+	defer cancel()
+	look, err := w.engine.LookAtPlatform(looking)
+	state := stateOf(look, err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state, w.at, w.asking = state, time.Now(), nil
+	close(done)
+	return state
+}
+
+// stateOf turns what a look found into words.
+func stateOf(look engine.PlatformLook, err error) PlatformState {
+	switch {
+	case err != nil && neverAsked(err):
+		return PlatformState{}
+	case err != nil:
+		kind, text := unanswered(err)
+		return PlatformState{Kind: kind, Words: text}
+	}
+	var s PlatformState
+	for _, u := range look.Unmapped {
+		s.Unmapped, s.WithoutWeddings = append(s.Unmapped, u.Words()), s.WithoutWeddings || u.Weddings
+	}
+	if look.Standby {
+		s.Kind = PlatformReadOnly
+		s.Words = "The platform's server is a standby: what it holds can be read and backed up, but nothing can be brought back into it until it is promoted, or platform.url names the primary."
+	}
+	return s
+}
+
+// neverAsked reports an error that says nothing of the platform: Keepsake itself is ending.
+func neverAsked(err error) bool { return errors.Is(err, context.Canceled) }
+
+// unanswered tells a platform that is away from one that is there and does not do as it is asked, by the error of a question to it.
+func unanswered(err error) (PlatformKind, string) {
+	var pg *pgconn.PgError
+	switch code := keepsake.CodeOf(err); {
+	case errors.As(err, &pg):
+		return PlatformAnswers, "The platform answers, but refuses the question (" + pg.Message + ")."
+	case code == keepsake.CodeInternal && errors.Is(err, context.DeadlineExceeded):
+		return PlatformSlow, "The platform takes Keepsake's connection, but does not answer in time."
+	case code == keepsake.CodeInvalid || code == keepsake.CodeNotFound || code == keepsake.CodeForbidden:
+		return PlatformRefuses, "The platform does not let Keepsake in:" + words(err) + "."
+	case code == keepsake.CodeUnsupported:
+		return PlatformAnswers, "The platform answers, but cannot be read as the configuration says:" + words(err) + "."
+	default:
+		return PlatformAway, "The platform does not answer." + words(err)
+	}
+}
+
+// fromPlatform asks the platform something that a page shows, but for one that does not answer now: nobody waits for that.
+func fromPlatform[T any](ctx context.Context, watch *platformWatch, ask func(context.Context) (T, error)) (answer T, err error) {
+	if s := watch.ask(ctx); !s.Readable() {
+		return answer, keepsake.Errorf(keepsake.CodeUnavailable, "%s", s.Words)
+	}
+	asking, cancel := context.WithTimeout(ctx, weddingsTime)
+	defer cancel()
+	return ask(asking)
+}
+
+// Platform returns how the platform stands. It waits for two seconds at most, and hardly at all for a platform that did not answer last time.
+func (c *Console) Platform(ctx context.Context) PlatformState { return c.watch.ask(ctx) }
+
+// KnownPlatform is how the platform stood when it was last looked at. It waits for nothing.
+func (c *Console) KnownPlatform() PlatformState { return c.watch.known() }
+
+// KnownPlatform is how the platform stood when it was last looked at.
+func (s *Standby) KnownPlatform() PlatformState { return s.watch.known() }
+
+// mustBeWritable refuses at once what needs a platform that can be written into.
+func (c *Console) mustBeWritable(ctx context.Context) error {
+	s := c.watch.ask(ctx)
+	if s.Writable() {
+		return nil
+	}
+	return keepsake.Errorf(keepsake.CodeUnavailable, "%s There is nothing to compare with, and nothing can be brought back into it now; nothing was changed. "+
+		"What the recovery points hold, contacts included, can be read all the same, and restored into a database elsewhere.", s.Words)
+}

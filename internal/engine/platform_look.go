@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// PlatformLook is what a short look at the platform found.
+type PlatformLook struct {
+	Standby  bool // its server only replays another one's changes: it can be read, and nothing can be brought back into it
+	Unmapped []platform.Unmapped
+}
+
+// LookAtPlatform asks whether the platform answers and has what the data map names. An error that is no *keepsake.Error when ctx has ended means that it
+// took the session and did not answer the question in time.
+func (e *Engine) LookAtPlatform(ctx context.Context) (look PlatformLook, err error) {
+	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
+		if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&look.Standby); err != nil {
+			return fmt.Errorf("look at the platform: %w", err)
+		}
+		look.Unmapped, err = platform.CheckDataMap(ctx, conn, e.opts.DataMap)
+		return err
+	})
+	return look, err
+}
+
+// unmappedWords are the findings as lines, and whether weddings or organizations cannot be found because of any.
+func unmappedWords(found []platform.Unmapped) (lines []string, weddings bool) {
+	for _, u := range found {
+		lines = append(lines, u.Words())
+		weddings = weddings || u.Weddings
+	}
+	return lines, weddings
+}
+
+// withoutWeddings is what it means that weddings cannot be found.
+const withoutWeddings = "single weddings and organizations can be neither listed nor brought back; backups and restores of everything and of tiers go on"
+
+// checkDataMap is the preflight's look at the data map.
+func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []CheckFinding {
+	const area = "data map"
+	unmapped, err := platform.CheckDataMap(ctx, conn, e.opts.DataMap)
+	if err != nil {
+		return []CheckFinding{{Area: area, Level: levelWarn, Message: keepsake.MessageOf(err)}}
+	}
+	var found []CheckFinding
+	for _, u := range unmapped {
+		f := CheckFinding{Area: area, Level: levelWarn, Message: u.Words(), Action: "correct this key in keepsake.yaml"}
+		if u.Weddings {
+			if !strings.HasSuffix(f.Message, "?") {
+				f.Message += "."
+			}
+			f.Message += " Until that is corrected, " + withoutWeddings
+		}
+		found = append(found, f)
+	}
+	if len(found) == 0 {
+		found = append(found, CheckFinding{Area: area, Level: levelOK, Message: "every table and column that it names is there"})
+	}
+	return found
+}
