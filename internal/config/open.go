@@ -114,6 +114,7 @@ func (c *Config) Engine(ctx context.Context, options engine.Options) (*engine.En
 		return nil, err
 	}
 	options.PlatformURL, options.Providers, options.Key = c.Platform.URL, providers, key
+	options.ConsoleURL = c.Console.URL
 	options.DataMap, options.ManagedSchemas, options.PGBin = c.DataMap, c.ManagedSchemas, c.Resolve(c.PGBin)
 	if options.Workers == 0 {
 		options.Workers = c.Workers

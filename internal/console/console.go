@@ -39,6 +39,7 @@ type Engine interface {
 	weddingSource
 	CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error)
 	Providers() []engine.Provider
+	CheckTarget(ctx context.Context, url keepsake.Secret) error // CodeConflict, in words, where no restore may be written there
 	SealTarget(ctx context.Context, url keepsake.Secret) (string, error)
 	OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error)
 	platformLooker

@@ -229,6 +229,11 @@ func (f *fakeEngine) weddings(q engine.WeddingQuery) (list []engine.Wedding) {
 	return list[:min(q.Limit, len(list))]
 }
 
+// CheckTarget is the real one: what may be written into is not to be faked.
+func (f *fakeEngine) CheckTarget(ctx context.Context, url keepsake.Secret) error {
+	return engine.New(engine.Options{}).CheckTarget(ctx, url)
+}
+
 func (f *fakeEngine) SealTarget(_ context.Context, url keepsake.Secret) (string, error) {
 	return "sealed:" + hex.EncodeToString([]byte(url.Reveal())), nil
 }

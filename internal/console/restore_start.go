@@ -3,26 +3,18 @@ package console
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/wedsync/keepsake/internal/engine"
-	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // targetTime bounds looking at a restore's target before anything is enqueued.
 const targetTime = 10 * time.Second
-
-// stateNoDatabase is the SQLSTATE of a connection to a database that does not exist.
-const stateNoDatabase = "3D000"
 
 // RestoreTargets returns the names of the servers that a restore may go to, the platform's own first.
 func (c *Console) RestoreTargets() []string {
@@ -55,7 +47,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	if err != nil {
 		return refuse(err)
 	}
-	if err := checkTarget(ctx, target, in.Database); err != nil {
+	if err := c.checkTarget(ctx, target, in.Database); err != nil {
 		return refuse(err)
 	}
 	asked := in.scoped().brought()
@@ -112,41 +104,18 @@ func (c *Console) target(name string) (Target, error) {
 	return Target{}, keepsake.Errorf(keepsake.CodeInvalid, "There is no server %q to restore to: the configuration names %s.", name, strings.Join(c.RestoreTargets(), ", "))
 }
 
-// checkTarget refuses a database that is not empty, so that a person learns it on the form and not in a failed operation. The
-// engine looks again, more closely, before it writes.
-func checkTarget(ctx context.Context, t Target, database string) error {
+// checkTarget refuses a database that no restore may be written into, so that a person learns it on the form and not in a
+// failed operation. The engine looks again, more closely, before it writes.
+func (c *Console) checkTarget(ctx context.Context, t Target, database string) error {
 	dsn, err := t.databaseURL(database)
-	if err != nil {
-		return err
-	}
-	config, err := address.Config(dsn)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, targetTime)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, config)
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == stateNoDatabase {
-		return nil // it will be made
-	}
-	if err != nil {
+	err = c.engine.CheckTarget(ctx, dsn)
+	if err != nil && keepsake.CodeOf(err) != keepsake.CodeConflict {
 		return t.unreachable(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	var unfinished, occupied bool
-	err = conn.QueryRow(ctx, `
-		select to_regclass('keepsake_restore.run') is not null, exists (
-			select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and n.nspname not in ('pg_catalog', 'information_schema')
-			  and n.nspname !~ '^pg_(toast|temp)'
-			  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
-			  and not exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e'))`).Scan(&unfinished, &occupied)
-	if err != nil {
-		return keepsake.Errorf(keepsake.CodeUnavailable, "The database %q is there, but Keepsake could not look into it. Nothing was started: %w", database, err)
-	}
-	if occupied && !unfinished {
-		return keepsake.Errorf(keepsake.CodeConflict, "The database %q on %q is not empty. A restore never writes over anything: choose another name, or drop that database first.", database, t.Name)
-	}
-	return nil
+	return err
 }

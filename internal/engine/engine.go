@@ -26,6 +26,7 @@ type Provider struct {
 // Options is what an Engine works with. URLs are libpq connection strings and are never logged.
 type Options struct {
 	PlatformURL keepsake.Secret // may be empty for verify, points and restore
+	ConsoleURL  keepsake.Secret // the console's own database: no restore goes there; may be empty
 	Providers   []Provider      // in order of preference for reading
 	Key         repository.KeySource
 	DataMap     keepsake.DataMap

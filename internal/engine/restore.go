@@ -203,9 +203,12 @@ func (r *restore) notCarried(items ...keepsake.NotCarried) {
 // check finds out everything that can be known before the first write.
 func (r *restore) check(ctx context.Context) (err error) {
 	m := r.manifest
-	r.target, err = target.Open(ctx, target.Options{URL: r.in.Target, Create: r.in.Create, Source: m.Source,
-		Managed: r.e.opts.ManagedSchemas, Point: m.ID})
-	if err != nil {
+	o := r.e.targetOptions(r.in.Target)
+	o.Create, o.Source, o.Point, o.Prover = r.in.Create, m.Source, m.ID, markProver{r.source.repo}
+	if r.target, err = target.Open(ctx, o); err != nil {
+		return err
+	}
+	if err := r.judgeMark(ctx); err != nil {
 		return err
 	}
 	if source := m.Source.ServerNum / 10000; r.tools.Major < source {
@@ -220,16 +223,24 @@ func (r *restore) check(ctx context.Context) (err error) {
 		r.track.warnf("The target's server lacks extensions that the recovery point needs: %s. What depends on them cannot be made and will be named.",
 			strings.Join(missing, ", "))
 	}
-	if r.archive, err = pgtool.NewArchive(); err != nil {
-		return err
+	r.archive, r.entries, err = r.readArchive(ctx, m)
+	return err
+}
+
+// readArchive reads a recovery point's schema. The caller closes the archive, where there is one.
+func (r *restore) readArchive(ctx context.Context, m *repository.Manifest) (*pgtool.Archive, []pgtool.Entry, error) {
+	archive, err := pgtool.NewArchive()
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := r.source.copy(ctx, r.archive, m.Schema); err != nil {
-		return fmt.Errorf("the schema: %w", err)
+	if err := r.source.copy(ctx, archive, m.Schema); err != nil {
+		return archive, nil, fmt.Errorf("the schema: %w", err)
 	}
-	if r.entries, err = r.tools.List(ctx, r.archive, append(slices.Clone(m.Roles), "pg_database_owner")); err != nil {
-		return keepsake.Errorf(keepsake.CodeInvalid, "the installed pg_restore, version %d, cannot read the schema: install the newest postgresql-client: %w", r.tools.Major, err)
+	entries, err := r.tools.List(ctx, archive, append(slices.Clone(m.Roles), "pg_database_owner"))
+	if err != nil {
+		return archive, nil, keepsake.Errorf(keepsake.CodeInvalid, "the installed pg_restore, version %d, cannot read the schema: install the newest postgresql-client: %w", r.tools.Major, err)
 	}
-	return nil
+	return archive, entries, nil
 }
 
 // prove gives the verdict on what was read back.

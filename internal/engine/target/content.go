@@ -3,40 +3,81 @@ package target
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// content lists what a user made in the database. Extensions' members and managed schemas ($1) do not count.
-const content = `
+// inSchemas lists what a user made in the database's schemas. Members of extensions, what belongs to something else in the list
+// and managed schemas ($1) do not count.
+const inSchemas = `
 	with ns as (select oid, nspname from pg_namespace
 	            where nspname not in ('pg_catalog', 'information_schema', 'keepsake_restore') and nspname !~ '^pg_(toast|temp)'
 	              and nspname <> all($1)),
-	member as (select classid, objid from pg_depend where deptype = 'e')
-	select kind, name from (
-		select 'table' as kind, ns.nspname || '.' || c.relname as name from pg_class c join ns on ns.oid = c.relnamespace
-		where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and not exists (select from member m where m.classid = 'pg_class'::regclass and m.objid = c.oid)
+	made as (
+		select 'table' as kind, ns.nspname || '.' || c.relname as name, 'pg_class'::regclass as class, c.oid
+		from pg_class c join ns on ns.oid = c.relnamespace where c.relkind in ('r', 'p', 'v', 'm', 'f')
 		union all
-		select 'function', ns.nspname || '.' || p.proname from pg_proc p join ns on ns.oid = p.pronamespace
-		where not exists (select from member m where m.classid = 'pg_proc'::regclass and m.objid = p.oid)
+		select 'sequence', ns.nspname || '.' || c.relname, 'pg_class'::regclass, c.oid
+		from pg_class c join ns on ns.oid = c.relnamespace where c.relkind = 'S'
 		union all
-		select 'type', ns.nspname || '.' || t.typname from pg_type t join ns on ns.oid = t.typnamespace
+		select 'function', ns.nspname || '.' || p.proname, 'pg_proc'::regclass, p.oid from pg_proc p join ns on ns.oid = p.pronamespace
+		union all
+		select 'type', ns.nspname || '.' || t.typname, 'pg_type'::regclass, t.oid from pg_type t join ns on ns.oid = t.typnamespace
 		left join pg_class c on c.oid = t.typrelid
-		where (t.typtype in ('e', 'd', 'r') or t.typtype = 'c' and c.relkind = 'c' or t.typtype = 'b' and t.typelem = 0)
-		  and not exists (select from member m where m.classid = 'pg_type'::regclass and m.objid = t.oid)
+		where t.typtype in ('e', 'd', 'r') or t.typtype = 'c' and c.relkind = 'c' or t.typtype in ('b', 'p') and t.typelem = 0
 		union all
-		select 'schema', nspname from ns where nspname <> 'public' and not exists (select from member m where m.classid = 'pg_namespace'::regclass and m.objid = ns.oid)
+		select 'operator', ns.nspname || '.' || o.oprname, 'pg_operator'::regclass, o.oid from pg_operator o join ns on ns.oid = o.oprnamespace
 		union all
-		select 'large object', oid::text from pg_largeobject_metadata
-	) found order by 1, 2 limit 4`
+		select 'operator class', ns.nspname || '.' || o.opcname, 'pg_opclass'::regclass, o.oid from pg_opclass o join ns on ns.oid = o.opcnamespace
+		union all
+		select 'operator family', ns.nspname || '.' || o.opfname, 'pg_opfamily'::regclass, o.oid from pg_opfamily o join ns on ns.oid = o.opfnamespace
+		union all
+		select 'collation', ns.nspname || '.' || c.collname, 'pg_collation'::regclass, c.oid from pg_collation c join ns on ns.oid = c.collnamespace
+		union all
+		select 'conversion', ns.nspname || '.' || c.conname, 'pg_conversion'::regclass, c.oid from pg_conversion c join ns on ns.oid = c.connamespace
+		union all
+		select 'text search configuration', ns.nspname || '.' || c.cfgname, 'pg_ts_config'::regclass, c.oid from pg_ts_config c join ns on ns.oid = c.cfgnamespace
+		union all
+		select 'text search dictionary', ns.nspname || '.' || d.dictname, 'pg_ts_dict'::regclass, d.oid from pg_ts_dict d join ns on ns.oid = d.dictnamespace
+		union all
+		select 'text search parser', ns.nspname || '.' || p.prsname, 'pg_ts_parser'::regclass, p.oid from pg_ts_parser p join ns on ns.oid = p.prsnamespace
+		union all
+		select 'text search template', ns.nspname || '.' || t.tmplname, 'pg_ts_template'::regclass, t.oid from pg_ts_template t join ns on ns.oid = t.tmplnamespace
+		union all
+		select 'schema', nspname, 'pg_namespace'::regclass, oid from ns where nspname <> 'public'
+	)
+	select kind, name from made m where not exists (select from pg_depend d where d.classid = m.class and d.objid = m.oid and d.deptype in ('e', 'i'))
+	union all
+	select 'large object', oid::text from pg_largeobject_metadata`
 
-func (t *Target) refuseContent(ctx context.Context) error {
-	rows, err := t.conn.Query(ctx, content, t.Managed)
+// outsideSchemas lists what else a user made in the database. Where a hosting service made the database, these are its own, and
+// they stay as they are.
+const outsideSchemas = `
+	union all select 'extension', extname from pg_extension where extname <> 'plpgsql'
+	union all select 'publication', pubname from pg_publication
+	union all select 'subscription', subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
+	union all select 'event trigger', evtname from pg_event_trigger
+	union all select 'foreign server', srvname from pg_foreign_server
+	union all select 'foreign data wrapper', fdwname from pg_foreign_data_wrapper where not exists (select from pg_depend d where d.classid = 'pg_foreign_data_wrapper'::regclass and d.objid = pg_foreign_data_wrapper.oid and d.deptype = 'e')
+	union all select 'cast', format_type(castsource, null) || ' as ' || format_type(casttarget, null) from pg_cast where not exists (select from pg_depend d where d.classid = 'pg_cast'::regclass and d.objid = pg_cast.oid and d.deptype in ('e', 'i')) and oid >= 16384
+	union all select 'language', lanname from pg_language where not exists (select from pg_depend d where d.classid = 'pg_language'::regclass and d.objid = pg_language.oid and d.deptype = 'e') and oid >= 16384
+	union all select 'access method', amname from pg_am where not exists (select from pg_depend d where d.classid = 'pg_am'::regclass and d.objid = pg_am.oid and d.deptype = 'e') and oid >= 16384
+	union all select 'transform', format_type(trftype, null) from pg_transform where not exists (select from pg_depend d where d.classid = 'pg_transform'::regclass and d.objid = pg_transform.oid and d.deptype = 'e') and oid >= 16384
+	union all select 'default privileges', pg_get_userbyid(defaclrole) from pg_default_acl`
+
+// content names what a user made in the database, at most that many; 0: all.
+func (t *Target) content(ctx context.Context, most int) ([]string, error) {
+	q := "select kind, name from (" + inSchemas
+	if len(t.Managed) == 0 {
+		q += outsideSchemas
+	}
+	q += ") found order by 1, 2"
+	if most > 0 {
+		q += fmt.Sprintf(" limit %d", most)
+	}
+	rows, err := t.conn.Query(ctx, q, t.Managed)
 	if err != nil {
-		return fmt.Errorf("look for content in the target: %w", err)
+		return nil, fmt.Errorf("look for content in the target: %w", err)
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
 		var kind, name string
@@ -44,13 +85,9 @@ func (t *Target) refuseContent(ctx context.Context) error {
 		return kind + " " + name, err
 	})
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("look for content in the target: %w", err)
 	}
-	if len(found) > 0 {
-		return keepsake.Errorf(keepsake.CodeConflict,
-			"the target database %q is not empty: it holds %s; nothing was written; restore into a new database (--create makes one)", t.Name, strings.Join(found, ", "))
-	}
-	return nil
+	return found, nil
 }
 
 // Global is something that stands in no schema, named as pg_restore's list names it.
@@ -65,6 +102,7 @@ const globals = `
 	union all select 'SERVER', srvname from pg_foreign_server
 	union all select 'FOREIGN DATA WRAPPER', fdwname from pg_foreign_data_wrapper
 	union all select 'CAST', 'CAST (' || format_type(castsource, null) || ' AS ' || format_type(casttarget, null) || ')' from pg_cast where oid >= 16384
+		and not exists (select from pg_depend d where d.classid = 'pg_cast'::regclass and d.objid = pg_cast.oid and d.deptype in ('e', 'i'))
 	union all select 'PROCEDURAL LANGUAGE', lanname from pg_language where lanispl
 	union all select 'ACCESS METHOD', amname from pg_am where oid >= 16384
 	order by 1, 2`

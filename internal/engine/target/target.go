@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -54,7 +53,11 @@ type Options struct {
 	Create  bool // make the database if it is not there
 	Source  repository.Source
 	Managed []string // schemas that the hosting service may have made
-	Point   string   // for the marker
+	Point   string   // for the mark
+	Prover  Prover   // for the mark; Look needs none
+
+	Reserved []Reserved
+	Sessions int // that a restore opens at once
 }
 
 // Target is the database that a restore writes. From Begin to Close its session holds the lock that keeps a second restore
@@ -68,7 +71,9 @@ type Target struct {
 	options Options
 	conn    *pgx.Conn // to the database, or to another one of the server while it is absent
 	absent  bool      // to be created
-	marked  bool      // it holds an unfinished restore
+	marked  bool      // it has the mark of an unfinished restore
+
+	identity identity
 }
 
 // settings of the sessions that write.
@@ -91,21 +96,13 @@ func Open(ctx context.Context, o Options) (_ *Target, err error) {
 			t.Close(ctx)
 		}
 	}()
-	config, err := address.Config(o.URL)
-	if err != nil {
+	if err := t.connect(ctx); err != nil {
 		return nil, err
 	}
-	t.Name = config.Database
-	t.conn, err = platform.ConnectWith(ctx, o.URL, o.settings())
-	if err != nil && keepsake.CodeOf(err) == keepsake.CodeNotFound {
-		if !o.Create {
-			return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s, or add --create to have the database made", keepsake.MessageOf(err))
+	if !t.absent {
+		if err := t.refuseUse(ctx); err != nil {
+			return nil, err
 		}
-		t.absent = true
-		t.conn, err = t.connectElsewhere(ctx)
-	}
-	if err != nil {
-		return nil, err
 	}
 	if err := t.inspect(ctx); err != nil {
 		return nil, err
@@ -121,10 +118,9 @@ func (t *Target) inspect(ctx context.Context) error {
 		select split_part(current_setting('server_version'), ' ', 1), current_setting('server_version_num')::int,
 		       pg_encoding_to_char(d.encoding), pg_is_in_recovery(),
 		       case when $1 then (select rolsuper or rolcreatedb from pg_roles where rolname = current_user)
-		            else has_database_privilege(d.oid, 'create') end,
-		       not $1 and to_regclass('keepsake_restore.run') is not null
+		            else has_database_privilege(d.oid, 'create') end
 		from pg_database d where d.datname = current_database()`, t.absent).
-		Scan(&t.Server, &t.Num, &encoding, &standby, &may, &t.marked)
+		Scan(&t.Server, &t.Num, &encoding, &standby, &may)
 	if err != nil {
 		return fmt.Errorf("look at the target: %w", err)
 	}
@@ -143,13 +139,7 @@ func (t *Target) inspect(ctx context.Context) error {
 		return keepsake.Errorf(keepsake.CodeInvalid, "the target database is encoded in %s, the recovery point in %s: text would change; use a database made with encoding %s (--create makes one)",
 			encoding, source.Encoding, source.Encoding)
 	}
-	if t.absent {
-		return nil
-	}
-	if t.Managed, err = t.existing(ctx, t.options.Managed); err != nil || t.marked {
-		return err
-	}
-	return t.refuseContent(ctx)
+	return nil
 }
 
 // Begin takes the lock, creates the database if it is to be created, clears what a killed run left, and marks the database
@@ -165,8 +155,12 @@ func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 	if err := t.lock(ctx); err != nil {
 		return nil, err
 	}
+	known := t.marked // and judged
 	if err := t.conn.QueryRow(ctx, "select to_regclass('keepsake_restore.run') is not null").Scan(&t.marked); err != nil {
 		return nil, fmt.Errorf("look for the mark of an unfinished restore: %w", err)
+	}
+	if t.marked && !known {
+		return nil, keepsake.Errorf(keepsake.CodeConflict, "another restore into database %q began and ended just now: nothing was written; start again", t.Name)
 	}
 	if t.marked {
 		if err := t.clear(ctx); err != nil {
@@ -198,34 +192,6 @@ func (t *Target) lock(ctx context.Context) error {
 		return fmt.Errorf("lock the target: %w", err)
 	}
 	return t.exec(ctx, "set lock_timeout = 0")
-}
-
-// MarkSchema is the schema that says, while it is there, that the database is unfinished.
-const MarkSchema = "keepsake_restore"
-
-// mark writes, in one transaction, what tells a later run that this database is unfinished and what was there before.
-func (t *Target) mark(ctx context.Context) error {
-	tx, err := t.conn.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	for _, q := range []string{
-		"create schema keepsake_restore",
-		"create table keepsake_restore.run (id uuid not null, point text not null, started_at timestamptz not null, state text not null)",
-		"create table keepsake_restore.before (kind text not null, name text not null)",
-		"create table keepsake_restore.managed (table_schema text not null, table_name text not null)", // tables of managed schemas that got rows
-		"comment on schema keepsake_restore is 'A restore by Keepsake is not finished: this database is incomplete. Run the restore again.'",
-		"insert into keepsake_restore.before " + globals,
-	} {
-		if _, err := tx.Exec(ctx, q); err != nil {
-			return fmt.Errorf("mark the target as unfinished: %w", err)
-		}
-	}
-	if _, err = tx.Exec(ctx, "insert into keepsake_restore.run values (gen_random_uuid(), $1, now(), 'running')", t.options.Point); err != nil {
-		return fmt.Errorf("mark the target as unfinished: %w", err)
-	}
-	return tx.Commit(ctx)
 }
 
 // Fail notes on the mark why the restore ended, for whoever looks into the database.

@@ -1,0 +1,87 @@
+package engine_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+// stopAt ends a restore when it reaches a stage.
+type stopAt struct {
+	stage engine.Stage
+	stop  context.CancelFunc
+}
+
+func (s stopAt) Progress(p engine.Progress) {
+	if p.Stage == s.stage {
+		s.stop()
+	}
+}
+
+func (stopAt) Log(engine.LogLine) {}
+
+// unfinished returns a target in which a restore was stopped after it made the tables.
+func unfinished(t *testing.T, e *engine.Engine) string {
+	t.Helper()
+	target := testenv.DB(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	_, err := e.Restore(ctx, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}, stopAt{engine.StageIndexing, stop})
+	if err == nil || one[bool](t, target, "select to_regclass('keepsake_restore.run') is null") {
+		t.Fatalf("the restore was not stopped in the middle: %v", err)
+	}
+	return target
+}
+
+// An unfinished restore is cleared and starts over only while nobody else has made anything there.
+func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
+	t.Parallel()
+	source := testenv.DB(t)
+	run(t, source, "create schema odd", `create table odd."a table" (id int generated always as identity primary key)`, "create type mood as enum ('good')",
+		"create type span as range (subtype = int)", "create table guests (id serial primary key, feels mood default 'good', of span)", "create index on guests (feels)",
+		"insert into guests (of) select span(i, i + 1) from generate_series(1, 100) i", "create view v as select * from guests", "create materialized view m as select * from guests",
+		"create function f(int) returns int language sql as 'select $1'", "create procedure p() language sql as 'select 1'", "create aggregate total(int) (sfunc = int4pl, stype = int)",
+		"create domain small as int check (value < 10)", "create type pair as (a int, b int)", "select lo_create(4711)", "create extension citext", "create publication news for table guests")
+	e := newEngine(t, source, providers(t))
+	backup(t, e, keepsake.BackupFull)
+
+	target := unfinished(t, e)
+	run(t, source, "insert into guests (of) values (null)")
+	newer := backup(t, e, keepsake.BackupFull)
+	if r := restore(t, e, engine.RestoreInput{Point: newer.Point, Target: keepsake.Secret(target)}); !r.Verified || len(r.Exceptions) != 0 {
+		t.Errorf("another point into the unfinished database: %+v", r)
+	}
+	for name, q := range map[string]string{
+		"table": "create table precious (id int)", "function": "create function mine() returns int language sql as 'select 1'",
+		"schema": "create schema precious", "type": "create type precious as enum ()", "sequence": "create sequence precious",
+	} {
+		target := unfinished(t, e)
+		run(t, target, q)
+		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
+		wantError(t, err, keepsake.CodeConflict, name, "somebody else", "nothing was written")
+		if one[bool](t, target, "select to_regclass('guests') is null") {
+			t.Errorf("%s: the database was cleared", name)
+		}
+	}
+	// A mark that was made by another repository, or copied from another database, proves nothing.
+	theirs, copied := unfinished(t, e), testenv.DB(t)
+	stranger := newEngine(t, source, providers(t))
+	backup(t, stranger, keepsake.BackupFull)
+	_, err := stranger.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(theirs)}, engine.Discard)
+	wantError(t, err, keepsake.CodeConflict, "no restore from this repository", "nothing was written")
+	proof := one[string](t, theirs, "select encode(proof, 'hex') from keepsake_restore.run")
+	run(t, copied, "create table precious (id int)", "create schema keepsake_restore", "create table keepsake_restore.run (id uuid, point text, started_at timestamptz, state text, proof bytea)",
+		"insert into keepsake_restore.run values (null, null, null, null, decode('"+proof+"', 'hex'))")
+	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(copied), Create: true}, engine.Discard)
+	wantError(t, err, keepsake.CodeConflict, "precious", "nothing was written")
+	if one[bool](t, copied, "select to_regclass('precious') is null") {
+		t.Error("a copied mark had a database cleared")
+	}
+	if n := strings.Count(schemaOf(t, theirs), "CREATE TABLE"); n == 0 {
+		t.Error("another repository's restore was cleared")
+	}
+}

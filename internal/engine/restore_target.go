@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/target"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// targetOptions are what every look at a target needs.
+func (e *Engine) targetOptions(url keepsake.Secret) target.Options {
+	return target.Options{URL: url, Managed: e.opts.ManagedSchemas, Sessions: 2*(e.opts.Workers+spareLoaders) + e.opts.Workers + 3,
+		Reserved: []target.Reserved{{What: "the platform's own database", URL: e.opts.PlatformURL}, {What: "the console's own database", URL: e.opts.ConsoleURL}}}
+}
+
+// CheckTarget refuses, in words, a database that no restore may be written into. One that is not there yet is fine. Restore
+// looks again, and closer: an unfinished restore can be judged with its recovery point only.
+func (e *Engine) CheckTarget(ctx context.Context, url keepsake.Secret) error {
+	return target.Look(ctx, e.targetOptions(url))
+}
+
+// markProver seals marks of unfinished restores as notes that lie nowhere but in the database they are about.
+type markProver struct{ repo *repo }
+
+const markPrefix = notePrefix + "target/"
+
+// Prove implements target.Prover.
+func (p markProver) Prove(about, point string) ([]byte, error) {
+	return p.repo.keys.SealObject(repository.ObjectNote, markPrefix+about, []byte(point))
+}
+
+// Point implements target.Prover.
+func (p markProver) Point(about string, proof []byte) (string, error) {
+	plain, err := p.repo.keys.OpenObject(repository.ObjectNote, markPrefix+about, proof, maxNote)
+	return string(plain), err
+}
+
+// judgeMark looks whether an unfinished restore in the target may be cleared: it must be one from this repository, and nothing
+// may be there that it cannot have made.
+func (r *restore) judgeMark(ctx context.Context) error {
+	point, err := r.target.MarkedPoint(ctx)
+	if err != nil || point == "" {
+		return err
+	}
+	m, _, _, err := r.e.resolve(ctx, r.source.repo, r.source.providers, point)
+	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
+		return keepsake.Errorf(keepsake.CodeConflict, "the database %q holds an unfinished restore of recovery point %s, which is not here any more: it is not cleared, nothing was written; drop the database, or restore into a new one",
+			r.target.Name, point)
+	}
+	if err != nil {
+		return err
+	}
+	archive, entries, err := r.readArchive(ctx, m)
+	if err != nil {
+		return err
+	}
+	_ = archive.Close()
+	return r.target.JudgeMark(ctx, madeBy(m, entries))
+}
+
+// madeBy names what a restore of a recovery point makes, as target names content.
+func madeBy(m *repository.Manifest, entries []pgtool.Entry) map[string]bool {
+	made := map[string]bool{}
+	for _, e := range entries {
+		name := e.Schema + "." + e.Name
+		switch e.Kind {
+		case "TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE":
+			made["table "+name] = true
+		case "SEQUENCE":
+			made["sequence "+name] = true
+		case "FUNCTION", "PROCEDURE", "AGGREGATE":
+			signature, _, _ := strings.Cut(name, "(")
+			made["function "+signature] = true
+		case "TYPE", "DOMAIN", "SHELL TYPE":
+			made["type "+name] = true
+		case "SCHEMA", "EXTENSION", "PUBLICATION":
+			made[strings.ToLower(e.Kind)+" "+e.Name] = true
+		}
+	}
+	for _, o := range m.Objects {
+		made[fmt.Sprintf("large object %d", o.OID)] = true
+	}
+	return made
+}
