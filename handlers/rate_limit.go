@@ -20,6 +20,10 @@ func SetRateLimit(h http.Header, err error) {
 		SetQuota(h, q)
 		h.Set("Retry-After", strconv.Itoa(seconds(q.Reset)))
 	}
+	var busy keepsake.Busy
+	if errors.As(err, &busy) {
+		h.Set("Retry-After", strconv.Itoa(max(1, seconds(busy.After))))
+	}
 }
 
 // SetQuota says in an answer's headers what is left of a limit.

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -74,11 +75,12 @@ func SignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) echo.Hand
 			Address: c.RealIP(), UserAgent: c.Request().UserAgent(),
 		}
 		next := LocalPath(c.FormValue("next"))
-		refuse := func(message string) error {
-			return Render(c, http.StatusUnprocessableEntity, views.SignInPage(views.SignIn{
+		refuseAs := func(status int, message string) error {
+			return Render(c, status, views.SignInPage(views.SignIn{
 				Shell: pages.Shell(c, "Sign in", ""), Email: in.Email, Next: next, Error: message,
 			}))
 		}
+		refuse := func(message string) error { return refuseAs(http.StatusUnprocessableEntity, message) }
 		if err := cookie.SetStep(c, nil); err != nil { // whatever was begun before is over
 			return err
 		}
@@ -88,6 +90,9 @@ func SignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) echo.Hand
 		session, step, err := sessions.SignIn(ctx, in)
 		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeForbidden || code == keepsake.CodeInvalid) {
 			return refuse(keepsake.MessageOf(err))
+		} else if busy := (keepsake.Busy{}); errors.As(err, &busy) {
+			SetRateLimit(c.Response().Header(), err)
+			return refuseAs(http.StatusServiceUnavailable, keepsake.MessageOf(err))
 		} else if err != nil {
 			return err
 		}

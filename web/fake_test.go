@@ -245,6 +245,7 @@ type fakeAuth struct {
 	down     bool
 	next     int
 	ended    []string
+	busy     bool
 	step     time.Time // until when a second step may be taken; zero: none is asked for
 }
 
@@ -253,6 +254,9 @@ func newFakeAuth() *fakeAuth { return &fakeAuth{sessions: map[string]keepsake.Ac
 func (f *fakeAuth) SignIn(_ context.Context, in auth.Credentials) (auth.Session, *auth.Step, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.busy {
+		return auth.Session{}, nil, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: "More people try to sign in just now.", Err: keepsake.Busy{After: 3 * time.Second}}
+	}
 	if in.Email != admin.Name || in.Password.Reveal() != "right" {
 		return auth.Session{}, nil, keepsake.Errorf(keepsake.CodeForbidden, "E-mail and password do not match an account.")
 	}

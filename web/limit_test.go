@@ -72,3 +72,20 @@ func (a answer) sets(want map[string]string) {
 		}
 	}
 }
+
+// TestTooManySignInsAreToldWhenToComeAgain, on the form that they filled in, and without their password in it.
+func TestTooManySignInsAreToldWhenToComeAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.auth.busy = true
+	a := s.post("/sign-in", url.Values{"email": {admin.Name}, "password": {"right"}, "next": {"/points"}}).want(http.StatusServiceUnavailable)
+	a.says("More people try to sign in just now")
+	a.sets(map[string]string{"Retry-After": "3"})
+	form := fields(a.one("form", "action", "/sign-in"))
+	if form.Get("email") != admin.Name || form.Get("next") != "/points" || form.Get("password") != "" {
+		t.Errorf("the form came back with %v", form)
+	}
+	s.auth.busy = false
+	form.Set("password", "right")
+	s.post("/sign-in", form).want(http.StatusSeeOther)
+}

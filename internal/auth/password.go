@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"runtime"
 	"strings"
 	"unicode/utf8"
 
@@ -30,13 +31,18 @@ const (
 	// Bounds on what a stored hash may ask for, so that a row cannot exhaust this process.
 	mostMemory = 256 * 1024
 	mostTime   = 16
+	swept      = 16 * 1024 // KiB of a hash after which its memory is taken back at once
 	// The lengths of a password, in characters.
 	shortestPassword = 12
 	longestPassword  = 256
 )
 
-// hashing bounds how many hashes run at once, and with it memory and processor time an attacker can take.
-var hashing = make(chan struct{}, 2)
+// strangers is how many sign-ins are judged at once: half of the processors, so that the other half serves those who are signed in.
+var strangers = max(1, runtime.GOMAXPROCS(0)/2)
+
+// hashing bounds how many hashes run at once, and with it the memory that they take. One more than strangers get: who is signed in and gives
+// their password again waits for nobody's sign-in.
+var hashing = make(chan struct{}, strangers+1)
 
 // unknown is verified for accounts that do not exist, so that they take as long as those that do.
 var unknown = params.encode(cost, make([]byte, saltSize), make([]byte, keySize))
@@ -80,7 +86,11 @@ func derive(ctx context.Context, p keepsake.Secret, salt []byte, c params, size 
 	select {
 	case hashing <- struct{}{}:
 		defer func() { <-hashing }()
-		return argon2.IDKey([]byte(p.Reveal()), salt, c.time, c.memory, c.threads, size), nil
+		key := argon2.IDKey([]byte(p.Reveal()), salt, c.time, c.memory, c.threads, size)
+		if c.memory >= swept {
+			runtime.GC() // the next hash takes the memory of this one; left to itself the heap grows to several of them before it is looked at
+		}
+		return key, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

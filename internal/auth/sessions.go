@@ -33,6 +33,7 @@ type Sessions struct {
 	vault Vault
 	// supabase is nil where only local accounts sign in.
 	supabase *Supabase
+	door     *admission
 	tell     func(context.Context) // may be nil
 }
 
@@ -41,7 +42,7 @@ func NewSessions(d *db.DB, now func() time.Time) *Sessions {
 	if now == nil {
 		now = time.Now
 	}
-	return &Sessions{db: d, now: now}
+	return &Sessions{db: d, now: now, door: newAdmission()}
 }
 
 // Session is a session that has just begun. Token goes to the browser and nowhere else; the database has only its hash.

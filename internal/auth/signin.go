@@ -43,13 +43,19 @@ const refusal = "E-mail and password do not match an account. After five wrong t
 // instead, for Continue, and no session yet. A refusal is an Error with CodeForbidden
 // whose message does not tell whether the account exists, and takes as long for one that does not. Failures are counted per
 // account and per address before they are judged, so that parallel guesses count too; each further one locks for longer, and
-// the lock is the same whether or not the account exists.
+// the lock is the same whether or not the account exists. Where too many sign in at once the error is CodeUnavailable with
+// keepsake.Busy, and nothing was counted.
 func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, error) {
 	actor := keepsake.Actor{Name: in.Email, Address: in.Address, UserAgent: in.UserAgent}
 	email, err := normalize(in.Email)
 	if err != nil {
 		email = "" // still costs a hash and counts for the address
 	}
+	leave, err := s.door.enter(ctx, in.Address)
+	if err != nil { // on record it would cost what it is to spare
+		return Session{}, nil, err
+	}
+	defer leave()
 	account, tried, err := s.reserve(ctx, email, in.Address)
 	if err != nil {
 		return Session{}, nil, s.refuse(ctx, actor, "failed", err)
@@ -63,6 +69,7 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 		phc = account.PasswordHash
 	}
 	ok, err := verifyPassword(ctx, in.Password, phc)
+	leave()
 	if err != nil {
 		return Session{}, nil, s.refuse(ctx, actor, "failed", fmt.Errorf("check the password: %w", err))
 	}

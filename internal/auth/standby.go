@@ -78,6 +78,7 @@ type Standby struct {
 	vault  Vault
 	log    *slog.Logger
 	now    func() time.Time
+	door   *admission
 
 	mu       sync.Mutex
 	known    []Verifier
@@ -90,7 +91,7 @@ type Standby struct {
 
 // NewStandby returns a Standby; read returns the newest verifiers of the repository, and vault opens what is sealed in them.
 func NewStandby(secret keepsake.Secret, read func(context.Context) ([]byte, error), vault Vault, log *slog.Logger) *Standby {
-	return &Standby{secret: []byte(secret.Reveal()), read: read, vault: vault, log: log, now: time.Now,
+	return &Standby{secret: []byte(secret.Reveal()), read: read, vault: vault, log: log, now: time.Now, door: newAdmission(),
 		failures: map[string]int{}, locked: map[string]time.Time{}, taken: map[string]int64{}, spent: map[string]bool{}}
 }
 
@@ -107,6 +108,11 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 	if err != nil {
 		email = ""
 	}
+	leave, err := s.door.enter(ctx, in.Address)
+	if err != nil {
+		return Session{}, nil, err
+	}
+	defer leave()
 	until, counted := s.reserve(email, in.Address)
 	if until.After(s.now()) {
 		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "locked", locked(until.Sub(s.now())))
@@ -120,6 +126,7 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 		phc = v.PasswordHash
 	}
 	ok, err := verifyPassword(ctx, in.Password, phc)
+	leave()
 	if err != nil {
 		return Session{}, nil, fmt.Errorf("check the password: %w", err)
 	}
