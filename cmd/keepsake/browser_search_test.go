@@ -5,9 +5,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/wedsync/keepsake/internal/testenv"
+	"github.com/wedsync/keepsake/internal/testenv/fonts"
 )
 
 // hard names a few weddings as couples write themselves, and gives 14 of them to today and tomorrow.
@@ -73,6 +75,18 @@ func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
 	p.open("/weddings?search=lodz")
 	p.reads("deleted or renamed since")
 	p.looks("search-gone")
+	p.do(chromedp.EmulateViewport(360, 800))
+	point := evaluate[string](p, "document.querySelector(\"#weddings a[href^='/points/']\").getAttribute('href')")
+	for _, path := range []string{"/", "/weddings", "/weddings?search=etienne", "/weddings/3", "/weddings/3/changes", "/weddings/3/restore", "/weddings/3/then", "/weddings/scope", "/organizations", "/emergency", "/backups/new",
+		"/operations", "/points", point, point + "/restore", "/platform/restore", "/audit", "/tokens", "/sessions", "/second-step"} {
+		p.open(path)
+		if set, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fonts.Wide(), chromedp.EvalAwaitPromise)); err != nil || !set {
+			t.Fatalf("%s is not in the wide font: %v", path, err)
+		}
+		if width := evaluate[int](p, "document.scrollingElement.scrollWidth"); width > 360 {
+			t.Errorf("%s in a wide font is %d px wide", path, width)
+		}
+	}
 	stop()
 }
 
