@@ -83,25 +83,17 @@ func (t Text) Plain() string { return t.plain }
 
 // fitIn says how well a folded word fits a folded text.
 func fitIn(text, word string) (best Fit) {
-	for at := 0; ; {
+	for at := 0; word != ""; {
 		i := strings.Index(text[at:], word)
-		if i < 0 || word == "" {
-			return best
+		if i < 0 {
+			break
 		}
-		from := at + i
-		to := from + len(word)
-		before, _ := utf8.DecodeLastRuneInString(text[:from])
-		after, _ := utf8.DecodeRuneInString(text[to:])
-		switch {
-		case from > 0 && inWord(before):
-			best = max(best, Inside)
-		case to < len(text) && inWord(after):
-			best = max(best, Begins)
-		default:
-			return Whole
+		if best = max(best, fitAt(text, at+i, at+i+len(word))); best == Whole {
+			break
 		}
-		at = from + 1
+		at += i + 1
 	}
+	return best
 }
 
 // inWord reports whether a character goes on with a word.

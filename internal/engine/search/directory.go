@@ -57,6 +57,9 @@ type Directory struct {
 	weddings      []wedding // by day, couple and key; those without a day last
 	organizations []organization
 	vendors       []vendor
+	couples       *fold.Corpus // of the weddings
+	places        *fold.Corpus // of all weddings' places
+	placesOf      []int32      // whose place it is
 
 	mu    sync.Mutex
 	order []int32 // of weddings, nearest first, as of the day today
@@ -65,11 +68,10 @@ type Directory struct {
 
 type wedding struct {
 	id, couple   string
-	folded       fold.Text
 	whole        int // words of the couple's names
 	organization int32
 	date         time.Time
-	places       []place
+	places       []string
 	vendors      []int32
 }
 
@@ -127,11 +129,11 @@ func placeOf(text string) place { return place{text, fold.Search(text)} }
 
 // Wedding adds one. A zero day is none.
 func (b *Builder) Wedding(id, couple, organizationID string, day time.Time, places ...string) {
-	w := wedding{id: id, couple: couple, folded: fold.Search(couple), whole: len(fold.Words(couple, 1<<10)), organization: b.organization(organizationID), date: day}
+	w := wedding{id: id, couple: couple, whole: len(fold.Words(couple, 1<<10)), organization: b.organization(organizationID), date: day}
 	b.d.organizations[w.organization].weddings++
 	for _, p := range places {
 		if p != "" {
-			w.places = append(w.places, placeOf(p))
+			w.places = append(w.places, p)
 		}
 	}
 	b.weddings[id] = int32(len(b.d.weddings))
@@ -164,6 +166,14 @@ func (b *Builder) Done() *Directory {
 		}
 		return cmp.Or(a.date.Compare(b.date), strings.Compare(a.couple, b.couple), strings.Compare(a.id, b.id))
 	})
+	var couples, places []fold.Text
+	for i := range d.weddings {
+		couples = append(couples, fold.Search(d.weddings[i].couple))
+		for _, p := range d.weddings[i].places {
+			places, d.placesOf = append(places, fold.Search(p)), append(d.placesOf, int32(i))
+		}
+	}
+	d.couples, d.places = fold.NewCorpus(couples), fold.NewCorpus(places)
 	return d
 }
 

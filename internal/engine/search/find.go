@@ -61,7 +61,7 @@ func (d *Directory) Find(q Query) Found {
 		if only >= 0 && w.organization != only || q.Keep != nil && !q.Keep(d.weddingAt(i)) {
 			continue
 		}
-		if rank, fits := s.rank(w); fits {
+		if rank, fits := s.rank(i); fits {
 			byRank[rank] = append(byRank[rank], i)
 			found.Total++
 		}
@@ -77,7 +77,7 @@ func (d *Directory) Find(q Query) Found {
 			if a := q.After; a != nil && cmp.Or(cmp.Compare(rank, a.Rank), order(w, *a)) <= 0 {
 				continue
 			}
-			w.Matched = s.matched(&d.weddings[i])
+			w.Matched = s.matched(i)
 			found.Weddings = append(found.Weddings, w)
 		}
 	}
@@ -89,12 +89,14 @@ func (d *Directory) weddingAt(i int32) Wedding {
 	return Wedding{ID: w.id, Couple: w.couple, OrganizationID: o.id, Organization: o.name, Date: w.date}
 }
 
-// searcher holds what is looked up once for a search: which organizations and vendors fit which word.
+// searcher holds what is looked up once for a search: which couples, places, organizations and vendors fit which word.
 type searcher struct {
 	d             *Directory
 	terms         []term
 	words         int
-	organizations [][]bool // by word, by organization
+	couples       [][]fold.Fit // by word, by wedding
+	places        [][]bool     // by word, by wedding
+	organizations [][]bool     // by word, by organization
 	vendors       [][]bool
 }
 
@@ -112,13 +114,19 @@ func (s *searcher) prepare() {
 				v := &s.d.vendors[i]
 				vendors[i] = word.In(v.name.folded) != fold.None || word.In(v.place.folded) != fold.None
 			}
+			places := make([]bool, len(s.d.weddings))
+			for i, f := range s.d.places.Fits(word) {
+				places[s.d.placesOf[i]] = places[s.d.placesOf[i]] || f != fold.None
+			}
+			s.couples, s.places = append(s.couples, s.d.couples.Fits(word)), append(s.places, places)
 			s.organizations, s.vendors = append(s.organizations, organizations), append(s.vendors, vendors)
 		}
 	}
 }
 
 // rank says how well a wedding fits all terms.
-func (s *searcher) rank(w *wedding) (worst int, fits bool) {
+func (s *searcher) rank(of int32) (worst int, fits bool) {
+	w := &s.d.weddings[of]
 	whole, named := 0, len(s.terms) > 0
 	for i := range s.terms {
 		t := &s.terms[i]
@@ -127,7 +135,7 @@ func (s *searcher) rank(w *wedding) (worst int, fits bool) {
 			named = false
 			continue
 		}
-		rank, ok := s.termRank(w, t)
+		rank, ok := s.termRank(of, t)
 		switch {
 		case onDay && (!ok || rank > rankDay):
 			rank = rankDay
@@ -148,19 +156,19 @@ func (s *searcher) rank(w *wedding) (worst int, fits bool) {
 func (t *term) onDay(w *wedding) bool { return t.day != nil && !w.date.IsZero() && t.day(w.date) }
 
 // termRank says how well all words of a term fit a wedding.
-func (s *searcher) termRank(w *wedding, t *term) (worst int, fits bool) {
-	for k, word := range t.words {
-		rank, ok := s.wordRank(w, word, t.at[k])
+func (s *searcher) termRank(of int32, t *term) (worst int, fits bool) {
+	for _, at := range t.at {
+		rank, ok := s.wordRank(of, at)
 		if !ok {
 			return 0, false
 		}
 		worst = max(worst, rank)
 	}
-	return worst, len(t.words) > 0
+	return worst, len(t.at) > 0
 }
 
-func (s *searcher) wordRank(w *wedding, word fold.Text, at int) (int, bool) {
-	switch word.In(w.folded) {
+func (s *searcher) wordRank(of int32, at int) (int, bool) {
+	switch s.couples[at][of] {
 	case fold.Whole:
 		return rankWords, true
 	case fold.Begins:
@@ -168,13 +176,12 @@ func (s *searcher) wordRank(w *wedding, word fold.Text, at int) (int, bool) {
 	case fold.Inside:
 		return rankInside, true
 	}
-	if s.organizations[at][w.organization] {
+	w := &s.d.weddings[of]
+	switch {
+	case s.organizations[at][w.organization]:
 		return rankOrganization, true
-	}
-	for i := range w.places {
-		if word.In(w.places[i].folded) != fold.None {
-			return rankPlace, true
-		}
+	case s.places[at][of]:
+		return rankPlace, true
 	}
 	for _, v := range w.vendors {
 		if s.vendors[at][v] {
@@ -185,7 +192,8 @@ func (s *searcher) wordRank(w *wedding, word fold.Text, at int) (int, bool) {
 }
 
 // matched says what of a wedding fits the words that are not the couple's.
-func (s *searcher) matched(w *wedding) (out []Match) {
+func (s *searcher) matched(of int32) (out []Match) {
+	w := &s.d.weddings[of]
 	add := func(m Match) {
 		if !slices.Contains(out, m) {
 			out = append(out, m)
@@ -197,13 +205,13 @@ func (s *searcher) matched(w *wedding) (out []Match) {
 			continue
 		}
 		for k, word := range t.words {
-			switch rank, _ := s.wordRank(w, word, t.at[k]); rank {
+			switch rank, _ := s.wordRank(of, t.at[k]); rank {
 			case rankOrganization:
 				add(Match{Organization, s.d.organizations[w.organization].name})
 			case rankPlace:
 				for _, p := range w.places {
-					if word.In(p.folded) != fold.None {
-						add(Match{Place, p.text})
+					if word.In(fold.Search(p)) != fold.None {
+						add(Match{Place, p})
 						break
 					}
 				}
