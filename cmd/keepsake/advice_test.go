@@ -60,6 +60,7 @@ func TestWhatAMessageTellsToRunWorks(t *testing.T) {
 		"truncated header":                 {func(t *testing.T, w *world) { cut(t, second(w, "keepsake.json")) }, []string{"verify"}, exitDamage},
 		"header without its mac":           {func(t *testing.T, w *world) { spoil(t, second(w, "keepsake.json"), `"mac": *"..`) }, []string{"verify"}, exitDamage},
 		"header with another slot's bytes": {func(t *testing.T, w *world) { spoil(t, second(w, "keepsake.json"), `"wrapped": *"..`) }, []string{"verify"}, exitDamage},
+		"the first provider's header":      {func(t *testing.T, w *world) { spoil(t, w.header(), `"wrapped": *"..`) }, []string{"verify"}, exitDamage},
 		"missing header":                   {func(t *testing.T, w *world) { remove(t, second(w, "keepsake.json")) }, []string{"verify"}, exitDamage},
 		"chunk met by a restore":           {func(t *testing.T, w *world) { each(flip)(t, w) }, []string{"restore", "--provider", "second"}, exitDamage},
 	} {

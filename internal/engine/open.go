@@ -92,6 +92,10 @@ func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, e
 				r.down[p.Name] = broken
 				continue
 			}
+			if keepsake.CodeOf(err) == keepsake.CodeWrongKey && opensElsewhere(h, answers[i+1:], e.opts.Key) {
+				r.down[p.Name] = errOddHeader
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
