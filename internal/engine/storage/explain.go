@@ -51,11 +51,14 @@ func classify(err error) (failure, bool) {
 
 // classifyOwn knows this package's errors and the caller's cancellation.
 func classifyOwn(err error) (failure, bool) {
+	var silent *SilentError
 	switch {
 	case errors.Is(err, errReplaced):
 		return failure{"another directory is at its path now: mount the right disk again; where the new one is meant, restart Keepsake", true}, true
 	case errors.Is(err, ErrNoPlace):
 		return failure{"its directory is not there: mount its disk, or bring the directory back", true}, true
+	case errors.As(err, &silent):
+		return failure{silent.Error(), true}, true
 	case errors.Is(err, ErrNotFound):
 		return failure{"the object is not there", true}, true
 	case errors.Is(err, ErrExists):

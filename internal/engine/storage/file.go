@@ -129,6 +129,7 @@ func writeAll(ctx context.Context, h *os.File, body []byte) error {
 			return err
 		}
 		body = body[n:]
+		moved(ctx, n)
 	}
 	// After this look nobody who gave up waiting for this Put is surprised by an object that appears later.
 	return ctx.Err()
@@ -192,6 +193,7 @@ func (f *file) Get(ctx context.Context, key string, limit int64) ([]byte, error)
 			return nil, fmt.Errorf("read %s: %w", key, err)
 		}
 		at += n
+		moved(ctx, n)
 	}
 	return body, nil
 }

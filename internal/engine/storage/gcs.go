@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"cloud.google.com/go/storage"
@@ -98,9 +99,12 @@ func (s *gcsStore) Put(ctx context.Context, key string, body []byte, sum [sha256
 	w.ChunkSize = 0 // one request, nothing buffered: the body is in memory already
 	w.ContentType = contentType
 	w.CRC32C, w.SendCRC32C = crc32.Checksum(body, castagnoli), true
-	if _, err := w.Write(body); err != nil {
-		cancel()
-		return gcsError("put", key, errors.Join(err, closeError(w)))
+	for part := range slices.Chunk(body, gcsStep) {
+		if _, err := w.Write(part); err != nil {
+			cancel()
+			return gcsError("put", key, errors.Join(err, closeError(w)))
+		}
+		moved(ctx, len(part))
 	}
 	if err := w.Close(); err != nil {
 		return gcsError("put", key, err)
@@ -110,6 +114,9 @@ func (s *gcsStore) Put(ctx context.Context, key string, body []byte, sum [sha256
 	}
 	return nil
 }
+
+// gcsStep is how many bytes are handed over at once; each step shows that the store takes them.
+const gcsStep = 256 << 10
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -131,7 +138,7 @@ func (s *gcsStore) Get(ctx context.Context, key string, limit int64) ([]byte, er
 		return nil, gcsError("read", key, err)
 	}
 	defer r.Close()
-	return readBounded(r, key, r.Attrs.Size, limit)
+	return readBounded(receiving{ctx, r}, key, r.Attrs.Size, limit)
 }
 
 // Stat implements Provider.

@@ -14,8 +14,13 @@ type RetryOptions struct {
 	Attempts int           // how often an operation is tried at most; 4
 	Wait     time.Duration // before the second attempt, doubled before each later one, with jitter; 250 ms
 	MaxWait  time.Duration // the longest wait between two attempts; 10 s
-	Patience time.Duration // how long an attempt may take whatever its size, and List between two objects; 30 s
-	Speed    int64         // bytes a second that even a slow store must reach: size/Speed is added to Patience; 128 KiB
+	// Patience is how long an attempt may take whatever its size, and List between two objects; 30 s. Once the store's
+	// throughput is known, it is a third of that.
+	Patience time.Duration
+	// Speed is what even a slow store must reach, in bytes a second, while its throughput is not known: size/Speed is added to
+	// Patience; 128 KiB. Once it is known, four times what the size takes at it is added, and each later attempt is given twice
+	// as long as the one before: a store that has become slow is not taken for one that hangs.
+	Speed int64
 	// OnRetry, when set, learns of each failed attempt that is followed by another. It must be safe for concurrent use.
 	OnRetry func(verb, key string, attempt int, err error)
 }
@@ -25,15 +30,21 @@ var ErrTimeout = errors.New("no answer in time")
 
 // abandonAfter is the grace that an operation has to notice its deadline. One that does not (a dead network mount holds it
 // in the kernel) is left behind, and its caller told. It may still read the body of a Put then, and publishes nothing.
-const abandonAfter = 5 * time.Second
+const abandonAfter = 3 * time.Second
+
+// slack is how many times longer than measured an operation may take.
+const slack = 4
 
 // maxPatience is the most that a size adds to an attempt's deadline: a limit of Get may be far above what is there.
 const maxPatience = time.Hour
 
 type retried struct {
-	p Provider
-	o RetryOptions
+	p    Provider
+	o    RetryOptions
+	pace pace
 }
+
+func (r *retried) speed() float64 { return r.pace.speed() }
 
 // Retry returns p with a deadline on every attempt and a bounded number of attempts, so that a store that hangs is an error
 // and never a hang. Missing and existing objects, wrong checksums, refused credentials and the caller's own cancellation are
@@ -61,7 +72,11 @@ func Retry(p Provider, o RetryOptions) Provider {
 // Put implements Provider.
 func (r *retried) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
 	return r.do(ctx, "put", key, int64(len(body)), func(ctx context.Context, attempt int) error {
+		start := time.Now()
 		err := r.p.Put(ctx, key, body, sum, replace)
+		if err == nil {
+			r.pace.took(len(body), time.Since(start))
+		}
 		if attempt == 1 || !errors.Is(err, ErrExists) {
 			return err
 		}
@@ -83,8 +98,10 @@ func (r *retried) Get(ctx context.Context, key string, limit int64) ([]byte, err
 	// An abandoned attempt may still write its result, so each has its own.
 	results := make(chan []byte, r.o.Attempts)
 	err := r.do(ctx, "read", key, limit, func(ctx context.Context, _ int) error {
+		start := time.Now()
 		body, err := r.p.Get(ctx, key, limit)
 		if err == nil {
+			r.pace.took(len(body), time.Since(start))
 			results <- body
 		}
 		return err
@@ -116,9 +133,9 @@ func (r *retried) Delete(ctx context.Context, key string) error {
 	return r.do(ctx, "delete", key, 0, func(ctx context.Context, _ int) error { return r.p.Delete(ctx, key) })
 }
 
-// Sync implements Provider. It is tried once and has no deadline: how long it takes depends on what was written, and a sync
-// that failed must not be taken for done by trying again.
-func (r *retried) Sync(ctx context.Context) error { return r.p.Sync(ctx) }
+// Sync implements Provider. It is tried once and has no deadline of its own: how long it takes depends on what was written, and
+// a sync that failed must not be taken for done by trying again. It ends with ctx, even where the kernel holds it.
+func (r *retried) Sync(ctx context.Context) error { return untilDone(ctx, r.p.Sync) }
 
 // List implements Provider.
 func (r *retried) List(ctx context.Context, prefix string, fn func(Object) error) error {
@@ -161,7 +178,10 @@ func (r *retried) listOnce(ctx context.Context, prefix string, fn func(Object) e
 // do runs op until it succeeds, fails for good, or attempts are used up.
 func (r *retried) do(ctx context.Context, verb, key string, size int64, op func(ctx context.Context, attempt int) error) error {
 	for attempt := 1; ; attempt++ {
-		err := r.once(ctx, verb, key, size, func(ctx context.Context) error { return op(ctx, attempt) })
+		if attempt > 1 {
+			ctx = withoutMeter(ctx)
+		}
+		err := r.once(ctx, verb, key, r.deadline(size, attempt), func(ctx context.Context) error { return op(ctx, attempt) })
 		if err == nil {
 			return nil
 		}
@@ -171,29 +191,42 @@ func (r *retried) do(ctx context.Context, verb, key string, size int64, op func(
 	}
 }
 
-// once runs op with the deadline for its size.
-func (r *retried) once(ctx context.Context, verb, key string, size int64, op func(context.Context) error) error {
-	patience := r.o.Patience + time.Duration(min(float64(size)/float64(r.o.Speed)*float64(time.Second), float64(maxPatience)))
+// deadline is how long an attempt may take.
+func (r *retried) deadline(size int64, attempt int) time.Duration {
+	if speed := r.pace.speed(); speed > 0 {
+		return min((r.o.Patience/3+slack*lasting(size, speed))<<(attempt-1), maxPatience)
+	}
+	return r.o.Patience + lasting(size, float64(r.o.Speed))
+}
+
+// once runs op with a deadline.
+func (r *retried) once(ctx context.Context, verb, key string, patience time.Duration, op func(context.Context) error) error {
 	attempt, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- op(attempt) }()
-	var err error
-	select {
-	case err = <-done:
-	case <-attempt.Done():
-		grace := time.NewTimer(abandonAfter)
-		defer grace.Stop()
-		select {
-		case err = <-done:
-		case <-grace.C:
-			err = attempt.Err()
-		}
-	}
+	err := untilDone(attempt, op)
 	if err != nil && attempt.Err() != nil && ctx.Err() == nil {
 		return fmt.Errorf("%s %s: %w within %s: %w", verb, key, ErrTimeout, patience.Round(time.Millisecond), err)
 	}
 	return err
+}
+
+// untilDone runs op and leaves it behind when it does not notice that its context has ended.
+func untilDone(ctx context.Context, op func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- op(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(abandonAfter)
+	defer grace.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-grace.C:
+		return ctx.Err()
+	}
 }
 
 // next waits before the next attempt, or says that err is final.

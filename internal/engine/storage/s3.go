@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -180,7 +179,7 @@ func (s *s3Store) putError(ctx context.Context, key string, body []byte, create 
 
 // putOne sends the body in one request.
 func (s *s3Store) putOne(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, can abilities, create bool) error {
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(key), Body: bytes.NewReader(body),
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(key), Body: metered(ctx, body),
 		ContentLength: aws.Int64(int64(len(body))), ContentType: aws.String(contentType)}
 	if can.checksums {
 		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum[:]))
@@ -216,7 +215,7 @@ func (s *s3Store) compare(ctx context.Context, key string, body []byte) error {
 		return s3Error("read back", key, err)
 	}
 	defer out.Body.Close()
-	same, err := equal(out.Body, body)
+	same, err := equal(receiving{ctx, out.Body}, body)
 	if err != nil {
 		return fmt.Errorf("read back %s: %w", key, err)
 	}
@@ -236,7 +235,7 @@ func (s *s3Store) Get(ctx context.Context, key string, limit int64) ([]byte, err
 		return nil, s3Error("read", key, err)
 	}
 	defer out.Body.Close()
-	return readBounded(out.Body, key, aws.ToInt64(out.ContentLength), limit)
+	return readBounded(receiving{ctx, out.Body}, key, aws.ToInt64(out.ContentLength), limit)
 }
 
 // Stat implements Provider.

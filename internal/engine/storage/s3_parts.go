@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -61,7 +60,7 @@ func (s *s3Store) sendParts(ctx context.Context, key string, upload *string, bod
 		sum := sha256.Sum256(part)
 		in := &s3.UploadPartInput{
 			Bucket: &s.bucket, Key: s.key(key), UploadId: upload, PartNumber: aws.Int32(number),
-			Body: bytes.NewReader(part), ContentLength: aws.Int64(int64(len(part))),
+			Body: metered(ctx, part), ContentLength: aws.Int64(int64(len(part))),
 		}
 		if can.checksums {
 			in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum[:]))

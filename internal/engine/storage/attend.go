@@ -1,0 +1,279 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DefaultSilence is how long a store may be silent in an operation that is in no hurry.
+const DefaultSilence = 15 * time.Second
+
+const (
+	// leastSpeed is what a store must reach, in bytes a second, whose transfer cannot be watched; slower only if it was measured.
+	leastSpeed = 1 << 20
+	// mostAlone is how much of a transfer can be under way unseen: in the buffers of two kernels, or a whole chunk.
+	mostAlone = 8 << 20
+	// leastDisk is what a disk must reach, in bytes a second, that makes durable what it was given.
+	leastDisk = 32 << 20
+	// mostSilence bounds the silence of a store that was measured to be very slow.
+	mostSilence = 90 * time.Second
+)
+
+// SilentError says that a store was given up because nothing was heard of it.
+type SilentError struct {
+	For   time.Duration
+	Doing string // "storing chunks"
+}
+
+// Error implements error.
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("it did not answer for %.0f s while %s: it hangs or is overloaded, or the network to it is down", e.For.Seconds(), e.Doing)
+}
+
+// Unwrap makes it an ErrTimeout.
+func (e *SilentError) Unwrap() error { return ErrTimeout }
+
+// Attended is a store in the hands of one operation. A call that hears nothing of the store for too long ends, and all others
+// with it; from then on every call fails at once. So a store that hangs costs an operation that time once, however much it
+// has to ask. Heard of is a store that answers, be it with an error, or whose bytes move. How long is too long: the silence
+// that the operation allows, and what a chunk takes at the throughput that was measured.
+type Attended struct {
+	p Provider
+
+	mu      sync.Mutex
+	silence time.Duration
+	told    func()
+	silent  error
+	calls   map[*call]struct{}
+	written int64        // bytes that no Sync has made durable yet
+	heard   [2]time.Time // by direction
+}
+
+// The directions in which bytes go. A store that can be read and hangs when it is written is found out by keeping them apart.
+const (
+	asking = iota
+	storing
+)
+
+// call is one call that is under way.
+type call struct {
+	a       *Attended
+	to      int // direction
+	size    int64
+	extra   time.Duration // that it is allowed on top
+	doing   string
+	started time.Time
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer
+	bytes   int // since the last time that they counted
+}
+
+// Attend returns p for one operation, with the silence that it allows. told, when set, learns that p was given up.
+func Attend(p Provider, silence time.Duration, told func()) *Attended {
+	if told == nil {
+		told = func() {}
+	}
+	return &Attended{p: p, silence: silence, told: told, calls: map[*call]struct{}{}}
+}
+
+// Allow changes the silence that the operation allows.
+func (a *Attended) Allow(silence time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.silence = silence
+}
+
+// Waiting returns how long nothing was heard of the store although something is asked of it.
+func (a *Attended) Waiting() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var longest time.Duration
+	for c := range a.calls {
+		longest = max(longest, time.Since(a.since(c)))
+	}
+	return longest
+}
+
+func (a *Attended) speed() float64 { return Speed(a.p) }
+
+// since is when something was last heard that speaks for a call. The lock is held.
+func (a *Attended) since(c *call) time.Time {
+	if a.heard[c.to].After(c.started) {
+		return a.heard[c.to]
+	}
+	return c.started
+}
+
+// patience is how long the store may be silent now. The lock is held.
+func (a *Attended) patience(to int) time.Duration {
+	var size int64
+	var extra time.Duration
+	for c := range a.calls {
+		if c.to == to {
+			size += c.size
+			extra = max(extra, c.extra)
+		}
+	}
+	size = min(size, mostAlone)
+	p := a.silence + lasting(size, leastSpeed)
+	if s := Speed(a.p); s > 0 && s < leastSpeed {
+		p = min(a.silence+2*lasting(size, s), max(p, mostSilence))
+	}
+	return p + extra
+}
+
+// moved implements meter.
+func (c *call) moved(n int) {
+	c.a.mu.Lock()
+	defer c.a.mu.Unlock()
+	if c.bytes += n; c.bytes >= meterStep {
+		c.bytes = 0
+		c.a.heard[c.to] = time.Now()
+	}
+}
+
+// look ends everything when the store was silent for too long, and else says when to look again.
+func (c *call) look() {
+	a := c.a
+	a.mu.Lock()
+	if _, running := a.calls[c]; !running || a.silent != nil {
+		a.mu.Unlock()
+		return
+	}
+	silent, patience := time.Since(a.since(c)), a.patience(c.to)
+	if silent < patience {
+		c.timer.Reset(patience - silent)
+		a.mu.Unlock()
+		return
+	}
+	a.giveUp(silent, c.doing)
+	a.mu.Unlock()
+	a.told()
+}
+
+// giveUp ends all calls. The lock is held.
+func (a *Attended) giveUp(silent time.Duration, doing string) {
+	a.silent = &SilentError{For: silent, Doing: doing}
+	for c := range a.calls {
+		c.cancel(a.silent)
+	}
+}
+
+// do runs one call.
+func (a *Attended) do(ctx context.Context, c *call, op func(context.Context) error) error {
+	ctx, c.cancel = context.WithCancelCause(ctx)
+	defer c.cancel(nil)
+	a.mu.Lock()
+	if a.silent != nil {
+		defer a.mu.Unlock()
+		return a.silent
+	}
+	c.a, c.started = a, time.Now()
+	a.calls[c] = struct{}{}
+	c.timer = time.AfterFunc(a.patience(c.to), c.look)
+	a.mu.Unlock()
+	err := op(withMeter(ctx, c))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.timer.Stop()
+	delete(a.calls, c)
+	switch {
+	case err != nil && a.silent != nil:
+		return a.silent
+	case errors.Is(err, ErrTimeout) && ctx.Err() == nil: // each of its attempts
+		a.giveUp(time.Since(a.since(c)), c.doing)
+		go a.told() // which may ask something of this store
+		return a.silent
+	case err == nil || ctx.Err() == nil:
+		a.heard[c.to] = time.Now()
+	}
+	return err
+}
+
+// Put implements Provider.
+func (a *Attended) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
+	size := int64(len(body))
+	err := a.do(ctx, &call{to: storing, size: size, doing: "it was to store " + kindOfObject(key)}, func(ctx context.Context) error {
+		return a.p.Put(ctx, key, body, sum, replace)
+	})
+	if err == nil {
+		a.mu.Lock()
+		a.written += size
+		a.mu.Unlock()
+	}
+	return err
+}
+
+// Get implements Provider.
+func (a *Attended) Get(ctx context.Context, key string, limit int64) (body []byte, err error) {
+	err = a.do(ctx, &call{to: asking, size: min(limit, mostAlone), doing: "it was to give " + kindOfObject(key)}, func(ctx context.Context) error {
+		got, err := a.p.Get(ctx, key, limit)
+		if err == nil {
+			body = got
+		}
+		return err
+	})
+	return body, err
+}
+
+// Stat implements Provider.
+func (a *Attended) Stat(ctx context.Context, key string) (o Object, err error) {
+	err = a.do(ctx, &call{to: asking, doing: "it was asked for " + kindOfObject(key)}, func(ctx context.Context) (err error) {
+		o, err = a.p.Stat(ctx, key)
+		return err
+	})
+	return o, err
+}
+
+// List implements Provider.
+func (a *Attended) List(ctx context.Context, prefix string, fn func(Object) error) error {
+	return a.do(ctx, &call{to: asking, doing: "it was to list " + kindOfObject(prefix)}, func(ctx context.Context) error {
+		return a.p.List(ctx, prefix, func(o Object) error {
+			defer moved(ctx, meterStep)
+			return fn(o)
+		})
+	})
+}
+
+// Delete implements Provider.
+func (a *Attended) Delete(ctx context.Context, key string) error {
+	return a.do(ctx, &call{to: storing, doing: "it was to remove " + kindOfObject(key)}, func(ctx context.Context) error { return a.p.Delete(ctx, key) })
+}
+
+// Sync implements Provider.
+func (a *Attended) Sync(ctx context.Context) error {
+	a.mu.Lock()
+	written := a.written
+	a.mu.Unlock()
+	extra := lasting(written, leastDisk)
+	err := a.do(ctx, &call{to: storing, extra: extra, doing: "it was to make durable what it has"}, a.p.Sync)
+	if err == nil {
+		a.mu.Lock()
+		a.written -= written
+		a.mu.Unlock()
+	}
+	return err
+}
+
+// kindOfObject says in words what kind of object a key names.
+func kindOfObject(key string) string {
+	folder, _, found := strings.Cut(key, "/")
+	switch {
+	case folder == "chunks":
+		return "chunks"
+	case folder == "manifests":
+		return "a recovery point's manifest"
+	case folder == "notes":
+		return "notes"
+	case folder == "undo":
+		return "what an undo needs"
+	case !found && key != "":
+		return key
+	}
+	return "objects"
+}

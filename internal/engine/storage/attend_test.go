@@ -1,0 +1,167 @@
+package storage_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
+)
+
+// put stores a body of so many bytes through p.
+func put(ctx context.Context, p storage.Provider, key string, size int) error {
+	body := make([]byte, size)
+	return p.Put(ctx, key, body, sha256.Sum256(body), false)
+}
+
+// TestSilenceEndsAllCalls: one call that hears nothing for too long ends all, and later ones fail at once.
+func TestSilenceEndsAllCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := storagetest.Hanging(storage.NewMem())
+		told := 0
+		a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, func() { told++ })
+		if err := put(t.Context(), a, "chunks/a", 100); err != nil {
+			t.Fatal(err)
+		}
+		h.Hang(false, func(string, string) bool { return true })
+		start := time.Now()
+		errs := make(chan error, 3)
+		for _, key := range []string{"chunks/b", "chunks/c", "chunks/d"} {
+			go func() { errs <- put(t.Context(), a, key, 100) }()
+		}
+		var silent *storage.SilentError
+		for range 3 {
+			if err := <-errs; !errors.As(err, &silent) || !errors.Is(err, storage.ErrTimeout) {
+				t.Errorf("%v", err)
+			}
+		}
+		if took := time.Since(start); took < 15*time.Second || took > 16*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		start = time.Now()
+		if _, err := a.Get(t.Context(), "chunks/a", 100); !errors.Is(err, storage.ErrTimeout) || time.Since(start) != 0 {
+			t.Errorf("a later call took %s: %v", time.Since(start), err)
+		}
+		if words := storage.Explain(silent); !strings.Contains(words, "did not answer for 15 s while it was to store chunks") {
+			t.Errorf("it is explained as %q", words)
+		}
+		if hung, over := h.Hung(); hung != over || told != 1 {
+			t.Errorf("%d calls hung, %d are over; told %d times", hung, over, told)
+		}
+	})
+}
+
+// steady is a store that takes its time for each byte, and answers.
+type steady struct {
+	storage.Provider
+	perSecond int
+}
+
+func (s steady) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
+	select {
+	case <-time.After(time.Duration(len(body)) * time.Second / time.Duration(s.perSecond)):
+		return s.Provider.Put(ctx, key, body, sum, replace)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// TestSlowIsNotSilent: a store whose bytes nobody sees moving gets chunk after chunk, at 1 MiB a second and, once that was measured, slower.
+func TestSlowIsNotSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &steady{storage.NewMem(), 1 << 20}
+		a := storage.Attend(storage.Retry(s, storage.RetryOptions{}), 15*time.Second, nil)
+		for i, speed := range []int{1 << 20, 1 << 20, 700 << 10, 500 << 10, 400 << 10, 300 << 10, 256 << 10, 256 << 10} {
+			s.perSecond = speed
+			if err := put(t.Context(), a, "chunks/"+string(rune('a'+i)), 8<<20); err != nil {
+				t.Fatalf("at %d KiB a second: %v", speed>>10, err)
+			}
+		}
+	})
+}
+
+// TestReadingDoesNotHideThatWritingHangs: a store that can be read and hangs when it is written is given up.
+func TestReadingDoesNotHideThatWritingHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := storagetest.Hanging(storage.NewMem())
+		a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, nil)
+		if err := put(t.Context(), a, "chunks/a", 100); err != nil {
+			t.Fatal(err)
+		}
+		h.Hang(false, func(verb, _ string) bool { return verb == "put" })
+		ended := make(chan error, 1)
+		go func() { ended <- put(t.Context(), a, "chunks/b", 100) }()
+		for range 16 {
+			_, _ = a.Get(t.Context(), "chunks/a", 100)
+			time.Sleep(time.Second) // of the bubble's clock
+		}
+		select {
+		case err := <-ended:
+			if !errors.Is(err, storage.ErrTimeout) {
+				t.Error(err)
+			}
+		default:
+			t.Error("the upload is still under way")
+		}
+	})
+}
+
+// TestErrorsAreNoSilence: a store that answers with errors is not given up by the operation.
+func TestErrorsAreNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := storagetest.Faulty(storage.NewMem())
+		a := storage.Attend(storage.Retry(f, storage.RetryOptions{}), 5*time.Second, nil)
+		f.Down(true)
+		if err := put(t.Context(), a, "chunks/a", 100); !errors.Is(err, storagetest.ErrDown) {
+			t.Errorf("%v", err)
+		}
+		f.Down(false)
+		if err := put(t.Context(), a, "chunks/a", 100); err != nil {
+			t.Errorf("after it is back: %v", err)
+		}
+	})
+}
+
+// TestACancelledCallerIsNoSilence: that somebody gave up waiting says nothing of the store.
+func TestACancelledCallerIsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := storagetest.Hanging(storage.NewMem())
+		a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, nil)
+		h.Hang(false, func(string, string) bool { return true })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := put(ctx, a, "chunks/a", 100); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, storage.ErrTimeout) {
+			t.Errorf("%v", err)
+		}
+		h.LetGo()
+		if err := put(t.Context(), a, "chunks/a", 100); err != nil {
+			t.Errorf("the next call: %v", err)
+		}
+	})
+}
+
+// TestDeadlineFollowsTheMeasuredThroughput: an attempt may take four times what was measured, and the next one twice as long.
+func TestDeadlineFollowsTheMeasuredThroughput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &steady{storage.NewMem(), 4 << 20}
+		h := storagetest.Hanging(s)
+		r := storage.Retry(h, storage.RetryOptions{Attempts: 2})
+		if err := put(t.Context(), r, "a", 16<<20); err != nil { // four seconds
+			t.Fatal(err)
+		}
+		h.Hang(false, func(string, string) bool { return true })
+		start := time.Now()
+		if err := put(t.Context(), r, "b", 16<<20); !errors.Is(err, storage.ErrTimeout) {
+			t.Errorf("%v", err)
+		}
+		want := 3 * (10 + 4*4) * time.Second
+		if took := time.Since(start); took < want || took > want+time.Second {
+			t.Errorf("two attempts took %s, want %s", took, want)
+		}
+	})
+}
