@@ -80,6 +80,9 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 	if left != "" {
 		live.Sub = left + " left"
 	}
+	if words := waitingFor(kind, *p); running && words != "" {
+		live.Sub = words
+	}
 	if known {
 		live.Percent = format.Percent(p.Fraction())
 	}
@@ -98,6 +101,37 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 	}
 	live.Status = spoken(*p, live.Headline, left)
 	return live
+}
+
+// waitingFor says which providers keep a backup from ending, once its rows are read, and where the recovery point is already.
+// Elsewhere it says which provider does not answer.
+func waitingFor(kind console.Kind, p engine.Progress) string {
+	var have, silent, busy []string
+	for _, pr := range p.Providers {
+		switch {
+		case pr.State == engine.ItemDone:
+			have = append(have, pr.Name)
+		case pr.State == engine.ItemFailed:
+		case pr.Silent > 0:
+			silent = append(silent, fmt.Sprintf("%s, which has not answered for %s", pr.Name, format.Duration(time.Duration(pr.Silent)*time.Second)))
+		default:
+			busy = append(busy, pr.Name)
+		}
+	}
+	if kind != console.KindBackup || p.Stage != engine.StageCatchingUp && p.Stage != engine.StagePublishing {
+		if len(silent) == 0 {
+			return ""
+		}
+		return "Waiting for " + format.And(silent) + "."
+	}
+	if len(silent)+len(busy) == 0 {
+		return ""
+	}
+	words := "Waiting for " + format.And(append(busy, silent...)) + "."
+	if len(have) > 0 {
+		words = "The recovery point is at " + format.And(have) + ". " + words
+	}
+	return words
 }
 
 // spoken is the sentence read aloud; it changes with the stage and every ten percent, not with every row.
@@ -284,6 +318,8 @@ func itemState(s engine.ItemState, running bool) ui.Chip {
 
 func providerState(p engine.ProviderProgress, running bool, tone ui.Tone) ui.Chip {
 	switch {
+	case running && p.Silent > 0 && (p.State == engine.ItemRunning || p.State == engine.ItemLagging):
+		return ui.Chip{Tone: ui.ToneWarn, Text: "No answer for " + format.Duration(time.Duration(p.Silent)*time.Second)}
 	case p.State == engine.ItemRunning && running:
 		return ui.Chip{Tone: ui.ToneRun, Text: "Keeping up"}
 	case p.State == engine.ItemRunning && tone == ui.ToneOK:

@@ -189,3 +189,31 @@ func TestSuggestedDatabaseNamesAreValid(t *testing.T) {
 		}
 	}
 }
+
+// TestLivePageSaysWhoIsWaitedFor: once the rows are read, and while a provider does not answer.
+func TestLivePageSaysWhoIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	hangs := engine.ProviderProgress{Name: "cloud", State: engine.ItemRunning, Silent: 12}
+	for name, c := range map[string]struct {
+		stage     engine.Stage
+		providers []engine.ProviderProgress
+		want      string
+	}{
+		"two have it": {engine.StagePublishing, []engine.ProviderProgress{{Name: "local", State: engine.ItemDone}, {Name: "offsite", State: engine.ItemDone}, hangs},
+			"The recovery point is at local and offsite. Waiting for cloud, which has not answered for 12 s."},
+		"one is slow, one hangs": {engine.StageCatchingUp, []engine.ProviderProgress{{Name: "local", State: engine.ItemRunning}, hangs},
+			"Waiting for local and cloud, which has not answered for 12 s."},
+		"it hangs while rows are read": {engine.StageReading, []engine.ProviderProgress{{Name: "local", State: engine.ItemRunning}, hangs},
+			"Waiting for cloud, which has not answered for 12 s."},
+		"it was given up": {engine.StagePublishing, []engine.ProviderProgress{{Name: "local", State: engine.ItemDone}, {Name: "cloud", State: engine.ItemFailed}}, ""},
+	} {
+		p := engine.Progress{Stage: c.stage, StartedAt: time.Now(), BytesDone: 10, BytesTotal: 10, Providers: c.providers}
+		live := buildLive(console.KindBackup, &p, ui.ToneRun, &pace{})
+		if live.Sub != c.want {
+			t.Errorf("%s: the page says %q, want %q", name, live.Sub, c.want)
+		}
+		if live.Percent == "100 %" && c.stage != engine.StageReading {
+			t.Errorf("%s: the page says that all is done", name)
+		}
+	}
+}

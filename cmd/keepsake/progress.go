@@ -148,11 +148,11 @@ func (d *display) headline(p engine.Progress) string {
 	return strings.Join(parts, "  ")
 }
 
-// troubles names the providers that lag or fail.
+// troubles names the providers that lag, fail or do not answer.
 func troubles(p engine.Progress) string {
 	var s strings.Builder
 	for _, prov := range p.Providers {
-		if prov.State == engine.ItemLagging || prov.State == engine.ItemFailed {
+		if prov.State == engine.ItemLagging || prov.State == engine.ItemFailed || prov.Silent > 0 {
 			s.WriteString("  " + prov.Name + ": " + providerWords(prov))
 		}
 	}
@@ -160,6 +160,9 @@ func troubles(p engine.Progress) string {
 }
 
 func providerWords(p engine.ProviderProgress) string {
+	if p.State != engine.ItemFailed && p.Silent > 0 {
+		return fmt.Sprintf("no answer for %d s, %s confirmed", p.Silent, some(p.Confirmed, "chunk"))
+	}
 	switch p.State {
 	case engine.ItemFailed:
 		return "FAILED: " + p.Error

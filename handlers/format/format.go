@@ -223,6 +223,15 @@ func Names(names []string, most int) string {
 	return strings.Join(names[:most], ", ") + " and " + Count(int64(len(names)-most)) + " more"
 }
 
+// And writes a list as it is said: "a, b and c".
+func And(items []string) string {
+	if len(items) < 2 {
+		return strings.Join(items, "")
+	}
+	last := len(items) - 1
+	return strings.Join(items[:last], ", ") + " and " + items[last]
+}
+
 // Table writes the name of a table as people say it: without the schema where it is public.
 func Table(schema, name string) string {
 	if schema == "" || schema == "public" {

@@ -76,6 +76,8 @@ func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
 	if b.repo, err = b.e.openToSeal(ctx, b.e.opts.Providers); err != nil {
 		return BackupResult{}, err
 	}
+	b.e.inNoHurry(b.repo)
+	b.track.attend(b.repo.providers)
 	if b.repo.keys.WritesOnly() && b.in.Type == keepsake.BackupIncremental {
 		return BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid,
 			"a writer's key cannot read the recovery point that an incremental builds upon, so nothing was backed up: take a full backup, which uploads only what is not there yet")
@@ -102,18 +104,13 @@ func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
 	defer reading.close()
 	b.copies = newSource(b.repo, b.repo.live(), b.manifest.Parent, reading)
 	b.openLanes(ctx)
-	defer b.drain()
+	defer b.closeLanes()
 	b.track.stage(StageReading)
 	if err := b.read(ctx); err != nil {
 		return BackupResult{}, err
 	}
 	b.snapshot.Close(ctx) // the platform's part is over: providers may take longer
-	b.drain()
-	if err := b.completeCopies(ctx); err != nil {
-		return BackupResult{}, err
-	}
-	b.track.stage(StagePublishing)
-	copies, err := b.publish(ctx)
+	copies, err := b.complete(ctx)
 	if err != nil {
 		return BackupResult{}, err
 	}
@@ -230,13 +227,16 @@ func (b *backup) plan() {
 }
 
 func (b *backup) openLanes(ctx context.Context) {
+	shared := &bell{}
 	for _, p := range b.repo.live() {
-		b.lanes = append(b.lanes, newLane(ctx, p, providerBit(b.repo.providers, p.Name), b.index, b.track))
+		b.lanes = append(b.lanes, newLane(ctx, p, providerBit(b.repo.providers, p.Name), b.index, b.track, shared))
 	}
 }
 
-func (b *backup) drain() {
+// closeLanes ends what is under way, which is nothing after a backup that has come to its end.
+func (b *backup) closeLanes() {
 	for _, l := range b.lanes {
+		l.cancel()
 		l.drain()
 	}
 }

@@ -6,6 +6,7 @@ package engine
 import (
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
@@ -34,18 +35,22 @@ type Options struct {
 	// ManagedSchemas are created by the hosting service (Supabase: auth, storage, …). On a target that has them only their
 	// rows are restored.
 	ManagedSchemas []string
-	Workers        int // parallel readers and writers; 0: one per core
+	Silence        time.Duration // how long a provider may be silent before it counts as hung; 0: storage.DefaultSilence
+	Workers        int           // parallel readers and writers; 0: one per core
 	Logger         *slog.Logger
 	Now            func() time.Time
 }
 
-// Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what pages ask, and the
-// names that were searched last.
+// Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what pages ask, the
+// names that were searched last, and which providers hung lately.
 type Engine struct {
 	opts        Options
 	log         *slog.Logger
 	questions   *platform.Questions
 	directories *directories
+
+	hungMu sync.Mutex
+	hungAt map[string]time.Time // providers that hung, and when
 }
 
 // New returns an Engine. It opens nothing; Close ends what it opens later.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -27,12 +28,16 @@ type lane struct {
 	index *index
 	track *tracker
 
+	ctx     context.Context //nolint:containedctx // the lane's uploads, all together
+	cancel  context.CancelFunc
+	bell    *bell
 	opened  time.Time
 	mu      sync.Mutex
 	room    *sync.Cond    // signalled when bytes shrink or the lane ends
 	waited  time.Duration // for room, by all who offered
 	queue   []*sealed
 	waiting int64 // bytes in queue and under way
+	flying  int64 // of those, under way
 	strikes int
 	failed  error
 	lagging bool
@@ -40,22 +45,27 @@ type lane struct {
 	wg      sync.WaitGroup
 }
 
-func newLane(ctx context.Context, p Provider, bit uint16, x *index, t *tracker) *lane {
-	l := &lane{Provider: p, bit: bit, index: x, track: t, opened: time.Now()}
+func newLane(ctx context.Context, p Provider, bit uint16, x *index, t *tracker, b *bell) *lane {
+	l := &lane{Provider: p, bit: bit, index: x, track: t, bell: b, opened: time.Now()}
+	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.room = sync.NewCond(&l.mu)
 	for range laneWorkers {
-		l.wg.Go(func() { l.work(ctx) })
+		l.wg.Go(l.work)
 	}
 	return l
 }
 
 // offer hands a chunk over. It reports false when the provider cannot take it now. With wait, room is waited for as long as
 // the lane's patience lasts: it bounds what one provider, however slow, adds to the time that the platform's snapshot is held.
+// Without, no other provider takes it: one that lags is back as soon as there is room.
 func (l *lane) offer(s *sealed, wait bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	size := int64(len(s.body))
 	if l.lagging && l.waiting == 0 {
+		l.setLagging(false)
+	}
+	if l.lagging && !wait && l.waiting+size <= laneBytes {
 		l.setLagging(false)
 	}
 	full := func() bool { return l.failed == nil && l.waiting > 0 && l.waiting+size > laneBytes }
@@ -100,10 +110,10 @@ func (l *lane) setLagging(lagging bool) {
 }
 
 // work uploads until the lane is closed and empty, or given up.
-func (l *lane) work(ctx context.Context) {
+func (l *lane) work() {
 	for {
 		l.mu.Lock()
-		for len(l.queue) == 0 && !l.closed {
+		for !l.ready() {
 			l.room.Wait()
 		}
 		if len(l.queue) == 0 {
@@ -113,40 +123,51 @@ func (l *lane) work(ctx context.Context) {
 		s := l.queue[0]
 		l.queue[0] = nil
 		l.queue = l.queue[1:]
+		l.flying += int64(len(s.body))
 		given := l.failed != nil
 		l.mu.Unlock()
 		var err error
 		if !given {
-			_, err = l.index.put(ctx, l.Store, l.bit, s)
+			_, err = l.index.put(l.ctx, l.Store, l.bit, s)
 		}
-		l.finish(ctx, s, given, err)
+		l.finish(s, given, err)
 	}
 }
 
-func (l *lane) finish(ctx context.Context, s *sealed, given bool, err error) {
+// ready reports whether a worker has something to do. The lock is held.
+func (l *lane) ready() bool {
+	if len(l.queue) == 0 {
+		return l.closed
+	}
+	return l.failed != nil || mayFly(l.Store, l.flying, int64(len(l.queue[0].body)))
+}
+
+func (l *lane) finish(s *sealed, given bool, err error) {
+	defer l.bell.ring()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting -= int64(len(s.body))
+	l.flying -= int64(len(s.body))
 	l.room.Broadcast()
 	switch {
-	case given:
+	case given || l.failed != nil:
 	case err == nil:
 		l.strikes = 0
 	default:
 		l.strikes++
-		if l.strikes >= laneStrikes && l.failed == nil && ctx.Err() == nil {
+		if (l.strikes >= laneStrikes || errors.Is(err, storage.ErrTimeout)) && l.ctx.Err() == nil {
 			l.failed = err
+			l.cancel() // what is under way is not waited for
 			l.track.warnf("Provider %s is given up for now: %s. What it misses is copied to it later.", l.Name, storage.Explain(err))
 		}
 	}
 	l.track.provider(l.Name, func(p *ProviderProgress) {
 		p.Lag--
 		switch {
+		case l.failed != nil:
+			p.State, p.Error = ItemFailed, storage.Explain(l.failed)
 		case err != nil:
 			p.Error = storage.Explain(err)
-			if l.failed != nil {
-				p.State = ItemFailed
-			}
 		case !given:
 			p.Confirmed++
 			p.Bytes += int64(len(s.body))
@@ -167,7 +188,7 @@ func effort(lanes []*lane) repository.Effort {
 	return repository.Fast
 }
 
-// drain closes the lane and waits for its uploads.
+// drain closes the lane and waits for its uploads. Those of a lane that was given up have been cancelled.
 func (l *lane) drain() {
 	l.mu.Lock()
 	l.closed = true
@@ -185,38 +206,27 @@ func send(ctx context.Context, lanes []*lane, s *sealed, skip uint16) error {
 		}
 	}
 	for !taken {
-		var alive *lane
+		rung := lanes[0].bell.next()
+		alive := false
 		for _, l := range lanes {
+			taken = taken || l.offer(s, false)
 			l.mu.Lock()
-			if l.failed == nil && alive == nil {
-				alive = l
-			}
+			alive = alive || l.failed == nil
 			l.mu.Unlock()
 		}
-		if alive == nil {
+		if taken {
+			break
+		}
+		if !alive {
 			return allFailed(lanes)
 		}
-		if err := alive.waitForRoom(ctx, int64(len(s.body))); err != nil {
-			return err
+		select {
+		case <-rung:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		taken = alive.offer(s, false)
 	}
 	return nil
-}
-
-// waitForRoom blocks until the lane can take size bytes, or fails.
-func (l *lane) waitForRoom(ctx context.Context, size int64) error {
-	stop := context.AfterFunc(ctx, l.wake)
-	defer stop()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for l.failed == nil && l.waiting > 0 && l.waiting+size > laneBytes && ctx.Err() == nil {
-		l.room.Wait()
-	}
-	if l.lagging {
-		l.setLagging(false)
-	}
-	return ctx.Err()
 }
 
 func allFailed(lanes []*lane) error {

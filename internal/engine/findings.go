@@ -26,7 +26,7 @@ func repairCommand(point string, deep bool) string {
 func findingOf(provider, object string, err error, command string) VerifyFinding {
 	f := VerifyFinding{Provider: provider, Object: object}
 	switch {
-	case command == "":
+	case command == "", errors.Is(err, storage.ErrTimeout):
 		f.Problem = "The provider could not be asked: " + explain(err)
 	case errors.Is(err, storage.ErrNotFound):
 		f.Problem, f.Damage = "The object is missing. Run "+command+": it copies it from a provider that has it.", true
@@ -38,8 +38,19 @@ func findingOf(provider, object string, err error, command string) VerifyFinding
 	return f
 }
 
-// found names what a repair heals: it is missing, damaged, or not given by its provider.
+// found names what a repair heals: it is missing, damaged, or not given by its provider. That a provider hangs is said once, and not for
+// each object that it is not asked for any more.
 func (v *verification) found(provider, object string, err error) {
+	if errors.Is(err, storage.ErrTimeout) {
+		v.mu.Lock()
+		known := v.hung[provider]
+		v.hung[provider] = true
+		v.mu.Unlock()
+		if !known {
+			v.away(provider, object, err)
+		}
+		return
+	}
 	v.mu.Lock()
 	v.result.Repair = v.command
 	v.mu.Unlock()

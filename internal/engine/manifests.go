@@ -89,20 +89,27 @@ func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id 
 	var damaged []VerifyFinding
 	var last error
 	var copies []manifestCopy
-	for _, p := range from {
+	q := asked[manifestCopy]{what: "a recovery point's manifest"}
+	q.ask = func(ctx context.Context, p Provider) (manifestCopy, error) {
 		m, body, err := readManifestAt(ctx, r, p, id)
-		if err == nil {
-			copies = append(copies, manifestCopy{p.Name, m, body})
-			if !repository.IsWritten(body) {
-				break
-			}
-			continue
+		return manifestCopy{p.Name, m, body}, err
+	}
+	q.sound = func(_ Provider, c manifestCopy) error {
+		copies = append(copies, c)
+		if repository.IsWritten(c.body) {
+			return errWritten // all copies are compared
 		}
-		if ctx.Err() != nil {
-			return nil, damaged, ctx.Err()
+		return nil
+	}
+	q.failed = func(p Provider, err error) {
+		if errors.Is(err, errWritten) {
+			return
 		}
 		last = fmt.Errorf("provider %s: %w", p.Name, err)
 		damaged = append(damaged, findingOf(p.Name, repository.ManifestKey(id), err, repairCommand(id, false)))
+	}
+	if !q.first(ctx, from) && ctx.Err() != nil {
+		return nil, damaged, ctx.Err()
 	}
 	if len(copies) > 0 {
 		right, findings, sure := rightful(id, copies)
@@ -122,6 +129,9 @@ func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id 
 	}
 	return nil, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id, last)
 }
+
+// errWritten marks a manifest that a writer sealed: nobody can tell from it alone whether it is the right one.
+var errWritten = errors.New("sealed with a writer's key")
 
 // manifestCopy is a manifest as one provider has it, which opens.
 type manifestCopy struct {

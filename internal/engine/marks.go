@@ -9,8 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -52,20 +50,19 @@ func (e *Engine) MarkPoint(ctx context.Context, id string, m PointMark) error {
 func mark(ctx context.Context, r *repo, from []Provider, points []Point) error {
 	places := map[string]map[string][]Provider{} // by point and note
 	prefix := notePrefix + pointTopics + "/"
-	for _, p := range from {
-		err := p.Store.List(ctx, prefix, func(o storage.Object) error {
-			id, at, found := strings.Cut(strings.TrimPrefix(o.Key, prefix), "/")
-			if _, err := repository.ManifestTime(at); found && err == nil {
-				if places[id] == nil {
-					places[id] = map[string][]Provider{}
-				}
-				places[id][o.Key] = append(places[id][o.Key], p)
-			}
-			return nil
-		})
-		if err != nil && ctx.Err() != nil {
-			return ctx.Err() // else the others are asked
+	all, _ := listEverywhere(ctx, from, prefix, func(key string) bool { // of one that does not list its notes, the others have them
+		id, _, found := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+		return found && isNote(prefix+id+"/", key)
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for key, holders := range all {
+		id, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+		if places[id] == nil {
+			places[id] = map[string][]Provider{}
 		}
+		places[id][key] = holders
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelManifests)

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -49,23 +48,15 @@ func (e *Engine) ListNotes(ctx context.Context, topic string) (Notes, error) {
 		return Notes{}, err
 	}
 	var out Notes
-	places := map[string][]Provider{}
 	for name, err := range r.down {
 		out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", name, explain(err)))
 	}
-	answered := 0
-	for _, p := range r.readable() {
-		keys, err := noteKeys(ctx, p, topic)
-		if err != nil {
-			out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", p.Name, explain(err)))
-			continue
-		}
-		answered++
-		for _, key := range keys {
-			places[key] = append(places[key], p)
-		}
+	live := r.readable()
+	places, failed := notePlaces(ctx, live, topic)
+	for name, err := range failed {
+		out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", name, explain(err)))
 	}
-	if answered == 0 {
+	if len(failed) == len(live) {
 		return out, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be asked for the notes on %s: %s", topic, strings.Join(out.Missing, "; "))
 	}
 	var mu sync.Mutex
@@ -94,20 +85,23 @@ func (e *Engine) ListNotes(ctx context.Context, topic string) (Notes, error) {
 // readAnywhere reads a note from the first provider with a sound copy. A note that opens nowhere is missing, which is no error.
 func readAnywhere(ctx context.Context, r *repo, places []Provider, key string) (*Note, []string, error) {
 	var missing []string
-	id := key[strings.LastIndexByte(key, '/')+1:]
-	for _, p := range places {
-		plain, err := readNote(ctx, r, p, key)
-		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
-		}
-		if err != nil {
-			missing = append(missing, fmt.Sprintf("provider %s: %s: %s", p.Name, key, noteProblem(err)))
-			continue
-		}
-		at, err := repository.ManifestTime(id)
-		return &Note{ID: id, Time: at, Plain: plain}, missing, err
+	var plain []byte
+	q := asked[[]byte]{what: "notes"}
+	q.ask = func(ctx context.Context, p Provider) ([]byte, error) { return readNote(ctx, r, p, key) }
+	q.sound = func(_ Provider, note []byte) error { plain = note; return nil }
+	q.failed = func(p Provider, err error) {
+		missing = append(missing, fmt.Sprintf("provider %s: %s: %s", p.Name, key, noteProblem(err)))
 	}
-	return nil, missing, nil
+	found := q.first(ctx, places)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	if !found {
+		return nil, missing, nil
+	}
+	id := key[strings.LastIndexByte(key, '/')+1:]
+	at, err := repository.ManifestTime(id)
+	return &Note{ID: id, Time: at, Plain: plain}, missing, err
 }
 
 func noteProblem(err error) string {
@@ -118,16 +112,16 @@ func noteProblem(err error) string {
 	return explain(err)
 }
 
-// noteKeys lists the notes of a topic at a provider.
-func noteKeys(ctx context.Context, p Provider, topic string) (keys []string, err error) {
+// notePlaces lists the notes of a topic at all providers: who has which, and who could not be asked.
+func notePlaces(ctx context.Context, providers []Provider, topic string) (map[string][]Provider, map[string]error) {
 	prefix := notePrefix + topic + "/"
-	err = p.Store.List(ctx, prefix, func(o storage.Object) error {
-		if _, err := repository.ManifestTime(strings.TrimPrefix(o.Key, prefix)); err == nil {
-			keys = append(keys, o.Key)
-		}
-		return nil
-	})
-	return keys, err
+	return listEverywhere(ctx, providers, prefix, func(key string) bool { return isNote(prefix, key) })
+}
+
+// isNote reports whether a key is that of a note of the topic that the prefix names.
+func isNote(prefix, key string) bool {
+	_, err := repository.ManifestTime(strings.TrimPrefix(key, prefix))
+	return err == nil
 }
 
 // newestThatOpens reads the newest of the notes of one topic, by the providers that hold them. A name proves nothing: whoever has a provider's
@@ -153,24 +147,15 @@ func (e *Engine) newestOf(ctx context.Context, topic string) (*Note, error) {
 	if err != nil {
 		return nil, err
 	}
-	places, failed := map[string][]Provider{}, error(nil)
-	for _, p := range r.readable() {
-		keys, err := noteKeys(ctx, p, topic)
-		if err != nil {
-			failed = fmt.Errorf("provider %s: %w", p.Name, err)
-		}
-		for _, key := range keys {
-			places[key] = append(places[key], p)
-		}
-	}
+	places, failed := notePlaces(ctx, r.readable(), topic)
 	note, missing, err := newestThatOpens(ctx, r, places)
 	switch {
 	case err != nil || note != nil:
 		return note, err
 	case len(missing) > 0:
 		return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: "no note on " + topic + " opens: " + strings.Join(missing, "; "), Err: errNoNote}
-	case failed != nil:
-		return nil, failed
+	case len(failed) > 0:
+		return nil, joined(failed)
 	}
 	return nil, &keepsake.Error{Code: keepsake.CodeNotFound, Message: "there is no note on " + topic + " in the repository", Err: errNoNote}
 }

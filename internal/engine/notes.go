@@ -3,10 +3,10 @@ package engine
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"errors"
-	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -33,31 +33,33 @@ func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []by
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(body)
 	if len(r.live()) == 0 {
 		return r.nobodyWrites("nothing was noted")
 	}
-	var failed []error
+	var mu sync.Mutex
+	var lacking []Provider
+	var g errgroup.Group
 	for _, p := range r.live() {
-		if there, err := newestAt(ctx, r, p, topic); err == nil && there != nil && bytes.Equal(there.Plain, plain) {
-			continue
-		}
-		if err := errors.Join(p.Store.Put(ctx, key, body, sum, true), p.Store.Sync(ctx)); err != nil {
-			failed = append(failed, fmt.Errorf("provider %s: %w", p.Name, err))
-		}
+		g.Go(func() error {
+			if there, err := newestAt(ctx, r, p, topic); err == nil && there != nil && bytes.Equal(there.Plain, plain) {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			lacking = append(lacking, p)
+			return nil
+		})
 	}
-	return errors.Join(failed...)
+	_ = g.Wait()
+	_, failed := putEverywhere(ctx, lacking, key, body)
+	return joined(failed)
 }
 
 // newestAt reads the newest note of a topic that opens at one provider; nil for none.
 func newestAt(ctx context.Context, r *repo, p Provider, topic string) (*Note, error) {
-	keys, err := noteKeys(ctx, p, topic)
-	if err != nil {
+	places, failed := notePlaces(ctx, []Provider{p}, topic)
+	if err := failed[p.Name]; err != nil {
 		return nil, err
-	}
-	places := map[string][]Provider{}
-	for _, key := range keys {
-		places[key] = []Provider{p}
 	}
 	note, _, err := newestThatOpens(ctx, r, places)
 	return note, err

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -14,8 +13,15 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// askTimeout bounds the first question to a provider, so that one that hangs cannot keep an operation from starting.
-const askTimeout = 20 * time.Second
+const (
+	// askTimeout bounds the first question to a provider, so that one that hangs cannot keep an operation from starting.
+	askTimeout = 20 * time.Second
+	// askGrace is how much longer the others may take once a provider has answered with the repository's header.
+	askGrace = 8 * time.Second
+	// hungGrace is the same for a provider that hung lately, for what does not write a recovery point; hungFor is how lately.
+	hungGrace = time.Second
+	hungFor   = 2 * time.Minute
+)
 
 // repo is an unlocked repository and what its providers answered.
 type repo struct {
@@ -50,17 +56,22 @@ func (e *Engine) openAt(ctx context.Context, providers []Provider) (*repo, error
 	if e.WritesOnly() {
 		return nil, repository.ErrWritesOnly()
 	}
-	return e.openToSeal(ctx, providers)
+	return e.openWith(ctx, providers, true)
 }
 
-// openToSeal is openAt, also for a writer's key.
+// openToSeal is openAt, also for a writer's key, and with patience for a provider that hung lately.
 func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, error) {
+	return e.openWith(ctx, providers, false)
+}
+
+func (e *Engine) openWith(ctx context.Context, providers []Provider, remember bool) (*repo, error) {
+	providers = e.attend(providers)
 	r := &repo{providers: providers, down: map[string]error{}, lacking: map[string]bool{}, unproven: map[string]bool{},
 		identities: map[string]identityOf{}}
 	if len(providers) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "no storage provider is configured: add at least one under providers")
 	}
-	answers := askPlaces(ctx, providers)
+	answers := e.askPlaces(ctx, providers, remember)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -157,20 +168,72 @@ type answer struct {
 	headerErr, identityErr error
 }
 
-// askPlaces asks all providers at once.
-func askPlaces(ctx context.Context, providers []Provider) []answer {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+func askPlace(ctx context.Context, p Provider) (a answer) {
+	a.header, a.headerErr = p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
+	// Afterwards, as it is written after the header by an init that may be running.
+	a.identity, a.identityErr = p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
+	return a
+}
+
+func notHeard(d time.Duration) answer {
+	err := &storage.SilentError{For: d, Doing: "it was asked for " + repository.HeaderKey}
+	return answer{headerErr: err, identityErr: err}
+}
+
+// askPlaces asks all providers at once. Once one has the header, the others are not waited for as long as they like.
+func (e *Engine) askPlaces(ctx context.Context, providers []Provider, remember bool) []answer {
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answers := make([]answer, len(providers))
-	var wg sync.WaitGroup
-	for i, p := range providers {
-		wg.Go(func() {
-			answers[i].header, answers[i].headerErr = p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
-			// Afterwards, as it is written after the header by an init that may be running.
-			answers[i].identity, answers[i].identityErr = p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
-		})
+	type numbered struct {
+		answer
+		i int
 	}
-	wg.Wait()
+	came := make(chan numbered, len(providers))
+	answers, waiting := make([]answer, len(providers)), map[int]context.CancelFunc{}
+	started := time.Now()
+	for i, p := range providers {
+		asking, giveUp := context.WithCancel(bounded)
+		waiting[i] = giveUp
+		go func() { came <- numbered{askPlace(asking, p), i} }()
+	}
+	stop := func(i int) {
+		waiting[i]()
+		delete(waiting, i)
+	}
+	var grace, short <-chan time.Time
+	for len(waiting) > 0 {
+		select {
+		case n := <-came:
+			if waiting[n.i] == nil {
+				continue // it was left out
+			}
+			answers[n.i] = n.answer
+			stop(n.i)
+			if n.headerErr == nil {
+				e.heardOf(providers[n.i].Name)
+			}
+			if n.headerErr == nil && grace == nil {
+				grace, short = time.After(e.grace()), time.After(min(hungGrace, e.grace()))
+			}
+			continue
+		case <-short:
+			if !remember {
+				continue
+			}
+		case <-grace:
+		case <-bounded.Done():
+		}
+		if ctx.Err() != nil { // whoever asked waits no longer, which says nothing of the providers
+			return answers
+		}
+		for i := range waiting {
+			if p := providers[i]; bounded.Err() != nil || time.Since(started) > e.grace() || e.hungLately(p.Name) {
+				answers[i] = notHeard(time.Since(started))
+				e.hung(p.Name)
+				stop(i)
+			}
+		}
+	}
 	return answers
 }
 

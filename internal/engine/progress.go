@@ -61,6 +61,8 @@ func (p Progress) Fraction() float64 {
 		return min(1, float64(p.RowsDone)/float64(p.RowsTotal))
 	case p.BytesTotal <= 0:
 		return 0
+	case p.Stage == StageCatchingUp || p.Stage == StagePublishing: // all is read, and not all is where it shall be
+		return min(0.99, float64(p.BytesDone)/float64(p.BytesTotal))
 	default:
 		return min(1, float64(p.BytesDone)/float64(p.BytesTotal))
 	}
@@ -82,10 +84,11 @@ type TableProgress struct {
 type ProviderProgress struct {
 	Name      string    `json:"name"`
 	State     ItemState `json:"state"`
-	Confirmed int64     `json:"confirmed"`       // chunks confirmed there
-	Lag       int64     `json:"lag"`             // chunks sealed but not yet confirmed there
-	Bytes     int64     `json:"bytes"`           // uploaded by this operation
-	Error     string    `json:"error,omitempty"` // the latest, in words
+	Confirmed int64     `json:"confirmed"`                // chunks confirmed there
+	Lag       int64     `json:"lag"`                      // chunks sealed but not yet confirmed there
+	Bytes     int64     `json:"bytes"`                    // uploaded by this operation
+	Silent    int64     `json:"silent_seconds,omitempty"` // that it has not answered what it is being asked; 0: below a few
+	Error     string    `json:"error,omitempty"`          // the latest, in words
 }
 
 // LogLine is one line of an operation's log, for people.

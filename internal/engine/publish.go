@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -11,32 +12,6 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
-
-// completeCopies brings every provider that answers to the whole set of chunks. A full backup first reads back the copies
-// that were there before, so that everything its recovery point needs has been seen.
-func (b *backup) completeCopies(ctx context.Context) error {
-	b.track.stage(StageCatchingUp)
-	chunks := uniqueChunks(b.manifest)
-	if b.in.Type == keepsake.BackupFull {
-		if err := b.readBack(ctx, chunks); err != nil {
-			return err
-		}
-	}
-	var g errgroup.Group
-	for _, l := range b.lanes {
-		g.Go(func() error {
-			err := copyMissing(ctx, b.repo, b.index, l.Provider, chunks, func(c *repository.Chunk) {
-				b.track.provider(l.Name, func(p *ProviderProgress) { p.Confirmed++; p.Bytes += c.Size })
-			})
-			l.mu.Lock()
-			l.failed = err
-			l.mu.Unlock()
-			return nil
-		})
-	}
-	_ = g.Wait()
-	return ctx.Err()
-}
 
 // uniqueChunks returns each chunk of a manifest once.
 func uniqueChunks(m *repository.Manifest) []*repository.Chunk {
@@ -52,28 +27,32 @@ func uniqueChunks(m *repository.Manifest) []*repository.Chunk {
 	return chunks
 }
 
-// readBack reads, at every provider, the copies that this run did not upload, and distrusts those that are not what the
+// readBack reads, at one provider, the copies that this run did not upload, and distrusts those that are not what the
 // manifest says.
-func (b *backup) readBack(ctx context.Context, chunks []*repository.Chunk) error {
+func (b *backup) readBack(ctx context.Context, l *lane, chunks []*repository.Chunk) error {
 	old := b.old()
-	for _, l := range b.lanes {
-		var g errgroup.Group
-		g.SetLimit(laneWorkers)
-		for _, c := range chunks {
-			if !old[c.ID] || b.index.get(c.ID).at&l.bit == 0 || ctx.Err() != nil {
-				continue
-			}
-			g.Go(func() error {
-				if _, err := b.repo.soundCopy(ctx, l.Provider, c); err != nil && ctx.Err() == nil {
-					b.track.warnf("Provider %s, chunk %s: %s It is replaced.", l.Name, c.ID, keepsake.MessageOf(err))
-					b.index.distrust(c.ID, l.bit)
-				}
-				return nil
-			})
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(laneWorkers)
+	for _, c := range chunks {
+		if !old[c.ID] || b.index.get(c.ID).at&l.bit == 0 {
+			continue
 		}
-		_ = g.Wait()
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			_, err := b.repo.soundCopy(ctx, l.Provider, c)
+			if errors.Is(err, storage.ErrTimeout) {
+				return err
+			}
+			if err != nil && ctx.Err() == nil {
+				b.track.warnf("Provider %s, chunk %s: %s It is replaced.", l.Name, c.ID, keepsake.MessageOf(err))
+				b.index.distrust(c.ID, l.bit)
+			}
+			return nil
+		})
 	}
-	return ctx.Err()
+	return g.Wait()
 }
 
 // old returns the chunks that were there before this run.
@@ -87,15 +66,42 @@ func (b *backup) old() map[repository.ChunkID]bool {
 }
 
 // copyMissing copies to one provider every chunk that it is not confirmed to hold, from whichever provider has a good copy.
-// It stops at the first one that fails: a provider without all chunks gets no manifest.
-func copyMissing(ctx context.Context, r *repo, x *index, to Provider, chunks []*repository.Chunk, done func(*repository.Chunk)) error {
+// It stops at the first one that fails: a provider without all chunks gets no manifest. Of those that no other provider holds yet,
+// it waits for news: others may still be getting them.
+func copyMissing(ctx context.Context, r *repo, x *index, to Provider, chunks []*repository.Chunk, news *news, done func(*repository.Chunk)) error {
+	bit := providerBit(r.providers, to.Name)
+	for {
+		heard := news.next()
+		var now, later []*repository.Chunk
+		for _, c := range chunks {
+			switch at := x.get(c.ID).at; {
+			case at&bit != 0:
+			case at == 0 && heard != nil:
+				later = append(later, c)
+			default:
+				now = append(now, c)
+			}
+		}
+		err := copyAll(ctx, r, x, to, now, done)
+		lost := errors.Is(err, errNoCopy) && heard != nil // by the one that had it first: another may be getting it
+		if err != nil && !lost || err == nil && len(later) == 0 {
+			return err
+		}
+		select {
+		case <-heard:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// copyAll copies chunks to one provider.
+func copyAll(ctx context.Context, r *repo, x *index, to Provider, chunks []*repository.Chunk, done func(*repository.Chunk)) error {
 	bit := providerBit(r.providers, to.Name)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(laneWorkers)
+	way := &flight{store: to.Store}
 	for _, c := range chunks {
-		if x.get(c.ID).at&bit != 0 {
-			continue
-		}
 		if ctx.Err() != nil {
 			break
 		}
@@ -107,6 +113,11 @@ func copyMissing(ctx context.Context, r *repo, x *index, to Provider, chunks []*
 			if err != nil {
 				return err
 			}
+			size := int64(len(body))
+			if err := way.start(ctx, size); err != nil {
+				return err
+			}
+			defer way.end(size)
 			if _, err := x.put(ctx, to.Store, bit, newSealed(c.ID, body)); err != nil {
 				return err
 			}
@@ -120,82 +131,40 @@ func copyMissing(ctx context.Context, r *repo, x *index, to Provider, chunks []*
 // anyCopy reads a chunk from the first provider with a sound copy, other than those in not. One that must be opened to be judged
 // is as good as any, and asked after those that are confirmed.
 func anyCopy(ctx context.Context, r *repo, x *index, c *repository.Chunk, not uint16) ([]byte, error) {
+	var holders []Provider
 	e := x.get(c.ID)
 	for _, set := range []uint16{e.at &^ not, e.odd &^ not} {
 		for i, p := range r.providers {
-			if set&(1<<i) == 0 {
-				continue
-			}
-			body, err := r.soundCopy(ctx, p, c)
-			if err == nil {
-				return body, nil
-			}
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if isDamage(err) {
-				x.distrust(c.ID, 1<<i)
+			if set&(1<<i) != 0 {
+				holders = append(holders, p)
 			}
 		}
 	}
-	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s has no good copy at any other provider", c.ID)
+	var body []byte
+	var away error
+	q := asked[[]byte]{what: "chunks", size: c.Size}
+	q.ask = func(ctx context.Context, p Provider) ([]byte, error) { return r.soundCopy(ctx, p, c) }
+	q.sound = func(_ Provider, sealed []byte) error { body = sealed; return nil }
+	q.failed = func(p Provider, err error) {
+		if isDamage(err) {
+			x.distrust(c.ID, providerBit(r.providers, p.Name))
+			return
+		}
+		away = fmt.Errorf("provider %s: %s", p.Name, explain(err))
+	}
+	switch found := q.first(ctx, holders); {
+	case found:
+		return body, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case away != nil:
+		return nil, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: fmt.Sprintf("chunk %s cannot be read now: %v", c.ID, away), Err: errNoCopy}
+	}
+	return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: fmt.Sprintf("chunk %s has no good copy at any other provider", c.ID), Err: errNoCopy}
 }
 
-// publish writes the manifest to every provider that holds all chunks: that is what makes the recovery point exist there.
-func (b *backup) publish(ctx context.Context) ([]keepsake.Copy, error) {
-	b.index.adopt(b.manifest)
-	b.countStats()
-	key, body, err := b.repo.keys.SealManifest(b.manifest)
-	if err != nil {
-		return nil, fmt.Errorf("seal the manifest: %w", err)
-	}
-	b.manifestBytes = int64(len(body))
-	b.bytesNew.Add(b.manifestBytes)
-	copies := make([]keepsake.Copy, len(b.repo.providers))
-	for i, p := range b.repo.providers {
-		copies[i] = keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite}
-		if err := b.repo.down[p.Name]; err != nil {
-			copies[i].Error = explain(err)
-		}
-	}
-	var g errgroup.Group
-	for _, l := range b.lanes {
-		g.Go(func() error {
-			err := l.failed
-			if err == nil {
-				err = b.repo.stillThere(ctx, l.Provider)
-			}
-			if err == nil {
-				err = putManifest(ctx, l.Store, key, body)
-			}
-			for i := range copies {
-				if copies[i].Provider == l.Name {
-					copies[i].Confirmed = err == nil
-					if err != nil {
-						copies[i].Error = explain(err)
-					}
-				}
-			}
-			b.track.provider(l.Name, func(p *ProviderProgress) {
-				p.State = ItemDone
-				if err != nil {
-					p.State, p.Error = ItemFailed, explain(err)
-				}
-			})
-			return nil
-		})
-	}
-	_ = g.Wait()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	for _, c := range copies {
-		if c.Confirmed {
-			return copies, nil
-		}
-	}
-	return nil, allFailed(b.lanes)
-}
+// errNoCopy lies under the error about a chunk that no provider gave.
+var errNoCopy = errors.New("no copy")
 
 // putManifest makes the chunks durable, then the manifest.
 func putManifest(ctx context.Context, store storage.Provider, key string, body []byte) error {

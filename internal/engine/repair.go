@@ -61,6 +61,7 @@ func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error)
 	if r.repo, err = r.e.open(ctx); err != nil {
 		return err
 	}
+	r.e.inNoHurry(r.repo)
 	r.headers(ctx, findings)
 	if r.list, err = listManifests(ctx, r.repo.live()); err != nil {
 		return err
@@ -149,7 +150,7 @@ func (r *repair) point(ctx context.Context, id string) error {
 
 func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*repository.Chunk, manifest []byte, sound bool) error {
 	copied := make(chan int64, len(chunks))
-	err := copyMissing(ctx, r.repo, r.index, p, chunks, func(c *repository.Chunk) { copied <- c.Size })
+	err := copyMissing(ctx, r.repo, r.index, p, chunks, nil, func(c *repository.Chunk) { copied <- c.Size })
 	close(copied)
 	for n := range copied {
 		r.result.Copied++

@@ -120,6 +120,8 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	r.e.inNoHurry(repo)
+	r.track.attend(repo.providers)
 	for _, p := range from {
 		if repo.unproven[p.Name] {
 			r.track.warnf("Provider %s: %s. It is read all the same, because no other one is left or was asked for.", p.Name, explain(repo.down[p.Name]))

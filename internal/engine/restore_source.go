@@ -62,28 +62,33 @@ func (s *source) order() []Provider {
 // chunk returns the plaintext of a chunk in buf. Any copy that opens under the chunk's id is the right one, whichever run
 // sealed it: the id is a keyed hash of the plaintext, and authenticated. The rows' hashes are compared when they are read back.
 func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error) {
+	var plain []byte
 	var last error
 	damage := false
-	for _, p := range s.order() {
-		sealed, err := p.Store.Get(ctx, c.ID.Key(), repository.MaxChunkSealed)
-		var plain []byte
-		if err == nil {
-			plain, err = s.repo.keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain))
-		}
+	q := asked[[]byte]{what: "chunks", size: c.Size}
+	q.ask = func(ctx context.Context, p Provider) ([]byte, error) {
+		return p.Store.Get(ctx, c.ID.Key(), repository.MaxChunkSealed)
+	}
+	q.sound = func(p Provider, sealed []byte) (err error) {
+		plain, err = s.repo.keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain))
 		if err == nil && int64(len(plain)) != c.Plain {
 			err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
 		}
 		if err == nil {
 			s.took(p.Name, int64(len(sealed)))
-			return plain, nil
 		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+		return err
+	}
+	q.failed = func(p Provider, err error) {
 		last = err
 		damage = s.note(p.Name, c, err) || damage
 	}
-	if !damage {
+	switch found := q.first(ctx, s.order()); {
+	case found:
+		return plain, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !damage:
 		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider: %s", c.ID, explain(last))
 	}
 	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked: %s", c.ID, findingOf("", c.ID.Key(), last, s.heal).Problem)

@@ -3,13 +3,10 @@ package engine
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -23,7 +20,8 @@ const undoPrefix = "undo/"
 // maxUndo bounds an undo object, in bytes, sealed.
 const maxUndo = 256 << 20
 
-// keepUndo seals an undo object and stores it at every provider that can be reached. At least one must have it, durably.
+// keepUndo seals an undo object and stores it at every provider that can be reached. It is durable at two of them before
+// anything is committed, so that an undo outlives the loss of one; at one, where no other takes it.
 func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string, error) {
 	u.Time = e.opts.Now().UTC()
 	plain, err := json.Marshal(u)
@@ -35,29 +33,12 @@ func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(body)
-	live := r.live()
-	if len(live) == 0 {
+	if len(r.live()) == 0 {
 		return nil, r.nobodyWrites("what an undo needs could not be kept and nothing was changed")
 	}
-	failed := make([]error, len(live))
-	var wg sync.WaitGroup // the live rows are locked meanwhile: nobody waits for one provider after the other
-	for i, p := range live {
-		wg.Go(func() {
-			if err := errors.Join(p.Store.Put(ctx, key, body, sum, true), p.Store.Sync(ctx)); err != nil {
-				failed[i] = fmt.Errorf("provider %s: %w", p.Name, err)
-			}
-		})
-	}
-	wg.Wait()
-	var at []string
-	for i, p := range live {
-		if failed[i] == nil {
-			at = append(at, p.Name)
-		}
-	}
+	at, failed := putEverywhere(ctx, r.live(), key, body) // the live rows are locked meanwhile: nobody waits for a provider that hangs
 	if len(at) == 0 {
-		return nil, errors.Join(failed...)
+		return nil, cmp.Or(ctx.Err(), joined(failed))
 	}
 	return at, nil
 }
@@ -68,19 +49,13 @@ func (e *Engine) Undos(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]bool{}
-	for _, p := range r.readable() {
-		err := p.Store.List(ctx, undoPrefix, func(o storage.Object) error {
-			found[strings.TrimPrefix(o.Key, undoPrefix)] = true
-			return nil
-		})
-		if err != nil && ctx.Err() != nil {
-			return nil, err
-		}
+	found, failed := listEverywhere(ctx, r.readable(), undoPrefix, func(string) bool { return true })
+	if ctx.Err() != nil {
+		return nil, joined(failed)
 	}
 	ids := make([]string, 0, len(found))
-	for id := range found {
-		ids = append(ids, id)
+	for key := range found {
+		ids = append(ids, strings.TrimPrefix(key, undoPrefix))
 	}
 	slices.Sort(ids)
 	slices.Reverse(ids)
@@ -102,23 +77,27 @@ func (e *Engine) readUndo(ctx context.Context, r *repo, restore string) (*scope.
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %q that could be undone", restore)
 	}
 	last := error(keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %s that could be undone at the providers asked", restore))
-	for _, p := range r.readable() {
-		body, err := p.Store.Get(ctx, key, maxUndo)
-		if errors.Is(err, storage.ErrNotFound) {
-			continue
+	u := &scope.Undo{}
+	q := asked[[]byte]{what: "what an undo needs"}
+	q.ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, maxUndo) }
+	q.sound = func(_ Provider, body []byte) error {
+		plain, err := r.keys.OpenObject(repository.ObjectUndo, key, body, repository.MaxObjectPlain)
+		if err != nil {
+			return err
 		}
-		var plain []byte
-		if err == nil {
-			plain, err = r.keys.OpenObject(repository.ObjectUndo, key, body, repository.MaxObjectPlain)
+		*u = scope.Undo{}
+		return json.Unmarshal(plain, u)
+	}
+	q.failed = func(p Provider, err error) {
+		if !errors.Is(err, storage.ErrNotFound) {
+			last = keepsake.Errorf(keepsake.CodeOf(err), "provider %s: %w", p.Name, err)
 		}
-		u := &scope.Undo{}
-		if err == nil {
-			err = json.Unmarshal(plain, u)
-		}
-		if err == nil {
-			return u, nil
-		}
-		last = keepsake.Errorf(keepsake.CodeOf(err), "provider %s: %w", p.Name, err)
+	}
+	switch found := q.first(ctx, r.readable()); {
+	case found:
+		return u, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	}
 	return nil, last
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -20,12 +21,13 @@ type tracker struct {
 	now      func() time.Time
 	reporter Reporter
 
-	mu    sync.Mutex
-	state Progress
-	dirty bool
-	out   sync.Mutex // one call of the Reporter at a time
-	quit  chan struct{}
-	done  chan struct{}
+	mu       sync.Mutex
+	state    Progress
+	dirty    bool
+	attended []Provider
+	out      sync.Mutex // one call of the Reporter at a time
+	quit     chan struct{}
+	done     chan struct{}
 }
 
 // newTracker starts reporting. The caller must call close.
@@ -58,6 +60,7 @@ func (t *tracker) flush() {
 	t.out.Lock()
 	defer t.out.Unlock()
 	t.mu.Lock()
+	t.lookForSilence()
 	if !t.dirty {
 		t.mu.Unlock()
 		return
@@ -68,6 +71,35 @@ func (t *tracker) flush() {
 	p.Tables, p.Providers = slices.Clone(p.Tables), slices.Clone(p.Providers)
 	t.mu.Unlock()
 	t.reporter.Progress(p)
+}
+
+// silentFrom is how long a provider must be silent before that is said.
+const silentFrom = 3 * time.Second
+
+// attend makes the progress say which of an operation's providers are being waited for.
+func (t *tracker) attend(providers []Provider) {
+	t.mu.Lock()
+	t.attended = providers
+	t.mu.Unlock()
+}
+
+// lookForSilence writes down for how long each provider has been silent. The lock is held.
+func (t *tracker) lookForSilence() {
+	for _, p := range t.attended {
+		a, ok := p.Store.(*storage.Attended)
+		if !ok {
+			continue
+		}
+		silent := a.Waiting()
+		if silent < silentFrom {
+			silent = 0
+		}
+		for i := range t.state.Providers {
+			if prov := &t.state.Providers[i]; prov.Name == p.Name && prov.Silent != int64(silent.Seconds()) {
+				prov.Silent, t.dirty = int64(silent.Seconds()), true
+			}
+		}
+	}
 }
 
 // close stops reporting after one last report.

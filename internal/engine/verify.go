@@ -25,6 +25,7 @@ type verification struct {
 	deep    bool
 	command string // that repairs what is found
 	mu      sync.Mutex
+	hung    map[string]bool // providers
 	result  VerifyResult
 }
 
@@ -32,7 +33,7 @@ type verification struct {
 // when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name each bad copy.
 func (e *Engine) Verify(ctx context.Context, in VerifyInput, reporter Reporter) (VerifyResult, error) {
 	started := e.opts.Now()
-	v := &verification{e: e, deep: in.Deep, track: newTracker(reporter, e.opts.Now)}
+	v := &verification{e: e, deep: in.Deep, hung: map[string]bool{}, track: newTracker(reporter, e.opts.Now)}
 	defer v.track.close()
 	v.result.Findings, v.result.Copies = []VerifyFinding{}, map[string][]keepsake.Copy{}
 	v.result.Proofs = map[string]PointProof{}
@@ -54,6 +55,8 @@ func (v *verification) run(ctx context.Context, in VerifyInput) (err error) {
 	if v.repo, v.live, err = v.e.openFor(ctx, in.Provider); err != nil {
 		return err
 	}
+	v.e.inNoHurry(v.repo)
+	v.track.attend(v.repo.providers)
 	if v.list, err = listManifests(ctx, v.live); err != nil {
 		return err
 	}
@@ -262,6 +265,8 @@ func (v *verification) copies(chunks []*repository.Chunk, sound map[string]bool,
 		switch {
 		case v.repo.down[p.Name] != nil:
 			c.Error = explain(v.repo.down[p.Name])
+		case v.hung[p.Name]:
+			c.Confirmed, c.Error = false, "it hung while it was being verified"
 		case !c.Confirmed:
 			c.Error = "no sound manifest"
 		case missing > 0:

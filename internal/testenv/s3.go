@@ -36,7 +36,8 @@ type S3Server struct {
 	AccessKey string
 	SecretKey string
 
-	stop func()
+	stop   func()
+	signal func(os.Signal) error
 }
 
 // S3Bucket is a fresh bucket on a server.
@@ -104,7 +105,8 @@ func StartS3(ctx context.Context, dir string, opts ...Option) (*S3Server, error)
 	}
 	s := &S3Server{
 		Endpoint: "http://" + address, AccessKey: accessKey, SecretKey: secretKey,
-		stop: func() { c.stop(10*time.Second, syscall.SIGTERM) },
+		stop:   func() { _ = c.cmd.Process.Signal(syscall.SIGCONT); c.stop(10*time.Second, syscall.SIGTERM) },
+		signal: c.cmd.Process.Signal,
 	}
 	if err := c.untilReady(ctx, 30*time.Second, answersHTTP(s.Endpoint)); err != nil {
 		s.Stop()
@@ -130,6 +132,12 @@ func answersHTTP(url string) func(context.Context) error {
 
 // Stop ends the server.
 func (s *S3Server) Stop() { s.stop() }
+
+// Suspend stops the server's process as it stands: its connections stay open, the kernel takes what is sent, and nothing is answered.
+func (s *S3Server) Suspend() error { return s.signal(syscall.SIGSTOP) }
+
+// Resume lets a suspended server go on.
+func (s *S3Server) Resume() error { return s.signal(syscall.SIGCONT) }
 
 // Address returns host:port, for a Proxy.
 func (s *S3Server) Address() string { return strings.TrimPrefix(s.Endpoint, "http://") }

@@ -260,6 +260,26 @@ func (a *Attended) Sync(ctx context.Context) error {
 	return err
 }
 
+// MakePlace passes the wish on.
+func (a *Attended) MakePlace(ctx context.Context) error {
+	return a.do(ctx, &call{to: storing, doing: "its place was to be made"}, func(ctx context.Context) error {
+		return untilDone(ctx, func(ctx context.Context) error { return MakePlace(ctx, a.p) })
+	})
+}
+
+// public passes the question on. Others than the store may be asked for it, so that silence says nothing of the store.
+func (a *Attended) public(ctx context.Context, key string) string {
+	a.mu.Lock()
+	silent, silence := a.silent, a.silence
+	a.mu.Unlock()
+	if silent != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	return Public(ctx, a.p, key)
+}
+
 // kindOfObject says in words what kind of object a key names.
 func kindOfObject(key string) string {
 	folder, _, found := strings.Cut(key, "/")

@@ -109,3 +109,8 @@ func (h *HangingProvider) Delete(ctx context.Context, key string) error {
 func (h *HangingProvider) Sync(ctx context.Context) error {
 	return h.do(ctx, "sync", "", func() error { return h.p.Sync(ctx) })
 }
+
+// MakePlace passes the wish on.
+func (h *HangingProvider) MakePlace(ctx context.Context) error {
+	return h.do(ctx, "make", "", func() error { return storage.MakePlace(ctx, h.p) })
+}

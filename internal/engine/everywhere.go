@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/storage"
+)
+
+// What is written to every provider, and what is read from the first with a sound copy, goes through this file: none of them
+// waits longer for a provider that hangs than the others' answers are worth.
+
+// hedgeAfter is how long the first provider is waited for before the next one is asked as well, on top of three times what the
+// object takes at the throughput that was measured.
+const hedgeAfter = 3 * time.Second
+
+// hedgeSpeed stands in for a throughput that was not measured yet, in bytes a second.
+const hedgeSpeed = 1 << 20
+
+// hedge is how long p may take for an object before another provider is asked as well.
+func hedge(p Provider, size int64) time.Duration {
+	speed := storage.Speed(p.Store)
+	if speed == 0 {
+		speed = hedgeSpeed
+	}
+	return hedgeAfter + time.Duration(3*float64(size)/speed*float64(time.Second))
+}
+
+// asked is a question that is put to one provider after the other until an answer is sound.
+type asked[T any] struct {
+	what string // in words: "chunks"
+	size int64  // of the answer, in bytes; 0: small
+	ask  func(ctx context.Context, p Provider) (T, error)
+	// sound looks at an answer and returns what is wrong with it. It and failed are called one at a time, by the caller's goroutine.
+	sound  func(p Provider, answer T) error
+	failed func(p Provider, err error) // nil: nobody wants to know
+}
+
+// first asks the providers in their order, the next one when an answer is bad or late, and reports whether a sound one came.
+// A provider whose answer was late, and not waited for because another one's came, has failed with a storage.SilentError.
+func (q asked[T]) first(ctx context.Context, providers []Provider) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type reply struct {
+		p      Provider
+		answer T
+		err    error
+	}
+	replies := make(chan reply, len(providers))
+	late := time.NewTimer(time.Hour)
+	defer late.Stop()
+	next, waiting := 0, map[string]time.Time{}
+	ask := func() {
+		if next == len(providers) {
+			return
+		}
+		p := providers[next]
+		next++
+		waiting[p.Name] = time.Now()
+		late.Reset(hedge(p, q.size))
+		go func() {
+			answer, err := q.ask(ctx, p)
+			replies <- reply{p, answer, err}
+		}()
+	}
+	ask()
+	for len(waiting) > 0 {
+		select {
+		case <-late.C:
+			ask()
+		case r := <-replies:
+			delete(waiting, r.p.Name)
+			err := r.err
+			if err == nil {
+				err = q.sound(r.p, r.answer)
+			}
+			if err == nil {
+				q.late(providers, waiting)
+				return true
+			}
+			if ctx.Err() != nil {
+				return false
+			}
+			q.fail(r.p, err)
+			ask()
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
+}
+
+// late tells of those that were asked before the one whose answer came.
+func (q asked[T]) late(providers []Provider, waiting map[string]time.Time) {
+	for _, p := range providers {
+		if since, found := waiting[p.Name]; found && time.Since(since) >= hedge(p, q.size) {
+			q.fail(p, &storage.SilentError{For: time.Since(since), Doing: "it was to give " + q.what})
+		}
+	}
+}
+
+func (q asked[T]) fail(p Provider, err error) {
+	if q.failed != nil {
+		q.failed(p, err)
+	}
+}
+
+// enough says when an object that was put everywhere is durable at enough providers: at two, so that it outlives the loss of
+// one, or at each that takes it where those are fewer.
+const enough = 2
+
+// stragglers is how long the other providers are waited for once enough have an object.
+const stragglers = 3 * time.Second
+
+// putEverywhere stores an object durably at all the providers at once, in the place of one that is there. It returns when each
+// has answered, or when enough have it and the others were given a little longer. It returns who has it, and why each other has not.
+func putEverywhere(ctx context.Context, providers []Provider, key string, body []byte) (at []string, failed map[string]error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type reply struct {
+		p   Provider
+		err error
+	}
+	sum := sha256.Sum256(body)
+	replies := make(chan reply, len(providers))
+	failed = map[string]error{}
+	started := time.Now()
+	for _, p := range providers {
+		failed[p.Name] = &storage.SilentError{Doing: "it was to store " + key}
+		go func() {
+			err := p.Store.Put(ctx, key, body, sum, true)
+			if err == nil {
+				err = p.Store.Sync(ctx)
+			}
+			replies <- reply{p, err}
+		}()
+	}
+	took := map[string]bool{}
+	var late <-chan time.Time
+	for range providers {
+		select {
+		case r := <-replies:
+			failed[r.p.Name] = r.err
+			if r.err == nil {
+				delete(failed, r.p.Name)
+				took[r.p.Name] = true
+			}
+			if len(took) >= enough && late == nil {
+				late = time.After(stragglers + time.Since(started))
+			}
+			continue
+		case <-late:
+		case <-ctx.Done():
+		}
+		break
+	}
+	for _, err := range failed {
+		if silent := (*storage.SilentError)(nil); errors.As(err, &silent) && silent.For == 0 {
+			silent.For = time.Since(started)
+		}
+	}
+	for _, p := range providers {
+		if took[p.Name] {
+			at = append(at, p.Name)
+		}
+	}
+	return at, failed
+}
+
+// joined makes one error of what kept some providers from taking an object; nil where nothing did.
+func joined(failed map[string]error) error {
+	var all []error
+	for name, err := range failed {
+		all = append(all, fmt.Errorf("provider %s: %w", name, err))
+	}
+	return errors.Join(all...)
+}
+
+// listEverywhere lists what lies below a prefix at all the providers at once: who has which of the objects that are wanted, in the
+// order of preference, and why each other could not be asked.
+func listEverywhere(ctx context.Context, providers []Provider, prefix string, wanted func(key string) bool) (places map[string][]Provider, failed map[string]error) {
+	lists, errs := make([][]string, len(providers)), make([]error, len(providers))
+	var g errgroup.Group
+	for i, p := range providers {
+		g.Go(func() error {
+			errs[i] = p.Store.List(ctx, prefix, func(o storage.Object) error {
+				if wanted(o.Key) {
+					lists[i] = append(lists[i], o.Key)
+				}
+				return nil
+			})
+			return nil
+		})
+	}
+	_ = g.Wait()
+	places, failed = map[string][]Provider{}, map[string]error{}
+	for i, p := range providers {
+		if errs[i] != nil {
+			failed[p.Name] = errs[i]
+			continue
+		}
+		for _, key := range lists[i] {
+			places[key] = append(places[key], p)
+		}
+	}
+	return places, failed
+}
