@@ -106,7 +106,12 @@ func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.Scop
 		return nil
 	}
 	in.Point = d.Point
-	clock := pages.clock()
+	text := damageWords(d, pages.clock())
+	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text + " The newest safe recovery point before that is chosen below."}}
+}
+
+// damageWords say when how many rows of a wedding vanished or changed.
+func damageWords(d *engine.Damage, clock format.Clock) string {
 	until := "now"
 	if !d.To.IsZero() {
 		until = clock.Exact(d.To)
@@ -114,13 +119,12 @@ func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.Scop
 	text := "Between " + clock.Exact(d.From) + " and " + until + ", "
 	switch {
 	case d.Gone > 0 && d.Changed > 0:
-		text += format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " + format.Count(d.Changed) + " changed."
+		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " + format.Count(d.Changed) + " changed."
 	case d.Gone > 0:
-		text += format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished."
+		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished."
 	default:
-		text += format.Count(d.Changed) + " of " + format.Plural(d.Rows, "row", "rows") + " changed."
+		return text + format.Count(d.Changed) + " of " + format.Plural(d.Rows, "row", "rows") + " changed."
 	}
-	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text + " The newest safe recovery point before that is chosen below."}}
 }
 
 // impact says what is at stake: whom and what the changes touch, and how long they take.

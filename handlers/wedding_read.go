@@ -21,6 +21,7 @@ import (
 )
 
 type weddingAtReader interface {
+	LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (console.WeddingLook, error)
 	GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error)
 }
 
@@ -86,17 +87,24 @@ func DownloadWeddingContacts(con weddingAtReader) echo.HandlerFunc {
 // ShowWeddingThen shows a wedding's rows as they were.
 func ShowWeddingThen(pages Pages, con weddingAtReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		w, id, err := weddingAt(c, con)
+		id := weddingParam(c)
+		w, err := con.LookAtWedding(c.Request().Context(), actor(c), id, c.QueryParam("point"))
 		if err != nil {
 			return err
 		}
+		w.Name = cmp.Or(w.Name, id)
 		point := url.QueryEscape(w.Point)
 		vm := views.WeddingThen{Shell: pages.Shell(c, "A wedding as it was", "weddings"), Name: w.Name, When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
 			BackURL: weddingURL(id) + "/restore?point=" + point, CSV: weddingURL(id) + "/export?format=csv&point=" + point, JSON: weddingURL(id) + "/export?format=json&point=" + point,
 			ContactsURL: weddingURL(id) + "/contacts?point=" + point, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks."}
+		vm.Notices = lookNotices(w, weddingURL(id)+"/then", pages.clock())
 		for _, t := range w.Tables {
-			if len(t.Rows) > 0 {
-				vm.Tables = append(vm.Tables, thenTable(t))
+			if now := w.Now[t.Table]; len(t.Rows) > 0 || now > 0 {
+				table := thenTable(t)
+				if w.Now != nil {
+					table.Count = format.Count(now) + " now, " + format.Count(int64(len(t.Rows))) + " before"
+				}
+				vm.Tables = append(vm.Tables, table)
 			}
 		}
 		return Render(c, http.StatusOK, views.WeddingThenPage(vm))
@@ -221,6 +229,31 @@ func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock
 	}
 	if d.Newest == nil && shell.Whole() {
 		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing is saved yet", Text: "There is no recovery point, so nothing could be looked at or brought back. Take the first backup now.", Href: "/backups/new", Link: "Back up now"})
+	}
+	return out
+}
+
+// lookNotices say where the damage lies, on which side of it the wedding is shown, and whether the platform could be asked.
+func lookNotices(w console.WeddingLook, page string, clock format.Clock) (out []ui.Notice) {
+	if d := w.Damage; d != nil {
+		n := ui.Notice{Tone: ui.ToneWarn, Title: "You see the wedding from before the damage", Text: damageWords(d, clock) + " This is the newest safe recovery point before that."}
+		switch {
+		case w.Time.After(d.From):
+			n.Title, n.Text = "This recovery point is from after the damage", damageWords(d, clock)+" What vanished is not in it."
+			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the safe one"
+		case w.Time.Before(d.From):
+			n.Title, n.Text = "An older recovery point than the newest safe one", damageWords(d, clock)
+			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the newest safe one"
+		}
+		out = append(out, n)
+	}
+	if w.Now == nil {
+		n, trouble := platformNotice(w.Platform.Kind)
+		if !trouble {
+			n = ui.Notice{Title: "The platform could not be compared"}
+		}
+		n.Tone, n.Text = ui.ToneMute, "So this page shows what was, and cannot say what is there now."
+		out = append(out, n)
 	}
 	return out
 }

@@ -24,6 +24,7 @@ type WeddingThen struct {
 	Name, PointURL, BackURL      string
 	CSV, JSON, ContactsURL, Read string
 	When                         ui.When
+	Notices                      []ui.Notice
 	Tables                       []ThenTable
 }
 

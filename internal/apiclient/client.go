@@ -1422,12 +1422,13 @@ type ProviderListBody struct {
 
 // ProviderProgress defines model for ProviderProgress.
 type ProviderProgress struct {
-	Bytes     int64   `json:"bytes"`
-	Confirmed int64   `json:"confirmed"`
-	Error     *string `json:"error,omitempty"`
-	Lag       int64   `json:"lag"`
-	Name      string  `json:"name"`
-	State     string  `json:"state"`
+	Bytes         int64   `json:"bytes"`
+	Confirmed     int64   `json:"confirmed"`
+	Error         *string `json:"error,omitempty"`
+	Lag           int64   `json:"lag"`
+	Name          string  `json:"name"`
+	SilentSeconds *int64  `json:"silent_seconds,omitempty"`
+	State         string  `json:"state"`
 }
 
 // Restore defines model for Restore.

@@ -30,11 +30,12 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	if err != nil {
 		return nil, err
 	}
+	points = c.withNewest(ctx, points)
 	ids := make([]string, 0, damagePoints)
 	for _, p := range points[:min(len(points), damagePoints)] {
 		ids = append(ids, p.ID)
 	}
-	d, found, err := c.scopes.FindDamage(ctx, engine.ScopeInput{Wedding: wedding}, ids)
+	d, found, err := c.scopes.FindDamage(ctx, engine.ScopeInput{Wedding: wedding, PointsOnly: !c.watch.ask(ctx).Writable()}, ids)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -46,4 +47,22 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 		d.Point, d.From = points[i].ID, points[i].Time
 	}
 	return &d, nil
+}
+
+// withNewest puts the newest recovery points of the providers before those that the console has heard of: the command line takes backups too.
+func (c *Console) withNewest(ctx context.Context, points []Point) []Point {
+	newest, err := c.engine.NewestPoint(ctx)
+	if err != nil || len(points) > 0 && points[0].ID == newest {
+		return points
+	}
+	list, err := c.engine.NewestPoints(ctx, damagePoints)
+	if err != nil {
+		return points
+	}
+	unheard := slices.DeleteFunc(wholeOnes(list), func(p Point) bool {
+		return slices.ContainsFunc(points, func(known Point) bool { return known.ID == p.ID })
+	})
+	all := append(unheard, points...)
+	slices.SortStableFunc(all, func(a, b Point) int { return b.Time.Compare(a.Time) })
+	return all
 }

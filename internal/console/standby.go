@@ -21,6 +21,8 @@ type StandbyEngine interface {
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
+	PreviewScope(ctx context.Context, in engine.ScopeInput) (*scope.Preview, error)
+	FindDamage(ctx context.Context, in engine.ScopeInput, points []string) (engine.Damage, bool, error)
 	WeddingChanges(ctx context.Context, in engine.ScopeInput, to string) (engine.WeddingChanges, error)
 	Export(ctx context.Context, in engine.ScopeInput, format string, w io.Writer) error
 }

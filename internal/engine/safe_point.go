@@ -45,7 +45,9 @@ func (e *Engine) FindDamage(ctx context.Context, in ScopeInput, points []string)
 		}
 		d = Damage{Point: at.in.Manifest.ID, From: at.in.Manifest.Time, PointsRead: i + 1}
 		var changes []scope.TableChanges
-		if after == nil {
+		if after == nil && in.PointsOnly {
+			changes = nil
+		} else if after == nil {
 			p, err := at.Preview(ctx)
 			if err != nil && keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 				return d, false, err

@@ -23,6 +23,7 @@ type ScopeInput struct {
 	Point        string // an id or "latest"
 	Provider     string // empty: all
 	Mode         scope.Mode
+	PointsOnly   bool // FindDamage: the platform is known not to answer and is not asked
 }
 
 // check refuses an input that does not name exactly one scope.

@@ -1,0 +1,90 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// lookTime bounds what is only said beside a wedding as it was: where its damage lies, and what the platform holds now.
+const lookTime = 15 * time.Second
+
+// WeddingLook is a wedding as it was, beside the platform now.
+type WeddingLook struct {
+	engine.WeddingAt
+	// Damage is the newest damage; nil where none was found, or could be looked for.
+	Damage *engine.Damage
+	// Now is how many rows the platform holds of each table now; nil where it could not be asked.
+	Now      map[string]int64
+	Platform PlatformState
+}
+
+// LookAtWedding returns a wedding as it was at a recovery point; without one, at the newest safe one before its newest damage, or the newest of all.
+func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
+	return look(ctx, c.watch, wedding, point,
+		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
+		func(point string) (engine.WeddingAt, error) { return c.GetWeddingAt(ctx, actor, wedding, point) }, c.scopes.PreviewScope)
+}
+
+// LookAtWedding is Console.LookAtWedding from the providers alone.
+func (s *Standby) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
+	return look(ctx, s.watch, wedding, point, func(ctx context.Context) (*engine.Damage, error) {
+		if err := s.mayRead(ctx, actor, ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}); err != nil {
+			return nil, err
+		}
+		points, err := s.whole(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ids := make([]string, 0, damagePoints)
+		for _, p := range points[:min(len(points), damagePoints)] {
+			ids = append(ids, p.ID)
+		}
+		d, found, err := s.engine.FindDamage(ctx, engine.ScopeInput{Wedding: wedding, PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
+		if err != nil || !found {
+			return nil, err
+		}
+		return &d, nil
+	}, func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) }, s.engine.PreviewScope)
+}
+
+func look(ctx context.Context, watch *platformWatch, wedding, point string, damage func(context.Context) (*engine.Damage, error),
+	read func(point string) (engine.WeddingAt, error), preview func(context.Context, engine.ScopeInput) (*scope.Preview, error)) (WeddingLook, error) {
+	looking, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	l := WeddingLook{Platform: watch.ask(ctx)}
+	if d, err := damage(looking); err == nil { // a hint that cannot be had costs nothing but the hint
+		l.Damage = d
+	}
+	if point == "" {
+		if point = "latest"; l.Damage != nil {
+			point = l.Damage.Point
+		}
+	}
+	var err error
+	if l.WeddingAt, err = read(point); err != nil || !l.Platform.Writable() {
+		return l, err
+	}
+	p, err := preview(looking, engine.ScopeInput{Wedding: wedding, Point: l.Point, Mode: scope.Rewind})
+	if err != nil {
+		return l, nil //nolint:nilerr // the wedding as it was is what was asked for; what is there now only stands beside it
+	}
+	l.Now = map[string]int64{}
+	for _, t := range l.Tables {
+		l.Now[t.Table] = int64(len(t.Rows))
+	}
+	for _, t := range p.Tables {
+		for _, c := range t.Changes {
+			switch c.Op {
+			case scope.Insert:
+				l.Now[t.Table]--
+			case scope.Delete:
+				l.Now[t.Table]++
+			}
+		}
+	}
+	return l, nil
+}
