@@ -76,6 +76,10 @@ func TestSystemDatabasesAreNoTarget(t *testing.T) {
 			t.Errorf("%s: the refused database was marked", c.make)
 		}
 	}
+	// The console's own database, before its tables are made, by another name of the server.
+	execute(t, bare.URL("postgres"), "create database console")
+	w.write(t, w.config, read(t, w.config)+"console: {url: \""+bare.URL("console")+"\"}\n")
+	refused(strings.Replace(bare.URL("console"), "127.0.0.1", "localhost", 1), false, "console's own database")
 	// A mark that somebody else made proves nothing.
 	execute(t, bare.URL("postgres"), "create database forged")
 	execute(t, bare.URL("forged"), "create schema keepsake_restore", "create table keepsake_restore.run (state text)", "create table precious (id int)")

@@ -53,6 +53,9 @@ func TestRestoreRefusals(t *testing.T) {
 		words  string
 	}{
 		{"not empty", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = occupied, occupied }, keepsake.CodeConflict, "not empty"},
+		{"a template", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "template1", "template1" }, keepsake.CodeConflict, "template"},
+		{"a template that takes no sessions", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "template0", "template0" }, keepsake.CodeConflict, "template"},
+		{"the server's own database", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "postgres", "postgres" }, keepsake.CodeConflict, "server's own"},
 		{"not confirmed", admin, func(in *console.StartRestoreInput) { in.Confirmation = "" }, keepsake.CodeInvalid, "fresh_one"},
 		{"no name", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "", "" }, keepsake.CodeInvalid, "name"},
 		{"unknown point", admin, func(in *console.StartRestoreInput) { in.Point = "20200101T000000Z-zz" }, keepsake.CodeNotFound, "no such"},
@@ -73,8 +76,8 @@ func TestRestoreRefusals(t *testing.T) {
 	if n := w.count("select count(*) from backup_operations where kind = 'restore'"); n != 0 {
 		t.Errorf("%d operations were enqueued", n)
 	}
-	if n := w.count("select count(*) from audit_log where action = 'restore.start' and outcome <> 'allowed'"); n != 10 {
-		t.Errorf("%d refusals on record, want 10", n)
+	if n := w.count("select count(*) from audit_log where action = 'restore.start' and outcome <> 'allowed'"); n != 13 {
+		t.Errorf("%d refusals on record, want 13", n)
 	}
 	if n := w.count("select count(*) from audit_log where detail::text like '%secret-word%'"); n != 0 {
 		t.Error("a password is in the audit trail")

@@ -98,7 +98,7 @@ var meanings = map[string]string{
 	"extension":       "What needs it could not be made either and is named. Install the extension's package on the server and restore again, into another database.",
 	"table":           "The table and its rows are not in the new database. Remove the cause and restore again, into another database.",
 	"owner":           "It belongs to the role that restored. Create the role and run the statement.",
-	"grant":           "Nobody has this right. Create the role and run the statement.",
+	"grant":           "Whoever it was for may not do this. Create the role and run the statement.",
 	"default grant":   "What is made later does not get this right by itself. Create the role and run the statement.",
 	"grantor":         "The rights that it gave to others are given by the role that restored.",
 	"policy":          "Rows that only this policy shows are hidden from everybody it was for. Create the role and run the statement.",
