@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/export"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -75,17 +75,9 @@ func NewWriter(w io.Writer, format string) (write func(Row) error, end func() er
 			r.Address, r.UserAgent, r.RequestID, r.Action, r.Target, r.Wedding, r.Point, string(r.Outcome), strconv.FormatInt(r.Took.Milliseconds(), 10),
 			strconv.FormatBool(r.Security), string(r.Detail), hex.EncodeToString(r.Hash)}
 		for i := range cells {
-			cells[i] = harmless(cells[i])
+			cells[i] = export.Cell(cells[i])
 		}
 		return c.Write(cells)
 	}
 	return write, func() error { c.Flush(); return c.Error() }, nil
-}
-
-// harmless keeps spreadsheets from taking a value for a formula: names and browsers come from outside.
-func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }

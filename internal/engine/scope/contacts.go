@@ -5,8 +5,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/export"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -47,14 +49,22 @@ func ContactsCSV(w io.Writer, list []Contact) error {
 	c := csv.NewWriter(w)
 	rows := [][]string{{"kind", "name", "contact", "phone", "email", "place"}}
 	for _, x := range list {
-		rows = append(rows, []string{harmless(x.Kind), harmless(x.Name), harmless(x.Who), harmless(x.Phone), harmless(x.Email), harmless(x.Place)})
+		rows = append(rows, []string{export.Cell(x.Kind), export.Cell(x.Name), export.Cell(x.Who), export.Cell(x.Phone), export.Cell(x.Email), export.Cell(x.Place)})
 	}
 	return c.WriteAll(rows)
 }
 
 // ContactsVCard writes contacts for a phone (RFC 6350).
 func ContactsVCard(w io.Writer, list []Contact) error {
-	escape := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", "", ",", `\,`, ";", `\;`).Replace
+	escaped := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", "", ",", `\,`, ";", `\;`)
+	escape := func(s string) string { // a control character ends a line, or a contact, in some phones
+		return strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+				return -1
+			}
+			return r
+		}, escaped.Replace(strings.ToValidUTF8(s, "\uFFFD")))
+	}
 	for _, x := range list {
 		name := x.Who
 		if name == "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/export"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -26,12 +27,12 @@ func CheckFormat(format string) error {
 
 // Export writes a ZIP with one file for each table that has rows, and nothing to disk.
 func Export(w io.Writer, tables []TableRows, format string) error {
-	archive := zip.NewWriter(w)
+	archive, names := zip.NewWriter(w), export.Names{}
 	for _, t := range tables {
 		if len(t.Rows) == 0 {
 			continue
 		}
-		f, err := newRowFile(archive, t.Table, t.Belongs, t.Columns, format)
+		f, err := newRowFile(archive, &names, t.Table, t.Belongs, t.Columns, format)
 		if err != nil {
 			return err
 		}
@@ -49,7 +50,7 @@ func Export(w io.Writer, tables []TableRows, format string) error {
 
 // ExportWide writes the same of whole tables, chunk by chunk: memory does not grow with them.
 func ExportWide(ctx context.Context, w io.Writer, p *Plan, src Chunks, format string) error {
-	archive := zip.NewWriter(w)
+	archive, names := zip.NewWriter(w), export.Names{}
 	r := NewReader()
 	for _, t := range p.Of(Owned) {
 		var f rowFile
@@ -57,7 +58,7 @@ func ExportWide(ctx context.Context, w io.Writer, p *Plan, src Chunks, format st
 			for _, group := range groups(part) {
 				err := open(ctx, src, part.Format, group, func(plain []byte) (err error) {
 					if f == nil {
-						if f, err = newRowFile(archive, t.Name, t.Belongs, t.Columns, format); err != nil {
+						if f, err = newRowFile(archive, &names, t.Name, t.Belongs, t.Columns, format); err != nil {
 							return err
 						}
 					}
@@ -84,7 +85,7 @@ type rowFile interface {
 	end() error
 }
 
-func newRowFile(archive *zip.Writer, table string, is Belonging, columns []repository.Column, format string) (rowFile, error) {
+func newRowFile(archive *zip.Writer, names *export.Names, table string, is Belonging, columns []repository.Column, format string) (rowFile, error) {
 	if err := CheckFormat(format); err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func newRowFile(archive *zip.Writer, table string, is Belonging, columns []repos
 	if is == Shared {
 		folder = "shared/"
 	}
-	w, err := archive.Create(folder + strings.TrimPrefix(table, "public.") + "." + format)
+	w, err := archive.Create(folder + names.File(strings.TrimPrefix(table, "public."), "."+format))
 	if err != nil {
 		return nil, err
 	}
@@ -102,15 +103,19 @@ func newRowFile(archive *zip.Writer, table string, is Belonging, columns []repos
 	return newJSONFile(w, columns)
 }
 
+// numberTypes are those of numbers, which no spreadsheet takes for more than that.
+var numberTypes = []string{"integer", "bigint", "smallint", "numeric", "real", "double precision"}
+
 type csvFile struct {
-	w      *csv.Writer
-	fields []string
+	w       *csv.Writer
+	fields  []string
+	numbers []bool // columns whose type the catalog knows as a number
 }
 
 func newCSVFile(w io.Writer, columns []repository.Column) (rowFile, error) {
-	f := &csvFile{csv.NewWriter(w), make([]string, len(columns))}
+	f := &csvFile{csv.NewWriter(w), make([]string, len(columns)), make([]bool, len(columns))}
 	for i, col := range columns {
-		f.fields[i] = col.Name
+		f.fields[i], f.numbers[i] = export.Cell(col.Name), slices.Contains(numberTypes, baseType(col.Type))
 	}
 	return f, f.w.Write(f.fields)
 }
@@ -118,8 +123,12 @@ func newCSVFile(w io.Writer, columns []repository.Column) (rowFile, error) {
 func (f *csvFile) row(values []*string) error {
 	for i, v := range values {
 		f.fields[i] = ""
-		if v != nil {
-			f.fields[i] = harmless(*v)
+		switch {
+		case v == nil:
+		case f.numbers[i]:
+			f.fields[i] = *v
+		default:
+			f.fields[i] = export.Cell(*v)
 		}
 	}
 	return f.w.Write(f.fields)
@@ -128,14 +137,6 @@ func (f *csvFile) row(values []*string) error {
 func (f *csvFile) end() error {
 	f.w.Flush()
 	return f.w.Error()
-}
-
-// harmless keeps spreadsheets from taking a value for a formula: guests choose their own names.
-func harmless(v string) string {
-	if v != "" && strings.ContainsRune("=+-@\t\r", rune(v[0])) && strings.Trim(v, "+-.0123456789 ()") != "" {
-		return "'" + v
-	}
-	return v
 }
 
 type jsonFile struct {
@@ -189,7 +190,7 @@ func (f *jsonFile) end() error {
 // jsonValue writes numbers, booleans and JSON as they are and everything else as text.
 func jsonValue(typ, v string) ([]byte, error) {
 	switch baseType(typ) {
-	case "json", "jsonb", "integer", "bigint", "smallint", "numeric", "real", "double precision":
+	case "json", "jsonb", "integer", "bigint", "smallint", "numeric", "real", "double precision": // numberTypes, and what is JSON itself
 		if json.Valid([]byte(v)) { // NaN and Infinity are not
 			return []byte(v), nil
 		}
