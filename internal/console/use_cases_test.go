@@ -95,6 +95,9 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"GetScopedRestore": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetScopedRestore(ctx, a, x.restore) },
 		"GetTest":          func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetTest(ctx, a, x.operations[0]) },
 		"GetWedding":       func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetWedding(ctx, a, x.wedding) },
+		"LookAtWedding": func(ctx context.Context, a keepsake.Actor) (any, error) {
+			return c.LookAtWedding(ctx, a, x.wedding, x.point)
+		},
 		"GetWeddingAt": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.GetWeddingAt(ctx, a, x.wedding, x.point)
 		},
