@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +24,8 @@ func put(ctx context.Context, p storage.Provider, key string, size int) error {
 func TestSilenceEndsAllCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := storagetest.Hanging(storage.NewMem())
-		told := 0
-		a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, func() { told++ })
+		var told atomic.Int64
+		a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, func() { told.Add(1) })
 		if err := put(t.Context(), a, "chunks/a", 100); err != nil {
 			t.Fatal(err)
 		}
@@ -50,8 +51,9 @@ func TestSilenceEndsAllCalls(t *testing.T) {
 		if words := storage.Explain(silent); !strings.Contains(words, "did not answer for 15 s while it was to store chunks") {
 			t.Errorf("it is explained as %q", words)
 		}
-		if hung, over := h.Hung(); hung != over || told != 1 {
-			t.Errorf("%d calls hung, %d are over; told %d times", hung, over, told)
+		synctest.Wait()
+		if hung, over := h.Hung(); hung != over || told.Load() != 1 {
+			t.Errorf("%d calls hung, %d are over; told %d times", hung, over, told.Load())
 		}
 	})
 }
