@@ -185,18 +185,22 @@ func estimateNotices(e console.Estimate) []ui.Notice {
 	}
 	bad := ui.Notice{Tone: ui.ToneBad, Title: "A backup started now would stop at this"}
 	warn := ui.Notice{Tone: ui.ToneWarn, Title: "Good to know before you start"}
+	less := ui.Notice{Tone: ui.ToneWarn, Title: "A backup started now would not be fully protected", Href: "/#providers", Link: "See the providers and repair"}
 	for _, f := range e.Findings {
 		line := f.Area + ": " + sentence(f.Message)
 		if f.Action != "" {
 			line += " " + sentence(f.Action)
 		}
-		if f.Level == "error" {
+		switch {
+		case console.Stops(f):
 			bad.List = append(bad.List, line)
-		} else {
+		case console.Unprotects(f):
+			less.List = append(less.List, line)
+		default:
 			warn.List = append(warn.List, line)
 		}
 	}
-	for _, n := range []ui.Notice{bad, warn} {
+	for _, n := range []ui.Notice{bad, less, warn} {
 		if len(n.List) > 0 {
 			out = append(out, n)
 		}

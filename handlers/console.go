@@ -23,6 +23,7 @@ type Console interface {
 	pointReader
 	pointSaver
 	verifyStarter
+	repairStarter
 	restoreStarter
 	scopeRestorer
 	scopeUndoer

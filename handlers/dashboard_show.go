@@ -3,7 +3,9 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -97,6 +99,9 @@ func verdictOf(d console.Dashboard) views.Verdict {
 	case d.Alarm != console.AlarmNone:
 		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but not up to date",
 			Text: "What was saved last is safe. What has changed since then is not; see below."}
+	case len(failing(d)) > 0:
+		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but a provider fails",
+			Text: "The newest recovery point was confirmed there. The next one gets no copy where a provider fails now: " + strings.Join(slices.Sorted(maps.Keys(failing(d))), ", ") + "."}
 	default:
 		return views.Verdict{Tone: ui.ToneOK, Icon: "shield-check", Title: "Everything is protected",
 			Text: fmt.Sprintf("The newest recovery point is confirmed in %s, on %s, %d of them away from here.",
@@ -104,14 +109,29 @@ func verdictOf(d console.Dashboard) views.Verdict {
 	}
 }
 
+// failing are the providers that fail now, whatever they held before.
+func failing(d console.Dashboard) map[string]bool {
+	fails := map[string]bool{}
+	for _, p := range d.Providers {
+		if p.Health() == console.HealthFails {
+			fails[p.Name] = true
+		}
+	}
+	return fails
+}
+
 // legsOf draws the 3-2-1 rule with what fills each number.
 func legsOf(d console.Dashboard) []views.Leg {
 	var copyPips, mediaPips, offsitePips []ui.Chip
 	mediaAt := map[string]int{}
+	fails := failing(d)
 	for _, cp := range copiesOf(d) {
 		chip := ui.Chip{Tone: ui.ToneBad, Text: cp.Provider}
 		if cp.Confirmed {
 			chip.Tone = ui.ToneOK
+			if fails[cp.Provider] {
+				chip.Tone = ui.ToneWarn
+			}
 		}
 		copyPips = append(copyPips, chip)
 		if cp.Offsite {
@@ -171,7 +191,10 @@ func lastOf(d console.Dashboard, clock format.Clock) views.LastBackup {
 		last.Alarm = d.AlarmText
 	}
 	if d.Alarm == console.AlarmFailed {
-		last.Failure = d.AlarmText
+		last.Failure, last.FailTitle = d.AlarmText, "The latest backup attempt did not finish"
+		if d.LastBackup == nil || d.LastBackup.State != console.StateFailed {
+			last.FailTitle = "The latest backup finished, and is not fully protected"
+		}
 		if d.LastBackup != nil {
 			last.FailURL = operationURL(d.LastBackup.ID)
 		}
@@ -197,13 +220,14 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 	if len(place) > 0 {
 		card.Place = strings.Join(place, ", ")
 	}
-	switch {
-	case p.Checked.IsZero():
+	switch p.Health() {
+	case console.HealthUnknown:
 		card.State = ui.Chip{Tone: ui.ToneMute, Text: "Not checked yet"}
-	case !p.Reachable:
-		card.State = ui.Chip{Tone: ui.ToneBad, Text: "Does not answer"}
-	case p.Error != "":
-		card.State = ui.Chip{Tone: ui.ToneWarn, Text: "Has trouble"}
+	case console.HealthFails:
+		card.State = ui.Chip{Tone: ui.ToneBad, Text: "Fails"}
+	case console.HealthBehind:
+		card.State = ui.Chip{Tone: ui.ToneWarn, Text: "Works, lacks the newest"}
+		card.Repair = true
 	}
 	if p.LastConfirmed.IsZero() {
 		card.Lines = append(card.Lines, "No recovery point confirmed yet")
@@ -212,6 +236,9 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 	}
 	if !p.Checked.IsZero() {
 		card.Lines = append(card.Lines, "Checked "+clock.Relative(p.Checked))
+	}
+	if !p.Written.IsZero() {
+		card.Lines = append(card.Lines, "Written to, and read back, "+clock.Relative(p.Written))
 	}
 	return card
 }

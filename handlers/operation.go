@@ -27,6 +27,8 @@ func operationTitle(o console.Operation) string {
 			title += " of everything"
 		}
 		return title
+	case console.KindRepair:
+		return "Repair"
 	case console.KindRestore:
 		return "Restore to " + o.Database
 	case console.KindScoped:
@@ -68,7 +70,7 @@ func operationState(o console.Operation) ui.Chip {
 		return ui.Chip{Tone: exceptionTone(*o.Restore), Text: "Restored with exceptions"}
 	case o.Degraded() && o.Kind == console.KindRestore:
 		return ui.Chip{Tone: ui.ToneBad, Text: "Not proven"}
-	case o.Degraded() && o.Verify != nil && o.Verify.Damaged():
+	case o.Degraded() && (o.Verify != nil && o.Verify.Damaged() || o.Repair != nil && o.Repair.Damaged()):
 		return ui.Chip{Tone: ui.ToneBad, Text: "Damage found"}
 	case o.Degraded():
 		return ui.Chip{Tone: ui.ToneWarn, Text: "Problems found"}
@@ -127,6 +129,8 @@ func resultOf(o console.Operation) *views.Result {
 		return backupResult(*o.Backup)
 	case o.Verify != nil:
 		return verifyResult(*o.Verify)
+	case o.Repair != nil:
+		return repairResult(*o.Repair)
 	case o.Restore != nil:
 		return restoreResult(*o.Restore)
 	case o.Scoped != nil:

@@ -32,7 +32,8 @@ func backupResult(r engine.BackupResult) *views.Result {
 	}
 	if !r.Protected {
 		out.Tone, out.Title = ui.ToneWarn, "Saved, but not fully protected"
-		out.Text = "The recovery point can be restored. What it still misses: " + r.Lacks + ". Repair the provider named below, then back up again."
+		out.Text = "The recovery point can be restored. What it still misses: " + r.Lacks + ". The provider named below misses it; once it works again, repair copies it there."
+		out.Next = append(out.Next, views.NextStep{Text: "See the providers and repair", URL: "/#providers"})
 	}
 	return out
 }
@@ -56,6 +57,29 @@ func verifyResult(r engine.VerifyResult) *views.Result {
 	case !r.OK:
 		out.Tone, out.Title = ui.ToneWarn, "Not everything could be checked"
 		out.Text = "What could be asked is whole, but a provider did not answer for all of it. Check it below and verify again."
+	}
+	return out
+}
+
+// repairResult draws the report of a finished repair.
+func repairResult(r engine.RepairResult) *views.Result {
+	out := &views.Result{
+		Tone: ui.ToneOK, Title: "Repaired", Text: "Every provider holds every recovery point that was looked at.",
+		Figures: []ui.Figure{
+			{Label: "Took", Value: format.Seconds(r.Seconds)},
+			{Label: "Recovery points", Value: format.Count(int64(r.Points))},
+			{Label: "Objects copied", Value: format.Count(r.Copied)},
+			{Label: "Copied", Value: format.Bytes(r.Bytes)},
+		},
+		Findings: findings(r.Remaining), Next: []views.NextStep{{Text: "See the providers", URL: "/#providers"}},
+	}
+	switch {
+	case r.Damaged():
+		out.Tone, out.Title = ui.ToneBad, "Some damage could not be repaired"
+		out.Text = "No provider has a sound copy of what is named below. Everything else was copied."
+	case len(r.Remaining) > 0:
+		out.Tone, out.Title = ui.ToneWarn, "Not everything could be repaired"
+		out.Text = "What could be copied was. The rest is named below; bring the provider back, then repair again."
 	}
 	return out
 }
@@ -167,6 +191,8 @@ func afterwards(kind console.Kind) string {
 		return "No recovery point was made; earlier ones are untouched. What was uploaded already is used by the next backup."
 	case console.KindScoped:
 		return "Nothing was changed in the live platform."
+	case console.KindRepair:
+		return "What was copied stays; nothing else was changed."
 	case console.KindRestore:
 		return "The new database is incomplete: remove it before you try again. The platform and the recovery point are untouched."
 	default:

@@ -44,8 +44,10 @@ type LastBackup struct {
 	Size    string
 	URL     string
 	Alarm   string // why the age is an alarm; "" when it is not
-	Failure string // the last attempt failed: what it said
-	FailURL string
+	Failure string // the last attempt failed, or left something unprotected: what it said
+	// FailTitle tells the two apart.
+	FailTitle string
+	FailURL   string
 }
 
 // Strip is a running operation in one line.
@@ -64,6 +66,7 @@ type ProviderCard struct {
 	State               ui.Chip
 	Lines               []string
 	Error               string
+	Repair              bool // something can be copied there now
 }
 
 // Wedding is one of the next weddings.

@@ -38,6 +38,7 @@ type fakeConsole struct {
 
 	backups   []console.StartBackupInput
 	verifies  []console.StartVerifyInput
+	repairs   int
 	restores  []console.StartRestoreInput
 	approved  []string
 	cancelled []string
@@ -136,6 +137,14 @@ func (f *fakeConsole) StartVerify(_ context.Context, a keepsake.Actor, in consol
 	f.note(a)
 	f.verifies = append(f.verifies, in)
 	return console.Operation{ID: "op2", Kind: console.KindVerify}, f.startErr
+}
+
+func (f *fakeConsole) StartRepair(_ context.Context, a keepsake.Actor) (console.Operation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note(a)
+	f.repairs++
+	return console.Operation{ID: "op4", Kind: console.KindRepair}, f.startErr
 }
 
 func (f *fakeConsole) StartRestore(_ context.Context, a keepsake.Actor, in console.StartRestoreInput) (console.Operation, error) {

@@ -115,7 +115,7 @@ func TestPagesLabelTheirFields(t *testing.T) {
 func TestDashboardSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	s.get("/").want(http.StatusOK).says("Everything is protected", "12 min ago", "Priya & Tom", "1 day", "Execution", "Emergency", "403 from the bucket", "Does not answer")
+	s.get("/").want(http.StatusOK).says("Protected, but a provider fails", "12 min ago", "Priya & Tom", "1 day", "Execution", "Emergency", "403 from the bucket", "Fails")
 
 	s.console.dashboard.Newest.Copies[2].Confirmed = false
 	s.console.dashboard.Protection = keepsake.JudgeProtection(s.console.dashboard.Newest.Copies)

@@ -2,11 +2,20 @@
 select * from provider_states;
 
 -- name: SetProviderCheck :exec
-insert into provider_states (name, medium, region, offsite, checked_at, reachable, error)
-values (@name, @medium, @region, @offsite, now(), @reachable, @error)
+-- A check during which something else was seen of the provider, such as that a backup failed there, says nothing against it.
+insert into provider_states (name, medium, region, offsite, checked_at, reachable, error, written_at)
+values (@name, @medium, @region, @offsite, now(), @reachable, @error, case when @written::boolean then now() end)
 on conflict (name) do update
 set medium = excluded.medium, region = excluded.region, offsite = excluded.offsite, checked_at = excluded.checked_at,
-    reachable = excluded.reachable, error = excluded.error;
+    reachable = excluded.reachable, error = excluded.error, written_at = coalesce(excluded.written_at, provider_states.written_at)
+where provider_states.checked_at is not distinct from sqlc.narg(seen);
+
+-- name: SetProviderSeen :exec
+-- What an operation saw of a provider: whether it took and kept what was written.
+update provider_states
+set checked_at = now(), reachable = @error::text = '', error = @error,
+    written_at = case when @error::text = '' then now() else written_at end
+where name = @name;
 
 -- name: SetProviderPoints :exec
 -- Recounts what is confirmed where. It reads every recovery point: for workers, never for a page.

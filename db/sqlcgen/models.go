@@ -112,6 +112,7 @@ type ProviderState struct {
 	LastPoint       string
 	LastConfirmedAt *time.Time
 	Points          int64
+	WrittenAt       *time.Time
 }
 
 type RecoveryPoint struct {

@@ -7,10 +7,11 @@ package sqlcgen
 
 import (
 	"context"
+	"time"
 )
 
 const listProviderStates = `-- name: ListProviderStates :many
-select name, medium, region, offsite, checked_at, reachable, error, last_point, last_confirmed_at, points from provider_states
+select name, medium, region, offsite, checked_at, reachable, error, last_point, last_confirmed_at, points, written_at from provider_states
 `
 
 func (q *Queries) ListProviderStates(ctx context.Context) ([]ProviderState, error) {
@@ -33,6 +34,7 @@ func (q *Queries) ListProviderStates(ctx context.Context) ([]ProviderState, erro
 			&i.LastPoint,
 			&i.LastConfirmedAt,
 			&i.Points,
+			&i.WrittenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -45,11 +47,12 @@ func (q *Queries) ListProviderStates(ctx context.Context) ([]ProviderState, erro
 }
 
 const setProviderCheck = `-- name: SetProviderCheck :exec
-insert into provider_states (name, medium, region, offsite, checked_at, reachable, error)
-values ($1, $2, $3, $4, now(), $5, $6)
+insert into provider_states (name, medium, region, offsite, checked_at, reachable, error, written_at)
+values ($1, $2, $3, $4, now(), $5, $6, case when $7::boolean then now() end)
 on conflict (name) do update
 set medium = excluded.medium, region = excluded.region, offsite = excluded.offsite, checked_at = excluded.checked_at,
-    reachable = excluded.reachable, error = excluded.error
+    reachable = excluded.reachable, error = excluded.error, written_at = coalesce(excluded.written_at, provider_states.written_at)
+where provider_states.checked_at is not distinct from $8
 `
 
 type SetProviderCheckParams struct {
@@ -59,8 +62,11 @@ type SetProviderCheckParams struct {
 	Offsite   bool
 	Reachable bool
 	Error     string
+	Written   bool
+	Seen      *time.Time
 }
 
+// A check during which something else was seen of the provider, such as that a backup failed there, says nothing against it.
 func (q *Queries) SetProviderCheck(ctx context.Context, arg SetProviderCheckParams) error {
 	_, err := q.db.Exec(ctx, setProviderCheck,
 		arg.Name,
@@ -69,6 +75,8 @@ func (q *Queries) SetProviderCheck(ctx context.Context, arg SetProviderCheckPara
 		arg.Offsite,
 		arg.Reachable,
 		arg.Error,
+		arg.Written,
+		arg.Seen,
 	)
 	return err
 }
@@ -91,5 +99,23 @@ where p.name = q.name
 // Recounts what is confirmed where. It reads every recovery point: for workers, never for a page.
 func (q *Queries) SetProviderPoints(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, setProviderPoints)
+	return err
+}
+
+const setProviderSeen = `-- name: SetProviderSeen :exec
+update provider_states
+set checked_at = now(), reachable = $1::text = '', error = $1,
+    written_at = case when $1::text = '' then now() else written_at end
+where name = $2
+`
+
+type SetProviderSeenParams struct {
+	Error string
+	Name  string
+}
+
+// What an operation saw of a provider: whether it took and kept what was written.
+func (q *Queries) SetProviderSeen(ctx context.Context, arg SetProviderSeenParams) error {
+	_, err := q.db.Exec(ctx, setProviderSeen, arg.Error, arg.Name)
 	return err
 }

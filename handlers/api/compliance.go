@@ -76,6 +76,7 @@ type ProviderCompliance struct {
 	Medium     string     `json:"medium"`
 	Offsite    bool       `json:"offsite"`
 	Reachable  bool       `json:"reachable"`
+	State      string     `json:"state" enum:"unknown,works,behind,fails" doc:"As in the list of providers"`
 	Confirmed  bool       `json:"confirmed" doc:"It holds a confirmed copy of the newest recovery point"`
 	Error      string     `json:"error,omitempty" doc:"What is wrong with that copy, or with the provider"`
 	VerifiedAt *time.Time `json:"verified_at,omitempty" doc:"The last verification that could ask it; absent: none of the newest three could"`
@@ -121,7 +122,7 @@ func tierComplianceOf(t console.TierCompliance) TierCompliance {
 }
 
 func providerComplianceOf(p console.ProviderCompliance) ProviderCompliance {
-	out := ProviderCompliance{Name: p.Name, Medium: p.Medium, Offsite: p.Offsite, Reachable: p.Reachable, Error: p.Error, VerifiedAt: moment(p.VerifiedAt), Deep: p.Deep, Point: p.Point}
+	out := ProviderCompliance{Name: p.Name, Medium: p.Medium, Offsite: p.Offsite, Reachable: p.Reachable, State: string(p.Health()), Error: p.Error, VerifiedAt: moment(p.VerifiedAt), Deep: p.Deep, Point: p.Point}
 	if p.Copy != nil {
 		out.Confirmed = p.Copy.Confirmed
 		if p.Copy.Error != "" {

@@ -88,6 +88,7 @@ type Provider struct {
 	Region        string     `json:"region,omitempty"`
 	Offsite       bool       `json:"offsite"`
 	Reachable     bool       `json:"reachable"`
+	State         string     `json:"state" enum:"unknown,works,behind,fails" doc:"works: the last write was read back, and it holds the newest recovery point; behind: it works and lacks that one; fails: the last check, backup or repair failed there and no write has worked since"`
 	Error         string     `json:"error,omitempty"`
 	Checked       *time.Time `json:"checked,omitempty"`
 	LastPoint     string     `json:"last_point,omitempty" doc:"The newest recovery point confirmed there"`
@@ -96,7 +97,7 @@ type Provider struct {
 }
 
 func providerOf(p console.ProviderState) Provider {
-	return Provider{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: p.Reachable, Error: p.Error, Checked: moment(p.Checked), LastPoint: p.LastPoint, LastConfirmed: moment(p.LastConfirmed), Points: p.Points}
+	return Provider{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: p.Reachable, State: string(p.Health()), Error: p.Error, Checked: moment(p.Checked), LastPoint: p.LastPoint, LastConfirmed: moment(p.LastConfirmed), Points: p.Points}
 }
 
 type statusInput struct {

@@ -75,6 +75,15 @@ func (h *actions) tests() {
 		}
 		return startedAs(o), nil
 	})
+	op = action(http.MethodPost, "/repairs", "startRepair", "Repair recovery points", "Copies what a provider lacks from one that has it, for every recovery point.", "Tests")
+	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusConflict}
+	register(h, op, func(ctx context.Context, _ *struct{ Repeatable }) (*started, error) {
+		o, err := h.d.Console.StartRepair(ctx, handlers.ActorFrom(ctx))
+		if err != nil {
+			return nil, err
+		}
+		return startedAs(o), nil
+	})
 	op = action(http.MethodGet, "/tests/{id}", "getTest", "One test", "With what it found, and what it proved.", "Tests")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, func(ctx context.Context, in *TestID) (*struct{ Body TestDetail }, error) {

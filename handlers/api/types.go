@@ -17,6 +17,7 @@ import (
 type Console interface {
 	StartBackup(ctx context.Context, actor keepsake.Actor, in console.StartBackupInput) (console.Operation, error)
 	StartVerify(ctx context.Context, actor keepsake.Actor, in console.StartVerifyInput) (console.Operation, error)
+	StartRepair(ctx context.Context, actor keepsake.Actor) (console.Operation, error)
 	StartRestore(ctx context.Context, actor keepsake.Actor, in console.StartRestoreInput) (console.Operation, error)
 	GetOperation(ctx context.Context, actor keepsake.Actor, id string) (console.Operation, error)
 	ListOperations(ctx context.Context, actor keepsake.Actor, in console.ListInput) (console.OperationPage, error)
@@ -55,7 +56,7 @@ var (
 // Operation is one backup, verification or restore.
 type Operation struct {
 	ID              string                 `json:"id"`
-	Kind            string                 `json:"kind" enum:"backup,verify,restore,scoped" doc:"scoped: a restore into the live platform"`
+	Kind            string                 `json:"kind" enum:"backup,verify,repair,restore,scoped" doc:"scoped: a restore into the live platform"`
 	State           string                 `json:"state" enum:"proposed,queued,running,interrupted,done,failed,cancelled" doc:"proposed: it waits until another super admin approves it"`
 	Type            string                 `json:"type,omitempty" doc:"Of a backup"`
 	Note            string                 `json:"note,omitempty"`
@@ -89,6 +90,7 @@ type Operation struct {
 	Progress        *Progress              `json:"progress,omitempty"`
 	Backup          *engine.BackupResult   `json:"backup,omitempty"`
 	Verification    *engine.VerifyResult   `json:"verification,omitempty"`
+	Repaired        *engine.RepairResult   `json:"repaired,omitempty"`
 	Restored        *engine.RestoreResult  `json:"restored,omitempty"`
 	Changed         *ScopeResult           `json:"changed,omitempty" doc:"What a restore into the live platform changed"`
 }
@@ -123,7 +125,7 @@ func operationOf(o console.Operation) Operation {
 	out := Operation{ID: o.ID, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type), Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
 		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, ApprovedBy: o.ApprovedBy, ApprovedAt: moment(o.ApprovedAt), Organization: o.Organization, CreatedAt: o.CreatedAt, StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
 		Attempt: o.Attempt, CancelRequested: o.CancelRequested, WorkerSilent: o.Silence.For.Round(time.Second).Seconds(), Rows: o.Rows, Bytes: o.Bytes, Seconds: o.Seconds, Lacks: o.Lacks, ErrorCode: string(o.ErrorCode), Error: o.ErrorMessage,
-		Progress: progressOf(o), Backup: o.Backup, Verification: o.Verify, Restored: o.Restore}
+		Progress: progressOf(o), Backup: o.Backup, Verification: o.Verify, Repaired: o.Repair, Restored: o.Restore}
 	if o.State == console.StateDone && o.Kind == console.KindBackup {
 		out.Protected = &o.Protected
 	} else if o.State == console.StateDone {

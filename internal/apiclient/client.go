@@ -105,6 +105,7 @@ func (e MatchKind) Valid() bool {
 // Defines values for OperationKind.
 const (
 	OperationKindBackup  OperationKind = "backup"
+	OperationKindRepair  OperationKind = "repair"
 	OperationKindRestore OperationKind = "restore"
 	OperationKindScoped  OperationKind = "scoped"
 	OperationKindVerify  OperationKind = "verify"
@@ -114,6 +115,8 @@ const (
 func (e OperationKind) Valid() bool {
 	switch e {
 	case OperationKindBackup:
+		return true
+	case OperationKindRepair:
 		return true
 	case OperationKindRestore:
 		return true
@@ -177,6 +180,54 @@ func (e PointWeddingPhase) Valid() bool {
 	case PointWeddingPhasePostEvent:
 		return true
 	case PointWeddingPhasePreparation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderState.
+const (
+	ProviderStateBehind  ProviderState = "behind"
+	ProviderStateFails   ProviderState = "fails"
+	ProviderStateUnknown ProviderState = "unknown"
+	ProviderStateWorks   ProviderState = "works"
+)
+
+// Valid indicates whether the value is a known member of the ProviderState enum.
+func (e ProviderState) Valid() bool {
+	switch e {
+	case ProviderStateBehind:
+		return true
+	case ProviderStateFails:
+		return true
+	case ProviderStateUnknown:
+		return true
+	case ProviderStateWorks:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderComplianceState.
+const (
+	ProviderComplianceStateBehind  ProviderComplianceState = "behind"
+	ProviderComplianceStateFails   ProviderComplianceState = "fails"
+	ProviderComplianceStateUnknown ProviderComplianceState = "unknown"
+	ProviderComplianceStateWorks   ProviderComplianceState = "works"
+)
+
+// Valid indicates whether the value is a known member of the ProviderComplianceState enum.
+func (e ProviderComplianceState) Valid() bool {
+	switch e {
+	case ProviderComplianceStateBehind:
+		return true
+	case ProviderComplianceStateFails:
+		return true
+	case ProviderComplianceStateUnknown:
+		return true
+	case ProviderComplianceStateWorks:
 		return true
 	default:
 		return false
@@ -594,6 +645,7 @@ func (e ListPointsParamsPhase) Valid() bool {
 // Defines values for ListOperationsParamsKind.
 const (
 	ListOperationsParamsKindBackup  ListOperationsParamsKind = "backup"
+	ListOperationsParamsKindRepair  ListOperationsParamsKind = "repair"
 	ListOperationsParamsKindRestore ListOperationsParamsKind = "restore"
 	ListOperationsParamsKindScoped  ListOperationsParamsKind = "scoped"
 	ListOperationsParamsKindVerify  ListOperationsParamsKind = "verify"
@@ -603,6 +655,8 @@ const (
 func (e ListOperationsParamsKind) Valid() bool {
 	switch e {
 	case ListOperationsParamsKindBackup:
+		return true
+	case ListOperationsParamsKindRepair:
 		return true
 	case ListOperationsParamsKindRestore:
 		return true
@@ -1075,8 +1129,9 @@ type Operation struct {
 	Progress     *Progress `json:"progress,omitempty"`
 
 	// Protected Of a backup that is done: the 3-2-1 rule is met
-	Protected   *bool  `json:"protected,omitempty"`
-	RequestedBy string `json:"requested_by"`
+	Protected   *bool         `json:"protected,omitempty"`
+	Repaired    *RepairResult `json:"repaired,omitempty"`
+	RequestedBy string        `json:"requested_by"`
 
 	// Restore The id that takes a restore into the live platform back
 	Restore  *string        `json:"restore,omitempty"`
@@ -1388,7 +1443,13 @@ type Provider struct {
 	Points    int64   `json:"points"`
 	Reachable bool    `json:"reachable"`
 	Region    *string `json:"region,omitempty"`
+
+	// State works: the last write was read back, and it holds the newest recovery point; behind: it works and lacks that one; fails: the last check, backup or repair failed there and no write has worked since
+	State ProviderState `json:"state"`
 }
+
+// ProviderState works: the last write was read back, and it holds the newest recovery point; behind: it works and lacks that one; fails: the last check, backup or repair failed there and no write has worked since
+type ProviderState string
 
 // ProviderCompliance defines model for ProviderCompliance.
 type ProviderCompliance struct {
@@ -1411,9 +1472,15 @@ type ProviderCompliance struct {
 	Point     *string `json:"point,omitempty"`
 	Reachable bool    `json:"reachable"`
 
+	// State As in the list of providers
+	State ProviderComplianceState `json:"state"`
+
 	// VerifiedAt The last verification that could ask it; absent: none of the newest three could
 	VerifiedAt *time.Time `json:"verified_at,omitempty"`
 }
+
+// ProviderComplianceState As in the list of providers
+type ProviderComplianceState string
 
 // ProviderListBody defines model for ProviderListBody.
 type ProviderListBody struct {
@@ -1429,6 +1496,17 @@ type ProviderProgress struct {
 	Name          string  `json:"name"`
 	SilentSeconds *int64  `json:"silent_seconds,omitempty"`
 	State         string  `json:"state"`
+}
+
+// RepairResult defines model for RepairResult.
+type RepairResult struct {
+	BytesCopied   int64             `json:"bytes_copied"`
+	Copies        map[string][]Copy `json:"copies"`
+	ObjectsCopied int64             `json:"objects_copied"`
+	Points        int64             `json:"points"`
+	Protected     map[string]bool   `json:"protected"`
+	Remaining     []VerifyFinding   `json:"remaining"`
+	Seconds       float64           `json:"seconds"`
 }
 
 // Restore defines model for Restore.
@@ -2056,6 +2134,12 @@ type ListOrganizationsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// StartRepairParams defines parameters for StartRepair.
+type StartRepairParams struct {
+	// IdempotencyKey The request is carried out once, however often it is sent with this key within a day
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // ListTestsParams defines parameters for ListTests.
 type ListTestsParams struct {
 	// Point Of this recovery point, or of the latest
@@ -2389,6 +2473,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/providers (the `ListProviders` operationId).
 	ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartRepair Repair recovery points
+	//
+	// Copies what a provider lacks from one that has it, for every recovery point.
+	//
+	// Corresponds with POST /api/repairs (the `StartRepair` operationId).
+	StartRepair(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTests List tests of recovery points
 	//
@@ -2889,6 +2980,23 @@ func (c *Client) ListOrganizations(ctx context.Context, params *ListOrganization
 // Corresponds with GET /api/providers (the `ListProviders` operationId).
 func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListProvidersRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartRepair Repair recovery points
+//
+// Copies what a provider lacks from one that has it, for every recovery point.
+//
+// Corresponds with POST /api/repairs (the `StartRepair` operationId).
+func (c *Client) StartRepair(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartRepairRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4515,6 +4623,48 @@ func NewListProvidersRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewStartRepairRequest constructs an http.Request for the StartRepair method
+func NewStartRepairRequest(server string, params *StartRepairParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/repairs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListTestsRequest constructs an http.Request for the ListTests method
 func NewListTestsRequest(server string, params *ListTestsParams) (*http.Request, error) {
 	var err error
@@ -5305,6 +5455,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/providers (the `ListProviders` operationId).
 	ListProvidersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvidersReply, error)
+
+	// StartRepairWithResponse Repair recovery points
+	//
+	// Copies what a provider lacks from one that has it, for every recovery point.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/repairs (the `StartRepair` operationId).
+	StartRepairWithResponse(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*StartRepairReply, error)
 
 	// ListTestsWithResponse List tests of recovery points
 	//
@@ -8063,6 +8222,160 @@ func (r ListProvidersReply) ContentType() string {
 	return ""
 }
 
+// StartRepairReply202Headers the declared response headers of an HTTP 202 response for StartRepair
+type StartRepairReply202Headers struct {
+	IdempotentReplayed *string
+	Location           *string
+}
+
+// StartRepairReply400Headers the declared response headers of an HTTP 400 response for StartRepair
+type StartRepairReply400Headers struct {
+	IdempotentReplayed *string
+}
+
+// StartRepairReply401Headers the declared response headers of an HTTP 401 response for StartRepair
+type StartRepairReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+// StartRepairReply409Headers the declared response headers of an HTTP 409 response for StartRepair
+type StartRepairReply409Headers struct {
+	IdempotentReplayed *string
+}
+
+// StartRepairReply415Headers the declared response headers of an HTTP 415 response for StartRepair
+type StartRepairReply415Headers struct {
+	IdempotentReplayed *string
+}
+
+// StartRepairReply422Headers the declared response headers of an HTTP 422 response for StartRepair
+type StartRepairReply422Headers struct {
+	IdempotentReplayed *string
+}
+
+type StartRepairReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Operation
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *StartRepairReply202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *StartRepairReply400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *StartRepairReply401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *StartRepairReply409Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *StartRepairReply415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *StartRepairReply422Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r StartRepairReply) GetJSON202() *Operation {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r StartRepairReply) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r StartRepairReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartRepairReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartRepairReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartRepairReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTestsReply401Headers the declared response headers of an HTTP 401 response for ListTests
 type ListTestsReply401Headers struct {
 	WWWAuthenticate *string
@@ -9325,6 +9638,21 @@ func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, req
 		return nil, err
 	}
 	return ParseListProvidersReply(rsp)
+}
+
+// StartRepairWithResponse Repair recovery points
+//
+// Copies what a provider lacks from one that has it, for every recovery point.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/repairs (the `StartRepair` operationId).
+func (c *ClientWithResponses) StartRepairWithResponse(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*StartRepairReply, error) {
+	rsp, err := c.StartRepair(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartRepairReply(rsp)
 }
 
 // ListTestsWithResponse List tests of recovery points
@@ -12225,6 +12553,172 @@ func ParseListProvidersReply(rsp *http.Response) (*ListProvidersReply, error) {
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStartRepairReply parses an HTTP response from a StartRepairWithResponse call
+func ParseStartRepairReply(rsp *http.Response) (*StartRepairReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartRepairReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Operation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers StartRepairReply202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers StartRepairReply400Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers StartRepairReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers StartRepairReply409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 415:
+		var headers StartRepairReply415Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers StartRepairReply422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers422 = &headers
 	}
 
 	return response, nil

@@ -300,6 +300,7 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 		t.Errorf("the emergency page: %+v, %v", d, err)
 	}
 	for name, err := range map[string]error{
+		"repair":        func() error { _, err := c.StartRepair(ctx, ofFirst); return err }(),
 		"verify":        func() error { _, err := c.StartVerify(ctx, ofFirst, console.StartVerifyInput{}); return err }(),
 		"organizations": func() error { _, err := c.ListOrganizations(ctx, ofFirst, "", ""); return err }(),
 		"mark":          c.SavePoint(ctx, ofFirst, console.SavePointInput{ID: points.Points[0].ID}),

@@ -28,6 +28,8 @@ import (
 type Engine interface {
 	Backup(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error)
 	Verify(context.Context, engine.VerifyInput, engine.Reporter) (engine.VerifyResult, error)
+	Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error)
+	Health(ctx context.Context, write func(provider string) bool) ([]engine.ProviderHealth, error)
 	Restore(context.Context, engine.RestoreInput, engine.Reporter) (engine.RestoreResult, error)
 	Points(ctx context.Context, provider string) ([]engine.Point, error)
 	Point(ctx context.Context, id string) (engine.PointDetail, error)

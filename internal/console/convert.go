@@ -51,6 +51,9 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	case KindVerify:
 		o.Verify = &engine.VerifyResult{}
 		result = o.Verify
+	case KindRepair:
+		o.Repair = &engine.RepairResult{}
+		result = o.Repair
 	case KindScoped:
 		o.Scoped = &engine.ScopeResult{}
 		result = o.Scoped
@@ -151,6 +154,7 @@ func providerOf(p engine.Provider, rows []sqlcgen.ProviderState) ProviderState {
 			continue
 		}
 		s.Checked, s.Reachable, s.Error = deref(r.CheckedAt), r.Reachable, r.Error
+		s.Written = deref(r.WrittenAt)
 		s.LastPoint, s.LastConfirmed, s.Points = r.LastPoint, deref(r.LastConfirmedAt), r.Points
 	}
 	return s

@@ -100,6 +100,9 @@ func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Da
 	if err == nil && len(newest) > 0 {
 		d.Newest = &newest[0]
 	}
+	for i, p := range d.Providers {
+		d.Providers[i].Behind = lacks(d.Newest, p.Name)
+	}
 	return err
 }
 

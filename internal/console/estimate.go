@@ -43,6 +43,7 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	var asked error
 	var findings []engine.CheckFinding
 	var measured []sqlcgen.ListMeasuredBackupsRow
+	var providers []ProviderState
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { tables, asked = c.engine.Tables(asking); return nil })
 	g.Go(func() error { findings = c.engine.Check(asking); return nil })
@@ -50,17 +51,20 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	g.Go(func() (err error) { e.Quotas, err = c.quotas(gctx, actor); return err })
 	g.Go(func() error {
 		return c.db.InTx(gctx, actor, func(tx db.Tx) (err error) {
-			measured, err = tx.ListMeasuredBackups(gctx, string(t))
+			if measured, err = tx.ListMeasuredBackups(gctx, string(t)); err != nil {
+				return err
+			}
+			providers, err = c.providerStates(gctx, tx)
 			return err
 		})
 	})
 	if err := g.Wait(); err != nil {
 		return e, fmt.Errorf("estimate a backup: %w", err)
 	}
-	for _, f := range findings {
+	for _, f := range sayProviders(findings, providers) {
 		if f.Level != "ok" {
 			e.Findings = append(e.Findings, f)
-			e.Blocked = e.Blocked || stops(f)
+			e.Blocked = e.Blocked || Stops(f)
 		}
 	}
 	if asked != nil {
@@ -74,9 +78,14 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	return e, nil
 }
 
-// stops reports whether a backup started now would stop at the finding. A provider that is down only degrades it.
-func stops(f engine.CheckFinding) bool {
+// Stops reports whether a backup started now would stop at the finding. A provider that is down only degrades it.
+func Stops(f engine.CheckFinding) bool {
 	return f.Level == "error" && !isProvider(f.Area)
+}
+
+// Unprotects reports whether a finding leaves a backup without some of its copies, and does not stop it.
+func Unprotects(f engine.CheckFinding) bool {
+	return f.Area == ruleArea || isProvider(f.Area) && f.Level == "error"
 }
 
 func isProvider(area string) bool {

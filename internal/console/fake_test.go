@@ -93,6 +93,31 @@ func (f *fakeEngine) Verify(_ context.Context, in engine.VerifyInput, _ engine.R
 	return engine.VerifyResult{OK: true, Seconds: 1, Findings: []engine.VerifyFinding{}, Copies: map[string][]keepsake.Copy{in.Point: copies("local", "s3", "away")}}, nil
 }
 
+func (f *fakeEngine) Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := engine.RepairResult{Points: len(f.points), Copied: 3, Bytes: 300, Seconds: 1, Remaining: []engine.VerifyFinding{},
+		Copies: map[string][]keepsake.Copy{}, Protected: map[string]bool{}}
+	for i := range f.points {
+		f.points[i].Copies = copies("local", "s3", "away")
+		r.Copies[f.points[i].ID], r.Protected[f.points[i].ID] = f.points[i].Copies, true
+	}
+	return r, nil
+}
+
+// Health writes to each store that is due.
+func (f *fakeEngine) Health(ctx context.Context, write func(string) bool) ([]engine.ProviderHealth, error) {
+	var out []engine.ProviderHealth
+	for _, p := range f.Providers() {
+		h := engine.ProviderHealth{Name: p.Name, Written: write(p.Name)}
+		if err := storage.Check(ctx, p.Store); err != nil {
+			h.Error, h.Written = storage.Explain(err), false
+		}
+		out = append(out, h)
+	}
+	return out, ctx.Err()
+}
+
 func (f *fakeEngine) Restore(_ context.Context, in engine.RestoreInput, _ engine.Reporter) (engine.RestoreResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -44,6 +44,8 @@ func (c *Console) finish(ctx context.Context, row sqlcgen.BackupOperation, out o
 			err = endBackup(ctx, tx, ended, *out.backup, out.point)
 		case out.verify != nil:
 			err = endVerify(ctx, tx, ended, *out.verify)
+		case out.repair != nil:
+			err = endRepair(ctx, tx, *out.repair)
 		case out.restore != nil:
 			err = endRestore(ctx, tx, ended, *out.restore)
 		case out.scoped != nil:
@@ -88,6 +90,9 @@ func finishParams(row sqlcgen.BackupOperation, out outcome) (sqlcgen.FinishOpera
 	case out.verify != nil:
 		r := *out.verify
 		result, ok, p.BytesDone, p.Seconds = r, r.OK, r.Bytes, r.Seconds
+	case out.repair != nil:
+		r := *out.repair
+		result, ok, p.BytesDone, p.Seconds = r, len(r.Remaining) == 0, r.Bytes, r.Seconds
 	case out.restore != nil:
 		r := *out.restore
 		result, ok, p.PointID, p.RowsDone, p.BytesDone, p.Seconds = r, r.Outcome == engine.OutcomeRestored, r.Point, r.Rows, r.Bytes, r.Seconds
@@ -117,6 +122,8 @@ func lastWords(row sqlcgen.BackupOperation) (level, words string) {
 		return "error", *row.ErrorMessage
 	case row.Protected != nil && !*row.Protected:
 		return "warn", "Done, but not protected: " + row.Lacks + "."
+	case row.Ok != nil && !*row.Ok && Kind(row.Kind) == KindRepair:
+		return "warn", "Done. Something could not be repaired; the findings say what."
 	case row.Ok != nil && !*row.Ok && Kind(row.Kind) == KindVerify:
 		return "warn", "Done. Not everything is as it should be; the findings say what."
 	case row.Ok != nil && !*row.Ok:
@@ -146,7 +153,10 @@ func endBackup(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r eng
 	if err := tx.UpsertPoint(ctx, point); err != nil {
 		return fmt.Errorf("store the recovery point: %w", err)
 	}
-	return tx.SetProviderPoints(ctx)
+	if err := tx.SetProviderPoints(ctx); err != nil {
+		return err
+	}
+	return seeProviders(ctx, tx, "the backup of "+r.Time.UTC().Format("2 Jan 15:04 UTC"), r.Copies)
 }
 
 // endVerify stores what the verification proved, or disproved, of each point.
@@ -297,6 +307,8 @@ func (c *Console) endCancelled(ctx context.Context, tx db.Tx, row sqlcgen.Backup
 	switch Kind(row.Kind) {
 	case KindVerify:
 		words = "Cancelled."
+	case KindRepair:
+		words = "Cancelled. What was copied stays."
 	case KindRestore:
 		words = "Cancelled. The new database is incomplete and marked so; drop it, or run the same restore again."
 		if err := insertRecoveryEvent(ctx, tx, row, nil, nil); err != nil {

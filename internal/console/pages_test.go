@@ -91,7 +91,7 @@ func TestEstimate(t *testing.T) {
 	w := newWorld(t)
 	c := w.console(newFakeEngine())
 	first, err := c.EstimateBackup(t.Context(), admin, keepsake.BackupFull)
-	if err != nil || first.Seconds != 0 || first.Measured != 0 || first.Tables != 2 || first.Rows != 100 || first.Bytes != 4000 || first.Blocked || len(first.Findings) != 1 || first.Running != nil {
+	if err != nil || first.Seconds != 0 || first.Measured != 0 || first.Tables != 2 || first.Rows != 100 || first.Bytes != 4000 || first.Blocked || len(first.Findings) != 2 || first.Running != nil {
 		t.Errorf("before any backup: %+v, %v", first, err)
 	}
 	o := startFull(t, c)
@@ -248,13 +248,6 @@ func TestVerifyKeepsWhatItProved(t *testing.T) {
 	}
 }
 
-// awayStore is a provider that cannot be asked.
-type awayStore struct{ storage.Provider }
-
-func (awayStore) Stat(context.Context, string) (storage.Object, error) {
-	return storage.Object{}, context.DeadlineExceeded
-}
-
 func TestSyncBelievesOnlyWhoAnswered(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -264,7 +257,7 @@ func TestSyncBelievesOnlyWhoAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.points = []engine.Point{fakePoint("a", e.points[0].Time, "local")} // s3 lost it; away is away
-	e.stores[2].Store = awayStore{}
+	e.stores[2].Store = storage.Unavailable(context.DeadlineExceeded)
 	if err := c.SyncPoints(t.Context()); err != nil {
 		t.Fatal(err)
 	}

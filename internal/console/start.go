@@ -148,6 +148,14 @@ func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in Star
 	return c.enqueue(ctx, actor, "verify.start", detail, row)
 }
 
+// StartRepair enqueues a repair of every recovery point: what a provider lacks is copied from one that has it.
+func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operation, error) {
+	if err := mayActOnPlatform(actor, keepsake.MayBackup); err != nil {
+		return Operation{}, c.refused(ctx, actor, "repair.start", "", nil, err)
+	}
+	return c.enqueue(ctx, actor, "repair.start", nil, newOperation(actor, KindRepair))
+}
+
 // pointID returns the id of a point that the console knows; "latest" is the newest.
 func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) (string, error) {
 	if !plain(id) {

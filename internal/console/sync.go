@@ -5,17 +5,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/engine"
-	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -214,39 +210,4 @@ func keepBad(before, now []keepsake.Copy) []keepsake.Copy {
 		}
 	}
 	return kept
-}
-
-// checkProviders asks every provider whether it is there and stores what it said. It returns those that answered.
-func (c *Console) checkProviders(ctx context.Context) (map[string]bool, error) {
-	providers := c.engine.Providers()
-	errs := make([]error, len(providers))
-	var wg sync.WaitGroup
-	for i, p := range providers {
-		wg.Go(func() {
-			asking, cancel := context.WithTimeout(ctx, providerTime)
-			defer cancel()
-			_, errs[i] = p.Store.Stat(asking, repository.HeaderKey)
-		})
-	}
-	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	answered := map[string]bool{}
-	for i, p := range providers {
-		row := sqlcgen.SetProviderCheckParams{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: true}
-		switch {
-		case errors.Is(errs[i], storage.ErrNotFound):
-			row.Error = "It holds no repository: its disk is not mounted, or keepsake repo add-provider has to begin with it."
-		case errs[i] != nil:
-			row.Reachable, row.Error = false, storage.Explain(errs[i])
-		}
-		answered[p.Name] = row.Reachable
-		// One row a transaction: several would have to be locked in the order that others lock them in.
-		err := c.db.InTx(ctx, keepsake.System("providers"), func(tx db.Tx) error { return tx.SetProviderCheck(ctx, row) })
-		if err != nil {
-			return nil, fmt.Errorf("store the state of provider %s: %w", p.Name, err)
-		}
-	}
-	return answered, nil
 }

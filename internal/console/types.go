@@ -14,6 +14,7 @@ type Kind string
 const (
 	KindBackup  Kind = "backup"
 	KindVerify  Kind = "verify"
+	KindRepair  Kind = "repair" // copies what providers lack from those that have it
 	KindRestore Kind = "restore"
 	KindScoped  Kind = "scoped" // into the live platform: a wedding, an organization, tiers, everything
 )
@@ -87,6 +88,7 @@ type Operation struct {
 	// One of them is set when the state is done.
 	Backup  *engine.BackupResult
 	Verify  *engine.VerifyResult
+	Repair  *engine.RepairResult
 	Restore *engine.RestoreResult
 	Scoped  *engine.ScopeResult
 }
@@ -284,10 +286,12 @@ type ProviderState struct {
 	Offsite              bool
 	Checked              time.Time // of the last check; zero: never
 	Reachable            bool      // then
+	Written              time.Time // when something was last written there and read back; zero: never
 	Error                string    // what the last check or copy said
 	LastPoint            string    // newest point confirmed there
 	LastConfirmed        time.Time
 	Points               int64 // recovery points confirmed there
+	Behind               bool  // it lacks the newest recovery point
 }
 
 // Wedding is one wedding of the platform.

@@ -146,6 +146,9 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"StartVerify": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.StartVerify(ctx, a, console.StartVerifyInput{})
 		},
+		"StartRepair": func(ctx context.Context, a keepsake.Actor) (any, error) {
+			return c.StartRepair(ctx, a)
+		},
 		"StartBackup": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.StartBackup(ctx, a, console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: x.wedding})
 		},

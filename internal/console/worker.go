@@ -107,6 +107,7 @@ type outcome struct {
 	backup    *engine.BackupResult
 	point     *engine.Point // what the manifest of a finished backup says, if it could be read back
 	verify    *engine.VerifyResult
+	repair    *engine.RepairResult
 	restore   *engine.RestoreResult
 	scoped    *engine.ScopeResult
 	err       error
@@ -137,6 +138,9 @@ func (c *Console) execute(ctx context.Context, row sqlcgen.BackupOperation, r en
 	case KindVerify:
 		result, err := c.engine.Verify(ctx, engine.VerifyInput{Point: o.Point, Deep: o.Deep}, r)
 		out.verify, out.err = &result, err
+	case KindRepair:
+		result, err := c.engine.Repair(ctx, engine.VerifyInput{Point: o.Point, Deep: o.Deep}, r)
+		out.repair, out.err = &result, err
 	case KindScoped:
 		result, err := c.runScoped(ctx, row, *o.Scope, r)
 		out.scoped, out.err = &result, err

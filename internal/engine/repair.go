@@ -12,12 +12,13 @@ import (
 
 // RepairResult is the report of a repair.
 type RepairResult struct {
-	Points    int             `json:"points"`
-	Copied    int64           `json:"objects_copied"` // missing or damaged copies that are sound now
-	Bytes     int64           `json:"bytes_copied"`
-	Seconds   float64         `json:"seconds"`
-	Remaining []VerifyFinding `json:"remaining"` // what could not be repaired, and why
-	Protected map[string]bool `json:"protected"` // by point
+	Points    int                        `json:"points"`
+	Copied    int64                      `json:"objects_copied"` // missing or damaged copies that are sound now
+	Bytes     int64                      `json:"bytes_copied"`
+	Seconds   float64                    `json:"seconds"`
+	Remaining []VerifyFinding            `json:"remaining"` // what could not be repaired, and why
+	Copies    map[string][]keepsake.Copy `json:"copies"`    // by point
+	Protected map[string]bool            `json:"protected"` // by point
 }
 
 // Damaged reports whether damage remains, rather than a provider that cannot be reached.
@@ -43,7 +44,7 @@ func (e *Engine) Repair(ctx context.Context, in VerifyInput, reporter Reporter) 
 	if err != nil {
 		return RepairResult{}, err
 	}
-	r := &repair{e: e, doubts: map[string]map[repository.ChunkID]bool{}, result: RepairResult{Remaining: []VerifyFinding{}, Protected: map[string]bool{}}}
+	r := &repair{e: e, doubts: map[string]map[repository.ChunkID]bool{}, result: RepairResult{Remaining: []VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
@@ -142,8 +143,18 @@ func (r *repair) point(ctx context.Context, id string) error {
 			r.result.Remaining = append(r.result.Remaining, VerifyFinding{Provider: p.Name, Object: repository.ManifestKey(id),
 				Problem: "The recovery point could not be completed there: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
 		}
-		places = append(places, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: err == nil})
+		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: err == nil}
+		if err != nil {
+			c.Error = explain(err)
+		}
+		places = append(places, c)
 	}
+	for _, p := range r.repo.providers {
+		if err := r.repo.down[p.Name]; err != nil {
+			places = append(places, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Error: explain(err)})
+		}
+	}
+	r.result.Copies[id] = places
 	r.result.Protected[id] = keepsake.JudgeProtection(places).Protected()
 	return nil
 }

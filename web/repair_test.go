@@ -1,0 +1,56 @@
+package web_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// TestRepairButton shows a provider that works and lacks the newest recovery point: its card says so, and a plain form repairs it. A
+// backup that ended unprotected is not said to have failed.
+func TestRepairButton(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	d := &s.console.dashboard
+	for i := range d.Providers {
+		d.Providers[i].Reachable, d.Providers[i].Error = true, ""
+	}
+	if a := s.get("/").want(http.StatusOK); len(a.all("form", "action", "/repairs")) != 0 {
+		t.Error("a repair is offered where nothing is missing")
+	}
+	last := len(d.Providers) - 1
+	d.Providers[last].Behind = true
+	d.Newest.Copies[2].Confirmed = false
+	d.Protection = keepsake.JudgeProtection(d.Newest.Copies)
+	d.LastBackup = &console.Operation{ID: "op9", Kind: console.KindBackup, State: console.StateDone}
+	d.Alarm, d.AlarmText = console.AlarmFailed, "The newest recovery point does not meet the 3-2-1 rule."
+	a := s.get("/").want(http.StatusOK).says("Works, lacks the newest", "The latest backup finished, and is not fully protected", "Repair")
+	if strings.Contains(a.text(), "did not finish") {
+		t.Error("what finished is said not to have finished")
+	}
+	s.post("/repairs", fields(a.one("form", "action", "/repairs"))).want(http.StatusSeeOther)
+	if s.console.repairs != 1 {
+		t.Errorf("%d repairs were started, want 1", s.console.repairs)
+	}
+	d.Providers[last].Error = "403 from the bucket"
+	if a := s.get("/").want(http.StatusOK).says("Fails", "403 from the bucket"); len(a.all("form", "action", "/repairs")) != 0 {
+		t.Error("a repair is offered to a provider that fails")
+	}
+}
+
+// TestFormSaysWhatStopsABackup tells a finding that stops a backup from one that leaves it without a copy.
+func TestFormSaysWhatStopsABackup(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.estimate.Findings = []engine.CheckFinding{{Area: "provider offsite", Level: "error", Message: "it fails: 403 from the bucket"}}
+	a := s.get("/backups/new").want(http.StatusOK).says("A backup started now would not be fully protected", "403 from the bucket", "See the providers and repair")
+	if strings.Contains(a.text(), "would stop at this") {
+		t.Error("a failing provider is said to stop a backup")
+	}
+	s.console.estimate.Findings = []engine.CheckFinding{{Area: "platform", Level: "error", Message: "it may not be read"}}
+	s.get("/backups/new").want(http.StatusOK).says("A backup started now would stop at this", "it may not be read")
+}
