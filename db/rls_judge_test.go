@@ -41,6 +41,9 @@ func judgeTables(t *testing.T, d *db.DB, rules []tableRule) []string {
 		j.problems = append(j.problems, name+": nobody has said who may see its rows: add it to tableRules")
 	}
 	for _, name := range j.definers() {
+		if name == "audit_open_end()" { // it takes nothing, and changes an end of the trail only that is broken, on record: TestATrailWithABrokenEndGoesOn
+			continue
+		}
 		j.problems = append(j.problems, name+": it does what its owner may, for whoever calls it")
 	}
 	for _, r := range rules {

@@ -46,7 +46,7 @@ select 1 from recovery_points where id = any(@ids::text[]) order by id for updat
 
 -- name: ListPointCopies :many
 -- test_failed: the newest test found something wrong, and only another test may say otherwise.
-select p.id, p.copies, p.source_server, p.lacks,
+select p.id, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
     coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed
 from recovery_points p where p.id = any(@ids::text[]) order by p.id;
 

@@ -433,7 +433,7 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 }
 
 const listPointCopies = `-- name: ListPointCopies :many
-select p.id, p.copies, p.source_server, p.lacks,
+select p.id, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
     coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed
 from recovery_points p where p.id = any($1::text[]) order by p.id
 `
@@ -443,6 +443,9 @@ type ListPointCopiesRow struct {
 	Copies       []byte
 	SourceServer string
 	Lacks        string
+	Note         string
+	Labels       []byte
+	Locked       bool
 	TestFailed   bool
 }
 
@@ -461,6 +464,9 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 			&i.Copies,
 			&i.SourceServer,
 			&i.Lacks,
+			&i.Note,
+			&i.Labels,
+			&i.Locked,
 			&i.TestFailed,
 		); err != nil {
 			return nil, err

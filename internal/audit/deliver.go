@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -71,7 +72,7 @@ type Delivery struct {
 // error.
 func Deliver(ctx context.Context, d *db.DB, to Delivery, send func(context.Context, []Row) error) error {
 	place := sha256.Sum256([]byte(to.Place))
-	state, rows, last, err := pending(ctx, d, place[:], to.On)
+	state, rows, last, passed, err := pending(ctx, d, place[:], to.On)
 	if err != nil || state == nil {
 		return err
 	}
@@ -90,15 +91,23 @@ func Deliver(ctx context.Context, d *db.DB, to Delivery, send func(context.Conte
 	// Whoever stops while it sends has sent.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err = d.InTx(ctx, keepsake.System("alerts"), func(tx db.Tx) error { return tx.SettleAlertPlace(ctx, settle) })
+	system := keepsake.System("alerts")
+	err = d.InTx(ctx, system, func(tx db.Tx) error {
+		if err := tx.SettleAlertPlace(ctx, settle); err != nil || !passed || failed != nil {
+			return err
+		}
+		// Whoever moved a place on past what it should hear of, by SQL, would leave no such entry.
+		detail := map[string]any{"told": len(rows), "after": state.LastID, "last": last}
+		return Record(ctx, tx, system, Entry{Action: "alert.tell", Target: hex.EncodeToString(place[:4]), Outcome: Allowed, Detail: detail})
+	})
 	if err != nil {
 		return fmt.Errorf("store how far alerts were sent: %w", err)
 	}
 	return failed
 }
 
-// pending takes the lease of a place and returns what it has not been told of; nil when another worker has it or it is not time.
-func pending(ctx context.Context, d *db.DB, place []byte, on []Kind) (state *sqlcgen.LeaseAlertPlaceRow, rows []Row, last int64, err error) {
+// pending takes the lease of a place and returns what it has not been told of, and whether anybody might have to hear of what lies there; nil when another worker has it or it is not time.
+func pending(ctx context.Context, d *db.DB, place []byte, on []Kind) (state *sqlcgen.LeaseAlertPlaceRow, rows []Row, last int64, passed bool, err error) {
 	err = d.InTx(ctx, keepsake.System("alerts"), func(tx db.Tx) error {
 		if err := tx.AddAlertPlace(ctx, place); err != nil {
 			return err
@@ -124,6 +133,7 @@ func pending(ctx context.Context, d *db.DB, place []byte, on []Kind) (state *sql
 		}
 		for _, f := range found {
 			r := rowOf(f)
+			passed = passed || r.Security || r.Outcome == Failed
 			if slices.ContainsFunc(on, r.Is) {
 				rows = append(rows, r)
 			}
@@ -132,7 +142,7 @@ func pending(ctx context.Context, d *db.DB, place []byte, on []Kind) (state *sql
 		return nil
 	})
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("look for what to alert of: %w", err)
+		return nil, nil, 0, false, fmt.Errorf("look for what to alert of: %w", err)
 	}
-	return state, rows, last, nil
+	return state, rows, last, passed, nil
 }

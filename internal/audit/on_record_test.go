@@ -23,7 +23,16 @@ const decided = `
 	insert into second_steps (account_id, secret, created_at, last_step) values ('018f0000-0000-7000-8000-000000000001', sha256('hidden'), now(), 5);
 	insert into recovery_codes (account_id, code_hash, created_at, used_at) values ('018f0000-0000-7000-8000-000000000001', sha256('hidden'), now(), now());
 	insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database)
-		values ('018f0000-0000-7000-8000-000000000004', 'restore', 'proposed', '1', 'amelia@example.org', 'platform server', 'copy')`
+		values ('018f0000-0000-7000-8000-000000000004', 'restore', 'proposed', '1', 'amelia@example.org', 'platform server', 'copy');
+	insert into sign_in_throttles (kind, subject, failures, last_failure_at, locked_until) values ('account', sha256('a'), 9, now(), now() + interval '1 h'), ('address', sha256('b'), 9, now(), now() + interval '1 h');
+	insert into rate_limits (actor_id, kind, used_at) values ('1', 'full', array[now()]);
+	insert into recovery_points (id, taken_at, backup_type, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected)
+		values ('p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true);
+	insert into backup_tests (id, point_id, kind, tested_at, ok, findings, seconds) values ('018f0000-0000-7000-8000-000000000005', 'p', 'verify', now(), false, 1, 1);
+	insert into disaster_recovery_events (id, point_id, target, target_database, started_at, finished_at, outcome) values ('018f0000-0000-7000-8000-000000000006', 'p', 'x', 'x', now(), now(), 'failed');
+	insert into wedding_milestones (wedding_id, name, day, set_by) values ('1', 'tasting', '2030-01-01', 'x');
+	insert into settings (name, value) values ('session_secret', 'x');
+	insert into alert_places (place, last_id, leased_until, next_at) values (sha256('x'), 0, '-infinity', '-infinity')`
 
 // explained records, after sql, every action in the same transaction.
 func explained(ctx context.Context, d *db.DB, sql string, actions ...string) error {
@@ -45,7 +54,7 @@ func decidedDatabase(t *testing.T) *db.DB {
 	t.Helper()
 	server := dbtest.Tables(t)
 	d := dbtest.Open(t, server)
-	if err := explained(t.Context(), d, decided, "account.create", "session.start", "token.create", "second_step.begin", "approval.ask"); err != nil {
+	if err := explained(t.Context(), d, decided, "account.create", "session.start", "token.create", "second_step.begin", "approval.ask", "restore.end", "milestone.save"); err != nil {
 		t.Fatal(err)
 	}
 	if past := dbtest.Past(t, server); len(past) > 0 {
@@ -89,8 +98,25 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		{"second_steps", "delete from second_steps", `"did": "delete"`},
 		{"recovery_codes", "update recovery_codes set used_at = null", `["used_at"]`},
 		{"backup_operations", "insert into backup_operations (id, kind, requested_by, requested_name) values ('018f0000-0000-7000-8000-000000000014', 'verify', '1', 'x')", "018f0000-0000-7000-8000-000000000014"},
-		{"backup_operations", "update backup_operations set state = 'queued', approved_by = '2', approved_name = 'ben@example.org', approved_at = now() where kind = 'restore'", `"approved_by"`},
-		{"backup_operations", "update backup_operations set target_database = 'other' where kind = 'restore'", `["target_database"]`},
+		{"backup_operations", "update backup_operations set note = 'x' where kind = 'restore'", `["note"]`},
+		{"backup_operations", "delete from backup_operations where kind = 'verify'", `"did": "delete"`},
+		{"sign_in_throttles", "update sign_in_throttles set locked_until = now() - interval '1 h' where kind = 'account'", `["locked_until"]`},
+		{"sign_in_throttles", "update sign_in_throttles set subject = sha256('other') where kind = 'account'", `["subject"]`},
+		{"sign_in_throttles", "delete from sign_in_throttles where kind = 'address'", `"did": "delete"`},
+		{"rate_limits", "update rate_limits set used_at = array[now() - interval '2 h']", `["used_at"]`},
+		{"rate_limits", "update rate_limits set actor_id = '9'", `["actor_id"]`},
+		{"rate_limits", "with again as (update rate_limits set kind = 'critical' returning 1) select * from again", `["kind"]`},
+		{"recovery_points", "update recovery_points set note = 'nothing to see'", `["note"]`},
+		{"recovery_points", "update recovery_points set locked = true", `["locked"]`},
+		{"backup_tests", "update backup_tests set ok = true", `["ok"]`},
+		{"backup_tests", "delete from backup_tests", `"did": "delete"`},
+		{"backup_tests", "insert into backup_tests (id, point_id, kind, tested_at, ok, findings, seconds) select gen_random_uuid(), id, 'restore', now(), true, 0, 1 from recovery_points", `"did": "insert"`},
+		{"disaster_recovery_events", "delete from disaster_recovery_events", `"did": "delete"`},
+		{"wedding_milestones", "update wedding_milestones set day = '2031-01-01'", `["day"]`},
+		{"wedding_milestones", "delete from wedding_milestones", `"did": "delete"`},
+		{"settings", "update settings set value = 'y' where name = 'session_secret'", `["value"]`},
+		{"alert_places", "update alert_places set last_id = last_id + 1000", `["last_id"]`},
+		{"alert_places", "delete from alert_places", `"did": "delete"`},
 	} {
 		if err := explained(t.Context(), d, c.sql, "overview.read", "overview.read"); err != nil {
 			t.Fatalf("%s: %v", c.sql, err)
@@ -104,9 +130,30 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 			t.Errorf("%s: %+v %s", c.sql, r, r.Detail)
 		}
 	}
+	for _, sql := range []string{
+		// What is refused outright: starting what waits for an approval, by itself, with one's own, with a forged one that is not on record, and by a detour.
+		"update backup_operations set state = 'queued' where state = 'proposed'",
+		"update backup_operations set state = 'queued', approved_by = requested_by, approved_name = 'x', approved_at = now() where state = 'proposed'",
+		"update backup_operations set state = 'queued', approved_by = '2', approved_name = 'ben@example.org', approved_at = now() where state = 'proposed'",
+		"update backup_operations set state = 'running', worker = 'x', heartbeat_at = '-infinity', attempt = 1, started_at = now() where state = 'proposed'",
+		"update backup_operations set state = 'interrupted', attempt = 1, started_at = now() where state = 'proposed'",
+		"update backup_operations set approved_by = '2', approved_name = 'ben@example.org', approved_at = now() where state = 'proposed'",
+		// Changing what somebody asked for, or who did, before the other one approves it.
+		"update backup_operations set target_database = 'other' where kind = 'restore'", "update backup_operations set requested_by = '9' where kind = 'restore'",
+		"update backup_operations set created_at = now() + interval '1 day' where kind = 'restore'", "update backup_operations set tiers = '{critical}' where kind = 'restore'",
+		// Breaking the trail's end for good.
+		"update audit_head set last_id = last_id + 1, hash = sha256('x')", "update audit_head set hash = sha256('x')", "update audit_head set trail = gen_random_uuid()",
+		"update audit_head set last_id = last_id + 1", "insert into audit_head (last_id, hash) values (7, sha256('x'))", "delete from audit_head",
+		`insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', h.last_id + 1, 'prev_hash', h.hash, 'hash', sha256('x')))).* from audit_log l, audit_head h where l.id = 1`,
+	} {
+		before := len(byTheDatabase(t, d))
+		if err := explained(t.Context(), d, sql); !db.IsState(err, db.CheckViolation) && !db.IsState(err, db.InsufficientPrivilege) || len(byTheDatabase(t, d)) != before {
+			t.Errorf("%s: %v, want it refused", sql, err)
+		}
+	}
 	for _, sql := range []string{ // what happens all the time, and lets nobody in
 		"update sessions set last_seen_at = now() + interval '1 s'", "update sessions set ended_at = now(), end_reason = 'revoked' where ended_at is null",
-		"update api_tokens set last_used_at = now()", "update backup_operations set note = 'x'", "delete from sessions where ended_at is not null",
+		"update api_tokens set last_used_at = now()", "delete from sessions where ended_at is not null",
 	} {
 		before := len(byTheDatabase(t, d))
 		if err := explained(t.Context(), d, sql); err != nil || len(byTheDatabase(t, d)) != before {

@@ -15,7 +15,7 @@ import (
 // watched are the actions that are security events however they end: what changes who may get in, or the keys, or the trail itself.
 // An entry stands for all actions that begin with it.
 var watched = []string{"account.", "approval.", "second_step.", "token.create", "token.revoke", "key.", "slot.", "settings.",
-	"audit.begin", "audit.broken", "database."}
+	"audit.begin", "audit.broken", "audit.section", "database."}
 
 // proofs are the actions by which somebody proves who they are. They are security events when they fail.
 var proofs = []string{"session.", "token."}

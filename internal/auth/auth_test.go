@@ -384,7 +384,10 @@ func TestOwnSignInsLiftNoLockOfOthers(t *testing.T) {
 	giveBack := func(row sqlcgen.ReserveSignInRow, at time.Time) {
 		t.Helper()
 		err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-			return tx.ReturnSignIn(t.Context(), sqlcgen.ReturnSignInParams{Kind: kind, Subject: who, Counted: row.Failures, CountedAt: at, Now: clock.now()})
+			if err := tx.ReturnSignIn(t.Context(), sqlcgen.ReturnSignInParams{Kind: kind, Subject: who, Counted: row.Failures, CountedAt: at, Now: clock.now()}); err != nil {
+				return err
+			}
+			return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "session.start", Outcome: audit.Allowed})
 		})
 		if err != nil {
 			t.Fatal(err)

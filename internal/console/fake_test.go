@@ -12,6 +12,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/storage"
@@ -332,6 +333,21 @@ func await(t *testing.T, c *console.Console, id string, state console.State) con
 	}
 	t.Fatalf("operation %s is %s (%s), want %s", id, last.State, last.ErrorMessage, state)
 	return last
+}
+
+// recorded carries out sql as something that is on record.
+func (w *world) recorded(action, sql string) {
+	w.t.Helper()
+	system := keepsake.System("test")
+	err := w.db.InTx(w.t.Context(), system, func(tx db.Tx) error {
+		if _, err := tx.PG.Exec(w.t.Context(), sql); err != nil {
+			return err
+		}
+		return audit.Record(w.t.Context(), tx, system, audit.Entry{Action: action, Outcome: audit.Allowed})
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) count(sql string, args ...any) (n int) {

@@ -6,11 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -128,13 +130,21 @@ func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked f
 			for _, r := range rows {
 				known[r.ID] = r
 			}
+			marked := []string{} // whose note, labels or lock are others in the repository than here
 			for _, p := range batch {
 				before, there := known[p.ID]
-				if err := savePoint(ctx, tx, p, before, there, asked); err != nil {
+				saved, err := savePoint(ctx, tx, p, before, there, asked)
+				if err != nil {
 					return err
 				}
+				if saved && there && isMarked(before, p) {
+					marked = append(marked, p.ID)
+				}
 			}
-			return nil
+			if len(marked) == 0 {
+				return nil
+			}
+			return audit.Record(ctx, tx, system, audit.Entry{Action: "point.sync", Outcome: audit.Allowed, Detail: map[string]any{"points": marked}})
 		})
 		if err != nil {
 			return 0, fmt.Errorf("store the list of recovery points: %w", err)
@@ -143,14 +153,14 @@ func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked f
 	return len(points), c.db.InTx(ctx, system, func(tx db.Tx) error { return tx.SetProviderPoints(ctx) })
 }
 
-func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.ListPointCopiesRow, there bool, asked func(string) bool) error {
+func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.ListPointCopiesRow, there bool, asked func(string) bool) (saved bool, err error) {
 	if there && p.Type == unreadable {
-		return nil // it may be a provider that is away; a verification tells damage from that
+		return false, nil // it may be a provider that is away; a verification tells damage from that
 	}
 	if there {
 		var copies []keepsake.Copy
 		if err := json.Unmarshal(before.Copies, &copies); err != nil {
-			return fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
+			return false, fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
 		}
 		p.Copies = mergeCopies(copies, p.Copies, asked)
 		if before.TestFailed {
@@ -161,12 +171,19 @@ func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.Lis
 	}
 	row, err := pointRow(p, "")
 	if err != nil {
-		return err
+		return false, err
 	}
 	if there && before.SourceServer != "" && bytes.Equal(canonical(before.Copies), canonical(row.Copies)) && before.Lacks == row.Lacks {
-		return nil
+		return false, nil
 	}
-	return tx.UpsertPoint(ctx, row)
+	return true, tx.UpsertPoint(ctx, row)
+}
+
+// isMarked reports whether a point's note, labels or lock are others than before.
+func isMarked(before sqlcgen.ListPointCopiesRow, now engine.Point) bool {
+	labels := map[string]string{}
+	err := json.Unmarshal(before.Labels, &labels)
+	return err != nil || before.Note != now.Note || before.Locked != now.Locked || !maps.Equal(labels, now.Labels)
 }
 
 // canonical undoes how jsonb writes what it stores, so that equal copies compare equal.

@@ -247,7 +247,7 @@ func TestTwoChangeAPointAtOnce(t *testing.T) {
 		}
 	}
 	e.marking = func() {
-		w.count("with changed as (update recovery_points set locked = not locked returning 1) select count(*) from changed")
+		w.recorded("point.save", "update recovery_points set locked = not locked")
 	}
 	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Note: new("never")}); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("others never end: %v", err)
