@@ -154,7 +154,7 @@ const sealedAhead = time.Hour
 // auditVerdict says how the whole trail was found.
 func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	if v == nil {
-		return &ui.Notice{Tone: ui.ToneMute, Title: "Not verified yet", Text: "A worker reads the whole trail once a day, and seals its end into the repository."}
+		return &ui.Notice{Tone: ui.ToneMute, Title: "Not verified yet", Text: "A worker reads the whole trail once a day, and seals its end into the repository every hour."}
 	}
 	checked := "Last verified " + clock.Relative(v.Checked) + "."
 	n := &ui.Notice{Tone: ui.ToneOK, List: v.Missing}
@@ -162,24 +162,31 @@ func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 		n.List = append(n.List, fmt.Sprintf("An earlier trail of this repository ended with row %s; it was last sealed on %s.", format.Count(s.Row), s.At.Format(time.DateOnly)))
 	}
 	switch {
+	case v.Replaced:
+		n.Tone, n.Title = ui.ToneBad, "This is another trail than before"
+		n.Text = sentence(v.Problem) + " " + checked
 	case !v.Intact:
+		n.List = append(n.List, v.Words(clock.Now)...)
 		n.Tone, n.Title = ui.ToneBad, "The trail is broken at row "+format.Count(v.Broken)
 		n.Text = sentence(v.Problem) + " " + checked + " Whoever owns the console database can do that; recovery points do not lie there and are not affected. Export the trail before anything changes, and find out who did."
 	case v.Unsealed != "":
 		n.Tone, n.Title = ui.ToneWarn, "Intact in itself; the seals could not be read"
 		n.Text = sentence(v.Unsealed) + " " + checked
 	case v.Sealed == nil:
-		n.Tone, n.Title, n.Text = ui.ToneWarn, "Intact, not sealed yet", checked+" A worker seals its end into the repository once a day."
+		n.Tone, n.Title, n.Text = ui.ToneWarn, "Intact, not sealed yet", checked+" A worker seals its end into the repository every hour."
 	default:
-		n.Title = fmt.Sprintf("Intact, sealed up to row %s on %s", format.Count(v.Sealed.Row), v.Sealed.At.In(clock.Zone).Format("2 Jan 2006"))
+		n.Title = fmt.Sprintf("Intact, sealed up to row %s on %s", format.Count(v.Sealed.Row), v.Sealed.At.In(clock.Zone).Format("2 Jan 2006 15:04 MST"))
 		n.Text = checked + " The seal lies in the repository, where whoever owns the console database cannot reach it."
+		if since := v.Rows - v.Sealed.Row; since > 0 {
+			n.Text += " " + format.Plural(since, "row since is", "rows since are") + " vouched for by the chain alone, until the next seal."
+		}
 		switch age := clock.Now.Sub(v.Sealed.At); {
 		case age < -sealedAhead:
 			n.Tone = ui.ToneWarn
 			n.Text = checked + " That seal is dated ahead of this machine’s clock, so one of two clocks is wrong, and whether a new seal is late cannot be told. Look at the clocks of console and workers: the seal that a worker makes next has the right date again."
 		case age > sealedLate:
 			n.Tone = ui.ToneWarn
-			n.Text = checked + " What was written after that seal could be rewritten unseen, and a new one is late: a worker makes one every day. Look whether one runs, and what its log says of the providers."
+			n.Text = checked + " What was written after that seal could be rewritten unseen, and a new one is late: a worker makes one every hour in which anything happens. Look whether one runs, and what its log says of the providers."
 		}
 	}
 	return n

@@ -12,6 +12,7 @@ import (
 type auditCommands struct {
 	Verify auditVerifyCommand `cmd:"" help:"Read the whole audit trail, compare it with every seal in the repository, and name the first row that is not as it was written."`
 	Export auditExportCommand `cmd:"" help:"Write the audit trail to standard output, newest entry first."`
+	Seal   auditSealCommand   `cmd:"" help:"Put the end of the audit trail into the repository now. Workers do it every hour, and soon after a security event."`
 	Begin  auditBeginCommand  `cmd:"" help:"Put on record that the console database was made anew, so that its trail stands in the place of an older one that was sealed."`
 }
 
@@ -49,15 +50,39 @@ func (a *app) printAudit(v console.AuditVerdict) {
 		a.printf("An earlier trail of this repository, %s, ended with row %d; it was last sealed on %s.\n", s.Trail, s.Row, s.At.Format(time.DateOnly))
 	}
 	switch {
-	case !v.Intact:
-		a.printf("Broken at row %d: %s.\n", v.Broken, v.Problem)
-	case v.Unsealed != "":
+	case v.Unsealed != "" && v.Intact:
 		a.printf("%s follow each other, but the seals could not be read: %s\n", some(v.Rows, "row"), v.Unsealed)
-	case v.Sealed == nil:
-		a.printf("Intact: %s. Not sealed yet: a worker does that once a day.\n", some(v.Rows, "row"))
 	default:
-		a.printf("Intact: %s, sealed up to row %d on %s.\n", some(v.Rows, "row"), v.Sealed.Row, v.Sealed.At.Format(time.DateOnly))
+		for _, line := range v.Words(time.Now()) {
+			a.printf("%s\n", line)
+		}
+		if v.Intact && v.Sealed == nil {
+			a.printf("A worker seals it within the hour; keepsake audit seal does it now.\n")
+		}
 	}
+}
+
+type auditSealCommand struct{}
+
+func (c *auditSealCommand) Run(a *app) error {
+	s, err := a.openConsole()
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	v, err := s.console.SealAuditNow(a.ctx, a.actor())
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		printJSON(a.io.out, v)
+	} else {
+		a.printAudit(v)
+	}
+	if !v.Intact {
+		return errExit(exitDamage)
+	}
+	return nil
 }
 
 type auditExportCommand struct {

@@ -81,12 +81,15 @@ func TestAuditVerify(t *testing.T) {
 	}
 	w.asOwner(t, "update audit_log set actor_name = 'command line' where id = 2")
 	w.must(t, exitDone, "audit", "verify")
-	// Somebody puts an entry behind the end: nothing can be appended then, and the verdict is given all the same.
+	// Somebody puts an entry behind the end, and the trail goes on all the same, in a section that vouches for itself and never calls the trail intact again.
 	w.asOwner(t, `insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', id + 1, 'hash', sha256('x')))).* from audit_log l order by id desc limit 1`)
 	if o := w.must(t, exitDamage, "audit", "verify"); !strings.Contains(o.out, "stands beyond the end of the trail") {
 		t.Errorf("an entry behind the end: %s", o.out)
 	}
-	w.asOwner(t, "delete from audit_log l using audit_head h where l.id > h.last_id")
+	if o := w.must(t, exitDamage, "audit", "verify"); !strings.Contains(o.out, "a new section begins there") || strings.Count(o.out, "follow each other") != 2 {
+		t.Errorf("afterwards: %s", o.out)
+	}
+	w.asOwner(t, "delete from audit_log where id >= (select min(id) - 1 from audit_log where action = 'audit.section'); update audit_head set (last_id, hash) = (select id, hash from audit_log order by id desc limit 1)")
 	w.must(t, exitDone, "audit", "verify")
 	// The trail is cut off so that it agrees with itself: only the seal notices.
 	w.asOwner(t, "delete from audit_log where id > 2; update audit_head set last_id = 2, hash = (select hash from audit_log where id = 2)")

@@ -15,6 +15,10 @@ update audit_head set last_id = @last_id, hash = @hash;
 -- With the oldest and the newest row there are, whether or not the trail begins and ends with them.
 select last_id, hash, trail, (select coalesce(min(id), 1) from audit_log)::bigint as oldest, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head;
 
+-- name: GetAuditEnds :one
+-- The newest entry, and the newest that is a security event.
+select last_id as newest, coalesce((select id from audit_log where security order by id desc limit 1), 0)::bigint as security from audit_head;
+
 -- name: ListAuditFrom :many
 select * from audit_log where id > @after order by id limit @most;
 

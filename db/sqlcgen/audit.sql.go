@@ -36,6 +36,23 @@ func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadPara
 	return err
 }
 
+const getAuditEnds = `-- name: GetAuditEnds :one
+select last_id as newest, coalesce((select id from audit_log where security order by id desc limit 1), 0)::bigint as security from audit_head
+`
+
+type GetAuditEndsRow struct {
+	Newest   int64
+	Security int64
+}
+
+// The newest entry, and the newest that is a security event.
+func (q *Queries) GetAuditEnds(ctx context.Context) (GetAuditEndsRow, error) {
+	row := q.db.QueryRow(ctx, getAuditEnds)
+	var i GetAuditEndsRow
+	err := row.Scan(&i.Newest, &i.Security)
+	return i, err
+}
+
 const getAuditHead = `-- name: GetAuditHead :one
 select last_id, hash, trail, (select coalesce(min(id), 1) from audit_log)::bigint as oldest, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head
 `

@@ -83,6 +83,8 @@ type AuditVerdict struct {
 	Rows     int64      `json:"rows" doc:"Entries that were read and follow each other"`
 	Broken   int64      `json:"broken,omitempty" doc:"The first entry that is not as it was written, or may not be"`
 	Problem  string     `json:"problem,omitempty"`
+	Replaced bool       `json:"replaced,omitempty" doc:"Nothing is wrong with the entries, but another trail was sealed before: the console database was made anew, or somebody has taken the old trail away"`
+	Words    []string   `json:"words" doc:"What is vouched for, and by what, before and after each break"`
 	Seals    int        `json:"seals" doc:"That were compared"`
 	SealedAt *time.Time `json:"sealed_at,omitempty" doc:"When the newest of them was made"`
 	SealedTo int64      `json:"sealed_to,omitempty" doc:"The last entry that it covers: what came later could be rewritten unseen until the next"`
@@ -94,7 +96,7 @@ func auditVerdictOf(v *console.AuditVerdict) *AuditVerdict {
 	if v == nil {
 		return nil
 	}
-	out := &AuditVerdict{Checked: v.Checked, Intact: v.Intact, Rows: v.Rows, Broken: v.Broken, Problem: v.Problem, Seals: v.Seals, Missing: v.Missing, Unsealed: v.Unsealed}
+	out := &AuditVerdict{Checked: v.Checked, Intact: v.Intact, Rows: v.Rows, Broken: v.Broken, Problem: v.Problem, Replaced: v.Replaced, Words: append([]string{}, v.Words(time.Now())...), Seals: v.Seals, Missing: v.Missing, Unsealed: v.Unsealed}
 	if v.Sealed != nil {
 		out.SealedAt, out.SealedTo = moment(v.Sealed.At), v.Sealed.Row
 	}

@@ -844,6 +844,9 @@ type AuditVerdict struct {
 	Missing *[]string `json:"missing,omitempty"`
 	Problem *string   `json:"problem,omitempty"`
 
+	// Replaced Nothing is wrong with the entries, but another trail was sealed before: the console database was made anew, or somebody has taken the old trail away
+	Replaced *bool `json:"replaced,omitempty"`
+
 	// Rows Entries that were read and follow each other
 	Rows int64 `json:"rows"`
 
@@ -858,6 +861,9 @@ type AuditVerdict struct {
 
 	// Unsealed Why there was nothing to compare with
 	Unsealed *string `json:"unsealed,omitempty"`
+
+	// Words What is vouched for, and by what, before and after each break
+	Words []string `json:"words"`
 }
 
 // BackupResult defines model for BackupResult.

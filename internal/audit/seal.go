@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -25,7 +26,7 @@ type Seal struct {
 	At    time.Time `json:"at"`   // when the seal was made
 }
 
-// Seal returns the seal of a trail that was found intact.
+// Seal returns the seal of a trail as it was found: where it is broken, of what stands there now.
 func (r Report) Seal(at time.Time) Seal {
 	return Seal{Trail: r.Trail, Row: r.Rows, Hash: hex.EncodeToString(r.head), At: at.UTC().Truncate(time.Second)}
 }
@@ -54,34 +55,34 @@ func DecodeSeal(note []byte) (Seal, error) {
 // day is how people read when a seal was made.
 func (s Seal) day() string { return s.At.UTC().Format(time.DateOnly) }
 
+func (s Seal) moment() string { return s.At.UTC().Format("2006-01-02 15:04 UTC") }
+
 // witness holds the seals against the rows.
 type witness struct {
 	trail   string
 	own     []Seal // of this trail, by row
 	foreign map[string]Seal
-	next    int   // of own, not compared yet
-	sealed  int64 // up to which row a seal agreed
+	count   map[string]int // seals of each foreign trail
+	next    int            // of own, not compared yet
+	sealed  int64          // up to which row a seal agreed
+	agreed  *Seal          // the newest that agreed within the section that is being read
+	newest  *Seal          // the newest that agreed
 }
 
 func newWitness(trail string, seals []Seal) *witness {
-	w := &witness{trail: trail, foreign: map[string]Seal{}}
+	w := &witness{trail: trail, foreign: map[string]Seal{}, count: map[string]int{}}
 	for _, s := range seals {
 		if s.Trail == trail {
 			w.own = append(w.own, s)
-		} else if s.Row >= w.foreign[s.Trail].Row {
+			continue
+		}
+		w.count[s.Trail]++
+		if s.Row >= w.foreign[s.Trail].Row {
 			w.foreign[s.Trail] = s
 		}
 	}
-	slices.SortFunc(w.own, func(a, b Seal) int { return int(a.Row - b.Row) })
+	slices.SortStableFunc(w.own, func(a, b Seal) int { return cmp.Compare(a.Row, b.Row) })
 	return w
-}
-
-func (w *witness) newest() *Seal {
-	if len(w.own) == 0 {
-		return nil
-	}
-	s := w.own[len(w.own)-1]
-	return &s
 }
 
 // compare holds the next seals against a row that follows the rows before it. Where they differ somebody wrote rows and hashes
@@ -89,24 +90,30 @@ func (w *witness) newest() *Seal {
 func (w *witness) compare(row sqlcgen.AuditLog) (broken int64, problem string) {
 	for ; w.next < len(w.own) && w.own[w.next].Row <= row.ID; w.next++ {
 		s := w.own[w.next]
-		if s.Row == row.ID && s.Hash != hex.EncodeToString(row.Hash) {
-			return w.sealed + 1, fmt.Sprintf("%s rewritten, hashes and all: row %d is another than the one that was sealed in the repository on %s",
-				rows(w.sealed+1, row.ID), row.ID, s.day())
+		if s.Row != row.ID {
+			continue // its row is gone, which has been named
 		}
-		w.sealed = max(w.sealed, s.Row)
+		if s.Hash != hex.EncodeToString(row.Hash) {
+			broken, problem = w.sealed+1, fmt.Sprintf("%s rewritten, hashes and all: row %d is another than the one that was sealed in the repository on %s",
+				rows(w.sealed+1, row.ID), row.ID, s.day())
+			continue
+		}
+		w.sealed, w.agreed, w.newest = s.Row, &s, &s
 	}
-	return 0, ""
+	return broken, problem
 }
 
 // beyond names rows that were sealed and are not there.
-func (w *witness) beyond(last int64) (broken int64, problem string) {
-	if s := w.newest(); s != nil && s.Row > last {
-		return last + 1, fmt.Sprintf("rows %d to %d are gone: they were there when the trail was sealed in the repository on %s", last+1, s.Row, s.day())
+func (w *witness) beyond(last int64) (from, to int64, problem string) {
+	if n := len(w.own); n > 0 && w.own[n-1].Row > last {
+		s := w.own[n-1]
+		return last + 1, s.Row, fmt.Sprintf("%s: they were there when the trail was sealed in the repository on %s", gone(last+1, s.Row), s.day())
 	}
-	return 0, ""
+	return 0, 0, ""
 }
 
-// others returns trails that ended before this one began. One that nobody has put on record was taken away.
+// others returns trails that ended before this one began. One that nobody has put on record as ended is either what a console had before it was made
+// anew, or what somebody has taken away: the words say how a person tells.
 func (w *witness) others(begun []string) (earlier []Seal, problem string) {
 	for _, s := range w.foreign {
 		earlier = append(earlier, s)
@@ -114,11 +121,19 @@ func (w *witness) others(begun []string) (earlier []Seal, problem string) {
 	slices.SortFunc(earlier, func(a, b Seal) int { return a.At.Compare(b.At) })
 	for _, s := range earlier {
 		if !slices.Contains(begun, s.Trail) {
-			return earlier, fmt.Sprintf("this trail stands in the place of another, %s, which was sealed in the repository up to row %d on %s: unless the console database was made anew "+
-				"on purpose, which keepsake audit begin puts on record, somebody has taken the old trail away", s.Trail, s.Row, s.day())
+			return earlier, fmt.Sprintf("this trail stands in the place of another: the repository holds %s of trail %s, the newest up to row %d of %s. If the console database was made "+
+				"anew, after a loss or for a rebuild, nothing is wrong: put it on record with keepsake audit begin. If nobody made it anew, somebody has taken the old trail away",
+				manySeals(w.count[s.Trail]), s.Trail, s.Row, s.moment())
 		}
 	}
 	return earlier, ""
+}
+
+func manySeals(n int) string {
+	if n == 1 {
+		return "a seal"
+	}
+	return fmt.Sprintf("%d seals", n)
 }
 
 func rows(from, to int64) string {

@@ -236,3 +236,70 @@ func TestRowsSayWhatTheyAreAbout(t *testing.T) {
 		t.Errorf("verify: %+v, %v", r, err)
 	}
 }
+
+// TestATrailWithABrokenEndGoesOn: whatever the owner of the database did to the end, what happens next is on record, the section is named, what lies
+// before and after is vouched for, and the trail is never called intact again.
+func TestATrailWithABrokenEndGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sql    string
+		broken int64 // the first row that is named
+	}{
+		"another hash":                 {"update audit_head set hash = sha256('x')", 6},
+		"too high":                     {"update audit_head set last_id = 9", 6},
+		"too low":                      {"update audit_head set last_id = 2", 6},
+		"gone":                         {"delete from audit_head", 1},
+		"another name":                 {"update audit_head set trail = gen_random_uuid()", 1},
+		"a row behind it":              {`insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 6, 'hash', sha256('x')))).* from audit_log l where id = 5`, 6},
+		"the last rows gone":           {"delete from audit_log where id > 3", 4},
+		"a row in the middle, and end": {"update audit_log set target = 'x' where id = 2; update audit_head set hash = sha256('x')", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, url, seals := sealed(t)
+			tamper(t, url, c.sql)
+			for range 3 {
+				if err := record(t.Context(), d, someone, "backup.start"); err != nil {
+					t.Fatalf("nothing can be put on record any more: %v", err)
+				}
+			}
+			r, err := audit.Verify(t.Context(), d, seals...)
+			if err != nil || r.Intact || r.Broken != c.broken || len(r.Breaks) == 0 || len(r.Sections) == 0 || r.Trail != seals[0].Trail {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			last := r.Sections[len(r.Sections)-1]
+			if last.To != r.Rows || last.To <= last.From {
+				t.Errorf("what came after the break: %+v", r.Sections)
+			}
+			// A seal of now vouches for it.
+			r, err = audit.Verify(t.Context(), d, append(seals, roundTrip(t, r.Seal(time.Now())))...)
+			if err != nil || r.Intact || r.Sections[len(r.Sections)-1].Sealed == nil {
+				t.Errorf("sealed: %+v, %v", r, err)
+			}
+			if words := strings.Join(r.Words(time.Now()), "\n"); !strings.Contains(words, "Broken at row") || !strings.Contains(words, "follow each other; sealed up to row") || strings.Contains(words, "Intact") {
+				t.Error(words)
+			}
+		})
+	}
+}
+
+// TestWhatCameSinceASealIsReadAlone, and where that says too little it says so.
+func TestWhatCameSinceASealIsReadAlone(t *testing.T) {
+	t.Parallel()
+	d, url, seals := sealed(t)
+	if err := record(t.Context(), d, someone, "backup.start"); err != nil {
+		t.Fatal(err)
+	}
+	if r, known, err := audit.VerifySince(t.Context(), d, seals[1]); err != nil || !known || r.Rows != 6 {
+		t.Errorf("%+v, %v, %v", r, known, err)
+	}
+	other := seals[1]
+	other.Hash = seals[0].Hash
+	if _, known, err := audit.VerifySince(t.Context(), d, other); err != nil || known {
+		t.Errorf("a seal that disagrees: %v, %v", known, err)
+	}
+	tamper(t, url, "update audit_log set target = 'x' where id = 6")
+	if _, known, err := audit.VerifySince(t.Context(), d, seals[1]); err != nil || known {
+		t.Errorf("a changed row: %v, %v", known, err)
+	}
+}

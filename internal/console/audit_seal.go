@@ -1,11 +1,13 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -19,14 +21,20 @@ import (
 type Notes interface {
 	KeepNote(ctx context.Context, topic string, plain []byte) error
 	ListNotes(ctx context.Context, topic string) (engine.Notes, error)
+	ReadNote(ctx context.Context, topic string) ([]byte, error)
 	NoteTime(ctx context.Context, topic string) (time.Time, error)
 }
 
 var _ Notes = (*engine.Engine)(nil)
 
 const (
-	// sealEvery is between two looks whether a seal is due; one is due once a day, so that a console that slept catches up.
-	sealEvery = time.Hour
+	// sealEvery is between two looks whether a seal is due. One is due an hour after the last where anything was recorded since, and sealSoon after the
+	// last where that is a security event; after mostSealsSoon within an hour only every sealSeldom, so that who guesses passwords fills no repository.
+	sealEvery     = time.Minute / 2
+	sealHourly    = time.Hour
+	sealSoon      = time.Minute
+	sealSeldom    = 10 * time.Minute
+	mostSealsSoon = 6
 	// verdictName is the setting that holds how the trail was found last.
 	verdictName = "audit_verdict"
 )
@@ -38,48 +46,170 @@ type AuditVerdict struct {
 	Missing []string  `json:"missing,omitempty"` // what of the seals could not be read
 	// Unsealed says why there is nothing in the repository to compare with; empty where seals could be read.
 	Unsealed string `json:"unsealed,omitempty"`
-
-	seals []audit.Seal
 }
 
-// sealedOn reports whether a seal of this trail was made on a day. It need not be the newest: one that was made while the clock was ahead stands
-// after it.
-func (v AuditVerdict) sealedOn(at time.Time) bool {
-	return slices.ContainsFunc(v.seals, func(s audit.Seal) bool { return s.Trail == v.Trail && sameDay(s.At, at) })
+// sealing is what this process knows of the newest seal.
+type sealing struct {
+	mu     sync.Mutex
+	last   *audit.Seal
+	at     time.Time
+	recent []time.Time // when this process made seals within the last hour
 }
 
-// SealAudit stores once a day in the repository how the trail ends, after reading it from its beginning: a broken trail is not sealed but
-// put on record. Two workers that do it at once do no harm.
+func (s *sealing) know(seal audit.Seal, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last, s.at = &seal, at
+}
+
+func (s *sealing) made(seal audit.Seal, at time.Time) {
+	s.know(seal, at)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recent = slices.DeleteFunc(append(s.recent, at), func(t time.Time) bool { return at.Sub(t) > time.Hour })
+}
+
+// SealAudit stores in the repository how the trail ends: once an hour where it has grown, and soon after a security event. Once a day it reads the whole
+// trail before, and otherwise what was appended since the newest seal of the repository. A trail that is broken is put on record and sealed as it stands,
+// so that what follows the break is vouched for. Two workers that do it at once do no harm.
 func (c *Console) SealAudit(ctx context.Context) error {
-	newest, err := c.notes.NoteTime(ctx, audit.SealTopic)
+	before, err := c.lastVerdict(ctx)
+	if err != nil {
+		return err
+	}
+	if before != nil && sameDay(before.Checked, c.now()) {
+		due, err := c.isSealDue(ctx)
+		if err != nil || !due {
+			return err
+		}
+	}
+	_, known, err := c.newestSeal(ctx)
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil {
 		return nil // no repository yet
 	}
 	if err != nil {
 		return err
 	}
-	if sameDay(newest, c.now()) {
-		return nil
+	if before == nil || !sameDay(before.Checked, c.now()) {
+		known = false
 	}
-	v, err := c.verifyAudit(ctx)
+	_, err = c.sealAudit(ctx, known)
+	return err
+}
+
+// SealAuditNow is SealAudit for a person who asks for it.
+func (c *Console) SealAuditNow(ctx context.Context, actor keepsake.Actor) (AuditVerdict, error) {
+	err := mayActOnPlatform(actor, keepsake.MayBackup)
+	if err == nil { // first, so that the seal covers it
+		err = c.recordDone(ctx, actor, "audit.seal", "", nil)
+	}
+	var known bool
+	if err == nil {
+		_, known, err = c.newestSeal(ctx)
+	}
+	var v AuditVerdict
+	if err == nil {
+		v, err = c.sealAudit(ctx, known)
+	}
 	if err != nil {
+		return v, c.refused(ctx, actor, "audit.seal", "", nil, err)
+	}
+	return v, nil
+}
+
+// isSealDue asks the database alone, but for the first time.
+func (c *Console) isSealDue(ctx context.Context) (bool, error) {
+	c.sealing.mu.Lock()
+	last, at, recent := c.sealing.last, c.sealing.at, len(c.sealing.recent)
+	c.sealing.mu.Unlock()
+	if last == nil {
+		return true, nil // what the repository holds is not known yet
+	}
+	var ends sqlcgen.GetAuditEndsRow
+	err := c.db.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) (err error) {
+		ends, err = tx.GetAuditEnds(ctx)
 		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look how far the trail goes: %w", err)
 	}
-	if !v.Intact {
-		return nil // that is on record
+	soon := sealSoon
+	if recent >= mostSealsSoon {
+		soon = sealSeldom
 	}
-	if v.sealedOn(c.now()) {
-		return nil
+	age := c.now().Sub(at)
+	return ends.Newest > last.Row && (age >= sealHourly || age < 0) || ends.Security > last.Row && age >= soon, nil
+}
+
+// newestSeal reads the newest seal of the repository. known is false where there is none, or none that can be read.
+func (c *Console) newestSeal(ctx context.Context) (seal audit.Seal, known bool, err error) {
+	if c.notes == nil {
+		return seal, false, keepsake.Errorf(keepsake.CodeUnavailable, "This console has no repository to seal the trail into.")
 	}
+	note, err := c.notes.ReadNote(ctx, audit.SealTopic)
+	switch code := keepsake.CodeOf(err); {
+	case err == nil:
+	case code == keepsake.CodeDamaged:
+		return seal, false, nil
+	case code == keepsake.CodeNotFound:
+		_, err = c.notes.NoteTime(ctx, audit.SealTopic) // which tells no seal from no repository
+		return seal, false, err
+	default:
+		return seal, false, err
+	}
+	if seal, err = audit.DecodeSeal(note); err != nil {
+		return seal, false, nil //nolint:nilerr // a full verification names it
+	}
+	c.sealing.know(seal, seal.At)
+	return seal, true, nil
+}
+
+// sealAudit reads what was appended since the newest seal, or where that says too little the whole trail, and seals its end.
+func (c *Console) sealAudit(ctx context.Context, known bool) (v AuditVerdict, err error) {
+	c.sealing.mu.Lock()
+	last := c.sealing.last
+	c.sealing.mu.Unlock()
+	if known = known && last != nil; known {
+		if v.Report, known, err = audit.VerifySince(ctx, c.db, *last); err != nil {
+			return v, err
+		}
+		if known {
+			before, err := c.lastVerdict(ctx)
+			if err != nil {
+				return v, err
+			}
+			if known = before != nil; known { // what it says of the rows before is as it was read last
+				rows, head := v.Rows, v.Report
+				v = *before
+				v.Report = before.Since(head)
+				v.Rows = rows
+			}
+		}
+	}
+	if !known {
+		if v, err = c.verifyAudit(ctx); err != nil {
+			return v, err
+		}
+	}
+	if known && last.Row == v.Rows { // nothing came since
+		return v, nil
+	}
+	return v, c.keepSeal(ctx, &v)
+}
+
+// keepSeal puts the end of a trail that was read into the repository. One provider is enough.
+func (c *Console) keepSeal(ctx context.Context, v *AuditVerdict) error {
 	seal := v.Seal(c.now())
 	note, err := seal.Encode()
 	if err != nil {
 		return err
 	}
 	failed := c.notes.KeepNote(ctx, audit.SealTopic, note)
-	if at, err := c.notes.NoteTime(ctx, audit.SealTopic); err == nil && sameDay(at, c.now()) { // one provider is enough
+	kept, err := c.notes.ReadNote(ctx, audit.SealTopic)
+	if failed == nil || err == nil && bytes.Equal(kept, note) {
 		v.Sealed, v.Seals = &seal, v.Seals+1
-		if err := c.keepVerdict(ctx, v); err != nil {
+		c.sealing.made(seal, c.now())
+		if err := c.keepVerdict(ctx, *v); err != nil {
 			return err
 		}
 	}
@@ -115,7 +245,6 @@ func (c *Console) verifyAudit(ctx context.Context) (AuditVerdict, error) {
 	if err != nil {
 		return v, err
 	}
-	v.seals = seals
 	if v.Report, err = audit.Verify(ctx, c.db, seals...); err != nil {
 		return v, err
 	}
@@ -123,7 +252,7 @@ func (c *Console) verifyAudit(ctx context.Context) (AuditVerdict, error) {
 	if err != nil {
 		return v, err
 	}
-	if !v.Intact && (before == nil || before.Intact || before.Broken != v.Broken) {
+	if !v.Intact && (before == nil || before.Intact || before.Broken != v.Broken || len(before.Breaks) != len(v.Breaks)) {
 		c.log.ErrorContext(ctx, "the audit trail is not as it was written", "row", v.Broken, "problem", v.Problem)
 		entry := audit.Entry{Action: "audit.broken", Target: fmt.Sprintf("row %d", v.Broken), Outcome: audit.Failed, Detail: map[string]any{"problem": v.Problem}}
 		if err := audit.Refuse(ctx, c.db, keepsake.System("audit"), entry); err != nil {

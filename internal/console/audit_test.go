@@ -42,6 +42,15 @@ func (f *fakeNotes) ListNotes(context.Context, string) (engine.Notes, error) {
 	return engine.Notes{List: f.list}, f.err
 }
 
+func (f *fakeNotes) ReadNote(context.Context, string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.list) == 0 {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no note")
+	}
+	return f.list[len(f.list)-1].Plain, nil
+}
+
 func (f *fakeNotes) NoteTime(context.Context, string) (time.Time, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -63,8 +72,8 @@ func (w *world) tamper(sql string) {
 	}
 }
 
-// TestTheTrailIsSealedOnceADay, never while it is broken, and a broken one is on record once.
-func TestTheTrailIsSealedOnceADay(t *testing.T) {
+// TestTheTrailIsSealedEveryHour in which anything was recorded, soon after a security event, and on past a break, which is on record once.
+func TestTheTrailIsSealedEveryHour(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	now := time.Now()
@@ -89,16 +98,38 @@ func TestTheTrailIsSealedOnceADay(t *testing.T) {
 	seal(1)
 	begin()
 	seal(1)
+	guess := func() {
+		t.Helper()
+		if err := audit.Refuse(t.Context(), w.db, admin, audit.Entry{Action: "session.start"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := 2; n <= 6; n++ { // each is a security event, and each is sealed after a minute
+		guess()
+		seal(n - 1)
+		now = now.Add(time.Minute)
+		seal(n)
+		seal(n)
+	}
+	guess() // but not for ever: who guesses passwords fills no repository
+	now = now.Add(time.Minute)
+	seal(6)
+	now = now.Add(9 * time.Minute)
+	seal(7)
+	now = now.Add(2 * time.Hour)
+	seal(7) // nothing happened
+	begin()
+	seal(8)
 	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
-	if err != nil || page.Verdict == nil || !page.Verdict.Intact || page.Verdict.Sealed.Row != 1 || len(page.Rows) != 2 {
+	if err != nil || page.Verdict == nil || !page.Verdict.Intact || page.Verdict.Sealed.Row != 9 || page.Verdict.Rows != 9 || len(page.Rows) != 9 {
 		t.Fatalf("%+v, %v", page.Verdict, err)
 	}
 	now = now.Add(24 * time.Hour)
-	seal(2)
+	seal(9)
 	now = now.Add(24 * time.Hour)
 	w.tamper("update audit_log set target = 'x' where id = 2")
-	seal(2)
-	seal(2)
+	seal(10)
+	seal(10)
 	broken := func() int {
 		return w.count("select count(*) from audit_log where action = 'audit.broken' and security and outcome = 'failed'")
 	}
@@ -106,6 +137,9 @@ func TestTheTrailIsSealedOnceADay(t *testing.T) {
 		t.Errorf("the broken trail is on record %d times, want once", n)
 	}
 	v, err := c.VerifyAudit(t.Context(), admin)
+	if err == nil && (len(v.Sections) != 2 || v.Sections[0].To != 1 || v.Sections[1].From != 3 || v.Sections[1].Sealed == nil || v.Sections[1].Sealed.Row < 9) {
+		t.Errorf("what is vouched for before and after: %+v", v.Sections)
+	}
 	if err != nil || v.Intact || v.Broken != 2 || broken() != 1 {
 		t.Errorf("%+v, %v", v, err)
 	}

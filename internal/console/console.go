@@ -110,6 +110,7 @@ type Console struct {
 	weddings nextKnown
 	watch    *platformWatch
 	measured lastMeasured
+	sealing  sealing
 }
 
 // New returns a Console. Nothing runs, and nothing is heard of other processes, until Run.

@@ -78,11 +78,12 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			err := c.ExportAudit(ctx, a, audit.Filter{}, "jsonl", &out)
 			return out.String(), err
 		},
-		"VerifyAudit": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.VerifyAudit(ctx, a) },
-		"Compliance":  func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Compliance(ctx, a) },
-		"Dashboard":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Dashboard(ctx, a) },
-		"Emergency":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Emergency(ctx, a) },
-		"Performance": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Performance(ctx, a) },
+		"SealAuditNow": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.SealAuditNow(ctx, a) },
+		"VerifyAudit":  func(ctx context.Context, a keepsake.Actor) (any, error) { return c.VerifyAudit(ctx, a) },
+		"Compliance":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Compliance(ctx, a) },
+		"Dashboard":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Dashboard(ctx, a) },
+		"Emergency":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Emergency(ctx, a) },
+		"Performance":  func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Performance(ctx, a) },
 		"EstimateBackup": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.EstimateBackup(ctx, a, keepsake.BackupFull)
 		},
