@@ -29,6 +29,7 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 		"undoRestore":      {"restore", ""},
 		"restore":          {"restore", `{"everything":true,"confirm":{"name":"everything","fingerprint":"f00d"}}`},
 		"startTest":        {"backup", `{}`},
+		"startRepair":      {"backup", ``},
 		"verifyAudit":      {"read", ""},
 	}
 	for _, op := range readContract(t).operation {
