@@ -35,7 +35,7 @@ func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 			in := console.ScopedInput{Organization: o.ID}
 			export := "/platform/export?" + scopedFields(in).Encode() + "&point=latest&format="
 			row := views.Organization{Name: orDash(o.Name), Weddings: format.Count(o.Weddings), WeddingsURL: "/weddings?" + url.Values{"search": {o.Name}}.Encode()}
-			if page.Newest != nil || !page.From.IsZero() {
+			if page.Newest != "" {
 				row.NewURL, row.CSV, row.JSON = "/points/latest/restore?"+scopedFields(in).Encode(), export+"csv", export+"json"
 				if page.Platform.Writable() {
 					row.RestoreURL = organizationURL(o.ID)

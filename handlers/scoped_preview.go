@@ -70,7 +70,7 @@ func cannotPreview(c echo.Context, pages Pages, con scopePreviewer, in console.S
 	case code == keepsake.CodeUnavailable && !con.KnownPlatform().Writable():
 		return cannotBringBack(c, pages, con, in, err)
 	case code == keepsake.CodeNotFound && newestPoint(c.Request().Context(), con, actor(c)) == "":
-		return nothingSaved(c, pages, in, http.StatusNotFound)
+		return nothingSaved(c, pages, in)
 	}
 	return err
 }
@@ -81,8 +81,8 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 	if err != nil {
 		return err
 	}
-	if len(options) == 0 {
-		return nothingSaved(c, pages, in, http.StatusOK)
+	if len(options) == 0 { // a provider may know one that this console has not heard of
+		options = []views.PointOption{{Value: "latest", Text: "The newest recovery point", Selected: true}}
 	}
 	vm := views.ScopeChoice{Shell: pages.Shell(c, "Bring back", "points"), Action: platformRestore, Points: options}
 	tables := map[keepsake.Tier]string{ // what each is for; which tables it holds, the point's page says

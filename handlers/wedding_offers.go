@@ -78,10 +78,10 @@ func cannotBringBack(c echo.Context, pages Pages, con scopePreviewer, in console
 }
 
 // nothingSaved answers for a console that knows no recovery point: there is nothing to compare with.
-func nothingSaved(c echo.Context, pages Pages, in console.ScopedInput, status int) error {
+func nothingSaved(c echo.Context, pages Pages, in console.ScopedInput) error {
 	vm := views.NothingSaved{Shell: pages.Shell(c, "Nothing is saved yet", "weddings")}
 	vm.BackURL, vm.BackText = scopeBack(in)
-	return Render(c, status, views.NothingSavedPage(vm))
+	return Render(c, http.StatusOK, views.NothingSavedPage(vm))
 }
 
 // newestPoint is the id of the newest recovery point; "" where there is none, or none can be asked for.

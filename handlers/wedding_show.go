@@ -87,13 +87,7 @@ func weddingPage(c echo.Context, pages Pages, con weddingReader) (views.WeddingP
 		ChangesURL: base + "/changes", MilestonesURL: base + "/milestones",
 		BackupURL: "/backups/new?" + url.Values{"type": {string(keepsake.BackupIncremental)}, "wedding": {t.ID}}.Encode(), Figures: weddingFigures(t, clock),
 	}
-	newest := ""
-	if len(t.Points) > 0 {
-		newest = t.Points[0].ID
-	} else if !t.From.IsZero() { // a provider knows one that the console has not heard of yet
-		newest = "latest"
-	}
-	vm.Offers = weddingOffers(vm.Shell, t.Platform, t.ID, newest)
+	vm.Offers = weddingOffers(vm.Shell, t.Platform, t.ID, cmp.Or(t.Newest, newestOf(t.Points)))
 	vm.Offers.ContactsText, vm.Offers.RestoreText = "Vendor contacts", "Compare and bring back"
 	vm.Moments = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform"}}
 	for i, p := range t.Points {
@@ -111,6 +105,14 @@ func weddingPage(c echo.Context, pages Pages, con weddingReader) (views.WeddingP
 		vm.Milestones = append(vm.Milestones, views.MilestoneRow{Name: format.Title(m.Name), Value: m.Name, Day: format.Date(m.Day), Away: away(keepsake.DaysBefore(m.Day, t.Now)), Derived: m.Derived})
 	}
 	return vm, nil
+}
+
+// newestOf is the newest of a wedding's recovery points, "" where there is none.
+func newestOf(points []console.Point) string {
+	if len(points) == 0 {
+		return ""
+	}
+	return points[0].ID
 }
 
 func momentText(at time.Time, clock format.Clock) string {

@@ -95,7 +95,7 @@ func (f *fakeScopes) ListOrganizations(_ context.Context, _ keepsake.Actor, sear
 	if search == "nobody" {
 		return console.OrganizationPage{}, nil
 	}
-	return console.OrganizationPage{Organizations: []engine.Organization{{ID: "o 1", Name: "The <Orchard> Barn", Weddings: 7}}, Next: "n&xt", Newest: &console.Point{}}, nil
+	return console.OrganizationPage{Organizations: []engine.Organization{{ID: "o 1", Name: "The <Orchard> Barn", Weddings: 7}}, Next: "n&xt", Newest: "p1"}, nil
 }
 
 func (f *fakeScopes) ExportScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error {

@@ -20,9 +20,9 @@ type OrganizationPage struct {
 	Missing string
 	From    time.Time
 	Next    string
-	// Platform is how it stood when it was asked; Newest is the newest recovery point that holds them all, nil if there is none.
+	// Platform is how it stood when it was asked; Newest is the newest recovery point that holds them all, "" if there is none.
 	Platform PlatformState
-	Newest   *Point
+	Newest   string
 }
 
 // ListOrganizations searches the platform's organizations by name, and when it does not answer those of the newest recovery point.
@@ -56,8 +56,14 @@ func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, s
 			list, page.From, page.Missing = nil, time.Time{}, page.Platform.why(err)
 		}
 	}
-	if page.Newest, err = c.newestWhole(ctx, actor); err != nil {
+	newest, err := c.newestWhole(ctx, actor)
+	if err != nil {
 		return page, err
+	}
+	if newest != nil {
+		page.Newest = newest.ID
+	} else {
+		page.Newest = c.newestUnheard(ctx)
 	}
 	if len(list) > limit {
 		list = list[:limit]

@@ -115,6 +115,9 @@ func (s *Standby) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	t.Milestones = milestones(t.Date, nil)
 	points, err := s.whole(ctx)
 	t.Points = ownFacts(actor, points, id)
+	if len(t.Points) > 0 {
+		t.Newest = t.Points[0].ID
+	}
 	return t, err
 }
 

@@ -314,6 +314,8 @@ type WeddingTimeline struct {
 	From    time.Time
 	// Platform is how it stood when it was asked.
 	Platform PlatformState
+	// Newest is the newest recovery point, of those that the console has not heard of too; "" where there is none.
+	Newest string
 	// Milestones in order of time; Points newest first, those that hold this wedding.
 	Milestones []Milestone
 	Points     []Point
@@ -364,7 +366,23 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	if err != nil {
 		return t, fmt.Errorf("read the timeline of wedding %s: %w", id, err)
 	}
+	if len(t.Points) > 0 {
+		t.Newest = t.Points[0].ID
+	} else {
+		t.Newest = c.newestUnheard(ctx)
+	}
 	return t, nil
+}
+
+// newestUnheard asks the providers for the newest recovery point where the console knows of none; "" where there is none, or nobody answers.
+func (c *Console) newestUnheard(ctx context.Context) string {
+	asking, cancel := context.WithTimeout(ctx, weddingsAtTime)
+	defer cancel()
+	id, err := c.engine.NewestPoint(asking)
+	if err != nil {
+		return ""
+	}
+	return id
 }
 
 // Emergency returns the overview. A console that knows no recovery point yet asks
