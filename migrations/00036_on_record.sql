@@ -178,9 +178,11 @@ begin
     end if;
     if (new.id, new.kind, new.backup_type, new.deep, new.target, new.target_database, new.target_create, new.provider, new.tiers, new.scope, new.weddings, new.requested_by, new.requested_name, new.created_at)
         is distinct from (old.id, old.kind, old.backup_type, old.deep, old.target, old.target_database, old.target_create, old.provider, old.tiers, old.scope, old.weddings, old.requested_by, old.requested_name, old.created_at)
-        or new.organization is distinct from old.organization
         or new.point_id <> old.point_id and not (old.state = 'running' and new.state in ('done', 'failed', 'cancelled')) then
         raise exception 'what operation % was asked for stays as it is', old.id using errcode = 'check_violation';
+    end if;
+    if new.organization is distinct from old.organization then
+        raise exception 'operation % stays whose it is', old.id using errcode = 'insufficient_privilege';
     end if;
     if (new.approved_by, new.approved_name) is distinct from (old.approved_by, old.approved_name) or new.approved_at is distinct from old.approved_at then
         if old.state <> 'proposed' or new.state <> 'queued' or new.approved_by in ('', old.requested_by) or new.approved_name in ('', old.requested_name) then

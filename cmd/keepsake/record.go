@@ -115,7 +115,7 @@ func (t trail) append(e audit.Entry, ended any) error {
 
 // explainTrail says in words why nothing could be put on record.
 func explainTrail(err error) error {
-	if db.IsState(err, stateNoTable) || db.IsState(err, stateNoColumn) {
+	if db.IsState(err, stateNoTable) || db.IsState(err, stateNoColumn) || db.IsState(err, stateNoFunction) {
 		return keepsake.Errorf(keepsake.CodeInvalid, "the console database is not set up for this version yet: keepsake serve does that at its start")
 	}
 	return explainConsole(err)

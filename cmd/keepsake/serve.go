@@ -270,6 +270,7 @@ const (
 	stateNoPassword   = "28P01"
 	stateNoPermission = "28000"
 	stateNoTable      = "42P01"
+	stateNoFunction   = "42883"
 	stateNoColumn     = "42703"
 )
 
