@@ -57,6 +57,10 @@
     if (isChanged(form)) choose(form, false);
   });
   addEventListener('pageshow', recheck);
+  // Nor is the kind of backup that a browser restores the one that the estimate is of: it is asked for as if it had been chosen.
+  addEventListener('pageshow', () => document.querySelectorAll('[data-plans]:checked').forEach((e) => {
+    if (e.value !== e.form.elements.planned.value) e.dispatchEvent(new Event('change', { bubbles: true }));
+  }));
   document.addEventListener('input', (e) => { if (e.target.matches('[data-confirm-word]')) gate(e.target.form); });
   const wake = (root) => {
     root.querySelectorAll('form:has([data-confirm-word])').forEach(gate);

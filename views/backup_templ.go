@@ -126,7 +126,7 @@ func BackupFormPart(vm BackupForm) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " hx-get=\"/backups/new\" hx-trigger=\"change\" hx-target=\"#plan\" hx-select=\"#plan\" hx-select-oob=\"#start:outerHTML\" hx-swap=\"outerHTML\" hx-include=\"closest form\" hx-disabled-elt=\"#start button\"> <span><span class=\"choice__name\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " data-plans hx-get=\"/backups/new\" hx-trigger=\"change\" hx-target=\"#plan\" hx-select=\"#plan\" hx-select-oob=\"#start:outerHTML\" hx-swap=\"outerHTML\" hx-include=\"closest form\" hx-disabled-elt=\"#start button\"> <span><span class=\"choice__name\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
