@@ -169,7 +169,7 @@ func (a *app) tellRepository(d *db.DB) error {
 	defer cancel()
 	e, _, err := a.engine()
 	if err == nil {
-		err = keepAccess(ctx, d, e)
+		err = a.accessKeeper(d, e).keep(ctx)
 	}
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
 		return nil

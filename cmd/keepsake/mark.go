@@ -54,7 +54,8 @@ func (c *markCommand) Run(a *app) error {
 			}
 		}
 	}
-	if err := e.MarkPoint(a.ctx, p.ID, m); err != nil {
+	kept, err := e.MarkPoint(a.ctx, p.ID, m)
+	if err != nil {
 		return err
 	}
 	c.change = audit.Change(map[string]any{"note": p.Note, "labels": p.Labels, "locked": p.Locked}, map[string]any{"note": m.Note, "labels": m.Labels, "locked": m.Locked})
@@ -64,5 +65,8 @@ func (c *markCommand) Run(a *app) error {
 		return nil
 	}
 	a.printf("Recovery point %s is marked.\n", p.ID)
+	if len(kept.Missing) > 0 {
+		a.printf("The mark is %s. keepsake repair copies it.\n", kept)
+	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestAdminSecondStepOff(t *testing.T) {
 	if _, err := s.ConfirmSecondStep(t.Context(), session.Actor, keepsake.Secret(code)); err != nil {
 		t.Fatal(err)
 	}
-	if err := keepAccess(t.Context(), d, e); err != nil {
+	if err := (&accessKeeper{db: d, engine: e, log: slog.New(slog.DiscardHandler)}).keep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	asked := func() bool {

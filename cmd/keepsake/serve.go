@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -220,7 +219,8 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 	for _, t := range conf.Targets {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
 	}
-	s := &services{config: conf, db: d, sessions: a.sessions(d, e), engine: e}
+	access := a.accessKeeper(d, e)
+	s := &services{config: conf, db: d, sessions: a.sessions(access), engine: e}
 	alerts, err := a.alerts(d, conf)
 	if err != nil {
 		d.Close()
@@ -228,7 +228,7 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 	}
 	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Alone: alone(conf.Server),
 		Sweep: s.sessions.Sweep,
-		Keep:  func(ctx context.Context) error { return keepAccess(ctx, d, e) }, Notes: e, Alert: alerts})
+		Keep:  access.keep, Notes: e, Alert: alerts})
 	if err != nil {
 		d.Close()
 		return nil, err

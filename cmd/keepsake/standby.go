@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,21 +34,45 @@ var errStandby = keepsake.Errorf(keepsake.CodeUnavailable, "the console database
 // accessTopic is the note that holds who may sign in without the console database.
 const accessTopic = "access"
 
-// keepAccess stores in the repository who may sign in without the console database.
-func keepAccess(ctx context.Context, d *db.DB, e *engine.Engine) error {
-	plain, err := auth.Verifiers(ctx, d)
+// accessKeeper stores in the repository who may sign in without the console database.
+type accessKeeper struct {
+	db     *db.DB
+	engine *engine.Engine
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	missing []string // the providers that had not got it the last time
+}
+
+func (a *app) accessKeeper(d *db.DB, e *engine.Engine) *accessKeeper {
+	return &accessKeeper{db: d, engine: e, log: a.logger(slog.LevelInfo)}
+}
+
+func (k *accessKeeper) keep(ctx context.Context) error {
+	plain, err := auth.Verifiers(ctx, k.db)
 	if err != nil {
 		return err
 	}
-	return e.KeepNote(ctx, accessTopic, plain)
+	kept, err := k.engine.KeepNote(ctx, accessTopic, plain)
+	if err != nil {
+		return err
+	}
+	missing := slices.Sorted(maps.Keys(kept.Missing))
+	k.mu.Lock()
+	changed := !slices.Equal(missing, k.missing)
+	k.missing = missing
+	k.mu.Unlock()
+	if changed { // said once, and not every minute: the provider's own state says what is wrong with it
+		k.log.InfoContext(ctx, "who may sign in without the console database is kept in the repository", "where", kept.String())
+	}
+	return nil
 }
 
 // sessions are who may sign in: with the repository's key for the secrets of authenticators, and telling the repository when they change.
-func (a *app) sessions(d *db.DB, e *engine.Engine) *auth.Sessions {
-	log := a.logger(slog.LevelInfo)
-	return auth.NewSessions(d, nil).WithVault(e.Vault()).WithTelling(func(ctx context.Context) {
-		if err := keepAccess(ctx, d, e); err != nil {
-			log.WarnContext(ctx, "the repository could not be told of a changed second step; the worker tries again", "err", err)
+func (a *app) sessions(k *accessKeeper) *auth.Sessions {
+	return auth.NewSessions(k.db, nil).WithVault(k.engine.Vault()).WithTelling(func(ctx context.Context) {
+		if err := k.keep(ctx); err != nil {
+			k.log.WarnContext(ctx, "the repository could not be told of a changed second step; the worker tries again", "err", err)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +18,7 @@ import (
 
 // Notes is what the console needs of the repository to seal the audit trail into it.
 type Notes interface {
-	KeepNote(ctx context.Context, topic string, plain []byte) error
+	KeepNote(ctx context.Context, topic string, plain []byte) (engine.Kept, error)
 	ListNotes(ctx context.Context, topic string) (engine.Notes, error)
 	ReadNote(ctx context.Context, topic string) ([]byte, error)
 	NoteTime(ctx context.Context, topic string) (time.Time, error)
@@ -204,19 +203,22 @@ func (c *Console) keepSeal(ctx context.Context, v *AuditVerdict) error {
 	if err != nil {
 		return err
 	}
-	failed := c.notes.KeepNote(ctx, audit.SealTopic, note)
-	kept, err := c.notes.ReadNote(ctx, audit.SealTopic)
-	if failed == nil || err == nil && bytes.Equal(kept, note) {
-		v.Sealed, v.Seals = &seal, v.Seals+1
-		c.sealing.made(seal, c.now())
-		if err := c.keepVerdict(ctx, *v); err != nil {
-			return err
-		}
+	kept, err := c.notes.KeepNote(ctx, audit.SealTopic, note)
+	if err != nil {
+		return fmt.Errorf("keep the seal: %w", err)
 	}
-	if failed != nil {
-		return fmt.Errorf("keep the seal: %w", failed)
+	c.logKept(ctx, "the seal of the audit trail", kept)
+	v.Sealed, v.Seals = &seal, v.Seals+1
+	c.sealing.made(seal, c.now())
+	return c.keepVerdict(ctx, *v)
+}
+
+// logKept says where a note lies when a provider has not got it. That is no failure: the provider's own state says what is wrong
+// with it, and a repair copies the note there.
+func (c *Console) logKept(ctx context.Context, what string, kept engine.Kept) {
+	if len(kept.Missing) > 0 {
+		c.log.InfoContext(ctx, what+" is kept, though not at every provider", "where", kept.String())
 	}
-	return nil
 }
 
 func sameDay(a, b time.Time) bool { return day(a.UTC()).Equal(day(b.UTC())) }

@@ -29,11 +29,11 @@ type fakeNotes struct {
 	err  error
 }
 
-func (f *fakeNotes) KeepNote(_ context.Context, _ string, plain []byte) error {
+func (f *fakeNotes) KeepNote(_ context.Context, _ string, plain []byte) (engine.Kept, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.list = append(f.list, engine.Note{Time: f.now(), Plain: plain})
-	return f.err
+	return engine.Kept{At: []string{"local"}}, f.err
 }
 
 func (f *fakeNotes) ListNotes(context.Context, string) (engine.Notes, error) {

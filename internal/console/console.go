@@ -35,7 +35,7 @@ type Engine interface {
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	Check(context.Context) []engine.CheckFinding
 	Tables(context.Context) ([]engine.TableEstimate, error)
-	MarkPoint(ctx context.Context, id string, m engine.PointMark) error
+	MarkPoint(ctx context.Context, id string, m engine.PointMark) (engine.Kept, error)
 	NewestPoint(ctx context.Context) (string, error)
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	weddingSource

@@ -170,7 +170,7 @@ func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engin
 	return f.weddings(q), nil
 }
 
-func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark) error {
+func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark) (engine.Kept, error) {
 	if f.marking != nil {
 		f.marking()
 	}
@@ -181,7 +181,7 @@ func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark)
 			f.points[i].Note, f.points[i].Labels, f.points[i].Locked = m.Note, m.Labels, m.Locked
 		}
 	}
-	return f.down
+	return engine.Kept{}, f.down
 }
 
 func (f *fakeEngine) NewestPoint(context.Context) (string, error) {

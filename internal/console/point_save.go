@@ -81,9 +81,11 @@ func (c *Console) savePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 	if err != nil {
 		return false, fmt.Errorf("encode the labels: %w", err)
 	}
-	if err := c.engine.MarkPoint(ctx, in.ID, mark); err != nil {
+	kept, err := c.engine.MarkPoint(ctx, in.ID, mark)
+	if err != nil {
 		return false, err
 	}
+	c.logKept(ctx, "what was written to a recovery point", kept)
 	maps.Copy(detail, audit.Change(map[string]any{"note": was.Note, "labels": json.RawMessage(was.Labels), "locked": was.Locked},
 		map[string]any{"note": mark.Note, "labels": mark.Labels, "locked": mark.Locked}))
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {

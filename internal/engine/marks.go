@@ -24,23 +24,23 @@ type PointMark struct {
 // pointTopics is the topic of the notes on recovery points: pointTopics/<id>.
 const pointTopics = "points"
 
-// MarkPoint replaces what people wrote to a recovery point.
-func (e *Engine) MarkPoint(ctx context.Context, id string, m PointMark) error {
+// MarkPoint replaces what people wrote to a recovery point. It is an error only when no provider holds that afterwards.
+func (e *Engine) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, error) {
 	r, from, err := e.openFor(ctx, "")
 	if err != nil {
-		return err
+		return Kept{}, err
 	}
 	l, err := listManifests(ctx, from)
 	if err != nil {
-		return err
+		return Kept{}, err
 	}
 	if len(l.at[id]) == 0 {
-		return keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
+		return Kept{}, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
 	}
 	m.At = e.opts.Now().UTC()
 	plain, err := json.Marshal(m)
 	if err != nil {
-		return err
+		return Kept{}, err
 	}
 	return e.keepNote(ctx, r, pointTopics+"/"+id, plain)
 }

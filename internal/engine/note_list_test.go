@@ -33,7 +33,7 @@ func TestAllNotesAreRead(t *testing.T) {
 		t.Errorf("a topic without notes is of %s, %v", at, err)
 	}
 	for _, text := range []string{"first", "second", "third"} {
-		if err := all.KeepNote(t.Context(), "audit", []byte(text)); err != nil {
+		if _, err := all.KeepNote(t.Context(), "audit", []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +85,9 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 	list := providers(t)
 	e := engineWith(t, url, list, repository.NewKeyFile())
 	point := backup(t, e, keepsake.BackupFull).Point
-	if err := errors.Join(e.MarkPoint(t.Context(), point, engine.PointMark{Note: "before the move", Locked: true}), e.KeepNote(t.Context(), "access", []byte("who"))); err != nil {
+	_, markErr := e.MarkPoint(t.Context(), point, engine.PointMark{Note: "before the move", Locked: true})
+	_, noteErr := e.KeepNote(t.Context(), "access", []byte("who"))
+	if err := errors.Join(markErr, noteErr); err != nil {
 		t.Fatal(err)
 	}
 	junk := []byte("a note that nobody sealed")
@@ -137,7 +139,7 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 		return n
 	}
 	before := count()
-	if err := e.KeepNote(t.Context(), "access", []byte("who")); err != nil || count() != before {
+	if _, err := e.KeepNote(t.Context(), "access", []byte("who")); err != nil || count() != before {
 		t.Errorf("what is there already was written again: %d notes, %d before, %v", count(), before, err)
 	}
 }
@@ -152,7 +154,7 @@ func TestWhoHasEveryProviderTakesEverything(t *testing.T) {
 	e := engineWith(t, url, list, repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
 	for _, who := range []string{"ada and bea", "ada"} {
-		if err := e.KeepNote(t.Context(), "access", []byte(who)); err != nil {
+		if _, err := e.KeepNote(t.Context(), "access", []byte(who)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,9 +2,12 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
-	"sync"
+	"maps"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,42 +20,72 @@ const (
 	maxNote    = 4 << 20 // bytes of a sealed note
 )
 
+// Kept says which providers hold a note, and why each other does not.
+type Kept struct {
+	At      []string          // in order of preference
+	Missing map[string]string // provider → why, in words. The next note goes there, and repair copies this one
+}
+
+// String says it in one line: "kept at disk and s3; gcs has not got it yet: …".
+func (k Kept) String() string {
+	text := "kept at " + strings.Join(k.At, " and ")
+	for _, name := range slices.Sorted(maps.Keys(k.Missing)) {
+		text += "; " + name + " has not got it yet: " + k.Missing[name]
+	}
+	return text
+}
+
 // KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached; of a
-// topic the newest note holds. Nothing is written where the newest says the same already.
-func (e *Engine) KeepNote(ctx context.Context, topic string, plain []byte) error {
+// topic the newest note holds. Nothing is written where the newest says the same already. It is an error only when no provider
+// holds the note afterwards.
+func (e *Engine) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, error) {
 	r, err := e.open(ctx)
 	if err != nil {
-		return err
+		return Kept{}, err
 	}
 	return e.keepNote(ctx, r, topic, plain)
 }
 
-func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []byte) error {
+func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []byte) (Kept, error) {
 	key := notePrefix + topic + "/" + repository.NewManifestID(e.opts.Now())
 	body, err := r.keys.SealObject(repository.ObjectNote, key, plain)
 	if err != nil {
-		return err
+		return Kept{}, err
 	}
-	if len(r.live()) == 0 {
-		return r.nobodyWrites("nothing was noted")
+	live := r.live()
+	if len(live) == 0 {
+		return Kept{}, r.nobodyWrites("nothing was noted")
 	}
-	var mu sync.Mutex
-	var lacking []Provider
+	there := make([]bool, len(live))
 	var g errgroup.Group
-	for _, p := range r.live() {
+	for i, p := range live {
 		g.Go(func() error {
-			if there, err := newestAt(ctx, r, p, topic); err == nil && there != nil && bytes.Equal(there.Plain, plain) {
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			lacking = append(lacking, p)
+			newest, err := newestAt(ctx, r, p, topic)
+			there[i] = err == nil && newest != nil && bytes.Equal(newest.Plain, plain)
 			return nil
 		})
 	}
 	_ = g.Wait()
+	var lacking []Provider
+	for i, p := range live {
+		if !there[i] {
+			lacking = append(lacking, p)
+		}
+	}
 	_, failed := putEverywhere(ctx, lacking, key, body)
-	return joined(failed)
+	kept := Kept{Missing: map[string]string{}}
+	for _, p := range r.providers {
+		switch err := cmp.Or(r.down[p.Name], failed[p.Name]); {
+		case err != nil:
+			kept.Missing[p.Name] = explain(err)
+		case !r.lacking[p.Name]:
+			kept.At = append(kept.At, p.Name)
+		}
+	}
+	if len(kept.At) == 0 {
+		return kept, cmp.Or(ctx.Err(), joined(failed))
+	}
+	return kept, nil
 }
 
 // newestAt reads the newest note of a topic that opens at one provider; nil for none.

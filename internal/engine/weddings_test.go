@@ -264,7 +264,7 @@ func TestNotesOutliveProviders(t *testing.T) {
 		e    *engine.Engine
 		text string
 	}{{all, "first"}, {all, "first"}, {some, "second"}} {
-		if err := x.e.KeepNote(t.Context(), "access", []byte(x.text)); err != nil {
+		if _, err := x.e.KeepNote(t.Context(), "access", []byte(x.text)); err != nil {
 			t.Fatal(err)
 		}
 	}
