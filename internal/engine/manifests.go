@@ -86,6 +86,12 @@ func (l listing) holders(providers []Provider, id string) []Provider {
 // readManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are returned too. What a writer sealed
 // is compared with the other providers' copies.
 func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id string) (*repository.Manifest, []VerifyFinding, error) {
+	c, damaged, err := e.readRightful(ctx, r, from, id)
+	return c.m, damaged, err
+}
+
+// readRightful is readManifest for who needs the bytes as well.
+func (e *Engine) readRightful(ctx context.Context, r *repo, from []Provider, id string) (manifestCopy, []VerifyFinding, error) {
 	var damaged []VerifyFinding
 	var last error
 	var copies []manifestCopy
@@ -109,17 +115,17 @@ func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id 
 		damaged = append(damaged, findingOf(p.Name, repository.ManifestKey(id), err, repairCommand(id, false)))
 	}
 	if !q.first(ctx, from) && ctx.Err() != nil {
-		return nil, damaged, ctx.Err()
+		return manifestCopy{}, damaged, ctx.Err()
 	}
 	if len(copies) > 0 {
 		right, findings, sure := rightful(id, copies)
 		if !sure {
-			return nil, damaged, keepsake.Errorf(keepsake.CodeDamaged, "recovery point %s is not the same at every provider, and each copy was sealed with a writer's key: %s. Nothing was read; name the provider that you trust with --provider", id, holdersOf(copies))
+			return manifestCopy{}, damaged, keepsake.Errorf(keepsake.CodeDamaged, "recovery point %s is not the same at every provider, and each copy was sealed with a writer's key: %s. Nothing was read; name the provider that you trust with --provider", id, holdersOf(copies))
 		}
-		return right.m, append(damaged, findings...), nil
+		return right, append(damaged, findings...), nil
 	}
 	if last == nil {
-		return nil, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
+		return manifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
 	}
 	code := keepsake.CodeUnavailable
 	for _, f := range damaged {
@@ -127,7 +133,7 @@ func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id 
 			code = keepsake.CodeDamaged
 		}
 	}
-	return nil, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id, last)
+	return manifestCopy{}, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id, last)
 }
 
 // errWritten marks a manifest that a writer sealed: nobody can tell from it alone whether it is the right one.

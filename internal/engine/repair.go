@@ -1,10 +1,15 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -33,7 +38,11 @@ type repair struct {
 	list   listing
 	index  *index
 	doubts map[string]map[repository.ChunkID]bool // by provider: the copies that did not read well
+	others []*sideObjects                         // what else must be at every provider
+	mu     sync.Mutex
 	result RepairResult
+	failed map[string]map[string]string // point → provider → why it was not completed there
+	told   map[string]bool              // the objects that can be read nowhere
 }
 
 // Repair verifies recovery points and copies what a provider misses, or holds damaged, from one that has a sound copy.
@@ -44,17 +53,89 @@ func (e *Engine) Repair(ctx context.Context, in VerifyInput, reporter Reporter) 
 	if err != nil {
 		return RepairResult{}, err
 	}
-	r := &repair{e: e, doubts: map[string]map[repository.ChunkID]bool{}, result: RepairResult{Remaining: []VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
+	r := &repair{e: e, doubts: map[string]map[repository.ChunkID]bool{}, failed: map[string]map[string]string{}, told: map[string]bool{},
+		result: RepairResult{Remaining: []VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
-	for id := range verified.Copies {
-		if err := r.point(ctx, id); err != nil {
-			return RepairResult{}, err
-		}
+	var lanes sync.WaitGroup
+	for _, p := range r.repo.live() { // each for itself: a slow provider keeps no other from being completed
+		lanes.Go(func() { r.lane(ctx, p, verified.Copies) })
 	}
+	lanes.Wait()
+	if ctx.Err() != nil {
+		return RepairResult{}, ctx.Err()
+	}
+	r.conclude(verified.Copies)
 	r.result.Points, r.result.Seconds = len(verified.Copies), e.opts.Now().Sub(started).Seconds()
 	return r.result, nil
+}
+
+// lane completes one provider: the newest recovery point first, what else must outlive at the end.
+func (r *repair) lane(ctx context.Context, p Provider, verified map[string][]keepsake.Copy) {
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(verified))) {
+		whole := slices.ContainsFunc(verified[id], func(c keepsake.Copy) bool { return c.Provider == p.Name && c.Confirmed })
+		if whole {
+			continue
+		}
+		err := r.point(ctx, p, id)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			r.fails(p, id, err)
+		}
+	}
+	for _, o := range r.others {
+		o.copyTo(ctx, r, p)
+	}
+}
+
+// fails names a recovery point that could not be completed at a provider, or once, that nobody can.
+func (r *repair) fails(p Provider, id string, err error) {
+	key := repository.ManifestKey(id)
+	f := VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there: " + explain(err),
+		Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged}
+	var nowhere errNowhere
+	if errors.As(err, &nowhere) {
+		f.Provider, f.Problem = "", nowhere.Error()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed[id] == nil {
+		r.failed[id] = map[string]string{}
+	}
+	r.failed[id][p.Name] = explain(err)
+	if f.Provider == "" && r.told[key] {
+		return
+	}
+	r.told[key] = r.told[key] || f.Provider == ""
+	r.result.Remaining = append(r.result.Remaining, f)
+}
+
+// conclude judges what each recovery point has now at each provider.
+func (r *repair) conclude(verified map[string][]keepsake.Copy) {
+	for id := range verified {
+		var places []keepsake.Copy
+		for _, p := range r.repo.providers {
+			c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Error: r.failed[id][p.Name]}
+			if err := r.repo.down[p.Name]; err != nil {
+				c.Error = explain(err)
+			}
+			c.Confirmed = c.Error == ""
+			places = append(places, c)
+		}
+		r.result.Copies[id] = places
+		r.result.Protected[id] = keepsake.JudgeProtection(places).Protected()
+	}
+	slices.SortFunc(r.result.Remaining, func(a, b VerifyFinding) int { return strings.Compare(a.Provider+a.Object, b.Provider+b.Object) })
+}
+
+func (r *repair) copied(bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.Copied++
+	r.result.Bytes += bytes
 }
 
 // open looks at the providers again and distrusts the copies that the verification found bad.
@@ -70,6 +151,7 @@ func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error)
 	if r.index, _, err = buildIndex(ctx, r.repo, r.repo.live()); err != nil {
 		return err
 	}
+	r.others = []*sideObjects{listSide(ctx, r.repo, undoObjects), listSide(ctx, r.repo, noteObjects)}
 	for _, f := range findings {
 		if id, ok := parseChunkKey(f.Object); ok {
 			r.index.distrust(id, providerBit(r.repo.providers, f.Provider))
@@ -110,63 +192,29 @@ func (r *repair) headers(ctx context.Context, findings []VerifyFinding) {
 	}
 }
 
-// point completes one recovery point at every provider that answers: chunks first, then the manifest.
-func (r *repair) point(ctx context.Context, id string) error {
-	var copies []manifestCopy
-	sound := map[string]bool{}
-	for _, p := range r.list.holders(r.repo.live(), id) {
-		if found, b, err := readManifestAt(ctx, r.repo, p, id); err == nil {
-			copies, sound[p.Name] = append(copies, manifestCopy{p.Name, found, b}), true
-		}
+// errNowhere is an object that cannot be copied, because no provider has a sound one.
+type errNowhere struct{ error }
+
+// Unwrap returns what was found instead.
+func (e errNowhere) Unwrap() error { return e.error }
+
+// point completes one recovery point at one provider: chunks first, then the manifest.
+func (r *repair) point(ctx context.Context, p Provider, id string) error {
+	holders := r.list.holders(r.repo.live(), id)
+	right, _, err := r.e.readRightful(ctx, r.repo, holders, id)
+	if err != nil {
+		return errNowhere{err}
 	}
-	if len(copies) == 0 {
-		r.result.Remaining = append(r.result.Remaining, VerifyFinding{Object: repository.ManifestKey(id), Damage: true,
-			Problem: "No provider has a sound copy of this recovery point's manifest."})
-		return ctx.Err()
+	sound := right.provider == p.Name
+	if !sound && r.list.at[id][p.Name] {
+		_, own, err := readManifestAt(ctx, r.repo, p, id)
+		sound = err == nil && bytes.Equal(own, right.body)
 	}
-	right, findings, sure := rightful(id, copies)
-	if !sure { // which one to copy is not for a program to say
-		r.result.Remaining = append(r.result.Remaining, findings...)
-		return ctx.Err()
-	}
-	for _, f := range findings {
-		sound[f.Provider] = false
-	}
-	body, chunks := right.body, uniqueChunks(right.m)
-	var places []keepsake.Copy
-	for _, p := range r.repo.live() {
-		err := r.complete(ctx, p, id, chunks, body, sound[p.Name])
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			r.result.Remaining = append(r.result.Remaining, VerifyFinding{Provider: p.Name, Object: repository.ManifestKey(id),
-				Problem: "The recovery point could not be completed there: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
-		}
-		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: err == nil}
-		if err != nil {
-			c.Error = explain(err)
-		}
-		places = append(places, c)
-	}
-	for _, p := range r.repo.providers {
-		if err := r.repo.down[p.Name]; err != nil {
-			places = append(places, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Error: explain(err)})
-		}
-	}
-	r.result.Copies[id] = places
-	r.result.Protected[id] = keepsake.JudgeProtection(places).Protected()
-	return nil
+	return r.complete(ctx, p, id, uniqueChunks(right.m), right.body, sound)
 }
 
 func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*repository.Chunk, manifest []byte, sound bool) error {
-	copied := make(chan int64, len(chunks))
-	err := copyMissing(ctx, r.repo, r.index, p, chunks, nil, func(c *repository.Chunk) { copied <- c.Size })
-	close(copied)
-	for n := range copied {
-		r.result.Copied++
-		r.result.Bytes += n
-	}
+	err := copyMissing(ctx, r.repo, r.index, p, chunks, nil, func(c *repository.Chunk) { r.copied(c.Size) })
 	if err != nil {
 		return err
 	}
@@ -194,7 +242,6 @@ func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*
 	if _, _, err := readManifestAt(ctx, r.repo, p, id); err != nil {
 		return fmt.Errorf("the manifest was stored there anew and still does not read well: %w", err)
 	}
-	r.result.Copied++
-	r.result.Bytes += int64(len(manifest))
+	r.copied(int64(len(manifest)))
 	return p.Store.Sync(ctx)
 }

@@ -82,7 +82,13 @@ func (v *verification) run(ctx context.Context, in VerifyInput) (err error) {
 		v.away(name, chunkPrefix, err)
 	}
 	v.live = slices.DeleteFunc(v.live, func(p Provider) bool { return v.list.failed[p.Name] != nil || failed[p.Name] != nil })
-	return v.points(ctx, ids)
+	if err := v.points(ctx, ids); err != nil {
+		return err
+	}
+	if in.Provider == "" {
+		v.undos(ctx)
+	}
+	return ctx.Err()
 }
 
 // headers checks each provider's copy of the header.
@@ -155,7 +161,10 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 	if len(copies) == 0 {
 		return nil, sound
 	}
-	right, findings, _ := rightful(id, copies)
+	right, findings, sure := rightful(id, copies)
+	if !sure { // each may be the wrong one
+		sound = map[string]bool{}
+	}
 	for _, f := range findings {
 		sound[f.Provider] = false
 		if f.Provider != "" {
