@@ -120,9 +120,9 @@ func silenceWords(s console.Silence) string {
 func resultOf(o console.Operation) *views.Result {
 	switch {
 	case o.State == console.StateCancelled:
-		return problemResult(o.Kind, "", true)
+		return problemResult(o, "")
 	case o.State == console.StateFailed:
-		r := problemResult(o.Kind, sentence(o.ErrorMessage), false)
+		r := problemResult(o, sentence(o.ErrorMessage))
 		r.Next = []views.NextStep{again(o)}
 		return r
 	case o.Backup != nil:

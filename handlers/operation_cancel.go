@@ -50,7 +50,7 @@ func cancelMeans(kind console.Kind) []string {
 	case console.KindBackup:
 		return []string{"No recovery point will be made. Earlier recovery points stay as they are.", "What was uploaded already is used by the next backup, so little is lost."}
 	case console.KindRestore:
-		return []string{"The new database stays incomplete and must be removed before you try again.", "The platform and the recovery point are not touched."}
+		return []string{"The new database stays incomplete: the same restore started again clears it first, or remove it.", "The platform and the recovery point are not touched."}
 	default:
 		return []string{"Nothing is changed by stopping a verification. What it has not looked at stays unchecked."}
 	}

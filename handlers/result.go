@@ -176,17 +176,22 @@ func scopedResult(r engine.ScopeResult) *views.Result {
 }
 
 // problemResult draws why an operation ended without its result.
-func problemResult(kind console.Kind, message string, cancelled bool) *views.Result {
-	noun := operationNoun(kind)
-	if cancelled {
-		return &views.Result{Tone: ui.ToneMute, Title: "The " + noun + " was cancelled", Text: strings.TrimSpace(message + " " + afterwards(kind))}
+func problemResult(o console.Operation, message string) *views.Result {
+	noun, text := operationNoun(o.Kind), strings.TrimSpace(message+" "+afterwards(o))
+	if o.State == console.StateCancelled {
+		return &views.Result{Tone: ui.ToneMute, Title: "The " + noun + " was cancelled", Text: text}
 	}
-	return &views.Result{Tone: ui.ToneBad, Title: "The " + noun + " failed", Text: strings.TrimSpace(message + " " + afterwards(kind))}
+	return &views.Result{Tone: ui.ToneBad, Title: "The " + noun + " failed", Text: text}
+}
+
+// wroteNothing reports whether a restore ended before it had written anything: it looks first, and an earlier attempt may have written.
+func wroteNothing(o console.Operation) bool {
+	return o.Attempt <= 1 && (o.Progress == nil || o.Progress.Stage == "" || o.Progress.Stage == engine.StageChecking)
 }
 
 // afterwards says what an unfinished operation means for the data.
-func afterwards(kind console.Kind) string {
-	switch kind {
+func afterwards(o console.Operation) string {
+	switch o.Kind {
 	case console.KindBackup:
 		return "No recovery point was made; earlier ones are untouched. What was uploaded already is used by the next backup."
 	case console.KindScoped:
@@ -194,7 +199,10 @@ func afterwards(kind console.Kind) string {
 	case console.KindRepair:
 		return "What was copied stays; nothing else was changed."
 	case console.KindRestore:
-		return "The new database is incomplete: remove it before you try again. The platform and the recovery point are untouched."
+		if wroteNothing(o) {
+			return "Nothing was restored. The platform and the recovery point are untouched."
+		}
+		return "The new database is incomplete: start the same restore again, which clears it first, or remove it. The platform and the recovery point are untouched."
 	default:
 		return "Nothing was changed."
 	}

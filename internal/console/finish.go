@@ -310,7 +310,7 @@ func (c *Console) endCancelled(ctx context.Context, tx db.Tx, row sqlcgen.Backup
 	case KindRepair:
 		words = "Cancelled. What was copied stays."
 	case KindRestore:
-		words = "Cancelled. The new database is incomplete and marked so; drop it, or run the same restore again."
+		words = "Cancelled. The new database, if it was begun, is incomplete and marked so: run the same restore again, or drop it."
 		if err := insertRecoveryEvent(ctx, tx, row, nil, nil); err != nil {
 			return err
 		}

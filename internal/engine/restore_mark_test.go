@@ -45,7 +45,13 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 		"create type span as range (subtype = int)", "create table guests (id serial primary key, feels mood default 'good', of span)", "create index on guests (feels)",
 		"insert into guests (of) select span(i, i + 1) from generate_series(1, 100) i", "create view v as select * from guests", "create materialized view m as select * from guests",
 		"create function f(int) returns int language sql as 'select $1'", "create procedure p() language sql as 'select 1'", "create aggregate total(int) (sfunc = int4pl, stype = int)",
-		"create domain small as int check (value < 10)", "create type pair as (a int, b int)", "select lo_create(4711)", "create extension citext", "create publication news for table guests")
+		"create domain small as int check (value < 10)", "create type pair as (a int, b int)", "select lo_create(4711)", "create extension citext", "create publication news for table guests",
+		"create operator ### (leftarg = int, rightarg = int, function = int4pl)", `create collation "my own" from "C"`, "create type other as enum ('o')",
+		"create cast (mood as other) with inout", "create text search dictionary dict (template = simple)", "create text search configuration conf (copy = simple)",
+		"create operator family fam using btree", "create operator class cls for type span using btree as operator 1 <(anyrange, anyrange), function 1 range_cmp(anyrange, anyrange)",
+		"create conversion conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8", "create function fire() returns event_trigger language plpgsql as 'begin end'",
+		"create event trigger trig on ddl_command_start execute function fire()", "alter event trigger trig disable",
+		"alter default privileges grant select on tables to public")
 	e := newEngine(t, source, providers(t))
 	backup(t, e, keepsake.BackupFull)
 
@@ -55,16 +61,27 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	if r := restore(t, e, engine.RestoreInput{Point: newer.Point, Target: keepsake.Secret(target)}); !r.Verified || len(r.Exceptions) != 0 {
 		t.Errorf("another point into the unfinished database: %+v", r)
 	}
-	for name, q := range map[string]string{
-		"table": "create table precious (id int)", "function": "create function mine() returns int language sql as 'select 1'",
-		"schema": "create schema precious", "type": "create type precious as enum ()", "sequence": "create sequence precious",
+	for _, made := range []map[string]string{
+		{"table": "create table precious (id int)", "function": "create function mine() returns int language sql as 'select 1'",
+			"schema": "create schema precious", "type": "create type rarity as enum ()"},
+		{"sequence": "create sequence precious", "operator": "create operator <<<>>> (leftarg = int, rightarg = int, function = int4pl)",
+			"collation": `create collation "theirs" from "C"`, "cast": "create cast (mood as text) with inout"},
+		{"text search dictionary": "create text search dictionary theirs (template = simple)", "large object": "select lo_create(4712)",
+			"event trigger": "create event trigger theirs on ddl_command_start execute function fire()"},
+		{"rows of table odd.a table, table public.guests": `insert into guests (of) values (null); insert into odd."a table" default values`},
+		{"rows of table public.guests": "update guests set feels = null where id = 7; select pg_stat_force_next_flush()"},
+		{"rows of table public.guests": "delete from guests where id = 7"},
 	} {
 		target := unfinished(t, e)
-		run(t, target, q)
+		for _, q := range made {
+			run(t, target, q)
+		}
 		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
-		wantError(t, err, keepsake.CodeConflict, name, "somebody else", "nothing was written")
+		for what := range made {
+			wantError(t, err, keepsake.CodeConflict, what, "somebody else", "nothing was written")
+		}
 		if one[bool](t, target, "select to_regclass('guests') is null") {
-			t.Errorf("%s: the database was cleared", name)
+			t.Errorf("%v: the database was cleared", made)
 		}
 	}
 	// A mark that was made by another repository, or copied from another database, proves nothing.

@@ -66,20 +66,15 @@ func (r *restore) judgeMark(ctx context.Context) error {
 func madeBy(m *repository.Manifest, entries []pgtool.Entry) map[string]bool {
 	made := map[string]bool{}
 	for _, e := range entries {
-		name := e.Schema + "." + e.Name
-		switch e.Kind {
-		case "TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE":
-			made["table "+name] = true
-		case "SEQUENCE":
-			made["sequence "+name] = true
-		case "FUNCTION", "PROCEDURE", "AGGREGATE":
-			signature, _, _ := strings.Cut(name, "(")
-			made["function "+signature] = true
-		case "TYPE", "DOMAIN", "SHELL TYPE":
-			made["type "+name] = true
-		case "SCHEMA", "EXTENSION", "PUBLICATION":
-			made[strings.ToLower(e.Kind)+" "+e.Name] = true
+		name := target.ContentName(e.Kind, e.Name)
+		if e.Schema != "-" {
+			name = e.Schema + "." + name
 		}
+		kind := target.ContentKind(e.Kind)
+		if kind == "function" {
+			name, _, _ = strings.Cut(name, "(")
+		}
+		made[kind+" "+name] = true
 	}
 	for _, o := range m.Objects {
 		made[fmt.Sprintf("large object %d", o.OID)] = true

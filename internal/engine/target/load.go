@@ -76,8 +76,13 @@ func (l *Loader) Load(ctx context.Context, t *repository.Table, src io.Reader) e
 	if _, err := tx.Exec(ctx, "truncate only "+tableName(t)); err != nil {
 		return fmt.Errorf("empty the new table: %w", err)
 	}
-	if err := l.copyIn(ctx, t, src, ", freeze"); err != nil {
+	n, err := l.copyIn(ctx, t, src, ", freeze")
+	if err != nil {
 		return err
+	}
+	// The mark knows how many rows are the restore's, so that rows that somebody adds to an unfinished one are noticed.
+	if _, err := tx.Exec(ctx, "insert into keepsake_restore.loaded values ($1, $2, $3)", t.Schema, t.Name.Name, n); err != nil {
+		return fmt.Errorf("note how many rows were restored: %w", err)
 	}
 	return tx.Commit(ctx)
 }
@@ -99,15 +104,15 @@ func (l *Loader) LoadManaged(ctx context.Context, t *repository.Table, src io.Re
 	if _, err = tx.Exec(ctx, "insert into keepsake_restore.managed values ($1, $2)", t.Schema, t.Name.Name); err != nil {
 		return false, err
 	}
-	if err := l.copyIn(ctx, t, src, ""); err != nil {
+	if _, err := l.copyIn(ctx, t, src, ""); err != nil {
 		return false, err
 	}
 	return false, tx.Commit(ctx)
 }
 
-func (l *Loader) copyIn(ctx context.Context, t *repository.Table, src io.Reader, extra string) error {
-	_, err := l.conn.PgConn().CopyFrom(ctx, src, "copy "+tableName(t)+columns(t)+" from stdin ("+l.format(t)+extra+")")
-	return err
+func (l *Loader) copyIn(ctx context.Context, t *repository.Table, src io.Reader, extra string) (rows int64, err error) {
+	tag, err := l.conn.PgConn().CopyFrom(ctx, src, "copy "+tableName(t)+columns(t)+" from stdin ("+l.format(t)+extra+")")
+	return tag.RowsAffected(), err
 }
 
 func tableName(t *repository.Table) string { return pgx.Identifier{t.Schema, t.Name.Name}.Sanitize() }

@@ -1,10 +1,13 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -43,7 +46,8 @@ func (t *Target) mark(ctx context.Context) error {
 		"create schema keepsake_restore",
 		"create table keepsake_restore.run (id uuid not null, point text not null, started_at timestamptz not null, state text not null, proof bytea not null)",
 		"create table keepsake_restore.before (kind text not null, name text not null)",
-		"create table keepsake_restore.managed (table_schema text not null, table_name text not null)", // tables of managed schemas that got rows
+		"create table keepsake_restore.loaded (table_schema text not null, table_name text not null, n bigint not null)", // tables that got rows, and how many
+		"create table keepsake_restore.managed (table_schema text not null, table_name text not null)",                   // tables of managed schemas that got rows
 		"comment on schema keepsake_restore is 'A restore by Keepsake is not finished: this database is incomplete. Run the restore again.'",
 		"insert into keepsake_restore.before " + globals,
 	} {
@@ -98,18 +102,86 @@ func (t *Target) JudgeMark(ctx context.Context, expected map[string]bool) error 
 		return fmt.Errorf("read the mark: %w", err)
 	}
 	for _, g := range before {
-		expected[strings.ToLower(g.Kind)+" "+g.Name] = true
+		expected[ContentKind(g.Kind)+" "+ContentName(g.Kind, g.Name)] = true
 	}
-	strange := slices.DeleteFunc(found, func(f string) bool {
-		kind, _, _ := strings.Cut(f, " ")
-		// Other kinds have no rows and cannot be told by a name.
-		return expected[flat(f)] || !slices.Contains([]string{"table", "sequence", "function", "type", "schema", "extension", "publication"}, kind)
-	})
+	strange := slices.DeleteFunc(found, func(f string) bool { return expected[flat(f)] })
 	if len(strange) > 0 {
-		return keepsake.Errorf(keepsake.CodeConflict, "the database %q holds an unfinished restore and, made since by somebody else, %s: it is not cleared, nothing was written; save what is needed and drop the database, or restore into a new one",
-			t.Name, strings.Join(strange[:min(len(strange), 4)], ", "))
+		return t.notAlone("made since by somebody else, " + strings.Join(strange[:min(len(strange), 4)], ", "))
+	}
+	changed, err := t.changedTables(ctx)
+	if err != nil {
+		return err
+	}
+	if len(changed) > 0 {
+		return t.notAlone("written since by somebody else, rows of " + strings.Join(changed[:min(len(changed), 4)], ", "))
 	}
 	return nil
+}
+
+func (t *Target) notAlone(what string) error {
+	return keepsake.Errorf(keepsake.CodeConflict, "the database %q holds an unfinished restore and, %s: it is not cleared, nothing was written; save what is needed and drop the database, or restore into a new one",
+		t.Name, what)
+}
+
+// changedTables returns the tables that hold another number of rows than the restore put there, or of which the server has counted
+// updates or deletions since: a restore makes none. A mark of an earlier version does not say what was put there.
+func (t *Target) changedTables(ctx context.Context) ([]string, error) {
+	var says bool
+	if err := t.conn.QueryRow(ctx, "select to_regclass('keepsake_restore.loaded') is not null").Scan(&says); err != nil || !says {
+		return nil, err
+	}
+	rows, err := t.conn.Query(ctx, `
+		select n.nspname, c.relname, coalesce(l.n, 0), coalesce(s.n_tup_upd + s.n_tup_del, 0) > 0
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_stat_all_tables s on s.relid = c.oid
+		left join keepsake_restore.loaded l on l.table_schema = n.nspname and l.table_name = c.relname
+		where c.relkind = 'r' and not row_security_active(c.oid) and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'keepsake_restore') and n.nspname <> all($1)
+		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+		order by 1, 2`, t.Managed)
+	if err != nil {
+		return nil, err
+	}
+	type table struct {
+		Schema, Name string
+		Loaded       int64
+		Changed      bool
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[table])
+	if err != nil {
+		return nil, err
+	}
+	var changed []string
+	for _, c := range tables {
+		n := c.Loaded
+		if !c.Changed {
+			q := "select count(*) from only " + pgx.Identifier{c.Schema, c.Name}.Sanitize()
+			if err := t.conn.QueryRow(ctx, q).Scan(&n); err != nil {
+				return nil, fmt.Errorf("count the rows of an unfinished restore: %w", err)
+			}
+		}
+		if c.Changed || n != c.Loaded {
+			changed = append(changed, "table "+c.Schema+"."+c.Name)
+		}
+	}
+	return changed, nil
+}
+
+// contentKinds are pg_restore's names of kinds where content has another one.
+var contentKinds = map[string]string{"VIEW": "table", "MATERIALIZED VIEW": "table", "FOREIGN TABLE": "table", "PROCEDURE": "function",
+	"AGGREGATE": "function", "DOMAIN": "type", "SHELL TYPE": "type", "PROCEDURAL LANGUAGE": "language", "SERVER": "foreign server",
+	"DEFAULT ACL": "default privileges"}
+
+// ContentKind is what content calls a kind of pg_restore's list.
+func ContentKind(kind string) string { return cmp.Or(contentKinds[kind], strings.ToLower(kind)) }
+
+// ContentName is how content names what stands in no schema, by its name in pg_restore's list.
+func ContentName(kind, name string) string {
+	switch kind {
+	case "CAST":
+		return strings.Replace(strings.TrimSuffix(strings.TrimPrefix(name, "CAST ("), ")"), " AS ", " as ", 1)
+	case "TRANSFORM":
+		name, _, _ = strings.Cut(strings.TrimPrefix(name, "TRANSFORM FOR "), " LANGUAGE ")
+	}
+	return name
 }
 
 // flat is a name as pg_restore's list writes it.

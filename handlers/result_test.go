@@ -1,0 +1,33 @@
+package handlers
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+)
+
+// TestRestoreThatWroteNothing is refused, or stopped, before it begins: nobody is told to remove a database, which may hold what somebody needs.
+func TestRestoreThatWroteNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		progress *engine.Progress
+		attempt  int
+		removes  bool
+	}{
+		"refused before it looked":             {nil, 1, false},
+		"refused when it looked":               {&engine.Progress{Stage: engine.StageChecking}, 1, false},
+		"broke while it wrote":                 {&engine.Progress{Stage: engine.StageLoading}, 1, true},
+		"refused after an attempt that wrote":  {&engine.Progress{Stage: engine.StageChecking}, 2, true},
+		"its worker died, nothing was started": {nil, 0, false},
+	} {
+		for _, state := range []console.State{console.StateFailed, console.StateCancelled} {
+			o := console.Operation{Kind: console.KindRestore, State: state, Progress: c.progress, Attempt: c.attempt, ErrorMessage: "it holds table precious"}
+			r := resultOf(o)
+			if got := strings.Contains(r.Text, "remove it"); got != c.removes || !strings.Contains(r.Text, "the recovery point are untouched") {
+				t.Errorf("%s, %s: %s", name, state, r.Text)
+			}
+		}
+	}
+}
