@@ -47,6 +47,9 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if !named(in) && !con.Platform(c.Request().Context()).Writable() {
+			return cannotBringBack(c, pages, con, in, keepsake.Errorf(keepsake.CodeUnavailable, "%s", con.KnownPlatform().Words))
+		}
 		if !named(in) {
 			return showScopeChoice(c, pages, con, in)
 		}

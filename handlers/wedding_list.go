@@ -16,6 +16,7 @@ import (
 )
 
 type weddingLister interface {
+	platformKnower
 	ListWeddings(ctx context.Context, actor keepsake.Actor, in console.WeddingsInput) (console.WeddingPage, error)
 }
 
@@ -28,6 +29,7 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 			return err
 		}
 		vm := views.Weddings{Shell: pages.Shell(c, "Weddings", "weddings"), Search: in.Search, Searching: in.Search != "", Notices: weddingNotices(page.Missing, page.From.IsZero(), "")}
+		vm.Explained = vm.Shell.Whole() && con.KnownPlatform().Readable()
 		for _, w := range page.Weddings {
 			row := views.WeddingRow{Wedding: weddingOf(w)}
 			for _, m := range w.Matched {

@@ -13,9 +13,10 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// platformKnower says how the platform stood a moment ago.
+// platformKnower says how the platform stands, and how it stood a moment ago.
 type platformKnower interface {
 	KnownPlatform() console.PlatformState
+	Platform(ctx context.Context) console.PlatformState
 }
 
 // weddingOffers are what can be done for a wedding, as the platform stands; newest is the id of the newest recovery point that holds it, "" for none.
@@ -82,6 +83,16 @@ func nothingSaved(c echo.Context, pages Pages, in console.ScopedInput) error {
 	vm := views.NothingSaved{Shell: pages.Shell(c, "Nothing is saved yet", "weddings")}
 	vm.BackURL, vm.BackText = scopeBack(in)
 	return Render(c, http.StatusOK, views.NothingSavedPage(vm))
+}
+
+// nothingSavedYet answers with what to do first, where err only says that something is not there and the console knows no recovery point at all; any
+// other error it returns. A download is not found, so that no script takes the page for it.
+func nothingSavedYet(c echo.Context, pages Pages, con pointLister, status int, err error) error {
+	if keepsake.CodeOf(err) != keepsake.CodeNotFound || err == nil || newestPoint(c.Request().Context(), con, actor(c)) != "" {
+		return err
+	}
+	vm := views.NothingSaved{Shell: pages.Shell(c, "Nothing is saved yet", "weddings"), BackURL: "/weddings", BackText: "All weddings"}
+	return Render(c, status, views.NothingSavedPage(vm))
 }
 
 // newestPoint is the id of the newest recovery point; "" where there is none, or none can be asked for.

@@ -21,14 +21,17 @@ import (
 )
 
 type weddingAtReader interface {
+	platformKnower
+	pointLister
+	FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (console.WeddingContacts, error)
 	LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (console.WeddingLook, error)
 	GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error)
 }
 
-// weddingAt reads the wedding that a page is about from the point it names, or the newest.
-func weddingAt(c echo.Context, con weddingAtReader) (engine.WeddingAt, string, error) {
+// contactsAt reads the vendors of the wedding that a page is about from the point it names, or the newest that has them.
+func contactsAt(c echo.Context, con weddingAtReader) (console.WeddingContacts, string, error) {
 	id := weddingParam(c)
-	w, err := con.GetWeddingAt(c.Request().Context(), actor(c), id, cmp.Or(c.QueryParam("point"), "latest"))
+	w, err := con.FindContacts(c.Request().Context(), actor(c), id, c.QueryParam("point"))
 	if w.Name == "" {
 		w.Name = id
 	}
@@ -38,13 +41,20 @@ func weddingAt(c echo.Context, con weddingAtReader) (engine.WeddingAt, string, e
 // ShowWeddingContacts shows the vendors of a wedding, straight from a recovery point.
 func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		w, id, err := weddingAt(c, con)
+		w, id, err := contactsAt(c, con)
 		if err != nil {
-			return err
+			return nothingSavedYet(c, pages, con, http.StatusOK, err)
 		}
 		vm := views.Contacts{Shell: pages.Shell(c, "Vendor contacts", "emergency"), Name: w.Name, When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
 			CSV: weddingURL(id) + "/contacts.csv?point=" + url.QueryEscape(w.Point), VCard: weddingURL(id) + "/contacts.vcf?point=" + url.QueryEscape(w.Point),
-			RestoreURL: weddingURL(id) + "/restore"}
+			WeddingURL: weddingURL(id)}
+		if con.Platform(c.Request().Context()).Writable() && !vm.Shell.Standby {
+			vm.RestoreURL = weddingURL(id) + "/restore"
+		}
+		if w.Lost > 0 {
+			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "These vendors are from before the damage", Text: "The newest recovery point has lost " + format.Plural(int64(w.Lost), "vendor", "vendors") +
+				" of this wedding. So you see the newest safe one, " + pages.clock().Exact(w.Time) + "."}}
+		}
 		for _, x := range w.Contacts {
 			vm.List = append(vm.List, views.Contact{Kind: format.Title(strings.ReplaceAll(x.Kind, "_", " ")), Name: x.Name, Who: x.Who, Phone: x.Phone, Tel: "tel:" + dialled(x.Phone),
 				Email: x.Email, Mail: "mailto:" + x.Email, Place: x.Place})
@@ -64,11 +74,11 @@ func dialled(phone string) string {
 }
 
 // DownloadWeddingContacts sends the vendors for a spreadsheet (.csv) or a phone (.vcf).
-func DownloadWeddingContacts(con weddingAtReader) echo.HandlerFunc {
+func DownloadWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		w, _, err := weddingAt(c, con)
+		w, _, err := contactsAt(c, con)
 		if err != nil {
-			return err
+			return nothingSavedYet(c, pages, con, http.StatusNotFound, err)
 		}
 		var b bytes.Buffer
 		kind, name := "text/csv; charset=utf-8", "contacts.csv"
@@ -90,13 +100,16 @@ func ShowWeddingThen(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		id := weddingParam(c)
 		w, err := con.LookAtWedding(c.Request().Context(), actor(c), id, c.QueryParam("point"))
 		if err != nil {
-			return err
+			return nothingSavedYet(c, pages, con, http.StatusOK, err)
 		}
 		w.Name = cmp.Or(w.Name, id)
 		point := url.QueryEscape(w.Point)
 		vm := views.WeddingThen{Shell: pages.Shell(c, "A wedding as it was", "weddings"), Name: w.Name, When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
-			BackURL: weddingURL(id) + "/restore?point=" + point, CSV: weddingURL(id) + "/export?format=csv&point=" + point, JSON: weddingURL(id) + "/export?format=json&point=" + point,
+			BackURL: weddingURL(id), BackText: "To the wedding", CSV: weddingURL(id) + "/export?format=csv&point=" + point, JSON: weddingURL(id) + "/export?format=json&point=" + point,
 			ContactsURL: weddingURL(id) + "/contacts?point=" + point, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks."}
+		if w.Platform.Writable() && !vm.Shell.Standby {
+			vm.BackURL, vm.BackText = weddingURL(id)+"/restore?point="+point, "Compare with now"
+		}
 		vm.Notices = lookNotices(w, weddingURL(id)+"/then", pages.clock())
 		for _, t := range w.Tables {
 			if now := w.Now[t.Table]; len(t.Rows) > 0 || now > 0 {
@@ -132,12 +145,13 @@ func thenTable(t scope.TableRows) views.ThenTable {
 }
 
 type scopeExporter interface {
+	pointLister
 	ExportScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error
 }
 
 // ExportScope sends a wedding, an organization, tiers or everything as it was as a ZIP, made while it is sent and never on disk.
 // What goes wrong before the first byte is an ordinary error; later the download breaks off, which no ZIP reader takes for whole.
-func ExportScope(con scopeExporter) echo.HandlerFunc {
+func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := scoped(c)
 		if err != nil {
@@ -152,7 +166,10 @@ func ExportScope(con scopeExporter) echo.HandlerFunc {
 		if err != nil && out.begun {
 			panic(http.ErrAbortHandler) // the connection breaks off: a half archive must not look like an answer
 		}
-		return err
+		if err != nil {
+			return nothingSavedYet(c, pages, con, http.StatusNotFound, err)
+		}
+		return nil
 	}
 }
 

@@ -34,6 +34,7 @@ type milestoneSaver interface {
 
 type weddingChangesReader interface {
 	pointLister
+	platformKnower
 	GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error)
 }
 
@@ -89,13 +90,20 @@ func weddingPage(c echo.Context, pages Pages, con weddingReader) (views.WeddingP
 	}
 	vm.Offers = weddingOffers(vm.Shell, t.Platform, t.ID, cmp.Or(t.Newest, newestOf(t.Points)))
 	vm.Offers.ContactsText, vm.Offers.RestoreText = "Vendor contacts", "Compare and bring back"
-	vm.Moments = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform"}}
+	if t.Platform.Writable() {
+		vm.Moments = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform"}}
+	}
 	for i, p := range t.Points {
 		if i < pointsOffered {
-			vm.Moments = append(vm.Moments, views.PointOption{Value: p.ID, Text: momentText(p.Time, clock)})
+			option := views.PointOption{Value: p.ID, Text: momentText(p.Time, clock)}
+			vm.Earlier, vm.Moments = append(vm.Earlier, option), append(vm.Moments, option)
 		}
 		if i < pointsBeside {
-			vm.Points = append(vm.Points, weddingPoint(t, p, clock))
+			point := weddingPoint(t, p, clock)
+			if i == 0 && !t.Platform.Writable() {
+				point.ChangesURL = "" // nothing newer can be read
+			}
+			vm.Points = append(vm.Points, point)
 		}
 	}
 	if more := len(t.Points) - pointsBeside; more > 0 {
@@ -226,7 +234,12 @@ func integrity(p console.Point) float64 {
 func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, clock, id := c.Request().Context(), pages.clock(), weddingParam(c)
-		from, to := cmp.Or(c.QueryParam("from"), "latest"), cmp.Or(c.QueryParam("to"), engine.Now)
+		from, to := cmp.Or(c.QueryParam("from"), "latest"), c.QueryParam("to")
+		platform := con.Platform(ctx)
+		if to == "" && platform.Writable() {
+			to = engine.Now
+		}
+		to = cmp.Or(to, "latest")
 		if from == engine.Now {
 			from, to = to, from
 		}
@@ -235,7 +248,7 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 		}
 		w, err := con.GetWeddingChanges(ctx, actor(c), id, from, to)
 		if err != nil {
-			return err
+			return nothingSavedYet(c, pages, con, http.StatusOK, err)
 		}
 		list, err := con.ListPoints(ctx, actor(c), console.PointsInput{Limit: pointsOffered})
 		if err != nil {
@@ -244,7 +257,13 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 		vm := views.WeddingChanges{
 			Shell: pages.Shell(c, "What changed", "weddings"), Name: cmp.Or(w.Name, id), BackURL: weddingURL(id), Action: weddingURL(id) + "/changes", FromWhen: clock.When(w.From), ToWhen: clock.When(w.To),
 			Now: w.ToPoint == engine.Now, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks.",
-			To: []views.PointOption{{Value: engine.Now, Text: "now, in the live platform", Selected: w.ToPoint == engine.Now}},
+		}
+		if platform.Writable() {
+			vm.To = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform", Selected: w.ToPoint == engine.Now}}
+		} else {
+			n, _ := platformNotice(platform.Kind)
+			n.Tone, n.Text = ui.ToneWarn, "So what is there now cannot be compared: only recovery points can."
+			vm.Notices = []ui.Notice{n}
 		}
 		for _, p := range list.Points {
 			text := momentText(p.Time, clock)
@@ -259,7 +278,7 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 				vm.Tables = append(vm.Tables, table)
 			}
 		}
-		vm.Nothing = insert+update+remove == 0
+		vm.Nothing, vm.Same = insert+update+remove == 0, w.FromPoint == w.ToPoint
 		vm.Figures = []ui.Figure{{Label: "Added", Value: format.Count(insert)}, {Label: "Changed", Value: format.Count(update)}, {Label: "Removed", Value: format.Count(remove)}}
 		return Render(c, http.StatusOK, views.WeddingChangesPage(vm))
 	}

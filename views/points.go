@@ -30,6 +30,7 @@ type Point struct {
 	State      ui.Chip
 	Notices    []ui.Notice
 	Figures    []ui.Figure
+	Live       bool // the platform can be written into
 	Copies     []Copy
 	Lacks      string
 	Tiers      []PointTier

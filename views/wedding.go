@@ -4,6 +4,7 @@ import "github.com/wedsync/keepsake/views/ui"
 
 // Weddings is the list of weddings with its search.
 type Weddings struct {
+	Explained   bool // the platform can be asked which tables belong to a wedding
 	Shell       Shell
 	Search      string
 	Notices     []ui.Notice
@@ -45,6 +46,7 @@ type WeddingPage struct {
 	Offers                        WeddingOffers
 	ChangesURL                    string
 	Moments                       []PointOption // to compare two of
+	Earlier                       []PointOption // those that are recovery points
 	Milestones                    []MilestoneRow
 	MilestonesURL, MilestoneError string
 	MilestoneName, MilestoneDay   string // as typed, when refused
@@ -90,5 +92,7 @@ type WeddingChanges struct {
 	Figures               []ui.Figure
 	Tables                []PreviewTable
 	Nothing               bool
+	Same                  bool // From and To are one recovery point
+	Notices               []ui.Notice
 	Read                  string
 }

@@ -7,7 +7,9 @@ type Contacts struct {
 	Shell                  Shell
 	Name, PointURL         string
 	When                   ui.When
-	CSV, VCard, RestoreURL string
+	Notices                []ui.Notice
+	CSV, VCard, RestoreURL string // RestoreURL is empty where nothing can be brought back now
+	WeddingURL             string
 	List                   []Contact
 }
 
@@ -21,7 +23,8 @@ type Contact struct {
 // WeddingThen is a wedding as it was.
 type WeddingThen struct {
 	Shell                        Shell
-	Name, PointURL, BackURL      string
+	Name, PointURL               string
+	BackURL, BackText            string
 	CSV, JSON, ContactsURL, Read string
 	When                         ui.When
 	Notices                      []ui.Notice

@@ -114,6 +114,8 @@ func (f *fakeConsole) KnownPlatform() console.PlatformState {
 	return f.dashboard.Platform
 }
 
+func (f *fakeConsole) Platform(context.Context) console.PlatformState { return f.KnownPlatform() }
+
 func (f *fakeConsole) EstimateBackup(_ context.Context, a keepsake.Actor, t keepsake.BackupType) (console.Estimate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -130,12 +130,12 @@ func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages hand
 	in.GET("/weddings/:id", handlers.ShowWedding(pages, con))
 	in.GET("/weddings/:id/changes", handlers.ShowWeddingChanges(pages, con))
 	in.GET("/weddings/:id/contacts", handlers.ShowWeddingContacts(pages, con))
-	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(con))
-	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(con))
+	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(pages, con))
+	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(pages, con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
 	long = e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, taking.bound, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
-	long.GET("/weddings/:id/export", handlers.ExportScope(con))
-	long.GET("/platform/export", handlers.ExportScope(con))
+	long.GET("/weddings/:id/export", handlers.ExportScope(pages, con))
+	long.GET("/platform/export", handlers.ExportScope(pages, con))
 	return long
 }
 

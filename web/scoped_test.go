@@ -115,6 +115,11 @@ func (f *fakeScopes) GetWeddingAt(_ context.Context, _ keepsake.Actor, wedding, 
 		Tables:   []scope.TableRows{{Table: "public.guests", Belongs: scope.Owned, Columns: f.preview.Tables[0].Columns, Rows: [][]*string{words("1", "=HYPERLINK(\"x\")"), {words("2")[0], nil}}}}}, nil
 }
 
+func (f *fakeScopes) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (console.WeddingContacts, error) {
+	at, err := f.GetWeddingAt(ctx, actor, wedding, point)
+	return console.WeddingContacts{WeddingAt: at}, err
+}
+
 func (f *fakeScopes) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (console.WeddingLook, error) {
 	at, err := f.GetWeddingAt(ctx, actor, wedding, point)
 	return console.WeddingLook{WeddingAt: at, Now: map[string]int64{}}, err

@@ -18,11 +18,17 @@ type visitor struct {
 	client *http.Client
 }
 
-// visited serves the console of the world and signs ada in.
+// visited makes the console database and the repository, serves the console and signs ada in.
 func (w *world) visited(t *testing.T) *visitor {
 	t.Helper()
 	w.withConsole(t)
 	w.must(t, exitDone, "init")
+	return w.visitedAt(t)
+}
+
+// visitedAt is visited with the console database and the repository that the world has.
+func (w *world) visitedAt(t *testing.T) *visitor {
+	t.Helper()
 	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
@@ -33,10 +39,18 @@ func (w *world) visited(t *testing.T) *visitor {
 		t.Fatal(err)
 	}
 	v := &visitor{t: t, base: base, client: &http.Client{Jar: jar}}
-	if status, body := v.send(http.MethodPost, "/sign-in", url.Values{"email": {"ada@example.com"}, "password": {consolePassword}}); status != http.StatusOK {
-		t.Fatalf("sign in: %d %s", status, body)
-	}
+	v.signIn()
 	return v
+}
+
+// of is the same visitor in a part of the test.
+func (v *visitor) of(t *testing.T) *visitor { return &visitor{t, v.base, v.client} }
+
+func (v *visitor) signIn() {
+	v.t.Helper()
+	if status, body := v.send(http.MethodPost, "/sign-in", url.Values{"email": {"ada@example.com"}, "password": {consolePassword}}); status != http.StatusOK {
+		v.t.Fatalf("sign in: %d %s", status, wordsOf(body))
+	}
 }
 
 func (v *visitor) send(method, path string, form url.Values) (status int, body string) {

@@ -20,17 +20,10 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err != nil {
 		return nil, err
 	}
-	points, err := c.inPoints(ctx, actor, wedding, func(tx db.Tx) ([]Point, error) {
-		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &wedding, Most: timelinePoints})
-		if err != nil {
-			return nil, err
-		}
-		return withTests(ctx, tx, rows)
-	})
+	points, err := c.pointsOf(ctx, actor, wedding)
 	if err != nil {
 		return nil, err
 	}
-	points = c.withNewest(ctx, points)
 	ids := make([]string, 0, damagePoints)
 	for _, p := range points[:min(len(points), damagePoints)] {
 		ids = append(ids, p.ID)
@@ -47,6 +40,21 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 		d.Point, d.From = points[i].ID, points[i].Time
 	}
 	return &d, nil
+}
+
+// pointsOf are the recovery points that may hold a wedding, newest first.
+func (c *Console) pointsOf(ctx context.Context, actor keepsake.Actor, wedding string) ([]Point, error) {
+	points, err := c.inPoints(ctx, actor, wedding, func(tx db.Tx) ([]Point, error) {
+		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &wedding, Most: timelinePoints})
+		if err != nil {
+			return nil, err
+		}
+		return withTests(ctx, tx, rows)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.withNewest(ctx, points), nil
 }
 
 // withNewest puts the newest recovery points of the providers before those that the console has heard of: the command line takes backups too.

@@ -155,6 +155,8 @@ func stateOf(look engine.PlatformLook, err error) PlatformState {
 	return s
 }
 
+const away = "The platform does not answer."
+
 // neverAsked reports an error that says nothing of the platform: Keepsake itself is ending.
 func neverAsked(err error) bool { return errors.Is(err, context.Canceled) }
 
@@ -170,8 +172,10 @@ func unanswered(err error) (PlatformKind, string) {
 		return PlatformRefuses, "The platform does not let Keepsake in:" + words(err) + "."
 	case code == keepsake.CodeUnsupported:
 		return PlatformAnswers, "The platform answers, but cannot be read as the configuration says:" + words(err) + "."
+	case strings.HasPrefix(keepsake.MessageOf(err), away):
+		return PlatformAway, keepsake.MessageOf(err) // fromPlatform said it
 	default:
-		return PlatformAway, "The platform does not answer." + words(err)
+		return PlatformAway, away + words(err)
 	}
 }
 
@@ -191,12 +195,15 @@ func (c *Console) Platform(ctx context.Context) PlatformState { return c.watch.a
 // KnownPlatform is how the platform stood when it was last looked at. It waits for nothing.
 func (c *Console) KnownPlatform() PlatformState { return c.watch.known() }
 
+// Platform is Console.Platform.
+func (s *Standby) Platform(ctx context.Context) PlatformState { return s.watch.ask(ctx) }
+
 // KnownPlatform is how the platform stood when it was last looked at.
 func (s *Standby) KnownPlatform() PlatformState { return s.watch.known() }
 
 // mustBeWritable refuses at once what needs a platform that can be written into.
-func (c *Console) mustBeWritable(ctx context.Context) error {
-	s := c.watch.ask(ctx)
+func (w *platformWatch) mustBeWritable(ctx context.Context) error {
+	s := w.ask(ctx)
 	if s.Writable() {
 		return nil
 	}

@@ -78,7 +78,7 @@ func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in Sco
 		return nil, c.refused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
 	var p *scope.Preview
-	if err = c.mustBeWritable(ctx); err == nil {
+	if err = c.watch.mustBeWritable(ctx); err == nil {
 		p, err = c.scopes.PreviewScope(ctx, in.scope())
 	}
 	return p, c.read(ctx, actor, "scope.preview", in.target(), in.detail(), err)

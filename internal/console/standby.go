@@ -136,6 +136,11 @@ func (s *Standby) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 	if err := s.mayRead(ctx, actor, in, to); err != nil {
 		return engine.WeddingChanges{}, err
 	}
+	if to == engine.Now {
+		if err := s.watch.mustBeWritable(ctx); err != nil {
+			return engine.WeddingChanges{}, err
+		}
+	}
 	return s.engine.WeddingChanges(ctx, in.scope(), to)
 }
 

@@ -21,7 +21,7 @@ func TestStandbyShowsNoOtherOrganization(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := standbyCases(console.NewStandby(w.e, slog.New(slog.DiscardHandler)), theirs{wedding: "4", point: points.Points[0].ID})
-	showAll(t, cases, "Emergency", "ListPoints", "GetPoint", "ListWeddings", "GetWedding", "GetWeddingAt", "LookAtWedding", "GetWeddingChanges", "ExportScope")
+	showAll(t, cases, "Emergency", "ListPoints", "GetPoint", "ListWeddings", "GetWedding", "GetWeddingAt", "LookAtWedding", "FindContacts", "GetWeddingChanges", "ExportScope")
 	showNothing(t, reflect.TypeFor[*console.Standby](), cases)
 }
 
@@ -41,6 +41,9 @@ func standbyCases(s *console.Standby, x theirs) map[string]useCase {
 		"GetWedding": func(ctx context.Context, a keepsake.Actor) (any, error) { return s.GetWedding(ctx, a, x.wedding) },
 		"GetWeddingAt": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return s.GetWeddingAt(ctx, a, x.wedding, x.point)
+		},
+		"FindContacts": func(ctx context.Context, a keepsake.Actor) (any, error) {
+			return s.FindContacts(ctx, a, x.wedding, "")
 		},
 		"LookAtWedding": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return s.LookAtWedding(ctx, a, x.wedding, x.point)

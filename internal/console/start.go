@@ -174,7 +174,7 @@ func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) 
 		})
 	}
 	err := look()
-	if db.IsNoRows(err) && id == "latest" { // perhaps the command line has just made the first one
+	if db.IsNoRows(err) { // perhaps the command line has just made it
 		if failed := c.noticePoints(ctx); failed != nil {
 			c.log.WarnContext(ctx, "could not look for recovery points that others made", "err", failed)
 		}

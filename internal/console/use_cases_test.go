@@ -96,6 +96,9 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"GetScopedRestore": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetScopedRestore(ctx, a, x.restore) },
 		"GetTest":          func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetTest(ctx, a, x.operations[0]) },
 		"GetWedding":       func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetWedding(ctx, a, x.wedding) },
+		"FindContacts": func(ctx context.Context, a keepsake.Actor) (any, error) {
+			return c.FindContacts(ctx, a, x.wedding, "")
+		},
 		"LookAtWedding": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.LookAtWedding(ctx, a, x.wedding, x.point)
 		},

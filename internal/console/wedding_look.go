@@ -31,24 +31,27 @@ func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, weddi
 
 // LookAtWedding is Console.LookAtWedding from the providers alone.
 func (s *Standby) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
-	return look(ctx, s.watch, wedding, point, func(ctx context.Context) (*engine.Damage, error) {
-		if err := s.mayRead(ctx, actor, ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}); err != nil {
-			return nil, err
-		}
-		points, err := s.whole(ctx)
-		if err != nil {
-			return nil, err
-		}
-		ids := make([]string, 0, damagePoints)
-		for _, p := range points[:min(len(points), damagePoints)] {
-			ids = append(ids, p.ID)
-		}
-		d, found, err := s.engine.FindDamage(ctx, engine.ScopeInput{Wedding: wedding, PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
-		if err != nil || !found {
-			return nil, err
-		}
-		return &d, nil
-	}, func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) }, s.engine.PreviewScope)
+	return look(ctx, s.watch, wedding, point, func(ctx context.Context) (*engine.Damage, error) { return s.findDamage(ctx, actor, wedding) },
+		func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) }, s.engine.PreviewScope)
+}
+
+func (s *Standby) findDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
+	if err := s.mayRead(ctx, actor, ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}); err != nil {
+		return nil, err
+	}
+	points, err := s.whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, 0, damagePoints)
+	for _, p := range points[:min(len(points), damagePoints)] {
+		ids = append(ids, p.ID)
+	}
+	d, found, err := s.engine.FindDamage(ctx, engine.ScopeInput{Wedding: wedding, PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &d, nil
 }
 
 func look(ctx context.Context, watch *platformWatch, wedding, point string, damage func(context.Context) (*engine.Damage, error),

@@ -37,7 +37,13 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 	if err != nil {
 		return engine.WeddingChanges{}, c.refused(ctx, actor, "wedding.read", wedding, detail, err)
 	}
-	changes, err := c.scopes.WeddingChanges(ctx, in.scope(), to)
+	if to == engine.Now {
+		err = c.watch.mustBeWritable(ctx)
+	}
+	var changes engine.WeddingChanges
+	if err == nil {
+		changes, err = c.scopes.WeddingChanges(ctx, in.scope(), to)
+	}
 	return changes, c.read(ctx, actor, "wedding.read", wedding, detail, err)
 }
 

@@ -162,7 +162,10 @@ func (f finder) one(ctx context.Context, actor keepsake.Actor, id string, now ti
 			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery point knows it, and can be brought back.", from
 		}
 	}
-	if len(found.Weddings) == 0 {
+	switch {
+	case len(found.Weddings) == 0 && found.Missing != "" && found.From.IsZero(): // nobody could be asked
+		return found, keepsake.Errorf(keepsake.CodeUnavailable, "%s", found.Missing)
+	case len(found.Weddings) == 0:
 		return found, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding, neither in the platform nor in the newest recovery point. An older one may know it: open it under Recovery points."))
 	}
 	return found, nil

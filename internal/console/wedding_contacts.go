@@ -1,0 +1,73 @@
+package console
+
+import (
+	"context"
+	"slices"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// WeddingContacts are the vendors of a wedding as a recovery point knows them.
+type WeddingContacts struct {
+	engine.WeddingAt
+	// Lost is how many of them the newest recovery point does not have; then this is an older one, from before they vanished.
+	Lost int
+}
+
+// FindContacts returns the vendors of a wedding at a recovery point. Without one it is the newest; where that has lost vendors in a damage, or has none
+// at all, it is the newest one before that, because whoever asks needs a telephone number.
+func (c *Console) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts, error) {
+	return findContacts(ctx, point, func(point string) (engine.WeddingAt, error) { return c.GetWeddingAt(ctx, actor, wedding, point) },
+		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
+		func(ctx context.Context) ([]Point, error) { return c.pointsOf(ctx, actor, wedding) })
+}
+
+// FindContacts is Console.FindContacts from the providers alone.
+func (s *Standby) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts, error) {
+	return findContacts(ctx, point, func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) },
+		func(ctx context.Context) (*engine.Damage, error) { return s.findDamage(ctx, actor, wedding) }, s.whole)
+}
+
+func findContacts(ctx context.Context, point string, read func(point string) (engine.WeddingAt, error), damage func(context.Context) (*engine.Damage, error),
+	points func(context.Context) ([]Point, error)) (WeddingContacts, error) {
+	if point != "" {
+		w, err := read(point)
+		return WeddingContacts{WeddingAt: w}, err
+	}
+	newest, err := read("latest")
+	if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		return WeddingContacts{}, err
+	}
+	looking, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	var candidates []string
+	if d, failed := damage(looking); failed == nil && d != nil {
+		candidates = append(candidates, d.Point)
+	}
+	if len(newest.Contacts) == 0 {
+		older, _ := points(looking) // what cannot be listed cannot help
+		for _, p := range older[:min(len(older), damagePoints)] {
+			candidates = append(candidates, p.ID)
+		}
+	}
+	for _, id := range candidates {
+		if id == newest.Point || looking.Err() != nil {
+			continue
+		}
+		then, failed := read(id)
+		if failed != nil {
+			continue
+		}
+		lost := 0
+		for _, contact := range then.Contacts {
+			if !slices.Contains(newest.Contacts, contact) {
+				lost++
+			}
+		}
+		if lost > 0 {
+			return WeddingContacts{WeddingAt: then, Lost: lost}, nil
+		}
+	}
+	return WeddingContacts{WeddingAt: newest}, err
+}
