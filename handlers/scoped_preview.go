@@ -17,6 +17,7 @@ import (
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -267,9 +268,11 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	in.Point = p.Point
 	left := set(skip)
 	n := changesOf(p, left)
+	name := cmp.Or(p.Name, in.Wedding, in.Organization)
 	vm := views.ScopePreview{
-		Shell: pages.Shell(c, "Bring back", "weddings"), Action: scopedPath(in), Noun: scopeNoun(in), Shown: shownChoice(in, skip), Scope: hiddenFields(scopedFields(in)),
-		Name: cmp.Or(p.Name, in.Wedding, in.Organization), Fingerprint: p.Fingerprint, Nothing: n.all() == 0, NothingText: n.nothingWords(in), Button: n.button(in.Mode),
+		NameBare: strings.Join(fold.Search(name).Spellings(), "\n"),
+		Shell:    pages.Shell(c, "Bring back", "weddings"), Action: scopedPath(in), Noun: scopeNoun(in), Shown: shownChoice(in, skip), Scope: hiddenFields(scopedFields(in)),
+		Name: name, Fingerprint: p.Fingerprint, Nothing: n.all() == 0, NothingText: n.nothingWords(in), Button: n.button(in.Mode),
 		When: pages.clock().When(p.PointTime), PointURL: pointURL(p.Point), Missing: in.Mode == scope.Missing, Wide: in.Wedding == "" && in.Organization == "",
 		Figures: n.figures(), Impact: impact(p, left),
 		Read: "Read " + format.Count(p.ChunksRead) + " of " + format.Count(p.ChunksTotal) + " chunks in " + format.Seconds(p.Seconds) + ".",

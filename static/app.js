@@ -36,7 +36,8 @@
     const input = form.querySelector('[data-confirm-word]');
     if (!input) return;
     const changed = isChanged(form);
-    const rests = changed || !input.value.trim() || letters(input.value) !== letters(input.dataset.confirmWord);
+    const words = [input.dataset.confirmWord, ...(input.dataset.confirmAlso || '').split('\n')].map(letters);
+    const rests = changed || !input.value.trim() || !words.includes(letters(input.value));
     form.querySelectorAll('[data-confirm-button]').forEach((button) => { button.disabled = rests; });
     form.querySelectorAll('[data-choice-changed]').forEach((words) => { words.hidden = !changed; });
   };

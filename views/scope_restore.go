@@ -20,6 +20,7 @@ type ScopePreview struct {
 	BackURL, BackText, Action string
 	Noun                      string // "wedding", "organization", "tier" or "platform"
 	Name, PointURL            string
+	NameBare                  string // the ways to type Name without accents, one a line
 	Fingerprint, Error        string
 	Address                   string   // of this very comparison, for whoever reloads it
 	Shown                     string   // which choice this comparison is of

@@ -18,7 +18,8 @@ func TestNamesConfirmAsTheyAreRead(t *testing.T) {
 		{"Siobhán O’Brien – D‘Arcy", "Siobhán O'Brien - D'Arcy"},
 		{norm.NFD.String("Đặng & Žofie"), "ĐẶNG & žofie"},
 		{"Two\nlines & Ben", "Two lines & Ben"},
-		{" \u00a0", "8"}, // nothing to read: the key of its row stands for it
+		{"Zoë & Łukasz Müller", "zoe & lukasz mueller"}, // from a phone
+		{" \u00a0", "9"}, // nothing to read: the key of its row stands for it
 	}
 	const first = 3
 	for i, n := range names {

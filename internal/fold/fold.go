@@ -12,7 +12,7 @@ import (
 )
 
 // Name folds a name as it confirms something: case, kinds of blanks, quotes and dashes, composed and decomposed characters, and
-// characters that nobody sees make no difference. Accents do.
+// characters that nobody sees make no difference.
 func Name(s string) string {
 	if plain, ok := ascii(s); ok {
 		return plain
@@ -23,10 +23,13 @@ func Name(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// SameName reports whether what was typed confirms a name. Nothing confirms a name of which nothing is seen.
+// SameName reports whether what was typed confirms a name. Accents may be left out, as where a name is searched for: the name reminds
+// whoever types it of what they are about to do, and on a phone accents are far away. Nothing confirms a name of which nothing is seen.
 func SameName(typed, name string) bool {
-	name = Name(name)
-	return name != "" && Name(typed) == name
+	if Name(name) == "" {
+		return false
+	}
+	return Name(typed) == Name(name) || Search(typed).same(Search(name))
 }
 
 // ascii folds what is all ASCII, which is nearly everything, without the tables.

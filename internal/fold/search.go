@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +26,11 @@ func Search(s string) Text {
 		t.long = ""
 	}
 	return t
+}
+
+// same reports whether two texts are spelled alike in one of the ways that they may be spelled.
+func (t Text) same(o Text) bool {
+	return t.plain != "" && (t.plain == o.plain || cmp.Or(t.long, t.plain) == cmp.Or(o.long, o.plain))
 }
 
 // Words folds what somebody typed into the words that are searched for, at most most of them. What only joins two names counts as a
@@ -76,6 +82,14 @@ func (w Text) In(t Text) Fit {
 		return max(fit, fitIn(t.plain, w.long))
 	}
 	return fit
+}
+
+// Spellings are the ways without accents in which a text may be typed.
+func (t Text) Spellings() []string {
+	if t.long == "" {
+		return []string{t.plain}
+	}
+	return []string{t.plain, t.long}
 }
 
 // Plain is a text, or a word, without accents.
