@@ -10,6 +10,7 @@ import (
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/config"
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -108,7 +109,24 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 	if err := d.CheckVersion(a.ctx); err != nil {
 		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(err)})
 	}
-	return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers; " + some(accounts, "account") + " can sign in"})
+	found = append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers; " + some(accounts, "account") + " can sign in"})
+	return append(found, a.checkFailing(conf, d)...)
+}
+
+// checkFailing names the configured providers that failed in what the console knows of last, such as a backup a minute ago: that
+// they answer now does not bring them the copy that they lack.
+func (a *app) checkFailing(conf *config.Config, d *db.DB) (found []engine.CheckFinding) {
+	failing, err := console.FailingProviders(a.ctx, d)
+	if err != nil {
+		return []engine.CheckFinding{{Area: "console", Level: levelError, Message: "how the providers stood last cannot be read: " + keepsake.MessageOf(err)}}
+	}
+	for _, p := range conf.Providers {
+		if why := failing[p.Name]; why != "" {
+			found = append(found, engine.CheckFinding{Area: "provider " + p.Name, Level: levelWarn,
+				Message: "it failed when it was used last: " + why, Action: "when it answers, run keepsake repair"})
+		}
+	}
+	return found
 }
 
 // checkServer warns of a console that others can reach without encryption, and of one that cannot tell that they come by

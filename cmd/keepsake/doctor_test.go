@@ -121,3 +121,35 @@ func serviceAccount(t *testing.T) string {
 	}
 	return path
 }
+
+// TestDoctorNamesWhatFailedInTheLastBackup although it answers by now.
+func TestDoctorNamesWhatFailedInTheLastBackup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting, season...)
+	w.must(t, exitDone, "init")
+	w.withConsole(t)
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+		t.Fatal(o.err)
+	}
+	execute(t, w.env["KEEPSAKE_CONSOLE_URL"], "select set_config('keepsake.role', 'system', false)", // as a console's first check does
+		"insert into provider_states (name, medium, offsite, reachable, checked_at) values ('local', 'disk', false, true, now()), ('second', 's3', false, true, now()), ('far', 'gcs', true, true, now())")
+	place := filepath.Join(w.dir, "repos", "second")
+	if err := os.Rename(place, place+" away"); err != nil {
+		t.Fatal(err)
+	}
+	w.must(t, exitUnprotected, "backup")
+	if err := os.Rename(place+" away", place); err != nil {
+		t.Fatal(err)
+	}
+	o := w.must(t, exitDone, "doctor")
+	for _, says := range []string{"ok     provider second", "warn   provider second", "it failed when it was used last: In the backup of ", "run keepsake repair"} {
+		if !strings.Contains(o.out, says) {
+			t.Errorf("doctor does not say %q:\n%s", says, o.out)
+		}
+	}
+	w.must(t, exitDone, "repair")
+	w.must(t, exitDone, "backup")
+	if o := w.must(t, exitDone, "doctor"); strings.Contains(o.out, "it failed when it was used last") {
+		t.Errorf("after a backup that had it:\n%s", o.out)
+	}
+}

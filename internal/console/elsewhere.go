@@ -81,7 +81,10 @@ func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation st
 		}
 		row.Result = progress.CleanJSON(row.Result)
 	}
-	return id, tx.InsertEndedBackup(ctx, row)
+	if err := tx.InsertEndedBackup(ctx, row); err != nil || b.Result == nil || row.State != string(StateDone) {
+		return id, err
+	}
+	return id, seeProviders(ctx, tx, backupOf(b.Result.Time), b.Result.Copies)
 }
 
 // idOf returns an operation's id that begins with the moment: the list is in the order of ids.

@@ -156,7 +156,7 @@ func endBackup(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r eng
 	if err := tx.SetProviderPoints(ctx); err != nil {
 		return err
 	}
-	return seeProviders(ctx, tx, "the backup of "+r.Time.UTC().Format("2 Jan 15:04 UTC"), r.Copies)
+	return seeProviders(ctx, tx, backupOf(r.Time), r.Copies)
 }
 
 // endVerify stores what the verification proved, or disproved, of each point.

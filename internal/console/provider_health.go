@@ -117,6 +117,8 @@ func seeProviders(ctx context.Context, tx db.Tx, during string, copies []keepsak
 	return nil
 }
 
+func backupOf(at time.Time) string { return "the backup of " + at.UTC().Format("2 Jan 15:04 UTC") }
+
 // endRepair stores what the points have now at each provider.
 func endRepair(ctx context.Context, tx db.Tx, r engine.RepairResult) error {
 	var ids []string
@@ -164,6 +166,22 @@ func (c *Console) providerStates(ctx context.Context, tx db.Tx) ([]ProviderState
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// FailingProviders says in words what the last check, backup or repair that the console knows of saw fail, by provider.
+func FailingProviders(ctx context.Context, d *db.DB) (map[string]string, error) {
+	var states []sqlcgen.ProviderState
+	err := d.InTx(ctx, keepsake.System("doctor"), func(tx db.Tx) (err error) {
+		states, err = tx.ListProviderStates(ctx)
+		return err
+	})
+	failing := map[string]string{}
+	for _, s := range states {
+		if s.Error != "" {
+			failing[s.Name] = s.Error
+		}
+	}
+	return failing, err
 }
 
 // ruleArea is what the preflight calls the 3-2-1 rule.
