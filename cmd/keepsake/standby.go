@@ -146,8 +146,7 @@ func (a *app) isAway(e *engine.Engine, err error) bool {
 	if !db.IsState(err, stateNoDatabase) && !db.IsState(err, stateNoPassword) && !db.IsState(err, stateNoPermission) {
 		return false
 	}
-	_, failed := e.ReadNote(a.ctx, accessTopic)
-	return failed == nil
+	return e.HasNote(a.ctx, accessTopic)
 }
 
 // awaitConsole opens the console as soon as that is possible. Whatever is in the way meanwhile ends no page that helps without it: it is logged, once.

@@ -108,11 +108,11 @@ func readNote(ctx context.Context, r *repo, p Provider, key string) ([]byte, err
 
 // StandbySecret is what the sessions of a console without its database are sealed with.
 func (e *Engine) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
-	r, err := e.open(ctx)
+	keys, err := e.keyring(ctx)
 	if err != nil {
 		return "", err
 	}
-	return r.keys.StandbySecret()
+	return keys.StandbySecret()
 }
 
 // sealedTarget is the name under which SealTarget seals; it is stored by whoever asked, never at a provider.

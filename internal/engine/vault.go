@@ -55,12 +55,24 @@ func (v *Vault) open(ctx context.Context, again bool) (*repository.Keyring, erro
 	if keys != nil && !again {
 		return keys, nil
 	}
-	r, err := v.engine.open(ctx)
+	keys, err := v.newest(ctx, again)
 	if err != nil {
 		return nil, err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.keys = r.keys
+	v.keys = keys
+	return keys, nil
+}
+
+// newest unlocks the repository: with the first header that comes, or again, with that of those that every provider was asked for.
+func (v *Vault) newest(ctx context.Context, again bool) (*repository.Keyring, error) {
+	if !again {
+		return v.engine.keyring(ctx)
+	}
+	r, err := v.engine.open(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return r.keys, nil
 }

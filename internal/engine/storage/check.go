@@ -21,7 +21,7 @@ const (
 	LargeProbeKey = probeKey + "-large"
 )
 
-// Check proves that a provider can be written and read now: it puts a small object of random content, reads it back, compares
+// Check proves that a provider can be written and read now: it puts a small object of random content, makes it durable, reads it back, compares
 // it and deletes it. The right to delete is not needed; without it at most eight small objects stay, where List does not show
 // them.
 func Check(ctx context.Context, p Provider) error {
@@ -59,6 +59,9 @@ func CheckLarge(ctx context.Context, p Provider, size int64) error {
 
 func putAndRead(ctx context.Context, p Provider, key string, body []byte) ([]byte, error) {
 	if err := p.Put(ctx, key, body, sha256.Sum256(body), true); err != nil {
+		return nil, err
+	}
+	if err := p.Sync(ctx); err != nil { // a disk may take what it cannot keep
 		return nil, err
 	}
 	return p.Get(ctx, key, int64(len(body))+int64(len(probeText)))
