@@ -10,8 +10,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// damagePoints is how many recovery points are looked at for damage, the newest: each costs reading the wedding.
-const damagePoints = 6
+// damagePoints is how many recovery points are looked at for damage, the newest. The engine reads the wedding from fewer; the
+// others serve for one that the newest do not hold.
+const damagePoints = 12
 
 // FindDamage returns the newest damage of a wedding, and as Point the newest protected recovery point before it; nil when none is
 // found.

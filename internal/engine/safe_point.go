@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -18,67 +20,119 @@ type Damage struct {
 	PointsRead int
 }
 
-// Bulk is what counts as damage: so many rows, and such a share of the wedding's.
-const (
-	bulkGone, bulkGoneShare       = 3, 20 // a twentieth
-	bulkChanged, bulkChangedShare = 10, 5 // a fifth
-)
-
-func (d Damage) bulk() bool {
-	return d.Gone >= bulkGone && d.Gone*bulkGoneShare >= d.Rows || d.Changed >= bulkChanged && d.Changed*bulkChangedShare >= d.Rows
-}
+// damageReads bounds how many recovery points that hold the wedding are read for its damage.
+const damageReads = 6
 
 // FindDamage looks for the newest damage of a wedding: first between the newest of the points and the live platform, then between
-// each point and the one before it. points are ids, newest first. found is false when there is none. Where the platform does not
-// answer, only the points are compared. It reads one scope for every point it looks at.
+// each point and the one before it. points are ids, newest first; where the newest do not hold the wedding at all, all of it
+// vanished after the first that does. found is false when there is none. Where the platform does not answer, only the points are
+// compared. It reads one scope for every point it looks at, and at most damageReads that hold the wedding.
 func (e *Engine) FindDamage(ctx context.Context, in ScopeInput, points []string) (d Damage, found bool, err error) {
 	in.Mode = scope.Rewind
 	var after *ScopeAt
-	for i, point := range points {
-		in.Point = point
+	var without time.Time // of the oldest point read so far that does not hold the wedding
+	for i, read := 0, 0; i < len(points) && read < damageReads; i++ {
+		in.Point = points[i]
 		at, err := e.ReadScope(ctx, in)
 		if err != nil {
-			if keepsake.CodeOf(err) == keepsake.CodeNotFound { // the wedding is not there: it is younger
+			if keepsake.CodeOf(err) != keepsake.CodeNotFound {
+				return d, false, err
+			}
+			if after != nil { // it is younger
 				break
 			}
+			if t, there := e.pointTime(ctx, points[i]); there {
+				without = t
+			}
+			continue
+		}
+		read++
+		d = Damage{Point: at.in.Manifest.ID, From: at.in.Manifest.Time, PointsRead: i + 1}
+		var losses []tableLoss
+		switch {
+		case after == nil && !without.IsZero():
+			losses, d.To = allLost(at), without
+		case after == nil && !in.PointsOnly:
+			losses, err = at.lostSince(ctx)
+		case after != nil:
+			losses, err = at.lostBefore(after)
+			d.To = after.in.Manifest.Time
+		}
+		if err != nil {
 			return d, false, err
 		}
-		d = Damage{Point: at.in.Manifest.ID, From: at.in.Manifest.Time, PointsRead: i + 1}
-		var changes []scope.TableChanges
-		if after == nil && in.PointsOnly {
-			changes = nil
-		} else if after == nil {
-			p, err := at.Preview(ctx)
-			if err != nil && keepsake.CodeOf(err) != keepsake.CodeUnavailable {
-				return d, false, err
-			}
-			if err == nil {
-				changes = scope.Since(p)
-			}
-		} else {
-			older, err := scope.Texts(at.in.Plan, at.in.Rows)
-			if err != nil {
-				return d, false, err
-			}
-			newer, err := scope.Texts(after.in.Plan, after.in.Rows)
-			if err != nil {
-				return d, false, err
-			}
-			changes, d.To = scope.Between(at.in.Plan, older, newer), after.in.Manifest.Time
-		}
-		for _, t := range changes {
-			if t.Belongs == scope.Owned {
-				_, changed, gone, _ := t.Counts()
-				d.Gone, d.Changed = d.Gone+gone, d.Changed+changed
-			}
+		for _, t := range losses {
+			d.Gone, d.Changed = d.Gone+t.gone, d.Changed+t.changed
 		}
 		for _, t := range at.in.Plan.Of(scope.Owned) {
 			d.Rows += at.in.Rows.Count(t.Name)
 		}
-		if d.bulk() {
+		if damaging(d.Rows, losses) {
 			return d, true, nil
 		}
 		after = at
 	}
 	return Damage{}, false, nil
+}
+
+// pointTime is when a recovery point was made that a provider holds; false where none does.
+func (e *Engine) pointTime(ctx context.Context, id string) (time.Time, bool) {
+	_, from, err := e.openFor(ctx, "")
+	if err != nil {
+		return time.Time{}, false
+	}
+	l, err := listManifests(ctx, from)
+	if err != nil || len(l.at[id]) == 0 {
+		return time.Time{}, false
+	}
+	t, err := repository.ManifestTime(id)
+	return t, err == nil
+}
+
+// allLost counts every row of a scope as gone.
+func allLost(at *ScopeAt) (losses []tableLoss) {
+	for _, t := range at.in.Plan.Of(scope.Owned) {
+		n := at.in.Rows.Count(t.Name)
+		losses = append(losses, tableLoss{rows: n, gone: n})
+	}
+	return losses
+}
+
+// lostSince counts what the live platform has lost; nothing where it does not answer.
+func (s *ScopeAt) lostSince(ctx context.Context) ([]tableLoss, error) {
+	p, err := s.Preview(ctx)
+	if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return lossesOf(scope.Since(p)), nil
+}
+
+// lostBefore counts what the next recovery point has lost. One that holds some tiers only has not lost the tables of the others.
+func (s *ScopeAt) lostBefore(next *ScopeAt) ([]tableLoss, error) {
+	older, err := scope.Texts(s.in.Plan, s.in.Rows)
+	if err != nil {
+		return nil, err
+	}
+	newer, err := scope.Texts(next.in.Plan, next.in.Rows)
+	if err != nil {
+		return nil, err
+	}
+	changes := scope.Between(s.in.Plan, older, newer)
+	if kind := next.in.Manifest.Type; kind != keepsake.BackupFull && kind != keepsake.BackupIncremental {
+		changes = slices.DeleteFunc(changes, func(t scope.TableChanges) bool { return next.in.Plan.Table(t.Table) == nil })
+	}
+	return lossesOf(changes), nil
+}
+
+func lossesOf(changes []scope.TableChanges) (losses []tableLoss) {
+	for _, t := range changes {
+		if t.Belongs == scope.Owned {
+			added, changed, gone, _ := t.Counts()
+			losses = append(losses, tableLoss{rows: t.Unchanged + changed + gone, gone: gone, changed: changed, added: added})
+		}
+	}
+	return losses
 }

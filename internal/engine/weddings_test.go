@@ -326,3 +326,30 @@ func TestDamageIsFound(t *testing.T) {
 		t.Error("two backups are one point")
 	}
 }
+
+// TestSmallDamageIsFound: a few rows that were all that a table held of a wedding, and then the wedding itself, are missed although
+// backups ran after they were deleted.
+func TestSmallDamageIsFound(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url,
+		"create table organizations (id int primary key)", "create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
+		"create table guests (id int primary key, wedding_id int references weddings, name text)",
+		"create table wedding_suppliers (id int primary key, wedding_id int references weddings, name text)",
+		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
+		"insert into guests select i, 1 + i % 2, 'Guest ' || i from generate_series(1, 400) i",
+		"insert into wedding_suppliers select i, 1, 'Vendor ' || i from generate_series(1, 6) i")
+	e := engineWith(t, url, providers(t), repository.NewKeyFile())
+	var points []string // newest first
+	for _, gone := range []string{"delete from wedding_suppliers", "delete from guests where wedding_id = 1; delete from weddings where id = 1"} {
+		safe := backup(t, e, keepsake.BackupIncremental).Point
+		run(t, url, gone)
+		points = append([]string{backup(t, e, keepsake.BackupIncremental).Point, backup(t, e, keepsake.BackupIncremental).Point, safe}, points...)
+		slices.Sort(points)
+		slices.Reverse(points)
+		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Wedding: "1"}, points)
+		if err != nil || !found || d.Point != safe || d.To.IsZero() || d.Gone == 0 {
+			t.Errorf("after %s: %+v, %v, %v, want %s", gone, d, found, err, safe)
+		}
+	}
+}
