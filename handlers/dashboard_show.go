@@ -95,7 +95,7 @@ func verdictOf(d console.Dashboard) views.Verdict {
 			Text: "If the platform were lost now, nothing could be brought back. The first backup takes a few minutes and changes nothing."}
 	case !d.Protection.Protected():
 		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "Not fully protected",
-			Text: "The newest recovery point can be restored, but it is missing something: " + d.Protection.Lacks() + "."}
+			Text: "The newest recovery point can be restored, but it would not survive every loss: " + d.Protection.Lacks() + "."}
 	case d.Alarm != console.AlarmNone:
 		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but not up to date",
 			Text: "What was saved last is safe. What has changed since then is not; see below."}

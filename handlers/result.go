@@ -22,17 +22,17 @@ func backupResult(r engine.BackupResult) *views.Result {
 			{Label: "Tables", Value: format.Count(int64(r.Tables))},
 			{Label: "Rows", Value: format.Count(r.Rows)},
 			{Label: "Read", Value: format.Bytes(r.BytesRead)},
-			{Label: "New", Value: format.Bytes(r.BytesNew), Hint: "that no provider held"},
+			{Label: "New", Value: format.Bytes(r.BytesNew), Hint: "the manifest and " + format.Plural(r.ChunksNew, "piece", "pieces") + " that no provider held"},
 			{Label: "Uploaded", Value: format.Bytes(r.BytesUploaded), Hint: "to all providers together"},
 			{Label: "Already stored", Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)), Hint: piecesShared(r.ChunksNew, r.ChunksTotal)},
 			{Label: "Memory", Value: format.Bytes(r.PeakMemory), Hint: "at most"},
 		},
-		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: r.Lacks, NotCarried: notCarried(r.NotCarried),
+		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: capital(r.Lacks), NotCarried: notCarried(r.NotCarried),
 		PointURL: pointURL(r.Point), Next: []views.NextStep{{Text: "Open the recovery point", URL: pointURL(r.Point)}},
 	}
 	if !r.Protected {
 		out.Tone, out.Title = ui.ToneWarn, "Saved, but not fully protected"
-		out.Text = "The recovery point can be restored. What it still misses: " + r.Lacks + ". The provider named below misses it; once it works again, repair copies it there."
+		out.Text = "The recovery point can be restored, but it would not survive every loss: " + r.Lacks + ". " + keepsake.JudgeProtection(r.Copies).Remedy()
 		out.Next = append(out.Next, views.NextStep{Text: "See the providers and repair", URL: "/#providers"})
 	}
 	return out
@@ -111,6 +111,9 @@ func restoreResult(r engine.RestoreResult) *views.Result {
 		out.Tone, out.Title, out.Exceptions = exceptionTone(r), "Restored with exceptions", exceptions(r)
 		out.Text = strings.TrimPrefix(r.Message, "Restored with exceptions: ")
 		out.Text = strings.ToUpper(out.Text[:1]) + out.Text[1:]
+		if roles := r.CreateRoles(); roles != "" {
+			out.Text += " The target's server lacks roles. Create them first, then run the statements below: " + roles
+		}
 		if r.Verified {
 			out.Text += " Every table has exactly the rows of the recovery point."
 		}

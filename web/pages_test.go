@@ -340,10 +340,10 @@ func TestOperationPages(t *testing.T) {
 		t.Error("a live page does not reload itself without script")
 	}
 	done := runningBackup("op2")
-	done.State, done.Lacks = console.StateDone, "no copy offsite"
-	done.Backup = &engine.BackupResult{Point: "p1", Tables: 2, Rows: 50, ChunksNew: 4, ChunksTotal: 10, Lacks: "no copy offsite", NotCarried: []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks", Reason: "lives elsewhere"}}}
+	done.State, done.Lacks = console.StateDone, "no offsite copy"
+	done.Backup = &engine.BackupResult{Point: "p1", Tables: 2, Rows: 50, ChunksNew: 4, ChunksTotal: 10, Lacks: "no offsite copy", NotCarried: []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks", Reason: "lives elsewhere"}}}
 	s.console.operations["op2"] = done
-	a = s.get("/operations/op2").says("Saved, but not fully protected", "no copy offsite", "clicks", "Not fully protected")
+	a = s.get("/operations/op2").says("Saved, but not fully protected", "no offsite copy", "clicks", "Not fully protected")
 	if strings.Contains(a.body, "sse-connect") || strings.Contains(a.body, "http-equiv") {
 		t.Error("an ended operation is still live")
 	}

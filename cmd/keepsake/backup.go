@@ -113,12 +113,16 @@ func (c *backupCommand) save(ctx context.Context, tx db.Tx) error {
 
 func (a *app) printBackup(r engine.BackupResult) {
 	a.printf("Recovery point %s (%s): %s of %s in %s.\n", r.Point, r.Type, some(r.Rows, "row"), some(int64(r.Tables), "table"), seconds(r.Seconds))
-	a.printf("Read %s; %s are new, in %s new of %s; uploaded %s.\n", size(r.BytesRead), size(r.BytesNew), count(r.ChunksNew), some(r.ChunksTotal, "chunk"), size(r.BytesUploaded))
+	what := "the manifest alone, and none of " + some(r.ChunksTotal, "chunk")
+	if r.ChunksNew > 0 {
+		what = "the manifest and " + count(r.ChunksNew) + " of " + some(r.ChunksTotal, "chunk")
+	}
+	a.printf("Read %s; %s are new: %s; uploaded %s.\n", size(r.BytesRead), size(r.BytesNew), what, size(r.BytesUploaded))
 	a.printCopies(r.Copies, r.Uploaded)
 	if r.Protected {
 		a.printf("Protected: three copies, two media, one offsite.\n")
 	} else {
-		a.printf("NOT PROTECTED: %s. Run keepsake repair %s when the provider is back, or add one.\n", r.Lacks, r.Point)
+		a.printf("NOT PROTECTED: %s. %s\nThe command is: keepsake repair %s\n", r.Lacks, keepsake.JudgeProtection(r.Copies).Remedy(), r.Point)
 	}
 	a.printNotCarried(r.NotCarried)
 	for _, words := range r.Unmapped {

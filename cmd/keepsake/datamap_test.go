@@ -23,10 +23,10 @@ func TestAWrongDataMapIsNoOutage(t *testing.T) {
 	w := newWorld(t, protecting, elsewhere...)
 	const table, column = "data_map.wedding.table: the platform has no table public.weddings; did you mean public.wedding?", "data_map.organization.name: public.organizations has no column name"
 	v := w.visited(t)
-	found := document[[]engine.CheckFinding](t, w.must(t, exitDone, "doctor", "--json"))
+	found := document[[]engine.CheckFinding](t, w.must(t, exitFailed, "doctor", "--json"))
 	for _, words := range []string{table, column} {
 		if !slices.ContainsFunc(found, func(f engine.CheckFinding) bool {
-			return f.Area == "data map" && strings.HasPrefix(f.Message, words) && f.Level == levelWarn
+			return f.Area == "data map" && strings.HasPrefix(f.Message, words) && f.Level == levelError
 		}) {
 			t.Errorf("doctor does not say %q: %+v", words, found)
 		}
@@ -61,7 +61,7 @@ func TestAWrongDataMapIsNoOutage(t *testing.T) {
 		t.Errorf("doctor still warns: %+v", found)
 	}
 	execute(t, w.platform, "alter table weddings drop column couple")
-	if found := document[[]engine.CheckFinding](t, w.must(t, exitDone, "doctor", "--json")); !slices.ContainsFunc(found, func(f engine.CheckFinding) bool {
+	if found := document[[]engine.CheckFinding](t, w.must(t, exitFailed, "doctor", "--json")); !slices.ContainsFunc(found, func(f engine.CheckFinding) bool {
 		return strings.HasPrefix(f.Message, "data_map.wedding.name: public.weddings has no column couple")
 	}) {
 		t.Errorf("doctor does not name the column: %+v", found)

@@ -73,7 +73,7 @@ func (d *display) Progress(p engine.Progress) {
 
 // Log prints warnings, and the rest with --verbose. What went wrong in the end is the command's to print.
 func (d *display) Log(l engine.LogLine) {
-	if !d.verbose && (l.Level != "warn" || !d.warnings) {
+	if !d.verbose && (l.Level != "warn" || !d.warnings || l.Reported) {
 		return
 	}
 	d.mu.Lock()

@@ -251,13 +251,13 @@ func TestTwoProvidersAreNotProtected(t *testing.T) {
 	w := newWorld(t, protecting[:2], season...)
 	w.must(t, exitDone, "init")
 	r := document[report](t, w.must(t, exitUnprotected, "backup", "--json"))
-	if r.Point == "" || r.Protected || !strings.Contains(r.Lacks, "2 of 3 copies") || !strings.Contains(r.Lacks, "no copy offsite") {
+	if r.Point == "" || r.Protected || !strings.Contains(r.Lacks, "1 of 3 copies is missing") || !strings.Contains(r.Lacks, "no offsite copy") {
 		t.Errorf("%+v", r)
 	}
-	if o := w.must(t, exitUnprotected, "backup"); !strings.Contains(o.out, "NOT PROTECTED: 2 of 3 copies") {
+	if o := w.must(t, exitUnprotected, "backup"); !strings.Contains(o.out, "NOT PROTECTED: 1 of 3 copies is missing") {
 		t.Errorf("%s", o.out)
 	}
-	if o := w.must(t, exitDone, "points"); !strings.Contains(o.out, "no: 2 of 3 copies") {
+	if o := w.must(t, exitDone, "points"); !strings.Contains(o.out, "no: 1 of 3 copies is missing") {
 		t.Errorf("%s", o.out)
 	}
 	w.must(t, exitDone, "verify") // every copy there is, is sound

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -11,7 +12,7 @@ import (
 
 type restoreCommand struct {
 	Point    string   `arg:"" help:"Recovery point, or latest."`
-	Target   string   `help:"URL of a new, empty database. Better given as KEEPSAKE_TARGET_URL: other users of this machine can read arguments." env:"KEEPSAKE_TARGET_URL" required:"" placeholder:"URL"`
+	Target   string   `help:"URL of a new, empty database. Better given as KEEPSAKE_TARGET_URL: other users of this machine can read arguments." env:"KEEPSAKE_TARGET_URL" placeholder:"URL"`
 	Create   bool     `help:"Create the target database first."`
 	Provider string   `help:"Read from this provider only. Otherwise from each in turn, so that a bad copy at one is replaced by another's." placeholder:"NAME"`
 	Tier     []string `help:"Restore the rows of this tier only: critical, high or standard. May be repeated." enum:"critical,high,standard"`
@@ -33,6 +34,15 @@ func (c *restoreCommand) deed() deed {
 		detail["exceptions"] = len(c.result.Exceptions)
 	}
 	return deed{action: "restore.start", end: "restore.end", target: c.Point, detail: detail}
+}
+
+// Validate refuses a restore to nowhere.
+func (c *restoreCommand) Validate() error {
+	if c.Target == "" {
+		return errors.New("a target is missing: set KEEPSAKE_TARGET_URL to the URL of a new, empty database, or give --target=URL, " +
+			"which other users of this machine can read")
+	}
+	return nil
 }
 
 func (c *restoreCommand) Run(a *app) error {
@@ -70,6 +80,9 @@ func (c *restoreCommand) Run(a *app) error {
 func (a *app) printRestored(r engine.RestoreResult) {
 	if len(r.Exceptions) > 0 {
 		a.printf("%s\n", r.Message)
+		if roles := r.CreateRoles(); roles != "" {
+			a.printf("The target's server lacks roles. Create them first, then run the statements below:\n    %s\n", roles)
+		}
 		for _, e := range r.Exceptions {
 			a.printException(e, r.Point)
 		}

@@ -42,7 +42,7 @@ func TestBadInput(t *testing.T) {
 		{"backup now", "unexpected argument now"},
 		{"points all", "unexpected argument all"},
 		{"restore", "missing"},
-		{"restore latest", "missing flags: --target"},
+		{"restore latest", "a target is missing: set KEEPSAKE_TARGET_URL"},
 		{"restore latest --target postgres://h/d --tier urgent", "--tier must be one of"},
 		{"verify a b", "unexpected argument b"},
 		{"verify latest --all", "give one of them"},

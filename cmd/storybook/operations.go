@@ -149,9 +149,9 @@ func operationDone(theme string) views.Operation {
 	o.State = ui.Chip{Tone: ui.ToneWarn, Text: "Done, not fully protected"}
 	o.Live = live(ui.ToneOK, 100)
 	o.Result = &views.Result{
-		Tone: ui.ToneWarn, Title: "Saved, but not fully protected", Text: "The recovery point can be restored. It still misses: 2 of 3 copies confirmed; no copy offsite.",
+		Tone: ui.ToneWarn, Title: "Saved, but not fully protected", Text: "The recovery point can be restored, but it would not survive every loss: 1 of 3 copies is missing (offsite); no offsite copy. Once offsite works, repair: that copies there what it lacks.",
 		Figures: []ui.Figure{{Label: "Took", Value: "2 min 51 s"}, {Label: "Tables", Value: "38"}, {Label: "Rows", Value: "6,142,885"}, {Label: "Read", Value: "1.6 GiB"}, {Label: "New", Value: "241 MiB", Hint: "that no provider held"}, {Label: "Uploaded", Value: "723 MiB", Hint: "to all providers together"}, {Label: "Already stored", Value: "61 %"}, {Label: "Memory", Value: "142 MiB", Hint: "at most"}},
-		Copies:  copies(true), Lacks: "no copy offsite",
+		Copies:  copies(true), Lacks: "no offsite copy",
 		NotCarried: []views.NotCarried{{Kind: "foreign table", Name: "analytics.clicks", Reason: "Its rows live on another server; only its definition is kept."}, {Kind: "unlogged table", Name: "public.session_cache", Reason: "Unlogged tables are lost at a crash by design; only the definition is kept."}},
 		Next:       []views.NextStep{{Text: "Open the recovery point", URL: "#"}},
 	}

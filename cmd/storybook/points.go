@@ -16,7 +16,7 @@ func points(theme string, n int) views.Points {
 			row.Type, row.Note = "Full", "before the new invoice module"
 		}
 		if i%4 == 2 {
-			row.State, row.Lacks = ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}, "no copy offsite"
+			row.State, row.Lacks = ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}, "no offsite copy"
 		}
 		vm.Rows = append(vm.Rows, row)
 	}
@@ -32,7 +32,7 @@ func point(theme string) views.Point {
 		Shell: shell(theme, "Recovery point", "points"), ID: "20261123T070500Z-abc", Title: "Mon 23 Nov 2026, 07:05 UTC", When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"),
 		Type: "Full", Note: "before the new invoice module", State: ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"},
 		Figures: []ui.Figure{{Label: "Tables", Value: "38"}, {Label: "Rows", Value: "6,142,885"}, {Label: "Size", Value: "1.6 GiB", Hint: "before compression"}, {Label: "Stored", Value: "402 MiB", Hint: "at each provider"}, {Label: "Already stored", Value: "61 %", Hint: "shared with earlier points"}, {Label: "Added", Value: "12.4 MiB"}, {Label: "Took", Value: "2 min 51 s"}},
-		Copies:  copies(true), Lacks: "no copy offsite", Tests: []views.PointTest{{Name: "Deep verification", URL: "#", State: ui.Chip{Tone: ui.ToneOK, Text: "Passed"}, When: when("", "2 h ago"), Text: " · took 4 min"}},
+		Copies:  copies(true), Lacks: "no offsite copy", Tests: []views.PointTest{{Name: "Deep verification", URL: "#", State: ui.Chip{Tone: ui.ToneOK, Text: "Passed"}, When: when("", "2 h ago"), Text: " · took 4 min"}},
 		Tiers: []views.PointTier{
 			{ID: "pt-critical", Name: "Critical", Open: true, Sum: "4 tables · 58,214 rows · 21.4 MiB", Tables: []views.PointTable{table("users"), table("suppliers"), table("clients"), table("organizations")}},
 			{ID: "pt-high", Name: "High", Sum: "5 tables · 1,204,551 rows · 612 MiB", Tables: []views.PointTable{table("audit_logs"), table("files")}},

@@ -168,7 +168,7 @@ func dashboardRunning(theme string) views.Dashboard {
 func dashboardAlarm(theme string) views.Dashboard {
 	d := dashboard(theme)
 	d.Shell.Banner = "The platform database cannot be reached. Backups wait; recovery points can be restored to another server."
-	d.Verdict = views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "Not fully protected", Text: "The newest recovery point is missing something: 2 of 3 copies confirmed; no copy offsite. It can be restored, but one more loss would hurt."}
+	d.Verdict = views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "Not fully protected", Text: "The newest recovery point can be restored, but it would not survive every loss: 1 of 3 copies is missing (offsite); no offsite copy."}
 	d.Legs = legs(2, 2, 0)
 	d.Last.When = when("Fri 20 Nov 2026, 22:00 UTC", "2 days ago")
 	d.Last.Tone = ui.ToneBad

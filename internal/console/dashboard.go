@@ -125,7 +125,7 @@ func (d *Dashboard) judge() {
 	case newer && last.State == StateFailed:
 		d.Alarm, d.AlarmText = AlarmFailed, "The latest backup failed, so what has changed since the newest recovery point is not saved: "+last.ErrorMessage
 	case !d.Protection.Protected():
-		d.Alarm, d.AlarmText = AlarmFailed, "The newest recovery point does not meet the 3-2-1 rule: "+d.Protection.Lacks()+". See which provider is missing below, then back up again."
+		d.Alarm, d.AlarmText = AlarmFailed, "The newest recovery point does not meet the 3-2-1 rule: "+d.Protection.Lacks()+". "+d.Protection.Remedy()
 	}
 }
 

@@ -78,9 +78,10 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	return e, nil
 }
 
-// Stops reports whether a backup started now would stop at the finding. A provider that is down only degrades it.
+// Stops reports whether a backup started now would stop at the finding. A provider that is down only degrades it, and a data map that is
+// wrong keeps weddings from being found, not rows from being saved.
 func Stops(f engine.CheckFinding) bool {
-	return f.Level == "error" && !isProvider(f.Area)
+	return f.Level == "error" && !isProvider(f.Area) && f.Area != engine.DataMapArea
 }
 
 // Unprotects reports whether a finding leaves a backup without some of its copies, and does not stop it.

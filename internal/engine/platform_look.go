@@ -42,9 +42,12 @@ func unmappedWords(found []platform.Unmapped) (lines []string, weddings bool) {
 // withoutWeddings is what it means that weddings cannot be found.
 const withoutWeddings = "single weddings and organizations can be neither listed nor brought back; backups and restores of everything and of tiers go on"
 
+// DataMapArea is what the preflight calls the data map.
+const DataMapArea = "data map"
+
 // checkDataMap is the preflight's look at the data map.
 func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []CheckFinding {
-	const area = "data map"
+	const area = DataMapArea
 	unmapped, err := platform.CheckDataMap(ctx, conn, e.opts.DataMap)
 	if err != nil {
 		return []CheckFinding{{Area: area, Level: levelWarn, Message: keepsake.MessageOf(err)}}
@@ -53,6 +56,7 @@ func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []CheckFindin
 	for _, u := range unmapped {
 		f := CheckFinding{Area: area, Level: levelWarn, Message: u.Words(), Action: "correct this key in keepsake.yaml"}
 		if u.Weddings {
+			f.Level = levelError
 			if !strings.HasSuffix(f.Message, "?") {
 				f.Message += "."
 			}

@@ -96,6 +96,8 @@ type LogLine struct {
 	Time    time.Time `json:"time"`
 	Level   string    `json:"level"` // "info", "warn", "error"
 	Message string    `json:"message"`
+	// Reported says that the operation's result names the same: who prints the result need not print this.
+	Reported bool `json:"-"`
 }
 
 // Reporter receives what a running operation has to say. Both methods are called from the operation's goroutines, one call

@@ -16,7 +16,7 @@ import (
 // wantLacking fails unless the backup succeeded everywhere but at one provider, and says so.
 func wantLacking(t *testing.T, r engine.BackupResult, provider string) {
 	t.Helper()
-	if r.Protected || !strings.Contains(r.Lacks, "2 of 3 copies") {
+	if r.Protected || !strings.Contains(r.Lacks, "1 of 3 copies is missing ("+provider+")") {
 		t.Errorf("with %s away: protected %v, lacks %q", provider, r.Protected, r.Lacks)
 	}
 	for _, c := range r.Copies {
@@ -36,7 +36,7 @@ func TestProviderDownFromTheStart(t *testing.T) {
 			w.faults[down].Down(true)
 			r := backup(t, e, keepsake.BackupFull)
 			wantLacking(t, r, down)
-			if down == "offsite" && !strings.Contains(r.Lacks, "no copy offsite") {
+			if down == "offsite" && !strings.Contains(r.Lacks, "no offsite copy") {
 				t.Errorf("lacks %q, want it to name the copy offsite", r.Lacks)
 			}
 			target := testenv.DB(t)

@@ -28,9 +28,9 @@ func (r *restore) exception(list ...keepsake.Exception) {
 	for i, e := range list {
 		switch n := before + i; {
 		case n < said:
-			r.track.warnf("Could not be made: %s %s: %s", e.Kind, e.Object, e.Error)
+			r.track.reportedf("Could not be made: %s %s: %s", e.Kind, e.Object, e.Error)
 		case n == said:
-			r.track.warnf("More could not be made; the report names all of it.")
+			r.track.reportedf("More could not be made; the report names all of it.")
 		}
 	}
 }
@@ -176,7 +176,7 @@ func (r *restore) conclude() {
 		b.WriteString("Do not take this database for whole.")
 	}
 	res.Message = b.String()
-	r.track.warnf("%s", res.Message)
+	r.track.reportedf("%s", res.Message)
 }
 
 func plural(n int, noun string) string {

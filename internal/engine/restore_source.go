@@ -122,7 +122,7 @@ func (s *source) note(provider string, c *repository.Chunk, err error) bool {
 		if len(s.providers) == 1 {
 			next = " No other provider may be asked or is left."
 		}
-		s.track.warnf("Provider %s, %s: %s%s", provider, f.Object, f.Problem, next)
+		s.track.reportedf("Provider %s, %s: %s%s", provider, f.Object, f.Problem, next)
 	}
 	return f.Damage
 }

@@ -144,9 +144,19 @@ func (t *tracker) broke(ctx context.Context, what string, err error) {
 }
 
 func (t *tracker) logf(level, format string, args ...any) {
+	t.log(LogLine{Level: level, Message: fmt.Sprintf(format, args...)})
+}
+
+// reportedf warns of what the result names as well.
+func (t *tracker) reportedf(format string, args ...any) {
+	t.log(LogLine{Level: "warn", Message: fmt.Sprintf(format, args...), Reported: true})
+}
+
+func (t *tracker) log(l LogLine) {
 	t.out.Lock()
 	defer t.out.Unlock()
-	t.reporter.Log(LogLine{Time: t.now(), Level: level, Message: fmt.Sprintf(format, args...)})
+	l.Time = t.now()
+	t.reporter.Log(l)
 }
 
 // provider changes the progress of one provider.

@@ -20,13 +20,43 @@ type Protection struct {
 	Media   int
 	Offsite int
 	Missing []string // what is lacking, in words; empty when protected
+	Without []string // the providers that have no confirmed copy
 }
 
 // Protected reports whether the rule is met.
 func (p Protection) Protected() bool { return len(p.Missing) == 0 }
 
-// Lacks says in one sentence what is missing, or "" when nothing is.
+// Lacks says what is missing as it follows a colon, or "" when nothing is: "1 of 3 copies is missing (local); no offsite copy".
 func (p Protection) Lacks() string { return strings.Join(p.Missing, "; ") }
+
+// Remedy says in one sentence what to do about what is lacking, or "" when nothing is. Every page and the command line say it.
+func (p Protection) Remedy() string {
+	switch {
+	case p.Protected():
+		return ""
+	case p.Copies+len(p.Without) < 3 || len(p.Without) == 0:
+		return "Configure three providers on two media, one of them offsite, then repair: that copies to each what it lacks."
+	case len(p.Without) == 1:
+		return "Once " + p.Without[0] + " works, repair: that copies there what it lacks."
+	default:
+		return "Once " + joined(p.Without) + " work, repair: that copies there what they lack."
+	}
+}
+
+// joined lists names as a sentence does.
+func joined(names []string) string {
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// short says how many of those that are needed are missing.
+func short(have, need int, of string) string {
+	verb := "is"
+	if need-have > 1 {
+		verb = "are"
+	}
+	return fmt.Sprintf("%d of %d %s %s missing", need-have, need, of, verb)
+}
 
 // JudgeProtection applies the 3-2-1 rule to the confirmed copies.
 func JudgeProtection(copies []Copy) Protection {
@@ -34,6 +64,7 @@ func JudgeProtection(copies []Copy) Protection {
 	media := map[string]bool{}
 	for _, c := range copies {
 		if !c.Confirmed {
+			p.Without = append(p.Without, c.Provider)
 			continue
 		}
 		p.Copies++
@@ -44,13 +75,17 @@ func JudgeProtection(copies []Copy) Protection {
 	}
 	p.Media = len(media)
 	if p.Copies < 3 {
-		p.Missing = append(p.Missing, fmt.Sprintf("%d of 3 copies confirmed", p.Copies))
+		missing := short(p.Copies, 3, "copies")
+		if len(p.Without) > 0 {
+			missing += " (" + strings.Join(p.Without, ", ") + ")"
+		}
+		p.Missing = append(p.Missing, missing)
 	}
 	if p.Media < 2 {
-		p.Missing = append(p.Missing, fmt.Sprintf("%d of 2 media", p.Media))
+		p.Missing = append(p.Missing, short(p.Media, 2, "media"))
 	}
 	if p.Offsite < 1 {
-		p.Missing = append(p.Missing, "no copy offsite")
+		p.Missing = append(p.Missing, "no offsite copy")
 	}
 	return p
 }

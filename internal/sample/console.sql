@@ -30,7 +30,7 @@ select pg_temp.id_of(n), kind, state, case when n % 20 = 0 then 'org-' || n % 40
     case when n % 7 = 0 then 'before change ' || n else '' end, '{}', case when state = 'done' then 'point' || n else '' end, case when kind = 'restore' then 'platform server' else '' end,
     case when kind = 'restore' then 'restored_' || n else '' end, '1', 'amelia@example.org', at, at + interval '1 second', at + interval '41 seconds', 1, case when state = 'cancelled' then at end,
     p.progress, case when state = 'done' then p.result end, 6700000, 1770000000, 40,
-    case when state = 'done' then true end, case when state = 'done' and kind = 'backup' then n % 11 > 0 end, case when n % 11 = 0 then 'no copy offsite' else '' end,
+    case when state = 'done' then true end, case when state = 'done' and kind = 'backup' then n % 11 > 0 end, case when n % 11 = 0 then 'no offsite copy' else '' end,
     case when state = 'failed' then 'unavailable' end, case when state = 'failed' then 'The platform did not answer.' end
 from sizes, generate_series(1, operations) n,
     lateral (select now() - n * interval '15 minutes' as at, (array['backup', 'backup', 'backup', 'backup', 'backup', 'verify', 'restore'])[1 + n % 7] as kind,

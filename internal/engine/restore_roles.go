@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// stateNoObject is what a server answers to a statement that names a role it has not.
+const stateNoObject = "42704"
+
+// aboutRoles are the kinds of what names a role, and nothing else that the server could lack.
+var aboutRoles = []string{"owner", "grant", "default grant", "grantor", "policy", "user mapping"}
+
+var (
+	quotedName = regexp.MustCompile(`"([^"…]+)"`)
+	plainName  = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+)
+
+// CreateRoles are the statements that make the roles which the server of the target lacks, in one line; "" where it lacks none. The
+// message may be in the server's language, so only the name in it is read.
+func (r RestoreResult) CreateRoles() string {
+	var statements []string
+	for _, e := range r.Exceptions {
+		if e.Code != stateNoObject || !slices.Contains(aboutRoles, e.Kind) {
+			continue
+		}
+		if e.Kind == "policy" && !strings.Contains(e.SQL, " TO ") { // its condition may name what the server lacks
+			continue
+		}
+		if name := quotedName.FindStringSubmatch(e.Error); name != nil {
+			statements = append(statements, "create role "+identifier(name[1])+";")
+		}
+	}
+	slices.Sort(statements)
+	return strings.Join(slices.Compact(statements), " ")
+}
+
+// identifier writes a name as SQL takes it.
+func identifier(name string) string {
+	if plainName.MatchString(name) {
+		return name
+	}
+	return pgx.Identifier{name}.Sanitize()
+}
