@@ -215,7 +215,7 @@ func TestAddProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	move(t, other.place("far"), w.place("far"))
-	if o := w.must(t, exitUsage, "repo", "add-provider", "tape"); !strings.Contains(o.err, "provider tape holds another repository than local") {
+	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err, "provider tape was not added: it holds another repository") {
 		t.Errorf("%s", o.err)
 	}
 }

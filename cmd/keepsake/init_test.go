@@ -78,10 +78,26 @@ func TestProviderOfAnotherRepositoryIsNamed(t *testing.T) {
 	if err := os.Rename(filepath.Join(other.dir, "repos", "far"), far); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"init"}, {"backup"}, {"points"}} {
-		if o := w.must(t, exitUsage, args...); !strings.Contains(o.err, "provider far holds another repository than local") {
-			t.Errorf("%v: %s", args, o.err)
+	there := read(t, filepath.Join(far, "keepsake.json"))
+	before, err := os.ReadDir(far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const why = "it holds another repository ("
+	for _, args := range [][]string{{"init"}, {"backup"}, {"verify"}} {
+		if o := w.must(t, exitUnprotected, args...); !strings.Contains(o.out, why) || !strings.Contains(o.out, "far") {
+			t.Errorf("%v: %s%s", args, o.out, o.err)
 		}
+	}
+	w.must(t, exitDone, "points")
+	if o := w.must(t, exitUnprotected, "repair", "--all"); !strings.Contains(o.out, why) {
+		t.Errorf("%s", o.out)
+	}
+	if o := w.must(t, exitFailed, "doctor"); !strings.Contains(o.out, why) {
+		t.Errorf("%s", o.out)
+	}
+	if found, err := os.ReadDir(far); err != nil || len(found) != len(before) || read(t, filepath.Join(far, "keepsake.json")) != there {
+		t.Errorf("something was written into another repository's place: %v (%v)", found, err)
 	}
 }
 

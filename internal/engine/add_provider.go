@@ -37,7 +37,7 @@ func (e *Engine) AddProvider(ctx context.Context, name string) (AddProviderResul
 	switch {
 	case r.lacking[name]:
 		result.Added, err = true, e.addEmpty(ctx, r, p)
-	case r.unproven[name]:
+	case r.unproven[name] && !errors.Is(r.down[name], errNothingProves):
 		result.Added = true
 		result.Renamed, err = e.adopt(ctx, r, p)
 	default:

@@ -22,6 +22,9 @@ func (e *Engine) checkHeader(ctx context.Context, r *repo, p Provider) error {
 	if err != nil {
 		return err
 	}
+	if err := h.Prove(r.keys); err != nil {
+		return err
+	}
 	if _, err = h.Unlock(e.opts.Key); keepsake.CodeOf(err) == keepsake.CodeWrongKey {
 		return errOddHeader
 	}
@@ -30,24 +33,6 @@ func (e *Engine) checkHeader(ctx context.Context, r *repo, p Provider) error {
 
 // errOddHeader is a header of the repository that the key does not open although it opens another provider's: a key slot is damaged, or older.
 var errOddHeader = keepsake.Errorf(keepsake.CodeDamaged, "The header is another one than at the other providers, and the key does not open it.")
-
-// opensElsewhere reports whether the key opens another provider's header of the same repository. Whether a key is the wrong one or its slot is
-// damaged, no single header can tell.
-func opensElsewhere(h repository.Header, others []answer, key repository.KeySource) bool {
-	for _, a := range others {
-		if a.headerErr != nil {
-			continue
-		}
-		other, err := repository.ParseHeader(a.header)
-		if err != nil || other.Repository != h.Repository {
-			continue
-		}
-		if _, err := other.Unlock(key); err == nil {
-			return true
-		}
-	}
-	return false
-}
 
 // errForeignHeader says that a damaged header stands beside recovery points that are not of this repository.
 var errForeignHeader = keepsake.Errorf(keepsake.CodeDamaged, "its header is damaged, and this repository's key opens none of the recovery points there, so it was left as it is: "+

@@ -25,6 +25,10 @@ const errNoIdentity = placeError("it holds this repository and does not say whic
 const errMoved = placeError("its place was replaced by another one while the operation ran: what was written may be in either; " +
 	"bring the right one back, then run keepsake repair")
 
+// errNothingProves is a place with a damaged header and no identity, so that it may be another repository's.
+const errNothingProves = placeError("its header keepsake.json is damaged, and no sound identity says which provider it is, so it may be " +
+	"another repository's place: if it is the right one, copy keepsake.json there from another provider, then run keepsake init once")
+
 // identityOf is what one place says of which provider it is.
 type identityOf struct {
 	repository.Identity
@@ -47,9 +51,14 @@ func (r *repo) judgeIdentities(answers []answer) {
 			err = placeError(fmt.Sprintf("it is the same place as provider %s, or a copy of it, so the two are one copy: give it a "+
 				"place of its own", owner[found.Provider]))
 		}
+		if down != nil && !headless && (errors.Is(err, errNoIdentity) || errors.Is(err, errBlurred)) {
+			err = errNothingProves
+		}
 		var unproven placeError
 		switch {
 		case headless && err != nil: // explainLacking says what that may mean
+		case errors.Is(err, errBlurred):
+			r.unproven[p.Name], r.blurred[p.Name], r.down[p.Name] = true, true, err
 		case errors.As(err, &unproven):
 			r.unproven[p.Name], r.down[p.Name] = true, err
 		case err != nil:
@@ -77,6 +86,10 @@ func (r *repo) identity(p Provider, a answer) (identityOf, error) {
 		return identityOf{}, a.identityErr
 	}
 	found, err := r.keys.OpenIdentity(a.identity)
+	if err != nil && r.namedIn(a.identity, p, err) {
+		return identityOf{}, &keepsake.Error{Code: keepsake.CodeDamaged, Err: errBlurred,
+			Message: "its identity " + storage.IdentityKey + " is damaged, and still names this provider."}
+	}
 	if keepsake.CodeOf(err) == keepsake.CodeConflict {
 		return identityOf{}, placeError(keepsake.MessageOf(err) + ": give it an empty place of its own")
 	}

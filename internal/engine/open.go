@@ -31,6 +31,7 @@ type repo struct {
 	down      map[string]error // those that may not be used now, by name
 	lacking   map[string]bool  // those that hold no repository, or whose place is not there
 	unproven  map[string]bool  // those that hold it and do not prove to be the provider that is meant; they are in down too
+	blurred   map[string]bool  // those of them whose identity is damaged and still names them, so that a repair may make it anew
 
 	identities map[string]identityOf // of those that prove it
 }
@@ -46,9 +47,9 @@ func (r *repo) live() []Provider {
 	return live
 }
 
-// open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out; one that
-// holds another repository is an error, because writing to it would mix two repositories up. Where no repository was found,
-// the error comes with a repo that says what the providers answered.
+// open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out, and so is one
+// whose header is damaged or another repository's. Where no repository was found, the error comes with a repo that says what
+// the providers answered.
 func (e *Engine) open(ctx context.Context) (*repo, error) { return e.openAt(ctx, e.opts.Providers) }
 
 // openAt is open for some of the providers.
@@ -67,7 +68,7 @@ func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, e
 func (e *Engine) openWith(ctx context.Context, providers []Provider, remember bool) (*repo, error) {
 	providers = e.attend(providers)
 	r := &repo{providers: providers, down: map[string]error{}, lacking: map[string]bool{}, unproven: map[string]bool{},
-		identities: map[string]identityOf{}}
+		blurred: map[string]bool{}, identities: map[string]identityOf{}}
 	if len(providers) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "no storage provider is configured: add at least one under providers")
 	}
@@ -75,51 +76,11 @@ func (e *Engine) openWith(ctx context.Context, providers []Provider, remember bo
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	var first repository.Header
-	var owner string
-	var broken error
-	for i, p := range providers {
-		switch err := answers[i].headerErr; {
-		case errors.Is(err, storage.ErrNoPlace):
-			r.lacking[p.Name], r.down[p.Name] = true, err
-			continue
-		case errors.Is(err, storage.ErrNotFound):
-			r.lacking[p.Name] = true
-			continue
-		case err != nil:
-			r.down[p.Name] = err
-			continue
-		}
-		h, err := repository.ParseHeader(answers[i].header)
-		if err != nil {
-			broken = keepsake.Errorf(keepsake.CodeOf(err), "provider %s, %s: %w", p.Name, repository.HeaderKey, err)
-			r.down[p.Name] = broken
-			continue
-		}
-		if owner == "" {
-			keys, err := h.Unlock(e.opts.Key)
-			if keepsake.CodeOf(err) == keepsake.CodeDamaged {
-				broken = keepsake.Errorf(keepsake.CodeDamaged, "provider %s, %s: %w", p.Name, repository.HeaderKey, err)
-				r.down[p.Name] = broken
-				continue
-			}
-			if keepsake.CodeOf(err) == keepsake.CodeWrongKey && opensElsewhere(h, answers[i+1:], e.opts.Key) {
-				r.down[p.Name] = errOddHeader
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			first, owner, r.keys, r.header = h, p.Name, keys, answers[i].header
-			continue
-		}
-		if h.Repository != first.Repository {
-			return nil, keepsake.Errorf(keepsake.CodeInvalid,
-				"provider %s holds another repository than %s: give it an empty place of its own", p.Name, owner)
-		}
+	if err := e.judgeHeaders(r, answers); err != nil {
+		return nil, err
 	}
-	if owner == "" {
-		return r, noRepository(ctx, r, broken)
+	if r.keys == nil {
+		return r, noRepository(ctx, r)
 	}
 	r.judgeIdentities(answers)
 	r.explainLacking()
@@ -127,8 +88,8 @@ func (e *Engine) openWith(ctx context.Context, providers []Provider, remember bo
 }
 
 // noRepository says why there is nothing to open. Manifests without a header are a loss, and no place for a new repository.
-func noRepository(ctx context.Context, r *repo, broken error) error {
-	if broken != nil {
+func noRepository(ctx context.Context, r *repo) error {
+	if broken := r.broken(); broken != nil {
 		return broken
 	}
 	for _, p := range r.providers {

@@ -173,6 +173,10 @@ func (r *repair) headers(ctx context.Context, findings []VerifyFinding) {
 	for _, p := range r.repo.providers {
 		err := r.repo.down[p.Name]
 		switch {
+		case r.repo.blurred[p.Name]:
+			if err = r.e.renewIdentity(ctx, r.repo, p); err == nil {
+				r.copied(int64(len(r.repo.identities[p.Name].body)))
+			}
 		case r.repo.elsewhere(p): // it is for a person to say that the place is the right one
 		case r.repo.lacking[p.Name]:
 			err = putHeader(ctx, p, r.repo.header)

@@ -95,6 +95,8 @@ func (v *verification) run(ctx context.Context, in VerifyInput) (err error) {
 func (v *verification) headers(ctx context.Context) {
 	for _, p := range v.repo.providers {
 		switch err := v.repo.down[p.Name]; {
+		case v.repo.blurred[p.Name]:
+			v.found(p.Name, storage.IdentityKey, err)
 		case v.repo.elsewhere(p):
 			v.away(p.Name, repository.HeaderKey, err)
 		case v.repo.lacking[p.Name]:

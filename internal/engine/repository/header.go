@@ -93,7 +93,7 @@ func ParseHeader(data []byte) (Header, error) {
 		Format *int `json:"format"`
 	}
 	if err := json.Unmarshal(data, &version); err != nil {
-		return Header{}, headerDamaged("it is not JSON: %w", err)
+		return Header{}, headerDamagedBy("it is not JSON", err)
 	}
 	if version.Format == nil {
 		return Header{}, headerDamaged("it names no format version")
@@ -103,7 +103,7 @@ func ParseHeader(data []byte) (Header, error) {
 	}
 	var h Header
 	if err := json.Unmarshal(data, &h); err != nil {
-		return Header{}, headerDamaged("it does not have the form of format 1: %w", err)
+		return Header{}, headerDamagedBy("it does not have the form of format 1", err)
 	}
 	if err := h.check(); err != nil {
 		return Header{}, headerDamaged("%w", err)
@@ -217,14 +217,43 @@ func (h Header) verify(k *Keyring) error {
 	}
 	id, err := h.repositoryID()
 	if err != nil || !bytes.Equal(id[:], k.k().repository[:]) || !hmac.Equal(want, h.MAC) {
-		return headerDamaged("its mac does not match: somebody or something changed it: %w", ErrAuthentication)
+		return headerDamagedBy("its mac does not match: somebody or something changed it", ErrAuthentication)
 	}
 	return nil
 }
 
+// Prove returns why the header was not written by a holder of the keyring's root key. A writer's keyring can tell no more than
+// which repository it names.
+func (h Header) Prove(k *Keyring) error {
+	if !k.WritesOnly() {
+		return h.verify(k)
+	}
+	if h.Repository != k.Repository() {
+		return headerDamaged("it names another repository")
+	}
+	return nil
+}
+
+// ProveMisnumbered reports whether data is a header that a holder of the keyring's root key wrote, but for its format version:
+// so it is damaged, and not a newer version's.
+func ProveMisnumbered(data []byte, k *Keyring) bool {
+	var h Header
+	if k.WritesOnly() || json.Unmarshal(data, &h) != nil {
+		return false
+	}
+	h.Format = FormatVersion
+	return h.check() == nil && h.verify(k) == nil
+}
+
 func headerDamaged(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	return keepsake.Errorf(keepsake.CodeDamaged, "The repository's header %s is damaged: %w. The copy at another provider may be sound.", HeaderKey, err)
+	return headerDamagedBy(err.Error(), err)
+}
+
+// headerDamagedBy says what is wrong in words, and keeps the cause, whose text is no person's, for the log.
+func headerDamagedBy(what string, cause error) error {
+	return &keepsake.Error{Code: keepsake.CodeDamaged, Err: cause, Message: "The repository's header " + HeaderKey + " is damaged: " +
+		what + ". The copy at another provider may be sound."}
 }
 
 func unsupported(what string, found int) error {

@@ -59,7 +59,7 @@ func (i Identity) Encode() ([]byte, error) {
 func (k *Keyring) OpenIdentity(data []byte) (Identity, error) {
 	var i Identity
 	if err := json.Unmarshal(data, &i); err != nil {
-		return i, identityDamaged("it is not JSON of this form: %w", err)
+		return i, identityDamagedBy("it is not JSON of this form", err)
 	}
 	if i.Format != FormatVersion {
 		return i, unsupported("The provider's identity", i.Format)
@@ -79,7 +79,7 @@ func (k *Keyring) OpenIdentity(data []byte) (Identity, error) {
 		return i, err
 	}
 	if !hmac.Equal(want, i.MAC) {
-		return i, identityDamaged("its mac does not match: somebody or something changed it: %w", ErrAuthentication)
+		return i, identityDamagedBy("its mac does not match: somebody or something changed it", ErrAuthentication)
 	}
 	return i, nil
 }
@@ -101,6 +101,24 @@ func (i Identity) mac(k *Keyring) ([]byte, error) {
 	return mac(key, b), nil
 }
 
+// ProvesIdentity reports whether data is the identity that a holder of this repository's key gave the provider of that name, but for
+// a damaged format version, repository or name.
+func (k *Keyring) ProvesIdentity(data []byte, name string) bool {
+	var i Identity
+	if k.WritesOnly() || json.Unmarshal(data, &i) != nil {
+		return false
+	}
+	i.Format, i.Repository, i.Name = FormatVersion, k.Repository(), name
+	want, err := i.mac(k)
+	return err == nil && hmac.Equal(want, i.MAC)
+}
+
 func identityDamaged(format string, args ...any) error {
-	return keepsake.Errorf(keepsake.CodeDamaged, "its identity is damaged: %w", fmt.Errorf(format, args...))
+	err := fmt.Errorf(format, args...)
+	return identityDamagedBy(err.Error(), err)
+}
+
+// identityDamagedBy says what is wrong in words, and keeps the cause, whose text is no person's, for the log.
+func identityDamagedBy(what string, cause error) error {
+	return &keepsake.Error{Code: keepsake.CodeDamaged, Message: "its identity is damaged: " + what, Err: cause}
 }
