@@ -157,7 +157,9 @@ func lost(proof *engine.PointProof, t engine.PointTable) (engine.TableProof, boo
 	if proof == nil {
 		return engine.TableProof{}, false
 	}
-	i := slices.IndexFunc(proof.Tables, func(x engine.TableProof) bool { return x.Table == t.Schema+"."+t.Name })
+	i := slices.IndexFunc(proof.Tables, func(x engine.TableProof) bool {
+		return keepsake.TableName(keepsake.SplitTableName(x.Table)) == keepsake.TableName(t.Schema, t.Name)
+	})
 	if i < 0 {
 		return engine.TableProof{}, false
 	}

@@ -39,8 +39,7 @@ func ShowScope(pages Pages, con scopeExplainer) echo.HandlerFunc {
 		} {
 			group := views.ScopeGroup{Name: part.name, Text: part.text}
 			for _, t := range p.Of(part.belongs) {
-				schema, name, _ := strings.Cut(t.Name, ".")
-				row := views.ScopeTable{Name: format.Table(schema, name), Why: sentence(t.Why), Key: strings.Join(t.Key, ", ")}
+				row := views.ScopeTable{Name: format.TableOf(t.Name), Why: sentence(t.Why), Key: strings.Join(t.Key, ", ")}
 				if row.Key == "" {
 					row.Key = "none: its rows are compared as a whole"
 				}

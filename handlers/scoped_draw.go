@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
@@ -34,12 +33,11 @@ func previewTable(t scope.TableChanges, left map[string]bool, words changeWords)
 // previewRows draws a table's rows from the one with the number from on.
 func previewRows(t scope.TableChanges, left map[string]bool, words changeWords, from int) (views.PreviewTable, bool) {
 	insert, update, remove, refused := t.Counts()
-	schema, name, _ := strings.Cut(t.Table, ".")
 	counts := []any{}
 	for _, n := range []int64{insert, update, remove, t.Unchanged, refused} {
 		counts = append(counts, format.Count(n))
 	}
-	out := views.PreviewTable{Name: format.Table(schema, name), Sum: fmt.Sprintf(words.sum, counts...), Shared: t.Belongs == scope.Shared && words.newer, Notes: t.Notes}
+	out := views.PreviewTable{Name: format.TableOf(t.Table), Sum: fmt.Sprintf(words.sum, counts...), Shared: t.Belongs == scope.Shared && words.newer, Notes: t.Notes}
 	out.AllValue = console.RowName(t.Table, console.AllRows)
 	out.AllLeftOut = left[out.AllValue]
 	for i, c := range t.Changes[min(from, len(t.Changes)):] {

@@ -135,7 +135,7 @@ func damageWords(d *engine.Damage, clock format.Clock) string {
 func impact(p *scope.Preview, left map[string]bool) []ui.Figure {
 	var vendors, payments int64
 	for _, t := range p.Tables {
-		switch _, name, _ := strings.Cut(t.Table, "."); {
+		switch _, name := keepsake.SplitTableName(t.Table); {
 		case strings.Contains(name, "supplier") || strings.Contains(name, "vendor"):
 			vendors += changesIn(t, left).all()
 		case strings.Contains(name, "payment"):

@@ -52,8 +52,7 @@ func undoLines(tables []scope.TableChanges) (lines []string) {
 			parts = append(parts, rowsThat(remove, "went", "comes again", "come again"))
 		}
 		if len(parts) > 0 {
-			schema, name, _ := strings.Cut(t.Table, ".")
-			lines = append(lines, format.Title(format.Table(schema, name))+": "+strings.Join(parts, ", ")+".")
+			lines = append(lines, format.Title(format.TableOf(t.Table))+": "+strings.Join(parts, ", ")+".")
 		}
 	}
 	return lines

@@ -125,8 +125,7 @@ func ShowWeddingThen(pages Pages, con weddingAtReader) echo.HandlerFunc {
 }
 
 func thenTable(t scope.TableRows) views.ThenTable {
-	schema, name, _ := strings.Cut(t.Table, ".")
-	out := views.ThenTable{Name: format.Title(format.Table(schema, name)), Count: format.Plural(int64(len(t.Rows)), "row", "rows"), Shared: t.Belongs == scope.Shared}
+	out := views.ThenTable{Name: format.Title(format.TableOf(t.Table)), Count: format.Plural(int64(len(t.Rows)), "row", "rows"), Shared: t.Belongs == scope.Shared}
 	for _, c := range t.Columns {
 		out.Columns = append(out.Columns, c.Name)
 	}

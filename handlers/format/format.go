@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views/ui"
 )
 
@@ -237,7 +238,13 @@ func Table(schema, name string) string {
 	if schema == "" || schema == "public" {
 		return name
 	}
-	return schema + "." + name
+	return keepsake.TableName(schema, name)
+}
+
+// TableOf writes a full name like that.
+func TableOf(full string) string {
+	schema, name := keepsake.SplitTableName(full)
+	return Table(schema, name)
 }
 
 // Short writes the first twelve characters of a checksum.

@@ -123,7 +123,7 @@ func tableName(t engine.TableEstimate) string {
 	if t.Schema == "public" {
 		return t.Name
 	}
-	return t.Schema + "." + t.Name
+	return keepsake.TableName(t.Schema, t.Name)
 }
 
 // expect derives the time from the throughput of earlier backups of the type, by the sizes the platform had then.

@@ -195,7 +195,7 @@ func (b *backup) plan() {
 	skipped := 0
 	for i := range c.Tables {
 		rel := &c.Tables[i]
-		tier := b.e.opts.DataMap.TierOf(splitName(rel.Root))
+		tier := b.e.opts.DataMap.TierOf(keepsake.SplitTableName(rel.Root))
 		if b.in.Type == keepsake.BackupCritical && tier != keepsake.TierCritical {
 			skipped++
 			continue

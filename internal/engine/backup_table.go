@@ -36,11 +36,6 @@ func explain(err error) string {
 	return storage.Explain(err)
 }
 
-func splitName(full string) (schema, name string) {
-	schema, name, _ = strings.Cut(full, ".")
-	return schema, name
-}
-
 // quotePattern makes a name match only itself in pg_dump's patterns.
 func quotePattern(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 

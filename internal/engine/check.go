@@ -122,7 +122,7 @@ func (e *Engine) Tables(ctx context.Context) ([]TableEstimate, error) {
 	}
 	var tables []TableEstimate
 	for _, t := range c.Tables {
-		tier := e.opts.DataMap.TierOf(splitName(t.Root))
+		tier := e.opts.DataMap.TierOf(keepsake.SplitTableName(t.Root))
 		tables = append(tables, TableEstimate{Schema: t.Schema, Name: t.Name, Tier: string(tier), Rows: t.Rows, Bytes: t.Bytes})
 	}
 	return tables, nil

@@ -198,8 +198,12 @@ func (e *Engine) readDirectory(ctx context.Context, m *repository.Manifest, chun
 	if err != nil || vendors == nil {
 		return b.Done(), err
 	}
+	keys, err := scope.References(m)
+	if err != nil {
+		return nil, err
+	}
 	missing := false
-	for _, l := range platform.VendorLinks(platform.References(m.Keys, d), d, plan.RootKey, vendors.Key[0]) {
+	for _, l := range platform.VendorLinks(platform.References(keys, d), d, plan.RootKey, vendors.Key[0]) {
 		t := plan.Table(l.Table)
 		if t == nil {
 			continue

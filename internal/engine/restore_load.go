@@ -50,7 +50,7 @@ func newTableLoad(t *repository.Table) *tableLoad {
 	return l
 }
 
-func (t *tableLoad) label() string { return t.Schema + "." + t.Table.Name.Name }
+func (t *tableLoad) label() string { return keepsake.TableName(t.Schema, t.Table.Name.Name) }
 
 // task is one piece of a worker's work.
 type task struct {
@@ -352,7 +352,7 @@ func (r *restore) sketch(ctx context.Context, l *target.Loader, name repository.
 	if err == nil || target.AboutServer(ctx, err) {
 		return err
 	}
-	r.exception(target.Failure{Kind: "planner statistics", Object: name.Schema + "." + name.Name, Err: err}.Exception())
+	r.exception(target.Failure{Kind: "planner statistics", Object: keepsake.TableName(name.Schema, name.Name), Err: err}.Exception())
 	return nil
 }
 

@@ -155,7 +155,7 @@ func (r *restore) setSequences(ctx context.Context) error {
 		return s.Schema == target.MarkSchema
 	}))
 	for i, e := range lost {
-		schema, name, _ := strings.Cut(e.Object, ".")
+		schema, name := keepsake.SplitTableName(e.Object)
 		lost[i].Because = r.becauseOf("SEQUENCE", schema, name)
 	}
 	r.exception(lost...)
@@ -251,7 +251,7 @@ func (r *restore) refresh(ctx context.Context) error {
 			return fmt.Errorf("refresh %s.%s: %w", v.Schema, v.Name, err)
 		}
 		if err != nil {
-			r.exception(target.Failure{Kind: "materialized view", Object: v.Schema + "." + v.Name, Err: err,
+			r.exception(target.Failure{Kind: "materialized view", Object: keepsake.TableName(v.Schema, v.Name), Err: err,
 				SQL: "REFRESH MATERIALIZED VIEW " + pgx.Identifier{v.Schema, v.Name}.Sanitize()}.Exception())
 		}
 	}
@@ -276,7 +276,7 @@ func (r *restore) analyze(ctx context.Context, names []repository.Name) error {
 				case target.AboutServer(ctx, err):
 					return fmt.Errorf("analyze %s.%s: %w", names[i].Schema, names[i].Name, err)
 				default:
-					r.exception(target.Failure{Kind: "planner statistics", Object: names[i].Schema + "." + names[i].Name, Err: err}.Exception())
+					r.exception(target.Failure{Kind: "planner statistics", Object: keepsake.TableName(names[i].Schema, names[i].Name), Err: err}.Exception())
 				}
 			}
 			return nil

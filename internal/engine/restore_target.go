@@ -66,13 +66,12 @@ func (r *restore) judgeMark(ctx context.Context) error {
 func madeBy(m *repository.Manifest, entries []pgtool.Entry) map[string]bool {
 	made := map[string]bool{}
 	for _, e := range entries {
-		name := target.ContentName(e.Kind, e.Name)
-		if e.Schema != "-" {
-			name = e.Schema + "." + name
-		}
-		kind := target.ContentKind(e.Kind)
+		name, kind := target.ContentName(e.Kind, e.Name), target.ContentKind(e.Kind)
 		if kind == "function" {
 			name, _, _ = strings.Cut(name, "(")
+		}
+		if e.Schema != "-" {
+			name = keepsake.TableName(e.Schema, name)
 		}
 		made[kind+" "+name] = true
 	}

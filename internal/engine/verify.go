@@ -318,7 +318,7 @@ func (v *verification) proof(m *repository.Manifest, chunks []*repository.Chunk,
 		}
 		out.RowsExpected, out.RowsFound = out.RowsExpected+t.Rows, out.RowsFound+found
 		if found != t.Rows {
-			out.Tables = append(out.Tables, TableProof{Table: t.Schema + "." + t.Name.Name, RowsExpected: t.Rows, RowsFound: found})
+			out.Tables = append(out.Tables, TableProof{Table: keepsake.TableName(t.Schema, t.Name.Name), RowsExpected: t.Rows, RowsFound: found})
 		}
 	}
 	return out

@@ -108,17 +108,9 @@ func DefaultDataMap() DataMap {
 	}
 }
 
-// QualifiedName returns name as "schema.table", taking public for a bare name.
-func QualifiedName(name string) string {
-	if strings.Contains(name, ".") {
-		return name
-	}
-	return "public." + name
-}
-
 // TierOf returns the tier of a table. The cost is one scan of the map's lists, which name tens of tables.
 func (m DataMap) TierOf(schema, table string) Tier {
-	full := schema + "." + table
+	full := TableName(schema, table)
 	for _, t := range Tiers() {
 		for _, name := range m.Tiers[t] {
 			if QualifiedName(name) == full {

@@ -42,8 +42,8 @@ type Column struct {
 	TypeOID uint32
 }
 
-// FullName is schema.table.
-func (r Relation) FullName() string { return r.Schema + "." + r.Name }
+// FullName is the table's name among all.
+func (r Relation) FullName() string { return keepsake.TableName(r.Schema, r.Name) }
 
 // Catalog is what the platform holds, read under one snapshot.
 type Catalog struct {
@@ -60,6 +60,9 @@ type Catalog struct {
 	NotCarried []keepsake.NotCarried
 	Unreadable []repository.Name // tables of managed schemas the role may not read; pg_dump must leave them out
 }
+
+// fullName is the TableName of a relation c in a namespace n.
+var fullName = keepsake.TableNameSQL("n.nspname", "c.relname")
 
 // userSchema is the condition that a namespace n belongs to the platform and not to PostgreSQL.
 const userSchema = `n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`
@@ -143,8 +146,8 @@ func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		select c.oid::int8, n.nspname, c.relname, c.relispartition, greatest(c.reltuples, 0)::int8,
 		       pg_relation_size(c.oid) / current_setting('block_size')::int8, pg_table_size(c.oid),
-		       coalesce((select rn.nspname || '.' || r.relname from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
-		                 where c.relispartition and r.oid = pg_partition_root(c.oid)), n.nspname || '.' || c.relname),
+		       coalesce((select `+keepsake.TableNameSQL("rn.nspname", "r.relname")+` from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
+		                 where c.relispartition and r.oid = pg_partition_root(c.oid)), `+fullName+`),
 		       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
 		       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -41,7 +41,7 @@ type named struct {
 // fault: nothing depends on it. It reads names alone, with one query.
 func CheckDataMap(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap) ([]Unmapped, error) {
 	rows, err := conn.Query(ctx, `
-		select n.nspname || '.' || c.relname, array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+		select `+fullName+`, array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
 		       coalesce((select cardinality(i.indkey::int2[]) from pg_index i where i.indrelid = c.oid and i.indisprimary), 0),
 		       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage'), c.relkind in ('r', 'p')
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -159,10 +159,10 @@ func (c *mapCheck) columns(weddings bool, name string, wanted [][2]string) {
 
 // nearTables are tables of the same name in another schema, or of a similar one.
 func nearTables(full string, tables map[string]named) []string {
-	_, wanted, _ := strings.Cut(full, ".")
+	_, wanted := keepsake.SplitTableName(full)
 	var same, names []string
 	for name := range tables {
-		if _, plain, _ := strings.Cut(name, "."); plain == wanted {
+		if _, plain := keepsake.SplitTableName(name); plain == wanted {
 			same = append(same, name)
 		} else {
 			names = append(names, name)
@@ -185,8 +185,8 @@ func near(wanted string, names []string) []string {
 	}
 	var found []candidate
 	for _, name := range names {
-		_, plain, qualified := strings.Cut(name, ".")
-		if !qualified {
+		_, plain := keepsake.SplitTableName(name)
+		if plain == "" { // a column
 			plain = name
 		}
 		a, b := strings.ToLower(wanted), strings.ToLower(plain)

@@ -157,18 +157,18 @@ func (c *Catalog) readExtensionsAndRoles(ctx context.Context, conn *pgx.Conn) er
 // readNotCarried names what a logical snapshot cannot hold.
 func (c *Catalog) readNotCarried(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
-		select case when c.relkind = 'f' then 'foreign table rows' else 'unlogged table rows' end, n.nspname || '.' || c.relname,
+		select case when c.relkind = 'f' then 'foreign table rows' else 'unlogged table rows' end, `+fullName+`,
 		       case when c.relkind = 'f' then 'the rows live on another server; the definition is carried'
 		            else 'PostgreSQL itself does not keep them through a crash; the definition is carried' end
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where (c.relkind = 'f' or c.relkind in ('r', 'S') and c.relpersistence = 'u') and `+userSchema+` and not `+ofExtension+`
 		union all
-		select 'extension table rows', n.nspname || '.' || c.relname,
+		select 'extension table rows', `+fullName+`,
 		       'the table belongs to extension ' || e.extname || ', which creates it on the target; rows added to it are not carried'
 		from pg_extension e, unnest(e.extconfig) as t(oid) join pg_class c on c.oid = t.oid
 		join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and pg_relation_size(c.oid) > 0
 		union all
-		select 'sequence value', n.nspname || '.' || c.relname, 'the role may not read it'
+		select 'sequence value', `+fullName+`, 'the role may not read it'
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind = 'S' and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'select') end and `+userSchema+` and not `+ofExtension+`
 		union all

@@ -16,7 +16,7 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 		with top as (
 			select c.oid, coalesce(pg_partition_root(c.oid), c.oid) as root from pg_class c where c.relkind in ('r', 'p')
 		), name as (
-			select t.oid, n.nspname || '.' || c.relname as full
+			select t.oid, `+fullName+` as full
 			from top t join pg_class c on c.oid = t.root join pg_namespace n on n.oid = c.relnamespace
 		)
 		select distinct child.full, array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i)
@@ -32,7 +32,7 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	rows, err = conn.Query(ctx, `
-		select n.nspname || '.' || c.relname, array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality u(num, i)
+		select `+fullName+`, array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality u(num, i)
 		       join pg_attribute a on a.attrelid = c.oid and a.attnum = u.num order by u.i)
 		from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
 		where i.indisprimary and `+userSchema)

@@ -111,6 +111,6 @@ func onlyKey(ctx context.Context, conn *pgx.Conn, name string) (string, error) {
 func column(alias, name string) string { return alias + "." + pgx.Identifier{name}.Sanitize() }
 
 func table(name string) string {
-	schema, table, _ := strings.Cut(keepsake.QualifiedName(name), ".")
+	schema, table := keepsake.SplitTableName(keepsake.QualifiedName(name))
 	return pgx.Identifier{schema, table}.Sanitize()
 }

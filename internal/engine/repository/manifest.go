@@ -78,7 +78,7 @@ type Table struct {
 	Format     string        `json:"format"`
 	Columns    []Column      `json:"columns"` // those with stored values, in COPY order; generated ones are not among them
 	Rows       int64         `json:"rows"`
-	Root       string        `json:"root,omitempty"` // of a partition: "schema.name" of the topmost partitioned table
+	Root       string        `json:"root,omitempty"` // of a partition: the full name (keepsake.TableName) of the topmost partitioned table
 	Key        []string      `json:"key,omitempty"`  // columns of the primary key
 	Hash       RowHash       `json:"hash"`           // sum of the hashes of all rows
 	RangePages uint32        `json:"range_pages"`
@@ -93,7 +93,7 @@ type Column struct {
 	Type string `json:"type"` // format_type()
 }
 
-// ForeignKey is one reference from a table to another. Tables are "schema.name", of partitions the topmost table's.
+// ForeignKey is one reference from a table to another. Tables are full names (keepsake.TableName), of partitions the topmost table's.
 type ForeignKey struct {
 	Child         string   `json:"child"`
 	Columns       []string `json:"columns"`

@@ -164,8 +164,7 @@ func unmoved(t *TableChanges, list []column) ([]column, string) {
 }
 
 func (t *TableChanges) full() string {
-	schema, name, _ := strings.Cut(t.Table, ".")
-	return quote(schema, name)
+	return quoted(t.Table)
 }
 
 func (t *TableChanges) names() []string {
@@ -220,15 +219,16 @@ func (w writer) checkKeys(ctx context.Context, tables []TableChanges) error {
 	for i, t := range tables {
 		names[i] = t.Table
 	}
+	child, parent := keepsake.TableNameSQL("cn.nspname", "c.relname"), keepsake.TableNameSQL("pn.nspname", "p.relname")
 	rows, err := w.tx.Query(ctx, `
-		select k.conname, cn.nspname || '.' || c.relname,
+		select k.conname, `+child+`,
 		       array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i) join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
-		       pn.nspname || '.' || p.relname,
+		       `+parent+`,
 		       array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i) join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by u.i)
 		from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace cn on cn.oid = c.relnamespace
 		join pg_class p on p.oid = k.confrelid join pg_namespace pn on pn.oid = p.relnamespace
 		where k.contype = 'f' and k.conparentid = 0
-		  and (cn.nspname || '.' || c.relname = any($1) or pn.nspname || '.' || p.relname = any($1)) order by 1, 2`, names)
+		  and (`+child+` = any($1) or `+parent+` = any($1)) order by 1, 2`, names)
 	if err != nil {
 		return err
 	}
@@ -273,9 +273,7 @@ func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names
 			rows = append(rows, c)
 		}
 	}
-	childSchema, childName, _ := strings.Cut(k.Child, ".")
-	parentSchema, parentName, _ := strings.Cut(k.Parent, ".")
-	child, parent := quote(childSchema, childName), quote(parentSchema, parentName)
+	child, parent := quoted(k.Child), quoted(k.Parent)
 	for batch := range slices.Chunk(rows, 1000) {
 		from, args := values(t, columns(names, side), batch)
 		if t.Table == k.Child {

@@ -265,13 +265,12 @@ func (l *live) refuseOrphans(ctx context.Context, all []TableChanges) error {
 
 // missingParents are the keys that rows of the point refer to and the live database does not have.
 func (l *live) missingParents(ctx context.Context, e Edge, child *liveTable) (map[string]bool, error) {
-	schema, name, _ := strings.Cut(e.Parent, ".")
 	parts := make([]string, len(e.Columns))
 	for i, c := range e.Columns {
 		parts[i] = "p." + quote(c) + "::text"
 	}
 	rows, err := l.tx.Query(ctx, fmt.Sprintf("select distinct array[%s]::text[] from %s p where %s and not exists (select from %s t where %s)",
-		strings.Join(parts, ", "), child.point(), notNull("p", e.Columns), quote(schema, name), same("t", e.ParentColumns, "p", e.Columns)))
+		strings.Join(parts, ", "), child.point(), notNull("p", e.Columns), quoted(e.Parent), same("t", e.ParentColumns, "p", e.Columns)))
 	if err != nil {
 		return nil, err
 	}

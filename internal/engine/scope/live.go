@@ -50,6 +50,15 @@ type liveTable struct {
 
 func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
 
+// quoted is a table's full name as a statement writes it.
+func quoted(table string) string {
+	schema, name := keepsake.SplitTableName(table)
+	return quote(schema, name)
+}
+
+// fullName is the full name of a relation c in a namespace n, in SQL.
+var fullName = keepsake.TableNameSQL("n.nspname", "c.relname")
+
 // list quotes column names after a prefix such as "p.".
 func list(prefix string, names []string) string {
 	out := make([]string, len(names))
@@ -68,8 +77,7 @@ func (t *liveTable) names() []string {
 }
 
 func (t *liveTable) full() string {
-	schema, name, _ := strings.Cut(t.Name, ".")
-	return quote(schema, name)
+	return quoted(t.Name)
 }
 
 func (t *liveTable) point() string { return fmt.Sprintf("pg_temp.ks_p_%d", t.n) }
@@ -127,10 +135,10 @@ func (l *live) compareColumns(ctx context.Context) error {
 		names[i] = t.Name
 	}
 	rows, err := l.tx.Query(ctx, `
-		select n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity = 'a',
+		select `+fullName+`, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity = 'a',
 		       a.attnotnull and not a.atthasdef and a.attidentity = ''
 		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any($1)
+		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and `+fullName+` = any($1)
 		order by 1, a.attnum`, names)
 	if err != nil {
 		return err

@@ -62,8 +62,12 @@ func (p *Plan) Of(b Belonging) []*Table {
 
 // FromManifest plans a scope from what a recovery point knows, without any database.
 func FromManifest(m *repository.Manifest, d keepsake.DataMap, root string) (*Plan, error) {
-	tables, _ := tablesOf(m)
-	return newPlan(tables, m.Keys, d, root)
+	tables, byName := tablesOf(m)
+	keys, err := references(m, byName)
+	if err != nil {
+		return nil, err
+	}
+	return newPlan(tables, keys, d, root)
 }
 
 // tablesOf are a recovery point's tables, with each partitioned one as one.
@@ -75,8 +79,8 @@ func tablesOf(m *repository.Manifest) (tables []*Table, byName map[string]*Table
 			continue
 		}
 		name := t.Root
-		if name == "" {
-			name = t.Schema + "." + t.Name.Name
+		if name == "" || !certain(name) {
+			name = keepsake.TableName(t.Schema, t.Name.Name)
 		}
 		if byName[name] == nil {
 			byName[name] = &Table{Name: name, Key: t.Key, Columns: t.Columns}
@@ -86,6 +90,40 @@ func tablesOf(m *repository.Manifest) (tables []*Table, byName map[string]*Table
 	}
 	slices.SortFunc(tables, func(a, b *Table) int { return strings.Compare(a.Name, b.Name) })
 	return tables, byName
+}
+
+// certain reports that a full name means one table only. Recovery points of before quoted nothing, and a.b.c may be two tables then.
+func certain(full string) bool {
+	return keepsake.TableName(keepsake.SplitTableName(full)) == full || strings.Count(full, ".") < 2
+}
+
+// References are a recovery point's foreign keys, by the full names of its tables.
+func References(m *repository.Manifest) ([]repository.ForeignKey, error) {
+	_, byName := tablesOf(m)
+	return references(m, byName)
+}
+
+// references reads names of before, where nothing was quoted, by the tables that the recovery point has.
+func references(m *repository.Manifest, byName map[string]*Table) ([]repository.ForeignKey, error) {
+	before := map[string][]string{}
+	for full := range byName {
+		schema, name := keepsake.SplitTableName(full)
+		before[schema+"."+name] = append(before[schema+"."+name], full)
+	}
+	out := slices.Clone(m.Keys)
+	for i := range out {
+		for _, name := range []*string{&out[i].Child, &out[i].Parent} {
+			switch meant := before[*name]; {
+			case byName[*name] != nil:
+			case len(meant) == 1:
+				*name = meant[0]
+			case !certain(*name):
+				return nil, keepsake.Errorf(keepsake.CodeUnsupported, "Recovery point %s was made by an earlier version, which wrote the names of tables so that %s may be more than one. "+
+					"Nothing was read or written. Restore it into a database of its own, and make a new backup.", m.ID, *name)
+			}
+		}
+	}
+	return out, nil
 }
 
 // edgesOf are the references between known tables, declared ones first.

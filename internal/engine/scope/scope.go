@@ -255,6 +255,7 @@ func (u *Undo) Rows() (n int64) {
 func (u *Undo) reverse() []TableChanges {
 	out := slices.Clone(u.Tables)
 	for i := range out {
+		out[i].Table = keepsake.TableName(keepsake.SplitTableName(out[i].Table)) // one of before quoted nothing
 		changes := make([]Change, len(out[i].Changes))
 		for j, c := range out[i].Changes {
 			op := map[Op]Op{Insert: Delete, Update: Update, Delete: Insert}[c.Op]
@@ -370,8 +371,8 @@ func alwaysColumns(ctx context.Context, tx pgx.Tx, tables []TableChanges) (map[s
 	for i, t := range tables {
 		names[i] = t.Table
 	}
-	rows, err := tx.Query(ctx, `select n.nspname || '.' || c.relname, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
-		join pg_namespace n on n.oid = c.relnamespace where a.attidentity = 'a' and n.nspname || '.' || c.relname = any($1)`, names)
+	rows, err := tx.Query(ctx, `select `+fullName+`, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
+		join pg_namespace n on n.oid = c.relnamespace where a.attidentity = 'a' and `+fullName+` = any($1)`, names)
 	if err != nil {
 		return nil, err
 	}

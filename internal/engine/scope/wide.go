@@ -20,6 +20,10 @@ const MaxWide = 4 << 30
 // table that is left out, and not there, is refused like any other.
 func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*Plan, error) {
 	tables, byName := tablesOf(m)
+	keys, err := references(m, byName)
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{Wide: true}
 	var in, out []*Table
 	for _, t := range tables {
@@ -36,7 +40,7 @@ func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*P
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "recovery point %s has no table of these tiers", m.ID)
 	}
 	p.Tables = append(in, out...)
-	for _, e := range edgesOf(byName, m.Keys, d) {
+	for _, e := range edgesOf(byName, keys, d) {
 		if byName[e.Child].Belongs == Owned {
 			p.Points = append(p.Points, e)
 		}
@@ -87,8 +91,8 @@ func (l *live) parents(ctx context.Context) (map[string]map[string]bool, error) 
 	for _, e := range slices.Concat(l.plan.Owning, l.plan.Points) {
 		names = append(names, e.Parent)
 	}
-	rows, err := l.tx.Query(ctx, `select n.nspname || '.' || c.relname, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any($1)`, names)
+	rows, err := l.tx.Query(ctx, `select `+fullName+`, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and `+fullName+` = any($1)`, names)
 	if err != nil {
 		return nil, err
 	}

@@ -144,8 +144,7 @@ func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, 
 
 // SameName reports whether a table is the one that pg_dump writes so.
 func SameName(written string, n repository.Name) bool {
-	plain := func(s string) string { return strings.ReplaceAll(s, `"`, "") }
-	return plain(written) == plain(n.Schema+"."+n.Name)
+	return keepsake.QualifiedName(written) == keepsake.TableName(n.Schema, n.Name)
 }
 
 // partitionedTables returns the partitioned tables by the names that pg_dump gives them.

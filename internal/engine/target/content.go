@@ -5,44 +5,46 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // inSchemas lists what a user made in the database's schemas. Members of extensions, what belongs to something else in the list
 // and managed schemas ($1) do not count.
-const inSchemas = `
+var inSchemas = `
 	with ns as (select oid, nspname from pg_namespace
 	            where nspname not in ('pg_catalog', 'information_schema', 'keepsake_restore') and nspname !~ '^pg_(toast|temp)'
 	              and nspname <> all($1)),
 	made as (
-		select 'table' as kind, ns.nspname || '.' || c.relname as name, 'pg_class'::regclass as class, c.oid
+		select 'table' as kind, ` + keepsake.TableNameSQL("ns.nspname", "c.relname") + ` as name, 'pg_class'::regclass as class, c.oid
 		from pg_class c join ns on ns.oid = c.relnamespace where c.relkind in ('r', 'p', 'v', 'm', 'f')
 		union all
-		select 'sequence', ns.nspname || '.' || c.relname, 'pg_class'::regclass, c.oid
+		select 'sequence', ` + keepsake.TableNameSQL("ns.nspname", "c.relname") + `, 'pg_class'::regclass, c.oid
 		from pg_class c join ns on ns.oid = c.relnamespace where c.relkind = 'S'
 		union all
-		select 'function', ns.nspname || '.' || p.proname, 'pg_proc'::regclass, p.oid from pg_proc p join ns on ns.oid = p.pronamespace
+		select 'function', ` + keepsake.TableNameSQL("ns.nspname", "p.proname") + `, 'pg_proc'::regclass, p.oid from pg_proc p join ns on ns.oid = p.pronamespace
 		union all
-		select 'type', ns.nspname || '.' || t.typname, 'pg_type'::regclass, t.oid from pg_type t join ns on ns.oid = t.typnamespace
+		select 'type', ` + keepsake.TableNameSQL("ns.nspname", "t.typname") + `, 'pg_type'::regclass, t.oid from pg_type t join ns on ns.oid = t.typnamespace
 		left join pg_class c on c.oid = t.typrelid
 		where t.typtype in ('e', 'd', 'r') or t.typtype = 'c' and c.relkind = 'c' or t.typtype in ('b', 'p') and t.typelem = 0
 		union all
-		select 'operator', ns.nspname || '.' || o.oprname, 'pg_operator'::regclass, o.oid from pg_operator o join ns on ns.oid = o.oprnamespace
+		select 'operator', ` + keepsake.TableNameSQL("ns.nspname", "o.oprname") + `, 'pg_operator'::regclass, o.oid from pg_operator o join ns on ns.oid = o.oprnamespace
 		union all
-		select 'operator class', ns.nspname || '.' || o.opcname, 'pg_opclass'::regclass, o.oid from pg_opclass o join ns on ns.oid = o.opcnamespace
+		select 'operator class', ` + keepsake.TableNameSQL("ns.nspname", "o.opcname") + `, 'pg_opclass'::regclass, o.oid from pg_opclass o join ns on ns.oid = o.opcnamespace
 		union all
-		select 'operator family', ns.nspname || '.' || o.opfname, 'pg_opfamily'::regclass, o.oid from pg_opfamily o join ns on ns.oid = o.opfnamespace
+		select 'operator family', ` + keepsake.TableNameSQL("ns.nspname", "o.opfname") + `, 'pg_opfamily'::regclass, o.oid from pg_opfamily o join ns on ns.oid = o.opfnamespace
 		union all
-		select 'collation', ns.nspname || '.' || c.collname, 'pg_collation'::regclass, c.oid from pg_collation c join ns on ns.oid = c.collnamespace
+		select 'collation', ` + keepsake.TableNameSQL("ns.nspname", "c.collname") + `, 'pg_collation'::regclass, c.oid from pg_collation c join ns on ns.oid = c.collnamespace
 		union all
-		select 'conversion', ns.nspname || '.' || c.conname, 'pg_conversion'::regclass, c.oid from pg_conversion c join ns on ns.oid = c.connamespace
+		select 'conversion', ` + keepsake.TableNameSQL("ns.nspname", "c.conname") + `, 'pg_conversion'::regclass, c.oid from pg_conversion c join ns on ns.oid = c.connamespace
 		union all
-		select 'text search configuration', ns.nspname || '.' || c.cfgname, 'pg_ts_config'::regclass, c.oid from pg_ts_config c join ns on ns.oid = c.cfgnamespace
+		select 'text search configuration', ` + keepsake.TableNameSQL("ns.nspname", "c.cfgname") + `, 'pg_ts_config'::regclass, c.oid from pg_ts_config c join ns on ns.oid = c.cfgnamespace
 		union all
-		select 'text search dictionary', ns.nspname || '.' || d.dictname, 'pg_ts_dict'::regclass, d.oid from pg_ts_dict d join ns on ns.oid = d.dictnamespace
+		select 'text search dictionary', ` + keepsake.TableNameSQL("ns.nspname", "d.dictname") + `, 'pg_ts_dict'::regclass, d.oid from pg_ts_dict d join ns on ns.oid = d.dictnamespace
 		union all
-		select 'text search parser', ns.nspname || '.' || p.prsname, 'pg_ts_parser'::regclass, p.oid from pg_ts_parser p join ns on ns.oid = p.prsnamespace
+		select 'text search parser', ` + keepsake.TableNameSQL("ns.nspname", "p.prsname") + `, 'pg_ts_parser'::regclass, p.oid from pg_ts_parser p join ns on ns.oid = p.prsnamespace
 		union all
-		select 'text search template', ns.nspname || '.' || t.tmplname, 'pg_ts_template'::regclass, t.oid from pg_ts_template t join ns on ns.oid = t.tmplnamespace
+		select 'text search template', ` + keepsake.TableNameSQL("ns.nspname", "t.tmplname") + `, 'pg_ts_template'::regclass, t.oid from pg_ts_template t join ns on ns.oid = t.tmplnamespace
 		union all
 		select 'schema', nspname, 'pg_namespace'::regclass, oid from ns where nspname <> 'public'
 	)

@@ -159,7 +159,7 @@ func (t *Target) changedTables(ctx context.Context) ([]string, error) {
 			}
 		}
 		if c.Changed || n != c.Loaded {
-			changed = append(changed, "table "+c.Schema+"."+c.Name)
+			changed = append(changed, "table "+keepsake.TableName(c.Schema, c.Name))
 		}
 	}
 	return changed, nil

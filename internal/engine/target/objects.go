@@ -177,7 +177,7 @@ func (t *Target) SetSequences(ctx context.Context, sequences []repository.Sequen
 			if AboutServer(ctx, err) {
 				return lost, err
 			}
-			lost = append(lost, Failure{Kind: "sequence value", Object: s.Schema + "." + s.Name.Name, Err: err}.Exception())
+			lost = append(lost, Failure{Kind: "sequence value", Object: keepsake.TableName(s.Schema, s.Name.Name), Err: err}.Exception())
 		}
 	}
 	return lost, nil
