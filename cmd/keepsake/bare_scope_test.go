@@ -40,7 +40,9 @@ func TestScopedRestoreWithExceptions(t *testing.T) {
 			t.Errorf("%s: %q, %q, verified %v", name, r.Outcome, r.Message, r.Verified)
 		}
 		for _, want := range []string{"grant TABLE weddings", "policy public.clients p", "comment POLICY p ON clients"} {
-			if !slices.ContainsFunc(r.Exceptions, func(e keepsake.Exception) bool { return strings.HasPrefix(e.Kind+" "+e.Object, want) && e.Code == "42704" }) {
+			if !slices.ContainsFunc(r.Exceptions, func(e keepsake.Exception) bool {
+				return strings.HasPrefix(e.Kind+" "+e.Object, want) && e.Code == "42704"
+			}) {
 				t.Errorf("%s: no exception names %q: %+v", name, want, r.Exceptions)
 			}
 		}

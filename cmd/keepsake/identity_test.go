@@ -219,3 +219,28 @@ func TestAddProvider(t *testing.T) {
 		t.Errorf("%s", o.err)
 	}
 }
+
+// TestPlacesThatWereSwapped exchanges two providers' places while nothing runs: both are named, nothing is written there, and put back
+// they are as they were.
+func TestPlacesThatWereSwapped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting, season...)
+	w.must(t, exitDone, "init")
+	w.must(t, exitDone, "backup")
+	second, far := w.place("second"), w.place("far")
+	swap := func() {
+		move(t, second, far+".swap")
+		move(t, far, second)
+		move(t, far+".swap", far)
+	}
+	swap()
+	o := w.must(t, exitUnprotected, "backup")
+	for _, says := range []string{"it is the place of provider far, or a copy of it", "it is the place of provider second, or a copy of it"} {
+		if !strings.Contains(o.out, says) {
+			t.Errorf("a backup does not say %q:\n%s", says, o.out)
+		}
+	}
+	swap()
+	w.must(t, exitDone, "repair", "--all")
+	w.must(t, exitDone, "verify", "--all")
+}

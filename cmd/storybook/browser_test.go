@@ -110,7 +110,7 @@ func TestEveryStoryFitsAndKeepsThePolicy(t *testing.T) {
 			if len(over) > 0 {
 				t.Errorf("%s at %d px is too wide: %v", name, width, over)
 			}
-			if accessStories()[name] != nil || auditStories()[name] != nil || approvalStories()[name] != nil {
+			if accessStories()[name] != nil || auditStories()[name] != nil || approvalStories()[name] != nil || providerStories()[name] != nil {
 				keepsNobodyOut(ctx, t, fmt.Sprintf("%s at %d px", name, width))
 			}
 		}

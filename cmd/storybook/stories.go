@@ -26,6 +26,7 @@ func stories() map[string]story {
 	maps.Copy(all, accessStories())
 	maps.Copy(all, auditStories())
 	maps.Copy(all, approvalStories())
+	maps.Copy(all, providerStories())
 	maps.Copy(all, map[string]story{
 		"signin":         func(t string) templ.Component { return views.SignInPage(signIn(t, "", "")) },
 		"signin-refused": func(t string) templ.Component { return views.SignInPage(signIn(t, "amelia@wedsync.example", "")) },
