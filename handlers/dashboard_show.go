@@ -17,6 +17,9 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
+// goneUnknown says what a list of weddings may lack.
+const goneUnknown = "The platform and the recovery points could not be compared in time, so this list cannot say which weddings were deleted from the platform. Reload this page in a minute."
+
 // overviewWeddings is how many of the next weddings an overview shows.
 const overviewWeddings = 8
 
@@ -41,6 +44,9 @@ func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 		}
 		if d.WeddingsMissing == "" && len(d.Weddings) == 0 {
 			vm.WeddingsNote = "No wedding lies ahead."
+		}
+		if d.GoneUnknown {
+			vm.WeddingsNote = strings.TrimSpace(vm.WeddingsNote + " " + goneUnknown)
 		}
 		if vm.Live {
 			vm.Shell.Refresh = "5"
@@ -249,6 +255,9 @@ func weddingOf(w console.Wedding) views.Wedding {
 		out.Days, out.DaysUnit = "Open", ""
 	}
 	out.Urgency = ui.Chip{Tone: ui.ToneMute, Text: format.Title(string(w.Urgency)), Icon: "calendar-heart"}
+	if w.Gone {
+		out.Gone = "Gone from the platform"
+	}
 	switch w.Urgency {
 	case keepsake.UrgencyEmergency:
 		out.Urgency.Tone, out.Urgency.Icon = ui.ToneBad, "alert-triangle"

@@ -58,6 +58,9 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 			vm.Count = format.Count(int64(len(page.Weddings))) + " of " + vm.Count + " on this page"
 		}
 		vm.Days = page.Days
+		if page.GoneUnknown {
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Weddings that were deleted may be missing below", Text: goneUnknown})
+		}
 		if page.VendorsMissing {
 			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Vendors were not searched", Text: "Who works at which wedding could not be read in time. Couples, organizations, places and days were."})
 		}

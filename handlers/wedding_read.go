@@ -243,6 +243,9 @@ func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock
 	case trouble:
 		out = append(out, n)
 	}
+	if d.GoneUnknown {
+		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Weddings that were deleted may be missing below", Text: goneUnknown})
+	}
 	if d.Newest == nil && shell.Whole() {
 		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing is saved yet", Text: "There is no recovery point, so nothing could be looked at or brought back. Take the first backup now.", Href: "/backups/new", Link: "Back up now"})
 	}

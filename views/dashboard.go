@@ -78,4 +78,5 @@ type Wedding struct {
 	DaysUnit             string // "days"
 	Phase                string // "Preparation"
 	Urgency              ui.Chip
+	Gone                 string // set: it is gone from the platform, in words
 }

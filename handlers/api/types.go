@@ -215,10 +215,11 @@ type Wedding struct {
 	Phase          keepsake.Phase   `json:"phase" enum:"planning,preparation,execution,post_event"`
 	Urgency        keepsake.Urgency `json:"urgency" enum:"emergency,urgent,elevated,normal"`
 	Matched        []search.Match   `json:"matched,omitempty" doc:"What a search has found when it was not the couple"`
+	Gone           bool             `json:"gone,omitempty" doc:"Recovery points know it, the platform does not any more. It can be brought back"`
 }
 
 func weddingOf(w console.Wedding) Wedding {
-	out := Wedding{ID: w.ID, Couple: w.Couple, OrganizationID: w.OrganizationID, Organization: w.Organization, Date: w.Day(), Phase: w.Phase, Urgency: w.Urgency, Matched: w.Matched}
+	out := Wedding{ID: w.ID, Couple: w.Couple, OrganizationID: w.OrganizationID, Organization: w.Organization, Date: w.Day(), Phase: w.Phase, Urgency: w.Urgency, Matched: w.Matched, Gone: w.Gone}
 	if out.Date != "" {
 		out.DaysLeft = &w.DaysLeft
 	}

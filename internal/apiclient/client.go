@@ -1812,7 +1812,10 @@ type Timeline struct {
 
 	// DaysLeft Negative after it
 	DaysLeft *int64 `json:"days_left,omitempty"`
-	ID       string `json:"id"`
+
+	// Gone Recovery points know it, the platform does not any more. It can be brought back
+	Gone *bool  `json:"gone,omitempty"`
+	ID   string `json:"id"`
 
 	// Matched What a search has found when it was not the couple
 	Matched    *[]Match    `json:"matched,omitempty"`
@@ -1879,7 +1882,10 @@ type Wedding struct {
 
 	// DaysLeft Negative after it
 	DaysLeft *int64 `json:"days_left,omitempty"`
-	ID       string `json:"id"`
+
+	// Gone Recovery points know it, the platform does not any more. It can be brought back
+	Gone *bool  `json:"gone,omitempty"`
+	ID   string `json:"id"`
 
 	// Matched What a search has found when it was not the couple
 	Matched        *[]Match       `json:"matched,omitempty"`

@@ -37,6 +37,7 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor, next func(
 	g.Go(func() error {
 		found := next(gctx, actor)
 		d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total, found.Missing, found.From, found.Platform
+		d.GoneUnknown = found.GoneUnknown
 		return nil
 	})
 	if err := g.Wait(); err != nil {

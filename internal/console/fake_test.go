@@ -229,6 +229,17 @@ func (f *fakeEngine) FindWeddingsAt(ctx context.Context, point string, q engine.
 	return f.find(q), at, err
 }
 
+// KnownWeddings are those of WeddingsAt.
+func (f *fakeEngine) KnownWeddings(ctx context.Context, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error) {
+	return f.WeddingsAt(ctx, "latest", q)
+}
+
+// FindGone finds none.
+func (f *fakeEngine) FindGone(ctx context.Context, q engine.WeddingSearch, _ bool) (engine.FoundWeddings, time.Time, error) {
+	_, at, err := f.WeddingsAt(ctx, "latest", engine.WeddingQuery{Today: q.Today})
+	return engine.FoundWeddings{}, at, err
+}
+
 func (f *fakeEngine) find(q engine.WeddingSearch) (found engine.FoundWeddings) {
 	all := engine.WeddingQuery{Organization: q.Organization, Today: q.Today, Limit: 1 << 10}
 	found.Total = len(f.weddings(all))

@@ -50,6 +50,7 @@ func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboar
 	d := Dashboard{Now: s.now()}
 	found := s.finder().ahead(ctx, actor)
 	d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total, found.Missing, found.From, found.Platform
+	d.GoneUnknown = found.GoneUnknown
 	points, err := s.whole(ctx)
 	if err != nil {
 		s.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)

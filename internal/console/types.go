@@ -276,6 +276,7 @@ type Dashboard struct {
 	// WeddingsMissing says in words why the weddings are not the platform's own; empty when it answered. WeddingsFrom is the moment of
 	// the recovery point that they were read from instead, zero if none could be.
 	WeddingsMissing string
+	GoneUnknown     bool // whether weddings are gone from the platform could not be found out
 	WeddingsFrom    time.Time
 	Platform        PlatformState // as it stood when it was asked for them
 }
@@ -300,6 +301,7 @@ type Wedding struct {
 	DaysLeft int
 	Phase    keepsake.Phase
 	Urgency  keepsake.Urgency
+	Gone     bool // recovery points know it, the platform does not
 }
 
 // Target is a PostgreSQL server that restores may go to. The database in its URL is only where to connect first.

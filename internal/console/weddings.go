@@ -39,6 +39,8 @@ type FoundWeddings struct {
 	Total          int
 	Days           []string
 	VendorsMissing bool // a search has found no vendors, because they could not be read in time
+	// GoneUnknown: whether weddings are gone from the platform could not be found out.
+	GoneUnknown bool
 	// Platform is how it stood when it was asked.
 	Platform PlatformState
 }
@@ -57,6 +59,8 @@ type weddingSource interface {
 	WeddingsAt(ctx context.Context, point string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
 	FindWeddings(context.Context, engine.WeddingSearch) (engine.FoundWeddings, error)
 	FindWeddingsAt(ctx context.Context, point string, q engine.WeddingSearch) (engine.FoundWeddings, time.Time, error)
+	KnownWeddings(context.Context, engine.WeddingQuery) ([]engine.Wedding, time.Time, error)
+	FindGone(ctx context.Context, q engine.WeddingSearch, platform bool) (engine.FoundWeddings, time.Time, error)
 }
 
 func (c *Console) findWeddings(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
@@ -136,6 +140,7 @@ func (f finder) ask(ctx context.Context, actor keepsake.Actor, now time.Time, li
 // ahead finds the next weddings: all of today and tomorrow, and nextWeddings later ones.
 func (f finder) ahead(ctx context.Context, actor keepsake.Actor) FoundWeddings {
 	out := f.find(ctx, actor, engine.WeddingQuery{Today: f.now(), Within: weddingsAhead, Limit: MostAhead + 1})
+	out = f.withGone(ctx, actor, out)
 	out.Total = len(out.Weddings)
 	out.Weddings = out.Weddings[:min(len(out.Weddings), MostAhead)]
 	later := slices.IndexFunc(out.Weddings, func(w Wedding) bool { return w.DaysLeft > 1 })
@@ -154,12 +159,12 @@ func (f finder) one(ctx context.Context, actor keepsake.Actor, id string, now ti
 		return FoundWeddings{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
 	}
 	found := f.find(ctx, actor, engine.WeddingQuery{IDs: []string{id}, Today: now, Limit: 1})
-	if len(found.Weddings) == 0 && found.Missing == "" {
+	if len(found.Weddings) == 0 && found.answered() {
 		// A wedding that is gone from the platform is the very one somebody looks for.
-		list, from, err := f.engine.WeddingsAt(ctx, "latest", engine.WeddingQuery{IDs: []string{id}, Organization: actor.Organization, Today: day(now), Limit: 1})
+		list, from, err := f.engine.KnownWeddings(ctx, engine.WeddingQuery{IDs: []string{id}, Organization: actor.Organization, Today: day(now), Limit: 1})
 		if err == nil && len(list) == 1 {
-			found.Weddings = []Wedding{judged(list[0], now)}
-			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery point knows it, and can be brought back.", from
+			found.Weddings = goneOf(list, now)
+			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery point that holds it knows it, and can be brought back.", from
 		}
 	}
 	switch {
@@ -207,8 +212,7 @@ func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in Wed
 	return page, err
 }
 
-func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput, now time.Time) (WeddingPage, error) {
-	var page WeddingPage
+func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput, now time.Time) (page WeddingPage, err error) {
 	if !plain(in.Search) || utf8.RuneCountInString(in.Search) > longestSearch {
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
 	}
@@ -225,11 +229,20 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 		}
 	}
 	page.FoundWeddings = f.search(ctx, actor, q, now)
+	var gone []Wedding // before the first page
+	if in.Cursor == "" {
+		there := len(page.Weddings)
+		page.FoundWeddings = f.searchGone(ctx, actor, q, page.FoundWeddings)
+		n := len(page.Weddings) - there
+		gone, page.Weddings = page.Weddings[:n], page.Weddings[n:]
+		defer func() { page.Weddings = slices.Concat(gone, page.Weddings) }()
+	}
 	if in.Search != "" && page.Total == 0 && page.Missing == "" {
 		page.FoundWeddings = f.gone(ctx, actor, q, page.FoundWeddings)
 	}
 	for i, w := range page.Weddings { // the pages before may be of yesterday
 		page.Weddings[i] = judged(w.Wedding, now)
+		page.Weddings[i].Gone = w.Gone
 	}
 	if len(page.Weddings) > limit {
 		page.Weddings = page.Weddings[:limit]
@@ -238,7 +251,6 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 		if !w.Date.IsZero() {
 			last.Day = new(w.Date.Unix() / daySeconds)
 		}
-		var err error
 		page.Next, err = cursorOf(last)
 		return page, err
 	}

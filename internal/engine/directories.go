@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type directories struct {
 	life    context.Context // of the readings
 	end     context.CancelFunc
 	running sync.WaitGroup
+	known   knownNow
 }
 
 type kept struct {
@@ -106,8 +108,9 @@ func (d *directories) read(s slot, r *reading, now func() time.Time, read func(c
 		if s.point == "" {
 			k.until = now().Add(min(max(directoryShare*now().Sub(started), leastAge), mostAge))
 		} else {
+			of := strings.TrimPrefix(s.point, beforeSlot)
 			for other := range d.kept { // one recovery point at a time
-				if other.point != "" && other.point != s.point {
+				if other.point != "" && strings.TrimPrefix(other.point, beforeSlot) != of {
 					delete(d.kept, other)
 				}
 			}

@@ -52,6 +52,11 @@ func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) (
 	if err != nil {
 		return nil, at, err
 	}
+	return listed(d, q), at, nil
+}
+
+// listed are the weddings of a directory that a query selects.
+func listed(d *search.Directory, q WeddingQuery) []Wedding {
 	s := WeddingSearch{Organization: q.Organization, Today: q.Today, Limit: q.Limit}
 	if q.After != nil {
 		s.After = &Wedding{ID: q.After.ID, Couple: q.After.Couple, Date: q.After.Day}
@@ -63,7 +68,7 @@ func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) (
 		return (q.IDs == nil || slices.Contains(q.IDs, w.ID)) &&
 			(q.Days == nil || slices.ContainsFunc(q.Days, func(d time.Time) bool { return d.Format(time.DateOnly) == w.Day() }))
 	}
-	return d.Find(s).Weddings, at, nil
+	return d.Find(s).Weddings
 }
 
 // FindWeddings searches the live platform, as it was some seconds ago at most. O(weddings) in memory.

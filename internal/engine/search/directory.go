@@ -61,6 +61,9 @@ type Directory struct {
 	places        *fold.Corpus // of all weddings' places
 	placesOf      []int32      // whose place it is
 
+	named sync.Once
+	ids   map[string]struct{} // of the weddings, once they were asked for
+
 	mu    sync.Mutex
 	order []int32 // of weddings, nearest first, as of the day today
 	today time.Time

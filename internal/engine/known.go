@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/search"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	// knownPoints is how many recovery points before the newest are looked through for weddings that the newest does not hold.
+	knownPoints = 12
+	// newestAge is how long the newest recovery point is taken for the newest without asking the providers.
+	newestAge = 5 * time.Second
+	// beforeSlot marks the directory of what the points before one knew.
+	beforeSlot = "before "
+)
+
+// knownNow is what was asked last: the newest recovery point, and what the platform lacks of what the points know.
+type knownNow struct {
+	mu     sync.Mutex
+	newest string
+	at     time.Time // of the point
+	until  time.Time
+	lacks  map[bool]lacking // by whether vendors were read
+}
+
+// lacking is the difference of directories, which never change.
+type lacking struct{ live, newest, before, gone *search.Directory }
+
+// KnownWeddings lists weddings of the newest recovery point and, of those before it, the weddings that the newest has lost. The time
+// is the newest point's.
+func (e *Engine) KnownWeddings(ctx context.Context, q WeddingQuery) ([]Wedding, time.Time, error) {
+	newest, before, at, err := e.known(ctx, false)
+	if err != nil {
+		return nil, at, err
+	}
+	list := append(listed(newest, q), listed(before, q)...)
+	slices.SortStableFunc(list, search.NearestFirst(q.Today))
+	if q.Limit > 0 {
+		list = list[:min(len(list), q.Limit)]
+	}
+	return list, at, nil
+}
+
+// FindGone searches the weddings that recovery points know and the live platform, as it was some seconds ago at most, does not;
+// without a platform those that the newest point does not.
+func (e *Engine) FindGone(ctx context.Context, q WeddingSearch, platform bool) (FoundWeddings, time.Time, error) {
+	vendors := q.Text != ""
+	newest, before, at, err := e.known(ctx, vendors)
+	if err != nil {
+		return FoundWeddings{}, at, err
+	}
+	if !platform {
+		return before.Find(q), at, nil
+	}
+	live, err := e.liveDirectory(ctx, vendors)
+	if err != nil {
+		return FoundWeddings{}, at, err
+	}
+	k := &e.directories.known
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.lacks[vendors]
+	if l.live != live || l.newest != newest || l.before != before {
+		l = lacking{live, newest, before, search.Lost(live, newest, before)}
+		if k.lacks == nil {
+			k.lacks = map[bool]lacking{}
+		}
+		k.lacks[vendors] = l
+	}
+	return l.gone.Find(q), at, nil
+}
+
+// known returns the directory of the newest recovery point, and one of the weddings that it has lost.
+func (e *Engine) known(ctx context.Context, vendors bool) (newest, before *search.Directory, at time.Time, err error) {
+	k := &e.directories.known
+	k.mu.Lock()
+	id, at, until := k.newest, k.at, k.until
+	k.mu.Unlock()
+	if now := e.opts.Now(); id == "" || now.After(until) {
+		r, from, err := e.openFor(ctx, "")
+		if err != nil {
+			return nil, nil, at, err
+		}
+		m, _, _, err := e.resolve(ctx, r, from, latestWhole)
+		if err != nil {
+			return nil, nil, at, err
+		}
+		id, at = m.ID, m.Time
+		k.mu.Lock()
+		k.newest, k.at, k.until = id, at, now.Add(newestAge)
+		k.mu.Unlock()
+	}
+	newest, err = e.directories.get(ctx, slot{id, vendors}, e.opts.Now, func(ctx context.Context) (*search.Directory, error) {
+		return e.readPointDirectory(ctx, id, vendors)
+	})
+	if err != nil {
+		return nil, nil, at, err
+	}
+	before, err = e.directories.get(ctx, slot{beforeSlot + id, vendors}, e.opts.Now, func(ctx context.Context) (*search.Directory, error) {
+		return e.readBefore(ctx, newest, id, vendors)
+	})
+	return newest, before, at, err
+}
+
+func (e *Engine) readPointDirectory(ctx context.Context, id string, vendors bool) (*search.Directory, error) {
+	r, from, err := e.openFor(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	m, _, _, err := e.resolve(ctx, r, from, id)
+	if err != nil {
+		return nil, err
+	}
+	track := newTracker(nil, e.opts.Now)
+	defer track.close()
+	return e.readDirectory(ctx, m, chunkOpener{newSource(r, from, m.ID, track)}, vendors)
+}
+
+// readBefore reads the weddings of the points before one, as long as their tables of weddings differ: most are the same.
+func (e *Engine) readBefore(ctx context.Context, newest *search.Directory, id string, vendors bool) (*search.Directory, error) {
+	r, from, err := e.openFor(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	l, err := listManifests(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	ids := l.newestFirst()
+	ids = ids[slices.Index(ids, id)+1:]
+	read := map[repository.RowHash]bool{}
+	if m, _, err := e.readManifest(ctx, r, l.holders(from, id), id); err == nil {
+		read[e.weddingsHash(m)] = true
+	}
+	var older []*search.Directory
+	for _, id := range ids[:min(len(ids), knownPoints)] {
+		m, _, err := e.readManifest(ctx, r, l.holders(from, id), id)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil { // what cannot be read cannot help
+			continue
+		}
+		hash := e.weddingsHash(m)
+		if read[hash] || m.Type != keepsake.BackupFull && m.Type != keepsake.BackupIncremental {
+			continue
+		}
+		read[hash] = true
+		d, err := e.readPointDirectory(ctx, id, vendors)
+		if err != nil {
+			continue
+		}
+		older = append(older, d)
+	}
+	return search.Lost(newest, older...), ctx.Err()
+}
+
+// weddingsHash is the same for two points whose tables of weddings hold the same rows.
+func (e *Engine) weddingsHash(m *repository.Manifest) (hash repository.RowHash) {
+	for _, t := range m.Tables {
+		if cmp.Or(t.Schema, "public")+"."+t.Name.Name == e.weddingTable() {
+			return t.Hash
+		}
+	}
+	return hash
+}
