@@ -71,7 +71,7 @@ func repairResult(r engine.RepairResult) *views.Result {
 			{Label: "Objects copied", Value: format.Count(r.Copied)},
 			{Label: "Copied", Value: format.Bytes(r.Bytes)},
 		},
-		Findings: findings(r.Remaining), Next: []views.NextStep{{Text: "See the providers", URL: "/#providers"}},
+		Findings: repairFindings(r), Next: []views.NextStep{{Text: "See the providers", URL: "/#providers"}},
 	}
 	switch {
 	case r.Damaged():
@@ -80,6 +80,20 @@ func repairResult(r engine.RepairResult) *views.Result {
 	case len(r.Remaining) > 0:
 		out.Tone, out.Title = ui.ToneWarn, "Not everything could be repaired"
 		out.Text = "What could be copied was. The rest is named below; bring the provider back, then repair again."
+	}
+	return out
+}
+
+// repairFindings are what remains, and then what was repaired: all of the former, the first of the latter.
+func repairFindings(r engine.RepairResult) []views.Finding {
+	const most = 100
+	out := findings(r.Remaining)
+	for i := range out {
+		out[i].Kind.Text = "Remains"
+	}
+	for _, f := range findings(r.Repaired[:min(most, len(r.Repaired))]) {
+		f.Kind = ui.Chip{Tone: ui.ToneOK, Text: "Repaired"}
+		out = append(out, f)
 	}
 	return out
 }

@@ -59,7 +59,7 @@ func (c *verifyCommand) Run(a *app) error {
 }
 
 func (a *app) printVerify(r engine.VerifyResult) {
-	a.printFindings(r.Findings)
+	a.printFindings("", r.Findings)
 	a.printf("%s, %s checked, %s read, in %s: ", some(int64(r.Points), "recovery point"), count(r.Objects)+" copies of objects", size(r.Bytes), seconds(r.Seconds))
 	if r.OK {
 		a.printf("all sound.\n")
@@ -86,13 +86,13 @@ func choosePoint(point string, all bool) (string, error) {
 	return point, nil
 }
 
-func (a *app) printFindings(findings []engine.VerifyFinding) {
+func (a *app) printFindings(prefix string, findings []engine.VerifyFinding) {
 	for _, f := range findings {
 		where := f.Object
 		if f.Provider != "" {
 			where = f.Provider + ", " + f.Object
 		}
-		a.printf("%s: %s\n", where, f.Problem)
+		a.printf("%s%s: %s\n", prefix, where, f.Problem)
 	}
 }
 
@@ -125,7 +125,12 @@ func (c *repairCommand) Run(a *app) error {
 		printJSON(a.io.out, r)
 	} else {
 		a.printf("%s looked at, %s (%s) copied in %s.\n", some(int64(r.Points), "recovery point"), some(r.Copied, "object"), size(r.Bytes), seconds(r.Seconds))
-		a.printFindings(r.Remaining)
+		const shown = 20
+		a.printFindings("repaired: ", r.Repaired[:min(shown, len(r.Repaired))])
+		if more := len(r.Repaired) - shown; more > 0 {
+			a.printf("repaired: %s more, which --json lists\n", count(int64(more)))
+		}
+		a.printFindings("remains: ", r.Remaining)
 	}
 	switch {
 	case r.Damaged():

@@ -21,6 +21,25 @@ func repairCommand(point string, deep bool) string {
 	return strings.Join(append(words, point), " ")
 }
 
+// thisRepair stands in the place of the command where a repair is what looks: it heals what it finds.
+const thisRepair = "this repair"
+
+// then says what to run about a finding, and what that does. A repair that runs need not say it.
+func then(command, does string) string {
+	if command == thisRepair {
+		return ""
+	}
+	return " Run " + command + ": " + does
+}
+
+// missing says that an object is not there, or was not before the repair.
+func missing(command string) string {
+	if command == thisRepair {
+		return "The object was missing."
+	}
+	return "The object is missing."
+}
+
 // findingOf says in words what is wrong with one copy of one object, and what to run. An empty command says that nobody could be asked for
 // the object, so that there is nothing to repair yet.
 func findingOf(provider, object string, err error, command string) VerifyFinding {
@@ -29,11 +48,14 @@ func findingOf(provider, object string, err error, command string) VerifyFinding
 	case command == "", errors.Is(err, storage.ErrTimeout):
 		f.Problem = "The provider could not be asked: " + explain(err)
 	case errors.Is(err, storage.ErrNotFound):
-		f.Problem, f.Damage = "The object is missing. Run "+command+": it copies it from a provider that has it.", true
+		f.Problem, f.Damage = missing(command)+then(command, "it copies it from a provider that has it."), true
 	case isDamage(err):
-		f.Problem, f.Damage = keepsake.MessageOf(err)+" Run "+command+": it replaces it from a provider that has a good copy.", true
+		f.Problem, f.Damage = keepsake.MessageOf(err)+then(command, "it replaces it from a provider that has a good copy."), true
 	default:
-		f.Problem = "The provider does not give the object: " + explain(err) + ". If that stays so, run " + command + ": it stores the object there anew."
+		f.Problem = "The provider does not give the object: " + explain(err) + "."
+		if command != thisRepair {
+			f.Problem += " If that stays so, run " + command + ": it stores the object there anew."
+		}
 	}
 	return f
 }

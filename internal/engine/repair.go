@@ -21,6 +21,7 @@ type RepairResult struct {
 	Copied    int64                      `json:"objects_copied"` // missing or damaged copies that are sound now
 	Bytes     int64                      `json:"bytes_copied"`
 	Seconds   float64                    `json:"seconds"`
+	Repaired  []VerifyFinding            `json:"repaired"`  // what was found missing or damaged, and is sound now
 	Remaining []VerifyFinding            `json:"remaining"` // what could not be repaired, and why
 	Copies    map[string][]keepsake.Copy `json:"copies"`    // by point
 	Protected map[string]bool            `json:"protected"` // by point
@@ -34,6 +35,7 @@ func (r RepairResult) Damaged() bool {
 // repair is one running Repair.
 type repair struct {
 	e      *Engine
+	track  *tracker
 	repo   *repo
 	list   listing
 	index  *index
@@ -49,12 +51,14 @@ type repair struct {
 func (e *Engine) Repair(ctx context.Context, in VerifyInput, reporter Reporter) (RepairResult, error) {
 	started := e.opts.Now()
 	in.Provider = ""
-	verified, err := e.Verify(ctx, in, reporter)
+	track := newTracker(reporter, e.opts.Now)
+	defer track.close()
+	verified, err := e.verify(ctx, in, track, true)
 	if err != nil {
 		return RepairResult{}, err
 	}
-	r := &repair{e: e, doubts: map[string]map[repository.ChunkID]bool{}, failed: map[string]map[string]string{}, told: map[string]bool{},
-		result: RepairResult{Remaining: []VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
+	r := &repair{e: e, track: track, doubts: map[string]map[repository.ChunkID]bool{}, failed: map[string]map[string]string{}, told: map[string]bool{},
+		result: RepairResult{Repaired: []VerifyFinding{}, Remaining: []VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
@@ -67,6 +71,8 @@ func (e *Engine) Repair(ctx context.Context, in VerifyInput, reporter Reporter) 
 		return RepairResult{}, ctx.Err()
 	}
 	r.conclude(verified.Copies)
+	r.settle(verified.Findings)
+	track.stage(StageDone)
 	r.result.Points, r.result.Seconds = len(verified.Copies), e.opts.Now().Sub(started).Seconds()
 	return r.result, nil
 }

@@ -135,6 +135,6 @@ func (v *verification) undos(ctx context.Context) {
 		only := s.at[key][0].Name
 		v.result.Repair = v.command
 		v.add(VerifyFinding{Provider: only, Object: key, Problem: "Of the providers that answer, this one alone holds it: if it is " +
-			"lost, the restore cannot be taken back any more. Run " + v.command + ": it copies it to the others."})
+			"lost, the restore cannot be taken back any more." + then(v.command, "it copies it to the others.")})
 	}
 }

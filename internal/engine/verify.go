@@ -24,17 +24,29 @@ type verification struct {
 	track   *tracker
 	deep    bool
 	command string // that repairs what is found
-	mu      sync.Mutex
-	hung    map[string]bool // providers
-	result  VerifyResult
+	// repairing: whoever looks repairs what is found at once.
+	repairing bool
+	mu        sync.Mutex
+	hung      map[string]bool // providers
+	result    VerifyResult
 }
 
 // Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size, and,
 // when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name each bad copy.
 func (e *Engine) Verify(ctx context.Context, in VerifyInput, reporter Reporter) (VerifyResult, error) {
+	track := newTracker(reporter, e.opts.Now)
+	defer track.close()
+	result, err := e.verify(ctx, in, track, false)
+	if err == nil {
+		track.stage(StageDone)
+	}
+	return result, err
+}
+
+// verify is Verify with the tracker of whoever looks. A repair heals what it finds, so nothing of it is a warning, or failed, yet.
+func (e *Engine) verify(ctx context.Context, in VerifyInput, track *tracker, repairing bool) (VerifyResult, error) {
 	started := e.opts.Now()
-	v := &verification{e: e, deep: in.Deep, hung: map[string]bool{}, track: newTracker(reporter, e.opts.Now)}
-	defer v.track.close()
+	v := &verification{e: e, deep: in.Deep, repairing: repairing, hung: map[string]bool{}, track: track}
 	v.result.Findings, v.result.Copies = []VerifyFinding{}, map[string][]keepsake.Copy{}
 	v.result.Proofs = map[string]PointProof{}
 	v.track.stage(StageChecking)
@@ -47,7 +59,6 @@ func (e *Engine) Verify(ctx context.Context, in VerifyInput, reporter Reporter) 
 	slices.SortFunc(v.result.Findings, func(a, b VerifyFinding) int {
 		return strings.Compare(a.Provider+a.Object, b.Provider+b.Object)
 	})
-	v.track.stage(StageDone)
 	return v.result, nil
 }
 
@@ -69,6 +80,9 @@ func (v *verification) run(ctx context.Context, in VerifyInput) (err error) {
 		}
 		ids = []string{m.ID}
 		v.command = repairCommand(m.ID, v.deep)
+	}
+	if v.repairing {
+		v.command = thisRepair
 	}
 	v.headers(ctx)
 	for name, err := range v.list.failed {
@@ -249,6 +263,10 @@ func (v *verification) add(f VerifyFinding) {
 	v.mu.Lock()
 	v.result.Findings = append(v.result.Findings, f)
 	v.mu.Unlock()
+	if v.repairing {
+		v.track.infof("Found to repair at provider %s, %s: %s", f.Provider, f.Object, f.Problem)
+		return
+	}
 	v.track.warnf("Provider %s, %s: %s", f.Provider, f.Object, f.Problem)
 	v.track.provider(f.Provider, func(p *ProviderProgress) { p.State, p.Error = ItemFailed, f.Problem })
 }

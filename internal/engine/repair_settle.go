@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+)
+
+// settle tells what was found and is sound now from what remains, for the result, the log and each provider's state alike.
+func (r *repair) settle(found []VerifyFinding) {
+	healed := map[string]int{}
+	for _, f := range found {
+		if r.healed(f) {
+			r.result.Repaired = append(r.result.Repaired, f)
+			healed[f.Provider]++
+		}
+	}
+	for _, f := range r.result.Remaining {
+		r.track.warnf("Remains at %s, %s: %s", orEvery(f.Provider), f.Object, f.Problem)
+	}
+	for _, p := range r.repo.providers {
+		if n := healed[p.Name]; n > 0 {
+			r.track.infof("Provider %s: %s repaired.", p.Name, plural(n, "object"))
+		}
+		state, why := ItemDone, ""
+		if i := slices.IndexFunc(r.result.Remaining, func(f VerifyFinding) bool { return f.Provider == p.Name }); i >= 0 {
+			state, why = ItemFailed, r.result.Remaining[i].Problem
+		}
+		r.track.provider(p.Name, func(p *ProviderProgress) { p.State, p.Error = state, why })
+	}
+}
+
+func orEvery(provider string) string {
+	if provider == "" {
+		return "every provider"
+	}
+	return "provider " + provider
+}
+
+// healed reports whether what was found is sound now.
+func (r *repair) healed(f VerifyFinding) bool {
+	if r.repo.down[f.Provider] != nil {
+		return false
+	}
+	if id, is := parseChunkKey(f.Object); is {
+		return !r.doubts[f.Provider][id]
+	}
+	return !slices.ContainsFunc(r.result.Remaining, func(left VerifyFinding) bool {
+		if left.Object == f.Object {
+			return left.Provider == f.Provider || left.Provider == ""
+		}
+		// What lies beside recovery points is found where it is, and remains where it is not.
+		return f.Object != repository.HeaderKey && strings.HasSuffix(left.Object, "/") && strings.HasPrefix(f.Object, left.Object)
+	})
+}
