@@ -20,7 +20,7 @@ func backup(theme string) views.BackupForm {
 			{Value: "critical", Name: "Critical only", Text: "Only the tables that weddings cannot do without: users, suppliers, clients, organizations. Use it when seconds count."},
 		},
 		Plan: views.BackupPlan{
-			Type: "Incremental", Known: true,
+			Type: "Incremental", Value: "incremental", Known: true,
 			Figures: []ui.Figure{{Label: "Time", Value: "about 40 s", Hint: "from the last backups' speed"}, {Label: "Tables", Value: "38"}, {Label: "Data", Value: "1.6 GiB"}},
 			Tiers: []views.PlanTier{
 				{Name: "Critical", Goal: "Back within 15 min", Tables: "4 tables", Rows: "58,214 rows", Size: "21.4 MiB", Covered: covered, Names: "clients, suppliers, users, organizations"},
@@ -39,7 +39,7 @@ func backupRefused(theme string) views.BackupForm {
 		{Tone: ui.ToneWarn, Title: "One provider does not answer", Text: "The backup will run, but it will not be fully protected until “offsite” is back.", List: []string{"offsite: 403 from the bucket backups-eu"}},
 	}
 	f.NoteError = "The note is 612 characters long; 500 fit."
-	f.Plan = views.BackupPlan{Type: "Incremental", Missing: "The platform database cannot be reached, so nothing can be said about size and time."}
+	f.Plan = views.BackupPlan{Type: "Incremental", Value: "incremental", Missing: "The platform database cannot be reached, so nothing can be said about size and time."}
 	return f
 }
 
