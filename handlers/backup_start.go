@@ -101,6 +101,9 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 				}
 			})
 		}
+		if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
+			return refuse(http.StatusServiceUnavailable, notice("The backup was not started", err))
+		}
 		if keepsake.CodeOf(err) == keepsake.CodeLimited {
 			SetRateLimit(c.Response().Header(), err)
 			return refuse(http.StatusTooManyRequests, notice("The backup was not started", err))

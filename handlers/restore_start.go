@@ -188,12 +188,15 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 		if err != nil && code == keepsake.CodeProof {
 			return proveFirst(c, restoreAgain(c))
 		}
-		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported) {
+		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported || code == keepsake.CodeUnavailable) {
 			vm := restoreForm(c, pages, p, targets, in, nil)
 			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The restore was not started", Text: sentence(keepsake.MessageOf(err))})
 			status := http.StatusUnprocessableEntity
 			if code == keepsake.CodeConflict {
 				status = http.StatusConflict
+			}
+			if code == keepsake.CodeUnavailable {
+				status = http.StatusServiceUnavailable
 			}
 			return Render(c, status, views.RestorePage(vm))
 		}

@@ -52,6 +52,9 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
 			return proveFirst(c, scopedPath(scope)+scopedQuery(scope))
 		}
+		if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil && !con.KnownPlatform().Writable() {
+			return cannotBringBack(c, pages, con, scope, err, in.Skip...)
+		}
 		if keepsake.CodeOf(err) == keepsake.CodeInvalid && err != nil && !fold.SameName(in.Confirmation, in.Name) {
 			return previewAgain(c, pages, con, in, http.StatusUnprocessableEntity, func(vm *views.ScopePreview) {
 				vm.Error = "That is not the name. Type it as it stands above; nothing was changed."

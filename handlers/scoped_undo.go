@@ -24,17 +24,22 @@ type scopeUndoer interface {
 // ShowUndo asks once before a restore into the live platform is undone, and says what that does to which rows. It changes nothing.
 func ShowUndo(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		u, err := con.GetScopedRestore(c.Request().Context(), actor(c), c.Param("id"))
-		if err != nil {
-			return err
-		}
-		vm := views.UndoAsk{Shell: pages.Shell(c, "Undo a restore", "weddings"), Name: u.Name, Title: "Undo this restore?", Button: "Undo this restore", Keep: "Keep it as it is",
-			When: pages.clock().When(u.Time), BackURL: scopedURL(u.Restore), Action: scopedURL(u.Restore) + "/undo", Lines: undoLines(u.Tables), Notices: proofNotice(c, pages, "undoing")}
-		if u.Of != "" {
-			vm.Title, vm.Button = "Undo this undo?", "Undo this undo"
-		}
-		return Render(c, http.StatusOK, views.UndoAskPage(vm))
+		return askUndo(c, pages, con, http.StatusOK)
 	}
+}
+
+// askUndo is the question, with what kept the last answer from being followed.
+func askUndo(c echo.Context, pages Pages, con scopedRestoreReader, status int, notices ...ui.Notice) error {
+	u, err := con.GetScopedRestore(c.Request().Context(), actor(c), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	vm := views.UndoAsk{Shell: pages.Shell(c, "Undo a restore", "weddings"), Name: u.Name, Title: "Undo this restore?", Button: "Undo this restore", Keep: "Keep it as it is",
+		When: pages.clock().When(u.Time), BackURL: scopedURL(u.Restore), Action: scopedURL(u.Restore) + "/undo", Lines: undoLines(u.Tables), Notices: append(notices, proofNotice(c, pages, "undoing")...)}
+	if u.Of != "" {
+		vm.Title, vm.Button = "Undo this undo?", "Undo this undo"
+	}
+	return Render(c, status, views.UndoAskPage(vm))
 }
 
 // undoLines say table by table what an undo does to the rows that a restore wrote.
@@ -73,6 +78,9 @@ func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
 		o, err := con.UndoScope(ctx, actor(c), c.Param("id"))
 		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
 			return proveFirst(c, scopedURL(c.Param("id"))+"/undo")
+		}
+		if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
+			return askUndo(c, pages, con, http.StatusServiceUnavailable, ui.Notice{Tone: ui.ToneBad, Title: "Nothing was undone", Text: sentence(keepsake.MessageOf(err))})
 		}
 		if err == nil {
 			o, err = con.Await(ctx, actor(c), o.ID, awaitScoped)

@@ -55,13 +55,19 @@ func platformNotice(kind console.PlatformKind) (n ui.Notice, known bool) {
 }
 
 // cannotBringBack answers for a platform that cannot be written into: with what works meanwhile.
-func cannotBringBack(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput, err error) error {
+func cannotBringBack(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput, err error, skip ...string) error {
 	shell := pages.Shell(c, "Bring back", "weddings")
 	vm := views.CannotBringBack{Shell: shell, Name: "Everything that the recovery points hold can be read, and restored into a database elsewhere."}
 	vm.BackURL, vm.BackText = scopeBack(in)
 	vm.Notice, _ = platformNotice(con.KnownPlatform().Kind)
 	vm.Notice.Text = sentence(keepsake.MessageOf(err))
 	vm.Address = scopedPath(in) + scopedQuery(in)
+	for _, name := range skip {
+		vm.Kept = append(vm.Kept, views.Field{Name: "skip", Value: name})
+	}
+	if len(vm.Kept) > 0 {
+		vm.Kept, vm.Again = append(fields(in), vm.Kept...), scopedPath(in)+"/review"
+	}
 	newest := newestPoint(c.Request().Context(), con, actor(c))
 	switch {
 	case newest == "":

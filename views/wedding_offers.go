@@ -15,6 +15,8 @@ type WeddingOffers struct {
 
 // CannotBringBack is what works while the platform cannot be written into.
 type CannotBringBack struct {
+	Again             string  // where Kept is sent to compare once more; empty where nothing but the address was chosen
+	Kept              []Field // what was chosen
 	Shell             Shell
 	BackURL, BackText string
 	Address           string // of this page, to look again

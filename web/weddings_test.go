@@ -126,6 +126,9 @@ func TestAWeddingHasATimeline(t *testing.T) {
 	s.get("/weddings/nobody").want(http.StatusNotFound)
 
 	to := s.post("/weddings/w%201%2F2/milestones", url.Values{"name": {"tasting"}, "day": {"2026-12-01"}}).want(http.StatusSeeOther).header.Get("Location")
+	for _, page := range []string{"/weddings/w%201%2F2", "/sessions", "/tokens"} {
+		asksOnce(t, page, s.get(page).want(http.StatusOK).body)
+	}
 	s.post("/weddings/w%201%2F2/milestones", url.Values{"name": {"tasting"}, "forget": {"yes"}}).want(http.StatusSeeOther)
 	if got := s.console.milestones; to != "/weddings/w%201%2F2" || len(got) != 2 || got[0].Wedding != "w 1/2" || got[0].Day.Format(time.DateOnly) != "2026-12-01" || !got[1].Day.IsZero() {
 		t.Errorf("%s, %+v", to, got)

@@ -214,7 +214,7 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 	}
 	var targets []console.Target
 	if conf.Platform.URL != "" {
-		targets = append(targets, console.Target{Name: config.PlatformTarget, URL: conf.Platform.URL})
+		targets = append(targets, console.Target{Name: config.PlatformTarget, URL: conf.Platform.URL, Platform: true})
 	}
 	for _, t := range conf.Targets {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})

@@ -1512,6 +1512,7 @@ type RepairResult struct {
 	Points        int64             `json:"points"`
 	Protected     map[string]bool   `json:"protected"`
 	Remaining     []VerifyFinding   `json:"remaining"`
+	Repaired      []VerifyFinding   `json:"repaired"`
 	Seconds       float64           `json:"seconds"`
 }
 

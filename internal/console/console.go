@@ -33,7 +33,8 @@ type Engine interface {
 	Restore(context.Context, engine.RestoreInput, engine.Reporter) (engine.RestoreResult, error)
 	Points(ctx context.Context, provider string) ([]engine.Point, error)
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
-	Check(context.Context) []engine.CheckFinding
+	CheckPlatform(context.Context) []engine.CheckFinding
+	CheckRepository(context.Context) []engine.CheckFinding
 	Tables(context.Context) ([]engine.TableEstimate, error)
 	MarkPoint(ctx context.Context, id string, m engine.PointMark) (engine.Kept, error)
 	NewestPoint(ctx context.Context) (string, error)

@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	// estimateTime bounds asking the platform and the providers before a form is shown.
-	estimateTime = 10 * time.Second
-	largestNames = 5
+	// estimateTime bounds asking the platform before a form is shown, estimateProvidersTime asking the providers.
+	estimateTime          = 3 * time.Second
+	estimateProvidersTime = 6 * time.Second
+	largestNames          = 5
 )
 
 // EstimateBackup says what a backup of the type would cover, how long it should take by what earlier ones measured, and what
@@ -37,16 +38,25 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 		e.Quotas, err = c.quotas(ctx, actor)
 		return e, err
 	}
+	checking, cancel := context.WithTimeout(ctx, estimateProvidersTime)
+	defer cancel()
+	stands := c.watch.ask(ctx)
 	asking, cancel := context.WithTimeout(ctx, estimateTime)
 	defer cancel()
 	var tables []engine.TableEstimate
 	var asked error
-	var findings []engine.CheckFinding
+	var findings, ofPlatform []engine.CheckFinding
 	var measured []sqlcgen.ListMeasuredBackupsRow
 	var providers []ProviderState
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { tables, asked = c.engine.Tables(asking); return nil })
-	g.Go(func() error { findings = c.engine.Check(asking); return nil })
+	if stands.Readable() {
+		g.Go(func() error { tables, asked = c.engine.Tables(asking); return nil })
+		g.Go(func() error { ofPlatform = c.engine.CheckPlatform(asking); return nil })
+	} else {
+		asked = keepsake.Errorf(keepsake.CodeUnavailable, "%s", stands.Words)
+		ofPlatform = []engine.CheckFinding{{Area: "platform", Level: "error", Message: stands.Words}}
+	}
+	g.Go(func() error { findings = c.engine.CheckRepository(checking); return nil })
 	g.Go(func() (err error) { e.Running, err = c.activeBackup(gctx, actor); return err })
 	g.Go(func() (err error) { e.Quotas, err = c.quotas(gctx, actor); return err })
 	g.Go(func() error {
@@ -61,14 +71,14 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	if err := g.Wait(); err != nil {
 		return e, fmt.Errorf("estimate a backup: %w", err)
 	}
-	for _, f := range sayProviders(findings, providers) {
+	for _, f := range sayProviders(append(findings, ofPlatform...), providers) {
 		if f.Level != "ok" {
 			e.Findings = append(e.Findings, f)
 			e.Blocked = e.Blocked || Stops(f)
 		}
 	}
 	if asked != nil {
-		_, why := unanswered(asked)
+		why := stands.why(asked)
 		e.Unreachable = why + " So what a backup would cover is not known."
 		c.log.WarnContext(ctx, "the platform could not be asked for its tables", "err", asked)
 		return e, nil

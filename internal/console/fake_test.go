@@ -155,7 +155,14 @@ func (f *fakeEngine) Point(_ context.Context, id string) (engine.PointDetail, er
 	return engine.PointDetail{}, keepsake.Errorf(keepsake.CodeDamaged, "no provider has a readable manifest")
 }
 
-func (f *fakeEngine) Check(context.Context) []engine.CheckFinding {
+func (f *fakeEngine) CheckPlatform(context.Context) []engine.CheckFinding { return nil }
+
+func (f *fakeEngine) AskPlatform(ctx context.Context) (bool, error) {
+	look, err := f.LookAtPlatform(ctx)
+	return look.Standby, err
+}
+
+func (f *fakeEngine) CheckRepository(context.Context) []engine.CheckFinding {
 	return []engine.CheckFinding{{Area: "key", Level: "ok", Message: "opens"}, {Area: "provider away", Level: "error", Message: "is away", Action: "wait"}}
 }
 

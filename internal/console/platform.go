@@ -69,11 +69,16 @@ const (
 	// platformTime bounds a look; platformAgainTime one at a platform that did not answer last time, so that no page waits for it.
 	platformTime      = 2 * time.Second
 	platformAgainTime = 500 * time.Millisecond
+	// platformNowTime bounds asking whether it answers at the moment in which something is started; platformAwayAge is how long whoever draws the refusal
+	// need not look again.
+	platformNowTime = 1200 * time.Millisecond
+	platformAwayAge = time.Second
 )
 
 // platformLooker is what a platformWatch needs from the engine.
 type platformLooker interface {
 	LookAtPlatform(context.Context) (engine.PlatformLook, error)
+	AskPlatform(context.Context) (standby bool, err error)
 }
 
 // platformWatch knows how the platform stood a moment ago. Those who ask at once share one look.
@@ -82,7 +87,9 @@ type platformWatch struct {
 	mu     sync.Mutex
 	state  PlatformState
 	at     time.Time
-	asking chan struct{} // closed when the look that is under way has ended; nil: none is
+	// refused is when something was last refused because it did not answer.
+	refused time.Time
+	asking  chan struct{} // closed when the look that is under way has ended; nil: none is
 }
 
 // saw keeps what the error of a question said of the platform.
@@ -105,7 +112,7 @@ func (w *platformWatch) known() PlatformState {
 // ask returns how the platform stands now.
 func (w *platformWatch) ask(ctx context.Context) PlatformState {
 	w.mu.Lock()
-	if w.state.Readable() && !w.at.IsZero() && time.Since(w.at) < platformAge {
+	if w.state.Readable() && !w.at.IsZero() && time.Since(w.at) < platformAge || !w.refused.IsZero() && time.Since(w.refused) < platformAwayAge {
 		defer w.mu.Unlock()
 		return w.state
 	}
@@ -130,7 +137,7 @@ func (w *platformWatch) ask(ctx context.Context) PlatformState {
 	state := stateOf(look, err)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.state, w.at, w.asking = state, time.Now(), nil
+	w.state, w.at, w.refused, w.asking = state, time.Now(), time.Time{}, nil
 	close(done)
 	return state
 }
@@ -200,6 +207,32 @@ func (s *Standby) Platform(ctx context.Context) PlatformState { return s.watch.a
 
 // KnownPlatform is how the platform stood when it was last looked at.
 func (s *Standby) KnownPlatform() PlatformState { return s.watch.known() }
+
+// now asks whether the platform answers at this moment: what was known a second ago is not enough to start something by.
+func (w *platformWatch) now(ctx context.Context) PlatformState {
+	asking, cancel := context.WithTimeout(ctx, platformNowTime)
+	defer cancel()
+	standby, err := w.engine.AskPlatform(asking)
+	state := stateOf(engine.PlatformLook{Standby: standby}, err)
+	if state.Kind == PlatformSlow { // so short a question
+		state = PlatformState{Kind: PlatformAway, Words: state.Words}
+	}
+	if !state.Readable() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.state, w.at, w.refused = state, time.Now(), time.Now()
+	}
+	return state
+}
+
+// mustAnswer refuses to start what would only fail: by a platform that does not answer now, or where something is to be written that cannot be.
+func (w *platformWatch) mustAnswer(ctx context.Context, write bool) error {
+	s := w.now(ctx)
+	if write && !s.Writable() || !s.Readable() {
+		return keepsake.Errorf(keepsake.CodeUnavailable, "%s Nothing was started and nothing was changed. What you chose is kept: try again when the platform is back.", s.Words)
+	}
+	return nil
+}
 
 // mustBeWritable refuses at once what needs a platform that can be written into.
 func (w *platformWatch) mustBeWritable(ctx context.Context) error {

@@ -107,6 +107,11 @@ func (c *Console) target(name string) (Target, error) {
 // checkTarget refuses a database that no restore may be written into, so that a person learns it on the form and not in a
 // failed operation. The engine looks again, more closely, before it writes.
 func (c *Console) checkTarget(ctx context.Context, t Target, database string) error {
+	if t.Platform {
+		if err := c.watch.mustAnswer(ctx, true); err != nil {
+			return err
+		}
+	}
 	dsn, err := t.databaseURL(database)
 	if err != nil {
 		return err

@@ -129,7 +129,13 @@ type ScopedOperation struct {
 func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in RestoreScopeInput) (Operation, error) {
 	detail := in.detail()
 	detail["scope"], detail["left_out"] = in.target(), len(in.Skip)
-	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRestore, in.ScopedInput)
+	err := mayAct(actor, keepsake.MayRestore)
+	if err == nil {
+		err = c.watch.mustAnswer(ctx, true)
+	}
+	if err == nil {
+		err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRestore, in.ScopedInput)
+	}
 	if err == nil {
 		err = checkScoped(in.ScopedInput)
 	}
@@ -190,7 +196,14 @@ func undoDetail(u *scope.Undo, detail map[string]any) map[string]any {
 // UndoScope enqueues taking a restore into the live platform back, but for rows that the platform has changed since.
 func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (Operation, error) {
 	detail := map[string]any{"undo_of": restore}
-	u, err := c.readRestore(ctx, actor, keepsake.MayRestore, restore)
+	var u *scope.Undo
+	err := mayAct(actor, keepsake.MayRestore)
+	if err == nil {
+		err = c.watch.mustAnswer(ctx, true)
+	}
+	if err == nil {
+		u, err = c.readRestore(ctx, actor, keepsake.MayRestore, restore)
+	}
 	detail = undoDetail(u, detail)
 	if err == nil {
 		err = c.mustBeProven(actor)

@@ -32,9 +32,15 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 	if in.Wedding != "" {
 		detail["wedding"], detail["milestone"] = in.Wedding, in.Milestone
 	}
-	err := c.mayBackUp(ctx, actor, in)
+	err := mayAct(actor, keepsake.MayBackup)
 	if err == nil {
 		err = checkBackup(in)
+	}
+	if err == nil && actor.Role != keepsake.RoleSystem { // one that is due by itself is tried, and its failure told
+		err = c.watch.mustAnswer(ctx, false)
+	}
+	if err == nil {
+		err = c.mayBackUp(ctx, actor, in)
 	}
 	if err == nil && in.Wedding != "" {
 		in.weddings, err = c.markWedding(ctx, actor, in)

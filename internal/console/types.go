@@ -306,6 +306,7 @@ type Wedding struct {
 
 // Target is a PostgreSQL server that restores may go to. The database in its URL is only where to connect first.
 type Target struct {
-	Name string
-	URL  keepsake.Secret
+	Name     string
+	URL      keepsake.Secret
+	Platform bool // it is the platform's own server
 }

@@ -36,11 +36,32 @@ func refuse(found []platform.Finding) error {
 // what to do about each thing that is wrong.
 func (e *Engine) Check(ctx context.Context) []CheckFinding { return e.check(ctx, false) }
 
+// CheckPlatform is the part of Check that asks the platform, CheckRepository the part that asks everything else.
+func (e *Engine) CheckPlatform(ctx context.Context) []CheckFinding {
+	tools, err := pgtool.Find(ctx, e.opts.PGBin)
+	if err != nil {
+		tools.Major = 0 // CheckRepository says it
+	}
+	return e.checkPlatform(ctx, tools.Major)
+}
+
+// CheckRepository is the part of Check that asks no platform.
+func (e *Engine) CheckRepository(ctx context.Context) []CheckFinding {
+	found, _ := e.checkBeside(ctx, false)
+	return found
+}
+
 // CheckThoroughly is Check, and tries with each provider the largest object that a backup writes, and whether it shows anything to
 // somebody without credentials.
 func (e *Engine) CheckThoroughly(ctx context.Context) []CheckFinding { return e.check(ctx, true) }
 
 func (e *Engine) check(ctx context.Context, thorough bool) []CheckFinding {
+	found, major := e.checkBeside(ctx, thorough)
+	return append(found, e.checkPlatform(ctx, major)...)
+}
+
+// checkBeside looks at everything but the platform, and returns pg_dump's version.
+func (e *Engine) checkBeside(ctx context.Context, thorough bool) ([]CheckFinding, int) {
 	var found []CheckFinding
 	add := func(area, level, message, action string) {
 		found = append(found, CheckFinding{Area: area, Level: level, Message: message, Action: action})
@@ -51,8 +72,7 @@ func (e *Engine) check(ctx context.Context, thorough bool) []CheckFinding {
 	} else {
 		add("tools", levelOK, fmt.Sprintf("pg_dump %d in %s", tools.Major, tools.Dir), "")
 	}
-	found = append(found, e.checkRepository(ctx, thorough)...)
-	return append(found, e.checkPlatform(ctx, tools.Major)...)
+	return append(found, e.checkRepository(ctx, thorough)...), tools.Major
 }
 
 func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []CheckFinding {

@@ -17,6 +17,14 @@ type PlatformLook struct {
 	Unmapped []platform.Unmapped
 }
 
+// AskPlatform asks the platform no more than whether it answers at this moment, and whether its server is a standby.
+func (e *Engine) AskPlatform(ctx context.Context) (standby bool, err error) {
+	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&standby)
+	})
+	return standby, err
+}
+
 // LookAtPlatform asks whether the platform answers and has what the data map names. An error that is no *keepsake.Error when ctx has ended means that it
 // took the session and did not answer the question in time.
 func (e *Engine) LookAtPlatform(ctx context.Context) (look PlatformLook, err error) {
