@@ -110,17 +110,17 @@ func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.Scop
 		return nil
 	}
 	in.Point = d.Point
-	text := damageWords(d, pages.clock())
-	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text + " The newest safe recovery point before that is chosen below."}}
+	text := DamageWords(d, pages.clock())
+	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text + " The newest safe recovery point before that, " + pages.clock().Second(d.From) + ", is chosen below."}}
 }
 
-// damageWords say when how many rows of a wedding vanished or changed.
-func damageWords(d *engine.Damage, clock format.Clock) string {
+// DamageWords say when how many rows of a wedding vanished or changed.
+func DamageWords(d *engine.Damage, clock format.Clock) string {
 	until := "now"
 	if !d.To.IsZero() {
-		until = clock.Exact(d.To)
+		until = clock.Second(d.To)
 	}
-	text := "Between " + clock.Exact(d.From) + " and " + until + ", "
+	text := "Between " + clock.Second(d.From) + " and " + until + ", "
 	switch {
 	case d.Gone > 0 && d.Changed > 0:
 		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " + format.Count(d.Changed) + " changed."
@@ -128,6 +128,20 @@ func damageWords(d *engine.Damage, clock format.Clock) string {
 		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished."
 	default:
 		return text + format.Count(d.Changed) + " of " + format.Plural(d.Rows, "row", "rows") + " changed."
+	}
+}
+
+// PointWhy says to scripts where a wedding lost rows, and which recovery point was taken; named is what they asked for.
+func PointWhy(d *engine.Damage, named string) string {
+	var clock format.Clock
+	safe := d.Point + " (" + clock.Second(d.From) + ")"
+	switch {
+	case named == "":
+		return "This wedding lost rows. " + DamageWords(d, clock) + " No recovery point was named, so the newest safe one before that was taken: " + safe + "."
+	case d.To.IsZero():
+		return "This wedding lost rows. " + DamageWords(d, clock) + " The newest safe recovery point is " + safe + "."
+	default:
+		return "This wedding lost rows between two recovery points. " + DamageWords(d, clock) + " The latest, which was named, does not hold them. The newest safe one before that is " + safe + "."
 	}
 }
 
@@ -252,10 +266,10 @@ func pointOptions(c echo.Context, pages Pages, con pointLister, chosen string, w
 	clock := pages.clock()
 	var out []views.PointOption
 	if !when.IsZero() && !slices.ContainsFunc(list.Points, func(point console.Point) bool { return point.ID == chosen }) { // not listed yet, or long ago
-		out = append(out, views.PointOption{Value: chosen, Text: clock.Exact(when) + " (" + clock.Relative(when) + ")", Selected: true})
+		out = append(out, views.PointOption{Value: chosen, Text: clock.Second(when) + " (" + clock.Relative(when) + ")", Selected: true})
 	}
 	for _, point := range list.Points {
-		text := clock.Exact(point.Time) + " (" + clock.Relative(point.Time) + ")"
+		text := clock.Second(point.Time) + " (" + clock.Relative(point.Time) + ")"
 		if !point.Protected {
 			text += ", not protected"
 		}

@@ -38,7 +38,8 @@ func weddingOffers(shell views.Shell, platform console.PlatformState, wedding, n
 	case shell.Whole():
 		o.ElsewhereURL = pointURL(newest) + "/restore?" + url.Values{"wedding": {wedding}}.Encode()
 	}
-	o.ExportURL = base + "/export?" + url.Values{"format": {"csv"}, "point": {newest}}.Encode()
+	o.ExportURL = base + "/export?format=csv"
+	o.ExportNote = "The ZIP is from the newest safe recovery point, as the look is. Its name says of when, in UTC."
 	return o
 }
 

@@ -53,7 +53,7 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		}
 		if w.Lost > 0 {
 			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "These vendors are from before the damage", Text: "The newest recovery point has lost " + format.Plural(int64(w.Lost), "vendor", "vendors") +
-				" of this wedding. So you see the newest safe one, " + pages.clock().Exact(w.Time) + "."}}
+				" of this wedding. So you see the newest safe one, " + pages.clock().Second(w.Time) + "."}}
 		}
 		for _, x := range w.Contacts {
 			vm.List = append(vm.List, views.Contact{Kind: format.Title(strings.ReplaceAll(x.Kind, "_", " ")), Name: x.Name, Who: x.Who, Phone: x.Phone, Tel: "tel:" + dialled(x.Phone),
@@ -145,6 +145,8 @@ func thenTable(t scope.TableRows) views.ThenTable {
 
 type scopeExporter interface {
 	pointLister
+	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
+	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
 	ExportScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error
 }
 
@@ -160,7 +162,8 @@ func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 		if err := scope.CheckFormat(kind); err != nil {
 			return err
 		}
-		out := &download{c: c, name: scopeNoun(in) + "-" + kind + ".zip", kind: "application/zip"}
+		in.Point = exported(c, con, in)
+		out := &download{c: c, name: exportName(in, kind), kind: "application/zip"}
 		err = con.ExportScope(c.Request().Context(), actor(c), in, kind, out)
 		if err != nil && out.begun {
 			panic(http.ErrAbortHandler) // the connection breaks off: a half archive must not look like an answer
@@ -170,6 +173,33 @@ func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 		}
 		return nil
 	}
+}
+
+// exported is the recovery point of a download: the one that was named, or of a wedding the newest safe one before its newest damage.
+func exported(c echo.Context, con scopeExporter, in console.ScopedInput) string {
+	if c.FormValue("point") == "" && in.Wedding != "" {
+		if d, err := con.FindDamage(c.Request().Context(), actor(c), in.Wedding); err == nil && d != nil {
+			return d.Point
+		}
+	}
+	if in.Point == "latest" { // its name says of when it is
+		if p, err := con.GetPoint(c.Request().Context(), actor(c), in.Point); err == nil && p.Point.ID != "" {
+			return p.Point.ID
+		}
+	}
+	return in.Point
+}
+
+// exportName is the name of a download, with the moment that a recovery point's id begins with.
+func exportName(in console.ScopedInput, kind string) string {
+	moment, _, _ := strings.Cut(in.Point, "-")
+	for _, r := range moment {
+		if r != 'T' && r != 'Z' && (r < '0' || r > '9') {
+			moment = "latest"
+			break
+		}
+	}
+	return scopeNoun(in) + "-" + moment + "-" + kind + ".zip"
 }
 
 // download sends its head with the first byte.
@@ -255,13 +285,13 @@ func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock
 // lookNotices say where the damage lies, on which side of it the wedding is shown, and whether the platform could be asked.
 func lookNotices(w console.WeddingLook, page string, clock format.Clock) (out []ui.Notice) {
 	if d := w.Damage; d != nil {
-		n := ui.Notice{Tone: ui.ToneWarn, Title: "You see the wedding from before the damage", Text: damageWords(d, clock) + " This is the newest safe recovery point before that."}
+		n := ui.Notice{Tone: ui.ToneWarn, Title: "You see the wedding from before the damage", Text: DamageWords(d, clock) + " This is the newest safe recovery point before that, " + clock.Second(w.Time) + "."}
 		switch {
 		case w.Time.After(d.From):
-			n.Title, n.Text = "This recovery point is from after the damage", damageWords(d, clock)+" What vanished is not in it."
+			n.Title, n.Text = "This recovery point is from after the damage", DamageWords(d, clock)+" What vanished is not in it."
 			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the safe one"
 		case w.Time.Before(d.From):
-			n.Title, n.Text = "An older recovery point than the newest safe one", damageWords(d, clock)
+			n.Title, n.Text = "An older recovery point than the newest safe one", DamageWords(d, clock)
 			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the newest safe one"
 		}
 		out = append(out, n)

@@ -124,7 +124,7 @@ func newestOf(points []console.Point) string {
 }
 
 func momentText(at time.Time, clock format.Clock) string {
-	return clock.Exact(at) + " (" + clock.Relative(at) + ")"
+	return clock.Second(at) + " (" + clock.Relative(at) + ")"
 }
 
 // away says how far off a day is: "in 12 days", "today", "3 days ago".

@@ -8,7 +8,7 @@ type WeddingOffers struct {
 	RestoreURL, RestoreText   string
 	ThenURL                   string
 	ElsewhereURL              string // into a new database, here or on another server
-	ExportURL                 string
+	ExportURL, ExportNote     string
 	BackupURL                 string // nothing is saved yet
 	Why                       string // why something is not offered
 }

@@ -139,13 +139,19 @@ func (c *scopeExplainCommand) Run(a *app) error {
 
 type scopePreviewCommand struct {
 	wideName `embed:""`
-	Point    string `arg:"" help:"Recovery point, or latest."`
+	Point    string `arg:"" optional:"" help:"Recovery point, or latest. Without one: of a wedding the newest safe one before its newest damage, else the latest."`
 	Mode     string `help:"missing: bring back what is missing and nothing else. rewind: make it what it was." enum:"missing,rewind" default:"missing"`
 	Rows     bool   `help:"Print every row."`
 }
 
 func (c *scopePreviewCommand) deed() deed {
 	return c.wideName.deed("scope.preview", "", c.Point, map[string]any{"mode": c.Mode})
+}
+
+// previewed is the JSON form of a preview.
+type previewed struct {
+	*scope.Preview
+	PointWhy string `json:"point_why,omitempty"` // why this recovery point was taken, or another should be
 }
 
 func (c *scopePreviewCommand) Run(a *app) error {
@@ -157,6 +163,8 @@ func (c *scopePreviewCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	why := a.choosePoint(e, &in)
+	c.Point = in.Point
 	s, err := e.ReadScope(a.ctx, in)
 	if err != nil {
 		return err
@@ -166,8 +174,11 @@ func (c *scopePreviewCommand) Run(a *app) error {
 		return err
 	}
 	if a.cli.JSON {
-		printJSON(a.io.out, p)
+		printJSON(a.io.out, previewed{p, why})
 		return nil
+	}
+	if why != "" {
+		a.printf("%s\n", why)
 	}
 	a.printPreview(p, c.Rows)
 	insert, update, remove, _ := p.Totals()
@@ -232,7 +243,7 @@ func text(v *string) string {
 
 type scopeApplyCommand struct {
 	wideName    `embed:""`
-	Point       string `arg:"" help:"Recovery point, or latest."`
+	Point       string `arg:"" optional:"" help:"Recovery point, or latest. Without one: of a wedding the newest safe one before its newest damage, else the latest."`
 	Mode        string `help:"As in the preview." enum:"missing,rewind" default:"missing"`
 	Fingerprint string `help:"Of the preview that was looked at." required:"" placeholder:"HEX"`
 	Confirm     string `help:"Name of what is restored, as the preview shows it." required:"" placeholder:"NAME"`
@@ -257,6 +268,8 @@ func (c *scopeApplyCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.sayWhy(a.choosePoint(e, &in))
+	c.Point = in.Point
 	s, err := e.ReadScope(a.ctx, in)
 	if err != nil {
 		return err
@@ -368,7 +381,7 @@ func (c *scopeUndosCommand) Run(a *app) error {
 
 type scopeExportCommand struct {
 	wideName `embed:""`
-	Point    string `arg:"" help:"Recovery point, or latest."`
+	Point    string `arg:"" optional:"" help:"Recovery point, or latest. Without one: of a wedding the newest safe one before its newest damage, else the latest."`
 	Format   string `help:"csv or json: a ZIP with a file a table. contacts or vcard: the vendors only." enum:"csv,json,contacts,vcard" default:"csv"`
 }
 
@@ -388,6 +401,8 @@ func (c *scopeExportCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.sayWhy(a.choosePoint(e, &in))
+	c.Point = in.Point
 	if c.Format == "csv" || c.Format == "json" {
 		return e.Export(a.ctx, in, c.Format, a.io.out)
 	}

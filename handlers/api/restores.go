@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"reflect"
@@ -11,12 +12,13 @@ import (
 	"github.com/wedsync/keepsake/handlers"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // Restore is what should come back, from when, and where to. Without confirm nothing changes.
 type Restore struct {
 	Scope
-	Point    string       `json:"point,omitempty" maxLength:"100" default:"latest" doc:"The recovery point, or latest"`
+	Point    string       `json:"point,omitempty" maxLength:"100" doc:"The recovery point, or latest. Absent: of a wedding the newest safe one before its newest damage, where rows of it went missing; else the latest"`
 	Mode     scope.Mode   `json:"mode,omitempty" enum:"missing,rewind" default:"missing" doc:"Into the live platform: missing brings back what is missing and touches nothing else; rewind makes everything as it was"`
 	Database *NewDatabase `json:"database,omitempty" doc:"Into a new database instead of the live platform"`
 	Confirm  *Confirm     `json:"confirm,omitempty" doc:"Absent: show what would happen"`
@@ -57,6 +59,7 @@ type Preview struct {
 
 // RestoreAnswer is a preview, or the operation that was started.
 type RestoreAnswer struct {
+	PointWhy  string     `json:"point_why,omitempty" doc:"When rows of the wedding went missing, and which recovery point was taken, or should be. Absent: nothing is known to be missing"`
 	Preview   *Preview   `json:"preview,omitempty"`
 	Operation *Operation `json:"operation,omitempty"`
 }
@@ -133,15 +136,16 @@ func (in *restoreInput) Resolve(huma.Context) []error {
 
 func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput, error) {
 	actor, b := handlers.ActorFrom(ctx), in.Body
+	why := h.choosePoint(ctx, actor, &b)
 	if b.Database != nil {
 		o, err := h.d.Console.StartRestore(ctx, actor, console.StartRestoreInput{Point: b.Point, Target: b.Database.Target, Database: b.Database.Name, Provider: b.Database.Provider,
 			Tiers: b.Tiers, Wedding: b.Wedding, Organization: b.Organization, Confirmation: b.Confirm.Name})
-		return startedRestore(o, err)
+		return startedRestore(o, why, err)
 	}
 	what := console.ScopedInput{Wedding: b.Wedding, Organization: b.Organization, Tiers: b.Tiers, Everything: b.Everything, Point: b.Point, Mode: b.Mode}
 	if b.Confirm != nil {
 		o, err := h.d.Console.RestoreScope(ctx, actor, console.RestoreScopeInput{ScopedInput: what, Fingerprint: b.Confirm.Fingerprint, Confirmation: b.Confirm.Name, Name: b.Confirm.Name, Skip: b.Confirm.Skip})
-		return startedRestore(o, err)
+		return startedRestore(o, why, err)
 	}
 	p, err := h.d.Console.PreviewScope(ctx, actor, what)
 	if err != nil {
@@ -152,13 +156,31 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	if out.Approval, err = h.d.Console.NeedsSecondApprover(ctx, actor, what); err != nil {
 		return nil, err
 	}
-	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{Preview: out}}, nil
+	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{PointWhy: why, Preview: out}}, nil
 }
 
-func startedRestore(o console.Operation, err error) (*restoreOutput, error) {
+// choosePoint takes the newest safe recovery point of a wedding where none is named, as the pages do, and says why. Who names the latest
+// gets it, and is told where it is from after damage.
+func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Restore) (why string) {
+	named := b.Point
+	b.Point = cmp.Or(named, "latest")
+	if b.Wedding == "" || b.Point != "latest" {
+		return ""
+	}
+	d, err := h.d.Console.FindDamage(ctx, actor, b.Wedding)
+	if err != nil || d == nil { // a hint that cannot be had costs nothing but the hint
+		return ""
+	}
+	if named == "" {
+		b.Point = d.Point
+	}
+	return handlers.PointWhy(d, named)
+}
+
+func startedRestore(o console.Operation, why string, err error) (*restoreOutput, error) {
 	if err != nil {
 		return nil, err
 	}
 	op := operationOf(o)
-	return &restoreOutput{Status: http.StatusAccepted, Location: Prefix + "/backups/" + o.ID, Body: RestoreAnswer{Operation: &op}}, nil
+	return &restoreOutput{Status: http.StatusAccepted, Location: Prefix + "/backups/" + o.ID, Body: RestoreAnswer{PointWhy: why, Operation: &op}}, nil
 }

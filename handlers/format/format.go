@@ -154,6 +154,11 @@ func (c Clock) When(t time.Time) ui.When {
 // Exact writes "Mon 23 Nov 2026, 14:05 UTC".
 func (c Clock) Exact(t time.Time) string { return t.In(c.zone()).Format("Mon 2 Jan 2006, 15:04 MST") }
 
+// Second writes "Mon 23 Nov 2026, 14:05:09 UTC": recovery points of one minute are told apart by it.
+func (c Clock) Second(t time.Time) string {
+	return t.In(c.zone()).Format("Mon 2 Jan 2006, 15:04:05 MST")
+}
+
 // TimeOfDay writes "14:05:09".
 func (c Clock) TimeOfDay(t time.Time) string { return t.In(c.zone()).Format("15:04:05") }
 

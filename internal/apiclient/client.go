@@ -1531,7 +1531,7 @@ type Restore struct {
 	// Organization The key of an organization
 	Organization *string `json:"organization,omitempty"`
 
-	// Point The recovery point, or latest
+	// Point The recovery point, or latest. Absent: of a wedding the newest safe one before its newest damage, where rows of it went missing; else the latest
 	Point *string         `json:"point,omitempty"`
 	Tiers *[]RestoreTiers `json:"tiers,omitempty"`
 
@@ -1548,7 +1548,10 @@ type RestoreTiers string
 // RestoreAnswer defines model for RestoreAnswer.
 type RestoreAnswer struct {
 	Operation *Operation `json:"operation,omitempty"`
-	Preview   *Preview   `json:"preview,omitempty"`
+
+	// PointWhy When rows of the wedding went missing, and which recovery point was taken, or should be. Absent: nothing is known to be missing
+	PointWhy *string  `json:"point_why,omitempty"`
+	Preview  *Preview `json:"preview,omitempty"`
 }
 
 // RestoreResult defines model for RestoreResult.

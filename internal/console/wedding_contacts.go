@@ -26,7 +26,7 @@ func (c *Console) FindContacts(ctx context.Context, actor keepsake.Actor, weddin
 // FindContacts is Console.FindContacts from the providers alone.
 func (s *Standby) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts, error) {
 	return findContacts(ctx, point, func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) },
-		func(ctx context.Context) (*engine.Damage, error) { return s.findDamage(ctx, actor, wedding) }, s.whole)
+		func(ctx context.Context) (*engine.Damage, error) { return s.FindDamage(ctx, actor, wedding) }, s.whole)
 }
 
 func findContacts(ctx context.Context, point string, read func(point string) (engine.WeddingAt, error), damage func(context.Context) (*engine.Damage, error),

@@ -31,11 +31,12 @@ func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, weddi
 
 // LookAtWedding is Console.LookAtWedding from the providers alone.
 func (s *Standby) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
-	return look(ctx, s.watch, wedding, point, func(ctx context.Context) (*engine.Damage, error) { return s.findDamage(ctx, actor, wedding) },
+	return look(ctx, s.watch, wedding, point, func(ctx context.Context) (*engine.Damage, error) { return s.FindDamage(ctx, actor, wedding) },
 		func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) }, s.engine.PreviewScope)
 }
 
-func (s *Standby) findDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
+// FindDamage is Console.FindDamage from the providers alone.
+func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
 	if err := s.mayRead(ctx, actor, ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}); err != nil {
 		return nil, err
 	}
