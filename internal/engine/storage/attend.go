@@ -18,6 +18,8 @@ const (
 	leastSpeed = 1 << 20
 	// mostAlone is how much of a transfer can be under way unseen: in the buffers of two kernels, or a whole chunk.
 	mostAlone = 8 << 20
+	// mostUnseen is the same of an answer, whose bytes are seen as they come.
+	mostUnseen = 1 << 20
 	// leastDisk is what a disk must reach, in bytes a second, that makes durable what it was given.
 	leastDisk = 32 << 20
 	// mostSilence bounds the silence of a store that was measured to be very slow.
@@ -111,18 +113,21 @@ func (a *Attended) since(c *call) time.Time {
 
 // patience is how long the store may be silent now. The lock is held.
 func (a *Attended) patience(to int) time.Duration {
-	var size int64
+	var all, largest int64
 	var extra time.Duration
 	for c := range a.calls {
 		if c.to == to {
-			size += c.size
+			all += c.size
+			largest = max(largest, c.size)
 			extra = max(extra, c.extra)
 		}
 	}
-	size = min(size, mostAlone)
-	p := a.silence + lasting(size, leastSpeed)
+	all, largest = min(all, mostAlone), min(largest, mostAlone)
+	p := a.silence + lasting(all, leastSpeed)
 	if s := Speed(a.p); s > 0 && s < leastSpeed {
-		p = min(a.silence+2*lasting(size, s), max(p, mostSilence))
+		// What was measured is the speed of one call among others, so that their sizes are not added to it as well; that they
+		// have become more since is allowed for.
+		p = min(a.silence+min(2*lasting(all, s), 3*lasting(largest, s)), max(p, mostSilence))
 	}
 	return p + extra
 }
@@ -211,7 +216,7 @@ func (a *Attended) Put(ctx context.Context, key string, body []byte, sum [sha256
 
 // Get implements Provider.
 func (a *Attended) Get(ctx context.Context, key string, limit int64) (body []byte, err error) {
-	err = a.do(ctx, &call{to: asking, size: min(limit, mostAlone), doing: "it was to give " + kindOfObject(key)}, func(ctx context.Context) error {
+	err = a.do(ctx, &call{to: asking, size: min(limit, mostUnseen), doing: "it was to give " + kindOfObject(key)}, func(ctx context.Context) error {
 		got, err := a.p.Get(ctx, key, limit)
 		if err == nil {
 			body = got

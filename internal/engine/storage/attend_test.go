@@ -167,3 +167,90 @@ func TestDeadlineFollowsTheMeasuredThroughput(t *testing.T) {
 		}
 	})
 }
+
+// TestASlowStoreThatHangsIsGivenUpSoon: a store that was measured as slow and then hangs costs half a minute when it is read, however
+// many read at once, and little more when it is written.
+func TestASlowStoreThatHangsIsGivenUpSoon(t *testing.T) {
+	for name, c := range map[string]struct {
+		most time.Duration
+		call func(ctx context.Context, p storage.Provider, key string) error
+	}{
+		"reading": {30 * time.Second, func(ctx context.Context, p storage.Provider, _ string) error {
+			_, err := p.Get(ctx, "chunks/slow", 17<<20)
+			return err
+		}},
+		"writing": {40 * time.Second, func(ctx context.Context, p storage.Provider, key string) error { return put(ctx, p, key, 2<<20) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &steady{storage.NewMem(), 256 << 10}
+				h := storagetest.Hanging(s)
+				a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, nil)
+				if err := put(t.Context(), a, "chunks/slow", 2<<20); err != nil {
+					t.Fatal(err)
+				}
+				h.Hang(false, func(string, string) bool { return true })
+				start := time.Now()
+				errs := make(chan error, 4)
+				for _, key := range []string{"chunks/a", "chunks/b", "chunks/c", "chunks/d"} {
+					go func() { errs <- c.call(t.Context(), a, key) }()
+				}
+				for range 4 {
+					if err := <-errs; !errors.Is(err, storage.ErrTimeout) {
+						t.Error(err)
+					}
+				}
+				if took := time.Since(start); took > c.most {
+					t.Errorf("it was waited for %s", took)
+				}
+			})
+		})
+	}
+}
+
+// shared is a store whose uploads share one line, and of which no bytes are seen moving.
+type shared struct {
+	storage.Provider
+	perSecond int
+	under     atomic.Int64
+}
+
+func (s *shared) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
+	s.under.Add(1)
+	defer s.under.Add(-1)
+	for left := float64(len(body)); left > 0; left -= float64(s.perSecond) / 10 / float64(s.under.Load()) {
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.Provider.Put(ctx, key, body, sum, replace)
+}
+
+// TestAStoreThatManyShareIsNotGivenUp: one upload measures the speed, then four share the line.
+func TestAStoreThatManyShareIsNotGivenUp(t *testing.T) {
+	for _, speed := range []int{1 << 20, 512 << 10, 256 << 10} {
+		synctest.Test(t, func(t *testing.T) {
+			a := storage.Attend(storage.Retry(&shared{Provider: storage.NewMem(), perSecond: speed}, storage.RetryOptions{}), 15*time.Second, nil)
+			if err := put(t.Context(), a, "chunks/first", 2<<20); err != nil {
+				t.Fatal(err)
+			}
+			errs := make(chan error, 4)
+			for _, worker := range []string{"a", "b", "c", "d"} {
+				go func() {
+					var err error
+					for i := 0; i < 4 && err == nil; i++ {
+						err = put(t.Context(), a, "chunks/"+worker+string(rune('0'+i)), 2<<20)
+					}
+					errs <- err
+				}()
+			}
+			for range 4 {
+				if err := <-errs; err != nil {
+					t.Errorf("at %d KiB a second: %v", speed>>10, err)
+				}
+			}
+		})
+	}
+}
