@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -153,6 +154,37 @@ func (a *app) printNotCarried(items []keepsake.NotCarried) {
 	}
 }
 
+// protectedWords says whether a recovery point is protected as far as the providers that were asked tell. What is unknown is
+// not missing, and one provider's answer says nothing of the rule.
+func protectedWords(p engine.Point, unasked []engine.Unasked, alone bool) string {
+	switch {
+	case p.Protected:
+		return "yes"
+	case alone && len(p.Copies) > 0:
+		return p.Lacks
+	case len(unasked) == 0 || len(p.Copies) == 0:
+		return "no: " + p.Lacks
+	}
+	at := 0
+	words := ""
+	for _, c := range p.Copies {
+		switch {
+		case c.Confirmed:
+			at++
+		case !slices.Contains(p.Unknown, c.Provider):
+			words += "; " + c.Provider + " lacks it"
+		}
+	}
+	for _, u := range unasked {
+		if u.Silent {
+			words += "; " + u.Provider + " did not answer"
+		} else {
+			words += "; " + u.Provider + " could not be asked"
+		}
+	}
+	return fmt.Sprintf("at %d of %s%s", at, some(int64(len(p.Copies)), "provider"), words)
+}
+
 type pointsCommand struct {
 	Provider string `help:"Ask only this provider." placeholder:"NAME"`
 }
@@ -162,9 +194,13 @@ func (c *pointsCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	points, err := e.Points(a.ctx, c.Provider)
+	list, err := e.ListPoints(a.ctx, c.Provider)
 	if err != nil {
 		return err
+	}
+	points := list.Points
+	for _, u := range list.Unasked {
+		a.sayf("Provider %s could not be asked for its recovery points: %s", u.Provider, u.Why)
 	}
 	if a.cli.JSON {
 		printJSON(a.io.out, append([]engine.Point{}, points...)) // never null
@@ -177,10 +213,7 @@ func (c *pointsCommand) Run(a *app) error {
 	w := tabwriter.NewWriter(a.io.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "POINT\tTIME\tTYPE\tROWS\tSTORED\tNEW\tPROTECTED\tNOTE")
 	for _, p := range points {
-		protected := "yes"
-		if !p.Protected {
-			protected = "no: " + p.Lacks
-		}
+		protected := protectedWords(p, list.Unasked, c.Provider != "")
 		if p.Locked {
 			protected += ", locked"
 		}

@@ -192,7 +192,7 @@ func TestAddProvider(t *testing.T) {
 		says string
 	}{
 		"no name":         {exitUsage, nil, "expected \"<name>\""},
-		"unknown":         {exitUsage, []string{"nowhere"}, `no provider is called "nowhere": the configuration names [local second tape]`},
+		"unknown":         {exitUsage, []string{"nowhere"}, `no provider is called "nowhere": the configuration names local, second, tape`},
 		"one name beyond": {exitUsage, []string{"tape", "local"}, "unexpected argument local"},
 	} {
 		if o := w.must(t, c.code, append([]string{"repo", "add-provider"}, c.args...)...); !strings.Contains(o.err, c.says) {

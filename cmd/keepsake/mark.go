@@ -60,13 +60,13 @@ func (c *markCommand) Run(a *app) error {
 	}
 	c.change = audit.Change(map[string]any{"note": p.Note, "labels": p.Labels, "locked": p.Locked}, map[string]any{"note": m.Note, "labels": m.Labels, "locked": m.Locked})
 	p.Note, p.Labels, p.Locked = m.Note, m.Labels, m.Locked
+	if len(kept.Missing) > 0 {
+		a.sayf("The mark is %s. keepsake repair copies it.", kept)
+	}
 	if a.cli.JSON {
 		printJSON(a.io.out, p.Point)
 		return nil
 	}
 	a.printf("Recovery point %s is marked.\n", p.ID)
-	if len(kept.Missing) > 0 {
-		a.printf("The mark is %s. keepsake repair copies it.\n", kept)
-	}
 	return nil
 }

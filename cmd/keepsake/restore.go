@@ -95,7 +95,11 @@ func (a *app) printRestored(r engine.RestoreResult) {
 		a.printf("Not verified: tables without their rows are named above. The others' row counts and hashes equal the recovery point's.\n")
 	}
 	for _, f := range r.Damaged {
-		a.printf("Bad copy met on the way, another was used: %s, %s: %s\n", f.Provider, f.Object, f.Problem)
+		what := "Bad copy met on the way, another was used"
+		if !f.Damage {
+			what = "Passed by on the way, another copy was used"
+		}
+		a.printf("%s: %s, %s: %s\n", what, f.Provider, f.Object, f.Problem)
 	}
 	a.printNotCarried(r.NotCarried)
 }

@@ -131,6 +131,12 @@ func (c *repairCommand) Run(a *app) error {
 			a.printf("repaired: %s more, which --json lists\n", count(int64(more)))
 		}
 		a.printFindings("remains: ", r.Remaining)
+		switch {
+		case r.Damaged():
+			a.printf("%s could not be repaired: what to do stands beside each.\n", some(int64(len(r.Remaining)), "finding"))
+		case len(r.Remaining) > 0:
+			a.printf("%s left. Run keepsake repair again when every provider answers.\n", some(int64(len(r.Remaining)), "finding"))
+		}
 	}
 	switch {
 	case r.Damaged():

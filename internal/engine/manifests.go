@@ -124,6 +124,10 @@ func (e *Engine) readRightful(ctx context.Context, r *repo, from []Provider, id 
 		}
 		return right, append(damaged, findings...), nil
 	}
+	if last == nil && len(r.providers) == 1 && len(e.opts.Providers) > 1 {
+		return manifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound, "provider %s does not hold recovery point %s: leave --provider out, so that "+
+			"another one's copy is read, or run keepsake repair %s, which copies it there", r.providers[0].Name, id, id)
+	}
 	if last == nil {
 		return manifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
 	}
@@ -244,5 +248,14 @@ func (e *Engine) resolve(ctx context.Context, r *repo, providers []Provider, poi
 	case broken != nil:
 		return nil, l, damaged, broken
 	}
-	return nil, l, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point yet: run keepsake backup")
+	return nil, l, nil, errNoPoint(r, l)
+}
+
+// errNoPoint says that no provider lists a recovery point, and which were not asked: that is no proof of what they hold.
+func errNoPoint(r *repo, l listing) error {
+	text := "there is no recovery point yet: run keepsake backup"
+	for _, u := range r.unasked(l) {
+		text += "; provider " + u.Provider + " could not be asked: " + u.Why
+	}
+	return keepsake.Errorf(keepsake.CodeNotFound, "%s", text)
 }

@@ -35,6 +35,15 @@ func (k Kept) String() string {
 	return text
 }
 
+// whyMissing says of each provider that does not hold the note why.
+func (k Kept) whyMissing() string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(k.Missing)) {
+		all = append(all, name+": "+k.Missing[name])
+	}
+	return strings.Join(all, "; ")
+}
+
 // KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached; of a
 // topic the newest note holds. Nothing is written where the newest says the same already. It is an error only when no provider
 // holds the note afterwards.
@@ -83,7 +92,7 @@ func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []by
 		}
 	}
 	if len(kept.At) == 0 {
-		return kept, cmp.Or(ctx.Err(), joined(failed))
+		return kept, cmp.Or(ctx.Err(), error(keepsake.Errorf(keepsake.CodeUnavailable, "no provider took the note: %s", kept.whyMissing())))
 	}
 	return kept, nil
 }

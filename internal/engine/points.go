@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -17,6 +19,25 @@ const parallelManifests = 8
 // Points lists the recovery points, newest first, as the named provider holds them, or all providers together. A manifest
 // that cannot be read anywhere is listed with what is wrong in Lacks.
 func (e *Engine) Points(ctx context.Context, provider string) ([]Point, error) {
+	list, err := e.ListPoints(ctx, provider)
+	return list.Points, err
+}
+
+// PointList are recovery points, and the providers of which is not known which of them they hold.
+type PointList struct {
+	Points  []Point
+	Unasked []Unasked
+}
+
+// Unasked is a provider that could not be asked for its recovery points, and why, in words.
+type Unasked struct {
+	Provider string
+	Why      string
+	Silent   bool // it did not answer
+}
+
+// ListPoints is Points for who needs to know as well which providers could not be asked.
+func (e *Engine) ListPoints(ctx context.Context, provider string) (PointList, error) {
 	return e.newest(ctx, provider, 0)
 }
 
@@ -35,18 +56,20 @@ func (e *Engine) NewestPoint(ctx context.Context) (string, error) {
 
 // NewestPoints lists the newest recovery points of all providers together, at most that many.
 func (e *Engine) NewestPoints(ctx context.Context, most int) ([]Point, error) {
-	return e.newest(ctx, "", most)
+	list, err := e.newest(ctx, "", most)
+	return list.Points, err
 }
 
-func (e *Engine) newest(ctx context.Context, provider string, most int) ([]Point, error) {
+func (e *Engine) newest(ctx context.Context, provider string, most int) (PointList, error) {
 	r, from, err := e.openFor(ctx, provider)
 	if err != nil {
-		return nil, err
+		return PointList{}, err
 	}
 	l, err := listManifests(ctx, from)
 	if err != nil {
-		return nil, err
+		return PointList{}, err
 	}
+	unasked := r.unasked(l)
 	ids := l.newestFirst()
 	if most > 0 {
 		ids = ids[:min(most, len(ids))]
@@ -66,9 +89,27 @@ func (e *Engine) newest(ctx context.Context, provider string, most int) ([]Point
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return points, err
+		return PointList{points, unasked}, err
 	}
-	return points, mark(ctx, r, from, points)
+	for i := range points {
+		for _, u := range unasked {
+			points[i].Unknown = append(points[i].Unknown, u.Provider)
+		}
+		if provider != "" && len(e.opts.Providers) > 1 && points[i].Type != unreadableType {
+			points[i].Protected, points[i].Lacks = false, "not known: only provider "+provider+" was asked"
+		}
+	}
+	return PointList{points, unasked}, mark(ctx, r, from, points)
+}
+
+// unasked are the providers whose list of recovery points is not known.
+func (r *repo) unasked(l listing) (unasked []Unasked) {
+	for _, p := range r.providers {
+		if err := firstError(r.down[p.Name], l.failed[p.Name]); err != nil {
+			unasked = append(unasked, Unasked{p.Name, explain(err), errors.Is(err, storage.ErrTimeout)})
+		}
+	}
+	return unasked
 }
 
 // openFor opens the repository for reading from one provider, or from all when provider is empty.
@@ -93,11 +134,14 @@ func names(providers []Provider) string {
 	for _, p := range providers {
 		list = append(list, p.Name)
 	}
-	return fmt.Sprintf("%v", list)
+	return strings.Join(list, ", ")
 }
 
+// unreadableType is the type of a recovery point whose manifest cannot be read.
+const unreadableType = "unreadable"
+
 func unreadable(id string, err error) Point {
-	p := Point{ID: id, Type: "unreadable", Lacks: keepsake.MessageOf(err), Copies: []keepsake.Copy{}}
+	p := Point{ID: id, Type: unreadableType, Lacks: keepsake.MessageOf(err), Copies: []keepsake.Copy{}}
 	if t, err := repository.ManifestTime(id); err == nil {
 		p.Time = t
 	}

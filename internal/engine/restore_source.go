@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -64,6 +65,7 @@ func (s *source) order() []Provider {
 func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error) {
 	var plain []byte
 	var last error
+	var why []string // by provider
 	damage := false
 	q := asked[[]byte]{what: "chunks", size: c.Size}
 	q.ask = func(ctx context.Context, p Provider) ([]byte, error) {
@@ -80,7 +82,7 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 		return err
 	}
 	q.failed = func(p Provider, err error) {
-		last = err
+		last, why = err, append(why, "provider "+p.Name+": "+explain(err))
 		damage = s.note(p.Name, c, err) || damage
 	}
 	switch found := q.first(ctx, s.order()); {
@@ -89,7 +91,7 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !damage:
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider: %s", c.ID, explain(last))
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider: %s", c.ID, strings.Join(why, "; "))
 	}
 	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked: %s", c.ID, findingOf("", c.ID.Key(), last, s.heal).Problem)
 }

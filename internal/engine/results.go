@@ -67,6 +67,8 @@ type Point struct {
 	Copies      []keepsake.Copy        `json:"copies"`
 	Protected   bool                   `json:"protected"`
 	Lacks       string                 `json:"lacks,omitempty"`
+	// Unknown names the providers that could not be asked whether they hold it: that is not known, and not that they lack it.
+	Unknown []string `json:"unknown,omitempty"`
 }
 
 // PointDetail is one recovery point opened.

@@ -72,6 +72,9 @@ func (v *verification) run(ctx context.Context, in VerifyInput) (err error) {
 		return err
 	}
 	ids := v.list.newestFirst()
+	if in.Point == "" && len(ids) == 0 {
+		return errNoPoint(v.repo, v.list)
+	}
 	v.command = repairCommand("", v.deep)
 	if in.Point != "" {
 		m, _, _, err := v.e.resolve(ctx, v.repo, v.live, in.Point)

@@ -130,6 +130,8 @@ func classifyDisk(err error) (failure, bool) {
 		return failure{"the directory may not be read or written: give the account Keepsake runs as the right to", true}, true
 	case errors.Is(err, syscall.ENOTDIR):
 		return failure{"the path of the provider is no directory, or a file is in the way of a folder", true}, true
+	case errors.Is(err, fs.ErrNotExist):
+		return failure{"its directory is not there and cannot be made: a folder of its path is missing, or the file system takes none", true}, true
 	case errors.Is(err, syscall.EIO):
 		return failure{"the disk reported an input/output error: it may be failing, check it", false}, true
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
