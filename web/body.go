@@ -4,12 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/api"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -27,9 +35,60 @@ func wholeBody(next echo.HandlerFunc) echo.HandlerFunc {
 				return halfBody(c, err)
 			}
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			if err := readableForm(r, body); err != nil {
+				return err
+			}
+		}
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil && !ofAPI(r) {
+			return unreadable(err)
 		}
 		return next(c)
 	}
+}
+
+// ofAPI reports a request to the API, which reads JSON and queries whole itself, and names what is wrong there.
+func ofAPI(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, api.Prefix+"/") }
+
+// readableForm refuses a form of which handlers would see only a part, and take the rest for empty.
+func readableForm(r *http.Request, body []byte) error {
+	if len(body) == 0 || ofAPI(r) {
+		return nil
+	}
+	kind, more, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if err != nil {
+		return unreadable(err)
+	}
+	if coding := r.Header.Get(echo.HeaderContentEncoding); coding != "" && !strings.EqualFold(coding, "identity") {
+		return unreadable(fmt.Errorf("it is encoded as %q", coding))
+	}
+	if charset, is := more["charset"]; is && !slices.Contains([]string{"utf-8", "utf8", "us-ascii"}, strings.ToLower(charset)) {
+		return unreadable(fmt.Errorf("its characters are %q", charset))
+	}
+	var fields map[string][]string
+	switch kind {
+	case echo.MIMEApplicationForm:
+		fields, err = url.ParseQuery(string(body))
+	case echo.MIMEMultipartForm:
+		var form *multipart.Form
+		if form, err = multipart.NewReader(bytes.NewReader(body), more["boundary"]).ReadForm(bodyLimit); err == nil {
+			fields, err = form.Value, form.RemoveAll()
+		}
+	default:
+		err = fmt.Errorf("a form is not %q", kind)
+	}
+	for name, values := range fields {
+		if text := name + strings.Join(values, ""); err == nil && !utf8.ValidString(text) {
+			err = errors.New("it is not UTF-8")
+		}
+	}
+	if err != nil {
+		return unreadable(err)
+	}
+	return nil
+}
+
+func unreadable(err error) error {
+	return &keepsake.Error{Code: keepsake.CodeInvalid, Message: "The form, or the address it was sent to, cannot be read whole, so nothing was done. Go back and send it again.", Err: err}
 }
 
 // halfBody says what was wrong with a body. Reading it has cancelled the request, which must be answered all the same.

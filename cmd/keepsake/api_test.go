@@ -282,6 +282,10 @@ func TestAKeyIsOneOperation(t *testing.T) {
 	execute(t, w.platform, "delete from clients where wedding_id = 3")
 	ask := apiclient.Restore{Wedding: new("3"), Point: point}
 	shown := s.client().preview(ask)
+	ask.Confirm = &apiclient.Confirm{Fingerprint: &shown.Fingerprint, Name: "Somebody Else"} // below, it is no operation
+	if a := s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusUnprocessableEntity); !strings.Contains(string(a.body), "That is not the name") {
+		t.Errorf("a wrong name: %s", a.body)
+	}
 	ask.Confirm = &apiclient.Confirm{Fingerprint: &shown.Fingerprint, Name: shown.Name}
 	restored := s.send(http.MethodPost, "/api/backups/restore", ask, "Idempotency-Key", "two").want(http.StatusAccepted)
 	s.client().ended(field[string](restored, "operation.id"))

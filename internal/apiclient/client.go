@@ -1253,6 +1253,7 @@ type Point struct {
 	Tables    int64       `json:"tables"`
 	Time      time.Time   `json:"time"`
 	Type      string      `json:"type"`
+	Unknown   *[]string   `json:"unknown,omitempty"`
 
 	// Weddings For which weddings it was made
 	Weddings *[]PointWedding `json:"weddings,omitempty"`
@@ -1298,9 +1299,10 @@ type PointDetail struct {
 	Tables         int64         `json:"tables"`
 
 	// Tests Newest first, at most ten
-	Tests []Test    `json:"tests"`
-	Time  time.Time `json:"time"`
-	Type  string    `json:"type"`
+	Tests   []Test    `json:"tests"`
+	Time    time.Time `json:"time"`
+	Type    string    `json:"type"`
+	Unknown *[]string `json:"unknown,omitempty"`
 
 	// Weddings For which weddings it was made
 	Weddings *[]PointWedding `json:"weddings,omitempty"`

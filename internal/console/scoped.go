@@ -148,6 +148,9 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 	if err == nil && !fold.SameName(in.Confirmation, in.Name) {
 		err = keepsake.Errorf(keepsake.CodeInvalid, "Type the name, %s, to confirm. Nothing was changed.", in.Name)
 	}
+	if err == nil && scope.Misnamed(in.Fingerprint, in.Confirmation) {
+		err = keepsake.Errorf(keepsake.CodeInvalid, "That is not the name. Type it as the preview shows it; nothing was changed.")
+	}
 	if err != nil {
 		return Operation{}, c.refused(ctx, actor, "scope.restore", in.target(), detail, err)
 	}

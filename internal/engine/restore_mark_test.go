@@ -98,6 +98,15 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	if one[bool](t, copied, "select to_regclass('precious') is null") {
 		t.Error("a copied mark had a database cleared")
 	}
+	for _, inside := range [][]string{nil, {"create table keepsake_restore.notes (id int)"}, {"create table keepsake_restore.run (id int)"}, {"create view keepsake_restore.run as select 1 as proof"}} {
+		forged := testenv.DB(t)
+		run(t, forged, append([]string{"create schema keepsake_restore"}, inside...)...)
+		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(forged)}, engine.Discard)
+		wantError(t, err, keepsake.CodeConflict, "it has a schema keepsake_restore that no restore from this repository made in it", "nothing was written", "drop it if nobody needs it")
+		if strings.Contains(err.Error(), "SQLSTATE") || one[bool](t, forged, "select to_regnamespace('keepsake_restore') is null") {
+			t.Errorf("%v: %v", inside, err)
+		}
+	}
 	if n := strings.Count(schemaOf(t, theirs), "CREATE TABLE"); n == 0 {
 		t.Error("another repository's restore was cleared")
 	}

@@ -62,11 +62,15 @@ func FileName(name string) string {
 	if name == "" || strings.HasPrefix(name, "-") || strings.HasPrefix(name, "~") {
 		name = "_" + name
 	}
-	stem, _, _ := strings.Cut(name, ".")
-	if reserved.MatchString(strings.ToUpper(strings.TrimSpace(norm.NFC.String(stem)))) {
+	stem, _, _ := strings.Cut(norm.NFKC.String(name), ".") // some archivers and file systems write full-width letters as plain ones
+	if plain, _, _ := strings.Cut(name, "."); isReserved(plain) || isReserved(stem) {
 		name = "_" + name
 	}
 	return name
+}
+
+func isReserved(stem string) bool {
+	return reserved.MatchString(strings.ToUpper(strings.TrimSpace(stem)))
 }
 
 // cut keeps the beginning of a text, in whole characters.

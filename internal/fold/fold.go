@@ -4,6 +4,7 @@
 package fold
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,6 +31,12 @@ func SameName(typed, name string) bool {
 		return false
 	}
 	return Name(typed) == Name(name) || Search(typed).same(Search(name))
+}
+
+// Spellings are keys of a name: two names are the same, as SameName has it, when they share one at the same place that is not empty.
+func Spellings(name string) [3]string {
+	s := Search(name)
+	return [3]string{Name(name), s.plain, cmp.Or(s.long, s.plain)}
 }
 
 // ascii folds what is all ASCII, which is nearly everything, without the tables.

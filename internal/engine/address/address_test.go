@@ -3,6 +3,7 @@ package address
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -126,6 +127,7 @@ func TestWhereTypedAddressesLead(t *testing.T) {
 	names := map[string][]string{
 		"inside.example": {"10.1.2.3"}, "outside.example": {"203.0.113.9"}, "rebind.example": {"127.0.0.1"}, "both.example": {"127.0.0.1", "203.0.113.9"},
 		"mapped.example": {"::ffff:127.0.0.1"}, "platform.example": {"10.9.9.9"}, "localhost": {"127.0.0.1", "::1"},
+		"itself.example": {"10.7.7.7", "2001:db8:7::7"},
 	}
 	lookup := func(_ context.Context, _, host string) ([]netip.Addr, error) {
 		var out []netip.Addr
@@ -134,6 +136,12 @@ func TestWhereTypedAddressesLead(t *testing.T) {
 		}
 		if out == nil {
 			return nil, errors.New("no such host")
+		}
+		return out, nil
+	}
+	own := func() (out []net.Addr, err error) {
+		for _, s := range []string{"127.0.0.1", "198.51.100.7", "10.7.7.7", "2001:db8:7::7"} {
+			out = append(out, &net.IPNet{IP: net.ParseIP(s)})
 		}
 		return out, nil
 	}
@@ -150,7 +158,11 @@ func TestWhereTypedAddressesLead(t *testing.T) {
 		{"private", "203.0.113.9", ""}, {"private", "10.0.0.1", "10.0.0.1"},
 		{"public private", "127.0.0.1", ""}, {"public private", "127.9.9.9", ""}, {"public private", "::1", ""}, {"public private", "localhost", ""},
 		{"public private", "0.0.0.0", ""}, {"public private", "::", ""}, {"public private", "::ffff:127.0.0.1", ""}, {"public private", "::127.0.0.1", ""},
-		{"public private", "64:ff9b::7f00:1", ""}, {"public private", "2002:7f00:1::", ""},
+		{"public private", "64:ff9b::7f00:1", ""}, {"public private", "2002:7f00:1::", ""}, {"public private", "::ffff:0:7f00:1", ""}, {"public", "::ffff:0:a00:1", ""},
+		{"public private", "2001:db8::5efe:7f00:1", ""}, {"public private", "2001:db8::200:5efe:7f00:1", ""},
+		// This machine by the addresses of its interfaces, as such and in disguise; a network that holds one is no leave to come here.
+		{"public private", "198.51.100.7", ""}, {"public private", "10.7.7.7", ""}, {"public private", "2001:db8:7::7", ""}, {"public private", "64:ff9b::c633:6407", ""},
+		{"public private", "itself.example", ""}, {"10.7.0.0/16", "10.7.7.7", ""}, {"10.7.0.0/16", "10.7.7.8", "10.7.7.8"}, {"10.7.7.7", "10.7.7.7", "10.7.7.7"},
 		{"public private", "169.254.169.254", ""}, {"public private", "fe80::1", ""}, {"public private", "fd00:ec2::254", ""}, {"public private", "100.100.100.200", ""},
 		{"public private", "168.63.129.16", ""}, {"public private", "224.0.0.1", ""}, {"public private", "255.255.255.255", ""}, {"public private", "ff02::1", ""},
 		{"public private", "rebind.example", ""}, {"public private", "mapped.example", ""}, {"public private", "both.example", "203.0.113.9"},
@@ -172,7 +184,7 @@ func TestWhereTypedAddressesLead(t *testing.T) {
 			t.Errorf("%s: %v", x.host, err)
 			continue
 		}
-		s, err = Policy{Allow: strings.Fields(x.allow), Known: known, lookup: lookup}.Check(t.Context(), s)
+		s, err = Policy{Allow: strings.Fields(x.allow), Known: known, lookup: lookup, own: own}.Check(t.Context(), s)
 		switch {
 		case x.leads == "" && keepsake.CodeOf(err) != keepsake.CodeInvalid:
 			t.Errorf("%s with %q leads to %v", x.host, x.allow, s.at)

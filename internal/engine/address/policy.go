@@ -19,6 +19,7 @@ type Policy struct {
 	Known []keepsake.Secret // connection strings of the operator's own: their servers are allowed wherever they are
 
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error) // nil: the system's
+	own    func() ([]net.Addr, error)                                            // of this machine's interfaces; nil: the system's
 }
 
 // The words of a policy that stand for many networks.
@@ -61,9 +62,13 @@ func (p Policy) Check(ctx context.Context, s Server) (Server, error) {
 	if err != nil || len(found) == 0 {
 		return Server{}, keepsake.Errorf(keepsake.CodeInvalid, "The host of the address cannot be found. Check how it is written.")
 	}
+	own, err := p.ownAddresses()
+	if err != nil {
+		return Server{}, err
+	}
 	s.at = nil
 	for _, addr := range found {
-		if !slices.Contains(s.at, addr) && (p.permits(addr) || p.knows(ctx, netip.AddrPortFrom(addr, s.Port))) {
+		if !slices.Contains(s.at, addr) && (p.permits(addr, own) || p.knows(ctx, netip.AddrPortFrom(addr, s.Port))) {
 			s.at = append(s.at, addr)
 		}
 	}
@@ -89,6 +94,27 @@ func (p Policy) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 	return found, err
 }
 
+// ownAddresses are those of this machine's interfaces, as they are now.
+func (p Policy) ownAddresses() ([]netip.Addr, error) {
+	look := p.own
+	if look == nil {
+		look = net.InterfaceAddrs
+	}
+	list, err := look()
+	if err != nil {
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "The addresses of this machine cannot be read, so it is not known where that address leads. Nothing was sent there: %w", err)
+	}
+	var own []netip.Addr
+	for _, a := range list {
+		if n, is := a.(*net.IPNet); is {
+			if addr, ok := netip.AddrFromSlice(n.IP); ok {
+				own = append(own, addr.Unmap())
+			}
+		}
+	}
+	return own, nil
+}
+
 // Networks that are no place for a restore, whatever else is allowed: this machine, the link, groups, and where clouds answer with credentials.
 var forbidden = prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4", "100.100.100.200/32", "168.63.129.16/32",
 	"::/128", "::1/128", "fe80::/10", "ff00::/8", "fd00:ec2::254/128", "fd20:ce::254/128", "2001::/32", "100::/64")
@@ -108,15 +134,16 @@ func within(networks []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// permits judges an address alone. A network that is written out allows what is otherwise forbidden: somebody meant it.
-func (p Policy) permits(addr netip.Addr) bool {
+// permits judges an address alone. A network that is written out allows what is otherwise forbidden: somebody meant it. Of this machine's own addresses
+// that holds for those of the loopback network, and for one that is written out alone: a network of the operator's has other machines in it.
+func (p Policy) permits(addr netip.Addr, own []netip.Addr) bool {
 	networks, public, inner, _ := ParseNetworks(p.Allow)
-	if within(networks, addr) {
+	if slices.Contains(networks, netip.PrefixFrom(addr, addr.BitLen())) || within(networks, addr) && (addr.IsLoopback() || !slices.Contains(own, addr)) {
 		return true
 	}
 	for _, a := range append(embedded(addr), addr) {
 		switch {
-		case within(forbidden, a):
+		case within(forbidden, a), slices.Contains(own, a):
 			return false
 		case within(private, a):
 			if !inner {
@@ -129,14 +156,16 @@ func (p Policy) permits(addr netip.Addr) bool {
 	return true
 }
 
-// embedded returns the IPv4 address that an IPv6 one stands for where a gateway translates it: NAT64, 6to4, and the old compatible form.
+// embedded returns the IPv4 address that an IPv6 one stands for where a gateway or the kernel translates it: NAT64, 6to4, SIIT,
+// ISATAP, and the old compatible form.
 func embedded(addr netip.Addr) []netip.Addr {
 	if addr.Is4() {
 		return nil
 	}
 	b := addr.As16()
 	switch {
-	case netip.MustParsePrefix("64:ff9b::/96").Contains(addr), netip.MustParsePrefix("::/96").Contains(addr):
+	case netip.MustParsePrefix("64:ff9b::/96").Contains(addr), netip.MustParsePrefix("::/96").Contains(addr), netip.MustParsePrefix("::ffff:0:0:0/96").Contains(addr),
+		b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe:
 		return []netip.Addr{netip.AddrFrom4([4]byte(b[12:]))}
 	case netip.MustParsePrefix("64:ff9b:1::/48").Contains(addr):
 		return []netip.Addr{netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte{10})} // of the operator's own network at least

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/fold"
 )
 
 // Mode says how far a restore goes.
@@ -142,8 +143,32 @@ func (p *Preview) seal() error {
 		return err
 	}
 	sum := sha256.Sum256(b)
-	p.Fingerprint = hex.EncodeToString(sum[:16])
+	content := hex.EncodeToString(sum[:16])
+	p.Fingerprint = content + "-"
+	for _, spelling := range fold.Spellings(p.Name) {
+		p.Fingerprint += nameMark(content, spelling)
+	}
 	return nil
+}
+
+// nameMark is a few letters that a fingerprint ends in, for a spelling of the name that confirms it.
+func nameMark(content, spelling string) string {
+	sum := sha256.Sum256([]byte(content + "\x00" + spelling))
+	return hex.EncodeToString(sum[:4])
+}
+
+// Misnamed reports that what was typed is not the name that the fingerprint's preview showed. What is no fingerprint says nothing.
+func Misnamed(fingerprint, typed string) bool {
+	content, marks, found := strings.Cut(fingerprint, "-")
+	if !found || len(marks) != 3*8 {
+		return false
+	}
+	for i, spelling := range fold.Spellings(typed) {
+		if spelling != "" && marks[i*8:(i+1)*8] == nameMark(content, spelling) {
+			return false
+		}
+	}
+	return true
 }
 
 // KeyText is the row's primary key for people: "id 7" or "wedding_id 7, number 3".

@@ -118,7 +118,7 @@ func (t *Target) refuseUse(ctx context.Context) (err error) {
 	if err := t.refuseReserved(ctx); err != nil {
 		return err
 	}
-	if err := t.conn.QueryRow(ctx, "select to_regclass('keepsake_restore.run') is not null").Scan(&t.marked); err != nil || t.marked {
+	if err := t.conn.QueryRow(ctx, "select to_regnamespace('keepsake_restore') is not null").Scan(&t.marked); err != nil || t.marked {
 		return err
 	}
 	return t.refuseContent(ctx)

@@ -156,7 +156,7 @@ func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 		return nil, err
 	}
 	known := t.marked // and judged
-	if err := t.conn.QueryRow(ctx, "select to_regclass('keepsake_restore.run') is not null").Scan(&t.marked); err != nil {
+	if err := t.conn.QueryRow(ctx, "select to_regnamespace('keepsake_restore') is not null").Scan(&t.marked); err != nil {
 		return nil, fmt.Errorf("look for the mark of an unfinished restore: %w", err)
 	}
 	if t.marked && !known {
