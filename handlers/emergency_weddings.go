@@ -23,7 +23,10 @@ func listEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
 		i := min(w.DaysLeft, len(groups)-1)
 		g := &groups[i]
 		counts[i]++
-		row := views.EmergencyWedding{Wedding: weddingOf(w), Offers: weddingOffers(vm.Shell, d.Platform, w.ID, newest)}
+		row := views.EmergencyWedding{Wedding: weddingOf(w)}
+		if newest != "" { // the page says once, above them all, that nothing is saved yet
+			row.Offers = weddingOffers(vm.Shell, d.Platform, w.ID, newest)
+		}
 		if len(g.First) < openWeddings {
 			g.First = append(g.First, row)
 		} else {
