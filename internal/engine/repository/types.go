@@ -5,6 +5,7 @@ package repository
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/zeebo/xxh3"
@@ -93,6 +94,8 @@ func unhex(dst, src []byte) error {
 	if len(src) != 2*len(dst) {
 		return fmt.Errorf("want %d hexadecimal digits, have %d", 2*len(dst), len(src))
 	}
-	_, err := hex.Decode(dst, src)
-	return err
+	if _, err := hex.Decode(dst, src); err != nil {
+		return errors.New("not all of it are hexadecimal digits")
+	}
+	return nil
 }
