@@ -45,6 +45,7 @@ func standbyCases(s *console.Standby, x theirs) map[string]useCase {
 		"FindContacts": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return s.FindContacts(ctx, a, x.wedding, "")
 		},
+		"FindDamage": func(ctx context.Context, a keepsake.Actor) (any, error) { return s.FindDamage(ctx, a, x.wedding) },
 		"LookAtWedding": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return s.LookAtWedding(ctx, a, x.wedding, x.point)
 		},
