@@ -52,6 +52,7 @@ var deeds = []deed{
 	{"verify.start", "started a verification", "start a verification", false},
 	{"verify.end", "finished a verification", "finish a verification", false},
 	{"repair.start", "started a repair", "start a repair", false},
+	{"provider.check", "checked provider", "check provider", true},
 	{"repair.end", "finished a repair", "finish a repair", false},
 	{"restore.start", "started a restore into a new database", "start a restore into a new database", false},
 	{"restore.end", "finished a restore into a new database", "finish a restore into a new database", false},

@@ -12,6 +12,7 @@ import (
 type Console interface {
 	platformKnower
 	dashboardReader
+	providerChecker
 	emergencyReader
 	backupStarter
 	operationReader

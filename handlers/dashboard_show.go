@@ -209,7 +209,7 @@ func lastOf(d console.Dashboard, clock format.Clock) views.LastBackup {
 }
 
 func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCard {
-	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database", Error: p.Error, State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
+	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database", Error: capital(p.Error), State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
 	switch p.Medium {
 	case "disk":
 		card.Icon = "folder"
@@ -231,6 +231,10 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 		card.State = ui.Chip{Tone: ui.ToneMute, Text: "Not checked yet"}
 	case console.HealthFails:
 		card.State = ui.Chip{Tone: ui.ToneBad, Text: "Fails"}
+		if p.Behind {
+			card.State.Text = "Fails, lacks the newest"
+		}
+		card.Repair = true
 	case console.HealthBehind:
 		card.State = ui.Chip{Tone: ui.ToneWarn, Text: "Works, lacks the newest"}
 		card.Repair = true
@@ -241,7 +245,7 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 		card.Lines = append(card.Lines, format.Plural(p.Points, "recovery point", "recovery points")+", the newest confirmed "+clock.Relative(p.LastConfirmed))
 	}
 	if !p.Checked.IsZero() {
-		card.Lines = append(card.Lines, "Checked "+clock.Relative(p.Checked))
+		card.Lines = append(card.Lines, "Checked "+clock.Relative(p.Checked)+", "+clock.ToTheSecond(p.Checked))
 	}
 	if !p.Written.IsZero() {
 		card.Lines = append(card.Lines, "Written to, and read back, "+clock.Relative(p.Written))

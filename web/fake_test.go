@@ -39,6 +39,7 @@ type fakeConsole struct {
 	backups   []console.StartBackupInput
 	verifies  []console.StartVerifyInput
 	repairs   int
+	checks    []string
 	restores  []console.StartRestoreInput
 	approved  []string
 	cancelled []string
@@ -139,6 +140,14 @@ func (f *fakeConsole) StartVerify(_ context.Context, a keepsake.Actor, in consol
 	f.note(a)
 	f.verifies = append(f.verifies, in)
 	return console.Operation{ID: "op2", Kind: console.KindVerify}, f.startErr
+}
+
+func (f *fakeConsole) CheckProvider(_ context.Context, a keepsake.Actor, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note(a)
+	f.checks = append(f.checks, name)
+	return nil
 }
 
 func (f *fakeConsole) StartRepair(_ context.Context, a keepsake.Actor) (console.Operation, error) {

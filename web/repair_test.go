@@ -37,8 +37,13 @@ func TestRepairButton(t *testing.T) {
 		t.Errorf("%d repairs were started, want 1", s.console.repairs)
 	}
 	d.Providers[last].Error = "403 from the bucket"
-	if a := s.get("/").want(http.StatusOK).says("Fails", "403 from the bucket"); len(a.all("form", "action", "/repairs")) != 0 {
-		t.Error("a repair is offered to a provider that fails")
+	if a := s.get("/").want(http.StatusOK).says("Fails, lacks the newest", "403 from the bucket", "Check again"); len(a.all("form", "action", "/repairs")) != 1 {
+		t.Error("no repair is offered for a provider that fails")
+	} else {
+		s.post("/providers/check", fields(a.one("form", "action", "/providers/check"))).want(http.StatusSeeOther)
+	}
+	if len(s.console.checks) != 1 || s.console.checks[0] != d.Providers[last].Name {
+		t.Errorf("checked: %v", s.console.checks)
 	}
 }
 

@@ -165,6 +165,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/operations/:id/cancel", handlers.ShowCancel(pages, con))
 	in.POST("/operations/:id/cancel", handlers.CancelOperation(con))
 	in.POST("/operations/:id/approve", handlers.ApproveOperation(con))
+	in.POST("/providers/check", handlers.CheckProvider(con))
 	in.POST("/repairs", handlers.StartRepair(con))
 	in.POST("/points/verify", handlers.StartVerify(con))
 	in.POST("/points/:id", handlers.SavePoint(pages, con))

@@ -162,6 +162,9 @@ func (c Clock) Second(t time.Time) string {
 // TimeOfDay writes "14:05:09".
 func (c Clock) TimeOfDay(t time.Time) string { return t.In(c.zone()).Format("15:04:05") }
 
+// ToTheSecond writes "14:05:09 UTC".
+func (c Clock) ToTheSecond(t time.Time) string { return t.In(c.zone()).Format("15:04:05 MST") }
+
 // Relative writes "just now", "12 min ago", "in 3 h", "2 days ago".
 func (c Clock) Relative(t time.Time) string {
 	d := c.Now.Sub(t)

@@ -86,7 +86,9 @@ func TestProviderHealthIsOneTruth(t *testing.T) {
 	wantForm("provider away: it fails")
 
 	away.Down(false)
-	check() // a real write works again
+	if err := c.CheckProvider(t.Context(), admin, "away"); err != nil { // a real write works again, and is noticed at once
+		t.Fatal(err)
+	}
 	if h, _ := healthOf(t, c, "away"); h != console.HealthBehind {
 		t.Errorf("after a write that worked: %s", h)
 	}

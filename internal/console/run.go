@@ -20,7 +20,7 @@ const (
 	parallelOperations = 4
 	restoreQueue       = "restore"
 	// checkEvery and syncEvery are how old what pages show of providers, and of points that others made, may get.
-	checkEvery = time.Minute
+	checkEvery = 30 * time.Second
 	syncEvery  = 15 * time.Minute
 	// noticeEvery is how soon a recovery point that the command line made appears.
 	noticeEvery = 10 * time.Second

@@ -150,6 +150,9 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"StartVerify": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.StartVerify(ctx, a, console.StartVerifyInput{})
 		},
+		"CheckProvider": func(ctx context.Context, a keepsake.Actor) (any, error) {
+			return nil, c.CheckProvider(ctx, a, "local")
+		},
 		"StartRepair": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.StartRepair(ctx, a)
 		},
