@@ -141,6 +141,12 @@ func explain(err error) error {
 		switch pg.Code[:2] {
 		case "08", "57", "53": // connection, operator intervention, insufficient resources
 			unreachable = true
+		case "55": // an object that is not in the state for it, or not free
+			if pg.Code == LockNotAvailable {
+				return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err,
+					Message: "Something else holds what this needs of Keepsake's own database, so nothing was done. Your backups are not affected, and the command line restores without it. " +
+						"Try again in a moment; if it stays so, end the session that holds the lock there (pg_locks, pg_stat_activity)."}
+			}
 		default:
 			unreachable = false
 		}

@@ -66,6 +66,7 @@ var deeds = []deed{
 	{"scope.explain", "looked at what belongs to a wedding", "look at what belongs to a wedding", false},
 	{"wedding.read", "read", "read", true},
 	{"milestone.save", "changed a milestone of", "change a milestone of", true},
+	{"milestone.look", "looked for weddings that reached a milestone", "look for weddings that reached a milestone", false},
 	{"point.save", "changed the note, labels or lock of", "change the note, labels or lock of", true},
 	{"approval.ask", "asked for approval of a restore", "ask for approval of a restore", false},
 	{"approval.give", "approved a restore", "approve a restore", false},

@@ -228,7 +228,7 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 	}
 	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Alone: alone(conf.Server),
 		Sweep: s.sessions.Sweep,
-		Keep:  access.keep, Notes: e, Alert: alerts})
+		Keep:  access.keep, Notes: e, Vault: e.Vault(), Alert: alerts})
 	if err != nil {
 		d.Close()
 		return nil, err

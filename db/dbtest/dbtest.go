@@ -6,6 +6,8 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -49,11 +51,17 @@ func URL(t testing.TB) keepsake.Secret {
 	t.Helper()
 	server := Tables(t)
 	t.Cleanup(func() {
-		if past := Past(t, server); len(past) > 0 {
+		past := slices.DeleteFunc(Past(t, server), ofAnotherClock)
+		if len(past) > 0 {
 			t.Errorf("the database had to put on record itself: %q", past)
 		}
 	})
 	return server
+}
+
+// ofAnotherClock is what a test's own clock, which runs ahead of the database's, looks like to it.
+func ofAnotherClock(past string) bool {
+	return past == `sign_in_throttles {"did": "update", "columns": ["failures", "last_failure_at"]}` || strings.HasPrefix(past, "sessions ") && strings.HasSuffix(past, `"columns": ["last_seen_at"]}`)
 }
 
 // Tables is URL for tests that write into tables themselves.

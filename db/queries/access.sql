@@ -78,13 +78,13 @@ set failures = case
 returning failures, locked_until;
 
 -- name: CountWithinHour :one
--- How often within the hour that began with the first.
+-- How often within the hour that began with the first. An hour that ends later than one does was not begun here, and hides nothing.
 insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
 values ('hourly', @subject, 1, sqlc.arg(now), sqlc.arg(now)::timestamptz + interval '1 hour')
 on conflict (kind, subject) do update
-set failures = case when t.locked_until <= sqlc.arg(now) then 1 else t.failures + 1 end,
+set failures = case when t.locked_until <= sqlc.arg(now) or t.locked_until > excluded.locked_until then 1 else t.failures + 1 end,
     last_failure_at = sqlc.arg(now),
-    locked_until = case when t.locked_until <= sqlc.arg(now) then excluded.locked_until else t.locked_until end
+    locked_until = case when t.locked_until <= sqlc.arg(now) or t.locked_until > excluded.locked_until then excluded.locked_until else t.locked_until end
 returning failures;
 
 -- name: LockSignIn :exec

@@ -1,6 +1,7 @@
 -- name: LockAuditHead :one
 -- Waits for the writer before; the lock ends with the transaction. An end that somebody broke is put right, with an entry that says so. No id: nobody asks.
-select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash from audit_open_end();
+-- at is the moment by the database's clock, which it holds entries to: this machine's may be another.
+select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash, clock_timestamp()::timestamptz as at from audit_open_end();
 
 -- name: InsertAudit :exec
 insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target,
@@ -18,6 +19,10 @@ select last_id, hash, trail, (select coalesce(min(id), 1) from audit_log)::bigin
 -- name: GetAuditEnds :one
 -- The newest entry, and the newest that is a security event.
 select last_id as newest, coalesce((select id from audit_log where security order by id desc limit 1), 0)::bigint as security from audit_head;
+
+-- name: IsBrokenSince :one
+-- Whether the trail was found broken after so many rows.
+select exists (select from audit_log where id > @rows and security and action = 'audit.broken');
 
 -- name: ListAuditFrom :many
 select * from audit_log where id > @after order by id limit @most;

@@ -34,9 +34,9 @@ const countWithinHour = `-- name: CountWithinHour :one
 insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
 values ('hourly', $1, 1, $2, $2::timestamptz + interval '1 hour')
 on conflict (kind, subject) do update
-set failures = case when t.locked_until <= $2 then 1 else t.failures + 1 end,
+set failures = case when t.locked_until <= $2 or t.locked_until > excluded.locked_until then 1 else t.failures + 1 end,
     last_failure_at = $2,
-    locked_until = case when t.locked_until <= $2 then excluded.locked_until else t.locked_until end
+    locked_until = case when t.locked_until <= $2 or t.locked_until > excluded.locked_until then excluded.locked_until else t.locked_until end
 returning failures
 `
 
@@ -45,7 +45,7 @@ type CountWithinHourParams struct {
 	Now     time.Time
 }
 
-// How often within the hour that began with the first.
+// How often within the hour that began with the first. An hour that ends later than one does was not begun here, and hides nothing.
 func (q *Queries) CountWithinHour(ctx context.Context, arg CountWithinHourParams) (int32, error) {
 	row := q.db.QueryRow(ctx, countWithinHour, arg.Subject, arg.Now)
 	var failures int32

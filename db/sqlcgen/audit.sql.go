@@ -137,6 +137,18 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 	return err
 }
 
+const isBrokenSince = `-- name: IsBrokenSince :one
+select exists (select from audit_log where id > $1 and security and action = 'audit.broken')
+`
+
+// Whether the trail was found broken after so many rows.
+func (q *Queries) IsBrokenSince(ctx context.Context, rows int64) (bool, error) {
+	row := q.db.QueryRow(ctx, isBrokenSince, rows)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const leaseAlertPlace = `-- name: LeaseAlertPlace :one
 update alert_places set leased_until = clock_timestamp() + make_interval(secs => $1::double precision)
 where place = $2 and leased_until < clock_timestamp() and next_at <= clock_timestamp()
@@ -401,19 +413,21 @@ func (q *Queries) ListSignInDevices(ctx context.Context, actorID string) ([]stri
 }
 
 const lockAuditHead = `-- name: LockAuditHead :one
-select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash from audit_open_end()
+select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash, clock_timestamp()::timestamptz as at from audit_open_end()
 `
 
 type LockAuditHeadRow struct {
 	LastID int64
 	Hash   []byte
+	At     time.Time
 }
 
 // Waits for the writer before; the lock ends with the transaction. An end that somebody broke is put right, with an entry that says so. No id: nobody asks.
+// at is the moment by the database's clock, which it holds entries to: this machine's may be another.
 func (q *Queries) LockAuditHead(ctx context.Context) (LockAuditHeadRow, error) {
 	row := q.db.QueryRow(ctx, lockAuditHead)
 	var i LockAuditHeadRow
-	err := row.Scan(&i.LastID, &i.Hash)
+	err := row.Scan(&i.LastID, &i.Hash, &i.At)
 	return i, err
 }
 

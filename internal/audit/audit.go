@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -59,13 +60,19 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 		}
 		detail = bytes.ReplaceAll(b, []byte(`\u0000`), []byte(`\ufffd`))
 	}
-	head, err := tx.LockAuditHead(ctx)
-	if err != nil {
-		return fmt.Errorf("lock the audit trail: %w", err)
+	if len(detail) > longestDetail {
+		detail = fmt.Appendf(nil, `{"left_out": "%d bytes of detail"}`, len(detail))
 	}
 	request := keepsake.RequestOf(ctx)
 	if e.Took == 0 && !request.Started.IsZero() {
 		e.Took = time.Since(request.Started)
+	}
+	head, err := tx.LockAuditHead(ctx)
+	if err != nil {
+		if e.Outcome != Allowed {
+			logLost(ctx, actor, e, detail, err)
+		}
+		return fmt.Errorf("lock the audit trail: %w", err)
 	}
 	session, token := actor.Session, ""
 	if actor.Permissions != nil { // only what a token may do has an end
@@ -75,7 +82,7 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 	row := sqlcgen.InsertAuditParams{
 		ID: head.LastID + 1,
 		// PostgreSQL keeps microseconds, and the hash must cover what it keeps.
-		At: time.Now().UTC().Truncate(time.Microsecond), ActorID: clip(actor.ID), ActorName: clip(actor.Name), ActorRole: clip(string(actor.Role)),
+		At: head.At.UTC().Truncate(time.Microsecond), ActorID: clip(actor.ID), ActorName: clip(actor.Name), ActorRole: clip(string(actor.Role)),
 		Organization: clip(actor.Organization), Session: clip(session), Token: clip(token), Address: clip(actor.Address), UserAgent: clip(cmp.Or(actor.UserAgent, request.UserAgent)),
 		RequestID: clip(cmp.Or(actor.RequestID, request.ID)), Action: clip(e.Action), Target: clip(e.Target), Wedding: clip(wedding), Point: clip(point),
 		Outcome: string(e.Outcome), DurationMs: max(0, e.Took.Milliseconds()), Security: Security(e), Detail: detail, PrevHash: head.Hash,
@@ -104,5 +111,24 @@ func Refuse(ctx context.Context, d *db.DB, actor keepsake.Actor, e Entry) error 
 	// Whoever gives up waiting is on record all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	return d.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) error { return Record(ctx, tx, actor, e) })
+	reached := false
+	err := d.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) error {
+		reached = true
+		return Record(ctx, tx, actor, e)
+	})
+	if err != nil && !reached {
+		detail, _ := json.Marshal(e.Detail) // what cannot be encoded is left out: the rest is worth more than nothing
+		logLost(ctx, actor, e, detail, err)
+	}
+	return err
+}
+
+// logLost writes into the log of the process what an entry would have said: whoever holds the end of the trail, or takes the database away, hides nothing. The
+// request counts as on record, so that nobody waits for the trail once more.
+func logLost(ctx context.Context, actor keepsake.Actor, e Entry, detail []byte, err error) {
+	request := keepsake.RequestOf(ctx)
+	slog.ErrorContext(ctx, "an attempt could not be put on record: this is what the entry would say", "action", e.Action, "target", clip(e.Target), "outcome", e.Outcome, "security", Security(e),
+		"actor", clip(actor.Name), "actor_id", clip(actor.ID), "role", actor.Role, "organization", clip(actor.Organization), "session", clip(actor.Session), "address", clip(actor.Address),
+		"user_agent", clip(cmp.Or(actor.UserAgent, request.UserAgent)), "request", clip(cmp.Or(actor.RequestID, request.ID)), "detail", string(detail), "err", err)
+	request.Settle()
 }

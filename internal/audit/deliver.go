@@ -56,7 +56,7 @@ const (
 	deliverMost = 1000
 	// deliverLease is how long a worker that was killed while it sent keeps others from sending to the place.
 	deliverLease = 2 * time.Minute
-	longestPause = time.Hour
+	longestPause = 10 * time.Minute // the database refuses more than 15
 )
 
 // Delivery says where entries are told, and of which kinds.

@@ -103,7 +103,27 @@ func Each(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter, fn func
 	}
 }
 
+// rowOf makes every row one that can be shown and written as JSON, so that one which cannot, by whoever owns the database, hides no other: it says so in its place.
+// What verification looks at is as it was written.
 func rowOf(r sqlcgen.AuditLog) Row {
+	problem := ""
+	switch encoded, err := json.Marshal(json.RawMessage(r.Detail)); {
+	case r.At.Year() < 1 || r.At.Year() > 9999:
+		problem = fmt.Sprintf("the year %d, which nothing else can write down", r.At.Year())
+	case err != nil:
+		problem = "a detail that cannot be read"
+	case len(encoded) > longestDetail:
+		problem = fmt.Sprintf("%d bytes of detail", len(encoded))
+	}
+	if problem != "" {
+		r.At = time.Unix(0, 0).UTC()
+		r.Detail, _ = json.Marshal(map[string]string{"unreadable": "This entry holds " + problem + ". Keepsake did not write it so: see what keepsake audit verify says."})
+	}
+	for _, s := range []*string{&r.ActorID, &r.ActorName, &r.ActorRole, &r.Organization, &r.Session, &r.Token, &r.Address, &r.UserAgent, &r.RequestID, &r.Action, &r.Target, &r.Wedding, &r.Point} {
+		if len(*s) > longest+len("…") {
+			*s = clip(*s)
+		}
+	}
 	return Row{ID: r.ID, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: keepsake.Role(r.ActorRole), Organization: r.Organization, Session: r.Session,
 		Token: r.Token, Address: r.Address, UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action, Target: r.Target, Wedding: r.Wedding, Point: r.Point,
 		Outcome: Outcome(r.Outcome), Took: time.Duration(r.DurationMs) * time.Millisecond, Security: r.Security, Detail: r.Detail, Hash: r.Hash}

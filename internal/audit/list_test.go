@@ -168,3 +168,35 @@ func statement(t *testing.T, name string) string {
 	sql, _, _ := strings.Cut(rest, "`")
 	return sql
 }
+
+// TestARowThatNobodyCanWriteDownHidesNoOther: a moment that JSON has no words for, a detail that no program reads, and megabytes of a browser's name stand in the trail, and
+// everything is listed and exported, with words in their place.
+func TestARowThatNobodyCanWriteDownHidesNoOther(t *testing.T) {
+	t.Parallel()
+	url := dbtest.Tables(t)
+	d := dbtest.Open(t, url)
+	for range 5 {
+		if err := record(t.Context(), d, someone, "backup.start"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tamper(t, url, `update audit_log set at = '200000-01-01' where id = 2; update audit_log set user_agent = repeat('x', 5000000) where id = 3;
+		update audit_log set detail = (repeat('[', 20) || repeat(']', 20))::json where id = 4; update audit_log set detail = json_build_object('x', repeat('x', 5000000)) where id = 5`)
+	rows, err := audit.List(t.Context(), d, system, audit.Filter{Most: 10})
+	if err != nil || len(rows) != 5 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for _, format := range audit.Formats {
+		var out strings.Builder
+		write, end, err := audit.NewWriter(&out, format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := audit.Each(t.Context(), d, system, audit.Filter{}, write); err != nil {
+			t.Fatal(err)
+		}
+		if err := end(); err != nil || strings.Count(out.String(), "backup.start") != 5 || !strings.Contains(out.String(), "the year 200000") || out.Len() > 20_000 {
+			t.Errorf("%s: %d bytes, %v", format, out.Len(), err)
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 	"github.com/wedsync/keepsake/internal/audit"
 )
 
-// decided is one row of each table that decides who gets in and what is run. Its transaction says that it may be there.
+// decided is one row of each table that decides who gets in and what is run.
 const decided = `
 	insert into accounts (id, email, password_hash, role) values ('018f0000-0000-7000-8000-000000000001', 'amelia@example.org', '$argon2id$hidden', 'super_admin');
 	insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent, address)
@@ -49,24 +49,27 @@ func explained(ctx context.Context, d *db.DB, sql string, actions ...string) err
 	})
 }
 
-// decidedDatabase is a console database with those rows, all of them on record.
+// decidedDatabase is a console database with those rows.
 func decidedDatabase(t *testing.T) *db.DB {
 	t.Helper()
 	server := dbtest.Tables(t)
 	d := dbtest.Open(t, server)
-	if err := explained(t.Context(), d, decided, "account.create", "session.start", "token.create", "second_step.begin", "approval.ask", "restore.end", "milestone.save"); err != nil {
+	if err := explained(t.Context(), d, decided); err != nil {
 		t.Fatal(err)
 	}
-	if past := dbtest.Past(t, server); len(past) > 0 {
-		t.Fatalf("what was said is on record twice: %q", past)
+	if past := dbtest.Past(t, server); len(past) != decidedRows {
+		t.Fatalf("nobody said why, and not all of it is on record: %q", past)
 	}
 	return d
 }
 
+// decidedRows is how many of those rows are put on record by the database.
+const decidedRows = 9
+
 // byTheDatabase returns what the database put on record itself, oldest first.
 func byTheDatabase(t *testing.T, d *db.DB) []audit.Row {
 	t.Helper()
-	rows, err := audit.List(t.Context(), d, system, audit.Filter{Action: "database.write", Most: 100})
+	rows, err := audit.List(t.Context(), d, system, audit.Filter{Action: "database.write", Most: 500})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,20 +118,40 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		{"wedding_milestones", "update wedding_milestones set day = '2031-01-01'", `["day"]`},
 		{"wedding_milestones", "delete from wedding_milestones", `"did": "delete"`},
 		{"settings", "update settings set value = 'y' where name = 'session_secret'", `["value"]`},
-		{"alert_places", "update alert_places set last_id = last_id + 1000", `["last_id"]`},
+		{"alert_places", "update alert_places set last_id = (select last_id from audit_head)", `["last_id"]`},
+		// Alerts put off for a while, by what looks like somebody else's work.
+		{"alert_places", "update alert_places set next_at = now() + interval '10 minutes'", `["next_at"]`},
+		{"alert_places", "update alert_places set failures = 1000", `["failures"]`},
+		{"settings", "update settings set name = 'audit_verdict'", `["name"]`},
+		{"settings", `update settings set value = '"x"' where name = 'audit_verdict'`, `["value"]`},
+		{"settings", "update settings set name = 'milestones_seen'", `["name"]`},
+		{"settings", "update settings set value = '2999-01-01'", `["value"]`},
+		{"settings", "delete from settings", `"did": "delete"`},
+		// Lock-outs that were long ago all of a sudden, and entries that are due once an hour, counted in advance.
+		{"sign_in_throttles", "update sign_in_throttles set last_failure_at = '2000-01-01', failures = 5 where kind = 'account'", `"last_failure_at"`},
+		{"sign_in_throttles", "insert into sign_in_throttles (kind, subject, failures, last_failure_at, locked_until) values ('hourly', sha256('h'), 9, now(), '9999-01-01')", `"did": "insert"`},
+		{"sign_in_throttles", "update sign_in_throttles set failures = 9999 where kind = 'hourly'", `["failures"]`},
+		{"sign_in_throttles", "update sign_in_throttles set locked_until = now() + interval '1 h' where kind = 'hourly'", `["locked_until"]`},
+		// A session that was left, used again after all.
+		{"sessions", "update sessions set last_seen_at = '2020-01-01' where id::text like '%0002'; update sessions set last_seen_at = '2020-01-01 00:29' where id::text like '%0002'", `["last_seen_at"]`},
+		{"sessions", "update sessions set last_seen_at = now() where id::text like '%0002'", `["last_seen_at"]`},
+		{"sessions", "update sessions set last_seen_at = now() + interval '20 minutes' where id::text like '%0002'", `["last_seen_at"]`},
 		{"alert_places", "delete from alert_places", `"did": "delete"`},
 	} {
 		if err := explained(t.Context(), d, c.sql, "overview.read", "overview.read"); err != nil {
 			t.Fatalf("%s: %v", c.sql, err)
 		}
 		rows := byTheDatabase(t, d)
-		if len(rows) != n+1 {
-			t.Fatalf("%s: %d entries by the database, want one more than before: %d", c.sql, len(rows), n+1)
+		if len(rows) != decidedRows+n+1 {
+			t.Fatalf("%s: %d entries by the database, want one more than before: %d", c.sql, len(rows), decidedRows+n+1)
 		}
-		r := rows[n]
+		r := rows[decidedRows+n]
 		if r.Target != c.table || !r.Security || r.ActorName == "" || !strings.Contains(string(r.Detail), c.says) || strings.Contains(string(r.Detail), "argon2id") {
 			t.Errorf("%s: %+v %s", c.sql, r, r.Detail)
 		}
+	}
+	if err := explained(t.Context(), d, "insert into alert_places (place, last_id, leased_until, next_at) values (sha256('z'), 0, '-infinity', '-infinity')"); err != nil {
+		t.Fatal(err)
 	}
 	for _, sql := range []string{
 		// What is refused outright: starting what waits for an approval, by itself, with one's own, with a forged one that is not on record, and by a detour.
@@ -141,6 +164,9 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		// Changing what somebody asked for, or who did, before the other one approves it.
 		"update backup_operations set target_database = 'other' where kind = 'restore'", "update backup_operations set requested_by = '9' where kind = 'restore'",
 		"update backup_operations set created_at = now() + interval '1 day' where kind = 'restore'", "update backup_operations set tiers = '{critical}' where kind = 'restore'",
+		// Switching alerts off.
+		"update alert_places set last_id = 1000000000000000", "update alert_places set next_at = '9999-01-01'", "update alert_places set leased_until = now() + interval '1 h'",
+		"insert into alert_places (place, last_id, leased_until, next_at) values (sha256('y'), 1000000000000000, '-infinity', '-infinity')",
 		// Breaking the trail's end for good.
 		"update audit_head set last_id = last_id + 1, hash = sha256('x')", "update audit_head set hash = sha256('x')", "update audit_head set trail = gen_random_uuid()",
 		"update audit_head set last_id = last_id + 1", "insert into audit_head (last_id, hash) values (7, sha256('x'))", "delete from audit_head",
@@ -152,7 +178,7 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		}
 	}
 	for _, sql := range []string{ // what happens all the time, and lets nobody in
-		"update sessions set last_seen_at = now() + interval '1 s'", "update sessions set ended_at = now(), end_reason = 'revoked' where ended_at is null",
+		"update sessions set last_seen_at = now()", "update sessions set last_seen_at = last_seen_at + interval '1 s'", "update sessions set ended_at = now(), end_reason = 'revoked' where ended_at is null",
 		"update api_tokens set last_used_at = now()", "delete from sessions where ended_at is not null",
 	} {
 		before := len(byTheDatabase(t, d))
@@ -221,5 +247,78 @@ func TestTheDatabasesEntriesChain(t *testing.T) {
 	}
 	if r, err := audit.Verify(t.Context(), d); err != nil || !r.Intact || r.Rows != 80 {
 		t.Errorf("verify: %+v, %v, want 80 intact rows", r, err)
+	}
+}
+
+// TestOnlyWhatAWriteNeedsExplainsIt: an entry that was refused, is about something else, or only begins like the right one, explains nothing.
+func TestOnlyWhatAWriteNeedsExplainsIt(t *testing.T) {
+	t.Parallel()
+	const id = "018f0000-0000-7000-8000-000000000021"
+	operation := "insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database) values ('" + id + "', 'restore', 'queued', '1', 'x', 'x', 'x')"
+	account := "insert into accounts (id, email, password_hash, role) values ('" + id + "', 'mallory@example.org', '$argon2id$hidden', 'super_admin')"
+	for name, c := range map[string]struct {
+		sql       string
+		said      audit.Entry
+		explained bool
+	}{
+		"its own":                        {operation, audit.Entry{Action: "restore.start", Target: id, Outcome: audit.Allowed}, true},
+		"a preview that was refused":     {operation, audit.Entry{Action: "scope.preview", Outcome: audit.Refused}, false},
+		"its own, refused":               {operation, audit.Entry{Action: "restore.start", Target: id, Outcome: audit.Refused}, false},
+		"another's":                      {operation, audit.Entry{Action: "restore.start", Target: "018f0000-0000-7000-8000-000000000022", Outcome: audit.Allowed}, false},
+		"no one's":                       {operation, audit.Entry{Action: "restore.start", Outcome: audit.Allowed}, false},
+		"another kind's":                 {operation, audit.Entry{Action: "backup.start", Target: id, Outcome: audit.Allowed}, false},
+		"an end":                         {operation, audit.Entry{Action: "restore.end", Target: id, Outcome: audit.Allowed}, false},
+		"what waits":                     {operation, audit.Entry{Action: "approval.ask", Target: id, Outcome: audit.Allowed}, false},
+		"a new account":                  {account, audit.Entry{Action: "account.create", Target: "mallory@example.org", Outcome: audit.Allowed}, true},
+		"a look at one that was refused": {account, audit.Entry{Action: "account.show", Target: "mallory@example.org", Outcome: audit.Refused}, false},
+		"a look at one":                  {account, audit.Entry{Action: "account.show", Target: "mallory@example.org", Outcome: audit.Allowed}, false},
+		"another account":                {account, audit.Entry{Action: "account.create", Target: "amelia@example.org", Outcome: audit.Allowed}, false},
+		"a password": {account + "; update accounts set organization = 'org-1' where id = '" + id + "'",
+			audit.Entry{Action: "account.password", Target: "mallory@example.org", Outcome: audit.Allowed}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := dbtest.Open(t, dbtest.Tables(t))
+			err := d.InTx(t.Context(), system, func(tx db.Tx) error {
+				if _, err := tx.PG.Exec(t.Context(), c.sql); err != nil {
+					return err
+				}
+				return audit.Record(t.Context(), tx, system, c.said)
+			})
+			if rows := byTheDatabase(t, d); err != nil || (len(rows) == 0) != c.explained {
+				t.Errorf("%v: %d entries by the database, explained is %v", err, len(rows), c.explained)
+			}
+		})
+	}
+}
+
+// TestWhatNoEntryIs: of another time, too long, a section's beginning by anybody, or a security event that is not marked, whoever has the working role.
+func TestWhatNoEntryIs(t *testing.T) {
+	t.Parallel()
+	d := decidedDatabase(t)
+	appended := func(fields string) error {
+		return d.InTx(t.Context(), system, func(tx db.Tx) error {
+			_, err := tx.PG.Exec(t.Context(), `with entry as (select jsonb_populate_record(l, jsonb_build_object('id', h.last_id + 1, 'prev_hash', h.hash, 'at', clock_timestamp(), 'action', 'overview.read',
+					'security', false, 'outcome', 'refused', 'detail', '{}'::jsonb) || `+fields+`) as e from audit_log l, audit_head h where l.id = 1),
+				new as (insert into audit_log select (jsonb_populate_record(e, jsonb_build_object('hash', audit_hash(e)))).* from entry returning id, hash)
+				update audit_head set last_id = new.id, hash = new.hash from new`)
+			return err
+		})
+	}
+	for fields, allowed := range map[string]bool{
+		`'{}'`:                                            true,
+		`'{"at": "200000-01-01"}'`:                        false,
+		`'{"at": "1970-01-01"}'`:                          false,
+		`'{"action": "account.show"}'`:                    false,
+		`'{"action": "session.start"}'`:                   false,
+		`'{"detail": {"code": "forbidden"}}'`:             false,
+		`'{"action": "audit.section", "security": true}'`: false,
+		`'{"action": "audit.section", "security": true, "actor_role": "database", "outcome": "failed"}'`: false,
+		`jsonb_build_object('user_agent', repeat('x', 5000000))`:                                         false,
+		`jsonb_build_object('detail', jsonb_build_object('x', repeat('x', 5000000)))`:                    false,
+	} {
+		if err := appended(fields); allowed && err != nil || !allowed && !db.IsState(err, db.InsufficientPrivilege) {
+			t.Errorf("%s: %v, allowed is %v", fields, err, allowed)
+		}
 	}
 }

@@ -25,6 +25,9 @@ const mostBreaks = 20
 // sectionAction is the entry that the database makes when the end of the trail was broken: what follows it is a section of its own.
 const sectionAction = "audit.section"
 
+// database is who says what the console database puts on record itself.
+const database = "database"
+
 // Break is where rows are not as they were written, or may not be.
 type Break struct {
 	From    int64  `json:"from"` // the first row of it
@@ -284,7 +287,7 @@ func (r *Report) step(w *witness, row sqlcgen.AuditLog, prev []byte) []byte {
 		r.breakAt(w, row.ID, row.ID, fmt.Sprintf("row %d does not follow the row before it: one of them was replaced", row.ID))
 	case !bytes.Equal(row.Hash, hash(row)):
 		r.breakAt(w, row.ID, row.ID, fmt.Sprintf("row %d was changed after it was written", row.ID))
-	case row.Action == sectionAction:
+	case row.Action == sectionAction && row.ActorID == database && row.ActorRole == database && row.Outcome == string(Failed) && row.Security:
 		var detail struct {
 			Problem string `json:"problem"`
 		}

@@ -76,7 +76,11 @@ func TestAnotherRepositoryKey(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "second_step.on", Outcome: audit.Allowed})
+		ben, err := tx.GetAccountByEmail(t.Context(), "ben@example.org")
+		if err != nil {
+			return err
+		}
+		return audit.Record(t.Context(), tx, keepsake.Actor{ID: ben.ID, Name: ben.Email}, audit.Entry{Action: "second_step.begin", Outcome: audit.Allowed})
 	})
 	if err != nil {
 		t.Fatal(err)

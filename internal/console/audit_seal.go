@@ -2,8 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -34,8 +32,6 @@ const (
 	sealSoon      = time.Minute
 	sealSeldom    = 10 * time.Minute
 	mostSealsSoon = 6
-	// verdictName is the setting that holds how the trail was found last.
-	verdictName = "audit_verdict"
 )
 
 // AuditVerdict is how the audit trail was found, and when.
@@ -322,38 +318,4 @@ func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit
 		ended = append(ended, s)
 	}
 	return ended, nil
-}
-
-// lastVerdict returns how the trail was found last, nil when nobody has looked yet.
-func (c *Console) lastVerdict(ctx context.Context) (*AuditVerdict, error) {
-	var raw []byte
-	err := c.db.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) (err error) {
-		raw, err = tx.GetSetting(ctx, verdictName)
-		return err
-	})
-	if db.IsNoRows(err) {
-		return nil, nil //nolint:nilnil // nobody has looked: that is an answer
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read how the audit trail was found: %w", err)
-	}
-	var v AuditVerdict
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, errors.Join(errors.New("decode how the audit trail was found"), err)
-	}
-	return &v, nil
-}
-
-func (c *Console) keepVerdict(ctx context.Context, v AuditVerdict) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode how the audit trail was found: %w", err)
-	}
-	err = c.db.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) error {
-		return tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: verdictName, Value: raw})
-	})
-	if err != nil {
-		return fmt.Errorf("store how the audit trail was found: %w", err)
-	}
-	return nil
 }

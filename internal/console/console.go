@@ -77,6 +77,8 @@ type Deps struct {
 	Alert func(context.Context) error
 	// Notes, when set, is the repository that the audit trail is sealed into.
 	Notes Notes
+	// Vault, when set, seals what the console database must not make up; without one a process knows only what it found itself.
+	Vault Vault
 }
 
 // LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
@@ -112,6 +114,8 @@ type Console struct {
 	watch    *platformWatch
 	measured lastMeasured
 	sealing  sealing
+	vault    Vault
+	verdict  knownVerdict
 }
 
 // New returns a Console. Nothing runs, and nothing is heard of other processes, until Run.
@@ -123,7 +127,7 @@ func New(d Deps) (*Console, error) {
 		d.Now = time.Now
 	}
 	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep, alert: d.Alert,
-		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover, notes: d.Notes, hub: progress.NewHub(d.DB, d.Logger)}
+		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover, notes: d.Notes, vault: d.Vault, hub: progress.NewHub(d.DB, d.Logger)}
 	c.typed = d.Typed
 	for _, t := range d.Targets {
 		c.typed.Known = append(c.typed.Known, t.URL)

@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/dbtest"
-	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/storage"
@@ -37,6 +38,8 @@ type fakeEngine struct {
 	shift     int    // days that its first wedding lies ahead
 	undecided bool   // its weddings have no day
 	all       int64  // how many weddings it counts
+	then      int    // how many weddings the organization "many" had at the points, and has not any more
+	without   string // a tier that holds no table at the points
 	marking   func() // comes before a point is marked; nil: nothing
 }
 
@@ -148,8 +151,9 @@ func (f *fakeEngine) Point(_ context.Context, id string) (engine.PointDetail, er
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, p := range f.points {
-		if p.ID == id {
-			return engine.PointDetail{Point: p, LSN: "0/1", TableList: []engine.PointTable{{Schema: "public", Name: "users", Tier: "critical"}}}, nil
+		if p.ID == id || id == "latest" {
+			list := []engine.PointTable{{Schema: "public", Name: "users", Tier: "critical"}, {Schema: "public", Name: "guests", Tier: "high"}, {Schema: "public", Name: "photos", Tier: "standard"}}
+			return engine.PointDetail{Point: p, LSN: "0/1", TableList: slices.DeleteFunc(list, func(t engine.PointTable) bool { return t.Tier == f.without })}, nil
 		}
 	}
 	return engine.PointDetail{}, keepsake.Errorf(keepsake.CodeDamaged, "no provider has a readable manifest")
@@ -221,7 +225,11 @@ func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQue
 	if slices.Contains(q.IDs, "lost") {
 		return []engine.Wedding{{ID: "lost", Couple: "L & M", OrganizationID: "org-1", Date: q.Today}}, f.points[0].Time, nil
 	}
-	return f.weddings(q), f.points[0].Time, nil
+	list := f.weddings(q)
+	for i := range f.then {
+		list = append(list, engine.Wedding{ID: fmt.Sprint("m", i), OrganizationID: "many", Date: q.Today})
+	}
+	return list, f.points[0].Time, nil
 }
 
 func (f *fakeEngine) FindWeddings(_ context.Context, q engine.WeddingSearch) (engine.FoundWeddings, error) {
@@ -353,16 +361,15 @@ func await(t *testing.T, c *console.Console, id string, state console.State) con
 	return last
 }
 
-// recorded carries out sql as something that is on record.
-func (w *world) recorded(action, sql string) {
+// past writes as the owner of a table, past what puts it on record.
+func (w *world) past(table, sql string) {
 	w.t.Helper()
-	system := keepsake.System("test")
-	err := w.db.InTx(w.t.Context(), system, func(tx db.Tx) error {
-		if _, err := tx.PG.Exec(w.t.Context(), sql); err != nil {
-			return err
-		}
-		return audit.Record(w.t.Context(), tx, system, audit.Entry{Action: action, Outcome: audit.Allowed})
-	})
+	conn, err := pgx.Connect(w.t.Context(), dbtest.Owner(w.t, w.url).Reveal())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(w.t.Context())) }()
+	_, err = conn.Exec(w.t.Context(), "alter table "+table+" disable trigger user, no force row level security; "+sql+"; alter table "+table+" enable trigger user, force row level security")
 	if err != nil {
 		w.t.Fatal(err)
 	}

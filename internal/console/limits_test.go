@@ -125,7 +125,7 @@ func TestEachTypeHasItsOwnLimit(t *testing.T) {
 	if err != nil || estimate.Quotas[keepsake.BackupCritical].Left != 2 || estimate.Quotas[keepsake.BackupEmergency].Left != 9 || estimate.Quotas[keepsake.BackupFull].Left != 0 {
 		t.Errorf("what is left: %+v, %v", estimate.Quotas, err)
 	}
-	w.recorded("limit.test", "update rate_limits set used_at = array(select u - interval '1 hour' from unnest(used_at) u)") // an hour later
+	w.past("rate_limits", "update rate_limits set used_at = array(select u - interval '1 hour' from unnest(used_at) u)") // an hour later
 	if err = start(admin, full); err != nil {
 		t.Errorf("after an hour: %v", err)
 	}

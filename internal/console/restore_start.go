@@ -51,7 +51,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 		return refuse(err)
 	}
 	asked := in.scoped().brought()
-	judge := c.judgeAlone(ctx, actor, &asked)
+	judge := c.judgeAlone(ctx, actor, point, &asked)
 	row := newOperation(actor, KindRestore)
 	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
 	if in.Wedding != "" || in.Organization != "" || in.TargetURL != "" {

@@ -167,7 +167,7 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 		if asked.Everything = asked.Everything || s.Redo && s.Wedding == ""; asked.Everything {
 			asked.Organization, asked.Tiers = "", nil
 		}
-		judge = c.judgeAlone(ctx, actor, &asked)
+		judge = c.judgeAlone(ctx, actor, s.Point, &asked)
 		s.Weddings = asked.Weddings
 	}
 	detail["restore"] = s.Restore

@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -41,7 +45,7 @@ func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor,
 		return "", c.refused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
 	asked := in.brought()
-	judge := c.judgeAlone(ctx, actor, &asked)
+	judge := c.judgeAlone(ctx, actor, in.Point, &asked)
 	if judge == nil {
 		return "", nil
 	}
@@ -52,15 +56,18 @@ func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor,
 	return why, err
 }
 
-// judgeAlone asks how many weddings there are, which no transaction waits for, and returns how to judge what is asked for. What the console does by
+// judgeAlone asks how many weddings there are, and of which tiers tables, which no transaction waits for, and returns how to judge what is asked for. What the console does by
 // itself, and what it does where no second approver is configured, nobody approves.
-func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, asked *policy.Brought) mayBeAlone {
+func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point string, asked *policy.Brought) mayBeAlone {
 	if !c.approve || actor.Role == keepsake.RoleSystem {
 		return nil
 	}
 	all := int64(0)
 	if asked.Wedding != "" || asked.Organization != "" {
-		all = c.countWeddings(ctx, asked)
+		all = c.countWeddings(ctx, point, asked)
+	}
+	if len(asked.Tiers) > 0 {
+		asked.There = c.tiersAt(ctx, point)
 	}
 	return func(ctx context.Context, tx db.Tx) (string, error) {
 		if err := tx.LockRestores(ctx, restoresLock); err != nil {
@@ -78,33 +85,73 @@ func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, asked *p
 	}
 }
 
-// countWeddings returns how many weddings the platform has, or when it does not answer the newest recovery point; 0 where neither can say. It sets how
-// many the organization has.
-func (c *Console) countWeddings(ctx context.Context, asked *policy.Brought) (all int64) {
+// countWeddings returns how many weddings the platform has, or when it does not answer the recovery point; 0 where neither can say. It sets how many the
+// organization has: as many as there, or at the point that would come back, whichever is more. One of which neither knows a wedding may have any number.
+func (c *Console) countWeddings(ctx context.Context, point string, asked *policy.Brought) (all int64) {
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()
 	all, theirs, err := c.engine.CountWeddings(asking, asked.Organization)
 	if err != nil {
-		c.log.WarnContext(ctx, "the platform's weddings could not be counted; the newest recovery point is asked", "err", err)
-		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
-		defer cancel()
-		list, _, failed := c.engine.WeddingsAt(reading, "latest", engine.WeddingQuery{Today: day(c.now()), Limit: 1 << 30})
-		if failed != nil {
-			c.log.WarnContext(ctx, "nor could those of the newest recovery point", "err", failed)
-			asked.Weddings = -1
-			return 0
-		}
-		all, theirs = int64(len(list)), 0
-		for _, w := range list {
-			if w.OrganizationID == asked.Organization {
-				theirs++
-			}
-		}
+		c.log.WarnContext(ctx, "the platform's weddings could not be counted; the recovery point is asked", "err", err)
+	}
+	if err == nil && asked.Organization == "" {
+		return all
+	}
+	then, theirsThen := c.countWeddingsAt(ctx, point, asked.Organization)
+	if err != nil {
+		all = then
 	}
 	if asked.Organization != "" {
-		asked.Weddings = theirs
+		if asked.Weddings = max(theirs, theirsThen); asked.Weddings == 0 {
+			asked.Weddings = -1
+		}
 	}
 	return all
+}
+
+// countWeddingsAt counts those of a recovery point; none where it cannot be read.
+func (c *Console) countWeddingsAt(ctx context.Context, point, organization string) (all, theirs int64) {
+	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
+	defer cancel()
+	list, _, err := c.engine.WeddingsAt(reading, point, engine.WeddingQuery{Today: day(c.now()), Limit: 1 << 30})
+	if err != nil {
+		c.log.WarnContext(ctx, "the weddings of the recovery point could not be counted", "point", point, "err", err)
+		return 0, 0
+	}
+	for _, w := range list {
+		if sameKey(w.OrganizationID, organization) {
+			theirs++
+		}
+	}
+	return int64(len(list)), theirs
+}
+
+// sameKey compares keys as whatever type they are: the ways to write a UUID or a number are many, and counting one too many only asks somebody.
+func sameKey(a, b string) bool {
+	bare := func(s string) string {
+		if u, err := uuid.Parse(strings.TrimSpace(s)); err == nil {
+			return u.String()
+		}
+		return strings.TrimLeft(strings.TrimSpace(s), "+0")
+	}
+	return a != "" && b != "" && strings.EqualFold(bare(a), bare(b))
+}
+
+// tiersAt are the tiers that hold tables of a recovery point; none where it cannot be read.
+func (c *Console) tiersAt(ctx context.Context, point string) (there []keepsake.Tier) {
+	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
+	defer cancel()
+	p, err := c.engine.Point(reading, point)
+	if err != nil {
+		c.log.WarnContext(ctx, "which tiers the recovery point has could not be read", "point", point, "err", err)
+		return nil
+	}
+	for _, t := range keepsake.Tiers() {
+		if slices.ContainsFunc(p.TableList, func(table engine.PointTable) bool { return table.Tier == string(t) }) {
+			there = append(there, t)
+		}
+	}
+	return there
 }
 
 // broughtAlone is what counts together with what an actor asks for: all that this person has asked for, and of others what they have brought back into

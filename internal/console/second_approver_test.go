@@ -51,6 +51,7 @@ type approvers struct {
 	*world
 	c      *console.Console
 	scopes *restoresAtOnce
+	e      *fakeEngine
 	fresh  int
 }
 
@@ -58,7 +59,7 @@ func withApprovers(t *testing.T) *approvers {
 	t.Helper()
 	w, e, _, server := restorable(t)
 	e.all = 40
-	a := &approvers{world: w, scopes: &restoresAtOnce{}}
+	a := &approvers{world: w, e: e, scopes: &restoresAtOnce{}}
 	a.c = w.console(e, func(d *console.Deps) {
 		d.SecondApprover, d.Scopes, d.Targets = true, a.scopes, []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
@@ -250,5 +251,33 @@ func TestAnOrganizationsAdminCountsTogetherWithOthers(t *testing.T) {
 		return strings.Contains(l.Message, "2 weddings would have come back within a day; 1 of the platform's 5")
 	}) {
 		t.Errorf("the second: %s, %+v, %v", o.State, lines, err)
+	}
+}
+
+// TestNobodyPassesTheSecondApproverByName: an organization that is written otherwise has its weddings, one that lost them today has those of the recovery point, one of
+// which nobody knows a wedding may have any number, and a tier without tables keeps nothing out.
+func TestNobodyPassesTheSecondApproverByName(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in      console.ScopedInput
+		without string
+		want    console.State
+	}{
+		"two of three tiers":               {ofTiers(keepsake.TierCritical, keepsake.TierStandard), "", console.StateQueued},
+		"all tiers that hold tables":       {ofTiers(keepsake.TierCritical, keepsake.TierStandard), "high", console.StateProposed},
+		"an organization":                  {ofOrganization("org-1"), "", console.StateQueued},
+		"an organization nobody knows":     {ofOrganization("org-9"), "", console.StateProposed},
+		"an organization in capitals":      {ofOrganization("ORG-1"), "", console.StateQueued},
+		"an organization in many capitals": {ofOrganization("MANY"), "", console.StateProposed},
+		"one that has lost its weddings":   {ofOrganization("many"), "", console.StateProposed},
+	} {
+		for turn := range twoKinds {
+			t.Run(fmt.Sprint(name, turn), func(t *testing.T) {
+				t.Parallel()
+				a := withApprovers(t)
+				a.e.without, a.e.then = c.without, 9
+				a.wants(admin, c.in, turn == 0, c.want)
+			})
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -36,12 +37,7 @@ func (c *Console) WatchMilestones(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if seen, err = time.Parse(time.DateOnly, string(value)); err != nil {
-			return err
-		}
-		if oldest := today.AddDate(0, 0, -mostDaysBehind); seen.Before(oldest) {
-			seen = oldest
-		}
+		seen = seenDay(value, today)
 		set, err = tx.ListMilestonesBetween(ctx, sqlcgen.ListMilestonesBetweenParams{After: seen, Upto: today})
 		return err
 	})
@@ -59,8 +55,22 @@ func (c *Console) WatchMilestones(ctx context.Context) error {
 		}
 	}
 	return c.db.InTx(ctx, system, func(tx db.Tx) error {
-		return tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: milestonesSeen, Value: []byte(today.Format(time.DateOnly))})
+		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: milestonesSeen, Value: []byte(today.Format(time.DateOnly))}); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, system, audit.Entry{Action: "milestone.look", Outcome: audit.Allowed, Detail: map[string]any{"after": dayText(seen), "upto": dayText(today), "weddings": len(marks)}})
 	})
+}
+
+// seenDay is the last day that was looked at. What is no day, or is yet to come, somebody else wrote: the days before are looked at again, and a mark more harms
+// nobody.
+func seenDay(value []byte, today time.Time) time.Time {
+	oldest := today.AddDate(0, 0, -mostDaysBehind)
+	seen, err := time.Parse(time.DateOnly, string(value))
+	if err != nil || seen.Before(oldest) || seen.After(today) {
+		return oldest
+	}
+	return seen
 }
 
 // marksBetween are the weddings that reached something on the days after seen up to today. Two questions to the platform.

@@ -247,7 +247,7 @@ func TestTwoChangeAPointAtOnce(t *testing.T) {
 		}
 	}
 	e.marking = func() {
-		w.recorded("point.save", "update recovery_points set locked = not locked")
+		w.past("recovery_points", "update recovery_points set locked = not locked")
 	}
 	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Note: new("never")}); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("others never end: %v", err)

@@ -13,8 +13,10 @@ import (
 // Brought is what one restore brings back: exactly one of everything, tiers, an organization and a wedding. Whether it goes into the live
 // database or into a new one makes no difference: both are the platform's data in somebody's hands.
 type Brought struct {
-	Everything   bool
-	Tiers        []keepsake.Tier
+	Everything bool
+	Tiers      []keepsake.Tier
+	// There are the tiers that hold tables of the recovery point: one that is empty there keeps nothing out. Without any nobody can say.
+	There        []keepsake.Tier
 	Organization string
 	Weddings     int64 // how many the organization has; below 0: nobody can say
 	Wedding      string
@@ -51,10 +53,13 @@ func (a Alone) NeedsApproval(before []Brought, asked Brought, all int64) string 
 	return a.tooManyWeddings(before, asked, all)
 }
 
-// everyTier adds the tiers up.
+// everyTier adds the tiers up that hold anything.
 func everyTier(before []Brought, asked Brought) string {
+	if len(asked.There) == 0 {
+		return "nobody can say just now which tiers hold tables of this recovery point"
+	}
 	var earlier []string
-	for _, t := range keepsake.Tiers() {
+	for _, t := range asked.There {
 		has := func(b Brought) bool { return slices.Contains(b.Tiers, t) }
 		switch {
 		case has(asked):

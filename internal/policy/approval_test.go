@@ -11,7 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-func tiers(names ...keepsake.Tier) Brought { return Brought{Tiers: names} }
+func tiers(names ...keepsake.Tier) Brought { return Brought{Tiers: names, There: keepsake.Tiers()} }
 func wedding(id string) Brought            { return Brought{Wedding: id} }
 func organization(id string, weddings int64) Brought {
 	return Brought{Organization: id, Weddings: weddings}
@@ -49,6 +49,9 @@ func TestSecondApproverRule(t *testing.T) {
 		"an organization and weddings":      {[]Brought{organization("a", 3)}, wedding("9"), 10, "4 weddings"},
 		"weddings and an organization":      {three[:2], organization("a", 2), 10, "4 weddings"},
 		"a platform that does not answer":   {three, wedding("4"), 0, "could not be asked"},
+		"all tiers that hold anything":      {nil, Brought{Tiers: []keepsake.Tier{critical, standard}, There: []keepsake.Tier{critical, standard}}, 40, "whole database"},
+		"one by one, all that hold tables":  {[]Brought{tiers(critical)}, Brought{Tiers: []keepsake.Tier{standard}, There: []keepsake.Tier{critical, standard}}, 40, "tier critical"},
+		"tiers of a point nobody can read":  {nil, Brought{Tiers: []keepsake.Tier{critical}}, 40, "nobody can say"},
 		"a wedding after two tiers":         {[]Brought{tiers(critical, high)}, wedding("1"), 40, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

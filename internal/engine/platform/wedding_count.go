@@ -12,8 +12,12 @@ import (
 func CountWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, organization string) (all, theirs int64, err error) {
 	is := "false and $1::text is not null"
 	if m.Wedding.Organization != "" {
-		is = column("w", m.Wedding.Organization) + "::text = $1::text"
+		is = column("w", m.Wedding.Organization) + " = $1" // as the key's type: a UUID in capitals is the same
 	}
-	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+is+") from "+table(m.Wedding.Table)+" w", organization).Scan(&all, &theirs)
+	var key any = organization
+	if organization == "" {
+		key = nil
+	}
+	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+is+") from "+table(m.Wedding.Table)+" w", key).Scan(&all, &theirs)
 	return all, theirs, err
 }
