@@ -36,11 +36,12 @@ func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 		}
 		clock := pages.clock()
 		vm := views.Dashboard{
-			Shell: pages.Shell(c, "Overview", "overview"), Verdict: verdictOf(d), Legs: legsOf(d), Last: lastOf(d, clock),
+			Shell: pages.Shell(c, "Overview", "overview"), Verdict: verdictOf(d, clock), Legs: legsOf(d), Last: lastOf(d, clock),
 			Live: len(d.Running) > 0, WeddingsNote: d.WeddingsMissing,
 		}
 		if banner := platformBanner(d); banner != "" {
 			vm.Shell.Banner = banner
+			vm.WeddingsNote = strings.TrimSpace(strings.TrimPrefix(d.WeddingsMissing, d.Platform.Words)) // the banner says the rest
 		}
 		if d.WeddingsMissing == "" && len(d.Weddings) == 0 {
 			vm.WeddingsNote = "No wedding lies ahead."
@@ -94,7 +95,7 @@ func stripOf(o console.Operation, live views.Live) views.Strip {
 }
 
 // verdictOf is the one sentence a person in panic reads.
-func verdictOf(d console.Dashboard) views.Verdict {
+func verdictOf(d console.Dashboard, clock format.Clock) views.Verdict {
 	switch {
 	case d.Newest == nil:
 		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "There is no backup yet",
@@ -105,6 +106,9 @@ func verdictOf(d console.Dashboard) views.Verdict {
 	case d.Alarm != console.AlarmNone:
 		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but not up to date",
 			Text: "What was saved last is safe. What has changed since then is not; see below."}
+	case !d.Platform.Readable():
+		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "What is stored is protected",
+			Text: "Nothing new has been stored since the newest recovery point, " + clock.Exact(d.Newest.Time) + ": the platform cannot be read now. What has changed there since then is not protected."}
 	case len(failing(d)) > 0:
 		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but a provider fails",
 			Text: "The newest recovery point was confirmed there. The next one gets no copy where a provider fails now: " + strings.Join(slices.Sorted(maps.Keys(failing(d))), ", ") + "."}

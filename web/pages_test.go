@@ -121,12 +121,24 @@ func TestDashboardSaysWhatIsMissing(t *testing.T) {
 	s.console.dashboard.Protection = keepsake.JudgeProtection(s.console.dashboard.Newest.Copies)
 	s.console.dashboard.Alarm, s.console.dashboard.AlarmText = console.AlarmLate, "The newest recovery point is 2 days old."
 	s.console.dashboard.Running = []console.Operation{runningBackup("op1")}
+	stored := *s.console.dashboard.Newest
+	stored.Copies = slices.Clone(stored.Copies)
 	a := s.get("/").says("Not fully protected", "2 of 3 confirmed", "0 of 1 confirmed", "The newest recovery point is 2 days old.", "40 %")
 	a.one("section", "sse-connect", "/operations/op1/events?after=7")
 
 	s.console.dashboard = console.Dashboard{Now: moment, Alarm: console.AlarmNever, WeddingsMissing: "The platform does not answer.",
 		Platform: console.PlatformState{Kind: console.PlatformAway, Words: "The platform does not answer."}}
 	s.get("/").says("There is no backup yet", "The platform does not answer. Backups must wait")
+
+	// Under a banner that the platform is away nothing is simply protected, and nothing is said twice.
+	stored.Copies[2].Confirmed = true
+	away := "The platform does not answer: the platform's database did not answer within 5 s."
+	s.console.dashboard = console.Dashboard{Now: moment, Newest: &stored, Protection: keepsake.JudgeProtection(stored.Copies), WeddingsMissing: away + " Weddings are shown as the newest recovery point knows them.",
+		Platform: console.PlatformState{Kind: console.PlatformAway, Words: away}}
+	a = s.get("/").says("What is stored is protected", "Nothing new has been stored since the newest recovery point", away+" Backups must wait", "Weddings are shown as")
+	if strings.Contains(a.text(), "Everything is protected") || strings.Count(a.text(), "does not answer") != 1 {
+		t.Errorf("%s", a.text())
+	}
 }
 
 func TestStartBackup(t *testing.T) {

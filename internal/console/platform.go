@@ -170,26 +170,43 @@ func neverAsked(err error) bool { return errors.Is(err, context.Canceled) }
 // unanswered tells a platform that is away from one that is there and does not do as it is asked, by the error of a question to it.
 func unanswered(err error) (PlatformKind, string) {
 	var pg *pgconn.PgError
+	var known stateError
+	if errors.As(err, &known) { // fromPlatform said it
+		return known.state.Kind, known.state.Words
+	}
 	switch code := keepsake.CodeOf(err); {
 	case errors.As(err, &pg):
 		return PlatformAnswers, "The platform answers, but refuses the question (" + pg.Message + ")."
 	case code == keepsake.CodeInternal && errors.Is(err, context.DeadlineExceeded):
 		return PlatformSlow, "The platform takes Keepsake's connection, but does not answer in time."
 	case code == keepsake.CodeInvalid || code == keepsake.CodeNotFound || code == keepsake.CodeForbidden:
-		return PlatformRefuses, "The platform does not let Keepsake in:" + words(err) + "."
+		return PlatformRefuses, "The platform does not let Keepsake in:" + stopped(words(err))
 	case code == keepsake.CodeUnsupported:
-		return PlatformAnswers, "The platform answers, but cannot be read as the configuration says:" + words(err) + "."
-	case strings.HasPrefix(keepsake.MessageOf(err), away):
-		return PlatformAway, keepsake.MessageOf(err) // fromPlatform said it
+		return PlatformAnswers, "The platform answers, but cannot be read as the configuration says:" + stopped(words(err))
+	case code == keepsake.CodeUnavailable && errors.Is(err, context.DeadlineExceeded):
+		return PlatformAway, strings.TrimSuffix(away, ".") + ":" + stopped(words(err))
 	default:
-		return PlatformAway, away + words(err)
+		return PlatformAway, away + stopped(words(err))
 	}
 }
+
+// stopped ends words as a sentence ends, because another one follows.
+func stopped(words string) string {
+	if words == "" || strings.ContainsAny(words[len(words)-1:], ".?!") {
+		return words
+	}
+	return words + "."
+}
+
+// stateError says that a question was not asked, as the platform stands.
+type stateError struct{ state PlatformState }
+
+func (e stateError) Error() string { return e.state.Words }
 
 // fromPlatform asks the platform something that a page shows, but for one that does not answer now: nobody waits for that.
 func fromPlatform[T any](ctx context.Context, watch *platformWatch, ask func(context.Context) (T, error)) (answer T, err error) {
 	if s := watch.ask(ctx); !s.Readable() {
-		return answer, keepsake.Errorf(keepsake.CodeUnavailable, "%s", s.Words)
+		return answer, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: s.Words, Err: stateError{s}}
 	}
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()

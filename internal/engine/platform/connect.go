@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,12 +58,16 @@ func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]s
 		return nil, err
 	}
 	configure(config, 15*time.Second)
+	began := time.Now()
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, explainConnect(err, config)
+		return nil, explainConnect(err, config, "the database at "+where(config), time.Since(began))
 	}
 	if err := applySettings(ctx, conn, settings); err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
+		if timedOut(err) {
+			return nil, silent("the database at "+where(config), time.Since(began), err)
+		}
 		return nil, err
 	}
 	return conn, nil
@@ -129,7 +135,34 @@ func explainBytes(err error) error {
 	return err
 }
 
-func explainConnect(err error, c *pgx.ConnConfig) error {
+// timedOut reports that something was waited for in vain: while connecting, in the secure connection's own greeting, or for an answer.
+func timedOut(err error) bool {
+	var late net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &late) && late.Timeout()
+}
+
+// silent says that a database did not answer. What the driver says of it is for logs: it names steps of its own, and would have people look for faults there.
+func silent(name string, after time.Duration, err error) error {
+	seconds := strconv.FormatFloat(max(0.1, after.Round(100*time.Millisecond).Seconds()), 'f', -1, 64)
+	return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: name + " did not answer within " + seconds + " s", Err: errors.Join(err, context.DeadlineExceeded)}
+}
+
+// innermost is what went wrong, without the steps around it that the driver names.
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if several, is := err.(interface{ Unwrap() []error }); is && len(several.Unwrap()) > 0 {
+			next = several.Unwrap()[0]
+		}
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
+// explainConnect says why there is no session; name is what the database is called where it only does not answer.
+func explainConnect(err error, c *pgx.ConnConfig, name string, after time.Duration) error {
 	at := where(c)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -148,10 +181,12 @@ func explainConnect(err error, c *pgx.ConnConfig) error {
 	}
 	var dns *net.DNSError
 	switch {
+	case timedOut(err):
+		return silent(name, after, err)
 	case errors.As(err, &dns):
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the host %q cannot be found: check the URL and the network", c.Host)
 	case strings.Contains(err.Error(), "tls"):
-		return keepsake.Errorf(keepsake.CodeUnavailable, "%s: the secure connection failed: check sslmode and certificates: %w", at, err)
+		return keepsake.Errorf(keepsake.CodeUnavailable, "%s: the secure connection failed: check sslmode and certificates: %w", at, innermost(err))
 	}
 	return keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be reached: is the server running and the address right?", at)
 }

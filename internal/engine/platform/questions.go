@@ -22,6 +22,9 @@ const (
 	questionPatience = 5 * time.Second
 )
 
+// thePlatform is what a database that pages ask is called.
+const thePlatform = "the platform's database"
+
 // Questions asks a database what pages show, over a few sessions for reading that are kept between questions. It is safe for concurrent use
 // and connects when it is first asked. Backups and restores never go through it.
 type Questions struct {
@@ -41,17 +44,21 @@ func (q *Questions) Ask(ctx context.Context, fn func(*pgx.Conn) error) error {
 	if q.err != nil {
 		return q.err
 	}
+	began := time.Now()
 	for fresh := false; ; fresh = true {
 		conn, err := q.pool.Acquire(ctx)
 		if err != nil {
-			if ctx.Err() != nil {
-				return keepsake.Errorf(keepsake.CodeUnavailable, "%s did not answer in time: %w", where(q.pool.Config().ConnConfig), ctx.Err())
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			if ctx.Err() != nil || timedOut(err) {
+				return silent(thePlatform, time.Since(began), err)
 			}
 			var known *keepsake.Error
 			if errors.As(err, &known) {
 				return known
 			}
-			return explainConnect(err, q.pool.Config().ConnConfig)
+			return explainConnect(err, q.pool.Config().ConnConfig, thePlatform, time.Since(began))
 		}
 		err = fn(conn.Conn())
 		dead := conn.Conn().IsClosed()
