@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine"
 )
@@ -65,5 +70,44 @@ func TestAWrongDataMapIsNoOutage(t *testing.T) {
 		return strings.HasPrefix(f.Message, "data_map.wedding.name: public.weddings has no column couple")
 	}) {
 		t.Errorf("doctor does not name the column: %+v", found)
+	}
+}
+
+// TestATableThatMayNotBeReadIsNamedWithItsGrant: a role without rights is no outage, and no missing table; and a vendor's table that is named wrongly
+// shows on pages while weddings are found.
+func TestATableThatMayNotBeReadIsNamedWithItsGrant(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting, season...)
+	w.configure(t, "data_map: {vendor: {table: public.supplier, name: name}}\n")
+	v := w.visited(t)
+	const vendor = "data_map.vendor.table: the platform has no table public.supplier"
+	for _, page := range []string{"/", "/weddings"} {
+		if words := wordsOf(v.get(page, http.StatusOK)); !strings.Contains(words, vendor) || !strings.Contains(words, "Weddings are found") {
+			t.Errorf("%s: %s", page, words)
+		}
+	}
+	role := "reader_" + strings.ToLower(rand.Text()[:10])
+	execute(t, w.platform, "create role "+role+" login bypassrls password 'reading-word'", "grant select on all tables in schema public to "+role,
+		"revoke select on weddings from "+role)
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), w.platform)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close(context.Background()) }()
+		if _, err := conn.Exec(context.Background(), "drop owned by "+role+"; drop role "+role); err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(w.platform)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(role, "reading-word")
+	w.env["PLATFORM"] = u.String()
+	o := w.must(t, exitFailed, "doctor")
+	if want := "As its owner: grant select on public.weddings to " + role; !strings.Contains(o.out, want) {
+		t.Errorf("doctor does not say %q: %s", want, o.out)
 	}
 }

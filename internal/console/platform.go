@@ -42,10 +42,14 @@ func (s PlatformState) Readable() bool { return s.Kind != PlatformAway && s.Kind
 // Writable reports that something can be brought back into it.
 func (s PlatformState) Writable() bool { return s.Readable() && s.Kind != PlatformReadOnly }
 
-// Fault says for people what the data map gets wrong; "" for nothing that keeps weddings from being found.
+// Fault says for people what the data map gets wrong, and what it keeps from working; "" for nothing.
 func (s PlatformState) Fault() string {
-	if !s.WithoutWeddings {
+	switch {
+	case len(s.Unmapped) == 0:
 		return ""
+	case !s.WithoutWeddings:
+		return "keepsake.yaml does not fit the platform: " + strings.Join(s.Unmapped, "; ") + ". Until this is corrected, this part of it does nothing. " +
+			"Weddings are found, backed up and brought back all the same."
 	}
 	return "keepsake.yaml does not fit the platform: " + strings.Join(s.Unmapped, "; ") + ". Until this is corrected, single weddings and organizations can be neither listed nor brought back. " +
 		"Backups and restores of everything and of tiers go on."

@@ -218,7 +218,7 @@ func sayProviders(found []engine.CheckFinding, providers []ProviderState) []engi
 		}
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		f := engine.CheckFinding{Area: ruleArea, Level: "warn", Message: "a backup started now would miss: " + verdict.Lacks(),
+		f := engine.CheckFinding{Area: ruleArea, Level: "warn", Message: "a backup started now would not be protected: " + verdict.Lacks(),
 			Action: "configure three providers on two media, one of them offsite: true"}
 		if keepsake.JudgeProtection(configured).Protected() {
 			f.Action = "the providers that are configured are enough: bring back the one that fails, then repair"

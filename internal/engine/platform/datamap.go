@@ -31,10 +31,10 @@ func (u Unmapped) Words() string {
 
 // named is a table of the platform, as far as a data map asks.
 type named struct {
-	columns  []string
-	key      int // columns of its primary key
-	readable bool
-	plain    bool // it is a table, not a view or a foreign one
+	columns []string
+	key     int    // columns of its primary key
+	grant   string // what lets the role read it; "": it may
+	plain   bool   // it is a table, not a view or a foreign one
 }
 
 // CheckDataMap compares a data map with the platform's catalog. What only the built-in map names for tiers and vendors and the platform has not is no
@@ -43,7 +43,9 @@ func CheckDataMap(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap) ([]Un
 	rows, err := conn.Query(ctx, `
 		select `+fullName+`, array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
 		       coalesce((select cardinality(i.indkey::int2[]) from pg_index i where i.indrelid = c.oid and i.indisprimary), 0),
-		       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage'), c.relkind in ('r', 'p')
+		       concat_ws('; ', case when not has_schema_privilege(n.oid, 'usage') then format('grant usage on schema %I to %I', n.nspname, current_user) end,
+		         case when not has_table_privilege(c.oid, 'select') then format('grant select on %I.%I to %I', n.nspname, c.relname, current_user) end),
+		       c.relkind in ('r', 'p')
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p', 'v', 'm', 'f') and `+userSchema)
 	if err != nil {
@@ -52,7 +54,7 @@ func CheckDataMap(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap) ([]Un
 	tables := map[string]named{}
 	var name string
 	var t named
-	if _, err = pgx.ForEachRow(rows, []any{&name, &t.columns, &t.key, &t.readable, &t.plain}, func() error {
+	if _, err = pgx.ForEachRow(rows, []any{&name, &t.columns, &t.key, &t.grant, &t.plain}, func() error {
 		t.columns = slices.Clone(t.columns)
 		tables[name] = t
 		return nil
@@ -140,8 +142,8 @@ func (c *mapCheck) table(weddings bool, key, name string) bool {
 	case !is:
 		c.add(weddings, key, "the platform has no table "+full, nearTables(full, c.tables))
 		return false
-	case !t.readable:
-		c.add(weddings, key, "the role may not read "+full+": grant select on it", nil)
+	case t.grant != "":
+		c.add(weddings, key, "Keepsake's role may not read "+full+". As its owner: "+t.grant, nil)
 		return false
 	}
 	return true
