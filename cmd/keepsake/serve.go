@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
@@ -218,6 +219,9 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 	}
 	for _, t := range conf.Targets {
 		targets = append(targets, console.Target{Name: t.Name, URL: t.URL})
+	}
+	if a.io.err == os.Stderr { // the process's own: what could not be put on record is said there as the rest is
+		slog.SetDefault(a.logger(slog.LevelInfo))
 	}
 	access := a.accessKeeper(d, e)
 	s := &services{config: conf, db: d, sessions: a.sessions(access), engine: e}
