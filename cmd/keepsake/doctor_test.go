@@ -42,8 +42,7 @@ func TestDoctorTriesTheLargestObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind := httputil.NewSingleHostReverseProxy(to)
-	behind.Rewrite, behind.Director = func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host }, nil // the host is signed
+	behind := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host }} // the host is signed
 	limited := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPut || r.ContentLength < 4<<20 {
 			behind.ServeHTTP(rw, r)

@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// aFewSeconds is what a start may take on a machine that is busy, and less than what a provider that hangs is waited for.
-const aFewSeconds = 4 * time.Second
+// startLimit is what a start may take on a machine that is busy, and less than what a provider that hangs is waited for.
+const startLimit = 4 * time.Second
 
 // TestAStoppedProviderDelaysNoStart: a server's process is stopped. The console prints its address all the same, with its database, with
 // a database that does not answer, and with one that lets nobody in.
@@ -51,7 +51,7 @@ func TestAStoppedProviderDelaysNoStart(t *testing.T) {
 		}
 		started := time.Now()
 		base, stop := w.serve(t)
-		if took := time.Since(started); took > aFewSeconds {
+		if took := time.Since(started); took > startLimit {
 			t.Errorf("%s: its address came after %s", c.name, took)
 		}
 		if answer := get(t, base+"/"); !strings.Contains(answer, c.page) {
