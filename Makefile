@@ -18,7 +18,7 @@ demo-reset: ## forget the demo's world
 
 test: ## everything, unit to browser
 	@bash scripts/setup.sh
-	go test -race -shuffle=on -timeout 20m ./...
+	go test -race -shuffle=on -timeout 30m ./...
 
 bench: ## Keepsake beside pg_dump and pg_restore, and its console under load, as tables
 	@KEEPSAKE_SETUP=server bash scripts/setup.sh
