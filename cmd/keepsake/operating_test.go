@@ -96,7 +96,7 @@ func TestAlertTest(t *testing.T) {
 // TestProxyThatNobodyTrusts: a console that people reach by https, and that cannot tell, says so at doctor and at the start.
 func TestProxyThatNobodyTrusts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, protecting)
+	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	w.withConsole(t)
 	w.configure(t, "server: {base_url: 'https://keepsake.example.com'}\n")
@@ -134,7 +134,7 @@ func (w *world) text(t *testing.T) string {
 // TestConfigurationOpenToOthersIsWarnedOf lets everybody read keepsake.yaml, which may hold passwords.
 func TestConfigurationOpenToOthersIsWarnedOf(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, protecting)
+	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o640: false, 0o660: true, 0o644: true, 0o666: true} {
 		if err := os.Chmod(w.config, mode); err != nil {

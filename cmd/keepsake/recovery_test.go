@@ -325,7 +325,7 @@ func TestDamageIsFoundNamedAndPassedBy(t *testing.T) {
 
 func TestPlatformThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, protecting)
+	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	w.env["KEEPSAKE_PLATFORM_URL"] = "postgres://keepsake:hunter2hunter2@127.0.0.1:1/wedsync"
 	w.secrets = append(w.secrets, "hunter2hunter2")

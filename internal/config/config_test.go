@@ -343,6 +343,9 @@ func TestBadProviderDoesNotStopTheOthers(t *testing.T) {
   - {name: good, type: file, path: repo}
   - {name: s3, type: s3, bucket: b, endpoint: "http://127.0.0.1:1", access_key_id: a, secret_access_key: b}
 `, nil)
+	if err := os.Mkdir(conf.Resolve("repo"), 0o700); err != nil { // nothing but init makes a place
+		t.Fatal(err)
+	}
 	list, err := conf.OpenProviders(t.Context())
 	if err != nil || len(list) != 4 {
 		t.Fatalf("%v, %d providers", err, len(list))
