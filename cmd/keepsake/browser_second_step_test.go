@@ -80,6 +80,14 @@ func TestASecondStepInTheBrowser(t *testing.T) {
 
 	// The repository was told, and asks for the second step as well. Of recovery codes it knows those that were left then.
 	p.open("/second-step")
+	const button = "[...document.querySelectorAll('main button')].find(e => e.textContent.trim() === 'Make new recovery codes')"
+	if evaluate[bool](p, button+".checkVisibility()") {
+		t.Error("one tap ends the recovery codes of before")
+	}
+	evaluate[bool](p, "("+button+".closest('details').querySelector('summary').click(), true)")
+	p.until(button + ".checkVisibility()")
+	p.reads("The codes on your paper stop working at once")
+	p.looks("second-step-new-codes")
 	p.click("Make new recovery codes")
 	p.reads("Those of before open nothing")
 	fresh := evaluate[[]string](p, "[...document.querySelectorAll('.ks-codes li')].map(e => e.innerText)")
