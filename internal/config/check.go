@@ -155,6 +155,10 @@ func (c *Config) checkDataMap() *mistake {
 				return wrong(fmt.Sprintf("table %s is listed twice, also as %s: keep one", full, other), "data_map", "tiers", string(tier), i)
 			}
 			tierOf[full] = tier
+			if tier != keepsake.TierCritical && c.DataMap.IsRoot(full) {
+				return wrong(fmt.Sprintf("table %s is critical by definition, as the table of weddings and that of organizations are: "+
+					"take it off this list", full), "data_map", "tiers", string(tier), i)
+			}
 		}
 	}
 	for i, k := range c.DataMap.ForeignKeys {

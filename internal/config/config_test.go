@@ -223,6 +223,8 @@ func TestMistakes(t *testing.T) {
 		{"one database for both", one + "platform: {url: 'postgres://u:hunter2@h/d'}\nconsole: {url: 'postgres://k:hunter2@h/d'}\n", nil, ":4: console.url: it names the platform's own database", "give the console one of its own"},
 		{"unknown tier", one + "data_map:\n  tiers:\n    urgent: [a]\n", nil, ":5: data_map.tiers.urgent: this is no tier", "use critical, high or standard"},
 		{"table in two tiers", one + "data_map:\n  tiers:\n    critical: [a]\n    high:\n      - b\n      - public.a\n", nil, ":8: data_map.tiers.high[1]: table public.a is listed twice", "keep one"},
+		{"weddings in a lower tier", one + "data_map:\n  tiers:\n    standard: [weddings]\n", nil,
+			":5: data_map.tiers.standard[0]: table public.weddings is critical by definition", "take it off this list"},
 		{"wedding without a day", one + "data_map:\n  wedding: {table: w}\n", nil, ":4: data_map.wedding.date: ", "name it"},
 		{"target without a name", one + "targets:\n  - {url: 'postgres://h/d'}\n", nil, ":4: targets[0].name: ", "needs a name"},
 		{"no address for alerts", one + "alerts:\n  urls: ['${TOKEN}']\n", map[string]string{"TOKEN": "xoxb-secret"}, ":4: alerts.urls[0]: it is no address", "shoutrrr"},

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -193,14 +194,12 @@ func (b *backup) plan() {
 	b.manifest = m
 	filterKeys := c.FilterKeys(b.e.opts.DataMap)
 	skipped := 0
-	for i := range c.Tables {
-		rel := &c.Tables[i]
-		tier := b.e.opts.DataMap.TierOf(keepsake.SplitTableName(rel.Root))
-		if b.in.Type == keepsake.BackupCritical && tier != keepsake.TierCritical {
+	for _, t := range b.inOrder(c.Tables) {
+		if b.in.Type == keepsake.BackupCritical && t.tier != keepsake.TierCritical {
 			skipped++
 			continue
 		}
-		b.tables = append(b.tables, b.newTableRun(rel, tier, filterKeys[rel.Root], c.Keys[rel.Root]))
+		b.tables = append(b.tables, b.newTableRun(t.rel, t.tier, filterKeys[t.rel.Root], c.Keys[t.rel.Root]))
 	}
 	if skipped > 0 {
 		m.NotCarried = append(m.NotCarried, keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped),
@@ -226,6 +225,24 @@ func (b *backup) plan() {
 	b.track.infof("Snapshot of %s taken: %d tables, about %d rows.", c.Source.Database, len(b.tables), b.track.snapshot().RowsTotal)
 }
 
+// tieredTable is a table of the platform with its tier.
+type tieredTable struct {
+	rel  *platform.Relation
+	tier keepsake.Tier
+}
+
+// inOrder returns the tables as they are read: critical ones first, so that what matters most is at the providers soonest.
+// Within a tier the catalog's order stays, which is by size, so that no worker is left alone with a large table.
+func (b *backup) inOrder(tables []platform.Relation) []tieredTable {
+	ordered := make([]tieredTable, len(tables))
+	for i := range tables {
+		rel := &tables[i]
+		ordered[i] = tieredTable{rel, b.e.opts.DataMap.TierOf(keepsake.SplitTableName(rel.Root))}
+	}
+	slices.SortStableFunc(ordered, func(x, y tieredTable) int { return cmp.Compare(x.tier.Rank(), y.tier.Rank()) })
+	return ordered
+}
+
 func (b *backup) openLanes(ctx context.Context) {
 	shared := &bell{}
 	for _, p := range b.repo.live() {
@@ -248,7 +265,7 @@ const (
 	spareLoaders = 1
 )
 
-// read lets the workers take jobs, largest table first, while pg_dump writes the schema of the same snapshot.
+// read lets the workers take jobs, critical tables first and of those the largest, while pg_dump writes the schema of the same snapshot.
 func (b *backup) read(ctx context.Context) error {
 	jobs := b.jobs()
 	var next atomic.Int64

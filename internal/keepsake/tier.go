@@ -57,7 +57,8 @@ type DataMap struct {
 	Wedding      RootTable   `yaml:"wedding"`
 	Organization RootTable   `yaml:"organization"`
 	Vendor       VendorTable `yaml:"vendor"`
-	// Tiers lists the tables of the critical and high tiers. Every table that nobody names is standard: nothing is left out.
+	// Tiers lists the tables of each tier. Every table that nobody names is standard: nothing is left out. The tables of
+	// weddings and organizations are critical whether or not they are listed.
 	Tiers map[Tier][]string `yaml:"tiers"`
 	// ForeignKeys are references that the platform does not declare.
 	ForeignKeys []VirtualKey `yaml:"foreign_keys"`
@@ -108,9 +109,13 @@ func DefaultDataMap() DataMap {
 	}
 }
 
-// TierOf returns the tier of a table. The cost is one scan of the map's lists, which name tens of tables.
+// TierOf returns the tier of a table. The tables of weddings and of organizations are critical by definition: without them
+// no other row has an owner. The cost is one scan of the map's lists, which name tens of tables.
 func (m DataMap) TierOf(schema, table string) Tier {
 	full := TableName(schema, table)
+	if m.IsRoot(full) {
+		return TierCritical
+	}
 	for _, t := range Tiers() {
 		for _, name := range m.Tiers[t] {
 			if QualifiedName(name) == full {
@@ -119,4 +124,10 @@ func (m DataMap) TierOf(schema, table string) Tier {
 		}
 	}
 	return TierStandard
+}
+
+// IsRoot reports whether a table, named in full, is that of the weddings or that of the organizations.
+func (m DataMap) IsRoot(full string) bool {
+	return m.Wedding.Table != "" && QualifiedName(m.Wedding.Table) == full ||
+		m.Organization.Table != "" && QualifiedName(m.Organization.Table) == full
 }
