@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
@@ -18,6 +19,17 @@ func (e *Engine) attend(providers []Provider) []Provider {
 		attended[i] = p
 	}
 	return attended
+}
+
+// awaited tells a tracker how long each provider has been waited for.
+func (r *repo) awaited() []report.Awaited {
+	var list []report.Awaited
+	for _, p := range r.providers {
+		if a, ok := p.Store.(*storage.Attended); ok {
+			list = append(list, report.Awaited{Provider: p.Name, Waiting: a.Waiting})
+		}
+	}
+	return list
 }
 
 // inNoHurry allows the providers the silence that a backup, a verification, a repair or a restore has time for.

@@ -8,13 +8,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -25,9 +25,9 @@ var Version = "1.0.0-dev"
 // backup is one running backup.
 type backup struct {
 	e        *Engine
-	in       BackupInput
+	in       report.BackupInput
 	repo     *repo
-	track    *tracker
+	track    *report.Tracker
 	started  time.Time
 	tools    pgtool.Tools
 	snapshot *platform.Snapshot
@@ -50,70 +50,70 @@ type backup struct {
 
 // Backup takes a snapshot of the platform and publishes it at every provider that can take it. A provider that is down, slow
 // or lying never fails a backup: the result says which copies are confirmed. It fails when no provider has a whole copy.
-func (e *Engine) Backup(ctx context.Context, in BackupInput, reporter Reporter) (BackupResult, error) {
+func (e *Engine) Backup(ctx context.Context, in report.BackupInput, reporter report.Reporter) (report.BackupResult, error) {
 	switch in.Type {
 	case "", keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
 	default:
-		return BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid, "backup type %q cannot be taken of the whole platform: use full, incremental or critical", in.Type)
+		return report.BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid, "backup type %q cannot be taken of the whole platform: use full, incremental or critical", in.Type)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &backup{e: e, in: in, started: e.opts.Now(), track: newTracker(uploads{reporter}, e.opts.Now)}
-	defer b.track.close()
+	b := &backup{e: e, in: in, started: e.opts.Now(), track: report.NewTracker(uploads{reporter}, e.opts.Now)}
+	defer b.track.Close()
 	result, err := b.run(ctx)
 	if err != nil {
-		b.track.broke(ctx, "backup", err)
-		return BackupResult{}, err
+		b.track.Broke(ctx, "backup", err)
+		return report.BackupResult{}, err
 	}
-	b.track.stage(StageDone)
+	b.track.Stage(report.StageDone)
 	return result, nil
 }
 
-func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
-	b.track.stage(StageChecking)
+func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
+	b.track.Stage(report.StageChecking)
 	if b.tools, err = pgtool.Find(ctx, b.e.opts.PGBin); err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
 	if b.repo, err = b.e.openToSeal(ctx, b.e.opts.Providers); err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
 	b.e.inNoHurry(b.repo)
-	b.track.attend(b.repo.providers)
+	b.track.Await(b.repo.awaited())
 	if b.repo.keys.WritesOnly() && b.in.Type == keepsake.BackupIncremental {
-		return BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid,
+		return report.BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid,
 			"a writer's key cannot read the recovery point that an incremental builds upon, so nothing was backed up: take a full backup, which uploads only what is not there yet")
 	}
 	if err := b.lookAtProviders(ctx); err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
-	b.track.stage(StageSnapshot)
+	b.track.Stage(report.StageSnapshot)
 	if b.snapshot, err = platform.TakeSnapshot(ctx, b.e.opts.PlatformURL, b.e.opts.ManagedSchemas); err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
 	defer b.snapshot.Close(ctx)
 	if err := refuse(platform.Judge(b.snapshot.Catalog, b.tools.Major)); err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
 	if err := b.lookAtDataMap(ctx); err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
 	if b.oldest, b.newest, err = horizons(b.snapshot.Catalog.Source.Snapshot); err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
 	b.plan()
-	reading := newTracker(nil, b.e.opts.Now) // of chunks that are there already: no provider's progress
-	defer reading.close()
+	reading := report.NewTracker(nil, b.e.opts.Now) // of chunks that are there already: no provider's progress
+	defer reading.Close()
 	b.copies = newSource(b.repo, b.repo.live(), b.manifest.Parent, reading)
 	b.openLanes(ctx)
 	defer b.closeLanes()
-	b.track.stage(StageReading)
+	b.track.Stage(report.StageReading)
 	if err := b.read(ctx); err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
 	b.snapshot.Close(ctx) // the platform's part is over: providers may take longer
 	copies, err := b.complete(ctx)
 	if err != nil {
-		return BackupResult{}, err
+		return report.BackupResult{}, err
 	}
 	return b.result(copies), nil
 }
@@ -122,7 +122,7 @@ func (b *backup) run(ctx context.Context) (_ BackupResult, err error) {
 func (b *backup) lookAtProviders(ctx context.Context) error {
 	for _, p := range b.repo.providers {
 		if err := b.repo.down[p.Name]; err != nil {
-			b.track.warnf("Provider %s gets no copy now: %s", p.Name, explain(err))
+			b.track.Warnf("Provider %s gets no copy now: %s", p.Name, explain(err))
 		}
 	}
 	live := b.repo.live()
@@ -140,7 +140,7 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 	b.index, failed, err = buildIndex(ctx, b.repo, live, b.parent)
 	for name, err := range failed {
 		b.repo.down[name] = err
-		b.track.warnf("Provider %s cannot list its objects and gets no copy now: %s", name, explain(err))
+		b.track.Warnf("Provider %s cannot list its objects and gets no copy now: %s", name, explain(err))
 	}
 	if err == nil && len(b.repo.live()) == 0 {
 		err = b.repo.nobodyWrites("nothing was backed up")
@@ -168,7 +168,7 @@ func (b *backup) findParent(ctx context.Context, live []Provider) error {
 	for _, id := range listing.newestFirst() {
 		m, _, err := b.e.readManifest(ctx, b.repo, listing.holders(live, id), id)
 		if err != nil {
-			b.track.warnf("Recovery point %s cannot be read and is not built upon: %s", id, keepsake.MessageOf(err))
+			b.track.Warnf("Recovery point %s cannot be read and is not built upon: %s", id, keepsake.MessageOf(err))
 			continue
 		}
 		if m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental {
@@ -205,24 +205,24 @@ func (b *backup) plan() {
 		m.NotCarried = append(m.NotCarried, keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped),
 			Reason: "this is a backup of the critical tier; their definitions are carried"})
 	}
-	b.track.update(func(p *Progress) {
+	b.track.Update(func(p *report.Progress) {
 		p.Point = m.ID
 		for i, t := range b.tables {
-			p.Tables = append(p.Tables, TableProgress{Schema: t.rel.Schema, Name: t.rel.Name, Tier: string(t.tier),
-				State: ItemWaiting, RowsTotal: t.rel.Rows, BytesTotal: t.rel.Bytes})
+			p.Tables = append(p.Tables, report.TableProgress{Schema: t.rel.Schema, Name: t.rel.Name, Tier: string(t.tier),
+				State: report.ItemWaiting, RowsTotal: t.rel.Rows, BytesTotal: t.rel.Bytes})
 			p.RowsTotal += t.rel.Rows
 			p.BytesTotal += t.rel.Bytes
 			p.ChunksTotal += int64(len(b.tables[i].ranges))
 		}
 		for _, prov := range b.repo.providers {
-			state := ProviderProgress{Name: prov.Name, State: ItemRunning}
+			state := report.ProviderProgress{Name: prov.Name, State: report.ItemRunning}
 			if err := b.repo.down[prov.Name]; err != nil {
-				state.State, state.Error = ItemFailed, explain(err)
+				state.State, state.Error = report.ItemFailed, explain(err)
 			}
 			p.Providers = append(p.Providers, state)
 		}
 	})
-	b.track.infof("Snapshot of %s taken: %d tables, about %d rows.", c.Source.Database, len(b.tables), b.track.snapshot().RowsTotal)
+	b.track.Infof("Snapshot of %s taken: %d tables, about %d rows.", c.Source.Database, len(b.tables), b.track.State().RowsTotal)
 }
 
 // tieredTable is a table of the platform with its tier.
@@ -315,7 +315,7 @@ func (b *backup) readSchema(ctx context.Context) error {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the schema could not be read, so nothing was backed up: %w", err)
 	}
 	if err := pgtool.Undate(archive.Bytes()); err != nil { // the schema is stored all the same, and again at the next backup
-		b.track.warnf("The schema is uploaded with every backup, also when nothing of it changed: pg_dump %d's archive cannot be read (%s).", b.tools.Major, err)
+		b.track.Warnf("The schema is uploaded with every backup, also when nothing of it changed: pg_dump %d's archive cannot be read (%s).", b.tools.Major, err)
 	}
 	for part := range slices.Chunk(archive.Bytes(), maxChunk) {
 		c, err := b.store(ctx, part)
@@ -327,16 +327,16 @@ func (b *backup) readSchema(ctx context.Context) error {
 	return nil
 }
 
-func (b *backup) result(copies []keepsake.Copy) BackupResult {
+func (b *backup) result(copies []keepsake.Copy) report.BackupResult {
 	m, verdict := b.manifest, keepsake.JudgeProtection(copies)
 	byProvider, uploaded := b.uploaded(copies)
 	if !verdict.Protected() {
-		b.track.warnf("The recovery point is not protected: %s.", verdict.Lacks())
+		b.track.Warnf("The recovery point is not protected: %s.", verdict.Lacks())
 	}
-	return BackupResult{Point: m.ID, Type: string(m.Type), Time: m.Time, Tables: len(m.Tables), Rows: m.Stats.Rows,
+	return report.BackupResult{Point: m.ID, Type: string(m.Type), Time: m.Time, Tables: len(m.Tables), Rows: m.Stats.Rows,
 		BytesRead: b.bytesRead.Load(), BytesNew: b.bytesNew.Load(), BytesUploaded: uploaded, Uploaded: byProvider, BytesStored: m.Stats.BytesStored,
 		ChunksNew: b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.e.opts.Now().Sub(b.started).Seconds(),
-		PeakMemory: peakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
+		PeakMemory: report.PeakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
 		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...), Unmapped: b.unmapped, WithoutWeddings: b.withoutWeddings}
 }
 
@@ -348,19 +348,10 @@ func (b *backup) lookAtDataMap(ctx context.Context) error {
 	}
 	b.unmapped, b.withoutWeddings = unmappedWords(found)
 	for _, words := range b.unmapped {
-		b.track.warnf("%s", words)
+		b.track.Warnf("%s", words)
 	}
 	if b.withoutWeddings {
-		b.track.warnf("The recovery point holds every row, but in it %s.", withoutWeddings)
+		b.track.Warnf("The recovery point holds every row, but in it %s.", withoutWeddings)
 	}
 	return nil
-}
-
-// peakMemory is the largest resident size of the process so far, in bytes (getrusage(2): kilobytes on Linux).
-func peakMemory() int64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return u.Maxrss << 10
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -228,10 +229,10 @@ func (b *backup) stored(r *repository.Range) bool {
 // rangeDone counts a finished range.
 func (b *backup) rangeDone(t *tableRun, r *repository.Range) {
 	last := t.left.Add(-1) == 0
-	b.track.update(func(p *Progress) {
+	b.track.Update(func(p *report.Progress) {
 		s := &p.Tables[t.index]
 		share := t.rel.Bytes / int64(len(t.ranges))
-		s.State = ItemRunning
+		s.State = report.ItemRunning
 		s.RowsDone += r.Rows
 		s.BytesDone += share
 		p.RowsDone += r.Rows
@@ -239,7 +240,7 @@ func (b *backup) rangeDone(t *tableRun, r *repository.Range) {
 		p.ChunksDone++
 		p.BytesNew, p.ChunksNew = b.bytesNew.Load(), b.chunksNew.Load()
 		if last {
-			s.State = ItemDone
+			s.State = report.ItemDone
 			p.BytesDone += s.BytesTotal - s.BytesDone
 			p.RowsTotal += s.RowsDone - s.RowsTotal
 			s.RowsTotal, s.BytesDone = s.RowsDone, s.BytesTotal

@@ -9,14 +9,8 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
-)
-
-// The levels of a CheckFinding.
-const (
-	levelOK    = "ok"
-	levelWarn  = "warn"
-	levelError = "error"
 )
 
 // maxClockSkew is how far the platform's clock may be from ours before times on the screen mislead.
@@ -34,10 +28,10 @@ func refuse(found []platform.Finding) error {
 
 // Check is the preflight: it looks at the tools, the key, the providers, the platform and its clock, changes nothing, and says
 // what to do about each thing that is wrong.
-func (e *Engine) Check(ctx context.Context) []CheckFinding { return e.check(ctx, false) }
+func (e *Engine) Check(ctx context.Context) []report.CheckFinding { return e.check(ctx, false) }
 
 // CheckPlatform is the part of Check that asks the platform, CheckRepository the part that asks everything else.
-func (e *Engine) CheckPlatform(ctx context.Context) []CheckFinding {
+func (e *Engine) CheckPlatform(ctx context.Context) []report.CheckFinding {
 	tools, err := pgtool.Find(ctx, e.opts.PGBin)
 	if err != nil {
 		tools.Major = 0 // CheckRepository says it
@@ -46,78 +40,80 @@ func (e *Engine) CheckPlatform(ctx context.Context) []CheckFinding {
 }
 
 // CheckRepository is the part of Check that asks no platform.
-func (e *Engine) CheckRepository(ctx context.Context) []CheckFinding {
+func (e *Engine) CheckRepository(ctx context.Context) []report.CheckFinding {
 	found, _ := e.checkBeside(ctx, false)
 	return found
 }
 
 // CheckThoroughly is Check, and tries with each provider the largest object that a backup writes, and whether it shows anything to
 // somebody without credentials.
-func (e *Engine) CheckThoroughly(ctx context.Context) []CheckFinding { return e.check(ctx, true) }
+func (e *Engine) CheckThoroughly(ctx context.Context) []report.CheckFinding {
+	return e.check(ctx, true)
+}
 
-func (e *Engine) check(ctx context.Context, thorough bool) []CheckFinding {
+func (e *Engine) check(ctx context.Context, thorough bool) []report.CheckFinding {
 	found, major := e.checkBeside(ctx, thorough)
 	return append(found, e.checkPlatform(ctx, major)...)
 }
 
 // checkBeside looks at everything but the platform, and returns pg_dump's version.
-func (e *Engine) checkBeside(ctx context.Context, thorough bool) ([]CheckFinding, int) {
-	var found []CheckFinding
+func (e *Engine) checkBeside(ctx context.Context, thorough bool) ([]report.CheckFinding, int) {
+	var found []report.CheckFinding
 	add := func(area, level, message, action string) {
-		found = append(found, CheckFinding{Area: area, Level: level, Message: message, Action: action})
+		found = append(found, report.CheckFinding{Area: area, Level: level, Message: message, Action: action})
 	}
 	tools, err := pgtool.Find(ctx, e.opts.PGBin)
 	if err != nil {
-		add("tools", levelError, keepsake.MessageOf(err), "")
+		add("tools", report.LevelError, keepsake.MessageOf(err), "")
 	} else {
-		add("tools", levelOK, fmt.Sprintf("pg_dump %d in %s", tools.Major, tools.Dir), "")
+		add("tools", report.LevelOK, fmt.Sprintf("pg_dump %d in %s", tools.Major, tools.Dir), "")
 	}
 	return append(found, e.checkRepository(ctx, thorough)...), tools.Major
 }
 
-func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []CheckFinding {
+func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []report.CheckFinding {
 	const area = "platform"
 	if e.opts.PlatformURL == "" {
-		return []CheckFinding{{Area: area, Level: levelWarn, Message: "no platform database is configured: restoring works, backing up does not",
+		return []report.CheckFinding{{Area: area, Level: report.LevelWarn, Message: "no platform database is configured: restoring works, backing up does not",
 			Action: "set platform.url or KEEPSAKE_PLATFORM_URL"}}
 	}
 	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
 	if err != nil {
-		return []CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(err)}}
+		return []report.CheckFinding{{Area: area, Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	c, err := platform.ReadCatalog(ctx, conn, e.opts.ManagedSchemas)
 	if err != nil {
-		return []CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(err)}}
+		return []report.CheckFinding{{Area: area, Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
-	found := []CheckFinding{{Area: area, Level: levelOK,
+	found := []report.CheckFinding{{Area: area, Level: report.LevelOK,
 		Message: fmt.Sprintf("PostgreSQL %s, database %s, %d tables", c.Source.Server, c.Source.Database, len(c.Tables))}}
 	for _, f := range platform.Judge(c, dumpMajor) {
-		level := levelWarn
+		level := report.LevelWarn
 		if f.Error {
-			level = levelError
+			level = report.LevelError
 		}
-		found = append(found, CheckFinding{Area: area, Level: level, Message: f.Message, Action: f.Action})
+		found = append(found, report.CheckFinding{Area: area, Level: level, Message: f.Message, Action: f.Action})
 	}
 	for _, n := range c.NotCarried {
-		found = append(found, CheckFinding{Area: area, Level: levelWarn, Message: n.Kind + " of " + n.Name + " are not carried: " + n.Reason})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: n.Kind + " of " + n.Name + " are not carried: " + n.Reason})
 	}
 	found = append(found, e.checkDataMap(ctx, conn)...)
 	return append(found, e.checkClock(ctx, conn))
 }
 
-func (e *Engine) checkClock(ctx context.Context, conn *pgx.Conn) CheckFinding {
+func (e *Engine) checkClock(ctx context.Context, conn *pgx.Conn) report.CheckFinding {
 	before := e.opts.Now()
 	var theirs time.Time
 	if err := conn.QueryRow(ctx, "select clock_timestamp()").Scan(&theirs); err != nil {
-		return CheckFinding{Area: "clock", Level: levelError, Message: keepsake.MessageOf(err)}
+		return report.CheckFinding{Area: "clock", Level: report.LevelError, Message: keepsake.MessageOf(err)}
 	}
 	if skew := theirs.Sub(before).Abs(); skew > maxClockSkew {
-		return CheckFinding{Area: "clock", Level: levelWarn,
+		return report.CheckFinding{Area: "clock", Level: report.LevelWarn,
 			Message: fmt.Sprintf("this machine's clock and the platform's differ by %s, so times on the screen mislead", skew.Round(time.Second)),
 			Action:  "synchronise both with NTP"}
 	}
-	return CheckFinding{Area: "clock", Level: levelOK, Message: "agrees with the platform's"}
+	return report.CheckFinding{Area: "clock", Level: report.LevelOK, Message: "agrees with the platform's"}
 }
 
 // TableEstimate is one table as the planner sees it now.

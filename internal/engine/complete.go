@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -28,7 +29,7 @@ type manifestObject struct {
 
 // complete returns where the recovery point is. It fails when it is nowhere.
 func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
-	b.track.stage(StageCatchingUp)
+	b.track.Stage(report.StageCatchingUp)
 	c := &completion{backup: b, news: newNews(len(b.lanes)), copies: make([]keepsake.Copy, len(b.repo.providers)), seal: sync.OnceValues(b.sealManifest)}
 	for _, chunk := range uniqueChunks(b.manifest) {
 		own := *chunk
@@ -63,7 +64,7 @@ func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
 
 // sealManifest is called when the first provider has everything: every provider gets the same bytes.
 func (b *backup) sealManifest() (m manifestObject, err error) {
-	b.track.stage(StagePublishing)
+	b.track.Stage(report.StagePublishing)
 	b.index.adopt(b.manifest)
 	b.countStats()
 	if m.key, m.body, err = b.repo.keys.SealManifest(b.manifest); err != nil {
@@ -86,20 +87,20 @@ func (c *completion) at(ctx context.Context, l *lane, place *keepsake.Copy) {
 	if err != nil {
 		place.Error = explain(err)
 	}
-	c.track.provider(l.Name, func(p *ProviderProgress) {
-		p.State = ItemDone
+	c.track.Provider(l.Name, func(p *report.ProviderProgress) {
+		p.State = report.ItemDone
 		if err != nil {
-			p.State, p.Error = ItemFailed, place.Error
+			p.State, p.Error = report.ItemFailed, place.Error
 		}
 	})
 	if ctx.Err() != nil {
 		return
 	}
 	if err != nil {
-		c.track.warnf("Provider %s does not get this recovery point now: %s", l.Name, place.Error)
+		c.track.Warnf("Provider %s does not get this recovery point now: %s", l.Name, place.Error)
 		return
 	}
-	c.track.infof("The recovery point is at provider %s.", l.Name)
+	c.track.Infof("The recovery point is at provider %s.", l.Name)
 }
 
 // fill makes a provider whole. A full backup first reads back the copies that were there before, so that everything its recovery
@@ -111,7 +112,7 @@ func (c *completion) fill(ctx context.Context, l *lane) error {
 		}
 	}
 	err := copyMissing(ctx, c.repo, c.index, l.Provider, c.chunks, c.news, func(chunk *repository.Chunk) {
-		c.track.provider(l.Name, func(p *ProviderProgress) { p.Confirmed++; p.Bytes += chunk.Size })
+		c.track.Provider(l.Name, func(p *report.ProviderProgress) { p.Confirmed++; p.Bytes += chunk.Size })
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/engine/search"
@@ -158,8 +159,8 @@ func (e *Engine) directoryAt(ctx context.Context, point string, vendors bool) (*
 		return nil, time.Time{}, err
 	}
 	directory, err := e.directories.get(ctx, slot{m.ID, vendors}, e.opts.Now, func(ctx context.Context) (*search.Directory, error) {
-		track := newTracker(nil, e.opts.Now)
-		defer track.close()
+		track := report.NewTracker(nil, e.opts.Now)
+		defer track.Close()
 		return e.readDirectory(ctx, m, chunkOpener{newSource(r, from, m.ID, track)}, vendors)
 	})
 	return directory, m.Time, err

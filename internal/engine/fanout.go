@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -26,7 +27,7 @@ type lane struct {
 	Provider
 	bit   uint16
 	index *index
-	track *tracker
+	track *report.Tracker
 
 	ctx     context.Context //nolint:containedctx // the lane's uploads, all together
 	cancel  context.CancelFunc
@@ -45,7 +46,7 @@ type lane struct {
 	wg      sync.WaitGroup
 }
 
-func newLane(ctx context.Context, p Provider, bit uint16, x *index, t *tracker, b *bell) *lane {
+func newLane(ctx context.Context, p Provider, bit uint16, x *index, t *report.Tracker, b *bell) *lane {
 	l := &lane{Provider: p, bit: bit, index: x, track: t, bell: b, opened: time.Now()}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.room = sync.NewCond(&l.mu)
@@ -88,7 +89,7 @@ func (l *lane) offer(s *sealed, wait bool) bool {
 	l.queue = append(l.queue, s)
 	l.waiting += size
 	l.room.Broadcast()
-	l.track.provider(l.Name, func(p *ProviderProgress) { p.Lag++ })
+	l.track.Provider(l.Name, func(p *report.ProviderProgress) { p.Lag++ })
 	return true
 }
 
@@ -101,10 +102,10 @@ func (l *lane) wake() {
 
 func (l *lane) setLagging(lagging bool) {
 	l.lagging = lagging
-	l.track.provider(l.Name, func(p *ProviderProgress) {
-		p.State = ItemRunning
+	l.track.Provider(l.Name, func(p *report.ProviderProgress) {
+		p.State = report.ItemRunning
 		if lagging {
-			p.State = ItemLagging
+			p.State = report.ItemLagging
 		}
 	})
 }
@@ -158,14 +159,14 @@ func (l *lane) finish(s *sealed, given bool, err error) {
 		if (l.strikes >= laneStrikes || errors.Is(err, storage.ErrTimeout)) && l.ctx.Err() == nil {
 			l.failed = err
 			l.cancel() // what is under way is not waited for
-			l.track.warnf("Provider %s is given up for now: %s. What it misses is copied to it later.", l.Name, storage.Explain(err))
+			l.track.Warnf("Provider %s is given up for now: %s. What it misses is copied to it later.", l.Name, storage.Explain(err))
 		}
 	}
-	l.track.provider(l.Name, func(p *ProviderProgress) {
+	l.track.Provider(l.Name, func(p *report.ProviderProgress) {
 		p.Lag--
 		switch {
 		case l.failed != nil:
-			p.State, p.Error = ItemFailed, storage.Explain(l.failed)
+			p.State, p.Error = report.ItemFailed, storage.Explain(l.failed)
 		case err != nil:
 			p.Error = storage.Explain(err)
 		case !given:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -42,8 +43,8 @@ func missing(command string) string {
 
 // findingOf says in words what is wrong with one copy of one object, and what to run. An empty command says that nobody could be asked for
 // the object, so that there is nothing to repair yet.
-func findingOf(provider, object string, err error, command string) VerifyFinding {
-	f := VerifyFinding{Provider: provider, Object: object}
+func findingOf(provider, object string, err error, command string) report.VerifyFinding {
+	f := report.VerifyFinding{Provider: provider, Object: object}
 	switch {
 	case command == "", errors.Is(err, storage.ErrTimeout):
 		f.Problem = "The provider could not be asked: " + explain(err)

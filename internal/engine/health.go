@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -58,12 +59,12 @@ func (r *repo) health(ctx context.Context, write func(provider string) bool) []P
 
 func always(string) bool { return true }
 
-func (e *Engine) checkRepository(ctx context.Context, thorough bool) []CheckFinding {
+func (e *Engine) checkRepository(ctx context.Context, thorough bool) []report.CheckFinding {
 	r, err := e.openToSeal(ctx, e.opts.Providers)
 	if err != nil {
-		return []CheckFinding{{Area: "repository", Level: levelError, Message: keepsake.MessageOf(err)}}
+		return []report.CheckFinding{{Area: "repository", Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
-	found := []CheckFinding{{Area: "key", Level: levelOK, Message: "the key opens repository " + r.keys.Repository()}}
+	found := []report.CheckFinding{{Area: "key", Level: report.LevelOK, Message: "the key opens repository " + r.keys.Repository()}}
 	if r.keys.WritesOnly() {
 		found[0].Message = "it is a writer's: this machine can back up into repository " + r.keys.Repository() + " and can read nothing there"
 	}
@@ -72,14 +73,14 @@ func (e *Engine) checkRepository(ctx context.Context, thorough bool) []CheckFind
 		p := r.providers[i]
 		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: true}
 		configured = append(configured, c)
-		more := []CheckFinding{{Area: "provider " + p.Name, Level: levelOK, Message: "what was written there was read back"}}
+		more := []report.CheckFinding{{Area: "provider " + p.Name, Level: report.LevelOK, Message: "what was written there was read back"}}
 		if h.Error == "" && thorough {
 			more = e.checkThoroughly(ctx, r, p, more)
 		}
 		if h.Error != "" {
-			more[0].Level, more[0].Message = levelError, h.Error
+			more[0].Level, more[0].Message = report.LevelError, h.Error
 		}
-		if more[0].Level == levelError {
+		if more[0].Level == report.LevelError {
 			more[0].Action = "backups go on without it and are not protected until it is back"
 		} else {
 			copies = append(copies, c)
@@ -87,7 +88,7 @@ func (e *Engine) checkRepository(ctx context.Context, thorough bool) []CheckFind
 		found = append(found, more...)
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		f := CheckFinding{Area: "3-2-1 rule", Level: levelWarn, Message: "cannot be met now: " + verdict.Lacks(),
+		f := report.CheckFinding{Area: "3-2-1 rule", Level: report.LevelWarn, Message: "cannot be met now: " + verdict.Lacks(),
 			Action: "configure three providers on two media, one of them offsite: true"}
 		if keepsake.JudgeProtection(configured).Protected() {
 			f.Action = "the providers that are configured are enough: bring back those that fail, then run keepsake repair --all"
@@ -98,22 +99,22 @@ func (e *Engine) checkRepository(ctx context.Context, thorough bool) []CheckFind
 }
 
 // checkThoroughly tries what is too much for every minute. found begins with what is known of the provider.
-func (e *Engine) checkThoroughly(ctx context.Context, r *repo, p Provider, found []CheckFinding) []CheckFinding {
+func (e *Engine) checkThoroughly(ctx context.Context, r *repo, p Provider, found []report.CheckFinding) []report.CheckFinding {
 	area := found[0].Area
 	size := int64(repository.MaxChunkSealed) // or the newest manifest, where that is larger
 	_ = p.Store.List(ctx, repository.ManifestPrefix, func(o storage.Object) error { size = max(size, o.Size); return nil })
 	trying, cancel := context.WithTimeout(ctx, largeTime)
 	defer cancel()
 	if err := storage.CheckLarge(trying, p.Store, size); err != nil {
-		found[0].Level, found[0].Message = levelError, fmt.Sprintf("it takes small objects, but not one of %d MiB, which a backup may write: %s",
+		found[0].Level, found[0].Message = report.LevelError, fmt.Sprintf("it takes small objects, but not one of %d MiB, which a backup may write: %s",
 			size>>20, explain(err))
 	}
 	if gives := storage.Public(trying, p.Store, repository.HeaderKey); gives != "" {
-		found = append(found, CheckFinding{Area: area, Level: levelWarn, Message: gives + ": they are encrypted, but when and how much you " +
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: gives + ": they are encrypted, but when and how much you " +
 			"back up is theirs to see", Action: "make the bucket private"})
 	}
-	if missing := r.lacksNewest(ctx, p); missing != "" && found[0].Level == levelOK {
-		found = append(found, CheckFinding{Area: area, Level: levelWarn, Message: "it lacks the newest recovery point, " + missing,
+	if missing := r.lacksNewest(ctx, p); missing != "" && found[0].Level == report.LevelOK {
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: "it lacks the newest recovery point, " + missing,
 			Action: "run keepsake repair"})
 	}
 	return found

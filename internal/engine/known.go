@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/search"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -118,8 +119,8 @@ func (e *Engine) readPointDirectory(ctx context.Context, id string, vendors bool
 	if err != nil {
 		return nil, err
 	}
-	track := newTracker(nil, e.opts.Now)
-	defer track.close()
+	track := report.NewTracker(nil, e.opts.Now)
+	defer track.Close()
 	return e.readDirectory(ctx, m, chunkOpener{newSource(r, from, m.ID, track)}, vendors)
 }
 

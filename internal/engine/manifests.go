@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -85,14 +86,14 @@ func (l listing) holders(providers []Provider, id string) []Provider {
 
 // readManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are returned too. What a writer sealed
 // is compared with the other providers' copies.
-func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id string) (*repository.Manifest, []VerifyFinding, error) {
+func (e *Engine) readManifest(ctx context.Context, r *repo, from []Provider, id string) (*repository.Manifest, []report.VerifyFinding, error) {
 	c, damaged, err := e.readRightful(ctx, r, from, id)
 	return c.m, damaged, err
 }
 
 // readRightful is readManifest for who needs the bytes as well.
-func (e *Engine) readRightful(ctx context.Context, r *repo, from []Provider, id string) (manifestCopy, []VerifyFinding, error) {
-	var damaged []VerifyFinding
+func (e *Engine) readRightful(ctx context.Context, r *repo, from []Provider, id string) (manifestCopy, []report.VerifyFinding, error) {
+	var damaged []report.VerifyFinding
 	var last error
 	var copies []manifestCopy
 	q := asked[manifestCopy]{what: "a recovery point's manifest"}
@@ -153,7 +154,7 @@ type manifestCopy struct {
 // rightful returns which of a recovery point's copies is the right one, and what is wrong with those that differ from it. Every provider was given
 // the same bytes. One that was sealed with the repository's own key is right: whoever has a writer's key can put another there, and never that.
 // Where all that differ were sealed with a writer's key, nobody can be sure.
-func rightful(id string, copies []manifestCopy) (right manifestCopy, findings []VerifyFinding, sure bool) {
+func rightful(id string, copies []manifestCopy) (right manifestCopy, findings []report.VerifyFinding, sure bool) {
 	right = copies[0]
 	for _, c := range copies {
 		if !repository.IsWritten(c.body) {
@@ -174,7 +175,7 @@ func rightful(id string, copies []manifestCopy) (right manifestCopy, findings []
 			"It opens, and is another one than at provider %s: somebody with a writer's key has put it in its place.", right.provider), repairCommand(id, false)))
 	}
 	if !sure {
-		findings = append(findings, VerifyFinding{Object: repository.ManifestKey(id), Damage: true, Problem: "It opens at each provider and is not the same everywhere (" + holdersOf(copies) +
+		findings = append(findings, report.VerifyFinding{Object: repository.ManifestKey(id), Damage: true, Problem: "It opens at each provider and is not the same everywhere (" + holdersOf(copies) +
 			"); each was sealed with a writer's key, so nobody can tell which is right. Take the writers' credentials away, and restore this point from a provider that you trust only."})
 	}
 	return right, findings, sure
@@ -211,7 +212,7 @@ var errWrongBytes = errors.New("the object holds other bytes than were stored.")
 const latestWhole = "latest"
 
 // resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one exists.
-func (e *Engine) resolve(ctx context.Context, r *repo, providers []Provider, point string) (*repository.Manifest, listing, []VerifyFinding, error) {
+func (e *Engine) resolve(ctx context.Context, r *repo, providers []Provider, point string) (*repository.Manifest, listing, []report.VerifyFinding, error) {
 	l, err := listManifests(ctx, providers)
 	if err != nil {
 		return nil, l, nil, err
@@ -220,7 +221,7 @@ func (e *Engine) resolve(ctx context.Context, r *repo, providers []Provider, poi
 		m, damaged, err := e.readManifest(ctx, r, l.holders(providers, point), point)
 		return m, l, damaged, err
 	}
-	var damaged []VerifyFinding
+	var damaged []report.VerifyFinding
 	var first *repository.Manifest
 	var broken error
 	for _, id := range l.newestFirst() {

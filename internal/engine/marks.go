@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -47,7 +48,7 @@ func (e *Engine) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, e
 
 // mark puts what people wrote to the points: one question to each provider, and one to a holder of each marked point where its newest note is
 // sound.
-func mark(ctx context.Context, r *repo, from []Provider, points []Point) error {
+func mark(ctx context.Context, r *repo, from []Provider, points []report.Point) error {
 	places := map[string]map[string][]Provider{} // by point and note
 	prefix := notePrefix + pointTopics + "/"
 	all, _ := listEverywhere(ctx, from, prefix, func(key string) bool { // of one that does not list its notes, the others have them

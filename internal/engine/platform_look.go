@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -54,17 +55,17 @@ const withoutWeddings = "single weddings and organizations can be neither listed
 const DataMapArea = "data map"
 
 // checkDataMap is the preflight's look at the data map.
-func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []CheckFinding {
+func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.CheckFinding {
 	const area = DataMapArea
 	unmapped, err := platform.CheckDataMap(ctx, conn, e.opts.DataMap)
 	if err != nil {
-		return []CheckFinding{{Area: area, Level: levelWarn, Message: keepsake.MessageOf(err)}}
+		return []report.CheckFinding{{Area: area, Level: report.LevelWarn, Message: keepsake.MessageOf(err)}}
 	}
-	var found []CheckFinding
+	var found []report.CheckFinding
 	for _, u := range unmapped {
-		f := CheckFinding{Area: area, Level: levelWarn, Message: u.Words(), Action: "correct this key in keepsake.yaml"}
+		f := report.CheckFinding{Area: area, Level: report.LevelWarn, Message: u.Words(), Action: "correct this key in keepsake.yaml"}
 		if u.Weddings {
-			f.Level = levelError
+			f.Level = report.LevelError
 			if !strings.HasSuffix(f.Message, "?") {
 				f.Message += "."
 			}
@@ -73,7 +74,7 @@ func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []CheckFindin
 		found = append(found, f)
 	}
 	if len(found) == 0 {
-		found = append(found, CheckFinding{Area: area, Level: levelOK, Message: "every table and column that it names is there"})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelOK, Message: "every table and column that it names is there"})
 	}
 	return found
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -18,14 +19,14 @@ const parallelManifests = 8
 
 // Points lists the recovery points, newest first, as the named provider holds them, or all providers together. A manifest
 // that cannot be read anywhere is listed with what is wrong in Lacks.
-func (e *Engine) Points(ctx context.Context, provider string) ([]Point, error) {
+func (e *Engine) Points(ctx context.Context, provider string) ([]report.Point, error) {
 	list, err := e.ListPoints(ctx, provider)
 	return list.Points, err
 }
 
 // PointList are recovery points, and the providers of which is not known which of them they hold.
 type PointList struct {
-	Points  []Point
+	Points  []report.Point
 	Unasked []Unasked
 }
 
@@ -55,7 +56,7 @@ func (e *Engine) NewestPoint(ctx context.Context) (string, error) {
 }
 
 // NewestPoints lists the newest recovery points of all providers together, at most that many.
-func (e *Engine) NewestPoints(ctx context.Context, most int) ([]Point, error) {
+func (e *Engine) NewestPoints(ctx context.Context, most int) ([]report.Point, error) {
 	list, err := e.newest(ctx, "", most)
 	return list.Points, err
 }
@@ -74,7 +75,7 @@ func (e *Engine) newest(ctx context.Context, provider string, most int) (PointLi
 	if most > 0 {
 		ids = ids[:min(most, len(ids))]
 	}
-	points := make([]Point, len(ids))
+	points := make([]report.Point, len(ids))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelManifests)
 	for i, id := range ids {
@@ -140,8 +141,8 @@ func names(providers []Provider) string {
 // unreadableType is the type of a recovery point whose manifest cannot be read.
 const unreadableType = "unreadable"
 
-func unreadable(id string, err error) Point {
-	p := Point{ID: id, Type: unreadableType, Lacks: keepsake.MessageOf(err), Copies: []keepsake.Copy{}}
+func unreadable(id string, err error) report.Point {
+	p := report.Point{ID: id, Type: unreadableType, Lacks: keepsake.MessageOf(err), Copies: []keepsake.Copy{}}
 	if t, err := repository.ManifestTime(id); err == nil {
 		p.Time = t
 	}
@@ -149,8 +150,8 @@ func unreadable(id string, err error) Point {
 }
 
 // pointOf turns a manifest into a list entry. A provider that holds the manifest confirmed every chunk when it got it.
-func (e *Engine) pointOf(r *repo, l listing, m *repository.Manifest) Point {
-	p := Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings, Database: m.Source.Database,
+func (e *Engine) pointOf(r *repo, l listing, m *repository.Manifest) report.Point {
+	p := report.Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings, Database: m.Source.Database,
 		Server: m.Source.Server, Tables: len(m.Tables), Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
 		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds}
 	for _, prov := range r.providers {
@@ -179,14 +180,14 @@ func firstError(errs ...error) error {
 }
 
 // Point opens one recovery point, by id or "latest".
-func (e *Engine) Point(ctx context.Context, id string) (PointDetail, error) {
+func (e *Engine) Point(ctx context.Context, id string) (report.PointDetail, error) {
 	r, from, err := e.openFor(ctx, "")
 	if err != nil {
-		return PointDetail{}, err
+		return report.PointDetail{}, err
 	}
 	m, l, _, err := e.resolve(ctx, r, from, id)
 	if err != nil {
-		return PointDetail{}, err
+		return report.PointDetail{}, err
 	}
 	before := map[repository.ChunkID]bool{}
 	if m.Parent != "" {
@@ -194,11 +195,11 @@ func (e *Engine) Point(ctx context.Context, id string) (PointDetail, error) {
 			_ = parent.EachChunk(func(c *repository.Chunk) error { before[c.ID] = true; return nil })
 		}
 	}
-	points := []Point{e.pointOf(r, l, m)}
+	points := []report.Point{e.pointOf(r, l, m)}
 	if err := mark(ctx, r, from, points); err != nil {
-		return PointDetail{}, err
+		return report.PointDetail{}, err
 	}
-	d := PointDetail{Point: points[0], LSN: m.Source.LSN, NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
+	d := report.PointDetail{Point: points[0], LSN: m.Source.LSN, NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
 	for _, c := range m.Schema {
 		d.SchemaSize += c.Plain
 	}
@@ -208,8 +209,8 @@ func (e *Engine) Point(ctx context.Context, id string) (PointDetail, error) {
 	return d, nil
 }
 
-func pointTable(t repository.Table, before map[repository.ChunkID]bool) PointTable {
-	pt := PointTable{Schema: t.Schema, Name: t.Name.Name, Tier: string(t.Tier), Kind: t.Kind, Format: t.Format,
+func pointTable(t repository.Table, before map[repository.ChunkID]bool) report.PointTable {
+	pt := report.PointTable{Schema: t.Schema, Name: t.Name.Name, Tier: string(t.Tier), Kind: t.Kind, Format: t.Format,
 		Columns: len(t.Columns), Rows: t.Rows, Hash: t.Hash.String()}
 	for _, r := range t.Ranges {
 		for _, c := range r.Chunks {

@@ -46,7 +46,7 @@ func (b *backup) readBack(ctx context.Context, l *lane, chunks []*repository.Chu
 				return err
 			}
 			if err != nil && ctx.Err() == nil {
-				b.track.warnf("Provider %s, chunk %s: %s It is replaced.", l.Name, c.ID, keepsake.MessageOf(err))
+				b.track.Warnf("Provider %s, chunk %s: %s It is replaced.", l.Name, c.ID, keepsake.MessageOf(err))
 				b.index.distrust(c.ID, l.bit)
 			}
 			return nil

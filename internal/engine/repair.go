@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -21,21 +22,21 @@ type RepairResult struct {
 	Copied    int64                      `json:"objects_copied"` // missing or damaged copies that are sound now
 	Bytes     int64                      `json:"bytes_copied"`
 	Seconds   float64                    `json:"seconds"`
-	Repaired  []VerifyFinding            `json:"repaired"`  // what was found missing or damaged, and is sound now
-	Remaining []VerifyFinding            `json:"remaining"` // what could not be repaired, and why
+	Repaired  []report.VerifyFinding     `json:"repaired"`  // what was found missing or damaged, and is sound now
+	Remaining []report.VerifyFinding     `json:"remaining"` // what could not be repaired, and why
 	Copies    map[string][]keepsake.Copy `json:"copies"`    // by point
 	Protected map[string]bool            `json:"protected"` // by point
 }
 
 // Damaged reports whether damage remains, rather than a provider that cannot be reached.
 func (r RepairResult) Damaged() bool {
-	return slices.ContainsFunc(r.Remaining, func(f VerifyFinding) bool { return f.Damage })
+	return slices.ContainsFunc(r.Remaining, func(f report.VerifyFinding) bool { return f.Damage })
 }
 
 // repair is one running Repair.
 type repair struct {
 	e      *Engine
-	track  *tracker
+	track  *report.Tracker
 	repo   *repo
 	list   listing
 	index  *index
@@ -48,17 +49,17 @@ type repair struct {
 }
 
 // Repair verifies recovery points and copies what a provider misses, or holds damaged, from one that has a sound copy.
-func (e *Engine) Repair(ctx context.Context, in VerifyInput, reporter Reporter) (RepairResult, error) {
+func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (RepairResult, error) {
 	started := e.opts.Now()
 	in.Provider = ""
-	track := newTracker(reporter, e.opts.Now)
-	defer track.close()
+	track := report.NewTracker(reporter, e.opts.Now)
+	defer track.Close()
 	verified, err := e.verify(ctx, in, track, true)
 	if err != nil {
 		return RepairResult{}, err
 	}
 	r := &repair{e: e, track: track, doubts: map[string]map[repository.ChunkID]bool{}, failed: map[string]map[string]string{}, told: map[string]bool{},
-		result: RepairResult{Repaired: []VerifyFinding{}, Remaining: []VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
+		result: RepairResult{Repaired: []report.VerifyFinding{}, Remaining: []report.VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
@@ -72,7 +73,7 @@ func (e *Engine) Repair(ctx context.Context, in VerifyInput, reporter Reporter) 
 	}
 	r.conclude(verified.Copies)
 	r.settle(verified.Findings)
-	track.stage(StageDone)
+	track.Stage(report.StageDone)
 	r.result.Points, r.result.Seconds = len(verified.Copies), e.opts.Now().Sub(started).Seconds()
 	return r.result, nil
 }
@@ -100,7 +101,7 @@ func (r *repair) lane(ctx context.Context, p Provider, verified map[string][]kee
 // fails names a recovery point that could not be completed at a provider, or once, that nobody can.
 func (r *repair) fails(p Provider, id string, err error) {
 	key := repository.ManifestKey(id)
-	f := VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there: " + explain(err),
+	f := report.VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there: " + explain(err),
 		Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged}
 	var nowhere errNowhere
 	if errors.As(err, &nowhere) {
@@ -134,7 +135,7 @@ func (r *repair) conclude(verified map[string][]keepsake.Copy) {
 		r.result.Copies[id] = places
 		r.result.Protected[id] = keepsake.JudgeProtection(places).Protected()
 	}
-	slices.SortFunc(r.result.Remaining, func(a, b VerifyFinding) int { return strings.Compare(a.Provider+a.Object, b.Provider+b.Object) })
+	slices.SortFunc(r.result.Remaining, func(a, b report.VerifyFinding) int { return strings.Compare(a.Provider+a.Object, b.Provider+b.Object) })
 }
 
 func (r *repair) copied(bytes int64) {
@@ -145,7 +146,7 @@ func (r *repair) copied(bytes int64) {
 }
 
 // open looks at the providers again and distrusts the copies that the verification found bad.
-func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error) {
+func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err error) {
 	if r.repo, err = r.e.open(ctx); err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (r *repair) open(ctx context.Context, findings []VerifyFinding) (err error)
 }
 
 // headers writes the header to the providers that lack it or hold it damaged.
-func (r *repair) headers(ctx context.Context, findings []VerifyFinding) {
+func (r *repair) headers(ctx context.Context, findings []report.VerifyFinding) {
 	damaged := map[string]bool{}
 	for _, f := range findings {
 		damaged[f.Provider] = damaged[f.Provider] || f.Object == repository.HeaderKey && f.Damage
@@ -196,7 +197,7 @@ func (r *repair) headers(ctx context.Context, findings []VerifyFinding) {
 		delete(r.repo.down, p.Name)
 		if err != nil {
 			r.repo.down[p.Name] = err
-			r.result.Remaining = append(r.result.Remaining, VerifyFinding{Provider: p.Name, Object: repository.HeaderKey,
+			r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: repository.HeaderKey,
 				Problem: "The provider cannot be repaired now: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
 		}
 	}

@@ -4,11 +4,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
 // settle tells what was found and is sound now from what remains, for the result, the log and each provider's state alike.
-func (r *repair) settle(found []VerifyFinding) {
+func (r *repair) settle(found []report.VerifyFinding) {
 	healed := map[string]int{}
 	for _, f := range found {
 		if r.healed(f) {
@@ -17,17 +18,17 @@ func (r *repair) settle(found []VerifyFinding) {
 		}
 	}
 	for _, f := range r.result.Remaining {
-		r.track.warnf("Remains at %s, %s: %s", orEvery(f.Provider), f.Object, f.Problem)
+		r.track.Warnf("Remains at %s, %s: %s", orEvery(f.Provider), f.Object, f.Problem)
 	}
 	for _, p := range r.repo.providers {
 		if n := healed[p.Name]; n > 0 {
-			r.track.infof("Provider %s: %s repaired.", p.Name, plural(n, "object"))
+			r.track.Infof("Provider %s: %s repaired.", p.Name, report.Plural(n, "object"))
 		}
-		state, why := ItemDone, ""
-		if i := slices.IndexFunc(r.result.Remaining, func(f VerifyFinding) bool { return f.Provider == p.Name }); i >= 0 {
-			state, why = ItemFailed, r.result.Remaining[i].Problem
+		state, why := report.ItemDone, ""
+		if i := slices.IndexFunc(r.result.Remaining, func(f report.VerifyFinding) bool { return f.Provider == p.Name }); i >= 0 {
+			state, why = report.ItemFailed, r.result.Remaining[i].Problem
 		}
-		r.track.provider(p.Name, func(p *ProviderProgress) { p.State, p.Error = state, why })
+		r.track.Provider(p.Name, func(p *report.ProviderProgress) { p.State, p.Error = state, why })
 	}
 }
 
@@ -39,14 +40,14 @@ func orEvery(provider string) string {
 }
 
 // healed reports whether what was found is sound now.
-func (r *repair) healed(f VerifyFinding) bool {
+func (r *repair) healed(f report.VerifyFinding) bool {
 	if r.repo.down[f.Provider] != nil {
 		return false
 	}
 	if id, is := parseChunkKey(f.Object); is {
 		return !r.doubts[f.Provider][id]
 	}
-	return !slices.ContainsFunc(r.result.Remaining, func(left VerifyFinding) bool {
+	return !slices.ContainsFunc(r.result.Remaining, func(left report.VerifyFinding) bool {
 		if left.Object == f.Object {
 			return left.Provider == f.Provider || left.Provider == ""
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/target"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -17,8 +18,8 @@ import (
 // restore is one running restore.
 type restore struct {
 	e        *Engine
-	in       RestoreInput
-	track    *tracker
+	in       report.RestoreInput
+	track    *report.Tracker
 	tools    pgtool.Tools
 	source   *source
 	manifest *repository.Manifest
@@ -31,7 +32,7 @@ type restore struct {
 	unmade   map[int]pgtool.Entry
 
 	mu       sync.Mutex
-	result   RestoreResult
+	result   report.RestoreResult
 	tierLeft map[keepsake.Tier]int  // tables not proven
 	tierLost map[keepsake.Tier]bool // those with a table whose rows could not be restored
 }
@@ -41,11 +42,11 @@ type restore struct {
 // and the server's answer, and everything that does not depend on it is made. Everything that can be known before is checked before anything is
 // written. A restore that failed or was killed leaves a marked, incomplete database; the next one into the same database
 // clears it and starts over.
-func (e *Engine) Restore(ctx context.Context, in RestoreInput, reporter Reporter) (RestoreResult, error) {
+func (e *Engine) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (report.RestoreResult, error) {
 	started := e.opts.Now()
-	r := &restore{e: e, in: in, track: newTracker(reporter, e.opts.Now), tierLeft: map[keepsake.Tier]int{}, tierLost: map[keepsake.Tier]bool{}}
-	defer r.track.close()
-	r.result.NotCarried, r.result.Damaged, r.result.TierSeconds = []keepsake.NotCarried{}, []VerifyFinding{}, map[string]float64{}
+	r := &restore{e: e, in: in, track: report.NewTracker(reporter, e.opts.Now), tierLeft: map[keepsake.Tier]int{}, tierLost: map[keepsake.Tier]bool{}}
+	defer r.track.Close()
+	r.result.NotCarried, r.result.Damaged, r.result.TierSeconds = []keepsake.NotCarried{}, []report.VerifyFinding{}, map[string]float64{}
 	r.result.Exceptions = []keepsake.Exception{}
 	err := r.run(ctx)
 	if r.archive != nil {
@@ -55,19 +56,19 @@ func (e *Engine) Restore(ctx context.Context, in RestoreInput, reporter Reporter
 		r.target.Close(ctx)
 	}
 	if err != nil {
-		r.track.broke(ctx, "restore", err)
-		return RestoreResult{}, err
+		r.track.Broke(ctx, "restore", err)
+		return report.RestoreResult{}, err
 	}
 	r.conclude()
 	r.result.Provider = r.source.best()
 	r.result.Damaged = append(r.result.Damaged, r.source.damaged...)
-	r.result.Seconds, r.result.PeakMemory = e.opts.Now().Sub(started).Seconds(), peakMemory()
-	r.track.stage(StageDone)
+	r.result.Seconds, r.result.PeakMemory = e.opts.Now().Sub(started).Seconds(), report.PeakMemory()
+	r.track.Stage(report.StageDone)
 	return r.result, nil
 }
 
 func (r *restore) run(ctx context.Context) error {
-	r.track.stage(StageChecking)
+	r.track.Stage(report.StageChecking)
 	if err := r.choose(ctx); err != nil {
 		return err
 	}
@@ -80,15 +81,15 @@ func (r *restore) run(ctx context.Context) error {
 		return err
 	}
 	steps := []struct {
-		stage Stage
+		stage report.Stage
 		run   func(context.Context) error
 	}{
-		{StageSchema, r.createTables},
-		{StageLoading, r.loadAndFinish},
-		{StageComparing, r.prove},
+		{report.StageSchema, r.createTables},
+		{report.StageLoading, r.loadAndFinish},
+		{report.StageComparing, r.prove},
 	}
 	for _, s := range steps {
-		r.track.stage(s.stage)
+		r.track.Stage(s.stage)
 		if err := s.run(ctx); err != nil {
 			return r.unfinished(ctx, err)
 		}
@@ -121,10 +122,10 @@ func (r *restore) choose(ctx context.Context) (err error) {
 		return err
 	}
 	r.e.inNoHurry(repo)
-	r.track.attend(repo.providers)
+	r.track.Await(repo.awaited())
 	for _, p := range from {
 		if repo.unproven[p.Name] {
-			r.track.warnf("Provider %s: %s. It is read all the same, because no other one is left or was asked for.", p.Name, explain(repo.down[p.Name]))
+			r.track.Warnf("Provider %s: %s. It is read all the same, because no other one is left or was asked for.", p.Name, explain(repo.down[p.Name]))
 		}
 	}
 	m, list, damaged, err := r.e.resolve(ctx, repo, from, r.in.Point)
@@ -138,7 +139,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	r.manifest, r.source = m, newSource(repo, from, m.ID, r.track)
 	r.result.Damaged = append(r.result.Damaged, damaged...)
 	r.result.Point = m.ID
-	if r.in.scoped() {
+	if r.in.Scoped() {
 		err = r.chooseScope(ctx)
 	} else {
 		r.chooseTables()
@@ -150,7 +151,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 		return cmp.Or(cmp.Compare(a.Tier.Rank(), b.Tier.Rank()), cmp.Compare(b.bytes, a.bytes))
 	})
 	r.notCarried(m.NotCarried...)
-	r.track.update(r.begin)
+	r.track.Update(r.begin)
 	return nil
 }
 
@@ -181,18 +182,18 @@ func rank(has bool) int {
 	return 1
 }
 
-func (r *restore) begin(p *Progress) {
+func (r *restore) begin(p *report.Progress) {
 	p.Point = r.manifest.ID
 	for i, t := range r.tables {
 		t.index = i
-		p.Tables = append(p.Tables, TableProgress{Schema: t.Schema, Name: t.Table.Name.Name, Tier: string(t.Tier), State: ItemWaiting,
+		p.Tables = append(p.Tables, report.TableProgress{Schema: t.Schema, Name: t.Table.Name.Name, Tier: string(t.Tier), State: report.ItemWaiting,
 			RowsTotal: t.Rows, BytesTotal: t.bytes})
 		p.RowsTotal += t.Rows
 		p.BytesTotal += t.bytes
 		p.ChunksTotal += t.chunks
 	}
 	for _, prov := range r.source.providers {
-		p.Providers = append(p.Providers, ProviderProgress{Name: prov.Name, State: ItemRunning})
+		p.Providers = append(p.Providers, report.ProviderProgress{Name: prov.Name, State: report.ItemRunning})
 	}
 }
 
@@ -222,7 +223,7 @@ func (r *restore) check(ctx context.Context) (err error) {
 		return fmt.Errorf("ask the target for its extensions: %w", err)
 	}
 	if len(missing) > 0 {
-		r.track.warnf("The target's server lacks extensions that the recovery point needs: %s. What depends on them cannot be made and will be named.",
+		r.track.Warnf("The target's server lacks extensions that the recovery point needs: %s. What depends on them cannot be made and will be named.",
 			strings.Join(missing, ", "))
 	}
 	r.archive, r.entries, err = r.readArchive(ctx, m)
@@ -259,9 +260,9 @@ func (r *restore) prove(context.Context) error {
 	}
 	r.result.Verified = len(r.tierLost) == 0
 	if r.result.Verified {
-		r.track.infof("%d tables with %d rows are equal to the recovery point.", r.result.Tables, r.result.Rows)
+		r.track.Infof("%d tables with %d rows are equal to the recovery point.", r.result.Tables, r.result.Rows)
 	} else {
-		r.track.warnf("%d tables with %d rows are equal to the recovery point; the others are not in the new database.", r.result.Tables, r.result.Rows)
+		r.track.Warnf("%d tables with %d rows are equal to the recovery point; the others are not in the new database.", r.result.Tables, r.result.Rows)
 	}
 	return nil
 }

@@ -7,15 +7,10 @@ import (
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/target"
 	"github.com/wedsync/keepsake/internal/keepsake"
-)
-
-// Outcomes of a restore that came to its end.
-const (
-	OutcomeRestored   = "restored"
-	OutcomeExceptions = "restored_with_exceptions"
 )
 
 // exception keeps what could not be made. Each is said in the log as well, as far as the log is still read.
@@ -28,9 +23,9 @@ func (r *restore) exception(list ...keepsake.Exception) {
 	for i, e := range list {
 		switch n := before + i; {
 		case n < said:
-			r.track.reportedf("Could not be made: %s %s: %s", e.Kind, e.Object, e.Error)
+			r.track.Reportedf("Could not be made: %s %s: %s", e.Kind, e.Object, e.Error)
 		case n == said:
-			r.track.reportedf("More could not be made; the report names all of it.")
+			r.track.Reportedf("More could not be made; the report names all of it.")
 		}
 	}
 }
@@ -126,7 +121,7 @@ func (r *restore) lose(t *tableLoad, e keepsake.Exception) {
 	t.skipped = true
 	r.tierLost[t.Tier] = true
 	r.mu.Unlock()
-	r.track.update(func(p *Progress) { p.Tables[t.index].State = ItemFailed })
+	r.track.Update(func(p *report.Progress) { p.Tables[t.index].State = report.ItemFailed })
 	r.settle(t)
 }
 
@@ -153,11 +148,11 @@ func (r *restore) conclude() {
 	slices.SortStableFunc(res.Exceptions, func(a, b keepsake.Exception) int {
 		return rank(a.Kind == keepsake.LostRows) - rank(b.Kind == keepsake.LostRows)
 	})
-	res.Outcome, res.Message = OutcomeRestored, "Restored: everything that the recovery point holds for this restore is in the new database."
+	res.Outcome, res.Message = report.OutcomeRestored, "Restored: everything that the recovery point holds for this restore is in the new database."
 	if len(res.Exceptions) == 0 {
 		return
 	}
-	res.Outcome = OutcomeExceptions
+	res.Outcome = report.OutcomeExceptions
 	lost := 0
 	for _, e := range res.Exceptions {
 		if e.Kind == keepsake.LostRows {
@@ -167,21 +162,14 @@ func (r *restore) conclude() {
 	var b strings.Builder
 	b.WriteString("Restored with exceptions: ")
 	if lost > 0 {
-		fmt.Fprintf(&b, "the rows of %s could not be restored, and ", plural(lost, "table"))
+		fmt.Fprintf(&b, "the rows of %s could not be restored, and ", report.Plural(lost, "table"))
 	}
-	fmt.Fprintf(&b, "%s could not be made. Each is named, with what it means. ", plural(len(res.Exceptions)-lost, "thing"))
+	fmt.Fprintf(&b, "%s could not be made. Each is named, with what it means. ", report.Plural(len(res.Exceptions)-lost, "thing"))
 	if lost == 0 {
 		b.WriteString("Every row is there.")
 	} else {
 		b.WriteString("Do not take this database for whole.")
 	}
 	res.Message = b.String()
-	r.track.reportedf("%s", res.Message)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	r.track.Reportedf("%s", res.Message)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/target"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -238,7 +239,7 @@ func (r *restore) do(ctx context.Context, l *target.Loader, t task) ([]task, err
 }
 
 func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]task, error) {
-	r.track.update(func(p *Progress) { p.Tables[t.index].State = ItemRunning })
+	r.track.Update(func(p *report.Progress) { p.Tables[t.index].State = report.ItemRunning })
 	managed := r.target.Manages(t.Schema)
 	if t.Rows > 0 || t.Kind == repository.KindLargeObjects {
 		holds, err := r.copyIn(ctx, l, t, managed)
@@ -312,7 +313,7 @@ func (r *restore) compareManaged(ctx context.Context, l *target.Loader, t *table
 
 // loaded counts a chunk that PostgreSQL has taken.
 func (r *restore) loaded(t *tableLoad, plain int64) {
-	r.track.update(func(p *Progress) {
+	r.track.Update(func(p *report.Progress) {
 		s := &p.Tables[t.index]
 		s.BytesDone += plain
 		p.BytesDone += plain
@@ -364,11 +365,11 @@ func (r *restore) finish(t *tableLoad) {
 	r.result.Rows += count
 	r.result.Bytes += t.bytes
 	r.mu.Unlock()
-	r.track.update(func(p *Progress) {
+	r.track.Update(func(p *report.Progress) {
 		s := &p.Tables[t.index]
-		s.State = ItemDone
+		s.State = report.ItemDone
 		if count != t.Rows {
-			s.State = ItemFailed
+			s.State = report.ItemFailed
 		}
 		p.RowsDone += count - s.RowsDone
 		s.RowsDone = count
@@ -381,7 +382,7 @@ func (r *restore) settle(t *tableLoad) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tierLeft[t.Tier]--; r.tierLeft[t.Tier] == 0 && !r.tierLost[t.Tier] {
-		r.result.TierSeconds[string(t.Tier)] = r.e.opts.Now().Sub(r.track.snapshot().StartedAt).Seconds()
-		r.track.infof("All rows of the %s tier are readable.", t.Tier)
+		r.result.TierSeconds[string(t.Tier)] = r.e.opts.Now().Sub(r.track.State().StartedAt).Seconds()
+		r.track.Infof("All rows of the %s tier are readable.", t.Tier)
 	}
 }

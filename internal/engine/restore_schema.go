@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/target"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -110,7 +111,7 @@ func (r *restore) createTables(ctx context.Context) error {
 	if err := r.leaveOut(ctx); err != nil {
 		return err
 	}
-	r.track.infof("Creating the tables of recovery point %s in database %s.", r.manifest.ID, r.target.Name)
+	r.track.Infof("Creating the tables of recovery point %s in database %s.", r.manifest.ID, r.target.Name)
 	if err := r.make(ctx, "pre-data", some(r.entries, solid)); err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (r *restore) createTables(ctx context.Context) error {
 
 // finishSchema brings sequences, indexes, constraints, triggers, policies and grants, and refreshes materialized views.
 func (r *restore) finishSchema(ctx context.Context) error {
-	r.track.stage(StageIndexing)
+	r.track.Stage(report.StageIndexing)
 	if err := r.setSequences(ctx); err != nil {
 		return err
 	}
@@ -221,7 +222,7 @@ func (r *restore) judgeKeys(ctx context.Context, broken []target.BrokenKey) erro
 
 // leftOut reports whether rows of a table, named as pg_dump writes it, were not to be restored.
 func (r *restore) leftOut(table string) bool {
-	if r.in.scoped() {
+	if r.in.Scoped() {
 		return true
 	}
 	if len(r.in.Tiers) == 0 {

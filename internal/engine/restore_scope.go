@@ -11,9 +11,6 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// scoped reports whether the restore covers one wedding or organization.
-func (in RestoreInput) scoped() bool { return in.Wedding != "" || in.Organization != "" }
-
 // chooseScope takes the rows of one wedding or organization, and the shared rows that they point at. They are in memory, bounded
 // by scope.MaxBytes; each table gets them as if it had never held more, so that they are proven like any others.
 func (r *restore) chooseScope(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -26,19 +27,19 @@ const (
 type source struct {
 	repo      *repo
 	providers []Provider
-	track     *tracker
+	track     *report.Tracker
 	heal      string // the command that heals a damaged copy
 	room      *semaphore.Weighted
 	buffers   sync.Pool
 
 	mu      sync.Mutex
-	damaged []VerifyFinding
+	damaged []report.VerifyFinding
 	served  map[string]int64 // chunks by provider
 	strikes map[string]int   // questions in a row that a provider did not answer
 }
 
 // newSource reads the chunks of one recovery point.
-func newSource(r *repo, providers []Provider, point string, t *tracker) *source {
+func newSource(r *repo, providers []Provider, point string, t *report.Tracker) *source {
 	s := &source{repo: r, providers: providers, track: t, heal: repairCommand(point, true), room: semaphore.NewWeighted(readAheadBytes),
 		served: map[string]int64{}, strikes: map[string]int{}}
 	s.buffers.New = func() any { return new([]byte) }
@@ -101,7 +102,7 @@ func (s *source) took(provider string, bytes int64) {
 	s.served[provider]++
 	s.strikes[provider] = 0
 	s.mu.Unlock()
-	s.track.provider(provider, func(p *ProviderProgress) { p.State, p.Bytes = ItemRunning, p.Bytes+bytes; p.Confirmed++ })
+	s.track.Provider(provider, func(p *report.ProviderProgress) { p.State, p.Bytes = report.ItemRunning, p.Bytes+bytes; p.Confirmed++ })
 }
 
 // note records a copy that could not be used and reports whether it is damaged. A provider that does not answer is recorded
@@ -118,13 +119,13 @@ func (s *source) note(provider string, c *repository.Chunk, err error) bool {
 		s.damaged = append(s.damaged, f)
 	}
 	s.mu.Unlock()
-	s.track.provider(provider, func(p *ProviderProgress) { p.State, p.Error = ItemFailed, f.Problem })
+	s.track.Provider(provider, func(p *report.ProviderProgress) { p.State, p.Error = report.ItemFailed, f.Problem })
 	if !known {
 		next := " Another provider's copy is tried."
 		if len(s.providers) == 1 {
 			next = " No other provider may be asked or is left."
 		}
-		s.track.reportedf("Provider %s, %s: %s%s", provider, f.Object, f.Problem, next)
+		s.track.Reportedf("Provider %s, %s: %s%s", provider, f.Object, f.Problem, next)
 	}
 	return f.Damage
 }

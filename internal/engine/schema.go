@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -25,8 +26,8 @@ func (e *Engine) Schema(ctx context.Context, point, provider string, numbers []i
 	if err != nil {
 		return "", err
 	}
-	track := newTracker(Discard, e.opts.Now)
-	defer track.close()
+	track := report.NewTracker(report.Discard, e.opts.Now)
+	defer track.Close()
 	archive, err := pgtool.NewArchive()
 	if err != nil {
 		return "", err

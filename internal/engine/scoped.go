@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -126,8 +127,8 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 	if err != nil {
 		return nil, err
 	}
-	track := newTracker(nil, e.opts.Now)
-	defer track.close()
+	track := report.NewTracker(nil, e.opts.Now)
+	defer track.Close()
 	rows, err := scope.Read(ctx, plan, m, chunkOpener{newSource(r, from, m.ID, track)}, id)
 	if err != nil {
 		return nil, err
@@ -141,8 +142,8 @@ func (e *Engine) readWide(r *repo, from []Provider, m *repository.Manifest, in S
 	if err != nil {
 		return nil, err
 	}
-	track := newTracker(nil, e.opts.Now)
-	track.close() // nobody watches
+	track := report.NewTracker(nil, e.opts.Now)
+	track.Close() // nobody watches
 	src := newSource(r, from, m.ID, track)
 	rows, err := scope.WideRows(plan, m, func(ctx context.Context, part *repository.Table) io.ReadCloser {
 		return src.rows(ctx, part, func(int64) {})
@@ -223,12 +224,12 @@ type ScopeResult struct {
 // Apply does what a preview showed, in one transaction. When the platform has changed since, nothing is written, the error's
 // code is CodeConflict and the result holds the new preview.
 func (s *ScopeAt) Apply(ctx context.Context, a ScopeApply) (ScopeResult, error) {
-	track := newTracker(nil, s.e.opts.Now)
-	defer track.close()
+	track := report.NewTracker(nil, s.e.opts.Now)
+	defer track.Close()
 	return s.apply(ctx, a, track)
 }
 
-func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *tracker) (ScopeResult, error) {
+func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker) (ScopeResult, error) {
 	started := s.e.opts.Now()
 	conn, err := s.e.writer(ctx)
 	if err != nil {
@@ -237,11 +238,11 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *tracker) (Scop
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	result := ScopeResult{Restore: cmp.Or(a.Restore, s.e.NewRestoreID()), Point: s.in.Manifest.ID}
 	var fresh *scope.Preview
-	track.stage(StageComparing)
+	track.Stage(report.StageComparing)
 	result.Applied, fresh, err = scope.Apply(ctx, conn, s.in, scope.ApplyInput{Fingerprint: a.Fingerprint, Skip: a.Skip, Name: a.Name,
-		Writing: track.writing, Progress: track.wrote,
+		Writing: track.Writing, Progress: track.Wrote,
 		Keep: func(ctx context.Context, u *scope.Undo) (err error) {
-			track.stage(StageSafety)
+			track.Stage(report.StageSafety)
 			u.Restore = result.Restore
 			result.Undo, err = s.e.keepUndo(ctx, s.repo, u)
 			return err
@@ -259,14 +260,6 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *tracker) (Scop
 	return result, nil
 }
 
-// writing begins the part of a restore that changes rows.
-func (t *tracker) writing(rows int64) {
-	t.stage(StageWriting)
-	t.update(func(p *Progress) { p.RowsTotal, p.RowsDone = rows, 0 })
-}
-
-func (t *tracker) wrote(rows int64) { t.update(func(p *Progress) { p.RowsDone += rows }) }
-
 // PreviewScope reads a scope and compares it with the live platform.
 func (e *Engine) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Preview, error) {
 	s, err := e.ReadScope(ctx, in)
@@ -277,10 +270,10 @@ func (e *Engine) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Previe
 }
 
 // ApplyScope reads a scope and makes the changes of a preview. See ScopeAt.Apply.
-func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, reporter Reporter) (ScopeResult, error) {
-	track := newTracker(reporter, e.opts.Now)
-	defer track.close()
-	track.stage(StageChecking)
+func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, reporter report.Reporter) (ScopeResult, error) {
+	track := report.NewTracker(reporter, e.opts.Now)
+	defer track.Close()
+	track.Stage(report.StageChecking)
 	if a.Again {
 		r, err := e.open(ctx)
 		if err != nil {
@@ -294,11 +287,11 @@ func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, re
 	if err != nil {
 		return ScopeResult{}, err
 	}
-	track.infof("Read %d of %d chunks of recovery point %s.", s.in.Rows.ChunksRead, s.in.Rows.ChunksTotal, s.in.Manifest.ID)
+	track.Infof("Read %d of %d chunks of recovery point %s.", s.in.Rows.ChunksRead, s.in.Rows.ChunksTotal, s.in.Manifest.ID)
 	result, err := s.apply(ctx, a, track)
 	if err == nil {
-		track.infof("%d rows inserted, %d updated, %d deleted; what an undo needs is at %s.", result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted, strings.Join(result.Undo, ", "))
-		track.stage(StageDone)
+		track.Infof("%d rows inserted, %d updated, %d deleted; what an undo needs is at %s.", result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted, strings.Join(result.Undo, ", "))
+		track.Stage(report.StageDone)
 	}
 	return result, err
 }

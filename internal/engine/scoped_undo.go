@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/engine/storage"
@@ -109,11 +110,11 @@ func (e *Engine) Undo(ctx context.Context, restore string) (ScopeResult, error) 
 }
 
 // TakeBack is Undo under an id of the caller's. Of a, only Restore and Again count.
-func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, reporter Reporter) (ScopeResult, error) {
+func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, reporter report.Reporter) (ScopeResult, error) {
 	started := e.opts.Now()
-	track := newTracker(reporter, e.opts.Now)
-	defer track.close()
-	track.stage(StageChecking)
+	track := report.NewTracker(reporter, e.opts.Now)
+	defer track.Close()
+	track.Stage(report.StageChecking)
 	r, err := e.open(ctx)
 	if err != nil {
 		return ScopeResult{}, err
@@ -131,9 +132,9 @@ func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, rep
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	result := ScopeResult{Restore: cmp.Or(a.Restore, e.NewRestoreID()), Point: u.Point, Name: u.Name}
-	track.writing(u.Rows())
-	applied, tables, err := scope.TakeBack(ctx, conn, u, track.wrote, func(ctx context.Context, next *scope.Undo) (err error) {
-		track.stage(StageSafety)
+	track.Writing(u.Rows())
+	applied, tables, err := scope.TakeBack(ctx, conn, u, track.Wrote, func(ctx context.Context, next *scope.Undo) (err error) {
+		track.Stage(report.StageSafety)
 		next.Restore = result.Restore
 		result.Undo, err = e.keepUndo(ctx, r, next)
 		return err
@@ -149,7 +150,7 @@ func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, rep
 		}
 	}
 	result.Applied, result.Seconds = applied, e.opts.Now().Sub(started).Seconds()
-	track.stage(StageDone)
+	track.Stage(report.StageDone)
 	return result, nil
 }
 

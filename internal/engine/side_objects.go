@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -118,7 +119,7 @@ func (s *sideObjects) read(ctx context.Context, r *repo, key string) (body []byt
 func (r *repair) remains(p Provider, object string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.result.Remaining = append(r.result.Remaining, VerifyFinding{Provider: p.Name, Object: object,
+	r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: object,
 		Problem: "What it lacks there could not be copied: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
 }
 
@@ -134,7 +135,7 @@ func (v *verification) undos(ctx context.Context) {
 		}
 		only := s.at[key][0].Name
 		v.result.Repair = v.command
-		v.add(VerifyFinding{Provider: only, Object: key, Problem: "Of the providers that answer, this one alone holds it: if it is " +
+		v.add(report.VerifyFinding{Provider: only, Object: key, Problem: "Of the providers that answer, this one alone holds it: if it is " +
 			"lost, the restore cannot be taken back any more." + then(v.command, "it copies it to the others.")})
 	}
 }

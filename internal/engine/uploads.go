@@ -1,12 +1,16 @@
 package engine
 
-import "github.com/wedsync/keepsake/internal/keepsake"
+import (
+	"github.com/wedsync/keepsake/internal/keepsake"
+
+	"github.com/wedsync/keepsake/internal/engine/report"
+)
 
 // uploads is the Reporter of a backup: it adds up what the providers received.
-type uploads struct{ Reporter }
+type uploads struct{ report.Reporter }
 
 // Progress passes the state on.
-func (u uploads) Progress(p Progress) {
+func (u uploads) Progress(p report.Progress) {
 	p.BytesUploaded = 0
 	for _, provider := range p.Providers {
 		p.BytesUploaded += provider.Bytes
@@ -17,7 +21,7 @@ func (u uploads) Progress(p Progress) {
 }
 
 // Log passes a line on.
-func (u uploads) Log(l LogLine) {
+func (u uploads) Log(l report.LogLine) {
 	if u.Reporter != nil {
 		u.Reporter.Log(l)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -21,53 +22,53 @@ type verification struct {
 	live    []Provider
 	list    listing
 	index   *index
-	track   *tracker
+	track   *report.Tracker
 	deep    bool
 	command string // that repairs what is found
 	// repairing: whoever looks repairs what is found at once.
 	repairing bool
 	mu        sync.Mutex
 	hung      map[string]bool // providers
-	result    VerifyResult
+	result    report.VerifyResult
 }
 
 // Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size, and,
 // when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name each bad copy.
-func (e *Engine) Verify(ctx context.Context, in VerifyInput, reporter Reporter) (VerifyResult, error) {
-	track := newTracker(reporter, e.opts.Now)
-	defer track.close()
+func (e *Engine) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult, error) {
+	track := report.NewTracker(reporter, e.opts.Now)
+	defer track.Close()
 	result, err := e.verify(ctx, in, track, false)
 	if err == nil {
-		track.stage(StageDone)
+		track.Stage(report.StageDone)
 	}
 	return result, err
 }
 
 // verify is Verify with the tracker of whoever looks. A repair heals what it finds, so nothing of it is a warning, or failed, yet.
-func (e *Engine) verify(ctx context.Context, in VerifyInput, track *tracker, repairing bool) (VerifyResult, error) {
+func (e *Engine) verify(ctx context.Context, in report.VerifyInput, track *report.Tracker, repairing bool) (report.VerifyResult, error) {
 	started := e.opts.Now()
 	v := &verification{e: e, deep: in.Deep, repairing: repairing, hung: map[string]bool{}, track: track}
-	v.result.Findings, v.result.Copies = []VerifyFinding{}, map[string][]keepsake.Copy{}
-	v.result.Proofs = map[string]PointProof{}
-	v.track.stage(StageChecking)
+	v.result.Findings, v.result.Copies = []report.VerifyFinding{}, map[string][]keepsake.Copy{}
+	v.result.Proofs = map[string]report.PointProof{}
+	v.track.Stage(report.StageChecking)
 	if err := v.run(ctx, in); err != nil {
-		v.track.broke(ctx, "verification", err)
-		return VerifyResult{}, err
+		v.track.Broke(ctx, "verification", err)
+		return report.VerifyResult{}, err
 	}
 	v.result.OK = len(v.result.Findings) == 0
 	v.result.Seconds = e.opts.Now().Sub(started).Seconds()
-	slices.SortFunc(v.result.Findings, func(a, b VerifyFinding) int {
+	slices.SortFunc(v.result.Findings, func(a, b report.VerifyFinding) int {
 		return strings.Compare(a.Provider+a.Object, b.Provider+b.Object)
 	})
 	return v.result, nil
 }
 
-func (v *verification) run(ctx context.Context, in VerifyInput) (err error) {
+func (v *verification) run(ctx context.Context, in report.VerifyInput) (err error) {
 	if v.repo, v.live, err = v.e.openFor(ctx, in.Provider); err != nil {
 		return err
 	}
 	v.e.inNoHurry(v.repo)
-	v.track.attend(v.repo.providers)
+	v.track.Await(v.repo.awaited())
 	if v.list, err = listManifests(ctx, v.live); err != nil {
 		return err
 	}
@@ -132,10 +133,10 @@ func (v *verification) headers(ctx context.Context) {
 
 // points checks the manifests one after the other and every chunk once, whatever the number of points that need it.
 func (v *verification) points(ctx context.Context, ids []string) error {
-	v.track.stage(StageComparing)
-	v.track.update(func(p *Progress) {
+	v.track.Stage(report.StageComparing)
+	v.track.Update(func(p *report.Progress) {
 		for _, prov := range v.live {
-			p.Providers = append(p.Providers, ProviderProgress{Name: prov.Name, State: ItemRunning})
+			p.Providers = append(p.Providers, report.ProviderProgress{Name: prov.Name, State: report.ItemRunning})
 		}
 	})
 	bad := map[repository.ChunkID]uint16{} // providers without a good copy, by chunk
@@ -196,7 +197,7 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 
 // chunks checks each chunk at each provider.
 func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, bad map[repository.ChunkID]uint16) error {
-	v.track.update(func(p *Progress) {
+	v.track.Update(func(p *report.Progress) {
 		p.ChunksTotal += int64(len(chunks))
 		for _, c := range chunks {
 			p.BytesTotal += c.Size
@@ -221,7 +222,7 @@ func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, b
 					v.mu.Unlock()
 				}
 			}
-			v.track.update(func(p *Progress) { p.ChunksDone++; p.BytesDone += c.Size })
+			v.track.Update(func(p *report.Progress) { p.ChunksDone++; p.BytesDone += c.Size })
 			return nil
 		})
 	}
@@ -262,16 +263,16 @@ func (v *verification) size(ctx context.Context, p Provider, right bool, c *repo
 	return nil
 }
 
-func (v *verification) add(f VerifyFinding) {
+func (v *verification) add(f report.VerifyFinding) {
 	v.mu.Lock()
 	v.result.Findings = append(v.result.Findings, f)
 	v.mu.Unlock()
 	if v.repairing {
-		v.track.infof("Found to repair at provider %s, %s: %s", f.Provider, f.Object, f.Problem)
+		v.track.Infof("Found to repair at provider %s, %s: %s", f.Provider, f.Object, f.Problem)
 		return
 	}
-	v.track.warnf("Provider %s, %s: %s", f.Provider, f.Object, f.Problem)
-	v.track.provider(f.Provider, func(p *ProviderProgress) { p.State, p.Error = ItemFailed, f.Problem })
+	v.track.Warnf("Provider %s, %s: %s", f.Provider, f.Object, f.Problem)
+	v.track.Provider(f.Provider, func(p *report.ProviderProgress) { p.State, p.Error = report.ItemFailed, f.Problem })
 }
 
 func (v *verification) count(provider string, bytes int64) {
@@ -279,7 +280,7 @@ func (v *verification) count(provider string, bytes int64) {
 	v.result.Objects++
 	v.result.Bytes += bytes
 	v.mu.Unlock()
-	v.track.provider(provider, func(p *ProviderProgress) { p.Confirmed++; p.Bytes += bytes })
+	v.track.Provider(provider, func(p *report.ProviderProgress) { p.Confirmed++; p.Bytes += bytes })
 }
 
 // copies judges one point at each provider by what was found.
@@ -310,8 +311,8 @@ func (v *verification) copies(chunks []*repository.Chunk, sound map[string]bool,
 }
 
 // proof counts the rows that can be read from somewhere, and what each provider holds of the point.
-func (v *verification) proof(m *repository.Manifest, chunks []*repository.Chunk, sound map[string]bool, bad map[repository.ChunkID]uint16) PointProof {
-	out := PointProof{Integrity: map[string]float64{}}
+func (v *verification) proof(m *repository.Manifest, chunks []*repository.Chunk, sound map[string]bool, bad map[repository.ChunkID]uint16) report.PointProof {
+	out := report.PointProof{Integrity: map[string]float64{}}
 	var asked uint16
 	for _, p := range v.live {
 		asked |= providerBit(v.repo.providers, p.Name)
@@ -339,7 +340,7 @@ func (v *verification) proof(m *repository.Manifest, chunks []*repository.Chunk,
 		}
 		out.RowsExpected, out.RowsFound = out.RowsExpected+t.Rows, out.RowsFound+found
 		if found != t.Rows {
-			out.Tables = append(out.Tables, TableProof{Table: keepsake.TableName(t.Schema, t.Name.Name), RowsExpected: t.Rows, RowsFound: found})
+			out.Tables = append(out.Tables, report.TableProof{Table: keepsake.TableName(t.Schema, t.Name.Name), RowsExpected: t.Rows, RowsFound: found})
 		}
 	}
 	return out

@@ -1,11 +1,9 @@
-package engine
+package report
 
 import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // stateNoObject is what a server answers to a statement that names a role it has not.
@@ -43,5 +41,5 @@ func identifier(name string) string {
 	if plainName.MatchString(name) {
 		return name
 	}
-	return pgx.Identifier{name}.Sanitize()
+	return `"` + name + `"` // quotedName takes none with a quote in it
 }

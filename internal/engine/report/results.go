@@ -1,4 +1,4 @@
-package engine
+package report
 
 import (
 	"context"
@@ -173,6 +173,15 @@ type RestoreInput struct {
 	Wedding, Organization string
 }
 
+// Scoped reports whether the restore covers one wedding or organization.
+func (in RestoreInput) Scoped() bool { return in.Wedding != "" || in.Organization != "" }
+
+// Outcomes of a restore that came to its end.
+const (
+	OutcomeRestored   = "restored"
+	OutcomeExceptions = "restored_with_exceptions"
+)
+
 // RestoreResult is the report of a finished restore. Its JSON form is the contract of `keepsake restore --json`.
 type RestoreResult struct {
 	Point       string                `json:"point"`
@@ -194,7 +203,14 @@ type RestoreResult struct {
 // CheckFinding is one line of the preflight.
 type CheckFinding struct {
 	Area    string `json:"area"`             // "platform", "provider NAME", "key", "clock", "tools"
-	Level   string `json:"level"`            // "ok", "warn", "error"; an error stops a backup
+	Level   string `json:"level"`            // an error stops a backup
 	Message string `json:"message"`          // what is so
 	Action  string `json:"action,omitempty"` // what to do
 }
+
+// The levels of a CheckFinding.
+const (
+	LevelOK    = "ok"
+	LevelWarn  = "warn"
+	LevelError = "error"
+)

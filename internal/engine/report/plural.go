@@ -1,0 +1,11 @@
+package report
+
+import "fmt"
+
+// Plural counts things in words: "1 table", "3 tables".
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

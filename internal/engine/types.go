@@ -1,0 +1,61 @@
+package engine
+
+import "github.com/wedsync/keepsake/internal/engine/report"
+
+// What an operation says, under the names that callers know.
+type (
+	BackupInput      = report.BackupInput
+	BackupResult     = report.BackupResult
+	Point            = report.Point
+	PointDetail      = report.PointDetail
+	PointTable       = report.PointTable
+	VerifyInput      = report.VerifyInput
+	VerifyResult     = report.VerifyResult
+	PointProof       = report.PointProof
+	TableProof       = report.TableProof
+	VerifyFinding    = report.VerifyFinding
+	RestoreInput     = report.RestoreInput
+	RestoreResult    = report.RestoreResult
+	CheckFinding     = report.CheckFinding
+	Stage            = report.Stage
+	ItemState        = report.ItemState
+	Progress         = report.Progress
+	TableProgress    = report.TableProgress
+	ProviderProgress = report.ProviderProgress
+	LogLine          = report.LogLine
+	Reporter         = report.Reporter
+)
+
+// Outcomes of a restore that came to its end.
+const (
+	OutcomeRestored   = report.OutcomeRestored
+	OutcomeExceptions = report.OutcomeExceptions
+)
+
+// The stages of an operation.
+const (
+	StageCatchingUp = report.StageCatchingUp
+	StageChecking   = report.StageChecking
+	StageComparing  = report.StageComparing
+	StageDone       = report.StageDone
+	StageIndexing   = report.StageIndexing
+	StageLoading    = report.StageLoading
+	StagePublishing = report.StagePublishing
+	StageReading    = report.StageReading
+	StageSafety     = report.StageSafety
+	StageSchema     = report.StageSchema
+	StageSnapshot   = report.StageSnapshot
+	StageWriting    = report.StageWriting
+)
+
+// The states of a table or provider inside an operation.
+const (
+	ItemWaiting = report.ItemWaiting
+	ItemRunning = report.ItemRunning
+	ItemDone    = report.ItemDone
+	ItemFailed  = report.ItemFailed
+	ItemLagging = report.ItemLagging
+)
+
+// Discard is a Reporter that listens to nothing.
+var Discard = report.Discard
