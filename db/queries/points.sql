@@ -45,10 +45,19 @@ where id = @id and note = @was_note and labels = @was_labels and locked = @was_l
 select 1 from recovery_points where id = any(@ids::text[]) order by id for update;
 
 -- name: ListPointCopies :many
--- test_failed: the newest test found something wrong, and only another test may say otherwise.
+-- test_failed: the newest test found something wrong, and only another test may say otherwise. read_failed: so did one that read every byte of what it looked
+-- at, and no later one has read every byte of all copies and found nothing.
 select p.id, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
-    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed
+    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed,
+    exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
+        select from backup_tests d where d.point_id = p.id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean as read_failed
 from recovery_points p where p.id = any(@ids::text[]) order by p.id;
+
+-- name: IsAnyCopyReadBad :one
+-- Whether a copy does not count that only reading may have shown to be bad: names and sizes do not find it again.
+select exists (select from backup_tests t join recovery_points p on p.id = t.point_id
+    where not t.ok and t.kind <> 'verify' and p.copies @> '[{"confirmed": false}]' and not exists (
+        select from backup_tests d where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean;
 
 -- name: GetPoint :one
 select * from recovery_points where id = @id;

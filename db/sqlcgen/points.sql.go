@@ -396,6 +396,20 @@ func (q *Queries) InsertTest(ctx context.Context, arg InsertTestParams) error {
 	return err
 }
 
+const isAnyCopyReadBad = `-- name: IsAnyCopyReadBad :one
+select exists (select from backup_tests t join recovery_points p on p.id = t.point_id
+    where not t.ok and t.kind <> 'verify' and p.copies @> '[{"confirmed": false}]' and not exists (
+        select from backup_tests d where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean
+`
+
+// Whether a copy does not count that only reading may have shown to be bad: names and sizes do not find it again.
+func (q *Queries) IsAnyCopyReadBad(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, isAnyCopyReadBad)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const listLastTests = `-- name: ListLastTests :many
 select distinct on (point_id) id, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
 where point_id = any($1::text[])
@@ -434,7 +448,9 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 
 const listPointCopies = `-- name: ListPointCopies :many
 select p.id, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
-    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed
+    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed,
+    exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
+        select from backup_tests d where d.point_id = p.id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean as read_failed
 from recovery_points p where p.id = any($1::text[]) order by p.id
 `
 
@@ -447,9 +463,11 @@ type ListPointCopiesRow struct {
 	Labels       []byte
 	Locked       bool
 	TestFailed   bool
+	ReadFailed   bool
 }
 
-// test_failed: the newest test found something wrong, and only another test may say otherwise.
+// test_failed: the newest test found something wrong, and only another test may say otherwise. read_failed: so did one that read every byte of what it looked
+// at, and no later one has read every byte of all copies and found nothing.
 func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPointCopiesRow, error) {
 	rows, err := q.db.Query(ctx, listPointCopies, ids)
 	if err != nil {
@@ -468,6 +486,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 			&i.Labels,
 			&i.Locked,
 			&i.TestFailed,
+			&i.ReadFailed,
 		); err != nil {
 			return nil, err
 		}

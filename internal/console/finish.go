@@ -45,7 +45,7 @@ func (c *Console) finish(ctx context.Context, row sqlcgen.BackupOperation, out o
 		case out.verify != nil:
 			err = endVerify(ctx, tx, ended, *out.verify)
 		case out.repair != nil:
-			err = endRepair(ctx, tx, *out.repair)
+			err = endRepair(ctx, tx, ended, *out.repair)
 		case out.restore != nil:
 			err = endRestore(ctx, tx, ended, *out.restore)
 		case out.scoped != nil:
@@ -188,7 +188,11 @@ func endVerify(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r eng
 				problems++
 			}
 		}
-		if err := setCopies(ctx, tx, k.ID, mergeCopies(before, now, func(name string) bool { return !silent[name] })); err != nil {
+		merged := mergeCopies(before, now, func(name string) bool { return !silent[name] })
+		if k.ReadFailed && !row.Deep {
+			merged = keepBad(before, merged)
+		}
+		if err := setCopies(ctx, tx, k.ID, merged); err != nil {
 			return err
 		}
 		if err := insertTest(ctx, tx, row, k.ID, kind, problems, r.Seconds); err != nil {

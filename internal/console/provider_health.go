@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -119,8 +120,8 @@ func seeProviders(ctx context.Context, tx db.Tx, during string, copies []keepsak
 
 func backupOf(at time.Time) string { return "the backup of " + at.UTC().Format("2 Jan 15:04 UTC") }
 
-// endRepair stores what the points have now at each provider.
-func endRepair(ctx context.Context, tx db.Tx, r engine.RepairResult) error {
+// endRepair stores what the points have now at each provider. One that looked at names and sizes heals nothing that only reading finds.
+func endRepair(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r engine.RepairResult) error {
 	var ids []string
 	for id := range r.Copies {
 		ids = append(ids, id)
@@ -131,7 +132,15 @@ func endRepair(ctx context.Context, tx db.Tx, r engine.RepairResult) error {
 		return err
 	}
 	for _, k := range known {
-		if err := setCopies(ctx, tx, k.ID, r.Copies[k.ID]); err != nil {
+		now := r.Copies[k.ID]
+		if k.ReadFailed && !row.Deep {
+			var before []keepsake.Copy
+			if err := json.Unmarshal(k.Copies, &before); err != nil {
+				return fmt.Errorf("decode the copies of recovery point %s: %w", k.ID, err)
+			}
+			now = keepBad(before, now)
+		}
+		if err := setCopies(ctx, tx, k.ID, now); err != nil {
 			return err
 		}
 	}

@@ -154,12 +154,22 @@ func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in Star
 	return c.enqueue(ctx, actor, "verify.start", detail, row)
 }
 
-// StartRepair enqueues a repair of every recovery point: what a provider lacks is copied from one that has it.
+// StartRepair enqueues a repair of every recovery point: what a provider lacks is copied from one that has it. It reads every byte where a copy may be bad in
+// a way that nothing else finds.
 func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operation, error) {
-	if err := mayActOnPlatform(actor, keepsake.MayBackup); err != nil {
-		return Operation{}, c.refused(ctx, actor, "repair.start", "", nil, err)
+	row := newOperation(actor, KindRepair)
+	err := mayActOnPlatform(actor, keepsake.MayBackup)
+	if err == nil {
+		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+			row.Deep, err = tx.IsAnyCopyReadBad(ctx)
+			return err
+		})
 	}
-	return c.enqueue(ctx, actor, "repair.start", nil, newOperation(actor, KindRepair))
+	detail := map[string]any{"deep": row.Deep}
+	if err != nil {
+		return Operation{}, c.refused(ctx, actor, "repair.start", "", detail, err)
+	}
+	return c.enqueue(ctx, actor, "repair.start", detail, row)
 }
 
 // pointID returns the id of a point that the console knows; "latest" is the newest.

@@ -163,7 +163,7 @@ func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.Lis
 			return false, fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
 		}
 		p.Copies = mergeCopies(copies, p.Copies, asked)
-		if before.TestFailed {
+		if before.TestFailed || before.ReadFailed {
 			p.Copies = keepBad(copies, p.Copies)
 		}
 		verdict := keepsake.JudgeProtection(p.Copies)
@@ -216,7 +216,8 @@ func mergeCopies(before, now []keepsake.Copy, asked func(provider string) bool) 
 	return merged
 }
 
-// keepBad leaves copies bad that a test found bad: a provider that lists a manifest does not prove what the manifest names.
+// keepBad leaves copies bad that a test found bad: a provider that lists a manifest does not prove what the manifest names, and names and sizes do not
+// prove what is inside.
 func keepBad(before, now []keepsake.Copy) []keepsake.Copy {
 	kept := slices.Clone(now)
 	for i, n := range kept {
