@@ -62,7 +62,7 @@ var tableRules = []tableRule{
 		row: `insert into sign_in_throttles values ('account', {text}::bytea, 1, now(), now())`},
 	{name: "settings", sight: ofSystem, touch: "value = value || 'x'", row: `insert into settings (name, value) values ({text}, 'x')`},
 	// Whoever acts may append to the trail, also of another organization or none, because a refused attempt is recorded as its actor's
-	// by the system; nobody changes or removes a row. This one has no word, so that the trigger adds none of its own to audit_words.
+	// by the system; nobody changes or removes a row.
 	{name: "audit_log", sight: ofOrganization, touch: "outcome = 'refused'", appendOnly: true,
 		row: `insert into audit_log select {n}, now(), '', '', '', coalesce({org}, ''), '', '', '', '.', '', 'allowed', '{}', sha256({text}::bytea), sha256(('h' || {text})::bytea)`},
 	{name: "audit_words", sight: ofOrganization, touch: "word = word || 'x'", appendOnly: true,

@@ -10,6 +10,10 @@ values (@id, @at, @actor_id, @actor_name, @actor_role, @organization, @session, 
     @outcome, @detail, @prev_hash, @hash, @token, @request_id, @wedding, @point, @duration_ms, @security);
 
 -- name: AdvanceAuditHead :exec
+-- The end moves on to the newest entry, which is found by these words from now on.
+with found_by as (
+    insert into audit_words (word, id, organization) select w, @last_id, @organization from unnest(@words::text[]) w
+)
 update audit_head set last_id = @last_id, hash = @hash;
 
 -- name: GetAuditHead :one
@@ -54,8 +58,8 @@ order by l.id desc
 limit @most;
 
 -- name: SearchAudit :many
--- The same for rows that hold all of three words, or beginnings of words; who has fewer gives one again. It is a statement of its own
--- because PostgreSQL starts from the words only where they are no alternative to anything.
+-- The same for rows that hold all of three words, or beginnings of words; who has fewer gives one again. A word may be spelled in two ways, which
+-- are the same for most. It is a statement of its own because PostgreSQL starts from the words only where they are no alternative to anything.
 select * from audit_log l
 where (sqlc.narg(before)::bigint is null or l.id < sqlc.narg(before))
   and (@actor::text = '' or l.actor_name = @actor)
@@ -66,15 +70,14 @@ where (sqlc.narg(before)::bigint is null or l.id < sqlc.narg(before))
   and (@point::text = '' or l.point = @point)
   and (sqlc.narg(since)::timestamptz is null or l.at >= sqlc.narg(since))
   and (sqlc.narg(until)::timestamptz is null or l.at < sqlc.narg(until))
-  and l.id in (select w.id from audit_words w where w.word >= @word1::text and w.word < @word1::text || chr(65533))
-  and l.id in (select w.id from audit_words w where w.word >= @word2::text and w.word < @word2::text || chr(65533))
-  and l.id in (select w.id from audit_words w where w.word >= @word3::text and w.word < @word3::text || chr(65533))
+  and l.id in (select w.id from audit_words w where w.word >= @word1::text and w.word < @word1::text || chr(1114111)
+            or w.word >= @other1::text and w.word < @other1::text || chr(1114111))
+  and l.id in (select w.id from audit_words w where w.word >= @word2::text and w.word < @word2::text || chr(1114111)
+            or w.word >= @other2::text and w.word < @other2::text || chr(1114111))
+  and l.id in (select w.id from audit_words w where w.word >= @word3::text and w.word < @word3::text || chr(1114111)
+            or w.word >= @other3::text and w.word < @other3::text || chr(1114111))
 order by l.id desc
 limit @most;
-
--- name: SplitAuditWords :many
--- The longest first: it is the rarest, as a rule.
-select w::text as word from audit_words_of(@said::text) w order by length(w) desc, w limit 3;
 
 -- name: PlanForValues :exec
 select set_config('plan_cache_mode', 'force_custom_plan', true);

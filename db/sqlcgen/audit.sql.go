@@ -23,16 +23,27 @@ func (q *Queries) AddAlertPlace(ctx context.Context, place []byte) error {
 }
 
 const advanceAuditHead = `-- name: AdvanceAuditHead :exec
+with found_by as (
+    insert into audit_words (word, id, organization) select w, $1, $3 from unnest($4::text[]) w
+)
 update audit_head set last_id = $1, hash = $2
 `
 
 type AdvanceAuditHeadParams struct {
-	LastID int64
-	Hash   []byte
+	LastID       int64
+	Hash         []byte
+	Organization string
+	Words        []string
 }
 
+// The end moves on to the newest entry, which is found by these words from now on.
 func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadParams) error {
-	_, err := q.db.Exec(ctx, advanceAuditHead, arg.LastID, arg.Hash)
+	_, err := q.db.Exec(ctx, advanceAuditHead,
+		arg.LastID,
+		arg.Hash,
+		arg.Organization,
+		arg.Words,
+	)
 	return err
 }
 
@@ -451,11 +462,14 @@ where ($1::bigint is null or l.id < $1)
   and ($7::text = '' or l.point = $7)
   and ($8::timestamptz is null or l.at >= $8)
   and ($9::timestamptz is null or l.at < $9)
-  and l.id in (select w.id from audit_words w where w.word >= $10::text and w.word < $10::text || chr(65533))
-  and l.id in (select w.id from audit_words w where w.word >= $11::text and w.word < $11::text || chr(65533))
-  and l.id in (select w.id from audit_words w where w.word >= $12::text and w.word < $12::text || chr(65533))
+  and l.id in (select w.id from audit_words w where w.word >= $10::text and w.word < $10::text || chr(1114111)
+            or w.word >= $11::text and w.word < $11::text || chr(1114111))
+  and l.id in (select w.id from audit_words w where w.word >= $12::text and w.word < $12::text || chr(1114111)
+            or w.word >= $13::text and w.word < $13::text || chr(1114111))
+  and l.id in (select w.id from audit_words w where w.word >= $14::text and w.word < $14::text || chr(1114111)
+            or w.word >= $15::text and w.word < $15::text || chr(1114111))
 order by l.id desc
-limit $13
+limit $16
 `
 
 type SearchAuditParams struct {
@@ -469,13 +483,16 @@ type SearchAuditParams struct {
 	Since        *time.Time
 	Until        *time.Time
 	Word1        string
+	Other1       string
 	Word2        string
+	Other2       string
 	Word3        string
+	Other3       string
 	Most         int32
 }
 
-// The same for rows that hold all of three words, or beginnings of words; who has fewer gives one again. It is a statement of its own
-// because PostgreSQL starts from the words only where they are no alternative to anything.
+// The same for rows that hold all of three words, or beginnings of words; who has fewer gives one again. A word may be spelled in two ways, which
+// are the same for most. It is a statement of its own because PostgreSQL starts from the words only where they are no alternative to anything.
 func (q *Queries) SearchAudit(ctx context.Context, arg SearchAuditParams) ([]AuditLog, error) {
 	rows, err := q.db.Query(ctx, searchAudit,
 		arg.Before,
@@ -488,8 +505,11 @@ func (q *Queries) SearchAudit(ctx context.Context, arg SearchAuditParams) ([]Aud
 		arg.Since,
 		arg.Until,
 		arg.Word1,
+		arg.Other1,
 		arg.Word2,
+		arg.Other2,
 		arg.Word3,
+		arg.Other3,
 		arg.Most,
 	)
 	if err != nil {
@@ -554,29 +574,4 @@ func (q *Queries) SettleAlertPlace(ctx context.Context, arg SettleAlertPlacePara
 		arg.Place,
 	)
 	return err
-}
-
-const splitAuditWords = `-- name: SplitAuditWords :many
-select w::text as word from audit_words_of($1::text) w order by length(w) desc, w limit 3
-`
-
-// The longest first: it is the rarest, as a rule.
-func (q *Queries) SplitAuditWords(ctx context.Context, said string) ([]string, error) {
-	rows, err := q.db.Query(ctx, splitAuditWords, said)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var word string
-		if err := rows.Scan(&word); err != nil {
-			return nil, err
-		}
-		items = append(items, word)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

@@ -48,7 +48,7 @@ func auditEntryOf(r audit.Row) AuditEntry {
 
 // AuditFilter says which entries are wanted. Huma fills exported types only.
 type AuditFilter struct {
-	Search   string    `query:"search" maxLength:"200" doc:"Words, each perhaps the beginning of one"`
+	Search   string    `query:"search" maxLength:"200" doc:"Words, each perhaps the beginning of one, in any order and without their accents"`
 	Actor    string    `query:"actor" maxLength:"200" doc:"Exactly this name"`
 	Action   string    `query:"action" maxLength:"100" doc:"Such as backup.start"`
 	Outcome  string    `query:"outcome" enum:"allowed,refused,failed"`

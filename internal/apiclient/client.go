@@ -1943,7 +1943,7 @@ type WeddingTable struct {
 
 // ListAuditParams defines parameters for ListAudit.
 type ListAuditParams struct {
-	// Search Words, each perhaps the beginning of one
+	// Search Words, each perhaps the beginning of one, in any order and without their accents
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
 	// Actor Exactly this name
@@ -1973,7 +1973,7 @@ type ListAuditParamsOutcome string
 
 // ExportAuditParams defines parameters for ExportAudit.
 type ExportAuditParams struct {
-	// Search Words, each perhaps the beginning of one
+	// Search Words, each perhaps the beginning of one, in any order and without their accents
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
 	// Actor Exactly this name

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -62,12 +63,14 @@ func List(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter) ([]Row,
 		p := sqlcgen.ListAuditParams{Actor: clip(f.Actor), Action: clip(f.Action), Outcome: string(f.Outcome), OnlySecurity: f.OnlySecurity, Wedding: clip(f.Wedding),
 			Point: clip(f.Point), Since: orNil(f.Since), Until: orNil(f.Until), Before: orNil(f.Before), Most: int32(f.Most)}
 		if said := clip(f.Search); said != "" {
-			w, err := tx.SplitAuditWords(ctx, said)
-			if err != nil || len(w) == 0 { // nothing but punctuation: no row holds it
-				return err
+			w := fold.Sought(said)
+			if len(w) == 0 { // nothing but punctuation: no row holds it
+				return nil
 			}
+			one, two, three := w[0], w[1%min(len(w), 3)], w[2%min(len(w), 3)]
 			found, err = tx.SearchAudit(ctx, sqlcgen.SearchAuditParams{Actor: p.Actor, Action: p.Action, Outcome: p.Outcome, OnlySecurity: p.OnlySecurity, Wedding: p.Wedding, Point: p.Point,
-				Since: p.Since, Until: p.Until, Before: p.Before, Most: p.Most, Word1: w[0], Word2: w[1%len(w)], Word3: w[2%len(w)]})
+				Since: p.Since, Until: p.Until, Before: p.Before, Most: p.Most,
+				Word1: one[0], Other1: one[len(one)-1], Word2: two[0], Other2: two[len(two)-1], Word3: three[0], Other3: three[len(three)-1]})
 			return err
 		}
 		found, err = tx.ListAudit(ctx, p)
