@@ -190,10 +190,7 @@ func estimateNotices(e console.Estimate) []ui.Notice {
 	warn := ui.Notice{Tone: ui.ToneWarn, Title: "Good to know before you start"}
 	less := ui.Notice{Tone: ui.ToneWarn, Title: "A backup started now would not be fully protected", Href: "/#providers", Link: "See the providers and repair"}
 	for _, f := range e.Findings {
-		line := f.Area + ": " + sentence(f.Message)
-		if f.Action != "" {
-			line += " " + sentence(f.Action)
-		}
+		line := f.Area + ": " + f.Words()
 		switch {
 		case console.Stops(f):
 			bad.List = append(bad.List, line)

@@ -200,7 +200,7 @@ func (c *pointsCommand) Run(a *app) error {
 	}
 	points := list.Points
 	for _, u := range list.Unasked {
-		a.sayf("Provider %s could not be asked for its recovery points: %s", u.Provider, u.Why)
+		a.sayf("Provider %s could not be asked for its recovery points. %s", u.Provider, u.Why)
 	}
 	if a.cli.JSON {
 		printJSON(a.io.out, append([]engine.Point{}, points...)) // never null

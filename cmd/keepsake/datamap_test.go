@@ -26,7 +26,7 @@ var elsewhere = []string{
 // needs no weddings goes on.
 func TestAWrongDataMapIsNoOutage(t *testing.T) {
 	w := newWorld(t, protecting, elsewhere...)
-	const table, column = "data_map.wedding.table: the platform has no table public.weddings; did you mean public.wedding?", "data_map.organization.name: public.organizations has no column name"
+	const table, column = "data_map.wedding.table is wrong, because the platform has no table public.weddings; did you mean public.wedding?", "data_map.organization.name is wrong, because public.organizations has no column name"
 	v := w.visited(t)
 	found := document[[]engine.CheckFinding](t, w.must(t, exitFailed, "doctor", "--json"))
 	for _, words := range []string{table, column} {
@@ -67,7 +67,7 @@ func TestAWrongDataMapIsNoOutage(t *testing.T) {
 	}
 	execute(t, w.platform, "alter table weddings drop column couple")
 	if found := document[[]engine.CheckFinding](t, w.must(t, exitFailed, "doctor", "--json")); !slices.ContainsFunc(found, func(f engine.CheckFinding) bool {
-		return strings.HasPrefix(f.Message, "data_map.wedding.name: public.weddings has no column couple")
+		return strings.HasPrefix(f.Message, "data_map.wedding.name is wrong, because public.weddings has no column couple")
 	}) {
 		t.Errorf("doctor does not name the column: %+v", found)
 	}
@@ -80,7 +80,7 @@ func TestATableThatMayNotBeReadIsNamedWithItsGrant(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	w.configure(t, "data_map: {vendor: {table: public.supplier, name: name}}\n")
 	v := w.visited(t)
-	const vendor = "data_map.vendor.table: the platform has no table public.supplier"
+	const vendor = "data_map.vendor.table is wrong, because the platform has no table public.supplier"
 	for _, page := range []string{"/", "/weddings"} {
 		if words := wordsOf(v.get(page, http.StatusOK)); !strings.Contains(words, vendor) || !strings.Contains(words, "Weddings are found") {
 			t.Errorf("%s: %s", page, words)

@@ -55,10 +55,7 @@ func (c *doctorCommand) Run(a *app) error {
 }
 
 func (a *app) printFinding(f engine.CheckFinding) {
-	line := fmt.Sprintf("%-6s %-20s %s", f.Level, f.Area, f.Message)
-	if f.Action != "" {
-		line += ": " + f.Action
-	}
+	line := fmt.Sprintf("%-6s %-20s %s", f.Level, f.Area, f.Words())
 	a.printf("%s\n", strings.Join(strings.Split(line, "\n"), " "))
 }
 
@@ -71,8 +68,8 @@ func (a *app) checkFiles(conf *config.Config) (found []engine.CheckFinding) {
 			return
 		}
 		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn,
-			Message: fmt.Sprintf("other accounts of this machine may read or change %s (mode %04o)", name, info.Mode().Perm()),
-			Action:  fmt.Sprintf("chmod %o %s", want, name)})
+			Message: fmt.Sprintf("Other accounts of this machine may read or change %s (mode %04o)", name, info.Mode().Perm()),
+			Action:  fmt.Sprintf("Run chmod %o %s", want, name)})
 	}
 	if conf.Key.File != "" && !conf.HasKey() {
 		look("key", conf.Key.File, conf.Resolve(conf.Key.File), 0o077, 0o600)
@@ -94,22 +91,22 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 	}
 	defer d.Close()
 	if d.OwnsTables() {
-		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "console.url signs in as the role that owns the console's tables, so whoever steals its password could switch row-level security off",
-			Action: "give the tables an owner of their own: console.owner_url in keepsake.example.yaml"})
+		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "The role of console.url owns the console's tables, so whoever steals its password could switch row-level security off",
+			Action: "Give the tables an owner of their own with console.owner_url, as keepsake.example.yaml shows"})
 	}
 	accounts, err := auth.CountAccounts(a.ctx, d)
 	switch {
 	case db.IsState(err, stateNoTable):
-		return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers and is empty; keepsake serve sets it up"})
+		return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "Its database answers and is empty; keepsake serve sets it up"})
 	case err != nil:
-		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: "its database cannot be read: " + keepsake.MessageOf(err)})
+		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: "Its database cannot be read. " + keepsake.Sentence(keepsake.MessageOf(err))})
 	case accounts == 0:
-		return append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "nobody can sign in", Action: "keepsake admin create --email ADDRESS"})
+		return append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "Nobody can sign in", Action: "Run keepsake admin create --email ADDRESS"})
 	}
 	if err := d.CheckVersion(a.ctx); err != nil {
 		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(err)})
 	}
-	found = append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "its database answers; " + some(accounts, "account") + " can sign in"})
+	found = append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "Its database answers; " + some(accounts, "account") + " can sign in"})
 	return append(found, a.checkFailing(conf, d)...)
 }
 
@@ -118,12 +115,12 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 func (a *app) checkFailing(conf *config.Config, d *db.DB) (found []engine.CheckFinding) {
 	failing, err := console.FailingProviders(a.ctx, d)
 	if err != nil {
-		return []engine.CheckFinding{{Area: "console", Level: levelError, Message: "how the providers stood last cannot be read: " + keepsake.MessageOf(err)}}
+		return []engine.CheckFinding{{Area: "console", Level: levelError, Message: "How the providers stood last cannot be read. " + keepsake.Sentence(keepsake.MessageOf(err))}}
 	}
 	for _, p := range conf.Providers {
 		if why := failing[p.Name]; why != "" {
 			found = append(found, engine.CheckFinding{Area: "provider " + p.Name, Level: levelWarn,
-				Message: "it failed when it was used last: " + why, Action: "when it answers, run keepsake repair"})
+				Message: "It failed when it was used last. " + keepsake.Sentence(why), Action: "When it answers, run keepsake repair"})
 		}
 	}
 	return found
@@ -136,7 +133,7 @@ func checkServer(conf *config.Config) []engine.CheckFinding {
 	if conf.ByTLS() && conf.Server.TLSCertificate == "" && len(conf.Server.TrustedProxies) == 0 {
 		return []engine.CheckFinding{{Area: area, Level: levelWarn, Message: "server.base_url says https, and no proxy that ends TLS is " +
 			"trusted, so cookies are not marked Secure and every address on record is the proxy's",
-			Action: "name the proxy's address in server.trusted_proxies, and let it send X-Forwarded-Proto and X-Forwarded-For"}}
+			Action: "Name the proxy's address in server.trusted_proxies, and let it send X-Forwarded-Proto and X-Forwarded-For"}}
 	}
 	host, _, _ := net.SplitHostPort(conf.Server.Address)
 	addr, err := netip.ParseAddr(host)
@@ -144,7 +141,7 @@ func checkServer(conf *config.Config) []engine.CheckFinding {
 	if local || conf.Server.TLSCertificate != "" || conf.ByTLS() {
 		return nil
 	}
-	return []engine.CheckFinding{{Area: area, Level: levelWarn, Message: "it listens on " + conf.Server.Address +
+	return []engine.CheckFinding{{Area: area, Level: levelWarn, Message: "It listens on " + conf.Server.Address +
 		" without TLS, so passwords can be read on the network",
-		Action: "set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy that ends TLS"}}
+		Action: "Set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy that ends TLS"}}
 }

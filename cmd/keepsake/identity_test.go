@@ -61,7 +61,7 @@ func TestProviderDirectoryThatIsNotMounted(t *testing.T) {
 	w.must(t, exitDone, "backup")
 	far := w.place("far")
 	move(t, far, far+".away")
-	w.wantOut(t, "far", "its directory is not there: mount its disk")
+	w.wantOut(t, "far", "Its directory is not there, so it takes no copies and gives none. Mount its disk")
 	if _, err := os.Lstat(far); !errors.Is(err, os.ErrNotExist) {
 		t.Error("the directory was made anew")
 	}
@@ -72,7 +72,7 @@ func TestProviderDirectoryThatIsNotMounted(t *testing.T) {
 	if found, err := os.ReadDir(far); err != nil || len(found) > 1 { // what doctor tried
 		t.Errorf("the mount point holds %v (%v)", found, err)
 	}
-	if o := w.must(t, exitUnprotected, "repair", "--all"); !strings.Contains(o.out, "far, keepsake.json: The provider cannot be repaired now: it holds no repository") {
+	if o := w.must(t, exitUnprotected, "repair", "--all"); !strings.Contains(o.out, "far, keepsake.json: The provider cannot be repaired now. It holds no repository") {
 		t.Errorf("%s", o.out)
 	}
 	if err := os.RemoveAll(far); err != nil {
@@ -93,8 +93,8 @@ func TestPlaceThatIsACopy(t *testing.T) {
 	far, local := w.place("far"), w.place("local")
 	move(t, far, far+".away")
 	copyTree(t, local, far)
-	w.wantOut(t, "far", "it is the place of provider local, or a copy of it")
-	if o := w.must(t, exitFailed, "repo", "add-provider", "far"); !strings.Contains(o.err, "it is the same place as provider local") {
+	w.wantOut(t, "far", "It is the place of provider local, or a copy of it")
+	if o := w.must(t, exitFailed, "repo", "add-provider", "far"); !strings.Contains(o.err, "It is the same place as provider local") {
 		t.Errorf("%s", o.err)
 	}
 	if err := os.RemoveAll(far); err != nil {
@@ -103,7 +103,7 @@ func TestPlaceThatIsACopy(t *testing.T) {
 	if err := os.Symlink(local, far); err != nil {
 		t.Fatal(err)
 	}
-	w.wantOut(t, "far", "it is the place of provider local, or a copy of it")
+	w.wantOut(t, "far", "It is the place of provider local, or a copy of it")
 
 	two := newWorld(t, []place{{"a", "disk", false}, {"b", "s3", true}}, season...)
 	if err := os.Mkdir(filepath.Join(two.dir, "repos"), 0o700); err != nil {
@@ -112,7 +112,7 @@ func TestPlaceThatIsACopy(t *testing.T) {
 	if err := os.Symlink("a", two.place("b")); err != nil {
 		t.Fatal(err)
 	}
-	if o := two.must(t, exitUnprotected, "init"); !strings.Contains(o.out, "NO COPY: it is the place of provider a, or a copy of it") {
+	if o := two.must(t, exitUnprotected, "init"); !strings.Contains(o.out, "NO COPY: It is the place of provider a, or a copy of it") {
 		t.Errorf("%s", o.out)
 	}
 }
@@ -206,7 +206,7 @@ func TestAddProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.write(t, filepath.Join(w.place("far"), "holiday.jpg"), "not ours")
-	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err, "its place is not empty, it holds holiday.jpg") {
+	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err, "Its place is not empty, it holds holiday.jpg") {
 		t.Errorf("%s", o.err)
 	}
 	other := newWorld(t, protecting)
@@ -215,7 +215,7 @@ func TestAddProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	move(t, other.place("far"), w.place("far"))
-	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err, "provider tape was not added: it holds another repository") {
+	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err, "provider tape was not added. It holds another repository") {
 		t.Errorf("%s", o.err)
 	}
 }
@@ -235,7 +235,7 @@ func TestPlacesThatWereSwapped(t *testing.T) {
 	}
 	swap()
 	o := w.must(t, exitUnprotected, "backup")
-	for _, says := range []string{"it is the place of provider far, or a copy of it", "it is the place of provider second, or a copy of it"} {
+	for _, says := range []string{"It is the place of provider far, or a copy of it", "It is the place of provider second, or a copy of it"} {
 		if !strings.Contains(o.out, says) {
 			t.Errorf("a backup does not say %q:\n%s", says, o.out)
 		}

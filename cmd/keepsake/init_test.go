@@ -46,7 +46,7 @@ func TestInitCompletesProviders(t *testing.T) {
 	away = filepath.Join(away, "far")
 	w.write(t, away, "a file where a directory should be")
 	o := w.must(t, exitUnprotected, "init")
-	if !strings.Contains(o.out, "RECOVERY KEY") || !strings.Contains(o.out, "far              NO COPY: the path of the provider is no directory") {
+	if !strings.Contains(o.out, "RECOVERY KEY") || !strings.Contains(o.out, "far              NO COPY: The path of the provider is no directory") {
 		t.Errorf("%s", o.out)
 	}
 	if err := os.Remove(away); err != nil {
@@ -83,7 +83,7 @@ func TestProviderOfAnotherRepositoryIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const why = "it holds another repository ("
+	const why = "It holds another repository ("
 	for _, args := range [][]string{{"init"}, {"backup"}, {"verify"}} {
 		if o := w.must(t, exitUnprotected, args...); !strings.Contains(o.out, why) || !strings.Contains(o.out, "far") {
 			t.Errorf("%v: %s%s", args, o.out, o.err)

@@ -60,7 +60,7 @@ func (c *rebuildCommand) Run(a *app) error {
 	}
 	for _, p := range r.Providers {
 		if p.Error != "" {
-			a.printf("Provider %s was passed by: %s\n", p.Name, p.Error)
+			a.printf("Provider %s was passed by. %s\n", p.Name, p.Error)
 		} else {
 			a.printf("The console database knows the %s of provider %s now.\n", some(int64(p.Points), "recovery point"), p.Name)
 		}

@@ -27,7 +27,7 @@ func TestASuccessfulRepairSaysSo(t *testing.T) {
 	}
 	lose()
 	o := w.must(t, exitDone, "repair", "--all", "--verbose")
-	if !strings.Contains(o.out, "repaired: ") || !strings.Contains(o.out, "The object was missing.") {
+	if !strings.Contains(o.out, "repaired at ") || !strings.Contains(o.out, "The object was missing.") {
 		t.Errorf("what was healed is not said to be repaired:\n%s", o.out)
 	}
 	for _, wrong := range []string{"warn:", "remains", "FAILED", "Run keepsake repair", "could not"} {

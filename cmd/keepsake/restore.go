@@ -99,7 +99,7 @@ func (a *app) printRestored(r engine.RestoreResult) {
 		if !f.Damage {
 			what = "Passed by on the way, another copy was used"
 		}
-		a.printf("%s: %s, %s: %s\n", what, f.Provider, f.Object, f.Problem)
+		a.printf("%s. %s, %s: %s\n", what, f.Provider, f.Object, f.Problem)
 	}
 	a.printNotCarried(r.NotCarried)
 }

@@ -37,7 +37,7 @@ func TestPointsOfProvidersThatCannotBeAsked(t *testing.T) {
 	move(t, far, far+".away")
 	o := w.must(t, exitDone, "points")
 	if strings.Count(o.out, "at 2 of 3 providers; far could not be asked") != 2 || strings.Contains(o.out, "no: ") ||
-		!strings.Contains(o.err, "Provider far could not be asked for its recovery points: its directory is not there") {
+		!strings.Contains(o.err, "Provider far could not be asked for its recovery points. Its directory is not there") {
 		t.Errorf("%s%s", o.out, o.err)
 	}
 	for _, p := range document[[]engine.Point](t, output{out: w.must(t, exitDone, "points", "--json").out}) {

@@ -89,6 +89,9 @@ func choosePoint(point string, all bool) (string, error) {
 func (a *app) printFindings(prefix string, findings []engine.VerifyFinding) {
 	for _, f := range findings {
 		where := f.Object
+		if prefix != "" {
+			where = "every provider, " + f.Object
+		}
 		if f.Provider != "" {
 			where = f.Provider + ", " + f.Object
 		}
@@ -126,11 +129,11 @@ func (c *repairCommand) Run(a *app) error {
 	} else {
 		a.printf("%s looked at, %s (%s) copied in %s.\n", some(int64(r.Points), "recovery point"), some(r.Copied, "object"), size(r.Bytes), seconds(r.Seconds))
 		const shown = 20
-		a.printFindings("repaired: ", r.Repaired[:min(shown, len(r.Repaired))])
+		a.printFindings("repaired at ", r.Repaired[:min(shown, len(r.Repaired))])
 		if more := len(r.Repaired) - shown; more > 0 {
-			a.printf("repaired: %s more, which --json lists\n", count(int64(more)))
+			a.printf("repaired %s more, which --json lists\n", count(int64(more)))
 		}
-		a.printFindings("remains: ", r.Remaining)
+		a.printFindings("remains at ", r.Remaining)
 		switch {
 		case r.Damaged():
 			a.printf("%s could not be repaired: what to do stands beside each.\n", some(int64(len(r.Remaining)), "finding"))

@@ -109,7 +109,7 @@ func seeProviders(ctx context.Context, tx db.Tx, during string, copies []keepsak
 	for _, cp := range slices.SortedFunc(slices.Values(copies), func(a, b keepsake.Copy) int { return cmp.Compare(a.Provider, b.Provider) }) {
 		row := sqlcgen.SetProviderSeenParams{Name: cp.Provider}
 		if !cp.Confirmed {
-			row.Error = fmt.Sprintf("In %s it got no copy: %s", during, cp.Error)
+			row.Error = fmt.Sprintf("In %s it got no copy. %s", during, keepsake.Sentence(cp.Error))
 		}
 		if err := tx.SetProviderSeen(ctx, row); err != nil {
 			return fmt.Errorf("store what was seen of provider %s: %w", cp.Provider, err)
@@ -219,18 +219,18 @@ func sayProviders(found []engine.CheckFinding, providers []ProviderState) []engi
 		configured = append(configured, cp)
 		if p.Health() == HealthFails {
 			failing[area] = true
-			out = append(out, engine.CheckFinding{Area: area, Level: "error", Message: "it fails: " + p.Error,
-				Action: "a backup goes on without it, and is not fully protected until it is back and Repair has copied what it lacks"})
+			out = append(out, engine.CheckFinding{Area: area, Level: "error", Message: keepsake.Sentence(p.Error),
+				Action: "A backup goes on without it, and is not fully protected until it is back and Repair has copied what it lacks"})
 		}
 		if !failing[area] {
 			copies = append(copies, cp)
 		}
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		f := engine.CheckFinding{Area: ruleArea, Level: "warn", Message: "a backup started now would not be protected: " + verdict.Lacks(),
-			Action: "configure three providers on two media, one of them offsite: true"}
+		f := engine.CheckFinding{Area: ruleArea, Level: "warn", Message: "A backup started now would not be protected, because " + verdict.Lacks(),
+			Action: "Configure three providers on two media, one of them offsite: true"}
 		if keepsake.JudgeProtection(configured).Protected() {
-			f.Action = "the providers that are configured are enough: bring back the one that fails, then repair"
+			f.Action = "The providers that are configured are enough. Bring back the one that fails, then repair"
 		}
 		out = append(out, f)
 	}

@@ -51,10 +51,10 @@ func TestProviderHealthIsOneTruth(t *testing.T) {
 		said := ""
 		for _, f := range estimate.Findings {
 			if console.Unprotects(f) {
-				said += f.Area + ": " + f.Message + ": " + f.Action + "\n"
+				said += f.Area + ": " + f.Words() + "\n"
 			}
 		}
-		if (says == "") != (said == "") || !strings.Contains(said, says) || strings.Contains(said, "configure three providers") {
+		if (says == "") != (said == "") || !strings.Contains(said, says) || strings.Contains(said, "Configure three providers") {
 			t.Errorf("the form says %q, want %q", said, says)
 		}
 	}
@@ -68,7 +68,7 @@ func TestProviderHealthIsOneTruth(t *testing.T) {
 		result, err := e.succeed(in, r, "local", "s3")
 		for i := range result.Copies {
 			if !result.Copies[i].Confirmed {
-				result.Copies[i].Error = "the disk is full"
+				result.Copies[i].Error = "The disk is full, so it takes no new copies."
 			}
 		}
 		return result, err
@@ -83,7 +83,7 @@ func TestProviderHealthIsOneTruth(t *testing.T) {
 	if h, p := healthOf(t, c, "away"); h != console.HealthFails || p.Error == "" {
 		t.Errorf("after a backup that failed there: %s, %+v", h, p)
 	}
-	wantForm("provider away: it fails")
+	wantForm("provider away: In the backup of ")
 
 	away.Down(false)
 	if err := c.CheckProvider(t.Context(), admin, "away"); err != nil { // a real write works again, and is noticed at once

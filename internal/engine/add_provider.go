@@ -44,7 +44,7 @@ func (e *Engine) AddProvider(ctx context.Context, name string) (AddProviderResul
 		err = r.down[name]
 	}
 	if err != nil {
-		return AddProviderResult{}, keepsake.Errorf(codeOfPlace(err), "provider %s was not added: %s", name, explain(err))
+		return AddProviderResult{}, keepsake.Errorf(codeOfPlace(err), "provider %s was not added. %s", name, explain(err))
 	}
 	list, err := listManifests(ctx, append(r.live(), p))
 	if err != nil {
@@ -98,8 +98,8 @@ func holdsNothingElse(ctx context.Context, r *repo, p Provider) error {
 	name := ""
 	err = p.Store.List(ctx, "", func(o storage.Object) error { name = o.Key; return found })
 	if errors.Is(err, found) {
-		return placeError("its place is not empty, it holds " + name + " and no recovery point of this repository: give it an empty " +
-			"directory, bucket or prefix")
+		return placeError("Its place is not empty, it holds " + name + " and no recovery point of this repository. Give it an empty " +
+			"directory, bucket or prefix.")
 	}
 	return err
 }
@@ -115,7 +115,7 @@ func (e *Engine) adopt(ctx context.Context, r *repo, p Provider) (renamed string
 	}
 	found, err := r.keys.OpenIdentity(body)
 	if keepsake.CodeOf(err) == keepsake.CodeConflict {
-		return "", placeError(keepsake.MessageOf(err) + ": give it an empty place of its own")
+		return "", placeError(keepsake.Sentence(keepsake.MessageOf(err)) + " Give it an empty place of its own.")
 	}
 	if err != nil { // damaged
 		made, err := r.keys.NewIdentity(p.Name, e.opts.Now())
@@ -126,7 +126,7 @@ func (e *Engine) adopt(ctx context.Context, r *repo, p Provider) (renamed string
 	}
 	for other, i := range r.identities {
 		if i.Provider == found.Provider {
-			return "", placeError("it is the same place as provider " + other + ", or a copy of it, so the two are one copy: give it a place of its own")
+			return "", placeError("It is the same place as provider " + other + ", or a copy of it, so the two are one copy. Give it a place of its own.")
 		}
 	}
 	named, err := r.keys.Rename(found, p.Name)

@@ -122,7 +122,7 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 func (b *backup) lookAtProviders(ctx context.Context) error {
 	for _, p := range b.repo.providers {
 		if err := b.repo.down[p.Name]; err != nil {
-			b.track.Warnf("Provider %s gets no copy now: %s", p.Name, explain(err))
+			b.track.Warnf("Provider %s gets no copy now. %s", p.Name, explain(err))
 		}
 	}
 	live := b.repo.live()
@@ -140,7 +140,7 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 	b.index, failed, err = buildIndex(ctx, b.repo, live, b.parent)
 	for name, err := range failed {
 		b.repo.down[name] = err
-		b.track.Warnf("Provider %s cannot list its objects and gets no copy now: %s", name, explain(err))
+		b.track.Warnf("Provider %s cannot list its objects and gets no copy now. %s", name, explain(err))
 	}
 	if err == nil && len(b.repo.live()) == 0 {
 		err = b.repo.nobodyWrites("nothing was backed up")

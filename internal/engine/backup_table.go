@@ -23,6 +23,7 @@ const maxChunk = 8 << 20
 // rangesPerJob is how many ranges one statement asks for tuple identities of, when a parent is there to compare with.
 const rangesPerJob = 32
 
+// explain says in whole sentences why a provider, or an object there, is not used. Whoever puts a name before them adds the only colon.
 func explain(err error) string {
 	var place placeError
 	var own *keepsake.Error
@@ -30,9 +31,9 @@ func explain(err error) string {
 	case errors.As(err, &place):
 		return place.Error()
 	case errors.Is(err, errOtherHeader):
-		return errOtherHeader.Error()
+		return keepsake.Sentence(errOtherHeader.Error())
 	case errors.As(err, &own):
-		return own.Message
+		return keepsake.Sentence(own.Message)
 	}
 	return storage.Explain(err)
 }

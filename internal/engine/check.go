@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +21,7 @@ const maxClockSkew = 5 * time.Second
 func refuse(found []platform.Finding) error {
 	for _, f := range found {
 		if f.Error {
-			return keepsake.Errorf(keepsake.CodeInvalid, "%s: %s", f.Message, f.Action)
+			return keepsake.Errorf(keepsake.CodeInvalid, "%s", strings.TrimSpace(keepsake.Sentence(f.Message)+" "+keepsake.Sentence(f.Action)))
 		}
 	}
 	return nil
@@ -66,7 +67,7 @@ func (e *Engine) checkBeside(ctx context.Context, thorough bool) ([]report.Check
 	if err != nil {
 		add("tools", report.LevelError, keepsake.MessageOf(err), "")
 	} else {
-		add("tools", report.LevelOK, fmt.Sprintf("pg_dump %d in %s", tools.Major, tools.Dir), "")
+		add("tools", report.LevelOK, fmt.Sprintf("Found pg_dump %d in %s", tools.Major, tools.Dir), "")
 	}
 	return append(found, e.checkRepository(ctx, thorough)...), tools.Major
 }
@@ -74,8 +75,8 @@ func (e *Engine) checkBeside(ctx context.Context, thorough bool) ([]report.Check
 func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []report.CheckFinding {
 	const area = "platform"
 	if e.opts.PlatformURL == "" {
-		return []report.CheckFinding{{Area: area, Level: report.LevelWarn, Message: "no platform database is configured: restoring works, backing up does not",
-			Action: "set platform.url or KEEPSAKE_PLATFORM_URL"}}
+		return []report.CheckFinding{{Area: area, Level: report.LevelWarn, Message: "No platform database is configured, so restoring works and backing up does not",
+			Action: "Set platform.url or KEEPSAKE_PLATFORM_URL"}}
 	}
 	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
 	if err != nil {
@@ -96,7 +97,7 @@ func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []report.Chec
 		found = append(found, report.CheckFinding{Area: area, Level: level, Message: f.Message, Action: f.Action})
 	}
 	for _, n := range c.NotCarried {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: n.Kind + " of " + n.Name + " are not carried: " + n.Reason})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: n.Kind + " of " + n.Name + " are not carried. " + keepsake.Sentence(n.Reason)})
 	}
 	found = append(found, e.checkDataMap(ctx, conn)...)
 	return append(found, e.checkClock(ctx, conn))
@@ -110,10 +111,10 @@ func (e *Engine) checkClock(ctx context.Context, conn *pgx.Conn) report.CheckFin
 	}
 	if skew := theirs.Sub(before).Abs(); skew > maxClockSkew {
 		return report.CheckFinding{Area: "clock", Level: report.LevelWarn,
-			Message: fmt.Sprintf("this machine's clock and the platform's differ by %s, so times on the screen mislead", skew.Round(time.Second)),
-			Action:  "synchronise both with NTP"}
+			Message: fmt.Sprintf("This machine's clock and the platform's differ by %s, so times on the screen mislead", skew.Round(time.Second)),
+			Action:  "Synchronise both with NTP"}
 	}
-	return report.CheckFinding{Area: "clock", Level: report.LevelOK, Message: "agrees with the platform's"}
+	return report.CheckFinding{Area: "clock", Level: report.LevelOK, Message: "This machine's clock agrees with the platform's"}
 }
 
 // TableEstimate is one table as the planner sees it now.

@@ -97,7 +97,7 @@ func (c *completion) at(ctx context.Context, l *lane, place *keepsake.Copy) {
 		return
 	}
 	if err != nil {
-		c.track.Warnf("Provider %s does not get this recovery point now: %s", l.Name, place.Error)
+		c.track.Warnf("Provider %s does not get this recovery point now. %s", l.Name, place.Error)
 		return
 	}
 	c.track.Infof("The recovery point is at provider %s.", l.Name)

@@ -159,7 +159,7 @@ func (l *lane) finish(s *sealed, given bool, err error) {
 		if (l.strikes >= laneStrikes || errors.Is(err, storage.ErrTimeout)) && l.ctx.Err() == nil {
 			l.failed = err
 			l.cancel() // what is under way is not waited for
-			l.track.Warnf("Provider %s is given up for now: %s. What it misses is copied to it later.", l.Name, storage.Explain(err))
+			l.track.Warnf("Provider %s is given up for now. %s What it misses is copied to it later.", l.Name, storage.Explain(err))
 		}
 	}
 	l.track.Provider(l.Name, func(p *report.ProviderProgress) {
@@ -234,8 +234,8 @@ func allFailed(lanes []*lane) error {
 	text := ""
 	for _, l := range lanes {
 		l.mu.Lock()
-		text += fmt.Sprintf("; %s: %s", l.Name, storage.Explain(l.failed))
+		text += fmt.Sprintf(" Provider %s: %s", l.Name, storage.Explain(l.failed))
 		l.mu.Unlock()
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider takes the backup, so there is no new recovery point%s", text)
+	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider takes the backup, so there is no new recovery point.%s", text)
 }

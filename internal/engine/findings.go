@@ -47,13 +47,13 @@ func findingOf(provider, object string, err error, command string) report.Verify
 	f := report.VerifyFinding{Provider: provider, Object: object}
 	switch {
 	case command == "", errors.Is(err, storage.ErrTimeout):
-		f.Problem = "The provider could not be asked: " + explain(err)
+		f.Problem = "The provider could not be asked. " + explain(err)
 	case errors.Is(err, storage.ErrNotFound):
 		f.Problem, f.Damage = missing(command)+then(command, "it copies it from a provider that has it."), true
 	case isDamage(err):
 		f.Problem, f.Damage = keepsake.MessageOf(err)+then(command, "it replaces it from a provider that has a good copy."), true
 	default:
-		f.Problem = "The provider does not give the object: " + explain(err) + "."
+		f.Problem = "The provider does not give the object. " + explain(err)
 		if command != thisRepair {
 			f.Problem += " If that stays so, run " + command + ": it stores the object there anew."
 		}

@@ -35,8 +35,8 @@ func (e *Engine) checkHeader(ctx context.Context, r *repo, p Provider) error {
 var errOddHeader = keepsake.Errorf(keepsake.CodeDamaged, "The header is another one than at the other providers, and the key does not open it.")
 
 // errForeignHeader says that a damaged header stands beside recovery points that are not of this repository.
-var errForeignHeader = keepsake.Errorf(keepsake.CodeDamaged, "its header is damaged, and this repository's key opens none of the recovery points there, so it was left as it is: "+
-	"if they are another repository's, give this one an empty place")
+var errForeignHeader = keepsake.Errorf(keepsake.CodeDamaged, "Its header is damaged, and this repository's key opens none of the recovery points there, so it was left as it is. "+
+	"If they are another repository's, give this one an empty place.")
 
 // replaceHeader puts the repository's header in the place of a damaged one, unless the recovery points there are another repository's.
 func replaceHeader(ctx context.Context, r *repo, p Provider) error {

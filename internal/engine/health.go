@@ -64,16 +64,16 @@ func (e *Engine) checkRepository(ctx context.Context, thorough bool) []report.Ch
 	if err != nil {
 		return []report.CheckFinding{{Area: "repository", Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
-	found := []report.CheckFinding{{Area: "key", Level: report.LevelOK, Message: "the key opens repository " + r.keys.Repository()}}
+	found := []report.CheckFinding{{Area: "key", Level: report.LevelOK, Message: "The key opens repository " + r.keys.Repository()}}
 	if r.keys.WritesOnly() {
-		found[0].Message = "it is a writer's: this machine can back up into repository " + r.keys.Repository() + " and can read nothing there"
+		found[0].Message = "It is a writer's key, so this machine can back up into repository " + r.keys.Repository() + " and can read nothing there"
 	}
 	var configured, copies []keepsake.Copy
 	for i, h := range r.health(ctx, always) {
 		p := r.providers[i]
 		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: true}
 		configured = append(configured, c)
-		more := []report.CheckFinding{{Area: "provider " + p.Name, Level: report.LevelOK, Message: "what was written there was read back"}}
+		more := []report.CheckFinding{{Area: "provider " + p.Name, Level: report.LevelOK, Message: "What was written there was read back"}}
 		if h.Error == "" && thorough {
 			more = e.checkThoroughly(ctx, r, p, more)
 		}
@@ -81,17 +81,17 @@ func (e *Engine) checkRepository(ctx context.Context, thorough bool) []report.Ch
 			more[0].Level, more[0].Message = report.LevelError, h.Error
 		}
 		if more[0].Level == report.LevelError {
-			more[0].Action = "backups go on without it and are not protected until it is back"
+			more[0].Action = "Backups go on without it and are not protected until it is back"
 		} else {
 			copies = append(copies, c)
 		}
 		found = append(found, more...)
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		f := report.CheckFinding{Area: "3-2-1 rule", Level: report.LevelWarn, Message: "cannot be met now: " + verdict.Lacks(),
-			Action: "configure three providers on two media, one of them offsite: true"}
+		f := report.CheckFinding{Area: "3-2-1 rule", Level: report.LevelWarn, Message: "A backup would not meet it now, because " + verdict.Lacks(),
+			Action: "Configure three providers on two media, one of them offsite: true"}
 		if keepsake.JudgeProtection(configured).Protected() {
-			f.Action = "the providers that are configured are enough: bring back those that fail, then run keepsake repair --all"
+			f.Action = "The providers that are configured are enough. Bring back those that fail, then run keepsake repair --all"
 		}
 		found = append(found, f)
 	}
@@ -106,16 +106,16 @@ func (e *Engine) checkThoroughly(ctx context.Context, r *repo, p Provider, found
 	trying, cancel := context.WithTimeout(ctx, largeTime)
 	defer cancel()
 	if err := storage.CheckLarge(trying, p.Store, size); err != nil {
-		found[0].Level, found[0].Message = report.LevelError, fmt.Sprintf("it takes small objects, but not one of %d MiB, which a backup may write: %s",
+		found[0].Level, found[0].Message = report.LevelError, fmt.Sprintf("It takes small objects, but not one of %d MiB, which a backup may write, so what is larger has no copy there. %s",
 			size>>20, explain(err))
 	}
 	if gives := storage.Public(trying, p.Store, repository.HeaderKey); gives != "" {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: gives + ": they are encrypted, but when and how much you " +
-			"back up is theirs to see", Action: "make the bucket private"})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: gives + ". They are encrypted, but when and how much you " +
+			"back up is theirs to see", Action: "Make the bucket private"})
 	}
 	if missing := r.lacksNewest(ctx, p); missing != "" && found[0].Level == report.LevelOK {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: "it lacks the newest recovery point, " + missing,
-			Action: "run keepsake repair"})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: "It lacks the newest recovery point, " + missing,
+			Action: "Run keepsake repair"})
 	}
 	return found
 }

@@ -18,16 +18,16 @@ type placeError string
 func (e placeError) Error() string { return string(e) }
 
 // errNoIdentity is a place that holds the repository and does not say which provider it is.
-const errNoIdentity = placeError("it holds this repository and does not say which provider it is, as places made by an earlier " +
-	"version do: run keepsake init once, if it is the place that the configuration means")
+const errNoIdentity = placeError("It holds this repository and does not say which provider it is, as places made by an earlier " +
+	"version do, so nothing is written there. Run keepsake init once, if it is the place that the configuration means.")
 
 // errMoved is a place that was another one when the operation began.
-const errMoved = placeError("its place was replaced by another one while the operation ran: what was written may be in either; " +
-	"bring the right one back, then run keepsake repair")
+const errMoved = placeError("Its place was replaced by another one while the operation ran, so what was written may be in either. " +
+	"Bring the right one back, then run keepsake repair.")
 
 // errNothingProves is a place with a damaged header and no identity, so that it may be another repository's.
-const errNothingProves = placeError("its header keepsake.json is damaged, and no sound identity says which provider it is, so it may be " +
-	"another repository's place: if it is the right one, copy keepsake.json there from another provider, then run keepsake init once")
+const errNothingProves = placeError("Its header keepsake.json is damaged, and no sound identity says which provider it is, so it may be " +
+	"another repository's place. If it is the right one, copy keepsake.json there from another provider, then run keepsake init once.")
 
 // identityOf is what one place says of which provider it is.
 type identityOf struct {
@@ -48,8 +48,8 @@ func (r *repo) judgeIdentities(answers []answer) {
 		}
 		found, err := r.identity(p, answers[i])
 		if err == nil && owner[found.Provider] != "" {
-			err = placeError(fmt.Sprintf("it is the same place as provider %s, or a copy of it, so the two are one copy: give it a "+
-				"place of its own", owner[found.Provider]))
+			err = placeError(fmt.Sprintf("It is the same place as provider %s, or a copy of it, so the two are one copy. Give it a "+
+				"place of its own.", owner[found.Provider]))
 		}
 		if down != nil && !headless && (errors.Is(err, errNoIdentity) || errors.Is(err, errBlurred)) {
 			err = errNothingProves
@@ -67,7 +67,7 @@ func (r *repo) judgeIdentities(answers []answer) {
 			owner[found.Provider], r.identities[p.Name] = p.Name, found
 		}
 		if headless && err == nil {
-			r.down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "%s is missing there: keepsake repair puts it back", repository.HeaderKey)
+			r.down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "Its header %s is missing, so nothing is written there. Run keepsake repair, which puts it back.", repository.HeaderKey)
 		}
 	}
 }
@@ -88,18 +88,18 @@ func (r *repo) identity(p Provider, a answer) (identityOf, error) {
 	found, err := r.keys.OpenIdentity(a.identity)
 	if err != nil && r.namedIn(a.identity, p, err) {
 		return identityOf{}, &keepsake.Error{Code: keepsake.CodeDamaged, Err: errBlurred,
-			Message: "its identity " + storage.IdentityKey + " is damaged, and still names this provider."}
+			Message: "Its identity " + storage.IdentityKey + " is damaged, and still names this provider. Run keepsake repair, which puts it right."}
 	}
 	if keepsake.CodeOf(err) == keepsake.CodeConflict {
-		return identityOf{}, placeError(keepsake.MessageOf(err) + ": give it an empty place of its own")
+		return identityOf{}, placeError(keepsake.Sentence(keepsake.MessageOf(err)) + " Give it an empty place of its own.")
 	}
 	if err != nil {
-		return identityOf{}, placeError(fmt.Sprintf("%s: if it is the place that the configuration means, run keepsake repo "+
-			"add-provider %s", keepsake.MessageOf(err), p.Name))
+		return identityOf{}, placeError(fmt.Sprintf("%s If it is the place that the configuration means, run keepsake repo "+
+			"add-provider %s.", keepsake.Sentence(keepsake.MessageOf(err)), p.Name))
 	}
 	if found.Name != p.Name {
-		return identityOf{found, a.identity}, placeError(fmt.Sprintf("it is the place of provider %s, or a copy of it: give it a place "+
-			"of its own; where the provider has only been renamed, run keepsake repo add-provider %s", found.Name, p.Name))
+		return identityOf{found, a.identity}, placeError(fmt.Sprintf("It is the place of provider %s, or a copy of it, so nothing is written there. Give it a place "+
+			"of its own; where the provider has only been renamed, run keepsake repo add-provider %s.", found.Name, p.Name))
 	}
 	return identityOf{found, a.identity}, nil
 }
@@ -110,16 +110,16 @@ func (r *repo) explainLacking() {
 		if _, proven := r.identities[p.Name]; !r.lacking[p.Name] || proven {
 			continue
 		}
-		what := "it holds no repository while others do: if it held copies before, its disk is not mounted, or its bucket was emptied or " +
-			"replaced: bring that back"
+		what := "It holds no repository while others do, so it has no copy. If it held copies before, its disk is not mounted, or its bucket was " +
+			"emptied or replaced; bring that back."
 		if err := r.down[p.Name]; errors.Is(err, storage.ErrNoPlace) {
 			what = storage.Explain(err)
 		}
-		what += "; if it is new, run keepsake repo add-provider " + p.Name
+		what += " If it is new, run keepsake repo add-provider " + p.Name
 		if r.keys.WritesOnly() {
 			what += " where the repository's key is"
 		}
-		r.down[p.Name] = placeError(what)
+		r.down[p.Name] = placeError(what + ".")
 	}
 }
 
@@ -140,7 +140,7 @@ func (r *repo) readable() []Provider {
 
 // nobodyWrites is the error of an operation that would write and has nowhere to.
 func (r *repo) nobodyWrites(what string) error {
-	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so %s: %s", what, r.whyDown())
+	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so %s. %s", what, r.whyDown())
 }
 
 // stillThere asks the provider once more who it is: a place may have been replaced since the operation began.

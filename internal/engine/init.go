@@ -76,7 +76,7 @@ func (e *Engine) begin(ctx context.Context, r *repo) (InitResult, error) {
 		result.Copies = append(result.Copies, c)
 	}
 	if confirmed == 0 {
-		return InitResult{}, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be written: %s: %s",
+		return InitResult{}, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be written. Provider %s: %s",
 			result.Copies[0].Provider, result.Copies[0].Error)
 	}
 	return result, nil

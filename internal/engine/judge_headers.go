@@ -121,8 +121,8 @@ next:
 // judgeOther says what a header is that the repository's keys do not prove: damaged, or another repository's. Where it names
 // another one, only the place's identity can tell.
 func (r *repo) judgeOther(p Provider, h repository.Header, a answer, claims []*claim) error {
-	foreign := placeError(fmt.Sprintf("it holds another repository (%s) than the other providers (%s): correct its path or bucket, or give "+
-		"it an empty place of its own", h.Repository, r.keys.Repository()))
+	foreign := placeError(fmt.Sprintf("It holds another repository (%s) than the other providers (%s), so nothing is written there. Correct its path or "+
+		"bucket, or give it an empty place of its own.", h.Repository, r.keys.Repository()))
 	for _, c := range claims {
 		if c.at[p.Name] {
 			return foreign
@@ -157,9 +157,9 @@ func (r *repo) nothingOpens(wrongKey map[string]error) error {
 	}
 	others := r.whyDown()
 	if others != "" {
-		others = " Of the other providers: " + others
+		others = " " + others
 	}
-	return keepsake.Errorf(keepsake.CodeOf(first), "%s%s: %w%s", where, strings.Join(at, ", "), first, others)
+	return keepsake.Errorf(keepsake.CodeOf(first), "%s%s: %w %s", where, strings.Join(at, ", "), first, others)
 }
 
 // broken is the error about a header that cannot be opened because it is damaged, or of a newer version; nil where there is none.

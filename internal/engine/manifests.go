@@ -59,9 +59,9 @@ func listManifests(ctx context.Context, providers []Provider) (listing, error) {
 		return l, ctx.Err()
 	}
 	if len(providers) == 0 || len(l.failed) == len(providers) {
-		text := "no provider can be reached"
+		text := "no provider can be reached."
 		for name, err := range l.failed {
-			text += fmt.Sprintf("; %s: %s", name, explain(err))
+			text += fmt.Sprintf(" Provider %s: %s", name, explain(err))
 		}
 		return l, keepsake.Errorf(keepsake.CodeUnavailable, "%s", text)
 	}

@@ -49,15 +49,15 @@ func (e *Engine) ListNotes(ctx context.Context, topic string) (Notes, error) {
 	}
 	var out Notes
 	for name, err := range r.down {
-		out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", name, explain(err)))
+		out.Missing = append(out.Missing, fmt.Sprintf("Provider %s: %s", name, explain(err)))
 	}
 	live := r.readable()
 	places, failed := notePlaces(ctx, live, topic)
 	for name, err := range failed {
-		out.Missing = append(out.Missing, fmt.Sprintf("provider %s: %s", name, explain(err)))
+		out.Missing = append(out.Missing, fmt.Sprintf("Provider %s: %s", name, explain(err)))
 	}
 	if len(failed) == len(live) {
-		return out, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be asked for the notes on %s: %s", topic, strings.Join(out.Missing, "; "))
+		return out, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be asked for the notes on %s. %s", topic, strings.Join(out.Missing, " "))
 	}
 	var mu sync.Mutex
 	g, reading := errgroup.WithContext(ctx)

@@ -18,12 +18,12 @@ func TestANoteSaysWhoCouldNotTakeIt(t *testing.T) {
 	point := backup(t, e, keepsake.BackupFull).Point
 	w.faults["local"].FailPut(syscall.EROFS)
 	kept, err := e.MarkPoint(t.Context(), point, engine.PointMark{Note: "first"})
-	if err != nil || len(kept.At) != 2 || !strings.Contains(kept.String(), "kept at cloud and offsite; local has not got it yet: the directory is on a read-only file system") {
+	if err != nil || len(kept.At) != 2 || !strings.Contains(kept.String(), "kept at cloud and offsite. Provider local has not got it yet. The directory is on a read-only file system") {
 		t.Errorf("%s, %v", kept, err)
 	}
 	for _, f := range w.faults {
 		f.FailPut(syscall.EROFS)
 	}
 	_, err = e.MarkPoint(t.Context(), point, engine.PointMark{Note: "second"})
-	wantError(t, err, keepsake.CodeUnavailable, "no provider took the note", "local: the directory is on a read-only", "cloud: ", "offsite: ")
+	wantError(t, err, keepsake.CodeUnavailable, "no provider took the note", "local: The directory is on a read-only", "cloud: ", "offsite: ")
 }

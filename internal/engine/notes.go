@@ -26,11 +26,11 @@ type Kept struct {
 	Missing map[string]string // provider → why, in words. The next note goes there, and repair copies this one
 }
 
-// String says it in one line: "kept at disk and s3; gcs has not got it yet: …".
+// String says it in one line: "kept at disk and s3. Provider gcs has not got it yet. Its directory …".
 func (k Kept) String() string {
 	text := "kept at " + strings.Join(k.At, " and ")
 	for _, name := range slices.Sorted(maps.Keys(k.Missing)) {
-		text += "; " + name + " has not got it yet: " + k.Missing[name]
+		text += ". Provider " + name + " has not got it yet. " + strings.TrimSuffix(keepsake.Sentence(k.Missing[name]), ".")
 	}
 	return text
 }
@@ -39,9 +39,9 @@ func (k Kept) String() string {
 func (k Kept) whyMissing() string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(k.Missing)) {
-		all = append(all, name+": "+k.Missing[name])
+		all = append(all, "Provider "+name+": "+k.Missing[name])
 	}
-	return strings.Join(all, "; ")
+	return strings.Join(all, " ")
 }
 
 // KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached; of a
@@ -92,7 +92,7 @@ func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []by
 		}
 	}
 	if len(kept.At) == 0 {
-		return kept, cmp.Or(ctx.Err(), error(keepsake.Errorf(keepsake.CodeUnavailable, "no provider took the note: %s", kept.whyMissing())))
+		return kept, cmp.Or(ctx.Err(), error(keepsake.Errorf(keepsake.CodeUnavailable, "no provider took the note. %s", kept.whyMissing())))
 	}
 	return kept, nil
 }

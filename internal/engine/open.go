@@ -104,12 +104,11 @@ func noRepository(ctx context.Context, r *repo) error {
 	}
 	if len(r.lacking) == len(r.providers) {
 		if missing := r.whyDown(); missing != "" {
-			missing = " (" + missing + ")"
-			return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider%s: if there never was one, run keepsake init", missing)
+			return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider. If there never was one, run keepsake init. %s", missing)
 		}
 		return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider yet: run keepsake init")
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider that holds the repository can be reached: %s", r.whyDown())
+	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider that holds the repository can be reached. %s", r.whyDown())
 }
 
 // whyDown says of each provider that may not be used why.
@@ -117,10 +116,10 @@ func (r *repo) whyDown() string {
 	var lines []string
 	for _, p := range r.providers {
 		if err := r.down[p.Name]; err != nil {
-			lines = append(lines, p.Name+": "+explain(err))
+			lines = append(lines, "Provider "+p.Name+": "+explain(err))
 		}
 	}
-	return strings.Join(lines, "; ")
+	return strings.Join(lines, " ")
 }
 
 // answer is what one place holds of the repository's header and of its own identity.

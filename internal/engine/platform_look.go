@@ -63,7 +63,7 @@ func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.Chec
 	}
 	var found []report.CheckFinding
 	for _, u := range unmapped {
-		f := report.CheckFinding{Area: area, Level: report.LevelWarn, Message: u.Words(), Action: "correct this key in keepsake.yaml"}
+		f := report.CheckFinding{Area: area, Level: report.LevelWarn, Message: u.Words(), Action: "Correct this key in keepsake.yaml"}
 		if u.Weddings {
 			f.Level = report.LevelError
 			if !strings.HasSuffix(f.Message, "?") {
@@ -74,7 +74,7 @@ func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.Chec
 		found = append(found, f)
 	}
 	if len(found) == 0 {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelOK, Message: "every table and column that it names is there"})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelOK, Message: "Every table and column that it names is there"})
 	}
 	return found
 }

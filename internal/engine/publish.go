@@ -141,7 +141,7 @@ func anyCopy(ctx context.Context, r *repo, x *index, c *repository.Chunk, not ui
 		}
 	}
 	var body []byte
-	var away error
+	away := ""
 	q := asked[[]byte]{what: "chunks", size: c.Size}
 	q.ask = func(ctx context.Context, p Provider) ([]byte, error) { return r.soundCopy(ctx, p, c) }
 	q.sound = func(_ Provider, sealed []byte) error { body = sealed; return nil }
@@ -150,15 +150,15 @@ func anyCopy(ctx context.Context, r *repo, x *index, c *repository.Chunk, not ui
 			x.distrust(c.ID, providerBit(r.providers, p.Name))
 			return
 		}
-		away = fmt.Errorf("provider %s: %s", p.Name, explain(err))
+		away = fmt.Sprintf("Provider %s: %s", p.Name, explain(err))
 	}
 	switch found := q.first(ctx, holders); {
 	case found:
 		return body, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case away != nil:
-		return nil, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: fmt.Sprintf("chunk %s cannot be read now: %v", c.ID, away), Err: errNoCopy}
+	case away != "":
+		return nil, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: fmt.Sprintf("chunk %s cannot be read now. %s", c.ID, away), Err: errNoCopy}
 	}
 	return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: fmt.Sprintf("chunk %s has no good copy at any other provider", c.ID), Err: errNoCopy}
 }

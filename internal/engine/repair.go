@@ -101,7 +101,7 @@ func (r *repair) lane(ctx context.Context, p Provider, verified map[string][]kee
 // fails names a recovery point that could not be completed at a provider, or once, that nobody can.
 func (r *repair) fails(p Provider, id string, err error) {
 	key := repository.ManifestKey(id)
-	f := report.VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there: " + explain(err),
+	f := report.VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there. " + explain(err),
 		Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged}
 	var nowhere errNowhere
 	if errors.As(err, &nowhere) {
@@ -198,7 +198,7 @@ func (r *repair) headers(ctx context.Context, findings []report.VerifyFinding) {
 		if err != nil {
 			r.repo.down[p.Name] = err
 			r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: repository.HeaderKey,
-				Problem: "The provider cannot be repaired now: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
+				Problem: "The provider cannot be repaired now. " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
 		}
 	}
 }

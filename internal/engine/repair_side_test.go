@@ -52,7 +52,7 @@ func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 	if k, err := e.MarkPoint(t.Context(), point, engine.PointMark{Note: "kept", Locked: true}); err != nil || fmt.Sprint(k.At) != "[local]" || len(k.Missing) != 2 {
 		t.Errorf("%s, %v", k, err)
 	}
-	if k, err := e.KeepNote(t.Context(), "audit", []byte("a seal")); err != nil || !strings.Contains(k.String(), "kept at local; cloud has not got it yet: ") {
+	if k, err := e.KeepNote(t.Context(), "audit", []byte("a seal")); err != nil || !strings.Contains(k.String(), "kept at local. Provider cloud has not got it yet. ") {
 		t.Errorf("%s, %v", k, err)
 	}
 	w.faults["cloud"].Down(false)

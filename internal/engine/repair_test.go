@@ -59,7 +59,7 @@ func TestRepairReplacesNoHeaderOfAnotherRepository(t *testing.T) {
 	both := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: append(ours.list[:2:2], theirs.list[2]), DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: ours.key}})
 	t.Cleanup(both.Close)
 	r, err := both.Repair(ctx, engine.VerifyInput{}, engine.Discard)
-	if err != nil || len(r.Remaining) != 1 || !strings.Contains(r.Remaining[0].Problem, "its identity is of repository") {
+	if err != nil || len(r.Remaining) != 1 || !strings.Contains(r.Remaining[0].Problem, "Its identity is of repository") {
 		t.Errorf("repaired: %+v, %v", r, err)
 	}
 	if is, err := theirs.list[2].Store.Get(ctx, "keepsake.json", 1<<20); err != nil || string(is) != string(was) {

@@ -125,7 +125,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	r.track.Await(repo.awaited())
 	for _, p := range from {
 		if repo.unproven[p.Name] {
-			r.track.Warnf("Provider %s: %s. It is read all the same, because no other one is left or was asked for.", p.Name, explain(repo.down[p.Name]))
+			r.track.Warnf("Provider %s: %s It is read all the same, because no other one is left or was asked for.", p.Name, explain(repo.down[p.Name]))
 		}
 	}
 	m, list, damaged, err := r.e.resolve(ctx, repo, from, r.in.Point)

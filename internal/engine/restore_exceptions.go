@@ -23,7 +23,7 @@ func (r *restore) exception(list ...keepsake.Exception) {
 	for i, e := range list {
 		switch n := before + i; {
 		case n < said:
-			r.track.Reportedf("Could not be made: %s %s: %s", e.Kind, e.Object, e.Error)
+			r.track.Reportedf("%s %s could not be made: %s", e.Kind, e.Object, e.Error)
 		case n == said:
 			r.track.Reportedf("More could not be made; the report names all of it.")
 		}

@@ -83,7 +83,7 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 		return err
 	}
 	q.failed = func(p Provider, err error) {
-		last, why = err, append(why, "provider "+p.Name+": "+explain(err))
+		last, why = err, append(why, "Provider "+p.Name+": "+explain(err))
 		damage = s.note(p.Name, c, err) || damage
 	}
 	switch found := q.first(ctx, s.order()); {
@@ -92,9 +92,9 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !damage:
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider: %s", c.ID, strings.Join(why, "; "))
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider. %s", c.ID, strings.Join(why, " "))
 	}
-	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked: %s", c.ID, findingOf("", c.ID.Key(), last, s.heal).Problem)
+	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked. %s", c.ID, findingOf("", c.ID.Key(), last, s.heal).Problem)
 }
 
 func (s *source) took(provider string, bytes int64) {

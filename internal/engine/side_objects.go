@@ -120,7 +120,7 @@ func (r *repair) remains(p Provider, object string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: object,
-		Problem: "What it lacks there could not be copied: " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
+		Problem: "What it lacks there could not be copied. " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
 }
 
 // undos names what is needed to take restores back and lies at one of several providers only.

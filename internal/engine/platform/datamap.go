@@ -22,7 +22,7 @@ type Unmapped struct {
 
 // Words says key, problem and what may be meant in a sentence without its full stop.
 func (u Unmapped) Words() string {
-	words := u.Key + ": " + u.Problem
+	words := u.Key + " is wrong, because " + u.Problem
 	if len(u.Near) > 0 {
 		words += "; did you mean " + strings.Join(u.Near, " or ") + "?"
 	}

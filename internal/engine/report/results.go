@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -214,3 +215,8 @@ const (
 	LevelWarn  = "warn"
 	LevelError = "error"
 )
+
+// Words says both in whole sentences.
+func (f CheckFinding) Words() string {
+	return strings.TrimSpace(keepsake.Sentence(f.Message) + " " + keepsake.Sentence(f.Action))
+}

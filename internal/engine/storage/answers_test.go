@@ -56,7 +56,7 @@ func TestBucketThatTakesNoLargeObjects(t *testing.T) {
 	}
 	for name, size := range map[string]int64{"one request": 2 << 20, "in parts": 17 << 20} {
 		refused.Store(0)
-		wantExplained(t, storage.CheckLarge(t.Context(), p, size), "takes no object of this size: raise the size limit of the bucket")
+		wantExplained(t, storage.CheckLarge(t.Context(), p, size), "takes no object of this size, so what is larger has no copy there. Raise the size limit of the bucket")
 		if n := refused.Load(); n != 1 {
 			t.Errorf("%s: sent %d times, want once", name, n)
 		}
@@ -69,7 +69,7 @@ func TestBucketOfOtherContentTypes(t *testing.T) {
 	p, refused := refusing(t, http.StatusUnsupportedMediaType, "InvalidMimeType", "mime type application/octet-stream is not supported",
 		func(r *http.Request) bool { return !strings.HasPrefix(r.Header.Get("Content-Type"), "image/") })
 	err := p.Put(t.Context(), "a", []byte("x"), sha256.Sum256([]byte("x")), false)
-	wantExplained(t, err, "allows certain content types only: let it take application/octet-stream")
+	wantExplained(t, err, "allows certain content types only, so it takes no copies. Let it take application/octet-stream")
 	if n := refused.Load(); n != 1 {
 		t.Errorf("sent %d times, want once", n)
 	}
@@ -81,8 +81,8 @@ func TestWrongRegionOrSecret(t *testing.T) {
 	t.Parallel()
 	for code, says := range map[string][]string{
 		"SignatureDoesNotMatch":        {"secret access key is wrong", "the region is"},
-		"AuthorizationHeaderMalformed": {"correct the region"},
-		"InvalidRegion":                {"correct the region"},
+		"AuthorizationHeaderMalformed": {"Correct the region"},
+		"InvalidRegion":                {"Correct the region"},
 	} {
 		p, refused := refusing(t, http.StatusForbidden, code, "The request signature we calculated does not match", func(*http.Request) bool { return true })
 		err := p.Put(t.Context(), "a", []byte("x"), sha256.Sum256([]byte("x")), false)

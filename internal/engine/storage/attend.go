@@ -34,7 +34,11 @@ type SilentError struct {
 
 // Error implements error.
 func (e *SilentError) Error() string {
-	return fmt.Sprintf("it did not answer for %.0f s while %s: it hangs or is overloaded, or the network to it is down", e.For.Seconds(), e.Doing)
+	return fmt.Sprintf("it did not answer for %.0f s while %s", e.For.Seconds(), e.Doing)
+}
+
+func (e *SilentError) happened() string {
+	return fmt.Sprintf("It did not answer for %.0f s while %s, so it was given up for now.", e.For.Seconds(), e.Doing)
 }
 
 // Unwrap makes it an ErrTimeout.

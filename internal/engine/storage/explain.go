@@ -10,28 +10,65 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
 )
 
-// failure is a kind of error that a person can do something about.
+// failure is a kind of error that a person can do something about, in whole sentences: what happened and what it means for the
+// copies there, then what to do. A colon is left to whoever puts a provider's name before them.
 type failure struct {
-	sentence string
+	happened string
+	remedy   string
 	final    bool // trying again cannot help
 }
 
-// Explain says in one plain sentence what an error of a provider means and what to do. It names no object and no secret; an
-// error it does not know is given in its own words.
+func (f failure) words() string { return strings.TrimSpace(f.happened + " " + f.remedy) }
+
+// settingError is what is wrong with the settings of a provider, in whole sentences.
+type settingError string
+
+func (e settingError) Error() string { return string(e) }
+
+// Explain says in whole sentences what an error of a provider means and what to do. It names no object and no secret, and shows
+// nothing of what a library says: of an error that it does not know, it gives the store's code and status, or the system's
+// words.
 func Explain(err error) string {
 	if err == nil {
 		return ""
 	}
 	if f, known := classify(err); known {
-		return f.sentence
+		return f.words()
 	}
-	return fmt.Sprintf("the store failed: %v", err)
+	return unknown(err).words()
+}
+
+// unknown tells what can be told of any error.
+func unknown(err error) failure {
+	var number syscall.Errno
+	status, code := httpStatusOf(err), codeOf(err)
+	what := "The store failed in a way that Keepsake does not know"
+	switch {
+	case status != 0 && plainCode(code):
+		what = fmt.Sprintf("The store refused a request with HTTP status %d, code %s", status, code)
+	case status != 0:
+		what = fmt.Sprintf("The store refused a request with HTTP status %d", status)
+	case plainCode(code):
+		what = "The store refused a request with code " + code
+	case errors.As(err, &number):
+		what = "The system refused a request with the words “" + number.Error() + "”"
+	}
+	return failure{happened: what + ", so copies there can be neither written nor read.",
+		remedy: "Look at the provider's settings and at the store's own log, and run keepsake doctor again."}
+}
+
+// plainCode reports whether a store's code is one word, as codes are, and no text.
+func plainCode(code string) bool {
+	return code != "" && len(code) <= 60 && !strings.ContainsFunc(code, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
+	})
 }
 
 // permanent says whether trying again cannot help.
@@ -52,90 +89,119 @@ func classify(err error) (failure, bool) {
 // classifyOwn knows this package's errors and the caller's cancellation.
 func classifyOwn(err error) (failure, bool) {
 	var silent *SilentError
+	var setting settingError
 	switch {
+	case errors.As(err, &setting):
+		return failure{setting.Error(), "Correct it in keepsake.yaml; until then the provider takes no copies and gives none.", true}, true
 	case errors.Is(err, errReplaced):
-		return failure{"another directory is at its path now: mount the right disk again; where the new one is meant, restart Keepsake", true}, true
+		return failure{"Another directory is at its path now, so nothing is written there.",
+			"Mount the right disk again; where the new one is meant, restart Keepsake.", true}, true
 	case errors.Is(err, ErrNoPlace):
-		return failure{"its directory is not there: mount its disk, or bring the directory back", true}, true
+		return failure{"Its directory is not there, so it takes no copies and gives none.",
+			"Mount its disk, or bring the directory back.", true}, true
 	case errors.As(err, &silent):
-		return failure{silent.Error(), true}, true
+		return failure{silent.happened(), silentRemedy, true}, true
 	case errors.Is(err, ErrNotFound):
-		return failure{"the object is not there", true}, true
+		return failure{"The object is not there, so this copy cannot be used.", "Run keepsake repair, which copies it from a provider that has it.", true}, true
 	case errors.Is(err, ErrExists):
-		return failure{"an object of that name is already there, and nothing is overwritten", true}, true
+		return failure{"An object of that name is already there, and nothing is overwritten.", "Run keepsake verify, which compares what is there.", true}, true
 	case errors.Is(err, ErrChecksum):
-		return failure{"the store holds other bytes than were sent: this copy cannot be trusted", true}, true
+		return failure{"The store holds other bytes than were sent, so this copy cannot be trusted.",
+			"Run keepsake repair --deep, which replaces it; if that stays so, do not rely on this store.", true}, true
 	case errors.Is(err, ErrTooLarge):
-		return failure{"the object is larger than it can be: it is not what Keepsake stored", true}, true
+		return failure{"The object is larger than it can be, so it is not what Keepsake stored.", "Run keepsake repair --deep, which replaces it.", true}, true
 	case errors.Is(err, errBadKey):
-		return failure{"the object's name is not one that every provider keeps", true}, true
+		return failure{"The object's name is not one that every provider keeps, so nothing was written.", "Report this as a fault of Keepsake.", true}, true
 	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		return failure{"the store did not answer in time: it or the network is overloaded or down", false}, true
+		return failure{"The store did not answer in time, so copies there can be neither written nor read now.", slowRemedy, false}, true
 	case errors.Is(err, context.Canceled):
-		return failure{"the work was cancelled", true}, true
+		return failure{"The work was cancelled before this provider was done.", "Start it again; what is there already is not sent again.", true}, true
 	}
 	return failure{}, false
 }
 
+const (
+	silentRemedy = "It hangs or is overloaded, or the network to it is down. See to that, then run keepsake repair."
+	slowRemedy   = "It or the network is overloaded or down; see to that, or wait, then run keepsake repair."
+)
+
 // classifyStore knows the answers of S3 and Google Cloud Storage.
 func classifyStore(err error) (failure, bool) {
-	code, status := codeOf(err), statusOf(err)
-	var google *googleapi.Error
-	if errors.As(err, &google) {
-		status = google.Code
-	}
+	code, status := codeOf(err), httpStatusOf(err)
 	switch {
 	case errors.Is(err, errNoCredentials):
-		return failure{"no credentials were found: set access_key_id and secret_access_key, or provide them as AWS's tools expect", true}, true
+		return failure{"No credentials were found, so nothing can be read or written there.",
+			"Set access_key_id and secret_access_key, or provide them as AWS's tools expect.", true}, true
 	case code == "NoSuchBucket", errors.Is(err, storage.ErrBucketNotExist):
-		return failure{"the bucket does not exist: create it, or correct its name or region", true}, true
+		return failure{"The bucket does not exist, so nothing can be read or written there.", "Create it, or correct its name or region.", true}, true
 	case code == "EntityTooLarge", code == "MaxMessageLengthExceeded", status == http.StatusRequestEntityTooLarge:
-		return failure{"the store takes no object of this size: raise the size limit of the bucket, or of the project or proxy in " +
-			"front of it; backups write objects of up to 17 MiB, and keepsake doctor tries one", true}, true
+		return failure{"The store takes no object of this size, so what is larger has no copy there.",
+			"Raise the size limit of the bucket, or of the project or proxy in front of it. Backups write objects of up to 17 MiB, " +
+				"and keepsake doctor tries one.", true}, true
 	case code == "InvalidMimeType", status == http.StatusUnsupportedMediaType:
-		return failure{"the bucket allows certain content types only: let it take application/octet-stream, or any", true}, true
+		return failure{"The bucket allows certain content types only, so it takes no copies.", "Let it take application/octet-stream, or any.", true}, true
 	case code == "SignatureDoesNotMatch":
-		return failure{"the store refused the signature: the secret access key is wrong, or the region is (some stores, such as " +
-			"Supabase Storage, answer the same to both): check both", true}, true
+		return failure{"The store refused the signature, so nothing can be read or written there.", "The secret access key is wrong, or the region " +
+			"is (some stores, such as Supabase Storage, answer the same to both). Check both.", true}, true
 	case code == "InvalidAccessKeyId", code == "XAdminUserNotFound":
-		return failure{"the store refused the credentials: it does not know the access key id", true}, true
+		return failure{"The store refused the credentials, because it does not know the access key id; nothing can be read or written there.",
+			"Correct access_key_id.", true}, true
 	case code == "ExpiredToken", code == "InvalidToken":
-		return failure{"the store refused the credentials: they have expired", true}, true
+		return failure{"The store refused the credentials, because they have expired; nothing can be read or written there.", "Renew them.", true}, true
 	case code == "RequestTimeTooSkewed":
-		return failure{"the store refused the request because this machine's clock is wrong: set the clock", true}, true
+		return failure{"The store refused the request because this machine's clock is wrong; nothing can be read or written there.", "Set the clock.", true}, true
 	case code == "AuthorizationHeaderMalformed", code == "InvalidRegion", code == "IllegalLocationConstraintException", code == "PermanentRedirect", status == http.StatusMovedPermanently:
-		return failure{"the bucket is in another region: correct the region", true}, true
+		return failure{"The bucket is in another region, so nothing can be read or written there.", "Correct the region.", true}, true
 	case code == "AccessDenied", code == "AllAccessDisabled", status == http.StatusForbidden:
-		return failure{"the store refused access: the credentials are wrong or lack the right to read, list or write in this bucket", true}, true
+		return failure{"The store refused access, so copies there cannot be relied on.",
+			"The credentials are wrong, or lack the right to read, list or write in this bucket. Correct them, or give them that right.", true}, true
 	case status == http.StatusUnauthorized:
-		return failure{"the store refused the credentials: check them", true}, true
+		return failure{"The store refused the credentials, so nothing can be read or written there.", "Check them.", true}, true
 	case code == "QuotaExceeded", status == http.StatusInsufficientStorage:
-		return failure{"the store is full: its quota is used up", true}, true
+		return failure{"The store is full, because its quota is used up; it takes no new copies.", "Raise the quota, or free some space.", true}, true
 	case code == "SlowDown", status == http.StatusTooManyRequests:
-		return failure{"the store asks to slow down: too many requests", false}, true
+		return failure{"The store asks to slow down, because it gets too many requests; what it refused has no copy there yet.",
+			"Wait, then run keepsake repair.", false}, true
+	case code == "BadDigest", code == "XAmzContentChecksumMismatch", code == "XAmzContentSHA256Mismatch":
+		return failure{"Other bytes arrived at the store than were sent, so it kept none of them.",
+			"Something between here and the store changes what passes through, such as a proxy or a broken network card. Look for it.", false}, true
 	case status >= 500:
-		return failure{fmt.Sprintf("the store failed with HTTP status %d: the fault is on its side, try again later", status), false}, true
+		return failure{fmt.Sprintf("The store failed with HTTP status %d, so copies there can be neither written nor read now.", status),
+			"The fault is on its side. Try again later.", false}, true
 	}
 	return failure{}, false
+}
+
+// httpStatusOf is the status that S3 or Google Cloud Storage answered with, or 0.
+func httpStatusOf(err error) int {
+	var google *googleapi.Error
+	if errors.As(err, &google) {
+		return google.Code
+	}
+	return statusOf(err)
 }
 
 // classifyDisk knows the errors of directories.
 func classifyDisk(err error) (failure, bool) {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return failure{"the disk is full: free some space or enlarge it", true}, true
+		return failure{"The disk is full, so it takes no new copies.", "Free some space or enlarge it, then run keepsake repair.", true}, true
 	case errors.Is(err, syscall.EROFS):
-		return failure{"the directory is on a read-only file system: mount it writable", true}, true
+		return failure{"The directory is on a read-only file system, so it takes no new copies.", "Mount it writable, then run keepsake repair.", true}, true
 	case errors.Is(err, fs.ErrPermission):
-		return failure{"the directory may not be read or written: give the account Keepsake runs as the right to", true}, true
+		return failure{"The directory may not be read or written, so copies there cannot be relied on.",
+			"Give the account that Keepsake runs as the right to it.", true}, true
 	case errors.Is(err, syscall.ENOTDIR):
-		return failure{"the path of the provider is no directory, or a file is in the way of a folder", true}, true
+		return failure{"The path of the provider is no directory, or a file is in the way of a folder; nothing can be kept there.",
+			"Correct the path, or move the file away.", true}, true
 	case errors.Is(err, fs.ErrNotExist):
-		return failure{"its directory is not there and cannot be made: a folder of its path is missing, or the file system takes none", true}, true
-	case errors.Is(err, syscall.EIO):
-		return failure{"the disk reported an input/output error: it may be failing, check it", false}, true
+		return failure{"Its directory is not there and cannot be made, so it takes no copies and gives none.",
+			"A folder of its path is missing, or the file system takes none. Mount its disk, or correct the path.", true}, true
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ESTALE):
+		return failure{"The disk reported an input/output error, so copies there cannot be relied on.", "It may be failing. Check it, then run " +
+			"keepsake verify --deep.", false}, true
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return failure{"too many files are open: raise the limit of open files", false}, true
+		return failure{"Too many files are open, so the provider could not be used now.", "Raise the limit of open files.", false}, true
 	}
 	return failure{}, false
 }
@@ -151,17 +217,19 @@ func classifyNetwork(err error) (failure, bool) {
 	)
 	switch {
 	case errors.As(err, &name):
-		return failure{fmt.Sprintf("the name %s was not found: check the endpoint and the name server", name.Name), false}, true
+		return failure{fmt.Sprintf("The name %s was not found, so copies there can be neither written nor read.", name.Name),
+			"Check the endpoint and the name server.", false}, true
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return failure{"nothing listens at the endpoint (connection refused): check the address, and that the store is running", false}, true
+		return failure{"Nothing listens at the endpoint (connection refused), so copies there can be neither written nor read now.",
+			"Check the address, and that the store is running.", false}, true
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &cert):
-		return failure{"the store's TLS certificate is not trusted for this name: check the endpoint and the certificates", true}, true
+		return failure{"The store's TLS certificate is not trusted for this name, so nothing was sent there.", "Check the endpoint and the certificates.", true}, true
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return failure{"the endpoint cannot be reached: check the network", false}, true
+		return failure{"The endpoint cannot be reached, so copies there can be neither written nor read now.", "Check the network.", false}, true
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return failure{"the connection to the store broke off", false}, true
+		return failure{"The connection to the store broke off, so what was under way has no copy there.", "Check the network and the store, then run keepsake repair.", false}, true
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return failure{"the store did not answer in time: it or the network is overloaded or down", false}, true
+		return failure{"The store did not answer in time, so copies there can be neither written nor read now.", slowRemedy, false}, true
 	}
 	return failure{}, false
 }

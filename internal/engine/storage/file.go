@@ -35,7 +35,7 @@ type file struct {
 // that is not mounted must not be taken for an empty one. Only MakePlace makes it.
 func OpenFile(name string) (Provider, error) {
 	if name == "" {
-		return nil, errors.New("the directory of a provider has no name")
+		return nil, settingError("The directory of a provider has no name.")
 	}
 	name, err := filepath.Abs(name)
 	if err != nil {

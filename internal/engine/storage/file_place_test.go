@@ -37,7 +37,7 @@ func TestFileDirectoryIsNotMadeByItself(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "not", "mounted")
 	p := storage.Retry(openFile(t, dir), storage.RetryOptions{})
-	wantNoPlace(t, p, "mount its disk")
+	wantNoPlace(t, p, "Mount its disk")
 	if _, err := os.Lstat(filepath.Dir(dir)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("something was made at the path: %v", err)
 	}
@@ -64,12 +64,12 @@ func TestFileDirectoryThatIsMovedAway(t *testing.T) {
 		}
 	}
 	move(dir, dir+".away")
-	wantNoPlace(t, p, "mount its disk")
+	wantNoPlace(t, p, "Mount its disk")
 
 	if err := os.Mkdir(dir, 0o700); err != nil { // the mount point of a disk that is not mounted
 		t.Fatal(err)
 	}
-	wantNoPlace(t, p, "another directory")
+	wantNoPlace(t, p, "Another directory")
 	if found, err := os.ReadDir(dir); err != nil || len(found) != 0 {
 		t.Errorf("the other directory holds %v (%v)", found, err)
 	}
@@ -126,5 +126,5 @@ func TestFileDirectoryOfTheSameIdentityIsTakenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	replace("two")
-	wantNoPlace(t, p, "another directory")
+	wantNoPlace(t, p, "Another directory")
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
@@ -38,7 +39,7 @@ type gcsStore struct {
 // OpenGCS opens a bucket as a Provider. It reads the credentials but sends nothing to the store.
 func OpenGCS(ctx context.Context, o GCSOptions) (Provider, error) {
 	if o.Bucket == "" {
-		return nil, errors.New("the GCS provider names no bucket")
+		return nil, settingError("The GCS provider names no bucket.")
 	}
 	// Reads by the JSON API go to the same address as everything else, which an emulator needs.
 	use := []option.ClientOption{storage.WithJSONReads(), option.WithScopes(storage.ScopeReadWrite)}
@@ -57,7 +58,7 @@ func OpenGCS(ctx context.Context, o GCSOptions) (Provider, error) {
 	}
 	client, err := storage.NewClient(ctx, use...)
 	if err != nil {
-		return nil, fmt.Errorf("open Google Cloud Storage: %w", err)
+		return nil, settingError("No Google credentials were found, or those that were found cannot be used; set credentials_file.")
 	}
 	// Retry and its deadlines stand around this store; a second loop inside would multiply them.
 	client.SetRetry(storage.WithPolicy(storage.RetryNever))
@@ -69,14 +70,14 @@ func OpenGCS(ctx context.Context, o GCSOptions) (Provider, error) {
 func credentialsType(name string) (option.CredentialsType, error) {
 	content, err := os.ReadFile(name)
 	if err != nil {
-		return "", fmt.Errorf("read the GCS credentials file: %w", err)
+		return "", settingError(fmt.Sprintf("The credentials file %s cannot be read (%s).", name, reasonOf(err)))
 	}
 	var head struct {
 		Type option.CredentialsType `json:"type"`
 	}
 	// The parser's own error would quote the file, which is a secret.
 	if json.Unmarshal(content, &head) != nil || head.Type == "" {
-		return "", fmt.Errorf("the GCS credentials file %s is no JSON key of Google Cloud: download one for the service account", name)
+		return "", settingError(fmt.Sprintf("The credentials file %s is no JSON key of Google Cloud; download one for the service account.", name))
 	}
 	return head.Type, nil
 }
@@ -206,4 +207,13 @@ func gcsError(verb, key string, err error) error {
 		err = errors.Join(ErrExists, err)
 	}
 	return fmt.Errorf("%s %s: %w", verb, key, err)
+}
+
+// reasonOf is what the system says of a file, without its path.
+func reasonOf(err error) string {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number.Error()
+	}
+	return "for a reason that Keepsake does not know"
 }

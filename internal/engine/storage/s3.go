@@ -54,10 +54,10 @@ type s3Store struct {
 // finds out whether it answers, and the first Put what it can be trusted with.
 func OpenS3(ctx context.Context, o S3Options) (Provider, error) {
 	if o.Bucket == "" {
-		return nil, errors.New("the S3 provider names no bucket")
+		return nil, settingError("The S3 provider names no bucket.")
 	}
 	if (o.AccessKeyID == "") != (o.SecretAccessKey == "") {
-		return nil, errors.New("the S3 provider has only one of access_key_id and secret_access_key: set both or neither")
+		return nil, settingError("The S3 provider has only one of access_key_id and secret_access_key, and needs both or neither.")
 	}
 	cfg, err := loadAWS(ctx, o)
 	if err != nil {
@@ -94,10 +94,10 @@ func loadAWS(ctx context.Context, o S3Options) (aws.Config, error) {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("load the S3 configuration: %w", err)
+		return aws.Config{}, settingError("What AWS's tools are set to on this machine cannot be read; look at the variables AWS_… and the files of ~/.aws.")
 	}
 	if cfg.Region == "" {
-		return aws.Config{}, errors.New("the S3 provider has no region and no endpoint: set one of them")
+		return aws.Config{}, settingError("The S3 provider has neither a region nor an endpoint, and needs one of them.")
 	}
 	if o.AccessKeyID == "" {
 		cfg.Credentials = defaultChain{cfg.Credentials}

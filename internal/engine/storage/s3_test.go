@@ -174,7 +174,7 @@ func TestS3WithoutKeysAsksTheDefaultChain(t *testing.T) {
 		}
 		return storage.Check(t.Context(), p)
 	}
-	wantExplained(t, check(), "no credentials were found")
+	wantExplained(t, check(), "No credentials were found")
 	t.Setenv("AWS_ACCESS_KEY_ID", b.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", b.SecretKey)
 	if err := check(); err != nil {
