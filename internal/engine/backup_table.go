@@ -292,6 +292,8 @@ func (b *backup) seal(ctx context.Context, id repository.ChunkID, e entry, plain
 		}
 		if err == nil || isDamage(err) {
 			b.index.distrust(id, 1<<i)
+		} else {
+			b.index.doubt(id, 1<<i) // its list says that something is there, and it does not say what
 		}
 		e.at, e.odd = e.at&^(1<<i), e.odd&^(1<<i)
 	}
