@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -355,18 +356,23 @@ func (c *scopeUndosCommand) Run(a *app) error {
 		return err
 	}
 	list := []undoLine{}
+	var unread error // one that cannot be read keeps no other from being named
 	for _, id := range ids {
 		u, err := e.ReadUndo(a.ctx, id)
+		if a.ctx.Err() != nil {
+			return a.ctx.Err()
+		}
 		if err != nil {
-			return err
+			unread = cmp.Or(unread, error(keepsake.Errorf(keepsake.CodeOf(err), "what undoing restore %s needs cannot be read: %w", id, err)))
+			continue
 		}
 		list = append(list, undoLine{id, u.Time.UTC().Format("2006-01-02 15:04:05 MST"), u.Point, u.Name, string(u.Mode), u.Of, u.Rows()})
 	}
 	if a.cli.JSON {
 		printJSON(a.io.out, list)
-		return nil
+		return unread
 	}
-	if len(list) == 0 {
+	if len(ids) == 0 {
 		a.printf("Nothing was restored into the live platform yet.\n")
 	}
 	for _, u := range list {
@@ -376,7 +382,7 @@ func (c *scopeUndosCommand) Run(a *app) error {
 		}
 		a.printf("%s  %s  %-12s  %s (%s)\n", u.Restore, u.Time, some(u.Rows, "row"), u.Name, what)
 	}
-	return nil
+	return unread
 }
 
 type scopeExportCommand struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,13 @@ func TestOneWeddingFromTheCommandLine(t *testing.T) {
 	}
 	if o := w.must(t, exitDone, "scope", "undos"); !strings.Contains(o.out, done.Restore) {
 		t.Errorf("undos: %s", o.out)
+	}
+	// What somebody put among the undo objects keeps no restore from being found.
+	for _, p := range protecting {
+		w.write(t, filepath.Join(w.dir, "repos", p.name, "undo", "20260101T000000Z-000000000000"), "forged")
+	}
+	if o := w.run(t, "scope", "undos"); o.code == exitDone || !strings.Contains(o.out, done.Restore) || !strings.Contains(o.err, "20260101T000000Z") {
+		t.Errorf("undos beside a forged one: %+v", o)
 	}
 	w.must(t, exitDone, "scope", "undo", done.Restore)
 	if count() == all || query[string](t, w.platform, "select couple from weddings where id = 7") != "Vandal" {

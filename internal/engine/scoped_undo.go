@@ -44,15 +44,23 @@ func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string
 	return at, nil
 }
 
-// Undos lists the ids of restores that can be undone, newest first.
+// Undos lists the ids of restores that can be undone, newest first. Where none is found and a provider could not be asked, it is
+// CodeUnavailable: nobody knows then that there is none.
 func (e *Engine) Undos(ctx context.Context) ([]string, error) {
 	r, err := e.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, failed := listEverywhere(ctx, r.readable(), undoPrefix, func(string) bool { return true })
+	found, failed := listEverywhere(ctx, r.readable(), undoPrefix, undoObjects.named)
 	if ctx.Err() != nil {
-		return nil, joined(failed)
+		return nil, ctx.Err()
+	}
+	if unasked := r.unasked(listing{failed: failed}); len(found) == 0 && len(unasked) > 0 {
+		text := "no restore that can be undone was found, and not every provider could be asked"
+		for _, u := range unasked {
+			text += "; " + u.Provider + ": " + u.Why
+		}
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "%s", text)
 	}
 	ids := make([]string, 0, len(found))
 	for key := range found {
