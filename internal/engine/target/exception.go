@@ -68,13 +68,7 @@ func said(err error, shown string, texts []string) string {
 	if pg.Code == stateRaised || pg.Where != "" && !strings.HasPrefix(pg.Where, "COPY ") {
 		return "a function of the database ended with an error; its words are not shown, because they may quote rows"
 	}
-	parts := strings.Split(otherQuotes.Replace(pg.Message), `"`)
-	for i := range parts {
-		if i%2 == 1 && parts[i] != "" && !strings.Contains(shown, parts[i]) {
-			parts[i] = "…"
-		}
-	}
-	message := strings.Join(parts, `"`)
+	message := withoutValues(otherQuotes.Replace(pg.Message), shown, strings.HasPrefix(pg.Code, classData))
 	for _, text := range texts {
 		for _, piece := range pieces.FindAllString(text, -1) {
 			if !strings.Contains(shown, piece) {
@@ -83,6 +77,28 @@ func said(err error, shown string, texts []string) string {
 		}
 	}
 	return cut(message, 500)
+}
+
+// classData begins the SQLSTATEs of what is wrong with a value. A message of that class quotes the value as it is, with quotes of its own in it.
+const classData = "22"
+
+// withoutValues leaves out what a message has in quotes, unless the statement as it is shown holds it. Where a value may stand there, everything
+// between the first quote and the last is one.
+func withoutValues(message, shown string, value bool) string {
+	first, last := strings.Index(message, `"`), strings.LastIndex(message, `"`)
+	if value && first < last {
+		if inside := message[first+1 : last]; !strings.Contains(shown, inside) {
+			message = message[:first+1] + "…" + message[last:]
+		}
+		return message
+	}
+	parts := strings.Split(message, `"`)
+	for i := range parts {
+		if i%2 == 1 && parts[i] != "" && !strings.Contains(shown, parts[i]) {
+			parts[i] = "…"
+		}
+	}
+	return strings.Join(parts, `"`)
 }
 
 func cut(s string, most int) string {
