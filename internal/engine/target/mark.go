@@ -24,7 +24,9 @@ type Prover interface {
 }
 
 // about names the database that a mark is in: copied elsewhere it proves nothing.
-func (t *Target) about() string { return t.identity.system + "/" + t.identity.oid }
+func (t *Target) about() string {
+	return cmp.Or(t.identity.system, t.identity.started) + "/" + t.identity.oid
+}
 
 // mark writes, in one transaction, what tells a later run that this database is unfinished and what was there before.
 func (t *Target) mark(ctx context.Context) error {

@@ -31,21 +31,34 @@ func refused(name, why string) error {
 }
 
 // identity is what tells a database from every other one, by whatever address it is reached.
-type identity struct{ system, oid string }
+type identity struct {
+	system  string // the server's identifier; "" where the role may not ask for it
+	started string // when the server started, to the microsecond
+	oid     string
+}
 
-// identify asks a session for its database. Where the role may not ask for the server's identifier, the moment it started, to
-// the microsecond, stands for it.
+// same reports whether two sessions, of roles that may ask for different things, are in one database.
+func (i identity) same(o identity) bool {
+	if i.system != "" && o.system != "" {
+		return i.system == o.system && i.oid == o.oid
+	}
+	return i.started == o.started && i.oid == o.oid
+}
+
+// identify asks a session for its database. Where the role may not ask for the server's identifier, the moment it started stands
+// for it.
 func identify(ctx context.Context, conn *pgx.Conn) (identity, error) {
 	var id identity
 	var may bool
 	if err := conn.QueryRow(ctx, "select has_function_privilege('pg_control_system()', 'execute')").Scan(&may); err != nil {
 		return id, err
 	}
-	system := "pg_postmaster_start_time()::text"
+	system := "''"
 	if may {
 		system = "(select system_identifier::text from pg_control_system())"
 	}
-	err := conn.QueryRow(ctx, "select "+system+", oid::text from pg_database where datname = current_database()").Scan(&id.system, &id.oid)
+	err := conn.QueryRow(ctx, "select "+system+", extract(epoch from pg_postmaster_start_time())::text, oid::text from pg_database where datname = current_database()").
+		Scan(&id.system, &id.started, &id.oid)
 	return id, err
 }
 
@@ -87,7 +100,7 @@ func (t *Target) is(ctx context.Context, r Reserved) bool {
 	if conn, err := platform.Connect(asking, r.URL); err == nil {
 		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 		if id, err := identify(asking, conn); err == nil {
-			return id == t.identity
+			return id.same(t.identity)
 		}
 	}
 	a, err := address.Config(r.URL)
