@@ -159,12 +159,15 @@ func (r *restore) conclude() {
 			lost++
 		}
 	}
-	var b strings.Builder
-	b.WriteString("Restored with exceptions: ")
+	var missing []string
 	if lost > 0 {
-		fmt.Fprintf(&b, "the rows of %s could not be restored, and ", report.Plural(lost, "table"))
+		missing = append(missing, "the rows of "+report.Plural(lost, "table")+" could not be restored")
 	}
-	fmt.Fprintf(&b, "%s could not be made. Each is named, with what it means. ", report.Plural(len(res.Exceptions)-lost, "thing"))
+	if others := len(res.Exceptions) - lost; others > 0 {
+		missing = append(missing, report.Plural(others, "thing")+" could not be made")
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Restored with exceptions: %s. Each is named, with what it means. ", strings.Join(missing, ", and "))
 	if lost == 0 {
 		b.WriteString("Every row is there.")
 	} else {

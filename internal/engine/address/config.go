@@ -22,7 +22,7 @@ var errURL = keepsake.Errorf(keepsake.CodeInvalid, "the database URL cannot be r
 // patience is how long connecting to one address of a typed server may take.
 const patience = 10 * time.Second
 
-// Config returns how to connect. It is the only place that gives a connection string to pgx's parser, and only the operator's own.
+// Config returns how to connect. It gives pgx's parser the operator's own connection strings only, as the rest of this package does.
 func Config(conn keepsake.Secret) (*pgx.ConnConfig, error) {
 	if IsChecked(conn) {
 		s, err := open(conn)
