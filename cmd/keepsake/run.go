@@ -22,7 +22,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// The exit codes. README.md documents them; scripts rely on them.
+// The exit codes. docs/command-line.md documents them; scripts rely on them.
 const (
 	exitDone        = 0
 	exitFailed      = 1

@@ -14,16 +14,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestTheReadmesScriptRuns runs what the README shows of the API, as it stands there, but for the address and the token.
-func TestTheReadmesScriptRuns(t *testing.T) {
+// TestTheAPIDocumentsScriptRuns runs the script of docs/api.md as it stands there, but for the address and the token.
+func TestTheAPIDocumentsScriptRuns(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
-	script := readmeScript(t, "The JSON API")
+	script := documentedScript(t, "docs/api.md", "A script")
 	const clients = "select count(*) from clients where wedding_id = 3"
 	all := query[int](t, w.platform, clients)
 	before, after, found := strings.Cut(script, "# What bringing it back would change")
 	if !found {
-		t.Fatal("the README restores nothing")
+		t.Fatal("docs/api.md restores nothing")
 	}
 	run := func(script string) string {
 		t.Helper()
@@ -48,11 +48,10 @@ func TestTheReadmesScriptRuns(t *testing.T) {
 	}
 }
 
-// readmeScript returns what the README shows to be run in a section, with its values replaced by variables that begin with
-// OUR_.
-func readmeScript(t *testing.T, title string) string {
+// documentedScript returns the commands of a document's section. Variables that begin with OUR_ replace its values.
+func documentedScript(t *testing.T, document, title string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../" + document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +59,7 @@ func readmeScript(t *testing.T, title string) string {
 	section, _, _ = strings.Cut(section, "\n## ")
 	lines := regexp.MustCompile(`(?m)^    (.*)$`).FindAllStringSubmatch(section, -1)
 	if !found || len(lines) < 8 {
-		t.Fatalf("the README shows no script: %q", section)
+		t.Fatalf("%s shows no script: %q", document, section)
 	}
 	var script strings.Builder
 	script.WriteString("set -euo pipefail\n")
@@ -77,7 +76,7 @@ func readmeScript(t *testing.T, title string) string {
 // console database, a configuration, and then its own commands.
 func TestTheReadmesInstallationRuns(t *testing.T) {
 	w := newWorld(t, protecting, season...)
-	script := readmeScript(t, "Install it")
+	script := documentedScript(t, "README.md", "Install it")
 	listening, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
