@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,18 +41,14 @@ func TestEveryTestThatIsNamedExists(t *testing.T) {
 		t.Fatalf("%d tests, %v", len(tests), err)
 	}
 	named := regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]+\b`)
-	for _, document := range []string{"SECURITY.md", "README.md", "ARCHITECTURE.md"} {
-		text, err := os.ReadFile("../../" + document)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := named.FindAllString(string(text), -1)
-		if document == "SECURITY.md" && len(found) < 50 {
-			t.Errorf("%s names %d tests", document, len(found))
+	for _, document := range documents(t) {
+		found := named.FindAllString(document.text, -1)
+		if document.name == "SECURITY.md" && len(found) < 50 {
+			t.Errorf("%s names %d tests", document.name, len(found))
 		}
 		for _, name := range found {
 			if !tests[name] {
-				t.Errorf("%s names %s, which is no test", document, name)
+				t.Errorf("%s names %s, which is no test", document.name, name)
 			}
 		}
 	}
