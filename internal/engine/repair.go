@@ -158,8 +158,12 @@ func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err
 	if r.index, _, err = buildIndex(ctx, r.repo, r.repo.live()); err != nil {
 		return err
 	}
-	r.others = []*sideObjects{listSide(ctx, r.repo, undoObjects), listSide(ctx, r.repo, noteObjects)}
+	undos := listSide(ctx, r.repo, undoObjects)
+	r.others = []*sideObjects{undos, listSide(ctx, r.repo, noteObjects)}
 	for _, f := range findings {
+		if f.Damage && strings.HasPrefix(f.Object, undoPrefix) {
+			undos.distrust(f.Provider, f.Object)
+		}
 		if id, ok := parseChunkKey(f.Object); ok {
 			r.index.distrust(id, providerBit(r.repo.providers, f.Provider))
 			if r.doubts[f.Provider] == nil {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -142,4 +143,45 @@ func TestASlowProviderKeepsNoOtherFromBeingRepaired(t *testing.T) {
 		t.Errorf("%v %+v", x.err, x.r)
 	}
 	wantProtected(t, e, 2)
+}
+
+// TestADamagedUndoIsFoundAndReplaced: a deep verification opens what is needed to take restores back at each provider; a repair replaces a copy that
+// does not open by a sound one, and names what is sound nowhere.
+func TestADamagedUndoIsFoundAndReplaced(t *testing.T) {
+	t.Parallel()
+	w := newDirectories(t)
+	e := engineWith(t, village(t), w.list, w.key)
+	backup(t, e, keepsake.BackupFull)
+	key := "undo/" + e.NewRestoreID()
+	sound, err := repositoryOf(t, w.dirs[0], w.key).SealObject(repository.ObjectUndo, key, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := slices.Clone(sound)
+	bad[len(bad)-1] ^= 1
+	put := func(bodies ...[]byte) {
+		t.Helper()
+		for i, body := range bodies {
+			if err := w.list[i].Store.Put(t.Context(), key, body, sha256.Sum256(body), true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put(sound, bad, sound)
+	deep := engine.VerifyInput{Deep: true}
+	v, err := e.Verify(t.Context(), deep, engine.Discard)
+	if err != nil || len(v.Findings) != 1 || v.Findings[0].Provider != "second" || v.Findings[0].Object != key || !v.Findings[0].Damage || v.Repair == "" {
+		t.Errorf("verified: %v %+v", err, v.Findings)
+	}
+	r, err := e.Repair(t.Context(), deep, engine.Discard)
+	if err != nil || len(r.Repaired) != 1 || len(r.Remaining) != 0 || r.Copied != 1 {
+		t.Errorf("repaired: %v %+v", err, r)
+	}
+	if v, err := e.Verify(t.Context(), deep, engine.Discard); err != nil || !v.OK {
+		t.Errorf("verified again: %v %+v", err, v.Findings)
+	}
+	put(bad, bad, bad)
+	if r, err := e.Repair(t.Context(), deep, engine.Discard); err != nil || len(r.Repaired) != 0 || len(r.Remaining) != 3 || !r.Damaged() {
+		t.Errorf("repaired where none is sound: %v %+v", err, r)
+	}
 }

@@ -45,7 +45,19 @@ func (k sideKind) named(key string) bool {
 type sideObjects struct {
 	sideKind
 	at     map[string][]Provider
-	failed map[string]error // providers that could not be asked
+	failed map[string]error           // providers that could not be asked
+	bad    map[string]map[string]bool // by key, the providers whose copy was read and is not sound
+}
+
+// distrust says that a provider's copy was read and is not sound.
+func (s *sideObjects) distrust(provider, key string) {
+	if s.bad == nil {
+		s.bad = map[string]map[string]bool{}
+	}
+	if s.bad[key] == nil {
+		s.bad[key] = map[string]bool{}
+	}
+	s.bad[key][provider] = true
 }
 
 func listSide(ctx context.Context, r *repo, k sideKind) *sideObjects {
@@ -54,7 +66,7 @@ func listSide(ctx context.Context, r *repo, k sideKind) *sideObjects {
 	return s
 }
 
-// copyTo copies to a provider what it lacks, as it was sealed. Names prove nothing: only what opens is copied.
+// copyTo copies to a provider what it lacks, or holds damaged, as it was sealed. Names prove nothing: only what opens is copied.
 func (s *sideObjects) copyTo(ctx context.Context, r *repair, p Provider) {
 	if err := s.failed[p.Name]; err != nil {
 		r.remains(p, s.prefix, err)
@@ -63,15 +75,19 @@ func (s *sideObjects) copyTo(ctx context.Context, r *repair, p Provider) {
 	g, copying := errgroup.WithContext(ctx)
 	g.SetLimit(s.atOnce)
 	for _, key := range slices.Sorted(maps.Keys(s.at)) {
-		if slices.ContainsFunc(s.at[key], func(has Provider) bool { return has.Name == p.Name }) {
+		bad := s.bad[key][p.Name]
+		if !bad && slices.ContainsFunc(s.at[key], func(has Provider) bool { return has.Name == p.Name }) {
 			continue
 		}
 		g.Go(func() error {
 			body, err := s.read(copying, r.repo, key)
 			if err == nil && body != nil {
-				err = p.Store.Put(copying, key, body, sha256.Sum256(body), false)
+				err = p.Store.Put(copying, key, body, sha256.Sum256(body), bad)
 			}
 			switch {
+			case bad && err == nil && body == nil:
+				r.remains(p, key, errNoSound)
+				return nil
 			case errors.Is(err, storage.ErrExists), err == nil && body == nil:
 				return nil
 			case err != nil:
@@ -89,6 +105,9 @@ func (s *sideObjects) copyTo(ctx context.Context, r *repair, p Provider) {
 		r.remains(p, s.prefix, err)
 	}
 }
+
+// errNoSound is what keeps a damaged copy as it is.
+var errNoSound = keepsake.Errorf(keepsake.CodeDamaged, "no provider that answers has a sound copy")
 
 // read returns the first sound copy; nil where none opens, which then was not made by this repository, or is lost.
 func (s *sideObjects) read(ctx context.Context, r *repo, key string) (body []byte, err error) {
@@ -123,19 +142,37 @@ func (r *repair) remains(p Provider, object string, err error) {
 		Problem: "What it lacks there could not be copied. " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
 }
 
-// undos names what is needed to take restores back and lies at one of several providers only.
-func (v *verification) undos(ctx context.Context) {
-	if len(v.live) < enough {
-		return
-	}
+// undos names what is needed to take restores back and lies at one of several providers only, and, where it is to be read, each copy that
+// is not sound.
+func (v *verification) undos(ctx context.Context, read bool) {
 	s := listSide(ctx, v.repo, undoObjects)
 	for _, key := range slices.Sorted(maps.Keys(s.at)) {
-		if len(s.at[key]) >= enough {
+		if read {
+			v.side(ctx, s, key)
+		}
+		if len(v.live) < enough || len(s.at[key]) >= enough {
 			continue
 		}
 		only := s.at[key][0].Name
 		v.result.Repair = v.command
 		v.add(report.VerifyFinding{Provider: only, Object: key, Problem: "Of the providers that answer, this one alone holds it: if it is " +
 			"lost, the restore cannot be taken back any more." + then(v.command, "it copies it to the others.")})
+	}
+}
+
+// side opens each provider's copy of an object beside recovery points.
+func (v *verification) side(ctx context.Context, s *sideObjects, key string) {
+	for _, p := range s.at[key] {
+		body, err := p.Store.Get(ctx, key, s.most)
+		if err == nil {
+			_, err = v.repo.keys.OpenObject(s.kind, key, body, int(s.plain))
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		v.count(p.Name, int64(len(body)))
+		if err != nil {
+			v.found(p.Name, key, err)
+		}
 	}
 }

@@ -104,7 +104,7 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 		return err
 	}
 	if in.Provider == "" {
-		v.undos(ctx)
+		v.undos(ctx, v.deep && in.Point == "")
 	}
 	return ctx.Err()
 }
