@@ -65,6 +65,9 @@ func migrateTables(ctx context.Context, c *pgx.ConnConfig, log *slog.Logger) err
 	if there > known {
 		return tooOld(there, known)
 	}
+	if first := provider.ListSources()[0].Version; there > 0 && there < first {
+		return unreleased(there)
+	}
 	applied, err := provider.Up(ctx)
 	if len(applied) > 0 {
 		var names []string
@@ -87,6 +90,13 @@ func tooOld(there, known int64) error {
 	return keepsake.Errorf(keepsake.CodeInvalid, "a newer Keepsake has set up the console database: its tables are of version "+
 		"%d, and this program knows them up to %d. Nothing was changed: start the newer program, or give this one the console "+
 		"database as it was before the update", there, known)
+}
+
+// unreleased refuses the tables of a program that was never released, whose migrations were made anew.
+func unreleased(there int64) error {
+	return keepsake.Errorf(keepsake.CodeInvalid, "the console database was set up by a Keepsake from before the first release: its "+
+		"tables are of version %d, and no program brings those up to date. Nothing was changed, and your recovery points are not in "+
+		"it: give Keepsake a new, empty console database, then run keepsake repo rebuild", there)
 }
 
 // CheckVersion refuses a console database that a newer program has set up, as Migrate does. It changes nothing.

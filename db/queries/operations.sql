@@ -26,11 +26,11 @@ select * from backup_operations where kind = 'backup' and state in ('queued', 'r
 
 -- name: ListOperations :many
 -- Newest first. Lists leave out results, and progress of what has ended: they can be large.
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider,
-    tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
+    tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -46,11 +46,11 @@ limit @most;
 -- The same, of what is asked for. Its transaction plans it for its values (PlanForValues). A tier, a wedding and an organization are in few
 -- rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
 -- clock than created_at: first_id and last_id leave a day between them.
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider,
-    tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
+    tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)

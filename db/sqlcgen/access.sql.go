@@ -171,7 +171,7 @@ func (q *Queries) ForgetSignIn(ctx context.Context, arg ForgetSignInParams) erro
 }
 
 const getAccountByEmail = `-- name: GetAccountByEmail :one
-select id, email, password_hash, role, organization, created_at, changed_at, disabled_at, kind, subject from accounts where email = $1 and disabled_at is null
+select id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where email = $1 and disabled_at is null
 `
 
 func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account, error) {
@@ -180,14 +180,14 @@ func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account,
 	err := row.Scan(
 		&i.ID,
 		&i.Email,
+		&i.Kind,
+		&i.Subject,
 		&i.PasswordHash,
 		&i.Role,
 		&i.Organization,
 		&i.CreatedAt,
 		&i.ChangedAt,
 		&i.DisabledAt,
-		&i.Kind,
-		&i.Subject,
 	)
 	return i, err
 }
@@ -359,7 +359,7 @@ func (q *Queries) InsertSetting(ctx context.Context, arg InsertSettingParams) er
 }
 
 const listAccounts = `-- name: ListAccounts :many
-select id, email, password_hash, role, organization, created_at, changed_at, disabled_at, kind, subject from accounts where kind = 'local' and disabled_at is null order by email
+select id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where kind = 'local' and disabled_at is null order by email
 `
 
 // Those that a verifier is kept of: the others are not here.
@@ -375,14 +375,14 @@ func (q *Queries) ListAccounts(ctx context.Context) ([]Account, error) {
 		if err := rows.Scan(
 			&i.ID,
 			&i.Email,
+			&i.Kind,
+			&i.Subject,
 			&i.PasswordHash,
 			&i.Role,
 			&i.Organization,
 			&i.CreatedAt,
 			&i.ChangedAt,
 			&i.DisabledAt,
-			&i.Kind,
-			&i.Subject,
 		); err != nil {
 			return nil, err
 		}

@@ -11,14 +11,14 @@ import (
 type Account struct {
 	ID           string
 	Email        string
+	Kind         string
+	Subject      *string
 	PasswordHash string
 	Role         string
 	Organization *string
 	CreatedAt    time.Time
 	ChangedAt    time.Time
 	DisabledAt   *time.Time
-	Kind         string
-	Subject      *string
 }
 
 type AuditLog struct {
@@ -53,6 +53,7 @@ type BackupOperation struct {
 	BackupType        *string
 	Note              string
 	Labels            []byte
+	Weddings          []byte
 	PointID           string
 	Deep              bool
 	Target            string
@@ -60,8 +61,12 @@ type BackupOperation struct {
 	TargetCreate      bool
 	Provider          string
 	Tiers             []string
+	Scope             []byte
 	RequestedBy       string
 	RequestedName     string
+	ApprovedBy        string
+	ApprovedName      string
+	ApprovedAt        *time.Time
 	CreatedAt         time.Time
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
@@ -82,11 +87,6 @@ type BackupOperation struct {
 	Lacks             string
 	ErrorCode         *string
 	ErrorMessage      *string
-	Weddings          []byte
-	Scope             []byte
-	ApprovedBy        string
-	ApprovedName      string
-	ApprovedAt        *time.Time
 }
 
 type BackupTest struct {
@@ -107,12 +107,12 @@ type ProviderState struct {
 	Region          string
 	Offsite         bool
 	CheckedAt       *time.Time
+	WrittenAt       *time.Time
 	Reachable       bool
 	Error           string
 	LastPoint       string
 	LastConfirmedAt *time.Time
 	Points          int64
-	WrittenAt       *time.Time
 }
 
 type RecoveryPoint struct {
@@ -137,15 +137,15 @@ type RecoveryPoint struct {
 	Protected         bool
 	Lacks             string
 	SeenAt            time.Time
+	Locked            bool
+	DataCompleteness  []byte
+	IntegrityScore    *float64
 	WeddingID         *string
 	WeddingDate       *time.Time
 	WeddingMilestone  *string
 	DaysBeforeWedding *int32
 	TimelinePhase     *string
 	WeddingMetadata   []byte
-	Locked            bool
-	DataCompleteness  []byte
-	IntegrityScore    *float64
 }
 
 type WeddingMilestone struct {

@@ -14,7 +14,7 @@ const approveOperation = `-- name: ApproveOperation :one
 update backup_operations
 set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(), last_event_id = last_event_id + 1
 where id = $3 and state = 'proposed' and requested_by <> $1::text and requested_name <> $2::text and created_at > now() - make_interval(secs => $4::double precision)
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 `
 
 type ApproveOperationParams struct {
@@ -41,6 +41,7 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.BackupType,
 		&i.Note,
 		&i.Labels,
+		&i.Weddings,
 		&i.PointID,
 		&i.Deep,
 		&i.Target,
@@ -48,8 +49,12 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
+		&i.Scope,
 		&i.RequestedBy,
 		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -70,11 +75,6 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
-		&i.Weddings,
-		&i.Scope,
-		&i.ApprovedBy,
-		&i.ApprovedName,
-		&i.ApprovedAt,
 	)
 	return i, err
 }
@@ -103,7 +103,7 @@ update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 `
 
 type ClaimOperationParams struct {
@@ -123,6 +123,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.BackupType,
 		&i.Note,
 		&i.Labels,
+		&i.Weddings,
 		&i.PointID,
 		&i.Deep,
 		&i.Target,
@@ -130,8 +131,12 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
+		&i.Scope,
 		&i.RequestedBy,
 		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -152,11 +157,6 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
-		&i.Weddings,
-		&i.Scope,
-		&i.ApprovedBy,
-		&i.ApprovedName,
-		&i.ApprovedAt,
 	)
 	return i, err
 }
@@ -173,7 +173,7 @@ where o.id in (
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 `
 
 type ExpireLeasesParams struct {
@@ -207,6 +207,7 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.BackupType,
 			&i.Note,
 			&i.Labels,
+			&i.Weddings,
 			&i.PointID,
 			&i.Deep,
 			&i.Target,
@@ -214,8 +215,12 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.TargetCreate,
 			&i.Provider,
 			&i.Tiers,
+			&i.Scope,
 			&i.RequestedBy,
 			&i.RequestedName,
+			&i.ApprovedBy,
+			&i.ApprovedName,
+			&i.ApprovedAt,
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
@@ -236,11 +241,6 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
-			&i.Weddings,
-			&i.Scope,
-			&i.ApprovedBy,
-			&i.ApprovedName,
-			&i.ApprovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -256,7 +256,7 @@ const expireProposals = `-- name: ExpireProposals :many
 update backup_operations
 set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(), last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 `
 
 type ExpireProposalsParams struct {
@@ -282,6 +282,7 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.BackupType,
 			&i.Note,
 			&i.Labels,
+			&i.Weddings,
 			&i.PointID,
 			&i.Deep,
 			&i.Target,
@@ -289,8 +290,12 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.TargetCreate,
 			&i.Provider,
 			&i.Tiers,
+			&i.Scope,
 			&i.RequestedBy,
 			&i.RequestedName,
+			&i.ApprovedBy,
+			&i.ApprovedName,
+			&i.ApprovedAt,
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
@@ -311,11 +316,6 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
-			&i.Weddings,
-			&i.Scope,
-			&i.ApprovedBy,
-			&i.ApprovedName,
-			&i.ApprovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -328,11 +328,11 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 }
 
 const filterOperations = `-- name: FilterOperations :many
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider,
-    tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
+    tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -378,6 +378,7 @@ type FilterOperationsRow struct {
 	BackupType        *string
 	Note              string
 	Labels            []byte
+	Weddings          []byte
 	PointID           string
 	Deep              bool
 	Target            string
@@ -385,8 +386,12 @@ type FilterOperationsRow struct {
 	TargetCreate      bool
 	Provider          string
 	Tiers             []string
+	Scope             []byte
 	RequestedBy       string
 	RequestedName     string
+	ApprovedBy        string
+	ApprovedName      string
+	ApprovedAt        *time.Time
 	CreatedAt         time.Time
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
@@ -407,11 +412,6 @@ type FilterOperationsRow struct {
 	Lacks             string
 	ErrorCode         *string
 	ErrorMessage      *string
-	Weddings          []byte
-	Scope             []byte
-	ApprovedBy        string
-	ApprovedName      string
-	ApprovedAt        *time.Time
 }
 
 // The same, of what is asked for. Its transaction plans it for its values (PlanForValues). A tier, a wedding and an organization are in few
@@ -451,6 +451,7 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.BackupType,
 			&i.Note,
 			&i.Labels,
+			&i.Weddings,
 			&i.PointID,
 			&i.Deep,
 			&i.Target,
@@ -458,8 +459,12 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.TargetCreate,
 			&i.Provider,
 			&i.Tiers,
+			&i.Scope,
 			&i.RequestedBy,
 			&i.RequestedName,
+			&i.ApprovedBy,
+			&i.ApprovedName,
+			&i.ApprovedAt,
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
@@ -480,11 +485,6 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
-			&i.Weddings,
-			&i.Scope,
-			&i.ApprovedBy,
-			&i.ApprovedName,
-			&i.ApprovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -504,7 +504,7 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     ok = $7, protected = $8, lacks = $9,
     error_code = $10, error_message = $11
 where id = $12 and fence = $13 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 `
 
 type FinishOperationParams struct {
@@ -549,6 +549,7 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.BackupType,
 		&i.Note,
 		&i.Labels,
+		&i.Weddings,
 		&i.PointID,
 		&i.Deep,
 		&i.Target,
@@ -556,8 +557,12 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
+		&i.Scope,
 		&i.RequestedBy,
 		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -578,17 +583,12 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
-		&i.Weddings,
-		&i.Scope,
-		&i.ApprovedBy,
-		&i.ApprovedName,
-		&i.ApprovedAt,
 	)
 	return i, err
 }
 
 const getActiveBackup = `-- name: GetActiveBackup :one
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
 `
 
 func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) {
@@ -602,6 +602,7 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.BackupType,
 		&i.Note,
 		&i.Labels,
+		&i.Weddings,
 		&i.PointID,
 		&i.Deep,
 		&i.Target,
@@ -609,8 +610,12 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
+		&i.Scope,
 		&i.RequestedBy,
 		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -631,17 +636,12 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
-		&i.Weddings,
-		&i.Scope,
-		&i.ApprovedBy,
-		&i.ApprovedName,
-		&i.ApprovedAt,
 	)
 	return i, err
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at from backup_operations where id = $1
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -655,6 +655,7 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.BackupType,
 		&i.Note,
 		&i.Labels,
+		&i.Weddings,
 		&i.PointID,
 		&i.Deep,
 		&i.Target,
@@ -662,8 +663,12 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
+		&i.Scope,
 		&i.RequestedBy,
 		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -684,11 +689,6 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
-		&i.Weddings,
-		&i.Scope,
-		&i.ApprovedBy,
-		&i.ApprovedName,
-		&i.ApprovedAt,
 	)
 	return i, err
 }
@@ -996,11 +996,11 @@ func (q *Queries) ListMeasuredBackups(ctx context.Context, backupType string) ([
 }
 
 const listOperations = `-- name: ListOperations :many
-select id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider,
-    tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
+    tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -1031,6 +1031,7 @@ type ListOperationsRow struct {
 	BackupType        *string
 	Note              string
 	Labels            []byte
+	Weddings          []byte
 	PointID           string
 	Deep              bool
 	Target            string
@@ -1038,8 +1039,12 @@ type ListOperationsRow struct {
 	TargetCreate      bool
 	Provider          string
 	Tiers             []string
+	Scope             []byte
 	RequestedBy       string
 	RequestedName     string
+	ApprovedBy        string
+	ApprovedName      string
+	ApprovedAt        *time.Time
 	CreatedAt         time.Time
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
@@ -1060,11 +1065,6 @@ type ListOperationsRow struct {
 	Lacks             string
 	ErrorCode         *string
 	ErrorMessage      *string
-	Weddings          []byte
-	Scope             []byte
-	ApprovedBy        string
-	ApprovedName      string
-	ApprovedAt        *time.Time
 }
 
 // Newest first. Lists leave out results, and progress of what has ended: they can be large.
@@ -1093,6 +1093,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.BackupType,
 			&i.Note,
 			&i.Labels,
+			&i.Weddings,
 			&i.PointID,
 			&i.Deep,
 			&i.Target,
@@ -1100,8 +1101,12 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.TargetCreate,
 			&i.Provider,
 			&i.Tiers,
+			&i.Scope,
 			&i.RequestedBy,
 			&i.RequestedName,
+			&i.ApprovedBy,
+			&i.ApprovedName,
+			&i.ApprovedAt,
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
@@ -1122,11 +1127,6 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
-			&i.Weddings,
-			&i.Scope,
-			&i.ApprovedBy,
-			&i.ApprovedName,
-			&i.ApprovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1252,7 +1252,7 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
     finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $1 and fence = $2 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 `
 
 type ReleaseOperationParams struct {
@@ -1272,6 +1272,7 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.BackupType,
 		&i.Note,
 		&i.Labels,
+		&i.Weddings,
 		&i.PointID,
 		&i.Deep,
 		&i.Target,
@@ -1279,8 +1280,12 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
+		&i.Scope,
 		&i.RequestedBy,
 		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -1301,11 +1306,6 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
-		&i.Weddings,
-		&i.Scope,
-		&i.ApprovedBy,
-		&i.ApprovedName,
-		&i.ApprovedAt,
 	)
 	return i, err
 }
@@ -1317,7 +1317,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
 where id = $2 and state in ('proposed', 'queued', 'running', 'interrupted')
-returning id, kind, state, organization, backup_type, note, labels, point_id, deep, target, target_database, target_create, provider, tiers, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, weddings, scope, approved_by, approved_name, approved_at
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
 `
 
 type RequestCancelParams struct {
@@ -1337,6 +1337,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.BackupType,
 		&i.Note,
 		&i.Labels,
+		&i.Weddings,
 		&i.PointID,
 		&i.Deep,
 		&i.Target,
@@ -1344,8 +1345,12 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
+		&i.Scope,
 		&i.RequestedBy,
 		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -1366,11 +1371,6 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
-		&i.Weddings,
-		&i.Scope,
-		&i.ApprovedBy,
-		&i.ApprovedName,
-		&i.ApprovedAt,
 	)
 	return i, err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const filterPoints = `-- name: FilterPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
 where ($1::text = '' or backup_type = $1)
   and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
   and ($3::text[] = '{}' or backup_type = any($3::text[]))
@@ -95,15 +95,15 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 			&i.Protected,
 			&i.Lacks,
 			&i.SeenAt,
+			&i.Locked,
+			&i.DataCompleteness,
+			&i.IntegrityScore,
 			&i.WeddingID,
 			&i.WeddingDate,
 			&i.WeddingMilestone,
 			&i.DaysBeforeWedding,
 			&i.TimelinePhase,
 			&i.WeddingMetadata,
-			&i.Locked,
-			&i.DataCompleteness,
-			&i.IntegrityScore,
 		); err != nil {
 			return nil, err
 		}
@@ -116,7 +116,7 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 }
 
 const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold the critical tier.
@@ -145,21 +145,21 @@ func (q *Queries) GetNewestCriticalPoint(ctx context.Context) (RecoveryPoint, er
 		&i.Protected,
 		&i.Lacks,
 		&i.SeenAt,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
-		&i.Locked,
-		&i.DataCompleteness,
-		&i.IntegrityScore,
 	)
 	return i, err
 }
 
 const getNewestPoint = `-- name: GetNewestPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points order by taken_at desc, id desc limit 1
 `
 
 func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
@@ -187,21 +187,21 @@ func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
 		&i.Protected,
 		&i.Lacks,
 		&i.SeenAt,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
-		&i.Locked,
-		&i.DataCompleteness,
-		&i.IntegrityScore,
 	)
 	return i, err
 }
 
 const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold every tier.
@@ -230,21 +230,21 @@ func (q *Queries) GetNewestProtectedPoint(ctx context.Context) (RecoveryPoint, e
 		&i.Protected,
 		&i.Lacks,
 		&i.SeenAt,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
-		&i.Locked,
-		&i.DataCompleteness,
-		&i.IntegrityScore,
 	)
 	return i, err
 }
 
 const getNewestWholePoint = `-- name: GetNewestWholePoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold every tier.
@@ -273,21 +273,21 @@ func (q *Queries) GetNewestWholePoint(ctx context.Context) (RecoveryPoint, error
 		&i.Protected,
 		&i.Lacks,
 		&i.SeenAt,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
-		&i.Locked,
-		&i.DataCompleteness,
-		&i.IntegrityScore,
 	)
 	return i, err
 }
 
 const getPoint = `-- name: GetPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points where id = $1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where id = $1
 `
 
 func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error) {
@@ -315,15 +315,15 @@ func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error
 		&i.Protected,
 		&i.Lacks,
 		&i.SeenAt,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
-		&i.Locked,
-		&i.DataCompleteness,
-		&i.IntegrityScore,
 	)
 	return i, err
 }
@@ -499,7 +499,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 }
 
 const listPoints = `-- name: ListPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, data_completeness, integrity_score from recovery_points
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
 where ($1::text = '' or backup_type = $1)
   and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
 order by taken_at desc, id desc
@@ -543,15 +543,15 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 			&i.Protected,
 			&i.Lacks,
 			&i.SeenAt,
+			&i.Locked,
+			&i.DataCompleteness,
+			&i.IntegrityScore,
 			&i.WeddingID,
 			&i.WeddingDate,
 			&i.WeddingMilestone,
 			&i.DaysBeforeWedding,
 			&i.TimelinePhase,
 			&i.WeddingMetadata,
-			&i.Locked,
-			&i.DataCompleteness,
-			&i.IntegrityScore,
 		); err != nil {
 			return nil, err
 		}
@@ -564,7 +564,7 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 }
 
 const listPointsWithoutOperation = `-- name: ListPointsWithoutOperation :many
-select p.id, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.locked, p.data_completeness, p.integrity_score from recovery_points p
+select p.id, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
 where p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
 order by p.id desc
 limit $1
@@ -603,15 +603,15 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, most int32) ([
 			&i.Protected,
 			&i.Lacks,
 			&i.SeenAt,
+			&i.Locked,
+			&i.DataCompleteness,
+			&i.IntegrityScore,
 			&i.WeddingID,
 			&i.WeddingDate,
 			&i.WeddingMilestone,
 			&i.DaysBeforeWedding,
 			&i.TimelinePhase,
 			&i.WeddingMetadata,
-			&i.Locked,
-			&i.DataCompleteness,
-			&i.IntegrityScore,
 		); err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 const listProviderStates = `-- name: ListProviderStates :many
-select name, medium, region, offsite, checked_at, reachable, error, last_point, last_confirmed_at, points, written_at from provider_states
+select name, medium, region, offsite, checked_at, written_at, reachable, error, last_point, last_confirmed_at, points from provider_states
 `
 
 func (q *Queries) ListProviderStates(ctx context.Context) ([]ProviderState, error) {
@@ -29,12 +29,12 @@ func (q *Queries) ListProviderStates(ctx context.Context) ([]ProviderState, erro
 			&i.Region,
 			&i.Offsite,
 			&i.CheckedAt,
+			&i.WrittenAt,
 			&i.Reachable,
 			&i.Error,
 			&i.LastPoint,
 			&i.LastConfirmedAt,
 			&i.Points,
-			&i.WrittenAt,
 		); err != nil {
 			return nil, err
 		}

@@ -79,7 +79,7 @@ func (q *Queries) DeleteSecondStep(ctx context.Context, accountID string) (int64
 }
 
 const getAccount = `-- name: GetAccount :one
-select id, email, password_hash, role, organization, created_at, changed_at, disabled_at, kind, subject from accounts where id = $1 and disabled_at is null
+select id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where id = $1 and disabled_at is null
 `
 
 func (q *Queries) GetAccount(ctx context.Context, id string) (Account, error) {
@@ -88,14 +88,14 @@ func (q *Queries) GetAccount(ctx context.Context, id string) (Account, error) {
 	err := row.Scan(
 		&i.ID,
 		&i.Email,
+		&i.Kind,
+		&i.Subject,
 		&i.PasswordHash,
 		&i.Role,
 		&i.Organization,
 		&i.CreatedAt,
 		&i.ChangedAt,
 		&i.DisabledAt,
-		&i.Kind,
-		&i.Subject,
 	)
 	return i, err
 }

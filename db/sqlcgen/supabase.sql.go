@@ -60,7 +60,7 @@ func (q *Queries) EndSessionHere(ctx context.Context, arg EndSessionHereParams) 
 }
 
 const getAccountBySubject = `-- name: GetAccountBySubject :one
-select id, email, password_hash, role, organization, created_at, changed_at, disabled_at, kind, subject from accounts where subject = $1::text and disabled_at is null
+select id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where subject = $1::text and disabled_at is null
 `
 
 func (q *Queries) GetAccountBySubject(ctx context.Context, subject string) (Account, error) {
@@ -69,14 +69,14 @@ func (q *Queries) GetAccountBySubject(ctx context.Context, subject string) (Acco
 	err := row.Scan(
 		&i.ID,
 		&i.Email,
+		&i.Kind,
+		&i.Subject,
 		&i.PasswordHash,
 		&i.Role,
 		&i.Organization,
 		&i.CreatedAt,
 		&i.ChangedAt,
 		&i.DisabledAt,
-		&i.Kind,
-		&i.Subject,
 	)
 	return i, err
 }
@@ -173,7 +173,7 @@ insert into accounts (id, email, password_hash, role, organization, kind, subjec
 values ($1, $2, '', $3, $4, 'supabase', $5::text)
 on conflict (subject) do update
 set email = excluded.email, role = excluded.role, organization = excluded.organization, changed_at = now(), disabled_at = null
-returning id, email, password_hash, role, organization, created_at, changed_at, disabled_at, kind, subject
+returning id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at
 `
 
 type SaveSupabaseAccountParams struct {
@@ -197,14 +197,14 @@ func (q *Queries) SaveSupabaseAccount(ctx context.Context, arg SaveSupabaseAccou
 	err := row.Scan(
 		&i.ID,
 		&i.Email,
+		&i.Kind,
+		&i.Subject,
 		&i.PasswordHash,
 		&i.Role,
 		&i.Organization,
 		&i.CreatedAt,
 		&i.ChangedAt,
 		&i.DisabledAt,
-		&i.Kind,
-		&i.Subject,
 	)
 	return i, err
 }

@@ -14,15 +14,8 @@ create table wedding_milestones (
 create index wedding_milestones_by_day on wedding_milestones (day);
 alter table wedding_milestones enable row level security, force row level security;
 create policy wedding_milestones_actor on wedding_milestones
-    using (keepsake_sees(organization)) with check (keepsake_sees(organization));
-
--- For which weddings a backup is made: an array of {wedding, date, milestone, phase}.
-alter table backup_operations add column weddings jsonb not null default '[]';
-
--- What retention never removes. The repository knows it too: this is its cache.
-alter table recovery_points add column locked boolean not null default false;
+    using ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()))
+    with check ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()));
 
 -- +goose Down
-alter table recovery_points drop column locked;
-alter table backup_operations drop column weddings;
 drop table wedding_milestones;

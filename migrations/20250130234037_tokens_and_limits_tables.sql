@@ -1,4 +1,4 @@
--- What scripts sign in with, and the answers that they may ask for twice.
+-- What scripts sign in with, the answers that they may ask for twice, and how often one actor may start what.
 -- +goose Up
 
 -- A token acts for the account that made it, with a part of its rights. Only the token's SHA-256 is here.
@@ -28,13 +28,16 @@ create policy api_tokens_system on api_tokens using (keepsake_is_system()) with 
 -- A POST that names an Idempotency-Key is carried out once; whoever sends it again gets the same answer. status is null while the
 -- first one is at work.
 create table idempotency_keys (
-    actor_id   text not null,
-    key        text not null,
-    request    bytea not null, -- SHA-256 of method, path and body
-    created_at timestamptz not null default now(),
-    status     integer,
-    headers    jsonb not null default '{}',
-    body       bytea not null default '',
+    actor_id     text not null,
+    key          text not null,
+    request      bytea not null, -- SHA-256 of method, path and body
+    created_at   timestamptz not null default now(),
+    status       integer,
+    headers      jsonb not null default '{}',
+    body         bytea not null default '',
+    -- Set in the transaction that starts the operation: a process that dies before it has answered, or a commit of which nobody learns,
+    -- leaves no doubt whether there is one.
+    operation_id uuid,
     primary key (actor_id, key),
     constraint idempotency_keys_key_is_one check (length(key) between 1 and 200),
     constraint idempotency_keys_request_is_sha256 check (length(request) = 32)
@@ -45,5 +48,21 @@ create policy idempotency_keys_own on idempotency_keys
     using (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')))
     with check (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')));
 
+-- How often one actor has started what, within the last hour: shared by every process, exact under concurrency, because a use is
+-- counted by the statement that looks whether there is one left.
+create table rate_limits (
+    actor_id text not null,
+    kind     text not null,
+    used_at  timestamptz[] not null, -- the uses of the last hour, oldest first, by this database's clock; older ones may linger
+    primary key (actor_id, kind),
+    constraint rate_limits_kind_is_known check (kind in ('full', 'incremental', 'critical', 'wedding', 'emergency')),
+    constraint rate_limits_is_used check (cardinality(used_at) > 0)
+);
+alter table rate_limits enable row level security, force row level security;
+-- Everybody counts for themselves, organization or not: nobody reads, uses up or resets what is another's.
+create policy rate_limits_own on rate_limits
+    using (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')))
+    with check (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')));
+
 -- +goose Down
-drop table idempotency_keys, api_tokens;
+drop table rate_limits, idempotency_keys, api_tokens;

@@ -1,0 +1,160 @@
+-- Operations: what was asked for, who holds it, how it ended. Ids are UUIDv7, so a range of ids is a range of time.
+-- +goose Up
+
+create table backup_operations (
+    id                  uuid primary key,
+    kind                text not null,
+    state               text not null default 'queued',
+    organization        text,
+
+    backup_type         text,
+    note                text not null default '',
+    labels              jsonb not null default '{}',
+    weddings            jsonb not null default '[]', -- for which a backup is made: an array of {wedding, date, milestone, phase}
+    point_id            text not null default '',
+    deep                boolean not null default false,
+    target              text not null default '',
+    target_database     text not null default '',
+    target_create       boolean not null default false,
+    provider            text not null default '',
+    tiers               text[] not null default '{}',
+    -- What a restore into the live platform covers, what was confirmed, and the id to undo it by; what a restore into a new database is
+    -- limited to, and the sealed address of a server that no configuration names. See console.ScopedOperation.
+    scope               jsonb,
+
+    requested_by        text not null,
+    requested_name      text not null,
+    approved_by         text not null default '', -- id of the actor
+    approved_name       text not null default '',
+    approved_at         timestamptz,
+    created_at          timestamptz not null default now(),
+    started_at          timestamptz,
+    finished_at         timestamptz,
+    attempt             integer not null default 0,
+    cancel_requested_at timestamptz,
+    cancel_requested_by text,
+
+    -- The lease: who works on it now. Every write of a worker names the fence it was given; a higher one shuts it out.
+    worker              text,
+    fence               bigint not null default 0,
+    heartbeat_at        timestamptz,
+
+    last_event_id       bigint not null default 0,
+    progress            jsonb,
+
+    result              jsonb,
+    rows_done           bigint not null default 0,
+    bytes_done          bigint not null default 0,
+    seconds             double precision not null default 0,
+    ok                  boolean,
+    protected           boolean,
+    lacks               text not null default '',
+    error_code          text,
+    error_message       text,
+
+    constraint backup_operations_kind_is_known check (kind in ('backup', 'verify', 'repair', 'restore', 'scoped')),
+    constraint backup_operations_state_is_known check (state in ('proposed', 'queued', 'running', 'interrupted', 'done', 'failed', 'cancelled')),
+    constraint backup_operations_type_is_known check (backup_type in ('full', 'incremental', 'critical', 'wedding', 'emergency')),
+    constraint backup_operations_type_iff_backup check ((kind = 'backup') = (backup_type is not null)),
+    constraint backup_operations_target_iff_restore check ((kind = 'restore') = (target <> '' and target_database <> '')),
+    constraint backup_operations_scope_belongs check (
+        (kind <> 'scoped' or scope is not null) and (scope is null or kind in ('restore', 'scoped'))),
+    constraint backup_operations_approval_is_whole check ((approved_at is null) = (approved_by = '')),
+    constraint backup_operations_nobody_approves_their_own check (approved_by = '' or approved_by <> requested_by),
+    constraint backup_operations_only_restores_are_proposed check (state <> 'proposed' or kind in ('restore', 'scoped') and approved_at is null),
+    constraint backup_operations_finished_iff_final check ((state in ('done', 'failed', 'cancelled')) = (finished_at is not null)),
+    constraint backup_operations_lease_iff_running check ((state = 'running') = (worker is not null and heartbeat_at is not null)),
+    constraint backup_operations_no_half_lease check ((worker is null) = (heartbeat_at is null)),
+    constraint backup_operations_started_iff_attempted check ((attempt = 0) = (started_at is null)),
+    constraint backup_operations_result_iff_done check ((state = 'done') = (result is not null)),
+    constraint backup_operations_verdict_iff_done check ((state = 'done') = (ok is not null)),
+    constraint backup_operations_protected_iff_done_backup check ((state = 'done' and kind = 'backup') = (protected is not null)),
+    constraint backup_operations_error_iff_failed check ((state = 'failed') = (error_code is not null) and (error_code is null) = (error_message is null)),
+    constraint backup_operations_cancelled_was_asked check (state <> 'cancelled' or cancel_requested_at is not null),
+    constraint backup_operations_times_in_order check (finished_at is null or finished_at >= coalesce(started_at, created_at))
+);
+
+-- Only one backup of the platform at a time.
+create unique index backup_operations_one_active_backup on backup_operations (kind)
+    where kind = 'backup' and state in ('queued', 'running', 'interrupted');
+create index backup_operations_active on backup_operations (id) where state in ('proposed', 'queued', 'running', 'interrupted');
+-- Who looks for something more urgent than a backup, several times a second.
+create index backup_operations_urgent on backup_operations (id) where kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted');
+create index backup_operations_by_kind on backup_operations (kind, id desc);
+create index backup_operations_by_state on backup_operations (state, id desc);
+create index backup_operations_by_kind_and_state on backup_operations (kind, state, id desc);
+create index backup_operations_by_organization on backup_operations (organization, id desc) where organization is not null;
+create index backup_operations_measured on backup_operations (backup_type, id desc) where kind = 'backup' and state = 'done';
+create index backup_operations_by_type on backup_operations (backup_type, id desc) where backup_type is not null;
+create index backup_operations_by_point on backup_operations (point_id) where kind = 'backup' and point_id <> '';
+create index backup_operations_restores on backup_operations (created_at) where kind in ('restore', 'scoped');
+-- Few operations have what lists are filtered by. PostgreSQL applies row-level security before it looks into JSON, so no index over the
+-- JSON itself would be used: this one holds the rows that have any, in the order of the lists.
+create index backup_operations_about_some on backup_operations (id desc)
+    where organization is not null or scope is not null or weddings <> '[]' or tiers <> '{}';
+
+-- What was asked for stays what was asked for, and goes through its states in order. What has ended stays as it is.
+-- +goose StatementBegin
+create function backup_operations_guard() returns trigger language plpgsql as $$
+begin
+    if new.state <> old.state and not (old.state, new.state) in (values
+        ('proposed', 'queued'), ('proposed', 'cancelled'), ('queued', 'running'), ('queued', 'cancelled'), ('running', 'interrupted'), ('running', 'done'),
+        ('running', 'failed'), ('running', 'cancelled'), ('interrupted', 'running'), ('interrupted', 'cancelled')) then
+        raise exception 'operation % is % and does not become %', old.id, old.state, new.state using errcode = 'check_violation';
+    end if;
+    if old.state in ('done', 'failed', 'cancelled') and (to_jsonb(new) - 'note' - 'labels') <> (to_jsonb(old) - 'note' - 'labels') then
+        raise exception 'operation % has ended as % and stays so', old.id, old.state using errcode = 'check_violation';
+    end if;
+    if (new.id, new.kind, new.backup_type, new.deep, new.target, new.target_database, new.target_create, new.provider, new.tiers, new.scope, new.weddings, new.requested_by, new.requested_name, new.created_at)
+        is distinct from (old.id, old.kind, old.backup_type, old.deep, old.target, old.target_database, old.target_create, old.provider, old.tiers, old.scope, old.weddings, old.requested_by, old.requested_name, old.created_at)
+        or new.point_id <> old.point_id and not (old.state = 'running' and new.state in ('done', 'failed', 'cancelled')) then
+        raise exception 'what operation % was asked for stays as it is', old.id using errcode = 'check_violation';
+    end if;
+    if new.organization is distinct from old.organization then
+        raise exception 'operation % stays whose it is', old.id using errcode = 'insufficient_privilege';
+    end if;
+    if (new.approved_by, new.approved_name) is distinct from (old.approved_by, old.approved_name) or new.approved_at is distinct from old.approved_at then
+        if old.state <> 'proposed' or new.state <> 'queued' or new.approved_by in ('', old.requested_by) or new.approved_name in ('', old.requested_name) then
+            raise exception 'operation % is approved by somebody else, once, while it waits for it', old.id using errcode = 'check_violation';
+        end if;
+    elsif old.state = 'proposed' and new.state = 'queued' then
+        raise exception 'operation % waits for somebody to approve it', old.id using errcode = 'check_violation';
+    end if;
+    if new.fence < old.fence or new.last_event_id < old.last_event_id then
+        raise exception 'fence and event ids of operation % only grow', old.id using errcode = 'check_violation';
+    end if;
+    return new;
+end $$;
+-- +goose StatementEnd
+create trigger backup_operations_guard before update on backup_operations
+    for each row execute function backup_operations_guard();
+
+alter table backup_operations enable row level security, force row level security;
+create policy backup_operations_actor on backup_operations
+    using ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()))
+    with check ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()));
+
+-- Restores that began, or wait to, without anybody's approval: what was brought back within a window counts together, whoever may see it. It reads as the
+-- system whoever asks; the console shows nobody its rows.
+-- +goose StatementBegin
+create function restores_alone(window_seconds double precision)
+returns table (id uuid, kind text, state text, tiers text[], scope jsonb, requested_by text, requested_name text)
+language plpgsql as $$
+declare
+    was text := coalesce(current_setting('keepsake.role', true), '');
+begin
+    perform set_config('keepsake.role', 'system', true);
+    return query
+        select o.id, o.kind, o.state, o.tiers, o.scope, o.requested_by, o.requested_name
+        from backup_operations o
+        where o.kind in ('restore', 'scoped') and o.approved_at is null and o.state <> 'proposed'
+          and (o.state <> 'cancelled' or o.started_at is not null)
+          and o.created_at > clock_timestamp() - make_interval(secs => window_seconds);
+    perform set_config('keepsake.role', was, true);
+end $$;
+-- +goose StatementEnd
+
+-- +goose Down
+drop function restores_alone(double precision);
+drop table backup_operations;
+drop function backup_operations_guard();
