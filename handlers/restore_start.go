@@ -21,6 +21,7 @@ import (
 
 type restoreReader interface {
 	pointGetter
+	damageFinder
 	approvalForeteller
 	RestoreTargets() []string // names of the configured servers, the platform's own first
 	SealTarget(ctx context.Context, actor keepsake.Actor, url keepsake.Secret) (string, error)
@@ -111,16 +112,40 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 		in := restoreInput{
 			target: targets[0], wedding: c.QueryParam("wedding"), organization: c.QueryParam("organization"), database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")), tiers: keepsake.Tiers(),
 		}
-		if tier, err := keepsake.ParseTier(c.QueryParam("tier")); err == nil { // a link may choose one
-			in.tiers = []keepsake.Tier{tier}
+		if chosen := tiersOf(c.QueryParams()["tier"]); len(chosen) > 0 { // a link may choose some
+			in.tiers = chosen
 		}
 		if in.limited() {
 			in.tiers = nil
 		}
 		vm := restoreForm(c, pages, p, con.RestoreTargets(), in, nil)
-		vm.Notices = append(vm.Notices, proofNotice(c, pages, "restoring")...)
+		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.wedding), proofNotice(c, pages, "restoring"))
 		return Render(c, http.StatusOK, views.RestorePage(vm))
 	}
+}
+
+func tiersOf(names []string) (list []keepsake.Tier) {
+	for _, name := range names {
+		if t, err := keepsake.ParseTier(name); err == nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// afterDamage says that a recovery point does not hold what a wedding has lost, and leads to one that does.
+func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointDetail, wedding string) []ui.Notice {
+	if wedding == "" {
+		return nil
+	}
+	d, err := con.FindDamage(c.Request().Context(), actor(c), wedding)
+	if err != nil || d == nil || !p.Point.Time.After(d.From) { // a hint that cannot be had costs nothing but the hint
+		return nil
+	}
+	text := DamageWords(d, pages.clock()) + " What vanished is not in this recovery point, and would not come back. The " + newestBefore(d) + " one before that is of " +
+		pages.clock().Second(d.From) + "." + unsafeWords(d)
+	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This recovery point is from after the damage", Text: text,
+		Href: pointURL(d.Point) + "/restore?" + url.Values{"wedding": {wedding}}.Encode(), Link: "Restore from the " + beforeIt(d)}}
 }
 
 // suggestDatabase is a name that nobody has taken yet, most likely.
@@ -207,12 +232,14 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 	}
 }
 
-// restoreAgain leads back to the form after a proof. What was chosen on it comes along, what was typed does not.
+// restoreAgain leads back to the form, after a proof or from the confirmation. What was chosen on it comes along, what was typed does not.
 func restoreAgain(c echo.Context) string {
 	q := url.Values{}
-	for _, name := range []string{"wedding", "organization"} {
-		if value := c.FormValue(name); value != "" {
-			q.Set(name, value)
+	for _, name := range []string{"wedding", "organization", "tier"} {
+		for _, value := range c.Request().Form[name] {
+			if value != "" {
+				q.Add(name, value)
+			}
 		}
 	}
 	return strings.TrimSuffix(pointURL(c.Param("id"))+"/restore?"+q.Encode(), "?")
@@ -221,7 +248,7 @@ func restoreAgain(c echo.Context) string {
 // showRestoreConfirm asks for the typed confirmation, and says first who else has to agree.
 func showRestoreConfirm(c echo.Context, pages Pages, con restoreReader, p console.PointDetail, in restoreInput, status int, fault string) error {
 	vm := restoreConfirm(c, pages, p, in, fault)
-	what := console.ScopedInput{Wedding: in.wedding, Organization: in.organization, Tiers: in.chosenTiers()}
+	what := console.ScopedInput{Wedding: in.wedding, Organization: in.organization, Tiers: in.chosenTiers(), Point: p.Point.ID}
 	what.Everything = !in.limited() && len(what.Tiers) == 0
 	why, err := con.NeedsSecondApprover(c.Request().Context(), actor(c), what)
 	if err != nil {
@@ -330,7 +357,7 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 	}
 	vm := views.RestoreConfirm{
 		Shell: pages.Shell(c, "Confirm the restore", "points"), PointID: p.Point.ID, Title: "Restore this recovery point?", Word: in.database, Error: fault,
-		BackURL: pointURL(p.Point.ID) + "/restore",
+		BackURL: restoreAgain(c),
 		Facts: append(restoreFacts(p, pages.clock())[:1],
 			ui.Fact{Label: "Into", Value: in.database + " on " + in.target}, ui.Fact{Label: "What", Value: cmp.Or(in.limit(), "tiers: "+tierNames(in.tiers))}, ui.Fact{Label: "Read from", Value: from}),
 		Lines: []string{

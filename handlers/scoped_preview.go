@@ -30,10 +30,14 @@ const (
 	weddingsNamed = 10
 )
 
+type damageFinder interface {
+	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
+}
+
 type scopePreviewer interface {
 	pointLister
 	platformKnower
-	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
+	damageFinder
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
 	approvalForeteller
 	WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]console.Wedding, error)
@@ -110,8 +114,32 @@ func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.Scop
 		return nil
 	}
 	in.Point = d.Point
-	text := DamageWords(d, pages.clock())
-	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text + " The newest safe recovery point before that, " + pages.clock().Second(d.From) + ", is chosen below."}}
+	text := DamageWords(d, pages.clock()) + " The " + newestBefore(d) + " recovery point before that, " + pages.clock().Second(d.From) + ", is chosen below." + unsafeWords(d)
+	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text}}
+}
+
+// newestBefore is what the recovery point before a damage is called: safe only where that is known.
+func newestBefore(d *engine.Damage) string {
+	if d.Safe {
+		return "newest safe"
+	}
+	return "newest"
+}
+
+// beforeIt is the same in a link.
+func beforeIt(d *engine.Damage) string {
+	if d.Safe {
+		return "safe one"
+	}
+	return "one from before"
+}
+
+// unsafeWords say why it is not called safe, as a sentence that follows others.
+func unsafeWords(d *engine.Damage) string {
+	if d.Safe {
+		return ""
+	}
+	return " It is not fully protected, or a test of it failed, and no older one is better: look at what it holds before you rely on it."
 }
 
 // DamageWords say when how many rows of a wedding vanished or changed.
@@ -137,11 +165,11 @@ func PointWhy(d *engine.Damage, named string) string {
 	safe := d.Point + " (" + clock.Second(d.From) + ")"
 	switch {
 	case named == "":
-		return "This wedding lost rows. " + DamageWords(d, clock) + " No recovery point was named, so the newest safe one before that was taken: " + safe + "."
+		return "This wedding lost rows. " + DamageWords(d, clock) + " No recovery point was named, so the " + newestBefore(d) + " one before that was taken: " + safe + "." + unsafeWords(d)
 	case d.To.IsZero():
-		return "This wedding lost rows. " + DamageWords(d, clock) + " The newest safe recovery point is " + safe + "."
+		return "This wedding lost rows. " + DamageWords(d, clock) + " The " + newestBefore(d) + " recovery point before that is " + safe + "." + unsafeWords(d)
 	default:
-		return "This wedding lost rows between two recovery points. " + DamageWords(d, clock) + " The latest, which was named, does not hold them. The newest safe one before that is " + safe + "."
+		return "This wedding lost rows between two recovery points. " + DamageWords(d, clock) + " The latest, which was named, does not hold them. The " + newestBefore(d) + " one before that is " + safe + "." + unsafeWords(d)
 	}
 }
 

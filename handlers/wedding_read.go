@@ -146,7 +146,7 @@ func thenTable(t scope.TableRows) views.ThenTable {
 type scopeExporter interface {
 	pointLister
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
-	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
+	damageFinder
 	ExportScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error
 }
 
@@ -285,14 +285,14 @@ func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock
 // lookNotices say where the damage lies, on which side of it the wedding is shown, and whether the platform could be asked.
 func lookNotices(w console.WeddingLook, page string, clock format.Clock) (out []ui.Notice) {
 	if d := w.Damage; d != nil {
-		n := ui.Notice{Tone: ui.ToneWarn, Title: "You see the wedding from before the damage", Text: DamageWords(d, clock) + " This is the newest safe recovery point before that, " + clock.Second(w.Time) + "."}
+		n := ui.Notice{Tone: ui.ToneWarn, Title: "You see the wedding from before the damage", Text: DamageWords(d, clock) + " This is the " + newestBefore(d) + " recovery point before that, " + clock.Second(w.Time) + "." + unsafeWords(d)}
 		switch {
 		case w.Time.After(d.From):
 			n.Title, n.Text = "This recovery point is from after the damage", DamageWords(d, clock)+" What vanished is not in it."
-			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the safe one"
+			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the "+beforeIt(d)
 		case w.Time.Before(d.From):
-			n.Title, n.Text = "An older recovery point than the newest safe one", DamageWords(d, clock)
-			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the newest safe one"
+			n.Title, n.Text = "An older recovery point than the "+newestBefore(d)+" one before the damage", DamageWords(d, clock)
+			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the "+newestBefore(d)+" one"
 		}
 		out = append(out, n)
 	}

@@ -32,7 +32,9 @@ type fakeScopes struct {
 	slow       bool // it has not ended when the form stops waiting
 	ended      console.Operation
 	exported   []console.ScopedInput
-	approval   string // why somebody else has to approve
+	approval   string                // why somebody else has to approve
+	judged     []console.ScopedInput // what was asked of that
+	damage     *engine.Damage        // nil: one that the point of the tests is from before
 }
 
 func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
@@ -47,7 +49,8 @@ func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in consol
 	return &p, nil
 }
 
-func (f *fakeScopes) NeedsSecondApprover(context.Context, keepsake.Actor, console.ScopedInput) (string, error) {
+func (f *fakeScopes) NeedsSecondApprover(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (string, error) {
+	f.judged = append(f.judged, in)
 	return f.approval, nil
 }
 
@@ -129,7 +132,10 @@ func (f *fakeScopes) FindDamage(_ context.Context, _ keepsake.Actor, wedding str
 	if f.preview == nil || wedding != f.preview.ID {
 		return nil, nil //nolint:nilnil // none is found
 	}
-	return &engine.Damage{Point: "20261123T070500Z-aa", From: moment, Rows: 95, Gone: 28}, nil
+	if f.damage != nil {
+		return f.damage, nil
+	}
+	return &engine.Damage{Point: "20261123T070500Z-aa", From: moment, Rows: 95, Gone: 28, Safe: true}, nil
 }
 
 func words(list ...string) []*string {

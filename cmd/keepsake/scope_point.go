@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -25,15 +26,17 @@ func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) 
 		return ""
 	}
 	var ids []string
+	var whole []console.Point
 	for _, p := range points {
 		if p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental) {
-			ids = append(ids, p.ID)
+			ids, whole = append(ids, p.ID), append(whole, console.Point{Point: p})
 		}
 	}
 	d, found, err := e.FindDamage(a.ctx, *in, ids)
 	if err != nil || !found {
 		return ""
 	}
+	console.TakeSafe(&d, whole)
 	if named == "" {
 		in.Point = d.Point
 	}

@@ -14,8 +14,8 @@ import (
 // others serve for one that the newest do not hold.
 const damagePoints = 12
 
-// FindDamage returns the newest damage of a wedding, and as Point the newest protected recovery point before it; nil when none is
-// found.
+// FindDamage returns the newest damage of a wedding, and as Point the newest safe recovery point before it, or where none is safe the newest; nil when no
+// damage is found.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
 	defer func() { err = c.looked(ctx, actor, "wedding.read", wedding, err) }()
 	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err != nil {
@@ -33,14 +33,19 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	if err != nil || !found {
 		return nil, err
 	}
-	// A point that is not protected, or failed its test, is no safe one: an older one may be.
+	TakeSafe(&d, points)
+	return &d, nil
+}
+
+// TakeSafe lets Point be the newest of the points before the damage that is protected and failed no test, and says so. Where there is none it stays the newest
+// of all, which is not called safe.
+func TakeSafe(d *engine.Damage, points []Point) {
 	i := slices.IndexFunc(points, func(p Point) bool {
 		return !p.Time.After(d.From) && p.Protected && (p.LastTest == nil || p.LastTest.OK)
 	})
-	if i >= 0 {
+	if d.Safe = i >= 0; d.Safe {
 		d.Point, d.From = points[i].ID, points[i].Time
 	}
-	return &d, nil
 }
 
 // pointsOf are the recovery points that may hold a wedding, newest first.

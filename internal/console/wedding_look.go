@@ -52,6 +52,7 @@ func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	if err != nil || !found {
 		return nil, err
 	}
+	TakeSafe(&d, points)
 	return &d, nil
 }
 

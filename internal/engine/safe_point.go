@@ -18,6 +18,8 @@ type Damage struct {
 	Gone       int64     // of those, not there afterwards
 	Changed    int64
 	PointsRead int
+	// Safe: Point is protected, and no test of it failed. Whoever knows its copies and tests sets it; the rows alone do not tell.
+	Safe bool
 }
 
 // damageReads bounds how many recovery points that hold the wedding are read for its damage.
