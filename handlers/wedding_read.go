@@ -51,9 +51,9 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		if con.Platform(c.Request().Context()).Writable() && !vm.Shell.Standby {
 			vm.RestoreURL = weddingURL(id) + "/restore"
 		}
-		if w.Lost > 0 {
-			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "These vendors are from before the damage", Text: "The newest recovery point has lost " + format.Plural(int64(w.Lost), "vendor", "vendors") +
-				" of this wedding. So you see the newest safe one, " + pages.clock().Second(w.Time) + "."}}
+		if len(w.Lost) > 0 {
+			vm.Notices = lostVendors(w, pages.clock())
+			vm.CSV, vm.VCard = weddingURL(id)+"/contacts.csv", weddingURL(id)+"/contacts.vcf" // of no single point
 		}
 		for _, x := range w.Contacts {
 			vm.List = append(vm.List, views.Contact{Kind: format.Title(strings.ReplaceAll(x.Kind, "_", " ")), Name: x.Name, Who: x.Who, Phone: x.Phone, Tel: "tel:" + dialled(x.Phone),
@@ -61,6 +61,22 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		}
 		return Render(c, http.StatusOK, views.ContactsPage(vm))
 	}
+}
+
+// lostVendors says which vendors the newest recovery point does not have, and from when what is shown of them is.
+func lostVendors(w console.WeddingContacts, clock format.Clock) []ui.Notice {
+	n := ui.Notice{Tone: ui.ToneWarn, Title: "These vendors are from before the damage",
+		Text: "The newest recovery point has lost " + format.Plural(int64(len(w.Lost)), "vendor", "vendors") + " of this wedding"}
+	if len(w.Lost) < len(w.Contacts) {
+		names := make([]string, len(w.Lost))
+		for i, x := range w.Lost {
+			names[i] = x.Name
+		}
+		n.Title = "Some of these vendors are from before the damage"
+		n.Text += ": " + format.Names(names, 6)
+	}
+	n.Text += ". What you see of them is from the recovery point of " + clock.Second(w.LostFrom) + "."
+	return []ui.Notice{n}
 }
 
 // dialled keeps what a telephone dials.

@@ -3,20 +3,24 @@ package console
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // WeddingContacts are the vendors of a wedding as a recovery point knows them.
 type WeddingContacts struct {
 	engine.WeddingAt
-	// Lost is how many of them the newest recovery point does not have; then this is an older one, from before they vanished.
-	Lost int
+	// Lost are those of them that the newest recovery point does not have; they are as the point of LostFrom knew them.
+	Lost     []scope.Contact
+	LostFrom time.Time
 }
 
 // FindContacts returns the vendors of a wedding at a recovery point. Without one it is the newest; where that has lost vendors in a damage, or has none
-// at all, it is the newest one before that, because whoever asks needs a telephone number.
+// at all, those of the newest one before that are added, because whoever asks needs a telephone number. Of a vendor that both know the newest says which.
 func (c *Console) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts, error) {
 	return findContacts(ctx, point, func(point string) (engine.WeddingAt, error) { return c.GetWeddingAt(ctx, actor, wedding, point) },
 		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
@@ -59,15 +63,26 @@ func findContacts(ctx context.Context, point string, read func(point string) (en
 		if failed != nil {
 			continue
 		}
-		lost := 0
-		for _, contact := range then.Contacts {
-			if !slices.Contains(newest.Contacts, contact) {
-				lost++
-			}
+		lost := slices.DeleteFunc(slices.Clone(then.Contacts), func(c scope.Contact) bool {
+			return slices.ContainsFunc(newest.Contacts, func(n scope.Contact) bool { return sameVendor(c, n) })
+		})
+		if len(lost) == 0 {
+			continue
 		}
-		if lost > 0 {
-			return WeddingContacts{WeddingAt: then, Lost: lost}, nil
+		w := WeddingContacts{WeddingAt: then, Lost: lost, LostFrom: then.Time}
+		if len(newest.Contacts) > 0 {
+			w.WeddingAt = newest
+			w.Contacts = slices.SortedFunc(slices.Values(slices.Concat(newest.Contacts, lost)), scope.CompareContacts)
 		}
+		return w, nil
 	}
 	return WeddingContacts{WeddingAt: newest}, err
+}
+
+// sameVendor tells a vendor by its kind and name: who answers there, and at which number, changes.
+func sameVendor(a, b scope.Contact) bool {
+	if a.Name == "" && b.Name == "" {
+		return a == b
+	}
+	return a.Kind == b.Kind && fold.Name(a.Name) == fold.Name(b.Name)
 }

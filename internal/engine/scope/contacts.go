@@ -40,8 +40,13 @@ func Contacts(tables []TableRows, m keepsake.VendorTable) []Contact {
 			out = append(out, Contact{Kind: get(m.Kind), Name: get(m.Name), Who: get(m.Contact), Phone: get(m.Phone), Email: get(m.Email), Place: get(m.Place)})
 		}
 	}
-	slices.SortFunc(out, func(a, b Contact) int { return strings.Compare(a.Kind+"\x00"+a.Name, b.Kind+"\x00"+b.Name) })
+	slices.SortFunc(out, CompareContacts)
 	return out
+}
+
+// CompareContacts orders contacts by kind and name.
+func CompareContacts(a, b Contact) int {
+	return strings.Compare(a.Kind+"\x00"+a.Name, b.Kind+"\x00"+b.Name)
 }
 
 // ContactsCSV writes contacts for a spreadsheet.
