@@ -151,6 +151,10 @@ func (a *app) wantsJSON(args []string) bool {
 // interrupted says what stopping a command in the middle means for the data. What was stopped fails in many words: a
 // query that was cancelled, a tool that was killed.
 func interrupted(command string, err error) error {
+	var told *keepsake.Error
+	if errors.As(err, &told) && told.Code == keepsake.CodeCancelled && command == "backup" { // it knows where the recovery point is
+		return told
+	}
 	what := map[string]string{
 		"backup":  "no recovery point was made: run it again, it uploads only what is not there yet",
 		"restore": "the target database, if it was begun, is incomplete: run the same restore again, it starts over",

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -52,7 +53,7 @@ func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
 	}
 	_ = g.Wait()
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, c.stopped(ctx)
 	}
 	for _, copied := range c.copies {
 		if copied.Confirmed {
@@ -60,6 +61,21 @@ func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
 		}
 	}
 	return nil, allFailed(b.lanes)
+}
+
+// stopped is the error of whoever was stopped on the way. What is at a provider already is a recovery point and stays one.
+func (c *completion) stopped(ctx context.Context) error {
+	var at []string
+	for _, copied := range c.copies {
+		if copied.Confirmed {
+			at = append(at, copied.Provider)
+		}
+	}
+	if len(at) == 0 {
+		return ctx.Err()
+	}
+	return &keepsake.Error{Code: keepsake.CodeCancelled, Err: ctx.Err(), Message: fmt.Sprintf("stopped before every provider had it; recovery point %s is at %s, and %s brings it to the others",
+		c.manifest.ID, strings.Join(at, " and "), repairCommand(c.manifest.ID, false))}
 }
 
 // sealManifest is called when the first provider has everything: every provider gets the same bytes.
