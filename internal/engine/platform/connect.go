@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -161,6 +162,22 @@ func innermost(err error) error {
 	}
 }
 
+// brokeInTLS reports that a server was reached and no secure connection to it came about. The driver and
+// crypto/tls have no type for all of that: what it was is known by how the words of one error in the chain
+// begin. Names of hosts and roles, which may hold the same letters, begin none.
+func brokeInTLS(err error) bool {
+	if err == nil {
+		return false
+	}
+	if words := err.Error(); strings.HasPrefix(words, "tls error: ") || strings.HasPrefix(words, "tls: ") {
+		return true
+	}
+	if several, is := err.(interface{ Unwrap() []error }); is {
+		return slices.ContainsFunc(several.Unwrap(), brokeInTLS)
+	}
+	return brokeInTLS(errors.Unwrap(err))
+}
+
 // explainConnect says why there is no session; name is what the database is called where it only does not answer.
 func explainConnect(err error, c *pgx.ConnConfig, name string, after time.Duration) error {
 	at := where(c)
@@ -185,7 +202,7 @@ func explainConnect(err error, c *pgx.ConnConfig, name string, after time.Durati
 		return silent(name, after, err)
 	case errors.As(err, &dns):
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the host %q cannot be found: check the URL and the network", c.Host)
-	case strings.Contains(err.Error(), "tls"):
+	case brokeInTLS(err):
 		return keepsake.Errorf(keepsake.CodeUnavailable, "%s: the secure connection failed: check sslmode and certificates: %w", at, innermost(err))
 	}
 	return keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be reached: is the server running and the address right?", at)

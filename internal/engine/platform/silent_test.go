@@ -70,3 +70,20 @@ func TestATLSFaultIsSaidToBeOne(t *testing.T) {
 		t.Error(m)
 	}
 }
+
+// TestNoTLSFaultIsSuspectedForAName: a server that is away is said to be away, also to a role or of a host that has tls in its name.
+func TestNoTLSFaultIsSuspectedForAName(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	away := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = platform.Connect(t.Context(), keepsake.Secret("postgres://tls_reader:pw@"+away+"/db?sslmode=disable"))
+	if m := keepsake.MessageOf(err); keepsake.CodeOf(err) != keepsake.CodeUnavailable || !strings.Contains(m, "cannot be reached") {
+		t.Error(m)
+	}
+}
