@@ -115,6 +115,8 @@ type rule struct {
 func rules() []rule {
 	inside := under("db", "web", "handlers", "views", "cmd", "internal", "migrations", "static")
 	domain := under("internal", "db", "migrations")
+	engine := under("internal/engine")
+	postgres := under("internal/engine/platform", "internal/engine/pgtool", "internal/engine/target", "github.com/jackc/pgx")
 	screens := under("web", "handlers", "views", "static", "cmd", echo)
 	return []rule{
 		{"the leaf stands on the standard library alone", under("internal/keepsake"),
@@ -128,8 +130,12 @@ func rules() []rule {
 		{"the platform, the repository and the stores know nothing of each other's users",
 			under("internal/engine/platform", "internal/engine/repository", "internal/engine/storage"),
 			func(p string) bool { return p == "internal/engine" || p == "internal/engine/target" }},
-		{"the format and the stores know nothing of PostgreSQL", under("internal/engine/repository", "internal/engine/storage"),
-			under("internal/engine/platform", "internal/engine/pgtool", "github.com/jackc/pgx")},
+		{"the format, the stores and what they hold know nothing of PostgreSQL",
+			under("internal/engine/repository", "internal/engine/storage", "internal/engine/replicas"), postgres},
+		{"the repository at its providers knows nobody who uses it", under("internal/engine/replicas"), func(p string) bool {
+			below := under("internal/engine/replicas", "internal/engine/report", "internal/engine/repository", "internal/engine/storage")
+			return engine(p) && !below(p)
+		}},
 		{"views know formatted values only", under("views"), func(p string) bool { return domain(p) || under("handlers", "web", echo)(p) }},
 		{"use cases know nothing of pages", under("internal/console", "internal/progress", "internal/audit", "internal/auth", "internal/config", "db"), screens},
 		{"what tests and the demo are made of is never part of the product", under("cmd/keepsake"),
@@ -202,6 +208,9 @@ func TestRulesCanBreak(t *testing.T) {
 		{"internal/engine/storage", "internal/engine", "each other's users"},
 		{"internal/engine/repository", "github.com/jackc/pgx/v5/pgconn", "of PostgreSQL"},
 		{"internal/engine/report", "internal/engine/storage", "what an operation says"},
+		{"internal/engine/replicas", "internal/engine/platform", "of PostgreSQL"},
+		{"internal/engine/replicas", "internal/engine/scope", "at its providers"},
+		{"internal/engine/replicas", "internal/engine", "at its providers"},
 		{"views/ui", "internal/keepsake", "views know"},
 		{"internal/console", "views", "use cases"},
 		{"handlers", "db/sqlcgen", "sees its rows"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -26,18 +27,18 @@ var Version = "1.0.0-dev"
 type backup struct {
 	e        *Engine
 	in       report.BackupInput
-	repo     *repo
+	repo     *replicas.Repo
 	track    *report.Tracker
 	started  time.Time
 	tools    pgtool.Tools
 	snapshot *platform.Snapshot
 	parent   *repository.Manifest
-	index    *index
-	lanes    []*lane
+	index    *replicas.Index
+	lanes    []*replicas.Lane
 	manifest *repository.Manifest
 	tables   []*tableRun
-	copies   *source  // of the parent's chunks
-	found    sync.Map // with a writer's key: the chunks, by id, that are not this run's
+	copies   *replicas.Source // of the parent's chunks
+	found    sync.Map         // with a writer's key: the chunks, by id, that are not this run's
 
 	oldest, newest      uint64 // transactions: the oldest that ran at the snapshot, and the one after it; 0: unknown
 	chunksNew, bytesNew atomic.Int64
@@ -74,12 +75,12 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 	if b.tools, err = pgtool.Find(ctx, b.e.opts.PGBin); err != nil {
 		return report.BackupResult{}, err
 	}
-	if b.repo, err = b.e.openToSeal(ctx, b.e.opts.Providers); err != nil {
+	if b.repo, err = b.e.replicas.OpenToSeal(ctx, b.e.opts.Providers); err != nil {
 		return report.BackupResult{}, err
 	}
-	b.e.inNoHurry(b.repo)
-	b.track.Await(b.repo.awaited())
-	if b.repo.keys.WritesOnly() && b.in.Type == keepsake.BackupIncremental {
+	b.e.replicas.InNoHurry(b.repo)
+	b.track.Await(b.repo.Awaited())
+	if b.repo.Keys.WritesOnly() && b.in.Type == keepsake.BackupIncremental {
 		return report.BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid,
 			"a writer's key cannot read the recovery point that an incremental builds upon, so nothing was backed up: take a full backup, which uploads only what is not there yet")
 	}
@@ -103,7 +104,7 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 	b.plan()
 	reading := report.NewTracker(nil, b.e.opts.Now) // of chunks that are there already: no provider's progress
 	defer reading.Close()
-	b.copies = newSource(b.repo, b.repo.live(), b.manifest.Parent, reading)
+	b.copies = replicas.NewSource(b.repo, b.repo.Live(), b.manifest.Parent, reading)
 	b.openLanes(ctx)
 	defer b.closeLanes()
 	b.track.Stage(report.StageReading)
@@ -120,14 +121,14 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 
 // lookAtProviders reads the newest recovery point, which tells what can be taken over, and what every provider holds.
 func (b *backup) lookAtProviders(ctx context.Context) error {
-	for _, p := range b.repo.providers {
-		if err := b.repo.down[p.Name]; err != nil {
-			b.track.Warnf("Provider %s gets no copy now. %s", p.Name, explain(err))
+	for _, p := range b.repo.Providers {
+		if err := b.repo.Down[p.Name]; err != nil {
+			b.track.Warnf("Provider %s gets no copy now. %s", p.Name, replicas.Explain(err))
 		}
 	}
-	live := b.repo.live()
+	live := b.repo.Live()
 	if len(live) == 0 {
-		return b.repo.nobodyWrites("nothing was backed up")
+		return b.repo.NobodyWrites("nothing was backed up")
 	}
 	if err := b.findParent(ctx, live); err != nil {
 		return err
@@ -137,13 +138,13 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 	}
 	var failed map[string]error
 	var err error
-	b.index, failed, err = buildIndex(ctx, b.repo, live, b.parent)
+	b.index, failed, err = replicas.BuildIndex(ctx, b.repo, live, b.parent)
 	for name, err := range failed {
-		b.repo.down[name] = err
-		b.track.Warnf("Provider %s cannot list its objects and gets no copy now. %s", name, explain(err))
+		b.repo.Down[name] = err
+		b.track.Warnf("Provider %s cannot list its objects and gets no copy now. %s", name, replicas.Explain(err))
 	}
-	if err == nil && len(b.repo.live()) == 0 {
-		err = b.repo.nobodyWrites("nothing was backed up")
+	if err == nil && len(b.repo.Live()) == 0 {
+		err = b.repo.NobodyWrites("nothing was backed up")
 	}
 	return err
 }
@@ -157,16 +158,16 @@ func (b *backup) chooseType() keepsake.BackupType {
 }
 
 // findParent reads the newest recovery point that can be built upon. A writer can read none.
-func (b *backup) findParent(ctx context.Context, live []Provider) error {
-	if b.repo.keys.WritesOnly() {
+func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error {
+	if b.repo.Keys.WritesOnly() {
 		return nil
 	}
-	listing, err := listManifests(ctx, live)
+	listing, err := replicas.ListManifests(ctx, live)
 	if err != nil {
 		return err
 	}
-	for _, id := range listing.newestFirst() {
-		m, _, err := b.e.readManifest(ctx, b.repo, listing.holders(live, id), id)
+	for _, id := range listing.NewestFirst() {
+		m, _, err := b.e.replicas.ReadManifest(ctx, b.repo, listing.Holders(live, id), id)
 		if err != nil {
 			b.track.Warnf("Recovery point %s cannot be read and is not built upon: %s", id, keepsake.MessageOf(err))
 			continue
@@ -183,7 +184,7 @@ func (b *backup) findParent(ctx context.Context, live []Provider) error {
 func (b *backup) plan() {
 	c := b.snapshot.Catalog
 	m := &repository.Manifest{
-		Format: repository.FormatVersion, Repository: b.repo.keys.Repository(), ID: repository.NewManifestID(b.snapshot.Time),
+		Format: repository.FormatVersion, Repository: b.repo.Keys.Repository(), ID: repository.NewManifestID(b.snapshot.Time),
 		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Weddings: b.in.Weddings, Tool: Version,
 		Source: c.Source, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions, Keys: c.ForeignKey,
 		Roles: c.Roles, NotCarried: c.NotCarried,
@@ -214,10 +215,10 @@ func (b *backup) plan() {
 			p.BytesTotal += t.rel.Bytes
 			p.ChunksTotal += int64(len(b.tables[i].ranges))
 		}
-		for _, prov := range b.repo.providers {
+		for _, prov := range b.repo.Providers {
 			state := report.ProviderProgress{Name: prov.Name, State: report.ItemRunning}
-			if err := b.repo.down[prov.Name]; err != nil {
-				state.State, state.Error = report.ItemFailed, explain(err)
+			if err := b.repo.Down[prov.Name]; err != nil {
+				state.State, state.Error = report.ItemFailed, replicas.Explain(err)
 			}
 			p.Providers = append(p.Providers, state)
 		}
@@ -244,17 +245,16 @@ func (b *backup) inOrder(tables []platform.Relation) []tieredTable {
 }
 
 func (b *backup) openLanes(ctx context.Context) {
-	shared := &bell{}
-	for _, p := range b.repo.live() {
-		b.lanes = append(b.lanes, newLane(ctx, p, providerBit(b.repo.providers, p.Name), b.index, b.track, shared))
+	shared := &replicas.Bell{}
+	for _, p := range b.repo.Live() {
+		b.lanes = append(b.lanes, replicas.NewLane(ctx, p, replicas.ProviderBit(b.repo.Providers, p.Name), b.index, b.track, shared))
 	}
 }
 
 // closeLanes ends what is under way, which is nothing after a backup that has come to its end.
 func (b *backup) closeLanes() {
 	for _, l := range b.lanes {
-		l.cancel()
-		l.drain()
+		l.Close()
 	}
 }
 

@@ -254,7 +254,7 @@ func tids(from uint32, slots []uint64) []platform.TID {
 
 // drop takes rows of a chunk out of the hash and adds them to those that do not belong to the recovery point.
 func (w *worker) drop(ctx context.Context, t *tableRun, chunk *repository.Chunk, gone repository.Runs, hash *repository.RowHash) error {
-	plain, err := w.b.copies.chunk(ctx, chunk, w.plain)
+	plain, err := w.b.copies.Chunk(ctx, chunk, w.plain)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

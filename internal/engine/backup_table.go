@@ -11,9 +11,9 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -22,21 +22,6 @@ const maxChunk = 8 << 20
 
 // rangesPerJob is how many ranges one statement asks for tuple identities of, when a parent is there to compare with.
 const rangesPerJob = 32
-
-// explain says in whole sentences why a provider, or an object there, is not used. Whoever puts a name before them adds the only colon.
-func explain(err error) string {
-	var place placeError
-	var own *keepsake.Error
-	switch {
-	case errors.As(err, &place):
-		return place.Error()
-	case errors.Is(err, errOtherHeader):
-		return keepsake.Sentence(errOtherHeader.Error())
-	case errors.As(err, &own):
-		return keepsake.Sentence(own.Message)
-	}
-	return storage.Explain(err)
-}
 
 // quotePattern makes a name match only itself in pg_dump's patterns.
 func quotePattern(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -220,7 +205,7 @@ func (t *tableRun) parentRange(from uint32) *repository.Range {
 // stored reports whether at least one provider lists every chunk of the range.
 func (b *backup) stored(r *repository.Range) bool {
 	for i := range r.Chunks {
-		if e := b.index.get(r.Chunks[i].ID); e.at == 0 || e.sum != r.Chunks[i].SHA256 {
+		if e := b.index.Get(r.Chunks[i].ID); e.At == 0 || e.Sum != r.Chunks[i].SHA256 {
 			return false
 		}
 	}
@@ -251,57 +236,41 @@ func (b *backup) rangeDone(t *tableRun, r *repository.Range) {
 
 // store makes sure that the chunk with this plaintext is at the providers, or on its way to them.
 func (b *backup) store(ctx context.Context, plain []byte) (repository.Chunk, error) {
-	if b.repo.keys.WritesOnly() {
+	if b.repo.Keys.WritesOnly() {
 		return b.storeWritten(ctx, plain)
 	}
-	id := b.repo.keys.ChunkID(plain)
-	e, mine, err := b.index.claim(ctx, id)
+	id := b.repo.Keys.ChunkID(plain)
+	e, mine, err := b.index.Claim(ctx, id)
 	if err != nil {
 		return repository.Chunk{}, err
 	}
 	if mine {
-		var s *sealed
+		var s *replicas.Sealed
 		if s, err = b.seal(ctx, id, e, plain); err != nil {
-			b.index.settle(id, 0, nil)
+			b.index.Settle(id, 0, nil)
 			return repository.Chunk{}, err
 		}
-		e.size, e.sum = int64(len(s.body)), s.sum
-		b.index.settle(id, e.size, &s.sum)
-		if err := send(ctx, b.lanes, s, b.index.get(id).at); err != nil {
+		e.Size, e.Sum = int64(len(s.Body)), s.Sum
+		b.index.Settle(id, e.Size, &s.Sum)
+		if err := replicas.Send(ctx, b.lanes, s, b.index.Get(id).At); err != nil {
 			return repository.Chunk{}, err
 		}
 	}
-	return repository.Chunk{ID: id, Size: e.size, SHA256: e.sum, Plain: int64(len(plain))}, nil
+	return repository.Chunk{ID: id, Size: e.Size, SHA256: e.Sum, Plain: int64(len(plain))}, nil
 }
 
 // seal returns the chunk's sealed form: the bytes that another run left at a provider, or is uploading now, if they are sound,
 // else new ones.
-func (b *backup) seal(ctx context.Context, id repository.ChunkID, e entry, plain []byte) (*sealed, error) {
-	for i, p := range b.repo.providers {
-		if (e.at|e.odd)&(1<<i) == 0 {
-			continue
-		}
-		body, err := p.Store.Get(ctx, id.Key(), repository.MaxChunkSealed)
-		if err == nil && opens(b.repo.keys, id, body) {
-			b.index.doubt(id, (e.at|e.odd)&^(1<<i)) // without a manifest nothing says that the others hold the same bytes
-			b.index.confirm(id, 1<<i)
-			return newSealed(id, body), nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err == nil || isDamage(err) {
-			b.index.distrust(id, 1<<i)
-		} else {
-			b.index.doubt(id, 1<<i) // its list says that something is there, and it does not say what
-		}
-		e.at, e.odd = e.at&^(1<<i), e.odd&^(1<<i)
+func (b *backup) seal(ctx context.Context, id repository.ChunkID, e replicas.Entry, plain []byte) (*replicas.Sealed, error) {
+	there, found, err := b.index.Existing(ctx, b.repo, id, e)
+	if found || err != nil {
+		return there, err
 	}
-	body, err := b.repo.keys.SealChunk(nil, id, plain, effort(b.lanes))
+	body, err := b.repo.Keys.SealChunk(nil, id, plain, replicas.Effort(b.lanes))
 	if err != nil {
 		return nil, err
 	}
 	b.chunksNew.Add(1)
 	b.bytesNew.Add(int64(len(body)))
-	return newSealed(id, body), nil
+	return replicas.NewSealed(id, body), nil
 }

@@ -2,9 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/wedsync/keepsake/internal/engine/replicas"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,7 +22,7 @@ import (
 type completion struct {
 	*backup
 	chunks []*repository.Chunk // as they were sealed: the manifest's own may be adopted from another run
-	news   *news
+	news   *replicas.News
 	copies []keepsake.Copy // in the order of the providers
 	seal   func() (manifestObject, error)
 }
@@ -31,16 +35,16 @@ type manifestObject struct {
 // complete returns where the recovery point is. It fails when it is nowhere.
 func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
 	b.track.Stage(report.StageCatchingUp)
-	c := &completion{backup: b, news: newNews(len(b.lanes)), copies: make([]keepsake.Copy, len(b.repo.providers)), seal: sync.OnceValues(b.sealManifest)}
-	for _, chunk := range uniqueChunks(b.manifest) {
+	c := &completion{backup: b, news: replicas.NewNews(len(b.lanes)), copies: make([]keepsake.Copy, len(b.repo.Providers)), seal: sync.OnceValues(b.sealManifest)}
+	for _, chunk := range replicas.UniqueChunks(b.manifest) {
 		own := *chunk
 		c.chunks = append(c.chunks, &own)
 	}
 	places := map[string]*keepsake.Copy{}
-	for i, p := range b.repo.providers {
+	for i, p := range b.repo.Providers {
 		c.copies[i] = keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite}
-		if err := b.repo.down[p.Name]; err != nil {
-			c.copies[i].Error = explain(err)
+		if err := b.repo.Down[p.Name]; err != nil {
+			c.copies[i].Error = replicas.Explain(err)
 		}
 		places[p.Name] = &c.copies[i]
 	}
@@ -60,7 +64,7 @@ func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
 			return c.copies, nil
 		}
 	}
-	return nil, allFailed(b.lanes)
+	return nil, replicas.AllFailed(b.lanes)
 }
 
 // stopped is the error of whoever was stopped on the way. What is at a provider already is a recovery point and stays one.
@@ -75,15 +79,15 @@ func (c *completion) stopped(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return &keepsake.Error{Code: keepsake.CodeCancelled, Err: ctx.Err(), Message: fmt.Sprintf("stopped before every provider had it; recovery point %s is at %s, and %s brings it to the others",
-		c.manifest.ID, strings.Join(at, " and "), repairCommand(c.manifest.ID, false))}
+		c.manifest.ID, strings.Join(at, " and "), replicas.RepairCommand(c.manifest.ID, false))}
 }
 
 // sealManifest is called when the first provider has everything: every provider gets the same bytes.
 func (b *backup) sealManifest() (m manifestObject, err error) {
 	b.track.Stage(report.StagePublishing)
-	b.index.adopt(b.manifest)
+	b.index.Adopt(b.manifest)
 	b.countStats()
-	if m.key, m.body, err = b.repo.keys.SealManifest(b.manifest); err != nil {
+	if m.key, m.body, err = b.repo.Keys.SealManifest(b.manifest); err != nil {
 		return m, fmt.Errorf("seal the manifest: %w", err)
 	}
 	b.manifestBytes = int64(len(m.body))
@@ -92,16 +96,14 @@ func (b *backup) sealManifest() (m manifestObject, err error) {
 }
 
 // at completes one provider and writes down what came of it.
-func (c *completion) at(ctx context.Context, l *lane, place *keepsake.Copy) {
-	l.drain()
-	c.news.tell()
+func (c *completion) at(ctx context.Context, l *replicas.Lane, place *keepsake.Copy) {
+	l.Drain()
+	c.news.Tell()
 	err := c.fill(ctx, l)
-	l.mu.Lock()
-	l.failed = err
-	l.mu.Unlock()
+	l.End(err)
 	place.Confirmed = err == nil
 	if err != nil {
-		place.Error = explain(err)
+		place.Error = replicas.Explain(err)
 	}
 	c.track.Provider(l.Name, func(p *report.ProviderProgress) {
 		p.State = report.ItemDone
@@ -121,13 +123,13 @@ func (c *completion) at(ctx context.Context, l *lane, place *keepsake.Copy) {
 
 // fill makes a provider whole. A full backup first reads back the copies that were there before, so that everything its recovery
 // point needs has been seen.
-func (c *completion) fill(ctx context.Context, l *lane) error {
+func (c *completion) fill(ctx context.Context, l *replicas.Lane) error {
 	if c.in.Type == keepsake.BackupFull {
 		if err := c.readBack(ctx, l, c.chunks); err != nil {
 			return err
 		}
 	}
-	err := copyMissing(ctx, c.repo, c.index, l.Provider, c.chunks, c.news, func(chunk *repository.Chunk) {
+	err := replicas.CopyMissing(ctx, c.repo, c.index, l.Provider, c.chunks, c.news, func(chunk *repository.Chunk) {
 		c.track.Provider(l.Name, func(p *report.ProviderProgress) { p.Confirmed++; p.Bytes += chunk.Size })
 	})
 	if err != nil {
@@ -137,37 +139,61 @@ func (c *completion) fill(ctx context.Context, l *lane) error {
 	if err != nil {
 		return err
 	}
-	if err := c.repo.stillThere(ctx, l.Provider); err != nil {
+	if err := c.repo.StillThere(ctx, l.Provider); err != nil {
 		return err
 	}
-	return putManifest(ctx, l.Store, m.key, m.body)
+	return replicas.PutManifest(ctx, l.Store, m.key, m.body)
 }
 
-// news tells those who wait for chunks that one more provider has all that it was given directly.
-type news struct {
-	mu   sync.Mutex
-	left int // providers that have not told yet
-	bell bell
-}
-
-func newNews(providers int) *news { return &news{left: providers} }
-
-// next returns a channel that is closed with the next news, nil when there will be none.
-func (n *news) next() <-chan struct{} {
-	if n == nil {
-		return nil
+// readBack reads, at one provider, the copies that this run did not upload, and distrusts those that are not what the
+// manifest says.
+func (b *backup) readBack(ctx context.Context, l *replicas.Lane, chunks []*repository.Chunk) error {
+	old := b.old()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(replicas.LaneWorkers)
+	for _, c := range chunks {
+		if !old[c.ID] || b.index.Get(c.ID).At&l.Bit == 0 {
+			continue
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			_, err := b.repo.SoundCopy(ctx, l.Provider, c)
+			if errors.Is(err, storage.ErrTimeout) {
+				return err
+			}
+			if err != nil && ctx.Err() == nil {
+				b.track.Warnf("Provider %s, chunk %s: %s It is replaced.", l.Name, c.ID, keepsake.MessageOf(err))
+				b.index.Distrust(c.ID, l.Bit)
+			}
+			return nil
+		})
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.left == 0 {
-		return nil
-	}
-	return n.bell.next()
+	return g.Wait()
 }
 
-func (n *news) tell() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.left--
-	n.bell.ring()
+// old returns the chunks that were there before this run.
+func (b *backup) old() map[repository.ChunkID]bool {
+	old := map[repository.ChunkID]bool{}
+	if b.parent != nil {
+		_ = b.parent.EachChunk(func(c *repository.Chunk) error { old[c.ID] = true; return nil })
+	}
+	b.found.Range(func(id, _ any) bool { old[id.(repository.ChunkID)] = true; return true })
+	return old
+}
+
+func (b *backup) countStats() {
+	s := &b.manifest.Stats
+	for _, t := range b.manifest.Tables {
+		s.Rows += t.Rows
+	}
+	for _, c := range replicas.UniqueChunks(b.manifest) {
+		s.BytesStored += c.Size
+		s.Chunks++
+	}
+	_ = b.manifest.EachChunk(func(c *repository.Chunk) error { s.BytesRead += c.Plain; return nil })
+	b.manifest.Sequences = b.snapshot.Catalog.Sequences
+	s.BytesNew, s.ChunksNew = b.bytesNew.Load(), b.chunksNew.Load()
+	s.Seconds = b.e.opts.Now().Sub(b.started).Seconds()
 }

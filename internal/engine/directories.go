@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -150,25 +151,25 @@ func (e *Engine) liveDirectory(ctx context.Context, vendors bool) (*search.Direc
 
 // directoryAt reads a recovery point's names, and says of which moment they are.
 func (e *Engine) directoryAt(ctx context.Context, point string, vendors bool) (*search.Directory, time.Time, error) {
-	r, from, err := e.openFor(ctx, "")
+	r, from, err := e.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	m, _, _, err := e.resolve(ctx, r, from, point)
+	m, _, _, err := e.replicas.Resolve(ctx, r, from, point)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
 	directory, err := e.directories.get(ctx, slot{m.ID, vendors}, e.opts.Now, func(ctx context.Context) (*search.Directory, error) {
 		track := report.NewTracker(nil, e.opts.Now)
 		defer track.Close()
-		return e.readDirectory(ctx, m, chunkOpener{newSource(r, from, m.ID, track)}, vendors)
+		return e.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
 	})
 	return directory, m.Time, err
 }
 
 // readDirectory reads the tables of weddings, organizations and vendors, and those that link them. What a table lacks is left out, as on the
 // live platform.
-func (e *Engine) readDirectory(ctx context.Context, m *repository.Manifest, chunks chunkOpener, linked bool) (*search.Directory, error) {
+func (e *Engine) readDirectory(ctx context.Context, m *repository.Manifest, chunks scope.Chunks, linked bool) (*search.Directory, error) {
 	d := e.opts.DataMap
 	plan, err := scope.FromManifest(m, d, d.Wedding.Table)
 	if err != nil {
@@ -226,7 +227,7 @@ func (e *Engine) readDirectory(ctx context.Context, m *repository.Manifest, chun
 }
 
 // eachRow hands some columns of every row of a table to do, the empty text for null and for what is not there.
-func eachRow(ctx context.Context, t *scope.Table, chunks chunkOpener, columns []string, do func([]string)) error {
+func eachRow(ctx context.Context, t *scope.Table, chunks scope.Chunks, columns []string, do func([]string)) error {
 	rows, err := scope.ReadTable(ctx, t, chunks)
 	if err != nil {
 		return err

@@ -6,29 +6,19 @@ package engine
 import (
 	"log/slog"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Provider is one configured storage target with the facts that the 3-2-1 rule needs.
-type Provider struct {
-	Name    string
-	Medium  string // "disk", "s3", "supabase", "gcs", …
-	Region  string
-	Offsite bool
-	Store   storage.Provider
-}
-
 // Options is what an Engine works with. URLs are libpq connection strings and are never logged.
 type Options struct {
-	PlatformURL keepsake.Secret // may be empty for verify, points and restore
-	ConsoleURL  keepsake.Secret // the console's own database: no restore goes there; may be empty
-	Providers   []Provider      // in order of preference for reading
+	PlatformURL keepsake.Secret     // may be empty for verify, points and restore
+	ConsoleURL  keepsake.Secret     // the console's own database: no restore goes there; may be empty
+	Providers   []replicas.Provider // in order of preference for reading
 	Key         repository.KeySource
 	DataMap     keepsake.DataMap
 	PGBin       string // directory of pg_dump and pg_restore; empty: the newest found
@@ -45,12 +35,9 @@ type Options struct {
 // names that were searched last, and which providers hung lately.
 type Engine struct {
 	opts        Options
-	log         *slog.Logger
+	replicas    *replicas.Set
 	questions   *platform.Questions
 	directories *directories
-
-	hungMu sync.Mutex
-	hungAt map[string]time.Time // providers that hung, and when
 }
 
 // New returns an Engine. It opens nothing; Close ends what it opens later.
@@ -64,7 +51,8 @@ func New(opts Options) *Engine {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Engine{opts: opts, log: opts.Logger, questions: platform.NewQuestions(opts.PlatformURL), directories: newDirectories()}
+	set := &replicas.Set{Providers: opts.Providers, Key: opts.Key, Silence: opts.Silence, Now: opts.Now}
+	return &Engine{opts: opts, replicas: set, questions: platform.NewQuestions(opts.PlatformURL), directories: newDirectories()}
 }
 
 // Close ends the sessions that are kept for questions. Whoever calls it asks nothing any more.
@@ -74,4 +62,4 @@ func (e *Engine) Close() {
 }
 
 // Providers returns the configured providers in order of preference.
-func (e *Engine) Providers() []Provider { return e.opts.Providers }
+func (e *Engine) Providers() []replicas.Provider { return e.opts.Providers }

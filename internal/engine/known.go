@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/search"
@@ -85,11 +86,11 @@ func (e *Engine) known(ctx context.Context, vendors bool) (newest, before *searc
 	id, at, until := k.newest, k.at, k.until
 	k.mu.Unlock()
 	if now := e.opts.Now(); id == "" || now.After(until) {
-		r, from, err := e.openFor(ctx, "")
+		r, from, err := e.replicas.OpenFor(ctx, "")
 		if err != nil {
 			return nil, nil, at, err
 		}
-		m, _, _, err := e.resolve(ctx, r, from, latestWhole)
+		m, _, _, err := e.replicas.Resolve(ctx, r, from, replicas.LatestWhole)
 		if err != nil {
 			return nil, nil, at, err
 		}
@@ -111,38 +112,38 @@ func (e *Engine) known(ctx context.Context, vendors bool) (newest, before *searc
 }
 
 func (e *Engine) readPointDirectory(ctx context.Context, id string, vendors bool) (*search.Directory, error) {
-	r, from, err := e.openFor(ctx, "")
+	r, from, err := e.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	m, _, _, err := e.resolve(ctx, r, from, id)
+	m, _, _, err := e.replicas.Resolve(ctx, r, from, id)
 	if err != nil {
 		return nil, err
 	}
 	track := report.NewTracker(nil, e.opts.Now)
 	defer track.Close()
-	return e.readDirectory(ctx, m, chunkOpener{newSource(r, from, m.ID, track)}, vendors)
+	return e.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
 }
 
 // readBefore reads the weddings of the points before one, as long as their tables of weddings differ: most are the same.
 func (e *Engine) readBefore(ctx context.Context, newest *search.Directory, id string, vendors bool) (*search.Directory, error) {
-	r, from, err := e.openFor(ctx, "")
+	r, from, err := e.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	l, err := listManifests(ctx, from)
+	l, err := replicas.ListManifests(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	ids := l.newestFirst()
+	ids := l.NewestFirst()
 	ids = ids[slices.Index(ids, id)+1:]
 	read := map[repository.RowHash]bool{}
-	if m, _, err := e.readManifest(ctx, r, l.holders(from, id), id); err == nil {
+	if m, _, err := e.replicas.ReadManifest(ctx, r, l.Holders(from, id), id); err == nil {
 		read[e.weddingsHash(m)] = true
 	}
 	var older []*search.Directory
 	for _, id := range ids[:min(len(ids), knownPoints)] {
-		m, _, err := e.readManifest(ctx, r, l.holders(from, id), id)
+		m, _, err := e.replicas.ReadManifest(ctx, r, l.Holders(from, id), id)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

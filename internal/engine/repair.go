@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -37,11 +38,11 @@ func (r RepairResult) Damaged() bool {
 type repair struct {
 	e      *Engine
 	track  *report.Tracker
-	repo   *repo
-	list   listing
-	index  *index
+	repo   *replicas.Repo
+	list   replicas.Listing
+	index  *replicas.Index
 	doubts map[string]map[repository.ChunkID]bool // by provider: the copies that did not read well
-	others []*sideObjects                         // what else must be at every provider
+	others []*replicas.Objects                    // what else must be at every provider
 	mu     sync.Mutex
 	result RepairResult
 	failed map[string]map[string]string // point → provider → why it was not completed there
@@ -64,7 +65,7 @@ func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter rep
 		return RepairResult{}, err
 	}
 	var lanes sync.WaitGroup
-	for _, p := range r.repo.live() { // each for itself: a slow provider keeps no other from being completed
+	for _, p := range r.repo.Live() { // each for itself: a slow provider keeps no other from being completed
 		lanes.Go(func() { r.lane(ctx, p, verified.Copies) })
 	}
 	lanes.Wait()
@@ -79,7 +80,7 @@ func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter rep
 }
 
 // lane completes one provider: the newest recovery point first, what else must outlive at the end.
-func (r *repair) lane(ctx context.Context, p Provider, verified map[string][]keepsake.Copy) {
+func (r *repair) lane(ctx context.Context, p replicas.Provider, verified map[string][]keepsake.Copy) {
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(verified))) {
 		whole := slices.ContainsFunc(verified[id], func(c keepsake.Copy) bool { return c.Provider == p.Name && c.Confirmed })
 		if whole {
@@ -94,14 +95,14 @@ func (r *repair) lane(ctx context.Context, p Provider, verified map[string][]kee
 		}
 	}
 	for _, o := range r.others {
-		o.copyTo(ctx, r, p)
+		r.copySide(ctx, o, p)
 	}
 }
 
 // fails names a recovery point that could not be completed at a provider, or once, that nobody can.
-func (r *repair) fails(p Provider, id string, err error) {
+func (r *repair) fails(p replicas.Provider, id string, err error) {
 	key := repository.ManifestKey(id)
-	f := report.VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there. " + explain(err),
+	f := report.VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there. " + replicas.Explain(err),
 		Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged}
 	var nowhere errNowhere
 	if errors.As(err, &nowhere) {
@@ -112,7 +113,7 @@ func (r *repair) fails(p Provider, id string, err error) {
 	if r.failed[id] == nil {
 		r.failed[id] = map[string]string{}
 	}
-	r.failed[id][p.Name] = explain(err)
+	r.failed[id][p.Name] = replicas.Explain(err)
 	if f.Provider == "" && r.told[key] {
 		return
 	}
@@ -124,10 +125,10 @@ func (r *repair) fails(p Provider, id string, err error) {
 func (r *repair) conclude(verified map[string][]keepsake.Copy) {
 	for id := range verified {
 		var places []keepsake.Copy
-		for _, p := range r.repo.providers {
+		for _, p := range r.repo.Providers {
 			c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Error: r.failed[id][p.Name]}
-			if err := r.repo.down[p.Name]; err != nil {
-				c.Error = explain(err)
+			if err := r.repo.Down[p.Name]; err != nil {
+				c.Error = replicas.Explain(err)
 			}
 			c.Confirmed = c.Error == ""
 			places = append(places, c)
@@ -147,25 +148,25 @@ func (r *repair) copied(bytes int64) {
 
 // open looks at the providers again and distrusts the copies that the verification found bad.
 func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err error) {
-	if r.repo, err = r.e.open(ctx); err != nil {
+	if r.repo, err = r.e.replicas.Open(ctx); err != nil {
 		return err
 	}
-	r.e.inNoHurry(r.repo)
+	r.e.replicas.InNoHurry(r.repo)
 	r.headers(ctx, findings)
-	if r.list, err = listManifests(ctx, r.repo.live()); err != nil {
+	if r.list, err = replicas.ListManifests(ctx, r.repo.Live()); err != nil {
 		return err
 	}
-	if r.index, _, err = buildIndex(ctx, r.repo, r.repo.live()); err != nil {
+	if r.index, _, err = replicas.BuildIndex(ctx, r.repo, r.repo.Live()); err != nil {
 		return err
 	}
-	undos := listSide(ctx, r.repo, undoObjects)
-	r.others = []*sideObjects{undos, listSide(ctx, r.repo, noteObjects)}
+	undos := replicas.ListObjects(ctx, r.repo, replicas.UndoObjects)
+	r.others = []*replicas.Objects{undos, replicas.ListObjects(ctx, r.repo, replicas.NoteObjects)}
 	for _, f := range findings {
-		if f.Damage && strings.HasPrefix(f.Object, undoPrefix) {
-			undos.distrust(f.Provider, f.Object)
+		if f.Damage && strings.HasPrefix(f.Object, replicas.UndoPrefix) {
+			undos.Distrust(f.Provider, f.Object)
 		}
-		if id, ok := parseChunkKey(f.Object); ok {
-			r.index.distrust(id, providerBit(r.repo.providers, f.Provider))
+		if id, ok := replicas.ParseChunkKey(f.Object); ok {
+			r.index.Distrust(id, replicas.ProviderBit(r.repo.Providers, f.Provider))
 			if r.doubts[f.Provider] == nil {
 				r.doubts[f.Provider] = map[repository.ChunkID]bool{}
 			}
@@ -181,28 +182,28 @@ func (r *repair) headers(ctx context.Context, findings []report.VerifyFinding) {
 	for _, f := range findings {
 		damaged[f.Provider] = damaged[f.Provider] || f.Object == repository.HeaderKey && f.Damage
 	}
-	for _, p := range r.repo.providers {
-		err := r.repo.down[p.Name]
+	for _, p := range r.repo.Providers {
+		err := r.repo.Down[p.Name]
 		switch {
-		case r.repo.blurred[p.Name]:
-			if err = r.e.renewIdentity(ctx, r.repo, p); err == nil {
-				r.copied(int64(len(r.repo.identities[p.Name].body)))
+		case r.repo.Blurred[p.Name]:
+			if err = r.e.replicas.RenewIdentity(ctx, r.repo, p); err == nil {
+				r.copied(int64(len(r.repo.Identities[p.Name].Body)))
 			}
-		case r.repo.elsewhere(p): // it is for a person to say that the place is the right one
-		case r.repo.lacking[p.Name]:
-			err = putHeader(ctx, p, r.repo.header)
-			delete(r.repo.lacking, p.Name)
+		case r.repo.Elsewhere(p): // it is for a person to say that the place is the right one
+		case r.repo.Lacking[p.Name]:
+			err = replicas.PutHeader(ctx, p, r.repo.Header)
+			delete(r.repo.Lacking, p.Name)
 		case damaged[p.Name] && (err == nil || keepsake.CodeOf(err) == keepsake.CodeDamaged):
-			if err = replaceHeader(ctx, r.repo, p); err == nil {
+			if err = replicas.ReplaceHeader(ctx, r.repo, p); err == nil {
 				r.result.Copied++
-				r.result.Bytes += int64(len(r.repo.header))
+				r.result.Bytes += int64(len(r.repo.Header))
 			}
 		}
-		delete(r.repo.down, p.Name)
+		delete(r.repo.Down, p.Name)
 		if err != nil {
-			r.repo.down[p.Name] = err
+			r.repo.Down[p.Name] = err
 			r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: repository.HeaderKey,
-				Problem: "The provider cannot be repaired now. " + explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
+				Problem: "The provider cannot be repaired now. " + replicas.Explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
 		}
 	}
 }
@@ -214,22 +215,22 @@ type errNowhere struct{ error }
 func (e errNowhere) Unwrap() error { return e.error }
 
 // point completes one recovery point at one provider: chunks first, then the manifest.
-func (r *repair) point(ctx context.Context, p Provider, id string) error {
-	holders := r.list.holders(r.repo.live(), id)
-	right, _, err := r.e.readRightful(ctx, r.repo, holders, id)
+func (r *repair) point(ctx context.Context, p replicas.Provider, id string) error {
+	holders := r.list.Holders(r.repo.Live(), id)
+	right, _, err := r.e.replicas.ReadRightful(ctx, r.repo, holders, id)
 	if err != nil {
 		return errNowhere{err}
 	}
-	sound := right.provider == p.Name
-	if !sound && r.list.at[id][p.Name] {
-		_, own, err := readManifestAt(ctx, r.repo, p, id)
-		sound = err == nil && bytes.Equal(own, right.body)
+	sound := right.Provider == p.Name
+	if !sound && r.list.At[id][p.Name] {
+		_, own, err := replicas.ReadManifestAt(ctx, r.repo, p, id)
+		sound = err == nil && bytes.Equal(own, right.Body)
 	}
-	return r.complete(ctx, p, id, uniqueChunks(right.m), right.body, sound)
+	return r.complete(ctx, p, id, replicas.UniqueChunks(right.Manifest), right.Body, sound)
 }
 
-func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*repository.Chunk, manifest []byte, sound bool) error {
-	err := copyMissing(ctx, r.repo, r.index, p, chunks, nil, func(c *repository.Chunk) { r.copied(c.Size) })
+func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, chunks []*repository.Chunk, manifest []byte, sound bool) error {
+	err := replicas.CopyMissing(ctx, r.repo, r.index, p, chunks, nil, func(c *repository.Chunk) { r.copied(c.Size) })
 	if err != nil {
 		return err
 	}
@@ -237,7 +238,7 @@ func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*
 		if !r.doubts[p.Name][c.ID] {
 			continue
 		}
-		if _, err := r.repo.soundCopy(ctx, p, c); err != nil {
+		if _, err := r.repo.SoundCopy(ctx, p, c); err != nil {
 			return fmt.Errorf("chunk %s was stored there anew and still does not read well: %w", c.ID, err)
 		}
 		delete(r.doubts[p.Name], c.ID)
@@ -248,13 +249,13 @@ func (r *repair) complete(ctx context.Context, p Provider, id string, chunks []*
 	if sound {
 		return nil
 	}
-	if err := r.repo.stillThere(ctx, p); err != nil {
+	if err := r.repo.StillThere(ctx, p); err != nil {
 		return err
 	}
 	if err := p.Store.Put(ctx, repository.ManifestKey(id), manifest, sha256.Sum256(manifest), true); err != nil {
 		return err
 	}
-	if _, _, err := readManifestAt(ctx, r.repo, p, id); err != nil {
+	if _, _, err := replicas.ReadManifestAt(ctx, r.repo, p, id); err != nil {
 		return fmt.Errorf("the manifest was stored there anew and still does not read well: %w", err)
 	}
 	r.copied(int64(len(manifest)))

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
@@ -20,7 +21,7 @@ func (r *repair) settle(found []report.VerifyFinding) {
 	for _, f := range r.result.Remaining {
 		r.track.Warnf("Remains at %s, %s: %s", orEvery(f.Provider), f.Object, f.Problem)
 	}
-	for _, p := range r.repo.providers {
+	for _, p := range r.repo.Providers {
 		if n := healed[p.Name]; n > 0 {
 			r.track.Infof("Provider %s: %s repaired.", p.Name, report.Plural(n, "object"))
 		}
@@ -41,10 +42,10 @@ func orEvery(provider string) string {
 
 // healed reports whether what was found is sound now.
 func (r *repair) healed(f report.VerifyFinding) bool {
-	if r.repo.down[f.Provider] != nil {
+	if r.repo.Down[f.Provider] != nil {
 		return false
 	}
-	if id, is := parseChunkKey(f.Object); is {
+	if id, is := replicas.ParseChunkKey(f.Object); is {
 		return !r.doubts[f.Provider][id]
 	}
 	return !slices.ContainsFunc(r.result.Remaining, func(left report.VerifyFinding) bool {

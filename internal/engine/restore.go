@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/target"
@@ -21,7 +22,7 @@ type restore struct {
 	in       report.RestoreInput
 	track    *report.Tracker
 	tools    pgtool.Tools
-	source   *source
+	source   *replicas.Source
 	manifest *repository.Manifest
 	target   *target.Target
 	tables   []*tableLoad // those that get rows, most urgent tier first, largest first within a tier
@@ -60,8 +61,8 @@ func (e *Engine) Restore(ctx context.Context, in report.RestoreInput, reporter r
 		return report.RestoreResult{}, err
 	}
 	r.conclude()
-	r.result.Provider = r.source.best()
-	r.result.Damaged = append(r.result.Damaged, r.source.damaged...)
+	r.result.Provider = r.source.Best()
+	r.result.Damaged = append(r.result.Damaged, r.source.Damaged...)
 	r.result.Seconds, r.result.PeakMemory = e.opts.Now().Sub(started).Seconds(), report.PeakMemory()
 	r.track.Stage(report.StageDone)
 	return r.result, nil
@@ -117,26 +118,26 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	if r.tools, err = pgtool.Find(ctx, r.e.opts.PGBin); err != nil {
 		return err
 	}
-	repo, from, err := r.e.openFor(ctx, r.in.Provider)
+	repo, from, err := r.e.replicas.OpenFor(ctx, r.in.Provider)
 	if err != nil {
 		return err
 	}
-	r.e.inNoHurry(repo)
-	r.track.Await(repo.awaited())
+	r.e.replicas.InNoHurry(repo)
+	r.track.Await(repo.Awaited())
 	for _, p := range from {
-		if repo.unproven[p.Name] {
-			r.track.Warnf("Provider %s: %s It is read all the same, because no other one is left or was asked for.", p.Name, explain(repo.down[p.Name]))
+		if repo.Unproven[p.Name] {
+			r.track.Warnf("Provider %s: %s It is read all the same, because no other one is left or was asked for.", p.Name, replicas.Explain(repo.Down[p.Name]))
 		}
 	}
-	m, list, damaged, err := r.e.resolve(ctx, repo, from, r.in.Point)
+	m, list, damaged, err := r.e.replicas.Resolve(ctx, repo, from, r.in.Point)
 	if err != nil {
 		return err
 	}
 	// Providers that hold the manifest hold every chunk; the others may still hold some.
-	slices.SortStableFunc(from, func(a, b Provider) int {
-		return cmp.Compare(rank(list.at[m.ID][a.Name]), rank(list.at[m.ID][b.Name]))
+	slices.SortStableFunc(from, func(a, b replicas.Provider) int {
+		return cmp.Compare(rank(list.At[m.ID][a.Name]), rank(list.At[m.ID][b.Name]))
 	})
-	r.manifest, r.source = m, newSource(repo, from, m.ID, r.track)
+	r.manifest, r.source = m, replicas.NewSource(repo, from, m.ID, r.track)
 	r.result.Damaged = append(r.result.Damaged, damaged...)
 	r.result.Point = m.ID
 	if r.in.Scoped() {
@@ -192,7 +193,7 @@ func (r *restore) begin(p *report.Progress) {
 		p.BytesTotal += t.bytes
 		p.ChunksTotal += t.chunks
 	}
-	for _, prov := range r.source.providers {
+	for _, prov := range r.source.Providers {
 		p.Providers = append(p.Providers, report.ProviderProgress{Name: prov.Name, State: report.ItemRunning})
 	}
 }
@@ -207,7 +208,7 @@ func (r *restore) notCarried(items ...keepsake.NotCarried) {
 func (r *restore) check(ctx context.Context) (err error) {
 	m := r.manifest
 	o := r.e.targetOptions(r.in.Target)
-	o.Create, o.Source, o.Point, o.Prover = r.in.Create, m.Source, m.ID, markProver{r.source.repo}
+	o.Create, o.Source, o.Point, o.Prover = r.in.Create, m.Source, m.ID, markProver{r.source.Repo}
 	if r.target, err = target.Open(ctx, o); err != nil {
 		return err
 	}
@@ -236,7 +237,7 @@ func (r *restore) readArchive(ctx context.Context, m *repository.Manifest) (*pgt
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := r.source.copy(ctx, archive, m.Schema); err != nil {
+	if err := r.source.Copy(ctx, archive, m.Schema); err != nil {
 		return archive, nil, fmt.Errorf("the schema: %w", err)
 	}
 	entries, err := r.tools.List(ctx, archive, append(slices.Clone(m.Roles), "pg_database_owner"))

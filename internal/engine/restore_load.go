@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -283,11 +282,11 @@ func (r *restore) copyIn(ctx context.Context, l *target.Loader, t *tableLoad, ma
 		err = load(keptRows(t))
 		return holds, err
 	}
-	rows := r.source.rows(ctx, t.Table, func(plain int64) { r.loaded(t, plain) })
+	rows := r.source.Rows(ctx, t.Table, func(plain int64) { r.loaded(t, plain) })
 	err = load(rows)
 	_ = rows.Close()
-	if rows.failed != nil && !errors.Is(rows.failed, io.EOF) {
-		err = rows.failed // PostgreSQL only repeats it as text
+	if failed := rows.Err(); failed != nil {
+		err = failed // PostgreSQL only repeats it as text
 	}
 	return holds, err
 }

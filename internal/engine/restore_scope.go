@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -25,7 +26,7 @@ func (r *restore) chooseScope(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := scope.Read(ctx, plan, r.manifest, chunkOpener{r.source}, id)
+	rows, err := scope.Read(ctx, plan, r.manifest, r.source, id)
 	if err != nil {
 		return err
 	}
@@ -58,5 +59,5 @@ func keptRows(t *tableLoad) io.Reader {
 	if t.Format != repository.FormatBinary {
 		return rows
 	}
-	return io.MultiReader(bytes.NewReader(binaryHeader), rows, bytes.NewReader(binaryTrailer))
+	return io.MultiReader(bytes.NewReader(replicas.BinaryHeader), rows, bytes.NewReader(replicas.BinaryTrailer))
 }

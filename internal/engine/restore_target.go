@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/target"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -24,18 +25,18 @@ func (e *Engine) CheckTarget(ctx context.Context, url keepsake.Secret) error {
 }
 
 // markProver seals marks of unfinished restores as notes that lie nowhere but in the database they are about.
-type markProver struct{ repo *repo }
+type markProver struct{ repo *replicas.Repo }
 
-const markPrefix = notePrefix + "target/"
+const markPrefix = replicas.NotePrefix + "target/"
 
 // Prove implements target.Prover.
 func (p markProver) Prove(about, point string) ([]byte, error) {
-	return p.repo.keys.SealObject(repository.ObjectNote, markPrefix+about, []byte(point))
+	return p.repo.Keys.SealObject(repository.ObjectNote, markPrefix+about, []byte(point))
 }
 
 // Point implements target.Prover.
 func (p markProver) Point(about string, proof []byte) (string, error) {
-	plain, err := p.repo.keys.OpenObject(repository.ObjectNote, markPrefix+about, proof, maxNote)
+	plain, err := p.repo.Keys.OpenObject(repository.ObjectNote, markPrefix+about, proof, replicas.MaxNote)
 	return string(plain), err
 }
 
@@ -46,7 +47,7 @@ func (r *restore) judgeMark(ctx context.Context) error {
 	if err != nil || point == "" {
 		return err
 	}
-	m, _, _, err := r.e.resolve(ctx, r.source.repo, r.source.providers, point)
+	m, _, _, err := r.e.replicas.Resolve(ctx, r.source.Repo, r.source.Providers, point)
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
 		return keepsake.Errorf(keepsake.CodeConflict, "the database %q holds an unfinished restore of recovery point %s, which is not here any more: it is not cleared, nothing was written; drop the database, or restore into a new one",
 			r.target.Name, point)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -79,12 +80,12 @@ func (e *Engine) FindDamage(ctx context.Context, in ScopeInput, points []string)
 
 // pointTime is when a recovery point was made that a provider holds; false where none does.
 func (e *Engine) pointTime(ctx context.Context, id string) (time.Time, bool) {
-	_, from, err := e.openFor(ctx, "")
+	_, from, err := e.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return time.Time{}, false
 	}
-	l, err := listManifests(ctx, from)
-	if err != nil || len(l.at[id]) == 0 {
+	l, err := replicas.ListManifests(ctx, from)
+	if err != nil || len(l.At[id]) == 0 {
 		return time.Time{}, false
 	}
 	t, err := repository.ManifestTime(id)

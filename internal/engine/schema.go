@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -18,11 +19,11 @@ func (e *Engine) Schema(ctx context.Context, point, provider string, numbers []i
 	if err != nil {
 		return "", err
 	}
-	repo, from, err := e.openFor(ctx, provider)
+	repo, from, err := e.replicas.OpenFor(ctx, provider)
 	if err != nil {
 		return "", err
 	}
-	m, _, _, err := e.resolve(ctx, repo, from, point)
+	m, _, _, err := e.replicas.Resolve(ctx, repo, from, point)
 	if err != nil {
 		return "", err
 	}
@@ -33,7 +34,7 @@ func (e *Engine) Schema(ctx context.Context, point, provider string, numbers []i
 		return "", err
 	}
 	defer func() { _ = archive.Close() }()
-	if err := newSource(repo, from, m.ID, track).copy(ctx, archive, m.Schema); err != nil {
+	if err := replicas.NewSource(repo, from, m.ID, track).Copy(ctx, archive, m.Schema); err != nil {
 		return "", fmt.Errorf("the schema: %w", err)
 	}
 	entries, err := tools.List(ctx, archive, append(slices.Clone(m.Roles), "pg_database_owner"))

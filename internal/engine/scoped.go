@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -95,9 +96,9 @@ func (e *Engine) ExplainScope(ctx context.Context, root string) (*scope.Plan, er
 // ScopeAt is a scope's rows at a recovery point, read once and compared as often as needed.
 type ScopeAt struct {
 	e      *Engine
-	repo   *repo
+	repo   *replicas.Repo
 	in     scope.Input
-	chunks chunkOpener
+	chunks scope.Chunks
 }
 
 // ReadScope reads a scope's rows at a recovery point from the chunks that can hold them. It needs no platform.
@@ -105,11 +106,11 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	r, from, err := e.openFor(ctx, in.Provider)
+	r, from, err := e.replicas.OpenFor(ctx, in.Provider)
 	if err != nil {
 		return nil, err
 	}
-	m, _, _, err := e.resolve(ctx, r, from, in.Point)
+	m, _, _, err := e.replicas.Resolve(ctx, r, from, in.Point)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 	}
 	track := report.NewTracker(nil, e.opts.Now)
 	defer track.Close()
-	rows, err := scope.Read(ctx, plan, m, chunkOpener{newSource(r, from, m.ID, track)}, id)
+	rows, err := scope.Read(ctx, plan, m, replicas.NewSource(r, from, m.ID, track), id)
 	if err != nil {
 		return nil, err
 	}
@@ -137,21 +138,21 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 }
 
 // readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
-func (e *Engine) readWide(r *repo, from []Provider, m *repository.Manifest, in ScopeInput) (*ScopeAt, error) {
+func (e *Engine) readWide(r *replicas.Repo, from []replicas.Provider, m *repository.Manifest, in ScopeInput) (*ScopeAt, error) {
 	plan, err := scope.Wide(m, e.opts.DataMap, in.Tiers)
 	if err != nil {
 		return nil, err
 	}
 	track := report.NewTracker(nil, e.opts.Now)
 	track.Close() // nobody watches
-	src := newSource(r, from, m.ID, track)
+	src := replicas.NewSource(r, from, m.ID, track)
 	rows, err := scope.WideRows(plan, m, func(ctx context.Context, part *repository.Table) io.ReadCloser {
-		return src.rows(ctx, part, func(int64) {})
+		return src.Rows(ctx, part, func(int64) {})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{e: e, repo: r, chunks: chunkOpener{src}, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(), Mode: in.Mode, Name: in.name(), Wedding: e.weddingTable()}}, nil
+	return &ScopeAt{e: e, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(), Mode: in.Mode, Name: in.name(), Wedding: e.weddingTable()}}, nil
 }
 
 // Rows returns what was read.
@@ -159,16 +160,6 @@ func (s *ScopeAt) Rows() *scope.Rows { return s.in.Rows }
 
 // Plan returns how the scope lies in the recovery point's tables.
 func (s *ScopeAt) Plan() *scope.Plan { return s.in.Plan }
-
-// chunkOpener opens chunks from whichever provider has them.
-type chunkOpener struct{ source *source }
-
-func (c chunkOpener) Open(ctx context.Context, chunk *repository.Chunk, buf []byte) ([]byte, error) {
-	if need := int(chunk.Plain) + 64; cap(buf) < need {
-		buf = make([]byte, 0, need)
-	}
-	return c.source.chunk(ctx, chunk, buf)
-}
 
 // writer opens a session on the live platform that may write.
 func (e *Engine) writer(ctx context.Context) (*pgx.Conn, error) {
@@ -275,7 +266,7 @@ func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, re
 	defer track.Close()
 	track.Stage(report.StageChecking)
 	if a.Again {
-		r, err := e.open(ctx)
+		r, err := e.replicas.Open(ctx)
 		if err != nil {
 			return ScopeResult{}, err
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -15,31 +16,25 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// undoPrefix is the folder of undo objects.
-const undoPrefix = "undo/"
-
-// maxUndo bounds an undo object, in bytes, sealed.
-const maxUndo = 256 << 20
-
 // keepUndo seals an undo object and stores it at every provider that can be reached. It is durable at two of them before
 // anything is committed, so that an undo outlives the loss of one; at one, where no other takes it.
-func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string, error) {
+func (e *Engine) keepUndo(ctx context.Context, r *replicas.Repo, u *scope.Undo) ([]string, error) {
 	u.Time = e.opts.Now().UTC()
 	plain, err := json.Marshal(u)
 	if err != nil {
 		return nil, err
 	}
-	key := undoPrefix + u.Restore
-	body, err := r.keys.SealObject(repository.ObjectUndo, key, plain)
+	key := replicas.UndoPrefix + u.Restore
+	body, err := r.Keys.SealObject(repository.ObjectUndo, key, plain)
 	if err != nil {
 		return nil, err
 	}
-	if len(r.live()) == 0 {
-		return nil, r.nobodyWrites("what an undo needs could not be kept and nothing was changed")
+	if len(r.Live()) == 0 {
+		return nil, r.NobodyWrites("what an undo needs could not be kept and nothing was changed")
 	}
-	at, failed := putEverywhere(ctx, r.live(), key, body) // the live rows are locked meanwhile: nobody waits for a provider that hangs
+	at, failed := replicas.PutEverywhere(ctx, r.Live(), key, body) // the live rows are locked meanwhile: nobody waits for a provider that hangs
 	if len(at) == 0 {
-		return nil, cmp.Or(ctx.Err(), joined(failed))
+		return nil, cmp.Or(ctx.Err(), replicas.Joined(failed))
 	}
 	return at, nil
 }
@@ -47,15 +42,15 @@ func (e *Engine) keepUndo(ctx context.Context, r *repo, u *scope.Undo) ([]string
 // Undos lists the ids of restores that can be undone, newest first. Where none is found and a provider could not be asked, it is
 // CodeUnavailable: nobody knows then that there is none.
 func (e *Engine) Undos(ctx context.Context) ([]string, error) {
-	r, err := e.open(ctx)
+	r, err := e.replicas.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, failed := listEverywhere(ctx, r.readable(), undoPrefix, undoObjects.named)
+	found, failed := replicas.ListEverywhere(ctx, r.Readable(), replicas.UndoPrefix, replicas.UndoObjects.Named)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if unasked := r.unasked(listing{failed: failed}); len(found) == 0 && len(unasked) > 0 {
+	if unasked := r.Unasked(replicas.Listing{Failed: failed}); len(found) == 0 && len(unasked) > 0 {
 		text := "no restore that can be undone was found, and not every provider could be asked"
 		for _, u := range unasked {
 			text += "; " + u.Provider + ": " + u.Why
@@ -64,7 +59,7 @@ func (e *Engine) Undos(ctx context.Context) ([]string, error) {
 	}
 	ids := make([]string, 0, len(found))
 	for key := range found {
-		ids = append(ids, strings.TrimPrefix(key, undoPrefix))
+		ids = append(ids, strings.TrimPrefix(key, replicas.UndoPrefix))
 	}
 	slices.Sort(ids)
 	slices.Reverse(ids)
@@ -73,36 +68,38 @@ func (e *Engine) Undos(ctx context.Context) ([]string, error) {
 
 // ReadUndo returns what a restore changed.
 func (e *Engine) ReadUndo(ctx context.Context, restore string) (*scope.Undo, error) {
-	r, err := e.open(ctx)
+	r, err := e.replicas.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return e.readUndo(ctx, r, restore)
 }
 
-func (e *Engine) readUndo(ctx context.Context, r *repo, restore string) (*scope.Undo, error) {
-	key := undoPrefix + restore
+func (e *Engine) readUndo(ctx context.Context, r *replicas.Repo, restore string) (*scope.Undo, error) {
+	key := replicas.UndoPrefix + restore
 	if _, err := repository.ManifestTime(restore); err != nil {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %q that could be undone", restore)
 	}
 	last := error(keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %s that could be undone at the providers asked", restore))
 	u := &scope.Undo{}
-	q := asked[[]byte]{what: "what an undo needs"}
-	q.ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, maxUndo) }
-	q.sound = func(_ Provider, body []byte) error {
-		plain, err := r.keys.OpenObject(repository.ObjectUndo, key, body, repository.MaxObjectPlain)
+	q := replicas.FirstSound[[]byte]{What: "what an undo needs"}
+	q.Ask = func(ctx context.Context, p replicas.Provider) ([]byte, error) {
+		return p.Store.Get(ctx, key, replicas.MaxUndo)
+	}
+	q.Sound = func(_ replicas.Provider, body []byte) error {
+		plain, err := r.Keys.OpenObject(repository.ObjectUndo, key, body, repository.MaxObjectPlain)
 		if err != nil {
 			return err
 		}
 		*u = scope.Undo{}
 		return json.Unmarshal(plain, u)
 	}
-	q.failed = func(p Provider, err error) {
+	q.Failed = func(p replicas.Provider, err error) {
 		if !errors.Is(err, storage.ErrNotFound) {
 			last = keepsake.Errorf(keepsake.CodeOf(err), "provider %s: %w", p.Name, err)
 		}
 	}
-	switch found := q.first(ctx, r.readable()); {
+	switch found := q.Read(ctx, r.Readable()); {
 	case found:
 		return u, nil
 	case ctx.Err() != nil:
@@ -123,7 +120,7 @@ func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, rep
 	track := report.NewTracker(reporter, e.opts.Now)
 	defer track.Close()
 	track.Stage(report.StageChecking)
-	r, err := e.open(ctx)
+	r, err := e.replicas.Open(ctx)
 	if err != nil {
 		return ScopeResult{}, err
 	}
@@ -163,7 +160,7 @@ func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, rep
 }
 
 // done returns the report of a restore whose process was killed after it had committed, nil when it had not.
-func (e *Engine) done(ctx context.Context, r *repo, a ScopeApply) (*ScopeResult, error) {
+func (e *Engine) done(ctx context.Context, r *replicas.Repo, a ScopeApply) (*ScopeResult, error) {
 	if !a.Again {
 		return nil, nil //nolint:nilnil // it was never begun: that is an answer
 	}
@@ -187,8 +184,8 @@ func (e *Engine) done(ctx context.Context, r *repo, a ScopeApply) (*ScopeResult,
 		insert, update, remove, _ := t.Counts()
 		result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted = result.Applied.Inserted+insert, result.Applied.Updated+update, result.Applied.Deleted+remove
 	}
-	for _, p := range r.readable() {
-		if _, err := p.Store.Stat(ctx, undoPrefix+u.Restore); err == nil {
+	for _, p := range r.Readable() {
+		if _, err := p.Store.Stat(ctx, replicas.UndoPrefix+u.Restore); err == nil {
 			result.Undo = append(result.Undo, p.Name)
 		}
 	}

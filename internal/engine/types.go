@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/wedsync/keepsake/internal/engine/report"
+import (
+	"github.com/wedsync/keepsake/internal/engine/replicas"
+	"github.com/wedsync/keepsake/internal/engine/report"
+)
 
 // What an operation says, under the names that callers know.
 type (
@@ -24,6 +27,21 @@ type (
 	ProviderProgress = report.ProviderProgress
 	LogLine          = report.LogLine
 	Reporter         = report.Reporter
+)
+
+// The repository at its providers.
+type (
+	Provider          = replicas.Provider
+	PointList         = replicas.PointList
+	Unasked           = replicas.Unasked
+	PointMark         = replicas.PointMark
+	Kept              = replicas.Kept
+	Note              = replicas.Note
+	Notes             = replicas.Notes
+	Vault             = replicas.Vault
+	ProviderHealth    = replicas.ProviderHealth
+	InitResult        = replicas.InitResult
+	AddProviderResult = replicas.AddProviderResult
 )
 
 // Outcomes of a restore that came to its end.

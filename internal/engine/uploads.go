@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/keepsake"
 
 	"github.com/wedsync/keepsake/internal/engine/report"
@@ -30,10 +31,8 @@ func (u uploads) Log(l report.LogLine) {
 // uploaded returns how many sealed bytes each provider received from this backup, also of objects that others had before, and all of them.
 func (b *backup) uploaded(copies []keepsake.Copy) (map[string]int64, int64) {
 	byProvider, all := map[string]int64{}, int64(0)
-	b.index.mu.Lock()
-	defer b.index.mu.Unlock()
 	for _, c := range copies {
-		n := b.index.sent[providerBit(b.repo.providers, c.Provider)]
+		n := b.index.Uploaded(replicas.ProviderBit(b.repo.Providers, c.Provider))
 		if c.Confirmed {
 			n += b.manifestBytes
 		}

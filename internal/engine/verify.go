@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
@@ -18,10 +19,10 @@ import (
 // verification is one running Verify.
 type verification struct {
 	e       *Engine
-	repo    *repo
-	live    []Provider
-	list    listing
-	index   *index
+	repo    *replicas.Repo
+	live    []replicas.Provider
+	list    replicas.Listing
+	index   *replicas.Index
 	track   *report.Tracker
 	deep    bool
 	command string // that repairs what is found
@@ -64,42 +65,42 @@ func (e *Engine) verify(ctx context.Context, in report.VerifyInput, track *repor
 }
 
 func (v *verification) run(ctx context.Context, in report.VerifyInput) (err error) {
-	if v.repo, v.live, err = v.e.openFor(ctx, in.Provider); err != nil {
+	if v.repo, v.live, err = v.e.replicas.OpenFor(ctx, in.Provider); err != nil {
 		return err
 	}
-	v.e.inNoHurry(v.repo)
-	v.track.Await(v.repo.awaited())
-	if v.list, err = listManifests(ctx, v.live); err != nil {
+	v.e.replicas.InNoHurry(v.repo)
+	v.track.Await(v.repo.Awaited())
+	if v.list, err = replicas.ListManifests(ctx, v.live); err != nil {
 		return err
 	}
-	ids := v.list.newestFirst()
+	ids := v.list.NewestFirst()
 	if in.Point == "" && len(ids) == 0 {
-		return errNoPoint(v.repo, v.list)
+		return replicas.NoPoint(v.repo, v.list)
 	}
-	v.command = repairCommand("", v.deep)
+	v.command = replicas.RepairCommand("", v.deep)
 	if in.Point != "" {
-		m, _, _, err := v.e.resolve(ctx, v.repo, v.live, in.Point)
+		m, _, _, err := v.e.replicas.Resolve(ctx, v.repo, v.live, in.Point)
 		if err != nil {
 			return err
 		}
 		ids = []string{m.ID}
-		v.command = repairCommand(m.ID, v.deep)
+		v.command = replicas.RepairCommand(m.ID, v.deep)
 	}
 	if v.repairing {
-		v.command = thisRepair
+		v.command = replicas.ThisRepair
 	}
 	v.headers(ctx)
-	for name, err := range v.list.failed {
+	for name, err := range v.list.Failed {
 		v.away(name, repository.ManifestPrefix, err)
 	}
 	var failed map[string]error
-	if v.index, failed, err = buildIndex(ctx, v.repo, v.live); err != nil {
+	if v.index, failed, err = replicas.BuildIndex(ctx, v.repo, v.live); err != nil {
 		return err
 	}
 	for name, err := range failed {
-		v.away(name, chunkPrefix, err)
+		v.away(name, replicas.ChunkPrefix, err)
 	}
-	v.live = slices.DeleteFunc(v.live, func(p Provider) bool { return v.list.failed[p.Name] != nil || failed[p.Name] != nil })
+	v.live = slices.DeleteFunc(v.live, func(p replicas.Provider) bool { return v.list.Failed[p.Name] != nil || failed[p.Name] != nil })
 	if err := v.points(ctx, ids); err != nil {
 		return err
 	}
@@ -111,20 +112,20 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 
 // headers checks each provider's copy of the header.
 func (v *verification) headers(ctx context.Context) {
-	for _, p := range v.repo.providers {
-		switch err := v.repo.down[p.Name]; {
-		case v.repo.blurred[p.Name]:
+	for _, p := range v.repo.Providers {
+		switch err := v.repo.Down[p.Name]; {
+		case v.repo.Blurred[p.Name]:
 			v.found(p.Name, storage.IdentityKey, err)
-		case v.repo.elsewhere(p):
+		case v.repo.Elsewhere(p):
 			v.away(p.Name, repository.HeaderKey, err)
-		case v.repo.lacking[p.Name]:
+		case v.repo.Lacking[p.Name]:
 			v.found(p.Name, repository.HeaderKey, storage.ErrNotFound)
 		case keepsake.CodeOf(err) == keepsake.CodeDamaged:
 			v.found(p.Name, repository.HeaderKey, err)
 		case err != nil:
 			v.away(p.Name, repository.HeaderKey, err)
 		default:
-			if err := v.e.checkHeader(ctx, v.repo, p); err != nil {
+			if err := v.e.replicas.CheckHeader(ctx, v.repo, p); err != nil {
 				v.found(p.Name, repository.HeaderKey, err)
 			}
 		}
@@ -147,7 +148,7 @@ func (v *verification) points(ctx context.Context, ids []string) error {
 			continue
 		}
 		var fresh []*repository.Chunk
-		chunks := uniqueChunks(m)
+		chunks := replicas.UniqueChunks(m)
 		for _, c := range chunks {
 			if !seen[c.ID] {
 				seen[c.ID] = true
@@ -166,22 +167,22 @@ func (v *verification) points(ctx context.Context, ids []string) error {
 
 // manifest opens a point's manifest at every provider. A provider that does not list it is named when another does.
 func (v *verification) manifest(ctx context.Context, id string) (*repository.Manifest, map[string]bool) {
-	var copies []manifestCopy
+	var copies []replicas.ManifestCopy
 	sound := map[string]bool{}
 	for _, p := range v.live {
-		m, body, err := readManifestAt(ctx, v.repo, p, id)
+		m, body, err := replicas.ReadManifestAt(ctx, v.repo, p, id)
 		v.count(p.Name, int64(len(body)))
 		if err != nil {
 			v.found(p.Name, repository.ManifestKey(id), err)
 			continue
 		}
 		sound[p.Name] = true
-		copies = append(copies, manifestCopy{p.Name, m, body})
+		copies = append(copies, replicas.ManifestCopy{Provider: p.Name, Manifest: m, Body: body})
 	}
 	if len(copies) == 0 {
 		return nil, sound
 	}
-	right, findings, sure := rightful(id, copies)
+	right, findings, sure := replicas.Rightful(id, copies)
 	if !sure { // each may be the wrong one
 		sound = map[string]bool{}
 	}
@@ -192,7 +193,7 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 		}
 		v.add(f)
 	}
-	return right.m, sound
+	return right.Manifest, sound
 }
 
 // chunks checks each chunk at each provider.
@@ -204,14 +205,14 @@ func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, b
 		}
 	})
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(laneWorkers, v.e.opts.Workers))
+	g.SetLimit(max(replicas.LaneWorkers, v.e.opts.Workers))
 	for _, c := range chunks {
 		if ctx.Err() != nil {
 			break
 		}
 		g.Go(func() error {
 			for _, p := range v.live {
-				bit := providerBit(v.repo.providers, p.Name)
+				bit := replicas.ProviderBit(v.repo.Providers, p.Name)
 				if err := v.chunk(ctx, p, bit, c); err != nil {
 					if ctx.Err() != nil {
 						return ctx.Err()
@@ -229,32 +230,32 @@ func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, b
 	return g.Wait()
 }
 
-func (v *verification) chunk(ctx context.Context, p Provider, bit uint16, c *repository.Chunk) error {
-	e := v.index.get(c.ID)
-	if (e.at|e.odd)&bit == 0 {
+func (v *verification) chunk(ctx context.Context, p replicas.Provider, bit uint16, c *repository.Chunk) error {
+	e := v.index.Get(c.ID)
+	if (e.At|e.Odd)&bit == 0 {
 		return storage.ErrNotFound
 	}
 	if !v.deep {
-		return v.size(ctx, p, e.at&bit != 0 && e.size == c.Size, c)
+		return v.size(ctx, p, e.At&bit != 0 && e.Size == c.Size, c)
 	}
-	body, err := getSealed(ctx, p, c)
+	body, err := replicas.GetSealed(ctx, p, c)
 	v.count(p.Name, int64(len(body)))
 	if err != nil {
 		return err
 	}
-	return v.repo.opens(c, body)
+	return v.repo.Opens(c, body)
 }
 
 // size checks a listed copy without reading it, unless its size is not the manifest's. Then only its content tells whether another run
 // sealed it at the same time, with another compression, or whether it is damaged.
-func (v *verification) size(ctx context.Context, p Provider, right bool, c *repository.Chunk) error {
+func (v *verification) size(ctx context.Context, p replicas.Provider, right bool, c *repository.Chunk) error {
 	if !right {
 		o, err := p.Store.Stat(ctx, c.ID.Key())
 		if err != nil {
 			return err
 		}
 		if o.Size != c.Size {
-			body, err := v.repo.soundCopy(ctx, p, c)
+			body, err := v.repo.SoundCopy(ctx, p, c)
 			v.count(p.Name, int64(len(body)))
 			return err
 		}
@@ -286,9 +287,9 @@ func (v *verification) count(provider string, bytes int64) {
 // copies judges one point at each provider by what was found.
 func (v *verification) copies(chunks []*repository.Chunk, sound map[string]bool, bad map[repository.ChunkID]uint16) []keepsake.Copy {
 	var copies []keepsake.Copy
-	for _, p := range v.repo.providers {
+	for _, p := range v.repo.Providers {
 		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: sound[p.Name]}
-		bit := providerBit(v.repo.providers, p.Name)
+		bit := replicas.ProviderBit(v.repo.Providers, p.Name)
 		missing := 0
 		for _, chunk := range chunks {
 			if bad[chunk.ID]&bit != 0 {
@@ -296,8 +297,8 @@ func (v *verification) copies(chunks []*repository.Chunk, sound map[string]bool,
 			}
 		}
 		switch {
-		case v.repo.down[p.Name] != nil:
-			c.Error = explain(v.repo.down[p.Name])
+		case v.repo.Down[p.Name] != nil:
+			c.Error = replicas.Explain(v.repo.Down[p.Name])
 		case v.hung[p.Name]:
 			c.Confirmed, c.Error = false, "it hung while it was being verified"
 		case !c.Confirmed:
@@ -315,10 +316,10 @@ func (v *verification) proof(m *repository.Manifest, chunks []*repository.Chunk,
 	out := report.PointProof{Integrity: map[string]float64{}}
 	var asked uint16
 	for _, p := range v.live {
-		asked |= providerBit(v.repo.providers, p.Name)
+		asked |= replicas.ProviderBit(v.repo.Providers, p.Name)
 	}
-	for _, p := range v.repo.providers {
-		bit, good := providerBit(v.repo.providers, p.Name), 0
+	for _, p := range v.repo.Providers {
+		bit, good := replicas.ProviderBit(v.repo.Providers, p.Name), 0
 		for _, c := range chunks {
 			if asked&bit != 0 && bad[c.ID]&bit == 0 {
 				good++

@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -11,16 +11,16 @@ import (
 // providers for the repository's header when it is first needed and holds the key from then on, so that providers that are away, or slow,
 // keep nobody waiting. It is safe for concurrent use.
 type Vault struct {
-	engine *Engine
-	mu     sync.Mutex
-	keys   *repository.Keyring
+	set  *Set
+	mu   sync.Mutex
+	keys *repository.Keyring
 }
 
 // Vault returns a vault under the repository's key.
-func (e *Engine) Vault() *Vault { return &Vault{engine: e} }
+func (s *Set) Vault() *Vault { return &Vault{set: s} }
 
 // vaultPrefix keeps the names of a vault apart from those of notes. Nothing of it is ever stored at a provider.
-const vaultPrefix = notePrefix + "vault/"
+const vaultPrefix = NotePrefix + "vault/"
 
 // Seal seals plain under a name; it can be opened under no other.
 func (v *Vault) Seal(ctx context.Context, name string, plain []byte) ([]byte, error) {
@@ -37,13 +37,13 @@ func (v *Vault) Open(ctx context.Context, name string, sealed []byte) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	plain, err := keys.OpenObject(repository.ObjectNote, vaultPrefix+name, sealed, maxNote)
+	plain, err := keys.OpenObject(repository.ObjectNote, vaultPrefix+name, sealed, MaxNote)
 	if err == nil {
 		return plain, nil
 	}
 	// Another process may have sealed it under a key of the repository that this one has not seen yet.
 	if newer, failed := v.open(ctx, true); failed == nil {
-		return newer.OpenObject(repository.ObjectNote, vaultPrefix+name, sealed, maxNote)
+		return newer.OpenObject(repository.ObjectNote, vaultPrefix+name, sealed, MaxNote)
 	}
 	return nil, err
 }
@@ -68,11 +68,11 @@ func (v *Vault) open(ctx context.Context, again bool) (*repository.Keyring, erro
 // newest unlocks the repository: with the first header that comes, or again, with that of those that every provider was asked for.
 func (v *Vault) newest(ctx context.Context, again bool) (*repository.Keyring, error) {
 	if !again {
-		return v.engine.keyring(ctx)
+		return v.set.keyring(ctx)
 	}
-	r, err := v.engine.open(ctx)
+	r, err := v.set.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.keys, nil
+	return r.Keys, nil
 }

@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -14,15 +14,15 @@ import (
 var errBlurred = errors.New("a damaged identity")
 
 // namedIn reports whether an identity that does not open is damaged only, and this provider's.
-func (r *repo) namedIn(identity []byte, p Provider, opening error) bool {
-	if r.keys.ProvesIdentity(identity, p.Name) {
+func (r *Repo) namedIn(identity []byte, p Provider, opening error) bool {
+	if r.Keys.ProvesIdentity(identity, p.Name) {
 		return true
 	}
 	if keepsake.CodeOf(opening) != keepsake.CodeDamaged {
 		return false
 	}
 	own := unlike(identity, p.Name)
-	for _, other := range r.providers {
+	for _, other := range r.Providers {
 		if other.Name != p.Name && unlike(identity, other.Name) <= own {
 			return false
 		}
@@ -46,13 +46,13 @@ func unlike(identity []byte, name string) int {
 	return least
 }
 
-// renewIdentity gives a provider whose identity is damaged a new one.
-func (e *Engine) renewIdentity(ctx context.Context, r *repo, p Provider) error {
-	made, err := r.keys.NewIdentity(p.Name, e.opts.Now())
+// RenewIdentity gives a provider whose identity is damaged a new one.
+func (s *Set) RenewIdentity(ctx context.Context, r *Repo, p Provider) error {
+	made, err := r.Keys.NewIdentity(p.Name, s.Now())
 	if err != nil {
 		return err
 	}
-	if err := e.writeIdentity(ctx, p, made, true); err != nil {
+	if err := s.writeIdentity(ctx, p, made, true); err != nil {
 		return err
 	}
 	body, err := p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
@@ -63,8 +63,8 @@ func (e *Engine) renewIdentity(ctx context.Context, r *repo, p Provider) error {
 	if err != nil {
 		return err
 	}
-	r.identities[p.Name] = found
-	delete(r.unproven, p.Name)
-	delete(r.blurred, p.Name)
+	r.Identities[p.Name] = found
+	delete(r.Unproven, p.Name)
+	delete(r.Blurred, p.Name)
 	return nil
 }

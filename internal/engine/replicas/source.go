@@ -1,7 +1,8 @@
-package engine
+package replicas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -23,35 +24,35 @@ const (
 	sourceStrikes = 3
 )
 
-// source reads chunks from whichever provider has a sound copy, the preferred one first.
-type source struct {
-	repo      *repo
-	providers []Provider
+// Source reads chunks from whichever provider has a sound copy, the preferred one first.
+type Source struct {
+	Repo      *Repo
+	Providers []Provider
 	track     *report.Tracker
 	heal      string // the command that heals a damaged copy
 	room      *semaphore.Weighted
 	buffers   sync.Pool
 
 	mu      sync.Mutex
-	damaged []report.VerifyFinding
+	Damaged []report.VerifyFinding
 	served  map[string]int64 // chunks by provider
 	strikes map[string]int   // questions in a row that a provider did not answer
 }
 
-// newSource reads the chunks of one recovery point.
-func newSource(r *repo, providers []Provider, point string, t *report.Tracker) *source {
-	s := &source{repo: r, providers: providers, track: t, heal: repairCommand(point, true), room: semaphore.NewWeighted(readAheadBytes),
+// NewSource reads the chunks of one recovery point.
+func NewSource(r *Repo, providers []Provider, point string, t *report.Tracker) *Source {
+	s := &Source{Repo: r, Providers: providers, track: t, heal: RepairCommand(point, true), room: semaphore.NewWeighted(readAheadBytes),
 		served: map[string]int64{}, strikes: map[string]int{}}
 	s.buffers.New = func() any { return new([]byte) }
 	return s
 }
 
 // order returns the providers in the order to ask them now.
-func (s *source) order() []Provider {
+func (s *Source) order() []Provider {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var first, later []Provider
-	for _, p := range s.providers {
+	for _, p := range s.Providers {
 		if s.strikes[p.Name] < sourceStrikes {
 			first = append(first, p)
 		} else {
@@ -61,19 +62,19 @@ func (s *source) order() []Provider {
 	return append(first, later...)
 }
 
-// chunk returns the plaintext of a chunk in buf. Any copy that opens under the chunk's id is the right one, whichever run
+// Chunk returns the plaintext of a chunk in buf. Any copy that opens under the chunk's id is the right one, whichever run
 // sealed it: the id is a keyed hash of the plaintext, and authenticated. The rows' hashes are compared when they are read back.
-func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error) {
+func (s *Source) Chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error) {
 	var plain []byte
 	var last error
 	var why []string // by provider
 	damage := false
-	q := asked[[]byte]{what: "chunks", size: c.Size}
-	q.ask = func(ctx context.Context, p Provider) ([]byte, error) {
+	q := FirstSound[[]byte]{What: "chunks", size: c.Size}
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) {
 		return p.Store.Get(ctx, c.ID.Key(), repository.MaxChunkSealed)
 	}
-	q.sound = func(p Provider, sealed []byte) (err error) {
-		plain, err = s.repo.keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain))
+	q.Sound = func(p Provider, sealed []byte) (err error) {
+		plain, err = s.Repo.Keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain))
 		if err == nil && int64(len(plain)) != c.Plain {
 			err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
 		}
@@ -82,11 +83,11 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 		}
 		return err
 	}
-	q.failed = func(p Provider, err error) {
-		last, why = err, append(why, "Provider "+p.Name+": "+explain(err))
+	q.Failed = func(p Provider, err error) {
+		last, why = err, append(why, "Provider "+p.Name+": "+Explain(err))
 		damage = s.note(p.Name, c, err) || damage
 	}
-	switch found := q.first(ctx, s.order()); {
+	switch found := q.Read(ctx, s.order()); {
 	case found:
 		return plain, nil
 	case ctx.Err() != nil:
@@ -94,10 +95,18 @@ func (s *source) chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 	case !damage:
 		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider. %s", c.ID, strings.Join(why, " "))
 	}
-	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked. %s", c.ID, findingOf("", c.ID.Key(), last, s.heal).Problem)
+	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked. %s", c.ID, FindingOf("", c.ID.Key(), last, s.heal).Problem)
 }
 
-func (s *source) took(provider string, bytes int64) {
+// Open is chunk with a buffer that is large enough.
+func (s *Source) Open(ctx context.Context, chunk *repository.Chunk, buf []byte) ([]byte, error) {
+	if need := int(chunk.Plain) + 64; cap(buf) < need {
+		buf = make([]byte, 0, need)
+	}
+	return s.Chunk(ctx, chunk, buf)
+}
+
+func (s *Source) took(provider string, bytes int64) {
 	s.mu.Lock()
 	s.served[provider]++
 	s.strikes[provider] = 0
@@ -107,8 +116,8 @@ func (s *source) took(provider string, bytes int64) {
 
 // note records a copy that could not be used and reports whether it is damaged. A provider that does not answer is recorded
 // once, not for every chunk.
-func (s *source) note(provider string, c *repository.Chunk, err error) bool {
-	f := findingOf(provider, c.ID.Key(), err, s.heal)
+func (s *Source) note(provider string, c *repository.Chunk, err error) bool {
+	f := FindingOf(provider, c.ID.Key(), err, s.heal)
 	s.mu.Lock()
 	known := false
 	if !f.Damage {
@@ -116,13 +125,13 @@ func (s *source) note(provider string, c *repository.Chunk, err error) bool {
 		known = s.strikes[provider] > 1
 	}
 	if !known {
-		s.damaged = append(s.damaged, f)
+		s.Damaged = append(s.Damaged, f)
 	}
 	s.mu.Unlock()
 	s.track.Provider(provider, func(p *report.ProviderProgress) { p.State, p.Error = report.ItemFailed, f.Problem })
 	if !known {
 		next := " Another provider's copy is tried."
-		if len(s.providers) == 1 {
+		if len(s.Providers) == 1 {
 			next = " No other provider may be asked or is left."
 		}
 		s.track.Reportedf("Provider %s, %s: %s%s", provider, f.Object, f.Problem, next)
@@ -130,12 +139,12 @@ func (s *source) note(provider string, c *repository.Chunk, err error) bool {
 	return f.Damage
 }
 
-// best is the provider that served most chunks.
-func (s *source) best() string {
+// Best is the provider that served most chunks.
+func (s *Source) Best() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name, most := "", int64(0)
-	for _, p := range s.providers {
+	for _, p := range s.Providers {
 		if s.served[p.Name] > most {
 			name, most = p.Name, s.served[p.Name]
 		}
@@ -143,11 +152,11 @@ func (s *source) best() string {
 	return name
 }
 
-// copy writes the chunks' plaintexts, one after the other.
-func (s *source) copy(ctx context.Context, w io.Writer, chunks []repository.Chunk) error {
+// Copy writes the chunks' plaintexts, one after the other.
+func (s *Source) Copy(ctx context.Context, w io.Writer, chunks []repository.Chunk) error {
 	var buf []byte
 	for i := range chunks {
-		plain, err := s.chunk(ctx, &chunks[i], buf)
+		plain, err := s.Chunk(ctx, &chunks[i], buf)
 		if err != nil {
 			return err
 		}
@@ -161,14 +170,14 @@ func (s *source) copy(ctx context.Context, w io.Writer, chunks []repository.Chun
 
 // The binary COPY format's header (signature, no flags, no extension) and trailer.
 var (
-	binaryHeader  = append([]byte("PGCOPY\n\377\r\n\000"), make([]byte, 8)...)
-	binaryTrailer = []byte{0xff, 0xff}
+	BinaryHeader  = append([]byte("PGCOPY\n\377\r\n\000"), make([]byte, 8)...)
+	BinaryTrailer = []byte{0xff, 0xff}
 )
 
-// rowStream is a table's rows as COPY expects them: the plaintexts of its chunks one after the other, however they cut the
+// RowStream is a table's rows as COPY expects them: the plaintexts of its chunks one after the other, however they cut the
 // rows, with the next few being fetched and opened while PostgreSQL takes the current one.
-type rowStream struct {
-	s      *source
+type RowStream struct {
+	s      *Source
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	order  chan *ahead // in the order of the rows
@@ -192,12 +201,12 @@ type ahead struct {
 // cost is the memory that a chunk takes on its way.
 func (a *ahead) cost() int64 { return min(a.chunk.Plain+a.chunk.Size, readAheadBytes) }
 
-// rows starts reading a table. loaded is called with the size of each chunk that has been taken. The caller closes the stream.
-func (s *source) rows(ctx context.Context, t *repository.Table, loaded func(plain int64)) *rowStream {
+// Rows starts reading a table. loaded is called with the size of each chunk that has been taken. The caller closes the stream.
+func (s *Source) Rows(ctx context.Context, t *repository.Table, loaded func(plain int64)) *RowStream {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &rowStream{s: s, cancel: cancel, order: make(chan *ahead, readAhead-1), loaded: loaded}
+	r := &RowStream{s: s, cancel: cancel, order: make(chan *ahead, readAhead-1), loaded: loaded}
 	if t.Format == repository.FormatBinary {
-		r.current, r.trailer = binaryHeader, binaryTrailer
+		r.current, r.trailer = BinaryHeader, BinaryTrailer
 	}
 	r.wg.Go(func() {
 		defer close(r.order)
@@ -213,7 +222,7 @@ func (s *source) rows(ctx context.Context, t *repository.Table, loaded func(plai
 }
 
 // start fetches one chunk as soon as there is room for it. It reports false when the stream was closed or cancelled.
-func (r *rowStream) start(ctx context.Context, c *repository.Chunk, format string) bool {
+func (r *RowStream) start(ctx context.Context, c *repository.Chunk, format string) bool {
 	a := &ahead{chunk: c, ready: make(chan struct{})}
 	if err := r.s.room.Acquire(ctx, a.cost()); err != nil {
 		a.chunk, a.err = nil, err
@@ -224,7 +233,7 @@ func (r *rowStream) start(ctx context.Context, c *repository.Chunk, format strin
 	r.wg.Go(func() {
 		defer close(a.ready)
 		a.buf = r.s.buffers.Get().(*[]byte)
-		plain, err := r.s.chunk(ctx, c, *a.buf)
+		plain, err := r.s.Chunk(ctx, c, *a.buf)
 		if err == nil {
 			*a.buf = plain
 			if plain, err = c.Kept(plain, format); err != nil {
@@ -238,7 +247,7 @@ func (r *rowStream) start(ctx context.Context, c *repository.Chunk, format strin
 	return ctx.Err() == nil
 }
 
-func (r *rowStream) release(a *ahead) {
+func (r *RowStream) release(a *ahead) {
 	if a.chunk == nil {
 		return
 	}
@@ -249,7 +258,7 @@ func (r *rowStream) release(a *ahead) {
 }
 
 // Read implements io.Reader.
-func (r *rowStream) Read(p []byte) (int, error) {
+func (r *RowStream) Read(p []byte) (int, error) {
 	for len(r.current) == 0 {
 		if r.held != nil {
 			r.loaded(r.held.chunk.Plain)
@@ -277,8 +286,16 @@ func (r *rowStream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Err is why reading ended before the last row; nil where it did not.
+func (r *RowStream) Err() error {
+	if errors.Is(r.failed, io.EOF) {
+		return nil
+	}
+	return r.failed
+}
+
 // Close ends the fetching and waits for it.
-func (r *rowStream) Close() error {
+func (r *RowStream) Close() error {
 	r.cancel()
 	if r.held != nil {
 		r.release(r.held)

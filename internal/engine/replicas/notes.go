@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	notePrefix = "notes/"
-	maxNote    = 4 << 20 // bytes of a sealed note
+	NotePrefix = "notes/"
+	MaxNote    = 4 << 20 // bytes of a sealed note
 )
 
 // Kept says which providers hold a note, and why each other does not.
@@ -47,23 +47,23 @@ func (k Kept) whyMissing() string {
 // KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached; of a
 // topic the newest note holds. Nothing is written where the newest says the same already. It is an error only when no provider
 // holds the note afterwards.
-func (e *Engine) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, error) {
-	r, err := e.open(ctx)
+func (s *Set) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, error) {
+	r, err := s.Open(ctx)
 	if err != nil {
 		return Kept{}, err
 	}
-	return e.keepNote(ctx, r, topic, plain)
+	return s.keepNote(ctx, r, topic, plain)
 }
 
-func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []byte) (Kept, error) {
-	key := notePrefix + topic + "/" + repository.NewManifestID(e.opts.Now())
-	body, err := r.keys.SealObject(repository.ObjectNote, key, plain)
+func (s *Set) keepNote(ctx context.Context, r *Repo, topic string, plain []byte) (Kept, error) {
+	key := NotePrefix + topic + "/" + repository.NewManifestID(s.Now())
+	body, err := r.Keys.SealObject(repository.ObjectNote, key, plain)
 	if err != nil {
 		return Kept{}, err
 	}
-	live := r.live()
+	live := r.Live()
 	if len(live) == 0 {
-		return Kept{}, r.nobodyWrites("nothing was noted")
+		return Kept{}, r.NobodyWrites("nothing was noted")
 	}
 	there := make([]bool, len(live))
 	var g errgroup.Group
@@ -81,13 +81,13 @@ func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []by
 			lacking = append(lacking, p)
 		}
 	}
-	_, failed := putEverywhere(ctx, lacking, key, body)
+	_, failed := PutEverywhere(ctx, lacking, key, body)
 	kept := Kept{Missing: map[string]string{}}
-	for _, p := range r.providers {
-		switch err := cmp.Or(r.down[p.Name], failed[p.Name]); {
+	for _, p := range r.Providers {
+		switch err := cmp.Or(r.Down[p.Name], failed[p.Name]); {
 		case err != nil:
-			kept.Missing[p.Name] = explain(err)
-		case !r.lacking[p.Name]:
+			kept.Missing[p.Name] = Explain(err)
+		case !r.Lacking[p.Name]:
 			kept.At = append(kept.At, p.Name)
 		}
 	}
@@ -98,7 +98,7 @@ func (e *Engine) keepNote(ctx context.Context, r *repo, topic string, plain []by
 }
 
 // newestAt reads the newest note of a topic that opens at one provider; nil for none.
-func newestAt(ctx context.Context, r *repo, p Provider, topic string) (*Note, error) {
+func newestAt(ctx context.Context, r *Repo, p Provider, topic string) (*Note, error) {
 	places, failed := notePlaces(ctx, []Provider{p}, topic)
 	if err := failed[p.Name]; err != nil {
 		return nil, err
@@ -107,17 +107,17 @@ func newestAt(ctx context.Context, r *repo, p Provider, topic string) (*Note, er
 	return note, err
 }
 
-func readNote(ctx context.Context, r *repo, p Provider, key string) ([]byte, error) {
-	body, err := p.Store.Get(ctx, key, maxNote)
+func readNote(ctx context.Context, r *Repo, p Provider, key string) ([]byte, error) {
+	body, err := p.Store.Get(ctx, key, MaxNote)
 	if err != nil {
 		return nil, err
 	}
-	return r.keys.OpenObject(repository.ObjectNote, key, body, maxNote)
+	return r.Keys.OpenObject(repository.ObjectNote, key, body, MaxNote)
 }
 
 // StandbySecret is what the sessions of a console without its database are sealed with.
-func (e *Engine) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
-	keys, err := e.keyring(ctx)
+func (s *Set) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
+	keys, err := s.keyring(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -125,29 +125,29 @@ func (e *Engine) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
 }
 
 // sealedTarget is the name under which SealTarget seals; it is stored by whoever asked, never at a provider.
-const sealedTarget = notePrefix + "restore-target"
+const sealedTarget = NotePrefix + "restore-target"
 
 // SealTarget seals the connection URL of a restore's target with the repository's key, so that it can wait in the console database
 // and travel through a form. OpenTarget opens it.
-func (e *Engine) SealTarget(ctx context.Context, url keepsake.Secret) (string, error) {
-	r, err := e.open(ctx)
+func (s *Set) SealTarget(ctx context.Context, url keepsake.Secret) (string, error) {
+	r, err := s.Open(ctx)
 	if err != nil {
 		return "", err
 	}
-	body, err := r.keys.SealObject(repository.ObjectNote, sealedTarget, []byte(url.Reveal()))
+	body, err := r.Keys.SealObject(repository.ObjectNote, sealedTarget, []byte(url.Reveal()))
 	return base64.RawURLEncoding.EncodeToString(body), err
 }
 
 // OpenTarget opens what SealTarget has sealed.
-func (e *Engine) OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error) {
-	r, err := e.open(ctx)
+func (s *Set) OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error) {
+	r, err := s.Open(ctx)
 	if err != nil {
 		return "", err
 	}
 	body, err := base64.RawURLEncoding.DecodeString(sealed)
 	var plain []byte
 	if err == nil {
-		plain, err = r.keys.OpenObject(repository.ObjectNote, sealedTarget, body, maxNote)
+		plain, err = r.Keys.OpenObject(repository.ObjectNote, sealedTarget, body, MaxNote)
 	}
 	if err != nil {
 		return "", keepsake.Errorf(keepsake.CodeInvalid, "The address of the other server cannot be read any more: type it again.")

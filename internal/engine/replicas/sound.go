@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -22,15 +22,15 @@ type seal struct {
 	sum  repository.Sum
 }
 
-// sealed is one sealed chunk on its way to the providers.
-type sealed struct {
+// Sealed is one sealed chunk on its way to the providers.
+type Sealed struct {
 	id   repository.ChunkID
-	body []byte
-	sum  repository.Sum
+	Body []byte
+	Sum  repository.Sum
 }
 
-func newSealed(id repository.ChunkID, body []byte) *sealed {
-	return &sealed{id: id, body: body, sum: sha256.Sum256(body)}
+func NewSealed(id repository.ChunkID, body []byte) *Sealed {
+	return &Sealed{id: id, Body: body, Sum: sha256.Sum256(body)}
 }
 
 // opens reports whether an object is a sound copy of the chunk. A writer's key opens nothing.
@@ -39,44 +39,44 @@ func opens(keys *repository.Keyring, id repository.ChunkID, body []byte) bool {
 	return err == nil
 }
 
-// opens returns why an object is no sound copy of a recovery point's chunk.
-func (r *repo) opens(c *repository.Chunk, body []byte) error {
-	plain, err := r.keys.OpenChunk(nil, c.ID, body, int(c.Plain))
+// Opens returns why an object is no sound copy of a recovery point's chunk.
+func (r *Repo) Opens(c *repository.Chunk, body []byte) error {
+	plain, err := r.Keys.OpenChunk(nil, c.ID, body, int(c.Plain))
 	if err == nil && int64(len(plain)) != c.Plain {
 		err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
 	}
 	return err
 }
 
-// getSealed reads one copy of a chunk, whoever sealed it, and no more than that can be.
-func getSealed(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
+// GetSealed reads one copy of a chunk, whoever sealed it, and no more than that can be.
+func GetSealed(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
 	return p.Store.Get(ctx, c.ID.Key(), min(max(c.Size, c.Plain+repository.MaxOverhead), repository.MaxChunkSealed))
 }
 
-// soundCopy reads one copy of a chunk and returns it if it is sound. The bytes that the manifest names are not opened: that they are
+// SoundCopy reads one copy of a chunk and returns it if it is sound. The bytes that the manifest names are not opened: that they are
 // sound was known when it was sealed. With a writer's key they are the only ones: the same rows give it the same bytes.
-func (r *repo) soundCopy(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
-	body, err := getSealed(ctx, p, c)
+func (r *Repo) SoundCopy(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
+	body, err := GetSealed(ctx, p, c)
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(body)) == c.Size && sha256.Sum256(body) == c.SHA256 {
 		return body, nil
 	}
-	if r.keys.WritesOnly() {
+	if r.Keys.WritesOnly() {
 		return nil, errWrongBytes
 	}
-	return body, r.opens(c, body)
+	return body, r.Opens(c, body)
 }
 
 // look opens a provider's copy of which no more than its size is known, and records what it is. It reports whether it is sound.
-func (x *index) look(ctx context.Context, r *repo, p Provider, bit uint16, c *repository.Chunk) bool {
-	body, err := r.soundCopy(ctx, p, c)
+func (x *Index) look(ctx context.Context, r *Repo, p Provider, bit uint16, c *repository.Chunk) bool {
+	body, err := r.SoundCopy(ctx, p, c)
 	switch {
 	case err == nil:
 		x.took(c.ID, bit, seal{int64(len(body)), sha256.Sum256(body)})
 	case isDamage(err):
-		x.distrust(c.ID, bit)
+		x.Distrust(c.ID, bit)
 	}
 	return err == nil
 }
@@ -84,12 +84,12 @@ func (x *index) look(ctx context.Context, r *repo, p Provider, bit uint16, c *re
 // put uploads a chunk to a provider and records what is there then; it reports whether it was uploaded. Where another run was faster, its
 // copy is taken as it is once it has been opened. Where the name is taken by bytes that do not open, left by a run that was
 // killed or damaged since, they are replaced: the name promises the content.
-func (x *index) put(ctx context.Context, store storage.Provider, bit uint16, s *sealed) (bool, error) {
-	key, known := s.id.Key(), x.get(s.id)
+func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *Sealed) (bool, error) {
+	key, known := s.id.Key(), x.Get(s.id)
 	if known.bad&bit == 0 {
 		err := storage.ErrExists
-		if known.odd&bit == 0 {
-			err = store.Put(ctx, key, s.body, s.sum, false)
+		if known.Odd&bit == 0 {
+			err = store.Put(ctx, key, s.Body, s.Sum, false)
 		}
 		if err == nil {
 			x.stored(s, bit)
@@ -100,7 +100,7 @@ func (x *index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 		}
 		have, err := store.Get(ctx, key, repository.MaxChunkSealed)
 		if err == nil {
-			if sum := sha256.Sum256(have); sum == s.sum || opens(x.keys, s.id, have) {
+			if sum := sha256.Sum256(have); sum == s.Sum || opens(x.keys, s.id, have) {
 				x.took(s.id, bit, seal{int64(len(have)), sum})
 				return false, nil
 			}
@@ -109,28 +109,53 @@ func (x *index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 			return false, ctx.Err()
 		}
 	}
-	if err := store.Put(ctx, key, s.body, s.sum, true); err != nil {
+	if err := store.Put(ctx, key, s.Body, s.Sum, true); err != nil {
 		return false, err
 	}
 	x.stored(s, bit)
 	return true, nil
 }
 
+// Existing returns the chunk as another run left it at a provider, or is uploading it now, and whether a sound copy was found.
+func (x *Index) Existing(ctx context.Context, r *Repo, id repository.ChunkID, e Entry) (s *Sealed, found bool, err error) {
+	for i, p := range r.Providers {
+		if (e.At|e.Odd)&(1<<i) == 0 {
+			continue
+		}
+		body, err := p.Store.Get(ctx, id.Key(), repository.MaxChunkSealed)
+		if err == nil && opens(r.Keys, id, body) {
+			x.doubt(id, (e.At|e.Odd)&^(1<<i)) // without a manifest nothing says that the others hold the same bytes
+			x.confirm(id, 1<<i)
+			return NewSealed(id, body), true, nil
+		}
+		if ctx.Err() != nil {
+			return nil, false, ctx.Err()
+		}
+		if err == nil || isDamage(err) {
+			x.Distrust(id, 1<<i)
+		} else {
+			x.doubt(id, 1<<i) // its list says that something is there, and it does not say what
+		}
+		e.At, e.Odd = e.At&^(1<<i), e.Odd&^(1<<i)
+	}
+	return nil, false, nil
+}
+
 // stored records that a provider has been given a chunk.
-func (x *index) stored(s *sealed, bit uint16) {
-	x.took(s.id, bit, seal{int64(len(s.body)), s.sum})
+func (x *Index) stored(s *Sealed, bit uint16) {
+	x.took(s.id, bit, seal{int64(len(s.Body)), s.Sum})
 	x.mu.Lock()
-	x.sent[bit] += int64(len(s.body))
+	x.sent[bit] += int64(len(s.Body))
 	x.mu.Unlock()
 }
 
 // took records that a provider holds a sound copy, and which one where it is not that of this run.
-func (x *index) took(id repository.ChunkID, bit uint16, have seal) {
+func (x *Index) took(id repository.ChunkID, bit uint16, have seal) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	e := x.entry(id)
 	e.is(bit, 0, 0)
-	if !e.known || have == (seal{e.size, e.sum}) {
+	if !e.known || have == (seal{e.Size, e.Sum}) {
 		delete(x.others[id], bit)
 		return
 	}
@@ -140,9 +165,9 @@ func (x *index) took(id repository.ChunkID, bit uint16, have seal) {
 	x.others[id][bit] = have
 }
 
-// adopt lets a manifest name, of a chunk whose own seal no provider keeps, one that a provider does: listing sizes is enough to
+// Adopt lets a manifest name, of a chunk whose own seal no provider keeps, one that a provider does: listing sizes is enough to
 // verify it then, and the next backup takes it over without looking.
-func (x *index) adopt(m *repository.Manifest) {
+func (x *Index) Adopt(m *repository.Manifest) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	_ = m.EachChunk(func(c *repository.Chunk) error {
@@ -150,10 +175,10 @@ func (x *index) adopt(m *repository.Manifest) {
 		if e == nil || len(others) == 0 {
 			return nil
 		}
-		own, first := e.at, uint16(0)
+		own, first := e.At, uint16(0)
 		for i := range maxProviders {
 			bit := uint16(1) << i
-			if _, other := others[bit]; other && e.at&bit != 0 {
+			if _, other := others[bit]; other && e.At&bit != 0 {
 				own &^= bit
 				if first == 0 {
 					first = bit

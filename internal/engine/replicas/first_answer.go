@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 
 // What the first answer of any provider decides waits for no provider that hangs: the key, and whether something was ever noted.
 
-// firstOf asks every provider at once and returns the first answer that counts.
-func firstOf[T any](ctx context.Context, providers []Provider, ask func(ctx context.Context, p Provider) (T, bool)) (found T, ok bool) {
+// firstAnswer asks every provider at once and returns the first answer that counts.
+func firstAnswer[T any](ctx context.Context, providers []Provider, ask func(ctx context.Context, p Provider) (T, bool)) (found T, ok bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type reply struct {
@@ -37,12 +37,12 @@ func firstOf[T any](ctx context.Context, providers []Provider, ask func(ctx cont
 }
 
 // keyring unlocks the repository with the first header that opens. Where none does, the error is that of open.
-func (e *Engine) keyring(ctx context.Context) (*repository.Keyring, error) {
-	if e.WritesOnly() {
+func (s *Set) keyring(ctx context.Context) (*repository.Keyring, error) {
+	if s.WritesOnly() {
 		return nil, repository.ErrWritesOnly()
 	}
 	unlocking := make(chan struct{}, 1) // one at a time: a passphrase takes memory
-	keys, found := firstOf(ctx, e.attend(e.opts.Providers), func(ctx context.Context, p Provider) (*repository.Keyring, bool) {
+	keys, found := firstAnswer(ctx, s.attend(s.Providers), func(ctx context.Context, p Provider) (*repository.Keyring, bool) {
 		raw, err := p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
 		if err != nil {
 			return nil, false
@@ -56,27 +56,27 @@ func (e *Engine) keyring(ctx context.Context) (*repository.Keyring, error) {
 		if ctx.Err() != nil { // another one was faster
 			return nil, false
 		}
-		k, err := h.Unlock(e.opts.Key)
+		k, err := h.Unlock(s.Key)
 		return k, err == nil
 	})
 	if found {
 		return keys, nil
 	}
-	r, err := e.open(ctx)
+	r, err := s.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.keys, nil
+	return r.Keys, nil
 }
 
 // HasNote reports whether any provider gives a note of the topic that opens.
-func (e *Engine) HasNote(ctx context.Context, topic string) bool {
-	keys, err := e.keyring(ctx)
+func (s *Set) HasNote(ctx context.Context, topic string) bool {
+	keys, err := s.keyring(ctx)
 	if err != nil {
 		return false
 	}
-	r := &repo{keys: keys}
-	_, found := firstOf(ctx, e.attend(e.opts.Providers), func(ctx context.Context, p Provider) (*Note, bool) {
+	r := &Repo{Keys: keys}
+	_, found := firstAnswer(ctx, s.attend(s.Providers), func(ctx context.Context, p Provider) (*Note, bool) {
 		note, err := newestAt(ctx, r, p, topic)
 		return note, err == nil && note != nil
 	})

@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func TestSharedSlowLineIsNotAHang(t *testing.T) {
 			way := &flight{store: store}
 			body := make([]byte, 8<<20)
 			var g errgroup.Group
-			g.SetLimit(laneWorkers)
+			g.SetLimit(LaneWorkers)
 			for i := range 8 {
 				g.Go(func() error {
 					if err := way.start(t.Context(), int64(len(body))); err != nil {

@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -22,35 +22,35 @@ type AddProviderResult struct {
 
 // AddProvider begins to use a configured provider: it makes its place where that is a directory, and puts the repository's header
 // and a new identity there. A place that holds another repository, other things, or another provider's copies is refused.
-func (e *Engine) AddProvider(ctx context.Context, name string) (AddProviderResult, error) {
-	i := slices.IndexFunc(e.opts.Providers, func(p Provider) bool { return p.Name == name })
+func (s *Set) AddProvider(ctx context.Context, name string) (AddProviderResult, error) {
+	i := slices.IndexFunc(s.Providers, func(p Provider) bool { return p.Name == name })
 	if i < 0 {
 		return AddProviderResult{}, keepsake.Errorf(keepsake.CodeInvalid, "no provider is called %q: the configuration names %s",
-			name, names(e.opts.Providers))
+			name, names(s.Providers))
 	}
-	r, err := e.open(ctx)
+	r, err := s.Open(ctx)
 	if err != nil {
 		return AddProviderResult{}, err
 	}
-	p := r.providers[i]
-	result := AddProviderResult{Repository: r.keys.Repository(), Provider: name}
+	p := r.Providers[i]
+	result := AddProviderResult{Repository: r.Keys.Repository(), Provider: name}
 	switch {
-	case r.lacking[name]:
-		result.Added, err = true, e.addEmpty(ctx, r, p)
-	case r.unproven[name] && !errors.Is(r.down[name], errNothingProves):
+	case r.Lacking[name]:
+		result.Added, err = true, s.addEmpty(ctx, r, p)
+	case r.Unproven[name] && !errors.Is(r.Down[name], errNothingProves):
 		result.Added = true
-		result.Renamed, err = e.adopt(ctx, r, p)
+		result.Renamed, err = s.adopt(ctx, r, p)
 	default:
-		err = r.down[name]
+		err = r.Down[name]
 	}
 	if err != nil {
-		return AddProviderResult{}, keepsake.Errorf(codeOfPlace(err), "provider %s was not added. %s", name, explain(err))
+		return AddProviderResult{}, keepsake.Errorf(codeOfPlace(err), "provider %s was not added. %s", name, Explain(err))
 	}
-	list, err := listManifests(ctx, append(r.live(), p))
+	list, err := ListManifests(ctx, append(r.Live(), p))
 	if err != nil {
 		return result, err
 	}
-	for _, at := range list.at {
+	for _, at := range list.At {
 		if at[name] {
 			result.Points++
 		} else {
@@ -70,27 +70,27 @@ func codeOfPlace(err error) keepsake.Code {
 }
 
 // addEmpty begins to use a place without a header.
-func (e *Engine) addEmpty(ctx context.Context, r *repo, p Provider) error {
+func (s *Set) addEmpty(ctx context.Context, r *Repo, p Provider) error {
 	if err := storage.MakePlace(ctx, p.Store); err != nil {
 		return err
 	}
 	if err := holdsNothingElse(ctx, r, p); err != nil {
 		return err
 	}
-	if err := putHeader(ctx, p, r.header); err != nil {
+	if err := PutHeader(ctx, p, r.Header); err != nil {
 		return err
 	}
-	return e.putIdentity(ctx, r, p)
+	return s.putIdentity(ctx, r, p)
 }
 
 // holdsNothingElse refuses a place with objects that are not this repository's.
-func holdsNothingElse(ctx context.Context, r *repo, p Provider) error {
-	list, err := listManifests(ctx, []Provider{p})
+func holdsNothingElse(ctx context.Context, r *Repo, p Provider) error {
+	list, err := ListManifests(ctx, []Provider{p})
 	if err != nil {
 		return err
 	}
-	for id := range list.at {
-		if _, _, err := readManifestAt(ctx, r, p, id); err == nil {
+	for id := range list.At {
+		if _, _, err := ReadManifestAt(ctx, r, p, id); err == nil {
 			return nil // it has lost its header only
 		}
 	}
@@ -105,33 +105,33 @@ func holdsNothingElse(ctx context.Context, r *repo, p Provider) error {
 }
 
 // adopt gives a place that holds this repository the provider's identity, and says which name it had.
-func (e *Engine) adopt(ctx context.Context, r *repo, p Provider) (renamed string, err error) {
+func (s *Set) adopt(ctx context.Context, r *Repo, p Provider) (renamed string, err error) {
 	body, err := p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
 	if errors.Is(err, storage.ErrNotFound) {
-		return "", e.putIdentity(ctx, r, p)
+		return "", s.putIdentity(ctx, r, p)
 	}
 	if err != nil {
 		return "", err
 	}
-	found, err := r.keys.OpenIdentity(body)
+	found, err := r.Keys.OpenIdentity(body)
 	if keepsake.CodeOf(err) == keepsake.CodeConflict {
 		return "", placeError(keepsake.Sentence(keepsake.MessageOf(err)) + " Give it an empty place of its own.")
 	}
 	if err != nil { // damaged
-		made, err := r.keys.NewIdentity(p.Name, e.opts.Now())
+		made, err := r.Keys.NewIdentity(p.Name, s.Now())
 		if err != nil {
 			return "", err
 		}
-		return "", e.writeIdentity(ctx, p, made, true)
+		return "", s.writeIdentity(ctx, p, made, true)
 	}
-	for other, i := range r.identities {
+	for other, i := range r.Identities {
 		if i.Provider == found.Provider {
 			return "", placeError("It is the same place as provider " + other + ", or a copy of it, so the two are one copy. Give it a place of its own.")
 		}
 	}
-	named, err := r.keys.Rename(found, p.Name)
+	named, err := r.Keys.Rename(found, p.Name)
 	if err != nil {
 		return "", err
 	}
-	return found.Name, e.writeIdentity(ctx, p, named, true)
+	return found.Name, s.writeIdentity(ctx, p, named, true)
 }

@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"bytes"
@@ -23,63 +23,63 @@ const (
 	hungFor   = 2 * time.Minute
 )
 
-// repo is an unlocked repository and what its providers answered.
-type repo struct {
-	keys      *repository.Keyring
-	header    []byte
-	providers []Provider       // every configured one
-	down      map[string]error // those that may not be used now, by name
-	lacking   map[string]bool  // those that hold no repository, or whose place is not there
-	unproven  map[string]bool  // those that hold it and do not prove to be the provider that is meant; they are in down too
-	blurred   map[string]bool  // those of them whose identity is damaged and still names them, so that a repair may make it anew
+// Repo is an unlocked repository and what its providers answered.
+type Repo struct {
+	Keys      *repository.Keyring
+	Header    []byte
+	Providers []Provider       // every configured one
+	Down      map[string]error // those that may not be used now, by name
+	Lacking   map[string]bool  // those that hold no repository, or whose place is not there
+	Unproven  map[string]bool  // those that hold it and do not prove to be the provider that is meant; they are in down too
+	Blurred   map[string]bool  // those of them whose identity is damaged and still names them, so that a repair may make it anew
 
-	identities map[string]identityOf // of those that prove it
+	Identities map[string]identityOf // of those that prove it
 }
 
-// live returns the providers that hold this repository and prove to be the ones that are meant, in order of preference.
-func (r *repo) live() []Provider {
+// Live returns the providers that hold this repository and prove to be the ones that are meant, in order of preference.
+func (r *Repo) Live() []Provider {
 	var live []Provider
-	for _, p := range r.providers {
-		if r.down[p.Name] == nil && !r.lacking[p.Name] {
+	for _, p := range r.Providers {
+		if r.Down[p.Name] == nil && !r.Lacking[p.Name] {
 			live = append(live, p)
 		}
 	}
 	return live
 }
 
-// open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out, and so is one
+// Open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out, and so is one
 // whose header is damaged or another repository's. Where no repository was found, the error comes with a repo that says what
 // the providers answered.
-func (e *Engine) open(ctx context.Context) (*repo, error) { return e.openAt(ctx, e.opts.Providers) }
+func (s *Set) Open(ctx context.Context) (*Repo, error) { return s.openAt(ctx, s.Providers) }
 
 // openAt is open for some of the providers.
-func (e *Engine) openAt(ctx context.Context, providers []Provider) (*repo, error) {
-	if e.WritesOnly() {
+func (s *Set) openAt(ctx context.Context, providers []Provider) (*Repo, error) {
+	if s.WritesOnly() {
 		return nil, repository.ErrWritesOnly()
 	}
-	return e.openWith(ctx, providers, true)
+	return s.openWith(ctx, providers, true)
 }
 
-// openToSeal is openAt, also for a writer's key, and with patience for a provider that hung lately.
-func (e *Engine) openToSeal(ctx context.Context, providers []Provider) (*repo, error) {
-	return e.openWith(ctx, providers, false)
+// OpenToSeal is openAt, also for a writer's key, and with patience for a provider that hung lately.
+func (s *Set) OpenToSeal(ctx context.Context, providers []Provider) (*Repo, error) {
+	return s.openWith(ctx, providers, false)
 }
 
-func (e *Engine) openWith(ctx context.Context, providers []Provider, remember bool) (*repo, error) {
-	providers = e.attend(providers)
-	r := &repo{providers: providers, down: map[string]error{}, lacking: map[string]bool{}, unproven: map[string]bool{},
-		blurred: map[string]bool{}, identities: map[string]identityOf{}}
+func (s *Set) openWith(ctx context.Context, providers []Provider, remember bool) (*Repo, error) {
+	providers = s.attend(providers)
+	r := &Repo{Providers: providers, Down: map[string]error{}, Lacking: map[string]bool{}, Unproven: map[string]bool{},
+		Blurred: map[string]bool{}, Identities: map[string]identityOf{}}
 	if len(providers) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "no storage provider is configured: add at least one under providers")
 	}
-	answers := e.askPlaces(ctx, providers, remember)
+	answers := s.askPlaces(ctx, providers, remember)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err := e.judgeHeaders(r, answers); err != nil {
+	if err := s.judgeHeaders(r, answers); err != nil {
 		return nil, err
 	}
-	if r.keys == nil {
+	if r.Keys == nil {
 		return r, noRepository(ctx, r)
 	}
 	r.judgeIdentities(answers)
@@ -88,12 +88,12 @@ func (e *Engine) openWith(ctx context.Context, providers []Provider, remember bo
 }
 
 // noRepository says why there is nothing to open. Manifests without a header are a loss, and no place for a new repository.
-func noRepository(ctx context.Context, r *repo) error {
+func noRepository(ctx context.Context, r *Repo) error {
 	if broken := r.broken(); broken != nil {
 		return broken
 	}
-	for _, p := range r.providers {
-		if !r.lacking[p.Name] {
+	for _, p := range r.Providers {
+		if !r.Lacking[p.Name] {
 			continue
 		}
 		found := errors.New("found")
@@ -102,7 +102,7 @@ func noRepository(ctx context.Context, r *repo) error {
 				"nothing can be opened; every provider has the same file, so bring it back from any copy of any of them", p.Name, repository.HeaderKey)
 		}
 	}
-	if len(r.lacking) == len(r.providers) {
+	if len(r.Lacking) == len(r.Providers) {
 		if missing := r.whyDown(); missing != "" {
 			return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider. If there never was one, run keepsake init. %s", missing)
 		}
@@ -112,11 +112,11 @@ func noRepository(ctx context.Context, r *repo) error {
 }
 
 // whyDown says of each provider that may not be used why.
-func (r *repo) whyDown() string {
+func (r *Repo) whyDown() string {
 	var lines []string
-	for _, p := range r.providers {
-		if err := r.down[p.Name]; err != nil {
-			lines = append(lines, "Provider "+p.Name+": "+explain(err))
+	for _, p := range r.Providers {
+		if err := r.Down[p.Name]; err != nil {
+			lines = append(lines, "Provider "+p.Name+": "+Explain(err))
 		}
 	}
 	return strings.Join(lines, " ")
@@ -141,7 +141,7 @@ func notHeard(d time.Duration) answer {
 }
 
 // askPlaces asks all providers at once. Once one has the header, the others are not waited for as long as they like.
-func (e *Engine) askPlaces(ctx context.Context, providers []Provider, remember bool) []answer {
+func (s *Set) askPlaces(ctx context.Context, providers []Provider, remember bool) []answer {
 	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	type numbered struct {
@@ -170,10 +170,10 @@ func (e *Engine) askPlaces(ctx context.Context, providers []Provider, remember b
 			answers[n.i] = n.answer
 			stop(n.i)
 			if n.headerErr == nil {
-				e.heardOf(providers[n.i].Name)
+				s.heardOf(providers[n.i].Name)
 			}
 			if n.headerErr == nil && grace == nil {
-				grace, short = time.After(e.grace()), time.After(min(hungGrace, e.grace()))
+				grace, short = time.After(s.grace()), time.After(min(hungGrace, s.grace()))
 			}
 			continue
 		case <-short:
@@ -187,9 +187,9 @@ func (e *Engine) askPlaces(ctx context.Context, providers []Provider, remember b
 			return answers
 		}
 		for i := range waiting {
-			if p := providers[i]; bounded.Err() != nil || time.Since(started) > e.grace() || e.hungLately(p.Name) {
+			if p := providers[i]; bounded.Err() != nil || time.Since(started) > s.grace() || s.hungLately(p.Name) {
 				answers[i] = notHeard(time.Since(started))
-				e.hung(p.Name)
+				s.hung(p.Name)
 				stop(i)
 			}
 		}
@@ -200,8 +200,8 @@ func (e *Engine) askPlaces(ctx context.Context, providers []Provider, remember b
 // errOtherHeader is what putHeader returns when somebody else put another header first.
 var errOtherHeader = errors.New("another repository was made there at the same moment; give the provider an empty place, or run keepsake init again with that repository's key")
 
-// putHeader writes the repository's header to a provider that lacks it.
-func putHeader(ctx context.Context, p Provider, header []byte) error {
+// PutHeader writes the repository's header to a provider that lacks it.
+func PutHeader(ctx context.Context, p Provider, header []byte) error {
 	err := p.Store.Put(ctx, repository.HeaderKey, header, sha256.Sum256(header), false)
 	if errors.Is(err, storage.ErrExists) {
 		var there []byte

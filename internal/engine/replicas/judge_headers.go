@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"errors"
@@ -22,9 +22,9 @@ type claim struct {
 // what most of the headers that the key opens are of is the repository, and each other header is proven by its MAC. One that
 // is not proven is damaged, or another repository's; neither keeps the other providers from being used. Without a header that
 // opens, keys stays nil; it is an error when the key is the wrong one, or the headers do not tell which repository is meant.
-func (e *Engine) judgeHeaders(r *repo, answers []answer) error {
+func (s *Set) judgeHeaders(r *Repo, answers []answer) error {
 	headers := r.parseHeaders(answers)
-	claims, wrongKey, err := e.claims(r, headers, answers)
+	claims, wrongKey, err := s.claims(r, headers, answers)
 	if err != nil {
 		return err
 	}
@@ -43,33 +43,33 @@ func (e *Engine) judgeHeaders(r *repo, answers []answer) error {
 				"provider tells which is meant: give the wrong one an empty place of its own", c.first, most.first)
 		}
 	}
-	r.keys, r.header = most.keys, most.header
-	for i, p := range r.providers {
+	r.Keys, r.Header = most.keys, most.header
+	for i, p := range r.Providers {
 		if h := headers[i]; h != nil && !most.at[p.Name] {
-			r.down[p.Name] = r.judgeOther(p, *h, answers[i], claims)
+			r.Down[p.Name] = r.judgeOther(p, *h, answers[i], claims)
 		}
-		if keepsake.CodeOf(r.down[p.Name]) == keepsake.CodeUnsupported && repository.ProveMisnumbered(answers[i].header, r.keys) {
-			r.down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "The repository's header %s is damaged: its format version was changed.", repository.HeaderKey)
+		if keepsake.CodeOf(r.Down[p.Name]) == keepsake.CodeUnsupported && repository.ProveMisnumbered(answers[i].header, r.Keys) {
+			r.Down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "The repository's header %s is damaged: its format version was changed.", repository.HeaderKey)
 		}
 	}
 	return nil
 }
 
 // parseHeaders reads the headers that came, and writes down of each other provider why there is none.
-func (r *repo) parseHeaders(answers []answer) []*repository.Header {
-	headers := make([]*repository.Header, len(r.providers))
-	for i, p := range r.providers {
+func (r *Repo) parseHeaders(answers []answer) []*repository.Header {
+	headers := make([]*repository.Header, len(r.Providers))
+	for i, p := range r.Providers {
 		switch err := answers[i].headerErr; {
 		case errors.Is(err, storage.ErrNoPlace):
-			r.lacking[p.Name], r.down[p.Name] = true, err
+			r.Lacking[p.Name], r.Down[p.Name] = true, err
 		case errors.Is(err, storage.ErrNotFound):
-			r.lacking[p.Name] = true
+			r.Lacking[p.Name] = true
 		case err != nil:
-			r.down[p.Name] = err
+			r.Down[p.Name] = err
 		default:
 			h, err := repository.ParseHeader(answers[i].header)
 			if err != nil {
-				r.down[p.Name] = err
+				r.Down[p.Name] = err
 				continue
 			}
 			headers[i] = &h
@@ -80,10 +80,10 @@ func (r *repo) parseHeaders(answers []answer) []*repository.Header {
 
 // claims opens every header that is not proven by the keys of one before. wrongKey are the providers whose headers it fits no
 // slot of, with what is to be said of that.
-func (e *Engine) claims(r *repo, headers []*repository.Header, answers []answer) (claims []*claim, wrongKey map[string]error, err error) {
+func (s *Set) claims(r *Repo, headers []*repository.Header, answers []answer) (claims []*claim, wrongKey map[string]error, err error) {
 	wrongKey = map[string]error{}
 next:
-	for i, p := range r.providers {
+	for i, p := range r.Providers {
 		h := headers[i]
 		if h == nil {
 			continue
@@ -94,10 +94,10 @@ next:
 				continue next
 			}
 		}
-		keys, err := h.Unlock(e.opts.Key)
+		keys, err := h.Unlock(s.Key)
 		switch keepsake.CodeOf(err) {
 		case keepsake.CodeDamaged:
-			r.down[p.Name] = err
+			r.Down[p.Name] = err
 			continue
 		case keepsake.CodeWrongKey:
 			wrongKey[p.Name] = err
@@ -108,7 +108,7 @@ next:
 		}
 		claims = append(claims, &claim{keys: keys, header: answers[i].header, at: map[string]bool{p.Name: true}, first: p.Name})
 	}
-	for i, p := range r.providers { // a header whose own slot is damaged, or older, may have come before the one that proves it
+	for i, p := range r.Providers { // a header whose own slot is damaged, or older, may have come before the one that proves it
 		for _, c := range claims {
 			if wrongKey[p.Name] != nil && headers[i].Prove(c.keys) == nil {
 				c.at[p.Name] = true
@@ -120,15 +120,15 @@ next:
 
 // judgeOther says what a header is that the repository's keys do not prove: damaged, or another repository's. Where it names
 // another one, only the place's identity can tell.
-func (r *repo) judgeOther(p Provider, h repository.Header, a answer, claims []*claim) error {
+func (r *Repo) judgeOther(p Provider, h repository.Header, a answer, claims []*claim) error {
 	foreign := placeError(fmt.Sprintf("It holds another repository (%s) than the other providers (%s), so nothing is written there. Correct its path or "+
-		"bucket, or give it an empty place of its own.", h.Repository, r.keys.Repository()))
+		"bucket, or give it an empty place of its own.", h.Repository, r.Keys.Repository()))
 	for _, c := range claims {
 		if c.at[p.Name] {
 			return foreign
 		}
 	}
-	if h.Repository != r.keys.Repository() {
+	if h.Repository != r.Keys.Repository() {
 		_, err := r.identity(p, a)
 		if err != nil {
 			return foreign
@@ -139,10 +139,10 @@ func (r *repo) judgeOther(p Provider, h repository.Header, a answer, claims []*c
 }
 
 // nothingOpens is why no header could be opened where the key fits none of those that can be read.
-func (r *repo) nothingOpens(wrongKey map[string]error) error {
+func (r *Repo) nothingOpens(wrongKey map[string]error) error {
 	var at []string
 	var first error
-	for _, p := range r.providers {
+	for _, p := range r.Providers {
 		if err := wrongKey[p.Name]; err != nil {
 			at = append(at, p.Name)
 			first = firstError(first, err)
@@ -163,9 +163,9 @@ func (r *repo) nothingOpens(wrongKey map[string]error) error {
 }
 
 // broken is the error about a header that cannot be opened because it is damaged, or of a newer version; nil where there is none.
-func (r *repo) broken() error {
-	for _, p := range r.providers {
-		switch err := r.down[p.Name]; keepsake.CodeOf(err) {
+func (r *Repo) broken() error {
+	for _, p := range r.Providers {
+		switch err := r.Down[p.Name]; keepsake.CodeOf(err) {
 		case keepsake.CodeDamaged, keepsake.CodeUnsupported:
 			return keepsake.Errorf(keepsake.CodeOf(err), "provider %s: %w", p.Name, err)
 		}

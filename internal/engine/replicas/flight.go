@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type flight struct {
 	store storage.Provider
 	mu    sync.Mutex
 	bytes int64
-	bell  bell
+	bell  Bell
 }
 
 // start waits until size more bytes may be on their way.
@@ -56,14 +56,14 @@ func (f *flight) end(size int64) {
 	f.bell.ring()
 }
 
-// bell wakes everybody who waits for any of the lanes.
-type bell struct {
+// Bell wakes everybody who waits for any of the lanes.
+type Bell struct {
 	mu   sync.Mutex
 	rung chan struct{} // closed with the next ring; nil while nobody waits
 }
 
 // next returns a channel that is closed with the next ring.
-func (b *bell) next() <-chan struct{} {
+func (b *Bell) next() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.rung == nil {
@@ -72,7 +72,7 @@ func (b *bell) next() <-chan struct{} {
 	return b.rung
 }
 
-func (b *bell) ring() {
+func (b *Bell) ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.rung != nil {

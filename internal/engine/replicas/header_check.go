@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"bytes"
@@ -11,21 +11,21 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// checkHeader reads a provider's header and returns why it is not sound. One that differs from the others' and opens is: key slots may have
+// CheckHeader reads a provider's header and returns why it is not sound. One that differs from the others' and opens is: key slots may have
 // been changed while the provider was away.
-func (e *Engine) checkHeader(ctx context.Context, r *repo, p Provider) error {
+func (s *Set) CheckHeader(ctx context.Context, r *Repo, p Provider) error {
 	body, err := p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
-	if err != nil || bytes.Equal(body, r.header) {
+	if err != nil || bytes.Equal(body, r.Header) {
 		return err
 	}
 	h, err := repository.ParseHeader(body)
 	if err != nil {
 		return err
 	}
-	if err := h.Prove(r.keys); err != nil {
+	if err := h.Prove(r.Keys); err != nil {
 		return err
 	}
-	if _, err = h.Unlock(e.opts.Key); keepsake.CodeOf(err) == keepsake.CodeWrongKey {
+	if _, err = h.Unlock(s.Key); keepsake.CodeOf(err) == keepsake.CodeWrongKey {
 		return errOddHeader
 	}
 	return err
@@ -38,8 +38,8 @@ var errOddHeader = keepsake.Errorf(keepsake.CodeDamaged, "The header is another 
 var errForeignHeader = keepsake.Errorf(keepsake.CodeDamaged, "Its header is damaged, and this repository's key opens none of the recovery points there, so it was left as it is. "+
 	"If they are another repository's, give this one an empty place.")
 
-// replaceHeader puts the repository's header in the place of a damaged one, unless the recovery points there are another repository's.
-func replaceHeader(ctx context.Context, r *repo, p Provider) error {
+// ReplaceHeader puts the repository's header in the place of a damaged one, unless the recovery points there are another repository's.
+func ReplaceHeader(ctx context.Context, r *Repo, p Provider) error {
 	opens := errors.New("one opens")
 	found := 0
 	err := p.Store.List(ctx, repository.ManifestPrefix, func(o storage.Object) error {
@@ -48,7 +48,7 @@ func replaceHeader(ctx context.Context, r *repo, p Provider) error {
 			return nil
 		}
 		found++
-		if _, _, err := readManifestAt(ctx, r, p, id); err == nil {
+		if _, _, err := ReadManifestAt(ctx, r, p, id); err == nil {
 			return opens
 		}
 		return nil
@@ -59,7 +59,7 @@ func replaceHeader(ctx context.Context, r *repo, p Provider) error {
 	case err != nil && !errors.Is(err, opens):
 		return err
 	}
-	if err := p.Store.Put(ctx, repository.HeaderKey, r.header, sha256.Sum256(r.header), true); err != nil {
+	if err := p.Store.Put(ctx, repository.HeaderKey, r.Header, sha256.Sum256(r.Header), true); err != nil {
 		return err
 	}
 	return p.Store.Sync(ctx)

@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"bytes"
@@ -32,17 +32,17 @@ const errNothingProves = placeError("Its header keepsake.json is damaged, and no
 // identityOf is what one place says of which provider it is.
 type identityOf struct {
 	repository.Identity
-	body []byte
+	Body []byte
 }
 
 // judgeIdentities marks as unproven every provider whose place does not prove to be the one that the configuration means: an
 // empty mount point with a header copied into it, another provider's place, a copy of one. Two providers at one place are one
 // copy, so the second one is out.
-func (r *repo) judgeIdentities(answers []answer) {
+func (r *Repo) judgeIdentities(answers []answer) {
 	owner := map[string]string{} // by the identity's id
-	for i, p := range r.providers {
-		down := r.down[p.Name]
-		headless := r.lacking[p.Name] && down == nil // its header may be lost alone
+	for i, p := range r.Providers {
+		down := r.Down[p.Name]
+		headless := r.Lacking[p.Name] && down == nil // its header may be lost alone
 		if down != nil && keepsake.CodeOf(down) != keepsake.CodeDamaged || errors.Is(down, storage.ErrNoPlace) {
 			continue
 		}
@@ -58,34 +58,34 @@ func (r *repo) judgeIdentities(answers []answer) {
 		switch {
 		case headless && err != nil: // explainLacking says what that may mean
 		case errors.Is(err, errBlurred):
-			r.unproven[p.Name], r.blurred[p.Name], r.down[p.Name] = true, true, err
+			r.Unproven[p.Name], r.Blurred[p.Name], r.Down[p.Name] = true, true, err
 		case errors.As(err, &unproven):
-			r.unproven[p.Name], r.down[p.Name] = true, err
+			r.Unproven[p.Name], r.Down[p.Name] = true, err
 		case err != nil:
-			r.down[p.Name] = err
+			r.Down[p.Name] = err
 		default:
-			owner[found.Provider], r.identities[p.Name] = p.Name, found
+			owner[found.Provider], r.Identities[p.Name] = p.Name, found
 		}
 		if headless && err == nil {
-			r.down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "Its header %s is missing, so nothing is written there. Run keepsake repair, which puts it back.", repository.HeaderKey)
+			r.Down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "Its header %s is missing, so nothing is written there. Run keepsake repair, which puts it back.", repository.HeaderKey)
 		}
 	}
 }
 
-// elsewhere reports whether the place of a provider is not the one that is meant, so that nothing but a person may write there.
-func (r *repo) elsewhere(p Provider) bool {
+// Elsewhere reports whether the place of a provider is not the one that is meant, so that nothing but a person may write there.
+func (r *Repo) Elsewhere(p Provider) bool {
 	var wrong placeError
-	return errors.As(r.down[p.Name], &wrong)
+	return errors.As(r.Down[p.Name], &wrong)
 }
 
-func (r *repo) identity(p Provider, a answer) (identityOf, error) {
+func (r *Repo) identity(p Provider, a answer) (identityOf, error) {
 	if errors.Is(a.identityErr, storage.ErrNotFound) {
 		return identityOf{}, errNoIdentity
 	}
 	if a.identityErr != nil {
 		return identityOf{}, a.identityErr
 	}
-	found, err := r.keys.OpenIdentity(a.identity)
+	found, err := r.Keys.OpenIdentity(a.identity)
 	if err != nil && r.namedIn(a.identity, p, err) {
 		return identityOf{}, &keepsake.Error{Code: keepsake.CodeDamaged, Err: errBlurred,
 			Message: "Its identity " + storage.IdentityKey + " is damaged, and still names this provider. Run keepsake repair, which puts it right."}
@@ -105,60 +105,60 @@ func (r *repo) identity(p Provider, a answer) (identityOf, error) {
 }
 
 // explainLacking says of each provider without a repository, now that others have one, what that may mean.
-func (r *repo) explainLacking() {
-	for _, p := range r.providers {
-		if _, proven := r.identities[p.Name]; !r.lacking[p.Name] || proven {
+func (r *Repo) explainLacking() {
+	for _, p := range r.Providers {
+		if _, proven := r.Identities[p.Name]; !r.Lacking[p.Name] || proven {
 			continue
 		}
 		what := "It holds no repository while others do, so it has no copy. If it held copies before, its disk is not mounted, or its bucket was " +
 			"emptied or replaced; bring that back."
-		if err := r.down[p.Name]; errors.Is(err, storage.ErrNoPlace) {
+		if err := r.Down[p.Name]; errors.Is(err, storage.ErrNoPlace) {
 			what = storage.Explain(err)
 		}
 		what += " If it is new, run keepsake repo add-provider " + p.Name
-		if r.keys.WritesOnly() {
+		if r.Keys.WritesOnly() {
 			what += " where the repository's key is"
 		}
-		r.down[p.Name] = placeError(what + ".")
+		r.Down[p.Name] = placeError(what + ".")
 	}
 }
 
-// readable returns the providers to read from: those that prove who they are, and where none of them is left, those that hold
+// Readable returns the providers to read from: those that prove who they are, and where none of them is left, those that hold
 // the repository all the same. Reading harms nothing, and may be all that there is.
-func (r *repo) readable() []Provider {
-	if live := r.live(); len(live) > 0 {
+func (r *Repo) Readable() []Provider {
+	if live := r.Live(); len(live) > 0 {
 		return live
 	}
 	var left []Provider
-	for _, p := range r.providers {
-		if r.unproven[p.Name] {
+	for _, p := range r.Providers {
+		if r.Unproven[p.Name] {
 			left = append(left, p)
 		}
 	}
 	return left
 }
 
-// nobodyWrites is the error of an operation that would write and has nowhere to.
-func (r *repo) nobodyWrites(what string) error {
+// NobodyWrites is the error of an operation that would write and has nowhere to.
+func (r *Repo) NobodyWrites(what string) error {
 	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so %s. %s", what, r.whyDown())
 }
 
-// stillThere asks the provider once more who it is: a place may have been replaced since the operation began.
-func (r *repo) stillThere(ctx context.Context, p Provider) error {
+// StillThere asks the provider once more who it is: a place may have been replaced since the operation began.
+func (r *Repo) StillThere(ctx context.Context, p Provider) error {
 	body, err := p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && !bytes.Equal(body, r.identities[p.Name].body) {
+	if errors.Is(err, storage.ErrNotFound) || err == nil && !bytes.Equal(body, r.Identities[p.Name].Body) {
 		return errMoved
 	}
 	return err
 }
 
 // putIdentity gives a place that has none its identity. Where two do it at once, both find the one that was first.
-func (e *Engine) putIdentity(ctx context.Context, r *repo, p Provider) error {
-	made, err := r.keys.NewIdentity(p.Name, e.opts.Now())
+func (s *Set) putIdentity(ctx context.Context, r *Repo, p Provider) error {
+	made, err := r.Keys.NewIdentity(p.Name, s.Now())
 	if err != nil {
 		return err
 	}
-	err = e.writeIdentity(ctx, p, made, false)
+	err = s.writeIdentity(ctx, p, made, false)
 	if !errors.Is(err, storage.ErrExists) {
 		return err
 	}
@@ -168,7 +168,7 @@ func (e *Engine) putIdentity(ctx context.Context, r *repo, p Provider) error {
 	return err
 }
 
-func (e *Engine) writeIdentity(ctx context.Context, p Provider, i repository.Identity, replace bool) error {
+func (s *Set) writeIdentity(ctx context.Context, p Provider, i repository.Identity, replace bool) error {
 	body, err := i.Encode()
 	if err != nil {
 		return err

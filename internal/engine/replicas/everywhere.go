@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -31,19 +31,19 @@ func hedge(p Provider, size int64) time.Duration {
 	return hedgeAfter + time.Duration(3*float64(size)/speed*float64(time.Second))
 }
 
-// asked is a question that is put to one provider after the other until an answer is sound.
-type asked[T any] struct {
-	what string // in words: "chunks"
+// FirstSound is a question that is put to one provider after the other until an answer is sound.
+type FirstSound[T any] struct {
+	What string // in words: "chunks"
 	size int64  // of the answer, in bytes; 0: small
-	ask  func(ctx context.Context, p Provider) (T, error)
+	Ask  func(ctx context.Context, p Provider) (T, error)
 	// sound looks at an answer and returns what is wrong with it. It and failed are called one at a time, by the caller's goroutine.
-	sound  func(p Provider, answer T) error
-	failed func(p Provider, err error) // nil: nobody wants to know
+	Sound  func(p Provider, answer T) error
+	Failed func(p Provider, err error) // nil: nobody wants to know
 }
 
-// first asks the providers in their order, the next one when an answer is bad or late, and reports whether a sound one came.
+// Read asks the providers in their order, the next one when an answer is bad or late, and reports whether a sound one came.
 // A provider whose answer was late, and not waited for because another one's came, has failed with a storage.SilentError.
-func (q asked[T]) first(ctx context.Context, providers []Provider) bool {
+func (q FirstSound[T]) Read(ctx context.Context, providers []Provider) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type reply struct {
@@ -64,7 +64,7 @@ func (q asked[T]) first(ctx context.Context, providers []Provider) bool {
 		waiting[p.Name] = time.Now()
 		late.Reset(hedge(p, q.size))
 		go func() {
-			answer, err := q.ask(ctx, p)
+			answer, err := q.Ask(ctx, p)
 			replies <- reply{p, answer, err}
 		}()
 	}
@@ -77,7 +77,7 @@ func (q asked[T]) first(ctx context.Context, providers []Provider) bool {
 			delete(waiting, r.p.Name)
 			err := r.err
 			if err == nil {
-				err = q.sound(r.p, r.answer)
+				err = q.Sound(r.p, r.answer)
 			}
 			if err == nil {
 				q.late(providers, waiting)
@@ -96,30 +96,30 @@ func (q asked[T]) first(ctx context.Context, providers []Provider) bool {
 }
 
 // late tells of those that were asked before the one whose answer came.
-func (q asked[T]) late(providers []Provider, waiting map[string]time.Time) {
+func (q FirstSound[T]) late(providers []Provider, waiting map[string]time.Time) {
 	for _, p := range providers {
 		if since, found := waiting[p.Name]; found && time.Since(since) >= hedge(p, q.size) {
-			q.fail(p, &storage.SilentError{For: time.Since(since), Doing: "it was to give " + q.what})
+			q.fail(p, &storage.SilentError{For: time.Since(since), Doing: "it was to give " + q.What})
 		}
 	}
 }
 
-func (q asked[T]) fail(p Provider, err error) {
-	if q.failed != nil {
-		q.failed(p, err)
+func (q FirstSound[T]) fail(p Provider, err error) {
+	if q.Failed != nil {
+		q.Failed(p, err)
 	}
 }
 
-// enough says when an object that was put everywhere is durable at enough providers: at two, so that it outlives the loss of
+// Enough says when an object that was put everywhere is durable at enough providers: at two, so that it outlives the loss of
 // one, or at each that takes it where those are fewer.
-const enough = 2
+const Enough = 2
 
 // stragglers is how long the other providers are waited for once enough have an object.
 const stragglers = 3 * time.Second
 
-// putEverywhere stores an object durably at all the providers at once, in the place of one that is there. It returns when each
+// PutEverywhere stores an object durably at all the providers at once, in the place of one that is there. It returns when each
 // has answered, or when enough have it and the others were given a little longer. It returns who has it, and why each other has not.
-func putEverywhere(ctx context.Context, providers []Provider, key string, body []byte) (at []string, failed map[string]error) {
+func PutEverywhere(ctx context.Context, providers []Provider, key string, body []byte) (at []string, failed map[string]error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type reply struct {
@@ -150,7 +150,7 @@ func putEverywhere(ctx context.Context, providers []Provider, key string, body [
 				delete(failed, r.p.Name)
 				took[r.p.Name] = true
 			}
-			if len(took) >= enough && late == nil {
+			if len(took) >= Enough && late == nil {
 				late = time.After(stragglers + time.Since(started))
 			}
 			continue
@@ -172,8 +172,8 @@ func putEverywhere(ctx context.Context, providers []Provider, key string, body [
 	return at, failed
 }
 
-// joined makes one error of what kept some providers from taking an object; nil where nothing did.
-func joined(failed map[string]error) error {
+// Joined makes one error of what kept some providers from taking an object; nil where nothing did.
+func Joined(failed map[string]error) error {
 	var all []error
 	for name, err := range failed {
 		all = append(all, fmt.Errorf("provider %s: %w", name, err))
@@ -181,9 +181,9 @@ func joined(failed map[string]error) error {
 	return errors.Join(all...)
 }
 
-// listEverywhere lists what lies below a prefix at all the providers at once: who has which of the objects that are wanted, in the
+// ListEverywhere lists what lies below a prefix at all the providers at once: who has which of the objects that are wanted, in the
 // order of preference, and why each other could not be asked.
-func listEverywhere(ctx context.Context, providers []Provider, prefix string, wanted func(key string) bool) (places map[string][]Provider, failed map[string]error) {
+func ListEverywhere(ctx context.Context, providers []Provider, prefix string, wanted func(key string) bool) (places map[string][]Provider, failed map[string]error) {
 	lists, errs := make([][]string, len(providers)), make([]error, len(providers))
 	var g errgroup.Group
 	for i, p := range providers {

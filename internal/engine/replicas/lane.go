@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -15,28 +15,28 @@ import (
 
 const (
 	laneBytes   = 24 << 20 // sealed bytes that may wait for one provider
-	laneWorkers = 4
+	LaneWorkers = 4
 	patience    = 2 * time.Second // how long a full lane is waited for, all waits together, before its provider counts as lagging
 	delayShare  = 4               // and a quarter of the time since the lane was opened on top of it
 	laneStrikes = 3               // failed uploads in a row, each already retried, after which a provider is given up for now
 )
 
-// lane is the way to one provider. What does not fit into it is not lost: after reading, catchUp copies it from a provider
+// Lane is the way to one provider. What does not fit into it is not lost: after reading, catchUp copies it from a provider
 // that has it, when the platform is no longer kept waiting.
-type lane struct {
+type Lane struct {
 	Provider
-	bit   uint16
-	index *index
+	Bit   uint16
+	index *Index
 	track *report.Tracker
 
 	ctx     context.Context //nolint:containedctx // the lane's uploads, all together
 	cancel  context.CancelFunc
-	bell    *bell
+	bell    *Bell
 	opened  time.Time
 	mu      sync.Mutex
 	room    *sync.Cond    // signalled when bytes shrink or the lane ends
 	waited  time.Duration // for room, by all who offered
-	queue   []*sealed
+	queue   []*Sealed
 	waiting int64 // bytes in queue and under way
 	flying  int64 // of those, under way
 	strikes int
@@ -46,11 +46,11 @@ type lane struct {
 	wg      sync.WaitGroup
 }
 
-func newLane(ctx context.Context, p Provider, bit uint16, x *index, t *report.Tracker, b *bell) *lane {
-	l := &lane{Provider: p, bit: bit, index: x, track: t, bell: b, opened: time.Now()}
+func NewLane(ctx context.Context, p Provider, bit uint16, x *Index, t *report.Tracker, b *Bell) *Lane {
+	l := &Lane{Provider: p, Bit: bit, index: x, track: t, bell: b, opened: time.Now()}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.room = sync.NewCond(&l.mu)
-	for range laneWorkers {
+	for range LaneWorkers {
 		l.wg.Go(l.work)
 	}
 	return l
@@ -59,10 +59,10 @@ func newLane(ctx context.Context, p Provider, bit uint16, x *index, t *report.Tr
 // offer hands a chunk over. It reports false when the provider cannot take it now. With wait, room is waited for as long as
 // the lane's patience lasts: it bounds what one provider, however slow, adds to the time that the platform's snapshot is held.
 // Without, no other provider takes it: one that lags is back as soon as there is room.
-func (l *lane) offer(s *sealed, wait bool) bool {
+func (l *Lane) offer(s *Sealed, wait bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	size := int64(len(s.body))
+	size := int64(len(s.Body))
 	if l.lagging && l.waiting == 0 {
 		l.setLagging(false)
 	}
@@ -94,13 +94,13 @@ func (l *lane) offer(s *sealed, wait bool) bool {
 }
 
 // wake lets whoever waits look again. It takes the lock, so that no wake-up falls between a look and the wait.
-func (l *lane) wake() {
+func (l *Lane) wake() {
 	l.mu.Lock()
 	l.room.Broadcast()
 	l.mu.Unlock()
 }
 
-func (l *lane) setLagging(lagging bool) {
+func (l *Lane) setLagging(lagging bool) {
 	l.lagging = lagging
 	l.track.Provider(l.Name, func(p *report.ProviderProgress) {
 		p.State = report.ItemRunning
@@ -111,7 +111,7 @@ func (l *lane) setLagging(lagging bool) {
 }
 
 // work uploads until the lane is closed and empty, or given up.
-func (l *lane) work() {
+func (l *Lane) work() {
 	for {
 		l.mu.Lock()
 		for !l.ready() {
@@ -124,31 +124,31 @@ func (l *lane) work() {
 		s := l.queue[0]
 		l.queue[0] = nil
 		l.queue = l.queue[1:]
-		l.flying += int64(len(s.body))
+		l.flying += int64(len(s.Body))
 		given := l.failed != nil
 		l.mu.Unlock()
 		var err error
 		if !given {
-			_, err = l.index.put(l.ctx, l.Store, l.bit, s)
+			_, err = l.index.put(l.ctx, l.Store, l.Bit, s)
 		}
 		l.finish(s, given, err)
 	}
 }
 
 // ready reports whether a worker has something to do. The lock is held.
-func (l *lane) ready() bool {
+func (l *Lane) ready() bool {
 	if len(l.queue) == 0 {
 		return l.closed
 	}
-	return l.failed != nil || mayFly(l.Store, l.flying, int64(len(l.queue[0].body)))
+	return l.failed != nil || mayFly(l.Store, l.flying, int64(len(l.queue[0].Body)))
 }
 
-func (l *lane) finish(s *sealed, given bool, err error) {
+func (l *Lane) finish(s *Sealed, given bool, err error) {
 	defer l.bell.ring()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting -= int64(len(s.body))
-	l.flying -= int64(len(s.body))
+	l.waiting -= int64(len(s.Body))
+	l.flying -= int64(len(s.Body))
 	l.room.Broadcast()
 	switch {
 	case given || l.failed != nil:
@@ -171,13 +171,13 @@ func (l *lane) finish(s *sealed, given bool, err error) {
 			p.Error = storage.Explain(err)
 		case !given:
 			p.Confirmed++
-			p.Bytes += int64(len(s.body))
+			p.Bytes += int64(len(s.Body))
 		}
 	})
 }
 
-// effort spends processor time on smaller chunks only where chunks wait for a provider anyhow.
-func effort(lanes []*lane) repository.Effort {
+// Effort spends processor time on smaller chunks only where chunks wait for a provider anyhow.
+func Effort(lanes []*Lane) repository.Effort {
 	for _, l := range lanes {
 		l.mu.Lock()
 		slow := l.failed == nil && (l.lagging || l.waiting > laneBytes/4)
@@ -189,8 +189,8 @@ func effort(lanes []*lane) repository.Effort {
 	return repository.Fast
 }
 
-// drain closes the lane and waits for its uploads. Those of a lane that was given up have been cancelled.
-func (l *lane) drain() {
+// Drain closes the lane and waits for its uploads. Those of a lane that was given up have been cancelled.
+func (l *Lane) Drain() {
 	l.mu.Lock()
 	l.closed = true
 	l.room.Broadcast()
@@ -198,11 +198,24 @@ func (l *lane) drain() {
 	l.wg.Wait()
 }
 
-// send hands a chunk to every lane. It returns when at least one has taken it, which bounds memory by the fastest provider.
-func send(ctx context.Context, lanes []*lane, s *sealed, skip uint16) error {
+// End writes down what came of the provider; nil: it has everything.
+func (l *Lane) End(err error) {
+	l.mu.Lock()
+	l.failed = err
+	l.mu.Unlock()
+}
+
+// Close cancels what is under way, and waits for the end of it.
+func (l *Lane) Close() {
+	l.cancel()
+	l.Drain()
+}
+
+// Send hands a chunk to every lane. It returns when at least one has taken it, which bounds memory by the fastest provider.
+func Send(ctx context.Context, lanes []*Lane, s *Sealed, skip uint16) error {
 	taken := skip != 0
 	for _, l := range lanes {
-		if skip&l.bit == 0 && l.offer(s, true) {
+		if skip&l.Bit == 0 && l.offer(s, true) {
 			taken = true
 		}
 	}
@@ -219,7 +232,7 @@ func send(ctx context.Context, lanes []*lane, s *sealed, skip uint16) error {
 			break
 		}
 		if !alive {
-			return allFailed(lanes)
+			return AllFailed(lanes)
 		}
 		select {
 		case <-rung:
@@ -230,7 +243,7 @@ func send(ctx context.Context, lanes []*lane, s *sealed, skip uint16) error {
 	return nil
 }
 
-func allFailed(lanes []*lane) error {
+func AllFailed(lanes []*Lane) error {
 	text := ""
 	for _, l := range lanes {
 		l.mu.Lock()

@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -19,8 +19,8 @@ const parallelManifests = 8
 
 // Points lists the recovery points, newest first, as the named provider holds them, or all providers together. A manifest
 // that cannot be read anywhere is listed with what is wrong in Lacks.
-func (e *Engine) Points(ctx context.Context, provider string) ([]report.Point, error) {
-	list, err := e.ListPoints(ctx, provider)
+func (s *Set) Points(ctx context.Context, provider string) ([]report.Point, error) {
+	list, err := s.ListPoints(ctx, provider)
 	return list.Points, err
 }
 
@@ -38,40 +38,40 @@ type Unasked struct {
 }
 
 // ListPoints is Points for who needs to know as well which providers could not be asked.
-func (e *Engine) ListPoints(ctx context.Context, provider string) (PointList, error) {
-	return e.newest(ctx, provider, 0)
+func (s *Set) ListPoints(ctx context.Context, provider string) (PointList, error) {
+	return s.newest(ctx, provider, 0)
 }
 
 // NewestPoint returns the id of the newest recovery point that any provider lists, "" when there is none. It opens none.
-func (e *Engine) NewestPoint(ctx context.Context) (string, error) {
-	_, from, err := e.openFor(ctx, "")
+func (s *Set) NewestPoint(ctx context.Context) (string, error) {
+	_, from, err := s.OpenFor(ctx, "")
 	if err != nil {
 		return "", err
 	}
-	l, err := listManifests(ctx, from)
-	if err != nil || len(l.at) == 0 {
+	l, err := ListManifests(ctx, from)
+	if err != nil || len(l.At) == 0 {
 		return "", err
 	}
-	return l.newestFirst()[0], nil
+	return l.NewestFirst()[0], nil
 }
 
 // NewestPoints lists the newest recovery points of all providers together, at most that many.
-func (e *Engine) NewestPoints(ctx context.Context, most int) ([]report.Point, error) {
-	list, err := e.newest(ctx, "", most)
+func (s *Set) NewestPoints(ctx context.Context, most int) ([]report.Point, error) {
+	list, err := s.newest(ctx, "", most)
 	return list.Points, err
 }
 
-func (e *Engine) newest(ctx context.Context, provider string, most int) (PointList, error) {
-	r, from, err := e.openFor(ctx, provider)
+func (s *Set) newest(ctx context.Context, provider string, most int) (PointList, error) {
+	r, from, err := s.OpenFor(ctx, provider)
 	if err != nil {
 		return PointList{}, err
 	}
-	l, err := listManifests(ctx, from)
+	l, err := ListManifests(ctx, from)
 	if err != nil {
 		return PointList{}, err
 	}
-	unasked := r.unasked(l)
-	ids := l.newestFirst()
+	unasked := r.Unasked(l)
+	ids := l.NewestFirst()
 	if most > 0 {
 		ids = ids[:min(most, len(ids))]
 	}
@@ -80,12 +80,12 @@ func (e *Engine) newest(ctx context.Context, provider string, most int) (PointLi
 	g.SetLimit(parallelManifests)
 	for i, id := range ids {
 		g.Go(func() error {
-			m, _, err := e.readManifest(gctx, r, l.holders(from, id), id)
+			m, _, err := s.ReadManifest(gctx, r, l.Holders(from, id), id)
 			if err != nil {
 				points[i] = unreadable(id, err)
 				return gctx.Err()
 			}
-			points[i] = e.pointOf(r, l, m)
+			points[i] = s.pointOf(r, l, m)
 			return nil
 		})
 	}
@@ -96,26 +96,26 @@ func (e *Engine) newest(ctx context.Context, provider string, most int) (PointLi
 		for _, u := range unasked {
 			points[i].Unknown = append(points[i].Unknown, u.Provider)
 		}
-		if provider != "" && len(e.opts.Providers) > 1 && points[i].Type != unreadableType {
+		if provider != "" && len(s.Providers) > 1 && points[i].Type != unreadableType {
 			points[i].Protected, points[i].Lacks = false, "not known: only provider "+provider+" was asked"
 		}
 	}
 	return PointList{points, unasked}, mark(ctx, r, from, points)
 }
 
-// unasked are the providers whose list of recovery points is not known.
-func (r *repo) unasked(l listing) (unasked []Unasked) {
-	for _, p := range r.providers {
-		if err := firstError(r.down[p.Name], l.failed[p.Name]); err != nil {
-			unasked = append(unasked, Unasked{p.Name, explain(err), errors.Is(err, storage.ErrTimeout)})
+// Unasked are the providers whose list of recovery points is not known.
+func (r *Repo) Unasked(l Listing) (unasked []Unasked) {
+	for _, p := range r.Providers {
+		if err := firstError(r.Down[p.Name], l.Failed[p.Name]); err != nil {
+			unasked = append(unasked, Unasked{p.Name, Explain(err), errors.Is(err, storage.ErrTimeout)})
 		}
 	}
 	return unasked
 }
 
-// openFor opens the repository for reading from one provider, or from all when provider is empty.
-func (e *Engine) openFor(ctx context.Context, provider string) (*repo, []Provider, error) {
-	providers := e.opts.Providers
+// OpenFor opens the repository for reading from one provider, or from all when provider is empty.
+func (s *Set) OpenFor(ctx context.Context, provider string) (*Repo, []Provider, error) {
+	providers := s.Providers
 	if provider != "" {
 		i := slices.IndexFunc(providers, func(p Provider) bool { return p.Name == provider })
 		if i < 0 {
@@ -123,11 +123,11 @@ func (e *Engine) openFor(ctx context.Context, provider string) (*repo, []Provide
 		}
 		providers = providers[i : i+1]
 	}
-	r, err := e.openAt(ctx, providers)
+	r, err := s.openAt(ctx, providers)
 	if err != nil {
 		return nil, nil, err
 	}
-	return r, r.readable(), nil
+	return r, r.Readable(), nil
 }
 
 func names(providers []Provider) string {
@@ -150,18 +150,18 @@ func unreadable(id string, err error) report.Point {
 }
 
 // pointOf turns a manifest into a list entry. A provider that holds the manifest confirmed every chunk when it got it.
-func (e *Engine) pointOf(r *repo, l listing, m *repository.Manifest) report.Point {
+func (s *Set) pointOf(r *Repo, l Listing, m *repository.Manifest) report.Point {
 	p := report.Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings, Database: m.Source.Database,
 		Server: m.Source.Server, Tables: len(m.Tables), Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
 		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds}
-	for _, prov := range r.providers {
+	for _, prov := range r.Providers {
 		c := keepsake.Copy{Provider: prov.Name, Medium: prov.Medium, Offsite: prov.Offsite,
-			Confirmed: l.at[m.ID][prov.Name] && !r.unproven[prov.Name]}
-		switch err := firstError(r.down[prov.Name], l.failed[prov.Name]); {
+			Confirmed: l.At[m.ID][prov.Name] && !r.Unproven[prov.Name]}
+		switch err := firstError(r.Down[prov.Name], l.Failed[prov.Name]); {
 		case err != nil:
-			c.Error = explain(err)
+			c.Error = Explain(err)
 		case !c.Confirmed:
-			c.Error = "not copied there; " + repairCommand(m.ID, false) + " copies it"
+			c.Error = "not copied there; " + RepairCommand(m.ID, false) + " copies it"
 		}
 		p.Copies = append(p.Copies, c)
 	}
@@ -180,22 +180,22 @@ func firstError(errs ...error) error {
 }
 
 // Point opens one recovery point, by id or "latest".
-func (e *Engine) Point(ctx context.Context, id string) (report.PointDetail, error) {
-	r, from, err := e.openFor(ctx, "")
+func (s *Set) Point(ctx context.Context, id string) (report.PointDetail, error) {
+	r, from, err := s.OpenFor(ctx, "")
 	if err != nil {
 		return report.PointDetail{}, err
 	}
-	m, l, _, err := e.resolve(ctx, r, from, id)
+	m, l, _, err := s.Resolve(ctx, r, from, id)
 	if err != nil {
 		return report.PointDetail{}, err
 	}
 	before := map[repository.ChunkID]bool{}
 	if m.Parent != "" {
-		if parent, _, err := e.readManifest(ctx, r, l.holders(from, m.Parent), m.Parent); err == nil {
+		if parent, _, err := s.ReadManifest(ctx, r, l.Holders(from, m.Parent), m.Parent); err == nil {
 			_ = parent.EachChunk(func(c *repository.Chunk) error { before[c.ID] = true; return nil })
 		}
 	}
-	points := []report.Point{e.pointOf(r, l, m)}
+	points := []report.Point{s.pointOf(r, l, m)}
 	if err := mark(ctx, r, from, points); err != nil {
 		return report.PointDetail{}, err
 	}

@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -42,19 +42,19 @@ func (n Notes) Newest() time.Time {
 
 // ListNotes reads every note of a topic that any provider has. It is an Error with CodeUnavailable when no provider answers: then nothing
 // is known. A copy that does not open is passed by where another provider has a sound one.
-func (e *Engine) ListNotes(ctx context.Context, topic string) (Notes, error) {
-	r, err := e.open(ctx)
+func (s *Set) ListNotes(ctx context.Context, topic string) (Notes, error) {
+	r, err := s.Open(ctx)
 	if err != nil {
 		return Notes{}, err
 	}
 	var out Notes
-	for name, err := range r.down {
-		out.Missing = append(out.Missing, fmt.Sprintf("Provider %s: %s", name, explain(err)))
+	for name, err := range r.Down {
+		out.Missing = append(out.Missing, fmt.Sprintf("Provider %s: %s", name, Explain(err)))
 	}
-	live := r.readable()
+	live := r.Readable()
 	places, failed := notePlaces(ctx, live, topic)
 	for name, err := range failed {
-		out.Missing = append(out.Missing, fmt.Sprintf("Provider %s: %s", name, explain(err)))
+		out.Missing = append(out.Missing, fmt.Sprintf("Provider %s: %s", name, Explain(err)))
 	}
 	if len(failed) == len(live) {
 		return out, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be asked for the notes on %s. %s", topic, strings.Join(out.Missing, " "))
@@ -83,16 +83,16 @@ func (e *Engine) ListNotes(ctx context.Context, topic string) (Notes, error) {
 }
 
 // readAnywhere reads a note from the first provider with a sound copy. A note that opens nowhere is missing, which is no error.
-func readAnywhere(ctx context.Context, r *repo, places []Provider, key string) (*Note, []string, error) {
+func readAnywhere(ctx context.Context, r *Repo, places []Provider, key string) (*Note, []string, error) {
 	var missing []string
 	var plain []byte
-	q := asked[[]byte]{what: "notes"}
-	q.ask = func(ctx context.Context, p Provider) ([]byte, error) { return readNote(ctx, r, p, key) }
-	q.sound = func(_ Provider, note []byte) error { plain = note; return nil }
-	q.failed = func(p Provider, err error) {
+	q := FirstSound[[]byte]{What: "notes"}
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return readNote(ctx, r, p, key) }
+	q.Sound = func(_ Provider, note []byte) error { plain = note; return nil }
+	q.Failed = func(p Provider, err error) {
 		missing = append(missing, fmt.Sprintf("provider %s: %s: %s", p.Name, key, noteProblem(err)))
 	}
-	found := q.first(ctx, places)
+	found := q.Read(ctx, places)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
@@ -109,13 +109,13 @@ func noteProblem(err error) string {
 	if errors.As(err, &known) {
 		return known.Message
 	}
-	return explain(err)
+	return Explain(err)
 }
 
 // notePlaces lists the notes of a topic at all providers: who has which, and who could not be asked.
 func notePlaces(ctx context.Context, providers []Provider, topic string) (map[string][]Provider, map[string]error) {
-	prefix := notePrefix + topic + "/"
-	return listEverywhere(ctx, providers, prefix, func(key string) bool { return isNote(prefix, key) })
+	prefix := NotePrefix + topic + "/"
+	return ListEverywhere(ctx, providers, prefix, func(key string) bool { return isNote(prefix, key) })
 }
 
 // isNote reports whether a key is that of a note of the topic that the prefix names.
@@ -126,7 +126,7 @@ func isNote(prefix, key string) bool {
 
 // newestThatOpens reads the newest of the notes of one topic, by the providers that hold them. A name proves nothing: whoever has a provider's
 // credentials can put an object there under any. So the newest that opens counts; where none does, nil is returned, and why.
-func newestThatOpens(ctx context.Context, r *repo, places map[string][]Provider) (*Note, []string, error) {
+func newestThatOpens(ctx context.Context, r *Repo, places map[string][]Provider) (*Note, []string, error) {
 	var missing []string
 	for _, key := range slices.Backward(slices.Sorted(maps.Keys(places))) {
 		note, why, err := readAnywhere(ctx, r, places[key], key)
@@ -142,12 +142,12 @@ func newestThatOpens(ctx context.Context, r *repo, places map[string][]Provider)
 var errNoNote = errors.New("no note")
 
 // newestOf reads the newest note of a topic that opens, CodeNotFound when no provider has one.
-func (e *Engine) newestOf(ctx context.Context, topic string) (*Note, error) {
-	r, err := e.open(ctx)
+func (s *Set) newestOf(ctx context.Context, topic string) (*Note, error) {
+	r, err := s.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	places, failed := notePlaces(ctx, r.readable(), topic)
+	places, failed := notePlaces(ctx, r.Readable(), topic)
 	note, missing, err := newestThatOpens(ctx, r, places)
 	switch {
 	case err != nil || note != nil:
@@ -155,15 +155,15 @@ func (e *Engine) newestOf(ctx context.Context, topic string) (*Note, error) {
 	case len(missing) > 0:
 		return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: "no note on " + topic + " opens: " + strings.Join(missing, "; "), Err: errNoNote}
 	case len(failed) > 0:
-		return nil, joined(failed)
+		return nil, Joined(failed)
 	}
 	return nil, &keepsake.Error{Code: keepsake.CodeNotFound, Message: "there is no note on " + topic + " in the repository", Err: errNoNote}
 }
 
 // ReadNote returns the newest note of a topic that opens, CodeNotFound when no provider has one. A provider that was away when a note was
 // written may hold an older one: that of all providers counts.
-func (e *Engine) ReadNote(ctx context.Context, topic string) ([]byte, error) {
-	note, err := e.newestOf(ctx, topic)
+func (s *Set) ReadNote(ctx context.Context, topic string) ([]byte, error) {
+	note, err := s.newestOf(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
@@ -171,8 +171,8 @@ func (e *Engine) ReadNote(ctx context.Context, topic string) ([]byte, error) {
 }
 
 // NoteTime returns when the newest note of a topic that opens was written; zero for none.
-func (e *Engine) NoteTime(ctx context.Context, topic string) (time.Time, error) {
-	note, err := e.newestOf(ctx, topic)
+func (s *Set) NoteTime(ctx context.Context, topic string) (time.Time, error) {
+	note, err := s.newestOf(ctx, topic)
 	if errors.Is(err, errNoNote) {
 		return time.Time{}, nil
 	}

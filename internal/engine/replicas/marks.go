@@ -1,4 +1,4 @@
-package engine
+package replicas
 
 import (
 	"context"
@@ -26,32 +26,32 @@ type PointMark struct {
 const pointTopics = "points"
 
 // MarkPoint replaces what people wrote to a recovery point. It is an error only when no provider holds that afterwards.
-func (e *Engine) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, error) {
-	r, from, err := e.openFor(ctx, "")
+func (s *Set) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, error) {
+	r, from, err := s.OpenFor(ctx, "")
 	if err != nil {
 		return Kept{}, err
 	}
-	l, err := listManifests(ctx, from)
+	l, err := ListManifests(ctx, from)
 	if err != nil {
 		return Kept{}, err
 	}
-	if len(l.at[id]) == 0 {
+	if len(l.At[id]) == 0 {
 		return Kept{}, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
 	}
-	m.At = e.opts.Now().UTC()
+	m.At = s.Now().UTC()
 	plain, err := json.Marshal(m)
 	if err != nil {
 		return Kept{}, err
 	}
-	return e.keepNote(ctx, r, pointTopics+"/"+id, plain)
+	return s.keepNote(ctx, r, pointTopics+"/"+id, plain)
 }
 
 // mark puts what people wrote to the points: one question to each provider, and one to a holder of each marked point where its newest note is
 // sound.
-func mark(ctx context.Context, r *repo, from []Provider, points []report.Point) error {
+func mark(ctx context.Context, r *Repo, from []Provider, points []report.Point) error {
 	places := map[string]map[string][]Provider{} // by point and note
-	prefix := notePrefix + pointTopics + "/"
-	all, _ := listEverywhere(ctx, from, prefix, func(key string) bool { // of one that does not list its notes, the others have them
+	prefix := NotePrefix + pointTopics + "/"
+	all, _ := ListEverywhere(ctx, from, prefix, func(key string) bool { // of one that does not list its notes, the others have them
 		id, _, found := strings.Cut(strings.TrimPrefix(key, prefix), "/")
 		return found && isNote(prefix+id+"/", key)
 	})

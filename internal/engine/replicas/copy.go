@@ -1,0 +1,172 @@
+package replicas
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// UniqueChunks returns each chunk of a manifest once.
+func UniqueChunks(m *repository.Manifest) []*repository.Chunk {
+	seen := map[repository.ChunkID]bool{}
+	var chunks []*repository.Chunk
+	_ = m.EachChunk(func(c *repository.Chunk) error {
+		if !seen[c.ID] {
+			seen[c.ID] = true
+			chunks = append(chunks, c)
+		}
+		return nil
+	})
+	return chunks
+}
+
+// CopyMissing copies to one provider every chunk that it is not confirmed to hold, from whichever provider has a good copy.
+// It stops at the first one that fails: a provider without all chunks gets no manifest. Of those that no other provider holds yet,
+// it waits for news: others may still be getting them.
+func CopyMissing(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Chunk, news *News, done func(*repository.Chunk)) error {
+	bit := ProviderBit(r.Providers, to.Name)
+	for {
+		heard := news.next()
+		var now, later []*repository.Chunk
+		for _, c := range chunks {
+			switch at := x.Get(c.ID).At; {
+			case at&bit != 0:
+			case at == 0 && heard != nil:
+				later = append(later, c)
+			default:
+				now = append(now, c)
+			}
+		}
+		err := copyAll(ctx, r, x, to, now, done)
+		lost := errors.Is(err, errNoCopy) && heard != nil // by the one that had it first: another may be getting it
+		if err != nil && !lost || err == nil && len(later) == 0 {
+			return err
+		}
+		select {
+		case <-heard:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// copyAll copies chunks to one provider.
+func copyAll(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Chunk, done func(*repository.Chunk)) error {
+	bit := ProviderBit(r.Providers, to.Name)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(LaneWorkers)
+	way := &flight{store: to.Store}
+	for _, c := range chunks {
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			if x.Get(c.ID).Odd&bit != 0 && x.look(ctx, r, to, bit, c) {
+				return nil
+			}
+			body, err := anyCopy(ctx, r, x, c, bit)
+			if err != nil {
+				return err
+			}
+			size := int64(len(body))
+			if err := way.start(ctx, size); err != nil {
+				return err
+			}
+			defer way.end(size)
+			if _, err := x.put(ctx, to.Store, bit, NewSealed(c.ID, body)); err != nil {
+				return err
+			}
+			done(c)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// anyCopy reads a chunk from the first provider with a sound copy, other than those in not. One that must be opened to be judged
+// is as good as any, and asked after those that are confirmed.
+func anyCopy(ctx context.Context, r *Repo, x *Index, c *repository.Chunk, not uint16) ([]byte, error) {
+	var holders []Provider
+	e := x.Get(c.ID)
+	for _, set := range []uint16{e.At &^ not, e.Odd &^ not} {
+		for i, p := range r.Providers {
+			if set&(1<<i) != 0 {
+				holders = append(holders, p)
+			}
+		}
+	}
+	var body []byte
+	away := ""
+	q := FirstSound[[]byte]{What: "chunks", size: c.Size}
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return r.SoundCopy(ctx, p, c) }
+	q.Sound = func(_ Provider, sealed []byte) error { body = sealed; return nil }
+	q.Failed = func(p Provider, err error) {
+		if isDamage(err) {
+			x.Distrust(c.ID, ProviderBit(r.Providers, p.Name))
+			return
+		}
+		away = fmt.Sprintf("Provider %s: %s", p.Name, Explain(err))
+	}
+	switch found := q.Read(ctx, holders); {
+	case found:
+		return body, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case away != "":
+		return nil, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: fmt.Sprintf("chunk %s cannot be read now. %s", c.ID, away), Err: errNoCopy}
+	}
+	return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: fmt.Sprintf("chunk %s has no good copy at any other provider", c.ID), Err: errNoCopy}
+}
+
+// errNoCopy lies under the error about a chunk that no provider gave.
+var errNoCopy = errors.New("no copy")
+
+// PutManifest makes the chunks durable, then the manifest.
+func PutManifest(ctx context.Context, store storage.Provider, key string, body []byte) error {
+	if err := store.Sync(ctx); err != nil {
+		return fmt.Errorf("make the chunks durable: %w", err)
+	}
+	if err := store.Put(ctx, key, body, sha256.Sum256(body), false); err != nil {
+		return err
+	}
+	return store.Sync(ctx)
+}
+
+// News tells those who wait for chunks that one more provider has all that it was given directly.
+type News struct {
+	mu   sync.Mutex
+	left int // providers that have not told yet
+	bell Bell
+}
+
+// NewNews returns the news of that many providers.
+func NewNews(providers int) *News { return &News{left: providers} }
+
+// next returns a channel that is closed with the next news, nil when there will be none.
+func (n *News) next() <-chan struct{} {
+	if n == nil {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.left == 0 {
+		return nil
+	}
+	return n.bell.next()
+}
+
+// Tell says that one provider has all that it was given directly.
+func (n *News) Tell() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.left--
+	n.bell.ring()
+}

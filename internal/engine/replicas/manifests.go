@@ -1,0 +1,262 @@
+package replicas
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// maxManifest bounds a manifest's object: 2 GiB of heap per MiB of manifest is a generous estimate.
+const maxManifest = repository.MaxObjectPlain
+
+// Listing says which provider lists which manifest.
+type Listing struct {
+	At     map[string]map[string]bool // manifest id → provider names
+	Failed map[string]error           // providers whose list could not be read
+}
+
+// ListManifests asks all providers at once. It fails only when none answers.
+func ListManifests(ctx context.Context, providers []Provider) (Listing, error) {
+	l := Listing{At: map[string]map[string]bool{}, Failed: map[string]error{}}
+	var mu sync.Mutex
+	var g errgroup.Group
+	for _, p := range providers {
+		g.Go(func() error {
+			err := p.Store.List(ctx, repository.ManifestPrefix, func(o storage.Object) error {
+				id, err := repository.ParseManifestKey(o.Key)
+				if err != nil {
+					return nil // not ours: nothing restores from it
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if l.At[id] == nil {
+					l.At[id] = map[string]bool{}
+				}
+				l.At[id][p.Name] = true
+				return nil
+			})
+			if err != nil {
+				mu.Lock()
+				l.Failed[p.Name] = err
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if ctx.Err() != nil {
+		return l, ctx.Err()
+	}
+	if len(providers) == 0 || len(l.Failed) == len(providers) {
+		text := "no provider can be reached."
+		for name, err := range l.Failed {
+			text += fmt.Sprintf(" Provider %s: %s", name, Explain(err))
+		}
+		return l, keepsake.Errorf(keepsake.CodeUnavailable, "%s", text)
+	}
+	return l, nil
+}
+
+// NewestFirst returns the ids of all listed manifests; ids sort by time.
+func (l Listing) NewestFirst() []string {
+	ids := make([]string, 0, len(l.At))
+	for id := range l.At {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	slices.Reverse(ids)
+	return ids
+}
+
+// Holders returns the providers that list the manifest, in order of preference.
+func (l Listing) Holders(providers []Provider, id string) []Provider {
+	return slices.DeleteFunc(slices.Clone(providers), func(p Provider) bool { return !l.At[id][p.Name] })
+}
+
+// ReadManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are returned too. What a writer sealed
+// is compared with the other providers' copies.
+func (s *Set) ReadManifest(ctx context.Context, r *Repo, from []Provider, id string) (*repository.Manifest, []report.VerifyFinding, error) {
+	c, damaged, err := s.ReadRightful(ctx, r, from, id)
+	return c.Manifest, damaged, err
+}
+
+// ReadRightful is readManifest for who needs the bytes as well.
+func (s *Set) ReadRightful(ctx context.Context, r *Repo, from []Provider, id string) (ManifestCopy, []report.VerifyFinding, error) {
+	var damaged []report.VerifyFinding
+	var last error
+	var copies []ManifestCopy
+	q := FirstSound[ManifestCopy]{What: "a recovery point's manifest"}
+	q.Ask = func(ctx context.Context, p Provider) (ManifestCopy, error) {
+		m, body, err := ReadManifestAt(ctx, r, p, id)
+		return ManifestCopy{p.Name, m, body}, err
+	}
+	q.Sound = func(_ Provider, c ManifestCopy) error {
+		copies = append(copies, c)
+		if repository.IsWritten(c.Body) {
+			return errWritten // all copies are compared
+		}
+		return nil
+	}
+	q.Failed = func(p Provider, err error) {
+		if errors.Is(err, errWritten) {
+			return
+		}
+		last = fmt.Errorf("provider %s: %w", p.Name, err)
+		damaged = append(damaged, FindingOf(p.Name, repository.ManifestKey(id), err, RepairCommand(id, false)))
+	}
+	if !q.Read(ctx, from) && ctx.Err() != nil {
+		return ManifestCopy{}, damaged, ctx.Err()
+	}
+	if len(copies) > 0 {
+		right, findings, sure := Rightful(id, copies)
+		if !sure {
+			return ManifestCopy{}, damaged, keepsake.Errorf(keepsake.CodeDamaged, "recovery point %s is not the same at every provider, and each copy was sealed with a writer's key: %s. Nothing was read; name the provider that you trust with --provider", id, holdersOf(copies))
+		}
+		return right, append(damaged, findings...), nil
+	}
+	if last == nil && len(r.Providers) == 1 && len(s.Providers) > 1 {
+		return ManifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound, "provider %s does not hold recovery point %s: leave --provider out, so that "+
+			"another one's copy is read, or run keepsake repair %s, which copies it there", r.Providers[0].Name, id, id)
+	}
+	if last == nil {
+		return ManifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
+	}
+	code := keepsake.CodeUnavailable
+	for _, f := range damaged {
+		if f.Damage {
+			code = keepsake.CodeDamaged
+		}
+	}
+	return ManifestCopy{}, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id, last)
+}
+
+// errWritten marks a manifest that a writer sealed: nobody can tell from it alone whether it is the right one.
+var errWritten = errors.New("sealed with a writer's key")
+
+// ManifestCopy is a manifest as one provider has it, which opens.
+type ManifestCopy struct {
+	Provider string
+	Manifest *repository.Manifest
+	Body     []byte
+}
+
+// Rightful returns which of a recovery point's copies is the right one, and what is wrong with those that differ from it. Every provider was given
+// the same bytes. One that was sealed with the repository's own key is right: whoever has a writer's key can put another there, and never that.
+// Where all that differ were sealed with a writer's key, nobody can be sure.
+func Rightful(id string, copies []ManifestCopy) (right ManifestCopy, findings []report.VerifyFinding, sure bool) {
+	right = copies[0]
+	for _, c := range copies {
+		if !repository.IsWritten(c.Body) {
+			right = c
+			break
+		}
+	}
+	sure = true
+	for _, c := range copies {
+		if bytes.Equal(c.Body, right.Body) {
+			continue
+		}
+		if repository.IsWritten(right.Body) {
+			sure = false
+			continue
+		}
+		findings = append(findings, FindingOf(c.Provider, repository.ManifestKey(id), keepsake.Errorf(keepsake.CodeDamaged,
+			"It opens, and is another one than at provider %s: somebody with a writer's key has put it in its place.", right.Provider), RepairCommand(id, false)))
+	}
+	if !sure {
+		findings = append(findings, report.VerifyFinding{Object: repository.ManifestKey(id), Damage: true, Problem: "It opens at each provider and is not the same everywhere (" + holdersOf(copies) +
+			"); each was sealed with a writer's key, so nobody can tell which is right. Take the writers' credentials away, and restore this point from a provider that you trust only."})
+	}
+	return right, findings, sure
+}
+
+func holdersOf(copies []ManifestCopy) string {
+	var list []string
+	for _, c := range copies {
+		list = append(list, c.Provider)
+	}
+	return strings.Join(list, ", ")
+}
+
+func ReadManifestAt(ctx context.Context, r *Repo, p Provider, id string) (*repository.Manifest, []byte, error) {
+	key := repository.ManifestKey(id)
+	body, err := p.Store.Get(ctx, key, maxManifest)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := r.Keys.OpenManifest(key, body)
+	return m, body, err
+}
+
+// isDamage reports whether an error says that a provider's copy is missing or not sound, rather than that it could not be read.
+func isDamage(err error) bool {
+	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrTooLarge) || errors.Is(err, errWrongBytes) ||
+		keepsake.CodeOf(err) == keepsake.CodeDamaged
+}
+
+//lint:ignore ST1005 it is a sentence of a finding, with another one behind it
+var errWrongBytes = errors.New("the object holds other bytes than were stored.")
+
+// LatestWhole is the word for the newest recovery point that covers every tier.
+const LatestWhole = "latest"
+
+// Resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one exists.
+func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing, []report.VerifyFinding, error) {
+	l, err := ListManifests(ctx, providers)
+	if err != nil {
+		return nil, l, nil, err
+	}
+	if point != LatestWhole && point != "" {
+		m, damaged, err := s.ReadManifest(ctx, r, l.Holders(providers, point), point)
+		return m, l, damaged, err
+	}
+	var damaged []report.VerifyFinding
+	var first *repository.Manifest
+	var broken error
+	for _, id := range l.NewestFirst() {
+		m, bad, err := s.ReadManifest(ctx, r, l.Holders(providers, id), id)
+		damaged = append(damaged, bad...)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, l, nil, ctx.Err()
+			}
+			if broken == nil {
+				broken = err
+			}
+			continue
+		}
+		if m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental {
+			return m, l, damaged, nil
+		}
+		if first == nil {
+			first = m
+		}
+	}
+	switch {
+	case first != nil:
+		return first, l, damaged, nil
+	case broken != nil:
+		return nil, l, damaged, broken
+	}
+	return nil, l, nil, NoPoint(r, l)
+}
+
+// NoPoint says that no provider lists a recovery point, and which were not asked: that is no proof of what they hold.
+func NoPoint(r *Repo, l Listing) error {
+	text := "there is no recovery point yet: run keepsake backup"
+	for _, u := range r.Unasked(l) {
+		text += "; provider " + u.Provider + " could not be asked: " + u.Why
+	}
+	return keepsake.Errorf(keepsake.CodeNotFound, "%s", text)
+}

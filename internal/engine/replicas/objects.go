@@ -1,0 +1,98 @@
+package replicas
+
+import (
+	"context"
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+)
+
+// Beside recovery points, a repository holds what restores need to be taken back, and notes: seals of the audit trail, who may
+// sign in, what people wrote to recovery points. They are durable at two providers when they are made; a repair brings them to every one.
+
+// UndoPrefix is the folder of undo objects.
+const UndoPrefix = "undo/"
+
+// MaxUndo bounds an undo object, in bytes, sealed.
+const MaxUndo = 256 << 20
+
+// ObjectKind is one kind of object beside recovery points.
+type ObjectKind struct {
+	Prefix string
+	kind   repository.ObjectKind
+	most   int64 // bytes, sealed
+	plain  int64 // bytes, opened
+	AtOnce int
+	what   string
+}
+
+// The kinds of objects beside recovery points.
+var (
+	UndoObjects = ObjectKind{UndoPrefix, repository.ObjectUndo, MaxUndo, repository.MaxObjectPlain, 1, "what an undo needs"}
+	NoteObjects = ObjectKind{NotePrefix, repository.ObjectNote, MaxNote, MaxNote, notesAtOnce, "notes"}
+)
+
+// Named reports whether a key is one that Keepsake gives to such an object.
+func (k ObjectKind) Named(key string) bool {
+	_, err := repository.ManifestTime(key[strings.LastIndexByte(key, '/')+1:])
+	return err == nil
+}
+
+// Objects are all objects of one kind, and who has which.
+type Objects struct {
+	ObjectKind
+	At     map[string][]Provider
+	Failed map[string]error           // providers that could not be asked
+	Bad    map[string]map[string]bool // by key, the providers whose copy was read and is not sound
+}
+
+// Distrust says that a provider's copy was read and is not sound.
+func (s *Objects) Distrust(provider, key string) {
+	if s.Bad == nil {
+		s.Bad = map[string]map[string]bool{}
+	}
+	if s.Bad[key] == nil {
+		s.Bad[key] = map[string]bool{}
+	}
+	s.Bad[key][provider] = true
+}
+
+// ListObjects asks every provider in use which objects of a kind it has.
+func ListObjects(ctx context.Context, r *Repo, k ObjectKind) *Objects {
+	s := &Objects{ObjectKind: k}
+	s.At, s.Failed = ListEverywhere(ctx, r.Live(), k.Prefix, k.Named)
+	return s
+}
+
+// Read returns the first sound copy; nil where none opens, which then was not made by this repository, or is lost.
+func (s *Objects) Read(ctx context.Context, r *Repo, key string) (body []byte, err error) {
+	q := FirstSound[[]byte]{What: s.what}
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, s.most) }
+	q.Sound = func(_ Provider, found []byte) error {
+		if _, err := r.Keys.OpenObject(s.kind, key, found, int(s.plain)); err != nil {
+			return err
+		}
+		body = found
+		return nil
+	}
+	q.Failed = func(_ Provider, failed error) {
+		if !isDamage(failed) {
+			err = failed
+		}
+	}
+	if q.Read(ctx, s.At[key]) {
+		return body, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, err
+}
+
+// ReadAt reads one provider's copy, and says why it is not sound.
+func (k ObjectKind) ReadAt(ctx context.Context, r *Repo, p Provider, key string) (body []byte, err error) {
+	if body, err = p.Store.Get(ctx, key, k.most); err == nil {
+		_, err = r.Keys.OpenObject(k.kind, key, body, int(k.plain))
+	}
+	return body, err
+}
