@@ -230,7 +230,7 @@ begin
     if new.action = 'audit.section' and current_user <> (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = tg_relid) then
         raise exception 'the database says itself where a section of the audit trail begins' using errcode = 'insufficient_privilege';
     end if;
-    if not new.security and code <> 'proof' and (
+    if not new.security and (code <> 'proof' or new.outcome = 'allowed') and (
         new.action similar to '(account|approval|second_step|key|slot|settings|database).%|token.(create|revoke)%|audit.(begin|broken|section)%'
         or new.outcome <> 'allowed' and (new.action <> 'session.use' and new.action similar to '(session|token).%' or code in ('forbidden', 'limited'))) then
         raise exception 'this is a security event' using errcode = 'insufficient_privilege';

@@ -197,6 +197,9 @@ end $$;
 -- +goose StatementEnd
 create constraint trigger approvals_are_on_record after update on backup_operations deferrable initially deferred
     for each row when (old.state = 'proposed' and new.state = 'queued') execute function approval_is_on_record();
+-- Nor does an operation come with one.
+create constraint trigger approvals_do_not_come_along after insert on backup_operations deferrable initially deferred
+    for each row when (new.approved_at is not null) execute function approval_is_on_record();
 
 create constraint trigger backup_operations_states_on_record after update on backup_operations deferrable initially deferred
     for each row when (new.state <> old.state and new.state in ('queued', 'done', 'failed', 'cancelled'))
@@ -306,6 +309,7 @@ drop trigger operation_events_on_record on operation_events;
 drop trigger backup_operations_stay_on_record on backup_operations;
 drop trigger backup_operations_notes_on_record on backup_operations;
 drop trigger backup_operations_states_on_record on backup_operations;
+drop trigger approvals_do_not_come_along on backup_operations;
 drop trigger approvals_are_on_record on backup_operations;
 drop trigger backup_operations_change_on_record on backup_operations;
 drop trigger backup_operations_on_record on backup_operations;

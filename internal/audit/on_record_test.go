@@ -161,6 +161,8 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		"update backup_operations set state = 'running', worker = 'x', heartbeat_at = '-infinity', attempt = 1, started_at = now() where state = 'proposed'",
 		"update backup_operations set state = 'interrupted', attempt = 1, started_at = now() where state = 'proposed'",
 		"update backup_operations set approved_by = '2', approved_name = 'ben@example.org', approved_at = now() where state = 'proposed'",
+		`insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database, approved_by, approved_name, approved_at)
+			values ('018f0000-0000-7000-8000-000000000021', 'restore', 'queued', '1', 'amelia@example.org', 'platform server', 'copy', '2', 'ben@example.org', now())`,
 		// Changing what somebody asked for, or who did, before the other one approves it.
 		"update backup_operations set target_database = 'other' where kind = 'restore'", "update backup_operations set requested_by = '9' where kind = 'restore'",
 		"update backup_operations set created_at = now() + interval '1 day' where kind = 'restore'", "update backup_operations set tiers = '{critical}' where kind = 'restore'",
@@ -306,13 +308,16 @@ func TestWhatNoEntryIs(t *testing.T) {
 		})
 	}
 	for fields, allowed := range map[string]bool{
-		`'{}'`:                                            true,
-		`'{"at": "200000-01-01"}'`:                        false,
-		`'{"at": "1970-01-01"}'`:                          false,
-		`'{"action": "account.show"}'`:                    false,
-		`'{"action": "session.start"}'`:                   false,
-		`'{"detail": {"code": "forbidden"}}'`:             false,
-		`'{"action": "audit.section", "security": true}'`: false,
+		`'{}'`:                                true,
+		`'{"at": "200000-01-01"}'`:            false,
+		`'{"at": "1970-01-01"}'`:              false,
+		`'{"action": "account.show"}'`:        false,
+		`'{"action": "session.start"}'`:       false,
+		`'{"detail": {"code": "forbidden"}}'`: false,
+		`'{"action": "account.create", "detail": {"code": "proof"}}'`:                                    true,
+		`'{"action": "account.create", "outcome": "allowed", "detail": {"code": "proof"}}'`:              false,
+		`'{"action": "approval.give", "outcome": "allowed", "detail": {"code": "proof"}}'`:               false,
+		`'{"action": "audit.section", "security": true}'`:                                                false,
 		`'{"action": "audit.section", "security": true, "actor_role": "database", "outcome": "failed"}'`: false,
 		`jsonb_build_object('user_agent', repeat('x', 5000000))`:                                         false,
 		`jsonb_build_object('detail', jsonb_build_object('x', repeat('x', 5000000)))`:                    false,

@@ -30,7 +30,7 @@ func Security(e Entry) bool {
 	begins := func(prefix string) bool { return strings.HasPrefix(e.Action, prefix) }
 	code := fmt.Sprint(e.Detail["code"])
 	switch {
-	case code == string(keepsake.CodeProof): // whoever is asked for the password first, every day
+	case code == string(keepsake.CodeProof) && e.Outcome != Allowed: // whoever is asked for the password first, every day
 		return false
 	case slices.ContainsFunc(watched, begins):
 		return true

@@ -28,6 +28,7 @@ func TestSecurityEventsAreMarked(t *testing.T) {
 		{audit.Entry{Action: "account.password", Outcome: audit.Allowed}, true},
 		{audit.Entry{Action: "token.create", Outcome: audit.Allowed}, true},
 		{audit.Entry{Action: "token.create", Outcome: audit.Refused, Detail: code(keepsake.CodeProof)}, false},
+		{audit.Entry{Action: "token.create", Outcome: audit.Allowed, Detail: code(keepsake.CodeProof)}, true},
 		{audit.Entry{Action: "token.create", Outcome: audit.Refused, Detail: code(keepsake.CodeForbidden)}, true},
 		{audit.Entry{Action: "token.use", Outcome: audit.Allowed}, false},
 		{audit.Entry{Action: "token.use", Outcome: audit.Refused, Detail: map[string]any{"reason": "revoked"}}, true},
