@@ -20,7 +20,7 @@ func listEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
 	groups := []views.EmergencyGroup{{ID: "now", Title: "Today", Urgent: true}, {ID: "tomorrow", Title: "Tomorrow", Urgent: true}, {ID: "later", Title: "The next ones"}}
 	counts := make([]int, len(groups))
 	for _, w := range d.Weddings {
-		i := min(w.DaysLeft, len(groups)-1)
+		i := min(max(w.DaysLeft, 0), len(groups)-1) // of yesterday by now, where midnight came while they were looked for
 		g := &groups[i]
 		counts[i]++
 		row := views.EmergencyWedding{Wedding: weddingOf(w)}
