@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -99,7 +100,11 @@ func Environment(conn keepsake.Secret) ([]string, error) {
 		return nil, err
 	}
 	// Without a home libpq finds no password file, no certificate and no key there; none of them is for a server that somebody typed.
-	env := []string{"HOME=/dev/null", "PGHOST=" + s.Host, "PGHOSTADDR=" + s.at[0].String(), "PGPORT=" + strconv.Itoa(int(s.Port)), "PGUSER=" + s.User,
+	var hosts, at []string // each address with the name that its certificate is for; libpq tries them in this order, as Keepsake does
+	for _, addr := range s.at {
+		hosts, at = append(hosts, s.Host), append(at, addr.String())
+	}
+	env := []string{"HOME=/dev/null", "PGHOST=" + strings.Join(hosts, ","), "PGHOSTADDR=" + strings.Join(at, ","), "PGPORT=" + strconv.Itoa(int(s.Port)), "PGUSER=" + s.User,
 		"PGPASSWORD=" + s.Password.Reveal(), "PGDATABASE=" + s.Database, "PGSSLMODE=" + s.SSLMode, "PGGSSENCMODE=disable"}
 	if s.SSLMode == "verify-full" {
 		for _, file := range roots {

@@ -2,6 +2,7 @@ package pgtool
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"io"
 	"net"
@@ -146,5 +147,28 @@ func TestATypedServerIsSentNothingOfOurs(t *testing.T) {
 		if password != "" && strings.Count(sent, "typed-password") < 1 {
 			t.Errorf("the typed password was not sent: %q", sent)
 		}
+	}
+}
+
+// TestToolsTryEachAddressOfATypedServer as Keepsake itself does: a name that leads to an address where nothing listens, and to one where the
+// server does, is no server that pg_restore alone cannot reach.
+func TestToolsTryEachAddressOfATypedServer(t *testing.T) {
+	t.Parallel()
+	c := collect(t)
+	_, port, err := net.SplitHostPort(c.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := keepsake.Secret("keepsake-checked:" + base64.RawURLEncoding.EncodeToString([]byte(
+		"postgres://ada:secret@db.example.org:"+port+"/wedsync?sslmode=disable&at=127.0.0.2&at=127.0.0.1")))
+	tools, err := Find(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = tools.Dump(t.Context(), checked, "1", io.Discard) // the collector lets nobody in
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !strings.Contains(c.sent.String(), "wedsync") {
+		t.Errorf("the second address was sent %q", c.sent.String())
 	}
 }
