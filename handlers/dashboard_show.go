@@ -213,7 +213,7 @@ func lastOf(d console.Dashboard, clock format.Clock) views.LastBackup {
 }
 
 func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCard {
-	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database", Error: capital(p.Error), State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
+	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database", Error: format.Capital(p.Error), State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
 	switch p.Medium {
 	case "disk":
 		card.Icon = "folder"

@@ -202,7 +202,7 @@ func operationRow(o console.Operation, clock format.Clock) views.OperationRow {
 	switch {
 	case o.State == console.StateDone:
 		row.Took, row.Size = format.Seconds(o.Seconds), format.Bytes(o.Bytes)
-		row.Result = capital(o.Lacks)
+		row.Result = format.Capital(o.Lacks)
 		if o.Restore != nil && len(o.Restore.Exceptions) > 0 {
 			row.Result = format.Plural(int64(len(o.Restore.Exceptions)), "exception", "exceptions")
 		}
@@ -246,14 +246,6 @@ func sentence(s string) string {
 		return s
 	}
 	return s + "."
-}
-
-// capital begins a sentence with its words.
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // firstSentence shortens a message for a list.

@@ -30,7 +30,7 @@ func ListPoints(pages Pages, con pointLister) echo.HandlerFunc {
 		for _, p := range page.Points {
 			vm.Rows = append(vm.Rows, views.PointRow{
 				URL: pointURL(p.ID), Name: p.ID, Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time),
-				State: pointState(p), Lacks: capital(p.Lacks), Tables: format.Plural(int64(p.Tables), "table", "tables"),
+				State: pointState(p), Lacks: format.Capital(p.Lacks), Tables: format.Plural(int64(p.Tables), "table", "tables"),
 				Rows: format.Count(p.Rows), Size: format.Bytes(p.BytesStored), New: format.Bytes(p.BytesNew),
 			})
 		}

@@ -27,7 +27,7 @@ func backupResult(r engine.BackupResult) *views.Result {
 			{Label: "Already stored", Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)), Hint: piecesShared(r.ChunksNew, r.ChunksTotal)},
 			{Label: "Memory", Value: format.Bytes(r.PeakMemory), Hint: "at most"},
 		},
-		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: capital(r.Lacks), NotCarried: notCarried(r.NotCarried),
+		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: format.Capital(r.Lacks), NotCarried: notCarried(r.NotCarried),
 		PointURL: pointURL(r.Point), Next: []views.NextStep{{Text: "Open the recovery point", URL: pointURL(r.Point)}},
 	}
 	if !r.Protected {
@@ -123,8 +123,7 @@ func restoreResult(r engine.RestoreResult) *views.Result {
 	switch {
 	case len(r.Exceptions) > 0:
 		out.Tone, out.Title, out.Exceptions = exceptionTone(r), "Restored with exceptions", exceptions(r)
-		out.Text = strings.TrimPrefix(r.Message, "Restored with exceptions: ")
-		out.Text = strings.ToUpper(out.Text[:1]) + out.Text[1:]
+		out.Text = format.Capital(strings.TrimPrefix(r.Message, "Restored with exceptions: "))
 		if roles := r.CreateRoles(); roles != "" {
 			out.Text += " The target's server lacks roles. Create them first, then run the statements below: " + roles
 		}

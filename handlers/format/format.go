@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views/ui"
@@ -265,8 +267,14 @@ func Short(hash string) string {
 
 // Title writes the first letter large and underscores as spaces: "post_event" becomes "Post event".
 func Title(word string) string {
-	if word == "" {
-		return ""
+	return Capital(strings.ReplaceAll(word, "_", " "))
+}
+
+// Capital begins words with a capital letter, in any alphabet.
+func Capital(words string) string {
+	first, size := utf8.DecodeRuneInString(words)
+	if first == utf8.RuneError {
+		return words
 	}
-	return strings.ToUpper(word[:1]) + strings.ReplaceAll(word[1:], "_", " ")
+	return string(unicode.ToUpper(first)) + words[size:]
 }

@@ -85,3 +85,15 @@ func TestDays(t *testing.T) {
 		}
 	}
 }
+
+func TestCapitalsOfAnyAlphabet(t *testing.T) {
+	t.Parallel()
+	for words, want := range map[string]string{"": "", "florist": "Florist", "éclairage": "Éclairage", "łódź": "Łódź", "цветы": "Цветы", "no copy there": "No copy there", "\xff": "\xff"} {
+		if got := Capital(words); got != want {
+			t.Errorf("%q begins as %q", words, got)
+		}
+	}
+	if got := Title("élève_de_cuisine"); got != "Élève de cuisine" {
+		t.Errorf("%q", got)
+	}
+}
