@@ -258,12 +258,13 @@ func (a *Attended) Delete(ctx context.Context, key string) error {
 func (a *Attended) Sync(ctx context.Context) error {
 	a.mu.Lock()
 	written := a.written
+	a.written = 0 // of several at once one takes it off, and all are given the time for it
 	a.mu.Unlock()
 	extra := lasting(written, leastDisk)
 	err := a.do(ctx, &call{to: storing, extra: extra, doing: "it was to make durable what it has"}, a.p.Sync)
-	if err == nil {
+	if err != nil {
 		a.mu.Lock()
-		a.written -= written
+		a.written += written
 		a.mu.Unlock()
 	}
 	return err

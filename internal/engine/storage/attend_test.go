@@ -254,3 +254,35 @@ func TestAStoreThatManyShareIsNotGivenUp(t *testing.T) {
 		})
 	}
 }
+
+// TestSyncsAtOnceTakeNoTimeFromALaterOne: what two of them made durable is not counted twice, so that a later one has its time for what was written since.
+func TestSyncsAtOnceTakeNoTimeFromALaterOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := storagetest.Hanging(storage.NewMem())
+		a := storage.Attend(h, 15*time.Second, nil)
+		syncs := func(verb, _ string) bool { return verb == "sync" }
+		if err := put(t.Context(), a, "chunks/a", 64<<20); err != nil {
+			t.Fatal(err)
+		}
+		h.Hang(false, syncs)
+		errs := make(chan error, 2)
+		for range 2 {
+			go func() { errs <- a.Sync(t.Context()) }()
+		}
+		synctest.Wait()
+		h.LetGo()
+		for range 2 {
+			if err := <-errs; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := put(t.Context(), a, "chunks/b", 64<<20); err != nil {
+			t.Fatal(err)
+		}
+		h.Hang(false, syncs)
+		start := time.Now()
+		if err := a.Sync(t.Context()); !errors.Is(err, storage.ErrTimeout) || time.Since(start) < 17*time.Second || time.Since(start) > 18*time.Second {
+			t.Errorf("64 MiB were given %s: %v", time.Since(start), err)
+		}
+	})
+}
