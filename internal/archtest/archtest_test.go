@@ -118,8 +118,9 @@ func rules() []rule {
 	domain := under("internal", "db", "migrations")
 	engine := under("internal/engine")
 	postgres := under("internal/engine/platform", "internal/engine/pgtool", "internal/engine/target", "github.com/jackc/pgx")
+	verbs := []string{"snapshot"}
 	screens := under("web", "handlers", "views", "static", "cmd", echo)
-	return []rule{
+	all := []rule{
 		{"the leaf stands on the standard library alone", under("internal/keepsake"),
 			func(p string) bool { return foreign(p) || inside(p) }},
 		{"the engine knows nothing of the console, its database and its pages", under("internal/engine"),
@@ -142,6 +143,16 @@ func rules() []rule {
 		{"what tests and the demo are made of is never part of the product", under("cmd/keepsake"),
 			under("internal/testenv", "internal/sample", "internal/archtest", "internal/apiclient", "cmd/demo", "cmd/storybook", "db/dbtest", "internal/engine/storage/storagetest", "testing")},
 	}
+	for _, verb := range verbs {
+		all = append(all, rule{"a verb of the engine knows no other verb, and not the facade", under("internal/engine/" + verb), func(p string) bool {
+			return p == "internal/engine" || slices.ContainsFunc(verbs, func(v string) bool { return v != verb && under("internal/engine/"+v)(p) })
+		}})
+	}
+	return append(all, rule{"nothing below the engine's verbs knows them", func(p string) bool {
+		return engine(p) && p != "internal/engine" && !slices.ContainsFunc(verbs, func(v string) bool { return under("internal/engine/" + v)(p) })
+	}, func(p string) bool {
+		return p == "internal/engine" || slices.ContainsFunc(verbs, func(v string) bool { return under("internal/engine/" + v)(p) })
+	}})
 }
 
 // check returns every breach of the rules, in words.
@@ -212,6 +223,8 @@ func TestRulesCanBreak(t *testing.T) {
 		{"internal/engine/replicas", "internal/engine/platform", "of PostgreSQL"},
 		{"internal/engine/replicas", "internal/engine/scope", "at its providers"},
 		{"internal/engine/replicas", "internal/engine", "at its providers"},
+		{"internal/engine/snapshot", "internal/engine", "a verb of the engine"},
+		{"internal/engine/platform", "internal/engine/snapshot", "nothing below"},
 		{"views/ui", "internal/keepsake", "views know"},
 		{"internal/console", "views", "use cases"},
 		{"handlers", "db/sqlcgen", "sees its rows"},

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,16 +15,6 @@ import (
 
 // maxClockSkew is how far the platform's clock may be from ours before times on the screen mislead.
 const maxClockSkew = 5 * time.Second
-
-// refuse turns the first finding that stands in the way into an error.
-func refuse(found []platform.Finding) error {
-	for _, f := range found {
-		if f.Error {
-			return keepsake.Errorf(keepsake.CodeInvalid, "%s", strings.TrimSpace(keepsake.Sentence(f.Message)+" "+keepsake.Sentence(f.Action)))
-		}
-	}
-	return nil
-}
 
 // Check is the preflight: it looks at the tools, the key, the providers, the platform and its clock, changes nothing, and says
 // what to do about each thing that is wrong.

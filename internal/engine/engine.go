@@ -11,8 +11,12 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/snapshot"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
+
+// Version is written into every manifest.
+var Version = "1.0.0-dev"
 
 // Options is what an Engine works with. URLs are libpq connection strings and are never logged.
 type Options struct {
@@ -36,6 +40,7 @@ type Options struct {
 type Engine struct {
 	opts        Options
 	replicas    *replicas.Set
+	snapshots   *snapshot.Taker
 	questions   *platform.Questions
 	directories *directories
 }
@@ -52,7 +57,9 @@ func New(opts Options) *Engine {
 		opts.Now = time.Now
 	}
 	set := &replicas.Set{Providers: opts.Providers, Key: opts.Key, Silence: opts.Silence, Now: opts.Now}
-	return &Engine{opts: opts, replicas: set, questions: platform.NewQuestions(opts.PlatformURL), directories: newDirectories()}
+	return &Engine{opts: opts, replicas: set, questions: platform.NewQuestions(opts.PlatformURL), directories: newDirectories(),
+		snapshots: &snapshot.Taker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap,
+			PGBin: opts.PGBin, Tool: Version, Workers: opts.Workers, Now: opts.Now}}
 }
 
 // Close ends the sessions that are kept for questions. Whoever calls it asks nothing any more.

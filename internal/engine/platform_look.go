@@ -39,18 +39,6 @@ func (e *Engine) LookAtPlatform(ctx context.Context) (look PlatformLook, err err
 	return look, err
 }
 
-// unmappedWords are the findings as lines, and whether weddings or organizations cannot be found because of any.
-func unmappedWords(found []platform.Unmapped) (lines []string, weddings bool) {
-	for _, u := range found {
-		lines = append(lines, u.Words())
-		weddings = weddings || u.Weddings
-	}
-	return lines, weddings
-}
-
-// withoutWeddings is what it means that weddings cannot be found.
-const withoutWeddings = "single weddings and organizations can be neither listed nor brought back; backups and restores of everything and of tiers go on"
-
 // DataMapArea is what the preflight calls the data map.
 const DataMapArea = "data map"
 
@@ -69,7 +57,7 @@ func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.Chec
 			if !strings.HasSuffix(f.Message, "?") {
 				f.Message += "."
 			}
-			f.Message += " Until that is corrected, " + withoutWeddings
+			f.Message += " Until that is corrected, " + platform.WithoutWeddings
 		}
 		found = append(found, f)
 	}

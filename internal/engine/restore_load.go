@@ -17,6 +17,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
+// spareLoaders are sessions beyond one a processor: while some wait for the server or a provider, there is still work.
+const spareLoaders = 1
+
 // tableLoad is one table while it is being restored.
 type tableLoad struct {
 	*repository.Table

@@ -227,3 +227,15 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// UnmappedWords are the findings as lines, and whether weddings or organizations cannot be found because of any.
+func UnmappedWords(found []Unmapped) (lines []string, weddings bool) {
+	for _, u := range found {
+		lines = append(lines, u.Words())
+		weddings = weddings || u.Weddings
+	}
+	return lines, weddings
+}
+
+// WithoutWeddings is what it means that weddings cannot be found.
+const WithoutWeddings = "single weddings and organizations can be neither listed nor brought back; backups and restores of everything and of tiers go on"

@@ -1,4 +1,4 @@
-package engine
+package snapshot
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,12 +21,21 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Version is written into every manifest.
-var Version = "1.0.0-dev"
+// Taker takes backups. It is safe for concurrent use.
+type Taker struct {
+	Replicas       *replicas.Set
+	PlatformURL    keepsake.Secret
+	ManagedSchemas []string // of the hosting service
+	DataMap        keepsake.DataMap
+	PGBin          string // directory of pg_dump; empty: the newest found
+	Tool           string // the version that is written into every manifest
+	Workers        int    // parallel readers
+	Now            func() time.Time
+}
 
 // backup is one running backup.
 type backup struct {
-	e        *Engine
+	*Taker
 	in       report.BackupInput
 	repo     *replicas.Repo
 	track    *report.Tracker
@@ -51,7 +61,7 @@ type backup struct {
 
 // Backup takes a snapshot of the platform and publishes it at every provider that can take it. A provider that is down, slow
 // or lying never fails a backup: the result says which copies are confirmed. It fails when no provider has a whole copy.
-func (e *Engine) Backup(ctx context.Context, in report.BackupInput, reporter report.Reporter) (report.BackupResult, error) {
+func (t *Taker) Backup(ctx context.Context, in report.BackupInput, reporter report.Reporter) (report.BackupResult, error) {
 	switch in.Type {
 	case "", keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
 	default:
@@ -59,7 +69,7 @@ func (e *Engine) Backup(ctx context.Context, in report.BackupInput, reporter rep
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &backup{e: e, in: in, started: e.opts.Now(), track: report.NewTracker(uploads{reporter}, e.opts.Now)}
+	b := &backup{Taker: t, in: in, started: t.Now(), track: report.NewTracker(uploads{reporter}, t.Now)}
 	defer b.track.Close()
 	result, err := b.run(ctx)
 	if err != nil {
@@ -72,13 +82,13 @@ func (e *Engine) Backup(ctx context.Context, in report.BackupInput, reporter rep
 
 func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 	b.track.Stage(report.StageChecking)
-	if b.tools, err = pgtool.Find(ctx, b.e.opts.PGBin); err != nil {
+	if b.tools, err = pgtool.Find(ctx, b.PGBin); err != nil {
 		return report.BackupResult{}, err
 	}
-	if b.repo, err = b.e.replicas.OpenToSeal(ctx, b.e.opts.Providers); err != nil {
+	if b.repo, err = b.Replicas.OpenToSeal(ctx, b.Replicas.Providers); err != nil {
 		return report.BackupResult{}, err
 	}
-	b.e.replicas.InNoHurry(b.repo)
+	b.Replicas.InNoHurry(b.repo)
 	b.track.Await(b.repo.Awaited())
 	if b.repo.Keys.WritesOnly() && b.in.Type == keepsake.BackupIncremental {
 		return report.BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid,
@@ -88,7 +98,7 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 		return report.BackupResult{}, err
 	}
 	b.track.Stage(report.StageSnapshot)
-	if b.snapshot, err = platform.TakeSnapshot(ctx, b.e.opts.PlatformURL, b.e.opts.ManagedSchemas); err != nil {
+	if b.snapshot, err = platform.TakeSnapshot(ctx, b.PlatformURL, b.ManagedSchemas); err != nil {
 		return report.BackupResult{}, err
 	}
 	defer b.snapshot.Close(ctx)
@@ -102,7 +112,7 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 		return report.BackupResult{}, err
 	}
 	b.plan()
-	reading := report.NewTracker(nil, b.e.opts.Now) // of chunks that are there already: no provider's progress
+	reading := report.NewTracker(nil, b.Now) // of chunks that are there already: no provider's progress
 	defer reading.Close()
 	b.copies = replicas.NewSource(b.repo, b.repo.Live(), b.manifest.Parent, reading)
 	b.openLanes(ctx)
@@ -167,7 +177,7 @@ func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error
 		return err
 	}
 	for _, id := range listing.NewestFirst() {
-		m, _, err := b.e.replicas.ReadManifest(ctx, b.repo, listing.Holders(live, id), id)
+		m, _, err := b.Replicas.ReadManifest(ctx, b.repo, listing.Holders(live, id), id)
 		if err != nil {
 			b.track.Warnf("Recovery point %s cannot be read and is not built upon: %s", id, keepsake.MessageOf(err))
 			continue
@@ -185,7 +195,7 @@ func (b *backup) plan() {
 	c := b.snapshot.Catalog
 	m := &repository.Manifest{
 		Format: repository.FormatVersion, Repository: b.repo.Keys.Repository(), ID: repository.NewManifestID(b.snapshot.Time),
-		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Weddings: b.in.Weddings, Tool: Version,
+		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Weddings: b.in.Weddings, Tool: b.Tool,
 		Source: c.Source, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions, Keys: c.ForeignKey,
 		Roles: c.Roles, NotCarried: c.NotCarried,
 	}
@@ -193,7 +203,7 @@ func (b *backup) plan() {
 		m.Parent = b.parent.ID
 	}
 	b.manifest = m
-	filterKeys := c.FilterKeys(b.e.opts.DataMap)
+	filterKeys := c.FilterKeys(b.DataMap)
 	skipped := 0
 	for _, t := range b.inOrder(c.Tables) {
 		if b.in.Type == keepsake.BackupCritical && t.tier != keepsake.TierCritical {
@@ -238,7 +248,7 @@ func (b *backup) inOrder(tables []platform.Relation) []tieredTable {
 	ordered := make([]tieredTable, len(tables))
 	for i := range tables {
 		rel := &tables[i]
-		ordered[i] = tieredTable{rel, b.e.opts.DataMap.TierOf(keepsake.SplitTableName(rel.Root))}
+		ordered[i] = tieredTable{rel, b.DataMap.TierOf(keepsake.SplitTableName(rel.Root))}
 	}
 	slices.SortStableFunc(ordered, func(x, y tieredTable) int { return cmp.Compare(x.tier.Rank(), y.tier.Rank()) })
 	return ordered
@@ -258,12 +268,8 @@ func (b *backup) closeLanes() {
 	}
 }
 
-// Sessions beyond one a processor: while some wait for the server or a provider, there is still work (measured: a tenth less
-// time).
-const (
-	spareReaders = 2
-	spareLoaders = 1
-)
+// spareReaders are sessions beyond one a processor: while some wait for the server, there is still work (measured: a tenth less time).
+const spareReaders = 2
 
 // read lets the workers take jobs, critical tables first and of those the largest, while pg_dump writes the schema of the same snapshot.
 func (b *backup) read(ctx context.Context) error {
@@ -271,7 +277,7 @@ func (b *backup) read(ctx context.Context) error {
 	var next atomic.Int64
 	g, group := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.readSchema(group) })
-	for range max(1, min(b.e.opts.Workers+spareReaders, len(jobs))) {
+	for range max(1, min(b.Workers+spareReaders, len(jobs))) {
 		g.Go(func() error {
 			w, err := b.newWorker(group)
 			if err != nil {
@@ -311,7 +317,7 @@ func (b *backup) readSchema(ctx context.Context) error {
 		extra = append(extra, "--encoding=SQL_ASCII")
 	}
 	var archive bytes.Buffer
-	if err := b.tools.Dump(ctx, b.e.opts.PlatformURL, b.snapshot.ID, &archive, extra...); err != nil {
+	if err := b.tools.Dump(ctx, b.PlatformURL, b.snapshot.ID, &archive, extra...); err != nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the schema could not be read, so nothing was backed up: %w", err)
 	}
 	if err := pgtool.Undate(archive.Bytes()); err != nil { // the schema is stored all the same, and again at the next backup
@@ -335,23 +341,33 @@ func (b *backup) result(copies []keepsake.Copy) report.BackupResult {
 	}
 	return report.BackupResult{Point: m.ID, Type: string(m.Type), Time: m.Time, Tables: len(m.Tables), Rows: m.Stats.Rows,
 		BytesRead: b.bytesRead.Load(), BytesNew: b.bytesNew.Load(), BytesUploaded: uploaded, Uploaded: byProvider, BytesStored: m.Stats.BytesStored,
-		ChunksNew: b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.e.opts.Now().Sub(b.started).Seconds(),
+		ChunksNew: b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.Now().Sub(b.started).Seconds(),
 		PeakMemory: report.PeakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
 		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...), Unmapped: b.unmapped, WithoutWeddings: b.withoutWeddings}
 }
 
 // lookAtDataMap names what the data map names and the platform has not: the backup goes on, and what can be found in it is less.
 func (b *backup) lookAtDataMap(ctx context.Context) error {
-	found, err := b.snapshot.CheckDataMap(ctx, b.e.opts.DataMap)
+	found, err := b.snapshot.CheckDataMap(ctx, b.DataMap)
 	if err != nil {
 		return err
 	}
-	b.unmapped, b.withoutWeddings = unmappedWords(found)
+	b.unmapped, b.withoutWeddings = platform.UnmappedWords(found)
 	for _, words := range b.unmapped {
 		b.track.Warnf("%s", words)
 	}
 	if b.withoutWeddings {
-		b.track.Warnf("The recovery point holds every row, but in it %s.", withoutWeddings)
+		b.track.Warnf("The recovery point holds every row, but in it %s.", platform.WithoutWeddings)
+	}
+	return nil
+}
+
+// refuse turns the first finding that stands in the way into an error.
+func refuse(found []platform.Finding) error {
+	for _, f := range found {
+		if f.Error {
+			return keepsake.Errorf(keepsake.CodeInvalid, "%s", strings.TrimSpace(keepsake.Sentence(f.Message)+" "+keepsake.Sentence(f.Action)))
+		}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package engine
+package snapshot
 
 import (
 	"context"
@@ -195,5 +195,5 @@ func (b *backup) countStats() {
 	_ = b.manifest.EachChunk(func(c *repository.Chunk) error { s.BytesRead += c.Plain; return nil })
 	b.manifest.Sequences = b.snapshot.Catalog.Sequences
 	s.BytesNew, s.ChunksNew = b.bytesNew.Load(), b.chunksNew.Load()
-	s.Seconds = b.e.opts.Now().Sub(b.started).Seconds()
+	s.Seconds = b.Now().Sub(b.started).Seconds()
 }

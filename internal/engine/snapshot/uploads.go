@@ -1,4 +1,4 @@
-package engine
+package snapshot
 
 import (
 	"github.com/wedsync/keepsake/internal/engine/replicas"
