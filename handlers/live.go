@@ -22,6 +22,7 @@ var steps = map[console.Kind][]engine.Stage{
 	console.KindBackup:  {engine.StageChecking, engine.StageSnapshot, engine.StageReading, engine.StageCatchingUp, engine.StagePublishing},
 	console.KindRestore: {engine.StageChecking, engine.StageSchema, engine.StageLoading, engine.StageIndexing, engine.StageComparing},
 	console.KindScoped:  {engine.StageChecking, engine.StageComparing, engine.StageWriting, engine.StageSafety},
+	console.KindRepair:  {engine.StageChecking, engine.StageComparing, engine.StageRepairing},
 }
 
 type stageWords struct{ step, headline string }
@@ -38,17 +39,29 @@ var stages = map[engine.Stage]stageWords{
 	engine.StageComparing:  {"Comparing", "Comparing counts and checksums"},
 	engine.StageWriting:    {"Writing", "Writing rows into the live platform"},
 	engine.StageSafety:     {"Safety copy", "Storing what an undo needs, before anything becomes final"},
+	engine.StageRepairing:  {"Repairing", "Copying to each provider what it lacks"},
 	engine.StageDone:       {"Done", "Done"},
 }
 
-// scopedStages are the words that differ for a restore into the live platform.
-var scopedStages = map[engine.Stage]stageWords{
-	engine.StageChecking:  {"Reading", "Reading the recovery point"},
-	engine.StageComparing: {"Comparing", "Comparing with the live platform"},
+// kindStages are the words that differ by the kind of operation: for a restore into the live platform, and where providers are looked at.
+var kindStages = map[console.Kind]map[engine.Stage]stageWords{
+	console.KindScoped: {
+		engine.StageChecking:  {"Reading", "Reading the recovery point"},
+		engine.StageComparing: {"Comparing", "Comparing with the live platform"},
+	},
+	console.KindVerify: {
+		engine.StageChecking:  {"Asking", "Asking each provider what it holds"},
+		engine.StageComparing: {"Verifying", "Verifying the copies at each provider"},
+	},
+	console.KindRepair: {
+		engine.StageChecking:  {"Asking", "Asking each provider what it holds"},
+		engine.StageComparing: {"Verifying", "Looking for copies that are missing or damaged"},
+		engine.StageRepairing: {"Repairing", "Copying to each provider what it lacks"},
+	},
 }
 
 func wordsOf(kind console.Kind, s engine.Stage) stageWords {
-	if w, special := scopedStages[s]; special && kind == console.KindScoped {
+	if w, special := kindStages[kind][s]; special {
 		return w
 	}
 	return stages[s]

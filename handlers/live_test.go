@@ -190,6 +190,19 @@ func TestSuggestedDatabaseNamesAreValid(t *testing.T) {
 	}
 }
 
+// TestRepairSaysWhatItDoes: its stages are of its own, and none speaks of rows or of a recovery point that is made.
+func TestRepairSaysWhatItDoes(t *testing.T) {
+	t.Parallel()
+	for stage, want := range map[engine.Stage]string{engine.StageChecking: "Asking each provider what it holds",
+		engine.StageComparing: "Looking for copies that are missing or damaged", engine.StageRepairing: "Copying to each provider what it lacks"} {
+		p := engine.Progress{Stage: stage, StartedAt: time.Now()}
+		live := buildLive(console.KindRepair, &p, ui.ToneRun, &pace{})
+		if live.Headline != want || len(live.Steps) != 3 {
+			t.Errorf("%s: the page says %q with %d steps, want %q", stage, live.Headline, len(live.Steps), want)
+		}
+	}
+}
+
 // TestLivePageSaysWhoIsWaitedFor: once the rows are read, and while a provider does not answer.
 func TestLivePageSaysWhoIsWaitedFor(t *testing.T) {
 	t.Parallel()

@@ -76,10 +76,10 @@ func repairResult(r engine.RepairResult) *views.Result {
 	switch {
 	case r.Damaged():
 		out.Tone, out.Title = ui.ToneBad, "Some damage could not be repaired"
-		out.Text = "No provider has a sound copy of what is named below. Everything else was copied."
+		out.Text = "What could be copied was. " + r.Left()
 	case len(r.Remaining) > 0:
 		out.Tone, out.Title = ui.ToneWarn, "Not everything could be repaired"
-		out.Text = "What could be copied was. The rest is named below; bring the provider back, then repair again."
+		out.Text = "What could be copied was. " + r.Left()
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,18 @@ func TestRepairButton(t *testing.T) {
 	}
 	if a := s.get("/").want(http.StatusOK); len(a.all("form", "action", "/repairs")) != 0 {
 		t.Error("a repair is offered where nothing is missing")
+	} else {
+		var offered []string
+		for _, form := range a.all("form", "action", "/providers/check") {
+			offered = append(offered, fields(form).Get("provider"))
+		}
+		var all []string
+		for _, p := range d.Providers {
+			all = append(all, p.Name)
+		}
+		if !slices.Equal(offered, all) {
+			t.Errorf("a check is offered at %v, want each of %v: a provider that works may have been taken away a second ago", offered, all)
+		}
 	}
 	last := len(d.Providers) - 1
 	d.Providers[last].Behind = true
@@ -40,7 +53,7 @@ func TestRepairButton(t *testing.T) {
 	if a := s.get("/").want(http.StatusOK).says("Fails, lacks the newest", "403 from the bucket", "Check again"); len(a.all("form", "action", "/repairs")) != 1 {
 		t.Error("no repair is offered for a provider that fails")
 	} else {
-		s.post("/providers/check", fields(a.one("form", "action", "/providers/check"))).want(http.StatusSeeOther)
+		s.post("/providers/check", fields(a.all("form", "action", "/providers/check")[last])).want(http.StatusSeeOther)
 	}
 	if len(s.console.checks) != 1 || s.console.checks[0] != d.Providers[last].Name {
 		t.Errorf("checked: %v", s.console.checks)

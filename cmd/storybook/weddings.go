@@ -18,6 +18,7 @@ func weddingStories() map[string]story {
 		"weddings-empty":    func(t string) templ.Component { return views.WeddingsPage(weddings(t, 0)) },
 		"weddings-2000":     func(t string) templ.Component { return views.WeddingsPage(weddings(t, 2000)) },
 		"wedding":           func(t string) templ.Component { return views.OneWeddingPage(wedding(t)) },
+		"wedding-gone":      func(t string) templ.Component { return views.OneWeddingPage(weddingGone(t)) },
 		"wedding-changes":   func(t string) templ.Component { return views.WeddingChangesPage(changes(t)) },
 		"wedding-then":      func(t string) templ.Component { return views.WeddingThenPage(then(t)) },
 		"contacts":          func(t string) templ.Component { return views.ContactsPage(contacts(t, 5)) },
@@ -77,6 +78,15 @@ func wedding(theme string) views.WeddingPage {
 		vm.Points = append(vm.Points, views.WeddingPoint{URL: "/points/1", Type: "Incremental", Note: []string{"", "before the menu was changed by somebody who wrote a very long note about it", ""}[i], When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"),
 			State: ui.Chip{Tone: ui.ToneOK, Text: "Protected"}, Labels: []string{"Contract signed", "app 4.2"}, ThenURL: "/t", ChangesURL: "/c", RestoreURL: "/r", NewURL: "/n", DaysBefore: "5 days before the wedding"})
 	}
+	return vm
+}
+
+// weddingGone is one that the platform has lost and recovery points know.
+func weddingGone(theme string) views.WeddingPage {
+	vm := wedding(theme)
+	vm.Wedding.Gone, vm.BackupURL = "Gone from the platform", ""
+	vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "This wedding is not in the platform",
+		Text: "This wedding is not in the platform any more. It is shown as the newest recovery point that holds it knows it, and can be brought back."}}
 	return vm
 }
 

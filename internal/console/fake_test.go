@@ -32,6 +32,7 @@ type fakeEngine struct {
 	points    []engine.Point
 	backup    func(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error)
 	verify    func(engine.VerifyInput) (engine.VerifyResult, error)
+	remaining []engine.VerifyFinding // what a repair leaves
 	restores  []engine.RestoreInput
 	down      error // what the platform answers
 	stores    []engine.Provider
@@ -100,7 +101,7 @@ func (f *fakeEngine) Verify(_ context.Context, in engine.VerifyInput, _ engine.R
 func (f *fakeEngine) Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := engine.RepairResult{Points: len(f.points), Copied: 3, Bytes: 300, Seconds: 1, Remaining: []engine.VerifyFinding{},
+	r := engine.RepairResult{Points: len(f.points), Copied: 3, Bytes: 300, Seconds: 1, Remaining: append([]engine.VerifyFinding{}, f.remaining...),
 		Copies: map[string][]keepsake.Copy{}, Protected: map[string]bool{}}
 	for i := range f.points {
 		f.points[i].Copies = copies("local", "s3", "away")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -123,13 +124,22 @@ func lastWords(row sqlcgen.BackupOperation) (level, words string) {
 	case row.Protected != nil && !*row.Protected:
 		return "warn", "Done, but not protected: " + row.Lacks + "."
 	case row.Ok != nil && !*row.Ok && Kind(row.Kind) == KindRepair:
-		return "warn", "Done. Something could not be repaired; the findings say what."
+		return "warn", strings.TrimSpace("Done, but not everything could be repaired. " + leftBy(row))
 	case row.Ok != nil && !*row.Ok && Kind(row.Kind) == KindVerify:
 		return "warn", "Done. Not everything is as it should be; the findings say what."
 	case row.Ok != nil && !*row.Ok:
 		return "error", "Done, but the new database could not be shown to equal the recovery point."
 	}
 	return "info", "Done."
+}
+
+// leftBy says what a repair could not do.
+func leftBy(row sqlcgen.BackupOperation) string {
+	var r engine.RepairResult
+	if json.Unmarshal(row.Result, &r) != nil {
+		return "The report names the rest."
+	}
+	return r.Left()
 }
 
 // endBackup stores the new recovery point.

@@ -107,6 +107,18 @@ func TestProviderHealthIsOneTruth(t *testing.T) {
 		t.Errorf("after the repair: %+v, %v", d.Protection, err)
 	}
 
+	e.mu.Lock()
+	e.remaining = []engine.VerifyFinding{{Provider: "away", Object: "a", Problem: "The disk is full, so it takes no new copies. Free some space."}, {Provider: "away", Object: "b", Problem: "x"}}
+	e.mu.Unlock()
+	if o, err = c.StartRepair(t.Context(), admin); err != nil {
+		t.Fatal(err)
+	}
+	await(t, c, o.ID, console.StateDone)
+	const left = "Done, but not everything could be repaired. Provider away still lacks 2 objects. The disk is full, so it takes no new copies. Free some space. Then repair again."
+	if lines, err := c.OperationLog(t.Context(), admin, o.ID, 0, 0); err != nil || len(lines) == 0 || lines[len(lines)-1].Message != left {
+		t.Errorf("the last words of a repair that left something are %+v, %v", lines, err)
+	}
+
 	away.Down(true)
 	check()
 	if h, _ := healthOf(t, c, "away"); h != console.HealthFails {

@@ -34,6 +34,30 @@ func (r RepairResult) Damaged() bool {
 	return slices.ContainsFunc(r.Remaining, func(f report.VerifyFinding) bool { return f.Damage })
 }
 
+// Left says what could not be repaired: how much at which provider, why, and what to do. It is empty when everything was.
+func (r RepairResult) Left() string {
+	var order []string
+	first, count := map[string]report.VerifyFinding{}, map[string]int{}
+	for _, f := range r.Remaining {
+		if count[f.Provider]++; count[f.Provider] == 1 {
+			order, first[f.Provider] = append(order, f.Provider), f
+		}
+	}
+	var said []string
+	for _, name := range order {
+		who := "Provider " + name + " still lacks "
+		if name == "" {
+			who = "No provider has a sound copy of "
+		}
+		said = append(said, who+report.Plural(count[name], "object")+". "+keepsake.Sentence(first[name].Problem))
+	}
+	words := strings.Join(said, " ")
+	if words != "" && !r.Damaged() && !strings.Contains(words, "keepsake repair") {
+		words += " Then repair again."
+	}
+	return words
+}
+
 // repair is one running Repair.
 type repair struct {
 	e      *Engine
@@ -64,6 +88,7 @@ func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter rep
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
+	track.Stage(report.StageRepairing)
 	var lanes sync.WaitGroup
 	for _, p := range r.repo.Live() { // each for itself: a slow provider keeps no other from being completed
 		lanes.Go(func() { r.lane(ctx, p, verified.Copies) })

@@ -60,6 +60,7 @@ const (
 	StageLoading    = report.StageLoading
 	StagePublishing = report.StagePublishing
 	StageReading    = report.StageReading
+	StageRepairing  = report.StageRepairing
 	StageSafety     = report.StageSafety
 	StageSchema     = report.StageSchema
 	StageSnapshot   = report.StageSnapshot

@@ -18,6 +18,7 @@ const (
 	StageComparing  Stage = "comparing"   // counts and hashes are being compared; into the live platform: its rows with the point's
 	StageWriting    Stage = "writing"     // into the live platform: rows are being changed
 	StageSafety     Stage = "safety"      // into the live platform: what an undo needs goes to the providers
+	StageRepairing  Stage = "repairing"   // repair: what a provider lacks is being copied there
 	StageDone       Stage = "done"
 )
 
