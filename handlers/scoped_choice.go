@@ -44,11 +44,11 @@ func changesOf(p *scope.Preview, left map[string]bool) (n changes) {
 // changesIn is changesOf for one table.
 func changesIn(t scope.TableChanges, left map[string]bool) (n changes) {
 	n.insert, n.update, n.remove, n.refused = t.Counts()
-	if left[console.RowName(t.Table, console.AllRows)] {
+	if left[t.AllRowsName()] {
 		return changes{left: n.insert + n.update + n.remove, refused: n.refused}
 	}
 	for _, c := range t.Changes {
-		if c.Refused != "" || !left[console.RowName(t.Table, t.KeyText(c))] {
+		if c.Refused != "" || !left[t.RowName(c)] {
 			continue
 		}
 		n.left++

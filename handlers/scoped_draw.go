@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/wedsync/keepsake/handlers/format"
-	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -38,7 +37,7 @@ func previewRows(t scope.TableChanges, left map[string]bool, words changeWords, 
 		counts = append(counts, format.Count(n))
 	}
 	out := views.PreviewTable{Name: format.TableOf(t.Table), Sum: fmt.Sprintf(words.sum, counts...), Shared: t.Belongs == scope.Shared && words.newer, Notes: t.Notes}
-	out.AllValue = console.RowName(t.Table, console.AllRows)
+	out.AllValue = t.AllRowsName()
 	out.AllLeftOut = left[out.AllValue]
 	for i, c := range t.Changes[min(from, len(t.Changes)):] {
 		if i == rowsShown {
@@ -46,7 +45,7 @@ func previewRows(t scope.TableChanges, left map[string]bool, words changeWords, 
 			break
 		}
 		key := t.KeyText(c)
-		row := views.PreviewRow{Value: console.RowName(t.Table, key), Key: key, Refused: c.Refused, LeftOut: left[console.RowName(t.Table, key)]}
+		row := views.PreviewRow{Value: t.RowName(c), Key: key, Refused: c.Refused, LeftOut: left[t.RowName(c)]}
 		switch c.Op {
 		case scope.Insert:
 			row.What = ui.Chip{Tone: ui.ToneOK, Text: words.insert}

@@ -35,7 +35,7 @@ type NewDatabase struct {
 type Confirm struct {
 	Fingerprint string   `json:"fingerprint,omitempty" maxLength:"100" doc:"Of the preview; required for the live platform. When the live rows have moved since, nothing is written"`
 	Name        string   `json:"name" minLength:"1" maxLength:"500" doc:"The name that the preview shows, or the name of the new database"`
-	Skip        []string `json:"skip,omitempty" maxItems:"1000" doc:"Rows to leave out: the table, a space and the row's key as the preview names them, or * for all of a table"`
+	Skip        []string `json:"skip,omitempty" maxItems:"1000" doc:"Rows to leave out: the table, a space, and each column of the key with its value, as in public.guests id 7 or public.seats wedding_id 7, number 3; or * for all of a table. Inside a name and a value, blank, comma and % are written %20, %2C and %25; a value that reads null is written %6Eull"`
 }
 
 // Preview is what a restore into the live platform would do.

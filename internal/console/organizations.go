@@ -9,9 +9,6 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// AllRows is the key, in a row's name, that means every row of its table.
-const AllRows = "*"
-
 // OrganizationPage is one page of organizations. Next is the cursor of the following page, empty on the last.
 type OrganizationPage struct {
 	Organizations []engine.Organization

@@ -105,11 +105,8 @@ type RestoreScopeInput struct {
 	Fingerprint  string
 	Confirmation string   // what was typed: the name that the preview showed
 	Name         string   // that it showed; the engine looks at it again
-	Skip         []string // rows ticked off, as RowName writes them
+	Skip         []string // rows ticked off, as scope.TableChanges.RowName and AllRowsName write them
 }
-
-// RowName names one row of a preview, or with AllRows every row of a table.
-func RowName(table, key string) string { return table + " " + key }
 
 // ScopedOperation is what an operation of KindScoped does in the live platform.
 type ScopedOperation struct {
@@ -233,7 +230,7 @@ func (c *Console) runScoped(ctx context.Context, row sqlcgen.BackupOperation, s 
 			skip[name] = true
 		}
 		apply.Skip = func(t scope.TableChanges, change scope.Change) bool {
-			return skip[RowName(t.Table, AllRows)] || skip[RowName(t.Table, t.KeyText(change))]
+			return skip[t.AllRowsName()] || skip[t.RowName(change)]
 		}
 	}
 	result, err := c.scopes.ApplyScope(ctx, s.scope(), apply, r)

@@ -171,6 +171,27 @@ func Misnamed(fingerprint, typed string) bool {
 	return true
 }
 
+// inName escapes what separates the parts of a row's name.
+var inName = strings.NewReplacer("%", "%25", " ", "%20", ",", "%2C")
+
+// RowName names one row among all that a preview has, whatever tables, columns and values hold: "public.guests id 7".
+func (t TableChanges) RowName(c Change) string {
+	parts := make([]string, len(t.Key))
+	for i, v := range keyOf(&t, c.row()) {
+		value := "null"
+		if v != nil {
+			if value = inName.Replace(*v); value == "null" {
+				value = "%6Eull"
+			}
+		}
+		parts[i] = inName.Replace(t.Key[i]) + " " + value
+	}
+	return inName.Replace(t.Table) + " " + strings.Join(parts, ", ")
+}
+
+// AllRowsName names every row of the table.
+func (t TableChanges) AllRowsName() string { return inName.Replace(t.Table) + " *" }
+
 // KeyText is the row's primary key for people: "id 7" or "wedding_id 7, number 3".
 func (t TableChanges) KeyText(c Change) string {
 	parts := make([]string, len(t.Key))
