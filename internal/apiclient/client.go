@@ -964,7 +964,7 @@ type Confirm struct {
 	// Name The name that the preview shows, or the name of the new database
 	Name string `json:"name"`
 
-	// Skip Rows to leave out: the table, a space and the row's key as the preview names them, or * for all of a table
+	// Skip Rows to leave out: the table, a space, and each column of the key with its value, as in public.guests id 7 or public.seats wedding_id 7, number 3; or * for all of a table. Inside a name and a value, blank, comma and % are written %20, %2C and %25; a value that reads null is written %6Eull
 	Skip *[]string `json:"skip,omitempty"`
 }
 

@@ -90,7 +90,7 @@ type Preview struct {
 	Tables    []TableChanges `json:"tables"`
 	// Weddings are those that the changes touch, with how many rows of each: rows of the wedding and rows that reference it.
 	Weddings    map[string]int64 `json:"weddings,omitempty"`
-	Fingerprint string           `json:"fingerprint"` // of everything above; an apply for another one writes nothing
+	Fingerprint string           `json:"fingerprint"` // of what would be written; an apply for another one writes nothing
 	ChunksRead  int64            `json:"chunks_read"`
 	Holding     int64            `json:"chunks_holding"` // of those read, the ones that held rows of the scope
 	ChunksTotal int64            `json:"chunks_total"`
@@ -131,14 +131,31 @@ func (p *Preview) weddings(plan *Plan, table string) {
 	}
 }
 
-// seal computes the fingerprint.
+// written are the tables as far as the mode writes into them. Bringing back what is missing inserts rows and touches no other, so that one which
+// people work on meanwhile does not stop it, however the preview counts or refuses it.
+func (p *Preview) written() []TableChanges {
+	if p.Mode != Missing {
+		return p.Tables
+	}
+	var out []TableChanges
+	for _, t := range p.Tables {
+		t.Unchanged, t.Notes = 0, nil
+		t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c Change) bool { return c.Refused != "" })
+		if len(t.Changes) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// seal computes the fingerprint, of all that would be written.
 func (p *Preview) seal() error {
 	p.Fingerprint = ""
 	b, err := json.Marshal(struct {
 		Point, Root, ID string
 		Mode            Mode
 		Tables          []TableChanges
-	}{p.Point, p.Root, p.ID, p.Mode, p.Tables})
+	}{p.Point, p.Root, p.ID, p.Mode, p.written()})
 	if err != nil {
 		return err
 	}
