@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -103,14 +104,18 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 	return Render(c, http.StatusOK, views.ScopeChoicePage(vm))
 }
 
-// safePoint chooses the newest protected recovery point before the damage, where a person has chosen none, and says why. A hint
-// that cannot be had costs nothing but the hint.
+// safePoint chooses the newest protected recovery point before the damage, where a person has chosen none, and says why, or that damage
+// could not be looked for.
 func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.ScopedInput) []ui.Notice {
 	if c.FormValue("point") != "" || in.Wedding == "" {
 		return nil
 	}
 	d, err := con.FindDamage(c.Request().Context(), actor(c), in.Wedding)
-	if err != nil || d == nil {
+	if err != nil {
+		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows", Text: "The newest recovery point is chosen below, and may be from after a damage: look at what it would change, " +
+			"or choose an older one." + hintFailed(err)}}
+	}
+	if d == nil {
 		return nil
 	}
 	in.Point = d.Point
@@ -171,6 +176,22 @@ func PointWhy(d *engine.Damage, named string) string {
 	default:
 		return "This wedding lost rows between two recovery points. " + DamageWords(d, clock) + " The latest, which was named, does not hold them. The " + newestBefore(d) + " one before that is " + safe + "." + unsafeWords(d)
 	}
+}
+
+// PointUnsure says to scripts that nobody knows whether the latest recovery point, which was taken, is from after a damage.
+func PointUnsure(err error) string {
+	return "Whether this wedding has lost rows could not be found out, so the latest recovery point was taken, which may be from after a damage." + hintFailed(err)
+}
+
+// hintFailed says why a hint cannot be had, as a sentence that follows others; nothing of what was not written for people.
+func hintFailed(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return " Looking took too long."
+	case keepsake.CodeOf(err) == keepsake.CodeInternal:
+		return ""
+	}
+	return " " + keepsake.Sentence(keepsake.MessageOf(err))
 }
 
 // impact says what is at stake: whom and what the changes touch, and how long they take.

@@ -35,6 +35,7 @@ type fakeScopes struct {
 	approval   string                // why somebody else has to approve
 	judged     []console.ScopedInput // what was asked of that
 	damage     *engine.Damage        // nil: one that the point of the tests is from before
+	damageErr  error                 // why it cannot be looked for
 }
 
 func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
@@ -129,6 +130,9 @@ func (f *fakeScopes) LookAtWedding(ctx context.Context, actor keepsake.Actor, we
 }
 
 func (f *fakeScopes) FindDamage(_ context.Context, _ keepsake.Actor, wedding string) (*engine.Damage, error) {
+	if f.damageErr != nil {
+		return nil, f.damageErr
+	}
 	if f.preview == nil || wedding != f.preview.ID {
 		return nil, nil //nolint:nilnil // none is found
 	}

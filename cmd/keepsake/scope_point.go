@@ -22,8 +22,8 @@ func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) 
 		return ""
 	}
 	points, err := e.NewestPoints(a.ctx, pointsLookedAt)
-	if err != nil { // whoever reads the point is told
-		return ""
+	if err != nil {
+		return handlers.PointUnsure(err)
 	}
 	var ids []string
 	var whole []console.Point
@@ -33,7 +33,10 @@ func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) 
 		}
 	}
 	d, found, err := e.FindDamage(a.ctx, *in, ids)
-	if err != nil || !found {
+	if err != nil {
+		return handlers.PointUnsure(err)
+	}
+	if !found {
 		return ""
 	}
 	console.TakeSafe(&d, whole)

@@ -59,7 +59,7 @@ type Preview struct {
 
 // RestoreAnswer is a preview, or the operation that was started.
 type RestoreAnswer struct {
-	PointWhy  string     `json:"point_why,omitempty" doc:"When rows of the wedding went missing, and which recovery point was taken, or should be. Absent: nothing is known to be missing"`
+	PointWhy  string     `json:"point_why,omitempty" doc:"When rows of the wedding went missing, and which recovery point was taken, or should be; or that this could not be found out, and why. Absent: nothing is known to be missing"`
 	Preview   *Preview   `json:"preview,omitempty"`
 	Operation *Operation `json:"operation,omitempty"`
 }
@@ -160,7 +160,8 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 }
 
 // choosePoint takes the newest safe recovery point of a wedding where none is named, as the pages do, and says why. Who names the latest
-// gets it, and is told where it is from after damage.
+// gets it, and is told where it is from after damage. A confirmation without a point chooses anew: the fingerprint covers the point, so
+// another choice than the preview's writes nothing.
 func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Restore) (why string) {
 	named := b.Point
 	b.Point = cmp.Or(named, "latest")
@@ -168,7 +169,10 @@ func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Rest
 		return ""
 	}
 	d, err := h.d.Console.FindDamage(ctx, actor, b.Wedding)
-	if err != nil || d == nil { // a hint that cannot be had costs nothing but the hint
+	if err != nil {
+		return handlers.PointUnsure(err)
+	}
+	if d == nil {
 		return ""
 	}
 	if named == "" {

@@ -1551,7 +1551,7 @@ type RestoreTiers string
 type RestoreAnswer struct {
 	Operation *Operation `json:"operation,omitempty"`
 
-	// PointWhy When rows of the wedding went missing, and which recovery point was taken, or should be. Absent: nothing is known to be missing
+	// PointWhy When rows of the wedding went missing, and which recovery point was taken, or should be; or that this could not be found out, and why. Absent: nothing is known to be missing
 	PointWhy *string  `json:"point_why,omitempty"`
 	Preview  *Preview `json:"preview,omitempty"`
 }
