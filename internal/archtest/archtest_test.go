@@ -118,7 +118,7 @@ func rules() []rule {
 	domain := under("internal", "db", "migrations")
 	engine := under("internal/engine")
 	postgres := under("internal/engine/platform", "internal/engine/pgtool", "internal/engine/target", "github.com/jackc/pgx")
-	verbs := []string{"snapshot"}
+	verbs := []string{"snapshot", "verify"}
 	screens := under("web", "handlers", "views", "static", "cmd", echo)
 	all := []rule{
 		{"the leaf stands on the standard library alone", under("internal/keepsake"),
@@ -133,7 +133,7 @@ func rules() []rule {
 			under("internal/engine/platform", "internal/engine/repository", "internal/engine/storage"),
 			func(p string) bool { return p == "internal/engine" || p == "internal/engine/target" }},
 		{"the format, the stores and what they hold know nothing of PostgreSQL",
-			under("internal/engine/repository", "internal/engine/storage", "internal/engine/replicas"), postgres},
+			under("internal/engine/repository", "internal/engine/storage", "internal/engine/replicas", "internal/engine/verify"), postgres},
 		{"the repository at its providers knows nobody who uses it", under("internal/engine/replicas"), func(p string) bool {
 			below := under("internal/engine/replicas", "internal/engine/report", "internal/engine/repository", "internal/engine/storage")
 			return engine(p) && !below(p)
@@ -224,6 +224,8 @@ func TestRulesCanBreak(t *testing.T) {
 		{"internal/engine/replicas", "internal/engine/scope", "at its providers"},
 		{"internal/engine/replicas", "internal/engine", "at its providers"},
 		{"internal/engine/snapshot", "internal/engine", "a verb of the engine"},
+		{"internal/engine/verify", "internal/engine/snapshot", "a verb of the engine"},
+		{"internal/engine/verify", "github.com/jackc/pgx/v5", "of PostgreSQL"},
 		{"internal/engine/platform", "internal/engine/snapshot", "nothing below"},
 		{"views/ui", "internal/keepsake", "views know"},
 		{"internal/console", "views", "use cases"},

@@ -12,6 +12,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/snapshot"
+	"github.com/wedsync/keepsake/internal/engine/verify"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -41,6 +42,7 @@ type Engine struct {
 	opts        Options
 	replicas    *replicas.Set
 	snapshots   *snapshot.Taker
+	verifier    *verify.Verifier
 	questions   *platform.Questions
 	directories *directories
 }
@@ -59,7 +61,9 @@ func New(opts Options) *Engine {
 	set := &replicas.Set{Providers: opts.Providers, Key: opts.Key, Silence: opts.Silence, Now: opts.Now}
 	return &Engine{opts: opts, replicas: set, questions: platform.NewQuestions(opts.PlatformURL), directories: newDirectories(),
 		snapshots: &snapshot.Taker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap,
-			PGBin: opts.PGBin, Tool: Version, Workers: opts.Workers, Now: opts.Now}}
+			PGBin: opts.PGBin, Tool: Version, Workers: opts.Workers, Now: opts.Now},
+		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
+	}
 }
 
 // Close ends the sessions that are kept for questions. Whoever calls it asks nothing any more.

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/engine/verify"
 )
 
 // What an operation says, under the names that callers know.
@@ -43,6 +44,9 @@ type (
 	InitResult        = replicas.InitResult
 	AddProviderResult = replicas.AddProviderResult
 )
+
+// Verification and repair.
+type RepairResult = verify.RepairResult
 
 // Outcomes of a restore that came to its end.
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/engine/verify"
 )
 
 // What the verbs do, each in words of the room that does it.
@@ -11,4 +12,17 @@ import (
 // Backup takes a snapshot of the platform and publishes it at every provider that can take it.
 func (e *Engine) Backup(ctx context.Context, in report.BackupInput, reporter report.Reporter) (report.BackupResult, error) {
 	return e.snapshots.Backup(ctx, in, reporter)
+}
+
+// Verify checks recovery points at every provider: that the manifest opens, that every chunk is
+// there with its size, and, when deep, that every chunk's bytes are the stored ones, open, and hold
+// the rows they promise.
+func (e *Engine) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult, error) {
+	return e.verifier.Verify(ctx, in, reporter)
+}
+
+// Repair verifies recovery points and copies what a provider misses, or holds damaged, from one
+// that has a sound copy.
+func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (verify.RepairResult, error) {
+	return e.verifier.Repair(ctx, in, reporter)
 }

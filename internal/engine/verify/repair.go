@@ -1,4 +1,4 @@
-package engine
+package verify
 
 import (
 	"bytes"
@@ -60,7 +60,7 @@ func (r RepairResult) Left() string {
 
 // repair is one running Repair.
 type repair struct {
-	e      *Engine
+	*Verifier
 	track  *report.Tracker
 	repo   *replicas.Repo
 	list   replicas.Listing
@@ -74,16 +74,16 @@ type repair struct {
 }
 
 // Repair verifies recovery points and copies what a provider misses, or holds damaged, from one that has a sound copy.
-func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (RepairResult, error) {
-	started := e.opts.Now()
+func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (RepairResult, error) {
+	started := by.Now()
 	in.Provider = ""
-	track := report.NewTracker(reporter, e.opts.Now)
+	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
-	verified, err := e.verify(ctx, in, track, true)
+	verified, err := by.verify(ctx, in, track, true)
 	if err != nil {
 		return RepairResult{}, err
 	}
-	r := &repair{e: e, track: track, doubts: map[string]map[repository.ChunkID]bool{}, failed: map[string]map[string]string{}, told: map[string]bool{},
+	r := &repair{Verifier: by, track: track, doubts: map[string]map[repository.ChunkID]bool{}, failed: map[string]map[string]string{}, told: map[string]bool{},
 		result: RepairResult{Repaired: []report.VerifyFinding{}, Remaining: []report.VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
@@ -100,7 +100,7 @@ func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter rep
 	r.conclude(verified.Copies)
 	r.settle(verified.Findings)
 	track.Stage(report.StageDone)
-	r.result.Points, r.result.Seconds = len(verified.Copies), e.opts.Now().Sub(started).Seconds()
+	r.result.Points, r.result.Seconds = len(verified.Copies), by.Now().Sub(started).Seconds()
 	return r.result, nil
 }
 
@@ -173,10 +173,10 @@ func (r *repair) copied(bytes int64) {
 
 // open looks at the providers again and distrusts the copies that the verification found bad.
 func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err error) {
-	if r.repo, err = r.e.replicas.Open(ctx); err != nil {
+	if r.repo, err = r.Replicas.Open(ctx); err != nil {
 		return err
 	}
-	r.e.replicas.InNoHurry(r.repo)
+	r.Replicas.InNoHurry(r.repo)
 	r.headers(ctx, findings)
 	if r.list, err = replicas.ListManifests(ctx, r.repo.Live()); err != nil {
 		return err
@@ -211,7 +211,7 @@ func (r *repair) headers(ctx context.Context, findings []report.VerifyFinding) {
 		err := r.repo.Down[p.Name]
 		switch {
 		case r.repo.Blurred[p.Name]:
-			if err = r.e.replicas.RenewIdentity(ctx, r.repo, p); err == nil {
+			if err = r.Replicas.RenewIdentity(ctx, r.repo, p); err == nil {
 				r.copied(int64(len(r.repo.Identities[p.Name].Body)))
 			}
 		case r.repo.Elsewhere(p): // it is for a person to say that the place is the right one
@@ -242,7 +242,7 @@ func (e errNowhere) Unwrap() error { return e.error }
 // point completes one recovery point at one provider: chunks first, then the manifest.
 func (r *repair) point(ctx context.Context, p replicas.Provider, id string) error {
 	holders := r.list.Holders(r.repo.Live(), id)
-	right, _, err := r.e.replicas.ReadRightful(ctx, r.repo, holders, id)
+	right, _, err := r.Replicas.ReadRightful(ctx, r.repo, holders, id)
 	if err != nil {
 		return errNowhere{err}
 	}

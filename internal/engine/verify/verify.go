@@ -1,4 +1,4 @@
-package engine
+package verify
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,9 +17,16 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
+// Verifier verifies and repairs. It is safe for concurrent use.
+type Verifier struct {
+	Replicas *replicas.Set
+	Workers  int // chunks that are looked at at once
+	Now      func() time.Time
+}
+
 // verification is one running Verify.
 type verification struct {
-	e       *Engine
+	*Verifier
 	repo    *replicas.Repo
 	live    []replicas.Provider
 	list    replicas.Listing
@@ -35,10 +43,10 @@ type verification struct {
 
 // Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size, and,
 // when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name each bad copy.
-func (e *Engine) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult, error) {
-	track := report.NewTracker(reporter, e.opts.Now)
+func (by *Verifier) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult, error) {
+	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
-	result, err := e.verify(ctx, in, track, false)
+	result, err := by.verify(ctx, in, track, false)
 	if err == nil {
 		track.Stage(report.StageDone)
 	}
@@ -46,9 +54,9 @@ func (e *Engine) Verify(ctx context.Context, in report.VerifyInput, reporter rep
 }
 
 // verify is Verify with the tracker of whoever looks. A repair heals what it finds, so nothing of it is a warning, or failed, yet.
-func (e *Engine) verify(ctx context.Context, in report.VerifyInput, track *report.Tracker, repairing bool) (report.VerifyResult, error) {
-	started := e.opts.Now()
-	v := &verification{e: e, deep: in.Deep, repairing: repairing, hung: map[string]bool{}, track: track}
+func (by *Verifier) verify(ctx context.Context, in report.VerifyInput, track *report.Tracker, repairing bool) (report.VerifyResult, error) {
+	started := by.Now()
+	v := &verification{Verifier: by, deep: in.Deep, repairing: repairing, hung: map[string]bool{}, track: track}
 	v.result.Findings, v.result.Copies = []report.VerifyFinding{}, map[string][]keepsake.Copy{}
 	v.result.Proofs = map[string]report.PointProof{}
 	v.track.Stage(report.StageChecking)
@@ -57,7 +65,7 @@ func (e *Engine) verify(ctx context.Context, in report.VerifyInput, track *repor
 		return report.VerifyResult{}, err
 	}
 	v.result.OK = len(v.result.Findings) == 0
-	v.result.Seconds = e.opts.Now().Sub(started).Seconds()
+	v.result.Seconds = by.Now().Sub(started).Seconds()
 	slices.SortFunc(v.result.Findings, func(a, b report.VerifyFinding) int {
 		return strings.Compare(a.Provider+a.Object, b.Provider+b.Object)
 	})
@@ -65,10 +73,10 @@ func (e *Engine) verify(ctx context.Context, in report.VerifyInput, track *repor
 }
 
 func (v *verification) run(ctx context.Context, in report.VerifyInput) (err error) {
-	if v.repo, v.live, err = v.e.replicas.OpenFor(ctx, in.Provider); err != nil {
+	if v.repo, v.live, err = v.Replicas.OpenFor(ctx, in.Provider); err != nil {
 		return err
 	}
-	v.e.replicas.InNoHurry(v.repo)
+	v.Replicas.InNoHurry(v.repo)
 	v.track.Await(v.repo.Awaited())
 	if v.list, err = replicas.ListManifests(ctx, v.live); err != nil {
 		return err
@@ -79,7 +87,7 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 	}
 	v.command = replicas.RepairCommand("", v.deep)
 	if in.Point != "" {
-		m, _, _, err := v.e.replicas.Resolve(ctx, v.repo, v.live, in.Point)
+		m, _, _, err := v.Replicas.Resolve(ctx, v.repo, v.live, in.Point)
 		if err != nil {
 			return err
 		}
@@ -125,7 +133,7 @@ func (v *verification) headers(ctx context.Context) {
 		case err != nil:
 			v.away(p.Name, repository.HeaderKey, err)
 		default:
-			if err := v.e.replicas.CheckHeader(ctx, v.repo, p); err != nil {
+			if err := v.Replicas.CheckHeader(ctx, v.repo, p); err != nil {
 				v.found(p.Name, repository.HeaderKey, err)
 			}
 		}
@@ -205,7 +213,7 @@ func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, b
 		}
 	})
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(replicas.LaneWorkers, v.e.opts.Workers))
+	g.SetLimit(max(replicas.LaneWorkers, v.Workers))
 	for _, c := range chunks {
 		if ctx.Err() != nil {
 			break
