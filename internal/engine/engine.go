@@ -11,6 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/restore"
 	"github.com/wedsync/keepsake/internal/engine/snapshot"
 	"github.com/wedsync/keepsake/internal/engine/verify"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -43,6 +44,7 @@ type Engine struct {
 	replicas    *replicas.Set
 	snapshots   *snapshot.Taker
 	verifier    *verify.Verifier
+	restorer    *restore.Restorer
 	questions   *platform.Questions
 	directories *directories
 }
@@ -63,6 +65,8 @@ func New(opts Options) *Engine {
 		snapshots: &snapshot.Taker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap,
 			PGBin: opts.PGBin, Tool: Version, Workers: opts.Workers, Now: opts.Now},
 		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
+		restorer: &restore.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ConsoleURL: opts.ConsoleURL, ManagedSchemas: opts.ManagedSchemas,
+			DataMap: opts.DataMap, PGBin: opts.PGBin, Workers: opts.Workers, Now: opts.Now},
 	}
 }
 

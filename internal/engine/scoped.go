@@ -60,18 +60,6 @@ func (in ScopeInput) name() string {
 	return strings.Join(words, " and ") + " tiers"
 }
 
-// root is the table and the column that name the scope.
-func (e *Engine) root(in ScopeInput) (table keepsake.RootTable, id string, err error) {
-	switch {
-	case (in.Wedding == "") == (in.Organization == ""):
-		return table, "", keepsake.Errorf(keepsake.CodeInvalid, "name one wedding or one organization")
-	case in.Wedding != "":
-		return e.opts.DataMap.Wedding, in.Wedding, nil
-	default:
-		return e.opts.DataMap.Organization, in.Organization, nil
-	}
-}
-
 func (e *Engine) weddingTable() string { return keepsake.QualifiedName(e.opts.DataMap.Wedding.Table) }
 
 // Roots are the tables whose rows are weddings and organizations.
@@ -120,7 +108,7 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 	if in.wide() {
 		return e.readWide(r, from, m, in)
 	}
-	root, id, err := e.root(in)
+	root, id, err := scope.Root(e.opts.DataMap, in.Wedding, in.Organization)
 	if err != nil {
 		return nil, err
 	}

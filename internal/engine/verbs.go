@@ -5,6 +5,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/verify"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // What the verbs do, each in words of the room that does it.
@@ -25,4 +26,21 @@ func (e *Engine) Verify(ctx context.Context, in report.VerifyInput, reporter rep
 // that has a sound copy.
 func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (verify.RepairResult, error) {
 	return e.verifier.Repair(ctx, in, reporter)
+}
+
+// Restore writes a recovery point into a new, empty database and proves it: it is verified only
+// when every table's row count and hash equal the recovery point's.
+func (e *Engine) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (report.RestoreResult, error) {
+	return e.restorer.Restore(ctx, in, reporter)
+}
+
+// CheckTarget refuses, in words, a database that no restore may be written into.
+func (e *Engine) CheckTarget(ctx context.Context, url keepsake.Secret) error {
+	return e.restorer.CheckTarget(ctx, url)
+}
+
+// Schema returns the statements that make a recovery point's schema, or those of single entries of
+// it, as they are: they may hold passwords.
+func (e *Engine) Schema(ctx context.Context, point, provider string, numbers []int) (string, error) {
+	return e.restorer.Schema(ctx, point, provider, numbers)
 }

@@ -1,4 +1,4 @@
-package engine
+package restore
 
 import (
 	"bytes"
@@ -18,11 +18,11 @@ func (r *restore) chooseScope(ctx context.Context) error {
 	if len(r.in.Tiers) > 0 {
 		return keepsake.Errorf(keepsake.CodeInvalid, "a restore covers tiers, or one wedding or organization, not both: leave one of them out")
 	}
-	root, id, err := r.e.root(ScopeInput{Wedding: r.in.Wedding, Organization: r.in.Organization})
+	root, id, err := scope.Root(r.DataMap, r.in.Wedding, r.in.Organization)
 	if err != nil {
 		return err
 	}
-	plan, err := scope.FromManifest(r.manifest, r.e.opts.DataMap, root.Table)
+	plan, err := scope.FromManifest(r.manifest, r.DataMap, root.Table)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package engine
+package restore
 
 import (
 	"cmp"
@@ -157,7 +157,7 @@ func (r *restore) loadAndFinish(ctx context.Context) error {
 	g, group := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(group, q.close)
 	defer stop()
-	for range r.e.opts.Workers + spareLoaders {
+	for range r.Workers + spareLoaders {
 		g.Go(func() error { return r.work(group, q) })
 	}
 	if overlap {
@@ -384,7 +384,7 @@ func (r *restore) settle(t *tableLoad) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tierLeft[t.Tier]--; r.tierLeft[t.Tier] == 0 && !r.tierLost[t.Tier] {
-		r.result.TierSeconds[string(t.Tier)] = r.e.opts.Now().Sub(r.track.State().StartedAt).Seconds()
+		r.result.TierSeconds[string(t.Tier)] = r.Now().Sub(r.track.State().StartedAt).Seconds()
 		r.track.Infof("All rows of the %s tier are readable.", t.Tier)
 	}
 }

@@ -1,4 +1,4 @@
-package engine
+package restore
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 )
 
 // targetOptions are what every look at a target needs.
-func (e *Engine) targetOptions(url keepsake.Secret) target.Options {
-	return target.Options{URL: url, Managed: e.opts.ManagedSchemas, Sessions: 2*(e.opts.Workers+spareLoaders) + e.opts.Workers + 3,
-		Reserved: []target.Reserved{{What: "the platform's own database", URL: e.opts.PlatformURL}, {What: "the console's own database", URL: e.opts.ConsoleURL}}}
+func (by *Restorer) targetOptions(url keepsake.Secret) target.Options {
+	return target.Options{URL: url, Managed: by.ManagedSchemas, Sessions: 2*(by.Workers+spareLoaders) + by.Workers + 3,
+		Reserved: []target.Reserved{{What: "the platform's own database", URL: by.PlatformURL}, {What: "the console's own database", URL: by.ConsoleURL}}}
 }
 
 // CheckTarget refuses, in words, a database that no restore may be written into. One that is not there yet is fine. Restore
 // looks again, and closer: an unfinished restore can be judged with its recovery point only.
-func (e *Engine) CheckTarget(ctx context.Context, url keepsake.Secret) error {
-	return target.Look(ctx, e.targetOptions(url))
+func (by *Restorer) CheckTarget(ctx context.Context, url keepsake.Secret) error {
+	return target.Look(ctx, by.targetOptions(url))
 }
 
 // markProver seals marks of unfinished restores as notes that lie nowhere but in the database they are about.
@@ -47,7 +47,7 @@ func (r *restore) judgeMark(ctx context.Context) error {
 	if err != nil || point == "" {
 		return err
 	}
-	m, _, _, err := r.e.replicas.Resolve(ctx, r.source.Repo, r.source.Providers, point)
+	m, _, _, err := r.Replicas.Resolve(ctx, r.source.Repo, r.source.Providers, point)
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
 		return keepsake.Errorf(keepsake.CodeConflict, "the database %q holds an unfinished restore of recovery point %s, which is not here any more: it is not cleared, nothing was written; drop the database, or restore into a new one",
 			r.target.Name, point)

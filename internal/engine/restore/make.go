@@ -1,4 +1,4 @@
-package engine
+package restore
 
 import (
 	"context"
@@ -97,7 +97,7 @@ func solid(e pgtool.Entry) bool {
 func (r *restore) make(ctx context.Context, section string, entries []pgtool.Entry) error {
 	jobs := 1
 	if section == "post-data" {
-		jobs = r.e.opts.Workers
+		jobs = r.Workers
 	}
 	failed, err := r.tools.Restore(ctx, r.in.Target, r.archive, pgtool.RestoreOptions{Section: section, Entries: entries, Jobs: jobs,
 		Options: r.restoreOptions()})
@@ -180,7 +180,7 @@ func (r *restore) addForeignKeys(ctx context.Context) error {
 	g, group := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.analyze(group, names) })
 	g.Go(func() error {
-		more, err := r.target.CheckForeignKeys(group, unchecked, r.e.opts.Workers)
+		more, err := r.target.CheckForeignKeys(group, unchecked, r.Workers)
 		broken = append(broken, more...)
 		return err
 	})
@@ -263,7 +263,7 @@ func (r *restore) refresh(ctx context.Context) error {
 func (r *restore) analyze(ctx context.Context, names []repository.Name) error {
 	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
-	for range min(r.e.opts.Workers, len(names)) {
+	for range min(r.Workers, len(names)) {
 		g.Go(func() error {
 			l, err := r.target.NewLoader(ctx)
 			if err != nil {

@@ -1,4 +1,4 @@
-package engine
+package restore
 
 import (
 	"context"
@@ -14,20 +14,20 @@ import (
 
 // Schema returns the statements that make a recovery point's schema, or those of single entries of it, as they are: they may
 // hold passwords. Rows are not in it.
-func (e *Engine) Schema(ctx context.Context, point, provider string, numbers []int) (string, error) {
-	tools, err := pgtool.Find(ctx, e.opts.PGBin)
+func (by *Restorer) Schema(ctx context.Context, point, provider string, numbers []int) (string, error) {
+	tools, err := pgtool.Find(ctx, by.PGBin)
 	if err != nil {
 		return "", err
 	}
-	repo, from, err := e.replicas.OpenFor(ctx, provider)
+	repo, from, err := by.Replicas.OpenFor(ctx, provider)
 	if err != nil {
 		return "", err
 	}
-	m, _, _, err := e.replicas.Resolve(ctx, repo, from, point)
+	m, _, _, err := by.Replicas.Resolve(ctx, repo, from, point)
 	if err != nil {
 		return "", err
 	}
-	track := report.NewTracker(report.Discard, e.opts.Now)
+	track := report.NewTracker(report.Discard, by.Now)
 	defer track.Close()
 	archive, err := pgtool.NewArchive()
 	if err != nil {

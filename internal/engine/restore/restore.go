@@ -1,4 +1,4 @@
-package engine
+package restore
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/replicas"
@@ -16,9 +17,21 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
+// Restorer restores into new databases. It is safe for concurrent use.
+type Restorer struct {
+	Replicas       *replicas.Set
+	PlatformURL    keepsake.Secret // no restore goes there; may be empty
+	ConsoleURL     keepsake.Secret // nor there; may be empty
+	ManagedSchemas []string        // those that the hosting service makes: where a target has them, only their rows are restored
+	DataMap        keepsake.DataMap
+	PGBin          string // directory of pg_restore; empty: the newest found
+	Workers        int    // parallel writers
+	Now            func() time.Time
+}
+
 // restore is one running restore.
 type restore struct {
-	e        *Engine
+	*Restorer
 	in       report.RestoreInput
 	track    *report.Tracker
 	tools    pgtool.Tools
@@ -43,9 +56,9 @@ type restore struct {
 // and the server's answer, and everything that does not depend on it is made. Everything that can be known before is checked before anything is
 // written. A restore that failed or was killed leaves a marked, incomplete database; the next one into the same database
 // clears it and starts over.
-func (e *Engine) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (report.RestoreResult, error) {
-	started := e.opts.Now()
-	r := &restore{e: e, in: in, track: report.NewTracker(reporter, e.opts.Now), tierLeft: map[keepsake.Tier]int{}, tierLost: map[keepsake.Tier]bool{}}
+func (by *Restorer) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (report.RestoreResult, error) {
+	started := by.Now()
+	r := &restore{Restorer: by, in: in, track: report.NewTracker(reporter, by.Now), tierLeft: map[keepsake.Tier]int{}, tierLost: map[keepsake.Tier]bool{}}
 	defer r.track.Close()
 	r.result.NotCarried, r.result.Damaged, r.result.TierSeconds = []keepsake.NotCarried{}, []report.VerifyFinding{}, map[string]float64{}
 	r.result.Exceptions = []keepsake.Exception{}
@@ -63,7 +76,7 @@ func (e *Engine) Restore(ctx context.Context, in report.RestoreInput, reporter r
 	r.conclude()
 	r.result.Provider = r.source.Best()
 	r.result.Damaged = append(r.result.Damaged, r.source.Damaged...)
-	r.result.Seconds, r.result.PeakMemory = e.opts.Now().Sub(started).Seconds(), report.PeakMemory()
+	r.result.Seconds, r.result.PeakMemory = by.Now().Sub(started).Seconds(), report.PeakMemory()
 	r.track.Stage(report.StageDone)
 	return r.result, nil
 }
@@ -115,21 +128,21 @@ func (r *restore) unfinished(ctx context.Context, err error) error {
 
 // choose finds the recovery point and the tables that get rows.
 func (r *restore) choose(ctx context.Context) (err error) {
-	if r.tools, err = pgtool.Find(ctx, r.e.opts.PGBin); err != nil {
+	if r.tools, err = pgtool.Find(ctx, r.PGBin); err != nil {
 		return err
 	}
-	repo, from, err := r.e.replicas.OpenFor(ctx, r.in.Provider)
+	repo, from, err := r.Replicas.OpenFor(ctx, r.in.Provider)
 	if err != nil {
 		return err
 	}
-	r.e.replicas.InNoHurry(repo)
+	r.Replicas.InNoHurry(repo)
 	r.track.Await(repo.Awaited())
 	for _, p := range from {
 		if repo.Unproven[p.Name] {
 			r.track.Warnf("Provider %s: %s It is read all the same, because no other one is left or was asked for.", p.Name, replicas.Explain(repo.Down[p.Name]))
 		}
 	}
-	m, list, damaged, err := r.e.replicas.Resolve(ctx, repo, from, r.in.Point)
+	m, list, damaged, err := r.Replicas.Resolve(ctx, repo, from, r.in.Point)
 	if err != nil {
 		return err
 	}
@@ -207,7 +220,7 @@ func (r *restore) notCarried(items ...keepsake.NotCarried) {
 // check finds out everything that can be known before the first write.
 func (r *restore) check(ctx context.Context) (err error) {
 	m := r.manifest
-	o := r.e.targetOptions(r.in.Target)
+	o := r.targetOptions(r.in.Target)
 	o.Create, o.Source, o.Point, o.Prover = r.in.Create, m.Source, m.ID, markProver{r.source.Repo}
 	if r.target, err = target.Open(ctx, o); err != nil {
 		return err
