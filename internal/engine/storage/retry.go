@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -158,17 +159,32 @@ func (r *retried) List(ctx context.Context, prefix string, fn func(Object) error
 	}
 }
 
-// listOnce lists with a deadline that every object moves forward; the time fn takes does not count.
+// listOnce lists with a deadline that every object moves forward; the time fn takes does not count. A listing that does not
+// notice its deadline is left behind; it calls fn no more.
 func (r *retried) listOnce(ctx context.Context, prefix string, fn func(Object) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	timer := time.AfterFunc(r.o.Patience, func() { cancel(ErrTimeout) })
 	defer timer.Stop()
-	err := r.p.List(ctx, prefix, func(o Object) error {
-		timer.Stop()
-		defer timer.Reset(r.o.Patience)
-		return fn(o)
+	var (
+		handing sync.Mutex // held while fn runs, so that nobody leaves in the middle of it
+		left    bool
+	)
+	err := untilDone(ctx, func(ctx context.Context) error {
+		return r.p.List(ctx, prefix, func(o Object) error {
+			handing.Lock()
+			defer handing.Unlock()
+			if left {
+				return context.Cause(ctx)
+			}
+			timer.Stop()
+			defer timer.Reset(r.o.Patience)
+			return fn(o)
+		})
 	})
+	handing.Lock()
+	left = true
+	handing.Unlock()
 	if err != nil && errors.Is(context.Cause(ctx), ErrTimeout) {
 		return fmt.Errorf("list %s: %w: %w", prefix, ErrTimeout, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,6 +117,39 @@ type deaf struct {
 func (d deaf) Get(context.Context, string, int64) ([]byte, error) {
 	<-d.until
 	return []byte("too late"), nil
+}
+
+// List names one object more once it is heard of again, whoever has left meanwhile.
+func (d deaf) List(ctx context.Context, prefix string, fn func(storage.Object) error) error {
+	if err := d.Provider.List(ctx, prefix, fn); err != nil {
+		return err
+	}
+	<-d.until
+	return fn(storage.Object{Key: "too late"})
+}
+
+func TestRetryLeavesADeafListingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, there := range []int{0, 2} {
+			d := deaf{storage.NewMem(), make(chan struct{})}
+			for i := range there {
+				storagetest.Put(t, d.Provider, fmt.Sprint(i), []byte("x"))
+			}
+			start, calls := time.Now(), 0
+			err := storage.Retry(d, storage.RetryOptions{Attempts: 2}).List(t.Context(), "", func(storage.Object) error { calls++; return nil })
+			if !errors.Is(err, storage.ErrTimeout) {
+				t.Errorf("a listing that hangs after %d objects: %v, want %v", there, err, storage.ErrTimeout)
+			}
+			if took := time.Since(start); took > 70*time.Second {
+				t.Errorf("a listing that hangs after %d objects took %s", there, took)
+			}
+			close(d.until)
+			synctest.Wait()
+			if calls != there {
+				t.Errorf("%d of %d objects were handed out", calls, there)
+			}
+		}
+	})
 }
 
 func TestRetryLeavesADeafStoreBehind(t *testing.T) {
