@@ -139,7 +139,11 @@ func rules() []rule {
 			return engine(p) && !below(p)
 		}},
 		{"views know formatted values only", under("views"), func(p string) bool { return domain(p) || under("handlers", "web", echo)(p) }},
-		{"use cases know nothing of pages", under("internal/console", "internal/progress", "internal/audit", "internal/auth", "internal/config", "db"), screens},
+		{"what runs operations knows neither their kinds nor the engine", under("internal/operation"),
+			func(p string) bool {
+				return under("internal/engine", "internal/console", "internal/config", "internal/auth", "internal/policy")(p) && p != "internal/engine/report"
+			}},
+		{"use cases know nothing of pages", under("internal/console", "internal/operation", "internal/progress", "internal/audit", "internal/auth", "internal/config", "db"), screens},
 		{"what tests and the demo are made of is never part of the product", under("cmd/keepsake"),
 			under("internal/testenv", "internal/sample", "internal/archtest", "internal/apiclient", "cmd/demo", "cmd/storybook", "db/dbtest", "internal/engine/storage/storagetest", "testing")},
 	}
@@ -177,7 +181,7 @@ func check(g graph) []string {
 	}
 	direct("only who keeps the console's state sees its rows", "db/sqlcgen",
 		func(p string) bool {
-			return slices.Contains([]string{"db", "internal/console", "internal/progress", "internal/audit", "internal/auth"}, p)
+			return slices.Contains([]string{"db", "internal/console", "internal/operation", "internal/progress", "internal/audit", "internal/auth"}, p)
 		})
 	direct("pages reach the database through use cases", "db", not(under("web", "handlers")))
 	return breaches
@@ -230,6 +234,8 @@ func TestRulesCanBreak(t *testing.T) {
 		{"internal/engine/platform", "internal/engine/snapshot", "nothing below"},
 		{"views/ui", "internal/keepsake", "views know"},
 		{"internal/console", "views", "use cases"},
+		{"internal/operation", "internal/console", "neither their kinds"},
+		{"internal/operation", "internal/engine", "neither their kinds"},
 		{"handlers", "db/sqlcgen", "sees its rows"},
 		{"web", "db", "through use cases"},
 		{"cmd/keepsake", "internal/sample", "part of the product"},

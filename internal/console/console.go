@@ -104,6 +104,7 @@ type Console struct {
 	lease   LeaseTimes
 	worker  string // name of this process in leases
 	hub     *progress.Hub
+	kinds   []kind
 	sweep   func(context.Context) error
 	keep    func(context.Context) error
 	alert   func(context.Context) error
@@ -133,6 +134,7 @@ func New(d Deps) (*Console, error) {
 		c.typed.Known = append(c.typed.Known, t.URL)
 	}
 	c.watch = &platformWatch{engine: d.Engine}
+	c.kinds = kindsOf(c)
 	c.alone = policy.DefaultAlone()
 	if d.Alone != nil {
 		c.alone = *d.Alone

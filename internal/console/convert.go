@@ -43,25 +43,11 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	if len(r.Result) == 0 {
 		return o, nil
 	}
-	var result any
-	switch o.Kind {
-	case KindBackup:
-		o.Backup = &engine.BackupResult{}
-		result = o.Backup
-	case KindVerify:
-		o.Verify = &engine.VerifyResult{}
-		result = o.Verify
-	case KindRepair:
-		o.Repair = &engine.RepairResult{}
-		result = o.Repair
-	case KindScoped:
-		o.Scoped = &engine.ScopeResult{}
-		result = o.Scoped
-	default:
-		o.Restore = &engine.RestoreResult{}
-		result = o.Restore
+	k, err := kindNamed(allKinds, o.Kind)
+	if err != nil {
+		return o, err
 	}
-	if err := json.Unmarshal(r.Result, result); err != nil {
+	if err := json.Unmarshal(r.Result, k.resultOf(&o)); err != nil {
 		return o, fmt.Errorf("decode the result of operation %s: %w", r.ID, err)
 	}
 	return o, nil

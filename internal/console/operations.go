@@ -210,7 +210,7 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 		if err != nil {
 			return id, fmt.Errorf("read operation %s: %w", id, err)
 		}
-		if err := mayAct(actor, permissionFor(Kind(row.Kind))); err != nil {
+		if err := mayAct(actor, aboutKind(Kind(row.Kind)).Permission); err != nil {
 			return id, err
 		}
 		row, err = tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
@@ -227,21 +227,13 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 				return id, err
 			}
 		}
-		if State(row.State) == StateCancelled && row.StartedAt != nil && (Kind(row.Kind) == KindRestore || Kind(row.Kind) == KindScoped) {
-			if err := insertRecoveryEvent(ctx, tx, row, nil, nil); err != nil {
+		if State(row.State) == StateCancelled && row.StartedAt != nil {
+			if err := c.stopped(ctx, tx, row); err != nil {
 				return id, err
 			}
 		}
 		return id, c.say(ctx, tx, row, "info", words)
 	})
-}
-
-// permissionFor is what it takes to start, and to stop, an operation of a kind.
-func permissionFor(k Kind) keepsake.Permission {
-	if k == KindRestore || k == KindScoped {
-		return keepsake.MayRestore
-	}
-	return keepsake.MayBackup
 }
 
 // say writes a line of the console's own into an operation's log, under the event id that the change of its row has just

@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -119,36 +118,6 @@ func seeProviders(ctx context.Context, tx db.Tx, during string, copies []keepsak
 }
 
 func backupOf(at time.Time) string { return "the backup of " + at.UTC().Format("2 Jan 15:04 UTC") }
-
-// endRepair stores what the points have now at each provider. One that looked at names and sizes heals nothing that only reading finds.
-func endRepair(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, r engine.RepairResult) error {
-	var ids []string
-	for id := range r.Copies {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	known, err := lockCopies(ctx, tx, ids)
-	if err != nil {
-		return err
-	}
-	for _, k := range known {
-		now := r.Copies[k.ID]
-		if k.ReadFailed && !row.Deep {
-			var before []keepsake.Copy
-			if err := json.Unmarshal(k.Copies, &before); err != nil {
-				return fmt.Errorf("decode the copies of recovery point %s: %w", k.ID, err)
-			}
-			now = keepBad(before, now)
-		}
-		if err := setCopies(ctx, tx, k.ID, now); err != nil {
-			return err
-		}
-	}
-	if err := tx.SetProviderPoints(ctx); err != nil || len(ids) == 0 {
-		return err
-	}
-	return seeProviders(ctx, tx, "the last repair", r.Copies[ids[len(ids)-1]])
-}
 
 // providerStates reads how the providers stand, beside the newest whole recovery point.
 func (c *Console) providerStates(ctx context.Context, tx db.Tx) ([]ProviderState, error) {

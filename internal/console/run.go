@@ -13,12 +13,12 @@ import (
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
 )
 
 const (
 	// parallelOperations is how many operations one process runs at once: a backup and verifications. As many restores run beside them.
 	parallelOperations = 4
-	restoreQueue       = "restore"
 	// checkEvery and syncEvery are how old what pages show of providers, and of points that others made, may get.
 	checkEvery = 30 * time.Second
 	syncEvery  = 15 * time.Minute
@@ -57,7 +57,7 @@ func (c *Console) work(ctx context.Context) error {
 	}
 	client, err := river.NewClient(riverpgxv5.New(c.db.Jobs()), &river.Config{
 		Schema: db.JobSchema, Logger: quiet(c.log), Workers: workers, JobTimeout: -1,
-		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: parallelOperations}, restoreQueue: {MaxWorkers: parallelOperations}},
+		Queues: map[string]river.QueueConfig{string(operation.QueueDefault): {MaxWorkers: parallelOperations}, string(operation.QueueRestore): {MaxWorkers: parallelOperations}},
 		// Rebuilding its indexes takes their owner, which the console is not. Jobs are few and removed within a day.
 		ReindexerSchedule: river.NeverSchedule(),
 	})
@@ -152,13 +152,13 @@ func (c *Console) taken(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperati
 	case StateCancelled:
 		return c.endCancelled(ctx, tx, row)
 	case StateFailed:
-		if err := endFailed(ctx, tx, row); err != nil {
+		if err := c.stopped(ctx, tx, row); err != nil {
 			return err
 		}
 		if err := c.say(ctx, tx, row, "error", deref(row.ErrorMessage)); err != nil {
 			return err
 		}
-		return auditEnd(ctx, tx, row)
+		return c.auditEnd(ctx, tx, row)
 	}
 	if err := c.insertJob(ctx, tx, row.ID, Kind(row.Kind)); err != nil {
 		return err

@@ -5,38 +5,22 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
-)
-
-// Kind is what an operation does.
-type Kind string
-
-// The kinds of operation.
-const (
-	KindBackup  Kind = "backup"
-	KindVerify  Kind = "verify"
-	KindRepair  Kind = "repair" // copies what providers lack from those that have it
-	KindRestore Kind = "restore"
-	KindScoped  Kind = "scoped" // into the live platform: a wedding, an organization, tiers, everything
+	"github.com/wedsync/keepsake/internal/operation"
 )
 
 // State is where an operation stands.
-type State string
+type State = operation.State
 
-// The states. Proposed, queued, running and interrupted operations are active; the other three are final.
+// The states: see operation.State.
 const (
-	StateProposed    State = "proposed" // another super admin must approve it
-	StateQueued      State = "queued"
-	StateRunning     State = "running"
-	StateInterrupted State = "interrupted" // its worker went away; the next one starts it again by itself
-	StateDone        State = "done"        // also a backup that is not protected: see Operation.Protected
-	StateFailed      State = "failed"
-	StateCancelled   State = "cancelled"
+	StateProposed    = operation.StateProposed
+	StateQueued      = operation.StateQueued
+	StateRunning     = operation.StateRunning
+	StateInterrupted = operation.StateInterrupted
+	StateDone        = operation.StateDone
+	StateFailed      = operation.StateFailed
+	StateCancelled   = operation.StateCancelled
 )
-
-// Active reports whether the operation has not ended yet.
-func (s State) Active() bool {
-	return s == StateProposed || s == StateQueued || s == StateRunning || s == StateInterrupted
-}
 
 // Operation is one backup, verification or restore. In a list, Progress is set only while it is active and the results are
 // absent; GetOperation and Subscribe give all of it.

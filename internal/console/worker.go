@@ -11,8 +11,9 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
-	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
@@ -102,77 +103,25 @@ func (c *Console) run(ctx context.Context, row sqlcgen.BackupOperation) {
 	}
 }
 
-// outcome is how an operation ended. One of the results is set when err is nil.
+// outcome is how an operation ended.
 type outcome struct {
-	backup    *engine.BackupResult
-	point     *engine.Point // what the manifest of a finished backup says, if it could be read back
-	verify    *engine.VerifyResult
-	repair    *engine.RepairResult
-	restore   *engine.RestoreResult
-	scoped    *engine.ScopeResult
+	report    operation.Report
 	err       error
 	cancelled bool
 }
 
-// execute calls the engine. A panic in it fails the operation, never the worker.
-func (c *Console) execute(ctx context.Context, row sqlcgen.BackupOperation, r engine.Reporter) (out outcome) {
+// execute runs the operation's kind. A panic in it fails the operation, never the worker.
+func (c *Console) execute(ctx context.Context, row operation.Operation, r report.Reporter) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.ErrorContext(ctx, "an operation panicked", "operation", row.ID, "panic", p, "stack", string(debug.Stack()))
 			out = outcome{err: keepsake.Errorf(keepsake.CodeInternal, "A fault inside Keepsake ended the operation. The log of the worker has the cause; the recovery points that exist are not affected.")}
 		}
 	}()
-	o, err := operationOf(row)
+	k, err := kindNamed(c.kinds, Kind(row.Kind))
 	if err != nil {
 		return outcome{err: err}
 	}
-	switch o.Kind {
-	case KindBackup:
-		yield, stop := c.yielding(ctx, r)
-		result, err := c.engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Yield: yield}, r)
-		stop()
-		out.backup, out.err = &result, err
-		if err == nil {
-			out.point = c.readBack(ctx, result.Point)
-		}
-	case KindVerify:
-		result, err := c.engine.Verify(ctx, engine.VerifyInput{Point: o.Point, Deep: o.Deep}, r)
-		out.verify, out.err = &result, err
-	case KindRepair:
-		result, err := c.engine.Repair(ctx, engine.VerifyInput{Point: o.Point, Deep: o.Deep}, r)
-		out.repair, out.err = &result, err
-	case KindScoped:
-		result, err := c.runScoped(ctx, row, *o.Scope, r)
-		out.scoped, out.err = &result, err
-	case KindRestore:
-		var limit ScopedOperation
-		if o.Scope != nil {
-			limit = *o.Scope
-		}
-		target, err := c.targetOf(ctx, o.Target, limit.TargetURL)
-		if err != nil {
-			return outcome{err: err}
-		}
-		url, err := target.databaseURL(o.Database)
-		if err != nil {
-			return outcome{err: err}
-		}
-		result, err := c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true, Provider: row.Provider, Tiers: o.Tiers,
-			Wedding: limit.Wedding, Organization: limit.Organization}, r)
-		out.restore, out.err = &result, err
-	}
+	out.report, out.err = k.Run(ctx, row, r)
 	return out
-}
-
-// readBack returns what the new point's manifest says beyond the backup's report. It is worth little time: the next
-// synchronisation fills it in too.
-func (c *Console) readBack(ctx context.Context, id string) *engine.Point {
-	ctx, cancel := context.WithTimeout(ctx, providerTime)
-	defer cancel()
-	d, err := c.engine.Point(ctx, id)
-	if err != nil {
-		c.log.WarnContext(ctx, "the manifest of a new recovery point could not be read back", "point", id, "err", err)
-		return nil
-	}
-	return &d.Point
 }

@@ -12,9 +12,11 @@ import (
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
 )
 
 // Scopes is what the console needs from *engine.Engine to bring one wedding back.
@@ -219,7 +221,7 @@ func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore s
 }
 
 // runScoped makes the changes.
-func (c *Console) runScoped(ctx context.Context, row sqlcgen.BackupOperation, s ScopedOperation, r engine.Reporter) (engine.ScopeResult, error) {
+func (c *Console) runScoped(ctx context.Context, row operation.Operation, s ScopedOperation, r engine.Reporter) (engine.ScopeResult, error) {
 	apply := engine.ScopeApply{Fingerprint: s.Fingerprint, Name: s.Name, Restore: s.Restore, Again: row.Attempt > 1}
 	if s.UndoOf != "" {
 		return c.scopes.TakeBack(ctx, s.UndoOf, apply, r)
@@ -266,4 +268,44 @@ func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action, 
 	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed, Detail: detail})
 	})
+}
+
+// platformTarget is what a restore into the live platform calls its target.
+const platformTarget = "platform"
+
+// scopedRestores is the kind of operation that restores into the live platform.
+type scopedRestores struct{ c *Console }
+
+func (scopedRestores) About() operation.About {
+	return operation.About{Name: KindScoped, Queue: operation.QueueRestore, Permission: keepsake.MayRestore,
+		Cancelled: "Cancelled. Nothing was changed in the live platform."}
+}
+
+func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
+	o, err := operationOf(row)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	result, err := k.c.runScoped(ctx, row, *o.Scope, r)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	ok := true
+	return operation.Report{Result: result, Row: sqlcgen.FinishOperationParams{PointID: result.Point, Seconds: result.Seconds, Ok: &ok,
+		RowsDone: result.Applied.Inserted + result.Applied.Updated + result.Applied.Deleted},
+		Done: func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
+			return insertRecoveryEvent(ctx, tx, ended, platformTarget, &result.Seconds, nil)
+		}}, nil
+}
+
+// Stopped puts the restore among the recoveries, as one that took no time because it did not succeed.
+func (scopedRestores) Stopped(ctx context.Context, tx db.Tx, row operation.Operation) error {
+	return insertRecoveryEvent(ctx, tx, row, platformTarget, nil, nil)
+}
+
+func (scopedRestores) Describe(row operation.Operation, e *audit.Entry) { scopeEntry(row, e) }
+
+func (scopedRestores) resultOf(o *Operation) any {
+	o.Scoped = &engine.ScopeResult{}
+	return o.Scoped
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,9 +9,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
 )
 
 // targetTime bounds looking at a restore's target before anything is enqueued.
@@ -123,4 +131,127 @@ func (c *Console) checkTarget(ctx context.Context, t Target, database string) er
 		return t.unreachable(err)
 	}
 	return err
+}
+
+// endRestore counts a restore that compared everything as the best proof a point can have. Bad copies that it met on the way
+// are not confirmed any more.
+func endRestore(ctx context.Context, tx db.Tx, row operation.Operation, r engine.RestoreResult) error {
+	bad := map[string]string{}
+	for _, f := range r.Damaged {
+		if f.Damage {
+			bad[f.Provider] = f.Problem
+		}
+	}
+	known, err := lockCopies(ctx, tx, []string{r.Point})
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		var copies []keepsake.Copy
+		if err := json.Unmarshal(k.Copies, &copies); err != nil {
+			return fmt.Errorf("decode the copies of recovery point %s: %w", k.ID, err)
+		}
+		for i, cp := range copies {
+			if problem, found := bad[cp.Provider]; found {
+				copies[i].Confirmed, copies[i].Error = false, problem
+			}
+		}
+		if err := setCopies(ctx, tx, k.ID, copies); err != nil {
+			return err
+		}
+	}
+	findings := len(r.Damaged)
+	if !r.Verified {
+		findings = max(findings, 1)
+	}
+	if err := insertTest(ctx, tx, row, r.Point, "restore", findings, r.Seconds); err != nil {
+		return err
+	}
+	if err := tx.SetProviderPoints(ctx); err != nil {
+		return fmt.Errorf("count what the providers hold: %w", err)
+	}
+	if !r.Verified { // what takes its time is a restore of everything
+		return insertRecoveryEvent(ctx, tx, row, row.Target, nil, r.TierSeconds)
+	}
+	return insertRecoveryEvent(ctx, tx, row, row.Target, &r.Seconds, r.TierSeconds)
+}
+
+// insertRecoveryEvent records an ended restore; seconds is nil unless it succeeded.
+func insertRecoveryEvent(ctx context.Context, tx db.Tx, row operation.Operation, target string, seconds *float64, tiers map[string]float64) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make an event id: %w", err)
+	}
+	p := sqlcgen.InsertRecoveryEventParams{ID: id.String(), OperationID: &row.ID, Organization: row.Organization, PointID: row.PointID, Target: target,
+		TargetDatabase: row.TargetDatabase, StartedAt: cmp.Or(deref(row.StartedAt), row.CreatedAt), FinishedAt: *row.FinishedAt, Outcome: row.State, TierSeconds: []byte("{}")}
+	p.RtoSeconds = seconds
+	if tiers != nil {
+		if p.TierSeconds, err = json.Marshal(tiers); err != nil {
+			return fmt.Errorf("encode the times of the tiers: %w", err)
+		}
+	}
+	return tx.InsertRecoveryEvent(ctx, p)
+}
+
+// restores is the kind of operation that restores into a new database.
+type restores struct{ c *Console }
+
+func (restores) About() operation.About {
+	return operation.About{Name: KindRestore, Queue: operation.QueueRestore, Permission: keepsake.MayRestore,
+		Cancelled: "Cancelled. The new database, if it was begun, is incomplete and marked so: run the same restore again, or drop it."}
+}
+
+func (k restores) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
+	var none operation.Report
+	o, err := operationOf(row)
+	if err != nil {
+		return none, err
+	}
+	var limit ScopedOperation
+	if o.Scope != nil {
+		limit = *o.Scope
+	}
+	target, err := k.c.targetOf(ctx, o.Target, limit.TargetURL)
+	if err != nil {
+		return none, err
+	}
+	url, err := target.databaseURL(o.Database)
+	if err != nil {
+		return none, err
+	}
+	result, err := k.c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true, Provider: row.Provider, Tiers: o.Tiers,
+		Wedding: limit.Wedding, Organization: limit.Organization}, r)
+	if err != nil {
+		return none, err
+	}
+	ok := result.Outcome == engine.OutcomeRestored
+	out := operation.Report{Result: result, Row: sqlcgen.FinishOperationParams{PointID: result.Point, RowsDone: result.Rows, BytesDone: result.Bytes,
+		Seconds: result.Seconds, Ok: &ok}}
+	if !ok {
+		out.Level, out.Left = "error", "Done, but the new database could not be shown to equal the recovery point."
+	}
+	if len(result.Exceptions) > 0 {
+		out.Level, out.Left = cmp.Or(out.Level, "info"), result.Message
+	}
+	out.Done = func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
+		return endRestore(ctx, tx, ended, result)
+	}
+	return out, nil
+}
+
+// Stopped puts the restore among the recoveries, as one that took no time because it did not succeed.
+func (restores) Stopped(ctx context.Context, tx db.Tx, row operation.Operation) error {
+	return insertRecoveryEvent(ctx, tx, row, row.Target, nil, nil)
+}
+
+func (restores) Describe(row operation.Operation, e *audit.Entry) {
+	scopeEntry(row, e)
+	if o, err := operationOf(row); err == nil && o.Restore != nil {
+		e.Detail["outcome"], e.Detail["exceptions"], e.Detail["verified"] = o.Restore.Outcome, len(o.Restore.Exceptions), o.Restore.Verified
+	}
+}
+
+func (restores) resultOf(o *Operation) any {
+	o.Restore = &engine.RestoreResult{}
+	return o.Restore
 }

@@ -1,0 +1,44 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/progress"
+)
+
+func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, point, kind string, findings int, seconds float64) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make a test id: %w", err)
+	}
+	return tx.InsertTest(ctx, sqlcgen.InsertTestParams{ID: id.String(), PointID: point, OperationID: &row.ID, Kind: kind, Ok: findings == 0, Findings: int32(findings), Seconds: seconds})
+}
+
+// lockCopies reads what is known of the points' copies; nobody else changes it until the transaction ends.
+func lockCopies(ctx context.Context, tx db.Tx, points []string) ([]sqlcgen.ListPointCopiesRow, error) {
+	if err := tx.LockPoints(ctx, points); err != nil {
+		return nil, fmt.Errorf("lock the recovery points: %w", err)
+	}
+	return tx.ListPointCopies(ctx, points)
+}
+
+// setCopies stores the copies of a point and what the 3-2-1 rule says of them.
+func setCopies(ctx context.Context, tx db.Tx, point string, copies []keepsake.Copy) error {
+	verdict := keepsake.JudgeProtection(copies)
+	encoded, err := json.Marshal(copies)
+	if err != nil {
+		return fmt.Errorf("encode the copies of recovery point %s: %w", point, err)
+	}
+	err = tx.SetPointCopies(ctx, sqlcgen.SetPointCopiesParams{ID: point, Copies: progress.CleanJSON(encoded), Protected: verdict.Protected(), Lacks: verdict.Lacks()})
+	if err != nil {
+		return fmt.Errorf("store the copies of recovery point %s: %w", point, err)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package console
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams {
+	id, err := uuid.NewV7()
+	if err != nil {
+		panic(err) // the system's random source is documented never to fail
+	}
+	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{},
+		State: string(StateQueued), Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
+}
+
+// enqueue writes operation, job and audit row in one transaction. That the actor may has been judged before.
+func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
+	return c.enqueueJudged(ctx, actor, action, detail, row, nil)
+}
+
+// enqueueJudged is enqueue for what another super admin may have to approve first.
+func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams, judge mayBeAlone) (Operation, error) {
+	var o Operation
+	err := c.attemptJudged(ctx, actor, nil, action, "", detail, func(tx db.Tx) (string, error) {
+		quota, err := c.useLimit(ctx, tx, actor, row)
+		if err != nil {
+			return row.ID, err
+		}
+		because := ""
+		if judge != nil {
+			if because, err = judge(ctx, tx); err != nil {
+				return row.ID, err
+			}
+		}
+		if because != "" {
+			row.State = string(StateProposed)
+		}
+		err = tx.InsertOperation(ctx, row)
+		if about := aboutKind(Kind(row.Kind)); about.Alone != "" && db.IsConstraint(err, about.Alone) {
+			return row.ID, about.Refused
+		}
+		if err != nil {
+			return row.ID, err
+		}
+		if because != "" {
+			err = c.propose(ctx, tx, actor, row.ID, because)
+		} else {
+			err = c.insertJob(ctx, tx, row.ID, Kind(row.Kind))
+		}
+		if err != nil {
+			return row.ID, err
+		}
+		if err := startFor(ctx, tx, actor, row.ID); err != nil {
+			return row.ID, err
+		}
+		inserted, err := tx.GetOperation(ctx, row.ID)
+		if err != nil {
+			return row.ID, err
+		}
+		o, err = operationOf(inserted)
+		o.Quota = quota
+		return row.ID, err
+	})
+	return o, err
+}
+
+// insertJob enqueues an operation in the queue of its kind.
+func (c *Console) insertJob(ctx context.Context, tx db.Tx, operation string, kind Kind) error {
+	opts := &river.InsertOpts{Queue: string(aboutKind(kind).Queue)}
+	if _, err := c.jobs.InsertTx(ctx, tx.PG, operationJob{Operation: operation}, opts); err != nil {
+		return fmt.Errorf("enqueue operation %s: %w", operation, err)
+	}
+	return nil
+}
+
+// pointID returns the id of a point that the console knows; "latest" is the newest.
+func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) (string, error) {
+	if !plain(id) {
+		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
+	}
+	found := ""
+	look := func() error {
+		return c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) error {
+			get := tx.GetNewestPoint
+			if id != "latest" {
+				get = func(ctx context.Context) (sqlcgen.RecoveryPoint, error) { return tx.GetPoint(ctx, id) }
+			}
+			p, err := get(ctx)
+			found = p.ID
+			return err
+		})
+	}
+	err := look()
+	if db.IsNoRows(err) { // perhaps the command line has just made it
+		if failed := c.noticePoints(ctx); failed != nil {
+			c.log.WarnContext(ctx, "could not look for recovery points that others made", "err", failed)
+		}
+		err = look()
+	}
+	if db.IsNoRows(err) {
+		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point. If the command line made it, it appears here within minutes.")
+	}
+	return found, err
+}

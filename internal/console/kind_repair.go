@@ -1,0 +1,98 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
+)
+
+// StartRepair enqueues a repair of every recovery point: what a provider lacks is copied from one that has it. It reads every byte where a copy may be bad in
+// a way that nothing else finds.
+func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operation, error) {
+	row := newOperation(actor, KindRepair)
+	err := mayActOnPlatform(actor, keepsake.MayBackup)
+	if err == nil {
+		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
+			row.Deep, err = tx.IsAnyCopyReadBad(ctx)
+			return err
+		})
+	}
+	detail := map[string]any{"deep": row.Deep}
+	if err != nil {
+		return Operation{}, c.refused(ctx, actor, "repair.start", "", detail, err)
+	}
+	return c.enqueue(ctx, actor, "repair.start", detail, row)
+}
+
+// endRepair stores what the points have now at each provider. One that looked at names and sizes heals nothing that only reading finds.
+func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.RepairResult) error {
+	var ids []string
+	for id := range r.Copies {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	known, err := lockCopies(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		now := r.Copies[k.ID]
+		if k.ReadFailed && !row.Deep {
+			var before []keepsake.Copy
+			if err := json.Unmarshal(k.Copies, &before); err != nil {
+				return fmt.Errorf("decode the copies of recovery point %s: %w", k.ID, err)
+			}
+			now = keepBad(before, now)
+		}
+		if err := setCopies(ctx, tx, k.ID, now); err != nil {
+			return err
+		}
+	}
+	if err := tx.SetProviderPoints(ctx); err != nil || len(ids) == 0 {
+		return err
+	}
+	return seeProviders(ctx, tx, "the last repair", r.Copies[ids[len(ids)-1]])
+}
+
+// repairs is the kind of operation that copies what a provider lacks from one that has it.
+type repairs struct{ c *Console }
+
+func (repairs) About() operation.About {
+	return operation.About{Name: KindRepair, Queue: operation.QueueDefault, Permission: keepsake.MayBackup, Cancelled: "Cancelled. What was copied stays."}
+}
+
+func (k repairs) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
+	result, err := k.c.engine.Repair(ctx, engine.VerifyInput{Point: row.PointID, Deep: row.Deep}, r)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	ok := len(result.Remaining) == 0
+	out := operation.Report{Result: result, Row: sqlcgen.FinishOperationParams{BytesDone: result.Bytes, Seconds: result.Seconds, Ok: &ok}}
+	if !ok {
+		out.Level, out.Left = "warn", strings.TrimSpace("Done, but not everything could be repaired. "+result.Left())
+	}
+	out.Done = func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
+		return endRepair(ctx, tx, ended, result)
+	}
+	return out, nil
+}
+
+// Stopped has nothing to write: what was looked at stands as it stood.
+func (repairs) Stopped(context.Context, db.Tx, operation.Operation) error { return nil }
+
+func (repairs) Describe(operation.Operation, *audit.Entry) {}
+
+func (repairs) resultOf(o *Operation) any {
+	o.Repair = &engine.RepairResult{}
+	return o.Repair
+}

@@ -1,0 +1,67 @@
+// Package operation runs what takes longer than a request: it queues operations, holds them by a lease with a fencing
+// number, and writes down how they end. It knows no kind of operation, and judges nobody: a use case authorises its actor
+// first, and calls it within its own transaction.
+package operation
+
+import (
+	"context"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Name is what a kind is called: in rows, in the API, and before ".end" in the audit trail.
+type Name string
+
+// Operation is one operation as its row says.
+type Operation = sqlcgen.BackupOperation
+
+// Queue is where operations of a kind wait. Each queue has workers of its own, so that nothing waits for what is in another.
+type Queue string
+
+// The queues.
+const (
+	QueueDefault Queue = "default"
+	QueueRestore Queue = "restore" // what somebody waits for on a wedding day
+)
+
+// About says what a kind is.
+type About struct {
+	Name       Name
+	Queue      Queue
+	Permission keepsake.Permission // it takes to start and to stop an operation
+	// Alone names the constraint of the console database that keeps a second one from being written while one is active, and
+	// Refused is what whoever asks for it is told. Both are empty where any number may run.
+	Alone   string
+	Refused error
+	// Cancelled is the last line of the log of an operation that was cancelled after it began.
+	Cancelled string
+}
+
+// Kind is what operations of one name do. Its methods may be called at once, from any number of goroutines.
+type Kind interface {
+	About() About
+	// Run does the work. It tells r how far it is, and ends soon after ctx.
+	Run(ctx context.Context, o Operation, r report.Reporter) (Report, error)
+	// Stopped writes what follows from an end without a report, in the transaction that ends the operation: it failed, was
+	// cancelled after it began, or was given up.
+	Stopped(ctx context.Context, tx db.Tx, o Operation) error
+	// Describe adds what the kind knows to the entry in the audit trail that says how the operation ended.
+	Describe(o Operation, e *audit.Entry)
+}
+
+// Report is what an operation that came to its end has to say.
+type Report struct {
+	// Row is what the finish writes into the operation's row: the figures and, of a backup, what it covers. Id, fence, state and
+	// result are the machinery's.
+	Row sqlcgen.FinishOperationParams
+	// Result is kept as JSON.
+	Result any
+	// Left says in the log, with the level, that something is left to be done; "" is "Done.".
+	Level, Left string
+	// Done writes what follows, in the transaction of the finish, which only the holder of the fence commits; nil: nothing does.
+	Done func(ctx context.Context, tx db.Tx, o Operation) error
+}
