@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"maps"
 	"slices"
@@ -45,8 +46,8 @@ func (k Kept) whyMissing() string {
 }
 
 // KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached; of a
-// topic the newest note holds. Nothing is written where the newest says the same already. It is an error only when no provider
-// holds the note afterwards.
+// topic the newest note holds. Nothing is written where the newest says the same already and no provider may hold a newer one
+// that does not. It is an error only when no provider holds the note afterwards.
 func (s *Set) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, error) {
 	r, err := s.Open(ctx)
 	if err != nil {
@@ -55,46 +56,107 @@ func (s *Set) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, e
 	return s.keepNote(ctx, r, topic, plain)
 }
 
+// outage is what a note said that was kept while providers were away, so that it is not written again and again meanwhile.
+type outage struct {
+	sum     [sha256.Size]byte
+	since   string          // every provider but the missing ones has the note under this id or a later one
+	missing map[string]bool // they have nothing that is later, as far as this process knows
+}
+
 func (s *Set) keepNote(ctx context.Context, r *Repo, topic string, plain []byte) (Kept, error) {
-	key := NotePrefix + topic + "/" + repository.NewManifestID(s.Now())
+	id := repository.NewManifestID(s.Now())
+	key := NotePrefix + topic + "/" + id
 	body, err := r.Keys.SealObject(repository.ObjectNote, key, plain)
 	if err != nil {
 		return Kept{}, err
 	}
-	live := r.Live()
-	if len(live) == 0 {
+	if len(r.Live()) == 0 {
 		return Kept{}, r.NobodyWrites("nothing was noted")
 	}
-	there := make([]bool, len(live))
-	var g errgroup.Group
-	for i, p := range live {
-		g.Go(func() error {
-			newest, err := newestAt(ctx, r, p, topic)
-			there[i] = err == nil && newest != nil && bytes.Equal(newest.Plain, plain)
-			return nil
-		})
-	}
-	_ = g.Wait()
+	holds := s.whoHolds(ctx, r, topic, plain)
 	var lacking []Provider
-	for i, p := range live {
-		if !there[i] {
+	for _, p := range r.Live() {
+		if holds[p.Name] == "" {
 			lacking = append(lacking, p)
 		}
 	}
 	_, failed := PutEverywhere(ctx, lacking, key, body)
 	kept := Kept{Missing: map[string]string{}}
+	away := outage{sum: sha256.Sum256(plain), since: id, missing: map[string]bool{}}
 	for _, p := range r.Providers {
 		switch err := cmp.Or(r.Down[p.Name], failed[p.Name]); {
 		case err != nil:
 			kept.Missing[p.Name] = Explain(err)
+			away.missing[p.Name] = true
 		case !r.Lacking[p.Name]:
 			kept.At = append(kept.At, p.Name)
+			away.since = min(away.since, cmp.Or(holds[p.Name], id))
 		}
 	}
 	if len(kept.At) == 0 {
 		return kept, cmp.Or(ctx.Err(), error(keepsake.Errorf(keepsake.CodeUnavailable, "no provider took the note. %s", kept.whyMissing())))
 	}
+	s.remember(topic, away)
 	return kept, nil
+}
+
+// whoHolds returns the providers that need not be given a note again, and under which id they have it. A provider needs it
+// whose newest note says the same, but may be older than another provider's that says something else: the other one would
+// hold. One that cannot be asked may have such a note, unless it was away already when this one was kept.
+func (s *Set) whoHolds(ctx context.Context, r *Repo, topic string, plain []byte) map[string]string {
+	live := r.Live()
+	newest, errs := make([]*Note, len(live)), make([]error, len(live))
+	var g errgroup.Group
+	for i, p := range live {
+		g.Go(func() error {
+			newest[i], errs[i] = newestAt(ctx, r, p, topic)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	away := s.outage(topic, plain)
+	other, unknown := "", false // the newest id of those that say something else
+	for name := range r.Down {
+		unknown = unknown || !away.missing[name]
+	}
+	for i, p := range live {
+		switch {
+		case errs[i] != nil:
+			unknown = unknown || !away.missing[p.Name]
+		case newest[i] != nil && !bytes.Equal(newest[i].Plain, plain):
+			other = max(other, newest[i].ID)
+		}
+	}
+	holds := map[string]string{}
+	for i, p := range live {
+		if n := newest[i]; n != nil && bytes.Equal(n.Plain, plain) && n.ID > other && n.ID >= away.since && !unknown {
+			holds[p.Name] = n.ID
+		}
+	}
+	return holds
+}
+
+// outage returns what is known of the providers that were away when plain was kept; nothing where another text was.
+func (s *Set) outage(topic string, plain []byte) outage {
+	s.outagesMu.Lock()
+	defer s.outagesMu.Unlock()
+	if away := s.outages[topic]; away.sum == sha256.Sum256(plain) {
+		return away
+	}
+	return outage{}
+}
+
+func (s *Set) remember(topic string, away outage) {
+	s.outagesMu.Lock()
+	defer s.outagesMu.Unlock()
+	delete(s.outages, topic)
+	if len(away.missing) == 0 {
+		return
+	}
+	if s.outages == nil {
+		s.outages = map[string]outage{}
+	}
+	s.outages[topic] = away
 }
 
 // newestAt reads the newest note of a topic that opens at one provider; nil for none.

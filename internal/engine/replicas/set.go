@@ -20,7 +20,7 @@ type Provider struct {
 }
 
 // Set is the configured providers and the key of the repository that they hold. It is safe for concurrent use and keeps nothing
-// between calls but which providers hung lately.
+// between calls but which providers hung lately, and which have not got a note.
 type Set struct {
 	Providers []Provider // in order of preference for reading
 	Key       repository.KeySource
@@ -29,6 +29,9 @@ type Set struct {
 
 	hungMu sync.Mutex
 	hungAt map[string]time.Time // providers that hung, and when
+
+	outagesMu sync.Mutex
+	outages   map[string]outage // by topic, of the notes that some provider has not got
 }
 
 // WritesOnly reports whether the engine's key is a writer's: it takes backups and can do nothing else.
