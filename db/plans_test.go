@@ -60,6 +60,7 @@ var queryArguments = map[string][]map[string]string{
 		filters(operationFilters, "about_some", "true", "organization", "'org-20'"), filters(operationFilters, "backup_type", "'full'"), filters(operationFilters, "kind", "'backup'", "backup_type", "'critical'"),
 		filters(operationFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'", "first_id", "'018f0000-0000-7000-8000-000000000001'", "last_id", "'01ff0000-0000-7000-8000-000000000001'"),
 		filters(operationFilters, "about_some", "true", "wedding", "'16'", "bound_to", "'org-20'"),
+		filters(operationFilters, "covers", "'2026-12-05'"), filters(operationFilters, "covers_tier", "'critical'", "covers_vendors", "true"), filters(operationFilters, "milestone", "'final_payment'"),
 	},
 	"FilterPoints": {
 		filters(pointFilters, "marked", "true", "wedding", "'16'"), filters(pointFilters, "marked", "true", "milestone", "'final_payment'"), filters(pointFilters, "marked", "true", "theirs", "array['16', '24']"),
@@ -76,8 +77,9 @@ var queryArguments = map[string][]map[string]string{
 
 // operationFilters and pointFilters ask for nothing.
 var (
-	operationFilters = map[string]string{"kind": "''", "state": "''", "before": "null", "bound_to": "null", "backup_type": "''", "tier": "''", "wedding": "''", "organization": "''", "since": "null", "until": "null"}
-	pointFilters     = map[string]string{"backup_type": "''", "before": "''", "types": "'{}'", "wedding": "''", "milestone": "''", "theirs": "null", "phase": "''", "since": "null", "until": "null"}
+	operationFilters = map[string]string{"kind": "''", "state": "''", "before": "null", "bound_to": "null", "backup_type": "''", "tier": "''", "wedding": "''", "organization": "''", "since": "null", "until": "null",
+		"covers": "null", "covers_tier": "''", "milestone": "''"}
+	pointFilters = map[string]string{"backup_type": "''", "before": "''", "types": "'{}'", "wedding": "''", "milestone": "''", "theirs": "null", "phase": "''", "since": "null", "until": "null"}
 )
 
 // filters returns a way to ask with some arguments, in pairs, in place of those that ask for nothing.

@@ -126,7 +126,9 @@ func resultOf(o console.Operation) *views.Result {
 		r.Next = []views.NextStep{again(o)}
 		return r
 	case o.Backup != nil:
-		return backupResult(*o.Backup)
+		r := backupResult(*o.Backup)
+		r.Figures = append(r.Figures, coverageFigures(o.Covers)...)
+		return r
 	case o.Verify != nil:
 		return verifyResult(*o.Verify)
 	case o.Repair != nil:

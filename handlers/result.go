@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
@@ -36,6 +37,30 @@ func backupResult(r engine.BackupResult) *views.Result {
 		out.Next = append(out.Next, views.NextStep{Text: "See the providers and repair", URL: "/#providers"})
 	}
 	return out
+}
+
+// coverageFigures say for which days and vendors a backup is of use; none where that is not known.
+func coverageFigures(c *console.BackupCoverage) (figures []ui.Figure) {
+	if c == nil {
+		return nil
+	}
+	if n := len(c.Days); n > 0 {
+		first, last := day(c.Days[0].From), day(c.Days[n-1].To)
+		figures = append(figures, ui.Figure{Label: "Weddings from", Value: first, Hint: "the first day of a wedding in it"}, ui.Figure{Label: "Weddings to", Value: last, Hint: "the last"})
+	}
+	if v := c.Vendors; v != nil {
+		figures = append(figures, ui.Figure{Label: "Vendors to call", Value: format.Count(v.Reachable), Hint: "of " + format.Count(v.Vendors) + ", with a telephone number or an e-mail address"})
+	}
+	return figures
+}
+
+// day draws a day that is written as YYYY-MM-DD.
+func day(text string) string {
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return text
+	}
+	return format.Date(at)
 }
 
 // verifyResult draws the report of a finished verification.

@@ -52,6 +52,12 @@ create table backup_operations (
     error_code          text,
     error_message       text,
 
+    -- What a backup that is done covers: facts of its snapshot, as its manifest has them (keepsake.Coverage).
+    wedding_data_categories jsonb,          -- an array of {tier, rows, tables: [{table, rows}]}
+    critical_milestone_data jsonb,          -- the milestones that it was made for: an array of {wedding, date, milestone}
+    vendor_integration_data jsonb,          -- {vendors, reachable}: how many there are, and how many can be called or written to
+    wedding_dates_covered   datemultirange, -- the days on which there are weddings
+
     constraint backup_operations_kind_is_known check (kind in ('backup', 'verify', 'repair', 'restore', 'scoped')),
     constraint backup_operations_state_is_known check (state in ('proposed', 'queued', 'running', 'interrupted', 'done', 'failed', 'cancelled')),
     constraint backup_operations_type_is_known check (backup_type in ('full', 'incremental', 'critical', 'wedding', 'emergency')),
@@ -71,6 +77,15 @@ create table backup_operations (
     constraint backup_operations_protected_iff_done_backup check ((state = 'done' and kind = 'backup') = (protected is not null)),
     constraint backup_operations_error_iff_failed check ((state = 'failed') = (error_code is not null) and (error_code is null) = (error_message is null)),
     constraint backup_operations_cancelled_was_asked check (state <> 'cancelled' or cancel_requested_at is not null),
+    constraint backup_operations_coverage_is_of_a_done_backup check (kind = 'backup' and state = 'done'
+        or wedding_data_categories is null and critical_milestone_data is null and vendor_integration_data is null and wedding_dates_covered is null),
+    constraint backup_operations_categories_are_tiers check (jsonb_typeof(wedding_data_categories) = 'array' and not jsonb_path_exists(wedding_data_categories,
+        '$[*] ? (!exists (@.tier ? (@ == "critical" || @ == "high" || @ == "standard")) || !exists (@.rows ? (@ >= 0)) || !exists (@.tables) || @.tables.type() != "array")')),
+    constraint backup_operations_milestones_are_whole check (jsonb_typeof(critical_milestone_data) = 'array' and not jsonb_path_exists(critical_milestone_data,
+        '$[*] ? (!exists (@.wedding ? (@ != "")) || !exists (@.milestone ? (@ != "")))')),
+    constraint backup_operations_vendors_are_counted check (vendor_integration_data is null
+        or coalesce((vendor_integration_data ->> 'reachable')::bigint between 0 and (vendor_integration_data ->> 'vendors')::bigint, false)),
+    constraint backup_operations_dates_have_ends check (not lower_inf(wedding_dates_covered) and not upper_inf(wedding_dates_covered)),
     constraint backup_operations_times_in_order check (finished_at is null or finished_at >= coalesce(started_at, created_at))
 );
 
@@ -88,6 +103,14 @@ create index backup_operations_measured on backup_operations (backup_type, id de
 create index backup_operations_by_type on backup_operations (backup_type, id desc) where backup_type is not null;
 create index backup_operations_by_point on backup_operations (point_id) where kind = 'backup' and point_id <> '';
 create index backup_operations_restores on backup_operations (created_at) where kind in ('restore', 'scoped');
+-- For an administrator's own questions (GIN knows no ranges): the console's role is bound by row-level security, which comes before any operator that
+-- could leak, so its lists walk their own order.
+create index backup_operations_data_categories on backup_operations using gin (wedding_data_categories jsonb_path_ops);
+create index backup_operations_milestone_data on backup_operations using gin (critical_milestone_data jsonb_path_ops);
+create index backup_operations_vendor_data on backup_operations using gin (vendor_integration_data jsonb_path_ops);
+create index backup_operations_dates_covered on backup_operations using gist (wedding_dates_covered);
+-- Of the backups, those that were made for a milestone are few.
+create index backup_operations_for_milestones on backup_operations (id desc) where critical_milestone_data <> '[]';
 -- Few operations have what lists are filtered by. PostgreSQL applies row-level security before it looks into JSON, so no index over the
 -- JSON itself would be used: this one holds the rows that have any, in the order of the lists.
 create index backup_operations_about_some on backup_operations (id desc)

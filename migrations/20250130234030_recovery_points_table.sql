@@ -31,6 +31,8 @@ create table recovery_points (
     data_completeness   jsonb,
     integrity_score     double precision,
 
+    covers              jsonb not null default '{}', -- keepsake.Coverage; empty where the manifest cannot be read
+
     -- Of points that belong to one wedding: null for those that hold the whole platform.
     wedding_id          text,
     wedding_date        date,

@@ -8,11 +8,13 @@ values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @lab
 -- A backup that was neither started nor run by a worker: it is in the list as it ended.
 insert into backup_operations (id, kind, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
     created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result, rows_done, bytes_done, seconds,
-    ok, protected, lacks, error_code, error_message)
+    ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
 values (@id, 'backup', @state, @backup_type::text, @note, @labels, @weddings, @point_id, @requested_by, @requested_name,
     @started_at::timestamptz, @started_at::timestamptz, @finished_at::timestamptz, 1,
     sqlc.narg(cancel_requested_at), sqlc.narg(cancel_requested_by), sqlc.narg(result)::jsonb, @rows_done, @bytes_done, @seconds,
-    sqlc.narg(ok), sqlc.narg(protected), @lacks, sqlc.narg(error_code), sqlc.narg(error_message));
+    sqlc.narg(ok), sqlc.narg(protected), @lacks, sqlc.narg(error_code), sqlc.narg(error_message),
+    sqlc.narg(wedding_data_categories)::jsonb, sqlc.narg(critical_milestone_data)::jsonb, sqlc.narg(vendor_integration_data)::jsonb,
+    sqlc.narg(wedding_dates_covered)::text::datemultirange);
 
 -- name: ListBackupsOfPoints :many
 select point_id, id from backup_operations
@@ -30,7 +32,8 @@ select id, kind, state, organization, backup_type, note, labels, weddings, point
     tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
+    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -46,11 +49,13 @@ limit @most;
 -- The same, of what is asked for. Its transaction plans it for its values (PlanForValues). A tier, a wedding and an organization are in few
 -- rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
 -- clock than created_at: first_id and last_id leave a day between them.
+-- What backups cover most of them cover: coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
 select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
     tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
+    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -63,6 +68,10 @@ where (@kind::text = '' or kind = @kind)
   and (@wedding::text = '' or scope ->> 'Wedding' = @wedding or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = @wedding))
   and (@organization::text = '' or organization = @organization or scope ->> 'Organization' = @organization or scope ->> 'Wedding' = any(@theirs::text[])
        or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any(@theirs::text[])))
+  and (sqlc.narg(covers)::date is null or coalesce(wedding_dates_covered @> sqlc.narg(covers)::date, false))
+  and (@covers_tier::text = '' or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', @covers_tier::text)), false))
+  and (not @covers_vendors::boolean or coalesce((vendor_integration_data ->> 'reachable')::bigint > 0, false))
+  and (@milestone::text = '' or critical_milestone_data <> '[]' and critical_milestone_data @> jsonb_build_array(jsonb_build_object('milestone', @milestone::text)))
   and (sqlc.narg(since)::timestamptz is null or created_at >= sqlc.narg(since) and id >= @first_id::uuid)
   and (sqlc.narg(until)::timestamptz is null or created_at < sqlc.narg(until) and id < @last_id::uuid)
 order by id desc
@@ -114,7 +123,9 @@ set state = @state, finished_at = now(), worker = null, heartbeat_at = null, las
     point_id = case when @point_id::text = '' then point_id else @point_id end,
     result = sqlc.narg(result)::jsonb, rows_done = @rows_done, bytes_done = @bytes_done, seconds = @seconds,
     ok = sqlc.narg(ok), protected = sqlc.narg(protected), lacks = @lacks,
-    error_code = sqlc.narg(error_code), error_message = sqlc.narg(error_message)
+    error_code = sqlc.narg(error_code), error_message = sqlc.narg(error_message),
+    wedding_data_categories = sqlc.narg(wedding_data_categories)::jsonb, critical_milestone_data = sqlc.narg(critical_milestone_data)::jsonb,
+    vendor_integration_data = sqlc.narg(vendor_integration_data)::jsonb, wedding_dates_covered = sqlc.narg(wedding_dates_covered)::text::datemultirange
 where id = @id and fence = @fence and state = 'running'
 returning *;
 

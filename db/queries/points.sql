@@ -2,10 +2,10 @@
 -- A point's facts never change, but they may become known later; its copies change.
 insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
     bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
-    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked)
+    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, covers)
 values (@id, @taken_at, @backup_type, @note, @labels, sqlc.narg(operation_id), @source_database, @source_server, @tables, @rows,
     @bytes_read, @bytes_stored, @bytes_new, @chunks, @chunks_new, @seconds, @copies, @protected, @lacks,
-    sqlc.narg(wedding_id), sqlc.narg(wedding_date), sqlc.narg(wedding_milestone), sqlc.narg(days_before_wedding), sqlc.narg(timeline_phase), @wedding_metadata, @locked)
+    sqlc.narg(wedding_id), sqlc.narg(wedding_date), sqlc.narg(wedding_milestone), sqlc.narg(days_before_wedding), sqlc.narg(timeline_phase), @wedding_metadata, @locked, @covers)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
@@ -21,6 +21,7 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
     days_before_wedding = coalesce(excluded.days_before_wedding, recovery_points.days_before_wedding),
     timeline_phase = coalesce(excluded.timeline_phase, recovery_points.timeline_phase),
     wedding_metadata = case when excluded.wedding_metadata = '{}' then recovery_points.wedding_metadata else excluded.wedding_metadata end,
+    covers = case when excluded.covers = '{}' then recovery_points.covers else excluded.covers end,
     tables = greatest(excluded.tables, recovery_points.tables), rows = greatest(excluded.rows, recovery_points.rows),
     bytes_read = greatest(excluded.bytes_read, recovery_points.bytes_read),
     bytes_stored = greatest(excluded.bytes_stored, recovery_points.bytes_stored),

@@ -6,6 +6,8 @@ package sqlcgen
 
 import (
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 type Account struct {
@@ -46,47 +48,51 @@ type AuditLog struct {
 }
 
 type BackupOperation struct {
-	ID                string
-	Kind              string
-	State             string
-	Organization      *string
-	BackupType        *string
-	Note              string
-	Labels            []byte
-	Weddings          []byte
-	PointID           string
-	Deep              bool
-	Target            string
-	TargetDatabase    string
-	TargetCreate      bool
-	Provider          string
-	Tiers             []string
-	Scope             []byte
-	RequestedBy       string
-	RequestedName     string
-	ApprovedBy        string
-	ApprovedName      string
-	ApprovedAt        *time.Time
-	CreatedAt         time.Time
-	StartedAt         *time.Time
-	FinishedAt        *time.Time
-	Attempt           int32
-	CancelRequestedAt *time.Time
-	CancelRequestedBy *string
-	Worker            *string
-	Fence             int64
-	HeartbeatAt       *time.Time
-	LastEventID       int64
-	Progress          []byte
-	Result            []byte
-	RowsDone          int64
-	BytesDone         int64
-	Seconds           float64
-	Ok                *bool
-	Protected         *bool
-	Lacks             string
-	ErrorCode         *string
-	ErrorMessage      *string
+	ID                    string
+	Kind                  string
+	State                 string
+	Organization          *string
+	BackupType            *string
+	Note                  string
+	Labels                []byte
+	Weddings              []byte
+	PointID               string
+	Deep                  bool
+	Target                string
+	TargetDatabase        string
+	TargetCreate          bool
+	Provider              string
+	Tiers                 []string
+	Scope                 []byte
+	RequestedBy           string
+	RequestedName         string
+	ApprovedBy            string
+	ApprovedName          string
+	ApprovedAt            *time.Time
+	CreatedAt             time.Time
+	StartedAt             *time.Time
+	FinishedAt            *time.Time
+	Attempt               int32
+	CancelRequestedAt     *time.Time
+	CancelRequestedBy     *string
+	Worker                *string
+	Fence                 int64
+	HeartbeatAt           *time.Time
+	LastEventID           int64
+	Progress              []byte
+	Result                []byte
+	RowsDone              int64
+	BytesDone             int64
+	Seconds               float64
+	Ok                    *bool
+	Protected             *bool
+	Lacks                 string
+	ErrorCode             *string
+	ErrorMessage          *string
+	WeddingDataCategories []byte
+	CriticalMilestoneData []byte
+	VendorIntegrationData []byte
+	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
 }
 
 type BackupTest struct {
@@ -140,6 +146,7 @@ type RecoveryPoint struct {
 	Locked            bool
 	DataCompleteness  []byte
 	IntegrityScore    *float64
+	Covers            []byte
 	WeddingID         *string
 	WeddingDate       *time.Time
 	WeddingMilestone  *string

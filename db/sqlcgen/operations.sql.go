@@ -8,13 +8,15 @@ package sqlcgen
 import (
 	"context"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const approveOperation = `-- name: ApproveOperation :one
 update backup_operations
 set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(), last_event_id = last_event_id + 1
 where id = $3 and state = 'proposed' and requested_by <> $1::text and requested_name <> $2::text and created_at > now() - make_interval(secs => $4::double precision)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ApproveOperationParams struct {
@@ -75,6 +77,10 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
 	)
 	return i, err
 }
@@ -103,7 +109,7 @@ update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ClaimOperationParams struct {
@@ -157,6 +163,10 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
 	)
 	return i, err
 }
@@ -173,7 +183,7 @@ where o.id in (
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireLeasesParams struct {
@@ -241,6 +251,10 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
+			&i.WeddingDataCategories,
+			&i.CriticalMilestoneData,
+			&i.VendorIntegrationData,
+			&i.WeddingDatesCovered,
 		); err != nil {
 			return nil, err
 		}
@@ -256,7 +270,7 @@ const expireProposals = `-- name: ExpireProposals :many
 update backup_operations
 set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(), last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireProposalsParams struct {
@@ -316,6 +330,10 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
+			&i.WeddingDataCategories,
+			&i.CriticalMilestoneData,
+			&i.VendorIntegrationData,
+			&i.WeddingDatesCovered,
 		); err != nil {
 			return nil, err
 		}
@@ -332,7 +350,8 @@ select id, kind, state, organization, backup_type, note, labels, weddings, point
     tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
+    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -345,78 +364,91 @@ where ($1::text = '' or kind = $1)
   and ($9::text = '' or scope ->> 'Wedding' = $9 or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = $9))
   and ($10::text = '' or organization = $10 or scope ->> 'Organization' = $10 or scope ->> 'Wedding' = any($11::text[])
        or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any($11::text[])))
-  and ($12::timestamptz is null or created_at >= $12 and id >= $13::uuid)
-  and ($14::timestamptz is null or created_at < $14 and id < $15::uuid)
+  and ($12::date is null or coalesce(wedding_dates_covered @> $12::date, false))
+  and ($13::text = '' or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', $13::text)), false))
+  and (not $14::boolean or coalesce((vendor_integration_data ->> 'reachable')::bigint > 0, false))
+  and ($15::text = '' or critical_milestone_data <> '[]' and critical_milestone_data @> jsonb_build_array(jsonb_build_object('milestone', $15::text)))
+  and ($16::timestamptz is null or created_at >= $16 and id >= $17::uuid)
+  and ($18::timestamptz is null or created_at < $18 and id < $19::uuid)
 order by id desc
-limit $16
+limit $20
 `
 
 type FilterOperationsParams struct {
-	Kind         string
-	State        string
-	Active       bool
-	Before       *string
-	BoundTo      *string
-	BackupType   string
-	AboutSome    bool
-	Tier         string
-	Wedding      string
-	Organization string
-	Theirs       []string
-	Since        *time.Time
-	FirstID      string
-	Until        *time.Time
-	LastID       string
-	Most         int32
+	Kind          string
+	State         string
+	Active        bool
+	Before        *string
+	BoundTo       *string
+	BackupType    string
+	AboutSome     bool
+	Tier          string
+	Wedding       string
+	Organization  string
+	Theirs        []string
+	Covers        *time.Time
+	CoversTier    string
+	CoversVendors bool
+	Milestone     string
+	Since         *time.Time
+	FirstID       string
+	Until         *time.Time
+	LastID        string
+	Most          int32
 }
 
 type FilterOperationsRow struct {
-	ID                string
-	Kind              string
-	State             string
-	Organization      *string
-	BackupType        *string
-	Note              string
-	Labels            []byte
-	Weddings          []byte
-	PointID           string
-	Deep              bool
-	Target            string
-	TargetDatabase    string
-	TargetCreate      bool
-	Provider          string
-	Tiers             []string
-	Scope             []byte
-	RequestedBy       string
-	RequestedName     string
-	ApprovedBy        string
-	ApprovedName      string
-	ApprovedAt        *time.Time
-	CreatedAt         time.Time
-	StartedAt         *time.Time
-	FinishedAt        *time.Time
-	Attempt           int32
-	CancelRequestedAt *time.Time
-	CancelRequestedBy *string
-	Worker            *string
-	Fence             int64
-	HeartbeatAt       *time.Time
-	LastEventID       int64
-	Progress          []byte
-	Result            []byte
-	RowsDone          int64
-	BytesDone         int64
-	Seconds           float64
-	Ok                *bool
-	Protected         *bool
-	Lacks             string
-	ErrorCode         *string
-	ErrorMessage      *string
+	ID                    string
+	Kind                  string
+	State                 string
+	Organization          *string
+	BackupType            *string
+	Note                  string
+	Labels                []byte
+	Weddings              []byte
+	PointID               string
+	Deep                  bool
+	Target                string
+	TargetDatabase        string
+	TargetCreate          bool
+	Provider              string
+	Tiers                 []string
+	Scope                 []byte
+	RequestedBy           string
+	RequestedName         string
+	ApprovedBy            string
+	ApprovedName          string
+	ApprovedAt            *time.Time
+	CreatedAt             time.Time
+	StartedAt             *time.Time
+	FinishedAt            *time.Time
+	Attempt               int32
+	CancelRequestedAt     *time.Time
+	CancelRequestedBy     *string
+	Worker                *string
+	Fence                 int64
+	HeartbeatAt           *time.Time
+	LastEventID           int64
+	Progress              []byte
+	Result                []byte
+	RowsDone              int64
+	BytesDone             int64
+	Seconds               float64
+	Ok                    *bool
+	Protected             *bool
+	Lacks                 string
+	ErrorCode             *string
+	ErrorMessage          *string
+	WeddingDataCategories []byte
+	CriticalMilestoneData []byte
+	VendorIntegrationData []byte
+	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
 }
 
 // The same, of what is asked for. Its transaction plans it for its values (PlanForValues). A tier, a wedding and an organization are in few
 // rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
 // clock than created_at: first_id and last_id leave a day between them.
+// What backups cover most of them cover: coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
 func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsParams) ([]FilterOperationsRow, error) {
 	rows, err := q.db.Query(ctx, filterOperations,
 		arg.Kind,
@@ -430,6 +462,10 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 		arg.Wedding,
 		arg.Organization,
 		arg.Theirs,
+		arg.Covers,
+		arg.CoversTier,
+		arg.CoversVendors,
+		arg.Milestone,
 		arg.Since,
 		arg.FirstID,
 		arg.Until,
@@ -485,6 +521,10 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
+			&i.WeddingDataCategories,
+			&i.CriticalMilestoneData,
+			&i.VendorIntegrationData,
+			&i.WeddingDatesCovered,
 		); err != nil {
 			return nil, err
 		}
@@ -502,25 +542,31 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     point_id = case when $2::text = '' then point_id else $2 end,
     result = $3::jsonb, rows_done = $4, bytes_done = $5, seconds = $6,
     ok = $7, protected = $8, lacks = $9,
-    error_code = $10, error_message = $11
-where id = $12 and fence = $13 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+    error_code = $10, error_message = $11,
+    wedding_data_categories = $12::jsonb, critical_milestone_data = $13::jsonb,
+    vendor_integration_data = $14::jsonb, wedding_dates_covered = $15::text::datemultirange
+where id = $16 and fence = $17 and state = 'running'
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type FinishOperationParams struct {
-	State        string
-	PointID      string
-	Result       []byte
-	RowsDone     int64
-	BytesDone    int64
-	Seconds      float64
-	Ok           *bool
-	Protected    *bool
-	Lacks        string
-	ErrorCode    *string
-	ErrorMessage *string
-	ID           string
-	Fence        int64
+	State                 string
+	PointID               string
+	Result                []byte
+	RowsDone              int64
+	BytesDone             int64
+	Seconds               float64
+	Ok                    *bool
+	Protected             *bool
+	Lacks                 string
+	ErrorCode             *string
+	ErrorMessage          *string
+	WeddingDataCategories []byte
+	CriticalMilestoneData []byte
+	VendorIntegrationData []byte
+	WeddingDatesCovered   *string
+	ID                    string
+	Fence                 int64
 }
 
 // No row: the lease is lost and somebody else decides.
@@ -537,6 +583,10 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		arg.Lacks,
 		arg.ErrorCode,
 		arg.ErrorMessage,
+		arg.WeddingDataCategories,
+		arg.CriticalMilestoneData,
+		arg.VendorIntegrationData,
+		arg.WeddingDatesCovered,
 		arg.ID,
 		arg.Fence,
 	)
@@ -583,12 +633,16 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
 	)
 	return i, err
 }
 
 const getActiveBackup = `-- name: GetActiveBackup :one
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
 `
 
 func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) {
@@ -636,12 +690,16 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
 	)
 	return i, err
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message from backup_operations where id = $1
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -689,6 +747,10 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
 	)
 	return i, err
 }
@@ -711,36 +773,42 @@ func (q *Queries) GetRestoreSpeed(ctx context.Context) (float64, error) {
 const insertEndedBackup = `-- name: InsertEndedBackup :exec
 insert into backup_operations (id, kind, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
     created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result, rows_done, bytes_done, seconds,
-    ok, protected, lacks, error_code, error_message)
+    ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
 values ($1, 'backup', $2, $3::text, $4, $5, $6, $7, $8, $9,
     $10::timestamptz, $10::timestamptz, $11::timestamptz, 1,
     $12, $13, $14::jsonb, $15, $16, $17,
-    $18, $19, $20, $21, $22)
+    $18, $19, $20, $21, $22,
+    $23::jsonb, $24::jsonb, $25::jsonb,
+    $26::text::datemultirange)
 `
 
 type InsertEndedBackupParams struct {
-	ID                string
-	State             string
-	BackupType        string
-	Note              string
-	Labels            []byte
-	Weddings          []byte
-	PointID           string
-	RequestedBy       string
-	RequestedName     string
-	StartedAt         time.Time
-	FinishedAt        time.Time
-	CancelRequestedAt *time.Time
-	CancelRequestedBy *string
-	Result            []byte
-	RowsDone          int64
-	BytesDone         int64
-	Seconds           float64
-	Ok                *bool
-	Protected         *bool
-	Lacks             string
-	ErrorCode         *string
-	ErrorMessage      *string
+	ID                    string
+	State                 string
+	BackupType            string
+	Note                  string
+	Labels                []byte
+	Weddings              []byte
+	PointID               string
+	RequestedBy           string
+	RequestedName         string
+	StartedAt             time.Time
+	FinishedAt            time.Time
+	CancelRequestedAt     *time.Time
+	CancelRequestedBy     *string
+	Result                []byte
+	RowsDone              int64
+	BytesDone             int64
+	Seconds               float64
+	Ok                    *bool
+	Protected             *bool
+	Lacks                 string
+	ErrorCode             *string
+	ErrorMessage          *string
+	WeddingDataCategories []byte
+	CriticalMilestoneData []byte
+	VendorIntegrationData []byte
+	WeddingDatesCovered   *string
 }
 
 // A backup that was neither started nor run by a worker: it is in the list as it ended.
@@ -768,6 +836,10 @@ func (q *Queries) InsertEndedBackup(ctx context.Context, arg InsertEndedBackupPa
 		arg.Lacks,
 		arg.ErrorCode,
 		arg.ErrorMessage,
+		arg.WeddingDataCategories,
+		arg.CriticalMilestoneData,
+		arg.VendorIntegrationData,
+		arg.WeddingDatesCovered,
 	)
 	return err
 }
@@ -1000,7 +1072,8 @@ select id, kind, state, organization, backup_type, note, labels, weddings, point
     tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
-    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+    null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
+    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -1024,47 +1097,51 @@ type ListOperationsParams struct {
 }
 
 type ListOperationsRow struct {
-	ID                string
-	Kind              string
-	State             string
-	Organization      *string
-	BackupType        *string
-	Note              string
-	Labels            []byte
-	Weddings          []byte
-	PointID           string
-	Deep              bool
-	Target            string
-	TargetDatabase    string
-	TargetCreate      bool
-	Provider          string
-	Tiers             []string
-	Scope             []byte
-	RequestedBy       string
-	RequestedName     string
-	ApprovedBy        string
-	ApprovedName      string
-	ApprovedAt        *time.Time
-	CreatedAt         time.Time
-	StartedAt         *time.Time
-	FinishedAt        *time.Time
-	Attempt           int32
-	CancelRequestedAt *time.Time
-	CancelRequestedBy *string
-	Worker            *string
-	Fence             int64
-	HeartbeatAt       *time.Time
-	LastEventID       int64
-	Progress          []byte
-	Result            []byte
-	RowsDone          int64
-	BytesDone         int64
-	Seconds           float64
-	Ok                *bool
-	Protected         *bool
-	Lacks             string
-	ErrorCode         *string
-	ErrorMessage      *string
+	ID                    string
+	Kind                  string
+	State                 string
+	Organization          *string
+	BackupType            *string
+	Note                  string
+	Labels                []byte
+	Weddings              []byte
+	PointID               string
+	Deep                  bool
+	Target                string
+	TargetDatabase        string
+	TargetCreate          bool
+	Provider              string
+	Tiers                 []string
+	Scope                 []byte
+	RequestedBy           string
+	RequestedName         string
+	ApprovedBy            string
+	ApprovedName          string
+	ApprovedAt            *time.Time
+	CreatedAt             time.Time
+	StartedAt             *time.Time
+	FinishedAt            *time.Time
+	Attempt               int32
+	CancelRequestedAt     *time.Time
+	CancelRequestedBy     *string
+	Worker                *string
+	Fence                 int64
+	HeartbeatAt           *time.Time
+	LastEventID           int64
+	Progress              []byte
+	Result                []byte
+	RowsDone              int64
+	BytesDone             int64
+	Seconds               float64
+	Ok                    *bool
+	Protected             *bool
+	Lacks                 string
+	ErrorCode             *string
+	ErrorMessage          *string
+	WeddingDataCategories []byte
+	CriticalMilestoneData []byte
+	VendorIntegrationData []byte
+	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
 }
 
 // Newest first. Lists leave out results, and progress of what has ended: they can be large.
@@ -1127,6 +1204,10 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.Lacks,
 			&i.ErrorCode,
 			&i.ErrorMessage,
+			&i.WeddingDataCategories,
+			&i.CriticalMilestoneData,
+			&i.VendorIntegrationData,
+			&i.WeddingDatesCovered,
 		); err != nil {
 			return nil, err
 		}
@@ -1252,7 +1333,7 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
     finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $1 and fence = $2 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ReleaseOperationParams struct {
@@ -1306,6 +1387,10 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
 	)
 	return i, err
 }
@@ -1317,7 +1402,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
 where id = $2 and state in ('proposed', 'queued', 'running', 'interrupted')
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type RequestCancelParams struct {
@@ -1371,6 +1456,10 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.Lacks,
 		&i.ErrorCode,
 		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
 	)
 	return i, err
 }

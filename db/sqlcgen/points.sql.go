@@ -11,7 +11,7 @@ import (
 )
 
 const filterPoints = `-- name: FilterPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
 where ($1::text = '' or backup_type = $1)
   and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
   and ($3::text[] = '{}' or backup_type = any($3::text[]))
@@ -98,6 +98,7 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 			&i.Locked,
 			&i.DataCompleteness,
 			&i.IntegrityScore,
+			&i.Covers,
 			&i.WeddingID,
 			&i.WeddingDate,
 			&i.WeddingMilestone,
@@ -116,7 +117,7 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 }
 
 const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold the critical tier.
@@ -148,6 +149,7 @@ func (q *Queries) GetNewestCriticalPoint(ctx context.Context) (RecoveryPoint, er
 		&i.Locked,
 		&i.DataCompleteness,
 		&i.IntegrityScore,
+		&i.Covers,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
@@ -159,7 +161,7 @@ func (q *Queries) GetNewestCriticalPoint(ctx context.Context) (RecoveryPoint, er
 }
 
 const getNewestPoint = `-- name: GetNewestPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points order by taken_at desc, id desc limit 1
 `
 
 func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
@@ -190,6 +192,7 @@ func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
 		&i.Locked,
 		&i.DataCompleteness,
 		&i.IntegrityScore,
+		&i.Covers,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
@@ -201,7 +204,7 @@ func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
 }
 
 const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold every tier.
@@ -233,6 +236,7 @@ func (q *Queries) GetNewestProtectedPoint(ctx context.Context) (RecoveryPoint, e
 		&i.Locked,
 		&i.DataCompleteness,
 		&i.IntegrityScore,
+		&i.Covers,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
@@ -244,7 +248,7 @@ func (q *Queries) GetNewestProtectedPoint(ctx context.Context) (RecoveryPoint, e
 }
 
 const getNewestWholePoint = `-- name: GetNewestWholePoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold every tier.
@@ -276,6 +280,7 @@ func (q *Queries) GetNewestWholePoint(ctx context.Context) (RecoveryPoint, error
 		&i.Locked,
 		&i.DataCompleteness,
 		&i.IntegrityScore,
+		&i.Covers,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
@@ -287,7 +292,7 @@ func (q *Queries) GetNewestWholePoint(ctx context.Context) (RecoveryPoint, error
 }
 
 const getPoint = `-- name: GetPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where id = $1
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where id = $1
 `
 
 func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error) {
@@ -318,6 +323,7 @@ func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error
 		&i.Locked,
 		&i.DataCompleteness,
 		&i.IntegrityScore,
+		&i.Covers,
 		&i.WeddingID,
 		&i.WeddingDate,
 		&i.WeddingMilestone,
@@ -499,7 +505,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 }
 
 const listPoints = `-- name: ListPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
+select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
 where ($1::text = '' or backup_type = $1)
   and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
 order by taken_at desc, id desc
@@ -546,6 +552,7 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 			&i.Locked,
 			&i.DataCompleteness,
 			&i.IntegrityScore,
+			&i.Covers,
 			&i.WeddingID,
 			&i.WeddingDate,
 			&i.WeddingMilestone,
@@ -564,7 +571,7 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 }
 
 const listPointsWithoutOperation = `-- name: ListPointsWithoutOperation :many
-select p.id, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
+select p.id, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
 where p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
 order by p.id desc
 limit $1
@@ -606,6 +613,7 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, most int32) ([
 			&i.Locked,
 			&i.DataCompleteness,
 			&i.IntegrityScore,
+			&i.Covers,
 			&i.WeddingID,
 			&i.WeddingDate,
 			&i.WeddingMilestone,
@@ -755,10 +763,10 @@ func (q *Queries) SetPointProof(ctx context.Context, arg SetPointProofParams) er
 const upsertPoint = `-- name: UpsertPoint :exec
 insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
     bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
-    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked)
+    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, covers)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
     $11, $12, $13, $14, $15, $16, $17, $18, $19,
-    $20, $21, $22, $23, $24, $25, $26)
+    $20, $21, $22, $23, $24, $25, $26, $27)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
@@ -774,6 +782,7 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
     days_before_wedding = coalesce(excluded.days_before_wedding, recovery_points.days_before_wedding),
     timeline_phase = coalesce(excluded.timeline_phase, recovery_points.timeline_phase),
     wedding_metadata = case when excluded.wedding_metadata = '{}' then recovery_points.wedding_metadata else excluded.wedding_metadata end,
+    covers = case when excluded.covers = '{}' then recovery_points.covers else excluded.covers end,
     tables = greatest(excluded.tables, recovery_points.tables), rows = greatest(excluded.rows, recovery_points.rows),
     bytes_read = greatest(excluded.bytes_read, recovery_points.bytes_read),
     bytes_stored = greatest(excluded.bytes_stored, recovery_points.bytes_stored),
@@ -809,6 +818,7 @@ type UpsertPointParams struct {
 	TimelinePhase     *string
 	WeddingMetadata   []byte
 	Locked            bool
+	Covers            []byte
 }
 
 // A point's facts never change, but they may become known later; its copies change.
@@ -840,6 +850,7 @@ func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) error 
 		arg.TimelinePhase,
 		arg.WeddingMetadata,
 		arg.Locked,
+		arg.Covers,
 	)
 	return err
 }

@@ -129,6 +129,10 @@ type listOperationsInput struct {
 	Active       bool      `query:"active" doc:"Only those that have not ended"`
 	From         time.Time `query:"from" doc:"Asked for from then on"`
 	To           time.Time `query:"to" doc:"Asked for before then"`
+	Covers       string    `query:"covers" format:"date" doc:"Backups that cover weddings of this day, such as 2026-12-05"`
+	CoversTier   string    `query:"covers_tier" enum:"critical,high,standard" doc:"Backups that cover this tier"`
+	Contacts     bool      `query:"contacts" doc:"Only backups that cover vendors with a telephone number or an e-mail address"`
+	Milestone    string    `query:"milestone" maxLength:"60" doc:"Backups made for this milestone of a wedding, such as final_payment"`
 	Cursor       string    `query:"cursor" maxLength:"64"`
 	Limit        int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -141,8 +145,16 @@ type operationList struct {
 }
 
 func (h *actions) listOperations(ctx context.Context, in *listOperationsInput) (*operationList, error) {
+	var covers time.Time
+	if in.Covers != "" {
+		var err error
+		if covers, err = time.Parse(time.DateOnly, in.Covers); err != nil {
+			return nil, keepsake.Wrong("covers", "this is no day: write it as 2026-12-05")
+		}
+	}
 	page, err := h.d.Console.ListOperations(ctx, handlers.ActorFrom(ctx), console.ListInput{Kind: console.Kind(in.Kind), State: console.State(in.State), Type: keepsake.BackupType(in.Type),
-		Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding, Organization: in.Organization, Active: in.Active, From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit})
+		Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding, Organization: in.Organization, Active: in.Active, From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit,
+		Covers: covers, CoversTier: keepsake.Tier(in.CoversTier), Contacts: in.Contacts, Milestone: in.Milestone})
 	if err != nil {
 		return nil, err
 	}

@@ -89,11 +89,27 @@ type Operation struct {
 	ErrorCode       string                 `json:"error_code,omitempty"`
 	Error           string                 `json:"error,omitempty" doc:"What happened and what to do"`
 	Progress        *Progress              `json:"progress,omitempty"`
+	Covers          *Coverage              `json:"covers,omitempty" doc:"What a backup that is done covers. Lists leave it out"`
 	Backup          *engine.BackupResult   `json:"backup,omitempty"`
 	Verification    *engine.VerifyResult   `json:"verification,omitempty"`
 	Repaired        *engine.RepairResult   `json:"repaired,omitempty"`
 	Restored        *engine.RestoreResult  `json:"restored,omitempty"`
 	Changed         *ScopeResult           `json:"changed,omitempty" doc:"What a restore into the live platform changed"`
+}
+
+// Coverage is what a backup covers: facts of its snapshot.
+type Coverage struct {
+	Tiers      []keepsake.TierCoverage  `json:"tiers" doc:"Tiers with their tables and rows"`
+	Milestones []keepsake.WeddingMark   `json:"milestones" doc:"For which milestones it was made"`
+	Vendors    *keepsake.VendorCoverage `json:"vendors,omitempty" doc:"How many vendors, and how many of them have a telephone number or an e-mail address. Absent: not known"`
+	Days       []keepsake.DayRange      `json:"wedding_days" doc:"The days on which there are weddings"`
+}
+
+func coverageOf(c *console.BackupCoverage) *Coverage {
+	if c == nil {
+		return nil
+	}
+	return &Coverage{Tiers: append([]keepsake.TierCoverage{}, c.Tiers...), Milestones: append([]keepsake.WeddingMark{}, c.Milestones...), Vendors: c.Vendors, Days: append([]keepsake.DayRange{}, c.Days...)}
 }
 
 // ScopeResult is what a restore into the live platform changed.
@@ -126,7 +142,7 @@ func operationOf(o console.Operation) Operation {
 	out := Operation{ID: o.ID, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type), Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
 		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, ApprovedBy: o.ApprovedBy, ApprovedAt: moment(o.ApprovedAt), Organization: o.Organization, CreatedAt: o.CreatedAt, StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
 		Attempt: o.Attempt, CancelRequested: o.CancelRequested, WorkerSilent: o.Silence.For.Round(time.Second).Seconds(), Rows: o.Rows, Bytes: o.Bytes, Seconds: o.Seconds, Lacks: o.Lacks, ErrorCode: string(o.ErrorCode), Error: o.ErrorMessage,
-		Progress: progressOf(o), Backup: o.Backup, Verification: o.Verify, Repaired: o.Repair, Restored: o.Restore}
+		Progress: progressOf(o), Covers: coverageOf(o.Covers), Backup: o.Backup, Verification: o.Verify, Repaired: o.Repair, Restored: o.Restore}
 	if o.State == console.StateDone && o.Kind == console.KindBackup {
 		out.Protected = &o.Protected
 	} else if o.State == console.StateDone {

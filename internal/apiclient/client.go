@@ -744,6 +744,27 @@ func (e ListOperationsParamsTier) Valid() bool {
 	}
 }
 
+// Defines values for ListOperationsParamsCoversTier.
+const (
+	ListOperationsParamsCoversTierCritical ListOperationsParamsCoversTier = "critical"
+	ListOperationsParamsCoversTierHigh     ListOperationsParamsCoversTier = "high"
+	ListOperationsParamsCoversTierStandard ListOperationsParamsCoversTier = "standard"
+)
+
+// Valid indicates whether the value is a known member of the ListOperationsParamsCoversTier enum.
+func (e ListOperationsParamsCoversTier) Valid() bool {
+	switch e {
+	case ListOperationsParamsCoversTierCritical:
+		return true
+	case ListOperationsParamsCoversTierHigh:
+		return true
+	case ListOperationsParamsCoversTierStandard:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListTestsParamsKind.
 const (
 	ListTestsParamsKindDeepVerify ListTestsParamsKind = "deep_verify"
@@ -992,6 +1013,21 @@ type Copy struct {
 	Offsite   bool    `json:"offsite"`
 }
 
+// Coverage defines model for Coverage.
+type Coverage struct {
+	// Milestones For which milestones it was made
+	Milestones []WeddingMark `json:"milestones"`
+
+	// Tiers Tiers with their tables and rows
+	Tiers []TierCoverage `json:"tiers"`
+
+	// Vendors How many vendors, and how many of them have a telephone number or an e-mail address. Absent: not known
+	Vendors *VendorCoverage `json:"vendors,omitempty"`
+
+	// WeddingDays The days on which there are weddings
+	WeddingDays []DayRange `json:"wedding_days"`
+}
+
 // CreateBackup defines model for CreateBackup.
 type CreateBackup struct {
 	// Labels Such as app version and deploy tag
@@ -1019,6 +1055,12 @@ type CreatePoint struct {
 
 	// Wedding The key of the wedding that it is made for
 	Wedding *string `json:"wedding,omitempty"`
+}
+
+// DayRange defines model for DayRange.
+type DayRange struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // Exception defines model for Exception.
@@ -1107,10 +1149,13 @@ type Operation struct {
 	CancelRequested bool          `json:"cancel_requested"`
 
 	// Changed What a restore into the live platform changed
-	Changed   *ScopeResult `json:"changed,omitempty"`
-	CreatedAt time.Time    `json:"created_at"`
-	Database  *string      `json:"database,omitempty"`
-	Deep      *bool        `json:"deep,omitempty"`
+	Changed *ScopeResult `json:"changed,omitempty"`
+
+	// Covers What a backup that is done covers. Lists leave it out
+	Covers    *Coverage `json:"covers,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	Database  *string   `json:"database,omitempty"`
+	Deep      *bool     `json:"deep,omitempty"`
 
 	// Error What happened and what to do
 	Error      *string    `json:"error,omitempty"`
@@ -1695,6 +1740,12 @@ type TableChanges struct {
 	Unchanged int64     `json:"unchanged"`
 }
 
+// TableCoverage defines model for TableCoverage.
+type TableCoverage struct {
+	Rows  int64  `json:"rows"`
+	Table string `json:"table"`
+}
+
 // TableProgress defines model for TableProgress.
 type TableProgress struct {
 	BytesDone  int64  `json:"bytes_done"`
@@ -1809,6 +1860,13 @@ type TierCompliance struct {
 // TierComplianceTier defines model for TierCompliance.Tier.
 type TierComplianceTier string
 
+// TierCoverage defines model for TierCoverage.
+type TierCoverage struct {
+	Rows   int64           `json:"rows"`
+	Tables []TableCoverage `json:"tables"`
+	Tier   string          `json:"tier"`
+}
+
 // Timeline defines model for Timeline.
 type Timeline struct {
 	Couple string `json:"couple"`
@@ -1856,6 +1914,12 @@ type Undo struct {
 	Tables  []TableChanges `json:"tables"`
 	Time    time.Time      `json:"time"`
 	Wedding *bool          `json:"wedding,omitempty"`
+}
+
+// VendorCoverage defines model for VendorCoverage.
+type VendorCoverage struct {
+	Reachable int64 `json:"reachable"`
+	Vendors   int64 `json:"vendors"`
 }
 
 // VerifyFinding defines model for VerifyFinding.
@@ -2129,9 +2193,21 @@ type ListOperationsParams struct {
 	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
 
 	// To Asked for before then
-	To     *time.Time `form:"to,omitempty" json:"to,omitempty"`
-	Cursor *string    `form:"cursor,omitempty" json:"cursor,omitempty"`
-	Limit  *int64     `form:"limit,omitempty" json:"limit,omitempty"`
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Covers Backups that cover weddings of this day, such as 2026-12-05
+	Covers *openapi_types.Date `form:"covers,omitempty" json:"covers,omitempty"`
+
+	// CoversTier Backups that cover this tier
+	CoversTier *ListOperationsParamsCoversTier `form:"covers_tier,omitempty" json:"covers_tier,omitempty"`
+
+	// Contacts Only backups that cover vendors with a telephone number or an e-mail address
+	Contacts *bool `form:"contacts,omitempty" json:"contacts,omitempty"`
+
+	// Milestone Backups made for this milestone of a wedding, such as final_payment
+	Milestone *string `form:"milestone,omitempty" json:"milestone,omitempty"`
+	Cursor    *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Limit     *int64  `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListOperationsParamsKind defines parameters for ListOperations.
@@ -2145,6 +2221,9 @@ type ListOperationsParamsType string
 
 // ListOperationsParamsTier defines parameters for ListOperations.
 type ListOperationsParamsTier string
+
+// ListOperationsParamsCoversTier defines parameters for ListOperations.
+type ListOperationsParamsCoversTier string
 
 // ListOrganizationsParams defines parameters for ListOrganizations.
 type ListOrganizationsParams struct {
@@ -4501,6 +4580,54 @@ func NewListOperationsRequest(server string, params *ListOperationsParams) (*htt
 		if params.To != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Covers != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "covers", *params.Covers, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CoversTier != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "covers_tier", *params.CoversTier, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Contacts != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "contacts", *params.Contacts, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Milestone != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "milestone", *params.Milestone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

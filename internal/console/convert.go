@@ -8,6 +8,7 @@ import (
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/progress"
 )
 
 func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
@@ -39,6 +40,10 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 		if err := json.Unmarshal(r.Progress, o.Progress); err != nil {
 			return o, fmt.Errorf("decode the progress of operation %s: %w", r.ID, err)
 		}
+	}
+	var err error
+	if o.Covers, err = coverageOf(r); err != nil {
+		return o, fmt.Errorf("decode what operation %s covers: %w", r.ID, err)
 	}
 	if len(r.Result) == 0 {
 		return o, nil
@@ -74,6 +79,9 @@ func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
 		return p, fmt.Errorf("decode the copies of recovery point %s: %w", r.ID, err)
 	}
 	var metadata weddingMetadata
+	if err := decode(r.Covers, &p.Covers); err != nil {
+		return p, fmt.Errorf("decode what recovery point %s covers: %w", r.ID, err)
+	}
 	if err := decode(r.WeddingMetadata, &metadata); err != nil {
 		return p, fmt.Errorf("decode the weddings of recovery point %s: %w", r.ID, err)
 	}
@@ -114,6 +122,13 @@ func pointRow(p engine.Point, operation string) (sqlcgen.UpsertPointParams, erro
 	}
 	if row.Copies, err = json.Marshal(p.Copies); err != nil {
 		return row, fmt.Errorf("encode the copies of recovery point %s: %w", p.ID, err)
+	}
+	row.Covers = []byte("{}")
+	if p.Covers != nil {
+		if row.Covers, err = json.Marshal(p.Covers); err != nil {
+			return row, fmt.Errorf("encode what recovery point %s covers: %w", p.ID, err)
+		}
+		row.Covers = progress.CleanJSON(row.Covers)
 	}
 	if row.WeddingMetadata, err = json.Marshal(weddingMetadata{p.Weddings}); err != nil {
 		return row, fmt.Errorf("encode the weddings of recovery point %s: %w", p.ID, err)

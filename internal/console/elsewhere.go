@@ -80,6 +80,11 @@ func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation st
 			return "", fmt.Errorf("encode the report of a backup: %w", err)
 		}
 		row.Result = progress.CleanJSON(row.Result)
+		covers, err := columnsOfCoverage(r.Covers, b.Weddings)
+		if err != nil {
+			return "", err
+		}
+		row.WeddingDataCategories, row.CriticalMilestoneData, row.VendorIntegrationData, row.WeddingDatesCovered = covers.categories, covers.milestones, covers.vendors, covers.dates
 	}
 	if err := tx.InsertEndedBackup(ctx, row); err != nil || b.Result == nil || row.State != string(StateDone) {
 		return id, err
@@ -183,6 +188,9 @@ func savePointsBackup(ctx context.Context, tx db.Tx, p sqlcgen.RecoveryPoint) (o
 		Note: p.Note, Result: &r}
 	if err := decode(p.Labels, &b.Labels); err != nil {
 		return "", fmt.Errorf("decode the labels of recovery point %s: %w", p.ID, err)
+	}
+	if err := decode(p.Covers, &r.Covers); err != nil {
+		return "", fmt.Errorf("decode what recovery point %s covers: %w", p.ID, err)
 	}
 	var meta weddingMetadata
 	if err := decode(p.WeddingMetadata, &meta); err != nil {

@@ -44,16 +44,22 @@ func filtered[T any](limit int, cursor string, page func(cursor string) ([]T, st
 // filter returns what the database is asked for; nil when nothing that is not ordered by already is asked for. theirs are the weddings
 // of the organization that is.
 func (in ListInput) filter(p sqlcgen.ListOperationsParams, theirs map[string]bool) *sqlcgen.FilterOperationsParams {
-	if in.Type == "" && in.Tier == "" && in.Wedding == "" && theirs == nil && in.From.IsZero() && in.To.IsZero() {
+	if in.Type == "" && in.Tier == "" && in.Wedding == "" && theirs == nil && in.From.IsZero() && in.To.IsZero() && !in.aboutCoverage() && in.Milestone == "" {
 		return nil
 	}
 	f := &sqlcgen.FilterOperationsParams{Kind: p.Kind, State: p.State, Active: p.Active, Before: p.Before, BoundTo: p.Organization, Most: p.Most, BackupType: string(in.Type), Tier: string(in.Tier),
 		Wedding: in.Wedding, Organization: in.Organization, Theirs: slices.Collect(maps.Keys(theirs)), AboutSome: in.Tier != "" || in.Wedding != "" || theirs != nil,
-		Since: orNil(in.From), FirstID: firstIDOf(in.From.AddDate(0, 0, -1)), Until: orNil(in.To), LastID: firstIDOf(in.To.AddDate(0, 0, 1))}
+		Since: orNil(in.From), FirstID: firstIDOf(in.From.AddDate(0, 0, -1)), Until: orNil(in.To), LastID: firstIDOf(in.To.AddDate(0, 0, 1)),
+		Covers: orNil(in.Covers), CoversTier: string(in.CoversTier), CoversVendors: in.Contacts, Milestone: in.Milestone}
 	if theirs == nil {
 		f.Theirs = []string{}
 	}
 	return f
+}
+
+// aboutCoverage reports whether what backups of the whole platform cover is asked for.
+func (in ListInput) aboutCoverage() bool {
+	return !in.Covers.IsZero() || in.CoversTier != "" || in.Contacts
 }
 
 // firstIDOf returns the smallest id that an operation of a moment can have.

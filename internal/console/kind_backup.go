@@ -153,7 +153,7 @@ func (c *Console) readBack(ctx context.Context, id string) *engine.Point {
 // endBackup stores the new recovery point.
 func endBackup(ctx context.Context, tx db.Tx, row operation.Operation, r engine.BackupResult, manifest *engine.Point) error {
 	p := engine.Point{ID: r.Point, Time: r.Time, Type: r.Type, Note: row.Note, Tables: r.Tables, Rows: r.Rows, BytesRead: r.BytesRead,
-		BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.ChunksTotal, ChunksNew: r.ChunksNew, Seconds: r.Seconds}
+		BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.ChunksTotal, ChunksNew: r.ChunksNew, Seconds: r.Seconds, Covers: r.Covers}
 	if err := json.Unmarshal(row.Labels, &p.Labels); err != nil {
 		return fmt.Errorf("decode the labels: %w", err)
 	}
@@ -199,9 +199,14 @@ func (k backups) Run(ctx context.Context, row operation.Operation, r report.Repo
 		return operation.Report{}, err
 	}
 	manifest := k.c.readBack(ctx, result.Point)
+	covers, err := columnsOfCoverage(result.Covers, o.Weddings)
+	if err != nil {
+		return operation.Report{}, err
+	}
 	ok := true
 	out := operation.Report{Result: result, Row: sqlcgen.FinishOperationParams{PointID: result.Point, RowsDone: result.Rows, BytesDone: result.BytesRead,
-		Seconds: result.Seconds, Ok: &ok, Protected: &result.Protected, Lacks: result.Lacks}}
+		Seconds: result.Seconds, Ok: &ok, Protected: &result.Protected, Lacks: result.Lacks, WeddingDataCategories: covers.categories,
+		CriticalMilestoneData: covers.milestones, VendorIntegrationData: covers.vendors, WeddingDatesCovered: covers.dates}}
 	if !result.Protected {
 		out.Level, out.Left = "warn", "Done, but not protected: "+result.Lacks+"."
 	}

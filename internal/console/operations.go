@@ -75,12 +75,16 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 	if actor.Organization != "" && in.Organization != "" {
 		return OperationPage{}, nil
 	}
+	if actor.Organization != "" && in.aboutCoverage() {
+		err := keepsake.Errorf(keepsake.CodeForbidden, "Which tiers, vendors and days of weddings a backup covers is told to those who may see the whole platform. Leave that filter out.")
+		return OperationPage{}, c.refused(ctx, actor, "operations.list", "", nil, err)
+	}
 	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
 	if err != nil {
 		return OperationPage{}, err
 	}
 	p := sqlcgen.ListOperationsParams{Organization: orNil(actor.Organization), Kind: string(in.Kind), State: string(in.State), Active: in.Active}
-	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.Wedding) {
+	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.Wedding + string(in.CoversTier) + in.Milestone) {
 		return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
 	}
 	if in.Cursor != "" {

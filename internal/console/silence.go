@@ -61,5 +61,8 @@ func (c *Console) observe(ctx context.Context, tx db.Tx, actor keepsake.Actor, i
 	if o, err = operationOf(row); err != nil {
 		return o, err
 	}
+	if actor.Organization != "" {
+		o.Covers = nil // it is of the whole platform
+	}
 	return o, c.listen(ctx, tx, &o)
 }

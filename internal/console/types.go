@@ -69,6 +69,9 @@ type Operation struct {
 	// Quota is what StartBackup leaves of its actor's limit; nil elsewhere, and where nothing is limited.
 	Quota *keepsake.Quota
 
+	// Covers is what a backup that is done covers. It is nil in lists, where it is not known, and for who is bound to an organization.
+	Covers *BackupCoverage
+
 	// One of them is set when the state is done.
 	Backup  *engine.BackupResult
 	Verify  *engine.VerifyResult
@@ -166,6 +169,10 @@ type ListInput struct {
 	Wedding      string              // made for, or restoring, this wedding; empty: all
 	Organization string              // asked for by its admins, or about it or a wedding of it; empty: all that the actor sees
 	From, To     time.Time           // asked for from then on, and before; zero: any
+	Covers       time.Time           // backups that cover weddings of this day; zero: all
+	CoversTier   keepsake.Tier       // backups that cover this tier; empty: all
+	Contacts     bool                // only backups that cover vendors whom one can reach
+	Milestone    string              // backups made for this milestone of any wedding; empty: all
 	Cursor       string              // OperationPage.Next of the page before; empty: the newest
 	Limit        int                 // 1 to 200; 0: 50
 }

@@ -25,16 +25,21 @@ alter table recovery_codes disable trigger recovery_codes_on_record;
 alter table api_tokens disable trigger api_tokens_on_record;
 
 insert into backup_operations (id, kind, state, organization, backup_type, note, labels, point_id, target, target_database, requested_by, requested_name,
-    created_at, started_at, finished_at, attempt, cancel_requested_at, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message)
+    created_at, started_at, finished_at, attempt, cancel_requested_at, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
+    wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
 select pg_temp.id_of(n), kind, state, case when n % 20 = 0 then 'org-' || n % 40 end, case when kind = 'backup' then (array['incremental', 'incremental', 'incremental', 'critical', 'full'])[1 + n % 5] end,
     case when n % 7 = 0 then 'before change ' || n else '' end, '{}', case when state = 'done' then 'point' || n else '' end, case when kind = 'restore' then 'platform server' else '' end,
     case when kind = 'restore' then 'restored_' || n else '' end, '1', 'amelia@example.org', at, at + interval '1 second', at + interval '41 seconds', 1, case when state = 'cancelled' then at end,
     p.progress, case when state = 'done' then p.result end, 6700000, 1770000000, 40,
     case when state = 'done' then true end, case when state = 'done' and kind = 'backup' then n % 11 > 0 end, case when n % 11 = 0 then 'no offsite copy' else '' end,
-    case when state = 'failed' then 'unavailable' end, case when state = 'failed' then 'The platform did not answer.' end
+    case when state = 'failed' then 'unavailable' end, case when state = 'failed' then 'The platform did not answer.' end,
+    case when made then c.tiers end, case when made then case when n % 100 = 0 then '[{"wedding": "16", "date": "2030-06-01", "milestone": "final_payment"}]'::jsonb else '[]' end end,
+    case when made then '{"vendors": 900, "reachable": 880}'::jsonb end, case when made then datemultirange(daterange(at::date, at::date + 400)) end
 from sizes, generate_series(1, operations) n,
     lateral (select now() - n * interval '15 minutes' as at, (array['backup', 'backup', 'backup', 'backup', 'backup', 'verify', 'restore'])[1 + n % 7] as kind,
         case when n % 50 = 0 then 'failed' when n % 75 = 0 then 'cancelled' else 'done' end as state) k,
+    lateral (select kind = 'backup' and state = 'done' as made) m,
+    (select jsonb_agg(jsonb_build_object('tier', tier, 'rows', 2000000, 'tables', '[]'::jsonb)) as tiers from unnest(array['critical', 'high', 'standard']) tier) c,
     (select jsonb_build_object('stage', 'done', 'bytes_total', 1770000000, 'bytes_done', 1770000000, 'tables', jsonb_agg(t)) as progress, jsonb_build_object('tables', 36, 'table_list', jsonb_agg(t)) as result
      from (select jsonb_build_object('schema', 'public', 'name', 'table_' || i, 'tier', 'standard', 'rows_done', i * 1000, 'rows_total', i * 1000) as t from generate_series(1, 36) i) x) p;
 

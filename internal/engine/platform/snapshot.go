@@ -125,6 +125,15 @@ func (s *Snapshot) lockTables(ctx context.Context) ([]uint32, error) {
 
 // NewReader opens one more session inside the snapshot.
 func (s *Snapshot) NewReader(ctx context.Context) (*Reader, error) {
+	conn, err := s.join(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return NewReader(ctx, conn)
+}
+
+// join opens a session inside the snapshot.
+func (s *Snapshot) join(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := Connect(ctx, s.url)
 	if err != nil {
 		return nil, err
@@ -134,7 +143,7 @@ func (s *Snapshot) NewReader(ctx context.Context) (*Reader, error) {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("join the snapshot: %w", err)
 	}
-	return NewReader(ctx, conn)
+	return conn, nil
 }
 
 // Close ends the snapshot's sessions.

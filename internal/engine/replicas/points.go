@@ -153,7 +153,8 @@ func unreadable(id string, err error) report.Point {
 func (s *Set) pointOf(r *Repo, l Listing, m *repository.Manifest) report.Point {
 	p := report.Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings, Database: m.Source.Database,
 		Server: m.Source.Server, Tables: len(m.Tables), Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
-		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds}
+		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds,
+		Covers: m.Coverage()}
 	for _, prov := range r.Providers {
 		c := keepsake.Copy{Provider: prov.Name, Medium: prov.Medium, Offsite: prov.Offsite,
 			Confirmed: l.At[m.ID][prov.Name] && !r.Unproven[prov.Name]}

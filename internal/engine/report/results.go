@@ -44,6 +44,8 @@ type BackupResult struct {
 	Unmapped []string `json:"unmapped,omitempty"`
 	// WithoutWeddings reports that because of that no single wedding or organization can be brought back from the point.
 	WithoutWeddings bool `json:"without_weddings,omitempty"`
+	// Covers is what the point covers. It is not of what a result is shown as.
+	Covers *keepsake.Coverage `json:"-"`
 }
 
 // Point is one recovery point as a list shows it.
@@ -70,6 +72,8 @@ type Point struct {
 	Lacks       string                 `json:"lacks,omitempty"`
 	// Unknown names the providers that could not be asked whether they hold it: that is not known, and not that they lack it.
 	Unknown []string `json:"unknown,omitempty"`
+	// Covers is what it covers; nil where its manifest does not tell. A list does not show it.
+	Covers *keepsake.Coverage `json:"-"`
 }
 
 // PointDetail is one recovery point opened.

@@ -17,20 +17,22 @@ type Manifest struct {
 	Note       string              `json:"note,omitempty"`
 	Labels     map[string]string   `json:"labels,omitempty"`
 	// Weddings says for which weddings the point was made. It covers the whole platform all the same.
-	Weddings   []keepsake.WeddingMark `json:"weddings,omitempty"`
-	Parent     string                 `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
-	Tool       string                 `json:"tool"`             // version of keepsake that wrote it
-	Source     Source                 `json:"source"`
-	Schema     []Chunk                `json:"schema"` // pg_dump's custom-format archive, cut into chunks
-	Tables     []Table                `json:"tables"`
-	Sequences  []Sequence             `json:"sequences,omitempty"`
-	MatViews   []Name                 `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
-	Objects    []LargeObject          `json:"large_objects,omitempty"`      // every large object; their bytes are a Table of kind KindLargeObjects
-	Keys       []ForeignKey           `json:"foreign_keys,omitempty"`       // between the tables, by the names of the topmost partitioned ones
-	Extensions []Extension            `json:"extensions,omitempty"`
-	Roles      []string               `json:"roles,omitempty"` // every role that owners, grants and policies name
-	NotCarried []keepsake.NotCarried  `json:"not_carried,omitempty"`
-	Stats      Stats                  `json:"stats"`
+	Weddings []keepsake.WeddingMark `json:"weddings,omitempty"`
+	// Covers is which weddings and vendors the snapshot has; nil where that could not be told.
+	Covers     *keepsake.WeddingCoverage `json:"covers,omitempty"`
+	Parent     string                    `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
+	Tool       string                    `json:"tool"`             // version of keepsake that wrote it
+	Source     Source                    `json:"source"`
+	Schema     []Chunk                   `json:"schema"` // pg_dump's custom-format archive, cut into chunks
+	Tables     []Table                   `json:"tables"`
+	Sequences  []Sequence                `json:"sequences,omitempty"`
+	MatViews   []Name                    `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
+	Objects    []LargeObject             `json:"large_objects,omitempty"`      // every large object; their bytes are a Table of kind KindLargeObjects
+	Keys       []ForeignKey              `json:"foreign_keys,omitempty"`       // between the tables, by the names of the topmost partitioned ones
+	Extensions []Extension               `json:"extensions,omitempty"`
+	Roles      []string                  `json:"roles,omitempty"` // every role that owners, grants and policies name
+	NotCarried []keepsake.NotCarried     `json:"not_carried,omitempty"`
+	Stats      Stats                     `json:"stats"`
 }
 
 // Source says where a snapshot comes from.

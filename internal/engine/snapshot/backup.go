@@ -277,6 +277,7 @@ func (b *backup) read(ctx context.Context) error {
 	var next atomic.Int64
 	g, group := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.readSchema(group) })
+	g.Go(func() error { b.readCoverage(group); return nil })
 	for range max(1, min(b.Workers+spareReaders, len(jobs))) {
 		g.Go(func() error {
 			w, err := b.newWorker(group)
@@ -343,7 +344,8 @@ func (b *backup) result(copies []keepsake.Copy) report.BackupResult {
 		BytesRead: b.bytesRead.Load(), BytesNew: b.bytesNew.Load(), BytesUploaded: uploaded, Uploaded: byProvider, BytesStored: m.Stats.BytesStored,
 		ChunksNew: b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.Now().Sub(b.started).Seconds(),
 		PeakMemory: report.PeakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
-		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...), Unmapped: b.unmapped, WithoutWeddings: b.withoutWeddings}
+		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...), Unmapped: b.unmapped, WithoutWeddings: b.withoutWeddings,
+		Covers: m.Coverage()}
 }
 
 // lookAtDataMap names what the data map names and the platform has not: the backup goes on, and what can be found in it is less.
