@@ -64,6 +64,11 @@ func changesIn(t scope.TableChanges, left map[string]bool) (n changes) {
 	return n
 }
 
+// leftOut reports whether a row was ticked off.
+func leftOut(left map[string]bool) func(t scope.TableChanges, c scope.Change) bool {
+	return func(t scope.TableChanges, c scope.Change) bool { return left[t.AllRowsName()] || left[t.RowName(c)] }
+}
+
 func (n changes) all() int64 { return n.insert + n.update + n.remove }
 
 func (n changes) figures() []ui.Figure {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -205,23 +206,21 @@ func impact(p *scope.Preview, left map[string]bool) []ui.Figure {
 			payments += changesIn(t, left).all()
 		}
 	}
-	return []ui.Figure{{Label: "Weddings touched", Value: format.Count(int64(len(p.Weddings)))},
+	return []ui.Figure{{Label: "Weddings touched", Value: format.Count(int64(len(p.Touched(leftOut(left)))))},
 		{Label: "Vendors touched", Value: format.Count(vendors)}, {Label: "Payments touched", Value: format.Count(payments)},
 		{Label: "Takes", Value: "about " + format.Duration(max(time.Second, time.Duration(2*p.Seconds*float64(time.Second)).Round(time.Second))), Hint: "from what the comparison took"}}
 }
 
 // touched names the weddings that the changes touch, the nearest first.
-func touched(c echo.Context, pages Pages, con scopePreviewer, p *scope.Preview) (list []views.TouchedWedding, more string, err error) {
-	ids := make([]string, 0, len(p.Weddings))
-	for id := range p.Weddings {
-		ids = append(ids, id)
-	}
+func touched(c echo.Context, pages Pages, con scopePreviewer, p *scope.Preview, left map[string]bool) (list []views.TouchedWedding, more string, err error) {
+	rows := p.Touched(leftOut(left))
+	ids := slices.Sorted(maps.Keys(rows))
 	if len(ids) == 0 {
 		return nil, "", nil
 	}
 	found, err := con.WeddingsByID(c.Request().Context(), actor(c), ids)
 	for _, w := range found[:min(len(found), weddingsNamed)] {
-		list = append(list, views.TouchedWedding{Wedding: weddingOf(w), Rows: format.Plural(p.Weddings[w.ID], "row", "rows")})
+		list = append(list, views.TouchedWedding{Wedding: weddingOf(w), Rows: format.Plural(rows[w.ID], "row", "rows")})
 	}
 	if rest := len(ids) - len(list); rest > 0 && len(list) > 0 {
 		more = "and " + format.Plural(int64(rest), "more wedding", "more weddings")
@@ -346,7 +345,7 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	if vm.Points, err = pointOptions(c, pages, con, p.Point, p.PointTime); err != nil {
 		return vm, err
 	}
-	if vm.Touched, vm.TouchedMore, err = touched(c, pages, con, p); err != nil {
+	if vm.Touched, vm.TouchedMore, err = touched(c, pages, con, p, left); err != nil {
 		return vm, err
 	}
 	if vm.Notices, err = approvalNotice(c, con, in); err != nil {

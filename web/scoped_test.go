@@ -194,6 +194,8 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 	if a := s.post(page+"/review", ticks).want(http.StatusOK); !strings.Contains(a.body, `type="hidden" name="skip" value="public.guests id 150"`) || !strings.Contains(a.body, `value="public.guests id 1" checked`) {
 		t.Error("the comparison forgets what was ticked off")
 	}
+	s.console.preview.Weddings, s.console.preview.Tables[0].WeddingColumn = map[string]int64{"1": 1, "150": 1, "7": 1}, "id"
+	s.post(page+"/review", ticks).want(http.StatusOK).says("Weddings touched 1")
 	s.get(page + "/rows?table=public.nothing&from=0").want(http.StatusNotFound)
 	s.get(page + "/rows?table=public.guests&from=-1").want(http.StatusUnprocessableEntity)
 	s.console.preview = damagedWedding()

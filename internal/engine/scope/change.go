@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,8 @@ type TableChanges struct {
 	Unchanged int64               `json:"unchanged"`
 	Changes   []Change            `json:"changes,omitempty"`
 	Notes     []string            `json:"notes,omitempty"` // what is not restored, or differs since, in words
+	// WeddingColumn names the wedding that a row touches; "" where none does.
+	WeddingColumn string `json:"-"`
 }
 
 // Counts of a table's changes; refused ones count as refused only.
@@ -97,6 +100,32 @@ type Preview struct {
 	Seconds     float64          `json:"seconds"`
 }
 
+// Touched are the weddings that are touched when some rows are left out.
+func (p *Preview) Touched(leftOut func(t TableChanges, c Change) bool) map[string]int64 {
+	touched := maps.Clone(p.Weddings)
+	for _, t := range p.Tables {
+		for _, c := range t.Changes {
+			id, is := t.weddingOf(c)
+			if !is || !leftOut(t, c) {
+				continue
+			}
+			if touched[id]--; touched[id] <= 0 {
+				delete(touched, id)
+			}
+		}
+	}
+	return touched
+}
+
+// weddingOf is the wedding that a change touches; false where it touches none.
+func (t TableChanges) weddingOf(c Change) (string, bool) {
+	i := slices.IndexFunc(t.Columns, func(col repository.Column) bool { return col.Name == t.WeddingColumn })
+	if i < 0 || c.Refused != "" || c.row()[i] == nil {
+		return "", false
+	}
+	return *c.row()[i], true
+}
+
 // Totals over all tables.
 func (p *Preview) Totals() (insert, update, remove, refused int64) {
 	for _, t := range p.Tables {
@@ -109,7 +138,7 @@ func (p *Preview) Totals() (insert, update, remove, refused int64) {
 // weddings counts the rows that a preview would change of each wedding.
 func (p *Preview) weddings(plan *Plan, table string) {
 	p.Weddings = map[string]int64{}
-	for _, t := range p.Tables {
+	for at, t := range p.Tables {
 		var columns []string
 		if t.Table == table {
 			columns = append(columns, t.Key...)
@@ -123,9 +152,11 @@ func (p *Preview) weddings(plan *Plan, table string) {
 		if i < 0 {
 			continue
 		}
+		t.WeddingColumn = t.Columns[i].Name
+		p.Tables[at].WeddingColumn = t.WeddingColumn
 		for _, c := range t.Changes {
-			if v := c.row()[i]; v != nil && c.Refused == "" {
-				p.Weddings[*v]++
+			if id, is := t.weddingOf(c); is {
+				p.Weddings[id]++
 			}
 		}
 	}
