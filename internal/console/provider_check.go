@@ -12,7 +12,8 @@ import (
 // checkAskedTime bounds a check that somebody waits for.
 const checkAskedTime = 8 * time.Second
 
-// CheckProvider checks the providers at once, for somebody who has just put one right, or has just broken it.
+// CheckProvider checks the providers at once, for somebody who has just put one right, or has just broken it. It writes to the one that is named, whenever
+// the last write was.
 func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name string) error {
 	const action = "provider.check"
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
@@ -20,7 +21,7 @@ func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name 
 		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such provider.")
 	}
 	if err == nil {
-		err = c.checkNow(ctx)
+		err = c.checkNow(ctx, name)
 	}
 	if err != nil {
 		return c.refused(ctx, actor, action, name, nil, err)
@@ -28,10 +29,10 @@ func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name 
 	return c.recordDone(ctx, actor, action, name, nil)
 }
 
-func (c *Console) checkNow(ctx context.Context) error {
+func (c *Console) checkNow(ctx context.Context, asked string) error {
 	bounded, cancel := context.WithTimeout(ctx, checkAskedTime)
 	defer cancel()
-	_, err := c.checkProviders(bounded)
+	_, err := c.checkProviders(bounded, asked)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "Not every provider answered within %s. They are checked by themselves every %s; the overview says what came of it.", checkAskedTime, checkEvery)
 	}

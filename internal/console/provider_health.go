@@ -46,9 +46,9 @@ func lacks(newest *Point, provider string) bool {
 	return newest != nil && !slices.ContainsFunc(newest.Copies, func(c keepsake.Copy) bool { return c.Provider == provider && c.Confirmed })
 }
 
-// checkProviders asks every provider who it is, writes to those whose last real write is old or that fail, and stores what came
-// of it. It returns those that answered.
-func (c *Console) checkProviders(ctx context.Context) (map[string]bool, error) {
+// checkProviders asks every provider who it is, writes to those whose last real write is old or that fail, and to the one that somebody asked for, "" being
+// none, and stores what came of it. It returns those that answered.
+func (c *Console) checkProviders(ctx context.Context, wanted string) (map[string]bool, error) {
 	system, began := keepsake.System("providers"), time.Now()
 	var states []sqlcgen.ProviderState
 	if err := c.db.InTx(ctx, system, func(tx db.Tx) (err error) { states, err = tx.ListProviderStates(ctx); return err }); err != nil {
@@ -56,7 +56,7 @@ func (c *Console) checkProviders(ctx context.Context) (map[string]bool, error) {
 	}
 	asking, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	found, err := c.engine.Health(asking, func(provider string) bool { return writeDue(states, provider, began) })
+	found, err := c.engine.Health(asking, func(provider string) bool { return provider == wanted || writeDue(states, provider, began) })
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

@@ -28,6 +28,27 @@ func healthOf(t *testing.T, c *console.Console, provider string) (console.Health
 	return "", console.ProviderState{}
 }
 
+// TestCheckAgainWrites: whoever presses it wants to know now, not what was true some minutes ago. The other providers are only asked.
+func TestCheckAgainWrites(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	c := w.console(e)
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, s3 := healthOf(t, c, "s3")
+	_, local := healthOf(t, c, "local")
+	if err := c.CheckProvider(t.Context(), admin, "s3"); err != nil {
+		t.Fatal(err)
+	}
+	if _, now := healthOf(t, c, "s3"); s3.Written.IsZero() || !now.Written.After(s3.Written) {
+		t.Errorf("written %s, and after it was checked again %s", s3.Written, now.Written)
+	}
+	if _, now := healthOf(t, c, "local"); !now.Written.Equal(local.Written) {
+		t.Errorf("another was written to, too: %s, then %s", local.Written, now.Written)
+	}
+}
+
 // TestProviderHealthIsOneTruth lets a provider fail in a backup: it does not work until a later write has worked, then it lacks the
 // newest recovery point, and after a repair it works. The form of a backup says the same each time, and stops nobody.
 func TestProviderHealthIsOneTruth(t *testing.T) {

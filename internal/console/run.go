@@ -71,7 +71,7 @@ func (c *Console) work(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.every(ctx, c.lease.Reconcile, "look for silent workers", c.reconcile) })
 	wg.Go(func() {
-		c.every(ctx, checkEvery, "check the providers", func(ctx context.Context) error { _, err := c.checkProviders(ctx); return err })
+		c.every(ctx, checkEvery, "check the providers", func(ctx context.Context) error { _, err := c.checkProviders(ctx, ""); return err })
 	})
 	wg.Go(func() { c.every(ctx, syncEvery, "read the repository's list of recovery points", c.SyncPoints) })
 	wg.Go(func() { c.every(ctx, noticeEvery, "look for recovery points that others made", c.noticePoints) })

@@ -30,7 +30,7 @@ const unreadable = "unreadable"
 // SyncPoints brings the list of recovery points in line with the repository: points that others made appear, and copies are
 // what the providers hold now. What a provider that cannot be asked held before counts as still there.
 func (c *Console) SyncPoints(ctx context.Context) error {
-	asked, err := c.checkProviders(ctx)
+	asked, err := c.checkProviders(ctx, "")
 	if err != nil {
 		return err
 	}
