@@ -41,6 +41,7 @@ type Engine interface {
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	weddingSource
 	CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error)
+	CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all, of int64, err error)
 	Providers() []engine.Provider
 	CheckTarget(ctx context.Context, url keepsake.Secret) error // CodeConflict, in words, where no restore may be written there
 	SealTarget(ctx context.Context, url keepsake.Secret) (string, error)

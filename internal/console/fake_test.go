@@ -216,6 +216,16 @@ func (f *fakeEngine) CountWeddings(_ context.Context, organization string) (all,
 	return max(2, f.all), int64(len(list)), f.down
 }
 
+func (f *fakeEngine) CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all, of int64, err error) {
+	list, _, err := f.WeddingsAt(ctx, point, engine.WeddingQuery{Limit: 100})
+	for _, w := range list {
+		if theirs(w.OrganizationID) {
+			of++
+		}
+	}
+	return int64(len(list)), of, err
+}
+
 // WeddingsAt knows one wedding that the platform has lost.
 func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error) {
 	f.mu.Lock()

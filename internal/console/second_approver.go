@@ -24,6 +24,9 @@ const (
 	restoresLock = 0x6b656570736b6170
 )
 
+// tooMuchAlone is all that somebody bound to an organization is told: what counts together may be of others.
+const tooMuchAlone = "with what else came back within a day it is more than may be brought back alone"
+
 // mayBeAlone judges a restore within the transaction that writes it; nil: nobody asks.
 type mayBeAlone func(ctx context.Context, tx db.Tx) (why string, err error)
 
@@ -41,7 +44,7 @@ func (in ScopedInput) brought() policy.Brought {
 // NeedsSecondApprover says before anything is confirmed why another super admin would have to approve a restore, live or into a new database; "" when
 // nobody has to.
 func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in ScopedInput) (why string, err error) {
-	if err := mayAct(actor, keepsake.MayRead); err != nil {
+	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in); err != nil {
 		return "", c.refused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
 	asked := in.brought()
@@ -81,7 +84,11 @@ func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point st
 		if err != nil {
 			return "", err
 		}
-		return c.alone.NeedsApproval(before, *asked, all), nil
+		why := c.alone.NeedsApproval(before, *asked, all)
+		if why != "" && actor.Organization != "" { // how many weddings others have is not for them
+			why = tooMuchAlone
+		}
+		return why, nil
 	}
 }
 
@@ -113,17 +120,12 @@ func (c *Console) countWeddings(ctx context.Context, point string, asked *policy
 func (c *Console) countWeddingsAt(ctx context.Context, point, organization string) (all, theirs int64) {
 	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()
-	list, _, err := c.engine.WeddingsAt(reading, point, engine.WeddingQuery{Today: day(c.now()), Limit: 1 << 30})
+	all, theirs, err := c.engine.CountWeddingsAt(reading, point, func(id string) bool { return sameKey(id, organization) })
 	if err != nil {
 		c.log.WarnContext(ctx, "the weddings of the recovery point could not be counted", "point", point, "err", err)
 		return 0, 0
 	}
-	for _, w := range list {
-		if sameKey(w.OrganizationID, organization) {
-			theirs++
-		}
-	}
-	return int64(len(list)), theirs
+	return all, theirs
 }
 
 // sameKey compares keys as whatever type they are: the ways to write a UUID or a number are many, and counting one too many only asks somebody.

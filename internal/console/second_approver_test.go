@@ -247,10 +247,21 @@ func TestAnOrganizationsAdminCountsTogetherWithOthers(t *testing.T) {
 	}
 	o := ask(ofFirst, "1")
 	lines, err := c.OperationLog(t.Context(), ofFirst, o.ID, 0, 0)
-	if err != nil || o.State != console.StateProposed || !slices.ContainsFunc(lines, func(l console.LogLine) bool {
-		return strings.Contains(l.Message, "2 weddings would have come back within a day; 1 of the platform's 5")
-	}) {
+	said := func(words string) bool {
+		return slices.ContainsFunc(lines, func(l console.LogLine) bool { return strings.Contains(l.Message, words) })
+	}
+	if err != nil || o.State != console.StateProposed || !said("with what else came back within a day it is more than may be brought back alone") || said("platform's 5") {
 		t.Errorf("the second: %s, %+v, %v", o.State, lines, err)
+	}
+	why, err := c.NeedsSecondApprover(t.Context(), ofFirst, console.ScopedInput{Wedding: "1", Point: "latest", Mode: scope.Missing})
+	if err != nil || strings.ContainsAny(why, "0123456789") {
+		t.Errorf("they are told how many weddings others have: %q, %v", why, err)
+	}
+	for _, in := range []console.ScopedInput{{Wedding: "4"}, {Organization: "2"}, {Everything: true}, {Tiers: []keepsake.Tier{keepsake.TierCritical}}} {
+		in.Point, in.Mode = "latest", scope.Missing
+		if why, err := c.NeedsSecondApprover(t.Context(), ofFirst, in); keepsake.CodeOf(err) != keepsake.CodeForbidden || why != "" {
+			t.Errorf("%+v, which is not theirs: %q, %v", in, why, err)
+		}
 	}
 }
 

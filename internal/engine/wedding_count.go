@@ -9,6 +9,16 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/platform"
 )
 
+// CountWeddingsAt counts the weddings of a recovery point, and of them those of the organizations that are theirs.
+func (e *Engine) CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all, of int64, err error) {
+	d, _, err := e.directoryAt(ctx, point, false)
+	if err != nil {
+		return 0, 0, err
+	}
+	all, of = d.Count(theirs)
+	return all, of, nil
+}
+
 // CountWeddings counts the weddings of the live platform, and of them those of one organization; "" is none.
 func (e *Engine) CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error) {
 	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {

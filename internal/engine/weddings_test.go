@@ -87,6 +87,14 @@ func TestWeddingsAreListed(t *testing.T) {
 			t.Errorf("%s: the platform says %+v, the recovery point %+v", c.name, live, then)
 		}
 	}
+	all, oak, err := e.CountWeddings(t.Context(), "oak")
+	if err != nil || all == 0 || oak == 0 {
+		t.Fatalf("the platform counts %d weddings, %d of one organization, %v", all, oak, err)
+	}
+	allThen, oakThen, err := away.CountWeddingsAt(t.Context(), "latest", func(id string) bool { return id == "oak" })
+	if err != nil || allThen != all || oakThen != oak {
+		t.Errorf("the recovery point counts %d weddings, %d of one organization, %v; the platform %d and %d", allThen, oakThen, err, all, oak)
+	}
 }
 
 // TestSearchOfWeddings searches the live platform and, with the platform away, a recovery point: both find the same, the best first, and say

@@ -42,6 +42,16 @@ const (
 	ranks
 )
 
+// Count returns how many weddings there are, and how many the organizations have that are theirs.
+func (d *Directory) Count(theirs func(organization string) bool) (all, of int64) {
+	for _, o := range d.organizations {
+		if theirs(o.id) {
+			of += o.weddings
+		}
+	}
+	return int64(len(d.weddings)), of
+}
+
 // Find returns the weddings that fit every word, the best first and among equals the nearest first. It takes a look at each wedding.
 func (d *Directory) Find(q Query) Found {
 	terms, days := readTerms(q.Text, q.Today)
