@@ -268,7 +268,8 @@ begin
     select w, new.id, new.organization
     from audit_words_of(concat_ws(' ', new.actor_name, new.address, new.action, replace(new.action, '.', ' '), new.target,
         (select string_agg(value, ' ') from json_each_text(new.detail)))) w
-    limit 100;
+    limit 100
+    on conflict do nothing; -- with words that somebody left at this number
     return null;
 end $$;
 -- +goose StatementEnd

@@ -10,9 +10,11 @@ values (@id, @at, @actor_id, @actor_name, @actor_role, @organization, @session, 
     @outcome, @detail, @prev_hash, @hash, @token, @request_id, @wedding, @point, @duration_ms, @security);
 
 -- name: AdvanceAuditHead :exec
--- The end moves on to the newest entry, which is found by these words from now on.
+-- The end moves on to the newest entry, which is found by these words from now on. Words that somebody left at this number, before
+-- it was given or when they took an entry away, must not end the trail.
 with found_by as (
     insert into audit_words (word, id, organization) select w, @last_id, @organization from unnest(@words::text[]) w
+    on conflict do nothing
 )
 update audit_head set last_id = @last_id, hash = @hash;
 

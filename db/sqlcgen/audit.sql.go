@@ -25,6 +25,7 @@ func (q *Queries) AddAlertPlace(ctx context.Context, place []byte) error {
 const advanceAuditHead = `-- name: AdvanceAuditHead :exec
 with found_by as (
     insert into audit_words (word, id, organization) select w, $1, $3 from unnest($4::text[]) w
+    on conflict do nothing
 )
 update audit_head set last_id = $1, hash = $2
 `
@@ -36,7 +37,8 @@ type AdvanceAuditHeadParams struct {
 	Words        []string
 }
 
-// The end moves on to the newest entry, which is found by these words from now on.
+// The end moves on to the newest entry, which is found by these words from now on. Words that somebody left at this number, before
+// it was given or when they took an entry away, must not end the trail.
 func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadParams) error {
 	_, err := q.db.Exec(ctx, advanceAuditHead,
 		arg.LastID,

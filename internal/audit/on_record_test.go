@@ -327,3 +327,22 @@ func TestWhatNoEntryIs(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsLeftAtTheNextNumber: whoever has the working role may insert words of a search, also at the number that the next entry
+// will have. The trail goes on all the same, and the entry is found by its other words.
+func TestWordsLeftAtTheNextNumber(t *testing.T) {
+	t.Parallel()
+	d := decidedDatabase(t)
+	if err := d.InTx(t.Context(), system, func(tx db.Tx) error {
+		_, err := tx.PG.Exec(t.Context(), `insert into audit_words (word, id, organization)
+			select w, h.last_id + n, '' from audit_head h, generate_series(1, 3) n, unnest($1::text[]) w`, []string{"backup.start", "backup", "start"})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := record(t.Context(), d, someone, "backup.start"); err != nil {
+			t.Fatalf("nothing can be put on record any more: %v", err)
+		}
+	}
+}
