@@ -15,10 +15,10 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// withConsole gives the world a console database without any table, its owner, and the role that the console works as.
+// withConsole gives the world a console database of its own, its owner, and the role that the console works as.
 func (w *world) withConsole(t *testing.T) {
 	t.Helper()
-	owner, server := dbtest.Roles(t)
+	owner, server := dbtest.Prepared(t)
 	w.env["KEEPSAKE_CONSOLE_OWNER_URL"], w.env["KEEPSAKE_CONSOLE_URL"] = owner.Reveal(), server.Reveal()
 	w.hide(t, owner.Reveal())
 	w.hide(t, server.Reveal())

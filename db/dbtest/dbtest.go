@@ -4,10 +4,13 @@ package dbtest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +22,7 @@ import (
 
 const password = "a password of the test's"
 
-// Roles returns the URLs of a database without any tables: for the role that owns it and for the one that the console works as.
+// Roles returns the URLs of a database without any tables and with roles of its own: for the role that owns it and for the one that the console works as.
 func Roles(t testing.TB) (owner, server keepsake.Secret) {
 	t.Helper()
 	admin := testenv.DB(t)
@@ -28,7 +31,7 @@ func Roles(t testing.TB) (owner, server keepsake.Secret) {
 		t.Fatal(err)
 	}
 	database := u.Path[1:]
-	owner, server, err = db.Provision(t.Context(), keepsake.Secret(admin), db.ProvisionInput{Database: database, Owner: ownerOf(database), OwnerPassword: password,
+	owner, server, err = db.Provision(t.Context(), keepsake.Secret(admin), db.ProvisionInput{Database: database, Owner: ownerOf("keepsake_" + database), OwnerPassword: password,
 		Server: "keepsake_" + database, Password: password})
 	if err != nil {
 		t.Fatalf("make the console's roles: %v", err)
@@ -36,7 +39,7 @@ func Roles(t testing.TB) (owner, server keepsake.Secret) {
 	return owner, server
 }
 
-func ownerOf(database string) string { return "keepsake_owner_" + database }
+func ownerOf(server string) string { return "owner_of_" + server }
 
 // Empty returns the URL of a database without any tables, for the role that owns it: a console with only one role.
 func Empty(t testing.TB) keepsake.Secret {
@@ -69,11 +72,84 @@ func ofAnotherClock(past string) bool {
 // Tables is URL for tests that write into tables themselves.
 func Tables(t testing.TB) keepsake.Secret {
 	t.Helper()
-	owner, server := Roles(t)
-	if err := db.Prepare(t.Context(), owner, server, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatalf("prepare the console database: %v", err)
-	}
+	_, server := Prepared(t)
 	return server
+}
+
+// The database that Prepared copies, and the role that works in it and in every copy.
+const (
+	original    = "console_original"
+	workingRole = "keepsake_console"
+)
+
+var (
+	makingOriginal sync.Once
+	originalFailed = errors.New("the console database that tests copy was not made")
+)
+
+// Prepared returns the URLs of a migrated console database: for the role that owns it and for the one that the console works as.
+// It is a copy of one that is migrated once in a test binary, with an audit trail of its own. The two roles are those of every
+// copy: a test that changes a role uses Roles.
+func Prepared(t testing.TB) (owner, server keepsake.Secret) {
+	t.Helper()
+	makingOriginal.Do(func() { originalFailed = makeOriginal(t) })
+	if originalFailed != nil {
+		t.Fatal(originalFailed)
+	}
+	admin := testenv.Copy(t, original)
+	conn, err := pgx.Connect(t.Context(), admin)
+	if err != nil {
+		t.Fatalf("connect to the copy: %v", err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	database := pgx.Identifier{conn.Config().Database}.Sanitize()
+	for _, sql := range []string{
+		"alter database " + database + " owner to " + pgx.Identifier{ownerOf(workingRole)}.Sanitize(),
+		// A trail is known by its name: no two databases have the same.
+		"set session_replication_role = replica",
+		`update audit_head set trail = own.trail, hash = sha256(convert_to('keepsake audit v1 ' || own.trail, 'UTF8'))
+			from gen_random_uuid() own (trail)`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("make the copy a console database of its own: %v", err)
+		}
+	}
+	server = as(t, admin, workingRole)
+	return Owner(t, server), server
+}
+
+// makeOriginal sets a console database up and shuts it, so that nobody is connected when it is copied.
+func makeOriginal(t testing.TB) error {
+	ctx := context.WithoutCancel(t.Context())
+	admin := testenv.Original(t, original)
+	owner, server, err := db.Provision(ctx, keepsake.Secret(admin), db.ProvisionInput{Database: original,
+		Owner: ownerOf(workingRole), OwnerPassword: password, Server: workingRole, Password: password})
+	if err != nil {
+		return fmt.Errorf("make the console's roles: %w", err)
+	}
+	if err := db.Prepare(ctx, owner, server, slog.New(slog.DiscardHandler)); err != nil {
+		return fmt.Errorf("prepare the console database: %w", err)
+	}
+	conn, err := pgx.Connect(ctx, testenv.DB(t))
+	if err != nil {
+		return fmt.Errorf("connect to shut the database: %w", err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "alter database "+original+" allow_connections false"); err != nil {
+		return fmt.Errorf("shut the database: %w", err)
+	}
+	return nil
+}
+
+// as returns the URL of the same database for another role.
+func as(t testing.TB, database, role string) keepsake.Secret {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(role, password)
+	return keepsake.Secret(u.String())
 }
 
 // Past returns what the database put on record itself, because nobody else did: the table and what happened to it. It works in a cleanup too.
@@ -104,8 +180,7 @@ func Owner(t testing.TB, server keepsake.Secret) keepsake.Secret {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.User = url.UserPassword(ownerOf(u.Path[1:]), password)
-	return keepsake.Secret(u.String())
+	return as(t, server.Reveal(), ownerOf(u.User.Username()))
 }
 
 // Open opens the database and closes it when the test ends.

@@ -18,7 +18,45 @@ var (
 // connections, no fsync). The database is dropped when the test ends.
 func DB(t testing.TB) string {
 	t.Helper()
-	p := sharedPostgres.get(t, func(ctx context.Context) (*Postgres, error) {
+	return fresh(t, "")
+}
+
+// Copy is DB with what another database of the same server holds, which takes a fraction of making it anew. Nobody may be
+// connected to that one.
+func Copy(t testing.TB, original string) string {
+	t.Helper()
+	return fresh(t, " template "+pgx.Identifier{original}.Sanitize()+" strategy file_copy")
+}
+
+// Original returns the URL of an empty database of that name, which stays until the test binary ends: to be filled and copied.
+func Original(t testing.TB, name string) string {
+	t.Helper()
+	p := sharedServer(t)
+	if err := p.CreateDatabase(t.Context(), name); err != nil {
+		t.Fatalf("create the database to copy: %v", err)
+	}
+	return p.URL(name)
+}
+
+func fresh(t testing.TB, options string) string {
+	t.Helper()
+	p := sharedServer(t)
+	name := fmt.Sprintf("test_%d", databases.Add(1))
+	if err := p.exec(t.Context(), "create database "+pgx.Identifier{name}.Sanitize()+options); err != nil {
+		t.Fatalf("create the test's database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := p.dropDatabase(context.WithoutCancel(t.Context()), name); err != nil {
+			t.Logf("drop the test's database: %v", err) // the whole server is thrown away at the end
+		}
+	})
+	return p.URL(name)
+}
+
+// sharedServer is the one server of the test binary.
+func sharedServer(t testing.TB) *Postgres {
+	t.Helper()
+	return sharedPostgres.get(t, func(ctx context.Context) (*Postgres, error) {
 		p, err := StartPostgres(ctx, PostgresOptions{Settings: map[string]string{
 			"wal_level":                 "logical",
 			"max_connections":           "200",
@@ -35,16 +73,6 @@ func DB(t testing.TB) string {
 		}
 		return p, err
 	})
-	name := fmt.Sprintf("test_%d", databases.Add(1))
-	if err := p.CreateDatabase(t.Context(), name); err != nil {
-		t.Fatalf("create the test's database: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := p.dropDatabase(context.WithoutCancel(t.Context()), name); err != nil {
-			t.Logf("drop the test's database: %v", err) // the whole server is thrown away at the end
-		}
-	})
-	return p.URL(name)
 }
 
 // dropDatabase drops a database with whatever still hangs on it.
