@@ -12,6 +12,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/restore"
+	"github.com/wedsync/keepsake/internal/engine/scoped"
 	"github.com/wedsync/keepsake/internal/engine/snapshot"
 	"github.com/wedsync/keepsake/internal/engine/verify"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -45,6 +46,7 @@ type Engine struct {
 	snapshots   *snapshot.Taker
 	verifier    *verify.Verifier
 	restorer    *restore.Restorer
+	scopes      *scoped.Restorer
 	questions   *platform.Questions
 	directories *directories
 }
@@ -67,6 +69,7 @@ func New(opts Options) *Engine {
 		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
 		restorer: &restore.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ConsoleURL: opts.ConsoleURL, ManagedSchemas: opts.ManagedSchemas,
 			DataMap: opts.DataMap, PGBin: opts.PGBin, Workers: opts.Workers, Now: opts.Now},
+		scopes: &scoped.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap, Now: opts.Now},
 	}
 }
 

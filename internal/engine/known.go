@@ -167,7 +167,7 @@ func (e *Engine) readBefore(ctx context.Context, newest *search.Directory, id st
 // weddingsHash is the same for two points whose tables of weddings hold the same rows.
 func (e *Engine) weddingsHash(m *repository.Manifest) (hash repository.RowHash) {
 	for _, t := range m.Tables {
-		if cmp.Or(t.Schema, "public")+"."+t.Name.Name == e.weddingTable() {
+		if cmp.Or(t.Schema, "public")+"."+t.Name.Name == keepsake.QualifiedName(e.opts.DataMap.Wedding.Table) {
 			return t.Hash
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/engine/scoped"
 	"github.com/wedsync/keepsake/internal/engine/verify"
 )
 
@@ -47,6 +48,20 @@ type (
 
 // Verification and repair.
 type RepairResult = verify.RepairResult
+
+// A wedding, an organization, tiers or everything.
+type (
+	ScopeInput     = scoped.ScopeInput
+	ScopeAt        = scoped.ScopeAt
+	ScopeApply     = scoped.ScopeApply
+	ScopeResult    = scoped.ScopeResult
+	Damage         = scoped.Damage
+	WeddingAt      = scoped.WeddingAt
+	WeddingChanges = scoped.WeddingChanges
+)
+
+// Now is the word for the live platform as a moment.
+const Now = scoped.Now
 
 // Outcomes of a restore that came to its end.
 const (

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"io"
 
 	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/engine/scoped"
 	"github.com/wedsync/keepsake/internal/engine/verify"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -43,4 +46,75 @@ func (e *Engine) CheckTarget(ctx context.Context, url keepsake.Secret) error {
 // it, as they are: they may hold passwords.
 func (e *Engine) Schema(ctx context.Context, point, provider string, numbers []int) (string, error) {
 	return e.restorer.Schema(ctx, point, provider, numbers)
+}
+
+// Roots are the tables whose rows are weddings and organizations.
+func (e *Engine) Roots() (wedding, organization string) { return e.scopes.Roots() }
+
+// ExplainScope says which tables belong to the weddings or organizations of the live platform, and
+// why.
+func (e *Engine) ExplainScope(ctx context.Context, root string) (*scope.Plan, error) {
+	return e.scopes.ExplainScope(ctx, root)
+}
+
+// ReadScope reads a scope's rows at a recovery point from the chunks that can hold them.
+func (e *Engine) ReadScope(ctx context.Context, in scoped.ScopeInput) (*scoped.ScopeAt, error) {
+	return e.scopes.ReadScope(ctx, in)
+}
+
+// NewRestoreID returns an id for a restore into the live platform.
+func (e *Engine) NewRestoreID() string { return e.scopes.NewRestoreID() }
+
+// PreviewScope reads a scope and compares it with the live platform.
+func (e *Engine) PreviewScope(ctx context.Context, in scoped.ScopeInput) (*scope.Preview, error) {
+	return e.scopes.PreviewScope(ctx, in)
+}
+
+// ApplyScope reads a scope and makes the changes of a preview.
+func (e *Engine) ApplyScope(ctx context.Context, in scoped.ScopeInput, a scoped.ScopeApply, reporter report.Reporter) (scoped.ScopeResult, error) {
+	return e.scopes.ApplyScope(ctx, in, a, reporter)
+}
+
+// Undos lists the ids of restores that can be undone, newest first.
+func (e *Engine) Undos(ctx context.Context) ([]string, error) { return e.scopes.Undos(ctx) }
+
+// ReadUndo returns what a restore changed.
+func (e *Engine) ReadUndo(ctx context.Context, restore string) (*scope.Undo, error) {
+	return e.scopes.ReadUndo(ctx, restore)
+}
+
+// Undo takes a scoped restore back, but for rows that the platform has changed since: those are
+// left alone and named.
+func (e *Engine) Undo(ctx context.Context, restore string) (scoped.ScopeResult, error) {
+	return e.scopes.Undo(ctx, restore)
+}
+
+// TakeBack is Undo under an id of the caller's.
+func (e *Engine) TakeBack(ctx context.Context, restore string, a scoped.ScopeApply, reporter report.Reporter) (scoped.ScopeResult, error) {
+	return e.scopes.TakeBack(ctx, restore, a, reporter)
+}
+
+// FindDamage looks for the newest damage of a wedding: first between the newest of the points and
+// the live platform, then between each point and the one before it. points are ids, newest first;
+// where the newest do not hold the wedding at all, all of it vanished after the first that does.
+// found is false when there is none.
+func (e *Engine) FindDamage(ctx context.Context, in scoped.ScopeInput, points []string) (d scoped.Damage, found bool, err error) {
+	return e.scopes.FindDamage(ctx, in, points)
+}
+
+// WeddingAt reads a wedding from a recovery point, with no platform.
+func (e *Engine) WeddingAt(ctx context.Context, in scoped.ScopeInput) (scoped.WeddingAt, error) {
+	return e.scopes.WeddingAt(ctx, in)
+}
+
+// Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json,
+// streamed.
+func (e *Engine) Export(ctx context.Context, in scoped.ScopeInput, format string, w io.Writer) error {
+	return e.scopes.Export(ctx, in, format, w)
+}
+
+// WeddingChanges compares a wedding at in.Point with itself at another recovery point, or in the
+// live platform (Now).
+func (e *Engine) WeddingChanges(ctx context.Context, in scoped.ScopeInput, to string) (scoped.WeddingChanges, error) {
+	return e.scopes.WeddingChanges(ctx, in, to)
 }

@@ -1,4 +1,4 @@
-package engine
+package scoped
 
 import (
 	"context"
@@ -23,11 +23,11 @@ type WeddingAt struct {
 }
 
 // WeddingAt reads a wedding from a recovery point, with no platform.
-func (e *Engine) WeddingAt(ctx context.Context, in ScopeInput) (WeddingAt, error) {
+func (by *Restorer) WeddingAt(ctx context.Context, in ScopeInput) (WeddingAt, error) {
 	if in.wide() {
 		return WeddingAt{}, keepsake.Errorf(keepsake.CodeInvalid, "contacts are those of one wedding or one organization: name one of them")
 	}
-	s, err := e.ReadScope(ctx, in)
+	s, err := by.ReadScope(ctx, in)
 	if err != nil {
 		return WeddingAt{}, err
 	}
@@ -39,7 +39,7 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 	if err != nil {
 		return WeddingAt{}, err
 	}
-	out := WeddingAt{Point: s.in.Manifest.ID, Time: s.in.Manifest.Time, Tables: tables, Contacts: scope.Contacts(tables, s.e.opts.DataMap.Vendor),
+	out := WeddingAt{Point: s.in.Manifest.ID, Time: s.in.Manifest.Time, Tables: tables, Contacts: scope.Contacts(tables, s.by.DataMap.Vendor),
 		ChunksRead: s.in.Rows.ChunksRead, ChunksTotal: s.in.Rows.ChunksTotal}
 	for _, t := range tables {
 		i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == s.in.NameOf })
@@ -52,11 +52,11 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 
 // Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json, streamed. It needs no platform,
 // and nothing is written before the first chunk could be read.
-func (e *Engine) Export(ctx context.Context, in ScopeInput, format string, w io.Writer) error {
+func (by *Restorer) Export(ctx context.Context, in ScopeInput, format string, w io.Writer) error {
 	if err := scope.CheckFormat(format); err != nil {
 		return err
 	}
-	s, err := e.ReadScope(ctx, in)
+	s, err := by.ReadScope(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -86,9 +86,9 @@ type WeddingChanges struct {
 
 // WeddingChanges compares a wedding at in.Point with itself at another recovery point, or in the live platform (Now). A wedding
 // that one of the moments does not know has no rows there.
-func (e *Engine) WeddingChanges(ctx context.Context, in ScopeInput, to string) (WeddingChanges, error) {
+func (by *Restorer) WeddingChanges(ctx context.Context, in ScopeInput, to string) (WeddingChanges, error) {
 	in.Mode = scope.Rewind
-	s, err := e.ReadScope(ctx, in)
+	s, err := by.ReadScope(ctx, in)
 	if err != nil {
 		return WeddingChanges{}, err
 	}
@@ -106,7 +106,7 @@ func (e *Engine) WeddingChanges(ctx context.Context, in ScopeInput, to string) (
 		return out, nil
 	}
 	in.Point = to
-	s, err = e.ReadScope(ctx, in)
+	s, err = by.ReadScope(ctx, in)
 	if err != nil {
 		return out, err
 	}

@@ -1,10 +1,11 @@
-package engine
+package scoped
 
 import (
 	"cmp"
 	"context"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,6 +16,15 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
+
+// Restorer brings scopes back into the live platform. It is safe for concurrent use.
+type Restorer struct {
+	Replicas       *replicas.Set
+	PlatformURL    keepsake.Secret
+	ManagedSchemas []string // of the hosting service
+	DataMap        keepsake.DataMap
+	Now            func() time.Time
+}
 
 // ScopeInput names a wedding or an organization by the key of its row, tiers, or everything: exactly one of them.
 type ScopeInput struct {
@@ -60,45 +70,43 @@ func (in ScopeInput) name() string {
 	return strings.Join(words, " and ") + " tiers"
 }
 
-func (e *Engine) weddingTable() string { return keepsake.QualifiedName(e.opts.DataMap.Wedding.Table) }
-
 // Roots are the tables whose rows are weddings and organizations.
-func (e *Engine) Roots() (wedding, organization string) {
-	return e.opts.DataMap.Wedding.Table, e.opts.DataMap.Organization.Table
+func (by *Restorer) Roots() (wedding, organization string) {
+	return by.DataMap.Wedding.Table, by.DataMap.Organization.Table
 }
 
 // ExplainScope says which tables belong to the weddings or organizations of the live platform, and why. An id is not needed.
-func (e *Engine) ExplainScope(ctx context.Context, root string) (*scope.Plan, error) {
-	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
+func (by *Restorer) ExplainScope(ctx context.Context, root string) (*scope.Plan, error) {
+	conn, err := platform.Connect(ctx, by.PlatformURL)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	c, err := platform.ReadCatalog(ctx, conn, e.opts.ManagedSchemas)
+	c, err := platform.ReadCatalog(ctx, conn, by.ManagedSchemas)
 	if err != nil {
 		return nil, err
 	}
-	return scope.FromCatalog(c, e.opts.DataMap, root)
+	return scope.FromCatalog(c, by.DataMap, root)
 }
 
 // ScopeAt is a scope's rows at a recovery point, read once and compared as often as needed.
 type ScopeAt struct {
-	e      *Engine
+	by     *Restorer
 	repo   *replicas.Repo
 	in     scope.Input
 	chunks scope.Chunks
 }
 
 // ReadScope reads a scope's rows at a recovery point from the chunks that can hold them. It needs no platform.
-func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error) {
+func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	r, from, err := e.replicas.OpenFor(ctx, in.Provider)
+	r, from, err := by.Replicas.OpenFor(ctx, in.Provider)
 	if err != nil {
 		return nil, err
 	}
-	m, _, _, err := e.replicas.Resolve(ctx, r, from, in.Point)
+	m, _, _, err := by.Replicas.Resolve(ctx, r, from, in.Point)
 	if err != nil {
 		return nil, err
 	}
@@ -106,32 +114,32 @@ func (e *Engine) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error)
 		in.Mode = scope.Missing
 	}
 	if in.wide() {
-		return e.readWide(r, from, m, in)
+		return by.readWide(r, from, m, in)
 	}
-	root, id, err := scope.Root(e.opts.DataMap, in.Wedding, in.Organization)
+	root, id, err := scope.Root(by.DataMap, in.Wedding, in.Organization)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := scope.FromManifest(m, e.opts.DataMap, root.Table)
+	plan, err := scope.FromManifest(m, by.DataMap, root.Table)
 	if err != nil {
 		return nil, err
 	}
-	track := report.NewTracker(nil, e.opts.Now)
+	track := report.NewTracker(nil, by.Now)
 	defer track.Close()
 	rows, err := scope.Read(ctx, plan, m, replicas.NewSource(r, from, m.ID, track), id)
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{e: e, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode, NameOf: root.Name, Wedding: e.weddingTable()}}, nil
+	return &ScopeAt{by: by, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode, NameOf: root.Name, Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
 // readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
-func (e *Engine) readWide(r *replicas.Repo, from []replicas.Provider, m *repository.Manifest, in ScopeInput) (*ScopeAt, error) {
-	plan, err := scope.Wide(m, e.opts.DataMap, in.Tiers)
+func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repository.Manifest, in ScopeInput) (*ScopeAt, error) {
+	plan, err := scope.Wide(m, by.DataMap, in.Tiers)
 	if err != nil {
 		return nil, err
 	}
-	track := report.NewTracker(nil, e.opts.Now)
+	track := report.NewTracker(nil, by.Now)
 	track.Close() // nobody watches
 	src := replicas.NewSource(r, from, m.ID, track)
 	rows, err := scope.WideRows(plan, m, func(ctx context.Context, part *repository.Table) io.ReadCloser {
@@ -140,7 +148,7 @@ func (e *Engine) readWide(r *replicas.Repo, from []replicas.Provider, m *reposit
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{e: e, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(), Mode: in.Mode, Name: in.name(), Wedding: e.weddingTable()}}, nil
+	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(), Mode: in.Mode, Name: in.name(), Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
 // Rows returns what was read.
@@ -150,10 +158,10 @@ func (s *ScopeAt) Rows() *scope.Rows { return s.in.Rows }
 func (s *ScopeAt) Plan() *scope.Plan { return s.in.Plan }
 
 // writer opens a session on the live platform that may write.
-func (e *Engine) writer(ctx context.Context) (*pgx.Conn, error) {
+func (by *Restorer) writer(ctx context.Context) (*pgx.Conn, error) {
 	settings := platform.ReadSettings()
 	settings["default_transaction_read_only"] = "off"
-	conn, err := platform.ConnectWith(ctx, e.opts.PlatformURL, settings)
+	conn, err := platform.ConnectWith(ctx, by.PlatformURL, settings)
 	if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
 		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "The live platform does not answer, so there is nothing to compare with, and nothing can be brought back into it now. "+
 			"What the recovery points hold, contacts included, can be read all the same. %s", keepsake.MessageOf(err))
@@ -163,15 +171,15 @@ func (e *Engine) writer(ctx context.Context) (*pgx.Conn, error) {
 
 // Preview compares the scope with the live platform. It changes nothing there.
 func (s *ScopeAt) Preview(ctx context.Context) (*scope.Preview, error) {
-	conn, err := s.e.writer(ctx)
+	conn, err := s.by.writer(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	started := s.e.opts.Now()
+	started := s.by.Now()
 	p, err := scope.Compare(ctx, conn, s.in)
 	if err == nil {
-		p.Seconds = s.e.opts.Now().Sub(started).Seconds()
+		p.Seconds = s.by.Now().Sub(started).Seconds()
 	}
 	return p, err
 }
@@ -186,7 +194,7 @@ type ScopeApply struct {
 }
 
 // NewRestoreID returns an id for a restore into the live platform.
-func (e *Engine) NewRestoreID() string { return repository.NewManifestID(e.opts.Now()) }
+func (by *Restorer) NewRestoreID() string { return repository.NewManifestID(by.Now()) }
 
 // ScopeResult is the report of an apply, or of an undo.
 type ScopeResult struct {
@@ -203,19 +211,19 @@ type ScopeResult struct {
 // Apply does what a preview showed, in one transaction. When the platform has changed since, nothing is written, the error's
 // code is CodeConflict and the result holds the new preview.
 func (s *ScopeAt) Apply(ctx context.Context, a ScopeApply) (ScopeResult, error) {
-	track := report.NewTracker(nil, s.e.opts.Now)
+	track := report.NewTracker(nil, s.by.Now)
 	defer track.Close()
 	return s.apply(ctx, a, track)
 }
 
 func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker) (ScopeResult, error) {
-	started := s.e.opts.Now()
-	conn, err := s.e.writer(ctx)
+	started := s.by.Now()
+	conn, err := s.by.writer(ctx)
 	if err != nil {
 		return ScopeResult{}, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	result := ScopeResult{Restore: cmp.Or(a.Restore, s.e.NewRestoreID()), Point: s.in.Manifest.ID}
+	result := ScopeResult{Restore: cmp.Or(a.Restore, s.by.NewRestoreID()), Point: s.in.Manifest.ID}
 	var fresh *scope.Preview
 	track.Stage(report.StageComparing)
 	result.Applied, fresh, err = scope.Apply(ctx, conn, s.in, scope.ApplyInput{Fingerprint: a.Fingerprint, Skip: a.Skip, Name: a.Name,
@@ -223,7 +231,7 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker
 		Keep: func(ctx context.Context, u *scope.Undo) (err error) {
 			track.Stage(report.StageSafety)
 			u.Restore = result.Restore
-			result.Undo, err = s.e.keepUndo(ctx, s.repo, u)
+			result.Undo, err = s.by.keepUndo(ctx, s.repo, u)
 			return err
 		}})
 	if fresh != nil {
@@ -235,13 +243,13 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker
 		}
 		return result, err
 	}
-	result.Seconds = s.e.opts.Now().Sub(started).Seconds()
+	result.Seconds = s.by.Now().Sub(started).Seconds()
 	return result, nil
 }
 
 // PreviewScope reads a scope and compares it with the live platform.
-func (e *Engine) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Preview, error) {
-	s, err := e.ReadScope(ctx, in)
+func (by *Restorer) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Preview, error) {
+	s, err := by.ReadScope(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -249,20 +257,20 @@ func (e *Engine) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Previe
 }
 
 // ApplyScope reads a scope and makes the changes of a preview. See ScopeAt.Apply.
-func (e *Engine) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, reporter report.Reporter) (ScopeResult, error) {
-	track := report.NewTracker(reporter, e.opts.Now)
+func (by *Restorer) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, reporter report.Reporter) (ScopeResult, error) {
+	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	track.Stage(report.StageChecking)
 	if a.Again {
-		r, err := e.replicas.Open(ctx)
+		r, err := by.Replicas.Open(ctx)
 		if err != nil {
 			return ScopeResult{}, err
 		}
-		if done, err := e.done(ctx, r, a); err != nil || done != nil {
+		if done, err := by.done(ctx, r, a); err != nil || done != nil {
 			return deref(done), err
 		}
 	}
-	s, err := e.ReadScope(ctx, in)
+	s, err := by.ReadScope(ctx, in)
 	if err != nil {
 		return ScopeResult{}, err
 	}

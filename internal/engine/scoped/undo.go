@@ -1,4 +1,4 @@
-package engine
+package scoped
 
 import (
 	"cmp"
@@ -18,8 +18,8 @@ import (
 
 // keepUndo seals an undo object and stores it at every provider that can be reached. It is durable at two of them before
 // anything is committed, so that an undo outlives the loss of one; at one, where no other takes it.
-func (e *Engine) keepUndo(ctx context.Context, r *replicas.Repo, u *scope.Undo) ([]string, error) {
-	u.Time = e.opts.Now().UTC()
+func (by *Restorer) keepUndo(ctx context.Context, r *replicas.Repo, u *scope.Undo) ([]string, error) {
+	u.Time = by.Now().UTC()
 	plain, err := json.Marshal(u)
 	if err != nil {
 		return nil, err
@@ -41,8 +41,8 @@ func (e *Engine) keepUndo(ctx context.Context, r *replicas.Repo, u *scope.Undo) 
 
 // Undos lists the ids of restores that can be undone, newest first. Where none is found and a provider could not be asked, it is
 // CodeUnavailable: nobody knows then that there is none.
-func (e *Engine) Undos(ctx context.Context) ([]string, error) {
-	r, err := e.replicas.Open(ctx)
+func (by *Restorer) Undos(ctx context.Context) ([]string, error) {
+	r, err := by.Replicas.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,15 +67,15 @@ func (e *Engine) Undos(ctx context.Context) ([]string, error) {
 }
 
 // ReadUndo returns what a restore changed.
-func (e *Engine) ReadUndo(ctx context.Context, restore string) (*scope.Undo, error) {
-	r, err := e.replicas.Open(ctx)
+func (by *Restorer) ReadUndo(ctx context.Context, restore string) (*scope.Undo, error) {
+	r, err := by.Replicas.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return e.readUndo(ctx, r, restore)
+	return by.readUndo(ctx, r, restore)
 }
 
-func (e *Engine) readUndo(ctx context.Context, r *replicas.Repo, restore string) (*scope.Undo, error) {
+func (by *Restorer) readUndo(ctx context.Context, r *replicas.Repo, restore string) (*scope.Undo, error) {
 	key := replicas.UndoPrefix + restore
 	if _, err := repository.ManifestTime(restore); err != nil {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %q that could be undone", restore)
@@ -110,38 +110,38 @@ func (e *Engine) readUndo(ctx context.Context, r *replicas.Repo, restore string)
 
 // Undo takes a scoped restore back, but for rows that the platform has changed since: those are left alone and named. An undo
 // can itself be undone.
-func (e *Engine) Undo(ctx context.Context, restore string) (ScopeResult, error) {
-	return e.TakeBack(ctx, restore, ScopeApply{}, nil)
+func (by *Restorer) Undo(ctx context.Context, restore string) (ScopeResult, error) {
+	return by.TakeBack(ctx, restore, ScopeApply{}, nil)
 }
 
 // TakeBack is Undo under an id of the caller's. Of a, only Restore and Again count.
-func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, reporter report.Reporter) (ScopeResult, error) {
-	started := e.opts.Now()
-	track := report.NewTracker(reporter, e.opts.Now)
+func (by *Restorer) TakeBack(ctx context.Context, restore string, a ScopeApply, reporter report.Reporter) (ScopeResult, error) {
+	started := by.Now()
+	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	track.Stage(report.StageChecking)
-	r, err := e.replicas.Open(ctx)
+	r, err := by.Replicas.Open(ctx)
 	if err != nil {
 		return ScopeResult{}, err
 	}
-	if done, err := e.done(ctx, r, a); err != nil || done != nil {
+	if done, err := by.done(ctx, r, a); err != nil || done != nil {
 		return deref(done), err
 	}
-	u, err := e.readUndo(ctx, r, restore)
+	u, err := by.readUndo(ctx, r, restore)
 	if err != nil {
 		return ScopeResult{}, err
 	}
-	conn, err := e.writer(ctx)
+	conn, err := by.writer(ctx)
 	if err != nil {
 		return ScopeResult{}, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	result := ScopeResult{Restore: cmp.Or(a.Restore, e.NewRestoreID()), Point: u.Point, Name: u.Name}
+	result := ScopeResult{Restore: cmp.Or(a.Restore, by.NewRestoreID()), Point: u.Point, Name: u.Name}
 	track.Writing(u.Rows())
 	applied, tables, err := scope.TakeBack(ctx, conn, u, track.Wrote, func(ctx context.Context, next *scope.Undo) (err error) {
 		track.Stage(report.StageSafety)
 		next.Restore = result.Restore
-		result.Undo, err = e.keepUndo(ctx, r, next)
+		result.Undo, err = by.keepUndo(ctx, r, next)
 		return err
 	})
 	if err != nil {
@@ -154,24 +154,24 @@ func (e *Engine) TakeBack(ctx context.Context, restore string, a ScopeApply, rep
 			}
 		}
 	}
-	result.Applied, result.Seconds = applied, e.opts.Now().Sub(started).Seconds()
+	result.Applied, result.Seconds = applied, by.Now().Sub(started).Seconds()
 	track.Stage(report.StageDone)
 	return result, nil
 }
 
 // done returns the report of a restore whose process was killed after it had committed, nil when it had not.
-func (e *Engine) done(ctx context.Context, r *replicas.Repo, a ScopeApply) (*ScopeResult, error) {
+func (by *Restorer) done(ctx context.Context, r *replicas.Repo, a ScopeApply) (*ScopeResult, error) {
 	if !a.Again {
 		return nil, nil //nolint:nilnil // it was never begun: that is an answer
 	}
-	u, err := e.readUndo(ctx, r, a.Restore)
+	u, err := by.readUndo(ctx, r, a.Restore)
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
 		return nil, nil //nolint:nilnil // nothing was written yet
 	}
 	if err != nil {
 		return nil, err
 	}
-	conn, err := e.writer(ctx)
+	conn, err := by.writer(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package engine
+package scoped
 
 import (
 	"context"
@@ -30,13 +30,13 @@ const damageReads = 6
 // each point and the one before it. points are ids, newest first; where the newest do not hold the wedding at all, all of it
 // vanished after the first that does. found is false when there is none. Where the platform does not answer, only the points are
 // compared. It reads one scope for every point it looks at, and at most damageReads that hold the wedding.
-func (e *Engine) FindDamage(ctx context.Context, in ScopeInput, points []string) (d Damage, found bool, err error) {
+func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []string) (d Damage, found bool, err error) {
 	in.Mode = scope.Rewind
 	var after *ScopeAt
 	var without time.Time // of the oldest point read so far that does not hold the wedding
 	for i, read := 0, 0; i < len(points) && read < damageReads; i++ {
 		in.Point = points[i]
-		at, err := e.ReadScope(ctx, in)
+		at, err := by.ReadScope(ctx, in)
 		if err != nil {
 			if keepsake.CodeOf(err) != keepsake.CodeNotFound {
 				return d, false, err
@@ -44,7 +44,7 @@ func (e *Engine) FindDamage(ctx context.Context, in ScopeInput, points []string)
 			if after != nil { // it is younger
 				break
 			}
-			if t, there := e.pointTime(ctx, points[i]); there {
+			if t, there := by.pointTime(ctx, points[i]); there {
 				without = t
 			}
 			continue
@@ -79,8 +79,8 @@ func (e *Engine) FindDamage(ctx context.Context, in ScopeInput, points []string)
 }
 
 // pointTime is when a recovery point was made that a provider holds; false where none does.
-func (e *Engine) pointTime(ctx context.Context, id string) (time.Time, bool) {
-	_, from, err := e.replicas.OpenFor(ctx, "")
+func (by *Restorer) pointTime(ctx context.Context, id string) (time.Time, bool) {
+	_, from, err := by.Replicas.OpenFor(ctx, "")
 	if err != nil {
 		return time.Time{}, false
 	}

@@ -1,4 +1,4 @@
-package engine
+package scoped
 
 // tableLoss is what became of a wedding's rows in one table between two moments.
 type tableLoss struct {
