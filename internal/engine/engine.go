@@ -15,6 +15,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/scoped"
 	"github.com/wedsync/keepsake/internal/engine/snapshot"
 	"github.com/wedsync/keepsake/internal/engine/verify"
+	"github.com/wedsync/keepsake/internal/engine/weddings"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -41,14 +42,14 @@ type Options struct {
 // Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what pages ask, the
 // names that were searched last, and which providers hung lately.
 type Engine struct {
-	opts        Options
-	replicas    *replicas.Set
-	snapshots   *snapshot.Taker
-	verifier    *verify.Verifier
-	restorer    *restore.Restorer
-	scopes      *scoped.Restorer
-	questions   *platform.Questions
-	directories *directories
+	opts      Options
+	replicas  *replicas.Set
+	snapshots *snapshot.Taker
+	verifier  *verify.Verifier
+	restorer  *restore.Restorer
+	scopes    *scoped.Restorer
+	questions *platform.Questions
+	weddings  *weddings.Finder
 }
 
 // New returns an Engine. It opens nothing; Close ends what it opens later.
@@ -63,7 +64,8 @@ func New(opts Options) *Engine {
 		opts.Now = time.Now
 	}
 	set := &replicas.Set{Providers: opts.Providers, Key: opts.Key, Silence: opts.Silence, Now: opts.Now}
-	return &Engine{opts: opts, replicas: set, questions: platform.NewQuestions(opts.PlatformURL), directories: newDirectories(),
+	questions := platform.NewQuestions(opts.PlatformURL)
+	return &Engine{opts: opts, replicas: set, questions: questions, weddings: weddings.NewFinder(set, opts.DataMap, questions, opts.Now),
 		snapshots: &snapshot.Taker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap,
 			PGBin: opts.PGBin, Tool: Version, Workers: opts.Workers, Now: opts.Now},
 		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
@@ -75,7 +77,7 @@ func New(opts Options) *Engine {
 
 // Close ends the sessions that are kept for questions. Whoever calls it asks nothing any more.
 func (e *Engine) Close() {
-	e.directories.close()
+	e.weddings.Close()
 	e.questions.Close()
 }
 

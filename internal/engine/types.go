@@ -5,6 +5,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/scoped"
 	"github.com/wedsync/keepsake/internal/engine/verify"
+	"github.com/wedsync/keepsake/internal/engine/weddings"
 )
 
 // What an operation says, under the names that callers know.
@@ -62,6 +63,18 @@ type (
 
 // Now is the word for the live platform as a moment.
 const Now = scoped.Now
+
+// Weddings and organizations, and how they are looked for.
+type (
+	Wedding           = weddings.Wedding
+	FoundWeddings     = weddings.FoundWeddings
+	WeddingQuery      = weddings.WeddingQuery
+	WeddingPlace      = weddings.WeddingPlace
+	WeddingSearch     = weddings.WeddingSearch
+	Organization      = weddings.Organization
+	OrganizationQuery = weddings.OrganizationQuery
+	OrganizationPlace = weddings.OrganizationPlace
+)
 
 // Outcomes of a restore that came to its end.
 const (

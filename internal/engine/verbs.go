@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/engine/scoped"
 	"github.com/wedsync/keepsake/internal/engine/verify"
+	"github.com/wedsync/keepsake/internal/engine/weddings"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -117,4 +119,57 @@ func (e *Engine) Export(ctx context.Context, in scoped.ScopeInput, format string
 // live platform (Now).
 func (e *Engine) WeddingChanges(ctx context.Context, in scoped.ScopeInput, to string) (scoped.WeddingChanges, error) {
 	return e.scopes.WeddingChanges(ctx, in, to)
+}
+
+// Weddings lists weddings of the live platform: those ahead first, nearest first, then the past
+// ones.
+func (e *Engine) Weddings(ctx context.Context, q weddings.WeddingQuery) (list []weddings.Wedding, err error) {
+	return e.weddings.Weddings(ctx, q)
+}
+
+// WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order;
+// its time is returned too.
+func (e *Engine) WeddingsAt(ctx context.Context, point string, q weddings.WeddingQuery) ([]weddings.Wedding, time.Time, error) {
+	return e.weddings.WeddingsAt(ctx, point, q)
+}
+
+// FindWeddings searches the live platform, as it was some seconds ago at most.
+func (e *Engine) FindWeddings(ctx context.Context, q weddings.WeddingSearch) (weddings.FoundWeddings, error) {
+	return e.weddings.FindWeddings(ctx, q)
+}
+
+// FindWeddingsAt searches a recovery point, with no platform, and finds the same there; its time is
+// returned too.
+func (e *Engine) FindWeddingsAt(ctx context.Context, point string, q weddings.WeddingSearch) (weddings.FoundWeddings, time.Time, error) {
+	return e.weddings.FindWeddingsAt(ctx, point, q)
+}
+
+// Organizations lists organizations of the live platform by name, as they were some seconds ago at
+// most.
+func (e *Engine) Organizations(ctx context.Context, q weddings.OrganizationQuery) ([]weddings.Organization, error) {
+	return e.weddings.Organizations(ctx, q)
+}
+
+// OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned
+// too.
+func (e *Engine) OrganizationsAt(ctx context.Context, point string, q weddings.OrganizationQuery) ([]weddings.Organization, time.Time, error) {
+	return e.weddings.OrganizationsAt(ctx, point, q)
+}
+
+// KnownWeddings lists weddings of the newest recovery point and, of those before it, the weddings
+// that the newest has lost.
+func (e *Engine) KnownWeddings(ctx context.Context, q weddings.WeddingQuery) ([]weddings.Wedding, time.Time, error) {
+	return e.weddings.KnownWeddings(ctx, q)
+}
+
+// FindGone searches the weddings that recovery points know and the live platform, as it was some
+// seconds ago at most, does not; without a platform those that the newest point does not.
+func (e *Engine) FindGone(ctx context.Context, q weddings.WeddingSearch, platform bool) (weddings.FoundWeddings, time.Time, error) {
+	return e.weddings.FindGone(ctx, q, platform)
+}
+
+// CountWeddings counts the weddings of the live platform, and of them those of one organization; ""
+// is none.
+func (e *Engine) CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error) {
+	return e.weddings.CountWeddings(ctx, organization)
 }

@@ -1,4 +1,4 @@
-package engine
+package weddings
 
 import (
 	"context"
@@ -123,11 +123,11 @@ func (d *directories) read(s slot, r *reading, now func() time.Time, read func(c
 }
 
 // liveDirectory reads the platform's names.
-func (e *Engine) liveDirectory(ctx context.Context, vendors bool) (*search.Directory, error) {
-	return e.directories.get(ctx, slot{vendors: vendors}, e.opts.Now, func(ctx context.Context) (directory *search.Directory, err error) {
-		err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
+func (by *Finder) liveDirectory(ctx context.Context, vendors bool) (*search.Directory, error) {
+	return by.directories.get(ctx, slot{vendors: vendors}, by.now, func(ctx context.Context) (directory *search.Directory, err error) {
+		err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
 			b := search.NewBuilder()
-			if err := platform.ReadNames(ctx, conn, e.opts.DataMap, b); err != nil {
+			if err := platform.ReadNames(ctx, conn, by.dataMap, b); err != nil {
 				return fmt.Errorf("read the weddings' names: %w", err)
 			}
 			if !vendors {
@@ -136,7 +136,7 @@ func (e *Engine) liveDirectory(ctx context.Context, vendors bool) (*search.Direc
 			}
 			linking, cancel := context.WithTimeout(ctx, linksTime)
 			defer cancel()
-			err := platform.ReadVendorLinks(linking, conn, e.opts.DataMap, b.Link)
+			err := platform.ReadVendorLinks(linking, conn, by.dataMap, b.Link)
 			if directory = b.Done(); linking.Err() != nil && ctx.Err() == nil {
 				directory.VendorsMissing, err = true, nil
 			}
@@ -150,27 +150,27 @@ func (e *Engine) liveDirectory(ctx context.Context, vendors bool) (*search.Direc
 }
 
 // directoryAt reads a recovery point's names, and says of which moment they are.
-func (e *Engine) directoryAt(ctx context.Context, point string, vendors bool) (*search.Directory, time.Time, error) {
-	r, from, err := e.replicas.OpenFor(ctx, "")
+func (by *Finder) directoryAt(ctx context.Context, point string, vendors bool) (*search.Directory, time.Time, error) {
+	r, from, err := by.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	m, _, _, err := e.replicas.Resolve(ctx, r, from, point)
+	m, _, _, err := by.replicas.Resolve(ctx, r, from, point)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	directory, err := e.directories.get(ctx, slot{m.ID, vendors}, e.opts.Now, func(ctx context.Context) (*search.Directory, error) {
-		track := report.NewTracker(nil, e.opts.Now)
+	directory, err := by.directories.get(ctx, slot{m.ID, vendors}, by.now, func(ctx context.Context) (*search.Directory, error) {
+		track := report.NewTracker(nil, by.now)
 		defer track.Close()
-		return e.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
+		return by.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
 	})
 	return directory, m.Time, err
 }
 
 // readDirectory reads the tables of weddings, organizations and vendors, and those that link them. What a table lacks is left out, as on the
 // live platform.
-func (e *Engine) readDirectory(ctx context.Context, m *repository.Manifest, chunks scope.Chunks, linked bool) (*search.Directory, error) {
-	d := e.opts.DataMap
+func (by *Finder) readDirectory(ctx context.Context, m *repository.Manifest, chunks scope.Chunks, linked bool) (*search.Directory, error) {
+	d := by.dataMap
 	plan, err := scope.FromManifest(m, d, d.Wedding.Table)
 	if err != nil {
 		return nil, err

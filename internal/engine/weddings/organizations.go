@@ -1,4 +1,4 @@
-package engine
+package weddings
 
 import (
 	"cmp"
@@ -27,8 +27,8 @@ type OrganizationQuery struct {
 type OrganizationPlace struct{ Name, ID string }
 
 // Organizations lists organizations of the live platform by name, as they were some seconds ago at most.
-func (e *Engine) Organizations(ctx context.Context, q OrganizationQuery) ([]Organization, error) {
-	d, err := e.liveDirectory(ctx, false)
+func (by *Finder) Organizations(ctx context.Context, q OrganizationQuery) ([]Organization, error) {
+	d, err := by.liveDirectory(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +36,8 @@ func (e *Engine) Organizations(ctx context.Context, q OrganizationQuery) ([]Orga
 }
 
 // OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned too.
-func (e *Engine) OrganizationsAt(ctx context.Context, point string, q OrganizationQuery) ([]Organization, time.Time, error) {
-	d, at, err := e.directoryAt(ctx, point, false)
+func (by *Finder) OrganizationsAt(ctx context.Context, point string, q OrganizationQuery) ([]Organization, time.Time, error) {
+	d, at, err := by.directoryAt(ctx, point, false)
 	if err != nil {
 		return nil, at, err
 	}

@@ -1,4 +1,4 @@
-package engine
+package weddings
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/engine/search"
@@ -25,10 +26,27 @@ type (
 	WeddingSearch = search.Query
 )
 
+// Finder lists and searches weddings and organizations. It is safe for concurrent use, and keeps the names that were read last.
+type Finder struct {
+	replicas    *replicas.Set
+	dataMap     keepsake.DataMap
+	questions   *platform.Questions
+	now         func() time.Time
+	directories *directories
+}
+
+// NewFinder returns a finder that asks the platform by questions. Close ends what it reads.
+func NewFinder(set *replicas.Set, dataMap keepsake.DataMap, questions *platform.Questions, now func() time.Time) *Finder {
+	return &Finder{replicas: set, dataMap: dataMap, questions: questions, now: now, directories: newDirectories()}
+}
+
+// Close ends the readings that are under way. Whoever calls it asks nothing any more.
+func (by *Finder) Close() { by.directories.close() }
+
 // Weddings lists weddings of the live platform: those ahead first, nearest first, then the past ones. O(weddings) in the database.
-func (e *Engine) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding, err error) {
-	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
-		rows, err := platform.QueryWeddings(ctx, conn, e.opts.DataMap, q)
+func (by *Finder) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding, err error) {
+	err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
+		rows, err := platform.QueryWeddings(ctx, conn, by.dataMap, q)
 		if err != nil {
 			return fmt.Errorf("list weddings: %w", err)
 		}
@@ -47,8 +65,8 @@ func (e *Engine) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding, 
 
 // WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order; its time is returned too. It reads the
 // whole table of weddings once; the next who asks is told from memory.
-func (e *Engine) WeddingsAt(ctx context.Context, point string, q WeddingQuery) ([]Wedding, time.Time, error) {
-	d, at, err := e.directoryAt(ctx, point, false)
+func (by *Finder) WeddingsAt(ctx context.Context, point string, q WeddingQuery) ([]Wedding, time.Time, error) {
+	d, at, err := by.directoryAt(ctx, point, false)
 	if err != nil {
 		return nil, at, err
 	}
@@ -72,8 +90,8 @@ func listed(d *search.Directory, q WeddingQuery) []Wedding {
 }
 
 // FindWeddings searches the live platform, as it was some seconds ago at most. O(weddings) in memory.
-func (e *Engine) FindWeddings(ctx context.Context, q WeddingSearch) (FoundWeddings, error) {
-	d, err := e.liveDirectory(ctx, q.Text != "")
+func (by *Finder) FindWeddings(ctx context.Context, q WeddingSearch) (FoundWeddings, error) {
+	d, err := by.liveDirectory(ctx, q.Text != "")
 	if err != nil {
 		return FoundWeddings{}, err
 	}
@@ -81,8 +99,8 @@ func (e *Engine) FindWeddings(ctx context.Context, q WeddingSearch) (FoundWeddin
 }
 
 // FindWeddingsAt searches a recovery point, with no platform, and finds the same there; its time is returned too.
-func (e *Engine) FindWeddingsAt(ctx context.Context, point string, q WeddingSearch) (FoundWeddings, time.Time, error) {
-	d, at, err := e.directoryAt(ctx, point, q.Text != "")
+func (by *Finder) FindWeddingsAt(ctx context.Context, point string, q WeddingSearch) (FoundWeddings, time.Time, error) {
+	d, at, err := by.directoryAt(ctx, point, q.Text != "")
 	if err != nil {
 		return FoundWeddings{}, at, err
 	}

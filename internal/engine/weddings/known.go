@@ -1,4 +1,4 @@
-package engine
+package weddings
 
 import (
 	"cmp"
@@ -37,8 +37,8 @@ type lacking struct{ live, newest, before, gone *search.Directory }
 
 // KnownWeddings lists weddings of the newest recovery point and, of those before it, the weddings that the newest has lost. The time
 // is the newest point's.
-func (e *Engine) KnownWeddings(ctx context.Context, q WeddingQuery) ([]Wedding, time.Time, error) {
-	newest, before, at, err := e.known(ctx, false)
+func (by *Finder) KnownWeddings(ctx context.Context, q WeddingQuery) ([]Wedding, time.Time, error) {
+	newest, before, at, err := by.known(ctx, false)
 	if err != nil {
 		return nil, at, err
 	}
@@ -52,20 +52,20 @@ func (e *Engine) KnownWeddings(ctx context.Context, q WeddingQuery) ([]Wedding, 
 
 // FindGone searches the weddings that recovery points know and the live platform, as it was some seconds ago at most, does not;
 // without a platform those that the newest point does not.
-func (e *Engine) FindGone(ctx context.Context, q WeddingSearch, platform bool) (FoundWeddings, time.Time, error) {
+func (by *Finder) FindGone(ctx context.Context, q WeddingSearch, platform bool) (FoundWeddings, time.Time, error) {
 	vendors := q.Text != ""
-	newest, before, at, err := e.known(ctx, vendors)
+	newest, before, at, err := by.known(ctx, vendors)
 	if err != nil {
 		return FoundWeddings{}, at, err
 	}
 	if !platform {
 		return before.Find(q), at, nil
 	}
-	live, err := e.liveDirectory(ctx, vendors)
+	live, err := by.liveDirectory(ctx, vendors)
 	if err != nil {
 		return FoundWeddings{}, at, err
 	}
-	k := &e.directories.known
+	k := &by.directories.known
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.lacks[vendors]
@@ -80,17 +80,17 @@ func (e *Engine) FindGone(ctx context.Context, q WeddingSearch, platform bool) (
 }
 
 // known returns the directory of the newest recovery point, and one of the weddings that it has lost.
-func (e *Engine) known(ctx context.Context, vendors bool) (newest, before *search.Directory, at time.Time, err error) {
-	k := &e.directories.known
+func (by *Finder) known(ctx context.Context, vendors bool) (newest, before *search.Directory, at time.Time, err error) {
+	k := &by.directories.known
 	k.mu.Lock()
 	id, at, until := k.newest, k.at, k.until
 	k.mu.Unlock()
-	if now := e.opts.Now(); id == "" || now.After(until) {
-		r, from, err := e.replicas.OpenFor(ctx, "")
+	if now := by.now(); id == "" || now.After(until) {
+		r, from, err := by.replicas.OpenFor(ctx, "")
 		if err != nil {
 			return nil, nil, at, err
 		}
-		m, _, _, err := e.replicas.Resolve(ctx, r, from, replicas.LatestWhole)
+		m, _, _, err := by.replicas.Resolve(ctx, r, from, replicas.LatestWhole)
 		if err != nil {
 			return nil, nil, at, err
 		}
@@ -99,35 +99,35 @@ func (e *Engine) known(ctx context.Context, vendors bool) (newest, before *searc
 		k.newest, k.at, k.until = id, at, now.Add(newestAge)
 		k.mu.Unlock()
 	}
-	newest, err = e.directories.get(ctx, slot{id, vendors}, e.opts.Now, func(ctx context.Context) (*search.Directory, error) {
-		return e.readPointDirectory(ctx, id, vendors)
+	newest, err = by.directories.get(ctx, slot{id, vendors}, by.now, func(ctx context.Context) (*search.Directory, error) {
+		return by.readPointDirectory(ctx, id, vendors)
 	})
 	if err != nil {
 		return nil, nil, at, err
 	}
-	before, err = e.directories.get(ctx, slot{beforeSlot + id, vendors}, e.opts.Now, func(ctx context.Context) (*search.Directory, error) {
-		return e.readBefore(ctx, newest, id, vendors)
+	before, err = by.directories.get(ctx, slot{beforeSlot + id, vendors}, by.now, func(ctx context.Context) (*search.Directory, error) {
+		return by.readBefore(ctx, newest, id, vendors)
 	})
 	return newest, before, at, err
 }
 
-func (e *Engine) readPointDirectory(ctx context.Context, id string, vendors bool) (*search.Directory, error) {
-	r, from, err := e.replicas.OpenFor(ctx, "")
+func (by *Finder) readPointDirectory(ctx context.Context, id string, vendors bool) (*search.Directory, error) {
+	r, from, err := by.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	m, _, _, err := e.replicas.Resolve(ctx, r, from, id)
+	m, _, _, err := by.replicas.Resolve(ctx, r, from, id)
 	if err != nil {
 		return nil, err
 	}
-	track := report.NewTracker(nil, e.opts.Now)
+	track := report.NewTracker(nil, by.now)
 	defer track.Close()
-	return e.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
+	return by.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
 }
 
 // readBefore reads the weddings of the points before one, as long as their tables of weddings differ: most are the same.
-func (e *Engine) readBefore(ctx context.Context, newest *search.Directory, id string, vendors bool) (*search.Directory, error) {
-	r, from, err := e.replicas.OpenFor(ctx, "")
+func (by *Finder) readBefore(ctx context.Context, newest *search.Directory, id string, vendors bool) (*search.Directory, error) {
+	r, from, err := by.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -138,24 +138,24 @@ func (e *Engine) readBefore(ctx context.Context, newest *search.Directory, id st
 	ids := l.NewestFirst()
 	ids = ids[slices.Index(ids, id)+1:]
 	read := map[repository.RowHash]bool{}
-	if m, _, err := e.replicas.ReadManifest(ctx, r, l.Holders(from, id), id); err == nil {
-		read[e.weddingsHash(m)] = true
+	if m, _, err := by.replicas.ReadManifest(ctx, r, l.Holders(from, id), id); err == nil {
+		read[by.weddingsHash(m)] = true
 	}
 	var older []*search.Directory
 	for _, id := range ids[:min(len(ids), knownPoints)] {
-		m, _, err := e.replicas.ReadManifest(ctx, r, l.Holders(from, id), id)
+		m, _, err := by.replicas.ReadManifest(ctx, r, l.Holders(from, id), id)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil { // what cannot be read cannot help
 			continue
 		}
-		hash := e.weddingsHash(m)
+		hash := by.weddingsHash(m)
 		if read[hash] || m.Type != keepsake.BackupFull && m.Type != keepsake.BackupIncremental {
 			continue
 		}
 		read[hash] = true
-		d, err := e.readPointDirectory(ctx, id, vendors)
+		d, err := by.readPointDirectory(ctx, id, vendors)
 		if err != nil {
 			continue
 		}
@@ -165,9 +165,9 @@ func (e *Engine) readBefore(ctx context.Context, newest *search.Directory, id st
 }
 
 // weddingsHash is the same for two points whose tables of weddings hold the same rows.
-func (e *Engine) weddingsHash(m *repository.Manifest) (hash repository.RowHash) {
+func (by *Finder) weddingsHash(m *repository.Manifest) (hash repository.RowHash) {
 	for _, t := range m.Tables {
-		if cmp.Or(t.Schema, "public")+"."+t.Name.Name == keepsake.QualifiedName(e.opts.DataMap.Wedding.Table) {
+		if cmp.Or(t.Schema, "public")+"."+t.Name.Name == keepsake.QualifiedName(by.dataMap.Wedding.Table) {
 			return t.Hash
 		}
 	}

@@ -1,4 +1,4 @@
-package engine
+package weddings
 
 import (
 	"context"
@@ -20,9 +20,9 @@ func (e *Engine) CountWeddingsAt(ctx context.Context, point string, theirs func(
 }
 
 // CountWeddings counts the weddings of the live platform, and of them those of one organization; "" is none.
-func (e *Engine) CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error) {
-	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
-		all, theirs, err = platform.CountWeddings(ctx, conn, e.opts.DataMap, organization)
+func (by *Finder) CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error) {
+	err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
+		all, theirs, err = platform.CountWeddings(ctx, conn, by.dataMap, organization)
 		if err != nil {
 			return fmt.Errorf("count weddings: %w", err)
 		}
