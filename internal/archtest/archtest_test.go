@@ -118,7 +118,7 @@ func rules() []rule {
 	domain := under("internal", "db", "migrations")
 	engine := under("internal/engine")
 	postgres := under("internal/engine/platform", "internal/engine/pgtool", "internal/engine/target", "github.com/jackc/pgx")
-	verbs := []string{"snapshot", "verify", "restore", "scoped", "weddings"}
+	verbs := []string{"snapshot", "verify", "restore", "scoped", "weddings", "check"}
 	screens := under("web", "handlers", "views", "static", "cmd", echo)
 	all := []rule{
 		{"the leaf stands on the standard library alone", under("internal/keepsake"),

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/check"
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -50,6 +51,7 @@ type Engine struct {
 	scopes    *scoped.Restorer
 	questions *platform.Questions
 	weddings  *weddings.Finder
+	checker   *check.Checker
 }
 
 // New returns an Engine. It opens nothing; Close ends what it opens later.
@@ -71,6 +73,8 @@ func New(opts Options) *Engine {
 		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
 		restorer: &restore.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ConsoleURL: opts.ConsoleURL, ManagedSchemas: opts.ManagedSchemas,
 			DataMap: opts.DataMap, PGBin: opts.PGBin, Workers: opts.Workers, Now: opts.Now},
+		checker: &check.Checker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap,
+			PGBin: opts.PGBin, Questions: questions, Now: opts.Now},
 		scopes: &scoped.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap, Now: opts.Now},
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/wedsync/keepsake/internal/engine/check"
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/scoped"
@@ -75,6 +76,15 @@ type (
 	OrganizationQuery = weddings.OrganizationQuery
 	OrganizationPlace = weddings.OrganizationPlace
 )
+
+// The preflight and the short look at the platform.
+type (
+	TableEstimate = check.TableEstimate
+	PlatformLook  = check.PlatformLook
+)
+
+// DataMapArea is what the preflight calls the data map.
+const DataMapArea = check.DataMapArea
 
 // Outcomes of a restore that came to its end.
 const (

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/engine/check"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/engine/scoped"
@@ -172,4 +173,41 @@ func (e *Engine) FindGone(ctx context.Context, q weddings.WeddingSearch, platfor
 // is none.
 func (e *Engine) CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error) {
 	return e.weddings.CountWeddings(ctx, organization)
+}
+
+// Check is the preflight: it looks at the tools, the key, the providers, the platform and its
+// clock, changes nothing, and says what to do about each thing that is wrong.
+func (e *Engine) Check(ctx context.Context) []report.CheckFinding { return e.checker.Check(ctx) }
+
+// CheckPlatform is the part of Check that asks the platform, CheckRepository the part that asks
+// everything else.
+func (e *Engine) CheckPlatform(ctx context.Context) []report.CheckFinding {
+	return e.checker.CheckPlatform(ctx)
+}
+
+// CheckRepository is the part of Check that asks no platform.
+func (e *Engine) CheckRepository(ctx context.Context) []report.CheckFinding {
+	return e.checker.CheckRepository(ctx)
+}
+
+// CheckThoroughly is Check, and tries with each provider the largest object that a backup writes,
+// and whether it shows anything to somebody without credentials.
+func (e *Engine) CheckThoroughly(ctx context.Context) []report.CheckFinding {
+	return e.checker.CheckThoroughly(ctx)
+}
+
+// Tables lists the tables that a backup of the platform would read, largest first.
+func (e *Engine) Tables(ctx context.Context) ([]check.TableEstimate, error) {
+	return e.checker.Tables(ctx)
+}
+
+// AskPlatform asks the platform no more than whether it answers at this moment, and whether its
+// server is a standby.
+func (e *Engine) AskPlatform(ctx context.Context) (standby bool, err error) {
+	return e.checker.AskPlatform(ctx)
+}
+
+// LookAtPlatform asks whether the platform answers and has what the data map names.
+func (e *Engine) LookAtPlatform(ctx context.Context) (look check.PlatformLook, err error) {
+	return e.checker.LookAtPlatform(ctx)
 }

@@ -1,4 +1,4 @@
-package engine
+package check
 
 import (
 	"context"
@@ -19,8 +19,8 @@ type PlatformLook struct {
 }
 
 // AskPlatform asks the platform no more than whether it answers at this moment, and whether its server is a standby.
-func (e *Engine) AskPlatform(ctx context.Context) (standby bool, err error) {
-	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
+func (by *Checker) AskPlatform(ctx context.Context) (standby bool, err error) {
+	err = by.Questions.Ask(ctx, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&standby)
 	})
 	return standby, err
@@ -28,12 +28,12 @@ func (e *Engine) AskPlatform(ctx context.Context) (standby bool, err error) {
 
 // LookAtPlatform asks whether the platform answers and has what the data map names. An error that is no *keepsake.Error when ctx has ended means that it
 // took the session and did not answer the question in time.
-func (e *Engine) LookAtPlatform(ctx context.Context) (look PlatformLook, err error) {
-	err = e.questions.Ask(ctx, func(conn *pgx.Conn) error {
+func (by *Checker) LookAtPlatform(ctx context.Context) (look PlatformLook, err error) {
+	err = by.Questions.Ask(ctx, func(conn *pgx.Conn) error {
 		if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&look.Standby); err != nil {
 			return fmt.Errorf("look at the platform: %w", err)
 		}
-		look.Unmapped, err = platform.CheckDataMap(ctx, conn, e.opts.DataMap)
+		look.Unmapped, err = platform.CheckDataMap(ctx, conn, by.DataMap)
 		return err
 	})
 	return look, err
@@ -43,9 +43,9 @@ func (e *Engine) LookAtPlatform(ctx context.Context) (look PlatformLook, err err
 const DataMapArea = "data map"
 
 // checkDataMap is the preflight's look at the data map.
-func (e *Engine) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.CheckFinding {
+func (by *Checker) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.CheckFinding {
 	const area = DataMapArea
-	unmapped, err := platform.CheckDataMap(ctx, conn, e.opts.DataMap)
+	unmapped, err := platform.CheckDataMap(ctx, conn, by.DataMap)
 	if err != nil {
 		return []report.CheckFinding{{Area: area, Level: report.LevelWarn, Message: keepsake.MessageOf(err)}}
 	}

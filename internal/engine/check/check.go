@@ -1,4 +1,4 @@
-package engine
+package check
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -16,63 +17,74 @@ import (
 // maxClockSkew is how far the platform's clock may be from ours before times on the screen mislead.
 const maxClockSkew = 5 * time.Second
 
+// Checker looks at everything that a backup needs. It is safe for concurrent use.
+type Checker struct {
+	Replicas       *replicas.Set
+	PlatformURL    keepsake.Secret
+	ManagedSchemas []string // of the hosting service
+	DataMap        keepsake.DataMap
+	PGBin          string // directory of pg_dump and pg_restore; empty: the newest found
+	Questions      *platform.Questions
+	Now            func() time.Time
+}
+
 // Check is the preflight: it looks at the tools, the key, the providers, the platform and its clock, changes nothing, and says
 // what to do about each thing that is wrong.
-func (e *Engine) Check(ctx context.Context) []report.CheckFinding { return e.check(ctx, false) }
+func (by *Checker) Check(ctx context.Context) []report.CheckFinding { return by.check(ctx, false) }
 
 // CheckPlatform is the part of Check that asks the platform, CheckRepository the part that asks everything else.
-func (e *Engine) CheckPlatform(ctx context.Context) []report.CheckFinding {
-	tools, err := pgtool.Find(ctx, e.opts.PGBin)
+func (by *Checker) CheckPlatform(ctx context.Context) []report.CheckFinding {
+	tools, err := pgtool.Find(ctx, by.PGBin)
 	if err != nil {
 		tools.Major = 0 // CheckRepository says it
 	}
-	return e.checkPlatform(ctx, tools.Major)
+	return by.checkPlatform(ctx, tools.Major)
 }
 
 // CheckRepository is the part of Check that asks no platform.
-func (e *Engine) CheckRepository(ctx context.Context) []report.CheckFinding {
-	found, _ := e.checkBeside(ctx, false)
+func (by *Checker) CheckRepository(ctx context.Context) []report.CheckFinding {
+	found, _ := by.checkBeside(ctx, false)
 	return found
 }
 
 // CheckThoroughly is Check, and tries with each provider the largest object that a backup writes, and whether it shows anything to
 // somebody without credentials.
-func (e *Engine) CheckThoroughly(ctx context.Context) []report.CheckFinding {
-	return e.check(ctx, true)
+func (by *Checker) CheckThoroughly(ctx context.Context) []report.CheckFinding {
+	return by.check(ctx, true)
 }
 
-func (e *Engine) check(ctx context.Context, thorough bool) []report.CheckFinding {
-	found, major := e.checkBeside(ctx, thorough)
-	return append(found, e.checkPlatform(ctx, major)...)
+func (by *Checker) check(ctx context.Context, thorough bool) []report.CheckFinding {
+	found, major := by.checkBeside(ctx, thorough)
+	return append(found, by.checkPlatform(ctx, major)...)
 }
 
 // checkBeside looks at everything but the platform, and returns pg_dump's version.
-func (e *Engine) checkBeside(ctx context.Context, thorough bool) ([]report.CheckFinding, int) {
+func (by *Checker) checkBeside(ctx context.Context, thorough bool) ([]report.CheckFinding, int) {
 	var found []report.CheckFinding
 	add := func(area, level, message, action string) {
 		found = append(found, report.CheckFinding{Area: area, Level: level, Message: message, Action: action})
 	}
-	tools, err := pgtool.Find(ctx, e.opts.PGBin)
+	tools, err := pgtool.Find(ctx, by.PGBin)
 	if err != nil {
 		add("tools", report.LevelError, keepsake.MessageOf(err), "")
 	} else {
 		add("tools", report.LevelOK, fmt.Sprintf("Found pg_dump %d in %s", tools.Major, tools.Dir), "")
 	}
-	return append(found, e.checkRepository(ctx, thorough)...), tools.Major
+	return append(found, by.checkRepository(ctx, thorough)...), tools.Major
 }
 
-func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []report.CheckFinding {
+func (by *Checker) checkPlatform(ctx context.Context, dumpMajor int) []report.CheckFinding {
 	const area = "platform"
-	if e.opts.PlatformURL == "" {
+	if by.PlatformURL == "" {
 		return []report.CheckFinding{{Area: area, Level: report.LevelWarn, Message: "No platform database is configured, so restoring works and backing up does not",
 			Action: "Set platform.url or KEEPSAKE_PLATFORM_URL"}}
 	}
-	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
+	conn, err := platform.Connect(ctx, by.PlatformURL)
 	if err != nil {
 		return []report.CheckFinding{{Area: area, Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	c, err := platform.ReadCatalog(ctx, conn, e.opts.ManagedSchemas)
+	c, err := platform.ReadCatalog(ctx, conn, by.ManagedSchemas)
 	if err != nil {
 		return []report.CheckFinding{{Area: area, Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
@@ -88,12 +100,12 @@ func (e *Engine) checkPlatform(ctx context.Context, dumpMajor int) []report.Chec
 	for _, n := range c.NotCarried {
 		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: n.Kind + " of " + n.Name + " are not carried. " + keepsake.Sentence(n.Reason)})
 	}
-	found = append(found, e.checkDataMap(ctx, conn)...)
-	return append(found, e.checkClock(ctx, conn))
+	found = append(found, by.checkDataMap(ctx, conn)...)
+	return append(found, by.checkClock(ctx, conn))
 }
 
-func (e *Engine) checkClock(ctx context.Context, conn *pgx.Conn) report.CheckFinding {
-	before := e.opts.Now()
+func (by *Checker) checkClock(ctx context.Context, conn *pgx.Conn) report.CheckFinding {
+	before := by.Now()
 	var theirs time.Time
 	if err := conn.QueryRow(ctx, "select clock_timestamp()").Scan(&theirs); err != nil {
 		return report.CheckFinding{Area: "clock", Level: report.LevelError, Message: keepsake.MessageOf(err)}
@@ -116,19 +128,19 @@ type TableEstimate struct {
 }
 
 // Tables lists the tables that a backup of the platform would read, largest first.
-func (e *Engine) Tables(ctx context.Context) ([]TableEstimate, error) {
-	conn, err := platform.Connect(ctx, e.opts.PlatformURL)
+func (by *Checker) Tables(ctx context.Context) ([]TableEstimate, error) {
+	conn, err := platform.Connect(ctx, by.PlatformURL)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	c, err := platform.ReadCatalog(ctx, conn, e.opts.ManagedSchemas)
+	c, err := platform.ReadCatalog(ctx, conn, by.ManagedSchemas)
 	if err != nil {
 		return nil, err
 	}
 	var tables []TableEstimate
 	for _, t := range c.Tables {
-		tier := e.opts.DataMap.TierOf(keepsake.SplitTableName(t.Root))
+		tier := by.DataMap.TierOf(keepsake.SplitTableName(t.Root))
 		tables = append(tables, TableEstimate{Schema: t.Schema, Name: t.Name, Tier: string(tier), Rows: t.Rows, Bytes: t.Bytes})
 	}
 	return tables, nil

@@ -1,4 +1,4 @@
-package engine
+package check
 
 import (
 	"context"
@@ -17,8 +17,8 @@ const largeTime = 3 * time.Minute
 
 func always(string) bool { return true }
 
-func (e *Engine) checkRepository(ctx context.Context, thorough bool) []report.CheckFinding {
-	r, err := e.replicas.OpenToSeal(ctx, e.opts.Providers)
+func (by *Checker) checkRepository(ctx context.Context, thorough bool) []report.CheckFinding {
+	r, err := by.Replicas.OpenToSeal(ctx, by.Replicas.Providers)
 	if err != nil {
 		return []report.CheckFinding{{Area: "repository", Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
@@ -33,7 +33,7 @@ func (e *Engine) checkRepository(ctx context.Context, thorough bool) []report.Ch
 		configured = append(configured, c)
 		more := []report.CheckFinding{{Area: "provider " + p.Name, Level: report.LevelOK, Message: "What was written there was read back"}}
 		if h.Error == "" && thorough {
-			more = e.checkThoroughly(ctx, r, p, more)
+			more = by.checkThoroughly(ctx, r, p, more)
 		}
 		if h.Error != "" {
 			more[0].Level, more[0].Message = report.LevelError, h.Error
@@ -57,7 +57,7 @@ func (e *Engine) checkRepository(ctx context.Context, thorough bool) []report.Ch
 }
 
 // checkThoroughly tries what is too much for every minute. found begins with what is known of the provider.
-func (e *Engine) checkThoroughly(ctx context.Context, r *replicas.Repo, p replicas.Provider, found []report.CheckFinding) []report.CheckFinding {
+func (by *Checker) checkThoroughly(ctx context.Context, r *replicas.Repo, p replicas.Provider, found []report.CheckFinding) []report.CheckFinding {
 	area := found[0].Area
 	size := int64(repository.MaxChunkSealed) // or the newest manifest, where that is larger
 	_ = p.Store.List(ctx, repository.ManifestPrefix, func(o storage.Object) error { size = max(size, o.Size); return nil })
