@@ -1,6 +1,6 @@
-// Package engine takes snapshots of a platform database into a repository and restores them. It knows PostgreSQL, the
-// repository format and storage providers; it never touches the console database, HTTP or a terminal. Everything a person
-// sees of a running operation flows out through a Reporter.
+// Package engine takes snapshots of a platform database into a repository and restores them. It is the facade of the rooms below it, which
+// know PostgreSQL, the repository format and storage providers. None of them touches the console database, HTTP or a terminal. Everything a
+// person sees of a running operation flows out through a Reporter.
 package engine
 
 import (
