@@ -3,9 +3,11 @@ package engine_test
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -46,5 +48,44 @@ func TestVault(t *testing.T) {
 	fresh := engine.New(engine.Options{Providers: list.list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}}).Vault()
 	if _, err := fresh.Open(t.Context(), "second-step/1", sealed); err == nil {
 		t.Error("a process that never saw the repository opens it")
+	}
+}
+
+// TestAnotherRepositoryThatAnswersFirstIsNotUnlocked: one provider's place is another repository's, which the same key opens,
+// and it answers before the others do.
+func TestAnotherRepositoryThatAnswersFirstIsNotUnlocked(t *testing.T) {
+	t.Parallel()
+	w, key := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem()), repository.NewKeyFile()
+	e := engineWith(t, "", w.list, key)
+	sealed, err := e.Vault().Seal(t.Context(), "a name", []byte("a secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := e.StandbySecret(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	engineWith(t, "", other.list, key)
+	list := append(other.list[:1:1], w.list[1:]...)
+	fresh := func() *engine.Engine {
+		late := make(chan struct{})
+		w.faults["cloud"].Delay(late)
+		w.faults["offsite"].Delay(late)
+		time.AfterFunc(300*time.Millisecond, func() { close(late) })
+		return engine.New(engine.Options{Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	}
+	if plain, err := fresh().Vault().Open(t.Context(), "a name", sealed); err != nil || string(plain) != "a secret" {
+		t.Errorf("%q, %v", plain, err)
+	}
+	again, err := fresh().Vault().Seal(t.Context(), "a name", []byte("a secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := e.Vault().Open(t.Context(), "a name", again); err != nil || string(plain) != "a secret" {
+		t.Errorf("sealed while the other repository answered first: %q, %v", plain, err)
+	}
+	if got, err := fresh().StandbySecret(t.Context()); err != nil || got.Reveal() != secret.Reveal() {
+		t.Errorf("sessions on standby are sealed with the other repository's secret: %v", err)
 	}
 }

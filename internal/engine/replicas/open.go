@@ -36,6 +36,11 @@ type Repo struct {
 	Identities map[string]identityOf // of those that prove it
 }
 
+func newRepo(providers []Provider) *Repo {
+	return &Repo{Providers: providers, Down: map[string]error{}, Lacking: map[string]bool{}, Unproven: map[string]bool{},
+		Blurred: map[string]bool{}, Identities: map[string]identityOf{}}
+}
+
 // Live returns the providers that hold this repository and prove to be the ones that are meant, in order of preference.
 func (r *Repo) Live() []Provider {
 	var live []Provider
@@ -66,13 +71,11 @@ func (s *Set) OpenToSeal(ctx context.Context, providers []Provider) (*Repo, erro
 }
 
 func (s *Set) openWith(ctx context.Context, providers []Provider, remember bool) (*Repo, error) {
-	providers = s.attend(providers)
-	r := &Repo{Providers: providers, Down: map[string]error{}, Lacking: map[string]bool{}, Unproven: map[string]bool{},
-		Blurred: map[string]bool{}, Identities: map[string]identityOf{}}
+	r := newRepo(s.attend(providers))
 	if len(providers) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "no storage provider is configured: add at least one under providers")
 	}
-	answers := s.askPlaces(ctx, providers, remember)
+	answers := s.askPlaces(ctx, r.Providers, remember, nil)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -140,8 +143,9 @@ func notHeard(d time.Duration) answer {
 	return answer{headerErr: err, identityErr: err}
 }
 
-// askPlaces asks all providers at once. Once one has the header, the others are not waited for as long as they like.
-func (s *Set) askPlaces(ctx context.Context, providers []Provider, remember bool) []answer {
+// askPlaces asks all providers at once. Once one has the header, the others are not waited for as long as they like, and not at
+// all once the answers that came are enough; nil: they never are.
+func (s *Set) askPlaces(ctx context.Context, providers []Provider, remember bool, enough func([]answer) bool) []answer {
 	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	type numbered struct {
@@ -174,6 +178,12 @@ func (s *Set) askPlaces(ctx context.Context, providers []Provider, remember bool
 			}
 			if n.headerErr == nil && grace == nil {
 				grace, short = time.After(s.grace()), time.After(min(hungGrace, s.grace()))
+			}
+			if enough != nil && enough(answers) {
+				for i := range waiting {
+					answers[i] = notHeard(time.Since(started))
+				}
+				return answers
 			}
 			continue
 		case <-short:
