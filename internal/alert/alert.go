@@ -109,7 +109,7 @@ func (s *Sender) Send(ctx context.Context) error {
 	var failed []error
 	for i, p := range s.places {
 		to := audit.Delivery{Place: p.url.Reveal(), On: s.o.On, Pause: s.o.Pause}
-		err := audit.Deliver(ctx, s.db, to, func(_ context.Context, rows []audit.Row) error { return p.send(s.message(rows)) })
+		err := audit.Deliver(ctx, s.db, to, func(ctx context.Context, rows []audit.Row) error { return p.send(ctx, s.message(rows)) })
 		if err != nil {
 			failed = append(failed, fmt.Errorf("alerts.urls[%d] (%s): %w", i, p.service, err))
 		}
