@@ -5,8 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
-	"strings"
 )
 
 const (
@@ -16,45 +16,48 @@ const (
 	// probeText begins every object of a check.
 	probeText = "Keepsake checks that this store takes and keeps objects. This one may be removed.\n"
 	// probeTries is how often a check starts over because another one wrote under the same name.
-	probeTries = 3
-	// LargeProbeKey is where CheckLarge puts its object.
-	LargeProbeKey = probeKey + "-large"
+	probeTries = 5
+	// largeProbeKey begins the names of what CheckLarge puts, and largeProbeSlots is how many there are.
+	largeProbeKey   = probeKey + "-large"
+	largeProbeSlots = 4
 )
 
-// Check proves that a provider can be written and read now: it puts a small object of random content, makes it durable, reads it back, compares
-// it and deletes it. The right to delete is not needed; without it at most eight small objects stay, where List does not show
-// them.
-func Check(ctx context.Context, p Provider) error {
+// Check proves that a provider can be written and read now: it puts a small object of random content, makes it durable, reads
+// it back, compares it and deletes it. The right to delete is not needed; without it at most eight small objects stay, where
+// List does not show them.
+func Check(ctx context.Context, p Provider) error { return check(ctx, p, probeKey, probeSlots, 0) }
+
+// CheckLarge proves that a provider takes an object of that size, with content that cannot be compressed, and removes it where
+// it may; where it may not, at most four such objects stay. A store may limit the size of objects far below what a backup
+// writes.
+func CheckLarge(ctx context.Context, p Provider, size int64) error {
+	return check(ctx, p, largeProbeKey, largeProbeSlots, size)
+}
+
+// check puts an object of at least that size and starts over where another check wrote or removed one under the same name
+// meanwhile.
+func check(ctx context.Context, p Provider, name string, slots int, size int64) error {
 	for try := 1; ; try++ {
 		body := []byte(probeText + rand.Text() + "\n")
-		key := fmt.Sprintf("%s-%d", probeKey, int(body[len(body)-2])%probeSlots)
+		slot := int(body[len(body)-2]) % slots
+		if missing := size - int64(len(body)); missing > 0 {
+			random := make([]byte, missing)
+			_, _ = rand.Read(random) // documented never to fail
+			body = append(body, random...)
+		}
+		key := fmt.Sprintf("%s-%d", name, slot)
 		there, err := putAndRead(ctx, p, key, body)
 		switch {
+		case errors.Is(err, ErrNotFound) && try < probeTries:
 		case err != nil:
 			return err
 		case bytes.Equal(there, body):
 			_ = p.Delete(ctx, key) // a provider need not allow it
 			return nil
-		case try == probeTries || !strings.HasPrefix(string(there), probeText):
+		case try == probeTries || !bytes.HasPrefix(there, []byte(probeText)):
 			return fmt.Errorf("read back what was put: %w", ErrChecksum)
 		}
 	}
-}
-
-// CheckLarge proves that a provider takes an object of that size, with content that cannot be compressed, and removes it where
-// it may. A store may limit the size of objects far below what a backup writes.
-func CheckLarge(ctx context.Context, p Provider, size int64) error {
-	body := make([]byte, size)
-	_, _ = rand.Read(body) // documented never to fail
-	there, err := putAndRead(ctx, p, LargeProbeKey, body)
-	if err != nil {
-		return err
-	}
-	_ = p.Delete(ctx, LargeProbeKey)
-	if !bytes.Equal(there, body) {
-		return fmt.Errorf("read back what was put: %w", ErrChecksum)
-	}
-	return nil
 }
 
 func putAndRead(ctx context.Context, p Provider, key string, body []byte) ([]byte, error) {
