@@ -169,6 +169,16 @@ func (e *Engine) FindGone(ctx context.Context, q weddings.WeddingSearch, platfor
 	return e.weddings.FindGone(ctx, q, platform)
 }
 
+// CountWeddingsAt counts the weddings of a recovery point, and of them those of the organizations
+// that are theirs.
+func (e *Engine) CountWeddingsAt(
+	ctx context.Context,
+	point string,
+	theirs func(organization string) bool,
+) (all, of int64, err error) {
+	return e.weddings.CountWeddingsAt(ctx, point, theirs)
+}
+
 // CountWeddings counts the weddings of the live platform, and of them those of one organization; ""
 // is none.
 func (e *Engine) CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error) {
