@@ -21,6 +21,7 @@ import (
 
 // smallTables have a few rows for ever, so that reading all of them is the best there is.
 var smallTables = map[string]string{
+	"duties":          "one row for each duty, a dozen",
 	"provider_states": "one row for each provider, sixteen at most",
 	"settings":        "a handful of names",
 	"audit_head":      "one row",

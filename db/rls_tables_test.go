@@ -30,6 +30,7 @@ var tableRules = []tableRule{
 		row: `insert into operation_events values ({parent}, {n}, now(), 'info', 'x')`},
 	{name: "provider_states", sight: facts, touch: "error = error || 'x'", writes: ofSystem,
 		row: `insert into provider_states (name, medium, offsite) values ({text}, 'disk', false)`},
+	{name: "duties", sight: ofSystem, touch: "beats = beats + 1", row: `insert into duties (name) values ({text})`},
 	{name: "recovery_points", sight: ofOrganization, touch: "note = note || 'x'",
 		row: `insert into recovery_points (id, organization, taken_at, backup_type, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new,
 			chunks, chunks_new, seconds, copies, protected) values ({text}, {org}, now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true)`},

@@ -76,6 +76,7 @@ var deeds = []deed{
 	{"point.read", "looked at a recovery point", "look at a recovery point", false},
 	{"overview.read", "looked at the overview", "look at the overview", false},
 	{"operations.list", "listed the operations", "list the operations", false},
+	{"duties.list", "listed the duties", "list the duties", false},
 	{"schema.read", "read the schema of a recovery point", "read the schema of a recovery point", false},
 	{"points.list", "listed the recovery points", "list the recovery points", false},
 	{"weddings.list", "listed the weddings", "list the weddings", false},

@@ -17,6 +17,7 @@ type Console interface {
 	backupStarter
 	operationReader
 	operationLister
+	dutyLister
 	operationCanceller
 	operationApprover
 	operationWatcher

@@ -26,6 +26,9 @@ func ListOperations(pages Pages, con operationLister) echo.HandlerFunc {
 			return err
 		}
 		vm := views.Operations{Shell: pages.Shell(c, "Operations", "operations")}
+		if actor(c).Organization == "" {
+			vm.DutiesURL = "/duties"
+		}
 		clock := pages.clock()
 		for _, o := range page.Operations {
 			vm.Rows = append(vm.Rows, operationRow(o, clock))

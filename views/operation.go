@@ -163,9 +163,27 @@ type OperationRow struct {
 // Operations is the list of operations.
 type Operations struct {
 	Shell       Shell
+	DutiesURL   string // empty for who may not read them
 	Rows        []OperationRow
 	First, Next string
 	Count       string
+}
+
+// Duties are what is done without being asked for.
+type Duties struct {
+	Shell Shell
+	Rows  []DutyRow
+}
+
+// DutyRow is one duty.
+type DutyRow struct {
+	Does, Every string
+	State       ui.Chip // of its last run
+	Message     string  // why that failed
+	Last        ui.When // when that ended
+	Next        ui.When
+	NextText    string // in the place of Next
+	Late        bool   // Next is over, and nobody has done it
 }
 
 // Cancel is the confirm page before an operation is stopped.

@@ -19,6 +19,10 @@ func (f *fakeConsole) Performance(context.Context, keepsake.Actor) (console.Perf
 	return console.Performance{}, f.listErr
 }
 
+func (f *fakeConsole) ListDuties(context.Context, keepsake.Actor) ([]console.DutyState, error) {
+	return f.duties, f.listErr
+}
+
 func (f *fakeConsole) Compliance(context.Context, keepsake.Actor) (console.Compliance, error) {
 	return console.Compliance{Dashboard: f.dashboard}, f.listErr
 }

@@ -27,6 +27,7 @@ type fakeConsole struct {
 	fakeWeddings
 	mu         sync.Mutex
 	dashboard  console.Dashboard
+	duties     []console.DutyState
 	estimate   console.Estimate
 	operations map[string]console.Operation
 	logs       map[string][]console.LogLine

@@ -160,6 +160,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/backups/new", handlers.ShowBackupForm(pages, con))
 	in.POST("/backups", handlers.StartBackup(pages, con))
 	in.GET("/operations", handlers.ListOperations(pages, con))
+	in.GET("/duties", handlers.ListDuties(pages, con))
 	in.GET("/operations/:id", handlers.ShowOperation(pages, con))
 	in.GET("/operations/:id/log", handlers.ShowOperationLog(pages, con))
 	in.GET("/operations/:id/cancel", handlers.ShowCancel(pages, con))

@@ -172,7 +172,7 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}).want(http.StatusForbidden)
 	reader.send(http.MethodPost, "/api/backups/restore", map[string]any{"everything": true, "confirm": map[string]any{"fingerprint": "x", "name": "everything"}}).want(http.StatusForbidden)
 	writer := withToken(t, base, "backup")
-	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points", "/api/backups/recovery-points/latest", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then", "/api/organizations", "/api/compliance", "/api/providers", "/api/audit", "/api/audit/export", "/api/tests", "/api/tests/018f0000-0000-7000-8000-000000000001"} {
+	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points", "/api/backups/recovery-points/latest", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then", "/api/organizations", "/api/compliance", "/api/duties", "/api/providers", "/api/audit", "/api/audit/export", "/api/tests", "/api/tests/018f0000-0000-7000-8000-000000000001"} {
 		writer.send(http.MethodGet, path, nil).want(http.StatusForbidden)
 	}
 	// A refusal is of who asks, and is not what somebody is answered later who may.

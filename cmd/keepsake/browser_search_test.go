@@ -78,7 +78,7 @@ func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
 	p.do(chromedp.EmulateViewport(360, 800))
 	point := evaluate[string](p, "document.querySelector(\"#weddings a[href^='/points/']\").getAttribute('href')")
 	for _, path := range []string{"/", "/weddings", "/weddings?search=etienne", "/weddings/3", "/weddings/3/changes", "/weddings/3/restore", "/weddings/3/then", "/weddings/scope", "/organizations", "/emergency", "/backups/new",
-		"/operations", "/points", point, point + "/restore", "/platform/restore", "/audit", "/tokens", "/sessions", "/second-step"} {
+		"/operations", "/duties", "/points", point, point + "/restore", "/platform/restore", "/audit", "/tokens", "/sessions", "/second-step"} {
 		p.open(path)
 		if set, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fonts.Wide(), chromedp.EvalAwaitPromise)); err != nil || !set {
 			t.Fatalf("%s is not in the wide font: %v", path, err)

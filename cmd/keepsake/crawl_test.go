@@ -234,7 +234,7 @@ func TestNoLinkLeadsNowhere(t *testing.T) {
 
 	t.Run("nothing is backed up", func(t *testing.T) {
 		v := v.of(t)
-		reaches(t, v.crawl("/"), "/weddings", "/weddings/1", "/emergency", "/backups/new", "/points", "/operations", "/organizations", "/audit", "/tokens")
+		reaches(t, v.crawl("/"), "/weddings", "/weddings/1", "/emergency", "/backups/new", "/points", "/operations", "/duties", "/organizations", "/audit", "/tokens")
 		for _, page := range []string{"/weddings/1/then", "/weddings/1/contacts", "/weddings/1/changes", "/weddings/1/restore", "/platform/restore?everything=yes"} {
 			if words := wordsOf(v.get(page, http.StatusOK)); !strings.Contains(words, "Nothing is saved yet") || !strings.Contains(words, "Back up now") {
 				t.Errorf("%s does not say what to do: %s", page, words)

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
 	"github.com/wedsync/keepsake/internal/policy"
 	"github.com/wedsync/keepsake/web"
 )
@@ -231,13 +234,31 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		return nil, err
 	}
 	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Alone: alone(conf.Server),
-		Sweep: s.sessions.Sweep,
-		Keep:  access.keep, Notes: e, Vault: e.Vault(), Alert: alerts})
+		Duties: duties(s.sessions, access, alerts), Notes: e, Vault: e.Vault()})
 	if err != nil {
 		d.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+const (
+	keepEvery  = 10 * time.Minute
+	sweepEvery = time.Hour
+	// alertEvery is how soon an alert follows what it tells of.
+	alertEvery = 5 * time.Second
+)
+
+// duties are what is done without being asked and is not the console's own. alert is nil where nobody is to be told.
+func duties(sessions *auth.Sessions, access *accessKeeper, alert func(context.Context) error) []operation.Duty {
+	list := []operation.Duty{
+		{Name: "keep_access", Does: "store in the repository who may sign in without the console database", Every: keepEvery, Who: operation.OneHolder, Run: access.keep},
+		{Name: "remove_sessions", Does: "remove ended sessions", Every: sweepEvery, Who: operation.OneHolder, Run: sessions.Sweep},
+	}
+	if alert != nil {
+		list = append(list, operation.Duty{Name: "send_alerts", Does: "send alerts", Every: alertEvery, Who: operation.EachProcess, Run: alert})
+	}
+	return list
 }
 
 // alone is how much may be brought back within a day without a second approver.

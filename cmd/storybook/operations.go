@@ -199,6 +199,19 @@ func operationVerify(theme string) views.Operation {
 	return o
 }
 
+func duties(theme string) views.Duties {
+	ago, soon := when("Mon 23 Nov 2026, 07:05 UTC", "3 min ago"), when("Mon 23 Nov 2026, 07:15 UTC", "in 7 min")
+	ok := ui.Chip{Tone: ui.ToneOK, Text: "Done"}
+	return views.Duties{Shell: shell(theme, "Duties", "operations"), Rows: []views.DutyRow{
+		{Does: "Check the providers", Every: "every 30 s", State: ok, Last: ago, NextText: "Each worker does it by itself, every 30 s"},
+		{Does: "Back up for weddings that reach a milestone", Every: "every 10 min", State: ok, Last: ago, Next: soon},
+		{Does: "Seal the audit trail into the repository", Every: "every 30 s", State: ui.Chip{Tone: ui.ToneBad, Text: "Failed"}, Last: ago, Next: soon, Message: long(3)},
+		{Does: "Store in the repository who may sign in without the console database", Every: "every 10 min", State: ui.Chip{Tone: ui.ToneRun, Text: "Running"}, Last: ago, NextText: "Now"},
+		{Does: "End restores that nobody approved in time", Every: "every 1 min", State: ok, Last: ago, Next: ago, Late: true},
+		{Does: "Remove ended sessions", Every: "every 1 h", State: ui.Chip{Tone: ui.ToneMute, Text: "Not yet"}, NextText: "When a worker runs"},
+	}}
+}
+
 func cancel(theme string) views.Cancel {
 	return views.Cancel{Shell: shell(theme, "Cancel", "operations"), ID: "x", Title: "Cancel this full backup?", BackURL: "#",
 		Text: []string{"It is 43 % done. No recovery point will be made. Earlier recovery points stay as they are.", "What was uploaded already is used by the next backup, so little is lost."}}

@@ -73,6 +73,7 @@ func stories() map[string]story {
 		"cancel":               func(t string) templ.Component { return views.CancelPage(cancel(t)) },
 		"operations":           func(t string) templ.Component { return views.OperationsPage(operations(t, 12)) },
 		"operations-empty":     func(t string) templ.Component { return views.OperationsPage(operations(t, 0)) },
+		"duties":               func(t string) templ.Component { return views.DutiesPage(duties(t)) },
 		"points":               func(t string) templ.Component { return views.PointsPage(points(t, 9)) },
 		"points-empty":         func(t string) templ.Component { return views.PointsPage(points(t, 0)) },
 		"points-2000":          func(t string) templ.Component { return views.PointsPage(points(t, 2000)) },

@@ -107,6 +107,18 @@ type BackupTest struct {
 	Seconds      float64
 }
 
+type Duty struct {
+	Name        string
+	NextAt      time.Time
+	Holder      string
+	Fence       int64
+	Beats       int64
+	LastStarted *time.Time
+	LastEnded   *time.Time
+	Outcome     string
+	Message     string
+}
+
 type ProviderState struct {
 	Name            string
 	Medium          string

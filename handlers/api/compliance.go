@@ -28,6 +28,7 @@ func (h *actions) overview() {
 		return out, nil
 	})
 	register(h, action(http.MethodGet, "/compliance", "getCompliance", "How things stand against the rules", "Facts that the console knows: nothing is started and no provider is asked. What was never measured is absent.", "Overview"), h.compliance)
+	register(h, action(http.MethodGet, "/duties", "listDuties", "What runs without being asked for", "How the last run of each duty ended, and when the next is due. Nothing is started. For accounts that may see the whole platform.", "Overview"), h.duties)
 }
 
 // Compliance is how things stand against the rules.

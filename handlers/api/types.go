@@ -31,6 +31,7 @@ type Console interface {
 	GetTest(ctx context.Context, actor keepsake.Actor, id string) (console.TestDetail, error)
 	Performance(ctx context.Context, actor keepsake.Actor) (console.Performance, error)
 	Compliance(ctx context.Context, actor keepsake.Actor) (console.Compliance, error)
+	ListDuties(ctx context.Context, actor keepsake.Actor) ([]console.DutyState, error)
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)

@@ -60,6 +60,45 @@ func (e CreateBackupType) Valid() bool {
 	}
 }
 
+// Defines values for DutyOutcome.
+const (
+	DutyOutcomeDone   DutyOutcome = "done"
+	DutyOutcomeFailed DutyOutcome = "failed"
+	DutyOutcomeNever  DutyOutcome = "never"
+)
+
+// Valid indicates whether the value is a known member of the DutyOutcome enum.
+func (e DutyOutcome) Valid() bool {
+	switch e {
+	case DutyOutcomeDone:
+		return true
+	case DutyOutcomeFailed:
+		return true
+	case DutyOutcomeNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DutyWho.
+const (
+	DutyWhoEachProcess DutyWho = "each_process"
+	DutyWhoOneHolder   DutyWho = "one_holder"
+)
+
+// Valid indicates whether the value is a known member of the DutyWho enum.
+func (e DutyWho) Valid() bool {
+	switch e {
+	case DutyWhoEachProcess:
+		return true
+	case DutyWhoOneHolder:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LogLineLevel.
 const (
 	LogLineLevelError LogLineLevel = "error"
@@ -1061,6 +1100,42 @@ type CreatePoint struct {
 type DayRange struct {
 	From string `json:"from"`
 	To   string `json:"to"`
+}
+
+// Duty defines model for Duty.
+type Duty struct {
+	// Does What it does, in words
+	Does string `json:"does"`
+
+	// EverySeconds Between two runs
+	EverySeconds float64    `json:"every_seconds"`
+	LastEnded    *time.Time `json:"last_ended,omitempty"`
+	LastStarted  *time.Time `json:"last_started,omitempty"`
+
+	// Message Why it failed
+	Message *string `json:"message,omitempty"`
+	Name    string  `json:"name"`
+
+	// NextAt Absent where each process does it, and before any worker ran
+	NextAt *time.Time `json:"next_at,omitempty"`
+
+	// Outcome How the last run ended
+	Outcome DutyOutcome `json:"outcome"`
+	Running bool        `json:"running"`
+
+	// Who one_holder: one process at a time, when next_at has come; what was missed is done once. each_process: every working process
+	Who DutyWho `json:"who"`
+}
+
+// DutyOutcome How the last run ended
+type DutyOutcome string
+
+// DutyWho one_holder: one process at a time, when next_at has come; what was missed is done once. each_process: every working process
+type DutyWho string
+
+// DutyListBody defines model for DutyListBody.
+type DutyListBody struct {
+	Duties []Duty `json:"duties"`
 }
 
 // Exception defines model for Exception.
@@ -2550,6 +2625,13 @@ type ClientInterface interface {
 	// Corresponds with GET /api/compliance (the `GetCompliance` operationId).
 	GetCompliance(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListDuties What runs without being asked for
+	//
+	// How the last run of each duty ended, and when the next is due. Nothing is started. For accounts that may see the whole platform.
+	//
+	// Corresponds with GET /api/duties (the `ListDuties` operationId).
+	ListDuties(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOperations List operations
 	//
 	// Newest first.
@@ -3026,6 +3108,23 @@ func (c *Client) GetLog(ctx context.Context, id string, params *GetLogParams, re
 // Corresponds with GET /api/compliance (the `GetCompliance` operationId).
 func (c *Client) GetCompliance(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetComplianceRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDuties What runs without being asked for
+//
+// How the last run of each duty ended, and when the next is due. Nothing is started. For accounts that may see the whole platform.
+//
+// Corresponds with GET /api/duties (the `ListDuties` operationId).
+func (c *Client) ListDuties(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDutiesRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -4453,6 +4552,33 @@ func NewGetComplianceRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListDutiesRequest constructs an http.Request for the ListDuties method
+func NewListDutiesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/duties")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListOperationsRequest constructs an http.Request for the ListOperations method
 func NewListOperationsRequest(server string, params *ListOperationsParams) (*http.Request, error) {
 	var err error
@@ -5573,6 +5699,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/compliance (the `GetCompliance` operationId).
 	GetComplianceWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetComplianceReply, error)
+
+	// ListDutiesWithResponse What runs without being asked for
+	//
+	// How the last run of each duty ended, and when the next is due. Nothing is started. For accounts that may see the whole platform.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/duties (the `ListDuties` operationId).
+	ListDutiesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDutiesReply, error)
 
 	// ListOperationsWithResponse List operations
 	//
@@ -8076,6 +8211,103 @@ func (r GetComplianceReply) ContentType() string {
 	return ""
 }
 
+// ListDutiesReply401Headers the declared response headers of an HTTP 401 response for ListDuties
+type ListDutiesReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+type ListDutiesReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DutyListBody
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListDutiesReply401Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDutiesReply) GetJSON200() *DutyListBody {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListDutiesReply) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListDutiesReply) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ListDutiesReply) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ListDutiesReply) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListDutiesReply) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListDutiesReply) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListDutiesReply) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDutiesReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDutiesReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDutiesReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDutiesReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListOperationsReply401Headers the declared response headers of an HTTP 401 response for ListOperations
 type ListOperationsReply401Headers struct {
 	WWWAuthenticate *string
@@ -9738,6 +9970,21 @@ func (c *ClientWithResponses) GetComplianceWithResponse(ctx context.Context, req
 		return nil, err
 	}
 	return ParseGetComplianceReply(rsp)
+}
+
+// ListDutiesWithResponse What runs without being asked for
+//
+// How the last run of each duty ended, and when the next is due. Nothing is started. For accounts that may see the whole platform.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/duties (the `ListDuties` operationId).
+func (c *ClientWithResponses) ListDutiesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDutiesReply, error) {
+	rsp, err := c.ListDuties(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDutiesReply(rsp)
 }
 
 // ListOperationsWithResponse List operations
@@ -12426,6 +12673,94 @@ func ParseGetComplianceReply(rsp *http.Response) (*GetComplianceReply, error) {
 	switch {
 	case rsp.StatusCode == 401:
 		var headers GetComplianceReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDutiesReply parses an HTTP response from a ListDutiesWithResponse call
+func ParseListDutiesReply(rsp *http.Response) (*ListDutiesReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDutiesReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DutyListBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListDutiesReply401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
 	"github.com/wedsync/keepsake/internal/policy"
 	"github.com/wedsync/keepsake/internal/progress"
 )
@@ -69,13 +70,8 @@ type Deps struct {
 	SecondApprover bool
 	Alone          *policy.Alone
 	Lease          LeaseTimes // zero: the defaults
-	// Sweep, when set, is called once an hour by working processes: it removes what ended long ago (auth.Sessions.Sweep).
-	Sweep func(context.Context) error
-	// Keep, when set, is called every ten minutes by working processes: it stores in the repository what must outlive the console
-	// database.
-	Keep func(context.Context) error
-	// Alert, when set, is called every few seconds by working processes: it tells people outside of what the audit trail says.
-	Alert func(context.Context) error
+	// Duties are what other rooms do without being asked, beside the console's own.
+	Duties []operation.Duty
 	// Notes, when set, is the repository that the audit trail is sealed into.
 	Notes Notes
 	// Vault, when set, seals what the console database must not make up; without one a process knows only what it found itself.
@@ -106,9 +102,7 @@ type Console struct {
 	worker  string // name of this process in leases
 	hub     *progress.Hub
 	kinds   []kind
-	sweep   func(context.Context) error
-	keep    func(context.Context) error
-	alert   func(context.Context) error
+	duties  []operation.Duty
 	notes   Notes
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 
@@ -128,7 +122,7 @@ func New(d Deps) (*Console, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease, sweep: d.Sweep, keep: d.Keep, alert: d.Alert,
+	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease,
 		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover, notes: d.Notes, vault: d.Vault, hub: progress.NewHub(d.DB, d.Logger)}
 	c.typed = d.Typed
 	for _, t := range d.Targets {
@@ -143,6 +137,7 @@ func New(d Deps) (*Console, error) {
 	c.lease.Beat = orDefault(c.lease.Beat, 2*time.Second)
 	c.lease.Expiry = orDefault(c.lease.Expiry, 12*time.Second)
 	c.lease.Reconcile = orDefault(c.lease.Reconcile, 2*time.Second)
+	c.duties = dutiesOf(c, d.Duties)
 	host, _ := os.Hostname() // a nameless host is still told apart by the rest
 	c.worker = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])
 	jobs, err := river.NewClient(riverpgxv5.New(d.DB.Jobs()), &river.Config{Schema: db.JobSchema, Logger: quiet(d.Logger)})

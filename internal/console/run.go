@@ -19,17 +19,6 @@ import (
 const (
 	// parallelOperations is how many operations one process runs at once: a backup and verifications. As many restores run beside them.
 	parallelOperations = 4
-	// checkEvery and syncEvery are how old what pages show of providers, and of points that others made, may get.
-	checkEvery = 30 * time.Second
-	syncEvery  = 15 * time.Minute
-	// noticeEvery is how soon a recovery point that the command line made appears.
-	noticeEvery = 10 * time.Second
-	sweepEvery  = time.Hour
-	// alertEvery is how soon an alert follows what it tells of.
-	alertEvery = 5 * time.Second
-	keepEvery  = 10 * time.Minute
-	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may begin.
-	milestonesEvery = 10 * time.Minute
 	// stopTime is how long a stopping worker waits for its operations to give way.
 	stopTime = 15 * time.Second
 )
@@ -69,29 +58,7 @@ func (c *Console) work(ctx context.Context) error {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the job queue could not be started: %w", err)
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { c.every(ctx, c.lease.Reconcile, "look for silent workers", c.reconcile) })
-	wg.Go(func() {
-		c.every(ctx, checkEvery, "check the providers", func(ctx context.Context) error { _, err := c.checkProviders(ctx, ""); return err })
-	})
-	wg.Go(func() { c.every(ctx, syncEvery, "read the repository's list of recovery points", c.SyncPoints) })
-	wg.Go(func() { c.every(ctx, noticeEvery, "look for recovery points that others made", c.noticePoints) })
-	wg.Go(func() { c.every(ctx, milestonesEvery, "look for weddings at a milestone", c.WatchMilestones) })
-	if c.keep != nil {
-		wg.Go(func() {
-			c.every(ctx, keepEvery, "store in the repository who may sign in without the console database", c.keep)
-		})
-	}
-	wg.Go(func() { c.every(ctx, expireEvery, "end restores that nobody approved", c.expireProposals) })
-	wg.Go(func() { c.every(ctx, sweepEvery, "forget who started what an hour ago", c.sweepLimits) })
-	if c.alert != nil {
-		wg.Go(func() { c.every(ctx, alertEvery, "send alerts", c.alert) })
-	}
-	if c.notes != nil {
-		wg.Go(func() { c.every(ctx, sealEvery, "seal the audit trail", c.SealAudit) })
-	}
-	if c.sweep != nil {
-		wg.Go(func() { c.every(ctx, sweepEvery, "remove ended sessions", c.sweep) })
-	}
+	wg.Go(func() { operation.NewKeeper(c.db, c.log, c.worker, c.duties).Run(ctx) })
 	<-ctx.Done()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
@@ -101,22 +68,6 @@ func (c *Console) work(ctx context.Context) error {
 		return fmt.Errorf("an operation did not give way in %s; its lease expires by itself and another worker starts it again: %w", stopTime, err)
 	}
 	return nil
-}
-
-// every calls fn at once and then again and again until ctx ends. A failure is logged and tried again next time.
-func (c *Console) every(ctx context.Context, interval time.Duration, what string, fn func(context.Context) error) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		if err := fn(ctx); err != nil && ctx.Err() == nil {
-			c.log.WarnContext(ctx, "could not "+what+"; it is tried again", "err", cause(err), "in", interval)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // reconcile takes operations from workers that stopped answering, and sees to it that everything that waits is in the queue.

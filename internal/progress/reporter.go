@@ -13,7 +13,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
-	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -39,8 +39,8 @@ type Reporter struct {
 	lost      func(error)
 
 	mu      sync.Mutex
-	newest  *engine.Progress
-	lines   []engine.LogLine
+	newest  *report.Progress
+	lines   []report.LogLine
 	dropped int
 
 	dirty chan struct{}
@@ -58,7 +58,7 @@ func NewReporter(ctx context.Context, d *db.DB, operation string, fence int64, l
 }
 
 // Progress takes the newest state of the operation.
-func (r *Reporter) Progress(p engine.Progress) {
+func (r *Reporter) Progress(p report.Progress) {
 	r.mu.Lock()
 	r.newest = &p
 	r.mu.Unlock()
@@ -66,7 +66,7 @@ func (r *Reporter) Progress(p engine.Progress) {
 }
 
 // Log takes a line.
-func (r *Reporter) Log(l engine.LogLine) {
+func (r *Reporter) Log(l report.LogLine) {
 	r.mu.Lock()
 	if len(r.lines) == mostLines {
 		r.lines = append(r.lines[:0], r.lines[1:]...)
@@ -148,7 +148,7 @@ func (r *Reporter) flush(ctx context.Context) bool {
 	return true
 }
 
-func (r *Reporter) save(ctx context.Context, progress *engine.Progress, lines []engine.LogLine, dropped int) error {
+func (r *Reporter) save(ctx context.Context, progress *report.Progress, lines []report.LogLine, dropped int) error {
 	ctx, cancel := context.WithTimeout(ctx, saveTime)
 	defer cancel()
 	var state []byte
@@ -160,8 +160,8 @@ func (r *Reporter) save(ctx context.Context, progress *engine.Progress, lines []
 		state = CleanJSON(b)
 	}
 	if dropped > 0 {
-		missing := engine.LogLine{Time: lines[0].Time, Level: "warn", Message: fmt.Sprintf("%d lines of this log are missing: Keepsake's own database did not answer in time to take them.", dropped)}
-		lines = append([]engine.LogLine{missing}, lines...)
+		missing := report.LogLine{Time: lines[0].Time, Level: "warn", Message: fmt.Sprintf("%d lines of this log are missing: Keepsake's own database did not answer in time to take them.", dropped)}
+		lines = append([]report.LogLine{missing}, lines...)
 	}
 	return r.db.InTx(ctx, keepsake.System("progress"), func(tx db.Tx) error {
 		last, err := tx.SaveProgress(ctx, sqlcgen.SaveProgressParams{ID: r.operation, Fence: r.fence, Progress: state, Events: int64(max(1, len(lines)))})
@@ -179,7 +179,7 @@ func (r *Reporter) save(ctx context.Context, progress *engine.Progress, lines []
 }
 
 // AppendLog adds lines to an operation's log. The caller has reserved the event ids from first on.
-func AppendLog(ctx context.Context, tx db.Tx, operation string, first int64, lines []engine.LogLine) error {
+func AppendLog(ctx context.Context, tx db.Tx, operation string, first int64, lines []report.LogLine) error {
 	if len(lines) == 0 {
 		return nil
 	}

@@ -46,6 +46,9 @@ from sizes, generate_series(1, operations) n,
 insert into operation_events (operation_id, id, at, level, message)
 select o.id, e, o.created_at, 'info', 'step ' || e from (select id, created_at from backup_operations order by id desc limit (select points from sizes)) o, generate_series(1, 4) e;
 
+insert into duties (name, next_at, last_started, last_ended, outcome)
+select 'duty ' || i, now() + interval '5 minutes', now() - interval '5 minutes', now() - interval '4 minutes', 'done' from generate_series(1, 11) i;
+
 insert into provider_states (name, medium, region, offsite, checked_at, reachable)
 values ('local', 'disk', '', false, now(), true), ('s3', 's3', 'eu-west-1', false, now(), true), ('away', 'gcs', 'eu', true, now(), true);
 

@@ -1,0 +1,86 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
+)
+
+const (
+	// checkEvery and syncEvery are how old what pages show of providers, and of points that others made, may get.
+	checkEvery = 30 * time.Second
+	syncEvery  = 15 * time.Minute
+	// noticeEvery is how soon a recovery point that the command line made appears.
+	noticeEvery = 10 * time.Second
+	sweepEvery  = time.Hour
+	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may begin.
+	milestonesEvery = 10 * time.Minute
+)
+
+// dutiesOf are what a console does without being asked, and after it what other rooms bring. docs/design/operations.md says who does
+// each, and why.
+func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
+	check := func(ctx context.Context) error { _, err := c.checkProviders(ctx, ""); return err }
+	list := []operation.Duty{
+		{Name: "take_over_operations", Does: "take operations from workers that stopped answering", Every: c.lease.Reconcile, Who: operation.EachProcess, Run: c.reconcile},
+		{Name: "check_providers", Does: "check the providers", Every: checkEvery, Who: operation.EachProcess, Run: check},
+		{Name: "read_points", Does: "read the repository's list of recovery points", Every: syncEvery, Who: operation.EachProcess, Run: c.SyncPoints},
+		{Name: "notice_points", Does: "look for recovery points that others made", Every: noticeEvery, Who: operation.EachProcess, Run: c.noticePoints},
+		{Name: "watch_milestones", Does: "back up for weddings that reach a milestone", Every: milestonesEvery, Who: operation.OneHolder, Run: c.WatchMilestones},
+		{Name: "expire_approvals", Does: "end restores that nobody approved in time", Every: expireEvery, Who: operation.OneHolder, Run: c.expireProposals},
+		{Name: "forget_limits", Does: "forget who started what an hour ago", Every: sweepEvery, Who: operation.OneHolder, Run: c.sweepLimits},
+	}
+	if c.notes != nil {
+		list = append(list, operation.Duty{Name: "seal_audit", Does: "seal the audit trail into the repository", Every: sealEvery, Who: operation.OneHolder, Run: c.SealAudit})
+	}
+	return append(list, more...)
+}
+
+// DutyState is how a duty stands.
+type DutyState struct {
+	Name  string
+	Does  string // what it does, in words that follow "could not"
+	Every time.Duration
+	Who   operation.Who
+	// Next is when one holder does it; zero where each process does.
+	Next    time.Time
+	Running bool
+	Began   time.Time // of the last run; zero: there was none
+	Ended   time.Time // of the last run that ended; zero: there was none
+	Failed  bool      // that run
+	Message string    // why it failed
+}
+
+// ListDuties returns how every duty stands, in the order of importance. What a duty reports may be about anybody's data, so it is told to
+// those who may see the whole platform.
+func (c *Console) ListDuties(ctx context.Context, actor keepsake.Actor) ([]DutyState, error) {
+	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+		return nil, c.refused(ctx, actor, "duties.list", "", nil, err)
+	}
+	known := map[string]sqlcgen.Duty{}
+	err := c.db.InTx(ctx, keepsake.System("duties"), func(tx db.Tx) error {
+		rows, err := tx.ListDuties(ctx)
+		for _, r := range rows {
+			known[r.Name] = r
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the duties: %w", err)
+	}
+	list := make([]DutyState, len(c.duties))
+	for i, d := range c.duties {
+		r := known[d.Name]
+		list[i] = DutyState{Name: d.Name, Does: d.Does, Every: d.Every, Who: d.Who, Running: r.Holder != "", Began: deref(r.LastStarted), Ended: deref(r.LastEnded),
+			Failed: r.Outcome == "failed", Message: r.Message}
+		if d.Who == operation.OneHolder {
+			list[i].Next = r.NextAt
+		}
+	}
+	return list, nil
+}
