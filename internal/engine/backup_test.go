@@ -40,7 +40,7 @@ func newEngine(t *testing.T, url string, list []engine.Provider) *engine.Engine 
 	return e
 }
 
-func run(t *testing.T, url string, statements ...string) {
+func run(t testing.TB, url string, statements ...string) {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, url)

@@ -33,7 +33,7 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	}
 
 	// A copy that was changed since is found by reading it back, and replaced by the very bytes that earlier points name.
-	victim := chunkOf(t, manifestIn(t, dirs.dirs[1], dirs.key, first.Point), "guests")
+	victim := chunkOf(t, dirs.dirs[1], dirs.key, first.Point, "guests")
 	damage(t, list[1], victim.ID.Key())
 	backup(t, w, keepsake.BackupFull)
 	v, err := e.Verify(ctx, engine.VerifyInput{Deep: true}, engine.Discard)

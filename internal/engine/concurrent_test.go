@@ -136,7 +136,7 @@ type directories struct {
 	key  keepsake.Secret
 }
 
-func newDirectories(t *testing.T) directories {
+func newDirectories(t testing.TB) directories {
 	t.Helper()
 	w := directories{list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "second", Medium: "s3"}, {Name: "offsite", Medium: "gcs", Offsite: true}},
 		key: repository.NewKeyFile()}
@@ -231,31 +231,38 @@ func (w directories) wantOnlyAbsences(t *testing.T, e *engine.Engine) {
 	}
 }
 
-// resealed puts in the place of every chunk of a provider another seal of the same rows, of another size: what a backup at the same time with
+// resealed puts in the place of every chunk and index page of a provider another seal of the same rows, of another size: what a backup at the same time with
 // more patience for compression leaves there.
-func resealed(t *testing.T, at engine.Provider, keys *repository.Keyring, m *repository.Manifest) {
+func resealed(t *testing.T, at engine.Provider, dir string, key keepsake.Secret, m *repository.Manifest) {
 	t.Helper()
-	other := 0
-	_ = m.EachChunk(func(c *repository.Chunk) error {
-		body, err := at.Store.Get(t.Context(), c.ID.Key(), repository.MaxChunkSealed)
+	keys, other := repositoryOf(t, dir, key), 0
+	err := m.Refs(t.Context(), pagesIn(t, dir, key), func(c repository.Ref) {
+		body, err := at.Store.Get(t.Context(), c.Key(), repository.MaxChunkSealed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain, err := keys.OpenChunk(nil, c.ID, body, repository.MaxChunkPlain)
+		plain, err := keys.Open(nil, &c, body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if body, err = keys.SealChunk(nil, c.ID, plain, repository.Thorough); err != nil {
+		if c.Kind == repository.ObjectIndex {
+			body, err = keys.SealPage(c.ID, plain)
+		} else {
+			body, err = keys.SealChunk(nil, c.ID, plain, repository.Thorough)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		if int64(len(body)) != c.Size {
 			other++
 		}
-		if err := at.Store.Put(t.Context(), c.ID.Key(), body, sha256.Sum256(body), true); err != nil {
+		if err := at.Store.Put(t.Context(), c.Key(), body, sha256.Sum256(body), true); err != nil {
 			t.Fatal(err)
 		}
-		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if other == 0 {
 		t.Fatal("every seal has the size of the first: the test proves nothing")
 	}
@@ -268,9 +275,9 @@ func TestAChunkThatAnotherRunSealedIsSound(t *testing.T) {
 	key := w.key
 	e := engineWith(t, source, w.list, key)
 	first := backup(t, e, keepsake.BackupFull)
-	keys, m := repositoryOf(t, w.dirs[0], key), manifestIn(t, w.dirs[0], key, first.Point)
+	m := manifestIn(t, w.dirs[2], key, first.Point)
 	for _, p := range w.list[:2] {
-		resealed(t, p, keys, m)
+		resealed(t, p, w.dirs[2], key, m)
 	}
 	for _, deep := range []bool{false, true} {
 		if v, err := e.Verify(ctx, engine.VerifyInput{Deep: deep}, engine.Discard); err != nil || !v.OK {
@@ -295,11 +302,12 @@ func TestAChunkThatAnotherRunSealedIsSound(t *testing.T) {
 }
 
 // chunkOf returns the first chunk of a table: what every point holds as long as the table is as it was.
-func chunkOf(t *testing.T, m *repository.Manifest, table string) repository.Chunk {
+func chunkOf(t *testing.T, dir string, key keepsake.Secret, point, table string) repository.Chunk {
 	t.Helper()
-	for _, have := range m.Tables {
-		if have.Name.Name == table {
-			return have.Ranges[0].Chunks[0]
+	m := manifestIn(t, dir, key, point)
+	for i := range m.Tables {
+		if m.Tables[i].Name.Name == table {
+			return rangesIn(t, dir, key, &m.Tables[i])[0].Chunks[0]
 		}
 	}
 	t.Fatalf("no table %s in %s", table, m.ID)

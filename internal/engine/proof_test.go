@@ -35,7 +35,7 @@ func TestVerificationCountsTheRowsThatAreLeft(t *testing.T) {
 			table = t
 		}
 	}
-	lost := table.Ranges[0]
+	lost := rangesIn(t, filepath.Join(dir, "a"), key, &table)[0]
 	if err := list[0].Store.Delete(t.Context(), lost.Chunks[0].ID.Key()); err != nil {
 		t.Fatal(err)
 	}

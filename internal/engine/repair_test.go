@@ -19,7 +19,7 @@ func TestRepairStoresAnewWhatAStoreDoesNotGive(t *testing.T) {
 	e := engineWith(t, source, w.list, dirs.key)
 	point := backup(t, e, keepsake.BackupFull).Point
 	backup(t, e, keepsake.BackupIncremental)
-	lost := chunkOf(t, manifestIn(t, dirs.dirs[1], dirs.key, point), "guests").ID.Key()
+	lost := chunkOf(t, dirs.dirs[1], dirs.key, point, "guests").ID.Key()
 	var until atomic.Int64 // how many uploads it is not given
 	until.Store(1 << 30)
 	w.faults["cloud"].FailGetOf(func(key string) error {

@@ -21,7 +21,7 @@ func TestACopyThatNobodyCouldReadIsNotConfirmed(t *testing.T) {
 	ctx, source, w := t.Context(), village(t), newDirectories(t)
 	e := engineWith(t, source, w.list, w.key)
 	first := backup(t, e, keepsake.BackupFull)
-	chunk := chunkOf(t, manifestIn(t, w.dirs[0], w.key, first.Point), "organizations")
+	chunk := chunkOf(t, w.dirs[0], w.key, first.Point, "organizations")
 	for _, dir := range w.dirs { // as if it had been killed before it was published
 		if err := os.Remove(filepath.Join(dir, repository.ManifestKey(first.Point))); err != nil {
 			t.Fatal(err)

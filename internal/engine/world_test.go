@@ -26,7 +26,7 @@ import (
 var quick = storage.RetryOptions{Attempts: 2, Wait: time.Millisecond, MaxWait: time.Millisecond, Patience: 5 * time.Second}
 
 // engineWith returns an engine for a key and providers that may have been used before.
-func engineWith(t *testing.T, url string, list []engine.Provider, key keepsake.Secret) *engine.Engine {
+func engineWith(t testing.TB, url string, list []engine.Provider, key keepsake.Secret) *engine.Engine {
 	t.Helper()
 	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: keepsake.DefaultDataMap(),
 		Key: repository.KeySource{Key: key}})
@@ -37,7 +37,7 @@ func engineWith(t *testing.T, url string, list []engine.Provider, key keepsake.S
 	return e
 }
 
-func openFile(t *testing.T, dir string) storage.Provider {
+func openFile(t testing.TB, dir string) storage.Provider {
 	t.Helper()
 	p, err := storage.OpenFile(dir)
 	if err != nil {
@@ -235,7 +235,32 @@ func repositoryOf(t *testing.T, dir string, key keepsake.Secret) *repository.Key
 	return keys
 }
 
-// manifestIn opens one manifest in a directory.
+// pagesIn reads index pages in a directory.
+func pagesIn(t *testing.T, dir string, key keepsake.Secret) repository.Fetch {
+	t.Helper()
+	keys := repositoryOf(t, dir, key)
+	return func(_ context.Context, r repository.Ref) ([]byte, error) {
+		sealed, err := os.ReadFile(filepath.Join(dir, r.Key()))
+		if err != nil {
+			return nil, err
+		}
+		return keys.Open(nil, &r, sealed)
+	}
+}
+
+// rangesIn are the ranges of a table of a recovery point in a directory.
+func rangesIn(t *testing.T, dir string, key keepsake.Secret, table *repository.Table) (ranges []repository.Range) {
+	t.Helper()
+	for r, err := range table.EachRange(t.Context(), pagesIn(t, dir, key)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ranges = append(ranges, *r)
+	}
+	return ranges
+}
+
+// manifestIn opens and loads one manifest in a directory.
 func manifestIn(t *testing.T, dir string, key keepsake.Secret, id string) *repository.Manifest {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(dir, repository.ManifestKey(id)))
@@ -243,6 +268,9 @@ func manifestIn(t *testing.T, dir string, key keepsake.Secret, id string) *repos
 		t.Fatal(err)
 	}
 	m, err := repositoryOf(t, dir, key).OpenManifest(repository.ManifestKey(id), raw)
+	if err == nil {
+		err = m.Load(t.Context(), pagesIn(t, dir, key))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

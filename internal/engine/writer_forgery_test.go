@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -50,7 +51,12 @@ func (f forgery) replace(point, with string) {
 		f.t.Fatal(err)
 	}
 	m.ID = point
-	name, sealed, err := f.writer.SealManifest(m)
+	plain, err := json.Marshal(m)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	name := repository.ManifestKey(point)
+	sealed, err := f.writer.SealObject(repository.ObjectManifest, name, plain)
 	if err == nil {
 		err = f.at.Store.Put(f.t.Context(), name, sealed, sha256.Sum256(sealed), true)
 	}
@@ -117,7 +123,7 @@ func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
 	theirs := backup(t, written, keepsake.BackupFull)
 	f := newForgery(t, w.list[0], w.key, writer)
 	for _, id := range []string{point.Point, theirs.Point} { // a chunk of the repository's own key, and one of a writer's
-		c := chunkOf(t, manifestIn(t, w.dirs[0], w.key, id), "organizations")
+		c := chunkOf(t, w.dirs[0], w.key, id, "organizations")
 		body, err := f.writer.SealChunk(nil, c.ID, []byte("other rows"), repository.Fast)
 		if err == nil {
 			err = w.list[0].Store.Put(ctx, c.ID.Key(), body, sha256.Sum256(body), true)

@@ -14,28 +14,27 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// UniqueChunks returns each chunk of a manifest once.
-func UniqueChunks(m *repository.Manifest) []*repository.Chunk {
+// UniqueRefs returns each chunk and each index page of a loaded recovery point once.
+func UniqueRefs(ctx context.Context, fetch repository.Fetch, m *repository.Manifest) ([]*repository.Ref, error) {
 	seen := map[repository.ChunkID]bool{}
-	var chunks []*repository.Chunk
-	_ = m.EachChunk(func(c *repository.Chunk) error {
-		if !seen[c.ID] {
-			seen[c.ID] = true
-			chunks = append(chunks, c)
+	var refs []*repository.Ref
+	err := m.Refs(ctx, fetch, func(ref repository.Ref) {
+		if !seen[ref.ID] {
+			seen[ref.ID] = true
+			refs = append(refs, &ref)
 		}
-		return nil
 	})
-	return chunks
+	return refs, err
 }
 
-// CopyMissing copies to one provider every chunk that it is not confirmed to hold, from whichever provider has a good copy.
+// CopyMissing copies to one provider every chunk and index page that it is not confirmed to hold, from whichever provider has a good copy.
 // It stops at the first one that fails: a provider without all chunks gets no manifest. Of those that no other provider holds yet,
 // it waits for news: others may still be getting them.
-func CopyMissing(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Chunk, news *News, done func(*repository.Chunk)) error {
+func CopyMissing(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Ref, news *News, done func(*repository.Ref)) error {
 	bit := ProviderBit(r.Providers, to.Name)
 	for {
 		heard := news.next()
-		var now, later []*repository.Chunk
+		var now, later []*repository.Ref
 		for _, c := range chunks {
 			switch at := x.Get(c.ID).At; {
 			case at&bit != 0:
@@ -59,7 +58,7 @@ func CopyMissing(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*
 }
 
 // copyAll copies chunks to one provider.
-func copyAll(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Chunk, done func(*repository.Chunk)) error {
+func copyAll(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Ref, done func(*repository.Ref)) error {
 	bit := ProviderBit(r.Providers, to.Name)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(LaneWorkers)
@@ -81,7 +80,7 @@ func copyAll(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repo
 				return err
 			}
 			defer way.end(size)
-			if _, err := x.put(ctx, to.Store, bit, NewSealed(c.ID, body)); err != nil {
+			if _, err := x.put(ctx, to.Store, bit, NewSealed(c, body)); err != nil {
 				return err
 			}
 			done(c)
@@ -93,7 +92,7 @@ func copyAll(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repo
 
 // anyCopy reads a chunk from the first provider with a sound copy, other than those in not. One that must be opened to be judged
 // is as good as any, and asked after those that are confirmed.
-func anyCopy(ctx context.Context, r *Repo, x *Index, c *repository.Chunk, not uint16) ([]byte, error) {
+func anyCopy(ctx context.Context, r *Repo, x *Index, c *repository.Ref, not uint16) ([]byte, error) {
 	var holders []Provider
 	e := x.Get(c.ID)
 	for _, set := range []uint16{e.At &^ not, e.Odd &^ not} {
@@ -121,9 +120,17 @@ func anyCopy(ctx context.Context, r *Repo, x *Index, c *repository.Chunk, not ui
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case away != "":
-		return nil, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: fmt.Sprintf("chunk %s cannot be read now. %s", c.ID, away), Err: errNoCopy}
+		return nil, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: fmt.Sprintf("%s cannot be read now. %s", named(c), away), Err: errNoCopy}
 	}
-	return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: fmt.Sprintf("chunk %s has no good copy at any other provider", c.ID), Err: errNoCopy}
+	return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: fmt.Sprintf("%s has no good copy at any other provider", named(c)), Err: errNoCopy}
+}
+
+// named is a chunk or an index page in words.
+func named(c *repository.Ref) string {
+	if c.Kind == repository.ObjectIndex {
+		return "index page " + c.ID.String()
+	}
+	return "chunk " + c.ID.String()
 }
 
 // errNoCopy lies under the error about a chunk that no provider gave.

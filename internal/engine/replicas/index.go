@@ -12,24 +12,28 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-const ChunkPrefix = "chunks/"
+// The folders of what is named by its content.
+const (
+	ChunkPrefix = "chunks/"
+	PagePrefix  = "indexes/"
+)
 
 // maxProviders is how many providers fit into an entry's bit set.
 const maxProviders = 16
 
-// Entry is what is known of one chunk: which providers confirm it, and, once it was sealed or read, its size and checksum.
+// Entry is what is known of one chunk or index page: which providers confirm it, and, once it was sealed or read, its size and checksum.
 type Entry struct {
 	At    uint16 // bit i: provider i confirms it
 	Odd   uint16 // bit i: provider i lists it with another size: another run may have sealed it, or it is damaged
 	bad   uint16 // bit i: provider i's copy was looked at and is none
-	known bool   // size and sum are those of a manifest or of bytes seen by this process
+	known bool   // size and sum are those of a recovery point or of bytes seen by this process
 	Size  int64
 	Sum   repository.Sum
 	ready chan struct{} // open while one goroutine seals it; nil otherwise
 }
 
-// Index knows every chunk at every provider. It takes about 100 bytes per chunk, that is 12 MB per stored terabyte of 8 MiB
-// page ranges. It is rebuilt from the providers' own lists at the start of an operation: what a catalog says is believed only
+// Index knows every chunk and index page at every provider. It takes about 150 bytes for each, that is 40 MB per stored terabyte
+// of 8 MiB page ranges. No page has the id of a chunk. It is rebuilt from the providers' own lists at the start of an operation: what a catalog says is believed only
 // if the provider confirms it.
 type Index struct {
 	keys    *repository.Keyring
@@ -39,30 +43,19 @@ type Index struct {
 	others  map[repository.ChunkID]map[uint16]seal // by provider's bit: what another run sealed at the same time
 }
 
-// BuildIndex takes sizes and checksums from the given manifests and presence from the providers' lists. A provider whose list
+// BuildIndex takes sizes and checksums from references that were read, and presence from the providers' lists. A provider whose list
 // cannot be read is returned with its error and counts as holding nothing.
-func BuildIndex(ctx context.Context, r *Repo, live []Provider, manifests ...*repository.Manifest) (*Index, map[string]error, error) {
+func BuildIndex(ctx context.Context, r *Repo, live []Provider, refs []*repository.Ref) (*Index, map[string]error, error) {
 	x := &Index{keys: r.Keys, entries: map[repository.ChunkID]*Entry{}, sent: map[uint16]int64{}, others: map[repository.ChunkID]map[uint16]seal{}}
-	for _, m := range manifests {
-		if m == nil {
-			continue
-		}
-		_ = m.EachChunk(func(c *repository.Chunk) error {
-			x.entries[c.ID] = &Entry{known: true, Size: c.Size, Sum: c.SHA256}
-			return nil
-		})
+	for _, c := range refs {
+		x.entries[c.ID] = &Entry{known: true, Size: c.Size, Sum: c.SHA256}
 	}
 	failed := map[string]error{}
 	var g errgroup.Group
 	for _, p := range live {
 		bit := ProviderBit(r.Providers, p.Name)
 		g.Go(func() error {
-			err := p.Store.List(ctx, ChunkPrefix, func(o storage.Object) error {
-				if id, ok := ParseChunkKey(o.Key); ok {
-					x.saw(id, bit, o.Size)
-				}
-				return nil
-			})
+			err := list(ctx, p, func(ref repository.Ref) { x.saw(ref.ID, bit, ref.Size) })
 			if err != nil {
 				x.forget(bit)
 				x.mu.Lock()
@@ -85,13 +78,34 @@ func ProviderBit(providers []Provider, name string) uint16 {
 	return 0
 }
 
-func ParseChunkKey(key string) (id repository.ChunkID, ok bool) {
-	name := key[strings.LastIndexByte(key, '/')+1:]
-	if len(name) != 2*len(id) {
-		return id, false
+// list calls fn for every chunk and index page that a provider lists.
+func list(ctx context.Context, p Provider, fn func(repository.Ref)) error {
+	for _, prefix := range []string{ChunkPrefix, PagePrefix} {
+		err := p.Store.List(ctx, prefix, func(o storage.Object) error {
+			if ref, ok := ParseKey(o.Key); ok {
+				ref.Size = o.Size
+				fn(ref)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
-	_, err := hex.Decode(id[:], []byte(name))
-	return id, err == nil && id.Key() == key
+	return nil
+}
+
+// ParseKey returns what the name of a chunk or of an index page names, without sizes.
+func ParseKey(key string) (ref repository.Ref, ok bool) {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+	if len(name) != 2*len(ref.ID) {
+		return ref, false
+	}
+	if strings.HasPrefix(key, PagePrefix) {
+		ref.Kind = repository.ObjectIndex
+	}
+	_, err := hex.Decode(ref.ID[:], []byte(name))
+	return ref, err == nil && ref.Key() == key
 }
 
 // saw records that a provider lists a chunk. One of another size than the manifest's must be opened before it is judged.
@@ -210,6 +224,24 @@ func (x *Index) entry(id repository.ChunkID) *Entry {
 		x.entries[id] = e
 	}
 	return e
+}
+
+// Known returns what is known of a chunk or page whose size some recovery point says, or that this process has sealed.
+func (x *Index) Known(id repository.ChunkID) (Entry, bool) {
+	e := x.Get(id)
+	return e, e.known
+}
+
+// Doubt tells what the object is that was sealed now. What providers list under its name must be looked at before it is believed.
+func (x *Index) Doubt(id repository.ChunkID, size int64, sum repository.Sum) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.entry(id)
+	if e.known {
+		return
+	}
+	e.is(0, e.At, 0)
+	e.known, e.Size, e.Sum = true, size, sum
 }
 
 // Get returns what is known of a chunk.

@@ -211,21 +211,55 @@ var errWrongBytes = errors.New("the object holds other bytes than were stored.")
 // LatestWhole is the word for the newest recovery point that covers every tier.
 const LatestWhole = "latest"
 
-// Resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one exists.
+// Load reads the index of a recovery point: its tables, and what is known beside them. Bad copies that it met are returned too.
+func (s *Set) Load(ctx context.Context, r *Repo, from []Provider, m *repository.Manifest) ([]report.VerifyFinding, error) {
+	track := report.NewTracker(nil, s.Now)
+	defer track.Close()
+	src := NewSource(r, from, m.ID, track)
+	err := m.Load(ctx, src.Page)
+	return src.Damaged, err
+}
+
+// ReadLoaded is ReadManifest, from the providers that hold it, and Load, from all of them.
+func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider, id string) (*repository.Manifest, []report.VerifyFinding, error) {
+	holders := l.Holders(all, id)
+	m, damaged, err := s.ReadManifest(ctx, r, holders, id)
+	if err != nil {
+		return nil, damaged, err
+	}
+	bad, err := s.Load(ctx, r, Preferring(holders, all), m)
+	if err != nil {
+		return nil, append(damaged, bad...), err
+	}
+	return m, append(damaged, bad...), nil
+}
+
+// Preferring returns all providers, those that hold a recovery point's manifest first: they hold all of it; the others may still hold some.
+func Preferring(first, all []Provider) []Provider {
+	out := slices.Clone(first)
+	for _, p := range all {
+		if !slices.ContainsFunc(first, func(f Provider) bool { return f.Name == p.Name }) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one exists, and loads it.
 func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing, []report.VerifyFinding, error) {
 	l, err := ListManifests(ctx, providers)
 	if err != nil {
 		return nil, l, nil, err
 	}
 	if point != LatestWhole && point != "" {
-		m, damaged, err := s.ReadManifest(ctx, r, l.Holders(providers, point), point)
+		m, damaged, err := s.ReadLoaded(ctx, r, l, providers, point)
 		return m, l, damaged, err
 	}
 	var damaged []report.VerifyFinding
 	var first *repository.Manifest
 	var broken error
 	for _, id := range l.NewestFirst() {
-		m, bad, err := s.ReadManifest(ctx, r, l.Holders(providers, id), id)
+		m, bad, err := s.ReadLoaded(ctx, r, l, providers, id)
 		damaged = append(damaged, bad...)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -259,4 +293,16 @@ func NoPoint(r *Repo, l Listing) error {
 		text += "; provider " + u.Provider + " could not be asked: " + u.Why
 	}
 	return keepsake.Errorf(keepsake.CodeNotFound, "%s", text)
+}
+
+// Refs loads a recovery point and returns every chunk and index page of it, once. Bad copies of pages that it met are returned too.
+func (s *Set) Refs(ctx context.Context, r *Repo, from []Provider, m *repository.Manifest) ([]*repository.Ref, []report.VerifyFinding, error) {
+	track := report.NewTracker(nil, s.Now)
+	defer track.Close()
+	src := NewSource(r, from, m.ID, track)
+	if err := m.Load(ctx, src.Page); err != nil {
+		return nil, src.Damaged, err
+	}
+	refs, err := UniqueRefs(ctx, src.Page, m)
+	return refs, src.Damaged, err
 }

@@ -85,6 +85,7 @@ func (s *Set) newest(ctx context.Context, provider string, most int) (PointList,
 				points[i] = unreadable(id, err)
 				return gctx.Err()
 			}
+			s.loadTables(gctx, r, Preferring(l.Holders(from, id), from), m)
 			points[i] = s.pointOf(r, l, m)
 			return nil
 		})
@@ -101,6 +102,13 @@ func (s *Set) newest(ctx context.Context, provider string, most int) (PointList,
 		}
 	}
 	return PointList{points, unasked}, mark(ctx, r, from, points)
+}
+
+// loadTables reads a point's tables for what it covers. A point whose index cannot be read is listed all the same: verification names it.
+func (s *Set) loadTables(ctx context.Context, r *Repo, from []Provider, m *repository.Manifest) {
+	track := report.NewTracker(nil, s.Now)
+	defer track.Close()
+	_ = m.LoadTables(ctx, NewSource(r, from, m.ID, track).Page)
 }
 
 // Unasked are the providers whose list of recovery points is not known.
@@ -152,7 +160,7 @@ func unreadable(id string, err error) report.Point {
 // pointOf turns a manifest into a list entry. A provider that holds the manifest confirmed every chunk when it got it.
 func (s *Set) pointOf(r *Repo, l Listing, m *repository.Manifest) report.Point {
 	p := report.Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings, Database: m.Source.Database,
-		Server: m.Source.Server, Tables: len(m.Tables), Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
+		Server: m.Source.Server, Tables: m.Stats.Tables, Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
 		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds,
 		Covers: m.Coverage()}
 	for _, prov := range r.Providers {
@@ -190,11 +198,9 @@ func (s *Set) Point(ctx context.Context, id string) (report.PointDetail, error) 
 	if err != nil {
 		return report.PointDetail{}, err
 	}
-	before := map[repository.ChunkID]bool{}
-	if m.Parent != "" {
-		if parent, _, err := s.ReadManifest(ctx, r, l.Holders(from, m.Parent), m.Parent); err == nil {
-			_ = parent.EachChunk(func(c *repository.Chunk) error { before[c.ID] = true; return nil })
-		}
+	var parent *repository.Manifest
+	if m.Parent != "" { // one that cannot be read tells nothing of what is new
+		parent, _, _ = s.ReadLoaded(ctx, r, l, from, m.Parent)
 	}
 	points := []report.Point{s.pointOf(r, l, m)}
 	if err := mark(ctx, r, from, points); err != nil {
@@ -204,24 +210,52 @@ func (s *Set) Point(ctx context.Context, id string) (report.PointDetail, error) 
 	for _, c := range m.Schema {
 		d.SchemaSize += c.Plain
 	}
-	for _, t := range m.Tables {
-		d.TableList = append(d.TableList, pointTable(t, before))
+	track := report.NewTracker(nil, s.Now)
+	defer track.Close()
+	pages := NewSource(r, Preferring(l.Holders(from, m.ID), from), m.ID, track)
+	for i := range m.Tables {
+		t, err := pointTable(ctx, &m.Tables[i], parent, pages.Page)
+		if err != nil {
+			return report.PointDetail{}, err
+		}
+		d.TableList = append(d.TableList, t)
 	}
 	return d, nil
 }
 
-func pointTable(t repository.Table, before map[repository.ChunkID]bool) report.PointTable {
+// pointTable describes a table. A chunk is new where the parent's table has none of its id; tables whose ranges are the same are not read.
+func pointTable(ctx context.Context, t *repository.Table, parent *repository.Manifest, fetch repository.Fetch) (report.PointTable, error) {
 	pt := report.PointTable{Schema: t.Schema, Name: t.Name.Name, Tier: string(t.Tier), Kind: t.Kind, Format: t.Format,
-		Columns: len(t.Columns), Rows: t.Rows, Hash: t.Hash.String()}
-	for _, r := range t.Ranges {
-		for _, c := range r.Chunks {
-			pt.Bytes += c.Plain
-			pt.BytesStored += c.Size
-			pt.Chunks++
-			if !before[c.ID] {
+		Columns: len(t.Columns), Rows: t.Rows, Hash: t.Hash.String(), Bytes: t.Bytes, BytesStored: t.Stored, Chunks: int(t.Chunks)}
+	before := map[repository.ChunkID]bool{}
+	if parent != nil {
+		if was := parent.Table(t.Name); was != nil {
+			if t.Ranges.Same(&was.Ranges) {
+				return pt, nil
+			}
+			for r, err := range was.EachRange(ctx, fetch) {
+				if err != nil { // an older point that is damaged keeps nobody from looking at this one
+					break
+				}
+				for i := range r.Chunks {
+					before[r.Chunks[i].ID] = true
+				}
+			}
+		}
+	}
+	if len(before) == 0 {
+		pt.ChunksNew = pt.Chunks
+		return pt, nil
+	}
+	for r, err := range t.EachRange(ctx, fetch) {
+		if err != nil {
+			return pt, err
+		}
+		for i := range r.Chunks {
+			if !before[r.Chunks[i].ID] {
 				pt.ChunksNew++
 			}
 		}
 	}
-	return pt
+	return pt, nil
 }

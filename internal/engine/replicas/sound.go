@@ -7,7 +7,6 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
-	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // Two backups at once, of two machines or of cron and the console, do not know of each other. What neither finds stored, both seal, and
@@ -22,40 +21,46 @@ type seal struct {
 	sum  repository.Sum
 }
 
-// Sealed is one sealed chunk on its way to the providers.
+// Sealed is one sealed chunk or index page on its way to the providers.
 type Sealed struct {
 	id   repository.ChunkID
+	kind repository.ObjectKind
 	Body []byte
 	Sum  repository.Sum
 }
 
-func NewSealed(id repository.ChunkID, body []byte) *Sealed {
-	return &Sealed{id: id, Body: body, Sum: sha256.Sum256(body)}
+// NewSealed returns what a reference names as it was sealed.
+func NewSealed(c *repository.Ref, body []byte) *Sealed {
+	return &Sealed{id: c.ID, kind: c.Kind, Body: body, Sum: sha256.Sum256(body)}
 }
 
-// opens reports whether an object is a sound copy of the chunk. A writer's key opens nothing.
-func opens(keys *repository.Keyring, id repository.ChunkID, body []byte) bool {
-	_, err := keys.OpenChunk(nil, id, body, repository.MaxChunkPlain)
+func (s *Sealed) key() string { return (&repository.Ref{Kind: s.kind, ID: s.id}).Key() }
+
+// opens reports whether an object is a sound copy of what has this id. A writer's key opens nothing.
+func opens(keys *repository.Keyring, kind repository.ObjectKind, id repository.ChunkID, body []byte) bool {
+	var err error
+	if kind == repository.ObjectIndex {
+		_, err = keys.OpenPage(id, body, repository.MaxChunkPlain)
+	} else {
+		_, err = keys.OpenChunk(nil, id, body, repository.MaxChunkPlain)
+	}
 	return err == nil
 }
 
-// Opens returns why an object is no sound copy of a recovery point's chunk.
-func (r *Repo) Opens(c *repository.Chunk, body []byte) error {
-	plain, err := r.Keys.OpenChunk(nil, c.ID, body, int(c.Plain))
-	if err == nil && int64(len(plain)) != c.Plain {
-		err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
-	}
+// Opens returns why an object is no sound copy of what a recovery point means.
+func (r *Repo) Opens(c *repository.Ref, body []byte) error {
+	_, err := r.Keys.Open(nil, c, body)
 	return err
 }
 
 // GetSealed reads one copy of a chunk, whoever sealed it, and no more than that can be.
-func GetSealed(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
-	return p.Store.Get(ctx, c.ID.Key(), min(max(c.Size, c.Plain+repository.MaxOverhead), repository.MaxChunkSealed))
+func GetSealed(ctx context.Context, p Provider, c *repository.Ref) ([]byte, error) {
+	return p.Store.Get(ctx, c.Key(), min(max(c.Size, c.Plain+repository.MaxOverhead), repository.MaxChunkSealed))
 }
 
 // SoundCopy reads one copy of a chunk and returns it if it is sound. The bytes that the manifest names are not opened: that they are
 // sound was known when it was sealed. With a writer's key they are the only ones: the same rows give it the same bytes.
-func (r *Repo) SoundCopy(ctx context.Context, p Provider, c *repository.Chunk) ([]byte, error) {
+func (r *Repo) SoundCopy(ctx context.Context, p Provider, c *repository.Ref) ([]byte, error) {
 	body, err := GetSealed(ctx, p, c)
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func (r *Repo) SoundCopy(ctx context.Context, p Provider, c *repository.Chunk) (
 }
 
 // look opens a provider's copy of which no more than its size is known, and records what it is. It reports whether it is sound.
-func (x *Index) look(ctx context.Context, r *Repo, p Provider, bit uint16, c *repository.Chunk) bool {
+func (x *Index) look(ctx context.Context, r *Repo, p Provider, bit uint16, c *repository.Ref) bool {
 	body, err := r.SoundCopy(ctx, p, c)
 	switch {
 	case err == nil:
@@ -85,7 +90,7 @@ func (x *Index) look(ctx context.Context, r *Repo, p Provider, bit uint16, c *re
 // copy is taken as it is once it has been opened. Where the name is taken by bytes that do not open, left by a run that was
 // killed or damaged since, they are replaced: the name promises the content.
 func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *Sealed) (bool, error) {
-	key, known := s.id.Key(), x.Get(s.id)
+	key, known := s.key(), x.Get(s.id)
 	if known.bad&bit == 0 {
 		err := storage.ErrExists
 		if known.Odd&bit == 0 {
@@ -100,7 +105,7 @@ func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 		}
 		have, err := store.Get(ctx, key, repository.MaxChunkSealed)
 		if err == nil {
-			if sum := sha256.Sum256(have); sum == s.Sum || opens(x.keys, s.id, have) {
+			if sum := sha256.Sum256(have); sum == s.Sum || opens(x.keys, s.kind, s.id, have) {
 				x.took(s.id, bit, seal{int64(len(have)), sum})
 				return false, nil
 			}
@@ -116,17 +121,18 @@ func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 	return true, nil
 }
 
-// Existing returns the chunk as another run left it at a provider, or is uploading it now, and whether a sound copy was found.
-func (x *Index) Existing(ctx context.Context, r *Repo, id repository.ChunkID, e Entry) (s *Sealed, found bool, err error) {
+// Existing returns the object as another run left it at a provider, or is uploading it now, and whether a sound copy was found.
+func (x *Index) Existing(ctx context.Context, r *Repo, c *repository.Ref, e Entry) (s *Sealed, found bool, err error) {
+	id := c.ID
 	for i, p := range r.Providers {
 		if (e.At|e.Odd)&(1<<i) == 0 {
 			continue
 		}
-		body, err := p.Store.Get(ctx, id.Key(), repository.MaxChunkSealed)
-		if err == nil && opens(r.Keys, id, body) {
+		body, err := p.Store.Get(ctx, c.Key(), repository.MaxChunkSealed)
+		if err == nil && opens(r.Keys, c.Kind, id, body) {
 			x.doubt(id, (e.At|e.Odd)&^(1<<i)) // without a manifest nothing says that the others hold the same bytes
 			x.confirm(id, 1<<i)
-			return NewSealed(id, body), true, nil
+			return NewSealed(c, body), true, nil
 		}
 		if ctx.Err() != nil {
 			return nil, false, ctx.Err()
@@ -165,29 +171,35 @@ func (x *Index) took(id repository.ChunkID, bit uint16, have seal) {
 	x.others[id][bit] = have
 }
 
-// Adopt lets a manifest name, of a chunk whose own seal no provider keeps, one that a provider does: listing sizes is enough to
+// Adopt lets a reference name, of a chunk whose own seal no provider keeps, one that a provider does: listing sizes is enough to
 // verify it then, and the next backup takes it over without looking.
-func (x *Index) Adopt(m *repository.Manifest) {
+func (x *Index) Adopt(c *repository.Ref) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	_ = m.EachChunk(func(c *repository.Chunk) error {
-		e, others := x.entries[c.ID], x.others[c.ID]
-		if e == nil || len(others) == 0 {
-			return nil
-		}
-		own, first := e.At, uint16(0)
-		for i := range maxProviders {
-			bit := uint16(1) << i
-			if _, other := others[bit]; other && e.At&bit != 0 {
-				own &^= bit
-				if first == 0 {
-					first = bit
-				}
+	e, others := x.entries[c.ID], x.others[c.ID]
+	if e == nil || len(others) == 0 {
+		return
+	}
+	own, first := e.At, uint16(0)
+	for i := range maxProviders {
+		bit := uint16(1) << i
+		if _, other := others[bit]; other && e.At&bit != 0 {
+			own &^= bit
+			if first == 0 {
+				first = bit
 			}
 		}
-		if own == 0 && first != 0 {
-			c.Size, c.SHA256 = others[first].size, others[first].sum
-		}
+	}
+	if own == 0 && first != 0 {
+		c.Size, c.SHA256 = others[first].size, others[first].sum
+	}
+}
+
+// Put stores an object at one provider, unless that is known to hold it.
+func (x *Index) Put(ctx context.Context, to Provider, bit uint16, s *Sealed) error {
+	if x.Get(s.id).At&bit != 0 {
 		return nil
-	})
+	}
+	_, err := x.put(ctx, to.Store, bit, s)
+	return err
 }

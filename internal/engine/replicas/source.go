@@ -62,20 +62,21 @@ func (s *Source) order() []Provider {
 	return append(first, later...)
 }
 
-// Chunk returns the plaintext of a chunk in buf. Any copy that opens under the chunk's id is the right one, whichever run
+// Chunk returns the plaintext of a chunk, or of an index page, in buf. Any copy that opens under the chunk's id is the right one, whichever run
 // sealed it: the id is a keyed hash of the plaintext, and authenticated. The rows' hashes are compared when they are read back.
-func (s *Source) Chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error) {
+func (s *Source) Chunk(ctx context.Context, c *repository.Ref, buf []byte) ([]byte, error) {
 	var plain []byte
 	var last error
 	var why []string // by provider
 	damage := false
 	q := FirstSound[[]byte]{What: "chunks", size: c.Size}
 	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) {
-		return p.Store.Get(ctx, c.ID.Key(), repository.MaxChunkSealed)
+		return p.Store.Get(ctx, c.Key(), repository.MaxChunkSealed)
 	}
 	q.Sound = func(p Provider, sealed []byte) (err error) {
-		plain, err = s.Repo.Keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain))
-		if err == nil && int64(len(plain)) != c.Plain {
+		if c.Kind == repository.ObjectIndex {
+			plain, err = s.Repo.Keys.Open(nil, c, sealed)
+		} else if plain, err = s.Repo.Keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain)); err == nil && int64(len(plain)) != c.Plain {
 			err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
 		}
 		if err == nil {
@@ -93,9 +94,9 @@ func (s *Source) Chunk(ctx context.Context, c *repository.Chunk, buf []byte) ([]
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !damage:
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "chunk %s cannot be read from any provider. %s", c.ID, strings.Join(why, " "))
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be read from any provider. %s", named(c), strings.Join(why, " "))
 	}
-	return nil, keepsake.Errorf(keepsake.CodeDamaged, "chunk %s is missing or damaged at every provider asked. %s", c.ID, FindingOf("", c.ID.Key(), last, s.heal).Problem)
+	return nil, keepsake.Errorf(keepsake.CodeDamaged, "%s is missing or damaged at every provider asked. %s", named(c), FindingOf("", c.Key(), last, s.heal).Problem)
 }
 
 // Open is chunk with a buffer that is large enough.
@@ -103,7 +104,12 @@ func (s *Source) Open(ctx context.Context, chunk *repository.Chunk, buf []byte) 
 	if need := int(chunk.Plain) + 64; cap(buf) < need {
 		buf = make([]byte, 0, need)
 	}
-	return s.Chunk(ctx, chunk, buf)
+	return s.Chunk(ctx, &chunk.Ref, buf)
+}
+
+// Page returns the plaintext of an index page. It is a repository.Fetch.
+func (s *Source) Page(ctx context.Context, page repository.Ref) ([]byte, error) {
+	return s.Chunk(ctx, &page, nil)
 }
 
 func (s *Source) took(provider string, bytes int64) {
@@ -116,8 +122,8 @@ func (s *Source) took(provider string, bytes int64) {
 
 // note records a copy that could not be used and reports whether it is damaged. A provider that does not answer is recorded
 // once, not for every chunk.
-func (s *Source) note(provider string, c *repository.Chunk, err error) bool {
-	f := FindingOf(provider, c.ID.Key(), err, s.heal)
+func (s *Source) note(provider string, c *repository.Ref, err error) bool {
+	f := FindingOf(provider, c.Key(), err, s.heal)
 	s.mu.Lock()
 	known := false
 	if !f.Damage {
@@ -156,7 +162,7 @@ func (s *Source) Best() string {
 func (s *Source) Copy(ctx context.Context, w io.Writer, chunks []repository.Chunk) error {
 	var buf []byte
 	for i := range chunks {
-		plain, err := s.Chunk(ctx, &chunks[i], buf)
+		plain, err := s.Chunk(ctx, &chunks[i].Ref, buf)
 		if err != nil {
 			return err
 		}
@@ -198,6 +204,13 @@ type ahead struct {
 	err   error
 }
 
+// failedAhead is what comes in the place of a chunk that is not fetched.
+func failedAhead(err error) *ahead {
+	a := &ahead{ready: make(chan struct{}), err: err}
+	close(a.ready)
+	return a
+}
+
 // cost is the memory that a chunk takes on its way.
 func (a *ahead) cost() int64 { return min(a.chunk.Plain+a.chunk.Size, readAheadBytes) }
 
@@ -210,9 +223,13 @@ func (s *Source) Rows(ctx context.Context, t *repository.Table, loaded func(plai
 	}
 	r.wg.Go(func() {
 		defer close(r.order)
-		for i := range t.Ranges {
-			for j := range t.Ranges[i].Chunks {
-				if !r.start(ctx, &t.Ranges[i].Chunks[j], t.Format) {
+		for part, err := range t.EachRange(ctx, s.Page) {
+			if err != nil {
+				r.order <- failedAhead(err)
+				return
+			}
+			for j := range part.Chunks {
+				if !r.start(ctx, &part.Chunks[j], t.Format) {
 					return
 				}
 			}
@@ -225,15 +242,13 @@ func (s *Source) Rows(ctx context.Context, t *repository.Table, loaded func(plai
 func (r *RowStream) start(ctx context.Context, c *repository.Chunk, format string) bool {
 	a := &ahead{chunk: c, ready: make(chan struct{})}
 	if err := r.s.room.Acquire(ctx, a.cost()); err != nil {
-		a.chunk, a.err = nil, err
-		close(a.ready)
-		r.order <- a // the reader, or Close, takes it
+		r.order <- failedAhead(err) // the reader, or Close, takes it
 		return false
 	}
 	r.wg.Go(func() {
 		defer close(a.ready)
 		a.buf = r.s.buffers.Get().(*[]byte)
-		plain, err := r.s.Chunk(ctx, c, *a.buf)
+		plain, err := r.s.Chunk(ctx, &c.Ref, *a.buf)
 		if err == nil {
 			*a.buf = plain
 			if plain, err = c.Kept(plain, format); err != nil {

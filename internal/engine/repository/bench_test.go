@@ -135,13 +135,25 @@ func BenchmarkRowHash(b *testing.B) {
 	}
 }
 
-func BenchmarkNewFilter(b *testing.B) {
-	keys := map[KeyHash]struct{}{}
-	for i := range uint64(10_000) {
-		keys[HashKey(fmt.Append(nil, i))] = struct{}{}
+// BenchmarkRun makes a run of a hundred chunks.
+func BenchmarkRun(b *testing.B) {
+	s := newPageStore(b)
+	var sets []KeySet
+	for chunk := range uint64(100) {
+		hashes := make([]KeyHash, 10_000)
+		for i := range hashes {
+			hashes[i] = HashKey(fmt.Append(nil, chunk, i))
+		}
+		sets = append(sets, NewKeySet(hashes))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		NewFilter(keys)
+		builder := NewRunBuilder(1)
+		for i := range sets {
+			builder.Add(ChunkID{byte(i)}, sets[i:i+1])
+		}
+		if _, err := builder.Run(b.Context(), s.store); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -7,8 +7,11 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Coverage says what the recovery point covers, as far as its manifest tells.
+// Coverage says what the recovery point covers, as far as its manifest and its tables tell; nil where these were not loaded.
 func (m *Manifest) Coverage() *keepsake.Coverage {
+	if len(m.Tables) == 0 {
+		return nil
+	}
 	c := &keepsake.Coverage{}
 	for _, tier := range keepsake.Tiers() {
 		t := keepsake.TierCoverage{Tier: tier}

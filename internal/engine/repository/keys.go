@@ -80,9 +80,14 @@ type keys struct {
 
 // epochKeys are what HKDF-SHA256 derives from the root key for one epoch.
 type epochKeys struct {
-	ids     [keySize]byte
-	objects map[ObjectKind][]byte // the key that each object's own key is derived from
-	hashers sync.Pool             // *idHasher
+	chunks, pages idKey
+	objects       map[ObjectKind][]byte // the key that each object's own key is derived from
+}
+
+// idKey is the key that the ids of one kind of object are made with.
+type idKey struct {
+	key     [keySize]byte
+	hashers sync.Pool // *idHasher
 }
 
 type idHasher struct {
@@ -90,22 +95,39 @@ type idHasher struct {
 	sum [sha256.Size]byte
 }
 
+func (i *idKey) set(key []byte) {
+	copy(i.key[:], key)
+	i.hashers.New = func() any { return &idHasher{mac: hmac.New(sha256.New, i.key[:])} }
+}
+
+func (i *idKey) id(plain []byte) ChunkID {
+	h := i.hashers.Get().(*idHasher)
+	h.mac.Reset()
+	h.mac.Write(plain)
+	h.mac.Sum(h.sum[:0])
+	id := ChunkID(h.sum)
+	i.hashers.Put(h)
+	return id
+}
+
 func newKeyring(root []byte, repository [repositorySize]byte, current uint16) (*Keyring, error) {
 	k := &keys{repository: repository, current: current}
 	copy(k.root[:], root)
 	for n := uint16(1); n <= current; n++ {
 		e := &epochKeys{objects: map[ObjectKind][]byte{}}
-		ids, err := k.derive("chunk ids", n)
-		if err != nil {
-			return nil, err
+		for purpose, ids := range map[string]*idKey{"chunk ids": &e.chunks, "index ids": &e.pages} {
+			key, err := k.derive(purpose, n)
+			if err != nil {
+				return nil, err
+			}
+			ids.set(key)
 		}
-		copy(e.ids[:], ids)
 		for kind, purpose := range objectKeys {
+			var err error
 			if e.objects[kind], err = k.derive(purpose, n); err != nil {
 				return nil, err
 			}
 		}
-		e.hashers.New = func() any { return &idHasher{mac: hmac.New(sha256.New, e.ids[:])} }
 		k.epochs = append(k.epochs, e)
 	}
 	var err error
@@ -145,17 +167,12 @@ func (k *Keyring) StandbySecret() (keepsake.Secret, error) {
 // ChunkID returns the id of the chunk with this plaintext: equal rows have equal ids, and nobody without the key can compute
 // one. It panics after Wipe: an id under no key would not be secret.
 func (k *Keyring) ChunkID(plain []byte) ChunkID {
-	return k.k().epochs[k.k().current-1].chunkID(plain)
+	return k.k().epochs[k.k().current-1].chunks.id(plain)
 }
 
-func (e *epochKeys) chunkID(plain []byte) ChunkID {
-	h := e.hashers.Get().(*idHasher)
-	h.mac.Reset()
-	h.mac.Write(plain)
-	h.mac.Sum(h.sum[:0])
-	id := ChunkID(h.sum)
-	e.hashers.Put(h)
-	return id
+// PageID is ChunkID for an index page. The two kinds have keys of their own, so that no page has a chunk's id.
+func (k *Keyring) PageID(plain []byte) ChunkID {
+	return k.k().epochs[k.k().current-1].pages.id(plain)
 }
 
 // Wipe overwrites the keys, as far as Go's memory allows: states inside ciphers and hashes go with the garbage. The keyring
@@ -163,13 +180,14 @@ func (e *epochKeys) chunkID(plain []byte) ChunkID {
 func (k *Keyring) Wipe() {
 	clear(k.k().root[:])
 	for _, e := range k.k().epochs {
-		clear(e.ids[:])
+		clear(e.chunks.key[:])
+		clear(e.pages.key[:])
 		for _, key := range e.objects {
 			clear(key)
 		}
 	}
 	if w := k.k().writer; w != nil {
-		for _, key := range [][]byte{w.secret, w.ids, w.ephemeral, w.objects} {
+		for _, key := range [][]byte{w.secret, w.chunkIDs, w.pageIDs, w.ephemeral, w.objects} {
 			clear(key)
 		}
 	}

@@ -58,7 +58,7 @@ func TestKeyringHidesItself(t *testing.T) {
 	}
 	all := out.String() + string(j) + log.String()
 	e := k.k().epochs[0]
-	for _, key := range [][]byte{k.k().root[:], e.ids[:], e.objects[ObjectChunk], e.objects[ObjectManifest]} {
+	for _, key := range [][]byte{k.k().root[:], e.chunks.key[:], e.pages.key[:], e.objects[ObjectChunk], e.objects[ObjectManifest]} {
 		for _, form := range []string{string(key), hex.EncodeToString(key), base64.StdEncoding.EncodeToString(key), strings.Trim(fmt.Sprint(key), "[]")} {
 			if strings.Contains(strings.ToLower(all), strings.ToLower(form)) {
 				t.Errorf("key bytes leak in the form %.12q…", form)
@@ -78,7 +78,7 @@ func TestWipe(t *testing.T) {
 	}
 	keys := k.k().epochs[0]
 	k.Wipe()
-	if k.k().root != [32]byte{} || keys.ids != [32]byte{} || !bytes.Equal(keys.objects[ObjectChunk], make([]byte, 32)) {
+	if k.k().root != [32]byte{} || keys.chunks.key != [32]byte{} || keys.pages.key != [32]byte{} || !bytes.Equal(keys.objects[ObjectChunk], make([]byte, 32)) {
 		t.Error("keys are left after Wipe")
 	}
 	_, err = k.SealChunk(nil, id, []byte("rows"), Thorough)

@@ -6,8 +6,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Manifest is everything needed to restore one snapshot, apart from the chunks it names. Its JSON form, compressed and
-// sealed, is the object manifests/<ID>; FORMAT.md describes every field.
+// Manifest says what one recovery point is and where its index begins. Its JSON form, compressed and sealed, is the object
+// manifests/<ID>; FORMAT.md describes every field.
 type Manifest struct {
 	Format     int                 `json:"format"` // 1
 	Repository string              `json:"repository"`
@@ -19,20 +19,37 @@ type Manifest struct {
 	// Weddings says for which weddings the point was made. It covers the whole platform all the same.
 	Weddings []keepsake.WeddingMark `json:"weddings,omitempty"`
 	// Covers is which weddings and vendors the snapshot has; nil where that could not be told.
-	Covers     *keepsake.WeddingCoverage `json:"covers,omitempty"`
-	Parent     string                    `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
-	Tool       string                    `json:"tool"`             // version of keepsake that wrote it
-	Source     Source                    `json:"source"`
-	Schema     []Chunk                   `json:"schema"` // pg_dump's custom-format archive, cut into chunks
-	Tables     []Table                   `json:"tables"`
-	Sequences  []Sequence                `json:"sequences,omitempty"`
-	MatViews   []Name                    `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
-	Objects    []LargeObject             `json:"large_objects,omitempty"`      // every large object; their bytes are a Table of kind KindLargeObjects
-	Keys       []ForeignKey              `json:"foreign_keys,omitempty"`       // between the tables, by the names of the topmost partitioned ones
-	Extensions []Extension               `json:"extensions,omitempty"`
-	Roles      []string                  `json:"roles,omitempty"` // every role that owners, grants and policies name
-	NotCarried []keepsake.NotCarried     `json:"not_carried,omitempty"`
-	Stats      Stats                     `json:"stats"`
+	Covers *keepsake.WeddingCoverage `json:"covers,omitempty"`
+	Parent string                    `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
+	Tool   string                    `json:"tool"`             // version of keepsake that wrote it
+	Source Source                    `json:"source"`
+	Schema []Chunk                   `json:"schema"` // pg_dump's custom-format archive, cut into chunks
+	Index  Index                     `json:"index"`
+	Stats  Stats                     `json:"stats"`
+
+	// What follows lies in index pages. Load reads it.
+
+	Tables    []Table       `json:"-"`
+	Sequences []Sequence    `json:"-"`
+	Objects   []LargeObject `json:"-"` // every large object; their bytes are a Table of kind KindLargeObjects
+	Facts     `json:"-"`
+}
+
+// Index is where the lists of a recovery point begin.
+type Index struct {
+	Tables    List `json:"tables"`
+	Sequences List `json:"sequences"`
+	Objects   List `json:"large_objects"`
+	Facts     List `json:"facts"` // one document
+}
+
+// Facts are what a restore needs to know of the platform beside its tables. They seldom change.
+type Facts struct {
+	MatViews   []Name                `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
+	Keys       []ForeignKey          `json:"foreign_keys,omitempty"`       // between the tables, by the names of the topmost partitioned ones
+	Extensions []Extension           `json:"extensions,omitempty"`
+	Roles      []string              `json:"roles,omitempty"` // every role that owners, grants and policies name
+	NotCarried []keepsake.NotCarried `json:"not_carried,omitempty"`
 }
 
 // Source says where a snapshot comes from.
@@ -85,8 +102,13 @@ type Table struct {
 	Hash       RowHash       `json:"hash"`           // sum of the hashes of all rows
 	RangePages uint32        `json:"range_pages"`
 	Layout     string        `json:"layout"`                // digest of what a tuple's meaning depends on: relation file, columns, missing values
-	FilterKeys [][]string    `json:"filter_keys,omitempty"` // the column lists that Chunk.Filters are about, in the same order
-	Ranges     []Range       `json:"ranges"`
+	FilterKeys [][]string    `json:"filter_keys,omitempty"` // the column lists that runs are about, in the same order
+	Chunks     int64         `json:"chunks"`                // of all ranges; one that several share counts several times
+	Bytes      int64         `json:"bytes"`                 // of their plaintexts
+	Stored     int64         `json:"stored"`                // of their objects
+	Ranges     List          `json:"ranges"`                // EachRange
+	Slots      List          `json:"slots"`                 // OpenSlots
+	Runs       List          `json:"runs"`                  // ReadRuns
 }
 
 // Column is one column as COPY wrote it.
@@ -101,38 +123,6 @@ type ForeignKey struct {
 	Columns       []string `json:"columns"`
 	Parent        string   `json:"parent"`
 	ParentColumns []string `json:"parent_columns"`
-}
-
-// Range is the rows of the heap pages From ≤ page < To. To is 0 in the last range, which is open-ended.
-type Range struct {
-	From   uint32  `json:"from"`
-	To     uint32  `json:"to,omitempty"`
-	Rows   int64   `json:"rows"`
-	Hash   RowHash `json:"hash"`
-	Tuples RowHash `json:"tuples"` // sum of the hashes of (ctid, xmin): equal means that no row here has changed
-	Chunks []Chunk `json:"chunks,omitempty"`
-}
-
-// Chunk is one sealed object. The rows of a range are the plaintexts of its chunks, one after the other, without dropped rows.
-type Chunk struct {
-	ID        ChunkID  `json:"id"`
-	Size      int64    `json:"size"`                // bytes of the sealed object
-	SHA256    Sum      `json:"sha256"`              // of the sealed object
-	Plain     int64    `json:"plain"`               // bytes before compression
-	Rows      int64    `json:"rows,omitempty"`      // that begin in this chunk
-	Continues bool     `json:"continues,omitempty"` // it begins inside a row that an earlier chunk of the range began
-	Filters   []Filter `json:"filters,omitempty"`   // one per Table.FilterKeys; an empty one may hold any key
-	// Slots are the places that the chunk's rows had when they were read, in their order, and Horizon the oldest transaction that ran
-	// then: what tells at the next backup which of them are still there. Absent: nothing does.
-	Slots   Runs   `json:"slots,omitempty"`
-	Horizon uint64 `json:"horizon,omitempty"`
-	// Dropped are the numbers of the chunk's rows, counted from 0, that are not part of the recovery point: rows that were gone or
-	// had changed when it was made.
-	Dropped Runs `json:"dropped,omitempty"`
-	// The sizes say in a stored manifest how long those are that lie behind the JSON document. Opening a manifest puts them back.
-	FilterSizes []uint32 `json:"filter_sizes,omitempty"`
-	SlotsSize   uint32   `json:"slots_size,omitempty"`
-	DroppedSize uint32   `json:"dropped_size,omitempty"`
 }
 
 // Sequence is a sequence's value. Sequences are not transactional: it is the value just after the snapshot, never an older one.
@@ -159,10 +149,11 @@ type Extension struct {
 
 // Stats are the figures of the backup that wrote the manifest.
 type Stats struct {
+	Tables      int     `json:"tables"`
 	Rows        int64   `json:"rows"`
 	BytesRead   int64   `json:"bytes_read"`   // plaintext of every chunk of the point
 	BytesStored int64   `json:"bytes_stored"` // sealed bytes of every chunk of the point
-	BytesNew    int64   `json:"bytes_new"`    // sealed bytes this backup added
+	BytesNew    int64   `json:"bytes_new"`    // sealed bytes of chunks and index pages that this backup added
 	Chunks      int64   `json:"chunks"`
 	ChunksNew   int64   `json:"chunks_new"`
 	Seconds     float64 `json:"seconds"` // from the start of the operation to this manifest

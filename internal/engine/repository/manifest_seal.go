@@ -1,14 +1,12 @@
 package repository
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,15 +16,31 @@ import (
 // ManifestPrefix begins the name of every manifest's object.
 const ManifestPrefix = "manifests/"
 
+// MaxManifestPlain is the most bytes a manifest has before compression. What grows with the platform lies in index pages.
+const MaxManifestPlain = 16 << 20
+
 const manifestTime = "20060102T150405Z"
 
-var manifestID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$`)
+var manifestID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}(-w)?$`)
+
+// written ends the id of a manifest that a writer sealed.
+const written = "-w"
+
+var errSealer = errors.New("its name does not say who sealed it; somebody with a writer's key may have put it in its place")
 
 // NewManifestID returns the id of a snapshot taken at t: its UTC second, then the fraction of the second in two bytes and
 // four random bytes. Ids sort by time.
 func NewManifestID(t time.Time) string {
 	tail := binary.BigEndian.AppendUint16(nil, uint16(t.Nanosecond()/(1e9>>16+1)))
 	return t.UTC().Format(manifestTime) + "-" + hex.EncodeToString(append(tail, randomBytes(4)...))
+}
+
+// PointID is NewManifestID for a recovery point of whoever has the keyring: the id says whether a writer sealed it.
+func (k *Keyring) PointID(t time.Time) string {
+	if k.WritesOnly() {
+		return NewManifestID(t) + written
+	}
+	return NewManifestID(t)
 }
 
 // ManifestTime returns the UTC second that an id was made for. An id that NewManifestID cannot have made is CodeInvalid.
@@ -61,9 +75,12 @@ func (k *Keyring) SealManifest(m *Manifest) (key string, sealed []byte, err erro
 	if err := m.check(k.Repository(), m.ID); err != nil {
 		return "", nil, keepsake.Errorf(keepsake.CodeInternal, "The manifest is not sound and was not written: %w.", err)
 	}
-	plain, err := encodeManifest(m)
+	plain, err := json.Marshal(m)
 	if err != nil {
 		return "", nil, fmt.Errorf("encode manifest %s: %w", m.ID, err)
+	}
+	if k.WritesOnly() != strings.HasSuffix(m.ID, written) {
+		return "", nil, keepsake.Errorf(keepsake.CodeInternal, "The name %s of the manifest does not say who seals it.", m.ID)
 	}
 	key = ManifestKey(m.ID)
 	sealed, err = k.SealObject(ObjectManifest, key, plain)
@@ -77,95 +94,17 @@ func (k *Keyring) OpenManifest(key string, sealed []byte) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := k.OpenObject(ObjectManifest, key, sealed, MaxObjectPlain)
+	if IsWritten(sealed) != strings.HasSuffix(id, written) {
+		return nil, damaged(ObjectManifest, key, fmt.Errorf("%w: %w", errSealer, ErrAuthentication))
+	}
+	plain, err := k.OpenObject(ObjectManifest, key, sealed, MaxManifestPlain)
 	if err != nil {
 		return nil, err
 	}
 	return decodeManifest(plain, k.Repository(), id)
 }
 
-// encodeManifest writes the JSON document in one line, a line feed, and behind it what the chunks' sizes say: it is most of a
-// manifest's bytes, and whoever looks for one wedding should not have to parse it.
-func encodeManifest(m *Manifest) ([]byte, error) {
-	var behind []byte
-	document := *m
-	document.Tables = slices.Clone(m.Tables)
-	for t := range document.Tables {
-		ranges := slices.Clone(document.Tables[t].Ranges)
-		for r := range ranges {
-			ranges[r].Chunks = slices.Clone(ranges[r].Chunks)
-			for i := range ranges[r].Chunks {
-				behind = ranges[r].Chunks[i].moveOut(behind)
-			}
-		}
-		document.Tables[t].Ranges = ranges
-	}
-	plain, err := json.Marshal(&document)
-	if err != nil {
-		return nil, err
-	}
-	return append(append(plain, '\n'), behind...), nil
-}
-
-// moveOut leaves sizes where the filters, slots and dropped rows were, and appends those to behind.
-func (c *Chunk) moveOut(behind []byte) []byte {
-	for _, f := range c.Filters {
-		c.FilterSizes = append(c.FilterSizes, uint32(len(f)))
-		behind = append(behind, f...)
-	}
-	c.SlotsSize, c.DroppedSize = uint32(len(c.Slots)), uint32(len(c.Dropped))
-	behind = append(append(behind, c.Slots...), c.Dropped...)
-	c.Filters, c.Slots, c.Dropped = nil, nil, nil
-	return behind
-}
-
-// moveIn undoes moveOut and returns what is left of behind.
-func (c *Chunk) moveIn(behind []byte) (rest []byte, err error) {
-	take := func(n uint32) []byte {
-		if int64(n) > int64(len(behind)) {
-			err = errors.New("what belongs behind it is missing")
-			return nil
-		}
-		piece := behind[:n:n]
-		behind = behind[n:]
-		return piece
-	}
-	if len(c.FilterSizes) > 0 && len(c.Filters) > 0 || c.SlotsSize > 0 && len(c.Slots) > 0 || c.DroppedSize > 0 && len(c.Dropped) > 0 {
-		return nil, errors.New("a chunk has something twice")
-	}
-	for _, n := range c.FilterSizes {
-		c.Filters = append(c.Filters, take(n))
-	}
-	if c.SlotsSize > 0 {
-		c.Slots = take(c.SlotsSize)
-	}
-	if c.DroppedSize > 0 {
-		c.Dropped = take(c.DroppedSize)
-	}
-	c.FilterSizes, c.SlotsSize, c.DroppedSize = nil, 0, 0
-	return behind, err
-}
-
-// putBack cuts what lies behind the document into the chunks it belongs to.
-func (m *Manifest) putBack(behind []byte) (err error) {
-	for t := range m.Tables {
-		for r := range m.Tables[t].Ranges {
-			chunks := m.Tables[t].Ranges[r].Chunks
-			for c := range chunks {
-				if behind, err = chunks[c].moveIn(behind); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	if len(behind) > 0 {
-		return fmt.Errorf("%d bytes behind it belong to nothing", len(behind))
-	}
-	return nil
-}
-
 func decodeManifest(plain []byte, repository, id string) (*Manifest, error) {
-	plain, behind, _ := bytes.Cut(plain, []byte{'\n'})
 	var version struct {
 		Format int `json:"format"`
 	}
@@ -179,32 +118,8 @@ func decodeManifest(plain []byte, repository, id string) (*Manifest, error) {
 	if err := json.Unmarshal(plain, m); err != nil {
 		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
 	}
-	if err := m.putBack(behind); err != nil {
-		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
-	}
 	if err := m.check(repository, id); err != nil {
 		return nil, damaged(ObjectManifest, id, fmt.Errorf("%w: %w", ErrWrongContent, err))
 	}
 	return m, nil
-}
-
-// EachChunk calls fn for every chunk of the schema and of the tables, in the order a restore reads them. A chunk that several
-// ranges share comes several times. An error from fn ends the walk and is returned.
-func (m *Manifest) EachChunk(fn func(*Chunk) error) error {
-	for i := range m.Schema {
-		if err := fn(&m.Schema[i]); err != nil {
-			return err
-		}
-	}
-	for t := range m.Tables {
-		for r := range m.Tables[t].Ranges {
-			chunks := m.Tables[t].Ranges[r].Chunks
-			for c := range chunks {
-				if err := fn(&chunks[c]); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +23,6 @@ import (
 
 	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
-	"github.com/zeebo/xxh3"
 	"golang.org/x/crypto/argon2"
 )
 
@@ -36,6 +34,7 @@ type reader struct {
 	root []byte
 
 	packings map[byte]int // how many objects used each
+	levels   int          // of references that were gone through
 }
 
 type slotJSON struct {
@@ -224,26 +223,25 @@ func unsnap(b []byte) []byte {
 	return out
 }
 
-type chunkJSON struct {
+type refJSON struct {
 	ID, SHA256  string
 	Size, Plain int
-	Rows        int
-	Continues   bool
-	Filters     [][]byte
 }
 
-func (r *reader) chunk(c chunkJSON) []byte {
-	name := "chunks/" + c.ID[:2] + "/" + c.ID
-	sealed := r.file("repository/" + name)
-	// A reader opens copies that differ as well; here are the very objects that the manifest names.
-	if sum := sha256.Sum256(sealed); hex.EncodeToString(sum[:]) != c.SHA256 || len(sealed) != c.Size {
-		r.t.Fatalf("%s is not the object the manifest means", name)
-	}
-	plain := r.open(name, 1, "chunks")
-	mac := hmac.New(sha256.New, r.derived("keepsake 1 chunk ids, epoch 1"))
+// content opens the object that a reference names and proves its id.
+func (r *reader) content(c refJSON, folder, ids string, kind byte) []byte {
+	r.t.Helper()
+	name := folder + "/" + c.ID[:2] + "/" + c.ID
+	plain := r.open(name, kind, folder)
+	mac := hmac.New(sha256.New, r.derived("keepsake 1 "+ids+", epoch 1"))
 	mac.Write(plain)
 	if hex.EncodeToString(mac.Sum(nil)) != c.ID || len(plain) != c.Plain {
 		r.t.Fatalf("%s holds other bytes", name)
+	}
+	// A reader opens copies that differ as well; here are the very objects that the index names.
+	sealed := r.file("repository/" + name)
+	if sum := sha256.Sum256(sealed); len(sealed) != c.Size || kind == 1 && hex.EncodeToString(sum[:]) != c.SHA256 {
+		r.t.Fatalf("%s is not the object the index means", name)
 	}
 	return plain
 }
@@ -272,22 +270,6 @@ func split(stream []byte, format string) ([][]byte, error) {
 	return rows, nil
 }
 
-func mayHold(filter []byte, id uint64) bool {
-	key := binary.BigEndian.AppendUint64([]byte{0, 0, 0, 8}, id)
-	h := xxh3.Hash(key)
-	m := uint64(len(filter)-1) * 8
-	for i := range uint64(filter[0]) {
-		z := h + (i+1)*0x9E3779B97F4A7C15
-		z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9
-		z = (z ^ (z >> 27)) * 0x94D049BB133111EB
-		bit, _ := bits.Mul64(z^(z>>31), m)
-		if filter[1+bit/8]>>(bit%8)&1 == 0 {
-			return false
-		}
-	}
-	return true
-}
-
 func TestReadWhatAWriterSealed(t *testing.T) {
 	t.Parallel()
 	r := &reader{t: t}
@@ -309,18 +291,28 @@ func TestReadWhatAWriterSealed(t *testing.T) {
 	r.must(json.Unmarshal(r.file("written.json"), &written))
 	ids, err := hkdf.Expand(sha256.New, r.derived("keepsake 1 writers, epoch 0"), "keepsake 1 writer chunk ids", 32)
 	r.must(err)
+	pageIDs, err := hkdf.Expand(sha256.New, r.derived("keepsake 1 writers, epoch 0"), "keepsake 1 writer index ids", 32)
+	r.must(err)
 	for _, o := range written.Objects {
 		packed := r.openWritten(o.Name, o.Sealed)
 		if got := r.unpack(packed); !bytes.Equal(got, o.Plain) {
 			t.Errorf("%s holds %q", o.Name, got)
 		}
-		mac := hmac.New(sha256.New, ids)
+		folder, id, _ := strings.Cut(o.Name, "/")
+		key := map[string][]byte{"chunks": ids, "indexes": pageIDs}[folder]
+		if key == nil {
+			if !strings.HasSuffix(o.Name, "-w") {
+				t.Errorf("the name of %s does not say that a writer sealed it", o.Name)
+			}
+			continue
+		}
+		mac := hmac.New(sha256.New, key)
 		mac.Write(packed)
-		if id, chunk := strings.CutPrefix(o.Name, "chunks/"); chunk && id[3:] != hex.EncodeToString(mac.Sum(nil)) {
+		if id[3:] != hex.EncodeToString(mac.Sum(nil)) {
 			t.Errorf("the id of %s is %x", o.Name, mac.Sum(nil))
 		}
 	}
-	if len(written.Objects) != 4 {
+	if len(written.Objects) != 5 {
 		t.Errorf("%d objects", len(written.Objects))
 	}
 }
@@ -343,62 +335,43 @@ func TestReadFromNothing(t *testing.T) {
 		Format         int
 		Repository, ID string
 		Time           time.Time
-		Schema         []chunkJSON
-		Tables         []struct {
-			Schema, Name, Format, Hash string
-			Rows                       int
-			Ranges                     []struct {
-				From, To, Rows int
-				Hash           string
-				Chunks         []chunkJSON
-			}
+		Schema         []refJSON
+		Index          struct {
+			Tables, Facts, Sequences listJSON
+			Objects                  listJSON `json:"large_objects"`
 		}
 	}
 	name := v["manifest"].(string)
-	document, _, _ := bytes.Cut(r.open(name, 2, "manifests"), []byte{'\n'})
-	r.must(json.Unmarshal(document, &m))
+	r.must(json.Unmarshal(r.open(name, 2, "manifests"), &m))
 	if m.Format != 1 || m.Repository != h.Repository || "manifests/"+m.ID != name {
 		t.Fatalf("the manifest is of %s, %s", m.Repository, m.ID)
 	}
 	var out strings.Builder
 	for _, c := range m.Schema {
-		out.Write(r.chunk(c))
+		out.Write(r.content(c, "chunks", "chunk ids", 1))
 	}
-	for _, table := range m.Tables {
-		var lo, hi, rows uint64
-		for _, rng := range table.Ranges {
-			var stream []byte
-			for _, c := range rng.Chunks {
-				stream = append(stream, r.chunk(c)...)
-			}
-			list, err := split(stream, table.Format)
-			r.must(err)
-			for _, row := range list {
-				u := xxh3.Hash128(row)
-				if lo += u.Lo; lo < u.Lo {
-					hi++
-				}
-				hi += u.Hi
-				rows++
-				fmt.Fprintf(&out, "\n%s.%s %.30q", table.Schema, table.Name, row)
-			}
-		}
-		if got := fmt.Sprintf("%016x%016x", hi, lo); got != table.Hash || rows != uint64(table.Rows) {
-			t.Errorf("%s: %d rows with hash %s, not %d with %s", table.Name, rows, got, table.Rows, table.Hash)
-		}
+	for _, document := range r.documents(m.Index.Tables) {
+		var table tableJSON
+		r.must(json.Unmarshal(document, &table))
+		r.table(table, &out)
 	}
-	filters := m.Tables[0].Ranges[0].Chunks[0].Filters
-	if !mayHold(filters[0], 1) || !mayHold(filters[0], 2) || mayHold(filters[0], 3) {
-		t.Error("the filter does not hold the keys 1 and 2 alone")
+	for _, list := range []listJSON{m.Index.Sequences, m.Index.Objects, m.Index.Facts} {
+		for _, document := range r.documents(list) {
+			fmt.Fprintf(&out, "\n%s", document)
+		}
 	}
 	const want = "PGDMP stands for pg_dump's archive" +
 		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\\x00\\x00\\x00\\x0eZoë & Łukasz\"" +
 		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x00\\x00\\aO'Brien\"" +
 		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03\\x00\\x00\\x02\\xd0a long vow, \"" +
-		"\npublic.Notes \"1\\t\\\\N\\n\"\npublic.Notes \"2\\ttab\\\\there\\n\""
+		"\npublic.Notes \"1\\t\\\\N\\n\"\npublic.Notes \"2\\ttab\\\\there\\n\"" +
+		"\n1500 guests, the last \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x05\\xdb\\x00\\x00\\x00\\x05guest\"" +
+		"\n{\"schema\":\"public\",\"name\":\"s\",\"last\":9,\"called\":true}" +
+		"\n{\"oid\":16400,\"owner\":\"owner\",\"comment\":\"a contract\"}\n{\"roles\":[\"owner\"]}"
 	if out.String() != want {
 		t.Errorf("read\n%s\nnot\n%s", out.String(), want)
 	}
+	r.side(m.ID)
 	for packing := range byte(3) {
 		if r.packings[packing] == 0 {
 			t.Errorf("no vector has packing %d", packing)

@@ -24,11 +24,13 @@ const (
 	ObjectChange   ObjectKind = 3 // changes/…
 	ObjectUndo     ObjectKind = 4 // undo/…
 	ObjectNote     ObjectKind = 5 // notes/…
+	ObjectIndex    ObjectKind = 6 // indexes/ab/abcdef…
 )
 
 // objectKeys names, per kind, the derivation that the keys of its objects come from.
 var objectKeys = map[ObjectKind]string{
 	ObjectChunk: "chunks", ObjectManifest: "manifests", ObjectChange: "changes", ObjectUndo: "undo", ObjectNote: "notes",
+	ObjectIndex: "indexes",
 }
 
 // String returns the kind in words.
@@ -44,6 +46,8 @@ func (k ObjectKind) String() string {
 		return "undo object"
 	case ObjectNote:
 		return "note"
+	case ObjectIndex:
+		return "index page"
 	}
 	return fmt.Sprintf("object of kind %d", byte(k))
 }
@@ -79,10 +83,39 @@ const (
 // ChunkID(plain), which has at most MaxChunkPlain bytes. Every call gives other bytes: seal a chunk once and send the same
 // bytes to every provider.
 func (k *Keyring) SealChunk(dst []byte, id ChunkID, plain []byte, effort Effort) ([]byte, error) {
-	if len(plain) > MaxChunkPlain {
-		return nil, keepsake.Errorf(keepsake.CodeInternal, "A chunk of %d bytes is too large; at most %d are allowed.", len(plain), MaxChunkPlain)
+	if err := fits(ObjectChunk, plain); err != nil {
+		return nil, err
 	}
 	return k.seal(dst, ObjectChunk, id.Key(), plain, effort)
+}
+
+// SealPage is SealChunk for an index page; id must be PageID(plain).
+func (k *Keyring) SealPage(id ChunkID, plain []byte) ([]byte, error) {
+	if err := fits(ObjectIndex, plain); err != nil {
+		return nil, err
+	}
+	return k.seal(nil, ObjectIndex, pageKey(id), plain, Thorough)
+}
+
+// fits refuses contents that no reader takes.
+func fits(kind ObjectKind, plain []byte) error {
+	if len(plain) > MaxChunkPlain {
+		return keepsake.Errorf(keepsake.CodeInternal, "The %s of %d bytes is too large; at most %d are allowed.",
+			kind, len(plain), MaxChunkPlain)
+	}
+	return nil
+}
+
+// OpenPage is OpenChunk for an index page.
+func (k *Keyring) OpenPage(id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
+	out, e, err := k.open(nil, ObjectIndex, pageKey(id), sealed, maxPlain)
+	if err != nil {
+		return nil, err
+	}
+	if e != nil && e.pages.id(out) != id {
+		return nil, damaged(ObjectIndex, pageKey(id), ErrWrongContent)
+	}
+	return out, nil
 }
 
 // OpenChunk appends the chunk's plaintext to dst and returns the extended slice, after checking that nobody changed the
@@ -94,7 +127,7 @@ func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int)
 	if err != nil {
 		return nil, err
 	}
-	if e != nil && e.chunkID(out[len(dst):]) != id {
+	if e != nil && e.chunks.id(out[len(dst):]) != id {
 		return nil, damaged(ObjectChunk, key, ErrWrongContent)
 	}
 	return out, nil

@@ -4,6 +4,7 @@
 package repository
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -41,6 +42,40 @@ func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.String()), ni
 
 // UnmarshalText reads what MarshalText wrote.
 func (id *ChunkID) UnmarshalText(b []byte) error { return unhex(id[:], b) }
+
+// pageKey returns the name of an index page's object.
+func pageKey(id ChunkID) string { s := id.String(); return "indexes/" + s[:2] + "/" + s }
+
+// Ref names one stored object by its content: a chunk, or an index page.
+type Ref struct {
+	Kind   ObjectKind `json:"-"` // ObjectIndex, or zero for a chunk
+	ID     ChunkID    `json:"id"`
+	Size   int64      `json:"size"`            // bytes of the sealed object
+	SHA256 Sum        `json:"sha256,omitzero"` // of the sealed object; zero where a reference to an index page was read
+	Plain  int64      `json:"plain"`           // bytes before compression
+}
+
+// Key returns the name of the object.
+func (r *Ref) Key() string {
+	if r.Kind == ObjectIndex {
+		return pageKey(r.ID)
+	}
+	return r.ID.Key()
+}
+
+// Open returns the object's plaintext in dst: OpenChunk or OpenPage, and no more bytes than the reference says.
+func (k *Keyring) Open(dst []byte, r *Ref, sealed []byte) (plain []byte, err error) {
+	if r.Kind == ObjectIndex {
+		plain, err = k.OpenPage(r.ID, sealed, int(r.Plain))
+	} else {
+		plain, err = k.OpenChunk(dst, r.ID, sealed, int(r.Plain))
+	}
+	if err == nil && int64(len(plain)) != r.Plain {
+		return nil, damaged(cmp.Or(r.Kind, ObjectChunk), r.Key(),
+			fmt.Errorf("it holds %d bytes instead of %d: %w", len(plain), r.Plain, ErrWrongContent))
+	}
+	return plain, err
+}
 
 // Sum is a SHA-256.
 type Sum [32]byte

@@ -2,12 +2,15 @@ package repository
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -37,12 +40,28 @@ type vectors struct {
 		Columns [][]byte `json:"columns"`
 		Hash    string   `json:"hash"`
 	} `json:"key_hashes"`
-	Filters []struct {
-		Keys   []int64 `json:"keys"` // of one integer column each
-		Filter Filter  `json:"filter"`
-	} `json:"filters"`
+	Pairs []struct {
+		Numbers []uint64 `json:"numbers"`
+		Page    []byte   `json:"page"` // width 41, that is of one chunk
+	} `json:"pairs"`
 	Manifest string `json:"manifest"`
-	Undo     string `json:"undo"`
+}
+
+// undoVector is the name of the vectors' undo object.
+const undoVector = "undo/20261123T070000Z-0123456789ab"
+
+// pairsOf makes the only page of a set of numbers below 2^41.
+func pairsOf(t testing.TB, numbers []uint64) []byte {
+	w := newPairWriter(func(context.Context, []byte) (Ref, error) { return Ref{}, errors.New("a page of its own") }, uint64(len(numbers)), 41)
+	for _, v := range numbers {
+		if err := w.add(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.cut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return w.pages[0].inline
 }
 
 func keySet(keys []int64) map[KeyHash]struct{} {
@@ -96,23 +115,35 @@ func TestVectorsOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = m.EachChunk(func(c *Chunk) error {
-			sealed := readVector(t, "repository/"+c.ID.Key())
-			if int64(len(sealed)) != c.Size || Sum(sha256.Sum256(sealed)) != c.SHA256 {
-				t.Errorf("chunk %s is not the one the manifest means", c.ID)
-			}
-			plain, err := k.OpenChunk(nil, c.ID, sealed, int(c.Plain))
-			if err == nil && int64(len(plain)) != c.Plain {
-				t.Errorf("chunk %s holds %d bytes, not %d", c.ID, len(plain), c.Plain)
-			}
-			return err
-		})
-		if err != nil {
+		fetch := func(_ context.Context, r Ref) ([]byte, error) {
+			return k.Open(nil, &r, readVector(t, "repository/"+r.Key()))
+		}
+		if err := m.Load(t.Context(), fetch); err != nil {
 			t.Fatal(err)
 		}
-		undo, err := k.OpenObject(ObjectUndo, v.Undo, readVector(t, "repository/"+v.Undo), 1000)
-		if err != nil || string(undo) != "pre-images" {
-			t.Errorf("%q, %v", undo, err)
+		objects := 0
+		err = m.Refs(t.Context(), fetch, func(r Ref) {
+			objects++
+			sealed := readVector(t, "repository/"+r.Key())
+			if int64(len(sealed)) != r.Size || r.Kind == 0 && Sum(sha256.Sum256(sealed)) != r.SHA256 {
+				t.Errorf("%s is not the object the index means", r.Key())
+			}
+			if _, err := k.Open(nil, &r, sealed); err != nil {
+				t.Error(err)
+			}
+		})
+		if err != nil || objects < 10 {
+			t.Fatalf("%d objects, %v", objects, err)
+		}
+		for name, want := range sideVectors {
+			kind := ObjectNote
+			if name == undoVector {
+				kind = ObjectUndo
+			}
+			plain, err := k.OpenObject(kind, name, readVector(t, "repository/"+name), 10_000)
+			if err != nil || string(plain) != want {
+				t.Errorf("%s: %q, %v", name, plain, err)
+			}
 		}
 	}
 }
@@ -131,7 +162,8 @@ func TestVectorsHold(t *testing.T) {
 	}
 	e := k.k().epochs[0]
 	for info, want := range map[string][]byte{
-		"keepsake 1 chunk ids, epoch 1": e.ids[:], "keepsake 1 chunks, epoch 1": e.objects[ObjectChunk], "keepsake 1 manifests, epoch 1": e.objects[ObjectManifest],
+		"keepsake 1 chunk ids, epoch 1": e.chunks.key[:], "keepsake 1 index ids, epoch 1": e.pages.key[:], "keepsake 1 indexes, epoch 1": e.objects[ObjectIndex],
+		"keepsake 1 notes, epoch 1": e.objects[ObjectNote], "keepsake 1 chunks, epoch 1": e.objects[ObjectChunk], "keepsake 1 manifests, epoch 1": e.objects[ObjectManifest],
 		"keepsake 1 changes, epoch 1": e.objects[ObjectChange], "keepsake 1 undo, epoch 1": e.objects[ObjectUndo],
 	} {
 		if v.Derived[info] != hex.EncodeToString(want) {
@@ -157,9 +189,19 @@ func TestVectorsHold(t *testing.T) {
 			t.Errorf("%q has hash %s, not %s", c.Columns, got, c.Hash)
 		}
 	}
-	for _, c := range v.Filters {
-		if got := newFilter(keySet(c.Keys), 12, 8); !bytes.Equal(got, c.Filter) {
-			t.Errorf("the filter of %d is %x, not %x", c.Keys, []byte(got), []byte(c.Filter))
+	for _, c := range v.Pairs {
+		if got := pairsOf(t, c.Numbers); !bytes.Equal(got, c.Page) {
+			t.Errorf("the pairs %d are %x, not %x", c.Numbers, got, c.Page)
+		}
+		var back []uint64
+		for v, err := range decodePairs(c.Page) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			back = append(back, v)
+		}
+		if !slices.Equal(back, c.Numbers) {
+			t.Errorf("%x are the pairs %d, not %d", c.Page, back, c.Numbers)
 		}
 	}
 }

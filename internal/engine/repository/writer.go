@@ -37,7 +37,8 @@ func IsWriterKey(key keepsake.Secret) bool {
 // writerKeys are what a writer has, and whoever opens what it sealed.
 type writerKeys struct {
 	secret    []byte           // shared by all writers of the repository: without it nobody seals
-	ids       []byte           // of chunk ids
+	chunkIDs  []byte           // the key of chunk ids
+	pageIDs   []byte           // and of index pages' ids
 	ephemeral []byte           // of the key pair of each object
 	objects   []byte           // salt of each object's own key
 	public    *ecdh.PublicKey  // of the repository
@@ -46,7 +47,9 @@ type writerKeys struct {
 
 func newWriterKeys(secret []byte, public *ecdh.PublicKey, private *ecdh.PrivateKey) (*writerKeys, error) {
 	w := &writerKeys{secret: bytes.Clone(secret), public: public, private: private}
-	for purpose, key := range map[string]*[]byte{"chunk ids": &w.ids, "key pairs": &w.ephemeral, "objects": &w.objects} {
+	for purpose, key := range map[string]*[]byte{
+		"chunk ids": &w.chunkIDs, "index ids": &w.pageIDs, "key pairs": &w.ephemeral, "objects": &w.objects,
+	} {
 		var err error
 		if *key, err = hkdf.Expand(sha256.New, secret, "keepsake 1 writer "+purpose, keySize); err != nil {
 			return nil, fmt.Errorf("derive the writers' key for %s: %w", purpose, err)
@@ -115,10 +118,11 @@ func writerKeyring(key keepsake.Secret, repository [repositorySize]byte) (*Keyri
 // WritesOnly reports whether the keyring is a writer's: it seals, and opens nothing.
 func (k *Keyring) WritesOnly() bool { return k.k().writer != nil && len(k.k().epochs) == 0 }
 
-// SealWritten seals a chunk as a writer. Its id is of the packed bytes: the same id always names the same object, byte for byte.
-func (k *Keyring) SealWritten(plain []byte, effort Effort) (ChunkID, []byte, error) {
-	if len(plain) > MaxChunkPlain {
-		return ChunkID{}, nil, keepsake.Errorf(keepsake.CodeInternal, "A chunk of %d bytes is too large; at most %d are allowed.", len(plain), MaxChunkPlain)
+// SealWritten seals a chunk or an index page as a writer. Its id is of the packed bytes: the same id always names the same object,
+// byte for byte.
+func (k *Keyring) SealWritten(kind ObjectKind, plain []byte, effort Effort) (ChunkID, []byte, error) {
+	if err := fits(kind, plain); err != nil {
+		return ChunkID{}, nil, err
 	}
 	if k.k().writer == nil {
 		return ChunkID{}, nil, errWiped()
@@ -126,12 +130,17 @@ func (k *Keyring) SealWritten(plain []byte, effort Effort) (ChunkID, []byte, err
 	w := takeWorkspace()
 	defer w.release()
 	packed := w.pack(plain, effort)
-	id := k.k().writer.chunkID(packed)
-	sealed, err := k.k().sealWritten(ObjectChunk, id.Key(), packed)
+	id := k.k().writer.idOf(kind, packed)
+	sealed, err := k.k().sealWritten(kind, (&Ref{Kind: kind, ID: id}).Key(), packed)
 	return id, sealed, err
 }
 
-func (w *writerKeys) chunkID(packed []byte) ChunkID { return ChunkID(mac(w.ids, packed)) }
+func (w *writerKeys) idOf(kind ObjectKind, packed []byte) ChunkID {
+	if kind == ObjectIndex {
+		return ChunkID(mac(w.pageIDs, packed))
+	}
+	return ChunkID(mac(w.chunkIDs, packed))
+}
 
 func mac(key []byte, parts ...[]byte) []byte {
 	m := hmac.New(sha256.New, key)
@@ -142,7 +151,9 @@ func mac(key []byte, parts ...[]byte) []byte {
 }
 
 // writersSeal reports whether a writer seals objects of a kind: what a backup is made of, and nothing that says how the repository is used.
-func writersSeal(kind ObjectKind) bool { return kind == ObjectChunk || kind == ObjectManifest }
+func writersSeal(kind ObjectKind) bool {
+	return kind == ObjectChunk || kind == ObjectIndex || kind == ObjectManifest
+}
 
 // IsWritten reports whether a sealed object says that a writer sealed it. Whoever has a writer's key can seal one under any name.
 func IsWritten(sealed []byte) bool {
@@ -206,7 +217,7 @@ func (k *keys) openWritten(room []byte, kind ObjectKind, key string, sealed []by
 	if err != nil {
 		return nil, damaged(kind, key, ErrAuthentication)
 	}
-	if kind == ObjectChunk && k.writer.chunkID(packed).Key() != key {
+	if named := (&Ref{Kind: kind, ID: k.writer.idOf(kind, packed)}); kind != ObjectManifest && named.Key() != key {
 		return nil, damaged(kind, key, ErrWrongContent)
 	}
 	return packed, nil

@@ -37,7 +37,7 @@ func TestAWriterSealsWhatItCannotOpen(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plain := bytes.Repeat(rapid.SliceOfN(rapid.Byte(), 0, 3000).Draw(t, "plain"), rapid.IntRange(1, 80).Draw(t, "times"))
 		effort := rapid.SampledFrom([]Effort{Thorough, Fast}).Draw(t, "effort")
-		id, sealed, err := w.SealWritten(plain, effort)
+		id, sealed, err := w.SealWritten(ObjectChunk, plain, effort)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func TestAWriterSealsWhatItCannotOpen(t *testing.T) {
 			t.Fatalf("its writer opens it: %v", err)
 		}
 		// The same content is the same object, byte for byte, at whichever writer; with another packing it is another one.
-		again, same, err := elsewhere.SealWritten(plain, effort)
+		again, same, err := elsewhere.SealWritten(ObjectChunk, plain, effort)
 		if err != nil || again != id || !bytes.Equal(same, sealed) {
 			t.Fatalf("sealed twice to %s and %s, %v", id, again, err)
 		}
@@ -64,11 +64,11 @@ func TestWhatAWriterSealedCannotBeChanged(t *testing.T) {
 	t.Parallel()
 	h, k, _ := testRepository(t)
 	w := writerOf(t, h, k)
-	id, sealed, err := w.SealWritten([]byte("a row"), Thorough)
+	id, sealed, err := w.SealWritten(ObjectChunk, []byte("a row"), Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _, err := w.SealWritten([]byte("another row"), Thorough)
+	other, _, err := w.SealWritten(ObjectChunk, []byte("another row"), Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,13 +109,15 @@ func TestWhatAWriterSealedCannotBeChanged(t *testing.T) {
 
 // writtenVectors are objects that a writer of the repository in testdata/v1 sealed. They must open for ever, and a writer must find its own again.
 type writtenVectors struct {
-	WriterKey string `json:"writer_key"`
-	Objects   []struct {
-		Name   string     `json:"name"`
-		Kind   ObjectKind `json:"kind"`
-		Plain  []byte     `json:"plain"`
-		Sealed []byte     `json:"sealed"`
-	} `json:"objects"`
+	WriterKey string          `json:"writer_key"`
+	Objects   []writtenVector `json:"objects"`
+}
+
+type writtenVector struct {
+	Name   string     `json:"name"`
+	Kind   ObjectKind `json:"kind"`
+	Plain  []byte     `json:"plain"`
+	Sealed []byte     `json:"sealed"`
 }
 
 func TestWhatWritersSealedOpensForEver(t *testing.T) {
@@ -141,7 +143,7 @@ func TestWhatWritersSealedOpensForEver(t *testing.T) {
 		}
 	}
 	// Short contents are not compressed, so no other version of a library packs them otherwise.
-	if id, sealed, err := writerOf(t, h, k).SealWritten(v.Objects[0].Plain, Thorough); err != nil || id.Key() != v.Objects[0].Name || !bytes.Equal(sealed, v.Objects[0].Sealed) {
+	if id, sealed, err := writerOf(t, h, k).SealWritten(ObjectChunk, v.Objects[0].Plain, Thorough); err != nil || id.Key() != v.Objects[0].Name || !bytes.Equal(sealed, v.Objects[0].Sealed) {
 		t.Errorf("sealed again: %s, %x, %v", id.Key(), sealed, err)
 	}
 }
@@ -168,7 +170,8 @@ func TestAPublicKeyAloneForgesNothing(t *testing.T) {
 func TestAWriterPublishesARecoveryPoint(t *testing.T) {
 	t.Parallel()
 	h, k, _ := testRepository(t)
-	m := testManifest(k, "20261123T065312Z-9f86d081a2b4")
+	m := testManifest(t, newPageStore(t), "20261123T065312Z-9f86d081a2b4-w")
+	m.Repository = k.Repository()
 	key, sealed, err := writerOf(t, h, k).SealManifest(m)
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +182,23 @@ func TestAWriterPublishesARecoveryPoint(t *testing.T) {
 	if got, err := k.OpenManifest(key, sealed); err != nil || got.ID != m.ID {
 		t.Errorf("%v, %v", got, err)
 	}
+	// A name says who sealed it: neither takes the place of the other.
+	m.ID = strings.TrimSuffix(m.ID, written)
+	if _, _, err := writerOf(t, h, k).SealManifest(m); keepsake.CodeOf(err) != keepsake.CodeInternal {
+		t.Errorf("under the repository's name: %v", err)
+	}
+	forged, err := writerOf(t, h, k).SealObject(ObjectManifest, ManifestKey(m.ID), []byte(asJSON(t, m)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.OpenManifest(ManifestKey(m.ID), forged)
+	wantDamaged(t, err, ErrAuthentication, m.ID)
+	_, own, err := k.SealManifest(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.OpenManifest(key, own)
+	wantDamaged(t, err, ErrAuthentication, m.ID)
 }
 
 func TestWriterKeysThatAreNone(t *testing.T) {
@@ -215,7 +235,7 @@ func TestWriterKeysThatAreNone(t *testing.T) {
 		t.Errorf("it prints itself: %s", said)
 	}
 	w.Wipe()
-	if _, _, err := w.SealWritten([]byte("row"), Fast); keepsake.CodeOf(err) != keepsake.CodeInternal {
+	if _, _, err := w.SealWritten(ObjectChunk, []byte("row"), Fast); keepsake.CodeOf(err) != keepsake.CodeInternal {
 		t.Errorf("it seals without keys: %v", err)
 	}
 	if _, err := w.WriterKey(); keepsake.CodeOf(err) != keepsake.CodeInternal {

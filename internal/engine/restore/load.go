@@ -43,14 +43,7 @@ type partitionRoot struct {
 }
 
 func newTableLoad(t *repository.Table) *tableLoad {
-	l := &tableLoad{Table: t}
-	for i := range t.Ranges {
-		for j := range t.Ranges[i].Chunks {
-			l.bytes += t.Ranges[i].Chunks[j].Plain
-			l.chunks++
-		}
-	}
-	return l
+	return &tableLoad{Table: t, bytes: t.Bytes, chunks: t.Chunks}
 }
 
 func (t *tableLoad) label() string { return keepsake.TableName(t.Schema, t.Table.Name.Name) }

@@ -44,7 +44,7 @@ func (r *restore) chooseScope(ctx context.Context) error {
 // newKeptLoad is a table of which only some rows are restored.
 func newKeptLoad(part scope.PartRows) *tableLoad {
 	t := *part.Part
-	t.Ranges, t.Rows, t.Hash = nil, int64(len(part.Rows)), repository.RowHash{}
+	t.Ranges, t.Rows, t.Hash = repository.List{}, int64(len(part.Rows)), repository.RowHash{}
 	l := &tableLoad{Table: &t, kept: part.Rows}
 	for _, row := range part.Rows {
 		t.Hash.Add(row)

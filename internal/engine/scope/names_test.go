@@ -15,8 +15,8 @@ func tableIn(schema, name, root string) repository.Table {
 func TestReferencesOfBefore(t *testing.T) {
 	t.Parallel()
 	m := &repository.Manifest{ID: "p", Tables: []repository.Table{tableIn("public", "weddings", ""), tableIn("a.b", "c", ""), tableIn("s", "p1", "s.parted"), tableIn("a.b", "p2", "a.b.parted")},
-		Keys: []repository.ForeignKey{{Child: "a.b.c", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}},
-			{Child: "s.parted", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}}}}
+		Facts: repository.Facts{Keys: []repository.ForeignKey{{Child: "a.b.c", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}},
+			{Child: "s.parted", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}}}}}
 	p, err := FromManifest(m, keepsake.DefaultDataMap(), "weddings")
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ const MaxBytes = 128 << 20
 type Chunks interface {
 	// Open returns the plaintext of a chunk, in buf where that is large enough. The caller keeps it.
 	Open(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error)
+	// Page returns the plaintext of an index page.
+	Page(ctx context.Context, page repository.Ref) ([]byte, error)
 }
 
 // PartRows are rows of one table or partition, each as COPY wrote it.
@@ -52,13 +55,12 @@ func (r *Rows) Count(table string) (n int64) {
 }
 
 // Read returns the rows of the scope whose root row has the key id, in text, and the rows of shared tables that they point
-// at. It opens only chunks whose filters can hold one of the keys that lead there. Memory is bounded by MaxBytes.
+// at. It opens only chunks that can hold one of the keys that lead there, and of the index only what belongs to tables that keys lead
+// to. Memory is bounded by MaxBytes.
 func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id string) (*Rows, error) {
 	r := &rowReader{plan: p, src: src, out: &Rows{Tables: map[string][]PartRows{}}, opened: map[repository.ChunkID]bool{}}
 	for i := range m.Tables {
-		for j := range m.Tables[i].Ranges {
-			r.out.ChunksTotal += int64(len(m.Tables[i].Ranges[j].Chunks))
-		}
+		r.out.ChunksTotal += m.Tables[i].Chunks
 	}
 	root := p.Table(p.Root)
 	hash, err := hashText(root, p.RootKey, id)
@@ -115,14 +117,26 @@ type link struct {
 
 // partReader is one table or partition while it is being searched.
 type partReader struct {
-	table  *Table
-	part   *repository.Table
-	groups [][]repository.Chunk // each a run of whole rows
-	in     []partKey            // by which rows of this part are found
-	out    []partKey            // which its rows lead on to
-	lists  [][]string           // the column lists of in, then of out
-	kept   [][]byte
-	have   []map[int]bool // by group, its rows that are kept
+	table *Table
+	part  *repository.Table
+	runs  []*repository.Run // which chunks hold which keys; nil until a key leads here
+	in    []partKey         // by which rows of this part are found
+	out   []partKey         // which its rows lead on to
+	lists [][]string        // the column lists of in, then of out
+	kept  [][]byte
+	have  map[place]map[int]bool // by group, its rows that are kept
+}
+
+// place names a group of a part: the range that it is in, and its first chunk there. A range may have the same chunk several times.
+type place struct {
+	from  uint32
+	chunk int
+}
+
+// group is chunks that hold whole rows.
+type group struct {
+	place
+	chunks []repository.Chunk
 }
 
 type partKey struct {
@@ -170,25 +184,24 @@ func (r *rowReader) part(t *Table, part *repository.Table) (*partReader, error) 
 			}
 		}
 	}
-	p.groups = groups(part)
-	p.have = make([]map[int]bool, len(p.groups))
+	p.have = map[place]map[int]bool{}
 	return p, nil
 }
 
-// groups splits a table's chunks into runs that hold whole rows.
-func groups(part *repository.Table) (out [][]repository.Chunk) {
-	for i := range part.Ranges {
-		chunks := part.Ranges[i].Chunks
-		for from := 0; from < len(chunks); {
+// groups splits a range's chunks into runs that hold whole rows.
+func groups(r *repository.Range) iter.Seq[group] {
+	return func(yield func(group) bool) {
+		for from := 0; from < len(r.Chunks); {
 			to := from + 1
-			for to < len(chunks) && chunks[to].Continues {
+			for to < len(r.Chunks) && r.Chunks[to].Continues {
 				to++
 			}
-			out = append(out, chunks[from:to])
+			if !yield(group{place{r.From, from}, r.Chunks[from:to]}) {
+				return
+			}
 			from = to
 		}
 	}
-	return out
 }
 
 // buffers keep the plaintexts' memory from one run of chunks to the next: making it anew costs as much as decrypting.
@@ -268,16 +281,7 @@ func (r *rowReader) run(ctx context.Context) error {
 		if len(fresh) == 0 {
 			return nil
 		}
-		g, group := errgroup.WithContext(ctx)
-		g.SetLimit(runtime.GOMAXPROCS(0))
-		for _, p := range r.parts {
-			for i := range p.groups {
-				if p.mayHold(i, fresh) {
-					g.Go(func() error { return r.search(group, p, i) })
-				}
-			}
-		}
-		if err := g.Wait(); err != nil {
+		if err := r.turn(ctx, fresh); err != nil {
 			return err
 		}
 		for _, l := range r.links {
@@ -287,20 +291,41 @@ func (r *rowReader) run(ctx context.Context) error {
 	}
 }
 
-// mayHold reports whether a row of the group can have one of the keys.
-func (p *partReader) mayHold(group int, fresh map[*link][]repository.KeyHash) bool {
-	for _, k := range p.in {
-		keys := fresh[k.link]
-		if len(keys) == 0 {
+// turn searches the chunks that can hold a key that is new.
+func (r *rowReader) turn(ctx context.Context, fresh map[*link][]repository.KeyHash) error {
+	g, searching := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	err := r.eachFound(searching, fresh, func(p *partReader, found group) {
+		g.Go(func() error { return r.search(searching, p, found) })
+	})
+	if failed := g.Wait(); failed != nil { // which ended the other
+		return failed
+	}
+	return err
+}
+
+// eachFound calls fn for every group that can hold one of the keys.
+func (r *rowReader) eachFound(ctx context.Context, fresh map[*link][]repository.KeyHash, fn func(*partReader, group)) error {
+	for _, p := range r.parts {
+		may, err := p.lookup(ctx, r.src, fresh)
+		if err != nil {
+			return err
+		}
+		if may == nil {
 			continue
 		}
-		for _, c := range p.groups[group] {
-			if k.filter < 0 || k.filter >= len(c.Filters) || slices.ContainsFunc(keys, c.Filters[k.filter].MayHold) {
-				return true
+		for part, err := range p.part.EachRange(ctx, r.src.Page) {
+			if err != nil {
+				return err
+			}
+			for found := range groups(part) {
+				if slices.ContainsFunc(found.chunks, func(c repository.Chunk) bool { return may(c.ID) }) {
+					fn(p, found)
+				}
 			}
 		}
 	}
-	return false
+	return nil
 }
 
 // found is what one run of chunks held.
@@ -312,10 +337,13 @@ type found struct {
 }
 
 // search keeps the rows of a group that a link has found.
-func (r *rowReader) search(ctx context.Context, p *partReader, group int) error {
+func (r *rowReader) search(ctx context.Context, p *partReader, group group) error {
 	var f found
-	err := open(ctx, r.src, p.part.Format, p.groups[group], func(plain []byte) (err error) {
-		f, err = p.look(plain, p.have[group])
+	r.mu.Lock()
+	have := p.have[group.place] // nobody else searches this group in this turn
+	r.mu.Unlock()
+	err := open(ctx, r.src, p.part.Format, group.chunks, func(plain []byte) (err error) {
+		f, err = p.look(plain, have)
 		return err
 	})
 	if err != nil {
@@ -323,17 +351,18 @@ func (r *rowReader) search(ctx context.Context, p *partReader, group int) error 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, c := range p.groups[group] {
+	for _, c := range group.chunks {
 		r.opened[c.ID] = r.opened[c.ID] || len(f.rows) > 0
 	}
 	if len(f.rows) == 0 {
 		return nil
 	}
-	if p.have[group] == nil {
-		p.have[group] = map[int]bool{}
+	if have == nil {
+		have = map[int]bool{}
+		p.have[group.place] = have
 	}
 	for _, i := range f.index {
-		p.have[group][i] = true
+		have[i] = true
 	}
 	p.kept = append(p.kept, f.rows...)
 	if r.out.bytes += f.size; r.out.bytes > MaxBytes {

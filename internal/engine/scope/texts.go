@@ -60,22 +60,35 @@ func ReadTable(ctx context.Context, t *Table, src Chunks) (TableRows, error) {
 	list := TableRows{Table: t.Name, Belongs: t.Belongs, Columns: t.Columns}
 	r, size := NewReader(), int64(0)
 	for _, part := range t.parts {
-		for _, group := range groups(part) {
-			err := open(ctx, src, part.Format, group, func(plain []byte) error {
-				if size += int64(len(plain)); size > MaxBytes {
-					return keepsake.Errorf(keepsake.CodeUnsupported, "table %s has more than %d MiB, which is too much to look through", t.Name, MaxBytes>>20)
-				}
-				return r.each(t, part, plain, func(row []*string) error {
-					list.Rows = append(list.Rows, row)
-					return nil
-				})
-			})
-			if err != nil {
-				return list, err
+		err := eachGroup(ctx, part, src, func(plain []byte) error {
+			if size += int64(len(plain)); size > MaxBytes {
+				return keepsake.Errorf(keepsake.CodeUnsupported, "table %s has more than %d MiB, which is too much to look through", t.Name, MaxBytes>>20)
 			}
+			return r.each(t, part, plain, func(row []*string) error {
+				list.Rows = append(list.Rows, row)
+				return nil
+			})
+		})
+		if err != nil {
+			return list, err
 		}
 	}
 	return list, nil
+}
+
+// eachGroup calls fn with the plaintext of every group of a part, which is fn's until it returns.
+func eachGroup(ctx context.Context, part *repository.Table, src Chunks, fn func(plain []byte) error) error {
+	for r, err := range part.EachRange(ctx, src.Page) {
+		if err != nil {
+			return err
+		}
+		for g := range groups(r) {
+			if err := open(ctx, src, part.Format, g.chunks, fn); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // inOrder brings a partition's values into the order of the whole table's columns.

@@ -52,19 +52,13 @@ func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*P
 func WideRows(p *Plan, m *repository.Manifest, stream func(context.Context, *repository.Table) io.ReadCloser) (*Rows, error) {
 	r := &Rows{Tables: map[string][]PartRows{}, stream: stream}
 	for i := range m.Tables {
-		for j := range m.Tables[i].Ranges {
-			r.ChunksTotal += int64(len(m.Tables[i].Ranges[j].Chunks))
-		}
+		r.ChunksTotal += m.Tables[i].Chunks
 	}
 	for _, t := range p.Of(Owned) {
 		for _, part := range t.parts {
 			r.Tables[t.Name] = append(r.Tables[t.Name], PartRows{Part: part})
-			for i := range part.Ranges {
-				for j := range part.Ranges[i].Chunks {
-					r.ChunksRead++
-					r.bytes += part.Ranges[i].Chunks[j].Plain
-				}
-			}
+			r.ChunksRead += part.Chunks
+			r.bytes += part.Bytes
 		}
 	}
 	r.Holding = r.ChunksRead

@@ -55,18 +55,16 @@ func ExportWide(ctx context.Context, w io.Writer, p *Plan, src Chunks, format st
 	for _, t := range p.Of(Owned) {
 		var f rowFile
 		for _, part := range t.parts {
-			for _, group := range groups(part) {
-				err := open(ctx, src, part.Format, group, func(plain []byte) (err error) {
-					if f == nil {
-						if f, err = newRowFile(archive, &names, t.Name, t.Belongs, t.Columns, format); err != nil {
-							return err
-						}
+			err := eachGroup(ctx, part, src, func(plain []byte) (err error) {
+				if f == nil {
+					if f, err = newRowFile(archive, &names, t.Name, t.Belongs, t.Columns, format); err != nil {
+						return err
 					}
-					return r.each(t, part, plain, f.row)
-				})
-				if err != nil {
-					return err
 				}
+				return r.each(t, part, plain, f.row)
+			})
+			if err != nil {
+				return err
 			}
 		}
 		if f == nil {

@@ -43,12 +43,18 @@ type backup struct {
 	tools    pgtool.Tools
 	snapshot *platform.Snapshot
 	parent   *repository.Manifest
+	was      parentIndex // of the parent
 	index    *replicas.Index
 	lanes    []*replicas.Lane
 	manifest *repository.Manifest
 	tables   []*tableRun
-	copies   *replicas.Source // of the parent's chunks
-	found    sync.Map         // with a writer's key: the chunks, by id, that are not this run's
+	copies   *replicas.Source // of the parent's chunks and index pages
+	reading  *report.Tracker  // of these: no provider's progress
+	found    sync.Map         // with a writer's key: the chunks and pages, by id, that are not this run's
+
+	pagesMu sync.Mutex
+	pages   map[repository.ChunkID]repository.Ref // slots and runs of the recovery point, and in the end its chunks
+	late    []*latePage
 
 	oldest, newest      uint64 // transactions: the oldest that ran at the snapshot, and the one after it; 0: unknown
 	chunksNew, bytesNew atomic.Int64
@@ -69,8 +75,10 @@ func (t *Taker) Backup(ctx context.Context, in report.BackupInput, reporter repo
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &backup{Taker: t, in: in, started: t.Now(), track: report.NewTracker(uploads{reporter}, t.Now)}
+	b := &backup{Taker: t, in: in, started: t.Now(), track: report.NewTracker(uploads{reporter}, t.Now),
+		reading: report.NewTracker(nil, t.Now), pages: map[repository.ChunkID]repository.Ref{}}
 	defer b.track.Close()
+	defer b.reading.Close()
 	result, err := b.run(ctx)
 	if err != nil {
 		b.track.Broke(ctx, "backup", err)
@@ -112,9 +120,6 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 		return report.BackupResult{}, err
 	}
 	b.plan()
-	reading := report.NewTracker(nil, b.Now) // of chunks that are there already: no provider's progress
-	defer reading.Close()
-	b.copies = replicas.NewSource(b.repo, b.repo.Live(), b.manifest.Parent, reading)
 	b.openLanes(ctx)
 	defer b.closeLanes()
 	b.track.Stage(report.StageReading)
@@ -148,7 +153,7 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 	}
 	var failed map[string]error
 	var err error
-	b.index, failed, err = replicas.BuildIndex(ctx, b.repo, live, b.parent)
+	b.index, failed, err = replicas.BuildIndex(ctx, b.repo, live, b.was.refs)
 	for name, err := range failed {
 		b.repo.Down[name] = err
 		b.track.Warnf("Provider %s cannot list its objects and gets no copy now. %s", name, replicas.Explain(err))
@@ -167,37 +172,14 @@ func (b *backup) chooseType() keepsake.BackupType {
 	return keepsake.BackupIncremental
 }
 
-// findParent reads the newest recovery point that can be built upon. A writer can read none.
-func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error {
-	if b.repo.Keys.WritesOnly() {
-		return nil
-	}
-	listing, err := replicas.ListManifests(ctx, live)
-	if err != nil {
-		return err
-	}
-	for _, id := range listing.NewestFirst() {
-		m, _, err := b.Replicas.ReadManifest(ctx, b.repo, listing.Holders(live, id), id)
-		if err != nil {
-			b.track.Warnf("Recovery point %s cannot be read and is not built upon: %s", id, keepsake.MessageOf(err))
-			continue
-		}
-		if m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental {
-			b.parent = m
-			break
-		}
-	}
-	return nil
-}
-
 // plan decides which tables are read, in which ranges, and fills the manifest with everything but chunks.
 func (b *backup) plan() {
 	c := b.snapshot.Catalog
 	m := &repository.Manifest{
-		Format: repository.FormatVersion, Repository: b.repo.Keys.Repository(), ID: repository.NewManifestID(b.snapshot.Time),
+		Format: repository.FormatVersion, Repository: b.repo.Keys.Repository(), ID: b.repo.Keys.PointID(b.snapshot.Time),
 		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Weddings: b.in.Weddings, Tool: b.Tool,
-		Source: c.Source, MatViews: c.MatViews, Objects: c.Objects, Extensions: c.Extensions, Keys: c.ForeignKey,
-		Roles: c.Roles, NotCarried: c.NotCarried,
+		Source: c.Source, Objects: c.Objects,
+		Facts: repository.Facts{MatViews: c.MatViews, Extensions: c.Extensions, Keys: c.ForeignKey, Roles: c.Roles, NotCarried: c.NotCarried},
 	}
 	if b.parent != nil {
 		m.Parent = b.parent.ID
@@ -325,11 +307,11 @@ func (b *backup) readSchema(ctx context.Context) error {
 		b.track.Warnf("The schema is uploaded with every backup, also when nothing of it changed: pg_dump %d's archive cannot be read (%s).", b.tools.Major, err)
 	}
 	for part := range slices.Chunk(archive.Bytes(), maxChunk) {
-		c, err := b.store(ctx, part)
+		c, err := b.store(ctx, repository.ObjectChunk, part)
 		if err != nil {
 			return err
 		}
-		b.manifest.Schema = append(b.manifest.Schema, c)
+		b.manifest.Schema = append(b.manifest.Schema, repository.Chunk{Ref: c})
 	}
 	return nil
 }

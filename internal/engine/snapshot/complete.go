@@ -21,7 +21,7 @@ import (
 // manifest. Each goes at its own pace, so that a recovery point exists where it can as soon as it can, whatever the others do.
 type completion struct {
 	*backup
-	chunks []*repository.Chunk // as they were sealed: the manifest's own may be adopted from another run
+	refs   []*repository.Ref // as they were sealed: the recovery point's own may be adopted from another run
 	news   *replicas.News
 	copies []keepsake.Copy // in the order of the providers
 	seal   func() (manifestObject, error)
@@ -36,9 +36,9 @@ type manifestObject struct {
 func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
 	b.track.Stage(report.StageCatchingUp)
 	c := &completion{backup: b, news: replicas.NewNews(len(b.lanes)), copies: make([]keepsake.Copy, len(b.repo.Providers)), seal: sync.OnceValues(b.sealManifest)}
-	for _, chunk := range replicas.UniqueChunks(b.manifest) {
-		own := *chunk
-		c.chunks = append(c.chunks, &own)
+	b.eachChunk(func(chunk *repository.Ref) { b.keepPages([]repository.Ref{*chunk}) })
+	for _, ref := range b.pages {
+		c.refs = append(c.refs, &ref)
 	}
 	places := map[string]*keepsake.Copy{}
 	for i, p := range b.repo.Providers {
@@ -85,7 +85,10 @@ func (c *completion) stopped(ctx context.Context) error {
 // sealManifest is called when the first provider has everything: every provider gets the same bytes.
 func (b *backup) sealManifest() (m manifestObject, err error) {
 	b.track.Stage(report.StagePublishing)
-	b.index.Adopt(b.manifest)
+	b.eachChunk(b.index.Adopt)
+	if err := b.writeIndex(); err != nil {
+		return m, fmt.Errorf("write the index: %w", err)
+	}
 	b.countStats()
 	if m.key, m.body, err = b.repo.Keys.SealManifest(b.manifest); err != nil {
 		return m, fmt.Errorf("seal the manifest: %w", err)
@@ -125,11 +128,11 @@ func (c *completion) at(ctx context.Context, l *replicas.Lane, place *keepsake.C
 // point needs has been seen.
 func (c *completion) fill(ctx context.Context, l *replicas.Lane) error {
 	if c.in.Type == keepsake.BackupFull {
-		if err := c.readBack(ctx, l, c.chunks); err != nil {
+		if err := c.readBack(ctx, l, c.refs); err != nil {
 			return err
 		}
 	}
-	err := replicas.CopyMissing(ctx, c.repo, c.index, l.Provider, c.chunks, c.news, func(chunk *repository.Chunk) {
+	err := replicas.CopyMissing(ctx, c.repo, c.index, l.Provider, c.refs, c.news, func(chunk *repository.Ref) {
 		c.track.Provider(l.Name, func(p *report.ProviderProgress) { p.Confirmed++; p.Bytes += chunk.Size })
 	})
 	if err != nil {
@@ -137,6 +140,9 @@ func (c *completion) fill(ctx context.Context, l *replicas.Lane) error {
 	}
 	m, err := c.seal()
 	if err != nil {
+		return err
+	}
+	if err := c.putLate(ctx, l); err != nil {
 		return err
 	}
 	if err := c.repo.StillThere(ctx, l.Provider); err != nil {
@@ -147,7 +153,7 @@ func (c *completion) fill(ctx context.Context, l *replicas.Lane) error {
 
 // readBack reads, at one provider, the copies that this run did not upload, and distrusts those that are not what the
 // manifest says.
-func (b *backup) readBack(ctx context.Context, l *replicas.Lane, chunks []*repository.Chunk) error {
+func (b *backup) readBack(ctx context.Context, l *replicas.Lane, chunks []*repository.Ref) error {
 	old := b.old()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(replicas.LaneWorkers)
@@ -176,24 +182,78 @@ func (b *backup) readBack(ctx context.Context, l *replicas.Lane, chunks []*repos
 // old returns the chunks that were there before this run.
 func (b *backup) old() map[repository.ChunkID]bool {
 	old := map[repository.ChunkID]bool{}
-	if b.parent != nil {
-		_ = b.parent.EachChunk(func(c *repository.Chunk) error { old[c.ID] = true; return nil })
+	for _, ref := range b.was.refs {
+		old[ref.ID] = true
 	}
 	b.found.Range(func(id, _ any) bool { old[id.(repository.ChunkID)] = true; return true })
 	return old
 }
 
+// eachChunk calls fn for every chunk of the recovery point. One that several ranges share comes several times.
+func (b *backup) eachChunk(fn func(*repository.Ref)) {
+	for i := range b.manifest.Schema {
+		fn(&b.manifest.Schema[i].Ref)
+	}
+	for _, t := range b.tables {
+		for i := range t.ranges {
+			for j := range t.ranges[i].Chunks {
+				fn(&t.ranges[i].Chunks[j].Ref)
+			}
+		}
+	}
+}
+
+// writeIndex makes the index pages that name chunks, and those above them.
+func (b *backup) writeIndex() error {
+	ctx, m := context.Background(), b.manifest // nothing is waited for
+	for i, t := range b.tables {
+		w := repository.NewRangeWriter(b.storeLate)
+		for j := range t.ranges {
+			if err := w.Add(ctx, &t.ranges[j]); err != nil {
+				return fmt.Errorf("table %s: %w", t.rel.FullName(), err)
+			}
+		}
+		if err := w.Close(ctx, &m.Tables[i]); err != nil {
+			return fmt.Errorf("table %s: %w", t.rel.FullName(), err)
+		}
+	}
+	m.Sequences = b.snapshot.Catalog.Sequences
+	return m.Keep(ctx, b.storeLate)
+}
+
+// putLate stores the pages at a provider that were made when the first was whole.
+func (c *completion) putLate(ctx context.Context, l *replicas.Lane) error {
+	if c.in.Type == keepsake.BackupFull {
+		refs := make([]*repository.Ref, len(c.late))
+		for i := range c.late {
+			refs[i] = &c.late[i].Ref
+		}
+		if err := c.readBack(ctx, l, refs); err != nil {
+			return err
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(replicas.LaneWorkers)
+	for _, p := range c.late {
+		g.Go(func() error { return p.putAt(ctx, c.backup, l) })
+	}
+	return g.Wait()
+}
+
 func (b *backup) countStats() {
 	s := &b.manifest.Stats
-	for _, t := range b.manifest.Tables {
-		s.Rows += t.Rows
+	for i := range b.manifest.Tables {
+		s.Rows += b.manifest.Tables[i].Rows
 	}
-	for _, c := range replicas.UniqueChunks(b.manifest) {
-		s.BytesStored += c.Size
-		s.Chunks++
-	}
-	_ = b.manifest.EachChunk(func(c *repository.Chunk) error { s.BytesRead += c.Plain; return nil })
-	b.manifest.Sequences = b.snapshot.Catalog.Sequences
+	seen := map[repository.ChunkID]bool{}
+	b.eachChunk(func(c *repository.Ref) {
+		s.BytesRead += c.Plain
+		if !seen[c.ID] {
+			seen[c.ID] = true
+			s.BytesStored += c.Size
+			s.Chunks++
+		}
+	})
 	s.BytesNew, s.ChunksNew = b.bytesNew.Load(), b.chunksNew.Load()
 	s.Seconds = b.Now().Sub(b.started).Seconds()
 }

@@ -32,8 +32,9 @@ type verdict struct {
 type delta struct {
 	rows    int64
 	tuples  repository.RowHash
-	dropped []repository.Runs // by chunk of the parent's range: its rows that are gone, numbered as in the chunk
-	added   []uint64          // slots of rows that none of its chunks holds
+	dropped []repository.Runs   // by chunk of the parent's range: its rows that are gone, numbered as in the chunk
+	added   []uint64            // slots of rows that none of its chunks holds
+	placed  []repository.Placed // of the parent's chunks
 }
 
 // slotOf is the place of a tuple within its range.
@@ -51,7 +52,7 @@ func (w *worker) compare(ctx context.Context, j job) ([]verdict, error) {
 	at, now := 0, repository.Range{}
 	w.slots, w.xmins = w.slots[:0], w.xmins[:0]
 	end := func() { // of the range at
-		found[at] = w.judge(t, &t.ranges[j.from+at], &now)
+		found[at] = w.judge(ctx, t, &t.ranges[j.from+at], &now)
 		if found[at].old == nil {
 			t.reread.Add(1)
 		}
@@ -86,7 +87,7 @@ func (w *worker) compare(ctx context.Context, j job) ([]verdict, error) {
 }
 
 // judge compares one range, whose tuples now are in w.slots and w.xmins, with the parent's.
-func (w *worker) judge(t *tableRun, r, now *repository.Range) verdict {
+func (w *worker) judge(ctx context.Context, t *tableRun, r, now *repository.Range) verdict {
 	old := t.parentRange(r.From)
 	if old == nil || !w.b.stored(old) {
 		return verdict{}
@@ -94,8 +95,15 @@ func (w *worker) judge(t *tableRun, r, now *repository.Range) verdict {
 	if old.Rows == now.Rows && old.Tuples == now.Tuples {
 		return verdict{old: old}
 	}
-	if d := w.difference(old); d != nil {
-		d.rows, d.tuples = now.Rows, now.Tuples
+	if len(old.Chunks) >= mostLayers || w.b.newest == 0 {
+		return verdict{}
+	}
+	placed, err := t.parent.slots.Of(ctx, old.From)
+	if err != nil { // the platform still has the rows
+		return verdict{}
+	}
+	if d := w.difference(old, placed); d != nil {
+		d.rows, d.tuples, d.placed = now.Rows, now.Tuples, placed
 		return verdict{old, d}
 	}
 	return verdict{}
@@ -111,19 +119,18 @@ type place struct {
 // difference finds out which rows of the parent's range are still there. A row is, when a tuple lies at its place now that was
 // written by a transaction older than any that ran when the chunk was read: such a tuple was visible then, and a place holds
 // one visible tuple. Everything else counts as added. nil: the range had better be read whole.
-func (w *worker) difference(old *repository.Range) *delta {
-	if len(old.Chunks) >= mostLayers || w.b.newest == 0 {
-		return nil
-	}
+func (w *worker) difference(old *repository.Range, placed []repository.Placed) *delta {
 	w.places = w.places[:0]
-	total := int64(0)
+	total, horizons := int64(0), make([]uint64, len(old.Chunks))
 	for c := range old.Chunks {
 		chunk := &old.Chunks[c]
 		total += chunk.Rows
-		if chunk.Rows > 0 && (len(chunk.Slots) == 0 || chunk.Horizon == 0) || chunk.Rows > 1<<30 {
+		where := placeOf(placed, chunk.ID)
+		if chunk.Rows > 0 && (len(where.Slots) == 0 || where.Horizon == 0) || chunk.Rows > 1<<30 {
 			return nil
 		}
-		if !w.lay(chunk, uint16(c)) {
+		horizons[c] = where.Horizon
+		if !w.lay(chunk, where.Slots, uint16(c)) {
 			return nil
 		}
 	}
@@ -147,7 +154,7 @@ func (w *worker) difference(old *repository.Range) *delta {
 		if i < len(w.places) && w.places[i].slot == slot {
 			p := w.places[i]
 			i++
-			if w.b.writer(w.xmins[k]) < old.Chunks[p.chunk].Horizon {
+			if w.b.writer(w.xmins[k]) < horizons[p.chunk] {
 				continue
 			}
 			gone[p.chunk] = append(gone[p.chunk], p.number)
@@ -176,10 +183,20 @@ func (w *worker) difference(old *repository.Range) *delta {
 	return d
 }
 
+// placeOf returns where the rows of a chunk lay, without slots where that is not known.
+func placeOf(placed []repository.Placed, id repository.ChunkID) repository.Placed {
+	for _, p := range placed {
+		if p.ID == id {
+			return p
+		}
+	}
+	return repository.Placed{ID: id}
+}
+
 // lay adds the places of a chunk's rows that belong to the parent. It reports false for a chunk that contradicts itself.
-func (w *worker) lay(chunk *repository.Chunk, c uint16) bool {
+func (w *worker) lay(chunk *repository.Chunk, slots repository.Runs, c uint16) bool {
 	start, number := len(w.places), uint32(0)
-	err := chunk.Slots.Each(func(from, n uint64) {
+	err := slots.Each(func(from, n uint64) {
 		for slot := from; slot < from+n && number < uint32(chunk.Rows); slot++ {
 			w.places = append(w.places, place{slot, number, c})
 			number++
@@ -224,6 +241,7 @@ func (w *worker) patch(ctx context.Context, t *tableRun, r *repository.Range, v 
 		}
 		if n, _, err := chunk.Dropped.Count(); err != nil || int64(n) < chunk.Rows { // else none of its rows is left
 			out.Chunks = append(out.Chunks, chunk)
+			w.index.placed = append(w.index.placed, placeOf(d.placed, chunk.ID))
 		}
 	}
 	if len(d.added) > 0 {
@@ -254,7 +272,7 @@ func tids(from uint32, slots []uint64) []platform.TID {
 
 // drop takes rows of a chunk out of the hash and adds them to those that do not belong to the recovery point.
 func (w *worker) drop(ctx context.Context, t *tableRun, chunk *repository.Chunk, gone repository.Runs, hash *repository.RowHash) error {
-	plain, err := w.b.copies.Chunk(ctx, chunk, w.plain)
+	plain, err := w.b.copies.Chunk(ctx, &chunk.Ref, w.plain)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -17,7 +17,7 @@ func (w *worker) readRange(ctx context.Context, t *tableRun, r *repository.Range
 
 // readRows stores the rows that a statement of the relation reads, all of them in r's pages.
 func (w *worker) readRows(ctx context.Context, t *tableRun, r *repository.Range, statement string) error {
-	c := chunker{w: w, t: t, out: r, binary: t.rel.Format == repository.FormatBinary, first: len(r.Chunks)}
+	c := chunker{w: w, t: t, out: r, binary: t.rel.Format == repository.FormatBinary}
 	c.keyReader, _ = t.rel.NewKeyReader(t.keys)
 	w.keys.reset(len(t.keys))
 	w.buf = w.buf[:0]
@@ -29,10 +29,8 @@ func (w *worker) readRows(ctx context.Context, t *tableRun, r *repository.Range,
 	if err := c.flush(ctx, false); err != nil {
 		return err
 	}
-	if c.unplaced {
-		for i := c.first; i < len(r.Chunks); i++ {
-			r.Chunks[i].Slots, r.Chunks[i].Horizon = nil, 0
-		}
+	if !c.unplaced {
+		w.index.placed = append(w.index.placed, c.placed...)
 	}
 	return nil
 }
@@ -47,8 +45,8 @@ type chunker struct {
 	rows      int64 // that begin in the current chunk
 	continues bool  // the current chunk begins inside a row
 	slots     repository.RunWriter
+	placed    []repository.Placed
 	unplaced  bool // a row was cut or came out of order: nobody can tell later which rows are still there
-	first     int  // of the range's chunks, the first of this run
 }
 
 func (c *chunker) piece(ctx context.Context, piece []byte, begin, end bool) error {
@@ -117,13 +115,13 @@ func (c *chunker) flush(ctx context.Context, inside bool) error {
 	if len(c.w.buf) == 0 {
 		return nil
 	}
-	chunk, err := c.w.b.store(ctx, c.w.buf)
+	ref, err := c.w.b.store(ctx, repository.ObjectChunk, c.w.buf)
 	if err != nil {
 		return err
 	}
-	chunk.Rows, chunk.Continues, chunk.Filters = c.rows, c.continues, c.w.keys.filters()
-	chunk.Slots, chunk.Horizon = c.slots.Take(), c.w.b.oldest
-	c.out.Chunks = append(c.out.Chunks, chunk)
+	c.out.Chunks = append(c.out.Chunks, repository.Chunk{Ref: ref, Rows: c.rows, Continues: c.continues})
+	c.placed = append(c.placed, repository.Placed{ID: ref.ID, Horizon: c.w.b.oldest, Slots: c.slots.Take()})
+	c.w.index.keys = append(c.w.index.keys, chunkKeys{ref.ID, c.w.keys.sets()})
 	c.w.keys.reset(len(c.t.keys))
 	c.w.buf, c.rows, c.continues = c.w.buf[:0], 0, inside
 	return nil
@@ -132,21 +130,21 @@ func (c *chunker) flush(ctx context.Context, inside bool) error {
 // recentKeys is how many keys the cache before a chunk's set has places for: more than most chunks have rows.
 const recentKeys = 8192
 
-// keySets collects the distinct keys of one chunk. Rows mostly repeat the keys of others, so a cache spares most insertions.
+// keySets collects the keys of one chunk. Rows mostly repeat the keys of others, so a cache keeps most of them out.
 type keySets struct {
-	sets   []map[repository.KeyHash]struct{}
+	hashes [][]repository.KeyHash
 	recent [][recentKeys]repository.KeyHash
 	open   bool // a row's keys could not be read: the chunk may hold any
 }
 
 func (k *keySets) reset(n int) {
-	for len(k.sets) < n {
-		k.sets = append(k.sets, map[repository.KeyHash]struct{}{})
+	for len(k.hashes) < n {
+		k.hashes = append(k.hashes, nil)
 		k.recent = append(k.recent, [recentKeys]repository.KeyHash{})
 	}
-	k.sets, k.recent = k.sets[:n], k.recent[:n]
-	for i := range k.sets {
-		clear(k.sets[i])
+	k.hashes, k.recent = k.hashes[:n], k.recent[:n]
+	for i := range k.hashes {
+		k.hashes[i] = k.hashes[i][:0]
 		clear(k.recent[i][:])
 	}
 	k.open = false
@@ -158,17 +156,14 @@ func (k *keySets) add(i int, h repository.KeyHash) {
 		return
 	}
 	*slot = h
-	k.sets[i][h] = struct{}{}
+	k.hashes[i] = append(k.hashes[i], h)
 }
 
-func (k *keySets) filters() []repository.Filter {
-	if len(k.sets) == 0 {
-		return nil
-	}
-	out := make([]repository.Filter, len(k.sets))
-	if !k.open {
-		for i, set := range k.sets {
-			out[i] = repository.NewFilter(set)
+func (k *keySets) sets() []repository.KeySet {
+	out := make([]repository.KeySet, len(k.hashes))
+	for i := range out {
+		if out[i].Open = k.open; !k.open {
+			out[i] = repository.NewKeySet(k.hashes[i])
 		}
 	}
 	return out

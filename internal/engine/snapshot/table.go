@@ -11,7 +11,6 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
-	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -35,8 +34,9 @@ type tableRun struct {
 	primary []string
 	pages   uint32
 	ranges  []repository.Range
-	parent  *repository.Table // set when its unchanged ranges may be taken over
-	left    atomic.Int64      // ranges not done
+	parent  *parentTable // set when its unchanged ranges may be taken over
+	lists   *tableLists
+	left    atomic.Int64 // ranges not done
 
 	asked, reread atomic.Int64 // ranges compared with the parent, and those to be read whole
 }
@@ -50,13 +50,7 @@ func (t *tableRun) churned() bool {
 func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys [][]string, primary []string) *tableRun {
 	t := &tableRun{index: len(b.tables), rel: rel, tier: tier, primary: primary}
 	_, t.keys = rel.NewKeyReader(keys)
-	var previous *repository.Table
-	if b.parent != nil {
-		i := slices.IndexFunc(b.parent.Tables, func(p repository.Table) bool { return p.Schema == rel.Schema && p.Name.Name == rel.Name })
-		if i >= 0 {
-			previous = &b.parent.Tables[i]
-		}
-	}
+	previous := b.was.tables[repository.Name{Schema: rel.Schema, Name: rel.Name}]
 	var before uint32
 	if previous != nil {
 		before = previous.RangePages
@@ -66,10 +60,15 @@ func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys []
 		t.ranges = append(t.ranges, repository.Range{From: r.From, To: r.To})
 	}
 	t.left.Store(int64(len(t.ranges)))
-	if b.in.Type != keepsake.BackupFull && previous != nil && b.sameIdentity() && previous.Layout == rel.Layout &&
-		previous.RangePages == t.pages && previous.Format == rel.Format && slices.EqualFunc(previous.FilterKeys, t.keys, slices.Equal) {
-		t.parent = previous
+	known := previous // whose runs say of equal chunks what reading them again would
+	if known != nil && (known.Format != rel.Format || !slices.EqualFunc(known.FilterKeys, t.keys, slices.Equal) ||
+		!slices.Equal(known.Columns, columnsOf(rel))) {
+		known = nil
 	}
+	if b.in.Type != keepsake.BackupFull && known != nil && b.sameIdentity() && known.Layout == rel.Layout && known.RangePages == t.pages {
+		t.parent = known
+	}
+	t.lists = b.newTableLists(t, known)
 	return t
 }
 
@@ -92,7 +91,15 @@ func walPosition(lsn string) uint64 {
 	return uint64(high)<<32 | uint64(low)
 }
 
-// finish sums the ranges up into the manifest's table.
+func columnsOf(rel *platform.Relation) []repository.Column {
+	out := []repository.Column{}
+	for _, c := range rel.Columns {
+		out = append(out, repository.Column{Name: c.Name, Type: c.Type})
+	}
+	return out
+}
+
+// finish makes the manifest's table, without its ranges: chunks may still be adopted from another run.
 func (t *tableRun) finish() repository.Table {
 	kind := repository.KindTable
 	switch {
@@ -102,16 +109,10 @@ func (t *tableRun) finish() repository.Table {
 		kind = repository.KindPartition
 	}
 	out := repository.Table{Name: repository.Name{Schema: t.rel.Schema, Name: t.rel.Name}, Kind: kind, Tier: t.tier, Format: t.rel.Format,
-		Columns: []repository.Column{}, Key: t.primary, RangePages: t.pages, Layout: t.rel.Layout, FilterKeys: t.keys, Ranges: t.ranges}
+		Columns: columnsOf(t.rel), Key: t.primary, RangePages: t.pages, Layout: t.rel.Layout, FilterKeys: t.keys,
+		Slots: t.lists.out.slots, Runs: t.lists.out.runs}
 	if t.rel.Partition {
 		out.Root = t.rel.Root
-	}
-	for _, c := range t.rel.Columns {
-		out.Columns = append(out.Columns, repository.Column{Name: c.Name, Type: c.Type})
-	}
-	for _, r := range t.ranges {
-		out.Rows += r.Rows
-		out.Hash.AddHash(r.Hash)
 	}
 	return out
 }
@@ -148,6 +149,7 @@ type worker struct {
 	xmins  []uint32
 	places []place // of the parent's rows
 	plain  []byte  // of a chunk of the parent's
+	index  rangeIndex
 }
 
 func (b *backup) newWorker(ctx context.Context) (*worker, error) {
@@ -174,6 +176,7 @@ func (w *worker) do(ctx context.Context, j job) error {
 				return err
 			}
 		}
+		w.index = rangeIndex{changed: v.old == nil || v.changed != nil}
 		switch {
 		case v.old == nil:
 			err = w.readRange(ctx, t, r)
@@ -183,8 +186,12 @@ func (w *worker) do(ctx context.Context, j job) error {
 			r.To = to
 		default:
 			if err = w.patch(ctx, t, r, v); errors.Is(err, errDelta) {
+				w.index = rangeIndex{changed: true}
 				err = w.readRange(ctx, t, r)
 			}
+		}
+		if err == nil {
+			err = t.lists.add(ctx, i, w.index)
 		}
 		if err != nil {
 			return err
@@ -196,8 +203,8 @@ func (w *worker) do(ctx context.Context, j job) error {
 
 func (t *tableRun) parentRange(from uint32) *repository.Range {
 	i := int(from / t.pages)
-	if i < len(t.parent.Ranges) && t.parent.Ranges[i].From == from {
-		return &t.parent.Ranges[i]
+	if i < len(t.parent.ranges) && t.parent.ranges[i].From == from {
+		return &t.parent.ranges[i]
 	}
 	return nil
 }
@@ -232,45 +239,4 @@ func (b *backup) rangeDone(t *tableRun, r *repository.Range) {
 			s.RowsTotal, s.BytesDone = s.RowsDone, s.BytesTotal
 		}
 	})
-}
-
-// store makes sure that the chunk with this plaintext is at the providers, or on its way to them.
-func (b *backup) store(ctx context.Context, plain []byte) (repository.Chunk, error) {
-	if b.repo.Keys.WritesOnly() {
-		return b.storeWritten(ctx, plain)
-	}
-	id := b.repo.Keys.ChunkID(plain)
-	e, mine, err := b.index.Claim(ctx, id)
-	if err != nil {
-		return repository.Chunk{}, err
-	}
-	if mine {
-		var s *replicas.Sealed
-		if s, err = b.seal(ctx, id, e, plain); err != nil {
-			b.index.Settle(id, 0, nil)
-			return repository.Chunk{}, err
-		}
-		e.Size, e.Sum = int64(len(s.Body)), s.Sum
-		b.index.Settle(id, e.Size, &s.Sum)
-		if err := replicas.Send(ctx, b.lanes, s, b.index.Get(id).At); err != nil {
-			return repository.Chunk{}, err
-		}
-	}
-	return repository.Chunk{ID: id, Size: e.Size, SHA256: e.Sum, Plain: int64(len(plain))}, nil
-}
-
-// seal returns the chunk's sealed form: the bytes that another run left at a provider, or is uploading now, if they are sound,
-// else new ones.
-func (b *backup) seal(ctx context.Context, id repository.ChunkID, e replicas.Entry, plain []byte) (*replicas.Sealed, error) {
-	there, found, err := b.index.Existing(ctx, b.repo, id, e)
-	if found || err != nil {
-		return there, err
-	}
-	body, err := b.repo.Keys.SealChunk(nil, id, plain, replicas.Effort(b.lanes))
-	if err != nil {
-		return nil, err
-	}
-	b.chunksNew.Add(1)
-	b.bytesNew.Add(int64(len(body)))
-	return replicas.NewSealed(id, body), nil
 }

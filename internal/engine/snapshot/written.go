@@ -10,26 +10,30 @@ import (
 // A backup with a writer's key reads no recovery point and opens no chunk. It seals everything, and uploads what no provider lists.
 
 // storeWritten is store with a writer's key. The bytes of a chunk that is there already are known without reading them: sealing gives them again.
-func (b *backup) storeWritten(ctx context.Context, plain []byte) (repository.Chunk, error) {
-	id, body, err := b.repo.Keys.SealWritten(plain, repository.Thorough) // always the same effort, or the chunk would be another one
+func (b *backup) storeWritten(ctx context.Context, kind repository.ObjectKind, plain []byte) (repository.Ref, error) {
+	id, body, err := b.repo.Keys.SealWritten(kind, plain, repository.Thorough) // always the same effort, or it would be another object
 	if err != nil {
-		return repository.Chunk{}, err
+		return repository.Ref{}, err
 	}
-	s := replicas.NewSealed(id, body)
-	b.index.Expect(id, int64(len(body)), s.Sum)
+	ref := repository.Ref{ID: id, Size: int64(len(body)), Plain: int64(len(plain))}
+	if kind == repository.ObjectIndex {
+		ref.Kind = kind
+	}
+	s := replicas.NewSealed(&ref, body)
+	ref.SHA256 = s.Sum
+	b.index.Expect(id, ref.Size, s.Sum)
 	_, mine, err := b.index.Claim(ctx, id)
 	if err != nil {
-		return repository.Chunk{}, err
+		return ref, err
 	}
 	if !mine {
 		b.found.Store(id, nil)
-	} else {
-		b.chunksNew.Add(1)
-		b.bytesNew.Add(int64(len(body)))
-		b.index.Settle(id, int64(len(body)), &s.Sum)
-		if err := replicas.Send(ctx, b.lanes, s, b.index.Get(id).At); err != nil {
-			return repository.Chunk{}, err
-		}
+		return ref, nil
 	}
-	return repository.Chunk{ID: id, Size: int64(len(body)), SHA256: s.Sum, Plain: int64(len(plain))}, nil
+	if kind == repository.ObjectChunk {
+		b.chunksNew.Add(1)
+	}
+	b.bytesNew.Add(ref.Size)
+	b.index.Settle(id, ref.Size, &s.Sum)
+	return ref, replicas.Send(ctx, b.lanes, s, b.index.Get(id).At)
 }

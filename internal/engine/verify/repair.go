@@ -181,7 +181,7 @@ func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err
 	if r.list, err = replicas.ListManifests(ctx, r.repo.Live()); err != nil {
 		return err
 	}
-	if r.index, _, err = replicas.BuildIndex(ctx, r.repo, r.repo.Live()); err != nil {
+	if r.index, _, err = replicas.BuildIndex(ctx, r.repo, r.repo.Live(), nil); err != nil {
 		return err
 	}
 	undos := replicas.ListObjects(ctx, r.repo, replicas.UndoObjects)
@@ -190,12 +190,12 @@ func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err
 		if f.Damage && strings.HasPrefix(f.Object, replicas.UndoPrefix) {
 			undos.Distrust(f.Provider, f.Object)
 		}
-		if id, ok := replicas.ParseChunkKey(f.Object); ok {
-			r.index.Distrust(id, replicas.ProviderBit(r.repo.Providers, f.Provider))
+		if ref, ok := replicas.ParseKey(f.Object); ok {
+			r.index.Distrust(ref.ID, replicas.ProviderBit(r.repo.Providers, f.Provider))
 			if r.doubts[f.Provider] == nil {
 				r.doubts[f.Provider] = map[repository.ChunkID]bool{}
 			}
-			r.doubts[f.Provider][id] = true
+			r.doubts[f.Provider][ref.ID] = true
 		}
 	}
 	return nil
@@ -251,20 +251,24 @@ func (r *repair) point(ctx context.Context, p replicas.Provider, id string) erro
 		_, own, err := replicas.ReadManifestAt(ctx, r.repo, p, id)
 		sound = err == nil && bytes.Equal(own, right.Body)
 	}
-	return r.complete(ctx, p, id, replicas.UniqueChunks(right.Manifest), right.Body, sound)
+	refs, _, err := r.Replicas.Refs(ctx, r.repo, replicas.Preferring(holders, r.repo.Live()), right.Manifest)
+	if err != nil {
+		return errNowhere{err}
+	}
+	return r.complete(ctx, p, id, refs, right.Body, sound)
 }
 
-func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, chunks []*repository.Chunk, manifest []byte, sound bool) error {
-	err := replicas.CopyMissing(ctx, r.repo, r.index, p, chunks, nil, func(c *repository.Chunk) { r.copied(c.Size) })
+func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, refs []*repository.Ref, manifest []byte, sound bool) error {
+	err := replicas.CopyMissing(ctx, r.repo, r.index, p, refs, nil, func(c *repository.Ref) { r.copied(c.Size) })
 	if err != nil {
 		return err
 	}
-	for _, c := range chunks {
+	for _, c := range refs {
 		if !r.doubts[p.Name][c.ID] {
 			continue
 		}
 		if _, err := r.repo.SoundCopy(ctx, p, c); err != nil {
-			return fmt.Errorf("chunk %s was stored there anew and still does not read well: %w", c.ID, err)
+			return fmt.Errorf("%s was stored there anew and still does not read well: %w", c.Key(), err)
 		}
 		delete(r.doubts[p.Name], c.ID)
 	}

@@ -45,8 +45,8 @@ func (r *repair) healed(f report.VerifyFinding) bool {
 	if r.repo.Down[f.Provider] != nil {
 		return false
 	}
-	if id, is := replicas.ParseChunkKey(f.Object); is {
-		return !r.doubts[f.Provider][id]
+	if ref, is := replicas.ParseKey(f.Object); is {
+		return !r.doubts[f.Provider][ref.ID]
 	}
 	return !slices.ContainsFunc(r.result.Remaining, func(left report.VerifyFinding) bool {
 		if left.Object == f.Object {

@@ -36,6 +36,7 @@ type verification struct {
 	command string // that repairs what is found
 	// repairing: whoever looks repairs what is found at once.
 	repairing bool
+	suspects  map[repository.ChunkID]bool // index pages of which a copy was met that is not sound
 	mu        sync.Mutex
 	hung      map[string]bool // providers
 	result    report.VerifyResult
@@ -87,12 +88,12 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 	}
 	v.command = replicas.RepairCommand("", v.deep)
 	if in.Point != "" {
-		m, _, _, err := v.Replicas.Resolve(ctx, v.repo, v.live, in.Point)
+		id, err := v.choose(ctx, in.Point)
 		if err != nil {
 			return err
 		}
-		ids = []string{m.ID}
-		v.command = replicas.RepairCommand(m.ID, v.deep)
+		ids = []string{id}
+		v.command = replicas.RepairCommand(id, v.deep)
 	}
 	if v.repairing {
 		v.command = replicas.ThisRepair
@@ -102,7 +103,7 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 		v.away(name, repository.ManifestPrefix, err)
 	}
 	var failed map[string]error
-	if v.index, failed, err = replicas.BuildIndex(ctx, v.repo, v.live); err != nil {
+	if v.index, failed, err = replicas.BuildIndex(ctx, v.repo, v.live, nil); err != nil {
 		return err
 	}
 	for name, err := range failed {
@@ -116,6 +117,19 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 		v.undos(ctx, v.deep && in.Point == "")
 	}
 	return ctx.Err()
+}
+
+// choose finds the point to verify. One whose index cannot be read is one to verify as well.
+func (v *verification) choose(ctx context.Context, point string) (string, error) {
+	if point != replicas.LatestWhole {
+		_, _, err := v.Replicas.ReadManifest(ctx, v.repo, v.list.Holders(v.live, point), point)
+		return point, err
+	}
+	m, _, _, err := v.Replicas.Resolve(ctx, v.repo, v.live, point)
+	if err != nil {
+		return "", err
+	}
+	return m.ID, nil
 }
 
 // headers checks each provider's copy of the header.
@@ -155,20 +169,28 @@ func (v *verification) points(ctx context.Context, ids []string) error {
 		if m == nil {
 			continue
 		}
-		var fresh []*repository.Chunk
-		chunks := replicas.UniqueChunks(m)
-		for _, c := range chunks {
-			if !seen[c.ID] {
-				seen[c.ID] = true
-				fresh = append(fresh, c)
-			}
-		}
-		if err := v.chunks(ctx, fresh, bad); err != nil {
-			return err
+		holders := slices.DeleteFunc(slices.Clone(v.live), func(p replicas.Provider) bool { return !sound[p.Name] })
+		refs, met, err := v.Replicas.Refs(ctx, v.repo, replicas.Preferring(holders, v.live), m)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		v.result.Points++
-		v.result.Copies[id] = v.copies(chunks, sound, bad)
-		v.result.Proofs[id] = v.proof(m, chunks, sound, bad)
+		if err != nil {
+			v.unread(m, met, err)
+			continue
+		}
+		v.suspect(met)
+		fresh := slices.DeleteFunc(slices.Clone(refs), func(c *repository.Ref) bool { return seen[c.ID] })
+		for _, c := range fresh {
+			seen[c.ID] = true
+		}
+		if err := v.objects(ctx, fresh, bad); err != nil {
+			return err
+		}
+		v.result.Copies[id] = v.copies(refs, sound, bad)
+		if v.result.Proofs[id], err = v.proof(ctx, m, refs, sound, bad); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
 }
@@ -204,28 +226,28 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 	return right.Manifest, sound
 }
 
-// chunks checks each chunk at each provider.
-func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, bad map[repository.ChunkID]uint16) error {
+// objects checks each chunk and each index page at each provider.
+func (v *verification) objects(ctx context.Context, refs []*repository.Ref, bad map[repository.ChunkID]uint16) error {
 	v.track.Update(func(p *report.Progress) {
-		p.ChunksTotal += int64(len(chunks))
-		for _, c := range chunks {
+		p.ChunksTotal += int64(len(refs))
+		for _, c := range refs {
 			p.BytesTotal += c.Size
 		}
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(replicas.LaneWorkers, v.Workers))
-	for _, c := range chunks {
+	for _, c := range refs {
 		if ctx.Err() != nil {
 			break
 		}
 		g.Go(func() error {
 			for _, p := range v.live {
 				bit := replicas.ProviderBit(v.repo.Providers, p.Name)
-				if err := v.chunk(ctx, p, bit, c); err != nil {
+				if err := v.object(ctx, p, bit, c); err != nil {
 					if ctx.Err() != nil {
 						return ctx.Err()
 					}
-					v.found(p.Name, c.ID.Key(), err)
+					v.found(p.Name, c.Key(), err)
 					v.mu.Lock()
 					bad[c.ID] |= bit
 					v.mu.Unlock()
@@ -238,12 +260,12 @@ func (v *verification) chunks(ctx context.Context, chunks []*repository.Chunk, b
 	return g.Wait()
 }
 
-func (v *verification) chunk(ctx context.Context, p replicas.Provider, bit uint16, c *repository.Chunk) error {
+func (v *verification) object(ctx context.Context, p replicas.Provider, bit uint16, c *repository.Ref) error {
 	e := v.index.Get(c.ID)
 	if (e.At|e.Odd)&bit == 0 {
 		return storage.ErrNotFound
 	}
-	if !v.deep {
+	if !v.deep && !v.suspects[c.ID] {
 		return v.size(ctx, p, e.At&bit != 0 && e.Size == c.Size, c)
 	}
 	body, err := replicas.GetSealed(ctx, p, c)
@@ -256,9 +278,9 @@ func (v *verification) chunk(ctx context.Context, p replicas.Provider, bit uint1
 
 // size checks a listed copy without reading it, unless its size is not the manifest's. Then only its content tells whether another run
 // sealed it at the same time, with another compression, or whether it is damaged.
-func (v *verification) size(ctx context.Context, p replicas.Provider, right bool, c *repository.Chunk) error {
+func (v *verification) size(ctx context.Context, p replicas.Provider, right bool, c *repository.Ref) error {
 	if !right {
-		o, err := p.Store.Stat(ctx, c.ID.Key())
+		o, err := p.Store.Stat(ctx, c.Key())
 		if err != nil {
 			return err
 		}
@@ -292,15 +314,18 @@ func (v *verification) count(provider string, bytes int64) {
 	v.track.Provider(provider, func(p *report.ProviderProgress) { p.Confirmed++; p.Bytes += bytes })
 }
 
+// noManifest says that a provider does not hold a recovery point.
+const noManifest = "no sound manifest"
+
 // copies judges one point at each provider by what was found.
-func (v *verification) copies(chunks []*repository.Chunk, sound map[string]bool, bad map[repository.ChunkID]uint16) []keepsake.Copy {
+func (v *verification) copies(refs []*repository.Ref, sound map[string]bool, bad map[repository.ChunkID]uint16) []keepsake.Copy {
 	var copies []keepsake.Copy
 	for _, p := range v.repo.Providers {
 		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: sound[p.Name]}
 		bit := replicas.ProviderBit(v.repo.Providers, p.Name)
 		missing := 0
-		for _, chunk := range chunks {
-			if bad[chunk.ID]&bit != 0 {
+		for _, c := range refs {
+			if bad[c.ID]&bit != 0 {
 				missing++
 			}
 		}
@@ -310,47 +335,11 @@ func (v *verification) copies(chunks []*repository.Chunk, sound map[string]bool,
 		case v.hung[p.Name]:
 			c.Confirmed, c.Error = false, "it hung while it was being verified"
 		case !c.Confirmed:
-			c.Error = "no sound manifest"
+			c.Error = noManifest
 		case missing > 0:
-			c.Confirmed, c.Error = false, fmt.Sprintf("%d of %d chunks are missing or damaged", missing, len(chunks))
+			c.Confirmed, c.Error = false, fmt.Sprintf("%d of %d chunks and index pages are missing or damaged", missing, len(refs))
 		}
 		copies = append(copies, c)
 	}
 	return copies
-}
-
-// proof counts the rows that can be read from somewhere, and what each provider holds of the point.
-func (v *verification) proof(m *repository.Manifest, chunks []*repository.Chunk, sound map[string]bool, bad map[repository.ChunkID]uint16) report.PointProof {
-	out := report.PointProof{Integrity: map[string]float64{}}
-	var asked uint16
-	for _, p := range v.live {
-		asked |= replicas.ProviderBit(v.repo.Providers, p.Name)
-	}
-	for _, p := range v.repo.Providers {
-		bit, good := replicas.ProviderBit(v.repo.Providers, p.Name), 0
-		for _, c := range chunks {
-			if asked&bit != 0 && bad[c.ID]&bit == 0 {
-				good++
-			}
-		}
-		if sound[p.Name] {
-			good++
-		}
-		out.Integrity[p.Name] = float64(good) / float64(len(chunks)+1)
-	}
-	for i := range m.Tables {
-		t := &m.Tables[i]
-		found := int64(0)
-		for j := range t.Ranges {
-			lost := slices.ContainsFunc(t.Ranges[j].Chunks, func(c repository.Chunk) bool { return bad[c.ID]&asked == asked })
-			if !lost {
-				found += t.Ranges[j].Rows
-			}
-		}
-		out.RowsExpected, out.RowsFound = out.RowsExpected+t.Rows, out.RowsFound+found
-		if found != t.Rows {
-			out.Tables = append(out.Tables, report.TableProof{Table: keepsake.TableName(t.Schema, t.Name.Name), RowsExpected: t.Rows, RowsFound: found})
-		}
-	}
-	return out
 }

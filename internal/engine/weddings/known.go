@@ -138,12 +138,12 @@ func (by *Finder) readBefore(ctx context.Context, newest *search.Directory, id s
 	ids := l.NewestFirst()
 	ids = ids[slices.Index(ids, id)+1:]
 	read := map[repository.RowHash]bool{}
-	if m, _, err := by.replicas.ReadManifest(ctx, r, l.Holders(from, id), id); err == nil {
+	if m, _, err := by.replicas.ReadLoaded(ctx, r, l, from, id); err == nil {
 		read[by.weddingsHash(m)] = true
 	}
 	var older []*search.Directory
 	for _, id := range ids[:min(len(ids), knownPoints)] {
-		m, _, err := by.replicas.ReadManifest(ctx, r, l.Holders(from, id), id)
+		m, _, err := by.replicas.ReadLoaded(ctx, r, l, from, id)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

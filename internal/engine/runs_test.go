@@ -11,9 +11,9 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestFiltersHoldEveryKeyOfTheirChunk proves that a scoped restore may skip the chunks that a filter rules out: a key that is
-// in a chunk is never missing from its filter, and most that are not are ruled out.
-func TestFiltersHoldEveryKeyOfTheirChunk(t *testing.T) {
+// TestRunsNameEveryChunkThatHoldsAKey proves that a scoped restore may skip the chunks that no run names for a key: one that holds it is
+// never missing, and most that do not are ruled out.
+func TestRunsNameEveryChunkThatHoldsAKey(t *testing.T) {
 	t.Parallel()
 	url, key := testenv.DB(t), repository.NewKeyFile()
 	run(t, url, `create table weddings (id int primary key, couple text)`,
@@ -31,7 +31,7 @@ func TestFiltersHoldEveryKeyOfTheirChunk(t *testing.T) {
 			guests = &m.Tables[i]
 		}
 	}
-	if guests == nil || len(guests.FilterKeys) != 1 || guests.FilterKeys[0][0] != "wedding_id" || len(guests.Ranges) < 3 {
+	if guests == nil || len(guests.FilterKeys) != 1 || guests.FilterKeys[0][0] != "wedding_id" || guests.Chunks < 3 {
 		t.Fatalf("guests in the manifest: %+v", guests)
 	}
 	pages := one[[]string](t, url, "select array_agg(distinct wedding_id || ':' || (ctid::text::point)[0]) from guests")
@@ -39,28 +39,43 @@ func TestFiltersHoldEveryKeyOfTheirChunk(t *testing.T) {
 	for _, p := range pages {
 		here[p] = true
 	}
+	ranges, fetch := rangesIn(t, dir, key, guests), pagesIn(t, dir, key)
+	runs, _, err := guests.ReadRuns(t.Context(), fetch)
+	if err != nil {
+		t.Fatal(err)
+	}
 	might := 0
 	for wedding := 1; wedding <= 400; wedding++ {
 		hash := repository.HashKey(binary.BigEndian.AppendUint64(nil, uint64(wedding)))
-		for i, held := range guests.Ranges {
+		named := map[repository.ChunkID]bool{}
+		for _, run := range runs {
+			found, err := run.Lookup(t.Context(), fetch, 0, []repository.KeyHash{hash})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range found {
+				named[id] = true
+			}
+		}
+		for i, held := range ranges {
 			to := held.From + guests.RangePages
-			if i == len(guests.Ranges)-1 {
+			if i == len(ranges)-1 {
 				to += guests.RangePages
 			}
 			for _, c := range held.Chunks {
-				if c.Filters[0].MayHold(hash) {
+				if named[c.ID] {
 					might++
 					continue
 				}
 				for page := held.From; page < to; page++ {
 					if here[fmt.Sprintf("%d:%d", wedding, page)] {
-						t.Fatalf("wedding %d is on page %d, and the filter of its chunk rules it out", wedding, page)
+						t.Fatalf("wedding %d is on page %d, and no run names its chunk", wedding, page)
 					}
 				}
 			}
 		}
 	}
-	if most := 400 + 2*len(guests.Ranges) + 400*len(guests.Ranges)/50; might > most {
-		t.Errorf("the filters leave %d chunks to read for 400 weddings, want at most %d", might, most)
+	if most := 400 + 2*len(ranges); might > most {
+		t.Errorf("the runs leave %d chunks to read for 400 weddings, want at most %d", might, most)
 	}
 }

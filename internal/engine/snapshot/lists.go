@@ -1,0 +1,201 @@
+package snapshot
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+)
+
+const (
+	// fanIn is how many small runs become one.
+	fanIn = 8
+	// smallRuns is how many pairs runs that become one may have together, whatever a backup adds: some 50 KB.
+	smallRuns = 16 << 10
+	// addedShare is how many times the pairs that a backup adds they may have.
+	addedShare = 4
+	// mostMerged bounds both: the pages are in memory.
+	mostMerged = 1 << 20
+)
+
+// rangeIndex is what reading one range tells the index beside the range itself.
+type rangeIndex struct {
+	changed bool                // the range is not as the parent has it
+	placed  []repository.Placed // of its chunks that are known to lie somewhere
+	keys    []chunkKeys         // of those that were read
+}
+
+type chunkKeys struct {
+	id   repository.ChunkID
+	sets []repository.KeySet
+}
+
+// tableLists makes a table's slots and runs while its ranges are read, in whatever order, so that neither is ever in memory as a whole.
+type tableLists struct {
+	b       *backup
+	t       *tableRun
+	mu      sync.Mutex
+	next    int                // the first range that is not in the lists
+	early   map[int]rangeIndex // ranges that came before their turn
+	slots   *repository.SlotWriter
+	old     *repository.Slots // that slots is made from; nil: from nothing
+	builder *repository.RunBuilder
+	covered map[repository.ChunkID]bool // chunks that a run has
+	was     []*repository.Run           // of the parent
+	made    []*repository.Run
+	added   uint64                        // pairs of these
+	recent  map[repository.ChunkID][]byte // pages of these, where they may be merged
+	store   func(context.Context, []byte) (repository.Ref, error)
+	out     struct{ slots, runs repository.List }
+}
+
+func (b *backup) newTableLists(t *tableRun, known *parentTable) *tableLists {
+	l := &tableLists{b: b, t: t, early: map[int]rangeIndex{}, builder: repository.NewRunBuilder(len(t.keys)),
+		covered: map[repository.ChunkID]bool{}, recent: map[repository.ChunkID][]byte{}, store: b.storePage}
+	if known != nil {
+		l.was = known.runs
+		for _, r := range known.runs {
+			for _, id := range r.Chunks {
+				l.covered[id] = true
+			}
+		}
+	}
+	if t.parent != nil {
+		l.old = t.parent.slots
+	}
+	l.slots = repository.NewSlotWriter(l.store, l.old)
+	return l
+}
+
+// add takes what is known of the range of that number. Ranges that come early wait for their turn.
+func (l *tableLists) add(ctx context.Context, number int, x rangeIndex) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.early[number] = x
+	for {
+		x, came := l.early[l.next]
+		if !came {
+			return nil
+		}
+		delete(l.early, l.next)
+		if err := l.take(ctx, l.t.ranges[l.next].From, x); err != nil {
+			return err
+		}
+		if l.next++; l.next == len(l.t.ranges) {
+			return l.finish(ctx)
+		}
+	}
+}
+
+func (l *tableLists) take(ctx context.Context, from uint32, x rangeIndex) error {
+	if !x.changed {
+		return nil
+	}
+	if err := l.slots.Set(ctx, from, x.placed); err != nil {
+		return fmt.Errorf("keep where rows lie: %w", err)
+	}
+	for _, c := range x.keys {
+		if len(c.sets) == 0 || l.covered[c.id] {
+			continue
+		}
+		l.covered[c.id] = true
+		if l.builder.Add(c.id, c.sets); l.builder.Full() {
+			if err := l.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// flush makes a run of the chunks that were read since the last.
+func (l *tableLists) flush(ctx context.Context) error {
+	r, err := l.builder.Run(ctx, func(ctx context.Context, page []byte) (repository.Ref, error) {
+		ref, err := l.store(ctx, page)
+		if len(l.was) > 0 && len(l.recent) < mostMerged>>14 {
+			l.recent[ref.ID] = slices.Clone(page)
+		}
+		return ref, err
+	})
+	if err != nil {
+		return fmt.Errorf("keep which chunks hold which keys: %w", err)
+	}
+	if r != nil {
+		l.made, l.added = append(l.made, r), l.added+r.Pairs()
+	}
+	return nil
+}
+
+// finish ends the lists of a table whose ranges are all there.
+func (l *tableLists) finish(ctx context.Context) (err error) {
+	if err := l.flush(ctx); err != nil {
+		return err
+	}
+	if l.old != nil { // the table may have become shorter
+		for _, r := range l.t.parent.ranges[min(len(l.t.ranges), len(l.t.parent.ranges)):] {
+			if err := l.slots.Set(ctx, r.From, nil); err != nil {
+				return err
+			}
+		}
+	}
+	if l.out.slots, err = l.slots.Close(ctx); err != nil {
+		return fmt.Errorf("keep where rows lie: %w", err)
+	}
+	l.b.keepPages(l.slots.Taken())
+	live := map[repository.ChunkID]bool{}
+	for i := range l.t.ranges {
+		for j := range l.t.ranges[i].Chunks {
+			live[l.t.ranges[i].Chunks[j].ID] = true
+		}
+	}
+	runs := slices.DeleteFunc(append(slices.Clone(l.was), l.made...), func(r *repository.Run) bool {
+		return !slices.ContainsFunc(r.Chunks, func(id repository.ChunkID) bool { return live[id] })
+	})
+	if len(l.made) > 0 {
+		if runs, err = l.merge(ctx, runs, live); err != nil {
+			return err
+		}
+	}
+	for _, r := range runs {
+		l.b.keepPages(r.Refs())
+	}
+	if l.out.runs, err = repository.WriteRuns(ctx, l.store, runs); err != nil {
+		return fmt.Errorf("keep which chunks hold which keys: %w", err)
+	}
+	l.covered, l.recent, l.was, l.made = nil, nil, nil, nil
+	return nil
+}
+
+// merge makes one run of the smallest, as often as there are enough of them: each lookup costs a page in every run.
+func (l *tableLists) merge(ctx context.Context, runs []*repository.Run, live map[repository.ChunkID]bool) ([]*repository.Run, error) {
+	limit := min(max(smallRuns, addedShare*l.added), mostMerged)
+	for len(runs) >= fanIn {
+		bySize := slices.Clone(runs)
+		slices.SortStableFunc(bySize, func(a, b *repository.Run) int { return cmp.Compare(a.Pairs(), b.Pairs()) })
+		small := bySize[:fanIn]
+		pairs, chunks := uint64(0), 0
+		for _, r := range small {
+			pairs, chunks = pairs+r.Pairs(), chunks+len(r.Chunks)
+		}
+		if pairs > limit || chunks > repository.MostChunks {
+			break
+		}
+		one, err := repository.MergeRuns(ctx, l.fetch, l.store, small, func(id repository.ChunkID) bool { return live[id] })
+		if err != nil {
+			return nil, fmt.Errorf("merge small runs: %w", err)
+		}
+		runs = append(slices.DeleteFunc(runs, func(r *repository.Run) bool { return slices.Contains(small, r) }), one)
+	}
+	return runs, nil
+}
+
+// fetch returns pages that this backup has made from memory: no provider may have them yet.
+func (l *tableLists) fetch(ctx context.Context, r repository.Ref) ([]byte, error) {
+	if page := l.recent[r.ID]; page != nil {
+		return page, nil
+	}
+	return l.b.copies.Page(ctx, r)
+}

@@ -1,0 +1,136 @@
+package snapshot
+
+import (
+	"context"
+
+	"github.com/wedsync/keepsake/internal/engine/replicas"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+)
+
+// store makes sure that the chunk or index page with this plaintext is at the providers, or on its way to them.
+func (b *backup) store(ctx context.Context, kind repository.ObjectKind, plain []byte) (repository.Ref, error) {
+	if b.repo.Keys.WritesOnly() {
+		return b.storeWritten(ctx, kind, plain)
+	}
+	ref := b.name(kind, plain)
+	e, mine, err := b.index.Claim(ctx, ref.ID)
+	if err != nil {
+		return ref, err
+	}
+	if mine {
+		var s *replicas.Sealed
+		if s, err = b.seal(ctx, &ref, e, plain); err != nil {
+			b.index.Settle(ref.ID, 0, nil)
+			return ref, err
+		}
+		e.Size, e.Sum = int64(len(s.Body)), s.Sum
+		b.index.Settle(ref.ID, e.Size, &s.Sum)
+		if err := replicas.Send(ctx, b.lanes, s, b.index.Get(ref.ID).At); err != nil {
+			return ref, err
+		}
+	}
+	ref.Size, ref.SHA256 = e.Size, e.Sum
+	return ref, nil
+}
+
+// name returns a reference to what has this plaintext, without what sealing tells.
+func (b *backup) name(kind repository.ObjectKind, plain []byte) repository.Ref {
+	if kind == repository.ObjectIndex {
+		return repository.Ref{Kind: kind, ID: b.repo.Keys.PageID(plain), Plain: int64(len(plain))}
+	}
+	return repository.Ref{ID: b.repo.Keys.ChunkID(plain), Plain: int64(len(plain))}
+}
+
+// storePage is store for a page of slots or runs.
+func (b *backup) storePage(ctx context.Context, page []byte) (repository.Ref, error) {
+	ref, err := b.store(ctx, repository.ObjectIndex, page)
+	if err == nil {
+		b.keepPages([]repository.Ref{ref})
+	}
+	return ref, err
+}
+
+// keepPages notes pages that the recovery point has.
+func (b *backup) keepPages(refs []repository.Ref) {
+	b.pagesMu.Lock()
+	defer b.pagesMu.Unlock()
+	for _, ref := range refs {
+		if _, noted := b.pages[ref.ID]; !noted {
+			b.pages[ref.ID] = ref
+		}
+	}
+}
+
+// seal returns the sealed form of a chunk or page: the bytes that another run left at a provider, or is uploading now, if they are
+// sound, else new ones.
+func (b *backup) seal(ctx context.Context, ref *repository.Ref, e replicas.Entry, plain []byte) (*replicas.Sealed, error) {
+	there, found, err := b.index.Existing(ctx, b.repo, ref, e)
+	if found || err != nil {
+		return there, err
+	}
+	var body []byte
+	if ref.Kind == repository.ObjectIndex {
+		body, err = b.repo.Keys.SealPage(ref.ID, plain)
+	} else {
+		body, err = b.repo.Keys.SealChunk(nil, ref.ID, plain, replicas.Effort(b.lanes))
+		b.chunksNew.Add(1)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.bytesNew.Add(int64(len(body)))
+	return replicas.NewSealed(ref, body), nil
+}
+
+// latePage is an index page that is made when the first provider is whole.
+type latePage struct {
+	repository.Ref
+	plain  []byte           // of one that the parent has as well: it is sealed again where a provider has lost it
+	sealed *replicas.Sealed // otherwise
+}
+
+// storeLate keeps a page in memory until every provider has it.
+func (b *backup) storeLate(_ context.Context, page []byte) (repository.Ref, error) {
+	p := &latePage{}
+	if b.repo.Keys.WritesOnly() {
+		id, body, err := b.repo.Keys.SealWritten(repository.ObjectIndex, page, repository.Thorough)
+		if err != nil {
+			return p.Ref, err
+		}
+		p.Ref = repository.Ref{Kind: repository.ObjectIndex, ID: id, Plain: int64(len(page))}
+		p.sealed = replicas.NewSealed(&p.Ref, body)
+	} else {
+		p.Ref = b.name(repository.ObjectIndex, page)
+		if e, known := b.index.Known(p.ID); known {
+			p.Size, p.plain = e.Size, append([]byte{}, page...)
+			b.late = append(b.late, p)
+			return p.Ref, nil
+		}
+		body, err := b.repo.Keys.SealPage(p.ID, page)
+		if err != nil {
+			return p.Ref, err
+		}
+		p.sealed = replicas.NewSealed(&p.Ref, body)
+	}
+	p.Size = int64(len(p.sealed.Body))
+	b.index.Doubt(p.ID, p.Size, p.sealed.Sum)
+	b.bytesNew.Add(p.Size)
+	b.late = append(b.late, p)
+	return p.Ref, nil
+}
+
+// putAt stores the page at a provider that does not have it.
+func (p *latePage) putAt(ctx context.Context, b *backup, l *replicas.Lane) error {
+	s := p.sealed
+	if s == nil {
+		if b.index.Get(p.ID).At&l.Bit != 0 {
+			return nil
+		}
+		body, err := b.repo.Keys.SealPage(p.ID, p.plain)
+		if err != nil {
+			return err
+		}
+		s = replicas.NewSealed(&p.Ref, body)
+	}
+	return b.index.Put(ctx, l.Provider, l.Bit, s)
+}
