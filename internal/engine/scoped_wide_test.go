@@ -10,6 +10,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/sample"
 	"github.com/wedsync/keepsake/internal/testenv"
@@ -172,4 +173,45 @@ func TestARestoreThatWasKilledIsNotDoneTwice(t *testing.T) {
 	if _, err := e.ApplyScope(t.Context(), in, a, nil); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("another name was confirmed: %v", err)
 	}
+}
+
+// TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows: a restore was committed, its worker was killed, and the providers that hold
+// what its undo needs do not answer whoever takes it over.
+func TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table suppliers (id int primary key, name text)", "insert into suppliers select i, 'Supplier ' || i from generate_series(1, 50) i")
+	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	e := engineWith(t, url, w.list, repository.NewKeyFile())
+	backup(t, e, keepsake.BackupFull)
+	run(t, url, "delete from suppliers where id <= 20")
+	in := engine.ScopeInput{Everything: true, Point: "latest"}
+	p, err := e.PreviewScope(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.faults["offsite"].Down(true)
+	a := engine.ScopeApply{Fingerprint: p.Fingerprint, Restore: e.NewRestoreID(), Name: "everything", Again: true}
+	first, err := e.ApplyScope(t.Context(), in, a, nil)
+	if err != nil || first.Applied.Inserted != 20 {
+		t.Fatalf("what was not made is made although a provider is away: %+v, %v", first, err)
+	}
+	back := engine.ScopeApply{Restore: e.NewRestoreID()}
+	for name, f := range w.faults {
+		f.Down(name != "offsite")
+	}
+	_, err = e.ApplyScope(t.Context(), in, a, nil)
+	wantError(t, err, keepsake.CodeUnavailable, "whether it was made is not known", "Provider local: ", "Provider cloud: ")
+	for name, f := range w.faults {
+		f.Down(name == "offsite")
+	}
+	if r, err := e.TakeBack(t.Context(), a.Restore, back, nil); err != nil || r.Applied.Deleted != 20 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for name, f := range w.faults {
+		f.Down(name != "offsite")
+	}
+	back.Again = true
+	_, err = e.TakeBack(t.Context(), a.Restore, back, nil)
+	wantError(t, err, keepsake.CodeUnavailable, "whether it was made is not known")
 }

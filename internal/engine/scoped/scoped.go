@@ -261,12 +261,14 @@ func (by *Restorer) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply,
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	track.Stage(report.StageChecking)
+	var unsure error
 	if a.Again {
 		r, err := by.Replicas.Open(ctx)
 		if err != nil {
 			return ScopeResult{}, err
 		}
-		if done, err := by.done(ctx, r, a); err != nil || done != nil {
+		var done *ScopeResult
+		if done, unsure, err = by.done(ctx, r, a); err != nil || done != nil {
 			return deref(done), err
 		}
 	}
@@ -276,6 +278,9 @@ func (by *Restorer) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply,
 	}
 	track.Infof("Read %d of %d chunks of recovery point %s.", s.in.Rows.ChunksRead, s.in.Rows.ChunksTotal, s.in.Manifest.ID)
 	result, err := s.apply(ctx, a, track)
+	if unsure != nil && keepsake.CodeOf(err) == keepsake.CodeConflict { // the rows are others, perhaps because of this restore
+		return result, unsure
+	}
 	if err == nil {
 		track.Infof("%d rows inserted, %d updated, %d deleted; what an undo needs is at %s.", result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted, strings.Join(result.Undo, ", "))
 		track.Stage(report.StageDone)

@@ -124,7 +124,8 @@ func (by *Restorer) TakeBack(ctx context.Context, restore string, a ScopeApply, 
 	if err != nil {
 		return ScopeResult{}, err
 	}
-	if done, err := by.done(ctx, r, a); err != nil || done != nil {
+	done, unsure, err := by.done(ctx, r, a)
+	if err = cmp.Or(err, unsure); err != nil || done != nil { // a second undo would take the place of the first one's own
 		return deref(done), err
 	}
 	u, err := by.readUndo(ctx, r, restore)
@@ -159,18 +160,39 @@ func (by *Restorer) TakeBack(ctx context.Context, restore string, a ScopeApply, 
 	return result, nil
 }
 
-// done returns the report of a restore whose process was killed after it had committed, nil when it had not.
-func (by *Restorer) done(ctx context.Context, r *replicas.Repo, a ScopeApply) (*ScopeResult, error) {
+// done returns the report of a restore whose process was killed after it had committed, nil when it had not. unsure says why
+// that cannot be known: a provider that may hold what an undo needs does not answer.
+func (by *Restorer) done(ctx context.Context, r *replicas.Repo, a ScopeApply) (done *ScopeResult, unsure, err error) {
 	if !a.Again {
-		return nil, nil //nolint:nilnil // it was never begun: that is an answer
+		return nil, nil, nil // it was never begun
 	}
 	u, err := by.readUndo(ctx, r, a.Restore)
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
-		return nil, nil //nolint:nilnil // nothing was written yet
+		return nil, unsureWithout(r), nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	done, err = by.report(ctx, r, u)
+	return done, nil, err
+}
+
+// unsureWithout says that a restore may have been made, nil where every provider was asked.
+func unsureWithout(r *replicas.Repo) error {
+	unasked := r.Unasked(replicas.Listing{})
+	if len(unasked) == 0 {
+		return nil
+	}
+	text := "whoever made this restore was killed, and whether it was made is not known: what an undo needs may lie where " +
+		"nobody answers. Nothing was changed since. Look at the rows with a new preview, or start again once the provider is back"
+	for _, u := range unasked {
+		text += ". Provider " + u.Provider + ": " + strings.TrimSuffix(u.Why, ".")
+	}
+	return keepsake.Errorf(keepsake.CodeUnavailable, "%s", text)
+}
+
+// report makes the report of a restore from what its undo needs; nil where the platform does not show what it wrote.
+func (by *Restorer) report(ctx context.Context, r *replicas.Repo, u *scope.Undo) (*ScopeResult, error) {
 	conn, err := by.writer(ctx)
 	if err != nil {
 		return nil, err
