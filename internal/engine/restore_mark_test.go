@@ -3,9 +3,11 @@ package engine_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
@@ -109,5 +111,38 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	}
 	if n := strings.Count(schemaOf(t, theirs), "CREATE TABLE"); n == 0 {
 		t.Error("another repository's restore was cleared")
+	}
+}
+
+// TestWhatIsMadeWhileARestoreLooksIsNotCleared: somebody makes a table in an unfinished database after the restore that is to
+// clear it has looked there, and before it has the database for itself.
+func TestWhatIsMadeWhileARestoreLooksIsNotCleared(t *testing.T) {
+	t.Parallel()
+	source := testenv.DB(t)
+	run(t, source, "create table guests (id int primary key)", "insert into guests select generate_series(1, 100)")
+	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	e := newEngine(t, source, w.list)
+	backup(t, e, keepsake.BackupFull)
+	target := unfinished(t, e)
+	var mu sync.Mutex
+	reads, made := map[string]int{}, false
+	w.faults["local"].FailGetOf(func(key string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		reads[key]++
+		// The schema is read to judge what is there, and once more to make it.
+		if strings.HasPrefix(key, "chunks/") && reads[key] == 2 && !made {
+			made = true
+			run(t, target, "create table precious (id int)")
+		}
+		return nil
+	})
+	_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
+	if !made {
+		t.Fatal("nothing was made")
+	}
+	wantError(t, err, keepsake.CodeConflict, "table public.precious", "somebody else", "nothing was written")
+	if one[bool](t, target, "select to_regclass('precious') is null") {
+		t.Error("the database was cleared")
 	}
 }

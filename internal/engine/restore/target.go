@@ -60,7 +60,7 @@ func (r *restore) judgeMark(ctx context.Context) error {
 		return err
 	}
 	_ = archive.Close()
-	return r.target.JudgeMark(ctx, madeBy(m, entries))
+	return r.target.JudgeMark(ctx, point, madeBy(m, entries))
 }
 
 // madeBy names what a restore of a recovery point makes, as target names content.

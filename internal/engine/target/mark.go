@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -94,7 +95,14 @@ func (t *Target) MarkedPoint(ctx context.Context) (string, error) {
 
 // JudgeMark refuses to clear a database in which somebody has made something since the restore that did not finish. expected
 // are the things which that restore may have made, as content names them.
-func (t *Target) JudgeMark(ctx context.Context, expected map[string]bool) error {
+// Begin judges once more by the same things, under the lock.
+func (t *Target) JudgeMark(ctx context.Context, point string, expected map[string]bool) error {
+	t.judged, t.expected = point, expected
+	return t.judge(ctx)
+}
+
+func (t *Target) judge(ctx context.Context) error {
+	expected := maps.Clone(t.expected)
 	found, err := t.content(ctx, 0)
 	if err != nil {
 		return err

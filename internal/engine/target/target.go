@@ -73,6 +73,9 @@ type Target struct {
 	absent  bool      // to be created
 	marked  bool      // it has the mark of an unfinished restore
 
+	judged   string          // the recovery point of the mark that was judged
+	expected map[string]bool // what its restore may have made
+
 	identity identity
 }
 
@@ -155,14 +158,23 @@ func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 	if err := t.lock(ctx); err != nil {
 		return nil, err
 	}
-	known := t.marked // and judged
+	known := t.judged
 	if err := t.conn.QueryRow(ctx, "select to_regnamespace('keepsake_restore') is not null").Scan(&t.marked); err != nil {
 		return nil, fmt.Errorf("look for the mark of an unfinished restore: %w", err)
 	}
-	if t.marked && !known {
+	now := ""
+	if known != "" {
+		if now, err = t.MarkedPoint(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if t.marked && (known == "" || now != known) {
 		return nil, keepsake.Errorf(keepsake.CodeConflict, "another restore into database %q began and ended just now: nothing was written; start again", t.Name)
 	}
 	if t.marked {
+		if err := t.judge(ctx); err != nil { // somebody may have made something since
+			return nil, err
+		}
 		if err := t.clear(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
