@@ -35,6 +35,27 @@ func TestTheSafePointIsTakenEverywhere(t *testing.T) {
 	}
 }
 
+// TestExportedVendorsHaveTheirPresentNumbers: of a wedding that lost vendors, those who are left are called as they are now.
+func TestExportedVendorsHaveTheirPresentNumbers(t *testing.T) {
+	w := newWorld(t, protecting, few...)
+	w.must(t, exitDone, "init")
+	execute(t, w.platform, "insert into suppliers (id, name, phone) select 10 + i, 'Vendor ' || i, '+44 1632 96010' || i from generate_series(1, 8) i")
+	execute(t, w.platform, "insert into wedding_suppliers (wedding_id, supplier_id) select 1, 10 + i from generate_series(1, 8) i")
+	safe := document[report](t, w.must(t, exitDone, "backup", "--json")).Point
+	execute(t, w.platform, "delete from wedding_suppliers where wedding_id = 1 and supplier_id > 10")
+	execute(t, w.platform, "update suppliers set phone = '+44 1632 969999' where id < 10")
+	w.must(t, exitDone, "backup")
+	for _, format := range []string{"contacts", "vcard"} {
+		o := w.must(t, exitDone, "scope", "export", "--wedding", "1", "--format", format)
+		if !strings.Contains(o.out, "960108") || !strings.Contains(o.out, "969999") || strings.Contains(o.out, "960001") || !strings.Contains(o.err, safe) {
+			t.Errorf("%s: %s%s", format, o.out, o.err)
+		}
+		if o = w.must(t, exitDone, "scope", "export", safe, "--wedding", "1", "--format", format); !strings.Contains(o.out, "960001") {
+			t.Errorf("%s of a point that was named: %s", format, o.out)
+		}
+	}
+}
+
 // TestADownloadIsOfTheSafePoint downloads a damaged wedding: the ZIP is of the point before the damage, and its name says so. The
 // page that brings it back tells points of one minute apart.
 func TestADownloadIsOfTheSafePoint(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/fold"
@@ -407,6 +408,7 @@ func (c *scopeExportCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	chosen := in.Point == ""
 	a.sayWhy(a.choosePoint(e, &in))
 	c.Point = in.Point
 	if c.Format == "csv" || c.Format == "json" {
@@ -416,14 +418,24 @@ func (c *scopeExportCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	contacts := w.Contacts
+	if chosen && in.Point != "latest" {
+		in.Point = "latest"
+		newest, err := e.WeddingAt(a.ctx, in)
+		if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound { // the whole wedding may be gone there
+			return err
+		}
+		contacts = console.WithLost(newest, w).Contacts
+		a.sayWhy("Vendors who are not lost stand as the newest recovery point has them.")
+	}
 	switch c.Format {
 	case "contacts":
 		if a.cli.JSON {
-			printJSON(a.io.out, w.Contacts)
+			printJSON(a.io.out, contacts)
 			return nil
 		}
-		return scope.ContactsCSV(a.io.out, w.Contacts)
+		return scope.ContactsCSV(a.io.out, contacts)
 	default:
-		return scope.ContactsVCard(a.io.out, w.Contacts)
+		return scope.ContactsVCard(a.io.out, contacts)
 	}
 }

@@ -63,20 +63,27 @@ func findContacts(ctx context.Context, point string, read func(point string) (en
 		if failed != nil {
 			continue
 		}
-		lost := slices.DeleteFunc(slices.Clone(then.Contacts), func(c scope.Contact) bool {
-			return slices.ContainsFunc(newest.Contacts, func(n scope.Contact) bool { return sameVendor(c, n) })
-		})
-		if len(lost) == 0 {
-			continue
+		if w := WithLost(newest, then); len(w.Lost) > 0 {
+			return w, nil
 		}
-		w := WeddingContacts{WeddingAt: then, Lost: lost, LostFrom: then.Time}
-		if len(newest.Contacts) > 0 {
-			w.WeddingAt = newest
-			w.Contacts = slices.SortedFunc(slices.Values(slices.Concat(newest.Contacts, lost)), scope.CompareContacts)
-		}
-		return w, nil
 	}
 	return WeddingContacts{WeddingAt: newest}, err
+}
+
+// WithLost are the vendors of the newest recovery point, and those that only an earlier one has. Of a vendor that both know the newest says which.
+func WithLost(newest, then engine.WeddingAt) WeddingContacts {
+	lost := slices.DeleteFunc(slices.Clone(then.Contacts), func(c scope.Contact) bool {
+		return slices.ContainsFunc(newest.Contacts, func(n scope.Contact) bool { return sameVendor(c, n) })
+	})
+	if len(lost) == 0 {
+		return WeddingContacts{WeddingAt: newest}
+	}
+	w := WeddingContacts{WeddingAt: then, Lost: lost, LostFrom: then.Time}
+	if len(newest.Contacts) > 0 {
+		w.WeddingAt = newest
+		w.Contacts = slices.SortedFunc(slices.Values(slices.Concat(newest.Contacts, lost)), scope.CompareContacts)
+	}
+	return w
 }
 
 // sameVendor tells a vendor by its kind and name: who answers there, and at which number, changes.
