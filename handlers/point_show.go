@@ -47,7 +47,7 @@ func pointPage(c echo.Context, pages Pages, con pointReader) (views.Point, error
 	vm := views.Point{
 		Shell: pages.Shell(c, "Recovery point", "points"), ID: p.ID, Title: clock.Exact(p.Time), When: clock.When(p.Time),
 		Type: format.Title(p.Type) + " backup", Note: p.Note, State: pointState(p), Notices: pointNotices(d), Figures: append(pointFigures(p), proofFigures(d)...),
-		Live: con.Platform(ctx).Writable(), Copies: copies(p.Copies), Lacks: format.Capital(p.Lacks), Facts: pointFacts(d), Tests: pointTests(d.Tests, clock), Missing: d.Missing,
+		Live: con.Platform(ctx).Writable(), Copies: copies(p.Copies), Repair: slices.ContainsFunc(p.Copies, func(cp keepsake.Copy) bool { return !cp.Confirmed }), Lacks: format.Capital(p.Lacks), Facts: pointFacts(d), Tests: pointTests(d.Tests, clock), Missing: d.Missing,
 	}
 	if d.Detail != nil {
 		vm.NotCarried, vm.Tiers = notCarried(d.Detail.NotCarried), pointTiers(d.Detail.TableList, p.Proof)

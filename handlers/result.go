@@ -88,8 +88,12 @@ func verifyResult(r engine.VerifyResult) *views.Result {
 
 // repairResult draws the report of a finished repair.
 func repairResult(r engine.RepairResult) *views.Result {
+	text := "Every provider holds every recovery point that was looked at, and every copy was read."
+	if !r.Deep {
+		text = "Every provider lists every object of the recovery points that were looked at, with its size. Nothing was read: a deep verification finds damage inside."
+	}
 	out := &views.Result{
-		Tone: ui.ToneOK, Title: "Repaired", Text: "Every provider holds every recovery point that was looked at.",
+		Tone: ui.ToneOK, Title: "Repaired", Text: text,
 		Figures: []ui.Figure{
 			{Label: "Took", Value: format.Seconds(r.Seconds)},
 			{Label: "Recovery points", Value: format.Count(int64(r.Points))},

@@ -8,6 +8,17 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 )
 
+// TestARepairSaysWhatItRead: one that looked at names and sizes does not speak of whole copies.
+func TestARepairSaysWhatItRead(t *testing.T) {
+	t.Parallel()
+	for _, deep := range []bool{false, true} {
+		r := repairResult(engine.RepairResult{Points: 1, Deep: deep})
+		if strings.Contains(r.Text, "Nothing was read") == deep || strings.Contains(r.Text, "every copy was read") != deep {
+			t.Errorf("deep %v: %s", deep, r.Text)
+		}
+	}
+}
+
 // TestRestoreThatWroteNothing is refused, or stopped, before it begins: nobody is told to remove a database, which may hold what somebody needs.
 func TestRestoreThatWroteNothing(t *testing.T) {
 	t.Parallel()

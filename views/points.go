@@ -33,6 +33,7 @@ type Point struct {
 	Live       bool // the platform can be written into
 	Copies     []Copy
 	Lacks      string
+	Repair     bool // a copy is missing or was found bad
 	Tiers      []PointTier
 	Facts      []ui.Fact // schema and source
 	NotCarried []NotCarried

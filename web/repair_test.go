@@ -60,6 +60,25 @@ func TestRepairButton(t *testing.T) {
 	}
 }
 
+// TestABadCopyIsRepairedFromItsPoint: the card of a provider that holds the newest point says nothing of an older one's bad copy.
+func TestABadCopyIsRepairedFromItsPoint(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	page := "/points/" + s.console.points[0].ID
+	for i := range s.console.points[0].Copies {
+		s.console.points[0].Copies[i].Confirmed = true
+	}
+	if a := s.get(page).want(http.StatusOK); len(a.all("form", "action", "/repairs")) != 0 {
+		t.Error("a repair is offered where every copy is sound")
+	}
+	s.console.points[0].Copies[0].Confirmed, s.console.points[0].Copies[0].Error = false, "A chunk is not what was stored."
+	a := s.get(page).want(http.StatusOK).says("Start it after a repair at the command line, too")
+	s.post("/repairs", fields(a.one("form", "action", "/repairs"))).want(http.StatusSeeOther)
+	if s.console.repairs != 1 {
+		t.Errorf("%d repairs were started, want 1", s.console.repairs)
+	}
+}
+
 // TestFormSaysWhatStopsABackup tells a finding that stops a backup from one that leaves it without a copy.
 func TestFormSaysWhatStopsABackup(t *testing.T) {
 	t.Parallel()

@@ -35,9 +35,15 @@ func TestASuccessfulRepairSaysSo(t *testing.T) {
 			t.Errorf("a successful repair says %q:\n%s%s", wrong, o.out, o.err)
 		}
 	}
+	if !strings.Contains(o.out, "nothing was read") {
+		t.Errorf("it says nothing of what it looked at:\n%s", o.out)
+	}
+	if o = w.must(t, exitDone, "repair", "--all", "--deep"); strings.Contains(o.out, "nothing was read") {
+		t.Errorf("it read everything, and says:\n%s", o.out)
+	}
 	lose()
 	r := document[engine.RepairResult](t, w.must(t, exitDone, "repair", "--all", "--json"))
-	if len(r.Repaired) != 1 || len(r.Remaining) != 0 || r.Copied != 1 {
+	if len(r.Repaired) != 1 || len(r.Remaining) != 0 || r.Copied != 1 || r.Deep {
 		t.Errorf("%+v", r)
 	}
 }

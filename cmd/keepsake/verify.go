@@ -139,6 +139,8 @@ func (c *repairCommand) Run(a *app) error {
 			a.printf("%s could not be repaired: what to do stands beside each.\n", some(int64(len(r.Remaining)), "finding"))
 		case len(r.Remaining) > 0:
 			a.printf("%s left. Run keepsake repair again when every provider answers.\n", some(int64(len(r.Remaining)), "finding"))
+		case !c.Deep:
+			a.printf("Names and sizes were looked at, nothing was read: --deep finds damage inside.\n")
 		}
 	}
 	switch {

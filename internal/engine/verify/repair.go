@@ -20,13 +20,14 @@ import (
 // RepairResult is the report of a repair.
 type RepairResult struct {
 	Points    int                        `json:"points"`
+	Deep      bool                       `json:"deep"`           // every copy was read; else a copy counts by its name and size
 	Copied    int64                      `json:"objects_copied"` // missing or damaged copies that are sound now
 	Bytes     int64                      `json:"bytes_copied"`
 	Seconds   float64                    `json:"seconds"`
 	Repaired  []report.VerifyFinding     `json:"repaired"`  // what was found missing or damaged, and is sound now
 	Remaining []report.VerifyFinding     `json:"remaining"` // what could not be repaired, and why
-	Copies    map[string][]keepsake.Copy `json:"copies"`    // by point
-	Protected map[string]bool            `json:"protected"` // by point
+	Copies    map[string][]keepsake.Copy `json:"copies"`    // by point; what is confirmed was read only where the repair is deep
+	Protected map[string]bool            `json:"protected"` // by point, as its copies are
 }
 
 // Damaged reports whether damage remains, rather than a provider that cannot be reached.
@@ -84,7 +85,7 @@ func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter 
 		return RepairResult{}, err
 	}
 	r := &repair{Verifier: by, track: track, doubts: map[string]map[repository.ChunkID]bool{}, failed: map[string]map[string]string{}, told: map[string]bool{},
-		result: RepairResult{Repaired: []report.VerifyFinding{}, Remaining: []report.VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
+		result: RepairResult{Deep: in.Deep, Repaired: []report.VerifyFinding{}, Remaining: []report.VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
