@@ -1630,6 +1630,7 @@ type ProviderProgress struct {
 type RepairResult struct {
 	BytesCopied   int64             `json:"bytes_copied"`
 	Copies        map[string][]Copy `json:"copies"`
+	Deep          bool              `json:"deep"`
 	ObjectsCopied int64             `json:"objects_copied"`
 	Points        int64             `json:"points"`
 	Protected     map[string]bool   `json:"protected"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
@@ -129,6 +130,36 @@ func TestVerifyNamesTheFirstBrokenRow(t *testing.T) {
 				t.Errorf("verify: %+v, %v, want row %d named", r, err, c.broken)
 			}
 		})
+	}
+}
+
+// TestManyBreaksAreCounted: a report names the first of them, and hides none.
+func TestManyBreaksAreCounted(t *testing.T) {
+	t.Parallel()
+	url := dbtest.URL(t)
+	d := dbtest.Open(t, url)
+	for range 60 {
+		if err := record(t.Context(), d, someone, "backup.start"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), dbtest.Owner(t, url).Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for _, sql := range []string{"alter table audit_log disable trigger all, no force row level security", "update audit_log set outcome = 'refused' where id % 2 = 0 and id <= 50",
+		"alter table audit_log force row level security"} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := audit.Verify(t.Context(), d)
+	if err != nil || len(r.Breaks) != 20 || r.More != 5 {
+		t.Errorf("%d breaks are named and %d more counted, %v, want 25 together", len(r.Breaks), r.More, err)
+	}
+	if words := strings.Join(r.Words(time.Now()), "\n"); !strings.Contains(words, "Broken at 5 more places") {
+		t.Errorf("the words hide breaks: %s", words)
 	}
 }
 

@@ -55,6 +55,8 @@ type Report struct {
 	// Breaks are all of them, up to mostBreaks, and Sections what lies between: verification goes on past each.
 	Breaks   []Break   `json:"breaks,omitempty"`
 	Sections []Section `json:"sections,omitempty"`
+	// More is how many breaks there are beside those.
+	More int `json:"more_breaks,omitempty"`
 	// Replaced says that nothing is wrong with the rows, but that another trail was sealed in this repository, and nobody has said that it ended.
 	Replaced bool `json:"replaced,omitempty"`
 	// Earlier are trails of this repository that ended before this one began, and that somebody has put on record as ended.
@@ -72,6 +74,8 @@ func (r *Report) breakAt(w *witness, from, to int64, problem string) {
 	r.endSection(w, from-1)
 	if len(r.Breaks) < mostBreaks {
 		r.Breaks = append(r.Breaks, Break{from, to, problem})
+	} else {
+		r.More++
 	}
 	r.start = max(r.start, to+1)
 }
@@ -173,6 +177,9 @@ func (r Report) Words(now time.Time) (lines []string) {
 		if !r.Replaced {
 			lines = append(lines, fmt.Sprintf("Broken at row %d: %s.", b.From, b.Problem))
 		}
+	}
+	if r.More > 0 {
+		lines = append(lines, fmt.Sprintf("Broken at %d more places, which are not listed.", r.More))
 	}
 	if r.Replaced {
 		lines = append(lines, fmt.Sprintf("Another trail than before: %s.", r.Problem))
