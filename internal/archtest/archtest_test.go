@@ -139,7 +139,7 @@ func rules() []rule {
 			return engine(p) && !below(p)
 		}},
 		{"views know formatted values only", under("views"), func(p string) bool { return domain(p) || under("handlers", "web", echo)(p) }},
-		{"what runs operations knows neither their kinds nor the engine", under("internal/operation"),
+		{"what runs operations knows neither their kinds nor the engine", under("internal/operation", "internal/progress"),
 			func(p string) bool {
 				return under("internal/engine", "internal/console", "internal/config", "internal/auth", "internal/policy")(p) && p != "internal/engine/report"
 			}},

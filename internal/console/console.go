@@ -5,15 +5,8 @@ package console
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"log/slog"
-	"os"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
@@ -22,7 +15,6 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/operation"
 	"github.com/wedsync/keepsake/internal/policy"
-	"github.com/wedsync/keepsake/internal/progress"
 )
 
 // Engine is what the console needs from *engine.Engine.
@@ -78,12 +70,8 @@ type Deps struct {
 	Vault Vault
 }
 
-// LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
-type LeaseTimes struct {
-	Beat      time.Duration // between two heartbeats; 0: 2 s
-	Expiry    time.Duration // silence after which others take the operation; 0: 12 s
-	Reconcile time.Duration // between two looks for silent workers; 0: 2 s
-}
+// LeaseTimes says how a worker holds an operation.
+type LeaseTimes = operation.LeaseTimes
 
 // Console is safe for concurrent use. Any number of them, in any number of processes, may share one console database.
 type Console struct {
@@ -98,13 +86,9 @@ type Console struct {
 	limits  map[keepsake.BackupType]int
 	approve bool
 	alone   policy.Alone
-	lease   LeaseTimes
-	worker  string // name of this process in leases
-	hub     *progress.Hub
-	kinds   []kind
+	runner  *operation.Runner
 	duties  []operation.Duty
 	notes   Notes
-	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 
 	weddings nextKnown
 	watch    *platformWatch
@@ -122,29 +106,26 @@ func New(d Deps) (*Console, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now, lease: d.Lease,
-		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover, notes: d.Notes, vault: d.Vault, hub: progress.NewHub(d.DB, d.Logger)}
+	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now,
+		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover, notes: d.Notes, vault: d.Vault}
 	c.typed = d.Typed
 	for _, t := range d.Targets {
 		c.typed.Known = append(c.typed.Known, t.URL)
 	}
 	c.watch = &platformWatch{engine: d.Engine}
-	c.kinds = kindsOf(c)
 	c.alone = policy.DefaultAlone()
 	if d.Alone != nil {
 		c.alone = *d.Alone
 	}
-	c.lease.Beat = orDefault(c.lease.Beat, 2*time.Second)
-	c.lease.Expiry = orDefault(c.lease.Expiry, 12*time.Second)
-	c.lease.Reconcile = orDefault(c.lease.Reconcile, 2*time.Second)
-	c.duties = dutiesOf(c, d.Duties)
-	host, _ := os.Hostname() // a nameless host is still told apart by the rest
-	c.worker = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])
-	jobs, err := river.NewClient(riverpgxv5.New(d.DB.Jobs()), &river.Config{Schema: db.JobSchema, Logger: quiet(d.Logger)})
-	if err != nil {
-		return nil, fmt.Errorf("open the job queue: %w", err)
+	var kinds []operation.Kind
+	for _, k := range kindsOf(c) {
+		kinds = append(kinds, k)
 	}
-	c.jobs = jobs
+	var err error
+	if c.runner, err = operation.NewRunner(d.DB, d.Logger, d.Now, d.Lease, kinds...); err != nil {
+		return nil, err
+	}
+	c.duties = dutiesOf(c, d.Duties)
 	return c, nil
 }
 
@@ -155,16 +136,19 @@ func orDefault(d, fallback time.Duration) time.Duration {
 	return d
 }
 
-// quiet keeps the job queue's own chatter out of the log; what it warns of is for people.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+// Run hears what other processes do until ctx ends, and with work also runs operations and duties. When it returns, every operation
+// this process held has been given back and starts again elsewhere at once.
+func (c *Console) Run(ctx context.Context, work bool) error { return c.runner.Run(ctx, work, c.duties) }
 
-type warnings struct{ slog.Handler }
-
-func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+// reconcile sees to it that what dead workers held goes on.
+func (c *Console) reconcile(ctx context.Context) error {
+	lost, err := c.runner.Reconcile(ctx)
+	if err != nil || !lost {
+		return err
+	}
+	// The dead worker may have published a recovery point and died before it could say so.
+	return c.SyncPoints(ctx)
 }
-func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
-func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
 
 // attemptJudged runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn returns the target of the
 // attempt where target is not known before. The actor's right to it has been judged: err says why not. When fn refuses or breaks, that is on record too, and nothing else of it

@@ -48,7 +48,7 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	if len(r.Result) == 0 {
 		return o, nil
 	}
-	k, err := kindNamed(allKinds, o.Kind)
+	k, err := kindNamed(o.Kind)
 	if err != nil {
 		return o, err
 	}

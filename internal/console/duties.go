@@ -18,6 +18,8 @@ const (
 	// noticeEvery is how soon a recovery point that the command line made appears.
 	noticeEvery = 10 * time.Second
 	sweepEvery  = time.Hour
+	// expireEvery is between two looks for restores that waited too long for somebody to approve them.
+	expireEvery = time.Minute
 	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may begin.
 	milestonesEvery = 10 * time.Minute
 )
@@ -27,12 +29,12 @@ const (
 func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 	check := func(ctx context.Context) error { _, err := c.checkProviders(ctx, ""); return err }
 	list := []operation.Duty{
-		{Name: "take_over_operations", Does: "take operations from workers that stopped answering", Every: c.lease.Reconcile, Who: operation.EachProcess, Run: c.reconcile},
+		{Name: "take_over_operations", Does: "take operations from workers that stopped answering", Every: c.runner.Lease.Reconcile, Who: operation.EachProcess, Run: c.reconcile},
 		{Name: "check_providers", Does: "check the providers", Every: checkEvery, Who: operation.EachProcess, Run: check},
 		{Name: "read_points", Does: "read the repository's list of recovery points", Every: syncEvery, Who: operation.EachProcess, Run: c.SyncPoints},
 		{Name: "notice_points", Does: "look for recovery points that others made", Every: noticeEvery, Who: operation.EachProcess, Run: c.noticePoints},
 		{Name: "watch_milestones", Does: "back up for weddings that reach a milestone", Every: milestonesEvery, Who: operation.OneHolder, Run: c.WatchMilestones},
-		{Name: "expire_approvals", Does: "end restores that nobody approved in time", Every: expireEvery, Who: operation.OneHolder, Run: c.expireProposals},
+		{Name: "expire_approvals", Does: "end restores that nobody approved in time", Every: expireEvery, Who: operation.OneHolder, Run: c.runner.ExpireProposals},
 		{Name: "forget_limits", Does: "forget who started what an hour ago", Every: sweepEvery, Who: operation.OneHolder, Run: c.sweepLimits},
 	}
 	if c.notes != nil {

@@ -2,10 +2,8 @@ package console
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -51,9 +49,9 @@ func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, actio
 			return row.ID, err
 		}
 		if because != "" {
-			err = c.propose(ctx, tx, actor, row.ID, because)
+			err = c.runner.Propose(ctx, tx, actor, row.ID, because)
 		} else {
-			err = c.insertJob(ctx, tx, row.ID, Kind(row.Kind))
+			err = c.runner.Enqueue(ctx, tx, row.ID, Kind(row.Kind))
 		}
 		if err != nil {
 			return row.ID, err
@@ -70,15 +68,6 @@ func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, actio
 		return row.ID, err
 	})
 	return o, err
-}
-
-// insertJob enqueues an operation in the queue of its kind.
-func (c *Console) insertJob(ctx context.Context, tx db.Tx, operation string, kind Kind) error {
-	opts := &river.InsertOpts{Queue: string(aboutKind(kind).Queue)}
-	if _, err := c.jobs.InsertTx(ctx, tx.PG, operationJob{Operation: operation}, opts); err != nil {
-		return fmt.Errorf("enqueue operation %s: %w", operation, err)
-	}
-	return nil
 }
 
 // pointID returns the id of a point that the console knows; "latest" is the newest.

@@ -44,17 +44,17 @@ func Kinds() []Kind {
 	return names
 }
 
-func kindNamed(kinds []kind, name Kind) (kind, error) {
-	i := slices.IndexFunc(kinds, func(k kind) bool { return k.About().Name == name })
+func kindNamed(name Kind) (kind, error) {
+	i := slices.IndexFunc(allKinds, func(k kind) bool { return k.About().Name == name })
 	if i < 0 {
 		return nil, keepsake.Errorf(keepsake.CodeInternal, "This version of Keepsake knows no operation of the kind %q: a newer one has written it.", name)
 	}
-	return kinds[i], nil
+	return allKinds[i], nil
 }
 
 // aboutKind returns what a kind says of itself. Of a name that no kind has, whoever may back up may stop it.
 func aboutKind(name Kind) operation.About {
-	k, err := kindNamed(allKinds, name)
+	k, err := kindNamed(name)
 	if err != nil {
 		return operation.About{Name: name, Queue: operation.QueueDefault, Permission: keepsake.MayBackup}
 	}

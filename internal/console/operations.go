@@ -11,7 +11,6 @@ import (
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
-	"github.com/wedsync/keepsake/internal/progress"
 )
 
 const (
@@ -217,35 +216,6 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 		if err := mayAct(actor, aboutKind(Kind(row.Kind)).Permission); err != nil {
 			return id, err
 		}
-		row, err = tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
-		if db.IsNoRows(err) {
-			return id, keepsake.Errorf(keepsake.CodeConflict, "It has ended already: there is nothing to cancel.")
-		}
-		if err != nil {
-			return id, fmt.Errorf("cancel operation %s: %w", id, err)
-		}
-		words := "Cancelled by " + actor.Name + " before it started."
-		if State(row.State) == StateRunning {
-			words = actor.Name + " asked to cancel it."
-			if err := progress.Notify(ctx, tx, progress.ChannelCancel, id); err != nil {
-				return id, err
-			}
-		}
-		if State(row.State) == StateCancelled && row.StartedAt != nil {
-			if err := c.stopped(ctx, tx, row); err != nil {
-				return id, err
-			}
-		}
-		return id, c.say(ctx, tx, row, "info", words)
+		return id, c.runner.Cancel(ctx, tx, actor, id)
 	})
-}
-
-// say writes a line of the console's own into an operation's log, under the event id that the change of its row has just
-// taken, and wakes who watches.
-func (c *Console) say(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, level, message string) error {
-	line := engine.LogLine{Time: c.now(), Level: level, Message: message}
-	if err := progress.AppendLog(ctx, tx, row.ID, row.LastEventID, []engine.LogLine{line}); err != nil {
-		return err
-	}
-	return progress.Notify(ctx, tx, progress.ChannelChanged, row.ID)
 }

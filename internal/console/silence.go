@@ -28,8 +28,8 @@ func (c *Console) listen(ctx context.Context, tx db.Tx, operations ...*Operation
 			return err
 		}
 		silent := time.Duration(seconds * float64(time.Second))
-		if silent > silentBeats*c.lease.Beat {
-			o.Silence = Silence{For: silent, TakeOver: max(0, c.lease.Expiry+c.lease.Reconcile-silent)}
+		if silent > silentBeats*c.runner.Lease.Beat {
+			o.Silence = Silence{For: silent, TakeOver: max(0, c.runner.Lease.Expiry+c.runner.Lease.Reconcile-silent)}
 		}
 	}
 	return nil
@@ -47,7 +47,7 @@ func each(list []Operation) []*Operation {
 // look is when a watcher of an operation looks although nothing woke it: soon while it runs, because a worker that dies says nothing.
 func (c *Console) look(o Operation) time.Duration {
 	if o.State == StateRunning {
-		return min(lookAgain, c.lease.Beat)
+		return min(lookAgain, c.runner.Lease.Beat)
 	}
 	return lookAgain
 }

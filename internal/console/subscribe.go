@@ -25,7 +25,7 @@ func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string
 	if id, err = operationID(id); err != nil {
 		return nil, err
 	}
-	watch := c.hub.Watch(progress.ChannelChanged, id) // first, so that nothing falls between reading and watching
+	watch := c.runner.Hub.Watch(progress.ChannelChanged, id) // first, so that nothing falls between reading and watching
 	first, err := c.event(ctx, actor, id, afterEventID)
 	if err != nil {
 		watch.Stop()

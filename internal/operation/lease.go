@@ -1,6 +1,7 @@
-package console
+package operation
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -9,6 +10,17 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/progress"
 )
+
+// LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
+type LeaseTimes struct {
+	Beat      time.Duration // between two heartbeats; 0: 2 s
+	Expiry    time.Duration // silence after which others take the operation; 0: 12 s
+	Reconcile time.Duration // between two looks for silent workers; 0: 2 s
+}
+
+func (t LeaseTimes) orDefault() LeaseTimes {
+	return LeaseTimes{Beat: cmp.Or(max(t.Beat, 0), 2*time.Second), Expiry: cmp.Or(max(t.Expiry, 0), 12*time.Second), Reconcile: cmp.Or(max(t.Reconcile, 0), 2*time.Second)}
+}
 
 const (
 	// mostAttempts is how often an operation is started before it is given up. An operation that takes its worker down with it
@@ -25,13 +37,13 @@ const (
 // somebody asks, and when the lease is lost. A console database that does not answer ends nothing: a backup is worth more than
 // its row, and whoever holds a higher fence by then is told apart at the next write. The returned channel closes when it has
 // ended.
-func (c *Console) hold(ctx context.Context, row sqlcgen.BackupOperation, cancel context.CancelCauseFunc) <-chan struct{} {
+func (r *Runner) hold(ctx context.Context, row Operation, cancel context.CancelCauseFunc) <-chan struct{} {
 	done := make(chan struct{})
-	watch := c.hub.Watch(progress.ChannelCancel, row.ID)
+	watch := r.Hub.Watch(progress.ChannelCancel, row.ID)
 	go func() {
 		defer close(done)
 		defer watch.Stop()
-		beat := time.NewTicker(c.lease.Beat)
+		beat := time.NewTicker(r.Lease.Beat)
 		defer beat.Stop()
 		for {
 			select {
@@ -40,7 +52,7 @@ func (c *Console) hold(ctx context.Context, row sqlcgen.BackupOperation, cancel 
 			case <-beat.C:
 			case <-watch.C():
 			}
-			asked, err := c.beat(ctx, row)
+			asked, err := r.beat(ctx, row)
 			switch {
 			case err == nil && asked:
 				cancel(errCancelAsked)
@@ -48,7 +60,7 @@ func (c *Console) hold(ctx context.Context, row sqlcgen.BackupOperation, cancel 
 				cancel(progress.ErrLeaseLost)
 				return
 			case err != nil && ctx.Err() == nil:
-				c.log.WarnContext(ctx, "a lease could not be renewed; the operation goes on", "operation", row.ID, "err", cause(err))
+				r.log.WarnContext(ctx, "a lease could not be renewed; the operation goes on", "operation", row.ID, "err", keepsake.CauseOf(err))
 			}
 		}
 	}()
@@ -56,10 +68,10 @@ func (c *Console) hold(ctx context.Context, row sqlcgen.BackupOperation, cancel 
 }
 
 // beat renews the lease and reports whether somebody asked to cancel. It takes no longer than the next beat.
-func (c *Console) beat(ctx context.Context, row sqlcgen.BackupOperation) (asked bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.lease.Beat)
+func (r *Runner) beat(ctx context.Context, row Operation) (asked bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.Lease.Beat)
 	defer cancel()
-	err = c.db.InTx(ctx, keepsake.System("worker"), func(tx db.Tx) (err error) {
+	err = r.db.InTx(ctx, keepsake.System("worker"), func(tx db.Tx) (err error) {
 		asked, err = tx.BeatOperation(ctx, sqlcgen.BeatOperationParams{ID: row.ID, Fence: row.Fence})
 		return err
 	})
@@ -67,29 +79,29 @@ func (c *Console) beat(ctx context.Context, row sqlcgen.BackupOperation) (asked 
 }
 
 // release gives a running operation back because this worker stops: the next one starts it again at once.
-func (c *Console) release(ctx context.Context, row sqlcgen.BackupOperation) error {
-	return c.ending(ctx, func(ctx context.Context, tx db.Tx) error {
+func (r *Runner) release(ctx context.Context, row Operation) error {
+	return r.ending(ctx, func(ctx context.Context, tx db.Tx) error {
 		released, err := tx.ReleaseOperation(ctx, sqlcgen.ReleaseOperationParams{ID: row.ID, Fence: row.Fence})
 		if err != nil {
 			return err
 		}
 		if State(released.State) == StateCancelled {
-			return c.endCancelled(ctx, tx, released)
+			return r.endCancelled(ctx, tx, released)
 		}
-		if err := c.insertJob(ctx, tx, row.ID, Kind(row.Kind)); err != nil {
+		if err := r.Enqueue(ctx, tx, row.ID, Name(row.Kind)); err != nil {
 			return err
 		}
-		return c.say(ctx, tx, released, "warn", "Interrupted: its worker was stopped. Another one starts it again.")
+		return r.Say(ctx, tx, released, "warn", "Interrupted: its worker was stopped. Another one starts it again.")
 	})
 }
 
 // ending writes down how an operation ended, trying again while the console database does not answer.
-func (c *Console) ending(ctx context.Context, fn func(context.Context, db.Tx) error) error {
+func (r *Runner) ending(ctx context.Context, fn func(context.Context, db.Tx) error) error {
 	deadline := time.Now().Add(endTime)
 	pause := firstPause
 	for {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err := c.db.InTx(once, keepsake.System("worker"), func(tx db.Tx) error { return fn(once, tx) })
+		err := r.db.InTx(once, keepsake.System("worker"), func(tx db.Tx) error { return fn(once, tx) })
 		cancel()
 		switch {
 		case err == nil:
@@ -99,7 +111,7 @@ func (c *Console) ending(ctx context.Context, fn func(context.Context, db.Tx) er
 		case time.Now().After(deadline):
 			return err
 		}
-		c.log.WarnContext(ctx, "an operation's end could not be written down yet", "err", cause(err), "retry_in", pause)
+		r.log.WarnContext(ctx, "an operation's end could not be written down yet", "err", keepsake.CauseOf(err), "retry_in", pause)
 		time.Sleep(pause)
 		pause = min(2*pause, longestPause)
 	}

@@ -1,4 +1,4 @@
-package console
+package operation
 
 import (
 	"context"
@@ -13,53 +13,52 @@ import (
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
-	"github.com/wedsync/keepsake/internal/operation"
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-// operationJob is what the queue carries: the operation's row says everything else, and whether there is anything to do.
-type operationJob struct {
+// job is what the queue carries: the operation's row says everything else, and whether there is anything to do.
+type job struct {
 	Operation string `json:"operation"`
 }
 
 // Kind names the job in the queue.
-func (operationJob) Kind() string { return "operation" }
+func (job) Kind() string { return "operation" }
 
-// operationWorker runs operations. A job that finds its operation held, ended or gone has nothing to do and is done.
-type operationWorker struct {
-	river.WorkerDefaults[operationJob]
-	console *Console
+// worker runs operations. A job that finds its operation held, ended or gone has nothing to do and is done.
+type worker struct {
+	river.WorkerDefaults[job]
+	runner *Runner
 }
 
 // Timeout is none: a backup takes what it takes, and its lease tells whether it lives.
-func (*operationWorker) Timeout(*river.Job[operationJob]) time.Duration { return -1 }
+func (*worker) Timeout(*river.Job[job]) time.Duration { return -1 }
 
 // Work claims the operation, runs it and writes down how it ended. It returns an error only when it could not claim, for the
 // queue to try again; how the operation itself ends is in its row.
-func (w *operationWorker) Work(ctx context.Context, job *river.Job[operationJob]) error {
-	c := w.console
-	row, err := c.claim(ctx, job.Args.Operation)
+func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
+	r := w.runner
+	row, err := r.claim(ctx, j.Args.Operation)
 	if db.IsNoRows(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("claim operation %s: %w", job.Args.Operation, err)
+		return fmt.Errorf("claim operation %s: %w", j.Args.Operation, err)
 	}
-	c.run(ctx, row)
+	r.run(ctx, row)
 	return nil
 }
 
-func (c *Console) claim(ctx context.Context, id string) (sqlcgen.BackupOperation, error) {
-	var row sqlcgen.BackupOperation
-	err := c.db.InTx(ctx, keepsake.System("worker"), func(tx db.Tx) (err error) {
-		if row, err = tx.ClaimOperation(ctx, sqlcgen.ClaimOperationParams{ID: id, Worker: c.worker}); err != nil {
+func (r *Runner) claim(ctx context.Context, id string) (Operation, error) {
+	var row Operation
+	err := r.db.InTx(ctx, keepsake.System("worker"), func(tx db.Tx) (err error) {
+		if row, err = tx.ClaimOperation(ctx, sqlcgen.ClaimOperationParams{ID: id, Worker: r.process}); err != nil {
 			return err
 		}
 		words := "Started."
 		if row.Attempt > 1 {
 			words = fmt.Sprintf("Started again, attempt %d.", row.Attempt)
 		}
-		return c.say(ctx, tx, row, "info", words)
+		return r.Say(ctx, tx, row, "info", words)
 	})
 	return row, err
 }
@@ -68,16 +67,16 @@ func (c *Console) claim(ctx context.Context, id string) (sqlcgen.BackupOperation
 var errCancelAsked = errors.New("somebody asked to cancel the operation")
 
 // run runs a claimed operation to its end, whatever that is.
-func (c *Console) run(ctx context.Context, row sqlcgen.BackupOperation) {
+func (r *Runner) run(ctx context.Context, row Operation) {
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// Beats go on while the end is written down, so that nobody takes the operation in between.
 	alive, letGo := context.WithCancel(context.WithoutCancel(ctx))
 	defer letGo()
-	beating := c.hold(alive, row, cancel)
-	reporter := progress.NewReporter(ctx, c.db, row.ID, row.Fence, c.log, func(err error) { cancel(err) })
+	beating := r.hold(alive, row, cancel)
+	reporter := progress.NewReporter(ctx, r.db, row.ID, row.Fence, r.log, func(err error) { cancel(err) })
 
-	out := c.execute(running, row, reporter)
+	out := r.execute(running, row, reporter)
 	cause := context.Cause(running)
 	reporter.Close()
 
@@ -87,41 +86,41 @@ func (c *Console) run(ctx context.Context, row sqlcgen.BackupOperation) {
 	case errors.Is(cause, progress.ErrLeaseLost):
 		err = cause
 	case out.err == nil:
-		err = c.finish(ending, row, out)
+		err = r.finish(ending, row, out)
 	case errors.Is(cause, errCancelAsked):
 		out.cancelled = true
-		err = c.finish(ending, row, out)
+		err = r.finish(ending, row, out)
 	case ctx.Err() != nil:
-		err = c.release(ending, row)
+		err = r.release(ending, row)
 	default:
-		err = c.finish(ending, row, out)
+		err = r.finish(ending, row, out)
 	}
 	letGo()
 	<-beating
 	if err != nil {
-		c.log.WarnContext(ctx, "an operation's end could not be written down by this worker", "operation", row.ID, "fence", row.Fence, "err", err)
+		r.log.WarnContext(ctx, "an operation's end could not be written down by this worker", "operation", row.ID, "fence", row.Fence, "err", err)
 	}
 }
 
 // outcome is how an operation ended.
 type outcome struct {
-	report    operation.Report
+	report    Report
 	err       error
 	cancelled bool
 }
 
 // execute runs the operation's kind. A panic in it fails the operation, never the worker.
-func (c *Console) execute(ctx context.Context, row operation.Operation, r report.Reporter) (out outcome) {
+func (r *Runner) execute(ctx context.Context, row Operation, to report.Reporter) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.log.ErrorContext(ctx, "an operation panicked", "operation", row.ID, "panic", p, "stack", string(debug.Stack()))
+			r.log.ErrorContext(ctx, "an operation panicked", "operation", row.ID, "panic", p, "stack", string(debug.Stack()))
 			out = outcome{err: keepsake.Errorf(keepsake.CodeInternal, "A fault inside Keepsake ended the operation. The log of the worker has the cause; the recovery points that exist are not affected.")}
 		}
 	}()
-	k, err := kindNamed(c.kinds, Kind(row.Kind))
-	if err != nil {
-		return outcome{err: err}
+	k := r.kind(Name(row.Kind))
+	if k == nil {
+		return outcome{err: keepsake.Errorf(keepsake.CodeInternal, "This version of Keepsake knows no operation of the kind %q: a newer one has written it.", row.Kind)}
 	}
-	out.report, out.err = k.Run(ctx, row, r)
+	out.report, out.err = k.Run(ctx, row, to)
 	return out
 }

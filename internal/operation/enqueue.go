@@ -1,0 +1,69 @@
+package operation
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/riverqueue/river"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/progress"
+)
+
+// Enqueue puts an operation into the queue of its kind.
+func (r *Runner) Enqueue(ctx context.Context, tx db.Tx, id string, name Name) error {
+	opts := &river.InsertOpts{Queue: string(QueueDefault)}
+	if k := r.kind(name); k != nil {
+		opts.Queue = string(k.About().Queue)
+	}
+	if _, err := r.jobs.InsertTx(ctx, tx.PG, job{Operation: id}, opts); err != nil {
+		return fmt.Errorf("enqueue operation %s: %w", id, err)
+	}
+	return nil
+}
+
+// Cancel asks an operation to stop: one that waits ends at once, and the worker of one that runs is told. One that has ended is
+// CodeConflict.
+func (r *Runner) Cancel(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) error {
+	row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
+	if db.IsNoRows(err) {
+		return keepsake.Errorf(keepsake.CodeConflict, "It has ended already: there is nothing to cancel.")
+	}
+	if err != nil {
+		return fmt.Errorf("cancel operation %s: %w", id, err)
+	}
+	words := "Cancelled by " + actor.Name + " before it started."
+	if State(row.State) == StateRunning {
+		words = actor.Name + " asked to cancel it."
+		if err := progress.Notify(ctx, tx, progress.ChannelCancel, id); err != nil {
+			return err
+		}
+	}
+	if State(row.State) == StateCancelled && row.StartedAt != nil {
+		if err := r.Stopped(ctx, tx, row); err != nil {
+			return err
+		}
+	}
+	return r.Say(ctx, tx, row, "info", words)
+}
+
+// Say writes a line of the console's own into an operation's log, under the event id that the change of its row has just
+// taken, and wakes who watches.
+func (r *Runner) Say(ctx context.Context, tx db.Tx, row Operation, level, message string) error {
+	line := report.LogLine{Time: r.now(), Level: level, Message: message}
+	if err := progress.AppendLog(ctx, tx, row.ID, row.LastEventID, []report.LogLine{line}); err != nil {
+		return err
+	}
+	return progress.Notify(ctx, tx, progress.ChannelChanged, row.ID)
+}
+
+// deref returns what p points to, or the zero value.
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

@@ -1,0 +1,187 @@
+package operation
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/progress"
+)
+
+// Runner runs operations and duties. It is safe for concurrent use; any number of them, in any number of processes, may share one
+// console database.
+type Runner struct {
+	Lease   LeaseTimes
+	Hub     *progress.Hub
+	db      *db.DB
+	log     *slog.Logger
+	now     func() time.Time
+	process string                // its name in leases
+	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
+	kinds   map[Name]Kind
+}
+
+// NewRunner returns a runner of the kinds. Nothing runs, and nothing is heard of other processes, until Run.
+func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTimes, kinds ...Kind) (*Runner, error) {
+	jobs, err := river.NewClient(riverpgxv5.New(d.Jobs()), &river.Config{Schema: db.JobSchema, Logger: quiet(log)})
+	if err != nil {
+		return nil, fmt.Errorf("open the job queue: %w", err)
+	}
+	host, _ := os.Hostname() // a nameless host is still told apart by the rest
+	r := &Runner{Lease: lease.orDefault(), Hub: progress.NewHub(d, log), db: d, log: log, now: now, jobs: jobs, kinds: map[Name]Kind{},
+		process: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])}
+	for _, k := range kinds {
+		r.kinds[k.About().Name] = k
+	}
+	return r, nil
+}
+
+// kind returns the kind of that name; nil where this version knows none.
+func (r *Runner) kind(name Name) Kind { return r.kinds[name] }
+
+const (
+	// parallelOperations is how many operations one process runs at once: a backup and verifications. As many restores run beside them.
+	parallelOperations = 4
+	// stopTime is how long a stopping worker waits for its operations to give way.
+	stopTime = 15 * time.Second
+)
+
+// Run hears what other processes do until ctx ends, and with work also runs operations. When it returns, every operation this
+// process held has been given back and starts again elsewhere at once.
+func (r *Runner) Run(ctx context.Context, work bool, duties []Duty) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	// The hub outlives the worker: cancelling must reach operations that are still giving way.
+	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	wg.Go(func() { r.Hub.Run(listening) })
+	if !work {
+		<-ctx.Done()
+		return nil
+	}
+	return r.work(ctx, duties)
+}
+
+func (r *Runner) work(ctx context.Context, duties []Duty) error {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{runner: r}); err != nil {
+		return fmt.Errorf("register the worker: %w", err)
+	}
+	client, err := river.NewClient(riverpgxv5.New(r.db.Jobs()), &river.Config{
+		Schema: db.JobSchema, Logger: quiet(r.log), Workers: workers, JobTimeout: -1,
+		Queues: map[string]river.QueueConfig{string(QueueDefault): {MaxWorkers: parallelOperations}, string(QueueRestore): {MaxWorkers: parallelOperations}},
+		// Rebuilding its indexes takes their owner, which the console is not. Jobs are few and removed within a day.
+		ReindexerSchedule: river.NeverSchedule(),
+	})
+	if err != nil {
+		return fmt.Errorf("open the job queue: %w", err)
+	}
+	// The queue must not stop by itself when ctx ends: StopAndCancel ends it in order.
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return keepsake.Errorf(keepsake.CodeUnavailable, "the job queue could not be started: %w", err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { NewKeeper(r.db, r.log, r.process, duties).Run(ctx) })
+	<-ctx.Done()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	err = client.StopAndCancel(stopping)
+	wg.Wait()
+	if err != nil {
+		return fmt.Errorf("an operation did not give way in %s; its lease expires by itself and another worker starts it again: %w", stopTime, err)
+	}
+	return nil
+}
+
+// Reconcile takes operations from workers that stopped answering, and sees to it that everything that waits is in the queue.
+// Every worker does it; they do not get into each other's way. It reports whether a worker was lost.
+func (r *Runner) Reconcile(ctx context.Context) (lost bool, err error) {
+	err = r.db.InTx(ctx, keepsake.System("reconcile"), func(tx db.Tx) error {
+		rows, err := tx.ExpireLeases(ctx, sqlcgen.ExpireLeasesParams{ExpirySeconds: r.Lease.Expiry.Seconds(), MostAttempts: mostAttempts,
+			ErrorCode:    string(keepsake.CodeInternal),
+			ErrorMessage: fmt.Sprintf("It was started %d times, and each time its worker died. It is not started again: see the worker's log for the cause.", mostAttempts)})
+		if err != nil {
+			return fmt.Errorf("expire leases: %w", err)
+		}
+		for _, row := range rows {
+			lost = true
+			if err := r.recordLost(ctx, tx, row); err != nil {
+				return err
+			}
+		}
+		return r.requeue(ctx, tx)
+	})
+	return lost, err
+}
+
+// recordLost follows up on an operation that was taken from a silent worker.
+func (r *Runner) recordLost(ctx context.Context, tx db.Tx, row Operation) error {
+	r.log.WarnContext(ctx, "an operation was taken from a worker that stopped answering", "operation", row.ID, "attempt", row.Attempt, "state", row.State)
+	switch State(row.State) {
+	case StateCancelled:
+		return r.endCancelled(ctx, tx, row)
+	case StateFailed:
+		if err := r.Stopped(ctx, tx, row); err != nil {
+			return err
+		}
+		if err := r.Say(ctx, tx, row, "error", deref(row.ErrorMessage)); err != nil {
+			return err
+		}
+		return r.auditEnd(ctx, tx, row)
+	}
+	if err := r.Enqueue(ctx, tx, row.ID, Name(row.Kind)); err != nil {
+		return err
+	}
+	return r.Say(ctx, tx, row, "warn", "Interrupted: its worker stopped answering. Another one starts it again.")
+}
+
+// requeue enqueues operations that wait although nothing in the queue would start them: a worker took the job and died before
+// it claimed the operation.
+func (r *Runner) requeue(ctx context.Context, tx db.Tx) error {
+	rows, err := tx.PG.Query(ctx, `
+		select o.id::text, o.kind from backup_operations o
+		where o.state in ('queued', 'interrupted') and not exists (
+			select from river.river_job j
+			where j.kind = $1 and j.args ->> 'operation' = o.id::text
+			  and (j.state in ('available', 'pending', 'scheduled', 'retryable')
+			       or j.state = 'running' and j.attempted_at > clock_timestamp() - make_interval(secs => $2::double precision)))
+		for update skip locked`, job{}.Kind(), r.Lease.Expiry.Seconds())
+	if err != nil {
+		return fmt.Errorf("look for operations nobody would start: %w", err)
+	}
+	waiting, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+		ID   string
+		Kind Name
+	}])
+	if err != nil {
+		return fmt.Errorf("look for operations nobody would start: %w", err)
+	}
+	for _, o := range waiting {
+		if err := r.Enqueue(ctx, tx, o.ID, o.Kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quiet keeps the job queue's own chatter out of the log; what it warns of is for people.
+func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
+func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
