@@ -44,6 +44,9 @@ func judgeTables(t *testing.T, d *db.DB, rules []tableRule) []string {
 		if name == "audit_open_end()" { // it takes nothing, and changes an end of the trail only that is broken, on record: TestATrailWithABrokenEndGoesOn
 			continue
 		}
+		if name == "keep_months(text,timestamp with time zone)" { // it makes months that lie ahead, and moves no row
+			continue
+		}
 		j.problems = append(j.problems, name+": it does what its owner may, for whoever calls it")
 	}
 	for _, r := range rules {
@@ -58,6 +61,10 @@ func (j *judge) problem(r tableRule, format string, args ...any) {
 	j.problems = append(j.problems, r.name+": "+fmt.Sprintf(format, args...))
 }
 
+// hidden is a partition of which the working role may do nothing, and which shows nobody a row: it is reached by way of its table alone.
+const hidden = `c.relrowsecurity and c.relforcerowsecurity and not exists (select from pg_policy p where p.polrelid = c.oid)
+	and not has_table_privilege(current_user, c.oid, 'select, insert, update, delete, truncate, references, trigger')`
+
 // catalog returns every table that is not PostgreSQL's own, and whether row-level security is forced on it with a policy. Views are
 // listed too: one would show its owner's rows.
 func (j *judge) catalog() map[string]bool {
@@ -67,7 +74,7 @@ func (j *judge) catalog() map[string]bool {
 		rows, err := tx.PG.Query(j.t.Context(), `
 			select c.oid::regclass::text, c.relrowsecurity and c.relforcerowsecurity and exists (select from pg_policy p where p.polrelid = c.oid)
 			from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`)
+			where not (c.relispartition and `+hidden+`) and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`)
 		if err != nil {
 			return err
 		}

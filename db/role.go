@@ -109,7 +109,7 @@ func grant(ctx context.Context, owner keepsake.Secret, role string) error {
 		return explain(fmt.Errorf("wait for another migration: %w", err))
 	}
 	rows, err := conn.Query(ctx, `
-		select c.oid::regclass::text as name, c.relname as bare, c.relkind = 'S' as sequence, p as privilege,
+		select c.oid::regclass::text as name, c.relname as bare, c.relkind = 'S' as sequence, c.relispartition as partition, p as privilege,
 			case when c.relkind = 'S' then has_sequence_privilege($1, c.oid, p) else has_table_privilege($1, c.oid, p) end as has
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace,
 			unnest(case when c.relkind = 'S' then array['usage', 'update'] else array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger'] end) p
@@ -121,6 +121,7 @@ func grant(ctx context.Context, owner keepsake.Secret, role string) error {
 	type privilege struct {
 		Name, Bare string
 		Sequence   bool
+		Partition  bool
 		Privilege  string
 		Has        bool
 	}
@@ -137,6 +138,9 @@ func grant(ctx context.Context, owner keepsake.Secret, role string) error {
 		}
 		// Names come quoted from regclass.
 		switch may := mayHave(p.Bare, p.Privilege, p.Sequence); {
+		case p.Partition && !p.Has: // it is reached by way of its table, and never by itself
+		case p.Partition:
+			statements = append(statements, fmt.Sprintf("revoke %s on table %s from %s", p.Privilege, p.Name, to))
 		case may && !p.Has:
 			statements = append(statements, fmt.Sprintf("grant %s on %s %s to %s", p.Privilege, kind, p.Name, to))
 		case !may && p.Has:

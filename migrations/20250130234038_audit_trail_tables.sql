@@ -2,7 +2,7 @@
 -- +goose Up
 
 create table audit_log (
-    id           bigint primary key,
+    id           bigint not null, -- the chain makes it unique
     at           timestamptz not null,
     actor_id     text not null,
     actor_name   text not null,
@@ -23,12 +23,12 @@ create table audit_log (
     point        text not null default '',
     duration_ms  bigint not null default 0,
     security     boolean not null default false,
-    constraint audit_log_hash_is_unique unique (hash),
+    primary key (id, at),
     constraint audit_log_id_is_positive check (id > 0),
     constraint audit_log_outcome_is_known check (outcome in ('allowed', 'refused', 'failed')),
     constraint audit_log_duration_is_not_negative check (duration_ms >= 0),
     constraint audit_log_hashes_are_sha256 check (length(prev_hash) = 32 and length(hash) = 32)
-);
+) partition by range (at);
 -- Each filter of the page has its index, newest first.
 create index audit_log_by_time on audit_log (at desc, id desc);
 create index audit_log_by_target on audit_log (target, id desc);
@@ -68,9 +68,10 @@ create table audit_words (
     word         text collate "C" not null,
     id           bigint not null,
     organization text not null,
-    primary key (word, id),
+    at           timestamptz not null default now(), -- of the entry
+    primary key (word, id, at),
     constraint audit_words_word_is_one check (length(word) between 1 and 64)
-);
+) partition by range (at);
 alter table audit_words enable row level security, force row level security;
 create policy audit_words_read on audit_words for select using ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()));
 create policy audit_words_append on audit_words for insert with check (keepsake_is_someone());
@@ -130,11 +131,11 @@ begin
 end $$;
 -- +goose StatementEnd
 
--- Opens the end of the trail for an entry: locks it and says what it is. An end that does not name the newest entry, or is not there, was changed by
+-- Opens the end of the trail for an entry: locks it and says what it is, and when it is by this clock. An end that does not name the newest entry, or is not there, was changed by
 -- somebody who owns the tables. It is put where the newest entry is, with an entry that says so: the trail goes on, and verification names the section.
 -- It belongs to the owner because only the owner may make the row anew; for an end that is as it should be it changes nothing.
 -- +goose StatementBegin
-create function audit_open_end(out last_id bigint, out hash bytea) language plpgsql security definer as $$
+create function audit_open_end(out last_id bigint, out hash bytea, out at timestamptz) language plpgsql security definer as $$
 declare
     was    text := coalesce(current_setting('keepsake.role', true), '');
     head   audit_head;
@@ -172,6 +173,7 @@ begin
     end if;
     last_id := newest.id;
     hash := newest.hash;
+    at := clock_timestamp();
     perform set_config('keepsake.role', was, true);
 end $$;
 -- +goose StatementEnd
@@ -264,8 +266,8 @@ $$;
 -- +goose StatementBegin
 create function audit_log_index_words() returns trigger language plpgsql as $$
 begin
-    insert into audit_words (word, id, organization)
-    select w, new.id, new.organization
+    insert into audit_words (word, id, organization, at)
+    select w, new.id, new.organization, new.at
     from audit_words_of(concat_ws(' ', new.actor_name, new.address, new.action, replace(new.action, '.', ' '), new.target,
         (select string_agg(value, ' ') from json_each_text(new.detail)))) w
     limit 100

@@ -100,6 +100,8 @@ $$;
 -- +goose StatementBegin
 create function must_be_on_record() returns trigger language plpgsql as $$
 declare
+    -- Of a row in a partition it is the table that counts.
+    name    text := coalesce((select p.relname from pg_inherits i join pg_class p on p.oid = i.inhparent where i.inhrelid = tg_relid), tg_table_name);
     head    audit_head;
     said    audit_log;
     was     jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
@@ -118,20 +120,20 @@ begin
     select * into head from audit_head;
     if head.written_in = pg_current_xact_id() then
         perform from audit_log l, written_because(tg_name::text, lower(tg_op)) b
-        where l.id between head.first_id and head.last_id and l.action = replace(b.action, '{kind}', coalesce(written ->> 'kind', '')) and b.outcome in ('', l.outcome)
+        where l.id between head.first_id and head.last_id and l.at >= now() - interval '10 minutes' and l.action = replace(b.action, '{kind}', coalesce(written ->> 'kind', '')) and b.outcome in ('', l.outcome)
             and written @> b.row_is and (b.entry_part = '' or to_jsonb(l) ->> b.entry_part = written ->> b.row_part)
             and (b.changed is null or columns <@ b.changed);
         if found then
             return null;
         end if;
     end if;
-    select * into said.id, said.prev_hash from audit_open_end();
+    select e.last_id, e.hash into said.id, said.prev_hash from audit_open_end() e;
     if said.id is null then
-        raise exception 'rows of % change on record only', tg_table_name using errcode = 'insufficient_privilege';
+        raise exception 'rows of % change on record only', name using errcode = 'insufficient_privilege';
     end if;
     head.last_id := said.id;
     head.hash := said.prev_hash;
-    said := audit_entry_of_the_database('database.write', tg_table_name::text, 'allowed', jsonb_build_object('did', lower(tg_op),
+    said := audit_entry_of_the_database('database.write', name, 'allowed', jsonb_build_object('did', lower(tg_op),
         'row', left(coalesce(written ->> 'id', written ->> 'name', written ->> 'actor_id', written ->> 'wedding_id'), 200),
         'account', written ->> 'account_id', 'email', left(written ->> 'email', 200), 'columns', case when tg_op = 'UPDATE' then to_jsonb(columns) end));
     said.id := head.last_id + 1;
@@ -187,7 +189,7 @@ create constraint trigger backup_operations_change_on_record after update on bac
 -- +goose StatementBegin
 create function approval_is_on_record() returns trigger language plpgsql as $$
 begin
-    perform from audit_head h join audit_log l on l.id between h.first_id and h.last_id
+    perform from audit_head h join audit_log l on l.id between h.first_id and h.last_id and l.at >= now() - interval '10 minutes'
     where h.written_in = pg_current_xact_id() and l.action = 'approval.give' and l.outcome = 'allowed' and l.target = new.id::text and l.actor_id = new.approved_by;
     if not found then
         raise exception 'the approval of operation % is not on record', new.id using errcode = 'insufficient_privilege';

@@ -1,7 +1,7 @@
 -- name: LockAuditHead :one
 -- Waits for the writer before; the lock ends with the transaction. An end that somebody broke is put right, with an entry that says so. No id: nobody asks.
 -- at is the moment by the database's clock, which it holds entries to: this machine's may be another.
-select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash, clock_timestamp()::timestamptz as at from audit_open_end();
+select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash, coalesce(at, clock_timestamp())::timestamptz as at from audit_open_end();
 
 -- name: InsertAudit :exec
 insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target,
@@ -13,7 +13,7 @@ values (@id, @at, @actor_id, @actor_name, @actor_role, @organization, @session, 
 -- The end moves on to the newest entry, which is found by these words from now on. Words that somebody left at this number, before
 -- it was given or when they took an entry away, must not end the trail.
 with found_by as (
-    insert into audit_words (word, id, organization) select w, @last_id, @organization from unnest(@words::text[]) w
+    insert into audit_words (word, id, organization, at) select w, @last_id, @organization, @at from unnest(@words::text[]) w
     on conflict do nothing
 )
 update audit_head set last_id = @last_id, hash = @hash;
@@ -72,11 +72,11 @@ where (sqlc.narg(before)::bigint is null or l.id < sqlc.narg(before))
   and (@point::text = '' or l.point = @point)
   and (sqlc.narg(since)::timestamptz is null or l.at >= sqlc.narg(since))
   and (sqlc.narg(until)::timestamptz is null or l.at < sqlc.narg(until))
-  and l.id in (select w.id from audit_words w where w.word >= @word1::text and w.word < @word1::text || chr(1114111)
+  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= @word1::text and w.word < @word1::text || chr(1114111)
             or w.word >= @other1::text and w.word < @other1::text || chr(1114111))
-  and l.id in (select w.id from audit_words w where w.word >= @word2::text and w.word < @word2::text || chr(1114111)
+  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= @word2::text and w.word < @word2::text || chr(1114111)
             or w.word >= @other2::text and w.word < @other2::text || chr(1114111))
-  and l.id in (select w.id from audit_words w where w.word >= @word3::text and w.word < @word3::text || chr(1114111)
+  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= @word3::text and w.word < @word3::text || chr(1114111)
             or w.word >= @other3::text and w.word < @other3::text || chr(1114111))
 order by l.id desc
 limit @most;

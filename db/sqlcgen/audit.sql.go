@@ -24,7 +24,7 @@ func (q *Queries) AddAlertPlace(ctx context.Context, place []byte) error {
 
 const advanceAuditHead = `-- name: AdvanceAuditHead :exec
 with found_by as (
-    insert into audit_words (word, id, organization) select w, $1, $3 from unnest($4::text[]) w
+    insert into audit_words (word, id, organization, at) select w, $1, $3, $4 from unnest($5::text[]) w
     on conflict do nothing
 )
 update audit_head set last_id = $1, hash = $2
@@ -34,6 +34,7 @@ type AdvanceAuditHeadParams struct {
 	LastID       int64
 	Hash         []byte
 	Organization string
+	At           time.Time
 	Words        []string
 }
 
@@ -44,6 +45,7 @@ func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadPara
 		arg.LastID,
 		arg.Hash,
 		arg.Organization,
+		arg.At,
 		arg.Words,
 	)
 	return err
@@ -426,7 +428,7 @@ func (q *Queries) ListSignInDevices(ctx context.Context, actorID string) ([]stri
 }
 
 const lockAuditHead = `-- name: LockAuditHead :one
-select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash, clock_timestamp()::timestamptz as at from audit_open_end()
+select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash, coalesce(at, clock_timestamp())::timestamptz as at from audit_open_end()
 `
 
 type LockAuditHeadRow struct {
@@ -464,11 +466,11 @@ where ($1::bigint is null or l.id < $1)
   and ($7::text = '' or l.point = $7)
   and ($8::timestamptz is null or l.at >= $8)
   and ($9::timestamptz is null or l.at < $9)
-  and l.id in (select w.id from audit_words w where w.word >= $10::text and w.word < $10::text || chr(1114111)
+  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= $10::text and w.word < $10::text || chr(1114111)
             or w.word >= $11::text and w.word < $11::text || chr(1114111))
-  and l.id in (select w.id from audit_words w where w.word >= $12::text and w.word < $12::text || chr(1114111)
+  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= $12::text and w.word < $12::text || chr(1114111)
             or w.word >= $13::text and w.word < $13::text || chr(1114111))
-  and l.id in (select w.id from audit_words w where w.word >= $14::text and w.word < $14::text || chr(1114111)
+  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= $14::text and w.word < $14::text || chr(1114111)
             or w.word >= $15::text and w.word < $15::text || chr(1114111))
 order by l.id desc
 limit $16

@@ -36,6 +36,7 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 		{Name: "watch_milestones", Does: "back up for weddings that reach a milestone", Every: milestonesEvery, Who: operation.OneHolder, Run: c.WatchMilestones},
 		{Name: "expire_approvals", Does: "end restores that nobody approved in time", Every: expireEvery, Who: operation.OneHolder, Run: c.runner.ExpireProposals},
 		{Name: "forget_limits", Does: "forget who started what an hour ago", Every: sweepEvery, Who: operation.OneHolder, Run: c.sweepLimits},
+		{Name: "make_months", Does: "make room in the console database for the months ahead", Every: monthsEvery, Who: operation.OneHolder, Run: c.keepMonths},
 	}
 	if c.notes != nil {
 		list = append(list, operation.Duty{Name: "seal_audit", Does: "seal the audit trail into the repository", Every: sealEvery, Who: operation.OneHolder, Run: c.SealAudit})

@@ -109,8 +109,8 @@ select n, now() - (audit - n) * interval '1 minute', (n % 40)::text, 'admin' || 
     'Mozilla/5.0 (X11; Linux x86_64)', (array['backup.start', 'backup.end', 'wedding.read', 'session.start', 'session.end', 'scope.preview', 'point.save'])[1 + n % 7], (n % 2000)::text,
     case when n % 60 = 0 then 'refused' else 'allowed' end, '{"type": "incremental"}', sha256((n - 1)::text::bytea), sha256(n::text::bytea)
 from sizes, generate_series(1, audit) n;
-insert into audit_words (word, id, organization)
-select w, l.id, l.organization from audit_log l, audit_words_of(concat_ws(' ', l.actor_name, l.address, l.action, replace(l.action, '.', ' '), l.target, l.detail ->> 'type')) w;
+insert into audit_words (word, id, organization, at)
+select w, l.id, l.organization, l.at from audit_log l, audit_words_of(concat_ws(' ', l.actor_name, l.address, l.action, replace(l.action, '.', ' '), l.target, l.detail ->> 'type')) w;
 update audit_head set last_id = (select audit from sizes), hash = sha256((select audit from sizes)::text::bytea);
 alter table audit_head enable trigger audit_head_grows;
 alter table audit_log enable trigger audit_log_follows, enable trigger audit_log_is_counted;

@@ -1,0 +1,3 @@
+-- name: KeepMonths :one
+-- How many partitions it made.
+select keep_months(@parent::text, @until::timestamptz)::int;
