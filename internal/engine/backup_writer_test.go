@@ -81,7 +81,7 @@ func TestAWriterBeginsNoRepository(t *testing.T) {
 	}
 	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: key}})
 	r := backup(t, w, keepsake.BackupFull)
-	if c := copyOf(t, r.Copies, list[2].Name); c.Confirmed || !strings.HasSuffix(c.Error, "run keepsake repo add-provider offsite where the repository's key is") || r.Protected {
+	if c := copyOf(t, r.Copies, list[2].Name); c.Confirmed || !strings.HasSuffix(c.Error, "run keepsake repo add-provider offsite where the repository's key is.") || r.Protected {
 		t.Errorf("%+v", r)
 	}
 }

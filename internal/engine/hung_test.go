@@ -139,8 +139,9 @@ func TestAHungProviderHoldsNothingUp(t *testing.T) {
 			if points, err = e.Points(t.Context(), ""); err != nil || len(points) != 1 || !points[0].Locked {
 				t.Errorf("%v %+v", err, points)
 			}
-			if _, err := e.Undos(t.Context()); err != nil {
-				t.Error(err)
+			// Where the one that hangs could not be asked, nobody may say that there is none.
+			if list, err := e.Undos(t.Context()); err != nil && keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+				t.Errorf("undos: %v, %v", list, err)
 			}
 		},
 		"doctor and init": func(t *testing.T, e *engine.Engine, _ hungWorld) {

@@ -259,6 +259,13 @@ func (r *repair) point(ctx context.Context, p replicas.Provider, id string) erro
 	return r.complete(ctx, p, id, refs, right.Body, sound)
 }
 
+// unreliable says that a store took an object and does not give it back as it was.
+func unreliable(object string, err error) error {
+	return &keepsake.Error{Code: keepsake.CodeOf(err), Err: err,
+		Message: "A " + object + " was stored there anew and still does not read well, so this store does not keep what it takes. " +
+			replicas.Explain(err)}
+}
+
 func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, refs []*repository.Ref, manifest []byte, sound bool) error {
 	err := replicas.CopyMissing(ctx, r.repo, r.index, p, refs, nil, func(c *repository.Ref) { r.copied(c.Size) })
 	if err != nil {
@@ -269,7 +276,7 @@ func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, r
 			continue
 		}
 		if _, err := r.repo.SoundCopy(ctx, p, c); err != nil {
-			return fmt.Errorf("%s was stored there anew and still does not read well: %w", c.Key(), err)
+			return unreliable("chunk or index page", err)
 		}
 		delete(r.doubts[p.Name], c.ID)
 	}
@@ -286,7 +293,7 @@ func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, r
 		return err
 	}
 	if _, _, err := replicas.ReadManifestAt(ctx, r.repo, p, id); err != nil {
-		return fmt.Errorf("the manifest was stored there anew and still does not read well: %w", err)
+		return unreliable("manifest", err)
 	}
 	r.copied(int64(len(manifest)))
 	return p.Store.Sync(ctx)
