@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wedsync/keepsake/db/dbtest"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
@@ -46,7 +47,8 @@ func TestTheConsoleDatabaseIsDumpedAndRestored(t *testing.T) {
 	if out, err := pg("pg_dump", *from, url.UserPassword(reader, "of the dumps"), "--format=custom", "--file="+dump); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	w.withConsole(t) // another, empty database and its roles
+	emptyOwner, emptyServer := dbtest.Roles(t)
+	w.env["KEEPSAKE_CONSOLE_OWNER_URL"], w.env["KEEPSAKE_CONSOLE_URL"] = emptyOwner.Reveal(), emptyServer.Reveal()
 	to, err := url.Parse(w.env["KEEPSAKE_CONSOLE_OWNER_URL"])
 	if err != nil {
 		t.Fatal(err)
