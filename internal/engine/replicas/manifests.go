@@ -20,15 +20,17 @@ import (
 // maxManifest bounds a manifest's object: 2 GiB of heap per MiB of manifest is a generous estimate.
 const maxManifest = repository.MaxObjectPlain
 
-// Listing says which provider lists which manifest.
+// Listing says which provider lists which manifest, and which erasure.
 type Listing struct {
 	At     map[string]map[string]bool // manifest id → provider names
 	Failed map[string]error           // providers whose list could not be read
+
+	erasures map[string]map[string]bool // object → provider names
 }
 
 // ListManifests asks all providers at once. It fails only when none answers.
 func ListManifests(ctx context.Context, providers []Provider) (Listing, error) {
-	l := Listing{At: map[string]map[string]bool{}, Failed: map[string]error{}}
+	l := Listing{At: map[string]map[string]bool{}, Failed: map[string]error{}, erasures: map[string]map[string]bool{}}
 	var mu sync.Mutex
 	var g errgroup.Group
 	for _, p := range providers {
@@ -40,12 +42,16 @@ func ListManifests(ctx context.Context, providers []Provider) (Listing, error) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				if l.At[id] == nil {
-					l.At[id] = map[string]bool{}
-				}
-				l.At[id][p.Name] = true
+				note(l.At, id, p.Name)
 				return nil
 			})
+			if err == nil {
+				err = listErasures(ctx, p, func(key string) {
+					mu.Lock()
+					defer mu.Unlock()
+					note(l.erasures, key, p.Name)
+				})
+			}
 			if err != nil {
 				mu.Lock()
 				l.Failed[p.Name] = err
@@ -66,6 +72,13 @@ func ListManifests(ctx context.Context, providers []Provider) (Listing, error) {
 		return l, keepsake.Errorf(keepsake.CodeUnavailable, "%s", text)
 	}
 	return l, nil
+}
+
+func note(at map[string]map[string]bool, name, provider string) {
+	if at[name] == nil {
+		at[name] = map[string]bool{}
+	}
+	at[name][provider] = true
 }
 
 // NewestFirst returns the ids of all listed manifests; ids sort by time.
@@ -211,27 +224,20 @@ var errWrongBytes = errors.New("the object holds other bytes than were stored.")
 // LatestWhole is the word for the newest recovery point that covers every tier.
 const LatestWhole = "latest"
 
-// Load reads the index of a recovery point: its tables, and what is known beside them. Bad copies that it met are returned too.
-func (s *Set) Load(ctx context.Context, r *Repo, from []Provider, m *repository.Manifest) ([]report.VerifyFinding, error) {
-	track := report.NewTracker(nil, s.Now)
-	defer track.Close()
-	src := NewSource(r, from, m.ID, track)
-	err := m.Load(ctx, src.Page)
-	return src.Damaged, err
-}
-
-// ReadLoaded is ReadManifest, from the providers that hold it, and Load, from all of them.
+// ReadLoaded is ReadManifest, from the providers that hold it, and Listing.Load, from all of them. Bad copies that it met are returned too.
 func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider, id string) (*repository.Manifest, []report.VerifyFinding, error) {
 	holders := l.Holders(all, id)
 	m, damaged, err := s.ReadManifest(ctx, r, holders, id)
 	if err != nil {
 		return nil, damaged, err
 	}
-	bad, err := s.Load(ctx, r, Preferring(holders, all), m)
-	if err != nil {
-		return nil, append(damaged, bad...), err
+	track := report.NewTracker(nil, s.Now)
+	defer track.Close()
+	src := NewSource(r, Preferring(holders, all), m.ID, track)
+	if err := l.Load(ctx, r, src, m); err != nil {
+		return nil, append(damaged, src.Damaged...), err
 	}
-	return m, append(damaged, bad...), nil
+	return m, append(damaged, src.Damaged...), nil
 }
 
 // Preferring returns all providers, those that hold a recovery point's manifest first: they hold all of it; the others may still hold some.
@@ -296,11 +302,11 @@ func NoPoint(r *Repo, l Listing) error {
 }
 
 // Refs loads a recovery point and returns every chunk and index page of it, once. Bad copies of pages that it met are returned too.
-func (s *Set) Refs(ctx context.Context, r *Repo, from []Provider, m *repository.Manifest) ([]*repository.Ref, []report.VerifyFinding, error) {
+func (s *Set) Refs(ctx context.Context, r *Repo, l Listing, from []Provider, m *repository.Manifest) ([]*repository.Ref, []report.VerifyFinding, error) {
 	track := report.NewTracker(nil, s.Now)
 	defer track.Close()
 	src := NewSource(r, from, m.ID, track)
-	if err := m.Load(ctx, src.Page); err != nil {
+	if err := l.Load(ctx, r, src, m); err != nil {
 		return nil, src.Damaged, err
 	}
 	refs, err := UniqueRefs(ctx, src.Page, m)

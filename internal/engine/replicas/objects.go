@@ -30,6 +30,8 @@ type ObjectKind struct {
 var (
 	UndoObjects = ObjectKind{UndoPrefix, repository.ObjectUndo, MaxUndo, repository.MaxObjectPlain, 1, "what an undo needs"}
 	NoteObjects = ObjectKind{NotePrefix, repository.ObjectNote, MaxNote, MaxNote, notesAtOnce, "notes"}
+	// ErasureObjects say which rows were taken out of the repository.
+	ErasureObjects = ObjectKind{repository.ErasurePrefix, repository.ObjectErasure, maxErasure, repository.MaxObjectPlain, 1, "erasures"}
 )
 
 // Named reports whether a key is one that Keepsake gives to such an object.

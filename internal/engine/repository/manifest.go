@@ -109,6 +109,9 @@ type Table struct {
 	Ranges     List          `json:"ranges"`                // EachRange
 	Slots      List          `json:"slots"`                 // OpenSlots
 	Runs       List          `json:"runs"`                  // ReadRuns
+
+	erasures *Erasures
+	stored   *storedSums // Rows and Hash without these; nil: there are none
 }
 
 // Column is one column as COPY wrote it.

@@ -122,13 +122,7 @@ func (w *RangeWriter) follows(r *Range) error {
 		return fmt.Errorf("the range from page %d: %w", r.From, err)
 	}
 	w.from, w.open = r.To, r.To == 0
-	w.sums.Rows += r.Rows
-	w.sums.Hash.AddHash(r.Hash)
-	for i := range r.Chunks {
-		w.sums.Chunks++
-		w.sums.Bytes += r.Chunks[i].Plain
-		w.sums.Stored += r.Chunks[i].Size
-	}
+	w.sums.count(r)
 	return nil
 }
 
@@ -142,8 +136,8 @@ func (w *RangeWriter) Close(ctx context.Context, t *Table) (err error) {
 	return err
 }
 
-// EachRange reads the ranges of a table in page order, a page of them at a time. A table whose ranges leave a gap, or do not add up, ends
-// with an error.
+// EachRange reads the ranges of a table in page order, a page of them at a time, without the rows that erasures took. A table whose ranges
+// leave a gap, or do not add up, ends with an error.
 func (t *Table) EachRange(ctx context.Context, fetch Fetch) iter.Seq2[*Range, error] {
 	return func(yield func(*Range, error) bool) {
 		var sums RangeWriter
@@ -154,6 +148,9 @@ func (t *Table) EachRange(ctx context.Context, fetch Fetch) iter.Seq2[*Range, er
 				return wrongPage(p, err)
 			}
 			for i := range ranges {
+				if err := t.erasures.apply(&ranges[i]); err != nil {
+					return wrongPage(p, err)
+				}
 				if !yield(&ranges[i], nil) {
 					return stopped
 				}
@@ -163,9 +160,13 @@ func (t *Table) EachRange(ctx context.Context, fetch Fetch) iter.Seq2[*Range, er
 		if errors.Is(err, stopped) {
 			return
 		}
-		if err == nil && (sums.from != 0 || sums.sums.Rows != t.Rows || sums.sums.Hash != t.Hash) {
+		want := storedSums{t.Rows, t.Hash}
+		if t.stored != nil {
+			want = *t.stored
+		}
+		if err == nil && (sums.from != 0 || sums.sums.Rows != want.rows || sums.sums.Hash != want.hash) {
 			err = fmt.Errorf("the ranges of table %s.%s end at page %d with %d rows and hash %s, and it has %d with %s: %w",
-				t.Schema, t.Name.Name, sums.from, sums.sums.Rows, sums.sums.Hash, t.Rows, t.Hash, ErrWrongContent)
+				t.Schema, t.Name.Name, sums.from, sums.sums.Rows, sums.sums.Hash, want.rows, want.hash, ErrWrongContent)
 		}
 		if err != nil {
 			yield(nil, err)

@@ -2,6 +2,7 @@ package repository_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zeebo/xxh3"
 )
@@ -130,6 +132,7 @@ func (r *reader) set(b []byte) (numbers []int) {
 // table reads every row of a table, and compares what is known of it.
 func (r *reader) table(t tableJSON, out *strings.Builder) {
 	var all [][]byte
+	var gone []string
 	chunks := map[string][][]byte{}
 	from, open := 0, false
 	for p := r.entries(t.Ranges, 2); len(p.rest) > 0; {
@@ -145,6 +148,7 @@ func (r *reader) table(t tableJSON, out *strings.Builder) {
 		hash, _ := p.take(16), p.take(16)
 		var stream []byte
 		var dropped []int
+		var taken []string // hashes of rows of the range that are erased
 		ids := make([]string, p.uint())
 		for i := range ids {
 			c := p.ref()
@@ -153,6 +157,12 @@ func (r *reader) table(t tableJSON, out *strings.Builder) {
 			p.take(1)
 			dropped = r.set(p.sized())
 			ids[i] = c.ID
+			if e, was := r.erased[c.ID]; was {
+				var went []string
+				went, dropped = e.leave(r.set(e.Rows), dropped)
+				taken = append(taken, went...)
+				c = e.New
+			}
 			stream = append(stream, r.content(c, "chunks", "chunk ids", 1)...)
 		}
 		list, err := split(stream, t.Format)
@@ -162,15 +172,16 @@ func (r *reader) table(t tableJSON, out *strings.Builder) {
 		for _, number := range slices.Backward(dropped) {
 			list = slices.Delete(list, number, number+1)
 		}
-		if got := rowHash(list); got != hex.EncodeToString(hash) || len(list) != rows {
+		if got := rowHash(list, taken...); got != hex.EncodeToString(hash) || len(list)+len(taken) != rows {
 			r.t.Errorf("%s: %d rows with hash %s in a range of %d with %x", t.Name, len(list), got, rows, hash)
 		}
+		gone = append(gone, taken...)
 		all = append(all, list...)
 	}
 	if !open {
 		r.t.Errorf("%s: no range is open-ended", t.Name)
 	}
-	if got := rowHash(all); got != t.Hash || len(all) != t.Rows {
+	if got := rowHash(all, gone...); got != t.Hash || len(all)+len(gone) != t.Rows {
 		r.t.Errorf("%s: %d rows with hash %s, not %d with %s", t.Name, len(all), got, t.Rows, t.Hash)
 	}
 	if t.Name == "guests" {
@@ -184,8 +195,18 @@ func (r *reader) table(t tableJSON, out *strings.Builder) {
 	r.runs(t)
 }
 
-func rowHash(rows [][]byte) string {
+// rowHash sums rows up, and hashes of others.
+func rowHash(rows [][]byte, others ...string) string {
 	var lo, hi uint64
+	for _, other := range others {
+		b, err := hex.DecodeString(other)
+		if err != nil {
+			return err.Error()
+		}
+		var carry uint64
+		lo, carry = bits.Add64(lo, binary.BigEndian.Uint64(b[8:]), 0)
+		hi, _ = bits.Add64(hi, binary.BigEndian.Uint64(b), carry)
+	}
 	for _, row := range rows {
 		u := xxh3.Hash128(row)
 		var carry uint64
@@ -193,6 +214,69 @@ func rowHash(rows [][]byte) string {
 		hi, _ = bits.Add64(hi, u.Hi, carry)
 	}
 	return fmt.Sprintf("%016x%016x", hi, lo)
+}
+
+type erasedJSON struct {
+	Old       string
+	New       refJSON
+	Rows      []byte
+	RowHashes []string `json:"row_hashes"`
+}
+
+// leave returns the hashes of the rows that went and were not dropped before, and the numbers of the dropped ones among those that are left.
+func (e erasedJSON) leave(went, dropped []int) (taken []string, left []int) {
+	for i, n := range went {
+		if !slices.Contains(dropped, n) {
+			taken = append(taken, e.RowHashes[i])
+		}
+	}
+	for _, n := range dropped {
+		if at, is := slices.BinarySearch(went, n); !is {
+			left = append(left, n-at)
+		}
+	}
+	return taken, left
+}
+
+// erasures reads those that are later than the recovery point.
+func (r *reader) erasures(point time.Time) {
+	r.erased = map[string]erasedJSON{}
+	names, err := filepath.Glob(filepath.Join("testdata", "v1", "repository", "erasures", "*"))
+	r.must(err)
+	for _, name := range names {
+		name = "erasures/" + filepath.Base(name)
+		var e struct {
+			Format         int
+			Repository, ID string
+			Time           time.Time
+			Chunks         []erasedJSON
+		}
+		r.must(json.Unmarshal(r.open(name, 7, "erasures"), &e))
+		if e.Format != 1 || "erasures/"+e.ID != name || e.Repository != hex.EncodeToString(r.repo) {
+			r.t.Errorf("%+v", e)
+		}
+		for _, c := range e.Chunks {
+			if e.Time.After(point) {
+				r.erased[c.Old] = c
+			}
+		}
+	}
+}
+
+// change reads a change segment, and compares it with the one that ends where it begins.
+func (r *reader) change(name string) {
+	plain := r.open(name, 3, "changes")
+	from, _, _ := strings.Cut(strings.TrimPrefix(name, "changes/keepsake/"), "-")
+	before := make([]byte, 32)
+	names, err := filepath.Glob(filepath.Join("testdata", "v1", "repository", "changes", "keepsake", "*-"+from))
+	r.must(err)
+	for _, other := range names {
+		sum := sha256.Sum256(r.file("repository/changes/keepsake/" + filepath.Base(other)))
+		before = sum[:]
+	}
+	if !bytes.Equal(plain[:32], before) || !strings.HasSuffix(string(plain[32:]), "commits") {
+		r.t.Errorf("%s holds %q", name, plain)
+	}
 }
 
 // slots holds the places of a chunk's rows to their number.
@@ -308,17 +392,19 @@ func (r *reader) side(point string) {
 		switch kind {
 		case "undo":
 			r.undo(name)
+		case "changes":
+			r.change(name)
 		case "notes":
 			r.note(name, point)
 			kind += "/" + strings.Split(name, "/")[1]
-		case "chunks", "indexes", "manifests", "keepsake.json", "provider.json":
+		case "chunks", "indexes", "manifests", "erasures", "keepsake.json", "provider.json":
 		default:
 			r.t.Errorf("%s is of no known kind", name)
 		}
 		read[kind] = true
 		return nil
 	}))
-	for _, kind := range []string{"undo", "notes/access", "notes/audit", "notes/points", "indexes", "manifests"} {
+	for _, kind := range []string{"undo", "notes/access", "notes/audit", "notes/points", "indexes", "manifests", "erasures", "changes"} {
 		if !read[kind] {
 			r.t.Errorf("no vector is of kind %s", kind)
 		}

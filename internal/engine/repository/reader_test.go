@@ -35,6 +35,7 @@ type reader struct {
 
 	packings map[byte]int // how many objects used each
 	levels   int          // of references that were gone through
+	erased   map[string]erasedJSON
 }
 
 type slotJSON struct {
@@ -350,6 +351,7 @@ func TestReadFromNothing(t *testing.T) {
 	for _, c := range m.Schema {
 		out.Write(r.content(c, "chunks", "chunk ids", 1))
 	}
+	r.erasures(m.Time)
 	for _, document := range r.documents(m.Index.Tables) {
 		var table tableJSON
 		r.must(json.Unmarshal(document, &table))
@@ -366,6 +368,7 @@ func TestReadFromNothing(t *testing.T) {
 		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03\\x00\\x00\\x02\\xd0a long vow, \"" +
 		"\npublic.Notes \"1\\t\\\\N\\n\"\npublic.Notes \"2\\ttab\\\\there\\n\"" +
 		"\n1500 guests, the last \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x05\\xdb\\x00\\x00\\x00\\x05guest\"" +
+		"\npublic.vows \"2\\tvow\\n\"\npublic.vows \"3\\tvow\\n\"\npublic.vows \"5\\tvow\\n\"\npublic.vows \"0\\tvow\\n\"\npublic.vows \"5\\tvow\\n\"" +
 		"\n{\"schema\":\"public\",\"name\":\"s\",\"last\":9,\"called\":true}" +
 		"\n{\"oid\":16400,\"owner\":\"owner\",\"comment\":\"a contract\"}\n{\"roles\":[\"owner\"]}"
 	if out.String() != want {

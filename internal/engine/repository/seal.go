@@ -25,12 +25,13 @@ const (
 	ObjectUndo     ObjectKind = 4 // undo/…
 	ObjectNote     ObjectKind = 5 // notes/…
 	ObjectIndex    ObjectKind = 6 // indexes/ab/abcdef…
+	ObjectErasure  ObjectKind = 7 // erasures/…
 )
 
 // objectKeys names, per kind, the derivation that the keys of its objects come from.
 var objectKeys = map[ObjectKind]string{
 	ObjectChunk: "chunks", ObjectManifest: "manifests", ObjectChange: "changes", ObjectUndo: "undo", ObjectNote: "notes",
-	ObjectIndex: "indexes",
+	ObjectIndex: "indexes", ObjectErasure: "erasures",
 }
 
 // String returns the kind in words.
@@ -48,6 +49,8 @@ func (k ObjectKind) String() string {
 		return "note"
 	case ObjectIndex:
 		return "index page"
+	case ObjectErasure:
+		return "erasure"
 	}
 	return fmt.Sprintf("object of kind %d", byte(k))
 }

@@ -121,6 +121,22 @@ func TestVectorsOpen(t *testing.T) {
 		if err := m.Load(t.Context(), fetch); err != nil {
 			t.Fatal(err)
 		}
+		const erasure = "erasures/20261124T080000Z-00000000000d"
+		e, err := k.OpenErasure(erasure, readVector(t, "repository/"+erasure))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Erase(t.Context(), fetch, NewErasures([]*Erasure{e})); err != nil || m.Table(Name{"public", "vows"}).Rows != 5 {
+			t.Fatalf("%v, %d vows are left", err, m.Table(Name{"public", "vows"}).Rows)
+		}
+		const first, second = "changes/keepsake/00000016B374D848-00000016B374D900", "changes/keepsake/00000016B374D900-00000016B374DA00"
+		before, err := k.OpenChange(first, readVector(t, "repository/"+first))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := k.OpenChange(second, readVector(t, "repository/"+second)); err != nil || c.Follows(before, readVector(t, "repository/"+first)) != nil {
+			t.Fatalf("%+v, %v", c, err)
+		}
 		objects := 0
 		err = m.Refs(t.Context(), fetch, func(r Ref) {
 			objects++
@@ -163,7 +179,7 @@ func TestVectorsHold(t *testing.T) {
 	e := k.k().epochs[0]
 	for info, want := range map[string][]byte{
 		"keepsake 1 chunk ids, epoch 1": e.chunks.key[:], "keepsake 1 index ids, epoch 1": e.pages.key[:], "keepsake 1 indexes, epoch 1": e.objects[ObjectIndex],
-		"keepsake 1 notes, epoch 1": e.objects[ObjectNote], "keepsake 1 chunks, epoch 1": e.objects[ObjectChunk], "keepsake 1 manifests, epoch 1": e.objects[ObjectManifest],
+		"keepsake 1 notes, epoch 1": e.objects[ObjectNote], "keepsake 1 erasures, epoch 1": e.objects[ObjectErasure], "keepsake 1 chunks, epoch 1": e.objects[ObjectChunk], "keepsake 1 manifests, epoch 1": e.objects[ObjectManifest],
 		"keepsake 1 changes, epoch 1": e.objects[ObjectChange], "keepsake 1 undo, epoch 1": e.objects[ObjectUndo],
 	} {
 		if v.Derived[info] != hex.EncodeToString(want) {

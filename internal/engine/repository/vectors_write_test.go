@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,9 +23,10 @@ var writeVectors = flag.Bool("write-vectors", false, "write testdata/v1, which m
 
 // vectorWriter writes the repository of the vectors.
 type vectorWriter struct {
-	t *testing.T
-	k *Keyring
-	v *vectors
+	t       *testing.T
+	k       *Keyring
+	v       *vectors
+	erasure *Erasure // of a chunk of vows
 }
 
 func (w vectorWriter) file(name string, data []byte) {
@@ -162,7 +164,37 @@ func (w vectorWriter) tables() []Table {
 			Columns: []Column{{"id", "integer"}, {"note", "tsvector"}}, RangePages: 1024,
 		}, []Range{{Rows: 2, Hash: sumOf(text...), Chunks: []Chunk{notes.Chunk}}}, []vectorChunk{notes}),
 	}
-	return append(tables, w.guests())
+	return append(tables, w.guests(), w.vows())
+}
+
+// vows are two ranges over one chunk that was rewritten: of its rows 0 to 5 an erasure took 1 and 4, the first range drops 0 and 4, and the
+// second 1 to 3. The erased chunk is not stored.
+func (w vectorWriter) vows() Table {
+	var rows, left [][]byte
+	for i := range 6 {
+		rows = append(rows, fmt.Appendf(nil, "%d\tvow\n", i))
+		if i != 1 && i != 4 {
+			left = append(left, rows[i])
+		}
+	}
+	plain := bytes.Join(rows, nil)
+	old := Chunk{Ref: Ref{ID: w.k.ChunkID(plain), Size: int64(len(plain)) + Overhead, Plain: int64(len(plain))}, Rows: 6}
+	made := w.chunk(bytes.Join(left, nil), Chunk{})
+	*w.erasure = Erasure{
+		Format: FormatVersion, Repository: w.k.Repository(), ID: "20261124T080000Z-00000000000d", Time: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC),
+		Chunks: []ErasedChunk{{
+			Name: Name{"public", "vows"}, Old: old.ID, New: &made.Ref, Rows: Runs{1, 1, 2, 1}, RowHashes: []RowHash{sumOf(rows[1]), sumOf(rows[4])},
+		}},
+	}
+	first, second := old, old
+	first.Dropped, second.Dropped = Runs{0, 1, 3, 1}, Runs{1, 3}
+	return w.indexed(Table{
+		Name: Name{"public", "vows"}, Kind: KindTable, Tier: keepsake.TierStandard, Format: FormatText,
+		Columns: []Column{{"id", "integer"}, {"text", "text"}}, RangePages: 1,
+	}, []Range{
+		{From: 0, To: 1, Rows: 4, Hash: sumOf(rows[1], rows[2], rows[3], rows[5]), Chunks: []Chunk{first}},
+		{From: 1, Rows: 3, Hash: sumOf(rows[0], rows[4], rows[5]), Chunks: []Chunk{second}},
+	}, nil)
 }
 
 // guests are 600 ranges over one chunk of 1500 rows, of which each range drops all but two or three.
@@ -213,7 +245,7 @@ func TestWriteVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := vectorWriter{t, k, v}
+	w := vectorWriter{t, k, v, &Erasure{}}
 	header, err := h.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +253,8 @@ func TestWriteVectors(t *testing.T) {
 	w.file("repository/"+HeaderKey, header)
 	v.Root, v.MACInput = hex.EncodeToString(k.k().root[:]), hex.EncodeToString(h.canonical())
 	for purpose, epoch := range map[string]uint16{
-		"chunk ids": 1, "index ids": 1, "chunks": 1, "indexes": 1, "manifests": 1, "changes": 1, "undo": 1, "notes": 1, "header": 0,
+		"chunk ids": 1, "index ids": 1, "chunks": 1, "indexes": 1, "manifests": 1, "changes": 1, "undo": 1, "notes": 1, "erasures": 1,
+		"header": 0,
 	} {
 		key, err := k.k().derive(purpose, epoch)
 		if err != nil {
@@ -243,6 +276,18 @@ func TestWriteVectors(t *testing.T) {
 	}
 	v.Manifest = key
 	w.object(ObjectManifest, key, sealed)
+	if key, sealed, err = k.SealErasure(w.erasure); err != nil {
+		t.Fatal(err)
+	}
+	w.object(ObjectErasure, key, sealed)
+	change := &Change{Slot: "keepsake", From: 0x16B374D848, To: 0x16B374D900, Body: []byte("commits")}
+	for range 2 {
+		if key, sealed, err = k.SealChange(change); err != nil {
+			t.Fatal(err)
+		}
+		w.object(ObjectChange, key, sealed)
+		change = &Change{Slot: "keepsake", From: change.To, To: change.To + 0x100, Before: sha256.Sum256(sealed), Body: []byte("more commits")}
+	}
 	for name, plain := range sideVectors {
 		kind := ObjectNote
 		if name == undoVector {

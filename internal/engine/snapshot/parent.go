@@ -38,7 +38,7 @@ func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error
 		}
 		if err == nil {
 			b.copies = replicas.NewSource(b.repo, live, id, b.reading)
-			err = b.readParent(ctx, m)
+			err = b.readParent(ctx, listing, m)
 		}
 		if err == nil {
 			b.parent = m
@@ -53,9 +53,9 @@ func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error
 }
 
 // readParent reads the index of the parent, but for slots and pairs.
-func (b *backup) readParent(ctx context.Context, m *repository.Manifest) error {
+func (b *backup) readParent(ctx context.Context, listing replicas.Listing, m *repository.Manifest) error {
 	fetch := b.copies.Page
-	if err := m.Load(ctx, fetch); err != nil {
+	if err := listing.Load(ctx, b.repo, b.copies, m); err != nil {
 		return err
 	}
 	was := parentIndex{tables: map[repository.Name]*parentTable{}}

@@ -11,13 +11,7 @@ import (
 // each object that it is not asked for any more.
 func (v *verification) found(provider, object string, err error) {
 	if errors.Is(err, storage.ErrTimeout) {
-		v.mu.Lock()
-		known := v.hung[provider]
-		v.hung[provider] = true
-		v.mu.Unlock()
-		if !known {
-			v.away(provider, object, err)
-		}
+		v.away(provider, object, err)
 		return
 	}
 	v.mu.Lock()
@@ -26,7 +20,16 @@ func (v *verification) found(provider, object string, err error) {
 	v.add(replicas.FindingOf(provider, object, err, v.command))
 }
 
-// away names what could not be looked at, because the provider does not answer at all.
+// away names what could not be looked at, because the provider does not answer at all: once, where it hangs.
 func (v *verification) away(provider, object string, err error) {
+	if errors.Is(err, storage.ErrTimeout) {
+		v.mu.Lock()
+		known := v.hung[provider]
+		v.hung[provider] = true
+		v.mu.Unlock()
+		if known {
+			return
+		}
+	}
 	v.add(replicas.FindingOf(provider, object, err, ""))
 }

@@ -186,7 +186,8 @@ func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err
 		return err
 	}
 	undos := replicas.ListObjects(ctx, r.repo, replicas.UndoObjects)
-	r.others = []*replicas.Objects{undos, replicas.ListObjects(ctx, r.repo, replicas.NoteObjects)}
+	r.others = []*replicas.Objects{undos, replicas.ListObjects(ctx, r.repo, replicas.NoteObjects),
+		replicas.ListObjects(ctx, r.repo, replicas.ErasureObjects)}
 	for _, f := range findings {
 		if f.Damage && strings.HasPrefix(f.Object, replicas.UndoPrefix) {
 			undos.Distrust(f.Provider, f.Object)
@@ -252,7 +253,7 @@ func (r *repair) point(ctx context.Context, p replicas.Provider, id string) erro
 		_, own, err := replicas.ReadManifestAt(ctx, r.repo, p, id)
 		sound = err == nil && bytes.Equal(own, right.Body)
 	}
-	refs, _, err := r.Replicas.Refs(ctx, r.repo, replicas.Preferring(holders, r.repo.Live()), right.Manifest)
+	refs, _, err := r.Replicas.Refs(ctx, r.repo, r.list, replicas.Preferring(holders, r.repo.Live()), right.Manifest)
 	if err != nil {
 		return errNowhere{err}
 	}

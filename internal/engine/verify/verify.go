@@ -170,7 +170,7 @@ func (v *verification) points(ctx context.Context, ids []string) error {
 			continue
 		}
 		holders := slices.DeleteFunc(slices.Clone(v.live), func(p replicas.Provider) bool { return !sound[p.Name] })
-		refs, met, err := v.Replicas.Refs(ctx, v.repo, replicas.Preferring(holders, v.live), m)
+		refs, met, err := v.Replicas.Refs(ctx, v.repo, v.list, replicas.Preferring(holders, v.live), m)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
