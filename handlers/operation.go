@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -14,36 +13,6 @@ import (
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
-
-// operationTitle names an operation as people say it.
-func operationTitle(o console.Operation) string {
-	switch o.Kind {
-	case console.KindVerify:
-		title := "Verification"
-		if o.Deep {
-			title = "Deep verification"
-		}
-		if o.Point == "" {
-			title += " of everything"
-		}
-		return title
-	case console.KindRepair:
-		return "Repair"
-	case console.KindRestore:
-		return "Restore to " + o.Database
-	case console.KindScoped:
-		name := ""
-		if o.Scope != nil {
-			name = " " + o.Scope.Name
-		}
-		if o.Scope != nil && o.Scope.UndoOf != "" {
-			return "Take back what was restored of" + name
-		}
-		return "Bring back" + name
-	default:
-		return format.Title(string(o.Type)) + " backup"
-	}
-}
 
 // operationState says where an operation stands. Green means proven: a backup that is not protected is not green.
 func operationState(o console.Operation) ui.Chip {
@@ -123,44 +92,12 @@ func resultOf(o console.Operation) *views.Result {
 		return problemResult(o, "")
 	case o.State == console.StateFailed:
 		r := problemResult(o, sentence(o.ErrorMessage))
-		r.Next = []views.NextStep{again(o)}
+		r.Next = []views.NextStep{drawingOf(o.Kind).again(o)}
 		return r
-	case o.Backup != nil:
-		r := backupResult(*o.Backup)
-		r.Figures = append(r.Figures, coverageFigures(o.Covers)...)
-		return r
-	case o.Verify != nil:
-		return verifyResult(*o.Verify)
-	case o.Repair != nil:
-		return repairResult(*o.Repair)
-	case o.Restore != nil:
-		return restoreResult(*o.Restore)
-	case o.Scoped != nil:
-		return scopedResult(*o.Scoped)
+	case o.State == console.StateDone:
+		return drawingOf(o.Kind).result(o)
 	default:
 		return nil
-	}
-}
-
-// again is where a person tries the same once more.
-func again(o console.Operation) views.NextStep {
-	switch {
-	case o.Kind == console.KindBackup:
-		q := url.Values{"type": {string(o.Type)}}
-		if len(o.Weddings) == 1 { // it was made for one
-			q.Set("wedding", o.Weddings[0].Wedding)
-		}
-		return views.NextStep{Text: "Try again", URL: "/backups/new?" + q.Encode()}
-	case o.Kind == console.KindRestore:
-		return views.NextStep{Text: "Try again", URL: pointURL(o.Point) + "/restore"}
-	case o.Kind == console.KindScoped && o.Scope.UndoOf != "":
-		return views.NextStep{Text: "Look at the restore", URL: scopedURL(o.Scope.UndoOf)}
-	case o.Kind == console.KindScoped:
-		return views.NextStep{Text: "Compare with now again", URL: scopedPath(o.Scope.ScopedInput) + scopedQuery(o.Scope.ScopedInput)}
-	case o.Point == "":
-		return views.NextStep{Text: "Recovery points", URL: "/points"}
-	default:
-		return views.NextStep{Text: "Open the recovery point", URL: pointURL(o.Point)}
 	}
 }
 
@@ -178,15 +115,7 @@ func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 	if o.Attempt > 1 {
 		facts = append(facts, ui.Fact{Label: "Attempt", Value: fmt.Sprintf("%d: it was started again after an interruption", o.Attempt)})
 	}
-	if o.Kind == console.KindRestore {
-		facts = append(facts, ui.Fact{Label: "Into", Value: o.Database + " on " + orDash(o.Target)}, ui.Fact{Label: "Tiers", Value: tierNames(o.Tiers)})
-	}
-	if o.Kind == console.KindScoped && o.Scope != nil {
-		facts = append(facts, ui.Fact{Label: "Into", Value: "the live platform"})
-		if o.Scope.UndoOf == "" {
-			facts = append(facts, ui.Fact{Label: "Mode", Value: modeWords(o.Scope.Mode)}, ui.Fact{Label: "Left out", Value: format.Plural(int64(len(o.Scope.Skip)), "tick", "ticks")})
-		}
-	}
+	facts = append(facts, drawingOf(o.Kind).facts(o)...)
 	if o.Kind != console.KindBackup && o.Point != "" {
 		facts = append(facts, ui.Fact{Label: "Recovery point", Value: o.Point, Mono: true})
 	}

@@ -32,7 +32,7 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 			vm.Ended, vm.Title, vm.Text = true, "There is nothing to cancel", []string{"It has ended already: " + operationState(o).Text + "."}
 			return Render(c, http.StatusOK, views.CancelPage(vm))
 		}
-		vm.Title = "Cancel this " + operationNoun(o.Kind) + "?"
+		vm.Title = "Cancel this " + drawingOf(o.Kind).noun + "?"
 		if o.State == console.StateProposed {
 			vm.Title, vm.Text = "Take this request back?", []string{"Nothing has started. It cannot be approved afterwards; it can be asked for again."}
 			return Render(c, http.StatusOK, views.CancelPage(vm))
@@ -40,19 +40,8 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 		if o.Progress != nil {
 			vm.Text = append(vm.Text, "It is "+format.Percent(o.Progress.Fraction())+" done.")
 		}
-		vm.Text = append(vm.Text, cancelMeans(o.Kind)...)
+		vm.Text = append(vm.Text, drawingOf(o.Kind).stopping...)
 		return Render(c, http.StatusOK, views.CancelPage(vm))
-	}
-}
-
-func cancelMeans(kind console.Kind) []string {
-	switch kind {
-	case console.KindBackup:
-		return []string{"No recovery point will be made. Earlier recovery points stay as they are.", "What was uploaded already is used by the next backup, so little is lost."}
-	case console.KindRestore:
-		return []string{"The new database stays incomplete: the same restore started again clears it first, or remove it.", "The platform and the recovery point are not touched."}
-	default:
-		return []string{"Nothing is changed by stopping a verification. What it has not looked at stays unchecked."}
 	}
 }
 

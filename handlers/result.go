@@ -222,7 +222,8 @@ func scopedResult(r engine.ScopeResult) *views.Result {
 
 // problemResult draws why an operation ended without its result.
 func problemResult(o console.Operation, message string) *views.Result {
-	noun, text := operationNoun(o.Kind), strings.TrimSpace(message+" "+afterwards(o))
+	d := drawingOf(o.Kind)
+	noun, text := d.noun, strings.TrimSpace(message+" "+d.unfinished(o))
 	if o.State == console.StateCancelled {
 		return &views.Result{Tone: ui.ToneMute, Title: "The " + noun + " was cancelled", Text: text}
 	}
@@ -232,36 +233,6 @@ func problemResult(o console.Operation, message string) *views.Result {
 // wroteNothing reports whether a restore ended before it had written anything: it looks first, and an earlier attempt may have written.
 func wroteNothing(o console.Operation) bool {
 	return o.Attempt <= 1 && (o.Progress == nil || o.Progress.Stage == "" || o.Progress.Stage == engine.StageChecking)
-}
-
-// afterwards says what an unfinished operation means for the data.
-func afterwards(o console.Operation) string {
-	switch o.Kind {
-	case console.KindBackup:
-		return "No recovery point was made; earlier ones are untouched. What was uploaded already is used by the next backup."
-	case console.KindScoped:
-		return "Nothing was changed in the live platform."
-	case console.KindRepair:
-		return "What was copied stays; nothing else was changed."
-	case console.KindRestore:
-		if wroteNothing(o) {
-			return "Nothing was restored. The platform and the recovery point are untouched."
-		}
-		return "The new database is incomplete: start the same restore again, which clears it first, or remove it. The platform and the recovery point are untouched."
-	default:
-		return "Nothing was changed."
-	}
-}
-
-func operationNoun(kind console.Kind) string {
-	switch kind {
-	case console.KindVerify:
-		return "verification"
-	case console.KindScoped:
-		return "restore"
-	default:
-		return string(kind)
-	}
 }
 
 func copies(list []keepsake.Copy) []views.Copy {

@@ -1,0 +1,43 @@
+package handlers
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/wedsync/keepsake/internal/console"
+)
+
+// TestEveryKindIsDrawn: a kind of operation that the console runs has a drawing, and words in the audit trail for how it ended.
+func TestEveryKindIsDrawn(t *testing.T) {
+	t.Parallel()
+	if len(console.Kinds()) < 5 {
+		t.Fatalf("there are the kinds %v", console.Kinds())
+	}
+	for _, kind := range console.Kinds() {
+		d := drawings[kind]
+		if d.noun == "" || d.title == nil || d.unfinished == nil || len(d.stopping) == 0 || d.result == nil || d.again == nil || d.facts == nil {
+			t.Errorf("%s has no whole drawing: drawing.go", kind)
+		}
+		if end := string(kind) + ".end"; !slices.ContainsFunc(deeds, func(d deed) bool { return d.action == end }) {
+			t.Errorf("%s has no words: audit_words.go", end)
+		}
+	}
+	for kind := range drawings {
+		if !slices.Contains(console.Kinds(), kind) {
+			t.Errorf("%s is drawn, and no kind", kind)
+		}
+	}
+}
+
+// TestCancelWordsAreTheKinds: what it means to cancel an operation is said of its own kind.
+func TestCancelWordsAreTheKinds(t *testing.T) {
+	t.Parallel()
+	for _, kind := range console.Kinds() {
+		for _, words := range drawingOf(kind).stopping {
+			if kind != console.KindVerify && strings.Contains(words, "verification") {
+				t.Errorf("who cancels a %s is told of a verification: %s", kind, words)
+			}
+		}
+	}
+}
