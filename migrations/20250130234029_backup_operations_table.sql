@@ -15,7 +15,6 @@ create table backup_operations (
     deep                boolean not null default false,
     target              text not null default '',
     target_database     text not null default '',
-    target_create       boolean not null default false,
     provider            text not null default '',
     tiers               text[] not null default '{}',
     -- What a restore into the live platform covers, what was confirmed, and the id to undo it by; what a restore into a new database is
@@ -128,8 +127,8 @@ begin
     if old.state in ('done', 'failed', 'cancelled') and (to_jsonb(new) - 'note' - 'labels') <> (to_jsonb(old) - 'note' - 'labels') then
         raise exception 'operation % has ended as % and stays so', old.id, old.state using errcode = 'check_violation';
     end if;
-    if (new.id, new.kind, new.backup_type, new.deep, new.target, new.target_database, new.target_create, new.provider, new.tiers, new.scope, new.weddings, new.requested_by, new.requested_name, new.created_at)
-        is distinct from (old.id, old.kind, old.backup_type, old.deep, old.target, old.target_database, old.target_create, old.provider, old.tiers, old.scope, old.weddings, old.requested_by, old.requested_name, old.created_at)
+    if (new.id, new.kind, new.backup_type, new.deep, new.target, new.target_database, new.provider, new.tiers, new.scope, new.weddings, new.requested_by, new.requested_name, new.created_at)
+        is distinct from (old.id, old.kind, old.backup_type, old.deep, old.target, old.target_database, old.provider, old.tiers, old.scope, old.weddings, old.requested_by, old.requested_name, old.created_at)
         or new.point_id <> old.point_id and not (old.state = 'running' and new.state in ('done', 'failed', 'cancelled')) then
         raise exception 'what operation % was asked for stays as it is', old.id using errcode = 'check_violation';
     end if;

@@ -1,8 +1,8 @@
 -- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    target_create, provider, tiers, scope, requested_by, requested_name, state)
+    provider, tiers, scope, requested_by, requested_name, state)
 values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
-    @target_create, @provider, @tiers, sqlc.narg(scope), @requested_by, @requested_name, @state);
+    @provider, @tiers, sqlc.narg(scope), @requested_by, @requested_name, @state);
 
 -- name: InsertEndedBackup :exec
 -- A backup that was neither started nor run by a worker: it is in the list as it ended.
@@ -28,7 +28,7 @@ select * from backup_operations where kind = 'backup' and state in ('queued', 'r
 
 -- name: ListOperations :many
 -- Newest first. Lists leave out results, and progress of what has ended: they can be large.
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
     tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
@@ -50,7 +50,7 @@ limit @most;
 -- rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
 -- clock than created_at: first_id and last_id leave a day between them.
 -- What backups cover most of them cover: coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
     tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
@@ -184,9 +184,6 @@ returning *;
 
 -- name: IsRestoring :one
 select exists (select from backup_operations where kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean;
-
--- name: ListWaitingOperations :many
-select id, kind from backup_operations where state in ('queued', 'interrupted') order by id;
 
 -- name: InsertEvents :batchexec
 insert into operation_events (operation_id, id, at, level, message) values (@operation_id, @id, @at, @level, @message);

@@ -60,7 +60,6 @@ type BackupOperation struct {
 	Deep                  bool
 	Target                string
 	TargetDatabase        string
-	TargetCreate          bool
 	Provider              string
 	Tiers                 []string
 	Scope                 []byte

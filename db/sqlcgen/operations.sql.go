@@ -16,7 +16,7 @@ const approveOperation = `-- name: ApproveOperation :one
 update backup_operations
 set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(), last_event_id = last_event_id + 1
 where id = $3 and state = 'proposed' and requested_by <> $1::text and requested_name <> $2::text and created_at > now() - make_interval(secs => $4::double precision)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ApproveOperationParams struct {
@@ -48,7 +48,6 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.Deep,
 		&i.Target,
 		&i.TargetDatabase,
-		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
 		&i.Scope,
@@ -109,7 +108,7 @@ update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ClaimOperationParams struct {
@@ -134,7 +133,6 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.Deep,
 		&i.Target,
 		&i.TargetDatabase,
-		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
 		&i.Scope,
@@ -183,7 +181,7 @@ where o.id in (
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireLeasesParams struct {
@@ -222,7 +220,6 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.Deep,
 			&i.Target,
 			&i.TargetDatabase,
-			&i.TargetCreate,
 			&i.Provider,
 			&i.Tiers,
 			&i.Scope,
@@ -270,7 +267,7 @@ const expireProposals = `-- name: ExpireProposals :many
 update backup_operations
 set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(), last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireProposalsParams struct {
@@ -301,7 +298,6 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.Deep,
 			&i.Target,
 			&i.TargetDatabase,
-			&i.TargetCreate,
 			&i.Provider,
 			&i.Tiers,
 			&i.Scope,
@@ -346,7 +342,7 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 }
 
 const filterOperations = `-- name: FilterOperations :many
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
     tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
@@ -410,7 +406,6 @@ type FilterOperationsRow struct {
 	Deep                  bool
 	Target                string
 	TargetDatabase        string
-	TargetCreate          bool
 	Provider              string
 	Tiers                 []string
 	Scope                 []byte
@@ -492,7 +487,6 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.Deep,
 			&i.Target,
 			&i.TargetDatabase,
-			&i.TargetCreate,
 			&i.Provider,
 			&i.Tiers,
 			&i.Scope,
@@ -546,7 +540,7 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     wedding_data_categories = $12::jsonb, critical_milestone_data = $13::jsonb,
     vendor_integration_data = $14::jsonb, wedding_dates_covered = $15::text::datemultirange
 where id = $16 and fence = $17 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type FinishOperationParams struct {
@@ -604,7 +598,6 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.Deep,
 		&i.Target,
 		&i.TargetDatabase,
-		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
 		&i.Scope,
@@ -642,7 +635,7 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 }
 
 const getActiveBackup = `-- name: GetActiveBackup :one
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
 `
 
 func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) {
@@ -661,7 +654,6 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.Deep,
 		&i.Target,
 		&i.TargetDatabase,
-		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
 		&i.Scope,
@@ -699,7 +691,7 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where id = $1
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -718,7 +710,6 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.Deep,
 		&i.Target,
 		&i.TargetDatabase,
-		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
 		&i.Scope,
@@ -846,9 +837,9 @@ func (q *Queries) InsertEndedBackup(ctx context.Context, arg InsertEndedBackupPa
 
 const insertOperation = `-- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    target_create, provider, tiers, scope, requested_by, requested_name, state)
+    provider, tiers, scope, requested_by, requested_name, state)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17, $18)
+    $12, $13, $14, $15, $16, $17)
 `
 
 type InsertOperationParams struct {
@@ -863,7 +854,6 @@ type InsertOperationParams struct {
 	Deep           bool
 	Target         string
 	TargetDatabase string
-	TargetCreate   bool
 	Provider       string
 	Tiers          []string
 	Scope          []byte
@@ -885,7 +875,6 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 		arg.Deep,
 		arg.Target,
 		arg.TargetDatabase,
-		arg.TargetCreate,
 		arg.Provider,
 		arg.Tiers,
 		arg.Scope,
@@ -1068,7 +1057,7 @@ func (q *Queries) ListMeasuredBackups(ctx context.Context, backupType string) ([
 }
 
 const listOperations = `-- name: ListOperations :many
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider,
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
     tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
@@ -1109,7 +1098,6 @@ type ListOperationsRow struct {
 	Deep                  bool
 	Target                string
 	TargetDatabase        string
-	TargetCreate          bool
 	Provider              string
 	Tiers                 []string
 	Scope                 []byte
@@ -1175,7 +1163,6 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.Deep,
 			&i.Target,
 			&i.TargetDatabase,
-			&i.TargetCreate,
 			&i.Provider,
 			&i.Tiers,
 			&i.Scope,
@@ -1263,35 +1250,6 @@ func (q *Queries) ListRestoresAlone(ctx context.Context, windowSeconds float64) 
 	return items, nil
 }
 
-const listWaitingOperations = `-- name: ListWaitingOperations :many
-select id, kind from backup_operations where state in ('queued', 'interrupted') order by id
-`
-
-type ListWaitingOperationsRow struct {
-	ID   string
-	Kind string
-}
-
-func (q *Queries) ListWaitingOperations(ctx context.Context) ([]ListWaitingOperationsRow, error) {
-	rows, err := q.db.Query(ctx, listWaitingOperations)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListWaitingOperationsRow
-	for rows.Next() {
-		var i ListWaitingOperationsRow
-		if err := rows.Scan(&i.ID, &i.Kind); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const lockRestores = `-- name: LockRestores :exec
 select pg_advisory_xact_lock($1::bigint)
 `
@@ -1333,7 +1291,7 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
     finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $1 and fence = $2 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ReleaseOperationParams struct {
@@ -1358,7 +1316,6 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.Deep,
 		&i.Target,
 		&i.TargetDatabase,
-		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
 		&i.Scope,
@@ -1402,7 +1359,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
 where id = $2 and state in ('proposed', 'queued', 'running', 'interrupted')
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, target_create, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type RequestCancelParams struct {
@@ -1427,7 +1384,6 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.Deep,
 		&i.Target,
 		&i.TargetDatabase,
-		&i.TargetCreate,
 		&i.Provider,
 		&i.Tiers,
 		&i.Scope,

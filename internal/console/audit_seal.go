@@ -107,7 +107,7 @@ func (c *Console) SealAuditNow(ctx context.Context, actor keepsake.Actor) (Audit
 		v, err = c.sealAudit(ctx, known)
 	}
 	if err != nil {
-		return v, c.refused(ctx, actor, "audit.seal", "", nil, err)
+		return v, c.recordRefused(ctx, actor, "audit.seal", "", nil, err)
 	}
 	return v, nil
 }
@@ -222,11 +222,11 @@ func sameDay(a, b time.Time) bool { return day(a.UTC()).Equal(day(b.UTC())) }
 // VerifyAudit reads the whole trail, compares it with every seal of the repository and names the first row that is not as it was written.
 func (c *Console) VerifyAudit(ctx context.Context, actor keepsake.Actor) (AuditVerdict, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return AuditVerdict{}, c.refused(ctx, actor, "audit.verify", "", nil, err)
+		return AuditVerdict{}, c.recordRefused(ctx, actor, "audit.verify", "", nil, err)
 	}
 	v, err := c.verifyAudit(ctx)
 	if err != nil {
-		return v, c.refused(ctx, actor, "audit.verify", "", nil, err)
+		return v, c.recordRefused(ctx, actor, "audit.verify", "", nil, err)
 	}
 	err = c.recordDone(ctx, actor, "audit.verify", "", map[string]any{"intact": v.Intact, "rows": v.Rows, "broken": v.Broken})
 	if err != nil && !v.Intact { // it may be broken so that nothing can be appended: that is what whoever asks has to know
@@ -290,7 +290,7 @@ func (c *Console) readSeals(ctx context.Context, v *AuditVerdict) ([]audit.Seal,
 // BeginAudit puts on record that the trail stands in the place of others on purpose: the console database was made anew.
 func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit.Seal, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
-		return nil, c.refused(ctx, actor, "audit.begin", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, "audit.begin", "", nil, err)
 	}
 	var v AuditVerdict
 	seals, err := c.readSeals(ctx, &v)
@@ -298,11 +298,11 @@ func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit
 		err = keepsake.Errorf(keepsake.CodeUnavailable, "The seals in the repository could not be read, so nothing was put on record: %s", v.Unsealed)
 	}
 	if err != nil {
-		return nil, c.refused(ctx, actor, "audit.begin", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, "audit.begin", "", nil, err)
 	}
 	r, err := audit.Verify(ctx, c.db, seals...)
 	if err != nil {
-		return nil, c.refused(ctx, actor, "audit.begin", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, "audit.begin", "", nil, err)
 	}
 	newest := map[string]audit.Seal{}
 	for _, s := range seals {

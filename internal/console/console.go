@@ -165,14 +165,14 @@ func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err e
 	if err == nil {
 		return nil
 	}
-	return c.refused(ctx, actor, action, target, detail, err)
+	return c.recordRefused(ctx, actor, action, target, detail, err)
 }
 
-// looked records that somebody asked for what they may not look at, or for what is not there for them, and returns why. A look at the console's
+// recordRefusedLook records that somebody asked for what they may not look at, or for what is not there for them, and returns why. A look at the console's
 // own facts that is allowed leaves no entry: that a session or a token is used does.
-func (c *Console) looked(ctx context.Context, actor keepsake.Actor, action, target string, err error) error {
+func (c *Console) recordRefusedLook(ctx context.Context, actor keepsake.Actor, action, target string, err error) error {
 	if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeForbidden || code == keepsake.CodeNotFound) {
-		return c.refused(ctx, actor, action, target, nil, err)
+		return c.recordRefused(ctx, actor, action, target, nil, err)
 	}
 	return err
 }
@@ -180,8 +180,8 @@ func (c *Console) looked(ctx context.Context, actor keepsake.Actor, action, targ
 // recordTime bounds what is put on record when nobody may be waiting any more.
 const recordTime = 5 * time.Second
 
-// refused records an attempt that did not work and returns why.
-func (c *Console) refused(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
+// recordRefused records an attempt that did not work and returns why.
+func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
 	entry := audit.Entry{Action: action, Target: target, Outcome: audit.Refused, Detail: map[string]any{"code": keepsake.CodeOf(err)}}
 	switch keepsake.CodeOf(err) {
 	case keepsake.CodeUnavailable, keepsake.CodeInternal:

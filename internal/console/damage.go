@@ -17,7 +17,7 @@ const damagePoints = 12
 // FindDamage returns the newest damage of a wedding, and as Point the newest safe recovery point before it, or where none is safe the newest; nil when no
 // damage is found.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
-	defer func() { err = c.looked(ctx, actor, "wedding.read", wedding, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, "wedding.read", wedding, err) }()
 	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err != nil {
 		return nil, err
 	}

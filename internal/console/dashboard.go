@@ -30,7 +30,7 @@ func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboar
 func (c *Console) overview(ctx context.Context, actor keepsake.Actor, next func(context.Context, keepsake.Actor) FoundWeddings) (Dashboard, error) {
 	d := Dashboard{Now: c.now(), MaxAge: c.maxAge}
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return d, c.refused(ctx, actor, "overview.read", "", nil, err)
+		return d, c.recordRefused(ctx, actor, "overview.read", "", nil, err)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })

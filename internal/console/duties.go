@@ -63,7 +63,7 @@ type DutyState struct {
 // those who may see the whole platform.
 func (c *Console) ListDuties(ctx context.Context, actor keepsake.Actor) ([]DutyState, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return nil, c.refused(ctx, actor, "duties.list", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, "duties.list", "", nil, err)
 	}
 	known := map[string]sqlcgen.Duty{}
 	err := c.db.InTx(ctx, keepsake.System("duties"), func(tx db.Tx) error {

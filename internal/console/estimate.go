@@ -27,7 +27,7 @@ const (
 func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (Estimate, error) {
 	e := Estimate{Type: t}
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return e, c.refused(ctx, actor, "backup.estimate", "", map[string]any{"type": t}, err)
+		return e, c.recordRefused(ctx, actor, "backup.estimate", "", map[string]any{"type": t}, err)
 	}
 	if err := checkBackup(StartBackupInput{Type: t}); err != nil {
 		return e, err

@@ -20,13 +20,13 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return c.refused(ctx, actor, "scope.export", in.target(), detail, err)
+		return c.recordRefused(ctx, actor, "scope.export", in.target(), detail, err)
 	}
 	if err := c.recordDone(ctx, actor, "scope.export", in.target(), detail); err != nil {
 		return err
 	}
 	if err := c.scopes.Export(ctx, in.scope(), format, w); err != nil {
-		return c.refused(ctx, actor, "scope.export", in.target(), detail, err)
+		return c.recordRefused(ctx, actor, "scope.export", in.target(), detail, err)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 		}
 	}
 	if err != nil {
-		return Operation{}, c.refused(ctx, actor, "backup.start", "", detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, "backup.start", "", detail, err)
 	}
 	o, err := c.enqueue(ctx, actor, "backup.start", detail, row)
 	if !errors.Is(err, errBackupRuns) {

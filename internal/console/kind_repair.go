@@ -29,7 +29,7 @@ func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operat
 	}
 	detail := map[string]any{"deep": row.Deep}
 	if err != nil {
-		return Operation{}, c.refused(ctx, actor, "repair.start", "", detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, "repair.start", "", detail, err)
 	}
 	return c.enqueue(ctx, actor, "repair.start", detail, row)
 }

@@ -38,7 +38,7 @@ func (c *Console) RestoreTargets() []string {
 func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in StartRestoreInput) (Operation, error) {
 	detail := map[string]any{"point": in.Point, "target": in.Target, "database": in.Database, "tiers": in.Tiers, "provider": in.Provider}
 	refuse := func(err error) (Operation, error) {
-		return Operation{}, c.refused(ctx, actor, "restore.start", in.Point, detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, "restore.start", in.Point, detail, err)
 	}
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return refuse(err) // before the target is touched on their behalf

@@ -77,13 +77,13 @@ func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in Sco
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return nil, c.refused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
+		return nil, c.recordRefused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
 	var p *scope.Preview
 	if err = c.watch.mustBeWritable(ctx); err == nil {
 		p, err = c.scopes.PreviewScope(ctx, in.scope())
 	}
-	return p, c.read(ctx, actor, "scope.preview", in.target(), in.detail(), err)
+	return p, c.recordRead(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 }
 
 func checkScoped(in ScopedInput) error {
@@ -151,7 +151,7 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 		err = keepsake.Errorf(keepsake.CodeInvalid, "That is not the name. Type it as the preview shows it; nothing was changed.")
 	}
 	if err != nil {
-		return Operation{}, c.refused(ctx, actor, "scope.restore", in.target(), detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, "scope.restore", in.target(), detail, err)
 	}
 	return c.enqueueScoped(ctx, actor, "scope.restore", detail, ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
 }
@@ -180,7 +180,7 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 // GetScopedRestore returns what a restore into the live platform changed.
 func (c *Console) GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
 	u, err := c.readRestore(ctx, actor, keepsake.MayRead, restore)
-	return u, c.read(ctx, actor, "scope.restore.read", restore, undoDetail(u, map[string]any{}), err)
+	return u, c.recordRead(ctx, actor, "scope.restore.read", restore, undoDetail(u, map[string]any{}), err)
 }
 
 // undoDetail says in the trail what a restore into the live platform was about; nil: nobody may know.
@@ -211,7 +211,7 @@ func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore s
 		err = c.mustBeProven(actor)
 	}
 	if err != nil {
-		return Operation{}, c.refused(ctx, actor, "scope.undo", restore, detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, "scope.undo", restore, detail, err)
 	}
 	of := ScopedInput{Point: u.Point}
 	if u.Wedding {
@@ -253,10 +253,10 @@ func (c *Console) Await(ctx context.Context, actor keepsake.Actor, id string, mo
 	return c.GetOperation(ctx, actor, id)
 }
 
-// read records that somebody was shown rows of a couple's, or why they were not: whoever reads them is on record like whoever changes them.
-func (c *Console) read(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
+// recordRead records that somebody was shown rows of a couple's, or why they were not: whoever reads them is on record like whoever changes them.
+func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
 	if err != nil {
-		return c.refused(ctx, actor, action, target, detail, err)
+		return c.recordRefused(ctx, actor, action, target, detail, err)
 	}
 	return c.recordDone(ctx, actor, action, target, detail)
 }

@@ -22,12 +22,12 @@ func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in Star
 	row := newOperation(actor, KindVerify)
 	detail := map[string]any{"point": in.Point, "deep": in.Deep}
 	if err := mayActOnPlatform(actor, keepsake.MayBackup); err != nil {
-		return Operation{}, c.refused(ctx, actor, "verify.start", in.Point, detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, "verify.start", in.Point, detail, err)
 	}
 	if in.Point != "" {
 		id, err := c.pointID(ctx, actor, in.Point)
 		if err != nil {
-			return Operation{}, c.refused(ctx, actor, "verify.start", in.Point, detail, err)
+			return Operation{}, c.recordRefused(ctx, actor, "verify.start", in.Point, detail, err)
 		}
 		in.Point = id
 	}

@@ -1,12 +1,11 @@
 package console
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -16,99 +15,127 @@ import (
 )
 
 const (
-	longestMilestone = 60
-	mostMilestones   = 20
+	// milestonesSeen is the setting that holds the last day whose milestones have their recovery point.
+	milestonesSeen = "milestones_seen"
+	// mostDaysBehind bounds how far a console that did not run catches up: a point made later says nothing of the day itself.
+	mostDaysBehind = 7
+	mostMarks      = 5000
 )
 
-// milestones are those that follow from the day and those that somebody set, in order of time.
-func milestones(date time.Time, set []sqlcgen.WeddingMilestone) []Milestone {
-	var list []Milestone
-	if !date.IsZero() {
-		list = append(list, Milestone{Name: keepsake.MilestoneDayBefore, Day: date.AddDate(0, 0, -1), Derived: true})
-	}
-	for _, m := range set {
-		list = append(list, Milestone{Name: m.Name, Day: m.Day})
-	}
-	slices.SortStableFunc(list, func(a, b Milestone) int { return a.Day.Compare(b.Day) })
-	return list
-}
-
-// SaveMilestoneInput names a day of a wedding. A zero Day forgets the milestone.
-type SaveMilestoneInput struct {
-	Wedding string
-	Name    string
-	Day     time.Time
-}
-
-// SaveMilestone sets or forgets a milestone of a wedding.
-func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in SaveMilestoneInput) error {
-	in.Name = milestoneName(in.Name)
-	detail := audit.Change(nil, dayText(in.Day))
-	detail["name"] = in.Name
-	switch {
-	case in.Name == "" || !plain(in.Name) || utf8.RuneCountInString(in.Name) > longestMilestone:
-		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a name of at most %d characters.", longestMilestone))
-	case in.Name == keepsake.MilestoneDayBefore:
-		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "The day before the wedding follows from the wedding's day."))
-	case in.Wedding == "" || !plain(in.Wedding):
-		return c.refused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
-	}
-	err := c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.Wedding)
-	organization := ""
-	if err == nil {
-		organization = c.finder().organizationOf(ctx, actor, in.Wedding)
-	}
-	return c.attemptJudged(ctx, actor, err, "milestone.save", in.Wedding, detail, func(tx db.Tx) (string, error) {
-		if err := dayBefore(ctx, tx, in, detail); err != nil {
-			return in.Wedding, err
+// WatchMilestones starts one backup for all weddings that have reached a milestone or entered a phase since the last day that was
+// looked at. A backup that runs is waited for: the next call tries again. The first call of a new console only notes the day.
+func (c *Console) WatchMilestones(ctx context.Context) error {
+	system := keepsake.System("milestones")
+	today := day(c.now())
+	seen := today
+	var set []sqlcgen.WeddingMilestone
+	err := c.db.InTx(ctx, system, func(tx db.Tx) error {
+		value, err := tx.GetSetting(ctx, milestonesSeen)
+		if db.IsNoRows(err) {
+			return tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: milestonesSeen, Value: []byte(today.Format(time.DateOnly))})
 		}
-		if in.Day.IsZero() {
-			return in.Wedding, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.Wedding, Name: in.Name})
-		}
-		set, err := tx.ListMilestones(ctx, in.Wedding)
 		if err != nil {
-			return in.Wedding, err
+			return err
 		}
-		if len(set) >= mostMilestones {
-			return in.Wedding, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
+		seen = seenDay(value, today)
+		set, err = tx.ListMilestonesBetween(ctx, sqlcgen.ListMilestonesBetweenParams{After: seen, Upto: today})
+		return err
+	})
+	if err != nil || !seen.Before(today) {
+		return err
+	}
+	marks, err := c.marksBetween(ctx, seen, today, set)
+	if err != nil {
+		return err
+	}
+	if len(marks) > 0 {
+		_, err := c.StartBackup(ctx, system, StartBackupInput{Type: keepsake.BackupIncremental, Note: marksNote(marks), weddings: marks})
+		if err != nil {
+			return err
 		}
-		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day, SetBy: actor.Name, Organization: orNil(organization)})
-		if db.IsState(err, db.InsufficientPrivilege) {
-			err = keepsake.Errorf(keepsake.CodeConflict, "Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or ask a super admin of the whole platform.")
+	}
+	return c.db.InTx(ctx, system, func(tx db.Tx) error {
+		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: milestonesSeen, Value: []byte(today.Format(time.DateOnly))}); err != nil {
+			return err
 		}
-		return in.Wedding, err
+		return audit.Record(ctx, tx, system, audit.Entry{Action: "milestone.look", Outcome: audit.Allowed, Detail: map[string]any{"after": dayText(seen), "upto": dayText(today), "weddings": len(marks)}})
 	})
 }
 
-// milestoneName writes what a person typed as milestones are named: "Final payment" is final_payment.
-func milestoneName(s string) string {
-	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(s)), " ", "_")
-}
-
-// markWedding says for which wedding a backup is made. The wedding must exist, because its day belongs to the mark.
-func (c *Console) markWedding(ctx context.Context, actor keepsake.Actor, in StartBackupInput) ([]keepsake.WeddingMark, error) {
-	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{in.Wedding}, Today: c.now(), Limit: 1})
-	if len(found.Weddings) == 0 {
-		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding in the platform."))
+// seenDay is the last day that was looked at. What is no day, or is yet to come, somebody else wrote: the days before are looked at again, and a mark more harms
+// nobody.
+func seenDay(value []byte, today time.Time) time.Time {
+	oldest := today.AddDate(0, 0, -mostDaysBehind)
+	seen, err := time.Parse(time.DateOnly, string(value))
+	if err != nil || seen.Before(oldest) || seen.After(today) {
+		return oldest
 	}
-	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Day(), Milestone: milestoneName(in.Milestone)}}, nil
+	return seen
 }
 
-// dayBefore puts on record which day the milestone had.
-func dayBefore(ctx context.Context, tx db.Tx, in SaveMilestoneInput, detail map[string]any) error {
-	set, err := tx.ListMilestones(ctx, in.Wedding)
-	for _, m := range set {
-		if m.Name == in.Name {
-			detail["before"] = dayText(m.Day)
+// marksBetween are the weddings that reached something on the days after seen up to today. Two questions to the platform.
+func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set []sqlcgen.WeddingMilestone) ([]keepsake.WeddingMark, error) {
+	var days []time.Time
+	entered := map[string]keepsake.WeddingMark{} // by the wedding's day
+	for d := seen.AddDate(0, 0, 1); !d.After(today); d = d.AddDate(0, 0, 1) {
+		// A phase is entered on the first day that has it: keepsake.PhaseOf.
+		for _, before := range []int{30, 1, -1} {
+			date := d.AddDate(0, 0, before)
+			mark := keepsake.WeddingMark{Date: date.Format(time.DateOnly), Phase: keepsake.PhaseOf(before)}
+			if before == 1 {
+				mark.Milestone = keepsake.MilestoneDayBefore
+			}
+			days, entered[mark.Date] = append(days, date), mark
 		}
 	}
-	return err
+	found, err := c.engine.Weddings(ctx, engine.WeddingQuery{Days: days, Today: today, Limit: mostMarks})
+	if err != nil {
+		return nil, fmt.Errorf("ask for weddings that enter a phase: %w", err)
+	}
+	var marks []keepsake.WeddingMark
+	for _, w := range found {
+		mark := entered[w.Date.Format(time.DateOnly)]
+		mark.Wedding = w.ID
+		marks = append(marks, mark)
+	}
+	if len(set) == 0 {
+		return marks, nil
+	}
+	ids := make([]string, len(set))
+	for i, m := range set {
+		ids[i] = m.WeddingID
+	}
+	if found, err = c.engine.Weddings(ctx, engine.WeddingQuery{IDs: ids, Today: today, Limit: mostMarks}); err != nil {
+		return nil, fmt.Errorf("ask for weddings at a milestone: %w", err)
+	}
+	for _, m := range set {
+		if i := slices.IndexFunc(found, func(w engine.Wedding) bool { return w.ID == m.WeddingID }); i >= 0 { // it may be gone
+			marks = append(marks, keepsake.WeddingMark{Wedding: m.WeddingID, Date: found[i].Day(), Milestone: m.Name})
+		}
+	}
+	return marks, nil
 }
 
-// dayText is a day as the audit trail writes it; nil for none.
-func dayText(d time.Time) any {
-	if d.IsZero() {
-		return nil
+// marksNote says in words why an automatic recovery point was made.
+func marksNote(marks []keepsake.WeddingMark) string {
+	count := map[string]int{}
+	var order []string
+	for _, m := range marks {
+		why := "reached " + strings.ReplaceAll(m.Milestone, "_", " ")
+		if m.Phase != "" {
+			why = "entered " + strings.ReplaceAll(string(m.Phase), "_", " ")
+		}
+		if count[why]++; count[why] == 1 {
+			order = append(order, why)
+		}
 	}
-	return d.Format(time.DateOnly)
+	const most = 4
+	var parts []string
+	for _, why := range order[:min(most, len(order))] {
+		parts = append(parts, fmt.Sprintf("%d %s", count[why], why))
+	}
+	if len(order) > most {
+		parts = append(parts, "others reached other milestones")
+	}
+	return "Made by itself: of the weddings, " + strings.Join(parts, ", ")
 }

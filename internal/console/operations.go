@@ -31,7 +31,7 @@ func operationID(id string) (string, error) {
 
 // GetOperation returns one operation with its progress and result, or CodeNotFound.
 func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id string) (_ Operation, err error) {
-	defer func() { err = c.looked(ctx, actor, "operation.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, "operation.read", id, err) }()
 	if id, err = operationID(id); err != nil {
 		return Operation{}, err
 	}
@@ -66,7 +66,7 @@ func readOperation(ctx context.Context, tx db.Tx, actor keepsake.Actor, id strin
 // ListOperations returns a page of operations, newest first.
 func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in ListInput) (OperationPage, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return OperationPage{}, c.refused(ctx, actor, "operations.list", "", nil, err)
+		return OperationPage{}, c.recordRefused(ctx, actor, "operations.list", "", nil, err)
 	}
 	if actor.Organization != "" && in.Organization == actor.Organization {
 		in.Organization = "" // they see no others
@@ -76,7 +76,7 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 	}
 	if actor.Organization != "" && in.aboutCoverage() {
 		err := keepsake.Errorf(keepsake.CodeForbidden, "Which tiers, vendors and days of weddings a backup covers is told to those who may see the whole platform. Leave that filter out.")
-		return OperationPage{}, c.refused(ctx, actor, "operations.list", "", nil, err)
+		return OperationPage{}, c.recordRefused(ctx, actor, "operations.list", "", nil, err)
 	}
 	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
 	if err != nil {
@@ -155,7 +155,7 @@ func operationsOf[R any](rows []R, whole func(R) sqlcgen.BackupOperation) (_ []O
 
 // OperationLog returns log lines, oldest first: the newest ones, or those after an event. limit 0 is ten thousand.
 func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) (_ []LogLine, err error) {
-	defer func() { err = c.looked(ctx, actor, "operation.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, "operation.read", id, err) }()
 	if id, err = operationID(id); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type OrganizationPage struct {
 func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, search, cursor string) (OrganizationPage, error) {
 	var page OrganizationPage
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return page, c.refused(ctx, actor, "organizations.list", "", nil, err)
+		return page, c.recordRefused(ctx, actor, "organizations.list", "", nil, err)
 	}
 	if !plain(search) || utf8.RuneCountInString(search) > longestSearch {
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
@@ -73,7 +73,7 @@ func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, s
 // WeddingsByID returns the weddings of these keys that the platform, or the newest recovery point, knows, the nearest first.
 func (c *Console) WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]Wedding, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return nil, c.refused(ctx, actor, "weddings.list", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, "weddings.list", "", nil, err)
 	}
 	return c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: ids, Today: c.now(), Limit: mostLimit}).Weddings, nil
 }

@@ -48,7 +48,7 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		saved, err = c.savePoint(ctx, actor, in, detail)
 	}
 	if err != nil {
-		return c.refused(ctx, actor, "point.save", in.ID, detail, err)
+		return c.recordRefused(ctx, actor, "point.save", in.ID, detail, err)
 	}
 	return nil
 }

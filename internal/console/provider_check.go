@@ -24,7 +24,7 @@ func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name 
 		err = c.checkNow(ctx, name)
 	}
 	if err != nil {
-		return c.refused(ctx, actor, action, name, nil, err)
+		return c.recordRefused(ctx, actor, action, name, nil, err)
 	}
 	return c.recordDone(ctx, actor, action, name, nil)
 }

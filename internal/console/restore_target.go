@@ -17,11 +17,11 @@ import (
 func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (string, error) {
 	server, err := c.typedTarget(ctx, actor, typed)
 	if err != nil {
-		return "", c.refused(ctx, actor, "restore.target", "", hostOf(server), err)
+		return "", c.recordRefused(ctx, actor, "restore.target", "", hostOf(server), err)
 	}
 	sealed, err := c.engine.SealTarget(ctx, server.Typed())
 	if err != nil {
-		return "", c.refused(ctx, actor, "restore.target", "", hostOf(server), err)
+		return "", c.recordRefused(ctx, actor, "restore.target", "", hostOf(server), err)
 	}
 	return sealed, c.recordDone(ctx, actor, "restore.target", "", hostOf(server))
 }

@@ -45,7 +45,7 @@ func (in ScopedInput) brought() policy.Brought {
 // nobody has to.
 func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in ScopedInput) (why string, err error) {
 	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in); err != nil {
-		return "", c.refused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
+		return "", c.recordRefused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
 	asked := in.brought()
 	judge := c.judgeAlone(ctx, actor, in.Point, &asked)

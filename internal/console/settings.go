@@ -18,7 +18,7 @@ const settingsName = "configuration"
 // what is, of the names that changed. The settings hold no secrets. Processes that start together record it once.
 func (c *Console) RecordSettings(ctx context.Context, actor keepsake.Actor, settings map[string]string) error {
 	if actor.Role != keepsake.RoleSystem {
-		return c.refused(ctx, actor, "settings.change", "", nil, keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: settings are changed in keepsake.yaml, where the console starts."))
+		return c.recordRefused(ctx, actor, "settings.change", "", nil, keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: settings are changed in keepsake.yaml, where the console starts."))
 	}
 	now, err := json.Marshal(settings)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 // it. The channel closes after the event in which the operation has ended, and when ctx ends. The actor's rights are looked
 // at for every event. Without Run, changes by other processes arrive late.
 func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string, afterEventID int64) (_ <-chan Event, err error) {
-	defer func() { err = c.looked(ctx, actor, "operation.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, "operation.read", id, err) }()
 	if id, err = operationID(id); err != nil {
 		return nil, err
 	}

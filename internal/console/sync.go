@@ -77,7 +77,7 @@ func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor,
 		points, err = c.rebuild(ctx, provider)
 	}
 	if err != nil {
-		return 0, c.refused(ctx, actor, "repository.rebuild", provider, detail, err)
+		return 0, c.recordRefused(ctx, actor, "repository.rebuild", provider, detail, err)
 	}
 	detail["points"] = points
 	return points, c.recordDone(ctx, actor, "repository.rebuild", provider, detail)

@@ -16,10 +16,10 @@ func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, weddin
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return engine.WeddingAt{}, c.refused(ctx, actor, "wedding.read", wedding, in.detail(), err)
+		return engine.WeddingAt{}, c.recordRefused(ctx, actor, "wedding.read", wedding, in.detail(), err)
 	}
 	w, err := c.scopes.WeddingAt(ctx, in.scope())
-	return w, c.read(ctx, actor, "wedding.read", wedding, in.detail(), err)
+	return w, c.recordRead(ctx, actor, "wedding.read", wedding, in.detail(), err)
 }
 
 // GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the second.
@@ -35,7 +35,7 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
 	}
 	if err != nil {
-		return engine.WeddingChanges{}, c.refused(ctx, actor, "wedding.read", wedding, detail, err)
+		return engine.WeddingChanges{}, c.recordRefused(ctx, actor, "wedding.read", wedding, detail, err)
 	}
 	if to == engine.Now {
 		err = c.watch.mustBeWritable(ctx)
@@ -44,13 +44,13 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 	if err == nil {
 		changes, err = c.scopes.WeddingChanges(ctx, in.scope(), to)
 	}
-	return changes, c.read(ctx, actor, "wedding.read", wedding, detail, err)
+	return changes, c.recordRead(ctx, actor, "wedding.read", wedding, detail, err)
 }
 
 // ExplainScope says which tables of the live platform belong to a wedding, or to an organization, and why.
 func (c *Console) ExplainScope(ctx context.Context, actor keepsake.Actor, organization bool) (*scope.Plan, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return nil, c.refused(ctx, actor, "scope.explain", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, "scope.explain", "", nil, err)
 	}
 	root, of := c.scopes.Roots()
 	if organization {

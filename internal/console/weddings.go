@@ -203,7 +203,7 @@ type WeddingPage struct {
 // ListWeddings searches the platform's weddings.
 func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return WeddingPage{}, c.refused(ctx, actor, "weddings.list", "", nil, err)
+		return WeddingPage{}, c.recordRefused(ctx, actor, "weddings.list", "", nil, err)
 	}
 	page, err := c.finder().page(ctx, actor, in, c.now())
 	if err == nil {
@@ -347,7 +347,7 @@ type Milestone struct {
 
 // GetWedding returns one wedding's timeline.
 func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (t WeddingTimeline, err error) {
-	defer func() { err = c.looked(ctx, actor, "wedding.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, "wedding.read", id, err) }()
 	t.Now = c.now()
 	if err = mayAct(actor, keepsake.MayRead); err != nil {
 		return t, err

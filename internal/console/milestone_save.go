@@ -1,0 +1,114 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+const (
+	longestMilestone = 60
+	mostMilestones   = 20
+)
+
+// milestones are those that follow from the day and those that somebody set, in order of time.
+func milestones(date time.Time, set []sqlcgen.WeddingMilestone) []Milestone {
+	var list []Milestone
+	if !date.IsZero() {
+		list = append(list, Milestone{Name: keepsake.MilestoneDayBefore, Day: date.AddDate(0, 0, -1), Derived: true})
+	}
+	for _, m := range set {
+		list = append(list, Milestone{Name: m.Name, Day: m.Day})
+	}
+	slices.SortStableFunc(list, func(a, b Milestone) int { return a.Day.Compare(b.Day) })
+	return list
+}
+
+// SaveMilestoneInput names a day of a wedding. A zero Day forgets the milestone.
+type SaveMilestoneInput struct {
+	Wedding string
+	Name    string
+	Day     time.Time
+}
+
+// SaveMilestone sets or forgets a milestone of a wedding.
+func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in SaveMilestoneInput) error {
+	in.Name = milestoneName(in.Name)
+	detail := audit.Change(nil, dayText(in.Day))
+	detail["name"] = in.Name
+	switch {
+	case in.Name == "" || !plain(in.Name) || utf8.RuneCountInString(in.Name) > longestMilestone:
+		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a name of at most %d characters.", longestMilestone))
+	case in.Name == keepsake.MilestoneDayBefore:
+		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "The day before the wedding follows from the wedding's day."))
+	case in.Wedding == "" || !plain(in.Wedding):
+		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
+	}
+	err := c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.Wedding)
+	organization := ""
+	if err == nil {
+		organization = c.finder().organizationOf(ctx, actor, in.Wedding)
+	}
+	return c.attemptJudged(ctx, actor, err, "milestone.save", in.Wedding, detail, func(tx db.Tx) (string, error) {
+		if err := dayBefore(ctx, tx, in, detail); err != nil {
+			return in.Wedding, err
+		}
+		if in.Day.IsZero() {
+			return in.Wedding, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.Wedding, Name: in.Name})
+		}
+		set, err := tx.ListMilestones(ctx, in.Wedding)
+		if err != nil {
+			return in.Wedding, err
+		}
+		if len(set) >= mostMilestones {
+			return in.Wedding, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
+		}
+		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day, SetBy: actor.Name, Organization: orNil(organization)})
+		if db.IsState(err, db.InsufficientPrivilege) {
+			err = keepsake.Errorf(keepsake.CodeConflict, "Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or ask a super admin of the whole platform.")
+		}
+		return in.Wedding, err
+	})
+}
+
+// milestoneName writes what a person typed as milestones are named: "Final payment" is final_payment.
+func milestoneName(s string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(s)), " ", "_")
+}
+
+// markWedding says for which wedding a backup is made. The wedding must exist, because its day belongs to the mark.
+func (c *Console) markWedding(ctx context.Context, actor keepsake.Actor, in StartBackupInput) ([]keepsake.WeddingMark, error) {
+	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{in.Wedding}, Today: c.now(), Limit: 1})
+	if len(found.Weddings) == 0 {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding in the platform."))
+	}
+	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Day(), Milestone: milestoneName(in.Milestone)}}, nil
+}
+
+// dayBefore puts on record which day the milestone had.
+func dayBefore(ctx context.Context, tx db.Tx, in SaveMilestoneInput, detail map[string]any) error {
+	set, err := tx.ListMilestones(ctx, in.Wedding)
+	for _, m := range set {
+		if m.Name == in.Name {
+			detail["before"] = dayText(m.Day)
+		}
+	}
+	return err
+}
+
+// dayText is a day as the audit trail writes it; nil for none.
+func dayText(d time.Time) any {
+	if d.IsZero() {
+		return nil
+	}
+	return d.Format(time.DateOnly)
+}
