@@ -20,8 +20,8 @@ type erasing struct {
 	keys *repository.Keyring
 }
 
-// everyOther rewrites every chunk of a table without every other row, stores what takes its place, removes it, and returns the erasure and how
-// many rows went.
+// everyOther rewrites every chunk of a table without every other row, stores what takes its place, removes
+// it, and returns the erasure and how many rows went.
 func (e erasing) everyOther(point, table string) (*repository.Erasure, int64) {
 	e.t.Helper()
 	m := manifestIn(e.t, e.w.dirs[0], e.w.key, point)
@@ -95,7 +95,8 @@ func (e erasing) put(p engine.Provider, key string, sealed []byte) {
 	}
 }
 
-// TestErasedRowsComeBackNowhere: every way to read a recovery point reads what erasures have left of it, proves it, and builds upon it.
+// TestErasedRowsComeBackNowhere: every way to read a recovery point reads what erasures have left of it,
+// proves it, and builds upon it.
 func TestErasedRowsComeBackNowhere(t *testing.T) {
 	t.Parallel()
 	ctx, source, w := t.Context(), testenv.DB(t), newDirectories(t)
@@ -149,7 +150,8 @@ func TestErasedRowsComeBackNowhere(t *testing.T) {
 	if r := restore(t, e, engine.RestoreInput{Point: next.Point, Target: keepsake.Secret(target)}); !r.Verified || restored(target) != before {
 		t.Errorf("%d of %d guests came back: %+v", restored(target), before, r)
 	}
-	// A repair brings the erasure to the provider that lacks it, and one that nobody can read keeps its points from being read.
+	// A repair brings the erasure to the provider that lacks it, and one that nobody can read keeps its
+	// points from being read.
 	if r, err := e.Repair(ctx, engine.VerifyInput{}, engine.Discard); err != nil || len(r.Remaining) > 0 {
 		t.Errorf("%+v, %v", r, err)
 	}

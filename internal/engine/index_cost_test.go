@@ -17,8 +17,8 @@ const (
 	mostAfterNothing = 16 << 10
 )
 
-// incrementalsByChange takes a full backup and two incrementals, one after a changed row and one after nothing, and returns what each
-// provider received from these.
+// incrementalsByChange takes a full backup and two incrementals, one after a changed row and one after
+// nothing, and returns what each provider received from these.
 func incrementalsByChange(t testing.TB, e *engine.Engine, url, change string) (row, nothing int64) {
 	t.Helper()
 	take := func(kind keepsake.BackupType) int64 {

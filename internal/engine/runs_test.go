@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestRunsNameEveryChunkThatHoldsAKey proves that a scoped restore may skip the chunks that no run names for a key: one that holds it is
-// never missing, and most that do not are ruled out.
+// TestRunsNameEveryChunkThatHoldsAKey proves that a scoped restore may skip the chunks that no run names for
+// a key: one that holds it is never missing, and most that do not are ruled out.
 func TestRunsNameEveryChunkThatHoldsAKey(t *testing.T) {
 	t.Parallel()
 	url, key := testenv.DB(t), repository.NewKeyFile()

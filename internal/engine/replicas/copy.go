@@ -27,9 +27,10 @@ func UniqueRefs(ctx context.Context, fetch repository.Fetch, m *repository.Manif
 	return refs, err
 }
 
-// CopyMissing copies to one provider every chunk and index page that it is not confirmed to hold, from whichever provider has a good copy.
-// It stops at the first one that fails: a provider without all chunks gets no manifest. Of those that no other provider holds yet,
-// it waits for news: others may still be getting them.
+// CopyMissing copies to one provider every chunk and index page that it is not confirmed to hold, from
+// whichever provider has a good copy. It stops at the first one that fails: a provider without all chunks
+// gets no manifest. Of those that no other provider holds yet, it waits for news: others may still be getting
+// them.
 func CopyMissing(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Ref, news *News, done func(*repository.Ref)) error {
 	bit := ProviderBit(r.Providers, to.Name)
 	for {
@@ -90,8 +91,8 @@ func copyAll(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repo
 	return g.Wait()
 }
 
-// anyCopy reads a chunk from the first provider with a sound copy, other than those in not. One that must be opened to be judged
-// is as good as any, and asked after those that are confirmed.
+// anyCopy reads a chunk from the first provider with a sound copy, other than those in not. One that must be
+// opened to be judged is as good as any, and asked after those that are confirmed.
 func anyCopy(ctx context.Context, r *Repo, x *Index, c *repository.Ref, not uint16) ([]byte, error) {
 	var holders []Provider
 	e := x.Get(c.ID)

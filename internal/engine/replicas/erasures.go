@@ -26,9 +26,9 @@ func listErasures(ctx context.Context, p Provider, fn func(key string)) error {
 	})
 }
 
-// Load reads the index of a recovery point, and takes out what later erasures have taken: one of before may name a chunk that was backed up
-// again since, with rows that the platform had. An erasure that cannot be read keeps the point from being read: nobody could say which of
-// its rows are left.
+// Load reads the index of a recovery point, and takes out what later erasures have taken: one of before may
+// name a chunk that was backed up again since, with rows that the platform had. An erasure that cannot be
+// read keeps the point from being read: nobody could say which of its rows are left.
 func (l Listing) Load(ctx context.Context, r *Repo, src *Source, m *repository.Manifest) error {
 	if err := m.Load(ctx, src.Page); err != nil {
 		return err
@@ -71,8 +71,8 @@ func (l Listing) readErasure(ctx context.Context, r *Repo, key string) (*reposit
 	if damage {
 		code = keepsake.CodeDamaged
 	}
-	return nil, &keepsake.Error{Code: code, Err: errErasure, Message: "The erasure " + key + " cannot be read, so nobody can say which rows are left. " +
-		strings.Join(why, " ")}
+	return nil, &keepsake.Error{Code: code, Err: errErasure, Message: "The erasure " + key +
+		" cannot be read, so nobody can say which rows are left. " + strings.Join(why, " ")}
 }
 
 // errErasure lies under the error about an erasure that no provider gave.

@@ -21,7 +21,8 @@ const (
 // maxProviders is how many providers fit into an entry's bit set.
 const maxProviders = 16
 
-// Entry is what is known of one chunk or index page: which providers confirm it, and, once it was sealed or read, its size and checksum.
+// Entry is what is known of one chunk or index page: which providers confirm it, and, once it was sealed or
+// read, its size and checksum.
 type Entry struct {
 	At    uint16 // bit i: provider i confirms it
 	Odd   uint16 // bit i: provider i lists it with another size: another run may have sealed it, or it is damaged
@@ -32,9 +33,9 @@ type Entry struct {
 	ready chan struct{} // open while one goroutine seals it; nil otherwise
 }
 
-// Index knows every chunk and index page at every provider. It takes about 150 bytes for each, that is 40 MB per stored terabyte
-// of 8 MiB page ranges. No page has the id of a chunk. It is rebuilt from the providers' own lists at the start of an operation: what a catalog says is believed only
-// if the provider confirms it.
+// Index knows every chunk and index page at every provider. It takes about 150 bytes for each, that is 40 MB
+// per stored terabyte of 8 MiB page ranges. No page has the id of a chunk. It is rebuilt from the providers'
+// own lists at the start of an operation: what a catalog says is believed only if the provider confirms it.
 type Index struct {
 	keys    *repository.Keyring
 	mu      sync.Mutex
@@ -43,8 +44,8 @@ type Index struct {
 	others  map[repository.ChunkID]map[uint16]seal // by provider's bit: what another run sealed at the same time
 }
 
-// BuildIndex takes sizes and checksums from references that were read, and presence from the providers' lists. A provider whose list
-// cannot be read is returned with its error and counts as holding nothing.
+// BuildIndex takes sizes and checksums from references that were read, and presence from the providers'
+// lists. A provider whose list cannot be read is returned with its error and counts as holding nothing.
 func BuildIndex(ctx context.Context, r *Repo, live []Provider, refs []*repository.Ref) (*Index, map[string]error, error) {
 	x := &Index{keys: r.Keys, entries: map[repository.ChunkID]*Entry{}, sent: map[uint16]int64{}, others: map[repository.ChunkID]map[uint16]seal{}}
 	for _, c := range refs {
@@ -108,7 +109,8 @@ func ParseKey(key string) (ref repository.Ref, ok bool) {
 	return ref, err == nil && ref.Key() == key
 }
 
-// saw records that a provider lists a chunk. One of another size than the manifest's must be opened before it is judged.
+// saw records that a provider lists a chunk. One of another size than the manifest's must be opened before it
+// is judged.
 func (x *Index) saw(id repository.ChunkID, bit uint16, size int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -147,7 +149,8 @@ func (x *Index) forget(bit uint16) {
 	}
 }
 
-// Claim returns the chunk's entry. mine means that the caller must make it known and then call settle: nobody else is at it.
+// Claim returns the chunk's entry. mine means that the caller must make it known and then call settle: nobody
+// else is at it.
 func (x *Index) Claim(ctx context.Context, id repository.ChunkID) (e Entry, mine bool, err error) {
 	for {
 		x.mu.Lock()
@@ -232,7 +235,8 @@ func (x *Index) Known(id repository.ChunkID) (Entry, bool) {
 	return e, e.known
 }
 
-// Doubt tells what the object is that was sealed now. What providers list under its name must be looked at before it is believed.
+// Doubt tells what the object is that was sealed now. What providers list under its name must be looked at
+// before it is believed.
 func (x *Index) Doubt(id repository.ChunkID, size int64, sum repository.Sum) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -97,8 +97,8 @@ func (l Listing) Holders(providers []Provider, id string) []Provider {
 	return slices.DeleteFunc(slices.Clone(providers), func(p Provider) bool { return !l.At[id][p.Name] })
 }
 
-// ReadManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are returned too. What a writer sealed
-// is compared with the other providers' copies.
+// ReadManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are
+// returned too. What a writer sealed is compared with the other providers' copies.
 func (s *Set) ReadManifest(ctx context.Context, r *Repo, from []Provider, id string) (*repository.Manifest, []report.VerifyFinding, error) {
 	c, damaged, err := s.ReadRightful(ctx, r, from, id)
 	return c.Manifest, damaged, err
@@ -164,9 +164,10 @@ type ManifestCopy struct {
 	Body     []byte
 }
 
-// Rightful returns which of a recovery point's copies is the right one, and what is wrong with those that differ from it. Every provider was given
-// the same bytes. One that was sealed with the repository's own key is right: whoever has a writer's key can put another there, and never that.
-// Where all that differ were sealed with a writer's key, nobody can be sure.
+// Rightful returns which of a recovery point's copies is the right one, and what is wrong with those that
+// differ from it. Every provider was given the same bytes. One that was sealed with the repository's own key
+// is right: whoever has a writer's key can put another there, and never that. Where all that differ were
+// sealed with a writer's key, nobody can be sure.
 func Rightful(id string, copies []ManifestCopy) (right ManifestCopy, findings []report.VerifyFinding, sure bool) {
 	right = copies[0]
 	for _, c := range copies {
@@ -212,7 +213,8 @@ func ReadManifestAt(ctx context.Context, r *Repo, p Provider, id string) (*repos
 	return m, body, err
 }
 
-// isDamage reports whether an error says that a provider's copy is missing or not sound, rather than that it could not be read.
+// isDamage reports whether an error says that a provider's copy is missing or not sound, rather than that it
+// could not be read.
 func isDamage(err error) bool {
 	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrTooLarge) || errors.Is(err, errWrongBytes) ||
 		keepsake.CodeOf(err) == keepsake.CodeDamaged
@@ -224,7 +226,8 @@ var errWrongBytes = errors.New("the object holds other bytes than were stored.")
 // LatestWhole is the word for the newest recovery point that covers every tier.
 const LatestWhole = "latest"
 
-// ReadLoaded is ReadManifest, from the providers that hold it, and Listing.Load, from all of them. Bad copies that it met are returned too.
+// ReadLoaded is ReadManifest, from the providers that hold it, and Listing.Load, from all of them. Bad copies
+// that it met are returned too.
 func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider, id string) (*repository.Manifest, []report.VerifyFinding, error) {
 	holders := l.Holders(all, id)
 	m, damaged, err := s.ReadManifest(ctx, r, holders, id)
@@ -240,7 +243,8 @@ func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider
 	return m, append(damaged, src.Damaged...), nil
 }
 
-// Preferring returns all providers, those that hold a recovery point's manifest first: they hold all of it; the others may still hold some.
+// Preferring returns all providers, those that hold a recovery point's manifest first: they hold all of it;
+// the others may still hold some.
 func Preferring(first, all []Provider) []Provider {
 	out := slices.Clone(first)
 	for _, p := range all {
@@ -251,7 +255,8 @@ func Preferring(first, all []Provider) []Provider {
 	return out
 }
 
-// Resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one exists, and loads it.
+// Resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one
+// exists, and loads it.
 func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing, []report.VerifyFinding, error) {
 	l, err := ListManifests(ctx, providers)
 	if err != nil {
@@ -301,7 +306,8 @@ func NoPoint(r *Repo, l Listing) error {
 	return keepsake.Errorf(keepsake.CodeNotFound, "%s", text)
 }
 
-// Refs loads a recovery point and returns every chunk and index page of it, once. Bad copies of pages that it met are returned too.
+// Refs loads a recovery point and returns every chunk and index page of it, once. Bad copies of pages that it
+// met are returned too.
 func (s *Set) Refs(ctx context.Context, r *Repo, l Listing, from []Provider, m *repository.Manifest) ([]*repository.Ref, []report.VerifyFinding, error) {
 	track := report.NewTracker(nil, s.Now)
 	defer track.Close()

@@ -17,8 +17,8 @@ import (
 // parallelManifests is how many manifests are read at once.
 const parallelManifests = 8
 
-// Points lists the recovery points, newest first, as the named provider holds them, or all providers together. A manifest
-// that cannot be read anywhere is listed with what is wrong in Lacks.
+// Points lists the recovery points, newest first, as the named provider holds them, or all providers
+// together. A manifest that cannot be read anywhere is listed with what is wrong in Lacks.
 func (s *Set) Points(ctx context.Context, provider string) ([]report.Point, error) {
 	list, err := s.ListPoints(ctx, provider)
 	return list.Points, err
@@ -42,7 +42,8 @@ func (s *Set) ListPoints(ctx context.Context, provider string) (PointList, error
 	return s.newest(ctx, provider, 0)
 }
 
-// NewestPoint returns the id of the newest recovery point that any provider lists, "" when there is none. It opens none.
+// NewestPoint returns the id of the newest recovery point that any provider lists, "" when there is none. It
+// opens none.
 func (s *Set) NewestPoint(ctx context.Context) (string, error) {
 	_, from, err := s.OpenFor(ctx, "")
 	if err != nil {
@@ -104,7 +105,8 @@ func (s *Set) newest(ctx context.Context, provider string, most int) (PointList,
 	return PointList{points, unasked}, mark(ctx, r, from, points)
 }
 
-// loadTables reads a point's tables for what it covers. A point whose index cannot be read is listed all the same: verification names it.
+// loadTables reads a point's tables for what it covers. A point whose index cannot be read is listed all the
+// same: verification names it.
 func (s *Set) loadTables(ctx context.Context, r *Repo, from []Provider, m *repository.Manifest) {
 	track := report.NewTracker(nil, s.Now)
 	defer track.Close()
@@ -223,7 +225,8 @@ func (s *Set) Point(ctx context.Context, id string) (report.PointDetail, error) 
 	return d, nil
 }
 
-// pointTable describes a table. A chunk is new where the parent's table has none of its id; tables whose ranges are the same are not read.
+// pointTable describes a table. A chunk is new where the parent's table has none of its id; tables whose
+// ranges are the same are not read.
 func pointTable(ctx context.Context, t *repository.Table, parent *repository.Manifest, fetch repository.Fetch) (report.PointTable, error) {
 	pt := report.PointTable{Schema: t.Schema, Name: t.Name.Name, Tier: string(t.Tier), Kind: t.Kind, Format: t.Format,
 		Columns: len(t.Columns), Rows: t.Rows, Hash: t.Hash.String(), Bytes: t.Bytes, BytesStored: t.Stored, Chunks: int(t.Chunks)}

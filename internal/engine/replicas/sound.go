@@ -9,11 +9,12 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// Two backups at once, of two machines or of cron and the console, do not know of each other. What neither finds stored, both seal, and
-// every seal has other bytes: the provider keeps the one that came first, and providers that only one of them writes keep its own.
-// So a chunk's bytes do not make it the right one. A copy is sound when it opens under the chunk's name and its plaintext has the
-// chunk's id: the id is a keyed hash, which nobody can meet with another plaintext. That holds for a writer's seal as well: its
-// name is a hash of what is packed, so with a writer's key one can seal the same rows again, and no other rows.
+// Two backups at once, of two machines or of cron and the console, do not know of each other. What neither
+// finds stored, both seal, and every seal has other bytes: the provider keeps the one that came first, and
+// providers that only one of them writes keep its own. So a chunk's bytes do not make it the right one. A
+// copy is sound when it opens under the chunk's name and its plaintext has the chunk's id: the id is a keyed
+// hash, which nobody can meet with another plaintext. That holds for a writer's seal as well: its name is a
+// hash of what is packed, so with a writer's key one can seal the same rows again, and no other rows.
 
 // seal is what a sealed object looks like from outside.
 type seal struct {
@@ -58,8 +59,9 @@ func GetSealed(ctx context.Context, p Provider, c *repository.Ref) ([]byte, erro
 	return p.Store.Get(ctx, c.Key(), min(max(c.Size, c.Plain+repository.MaxOverhead), repository.MaxChunkSealed))
 }
 
-// SoundCopy reads one copy of a chunk and returns it if it is sound. The bytes that the manifest names are not opened: that they are
-// sound was known when it was sealed. With a writer's key they are the only ones: the same rows give it the same bytes.
+// SoundCopy reads one copy of a chunk and returns it if it is sound. The bytes that the manifest names are
+// not opened: that they are sound was known when it was sealed. With a writer's key they are the only ones:
+// the same rows give it the same bytes.
 func (r *Repo) SoundCopy(ctx context.Context, p Provider, c *repository.Ref) ([]byte, error) {
 	body, err := GetSealed(ctx, p, c)
 	if err != nil {
@@ -74,7 +76,8 @@ func (r *Repo) SoundCopy(ctx context.Context, p Provider, c *repository.Ref) ([]
 	return body, r.Opens(c, body)
 }
 
-// look opens a provider's copy of which no more than its size is known, and records what it is. It reports whether it is sound.
+// look opens a provider's copy of which no more than its size is known, and records what it is. It reports
+// whether it is sound.
 func (x *Index) look(ctx context.Context, r *Repo, p Provider, bit uint16, c *repository.Ref) bool {
 	body, err := r.SoundCopy(ctx, p, c)
 	switch {
@@ -86,9 +89,10 @@ func (x *Index) look(ctx context.Context, r *Repo, p Provider, bit uint16, c *re
 	return err == nil
 }
 
-// put uploads a chunk to a provider and records what is there then; it reports whether it was uploaded. Where another run was faster, its
-// copy is taken as it is once it has been opened. Where the name is taken by bytes that do not open, left by a run that was
-// killed or damaged since, they are replaced: the name promises the content.
+// put uploads a chunk to a provider and records what is there then; it reports whether it was uploaded. Where
+// another run was faster, its copy is taken as it is once it has been opened. Where the name is taken by
+// bytes that do not open, left by a run that was killed or damaged since, they are replaced: the name
+// promises the content.
 func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *Sealed) (bool, error) {
 	key, known := s.key(), x.Get(s.id)
 	if known.bad&bit == 0 {
@@ -121,7 +125,8 @@ func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 	return true, nil
 }
 
-// Existing returns the object as another run left it at a provider, or is uploading it now, and whether a sound copy was found.
+// Existing returns the object as another run left it at a provider, or is uploading it now, and whether a
+// sound copy was found.
 func (x *Index) Existing(ctx context.Context, r *Repo, c *repository.Ref, e Entry) (s *Sealed, found bool, err error) {
 	id := c.ID
 	for i, p := range r.Providers {
@@ -171,8 +176,8 @@ func (x *Index) took(id repository.ChunkID, bit uint16, have seal) {
 	x.others[id][bit] = have
 }
 
-// Adopt lets a reference name, of a chunk whose own seal no provider keeps, one that a provider does: listing sizes is enough to
-// verify it then, and the next backup takes it over without looking.
+// Adopt lets a reference name, of a chunk whose own seal no provider keeps, one that a provider does: listing
+// sizes is enough to verify it then, and the next backup takes it over without looking.
 func (x *Index) Adopt(c *repository.Ref) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -3,7 +3,6 @@ package repository
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -17,7 +16,8 @@ const ChangePrefix = "changes/"
 // changeKey is slot, then the positions between which the segment lies.
 var changeKey = regexp.MustCompile(`^changes/([a-z0-9_]{1,63})/([0-9A-F]{16})-([0-9A-F]{16})$`)
 
-// Change is one piece of the stream of changes: what one replication slot gave between two positions of the write-ahead log.
+// Change is one piece of the stream of changes: what one replication slot gave between two positions of the
+// write-ahead log.
 type Change struct {
 	Slot     string // as PostgreSQL names it
 	From, To uint64 // positions: From < To, and the next segment begins at To
@@ -71,7 +71,7 @@ func (k *Keyring) OpenChange(key string, sealed []byte) (*Change, error) {
 		return nil, err
 	}
 	if len(plain) < sha256.Size {
-		return nil, damaged(ObjectChange, key, fmt.Errorf("it has %s and no predecessor: %w", hex.EncodeToString(plain), ErrWrongContent))
+		return nil, damaged(ObjectChange, key, fmt.Errorf("it names no predecessor: %w", ErrWrongContent))
 	}
 	c.Body = plain[copy(c.Before[:], plain):]
 	return &c, nil
@@ -80,8 +80,8 @@ func (k *Keyring) OpenChange(key string, sealed []byte) (*Change, error) {
 // Follows returns why a segment does not follow on another, given that one's object; nil when it does.
 func (c *Change) Follows(before *Change, sealed []byte) error {
 	if c.Slot != before.Slot || c.From != before.To || c.Before != sha256.Sum256(sealed) {
-		return keepsake.Errorf(keepsake.CodeDamaged, "The change segment %s does not follow on %s: one between them is missing, or another one is in its place.",
-			c.Key(), before.Key())
+		return keepsake.Errorf(keepsake.CodeDamaged, "The change segment %s does not follow on %s: "+
+			"one between them is missing, or another one is in its place.", c.Key(), before.Key())
 	}
 	return nil
 }

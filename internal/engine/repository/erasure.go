@@ -11,8 +11,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Manifests, index pages and chunks are never replaced. Taking rows out of the repository makes new chunks without them, and an erasure
-// that says which chunk each stands for. Whoever reads a recovery point reads the erasures first.
+// Manifests, index pages and chunks are never replaced. Taking rows out of the repository makes new chunks
+// without them, and an erasure that says which chunk each stands for. Whoever reads a recovery point reads
+// the erasures first.
 
 // ErasurePrefix begins the name of every erasure.
 const ErasurePrefix = "erasures/"
@@ -95,7 +96,8 @@ func (k *Keyring) OpenErasure(key string, sealed []byte) (*Erasure, error) {
 	return e, nil
 }
 
-// Erasures are all erasures of a repository, by the chunk that each takes the place of. A chunk that was rewritten twice is one of each.
+// Erasures are all erasures of a repository, by the chunk that each takes the place of. A chunk that was
+// rewritten twice is one of each.
 type Erasures struct {
 	chunks map[ChunkID]*ErasedChunk
 	tables map[Name]bool
@@ -147,7 +149,8 @@ func (x *Erasures) apply(r *Range) error {
 	return nil
 }
 
-// take makes the chunk what it was rewritten into. Rows that the recovery point has dropped do not leave it a second time.
+// take makes the chunk what it was rewritten into. Rows that the recovery point has dropped do not leave it a
+// second time.
 func (e *ErasedChunk) take(c *Chunk, r *Range) error {
 	dropped, went := numbersOf(c.Dropped), numbersOf(e.Rows)
 	if int64(len(went)) > c.Rows || len(went) > 0 && went[len(went)-1] >= uint64(c.Rows) {
@@ -189,8 +192,8 @@ func numbersOf(r Runs) (out []uint64) {
 	return out
 }
 
-// Erase applies erasures to a loaded recovery point: its tables count, and EachRange yields, what is left. Only tables that an erasure
-// names are read.
+// Erase applies erasures to a loaded recovery point: its tables count, and EachRange yields, what is left.
+// Only tables that an erasure names are read.
 func (m *Manifest) Erase(ctx context.Context, fetch Fetch, x *Erasures) error {
 	if x == nil {
 		return nil

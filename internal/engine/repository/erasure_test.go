@@ -97,8 +97,8 @@ func (e erasable) rowsOf(t fataler, s *pageStore) (rows map[string]int, hash Row
 	return rows, sum
 }
 
-// TestErasedRowsAreGoneFromEveryRange draws tables whose ranges drop rows of shared chunks, and erases rows of these, once or twice:
-// what is left is what was there without them, counts and hashes included.
+// TestErasedRowsAreGoneFromEveryRange draws tables whose ranges drop rows of shared chunks, and erases rows
+// of these, once or twice: what is left is what was there without them, counts and hashes included.
 func TestErasedRowsAreGoneFromEveryRange(t *testing.T) {
 	t.Parallel()
 	s := newPageStore(t)

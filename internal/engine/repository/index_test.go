@@ -75,7 +75,8 @@ func entriesOf(seed uint64, n, size int) [][]byte {
 func listOf(t fataler, s *pageStore, entries [][]byte) List {
 	w := NewListWriter(PageDocuments, s.store)
 	for i, e := range entries {
-		if err := w.Add(context.Background(), appendSized(nil, e), Node{First: uint64(i), Rows: 1, Hash: RowHash{0, uint64(len(e))}}); err != nil {
+		n := Node{First: uint64(i), Rows: 1, Hash: RowHash{0, uint64(len(e))}}
+		if err := w.Add(context.Background(), appendSized(nil, e), n); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,7 +115,8 @@ func TestListReadsBack(t *testing.T) {
 		entries := entriesOf(rapid.Uint64().Draw(t, "seed"), n, size)
 		for range rapid.IntRange(0, 2).Draw(t, "long") {
 			if n > 0 {
-				entries[rapid.IntRange(0, n-1).Draw(t, "at")] = make([]byte, rapid.IntRange(maxPage-10, 2*maxPage).Draw(t, "length"))
+				at := rapid.IntRange(0, n-1).Draw(t, "at")
+				entries[at] = make([]byte, rapid.IntRange(maxPage-10, 2*maxPage).Draw(t, "length"))
 			}
 		}
 		l := listOf(t, s, entries)
@@ -181,7 +183,8 @@ func drawRanges(t *rapid.T, k *Keyring, most int) []Range {
 func rangeAt(r *rand.Rand, k *Keyring, from uint32) Range {
 	out := Range{From: from, Hash: RowHash{r.Uint64(), r.Uint64()}, Tuples: RowHash{r.Uint64(), r.Uint64()}}
 	for range r.IntN(3) {
-		c := Chunk{Ref: Ref{ID: k.ChunkID(binary.AppendUvarint(nil, r.Uint64())), Size: 1000 + int64(r.IntN(100)), Plain: 5000}, Rows: int64(r.IntN(100))}
+		id := k.ChunkID(binary.AppendUvarint(nil, r.Uint64()))
+		c := Chunk{Ref: Ref{ID: id, Size: 1000 + int64(r.IntN(100)), Plain: 5000}, Rows: int64(r.IntN(100))}
 		c.SHA256[0] = byte(r.Uint32())
 		if c.Rows > 10 && r.IntN(3) == 0 {
 			var w RunWriter
@@ -298,8 +301,8 @@ func TestRangesMustBeWhole(t *testing.T) {
 	}
 }
 
-// TestSlotsAreEditedInPlace draws a table's slots, and then changes of some ranges: what comes out is what a writer makes that sees
-// all of them, and pages without a change are neither read nor written.
+// TestSlotsAreEditedInPlace draws a table's slots, and then changes of some ranges: what comes out is what a
+// writer makes that sees all of them, and pages without a change are neither read nor written.
 func TestSlotsAreEditedInPlace(t *testing.T) {
 	t.Parallel()
 	s := newPageStore(t)
@@ -410,8 +413,8 @@ func runOf(t fataler, s *pageStore, chunks []drawnChunk, lists int) *Run {
 	return run
 }
 
-// TestRunsHoldEveryKeyOfTheirChunks draws runs, merges some of them without the chunks that are gone, and looks keys up: a chunk that
-// holds a key is never missing, and few that do not are named.
+// TestRunsHoldEveryKeyOfTheirChunks draws runs, merges some of them without the chunks that are gone, and
+// looks keys up: a chunk that holds a key is never missing, and few that do not are named.
 func TestRunsHoldEveryKeyOfTheirChunks(t *testing.T) {
 	t.Parallel()
 	s := newPageStore(t)
@@ -471,7 +474,8 @@ func checkLookups(t fataler, s *pageStore, r *rand.Rand, runs []*Run, all []draw
 			}
 		}
 		for _, c := range all {
-			holds := c.open == list || slices.ContainsFunc(wanted, func(k KeyHash) bool { return slices.Contains(c.keys[list], k) })
+			has := func(k KeyHash) bool { return slices.Contains(c.keys[list], k) }
+			holds := c.open == list || slices.ContainsFunc(wanted, has)
 			switch {
 			case holds && !may[c.id]:
 				t.Fatalf("a chunk that holds a key is not named")
@@ -534,7 +538,8 @@ func TestLoadReadsWhatKeepWrote(t *testing.T) {
 	if err := got.Load(t.Context(), s.fetch); err != nil {
 		t.Fatal(err)
 	}
-	if want, have := asJSON(t, []any{m.Tables, m.Sequences, m.Objects, m.Facts}), asJSON(t, []any{got.Tables, got.Sequences, got.Objects, got.Facts}); want != have {
+	want := asJSON(t, []any{m.Tables, m.Sequences, m.Objects, m.Facts})
+	if have := asJSON(t, []any{got.Tables, got.Sequences, got.Objects, got.Facts}); want != have {
 		t.Errorf("loaded\n%.2000s\nnot\n%.2000s", have, want)
 	}
 	found := map[ChunkID]bool{}
@@ -593,7 +598,8 @@ func FuzzIndexPages(f *testing.F) {
 				again = ranges[i].append(again)
 			}
 			var sums RangeWriter
-			if back, err := decodeRanges(listPage{node: &Node{Entries: -1}, plain: again}, &sums); err != nil || !reflect.DeepEqual(back, ranges) {
+			back, err := decodeRanges(listPage{node: &Node{Entries: -1}, plain: again}, &sums)
+			if err != nil || !reflect.DeepEqual(back, ranges) {
 				t.Errorf("ranges: %v", err)
 			}
 		}

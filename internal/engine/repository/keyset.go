@@ -7,12 +7,12 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// KeyHash is the hash of one key, as runs store its first bits: XXH3-64 over each column's canonical form with its length before it
-// (four bytes, big-endian).
+// KeyHash is the hash of one key, as runs store its first bits: XXH3-64 over each column's canonical form
+// with its length before it (four bytes, big-endian).
 type KeyHash uint64
 
-// HashKey returns the hash of a key given the canonical form of each of its columns: an integer of any width as eight bytes,
-// big-endian; a UUID as sixteen; text as its bytes in the database's encoding.
+// HashKey returns the hash of a key given the canonical form of each of its columns: an integer of any width
+// as eight bytes, big-endian; a UUID as sixteen; text as its bytes in the database's encoding.
 func HashKey(columns ...[]byte) KeyHash {
 	var buf [64]byte
 	b := buf[:0]

@@ -12,9 +12,9 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// A list is a sequence of entries in index pages, and references to these pages in further pages above, until one is left. Where
-// a page ends depends on its own entries alone, so that equal lists have equal pages, and a list with a changed entry has
-// all but one or two of the old ones.
+// A list is a sequence of entries in index pages, and references to these pages in further pages above, until
+// one is left. Where a page ends depends on its own entries alone, so that equal lists have equal pages, and
+// a list with a changed entry has all but one or two of the old ones.
 
 const (
 	minPage  = 8 << 10  // bytes before which no page ends
@@ -173,8 +173,8 @@ func (w *ListWriter) done(ctx context.Context, i int, n *Node) error {
 // aligned reports whether the next entry begins a page.
 func (w *ListWriter) aligned() bool { return w.level(0).count == 0 }
 
-// take adds a whole page of another list. The writer must be aligned, and the page must not be the other list's last unless it is
-// this one's too.
+// take adds a whole page of another list. The writer must be aligned, and the page must not be the other
+// list's last unless it is this one's too.
 func (w *ListWriter) take(ctx context.Context, n *Node) error { return w.done(ctx, 0, n) }
 
 // Close ends the list.
@@ -207,8 +207,8 @@ func (w *ListWriter) root(ctx context.Context, i int, l *level) (List, error) {
 	return List{Root: &ref, Height: i}, err
 }
 
-// Walk reads the references of a list: those to its pages of entries, in order, and those to pages of references. A page that stands in the
-// list itself is neither.
+// Walk reads the references of a list: those to its pages of entries, in order, and those to pages of
+// references. A page that stands in the list itself is neither.
 func (l *List) Walk(ctx context.Context, fetch Fetch) (leaves []Node, inner []Ref, err error) {
 	if l.Root == nil {
 		return nil, nil, nil
@@ -262,7 +262,8 @@ func (n *Node) covers(nodes []Node) error {
 		sum.add(&nodes[i])
 	}
 	if sum != *n {
-		return fmt.Errorf("its pages have %d entries and %d rows, not %d and %d, or others", sum.Entries, sum.Rows, n.Entries, n.Rows)
+		return fmt.Errorf("its pages have %d entries and %d rows, not %d and %d, or others",
+			sum.Entries, sum.Rows, n.Entries, n.Rows)
 	}
 	return nil
 }

@@ -47,8 +47,8 @@ func readDocuments[T any](ctx context.Context, fetch Fetch, l *List) (items []T,
 	return items, err
 }
 
-// Load reads the tables, sequences, large objects and facts of an opened manifest, and checks that they describe what a restore can rely on.
-// The tables' own lists are read where they are needed.
+// Load reads the tables, sequences, large objects and facts of an opened manifest, and checks that they
+// describe what a restore can rely on. The tables' own lists are read where they are needed.
 func (m *Manifest) Load(ctx context.Context, fetch Fetch) (err error) {
 	if err := m.LoadTables(ctx, fetch); err != nil {
 		return err
@@ -105,8 +105,8 @@ func (m *Manifest) Lists() []*List {
 	return []*List{&m.Index.Tables, &m.Index.Sequences, &m.Index.Objects, &m.Index.Facts}
 }
 
-// Refs calls fn for every object of a loaded recovery point but its manifest: chunks of the schema and of the tables, and index pages. One that
-// stands in several places comes several times.
+// Refs calls fn for every object of a loaded recovery point but its manifest: chunks of the schema and of the
+// tables, and index pages. One that stands in several places comes several times.
 func (m *Manifest) Refs(ctx context.Context, fetch Fetch, fn func(Ref)) error {
 	for i := range m.Schema {
 		fn(m.Schema[i].Ref)

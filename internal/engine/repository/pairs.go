@@ -8,8 +8,9 @@ import (
 	"math/bits"
 )
 
-// Pairs of a key and a chunk are numbers: the first bits of the key's hash, then the chunk's number in its run. They are sorted and
-// stored as differences, Rice-coded: quotient in unary, remainder in a fixed number of bits.
+// Pairs of a key and a chunk are numbers: the first bits of the key's hash, then the chunk's number in its
+// run. They are sorted and stored as differences, Rice-coded: quotient in unary, remainder in a fixed number
+// of bits.
 
 // pairPage is how many bytes of differences a page of pairs has.
 const pairPage = 64 << 10

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Placed says where the rows of a chunk lay when it was read: what tells at the next backup which of them are still there. It does not
-// change when a later point drops rows of the chunk.
+// Placed says where the rows of a chunk lay when it was read: what tells at the next backup which of them are
+// still there. It does not change when a later point drops rows of the chunk.
 type Placed struct {
 	ID      ChunkID
 	Horizon uint64 // the oldest transaction that ran then, 64 bits with epoch
@@ -52,8 +52,8 @@ func decodePlaced(page []byte) (ranges []placedRange, err error) {
 	return ranges, d.err
 }
 
-// Slots are the slots of a table's ranges, of which a page is read at a time, and only where it is asked for. They are used by
-// several goroutines.
+// Slots are the slots of a table's ranges, of which a page is read at a time, and only where it is asked for.
+// They are used by several goroutines.
 type Slots struct {
 	list   List
 	leaves []Node
@@ -167,8 +167,8 @@ func (s *Slots) readOnce(ctx context.Context, leaf int) ([]placedRange, error) {
 	return ranges, nil
 }
 
-// SlotWriter makes the list of a table's slots out of an older one and what has changed. A page without a change is neither read nor
-// written.
+// SlotWriter makes the list of a table's slots out of an older one and what has changed. A page without a
+// change is neither read nor written.
 type SlotWriter struct {
 	list    *ListWriter
 	old     *Slots // may be nil
@@ -182,7 +182,8 @@ func NewSlotWriter(store Store, old *Slots) *SlotWriter {
 	return &SlotWriter{list: NewListWriter(PageSlots, store), old: old}
 }
 
-// Set says what is known of a range from now on; nothing takes the old away. Ranges come in order, those that did not change need not.
+// Set says what is known of a range from now on; nothing takes the old away. Ranges come in order, those that
+// did not change need not.
 func (w *SlotWriter) Set(ctx context.Context, from uint32, chunks []Placed) error {
 	if w.old == nil || len(w.old.leaves) == 0 {
 		return w.add(ctx, placedRange{from, chunks})

@@ -19,14 +19,14 @@ type Range struct {
 	Chunks []Chunk
 }
 
-// Chunk is one sealed object with rows, or with a part of the schema. The rows of a range are the plaintexts of its chunks, one after
-// the other, without dropped rows.
+// Chunk is one sealed object with rows, or with a part of the schema. The rows of a range are the plaintexts
+// of its chunks, one after the other, without dropped rows.
 type Chunk struct {
 	Ref
 	Rows      int64 `json:"rows,omitempty"`      // that begin in this chunk
 	Continues bool  `json:"continues,omitempty"` // it begins inside a row that an earlier chunk of the range began
-	// Dropped are the numbers of the chunk's rows, counted from 0, that are not part of the recovery point: rows that were gone or
-	// had changed when it was made.
+	// Dropped are the numbers of the chunk's rows, counted from 0, that are not part of the recovery point:
+	// rows that were gone or had changed when it was made.
 	Dropped Runs `json:"dropped,omitempty"`
 }
 
@@ -136,8 +136,8 @@ func (w *RangeWriter) Close(ctx context.Context, t *Table) (err error) {
 	return err
 }
 
-// EachRange reads the ranges of a table in page order, a page of them at a time, without the rows that erasures took. A table whose ranges
-// leave a gap, or do not add up, ends with an error.
+// EachRange reads the ranges of a table in page order, a page of them at a time, without the rows that
+// erasures took. A table whose ranges leave a gap, or do not add up, ends with an error.
 func (t *Table) EachRange(ctx context.Context, fetch Fetch) iter.Seq2[*Range, error] {
 	return func(yield func(*Range, error) bool) {
 		var sums RangeWriter

@@ -223,7 +223,8 @@ type erasedJSON struct {
 	RowHashes []string `json:"row_hashes"`
 }
 
-// leave returns the hashes of the rows that went and were not dropped before, and the numbers of the dropped ones among those that are left.
+// leave returns the hashes of the rows that went and were not dropped before, and the numbers of the dropped
+// ones among those that are left.
 func (e erasedJSON) leave(went, dropped []int) (taken []string, left []int) {
 	for i, n := range went {
 		if !slices.Contains(dropped, n) {

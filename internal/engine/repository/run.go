@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// A run says of some chunks of one table which keys they hold: for each of the table's key lists a sorted set of pairs of a key and a
-// chunk. Who looks a key up reads one page of pairs in each run of the table.
+// A run says of some chunks of one table which keys they hold: for each of the table's key lists a sorted set
+// of pairs of a key and a chunk. Who looks a key up reads one page of pairs in each run of the table.
 
 const (
 	// MostPairs is how many pairs a run has that a backup makes of chunks it has read: they are sorted in memory.
@@ -19,7 +19,7 @@ const (
 	MostChunks = 4096
 
 	spareBits   = 10 // of a key's hash, beyond those that tell as many keys apart as the run has pairs
-	leastBits   = 32 // so that small runs can be merged into one of four million pairs without many keys that seem to be there
+	leastBits   = 32 // so that few keys seem to be in a run of four million pairs that small ones were merged into
 	maxRunLists = 1 << 12
 )
 
@@ -119,8 +119,9 @@ func decodeRun(page []byte) (*Run, error) {
 	return r, d.err
 }
 
-// Lookup returns the chunks of the run that can hold one of the keys, for the table's key list of that number. That a chunk is missing is
-// certain. A negative number means a list that the table does not have: then any chunk can.
+// Lookup returns the chunks of the run that can hold one of the keys, for the table's key list of that
+// number. That a chunk is missing is certain. A negative number means a list that the table does not have:
+// then any chunk can.
 func (r *Run) Lookup(ctx context.Context, fetch Fetch, list int, keys []KeyHash) ([]ChunkID, error) {
 	if list < 0 || list >= len(r.lists) {
 		return r.Chunks, nil

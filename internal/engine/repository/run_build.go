@@ -90,7 +90,9 @@ func MergeRuns(ctx context.Context, fetch Fetch, store Store, runs []*Run, live 
 	return out, nil
 }
 
-func mergeList(ctx context.Context, fetch Fetch, store Store, runs []*Run, numbers [][]int64, list, chunkBits int) (runList, error) {
+func mergeList(
+	ctx context.Context, fetch Fetch, store Store, runs []*Run, numbers [][]int64, list, chunkBits int,
+) (runList, error) {
 	var open RunWriter
 	width, n := keyBits, uint64(0)
 	for i, r := range runs {
@@ -138,7 +140,8 @@ func (r *Run) stream(fetch Fetch, list int, numbers []int64, width int) pairStre
 				next++
 				for v, err := range decodePairs(page) {
 					if err != nil || v&(1<<chunkBits-1) >= uint64(len(numbers)) {
-						return 0, 0, false, damaged(ObjectIndex, l.pages[next-1].Key(), fmt.Errorf("%w: %w", ErrWrongContent, errPairs))
+						err := fmt.Errorf("%w: %w", ErrWrongContent, errPairs)
+						return 0, 0, false, damaged(ObjectIndex, l.pages[next-1].Key(), err)
 					}
 					values = append(values, v)
 				}
@@ -153,7 +156,9 @@ func (r *Run) stream(fetch Fetch, list int, numbers []int64, width int) pairStre
 }
 
 // writePairs merges streams, whose prefixes have width bits, into pages. n is how many pairs there are at most.
-func writePairs(ctx context.Context, store Store, streams []pairStream, width int, n uint64, chunkBits int) (runList, error) {
+func writePairs(
+	ctx context.Context, store Store, streams []pairStream, width int, n uint64, chunkBits int,
+) (runList, error) {
 	l := runList{bits: min(width, max(leastBits, bits.Len64(n)+spareBits))}
 	w := newPairWriter(store, n, l.bits+chunkBits)
 	var heap pairHeap

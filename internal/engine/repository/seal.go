@@ -55,8 +55,8 @@ func (k ObjectKind) String() string {
 	return fmt.Sprintf("object of kind %d", byte(k))
 }
 
-// Why a sealed object does not open. Each comes wrapped in a keepsake.Error with CodeDamaged that names the object; a copy
-// at another provider may be sound.
+// Why a sealed object does not open. Each comes wrapped in a keepsake.Error with CodeDamaged that names the
+// object; a copy at another provider may be sound.
 var (
 	ErrTruncated      = errors.New("it is shorter than it was when it was sealed")
 	ErrAuthentication = errors.New("it was changed, is another object under this name, or was sealed with another key")
@@ -69,7 +69,8 @@ const (
 	prefixSize = 12 // magic, format, kind, epoch (uint16), size of the whole object (uint32), big-endian
 	nonceSize  = 12
 	tagSize    = 16
-	// Overhead is how many bytes longer than its plaintext a sealed object can be; one that a writer sealed can have 20 more.
+	// Overhead is how many bytes longer than its plaintext a sealed object can be; one that a writer sealed
+	// can have 20 more.
 	Overhead = prefixSize + nonceSize + 1 + tagSize
 
 	// MaxOverhead is that of an object that a writer sealed, the longest.
@@ -82,9 +83,9 @@ const (
 	MaxObjectPlain = 1 << 30
 )
 
-// SealChunk appends the sealed chunk to dst and returns the extended slice; dst must not overlap plain. id must be
-// ChunkID(plain), which has at most MaxChunkPlain bytes. Every call gives other bytes: seal a chunk once and send the same
-// bytes to every provider.
+// SealChunk appends the sealed chunk to dst and returns the extended slice; dst must not overlap plain. id
+// must be ChunkID(plain), which has at most MaxChunkPlain bytes. Every call gives other bytes: seal a chunk
+// once and send the same bytes to every provider.
 func (k *Keyring) SealChunk(dst []byte, id ChunkID, plain []byte, effort Effort) ([]byte, error) {
 	if err := fits(ObjectChunk, plain); err != nil {
 		return nil, err
@@ -121,9 +122,9 @@ func (k *Keyring) OpenPage(id ChunkID, sealed []byte, maxPlain int) ([]byte, err
 	return out, nil
 }
 
-// OpenChunk appends the chunk's plaintext to dst and returns the extended slice, after checking that nobody changed the
-// object and that the plaintext is the one its id promises. A plaintext of more than maxPlain bytes is refused before it
-// takes memory. sealed is left as it is.
+// OpenChunk appends the chunk's plaintext to dst and returns the extended slice, after checking that nobody
+// changed the object and that the plaintext is the one its id promises. A plaintext of more than maxPlain
+// bytes is refused before it takes memory. sealed is left as it is.
 func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
 	key := id.Key()
 	out, e, err := k.open(dst, ObjectChunk, key, sealed, maxPlain)
@@ -136,14 +137,16 @@ func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int)
 	return out, nil
 }
 
-// OpenRows is OpenChunk without computing the id again, which costs as much as all the rest. What it returns was sealed under
-// this id by somebody with the key; it is for callers who compare the hashes of the rows in the end.
+// OpenRows is OpenChunk without computing the id again, which costs as much as all the rest. What it returns
+// was sealed under this id by somebody with the key; it is for callers who compare the hashes of the rows in
+// the end.
 func (k *Keyring) OpenRows(dst []byte, id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
 	out, _, err := k.open(dst, ObjectChunk, id.Key(), sealed, maxPlain)
 	return out, err
 }
 
-// SealObject seals plain as the object with this key, which must stay its name. Chunks and manifests have their own methods.
+// SealObject seals plain as the object with this key, which must stay its name. Chunks and manifests have
+// their own methods.
 func (k *Keyring) SealObject(kind ObjectKind, key string, plain []byte) ([]byte, error) {
 	if len(plain) > MaxObjectPlain {
 		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "The %s %s would have %d bytes; at most %d are allowed.", kind, key, len(plain), MaxObjectPlain)
@@ -191,8 +194,8 @@ func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, ef
 	return gcm.Seal(dst, nonce, packed, k.k().binding(prefix, key)), nil
 }
 
-// open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was sealed in; nil says that a writer
-// sealed it, and that the id of a chunk is right.
+// open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was
+// sealed in; nil says that a writer sealed it, and that the id of a chunk is right.
 func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, *epochKeys, error) {
 	if k.WritesOnly() {
 		return nil, nil, ErrWritesOnly()

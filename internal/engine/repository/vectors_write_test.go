@@ -142,8 +142,8 @@ func sumOf(rows ...[]byte) (h RowHash) {
 	return h
 }
 
-// tables makes one table in binary, its second range with a row that goes over two chunks, one in text, and one of many ranges whose
-// lists have pages of their own.
+// tables makes one table in binary, its second range with a row that goes over two chunks, one in text, and
+// one of many ranges whose lists have pages of their own.
 func (w vectorWriter) tables() []Table {
 	one, two, long := binaryRow(1, "Zoë & Łukasz"), binaryRow(2, "O'Brien"), binaryRow(3, string(bytes.Repeat([]byte("a long vow, "), 60)))
 	text := [][]byte{[]byte("1\t\\N\n"), []byte("2\ttab\\there\n")}
@@ -167,8 +167,8 @@ func (w vectorWriter) tables() []Table {
 	return append(tables, w.guests(), w.vows())
 }
 
-// vows are two ranges over one chunk that was rewritten: of its rows 0 to 5 an erasure took 1 and 4, the first range drops 0 and 4, and the
-// second 1 to 3. The erased chunk is not stored.
+// vows are two ranges over one chunk that was rewritten: of its rows 0 to 5 an erasure took 1 and 4, the
+// first range drops 0 and 4, and the second 1 to 3. The erased chunk is not stored.
 func (w vectorWriter) vows() Table {
 	var rows, left [][]byte
 	for i := range 6 {

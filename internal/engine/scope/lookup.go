@@ -13,7 +13,9 @@ import (
 const lookupsAtOnce = 16
 
 // lookup returns which chunks of the part can hold a row with one of the keys; nil where none of the keys leads here.
-func (p *partReader) lookup(ctx context.Context, src Chunks, fresh map[*link][]repository.KeyHash) (may func(repository.ChunkID) bool, err error) {
+func (p *partReader) lookup(
+	ctx context.Context, src Chunks, fresh map[*link][]repository.KeyHash,
+) (may func(repository.ChunkID) bool, err error) {
 	wanted := map[int][]repository.KeyHash{} // by number of the key list
 	for _, k := range p.in {
 		keys := fresh[k.link]

@@ -77,8 +77,9 @@ func peak() func() float64 {
 	return func() float64 { close(stop); return float64(<-result) / (1 << 20) }
 }
 
-// BenchmarkOneWeddingOutOfTenMillion plans what one wedding's restore reads: 10 million weddings, 4 billion rows, 125,000 page ranges of
-// 8 MiB, its rows scattered over some 300 of them. Goals: 128 MiB of index, 256 MiB of memory, 5 seconds.
+// BenchmarkOneWeddingOutOfTenMillion plans what one wedding's restore reads: 10 million weddings, 4 billion
+// rows, 125,000 page ranges of 8 MiB, its rows scattered over some 300 of them. Goals: 128 MiB of index, 256
+// MiB of memory, 5 seconds.
 func BenchmarkOneWeddingOutOfTenMillion(b *testing.B) {
 	_, keys, err := repository.Create(repository.CreateOptions{Key: repository.NewKeyFile()})
 	if err != nil {

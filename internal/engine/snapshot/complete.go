@@ -17,8 +17,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// completion brings the finished snapshot to each provider: what its lane still holds, what it lacks of the rest, and then the
-// manifest. Each goes at its own pace, so that a recovery point exists where it can as soon as it can, whatever the others do.
+// completion brings the finished snapshot to each provider: what its lane still holds, what it lacks of the
+// rest, and then the manifest. Each goes at its own pace, so that a recovery point exists where it can as
+// soon as it can, whatever the others do.
 type completion struct {
 	*backup
 	refs   []*repository.Ref // as they were sealed: the recovery point's own may be adopted from another run
@@ -67,7 +68,8 @@ func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
 	return nil, replicas.AllFailed(b.lanes)
 }
 
-// stopped is the error of whoever was stopped on the way. What is at a provider already is a recovery point and stays one.
+// stopped is the error of whoever was stopped on the way. What is at a provider already is a recovery point
+// and stays one.
 func (c *completion) stopped(ctx context.Context) error {
 	var at []string
 	for _, copied := range c.copies {
@@ -124,8 +126,8 @@ func (c *completion) at(ctx context.Context, l *replicas.Lane, place *keepsake.C
 	c.track.Infof("The recovery point is at provider %s.", l.Name)
 }
 
-// fill makes a provider whole. A full backup first reads back the copies that were there before, so that everything its recovery
-// point needs has been seen.
+// fill makes a provider whole. A full backup first reads back the copies that were there before, so that
+// everything its recovery point needs has been seen.
 func (c *completion) fill(ctx context.Context, l *replicas.Lane) error {
 	if c.in.Type == keepsake.BackupFull {
 		if err := c.readBack(ctx, l, c.refs); err != nil {

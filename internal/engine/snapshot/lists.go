@@ -33,7 +33,8 @@ type chunkKeys struct {
 	sets []repository.KeySet
 }
 
-// tableLists makes a table's slots and runs while its ranges are read, in whatever order, so that neither is ever in memory as a whole.
+// tableLists makes a table's slots and runs while its ranges are read, in whatever order, so that neither is
+// ever in memory as a whole.
 type tableLists struct {
 	b       *backup
 	t       *tableRun
@@ -170,7 +171,9 @@ func (l *tableLists) finish(ctx context.Context) (err error) {
 }
 
 // merge makes one run of the smallest, as often as there are enough of them: each lookup costs a page in every run.
-func (l *tableLists) merge(ctx context.Context, runs []*repository.Run, live map[repository.ChunkID]bool) ([]*repository.Run, error) {
+func (l *tableLists) merge(
+	ctx context.Context, runs []*repository.Run, live map[repository.ChunkID]bool,
+) ([]*repository.Run, error) {
 	limit := min(max(smallRuns, addedShare*l.added), mostMerged)
 	for len(runs) >= fanIn {
 		bySize := slices.Clone(runs)

@@ -45,7 +45,11 @@ func terabyte(b *testing.B) *replicas.Set {
 		b.Fatal(err)
 	}
 	at := &withChunks{Provider: store}
-	set := &replicas.Set{Providers: []replicas.Provider{{Name: "local", Medium: "disk", Store: at}}, Key: repository.KeySource{Key: repository.NewKeyFile()}, Now: time.Now}
+	set := &replicas.Set{
+		Providers: []replicas.Provider{{Name: "local", Medium: "disk", Store: at}},
+		Key:       repository.KeySource{Key: repository.NewKeyFile()},
+		Now:       time.Now,
+	}
 	if _, err := set.Init(ctx); err != nil {
 		b.Fatal(err)
 	}
@@ -111,8 +115,8 @@ func peak() func() float64 {
 	return func() float64 { close(stop); return float64(<-result) / (1 << 20) }
 }
 
-// BenchmarkFourBillionRows lists the points of a repository of a terabyte, opens one, and plans an incremental upon it: what is read of the
-// parent, and what the provider lists. Goal: 256 MiB of memory.
+// BenchmarkFourBillionRows lists the points of a repository of a terabyte, opens one, and plans an
+// incremental upon it: what is read of the parent, and what the provider lists. Goal: 256 MiB of memory.
 func BenchmarkFourBillionRows(b *testing.B) {
 	set := terabyte(b)
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(160 << 20)) // as the program does

@@ -61,9 +61,11 @@ func (b *backup) keepPages(refs []repository.Ref) {
 	}
 }
 
-// seal returns the sealed form of a chunk or page: the bytes that another run left at a provider, or is uploading now, if they are
-// sound, else new ones.
-func (b *backup) seal(ctx context.Context, ref *repository.Ref, e replicas.Entry, plain []byte) (*replicas.Sealed, error) {
+// seal returns the sealed form of a chunk or page: the bytes that another run left at a provider, or is
+// uploading now, if they are sound, else new ones.
+func (b *backup) seal(
+	ctx context.Context, ref *repository.Ref, e replicas.Entry, plain []byte,
+) (*replicas.Sealed, error) {
 	there, found, err := b.index.Existing(ctx, b.repo, ref, e)
 	if found || err != nil {
 		return there, err

@@ -7,9 +7,11 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// A backup with a writer's key reads no recovery point and opens no chunk. It seals everything, and uploads what no provider lists.
+// A backup with a writer's key reads no recovery point and opens no chunk. It seals everything, and uploads
+// what no provider lists.
 
-// storeWritten is store with a writer's key. The bytes of a chunk that is there already are known without reading them: sealing gives them again.
+// storeWritten is store with a writer's key. The bytes of a chunk that is there already are known without
+// reading them: sealing gives them again.
 func (b *backup) storeWritten(ctx context.Context, kind repository.ObjectKind, plain []byte) (repository.Ref, error) {
 	id, body, err := b.repo.Keys.SealWritten(kind, plain, repository.Thorough) // always the same effort, or it would be another object
 	if err != nil {

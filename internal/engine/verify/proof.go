@@ -45,14 +45,18 @@ func (v *verification) proof(ctx context.Context, m *repository.Manifest, refs [
 		}
 		out.RowsExpected, out.RowsFound = out.RowsExpected+t.Rows, out.RowsFound+found
 		if found != t.Rows {
-			out.Tables = append(out.Tables, report.TableProof{Table: keepsake.TableName(t.Schema, t.Name.Name), RowsExpected: t.Rows, RowsFound: found})
+			out.Tables = append(out.Tables, report.TableProof{
+				Table: keepsake.TableName(t.Schema, t.Name.Name), RowsExpected: t.Rows, RowsFound: found,
+			})
 		}
 	}
 	return out, nil
 }
 
 // rowsWithout counts the rows of ranges that have lost no chunk.
-func rowsWithout(ctx context.Context, t *repository.Table, fetch repository.Fetch, lost func(repository.Chunk) bool) (rows int64, err error) {
+func rowsWithout(
+	ctx context.Context, t *repository.Table, fetch repository.Fetch, lost func(repository.Chunk) bool,
+) (rows int64, err error) {
 	for r, err := range t.EachRange(ctx, fetch) {
 		if err != nil {
 			return 0, err
@@ -64,7 +68,8 @@ func rowsWithout(ctx context.Context, t *repository.Table, fetch repository.Fetc
 	return rows, nil
 }
 
-// suspect notes index pages of which a copy did not read well: they are read at every provider, whatever else is only listed.
+// suspect notes index pages of which a copy did not read well: they are read at every provider, whatever else
+// is only listed.
 func (v *verification) suspect(met []report.VerifyFinding) {
 	v.suspects = map[repository.ChunkID]bool{}
 	for _, f := range met {
@@ -80,7 +85,10 @@ func (v *verification) unread(m *repository.Manifest, met []report.VerifyFinding
 		v.add(f)
 	}
 	if len(met) == 0 {
-		v.add(report.VerifyFinding{Object: repository.ManifestKey(m.ID), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged, Problem: keepsake.MessageOf(err)})
+		v.add(report.VerifyFinding{
+			Object: repository.ManifestKey(m.ID), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged,
+			Problem: keepsake.MessageOf(err),
+		})
 	}
 	copies := v.copies(nil, nil, nil)
 	for i := range copies {

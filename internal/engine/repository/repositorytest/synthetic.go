@@ -1,5 +1,5 @@
-// Package repositorytest makes the index of a recovery point that nobody has the rows of: as large as a platform of a terabyte leaves it,
-// in seconds. It is for benchmarks, and never part of the program.
+// Package repositorytest makes the index of a recovery point that nobody has the rows of: as large as a
+// platform of a terabyte leaves it, in seconds. It is for benchmarks, and never part of the program.
 package repositorytest
 
 import (
@@ -19,7 +19,8 @@ type Size struct {
 	Chunks       int // of the table guests, one in each page range
 	RowsPerChunk int // each of another wedding, drawn
 	ChunksPerRun int
-	// Distinct is how many runs have pairs of their own; each other one shares their pages, under chunks of its own. A lookup reads as much.
+	// Distinct is how many runs have pairs of their own; each other one shares their pages, under chunks of
+	// its own. A lookup reads as much.
 	Distinct int
 }
 
@@ -46,17 +47,20 @@ type maker struct {
 	out   *Synthetic
 }
 
-// Make stores the index pages, but for those of slots, which nobody reads who does not compare rows, and returns the manifest, not sealed.
+// Make stores the index pages, but for those of slots, which nobody reads who does not compare rows, and
+// returns the manifest, not sealed.
 func Make(ctx context.Context, k *repository.Keyring, store repository.Store, size Size) (*Synthetic, error) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	m := &repository.Manifest{
 		Format: repository.FormatVersion, Repository: k.Repository(), ID: repository.NewManifestID(now), Time: now,
-		Type: keepsake.BackupFull, Tool: "synthetic", Source: repository.Source{Database: "platform", Server: "15.4", Encoding: "UTF8"},
+		Type: keepsake.BackupFull, Tool: "synthetic",
+		Source: repository.Source{Database: "platform", Server: "15.4", Encoding: "UTF8"},
 		Facts: repository.Facts{Keys: []repository.ForeignKey{
 			{Child: "public.guests", Columns: []string{"wedding_id"}, Parent: "public.weddings", ParentColumns: []string{"id"}},
 		}},
 	}
-	mk := &maker{size, k, store, rand.New(rand.NewPCG(1, 2)), &Synthetic{Manifest: m, InWeddings: map[repository.ChunkID]bool{}}}
+	out := &Synthetic{Manifest: m, InWeddings: map[repository.ChunkID]bool{}}
+	mk := &maker{size, k, store, rand.New(rand.NewPCG(1, 2)), out}
 	for _, table := range []func(context.Context) (*repository.Table, error){mk.weddings, mk.guests} {
 		t, err := table(ctx)
 		if err != nil {
@@ -82,7 +86,9 @@ func (m *maker) id() (id repository.ChunkID) {
 }
 
 // table makes ranges and slots over chunks of those ids.
-func (m *maker) table(ctx context.Context, name, key string, columns []repository.Column, ids []repository.ChunkID, rows int) (*repository.Table, error) {
+func (m *maker) table(
+	ctx context.Context, name, key string, columns []repository.Column, ids []repository.ChunkID, rows int,
+) (*repository.Table, error) {
 	t := &repository.Table{
 		Name: repository.Name{Schema: "public", Name: name}, Kind: repository.KindTable, Tier: keepsake.TierHigh,
 		Format: repository.FormatBinary, Columns: columns, Key: []string{"id"}, RangePages: rangePages, Layout: "synthetic",
@@ -107,7 +113,10 @@ func (m *maker) table(ctx context.Context, name, key string, columns []repositor
 			From: uint32(i) * rangePages, To: uint32(i+1) * rangePages, Rows: int64(rows),
 			Hash:   repository.RowHash{Hi: m.r.Uint64(), Lo: m.r.Uint64()},
 			Tuples: repository.RowHash{Hi: m.r.Uint64(), Lo: m.r.Uint64()},
-			Chunks: []repository.Chunk{{Ref: repository.Ref{ID: id, Size: 3 << 20, SHA256: repository.Sum(m.id()), Plain: 8 << 20}, Rows: int64(rows)}},
+			Chunks: []repository.Chunk{{
+				Ref:  repository.Ref{ID: id, Size: 3 << 20, SHA256: repository.Sum(m.id()), Plain: 8 << 20},
+				Rows: int64(rows),
+			}},
 		}
 		if i == len(ids)-1 {
 			r.To = 0
@@ -157,7 +166,8 @@ func (m *maker) weddings(ctx context.Context) (*repository.Table, error) {
 	if err := flush(); err != nil {
 		return nil, err
 	}
-	t, err := m.table(ctx, "weddings", "id", []repository.Column{{Name: "id", Type: "bigint"}, {Name: "couple", Type: "text"}}, ids, rows)
+	columns := []repository.Column{{Name: "id", Type: "bigint"}, {Name: "couple", Type: "text"}}
+	t, err := m.table(ctx, "weddings", "id", columns, ids, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -200,12 +210,14 @@ func (m *maker) guests(ctx context.Context) (*repository.Table, error) {
 			return nil, err
 		}
 	}
+	average := m.RowsPerChunk * m.ChunksPerRun * m.Distinct / m.Weddings
 	for w, n := range holding {
-		if average := m.RowsPerChunk * m.ChunksPerRun * m.Distinct / m.Weddings; n == average-1 && (m.out.Wedding == 0 || w < m.out.Wedding) && w > 0 {
+		if n == average-1 && w > 0 && (m.out.Wedding == 0 || w < m.out.Wedding) {
 			m.out.Wedding, m.out.Holding = w, n*shares
 		}
 	}
-	t, err := m.table(ctx, "guests", "wedding_id", []repository.Column{{Name: "id", Type: "bigint"}, {Name: "wedding_id", Type: "bigint"}}, ids, m.RowsPerChunk)
+	columns := []repository.Column{{Name: "id", Type: "bigint"}, {Name: "wedding_id", Type: "bigint"}}
+	t, err := m.table(ctx, "guests", "wedding_id", columns, ids, m.RowsPerChunk)
 	if err != nil {
 		return nil, err
 	}
