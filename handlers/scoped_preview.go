@@ -212,7 +212,7 @@ func impact(p *scope.Preview, left map[string]bool) []ui.Figure {
 }
 
 // touched names the weddings that the changes touch, the nearest first.
-func touched(c echo.Context, pages Pages, con scopePreviewer, p *scope.Preview, left map[string]bool) (list []views.TouchedWedding, more string, err error) {
+func touched(c echo.Context, con scopePreviewer, p *scope.Preview, left map[string]bool) (list []views.TouchedWedding, more string, err error) {
 	rows := p.Touched(leftOut(left))
 	ids := slices.Sorted(maps.Keys(rows))
 	if len(ids) == 0 {
@@ -345,14 +345,14 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	if vm.Points, err = pointOptions(c, pages, con, p.Point, p.PointTime); err != nil {
 		return vm, err
 	}
-	if vm.Touched, vm.TouchedMore, err = touched(c, pages, con, p, left); err != nil {
+	if vm.Touched, vm.TouchedMore, err = touched(c, con, p, left); err != nil {
 		return vm, err
 	}
 	if vm.Notices, err = approvalNotice(c, con, in); err != nil {
 		return vm, err
 	}
 	for _, t := range p.Tables {
-		if table, any := previewTable(t, left, comesBack); any {
+		if table, shown := previewTable(t, left, comesBack); shown {
 			if table.More != "" {
 				table.MoreURL = rowsAction(in, t.Table, rowsShown)
 			}

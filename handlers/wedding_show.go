@@ -274,7 +274,7 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 		for _, t := range w.Tables {
 			i, u, d, _ := t.Counts()
 			insert, update, remove = insert+i, update+u, remove+d
-			if table, any := previewTable(scope.TableChanges(t), nil, happened); any {
+			if table, shown := previewTable(scope.TableChanges(t), nil, happened); shown {
 				vm.Tables = append(vm.Tables, table)
 			}
 		}

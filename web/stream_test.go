@@ -234,7 +234,7 @@ func TestServeStopsGracefullyAndEndsStreams(t *testing.T) {
 	s.url = "http://" + listener.Addr().String() // cookies know hosts, not ports
 	stream := s.watch(t.Context(), "/operations/op1/events")
 	stop()
-	for range stream { //nolint:revive // drained until the server ends it
+	for range stream { // drained until the server ends it
 	}
 	select {
 	case err := <-done:

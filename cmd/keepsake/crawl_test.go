@@ -267,7 +267,7 @@ func TestNoLinkLeadsNowhere(t *testing.T) {
 			then(t, v)
 		})
 	}
-	without("nothing is backed up", func(t *testing.T, v *visitor) { v.crawl("/") })
+	without("nothing is backed up", func(_ *testing.T, v *visitor) { v.crawl("/") })
 
 	w.must(t, exitDone, "backup")
 	execute(t, direct, "delete from clients where wedding_id = 1")

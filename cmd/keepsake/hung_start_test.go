@@ -38,15 +38,15 @@ func TestAStoppedProviderDelaysNoStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Resume() })
-	real := w.env["KEEPSAKE_CONSOLE_URL"]
+	reachable := w.env["KEEPSAKE_CONSOLE_URL"]
 	owner := w.env["KEEPSAKE_CONSOLE_OWNER_URL"]
 	for _, c := range []struct{ name, url, page string }{
-		{"with its database", real, "Sign in"},
+		{"with its database", reachable, "Sign in"},
 		{"on standby, without its database", "postgres://keepsake:nobody@127.0.0.1:1/console", "Sign in"},
-		{"on standby, locked out", strings.Replace(real, "@", "0@", 1), "Sign in"},
+		{"on standby, locked out", strings.Replace(reachable, "@", "0@", 1), "Sign in"},
 	} {
 		w.env["KEEPSAKE_CONSOLE_URL"] = c.url
-		if delete(w.env, "KEEPSAKE_CONSOLE_OWNER_URL"); c.url == real {
+		if delete(w.env, "KEEPSAKE_CONSOLE_OWNER_URL"); c.url == reachable {
 			w.env["KEEPSAKE_CONSOLE_OWNER_URL"] = owner
 		}
 		started := time.Now()

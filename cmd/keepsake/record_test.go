@@ -141,7 +141,7 @@ func TestAnInterruptedCommandIsOnRecord(t *testing.T) {
 	w.must(t, exitDone, "repo", "rebuild")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	_, ended := w.heldBackup(t, ctx)
+	_, ended := w.heldBackup(ctx, t)
 	stop()
 	if o := <-ended; o.code != exitFailed || !strings.Contains(o.err, "stopped before it was done") {
 		t.Errorf("interrupted: %+v", o)
@@ -192,7 +192,7 @@ func TestATrailThatComesBackHasTheEnd(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	w.withConsole(t)
 	w.must(t, exitDone, "init")
-	holder, ended := w.heldBackup(t, t.Context())
+	holder, ended := w.heldBackup(t.Context(), t)
 	w.must(t, exitDone, "repo", "rebuild") // sets the trail up
 	if _, err := holder.Exec(t.Context(), "rollback"); err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestATrailThatComesBackHasTheEnd(t *testing.T) {
 }
 
 // heldBackup begins a backup that waits for a table until the transaction of holder has ended.
-func (w *world) heldBackup(t *testing.T, ctx context.Context) (holder *pgx.Conn, ended chan output) {
+func (w *world) heldBackup(ctx context.Context, t *testing.T) (holder *pgx.Conn, ended chan output) {
 	t.Helper()
 	holder = connect(t, w.platform)
 	if _, err := holder.Exec(t.Context(), "begin; lock table clients in access exclusive mode"); err != nil {

@@ -119,6 +119,7 @@ func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 			e.Close()
 		}
 	}()
+	//nolint:contextcheck // a command that is interrupted is on record all the same
 	return a.report(a.onRecord(parsed.Selected().Target.Addr().Interface(), func() error {
 		err := parsed.Run(a)
 		var exit errExit

@@ -57,6 +57,7 @@ func (c *serveCommand) Run(a *app) error {
 		return err
 	} else {
 		defer s.db.Close()
+		//nolint:contextcheck // each request has its own context
 		if err := a.normal(s, pages); err != nil {
 			return err
 		}

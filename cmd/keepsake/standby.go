@@ -94,6 +94,7 @@ func (a *app) standby(ctx context.Context, e *engine.Engine, conf *config.Config
 	}
 	log := a.logger(slog.LevelInfo)
 	read := func(ctx context.Context) ([]byte, error) { return e.ReadNote(ctx, accessTopic) }
+	//nolint:contextcheck // each request has its own context
 	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, e.Vault(), log), Logger: log, SessionSecret: secret, TrustedProxies: conf.TrustedProxies(), Version: engine.Version,
 		Ready: func(context.Context) error { return errStandby }, ByTLS: conf.ByTLS()},
 		console.NewStandby(e, log))

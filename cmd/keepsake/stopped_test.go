@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestAStoppedBackupSaysWhatIsThere(t *testing.T) {
 		want string
 	}{{context.Canceled, "no recovery point was made"}, {there, "recovery point 7 is at disk"}} {
 		err := interrupted("backup", x.err)
-		if m := keepsake.MessageOf(err); keepsake.CodeOf(err) != keepsake.CodeCancelled || !strings.Contains(m, x.want) || x.err == error(there) && strings.Contains(m, "no recovery point") {
+		if m := keepsake.MessageOf(err); keepsake.CodeOf(err) != keepsake.CodeCancelled || !strings.Contains(m, x.want) || errors.Is(x.err, there) && strings.Contains(m, "no recovery point") {
 			t.Errorf("%v is said as %s", x.err, m)
 		}
 	}

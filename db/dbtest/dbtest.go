@@ -84,7 +84,7 @@ const (
 
 var (
 	makingOriginal sync.Once
-	originalFailed = errors.New("the console database that tests copy was not made")
+	errOriginal    = errors.New("the console database that tests copy was not made")
 )
 
 // Prepared returns the URLs of a migrated console database: for the role that owns it and for the one that the console works as.
@@ -92,9 +92,9 @@ var (
 // copy: a test that changes a role uses Roles.
 func Prepared(t testing.TB) (owner, server keepsake.Secret) {
 	t.Helper()
-	makingOriginal.Do(func() { originalFailed = makeOriginal(t) })
-	if originalFailed != nil {
-		t.Fatal(originalFailed)
+	makingOriginal.Do(func() { errOriginal = makeOriginal(t) })
+	if errOriginal != nil {
+		t.Fatal(errOriginal)
 	}
 	admin := testenv.Copy(t, original)
 	conn, err := pgx.Connect(t.Context(), admin)

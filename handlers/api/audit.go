@@ -138,6 +138,7 @@ type exportAuditInput struct {
 
 func (h *actions) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.StreamResponse, error) {
 	actor := handlers.ActorFrom(ctx)
+	//nolint:contextcheck // the stream outlives the call and has the request's context
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		c := humaecho.Unwrap(hc)
 		out := &late{c: c, kind: map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[in.Format]}

@@ -35,6 +35,7 @@ func (h *actions) events() {
 		if _, err := h.d.Console.GetOperation(ctx, actor, in.ID); err != nil {
 			return nil, err
 		}
+		//nolint:contextcheck // the stream outlives the call and has the request's context
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			c := humaecho.Unwrap(hc)
 			ctx, cancel := context.WithTimeout(c.Request().Context(), h.d.Stream.Life)

@@ -14,10 +14,12 @@ import (
 )
 
 const (
-	// nextWeddings is how many weddings after tomorrow an overview shows. MostAhead bounds how many it asks for at all.
-	nextWeddings, MostAhead = 8, 500
-	weddingsAhead           = 366 // days
-	recentShown             = 8
+	// nextWeddings is how many weddings after tomorrow an overview shows.
+	nextWeddings = 8
+	// MostAhead bounds how many weddings an overview asks for at all.
+	MostAhead     = 500
+	weddingsAhead = 366 // days
+	recentShown   = 8
 )
 
 // Dashboard returns the overview. It reads the console database, and asks only the platform, for the next weddings; one that

@@ -171,7 +171,7 @@ func TestVerifyUpdatesCopies(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
-	e.verify = func(in engine.VerifyInput) (engine.VerifyResult, error) {
+	e.verify = func(engine.VerifyInput) (engine.VerifyResult, error) {
 		return engine.VerifyResult{OK: false, Seconds: 1, Findings: []engine.VerifyFinding{
 			{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true}, {Provider: "away", Problem: "did not answer"}},
 			Copies: map[string][]keepsake.Copy{"a": copies("local"), "unknown": copies()}}, nil

@@ -136,7 +136,7 @@ func TestABackupLetsARestoreGoFirst(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	reading, ended := make(chan func(context.Context) error), make(chan struct{})
-	e.backup = func(ctx context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
+	e.backup = func(_ context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
 		reading <- in.Yield
 		<-ended
 		return e.succeed(in, r, "local", "s3", "away")
@@ -183,7 +183,7 @@ type slowScopes struct {
 
 func (s *slowScopes) NewRestoreID() string { return "20261123T070000Z-9f86d081a2b4" }
 
-func (s *slowScopes) ApplyScope(ctx context.Context, _ engine.ScopeInput, a engine.ScopeApply, _ engine.Reporter) (engine.ScopeResult, error) {
+func (s *slowScopes) ApplyScope(_ context.Context, _ engine.ScopeInput, a engine.ScopeApply, _ engine.Reporter) (engine.ScopeResult, error) {
 	close(s.begun)
 	<-s.finish
 	return engine.ScopeResult{Restore: a.Restore, Name: a.Name, Point: "20261123T065312Z-9f86d081a2b4"}, nil

@@ -77,7 +77,7 @@ var moments = map[string]func(h *storagetest.HangingProvider){
 	},
 	"after its last byte": func(h *storagetest.HangingProvider) {
 		calls := 0
-		h.Hang(true, func(verb, key string) bool { calls++; return calls > 3 && key != repository.HeaderKey })
+		h.Hang(true, func(_, key string) bool { calls++; return calls > 3 && key != repository.HeaderKey })
 	},
 	"when it is written": func(h *storagetest.HangingProvider) {
 		h.Hang(false, func(verb, _ string) bool { return verb == "put" || verb == "sync" })

@@ -105,16 +105,16 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 		t.Errorf("%+v, %v", points, err)
 	}
 	// They take the notes away there: those of the other providers count.
-	real := map[string][]byte{}
+	sound := map[string][]byte{}
 	for _, topic := range []string{"points/" + point, "access"} {
-		err := list[0].Store.List(t.Context(), "notes/"+topic+"/", func(o storage.Object) error { real[o.Key] = nil; return nil })
+		err := list[0].Store.List(t.Context(), "notes/"+topic+"/", func(o storage.Object) error { sound[o.Key] = nil; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name := range real {
+	for name := range sound {
 		var err error
-		if real[name], err = list[0].Store.Get(t.Context(), name, 1<<20); err == nil {
+		if sound[name], err = list[0].Store.Get(t.Context(), name, 1<<20); err == nil {
 			err = list[0].Store.Delete(t.Context(), name)
 		}
 		if err != nil {
@@ -127,7 +127,7 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 	if points, err = e.Points(t.Context(), ""); err != nil || len(points) != 1 || !points[0].Locked {
 		t.Errorf("with the notes of one provider gone: %+v, %v", points, err)
 	}
-	for name, body := range real {
+	for name, body := range sound {
 		if err := list[0].Store.Put(t.Context(), name, body, sha256.Sum256(body), true); err != nil {
 			t.Fatal(err)
 		}

@@ -41,12 +41,12 @@ var meanwhile = []struct {
 func TestMissingRowsComeBackWhilePeopleWork(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	make := []string{"drop table if exists tasks, guests, weddings", "create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
+	makeTables := []string{"drop table if exists tasks, guests, weddings", "create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
 		"create table guests (id int primary key, v text, wedding_id int references weddings, mail text unique)", "create table tasks (id int primary key, v text, wedding_id int references weddings)",
 		"insert into weddings select i, 'Couple ' || i, date '2026-07-01' + i, 1 from generate_series(1, 3) i",
 		"insert into guests select i, 'guest ' || i, 1, 'guest' || i || '@ex.org' from generate_series(1, 12) i",
 		"insert into guests select i, 'guest ' || i, 2, null from generate_series(21, 24) i", "insert into tasks select i, 'task ' || i, 1 from generate_series(1, 5) i"}
-	run(t, url, make...)
+	run(t, url, makeTables...)
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
 	rows := func() map[string]string {
@@ -64,7 +64,7 @@ func TestMissingRowsComeBackWhilePeopleWork(t *testing.T) {
 			return
 		}
 		defer func() { failed = failed || rt.Failed() }()
-		run(t, url, make...)
+		run(t, url, makeTables...)
 		whole := rows()
 		run(t, url, "delete from guests where id <= 6")
 		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Wedding: "1", Point: "latest", Mode: scope.Missing})

@@ -69,17 +69,17 @@ const (
 	Whole             // it is a word
 )
 
-// In says how well the word w fits a text.
-func (w Text) In(t Text) Fit {
-	fit := fitIn(t.plain, w.plain)
-	if fit == Whole || w.long == "" {
+// In says how well the word t fits a text.
+func (t Text) In(text Text) Fit {
+	fit := fitIn(text.plain, t.plain)
+	if fit == Whole || t.long == "" {
 		return fit
 	}
-	if t.long != "" {
-		return max(fit, fitIn(t.long, w.long))
+	if text.long != "" {
+		return max(fit, fitIn(text.long, t.long))
 	}
-	if w.long != w.plain {
-		return max(fit, fitIn(t.plain, w.long))
+	if t.long != t.plain {
+		return max(fit, fitIn(text.plain, t.long))
 	}
 	return fit
 }

@@ -69,7 +69,7 @@ func (c *child) untilReady(ctx context.Context, patience time.Duration, ready fu
 		}
 		select {
 		case <-c.done:
-			return fmt.Errorf("%s ended before it was ready (%v): %s", c.name, c.err, c.tail)
+			return fmt.Errorf("%s ended before it was ready (%w): %s", c.name, c.err, c.tail)
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready after %s (%w): %s", c.name, patience, last, c.tail)
 		case <-tick.C:

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -66,7 +67,7 @@ func (l *Link) Cut() { l.proxy.Stop() }
 func (l *Link) Restore() {
 	l.t.Helper()
 	l.proxy.Toxics.ResetToxics(context.WithoutCancel(l.t.Context()))
-	if err := l.proxy.Start(); err != nil && err != toxiproxy.ErrProxyAlreadyStarted {
+	if err := l.proxy.Start(); err != nil && !errors.Is(err, toxiproxy.ErrProxyAlreadyStarted) {
 		l.t.Fatalf("restore the proxy: %v", err)
 	}
 }

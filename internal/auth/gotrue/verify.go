@@ -35,8 +35,9 @@ const (
 
 	// appMetadata is where only the server's administrator writes.
 	appMetadata = "app_metadata"
-	// DefaultRoleClaim and DefaultOrganizationClaim are where the server's administrator writes what somebody is.
-	DefaultRoleClaim         = appMetadata + ".role"
+	// DefaultRoleClaim is where the server's administrator writes what somebody is.
+	DefaultRoleClaim = appMetadata + ".role"
+	// DefaultOrganizationClaim is where the server's administrator writes whose weddings somebody may see.
 	DefaultOrganizationClaim = appMetadata + ".organization_id"
 )
 

@@ -63,8 +63,8 @@ func TestTokensThatProveNothing(t *testing.T) {
 	}
 	// The confusion of RFC 8725, section 2.1: the published key, which everybody knows, taken for a secret.
 	confused := func(kid bool) string {
-		real := strings.Split(asymmetric.Sign(t, amelia, nil), ".")
-		parsed, _, err := jwt.NewParser().ParseUnverified(strings.Join(real, "."), jwt.MapClaims{})
+		parts := strings.Split(asymmetric.Sign(t, amelia, nil), ".")
+		parsed, _, err := jwt.NewParser().ParseUnverified(strings.Join(parts, "."), jwt.MapClaims{})
 		if err != nil {
 			t.Fatal(err)
 		}

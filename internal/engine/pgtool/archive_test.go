@@ -217,7 +217,8 @@ func TestDumpStopsWhenAsked(t *testing.T) {
 		}
 		return n
 	}
-	for waiting() == 0 {
+	for n := 0; n == 0; {
+		n = waiting()
 	}
 	stop()
 	if err := <-done; !errors.Is(err, context.Canceled) {

@@ -24,6 +24,7 @@ func (s *Set) Health(ctx context.Context, write func(provider string) bool) ([]P
 	return r.Health(ctx, write), ctx.Err()
 }
 
+// Health looks at every provider; write says at which one an object is written and read back as well.
 func (r *Repo) Health(ctx context.Context, write func(provider string) bool) []ProviderHealth {
 	found := make([]ProviderHealth, len(r.Providers))
 	var wg sync.WaitGroup

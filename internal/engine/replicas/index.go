@@ -70,6 +70,7 @@ func BuildIndex(ctx context.Context, r *Repo, live []Provider, refs []*repositor
 	return x, failed, ctx.Err()
 }
 
+// ProviderBit is the bit that stands for a provider in what the index knows of an object; 0 for one that is not in the list.
 func ProviderBit(providers []Provider, name string) uint16 {
 	for i, p := range providers {
 		if p.Name == name {

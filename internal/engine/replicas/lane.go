@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	laneBytes   = 24 << 20 // sealed bytes that may wait for one provider
+	laneBytes = 24 << 20 // sealed bytes that may wait for one provider
+	// LaneWorkers is how many objects go to one provider at once.
 	LaneWorkers = 4
 	patience    = 2 * time.Second // how long a full lane is waited for, all waits together, before its provider counts as lagging
 	delayShare  = 4               // and a quarter of the time since the lane was opened on top of it
@@ -46,6 +47,7 @@ type Lane struct {
 	wg      sync.WaitGroup
 }
 
+// NewLane opens the lane to a provider. Whoever opens it ends it with Cancel and Drain.
 func NewLane(ctx context.Context, p Provider, bit uint16, x *Index, t *report.Tracker, b *Bell) *Lane {
 	l := &Lane{Provider: p, Bit: bit, index: x, track: t, bell: b, opened: time.Now()}
 	l.ctx, l.cancel = context.WithCancel(ctx)
@@ -243,6 +245,7 @@ func Send(ctx context.Context, lanes []*Lane, s *Sealed, skip uint16) error {
 	return nil
 }
 
+// AllFailed says why no provider takes anything any more, and is nil while one does.
 func AllFailed(lanes []*Lane) error {
 	text := ""
 	for _, l := range lanes {

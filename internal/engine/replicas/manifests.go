@@ -203,6 +203,7 @@ func holdersOf(copies []ManifestCopy) string {
 	return strings.Join(list, ", ")
 }
 
+// ReadManifestAt reads and opens one provider's copy of a manifest. The bytes are those of the sealed object.
 func ReadManifestAt(ctx context.Context, r *Repo, p Provider, id string) (*repository.Manifest, []byte, error) {
 	key := repository.ManifestKey(id)
 	body, err := p.Store.Get(ctx, key, maxManifest)
@@ -220,7 +221,7 @@ func isDamage(err error) bool {
 		keepsake.CodeOf(err) == keepsake.CodeDamaged
 }
 
-//lint:ignore ST1005 it is a sentence of a finding, with another one behind it
+//nolint:revive,staticcheck // it is a sentence of a finding, with another one behind it
 var errWrongBytes = errors.New("the object holds other bytes than were stored.")
 
 // LatestWhole is the word for the newest recovery point that covers every tier.

@@ -17,8 +17,10 @@ import (
 )
 
 const (
+	// NotePrefix begins the names of all notes.
 	NotePrefix = "notes/"
-	MaxNote    = 4 << 20 // bytes of a sealed note
+	// MaxNote bounds a sealed note, in bytes.
+	MaxNote = 4 << 20
 )
 
 // Kept says which providers hold a note, and why each other does not.

@@ -131,8 +131,12 @@ func (t *Tracker) State() Progress {
 	return t.state
 }
 
-func (t *Tracker) Infof(format string, args ...any)  { t.logf("info", format, args...) }
-func (t *Tracker) Warnf(format string, args ...any)  { t.logf("warn", format, args...) }
+// Infof adds a line to the operation's log.
+func (t *Tracker) Infof(format string, args ...any) { t.logf("info", format, args...) }
+
+// Warnf adds a warning to the operation's log.
+func (t *Tracker) Warnf(format string, args ...any) { t.logf("warn", format, args...) }
+
 func (t *Tracker) errorf(format string, args ...any) { t.logf("error", format, args...) }
 
 // Broke says that what was begun did not end: it was stopped by whoever asked for it, or it failed with err.

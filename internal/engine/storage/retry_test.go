@@ -28,7 +28,7 @@ func TestRetryTriesAgain(t *testing.T) {
 			return nil
 		})
 		var told []int
-		r := storage.Retry(f, storage.RetryOptions{OnRetry: func(_, _ string, attempt int, err error) { told = append(told, attempt) }})
+		r := storage.Retry(f, storage.RetryOptions{OnRetry: func(_, _ string, attempt int, _ error) { told = append(told, attempt) }})
 		start := time.Now()
 		storagetest.Put(t, r, "a", []byte("x"))
 		if len(told) != 3 {

@@ -86,6 +86,7 @@ func (d *directories) get(ctx context.Context, s slot, now func() time.Time, rea
 		}
 		r = &reading{done: make(chan struct{})}
 		d.reading[s] = r
+		//nolint:contextcheck // others may wait for the reading when whoever began it is gone
 		d.running.Go(func() { d.read(s, r, now, read) })
 	}
 	d.mu.Unlock()

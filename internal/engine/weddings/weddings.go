@@ -16,7 +16,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Wedding is one wedding of the platform, FoundWeddings is what a search found: see search. WeddingQuery selects weddings, WeddingPlace is one's
+// Wedding is one wedding of the platform. FoundWeddings is what a search found: see search. WeddingQuery selects weddings, WeddingPlace is one's
 // place among them: see platform.
 type (
 	Wedding       = search.Wedding

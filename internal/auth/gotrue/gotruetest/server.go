@@ -120,10 +120,14 @@ func (s *Server) SetUser(u User) {
 	s.users[u.Email] = &u
 }
 
-// SetDown makes the whole server answer 503, SetKeysDown only its published keys, SetBusy 429.
-func (s *Server) SetDown(down bool)     { s.set(func() { s.down = down }) }
+// SetDown makes the whole server answer 503.
+func (s *Server) SetDown(down bool) { s.set(func() { s.down = down }) }
+
+// SetKeysDown makes only its published keys answer 503.
 func (s *Server) SetKeysDown(down bool) { s.set(func() { s.keysDown = down }) }
-func (s *Server) SetBusy(busy bool)     { s.set(func() { s.busy = busy }) }
+
+// SetBusy makes it answer 429.
+func (s *Server) SetBusy(busy bool) { s.set(func() { s.busy = busy }) }
 
 // Hang makes the server take requests and not answer until goOn is called. asked receives once for each of them.
 func (s *Server) Hang() (asked <-chan struct{}, goOn func()) {
@@ -150,9 +154,11 @@ func (s *Server) set(f func()) {
 	f()
 }
 
-// Refreshed is how often a refresh token was exchanged, KeyReads how often the published keys were read.
+// Refreshed is how often a refresh token was exchanged.
 func (s *Server) Refreshed() (n int) { s.set(func() { n = s.refreshed }); return n }
-func (s *Server) KeyReads() (n int)  { s.set(func() { n = s.keyReads }); return n }
+
+// KeyReads is how often the published keys were read.
+func (s *Server) KeyReads() (n int) { s.set(func() { n = s.keyReads }); return n }
 
 // SignedIn is how many sign-ins have not ended.
 func (s *Server) SignedIn() (n int) {

@@ -246,7 +246,7 @@ func (m *maker) directory(ctx context.Context, holding map[uint64]int) ([]byte, 
 		return nil, err
 	}
 	var page []byte
-	_, err = repository.WriteRuns(ctx, func(ctx context.Context, p []byte) (repository.Ref, error) {
+	_, err = repository.WriteRuns(ctx, func(_ context.Context, p []byte) (repository.Ref, error) {
 		if repository.PageKind(p[0]) == repository.PageRun {
 			page = append([]byte{}, p...)
 		}
