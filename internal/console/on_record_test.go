@@ -11,7 +11,7 @@ import (
 
 // looks are the use cases that show the console's own facts and nothing of a couple's rows: they leave no entry when they are allowed.
 var looks = []string{"Await", "Compliance", "Dashboard", "Emergency", "EstimateBackup", "ExplainScope", "FindDamage", "GetOperation", "GetPoint", "GetTest", "GetWedding", "ListAudit",
-	"ListOperations", "ListOrganizations", "ListPoints", "ListTests", "ListWeddings", "NeedsSecondApprover", "OperationLog", "Performance", "Subscribe", "WeddingsByID"}
+	"ListDuties", "ListOperations", "ListOrganizations", "ListPoints", "ListTests", "ListWeddings", "NeedsSecondApprover", "OperationLog", "Performance", "Subscribe", "WeddingsByID"}
 
 // keys are what a request does for itself, before and after the use case that it is for.
 var keys = []string{"BeginAnswer", "EndAnswer"}
