@@ -1,5 +1,6 @@
-// Package db reaches the console database. InTx is the one way to its rows: it sets who is asking for one transaction, and
-// row-level security, forced on every table, shows nothing without it. The package never touches the platform database.
+// Package db reaches the console database. InTx is the one way to its rows: it sets who is asking for one transaction,
+// and row-level security, forced on every table, shows nothing without it. The package never touches the platform
+// database.
 package db
 
 import (
@@ -56,8 +57,8 @@ func Open(ctx context.Context, url keepsake.Secret) (*DB, error) {
 	return &DB{pool: pool, jobs: jobs, owns: role.Owns || role.Grants}, nil
 }
 
-// OwnsTables reports whether the role owns what it reads. Row-level security is forced on owners too, but an owner can switch it
-// off: a console of that kind works, and says so.
+// OwnsTables reports whether the role owns what it reads. Row-level security is forced on owners too, but an owner can
+// switch it off: a console of that kind works, and says so.
 func (d *DB) OwnsTables() bool { return d.owns }
 
 // Close returns when every connection has been given back and closed.
@@ -89,8 +90,8 @@ type Tx struct {
 }
 
 // InTx runs fn in one transaction as actor and commits when fn returns nil. What the actor may not see is not there: an
-// Actor without a role sees nothing. An error from fn rolls back and is returned; a database that cannot be reached is an
-// Error with CodeUnavailable. No network I/O belongs inside fn.
+// Actor without a role sees nothing. An error from fn rolls back and is returned; a database that cannot be reached is
+// an Error with CodeUnavailable. No network I/O belongs inside fn.
 func (d *DB) InTx(ctx context.Context, actor keepsake.Actor, fn func(Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{BeginQuery: beginAs(actor)}, func(tx pgx.Tx) error {
 		return fn(Tx{Queries: sqlcgen.New(tx), PG: tx})
@@ -98,13 +99,14 @@ func (d *DB) InTx(ctx context.Context, actor keepsake.Actor, fn func(Tx) error) 
 	return explain(err)
 }
 
-// beginAs begins a transaction and sets its actor with one message instead of two: every page begins several. The values are
-// written as digits of their bytes, so that nothing in them can be read as SQL.
+// beginAs begins a transaction and sets its actor with one message instead of two: every page begins several. The
+// values are written as digits of their bytes, so that nothing in them can be read as SQL.
 func beginAs(actor keepsake.Actor) string {
 	set := func(name, value string) string {
 		return fmt.Sprintf("set_config('keepsake.%s', convert_from(decode('%x', 'hex'), 'UTF8'), true)", name, value)
 	}
-	return "begin; select " + set("role", string(actor.Role)) + ", " + set("organization", actor.Organization) + ", " + set("actor", actor.ID)
+	return "begin; select " + set("role", string(actor.Role)) + ", " + set("organization", actor.Organization) + ", " +
+		set("actor", actor.ID)
 }
 
 // IsState reports whether err is PostgreSQL's error with the SQLSTATE.
@@ -144,7 +146,8 @@ func explain(err error) error {
 		case "55": // an object that is not in the state for it, or not free
 			if pg.Code == LockNotAvailable {
 				return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err,
-					Message: "Something else holds what this needs of Keepsake's own database, so nothing was done. Your backups are not affected, and the command line restores without it. " +
+					Message: "Something else holds what this needs of Keepsake's own database, so nothing was done. Your backups " +
+						"are not affected, and the command line restores without it. " +
 						"Try again in a moment; if it stays so, end the session that holds the lock there (pg_locks, pg_stat_activity)."}
 			}
 		default:
@@ -155,14 +158,16 @@ func explain(err error) error {
 		return err
 	}
 	return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err,
-		Message: "Keepsake's own database does not answer. Your backups are not affected, and the command line restores without it. Check that its server runs, then try again."}
+		Message: "Keepsake's own database does not answer. Your backups are not affected, and the command line restores " +
+			"without it. Check that its server runs, then try again."}
 }
 
 func config(url keepsake.Secret) (*pgxpool.Config, error) {
 	c, err := pgxpool.ParseConfig(url.Reveal())
 	if err != nil {
 		// The parser's own words may quote the URL, and with it the password.
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "console.url is not a PostgreSQL connection URL; write it as postgres://role:password@host:port/database")
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"console.url is not a PostgreSQL connection URL; write it as postgres://role:password@host:port/database")
 	}
 	c.ConnConfig.ConnectTimeout = connectTimeout
 	c.ConnConfig.RuntimeParams["application_name"] = "keepsake"
@@ -177,7 +182,8 @@ func openPool(ctx context.Context, url keepsake.Secret, system bool, atLeast int
 	c.MaxConns = max(c.MaxConns, atLeast)
 	c.ConnConfig.RuntimeParams["statement_timeout"] = strconv.Itoa(int((30 * time.Second).Milliseconds()))
 	c.ConnConfig.RuntimeParams["lock_timeout"] = strconv.Itoa(int((10 * time.Second).Milliseconds()))
-	c.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.Itoa(int((60 * time.Second).Milliseconds()))
+	c.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.Itoa(
+		int((60 * time.Second).Milliseconds()))
 	if system {
 		c.ConnConfig.RuntimeParams["keepsake.role"] = string(keepsake.RoleSystem)
 	}

@@ -67,15 +67,18 @@ func TestRowsByActor(t *testing.T) {
 	d := dbtest.Open(t, dbtest.Tables(t))
 	insert := func(actor keepsake.Actor, id, organization string) error {
 		return d.InTx(t.Context(), actor, func(tx db.Tx) error {
-			p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{}, RequestedBy: "x", RequestedName: "x"}
+			p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"),
+				Weddings: []byte("[]"), Tiers: []string{}, RequestedBy: "x", RequestedName: "x"}
 			if organization != "" {
 				p.Organization = &organization
 			}
 			return tx.InsertOperation(t.Context(), p)
 		})
 	}
-	const whole, org1, org2 = "018f0000-0000-7000-8000-000000000001", "018f0000-0000-7000-8000-000000000002", "018f0000-0000-7000-8000-000000000003"
-	if err := errors.Join(insert(superAdmin, whole, ""), insert(bound, org1, "org-1"), insert(superAdmin, org2, "org-2")); err != nil {
+	const whole, org1, org2 = "018f0000-0000-7000-8000-000000000001", "018f0000-0000-7000-8000-000000000002",
+		"018f0000-0000-7000-8000-000000000003"
+	if err := errors.Join(insert(superAdmin, whole, ""), insert(bound, org1, "org-1"),
+		insert(superAdmin, org2, "org-2")); err != nil {
 		t.Fatal(err)
 	}
 	if err := insert(bound, "018f0000-0000-7000-8000-000000000004", "org-2"); !db.IsState(err, db.InsufficientPrivilege) {
@@ -115,7 +118,8 @@ func TestFinalStatesAndFencesHold(t *testing.T) {
 	exec := func(sql string) error {
 		return d.InTx(t.Context(), system, func(tx db.Tx) error { _, err := tx.PG.Exec(t.Context(), sql); return err })
 	}
-	if err := exec(`insert into backup_operations (id, kind, state, requested_by, requested_name, finished_at, cancel_requested_at, fence)
+	if err := exec(`insert into backup_operations (id, kind, state, requested_by, requested_name, finished_at,
+		cancel_requested_at, fence)
 		values ('018f0000-0000-7000-8000-000000000001', 'verify', 'cancelled', 'x', 'x', now(), now(), 4)`); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +127,9 @@ func TestFinalStatesAndFencesHold(t *testing.T) {
 		{"revive an ended operation", "update backup_operations set state = 'queued', finished_at = null"},
 		{"lower the fence", "update backup_operations set fence = 3"},
 		{"end without a time", "update backup_operations set finished_at = null"},
-		{"phase against days", `insert into recovery_points (id, taken_at, backup_type, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, wedding_id, wedding_date, days_before_wedding, timeline_phase)
+		{"phase against days", `insert into recovery_points (id, taken_at, backup_type, source_database, source_server,
+			tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, wedding_id,
+				wedding_date, days_before_wedding, timeline_phase)
 			values ('p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true, 'w', now(), 31, 'preparation')`},
 	} {
 		if err := exec(c.sql); !db.IsState(err, db.CheckViolation) {

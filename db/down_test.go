@@ -13,14 +13,19 @@ import (
 	"github.com/wedsync/keepsake/migrations"
 )
 
-// guards are what the database consists of: its columns, constraints, indexes, policies, and the triggers and functions with what they do.
+// guards are what the database consists of: its columns, constraints, indexes, policies, and the triggers and functions
+// with what they do.
 const guards = `
-	select c.oid::regclass || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull from pg_class c join pg_attribute a on a.attrelid = c.oid
-		where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and c.relname <> 'goose_db_version'
-	union all select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint where connamespace = 'public'::regnamespace and conrelid <> 0
+	select c.oid::regclass || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull
+		from pg_class c join pg_attribute a on a.attrelid = c.oid
+		where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+			and c.relname <> 'goose_db_version'
+	union all select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint
+		where connamespace = 'public'::regnamespace and conrelid <> 0
 	union all select indexdef from pg_indexes where schemaname = 'public'
 	union all select pg_get_triggerdef(g.oid) from pg_trigger g where not g.tgisinternal
-	union all select pg_get_functiondef(p.oid) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and p.prokind = 'f'
+	union all select pg_get_functiondef(p.oid) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+		where n.nspname = 'public' and p.prokind = 'f'
 	union all select tablename || ' ' || policyname from pg_policies where schemaname = 'public'
 	order by 1`
 

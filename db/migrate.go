@@ -22,9 +22,9 @@ const JobSchema = "river"
 // migrateLock keeps processes that start together from migrating together.
 const migrateLock = 0x6b656570736b6d67
 
-// Migrate brings the console database up to date: our tables, the job queue's, and row-level security on every one of them.
-// It may run at every start and in several processes at once; a database that is up to date is left alone, and one that a
-// newer program has set up is refused. log says which migrations ran.
+// Migrate brings the console database up to date: our tables, the job queue's, and row-level security on every one of
+// them. It may run at every start and in several processes at once; a database that is up to date is left alone, and
+// one that a newer program has set up is refused. log says which migrations ran.
 func Migrate(ctx context.Context, url keepsake.Secret, log *slog.Logger) error {
 	if _, err := checkRole(ctx, url); err != nil {
 		return err
@@ -87,16 +87,20 @@ func migrateTables(ctx context.Context, c *pgx.ConnConfig, log *slog.Logger) err
 
 // tooOld refuses to work on tables that this program does not know.
 func tooOld(there, known int64) error {
-	return keepsake.Errorf(keepsake.CodeInvalid, "a newer Keepsake has set up the console database: its tables are of version "+
-		"%d, and this program knows them up to %d. Nothing was changed: start the newer program, or give this one the console "+
-		"database as it was before the update", there, known)
+	return keepsake.Errorf(keepsake.CodeInvalid,
+		"a newer Keepsake has set up the console database: its tables are of version "+
+			"%d, and this program knows them up to %d. Nothing was changed: start the newer program, or give this "+
+			"one the console "+
+			"database as it was before the update", there, known)
 }
 
 // unreleased refuses the tables of a program that was never released, whose migrations were made anew.
 func unreleased(there int64) error {
-	return keepsake.Errorf(keepsake.CodeInvalid, "the console database was set up by a Keepsake from before the first release: its "+
-		"tables are of version %d, and no program brings those up to date. Nothing was changed, and your recovery points are not in "+
-		"it: give Keepsake a new, empty console database, then run keepsake repo rebuild", there)
+	return keepsake.Errorf(keepsake.CodeInvalid,
+		"the console database was set up by a Keepsake from before the first release: its "+
+			"tables are of version %d, and no program brings those up to date. Nothing was changed, and your recovery "+
+			"points are not in "+
+			"it: give Keepsake a new, empty console database, then run keepsake repo rebuild", there)
 }
 
 // CheckVersion refuses a console database that a newer program has set up, as Migrate does. It changes nothing.
@@ -154,9 +158,9 @@ func migrateJobs(ctx context.Context, url keepsake.Secret, log *slog.Logger) err
 // jobPolicy names the policies of the job queue's tables. A new name replaces those of an older version.
 const jobPolicy = "keepsake_jobs_2"
 
-// bindForeignTables forces row-level security on the tables that other software made here: the job queue's and the migrations'
-// own. They are the system's. Whoever starts an operation puts its job into the queue, in the same transaction, so a job is
-// also seen by those who see its operation; nothing but the operation's id is in it.
+// bindForeignTables forces row-level security on the tables that other software made here: the job queue's and the
+// migrations' own. They are the system's. Whoever starts an operation puts its job into the queue, in the same
+// transaction, so a job is also seen by those who see its operation; nothing but the operation's id is in it.
 func bindForeignTables(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		select c.oid::regclass::text, c.relname
@@ -175,7 +179,8 @@ func bindForeignTables(ctx context.Context, conn *pgx.Conn) error {
 	for _, t := range tables {
 		who := "keepsake_is_system()"
 		if t.Bare == "river_job" {
-			who = "keepsake_is_system() or exists (select from public.backup_operations o where o.id = (args ->> 'operation')::uuid)"
+			who = "keepsake_is_system() or exists (select from public.backup_operations o where o.id = (args ->> " +
+				"'operation')::uuid)"
 		}
 		// Names come quoted from regclass. One message is one transaction: no moment is without a policy.
 		_, err := conn.Exec(ctx, fmt.Sprintf(`alter table %[1]s enable row level security, force row level security;

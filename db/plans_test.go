@@ -38,35 +38,50 @@ var wholeTables = map[string]string{
 	"DeleteOldLimits":           "once an hour; a row for each person who started something",
 }
 
-// plannedAnew are queries that are never planned without their arguments: their transaction asks for that (PlanForValues).
+// plannedAnew are queries that are never planned without their arguments: their transaction asks for that
+// (PlanForValues).
 var plannedAnew = []string{"ListAudit", "SearchAudit", "FilterOperations", "FilterPoints"}
 
-// queryArguments are what a query is asked with where the type of an argument does not say it. Each list is one way to ask.
+// queryArguments are what a query is asked with where the type of an argument does not say it. Each list is one way to
+// ask.
 var queryArguments = map[string][]map[string]string{
 	"ListOperations": {
 		{"kind": "''", "state": "''", "active": "false", "ended": "false", "organization": "null", "before": "null"},
 		{"kind": "''", "state": "''", "active": "true", "ended": "false", "organization": "null", "before": "null"},
 		{"kind": "''", "state": "''", "active": "false", "ended": "true", "organization": "null", "before": "null"},
-		{"kind": "'backup'", "state": "''", "active": "false", "ended": "true", "organization": "null", "before": "null", "most": "1"},
-		{"kind": "'restore'", "state": "'failed'", "active": "false", "ended": "false", "organization": "null", "before": "null"},
+		{"kind": "'backup'", "state": "''", "active": "false", "ended": "true", "organization": "null", "before": "null",
+			"most": "1"},
+		{"kind": "'restore'", "state": "'failed'", "active": "false", "ended": "false", "organization": "null",
+			"before": "null"},
 		{"kind": "''", "state": "''", "active": "false", "ended": "false", "organization": "'org-20'", "before": "null"},
-		{"kind": "''", "state": "'cancelled'", "active": "false", "ended": "false", "organization": "null", "before": "'018f0000-0000-7000-8000-000000000001'"},
+		{"kind": "''", "state": "'cancelled'", "active": "false", "ended": "false", "organization": "null",
+			"before": "'018f0000-0000-7000-8000-000000000001'"},
 	},
 	"ListPoints": {
 		{"backup_type": "''", "before": "''"}, {"backup_type": "'full'", "before": "''"},
 		{"backup_type": "''", "before": "(select id from recovery_points order by taken_at limit 1 offset 100)"},
 	},
 	"FilterOperations": {
-		filters(operationFilters, "about_some", "true", "wedding", "'16'"), filters(operationFilters, "about_some", "true", "tier", "'high'"),
-		filters(operationFilters, "about_some", "true", "organization", "'org-20'"), filters(operationFilters, "backup_type", "'full'"), filters(operationFilters, "kind", "'backup'", "backup_type", "'critical'"),
-		filters(operationFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'", "first_id", "'018f0000-0000-7000-8000-000000000001'", "last_id", "'01ff0000-0000-7000-8000-000000000001'"),
+		filters(operationFilters, "about_some", "true", "wedding", "'16'"),
+		filters(operationFilters, "about_some", "true", "tier", "'high'"),
+		filters(operationFilters, "about_some", "true", "organization", "'org-20'"),
+		filters(operationFilters, "backup_type", "'full'"),
+		filters(operationFilters, "kind", "'backup'", "backup_type", "'critical'"),
+		filters(operationFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'", "first_id",
+			"'018f0000-0000-7000-8000-000000000001'", "last_id", "'01ff0000-0000-7000-8000-000000000001'"),
 		filters(operationFilters, "about_some", "true", "wedding", "'16'", "bound_to", "'org-20'"),
-		filters(operationFilters, "covers", "'2026-12-05'"), filters(operationFilters, "covers_tier", "'critical'", "covers_vendors", "true"), filters(operationFilters, "milestone", "'final_payment'"),
+		filters(operationFilters, "covers", "'2026-12-05'"),
+		filters(operationFilters, "covers_tier", "'critical'", "covers_vendors", "true"),
+		filters(operationFilters, "milestone", "'final_payment'"),
 	},
 	"FilterPoints": {
-		filters(pointFilters, "marked", "true", "wedding", "'16'"), filters(pointFilters, "marked", "true", "milestone", "'final_payment'"), filters(pointFilters, "marked", "true", "theirs", "array['16', '24']"),
-		filters(pointFilters, "marked", "true", "phase", "'execution'"), filters(pointFilters, "unprotected", "true"), filters(pointFilters, "types", "array['full', 'incremental']", "protected", "true"),
-		filters(pointFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'"), filters(pointFilters, "backup_type", "'full'", "marked", "true", "wedding", "'16'"),
+		filters(pointFilters, "marked", "true", "wedding", "'16'"),
+		filters(pointFilters, "marked", "true", "milestone", "'final_payment'"),
+		filters(pointFilters, "marked", "true", "theirs", "array['16', '24']"),
+		filters(pointFilters, "marked", "true", "phase", "'execution'"), filters(pointFilters, "unprotected", "true"),
+		filters(pointFilters, "types", "array['full', 'incremental']", "protected", "true"),
+		filters(pointFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'"),
+		filters(pointFilters, "backup_type", "'full'", "marked", "true", "wedding", "'16'"),
 	},
 	"DeleteUsedCodes":     {{"before": "now() - interval '30 days'"}},
 	"DeleteOldThrottles":  {{"before": "now() - interval '30 days'"}},
@@ -78,9 +93,11 @@ var queryArguments = map[string][]map[string]string{
 
 // operationFilters and pointFilters ask for nothing.
 var (
-	operationFilters = map[string]string{"kind": "''", "state": "''", "before": "null", "bound_to": "null", "backup_type": "''", "tier": "''", "wedding": "''", "organization": "''", "since": "null", "until": "null",
+	operationFilters = map[string]string{"kind": "''", "state": "''", "before": "null", "bound_to": "null",
+		"backup_type": "''", "tier": "''", "wedding": "''", "organization": "''", "since": "null", "until": "null",
 		"covers": "null", "covers_tier": "''", "milestone": "''"}
-	pointFilters = map[string]string{"backup_type": "''", "before": "''", "types": "'{}'", "wedding": "''", "milestone": "''", "theirs": "null", "phase": "''", "since": "null", "until": "null"}
+	pointFilters = map[string]string{"backup_type": "''", "before": "''", "types": "'{}'", "wedding": "''",
+		"milestone": "''", "theirs": "null", "phase": "''", "since": "null", "until": "null"}
 )
 
 // filters returns a way to ask with some arguments, in pairs, in place of those that ask for nothing.
@@ -94,18 +111,22 @@ func filters(nothing map[string]string, some ...string) map[string]string {
 
 // defaultArguments are what else a query is asked with, by type.
 var defaultArguments = map[string]string{
-	"text": "'x'", "uuid": "'018f0000-0000-7000-8000-000000000001'", "bigint": "50", "integer": "50", "smallint": "1", "boolean": "false", "double precision": "3600", "jsonb": "'{}'", "json": "'{}'",
-	"timestamp with time zone": "now()", "date": "current_date", "bytea": `'\x00'`, "bytea[]": `array['\x00'::bytea]`, "text[]": "array['a', 'b', 'c']", "uuid[]": "array['018f0000-0000-7000-8000-000000000001'::uuid]",
+	"text": "'x'", "uuid": "'018f0000-0000-7000-8000-000000000001'", "bigint": "50", "integer": "50", "smallint": "1",
+	"boolean": "false", "double precision": "3600", "jsonb": "'{}'", "json": "'{}'",
+	"timestamp with time zone": "now()", "date": "current_date", "bytea": `'\x00'`, "bytea[]": `array['\x00'::bytea]`,
+	"text[]": "array['a', 'b', 'c']", "uuid[]": "array['018f0000-0000-7000-8000-000000000001'::uuid]",
 	"timestamp with time zone[]": "array[now()]", "interval": "interval '1 hour'", "numeric": "1",
 }
 
-// TestEveryQueryUsesAnIndex reads the plan of every query in db/queries, over tables large enough that no planner would read all of one
-// by choice: with the arguments at hand, as its first executions are planned, and without, as later ones may be. A query over a
-// table that has no rows here fails: fill it in internal/sample/console.sql, or say in smallTables why it stays small.
+// TestEveryQueryUsesAnIndex reads the plan of every query in db/queries, over tables large enough that no planner would
+// read all of one by choice: with the arguments at hand, as its first executions are planned, and without, as later
+// ones may be. A query over a table that has no rows here fails: fill it in internal/sample/console.sql, or say in
+// smallTables why it stays small.
 func TestEveryQueryUsesAnIndex(t *testing.T) {
 	t.Parallel()
 	server := dbtest.Tables(t)
-	if err := sample.LoadConsole(t.Context(), dbtest.Owner(t, server).Reveal(), sample.ConsoleSize{Operations: 20000, Points: 20000, Audit: 50000}); err != nil {
+	if err := sample.LoadConsole(t.Context(), dbtest.Owner(t, server).Reveal(),
+		sample.ConsoleSize{Operations: 20000, Points: 20000, Audit: 50000}); err != nil {
 		t.Fatal(err)
 	}
 	d := dbtest.Open(t, server)
@@ -147,11 +168,13 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 func TestAQueryWithoutAnIndexIsFound(t *testing.T) {
 	t.Parallel()
 	server := dbtest.Tables(t)
-	if err := sample.LoadConsole(t.Context(), dbtest.Owner(t, server).Reveal(), sample.ConsoleSize{Operations: 1000, Points: 3000, Audit: 1000}); err != nil {
+	if err := sample.LoadConsole(t.Context(), dbtest.Owner(t, server).Reveal(),
+		sample.ConsoleSize{Operations: 1000, Points: 3000, Audit: 1000}); err != nil {
 		t.Fatal(err)
 	}
 	d := dbtest.Open(t, server)
-	for _, sql := range []string{"select * from recovery_points where source_server = @version order by rows limit 10", "select * from recovery_points order by note limit 10"} {
+	for _, sql := range []string{"select * from recovery_points where source_server = @version order by rows limit 10",
+		"select * from recovery_points order by note limit 10"} {
 		if problems := planOf(t, d, system, sql, nil, "force_custom_plan"); len(problems) == 0 {
 			t.Errorf("%s passed", sql)
 		}
@@ -192,7 +215,8 @@ func readQueries(t *testing.T) map[string]string {
 }
 
 // planOf returns what is wrong with the plan of a query.
-func planOf(t *testing.T, d *db.DB, actor keepsake.Actor, query string, way map[string]string, mode string) (problems []string) {
+func planOf(t *testing.T, d *db.DB, actor keepsake.Actor, query string, way map[string]string, mode string) (
+	problems []string) {
 	t.Helper()
 	var names []string
 	sql := argument.ReplaceAllStringFunc(query, func(ref string) string {
@@ -205,11 +229,13 @@ func planOf(t *testing.T, d *db.DB, actor keepsake.Actor, query string, way map[
 	})
 	ctx := t.Context()
 	err := d.InTx(ctx, actor, func(tx db.Tx) error {
-		if _, err := tx.PG.Exec(ctx, "set local plan_cache_mode = "+mode+"; prepare q as "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+		if _, err := tx.PG.Exec(ctx, "set local plan_cache_mode = "+mode+"; prepare q as "+sql,
+			pgx.QueryExecModeSimpleProtocol); err != nil {
 			return fmt.Errorf("prepare %s: %w", sql, err)
 		}
 		var types []string
-		if err := tx.PG.QueryRow(ctx, "select parameter_types::text[] from pg_prepared_statements where name = 'q'", pgx.QueryExecModeSimpleProtocol).Scan(&types); err != nil {
+		if err := tx.PG.QueryRow(ctx, "select parameter_types::text[] from pg_prepared_statements where name = 'q'",
+			pgx.QueryExecModeSimpleProtocol).Scan(&types); err != nil {
 			return err
 		}
 		var args []string
@@ -222,7 +248,8 @@ func planOf(t *testing.T, d *db.DB, actor keepsake.Actor, query string, way map[
 				return fmt.Errorf("argument %s is of the type %s, which defaultArguments does not have", name, types[i])
 			}
 			if strings.HasPrefix(value, "(select") { // EXECUTE takes no subquery
-				if err := tx.PG.QueryRow(ctx, "select coalesce(quote_literal("+value+"), quote_literal('20260101T000000Z-000000000001'))").Scan(&value); err != nil {
+				if err := tx.PG.QueryRow(ctx, "select coalesce(quote_literal("+value+
+					"), quote_literal('20260101T000000Z-000000000001'))").Scan(&value); err != nil {
 					return err
 				}
 			}
@@ -255,12 +282,14 @@ func planOf(t *testing.T, d *db.DB, actor keepsake.Actor, query string, way map[
 	return problems
 }
 
-// tableSizes returns how many rows each table has; of a partition it is those of its whole table, but 0 where it has few of its own: it may be read whole.
+// tableSizes returns how many rows each table has; of a partition it is those of its whole table, but 0 where it has
+// few of its own: it may be read whole.
 func tableSizes(t *testing.T, tx db.Tx) (map[string]float64, error) {
 	t.Helper()
 	rows, err := tx.PG.Query(t.Context(), `
 		select c.relname, c.reltuples, case when c.relispartition then
-				(select sum(greatest(s.reltuples, 0)) from pg_inherits i join pg_inherits o on o.inhparent = i.inhparent join pg_class s on s.oid = o.inhrelid where i.inhrelid = c.oid)
+				(select sum(greatest(s.reltuples, 0)) from pg_inherits i join pg_inherits o on o.inhparent = i.inhparent
+					join pg_class s on s.oid = o.inhrelid where i.inhrelid = c.oid)
 			else c.reltuples end
 		from pg_class c where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'river'::regnamespace)`)
 	if err != nil {
@@ -279,7 +308,8 @@ func tableSizes(t *testing.T, tx db.Tx) (map[string]float64, error) {
 	return sizes, err
 }
 
-// large is how many rows a table has that no plan may read whole; fewOfMany is the size of a partition that has less, of a table that has more.
+// large is how many rows a table has that no plan may read whole; fewOfMany is the size of a partition that has less,
+// of a table that has more.
 const large, fewOfMany = 1000, -2
 
 // planNode is a node of EXPLAIN's JSON.
@@ -295,7 +325,8 @@ type planNode struct {
 func (n planNode) judge(sizes map[string]float64) (problems []string) {
 	if n.Table != "" && n.Type != "ModifyTable" && smallTables[n.Table] == "" && sizes[n.Table] != fewOfMany {
 		if sizes[n.Table] < large {
-			problems = append(problems, fmt.Sprintf("table %s has %.0f rows here, so its plan proves nothing", n.Table, sizes[n.Table]))
+			problems = append(problems, fmt.Sprintf("table %s has %.0f rows here, so its plan proves nothing", n.Table,
+				sizes[n.Table]))
 		}
 		if n.Type == "Seq Scan" {
 			problems = append(problems, "every row of "+n.Table+" is read: "+n.Filter)

@@ -41,7 +41,8 @@ func judgeTables(t *testing.T, d *db.DB, rules []tableRule) []string {
 		j.problems = append(j.problems, name+": nobody has said who may see its rows: add it to tableRules")
 	}
 	for _, name := range j.definers() {
-		if name == "audit_open_end()" { // it takes nothing, and changes an end of the trail only that is broken, on record: TestATrailWithABrokenEndGoesOn
+		// it takes nothing, and changes an end of the trail only that is broken, on record: TestATrailWithABrokenEndGoesOn
+		if name == "audit_open_end()" {
 			continue
 		}
 		if name == "keep_months(text,timestamp with time zone)" { // it makes months that lie ahead, and moves no row
@@ -61,20 +62,24 @@ func (j *judge) problem(r tableRule, format string, args ...any) {
 	j.problems = append(j.problems, r.name+": "+fmt.Sprintf(format, args...))
 }
 
-// hidden is a partition of which the working role may do nothing, and which shows nobody a row: it is reached by way of its table alone.
-const hidden = `c.relrowsecurity and c.relforcerowsecurity and not exists (select from pg_policy p where p.polrelid = c.oid)
+// hidden is a partition of which the working role may do nothing, and which shows nobody a row: it is reached by way of
+// its table alone.
+const hidden = `c.relrowsecurity and c.relforcerowsecurity and not exists (select from pg_policy p
+	where p.polrelid = c.oid)
 	and not has_table_privilege(current_user, c.oid, 'select, insert, update, delete, truncate, references, trigger')`
 
-// catalog returns every table that is not PostgreSQL's own, and whether row-level security is forced on it with a policy. Views are
-// listed too: one would show its owner's rows.
+// catalog returns every table that is not PostgreSQL's own, and whether row-level security is forced on it with a
+// policy. Views are listed too: one would show its owner's rows.
 func (j *judge) catalog() map[string]bool {
 	j.t.Helper()
 	all := map[string]bool{}
 	err := j.d.InTx(j.t.Context(), system, func(tx db.Tx) error {
 		rows, err := tx.PG.Query(j.t.Context(), `
-			select c.oid::regclass::text, c.relrowsecurity and c.relforcerowsecurity and exists (select from pg_policy p where p.polrelid = c.oid)
+			select c.oid::regclass::text, c.relrowsecurity and c.relforcerowsecurity and exists (select from pg_policy p
+				where p.polrelid = c.oid)
 			from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where not (c.relispartition and `+hidden+`) and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`)
+			where not (c.relispartition and `+hidden+
+			`) and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`)
 		if err != nil {
 			return err
 		}
@@ -89,7 +94,8 @@ func (j *judge) catalog() map[string]bool {
 	return all
 }
 
-// definers returns the functions that run with their owner's rights: the owner may change the trail, and a policy on itself.
+// definers returns the functions that run with their owner's rights: the owner may change the trail, and a policy on
+// itself.
 func (j *judge) definers() (names []string) {
 	j.t.Helper()
 	err := j.d.InTx(j.t.Context(), system, func(tx db.Tx) error {
@@ -116,7 +122,8 @@ func (j *judge) fill(r tableRule) {
 	}
 	for _, org := range []string{"a", "b", ""} {
 		j.n++
-		if _, err := j.exec(system, r.insert(j.n, org, "actor-"+org, parentKey(r.parent, j.parentOf(r, org))), true); err != nil {
+		if _, err := j.exec(system, r.insert(j.n, org, "actor-"+org, parentKey(r.parent, j.parentOf(r, org))),
+			true); err != nil {
 			j.t.Fatalf("%s: the system makes a row of organization %q: %v", r.name, org, err)
 		}
 		j.keys[r.name+" "+org] = fmt.Sprint(j.n)
@@ -162,7 +169,8 @@ func (j *judge) sees(r tableRule, actor keepsake.Actor, org string) (all, others
 		condition = r.organization() + " is distinct from '" + org + "'"
 	}
 	err := j.d.InTx(j.t.Context(), actor, func(tx db.Tx) error {
-		return tx.PG.QueryRow(j.t.Context(), "select count(*), count(*) filter (where "+condition+") from "+r.name).Scan(&all, &others)
+		return tx.PG.QueryRow(j.t.Context(), "select count(*), count(*) filter (where "+condition+") from "+r.name).Scan(&all,
+			&others)
 	})
 	if err != nil && !db.IsState(err, db.InsufficientPrivilege) {
 		j.t.Fatalf("%s: %v", r.name, err)
@@ -280,7 +288,8 @@ func (j *judge) tryStranger(r tableRule, actor keepsake.Actor) {
 	j.refuse(r, actor.Name, actor, "removes rows", "delete from "+r.name)
 	if r.row != "" && r.sight == ofSystem {
 		j.n++
-		j.refuse(r, actor.Name, actor, "adds a row", r.insert(j.n, actor.Organization, actor.ID, parentKey(r.parent, j.parentOf(r, ""))))
+		j.refuse(r, actor.Name, actor, "adds a row",
+			r.insert(j.n, actor.Organization, actor.ID, parentKey(r.parent, j.parentOf(r, ""))))
 	}
 	if r.readOnly {
 		j.refuse(r, "the system", system, "changes rows", "update "+r.name+" set "+r.touch)

@@ -21,8 +21,8 @@ var (
 	guest   = keepsake.Actor{ID: "actor-x", Name: "x@example.org", Role: "guest"}
 )
 
-// TestEveryTableHidesItsRows reads the list of tables from the catalog and tries each of them, as everybody: a table that is added
-// without a rule in tableRules, or whose policies do not do what its rule says, fails it.
+// TestEveryTableHidesItsRows reads the list of tables from the catalog and tries each of them, as everybody: a table
+// that is added without a rule in tableRules, or whose policies do not do what its rule says, fails it.
 func TestEveryTableHidesItsRows(t *testing.T) {
 	t.Parallel()
 	server := dbtest.Tables(t)
@@ -51,8 +51,10 @@ func asOwner(t *testing.T, server keepsake.Secret, sql string) {
 func TestATableWithoutAPolicyIsFound(t *testing.T) {
 	t.Parallel()
 	const row = "insert into guestbook values ({n}, {org})"
-	const bound = `alter table guestbook enable row level security, force row level security; create policy p on guestbook using (keepsake_sees(organization))`
-	known := append(slices.Clone(tableRules), tableRule{name: "guestbook", sight: ofOrganization, touch: "id = id + 1000", row: row})
+	const bound = `alter table guestbook enable row level security, force row level security; create policy p
+		on guestbook using (keepsake_sees(organization))`
+	known := append(slices.Clone(tableRules), tableRule{name: "guestbook", sight: ofOrganization, touch: "id = id + 1000",
+		row: row})
 	for name, c := range map[string]struct {
 		rules []tableRule
 		sql   string
@@ -60,26 +62,44 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 	}{
 		"nobody said whose its rows are": {tableRules, "", "guestbook: nobody has said who may see its rows"},
 		"no policy":                      {known, "", "guestbook: row-level security is not forced"},
-		"not forced":                     {known, "alter table guestbook enable row level security; create policy p on guestbook using (keepsake_sees(organization))", "guestbook: row-level security is not forced"},
-		"a policy that lets everybody in": {known, "alter table guestbook enable row level security, force row level security; create policy p on guestbook using (true)",
+		"not forced": {known,
+			"alter table guestbook enable row level security; create policy p on guestbook using (keepsake_sees(organization))",
+			"guestbook: row-level security is not forced"},
+		"a policy that lets everybody in": {known,
+			"alter table guestbook enable row level security, force row level security; create policy p on " +
+				"guestbook using (true)",
 			"guestbook: no actor sees 3 rows"},
-		"a policy that forgets organizations": {known, "alter table guestbook enable row level security, force row level security; create policy p on guestbook using (keepsake_is_someone())",
+		"a policy that forgets organizations": {known,
+			"alter table guestbook enable row level security, force row level security; create policy p on guestbook using " +
+				"(keepsake_is_someone())",
 			"guestbook: an actor of organization a sees 3 rows"},
-		"a policy that lets rows be moved": {known, `alter table guestbook enable row level security, force row level security;
-			create policy p on guestbook using (keepsake_sees(organization)) with check (keepsake_is_someone())`, "guestbook: an actor of organization a gives its rows to organization b"},
-		"a second policy":             {known, bound + "; create policy more on guestbook for select using (true)", "guestbook: no actor sees 3 rows"},
-		"a view":                      {known, bound + "; create view guests as select * from guestbook", "guests: nobody has said who may see its rows"},
-		"a view that is kept":         {known, bound + "; create materialized view guests as select * from guestbook", "guests: nobody has said who may see its rows"},
-		"a part of a table":           {known, bound + "; create table guests (id int) partition by range (id); create table guests_2026 partition of guests default", "guests_2026: nobody has said"},
-		"a table of another schema":   {known, bound + "; create table river.guests (id int)", "river.guests: nobody has said who may see its rows"},
-		"a function with more rights": {known, bound + "; create function guests() returns bigint language sql security definer as 'select count(*) from guestbook'", "guests(): it does what its owner may"},
+		"a policy that lets rows be moved": {known,
+			`alter table guestbook enable row level security, force row level security;
+			create policy p on guestbook using (keepsake_sees(organization)) with check (keepsake_is_someone())`,
+			"guestbook: an actor of organization a gives its rows to organization b"},
+		"a second policy": {known, bound + "; create policy more on guestbook for select using (true)",
+			"guestbook: no actor sees 3 rows"},
+		"a view": {known, bound + "; create view guests as select * from guestbook",
+			"guests: nobody has said who may see its rows"},
+		"a view that is kept": {known, bound + "; create materialized view guests as select * from guestbook",
+			"guests: nobody has said who may see its rows"},
+		"a part of a table": {known,
+			bound + "; create table guests (id int) partition by range (id); create table guests_2026 partition of " +
+				"guests default", "guests_2026: nobody has said"},
+		"a table of another schema": {known, bound + "; create table river.guests (id int)",
+			"river.guests: nobody has said who may see its rows"},
+		"a function with more rights": {known,
+			bound + "; create function guests() returns bigint language sql security definer as 'select count(*) " +
+				"from guestbook'", "guests(): it does what its owner may"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := dbtest.Tables(t)
-			asOwner(t, server, unchained+"; create table guestbook (id int, organization text); "+c.sql+"; grant all on guestbook to public")
+			asOwner(t, server, unchained+"; create table guestbook (id int, organization text); "+c.sql+
+				"; grant all on guestbook to public")
 			d := dbtest.Open(t, server)
-			if problems := judgeTables(t, d, c.rules); !slices.ContainsFunc(problems, func(p string) bool { return strings.HasPrefix(p, c.says) }) {
+			if problems := judgeTables(t, d, c.rules); !slices.ContainsFunc(problems,
+				func(p string) bool { return strings.HasPrefix(p, c.says) }) {
 				t.Errorf("a table that hides nothing passed: %q", problems)
 			}
 		})
@@ -90,11 +110,14 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 func TestAnyNameIsAnActor(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.Tables(t))
-	for _, name := range []string{"", "o'rg", `\', true); drop table accounts; --`, "Zoë & <Łukasz> 💍", "$1 {} %s", strings.Repeat("x", 5000)} {
+	for _, name := range []string{"", "o'rg", `\', true); drop table accounts; --`, "Zoë & <Łukasz> 💍", "$1 {} %s",
+		strings.Repeat("x", 5000)} {
 		var role, organization, id string
-		err := d.InTx(t.Context(), keepsake.Actor{ID: name, Role: keepsake.Role(name), Organization: name}, func(tx db.Tx) error {
-			return tx.PG.QueryRow(t.Context(), "select current_setting('keepsake.role'), current_setting('keepsake.organization'), current_setting('keepsake.actor')").Scan(&role, &organization, &id)
-		})
+		err := d.InTx(t.Context(), keepsake.Actor{ID: name, Role: keepsake.Role(name), Organization: name},
+			func(tx db.Tx) error {
+				return tx.PG.QueryRow(t.Context(), "select current_setting('keepsake.role'), "+
+					"current_setting('keepsake.organization'), current_setting('keepsake.actor')").Scan(&role, &organization, &id)
+			})
 		if err != nil || role != name || organization != name || id != name {
 			t.Errorf("%q became %q, %q, %q: %v", name, role, organization, id, err)
 		}
@@ -115,25 +138,34 @@ func TestTheServersRoleOwnsNothing(t *testing.T) {
 	}
 	defer func() { _ = conn.Close(t.Context()) }()
 	for _, sql := range []string{
-		"alter table audit_log disable trigger all", "alter table backup_operations no force row level security", "alter table backup_operations disable row level security",
-		"create policy all_of_it on backup_operations using (true)", "create table mine (id int)", "create schema mine", "create function mine() returns int language sql as 'select 1'",
-		"drop table operation_events", "truncate backup_operations", "alter table river.river_job add column more text", "set role postgres", "create role more",
-		"set role " + ownerOf(t, server), "grant " + ownerOf(t, server) + " to current_user", "set session authorization " + ownerOf(t, server), "create database more", "alter database postgres owner to current_user",
-		"select pg_read_file('postgresql.conf')", "copy settings to program 'cat'", "copy settings to '/tmp/settings'", "create view mine as select 1", "create index on settings (created_at)",
-		"alter role current_user bypassrls", "set session_replication_role = replica", "create or replace function keepsake_is_system() returns boolean language sql as 'select true'",
-		"update audit_log set outcome = 'allowed'", "delete from audit_log", "delete from audit_head", "insert into goose_db_version (version_id, is_applied) values (1, true)",
+		"alter table audit_log disable trigger all", "alter table backup_operations no force row level security",
+		"alter table backup_operations disable row level security",
+		"create policy all_of_it on backup_operations using (true)", "create table mine (id int)", "create schema mine",
+		"create function mine() returns int language sql as 'select 1'",
+		"drop table operation_events", "truncate backup_operations", "alter table river.river_job add column more text",
+		"set role postgres", "create role more",
+		"set role " + ownerOf(t, server), "grant " + ownerOf(t, server) + " to current_user", "set session authorization " +
+			ownerOf(t, server), "create database more", "alter database postgres owner to current_user",
+		"select pg_read_file('postgresql.conf')", "copy settings to program 'cat'", "copy settings to '/tmp/settings'",
+		"create view mine as select 1", "create index on settings (created_at)",
+		"alter role current_user bypassrls", "set session_replication_role = replica",
+		"create or replace function keepsake_is_system() returns boolean language sql as 'select true'",
+		"update audit_log set outcome = 'allowed'", "delete from audit_log", "delete from audit_head",
+		"insert into goose_db_version (version_id, is_applied) values (1, true)",
 	} {
 		if _, err := conn.Exec(t.Context(), sql); !db.IsState(err, db.InsufficientPrivilege) {
 			t.Errorf("%s: %v, want it refused", sql, err)
 		}
 	}
 	owned := 0
-	if err := conn.QueryRow(t.Context(), "select count(*) from pg_shdepend where deptype = 'o' and refobjid = (select oid from pg_roles where rolname = current_user)").Scan(&owned); err != nil || owned != 0 {
+	if err := conn.QueryRow(t.Context(), "select count(*) from pg_shdepend where deptype = 'o' and refobjid = (select "+
+		"oid from pg_roles where rolname = current_user)").Scan(&owned); err != nil || owned != 0 {
 		t.Errorf("it owns %d things (%v)", owned, err)
 	}
 }
 
-// TestTheServersRoleCanStopTheConsole: what it may do to itself locks the console out, until an administrator of the server gives it its password back.
+// TestTheServersRoleCanStopTheConsole: what it may do to itself locks the console out, until an administrator of the
+// server gives it its password back.
 func TestTheServersRoleCanStopTheConsole(t *testing.T) {
 	t.Parallel()
 	server := dbtest.Tables(t)
@@ -142,7 +174,8 @@ func TestTheServersRoleCanStopTheConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(t.Context()) }()
-	for _, sql := range []string{"set keepsake.role = 'system'", "delete from sessions", "delete from backup_operations", "alter role current_user password 'of somebody else'"} {
+	for _, sql := range []string{"set keepsake.role = 'system'", "delete from sessions", "delete from backup_operations",
+		"alter role current_user password 'of somebody else'"} {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
 			t.Errorf("%s: %v", sql, err)
 		}
@@ -158,7 +191,8 @@ func TestTheServersRoleCanStopTheConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := db.ProvisionInput{Database: own.Database, Owner: owner.User, OwnerPassword: keepsake.Secret(owner.Password), Server: own.User, Password: keepsake.Secret(own.Password)}
+	again := db.ProvisionInput{Database: own.Database, Owner: owner.User, OwnerPassword: keepsake.Secret(owner.Password),
+		Server: own.User, Password: keepsake.Secret(own.Password)}
 	if _, _, err := db.Provision(t.Context(), keepsake.Secret(testenv.DB(t)), again); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +221,8 @@ func TestPrepareRefusesARoleThatOwns(t *testing.T) {
 		"the owner itself": {owner, owner, "owns something"},
 		"another database": {owner, elsewhere, "another database"},
 	} {
-		if err := db.Prepare(t.Context(), c.owner, c.server, quiet); keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), c.says) {
+		if err := db.Prepare(t.Context(), c.owner, c.server, quiet); keepsake.CodeOf(err) != keepsake.CodeInvalid ||
+			!strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -22,7 +22,8 @@ type roleFacts struct {
 // readRole asks for them, over a connection of the role's own.
 func readRole(ctx context.Context, conn *pgx.Conn) (f roleFacts, err error) {
 	err = conn.QueryRow(ctx, `
-		select r.rolname, (select d.oid || ' ' || d.datname || ' ' || pg_postmaster_start_time() from pg_database d where d.datname = current_database()), r.rolsuper or r.rolbypassrls, r.rolcreaterole,
+		select r.rolname, (select d.oid || ' ' || d.datname || ' ' || pg_postmaster_start_time() from pg_database d
+			where d.datname = current_database()), r.rolsuper or r.rolbypassrls, r.rolcreaterole,
 			exists (select from pg_database d where d.datname = current_database() and pg_has_role(r.oid, d.datdba, 'member'))
 			or exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
 				where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and pg_has_role(r.oid, c.relowner, 'member'))
@@ -48,17 +49,21 @@ func checkRole(ctx context.Context, url keepsake.Secret) (roleFacts, error) {
 	defer conn.Close(context.WithoutCancel(ctx))
 	f, err := readRole(ctx, conn)
 	if err == nil && f.Super {
-		err = keepsake.Errorf(keepsake.CodeInvalid, "console.url signs in as %q, which row-level security does not bind (superuser or BYPASSRLS), so one actor could see another's rows. "+
-			"Create roles of its own: create role keepsake_owner login password '…'; create role keepsake login password '…'; create database keepsake owner keepsake_owner; "+
-			"and put them into console.owner_url and console.url", f.Name)
+		err = keepsake.Errorf(keepsake.CodeInvalid,
+			"console.url signs in as %q, which row-level security does not bind (superuser or BYPASSRLS), so one actor could "+
+				"see another's rows. "+
+				"Create roles of its own: create role keepsake_owner login password '…'; create role keepsake login password '…'; "+
+				"create database keepsake owner keepsake_owner; "+
+				"and put them into console.owner_url and console.url", f.Name)
 	}
 	return f, err
 }
 
-// Prepare brings the console database up to date as owner, the role that owns its tables, and lets server, the role that Open
-// will sign in as, read and write rows and nothing more: it owns nothing and cannot come to own anything, so that whoever steals
-// its password, or finds a way to run SQL in its name, cannot switch row-level security or the audit trail's triggers off.
-// Without an owner (""), server does both, as in a console that was set up before there were two. log says what was changed.
+// Prepare brings the console database up to date as owner, the role that owns its tables, and lets server, the role
+// that Open will sign in as, read and write rows and nothing more: it owns nothing and cannot come to own anything, so
+// that whoever steals its password, or finds a way to run SQL in its name, cannot switch row-level security or the
+// audit trail's triggers off. Without an owner (""), server does both, as in a console that was set up before there
+// were two. log says what was changed.
 func Prepare(ctx context.Context, owner, server keepsake.Secret, log *slog.Logger) error {
 	if owner == "" {
 		return Migrate(ctx, server, log)
@@ -68,16 +73,21 @@ func Prepare(ctx context.Context, owner, server keepsake.Secret, log *slog.Logge
 		return err
 	}
 	if f.Owns || f.Grants {
-		return keepsake.Errorf(keepsake.CodeInvalid, "console.url signs in as %[1]q, which owns something in the console database, is a member of the role that does, or may make roles; with console.owner_url set it must do "+
-			"none of that. As an administrator, connected to that database: alter role %[1]q nocreaterole; and, for a console that had one role until now, "+
-			"alter database … owner to the role of console.owner_url; reassign owned by %[1]q to that role", f.Name)
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"console.url signs in as %[1]q, which owns something in the console database, is a member of the role that does, "+
+				"or may make roles; with console.owner_url set it must do "+
+				"none of that. As an administrator, connected to that database: alter role %[1]q nocreaterole; and, for a console "+
+				"that had one role until now, "+
+				"alter database … owner to the role of console.owner_url; reassign owned by %[1]q to that role", f.Name)
 	}
 	o, err := checkRole(ctx, owner)
 	if err != nil {
 		return err
 	}
 	if o.Where != f.Where {
-		return keepsake.Errorf(keepsake.CodeInvalid, "console.owner_url leads to another database than console.url: both must name the console's own, one as its owner, one as the role that the console works as")
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"console.owner_url leads to another database than console.url: both must name the console's own, one as its "+
+				"owner, one as the role that the console works as")
 	}
 	if err := Migrate(ctx, owner, log); err != nil {
 		return err
@@ -85,8 +95,8 @@ func Prepare(ctx context.Context, owner, server keepsake.Secret, log *slog.Logge
 	return grant(ctx, owner, f.Name)
 }
 
-// privileges are what the server's role may do with a table. What is not named may be read, added to, changed and emptied row by
-// row, within row-level security.
+// privileges are what the server's role may do with a table. What is not named may be read, added to, changed and
+// emptied row by row, within row-level security.
 var privileges = map[string][]string{
 	"audit_log":        {"select", "insert"}, // and its triggers refuse the rest to the owner too
 	"audit_head":       {"select", "update"},
@@ -109,10 +119,12 @@ func grant(ctx context.Context, owner keepsake.Secret, role string) error {
 		return explain(fmt.Errorf("wait for another migration: %w", err))
 	}
 	rows, err := conn.Query(ctx, `
-		select c.oid::regclass::text as name, c.relname as bare, c.relkind = 'S' as sequence, c.relispartition as partition, p as privilege,
+		select c.oid::regclass::text as name, c.relname as bare, c.relkind = 'S' as sequence, c.relispartition as partition,
+			p as privilege,
 			case when c.relkind = 'S' then has_sequence_privilege($1, c.oid, p) else has_table_privilege($1, c.oid, p) end as has
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace,
-			unnest(case when c.relkind = 'S' then array['usage', 'update'] else array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger'] end) p
+			unnest(case when c.relkind = 'S' then array['usage', 'update'] else array['select', 'insert', 'update', 'delete',
+				'truncate', 'references', 'trigger'] end) p
 		where c.relkind in ('r', 'p', 'S') and n.nspname in ('public', $2)
 		order by 1`, role, JobSchema)
 	if err != nil {
@@ -150,7 +162,9 @@ func grant(ctx context.Context, owner keepsake.Secret, role string) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, s := range statements {
 			if _, err := tx.Exec(ctx, s); err != nil {
-				return keepsake.Errorf(keepsake.CodeInternal, "the console's role could not be given what it needs; the role of console.owner_url must own every table of the console database: %w", err)
+				return keepsake.Errorf(keepsake.CodeInternal,
+					"the console's role could not be given what it needs; the role of console.owner_url must own every table of the "+
+						"console database: %w", err)
 			}
 		}
 		return nil

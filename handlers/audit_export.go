@@ -20,8 +20,8 @@ type auditVerifier interface {
 	VerifyAudit(ctx context.Context, actor keepsake.Actor) (console.AuditVerdict, error)
 }
 
-// ExportAudit sends the entries that the filters want, made while they are sent. What goes wrong before the first byte is an ordinary
-// error; later the download breaks off.
+// ExportAudit sends the entries that the filters want, made while they are sent. What goes wrong before the first byte
+// is an ordinary error; later the download breaks off.
 func ExportAudit(pages Pages, con auditExporter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		f, err := auditFilter(c, pages.Zone)
@@ -32,7 +32,8 @@ func ExportAudit(pages Pages, con auditExporter) echo.HandlerFunc {
 		if err := audit.CheckFormat(kind); err != nil {
 			return err
 		}
-		out := &download{c: c, name: "audit." + kind, kind: map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[kind]}
+		out := &download{c: c, name: "audit." + kind,
+			kind: map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[kind]}
 		err = con.ExportAudit(c.Request().Context(), actor(c), f, kind, out)
 		if err != nil && out.begun {
 			panic(http.ErrAbortHandler) // the connection breaks off: half a trail must not look like an answer

@@ -47,8 +47,9 @@ func ShowAudit(pages Pages, con auditLister) echo.HandlerFunc {
 			}
 			return path + "?" + with.Encode()
 		}
-		vm := views.Audit{Shell: pages.Shell(c, "Audit trail", "audit"), Filter: auditForm(q), Filtered: len(q) > 0, MayVerify: actor(c).Organization == "",
-			CSV: address("/audit/export", "format", "csv"), JSONL: address("/audit/export", "format", "jsonl")}
+		vm := views.Audit{Shell: pages.Shell(c, "Audit trail", "audit"), Filter: auditForm(q), Filtered: len(q) > 0,
+			MayVerify: actor(c).Organization == "",
+			CSV:       address("/audit/export", "format", "csv"), JSONL: address("/audit/export", "format", "jsonl")}
 		if vm.MayVerify {
 			vm.Verdict = auditVerdict(page.Verdict, pages.clock())
 		}
@@ -82,8 +83,10 @@ func auditQuery(c echo.Context) url.Values {
 
 // auditFilter reads the filters of the request. Days are those of the zone that pages write times in.
 func auditFilter(c echo.Context, zone *time.Location) (audit.Filter, error) {
-	f := audit.Filter{Search: c.QueryParam("search"), Actor: c.QueryParam("actor"), Action: c.QueryParam("action"), Wedding: c.QueryParam("wedding"),
-		Point: c.QueryParam("point"), Outcome: audit.Outcome(c.QueryParam("outcome")), OnlySecurity: c.QueryParam("security") != ""}
+	f := audit.Filter{Search: c.QueryParam("search"), Actor: c.QueryParam("actor"), Action: c.QueryParam("action"),
+		Wedding: c.QueryParam("wedding"),
+		Point:   c.QueryParam("point"), Outcome: audit.Outcome(c.QueryParam("outcome")),
+		OnlySecurity: c.QueryParam("security") != ""}
 	switch f.Outcome {
 	case "", audit.Allowed, audit.Refused, audit.Failed:
 	default:
@@ -114,9 +117,11 @@ func auditFilter(c echo.Context, zone *time.Location) (audit.Filter, error) {
 }
 
 func auditForm(q url.Values) views.AuditFilter {
-	f := views.AuditFilter{Search: q.Get("search"), Actor: q.Get("actor"), Wedding: q.Get("wedding"), Point: q.Get("point"), Since: q.Get("since"), Until: q.Get("until"),
+	f := views.AuditFilter{Search: q.Get("search"), Actor: q.Get("actor"), Wedding: q.Get("wedding"),
+		Point: q.Get("point"), Since: q.Get("since"), Until: q.Get("until"),
 		Security: q.Get("security") != "", Actions: auditActions(q.Get("action"))}
-	for _, o := range []views.AuditOption{{Text: "Any"}, {Value: "allowed", Text: "Allowed"}, {Value: "refused", Text: "Refused"}, {Value: "failed", Text: "Failed"}} {
+	for _, o := range []views.AuditOption{{Text: "Any"}, {Value: "allowed", Text: "Allowed"},
+		{Value: "refused", Text: "Refused"}, {Value: "failed", Text: "Failed"}} {
 		o.Chosen = o.Value == q.Get("outcome")
 		f.Outcomes = append(f.Outcomes, o)
 	}
@@ -125,7 +130,8 @@ func auditForm(q url.Values) views.AuditFilter {
 }
 
 func auditEntry(r audit.Row, clock format.Clock) views.AuditEntry {
-	e := views.AuditEntry{ID: fmt.Sprintf("entry-%d", r.ID), Text: auditSentence(r), Security: r.Security, When: clock.When(r.At), From: r.Address, Facts: auditFacts(r, clock)}
+	e := views.AuditEntry{ID: fmt.Sprintf("entry-%d", r.ID), Text: auditSentence(r), Security: r.Security,
+		When: clock.When(r.At), From: r.Address, Facts: auditFacts(r, clock)}
 	switch r.Outcome {
 	case audit.Refused:
 		e.Outcome = &ui.Chip{Tone: ui.ToneWarn, Text: "Refused", Icon: "ban"}
@@ -154,12 +160,15 @@ const sealedAhead = time.Hour
 // auditVerdict says how the whole trail was found.
 func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	if v == nil {
-		return &ui.Notice{Tone: ui.ToneMute, Title: "Not verified yet", Text: "A worker reads the whole trail once a day, and seals its end into the repository every hour."}
+		return &ui.Notice{Tone: ui.ToneMute, Title: "Not verified yet",
+			Text: "A worker reads the whole trail once a day, and seals its end into the repository every hour."}
 	}
 	checked := "Last verified " + clock.Relative(v.Checked) + "."
 	n := &ui.Notice{Tone: ui.ToneOK, List: v.Missing}
 	for _, s := range v.Earlier {
-		n.List = append(n.List, fmt.Sprintf("An earlier trail of this repository ended with row %s; it was last sealed on %s.", format.Count(s.Row), s.At.Format(time.DateOnly)))
+		n.List = append(n.List,
+			fmt.Sprintf("An earlier trail of this repository ended with row %s; it was last sealed on %s.", format.Count(s.Row),
+				s.At.Format(time.DateOnly)))
 	}
 	switch {
 	case v.Replaced:
@@ -168,25 +177,32 @@ func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	case !v.Intact:
 		n.List = append(n.List, v.Words(clock.Now)...)
 		n.Tone, n.Title = ui.ToneBad, "The trail is broken at row "+format.Count(v.Broken)
-		n.Text = sentence(v.Problem) + " " + checked + " Whoever owns the console database can do that; recovery points do not lie there and are not affected. Export the trail before anything changes, and find out who did."
+		n.Text = sentence(v.Problem) + " " + checked + " Whoever owns the console database can do that; recovery points do " +
+			"not lie there and are not affected. Export the trail before anything changes, and find out who did."
 	case v.Unsealed != "":
 		n.Tone, n.Title = ui.ToneWarn, "Intact in itself; the seals could not be read"
 		n.Text = sentence(v.Unsealed) + " " + checked
 	case v.Sealed == nil:
-		n.Tone, n.Title, n.Text = ui.ToneWarn, "Intact, not sealed yet", checked+" A worker seals its end into the repository every hour."
+		n.Tone, n.Title, n.Text = ui.ToneWarn, "Intact, not sealed yet",
+			checked+" A worker seals its end into the repository every hour."
 	default:
-		n.Title = fmt.Sprintf("Intact, sealed up to row %s on %s", format.Count(v.Sealed.Row), v.Sealed.At.In(clock.Zone).Format("2 Jan 2006 15:04 MST"))
+		n.Title = fmt.Sprintf("Intact, sealed up to row %s on %s", format.Count(v.Sealed.Row),
+			v.Sealed.At.In(clock.Zone).Format("2 Jan 2006 15:04 MST"))
 		n.Text = checked + " The seal lies in the repository, where whoever owns the console database cannot reach it."
 		if since := v.Rows - v.Sealed.Row; since > 0 {
-			n.Text += " " + format.Plural(since, "row since is", "rows since are") + " vouched for by the chain alone, until the next seal."
+			n.Text += " " + format.Plural(since, "row since is", "rows since are") +
+				" vouched for by the chain alone, until the next seal."
 		}
 		switch age := clock.Now.Sub(v.Sealed.At); {
 		case age < -sealedAhead:
 			n.Tone = ui.ToneWarn
-			n.Text = checked + " That seal is dated ahead of this machine’s clock, so one of two clocks is wrong, and whether a new seal is late cannot be told. Look at the clocks of console and workers: the seal that a worker makes next has the right date again."
+			n.Text = checked + " That seal is dated ahead of this machine’s clock, so one of two clocks is wrong, and whether " +
+				"a new seal is late cannot be told. Look at the clocks of console and workers: the seal that a worker makes next " +
+				"has the right date again."
 		case age > sealedLate:
 			n.Tone = ui.ToneWarn
-			n.Text = checked + " What was written after that seal could be rewritten unseen, and a new one is late: a worker makes one every hour in which anything happens. Look whether one runs, and what its log says of the providers."
+			n.Text = checked + " What was written after that seal could be rewritten unseen, and a new one is late: a worker " +
+				"makes one every hour in which anything happens. Look whether one runs, and what its log says of the providers."
 		}
 	}
 	return n

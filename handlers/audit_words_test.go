@@ -50,7 +50,8 @@ func actionsIn(file *ast.File) (found []string) {
 	return found
 }
 
-// TestEveryAuditActionHasWords reads the product's code for what it records: an action that no page has words for is shown as a name.
+// TestEveryAuditActionHasWords reads the product's code for what it records: an action that no page has words for is
+// shown as a name.
 func TestEveryAuditActionHasWords(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

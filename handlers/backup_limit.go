@@ -18,8 +18,8 @@ type weddingNamer interface {
 	WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]console.Wedding, error)
 }
 
-// countedAs is the limit that a backup of a type counts for: an incremental one made for a wedding has one of its own, and on the last day
-// another.
+// countedAs is the limit that a backup of a type counts for: an incremental one made for a wedding has one of its own,
+// and on the last day another.
 func countedAs(t keepsake.BackupType, wedding bool, urgency keepsake.Urgency) keepsake.BackupType {
 	switch {
 	case !wedding || t != keepsake.BackupIncremental:
@@ -76,7 +76,8 @@ func (l limits) next(q keepsake.Quota) string {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return "in " + format.Duration((q.Reset + time.Minute - 1).Truncate(time.Minute)) + ", at " + at.In(zone).Format("15:04 MST")
+	return "in " + format.Duration((q.Reset + time.Minute - 1).Truncate(time.Minute)) + ", at " +
+		at.In(zone).Format("15:04 MST")
 }
 
 // words say how many backups of a type the person may still start within the hour.

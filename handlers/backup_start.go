@@ -30,9 +30,14 @@ type backupStarter interface {
 }
 
 var backupTypes = []views.BackupChoice{
-	{Value: string(keepsake.BackupIncremental), Name: "Incremental", Text: "Everything, but reads only what has changed since the last recovery point.", Hint: "The right one on most days: usually the fastest complete backup."},
-	{Value: string(keepsake.BackupFull), Name: "Full", Text: "Reads every row again and checks every copy that is stored. Takes longest.", Hint: "Weekly, and before something risky."},
-	{Value: string(keepsake.BackupCritical), Name: "Critical only", Text: "Only the tables that no wedding can do without. Not a complete backup.", Hint: "When seconds count."},
+	{Value: string(keepsake.BackupIncremental), Name: "Incremental",
+		Text: "Everything, but reads only what has changed since the last recovery point.",
+		Hint: "The right one on most days: usually the fastest complete backup."},
+	{Value: string(keepsake.BackupFull), Name: "Full",
+		Text: "Reads every row again and checks every copy that is stored. Takes longest.",
+		Hint: "Weekly, and before something risky."},
+	{Value: string(keepsake.BackupCritical), Name: "Critical only",
+		Text: "Only the tables that no wedding can do without. Not a complete backup.", Hint: "When seconds count."},
 }
 
 // ShowBackupForm draws "Back up now". ?type= chooses a type, so that the estimate can be asked for without script.
@@ -42,7 +47,8 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 		if !offered(t) {
 			t = keepsake.BackupIncremental
 		}
-		vm, err := backupForm(c, pages, con, console.StartBackupInput{Type: t, Note: c.QueryParam("note"), Wedding: c.QueryParam("wedding"), Milestone: c.QueryParam("milestone")}, c.QueryParam("labels"))
+		vm, err := backupForm(c, pages, con, console.StartBackupInput{Type: t, Note: c.QueryParam("note"),
+			Wedding: c.QueryParam("wedding"), Milestone: c.QueryParam("milestone")}, c.QueryParam("labels"))
 		if err != nil {
 			return err
 		}
@@ -50,11 +56,12 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 	}
 }
 
-// StartBackup starts a backup and goes to its page. A refused form comes back with what is wrong: 422 where the person can
-// mend it, 409 where the state forbids it.
+// StartBackup starts a backup and goes to its page. A refused form comes back with what is wrong: 422 where the person
+// can mend it, 409 where the state forbids it.
 func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in := console.StartBackupInput{Type: keepsake.BackupType(c.FormValue("type")), Note: strings.TrimSpace(c.FormValue("note")),
+		in := console.StartBackupInput{Type: keepsake.BackupType(c.FormValue("type")),
+			Note:    strings.TrimSpace(c.FormValue("note")),
 			Wedding: c.FormValue("wedding"), Milestone: strings.TrimSpace(c.FormValue("milestone"))}
 		labels, wrong := parseLabels(c.FormValue("labels"))
 		in.Labels = labels
@@ -74,7 +81,8 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 			return Render(c, status, views.BackupPage(vm))
 		}
 		if !offered(in.Type) {
-			return refuse(http.StatusUnprocessableEntity, func(vm *views.BackupForm) { vm.TypeError = "Choose one of these three." })
+			return refuse(http.StatusUnprocessableEntity,
+				func(vm *views.BackupForm) { vm.TypeError = "Choose one of these three." })
 		}
 		if n := utf8.RuneCountInString(in.Note); n > mostNote {
 			return refuse(http.StatusUnprocessableEntity, func(vm *views.BackupForm) {
@@ -86,7 +94,9 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 		}
 		if planned := c.FormValue("planned"); planned != "" && planned != string(in.Type) {
 			return refuse(http.StatusConflict, func(vm *views.BackupForm) {
-				vm.Notices = append([]ui.Notice{{Tone: ui.ToneWarn, Title: "Nothing was started", Text: "You chose another kind than the page had estimated. This is what it covers: look at it, then start it."}}, vm.Notices...)
+				vm.Notices = append([]ui.Notice{{Tone: ui.ToneWarn, Title: "Nothing was started",
+					Text: "You chose another kind than the page had estimated. This is what it covers: look at it, then start it."}},
+					vm.Notices...)
 			})
 		}
 		o, err := con.StartBackup(c.Request().Context(), actor(c), in)
@@ -120,7 +130,8 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 
 func notice(title string, err error) func(*views.BackupForm) {
 	return func(vm *views.BackupForm) {
-		vm.Notices = append([]ui.Notice{{Tone: ui.ToneBad, Title: title, Text: sentence(keepsake.MessageOf(err))}}, vm.Notices...)
+		vm.Notices = append([]ui.Notice{{Tone: ui.ToneBad, Title: title, Text: sentence(keepsake.MessageOf(err))}},
+			vm.Notices...)
 	}
 }
 
@@ -149,7 +160,8 @@ func parseLabels(s string) (labels map[string]string, wrong string) {
 	return labels, ""
 }
 
-func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.StartBackupInput, labels string) (views.BackupForm, error) {
+func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.StartBackupInput, labels string) (
+	views.BackupForm, error) {
 	shell, t := pages.Shell(c, "Back up now", "backup"), in.Type
 	if shell.Bound {
 		t = keepsake.BackupIncremental
@@ -158,7 +170,8 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 	if err != nil {
 		return views.BackupForm{}, err
 	}
-	vm := views.BackupForm{Shell: shell, Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone, Notices: estimateNotices(e), Plan: planOf(e)}
+	vm := views.BackupForm{Shell: shell, Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone,
+		Notices: estimateNotices(e), Plan: planOf(e)}
 	limits := limitsFor(c, pages, con, e, in.Wedding)
 	vm.Plan.Left, vm.Plan.Value, vm.Start = limits.words(t), string(t), limits.start(t)
 	if e.Unreachable != "" {
@@ -174,7 +187,9 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 	}
 	if vm.Shell.Bound && in.Wedding == "" {
 		vm.Start.Disabled = true
-		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Choose a wedding first", Text: "Your account is bound to one organization: it backs up for that organization's weddings, from their pages.", Href: "/weddings", Link: "Weddings"})
+		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Choose a wedding first",
+			Text: "Your account is bound to one organization: it backs up for that organization's weddings, from their pages.",
+			Href: "/weddings", Link: "Weddings"})
 	}
 	return vm, nil
 }
@@ -183,12 +198,14 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 func estimateNotices(e console.Estimate) []ui.Notice {
 	var out []ui.Notice
 	if e.Running != nil {
-		out = append(out, ui.Notice{Tone: ui.ToneRun, Title: "A backup is already under way", Text: "Only one at a time reads the platform; the next one can start when it has ended.",
+		out = append(out, ui.Notice{Tone: ui.ToneRun, Title: "A backup is already under way",
+			Text: "Only one at a time reads the platform; the next one can start when it has ended.",
 			Href: operationURL(e.Running.ID), Link: operationTitle(*e.Running) + ": " + operationState(*e.Running).Text})
 	}
 	bad := ui.Notice{Tone: ui.ToneBad, Title: "A backup started now would stop at this"}
 	warn := ui.Notice{Tone: ui.ToneWarn, Title: "Good to know before you start"}
-	less := ui.Notice{Tone: ui.ToneWarn, Title: "A backup started now would not be fully protected", Href: "/#providers", Link: "See the providers and repair"}
+	less := ui.Notice{Tone: ui.ToneWarn, Title: "A backup started now would not be fully protected", Href: "/#providers",
+		Link: "See the providers and repair"}
 	for _, f := range e.Findings {
 		line := f.Area + ": " + f.Words()
 		switch {
@@ -210,19 +227,24 @@ func estimateNotices(e console.Estimate) []ui.Notice {
 
 // planOf draws what a backup would cover.
 func planOf(e console.Estimate) views.BackupPlan {
-	p := views.BackupPlan{Type: format.Title(string(e.Type)), Known: e.Unreachable == "" && e.Hidden == "", Missing: sentence(cmp.Or(e.Unreachable, e.Hidden))}
+	p := views.BackupPlan{Type: format.Title(string(e.Type)), Known: e.Unreachable == "" && e.Hidden == "",
+		Missing: sentence(cmp.Or(e.Unreachable, e.Hidden))}
 	if !p.Known {
 		return p
 	}
 	duration := ui.Figure{Label: "Time", Value: "not known yet", Hint: "the first backup of this type measures it"}
 	if e.Measured > 0 {
-		duration.Value, duration.Hint = "about "+format.Seconds(e.Seconds), "from the last "+format.Plural(int64(e.Measured), "backup", "backups")
+		duration.Value, duration.Hint = "about "+format.Seconds(e.Seconds),
+			"from the last "+format.Plural(int64(e.Measured), "backup", "backups")
 	}
-	p.Figures = []ui.Figure{duration, {Label: "Tables", Value: format.Count(int64(e.Tables))}, {Label: "Rows", Value: "about " + format.Count(e.Rows)}, {Label: "Data", Value: format.Bytes(e.Bytes)}}
+	p.Figures = []ui.Figure{duration, {Label: "Tables", Value: format.Count(int64(e.Tables))},
+		{Label: "Rows", Value: "about " + format.Count(e.Rows)}, {Label: "Data", Value: format.Bytes(e.Bytes)}}
 	for _, t := range e.Tiers {
 		tier := views.PlanTier{
-			Name: format.Title(string(t.Tier)), Tables: format.Plural(int64(t.Tables), "table", "tables"), Rows: "about " + format.Plural(t.Rows, "row", "rows"),
-			Size: format.Bytes(t.Bytes), Names: format.Names(t.Largest, 5), Goal: "Promised back within " + format.Duration(t.Tier.Goal()),
+			Name: format.Title(string(t.Tier)), Tables: format.Plural(int64(t.Tables), "table", "tables"),
+			Rows: "about " + format.Plural(t.Rows, "row", "rows"),
+			Size: format.Bytes(t.Bytes), Names: format.Names(t.Largest, 5), Goal: "Promised back within " +
+				format.Duration(t.Tier.Goal()),
 			Covered: ui.Chip{Tone: ui.ToneOK, Text: "Covered"},
 		}
 		if rest := t.Tables - len(t.Largest); rest > 0 && len(t.Largest) > 0 {
@@ -233,6 +255,7 @@ func planOf(e console.Estimate) views.BackupPlan {
 		}
 		p.Tiers = append(p.Tiers, tier)
 	}
-	p.Notes = []string{"Rows and sizes are the server's own estimates; the report has the exact figures.", "Contracts and photos in file storage are not covered yet; the table that lists them is."}
+	p.Notes = []string{"Rows and sizes are the server's own estimates; the report has the exact figures.",
+		"Contracts and photos in file storage are not covered yet; the table that lists them is."}
 	return p
 }

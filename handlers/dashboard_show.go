@@ -18,7 +18,8 @@ import (
 )
 
 // goneUnknown says what a list of weddings may lack.
-const goneUnknown = "The platform and the recovery points could not be compared in time, so this list cannot say which weddings were deleted from the platform. Reload this page in a minute."
+const goneUnknown = "The platform and the recovery points could not be compared in time, so this list cannot say " +
+	"which weddings were deleted from the platform. Reload this page in a minute."
 
 // overviewWeddings is how many of the next weddings an overview shows.
 const overviewWeddings = 8
@@ -41,7 +42,8 @@ func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 		}
 		if banner := platformBanner(d); banner != "" {
 			vm.Shell.Banner = banner
-			vm.WeddingsNote = strings.TrimSpace(strings.TrimPrefix(d.WeddingsMissing, d.Platform.Words)) // the banner says the rest
+			// the banner says the rest
+			vm.WeddingsNote = strings.TrimSpace(strings.TrimPrefix(d.WeddingsMissing, d.Platform.Words))
 		}
 		if d.WeddingsMissing == "" && len(d.Weddings) == 0 {
 			vm.WeddingsNote = "No wedding lies ahead."
@@ -74,9 +76,11 @@ func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 func platformBanner(d console.Dashboard) string {
 	switch d.Platform.Kind {
 	case console.PlatformAway:
-		return sentence(d.Platform.Words) + " Backups must wait. Recovery points can still be read and restored to another server."
+		return sentence(d.Platform.Words) + " Backups must wait. Recovery points can still be read and restored to " +
+			"another server."
 	case console.PlatformRefuses:
-		return sentence(d.Platform.Words) + " Until that is put right, nothing can be backed up. Recovery points can still be read and restored to another server."
+		return sentence(d.Platform.Words) + " Until that is put right, nothing can be backed up. Recovery points can still " +
+			"be read and restored to another server."
 	case console.PlatformSlow, console.PlatformReadOnly:
 		return sentence(d.Platform.Words)
 	default:
@@ -89,7 +93,8 @@ func stripOf(o console.Operation, live views.Live) views.Strip {
 	bar := live.Bar
 	bar.Size = ""
 	return views.Strip{
-		ID: o.ID, Title: operationTitle(o), Stage: live.Headline, Left: live.Sub, URL: operationURL(o.ID), Percent: live.Percent, Bar: bar,
+		ID: o.ID, Title: operationTitle(o), Stage: live.Headline, Left: live.Sub, URL: operationURL(o.ID),
+		Percent: live.Percent, Bar: bar,
 		EventsURL: fmt.Sprintf("%s/events?after=%d", operationURL(o.ID), o.EventID),
 	}
 }
@@ -99,23 +104,28 @@ func verdictOf(d console.Dashboard, clock format.Clock) views.Verdict {
 	switch {
 	case d.Newest == nil:
 		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "There is no backup yet",
-			Text: "If the platform were lost now, nothing could be brought back. The first backup takes a few minutes and changes nothing."}
+			Text: "If the platform were lost now, nothing could be brought back. The first backup takes a few minutes and " +
+				"changes nothing."}
 	case !d.Protection.Protected():
 		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "Not fully protected",
-			Text: "The newest recovery point can be restored, but it would not survive every loss: " + d.Protection.Lacks() + "."}
+			Text: "The newest recovery point can be restored, but it would not survive every loss: " + d.Protection.Lacks() +
+				"."}
 	case d.Alarm != console.AlarmNone:
 		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but not up to date",
 			Text: "What was saved last is safe. What has changed since then is not; see below."}
 	case !d.Platform.Readable():
 		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "What is stored is protected",
-			Text: "Nothing new has been stored since the newest recovery point, " + clock.Exact(d.Newest.Time) + ": the platform cannot be read now. What has changed there since then is not protected."}
+			Text: "Nothing new has been stored since the newest recovery point, " + clock.Exact(d.Newest.Time) +
+				": the platform cannot be read now. What has changed there since then is not protected."}
 	case len(failing(d)) > 0:
 		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but a provider fails",
-			Text: "The newest recovery point was confirmed there. The next one gets no copy where a provider fails now: " + strings.Join(slices.Sorted(maps.Keys(failing(d))), ", ") + "."}
+			Text: "The newest recovery point was confirmed there. The next one gets no copy where a provider fails now: " +
+				strings.Join(slices.Sorted(maps.Keys(failing(d))), ", ") + "."}
 	default:
 		return views.Verdict{Tone: ui.ToneOK, Icon: "shield-check", Title: "Everything is protected",
 			Text: fmt.Sprintf("The newest recovery point is confirmed in %s, on %s, %d of them away from here.",
-				format.Plural(int64(d.Protection.Copies), "place", "places"), format.Plural(int64(d.Protection.Media), "kind of storage", "kinds of storage"), d.Protection.Offsite)}
+				format.Plural(int64(d.Protection.Copies), "place", "places"),
+				format.Plural(int64(d.Protection.Media), "kind of storage", "kinds of storage"), d.Protection.Offsite)}
 	}
 }
 
@@ -166,7 +176,8 @@ func legsOf(d console.Dashboard) []views.Leg {
 }
 
 func leg(name string, need, have int, word string, pips []ui.Chip) views.Leg {
-	l := views.Leg{Need: fmt.Sprint(need), Name: name, Tone: ui.ToneOK, State: fmt.Sprintf("%d %s", have, word), Pips: pips}
+	l := views.Leg{Need: fmt.Sprint(need), Name: name, Tone: ui.ToneOK, State: fmt.Sprintf("%d %s", have, word),
+		Pips: pips}
 	if have < need {
 		l.Tone, l.State = ui.ToneBad, fmt.Sprintf("%d of %d %s", have, need, word)
 	}
@@ -213,7 +224,8 @@ func lastOf(d console.Dashboard, clock format.Clock) views.LastBackup {
 }
 
 func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCard {
-	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database", Error: format.Capital(p.Error), State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
+	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database",
+		Error: format.Capital(p.Error), State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
 	switch p.Medium {
 	case "disk":
 		card.Icon = "folder"
@@ -246,7 +258,8 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 	if p.LastConfirmed.IsZero() {
 		card.Lines = append(card.Lines, "No recovery point confirmed yet")
 	} else {
-		card.Lines = append(card.Lines, format.Plural(p.Points, "recovery point", "recovery points")+", the newest confirmed "+clock.Relative(p.LastConfirmed))
+		card.Lines = append(card.Lines, format.Plural(p.Points, "recovery point", "recovery points")+
+			", the newest confirmed "+clock.Relative(p.LastConfirmed))
 	}
 	if !p.Checked.IsZero() {
 		card.Lines = append(card.Lines, "Checked "+clock.Relative(p.Checked)+", "+clock.ToTheSecond(p.Checked))
@@ -258,7 +271,8 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 }
 
 func weddingOf(w console.Wedding) views.Wedding {
-	out := views.Wedding{URL: weddingURL(w.ID), Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date), Phase: format.Title(string(w.Phase))}
+	out := views.Wedding{URL: weddingURL(w.ID), Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date),
+		Phase: format.Title(string(w.Phase))}
 	if out.Days, out.DaysUnit = format.Days(w.DaysLeft); w.Date.IsZero() {
 		out.Days, out.DaysUnit = "Open", ""
 	}

@@ -22,9 +22,10 @@ type drawing struct {
 
 var drawings = map[console.Kind]drawing{
 	console.KindBackup: {
-		noun:       "backup",
-		title:      func(o console.Operation) string { return format.Title(string(o.Type)) + " backup" },
-		unfinished: always("No recovery point was made; earlier ones are untouched. What was uploaded already is used by the next backup."),
+		noun:  "backup",
+		title: func(o console.Operation) string { return format.Title(string(o.Type)) + " backup" },
+		unfinished: always("No recovery point was made; earlier ones are untouched. What was uploaded already is used by " +
+			"the next backup."),
 		stopping: []string{"No recovery point will be made. Earlier recovery points stay as they are.",
 			"What was uploaded already is used by the next backup, so little is lost."},
 		result: func(o console.Operation) *views.Result {
@@ -65,10 +66,11 @@ var drawings = map[console.Kind]drawing{
 		noun:       "repair",
 		title:      always("Repair"),
 		unfinished: always("What was copied stays; nothing else was changed."),
-		stopping:   []string{"What was copied stays. What a provider lacks beyond that, it goes on lacking until the next repair."},
-		result:     func(o console.Operation) *views.Result { return drawn(o.Repair, repairResult) },
-		again:      againAtPoints,
-		facts:      noFacts,
+		stopping: []string{"What was copied stays. What a provider lacks beyond that, it goes on lacking until " +
+			"the next repair."},
+		result: func(o console.Operation) *views.Result { return drawn(o.Repair, repairResult) },
+		again:  againAtPoints,
+		facts:  noFacts,
 	},
 	console.KindRestore: {
 		noun:  "restore",
@@ -77,7 +79,8 @@ var drawings = map[console.Kind]drawing{
 			if wroteNothing(o) {
 				return "Nothing was restored. The platform and the recovery point are untouched."
 			}
-			return "The new database is incomplete: start the same restore again, which clears it first, or remove it. The platform and the recovery point are untouched."
+			return "The new database is incomplete: start the same restore again, which clears it first, or remove it. The " +
+				"platform and the recovery point are untouched."
 		},
 		stopping: []string{"The new database stays incomplete: the same restore started again clears it first, or remove it.",
 			"The platform and the recovery point are not touched."},
@@ -86,7 +89,8 @@ var drawings = map[console.Kind]drawing{
 			return views.NextStep{Text: "Try again", URL: pointURL(o.Point) + "/restore"}
 		},
 		facts: func(o console.Operation) []ui.Fact {
-			return []ui.Fact{{Label: "Into", Value: o.Database + " on " + orDash(o.Target)}, {Label: "Tiers", Value: tierNames(o.Tiers)}}
+			return []ui.Fact{{Label: "Into", Value: o.Database + " on " + orDash(o.Target)},
+				{Label: "Tiers", Value: tierNames(o.Tiers)}}
 		},
 	},
 	console.KindScoped: {
@@ -101,13 +105,15 @@ var drawings = map[console.Kind]drawing{
 			return "Bring back " + o.Scope.Name
 		},
 		unfinished: always("Nothing was changed in the live platform."),
-		stopping:   []string{"Nothing is changed in the live platform: what it has written so far becomes final all at once, at its end, or not at all."},
-		result:     func(o console.Operation) *views.Result { return drawn(o.Scoped, scopedResult) },
+		stopping: []string{"Nothing is changed in the live platform: what it has written so far becomes final all at " +
+			"once, at its end, or not at all."},
+		result: func(o console.Operation) *views.Result { return drawn(o.Scoped, scopedResult) },
 		again: func(o console.Operation) views.NextStep {
 			if o.Scope.UndoOf != "" {
 				return views.NextStep{Text: "Look at the restore", URL: scopedURL(o.Scope.UndoOf)}
 			}
-			return views.NextStep{Text: "Compare with now again", URL: scopedPath(o.Scope.ScopedInput) + scopedQuery(o.Scope.ScopedInput)}
+			return views.NextStep{Text: "Compare with now again", URL: scopedPath(o.Scope.ScopedInput) +
+				scopedQuery(o.Scope.ScopedInput)}
 		},
 		facts: func(o console.Operation) []ui.Fact {
 			if o.Scope == nil {
@@ -115,7 +121,8 @@ var drawings = map[console.Kind]drawing{
 			}
 			facts := []ui.Fact{{Label: "Into", Value: "the live platform"}}
 			if o.Scope.UndoOf == "" {
-				facts = append(facts, ui.Fact{Label: "Mode", Value: modeWords(o.Scope.Mode)}, ui.Fact{Label: "Left out", Value: format.Plural(int64(len(o.Scope.Skip)), "tick", "ticks")})
+				facts = append(facts, ui.Fact{Label: "Mode", Value: modeWords(o.Scope.Mode)},
+					ui.Fact{Label: "Left out", Value: format.Plural(int64(len(o.Scope.Skip)), "tick", "ticks")})
 			}
 			return facts
 		},
@@ -127,7 +134,8 @@ func drawingOf(kind console.Kind) drawing {
 	if d, known := drawings[kind]; known {
 		return d
 	}
-	return drawing{noun: "operation", title: always(format.Title(string(kind))), unfinished: always(""), again: againAtPoints, facts: noFacts,
+	return drawing{noun: "operation", title: always(format.Title(string(kind))), unfinished: always(""),
+		again: againAtPoints, facts: noFacts,
 		result: func(console.Operation) *views.Result { return nil }}
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/console"
 )
 
-// TestEveryKindIsDrawn: a kind of operation that the console runs has a drawing, and words in the audit trail for how it ended.
+// TestEveryKindIsDrawn: a kind of operation that the console runs has a drawing, and words in the audit trail for how
+// it ended.
 func TestEveryKindIsDrawn(t *testing.T) {
 	t.Parallel()
 	if len(console.Kinds()) < 5 {
@@ -16,7 +17,8 @@ func TestEveryKindIsDrawn(t *testing.T) {
 	}
 	for _, kind := range console.Kinds() {
 		d := drawings[kind]
-		if d.noun == "" || d.title == nil || d.unfinished == nil || len(d.stopping) == 0 || d.result == nil || d.again == nil || d.facts == nil {
+		if d.noun == "" || d.title == nil || d.unfinished == nil || len(d.stopping) == 0 || d.result == nil ||
+			d.again == nil || d.facts == nil {
 			t.Errorf("%s has no whole drawing: drawing.go", kind)
 		}
 		if end := string(kind) + ".end"; !slices.ContainsFunc(deeds, func(d deed) bool { return d.action == end }) {

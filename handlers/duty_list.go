@@ -39,8 +39,9 @@ func ListDuties(pages Pages, con dutyLister) echo.HandlerFunc {
 }
 
 func dutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
-	row := views.DutyRow{Does: format.Title(d.Does), Every: "every " + format.Duration(d.Every), Last: clock.When(d.Ended), Message: d.Message,
-		State: ui.Chip{Tone: ui.ToneOK, Text: "Done"}}
+	row := views.DutyRow{Does: format.Title(d.Does), Every: "every " + format.Duration(d.Every), Last: clock.When(d.Ended),
+		Message: d.Message,
+		State:   ui.Chip{Tone: ui.ToneOK, Text: "Done"}}
 	switch {
 	case d.Running:
 		row.State = ui.Chip{Tone: ui.ToneRun, Text: "Running"}

@@ -9,15 +9,18 @@ import (
 )
 
 const (
-	// openWeddings is how many weddings of a day the emergency page shows at once; the others of that day are folded below them.
+	// openWeddings is how many weddings of a day the emergency page shows at once; the others of that day are folded below
+	// them.
 	openWeddings = 24
 	// manyWeddings of today and tomorrow are found by their names sooner than by looking.
 	manyWeddings = 12
 )
 
-// listEmergency puts the weddings ahead in groups: today's, tomorrow's and later ones. None of today and tomorrow is left out.
+// listEmergency puts the weddings ahead in groups: today's, tomorrow's and later ones. None of today and tomorrow is
+// left out.
 func listEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
-	groups := []views.EmergencyGroup{{ID: "now", Title: "Today", Urgent: true}, {ID: "tomorrow", Title: "Tomorrow", Urgent: true}, {ID: "later", Title: "The next ones"}}
+	groups := []views.EmergencyGroup{{ID: "now", Title: "Today", Urgent: true},
+		{ID: "tomorrow", Title: "Tomorrow", Urgent: true}, {ID: "later", Title: "The next ones"}}
 	counts := make([]int, len(groups))
 	for _, w := range d.Weddings {
 		i := min(max(w.DaysLeft, 0), len(groups)-1) // of yesterday by now, where midnight came while they were looked for

@@ -19,10 +19,12 @@ const mostTables = 40
 
 // steps are the stages a person sees, by kind of operation.
 var steps = map[console.Kind][]engine.Stage{
-	console.KindBackup:  {engine.StageChecking, engine.StageSnapshot, engine.StageReading, engine.StageCatchingUp, engine.StagePublishing},
-	console.KindRestore: {engine.StageChecking, engine.StageSchema, engine.StageLoading, engine.StageIndexing, engine.StageComparing},
-	console.KindScoped:  {engine.StageChecking, engine.StageComparing, engine.StageWriting, engine.StageSafety},
-	console.KindRepair:  {engine.StageChecking, engine.StageComparing, engine.StageRepairing},
+	console.KindBackup: {engine.StageChecking, engine.StageSnapshot, engine.StageReading, engine.StageCatchingUp,
+		engine.StagePublishing},
+	console.KindRestore: {engine.StageChecking, engine.StageSchema, engine.StageLoading, engine.StageIndexing,
+		engine.StageComparing},
+	console.KindScoped: {engine.StageChecking, engine.StageComparing, engine.StageWriting, engine.StageSafety},
+	console.KindRepair: {engine.StageChecking, engine.StageComparing, engine.StageRepairing},
 }
 
 type stageWords struct{ step, headline string }
@@ -43,7 +45,8 @@ var stages = map[engine.Stage]stageWords{
 	engine.StageDone:       {"Done", "Done"},
 }
 
-// kindStages are the words that differ by the kind of operation: for a restore into the live platform, and where providers are looked at.
+// kindStages are the words that differ by the kind of operation: for a restore into the live platform, and where
+// providers are looked at.
 var kindStages = map[console.Kind]map[engine.Stage]stageWords{
 	console.KindScoped: {
 		engine.StageChecking:  {"Reading", "Reading the recovery point"},
@@ -85,7 +88,8 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 	known := p.BytesTotal > 0 || p.RowsTotal > 0 || p.Stage == engine.StageDone
 	live := views.Live{
 		Tone: tone, Known: true, Headline: wordsOf(kind, p.Stage).headline, Sub: left,
-		Bar:     ui.Bar{Label: "Whole operation", Percent: format.PercentOf(p.Fraction()), Known: known || !running, Tone: tone, Size: "big"},
+		Bar: ui.Bar{Label: "Whole operation", Percent: format.PercentOf(p.Fraction()), Known: known || !running,
+			Tone: tone, Size: "big"},
 		Figures: liveFigures(kind, *p, left, bytesRate, rowsRate, running),
 		Steps:   liveSteps(kind, p.Stage, tone),
 		Tiers:   liveTiers(kind, *p, pc, running),
@@ -99,7 +103,8 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 	if known {
 		live.Percent = format.Percent(p.Fraction())
 	}
-	live.ProvidersTitle, live.ProvidersText, live.Moved = "Copies", "Each provider confirms every piece by size and checksum", "Sent"
+	live.ProvidersTitle, live.ProvidersText, live.Moved = "Copies",
+		"Each provider confirms every piece by size and checksum", "Sent"
 	if kind != console.KindBackup {
 		live.ProvidersTitle, live.ProvidersText, live.Moved = "Providers", "Where the pieces are", "Read"
 	}
@@ -108,7 +113,8 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 			continue // a restore reads and sends nothing: a row of zeros would only frighten
 		}
 		live.Providers = append(live.Providers, views.LiveProvider{
-			Name: pr.Name, State: providerState(pr, running, tone), Confirmed: format.Count(pr.Confirmed), Lag: format.Count(pr.Lag),
+			Name: pr.Name, State: providerState(pr, running, tone), Confirmed: format.Count(pr.Confirmed),
+			Lag:   format.Count(pr.Lag),
 			Bytes: format.Bytes(pr.Bytes), Error: pr.Error,
 		})
 	}
@@ -116,8 +122,8 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) vi
 	return live
 }
 
-// waitingFor says which providers keep a backup from ending, once its rows are read, and where the recovery point is already.
-// Elsewhere it says which provider does not answer.
+// waitingFor says which providers keep a backup from ending, once its rows are read, and where the recovery point is
+// already. Elsewhere it says which provider does not answer.
 func waitingFor(kind console.Kind, p engine.Progress) string {
 	var have, silent, busy []string
 	for _, pr := range p.Providers {
@@ -126,7 +132,8 @@ func waitingFor(kind console.Kind, p engine.Progress) string {
 			have = append(have, pr.Name)
 		case pr.State == engine.ItemFailed:
 		case pr.Silent > 0:
-			silent = append(silent, fmt.Sprintf("%s, which has not answered for %s", pr.Name, format.Duration(time.Duration(pr.Silent)*time.Second)))
+			silent = append(silent, fmt.Sprintf("%s, which has not answered for %s", pr.Name,
+				format.Duration(time.Duration(pr.Silent)*time.Second)))
 		default:
 			busy = append(busy, pr.Name)
 		}
@@ -159,7 +166,8 @@ func spoken(p engine.Progress, headline, left string) string {
 	return fmt.Sprintf("%s, %d %% done", headline, tenth)
 }
 
-func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, rowsRate float64, running bool) []ui.Figure {
+func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, rowsRate float64,
+	running bool) []ui.Figure {
 	moved, verb := "of about "+format.Bytes(p.BytesTotal), "Read"
 	if kind == console.KindRestore {
 		verb = "Written"
@@ -194,7 +202,8 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 	}
 	if kind == console.KindBackup {
 		figures = append(figures, ui.Figure{Label: "Uploaded", Value: format.Bytes(p.BytesUploaded),
-			Hint: fmt.Sprintf("to all providers; %s of %s new", format.Count(p.ChunksNew), format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces"))})
+			Hint: fmt.Sprintf("to all providers; %s of %s new", format.Count(p.ChunksNew),
+				format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces"))})
 	}
 	return figures
 }
@@ -268,7 +277,8 @@ func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *pace, runni
 		tone = ui.ToneMute
 	}
 	out.Bar = ui.Bar{Label: out.Name + " tier", Percent: format.PercentOf(share), Known: true, Tone: tone}
-	out.Sum = fmt.Sprintf("%d of %s · %s · %s", done, format.Plural(int64(len(tables)), "table", "tables"), rowsOf(sum), bytesOf(sum))
+	out.Sum = fmt.Sprintf("%d of %s · %s · %s", done, format.Plural(int64(len(tables)), "table", "tables"), rowsOf(sum),
+		bytesOf(sum))
 	if running && done < len(tables) {
 		if r := format.Rate(rate); r != "" {
 			out.Sum += " · " + r
@@ -280,7 +290,8 @@ func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *pace, runni
 	out.Open = failed > 0 || (running && moving > 0)
 	shown := tables
 	if len(tables) > mostTables {
-		shown = slices.SortedStableFunc(slices.Values(tables), func(a, b engine.TableProgress) int { return interest(a.State) - interest(b.State) })[:mostTables]
+		shown = slices.SortedStableFunc(slices.Values(tables),
+			func(a, b engine.TableProgress) int { return interest(a.State) - interest(b.State) })[:mostTables]
 		out.More = "and " + format.Plural(int64(len(tables)-mostTables), "more table", "more tables")
 	}
 	for _, t := range shown {
@@ -290,7 +301,8 @@ func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *pace, runni
 }
 
 func liveTable(t engine.TableProgress, pc *pace, running bool) views.LiveTable {
-	out := views.LiveTable{Name: format.Table(t.Schema, t.Name), State: itemState(t.State, running), Rows: format.Count(t.RowsDone), Bytes: format.Bytes(t.BytesDone)}
+	out := views.LiveTable{Name: format.Table(t.Schema, t.Name), State: itemState(t.State, running),
+		Rows: format.Count(t.RowsDone), Bytes: format.Bytes(t.BytesDone)}
 	if t.State != engine.ItemDone {
 		if t.RowsTotal > t.RowsDone {
 			out.RowsOf = "of about " + format.Count(t.RowsTotal)
@@ -343,7 +355,8 @@ func providerState(p engine.ProviderProgress, running bool, tone ui.Tone) ui.Chi
 
 // interest orders states by how much a person wants to see them.
 func interest(s engine.ItemState) int {
-	return slices.Index([]engine.ItemState{engine.ItemFailed, engine.ItemRunning, engine.ItemLagging, engine.ItemWaiting, engine.ItemDone}, s)
+	return slices.Index([]engine.ItemState{engine.ItemFailed, engine.ItemRunning, engine.ItemLagging, engine.ItemWaiting,
+		engine.ItemDone}, s)
 }
 
 func fraction(t engine.TableProgress) float64 {

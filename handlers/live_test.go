@@ -16,8 +16,10 @@ var start = time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
 
 func at(seconds int, done int64) engine.Progress {
 	return engine.Progress{
-		Stage: engine.StageReading, StartedAt: start, UpdatedAt: start.Add(time.Duration(seconds) * time.Second), BytesDone: done, BytesTotal: 1000 << 20,
-		Tables: []engine.TableProgress{{Schema: "s", Name: "t", Tier: "high", State: engine.ItemRunning, BytesDone: done, BytesTotal: 1000 << 20}},
+		Stage: engine.StageReading, StartedAt: start, UpdatedAt: start.Add(time.Duration(seconds) * time.Second),
+		BytesDone: done, BytesTotal: 1000 << 20,
+		Tables: []engine.TableProgress{{Schema: "s", Name: "t", Tier: "high", State: engine.ItemRunning, BytesDone: done,
+			BytesTotal: 1000 << 20}},
 	}
 }
 
@@ -49,13 +51,16 @@ func TestLiveShowsTheInterestingTablesOfThousands(t *testing.T) {
 	p := at(10, 1)
 	p.Tables = nil
 	for i := range 3000 {
-		p.Tables = append(p.Tables, engine.TableProgress{Schema: "public", Name: fmt.Sprintf("t%d", i), Tier: "standard", State: engine.ItemDone, RowsDone: 1})
+		p.Tables = append(p.Tables, engine.TableProgress{Schema: "public", Name: fmt.Sprintf("t%d", i), Tier: "standard",
+			State: engine.ItemDone, RowsDone: 1})
 	}
 	p.Tables[2999].State = engine.ItemFailed
 	live := buildLive(console.KindBackup, &p, ui.ToneRun, &pace{})
 	tier := live.Tiers[0]
-	if len(tier.Tables) != mostTables || tier.Tables[0].Name != "t2999" || tier.More != "and 2,960 more tables" || !tier.Open || tier.Bar.Tone != ui.ToneBad {
-		t.Errorf("%d tables, first %q, %q, open %v, %s", len(tier.Tables), tier.Tables[0].Name, tier.More, tier.Open, tier.Bar.Tone)
+	if len(tier.Tables) != mostTables || tier.Tables[0].Name != "t2999" || tier.More != "and 2,960 more tables" ||
+		!tier.Open || tier.Bar.Tone != ui.ToneBad {
+		t.Errorf("%d tables, first %q, %q, open %v, %s", len(tier.Tables), tier.Tables[0].Name, tier.More, tier.Open,
+			tier.Bar.Tone)
 	}
 }
 
@@ -81,7 +86,8 @@ func TestLiveOfEachEnd(t *testing.T) {
 			t.Errorf("%s still looks alive: %q, %+v", state, live.Sub, live.Providers)
 		}
 	}
-	interrupted := liveOf(console.Operation{Kind: console.KindBackup, State: console.StateInterrupted, Progress: &p}, &pace{})
+	interrupted := liveOf(console.Operation{Kind: console.KindBackup, State: console.StateInterrupted, Progress: &p},
+		&pace{})
 	if !strings.Contains(interrupted.Sub, "starts it again by itself") {
 		t.Errorf("interrupted: %q", interrupted.Sub)
 	}
@@ -89,10 +95,13 @@ func TestLiveOfEachEnd(t *testing.T) {
 	if claimed.Headline != "Starting" {
 		t.Errorf("a worker has it, and the page says %q", claimed.Headline)
 	}
-	for takeOver, want := range map[time.Duration]string{5 * time.Second: "8 s ago. Unless it comes back, another worker takes over in at most 6 s.", 0: "see that one runs"} {
-		silent := console.Operation{Kind: console.KindBackup, State: console.StateRunning, Progress: &p, Silence: console.Silence{For: 8 * time.Second, TakeOver: takeOver}}
+	for takeOver, want := range map[time.Duration]string{
+		5 * time.Second: "8 s ago. Unless it comes back, another worker takes over in at most 6 s.", 0: "see that one runs"} {
+		silent := console.Operation{Kind: console.KindBackup, State: console.StateRunning, Progress: &p,
+			Silence: console.Silence{For: 8 * time.Second, TakeOver: takeOver}}
 		live := liveOf(silent, &pace{})
-		if live.Headline != "Its worker stopped answering" || !strings.Contains(live.Sub, want) || live.Tone != ui.ToneWarn || operationState(silent).Text != "Worker silent" {
+		if live.Headline != "Its worker stopped answering" || !strings.Contains(live.Sub, want) || live.Tone != ui.ToneWarn ||
+			operationState(silent).Text != "Worker silent" {
 			t.Errorf("a silent worker: %q, %q", live.Headline, live.Sub)
 		}
 	}
@@ -104,7 +113,8 @@ func TestLiveOfEachEnd(t *testing.T) {
 func TestARestoreShowsProvidersOnlyWhereTheyMatter(t *testing.T) {
 	t.Parallel()
 	p := at(10, 1)
-	p.Providers = []engine.ProviderProgress{{Name: "quiet", State: engine.ItemRunning}, {Name: "bad", State: engine.ItemFailed, Error: "a flipped bit"}}
+	p.Providers = []engine.ProviderProgress{{Name: "quiet", State: engine.ItemRunning},
+		{Name: "bad", State: engine.ItemFailed, Error: "a flipped bit"}}
 	live := buildLive(console.KindRestore, &p, ui.ToneRun, &pace{})
 	if live.Figures[0].Hint != "of 15 min promised for the critical tables" {
 		t.Errorf("the clock says %+v", live.Figures[0])
@@ -125,7 +135,8 @@ func TestGreenMeansProven(t *testing.T) {
 			o.Kind, o.Protected = console.KindBackup, true
 			o.Backup = &engine.BackupResult{Protected: true}
 		}, ui.ToneOK},
-		"unprotected": {func(o *console.Operation) { o.Kind = console.KindBackup; o.Backup = &engine.BackupResult{} }, ui.ToneWarn},
+		"unprotected": {func(o *console.Operation) { o.Kind = console.KindBackup; o.Backup = &engine.BackupResult{} },
+			ui.ToneWarn},
 		"verified": {func(o *console.Operation) {
 			o.Kind, o.OK = console.KindVerify, true
 			o.Verify = &engine.VerifyResult{OK: true}
@@ -142,7 +153,8 @@ func TestGreenMeansProven(t *testing.T) {
 			o.Kind, o.OK = console.KindRestore, true
 			o.Restore = &engine.RestoreResult{Verified: true}
 		}, ui.ToneOK},
-		"not compared": {func(o *console.Operation) { o.Kind = console.KindRestore; o.Restore = &engine.RestoreResult{} }, ui.ToneBad},
+		"not compared": {func(o *console.Operation) { o.Kind = console.KindRestore; o.Restore = &engine.RestoreResult{} },
+			ui.ToneBad},
 	} {
 		o := done
 		tt.change(&o)
@@ -166,13 +178,16 @@ func TestPointStateTrustsTestsFirst(t *testing.T) {
 
 func TestLegsNameWhatFillsThem(t *testing.T) {
 	t.Parallel()
-	copies := []keepsake.Copy{{Provider: "a", Medium: "disk", Confirmed: true}, {Provider: "b", Medium: "disk"}, {Provider: "c", Medium: "gcs", Offsite: true}}
-	d := console.Dashboard{Newest: &console.Point{Point: engine.Point{Copies: copies}}, Protection: keepsake.JudgeProtection(copies)}
+	copies := []keepsake.Copy{{Provider: "a", Medium: "disk", Confirmed: true}, {Provider: "b", Medium: "disk"},
+		{Provider: "c", Medium: "gcs", Offsite: true}}
+	d := console.Dashboard{Newest: &console.Point{Point: engine.Point{Copies: copies}},
+		Protection: keepsake.JudgeProtection(copies)}
 	legs := legsOf(d)
 	if legs[0].State != "1 of 3 confirmed" || legs[1].State != "1 of 2 in use" || legs[2].State != "0 of 1 confirmed" {
 		t.Errorf("legs %+v", legs)
 	}
-	if fmt.Sprint(legs[1].Pips) != fmt.Sprint([]ui.Chip{{Tone: ui.ToneOK, Text: "disk"}, {Tone: ui.ToneBad, Text: "gcs"}}) {
+	if fmt.Sprint(legs[1].Pips) != fmt.Sprint(
+		[]ui.Chip{{Tone: ui.ToneOK, Text: "disk"}, {Tone: ui.ToneBad, Text: "gcs"}}) {
 		t.Errorf("media %+v", legs[1].Pips)
 	}
 	empty := legsOf(console.Dashboard{Providers: []console.ProviderState{{Name: "a"}}})
@@ -194,7 +209,8 @@ func TestSuggestedDatabaseNamesAreValid(t *testing.T) {
 func TestRepairSaysWhatItDoes(t *testing.T) {
 	t.Parallel()
 	for stage, want := range map[engine.Stage]string{engine.StageChecking: "Asking each provider what it holds",
-		engine.StageComparing: "Looking for copies that are missing or damaged", engine.StageRepairing: "Copying to each provider what it lacks"} {
+		engine.StageComparing: "Looking for copies that are missing or damaged",
+		engine.StageRepairing: "Copying to each provider what it lacks"} {
 		p := engine.Progress{Stage: stage, StartedAt: time.Now()}
 		live := buildLive(console.KindRepair, &p, ui.ToneRun, &pace{})
 		if live.Headline != want || len(live.Steps) != 3 {
@@ -212,13 +228,17 @@ func TestLivePageSaysWhoIsWaitedFor(t *testing.T) {
 		providers []engine.ProviderProgress
 		want      string
 	}{
-		"two have it": {engine.StagePublishing, []engine.ProviderProgress{{Name: "local", State: engine.ItemDone}, {Name: "offsite", State: engine.ItemDone}, hangs},
+		"two have it": {engine.StagePublishing, []engine.ProviderProgress{{Name: "local", State: engine.ItemDone},
+			{Name: "offsite", State: engine.ItemDone}, hangs},
 			"The recovery point is at local and offsite. Waiting for cloud, which has not answered for 12 s."},
-		"one is slow, one hangs": {engine.StageCatchingUp, []engine.ProviderProgress{{Name: "local", State: engine.ItemRunning}, hangs},
+		"one is slow, one hangs": {engine.StageCatchingUp,
+			[]engine.ProviderProgress{{Name: "local", State: engine.ItemRunning}, hangs},
 			"Waiting for local and cloud, which has not answered for 12 s."},
-		"it hangs while rows are read": {engine.StageReading, []engine.ProviderProgress{{Name: "local", State: engine.ItemRunning}, hangs},
+		"it hangs while rows are read": {engine.StageReading,
+			[]engine.ProviderProgress{{Name: "local", State: engine.ItemRunning}, hangs},
 			"Waiting for cloud, which has not answered for 12 s."},
-		"it was given up": {engine.StagePublishing, []engine.ProviderProgress{{Name: "local", State: engine.ItemDone}, {Name: "cloud", State: engine.ItemFailed}}, ""},
+		"it was given up": {engine.StagePublishing, []engine.ProviderProgress{{Name: "local", State: engine.ItemDone},
+			{Name: "cloud", State: engine.ItemFailed}}, ""},
 	} {
 		p := engine.Progress{Stage: c.stage, StartedAt: time.Now(), BytesDone: 10, BytesTotal: 10, Providers: c.providers}
 		live := buildLive(console.KindBackup, &p, ui.ToneRun, &pace{})

@@ -67,7 +67,8 @@ func liveOf(o console.Operation, pc *pace) views.Live {
 		live.Tone, live.Bar.Tone, live.Status = ui.ToneWarn, ui.ToneWarn, "Its worker stopped answering"
 	}
 	if o.State == console.StateInterrupted {
-		live.Headline, live.Sub = "Interrupted", "The process that did this work went away. Another one starts it again by itself within a minute."
+		live.Headline, live.Sub = "Interrupted",
+			"The process that did this work went away. Another one starts it again by itself within a minute."
 		live.Tone, live.Bar.Tone, live.Status = ui.ToneWarn, ui.ToneWarn, "Interrupted; it starts again by itself"
 	}
 	if o.State.Active() && o.CancelRequested {
@@ -80,9 +81,11 @@ func liveOf(o console.Operation, pc *pace) views.Live {
 func silenceWords(s console.Silence) string {
 	since := fmt.Sprintf("It last answered %s ago. ", format.Duration(s.For.Round(time.Second)))
 	if s.TakeOver > 0 {
-		return since + fmt.Sprintf("Unless it comes back, another worker takes over in at most %s. What was stored is kept.", format.Duration(s.TakeOver.Round(time.Second)+time.Second))
+		return since + fmt.Sprintf("Unless it comes back, another worker takes over in at most %s. What was stored is kept.",
+			format.Duration(s.TakeOver.Round(time.Second)+time.Second))
 	}
-	return since + "No other worker has taken over yet: see that one runs, keepsake serve or keepsake worker. What was stored is kept."
+	return since + "No other worker has taken over yet: see that one runs, keepsake serve or keepsake worker. What was " +
+		"stored is kept."
 }
 
 // resultOf draws the report of an operation that ended.
@@ -102,9 +105,11 @@ func resultOf(o console.Operation) *views.Result {
 }
 
 func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
-	facts := []ui.Fact{{Label: "Asked for by", Value: orDash(o.RequestedBy)}, {Label: "Asked for", Value: clock.Exact(o.CreatedAt)}}
+	facts := []ui.Fact{{Label: "Asked for by", Value: orDash(o.RequestedBy)},
+		{Label: "Asked for", Value: clock.Exact(o.CreatedAt)}}
 	if o.ApprovedBy != "" {
-		facts = append(facts, ui.Fact{Label: "Approved by", Value: o.ApprovedBy}, ui.Fact{Label: "Approved", Value: clock.Exact(o.ApprovedAt)})
+		facts = append(facts, ui.Fact{Label: "Approved by", Value: o.ApprovedBy},
+			ui.Fact{Label: "Approved", Value: clock.Exact(o.ApprovedAt)})
 	}
 	if !o.StartedAt.IsZero() {
 		facts = append(facts, ui.Fact{Label: "Started", Value: clock.Exact(o.StartedAt)})
@@ -113,7 +118,8 @@ func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 		facts = append(facts, ui.Fact{Label: "Ended", Value: clock.Exact(o.FinishedAt)})
 	}
 	if o.Attempt > 1 {
-		facts = append(facts, ui.Fact{Label: "Attempt", Value: fmt.Sprintf("%d: it was started again after an interruption", o.Attempt)})
+		facts = append(facts, ui.Fact{Label: "Attempt", Value: fmt.Sprintf("%d: it was started again after an interruption",
+			o.Attempt)})
 	}
 	facts = append(facts, drawingOf(o.Kind).facts(o)...)
 	if o.Kind != console.KindBackup && o.Point != "" {

@@ -20,10 +20,13 @@ func approvalOf(c echo.Context, pages Pages, o console.Operation) *views.Approva
 		return nil
 	}
 	a := actor(c)
-	vm := &views.Approval{ID: o.ID, By: o.RequestedBy, Until: pages.clock().When(o.CreatedAt.Add(console.ApproveWithin)), Own: o.RequestedByID == a.ID, May: a.Organization == ""}
-	vm.Text = "It fills a new database from the recovery point. The running platform is not touched. The log below says why it needs you."
+	vm := &views.Approval{ID: o.ID, By: o.RequestedBy, Until: pages.clock().When(o.CreatedAt.Add(console.ApproveWithin)),
+		Own: o.RequestedByID == a.ID, May: a.Organization == ""}
+	vm.Text = "It fills a new database from the recovery point. The running platform is not touched. The log below says " +
+		"why it needs you."
 	if o.Kind == console.KindScoped {
-		vm.Text = "It changes rows of the running platform, and can be taken back afterwards. The log below says what it covers and why it needs you."
+		vm.Text = "It changes rows of the running platform, and can be taken back afterwards. The log below says what it " +
+			"covers and why it needs you."
 	}
 	vm.Proof = !a.Proven(pages.Now())
 	return vm

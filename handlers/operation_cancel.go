@@ -29,12 +29,14 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 		}
 		vm := views.Cancel{Shell: pages.Shell(c, "Cancel", "operations"), ID: o.ID, BackURL: operationURL(o.ID)}
 		if !o.State.Active() {
-			vm.Ended, vm.Title, vm.Text = true, "There is nothing to cancel", []string{"It has ended already: " + operationState(o).Text + "."}
+			vm.Ended, vm.Title, vm.Text = true, "There is nothing to cancel",
+				[]string{"It has ended already: " + operationState(o).Text + "."}
 			return Render(c, http.StatusOK, views.CancelPage(vm))
 		}
 		vm.Title = "Cancel this " + drawingOf(o.Kind).noun + "?"
 		if o.State == console.StateProposed {
-			vm.Title, vm.Text = "Take this request back?", []string{"Nothing has started. It cannot be approved afterwards; it can be asked for again."}
+			vm.Title, vm.Text = "Take this request back?",
+				[]string{"Nothing has started. It cannot be approved afterwards; it can be asked for again."}
 			return Render(c, http.StatusOK, views.CancelPage(vm))
 		}
 		if o.Progress != nil {

@@ -28,11 +28,12 @@ type StreamTiming struct {
 
 // DefaultStreamTiming is what a person watches comfortably.
 func DefaultStreamTiming() StreamTiming {
-	return StreamTiming{Gap: 900 * time.Millisecond, Heartbeat: 15 * time.Second, Life: 10 * time.Minute, Patience: time.Minute}
+	return StreamTiming{Gap: 900 * time.Millisecond, Heartbeat: 15 * time.Second, Life: 10 * time.Minute,
+		Patience: time.Minute}
 }
 
-// Write sends one message. A stream may be quiet for long, but who takes nothing of what it says is given up: the server's time for a whole
-// answer becomes the time for each message.
+// Write sends one message. A stream may be quiet for long, but who takes nothing of what it says is given up: the
+// server's time for a whole answer becomes the time for each message.
 func (t StreamTiming) Write(w http.ResponseWriter, message []byte) error {
 	control := http.NewResponseController(w)
 	if err := control.SetWriteDeadline(time.Now().Add(t.Patience)); err != nil {
@@ -49,9 +50,10 @@ type operationWatcher interface {
 	Subscribe(ctx context.Context, actor keepsake.Actor, id string, after int64) (<-chan console.Event, error)
 }
 
-// StreamOperation sends an operation's state as server-sent events: "progress" (the partial the page embeds), "state" (its chip),
-// "strip" (the line the overview embeds), "status" (a sentence to read aloud), "log" (new lines) and "decided" (nobody has to approve it any more) and at last "end". Event ids are the
-// console's, so a browser that comes back with Last-Event-ID misses nothing.
+// StreamOperation sends an operation's state as server-sent events: "progress" (the partial the page embeds), "state"
+// (its chip), "strip" (the line the overview embeds), "status" (a sentence to read aloud), "log" (new lines) and
+// "decided" (nobody has to approve it any more) and at last "end". Event ids are the console's, so a browser that comes
+// back with Last-Event-ID misses nothing.
 func StreamOperation(pages Pages, con operationWatcher, timing StreamTiming) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), timing.Life)

@@ -36,7 +36,8 @@ func ShowOperation(pages Pages, con operationReader) echo.HandlerFunc {
 			return err
 		}
 		vm := views.Operation{
-			Shell: pages.Shell(c, operationTitle(o), "operations"), ID: o.ID, Title: operationTitle(o), State: operationState(o), Note: o.Note,
+			Shell: pages.Shell(c, operationTitle(o), "operations"), ID: o.ID, Title: operationTitle(o), State: operationState(o),
+			Note:  o.Note,
 			Facts: operationFacts(o, clock), Live: liveOf(o, &pace{}), Running: o.State.Active(),
 			CanCancel: o.State.Active() && !o.CancelRequested,
 			EventsURL: fmt.Sprintf("%s/events?after=%d", operationURL(o.ID), o.EventID),
@@ -55,7 +56,8 @@ func ShowOperation(pages Pages, con operationReader) echo.HandlerFunc {
 }
 
 // newestLines returns the last lines of a log, oldest first, and whether there are more before them.
-func newestLines(ctx context.Context, con operationReader, a keepsake.Actor, id string) ([]console.LogLine, bool, error) {
+func newestLines(ctx context.Context, con operationReader, a keepsake.Actor, id string) ([]console.LogLine, bool,
+	error) {
 	lines, err := con.OperationLog(ctx, a, id, 0, shownLines+1)
 	if err != nil {
 		return nil, false, err

@@ -27,14 +27,16 @@ func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Organizations{Shell: pages.Shell(c, "Organizations", "weddings"), Search: search, Count: format.Plural(int64(len(page.Organizations)), "organization", "organizations") + " on this page"}
+		vm := views.Organizations{Shell: pages.Shell(c, "Organizations", "weddings"), Search: search,
+			Count: format.Plural(int64(len(page.Organizations)), "organization", "organizations") + " on this page"}
 		if page.Missing != "" {
 			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "Not the live platform", Text: sentence(page.Missing)}}
 		}
 		for _, o := range page.Organizations {
 			in := console.ScopedInput{Organization: o.ID}
 			export := "/platform/export?" + scopedFields(in).Encode() + "&point=latest&format="
-			row := views.Organization{Name: orDash(o.Name), Weddings: format.Count(o.Weddings), WeddingsURL: "/weddings?" + url.Values{"search": {o.Name}}.Encode()}
+			row := views.Organization{Name: orDash(o.Name), Weddings: format.Count(o.Weddings), WeddingsURL: "/weddings?" +
+				url.Values{"search": {o.Name}}.Encode()}
 			if page.Newest != "" {
 				row.NewURL, row.CSV, row.JSON = "/points/latest/restore?"+scopedFields(in).Encode(), export+"csv", export+"json"
 				if page.Platform.Writable() {

@@ -1,5 +1,6 @@
-// Package handlers holds one file per action of a person: the form it reads, the small interface it needs from the console
-// and the handler. Handlers turn what the console says into view-models; they decide nothing about backups themselves.
+// Package handlers holds one file per action of a person: the form it reads, the small interface it needs from the
+// console and the handler. Handlers turn what the console says into view-models; they decide nothing about backups
+// themselves.
 package handlers
 
 import (
@@ -36,7 +37,8 @@ type Pages struct {
 func (p Pages) clock() format.Clock { return format.Clock{Now: p.Now(), Zone: p.Zone} }
 
 // insecureWords stand above every page where cookies go out without Secure against the configuration's word.
-const insecureWords = "Keepsake cannot tell that you came by https, though server.base_url says so: its cookies are not marked " +
+const insecureWords = "Keepsake cannot tell that you came by https, though server.base_url says so: its cookies " +
+	"are not marked " +
 	"Secure. Name the proxy that ends TLS in server.trusted_proxies, and let it send X-Forwarded-Proto."
 
 // Shell returns the frame of the page that answers c.
@@ -47,7 +49,8 @@ func (p Pages) Shell(c echo.Context, title, section string) views.Shell {
 	}
 	if p.Standby {
 		s.Standby = true
-		s.Banner = "Keepsake's own database does not answer. Weddings and recovery points can be read straight from the providers; nothing can be started here until it is back."
+		s.Banner = "Keepsake's own database does not answer. Weddings and recovery points can be read straight from the " +
+			"providers; nothing can be started here until it is back."
 	}
 	if actor, ok := ActorOf(c); ok {
 		s.User, s.Bound = actor.Name, actor.Organization != ""
@@ -86,8 +89,8 @@ func ActorFrom(ctx context.Context) keepsake.Actor {
 	return a
 }
 
-// actor returns who makes the request. The session middleware stands before every handler that calls it; the zero Actor,
-// which may do nothing, is what a routing mistake would give.
+// actor returns who makes the request. The session middleware stands before every handler that calls it; the zero
+// Actor, which may do nothing, is what a routing mistake would give.
 func actor(c echo.Context) keepsake.Actor {
 	a, _ := ActorOf(c)
 	return a
@@ -145,7 +148,8 @@ func redirect(c echo.Context, to string) error {
 // LocalPath returns to where it is a path of this console, else "/": nobody is sent to another site.
 func LocalPath(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(to, "//") ||
+		strings.ContainsAny(to, "\\\r\n\t") {
 		return "/"
 	}
 	if strings.HasPrefix(path.Clean(u.Path), "/sign-") || strings.HasPrefix(u.Path, "//") {

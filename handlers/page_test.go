@@ -8,8 +8,10 @@ import (
 
 // FuzzLocalPath: whatever comes in, a browser that follows what comes out stays at this console.
 func FuzzLocalPath(f *testing.F) {
-	for _, s := range []string{"/", "/points?cursor=a#b", "//evil.example", `/\evil.example`, `\/evil.example`, "https://evil.example", "javascript:alert(1)", "/\t/evil.example", "%2F/evil.example",
-		"/%2Fevil.example", "/%09/evil.example", "/..//evil.example", "/.//evil.example", "///evil.example", "?next=//evil", "/sign-in", "/%73ign-out", "/a\r\nb", "", ".", "/@evil.example", "http:evil.example", "/./sign-in", "/a/../sign-in"} {
+	for _, s := range []string{"/", "/points?cursor=a#b", "//evil.example", `/\evil.example`, `\/evil.example`,
+		"https://evil.example", "javascript:alert(1)", "/\t/evil.example", "%2F/evil.example",
+		"/%2Fevil.example", "/%09/evil.example", "/..//evil.example", "/.//evil.example", "///evil.example", "?next=//evil",
+		"/sign-in", "/%73ign-out", "/a\r\nb", "", ".", "/@evil.example", "http:evil.example", "/./sign-in", "/a/../sign-in"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, to string) {

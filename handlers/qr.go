@@ -13,7 +13,8 @@ import (
 // quiet is how many light modules must surround a QR code, so that a camera finds it.
 const quiet = 4
 
-// drawQR returns a text as the dark modules of a QR code: one path of rows, for an SVG. There is nothing in it but the text.
+// drawQR returns a text as the dark modules of a QR code: one path of rows, for an SVG. There is nothing in it but the
+// text.
 func drawQR(text string) (views.QR, error) {
 	code, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// SetRateLimit says in an answer's headers which limit an error met and when to try again: Retry-After, and RateLimit with
-// RateLimit-Policy as in draft-ietf-httpapi-ratelimit-headers, revision 8 and later. Of other errors it says nothing. Pages and
-// API use it alike.
+// SetRateLimit says in an answer's headers which limit an error met and when to try again: Retry-After, and RateLimit
+// with RateLimit-Policy as in draft-ietf-httpapi-ratelimit-headers, revision 8 and later. Of other errors it says
+// nothing. Pages and API use it alike.
 func SetRateLimit(h http.Header, err error) {
 	var q keepsake.Quota
 	if errors.As(err, &q) {

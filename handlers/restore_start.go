@@ -40,8 +40,9 @@ type restoreInput struct {
 	target, database, provider, confirm string
 	tiers                               []keepsake.Tier
 	wedding, organization               string // one of them limits the restore; there are no tiers then
-	sealed                              string // the address of another server, sealed: it never goes back to the browser in the clear
-	sealFault                           string
+	// the address of another server, sealed: it never goes back to the browser in the clear
+	sealed    string
+	sealFault string
 }
 
 // databaseName is what a new database may be called here: a name that nobody has to quote.
@@ -52,7 +53,8 @@ func readRestore(c echo.Context, con restoreReader) (restoreInput, error) {
 	if err != nil {
 		return restoreInput{}, keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w", err)
 	}
-	in := restoreInput{target: form.Get("target"), database: strings.TrimSpace(form.Get("database")), provider: form.Get("provider"), confirm: strings.TrimSpace(form.Get("confirm"))}
+	in := restoreInput{target: form.Get("target"), database: strings.TrimSpace(form.Get("database")),
+		provider: form.Get("provider"), confirm: strings.TrimSpace(form.Get("confirm"))}
 	in.wedding, in.organization, in.sealed = form.Get("wedding"), form.Get("organization"), form.Get("sealed")
 	for _, name := range form["tier"] {
 		t, err := keepsake.ParseTier(name)
@@ -95,7 +97,8 @@ func (in restoreInput) faults(p console.PointDetail, targets []string) map[strin
 	if len(in.tiers) == 0 && !in.limited() {
 		faults["tier"] = "Choose at least one."
 	}
-	if in.provider != "" && !slices.ContainsFunc(p.Point.Copies, func(c keepsake.Copy) bool { return c.Provider == in.provider }) {
+	if in.provider != "" && !slices.ContainsFunc(p.Point.Copies,
+		func(c keepsake.Copy) bool { return c.Provider == in.provider }) {
 		faults["provider"] = "This recovery point has no copy there."
 	}
 	return faults
@@ -110,7 +113,9 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 		}
 		targets := append(con.RestoreTargets(), anotherServer)
 		in := restoreInput{
-			target: targets[0], wedding: c.QueryParam("wedding"), organization: c.QueryParam("organization"), database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")), tiers: keepsake.Tiers(),
+			target: targets[0], wedding: c.QueryParam("wedding"), organization: c.QueryParam("organization"),
+			database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")),
+			tiers:    keepsake.Tiers(),
 		}
 		if chosen := tiersOf(c.QueryParams()["tier"]); len(chosen) > 0 { // a link may choose some
 			in.tiers = chosen
@@ -142,10 +147,12 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 	if err != nil || d == nil || !p.Point.Time.After(d.From) { // a hint that cannot be had costs nothing but the hint
 		return nil
 	}
-	text := DamageWords(d, pages.clock()) + " What vanished is not in this recovery point, and would not come back. The " + newestBefore(d) + " one before that is of " +
+	text := DamageWords(d, pages.clock()) + " What vanished is not in this recovery point, and would not come back. The " +
+		newestBefore(d) + " one before that is of " +
 		pages.clock().Second(d.From) + "." + unsafeWords(d)
 	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This recovery point is from after the damage", Text: text,
-		Href: pointURL(d.Point) + "/restore?" + url.Values{"wedding": {wedding}}.Encode(), Link: "Restore from the " + beforeIt(d)}}
+		Href: pointURL(d.Point) + "/restore?" + url.Values{"wedding": {wedding}}.Encode(), Link: "Restore from the " +
+			beforeIt(d)}}
 }
 
 // suggestDatabase is a name that nobody has taken yet, most likely.
@@ -203,19 +210,23 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 			return Render(c, http.StatusUnprocessableEntity, views.RestorePage(restoreForm(c, pages, p, targets, in, faults)))
 		}
 		if !fold.SameName(in.confirm, in.database) {
-			return showRestoreConfirm(c, pages, con, p, in, http.StatusUnprocessableEntity, "That is not the name. Type it as it stands above; nothing was started.")
+			return showRestoreConfirm(c, pages, con, p, in, http.StatusUnprocessableEntity,
+				"That is not the name. Type it as it stands above; nothing was started.")
 		}
 		o, err := con.StartRestore(c.Request().Context(), actor(c), console.StartRestoreInput{
-			Point: p.Point.ID, Target: in.server(), TargetURL: in.sealed, Database: in.database, Tiers: in.chosenTiers(), Provider: in.provider, Confirmation: in.confirm,
+			Point: p.Point.ID, Target: in.server(), TargetURL: in.sealed, Database: in.database, Tiers: in.chosenTiers(),
+			Provider: in.provider, Confirmation: in.confirm,
 			Wedding: in.wedding, Organization: in.organization,
 		})
 		code := keepsake.CodeOf(err)
 		if err != nil && code == keepsake.CodeProof {
 			return proveFirst(c, restoreAgain(c))
 		}
-		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported || code == keepsake.CodeUnavailable) {
+		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported ||
+			code == keepsake.CodeUnavailable) {
 			vm := restoreForm(c, pages, p, targets, in, nil)
-			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The restore was not started", Text: sentence(keepsake.MessageOf(err))})
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The restore was not started",
+				Text: sentence(keepsake.MessageOf(err))})
 			status := http.StatusUnprocessableEntity
 			if code == keepsake.CodeConflict {
 				status = http.StatusConflict
@@ -232,7 +243,8 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 	}
 }
 
-// restoreAgain leads back to the form, after a proof or from the confirmation. What was chosen on it comes along, what was typed does not.
+// restoreAgain leads back to the form, after a proof or from the confirmation. What was chosen on it comes along, what
+// was typed does not.
 func restoreAgain(c echo.Context) string {
 	q := url.Values{}
 	for _, name := range []string{"wedding", "organization", "tier"} {
@@ -246,9 +258,11 @@ func restoreAgain(c echo.Context) string {
 }
 
 // showRestoreConfirm asks for the typed confirmation, and says first who else has to agree.
-func showRestoreConfirm(c echo.Context, pages Pages, con restoreReader, p console.PointDetail, in restoreInput, status int, fault string) error {
+func showRestoreConfirm(c echo.Context, pages Pages, con restoreReader, p console.PointDetail, in restoreInput,
+	status int, fault string) error {
 	vm := restoreConfirm(c, pages, p, in, fault)
-	what := console.ScopedInput{Wedding: in.wedding, Organization: in.organization, Tiers: in.chosenTiers(), Point: p.Point.ID}
+	what := console.ScopedInput{Wedding: in.wedding, Organization: in.organization, Tiers: in.chosenTiers(),
+		Point: p.Point.ID}
 	what.Everything = !in.limited() && len(what.Tiers) == 0
 	why, err := con.NeedsSecondApprover(c.Request().Context(), actor(c), what)
 	if err != nil {
@@ -287,11 +301,14 @@ func (in restoreInput) limit() string {
 	return ""
 }
 
-func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []string, in restoreInput, faults map[string]string) views.RestoreForm {
+func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []string, in restoreInput,
+	faults map[string]string) views.RestoreForm {
 	vm := views.RestoreForm{
-		Shell: pages.Shell(c, "Restore", "points"), PointID: p.Point.ID, Title: "Restore to a new database", Database: in.database, Provider: in.provider,
-		Errors: faults, Facts: restoreFacts(p, pages.clock()), Other: anotherServer, OtherChosen: in.target == anotherServer, Sealed: in.sealed,
-		Limit: in.limit(), Wedding: in.wedding, Organization: in.organization,
+		Shell: pages.Shell(c, "Restore", "points"), PointID: p.Point.ID, Title: "Restore to a new database",
+		Database: in.database, Provider: in.provider,
+		Errors: faults, Facts: restoreFacts(p, pages.clock()), Other: anotherServer, OtherChosen: in.target == anotherServer,
+		Sealed: in.sealed,
+		Limit:  in.limit(), Wedding: in.wedding, Organization: in.organization,
 	}
 	for i, name := range targets {
 		t := views.TargetOption{Value: name, Name: name, Text: "A server from the configuration", Checked: name == in.target}
@@ -307,11 +324,13 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 	}
 	for _, tier := range keepsake.Tiers() {
 		vm.Tiers = append(vm.Tiers, views.TierOption{
-			Value: string(tier), Name: format.Title(string(tier)), Text: tierTables(p, tier), Checked: slices.Contains(in.tiers, tier),
+			Value: string(tier), Name: format.Title(string(tier)), Text: tierTables(p, tier),
+			Checked: slices.Contains(in.tiers, tier),
 		})
 	}
 	if p.Missing != "" {
-		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "No provider could show this recovery point just now", Text: sentence(p.Missing)})
+		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn,
+			Title: "No provider could show this recovery point just now", Text: sentence(p.Missing)})
 	}
 	return vm
 }
@@ -350,24 +369,30 @@ func restoreFacts(p console.PointDetail, clock format.Clock) []ui.Fact {
 	}
 }
 
-func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in restoreInput, fault string) views.RestoreConfirm {
+func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in restoreInput,
+	fault string) views.RestoreConfirm {
 	from := "the best provider; another one where a piece is bad"
 	if in.provider != "" {
 		from = in.provider + " only"
 	}
 	vm := views.RestoreConfirm{
-		Shell: pages.Shell(c, "Confirm the restore", "points"), PointID: p.Point.ID, Title: "Restore this recovery point?", Word: in.database, Error: fault,
+		Shell: pages.Shell(c, "Confirm the restore", "points"), PointID: p.Point.ID, Title: "Restore this recovery point?",
+		Word: in.database, Error: fault,
 		BackURL: restoreAgain(c),
 		Facts: append(restoreFacts(p, pages.clock())[:1],
-			ui.Fact{Label: "Into", Value: in.database + " on " + in.target}, ui.Fact{Label: "What", Value: cmp.Or(in.limit(), "tiers: "+tierNames(in.tiers))}, ui.Fact{Label: "Read from", Value: from}),
+			ui.Fact{Label: "Into", Value: in.database + " on " + in.target},
+			ui.Fact{Label: "What", Value: cmp.Or(in.limit(), "tiers: "+tierNames(in.tiers))},
+			ui.Fact{Label: "Read from", Value: from}),
 		Lines: []string{
 			"A new database is made. If one of that name is there and holds anything, the restore stops before it writes.",
 			"Tables come back in the order of their tiers; the page says when each tier can be read.",
 			"At the end every table is counted and compared with the recovery point.",
 			"The running platform is not touched.",
 		},
-		Fields: []views.Field{{Name: "target", Value: in.target}, {Name: "database", Value: in.database}, {Name: "provider", Value: in.provider},
-			{Name: "wedding", Value: in.wedding}, {Name: "organization", Value: in.organization}, {Name: "sealed", Value: in.sealed}},
+		Fields: []views.Field{{Name: "target", Value: in.target}, {Name: "database", Value: in.database},
+			{Name: "provider", Value: in.provider},
+			{Name: "wedding", Value: in.wedding}, {Name: "organization", Value: in.organization},
+			{Name: "sealed", Value: in.sealed}},
 	}
 	for _, t := range in.tiers {
 		vm.Fields = append(vm.Fields, views.Field{Name: "tier", Value: string(t)})

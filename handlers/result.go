@@ -23,17 +23,21 @@ func backupResult(r engine.BackupResult) *views.Result {
 			{Label: "Tables", Value: format.Count(int64(r.Tables))},
 			{Label: "Rows", Value: format.Count(r.Rows)},
 			{Label: "Read", Value: format.Bytes(r.BytesRead)},
-			{Label: "New", Value: format.Bytes(r.BytesNew), Hint: "the manifest and " + format.Plural(r.ChunksNew, "piece", "pieces") + " that no provider held"},
+			{Label: "New", Value: format.Bytes(r.BytesNew), Hint: "the manifest and " +
+				format.Plural(r.ChunksNew, "piece", "pieces") + " that no provider held"},
 			{Label: "Uploaded", Value: format.Bytes(r.BytesUploaded), Hint: "to all providers together"},
-			{Label: "Already stored", Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)), Hint: piecesShared(r.ChunksNew, r.ChunksTotal)},
+			{Label: "Already stored", Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)),
+				Hint: piecesShared(r.ChunksNew, r.ChunksTotal)},
 			{Label: "Memory", Value: format.Bytes(r.PeakMemory), Hint: "at most"},
 		},
-		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: format.Capital(r.Lacks), NotCarried: notCarried(r.NotCarried),
-		PointURL: pointURL(r.Point), Next: []views.NextStep{{Text: "Open the recovery point", URL: pointURL(r.Point)}},
+		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: format.Capital(r.Lacks),
+		NotCarried: notCarried(r.NotCarried),
+		PointURL:   pointURL(r.Point), Next: []views.NextStep{{Text: "Open the recovery point", URL: pointURL(r.Point)}},
 	}
 	if !r.Protected {
 		out.Tone, out.Title = ui.ToneWarn, "Saved, but not fully protected"
-		out.Text = "The recovery point can be restored, but it would not survive every loss: " + r.Lacks + ". " + keepsake.JudgeProtection(r.Copies).Remedy()
+		out.Text = "The recovery point can be restored, but it would not survive every loss: " + r.Lacks + ". " +
+			keepsake.JudgeProtection(r.Copies).Remedy()
 		out.Next = append(out.Next, views.NextStep{Text: "See the providers and repair", URL: "/#providers"})
 	}
 	return out
@@ -46,10 +50,12 @@ func coverageFigures(c *console.BackupCoverage) (figures []ui.Figure) {
 	}
 	if n := len(c.Days); n > 0 {
 		first, last := day(c.Days[0].From), day(c.Days[n-1].To)
-		figures = append(figures, ui.Figure{Label: "Weddings from", Value: first, Hint: "the first day of a wedding in it"}, ui.Figure{Label: "Weddings to", Value: last, Hint: "the last"})
+		figures = append(figures, ui.Figure{Label: "Weddings from", Value: first, Hint: "the first day of a wedding in it"},
+			ui.Figure{Label: "Weddings to", Value: last, Hint: "the last"})
 	}
 	if v := c.Vendors; v != nil {
-		figures = append(figures, ui.Figure{Label: "Vendors to call", Value: format.Count(v.Reachable), Hint: "of " + format.Count(v.Vendors) + ", with a telephone number or an e-mail address"})
+		figures = append(figures, ui.Figure{Label: "Vendors to call", Value: format.Count(v.Reachable),
+			Hint: "of " + format.Count(v.Vendors) + ", with a telephone number or an e-mail address"})
 	}
 	return figures
 }
@@ -78,10 +84,12 @@ func verifyResult(r engine.VerifyResult) *views.Result {
 	switch {
 	case r.Damaged():
 		out.Tone, out.Title = ui.ToneBad, "Damage found"
-		out.Text = "Some stored objects are missing or not what was written. Each is named below, with what to do. A restore uses another provider's copy where there is one."
+		out.Text = "Some stored objects are missing or not what was written. Each is named below, with what to do. A " +
+			"restore uses another provider's copy where there is one."
 	case !r.OK:
 		out.Tone, out.Title = ui.ToneWarn, "Not everything could be checked"
-		out.Text = "What could be asked is whole, but a provider did not answer for all of it. Check it below and verify again."
+		out.Text = "What could be asked is whole, but a provider did not answer for all of it. Check it below and " +
+			"verify again."
 	}
 	return out
 }
@@ -90,7 +98,8 @@ func verifyResult(r engine.VerifyResult) *views.Result {
 func repairResult(r engine.RepairResult) *views.Result {
 	text := "Every provider holds every recovery point that was looked at, and every copy was read."
 	if !r.Deep {
-		text = "Every provider lists every object of the recovery points that were looked at, with its size. Nothing was read: a deep verification finds damage inside."
+		text = "Every provider lists every object of the recovery points that were looked at, with its size. Nothing was " +
+			"read: a deep verification finds damage inside."
 	}
 	out := &views.Result{
 		Tone: ui.ToneOK, Title: "Repaired", Text: text,
@@ -130,7 +139,8 @@ func repairFindings(r engine.RepairResult) []views.Finding {
 // restoreResult draws the report of a finished restore.
 func restoreResult(r engine.RestoreResult) *views.Result {
 	out := &views.Result{
-		Tone: ui.ToneOK, Title: "Restored and proven", Text: "Every table has exactly the rows of the recovery point: counts and checksums are equal.",
+		Tone: ui.ToneOK, Title: "Restored and proven",
+		Text: "Every table has exactly the rows of the recovery point: counts and checksums are equal.",
 		Figures: []ui.Figure{
 			{Label: "Took", Value: format.Seconds(r.Seconds)},
 			{Label: "Tables", Value: format.Count(int64(r.Tables))},
@@ -161,7 +171,8 @@ func restoreResult(r engine.RestoreResult) *views.Result {
 		}
 	case !r.Verified:
 		out.Tone, out.Title = ui.ToneBad, "Restored, but not proven"
-		out.Text = "The rows in the new database could not be shown to equal the recovery point. Do not use it before the log below explains why."
+		out.Text = "The rows in the new database could not be shown to equal the recovery point. Do not use it before the " +
+			"log below explains why."
 	}
 	if len(r.Damaged) > 0 && r.Verified {
 		out.Tone = ui.ToneWarn
@@ -183,7 +194,8 @@ func exceptions(r engine.RestoreResult) *views.Exceptions {
 	const first, most = 10, 500
 	out := &views.Exceptions{Count: format.Plural(int64(len(r.Exceptions)), "thing", "things")}
 	for i, e := range r.Exceptions {
-		vm := views.Exception{Kind: ui.Chip{Tone: ui.ToneWarn, Text: e.Kind}, Object: e.Object, Error: sentence(e.Error), Means: e.Means, SQL: e.SQL,
+		vm := views.Exception{Kind: ui.Chip{Tone: ui.ToneWarn, Text: e.Kind}, Object: e.Object, Error: sentence(e.Error),
+			Means: e.Means, SQL: e.SQL,
 			Note: strings.ReplaceAll(e.SQLNote, "schema POINT", "schema "+r.Point), Because: e.Because}
 		if e.Kind == keepsake.LostRows {
 			vm.Kind.Tone = ui.ToneBad
@@ -209,13 +221,17 @@ func exceptions(r engine.RestoreResult) *views.Exceptions {
 
 // scopedResult draws the report of a restore into the live platform.
 func scopedResult(r engine.ScopeResult) *views.Result {
-	out := &views.Result{Tone: ui.ToneOK, Title: "Done", Text: "All of it happened at once, foreign keys hold, and it can be taken back.",
-		Figures: []ui.Figure{{Label: "Took", Value: format.Seconds(r.Seconds)}, {Label: "Inserted", Value: format.Count(r.Applied.Inserted)},
-			{Label: "Updated", Value: format.Count(r.Applied.Updated)}, {Label: "Deleted", Value: format.Count(r.Applied.Deleted)}},
+	out := &views.Result{Tone: ui.ToneOK, Title: "Done",
+		Text: "All of it happened at once, foreign keys hold, and it can be taken back.",
+		Figures: []ui.Figure{{Label: "Took", Value: format.Seconds(r.Seconds)},
+			{Label: "Inserted", Value: format.Count(r.Applied.Inserted)},
+			{Label: "Updated", Value: format.Count(r.Applied.Updated)},
+			{Label: "Deleted", Value: format.Count(r.Applied.Deleted)}},
 		Next: []views.NextStep{{Text: "See every row, or take it back", URL: scopedURL(r.Restore)}}}
 	if len(r.Refused) > 0 {
 		out.Tone, out.Title = ui.ToneWarn, "Done, but for rows that changed since"
-		out.Text = "The platform has changed " + format.Plural(int64(len(r.Refused)), "row", "rows") + " since, which stay as they are: " + firstSentence(strings.Join(r.Refused, "; ")) + "."
+		out.Text = "The platform has changed " + format.Plural(int64(len(r.Refused)), "row", "rows") +
+			" since, which stay as they are: " + firstSentence(strings.Join(r.Refused, "; ")) + "."
 	}
 	return out
 }
@@ -230,7 +246,8 @@ func problemResult(o console.Operation, message string) *views.Result {
 	return &views.Result{Tone: ui.ToneBad, Title: "The " + noun + " failed", Text: text}
 }
 
-// wroteNothing reports whether a restore ended before it had written anything: it looks first, and an earlier attempt may have written.
+// wroteNothing reports whether a restore ended before it had written anything: it looks first, and an earlier attempt
+// may have written.
 func wroteNothing(o console.Operation) bool {
 	return o.Attempt <= 1 && (o.Progress == nil || o.Progress.Stage == "" || o.Progress.Stage == engine.StageChecking)
 }
@@ -238,7 +255,8 @@ func wroteNothing(o console.Operation) bool {
 func copies(list []keepsake.Copy) []views.Copy {
 	out := make([]views.Copy, len(list))
 	for i, c := range list {
-		out[i] = views.Copy{Provider: c.Provider, Medium: c.Medium, Place: "here", Error: c.Error, State: ui.Chip{Tone: ui.ToneOK, Text: "Confirmed"}}
+		out[i] = views.Copy{Provider: c.Provider, Medium: c.Medium, Place: "here", Error: c.Error,
+			State: ui.Chip{Tone: ui.ToneOK, Text: "Confirmed"}}
 		if c.Offsite {
 			out[i].Place = "away from here"
 		}
@@ -270,7 +288,8 @@ func notCarried(list []keepsake.NotCarried) []views.NotCarried {
 func findings(list []engine.VerifyFinding) []views.Finding {
 	out := make([]views.Finding, len(list))
 	for i, f := range list {
-		out[i] = views.Finding{Kind: ui.Chip{Tone: ui.ToneWarn, Text: "Not checked"}, Provider: f.Provider, Object: f.Object, Problem: f.Problem}
+		out[i] = views.Finding{Kind: ui.Chip{Tone: ui.ToneWarn, Text: "Not checked"}, Provider: f.Provider, Object: f.Object,
+			Problem: f.Problem}
 		if f.Damage {
 			out[i].Kind = ui.Chip{Tone: ui.ToneBad, Text: "Damage"}
 		}

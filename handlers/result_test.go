@@ -19,7 +19,8 @@ func TestARepairSaysWhatItRead(t *testing.T) {
 	}
 }
 
-// TestRestoreThatWroteNothing is refused, or stopped, before it begins: nobody is told to remove a database, which may hold what somebody needs.
+// TestRestoreThatWroteNothing is refused, or stopped, before it begins: nobody is told to remove a database, which may
+// hold what somebody needs.
 func TestRestoreThatWroteNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -34,9 +35,11 @@ func TestRestoreThatWroteNothing(t *testing.T) {
 		"its worker died, nothing was started": {nil, 0, false},
 	} {
 		for _, state := range []console.State{console.StateFailed, console.StateCancelled} {
-			o := console.Operation{Kind: console.KindRestore, State: state, Progress: c.progress, Attempt: c.attempt, ErrorMessage: "it holds table precious"}
+			o := console.Operation{Kind: console.KindRestore, State: state, Progress: c.progress, Attempt: c.attempt,
+				ErrorMessage: "it holds table precious"}
 			r := resultOf(o)
-			if got := strings.Contains(r.Text, "remove it"); got != c.removes || !strings.Contains(r.Text, "the recovery point are untouched") {
+			if got := strings.Contains(r.Text, "remove it"); got != c.removes ||
+				!strings.Contains(r.Text, "the recovery point are untouched") {
 				t.Errorf("%s, %s: %s", name, state, r.Text)
 			}
 		}

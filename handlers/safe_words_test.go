@@ -9,18 +9,22 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 )
 
-// TestAPointIsCalledSafeWhereItIs: scripts and people at the command line are not told that a recovery point is safe which is not protected.
+// TestAPointIsCalledSafeWhereItIs: scripts and people at the command line are not told that a recovery point is safe
+// which is not protected.
 func TestAPointIsCalledSafeWhereItIs(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	for _, d := range []engine.Damage{{Point: "p", From: at, Rows: 9, Gone: 3}, {Point: "p", From: at, To: at.Add(time.Hour), Rows: 9, Gone: 3}} {
+	for _, d := range []engine.Damage{{Point: "p", From: at, Rows: 9, Gone: 3},
+		{Point: "p", From: at, To: at.Add(time.Hour), Rows: 9, Gone: 3}} {
 		for _, named := range []string{"", "latest"} {
-			if words := handlers.PointWhy(&d, named); strings.Contains(words, "safe") || !strings.Contains(words, "It is not fully protected, or a test of it failed") {
+			if words := handlers.PointWhy(&d, named); strings.Contains(words, "safe") ||
+				!strings.Contains(words, "It is not fully protected, or a test of it failed") {
 				t.Errorf("named %q: %s", named, words)
 			}
 			safe := d
 			safe.Safe = true
-			if words := handlers.PointWhy(&safe, named); !strings.Contains(words, "newest safe") || strings.Contains(words, "not fully protected") {
+			if words := handlers.PointWhy(&safe, named); !strings.Contains(words, "newest safe") ||
+				strings.Contains(words, "not fully protected") {
 				t.Errorf("named %q: %s", named, words)
 			}
 		}

@@ -25,7 +25,8 @@ func ShowScope(pages Pages, con scopeExplainer) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Scope{Shell: pages.Shell(c, "What belongs to what", "weddings"), Organization: organization, Of: "a wedding", Root: p.Root}
+		vm := views.Scope{Shell: pages.Shell(c, "What belongs to what", "weddings"), Organization: organization,
+			Of: "a wedding", Root: p.Root}
 		if organization {
 			vm.Of = "an organization"
 		}
@@ -34,7 +35,8 @@ func ShowScope(pages Pages, con scopeExplainer) echo.HandlerFunc {
 			name, text string
 		}{
 			{scope.Owned, "Belongs to " + vm.Of, "Rows that lead there come back, change back and go with it."},
-			{scope.Shared, "Used by it", "A vendor, for example: brought back where missing, never changed or removed, because others use it too."},
+			{scope.Shared, "Used by it", "A vendor, for example: brought back where missing, never changed or removed, " +
+				"because others use it too."},
 			{scope.Outside, "Neither", "Never touched when " + vm.Of + " is brought back."},
 		} {
 			group := views.ScopeGroup{Name: part.name, Text: part.text}

@@ -19,7 +19,8 @@ func organizationURL(id string) string {
 	return platformRestore + "?" + url.Values{"organization": {id}}.Encode()
 }
 
-// platformRestore is where restores into the live platform are compared, but for those of one wedding, which has a page of its own.
+// platformRestore is where restores into the live platform are compared, but for those of one wedding, which has a page
+// of its own.
 const platformRestore = "/platform/restore"
 
 func scopedURL(restore string) string { return "/restores/" + url.PathEscape(restore) }
@@ -28,9 +29,11 @@ func scopedURL(restore string) string { return "/restores/" + url.PathEscape(res
 func scoped(c echo.Context) (console.ScopedInput, error) {
 	form, err := c.FormParams()
 	if err != nil {
-		return console.ScopedInput{}, keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w", err)
+		return console.ScopedInput{}, keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w",
+			err)
 	}
-	in := console.ScopedInput{Wedding: weddingParam(c), Point: cmp.Or(form.Get("point"), "latest"), Mode: cmp.Or(scope.Mode(form.Get("mode")), scope.Missing)}
+	in := console.ScopedInput{Wedding: weddingParam(c), Point: cmp.Or(form.Get("point"), "latest"),
+		Mode: cmp.Or(scope.Mode(form.Get("mode")), scope.Missing)}
 	if in.Wedding != "" {
 		return in, nil
 	}

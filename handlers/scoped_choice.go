@@ -13,8 +13,9 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// shownChoice says in short which choice a comparison is of: what comes back, from when, how far, without which rows. The comparison's form
-// carries it beside the controls: where they say something else, the person has chosen anew and not seen what that does.
+// shownChoice says in short which choice a comparison is of: what comes back, from when, how far, without which rows.
+// The comparison's form carries it beside the controls: where they say something else, the person has chosen anew and
+// not seen what that does.
 func shownChoice(in console.ScopedInput, skip []string) string {
 	skip = slices.Clone(skip)
 	slices.Sort(skip)
@@ -36,7 +37,8 @@ type changes struct{ insert, update, remove, refused, left int64 }
 func changesOf(p *scope.Preview, left map[string]bool) (n changes) {
 	for _, t := range p.Tables {
 		one := changesIn(t, left)
-		n.insert, n.update, n.remove, n.refused, n.left = n.insert+one.insert, n.update+one.update, n.remove+one.remove, n.refused+one.refused, n.left+one.left
+		n.insert, n.update, n.remove, n.refused, n.left = n.insert+one.insert, n.update+one.update, n.remove+one.remove,
+			n.refused+one.refused, n.left+one.left
 	}
 	return n
 }
@@ -72,7 +74,8 @@ func leftOut(left map[string]bool) func(t scope.TableChanges, c scope.Change) bo
 func (n changes) all() int64 { return n.insert + n.update + n.remove }
 
 func (n changes) figures() []ui.Figure {
-	out := []ui.Figure{{Label: "Brought back", Value: format.Count(n.insert)}, {Label: "Changed back", Value: format.Count(n.update)},
+	out := []ui.Figure{{Label: "Brought back", Value: format.Count(n.insert)},
+		{Label: "Changed back", Value: format.Count(n.update)},
 		{Label: "Removed", Value: format.Count(n.remove)}, {Label: "Refused", Value: format.Count(n.refused)}}
 	if n.left > 0 {
 		out = append(out, ui.Figure{Label: "Left out", Value: format.Count(n.left), Hint: "ticked off by you"})
@@ -103,7 +106,8 @@ func (n changes) nothingWords(in console.ScopedInput) string {
 	case n.left > 0:
 		return "Every row that could come back is left out. Take some ticks away and compare again."
 	case in.Mode == scope.Missing:
-		return "Nothing of this " + noun + " is missing. Rows that were changed since are not looked at here: choose “Make everything as it was” for those."
+		return "Nothing of this " + noun + " is missing. Rows that were changed since are not looked at here: choose “Make " +
+			"everything as it was” for those."
 	default:
 		return "Everything of this " + noun + " is as it was at this recovery point."
 	}

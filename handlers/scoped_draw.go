@@ -20,9 +20,11 @@ type changeWords struct {
 }
 
 var (
-	comesBack = changeWords{"comes back", "changes back", "is removed", "%[1]s back · %[2]s changed · %[3]s removed · %[4]s unchanged · %[5]s refused", true}
-	wasDone   = changeWords{"brought back", "changed back", "removed", "%[1]s back · %[2]s changed · %[3]s removed", false}
-	happened  = changeWords{"was added", "was changed", "was removed", "%[1]s added · %[2]s changed · %[3]s removed", false}
+	comesBack = changeWords{"comes back", "changes back", "is removed",
+		"%[1]s back · %[2]s changed · %[3]s removed · %[4]s unchanged · %[5]s refused", true}
+	wasDone  = changeWords{"brought back", "changed back", "removed", "%[1]s back · %[2]s changed · %[3]s removed", false}
+	happened = changeWords{"was added", "was changed", "was removed", "%[1]s added · %[2]s changed · %[3]s removed",
+		false}
 )
 
 func previewTable(t scope.TableChanges, left map[string]bool, words changeWords) (views.PreviewTable, bool) {
@@ -36,7 +38,8 @@ func previewRows(t scope.TableChanges, left map[string]bool, words changeWords, 
 	for _, n := range []int64{insert, update, remove, t.Unchanged, refused} {
 		counts = append(counts, format.Count(n))
 	}
-	out := views.PreviewTable{Name: format.TableOf(t.Table), Sum: fmt.Sprintf(words.sum, counts...), Shared: t.Belongs == scope.Shared && words.newer, Notes: t.Notes}
+	out := views.PreviewTable{Name: format.TableOf(t.Table), Sum: fmt.Sprintf(words.sum, counts...),
+		Shared: t.Belongs == scope.Shared && words.newer, Notes: t.Notes}
 	out.AllValue = t.AllRowsName()
 	out.AllLeftOut = left[out.AllValue]
 	for i, c := range t.Changes[min(from, len(t.Changes)):] {

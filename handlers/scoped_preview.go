@@ -46,8 +46,8 @@ type scopePreviewer interface {
 	organizationLister
 }
 
-// ShowScopePreview shows what bringing something back into the live platform would change. It changes nothing. Posted, it keeps
-// the rows that were ticked off.
+// ShowScopePreview shows what bringing something back into the live platform would change. It changes nothing. Posted,
+// it keeps the rows that were ticked off.
 func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := scoped(c)
@@ -96,31 +96,35 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 	}
 	vm := views.ScopeChoice{Shell: pages.Shell(c, "Bring back", "points"), Action: platformRestore, Points: options}
 	tables := map[keepsake.Tier]string{ // what each is for; which tables it holds, the point's page says
-		keepsake.TierCritical: "Who people are: accounts, suppliers, clients, organizations", keepsake.TierHigh: "What they do: forms, journeys, files, payments",
+		keepsake.TierCritical: "Who people are: accounts, suppliers, clients, organizations",
+		keepsake.TierHigh:     "What they do: forms, journeys, files, payments",
 		keepsake.TierStandard: "Everything else",
 	}
 	for _, t := range keepsake.Tiers() {
-		vm.Tiers = append(vm.Tiers, views.TierOption{Value: string(t), Name: format.Title(string(t)) + " tier", Text: tables[t], Checked: t == keepsake.TierCritical})
+		vm.Tiers = append(vm.Tiers, views.TierOption{Value: string(t), Name: format.Title(string(t)) + " tier",
+			Text: tables[t], Checked: t == keepsake.TierCritical})
 	}
 	return Render(c, http.StatusOK, views.ScopeChoicePage(vm))
 }
 
-// safePoint chooses the newest protected recovery point before the damage, where a person has chosen none, and says why, or that damage
-// could not be looked for.
+// safePoint chooses the newest protected recovery point before the damage, where a person has chosen none, and says
+// why, or that damage could not be looked for.
 func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.ScopedInput) []ui.Notice {
 	if c.FormValue("point") != "" || in.Wedding == "" {
 		return nil
 	}
 	d, err := con.FindDamage(c.Request().Context(), actor(c), in.Wedding)
 	if err != nil {
-		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows", Text: "The newest recovery point is chosen below, and may be from after a damage: look at what it would change, " +
-			"or choose an older one." + hintFailed(err)}}
+		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows",
+			Text: "The newest recovery point is chosen below, and may be from after a damage: look at what it would change, " +
+				"or choose an older one." + hintFailed(err)}}
 	}
 	if d == nil {
 		return nil
 	}
 	in.Point = d.Point
-	text := DamageWords(d, pages.clock()) + " The " + newestBefore(d) + " recovery point before that, " + pages.clock().Second(d.From) + ", is chosen below." + unsafeWords(d)
+	text := DamageWords(d, pages.clock()) + " The " + newestBefore(d) + " recovery point before that, " +
+		pages.clock().Second(d.From) + ", is chosen below." + unsafeWords(d)
 	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text}}
 }
 
@@ -145,7 +149,8 @@ func unsafeWords(d *engine.Damage) string {
 	if d.Safe {
 		return ""
 	}
-	return " It is not fully protected, or a test of it failed, and no older one is better: look at what it holds before you rely on it."
+	return " It is not fully protected, or a test of it failed, and no older one is better: look at what it holds " +
+		"before you rely on it."
 }
 
 // DamageWords say when how many rows of a wedding vanished or changed.
@@ -157,7 +162,8 @@ func DamageWords(d *engine.Damage, clock format.Clock) string {
 	text := "Between " + clock.Second(d.From) + " and " + until + ", "
 	switch {
 	case d.Gone > 0 && d.Changed > 0:
-		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " + format.Count(d.Changed) + " changed."
+		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " +
+			format.Count(d.Changed) + " changed."
 	case d.Gone > 0:
 		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished."
 	default:
@@ -171,20 +177,27 @@ func PointWhy(d *engine.Damage, named string) string {
 	safe := d.Point + " (" + clock.Second(d.From) + ")"
 	switch {
 	case named == "":
-		return "This wedding lost rows. " + DamageWords(d, clock) + " No recovery point was named, so the " + newestBefore(d) + " one before that was taken: " + safe + "." + unsafeWords(d)
+		return "This wedding lost rows. " + DamageWords(d, clock) + " No recovery point was named, so the " +
+			newestBefore(d) + " one before that was taken: " + safe + "." + unsafeWords(d)
 	case d.To.IsZero():
-		return "This wedding lost rows. " + DamageWords(d, clock) + " The " + newestBefore(d) + " recovery point before that is " + safe + "." + unsafeWords(d)
+		return "This wedding lost rows. " + DamageWords(d, clock) + " The " + newestBefore(d) +
+			" recovery point before that is " + safe + "." + unsafeWords(d)
 	default:
-		return "This wedding lost rows between two recovery points. " + DamageWords(d, clock) + " The latest, which was named, does not hold them. The " + newestBefore(d) + " one before that is " + safe + "." + unsafeWords(d)
+		return "This wedding lost rows between two recovery points. " + DamageWords(d, clock) +
+			" The latest, which was named, does not hold them. The " + newestBefore(d) + " one before that is " + safe + "." +
+			unsafeWords(d)
 	}
 }
 
-// PointUnsure says to scripts that nobody knows whether the latest recovery point, which was taken, is from after a damage.
+// PointUnsure says to scripts that nobody knows whether the latest recovery point, which was taken, is from after a
+// damage.
 func PointUnsure(err error) string {
-	return "Whether this wedding has lost rows could not be found out, so the latest recovery point was taken, which may be from after a damage." + hintFailed(err)
+	return "Whether this wedding has lost rows could not be found out, so the latest recovery point was taken, which " +
+		"may be from after a damage." + hintFailed(err)
 }
 
-// hintFailed says why a hint cannot be had, as a sentence that follows others; nothing of what was not written for people.
+// hintFailed says why a hint cannot be had, as a sentence that follows others; nothing of what was not written for
+// people.
 func hintFailed(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -208,11 +221,14 @@ func impact(p *scope.Preview, left map[string]bool) []ui.Figure {
 	}
 	return []ui.Figure{{Label: "Weddings touched", Value: format.Count(int64(len(p.Touched(leftOut(left)))))},
 		{Label: "Vendors touched", Value: format.Count(vendors)}, {Label: "Payments touched", Value: format.Count(payments)},
-		{Label: "Takes", Value: "about " + format.Duration(max(time.Second, time.Duration(2*p.Seconds*float64(time.Second)).Round(time.Second))), Hint: "from what the comparison took"}}
+		{Label: "Takes", Value: "about " + format.Duration(
+			max(time.Second, time.Duration(2*p.Seconds*float64(time.Second)).Round(time.Second))),
+			Hint: "from what the comparison took"}}
 }
 
 // touched names the weddings that the changes touch, the nearest first.
-func touched(c echo.Context, con scopePreviewer, p *scope.Preview, left map[string]bool) (list []views.TouchedWedding, more string, err error) {
+func touched(c echo.Context, con scopePreviewer, p *scope.Preview, left map[string]bool) (list []views.TouchedWedding,
+	more string, err error) {
 	rows := p.Touched(leftOut(left))
 	ids := slices.Sorted(maps.Keys(rows))
 	if len(ids) == 0 {
@@ -233,8 +249,8 @@ func rowsAction(in console.ScopedInput, table string, from int) string {
 	return scopedPath(in) + "/rows?" + url.Values{"table": {table}, "from": {strconv.Itoa(from)}}.Encode()
 }
 
-// ShowScopeRows shows the rows of one table of a preview that its page has no room for, a page at a time. What was ticked off
-// on other pages travels along.
+// ShowScopeRows shows the rows of one table of a preview that its page has no room for, a page at a time. What was
+// ticked off on other pages travels along.
 func ShowScopeRows(pages Pages, con scopePreviewer) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := scoped(c)
@@ -257,9 +273,11 @@ func ShowScopeRows(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		in.Point = p.Point
 		left := set(c.Request().Form["skip"])
 		all := p.Tables[i].Changes
-		vm := views.ScopeRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"), Name: cmp.Or(p.Name, in.Wedding), Fields: fields(in), Action: scopedPath(in) + "/review"}
+		vm := views.ScopeRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"), Name: cmp.Or(p.Name, in.Wedding),
+			Fields: fields(in), Action: scopedPath(in) + "/review"}
 		vm.Table, _ = previewRows(p.Tables[i], left, comesBack, from)
-		vm.Count = fmt.Sprintf("rows %s to %s of %s", format.Count(int64(min(from+1, len(all)))), format.Count(int64(min(from+rowsShown, len(all)))), format.Count(int64(len(all))))
+		vm.Count = fmt.Sprintf("rows %s to %s of %s", format.Count(int64(min(from+1, len(all)))),
+			format.Count(int64(min(from+rowsShown, len(all)))), format.Count(int64(len(all))))
 		vm.Elsewhere = elsewhere(left, []views.PreviewTable{vm.Table})
 		if from > 0 {
 			vm.First = rowsAction(in, name, 0)
@@ -306,15 +324,18 @@ func fields(in console.ScopedInput) []views.Field {
 }
 
 // pointOptions are the recovery points to choose from; the one asked for is there, however old it is.
-func pointOptions(c echo.Context, pages Pages, con pointLister, chosen string, when time.Time) ([]views.PointOption, error) {
+func pointOptions(c echo.Context, pages Pages, con pointLister, chosen string, when time.Time) ([]views.PointOption,
+	error) {
 	list, err := con.ListPoints(c.Request().Context(), actor(c), console.PointsInput{Limit: pointsOffered})
 	if err != nil {
 		return nil, err
 	}
 	clock := pages.clock()
 	var out []views.PointOption
-	if !when.IsZero() && !slices.ContainsFunc(list.Points, func(point console.Point) bool { return point.ID == chosen }) { // not listed yet, or long ago
-		out = append(out, views.PointOption{Value: chosen, Text: clock.Second(when) + " (" + clock.Relative(when) + ")", Selected: true})
+	// not listed yet, or long ago
+	if !when.IsZero() && !slices.ContainsFunc(list.Points, func(point console.Point) bool { return point.ID == chosen }) {
+		out = append(out, views.PointOption{Value: chosen, Text: clock.Second(when) + " (" + clock.Relative(when) + ")",
+			Selected: true})
 	}
 	for _, point := range list.Points {
 		text := clock.Second(point.Time) + " (" + clock.Relative(point.Time) + ")"
@@ -326,18 +347,23 @@ func pointOptions(c echo.Context, pages Pages, con pointLister, chosen string, w
 	return out, nil
 }
 
-func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput, p *scope.Preview, skip []string) (views.ScopePreview, error) {
+func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput, p *scope.Preview,
+	skip []string) (views.ScopePreview, error) {
 	in.Point = p.Point
 	left := set(skip)
 	n := changesOf(p, left)
 	name := cmp.Or(p.Name, in.Wedding, in.Organization)
 	vm := views.ScopePreview{
 		NameBare: strings.Join(fold.Search(name).Spellings(), "\n"),
-		Shell:    pages.Shell(c, "Bring back", "weddings"), Action: scopedPath(in), Noun: scopeNoun(in), Shown: shownChoice(in, skip), Scope: hiddenFields(scopedFields(in)),
-		Name: name, Fingerprint: p.Fingerprint, Nothing: n.all() == 0, NothingText: n.nothingWords(in), Button: n.button(in.Mode),
-		When: pages.clock().When(p.PointTime), PointURL: pointURL(p.Point), Missing: in.Mode == scope.Missing, Wide: in.Wedding == "" && in.Organization == "",
+		Shell:    pages.Shell(c, "Bring back", "weddings"), Action: scopedPath(in), Noun: scopeNoun(in),
+		Shown: shownChoice(in, skip), Scope: hiddenFields(scopedFields(in)),
+		Name: name, Fingerprint: p.Fingerprint, Nothing: n.all() == 0, NothingText: n.nothingWords(in),
+		Button: n.button(in.Mode),
+		When:   pages.clock().When(p.PointTime), PointURL: pointURL(p.Point), Missing: in.Mode == scope.Missing,
+		Wide:    in.Wedding == "" && in.Organization == "",
 		Figures: n.figures(), Impact: impact(p, left),
-		Read: "Read " + format.Count(p.ChunksRead) + " of " + format.Count(p.ChunksTotal) + " chunks in " + format.Seconds(p.Seconds) + ".",
+		Read: "Read " + format.Count(p.ChunksRead) + " of " + format.Count(p.ChunksTotal) + " chunks in " +
+			format.Seconds(p.Seconds) + ".",
 	}
 	vm.Address = scopedPath(in) + scopedQuery(in)
 	vm.BackURL, vm.BackText = scopeBack(in)

@@ -45,7 +45,9 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 			Confirmation: form.Get("confirm"), Skip: form["skip"]}
 		if form.Get("shown") != shownChoice(scope, in.Skip) {
 			return previewAgain(c, pages, con, in, http.StatusConflict, func(vm *views.ScopePreview) {
-				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed", Text: "What you chose was not what the page had compared. This is what your choice does now: look at it, then confirm it."})
+				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed",
+					Text: "What you chose was not what the page had compared. This is what your choice does now: look at it, " +
+						"then confirm it."})
 			})
 		}
 		o, err := con.RestoreScope(c.Request().Context(), actor(c), in)
@@ -71,7 +73,8 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 			return redirect(c, scopedURL(o.Scoped.Restore))
 		case o.State == console.StateFailed && o.ErrorCode == keepsake.CodeConflict:
 			return previewAgain(c, pages, con, in, http.StatusConflict, func(vm *views.ScopePreview) {
-				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed", Text: sentence(o.ErrorMessage)})
+				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed",
+					Text: sentence(o.ErrorMessage)})
 			})
 		default:
 			return redirect(c, operationURL(o.ID))
@@ -80,7 +83,8 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 }
 
 // previewAgain shows the comparison as it is now, with what was ticked off.
-func previewAgain(c echo.Context, pages Pages, con scopePreviewer, in console.RestoreScopeInput, status int, change func(*views.ScopePreview)) error {
+func previewAgain(c echo.Context, pages Pages, con scopePreviewer, in console.RestoreScopeInput, status int,
+	change func(*views.ScopePreview)) error {
 	p, err := con.PreviewScope(c.Request().Context(), actor(c), in.ScopedInput)
 	if err != nil {
 		return err
@@ -106,7 +110,8 @@ func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 
 func scopedRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string) views.ScopeRestore {
 	vm := views.ScopeRestore{
-		Shell: pages.Shell(c, "Restore into the platform", "weddings"), ID: u.Restore, Name: u.Name, BackURL: "/operations", BackText: "All operations", UndoURL: scopedURL(u.Restore) + "/undo", UndoText: "Undo this restore…",
+		Shell: pages.Shell(c, "Restore into the platform", "weddings"), ID: u.Restore, Name: u.Name, BackURL: "/operations",
+		BackText: "All operations", UndoURL: scopedURL(u.Restore) + "/undo", UndoText: "Undo this restore…",
 		When: pages.clock().When(u.Time), LeftAlone: refused, Title: "Brought back", Undo: u.Of != "",
 	}
 	if u.Wedding {
@@ -122,7 +127,9 @@ func scopedRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string)
 		insert, update, remove = insert+i, update+up, remove+d
 		vm.Tables = append(vm.Tables, table)
 	}
-	vm.Figures = []ui.Figure{{Label: "Inserted", Value: format.Count(insert)}, {Label: "Updated", Value: format.Count(update)}, {Label: "Deleted", Value: format.Count(remove)}}
-	vm.Facts = []ui.Fact{{Label: "Recovery point", Value: u.Point}, {Label: "Restore", Value: u.Restore}, {Label: "Mode", Value: modeWords(u.Mode)}}
+	vm.Figures = []ui.Figure{{Label: "Inserted", Value: format.Count(insert)},
+		{Label: "Updated", Value: format.Count(update)}, {Label: "Deleted", Value: format.Count(remove)}}
+	vm.Facts = []ui.Fact{{Label: "Recovery point", Value: u.Point}, {Label: "Restore", Value: u.Restore},
+		{Label: "Mode", Value: modeWords(u.Mode)}}
 	return vm
 }

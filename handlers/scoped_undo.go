@@ -21,7 +21,8 @@ type scopeUndoer interface {
 	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)
 }
 
-// ShowUndo asks once before a restore into the live platform is undone, and says what that does to which rows. It changes nothing.
+// ShowUndo asks once before a restore into the live platform is undone, and says what that does to which rows. It
+// changes nothing.
 func ShowUndo(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		return askUndo(c, pages, con, http.StatusOK)
@@ -34,8 +35,10 @@ func askUndo(c echo.Context, pages Pages, con scopedRestoreReader, status int, n
 	if err != nil {
 		return err
 	}
-	vm := views.UndoAsk{Shell: pages.Shell(c, "Undo a restore", "weddings"), Name: u.Name, Title: "Undo this restore?", Button: "Undo this restore", Keep: "Keep it as it is",
-		When: pages.clock().When(u.Time), BackURL: scopedURL(u.Restore), Action: scopedURL(u.Restore) + "/undo", Lines: undoLines(u.Tables), Notices: append(notices, proofNotice(c, pages, "undoing")...)}
+	vm := views.UndoAsk{Shell: pages.Shell(c, "Undo a restore", "weddings"), Name: u.Name, Title: "Undo this restore?",
+		Button: "Undo this restore", Keep: "Keep it as it is",
+		When: pages.clock().When(u.Time), BackURL: scopedURL(u.Restore), Action: scopedURL(u.Restore) + "/undo",
+		Lines: undoLines(u.Tables), Notices: append(notices, proofNotice(c, pages, "undoing")...)}
 	if u.Of != "" {
 		vm.Title, vm.Button = "Undo this undo?", "Undo this undo"
 	}
@@ -51,7 +54,8 @@ func undoLines(tables []scope.TableChanges) (lines []string) {
 			parts = append(parts, rowsThat(insert, "came back", "is deleted again", "are deleted again"))
 		}
 		if update > 0 {
-			parts = append(parts, rowsThat(update, "changed", "gets the values it had before the restore", "get the values they had before the restore"))
+			parts = append(parts, rowsThat(update, "changed", "gets the values it had before the restore",
+				"get the values they had before the restore"))
 		}
 		if remove > 0 {
 			parts = append(parts, rowsThat(remove, "went", "comes again", "come again"))
@@ -80,7 +84,8 @@ func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
 			return proveFirst(c, scopedURL(c.Param("id"))+"/undo")
 		}
 		if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
-			return askUndo(c, pages, con, http.StatusServiceUnavailable, ui.Notice{Tone: ui.ToneBad, Title: "Nothing was undone", Text: sentence(keepsake.MessageOf(err))})
+			return askUndo(c, pages, con, http.StatusServiceUnavailable,
+				ui.Notice{Tone: ui.ToneBad, Title: "Nothing was undone", Text: sentence(keepsake.MessageOf(err))})
 		}
 		if err == nil {
 			o, err = con.Await(ctx, actor(c), o.ID, awaitScoped)

@@ -30,8 +30,8 @@ type sessionManager interface {
 	EndSession(ctx context.Context, actor keepsake.Actor, id string) error
 }
 
-// proveFirst sends a person who has to give the password again to where they can, and back to next afterwards. Nothing of what they
-// asked for is done until they confirm it there again.
+// proveFirst sends a person who has to give the password again to where they can, and back to next afterwards. Nothing
+// of what they asked for is done until they confirm it there again.
 func proveFirst(c echo.Context, next string) error {
 	return redirect(c, "/prove?"+url.Values{"next": {next}}.Encode())
 }
@@ -41,7 +41,8 @@ func proofNotice(c echo.Context, pages Pages, what string) []ui.Notice {
 	if actor(c).Proven(pages.Now()) {
 		return nil
 	}
-	return []ui.Notice{{Tone: ui.ToneMute, Title: "Give your password first", Text: "It is a while ago that you did, and " + what + " asks for it again. You come back to this page.",
+	return []ui.Notice{{Tone: ui.ToneMute, Title: "Give your password first",
+		Text: "It is a while ago that you did, and " + what + " asks for it again. You come back to this page.",
 		Href: "/prove?" + url.Values{"next": {c.Request().URL.RequestURI()}}.Encode(), Link: "Give it now"}}
 }
 
@@ -67,7 +68,8 @@ func Prove(pages Pages, sessions prover) echo.HandlerFunc {
 		next := LocalPath(c.FormValue("next"))
 		in := auth.Proof{Password: keepsake.Secret(c.FormValue("password")), Code: keepsake.Secret(c.FormValue("code"))}
 		err := sessions.Prove(c.Request().Context(), actor(c), in)
-		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeForbidden || code == keepsake.CodeWrongKey) {
+		if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeForbidden ||
+			code == keepsake.CodeWrongKey) {
 			vm, failed := provePage(c, pages, sessions, next)
 			if failed != nil {
 				return failed
@@ -99,11 +101,14 @@ func ListSessions(pages Pages, sessions sessionLister) echo.HandlerFunc {
 		}
 		vm, clock := views.Sessions{Shell: pages.Shell(c, "Sessions", "")}, pages.clock()
 		for _, s := range list {
-			vm.List = append(vm.List, views.Session{ID: s.ID, Device: device(s.UserAgent), Agent: s.UserAgent, Place: orDash(s.Address), Started: clock.When(s.Started), Seen: clock.When(s.Seen), Current: s.Current})
+			vm.List = append(vm.List, views.Session{ID: s.ID, Device: device(s.UserAgent), Agent: s.UserAgent,
+				Place: orDash(s.Address), Started: clock.When(s.Started), Seen: clock.When(s.Seen), Current: s.Current})
 		}
 		vm.Count = format.Plural(int64(len(list)), "session", "sessions")
 		if step.Local && !step.On {
-			vm.Notices = []ui.Notice{{Tone: ui.ToneMute, Title: "Your password alone opens the console", Text: "Have a code of your phone asked for as well: then a stolen password opens nothing.", Href: secondStepPath, Link: "Switch the second step on"}}
+			vm.Notices = []ui.Notice{{Tone: ui.ToneMute, Title: "Your password alone opens the console",
+				Text: "Have a code of your phone asked for as well: then a stolen password opens nothing.", Href: secondStepPath,
+				Link: "Switch the second step on"}}
 		}
 		return Render(c, http.StatusOK, views.SessionsPage(vm))
 	}
@@ -119,8 +124,8 @@ func EndSession(sessions sessionManager) echo.HandlerFunc {
 	}
 }
 
-// device says what a browser says of itself in words. It is for people to recognise their own, and nothing is decided by it: anybody
-// can say anything.
+// device says what a browser says of itself in words. It is for people to recognise their own, and nothing is decided
+// by it: anybody can say anything.
 func device(agent string) string {
 	find := func(names [][2]string) string {
 		for _, n := range names {
@@ -131,8 +136,10 @@ func device(agent string) string {
 		return ""
 	}
 	// In this order: most browsers name others as well.
-	browser := find([][2]string{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"}, {"CriOS/", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"curl/", "curl"}})
-	system := find([][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"}})
+	browser := find([][2]string{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
+		{"CriOS/", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"curl/", "curl"}})
+	system := find([][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"},
+		{"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"}})
 	switch {
 	case browser != "" && system != "":
 		return browser + " on " + system

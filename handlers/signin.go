@@ -21,10 +21,11 @@ type Sessions interface {
 // SessionStarter checks credentials and starts a session; the one the browser had before ends.
 type SessionStarter interface {
 	SessionEnder
-	// SignIn starts a new session, or returns the step that it lacks; CodeForbidden with words for the person where it refuses.
+	// SignIn starts a new session, or returns the step that it lacks; CodeForbidden with words for the person where it
+	// refuses.
 	SignIn(ctx context.Context, in auth.Credentials) (auth.Session, *auth.Step, error)
-	// Continue starts the session of a step; CodeForbidden with words for the person where the code is wrong, CodeNotFound where the
-	// sign-in must begin again.
+	// Continue starts the session of a step; CodeForbidden with words for the person where the code is wrong, CodeNotFound
+	// where the sign-in must begin again.
 	Continue(ctx context.Context, step auth.Step, code keepsake.Secret, in auth.Credentials) (auth.Session, error)
 }
 
@@ -48,7 +49,8 @@ type SignInCookie interface {
 
 // ended explains why a person sees the sign-in page again.
 var ended = map[string]string{
-	"expired":    "Your session has ended: too long without activity, or it was ended elsewhere. Sign in to go on where you were.",
+	"expired": "Your session has ended: too long without activity, or it was ended elsewhere. Sign in to go on " +
+		"where you were.",
 	"signed-out": "You are signed out.",
 	"step":       "That sign-in was not finished in time, or the account has changed meanwhile. Begin again.",
 }
@@ -66,7 +68,8 @@ func ShowSignIn(pages Pages) echo.HandlerFunc {
 	}
 }
 
-// SignIn checks e-mail and password and starts a session, or asks for its second step. The session's token is always a new one.
+// SignIn checks e-mail and password and starts a session, or asks for its second step. The session's token is always a
+// new one.
 func SignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()

@@ -28,7 +28,8 @@ func stepPath(next string, recovery bool) string {
 
 // stepPage is the page for a step, by authenticator or by recovery code.
 func stepPage(c echo.Context, pages Pages, step auth.Step, next string, recovery bool) views.SignInStep {
-	vm := views.SignInStep{Shell: pages.Shell(c, "Sign in", ""), Email: step.Email, Next: next, Recovery: recovery && step.Recoverable()}
+	vm := views.SignInStep{Shell: pages.Shell(c, "Sign in", ""), Email: step.Email, Next: next, Recovery: recovery &&
+		step.Recoverable()}
 	if step.Recoverable() {
 		vm.Other = stepPath(next, !vm.Recovery)
 	}
@@ -43,7 +44,8 @@ func ShowStep(pages Pages, cookie SignInCookie) echo.HandlerFunc {
 		if !ok || !pages.Now().Before(step.Until) {
 			return beginAgain(c, cookie, next)
 		}
-		return Render(c, http.StatusOK, views.SignInStepPage(stepPage(c, pages, step, next, c.QueryParam("use") == "recovery")))
+		return Render(c, http.StatusOK, views.SignInStepPage(
+			stepPage(c, pages, step, next, c.QueryParam("use") == "recovery")))
 	}
 }
 
@@ -61,7 +63,8 @@ func ContinueSignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) e
 			vm.Error = "Type the code."
 			return Render(c, http.StatusUnprocessableEntity, views.SignInStepPage(vm))
 		}
-		session, err := sessions.Continue(c.Request().Context(), step, code, auth.Credentials{Address: c.RealIP(), UserAgent: c.Request().UserAgent()})
+		session, err := sessions.Continue(c.Request().Context(), step, code,
+			auth.Credentials{Address: c.RealIP(), UserAgent: c.Request().UserAgent()})
 		switch kind := keepsake.CodeOf(err); {
 		case err == nil:
 		case kind == keepsake.CodeNotFound:

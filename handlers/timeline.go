@@ -12,8 +12,8 @@ import (
 	"github.com/wedsync/keepsake/views"
 )
 
-// The timeline's canvas. Today stands at todayX while the wedding lies ahead, with a scale of its own on each side: what is
-// behind is full of recovery points, what lies ahead is only waited for.
+// The timeline's canvas. Today stands at todayX while the wedding lies ahead, with a scale of its own on each side:
+// what is behind is full of recovery points, what lies ahead is only waited for.
 const (
 	canvas      = 1000.0
 	margin      = 12.0
@@ -73,7 +73,8 @@ func px(x float64) string { return fmt.Sprintf("%.1f", x) }
 // timelineOf draws a wedding's time.
 func timelineOf(t console.WeddingTimeline, clock format.Clock) views.Timeline {
 	a := newAxis(t)
-	return views.Timeline{Label: "Timeline of " + t.Couple, Height: "132", Now: fmt.Sprintf("%.2f", a.x(t.Now)/canvas), Bands: bands(a, t.Date), Ticks: ticks(a), Flags: flags(a, t), Marks: marks(a, t, clock)}
+	return views.Timeline{Label: "Timeline of " + t.Couple, Height: "132", Now: fmt.Sprintf("%.2f", a.x(t.Now)/canvas),
+		Bands: bands(a, t.Date), Ticks: ticks(a), Flags: flags(a, t), Marks: marks(a, t, clock)}
 }
 
 func bands(a axis, day time.Time) []views.TimelineBand {
@@ -82,7 +83,8 @@ func bands(a axis, day time.Time) []views.TimelineBand {
 		day = a.to.AddDate(1, 0, 0) // all of it is planning
 	}
 	edges := []time.Time{a.from, day.AddDate(0, 0, -30), day.AddDate(0, 0, -1), day.AddDate(0, 0, 1), a.to}
-	phases := []keepsake.Phase{keepsake.PhasePlanning, keepsake.PhasePreparation, keepsake.PhaseExecution, keepsake.PhasePostEvent}
+	phases := []keepsake.Phase{keepsake.PhasePlanning, keepsake.PhasePreparation, keepsake.PhaseExecution,
+		keepsake.PhasePostEvent}
 	var out []views.TimelineBand
 	for i, p := range phases {
 		x0, x1 := a.x(edges[i]), a.x(edges[i+1])
@@ -154,7 +156,8 @@ func flags(a axis, t console.WeddingTimeline) []views.TimelineFlag {
 	return out
 }
 
-// marks are the recovery points, oldest first; those too close to be told apart are one mark that leads to the newest of them.
+// marks are the recovery points, oldest first; those too close to be told apart are one mark that leads to the newest
+// of them.
 func marks(a axis, t console.WeddingTimeline, clock format.Clock) []views.TimelineMark {
 	var out []views.TimelineMark
 	for i := len(t.Points) - 1; i >= 0; {
@@ -171,7 +174,8 @@ func marks(a axis, t console.WeddingTimeline, clock format.Clock) []views.Timeli
 			}
 		}
 		newest := t.Points[j+1]
-		m := views.TimelineMark{X: px((first + a.x(newest.Time)) / 2), R: "8", Class: tone, URL: weddingPoint(t, newest, clock).ThenURL,
+		m := views.TimelineMark{X: px((first + a.x(newest.Time)) / 2), R: "8", Class: tone,
+			URL:   weddingPoint(t, newest, clock).ThenURL,
 			Title: clock.Exact(newest.Time) + ", " + beforeWedding(t, newest.Time) + ": " + pointState(newest).Text}
 		if n := i - j; n > 1 {
 			m.R, m.Count = "13", fmt.Sprint(n)

@@ -28,7 +28,8 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Weddings{Shell: pages.Shell(c, "Weddings", "weddings"), Search: in.Search, Searching: in.Search != "", Notices: weddingNotices(page.Missing, page.From.IsZero(), "")}
+		vm := views.Weddings{Shell: pages.Shell(c, "Weddings", "weddings"), Search: in.Search, Searching: in.Search != "",
+			Notices: weddingNotices(page.Missing, page.From.IsZero(), "")}
 		vm.Explained = vm.Shell.Whole() && con.KnownPlatform().Readable()
 		for _, w := range page.Weddings {
 			row := views.WeddingRow{Wedding: weddingOf(w)}
@@ -38,7 +39,8 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 			vm.List = append(vm.List, row)
 		}
 		if page.Newest != nil {
-			vm.Newest = views.WeddingPoint{URL: pointURL(page.Newest.ID), When: pages.clock().When(page.Newest.Time), State: pointState(*page.Newest)}
+			vm.Newest = views.WeddingPoint{URL: pointURL(page.Newest.ID), When: pages.clock().When(page.Newest.Time),
+				State: pointState(*page.Newest)}
 		}
 		query := func(from string) string {
 			q := url.Values{}
@@ -59,10 +61,12 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 		}
 		vm.Days = page.Days
 		if page.GoneUnknown {
-			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Weddings that were deleted may be missing below", Text: goneUnknown})
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn,
+				Title: "Weddings that were deleted may be missing below", Text: goneUnknown})
 		}
 		if page.VendorsMissing {
-			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Vendors were not searched", Text: "Who works at which wedding could not be read in time. Couples, organizations, places and days were."})
+			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Vendors were not searched",
+				Text: "Who works at which wedding could not be read in time. Couples, organizations, places and days were."})
 		}
 		if in.Cursor != "" {
 			vm.First = query("")

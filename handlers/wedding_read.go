@@ -28,7 +28,8 @@ type weddingAtReader interface {
 	GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error)
 }
 
-// contactsAt reads the vendors of the wedding that a page is about from the point it names, or the newest that has them.
+// contactsAt reads the vendors of the wedding that a page is about from the point it names, or the newest that has
+// them.
 func contactsAt(c echo.Context, con weddingAtReader) (console.WeddingContacts, string, error) {
 	id := weddingParam(c)
 	w, err := con.FindContacts(c.Request().Context(), actor(c), id, c.QueryParam("point"))
@@ -45,8 +46,10 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		if err != nil {
 			return nothingSavedYet(c, pages, con, http.StatusOK, err)
 		}
-		vm := views.Contacts{Shell: pages.Shell(c, "Vendor contacts", "emergency"), Name: w.Name, When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
-			CSV: weddingURL(id) + "/contacts.csv?point=" + url.QueryEscape(w.Point), VCard: weddingURL(id) + "/contacts.vcf?point=" + url.QueryEscape(w.Point),
+		vm := views.Contacts{Shell: pages.Shell(c, "Vendor contacts", "emergency"), Name: w.Name,
+			When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
+			CSV: weddingURL(id) + "/contacts.csv?point=" + url.QueryEscape(w.Point), VCard: weddingURL(id) +
+				"/contacts.vcf?point=" + url.QueryEscape(w.Point),
 			WeddingURL: weddingURL(id)}
 		if con.Platform(c.Request().Context()).Writable() && !vm.Shell.Standby {
 			vm.RestoreURL = weddingURL(id) + "/restore"
@@ -56,7 +59,8 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 			vm.CSV, vm.VCard = weddingURL(id)+"/contacts.csv", weddingURL(id)+"/contacts.vcf" // of no single point
 		}
 		for _, x := range w.Contacts {
-			vm.List = append(vm.List, views.Contact{Kind: format.Title(strings.ReplaceAll(x.Kind, "_", " ")), Name: x.Name, Who: x.Who, Phone: x.Phone, Tel: "tel:" + dialled(x.Phone),
+			vm.List = append(vm.List, views.Contact{Kind: format.Title(strings.ReplaceAll(x.Kind, "_", " ")), Name: x.Name,
+				Who: x.Who, Phone: x.Phone, Tel: "tel:" + dialled(x.Phone),
 				Email: x.Email, Mail: "mailto:" + x.Email, Place: x.Place})
 		}
 		return Render(c, http.StatusOK, views.ContactsPage(vm))
@@ -66,7 +70,8 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 // lostVendors says which vendors the newest recovery point does not have, and from when what is shown of them is.
 func lostVendors(w console.WeddingContacts, clock format.Clock) []ui.Notice {
 	n := ui.Notice{Tone: ui.ToneWarn, Title: "These vendors are from before the damage",
-		Text: "The newest recovery point has lost " + format.Plural(int64(len(w.Lost)), "vendor", "vendors") + " of this wedding"}
+		Text: "The newest recovery point has lost " + format.Plural(int64(len(w.Lost)), "vendor", "vendors") +
+			" of this wedding"}
 	if len(w.Lost) < len(w.Contacts) {
 		names := make([]string, len(w.Lost))
 		for i, x := range w.Lost {
@@ -120,9 +125,12 @@ func ShowWeddingThen(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		}
 		w.Name = cmp.Or(w.Name, id)
 		point := url.QueryEscape(w.Point)
-		vm := views.WeddingThen{Shell: pages.Shell(c, "A wedding as it was", "weddings"), Name: w.Name, When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
-			BackURL: weddingURL(id), BackText: "To the wedding", CSV: weddingURL(id) + "/export?format=csv&point=" + point, JSON: weddingURL(id) + "/export?format=json&point=" + point,
-			ContactsURL: weddingURL(id) + "/contacts?point=" + point, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks."}
+		vm := views.WeddingThen{Shell: pages.Shell(c, "A wedding as it was", "weddings"), Name: w.Name,
+			When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
+			BackURL: weddingURL(id), BackText: "To the wedding", CSV: weddingURL(id) + "/export?format=csv&point=" + point,
+			JSON:        weddingURL(id) + "/export?format=json&point=" + point,
+			ContactsURL: weddingURL(id) + "/contacts?point=" + point, Read: "Read " + format.Count(w.ChunksRead) + " of " +
+				format.Count(w.ChunksTotal) + " chunks."}
 		if w.Platform.Writable() && !vm.Shell.Standby {
 			vm.BackURL, vm.BackText = weddingURL(id)+"/restore?point="+point, "Compare with now"
 		}
@@ -141,7 +149,8 @@ func ShowWeddingThen(pages Pages, con weddingAtReader) echo.HandlerFunc {
 }
 
 func thenTable(t scope.TableRows) views.ThenTable {
-	out := views.ThenTable{Name: format.Title(format.TableOf(t.Table)), Count: format.Plural(int64(len(t.Rows)), "row", "rows"), Shared: t.Belongs == scope.Shared}
+	out := views.ThenTable{Name: format.Title(format.TableOf(t.Table)),
+		Count: format.Plural(int64(len(t.Rows)), "row", "rows"), Shared: t.Belongs == scope.Shared}
 	for _, c := range t.Columns {
 		out.Columns = append(out.Columns, c.Name)
 	}
@@ -166,8 +175,9 @@ type scopeExporter interface {
 	ExportScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error
 }
 
-// ExportScope sends a wedding, an organization, tiers or everything as it was as a ZIP, made while it is sent and never on disk.
-// What goes wrong before the first byte is an ordinary error; later the download breaks off, which no ZIP reader takes for whole.
+// ExportScope sends a wedding, an organization, tiers or everything as it was as a ZIP, made while it is sent and never
+// on disk. What goes wrong before the first byte is an ordinary error; later the download breaks off, which no ZIP
+// reader takes for whole.
 func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := scoped(c)
@@ -191,7 +201,8 @@ func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 	}
 }
 
-// exported is the recovery point of a download: the one that was named, or of a wedding the newest safe one before its newest damage.
+// exported is the recovery point of a download: the one that was named, or of a wedding the newest safe one before its
+// newest damage.
 func exported(c echo.Context, con scopeExporter, in console.ScopedInput) string {
 	if c.FormValue("point") == "" && in.Wedding != "" {
 		if d, err := con.FindDamage(c.Request().Context(), actor(c), in.Wedding); err == nil && d != nil {
@@ -256,7 +267,8 @@ func ShowEmergency(pages Pages, con emergencyReader) echo.HandlerFunc {
 			newest = d.Newest.ID
 			vm.Newest, vm.NewestURL = pages.clock().When(d.Newest.Time), pointURL(d.Newest.ID)
 			vm.WholeURL = pointURL(d.Newest.ID) + "/restore"
-			critical := console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierCritical}, Point: d.Newest.ID, Mode: scope.Missing}
+			critical := console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierCritical}, Point: d.Newest.ID,
+				Mode: scope.Missing}
 			if d.Platform.Writable() {
 				vm.CriticalURL = scopedPath(critical) + scopedQuery(critical)
 			}
@@ -271,40 +283,50 @@ func ShowEmergency(pages Pages, con emergencyReader) echo.HandlerFunc {
 	}
 }
 
-// emergencyNotices say what keeps the platform from helping, what stands here instead, and what to do before the first backup.
+// emergencyNotices say what keeps the platform from helping, what stands here instead, and what to do before the first
+// backup.
 func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock) (out []ui.Notice) {
 	n, trouble := platformNotice(d.Platform.Kind)
 	switch {
 	case d.Platform.WithoutWeddings: // the banner says it
 	case d.WeddingsMissing != "" && d.WeddingsFrom.IsZero():
-		n = ui.Notice{Tone: ui.ToneBad, Title: "Neither the platform nor a recovery point could be read for weddings", Text: sentence(d.WeddingsMissing) +
-			" Reload this page in a minute. Call whoever runs the servers; nothing of what is stored is lost by this."}
+		n = ui.Notice{Tone: ui.ToneBad, Title: "Neither the platform nor a recovery point could be read for weddings",
+			Text: sentence(d.WeddingsMissing) +
+				" Reload this page in a minute. Call whoever runs the servers; nothing of what is stored is lost by this."}
 		out = append(out, n)
 	case d.WeddingsMissing != "":
 		if !trouble {
-			n = ui.Notice{Tone: ui.ToneBad, Title: "The weddings could not be read from the platform", Text: "Contacts and everything else can be read all the same."}
+			n = ui.Notice{Tone: ui.ToneBad, Title: "The weddings could not be read from the platform",
+				Text: "Contacts and everything else can be read all the same."}
 		}
-		n.Text += " What you see is from the recovery point of " + clock.Exact(d.WeddingsFrom) + " (" + clock.Relative(d.WeddingsFrom) + ")."
+		n.Text += " What you see is from the recovery point of " + clock.Exact(d.WeddingsFrom) + " (" +
+			clock.Relative(d.WeddingsFrom) + ")."
 		out = append(out, n)
 	case trouble:
 		out = append(out, n)
 	}
 	if d.GoneUnknown {
-		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Weddings that were deleted may be missing below", Text: goneUnknown})
+		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Weddings that were deleted may be missing below",
+			Text: goneUnknown})
 	}
 	if d.Newest == nil && shell.Whole() {
-		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing is saved yet", Text: "There is no recovery point, so nothing could be looked at or brought back. Take the first backup now.", Href: "/backups/new", Link: "Back up now"})
+		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing is saved yet",
+			Text: "There is no recovery point, so nothing could be looked at or brought back. Take the first backup now.",
+			Href: "/backups/new", Link: "Back up now"})
 	}
 	return out
 }
 
-// lookNotices say where the damage lies, on which side of it the wedding is shown, and whether the platform could be asked.
+// lookNotices say where the damage lies, on which side of it the wedding is shown, and whether the platform could be
+// asked.
 func lookNotices(w console.WeddingLook, page string, clock format.Clock) (out []ui.Notice) {
 	if d := w.Damage; d != nil {
-		n := ui.Notice{Tone: ui.ToneWarn, Title: "You see the wedding from before the damage", Text: DamageWords(d, clock) + " This is the " + newestBefore(d) + " recovery point before that, " + clock.Second(w.Time) + "." + unsafeWords(d)}
+		n := ui.Notice{Tone: ui.ToneWarn, Title: "You see the wedding from before the damage", Text: DamageWords(d, clock) +
+			" This is the " + newestBefore(d) + " recovery point before that, " + clock.Second(w.Time) + "." + unsafeWords(d)}
 		switch {
 		case w.Time.After(d.From):
-			n.Title, n.Text = "This recovery point is from after the damage", DamageWords(d, clock)+" What vanished is not in it."
+			n.Title, n.Text = "This recovery point is from after the damage", DamageWords(d, clock)+
+				" What vanished is not in it."
 			n.Href, n.Link = page+"?point="+url.QueryEscape(d.Point), "Look at the "+beforeIt(d)
 		case w.Time.Before(d.From):
 			n.Title, n.Text = "An older recovery point than the "+newestBefore(d)+" one before the damage", DamageWords(d, clock)

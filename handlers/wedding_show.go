@@ -72,7 +72,8 @@ func SaveMilestone(pages Pages, con milestoneSaver) echo.HandlerFunc {
 		if failed != nil {
 			return failed
 		}
-		vm.MilestoneError, vm.MilestoneName, vm.MilestoneDay = sentence(keepsake.MessageOf(err)), c.FormValue("name"), c.FormValue("day")
+		vm.MilestoneError, vm.MilestoneName, vm.MilestoneDay = sentence(keepsake.MessageOf(err)), c.FormValue("name"),
+			c.FormValue("day")
 		return Render(c, http.StatusUnprocessableEntity, views.OneWeddingPage(vm))
 	}
 }
@@ -84,9 +85,11 @@ func weddingPage(c echo.Context, pages Pages, con weddingReader) (views.WeddingP
 	}
 	clock, base := pages.clock(), weddingURL(t.ID)
 	vm := views.WeddingPage{
-		Shell: pages.Shell(c, t.Couple, "weddings"), Wedding: weddingOf(t.Wedding), Notices: weddingNotices(t.Missing, false, ""), Timeline: timelineOf(t, clock),
+		Shell: pages.Shell(c, t.Couple, "weddings"), Wedding: weddingOf(t.Wedding),
+		Notices: weddingNotices(t.Missing, false, ""), Timeline: timelineOf(t, clock),
 		ChangesURL: base + "/changes", MilestonesURL: base + "/milestones",
-		BackupURL: "/backups/new?" + url.Values{"type": {string(keepsake.BackupIncremental)}, "wedding": {t.ID}}.Encode(), Figures: weddingFigures(t, clock),
+		BackupURL: "/backups/new?" + url.Values{"type": {string(keepsake.BackupIncremental)}, "wedding": {t.ID}}.Encode(),
+		Figures:   weddingFigures(t, clock),
 	}
 	vm.Offers = weddingOffers(vm.Shell, t.Platform, t.ID, cmp.Or(t.Newest, newestOf(t.Points)))
 	vm.Offers.ContactsText, vm.Offers.RestoreText = "Vendor contacts", "Compare and bring back"
@@ -110,7 +113,8 @@ func weddingPage(c echo.Context, pages Pages, con weddingReader) (views.WeddingP
 		vm.MorePoints = fmt.Sprintf("%s more on the timeline.", format.Count(int64(more)))
 	}
 	for _, m := range t.Milestones {
-		vm.Milestones = append(vm.Milestones, views.MilestoneRow{Name: format.Title(m.Name), Value: m.Name, Day: format.Date(m.Day), Away: away(keepsake.DaysBefore(m.Day, t.Now)), Derived: m.Derived})
+		vm.Milestones = append(vm.Milestones, views.MilestoneRow{Name: format.Title(m.Name), Value: m.Name,
+			Day: format.Date(m.Day), Away: away(keepsake.DaysBefore(m.Day, t.Now)), Derived: m.Derived})
 	}
 	return vm, nil
 }
@@ -146,7 +150,8 @@ func weddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock
 	out := views.WeddingPoint{
 		URL: pointURL(p.ID), Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time), State: pointState(p),
 		NewURL:  pointURL(p.ID) + "/restore?" + url.Values{"wedding": {t.ID}}.Encode(),
-		ThenURL: base + "/then" + q, RestoreURL: base + "/restore" + q, ChangesURL: base + "/changes?from=" + url.QueryEscape(p.ID), DaysBefore: beforeWedding(t, p.Time),
+		ThenURL: base + "/then" + q, RestoreURL: base + "/restore" + q, ChangesURL: base + "/changes?from=" +
+			url.QueryEscape(p.ID), DaysBefore: beforeWedding(t, p.Time),
 	}
 	out.Labels = append(out.Labels, marked(t.ID, p)...)
 	for _, name := range sortedKeys(p.Labels) {
@@ -203,17 +208,21 @@ func weddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
 		}
 	}
 	out = append(out,
-		ui.Figure{Label: "Recovery points", Value: format.Count(int64(len(t.Points))), Hint: fmt.Sprintf("%s protected", format.Count(int64(protected)))},
-		ui.Figure{Label: "Would lose", Value: format.Duration(t.Now.Sub(newest.Time)), Hint: "what was written since the newest one"},
-		ui.Figure{Label: "Integrity", Value: format.Percent(integrity(newest)), Hint: "of the newest one's copies, confirmed and tested"})
+		ui.Figure{Label: "Recovery points", Value: format.Count(int64(len(t.Points))),
+			Hint: fmt.Sprintf("%s protected", format.Count(int64(protected)))},
+		ui.Figure{Label: "Would lose", Value: format.Duration(t.Now.Sub(newest.Time)),
+			Hint: "what was written since the newest one"},
+		ui.Figure{Label: "Integrity", Value: format.Percent(integrity(newest)),
+			Hint: "of the newest one's copies, confirmed and tested"})
 	if t.Drill != nil {
-		out = append(out, ui.Figure{Label: "Whole restore", Value: format.Seconds(t.Drill.Seconds), Hint: "measured " + clock.Relative(t.Drill.At)})
+		out = append(out, ui.Figure{Label: "Whole restore", Value: format.Seconds(t.Drill.Seconds),
+			Hint: "measured " + clock.Relative(t.Drill.At)})
 	}
 	return out
 }
 
-// integrity is the share of a point's objects that the newest verification found sound; without one, half the share of its copies
-// that were confirmed when they were stored.
+// integrity is the share of a point's objects that the newest verification found sound; without one, half the share of
+// its copies that were confirmed when they were stored.
 func integrity(p console.Point) float64 {
 	if p.Proof != nil {
 		return p.Proof.Score()
@@ -255,11 +264,14 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 			return err
 		}
 		vm := views.WeddingChanges{
-			Shell: pages.Shell(c, "What changed", "weddings"), Name: cmp.Or(w.Name, id), BackURL: weddingURL(id), Action: weddingURL(id) + "/changes", FromWhen: clock.When(w.From), ToWhen: clock.When(w.To),
-			Now: w.ToPoint == engine.Now, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks.",
+			Shell: pages.Shell(c, "What changed", "weddings"), Name: cmp.Or(w.Name, id), BackURL: weddingURL(id),
+			Action: weddingURL(id) + "/changes", FromWhen: clock.When(w.From), ToWhen: clock.When(w.To),
+			Now: w.ToPoint == engine.Now, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) +
+				" chunks.",
 		}
 		if platform.Writable() {
-			vm.To = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform", Selected: w.ToPoint == engine.Now}}
+			vm.To = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform",
+				Selected: w.ToPoint == engine.Now}}
 		} else {
 			n, _ := platformNotice(platform.Kind)
 			n.Tone, n.Text = ui.ToneWarn, "So what is there now cannot be compared: only recovery points can."
@@ -279,7 +291,8 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 			}
 		}
 		vm.Nothing, vm.Same = insert+update+remove == 0, w.FromPoint == w.ToPoint
-		vm.Figures = []ui.Figure{{Label: "Added", Value: format.Count(insert)}, {Label: "Changed", Value: format.Count(update)}, {Label: "Removed", Value: format.Count(remove)}}
+		vm.Figures = []ui.Figure{{Label: "Added", Value: format.Count(insert)},
+			{Label: "Changed", Value: format.Count(update)}, {Label: "Removed", Value: format.Count(remove)}}
 		return Render(c, http.StatusOK, views.WeddingChangesPage(vm))
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// While returns a context for an answer that may take long, a stream or a download, which ends when what it was asked with has ended: when
-// look, which is called every so often, says CodeForbidden. done ends it too, and waits for the last look.
-func While(outer context.Context, every time.Duration, look func(context.Context) error) (ctx context.Context, done func()) {
+// While returns a context for an answer that may take long, a stream or a download, which ends when what it was asked
+// with has ended: when look, which is called every so often, says CodeForbidden. done ends it too, and waits for the
+// last look.
+func While(outer context.Context, every time.Duration, look func(context.Context) error) (ctx context.Context,
+	done func()) {
 	ctx, cancel := context.WithCancel(outer)
 	var looking sync.WaitGroup
 	looking.Go(func() {

@@ -1,6 +1,6 @@
-// Package static holds every file a browser needs: stylesheet, script, icon and the vendored libraries. They are embedded,
-// compressed once and served under URLs that carry a hash of their content, so that browsers may keep them for ever. It
-// never fetches anything from another origin.
+// Package static holds every file a browser needs: stylesheet, script, icon and the vendored libraries. They are
+// embedded, compressed once and served under URLs that carry a hash of their content, so that browsers may keep them
+// for ever. It never fetches anything from another origin.
 package static
 
 import (
@@ -57,8 +57,8 @@ var load = sync.OnceValue(func() map[string]*asset {
 	return all
 })
 
-// URL returns the address of an embedded file, hash included. It panics on a name that is not embedded: a typing error in
-// a view, which the first render of that view shows.
+// URL returns the address of an embedded file, hash included. It panics on a name that is not embedded: a typing error
+// in a view, which the first render of that view shows.
 func URL(name string) string {
 	a, ok := load()[name]
 	if !ok {
@@ -67,8 +67,8 @@ func URL(name string) string {
 	return Prefix + a.hash + "/" + name
 }
 
-// Handler serves the embedded files below Prefix. An address with an old hash is not found rather than answered with other
-// bytes than it names.
+// Handler serves the embedded files below Prefix. An address with an old hash is not found rather than answered with
+// other bytes than it names.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hash, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")

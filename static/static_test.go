@@ -59,7 +59,8 @@ func TestHandlerServesCompressedAndImmutable(t *testing.T) {
 	if len(plain) < 600_000 {
 		t.Fatalf("the plain file has %d bytes", len(plain))
 	}
-	for _, tt := range []struct{ accept, want string }{{"gzip", "gzip"}, {"gzip, deflate, br, zstd", "zstd"}, {"zstd;q=0, gzip", "gzip"}} {
+	for _, tt := range []struct{ accept, want string }{{"gzip", "gzip"}, {"gzip, deflate, br, zstd", "zstd"},
+		{"zstd;q=0, gzip", "gzip"}} {
 		w := get(t, url, tt.accept)
 		if got := w.Header().Get("Content-Encoding"); got != tt.want {
 			t.Errorf("Accept-Encoding %q gave %q, want %q", tt.accept, got, tt.want)

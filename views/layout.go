@@ -1,5 +1,5 @@
-// Package views draws Keepsake's pages with templ. View-models hold plain, already formatted values; nothing here imports
-// the domain, reads a database or decides anything. A page embeds the very partials that htmx and SSE swap.
+// Package views draws Keepsake's pages with templ. View-models hold plain, already formatted values; nothing here
+// imports the domain, reads a database or decides anything. A page embeds the very partials that htmx and SSE swap.
 package views
 
 import "github.com/wedsync/keepsake/views/ui"

@@ -122,7 +122,8 @@ type UndoAsk struct {
 	BackURL, Action string
 }
 
-// tickID names the tick of a row, so that the focus stays on it when the comparison is drawn anew; row -1 is the whole table.
+// tickID names the tick of a row, so that the focus stays on it when the comparison is drawn anew; row -1 is the whole
+// table.
 func tickID(table, row int) string { return "skip-" + strconv.Itoa(table) + "-" + strconv.Itoa(row+1) }
 
 // tickChoice says whether a tick compares anew by itself.

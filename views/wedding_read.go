@@ -41,12 +41,13 @@ type ThenTable struct {
 
 // Emergency is the page for somebody who needs one wedding now.
 type Emergency struct {
-	Shell               Shell
-	Notices             []ui.Notice
-	Groups              []EmergencyGroup // of today, of tomorrow, and the next ones
-	Many                bool             // the search comes first
-	More                string           // how many are not listed; empty: none
-	Waiting             bool             // for a platform that cannot be written into: it is looked at again every few seconds
+	Shell   Shell
+	Notices []ui.Notice
+	Groups  []EmergencyGroup // of today, of tomorrow, and the next ones
+	Many    bool             // the search comes first
+	More    string           // how many are not listed; empty: none
+	// for a platform that cannot be written into: it is looked at again every few seconds
+	Waiting             bool
 	Newest              ui.When
 	NewestURL, WholeURL string
 	CriticalURL         string         // the critical tier, compared with the live platform

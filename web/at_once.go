@@ -14,18 +14,20 @@ import (
 )
 
 const (
-	// mostWatched is how many streams one account may have open at one process: more than anybody looks at. Each asks the console database for the
-	// operation whenever it changes, so that some thousand of one stolen session would leave no connection for anybody else's page.
+	// mostWatched is how many streams one account may have open at one process: more than anybody looks at. Each asks the
+	// console database for the operation whenever it changes, so that some thousand of one stolen session would leave no
+	// connection for anybody else's page.
 	mostWatched = 32
-	// mostTaken is how many downloads and verifications of the trail of one account may run at one process: more than anybody waits for. Each keeps a
-	// processor busy, and sixty of one stolen session let everybody else wait a quarter of a minute to sign in.
+	// mostTaken is how many downloads and verifications of the trail of one account may run at one process: more than
+	// anybody waits for. Each keeps a processor busy, and sixty of one stolen session let everybody else wait a quarter of
+	// a minute to sign in.
 	mostTaken = 6
 	// againAfter is when to try again: somebody has closed a page, or a download has ended, by then.
 	againAfter = 15 * time.Second
 )
 
-// atOnce counts what each account has open. Its sessions and tokens count together, or more of them would be a way around. Every process counts its
-// own: it is its connections and processors that are bounded.
+// atOnce counts what each account has open. Its sessions and tokens count together, or more of them would be a way
+// around. Every process counts its own: it is its connections and processors that are bounded.
 type atOnce struct {
 	most  int
 	words string // to who has most of them open
@@ -34,13 +36,18 @@ type atOnce struct {
 }
 
 func newWatching() *atOnce {
-	return &atOnce{most: mostWatched, open: map[string]int{}, words: fmt.Sprintf("You watch %d operations live already, the most that one account may at once. What runs goes on. Close some pages that show a running "+
-		"operation, or look under Sessions whether somebody else has opened them.", mostWatched)}
+	return &atOnce{most: mostWatched, open: map[string]int{},
+		words: fmt.Sprintf("You watch %d operations live already, the most that one account may at once. What runs goes "+
+			"on. Close some pages that show a running "+
+			"operation, or look under Sessions whether somebody else has opened them.", mostWatched)}
 }
 
 func newTaking() *atOnce {
-	return &atOnce{most: mostTaken, open: map[string]int{}, words: fmt.Sprintf("%d downloads and verifications of the audit trail run for you already, the most that one account may have at once. Wait until one has ended, "+
-		"or look under Sessions whether somebody else has started them: ending their session ends what they download.", mostTaken)}
+	return &atOnce{most: mostTaken, open: map[string]int{},
+		words: fmt.Sprintf("%d downloads and verifications of the audit trail run for you already, the most that one "+
+			"account may have at once. Wait until one has ended, "+
+			"or look under Sessions whether somebody else has started them: ending their session ends what they download.",
+			mostTaken)}
 }
 
 // bound refuses one more to who has too many open. It stands behind what finds out who is asking.

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestNobodyHoldsMoreStreamsThanAnybodyLooksAt: pages and API count together, what was closed counts no more, and everything else answers.
+// TestNobodyHoldsMoreStreamsThanAnybodyLooksAt: pages and API count together, what was closed counts no more, and
+// everything else answers.
 func TestNobodyHoldsMoreStreamsThanAnybodyLooksAt(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -21,8 +22,10 @@ func TestNobodyHoldsMoreStreamsThanAnybodyLooksAt(t *testing.T) {
 		s.watch(pages, "/operations/op1/events")
 		s.watch(t.Context(), "/api/backups/op1/events", token...)
 	}
-	s.get("/operations/op1/events", "Accept", "text/event-stream").want(http.StatusTooManyRequests).says("You watch 32 operations live already", "What runs goes on").sets(map[string]string{"Retry-After": "15"})
-	s.get("/api/backups/op1/events", token...).want(http.StatusTooManyRequests).sets(map[string]string{"Retry-After": "15", "Content-Type": "application/problem+json"})
+	s.get("/operations/op1/events", "Accept", "text/event-stream").want(http.StatusTooManyRequests).says(
+		"You watch 32 operations live already", "What runs goes on").sets(map[string]string{"Retry-After": "15"})
+	s.get("/api/backups/op1/events", token...).want(http.StatusTooManyRequests).sets(
+		map[string]string{"Retry-After": "15", "Content-Type": "application/problem+json"})
 	s.get("/operations/op1").want(http.StatusOK)
 	closePages()
 	for range 16 { // each stream ends in its own time
@@ -51,7 +54,8 @@ func TestNobodyHoldsMoreStreamsThanAnybodyLooksAt(t *testing.T) {
 	}
 }
 
-// TestNobodyTakesMoreThanAnybodyWaitsFor: exports and verifications of pages and API count together, what has ended counts no more, and everything else answers.
+// TestNobodyTakesMoreThanAnybodyWaitsFor: exports and verifications of pages and API count together, what has ended
+// counts no more, and everything else answers.
 func TestNobodyTakesMoreThanAnybodyWaitsFor(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -75,8 +79,10 @@ func TestNobodyTakesMoreThanAnybodyWaitsFor(t *testing.T) {
 		<-begun
 	}
 	again := map[string]string{"Retry-After": "15"}
-	for _, path := range []string{"/audit/export?format=csv", "/platform/export?everything=1&format=csv", "/weddings/w1/export?format=csv"} {
-		s.get(path).want(http.StatusTooManyRequests).says("6 downloads and verifications of the audit trail run for you already").sets(again)
+	for _, path := range []string{"/audit/export?format=csv", "/platform/export?everything=1&format=csv",
+		"/weddings/w1/export?format=csv"} {
+		s.get(path).want(http.StatusTooManyRequests).says(
+			"6 downloads and verifications of the audit trail run for you already").sets(again)
 	}
 	s.post("/audit/verify", nil).want(http.StatusTooManyRequests).sets(again)
 	s.asked(http.MethodGet, "/api/audit/export").want(http.StatusTooManyRequests).sets(again)

@@ -23,8 +23,12 @@ func trail() []audit.Row {
 		entry(44, "backup.start", audit.Refused, func(r *audit.Row) {
 			r.Security, r.Token, r.Session, r.Detail = true, "token-7", "", json.RawMessage(`{"code":"forbidden"}`)
 		}),
-		entry(43, "session.start", audit.Allowed, func(r *audit.Row) { r.Security, r.Detail = true, json.RawMessage(`{"new_device":true}`) }),
-		entry(42, "backup.end", audit.Failed, func(r *audit.Row) { r.ActorName, r.ActorRole = "worker", keepsake.RoleSystem }),
+		entry(43, "session.start", audit.Allowed,
+			func(r *audit.Row) { r.Security, r.Detail = true, json.RawMessage(`{"new_device":true}`) }),
+		entry(42, "backup.end", audit.Failed, func(r *audit.Row) {
+			r.ActorName, r.ActorRole = "worker",
+				keepsake.RoleSystem
+		}),
 		entry(41, "moon.landed", audit.Allowed, func(r *audit.Row) { r.ActorName = `<script>alert("x")</script>` }),
 	}
 }
@@ -34,7 +38,9 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 	s := signedIn(t)
 	s.get("/audit").want(http.StatusOK).says("Nothing on record yet", "Not verified yet")
 	s.console.trail = trail()
-	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Rows: 45, Sealed: &audit.Seal{Row: 40, At: moment}}, Checked: moment.Add(-time.Hour)}
+	s.console.verdict = &console.AuditVerdict{
+		Report:  audit.Report{Intact: true, Rows: 45, Sealed: &audit.Seal{Row: 40, At: moment}},
+		Checked: moment.Add(-time.Hour)}
 	a := s.get("/audit").want(http.StatusOK).says(
 		"anna@wedsync.example restored wedding w1 from recovery point 20261123T070500Z-aa (0.4 s)",
 		"anna@wedsync.example, by a token, was refused to start a backup", "Refused", "Security",
@@ -49,20 +55,26 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 	if href := attr(a.one("a", "rel", "next"), "href"); href != "/audit?before=41" {
 		t.Errorf("the next page is %q", href)
 	}
-	if here := a.all("a", "aria-current", "page"); len(here) != 2 || attr(here[0], "href") != "/audit" || attr(here[1], "href") != "/audit" {
+	if here := a.all("a", "aria-current", "page"); len(here) != 2 || attr(here[0], "href") != "/audit" ||
+		attr(here[1], "href") != "/audit" {
 		t.Errorf("the navigation does not say where this is: %d", len(here))
 	}
 	s.console.trail = []audit.Row{entry(46, "scope.restore", audit.Allowed, func(r *audit.Row) {
 		r.Target, r.Detail = "the operation's id", json.RawMessage(`{"scope":"everything"}`)
 	})}
 	s.get("/audit").says("anna@wedsync.example restored everything")
-	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.Add(-49 * time.Hour)}}, Checked: moment}
+	s.console.verdict = &console.AuditVerdict{
+		Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.Add(-49 * time.Hour)}}, Checked: moment}
 	s.get("/audit").says("Intact, sealed up to row 40 on 21 Nov 2026", "a new one is late")
-	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.AddDate(1, 0, 0)}}, Checked: moment}
+	s.console.verdict = &console.AuditVerdict{
+		Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.AddDate(1, 0, 0)}}, Checked: moment}
 	s.get("/audit").says("Intact, sealed up to row 40 on 23 Nov 2027", "dated ahead of this machine’s clock")
-	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Broken: 12, Problem: "row 12 was changed after it was written"}, Checked: moment}
-	s.get("/audit").says("The trail is broken at row 12", "row 12 was changed after it was written.", "recovery points do not lie there and are not affected", "Export the trail before anything changes")
-	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true}, Unsealed: "every provider is away", Missing: []string{"provider far: away"}, Checked: moment}
+	s.console.verdict = &console.AuditVerdict{
+		Report: audit.Report{Broken: 12, Problem: "row 12 was changed after it was written"}, Checked: moment}
+	s.get("/audit").says("The trail is broken at row 12", "row 12 was changed after it was written.",
+		"recovery points do not lie there and are not affected", "Export the trail before anything changes")
+	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true}, Unsealed: "every provider is away",
+		Missing: []string{"provider far: away"}, Checked: moment}
 	s.get("/audit").says("the seals could not be read", "every provider is away.", "provider far: away")
 }
 
@@ -70,10 +82,12 @@ func TestAuditFiltersAreKeptAcrossPagesAndExports(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.trail = trail()
-	q := url.Values{"search": {"anna restore"}, "actor": {"anna@wedsync.example"}, "action": {"scope.restore"}, "outcome": {"allowed"}, "wedding": {"w1"}, "point": {"p1"},
+	q := url.Values{"search": {"anna restore"}, "actor": {"anna@wedsync.example"}, "action": {"scope.restore"},
+		"outcome": {"allowed"}, "wedding": {"w1"}, "point": {"p1"},
 		"since": {"2026-11-01"}, "until": {"2026-11-23"}, "security": {"yes"}}
 	a := s.get("/audit?" + q.Encode()).want(http.StatusOK)
-	want := audit.Filter{Search: "anna restore", Actor: "anna@wedsync.example", Action: "scope.restore", Outcome: audit.Allowed, Wedding: "w1", Point: "p1", OnlySecurity: true,
+	want := audit.Filter{Search: "anna restore", Actor: "anna@wedsync.example", Action: "scope.restore",
+		Outcome: audit.Allowed, Wedding: "w1", Point: "p1", OnlySecurity: true,
 		Since: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}
 	if got := s.console.filters[0]; got != want {
 		t.Errorf("asked for %+v", got)
@@ -84,7 +98,8 @@ func TestAuditFiltersAreKeptAcrossPagesAndExports(t *testing.T) {
 	if got := s.console.filters[1]; got != want {
 		t.Errorf("the next page asks for %+v", got)
 	}
-	if form := fields(a.one("form", "action", "/audit")); form.Get("search") != "anna restore" || form.Get("security") != "yes" || form.Get("since") != "2026-11-01" {
+	if form := fields(a.one("form", "action", "/audit")); form.Get("search") != "anna restore" ||
+		form.Get("security") != "yes" || form.Get("since") != "2026-11-01" {
 		t.Errorf("the form forgot: %v", form)
 	}
 	chosen := 0
@@ -110,7 +125,8 @@ func TestAuditFiltersAreKeptAcrossPagesAndExports(t *testing.T) {
 	s.console.trail = nil
 	s.get("/audit?search=nothing").says("No entry is like that")
 	for _, bad := range []string{"outcome=maybe", "since=yesterday", "before=x", "before=-1"} {
-		if to := attr(s.get("/audit?"+bad).want(http.StatusUnprocessableEntity).one("a", "class", "btn btn-primary"), "href"); to != "/audit" {
+		if to := attr(s.get("/audit?"+bad).want(http.StatusUnprocessableEntity).one("a", "class", "btn btn-primary"),
+			"href"); to != "/audit" {
 			t.Errorf("%s leads to %s", bad, to)
 		}
 	}
@@ -121,7 +137,9 @@ func TestAuditExportIsStreamed(t *testing.T) {
 	s := signedIn(t)
 	s.console.trail = trail()
 	a := s.get("/audit/export?format=jsonl").want(http.StatusOK)
-	if n := strings.Count(a.body, "\n"); n != 5 || a.header.Get("Content-Type") != "application/x-ndjson" || !strings.Contains(a.header.Get("Content-Disposition"), `"audit.jsonl"`) || a.header.Get("Cache-Control") != "no-store" {
+	if n := strings.Count(a.body, "\n"); n != 5 || a.header.Get("Content-Type") != "application/x-ndjson" ||
+		!strings.Contains(a.header.Get("Content-Disposition"), `"audit.jsonl"`) ||
+		a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d lines, %v", n, a.header)
 	}
 	s.console.trail[0].ActorName = "=cmd()"
@@ -141,7 +159,8 @@ func TestAuditIsVerifiedWithoutScript(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	form := s.get("/audit").one("form", "action", "/audit/verify")
-	if to := s.post(attr(form, "action"), fields(form)).want(http.StatusSeeOther).header.Get("Location"); to != "/audit" || s.console.verified != 1 {
+	if to := s.post(attr(form, "action"), fields(form)).want(http.StatusSeeOther).header.Get("Location"); to != "/audit" ||
+		s.console.verified != 1 {
 		t.Errorf("came to %q after %d verifications", to, s.console.verified)
 	}
 	s.post("/audit/verify", nil, "Sec-Fetch-Site", "cross-site").want(http.StatusForbidden)
@@ -151,7 +170,8 @@ func TestAuditIsVerifiedWithoutScript(t *testing.T) {
 func TestTheAPISaysHowFarTheTrailIsSealed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true, Rows: 45, Sealed: &audit.Seal{Row: 40, At: moment}}, Checked: moment}
+	s.console.verdict = &console.AuditVerdict{
+		Report: audit.Report{Intact: true, Rows: 45, Sealed: &audit.Seal{Row: 40, At: moment}}, Checked: moment}
 	if a := s.asked(http.MethodGet, "/api/audit").want(http.StatusOK); !strings.Contains(a.body, `"sealed_to":40`) {
 		t.Error(a.body)
 	}

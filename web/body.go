@@ -21,8 +21,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// wholeBody reads what a request sends before anybody acts on it, so that half a form is never taken for one with empty fields: what is larger than any
-// form here is 413, what does not come in the server's time for a request 408, and what breaks off is refused too.
+// wholeBody reads what a request sends before anybody acts on it, so that half a form is never taken for one with empty
+// fields: what is larger than any form here is 413, what does not come in the server's time for a request 408, and what
+// breaks off is refused too.
 func wholeBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -61,7 +62,8 @@ func readableForm(r *http.Request, body []byte) error {
 	if coding := r.Header.Get(echo.HeaderContentEncoding); coding != "" && !strings.EqualFold(coding, "identity") {
 		return unreadable(fmt.Errorf("it is encoded as %q", coding))
 	}
-	if charset, is := more["charset"]; is && !slices.Contains([]string{"utf-8", "utf8", "us-ascii"}, strings.ToLower(charset)) {
+	if charset, is := more["charset"]; is &&
+		!slices.Contains([]string{"utf-8", "utf8", "us-ascii"}, strings.ToLower(charset)) {
 		return unreadable(fmt.Errorf("its characters are %q", charset))
 	}
 	var fields map[string][]string
@@ -88,7 +90,9 @@ func readableForm(r *http.Request, body []byte) error {
 }
 
 func unreadable(err error) error {
-	return &keepsake.Error{Code: keepsake.CodeInvalid, Message: "The form, or the address it was sent to, cannot be read whole, so nothing was done. Go back and send it again.", Err: err}
+	return &keepsake.Error{Code: keepsake.CodeInvalid,
+		Message: "The form, or the address it was sent to, cannot be read whole, so nothing was done. Go back and " +
+			"send it again.", Err: err}
 }
 
 // halfBody says what was wrong with a body. Reading it has cancelled the request, which must be answered all the same.
@@ -103,5 +107,6 @@ func halfBody(c echo.Context, err error) error {
 	if errors.As(err, &late) && late.Timeout() {
 		return echo.NewHTTPError(http.StatusRequestTimeout).SetInternal(err)
 	}
-	return &keepsake.Error{Code: keepsake.CodeInvalid, Message: "The request broke off before its end. Nothing was changed. Send it again.", Err: err}
+	return &keepsake.Error{Code: keepsake.CodeInvalid,
+		Message: "The request broke off before its end. Nothing was changed. Send it again.", Err: err}
 }

@@ -25,7 +25,8 @@ func answering(t *testing.T, handler http.Handler) (address string) {
 	return address
 }
 
-// TestABodyThatNeverEndsIsAnsweredInTime, by pages and by the API, with what is wrong: half a form is never acted on, and nothing is no answer of 200.
+// TestABodyThatNeverEndsIsAnsweredInTime, by pages and by the API, with what is wrong: half a form is never acted on,
+// and nothing is no answer of 200.
 func TestABodyThatNeverEndsIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	d := Deps{SessionSecret: "0123456789abcdef0123456789abcdef"}
@@ -50,15 +51,22 @@ func TestABodyThatNeverEndsIsAnsweredInTime(t *testing.T) {
 		kind, says string
 	}{
 		{"half a form", "POST /form" + head + "Content-Length: 100\r\n\r\nname=half", 408, "text/html", "Send it again"},
-		{"half a form for htmx", "POST /form" + head + "HX-Request: true\r\nContent-Length: 100\r\n\r\nname=half", 408, "text/html", "Send it again"},
-		{"a form without a length", "POST /form" + head + "Transfer-Encoding: chunked\r\n\r\n9\r\nname=half\r\n", 408, "text/html", "Send it again"},
+		{"half a form for htmx", "POST /form" + head + "HX-Request: true\r\nContent-Length: 100\r\n\r\nname=half", 408,
+			"text/html", "Send it again"},
+		{"a form without a length", "POST /form" + head + "Transfer-Encoding: chunked\r\n\r\n9\r\nname=half\r\n", 408,
+			"text/html", "Send it again"},
 		{"nothing of a form", "POST /form" + head + "Content-Length: 100\r\n\r\n", 408, "text/html", "Send it again"},
-		{"half of what the API takes", "POST /api/action" + head + "Content-Length: 100\r\n\r\nname=half", 408, "application/problem+json", `"status":408`},
-		{"half of what a page does not take", "GET /form" + head + "Content-Length: 100\r\n\r\nname=half", 408, "text/html", "Send it again"},
+		{"half of what the API takes", "POST /api/action" + head + "Content-Length: 100\r\n\r\nname=half", 408,
+			"application/problem+json", `"status":408`},
+		{"half of what a page does not take", "GET /form" + head + "Content-Length: 100\r\n\r\nname=half", 408, "text/html",
+			"Send it again"},
 		{"too much", "POST /form" + head + "Content-Length: 9999999\r\n\r\nname=", 413, "text/html", "at most 64 KiB"},
-		{"too much for the API", "POST /api/action" + head + "Content-Length: 9999999\r\n\r\nname=", 413, "application/problem+json", "at most 64 KiB"},
-		{"too much, without a length", "POST /api/action" + head + "Transfer-Encoding: chunked\r\n\r\n10001\r\nname=" + large + "\r\n", 413, "application/problem+json", `"status":413`},
-		{"no chunks", "POST /api/action" + head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 422, "application/problem+json", "broke off"},
+		{"too much for the API", "POST /api/action" + head + "Content-Length: 9999999\r\n\r\nname=", 413,
+			"application/problem+json", "at most 64 KiB"},
+		{"too much, without a length", "POST /api/action" + head + "Transfer-Encoding: chunked\r\n\r\n10001\r\nname=" +
+			large + "\r\n", 413, "application/problem+json", `"status":413`},
+		{"no chunks", "POST /api/action" + head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 422, "application/problem+json",
+			"broke off"},
 	} {
 		response, err := http.ReadResponse(bufio.NewReader(call(t, address, x.sent)), nil)
 		if err != nil {
@@ -67,7 +75,8 @@ func TestABodyThatNeverEndsIsAnsweredInTime(t *testing.T) {
 		}
 		body, _ := io.ReadAll(response.Body)
 		_ = response.Body.Close()
-		if response.StatusCode != x.status || !strings.HasPrefix(response.Header.Get("Content-Type"), x.kind) || !strings.Contains(string(body), x.says) {
+		if response.StatusCode != x.status || !strings.HasPrefix(response.Header.Get("Content-Type"), x.kind) ||
+			!strings.Contains(string(body), x.says) {
 			t.Errorf("%s: %d %s %q", x.name, response.StatusCode, response.Header.Get("Content-Type"), body)
 		}
 	}
@@ -77,7 +86,8 @@ func TestABodyThatNeverEndsIsAnsweredInTime(t *testing.T) {
 	default:
 	}
 	whole := call(t, address, "POST /form"+head+"Content-Length: 10\r\n\r\nname=whole")
-	if response, err := http.ReadResponse(bufio.NewReader(whole), nil); err != nil || response.StatusCode != http.StatusOK || <-acted != "whole" {
+	if response, err := http.ReadResponse(bufio.NewReader(whole), nil); err != nil ||
+		response.StatusCode != http.StatusOK || <-acted != "whole" {
 		t.Errorf("a whole form: %+v, %v", response, err)
 	}
 }

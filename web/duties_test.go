@@ -17,14 +17,19 @@ func TestDutiesPage(t *testing.T) {
 	s := signedIn(t)
 	ended := moment.Add(-4 * time.Minute)
 	s.console.duties = []console.DutyState{
-		{Name: "check_providers", Does: "check the providers", Every: 30 * time.Second, Who: operation.EachProcess, Ended: ended},
-		{Name: "keep_access", Does: "keep who may sign in", Every: time.Hour, Who: operation.OneHolder, Ended: ended, Next: moment.Add(3 * time.Hour)},
-		{Name: "seal_audit", Does: "seal the trail", Every: time.Hour, Who: operation.OneHolder, Ended: ended, Failed: true, Message: "the store is <away>", Next: moment.Add(time.Minute)},
-		{Name: "sweep", Does: "remove sessions", Every: time.Hour, Who: operation.OneHolder, Ended: ended, Next: moment.Add(-time.Hour)},
+		{Name: "check_providers", Does: "check the providers", Every: 30 * time.Second, Who: operation.EachProcess,
+			Ended: ended},
+		{Name: "keep_access", Does: "keep who may sign in", Every: time.Hour, Who: operation.OneHolder, Ended: ended,
+			Next: moment.Add(3 * time.Hour)},
+		{Name: "seal_audit", Does: "seal the trail", Every: time.Hour, Who: operation.OneHolder, Ended: ended, Failed: true,
+			Message: "the store is <away>", Next: moment.Add(time.Minute)},
+		{Name: "sweep", Does: "remove sessions", Every: time.Hour, Who: operation.OneHolder, Ended: ended,
+			Next: moment.Add(-time.Hour)},
 		{Name: "new", Does: "do what is new", Every: time.Hour, Who: operation.OneHolder},
 		{Name: "busy", Does: "do it long", Every: time.Hour, Who: operation.OneHolder, Running: true, Next: moment},
 	}
-	a := s.get("/duties").says("Check the providers", "Each worker does it by itself, every 30 s", "4 min ago", "in 3 h", "UTC", "Failed", "the store is <away>", "Late: see that a worker runs",
+	a := s.get("/duties").says("Check the providers", "Each worker does it by itself, every 30 s", "4 min ago", "in 3 h",
+		"UTC", "Failed", "the store is <away>", "Late: see that a worker runs",
 		"Not yet", "When a worker runs", "Running", "Now")
 	if strings.Contains(a.body, "<away>") {
 		t.Error("what a store said is markup")

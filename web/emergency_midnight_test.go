@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestMidnightBreaksNoEmergency: a wedding that was of today when it was looked for, and is of yesterday when the page is drawn, is still shown.
+// TestMidnightBreaksNoEmergency: a wedding that was of today when it was looked for, and is of yesterday when the page
+// is drawn, is still shown.
 func TestMidnightBreaksNoEmergency(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)

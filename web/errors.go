@@ -24,14 +24,17 @@ var statusWords = map[int]words{
 	http.StatusConflict:              {"409 · not now", "That is not possible now", "Go to the overview", "/"},
 	http.StatusRequestTimeout:        {"408 · too slow", "The request did not come in time", "Go to the overview", "/"},
 	http.StatusRequestEntityTooLarge: {"413 · too large", "That was more than Keepsake takes", "Go to the overview", "/"},
-	http.StatusUnprocessableEntity:   {"422 · please check", "Something in that request is not right", "Go to the overview", "/"},
-	http.StatusTooManyRequests:       {"429 · too often", "That was done too often for now", "Go to the overview", "/"},
-	http.StatusInternalServerError:   {"500 · our fault", "Something went wrong inside Keepsake", "Go to the overview", "/"},
-	http.StatusServiceUnavailable:    {"503 · not reachable", "Keepsake cannot reach something it needs", "Try again", "/"},
+	http.StatusUnprocessableEntity: {"422 · please check", "Something in that request is not right",
+		"Go to the overview", "/"},
+	http.StatusTooManyRequests: {"429 · too often", "That was done too often for now", "Go to the overview", "/"},
+	http.StatusInternalServerError: {"500 · our fault", "Something went wrong inside Keepsake", "Go to the overview",
+		"/"},
+	http.StatusServiceUnavailable: {"503 · not reachable", "Keepsake cannot reach something it needs", "Try again",
+		"/"},
 }
 
-// errorHandler answers every error of every handler: a page, or a partial for htmx. It logs what a person could not have
-// caused, once.
+// errorHandler answers every error of every handler: a page, or a partial for htmx. It logs what a person could not
+// have caused, once.
 func errorHandler(pages handlers.Pages, log *slog.Logger) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		r := c.Request()
@@ -45,7 +48,8 @@ func errorHandler(pages handlers.Pages, log *slog.Logger) echo.HTTPErrorHandler 
 		}
 		code, text := verdict(err)
 		if code >= http.StatusInternalServerError {
-			log.ErrorContext(r.Context(), "request failed", "request_id", handlers.RequestID(r.Context()), "path", r.URL.Path, "status", code, "err", keepsake.CauseOf(err))
+			log.ErrorContext(r.Context(), "request failed", "request_id", handlers.RequestID(r.Context()), "path", r.URL.Path,
+				"status", code, "err", keepsake.CauseOf(err))
 		}
 		if r.URL.Path == api.Prefix || strings.HasPrefix(r.URL.Path, api.Prefix+"/") {
 			if err := api.WriteError(c, err); err != nil {
@@ -68,7 +72,8 @@ func verdict(err error) (int, string) {
 	case errors.As(err, &ke):
 		code := handlers.StatusOf(ke.Code)
 		if ke.Code == keepsake.CodeInternal {
-			return code, "This request was not carried out. Your backups are not affected. Reload the page; if it happens again, the log has the cause."
+			return code, "This request was not carried out. Your backups are not affected. Reload the page; if it happens " +
+				"again, the log has the cause."
 		}
 		return code, ke.Message
 	case errors.As(err, &he):
@@ -81,10 +86,12 @@ func verdict(err error) (int, string) {
 			return he.Code, api.TooSlow
 		}
 		if he.Code < http.StatusInternalServerError {
-			return http.StatusUnprocessableEntity, "Keepsake did not understand that request. Go back, check the form and send it again."
+			return http.StatusUnprocessableEntity,
+				"Keepsake did not understand that request. Go back, check the form and send it again."
 		}
 	}
-	return http.StatusInternalServerError, "This request was not carried out. Your backups are not affected. Reload the page; if it happens again, the log has the cause."
+	return http.StatusInternalServerError, "This request was not carried out. Your backups are not affected. Reload the " +
+		"page; if it happens again, the log has the cause."
 }
 
 func problem(c echo.Context, pages handlers.Pages, code int, text string) templ.Component {

@@ -33,8 +33,8 @@ func (s *site) handler(change ...func(*web.Deps)) *echo.Echo {
 	return e
 }
 
-// TestNoStateChangesFromAnotherSite tries every route there is that is not a GET, also those that are added later. What takes no cookies, an
-// API, answers another site like everybody who is not signed in.
+// TestNoStateChangesFromAnotherSite tries every route there is that is not a GET, also those that are added later. What
+// takes no cookies, an API, answers another site like everybody who is not signed in.
 func TestNoStateChangesFromAnotherSite(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -46,7 +46,8 @@ func TestNoStateChangesFromAnotherSite(t *testing.T) {
 		}
 		tried++
 		path := strings.NewReplacer(":id", "op1", ":action", "x", "*", "x").Replace(r.Path)
-		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
+		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
+			{"Origin", "https://evil.example"}} {
 			a := s.do(r.Method, path, url.Values{"type": {"full"}}, header...)
 			if a.status != http.StatusForbidden && (a.status != http.StatusUnauthorized || !strings.HasPrefix(path, "/api/")) {
 				t.Errorf("%s %s with %v: %d", r.Method, path, header, a.status)
@@ -56,7 +57,8 @@ func TestNoStateChangesFromAnotherSite(t *testing.T) {
 	if tried < 15 {
 		t.Fatalf("%d routes change anything: the test proves nothing", tried)
 	}
-	if s.console.verified+len(s.console.backups)+len(s.console.restores)+len(s.console.cancelled)+len(s.console.saved)+len(s.auth.ended) != 0 {
+	if s.console.verified+len(s.console.backups)+len(s.console.restores)+len(s.console.cancelled)+len(s.console.saved)+
+		len(s.auth.ended) != 0 {
 		t.Error("another site changed something")
 	}
 }
@@ -65,9 +67,14 @@ func TestNoStateChangesFromAnotherSite(t *testing.T) {
 func TestEveryAnswerCarriesThePolicy(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*site{"signed in": signedIn(t), "nobody": newSite(t)} {
-		for _, path := range []string{"/", "/audit", "/audit/export?format=csv", "/sign-in", "/static/app.css", "/healthz", "/nothing", "/static/nothing", "/operations/x/events", "/weddings/w1/contacts.csv", "/api/docs", "/api/openapi.json", "/api/backups/status", "/api/nothing", "/operations/nothing"} {
-			for method, h := range map[string]http.Header{"GET": s.get(path).header, "POST": s.post(path, url.Values{"note": {strings.Repeat("x", 70<<10)}}).header, "TRACE": s.do(http.MethodTrace, path, nil).header} {
-				if h.Get("Content-Security-Policy") != web.Policy || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Frame-Options") != "DENY" || h.Get("Referrer-Policy") == "" {
+		for _, path := range []string{"/", "/audit", "/audit/export?format=csv", "/sign-in", "/static/app.css", "/healthz",
+			"/nothing", "/static/nothing", "/operations/x/events", "/weddings/w1/contacts.csv", "/api/docs", "/api/openapi.json",
+			"/api/backups/status", "/api/nothing", "/operations/nothing"} {
+			for method, h := range map[string]http.Header{"GET": s.get(path).header,
+				"POST":  s.post(path, url.Values{"note": {strings.Repeat("x", 70<<10)}}).header,
+				"TRACE": s.do(http.MethodTrace, path, nil).header} {
+				if h.Get("Content-Security-Policy") != web.Policy || h.Get("X-Content-Type-Options") != "nosniff" ||
+					h.Get("X-Frame-Options") != "DENY" || h.Get("Referrer-Policy") == "" {
 					t.Errorf("%s, %s %s: %v", name, method, path, h)
 				}
 			}
@@ -80,12 +87,14 @@ func TestEveryAnswerCarriesThePolicy(t *testing.T) {
 	}
 }
 
-// TestNothingIsKeptOnTheWay: what is for somebody who is signed in is in no cache, and not behind the back button after signing out.
+// TestNothingIsKeptOnTheWay: what is for somebody who is signed in is in no cache, and not behind the back button after
+// signing out.
 func TestNothingIsKeptOnTheWay(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.preview = damagedWedding()
-	for _, path := range []string{"/", "/audit", "/sessions", "/second-step", "/weddings/w%201%2F2/contacts", "/weddings/w%201%2F2/contacts.csv", "/weddings/w%201%2F2/contacts.vcf", "/audit/export?format=csv"} {
+	for _, path := range []string{"/", "/audit", "/sessions", "/second-step", "/weddings/w%201%2F2/contacts",
+		"/weddings/w%201%2F2/contacts.csv", "/weddings/w%201%2F2/contacts.vcf", "/audit/export?format=csv"} {
 		if a := s.get(path).want(http.StatusOK); a.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %q", path, a.header.Get("Cache-Control"))
 		}
@@ -96,8 +105,8 @@ func TestNothingIsKeptOnTheWay(t *testing.T) {
 	}
 }
 
-// TestTLSIsRemembered: browsers that came by TLS, here or at a trusted proxy, come by nothing else afterwards; nobody else can make
-// them.
+// TestTLSIsRemembered: browsers that came by TLS, here or at a trusted proxy, come by nothing else afterwards; nobody
+// else can make them.
 func TestTLSIsRemembered(t *testing.T) {
 	t.Parallel()
 	proxy := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
@@ -153,7 +162,8 @@ func TestTheAddressOfTheTrailIsNotTheClients(t *testing.T) {
 	} {
 		s := newSite(t)
 		e := s.handler(func(d *web.Deps) { d.TrustedProxies = c.proxies })
-		r := httptest.NewRequest(http.MethodPost, "/sign-in", strings.NewReader(url.Values{"email": {admin.Name}, "password": {"right"}}.Encode()))
+		r := httptest.NewRequest(http.MethodPost, "/sign-in",
+			strings.NewReader(url.Values{"email": {admin.Name}, "password": {"right"}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("X-Forwarded-For", c.forwarded)
 		r.Header.Set("X-Real-IP", "203.0.113.66")
@@ -168,7 +178,8 @@ func TestTheAddressOfTheTrailIsNotTheClients(t *testing.T) {
 		}
 		w = httptest.NewRecorder()
 		e.ServeHTTP(w, r)
-		if w.Code != http.StatusOK || len(s.console.auditors) != 1 || s.console.auditors[0].Address != c.want || s.console.auditors[0].RequestID == "" {
+		if w.Code != http.StatusOK || len(s.console.auditors) != 1 || s.console.auditors[0].Address != c.want ||
+			s.console.auditors[0].RequestID == "" {
 			t.Errorf("%s: %d, %+v, want %s", name, w.Code, s.console.auditors, c.want)
 		}
 	}
@@ -178,7 +189,8 @@ func TestTheAddressOfTheTrailIsNotTheClients(t *testing.T) {
 func TestABodyWithoutALengthIsBoundedToo(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	body := io.MultiReader(strings.NewReader("type=full&note="), bytes.NewReader(bytes.Repeat([]byte("x"), 1<<20))) // sent in chunks: its length is not known
+	// sent in chunks: its length is not known
+	body := io.MultiReader(strings.NewReader("type=full&note="), bytes.NewReader(bytes.Repeat([]byte("x"), 1<<20)))
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/backups", body)
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +208,8 @@ func TestABodyWithoutALengthIsBoundedToo(t *testing.T) {
 	}
 }
 
-// TestTheAPITakesNoCookies: who is signed in at the pages is nobody there, so that no other site can act through a person's browser.
+// TestTheAPITakesNoCookies: who is signed in at the pages is nobody there, so that no other site can act through a
+// person's browser.
 func TestTheAPITakesNoCookies(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -205,7 +218,8 @@ func TestTheAPITakesNoCookies(t *testing.T) {
 	tried := 0
 	for _, r := range s.handler().Routes() {
 		path := strings.NewReplacer(":id", "op1", "*", "nothing").Replace(r.Path)
-		if !strings.HasPrefix(path, "/api/") || path == "/api/docs" || path == "/api/openapi.json" || r.Method == echo.RouteNotFound {
+		if !strings.HasPrefix(path, "/api/") || path == "/api/docs" || path == "/api/openapi.json" ||
+			r.Method == echo.RouteNotFound {
 			continue
 		}
 		tried++
@@ -227,11 +241,14 @@ func TestPagesTakeNoTokens(t *testing.T) {
 	tried := 0
 	for _, r := range s.handler().Routes() {
 		path := strings.NewReplacer(":id", "op1", "*", "nothing").Replace(r.Path)
-		if strings.HasPrefix(path, "/api/") || r.Method == echo.RouteNotFound || slices.Contains([]string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz", "/static/nothing"}, path) {
+		if strings.HasPrefix(path, "/api/") || r.Method == echo.RouteNotFound ||
+			slices.Contains([]string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz",
+				"/static/nothing"}, path) {
 			continue
 		}
 		tried++
-		if to := s.asked(r.Method, path).want(http.StatusSeeOther).header.Get("Location"); to != "/sign-in" && !strings.HasPrefix(to, "/sign-in?") {
+		if to := s.asked(r.Method, path).want(http.StatusSeeOther).header.Get("Location"); to != "/sign-in" &&
+			!strings.HasPrefix(to, "/sign-in?") {
 			t.Errorf("%s %s goes to %q", r.Method, path, to)
 		}
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/wedsync/keepsake/static"
 )
 
-// headLimit is how much of a body is made for a HEAD request, in bytes: a page is made whole before its header is known,
-// a download ends here.
+// headLimit is how much of a body is made for a HEAD request, in bytes: a page is made whole before its header is
+// known, a download ends here.
 const headLimit = 256 << 10
 
-// headAsGet answers HEAD wherever a page answers GET, with the same header and no body (RFC 9110, section 9.3.2). The API
-// and the static files answer it themselves.
+// headAsGet answers HEAD wherever a page answers GET, with the same header and no body (RFC 9110, section 9.3.2). The
+// API and the static files answer it themselves.
 func headAsGet(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()

@@ -25,15 +25,16 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := rand.Text()[:16]
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		ctx := keepsake.WithRequest(c.Request().Context(), keepsake.Request{ID: id, Started: time.Now(), UserAgent: c.Request().UserAgent(), Address: c.RealIP(),
-			What: c.Request().Method + " " + c.Request().URL.Path})
+		ctx := keepsake.WithRequest(c.Request().Context(),
+			keepsake.Request{ID: id, Started: time.Now(), UserAgent: c.Request().UserAgent(), Address: c.RealIP(),
+				What: c.Request().Method + " " + c.Request().URL.Path})
 		c.SetRequest(c.Request().WithContext(handlers.WithRequestID(ctx, id)))
 		return next(c)
 	}
 }
 
-// accessLog writes one line per request: method, path, status, time. Never a query, a cookie, a body or a header, which may
-// hold secrets. It settles errors first, so that the status is the one the browser saw.
+// accessLog writes one line per request: method, path, status, time. Never a query, a cookie, a body or a header, which
+// may hold secrets. It settles errors first, so that the status is the one the browser saw.
 func accessLog(log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -43,7 +44,8 @@ func accessLog(log *slog.Logger) echo.MiddlewareFunc {
 			}
 			r := c.Request()
 			status := c.Response().Status
-			if errors.Is(r.Context().Err(), context.Canceled) { // what is answered although reading it was given up has a context that is not
+			// what is answered although reading it was given up has a context that is not
+			if errors.Is(r.Context().Err(), context.Canceled) {
 				status = statusGone
 			}
 			level := slog.LevelInfo
@@ -68,14 +70,16 @@ func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 			case http.ErrAbortHandler:
 				panic(p)
 			default:
-				err = &keepsake.Error{Code: keepsake.CodeInternal, Message: "a fault inside Keepsake", Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+				err = &keepsake.Error{Code: keepsake.CodeInternal, Message: "a fault inside Keepsake",
+					Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 			}
 		}()
 		return next(c)
 	}
 }
 
-// deadline ends a request that takes too long, so that a stuck database never holds a page for ever. Streams go without.
+// deadline ends a request that takes too long, so that a stuck database never holds a page for ever. Streams go
+// without.
 func deadline(d time.Duration) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -85,11 +89,14 @@ func deadline(d time.Duration) echo.MiddlewareFunc {
 				_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(d + pageTimeout))
 			}
 			outer := c.Request()
-			defer c.SetRequest(outer) // after a panic too: with this context, cancelled by then, it would pass for a browser that went away
+			// after a panic too: with this context, cancelled by then, it would pass for a browser that went away
+			defer c.SetRequest(outer)
 			c.SetRequest(outer.WithContext(ctx))
 			err := next(c)
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
-				return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: fmt.Sprintf("The answer took longer than %s and was given up; nothing was lost. Reload the page in a moment.", d), Err: err}
+				return &keepsake.Error{Code: keepsake.CodeUnavailable,
+					Message: fmt.Sprintf("The answer took longer than %s and was given up; nothing was lost. Reload the "+
+						"page in a moment.", d), Err: err}
 			}
 			return err
 		}
@@ -103,7 +110,8 @@ func sameOrigin() echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			if err := protection.Check(c.Request()); err != nil {
 				c.Set(reasonKey, "another site")
-				return &keepsake.Error{Code: keepsake.CodeForbidden, Message: "This request came from another site and was refused. Open Keepsake itself and try again.", Err: err}
+				return &keepsake.Error{Code: keepsake.CodeForbidden,
+					Message: "This request came from another site and was refused. Open Keepsake itself and try again.", Err: err}
 			}
 			return next(c)
 		}

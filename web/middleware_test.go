@@ -17,7 +17,8 @@ import (
 )
 
 // serveOne answers one request with handler behind the middleware that every request goes through.
-func serveOne(t *testing.T, r *http.Request, handler echo.HandlerFunc, more ...echo.MiddlewareFunc) (*httptest.ResponseRecorder, string) {
+func serveOne(t *testing.T, r *http.Request, handler echo.HandlerFunc, more ...echo.MiddlewareFunc) (
+	*httptest.ResponseRecorder, string) {
 	t.Helper()
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, nil))
@@ -38,19 +39,24 @@ func TestABrowserThatWentAwayIsNoError(t *testing.T) {
 		cancel()
 		return keepsake.Errorf(keepsake.CodeInternal, "read: %w", c.Request().Context().Err())
 	})
-	if w.Body.Len() != 0 || !strings.Contains(log, "status=499") || strings.Contains(log, "level=ERROR") || strings.Contains(log, "secret") {
+	if w.Body.Len() != 0 || !strings.Contains(log, "status=499") || strings.Contains(log, "level=ERROR") ||
+		strings.Contains(log, "secret") {
 		t.Errorf("body %q, log %s", w.Body, log)
 	}
 }
 
 func TestAPanicIsAnErrorPageAndALogLine(t *testing.T) {
 	t.Parallel()
-	w, log := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil), func(echo.Context) error { panic("boom") }, deadline(time.Minute)) // as every page has one
+	// as every page has one
+	w, log := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil), func(echo.Context) error { panic("boom") },
+		deadline(time.Minute))
 	id := w.Header().Get("X-Request-ID")
-	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), id) || strings.Contains(w.Body.String(), "boom") {
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), id) ||
+		strings.Contains(w.Body.String(), "boom") {
 		t.Errorf("status %d: %s", w.Code, w.Body)
 	}
-	if !strings.Contains(log, "panic: boom") || !strings.Contains(log, "middleware_test.go") || strings.Count(log, "level=ERROR") != 1 {
+	if !strings.Contains(log, "panic: boom") || !strings.Contains(log, "middleware_test.go") ||
+		strings.Count(log, "level=ERROR") != 1 {
 		t.Errorf("log: %s", log)
 	}
 }
@@ -61,7 +67,8 @@ func TestAStuckAnswerIsGivenUp(t *testing.T) {
 		<-c.Request().Context().Done()
 		return fmt.Errorf("read the tables: %w", c.Request().Context().Err())
 	}, deadline(time.Millisecond))
-	if body := w.Body.String(); w.Code != http.StatusServiceUnavailable || !strings.Contains(body, "given up") || strings.Contains(body, "tables") || !strings.Contains(log, "read the tables") {
+	if body := w.Body.String(); w.Code != http.StatusServiceUnavailable || !strings.Contains(body, "given up") ||
+		strings.Contains(body, "tables") || !strings.Contains(log, "read the tables") {
 		t.Errorf("status %d: %s\n%s", w.Code, body, log)
 	}
 }

@@ -25,8 +25,8 @@ const recordTime = 2 * time.Second
 // reasonKey is why a request was refused that came to no use case.
 const reasonKey = "refused because"
 
-// onRecord puts a refused request on record before it is answered, where nothing else did: use cases record what they refuse, and many requests come to
-// none, from another site, without a session, with a form that is none.
+// onRecord puts a refused request on record before it is answered, where nothing else did: use cases record what they
+// refuse, and many requests come to none, from another site, without a session, with a form that is none.
 func onRecord(record requestRecorder, log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -51,8 +51,9 @@ func onRecord(record requestRecorder, log *slog.Logger) echo.MiddlewareFunc {
 	}
 }
 
-// refusalOf returns what is to be put on record of the answer that c is about to give. Nothing is where no such page is, nothing was
-// attempted by who opened the sign-in page, and a page that could not be shown, or a database that is away, is for the log.
+// refusalOf returns what is to be put on record of the answer that c is about to give. Nothing is where no such page
+// is, nothing was attempted by who opened the sign-in page, and a page that could not be shown, or a database that is
+// away, is for the log.
 func refusalOf(c echo.Context) (auth.Refusal, bool) {
 	status := c.Response().Status
 	reason, _ := c.Get(reasonKey).(string)
@@ -65,7 +66,8 @@ func refusalOf(c echo.Context) (auth.Refusal, bool) {
 	case status == http.StatusUnauthorized:
 		r.Reason = "no token"
 		return r, true
-	case status < http.StatusBadRequest, status == http.StatusServiceUnavailable, status == statusGone, strings.HasSuffix(c.Path(), "/*"), status == http.StatusMethodNotAllowed:
+	case status < http.StatusBadRequest, status == http.StatusServiceUnavailable, status == statusGone,
+		strings.HasSuffix(c.Path(), "/*"), status == http.StatusMethodNotAllowed:
 		return r, false
 	}
 	return r, !looks || known && status < http.StatusInternalServerError

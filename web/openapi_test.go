@@ -9,7 +9,8 @@ import (
 // document is where the generated OpenAPI document is kept.
 const document = "../docs/openapi.json"
 
-// TestTheDocumentIsFresh fails when the kept document is not the one that the code makes. KEEPSAKE_UPDATE=1 writes it anew.
+// TestTheDocumentIsFresh fails when the kept document is not the one that the code makes. KEEPSAKE_UPDATE=1 writes it
+// anew.
 func TestTheDocumentIsFresh(t *testing.T) {
 	t.Parallel()
 	now := newSite(t).get("/api/openapi.json").want(http.StatusOK).body

@@ -38,7 +38,9 @@ func (l *locked) Write(b []byte) (int, error) {
 func TestEveryPageNeedsASession(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz", "/static/*", "/api/docs", "/api/openapi.json"} // for everybody
+	// for everybody
+	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz", "/static/*", "/api/docs",
+		"/api/openapi.json"}
 	tried := 0
 	for _, r := range s.handler().Routes() {
 		if r.Method == echo.RouteNotFound || slices.Contains(open, r.Path) {
@@ -48,7 +50,8 @@ func TestEveryPageNeedsASession(t *testing.T) {
 		a := s.do(r.Method, strings.NewReplacer(":id", "x", "*", "x").Replace(r.Path), nil)
 		if strings.HasPrefix(r.Path, "/api/") {
 			a.want(http.StatusUnauthorized)
-		} else if to := a.want(http.StatusSeeOther).header.Get("Location"); to != "/sign-in" && !strings.HasPrefix(to, "/sign-in?") {
+		} else if to := a.want(http.StatusSeeOther).header.Get("Location"); to != "/sign-in" &&
+			!strings.HasPrefix(to, "/sign-in?") {
 			t.Errorf("%s %s goes to %q", r.Method, r.Path, to)
 		}
 	}
@@ -66,21 +69,25 @@ func TestEveryPageCarriesTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.operations["op1"] = runningBackup("op1")
-	for _, path := range []string{"/", "/backups/new", "/operations", "/operations/op1", "/points", "/points/20261123T070500Z-aa", "/points/20261123T070500Z-aa/restore", "/nothing"} {
+	for _, path := range []string{"/", "/backups/new", "/operations", "/operations/op1", "/points",
+		"/points/20261123T070500Z-aa", "/points/20261123T070500Z-aa/restore", "/nothing"} {
 		a := s.get(path)
 		csp := a.header.Get("Content-Security-Policy")
-		if !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") || a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Cache-Control") != "no-store" {
+		if !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") ||
+			a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: headers %v", path, a.header)
 		}
 		for n := range a.doc.Descendants() {
 			if n.Type != html.ElementNode {
 				continue
 			}
-			if n.Data == "style" || attr(n, "style") != "" || (n.Data == "script" && (n.FirstChild != nil || attr(n, "src") == "")) {
+			if n.Data == "style" || attr(n, "style") != "" ||
+				(n.Data == "script" && (n.FirstChild != nil || attr(n, "src") == "")) {
 				t.Errorf("%s has inline style or script in <%s>", path, n.Data)
 			}
 			for _, at := range n.Attr {
-				if strings.HasPrefix(at.Key, "on") || ((at.Key == "src" || (at.Key == "href" && n.Data == "link")) && !strings.HasPrefix(at.Val, "/static/")) {
+				if strings.HasPrefix(at.Key, "on") || ((at.Key == "src" || (at.Key == "href" && n.Data == "link")) &&
+					!strings.HasPrefix(at.Val, "/static/")) {
 					t.Errorf("%s: <%s %s=%q>", path, n.Data, at.Key, at.Val)
 				}
 			}
@@ -93,7 +100,8 @@ func TestEveryPageCarriesTheSecurityHeaders(t *testing.T) {
 func TestPagesLabelTheirFields(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	for _, path := range []string{"/backups/new", "/points/20261123T070500Z-aa", "/points/20261123T070500Z-aa/restore", "/sign-in"} {
+	for _, path := range []string{"/backups/new", "/points/20261123T070500Z-aa", "/points/20261123T070500Z-aa/restore",
+		"/sign-in"} {
 		a := s.get(path)
 		labels := map[string]bool{}
 		for _, l := range a.all("label", "", "") {
@@ -115,27 +123,34 @@ func TestPagesLabelTheirFields(t *testing.T) {
 func TestDashboardSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	s.get("/").want(http.StatusOK).says("Protected, but a provider fails", "12 min ago", "Priya & Tom", "1 day", "Execution", "Emergency", "403 from the bucket", "Fails")
+	s.get("/").want(http.StatusOK).says("Protected, but a provider fails", "12 min ago", "Priya & Tom", "1 day",
+		"Execution", "Emergency", "403 from the bucket", "Fails")
 
 	s.console.dashboard.Newest.Copies[2].Confirmed = false
 	s.console.dashboard.Protection = keepsake.JudgeProtection(s.console.dashboard.Newest.Copies)
-	s.console.dashboard.Alarm, s.console.dashboard.AlarmText = console.AlarmLate, "The newest recovery point is 2 days old."
+	s.console.dashboard.Alarm, s.console.dashboard.AlarmText = console.AlarmLate,
+		"The newest recovery point is 2 days old."
 	s.console.dashboard.Running = []console.Operation{runningBackup("op1")}
 	stored := *s.console.dashboard.Newest
 	stored.Copies = slices.Clone(stored.Copies)
-	a := s.get("/").says("Not fully protected", "2 of 3 confirmed", "0 of 1 confirmed", "The newest recovery point is 2 days old.", "40 %")
+	a := s.get("/").says("Not fully protected", "2 of 3 confirmed", "0 of 1 confirmed",
+		"The newest recovery point is 2 days old.", "40 %")
 	a.one("section", "sse-connect", "/operations/op1/events?after=7")
 
-	s.console.dashboard = console.Dashboard{Now: moment, Alarm: console.AlarmNever, WeddingsMissing: "The platform does not answer.",
-		Platform: console.PlatformState{Kind: console.PlatformAway, Words: "The platform does not answer."}}
+	s.console.dashboard = console.Dashboard{Now: moment, Alarm: console.AlarmNever,
+		WeddingsMissing: "The platform does not answer.",
+		Platform:        console.PlatformState{Kind: console.PlatformAway, Words: "The platform does not answer."}}
 	s.get("/").says("There is no backup yet", "The platform does not answer. Backups must wait")
 
 	// Under a banner that the platform is away nothing is simply protected, and nothing is said twice.
 	stored.Copies[2].Confirmed = true
 	away := "The platform does not answer: the platform's database did not answer within 5 s."
-	s.console.dashboard = console.Dashboard{Now: moment, Newest: &stored, Protection: keepsake.JudgeProtection(stored.Copies), WeddingsMissing: away + " Weddings are shown as the newest recovery point knows them.",
+	s.console.dashboard = console.Dashboard{Now: moment, Newest: &stored,
+		Protection: keepsake.JudgeProtection(stored.Copies), WeddingsMissing: away +
+			" Weddings are shown as the newest recovery point knows them.",
 		Platform: console.PlatformState{Kind: console.PlatformAway, Words: away}}
-	a = s.get("/").says("What is stored is protected", "Nothing new has been stored since the newest recovery point", away+" Backups must wait", "Weddings are shown as")
+	a = s.get("/").says("What is stored is protected", "Nothing new has been stored since the newest recovery point",
+		away+" Backups must wait", "Weddings are shown as")
 	if strings.Contains(a.text(), "Everything is protected") || strings.Count(a.text(), "does not answer") != 1 {
 		t.Errorf("%s", a.text())
 	}
@@ -154,7 +169,8 @@ func TestStartBackup(t *testing.T) {
 	if to != "/operations/op1" || len(s.console.backups) != 1 || s.console.backups[0].Note != "before the move" {
 		t.Fatalf("went to %q after %+v", to, s.console.backups)
 	}
-	if hx := s.post("/backups", form, "HX-Request", "true").want(http.StatusNoContent).header.Get("HX-Redirect"); hx != "/operations/op1" {
+	if hx := s.post("/backups", form, "HX-Request", "true").want(http.StatusNoContent).header.Get(
+		"HX-Redirect"); hx != "/operations/op1" {
 		t.Errorf("htmx is sent to %q", hx)
 	}
 	for _, actor := range s.console.actors {
@@ -169,15 +185,18 @@ func TestStartBackupRefusals(t *testing.T) {
 	s := signedIn(t)
 	long := url.Values{"type": {"full"}, "note": {strings.Repeat("ü", 501)}}
 	a := s.post("/backups", long).want(http.StatusUnprocessableEntity).says("501 characters")
-	if note := a.one("input", "id", "note"); attr(note, "aria-invalid") != "true" || attr(note, "value") != strings.Repeat("ü", 501) {
+	if note := a.one("input", "id", "note"); attr(note, "aria-invalid") != "true" ||
+		attr(note, "value") != strings.Repeat("ü", 501) {
 		t.Error("the note is not marked, or what was typed is lost")
 	}
-	s.post("/backups", url.Values{"type": {"wedding"}}).want(http.StatusUnprocessableEntity).says("Choose one of these three")
+	s.post("/backups", url.Values{"type": {"wedding"}}).want(http.StatusUnprocessableEntity).says(
+		"Choose one of these three")
 	if len(s.console.backups) != 0 {
 		t.Fatal("a refused form reached the console")
 	}
 	s.console.startErr = keepsake.Errorf(keepsake.CodeConflict, "a backup is already running")
-	a = s.post("/backups", url.Values{"type": {"full"}}, "HX-Request", "true").want(http.StatusConflict).says("a backup is already running.")
+	a = s.post("/backups", url.Values{"type": {"full"}}, "HX-Request", "true").want(http.StatusConflict).says(
+		"a backup is already running.")
 	a.one("div", "id", "backup-form")
 	a.one("a", "href", "/operations/op1")
 	if len(a.all("main", "", "")) != 0 {
@@ -189,7 +208,8 @@ func TestErrorPages(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[keepsake.Code]int{
 		keepsake.CodeInvalid: 422, keepsake.CodeUnsupported: 422, keepsake.CodeNotFound: 404, keepsake.CodeConflict: 409,
-		keepsake.CodeForbidden: 403, keepsake.CodeUnavailable: 503, keepsake.CodeInternal: 500, keepsake.CodeDamaged: 500, keepsake.CodeWrongKey: 500,
+		keepsake.CodeForbidden: 403, keepsake.CodeUnavailable: 503, keepsake.CodeInternal: 500, keepsake.CodeDamaged: 500,
+		keepsake.CodeWrongKey: 500,
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
@@ -237,7 +257,8 @@ func TestPointsListAndEmptyState(t *testing.T) {
 func TestPointPage(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	a := s.get("/points/20261123T070500Z-aa").want(http.StatusOK).says("Mon 23 Nov 2026, 07:05 UTC", "users", "60 %", "6 of 10 pieces", "clicks", "lives elsewhere", "0/5A3F2B8", "PostgreSQL 15.4", "Never tested")
+	a := s.get("/points/20261123T070500Z-aa").want(http.StatusOK).says("Mon 23 Nov 2026, 07:05 UTC", "users", "60 %",
+		"6 of 10 pieces", "clicks", "lives elsewhere", "0/5A3F2B8", "PostgreSQL 15.4", "Never tested")
 	if len(a.all("abbr", "title", "00112233445566778899aabbccddeeff")) != 1 {
 		t.Error("the whole checksum is not there")
 	}
@@ -251,9 +272,11 @@ func TestPointPage(t *testing.T) {
 	}
 	s.get("/points/other").want(http.StatusNotFound).says("There is no recovery point other.")
 	a.says("no verification has counted them yet", "no whole restore has been measured yet")
-	s.console.points[0].Proof = &engine.PointProof{RowsExpected: 599499, RowsFound: 599400, Integrity: map[string]float64{"local": 1, "s3": 0.5},
-		Tables: []engine.TableProof{{Table: "public.users", RowsExpected: 480, RowsFound: 381}}}
-	s.get("/points/20261123T070500Z-aa").want(http.StatusOK).says("599,400", "of 599,499 expected", "75 %", "only 381 found")
+	s.console.points[0].Proof = &engine.PointProof{RowsExpected: 599499, RowsFound: 599400,
+		Integrity: map[string]float64{"local": 1, "s3": 0.5},
+		Tables:    []engine.TableProof{{Table: "public.users", RowsExpected: 480, RowsFound: 381}}}
+	s.get("/points/20261123T070500Z-aa").want(http.StatusOK).says("599,400", "of 599,499 expected", "75 %",
+		"only 381 found")
 }
 
 func TestRestoreNeedsTheTypedName(t *testing.T) {
@@ -261,7 +284,8 @@ func TestRestoreNeedsTheTypedName(t *testing.T) {
 	s := signedIn(t)
 	base := "/points/20261123T070500Z-aa/restore"
 	form := fields(s.get(base).want(http.StatusOK).one("form", "action", base))
-	if form.Get("database") != "wedsync_restored_20261123_0717" || form.Get("target") != "platform" || len(form["tier"]) != 3 {
+	if form.Get("database") != "wedsync_restored_20261123_0717" || form.Get("target") != "platform" ||
+		len(form["tier"]) != 3 {
 		t.Fatalf("the form starts as %v", form)
 	}
 	for field, bad := range map[string]string{"database": "Wed Sync", "target": "elsewhere", "provider": "nobody"} {
@@ -276,7 +300,8 @@ func TestRestoreNeedsTheTypedName(t *testing.T) {
 	s.post(base, form).want(http.StatusUnprocessableEntity).says("That is the platform's own database")
 	form.Set("database", "wedsync_again")
 	form["tier"] = []string{"critical"}
-	confirm := fields(s.post(base, form).want(http.StatusOK).says("wedsync_again on platform", "critical").one("form", "action", base+"/confirm"))
+	confirm := fields(s.post(base, form).want(http.StatusOK).says("wedsync_again on platform", "critical").one("form",
+		"action", base+"/confirm"))
 	confirm.Set("confirm", "wedsync_agai")
 	s.post(base+"/confirm", confirm).want(http.StatusUnprocessableEntity).says("That is not the name")
 	if len(s.console.restores) != 0 {
@@ -287,7 +312,8 @@ func TestRestoreNeedsTheTypedName(t *testing.T) {
 		t.Errorf("went to %q", to)
 	}
 	got := s.console.restores[0]
-	if got.Database != "wedsync_again" || got.Confirmation != "wedsync_again" || got.Target != "platform" || len(got.Tiers) != 1 {
+	if got.Database != "wedsync_again" || got.Confirmation != "wedsync_again" || got.Target != "platform" ||
+		len(got.Tiers) != 1 {
 		t.Errorf("restored %+v", got)
 	}
 	s.console.startErr = keepsake.Errorf(keepsake.CodeConflict, "the database wedsync_again is not empty")
@@ -307,25 +333,31 @@ func TestCancelAsksFirst(t *testing.T) {
 	done := runningBackup("op1")
 	done.State = console.StateCancelled
 	s.console.operations["op1"] = done
-	if a = s.get("/operations/op1/cancel").says("nothing to cancel"); len(a.all("form", "action", "/operations/op1/cancel")) != 0 {
+	if a = s.get("/operations/op1/cancel").says("nothing to cancel"); len(
+		a.all("form", "action", "/operations/op1/cancel")) != 0 {
 		t.Error("an ended operation offers to be cancelled")
 	}
 }
 
-// TestASecondPersonApproves: who asked sees that somebody else decides, somebody else can, and their answer leads to the operation.
+// TestASecondPersonApproves: who asked sees that somebody else decides, somebody else can, and their answer leads to
+// the operation.
 func TestASecondPersonApproves(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	o := console.Operation{ID: "op1", Kind: console.KindRestore, State: console.StateProposed, Database: "fresh", Target: "platform", RequestedBy: "bea@example.org", RequestedByID: "b", CreatedAt: moment}
+	o := console.Operation{ID: "op1", Kind: console.KindRestore, State: console.StateProposed, Database: "fresh",
+		Target: "platform", RequestedBy: "bea@example.org", RequestedByID: "b", CreatedAt: moment}
 	s.console.operations["op1"] = o
-	a := s.get("/operations/op1").says("Waits for approval", "bea@example.org asks you to approve this", "fills a new database")
+	a := s.get("/operations/op1").says("Waits for approval", "bea@example.org asks you to approve this",
+		"fills a new database")
 	a.one("form", "action", "/operations/op1/approve")
 	a.one("div", "hx-trigger", "sse:decided")
 	s.get("/operations/op1/cancel").says("Take this request back?")
-	if to := s.post("/operations/op1/approve", nil).want(http.StatusSeeOther).header.Get("Location"); to != "/operations/op1" || len(s.console.approved) != 1 {
+	if to := s.post("/operations/op1/approve", nil).want(http.StatusSeeOther).header.Get(
+		"Location"); to != "/operations/op1" || len(s.console.approved) != 1 {
 		t.Errorf("goes to %s, approved %v", to, s.console.approved)
 	}
-	for code, want := range map[keepsake.Code]string{keepsake.CodeProof: "/prove?next=%2Foperations%2Fop1", keepsake.CodeConflict: "/operations/op1"} {
+	for code, want := range map[keepsake.Code]string{keepsake.CodeProof: "/prove?next=%2Foperations%2Fop1",
+		keepsake.CodeConflict: "/operations/op1"} {
 		s.console.startErr = keepsake.Errorf(code, "not now")
 		if to := s.post("/operations/op1/approve", nil).want(http.StatusSeeOther).header.Get("Location"); to != want {
 			t.Errorf("%s goes to %s", code, to)
@@ -335,7 +367,8 @@ func TestASecondPersonApproves(t *testing.T) {
 	s.post("/operations/op1/approve", nil).want(http.StatusForbidden).says("You asked for this restore yourself.")
 	o.RequestedByID, o.Kind = admin.ID, console.KindScoped
 	s.console.operations["op1"] = o
-	if a = s.get("/operations/op1").says("Another super admin must approve this"); len(a.all("form", "action", "/operations/op1/approve")) != 0 {
+	if a = s.get("/operations/op1").says("Another super admin must approve this"); len(
+		a.all("form", "action", "/operations/op1/approve")) != 0 {
 		t.Error("who asked is offered to approve")
 	}
 }
@@ -344,8 +377,10 @@ func TestOperationPages(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.operations["op1"] = runningBackup("op1")
-	s.console.logs["op1"] = []console.LogLine{{ID: 5, LogLine: engine.LogLine{Time: moment, Level: "warn", Message: "slow <provider>"}}}
-	a := s.get("/operations/op1").says("Full backup", "40 %", "users", "0 of 1 table · 400 of about 1,000 rows", "403 from the bucket", "slow <provider>", "about 15 s left")
+	s.console.logs["op1"] = []console.LogLine{{
+		ID: 5, LogLine: engine.LogLine{Time: moment, Level: "warn", Message: "slow <provider>"}}}
+	a := s.get("/operations/op1").says("Full backup", "40 %", "users", "0 of 1 table · 400 of about 1,000 rows",
+		"403 from the bucket", "slow <provider>", "about 15 s left")
 	a.one("div", "sse-connect", "/operations/op1/events?after=7")
 	a.one("li", "id", "log-5")
 	if !strings.Contains(a.body, `<noscript><meta http-equiv="refresh" content="5"></noscript>`) {
@@ -353,7 +388,9 @@ func TestOperationPages(t *testing.T) {
 	}
 	done := runningBackup("op2")
 	done.State, done.Lacks = console.StateDone, "no offsite copy"
-	done.Backup = &engine.BackupResult{Point: "p1", Tables: 2, Rows: 50, ChunksNew: 4, ChunksTotal: 10, Lacks: "no offsite copy", NotCarried: []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks", Reason: "lives elsewhere"}}}
+	done.Backup = &engine.BackupResult{Point: "p1", Tables: 2, Rows: 50, ChunksNew: 4, ChunksTotal: 10,
+		Lacks: "no offsite copy", NotCarried: []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks",
+			Reason: "lives elsewhere"}}}
 	s.console.operations["op2"] = done
 	a = s.get("/operations/op2").says("Saved, but not fully protected", "no offsite copy", "clicks", "Not fully protected")
 	if strings.Contains(a.body, "sse-connect") || strings.Contains(a.body, "http-equiv") {
@@ -364,18 +401,23 @@ func TestOperationPages(t *testing.T) {
 	failed.State, failed.ErrorMessage = console.StateFailed, "the platform closed the connection"
 	s.console.operations["op3"] = failed
 	s.get("/operations/op3").says("The backup failed", "the platform closed the connection. No recovery point was made")
-	restored := console.Operation{ID: "op4", Kind: console.KindRestore, State: console.StateDone, OK: false, Database: "x", Restore: &engine.RestoreResult{Point: "p1", TierSeconds: map[string]float64{"critical": 12}}}
+	restored := console.Operation{ID: "op4", Kind: console.KindRestore, State: console.StateDone, OK: false, Database: "x",
+		Restore: &engine.RestoreResult{Point: "p1", TierSeconds: map[string]float64{"critical": 12}}}
 	s.console.operations["op4"] = restored
 	s.get("/operations/op4").says("Restored, but not proven", "Not proven", "12 s (promised within 15 min)")
 	excepted := restored
-	excepted.ID, excepted.Restore = "op5", &engine.RestoreResult{Point: "p1", Verified: true, Outcome: engine.OutcomeExceptions,
+	excepted.ID, excepted.Restore = "op5", &engine.RestoreResult{Point: "p1", Verified: true,
+		Outcome: engine.OutcomeExceptions,
 		Message: "Restored with exceptions: 600 things could not be made."}
 	for i := range 600 {
-		excepted.Restore.Exceptions = append(excepted.Restore.Exceptions, keepsake.Exception{Kind: "grant", Object: fmt.Sprintf("TABLE t%d <b>", i), Code: "42704",
-			Error: `role "app" does not exist`, SQL: "GRANT SELECT ON t TO app", Means: "Nobody has this right.", Because: "table public.t", SQLNote: "keepsake schema POINT --entry 7 prints it."})
+		excepted.Restore.Exceptions = append(excepted.Restore.Exceptions,
+			keepsake.Exception{Kind: "grant", Object: fmt.Sprintf("TABLE t%d <b>", i), Code: "42704",
+				Error: `role "app" does not exist`, SQL: "GRANT SELECT ON t TO app", Means: "Nobody has this right.",
+				Because: "table public.t", SQLNote: "keepsake schema POINT --entry 7 prints it."})
 	}
 	s.console.operations["op5"] = excepted
-	a = s.get("/operations/op5").says("Restored with exceptions", "600 things", "TABLE t0 <b>", "GRANT SELECT ON t TO app", "SQLSTATE 42704", "Because the table public.t could not be made.",
+	a = s.get("/operations/op5").says("Restored with exceptions", "600 things", "TABLE t0 <b>", "GRANT SELECT ON t TO app",
+		"SQLSTATE 42704", "Because the table public.t could not be made.",
 		"keepsake schema p1 --entry 7", "The other 490", "And 100 more")
 	if strings.Contains(a.body, "Restored and proven") {
 		t.Error("a restore with exceptions reads as plain success")

@@ -11,8 +11,8 @@ import (
 // writePatience is how long a browser may take for the next piece of a download before it is given up.
 const writePatience = 60 * time.Second
 
-// keepWriting lets an answer take as long as it needs while the browser keeps taking it: the server's time for a whole answer
-// becomes the time for each piece of it.
+// keepWriting lets an answer take as long as it needs while the browser keeps taking it: the server's time for a whole
+// answer becomes the time for each piece of it.
 func keepWriting(each time.Duration) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -23,7 +23,8 @@ func keepWriting(each time.Duration) echo.MiddlewareFunc {
 	}
 }
 
-// patientFor gives requests to the long ones among the paths the time of a download, and all others that of a comparison.
+// patientFor gives requests to the long ones among the paths the time of a download, and all others that of a
+// comparison.
 func patientFor(long ...string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		patient, wide := deadline(longTimeout)(keepWriting(writePatience)(next)), deadline(wideTimeout)(next)

@@ -18,7 +18,8 @@ import (
 )
 
 // short is patience that a test can wait for.
-var short = patience{headers: 100 * time.Millisecond, request: 100 * time.Millisecond, answer: 100 * time.Millisecond, idle: time.Second}
+var short = patience{headers: 100 * time.Millisecond, request: 100 * time.Millisecond, answer: 100 * time.Millisecond,
+	idle: time.Second}
 
 // listening serves the handler until the test ends; stop begins to end it and returns what it ended with.
 func listening(t *testing.T, handler http.Handler) (address string, stop func() chan error) {
@@ -31,7 +32,8 @@ func listening(t *testing.T, handler http.Handler) (address string, stop func() 
 }
 
 // serving is listening on a listener.
-func serving(t *testing.T, listener net.Listener, handler http.Handler, p patience) (address string, stop func() chan error) {
+func serving(t *testing.T, listener net.Listener, handler http.Handler, p patience) (address string,
+	stop func() chan error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -65,7 +67,8 @@ func TestClientsThatSendSlowlyAreGivenUp(t *testing.T) {
 		_, err := io.ReadAll(r.Body)
 		read <- err
 	}))
-	for name, text := range map[string]string{"head": "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: a", "body": "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc"} {
+	for name, text := range map[string]string{"head": "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: a",
+		"body": "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc"} {
 		conn := call(t, address, text)
 		if _, err := io.Copy(io.Discard, conn); err != nil { // to its end, which the server makes
 			t.Errorf("half a %s: %v", name, err)
@@ -86,7 +89,10 @@ func TestClientsThatSendSlowlyByTLSAreGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, _ := serving(t, tls.NewListener(plain, &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}), http.NotFoundHandler(), short)
+	address,
+		_ := serving(t, tls.NewListener(plain,
+		&tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"h2", "http/1.1"}}), http.NotFoundHandler(), short)
 	for name, text := range map[string]string{"nothing": "", "half a greeting": "\x16\x03\x01\x02\x00\x01"} {
 		if _, err := io.Copy(io.Discard, call(t, address, text)); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -101,7 +107,8 @@ func TestClientsThatSendSlowlyByTLSAreGivenUp(t *testing.T) {
 	}
 }
 
-// TestClientsThatTakeNothingAreGivenUp, also in the middle of a download; one that takes what it gets may take its time.
+// TestClientsThatTakeNothingAreGivenUp, also in the middle of a download; one that takes what it gets may take its
+// time.
 func TestClientsThatTakeNothingAreGivenUp(t *testing.T) {
 	t.Parallel()
 	e := echo.New()

@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestNobodyIsLedToALatestPointInSilence: where damage cannot be looked for, the latest recovery point may be from after it. The API and the page that take
-// it say so, and tell nothing that was not written for people.
+// TestNobodyIsLedToALatestPointInSilence: where damage cannot be looked for, the latest recovery point may be from
+// after it. The API and the page that take it say so, and tell nothing that was not written for people.
 func TestNobodyIsLedToALatestPointInSilence(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -26,7 +26,8 @@ func TestNobodyIsLedToALatestPointInSilence(t *testing.T) {
 		s := signedIn(t)
 		s.console.preview, s.console.damageErr = damagedWedding(), c.err
 		ask := func(body string) string {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/backups/restore", strings.NewReader(body))
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/backups/restore",
+				strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +50,8 @@ func TestNobodyIsLedToALatestPointInSilence(t *testing.T) {
 			"what is applied": ask(`{"wedding":"w 1/2","confirm":{"name":"Zoë","fingerprint":"f00d"}}`),
 			"the page":        s.get("/weddings/w%201%2F2/restore").want(http.StatusOK).text(),
 		} {
-			if !strings.Contains(got, "may be from after a damage") || !strings.Contains(got, c.says) || strings.Contains(got, "secret") {
+			if !strings.Contains(got, "may be from after a damage") || !strings.Contains(got, c.says) ||
+				strings.Contains(got, "secret") {
 				t.Errorf("%v: %s: %s", c.err, name, got)
 			}
 		}

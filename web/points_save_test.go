@@ -13,8 +13,10 @@ func TestARecoveryPointIsLabelledAndLocked(t *testing.T) {
 	id := s.console.points[0].ID
 	page := "/points/" + id
 	s.get(page).want(http.StatusOK).says("Note and labels", "Keep it whatever the retention rules say")
-	to := s.post(page, url.Values{"note": {" before the move "}, "labels": {"app=4.2, deploy = blue"}, "locked": {"yes"}}).want(http.StatusSeeOther).header.Get("Location")
-	if got := s.console.saved; to != page || len(got) != 1 || *got[0].Note != "before the move" || got[0].Labels["deploy"] != "blue" || !*got[0].Locked {
+	to := s.post(page, url.Values{"note": {" before the move "}, "labels": {"app=4.2, deploy = blue"},
+		"locked": {"yes"}}).want(http.StatusSeeOther).header.Get("Location")
+	if got := s.console.saved; to != page || len(got) != 1 || *got[0].Note != "before the move" ||
+		got[0].Labels["deploy"] != "blue" || !*got[0].Locked {
 		t.Errorf("%s, %+v", to, got)
 	}
 	s.console.points[0].Labels, s.console.points[0].Locked = map[string]string{"app": "4.2"}, true
@@ -24,14 +26,17 @@ func TestARecoveryPointIsLabelledAndLocked(t *testing.T) {
 	s.post(page, form).want(http.StatusSeeOther)
 	form.Set("labels", "")
 	s.post(page, form).want(http.StatusSeeOther)
-	if got := s.console.saved[1:]; got[0].Note != nil || got[0].Labels != nil || got[0].Locked != nil || // nothing was changed, so what others save meanwhile stays
+	// nothing was changed, so what others save meanwhile stays
+	if got := s.console.saved[1:]; got[0].Note != nil || got[0].Labels != nil || got[0].Locked != nil ||
 		got[1].Note != nil || got[1].Labels != nil || *got[1].Locked || got[2].Labels == nil || len(got[2].Labels) != 0 {
 		t.Errorf("saved what nobody changed: %+v", got)
 	}
 	form.Set("labels", "nonsense")
-	if again := fields(s.post(page, form).want(http.StatusUnprocessableEntity).one("form", "action", page)); again.Get("labels_was") != "app=4.2" || again.Get("locked_was") != "yes" || again.Get("locked") != "" {
+	if again := fields(s.post(page, form).want(http.StatusUnprocessableEntity).one("form", "action", page)); again.Get(
+		"labels_was") != "app=4.2" || again.Get("locked_was") != "yes" || again.Get("locked") != "" {
 		t.Errorf("the form forgot what it was drawn with: %v", again)
 	}
 	s.post(page, url.Values{"labels": {"nonsense"}}).want(http.StatusUnprocessableEntity).says("is no label")
-	s.post(page, url.Values{"note": {strings.Repeat("x", 501)}}).want(http.StatusUnprocessableEntity).says("500 are the most")
+	s.post(page, url.Values{"note": {strings.Repeat("x", 501)}}).want(http.StatusUnprocessableEntity).says(
+		"500 are the most")
 }

@@ -14,8 +14,8 @@ import (
 // readyTime is how long the console database may take to show that it answers.
 const readyTime = 3 * time.Second
 
-// ready tells a load balancer or a monitor whether this process can do its whole work: 200, or 503 and why not in one line.
-// Whoever asks meanwhile shares one look, so that strangers cannot keep the console database busy.
+// ready tells a load balancer or a monitor whether this process can do its whole work: 200, or 503 and why not in one
+// line. Whoever asks meanwhile shares one look, so that strangers cannot keep the console database busy.
 func ready(look func(context.Context) error) echo.HandlerFunc {
 	var looks singleflight.Group
 	return func(c echo.Context) error {

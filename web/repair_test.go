@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestRepairButton shows a provider that works and lacks the newest recovery point: its card says so, and a plain form repairs it. A
-// backup that ended unprotected is not said to have failed.
+// TestRepairButton shows a provider that works and lacks the newest recovery point: its card says so, and a plain form
+// repairs it. A backup that ended unprotected is not said to have failed.
 func TestRepairButton(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -32,7 +32,8 @@ func TestRepairButton(t *testing.T) {
 			all = append(all, p.Name)
 		}
 		if !slices.Equal(offered, all) {
-			t.Errorf("a check is offered at %v, want each of %v: a provider that works may have been taken away a second ago", offered, all)
+			t.Errorf("a check is offered at %v, want each of %v: a provider that works may have been taken away a second ago",
+				offered, all)
 		}
 	}
 	last := len(d.Providers) - 1
@@ -41,7 +42,8 @@ func TestRepairButton(t *testing.T) {
 	d.Protection = keepsake.JudgeProtection(d.Newest.Copies)
 	d.LastBackup = &console.Operation{ID: "op9", Kind: console.KindBackup, State: console.StateDone}
 	d.Alarm, d.AlarmText = console.AlarmFailed, "The newest recovery point does not meet the 3-2-1 rule."
-	a := s.get("/").want(http.StatusOK).says("Works, lacks the newest", "The latest backup finished, and is not fully protected", "Repair")
+	a := s.get("/").want(http.StatusOK).says("Works, lacks the newest",
+		"The latest backup finished, and is not fully protected", "Repair")
 	if strings.Contains(a.text(), "did not finish") {
 		t.Error("what finished is said not to have finished")
 	}
@@ -50,7 +52,8 @@ func TestRepairButton(t *testing.T) {
 		t.Errorf("%d repairs were started, want 1", s.console.repairs)
 	}
 	d.Providers[last].Error = "403 from the bucket"
-	if a := s.get("/").want(http.StatusOK).says("Fails, lacks the newest", "403 from the bucket", "Check again"); len(a.all("form", "action", "/repairs")) != 1 {
+	if a := s.get("/").want(http.StatusOK).says("Fails, lacks the newest", "403 from the bucket", "Check again"); len(
+		a.all("form", "action", "/repairs")) != 1 {
 		t.Error("no repair is offered for a provider that fails")
 	} else {
 		s.post("/providers/check", fields(a.all("form", "action", "/providers/check")[last])).want(http.StatusSeeOther)
@@ -60,7 +63,8 @@ func TestRepairButton(t *testing.T) {
 	}
 }
 
-// TestABadCopyIsRepairedFromItsPoint: the card of a provider that holds the newest point says nothing of an older one's bad copy.
+// TestABadCopyIsRepairedFromItsPoint: the card of a provider that holds the newest point says nothing of an older one's
+// bad copy.
 func TestABadCopyIsRepairedFromItsPoint(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -83,11 +87,15 @@ func TestABadCopyIsRepairedFromItsPoint(t *testing.T) {
 func TestFormSaysWhatStopsABackup(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	s.console.estimate.Findings = []engine.CheckFinding{{Area: "provider offsite", Level: "error", Message: "403 from the bucket"}}
-	a := s.get("/backups/new").want(http.StatusOK).says("A backup started now would not be fully protected", "403 from the bucket", "See the providers and repair")
+	s.console.estimate.Findings = []engine.CheckFinding{{Area: "provider offsite", Level: "error",
+		Message: "403 from the bucket"}}
+	a := s.get("/backups/new").want(http.StatusOK).says("A backup started now would not be fully protected",
+		"403 from the bucket", "See the providers and repair")
 	if strings.Contains(a.text(), "would stop at this") {
 		t.Error("a failing provider is said to stop a backup")
 	}
-	s.console.estimate.Findings = []engine.CheckFinding{{Area: "platform", Level: "error", Message: "it may not be read", Action: "let it be read"}}
-	s.get("/backups/new").want(http.StatusOK).says("A backup started now would stop at this", "platform: It may not be read. Let it be read.")
+	s.console.estimate.Findings = []engine.CheckFinding{{Area: "platform", Level: "error", Message: "it may not be read",
+		Action: "let it be read"}}
+	s.get("/backups/new").want(http.StatusOK).says("A backup started now would stop at this",
+		"platform: It may not be read. Let it be read.")
 }

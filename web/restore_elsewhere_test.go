@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 )
 
-// TestRestoringAWeddingElsewhereWarnsOfItsDamage: a recovery point from after the damage does not hold what somebody wants to have back. The form of a
-// restore into a new database says so, and leads to one that does.
+// TestRestoringAWeddingElsewhereWarnsOfItsDamage: a recovery point from after the damage does not hold what somebody
+// wants to have back. The form of a restore into a new database says so, and leads to one that does.
 func TestRestoringAWeddingElsewhereWarnsOfItsDamage(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -21,11 +21,14 @@ func TestRestoringAWeddingElsewhereWarnsOfItsDamage(t *testing.T) {
 	if a := s.get(form).want(http.StatusOK); strings.Contains(a.text(), "from after the damage") {
 		t.Error("a point from before the damage is said to be from after it")
 	}
-	s.console.damage = &engine.Damage{Point: "20261122T070500Z-bb", From: moment.Add(-time.Hour), Rows: 95, Gone: 28, Safe: true}
-	a := s.get(form).want(http.StatusOK).says("This recovery point is from after the damage", "28 of 95 rows vanished", "The newest safe one before that")
+	s.console.damage = &engine.Damage{Point: "20261122T070500Z-bb", From: moment.Add(-time.Hour), Rows: 95, Gone: 28,
+		Safe: true}
+	a := s.get(form).want(http.StatusOK).says("This recovery point is from after the damage", "28 of 95 rows vanished",
+		"The newest safe one before that")
 	a.one("a", "href", "/points/20261122T070500Z-bb/restore?wedding=w+1%2F2")
 	s.console.damage.Safe = false
-	if a := s.get(form).want(http.StatusOK).says("It is not fully protected, or a test of it failed"); strings.Contains(a.text(), "safe one") {
+	if a := s.get(form).want(http.StatusOK).says("It is not fully protected, or a test of it failed"); strings.Contains(
+		a.text(), "safe one") {
 		t.Error("a point that is not protected is called safe")
 	}
 	if a := s.get("/points/20261123T070500Z-aa/restore").want(http.StatusOK); strings.Contains(a.text(), "damage") {
@@ -33,14 +36,15 @@ func TestRestoringAWeddingElsewhereWarnsOfItsDamage(t *testing.T) {
 	}
 }
 
-// TestAConfirmationKeepsTheChoice: whoever goes back from the confirmation to change something finds what was chosen, and not everything; and whether
-// somebody else has to approve is asked of the very recovery point.
+// TestAConfirmationKeepsTheChoice: whoever goes back from the confirmation to change something finds what was chosen,
+// and not everything; and whether somebody else has to approve is asked of the very recovery point.
 func TestAConfirmationKeepsTheChoice(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.preview = damagedWedding()
 	base := "/points/20261123T070500Z-aa/restore"
-	for _, choice := range []url.Values{{"wedding": {"w 1/2"}}, {"organization": {"o 1"}}, {"tier": {"critical", "high"}}} {
+	for _, choice := range []url.Values{{"wedding": {"w 1/2"}}, {"organization": {"o 1"}},
+		{"tier": {"critical", "high"}}} {
 		form := fields(s.get(base+"?"+choice.Encode()).want(http.StatusOK).one("form", "action", base))
 		confirm := s.post(base, form).want(http.StatusOK)
 		back := confirm.all("a", "href", base+"?"+choice.Encode())

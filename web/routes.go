@@ -65,7 +65,8 @@ func New(d Deps) (*echo.Echo, error) {
 	return e, nil
 }
 
-// NewStandby returns the handler of the pages that work while the console database is away. Nothing there changes anything.
+// NewStandby returns the handler of the pages that work while the console database is away. Nothing there changes
+// anything.
 func NewStandby(d Deps, con handlers.Standby) (*echo.Echo, error) {
 	e, cookies, pages, err := base(&d)
 	if err != nil {
@@ -101,7 +102,8 @@ func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	e.IPExtractor = addressOf(d.TrustedProxies)
 	e.HTTPErrorHandler = errorHandler(pages, d.Logger)
 	e.Pre(headAsGet)
-	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), onRecord(d.Requests, d.Logger), wholeBody, warnWithoutTLS(d.Logger, insecure))
+	e.Use(requestID, accessLog(d.Logger), recoverPanic, securityHeaders(cookies.Secure), onRecord(d.Requests, d.Logger),
+		wholeBody, warnWithoutTLS(d.Logger, insecure))
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.HEAD(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
@@ -121,8 +123,10 @@ func everybody(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) (op
 	return open, e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
 }
 
-// readable is the table of what can be read although the console database is away. It returns the group of what takes long, which taking bounds.
-func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages handlers.Pages, con handlers.Standby, taking *atOnce) (long *echo.Group) {
+// readable is the table of what can be read although the console database is away. It returns the group of what takes
+// long, which taking bounds.
+func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages handlers.Pages, con handlers.Standby,
+	taking *atOnce) (long *echo.Group) {
 	in.GET("/emergency", handlers.ShowEmergency(pages, con))
 	in.GET("/points", handlers.ListPoints(pages, con))
 	in.GET("/points/:id", handlers.ShowPoint(pages, con))
@@ -133,7 +137,8 @@ func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages hand
 	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(pages, con))
 	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(pages, con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	long = e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, taking.bound, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
+	long = e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, taking.bound,
+		cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
 	long.GET("/weddings/:id/export", handlers.ExportScope(pages, con))
 	long.GET("/platform/export", handlers.ExportScope(pages, con))
 	return long
@@ -145,8 +150,10 @@ func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies,
 	in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
 	readable(e, d, cookies, in, pages, con, newTaking())
 	open.RouteNotFound("/*", func(echo.Context) error {
-		return keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their contacts can be read under "+
-			"Emergency; the command line restores with the key alone: keepsake restore --help.")
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their "+
+				"contacts can be read under "+
+				"Emergency; the command line restores with the key alone: keepsake restore --help.")
 	})
 }
 
@@ -207,16 +214,19 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.POST("/tokens", handlers.CreateToken(pages, d.Tokens))
 	in.POST("/tokens/:id/revoke", handlers.RevokeToken(d.Tokens))
 
-	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for everybody.
+	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for
+	// everybody.
 	trail := []string{api.Prefix + "/audit/export", api.Prefix + "/audit/verify"}
-	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat, d.Logger), watching.boundAt(api.Prefix+"/backups/:id/events"), taking.boundAt(trail...), patientFor(trail...))
+	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat, d.Logger),
+		watching.boundAt(api.Prefix+"/backups/:id/events"), taking.boundAt(trail...), patientFor(trail...))
 	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
 	look := []string{http.MethodGet, http.MethodHead}
 	open.Match(look, api.Prefix+"/openapi.json", api.ShowDocument(document))
 	open.Match(look, api.Prefix+"/docs", api.ShowReference(pages, document))
 
 	// A stream lives as long as its operation, so it has no deadline.
-	live := e.Group("", cookies.identify(d.Auth), signedIn, watching.bound, cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))
+	live := e.Group("", cookies.identify(d.Auth), signedIn, watching.bound,
+		cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))
 	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
 
 	// Last, because every group brings one of its own: an unknown address is not found, signed in or not.
@@ -230,7 +240,8 @@ func addressOf(proxies []netip.Prefix) echo.IPExtractor {
 	}
 	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
 	for _, p := range proxies {
-		options = append(options, echo.TrustIPRange(&net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+		options = append(options, echo.TrustIPRange(
+			&net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
 	}
 	return echo.ExtractIPFromXFFHeader(options...)
 }

@@ -21,11 +21,13 @@ func TestASecondStepIsSwitchedOnAndOff(t *testing.T) {
 		}
 	}
 	s.tokens.stale = true
-	if to := s.post("/second-step/begin", nil).want(http.StatusSeeOther).header.Get("Location"); to != "/prove?next=%2Fsecond-step" {
+	if to := s.post("/second-step/begin", nil).want(http.StatusSeeOther).header.Get(
+		"Location"); to != "/prove?next=%2Fsecond-step" {
 		t.Errorf("without a recent proof: %s", to)
 	}
 	s.tokens.stale = false
-	if to := s.post("/second-step/begin", nil).want(http.StatusSeeOther).header.Get("Location"); to != "/second-step/begin" {
+	if to := s.post("/second-step/begin", nil).want(http.StatusSeeOther).header.Get(
+		"Location"); to != "/second-step/begin" {
 		t.Errorf("goes to %s", to)
 	}
 	page := s.get("/second-step/begin").want(http.StatusOK).says("JBSW Y3DP EHPK 3PXP")
@@ -33,10 +35,12 @@ func TestASecondStepIsSwitchedOnAndOff(t *testing.T) {
 		t.Error("the secret may be cached")
 	}
 	svg := page.one("svg", "class", "ks-qr")
-	if attr(svg, "viewbox")+attr(svg, "viewBox") == "" || len(page.all("rect", "fill", "#fff")) != 1 || len(attr(page.all("path", "fill", "#000")[0], "d")) < 1000 {
+	if attr(svg, "viewbox")+attr(svg, "viewBox") == "" || len(page.all("rect", "fill", "#fff")) != 1 ||
+		len(attr(page.all("path", "fill", "#000")[0], "d")) < 1000 {
 		t.Error("there is no QR code")
 	}
-	if !strings.Contains(page.body, `href="otpauth://totp/Keepsake:amelia@wedsync.example?secret=JBSWY3DPEHPK3PXP&amp;issuer=Keepsake"`) {
+	if !strings.Contains(page.body,
+		`href="otpauth://totp/Keepsake:amelia@wedsync.example?secret=JBSWY3DPEHPK3PXP&amp;issuer=Keepsake"`) {
 		t.Error("a phone cannot follow the link")
 	}
 	if strings.Contains(page.body, " style=") || strings.Contains(page.body, "<script>") {
@@ -48,10 +52,12 @@ func TestASecondStepIsSwitchedOnAndOff(t *testing.T) {
 	form.Set("code", "123456")
 	codes := s.post("/second-step/confirm", form).want(http.StatusOK).says("aaaa-bbbb-cccc-dddd", "shown this once")
 	file, err := url.PathUnescape(attr(codes.one("a", "download", "keepsake-recovery-codes.txt"), "href"))
-	if err != nil || !strings.HasPrefix(file, "data:text/plain;charset=utf-8,Keepsake recovery codes of "+admin.Name+"\n") || !strings.Contains(file, "2. eeee-ffff-gggg-hhhh\n") {
+	if err != nil || !strings.HasPrefix(file, "data:text/plain;charset=utf-8,Keepsake recovery codes of "+admin.Name+
+		"\n") || !strings.Contains(file, "2. eeee-ffff-gggg-hhhh\n") {
 		t.Errorf("the file is %q, %v", file, err)
 	}
-	if to := s.post("/second-step/confirm", form).want(http.StatusSeeOther).header.Get("Location"); to != "/second-step" { // the page reloaded
+	// the page reloaded
+	if to := s.post("/second-step/confirm", form).want(http.StatusSeeOther).header.Get("Location"); to != "/second-step" {
 		t.Errorf("sent again it goes to %s", to)
 	}
 	if a := s.get("/sessions").want(http.StatusOK); strings.Contains(a.text(), "Your password alone") {
@@ -82,13 +88,16 @@ func TestRecoveryCodesRunOut(t *testing.T) {
 	s := signedIn(t)
 	s.tokens.step = auth.SecondStep{Local: true, On: true, Since: moment, CodesLeft: 2}
 	s.get("/second-step").want(http.StatusOK).says("2 recovery codes are left", "Make new recovery codes")
-	page := s.get("/second-step?used=recovery&next=%2Fpoints%3Fa%3Db").want(http.StatusOK).says("You signed in with a recovery code", "2 recovery codes are left")
+	page := s.get("/second-step?used=recovery&next=%2Fpoints%3Fa%3Db").want(http.StatusOK).says(
+		"You signed in with a recovery code", "2 recovery codes are left")
 	page.one("a", "href", "/points?a=b")
-	if a := s.get("/second-step?used=recovery&next=https://elsewhere.example/").want(http.StatusOK); strings.Contains(a.body, "elsewhere.example\"") {
+	if a := s.get("/second-step?used=recovery&next=https://elsewhere.example/").want(http.StatusOK); strings.Contains(
+		a.body, "elsewhere.example\"") {
 		t.Error("the page leads to another site")
 	}
 	s.tokens.stale = true
-	if to := s.post("/second-step/codes", nil).want(http.StatusSeeOther).header.Get("Location"); to != "/prove?next=%2Fsecond-step" {
+	if to := s.post("/second-step/codes", nil).want(http.StatusSeeOther).header.Get(
+		"Location"); to != "/prove?next=%2Fsecond-step" {
 		t.Errorf("without a recent proof: %s", to)
 	}
 	s.tokens.stale = false
@@ -106,7 +115,8 @@ func TestProvingByCode(t *testing.T) {
 	s.post("/prove", form).want(http.StatusUnprocessableEntity).says("Nothing was changed", "Or the code")
 	form.Set("code", "000000")
 	wrong := s.post("/prove", form).want(http.StatusUnprocessableEntity).says("Nothing was changed")
-	if attr(wrong.one("input", "name", "code"), "aria-invalid") != "true" || attr(wrong.one("input", "name", "password"), "aria-invalid") != "" {
+	if attr(wrong.one("input", "name", "code"), "aria-invalid") != "true" ||
+		attr(wrong.one("input", "name", "password"), "aria-invalid") != "" {
 		t.Error("the page does not say which of the two was wrong")
 	}
 	form.Set("code", "123456")

@@ -21,13 +21,14 @@ type patience struct {
 }
 
 // clientPatience is enough for a phone at the edge of a field, and too little to hold connections open for nothing.
-var clientPatience = patience{headers: 10 * time.Second, request: 30 * time.Second, answer: 60 * time.Second, idle: 2 * time.Minute}
+var clientPatience = patience{headers: 10 * time.Second, request: 30 * time.Second, answer: 60 * time.Second,
+	idle: 2 * time.Minute}
 
 // maxHeaders bounds the headers of a request, in bytes.
 const maxHeaders = 64 << 10
 
-// Serve answers with handler on listener, which it closes, until ctx ends, then lets running requests finish. Streams end at once. What is wrong
-// with a connection, such as a TLS handshake that fails, goes to log.
+// Serve answers with handler on listener, which it closes, until ctx ends, then lets running requests finish. Streams
+// end at once. What is wrong with a connection, such as a TLS handshake that fails, goes to log.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	return serve(ctx, listener, handler, log, clientPatience)
 }

@@ -21,7 +21,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// sessionCookie holds the encrypted, opaque session token and nothing else. Who it is, and until when, the database knows.
+// sessionCookie holds the encrypted, opaque session token and nothing else. Who it is, and until when, the database
+// knows.
 const sessionCookie = "keepsake_session"
 
 // eventStream is what a browser asks for that watches an operation.
@@ -30,7 +31,8 @@ const eventStream = "text/event-stream"
 // resolveTime is how long looking up a session may take before the page says that the console's database is away.
 const resolveTime = 5 * time.Second
 
-// cookies reads and writes the session cookie, and that of a sign-in that lacks its second step. It satisfies handlers.SignInCookie.
+// cookies reads and writes the session cookie, and that of a sign-in that lacks its second step. It satisfies
+// handlers.SignInCookie.
 type cookies struct {
 	store   *sessions.CookieStore
 	step    *securecookie.SecureCookie
@@ -40,7 +42,8 @@ type cookies struct {
 // newCookies derives the cookie's keys from secret, which every process of one console shares.
 func newCookies(secret keepsake.Secret, proxies []netip.Prefix) (*cookies, error) {
 	if len(secret.Reveal()) < 32 {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the session secret has %d bytes; it needs at least 32", len(secret.Reveal()))
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the session secret has %d bytes; it needs at least 32",
+			len(secret.Reveal()))
 	}
 	key := func(purpose string) ([]byte, error) {
 		return hkdf.Key(sha256.New, []byte(secret.Reveal()), nil, "keepsake web v1 "+purpose, 32)
@@ -88,12 +91,14 @@ func (k *cookies) Set(c echo.Context, token string) error {
 	return nil
 }
 
-// Secure reports whether the browser's side of the connection is encrypted: TLS here, or at a trusted proxy that says so.
+// Secure reports whether the browser's side of the connection is encrypted: TLS here, or at a trusted proxy that says
+// so.
 func (k *cookies) Secure(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // of several proxies, the one that the browser came to
+	// of several proxies, the one that the browser came to
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	return strings.TrimSpace(first) == "https" && k.trusted(r.RemoteAddr)
 }
 
@@ -131,7 +136,8 @@ func (k *cookies) identify(known handlers.Sessions) echo.MiddlewareFunc {
 			cancel()
 			switch code := keepsake.CodeOf(err); {
 			case err == nil:
-				actor.Address, actor.UserAgent, actor.RequestID = c.RealIP(), c.Request().UserAgent(), handlers.RequestID(c.Request().Context())
+				actor.Address, actor.UserAgent, actor.RequestID = c.RealIP(), c.Request().UserAgent(),
+					handlers.RequestID(c.Request().Context())
 				c.SetRequest(c.Request().WithContext(handlers.WithActor(c.Request().Context(), actor)))
 				return next(c)
 			case code == keepsake.CodeForbidden || code == keepsake.CodeNotFound:
@@ -141,19 +147,22 @@ func (k *cookies) identify(known handlers.Sessions) echo.MiddlewareFunc {
 				}
 				return next(c)
 			default:
-				return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: "Keepsake cannot look up who you are: its own database does not answer. Your backups are not affected; the command line restores without it. Try again in a moment.", Err: err}
+				return &keepsake.Error{Code: keepsake.CodeUnavailable,
+					Message: "Keepsake cannot look up who you are: its own database does not answer. Your backups are not affected; " +
+						"the command line restores without it. Try again in a moment.", Err: err}
 			}
 		}
 	}
 }
 
-// byItself reports whether a page made the request, and nobody in front of it: a stream, or what views.ByItself marks. Otherwise an overview
-// that was left open would keep its session for as long as it lives.
+// byItself reports whether a page made the request, and nobody in front of it: a stream, or what views.ByItself marks.
+// Otherwise an overview that was left open would keep its session for as long as it lives.
 func byItself(r *http.Request) bool {
 	return r.Header.Get(echo.HeaderAccept) == eventStream || r.Header.Get("Keepsake-By-Itself") != ""
 }
 
-// whileSignedIn breaks an answer off that takes long, a stream or a download, when its session has ended meanwhile. It looks so often.
+// whileSignedIn breaks an answer off that takes long, a stream or a download, when its session has ended meanwhile. It
+// looks so often.
 func (k *cookies) whileSignedIn(known handlers.Sessions, every time.Duration) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

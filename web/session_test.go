@@ -31,7 +31,8 @@ func TestSignInAndOut(t *testing.T) {
 		t.Errorf("after signing in: %q", to)
 	}
 	cookie := a.header.Get("Set-Cookie")
-	if !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax") || strings.Contains(cookie, "session-1") || strings.Contains(cookie, "Secure") {
+	if !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax") ||
+		strings.Contains(cookie, "session-1") || strings.Contains(cookie, "Secure") {
 		t.Errorf("the cookie is %q", cookie)
 	}
 	s.get("/").want(http.StatusOK).says(admin.Name)
@@ -53,13 +54,17 @@ func TestSignInAndOut(t *testing.T) {
 
 func TestNobodyIsSentToAnotherSite(t *testing.T) {
 	t.Parallel()
-	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)", "/sign-out", "points", "/a\r\nb", "%2f%2fevil.example/", "/%2f/evil.example/", "/\t/evil.example/", "https:evil.example", "///evil.example/", "//evil.example\\@localhost/", "\\\\evil.example/"} {
+	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)",
+		"/sign-out", "points", "/a\r\nb", "%2f%2fevil.example/", "/%2f/evil.example/", "/\t/evil.example/",
+		"https:evil.example", "///evil.example/", "//evil.example\\@localhost/", "\\\\evil.example/"} {
 		s := newSite(t)
-		a := s.post("/sign-in", url.Values{"email": {admin.Name}, "password": {"right"}, "next": {next}}).want(http.StatusSeeOther)
+		a := s.post("/sign-in", url.Values{"email": {admin.Name}, "password": {"right"}, "next": {next}}).want(
+			http.StatusSeeOther)
 		if to := a.header.Get("Location"); to != "/" {
 			t.Errorf("next=%q goes to %q", next, to)
 		}
-		if to := s.post("/prove", url.Values{"password": {"right"}, "next": {next}}).want(http.StatusSeeOther).header.Get("Location"); to != "/" {
+		if to := s.post("/prove", url.Values{"password": {"right"}, "next": {next}}).want(http.StatusSeeOther).header.Get(
+			"Location"); to != "/" {
 			t.Errorf("after a proof next=%q goes to %q", next, to)
 		}
 	}
@@ -80,7 +85,8 @@ func TestConsoleDatabaseDownIsSaidAndSignsNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.auth.down = true
-	for path, back := range map[string]string{"/": "/", "/weddings?q=anna": "/weddings?q=anna", "//evil.example/": "/", "/%2fevil.example/": "/"} {
+	for path, back := range map[string]string{"/": "/", "/weddings?q=anna": "/weddings?q=anna", "//evil.example/": "/",
+		"/%2fevil.example/": "/"} {
 		a := s.get(path).want(http.StatusServiceUnavailable).says("its own database does not answer")
 		if n := strings.Count(a.text(), "does not answer"); n != 1 {
 			t.Errorf("it is said %d times: %s", n, a.text())
@@ -93,7 +99,8 @@ func TestConsoleDatabaseDownIsSaidAndSignsNobodyOut(t *testing.T) {
 	s.get("/").want(http.StatusOK)
 }
 
-// TestAPageThatIsLeftOpenIsNobody: what the overview asks for by itself keeps no session from ending, and what a person asks for does.
+// TestAPageThatIsLeftOpenIsNobody: what the overview asks for by itself keeps no session from ending, and what a person
+// asks for does.
 func TestAPageThatIsLeftOpenIsNobody(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
@@ -130,20 +137,25 @@ func TestCookieIsSecureBehindTLS(t *testing.T) {
 		proxies []netip.Prefix
 		want    bool
 	}{
-		"plain":           {remote: "10.0.0.9:1", want: false},
-		"tls":             {tls: true, remote: "10.0.0.9:1", want: true},
-		"trusted proxy":   {remote: "10.0.0.9:1", proto: "https", proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: true},
-		"two proxies":     {remote: "10.0.0.9:1", proto: "https, http", proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: true},
-		"untrusted proxy": {remote: "192.0.2.9:1", proto: "https", proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: false},
+		"plain": {remote: "10.0.0.9:1", want: false},
+		"tls":   {tls: true, remote: "10.0.0.9:1", want: true},
+		"trusted proxy": {remote: "10.0.0.9:1", proto: "https",
+			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: true},
+		"two proxies": {remote: "10.0.0.9:1", proto: "https, http",
+			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: true},
+		"untrusted proxy": {remote: "192.0.2.9:1", proto: "https",
+			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: false},
 		"no proxy at all": {remote: "10.0.0.9:1", proto: "https", want: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, err := web.New(web.Deps{Console: newFakeConsole(), Auth: newFakeAuth(), SessionSecret: "0123456789abcdef0123456789abcdef", TrustedProxies: tt.proxies})
+			e, err := web.New(web.Deps{Console: newFakeConsole(), Auth: newFakeAuth(),
+				SessionSecret: "0123456789abcdef0123456789abcdef", TrustedProxies: tt.proxies})
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := httptest.NewRequest(http.MethodPost, "/sign-in", strings.NewReader(url.Values{"email": {admin.Name}, "password": {"right"}}.Encode()))
+			r := httptest.NewRequest(http.MethodPost, "/sign-in",
+				strings.NewReader(url.Values{"email": {admin.Name}, "password": {"right"}}.Encode()))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("X-Forwarded-Proto", tt.proto)
 			r.RemoteAddr = tt.remote
@@ -181,7 +193,8 @@ func TestThemeIsKeptWithoutScript(t *testing.T) {
 func TestOtherSitesMayNotPost(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	s.post("/backups", url.Values{"type": {"full"}}, "Sec-Fetch-Site", "cross-site").want(http.StatusForbidden).says("came from another site")
+	s.post("/backups", url.Values{"type": {"full"}}, "Sec-Fetch-Site", "cross-site").want(http.StatusForbidden).says(
+		"came from another site")
 	s.post("/backups", url.Values{"type": {"full"}}, "Origin", "https://evil.example").want(http.StatusForbidden)
 	if len(s.console.backups) != 0 {
 		t.Fatal("a backup was started from another site")
@@ -192,5 +205,6 @@ func TestOtherSitesMayNotPost(t *testing.T) {
 func TestLargeBodiesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	s.post("/backups", url.Values{"type": {"full"}, "note": {strings.Repeat("x", 70<<10)}}).want(http.StatusRequestEntityTooLarge)
+	s.post("/backups", url.Values{"type": {"full"}, "note": {strings.Repeat("x", 70<<10)}}).want(
+		http.StatusRequestEntityTooLarge)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// stepCookie holds a sign-in that lacks its second step, encrypted. It is no session: identify does not look at it, its keys are others
-// than the session cookie's, and only the pages of signing in are sent it.
+// stepCookie holds a sign-in that lacks its second step, encrypted. It is no session: identify does not look at it, its
+// keys are others than the session cookie's, and only the pages of signing in are sent it.
 const (
 	stepCookie = "keepsake_step"
 	stepPath   = "/sign-in"
@@ -30,10 +30,12 @@ func newStepCodec(secret keepsake.Secret) (*securecookie.SecureCookie, error) {
 		}
 		keys[i] = k
 	}
-	return securecookie.New(keys[0], keys[1]).SetSerializer(securecookie.JSONEncoder{}).MaxAge(int(auth.StepTime.Seconds())), nil
+	return securecookie.New(keys[0], keys[1]).SetSerializer(securecookie.JSONEncoder{}).MaxAge(
+		int(auth.StepTime.Seconds())), nil
 }
 
-// Step returns the sign-in that the browser has begun and not finished; false where there is none, or it is forged or too old.
+// Step returns the sign-in that the browser has begun and not finished; false where there is none, or it is forged or
+// too old.
 func (k *cookies) Step(r *http.Request) (step auth.Step, ok bool) {
 	cookie, err := r.Cookie(stepCookie)
 	if err != nil {
@@ -45,11 +47,13 @@ func (k *cookies) Step(r *http.Request) (step auth.Step, ok bool) {
 
 // SetStep lets the browser keep a sign-in that it has to finish; nil takes it away.
 func (k *cookies) SetStep(c echo.Context, step *auth.Step) error {
-	cookie := &http.Cookie{Name: stepCookie, Path: stepPath, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: k.Secure(c.Request()), MaxAge: -1}
+	cookie := &http.Cookie{Name: stepCookie, Path: stepPath, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: k.Secure(c.Request()), MaxAge: -1}
 	if step != nil {
 		value, err := k.step.Encode(stepCookie, step)
 		if err != nil { // the error may quote what was not written
-			return keepsake.Errorf(keepsake.CodeInternal, "the second step of signing in could not be written into a cookie: it is too large")
+			return keepsake.Errorf(keepsake.CodeInternal,
+				"the second step of signing in could not be written into a cookie: it is too large")
 		}
 		cookie.Value, cookie.MaxAge = value, int(auth.StepTime.Seconds())
 	} else if _, err := c.Request().Cookie(stepCookie); err != nil {

@@ -27,7 +27,8 @@ func halfIn(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t)
 	s.auth.step = moment.Add(time.Minute)
-	a := s.post("/sign-in", url.Values{"email": {admin.Name}, "password": {"right"}, "next": {"/points?cursor=a"}}).want(http.StatusSeeOther)
+	a := s.post("/sign-in", url.Values{"email": {admin.Name}, "password": {"right"}, "next": {"/points?cursor=a"}}).want(
+		http.StatusSeeOther)
 	if to := a.header.Get("Location"); to != "/sign-in/code?next=%2Fpoints%3Fcursor%3Da" {
 		t.Fatalf("after the password: %q", to)
 	}
@@ -53,7 +54,8 @@ func TestSecondStepOfSigningIn(t *testing.T) {
 		t.Error("a session began before the second step")
 	}
 	s.get("/").want(http.StatusSeeOther) // nothing is open
-	page := s.get("/sign-in/code?next=%2Fpoints%3Fcursor%3Da").want(http.StatusOK).says("Code from your authenticator", "Use a recovery code instead", admin.Name)
+	page := s.get("/sign-in/code?next=%2Fpoints%3Fcursor%3Da").want(http.StatusOK).says("Code from your authenticator",
+		"Use a recovery code instead", admin.Name)
 	code := page.one("input", "name", "code")
 	if attr(code, "autocomplete") != "one-time-code" || attr(code, "inputmode") != "numeric" {
 		t.Error("a phone does not offer the code")
@@ -88,7 +90,8 @@ func TestRecoveryCodeInsteadOfACode(t *testing.T) {
 	s.post("/sign-in/code", form).want(http.StatusUnprocessableEntity).says("A recovery code")
 	form.Set("code", "abcd-efgh-ijkl-mnop")
 	form.Set("next", "/points")
-	if to := s.post("/sign-in/code", form).want(http.StatusSeeOther).header.Get("Location"); to != "/second-step?next=%2Fpoints&used=recovery" {
+	if to := s.post("/sign-in/code", form).want(http.StatusSeeOther).header.Get(
+		"Location"); to != "/second-step?next=%2Fpoints&used=recovery" {
 		t.Errorf("after a recovery code: %q", to)
 	}
 	s.get("/").want(http.StatusOK)
@@ -98,7 +101,8 @@ func TestAStepThatIsForgedOrOverBeginsAgain(t *testing.T) {
 	t.Parallel()
 	again := func(s *site, cookie string) {
 		s.t.Helper()
-		for _, a := range []answer{s.get("/sign-in/code?next=%2Fpoints", "Cookie", cookie), s.post("/sign-in/code", url.Values{"code": {"123456"}, "next": {"/points"}}, "Cookie", cookie)} {
+		for _, a := range []answer{s.get("/sign-in/code?next=%2Fpoints", "Cookie", cookie),
+			s.post("/sign-in/code", url.Values{"code": {"123456"}, "next": {"/points"}}, "Cookie", cookie)} {
 			if to := a.want(http.StatusSeeOther).header.Get("Location"); to != "/sign-in?ended=step&next=%2Fpoints" {
 				s.t.Errorf("%.30s goes to %q", cookie, to)
 			}

@@ -107,22 +107,28 @@ func TestStreamSendsStatesLinesAndTheEnd(t *testing.T) {
 	stream := s.watch(t.Context(), "/operations/op1/events?after=7")
 
 	o.EventID = 8
-	s.console.events <- console.Event{ID: 8, Operation: o, Log: []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "line\r\n<one>"}}}}
+	s.console.events <- console.Event{ID: 8, Operation: o,
+		Log: []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "line\r\n<one>"}}}}
 	first := group(t, stream)
-	if first["id"] != "8" || !strings.Contains(first["progress"], "40 %") || !strings.Contains(first["strip"], "Full backup") || !strings.Contains(first["status"], "40 % done") || !strings.Contains(first["state"], "Running") {
+	if first["id"] != "8" || !strings.Contains(first["progress"], "40 %") ||
+		!strings.Contains(first["strip"], "Full backup") || !strings.Contains(first["status"], "40 % done") ||
+		!strings.Contains(first["state"], "Running") {
 		t.Errorf("first state: %v", first)
 	}
-	if !strings.Contains(first["log"], "&lt;one&gt;") || !strings.Contains(first["log"], `id="log-8"`) || strings.Contains(first["log"], "\r") {
+	if !strings.Contains(first["log"], "&lt;one&gt;") || !strings.Contains(first["log"], `id="log-8"`) ||
+		strings.Contains(first["log"], "\r") {
 		t.Errorf("log: %q", first["log"])
 	}
 
 	p := *o.Progress
 	p.UpdatedAt, p.BytesDone = p.UpdatedAt.Add(2*time.Second), p.BytesDone+20<<20
 	o.Progress = &p
-	p.Tables = []engine.TableProgress{{Schema: "public", Name: "users", Tier: "critical", State: engine.ItemRunning, RowsDone: 600, RowsTotal: 1000, BytesDone: 60 << 20, BytesTotal: 100 << 20}}
+	p.Tables = []engine.TableProgress{{Schema: "public", Name: "users", Tier: "critical", State: engine.ItemRunning,
+		RowsDone: 600, RowsTotal: 1000, BytesDone: 60 << 20, BytesTotal: 100 << 20}}
 	s.console.events <- console.Event{ID: 9, Operation: o}
 	second := group(t, stream)
-	if !strings.Contains(second["progress"], "10 MiB/s") || !strings.Contains(second["progress"], "a few seconds") || second["log"] != "" {
+	if !strings.Contains(second["progress"], "10 MiB/s") || !strings.Contains(second["progress"], "a few seconds") ||
+		second["log"] != "" {
 		t.Errorf("second state lacks the speed of the table: %v", second)
 	}
 
@@ -131,7 +137,8 @@ func TestStreamSendsStatesLinesAndTheEnd(t *testing.T) {
 	if more := group(t, stream); more["end"] != "" || more["id"] != "10" {
 		t.Errorf("ended before the last line: %v", more["end"])
 	}
-	s.console.events <- console.Event{ID: 11, Operation: o, Log: []console.LogLine{{ID: 11, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "last line"}}}}
+	s.console.events <- console.Event{ID: 11, Operation: o,
+		Log: []console.LogLine{{ID: 11, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "last line"}}}}
 	last := group(t, stream)
 	if _, ok := last["end"]; !ok || last["id"] != "11" || !strings.Contains(last["log"], "last line") {
 		t.Errorf("last state: %v", last)
@@ -246,7 +253,8 @@ func TestServeStopsGracefullyAndEndsStreams(t *testing.T) {
 	}
 }
 
-// TestAStreamThatNobodyReadsIsGivenUp, of the pages and of the API: who takes nothing holds a connection for a moment only.
+// TestAStreamThatNobodyReadsIsGivenUp, of the pages and of the API: who takes nothing holds a connection for a moment
+// only.
 func TestAStreamThatNobodyReadsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/operations/op1/events", "/api/backups/op1/events"} {
@@ -267,7 +275,8 @@ func TestAStreamThatNobodyReadsIsGivenUp(t *testing.T) {
 			t.Fatalf("%s: %s", path, resp.Status)
 		}
 		watching := <-s.console.watching
-		much := []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info", Message: strings.Repeat("x", 1<<20)}}}
+		much := []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info",
+			Message: strings.Repeat("x", 1<<20)}}}
 		patience := time.After(10 * time.Second)
 		for given := false; !given; {
 			select {

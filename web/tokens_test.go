@@ -18,16 +18,19 @@ func has(n *html.Node, name string) bool {
 	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
 }
 
-// TestARefusedTokenFormKeepsWhatWasChosen: who mends the name alone must not get other scopes or another end than they chose.
+// TestARefusedTokenFormKeepsWhatWasChosen: who mends the name alone must not get other scopes or another end than they
+// chose.
 func TestARefusedTokenFormKeepsWhatWasChosen(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	ticked := func(a answer, scope string) bool { return has(a.one("input", "value", scope), "checked") }
 	a := s.get("/tokens").want(http.StatusOK)
-	if !ticked(a, "read") || ticked(a, "backup") || ticked(a, "restore") || !has(a.one("option", "value", "90"), "selected") {
+	if !ticked(a, "read") || ticked(a, "backup") || ticked(a, "restore") ||
+		!has(a.one("option", "value", "90"), "selected") {
 		t.Error("a new form does not offer reading for 90 days")
 	}
-	a = s.post("/tokens", url.Values{"name": {""}, "scope": {"backup"}, "days": {"7"}}).want(http.StatusUnprocessableEntity).says("Give the token a name.")
+	a = s.post("/tokens", url.Values{"name": {""}, "scope": {"backup"}, "days": {"7"}}).want(
+		http.StatusUnprocessableEntity).says("Give the token a name.")
 	if ticked(a, "read") || !ticked(a, "backup") || ticked(a, "restore") {
 		t.Error("the scopes are not those that were chosen")
 	}
@@ -50,7 +53,8 @@ func TestATokenFormMakesOneToken(t *testing.T) {
 	if next := fields(a.one("form", "action", "/tokens")).Get("id"); form.Get("id") == "" || next == form.Get("id") {
 		t.Errorf("the next form has the same id %q", next)
 	}
-	if a := s.post("/tokens", form).want(http.StatusConflict).says("has made its token already"); strings.Contains(a.body, fakeToken) {
+	if a := s.post("/tokens", form).want(http.StatusConflict).says("has made its token already"); strings.Contains(a.body,
+		fakeToken) {
 		t.Error("a token is shown twice")
 	}
 }
@@ -60,7 +64,8 @@ func TestARevokedTokenSaysWhen(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	at := moment.Add(-3 * time.Hour)
-	s.tokens.list = []auth.Token{{ID: "t1", Name: "nightly", Created: at, Expires: moment.AddDate(0, 1, 0)}, {ID: "t2", Name: "old", Created: at, Expires: moment.AddDate(0, 1, 0), Revoked: at}}
+	s.tokens.list = []auth.Token{{ID: "t1", Name: "nightly", Created: at, Expires: moment.AddDate(0, 1, 0)},
+		{ID: "t2", Name: "old", Created: at, Expires: moment.AddDate(0, 1, 0), Revoked: at}}
 	a := s.get("/tokens").want(http.StatusOK).says("Revoked", "3 h ago", "cannot be had back")
 	if form := a.one("form", "action", "/tokens/t1/revoke"); form.Parent.Data != "details" || has(form.Parent, "open") {
 		t.Error("a token is revoked by one touch")

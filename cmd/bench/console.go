@@ -38,14 +38,16 @@ const (
 
 var consoleSize = sample.ConsoleSize{Operations: 100_000, Points: 50_000, Audit: 1_000_000}
 
-// consolePages are what is asked for: the status of everything, the lists. The weddings' list depends on the platform, so it has no goal
-// here.
-var consolePages = []struct{ name, path, goal string }{{"status and overview", "/", "≤ 100 ms"}, {"recovery points", "/points", "≤ 100 ms"}, {"operations", "/operations", "≤ 100 ms"},
-	{"API: status", "/api/backups/status", "≤ 100 ms"}, {"API: recovery points", "/api/backups/recovery-points", "≤ 100 ms"}, {"weddings, from the platform", "/weddings", ""},
+// consolePages are what is asked for: the status of everything, the lists. The weddings' list depends on the platform,
+// so it has no goal here.
+var consolePages = []struct{ name, path, goal string }{{"status and overview", "/", "≤ 100 ms"},
+	{"recovery points", "/points", "≤ 100 ms"}, {"operations", "/operations", "≤ 100 ms"},
+	{"API: status", "/api/backups/status", "≤ 100 ms"},
+	{"API: recovery points", "/api/backups/recovery-points", "≤ 100 ms"}, {"weddings, from the platform", "/weddings", ""},
 	{"a search of weddings", "/weddings?search=zoe+thistle", ""}}
 
-// consoles measures the console's pages over a console database as large as years leave it: `keepsake serve` in a process of its own,
-// asked by 50 browsers at once that never wait.
+// consoles measures the console's pages over a console database as large as years leave it: `keepsake serve` in a
+// process of its own, asked by 50 browsers at once that never wait.
 func (b *bench) consoles() (err error) {
 	if err := b.prepareConsole(); err != nil {
 		return err
@@ -60,7 +62,8 @@ func (b *bench) consoles() (err error) {
 		return err
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "\nThe console over %d operations, %d recovery points and %d audit rows, %d clients at once that never wait\n\n", consoleSize.Operations, consoleSize.Points, consoleSize.Audit, clients)
+	fmt.Fprintf(&out, "\nThe console over %d operations, %d recovery points and %d audit rows, %d clients at once that "+
+		"never wait\n\n", consoleSize.Operations, consoleSize.Points, consoleSize.Audit, clients)
 	out.WriteString("| page | p50 | p99 | pages a second | p99 goal |\n| --- | --- | --- | --- | --- |\n")
 	for _, p := range consolePages {
 		if _, err := site.ask(b.ctx, browser, p.path, 2); err != nil { // connections, prepared statements, caches
@@ -73,7 +76,8 @@ func (b *bench) consoles() (err error) {
 		}
 		rate := float64(len(took)) / time.Since(started).Seconds()
 		slices.Sort(took)
-		fmt.Fprintf(&out, "| %s | %.0f ms | %.0f ms | %.0f | %s |\n", p.name, milliseconds(took[len(took)/2]), milliseconds(took[len(took)*99/100]), rate, p.goal)
+		fmt.Fprintf(&out, "| %s | %.0f ms | %.0f ms | %.0f | %s |\n", p.name, milliseconds(took[len(took)/2]),
+			milliseconds(took[len(took)*99/100]), rate, p.goal)
 	}
 	slowest, err := b.slowestQueries(site, browser)
 	if err != nil {
@@ -94,15 +98,17 @@ func (b *bench) prepareConsole() error {
 	if err := b.server.CreateDatabase(b.ctx, smallPlatform); err != nil {
 		return err
 	}
-	if err := sample.Load(b.ctx, b.server.URL(smallPlatform), sample.Options{Weddings: 2000, Seed: 1, Today: time.Now()}); err != nil {
+	if err := sample.Load(b.ctx, b.server.URL(smallPlatform),
+		sample.Options{Weddings: 2000, Seed: 1, Today: time.Now()}); err != nil {
 		return err
 	}
 	b.repository = "repo-console"
 	if err := b.newRepository(b.server.URL(smallPlatform)); err != nil {
 		return err
 	}
-	owner, server, err := db.Provision(b.ctx, keepsake.Secret(b.server.URL("postgres")), db.ProvisionInput{Database: consoleDatabase,
-		Owner: consoleDatabase + "_owner", OwnerPassword: benchPassword, Server: consoleDatabase, Password: benchPassword})
+	owner, server, err := db.Provision(b.ctx, keepsake.Secret(b.server.URL("postgres")),
+		db.ProvisionInput{Database: consoleDatabase,
+			Owner: consoleDatabase + "_owner", OwnerPassword: benchPassword, Server: consoleDatabase, Password: benchPassword})
 	if err == nil {
 		err = db.Prepare(b.ctx, owner, server, slog.New(slog.DiscardHandler))
 	}

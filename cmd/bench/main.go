@@ -1,6 +1,6 @@
-// Command bench measures Keepsake beside PostgreSQL's own tools, on the same machine, in the same run, and prints a table in
-// Markdown. It starts a private PostgreSQL with the server's default settings but for more shared memory, fills it with the
-// sample platform, and takes the median of several rounds.
+// Command bench measures Keepsake beside PostgreSQL's own tools, on the same machine, in the same run, and prints a
+// table in Markdown. It starts a private PostgreSQL with the server's default settings but for more shared memory,
+// fills it with the sample platform, and takes the median of several rounds.
 package main
 
 import (
@@ -53,8 +53,10 @@ type bench struct {
 const platform = "platform"
 
 func run(ctx context.Context) error {
-	dir := flag.String("dir", ".bench", "folder in which a folder run is made for the server and the repositories, and removed afterwards")
-	rounds := flag.Int("rounds", 4, "rounds; the median counts. An even number: the two restores take turns at going first")
+	dir := flag.String("dir", ".bench", "folder in which a folder run is made for the server and the repositories, and "+
+		"removed afterwards")
+	rounds := flag.Int("rounds", 4, "rounds; the median counts. An even number: the two restores take turns "+
+		"at going first")
 	weddings := flag.Int("weddings", 2000, "weddings of the sample platform")
 	only := flag.String("only", "", "whole, scope or console: a part of the benchmark")
 	small := flag.Bool("small", false, "the small sample, to try the benchmark itself")
@@ -125,7 +127,8 @@ func (b *bench) setup(weddings int, large, fill bool) (err error) {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build keepsake: %w", err)
 	}
-	b.server, err = testenv.StartPostgres(b.ctx, testenv.PostgresOptions{Dir: filepath.Join(b.dir, "postgres"), Log: &b.log,
+	b.server, err = testenv.StartPostgres(b.ctx, testenv.PostgresOptions{Dir: filepath.Join(b.dir, "postgres"),
+		Log: &b.log,
 		Settings: map[string]string{"shared_buffers": "512MB", "max_wal_size": "4GB", "wal_level": "logical",
 			// Autovacuum would work on one restored database while the other tool is being measured.
 			"autovacuum_naptime": "1h"}})
@@ -140,7 +143,8 @@ func (b *bench) setup(weddings int, large, fill bool) (err error) {
 	}
 	say("filling the platform")
 	started := time.Now()
-	err = sample.Load(b.ctx, b.server.URL(platform), sample.Options{Weddings: weddings, Large: large, Seed: 1, Today: time.Now()})
+	err = sample.Load(b.ctx, b.server.URL(platform),
+		sample.Options{Weddings: weddings, Large: large, Seed: 1, Today: time.Now()})
 	if err != nil {
 		return err
 	}
@@ -186,7 +190,8 @@ func (b *bench) round(i int) error {
 	dump := filepath.Join(b.dir, fmt.Sprintf("dump%d", i))
 	b.repository = fmt.Sprintf("repo%d", i)
 	url := b.server.URL(platform)
-	if _, err := b.timed("pg_dump", nil, filepath.Join(b.tools.Dir, "pg_dump"), "-Fd", "-j2", "-Z1", "-f", dump, "-d", url); err != nil {
+	if _, err := b.timed("pg_dump", nil, filepath.Join(b.tools.Dir, "pg_dump"), "-Fd", "-j2", "-Z1", "-f", dump, "-d",
+		url); err != nil {
 		return err
 	}
 	if err := b.newRepository(url); err != nil {
@@ -200,7 +205,8 @@ func (b *bench) round(i int) error {
 		return err
 	}
 	b.peak = max(b.peak, b.full.PeakMemory)
-	if err := b.sql(platform, "drop database if exists by_pg_restore", "drop database if exists by_keepsake", "create database by_pg_restore"); err != nil {
+	if err := b.sql(platform, "drop database if exists by_pg_restore", "drop database if exists by_keepsake",
+		"create database by_pg_restore"); err != nil {
 		return err
 	}
 	restores := []func() error{func() error { return b.pgRestore(dump) }, b.restore}
@@ -216,12 +222,14 @@ func (b *bench) round(i int) error {
 }
 
 func (b *bench) pgRestore(dump string) error {
-	_, err := b.timed("pg_restore", nil, filepath.Join(b.tools.Dir, "pg_restore"), "-j2", "-d", b.server.URL("by_pg_restore"), dump)
+	_, err := b.timed("pg_restore", nil, filepath.Join(b.tools.Dir, "pg_restore"), "-j2", "-d",
+		b.server.URL("by_pg_restore"), dump)
 	return err
 }
 
 func (b *bench) restore() error {
-	out, err := b.timed("keepsake restore", []string{"KEEPSAKE_TARGET_URL=" + b.server.URL("by_keepsake")}, b.keepsake, "restore", "latest", "--create", "--json", "--quiet")
+	out, err := b.timed("keepsake restore", []string{"KEEPSAKE_TARGET_URL=" + b.server.URL("by_keepsake")}, b.keepsake,
+		"restore", "latest", "--create", "--json", "--quiet")
 	if err != nil {
 		return err
 	}
@@ -285,14 +293,16 @@ func median(d []time.Duration) float64 {
 func (b *bench) print(incrementals map[string][]engine.BackupResult) {
 	var out strings.Builder
 	row := func(work string, seconds float64, against string, other, goal float64) {
-		fmt.Fprintf(&out, "| %s | %.2f s | %s, %.2f s | %.2f | ≤ %.2f |\n", work, seconds, against, other, seconds/other, goal)
+		fmt.Fprintf(&out, "| %s | %.2f s | %s, %.2f s | %.2f | ≤ %.2f |\n", work, seconds, against, other, seconds/other,
+			goal)
 	}
 	fmt.Fprintf(&out, "%d tables, %d rows, %.2f GB read; PostgreSQL %d; median of %d\n\n", b.full.Tables, b.full.Rows,
 		float64(b.full.BytesRead)/1e9, b.tools.Major, len(b.times["pg_dump"]))
 	out.WriteString("| work | Keepsake | against | ratio | goal |\n| --- | --- | --- | --- | --- |\n")
 	full := median(b.times["keepsake full"])
 	row("full backup, encrypted, three directories", full, "pg_dump -Fd -j2 -Z1 to one", median(b.times["pg_dump"]), 0.75)
-	row("full restore, verified, to a new database", median(b.times["keepsake restore"]), "pg_restore -j2", median(b.times["pg_restore"]), 0.9)
+	row("full restore, verified, to a new database", median(b.times["keepsake restore"]), "pg_restore -j2",
+		median(b.times["pg_restore"]), 0.9)
 	for _, k := range changes {
 		results := incrementals[k.name]
 		row("incremental, 1 % of rows changed: "+k.what, median(b.times["incremental "+k.name]), "Keepsake's full", full, 0.6)

@@ -44,8 +44,8 @@ func (b *bench) scopes(rounds int) error {
 	return nil
 }
 
-// measureScopes measures one wedding out of 100,000: its preview and its return, beside restoring the whole dump into a scratch
-// database, which is what one does to get at these rows without Keepsake.
+// measureScopes measures one wedding out of 100,000: its preview and its return, beside restoring the whole dump into a
+// scratch database, which is what one does to get at these rows without Keepsake.
 func (b *bench) measureScopes(rounds int) (*scoped, error) {
 	if err := b.server.CreateDatabase(b.ctx, hundred); err != nil {
 		return nil, err
@@ -76,13 +76,15 @@ func (b *bench) measureScopes(rounds int) (*scoped, error) {
 		return nil, err
 	}
 	dump := filepath.Join(b.dir, "dump-hundred")
-	if _, err := b.timed("hundred pg_dump", nil, filepath.Join(b.tools.Dir, "pg_dump"), "-Fd", "-j2", "-Z1", "-f", dump, "-d", url); err != nil {
+	if _, err := b.timed("hundred pg_dump", nil, filepath.Join(b.tools.Dir, "pg_dump"), "-Fd", "-j2", "-Z1", "-f", dump,
+		"-d", url); err != nil {
 		return nil, err
 	}
 	if err := b.server.CreateDatabase(b.ctx, "scratch"); err != nil {
 		return nil, err
 	}
-	if _, err := b.timed("hundred pg_restore", nil, filepath.Join(b.tools.Dir, "pg_restore"), "-j2", "-d", b.server.URL("scratch"), dump); err != nil {
+	if _, err := b.timed("hundred pg_restore", nil, filepath.Join(b.tools.Dir, "pg_restore"), "-j2", "-d",
+		b.server.URL("scratch"), dump); err != nil {
 		return nil, err
 	}
 	s.restore = b.times["hundred pg_restore"][0]
@@ -100,13 +102,16 @@ func (b *bench) measureScopes(rounds int) (*scoped, error) {
 // oneWedding damages a wedding, looks at what would bring it back, and brings it back.
 func (b *bench) oneWedding(s *scoped, id int) error {
 	wedding := strconv.Itoa(id)
-	err := b.sql(hundred, "set session_replication_role = replica", "delete from guests where wedding_id = "+wedding, "delete from payments where wedding_id = "+wedding,
-		"delete from form_responses where form_id in (select id from forms where wedding_id = "+wedding+")", "update messages set body = 'gone' where wedding_id = "+wedding)
+	err := b.sql(hundred, "set session_replication_role = replica", "delete from guests where wedding_id = "+wedding,
+		"delete from payments where wedding_id = "+wedding,
+		"delete from form_responses where form_id in (select id from forms where wedding_id = "+wedding+")",
+		"update messages set body = 'gone' where wedding_id = "+wedding)
 	if err != nil {
 		return err
 	}
 	dropCaches()
-	out, err := b.timed("preview", nil, b.keepsake, "scope", "preview", "latest", "--wedding", wedding, "--mode", "rewind", "--json")
+	out, err := b.timed("preview", nil, b.keepsake, "scope", "preview", "latest", "--wedding", wedding, "--mode", "rewind",
+		"--json")
 	if err != nil {
 		return err
 	}
@@ -120,9 +125,11 @@ func (b *bench) oneWedding(s *scoped, id int) error {
 		return err
 	}
 	s.preview = append(s.preview, last(b.times["preview"]))
-	s.chunksRead, s.chunksHolding, s.chunksTotal = max(s.chunksRead, p.ChunksRead), max(s.chunksHolding, p.ChunksHolding), p.ChunksTotal
+	s.chunksRead, s.chunksHolding, s.chunksTotal = max(s.chunksRead, p.ChunksRead), max(s.chunksHolding, p.ChunksHolding),
+		p.ChunksTotal
 	dropCaches()
-	out, err = b.timed("apply", nil, b.keepsake, "scope", "apply", "latest", "--wedding", wedding, "--mode", "rewind", "--fingerprint", p.Fingerprint, "--confirm", p.Name, "--json")
+	out, err = b.timed("apply", nil, b.keepsake, "scope", "apply", "latest", "--wedding", wedding, "--mode", "rewind",
+		"--fingerprint", p.Fingerprint, "--confirm", p.Name, "--json")
 	if err != nil {
 		return err
 	}
@@ -152,7 +159,8 @@ func (b *bench) size(s *scoped) error {
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(b.ctx)) }()
 	var bytes int64
-	if err := conn.QueryRow(b.ctx, "select sum(pg_table_size(oid))::bigint from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace").Scan(&bytes); err != nil {
+	if err := conn.QueryRow(b.ctx, "select sum(pg_table_size(oid))::bigint from pg_class where relkind = 'r' and "+
+		"relnamespace = 'public'::regnamespace").Scan(&bytes); err != nil {
 		return err
 	}
 	s.gigabytes = float64(bytes) / 1e9
@@ -161,11 +169,14 @@ func (b *bench) size(s *scoped) error {
 
 func (s *scoped) print(out *strings.Builder) {
 	preview, apply := median(s.preview), median(s.apply)
-	fmt.Fprintf(out, "\nOne wedding out of 100,000, %.1f GB of tables, its rows scattered over them\n\n| work | Keepsake | goal |\n| --- | --- | --- |\n", s.gigabytes)
+	fmt.Fprintf(out, "\nOne wedding out of 100,000, %.1f GB of tables, its rows scattered over them\n\n| work | "+
+		"Keepsake | goal |\n| --- | --- | --- |\n", s.gigabytes)
 	than := func(seconds float64) string { return fmt.Sprintf("%.0f times faster", s.restore.Seconds()/seconds) }
 	fmt.Fprintf(out, "| preview: the rows at hand, each compared with the live one, cold | %.2f s | ≤ 1.00 s |\n", preview)
-	fmt.Fprintf(out, "| chunks read | %d of %d; %d hold its rows | ≤ %d |\n", s.chunksRead, s.chunksTotal, s.chunksHolding, s.chunksHolding+s.chunksTotal/100)
+	fmt.Fprintf(out, "| chunks read | %d of %d; %d hold its rows | ≤ %d |\n", s.chunksRead, s.chunksTotal, s.chunksHolding,
+		s.chunksHolding+s.chunksTotal/100)
 	fmt.Fprintf(out, "| apply, %d rows, cold | %.2f s | ≤ 1.00 s |\n", s.rows, apply)
-	fmt.Fprintf(out, "| the rows at hand, against pg_restore of the whole dump into a scratch database, %.1f s | %s | ≥ 20 times |\n", s.restore.Seconds(), than(preview))
+	fmt.Fprintf(out, "| the rows at hand, against pg_restore of the whole dump into a scratch database, %.1f s | %s | "+
+		"≥ 20 times |\n", s.restore.Seconds(), than(preview))
 	fmt.Fprintf(out, "| preview and apply, against the same | %s | |\n", than(preview+apply))
 }

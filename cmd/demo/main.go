@@ -1,6 +1,6 @@
-// Command demo runs a whole world to try Keepsake in: a private PostgreSQL with a platform database like WedSync's and the
-// console's own, a real S3 server, a GCS emulator, and the console itself. Everything lives below one folder. Ctrl-C stops
-// it, a second run continues where the first was, and nothing of it is ever part of the product's binary.
+// Command demo runs a whole world to try Keepsake in: a private PostgreSQL with a platform database like WedSync's and
+// the console's own, a real S3 server, a GCS emulator, and the console itself. Everything lives below one folder.
+// Ctrl-C stops it, a second run continues where the first was, and nothing of it is ever part of the product's binary.
 package main
 
 import (
@@ -29,7 +29,8 @@ func main() {
 func run(ctx context.Context) error {
 	dir := flag.String("dir", ".demo", "folder of the demo's world")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "demo runs a world to try Keepsake in. WEDDINGS (2000), SIZE (large) and PORT (8080) come from the environment.")
+		fmt.Fprintln(flag.CommandLine.Output(),
+			"demo runs a world to try Keepsake in. WEDDINGS (2000), SIZE (large) and PORT (8080) come from the environment.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -76,7 +77,8 @@ func run(ctx context.Context) error {
 		w.say.line("Stopping …")
 		return nil
 	case <-w.console.Done():
-		return fmt.Errorf("the console ended by itself; its last words, from %s:\n%s", w.path("log", "console.log"), w.console.LastWords())
+		return fmt.Errorf("the console ended by itself; its last words, from %s:\n%s", w.path("log", "console.log"),
+			w.console.LastWords())
 	}
 }
 
@@ -105,7 +107,8 @@ func lock(dir string) (func(), error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errors.New("the demo is already running: stop it with Ctrl-C where it runs, or open the address it shows")
+			return nil, errors.New("the demo is already running: stop it with Ctrl-C where it runs, or open the " +
+				"address it shows")
 		}
 		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}

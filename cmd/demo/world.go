@@ -48,14 +48,16 @@ func (w *world) start(ctx context.Context, weddings int, large bool, port int) e
 		return err
 	}
 	if w.state.Filled && (w.state.Weddings != weddings || w.state.Large != large) {
-		w.say.line(fmt.Sprintf("The platform of the last run is kept: %d weddings%s. Another size: make demo-reset first.", w.state.Weddings, map[bool]string{true: ", large"}[w.state.Large]))
+		w.say.line(fmt.Sprintf("The platform of the last run is kept: %d weddings%s. Another size: make demo-reset first.",
+			w.state.Weddings, map[bool]string{true: ", large"}[w.state.Large]))
 	} else {
 		w.state.Weddings, w.state.Large = weddings, large
 	}
 	if w.state.AdminPassword == "" {
 		w.state.ConsolePassword, w.state.AdminPassword = rand.Text(), strings.ToLower(rand.Text()[:16])
 	}
-	if err := errors.Join(os.MkdirAll(w.path("log"), 0o755), os.MkdirAll(w.path("bin"), 0o755), w.choosePorts(port)); err != nil {
+	if err := errors.Join(os.MkdirAll(w.path("log"), 0o755), os.MkdirAll(w.path("bin"), 0o755),
+		w.choosePorts(port)); err != nil {
 		return err
 	}
 	for _, step := range []struct {
@@ -114,7 +116,8 @@ func (w *world) log(name string) (io.Writer, error) {
 }
 
 func (w *world) build(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", w.path("bin", "keepsake"), "github.com/wedsync/keepsake/cmd/keepsake").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", w.path("bin", "keepsake"),
+		"github.com/wedsync/keepsake/cmd/keepsake").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
@@ -126,8 +129,9 @@ func (w *world) startPostgres(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w.postgres, err = testenv.StartPostgres(ctx, testenv.PostgresOptions{Dir: w.path("postgres"), Port: w.state.Ports.Postgres, Log: log,
-		Settings: map[string]string{"wal_level": "logical", "shared_buffers": "256MB", "max_wal_size": "2GB"}})
+	w.postgres, err = testenv.StartPostgres(ctx,
+		testenv.PostgresOptions{Dir: w.path("postgres"), Port: w.state.Ports.Postgres, Log: log,
+			Settings: map[string]string{"wal_level": "logical", "shared_buffers": "256MB", "max_wal_size": "2GB"}})
 	return err
 }
 
@@ -136,7 +140,8 @@ func (w *world) startS3(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if w.s3, err = testenv.StartS3(ctx, w.path("s3"), testenv.WithPort(w.state.Ports.S3), testenv.WithLog(log)); err != nil {
+	if w.s3, err = testenv.StartS3(ctx, w.path("s3"), testenv.WithPort(w.state.Ports.S3),
+		testenv.WithLog(log)); err != nil {
 		return err
 	}
 	return w.s3.CreateBucket(ctx, s3Bucket)
@@ -147,7 +152,8 @@ func (w *world) startGCS(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if w.gcs, err = testenv.StartGCS(ctx, w.path("gcs"), testenv.WithPort(w.state.Ports.GCS), testenv.WithLog(log)); err != nil {
+	if w.gcs, err = testenv.StartGCS(ctx, w.path("gcs"), testenv.WithPort(w.state.Ports.GCS),
+		testenv.WithLog(log)); err != nil {
 		return err
 	}
 	return w.gcs.CreateBucket(ctx, gcsBucket)
@@ -166,7 +172,8 @@ func (w *world) fill(ctx context.Context) error {
 	if err := w.postgres.CreateDatabase(ctx, platformDB); err != nil {
 		return err
 	}
-	err = sample.Load(ctx, w.postgres.URL(platformDB), sample.Options{Weddings: w.state.Weddings, Large: w.state.Large, Seed: 1,
+	err = sample.Load(ctx, w.postgres.URL(platformDB), sample.Options{Weddings: w.state.Weddings, Large: w.state.Large,
+		Seed:  1,
 		Today: time.Now(), Progress: w.say.move})
 	if err != nil {
 		return err
@@ -182,8 +189,10 @@ func (w *world) configure(ctx context.Context) error {
 			return err
 		}
 	}
-	owner, url, err := db.Provision(ctx, keepsake.Secret(w.postgres.URL("postgres")), db.ProvisionInput{Database: consoleDB, Owner: consoleDB + "_owner",
-		OwnerPassword: keepsake.Secret(w.state.OwnerPassword), Server: consoleDB, Password: keepsake.Secret(w.state.ConsolePassword)})
+	owner, url, err := db.Provision(ctx, keepsake.Secret(w.postgres.URL("postgres")),
+		db.ProvisionInput{Database: consoleDB, Owner: consoleDB + "_owner",
+			OwnerPassword: keepsake.Secret(w.state.OwnerPassword), Server: consoleDB,
+			Password: keepsake.Secret(w.state.ConsolePassword)})
 	if err != nil {
 		return err
 	}
@@ -196,16 +205,19 @@ providers:
   - {name: supabase, type: s3, medium: supabase, endpoint: %q, region: %s, bucket: %s, path_style: true, access_key_id: %q, secret_access_key: %q}
   - {name: offsite,  type: gcs, medium: gcs, bucket: %s, offsite: true, endpoint: %q}
 server:   {address: "127.0.0.1:%d"}
-`, "The passwords belong to this machine's private servers only.", w.postgres.URL(platformDB), url.Reveal(), owner.Reveal(), w.s3.Endpoint, testenv.Region, s3Bucket,
+`, "The passwords belong to this machine's private servers only.", w.postgres.URL(platformDB), url.Reveal(),
+		owner.Reveal(), w.s3.Endpoint, testenv.Region, s3Bucket,
 		w.s3.AccessKey, w.s3.SecretKey, gcsBucket, w.gcs.Endpoint, w.state.Ports.Console)
 	credentials := fmt.Sprintf("address  %s\ne-mail   %s\npassword %s\n", w.address(), adminEmail, w.state.AdminPassword)
-	return errors.Join(writeFile(w.path("keepsake.yaml"), []byte(config)), writeFile(w.path("credentials"), []byte(credentials)))
+	return errors.Join(writeFile(w.path("keepsake.yaml"), []byte(config)),
+		writeFile(w.path("credentials"), []byte(credentials)))
 }
 
 func (w *world) address() string { return "http://127.0.0.1:" + strconv.Itoa(w.state.Ports.Console) }
 
 func (w *world) keepsake(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, w.path("bin", "keepsake"), append([]string{"--config", w.path("keepsake.yaml")}, args...)...)
+	cmd := exec.CommandContext(ctx, w.path("bin", "keepsake"),
+		append([]string{"--config", w.path("keepsake.yaml")}, args...)...)
 	cmd.Dir = w.dir
 	return cmd
 }
@@ -234,7 +246,8 @@ func (w *world) initialise(ctx context.Context) error {
 func (w *world) makeAdmin(ctx context.Context) error {
 	err := w.command(ctx, w.state.AdminPassword+"\n", "admin", "create", "--email", adminEmail, "--password-stdin")
 	if err != nil { // a run that was stopped here has made the account already
-		if again := w.command(ctx, w.state.AdminPassword+"\n", "admin", "password", "--email", adminEmail, "--password-stdin"); again != nil {
+		if again := w.command(ctx, w.state.AdminPassword+"\n", "admin", "password", "--email", adminEmail,
+			"--password-stdin"); again != nil {
 			return err
 		}
 	}
@@ -247,21 +260,22 @@ func (w *world) startConsole(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w.console, err = testenv.StartProgram(ctx, w.keepsake(context.WithoutCancel(ctx), "serve"), log, func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.address()+"/sign-in", nil)
-		if err != nil {
-			return err
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = resp.Body.Close() }()
-		if resp.StatusCode != http.StatusOK {
-			return errors.New(resp.Status)
-		}
-		return nil
-	})
+	w.console, err = testenv.StartProgram(ctx, w.keepsake(context.WithoutCancel(ctx), "serve"), log,
+		func(ctx context.Context) error {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.address()+"/sign-in", nil)
+			if err != nil {
+				return err
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = resp.Body.Close() }()
+			if resp.StatusCode != http.StatusOK {
+				return errors.New(resp.Status)
+			}
+			return nil
+		})
 	return err
 }
 
@@ -279,5 +293,6 @@ Keepsake is ready (%.0f s).
   Platform  psql %s
 
 Ctrl-C stops everything, make demo continues, make demo-reset forgets.
-`, took.Seconds(), w.address(), adminEmail, w.state.AdminPassword, relative(binary), relative(config), w.postgres.URL(platformDB)))
+`, took.Seconds(), w.address(), adminEmail, w.state.AdminPassword, relative(binary), relative(config),
+		w.postgres.URL(platformDB)))
 }

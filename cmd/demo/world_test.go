@@ -16,7 +16,8 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// TestTheWorldStopsAndGoesOn starts the demo, takes a backup, stops everything, starts it again and finds everything there.
+// TestTheWorldStopsAndGoesOn starts the demo, takes a backup, stops everything, starts it again and finds everything
+// there.
 func TestTheWorldStopsAndGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -39,7 +40,8 @@ func TestTheWorldStopsAndGoesOn(t *testing.T) {
 		if err := w.command(t.Context(), "", "doctor"); err != nil {
 			t.Error(err)
 		}
-		if page := signIn(t, w); !strings.Contains(page, "Back up now") || strings.Contains(page, "nothing could be brought back") != (run == 0) {
+		if page := signIn(t, w); !strings.Contains(page, "Back up now") ||
+			strings.Contains(page, "nothing could be brought back") != (run == 0) {
 			t.Errorf("run %d: the dashboard: %.2000s", run, page)
 		}
 		w.stop()

@@ -30,7 +30,8 @@ func (c *addProviderCommand) Run(a *app) error {
 		a.printf("Provider %s belongs to repository %s now.\n", r.Provider, r.Repository)
 	}
 	if r.Missing > 0 {
-		a.printf("It lacks %s: keepsake repair --all copies what it lacks from the others.\n", some(int64(r.Missing), "recovery point"))
+		a.printf("It lacks %s: keepsake repair --all copies what it lacks from the others.\n",
+			some(int64(r.Missing), "recovery point"))
 	}
 	return nil
 }

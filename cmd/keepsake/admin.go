@@ -44,9 +44,10 @@ type adminPasswordCommand struct {
 }
 
 func (c *adminPasswordCommand) Run(a *app) error {
-	return a.changeAccount(c.account, "has a new password", func(ctx context.Context, d *db.DB, password keepsake.Secret) error {
-		return auth.SetPassword(ctx, d, a.actor(), c.Email, password)
-	})
+	return a.changeAccount(c.account, "has a new password",
+		func(ctx context.Context, d *db.DB, password keepsake.Secret) error {
+			return auth.SetPassword(ctx, d, a.actor(), c.Email, password)
+		})
 }
 
 type adminCloseCommand struct {
@@ -65,10 +66,12 @@ func (c *adminCloseCommand) Run(a *app) error {
 	}
 	a.sayRepository(d)
 	if a.cli.JSON {
-		printJSON(a.io.out, map[string]any{"email": c.Email, "sessions_ended": closed.Sessions, "tokens_revoked": closed.Tokens, "elsewhere": closed.Elsewhere})
+		printJSON(a.io.out, map[string]any{"email": c.Email, "sessions_ended": closed.Sessions,
+			"tokens_revoked": closed.Tokens, "elsewhere": closed.Elsewhere})
 		return nil
 	}
-	a.printf("The account of %s is closed: %s ended, %s revoked.\n", c.Email, some(closed.Sessions, "session"), some(closed.Tokens, "token"))
+	a.printf("The account of %s is closed: %s ended, %s revoked.\n", c.Email, some(closed.Sessions, "session"),
+		some(closed.Tokens, "token"))
 	if closed.Elsewhere {
 		a.printf("It is kept at Supabase Auth. Take the role away there too: until then the person can sign in again.\n")
 	}
@@ -91,7 +94,8 @@ func (c *adminUnlockCommand) Run(a *app) error {
 	if a.cli.JSON {
 		printJSON(a.io.out, map[string]any{"email": c.Email, "locked": false})
 	} else {
-		a.printf("The wrong passwords for %s are forgotten: whoever has the account can sign in again.\nStill locked? Then it is another e-mail, or the network that they came from; that ends by itself.\n", c.Email)
+		a.printf("The wrong passwords for %s are forgotten: whoever has the account can sign in again.\nStill locked? Then "+
+			"it is another e-mail, or the network that they came from; that ends by itself.\n", c.Email)
 	}
 	return nil
 }
@@ -113,7 +117,8 @@ func (c *adminSecondStepOffCommand) Run(a *app) error {
 	if a.cli.JSON {
 		printJSON(a.io.out, map[string]any{"email": c.Email, "second_step": false})
 	} else {
-		a.printf("%s signs in with the password alone now. Its sessions have ended; have the second step switched on again at /second-step.\n", c.Email)
+		a.printf("%s signs in with the password alone now. Its sessions have ended; have the second step switched on again "+
+			"at /second-step.\n", c.Email)
 	}
 	return nil
 }
@@ -156,14 +161,16 @@ func (a *app) changeAccount(c account, what string, change func(context.Context,
 // sayRepository tells the repository, or the person that it could not be told. The console's worker tries again.
 func (a *app) sayRepository(d *db.DB) {
 	if err := a.tellRepository(d); err != nil {
-		a.sayf("The repository could not be told, so while the console database is away this does not count: %s", keepsake.MessageOf(err))
+		a.sayf("The repository could not be told, so while the console database is away this does not count: %s",
+			keepsake.MessageOf(err))
 	}
 }
 
 // tellTime bounds telling the repository of an account: the command has done its work without it.
 const tellTime = 10 * time.Second
 
-// tellRepository stores there who may sign in without the console database. Where no repository is yet, there is nothing to tell.
+// tellRepository stores there who may sign in without the console database. Where no repository is yet, there is
+// nothing to tell.
 func (a *app) tellRepository(d *db.DB) error {
 	ctx, cancel := context.WithTimeout(a.ctx, tellTime)
 	defer cancel()
@@ -191,7 +198,8 @@ func (a *app) password(fromStdin bool) (keepsake.Secret, error) {
 	}
 	f, live := terminal(a.io.in)
 	if !live {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "there is no terminal to ask for the password: pipe it in and add --password-stdin")
+		return "", keepsake.Errorf(keepsake.CodeInvalid,
+			"there is no terminal to ask for the password: pipe it in and add --password-stdin")
 	}
 	var answers [2]string
 	for i, prompt := range []string{"Password: ", "Again: "} {

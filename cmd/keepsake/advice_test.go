@@ -16,7 +16,8 @@ func advice(t *testing.T, o output) [][]string {
 	t.Helper()
 	var commands [][]string
 	for _, m := range advised.FindAllStringSubmatch(o.out+o.err, -1) {
-		if args := strings.Fields(m[1]); !slices.ContainsFunc(commands, func(c []string) bool { return slices.Equal(c, args) }) {
+		if args := strings.Fields(m[1]); !slices.ContainsFunc(commands,
+			func(c []string) bool { return slices.Equal(c, args) }) {
 			commands = append(commands, args)
 		}
 	}
@@ -26,13 +27,15 @@ func advice(t *testing.T, o output) [][]string {
 	return commands
 }
 
-// TestWhatAMessageTellsToRunWorks does to one of three copies of an older point whatever can happen to a copy: the command that the finding names heals it.
+// TestWhatAMessageTellsToRunWorks does to one of three copies of an older point whatever can happen to a copy: the
+// command that the finding names heals it.
 func TestWhatAMessageTellsToRunWorks(t *testing.T) {
 	t.Parallel()
 	whole := newWorld(t, protecting, season...)
 	whole.must(t, exitDone, "init")
 	older := document[report](t, whole.must(t, exitDone, "backup", "--json")).Point
-	execute(t, whole.platform, "update weddings set couple = couple || ' & friends' where id > 100", "insert into weddings values (2000, 1, 'Late & Later', current_date)")
+	execute(t, whole.platform, "update weddings set couple = couple || ' & friends' where id > 100",
+		"insert into weddings values (2000, 1, 'Late & Later', current_date)")
 	whole.must(t, exitDone, "backup", "--type", "full")
 
 	second := func(w *world, parts ...string) string {
@@ -50,19 +53,32 @@ func TestWhatAMessageTellsToRunWorks(t *testing.T) {
 		find []string // how it is found; the point is added
 		exit int
 	}{
-		"chunk with a flipped bit":         {each(flip), []string{"verify", "--deep"}, exitDamage},
-		"truncated chunk":                  {each(cut), []string{"verify"}, exitDamage},
-		"truncated chunk, read":            {each(cut), []string{"verify", "--deep"}, exitDamage},
-		"missing chunk":                    {each(remove), []string{"verify"}, exitDamage},
-		"manifest with a flipped bit":      {func(t *testing.T, w *world) { flip(t, second(w, "manifests", older)) }, []string{"verify"}, exitDamage},
-		"missing manifest":                 {func(t *testing.T, w *world) { remove(t, second(w, "manifests", older)) }, []string{"verify"}, exitDamage},
-		"header with a flipped bit":        {func(t *testing.T, w *world) { flip(t, second(w, "keepsake.json")) }, []string{"verify"}, exitDamage},
-		"truncated header":                 {func(t *testing.T, w *world) { cut(t, second(w, "keepsake.json")) }, []string{"verify"}, exitDamage},
-		"header without its mac":           {func(t *testing.T, w *world) { spoil(t, second(w, "keepsake.json"), `"mac": *"..`) }, []string{"verify"}, exitDamage},
-		"header with another slot's bytes": {func(t *testing.T, w *world) { spoil(t, second(w, "keepsake.json"), `"wrapped": *"..`) }, []string{"verify"}, exitDamage},
-		"the first provider's header":      {func(t *testing.T, w *world) { spoil(t, w.header(), `"wrapped": *"..`) }, []string{"verify"}, exitDamage},
-		"missing header":                   {func(t *testing.T, w *world) { remove(t, second(w, "keepsake.json")) }, []string{"verify"}, exitDamage},
-		"chunk met by a restore":           {func(t *testing.T, w *world) { each(flip)(t, w) }, []string{"restore", "--provider", "second"}, exitDamage},
+		"chunk with a flipped bit": {each(flip), []string{"verify", "--deep"}, exitDamage},
+		"truncated chunk":          {each(cut), []string{"verify"}, exitDamage},
+		"truncated chunk, read":    {each(cut), []string{"verify", "--deep"}, exitDamage},
+		"missing chunk":            {each(remove), []string{"verify"}, exitDamage},
+		"manifest with a flipped bit": {func(t *testing.T, w *world) { flip(t, second(w, "manifests", older)) },
+			[]string{"verify"}, exitDamage},
+		"missing manifest": {func(t *testing.T, w *world) { remove(t, second(w, "manifests", older)) },
+			[]string{"verify"}, exitDamage},
+		"header with a flipped bit": {func(t *testing.T, w *world) { flip(t, second(w, "keepsake.json")) },
+			[]string{"verify"}, exitDamage},
+		"truncated header": {func(t *testing.T, w *world) { cut(t, second(w, "keepsake.json")) },
+			[]string{"verify"}, exitDamage},
+		"header without its mac": {func(t *testing.T,
+			w *world) {
+			spoil(t, second(w, "keepsake.json"), `"mac": *"..`)
+		}, []string{"verify"}, exitDamage},
+		"header with another slot's bytes": {func(t *testing.T,
+			w *world) {
+			spoil(t, second(w, "keepsake.json"), `"wrapped": *"..`)
+		}, []string{"verify"}, exitDamage},
+		"the first provider's header": {func(t *testing.T, w *world) { spoil(t, w.header(), `"wrapped": *"..`) },
+			[]string{"verify"}, exitDamage},
+		"missing header": {func(t *testing.T, w *world) { remove(t, second(w, "keepsake.json")) },
+			[]string{"verify"}, exitDamage},
+		"chunk met by a restore": {func(t *testing.T, w *world) { each(flip)(t, w) },
+			[]string{"restore", "--provider", "second"}, exitDamage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

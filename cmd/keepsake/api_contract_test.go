@@ -55,7 +55,8 @@ func readContract(t *testing.T) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &contract{compiler: jsonschema.NewCompiler(), compiled: map[string]*jsonschema.Schema{}, known: map[string][]string{}}
+	c := &contract{compiler: jsonschema.NewCompiler(), compiled: map[string]*jsonschema.Schema{},
+		known: map[string][]string{}}
 	if err := json.Unmarshal(text, &c.doc); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,8 @@ func readContract(t *testing.T) *contract {
 }
 
 // saidOf are the headers that a program goes by: where an answer has one, the document says so.
-var saidOf = []string{"Location", "ETag", "WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed"}
+var saidOf = []string{"Location", "ETag", "WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy",
+	"Idempotent-Replayed"}
 
 // check says what of an answer is not what the document promises of the status; "" is nothing.
 func (c *contract) check(t *rapid.T, op promised, status int, head http.Header, body []byte) string {
@@ -107,7 +109,8 @@ func (c *contract) check(t *rapid.T, op promised, status int, head http.Header, 
 	if media != "application/json" && media != "application/problem+json" { // streams and tables
 		return ""
 	}
-	at := "openapi.json#/paths/" + pointer(op.path) + "/" + strings.ToLower(op.method) + fmt.Sprintf("/responses/%d/content/", status) + pointer(media) + "/schema"
+	at := "openapi.json#/paths/" + pointer(op.path) + "/" + strings.ToLower(op.method) +
+		fmt.Sprintf("/responses/%d/content/", status) + pointer(media) + "/schema"
 	if c.compiled[at] == nil {
 		compiled, err := c.compiler.Compile(at)
 		if err != nil {
@@ -179,7 +182,8 @@ func (c *contract) allowed(t *rapid.T, s schema, name string) any {
 	if known := c.known[name]; known != nil && rapid.Bool().Draw(t, name+" that is known") {
 		return rapid.SampledFrom(known).Draw(t, name)
 	}
-	return rapid.StringN(s.number("minLength", 0), min(s.number("maxLength", 1000), 300), s.number("maxLength", -1)).Draw(t, name)
+	return rapid.StringN(s.number("minLength", 0), min(s.number("maxLength", 1000), 300), s.number("maxLength", -1)).Draw(
+		t, name)
 }
 
 // spoiled draws a value that the schema does not allow; false when there is none of the kind that was drawn.
@@ -221,7 +225,8 @@ func (c *contract) spoiled(t *rapid.T, s schema, name string) (any, bool) {
 // wrong draws a value of another type, or out of the bounds of its own.
 func (c *contract) wrong(t *rapid.T, s schema) (any, bool) {
 	kind, _ := s["type"].(string)
-	ways := map[string]any{"string": "word", "boolean": true, "integer": 1.5, "array": []any{1.0}, "object": map[string]any{}, "null": nil}
+	ways := map[string]any{"string": "word", "boolean": true, "integer": 1.5, "array": []any{1.0},
+		"object": map[string]any{}, "null": nil}
 	delete(ways, kind)
 	if kind == "number" {
 		delete(ways, "integer")

@@ -28,16 +28,19 @@ type asked struct {
 	unpromised   bool // nothing in the document is about it: any refusal will do
 }
 
-// TestTheAPIKeepsItsWord sends, for every operation of the document, what it allows and what it does not, to the real program over
-// PostgreSQL. Never is an answer a fault of ours; what the document does not allow is refused; every refusal is a problem document; and
-// every answer has a status, a content type and a body that the document promises.
+// TestTheAPIKeepsItsWord sends, for every operation of the document, what it allows and what it does not, to the real
+// program over PostgreSQL. Never is an answer a fault of ours; what the document does not allow is refused; every
+// refusal is a problem document; and every answer has a status, a content type and a body that the document promises.
 func TestTheAPIKeepsItsWord(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
 	c := readContract(t)
 	client := s.client()
-	done := client.ended(as[apiclient.Operation](t, http.StatusAccepted)(client.CreateBackupWithResponse(t.Context(), nil, apiclient.CreateBackup{Type: apiclient.CreateBackupTypeIncremental, Wedding: new("3")})).ID)
-	tested := client.ended(as[apiclient.Operation](t, http.StatusAccepted)(client.StartTestWithResponse(t.Context(), nil, apiclient.StartTest{Point: done.Point})).ID)
+	done := client.ended(as[apiclient.Operation](t, http.StatusAccepted)(
+		client.CreateBackupWithResponse(t.Context(), nil, apiclient.CreateBackup{Type: apiclient.CreateBackupTypeIncremental,
+			Wedding: new("3")})).ID)
+	tested := client.ended(as[apiclient.Operation](t, http.StatusAccepted)(
+		client.StartTestWithResponse(t.Context(), nil, apiclient.StartTest{Point: done.Point})).ID)
 	tests := as[apiclient.TestListBody](t, http.StatusOK)(client.ListTestsWithResponse(t.Context(), nil)).Tests
 	execute(t, w.platform, "delete from clients where wedding_id = 3")
 	lost := apiclient.Restore{Wedding: new("3")}
@@ -48,7 +51,8 @@ func TestTheAPIKeepsItsWord(t *testing.T) {
 	for _, op := range c.operation {
 		t.Run(op.id, func(t *testing.T) {
 			c.known["id"] = []string{tested.ID}
-			for under, id := range map[string]string{"/api/tests/": tests[0].ID, "/api/backups/recovery-points/": *done.Point, "/api/backups/restores/": *restored.Restore, "/api/weddings/": "3"} {
+			for under, id := range map[string]string{"/api/tests/": tests[0].ID, "/api/backups/recovery-points/": *done.Point,
+				"/api/backups/restores/": *restored.Restore, "/api/weddings/": "3"} {
 				if strings.HasPrefix(op.path, under) {
 					c.known["id"] = []string{id}
 				}
@@ -57,7 +61,8 @@ func TestTheAPIKeepsItsWord(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				a := c.ask(t, op)
 				status, head, body := s.ask(t, a)
-				what := fmt.Sprintf("%s %s?%s\n%v\n%.300q\n→ %d %.500s", a.method, a.path, strings.Join(a.query, "&"), a.header, a.body, status, body)
+				what := fmt.Sprintf("%s %s?%s\n%v\n%.300q\n→ %d %.500s", a.method, a.path, strings.Join(a.query, "&"), a.header,
+					a.body, status, body)
 				if status < 400 {
 					answered++
 				} else {
@@ -74,7 +79,8 @@ func TestTheAPIKeepsItsWord(t *testing.T) {
 					t.Fatalf("no problem document but %q: %s", media, what)
 				}
 				if problem := map[string]any{}; status >= 400 && a.method != http.MethodHead {
-					if err := json.Unmarshal(body, &problem); err != nil || problem["status"] != float64(status) || problem["code"] == "" || problem["request_id"] == "" {
+					if err := json.Unmarshal(body, &problem); err != nil || problem["status"] != float64(status) ||
+						problem["code"] == "" || problem["request_id"] == "" {
 						t.Fatalf("no problem document: %s", what)
 					}
 				}
@@ -94,7 +100,8 @@ func TestTheAPIKeepsItsWord(t *testing.T) {
 // ask draws a request for an operation.
 func (c *contract) ask(t *rapid.T, op promised) asked {
 	a := asked{method: op.method, path: op.path, header: http.Header{}}
-	way := rapid.SampledFrom([]string{"allowed", "allowed", "parameter", "parameter", "body", "body", "bytes", "method", "nobody", "address"}).Draw(t, "way")
+	way := rapid.SampledFrom([]string{"allowed", "allowed", "parameter", "parameter", "body", "body", "bytes", "method",
+		"nobody", "address"}).Draw(t, "way")
 	parameters, _ := op.schema["parameters"].([]any)
 	spoil := -1
 	if way == "parameter" && len(parameters) > 0 {
@@ -122,7 +129,8 @@ func (c *contract) ask(t *rapid.T, op promised) asked {
 	}
 	switch way {
 	case "method":
-		a.method = rapid.SampledFrom([]string{http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions, http.MethodPatch, http.MethodPost, "BREW"}).Draw(t, "method")
+		a.method = rapid.SampledFrom([]string{http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions,
+			http.MethodPatch, http.MethodPost, "BREW"}).Draw(t, "method")
 		is := strings.ToLower(a.method)
 		if a.method == http.MethodHead { // what can be got has a head
 			is = "get"
@@ -132,11 +140,15 @@ func (c *contract) ask(t *rapid.T, op promised) asked {
 			a.method = op.method
 		}
 	case "nobody":
-		a.header.Set("Authorization", rapid.SampledFrom([]string{"", "Bearer", "Bearer ", "Basic YTpi", "Bearer ks_" + strings.Repeat("A", 52), "Bearer \xff\xfe", "bearer\tx", "Bearer " + strings.Repeat("y", 3000)}).Draw(t, "token"))
+		a.header.Set("Authorization", rapid.SampledFrom(
+			[]string{"", "Bearer", "Bearer ", "Basic YTpi", "Bearer ks_" + strings.Repeat("A", 52), "Bearer \xff\xfe",
+				"bearer\tx", "Bearer " + strings.Repeat("y", 3000)}).Draw(t, "token"))
 		a.refused = true
 	case "address":
-		a.path += rapid.SampledFrom([]string{"/", "/x", "//", "/..", "/%00", "/%2e%2e/x", "%20", "/" + strings.Repeat("x", 3000)}).Draw(t, "more")
-		a.unpromised = !strings.HasSuffix(op.path, "}") && !strings.HasPrefix(op.path, "/api/weddings") && !strings.HasPrefix(op.path, "/api/backups")
+		a.path += rapid.SampledFrom([]string{"/", "/x", "//", "/..", "/%00", "/%2e%2e/x", "%20",
+			"/" + strings.Repeat("x", 3000)}).Draw(t, "more")
+		a.unpromised = !strings.HasSuffix(op.path, "}") && !strings.HasPrefix(op.path, "/api/weddings") &&
+			!strings.HasPrefix(op.path, "/api/backups")
 		if !a.unpromised { // it may be the address of another operation
 			a.path = strings.TrimRight(op.path, "/")
 			a.path = c.fill(t, a.path, parameters)
@@ -146,7 +158,8 @@ func (c *contract) ask(t *rapid.T, op promised) asked {
 	return a
 }
 
-// narrow makes a preview of a body that no schema can say how to make: it names one scope, and most that are drawn name none or many.
+// narrow makes a preview of a body that no schema can say how to make: it names one scope, and most that are drawn name
+// none or many.
 func narrow(t *rapid.T, fields map[string]any) {
 	scopes := map[string]any{"wedding": "3", "organization": "5", "tiers": []string{"critical"}, "everything": true}
 	for _, name := range append(slices.Sorted(maps.Keys(scopes)), "database", "confirm") {
@@ -165,7 +178,8 @@ func (c *contract) fill(t *rapid.T, path string, parameters []any) string {
 			continue
 		}
 		value := fmt.Sprint(c.allowed(t, schema(p).of("schema"), name))
-		if value == "" || value == "." || value == ".." || slices.Contains([]string{"status", "recovery-points", "restores", "create", "restore"}, value) {
+		if value == "" || value == "." || value == ".." ||
+			slices.Contains([]string{"status", "recovery-points", "restores", "create", "restore"}, value) {
 			value = "x"
 		}
 		path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(value))
@@ -225,7 +239,8 @@ func (c *contract) parameter(t *rapid.T, a *asked, p schema, spoil bool) {
 // bytes spoils a body that no value is written as.
 func (c *contract) bytes(t *rapid.T, a *asked) {
 	a.refused = true
-	switch rapid.SampledFrom([]string{"cut", "twice", "empty", "large", "type", "encoding", "deep", "bom"}).Draw(t, "bytes") {
+	switch rapid.SampledFrom([]string{"cut", "twice", "empty", "large", "type", "encoding", "deep", "bom"}).Draw(t,
+		"bytes") {
 	case "cut":
 		a.body = a.body[:len(a.body)-1]
 	case "twice":
@@ -235,7 +250,9 @@ func (c *contract) bytes(t *rapid.T, a *asked) {
 	case "large":
 		a.body = append(bytes.Repeat([]byte(" "), 70_000), a.body...)
 	case "type":
-		a.header.Set("Content-Type", rapid.SampledFrom([]string{"text/plain", "application/xml", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "/", "application/cbor"}).Draw(t, "type"))
+		a.header.Set("Content-Type", rapid.SampledFrom(
+			[]string{"text/plain", "application/xml", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded",
+				"/", "application/cbor"}).Draw(t, "type"))
 	case "encoding":
 		a.body = bytes.ReplaceAll(a.body, []byte(`{`), []byte{'{', '"', 0xff, '"', ':', '1', ','})
 	case "deep":

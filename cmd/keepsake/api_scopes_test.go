@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestEveryOperationNeedsItsScope: for every operation of the document, a token with all the other scopes is refused, whatever it names.
+// TestEveryOperationNeedsItsScope: for every operation of the document, a token with all the other scopes is refused,
+// whatever it names.
 func TestEveryOperationNeedsItsScope(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
@@ -17,7 +18,8 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 		without[scope] = withToken(t, base, others...)
 		w.secrets = append(w.secrets, without[scope].token)
 	}
-	backup := field[string](without["read"].send(http.MethodPost, "/api/backups/create", `{"type":"critical"}`).want(http.StatusAccepted), "id")
+	backup := field[string](without["read"].send(http.MethodPost, "/api/backups/create", `{"type":"critical"}`).want(
+		http.StatusAccepted), "id")
 	without["read"].send(http.MethodGet, "/api/backups/"+backup+"/events", nil).want(http.StatusOK) // until it is there
 	// What is not named here needs "read". A body is what gets as far as the question who may.
 	writes := map[string]struct{ scope, body string }{
@@ -64,12 +66,14 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 func TestAnOperationIsShownToWhoBegan(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "bea@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "bea@example.com",
+		"--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	own, other := withToken(t, base, "backup"), tokenOf(t, base, "bea@example.com", "backup", "restore")
 	w.secrets = append(w.secrets, own.token, other.token)
-	id := field[string](own.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}).want(http.StatusAccepted), "id")
+	id := field[string](own.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}).want(
+		http.StatusAccepted), "id")
 	for _, part := range []string{"/events", "", "/log"} {
 		other.send(http.MethodGet, "/api/backups/"+id+part, nil).want(http.StatusForbidden)
 		own.send(http.MethodGet, "/api/backups/"+id+part, nil).want(http.StatusOK)

@@ -76,7 +76,8 @@ func (a apiAnswer) want(status int) apiAnswer {
 	}
 	if status >= 400 {
 		p := field[map[string]any](a, "")
-		if !strings.HasPrefix(a.head.Get("Content-Type"), "application/problem+json") || p["code"] == "" || p["status"] != float64(status) {
+		if !strings.HasPrefix(a.head.Get("Content-Type"), "application/problem+json") || p["code"] == "" ||
+			p["status"] != float64(status) {
 			a.t.Errorf("%s: not a problem document: %s %s", a.what, a.head.Get("Content-Type"), a.body)
 		}
 	}
@@ -134,7 +135,8 @@ func signedIn(t *testing.T, base, email string) func(path string, form url.Value
 
 func tokenOf(t *testing.T, base, email string, scopes ...string) script {
 	t.Helper()
-	page := signedIn(t, base, email)("/tokens", url.Values{"name": {"a script for " + strings.Join(scopes, " ")}, "scope": scopes, "days": {"7"}})
+	page := signedIn(t, base, email)("/tokens", url.Values{"name": {"a script for " + strings.Join(scopes, " ")},
+		"scope": scopes, "days": {"7"}})
 	token := regexp.MustCompile(`ks_[A-Z2-7]{52}`).FindString(page)
 	if token == "" {
 		t.Fatalf("no token on the page:\n%s", page)
@@ -147,7 +149,8 @@ func (w *world) scripted(t *testing.T, scopes ...string) script {
 	t.Helper()
 	w.withConsole(t)
 	w.must(t, exitDone, "init")
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
+		"--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	base, end := w.serve(t)
@@ -161,7 +164,8 @@ func (w *world) scripted(t *testing.T, scopes ...string) script {
 func TestWhatTheAPIRefuses(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
-	for name, token := range map[string]string{"nobody": "", "somebody unknown": "ks_" + strings.Repeat("A", 52), "something else": "eyJhbGciOiJub25lIn0.e30."} {
+	for name, token := range map[string]string{"nobody": "", "somebody unknown": "ks_" + strings.Repeat("A", 52),
+		"something else": "eyJhbGciOiJub25lIn0.e30."} {
 		a := script{t, base, token}.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusUnauthorized)
 		if !strings.HasPrefix(a.head.Get("WWW-Authenticate"), "Bearer") {
 			t.Errorf("%s: no WWW-Authenticate", name)
@@ -170,14 +174,21 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	reader := withToken(t, base, "read")
 	reader.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusOK)
 	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}).want(http.StatusForbidden)
-	reader.send(http.MethodPost, "/api/backups/restore", map[string]any{"everything": true, "confirm": map[string]any{"fingerprint": "x", "name": "everything"}}).want(http.StatusForbidden)
+	reader.send(http.MethodPost, "/api/backups/restore",
+		map[string]any{"everything": true, "confirm": map[string]any{"fingerprint": "x", "name": "everything"}}).want(
+		http.StatusForbidden)
 	writer := withToken(t, base, "backup")
-	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points", "/api/backups/recovery-points/latest", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then", "/api/organizations", "/api/compliance", "/api/duties", "/api/providers", "/api/audit", "/api/audit/export", "/api/tests", "/api/tests/018f0000-0000-7000-8000-000000000001"} {
+	for _, path := range []string{"/api/backups/status", "/api/operations", "/api/backups/recovery-points",
+		"/api/backups/recovery-points/latest", "/api/weddings", "/api/weddings/3", "/api/weddings/3/then",
+		"/api/organizations", "/api/compliance", "/api/duties", "/api/providers", "/api/audit", "/api/audit/export",
+		"/api/tests", "/api/tests/018f0000-0000-7000-8000-000000000001"} {
 		writer.send(http.MethodGet, path, nil).want(http.StatusForbidden)
 	}
 	// A refusal is of who asks, and is not what somebody is answered later who may.
-	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}, "Idempotency-Key", "nightly").want(http.StatusForbidden)
-	writer.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}, "Idempotency-Key", "nightly").want(http.StatusAccepted)
+	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}, "Idempotency-Key",
+		"nightly").want(http.StatusForbidden)
+	writer.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}, "Idempotency-Key",
+		"nightly").want(http.StatusAccepted)
 	s := withToken(t, base, "read", "backup", "restore")
 	for _, c := range []struct {
 		path, body, location string
@@ -213,17 +224,22 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 			t.Errorf("%s %.60s: the field %s is not named: %s", c.path, c.body, c.location, a.body)
 		}
 	}
-	for path, status := range map[string]int{"/api/nothing": 404, "/api/operations?kind=party": 422, "/api/operations?limit=0": 422, "/api/operations?colour=red": 422, "/api/operations?cursor=x": 422, "/api/backups/x": 404,
-		"/api/backups/recovery-points/x": 404, "/api/weddings/nobody": 404, "/api/weddings/3/then?point=x": 404, "/api/backups/" + strings.Repeat("x", 65): 422} {
+	for path, status := range map[string]int{"/api/nothing": 404, "/api/operations?kind=party": 422,
+		"/api/operations?limit=0": 422, "/api/operations?colour=red": 422, "/api/operations?cursor=x": 422,
+		"/api/backups/x":                 404,
+		"/api/backups/recovery-points/x": 404, "/api/weddings/nobody": 404, "/api/weddings/3/then?point=x": 404,
+		"/api/backups/" + strings.Repeat("x", 65): 422} {
 		s.send(http.MethodGet, path, nil).want(status)
 	}
 	for _, list := range []string{"/api/operations", "/api/tests", "/api/backups/recovery-points"} {
-		if a := s.send(http.MethodGet, list+"?cursor=x", nil).want(http.StatusUnprocessableEntity); !strings.Contains(string(a.body), `"location":"query.cursor"`) {
+		if a := s.send(http.MethodGet, list+"?cursor=x", nil).want(http.StatusUnprocessableEntity); !strings.Contains(
+			string(a.body), `"location":"query.cursor"`) {
 			t.Errorf("%s: the cursor is not named: %s", list, a.body)
 		}
 	}
 	// Every field that is wrong is named, at once, and no value of it is told: it may be a password.
-	wrong := s.send(http.MethodPost, "/api/backups/create", `{"type":"yearly","note":7,"colour":"secret red"}`).want(http.StatusUnprocessableEntity)
+	wrong := s.send(http.MethodPost, "/api/backups/create", `{"type":"yearly","note":7,"colour":"secret red"}`).want(
+		http.StatusUnprocessableEntity)
 	for _, name := range []string{"body.type", "body.note", "body.colour"} {
 		if !strings.Contains(string(wrong.body), `"location":"`+name+`"`) || strings.Contains(string(wrong.body), "secret") {
 			t.Errorf("%s: %s", name, wrong.body)
@@ -232,7 +248,8 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	// A page's cookie counts for nothing, and the document and its reference are for everybody.
 	nobody := script{t, base, ""}
 	nobody.send(http.MethodGet, "/api/docs", nil).want(http.StatusOK)
-	if v := field[string](nobody.send(http.MethodGet, "/api/openapi.json", nil).want(http.StatusOK), "openapi"); !strings.HasPrefix(v, "3.1") {
+	if v := field[string](nobody.send(http.MethodGet, "/api/openapi.json", nil).want(http.StatusOK),
+		"openapi"); !strings.HasPrefix(v, "3.1") {
 		t.Errorf("OpenAPI %s", v)
 	}
 }
@@ -243,21 +260,25 @@ func TestTheAPISaysWhenItIsEnough(t *testing.T) {
 	s := w.scripted(t, "read", "backup")
 	c := s.client()
 	for left := range 2 {
-		reply, err := c.CreateBackupWithResponse(t.Context(), nil, apiclient.CreateBackup{Type: apiclient.CreateBackupTypeFull})
+		reply, err := c.CreateBackupWithResponse(t.Context(), nil,
+			apiclient.CreateBackup{Type: apiclient.CreateBackupTypeFull})
 		c.ended(as[apiclient.Operation](t, http.StatusAccepted)(reply, err).ID)
-		if limit := reply.HTTPResponse.Header.Get("RateLimit"); !strings.HasPrefix(limit, fmt.Sprintf(`"full";r=%d`, 1-left)) {
+		if limit := reply.HTTPResponse.Header.Get("RateLimit"); !strings.HasPrefix(limit,
+			fmt.Sprintf(`"full";r=%d`, 1-left)) {
 			t.Errorf("RateLimit: %s", limit)
 		}
 	}
-	a := s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key", fmt.Sprint(time.Now())).want(http.StatusTooManyRequests)
+	a := s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key",
+		fmt.Sprint(time.Now())).want(http.StatusTooManyRequests)
 	if a.head.Get("Retry-After") == "" || !strings.Contains(a.head.Get("RateLimit-Policy"), "q=2") {
 		t.Errorf("%v", a.head)
 	}
 	s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}).want(http.StatusAccepted)
 }
 
-// TestAKeyIsOneOperation: twenty requests at once under one key, at two processes, are one operation; so are those after the process died that
-// would have answered; and a token that may do less is not answered what one that may do more was.
+// TestAKeyIsOneOperation: twenty requests at once under one key, at two processes, are one operation; so are those
+// after the process died that would have answered; and a token that may do less is not answered what one that may do
+// more was.
 func TestAKeyIsOneOperation(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
@@ -268,13 +289,15 @@ func TestAKeyIsOneOperation(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range answers {
 		wg.Go(func() {
-			answers[i] = both[i%2].send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key", "one")
+			answers[i] = both[i%2].send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"},
+				"Idempotency-Key", "one")
 		})
 	}
 	wg.Wait()
 	first := answers[0].want(http.StatusAccepted)
 	for _, a := range answers {
-		if a.status != http.StatusAccepted || string(a.body) != string(first.body) || a.head.Get("Location") != first.head.Get("Location") {
+		if a.status != http.StatusAccepted || string(a.body) != string(first.body) ||
+			a.head.Get("Location") != first.head.Get("Location") {
 			t.Errorf("%d %s %s, the first: %s", a.status, a.head.Get("Location"), a.body, first.body)
 		}
 	}
@@ -283,22 +306,26 @@ func TestAKeyIsOneOperation(t *testing.T) {
 	ask := apiclient.Restore{Wedding: new("3"), Point: point}
 	shown := s.client().preview(ask)
 	ask.Confirm = &apiclient.Confirm{Fingerprint: &shown.Fingerprint, Name: "Somebody Else"} // below, it is no operation
-	if a := s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusUnprocessableEntity); !strings.Contains(string(a.body), "That is not the name") {
+	if a := s.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusUnprocessableEntity); !strings.Contains(
+		string(a.body), "That is not the name") {
 		t.Errorf("a wrong name: %s", a.body)
 	}
 	ask.Confirm = &apiclient.Confirm{Fingerprint: &shown.Fingerprint, Name: shown.Name}
 	restored := s.send(http.MethodPost, "/api/backups/restore", ask, "Idempotency-Key", "two").want(http.StatusAccepted)
 	s.client().ended(field[string](restored, "operation.id"))
 
-	w.asOwner(t, "set keepsake.role = 'system'; update idempotency_keys set status = null, headers = '{}', body = '', created_at = created_at - interval '2 minutes'")
+	w.asOwner(t, "set keepsake.role = 'system'; update idempotency_keys set status = null, headers = '{}', body = '', "+
+		"created_at = created_at - interval '2 minutes'")
 	for key, c := range map[string]struct {
 		path, id string
 		body     any
 		was      apiAnswer
-	}{"one": {"/api/backups/create", "id", map[string]any{"type": "full"}, first}, "two": {"/api/backups/restore", "operation.id", ask, restored}} {
+	}{"one": {"/api/backups/create", "id", map[string]any{"type": "full"}, first},
+		"two": {"/api/backups/restore", "operation.id", ask, restored}} {
 		for range 2 {
 			a := s.send(http.MethodPost, c.path, c.body, "Idempotency-Key", key).want(http.StatusAccepted)
-			if field[string](a, c.id) != field[string](c.was, c.id) || a.head.Get("Location") != c.was.head.Get("Location") || a.head.Get("Idempotent-Replayed") != "true" || a.head.Get("Content-Type") != "application/json" {
+			if field[string](a, c.id) != field[string](c.was, c.id) || a.head.Get("Location") != c.was.head.Get("Location") ||
+				a.head.Get("Idempotent-Replayed") != "true" || a.head.Get("Content-Type") != "application/json" {
 				t.Errorf("%s: %v %s, was %s", key, a.head, a.body, c.was.body)
 			}
 		}

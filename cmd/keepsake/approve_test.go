@@ -18,19 +18,23 @@ func TestNobodyRestoresEverythingAlone(t *testing.T) {
 	w.write(t, w.config, string(raw)+"server: {second_approver: true}\n")
 	w.withConsole(t)
 	p, _ := w.served(t)
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ben@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ben@example.com",
+		"--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	w.must(t, exitDone, "backup")
-	ada, ben := tokenOf(t, p.base, "ada@example.com", "read", "backup", "restore"), tokenOf(t, p.base, "ben@example.com", "read", "restore")
-	ask := map[string]any{"database": map[string]string{"name": "all_of_it"}, "everything": true, "confirm": map[string]string{"name": "all_of_it"}}
+	ada, ben := tokenOf(t, p.base, "ada@example.com", "read", "backup", "restore"),
+		tokenOf(t, p.base, "ben@example.com", "read", "restore")
+	ask := map[string]any{"database": map[string]string{"name": "all_of_it"}, "everything": true,
+		"confirm": map[string]string{"name": "all_of_it"}}
 	asked := ada.send(http.MethodPost, "/api/backups/restore", ask).want(http.StatusAccepted)
 	id := field[string](asked, "operation.id")
 	if state := field[string](asked, "operation.state"); state != "proposed" {
 		t.Errorf("it is %s", state)
 	}
 	approve := "/api/backups/" + id + "/approve"
-	if a := ada.send(http.MethodPost, approve, nil).want(http.StatusForbidden); !strings.Contains(string(a.body), "another super admin") {
+	if a := ada.send(http.MethodPost, approve, nil).want(http.StatusForbidden); !strings.Contains(string(a.body),
+		"another super admin") {
 		t.Errorf("%s", a.body)
 	}
 
@@ -39,7 +43,8 @@ func TestNobodyRestoresEverythingAlone(t *testing.T) {
 	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": consolePassword})
 	p.reads("Another super admin must approve this")
 	p.looks("approval-own")
-	if o := ben.client().ended(field[string](ben.send(http.MethodPost, approve, nil).want(http.StatusAccepted), "id")); o.State != "done" || o.ApprovedBy == nil || *o.ApprovedBy != "ben@example.com" {
+	if o := ben.client().ended(field[string](ben.send(http.MethodPost, approve, nil).want(http.StatusAccepted),
+		"id")); o.State != "done" || o.ApprovedBy == nil || *o.ApprovedBy != "ben@example.com" {
 		t.Errorf("%+v", o)
 	}
 	p.reads("ben@example.com")
@@ -58,10 +63,12 @@ func TestNobodyRestoresEverythingAlone(t *testing.T) {
 	p.reads("Restored")
 }
 
-// TestSplittingIsSaidBeforeItIsConfirmed: over the real program, the comparison and the form say that the last tier needs somebody else, and why.
+// TestSplittingIsSaidBeforeItIsConfirmed: over the real program, the comparison and the form say that the last tier
+// needs somebody else, and why.
 func TestSplittingIsSaidBeforeItIsConfirmed(t *testing.T) {
 	w := newWorld(t, protecting, append(slices.Clone(season), // and a table of tier high: each tier holds something
-		"create table payments (id int primary key, cents int)", "insert into payments select i, 100 * i from generate_series(1, 50) i")...)
+		"create table payments (id int primary key, cents int)",
+		"insert into payments select i, 100 * i from generate_series(1, 50) i")...)
 	raw, err := os.ReadFile(w.config)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +82,8 @@ func TestSplittingIsSaidBeforeItIsConfirmed(t *testing.T) {
 		t.Helper()
 		return ada.send(http.MethodPost, "/api/backups/restore", body).want(want)
 	}
-	two := map[string]any{"tiers": []string{"critical", "high"}, "database": map[string]string{"name": "two_tiers"}, "confirm": map[string]string{"name": "two_tiers"}}
+	two := map[string]any{"tiers": []string{"critical", "high"}, "database": map[string]string{"name": "two_tiers"},
+		"confirm": map[string]string{"name": "two_tiers"}}
 	if o := ada.client().ended(field[string](restore(two, http.StatusAccepted), "operation.id")); o.State != "done" {
 		t.Fatalf("%+v", o)
 	}
@@ -84,7 +92,8 @@ func TestSplittingIsSaidBeforeItIsConfirmed(t *testing.T) {
 		t.Errorf("the preview says %q", why)
 	}
 	confirmed := restore(map[string]any{"tiers": []string{"standard"}, "mode": "rewind", "confirm": map[string]string{
-		"fingerprint": field[string](preview, "preview.fingerprint"), "name": field[string](preview, "preview.name")}}, http.StatusAccepted)
+		"fingerprint": field[string](preview, "preview.fingerprint"), "name": field[string](preview, "preview.name")}},
+		http.StatusAccepted)
 	if state := field[string](confirmed, "operation.state"); state != "proposed" {
 		t.Errorf("it is %s", state)
 	}

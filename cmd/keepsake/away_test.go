@@ -30,8 +30,9 @@ func quickly(t *testing.T, what string, ask func()) {
 	}
 }
 
-// TestWhatThePlatformCannotDoNowIsRefusedAtOnce stops the platform's server between what was shown and its confirmation: backup, restore, undo and a
-// restore into a new database are refused fast, in words, on pages and over the API, nothing is enqueued to fail, and what was chosen is kept.
+// TestWhatThePlatformCannotDoNowIsRefusedAtOnce stops the platform's server between what was shown and its
+// confirmation: backup, restore, undo and a restore into a new database are refused fast, in words, on pages and over
+// the API, nothing is enqueued to fail, and what was chosen is kept.
 func TestWhatThePlatformCannotDoNowIsRefusedAtOnce(t *testing.T) {
 	server, err := testenv.StartPostgres(t.Context(), testenv.PostgresOptions{Settings: map[string]string{"fsync": "off"}})
 	if err != nil {
@@ -50,19 +51,22 @@ func TestWhatThePlatformCannotDoNowIsRefusedAtOnce(t *testing.T) {
 	}
 	compare := func() {
 		t.Helper()
-		if err := json.Unmarshal(s.send(http.MethodPost, "/api/backups/restore", scope).want(http.StatusOK).body, &preview); err != nil {
+		if err := json.Unmarshal(s.send(http.MethodPost, "/api/backups/restore", scope).want(http.StatusOK).body,
+			&preview); err != nil {
 			t.Fatal(err)
 		}
 	}
 	confirmed := func() map[string]any {
-		return map[string]any{"wedding": "1", "mode": "missing", "confirm": map[string]any{"fingerprint": preview.Preview.Fingerprint, "name": preview.Preview.Name}}
+		return map[string]any{"wedding": "1", "mode": "missing",
+			"confirm": map[string]any{"fingerprint": preview.Preview.Fingerprint, "name": preview.Preview.Name}}
 	}
 	execute(t, server.URL("postgres"), "delete from clients where wedding_id = 1 and id < 10")
 	compare()
 	page := v.get("/weddings/1/restore?point="+preview.Preview.Point+"&mode=missing", http.StatusOK)
 	confirmation := func() url.Values {
-		return url.Values{"point": {preview.Preview.Point}, "mode": {"missing"}, "fingerprint": {hidden(t, page, "fingerprint")},
-			"name": {hidden(t, page, "name")}, "shown": {hidden(t, page, "shown")}, "confirm": {hidden(t, page, "name")}}
+		return url.Values{"point": {preview.Preview.Point}, "mode": {"missing"},
+			"fingerprint": {hidden(t, page, "fingerprint")},
+			"name":        {hidden(t, page, "name")}, "shown": {hidden(t, page, "shown")}, "confirm": {hidden(t, page, "name")}}
 	}
 	_, done := v.send(http.MethodPost, "/weddings/1/restore", confirmation())
 	found := regexp.MustCompile(`"/restores/([^/"]+)/undo"`).FindStringSubmatch(done)
@@ -87,7 +91,8 @@ func TestWhatThePlatformCannotDoNowIsRefusedAtOnce(t *testing.T) {
 		t.Helper()
 		quickly(t, what, func() {
 			status, body := v.send(http.MethodPost, path, form)
-			if words := wordsOf(body); status != http.StatusServiceUnavailable || !strings.Contains(words, "does not answer") || !strings.Contains(words, "Nothing was started") {
+			if words := wordsOf(body); status != http.StatusServiceUnavailable || !strings.Contains(words, "does not answer") ||
+				!strings.Contains(words, "Nothing was started") {
 				t.Errorf("%s: %d %s", what, status, words)
 			}
 			for _, value := range kept {
@@ -99,19 +104,26 @@ func TestWhatThePlatformCannotDoNowIsRefusedAtOnce(t *testing.T) {
 	}
 	refuses("restore, on its page", "/weddings/1/restore", confirmation())
 	refuses("undo, on its page", "/restores/"+restore+"/undo", nil)
-	refuses("backup, on its page", "/backups", url.Values{"type": {"full"}, "planned": {"full"}, "note": {"before the fair"}, "labels": {"app=4"}}, "before the fair", "app=4")
-	refuses("restore elsewhere, on its page", "/points/"+preview.Preview.Point+"/restore/confirm", url.Values{"target": {config.PlatformTarget}, "database": {"new_one"}, "confirm": {"new_one"}, "tier": {"critical"}}, "new_one")
+	refuses("backup, on its page", "/backups",
+		url.Values{"type": {"full"}, "planned": {"full"}, "note": {"before the fair"}, "labels": {"app=4"}},
+		"before the fair", "app=4")
+	refuses("restore elsewhere, on its page", "/points/"+preview.Preview.Point+"/restore/confirm",
+		url.Values{"target": {config.PlatformTarget}, "database": {"new_one"}, "confirm": {"new_one"}, "tier": {"critical"}},
+		"new_one")
 	for what, ask := range map[string]struct {
 		path string
 		body any
 	}{
-		"restore, over the API":           {"/api/backups/restore", confirmed()},
-		"undo, over the API":              {"/api/backups/restores/" + restore + "/undo", map[string]any{}},
-		"backup, over the API":            {"/api/backups/create", map[string]any{"type": "full"}},
-		"restore elsewhere, over the API": {"/api/backups/restore", map[string]any{"everything": true, "database": map[string]any{"name": "new_one"}, "confirm": map[string]any{"name": "new_one"}}},
+		"restore, over the API": {"/api/backups/restore", confirmed()},
+		"undo, over the API":    {"/api/backups/restores/" + restore + "/undo", map[string]any{}},
+		"backup, over the API":  {"/api/backups/create", map[string]any{"type": "full"}},
+		"restore elsewhere, over the API": {"/api/backups/restore",
+			map[string]any{"everything": true, "database": map[string]any{"name": "new_one"},
+				"confirm": map[string]any{"name": "new_one"}}},
 	} {
 		quickly(t, what, func() {
-			if body := s.send(http.MethodPost, ask.path, ask.body).want(http.StatusServiceUnavailable).body; !strings.Contains(string(body), "does not answer") {
+			if body := s.send(http.MethodPost, ask.path, ask.body).want(http.StatusServiceUnavailable).body; !strings.Contains(
+				string(body), "does not answer") {
 				t.Errorf("%s: %s", what, body)
 			}
 		})

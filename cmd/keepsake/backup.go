@@ -50,7 +50,8 @@ func (c *backupCommand) weddings(a *app, e *engine.Engine) ([]keepsake.WeddingMa
 	case c.Wedding == "":
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "--milestone belongs to a wedding: name it with --wedding")
 	case c.Type != nil && *c.Type == string(keepsake.BackupCritical):
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "a critical backup leaves most of a wedding out: use --type incremental or full")
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"a critical backup leaves most of a wedding out: use --type incremental or full")
 	}
 	found, err := e.Weddings(a.ctx, engine.WeddingQuery{IDs: []string{c.Wedding}, Today: time.Now(), Limit: 1})
 	if err != nil {
@@ -68,7 +69,8 @@ func (c *backupCommand) Run(a *app) error {
 		return err
 	}
 	if conf.Platform.URL == "" {
-		return keepsake.Errorf(keepsake.CodeInvalid, "%s: platform.url: no platform database is configured: set it, or KEEPSAKE_PLATFORM_URL", conf.Path())
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"%s: platform.url: no platform database is configured: set it, or KEEPSAKE_PLATFORM_URL", conf.Path())
 	}
 	in := engine.BackupInput{Note: c.Note, Labels: c.Label}
 	if c.Type != nil {
@@ -82,8 +84,10 @@ func (c *backupCommand) Run(a *app) error {
 	bar, started := a.progress("Backup", true), time.Now()
 	r, err := e.Backup(a.ctx, in, bar)
 	bar.done()
-	c.ended = console.EndedBackup{By: "the command line of " + a.actor().Address, Started: started, Ended: time.Now(), Type: in.Type,
-		Note: in.Note, Labels: in.Labels, Weddings: in.Weddings, Result: &r, Err: err, StoppedByPerson: err != nil && a.ctx.Err() != nil}
+	c.ended = console.EndedBackup{By: "the command line of " + a.actor().Address, Started: started, Ended: time.Now(),
+		Type: in.Type,
+		Note: in.Note, Labels: in.Labels, Weddings: in.Weddings, Result: &r, Err: err, StoppedByPerson: err != nil &&
+			a.ctx.Err() != nil}
 	if err != nil {
 		return err
 	}
@@ -102,8 +106,8 @@ func (c *backupCommand) Run(a *app) error {
 	return nil
 }
 
-// save puts the backup into the console's list of operations, in the transaction that puts its end on record. Where that
-// cannot be reached the console finds the recovery point in the repository.
+// save puts the backup into the console's list of operations, in the transaction that puts its end on record. Where
+// that cannot be reached the console finds the recovery point in the repository.
 func (c *backupCommand) save(ctx context.Context, tx db.Tx) error {
 	if c.ended.Started.IsZero() { // nothing was begun
 		return nil
@@ -113,7 +117,8 @@ func (c *backupCommand) save(ctx context.Context, tx db.Tx) error {
 }
 
 func (a *app) printBackup(r engine.BackupResult) {
-	a.printf("Recovery point %s (%s): %s of %s in %s.\n", r.Point, r.Type, some(r.Rows, "row"), some(int64(r.Tables), "table"), seconds(r.Seconds))
+	a.printf("Recovery point %s (%s): %s of %s in %s.\n", r.Point, r.Type, some(r.Rows, "row"),
+		some(int64(r.Tables), "table"), seconds(r.Seconds))
 	what := "the manifest alone, and none of " + some(r.ChunksTotal, "chunk")
 	if r.ChunksNew > 0 {
 		what = "the manifest and " + count(r.ChunksNew) + " of " + some(r.ChunksTotal, "chunk")
@@ -123,14 +128,16 @@ func (a *app) printBackup(r engine.BackupResult) {
 	if r.Protected {
 		a.printf("Protected: three copies, two media, one offsite.\n")
 	} else {
-		a.printf("NOT PROTECTED: %s. %s\nThe command is: keepsake repair %s\n", r.Lacks, keepsake.JudgeProtection(r.Copies).Remedy(), r.Point)
+		a.printf("NOT PROTECTED: %s. %s\nThe command is: keepsake repair %s\n", r.Lacks,
+			keepsake.JudgeProtection(r.Copies).Remedy(), r.Point)
 	}
 	a.printNotCarried(r.NotCarried)
 	for _, words := range r.Unmapped {
 		a.printf("NOT FOUND: %s.\n", strings.TrimSuffix(words, "?"))
 	}
 	if r.WithoutWeddings {
-		a.printf("Every row is saved, but single weddings and organizations can be neither listed nor brought back from this point: correct data_map in keepsake.yaml and back up again.\n")
+		a.printf("Every row is saved, but single weddings and organizations can be neither listed nor brought back from " +
+			"this point: correct data_map in keepsake.yaml and back up again.\n")
 	}
 }
 
@@ -154,8 +161,8 @@ func (a *app) printNotCarried(items []keepsake.NotCarried) {
 	}
 }
 
-// protectedWords says whether a recovery point is protected as far as the providers that were asked tell. What is unknown is
-// not missing, and one provider's answer says nothing of the rule.
+// protectedWords says whether a recovery point is protected as far as the providers that were asked tell. What is
+// unknown is not missing, and one provider's answer says nothing of the rule.
 func protectedWords(p engine.Point, unasked []engine.Unasked, alone bool) string {
 	switch {
 	case p.Protected:
@@ -217,7 +224,8 @@ func (c *pointsCommand) Run(a *app) error {
 		if p.Locked {
 			protected += ", locked"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Time.Format("2006-01-02 15:04:05 MST"), p.Type, count(p.Rows),
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Time.Format("2006-01-02 15:04:05 MST"), p.Type,
+			count(p.Rows),
 			size(p.BytesStored), size(p.BytesNew), protected, strings.Join(strings.Fields(p.Note), " "))
 	}
 	return w.Flush()

@@ -9,12 +9,14 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestScopedRestoreWithExceptions brings one wedding, one organization, and everything from one provider, back on a server without the
-// platform's roles: the rows are there and proven, what could not be made is named, and the exit code says that there is something.
+// TestScopedRestoreWithExceptions brings one wedding, one organization, and everything from one provider, back on a
+// server without the platform's roles: the rows are there and proven, what could not be made is named, and the exit
+// code says that there is something.
 func TestScopedRestoreWithExceptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, append(season[:len(season):len(season)], "create role scoped_app", "create role scoped_r",
-		"grant select on weddings to scoped_app", "create policy p on clients to scoped_r using (true)", "comment on policy p on clients is 'x'")...)
+		"grant select on weddings to scoped_app", "create policy p on clients to scoped_r using (true)",
+		"comment on policy p on clients is 'x'")...)
 	organization := query[string](t, w.platform, "select organization_id::text from weddings where id = 3")
 	const clients, weddings = "select count(*) from clients where wedding_id = 3", "select count(*) from weddings"
 	ofOne := query[int](t, w.platform, clients)
@@ -35,7 +37,8 @@ func TestScopedRestoreWithExceptions(t *testing.T) {
 	} {
 		target := bare.URL(name)
 		w.env["KEEPSAKE_TARGET_URL"] = target
-		r := document[engine.RestoreResult](t, w.must(t, exitExceptions, append([]string{"restore", "latest", "--create", "--json"}, c.args...)...))
+		r := document[engine.RestoreResult](t,
+			w.must(t, exitExceptions, append([]string{"restore", "latest", "--create", "--json"}, c.args...)...))
 		if r.Outcome != engine.OutcomeExceptions || !strings.HasPrefix(r.Message, "Restored with exceptions") || !r.Verified {
 			t.Errorf("%s: %q, %q, verified %v", name, r.Outcome, r.Message, r.Verified)
 		}
@@ -57,7 +60,8 @@ func TestScopedRestoreWithExceptions(t *testing.T) {
 		}
 		w.env["KEEPSAKE_TARGET_URL"] = bare.URL(name + "_words")
 		o := w.must(t, exitExceptions, append([]string{"restore", "latest", "--create"}, c.args...)...)
-		if !strings.Contains(o.out, "Restored with exceptions") || !strings.Contains(o.out, `role "scoped_app" does not exist (SQLSTATE 42704)`) {
+		if !strings.Contains(o.out, "Restored with exceptions") ||
+			!strings.Contains(o.out, `role "scoped_app" does not exist (SQLSTATE 42704)`) {
 			t.Errorf("%s, in words:\n%s", name, o.out)
 		}
 	}

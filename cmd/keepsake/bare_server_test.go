@@ -21,23 +21,33 @@ func bareServer(t *testing.T) *testenv.Postgres {
 }
 
 // secretOptions are what a schema holds and no output may.
-var secretOptions = []string{"mapping-hunter2", "server-hunter2", "setting-hunter2", "body-hunter2", "wrapper-hunter2", "comment-hunter2", "column-hunter2"}
+var secretOptions = []string{"mapping-hunter2", "server-hunter2", "setting-hunter2", "body-hunter2", "wrapper-hunter2",
+	"comment-hunter2", "column-hunter2"}
 
 // TestBareServerGetsEverythingBack restores a platform with roles of its own on a server that has none of them.
 func TestBareServerGetsEverythingBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, "create role bare_r", "create role bare_app", "create role bare_kept",
-		"create table g (id int primary key, name text)", "insert into g select i, 'guest ' || i from generate_series(1, 100) i",
-		"create policy p on g to bare_r using (true)", "comment on policy p on g is 'comment-hunter2'", "alter table g enable row level security",
+		"create table g (id int primary key, name text)",
+		"insert into g select i, 'guest ' || i from generate_series(1, 100) i",
+		"create policy p on g to bare_r using (true)", "comment on policy p on g is 'comment-hunter2'",
+		"alter table g enable row level security",
 		"create policy everybody on g using (id > 0)", "comment on policy everybody on g is 'kept'",
-		"grant select on g to bare_app", "grant select (id) on g to public", "create index g_name on g (name)", "comment on index g_name is 'kept'",
-		"alter table g owner to bare_kept", "alter default privileges in schema public grant select on tables to bare_app, public",
-		"create extension postgres_fdw", "create foreign data wrapper loose options (a 'wrapper-hunter2')", "alter foreign data wrapper loose owner to postgres",
-		"create server far foreign data wrapper postgres_fdw options (host 'server-hunter2')", "grant usage on foreign server far to bare_app",
+		"grant select on g to bare_app", "grant select (id) on g to public", "create index g_name on g (name)",
+		"comment on index g_name is 'kept'",
+		"alter table g owner to bare_kept", "alter default privileges in schema public grant select on tables to "+
+			"bare_app, public",
+		"create extension postgres_fdw", "create foreign data wrapper loose options (a 'wrapper-hunter2')",
+		"alter foreign data wrapper loose owner to postgres",
+		"create server far foreign data wrapper postgres_fdw options (host 'server-hunter2')",
+		"grant usage on foreign server far to bare_app",
 		"create user mapping for bare_app server far options (user 'x', password 'mapping-hunter2')",
-		"create foreign table remote (id int options (column_name 'column-hunter2')) server far", "alter foreign table remote owner to bare_kept",
-		"create function dial() returns text language sql as $$select 'host=x password=body-hunter2'$$", "alter function dial() owner to bare_kept",
-		"create function fine() returns int begin atomic select 1; select 2; end", "create rule quiet as on delete to g do also (select 1; select 2)",
+		"create foreign table remote (id int options (column_name 'column-hunter2')) server far",
+		"alter foreign table remote owner to bare_kept",
+		"create function dial() returns text language sql as $$select 'host=x password=body-hunter2'$$",
+		"alter function dial() owner to bare_kept",
+		"create function fine() returns int begin atomic select 1; select 2; end",
+		"create rule quiet as on delete to g do also (select 1; select 2)",
 		"create view v as select id from g", "alter view v owner to bare_kept",
 		`do $$ begin execute format('alter database %I set app.token to %L', current_database(), 'setting-hunter2'); end $$`,
 		`do $$ begin execute format('alter database %I set app.fine to %L', current_database(), 'setting-hunter2'); end $$`)
@@ -50,17 +60,23 @@ func TestBareServerGetsEverythingBack(t *testing.T) {
 	w.env["PLATFORM"] = "postgres://nobody@127.0.0.1:1/gone"
 
 	r := document[engine.RestoreResult](t, w.must(t, exitExceptions, "restore", "latest", "--create", "--json"))
-	if r.Outcome != engine.OutcomeExceptions || !strings.HasPrefix(r.Message, "Restored with exceptions") || !r.Verified || r.Rows != 100 {
+	if r.Outcome != engine.OutcomeExceptions || !strings.HasPrefix(r.Message, "Restored with exceptions") || !r.Verified ||
+		r.Rows != 100 {
 		t.Errorf("the report: %q, %q, verified %v, %d rows", r.Outcome, r.Message, r.Verified, r.Rows)
 	}
 	wanted := []struct{ kind, object, code, text, because, sql string }{
-		{"policy", "public.g p", "42704", `role "bare_r" does not exist`, "", "CREATE POLICY p ON public.g TO bare_r USING (true)"},
-		{"comment", "POLICY p ON g in schema public", "42704", `policy "p" for table "g" does not exist`, "policy public.g p", "COMMENT ON POLICY p ON public.g IS '…'"},
-		{"grant", "TABLE g in schema public", "42704", `role "bare_app" does not exist`, "", "GRANT SELECT ON TABLE public.g TO bare_app"},
+		{"policy", "public.g p", "42704", `role "bare_r" does not exist`, "",
+			"CREATE POLICY p ON public.g TO bare_r USING (true)"},
+		{"comment", "POLICY p ON g in schema public", "42704", `policy "p" for table "g" does not exist`, "policy public.g p",
+			"COMMENT ON POLICY p ON public.g IS '…'"},
+		{"grant", "TABLE g in schema public", "42704", `role "bare_app" does not exist`, "",
+			"GRANT SELECT ON TABLE public.g TO bare_app"},
 		{"owner", "public.g", "42704", `role "bare_kept" does not exist`, "", "ALTER TABLE public.g OWNER TO bare_kept"},
 		{"owner", "public.v", "42704", `role "bare_kept" does not exist`, "", ""},
-		{"owner", "public.dial()", "42704", `role "bare_kept" does not exist`, "", "ALTER FUNCTION public.dial() OWNER TO bare_kept"},
-		{"default grant", "DEFAULT PRIVILEGES FOR TABLES in schema public", "42704", `role "bare_app" does not exist`, "", ""},
+		{"owner", "public.dial()", "42704", `role "bare_kept" does not exist`, "",
+			"ALTER FUNCTION public.dial() OWNER TO bare_kept"},
+		{"default grant", "DEFAULT PRIVILEGES FOR TABLES in schema public", "42704", `role "bare_app" does not exist`, "",
+			""},
 		{"grant", "SERVER far", "42704", `role "bare_app" does not exist`, "", ""},
 		{"user mapping", "USER MAPPING bare_app SERVER far", "42704", `role "bare_app" does not exist`, "", ""},
 	}
@@ -71,7 +87,8 @@ func TestBareServerGetsEverythingBack(t *testing.T) {
 				continue
 			}
 			found = true
-			if e.Code != want.code || e.Error != want.text || e.Because != want.because || want.sql != "" && e.SQL != want.sql || e.Means == "" {
+			if e.Code != want.code || e.Error != want.text || e.Because != want.because || want.sql != "" && e.SQL != want.sql ||
+				e.Means == "" {
 				t.Errorf("the exception of %s %s: %+v", want.kind, want.object, e)
 			}
 		}
@@ -81,16 +98,19 @@ func TestBareServerGetsEverythingBack(t *testing.T) {
 	}
 	target := bare.URL("wedsync")
 	for q, want := range map[string]string{
-		"select string_agg(polname, ',') from pg_policy":                                                       "everybody",
-		"select obj_description((select oid from pg_policy), 'pg_policy')":                                     "kept",
-		"select obj_description('g_name'::regclass)":                                                           "kept",
-		"select relrowsecurity::text from pg_class where relname = 'g'":                                        "true",
-		"select string_agg(attacl::text, ',') from pg_attribute where attrelid = 'g'::regclass and attnum > 0": "{=r/postgres}",
-		"select defaclacl::text from pg_default_acl":                                                           "{=r/postgres}",
+		"select string_agg(polname, ',') from pg_policy":                   "everybody",
+		"select obj_description((select oid from pg_policy), 'pg_policy')": "kept",
+		"select obj_description('g_name'::regclass)":                       "kept",
+		"select relrowsecurity::text from pg_class where relname = 'g'":    "true",
+		"select string_agg(attacl::text, ',') from pg_attribute where attrelid = 'g'::regclass " +
+			"and attnum > 0": "{=r/postgres}",
+		"select defaclacl::text from " +
+			"pg_default_acl": "{=r/postgres}",
 		"select fine()::text": "2",
 		"select count(*)::text from pg_rewrite where rulename = 'quiet'": "1",
 		"select count(*)::text from v":                                   "100",
-		"select setconfig::text from pg_db_role_setting":                 "{app.token=setting-hunter2,app.fine=setting-hunter2}",
+		"select setconfig::text from " +
+			"pg_db_role_setting": "{app.token=setting-hunter2,app.fine=setting-hunter2}",
 	} {
 		if got := query[string](t, target, q); got != want {
 			t.Errorf("%s: %s, want %s", q, got, want)
@@ -99,7 +119,9 @@ func TestBareServerGetsEverythingBack(t *testing.T) {
 	aWholeStatementIsPrinted(t, w, r)
 	w.env["KEEPSAKE_TARGET_URL"] = bare.URL("again")
 	o := w.must(t, exitExceptions, "restore", "latest", "--create")
-	for _, words := range []string{"Restored with exceptions", "policy public.g p", `role "bare_r" does not exist (SQLSTATE 42704)`, "CREATE POLICY p ON public.g TO bare_r", "because the policy public.g p could not be made"} {
+	for _, words := range []string{"Restored with exceptions", "policy public.g p",
+		`role "bare_r" does not exist (SQLSTATE 42704)`, "CREATE POLICY p ON public.g TO bare_r",
+		"because the policy public.g p could not be made"} {
 		if !strings.Contains(o.out, words) {
 			t.Errorf("the report in words does not say %q:\n%s", words, o.out)
 		}
@@ -134,7 +156,8 @@ func aWholeStatementIsPrinted(t *testing.T, w *world, r engine.RestoreResult) {
 		w.secrets = nil // the command is for reading what is not shown elsewhere
 		defer func() { w.secrets = hidden }()
 		o := w.must(t, exitDone, "schema", r.Point, "--entry", strconv.Itoa(e.Entry))
-		if !strings.HasPrefix(o.out, "CREATE USER MAPPING FOR bare_app SERVER far OPTIONS") || !strings.Contains(o.out, "mapping-hunter2") {
+		if !strings.HasPrefix(o.out, "CREATE USER MAPPING FOR bare_app SERVER far OPTIONS") ||
+			!strings.Contains(o.out, "mapping-hunter2") {
 			t.Errorf("the statement: %s", o.out)
 		}
 	}

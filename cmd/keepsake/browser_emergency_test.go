@@ -37,14 +37,17 @@ func (w *watch) step(name string) {
 	w.last = time.Now()
 }
 
-// TestTheWorstDay walks in a browser through a wedding day on which one thing after the other goes away: rows, the platform, two
-// providers, the console's own database.
+// TestTheWorstDay walks in a browser through a wedding day on which one thing after the other goes away: rows, the
+// platform, two providers, the console's own database.
 func TestTheWorstDay(t *testing.T) {
 	w := newWorld(t, protecting, append(season[:len(season):len(season)],
-		"update weddings set wedding_date = current_date, couple = 'Zoë & Łukasz' where id = 3", "update weddings set wedding_date = current_date + 40 where id <> 3",
+		"update weddings set wedding_date = current_date, couple = 'Zoë & Łukasz' where id = 3",
+		"update weddings set wedding_date = current_date + 40 where id <> 3",
 		"create table suppliers (id int primary key, kind text, name text, contact_name text, phone text, email text)",
-		"insert into suppliers values (1, 'florist', 'Rose & Thistle', 'Ada O''Brien', '+44 1632 960001', 'hello@example.org'), (2, 'dj', 'Somebody else''s', null, null, null)",
-		"create table wedding_suppliers (wedding_id int references weddings, supplier_id int references suppliers, primary key (wedding_id, supplier_id))",
+		"insert into suppliers values (1, 'florist', 'Rose & Thistle', 'Ada O''Brien', '+44 1632 960001', "+
+			"'hello@example.org'), (2, 'dj', 'Somebody else''s', null, null, null)",
+		"create table wedding_suppliers (wedding_id int references weddings, supplier_id int references suppliers, primary "+
+			"key (wedding_id, supplier_id))",
 		"insert into wedding_suppliers values (3, 1), (4, 2)")...)
 	direct := w.platform
 	var platform, database *testenv.Link
@@ -117,7 +120,9 @@ func TestTheWorstDay(t *testing.T) {
 	p.looks("emergency-standby")
 	p.click("Vendor contacts now")
 	p.reads("Rose & Thistle")
-	for path, words := range map[string]string{"/weddings": "Zoë & Łukasz", "/weddings/3": "Timeline", "/points": "Recovery points", "/points/latest": "Tables", "/weddings/3/changes": "Nothing changed", "/backups/new": "nothing can be started"} {
+	for path, words := range map[string]string{"/weddings": "Zoë & Łukasz", "/weddings/3": "Timeline",
+		"/points": "Recovery points", "/points/latest": "Tables", "/weddings/3/changes": "Nothing changed",
+		"/backups/new": "nothing can be started"} {
 		p.open(path)
 		p.reads(words)
 	}
@@ -148,7 +153,8 @@ func (w *world) serve(t *testing.T) (base string, stop func()) {
 	l := &listener{address: make(chan string, 1)}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"--config", w.config, "serve", "--address", "127.0.0.1:0"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, testenv.Log("a console's log", l)})
+		ended <- run(ctx, []string{"--config", w.config, "serve", "--address", "127.0.0.1:0"}, environ(w.env),
+			stdio{strings.NewReader(""), io.Discard, testenv.Log("a console's log", l)})
 	}()
 	select {
 	case address := <-l.address:

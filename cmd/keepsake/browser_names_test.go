@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// TestNamesConfirmAsTheyAreRead brings weddings back whose names a person cannot type as they are stored: in the browser, and on the
-// command line.
+// TestNamesConfirmAsTheyAreRead brings weddings back whose names a person cannot type as they are stored: in the
+// browser, and on the command line.
 func TestNamesConfirmAsTheyAreRead(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	names := []struct{ stored, typed string }{
@@ -40,7 +40,8 @@ func TestNamesConfirmAsTheyAreRead(t *testing.T) {
 		p.open(fmt.Sprintf("/weddings/%d/restore", wedding))
 		p.reads("To confirm, type the name")
 		type answer struct{ Asleep, Awake bool }
-		got := evaluate[answer](p, fmt.Sprintf(`(() => { const input = document.getElementById('confirm'), button = document.querySelector('[data-confirm-button]');
+		got := evaluate[answer](p, fmt.Sprintf(
+			`(() => { const input = document.getElementById('confirm'), button = document.querySelector('[data-confirm-button]');
 			const type = (words) => { input.value = words; input.dispatchEvent(new Event('input', {bubbles: true})); return button.disabled };
 			return {Asleep: type('Somebody else'), Awake: !type(%q)} })()`, n.typed))
 		if !got.Asleep || !got.Awake {
@@ -54,7 +55,8 @@ func TestNamesConfirmAsTheyAreRead(t *testing.T) {
 
 		execute(t, w.platform, fmt.Sprintf("delete from clients where wedding_id = %d", wedding))
 		id := fmt.Sprint(wedding)
-		fingerprint := document[struct{ Fingerprint string }](t, w.must(t, exitDone, "scope", "preview", "latest", "--wedding", id, "--json")).Fingerprint
+		fingerprint := document[struct{ Fingerprint string }](t,
+			w.must(t, exitDone, "scope", "preview", "latest", "--wedding", id, "--json")).Fingerprint
 		apply := []string{"scope", "apply", "latest", "--wedding", id, "--fingerprint", fingerprint, "--confirm"}
 		w.must(t, exitUsage, append(apply, "Somebody else")...)
 		w.must(t, exitDone, append(apply, n.typed)...)

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestRepairOnTheOverview finds a provider that missed the newest recovery point, taps its Repair button, and sees it healed.
+// TestRepairOnTheOverview finds a provider that missed the newest recovery point, taps its Repair button, and sees it
+// healed.
 func TestRepairOnTheOverview(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
@@ -21,7 +22,8 @@ func TestRepairOnTheOverview(t *testing.T) {
 	p.open("/sign-in")
 	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": consolePassword})
 	p.until("location.pathname === '/'")
-	const card = "[...document.querySelectorAll('[aria-labelledby=providers] li')].find(e => e.innerText.trim().startsWith('second'))"
+	const card = "[...document.querySelectorAll('[aria-labelledby=providers] li')].find(e => " +
+		"e.innerText.trim().startsWith('second'))"
 	const repair = card + "?.querySelector('form[action=\"/repairs\"] button')"
 	for !evaluate[bool](p, "!!("+repair+")") { // until the worker's first check is done
 		p.open("/")

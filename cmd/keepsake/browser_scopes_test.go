@@ -5,15 +5,17 @@ import (
 	"testing"
 )
 
-// TestOrganizationsAndTiersAtTheConsole brings back what an organization and a tier have lost, rewinds everything, and takes one
-// organization out into a database on a server that no configuration names, in a real browser.
+// TestOrganizationsAndTiersAtTheConsole brings back what an organization and a tier have lost, rewinds everything, and
+// takes one organization out into a database on a server that no configuration names, in a real browser.
 func TestOrganizationsAndTiersAtTheConsole(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	p, stop := w.atTheConsole(t)
 	w.must(t, exitDone, "backup")
 	const clients = "select count(*) from clients where name like 'Client%'"
 	all := query[int](t, w.platform, clients)
-	execute(t, w.platform, "delete from clients where wedding_id = 4 or id in (6, 7)", "update weddings set couple = 'Vandal' where id < 9") // wedding 4 is organization 5's
+	// wedding 4 is organization 5's
+	execute(t, w.platform, "delete from clients where wedding_id = 4 or id in (6, 7)",
+		"update weddings set couple = 'Vandal' where id < 9")
 
 	p.open("/sign-in")
 	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": consolePassword})
@@ -26,7 +28,8 @@ func TestOrganizationsAndTiersAtTheConsole(t *testing.T) {
 	p.looks("organization-preview")
 	p.fill("Bring it back", map[string]string{"confirm": "Organization 5"})
 	p.reads("Brought back: Organization 5")
-	if n := query[int](t, w.platform, "select count(*) from clients where wedding_id = 4"); n != 5 || query[int](t, w.platform, clients) != all-2 {
+	if n := query[int](t, w.platform, "select count(*) from clients where wedding_id = 4"); n != 5 ||
+		query[int](t, w.platform, clients) != all-2 {
 		t.Errorf("%d clients of the wedding are back", n)
 	}
 
@@ -63,12 +66,14 @@ func TestOrganizationsAndTiersAtTheConsole(t *testing.T) {
 	p.open("/points/latest/restore?organization=5")
 	p.reads("only the organization 5")
 	p.looks("restore-organization")
-	p.fill("Next: check and confirm", map[string]string{"target": "another server", "url": "not an address", "database": "organization_five"})
+	p.fill("Next: check and confirm", map[string]string{"target": "another server", "url": "not an address",
+		"database": "organization_five"})
 	p.reads("This is not the address of a PostgreSQL server")
 	p.fill("Next: check and confirm", map[string]string{"url": w.platform})
 	p.reads("Do not restore")
 	if u, err := url.Parse(w.platform); err == nil {
-		if secret, has := u.User.Password(); has && evaluate[bool](p, "document.documentElement.outerHTML.includes('"+secret+"')") {
+		if secret, has := u.User.Password(); has &&
+			evaluate[bool](p, "document.documentElement.outerHTML.includes('"+secret+"')") {
 			t.Error("the password of the other server is in the page")
 		}
 	}
@@ -82,7 +87,8 @@ func TestOrganizationsAndTiersAtTheConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.Path = "/organization_five"
-	if n := query[int](t, u.String(), "select count(*) from weddings"); n != 40 || query[int](t, u.String(), "select count(*) from organizations") != 1 {
+	if n := query[int](t, u.String(), "select count(*) from weddings"); n != 40 ||
+		query[int](t, u.String(), "select count(*) from organizations") != 1 {
 		t.Errorf("%d weddings of the organization came along", n)
 	}
 }

@@ -25,8 +25,8 @@ var hard = append(season[:len(season):len(season)],
 	"create table wedding_suppliers (wedding_id int references weddings, supplier_id int references suppliers)",
 	"insert into wedding_suppliers values (2, 1)")
 
-// TestWeddingsAreFoundAsTheyAreTyped searches in a browser as people type in a hurry, with the platform there and with the platform away: the
-// same is found, and said by what.
+// TestWeddingsAreFoundAsTheyAreTyped searches in a browser as people type in a hurry, with the platform there and with
+// the platform away: the same is found, and said by what.
 func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
 	w := newWorld(t, protecting, hard...)
 	var platform *testenv.Link
@@ -40,7 +40,8 @@ func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
 	for _, away := range []bool{false, true} {
 		if away {
 			platform.Cut()
-			p.until("fetch('/weddings?search=zoe').then(r => r.text()).then(x => x.includes('Not the live platform'), () => false)")
+			p.until("fetch('/weddings?search=zoe').then(r => r.text()).then(x => x.includes('Not the live " +
+				"platform'), () => false)")
 		}
 		for _, c := range []struct{ typed, found, says string }{
 			{"zoe", "Zoë & Łukasz", ""},
@@ -54,9 +55,12 @@ func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
 			{"lodz chloe", norm.NFD.String("Étienne & Chloé"), "Vendor: Blumen Özdemir, Łódź"},
 		} {
 			p.open("/weddings")
-			evaluate[bool](p, fmt.Sprintf("(() => { const s = document.getElementById('search'); s.value = %q; s.dispatchEvent(new Event('input', {bubbles: true})); return true })()", c.typed))
+			evaluate[bool](p,
+				fmt.Sprintf("(() => { const s = document.getElementById('search'); s.value = %q; s.dispatchEvent(new "+
+					"Event('input', {bubbles: true})); return true })()", c.typed))
 			p.until("location.search.includes('search=') && document.querySelectorAll('#weddings .wed').length === 1")
-			got := evaluate[[]string](p, "[document.querySelector('.wed__name').textContent, document.getElementById('weddings').innerText]")
+			got := evaluate[[]string](p, "[document.querySelector('.wed__name').textContent, "+
+				"document.getElementById('weddings').innerText]")
 			if got[0] != c.found {
 				t.Errorf("%q finds %q, want %q", c.typed, got[0], c.found)
 			}
@@ -69,18 +73,23 @@ func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
 	p.open("/weddings?search=nobody+at+all")
 	p.reads("No wedding fits “nobody at all”")
 	p.looks("search-nothing")
-	execute(t, w.platform, "delete from wedding_suppliers", "delete from weddings w where id = 2 and not exists (select from clients where wedding_id = 2)",
+	execute(t, w.platform, "delete from wedding_suppliers",
+		"delete from weddings w where id = 2 and not exists (select from clients where wedding_id = 2)",
 		"update weddings set couple = 'Vandal' where id = 2")
-	p.until("fetch('/weddings?search=etienne').then(r => r.text()).then(x => x.includes('deleted or renamed since'), () => false)")
+	p.until("fetch('/weddings?search=etienne').then(r => r.text()).then(x => x.includes('deleted or renamed " +
+		"since'), () => false)")
 	p.open("/weddings?search=lodz")
 	p.reads("deleted or renamed since")
 	p.looks("search-gone")
 	p.do(chromedp.EmulateViewport(360, 800))
 	point := evaluate[string](p, "document.querySelector(\"#weddings a[href^='/points/']\").getAttribute('href')")
-	for _, path := range []string{"/", "/weddings", "/weddings?search=etienne", "/weddings/3", "/weddings/3/changes", "/weddings/3/restore", "/weddings/3/then", "/weddings/scope", "/organizations", "/emergency", "/backups/new",
-		"/operations", "/duties", "/points", point, point + "/restore", "/platform/restore", "/audit", "/tokens", "/sessions", "/second-step"} {
+	for _, path := range []string{"/", "/weddings", "/weddings?search=etienne", "/weddings/3", "/weddings/3/changes",
+		"/weddings/3/restore", "/weddings/3/then", "/weddings/scope", "/organizations", "/emergency", "/backups/new",
+		"/operations", "/duties", "/points", point, point + "/restore", "/platform/restore", "/audit", "/tokens", "/sessions",
+		"/second-step"} {
 		p.open(path)
-		if set, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fonts.Wide(), chromedp.EvalAwaitPromise)); err != nil || !set {
+		if set, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fonts.Wide(), chromedp.EvalAwaitPromise)); err != nil ||
+			!set {
 			t.Fatalf("%s is not in the wide font: %v", path, err)
 		}
 		if width := evaluate[int](p, "document.scrollingElement.scrollWidth"); width > 360 {
@@ -90,7 +99,8 @@ func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
 	stop()
 }
 
-// TestEmergencyLeavesNobodyOut: all weddings of today and tomorrow are on the emergency page, few or many, with the platform there or away.
+// TestEmergencyLeavesNobodyOut: all weddings of today and tomorrow are on the emergency page, few or many, with the
+// platform there or away.
 func TestEmergencyLeavesNobodyOut(t *testing.T) {
 	w := newWorld(t, protecting, hard...)
 	var platform *testenv.Link
@@ -100,16 +110,20 @@ func TestEmergencyLeavesNobodyOut(t *testing.T) {
 	p.open("/sign-in?next=/emergency")
 	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": consolePassword})
 	couples := func(where string) (list []string) {
-		list = query[[]string](t, w.platform, "select array_agg(couple order by couple collate \"C\") from weddings where "+where)
+		list = query[[]string](t, w.platform, "select array_agg(couple order by couple collate \"C\") from weddings where "+
+			where)
 		return list
 	}
 	shown := func(ids string) []string {
-		list := evaluate[[]string](p, fmt.Sprintf("%s.flatMap(id => [...document.querySelectorAll(`section[aria-labelledby=${id}] h3`)].map(e => e.textContent))", ids))
+		list := evaluate[[]string](p, fmt.Sprintf(
+			"%s.flatMap(id => [...document.querySelectorAll(`section[aria-labelledby=${id}] h3`)].map(e => e.textContent))",
+			ids))
 		slices.Sort(list)
 		return list
 	}
 	p.reads("Today: ")
-	if got, want := shown("['now', 'tomorrow']"), couples("wedding_date between current_date and current_date + 1"); len(want) != 14 || !slices.Equal(got, want) {
+	if got, want := shown("['now', 'tomorrow']"), couples("wedding_date between current_date and current_date + 1"); len(
+		want) != 14 || !slices.Equal(got, want) {
 		t.Errorf("of today and tomorrow: %q, want %q", got, want)
 	}
 	p.reads("more weddings within a year")
@@ -126,7 +140,8 @@ func TestEmergencyLeavesNobodyOut(t *testing.T) {
 		if len(want) < 100 || !slices.Equal(got, want) {
 			t.Errorf("%d of %d weddings of today and tomorrow are shown (the platform is away: %v)", len(got), len(want), away)
 		}
-		if !evaluate[bool](p, "document.getElementById('search').getBoundingClientRect().top < document.getElementById('now').getBoundingClientRect().top") {
+		if !evaluate[bool](p, "document.getElementById('search').getBoundingClientRect().top < "+
+			"document.getElementById('now').getBoundingClientRect().top") {
 			t.Error("among many weddings the search does not come first")
 		}
 		p.looks("emergency-many")

@@ -8,8 +8,8 @@ import (
 	"github.com/pquerna/otp/totp"
 )
 
-// TestASecondStepInTheBrowser switches the second step on over the real program, signs in with a code, with a recovery code, and once more
-// while the console's own database is away.
+// TestASecondStepInTheBrowser switches the second step on over the real program, signs in with a code, with a recovery
+// code, and once more while the console's own database is away.
 func TestASecondStepInTheBrowser(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	w.withConsole(t)
@@ -43,7 +43,8 @@ func TestASecondStepInTheBrowser(t *testing.T) {
 	p.looks("second-step-codes")
 	codes := evaluate[[]string](p, "[...document.querySelectorAll('.ks-codes li')].map(e => e.innerText)")
 	w.secrets = append(w.secrets, codes...)
-	if len(codes) != 10 || !evaluate[bool](p, "decodeURIComponent(document.querySelector('a[download]').href).includes("+`"10. `+codes[9]+`"`+")") {
+	if len(codes) != 10 || !evaluate[bool](p, "decodeURIComponent(document.querySelector('a[download]').href).includes("+
+		`"10. `+codes[9]+`"`+")") {
 		t.Errorf("%d codes, or the file lacks one", len(codes))
 	}
 	p.click("I have kept them")
@@ -80,7 +81,8 @@ func TestASecondStepInTheBrowser(t *testing.T) {
 
 	// The repository was told, and asks for the second step as well. Of recovery codes it knows those that were left then.
 	p.open("/second-step")
-	const button = "[...document.querySelectorAll('main button')].find(e => e.textContent.trim() === 'Make new recovery codes')"
+	const button = "[...document.querySelectorAll('main button')].find(e => e.textContent.trim() === 'Make new " +
+		"recovery codes')"
 	if evaluate[bool](p, button+".checkVisibility()") {
 		t.Error("one tap ends the recovery codes of before")
 	}

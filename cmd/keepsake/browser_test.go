@@ -40,7 +40,8 @@ func sitDown(t *testing.T, base string) *person {
 	if err != nil {
 		t.Fatal("the browser tests need chromium: apt-get install chromium")
 	}
-	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path),
+		chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true))
 	if os.Geteuid() == 0 {
@@ -103,13 +104,15 @@ func (p *person) until(expression string) {
 		}
 		// A page that is just being left ends the poll: the next one is asked the same.
 	}
-	p.t.Fatalf("waiting for %s: %v\n%s", expression, err, evaluate[string](p, `location.href + "\n" + document.body.innerText`))
+	p.t.Fatalf("waiting for %s: %v\n%s", expression, err,
+		evaluate[string](p, `location.href + "\n" + document.body.innerText`))
 }
 
 // reads waits for words to stand on the page.
 func (p *person) reads(words string) {
 	p.t.Helper()
-	p.until(fmt.Sprintf("document.readyState === 'complete' && document.body.innerText.toLowerCase().includes(%q)", strings.ToLower(words)))
+	p.until(fmt.Sprintf("document.readyState === 'complete' && document.body.innerText.toLowerCase().includes(%q)",
+		strings.ToLower(words)))
 }
 
 // fill sets fields by their names and sends the form that a button of these words belongs to.
@@ -126,7 +129,8 @@ func (p *person) fill(button string, fields map[string]string) {
 // click presses the first button or link of these words.
 func (p *person) click(words string) {
 	p.t.Helper()
-	find := fmt.Sprintf("[...document.querySelectorAll('main button, main a')].find(e => (e.innerText || '').trim().startsWith(%q))", words)
+	find := fmt.Sprintf("[...document.querySelectorAll('main button, main a')].find(e => (e.innerText || "+
+		"'').trim().startsWith(%q))", words)
 	p.until(find + " !== undefined")
 	if p.plain {
 		evaluate[bool](p, "("+find+".click(), true)")
@@ -135,7 +139,8 @@ func (p *person) click(words string) {
 	evaluate[bool](p, "setTimeout(() => "+find+".click(), 0) > 0")
 }
 
-// looks checks the page at phone and desktop width, in light and dark, and keeps screenshots where ARTIFACTS names a folder.
+// looks checks the page at phone and desktop width, in light and dark, and keeps screenshots where ARTIFACTS names a
+// folder.
 func (p *person) looks(name string) {
 	p.t.Helper()
 	defer func() {
@@ -148,7 +153,8 @@ func (p *person) looks(name string) {
 					Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 				return err
 			}), chromedp.EmulateViewport(width, 800))
-			if over := evaluate[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
+			if over := evaluate[int](p, "document.documentElement.scrollWidth - "+
+				"document.documentElement.clientWidth"); over > 0 {
 				p.t.Errorf("%s at %d px scrolls sideways by %d px", name, width, over)
 			}
 			p.keepsNobodyOut(fmt.Sprintf("%s at %d px, %s", name, width, scheme))
@@ -160,7 +166,8 @@ func (p *person) looks(name string) {
 			if err != nil {
 				p.t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), png, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), png,
+				0o600); err != nil {
 				p.t.Fatal(err)
 			}
 		}
@@ -184,8 +191,8 @@ func (p *person) keepsNobodyOut(where string) {
 
 const consolePassword = "a long enough passphrase"
 
-// atTheConsole makes the repository, a console database, a super admin and a console, serves it and opens a browser. stop ends the
-// console and fails the test when that is not clean.
+// atTheConsole makes the repository, a console database, a super admin and a console, serves it and opens a browser.
+// stop ends the console and fails the test when that is not clean.
 func (w *world) atTheConsole(t *testing.T) (p *person, stop func()) {
 	t.Helper()
 	w.withConsole(t)
@@ -196,7 +203,8 @@ func (w *world) atTheConsole(t *testing.T) (p *person, stop func()) {
 func (w *world) served(t *testing.T) (p *person, stop func()) {
 	t.Helper()
 	w.must(t, exitDone, "init")
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
+		"--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	base, end := w.serve(t)
@@ -205,8 +213,9 @@ func (w *world) served(t *testing.T) (p *person, stop func()) {
 	return sitDown(t, base), stop
 }
 
-// TestOneEveningAtTheConsole walks the console's main job in a real browser over the real program: sign in, back up, watch,
-// look at the recovery point, verify it, restore it behind a typed confirmation, with a reload and a second tab on the way.
+// TestOneEveningAtTheConsole walks the console's main job in a real browser over the real program: sign in, back up,
+// watch, look at the recovery point, verify it, restore it behind a typed confirmation, with a reload and a second tab
+// on the way.
 func TestOneEveningAtTheConsole(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	p, stop := w.atTheConsole(t)
@@ -222,14 +231,17 @@ func TestOneEveningAtTheConsole(t *testing.T) {
 
 	p.open("/backups/new")
 	// A browser that comes back to the form brings a choice along that no estimate was asked for.
-	const shown = "document.querySelector('[name=planned]').value === %q && !document.querySelector('#start button').disabled"
-	evaluate[bool](p, "document.querySelector('input[name=type][value=full]').checked = true, dispatchEvent(new Event('pageshow')), true")
+	const shown = "document.querySelector('[name=planned]').value === %q && !document.querySelector('#start " +
+		"button').disabled"
+	evaluate[bool](p, "document.querySelector('input[name=type][value=full]').checked = true, dispatchEvent(new "+
+		"Event('pageshow')), true")
 	p.until(fmt.Sprintf(shown, "full"))
 	evaluate[bool](p, "document.querySelector('input[name=type][value=incremental]').click(), true")
 	p.until(fmt.Sprintf(shown, "incremental"))
 	evaluate[bool](p, "document.querySelector('input[name=type][value=full]').click(), true")
 	p.until(fmt.Sprintf(shown, "full"))
-	if sent, err := chromedp.Run(p.ctx, chromedp.Evaluate[int](twice, chromedp.EvalAwaitPromise)); err != nil || sent != 1 {
+	if sent, err := chromedp.Run(p.ctx, chromedp.Evaluate[int](twice, chromedp.EvalAwaitPromise)); err != nil ||
+		sent != 1 {
 		t.Errorf("two clicks on Start the backup send it %d times: %v", sent, err)
 	}
 	p.until("location.pathname.startsWith('/operations/')")
@@ -247,7 +259,8 @@ func TestOneEveningAtTheConsole(t *testing.T) {
 	p.looks("overview")
 
 	p.open("/points")
-	point := evaluate[string](p, "[...document.querySelectorAll('main a')].map(a => a.getAttribute('href')).find(h => /^\\/points\\/2/.test(h))")
+	point := evaluate[string](p, "[...document.querySelectorAll('main a')].map(a => a.getAttribute('href')).find(h => "+
+		"/^\\/points\\/2/.test(h))")
 	p.open(point)
 	p.reads("clients")
 	p.looks("point")
@@ -258,7 +271,8 @@ func TestOneEveningAtTheConsole(t *testing.T) {
 	if !evaluate[bool](p, "document.querySelector('[data-confirm-button]').disabled") {
 		t.Error("the restore can be started before its confirmation is typed")
 	}
-	evaluate[bool](p, "document.getElementById('confirm').value = 'something else', setTimeout(() => document.getElementById('confirm').form.submit(), 0) > 0")
+	evaluate[bool](p, "document.getElementById('confirm').value = 'something else', setTimeout(() => "+
+		"document.getElementById('confirm').form.submit(), 0) > 0")
 	p.until("document.querySelector('[aria-invalid=true]') !== null") // the server checks too
 	p.fill("Start the restore", map[string]string{"confirm": "after_the_fire"})
 	p.until("location.pathname.startsWith('/operations/')")
@@ -272,7 +286,8 @@ func TestOneEveningAtTheConsole(t *testing.T) {
 	}
 	u.Path = "/after_the_fire"
 	restored := u.String()
-	if want, got := query[int64](t, w.platform, "select count(*) from clients"), query[int64](t, restored, "select count(*) from clients"); want != got {
+	if want, got := query[int64](t, w.platform, "select count(*) from clients"),
+		query[int64](t, restored, "select count(*) from clients"); want != got {
 		t.Errorf("restored %d clients of %d", got, want)
 	}
 }

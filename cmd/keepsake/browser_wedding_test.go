@@ -2,16 +2,18 @@ package main
 
 import "testing"
 
-// TestOneWeddingAtTheConsole walks in a real browser from the overview to a wedding that lost its clients, brings it back, and
-// takes that back.
+// TestOneWeddingAtTheConsole walks in a real browser from the overview to a wedding that lost its clients, brings it
+// back, and takes that back.
 func TestOneWeddingAtTheConsole(t *testing.T) {
 	w := newWorld(t, protecting, append(season[:len(season):len(season)],
-		"update weddings set couple = 'Wilhelmina Alexandrina van den Berg-Szczepańska & Maximilian Øvergård de la Cruz' where id = 3")...)
+		"update weddings set couple = 'Wilhelmina Alexandrina van den Berg-Szczepańska & Maximilian Øvergård de la "+
+			"Cruz' where id = 3")...)
 	p, stop := w.atTheConsole(t)
 	w.must(t, exitDone, "backup")
 	const lost = "select count(*) from clients where wedding_id = 3"
 	all := query[int](t, w.platform, lost)
-	execute(t, w.platform, "delete from clients where wedding_id = 3 and id <> 2", "update clients set name = 'Vandal' where id = 2",
+	execute(t, w.platform, "delete from clients where wedding_id = 3 and id <> 2",
+		"update clients set name = 'Vandal' where id = 2",
 		"insert into clients values (5000, 3, 'New since')")
 
 	p.open("/sign-in")
@@ -25,7 +27,8 @@ func TestOneWeddingAtTheConsole(t *testing.T) {
 	p.reads("is removed")
 	p.looks("wedding-rewind")
 	name := query[string](t, w.platform, "select couple from weddings where id = 3")
-	evaluate[bool](p, "document.getElementById('confirm').value = 'Somebody else', setTimeout(() => document.getElementById('confirm').form.submit(), 0) > 0")
+	evaluate[bool](p, "document.getElementById('confirm').value = 'Somebody else', setTimeout(() => "+
+		"document.getElementById('confirm').form.submit(), 0) > 0")
 	p.until("document.querySelector('[aria-invalid=true]') !== null")
 	p.looks("wedding-wrong-name")
 	// Somebody changes a row before the confirmation: the new state is shown and nothing is written.
@@ -37,10 +40,12 @@ func TestOneWeddingAtTheConsole(t *testing.T) {
 	p.until("location.pathname.startsWith('/restores/')")
 	p.reads("Brought back")
 	p.looks("wedding-done")
-	if n := query[int](t, w.platform, lost+" and name like 'Client%'"); n != all || query[int](t, w.platform, lost) != all {
+	if n := query[int](t, w.platform, lost+" and name like 'Client%'"); n != all ||
+		query[int](t, w.platform, lost) != all {
 		t.Errorf("%d of %d clients are back", n, all)
 	}
-	if coloured := evaluate[string](p, "[...document.querySelectorAll('main .btn-danger, main .btn-primary')].map(e => e.innerText.trim()).join()"); coloured != "To the wedding" {
+	if coloured := evaluate[string](p, "[...document.querySelectorAll('main .btn-danger, main .btn-primary')].map(e => "+
+		"e.innerText.trim()).join()"); coloured != "To the wedding" {
 		t.Errorf("after a restore these stand out: %s", coloured)
 	}
 	p.click("Undo this restore…")

@@ -2,22 +2,27 @@ package main
 
 import "testing"
 
-// TestAWeddingsPast walks through a wedding's past in a real browser: searching, its timeline, as it was, what changed, milestones and
-// labels. (The handlers' own tests send the same forms without any script.)
+// TestAWeddingsPast walks through a wedding's past in a real browser: searching, its timeline, as it was, what changed,
+// milestones and labels. (The handlers' own tests send the same forms without any script.)
 func TestAWeddingsPast(t *testing.T) {
 	w := newWorld(t, protecting, append(season[:len(season):len(season)],
-		"update weddings set couple = 'Wilhelmina Alexandrina van den Berg-Szczepańska & Maximilian Øvergård de la Cruz', wedding_date = current_date + 12 where id = 3")...)
+		"update weddings set couple = 'Wilhelmina Alexandrina van den Berg-Szczepańska & Maximilian Øvergård de la Cruz', "+
+			"wedding_date = current_date + 12 where id = 3")...)
 	p, stop := w.atTheConsole(t)
 	w.must(t, exitDone, "backup", "--wedding", "3", "--milestone", "contract_signed", "--label", "app=4.2")
-	execute(t, w.platform, "update clients set name = 'Changed' where id = 2", "delete from clients where wedding_id = 3 and id > 300")
-	second := document[report](t, w.must(t, exitDone, "backup", "--type", "incremental", "--note", "after the change", "--json")).Point
+	execute(t, w.platform, "update clients set name = 'Changed' where id = 2",
+		"delete from clients where wedding_id = 3 and id > 300")
+	second := document[report](t, w.must(t, exitDone, "backup", "--type", "incremental", "--note", "after the change",
+		"--json")).Point
 
 	p.open("/sign-in")
 	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": consolePassword})
 	p.reads("Next weddings")
-	p.until("fetch('/points').then(r => r.text()).then(x => x.includes('after the change'), () => false)") // made by the command line
+	// made by the command line
+	p.until("fetch('/points').then(r => r.text()).then(x => x.includes('after the change'), () => false)")
 	p.open("/weddings")
-	evaluate[bool](p, "(() => { const s = document.getElementById('search'); s.value = 'szczepańska'; s.dispatchEvent(new Event('input', {bubbles: true})); return true })()")
+	evaluate[bool](p, "(() => { const s = document.getElementById('search'); s.value = 'szczepańska'; "+
+		"s.dispatchEvent(new Event('input', {bubbles: true})); return true })()")
 	p.until("document.querySelectorAll('#weddings .wed').length === 1 && location.search.includes('search=')")
 	p.looks("past-weddings")
 	p.click("Wilhelmina")
@@ -30,7 +35,8 @@ func TestAWeddingsPast(t *testing.T) {
 	p.reads("Tasting")
 	p.click("What changed since")
 	p.until("location.pathname.endsWith('/changes') && document.getElementById('from') !== null")
-	p.fill("Show the changes", map[string]string{"from": evaluate[string](p, "[...document.getElementById('from').options].at(-1).value"), "to": second})
+	p.fill("Show the changes", map[string]string{
+		"from": evaluate[string](p, "[...document.getElementById('from').options].at(-1).value"), "to": second})
 	p.reads("1 changed · ")
 	p.looks("past-changes")
 	p.open("/weddings/3/then")

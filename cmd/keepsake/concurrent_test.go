@@ -35,8 +35,8 @@ func (p *process) end() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// TestBackupsAtOnceOfSeveralMachines: processes with different providers back up at the same time, one is killed. No copy that is there is called damaged,
-// repair completes every point, and each restores from each provider.
+// TestBackupsAtOnceOfSeveralMachines: processes with different providers back up at the same time, one is killed. No
+// copy that is there is called damaged, repair completes every point, and each restores from each provider.
 func TestBackupsAtOnceOfSeveralMachines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, heavy...)

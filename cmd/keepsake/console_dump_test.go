@@ -12,14 +12,16 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestTheConsoleDatabaseIsDumpedAndRestored by the role that the runbook describes, and a console starts on the copy, with its people and an intact trail.
+// TestTheConsoleDatabaseIsDumpedAndRestored by the role that the runbook describes, and a console starts on the copy,
+// with its people and an intact trail.
 func TestTheConsoleDatabaseIsDumpedAndRestored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting)
 	w.must(t, exitDone, "init")
 	w.withConsole(t)
 	for _, email := range []string{"ada@example.com", "ben@example.com"} {
-		if o := w.runWith(t, "a long enough passphrase\n", "admin", "create", "--email", email, "--password-stdin"); o.code != exitDone {
+		if o := w.runWith(t, "a long enough passphrase\n", "admin", "create", "--email", email,
+			"--password-stdin"); o.code != exitDone {
 			t.Fatal(o.err)
 		}
 	}
@@ -44,7 +46,8 @@ func TestTheConsoleDatabaseIsDumpedAndRestored(t *testing.T) {
 	if out, err := pg("pg_dump", *from, owner.User, "--format=custom", "--file="+dump); err == nil {
 		t.Errorf("the owner dumps what row-level security hides: %s", out)
 	}
-	if out, err := pg("pg_dump", *from, url.UserPassword(reader, "of the dumps"), "--format=custom", "--file="+dump); err != nil {
+	if out, err := pg("pg_dump", *from, url.UserPassword(reader, "of the dumps"), "--format=custom",
+		"--file="+dump); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	emptyOwner, emptyServer := dbtest.Roles(t)
@@ -56,17 +59,20 @@ func TestTheConsoleDatabaseIsDumpedAndRestored(t *testing.T) {
 	if out, err := pg("pg_restore", *to, to.User, "--no-owner", "--no-privileges", "--exit-on-error", dump); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if o := w.must(t, exitDone, "audit", "verify"); !strings.Contains(o.out, "Intact: ") || !strings.Contains(o.out, "sealed up to row ") {
+	if o := w.must(t, exitDone, "audit", "verify"); !strings.Contains(o.out, "Intact: ") ||
+		!strings.Contains(o.out, "sealed up to row ") {
 		t.Errorf("%s", o.out)
 	}
-	if o := w.runWith(t, "a long enough passphrase\n", "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code == exitDone {
+	if o := w.runWith(t, "a long enough passphrase\n", "admin", "create", "--email", "ada@example.com",
+		"--password-stdin"); o.code == exitDone {
 		t.Error("the people are not there")
 	}
 	page, err := os.ReadFile("../../docs/runbooks/console-database.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, words := range []string{"login bypassrls", "grant pg_read_all_data", "--no-owner --no-privileges --exit-on-error", "--format=custom"} {
+	for _, words := range []string{"login bypassrls", "grant pg_read_all_data",
+		"--no-owner --no-privileges --exit-on-error", "--format=custom"} {
 		if !strings.Contains(string(page), words) {
 			t.Errorf("the runbook does not say %q", words)
 		}

@@ -60,16 +60,20 @@ func TestAdminCreate(t *testing.T) {
 		t.Errorf("a bad address: %+v", f)
 	}
 	o = w.runWith(t, password+"\n", "admin", "create", "--email", "ben@example.com", "--password-stdin", "--json")
-	if m := document[map[string]string](t, o); o.code != exitDone || m["email"] != "ben@example.com" || m["role"] != "super_admin" {
+	if m := document[map[string]string](t, o); o.code != exitDone || m["email"] != "ben@example.com" ||
+		m["role"] != "super_admin" {
 		t.Errorf("--json: %v", m)
 	}
-	if o := w.must(t, exitDone, "admin", "close", "--email", "Ada@Example.com"); !strings.Contains(o.out, "is closed: 0 sessions ended, 0 tokens revoked") {
+	if o := w.must(t, exitDone, "admin", "close", "--email", "Ada@Example.com"); !strings.Contains(o.out,
+		"is closed: 0 sessions ended, 0 tokens revoked") {
 		t.Errorf("closed: %s", o.out)
 	}
-	if o := w.must(t, exitFailed, "admin", "close", "--email", "ada@example.com", "--json"); document[failure](t, o).Error.Code != "not_found" {
+	if o := w.must(t, exitFailed, "admin", "close", "--email", "ada@example.com", "--json"); document[failure](t,
+		o).Error.Code != "not_found" {
 		t.Errorf("closed twice: %s", o.out)
 	}
-	if m := document[map[string]any](t, w.must(t, exitDone, "admin", "close", "--email", "ben@example.com", "--json")); m["elsewhere"] != false || m["sessions_ended"] != 0.0 {
+	if m := document[map[string]any](t, w.must(t, exitDone, "admin", "close", "--email", "ben@example.com",
+		"--json")); m["elsewhere"] != false || m["sessions_ended"] != 0.0 {
 		t.Errorf("closed --json: %v", m)
 	}
 }
@@ -185,7 +189,8 @@ func TestRebuild(t *testing.T) {
 		t.Errorf("an unknown provider: %s", o.err)
 	}
 	for range 2 { // the second changes nothing
-		if m := document[map[string]any](t, w.must(t, exitDone, "repo", "rebuild", "--provider", "far", "--json")); m["points"] != 2.0 {
+		if m := document[map[string]any](t, w.must(t, exitDone, "repo", "rebuild", "--provider", "far",
+			"--json")); m["points"] != 2.0 {
 			t.Errorf("rebuild: %v", m)
 		}
 	}

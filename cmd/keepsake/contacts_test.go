@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestContactsAreFoundWhereTheNewestPointHasLostThem: the vendors of a wedding can be called although a backup ran after their links, and then the
-// wedding itself, were deleted; the page says from when they are.
+// TestContactsAreFoundWhereTheNewestPointHasLostThem: the vendors of a wedding can be called although a backup ran
+// after their links, and then the wedding itself, were deleted; the page says from when they are.
 func TestContactsAreFoundWhereTheNewestPointHasLostThem(t *testing.T) {
 	w := newWorld(t, protecting, few...)
 	v := w.visited(t)
@@ -26,21 +26,24 @@ func TestContactsAreFoundWhereTheNewestPointHasLostThem(t *testing.T) {
 		}
 	}
 	look("nothing is gone", false)
-	for _, gone := range []string{"delete from wedding_suppliers where wedding_id = 1", "delete from clients where wedding_id = 1", "delete from weddings where id = 1"} {
+	for _, gone := range []string{"delete from wedding_suppliers where wedding_id = 1",
+		"delete from clients where wedding_id = 1", "delete from weddings where id = 1"} {
 		execute(t, w.platform, gone)
 		w.must(t, exitDone, "backup")
 		look(gone, true)
 	}
 }
 
-// TestAVendorIsCalledAtItsPresentNumber: what a damage took is added to the vendors that the newest recovery point knows. A number that has changed
-// since is the new one, and is not said to be lost.
+// TestAVendorIsCalledAtItsPresentNumber: what a damage took is added to the vendors that the newest recovery point
+// knows. A number that has changed since is the new one, and is not said to be lost.
 func TestAVendorIsCalledAtItsPresentNumber(t *testing.T) {
 	w := newWorld(t, protecting, few...)
 	v := w.visited(t)
-	execute(t, w.platform, "insert into suppliers values (2, 'dj', 'Spin', 'Max', '+44 1632 960002', 'max@example.org')", "insert into wedding_suppliers values (1, 2)")
+	execute(t, w.platform, "insert into suppliers values (2, 'dj', 'Spin', 'Max', '+44 1632 960002', 'max@example.org')",
+		"insert into wedding_suppliers values (1, 2)")
 	w.must(t, exitDone, "backup")
-	execute(t, w.platform, "update suppliers set phone = '+44 1632 960099' where id = 1", "delete from clients where wedding_id = 1")
+	execute(t, w.platform, "update suppliers set phone = '+44 1632 960099' where id = 1",
+		"delete from clients where wedding_id = 1")
 	w.must(t, exitDone, "backup")
 	look := func(says string, lost bool) {
 		t.Helper()
@@ -48,7 +51,8 @@ func TestAVendorIsCalledAtItsPresentNumber(t *testing.T) {
 		if !strings.Contains(words, says) || strings.Contains(words, "before the damage") != lost {
 			t.Errorf("%s: %s", says, words)
 		}
-		for _, page := range []string{words, v.get("/weddings/1/contacts.csv", http.StatusOK), v.get("/weddings/1/contacts.vcf", http.StatusOK)} {
+		for _, page := range []string{words, v.get("/weddings/1/contacts.csv", http.StatusOK),
+			v.get("/weddings/1/contacts.vcf", http.StatusOK)} {
 			if !strings.Contains(page, "960099") || !strings.Contains(page, "960002") || strings.Contains(page, "960001") {
 				t.Errorf("not the present numbers: %s", page)
 			}

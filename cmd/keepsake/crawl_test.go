@@ -18,14 +18,17 @@ import (
 // few is a platform of so few weddings that every page of it can be visited.
 var few = []string{
 	"create table organizations (id int primary key, name text)",
-	"create table weddings (id int primary key, organization_id int references organizations, couple text, wedding_date date)",
+	"create table weddings (id int primary key, organization_id int references organizations, couple text, " +
+		"wedding_date date)",
 	"create table clients (id int primary key, wedding_id int references weddings, name text)",
 	"create table suppliers (id int primary key, kind text, name text, contact_name text, phone text, email text)",
-	"create table wedding_suppliers (wedding_id int references weddings, supplier_id int references suppliers, primary key (wedding_id, supplier_id))",
+	"create table wedding_suppliers (wedding_id int references weddings, supplier_id int references suppliers, primary " +
+		"key (wedding_id, supplier_id))",
 	"insert into organizations values (1, 'White Dress')",
 	"insert into weddings select i, 1, 'Ada & Ben ' || i, current_date + 20 * (i - 1) from generate_series(1, 2) i",
 	"insert into clients select i, 1 + i % 2, 'Client ' || i from generate_series(1, 40) i",
-	"insert into suppliers values (1, 'florist', 'Rose & Thistle', 'Ada O''Brien', '+44 1632 960001', 'hello@example.org')",
+	"insert into suppliers values (1, 'florist', 'Rose & Thistle', 'Ada O''Brien', '+44 1632 960001', " +
+		"'hello@example.org')",
 	"insert into wedding_suppliers select id, 1 from weddings",
 }
 
@@ -34,8 +37,8 @@ const (
 	mostAlike   = 6   // of addresses that differ in what is asked for alone
 )
 
-// crawl follows every link and sends every form for reading that can be reached from a page, as they stand and with every other choice, and
-// returns the addresses that were answered.
+// crawl follows every link and sends every form for reading that can be reached from a page, as they stand and with
+// every other choice, and returns the addresses that were answered.
 func (v *visitor) crawl(from ...string) []string {
 	v.t.Helper()
 	seen, queue, by, alike := map[string]bool{}, from, map[string]string{}, map[string]int{}
@@ -193,7 +196,10 @@ func has(n *html.Node, name string) bool {
 func reaches(t *testing.T, crawled []string, pages ...string) {
 	t.Helper()
 	for _, page := range pages {
-		if !slices.ContainsFunc(crawled, func(address string) bool { path, _, _ := strings.Cut(address, "?"); return path == page }) {
+		if !slices.ContainsFunc(crawled, func(address string) bool {
+			path, _, _ := strings.Cut(address, "?")
+			return path == page
+		}) {
 			t.Errorf("nothing leads to %s: %q", page, crawled)
 		}
 	}
@@ -220,8 +226,8 @@ func (v *visitor) until(page string, is func(status int, body string) bool) {
 	v.t.Fatalf("%s is still not as it should be: %d %s", page, status, wordsOf(body))
 }
 
-// TestNoLinkLeadsNowhere follows everything that can be reached in a console that is fresh, that has a backup, and both without the platform and
-// without the console's own database: what a page offers is there.
+// TestNoLinkLeadsNowhere follows everything that can be reached in a console that is fresh, that has a backup, and both
+// without the platform and without the console's own database: what a page offers is there.
 func TestNoLinkLeadsNowhere(t *testing.T) {
 	w := newWorld(t, protecting, few...)
 	direct := w.platform
@@ -234,13 +240,17 @@ func TestNoLinkLeadsNowhere(t *testing.T) {
 
 	t.Run("nothing is backed up", func(t *testing.T) {
 		v := v.of(t)
-		reaches(t, v.crawl("/"), "/weddings", "/weddings/1", "/emergency", "/backups/new", "/points", "/operations", "/duties", "/organizations", "/audit", "/tokens")
-		for _, page := range []string{"/weddings/1/then", "/weddings/1/contacts", "/weddings/1/changes", "/weddings/1/restore", "/platform/restore?everything=yes"} {
-			if words := wordsOf(v.get(page, http.StatusOK)); !strings.Contains(words, "Nothing is saved yet") || !strings.Contains(words, "Back up now") {
+		reaches(t, v.crawl("/"), "/weddings", "/weddings/1", "/emergency", "/backups/new", "/points", "/operations",
+			"/duties", "/organizations", "/audit", "/tokens")
+		for _, page := range []string{"/weddings/1/then", "/weddings/1/contacts", "/weddings/1/changes",
+			"/weddings/1/restore", "/platform/restore?everything=yes"} {
+			if words := wordsOf(v.get(page, http.StatusOK)); !strings.Contains(words, "Nothing is saved yet") ||
+				!strings.Contains(words, "Back up now") {
 				t.Errorf("%s does not say what to do: %s", page, words)
 			}
 		}
-		for _, page := range []string{"/weddings/1/export?format=csv", "/platform/export?everything=yes&format=csv", "/weddings/1/contacts.csv", "/weddings/1/contacts.vcf"} {
+		for _, page := range []string{"/weddings/1/export?format=csv", "/platform/export?everything=yes&format=csv",
+			"/weddings/1/contacts.csv", "/weddings/1/contacts.vcf"} {
 			if words := wordsOf(v.get(page, http.StatusNotFound)); !strings.Contains(words, "Nothing is saved yet") {
 				t.Errorf("%s does not say what to do: %s", page, words)
 			}
@@ -272,7 +282,8 @@ func TestNoLinkLeadsNowhere(t *testing.T) {
 	w.must(t, exitDone, "backup")
 	execute(t, direct, "delete from clients where wedding_id = 1")
 	t.Run("it is backed up", func(t *testing.T) {
-		reaches(t, v.of(t).crawl("/"), "/weddings/1/then", "/weddings/1/contacts", "/weddings/1/restore", "/weddings/1/export")
+		reaches(t, v.of(t).crawl("/"), "/weddings/1/then", "/weddings/1/contacts", "/weddings/1/restore",
+			"/weddings/1/export")
 	})
 	without("it is backed up", func(t *testing.T, v *visitor) {
 		reaches(t, v.crawl("/"), "/weddings/1/then", "/weddings/1/contacts", "/weddings/1/export")
@@ -296,7 +307,8 @@ func TestNoLinkLeadsNowhereWithAStandby(t *testing.T) {
 	w := newWorld(t, protecting, few...)
 	dir := filepath.Join(t.TempDir(), "platform")
 	start := func() *testenv.Postgres {
-		p, err := testenv.StartPostgres(t.Context(), testenv.PostgresOptions{Dir: dir, Settings: map[string]string{"fsync": "off"}})
+		p, err := testenv.StartPostgres(t.Context(),
+			testenv.PostgresOptions{Dir: dir, Settings: map[string]string{"fsync": "off"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,7 +325,8 @@ func TestNoLinkLeadsNowhereWithAStandby(t *testing.T) {
 	standby := start()
 	w.env["PLATFORM"] = standby.URL("postgres")
 	v := w.visited(t)
-	if words := wordsOf(v.get("/emergency", http.StatusOK)); !strings.Contains(words, "The platform's server is a standby") {
+	if words := wordsOf(v.get("/emergency", http.StatusOK)); !strings.Contains(words,
+		"The platform's server is a standby") {
 		t.Errorf("the server is no standby: %s", words)
 	}
 	reaches(t, v.crawl("/"), "/weddings", "/weddings/1/then", "/weddings/1/contacts", "/emergency", "/backups/new")

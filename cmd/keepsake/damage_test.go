@@ -11,8 +11,9 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// TestEveryKindOfDamageIsItsOwnError does to the only copy whatever can happen to a copy: nothing is restored from it, the
-// error says what is wrong with which object, and the exit code tells damage from a wrong key and from a missing point.
+// TestEveryKindOfDamageIsItsOwnError does to the only copy whatever can happen to a copy: nothing is restored from it,
+// the error says what is wrong with which object, and the exit code tells damage from a wrong key and from a missing
+// point.
 func TestEveryKindOfDamageIsItsOwnError(t *testing.T) {
 	t.Parallel()
 	whole := newWorld(t, protecting[:1], season...)
@@ -53,14 +54,20 @@ func TestEveryKindOfDamageIsItsOwnError(t *testing.T) {
 		"missing chunk":            {all(remove), exitDamage, damaged, "missing", exitDamage},
 		"swapped chunks": {func(t *testing.T, w *world) { c := largest(w, t); swap(t, c[0], c[1]) },
 			exitDamage, damaged, "is another object under this name", exitDamage},
-		"manifest with a flipped bit": {func(t *testing.T, w *world) { flip(t, manifests(w, t)[1]) }, exitDamage, damaged, "manifest", exitDamage},
-		"truncated manifest":          {func(t *testing.T, w *world) { cut(t, manifests(w, t)[1]) }, exitDamage, damaged, "manifest", exitDamage},
+		"manifest with a flipped bit": {func(t *testing.T, w *world) { flip(t, manifests(w, t)[1]) }, exitDamage, damaged,
+			"manifest", exitDamage},
+		"truncated manifest": {func(t *testing.T, w *world) { cut(t, manifests(w, t)[1]) }, exitDamage, damaged,
+			"manifest", exitDamage},
 		"swapped manifests": {func(t *testing.T, w *world) { m := manifests(w, t); swap(t, m[0], m[1]) },
 			exitDamage, damaged, "manifest", exitDamage},
-		"missing manifest":          {func(t *testing.T, w *world) { remove(t, manifests(w, t)[1]) }, exitFailed, notFound, point, exitDone},
-		"header with a flipped bit": {func(t *testing.T, w *world) { flip(t, w.header()) }, exitDamage, damaged, "keepsake.json", exitDamage},
-		"truncated header":          {func(t *testing.T, w *world) { cut(t, w.header()) }, exitDamage, damaged, "keepsake.json", exitDamage},
-		"missing header":            {func(t *testing.T, w *world) { remove(t, w.header()) }, exitDamage, damaged, "keepsake.json is missing", exitDamage},
+		"missing manifest": {func(t *testing.T, w *world) { remove(t, manifests(w, t)[1]) }, exitFailed, notFound,
+			point, exitDone},
+		"header with a flipped bit": {func(t *testing.T, w *world) { flip(t, w.header()) }, exitDamage, damaged,
+			"keepsake.json", exitDamage},
+		"truncated header": {func(t *testing.T, w *world) { cut(t, w.header()) }, exitDamage, damaged,
+			"keepsake.json", exitDamage},
+		"missing header": {func(t *testing.T, w *world) { remove(t, w.header()) }, exitDamage, damaged,
+			"keepsake.json is missing", exitDamage},
 		"nothing left": {func(t *testing.T, w *world) {
 			if err := os.RemoveAll(filepath.Join(w.dir, "repos")); err != nil {
 				t.Fatal(err)
@@ -69,7 +76,8 @@ func TestEveryKindOfDamageIsItsOwnError(t *testing.T) {
 		"wrong key": {func(t *testing.T, w *world) {
 			w.write(t, filepath.Join(w.dir, "keepsake.key"), repository.NewKeyFile().Reveal()+"\n")
 		}, exitUsage, wrongKey, "key", exitUsage},
-		"no key": {func(t *testing.T, w *world) { remove(t, filepath.Join(w.dir, "keepsake.key")) }, exitUsage, "invalid", "keepsake.key", exitUsage},
+		"no key": {func(t *testing.T, w *world) { remove(t, filepath.Join(w.dir, "keepsake.key")) }, exitUsage, "invalid",
+			"keepsake.key", exitUsage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, protecting[:1])
@@ -83,7 +91,8 @@ func TestEveryKindOfDamageIsItsOwnError(t *testing.T) {
 			if f := document[failure](t, o); f.Error.Code != c.code || !strings.Contains(f.Error.Message, c.says) {
 				t.Errorf("restore: %+v, want %s and %q", f, c.code, c.says)
 			}
-			if o := w.run(t, "verify", "--all", "--deep"); o.code != c.verify && !(o.code == exitUnprotected && c.verify == exitDone) {
+			if o := w.run(t, "verify", "--all", "--deep"); o.code != c.verify &&
+				!(o.code == exitUnprotected && c.verify == exitDone) {
 				t.Errorf("verify ended with %d, want %d\n%s%s", o.code, c.verify, o.out, o.err)
 			}
 			u, err := url.Parse(target)
@@ -91,7 +100,8 @@ func TestEveryKindOfDamageIsItsOwnError(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n := query[int](t, w.platform, "select count(*) from pg_database where datname = '"+u.Path[1:]+"'"); n == 1 {
-				if marked := query[bool](t, target, "select exists (select from pg_namespace where nspname = 'keepsake_restore')"); !marked {
+				if marked := query[bool](t, target, "select exists (select from pg_namespace where nspname = "+
+					"'keepsake_restore')"); !marked {
 					t.Error("what was half restored is not marked as unfinished")
 				}
 			}

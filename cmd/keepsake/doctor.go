@@ -59,8 +59,8 @@ func (a *app) printFinding(f engine.CheckFinding) {
 	a.printf("%s\n", strings.Join(strings.Split(line, "\n"), " "))
 }
 
-// checkFiles warns of a key and of a configuration that other accounts of this machine can read or change. A configuration
-// may be read by its group: the account that Keepsake runs as need not own it.
+// checkFiles warns of a key and of a configuration that other accounts of this machine can read or change. A
+// configuration may be read by its group: the account that Keepsake runs as need not own it.
 func (a *app) checkFiles(conf *config.Config) (found []engine.CheckFinding) {
 	look := func(area, name, path string, others, want os.FileMode) {
 		info, err := os.Stat(path)
@@ -87,52 +87,62 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 	found := checkServer(conf)
 	d, err := db.Open(a.ctx, conf.Console.URL)
 	if err != nil {
-		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(explainConsole(err))})
+		return append(found, engine.CheckFinding{Area: area, Level: levelError,
+			Message: keepsake.MessageOf(explainConsole(err))})
 	}
 	defer d.Close()
 	if d.OwnsTables() {
-		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "The role of console.url owns the console's tables, so whoever steals its password could switch row-level security off",
+		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn,
+			Message: "The role of console.url owns the console's tables, so whoever steals its password could switch " +
+				"row-level security off",
 			Action: "Give the tables an owner of their own with console.owner_url, as keepsake.example.yaml shows"})
 	}
 	accounts, err := auth.CountAccounts(a.ctx, d)
 	switch {
 	case db.IsState(err, stateNoTable):
-		return append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "Its database answers and is empty; keepsake serve sets it up"})
+		return append(found, engine.CheckFinding{Area: area, Level: levelOK,
+			Message: "Its database answers and is empty; keepsake serve sets it up"})
 	case err != nil:
-		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: "Its database cannot be read. " + keepsake.Sentence(keepsake.MessageOf(err))})
+		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: "Its database cannot be read. " +
+			keepsake.Sentence(keepsake.MessageOf(err))})
 	case accounts == 0:
-		return append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "Nobody can sign in", Action: "Run keepsake admin create --email ADDRESS"})
+		return append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "Nobody can sign in",
+			Action: "Run keepsake admin create --email ADDRESS"})
 	}
 	if err := d.CheckVersion(a.ctx); err != nil {
 		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(err)})
 	}
-	found = append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "Its database answers; " + some(accounts, "account") + " can sign in"})
+	found = append(found, engine.CheckFinding{Area: area, Level: levelOK, Message: "Its database answers; " +
+		some(accounts, "account") + " can sign in"})
 	return append(found, a.checkFailing(conf, d)...)
 }
 
-// checkFailing names the configured providers that failed in what the console knows of last, such as a backup a minute ago: that
-// they answer now does not bring them the copy that they lack.
+// checkFailing names the configured providers that failed in what the console knows of last, such as a backup a minute
+// ago: that they answer now does not bring them the copy that they lack.
 func (a *app) checkFailing(conf *config.Config, d *db.DB) (found []engine.CheckFinding) {
 	failing, err := console.FailingProviders(a.ctx, d)
 	if err != nil {
-		return []engine.CheckFinding{{Area: "console", Level: levelError, Message: "How the providers stood last cannot be read. " + keepsake.Sentence(keepsake.MessageOf(err))}}
+		return []engine.CheckFinding{{Area: "console", Level: levelError,
+			Message: "How the providers stood last cannot be read. " + keepsake.Sentence(keepsake.MessageOf(err))}}
 	}
 	for _, p := range conf.Providers {
 		if why := failing[p.Name]; why != "" {
 			found = append(found, engine.CheckFinding{Area: "provider " + p.Name, Level: levelWarn,
-				Message: "It failed when it was used last. " + keepsake.Sentence(why), Action: "When it answers, run keepsake repair"})
+				Message: "It failed when it was used last. " + keepsake.Sentence(why),
+				Action:  "When it answers, run keepsake repair"})
 		}
 	}
 	return found
 }
 
-// checkServer warns of a console that others can reach without encryption, and of one that cannot tell that they come by
-// https.
+// checkServer warns of a console that others can reach without encryption, and of one that cannot tell that they come
+// by https.
 func checkServer(conf *config.Config) []engine.CheckFinding {
 	const area = "console"
 	if conf.ByTLS() && conf.Server.TLSCertificate == "" && len(conf.Server.TrustedProxies) == 0 {
-		return []engine.CheckFinding{{Area: area, Level: levelWarn, Message: "server.base_url says https, and no proxy that ends TLS is " +
-			"trusted, so cookies are not marked Secure and every address on record is the proxy's",
+		return []engine.CheckFinding{{Area: area, Level: levelWarn,
+			Message: "server.base_url says https, and no proxy that ends TLS is " +
+				"trusted, so cookies are not marked Secure and every address on record is the proxy's",
 			Action: "Name the proxy's address in server.trusted_proxies, and let it send X-Forwarded-Proto and X-Forwarded-For"}}
 	}
 	host, _, _ := net.SplitHostPort(conf.Server.Address)

@@ -24,13 +24,15 @@ import (
 func bucketWorld(t *testing.T, provider string) *world {
 	t.Helper()
 	w := newWorld(t, nil, season...)
-	w.write(t, w.config, "platform: {url: \"${PLATFORM}\"}\nkey: {file: ./keepsake.key}\nproviders:\n  - {name: disk, type: file, path: ./repo}\n"+provider)
+	w.write(t, w.config, "platform: {url: \"${PLATFORM}\"}\nkey: {file: ./keepsake.key}\nproviders:\n  - {name: disk, "+
+		"type: file, path: ./repo}\n"+provider)
 	w.must(t, exitDone, "init")
 	return w
 }
 
 func s3Provider(b testenv.S3Bucket, endpoint string) string {
-	return fmt.Sprintf("  - {name: bucket, type: s3, endpoint: %q, region: %s, bucket: %s, path_style: true, access_key_id: %s, secret_access_key: %s}\n",
+	return fmt.Sprintf("  - {name: bucket, type: s3, endpoint: %q, region: %s, bucket: %s, path_style: true, "+
+		"access_key_id: %s, secret_access_key: %s}\n",
 		endpoint, testenv.Region, b.Name, b.AccessKey, b.SecretKey)
 }
 
@@ -42,7 +44,8 @@ func TestDoctorTriesTheLargestObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host }} // the host is signed
+	// the host is signed
+	behind := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host }}
 	limited := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPut || r.ContentLength < 4<<20 {
 			behind.ServeHTTP(rw, r)
@@ -51,12 +54,15 @@ func TestDoctorTriesTheLargestObject(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		rw.Header().Set("Content-Type", "application/xml")
 		rw.WriteHeader(http.StatusRequestEntityTooLarge)
-		_, _ = io.WriteString(rw, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>EntityTooLarge</Code><Message>The object exceeded the maximum allowed size</Message></Error>`)
+		_,
+			_ = io.WriteString(rw,
+			`<?xml version="1.0" encoding="UTF-8"?><Error><Code>EntityTooLarge</Code><Message>The object exceeded the maximum allowed size</Message></Error>`)
 	}))
 	t.Cleanup(limited.Close)
 	w := bucketWorld(t, s3Provider(b, limited.URL))
 	o := w.must(t, exitFailed, "doctor")
-	for _, says := range []string{"error  provider bucket", "it takes small objects, but not one of ", "MiB, which a backup may write", "raise the size limit of the bucket"} {
+	for _, says := range []string{"error  provider bucket", "it takes small objects, but not one of ",
+		"MiB, which a backup may write", "raise the size limit of the bucket"} {
 		if !strings.Contains(o.out, says) {
 			t.Errorf("doctor does not say %q:\n%s", says, o.out)
 		}
@@ -83,7 +89,8 @@ func TestDoctorWarnsOfAPublicBucket(t *testing.T) {
 			if !strings.Contains(o.out, "ok     provider bucket") {
 				t.Errorf("%s", o.out)
 			}
-			for _, says := range []string{"anybody on the network can read its objects without credentials", "make the bucket private"} {
+			for _, says := range []string{"anybody on the network can read its objects without credentials",
+				"make the bucket private"} {
 				if strings.Contains(o.out, says) != c.warns {
 					t.Errorf("%q is said: %v\n%s", says, !c.warns, o.out)
 				}
@@ -127,11 +134,14 @@ func TestDoctorNamesWhatFailedInTheLastBackup(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	w.withConsole(t)
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
+		"--password-stdin"); o.code != exitDone {
 		t.Fatal(o.err)
 	}
-	execute(t, w.env["KEEPSAKE_CONSOLE_URL"], "select set_config('keepsake.role', 'system', false)", // as a console's first check does
-		"insert into provider_states (name, medium, offsite, reachable, checked_at) values ('local', 'disk', false, true, now()), ('second', 's3', false, true, now()), ('far', 'gcs', true, true, now())")
+	// as a console's first check does
+	execute(t, w.env["KEEPSAKE_CONSOLE_URL"], "select set_config('keepsake.role', 'system', false)",
+		"insert into provider_states (name, medium, offsite, reachable, checked_at) values ('local', 'disk', false, true, "+
+			"now()), ('second', 's3', false, true, now()), ('far', 'gcs', true, true, now())")
 	place := filepath.Join(w.dir, "repos", "second")
 	if err := os.Rename(place, place+" away"); err != nil {
 		t.Fatal(err)
@@ -141,7 +151,8 @@ func TestDoctorNamesWhatFailedInTheLastBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := w.must(t, exitDone, "doctor")
-	for _, says := range []string{"ok     provider second", "warn   provider second", "it failed when it was used last: In the backup of ", "run keepsake repair"} {
+	for _, says := range []string{"ok     provider second", "warn   provider second",
+		"it failed when it was used last: In the backup of ", "run keepsake repair"} {
 		if !strings.Contains(o.out, says) {
 			t.Errorf("doctor does not say %q:\n%s", says, o.out)
 		}

@@ -96,7 +96,8 @@ func TestTheReadmesInstallationRuns(t *testing.T) {
 	}
 	w.configure(t, "console: {url: '"+as("keepsake", "${CONSOLE_PASSWORD}")+"', owner_url: '"+
 		as("keepsake_owner", "${CONSOLE_OWNER_PASSWORD}")+"'}\nserver: {address: '"+address+"'}\n")
-	text := strings.NewReplacer("%7B", "{", "%7D", "}", "%24", "$").Replace(w.text(t)) // the variables, as people write them
+	// the variables, as people write them
+	text := strings.NewReplacer("%7B", "{", "%7D", "}", "%24", "$").Replace(w.text(t))
 	w.write(t, w.config, text)
 	for _, change := range [][2]string{
 		{"install -m 600 keepsake.example.yaml keepsake.yaml", "true"},
@@ -108,7 +109,8 @@ func TestTheReadmesInstallationRuns(t *testing.T) {
 		script = strings.ReplaceAll(script, change[0], change[1])
 	}
 	t.Cleanup(func() {
-		for _, s := range []string{"drop database if exists keepsake with (force)", "drop role if exists keepsake", "drop role if exists keepsake_owner"} {
+		for _, s := range []string{"drop database if exists keepsake with (force)", "drop role if exists keepsake",
+			"drop role if exists keepsake_owner"} {
 			conn, err := pgx.Connect(context.Background(), w.platform)
 			if err != nil {
 				t.Error(err)
@@ -125,15 +127,19 @@ func TestTheReadmesInstallationRuns(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(bin, "keepsake"), []byte(program), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", "trap 'kill $(jobs -p); wait' EXIT\n"+script+"\nkeepsake doctor\n")
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", "trap 'kill $(jobs -p); wait' EXIT\n"+script+
+		"\nkeepsake doctor\n")
 	cmd.Dir = w.dir
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "OUR_ADMIN_URL="+w.platform, "OUR_CONSOLE_PASSWORD=working-word",
-		"OUR_CONSOLE_OWNER_PASSWORD=owning-word", "OUR_FIRST_PASSWORD=a long enough passphrase", "OUR_PLATFORM_PASSWORD=unused", "PLATFORM="+w.platform)
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "OUR_ADMIN_URL="+w.platform,
+		"OUR_CONSOLE_PASSWORD=working-word",
+		"OUR_CONSOLE_OWNER_PASSWORD=owning-word", "OUR_FIRST_PASSWORD=a long enough passphrase",
+		"OUR_PLATFORM_PASSWORD=unused", "PLATFORM="+w.platform)
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	for _, words := range []string{"Protected: three copies, two media, one offsite.", "1 account can sign in", "ready\n"} {
+	for _, words := range []string{"Protected: three copies, two media, one offsite.", "1 account can sign in",
+		"ready\n"} {
 		if !strings.Contains(string(said), words) {
 			t.Errorf("it does not end in %q:\n%s", words, said)
 		}

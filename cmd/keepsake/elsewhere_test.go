@@ -19,7 +19,8 @@ func (w *world) listed(t *testing.T) (list []string) {
 	}
 	defer d.Close()
 	err = d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		rows, err := tx.PG.Query(t.Context(), `select o.state, o.backup_type, o.note, o.requested_name, o.point_id <> '', p.id is not null
+		rows, err := tx.PG.Query(t.Context(), `select o.state, o.backup_type, o.note, o.requested_name, o.point_id <> '',
+			p.id is not null
 			from backup_operations o left join recovery_points p on p.operation_id = o.id order by o.id`)
 		if err != nil {
 			return err
@@ -41,8 +42,8 @@ func (w *world) listed(t *testing.T) (list []string) {
 	return list
 }
 
-// TestCommandLineBackupsAreListed: the list of operations has the backups that the command line took, whether they made a
-// recovery point or failed, and those of machines that know no console.
+// TestCommandLineBackupsAreListed: the list of operations has the backups that the command line took, whether they made
+// a recovery point or failed, and those of machines that know no console.
 func TestCommandLineBackupsAreListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, heavy...)
@@ -67,7 +68,8 @@ func TestCommandLineBackupsAreListed(t *testing.T) {
 	for i, want := range []string{
 		`done full "of another machine" of elsewhere, point true, known true`,
 		`done incremental "of this one" of the command line of ` + hostname(t) + `, point true, known true`,
-		`failed incremental "of a platform that is not there" of the command line of ` + hostname(t) + `, point false, known false`,
+		`failed incremental "of a platform that is not there" of the command line of ` + hostname(t) +
+			`, point false, known false`,
 		`cancelled incremental "that was stopped" of the command line of ` + hostname(t) + `, point false, known false`,
 	} {
 		if i >= len(got) || got[i] != want {

@@ -9,11 +9,12 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// startLimit is what a start may take on a machine that is busy, and less than what a provider that hangs is waited for.
+// startLimit is what a start may take on a machine that is busy, and less than what a provider that hangs is waited
+// for.
 const startLimit = 4 * time.Second
 
-// TestAStoppedProviderDelaysNoStart: a server's process is stopped. The console prints its address all the same, with its database, with
-// a database that does not answer, and with one that lets nobody in.
+// TestAStoppedProviderDelaysNoStart: a server's process is stopped. The console prints its address all the same, with
+// its database, with a database that does not answer, and with one that lets nobody in.
 func TestAStoppedProviderDelaysNoStart(t *testing.T) {
 	t.Parallel()
 	s, err := testenv.StartS3(t.Context(), t.TempDir())
@@ -26,12 +27,14 @@ func TestAStoppedProviderDelaysNoStart(t *testing.T) {
 	}
 	w := newWorld(t, nil, season...)
 	w.write(t, w.config, "platform: {url: \"${PLATFORM}\"}\nkey: {file: ./keepsake.key}\nproviders:\n"+
-		fmt.Sprintf("  - {name: stops, type: s3, endpoint: %q, region: %s, bucket: stops, path_style: true, access_key_id: %s, secret_access_key: %s}\n",
+		fmt.Sprintf("  - {name: stops, type: s3, endpoint: %q, region: %s, bucket: stops, path_style: true, access_key_id: "+
+			"%s, secret_access_key: %s}\n",
 			s.Endpoint, testenv.Region, s.AccessKey, s.SecretKey)+
 		"  - {name: disk, type: file, path: ./repo}\n  - {name: far, type: file, path: ./far, medium: gcs, offsite: true}\n")
 	w.must(t, exitDone, "init")
 	w.withConsole(t)
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
+		"--password-stdin"); o.code != exitDone {
 		t.Fatal(o.err)
 	}
 	if err := s.Suspend(); err != nil {

@@ -27,8 +27,8 @@ func (o *onWords) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// TestAStoppedServerIsNamedAndPassedBy stops the process of an S3 server while a backup reads. The backup ends in time, done but not protected;
-// so does everything else until the server goes on.
+// TestAStoppedServerIsNamedAndPassedBy stops the process of an S3 server while a backup reads. The backup ends in time,
+// done but not protected; so does everything else until the server goes on.
 func TestAStoppedServerIsNamedAndPassedBy(t *testing.T) {
 	t.Parallel()
 	s, err := testenv.StartS3(t.Context(), t.TempDir())
@@ -65,12 +65,14 @@ providers:
 		}
 	}
 	inTime("the backup", time.Minute, func() {
-		code := run(t.Context(), []string{"--config", w.config, "--verbose", "backup"}, environ(w.env), stdio{strings.NewReader(""), &out, errs})
+		code := run(t.Context(), []string{"--config", w.config, "--verbose", "backup"}, environ(w.env),
+			stdio{strings.NewReader(""), &out, errs})
 		if code != exitUnprotected {
 			t.Fatalf("the backup ended with %d\n%s%s", code, out.String(), errs.String())
 		}
 	})
-	for _, words := range []string{"NO COPY: it did not answer for ", " s while it was to store ", "NOT PROTECTED: 1 of 3 copies is missing (s3)", "Once s3 works, repair", "keepsake repair "} {
+	for _, words := range []string{"NO COPY: it did not answer for ", " s while it was to store ",
+		"NOT PROTECTED: 1 of 3 copies is missing (s3)", "Once s3 works, repair", "keepsake repair "} {
 		if !strings.Contains(out.String(), words) {
 			t.Errorf("the backup does not say %q:\n%s", words, out.String())
 		}

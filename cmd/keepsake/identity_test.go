@@ -29,8 +29,8 @@ func copyTree(t *testing.T, from, to string) {
 	}
 }
 
-// wantOut fails unless a backup leaves the provider out and says why, doctor says the same and ends with an error, and verify
-// says that it could not be asked.
+// wantOut fails unless a backup leaves the provider out and says why, doctor says the same and ends with an error, and
+// verify says that it could not be asked.
 func (w *world) wantOut(t *testing.T, provider, why string) {
 	t.Helper()
 	b := document[report](t, w.must(t, exitUnprotected, "backup", "--json"))
@@ -52,8 +52,8 @@ func (w *world) wantOut(t *testing.T, provider, why string) {
 	}
 }
 
-// TestProviderDirectoryThatIsNotMounted takes a disk away, with and without its empty mount point left behind: nothing is made in
-// its place and nothing there counts as a copy.
+// TestProviderDirectoryThatIsNotMounted takes a disk away, with and without its empty mount point left behind: nothing
+// is made in its place and nothing there counts as a copy.
 func TestProviderDirectoryThatIsNotMounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
@@ -72,7 +72,8 @@ func TestProviderDirectoryThatIsNotMounted(t *testing.T) {
 	if found, err := os.ReadDir(far); err != nil || len(found) > 1 { // what doctor tried
 		t.Errorf("the mount point holds %v (%v)", found, err)
 	}
-	if o := w.must(t, exitUnprotected, "repair", "--all"); !strings.Contains(o.out, "far, keepsake.json: The provider cannot be repaired now. It holds no repository") {
+	if o := w.must(t, exitUnprotected, "repair", "--all"); !strings.Contains(o.out,
+		"far, keepsake.json: The provider cannot be repaired now. It holds no repository") {
 		t.Errorf("%s", o.out)
 	}
 	if err := os.RemoveAll(far); err != nil {
@@ -84,7 +85,8 @@ func TestProviderDirectoryThatIsNotMounted(t *testing.T) {
 	w.must(t, exitDone, "doctor")
 }
 
-// TestPlaceThatIsACopy gives a provider a copy of another one's place, and two names to one place: that is one copy, not two.
+// TestPlaceThatIsACopy gives a provider a copy of another one's place, and two names to one place: that is one copy,
+// not two.
 func TestPlaceThatIsACopy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
@@ -94,7 +96,8 @@ func TestPlaceThatIsACopy(t *testing.T) {
 	move(t, far, far+".away")
 	copyTree(t, local, far)
 	w.wantOut(t, "far", "It is the place of provider local, or a copy of it")
-	if o := w.must(t, exitFailed, "repo", "add-provider", "far"); !strings.Contains(o.err, "It is the same place as provider local") {
+	if o := w.must(t, exitFailed, "repo", "add-provider", "far"); !strings.Contains(o.err,
+		"It is the same place as provider local") {
 		t.Errorf("%s", o.err)
 	}
 	if err := os.RemoveAll(far); err != nil {
@@ -112,13 +115,14 @@ func TestPlaceThatIsACopy(t *testing.T) {
 	if err := os.Symlink("a", two.place("b")); err != nil {
 		t.Fatal(err)
 	}
-	if o := two.must(t, exitUnprotected, "init"); !strings.Contains(o.out, "NO COPY: It is the place of provider a, or a copy of it") {
+	if o := two.must(t, exitUnprotected, "init"); !strings.Contains(o.out,
+		"NO COPY: It is the place of provider a, or a copy of it") {
 		t.Errorf("%s", o.out)
 	}
 }
 
-// TestPlacesOfEarlierVersions takes the identities away, as places made before them have none: nothing is written there until init
-// has given them one, and everything can be read.
+// TestPlacesOfEarlierVersions takes the identities away, as places made before them have none: nothing is written there
+// until init has given them one, and everything can be read.
 func TestPlacesOfEarlierVersions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
@@ -135,7 +139,8 @@ func TestPlacesOfEarlierVersions(t *testing.T) {
 	forget("second")
 	w.wantOut(t, "second", "run keepsake init once")
 	forget("local", "far")
-	if o := w.must(t, exitFailed, "backup"); !strings.Contains(o.err, "nothing was backed up") || !strings.Contains(o.err, "run keepsake init once") {
+	if o := w.must(t, exitFailed, "backup"); !strings.Contains(o.err, "nothing was backed up") ||
+		!strings.Contains(o.err, "run keepsake init once") {
 		t.Errorf("%s", o.err)
 	}
 	if o := w.must(t, exitDone, "points"); !strings.Contains(o.out, b.Point) {
@@ -143,7 +148,8 @@ func TestPlacesOfEarlierVersions(t *testing.T) {
 	}
 	for _, args := range [][]string{{}, {"--provider", "far"}} {
 		name := "read" + strings.Join(args, "")
-		args = append([]string{"restore", b.Point, "--create", "--target", beside(t, w.platform, strings.ReplaceAll(name, "-", ""))}, args...)
+		args = append([]string{"restore", b.Point, "--create", "--target",
+			beside(t, w.platform, strings.ReplaceAll(name, "-", ""))}, args...)
 		if o := w.must(t, exitDone, args...); !strings.Contains(o.err, "It is read all the same") {
 			t.Errorf("%v does not warn:\n%s", args, o.err)
 		}
@@ -169,19 +175,22 @@ func TestAddProvider(t *testing.T) {
 	w.write(t, w.config, string(config))
 
 	o := w.must(t, exitDone, "repo", "add-provider", "far")
-	if !strings.Contains(o.out, "Provider far belongs to repository") || !strings.Contains(o.out, "It lacks 1 recovery point: keepsake repair --all") {
+	if !strings.Contains(o.out, "Provider far belongs to repository") ||
+		!strings.Contains(o.out, "It lacks 1 recovery point: keepsake repair --all") {
 		t.Errorf("%s", o.out)
 	}
 	w.must(t, exitDone, "repair", "--all")
 	w.must(t, exitDone, "verify", "--all", "--deep")
-	if r := document[engine.AddProviderResult](t, w.must(t, exitDone, "repo", "add-provider", "far", "--json")); r.Added || r.Points != 1 || r.Missing != 0 {
+	if r := document[engine.AddProviderResult](t, w.must(t, exitDone, "repo", "add-provider", "far", "--json")); r.Added ||
+		r.Points != 1 || r.Missing != 0 {
 		t.Errorf("once more: %+v", r)
 	}
 
 	renamed := strings.ReplaceAll(string(config), "name: far", "name: tape")
 	w.write(t, w.config, renamed)
 	w.wantOut(t, "tape", "where the provider has only been renamed, run keepsake repo add-provider tape")
-	if o := w.must(t, exitDone, "repo", "add-provider", "tape"); !strings.Contains(o.out, "The place of provider far is that of provider tape now.") {
+	if o := w.must(t, exitDone, "repo", "add-provider", "tape"); !strings.Contains(o.out,
+		"The place of provider far is that of provider tape now.") {
 		t.Errorf("%s", o.out)
 	}
 	w.must(t, exitDone, "repair", "--all")
@@ -191,8 +200,9 @@ func TestAddProvider(t *testing.T) {
 		args []string
 		says string
 	}{
-		"no name":         {exitUsage, nil, "expected \"<name>\""},
-		"unknown":         {exitUsage, []string{"nowhere"}, `no provider is called "nowhere": the configuration names local, second, tape`},
+		"no name": {exitUsage, nil, "expected \"<name>\""},
+		"unknown": {exitUsage, []string{"nowhere"},
+			`no provider is called "nowhere": the configuration names local, second, tape`},
 		"one name beyond": {exitUsage, []string{"tape", "local"}, "unexpected argument local"},
 	} {
 		if o := w.must(t, c.code, append([]string{"repo", "add-provider"}, c.args...)...); !strings.Contains(o.err, c.says) {
@@ -206,7 +216,8 @@ func TestAddProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.write(t, filepath.Join(w.place("far"), "holiday.jpg"), "not ours")
-	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err, "Its place is not empty, it holds holiday.jpg") {
+	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err,
+		"Its place is not empty, it holds holiday.jpg") {
 		t.Errorf("%s", o.err)
 	}
 	other := newWorld(t, protecting)
@@ -215,13 +226,14 @@ func TestAddProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	move(t, other.place("far"), w.place("far"))
-	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err, "provider tape was not added. It holds another repository") {
+	if o := w.must(t, exitFailed, "repo", "add-provider", "tape"); !strings.Contains(o.err,
+		"provider tape was not added. It holds another repository") {
 		t.Errorf("%s", o.err)
 	}
 }
 
-// TestPlacesThatWereSwapped exchanges two providers' places while nothing runs: both are named, nothing is written there, and put back
-// they are as they were.
+// TestPlacesThatWereSwapped exchanges two providers' places while nothing runs: both are named, nothing is written
+// there, and put back they are as they were.
 func TestPlacesThatWereSwapped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
@@ -235,7 +247,8 @@ func TestPlacesThatWereSwapped(t *testing.T) {
 	}
 	swap()
 	o := w.must(t, exitUnprotected, "backup")
-	for _, says := range []string{"It is the place of provider far, or a copy of it", "It is the place of provider second, or a copy of it"} {
+	for _, says := range []string{"It is the place of provider far, or a copy of it",
+		"It is the place of provider second, or a copy of it"} {
 		if !strings.Contains(o.out, says) {
 			t.Errorf("a backup does not say %q:\n%s", says, o.out)
 		}

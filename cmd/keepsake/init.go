@@ -37,12 +37,15 @@ func (c *initCommand) Run(a *app) error {
 	}
 	r, err := e.Init(a.ctx)
 	code := keepsake.CodeOf(err)
-	if keyFile != "" && (err != nil && (code == keepsake.CodeWrongKey || code == keepsake.CodeConflict) || err == nil && !r.KeyOpens) {
+	if keyFile != "" && (err != nil && (code == keepsake.CodeWrongKey || code == keepsake.CodeConflict) || err == nil &&
+		!r.KeyOpens) {
 		// The repository is older than this key, which opens nothing and would only mislead.
 		err = errors.Join(err, os.Remove(keyFile))
 		keyFile = ""
 		if code == keepsake.CodeWrongKey {
-			return keepsake.Errorf(keepsake.CodeWrongKey, "%s: key.file: there is a repository at the providers already, and its key is not here: put the key file back, or set KEEPSAKE_RECOVERY_KEY, or name empty places for a new repository", conf.Path())
+			return keepsake.Errorf(keepsake.CodeWrongKey,
+				"%s: key.file: there is a repository at the providers already, and its key is not here: put the key file back, "+
+					"or set KEEPSAKE_RECOVERY_KEY, or name empty places for a new repository", conf.Path())
 		}
 	}
 	if err != nil {
@@ -61,15 +64,17 @@ func (c *initCommand) Run(a *app) error {
 	return nil
 }
 
-// makeKey writes a new key file where the configuration names one that does not exist and the environment gives no key. It
-// returns its path, or "" when nothing was written. A file that is there is never touched.
+// makeKey writes a new key file where the configuration names one that does not exist and the environment gives no key.
+// It returns its path, or "" when nothing was written. A file that is there is never touched.
 func makeKey(conf *config.Config) (string, error) {
 	if conf.Key.File == "" || conf.HasKey() {
 		return "", nil
 	}
 	path := conf.Resolve(conf.Key.File)
 	failed := func(err error) error {
-		return keepsake.Errorf(keepsake.CodeInvalid, "%s: key.file: a new key cannot be written to %s: %w: name a place that can be written", conf.Path(), conf.Key.File, err)
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"%s: key.file: a new key cannot be written to %s: %w: name a place that can be written", conf.Path(), conf.Key.File,
+			err)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return "", nil

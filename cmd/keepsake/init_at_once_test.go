@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestTwoInitsAtOnce starts two, with one configuration and with two keys for the same places: one repository is made, the key that
-// opens it stays, and whoever came second is told so.
+// TestTwoInitsAtOnce starts two, with one configuration and with two keys for the same places: one repository is made,
+// the key that opens it stays, and whoever came second is told so.
 func TestTwoInitsAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, apart := range map[string]bool{"one configuration": false, "two keys": true} {
@@ -40,8 +40,9 @@ func TestTwoInitsAtOnce(t *testing.T) {
 				if strings.Contains(o[0].out, "RECOVERY KEY") {
 					second = o[1]
 				}
-				if apart && (second.code == exitDone || !strings.Contains(second.err, "another keepsake init made a repository there at the same moment") &&
-					!strings.Contains(second.err, "there is a repository at the providers already")) {
+				if apart && (second.code == exitDone ||
+					!strings.Contains(second.err, "another keepsake init made a repository there at the same moment") &&
+						!strings.Contains(second.err, "there is a repository at the providers already")) {
 					t.Errorf("the second one says\n%+v", second)
 				}
 				if !apart && second.code != exitDone {

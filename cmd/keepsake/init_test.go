@@ -15,7 +15,8 @@ func TestInitLeavesNoUselessKey(t *testing.T) {
 	w := newWorld(t, protecting)
 	made := document[initReport](t, w.must(t, exitDone, "init", "--json"))
 	key := filepath.Join(w.dir, "keepsake.key")
-	if made.KeyFile != key || !strings.HasPrefix(made.RecoveryKey, "AGE-SECRET-KEY-1") || !made.Created || len(made.Copies) != 3 {
+	if made.KeyFile != key || !strings.HasPrefix(made.RecoveryKey, "AGE-SECRET-KEY-1") || !made.Created ||
+		len(made.Copies) != 3 {
 		t.Fatalf("init: %+v", made)
 	}
 	if err := os.Remove(key); err != nil {
@@ -46,7 +47,8 @@ func TestInitCompletesProviders(t *testing.T) {
 	away = filepath.Join(away, "far")
 	w.write(t, away, "a file where a directory should be")
 	o := w.must(t, exitUnprotected, "init")
-	if !strings.Contains(o.out, "RECOVERY KEY") || !strings.Contains(o.out, "far              NO COPY: The path of the provider is no directory") {
+	if !strings.Contains(o.out, "RECOVERY KEY") ||
+		!strings.Contains(o.out, "far              NO COPY: The path of the provider is no directory") {
 		t.Errorf("%s", o.out)
 	}
 	if err := os.Remove(away); err != nil {
@@ -96,7 +98,8 @@ func TestProviderOfAnotherRepositoryIsNamed(t *testing.T) {
 	if o := w.must(t, exitFailed, "doctor"); !strings.Contains(o.out, why) {
 		t.Errorf("%s", o.out)
 	}
-	if found, err := os.ReadDir(far); err != nil || len(found) != len(before) || read(t, filepath.Join(far, "keepsake.json")) != there {
+	if found, err := os.ReadDir(far); err != nil || len(found) != len(before) ||
+		read(t, filepath.Join(far, "keepsake.json")) != there {
 		t.Errorf("something was written into another repository's place: %v (%v)", found, err)
 	}
 }
@@ -107,7 +110,8 @@ func TestKeyFileThatCannotBeMade(t *testing.T) {
 	w := newWorld(t, protecting)
 	w.write(t, w.config, "key: {file: ./keepsake.yaml/keepsake.key}\nproviders: [{name: a, type: file, path: repo}]\n")
 	o := w.must(t, exitUsage, "init")
-	if !strings.Contains(o.err, "key.file: a new key cannot be written to ./keepsake.yaml/keepsake.key") || strings.Count(o.err, "\n") != 1 {
+	if !strings.Contains(o.err, "key.file: a new key cannot be written to ./keepsake.yaml/keepsake.key") ||
+		strings.Count(o.err, "\n") != 1 {
 		t.Errorf("%s", o.err)
 	}
 }
@@ -139,7 +143,8 @@ func TestStopped(t *testing.T) {
 		"repair": "what was copied stays",
 	} {
 		o := program(ctx, w.env, "", append([]string{"--config", w.config, "--json"}, strings.Fields(command)...)...)
-		if f := document[failure](t, o); o.code != exitFailed || f.Error.Code != "cancelled" || !strings.Contains(f.Error.Message, says) {
+		if f := document[failure](t, o); o.code != exitFailed || f.Error.Code != "cancelled" ||
+			!strings.Contains(f.Error.Message, says) {
 			t.Errorf("%s: exit code %d, %+v", command, o.code, f)
 		}
 	}
@@ -166,7 +171,8 @@ func TestFlagsFromTheEnvironment(t *testing.T) {
 	if o := program(t.Context(), w.env, "", "restore", "latest", "--create"); o.code != exitDone {
 		t.Errorf("%+v", o)
 	}
-	if o := program(t.Context(), w.env, "", "explode"); o.code != exitUsage || document[failure](t, o).Error.Code != "invalid" {
+	if o := program(t.Context(), w.env, "", "explode"); o.code != exitUsage ||
+		document[failure](t, o).Error.Code != "invalid" {
 		t.Errorf("%+v", o)
 	}
 	w.env["KEEPSAKE_JSON"] = "perhaps"

@@ -1,6 +1,6 @@
-// Command keepsake protects the database of a wedding platform: it takes encrypted backups to several storage providers,
-// verifies and restores them, and serves the console. init, backup, points, verify, repair and restore need no console
-// database: one storage provider and the key are enough to restore.
+// Command keepsake protects the database of a wedding platform: it takes encrypted backups to several storage
+// providers, verifies and restores them, and serves the console. init, backup, points, verify, repair and restore need
+// no console database: one storage provider and the key are enough to restore.
 package main
 
 import (

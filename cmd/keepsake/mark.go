@@ -42,7 +42,8 @@ func (c *markCommand) Run(a *app) error {
 		return err
 	}
 	c.point = p.ID
-	m := engine.PointMark{Note: p.Note, Labels: map[string]string{}, Locked: (p.Locked || c.Lock) && !c.Unlock, By: commandLine}
+	m := engine.PointMark{Note: p.Note, Labels: map[string]string{}, Locked: (p.Locked || c.Lock) && !c.Unlock,
+		By: commandLine}
 	if c.Note != nil {
 		m.Note = *c.Note
 	}
@@ -58,7 +59,8 @@ func (c *markCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	c.change = audit.Change(map[string]any{"note": p.Note, "labels": p.Labels, "locked": p.Locked}, map[string]any{"note": m.Note, "labels": m.Labels, "locked": m.Locked})
+	c.change = audit.Change(map[string]any{"note": p.Note, "labels": p.Labels, "locked": p.Locked},
+		map[string]any{"note": m.Note, "labels": m.Labels, "locked": m.Locked})
 	p.Note, p.Labels, p.Locked = m.Note, m.Labels, m.Locked
 	if len(kept.Missing) > 0 {
 		a.sayf("The mark is %s. keepsake repair copies it.", kept)

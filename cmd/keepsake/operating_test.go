@@ -21,15 +21,18 @@ func (w *world) configure(t *testing.T, lines string) {
 	w.write(t, w.config, string(raw)+lines)
 }
 
-// TestAlertAddressesAreChecked: an address that no message can be sent to is an error at doctor and at every start, and is
-// named by its place, never by what it holds.
+// TestAlertAddressesAreChecked: an address that no message can be sent to is an error at doctor and at every start, and
+// is named by its place, never by what it holds.
 func TestAlertAddressesAreChecked(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ address, says string }{
-		"a misspelled service":        {"genric://hook-token-0123456789@example.com", `alerts.urls[0]: "genric" is no service`},
+		"a misspelled service": {"genric://hook-token-0123456789@example.com",
+			`alerts.urls[0]: "genric" is no service`},
 		"a service that tells nobody": {"logger://hook-token-0123456789", `alerts.urls[0]: "logger" is no service`},
-		"a hook without a host":       {"generic:///hook-token-0123456789", `alerts.urls[0]: this is no address of the service "generic"`},
-		"slack without its tokens":    {"slack://hook-token-0123456789", `alerts.urls[0]: this is no address of the service "slack"`},
+		"a hook without a host": {"generic:///hook-token-0123456789",
+			`alerts.urls[0]: this is no address of the service "generic"`},
+		"slack without its tokens": {"slack://hook-token-0123456789",
+			`alerts.urls[0]: this is no address of the service "slack"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +78,8 @@ func TestAlertTest(t *testing.T) {
 	}
 	w.configure(t, "alerts: {urls: ['"+address(refuses)+"', '"+address(takes)+"']}\n")
 	o := w.must(t, exitFailed, "alert", "test")
-	if !strings.Contains(o.out, "alerts.urls[0] (generic): NOT SENT") || !strings.Contains(o.out, "alerts.urls[1] (generic): the message was taken") {
+	if !strings.Contains(o.out, "alerts.urls[0] (generic): NOT SENT") ||
+		!strings.Contains(o.out, "alerts.urls[1] (generic): the message was taken") {
 		t.Errorf("%s", o.out)
 	}
 	if m := <-said; !strings.Contains(m, "Keepsake: this is a test") {
@@ -88,12 +92,14 @@ func TestAlertTest(t *testing.T) {
 			Error   string
 		}
 	}](t, w.must(t, exitFailed, "alert", "test", "--json"))
-	if len(r.Addresses) != 2 || r.Addresses[0].Sent || r.Addresses[0].Error == "" || !r.Addresses[1].Sent || r.Addresses[1].Address != 1 {
+	if len(r.Addresses) != 2 || r.Addresses[0].Sent || r.Addresses[0].Error == "" || !r.Addresses[1].Sent ||
+		r.Addresses[1].Address != 1 {
 		t.Errorf("%+v", r)
 	}
 }
 
-// TestProxyThatNobodyTrusts: a console that people reach by https, and that cannot tell, says so at doctor and at the start.
+// TestProxyThatNobodyTrusts: a console that people reach by https, and that cannot tell, says so at doctor and at the
+// start.
 func TestProxyThatNobodyTrusts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
@@ -101,7 +107,8 @@ func TestProxyThatNobodyTrusts(t *testing.T) {
 	w.withConsole(t)
 	w.configure(t, "server: {base_url: 'https://keepsake.example.com'}\n")
 	const words = "cookies are not marked Secure"
-	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, words) || !strings.Contains(o.out, "server.trusted_proxies") {
+	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, words) ||
+		!strings.Contains(o.out, "server.trusted_proxies") {
 		t.Errorf("doctor: %s", o.out)
 	}
 	p := w.start(t, "serve", "--address", "127.0.0.1:0")
@@ -140,7 +147,8 @@ func TestConfigurationOpenToOthersIsWarnedOf(t *testing.T) {
 		if err := os.Chmod(w.config, mode); err != nil {
 			t.Fatal(err)
 		}
-		if o := w.must(t, exitDone, "doctor"); strings.Contains(o.out, "other accounts of this machine may read or change") != warned {
+		if o := w.must(t, exitDone, "doctor"); strings.Contains(o.out, "other accounts of this machine may read or change") !=
+			warned {
 			t.Errorf("mode %04o: %s", mode, o.out)
 		}
 	}
@@ -158,7 +166,8 @@ func TestLogLinesAreJSON(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(o.err+failed.err), "\n")
 	for _, line := range lines {
 		var entry struct{ Time, Level, Msg string }
-		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Time == "" || entry.Level == "" || entry.Msg == "" {
+		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Time == "" || entry.Level == "" ||
+			entry.Msg == "" {
 			t.Errorf("%v: %s", err, line)
 		}
 	}

@@ -20,22 +20,28 @@ import (
 )
 
 // sentToPages is what no page asks for, between what one does.
-var sentToPages = []string{"", "3", "latest", "full", "incremental", "wedding", "now", "true", "yes", "-1", "0", "1e309", strings.Repeat("9", 40), "9223372036854775808",
-	"2026-02-29", "0001-01-01", "99999-01-01T00:00", "\x00", "a\x00b", "\xff\xfe", "\xed\xa0\x80", "\u202e", "%", "%zz", `\`, "//evil.example", "../../etc/passwd",
-	"a\r\nX-Evil: yes", "<script>alert(1)</script>", "';--", "[]", "{}", strings.Repeat("x", 5000), "00000000-0000-0000-0000-000000000000"}
+var sentToPages = []string{"", "3", "latest", "full", "incremental", "wedding", "now", "true", "yes", "-1", "0",
+	"1e309", strings.Repeat("9", 40), "9223372036854775808",
+	"2026-02-29", "0001-01-01", "99999-01-01T00:00", "\x00", "a\x00b", "\xff\xfe", "\xed\xa0\x80", "\u202e", "%", "%zz",
+	`\`, "//evil.example", "../../etc/passwd",
+	"a\r\nX-Evil: yes", "<script>alert(1)</script>", "';--", "[]", "{}", strings.Repeat("x", 5000),
+	"00000000-0000-0000-0000-000000000000"}
 
 // namesOfPages are the fields of forms and addresses.
-var namesOfPages = []string{"action", "actor", "after", "at", "before", "code", "column", "confirm", "cursor", "day", "days", "deep", "expires", "forget", "format", "from", "id", "labels", "limit", "locked",
-	"milestone", "name", "next", "note", "of", "only", "organization", "outcome", "password", "point", "preview", "q", "rows", "scope", "search", "security", "session", "since", "skip",
+var namesOfPages = []string{"action", "actor", "after", "at", "before", "code", "column", "confirm", "cursor", "day",
+	"days", "deep", "expires", "forget", "format", "from", "id", "labels", "limit", "locked",
+	"milestone", "name", "next", "note", "of", "only", "organization", "outcome", "password", "point", "preview", "q",
+	"rows", "scope", "search", "security", "session", "since", "skip",
 	"state", "step", "table", "tables", "target", "theme", "tier", "to", "type", "until", "url", "use", "used", "wedding"}
 
-// TestNothingSentToAPageIsAFault sends every page and form of the real program, as somebody who is signed in, what it does not ask for. The
-// API has TestTheAPIKeepsItsWord.
+// TestNothingSentToAPageIsAFault sends every page and form of the real program, as somebody who is signed in, what it
+// does not ask for. The API has TestTheAPIKeepsItsWord.
 func TestNothingSentToAPageIsAFault(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
 	w.must(t, exitDone, "backup")
-	table, err := web.New(web.Deps{Console: &console.Console{}, Auth: &auth.Sessions{}, Tokens: &auth.Sessions{}, SessionSecret: "of a table of routes that answers nobody"})
+	table, err := web.New(web.Deps{Console: &console.Console{}, Auth: &auth.Sessions{}, Tokens: &auth.Sessions{},
+		SessionSecret: "of a table of routes that answers nobody"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +49,10 @@ func TestNothingSentToAPageIsAFault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Jar: jar, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	send := func(ctx context.Context, t rapid.TB, method, address string, form url.Values) (int, string) {
 		r, err := http.NewRequestWithContext(ctx, method, base+address, strings.NewReader(form.Encode()))
 		if err != nil {
@@ -61,14 +70,17 @@ func TestNothingSentToAPageIsAFault(t *testing.T) {
 		}
 		return resp.StatusCode, string(body)
 	}
-	if status, _ := send(t.Context(), t, http.MethodPost, "/sign-in", url.Values{"email": {"ada@example.com"}, "password": {consolePassword}}); status != http.StatusSeeOther {
+	if status, _ := send(t.Context(), t, http.MethodPost, "/sign-in",
+		url.Values{"email": {"ada@example.com"}, "password": {consolePassword}}); status != http.StatusSeeOther {
 		t.Fatalf("sign in: %d", status)
 	}
 	// Signing in and proving are left out, where wrong passwords lock; signing out; and streams, which last.
 	apart := []string{"/sign-in", "/sign-in/code", "/sign-out", "/prove", "/second-step/off"}
 	tried := 0
 	for _, route := range table.Routes() {
-		if route.Method != http.MethodGet && route.Method != http.MethodPost || slices.Contains(apart, route.Path) || strings.HasPrefix(route.Path, api.Prefix+"/") || strings.HasSuffix(route.Path, "/events") || route.Method == echo.RouteNotFound {
+		if route.Method != http.MethodGet && route.Method != http.MethodPost || slices.Contains(apart, route.Path) ||
+			strings.HasPrefix(route.Path, api.Prefix+"/") || strings.HasSuffix(route.Path, "/events") ||
+			route.Method == echo.RouteNotFound {
 			continue
 		}
 		tried++

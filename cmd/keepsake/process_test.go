@@ -24,7 +24,8 @@ type process struct {
 // start runs keepsake with the world's configuration and all of its log.
 func (w *world) start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), os.Args[0], append([]string{"--config", w.config, "--verbose"}, args...)...)}
+	p := &process{cmd: exec.CommandContext(t.Context(), os.Args[0],
+		append([]string{"--config", w.config, "--verbose"}, args...)...)}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	for name, value := range w.env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
@@ -89,9 +90,11 @@ func watchDirectory(t *testing.T, path string) func() {
 // heavy is a platform whose backup and restore take a while.
 var heavy = append(season[:len(season):len(season)],
 	`create table event_logs (id int primary key, body text)`,
-	`insert into event_logs select i, (select string_agg(md5(i::text || j), '') from generate_series(1, 60) j) from generate_series(1, 20000) i`)
+	`insert into event_logs select i, (select string_agg(md5(i::text || j), '') from generate_series(1, 60) j)
+		from generate_series(1, 20000) i`)
 
-// TestKilledAnywhereItContinues kills backups and restores in the middle: what is there stays whole, and the next run succeeds.
+// TestKilledAnywhereItContinues kills backups and restores in the middle: what is there stays whole, and the next run
+// succeeds.
 func TestKilledAnywhereItContinues(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, heavy...)
@@ -142,7 +145,8 @@ func TestSignalEndsCleanly(t *testing.T) {
 		p := w.start(t, "backup")
 		p.await(t, "Snapshot of")
 		state := p.signal(t, s)
-		if state.ExitCode() != exitFailed || !strings.Contains(p.said.String(), "keepsake: stopped before it was done; no recovery point was made") {
+		if state.ExitCode() != exitFailed || !strings.Contains(p.said.String(),
+			"keepsake: stopped before it was done; no recovery point was made") {
 			t.Errorf("%s: exit code %d\n%s", s, state.ExitCode(), p.said.String())
 		}
 	}

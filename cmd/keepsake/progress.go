@@ -17,8 +17,8 @@ import (
 // plainEvery is the time between two progress lines where no terminal can be redrawn.
 const plainEvery = 10 * time.Second
 
-// display shows an operation's progress on standard error: one block that is redrawn on a terminal, a plain line now and then
-// elsewhere. It is the engine's Reporter.
+// display shows an operation's progress on standard error: one block that is redrawn on a terminal, a plain line now
+// and then elsewhere. It is the engine's Reporter.
 type display struct {
 	w        io.Writer
 	lines    *slog.Logger // takes every line where log lines are JSON; nil: w takes them as people read them
@@ -38,7 +38,8 @@ type display struct {
 
 // progress returns the display of one operation. warnings is unset where the result itself lists what was warned of.
 func (a *app) progress(title string, warnings bool) *display {
-	d := &display{w: a.io.err, title: title, quiet: a.cli.Quiet, warnings: warnings && !a.cli.Quiet, verbose: a.cli.Verbose, now: time.Now, last: time.Now()}
+	d := &display{w: a.io.err, title: title, quiet: a.cli.Quiet, warnings: warnings && !a.cli.Quiet,
+		verbose: a.cli.Verbose, now: time.Now, last: time.Now()}
 	if a.logsJSON() {
 		d.lines = a.logger(slog.LevelDebug)
 	}
@@ -120,7 +121,8 @@ func (d *display) block(p engine.Progress, width int) []string {
 	if p.BytesTotal > 0 {
 		const cells = 30
 		full := int(p.Fraction() * cells)
-		lines = append(lines, fmt.Sprintf("  [%s%s] %s of about %s", strings.Repeat("#", full), strings.Repeat(".", cells-full), size(p.BytesDone), size(p.BytesTotal)))
+		lines = append(lines, fmt.Sprintf("  [%s%s] %s of about %s", strings.Repeat("#", full),
+			strings.Repeat(".", cells-full), size(p.BytesDone), size(p.BytesTotal)))
 	}
 	for _, prov := range p.Providers {
 		lines = append(lines, fmt.Sprintf("  %-16s %s", prov.Name, providerWords(prov)))

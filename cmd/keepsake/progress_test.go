@@ -12,8 +12,9 @@ import (
 // halfway is the state of a backup after a number of seconds, at 10 MiB a second of 100.
 func halfway(at int) engine.Progress {
 	start := time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
-	return engine.Progress{Stage: engine.StageReading, StartedAt: start, UpdatedAt: start.Add(time.Duration(at) * time.Second),
-		RowsDone: int64(at) * 1000, BytesDone: int64(at) * 10 << 20, BytesTotal: 100 << 20,
+	return engine.Progress{Stage: engine.StageReading, StartedAt: start,
+		UpdatedAt: start.Add(time.Duration(at) * time.Second),
+		RowsDone:  int64(at) * 1000, BytesDone: int64(at) * 10 << 20, BytesTotal: 100 << 20,
 		Providers: []engine.ProviderProgress{
 			{Name: "local", State: engine.ItemRunning, Confirmed: 40, Lag: 2},
 			{Name: "supabase", State: engine.ItemLagging, Confirmed: 1, Lag: 39},
@@ -97,7 +98,8 @@ func TestPlainLinesComeSeldom(t *testing.T) {
 		d.Progress(halfway(i))
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], "Backup: reading  90 %  9,000 rows  10.0 MiB/s  1s left  supabase: lags") ||
+	if len(lines) != 2 || !strings.HasPrefix(lines[0],
+		"Backup: reading  90 %  9,000 rows  10.0 MiB/s  1s left  supabase: lags") ||
 		strings.Contains(lines[0], "local") || strings.ContainsAny(out.String(), "\r\033") {
 		t.Errorf("in 25 seconds: %q", lines)
 	}

@@ -7,7 +7,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestThreeKindsOfProvider configures a directory, an S3 server and a Google Cloud Storage emulator, and restores from each alone.
+// TestThreeKindsOfProvider configures a directory, an S3 server and a Google Cloud Storage emulator, and restores from
+// each alone.
 func TestThreeKindsOfProvider(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil, season...)
@@ -36,7 +37,8 @@ providers:
 	b := document[report](t, w.must(t, exitDone, "backup", "--json"))
 	w.must(t, exitDone, "verify", "--deep")
 	for _, provider := range []string{"disk", "s3", "gcs"} {
-		r := document[report](t, w.must(t, exitDone, "restore", b.Point, "--provider", provider, "--target", beside(t, w.platform, provider), "--create", "--json"))
+		r := document[report](t, w.must(t, exitDone, "restore", b.Point, "--provider", provider, "--target",
+			beside(t, w.platform, provider), "--create", "--json"))
 		if r.Provider != provider || r.Rows != b.Rows || !r.Verified {
 			t.Errorf("%+v after %+v", r, b)
 		}

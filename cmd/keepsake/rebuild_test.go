@@ -24,10 +24,12 @@ func TestRebuildPassesByWhatIsLost(t *testing.T) {
 		}
 	}
 	r := document[rebuildReport](t, w.must(t, exitDone, "repo", "rebuild", "--json"))
-	if r.Points != 1 || len(r.Providers) != 3 || r.Providers[0].Error == "" || r.Providers[1].Points != 0 || r.Providers[2].Points != 1 {
+	if r.Points != 1 || len(r.Providers) != 3 || r.Providers[0].Error == "" || r.Providers[1].Points != 0 ||
+		r.Providers[2].Points != 1 {
 		t.Errorf("%+v", r)
 	}
-	if o := w.must(t, exitDone, "repo", "rebuild"); !strings.Contains(o.out, "Provider local was passed by") || !strings.Contains(o.out, "1 recovery point of provider far") {
+	if o := w.must(t, exitDone, "repo", "rebuild"); !strings.Contains(o.out, "Provider local was passed by") ||
+		!strings.Contains(o.out, "1 recovery point of provider far") {
 		t.Errorf("%s", o.out)
 	}
 	if err := os.RemoveAll(repos); err != nil {
@@ -54,10 +56,12 @@ func TestDoctorLooksAtTheConsole(t *testing.T) {
 		t.Errorf("%s", o.out)
 	}
 	w.env["KEEPSAKE_CONSOLE_URL"] = beside(t, w.platform, "never_made")
-	if o := w.must(t, exitFailed, "doctor"); !strings.Contains(o.out, "the console database does not exist: create role keepsake") {
+	if o := w.must(t, exitFailed, "doctor"); !strings.Contains(o.out,
+		"the console database does not exist: create role keepsake") {
 		t.Errorf("%s", o.out)
 	}
-	if o := w.must(t, exitUsage, "serve"); !strings.Contains(o.err, "the console database does not exist") || strings.Count(o.err, "\n") != 1 {
+	if o := w.must(t, exitUsage, "serve"); !strings.Contains(o.err, "the console database does not exist") ||
+		strings.Count(o.err, "\n") != 1 {
 		t.Errorf("%s", o.err)
 	}
 	stranger, err := url.Parse(owned)
@@ -66,7 +70,8 @@ func TestDoctorLooksAtTheConsole(t *testing.T) {
 	}
 	stranger.User = url.UserPassword(stranger.User.Username(), "not the password")
 	w.env["KEEPSAKE_CONSOLE_URL"] = stranger.String()
-	if o := w.must(t, exitUsage, "serve"); !strings.Contains(o.err, "refused the role or its password: correct console.url") {
+	if o := w.must(t, exitUsage, "serve"); !strings.Contains(o.err,
+		"refused the role or its password: correct console.url") {
 		t.Errorf("%s", o.err)
 	}
 	w.env["KEEPSAKE_CONSOLE_URL"] = owned
@@ -76,10 +81,12 @@ func TestDoctorLooksAtTheConsole(t *testing.T) {
 	}
 	const password = "a long enough passphrase"
 	w.secrets = append(w.secrets, password)
-	if o := w.runWith(t, password, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, password, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code !=
+		exitDone {
 		t.Fatalf("%+v", o)
 	}
-	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "1 account can sign in") || strings.Contains(o.out, "without TLS") {
+	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "1 account can sign in") ||
+		strings.Contains(o.out, "without TLS") {
 		t.Errorf("%s", o.out)
 	}
 	raw, err := os.ReadFile(w.config)
@@ -92,8 +99,9 @@ func TestDoctorLooksAtTheConsole(t *testing.T) {
 	}
 }
 
-// TestAConsoleWhoseDatabaseIsLostHelpsAllTheSame: where people have signed in before, a database that is not there, or lets nobody in, keeps nobody from
-// the emergency pages; and what else is wrong by the time that it is back ends nothing.
+// TestAConsoleWhoseDatabaseIsLostHelpsAllTheSame: where people have signed in before, a database that is not there, or
+// lets nobody in, keeps nobody from the emergency pages; and what else is wrong by the time that it is back ends
+// nothing.
 func TestAConsoleWhoseDatabaseIsLostHelpsAllTheSame(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
@@ -101,7 +109,8 @@ func TestAConsoleWhoseDatabaseIsLostHelpsAllTheSame(t *testing.T) {
 	w.must(t, exitDone, "init")
 	const password = "a long enough passphrase"
 	w.secrets = append(w.secrets, password)
-	if o := w.runWith(t, password, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, password, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code !=
+		exitDone {
 		t.Fatalf("%+v", o)
 	}
 	base, stop := w.serve(t)

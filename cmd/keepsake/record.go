@@ -25,8 +25,8 @@ type deed struct {
 	detail map[string]any // anything more; no secrets
 }
 
-// recorded is a command that is on record wherever a console database is configured. The others show no row of the platform and change
-// nothing, or record themselves in the transaction that makes the change.
+// recorded is a command that is on record wherever a console database is configured. The others show no row of the
+// platform and change nothing, or record themselves in the transaction that makes the change.
 type recorded interface {
 	// deed is asked for before the command runs and after it, when it may have learned more.
 	deed() deed
@@ -37,9 +37,9 @@ type saved interface {
 	save(ctx context.Context, tx db.Tx) error
 }
 
-// onRecord runs a command. Where a console database is configured the attempt is in its audit trail before anything is done, and how it
-// ended afterwards. A trail that cannot be reached stops nobody: standard error says that the attempt is not on record. When it is back by the
-// end, what is put on record there says that the beginning is missing.
+// onRecord runs a command. Where a console database is configured the attempt is in its audit trail before anything is
+// done, and how it ended afterwards. A trail that cannot be reached stops nobody: standard error says that the attempt
+// is not on record. When it is back by the end, what is put on record there says that the beginning is missing.
 func (a *app) onRecord(command any, run func() error) error {
 	r, ok := command.(recorded)
 	if !ok {
@@ -49,7 +49,8 @@ func (a *app) onRecord(command any, run func() error) error {
 	if err != nil || conf.Console.URL == "" {
 		return run() // which says what is wrong with the configuration
 	}
-	trail := trail{ctx: context.WithoutCancel(a.ctx), url: conf.Console.URL, actor: a.actor()} // whoever interrupts it is on record all the same
+	// whoever interrupts it is on record all the same
+	trail := trail{ctx: context.WithoutCancel(a.ctx), url: conf.Console.URL, actor: a.actor()}
 	d, started := r.deed(), time.Now()
 	if d.end == "" {
 		d.detail["begun"] = true
@@ -60,7 +61,8 @@ func (a *app) onRecord(command any, run func() error) error {
 	}
 	err = run()
 	d = r.deed()
-	e := audit.Entry{Action: cmp.Or(d.end, d.action), Target: d.target, Outcome: outcome(err), Took: time.Since(started), Detail: d.detail}
+	e := audit.Entry{Action: cmp.Or(d.end, d.action), Target: d.target, Outcome: outcome(err), Took: time.Since(started),
+		Detail: d.detail}
 	if e.Outcome != audit.Allowed {
 		e.Detail["code"] = keepsake.CodeOf(err)
 	}
@@ -93,8 +95,8 @@ type trail struct {
 	actor keepsake.Actor
 }
 
-// append opens the console database for one entry, and for what an ended command saves with it: a backup of hours holds no
-// connection there. It migrates nothing.
+// append opens the console database for one entry, and for what an ended command saves with it: a backup of hours holds
+// no connection there. It migrates nothing.
 func (t trail) append(e audit.Entry, ended any) error {
 	ctx, cancel := context.WithTimeout(t.ctx, recordTime)
 	defer cancel()
@@ -116,7 +118,8 @@ func (t trail) append(e audit.Entry, ended any) error {
 // explainTrail says in words why nothing could be put on record.
 func explainTrail(err error) error {
 	if db.IsState(err, stateNoTable) || db.IsState(err, stateNoColumn) || db.IsState(err, stateNoFunction) {
-		return keepsake.Errorf(keepsake.CodeInvalid, "the console database is not set up for this version yet: keepsake serve does that at its start")
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"the console database is not set up for this version yet: keepsake serve does that at its start")
 	}
 	return explainConsole(err)
 }
@@ -124,8 +127,8 @@ func explainTrail(err error) error {
 // commandLine is what the audit trail calls whoever works here: anybody who can read the configuration.
 const commandLine = "command line"
 
-// actor is whoever runs this command: the person's name on this machine and the machine's are what the trail says of where from. All entries of
-// one command carry one request.
+// actor is whoever runs this command: the person's name on this machine and the machine's are what the trail says of
+// where from. All entries of one command carry one request.
 func (a *app) actor() keepsake.Actor {
 	actor := keepsake.System(commandLine)
 	who := "somebody"

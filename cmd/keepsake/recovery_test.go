@@ -15,7 +15,8 @@ import (
 // season is a small platform.
 var season = []string{
 	"create table organizations (id int primary key, name text)",
-	"create table weddings (id int primary key, organization_id int references organizations, couple text, wedding_date date)",
+	"create table weddings (id int primary key, organization_id int references organizations, couple text, " +
+		"wedding_date date)",
 	"create table clients (id int primary key, wedding_id int references weddings, name text)",
 	"insert into organizations select i, 'Organization ' || i from generate_series(1, 5) i",
 	"insert into weddings select i, 1 + i % 5, 'Ada & Ben ' || i, current_date + i from generate_series(1, 200) i",
@@ -67,7 +68,8 @@ func TestFromInitToRestore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
 
-	if o := w.must(t, exitUsage, "backup", "--json"); !strings.Contains(document[failure](t, o).Error.Message, "keepsake init") {
+	if o := w.must(t, exitUsage, "backup", "--json"); !strings.Contains(document[failure](t, o).Error.Message,
+		"keepsake init") {
 		t.Errorf("a backup before init does not lead to it: %s", o.out)
 	}
 	o := w.must(t, exitDone, "init", "--json")
@@ -90,14 +92,17 @@ func TestFromInitToRestore(t *testing.T) {
 	if o := w.must(t, exitDone, "points", "--json"); strings.TrimSpace(o.out) != "[]" {
 		t.Errorf("points --json of an empty repository: %s", o.out)
 	}
-	if o := w.must(t, exitFailed, "restore", "latest", "--target", beside(t, w.platform, "none"), "--json"); document[failure](t, o).Error.Code != "not_found" {
+	if o := w.must(t, exitFailed, "restore", "latest", "--target", beside(t, w.platform, "none"),
+		"--json"); document[failure](t, o).Error.Code != "not_found" {
 		t.Errorf("latest of an empty repository: %s", o.out)
 	}
 
 	o = w.must(t, exitDone, "backup", "--note", "before the season", "--label", "app_version=4.2", "--json")
-	fields(t, o, "point", "tables", "rows", "bytes_read", "bytes_uploaded", "chunks_new", "chunks_total", "seconds", "peak_memory_bytes", "copies", "protected", "not_carried")
+	fields(t, o, "point", "tables", "rows", "bytes_read", "bytes_uploaded", "chunks_new", "chunks_total", "seconds",
+		"peak_memory_bytes", "copies", "protected", "not_carried")
 	first := document[report](t, o)
-	if first.Tables != 3 || first.Rows != 1205 || !first.Protected || len(first.Copies) != 3 || first.ChunksNew == 0 || first.BytesUploaded == 0 {
+	if first.Tables != 3 || first.Rows != 1205 || !first.Protected || len(first.Copies) != 3 || first.ChunksNew == 0 ||
+		first.BytesUploaded == 0 {
 		t.Errorf("backup: %+v", first)
 	}
 	for i, c := range first.Copies {
@@ -115,7 +120,8 @@ func TestFromInitToRestore(t *testing.T) {
 	}
 
 	checkPoints(t, w, first.Point, second.Point)
-	for _, args := range [][]string{{}, {first.Point}, {"--all"}, {"latest", "--deep"}, {"--all", "--deep", "--provider", "far"}} {
+	for _, args := range [][]string{{}, {first.Point}, {"--all"}, {"latest", "--deep"},
+		{"--all", "--deep", "--provider", "far"}} {
 		o := w.must(t, exitDone, append([]string{"verify", "--json"}, args...)...)
 		m := fields(t, o, "ok", "findings")
 		if string(m["ok"]) != "true" || string(m["findings"]) != "[]" {
@@ -135,14 +141,16 @@ func checkPoints(t *testing.T, w *world, first, second string) {
 	ids := map[any]any{}
 	for _, p := range points {
 		ids[p["id"]] = p["type"]
-		if at, err := time.Parse(time.RFC3339, p["time"].(string)); err != nil || time.Since(at) > time.Hour || p["protected"] != true {
+		if at, err := time.Parse(time.RFC3339, p["time"].(string)); err != nil || time.Since(at) > time.Hour ||
+			p["protected"] != true {
 			t.Errorf("point %v", p)
 		}
 	}
 	if ids[first] != "full" || ids[second] != "incremental" {
 		t.Errorf("points: %v", ids)
 	}
-	if o := w.must(t, exitDone, "points", "--provider", "far"); !strings.Contains(o.out, first) || !strings.Contains(o.out, "before the season") {
+	if o := w.must(t, exitDone, "points", "--provider", "far"); !strings.Contains(o.out, first) ||
+		!strings.Contains(o.out, "before the season") {
 		t.Errorf("points --provider: %s", o.out)
 	}
 	if o := w.must(t, exitUsage, "points", "--provider", "nowhere"); !strings.Contains(o.err, "nowhere") {
@@ -155,7 +163,8 @@ func checkRestore(t *testing.T, w *world, first, second string) {
 	target := beside(t, w.platform, "restored")
 	o := w.must(t, exitDone, "restore", second, "--target", target, "--create", "--json")
 	fields(t, o, "point", "provider", "tables", "rows", "seconds", "verified")
-	if r := document[report](t, o); r.Point != second || r.Provider != "local" || r.Tables != 3 || r.Rows != 1206 || !r.Verified {
+	if r := document[report](t, o); r.Point != second || r.Provider != "local" || r.Tables != 3 || r.Rows != 1206 ||
+		!r.Verified {
 		t.Errorf("restore: %+v", r)
 	}
 	if n := query[int](t, target, "select count(*) from weddings where couple = 'Late & Lucky'"); n != 1 {
@@ -182,10 +191,12 @@ func checkRestore(t *testing.T, w *world, first, second string) {
 	if n := query[int](t, tier, "select count(*) from clients"); n != 1000 {
 		t.Errorf("the critical tier came back with %d clients", n)
 	}
-	if o := w.must(t, exitFailed, "restore", "20200101T000000Z-000000000000", "--target", tier, "--json"); document[failure](t, o).Error.Code != "not_found" {
+	if o := w.must(t, exitFailed, "restore", "20200101T000000Z-000000000000", "--target", tier,
+		"--json"); document[failure](t, o).Error.Code != "not_found" {
 		t.Errorf("an unknown point: %s", o.out)
 	}
-	if o := w.must(t, exitUsage, "restore", first, "--target", "mysql://h/d", "--json"); document[failure](t, o).Error.Code != "invalid" {
+	if o := w.must(t, exitUsage, "restore", first, "--target", "mysql://h/d", "--json"); document[failure](t,
+		o).Error.Code != "invalid" {
 		t.Errorf("a target of another kind: %s", o.out)
 	}
 }
@@ -251,7 +262,8 @@ func TestTwoProvidersAreNotProtected(t *testing.T) {
 	w := newWorld(t, protecting[:2], season...)
 	w.must(t, exitDone, "init")
 	r := document[report](t, w.must(t, exitUnprotected, "backup", "--json"))
-	if r.Point == "" || r.Protected || !strings.Contains(r.Lacks, "1 of 3 copies is missing") || !strings.Contains(r.Lacks, "no offsite copy") {
+	if r.Point == "" || r.Protected || !strings.Contains(r.Lacks, "1 of 3 copies is missing") ||
+		!strings.Contains(r.Lacks, "no offsite copy") {
 		t.Errorf("%+v", r)
 	}
 	if o := w.must(t, exitUnprotected, "backup"); !strings.Contains(o.out, "NOT PROTECTED: 1 of 3 copies is missing") {
@@ -304,7 +316,8 @@ func TestDamageIsFoundNamedAndPassedBy(t *testing.T) {
 		flip(t, path)
 	}
 	v := document[verdict](t, w.must(t, exitDamage, "verify", "--deep", "--json"))
-	if v.OK || len(v.Findings) != len(w.chunks(t, "local")) || v.Findings[0].Provider != "local" || !strings.HasPrefix(v.Findings[0].Object, "chunks/") {
+	if v.OK || len(v.Findings) != len(w.chunks(t, "local")) || v.Findings[0].Provider != "local" ||
+		!strings.HasPrefix(v.Findings[0].Object, "chunks/") {
 		t.Errorf("%+v", v)
 	}
 	if o := w.must(t, exitDamage, "verify", "--deep"); !strings.Contains(o.out, "local, chunks/") {
@@ -312,11 +325,13 @@ func TestDamageIsFoundNamedAndPassedBy(t *testing.T) {
 	}
 	target := beside(t, w.platform, "restored")
 	r := document[report](t, w.must(t, exitDone, "restore", "latest", "--target", target, "--create", "--json"))
-	if !r.Verified || r.Provider == "local" || !slices.ContainsFunc(r.Damaged, func(d finding) bool { return d.Provider == "local" }) {
+	if !r.Verified || r.Provider == "local" ||
+		!slices.ContainsFunc(r.Damaged, func(d finding) bool { return d.Provider == "local" }) {
 		t.Errorf("%+v", r)
 	}
 	only := beside(t, w.platform, "only")
-	if f := document[failure](t, w.must(t, exitDamage, "restore", "latest", "--target", only, "--create", "--provider", "local", "--json")); f.Error.Code != "damaged" {
+	if f := document[failure](t, w.must(t, exitDamage, "restore", "latest", "--target", only, "--create", "--provider",
+		"local", "--json")); f.Error.Code != "damaged" {
 		t.Errorf("a restore from damaged copies only: %+v", f)
 	}
 	w.must(t, exitDone, "repair", "--deep")

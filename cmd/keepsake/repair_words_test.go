@@ -9,7 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 )
 
-// TestASuccessfulRepairSaysSo: what was found and healed is "repaired", not a failure with the advice to run the command that has just run.
+// TestASuccessfulRepairSaysSo: what was found and healed is "repaired", not a failure with the advice to run the
+// command that has just run.
 func TestASuccessfulRepairSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)

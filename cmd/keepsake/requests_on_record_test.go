@@ -44,15 +44,20 @@ func (r entries) count(where string, args ...any) (n int) {
 // allRoutes are the routes of the real program.
 func allRoutes(t *testing.T) []*echo.Route {
 	t.Helper()
-	table, err := web.New(web.Deps{Console: &console.Console{}, Auth: &auth.Sessions{}, Tokens: &auth.Sessions{}, SessionSecret: "of a table of routes that answers nobody"})
+	table, err := web.New(web.Deps{Console: &console.Console{}, Auth: &auth.Sessions{}, Tokens: &auth.Sessions{},
+		SessionSecret: "of a table of routes that answers nobody"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(table.Routes(), func(r *echo.Route) bool { return r.Method == echo.RouteNotFound || strings.HasSuffix(r.Path, "*") })
+	return slices.DeleteFunc(table.Routes(), func(r *echo.Route) bool {
+		return r.Method == echo.RouteNotFound ||
+			strings.HasSuffix(r.Path, "*")
+	})
 }
 
-// TestEveryRefusedRequestIsOnRecord asks for every page, form and action of the real program, as nobody, from another site, with a session that has
-// ended, as somebody who is signed in and names what is not there, and with a token that may do everything and one that may only read.
+// TestEveryRefusedRequestIsOnRecord asks for every page, form and action of the real program, as nobody, from another
+// site, with a session that has ended, as somebody who is signed in and names what is not there, and with a token that
+// may do everything and one that may only read.
 func TestEveryRefusedRequestIsOnRecord(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	all := w.scripted(t, "read", "backup", "restore")
@@ -63,7 +68,10 @@ func TestEveryRefusedRequestIsOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	nobody := &http.Client{CheckRedirect: browser.CheckRedirect}
 	send := func(client *http.Client, method, path string, form url.Values, head ...string) (int, string) {
 		t.Helper()
@@ -84,13 +92,15 @@ func TestEveryRefusedRequestIsOnRecord(t *testing.T) {
 	}
 	signIn := func() {
 		t.Helper()
-		if status, _ := send(browser, http.MethodPost, "/sign-in", url.Values{"email": {"ada@example.com"}, "password": {consolePassword}}); status != http.StatusSeeOther {
+		if status, _ := send(browser, http.MethodPost, "/sign-in",
+			url.Values{"email": {"ada@example.com"}, "password": {consolePassword}}); status != http.StatusSeeOther {
 			t.Fatalf("sign in: %d", status)
 		}
 	}
 	signIn()
 	isAPI := func(path string) bool { return strings.HasPrefix(path, api.Prefix+"/") }
-	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz", api.Prefix + "/openapi.json", api.Prefix + "/docs"}
+	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz",
+		api.Prefix + "/openapi.json", api.Prefix + "/docs"}
 	tried := map[string]int{}
 	for _, route := range allRoutes(t) {
 		address := strings.NewReplacer(":id", "nothing", ":point", "nothing").Replace(route.Path)
@@ -127,14 +137,16 @@ func TestEveryRefusedRequestIsOnRecord(t *testing.T) {
 	}
 	// What stands for many.
 	for _, reason := range []string{"no session", "no token", "another site"} {
-		if n := r.count("action = 'request.send' and outcome = 'refused' and actor_id = '' and address <> '' and detail ->> 'reason' = $1", reason); n != 1 {
+		if n := r.count("action = 'request.send' and outcome = 'refused' and actor_id = '' and address <> '' and detail "+
+			"->> 'reason' = $1", reason); n != 1 {
 			t.Errorf("%d entries of nobody because of %s, want one", n, reason)
 		}
 	}
 	if n := r.count("security and detail ->> 'origin' = 'https://evil.example' and detail ->> 'status' = '403'"); n != 1 {
 		t.Errorf("%d security events of another site, want one", n)
 	}
-	for as, least := range map[string]int{"nobody": 60, "another site": 20, "somebody": 20, "a token for everything": 15, "a token that may read": 15} {
+	for as, least := range map[string]int{"nobody": 60, "another site": 20, "somebody": 20, "a token for everything": 15,
+		"a token that may read": 15} {
 		if tried[as] < least {
 			t.Errorf("as %s %d requests were tried: this proves little", as, tried[as])
 		}
@@ -150,7 +162,8 @@ func TestEveryRefusedRequestIsOnRecord(t *testing.T) {
 	}
 	jar.SetCookies(u, cookies)
 	_, id := send(browser, http.MethodPost, "/backups", url.Values{"type": {"full"}})
-	if n := r.count("request_id = $1 and action = 'session.use' and outcome = 'refused' and actor_name = 'ada@example.com' and target = 'POST /backups' and detail ->> 'reason' = 'signed_out'", id); n != 1 {
+	if n := r.count("request_id = $1 and action = 'session.use' and outcome = 'refused' and actor_name = "+
+		"'ada@example.com' and target = 'POST /backups' and detail ->> 'reason' = 'signed_out'", id); n != 1 {
 		t.Errorf("a session that has ended is on record %d times, want once", n)
 	}
 }

@@ -25,7 +25,8 @@ type restoreCommand struct {
 
 // deed names the target by server and database alone: its URL holds a password.
 func (c *restoreCommand) deed() deed {
-	detail := map[string]any{"point": c.Point, "provider": c.Provider, "tiers": c.Tier, "wedding": c.Wedding, "organization": c.Organization}
+	detail := map[string]any{"point": c.Point, "provider": c.Provider, "tiers": c.Tier, "wedding": c.Wedding,
+		"organization": c.Organization}
 	if target, err := pgx.ParseConfig(c.Target); err == nil {
 		detail["target"], detail["database"] = target.Host, target.Database
 	}
@@ -39,7 +40,8 @@ func (c *restoreCommand) deed() deed {
 // Validate refuses a restore to nowhere.
 func (c *restoreCommand) Validate() error {
 	if c.Target == "" {
-		return errors.New("a target is missing: set KEEPSAKE_TARGET_URL to the URL of a new, empty database, or give --target=URL, " +
+		return errors.New("a target is missing: set KEEPSAKE_TARGET_URL to the URL of a new, empty database, or give " +
+			"--target=URL, " +
 			"which other users of this machine can read")
 	}
 	return nil
@@ -88,11 +90,13 @@ func (a *app) printRestored(r engine.RestoreResult) {
 		}
 		a.printf("\n")
 	}
-	a.printf("Restored %s of %s from recovery point %s at provider %s in %s.\n", some(r.Rows, "row"), some(int64(r.Tables), "table"), r.Point, r.Provider, seconds(r.Seconds))
+	a.printf("Restored %s of %s from recovery point %s at provider %s in %s.\n", some(r.Rows, "row"),
+		some(int64(r.Tables), "table"), r.Point, r.Provider, seconds(r.Seconds))
 	if r.Verified {
 		a.printf("Verified: every table's row count and hash equal the recovery point's.\n")
 	} else {
-		a.printf("Not verified: tables without their rows are named above. The others' row counts and hashes equal the recovery point's.\n")
+		a.printf("Not verified: tables without their rows are named above. The others' row counts and hashes equal the " +
+			"recovery point's.\n")
 	}
 	for _, f := range r.Damaged {
 		what := "Bad copy met on the way, another was used"

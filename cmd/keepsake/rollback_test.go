@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestPlatformRolledBackToAFileCopy sets the platform's server back to a copy of its files, as a storage or VM snapshot does:
-// the same identity and timeline, and transaction numbers and tuple places that are given out a second time.
+// TestPlatformRolledBackToAFileCopy sets the platform's server back to a copy of its files, as a storage or VM snapshot
+// does: the same identity and timeline, and transaction numbers and tuple places that are given out a second time.
 func TestPlatformRolledBackToAFileCopy(t *testing.T) {
 	t.Parallel()
 	base, err := os.MkdirTemp("", "keepsake-rollback-")

@@ -101,7 +101,8 @@ func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 	ended := -1
 	parser, err := kong.New(a.cli, kong.Name("keepsake"), kong.Description(description),
 		kong.Writers(stdio.out, stdio.err), kong.Exit(func(code int) { ended = code }),
-		kong.Vars{"version": "keepsake " + engine.Version}, kong.DefaultEnvars("KEEPSAKE"), kong.Resolvers(fromEnvironment(env)),
+		kong.Vars{"version": "keepsake " + engine.Version}, kong.DefaultEnvars("KEEPSAKE"),
+		kong.Resolvers(fromEnvironment(env)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	if err != nil {
 		return a.report(err)
@@ -112,7 +113,8 @@ func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 	}
 	if err != nil {
 		a.cli.JSON = a.cli.JSON || a.wantsJSON(args)
-		return a.report(keepsake.Errorf(keepsake.CodeInvalid, "%w: keepsake --help lists the commands, keepsake COMMAND --help a command's flags", err))
+		return a.report(keepsake.Errorf(keepsake.CodeInvalid,
+			"%w: keepsake --help lists the commands, keepsake COMMAND --help a command's flags", err))
 	}
 	defer func() {
 		for _, e := range a.engines {
@@ -153,7 +155,8 @@ func (a *app) wantsJSON(args []string) bool {
 // query that was cancelled, a tool that was killed.
 func interrupted(command string, err error) error {
 	var told *keepsake.Error
-	if errors.As(err, &told) && told.Code == keepsake.CodeCancelled && command == "backup" { // it knows where the recovery point is
+	// it knows where the recovery point is
+	if errors.As(err, &told) && told.Code == keepsake.CodeCancelled && command == "backup" {
 		return told
 	}
 	what := map[string]string{

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestTheRunbookEndsInAnIntactTrail carries out what the runbook says about a console that was lost, word by word: the trail that it begins is intact.
+// TestTheRunbookEndsInAnIntactTrail carries out what the runbook says about a console that was lost, word by word: the
+// trail that it begins is intact.
 func TestTheRunbookEndsInAnIntactTrail(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/runbooks/everything-gone.md")
@@ -38,7 +39,8 @@ func TestTheRunbookEndsInAnIntactTrail(t *testing.T) {
 	create([]string{"admin", "create", "--email", "ada@example.com"})
 	w.must(t, exitDone, "audit", "seal")
 	w.must(t, exitDone, "audit", "verify")
-	if o := w.must(t, exitDone, "audit", "verify"); !strings.Contains(o.out, "sealed up to row ") || !strings.Contains(o.out, "vouched for by the chain alone") {
+	if o := w.must(t, exitDone, "audit", "verify"); !strings.Contains(o.out, "sealed up to row ") ||
+		!strings.Contains(o.out, "vouched for by the chain alone") {
 		t.Errorf("sealed by hand: %s", o.out)
 	}
 	w.withConsole(t) // another, empty: the first is lost
@@ -46,11 +48,14 @@ func TestTheRunbookEndsInAnIntactTrail(t *testing.T) {
 		switch strings.Join(step[:2], " ") {
 		case "admin create":
 			create(step)
-			if o := w.must(t, exitDamage, "audit", "verify"); !strings.Contains(o.out, "Another trail than before") || !strings.Contains(o.out, "the repository holds a seal of trail") || !strings.Contains(o.out, "keepsake audit begin") || strings.Contains(o.out, "Broken") {
+			if o := w.must(t, exitDamage, "audit", "verify"); !strings.Contains(o.out, "Another trail than before") ||
+				!strings.Contains(o.out, "the repository holds a seal of trail") ||
+				!strings.Contains(o.out, "keepsake audit begin") || strings.Contains(o.out, "Broken") {
 				t.Errorf("before anybody said that it was made anew: %s", o.out)
 			}
 		case "audit verify":
-			if o := w.must(t, exitDone, step...); !strings.Contains(o.out, "Intact: ") || !strings.Contains(o.out, "An earlier trail of this repository") {
+			if o := w.must(t, exitDone, step...); !strings.Contains(o.out, "Intact: ") ||
+				!strings.Contains(o.out, "An earlier trail of this repository") {
 				t.Errorf("%s", o.out)
 			}
 		default:

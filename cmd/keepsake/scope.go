@@ -29,9 +29,11 @@ type scopeName struct {
 
 func (c scopeName) input(point, mode string) (engine.ScopeInput, error) {
 	if c.Wedding == "" && c.Organization == "" {
-		return engine.ScopeInput{}, keepsake.Errorf(keepsake.CodeInvalid, "name one wedding or one organization: --wedding ID or --organization ID")
+		return engine.ScopeInput{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"name one wedding or one organization: --wedding ID or --organization ID")
 	}
-	return engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}, nil
+	return engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Provider: c.Provider, Point: point,
+		Mode: scope.Mode(mode)}, nil
 }
 
 // wideName names any scope, whole tables too.
@@ -42,7 +44,8 @@ type wideName struct {
 }
 
 func (c wideName) input(point, mode string) (engine.ScopeInput, error) {
-	in := engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Everything: c.Everything, Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}
+	in := engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Everything: c.Everything,
+		Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}
 	for _, t := range c.Tier {
 		tier, err := keepsake.ParseTier(t)
 		if err != nil {
@@ -51,7 +54,8 @@ func (c wideName) input(point, mode string) (engine.ScopeInput, error) {
 		in.Tiers = append(in.Tiers, tier)
 	}
 	if in.Wedding == "" && in.Organization == "" && len(in.Tiers) == 0 && !in.Everything {
-		return in, keepsake.Errorf(keepsake.CodeInvalid, "name a scope: --wedding ID, --organization ID, --tier TIER or --everything")
+		return in, keepsake.Errorf(keepsake.CodeInvalid,
+			"name a scope: --wedding ID, --organization ID, --tier TIER or --everything")
 	}
 	return in, nil
 }
@@ -110,7 +114,8 @@ func (c *scopeExplainCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	out := explained{Plan: s.Plan(), Rows: map[string]int64{}, ChunksRead: s.Rows().ChunksRead, ChunksTotal: s.Rows().ChunksTotal}
+	out := explained{Plan: s.Plan(), Rows: map[string]int64{}, ChunksRead: s.Rows().ChunksRead,
+		ChunksTotal: s.Rows().ChunksTotal}
 	for _, t := range s.Plan().Tables {
 		out.Rows[t.Name] = s.Rows().Count(t.Name)
 	}
@@ -121,7 +126,8 @@ func (c *scopeExplainCommand) Run(a *app) error {
 	for _, part := range []struct {
 		is   scope.Belonging
 		head string
-	}{{scope.Owned, "Belongs to it"}, {scope.Shared, "Pointed at by its rows: restored where missing, never rewound"}, {scope.Outside, "Not touched"}} {
+	}{{scope.Owned, "Belongs to it"}, {scope.Shared, "Pointed at by its rows: restored where missing, never rewound"},
+		{scope.Outside, "Not touched"}} {
 		tables := s.Plan().Of(part.is)
 		if len(tables) == 0 {
 			continue
@@ -188,7 +194,8 @@ func (c *scopePreviewCommand) Run(a *app) error {
 		a.printf("Nothing to do.\n")
 		return nil
 	}
-	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %s\n", p.Point, c.flags(), p.Mode, p.Fingerprint, forShell(p.Name))
+	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %s\n", p.Point, c.flags(), p.Mode,
+		p.Fingerprint, forShell(p.Name))
 	return nil
 }
 
@@ -196,7 +203,8 @@ func (c *scopePreviewCommand) Run(a *app) error {
 func forShell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 func (a *app) printPreview(p *scope.Preview, rows bool) {
-	a.printf("%s at recovery point %s (%s), compared with now:\n", p.Name, p.Point, p.PointTime.UTC().Format("2006-01-02 15:04:05 MST"))
+	a.printf("%s at recovery point %s (%s), compared with now:\n", p.Name, p.Point,
+		p.PointTime.UTC().Format("2006-01-02 15:04:05 MST"))
 	a.printf("  %-32s %8s %8s %8s %10s %8s\n", "TABLE", "INSERT", "UPDATE", "DELETE", "UNCHANGED", "REFUSED")
 	for _, t := range p.Tables {
 		insert, update, remove, refused := t.Counts()
@@ -254,7 +262,8 @@ type scopeApplyCommand struct {
 }
 
 func (c *scopeApplyCommand) deed() deed {
-	d := c.wideName.deed("scope.restore", "scoped.end", c.Point, map[string]any{"mode": c.Mode, "fingerprint": c.Fingerprint})
+	d := c.wideName.deed("scope.restore", "scoped.end", c.Point,
+		map[string]any{"mode": c.Mode, "fingerprint": c.Fingerprint})
 	if c.result.Restore != "" {
 		d.detail["point"], d.detail["restore"], d.detail["applied"] = c.result.Point, c.result.Restore, c.result.Applied
 	}
@@ -281,7 +290,8 @@ func (c *scopeApplyCommand) Run(a *app) error {
 		return err
 	}
 	if !fold.SameName(c.Confirm, p.Name) {
-		return keepsake.Errorf(keepsake.CodeInvalid, "--confirm says %q, but this is %q: nothing was changed", c.Confirm, p.Name)
+		return keepsake.Errorf(keepsake.CodeInvalid, "--confirm says %q, but this is %q: nothing was changed", c.Confirm,
+			p.Name)
 	}
 	r, err := s.Apply(a.ctx, engine.ScopeApply{Fingerprint: c.Fingerprint})
 	if err != nil {
@@ -299,7 +309,8 @@ func (a *app) printScopeResult(what string, r engine.ScopeResult) error {
 		printJSON(a.io.out, r)
 		return nil
 	}
-	a.printf("%s for %s: %d inserted, %d updated, %d deleted in %s.\n", what, r.Name, r.Applied.Inserted, r.Applied.Updated, r.Applied.Deleted, seconds(r.Seconds))
+	a.printf("%s for %s: %d inserted, %d updated, %d deleted in %s.\n", what, r.Name, r.Applied.Inserted,
+		r.Applied.Updated, r.Applied.Deleted, seconds(r.Seconds))
 	for _, line := range r.Refused {
 		a.printf("Left alone: %s\n", line)
 	}
@@ -364,10 +375,12 @@ func (c *scopeUndosCommand) Run(a *app) error {
 			return a.ctx.Err()
 		}
 		if err != nil {
-			unread = cmp.Or(unread, error(keepsake.Errorf(keepsake.CodeOf(err), "what undoing restore %s needs cannot be read: %w", id, err)))
+			unread = cmp.Or(unread,
+				error(keepsake.Errorf(keepsake.CodeOf(err), "what undoing restore %s needs cannot be read: %w", id, err)))
 			continue
 		}
-		list = append(list, undoLine{id, u.Time.UTC().Format("2006-01-02 15:04:05 MST"), u.Point, u.Name, string(u.Mode), u.Of, u.Rows()})
+		list = append(list, undoLine{id, u.Time.UTC().Format("2006-01-02 15:04:05 MST"), u.Point, u.Name, string(u.Mode),
+			u.Of, u.Rows()})
 	}
 	if a.cli.JSON {
 		printJSON(a.io.out, list)

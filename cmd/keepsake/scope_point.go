@@ -13,8 +13,8 @@ import (
 // pointsLookedAt is how many recovery points are looked at for damage of a wedding.
 const pointsLookedAt = 12
 
-// choosePoint takes the newest safe recovery point of a wedding where none is named, and says why. Who names the latest gets it, and
-// is told where it is from after damage.
+// choosePoint takes the newest safe recovery point of a wedding where none is named, and says why. Who names the latest
+// gets it, and is told where it is from after damage.
 func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) {
 	named := in.Point
 	in.Point = cmp.Or(named, "latest")

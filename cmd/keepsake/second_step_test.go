@@ -13,7 +13,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestAdminSecondStepOff: who lost phone and codes is let in again from the server, in the console and in the repository's note.
+// TestAdminSecondStepOff: who lost phone and codes is let in again from the server, in the console and in the
+// repository's note.
 func TestAdminSecondStepOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting)
@@ -23,7 +24,8 @@ func TestAdminSecondStepOff(t *testing.T) {
 	if o := w.must(t, exitFailed, off...); !strings.Contains(o.err, "keepsake admin create") {
 		t.Errorf("nobody: %s", o.err)
 	}
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
+		"--password-stdin"); o.code != exitDone {
 		t.Fatal(o.err)
 	}
 	if o := w.must(t, exitFailed, off...); !strings.Contains(o.err, "no second step") {

@@ -51,7 +51,9 @@ func (c *serveCommand) Run(a *app) error {
 		if failed != nil {
 			return err // nothing answers: say what was asked first
 		}
-		a.logger(slog.LevelInfo).WarnContext(a.ctx, "the console database does not answer; weddings can be read straight from the providers", "err", keepsake.MessageOf(err))
+		a.logger(slog.LevelInfo).WarnContext(a.ctx,
+			"the console database does not answer; weddings can be read straight from the providers", "err",
+			keepsake.MessageOf(err))
 		pages.use(standby)
 	} else if err != nil {
 		return err
@@ -89,15 +91,15 @@ func (c *serveCommand) Run(a *app) error {
 	return g.Wait()
 }
 
-// The collector of a console runs when its memory has grown fivefold, and more often the nearer it comes to the limit: pages make much that is
-// soon gone, and a worker's backups keep much less than the limit.
+// The collector of a console runs when its memory has grown fivefold, and more often the nearer it comes to the limit:
+// pages make much that is soon gone, and a worker's backups keep much less than the limit.
 const (
 	collectPercent = 400
 	collectLimit   = 192 << 20 // bytes
 )
 
-// collectSeldom has memory collected less often than Go's default, which is made for programs that share a machine with many. GOGC and
-// GOMEMLIMIT, where they are set, are what counts.
+// collectSeldom has memory collected less often than Go's default, which is made for programs that share a machine with
+// many. GOGC and GOMEMLIMIT, where they are set, are what counts.
 func (a *app) collectSeldom() {
 	if _, set := a.env("GOGC"); !set {
 		debug.SetGCPercent(collectPercent)
@@ -123,8 +125,10 @@ func (a *app) normal(s *services, pages *switcher) error {
 	if at != nil {
 		s.sessions = s.sessions.WithSupabase(at)
 	}
-	s.pages, err = web.New(web.Deps{Console: s.console, Auth: s.sessions, Tokens: s.sessions, Requests: s.sessions, Logger: a.logger(slog.LevelInfo),
-		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version, Ready: s.db.Ping, ByTLS: s.config.ByTLS()})
+	s.pages, err = web.New(web.Deps{Console: s.console, Auth: s.sessions, Tokens: s.sessions, Requests: s.sessions,
+		Logger:        a.logger(slog.LevelInfo),
+		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version, Ready: s.db.Ping,
+		ByTLS: s.config.ByTLS()})
 	if err != nil {
 		return err
 	}
@@ -136,14 +140,17 @@ func (a *app) normal(s *services, pages *switcher) error {
 	return nil
 }
 
-// warnOfDataMap says at the start what the configuration names and the platform does not have. A platform that does not answer is no reason not to start.
+// warnOfDataMap says at the start what the configuration names and the platform does not have. A platform that does not
+// answer is no reason not to start.
 func (a *app) warnOfDataMap(s *services) {
 	state := s.console.Platform(a.ctx)
 	for _, words := range state.Unmapped {
 		a.logger(slog.LevelInfo).WarnContext(a.ctx, words)
 	}
 	if state.WithoutWeddings {
-		a.logger(slog.LevelInfo).WarnContext(a.ctx, "single weddings and organizations can be neither listed nor brought back until data_map in keepsake.yaml is corrected; backups and restores of everything and of tiers go on")
+		a.logger(slog.LevelInfo).WarnContext(a.ctx,
+			"single weddings and organizations can be neither listed nor brought back until data_map in keepsake.yaml is "+
+				"corrected; backups and restores of everything and of tiers go on")
 	}
 }
 
@@ -155,12 +162,15 @@ func (a *app) listen(conf *config.Config) (net.Listener, string, error) {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", conf.Server.Address)
 	if err != nil {
-		return nil, "", keepsake.Errorf(keepsake.CodeInvalid, "%s: server.address: the console cannot listen on %s: %w: free it or choose another", conf.Path(), conf.Server.Address, err)
+		return nil, "", keepsake.Errorf(keepsake.CodeInvalid,
+			"%s: server.address: the console cannot listen on %s: %w: free it or choose another", conf.Path(),
+			conf.Server.Address, err)
 	}
 	where := "http://" + listener.Addr().String()
 	if certificate != nil {
 		where = "https://" + listener.Addr().String()
-		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate},
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
 	}
 	if conf.Server.BaseURL != "" {
 		where += ", for people " + conf.Server.BaseURL
@@ -205,7 +215,9 @@ func (a *app) openConsole() (*services, error) {
 // openConsoleOver is openConsole for an engine that is there already.
 func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services, error) {
 	if e.WritesOnly() {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the key of this machine is a writer's, and a console reads the repository: run this where the repository's key is; here keepsake backup works")
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"the key of this machine is a writer's, and a console reads the repository: run this where the repository's key "+
+				"is; here keepsake backup works")
 	}
 	for _, f := range append(a.checkFiles(conf), checkServer(conf)...) {
 		a.logger(slog.LevelInfo).WarnContext(a.ctx, f.Message+": "+f.Action)
@@ -234,7 +246,9 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		d.Close()
 		return nil, err
 	}
-	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets, Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits, SecondApprover: conf.Server.SecondApprover, Alone: alone(conf.Server),
+	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets,
+		Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits,
+		SecondApprover: conf.Server.SecondApprover, Alone: alone(conf.Server),
 		Duties: duties(s.sessions, access, alerts), Notes: e, Vault: e.Vault()})
 	if err != nil {
 		d.Close()
@@ -253,11 +267,14 @@ const (
 // duties are what is done without being asked and is not the console's own. alert is nil where nobody is to be told.
 func duties(sessions *auth.Sessions, access *accessKeeper, alert func(context.Context) error) []operation.Duty {
 	list := []operation.Duty{
-		{Name: "keep_access", Does: "store in the repository who may sign in without the console database", Every: keepEvery, Who: operation.OneHolder, Run: access.keep},
-		{Name: "remove_sessions", Does: "remove ended sessions", Every: sweepEvery, Who: operation.OneHolder, Run: sessions.Sweep},
+		{Name: "keep_access", Does: "store in the repository who may sign in without the console database", Every: keepEvery,
+			Who: operation.OneHolder, Run: access.keep},
+		{Name: "remove_sessions", Does: "remove ended sessions", Every: sweepEvery, Who: operation.OneHolder,
+			Run: sessions.Sweep},
 	}
 	if alert != nil {
-		list = append(list, operation.Duty{Name: "send_alerts", Does: "send alerts", Every: alertEvery, Who: operation.EachProcess, Run: alert})
+		list = append(list, operation.Duty{Name: "send_alerts", Does: "send alerts", Every: alertEvery,
+			Who: operation.EachProcess, Run: alert})
 	}
 	return list
 }
@@ -277,15 +294,18 @@ func alone(s config.Server) *policy.Alone {
 // openDatabase migrates and opens the console database. Processes that start together take turns.
 func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
 	if conf.Console.URL == "" {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: console.url: no console database is configured: set it, or KEEPSAKE_CONSOLE_URL", conf.Path())
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"%s: console.url: no console database is configured: set it, or KEEPSAKE_CONSOLE_URL", conf.Path())
 	}
 	if err := db.Prepare(a.ctx, conf.Console.OwnerURL, conf.Console.URL, a.logger(slog.LevelInfo)); err != nil {
 		return nil, explainConsole(err)
 	}
 	d, err := db.Open(a.ctx, conf.Console.URL)
 	if err == nil && d.OwnsTables() {
-		a.logger(slog.LevelInfo).WarnContext(a.ctx, "console.url signs in as the role that owns the console's tables: row-level security binds it, but whoever steals its password could switch that off. "+
-			"Give the tables an owner of their own: console.owner_url in keepsake.example.yaml")
+		a.logger(slog.LevelInfo).WarnContext(a.ctx,
+			"console.url signs in as the role that owns the console's tables: row-level security binds it, but whoever steals "+
+				"its password could switch that off. "+
+				"Give the tables an owner of their own: console.owner_url in keepsake.example.yaml")
 	}
 	return d, explainConsole(err)
 }
@@ -304,10 +324,15 @@ const (
 func explainConsole(err error) error {
 	switch {
 	case db.IsState(err, stateNoDatabase):
-		return &keepsake.Error{Code: keepsake.CodeInvalid, Message: "console.url: the console database does not exist: create role keepsake_owner login password '…'; create role keepsake login password '…'; " +
-			"create database keepsake owner keepsake_owner; the first belongs into console.owner_url, the second into console.url", Err: err}
+		return &keepsake.Error{Code: keepsake.CodeInvalid,
+			Message: "console.url: the console database does not exist: create role keepsake_owner login password '…'; create " +
+				"role keepsake login password '…'; " +
+				"create database keepsake owner keepsake_owner; the first belongs into console.owner_url, the second " +
+				"into console.url", Err: err}
 	case db.IsState(err, stateNoPassword), db.IsState(err, stateNoPermission):
-		return &keepsake.Error{Code: keepsake.CodeInvalid, Message: "console.url: the console database's server refused the role or its password: correct console.url or KEEPSAKE_CONSOLE_URL", Err: err}
+		return &keepsake.Error{Code: keepsake.CodeInvalid,
+			Message: "console.url: the console database's server refused the role or its password: correct console.url or " +
+				"KEEPSAKE_CONSOLE_URL", Err: err}
 	}
 	return err
 }

@@ -51,7 +51,8 @@ func TestWorkerRemovesOldSessions(t *testing.T) {
 	defer stop()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"--config", w.config, "worker"}, environ(w.env), stdio{strings.NewReader(""), io.Discard, testenv.Log("a worker's log", nil)})
+		ended <- run(ctx, []string{"--config", w.config, "worker"}, environ(w.env),
+			stdio{strings.NewReader(""), io.Discard, testenv.Log("a worker's log", nil)})
 	}()
 	for deadline := time.Now().Add(30 * time.Second); sessions() != 1; { // a round trip to the server instead of a sleep
 		if time.Now().After(deadline) {
@@ -71,11 +72,13 @@ func TestConsoleInThePlatformIsRefused(t *testing.T) {
 	w.must(t, exitDone, "init")
 	w.env["KEEPSAKE_CONSOLE_URL"] = w.platform + "&application_name=console"
 	for _, command := range [][]string{{"doctor"}, {"serve"}, {"worker"}, {"repo", "rebuild"}} {
-		if o := w.must(t, exitUsage, command...); !strings.Contains(o.err, "KEEPSAKE_CONSOLE_URL: it names the platform's own database: give the console one of its own") {
+		if o := w.must(t, exitUsage, command...); !strings.Contains(o.err,
+			"KEEPSAKE_CONSOLE_URL: it names the platform's own database: give the console one of its own") {
 			t.Errorf("%v: %s", command, o.err)
 		}
 	}
-	if n := query[int](t, w.platform, "select count(*)::int from pg_class where relnamespace = 'public'::regnamespace"); n != 0 {
+	if n := query[int](t, w.platform, "select count(*)::int from pg_class where relnamespace = "+
+		"'public'::regnamespace"); n != 0 {
 		t.Errorf("the platform has %d new objects", n)
 	}
 }

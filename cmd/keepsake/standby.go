@@ -28,8 +28,9 @@ const (
 )
 
 // errStandby is why a console on standby is not ready.
-var errStandby = keepsake.Errorf(keepsake.CodeUnavailable, "the console database does not answer; weddings can be read, nothing "+
-	"can be started")
+var errStandby = keepsake.Errorf(keepsake.CodeUnavailable,
+	"the console database does not answer; weddings can be read, nothing "+
+		"can be started")
 
 // accessTopic is the note that holds who may sign in without the console database.
 const accessTopic = "access"
@@ -63,16 +64,19 @@ func (k *accessKeeper) keep(ctx context.Context) error {
 	k.missing = missing
 	k.mu.Unlock()
 	if changed { // said once, and not every minute: the provider's own state says what is wrong with it
-		k.log.InfoContext(ctx, "who may sign in without the console database is kept in the repository", "where", kept.String())
+		k.log.InfoContext(ctx, "who may sign in without the console database is kept in the repository", "where",
+			kept.String())
 	}
 	return nil
 }
 
-// sessions are who may sign in: with the repository's key for the secrets of authenticators, and telling the repository when they change.
+// sessions are who may sign in: with the repository's key for the secrets of authenticators, and telling the repository
+// when they change.
 func (a *app) sessions(k *accessKeeper) *auth.Sessions {
 	return auth.NewSessions(k.db, nil).WithVault(k.engine.Vault()).WithTelling(func(ctx context.Context) {
 		if err := k.keep(ctx); err != nil {
-			k.log.WarnContext(ctx, "the repository could not be told of a changed second step; the worker tries again", "err", err)
+			k.log.WarnContext(ctx, "the repository could not be told of a changed second step; the worker tries again", "err",
+				err)
 		}
 	})
 }
@@ -95,7 +99,8 @@ func (a *app) standby(ctx context.Context, e *engine.Engine, conf *config.Config
 	log := a.logger(slog.LevelInfo)
 	read := func(ctx context.Context) ([]byte, error) { return e.ReadNote(ctx, accessTopic) }
 	//nolint:contextcheck // each request has its own context
-	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, e.Vault(), log), Logger: log, SessionSecret: secret, TrustedProxies: conf.TrustedProxies(), Version: engine.Version,
+	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, e.Vault(), log), Logger: log, SessionSecret: secret,
+		TrustedProxies: conf.TrustedProxies(), Version: engine.Version,
 		Ready: func(context.Context) error { return errStandby }, ByTLS: conf.ByTLS()},
 		console.NewStandby(e, log))
 }
@@ -133,13 +138,15 @@ func (a *app) watch(ctx context.Context, s *services, pages *switcher) error {
 			}
 			pages.use(standby)
 			away = true
-			log.WarnContext(ctx, "the console database does not answer; weddings can be read straight from the providers", "err", keepsake.MessageOf(err))
+			log.WarnContext(ctx, "the console database does not answer; weddings can be read straight from the providers", "err",
+				keepsake.MessageOf(err))
 		}
 	}
 }
 
-// isAway reports whether err says that the console database is away, or lost: it is not there, or lets nobody in, although people have signed in here
-// before. What they need on such a day works without it. A console that nobody has used yet is being set up, and its mistakes are said at once.
+// isAway reports whether err says that the console database is away, or lost: it is not there, or lets nobody in,
+// although people have signed in here before. What they need on such a day works without it. A console that nobody has
+// used yet is being set up, and its mistakes are said at once.
 func (a *app) isAway(e *engine.Engine, err error) bool {
 	if err == nil || keepsake.CodeOf(err) == keepsake.CodeUnavailable {
 		return err != nil
@@ -150,7 +157,8 @@ func (a *app) isAway(e *engine.Engine, err error) bool {
 	return e.HasNote(a.ctx, accessTopic)
 }
 
-// awaitConsole opens the console as soon as that is possible. Whatever is in the way meanwhile ends no page that helps without it: it is logged, once.
+// awaitConsole opens the console as soon as that is possible. Whatever is in the way meanwhile ends no page that helps
+// without it: it is logged, once.
 func (a *app) awaitConsole(ctx context.Context, e *engine.Engine, conf *config.Config) (*services, error) {
 	said := ""
 	for {

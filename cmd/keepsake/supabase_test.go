@@ -18,12 +18,14 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestPeopleOfThePlatformSignIn: over the real program, on its pages and over the API, with a second factor, against a server that signs
-// with a secret and one that publishes keys.
+// TestPeopleOfThePlatformSignIn: over the real program, on its pages and over the API, with a second factor, against a
+// server that signs with a secret and one that publishes keys.
 func TestPeopleOfThePlatformSignIn(t *testing.T) {
 	const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-	bea := gotruetest.User{Email: "bea@example.com", Password: "what only Bea knows", AppMetadata: map[string]any{"role": "super_admin"}}
-	cleo := gotruetest.User{Email: "cleo@example.com", Password: "what only Cleo knows", AppMetadata: map[string]any{"role": "super_admin"}, TOTP: secret}
+	bea := gotruetest.User{Email: "bea@example.com", Password: "what only Bea knows",
+		AppMetadata: map[string]any{"role": "super_admin"}}
+	cleo := gotruetest.User{Email: "cleo@example.com", Password: "what only Cleo knows",
+		AppMetadata: map[string]any{"role": "super_admin"}, TOTP: secret}
 	for name, asymmetric := range map[string]bool{"secret": false, "published keys": true} {
 		t.Run(name, func(t *testing.T) {
 			at := gotruetest.New(t, asymmetric, bea, cleo)
@@ -73,14 +75,17 @@ func TestPeopleOfThePlatformSignIn(t *testing.T) {
 				return resp.Request.URL.Path, page
 			}
 			c := browser()
-			if to, page := post(c, "/sign-in", url.Values{"email": {bea.Email}, "password": {"not hers"}}); to != "/sign-in" || !strings.Contains(page, "do not match an account") {
+			if to, page := post(c, "/sign-in", url.Values{"email": {bea.Email}, "password": {"not hers"}}); to != "/sign-in" ||
+				!strings.Contains(page, "do not match an account") {
 				t.Errorf("a wrong password leads to %s", to)
 			}
-			if to, page := post(c, "/sign-in", url.Values{"email": {bea.Email}, "password": {bea.Password}}); to != "/" || !strings.Contains(page, bea.Email) {
+			if to, page := post(c, "/sign-in", url.Values{"email": {bea.Email}, "password": {bea.Password}}); to != "/" ||
+				!strings.Contains(page, bea.Email) {
 				t.Errorf("signing in leads to %s:\n%s", to, page)
 			}
 			c = browser()
-			if to, page := post(c, "/sign-in", url.Values{"email": {cleo.Email}, "password": {cleo.Password}}); to != "/sign-in/code" || strings.Contains(page, "recovery") {
+			if to, page := post(c, "/sign-in", url.Values{"email": {cleo.Email}, "password": {cleo.Password}}); to !=
+				"/sign-in/code" || strings.Contains(page, "recovery") {
 				t.Errorf("signing in with a second factor leads to %s:\n%s", to, page)
 			}
 			if to, _ := post(c, "/sign-in/code", url.Values{"code": {"000000"}}); to != "/sign-in/code" {
@@ -90,7 +95,8 @@ func TestPeopleOfThePlatformSignIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if to, page := post(c, "/sign-in/code", url.Values{"code": {code}}); to != "/" || !strings.Contains(page, cleo.Email) {
+			if to, page := post(c, "/sign-in/code", url.Values{"code": {code}}); to != "/" ||
+				!strings.Contains(page, cleo.Email) {
 				t.Errorf("the code leads to %s:\n%s", to, page)
 			}
 			if n := at.SignedIn(); n != 2 {
@@ -111,7 +117,8 @@ func TestPeopleOfThePlatformSignIn(t *testing.T) {
 			}
 			testenv.Secret("an access token", tokens.Access.Reveal())
 			script{t, base, tokens.Access.Reveal()}.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusOK)
-			script{t, base, tokens.Access.Reveal() + "x"}.send(http.MethodGet, "/api/backups/status", nil).want(http.StatusUnauthorized)
+			script{t, base, tokens.Access.Reveal() + "x"}.send(http.MethodGet, "/api/backups/status", nil).want(
+				http.StatusUnauthorized)
 		})
 	}
 }

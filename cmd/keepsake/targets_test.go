@@ -32,7 +32,8 @@ func TestSystemDatabasesAreNoTarget(t *testing.T) {
 			}
 		}
 	}
-	execute(t, bare.URL("postgres"), "create database mine template template0 is_template true", "create database closed connection limit 0")
+	execute(t, bare.URL("postgres"), "create database mine template template0 is_template true",
+		"create database closed connection limit 0")
 	for _, create := range []bool{false, true} {
 		for _, name := range []string{"postgres", "template1", "template0", "mine"} {
 			refused(bare.URL(name), create, name)
@@ -72,7 +73,8 @@ func TestSystemDatabasesAreNoTarget(t *testing.T) {
 		execute(t, bare.URL(name), c.make)
 		refused(bare.URL(name), false, c.names)
 		refused(bare.URL(name), true)
-		if n := query[int](t, bare.URL(name), "select count(*) from pg_namespace where nspname = 'keepsake_restore'"); n != 0 {
+		if n := query[int](t, bare.URL(name), "select count(*) from pg_namespace where nspname = 'keepsake_restore'"); n !=
+			0 {
 			t.Errorf("%s: the refused database was marked", c.make)
 		}
 	}
@@ -82,7 +84,8 @@ func TestSystemDatabasesAreNoTarget(t *testing.T) {
 	refused(strings.Replace(bare.URL("console"), "127.0.0.1", "localhost", 1), false, "console's own database")
 	// A mark that somebody else made proves nothing.
 	execute(t, bare.URL("postgres"), "create database forged")
-	execute(t, bare.URL("forged"), "create schema keepsake_restore", "create table keepsake_restore.run (state text)", "create table precious (id int)")
+	execute(t, bare.URL("forged"), "create schema keepsake_restore", "create table keepsake_restore.run (state text)",
+		"create table precious (id int)")
 	refused(bare.URL("forged"), false, "precious")
 	refused(bare.URL("forged"), true, "precious")
 	if n := query[int](t, bare.URL("forged"), "select count(*) from pg_class where relname = 'precious'"); n != 1 {

@@ -16,7 +16,8 @@ func TestPointsOfProvidersThatCannotBeAsked(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	for _, args := range [][]string{{"verify", "--all"}, {"repair", "--all"}, {"verify"}} {
-		if o := w.must(t, exitFailed, args...); !strings.Contains(o.err, "there is no recovery point yet") || strings.Contains(o.out, "sound") {
+		if o := w.must(t, exitFailed, args...); !strings.Contains(o.err, "there is no recovery point yet") ||
+			strings.Contains(o.out, "sound") {
 			t.Errorf("%v of nothing: %s%s", args, o.out, o.err)
 		}
 	}
@@ -24,14 +25,17 @@ func TestPointsOfProvidersThatCannotBeAsked(t *testing.T) {
 	if o := w.must(t, exitDone, "points"); !strings.Contains(o.out, "yes") || o.err != "" {
 		t.Errorf("%s%s", o.out, o.err)
 	}
-	if o := w.must(t, exitDone, "points", "--provider", "far"); !strings.Contains(o.out, "not known: only provider far was asked") {
+	if o := w.must(t, exitDone, "points", "--provider", "far"); !strings.Contains(o.out,
+		"not known: only provider far was asked") {
 		t.Errorf("%s", o.out)
 	}
 	far := w.place("far")
 	move(t, far, far+".away")
 	point := document[report](t, w.must(t, exitUnprotected, "backup", "--json")).Point
 	move(t, far+".away", far)
-	if o := w.must(t, exitFailed, "restore", point, "--provider", "far", "--create", "--target", beside(t, w.platform, "lacking")); !strings.Contains(o.err, "provider far does not hold recovery point "+point+": leave --provider out") {
+	if o := w.must(t, exitFailed, "restore", point, "--provider", "far", "--create", "--target",
+		beside(t, w.platform, "lacking")); !strings.Contains(o.err, "provider far does not hold recovery point "+point+
+		": leave --provider out") {
 		t.Errorf("%s", o.err)
 	}
 	move(t, far, far+".away")
@@ -49,7 +53,8 @@ func TestPointsOfProvidersThatCannotBeAsked(t *testing.T) {
 	if err := os.Remove(filepath.Join(w.place("second"), "provider.json")); err != nil {
 		t.Fatal(err)
 	}
-	if o := w.must(t, exitDone, "points"); !strings.Contains(o.out, "at 1 of 3 providers; far lacks it; second could not be asked") ||
+	if o := w.must(t, exitDone, "points"); !strings.Contains(o.out,
+		"at 1 of 3 providers; far lacks it; second could not be asked") ||
 		!strings.Contains(o.err, "Provider second could not be asked") {
 		t.Errorf("%s%s", o.out, o.err)
 	}

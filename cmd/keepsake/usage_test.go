@@ -8,17 +8,21 @@ import (
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild", "repo writer-key", "repo add-provider", "serve", "worker", "admin", "admin create", "admin password", "admin unlock", "admin close", "admin second-step-off", "doctor", "version", "alert", "alert test"} {
+	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild",
+		"repo writer-key", "repo add-provider", "serve", "worker", "admin", "admin create", "admin password", "admin unlock",
+		"admin close", "admin second-step-off", "doctor", "version", "alert", "alert test"} {
 		t.Run("keepsake "+command, func(t *testing.T) {
 			t.Parallel()
 			o := program(t.Context(), nil, "", append(strings.Fields(command), "--help")...)
-			if o.code != exitDone || o.err != "" || !strings.Contains(o.out, "Usage: keepsake") || !strings.Contains(o.out, "--config=FILE") {
+			if o.code != exitDone || o.err != "" || !strings.Contains(o.out, "Usage: keepsake") ||
+				!strings.Contains(o.out, "--config=FILE") {
 				t.Errorf("exit code %d\n%s%s", o.code, o.out, o.err)
 			}
 		})
 	}
 	o := program(t.Context(), nil, "", "--help")
-	for _, word := range []string{"Exit codes: 0 done", "init", "backup", "points", "verify", "repair", "restore", "repo rebuild", "serve", "worker", "admin create", "doctor"} {
+	for _, word := range []string{"Exit codes: 0 done", "init", "backup", "points", "verify", "repair", "restore",
+		"repo rebuild", "serve", "worker", "admin create", "doctor"} {
 		if !strings.Contains(strings.Join(strings.Fields(o.out), " "), word) {
 			t.Errorf("keepsake --help does not name %q", word)
 		}
@@ -81,11 +85,13 @@ func TestBadInput(t *testing.T) {
 			}
 			o := program(t.Context(), nil, "", args...)
 			line, rest, _ := strings.Cut(o.err, "\n")
-			if o.code != exitUsage || o.out != "" || rest != "" || !strings.HasPrefix(line, "keepsake: ") || !strings.Contains(line, c.says) {
+			if o.code != exitUsage || o.out != "" || rest != "" || !strings.HasPrefix(line, "keepsake: ") ||
+				!strings.Contains(line, c.says) {
 				t.Errorf("exit code %d, want %d and one line with %q\n%s%s", o.code, exitUsage, c.says, o.out, o.err)
 			}
 			o = program(t.Context(), nil, "", append(args, "--json")...)
-			if f := document[failure](t, o); o.code != exitUsage || f.Error.Code != "invalid" || !strings.Contains(f.Error.Message, c.says) || o.err != "" {
+			if f := document[failure](t, o); o.code != exitUsage || f.Error.Code != "invalid" ||
+				!strings.Contains(f.Error.Message, c.says) || o.err != "" {
 				t.Errorf("with --json: exit code %d, %+v, %s", o.code, f, o.err)
 			}
 		})
@@ -97,7 +103,8 @@ func TestVersion(t *testing.T) {
 	if o := program(t.Context(), nil, "", "version"); o.code != exitDone || !strings.HasPrefix(o.out, "keepsake ") {
 		t.Errorf("%+v", o)
 	}
-	if o := program(t.Context(), map[string]string{"KEEPSAKE_VERSION": "2"}, "", "--version"); o.code != exitDone || !strings.HasPrefix(o.out, "keepsake ") {
+	if o := program(t.Context(), map[string]string{"KEEPSAKE_VERSION": "2"}, "", "--version"); o.code != exitDone ||
+		!strings.HasPrefix(o.out, "keepsake ") {
 		t.Errorf("--version: %+v", o)
 	}
 	if v := document[map[string]string](t, program(t.Context(), nil, "", "version", "--json")); v["version"] == "" {
@@ -107,12 +114,14 @@ func TestVersion(t *testing.T) {
 
 func TestSizesAndCounts(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1 << 30: "1.0 GiB", 5 << 40: "5.0 TiB"} {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1 << 30: "1.0 GiB",
+		5 << 40: "5.0 TiB"} {
 		if got := size(n); got != want {
 			t.Errorf("size(%d) = %s, want %s", n, got, want)
 		}
 	}
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000",
+		-100: "-100"} {
 		if got := count(n); got != want {
 			t.Errorf("count(%d) = %s, want %s", n, got, want)
 		}

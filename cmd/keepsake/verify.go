@@ -60,7 +60,8 @@ func (c *verifyCommand) Run(a *app) error {
 
 func (a *app) printVerify(r engine.VerifyResult) {
 	a.printFindings("", r.Findings)
-	a.printf("%s, %s checked, %s read, in %s: ", some(int64(r.Points), "recovery point"), count(r.Objects)+" copies of objects", size(r.Bytes), seconds(r.Seconds))
+	a.printf("%s, %s checked, %s read, in %s: ", some(int64(r.Points), "recovery point"),
+		count(r.Objects)+" copies of objects", size(r.Bytes), seconds(r.Seconds))
 	if r.OK {
 		a.printf("all sound.\n")
 		return
@@ -127,7 +128,8 @@ func (c *repairCommand) Run(a *app) error {
 	if a.cli.JSON {
 		printJSON(a.io.out, r)
 	} else {
-		a.printf("%s looked at, %s (%s) copied in %s.\n", some(int64(r.Points), "recovery point"), some(r.Copied, "object"), size(r.Bytes), seconds(r.Seconds))
+		a.printf("%s looked at, %s (%s) copied in %s.\n", some(int64(r.Points), "recovery point"), some(r.Copied, "object"),
+			size(r.Bytes), seconds(r.Seconds))
 		const shown = 20
 		a.printFindings("repaired at ", r.Repaired[:min(shown, len(r.Repaired))])
 		if more := len(r.Repaired) - shown; more > 0 {
@@ -138,7 +140,8 @@ func (c *repairCommand) Run(a *app) error {
 		case r.Damaged():
 			a.printf("%s could not be repaired: what to do stands beside each.\n", some(int64(len(r.Remaining)), "finding"))
 		case len(r.Remaining) > 0:
-			a.printf("%s left. Run keepsake repair again when every provider answers.\n", some(int64(len(r.Remaining)), "finding"))
+			a.printf("%s left. Run keepsake repair again when every provider answers.\n",
+				some(int64(len(r.Remaining)), "finding"))
 		case !c.Deep:
 			a.printf("Names and sizes were looked at, nothing was read: --deep finds damage inside.\n")
 		}

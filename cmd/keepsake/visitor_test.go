@@ -29,7 +29,8 @@ func (w *world) visited(t *testing.T) *visitor {
 // visitedAt is visited with the console database and the repository that the world has.
 func (w *world) visitedAt(t *testing.T) *visitor {
 	t.Helper()
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
+		"--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	base, stop := w.serve(t)
@@ -48,7 +49,8 @@ func (v *visitor) of(t *testing.T) *visitor { return &visitor{t, v.base, v.clien
 
 func (v *visitor) signIn() {
 	v.t.Helper()
-	if status, body := v.send(http.MethodPost, "/sign-in", url.Values{"email": {"ada@example.com"}, "password": {consolePassword}}); status != http.StatusOK {
+	if status, body := v.send(http.MethodPost, "/sign-in",
+		url.Values{"email": {"ada@example.com"}, "password": {consolePassword}}); status != http.StatusOK {
 		v.t.Fatalf("sign in: %d %s", status, wordsOf(body))
 	}
 }

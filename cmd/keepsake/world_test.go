@@ -49,7 +49,8 @@ func newWorld(t *testing.T, places []place, statements ...string) *world {
 	var b strings.Builder
 	b.WriteString("platform: {url: \"${PLATFORM}\"}\nkey: {file: ./keepsake.key}\nproviders:\n")
 	for _, p := range places {
-		_, _ = fmt.Fprintf(&b, "  - {name: %s, type: file, path: ./repos/%s, medium: %s, offsite: %v}\n", p.name, p.name, p.medium, p.offsite)
+		_, _ = fmt.Fprintf(&b, "  - {name: %s, type: file, path: ./repos/%s, medium: %s, offsite: %v}\n", p.name, p.name,
+			p.medium, p.offsite)
 	}
 	w.write(t, w.config, b.String())
 	w.env["PLATFORM"] = w.platform
@@ -174,7 +175,8 @@ func connect(t *testing.T, url string) *pgx.Conn {
 func query[T any](t *testing.T, url, sql string) T {
 	t.Helper()
 	conn := connect(t, url)
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }() // a database with a session on it cannot be dropped
+	// a database with a session on it cannot be dropped
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
 	var v T
 	if err := conn.QueryRow(t.Context(), sql).Scan(&v); err != nil {
 		t.Fatalf("%s: %v", sql, err)

@@ -6,15 +6,16 @@ import (
 	"testing"
 )
 
-// TestAMachineThatOnlyWrites: with a writer's key where the key stood, the program backs up, says what it cannot do, and what it took is
-// restored with the repository's key.
+// TestAMachineThatOnlyWrites: with a writer's key where the key stood, the program backs up, says what it cannot do,
+// and what it took is restored with the repository's key.
 func TestAMachineThatOnlyWrites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	o := w.must(t, exitDone, "repo", "writer-key")
 	key := strings.TrimSpace(o.out)
-	if !strings.HasPrefix(key, "KEEPSAKE-WRITER-1-") || strings.Contains(key, "\n") || !strings.Contains(o.err, "mode 600") {
+	if !strings.HasPrefix(key, "KEEPSAKE-WRITER-1-") || strings.Contains(key, "\n") ||
+		!strings.Contains(o.err, "mode 600") {
 		t.Fatalf("%s%s", o.out, o.err)
 	}
 	if document[struct {
@@ -28,7 +29,8 @@ func TestAMachineThatOnlyWrites(t *testing.T) {
 	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "it is a writer's: this machine can back up") {
 		t.Errorf("doctor: %s", o.out)
 	}
-	for _, args := range []string{"points", "verify", "repo writer-key", "restore latest --target postgres://127.0.0.1/nowhere", "init", "backup --type incremental"} {
+	for _, args := range []string{"points", "verify", "repo writer-key",
+		"restore latest --target postgres://127.0.0.1/nowhere", "init", "backup --type incremental"} {
 		if o := w.run(t, strings.Fields(args)...); o.code != exitUsage || !strings.Contains(o.err, "writer's") {
 			t.Errorf("%s: %d %s", args, o.code, o.err)
 		}

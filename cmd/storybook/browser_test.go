@@ -95,7 +95,8 @@ func TestEveryStoryFitsAndKeepsThePolicy(t *testing.T) {
 		if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(server.URL+"/"+name)); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		loaded, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.styleSheets.length === 2 && typeof htmx === 'object'`))
+		loaded,
+			err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.styleSheets.length === 2 && typeof htmx === 'object'`))
 		if err != nil || !loaded {
 			t.Errorf("%s: styles or htmx did not load (%v)", name, err)
 		}
@@ -110,7 +111,8 @@ func TestEveryStoryFitsAndKeepsThePolicy(t *testing.T) {
 			if len(over) > 0 {
 				t.Errorf("%s at %d px is too wide: %v", name, width, over)
 			}
-			if accessStories()[name] != nil || auditStories()[name] != nil || approvalStories()[name] != nil || providerStories()[name] != nil {
+			if accessStories()[name] != nil || auditStories()[name] != nil || approvalStories()[name] != nil ||
+				providerStories()[name] != nil {
 				keepsNobodyOut(ctx, t, fmt.Sprintf("%s at %d px", name, width))
 			}
 		}

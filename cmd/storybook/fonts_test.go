@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv/fonts"
 )
 
-// TestNoControlIsWiderThanItsColumn sets every view in a wide font, with long texts in its selects, on a phone: nothing sticks out of its column,
-// and no page scrolls sideways.
+// TestNoControlIsWiderThanItsColumn sets every view in a wide font, with long texts in its selects, on a phone: nothing
+// sticks out of its column, and no page scrolls sideways.
 func TestNoControlIsWiderThanItsColumn(t *testing.T) {
 	server := httptest.NewServer(strict(handler()))
 	defer server.Close()

@@ -42,8 +42,10 @@ func serveEvents(w http.ResponseWriter, r *http.Request) {
 		l := live(ui.ToneRun, 43+n*5)
 		sendEvent(r.Context(), w, n, "progress", views.LivePart(l))
 		sendEvent(r.Context(), w, n, "state", ui.ShowChip(ui.Chip{Tone: ui.ToneRun, Text: fmt.Sprintf("Running %d", n)}))
-		sendEvent(r.Context(), w, n, "strip", views.StripBody(views.Strip{Title: "Full backup", URL: "/operations/x", Percent: l.Percent, Bar: l.Bar}))
-		line := views.LogLine{ID: fmt.Sprint(100 + n), Time: "07:06:0" + fmt.Sprint(n%10), Level: "info", Class: "lv-info", Text: fmt.Sprintf("Step %d of 10", n)}
+		sendEvent(r.Context(), w, n, "strip", views.StripBody(views.Strip{Title: "Full backup", URL: "/operations/x",
+			Percent: l.Percent, Bar: l.Bar}))
+		line := views.LogLine{ID: fmt.Sprint(100 + n), Time: "07:06:0" + fmt.Sprint(n%10), Level: "info", Class: "lv-info",
+			Text: fmt.Sprintf("Step %d of 10", n)}
 		sendEvent(r.Context(), w, 100+n, "log", views.LogLines([]views.LogLine{line}))
 		if err := flush.Flush(); err != nil {
 			return

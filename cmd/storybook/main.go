@@ -1,5 +1,5 @@
-// Command storybook serves every view with canned view-models, for looking at and for screenshots. It has no database, no
-// sign-in and is never linked into keepsake.
+// Command storybook serves every view with canned view-models, for looking at and for screenshots. It has no database,
+// no sign-in and is never linked into keepsake.
 package main
 
 import (
@@ -40,7 +40,8 @@ func handler() http.Handler {
 	mux.Handle(static.Prefix, static.Handler())
 	mux.HandleFunc("GET /events", serveEvents)
 	mux.HandleFunc("GET /none", serveQuiet)
-	mux.HandleFunc("GET /operations/{id}", func(w http.ResponseWriter, r *http.Request) { // where a live story goes when it ends
+	// where a live story goes when it ends
+	mux.HandleFunc("GET /operations/{id}", func(w http.ResponseWriter, r *http.Request) {
 		templ.Handler(stories()["operation-done"](r.URL.Query().Get("theme"))).ServeHTTP(w, r)
 	})
 	mux.HandleFunc("GET /{story}", func(w http.ResponseWriter, r *http.Request) {

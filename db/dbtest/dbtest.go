@@ -1,5 +1,5 @@
-// Package dbtest gives tests a console database of their own, with the two roles of a real one: its owner, and the role that the
-// console works as, which owns nothing and which row-level security binds.
+// Package dbtest gives tests a console database of their own, with the two roles of a real one: its owner, and the role
+// that the console works as, which owns nothing and which row-level security binds.
 package dbtest
 
 import (
@@ -22,7 +22,8 @@ import (
 
 const password = "a password of the test's"
 
-// Roles returns the URLs of a database without any tables and with roles of its own: for the role that owns it and for the one that the console works as.
+// Roles returns the URLs of a database without any tables and with roles of its own: for the role that owns it and for
+// the one that the console works as.
 func Roles(t testing.TB) (owner, server keepsake.Secret) {
 	t.Helper()
 	admin := testenv.DB(t)
@@ -31,8 +32,9 @@ func Roles(t testing.TB) (owner, server keepsake.Secret) {
 		t.Fatal(err)
 	}
 	database := u.Path[1:]
-	owner, server, err = db.Provision(t.Context(), keepsake.Secret(admin), db.ProvisionInput{Database: database, Owner: ownerOf("keepsake_" + database), OwnerPassword: password,
-		Server: "keepsake_" + database, Password: password})
+	owner, server, err = db.Provision(t.Context(), keepsake.Secret(admin),
+		db.ProvisionInput{Database: database, Owner: ownerOf("keepsake_" + database), OwnerPassword: password,
+			Server: "keepsake_" + database, Password: password})
 	if err != nil {
 		t.Fatalf("make the console's roles: %v", err)
 	}
@@ -48,8 +50,8 @@ func Empty(t testing.TB) keepsake.Secret {
 	return owner
 }
 
-// URL returns the URL of a migrated console database, for the role that the console works as. The test fails when anything that must be
-// on record was done past it.
+// URL returns the URL of a migrated console database, for the role that the console works as. The test fails when
+// anything that must be on record was done past it.
 func URL(t testing.TB) keepsake.Secret {
 	t.Helper()
 	server := Tables(t)
@@ -62,11 +64,13 @@ func URL(t testing.TB) keepsake.Secret {
 	return server
 }
 
-// ofAnotherClock is what a test's own clock, which runs ahead of the database's, looks like to it. Of a session only when it was used is looked at: from
-// where may change with it.
+// ofAnotherClock is what a test's own clock, which runs ahead of the database's, looks like to it. Of a session only
+// when it was used is looked at: from where may change with it.
 func ofAnotherClock(past string) bool {
-	return past == `sign_in_throttles {"did": "update", "columns": ["failures", "last_failure_at"]}` || strings.HasPrefix(past, `sessions {"did": "update", `) &&
-		(strings.HasSuffix(past, `"columns": ["last_seen_at"]}`) || strings.HasSuffix(past, `"columns": ["last_address", "last_seen_at"]}`))
+	return past == `sign_in_throttles {"did": "update", "columns": ["failures", "last_failure_at"]}` ||
+		strings.HasPrefix(past, `sessions {"did": "update", `) &&
+			(strings.HasSuffix(past, `"columns": ["last_seen_at"]}`) ||
+				strings.HasSuffix(past, `"columns": ["last_address", "last_seen_at"]}`))
 }
 
 // Tables is URL for tests that write into tables themselves.
@@ -87,9 +91,9 @@ var (
 	errOriginal    = errors.New("the console database that tests copy was not made")
 )
 
-// Prepared returns the URLs of a migrated console database: for the role that owns it and for the one that the console works as.
-// It is a copy of one that is migrated once in a test binary, with an audit trail of its own. The two roles are those of every
-// copy: a test that changes a role uses Roles.
+// Prepared returns the URLs of a migrated console database: for the role that owns it and for the one that the console
+// works as. It is a copy of one that is migrated once in a test binary, with an audit trail of its own. The two roles
+// are those of every copy: a test that changes a role uses Roles.
 func Prepared(t testing.TB) (owner, server keepsake.Secret) {
 	t.Helper()
 	makingOriginal.Do(func() { errOriginal = makeOriginal(t) })
@@ -152,7 +156,8 @@ func as(t testing.TB, database, role string) keepsake.Secret {
 	return keepsake.Secret(u.String())
 }
 
-// Past returns what the database put on record itself, because nobody else did: the table and what happened to it. It works in a cleanup too.
+// Past returns what the database put on record itself, because nobody else did: the table and what happened to it. It
+// works in a cleanup too.
 func Past(t testing.TB, server keepsake.Secret) []string {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
@@ -163,7 +168,8 @@ func Past(t testing.TB, server keepsake.Secret) []string {
 	defer d.Close()
 	var past []string
 	err = d.InTx(ctx, keepsake.System("test"), func(tx db.Tx) error {
-		rows, _ := tx.PG.Query(ctx, "select target || ' ' || detail from audit_log where action = 'database.write' order by id")
+		rows,
+			_ := tx.PG.Query(ctx, "select target || ' ' || detail from audit_log where action = 'database.write' order by id")
 		past, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})

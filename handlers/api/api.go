@@ -1,6 +1,6 @@
-// Package api is the JSON side of Keepsake: the same use cases as the pages, other clothes. It decides nothing about backups
-// itself, takes no cookies, and answers every error as a problem document (RFC 9457). The OpenAPI document is made from the types
-// here and nowhere else.
+// Package api is the JSON side of Keepsake: the same use cases as the pages, other clothes. It decides nothing about
+// backups itself, takes no cookies, and answers every error as a problem document (RFC 9457). The OpenAPI document is
+// made from the types here and nowhere else.
 package api
 
 import (
@@ -34,18 +34,22 @@ type Deps struct {
 	Logger  *slog.Logger
 }
 
-// Mount registers every action of the API on a group of e whose middleware has identified the actor, and returns the API with its
-// document. The group's prefix is Prefix.
+// Mount registers every action of the API on a group of e whose middleware has identified the actor, and returns the
+// API with its document. The group's prefix is Prefix.
 func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	config := huma.DefaultConfig("Keepsake", apiVersion)
-	config.Info.Description = "The backup console of a wedding platform. Times are RFC 3339 in UTC, sizes bytes, durations seconds. What takes longer than a request " +
-		"answers 202 with the address of its operation. A field that is null counts as absent. Errors are problem documents (RFC 9457) with a code for machines and words for people."
+	config.Info.Description = "The backup console of a wedding platform. Times are RFC 3339 in UTC, sizes bytes, " +
+		"durations seconds. What takes longer than a request " +
+		"answers 202 with the address of its operation. A field that is null counts as absent. Errors are problem " +
+		"documents (RFC 9457) with a code for machines and words for people."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
-	config.Formats = map[string]huma.Format{"application/json": {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: readJSON}}
+	config.Formats = map[string]huma.Format{
+		"application/json": {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: readJSON}}
 	config.Formats["json"] = config.Formats["application/json"] // the suffix, as in application/problem+json
 	config.Servers = []*huma.Server{{URL: "/"}}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token": {Type: "http", Scheme: "bearer", Description: "A token made under Tokens in the console. Its scopes are read, backup and restore."},
+		"token": {Type: "http", Scheme: "bearer",
+			Description: "A token made under Tokens in the console. Its scopes are read, backup and restore."},
 	}
 	config.Security = []map[string][]string{{"token": {}}}
 	a := humaecho.NewWithGroup(e, group, config)
@@ -70,15 +74,16 @@ type actions struct {
 	d Deps
 }
 
-// register adds an action whose errors become problem documents. What can be got can be asked for without its body, too, unless it is
-// a stream.
+// register adds an action whose errors become problem documents. What can be got can be asked for without its body,
+// too, unless it is a stream.
 func register[I, O any](h *actions, op huma.Operation, fn func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes = maxBody
 	op.BodyReadTimeout = -1 // the body has been read; huma's own deadline would cancel whatever takes longer than that
 	if op.Method != http.MethodGet {
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnsupportedMediaType)
 	}
-	op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusInternalServerError)
+	op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnauthorized,
+		http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusInternalServerError)
 	act := func(ctx context.Context, in *I) (*O, error) {
 		if wrong := wrongQuery(ctx); wrong != nil {
 			return nil, invalid(ctx, wrong)
@@ -108,7 +113,8 @@ func (h *actions) problem(ctx context.Context, method string, err error) *Proble
 		p.Errors = []FieldError{{Location: in + wrong.Field, Message: wrong.Message}}
 	}
 	if p.Status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
-		h.d.Logger.ErrorContext(ctx, "request failed", "request_id", p.Request, "method", method, "status", p.Status, "err", keepsake.CauseOf(err))
+		h.d.Logger.ErrorContext(ctx, "request failed", "request_id", p.Request, "method", method, "status", p.Status, "err",
+			keepsake.CauseOf(err))
 	}
 	return p
 }
@@ -121,5 +127,6 @@ func (h *actions) fail(c echo.Context, err error) {
 
 // get, post and so on name an action.
 func action(method, path, id, summary, text, tag string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: Prefix + path, Summary: summary, Description: text, Tags: []string{tag}}
+	return huma.Operation{OperationID: id, Method: method, Path: Prefix + path, Summary: summary, Description: text,
+		Tags: []string{tag}}
 }

@@ -41,8 +41,10 @@ type AuditEntry struct {
 }
 
 func auditEntryOf(r audit.Row) AuditEntry {
-	return AuditEntry{ID: r.ID, At: r.At.UTC(), Actor: r.ActorName, ActorID: r.ActorID, Role: string(r.ActorRole), Organization: r.Organization, Session: r.Session, Token: r.Token, Address: r.Address,
-		UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action, Target: r.Target, Wedding: r.Wedding, Point: r.Point, Outcome: r.Outcome, DurationMS: r.Took.Milliseconds(),
+	return AuditEntry{ID: r.ID, At: r.At.UTC(), Actor: r.ActorName, ActorID: r.ActorID, Role: string(r.ActorRole),
+		Organization: r.Organization, Session: r.Session, Token: r.Token, Address: r.Address,
+		UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action, Target: r.Target, Wedding: r.Wedding,
+		Point: r.Point, Outcome: r.Outcome, DurationMS: r.Took.Milliseconds(),
 		Security: r.Security, Detail: r.Detail, Hash: hex.EncodeToString(r.Hash)}
 }
 
@@ -60,7 +62,8 @@ type AuditFilter struct {
 }
 
 func (f AuditFilter) filter() audit.Filter {
-	return audit.Filter{Search: f.Search, Actor: f.Actor, Action: f.Action, Outcome: audit.Outcome(f.Outcome), Wedding: f.Wedding, Point: f.Point, OnlySecurity: f.Security, Since: f.From, Until: f.To}
+	return audit.Filter{Search: f.Search, Actor: f.Actor, Action: f.Action, Outcome: audit.Outcome(f.Outcome),
+		Wedding: f.Wedding, Point: f.Point, OnlySecurity: f.Security, Since: f.From, Until: f.To}
 }
 
 type listAuditInput struct {
@@ -96,7 +99,9 @@ func auditVerdictOf(v *console.AuditVerdict) *AuditVerdict {
 	if v == nil {
 		return nil
 	}
-	out := &AuditVerdict{Checked: v.Checked, Intact: v.Intact, Rows: v.Rows, Broken: v.Broken, Problem: v.Problem, Replaced: v.Replaced, Words: append([]string{}, v.Words(time.Now())...), Seals: v.Seals, Missing: v.Missing, Unsealed: v.Unsealed}
+	out := &AuditVerdict{Checked: v.Checked, Intact: v.Intact, Rows: v.Rows, Broken: v.Broken, Problem: v.Problem,
+		Replaced: v.Replaced, Words: append([]string{}, v.Words(time.Now())...), Seals: v.Seals, Missing: v.Missing,
+		Unsealed: v.Unsealed}
 	if v.Sealed != nil {
 		out.SealedAt, out.SealedTo = moment(v.Sealed.At), v.Sealed.Row
 	}
@@ -104,18 +109,23 @@ func auditVerdictOf(v *console.AuditVerdict) *AuditVerdict {
 }
 
 func (h *actions) audit() {
-	register(h, action(http.MethodGet, "/audit", "listAudit", "Read the audit trail", "Every attempt, allowed or refused. Newest first, fifty a page.", "Audit"), func(ctx context.Context, in *listAuditInput) (*auditList, error) {
-		f := in.filter()
-		f.Before = in.Cursor
-		page, err := h.d.Console.ListAudit(ctx, handlers.ActorFrom(ctx), f)
-		if err != nil {
-			return nil, err
-		}
-		out := &auditList{}
-		out.Body.Entries, out.Body.Next, out.Body.Verdict = each(page.Rows, auditEntryOf), page.Next, auditVerdictOf(page.Verdict)
-		return out, nil
-	})
-	op := action(http.MethodPost, "/audit/verify", "verifyAudit", "Is the audit trail intact?", "Reads all of it and compares it with the seals in the repository. The answer names the first entry that is not as it was written.", "Audit")
+	register(h, action(http.MethodGet, "/audit", "listAudit", "Read the audit trail",
+		"Every attempt, allowed or refused. Newest first, fifty a page.", "Audit"),
+		func(ctx context.Context, in *listAuditInput) (*auditList, error) {
+			f := in.filter()
+			f.Before = in.Cursor
+			page, err := h.d.Console.ListAudit(ctx, handlers.ActorFrom(ctx), f)
+			if err != nil {
+				return nil, err
+			}
+			out := &auditList{}
+			out.Body.Entries, out.Body.Next, out.Body.Verdict = each(page.Rows, auditEntryOf), page.Next,
+				auditVerdictOf(page.Verdict)
+			return out, nil
+		})
+	op := action(http.MethodPost, "/audit/verify", "verifyAudit", "Is the audit trail intact?",
+		"Reads all of it and compares it with the seals in the repository. The answer names the first entry that is not as "+
+			"it was written.", "Audit")
 	op.Errors = []int{http.StatusConflict, http.StatusTooManyRequests} // the first of the Idempotency-Key
 	register(h, op, func(ctx context.Context, _ *Repeatable) (*struct{ Body *AuditVerdict }, error) {
 		v, err := h.d.Console.VerifyAudit(ctx, handlers.ActorFrom(ctx))
@@ -124,10 +134,13 @@ func (h *actions) audit() {
 		}
 		return &struct{ Body *AuditVerdict }{auditVerdictOf(&v)}, nil
 	})
-	op = action(http.MethodGet, "/audit/export", "exportAudit", "Take the audit trail out", "Sent while it is read, newest first. An answer that breaks off is not all of it.", "Audit")
+	op = action(http.MethodGet, "/audit/export", "exportAudit", "Take the audit trail out",
+		"Sent while it is read, newest first. An answer that breaks off is not all of it.", "Audit")
 	op.Errors = []int{http.StatusTooManyRequests}
 	text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-	op.Responses = map[string]*huma.Response{"200": {Description: "The entries", Content: map[string]*huma.MediaType{"text/csv": text, "application/x-ndjson": text}}}
+	op.Responses = map[string]*huma.Response{
+		"200": {Description: "The entries", Content: map[string]*huma.MediaType{"text/csv": text,
+			"application/x-ndjson": text}}}
 	register(h, op, h.exportAudit)
 }
 
@@ -141,7 +154,8 @@ func (h *actions) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.
 	//nolint:contextcheck // the stream outlives the call and has the request's context
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		c := humaecho.Unwrap(hc)
-		out := &late{c: c, kind: map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[in.Format]}
+		out := &late{c: c, kind: map[string]string{"csv": "text/csv; charset=utf-8",
+			"jsonl": "application/x-ndjson"}[in.Format]}
 		err := h.d.Console.ExportAudit(c.Request().Context(), actor, in.filter(), in.Format, out)
 		switch {
 		case err != nil && out.begun:

@@ -55,24 +55,33 @@ type CreateBackup struct {
 }
 
 func (h *actions) backups() {
-	op := action(http.MethodPost, "/backups/create", "createBackup", "Take a backup", "One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.", "Backups")
-	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
+	op := action(http.MethodPost, "/backups/create", "createBackup", "Take a backup",
+		"One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the "+
+			"next may start.", "Backups")
+	op.DefaultStatus, op.Errors = http.StatusAccepted,
+		[]int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
 	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body CreateBackup
 	}) (*counted, error) {
-		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx), console.StartBackupInput{Type: in.Body.Type, Note: in.Body.Note, Labels: in.Body.Labels, Wedding: in.Body.Wedding, Milestone: in.Body.Milestone})
+		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx),
+			console.StartBackupInput{Type: in.Body.Type, Note: in.Body.Note, Labels: in.Body.Labels, Wedding: in.Body.Wedding,
+				Milestone: in.Body.Milestone})
 		if err != nil {
 			return nil, err
 		}
 		return countedAs(o), nil
 	})
-	op = action(http.MethodGet, "/backups/status", "getStatus", "How things stand", "Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: 304 means that nothing has changed but the time.", "Backups")
+	op = action(http.MethodGet, "/backups/status", "getStatus", "How things stand",
+		"Protection, what runs, how fast things went lately, the last backup, the next weddings. Ask with If-None-Match: "+
+			"304 means that nothing has changed but the time.", "Backups")
 	op.Responses = map[string]*huma.Response{"304": {Description: "Nothing has changed"}}
 	register(h, op, h.status)
 
-	register(h, action(http.MethodGet, "/operations", "listOperations", "List operations", "Newest first.", "Operations"), h.listOperations)
-	op = action(http.MethodGet, "/backups/{id}", "getOperation", "One operation", "Its progress while it runs, its report when it has ended.", "Operations")
+	register(h, action(http.MethodGet, "/operations", "listOperations", "List operations", "Newest first.", "Operations"),
+		h.listOperations)
+	op = action(http.MethodGet, "/backups/{id}", "getOperation", "One operation",
+		"Its progress while it runs, its report when it has ended.", "Operations")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, func(ctx context.Context, in *OperationID) (*struct{ Body Operation }, error) {
 		o, err := h.d.Console.GetOperation(ctx, handlers.ActorFrom(ctx), in.ID)
@@ -81,14 +90,19 @@ func (h *actions) backups() {
 		}
 		return &struct{ Body Operation }{operationOf(o)}, nil
 	})
-	op = action(http.MethodPost, "/backups/{id}/cancel", "cancelOperation", "Stop an operation", "It ends at the next safe place; watch it for when. Restores take the scope restore, everything else backup.", "Operations")
+	op = action(http.MethodPost, "/backups/{id}/cancel", "cancelOperation", "Stop an operation",
+		"It ends at the next safe place; watch it for when. Restores take the scope restore, everything else backup.",
+		"Operations")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	register(h, op, h.decide(h.d.Console.CancelOperation))
-	op = action(http.MethodPost, "/backups/{id}/approve", "approveOperation", "Approve a restore that somebody else asked for",
-		"Of the whole database, or of more than one person may bring back within a day, where keepsake.yaml asks for a second approver. One's own request is refused.", "Operations")
+	op = action(http.MethodPost, "/backups/{id}/approve", "approveOperation",
+		"Approve a restore that somebody else asked for",
+		"Of the whole database, or of more than one person may bring back within a day, where keepsake.yaml asks for a "+
+			"second approver. One's own request is refused.", "Operations")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	register(h, op, h.decide(h.d.Console.ApproveOperation))
-	op = action(http.MethodGet, "/backups/{id}/log", "getLog", "An operation's log", "Oldest first; after is the id of the last line that is known.", "Operations")
+	op = action(http.MethodGet, "/backups/{id}/log", "getLog", "An operation's log",
+		"Oldest first; after is the id of the last line that is known.", "Operations")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, h.log)
 	h.events()
@@ -100,7 +114,8 @@ type decision struct {
 }
 
 // decide does something to an operation and answers with where it stands then.
-func (h *actions) decide(do func(ctx context.Context, actor keepsake.Actor, id string) error) func(context.Context, *decision) (*started, error) {
+func (h *actions) decide(do func(ctx context.Context, actor keepsake.Actor, id string) error) func(context.Context,
+	*decision) (*started, error) {
 	return func(ctx context.Context, in *decision) (*started, error) {
 		actor := handlers.ActorFrom(ctx)
 		if err := do(ctx, actor, in.ID); err != nil {
@@ -152,9 +167,11 @@ func (h *actions) listOperations(ctx context.Context, in *listOperationsInput) (
 			return nil, keepsake.Wrong("covers", "this is no day: write it as 2026-12-05")
 		}
 	}
-	page, err := h.d.Console.ListOperations(ctx, handlers.ActorFrom(ctx), console.ListInput{Kind: console.Kind(in.Kind), State: console.State(in.State), Type: keepsake.BackupType(in.Type),
-		Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding, Organization: in.Organization, Active: in.Active, From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit,
-		Covers: covers, CoversTier: keepsake.Tier(in.CoversTier), Contacts: in.Contacts, Milestone: in.Milestone})
+	page, err := h.d.Console.ListOperations(ctx, handlers.ActorFrom(ctx),
+		console.ListInput{Kind: console.Kind(in.Kind), State: console.State(in.State), Type: keepsake.BackupType(in.Type),
+			Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding, Organization: in.Organization, Active: in.Active, From: in.From,
+			To: in.To, Cursor: in.Cursor, Limit: in.Limit,
+			Covers: covers, CoversTier: keepsake.Tier(in.CoversTier), Contacts: in.Contacts, Milestone: in.Milestone})
 	if err != nil {
 		return nil, err
 	}

@@ -18,9 +18,9 @@ type TokenResolver interface {
 	ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error)
 }
 
-// Bearer identifies the actor by the Authorization header and refuses everybody else. It is the only place of the API that does; cookies
-// count for nothing here, so no other site can act through a person's browser. An answer that takes long breaks off when the token has
-// ended meanwhile: it looks so often.
+// Bearer identifies the actor by the Authorization header and refuses everybody else. It is the only place of the API
+// that does; cookies count for nothing here, so no other site can act through a person's browser. An answer that takes
+// long breaks off when the token has ended meanwhile: it looks so often.
 func Bearer(tokens TokenResolver, every time.Duration, log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -31,11 +31,14 @@ func Bearer(tokens TokenResolver, every time.Duration, log *slog.Logger) echo.Mi
 			token, address := strings.TrimSpace(token), c.RealIP()
 			actor, err := tokens.ResolveToken(c.Request().Context(), token, address)
 			if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
-				log.InfoContext(c.Request().Context(), "a token of the API was refused", "request_id", handlers.RequestID(c.Request().Context()), "address", address, "err", err)
+				log.InfoContext(c.Request().Context(), "a token of the API was refused", "request_id",
+					handlers.RequestID(c.Request().Context()), "address", address, "err", err)
 				return unauthorized(c)
 			}
 			if err != nil {
-				return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: "Keepsake cannot look up whose token this is. Your backups are not affected. Try again in a moment.", Err: err}
+				return &keepsake.Error{Code: keepsake.CodeUnavailable,
+					Message: "Keepsake cannot look up whose token this is. Your backups are not affected. Try again in a moment.",
+					Err:     err}
 			}
 			outer := c.Request()
 			ctx, done := handlers.While(outer.Context(), every, func(ctx context.Context) error {
@@ -53,8 +56,8 @@ func Bearer(tokens TokenResolver, every time.Duration, log *slog.Logger) echo.Mi
 	}
 }
 
-// unauthorized is the same whatever is wrong with a token, and where there is none: who has none that is valid learns nothing of others. The log says
-// what it was, and the trail whose.
+// unauthorized is the same whatever is wrong with a token, and where there is none: who has none that is valid learns
+// nothing of others. The log says what it was, and the trail whose.
 func unauthorized(c echo.Context) error {
 	const words = "This needs a token that is valid: Authorization: Bearer ks_… Make one under Tokens in the console."
 	c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="keepsake"`)

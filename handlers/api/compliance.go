@@ -18,17 +18,23 @@ type providerList struct {
 
 // overview is what concerns the whole.
 func (h *actions) overview() {
-	register(h, action(http.MethodGet, "/providers", "listProviders", "Storage providers", "As they were at the last check, a minute ago at most while a worker runs.", "Overview"), func(ctx context.Context, _ *struct{}) (*providerList, error) {
-		d, err := h.d.Console.Dashboard(ctx, handlers.ActorFrom(ctx))
-		if err != nil {
-			return nil, err
-		}
-		out := &providerList{}
-		out.Body.Providers = each(d.Providers, providerOf)
-		return out, nil
-	})
-	register(h, action(http.MethodGet, "/compliance", "getCompliance", "How things stand against the rules", "Facts that the console knows: nothing is started and no provider is asked. What was never measured is absent.", "Overview"), h.compliance)
-	register(h, action(http.MethodGet, "/duties", "listDuties", "What runs without being asked for", "How the last run of each duty ended, and when the next is due. Nothing is started. For accounts that may see the whole platform.", "Overview"), h.duties)
+	register(h, action(http.MethodGet, "/providers", "listProviders", "Storage providers",
+		"As they were at the last check, a minute ago at most while a worker runs.", "Overview"),
+		func(ctx context.Context, _ *struct{}) (*providerList, error) {
+			d, err := h.d.Console.Dashboard(ctx, handlers.ActorFrom(ctx))
+			if err != nil {
+				return nil, err
+			}
+			out := &providerList{}
+			out.Body.Providers = each(d.Providers, providerOf)
+			return out, nil
+		})
+	register(h, action(http.MethodGet, "/compliance", "getCompliance", "How things stand against the rules",
+		"Facts that the console knows: nothing is started and no provider is asked. What was never measured is absent.",
+		"Overview"), h.compliance)
+	register(h, action(http.MethodGet, "/duties", "listDuties", "What runs without being asked for",
+		"How the last run of each duty ended, and when the next is due. Nothing is started. For accounts that may see the "+
+			"whole platform.", "Overview"), h.duties)
 }
 
 // Compliance is how things stand against the rules.
@@ -91,8 +97,11 @@ func (h *actions) compliance(ctx context.Context, _ *struct{}) (*struct{ Body Co
 	if err != nil {
 		return nil, err
 	}
-	out := Compliance{Rule: Rule{Met: d.Protection.Protected(), Copies: d.Protection.Copies, Media: d.Protection.Media, Offsite: d.Protection.Offsite, Missing: append([]string{}, d.Protection.Missing...)},
-		MaxAgeSeconds: d.MaxAge.Seconds(), TooOld: d.Newest == nil || d.Age > d.MaxAge, ProtectedTooOld: true, Tiers: each(d.Tiers, tierComplianceOf), Providers: each(d.Providers, providerComplianceOf), AuditRows: d.AuditRows, Audit: auditVerdictOf(d.Audit)}
+	out := Compliance{Rule: Rule{Met: d.Protection.Protected(), Copies: d.Protection.Copies, Media: d.Protection.Media,
+		Offsite: d.Protection.Offsite, Missing: append([]string{}, d.Protection.Missing...)},
+		MaxAgeSeconds: d.MaxAge.Seconds(), TooOld: d.Newest == nil || d.Age > d.MaxAge, ProtectedTooOld: true,
+		Tiers: each(d.Tiers, tierComplianceOf), Providers: each(d.Providers, providerComplianceOf), AuditRows: d.AuditRows,
+		Audit: auditVerdictOf(d.Audit)}
 	if p := d.Newest; p != nil {
 		out.Newest, out.NewestAt, out.AgeSeconds = p.ID, moment(p.Time), d.Age.Seconds()
 		if p.LastTest != nil {
@@ -111,7 +120,8 @@ func (h *actions) compliance(ctx context.Context, _ *struct{}) (*struct{ Body Co
 }
 
 func tierComplianceOf(t console.TierCompliance) TierCompliance {
-	out := TierCompliance{Tier: t.Tier, AgeSeconds: t.Age.Seconds(), TooOld: t.TooOld, GoalSeconds: t.Goal.Seconds(), RestoreSeconds: t.Restored.Seconds(), RestoredAt: moment(t.RestoredAt)}
+	out := TierCompliance{Tier: t.Tier, AgeSeconds: t.Age.Seconds(), TooOld: t.TooOld, GoalSeconds: t.Goal.Seconds(),
+		RestoreSeconds: t.Restored.Seconds(), RestoredAt: moment(t.RestoredAt)}
 	if t.Newest != nil {
 		out.Newest = t.Newest.ID
 	}
@@ -123,7 +133,8 @@ func tierComplianceOf(t console.TierCompliance) TierCompliance {
 }
 
 func providerComplianceOf(p console.ProviderCompliance) ProviderCompliance {
-	out := ProviderCompliance{Name: p.Name, Medium: p.Medium, Offsite: p.Offsite, Reachable: p.Reachable, State: string(p.Health()), Error: p.Error, VerifiedAt: moment(p.VerifiedAt), Deep: p.Deep, Point: p.Point}
+	out := ProviderCompliance{Name: p.Name, Medium: p.Medium, Offsite: p.Offsite, Reachable: p.Reachable,
+		State: string(p.Health()), Error: p.Error, VerifiedAt: moment(p.VerifiedAt), Deep: p.Deep, Point: p.Point}
 	if p.Copy != nil {
 		out.Confirmed = p.Copy.Confirmed
 		if p.Copy.Error != "" {

@@ -25,7 +25,9 @@ func describeHeaders(doc *huma.OpenAPI) {
 	refusals := map[string]map[string]string{
 		"304": {"ETag": "Of the answer that is known"},
 		"401": {"WWW-Authenticate": "Bearer"},
-		"429": {"Retry-After": "Seconds until the next one may be started", "RateLimit": "The limit that is reached, and the seconds until it gives one back", "RateLimit-Policy": "That limit, and the seconds it is for"},
+		"429": {"Retry-After": "Seconds until the next one may be started",
+			"RateLimit":        "The limit that is reached, and the seconds until it gives one back",
+			"RateLimit-Policy": "That limit, and the seconds it is for"},
 	}
 	for _, item := range doc.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch} {
@@ -39,8 +41,11 @@ func describeHeaders(doc *huma.OpenAPI) {
 				for name, text := range refusals[status] {
 					r.Headers[name] = &huma.Param{Description: text, Schema: &huma.Schema{Type: huma.TypeString}}
 				}
-				if op.Method == http.MethodPost && slices.Contains([]string{"200", "202", "400", "404", "409", "415", "422"}, status) {
-					r.Headers["Idempotent-Replayed"] = &huma.Param{Description: "true: what was answered to the first request with this Idempotency-Key", Schema: &huma.Schema{Type: huma.TypeString}}
+				if op.Method == http.MethodPost && slices.Contains([]string{"200", "202", "400", "404", "409", "415", "422"},
+					status) {
+					r.Headers["Idempotent-Replayed"] = &huma.Param{
+						Description: "true: what was answered to the first request with this Idempotency-Key",
+						Schema:      &huma.Schema{Type: huma.TypeString}}
 				}
 			}
 		}
@@ -62,7 +67,8 @@ func ShowDocument(a huma.API) echo.HandlerFunc {
 func ShowReference(pages handlers.Pages, a huma.API) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		doc := a.OpenAPI()
-		vm := views.Reference{Shell: pages.Shell(c, "JSON API", ""), Text: doc.Info.Description, Document: Prefix + "/openapi.json"}
+		vm := views.Reference{Shell: pages.Shell(c, "JSON API", ""), Text: doc.Info.Description,
+			Document: Prefix + "/openapi.json"}
 		groups := map[string]*views.ReferenceGroup{}
 		for _, path := range sorted(doc.Paths) {
 			item := doc.Paths[path]
@@ -99,7 +105,8 @@ func sorted[V any](m map[string]V) []string {
 func reference(doc *huma.OpenAPI, method, path string, op *huma.Operation) views.ReferenceAction {
 	out := views.ReferenceAction{ID: op.OperationID, Method: method, Path: path, Summary: op.Summary, Text: op.Description}
 	for _, p := range op.Parameters {
-		out.Parameters = append(out.Parameters, views.ReferenceField{Name: p.Name, Where: p.In, Type: typeOf(p.Schema), Text: p.Description, Required: p.Required})
+		out.Parameters = append(out.Parameters, views.ReferenceField{Name: p.Name, Where: p.In, Type: typeOf(p.Schema),
+			Text: p.Description, Required: p.Required})
 	}
 	if op.RequestBody != nil {
 		if media := op.RequestBody.Content["application/json"]; media != nil {
@@ -127,7 +134,8 @@ func fieldsOf(doc *huma.OpenAPI, s *huma.Schema) (out []views.ReferenceField) {
 	}
 	for _, name := range sorted(s.Properties) {
 		p := s.Properties[name]
-		out = append(out, views.ReferenceField{Name: name, Type: typeOf(p), Text: p.Description, Required: slices.Contains(s.Required, name)})
+		out = append(out, views.ReferenceField{Name: name, Type: typeOf(p), Text: p.Description,
+			Required: slices.Contains(s.Required, name)})
 	}
 	return out
 }

@@ -26,10 +26,14 @@ type Event struct {
 }
 
 func (h *actions) events() {
-	op := action(http.MethodGet, "/backups/{id}/events", "streamOperation", "Watch an operation", "Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. "+
-		"The stream ends after the event in which the operation has ended, and breaks off after ten minutes, or when the token or the console ends: come back with Last-Event-ID then.", "Operations")
+	op := action(http.MethodGet, "/backups/{id}/events", "streamOperation", "Watch an operation",
+		"Server-sent events: each has an id and, as data, the operation's whole state with the new lines of its log. "+
+			"The stream ends after the event in which the operation has ended, and breaks off after ten minutes, or when the "+
+			"token or the console ends: come back with Last-Event-ID then.", "Operations")
 	op.Errors = []int{http.StatusNotFound, http.StatusTooManyRequests}
-	op.Responses = map[string]*huma.Response{"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
+	op.Responses = map[string]*huma.Response{
+		"200": {Description: "The stream", Content: map[string]*huma.MediaType{
+			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
 	register(h, op, func(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 		actor := handlers.ActorFrom(ctx)
 		if _, err := h.d.Console.GetOperation(ctx, actor, in.ID); err != nil {

@@ -21,8 +21,8 @@ import (
 
 // Answers keeps what was answered to requests with an Idempotency-Key, for a day.
 type Answers interface {
-	// BeginAnswer takes a key for a request. When it is taken already, the answer to the same request is returned once there is
-	// one; another request under the same key is CodeConflict.
+	// BeginAnswer takes a key for a request. When it is taken already, the answer to the same request is returned once
+	// there is one; another request under the same key is CodeConflict.
 	BeginAnswer(ctx context.Context, actor keepsake.Actor, key string, request [32]byte) (*console.Answer, error)
 	// EndAnswer keeps the answer, or with nil gives the key back.
 	EndAnswer(ctx context.Context, actor keepsake.Actor, key string, a *console.Answer) error
@@ -34,8 +34,9 @@ const keyHeader = "Idempotency-Key"
 // endTime is how long keeping an answer may take after the request itself has ended.
 const endTime = 5 * time.Second
 
-// idempotent carries a POST with an Idempotency-Key out once and gives whoever sends it again the same answer. A fault of ours, a limit or a
-// refusal keeps no answer: the request may be tried again, with another token or after a new proof of who is there.
+// idempotent carries a POST with an Idempotency-Key out once and gives whoever sends it again the same answer. A fault
+// of ours, a limit or a refusal keeps no answer: the request may be tried again, with another token or after a new
+// proof of who is there.
 func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 	key := ctx.Header(keyHeader)
 	if ctx.Method() != http.MethodPost || key == "" {
@@ -47,7 +48,8 @@ func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 		h.fail(c, keepsake.Errorf(keepsake.CodeInvalid, "The Idempotency-Key has more than 200 characters."))
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1)) // it is here already, and no larger than pages take
+	// it is here already, and no larger than pages take
+	body, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1))
 	if err != nil {
 		h.fail(c, err)
 		return
@@ -59,7 +61,8 @@ func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 	c.Request().Body = io.NopCloser(bytes.NewReader(body))
 	actor := handlers.ActorFrom(ctx.Context())
 	// A token that may do less is not answered what one that may do more was.
-	request := sha256.Sum256(bytes.Join([][]byte{[]byte(c.Request().Method), []byte(c.Request().URL.RequestURI()), []byte(fmt.Sprint(actor.Permissions)), body}, []byte{0}))
+	request := sha256.Sum256(bytes.Join([][]byte{[]byte(c.Request().Method), []byte(c.Request().URL.RequestURI()),
+		[]byte(fmt.Sprint(actor.Permissions)), body}, []byte{0}))
 	known, err := h.d.Answers.BeginAnswer(ctx.Context(), actor, key, request)
 	if err != nil {
 		h.fail(c, err)
@@ -85,7 +88,8 @@ func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 	defer func() {
 		c.Response().Writer = record.ResponseWriter
 		var answer *console.Answer
-		if status := c.Response().Status; c.Response().Committed && status < http.StatusInternalServerError && status != http.StatusTooManyRequests && status != http.StatusForbidden {
+		if status := c.Response().Status; c.Response().Committed && status < http.StatusInternalServerError &&
+			status != http.StatusTooManyRequests && status != http.StatusForbidden {
 			answer = &console.Answer{Status: status, Headers: map[string]string{}, Body: record.body.Bytes()}
 			for _, name := range []string{echo.HeaderContentType, echo.HeaderLocation} {
 				if v := c.Response().Header().Get(name); v != "" {
@@ -101,7 +105,8 @@ func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 }
 
 // answerAgain makes the answer to a request that has started an operation, of which only that is known, and keeps it.
-func (h *actions) answerAgain(ctx context.Context, actor keepsake.Actor, key, action, operation string) (*console.Answer, error) {
+func (h *actions) answerAgain(ctx context.Context, actor keepsake.Actor, key, action, operation string) (
+	*console.Answer, error) {
 	o, err := h.d.Console.GetOperation(ctx, actor, operation)
 	if err != nil {
 		return nil, err
@@ -111,7 +116,9 @@ func (h *actions) answerAgain(ctx context.Context, actor keepsake.Actor, key, ac
 	if action == restoreAction {
 		body = RestoreAnswer{Operation: &op}
 	}
-	a := &console.Answer{Status: http.StatusAccepted, Headers: map[string]string{echo.HeaderContentType: "application/json", echo.HeaderLocation: Prefix + "/backups/" + o.ID}}
+	a := &console.Answer{Status: http.StatusAccepted,
+		Headers: map[string]string{echo.HeaderContentType: "application/json", echo.HeaderLocation: Prefix + "/backups/" +
+			o.ID}}
 	if a.Body, err = json.Marshal(body); err != nil {
 		return nil, err
 	}

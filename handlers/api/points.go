@@ -63,23 +63,32 @@ type pointList struct {
 }
 
 func (h *actions) points() {
-	register(h, action(http.MethodGet, "/backups/recovery-points", "listPoints", "List recovery points", "Newest first. Every one of the types full and incremental holds every wedding; the filters find those that were made for one.", "Recovery points"), h.listPoints)
-	op := action(http.MethodPost, "/backups/recovery-points", "createPoint", "Make a recovery point", "A real snapshot, incremental. With a wedding and a milestone it is marked as theirs.", "Recovery points")
-	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
+	register(h, action(http.MethodGet, "/backups/recovery-points", "listPoints", "List recovery points",
+		"Newest first. Every one of the types full and incremental holds every wedding; the filters find those that were "+
+			"made for one.", "Recovery points"), h.listPoints)
+	op := action(http.MethodPost, "/backups/recovery-points", "createPoint", "Make a recovery point",
+		"A real snapshot, incremental. With a wedding and a milestone it is marked as theirs.", "Recovery points")
+	op.DefaultStatus, op.Errors = http.StatusAccepted,
+		[]int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
 	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body CreatePoint
 	}) (*counted, error) {
-		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx), console.StartBackupInput{Type: keepsake.BackupIncremental, Note: in.Body.Note, Labels: in.Body.Labels, Wedding: in.Body.Wedding, Milestone: in.Body.Milestone})
+		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx),
+			console.StartBackupInput{Type: keepsake.BackupIncremental, Note: in.Body.Note, Labels: in.Body.Labels,
+				Wedding: in.Body.Wedding, Milestone: in.Body.Milestone})
 		if err != nil {
 			return nil, err
 		}
 		return countedAs(o), nil
 	})
-	op = action(http.MethodGet, "/backups/recovery-points/{id}", "getPoint", "One recovery point", "With its tables and tests.", "Recovery points")
+	op = action(http.MethodGet, "/backups/recovery-points/{id}", "getPoint", "One recovery point",
+		"With its tables and tests.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, h.getPoint)
-	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point", "Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.", "Recovery points")
+	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point",
+		"Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer "+
+			"shows them, so it takes the scope read, too.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, func(ctx context.Context, in *struct {
 		PointID
@@ -102,7 +111,8 @@ func (h *actions) points() {
 }
 
 func (h *actions) listPoints(ctx context.Context, in *listPointsInput) (*pointList, error) {
-	what := console.PointsInput{Type: keepsake.BackupType(in.Type), Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding, Organization: in.Organization, Milestone: in.Milestone,
+	what := console.PointsInput{Type: keepsake.BackupType(in.Type), Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding,
+		Organization: in.Organization, Milestone: in.Milestone,
 		Phase: keepsake.Phase(in.Phase), From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit}
 	if in.State != "" {
 		protected := in.State == "protected"
@@ -122,7 +132,8 @@ func (h *actions) getPoint(ctx context.Context, in *PointID) (*struct{ Body Poin
 	if err != nil {
 		return nil, err
 	}
-	out := PointDetail{Point: pointOf(p.Point), Tests: each(p.Tests, testOf), RestoreSeconds: p.RestoreSeconds, Missing: p.Missing}
+	out := PointDetail{Point: pointOf(p.Point), Tests: each(p.Tests, testOf), RestoreSeconds: p.RestoreSeconds,
+		Missing: p.Missing}
 	if p.Detail != nil {
 		out.TableList, out.NotCarried = p.Detail.TableList, p.Detail.NotCarried
 	}

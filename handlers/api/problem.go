@@ -52,15 +52,19 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 func (p *Problem) Unwrap() error { return p.cause }
 
 // internal is what anybody may read of a fault inside Keepsake.
-const internal = "This request was not carried out. Your backups are not affected. Try again; if it happens again, the log has the cause."
+const internal = "This request was not carried out. Your backups are not affected. Try again; if it happens again, " +
+	"the log has the cause."
 
 func newProblem(status int, code keepsake.Code, detail string) *Problem {
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: string(code), Detail: detail}
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: string(code),
+		Detail: detail}
 }
 
 // codes are the codes of what the HTTP layer itself refuses.
-var codes = map[int]keepsake.Code{http.StatusNotFound: keepsake.CodeNotFound, http.StatusUnauthorized: keepsake.CodeForbidden, http.StatusForbidden: keepsake.CodeForbidden,
-	http.StatusConflict: keepsake.CodeConflict, http.StatusTooManyRequests: keepsake.CodeLimited, http.StatusServiceUnavailable: keepsake.CodeUnavailable, http.StatusInternalServerError: keepsake.CodeInternal}
+var codes = map[int]keepsake.Code{http.StatusNotFound: keepsake.CodeNotFound,
+	http.StatusUnauthorized: keepsake.CodeForbidden, http.StatusForbidden: keepsake.CodeForbidden,
+	http.StatusConflict: keepsake.CodeConflict, http.StatusTooManyRequests: keepsake.CodeLimited,
+	http.StatusServiceUnavailable: keepsake.CodeUnavailable, http.StatusInternalServerError: keepsake.CodeInternal}
 
 func init() { //nolint:gochecknoinits // huma makes its own errors by these, before any of ours is asked
 	huma.ValidateStrictCasing = true  // Type is not type, and is unknown
@@ -113,7 +117,8 @@ func problemOf(ctx context.Context, err error) *Problem {
 	code := keepsake.CodeOf(err)
 	if code == keepsake.CodeInternal && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		code = keepsake.CodeUnavailable
-		err = &keepsake.Error{Code: code, Message: "The answer took too long and was given up; nothing was lost. Try again in a moment.", Err: err}
+		err = &keepsake.Error{Code: code, Message: "The answer took too long and was given up; nothing was lost. Try " +
+			"again in a moment.", Err: err}
 	}
 	p := newProblem(handlers.StatusOf(code), code, strings.TrimSpace(keepsake.MessageOf(err)))
 	if code == keepsake.CodeInternal {
@@ -126,8 +131,9 @@ func problemOf(ctx context.Context, err error) *Problem {
 
 // What the HTTP layer refuses, in words for the API and for pages.
 const (
-	TooLarge = "A request has at most 64 KiB here, and this one has more. Nothing was changed. Shorten it and send it again."
-	TooSlow  = "The request did not come whole in the time that there is for it. Nothing was changed. Send it again."
+	TooLarge = "A request has at most 64 KiB here, and this one has more. Nothing was changed. Shorten it and " +
+		"send it again."
+	TooSlow = "The request did not come whole in the time that there is for it. Nothing was changed. Send it again."
 )
 
 var refusedWords = map[int]string{http.StatusRequestEntityTooLarge: TooLarge, http.StatusRequestTimeout: TooSlow}

@@ -74,14 +74,21 @@ type restoreOutput struct {
 const restoreAction = "restore"
 
 func (h *actions) restores() {
-	op := action(http.MethodPost, "/backups/restore", restoreAction, "Preview a restore, or confirm one", "Into the live platform: without confirm the answer is 200 and a preview of every row; with confirm it is 202 and the operation. "+
-		"Into a new database (database): confirm names it; everything there is proven by counts and hashes. What the live platform has changed since the preview is never overwritten: the operation fails with the code conflict.", "Restores")
+	op := action(http.MethodPost, "/backups/restore", restoreAction, "Preview a restore, or confirm one",
+		"Into the live platform: without confirm the answer is 200 and a preview of every row; with confirm it is 202 and "+
+			"the operation. "+
+			"Into a new database (database): confirm names it; everything there is proven by counts and hashes. What the live "+
+			"platform has changed since the preview is never overwritten: the operation fails with the code conflict.",
+		"Restores")
 	op.Errors = []int{http.StatusNotFound, http.StatusConflict}
 	answer := h.a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[RestoreAnswer](), true, "")
-	op.Responses = map[string]*huma.Response{"202": {Description: "Started", Content: map[string]*huma.MediaType{"application/json": {Schema: answer}},
-		Headers: map[string]*huma.Param{"Location": {Description: "Where the operation can be watched", Schema: &huma.Schema{Type: huma.TypeString}}}}}
+	op.Responses = map[string]*huma.Response{
+		"202": {Description: "Started", Content: map[string]*huma.MediaType{"application/json": {Schema: answer}},
+			Headers: map[string]*huma.Param{"Location": {Description: "Where the operation can be watched",
+				Schema: &huma.Schema{Type: huma.TypeString}}}}}
 	register(h, op, h.restore)
-	op = action(http.MethodGet, "/backups/restores/{id}", "getRestore", "What a restore into the live platform changed", "Both sides of every row.", "Restores")
+	op = action(http.MethodGet, "/backups/restores/{id}", "getRestore", "What a restore into the live platform changed",
+		"Both sides of every row.", "Restores")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, func(ctx context.Context, in *RestoreID) (*struct{ Body *scope.Undo }, error) {
 		u, err := h.d.Console.GetScopedRestore(ctx, handlers.ActorFrom(ctx), in.ID)
@@ -90,7 +97,8 @@ func (h *actions) restores() {
 		}
 		return &struct{ Body *scope.Undo }{u}, nil
 	})
-	op = action(http.MethodPost, "/backups/restores/{id}/undo", "undoRestore", "Take a restore back", "Rows that the platform has changed since stay as they are and are named in the operation's report.", "Restores")
+	op = action(http.MethodPost, "/backups/restores/{id}/undo", "undoRestore", "Take a restore back",
+		"Rows that the platform has changed since stay as they are and are named in the operation's report.", "Restores")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
@@ -114,22 +122,27 @@ type restoreInput struct {
 	Body Restore
 }
 
-// Resolve refuses what no schema can say: a scope is exactly one thing, a new database needs a confirmation, and a confirmation a preview.
+// Resolve refuses what no schema can say: a scope is exactly one thing, a new database needs a confirmation, and a
+// confirmation a preview.
 func (in *restoreInput) Resolve(huma.Context) []error {
 	named := 0
-	for _, is := range []bool{in.Body.Wedding != "", in.Body.Organization != "", len(in.Body.Tiers) > 0, in.Body.Everything} {
+	for _, is := range []bool{in.Body.Wedding != "", in.Body.Organization != "", len(in.Body.Tiers) > 0,
+		in.Body.Everything} {
 		if is {
 			named++
 		}
 	}
 	if named != 1 {
-		return []error{&huma.ErrorDetail{Location: "body", Message: "name one of wedding, organization, tiers and everything"}}
+		return []error{&huma.ErrorDetail{Location: "body",
+			Message: "name one of wedding, organization, tiers and everything"}}
 	}
 	switch to, confirm := in.Body.Database, in.Body.Confirm; {
 	case to != nil && confirm == nil:
-		return []error{&huma.ErrorDetail{Location: "body.confirm", Message: "a restore into a new database has no preview: confirm it with its name"}}
+		return []error{&huma.ErrorDetail{Location: "body.confirm",
+			Message: "a restore into a new database has no preview: confirm it with its name"}}
 	case to == nil && confirm != nil && confirm.Fingerprint == "":
-		return []error{&huma.ErrorDetail{Location: "body.confirm.fingerprint", Message: "a restore into the live platform is confirmed with the fingerprint of its preview"}}
+		return []error{&huma.ErrorDetail{Location: "body.confirm.fingerprint",
+			Message: "a restore into the live platform is confirmed with the fingerprint of its preview"}}
 	}
 	return nil
 }
@@ -138,20 +151,26 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	actor, b := handlers.ActorFrom(ctx), in.Body
 	why := h.choosePoint(ctx, actor, &b)
 	if b.Database != nil {
-		o, err := h.d.Console.StartRestore(ctx, actor, console.StartRestoreInput{Point: b.Point, Target: b.Database.Target, Database: b.Database.Name, Provider: b.Database.Provider,
+		o, err := h.d.Console.StartRestore(ctx, actor, console.StartRestoreInput{Point: b.Point, Target: b.Database.Target,
+			Database: b.Database.Name, Provider: b.Database.Provider,
 			Tiers: b.Tiers, Wedding: b.Wedding, Organization: b.Organization, Confirmation: b.Confirm.Name})
 		return startedRestore(o, why, err)
 	}
-	what := console.ScopedInput{Wedding: b.Wedding, Organization: b.Organization, Tiers: b.Tiers, Everything: b.Everything, Point: b.Point, Mode: b.Mode}
+	what := console.ScopedInput{Wedding: b.Wedding, Organization: b.Organization, Tiers: b.Tiers, Everything: b.Everything,
+		Point: b.Point, Mode: b.Mode}
 	if b.Confirm != nil {
-		o, err := h.d.Console.RestoreScope(ctx, actor, console.RestoreScopeInput{ScopedInput: what, Fingerprint: b.Confirm.Fingerprint, Confirmation: b.Confirm.Name, Name: b.Confirm.Name, Skip: b.Confirm.Skip})
+		o, err := h.d.Console.RestoreScope(ctx, actor,
+			console.RestoreScopeInput{ScopedInput: what, Fingerprint: b.Confirm.Fingerprint, Confirmation: b.Confirm.Name,
+				Name: b.Confirm.Name, Skip: b.Confirm.Skip})
 		return startedRestore(o, why, err)
 	}
 	p, err := h.d.Console.PreviewScope(ctx, actor, what)
 	if err != nil {
 		return nil, err
 	}
-	out := &Preview{Point: p.Point, PointTime: p.PointTime, Name: p.Name, Mode: p.Mode, Fingerprint: p.Fingerprint, Tables: append([]scope.TableChanges{}, p.Tables...), Weddings: p.Weddings, ChunksRead: p.ChunksRead, ChunksTotal: p.ChunksTotal, Seconds: p.Seconds}
+	out := &Preview{Point: p.Point, PointTime: p.PointTime, Name: p.Name, Mode: p.Mode, Fingerprint: p.Fingerprint,
+		Tables: append([]scope.TableChanges{}, p.Tables...), Weddings: p.Weddings, ChunksRead: p.ChunksRead,
+		ChunksTotal: p.ChunksTotal, Seconds: p.Seconds}
 	out.Insert, out.Update, out.Delete, out.Refused = p.Totals()
 	if out.Approval, err = h.d.Console.NeedsSecondApprover(ctx, actor, what); err != nil {
 		return nil, err
@@ -159,9 +178,9 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{PointWhy: why, Preview: out}}, nil
 }
 
-// choosePoint takes the newest safe recovery point of a wedding where none is named, as the pages do, and says why. Who names the latest
-// gets it, and is told where it is from after damage. A confirmation without a point chooses anew: the fingerprint covers the point, so
-// another choice than the preview's writes nothing.
+// choosePoint takes the newest safe recovery point of a wedding where none is named, as the pages do, and says why. Who
+// names the latest gets it, and is told where it is from after damage. A confirmation without a point chooses anew: the
+// fingerprint covers the point, so another choice than the preview's writes nothing.
 func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Restore) (why string) {
 	named := b.Point
 	b.Point = cmp.Or(named, "latest")
@@ -186,5 +205,6 @@ func startedRestore(o console.Operation, why string, err error) (*restoreOutput,
 		return nil, err
 	}
 	op := operationOf(o)
-	return &restoreOutput{Status: http.StatusAccepted, Location: Prefix + "/backups/" + o.ID, Body: RestoreAnswer{PointWhy: why, Operation: &op}}, nil
+	return &restoreOutput{Status: http.StatusAccepted, Location: Prefix + "/backups/" + o.ID,
+		Body: RestoreAnswer{PointWhy: why, Operation: &op}}, nil
 }

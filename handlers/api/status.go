@@ -57,9 +57,11 @@ func performanceOf(newest *console.Point, m console.Performance) Performance {
 	if newest == nil {
 		return p
 	}
-	p.BackupSeconds, p.BytesRead, p.BytesStored, p.BytesNew = newest.Seconds, newest.BytesRead, newest.BytesStored, newest.BytesNew
+	p.BackupSeconds, p.BytesRead, p.BytesStored, p.BytesNew = newest.Seconds, newest.BytesRead, newest.BytesStored,
+		newest.BytesNew
 	if newest.Seconds > 0 {
-		p.BackupBytesPerSecond, p.BackupRowsPerSecond = float64(newest.BytesRead)/newest.Seconds, float64(newest.Rows)/newest.Seconds
+		p.BackupBytesPerSecond, p.BackupRowsPerSecond = float64(newest.BytesRead)/newest.Seconds,
+			float64(newest.Rows)/newest.Seconds
 	}
 	if m.RestoreSpeed > 0 {
 		p.RestoreSeconds = float64(newest.BytesRead) / m.RestoreSpeed
@@ -72,7 +74,9 @@ func touched(d console.Dashboard) []Wedding {
 	out := []Wedding{}
 	for _, w := range d.Weddings {
 		for _, o := range d.Running {
-			if s := o.Scope; o.Kind == console.KindScoped && s != nil && (s.Wedding == w.ID || s.Organization != "" && s.Organization == w.OrganizationID || s.Everything || len(s.Tiers) > 0) {
+			if s := o.Scope; o.Kind == console.KindScoped && s != nil &&
+				(s.Wedding == w.ID || s.Organization != "" && s.Organization == w.OrganizationID || s.Everything ||
+					len(s.Tiers) > 0) {
 				out = append(out, weddingOf(w))
 				break
 			}
@@ -97,7 +101,9 @@ type Provider struct {
 }
 
 func providerOf(p console.ProviderState) Provider {
-	return Provider{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: p.Reachable, State: string(p.Health()), Error: p.Error, Checked: moment(p.Checked), LastPoint: p.LastPoint, LastConfirmed: moment(p.LastConfirmed), Points: p.Points}
+	return Provider{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: p.Reachable,
+		State: string(p.Health()), Error: p.Error, Checked: moment(p.Checked), LastPoint: p.LastPoint,
+		LastConfirmed: moment(p.LastConfirmed), Points: p.Points}
 }
 
 type statusInput struct {
@@ -121,8 +127,11 @@ func (h *actions) status(ctx context.Context, in *statusInput) (*statusOutput, e
 	if err != nil {
 		return nil, err
 	}
-	s := &Status{Performance: performanceOf(d.Newest, measured), Touched: touched(d), Protected: d.Protection.Protected(), Lacks: d.Protection.Lacks(), Alarm: string(d.Alarm), AlarmText: d.AlarmText, MaxAgeSeconds: d.MaxAge.Seconds(), Points: d.Points,
-		Running: each(d.Running, operationOf), Providers: each(d.Providers, providerOf), Weddings: each(d.Weddings, weddingOf), WeddingsMissing: d.WeddingsMissing, Urgency: string(keepsake.UrgencyNormal)}
+	s := &Status{Performance: performanceOf(d.Newest, measured), Touched: touched(d), Protected: d.Protection.Protected(),
+		Lacks: d.Protection.Lacks(), Alarm: string(d.Alarm), AlarmText: d.AlarmText, MaxAgeSeconds: d.MaxAge.Seconds(),
+		Points:  d.Points,
+		Running: each(d.Running, operationOf), Providers: each(d.Providers, providerOf),
+		Weddings: each(d.Weddings, weddingOf), WeddingsMissing: d.WeddingsMissing, Urgency: string(keepsake.UrgencyNormal)}
 	if len(d.Weddings) > 0 {
 		s.Urgency = string(d.Weddings[0].Urgency)
 	}

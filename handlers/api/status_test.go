@@ -9,17 +9,21 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestStatusNamesTheWeddingsThatARestoreTouches: only a restore into the live platform touches any, and of its scope alone.
+// TestStatusNamesTheWeddingsThatARestoreTouches: only a restore into the live platform touches any, and of its scope
+// alone.
 func TestStatusNamesTheWeddingsThatARestoreTouches(t *testing.T) {
 	t.Parallel()
-	weddings := []console.Wedding{{Wedding: engine.Wedding{ID: "1", OrganizationID: "a"}}, {Wedding: engine.Wedding{ID: "2", OrganizationID: "b"}}, {Wedding: engine.Wedding{ID: "3", OrganizationID: "b"}}}
+	weddings := []console.Wedding{{Wedding: engine.Wedding{ID: "1", OrganizationID: "a"}},
+		{Wedding: engine.Wedding{ID: "2", OrganizationID: "b"}}, {Wedding: engine.Wedding{ID: "3", OrganizationID: "b"}}}
 	restore := func(kind console.Kind, in console.ScopedInput) console.Operation {
 		return console.Operation{Kind: kind, Scope: &console.ScopedOperation{ScopedInput: in}}
 	}
 	for want, running := range map[string][]console.Operation{
-		"":    {{Kind: console.KindBackup}, restore(console.KindRestore, console.ScopedInput{Wedding: "1"}), restore(console.KindScoped, console.ScopedInput{Wedding: "9"})},
-		"2":   {restore(console.KindScoped, console.ScopedInput{Wedding: "2"}), {Kind: console.KindBackup}},
-		"23":  {restore(console.KindScoped, console.ScopedInput{Organization: "b"}), restore(console.KindScoped, console.ScopedInput{Wedding: "2"})},
+		"": {{Kind: console.KindBackup}, restore(console.KindRestore, console.ScopedInput{Wedding: "1"}),
+			restore(console.KindScoped, console.ScopedInput{Wedding: "9"})},
+		"2": {restore(console.KindScoped, console.ScopedInput{Wedding: "2"}), {Kind: console.KindBackup}},
+		"23": {restore(console.KindScoped, console.ScopedInput{Organization: "b"}),
+			restore(console.KindScoped, console.ScopedInput{Wedding: "2"})},
 		"123": {restore(console.KindScoped, console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierCritical}})},
 	} {
 		got := ""
@@ -39,8 +43,10 @@ func TestPerformanceTellsWhatWasMeasuredOnly(t *testing.T) {
 		t.Errorf("of nothing: %+v", p)
 	}
 	point := &console.Point{Point: engine.Point{Seconds: 2, BytesRead: 1000, Rows: 10, BytesNew: 5}}
-	p := performanceOf(point, console.Performance{RestoreSpeed: 250, Drill: &console.PointTest{Seconds: 7, At: time.Unix(1, 0)}})
-	if p.BackupBytesPerSecond != 500 || p.BackupRowsPerSecond != 5 || p.RestoreSeconds != 4 || p.DrillSeconds != 7 || p.DrillAt == nil {
+	p := performanceOf(point, console.Performance{RestoreSpeed: 250,
+		Drill: &console.PointTest{Seconds: 7, At: time.Unix(1, 0)}})
+	if p.BackupBytesPerSecond != 500 || p.BackupRowsPerSecond != 5 || p.RestoreSeconds != 4 || p.DrillSeconds != 7 ||
+		p.DrillAt == nil {
 		t.Errorf("%+v", p)
 	}
 	if p := performanceOf(&console.Point{}, console.Performance{}); p.BackupBytesPerSecond != 0 || p.RestoreSeconds != 0 {
@@ -50,7 +56,8 @@ func TestPerformanceTellsWhatWasMeasuredOnly(t *testing.T) {
 
 func TestKnowsAnEntityTag(t *testing.T) {
 	t.Parallel()
-	for tag, want := range map[string]bool{`"a"`: true, `W/"a"`: true, ` "a"`: true, "*": true, `"b"`: false, "a": false, "": false} {
+	for tag, want := range map[string]bool{`"a"`: true, `W/"a"`: true, ` "a"`: true, "*": true, `"b"`: false, "a": false,
+		"": false} {
 		if knows([]string{`"c"`, tag}, `"a"`) != want {
 			t.Errorf("%q: not %v", tag, want)
 		}
@@ -70,9 +77,11 @@ func TestTimeAloneIsNoChange(t *testing.T) {
 		now  Status
 		same bool
 	}{
-		"a minute later": {Status{AgeSeconds: 120, Providers: []Provider{{Name: "local", Reachable: true, Checked: at(2)}}}, true},
-		"one is away":    {Status{AgeSeconds: 60, Providers: []Provider{{Name: "local", Checked: at(1)}}}, false},
-		"it is late":     {Status{AgeSeconds: 60, Alarm: "late", Providers: []Provider{{Name: "local", Reachable: true, Checked: at(1)}}}, false},
+		"a minute later": {Status{AgeSeconds: 120, Providers: []Provider{{Name: "local", Reachable: true, Checked: at(2)}}},
+			true},
+		"one is away": {Status{AgeSeconds: 60, Providers: []Provider{{Name: "local", Checked: at(1)}}}, false},
+		"it is late": {Status{AgeSeconds: 60, Alarm: "late",
+			Providers: []Provider{{Name: "local", Reachable: true, Checked: at(1)}}}, false},
 	} {
 		if now, err := etag(&c.now); err != nil || (now == tag) != c.same {
 			t.Errorf("%s: %s, it was %s, %v", name, now, tag, err)

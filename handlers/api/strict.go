@@ -17,14 +17,16 @@ import (
 // wrongQueryKey is where strict leaves what it finds.
 type wrongQueryKey struct{}
 
-// strict looks for what is wrong with a query and would be passed over: a part that cannot be read would ask for everything, and of a
-// parameter that is there twice nobody can say which is meant. It is answered together with all else that is wrong.
+// strict looks for what is wrong with a query and would be passed over: a part that cannot be read would ask for
+// everything, and of a parameter that is there twice nobody can say which is meant. It is answered together with all
+// else that is wrong.
 func strict(ctx huma.Context, next func(huma.Context)) {
 	address := ctx.URL()
 	query, err := url.ParseQuery(address.RawQuery)
 	var wrong []error
 	if err != nil {
-		wrong = append(wrong, &huma.ErrorDetail{Location: "query", Message: "cannot be read: in names and values % is written %25, & is %26 and ; is %3B"})
+		wrong = append(wrong, &huma.ErrorDetail{Location: "query",
+			Message: "cannot be read: in names and values % is written %25, & is %26 and ; is %3B"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		known := func(p *huma.Param) bool { return p.In == "query" && p.Name == name }
@@ -85,7 +87,8 @@ func oneOfEach(d *json.Decoder) error {
 func unknown(c echo.Context) error {
 	var methods []string
 	for _, r := range c.Echo().Routes() {
-		if strings.HasPrefix(r.Path, Prefix) && r.Method != echo.RouteNotFound && isAt(r.Path, c.Request().URL.Path) && !slices.Contains(methods, r.Method) {
+		if strings.HasPrefix(r.Path, Prefix) && r.Method != echo.RouteNotFound && isAt(r.Path, c.Request().URL.Path) &&
+			!slices.Contains(methods, r.Method) {
 			methods = append(methods, r.Method)
 		}
 	}

@@ -24,7 +24,8 @@ type Test struct {
 }
 
 func testOf(t console.PointTest) Test {
-	return Test{ID: t.ID, Point: t.Point, Kind: t.Kind, Operation: t.Operation, At: t.At, OK: t.OK, Findings: t.Findings, Seconds: t.Seconds}
+	return Test{ID: t.ID, Point: t.Point, Kind: t.Kind, Operation: t.Operation, At: t.At, OK: t.OK, Findings: t.Findings,
+		Seconds: t.Seconds}
 }
 
 // TestDetail is one test with what it found.
@@ -60,22 +61,26 @@ type testList struct {
 }
 
 func (h *actions) tests() {
-	op := action(http.MethodGet, "/tests", "listTests", "List tests of recovery points", "Verifications, and restores that compared every row. Newest first.", "Tests")
+	op := action(http.MethodGet, "/tests", "listTests", "List tests of recovery points",
+		"Verifications, and restores that compared every row. Newest first.", "Tests")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, h.listTests)
-	op = action(http.MethodPost, "/tests", "startTest", "Verify recovery points", "Each recovery point that is looked at gets a test when the operation has ended.", "Tests")
+	op = action(http.MethodPost, "/tests", "startTest", "Verify recovery points",
+		"Each recovery point that is looked at gets a test when the operation has ended.", "Tests")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusNotFound, http.StatusConflict}
 	register(h, op, func(ctx context.Context, in *struct {
 		Repeatable
 		Body StartTest
 	}) (*started, error) {
-		o, err := h.d.Console.StartVerify(ctx, handlers.ActorFrom(ctx), console.StartVerifyInput{Point: in.Body.Point, Deep: in.Body.Deep})
+		o, err := h.d.Console.StartVerify(ctx, handlers.ActorFrom(ctx),
+			console.StartVerifyInput{Point: in.Body.Point, Deep: in.Body.Deep})
 		if err != nil {
 			return nil, err
 		}
 		return startedAs(o), nil
 	})
-	op = action(http.MethodPost, "/repairs", "startRepair", "Repair recovery points", "Copies what a provider lacks from one that has it, for every recovery point.", "Tests")
+	op = action(http.MethodPost, "/repairs", "startRepair", "Repair recovery points",
+		"Copies what a provider lacks from one that has it, for every recovery point.", "Tests")
 	op.DefaultStatus, op.Errors = http.StatusAccepted, []int{http.StatusConflict}
 	register(h, op, func(ctx context.Context, _ *struct{ Repeatable }) (*started, error) {
 		o, err := h.d.Console.StartRepair(ctx, handlers.ActorFrom(ctx))
@@ -91,7 +96,8 @@ func (h *actions) tests() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body TestDetail }{TestDetail{Test: testOf(t.PointTest), Copies: t.Copies, Proof: t.Proof, Report: append([]engine.VerifyFinding{}, t.Findings...), Missing: t.Missing}}, nil
+		return &struct{ Body TestDetail }{TestDetail{Test: testOf(t.PointTest), Copies: t.Copies, Proof: t.Proof,
+			Report: append([]engine.VerifyFinding{}, t.Findings...), Missing: t.Missing}}, nil
 	})
 }
 
@@ -101,7 +107,8 @@ type TestID struct {
 }
 
 func (h *actions) listTests(ctx context.Context, in *listTestsInput) (*testList, error) {
-	what := console.TestsInput{Point: in.Point, Kind: in.Kind, From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit}
+	what := console.TestsInput{Point: in.Point, Kind: in.Kind, From: in.From, To: in.To, Cursor: in.Cursor,
+		Limit: in.Limit}
 	if in.State != "" {
 		passed := in.State == "passed"
 		what.Passed = &passed

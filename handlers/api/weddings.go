@@ -63,41 +63,54 @@ type contactList struct {
 }
 
 func (h *actions) weddings() {
-	register(h, action(http.MethodGet, "/weddings", "listWeddings", "Find weddings", "Those that fit a search best first, and among equals those ahead, the nearest of them first.", "Weddings"), func(ctx context.Context, in *listInput) (*weddingList, error) {
-		page, err := h.d.Console.ListWeddings(ctx, handlers.ActorFrom(ctx), console.WeddingsInput{Search: in.Search, Cursor: in.Cursor, Limit: in.Limit})
-		if err != nil {
-			return nil, err
-		}
-		out := &weddingList{}
-		out.Body.Weddings, out.Body.Next, out.Body.Missing = each(page.Weddings, weddingOf), page.Next, page.Missing
-		out.Body.Total, out.Body.Days = page.Total, page.Days
-		return out, nil
-	})
+	register(h, action(http.MethodGet, "/weddings", "listWeddings", "Find weddings",
+		"Those that fit a search best first, and among equals those ahead, the nearest of them first.", "Weddings"),
+		func(ctx context.Context, in *listInput) (*weddingList, error) {
+			page, err := h.d.Console.ListWeddings(ctx, handlers.ActorFrom(ctx),
+				console.WeddingsInput{Search: in.Search, Cursor: in.Cursor, Limit: in.Limit})
+			if err != nil {
+				return nil, err
+			}
+			out := &weddingList{}
+			out.Body.Weddings, out.Body.Next, out.Body.Missing = each(page.Weddings, weddingOf), page.Next, page.Missing
+			out.Body.Total, out.Body.Days = page.Total, page.Days
+			return out, nil
+		})
 	one := func(path, id, summary, text string) huma.Operation {
 		op := action(http.MethodGet, path, id, summary, text, "Weddings")
 		op.Errors = []int{http.StatusNotFound}
 		return op
 	}
-	register(h, action(http.MethodGet, "/organizations", "listOrganizations", "Find organizations", "By name.", "Weddings"), h.organizations)
-	register(h, one("/weddings/{id}", "getWedding", "One wedding's timeline", "Its milestones and recovery points."), func(ctx context.Context, in *WeddingID) (*struct{ Body Timeline }, error) {
-		t, err := h.d.Console.GetWedding(ctx, handlers.ActorFrom(ctx), in.ID)
-		if err != nil {
-			return nil, err
-		}
-		return &struct{ Body Timeline }{Timeline{Wedding: weddingOf(t.Wedding), Points: each(t.Points, pointOf), Missing: t.Missing,
-			Milestones: each(t.Milestones, func(m console.Milestone) Milestone { return Milestone{m.Name, m.Day.Format(time.DateOnly), m.Derived} })}}, nil
-	})
-	register(h, one("/weddings/{id}/then", "getWeddingThen", "A wedding as it was", "Its rows at a recovery point, straight from the providers: no platform is needed."), h.then)
-	register(h, one("/weddings/{id}/contacts", "getContacts", "A wedding's vendors", "As a recovery point knows them; no platform is needed."), func(ctx context.Context, in *atInput) (*contactList, error) {
-		w, err := h.d.Console.GetWeddingAt(ctx, handlers.ActorFrom(ctx), in.ID, in.Point)
-		if err != nil {
-			return nil, err
-		}
-		out := &contactList{}
-		out.Body.Contacts = append([]scope.Contact{}, w.Contacts...)
-		return out, nil
-	})
-	register(h, one("/weddings/{id}/changes", "getChanges", "What changed in a wedding", "Between two recovery points, or between one and now."), func(ctx context.Context, in *struct {
+	register(h, action(http.MethodGet, "/organizations", "listOrganizations", "Find organizations", "By name.",
+		"Weddings"), h.organizations)
+	register(h, one("/weddings/{id}", "getWedding", "One wedding's timeline", "Its milestones and recovery points."),
+		func(ctx context.Context, in *WeddingID) (*struct{ Body Timeline }, error) {
+			t, err := h.d.Console.GetWedding(ctx, handlers.ActorFrom(ctx), in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &struct{ Body Timeline }{Timeline{Wedding: weddingOf(t.Wedding), Points: each(t.Points, pointOf),
+				Missing: t.Missing,
+				Milestones: each(t.Milestones, func(m console.Milestone) Milestone {
+					return Milestone{
+						m.Name, m.Day.Format(time.DateOnly), m.Derived}
+				})}}, nil
+		})
+	register(h, one("/weddings/{id}/then", "getWeddingThen", "A wedding as it was",
+		"Its rows at a recovery point, straight from the providers: no platform is needed."), h.then)
+	register(h, one("/weddings/{id}/contacts", "getContacts", "A wedding's vendors",
+		"As a recovery point knows them; no platform is needed."),
+		func(ctx context.Context, in *atInput) (*contactList, error) {
+			w, err := h.d.Console.GetWeddingAt(ctx, handlers.ActorFrom(ctx), in.ID, in.Point)
+			if err != nil {
+				return nil, err
+			}
+			out := &contactList{}
+			out.Body.Contacts = append([]scope.Contact{}, w.Contacts...)
+			return out, nil
+		})
+	register(h, one("/weddings/{id}/changes", "getChanges", "What changed in a wedding",
+		"Between two recovery points, or between one and now."), func(ctx context.Context, in *struct {
 		WeddingID
 		From string `query:"from" maxLength:"100" default:"latest"`
 		To   string `query:"to" maxLength:"100" default:"now"`
@@ -106,7 +119,8 @@ func (h *actions) weddings() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body Changes }{Changes{Name: w.Name, From: w.From, To: moment(w.To), FromPoint: w.FromPoint, ToPoint: w.ToPoint, Tables: append([]scope.TableChanges{}, w.Tables...)}}, nil
+		return &struct{ Body Changes }{Changes{Name: w.Name, From: w.From, To: moment(w.To), FromPoint: w.FromPoint,
+			ToPoint: w.ToPoint, Tables: append([]scope.TableChanges{}, w.Tables...)}}, nil
 	})
 }
 

@@ -1,5 +1,5 @@
-// Package format turns numbers, sizes and times into what people read. Every page uses it and nothing else does the same:
-// binary units, thousands grouped, times with their zone, durations in words.
+// Package format turns numbers, sizes and times into what people read. Every page uses it and nothing else does the
+// same: binary units, thousands grouped, times with their zone, durations in words.
 package format
 
 import (

@@ -29,8 +29,10 @@ func TestCount(t *testing.T) {
 func TestDuration(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0 s", 400 * time.Millisecond: "0.4 s", 51 * time.Second: "51 s", 171 * time.Second: "2 min 51 s", 2 * time.Minute: "2 min",
-		59*time.Second + 700*time.Millisecond: "1 min", 3*time.Hour + 5*time.Minute: "3 h 5 min", 57 * time.Hour: "2 days 9 h", 24 * time.Hour: "1 day",
+		-time.Second: "0 s", 400 * time.Millisecond: "0.4 s", 51 * time.Second: "51 s", 171 * time.Second: "2 min 51 s",
+		2 * time.Minute:                       "2 min",
+		59*time.Second + 700*time.Millisecond: "1 min", 3*time.Hour + 5*time.Minute: "3 h 5 min",
+		57 * time.Hour: "2 days 9 h", 24 * time.Hour: "1 day",
 	} {
 		if got := Duration(d); got != want {
 			t.Errorf("Duration(%s) = %q, want %q", d, got, want)
@@ -41,7 +43,8 @@ func TestDuration(t *testing.T) {
 func TestLeft(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0: "", 2 * time.Second: "a few seconds", 36 * time.Second: "about 40 s", 61 * time.Second: "about 2 min", 90 * time.Minute: "about 1 h 30 min",
+		0: "", 2 * time.Second: "a few seconds", 36 * time.Second: "about 40 s", 61 * time.Second: "about 2 min",
+		90 * time.Minute: "about 1 h 30 min",
 	} {
 		if got := Left(d); got != want {
 			t.Errorf("Left(%s) = %q, want %q", d, got, want)
@@ -66,7 +69,8 @@ func TestWhen(t *testing.T) {
 	if w.Absolute != "Mon 23 Nov 2026, 08:05 CET" || w.Relative != "12 min ago" || w.ISO != "2026-11-23T07:05:00Z" {
 		t.Errorf("When = %+v", w)
 	}
-	for d, want := range map[time.Duration]string{3*time.Hour + time.Second: "in 3 h", -20 * time.Second: "just now", 20 * time.Second: "in a moment", -25 * time.Hour: "1 day ago"} {
+	for d, want := range map[time.Duration]string{3*time.Hour + time.Second: "in 3 h", -20 * time.Second: "just now",
+		20 * time.Second: "in a moment", -25 * time.Hour: "1 day ago"} {
 		if got := c.Relative(c.Now.Add(d)); got != want {
 			t.Errorf("Relative(%s) = %q, want %q", d, got, want)
 		}
@@ -78,7 +82,8 @@ func TestWhen(t *testing.T) {
 
 func TestDays(t *testing.T) {
 	t.Parallel()
-	for before, want := range map[int][2]string{0: {"Today", ""}, 1: {"1", "day"}, 5: {"5", "days"}, -1: {"1", "day ago"}, -3: {"3", "days ago"}} {
+	for before, want := range map[int][2]string{0: {"Today", ""}, 1: {"1", "day"}, 5: {"5", "days"}, -1: {"1", "day ago"},
+		-3: {"3", "days ago"}} {
 		n, u := Days(before)
 		if n != want[0] || u != want[1] {
 			t.Errorf("Days(%d) = %q %q, want %q", before, n, u, want)
@@ -88,7 +93,8 @@ func TestDays(t *testing.T) {
 
 func TestCapitalsOfAnyAlphabet(t *testing.T) {
 	t.Parallel()
-	for words, want := range map[string]string{"": "", "florist": "Florist", "éclairage": "Éclairage", "łódź": "Łódź", "цветы": "Цветы", "no copy there": "No copy there", "\xff": "\xff"} {
+	for words, want := range map[string]string{"": "", "florist": "Florist", "éclairage": "Éclairage", "łódź": "Łódź",
+		"цветы": "Цветы", "no copy there": "No copy there", "\xff": "\xff"} {
 		if got := Capital(words); got != want {
 			t.Errorf("%q begins as %q", words, got)
 		}

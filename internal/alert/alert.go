@@ -1,6 +1,6 @@
-// Package alert tells people outside of what the audit trail says: a message by chat, e-mail or web hook. It reads the trail from the
-// database, so that a crash loses nothing; it sends one message a minute to each place at most; and it never tells what a row of the
-// platform, a note or any other detail holds.
+// Package alert tells people outside of what the audit trail says: a message by chat, e-mail or web hook. It reads the
+// trail from the database, so that a crash loses nothing; it sends one message a minute to each place at most; and it
+// never tells what a row of the platform, a note or any other detail holds.
 package alert
 
 import (
@@ -109,7 +109,10 @@ func (s *Sender) Send(ctx context.Context) error {
 	var failed []error
 	for i, p := range s.places {
 		to := audit.Delivery{Place: p.url.Reveal(), On: s.o.On, Pause: s.o.Pause}
-		err := audit.Deliver(ctx, s.db, to, func(ctx context.Context, rows []audit.Row) error { return p.send(ctx, s.message(rows)) })
+		err := audit.Deliver(ctx, s.db, to, func(ctx context.Context,
+			rows []audit.Row) error {
+			return p.send(ctx, s.message(rows))
+		})
 		if err != nil {
 			failed = append(failed, fmt.Errorf("alerts.urls[%d] (%s): %w", i, p.service, err))
 		}
@@ -129,7 +132,8 @@ func (s *Sender) message(rows []audit.Row) string {
 		b.WriteString(line(r) + "\n")
 	}
 	if len(rows) > mostLines {
-		_, _ = fmt.Fprintf(&b, "and %d more, up to entry %d: %s\n", len(rows)-mostLines, rows[len(rows)-1].ID, counted(rows[mostLines:]))
+		_, _ = fmt.Fprintf(&b, "and %d more, up to entry %d: %s\n", len(rows)-mostLines, rows[len(rows)-1].ID,
+			counted(rows[mostLines:]))
 	}
 	if s.o.Link != "" {
 		b.WriteString(strings.TrimSuffix(s.o.Link, "/") + "/audit\n")
@@ -137,23 +141,26 @@ func (s *Sender) message(rows []audit.Row) string {
 	return b.String()
 }
 
-// counted says what entries are of, the seldom ones first: whoever makes many of one kind hides nothing else behind them.
+// counted says what entries are of, the seldom ones first: whoever makes many of one kind hides nothing else behind
+// them.
 func counted(rows []audit.Row) string {
 	kinds := map[string]int{}
 	for _, r := range rows {
 		kinds[r.Action+" "+string(r.Outcome)]++
 	}
-	names := slices.SortedFunc(maps.Keys(kinds), func(a, b string) int { return cmp.Or(kinds[a]-kinds[b], strings.Compare(a, b)) })
+	names := slices.SortedFunc(maps.Keys(kinds),
+		func(a, b string) int { return cmp.Or(kinds[a]-kinds[b], strings.Compare(a, b)) })
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%d × %s", kinds[name], name)
 	}
 	return strings.Join(names, ", ")
 }
 
-// line says an entry without its details. Who tried to sign in may have typed a password into the wrong field: only what looks like an
-// address is told.
+// line says an entry without its details. Who tried to sign in may have typed a password into the wrong field: only
+// what looks like an address is told.
 func line(r audit.Row) string {
-	words := []string{r.At.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("entry %d:", r.ID), r.Action, string(r.Outcome)}
+	words := []string{r.At.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("entry %d:", r.ID), r.Action,
+		string(r.Outcome)}
 	if n := r.Exceptions(); n > 0 {
 		words = append(words, fmt.Sprintf("restored with exceptions: %d could not be made,", n))
 	}
@@ -191,7 +198,8 @@ func hide(text string, address keepsake.Secret) string {
 	pieces := []string{address.Reveal()}
 	if u, err := url.Parse(address.Reveal()); err == nil {
 		password, _ := u.User.Password()
-		pieces = append(pieces, u.String(), u.RequestURI(), u.RawQuery, u.EscapedPath(), u.User.String(), u.User.Username(), password)
+		pieces = append(pieces, u.String(), u.RequestURI(), u.RawQuery, u.EscapedPath(), u.User.String(), u.User.Username(),
+			password)
 		pieces = append(pieces, strings.Split(u.Path, "/")...)
 		pieces = append(pieces, strings.Split(u.EscapedPath(), "/")...)
 		for _, values := range u.Query() {

@@ -46,7 +46,8 @@ func newHook(t *testing.T) *hook {
 		w.WriteHeader(h.status)
 	}))
 	t.Cleanup(s.Close)
-	h.url = keepsake.Secret("generic://" + strings.TrimPrefix(s.URL, "http://") + "/" + hookToken + "?disabletls=yes&template=json")
+	h.url = keepsake.Secret("generic://" + strings.TrimPrefix(s.URL, "http://") + "/" + hookToken +
+		"?disabletls=yes&template=json")
 	return h
 }
 
@@ -72,7 +73,8 @@ func (h *hook) answer(status int) {
 
 func record(t *testing.T, d *db.DB, actor keepsake.Actor, e audit.Entry) {
 	t.Helper()
-	err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error { return audit.Record(t.Context(), tx, actor, e) })
+	err := d.InTx(t.Context(), keepsake.System("test"),
+		func(tx db.Tx) error { return audit.Record(t.Context(), tx, actor, e) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +102,8 @@ func send(t *testing.T, s *alert.Sender) {
 
 var (
 	ada   = keepsake.Actor{ID: "1", Name: "ada@example.com", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1"}
-	wrong = audit.Entry{Action: "session.start", Target: "x", Outcome: audit.Refused, Detail: map[string]any{"reason": "mismatch"}}
+	wrong = audit.Entry{Action: "session.start", Target: "x", Outcome: audit.Refused,
+		Detail: map[string]any{"reason": "mismatch"}}
 	quiet = audit.Entry{Action: "backup.start", Outcome: audit.Allowed, Detail: map[string]any{"note": "row contents"}}
 )
 
@@ -117,7 +120,8 @@ func TestSecurityEventsAreTold(t *testing.T) {
 	if m := h.messages(t); len(m) != 0 {
 		t.Fatalf("told of history, or of nothing: %q", m)
 	}
-	record(t, d, ada, audit.Entry{Action: "backup.start", Outcome: audit.Refused, Wedding: "w7", Detail: map[string]any{"code": "forbidden", "note": "row contents"}})
+	record(t, d, ada, audit.Entry{Action: "backup.start", Outcome: audit.Refused, Wedding: "w7",
+		Detail: map[string]any{"code": "forbidden", "note": "row contents"}})
 	record(t, d, keepsake.Actor{Name: "my password in the wrong field", Address: "198.51.100.7\nFake: line"}, wrong)
 	record(t, d, keepsake.System("worker"), audit.Entry{Action: "backup.end", Outcome: audit.Failed})
 	send(t, s)
@@ -126,7 +130,9 @@ func TestSecurityEventsAreTold(t *testing.T) {
 	if len(m) != 1 {
 		t.Fatalf("%d messages: %q", len(m), m)
 	}
-	for _, want := range []string{"2 entries", "entry 3: backup.start refused by ada@example.com from 192.0.2.1 wedding w7", "entry 4: session.start refused from 198.51.100.7 Fake: line", "https://keepsake.example.com/audit"} {
+	for _, want := range []string{"2 entries",
+		"entry 3: backup.start refused by ada@example.com from 192.0.2.1 wedding w7",
+		"entry 4: session.start refused from 198.51.100.7 Fake: line", "https://keepsake.example.com/audit"} {
 		if !strings.Contains(m[0], want) {
 			t.Errorf("%q is not in %q", want, m[0])
 		}
@@ -138,7 +144,8 @@ func TestSecurityEventsAreTold(t *testing.T) {
 	}
 }
 
-// TestNothingIsLostWhenAPlaceFails: it is told later, and the other place at once; what fails is said without the address.
+// TestNothingIsLostWhenAPlaceFails: it is told later, and the other place at once; what fails is said without the
+// address.
 func TestNothingIsLostWhenAPlaceFails(t *testing.T) {
 	t.Parallel()
 	d, bad, good := dbtest.Open(t, dbtest.URL(t)), newHook(t), newHook(t)
@@ -147,7 +154,8 @@ func TestNothingIsLostWhenAPlaceFails(t *testing.T) {
 	record(t, d, ada, wrong)
 	bad.answer(http.StatusInternalServerError)
 	err := s.Send(t.Context())
-	if err == nil || strings.Contains(err.Error(), hookToken) || !strings.Contains(err.Error(), "alerts.urls[0] (generic)") {
+	if err == nil || strings.Contains(err.Error(), hookToken) ||
+		!strings.Contains(err.Error(), "alerts.urls[0] (generic)") {
 		t.Errorf("a place that fails: %v", err)
 	}
 	if len(good.messages(t)) != 1 {
@@ -195,7 +203,8 @@ func TestOneMessageAMinute(t *testing.T) {
 	forget(t, d)
 	send(t, s)
 	// That the first message was sent is entry 2.
-	if m := h.messages(t); len(m) != 2 || !strings.Contains(m[1], "30 entries") || !strings.Contains(m[1], "and 10 more, up to entry 32: 1 × key.writer allowed, 9 × session.start refused\n") {
+	if m := h.messages(t); len(m) != 2 || !strings.Contains(m[1], "30 entries") ||
+		!strings.Contains(m[1], "and 10 more, up to entry 32: 1 × key.writer allowed, 9 × session.start refused\n") {
 		t.Errorf("after the pause: %q", m)
 	}
 }
@@ -223,7 +232,8 @@ func TestManyWorkersTellOnce(t *testing.T) {
 	record(t, d, ada, wrong)
 	killed := func() (err error) {
 		defer func() { err = fmt.Errorf("killed: %v", recover()) }()
-		return audit.Deliver(t.Context(), d, audit.Delivery{Place: h.url.Reveal(), On: audit.Kinds}, nil) // a nil function ends it in the middle
+		// a nil function ends it in the middle
+		return audit.Deliver(t.Context(), d, audit.Delivery{Place: h.url.Reveal(), On: audit.Kinds}, nil)
 	}()
 	if killed == nil {
 		t.Fatal("the worker was not killed")
@@ -243,7 +253,8 @@ func TestManyWorkersTellOnce(t *testing.T) {
 func TestABadAddressIsRefusedWithoutBeingSaid(t *testing.T) {
 	t.Parallel()
 	_, err := alert.New(nil, alert.Options{URLs: []keepsake.Secret{"nothing://token-in-the-address@host"}})
-	if keepsake.CodeOf(err) != keepsake.CodeInvalid || strings.Contains(err.Error(), "token-in-the-address") || !strings.Contains(err.Error(), "alerts.urls[0]") {
+	if keepsake.CodeOf(err) != keepsake.CodeInvalid || strings.Contains(err.Error(), "token-in-the-address") ||
+		!strings.Contains(err.Error(), "alerts.urls[0]") {
 		t.Errorf("%v", err)
 	}
 }

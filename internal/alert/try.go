@@ -56,8 +56,8 @@ func Test(ctx context.Context, urls []keepsake.Secret, link string, now time.Tim
 	return tried, nil
 }
 
-// send tells the place one message. The error says nothing that the address holds. shoutrrr takes no context, so that a message
-// under way when ctx ends is left behind for sendTime at most: it may still arrive.
+// send tells the place one message. The error says nothing that the address holds. shoutrrr takes no context, so that a
+// message under way when ctx ends is left behind for sendTime at most: it may still arrive.
 func (p place) send(ctx context.Context, message string) error {
 	sent := make(chan []error, 1)
 	go func() { sent <- p.router.Send(message, nil) }()

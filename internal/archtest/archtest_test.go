@@ -1,5 +1,5 @@
-// Package archtest holds the map of ARCHITECTURE.md against the code: arrows between packages point inward. It also holds the
-// documents: their width, their length, their links and the tests that they name.
+// Package archtest holds the map of ARCHITECTURE.md against the code: arrows between packages point inward. It also
+// holds the documents: their width, their length, their links and the tests that they name.
 package archtest
 
 import (
@@ -19,8 +19,8 @@ import (
 
 const module = "github.com/wedsync/keepsake"
 
-// graph is what every package's product code imports: tests, which may reach anywhere, are left out. Packages of the module
-// are named by their folder, others by their import path.
+// graph is what every package's product code imports: tests, which may reach anywhere, are left out. Packages of the
+// module are named by their folder, others by their import path.
 type graph map[string]map[string]bool
 
 // load reads the imports of every Go file under root.
@@ -117,7 +117,8 @@ func rules() []rule {
 	inside := under("db", "web", "handlers", "views", "cmd", "internal", "migrations", "static")
 	domain := under("internal", "db", "migrations")
 	engine := under("internal/engine")
-	postgres := under("internal/engine/platform", "internal/engine/pgtool", "internal/engine/target", "github.com/jackc/pgx")
+	postgres := under("internal/engine/platform", "internal/engine/pgtool", "internal/engine/target",
+		"github.com/jackc/pgx")
 	verbs := []string{"snapshot", "verify", "restore", "scoped", "weddings", "check"}
 	screens := under("web", "handlers", "views", "static", "cmd", echo)
 	all := []rule{
@@ -125,7 +126,8 @@ func rules() []rule {
 			func(p string) bool { return foreign(p) || inside(p) }},
 		{"the engine knows nothing of the console, its database and its pages", under("internal/engine"),
 			func(p string) bool {
-				return screens(p) || under("db", "migrations", "internal/console", "internal/progress", "internal/audit", "internal/auth", "internal/config")(p)
+				return screens(p) || under("db", "migrations", "internal/console", "internal/progress", "internal/audit",
+					"internal/auth", "internal/config")(p)
 			}},
 		{"what an operation says stands on the leaf alone", under("internal/engine/report"),
 			func(p string) bool { return foreign(p) || inside(p) && p != "internal/keepsake" }},
@@ -133,29 +135,39 @@ func rules() []rule {
 			under("internal/engine/platform", "internal/engine/repository", "internal/engine/storage"),
 			func(p string) bool { return p == "internal/engine" || p == "internal/engine/target" }},
 		{"the format, the stores and what they hold know nothing of PostgreSQL",
-			under("internal/engine/repository", "internal/engine/storage", "internal/engine/replicas", "internal/engine/verify"), postgres},
+			under("internal/engine/repository", "internal/engine/storage", "internal/engine/replicas", "internal/engine/verify"),
+			postgres},
 		{"the repository at its providers knows nobody who uses it", under("internal/engine/replicas"), func(p string) bool {
-			below := under("internal/engine/replicas", "internal/engine/report", "internal/engine/repository", "internal/engine/storage")
+			below := under("internal/engine/replicas", "internal/engine/report", "internal/engine/repository",
+				"internal/engine/storage")
 			return engine(p) && !below(p)
 		}},
-		{"views know formatted values only", under("views"), func(p string) bool { return domain(p) || under("handlers", "web", echo)(p) }},
+		{"views know formatted values only", under("views"),
+			func(p string) bool { return domain(p) || under("handlers", "web", echo)(p) }},
 		{"what runs operations knows neither their kinds nor the engine", under("internal/operation", "internal/progress"),
 			func(p string) bool {
-				return under("internal/engine", "internal/console", "internal/config", "internal/auth", "internal/policy")(p) && p != "internal/engine/report"
+				return under("internal/engine", "internal/console", "internal/config", "internal/auth", "internal/policy")(p) &&
+					p != "internal/engine/report"
 			}},
-		{"use cases know nothing of pages", under("internal/console", "internal/operation", "internal/progress", "internal/audit", "internal/auth", "internal/config", "db"), screens},
+		{"use cases know nothing of pages", under("internal/console", "internal/operation", "internal/progress",
+			"internal/audit", "internal/auth", "internal/config", "db"), screens},
 		{"what tests and the demo are made of is never part of the product", under("cmd/keepsake"),
-			under("internal/testenv", "internal/sample", "internal/archtest", "internal/apiclient", "cmd/demo", "cmd/storybook", "db/dbtest", "internal/engine/storage/storagetest", "internal/engine/repository/repositorytest", "testing")},
+			under("internal/testenv", "internal/sample", "internal/archtest", "internal/apiclient", "cmd/demo", "cmd/storybook",
+				"db/dbtest", "internal/engine/storage/storagetest", "internal/engine/repository/repositorytest", "testing")},
 	}
 	for _, verb := range verbs {
-		all = append(all, rule{"a verb of the engine knows no other verb, and not the facade", under("internal/engine/" + verb), func(p string) bool {
-			return p == "internal/engine" || slices.ContainsFunc(verbs, func(v string) bool { return v != verb && under("internal/engine/"+v)(p) })
-		}})
+		all = append(all, rule{"a verb of the engine knows no other verb, and not the facade",
+			under("internal/engine/" + verb), func(p string) bool {
+				return p == "internal/engine" || slices.ContainsFunc(verbs,
+					func(v string) bool { return v != verb && under("internal/engine/"+v)(p) })
+			}})
 	}
 	return append(all, rule{"nothing below the engine's verbs knows them", func(p string) bool {
-		return engine(p) && p != "internal/engine" && !slices.ContainsFunc(verbs, func(v string) bool { return under("internal/engine/" + v)(p) })
+		return engine(p) && p != "internal/engine" &&
+			!slices.ContainsFunc(verbs, func(v string) bool { return under("internal/engine/" + v)(p) })
 	}, func(p string) bool {
-		return p == "internal/engine" || slices.ContainsFunc(verbs, func(v string) bool { return under("internal/engine/" + v)(p) })
+		return p == "internal/engine" || slices.ContainsFunc(verbs,
+			func(v string) bool { return under("internal/engine/" + v)(p) })
 	}})
 }
 
@@ -181,7 +193,8 @@ func check(g graph) []string {
 	}
 	direct("only who keeps the console's state sees its rows", "db/sqlcgen",
 		func(p string) bool {
-			return slices.Contains([]string{"db", "internal/console", "internal/operation", "internal/progress", "internal/audit", "internal/auth"}, p)
+			return slices.Contains([]string{"db", "internal/console", "internal/operation", "internal/progress",
+				"internal/audit", "internal/auth"}, p)
 		})
 	direct("pages reach the database through use cases", "db", not(under("web", "handlers")))
 	return breaches
@@ -189,7 +202,8 @@ func check(g graph) []string {
 
 // testOnly packages are imported by tests alone and may stand where they like.
 func testOnly(p string) bool {
-	return slices.Contains([]string{"db/dbtest", "internal/testenv", "internal/archtest", "internal/engine/storage/storagetest"}, p)
+	return slices.Contains([]string{"db/dbtest", "internal/testenv", "internal/archtest",
+		"internal/engine/storage/storagetest"}, p)
 }
 
 func TestArrowsPointInward(t *testing.T) {
@@ -202,7 +216,8 @@ func TestArrowsPointInward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, known := range []string{"cmd/keepsake", "internal/keepsake", "internal/engine", "internal/console", "views", "web", "db"} {
+	for _, known := range []string{"cmd/keepsake", "internal/keepsake", "internal/engine", "internal/console", "views",
+		"web", "db"} {
 		if len(g[known]) == 0 {
 			t.Fatalf("package %s was not read: the rules would prove nothing", known)
 		}
@@ -252,7 +267,8 @@ func TestRulesCanBreak(t *testing.T) {
 			t.Errorf("%s → %s is no breach of %q: %v", c.from, c.to, c.says, breaches)
 		}
 	}
-	if breaches := check(graph{"cmd/keepsake": {"web": true}, "internal/console": {"db/sqlcgen": true}}); len(breaches) > 0 {
+	if breaches := check(graph{"cmd/keepsake": {"web": true}, "internal/console": {"db/sqlcgen": true}}); len(
+		breaches) > 0 {
 		t.Errorf("allowed imports are breaches: %v", breaches)
 	}
 }

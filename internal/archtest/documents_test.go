@@ -199,8 +199,8 @@ func anchors(text string) []string {
 	return found
 }
 
-// misleading returns the links of a document that lead nowhere: exists says whether the project has a file or folder, and
-// pages are its documents.
+// misleading returns the links of a document that lead nowhere: exists says whether the project has a file or folder,
+// and pages are its documents.
 func misleading(d document, pages []document, exists func(string) bool) []string {
 	var breaches []string
 	for _, to := range links(d.text) {
@@ -270,18 +270,22 @@ func TestDocumentRulesCanBreak(t *testing.T) {
 			t.Errorf("too wide: %t for\n%s", got, c.text)
 		}
 	}
-	pages := []document{{"docs/a.md", "# One page\n\n## What it's *for*: `this`\n\n## Twice\n\n## Twice\n\n    # no heading\n"}}
+	pages := []document{{"docs/a.md", "# One page\n\n## What it's *for*: `this`\n\n## Twice\n\n## Twice\n\n    " +
+		"# no heading\n"}}
 	exists := func(file string) bool { return slices.Contains([]string{"docs/a.md", "docs", "main.go"}, file) }
 	for to, leads := range map[string]bool{
-		"a.md": true, "../main.go": true, "../docs": true, "#twice-1": true, "a.md#what-its-for-this": true, "https://example.com/x": true,
-		"b.md": false, "main.go": false, "../../main.go": false, "#twice-2": false, "a.md#no-heading": false, "../main.go#twice": false, "/main.go": false,
+		"a.md": true, "../main.go": true, "../docs": true, "#twice-1": true, "a.md#what-its-for-this": true,
+		"https://example.com/x": true,
+		"b.md":                  false, "main.go": false, "../../main.go": false, "#twice-2": false, "a.md#no-heading": false,
+		"../main.go#twice": false, "/main.go": false,
 	} {
 		page := document{"docs/a.md", pages[0].text + "\nSee [the\npage](" + to + ").\n"}
 		if got := misleading(page, []document{page}, exists); (len(got) == 0) != leads {
 			t.Errorf("%s: %q", to, got)
 		}
 	}
-	if got := links("`[no](link.md)`\n\n    [no](code.md)\n\n| [yes](table.md) |\n"); !slices.Equal(got, []string{"table.md"}) {
+	if got := links("`[no](link.md)`\n\n    [no](code.md)\n\n| [yes](table.md) |\n"); !slices.Equal(got,
+		[]string{"table.md"}) {
 		t.Errorf("links: %q", got)
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// pastTheActor names what in a file reaches rows of the console database other than as the actor of db.InTx: queries over another
-// connection, the job queue's connections, which are the system, for anything but the job queue, and another actor in the middle.
+// pastTheActor names what in a file reaches rows of the console database other than as the actor of db.InTx: queries
+// over another connection, the job queue's connections, which are the system, for anything but the job queue, and
+// another actor in the middle.
 func pastTheActor(file *ast.File) (found []string) {
 	queue := map[ast.Node]bool{}
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -46,8 +47,8 @@ func isName(e ast.Expr, name string) bool {
 	return ok && id.Name == name
 }
 
-// TestInTxIsTheOneWayToRows: nothing of the product but db itself says who asks, and nothing asks without saying so. The engine is left
-// out: it cannot have the console's database at all (TestArrowsPointInward).
+// TestInTxIsTheOneWayToRows: nothing of the product but db itself says who asks, and nothing asks without saying so.
+// The engine is left out: it cannot have the console's database at all (TestArrowsPointInward).
 func TestInTxIsTheOneWayToRows(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
@@ -86,7 +87,8 @@ func TestInTxIsTheOneWayToRows(t *testing.T) {
 		`river.NewClient(riverpgxv5.New(c.db.Jobs()), &river.Config{})`:       nil,
 		`c.db.InTx(ctx, actor, func(tx db.Tx) error { return tx.Ping(ctx) })`: nil,
 	} {
-		file, err := parser.ParseFile(token.NewFileSet(), "planted.go", "package planted\nfunc f() { "+code+" }", parser.SkipObjectResolution)
+		file, err := parser.ParseFile(token.NewFileSet(), "planted.go", "package planted\nfunc f() { "+code+" }",
+			parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}

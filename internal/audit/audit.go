@@ -1,6 +1,7 @@
-// Package audit keeps the record of every attempt, allowed or refused: append-only rows, each carrying the SHA-256 of its
-// content and of the row before. It never changes or removes a row; the database's triggers forbid it to everybody. A transaction that
-// changes who gets in, or what is run, and records nothing that says so is put on record by a trigger, as database.write.
+// Package audit keeps the record of every attempt, allowed or refused: append-only rows, each carrying the SHA-256 of
+// its content and of the row before. It never changes or removes a row; the database's triggers forbid it to everybody.
+// A transaction that changes who gets in, or what is run, and records nothing that says so is put on record by a
+// trigger, as database.write.
 package audit
 
 import (
@@ -44,8 +45,8 @@ func Change(before, after any) map[string]any {
 	return map[string]any{"before": before, "after": after}
 }
 
-// Record appends an entry for actor. It holds the end of the chain until the transaction ends, so it is the last thing a
-// transaction does: whatever is locked after it may wait for itself. The actor recorded may be another than the
+// Record appends an entry for actor. It holds the end of the chain until the transaction ends, so it is the last thing
+// a transaction does: whatever is locked after it may wait for itself. The actor recorded may be another than the
 // transaction's: a refused actor can write nothing, so the system writes for it.
 func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error {
 	e, err := markDevice(ctx, tx, actor, e)
@@ -82,16 +83,21 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 	row := sqlcgen.InsertAuditParams{
 		ID: head.LastID + 1,
 		// PostgreSQL keeps microseconds, and the hash must cover what it keeps.
-		At: head.At.UTC().Truncate(time.Microsecond), ActorID: clip(actor.ID), ActorName: clip(actor.Name), ActorRole: clip(string(actor.Role)),
-		Organization: clip(actor.Organization), Session: clip(session), Token: clip(token), Address: clip(actor.Address), UserAgent: clip(cmp.Or(actor.UserAgent, request.UserAgent)),
-		RequestID: clip(cmp.Or(actor.RequestID, request.ID)), Action: clip(e.Action), Target: clip(e.Target), Wedding: clip(wedding), Point: clip(point),
-		Outcome: string(e.Outcome), DurationMs: max(0, e.Took.Milliseconds()), Security: Security(e), Detail: detail, PrevHash: head.Hash,
+		At: head.At.UTC().Truncate(time.Microsecond), ActorID: clip(actor.ID), ActorName: clip(actor.Name),
+		ActorRole:    clip(string(actor.Role)),
+		Organization: clip(actor.Organization), Session: clip(session), Token: clip(token), Address: clip(actor.Address),
+		UserAgent: clip(cmp.Or(actor.UserAgent, request.UserAgent)),
+		RequestID: clip(cmp.Or(actor.RequestID, request.ID)), Action: clip(e.Action), Target: clip(e.Target),
+		Wedding: clip(wedding), Point: clip(point),
+		Outcome: string(e.Outcome), DurationMs: max(0, e.Took.Milliseconds()), Security: Security(e), Detail: detail,
+		PrevHash: head.Hash,
 	}
 	row.Hash = hash(sqlcgen.AuditLog(row))
 	if err := tx.InsertAudit(ctx, row); err != nil {
 		return fmt.Errorf("append to the audit trail: %w", err)
 	}
-	if err := tx.AdvanceAuditHead(ctx, sqlcgen.AdvanceAuditHeadParams{LastID: row.ID, Hash: row.Hash, Organization: row.Organization, At: row.At, Words: words(row)}); err != nil {
+	if err := tx.AdvanceAuditHead(ctx, sqlcgen.AdvanceAuditHeadParams{LastID: row.ID, Hash: row.Hash,
+		Organization: row.Organization, At: row.At, Words: words(row)}); err != nil {
 		return fmt.Errorf("advance the audit trail: %w", err)
 	}
 	if e.Outcome != Allowed { // what was allowed before does not say what was refused afterwards
@@ -103,7 +109,8 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 // recordTime bounds what is put on record when nobody may be waiting any more.
 const recordTime = 5 * time.Second
 
-// Refuse records, in a transaction of its own, an attempt that was not allowed or did not work. It uses the system's rights.
+// Refuse records, in a transaction of its own, an attempt that was not allowed or did not work. It uses the system's
+// rights.
 func Refuse(ctx context.Context, d *db.DB, actor keepsake.Actor, e Entry) error {
 	if e.Outcome == "" {
 		e.Outcome = Refused
@@ -123,12 +130,16 @@ func Refuse(ctx context.Context, d *db.DB, actor keepsake.Actor, e Entry) error 
 	return err
 }
 
-// logLost writes into the log of the process what an entry would have said: whoever holds the end of the trail, or takes the database away, hides nothing. The
-// request counts as on record, so that nobody waits for the trail once more.
+// logLost writes into the log of the process what an entry would have said: whoever holds the end of the trail, or
+// takes the database away, hides nothing. The request counts as on record, so that nobody waits for the trail once
+// more.
 func logLost(ctx context.Context, actor keepsake.Actor, e Entry, detail []byte, err error) {
 	request := keepsake.RequestOf(ctx)
-	slog.ErrorContext(ctx, "an attempt could not be put on record: this is what the entry would say", "action", e.Action, "target", clip(e.Target), "outcome", e.Outcome, "security", Security(e),
-		"actor", clip(actor.Name), "actor_id", clip(actor.ID), "role", actor.Role, "organization", clip(actor.Organization), "session", clip(actor.Session), "address", clip(actor.Address),
-		"user_agent", clip(cmp.Or(actor.UserAgent, request.UserAgent)), "request", clip(cmp.Or(actor.RequestID, request.ID)), "detail", string(detail), "err", err)
+	slog.ErrorContext(ctx, "an attempt could not be put on record: this is what the entry would say", "action", e.Action,
+		"target", clip(e.Target), "outcome", e.Outcome, "security", Security(e),
+		"actor", clip(actor.Name), "actor_id", clip(actor.ID), "role", actor.Role, "organization", clip(actor.Organization),
+		"session", clip(actor.Session), "address", clip(actor.Address),
+		"user_agent", clip(cmp.Or(actor.UserAgent, request.UserAgent)), "request", clip(cmp.Or(actor.RequestID, request.ID)),
+		"detail", string(detail), "err", err)
 	request.Settle()
 }

@@ -19,14 +19,16 @@ import (
 func TestMain(m *testing.M) { testenv.Main(m) }
 
 var (
-	someone = keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1", UserAgent: "test"}
-	bound   = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Organization: "org-1"}
-	system  = keepsake.System("test")
+	someone = keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1",
+		UserAgent: "test"}
+	bound  = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Organization: "org-1"}
+	system = keepsake.System("test")
 )
 
 func record(ctx context.Context, d *db.DB, actor keepsake.Actor, action string) error {
 	return d.InTx(ctx, actor, func(tx db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Outcome: audit.Allowed, Detail: map[string]any{"b": 1, "a": "x\x00y"}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Outcome: audit.Allowed,
+			Detail: map[string]any{"b": 1, "a": "x\x00y"}})
 	})
 }
 
@@ -75,11 +77,15 @@ func TestNobodyCanChangeTheTrail(t *testing.T) {
 	if err := record(t.Context(), d, someone, "backup.start"); err != nil {
 		t.Fatal(err)
 	}
-	for _, sql := range []string{"update audit_log set action = 'x'", "delete from audit_log", "truncate audit_log", "delete from audit_head", "update audit_head set last_id = 0",
+	for _, sql := range []string{"update audit_log set action = 'x'", "delete from audit_log", "truncate audit_log",
+		"delete from audit_head", "update audit_head set last_id = 0",
 		// Beside the chain, with a gap, and behind its end, where the next would belong.
-		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 2, 'hash', sha256('x')))).* from audit_log l",
-		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 7, 'prev_hash', hash, 'hash', sha256('x')))).* from audit_log l",
-		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 2, 'prev_hash', hash, 'hash', sha256('x')))).* from audit_log l"} {
+		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 2, 'hash', sha256('x')))).* " +
+			"from audit_log l",
+		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 7, 'prev_hash', hash, 'hash', " +
+			"sha256('x')))).* from audit_log l",
+		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 2, 'prev_hash', hash, 'hash', " +
+			"sha256('x')))).* from audit_log l"} {
 		err := d.InTx(t.Context(), system, func(tx db.Tx) error { _, err := tx.PG.Exec(t.Context(), sql); return err })
 		if !db.IsState(err, db.InsufficientPrivilege) && !db.IsState(err, db.CheckViolation) {
 			t.Errorf("%s: %v, want a refusal", sql, err)
@@ -102,7 +108,8 @@ func TestVerifyNamesTheFirstBrokenRow(t *testing.T) {
 		{"removed in the middle", "delete from audit_log where id = 2", 2},
 		{"removed at the end", "delete from audit_log where id >= 4", 4},
 		{"all removed", "delete from audit_log", 1},
-		{"swapped", "update audit_log set id = -id + 100 where id in (2, 3); update audit_log set id = case id when 98 then 3 else 2 end where id > 90", 2},
+		{"swapped", "update audit_log set id = -id + 100 where id in (2, 3); update audit_log set id = case id when 98 " +
+			"then 3 else 2 end where id > 90", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +155,8 @@ func TestManyBreaksAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	for _, sql := range []string{"alter table audit_log disable trigger all, no force row level security", "update audit_log set outcome = 'refused' where id % 2 = 0 and id <= 50",
+	for _, sql := range []string{"alter table audit_log disable trigger all, no force row level security",
+		"update audit_log set outcome = 'refused' where id % 2 = 0 and id <= 50",
 		"alter table audit_log force row level security"} {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -163,7 +171,8 @@ func TestManyBreaksAreCounted(t *testing.T) {
 	}
 }
 
-// TestWhoHasTheRoleAppendsInAnybodysName: nothing in the database tells such an entry from one of Keepsake's, so that role's password is kept like a super admin's.
+// TestWhoHasTheRoleAppendsInAnybodysName: nothing in the database tells such an entry from one of Keepsake's, so that
+// role's password is kept like a super admin's.
 func TestWhoHasTheRoleAppendsInAnybodysName(t *testing.T) {
 	t.Parallel()
 	url := dbtest.URL(t)
@@ -172,10 +181,13 @@ func TestWhoHasTheRoleAppendsInAnybodysName(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
-		_, err := tx.PG.Exec(t.Context(), `with forged as (select jsonb_populate_record(l, jsonb_build_object('id', 2, 'actor_name', 'bea@example.org', 'prev_hash', l.hash)) as entry from audit_log l)
-			insert into audit_log select (jsonb_populate_record(entry, jsonb_build_object('hash', audit_hash(entry)))).* from forged`)
+		_, err := tx.PG.Exec(t.Context(), `with forged as (select jsonb_populate_record(l, jsonb_build_object('id', 2,
+			'actor_name', 'bea@example.org', 'prev_hash', l.hash)) as entry from audit_log l)
+			insert into audit_log select (jsonb_populate_record(entry, jsonb_build_object('hash', audit_hash(entry)))).*
+				from forged`)
 		if err == nil {
-			_, err = tx.PG.Exec(t.Context(), "update audit_head set (last_id, hash) = (select id, hash from audit_log where id = 2)")
+			_, err = tx.PG.Exec(t.Context(), "update audit_head set (last_id, hash) = (select id, hash from audit_log "+
+				"where id = 2)")
 		}
 		return err
 	})

@@ -20,8 +20,9 @@ type Kind string
 // The kinds. An entry may be of several.
 const (
 	KindSecurity Kind = "security" // what Security marks
-	KindFailed   Kind = "failed"   // what was allowed and did not work, or not all of it: a backup, say, or a restore with exceptions
-	KindRestore  Kind = "restore"  // restores that were started, or refused
+	// what was allowed and did not work, or not all of it: a backup, say, or a restore with exceptions
+	KindFailed  Kind = "failed"
+	KindRestore Kind = "restore" // restores that were started, or refused
 )
 
 // Kinds are all kinds.
@@ -66,10 +67,10 @@ type Delivery struct {
 	Pause time.Duration // between two messages
 }
 
-// Deliver tells a place of the entries of its kinds since the last time, in one message, when it is time for one. Where it got to is in
-// the database, and moves on only when send has succeeded: a worker that is killed in between loses nothing, and may tell twice. Any
-// number of workers may call it. A place that does not take messages is tried again after longer and longer pauses; that is send's
-// error.
+// Deliver tells a place of the entries of its kinds since the last time, in one message, when it is time for one. Where
+// it got to is in the database, and moves on only when send has succeeded: a worker that is killed in between loses
+// nothing, and may tell twice. Any number of workers may call it. A place that does not take messages is tried again
+// after longer and longer pauses; that is send's error.
 func Deliver(ctx context.Context, d *db.DB, to Delivery, send func(context.Context, []Row) error) error {
 	place := sha256.Sum256([]byte(to.Place))
 	state, rows, last, passed, err := pending(ctx, d, place[:], to.On)
@@ -98,7 +99,8 @@ func Deliver(ctx context.Context, d *db.DB, to Delivery, send func(context.Conte
 		}
 		// Whoever moved a place on past what it should hear of, by SQL, would leave no such entry.
 		detail := map[string]any{"told": len(rows), "after": state.LastID, "last": last}
-		return Record(ctx, tx, system, Entry{Action: "alert.tell", Target: hex.EncodeToString(place[:4]), Outcome: Allowed, Detail: detail})
+		return Record(ctx, tx, system, Entry{Action: "alert.tell", Target: hex.EncodeToString(place[:4]), Outcome: Allowed,
+			Detail: detail})
 	})
 	if err != nil {
 		return fmt.Errorf("store how far alerts were sent: %w", err)
@@ -106,13 +108,16 @@ func Deliver(ctx context.Context, d *db.DB, to Delivery, send func(context.Conte
 	return failed
 }
 
-// pending takes the lease of a place and returns what it has not been told of, and whether anybody might have to hear of what lies there; nil when another worker has it or it is not time.
-func pending(ctx context.Context, d *db.DB, place []byte, on []Kind) (state *sqlcgen.LeaseAlertPlaceRow, rows []Row, last int64, passed bool, err error) {
+// pending takes the lease of a place and returns what it has not been told of, and whether anybody might have to hear
+// of what lies there; nil when another worker has it or it is not time.
+func pending(ctx context.Context, d *db.DB, place []byte, on []Kind) (state *sqlcgen.LeaseAlertPlaceRow, rows []Row,
+	last int64, passed bool, err error) {
 	err = d.InTx(ctx, keepsake.System("alerts"), func(tx db.Tx) error {
 		if err := tx.AddAlertPlace(ctx, place); err != nil {
 			return err
 		}
-		leased, err := tx.LeaseAlertPlace(ctx, sqlcgen.LeaseAlertPlaceParams{Place: place, LeaseSeconds: deliverLease.Seconds()})
+		leased, err := tx.LeaseAlertPlace(ctx,
+			sqlcgen.LeaseAlertPlaceParams{Place: place, LeaseSeconds: deliverLease.Seconds()})
 		if db.IsNoRows(err) {
 			return nil
 		}

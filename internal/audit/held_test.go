@@ -29,8 +29,9 @@ func (l *logged) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// TestWhoHoldsTheTrailHidesNothing: while somebody holds its end, what must be on record is refused in words within seconds, and what was refused is in the log with all that
-// its entry would say. It is not parallel: the log is the process's.
+// TestWhoHoldsTheTrailHidesNothing: while somebody holds its end, what must be on record is refused in words within
+// seconds, and what was refused is in the log with all that its entry would say. It is not parallel: the log is the
+// process's.
 func TestWhoHoldsTheTrailHidesNothing(t *testing.T) { //nolint:paralleltest // the default log is one for all
 	url := dbtest.Tables(t)
 	d := dbtest.Open(t, url)
@@ -43,7 +44,9 @@ func TestWhoHoldsTheTrailHidesNothing(t *testing.T) { //nolint:paralleltest // t
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), "begin; set local keepsake.role = 'system'; select from audit_head for update"); err != nil {
+	if _,
+		err := conn.Exec(t.Context(), "begin; set local keepsake.role = 'system'; select from audit_head for update"); err !=
+		nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
@@ -54,7 +57,8 @@ func TestWhoHoldsTheTrailHidesNothing(t *testing.T) { //nolint:paralleltest // t
 	if keepsake.CodeOf(err) != keepsake.CodeUnavailable || !strings.Contains(keepsake.MessageOf(err), "nothing was done") {
 		t.Errorf("%v", err)
 	}
-	err = audit.Refuse(ctx, d, someone, audit.Entry{Action: "session.start", Target: "amelia@example.org", Detail: map[string]any{"reason": "mismatch"}})
+	err = audit.Refuse(ctx, d, someone, audit.Entry{Action: "session.start", Target: "amelia@example.org",
+		Detail: map[string]any{"reason": "mismatch"}})
 	if keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 		t.Errorf("%v", err)
 	}
@@ -64,13 +68,15 @@ func TestWhoHoldsTheTrailHidesNothing(t *testing.T) { //nolint:paralleltest // t
 	if !keepsake.RequestOf(ctx).Settled() {
 		t.Error("the request would wait for the trail once more")
 	}
-	for _, want := range []string{"action=session.start", "target=amelia@example.org", "outcome=refused", "security=true", "actor=" + someone.Name, "request=REQ7", "mismatch", "user_agent=" + someone.UserAgent} {
+	for _, want := range []string{"action=session.start", "target=amelia@example.org", "outcome=refused", "security=true",
+		"actor=" + someone.Name, "request=REQ7", "mismatch", "user_agent=" + someone.UserAgent} {
 		if !strings.Contains(l.b.String(), want) {
 			t.Errorf("the log does not say %s: %s", want, l.b.String())
 		}
 	}
 	err = d.InTx(ctx, system, func(tx db.Tx) error { // nor does the database wait longer for what it says itself
-		_, err := tx.PG.Exec(ctx, "insert into accounts (id, email, password_hash, role) values (gen_random_uuid(), 'mallory@example.org', '$argon2id$hidden', 'super_admin')")
+		_, err := tx.PG.Exec(ctx, "insert into accounts (id, email, password_hash, role) values (gen_random_uuid(), "+
+			"'mallory@example.org', '$argon2id$hidden', 'super_admin')")
 		return err
 	})
 	if keepsake.CodeOf(err) != keepsake.CodeUnavailable {

@@ -60,7 +60,8 @@ func List(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter) ([]Row,
 		if err := tx.PlanForValues(ctx); err != nil {
 			return err
 		}
-		p := sqlcgen.ListAuditParams{Actor: clip(f.Actor), Action: clip(f.Action), Outcome: string(f.Outcome), OnlySecurity: f.OnlySecurity, Wedding: clip(f.Wedding),
+		p := sqlcgen.ListAuditParams{Actor: clip(f.Actor), Action: clip(f.Action), Outcome: string(f.Outcome),
+			OnlySecurity: f.OnlySecurity, Wedding: clip(f.Wedding),
 			Point: clip(f.Point), Since: orNil(f.Since), Until: orNil(f.Until), Before: orNil(f.Before), Most: int32(f.Most)}
 		if said := clip(f.Search); said != "" {
 			w := fold.Sought(said)
@@ -68,9 +69,11 @@ func List(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter) ([]Row,
 				return nil
 			}
 			one, two, three := w[0], w[1%min(len(w), 3)], w[2%min(len(w), 3)]
-			found, err = tx.SearchAudit(ctx, sqlcgen.SearchAuditParams{Actor: p.Actor, Action: p.Action, Outcome: p.Outcome, OnlySecurity: p.OnlySecurity, Wedding: p.Wedding, Point: p.Point,
+			found, err = tx.SearchAudit(ctx, sqlcgen.SearchAuditParams{Actor: p.Actor, Action: p.Action, Outcome: p.Outcome,
+				OnlySecurity: p.OnlySecurity, Wedding: p.Wedding, Point: p.Point,
 				Since: p.Since, Until: p.Until, Before: p.Before, Most: p.Most,
-				Word1: one[0], Other1: one[len(one)-1], Word2: two[0], Other2: two[len(two)-1], Word3: three[0], Other3: three[len(three)-1]})
+				Word1: one[0], Other1: one[len(one)-1], Word2: two[0], Other2: two[len(two)-1], Word3: three[0],
+				Other3: three[len(three)-1]})
 			return err
 		}
 		found, err = tx.ListAudit(ctx, p)
@@ -86,7 +89,8 @@ func List(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter) ([]Row,
 	return rows, nil
 }
 
-// Each calls fn with every row that the filter wants and the actor may see, newest first, holding a few hundred in memory.
+// Each calls fn with every row that the filter wants and the actor may see, newest first, holding a few hundred in
+// memory.
 func Each(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter, fn func(Row) error) error {
 	f.Most = exportPage
 	for {
@@ -106,8 +110,8 @@ func Each(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter, fn func
 	}
 }
 
-// rowOf makes every row one that can be shown and written as JSON, so that one which cannot, by whoever owns the database, hides no other: it says so in its place.
-// What verification looks at is as it was written.
+// rowOf makes every row one that can be shown and written as JSON, so that one which cannot, by whoever owns the
+// database, hides no other: it says so in its place. What verification looks at is as it was written.
 func rowOf(r sqlcgen.AuditLog) Row {
 	problem := ""
 	switch encoded, err := json.Marshal(json.RawMessage(r.Detail)); {
@@ -120,16 +124,22 @@ func rowOf(r sqlcgen.AuditLog) Row {
 	}
 	if problem != "" {
 		r.At = time.Unix(0, 0).UTC()
-		r.Detail, _ = json.Marshal(map[string]string{"unreadable": "This entry holds " + problem + ". Keepsake did not write it so: see what keepsake audit verify says."})
+		r.Detail,
+			_ = json.Marshal(map[string]string{"unreadable": "This entry holds " + problem +
+			". Keepsake did not write it so: see what keepsake audit verify says."})
 	}
-	for _, s := range []*string{&r.ActorID, &r.ActorName, &r.ActorRole, &r.Organization, &r.Session, &r.Token, &r.Address, &r.UserAgent, &r.RequestID, &r.Action, &r.Target, &r.Wedding, &r.Point} {
+	for _, s := range []*string{&r.ActorID, &r.ActorName, &r.ActorRole, &r.Organization, &r.Session, &r.Token, &r.Address,
+		&r.UserAgent, &r.RequestID, &r.Action, &r.Target, &r.Wedding, &r.Point} {
 		if len(*s) > longest+len("…") {
 			*s = clip(*s)
 		}
 	}
-	return Row{ID: r.ID, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: keepsake.Role(r.ActorRole), Organization: r.Organization, Session: r.Session,
-		Token: r.Token, Address: r.Address, UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action, Target: r.Target, Wedding: r.Wedding, Point: r.Point,
-		Outcome: Outcome(r.Outcome), Took: time.Duration(r.DurationMs) * time.Millisecond, Security: r.Security, Detail: r.Detail, Hash: r.Hash}
+	return Row{ID: r.ID, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: keepsake.Role(r.ActorRole),
+		Organization: r.Organization, Session: r.Session,
+		Token: r.Token, Address: r.Address, UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action,
+		Target: r.Target, Wedding: r.Wedding, Point: r.Point,
+		Outcome: Outcome(r.Outcome), Took: time.Duration(r.DurationMs) * time.Millisecond, Security: r.Security,
+		Detail: r.Detail, Hash: r.Hash}
 }
 
 func orNil[T comparable](v T) *T {

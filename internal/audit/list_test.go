@@ -28,16 +28,20 @@ func TestListFilters(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	for i, e := range []audit.Entry{
-		{Action: "backup.start", Target: "op-1", Outcome: audit.Allowed, Detail: map[string]any{"note": "before the Müller import"}},
+		{Action: "backup.start", Target: "op-1", Outcome: audit.Allowed,
+			Detail: map[string]any{"note": "before the Müller import"}},
 		{Action: "scope.restore", Target: "w1", Outcome: audit.Allowed, Wedding: "w1", Point: "20261123T070500Z-aa"},
-		{Action: "scope.restore", Target: "w2", Outcome: audit.Refused, Wedding: "w2", Detail: map[string]any{"code": "forbidden", "name": "Zoë & Łukasz"}},
-		{Action: "backup.end", Target: "op-1", Outcome: audit.Failed, Detail: map[string]any{"of": []any{map[string]any{"couple": "Anne-Marie & OʼBrien"}}}},
+		{Action: "scope.restore", Target: "w2", Outcome: audit.Refused, Wedding: "w2",
+			Detail: map[string]any{"code": "forbidden", "name": "Zoë & Łukasz"}},
+		{Action: "backup.end", Target: "op-1", Outcome: audit.Failed,
+			Detail: map[string]any{"of": []any{map[string]any{"couple": "Anne-Marie & OʼBrien"}}}},
 	} {
 		actor := someone
 		if i == 2 {
 			actor = bound
 		}
-		if err := d.InTx(t.Context(), actor, func(tx db.Tx) error { return audit.Record(t.Context(), tx, actor, e) }); err != nil {
+		if err := d.InTx(t.Context(), actor, func(tx db.Tx) error { return audit.Record(t.Context(), tx, actor, e) }); err !=
+			nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,11 +98,16 @@ func TestEveryFilterUsesItsIndex(t *testing.T) {
 	url := dbtest.URL(t)
 	d := dbtest.Open(t, url)
 	tamper(t, url, `insert into audit_log
-		select n, now() - make_interval(mins => 40000 - n), 'a' || n % 400, 'a' || n % 400 || '@example.org', 'super_admin', case n % 10 when 0 then 'org-1' else '' end, '', '', '',
-			case n % 400 when 0 then 'restore.start' else 'backup.start' end, 'op-' || n, case n % 500 when 0 then 'failed' else 'allowed' end, '{}',
-			sha256(n::text::bytea), sha256(('h' || n)::bytea), '', '', case n % 800 when 0 then 'w' || n % 20 else '' end, case n % 800 when 0 then 'p' || n % 20 else '' end, 1, n % 900 = 0
-		from generate_series(1, 40000) n; analyze audit_log; alter table audit_words disable trigger all, no force row level security;
-		insert into audit_words select w, l.id, l.organization, l.at from audit_log l, audit_words_of(concat_ws(' ', l.actor_name, l.action, l.target, l.wedding, l.point)) w; analyze audit_words;
+		select n, now() - make_interval(mins => 40000 - n), 'a' || n % 400, 'a' || n % 400 || '@example.org', 'super_admin',
+			case n % 10 when 0 then 'org-1' else '' end, '', '', '',
+			case n % 400 when 0 then 'restore.start' else 'backup.start' end, 'op-' || n, case n % 500 when 0 then 'failed'
+				else 'allowed' end, '{}',
+			sha256(n::text::bytea), sha256(('h' || n)::bytea), '', '', case n % 800 when 0 then 'w' || n % 20
+				else '' end, case n % 800 when 0 then 'p' || n % 20 else '' end, 1, n % 900 = 0
+		from generate_series(1, 40000) n; analyze audit_log; alter table audit_words disable trigger all,
+			no force row level security;
+		insert into audit_words select w, l.id, l.organization, l.at from audit_log l, audit_words_of(concat_ws(' ',
+			l.actor_name, l.action, l.target, l.wedding, l.point)) w; analyze audit_words;
 		alter table audit_words enable trigger all, force row level security`)
 	for _, c := range []struct {
 		name, index string
@@ -130,7 +139,8 @@ func TestEveryFilterUsesItsIndex(t *testing.T) {
 // explain returns the plan of the very statement that List sends.
 func explain(t *testing.T, d *db.DB, actor keepsake.Actor, f audit.Filter) (plan string) {
 	t.Helper()
-	args := []any{orNull(f.Before), f.Actor, f.Action, string(f.Outcome), f.OnlySecurity, f.Wedding, f.Point, nil, orNull(f.Until)}
+	args := []any{orNull(f.Before), f.Actor, f.Action, string(f.Outcome), f.OnlySecurity, f.Wedding, f.Point, nil,
+		orNull(f.Until)}
 	name := "listAudit"
 	err := d.InTx(t.Context(), actor, func(tx db.Tx) error {
 		if f.Search != "" {
@@ -154,7 +164,8 @@ func explain(t *testing.T, d *db.DB, actor keepsake.Actor, f audit.Filter) (plan
 		}
 		plan = strings.Join(lines, "\n")
 		// A month that lies ahead holds nothing, and may be read whole.
-		rows, err = tx.PG.Query(t.Context(), "select relname from pg_class where relispartition and relkind = 'r' and reltuples <= 0")
+		rows, err = tx.PG.Query(t.Context(), "select relname from pg_class where relispartition and relkind = 'r' and "+
+			"reltuples <= 0")
 		if err != nil {
 			return err
 		}
@@ -166,7 +177,8 @@ func explain(t *testing.T, d *db.DB, actor keepsake.Actor, f audit.Filter) (plan
 			plan = strings.ReplaceAll(plan, "Seq Scan on "+name+" ", "nothing of "+name+" ")
 		}
 		// An index of a partition is one of the table.
-		rows, err = tx.PG.Query(t.Context(), "select i.inhrelid::regclass::text, i.inhparent::regclass::text from pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'i'")
+		rows, err = tx.PG.Query(t.Context(), "select i.inhrelid::regclass::text, i.inhparent::regclass::text from "+
+			"pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'i'")
 		if err != nil {
 			return err
 		}
@@ -207,8 +219,8 @@ func statement(t *testing.T, name string) string {
 	return sql
 }
 
-// TestARowThatNobodyCanWriteDownHidesNoOther: a moment that JSON has no words for, a detail that no program reads, and megabytes of a browser's name stand in the trail, and
-// everything is listed and exported, with words in their place.
+// TestARowThatNobodyCanWriteDownHidesNoOther: a moment that JSON has no words for, a detail that no program reads, and
+// megabytes of a browser's name stand in the trail, and everything is listed and exported, with words in their place.
 func TestARowThatNobodyCanWriteDownHidesNoOther(t *testing.T) {
 	t.Parallel()
 	url := dbtest.Tables(t)
@@ -218,8 +230,10 @@ func TestARowThatNobodyCanWriteDownHidesNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tamper(t, url, `update audit_log set at = '200000-01-01' where id = 2; update audit_log set user_agent = repeat('x', 5000000) where id = 3;
-		update audit_log set detail = (repeat('[', 20) || repeat(']', 20))::json where id = 4; update audit_log set detail = json_build_object('x', repeat('x', 5000000)) where id = 5`)
+	tamper(t, url, `update audit_log set at = '200000-01-01' where id = 2; update audit_log set user_agent = repeat('x',
+		5000000) where id = 3;
+		update audit_log set detail = (repeat('[', 20) || repeat(']', 20))::json where id = 4; update audit_log
+			set detail = json_build_object('x', repeat('x', 5000000)) where id = 5`)
 	rows, err := audit.List(t.Context(), d, system, audit.Filter{Most: 10})
 	if err != nil || len(rows) != 5 {
 		t.Fatalf("%d rows, %v", len(rows), err)
@@ -233,7 +247,8 @@ func TestARowThatNobodyCanWriteDownHidesNoOther(t *testing.T) {
 		if err := audit.Each(t.Context(), d, system, audit.Filter{}, write); err != nil {
 			t.Fatal(err)
 		}
-		if err := end(); err != nil || strings.Count(out.String(), "backup.start") != 5 || !strings.Contains(out.String(), "the year 200000") || out.Len() > 20_000 {
+		if err := end(); err != nil || strings.Count(out.String(), "backup.start") != 5 ||
+			!strings.Contains(out.String(), "the year 200000") || out.Len() > 20_000 {
 			t.Errorf("%s: %d bytes, %v", format, out.Len(), err)
 		}
 	}

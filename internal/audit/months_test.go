@@ -36,7 +36,8 @@ func newYears(t *testing.T) *years {
 	y.exec(`set keepsake.role = 'system'; create table moment (at timestamptz); insert into moment values (now());
 		create function moment_now() returns timestamptz language sql security definer as 'select at from public.moment';
 		do $$ declare f text; begin
-			for f in select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace and prosrc like '%clock_timestamp()%' loop
+			for f in select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
+				and prosrc like '%clock_timestamp()%' loop
 				execute replace(f, 'clock_timestamp()', 'moment_now()');
 			end loop;
 		end $$`)
@@ -72,14 +73,17 @@ func (y *years) work() string {
 	ms := fmt.Sprintf("%012x", y.now.UnixMilli())
 	id := ms[:8] + "-" + ms[8:] + "-7000-8000-000000000001"
 	err := y.d.InTx(y.t.Context(), someone, func(tx db.Tx) error {
-		_, err := tx.PG.Exec(y.t.Context(), "insert into backup_operations (id, kind, requested_by, requested_name) values ($1, 'verify', '1', 'ada')", id)
+		_, err := tx.PG.Exec(y.t.Context(), "insert into backup_operations (id, kind, requested_by, requested_name) values "+
+			"($1, 'verify', '1', 'ada')", id)
 		if err == nil {
 			_, err = tx.PG.Exec(y.t.Context(), "insert into operation_events values ($1, 1, $2, 'info', 'begun')", id, y.now)
 		}
 		if err != nil {
 			return err
 		}
-		return audit.Record(y.t.Context(), tx, someone, audit.Entry{Action: "verify.start", Target: id, Outcome: audit.Allowed, Detail: map[string]any{"note": "Zoë of " + y.now.Format("January")}})
+		return audit.Record(y.t.Context(), tx, someone,
+			audit.Entry{Action: "verify.start", Target: id, Outcome: audit.Allowed,
+				Detail: map[string]any{"note": "Zoë of " + y.now.Format("January")}})
 	})
 	if err != nil {
 		y.t.Fatalf("in %s: %v", y.now.Format("January 2006"), err)
@@ -120,8 +124,8 @@ func (y *years) whole(entries int) {
 	}
 }
 
-// TestThreeYearsByMonth lets three years pass: each month's rows lie in its own partition, which was made before it began, and the trail is
-// one across all of them: chained, verified, exported, searched and unchangeable.
+// TestThreeYearsByMonth lets three years pass: each month's rows lie in its own partition, which was made before it
+// began, and the trail is one across all of them: chained, verified, exported, searched and unchangeable.
 func TestThreeYearsByMonth(t *testing.T) {
 	t.Parallel()
 	y := newYears(t)
@@ -154,10 +158,12 @@ func TestThreeYearsByMonth(t *testing.T) {
 		}
 	}
 	y.whole(2 * months)
-	if rows, err := audit.List(t.Context(), y.d, someone, audit.Filter{Search: "zoe december", Most: 100}); err != nil || len(rows) != 6 {
+	if rows, err := audit.List(t.Context(), y.d, someone, audit.Filter{Search: "zoe december", Most: 100}); err != nil ||
+		len(rows) != 6 {
 		t.Errorf("search finds %d, %v", len(rows), err)
 	}
-	y.unchangeable("audit_log"+begin.AddDate(0, 7, 0).Format("_2006_01"), "audit_words"+begin.AddDate(0, 7, 0).Format("_2006_01"))
+	y.unchangeable("audit_log"+begin.AddDate(0, 7, 0).Format("_2006_01"),
+		"audit_words"+begin.AddDate(0, 7, 0).Format("_2006_01"))
 	y.prunes(begin.AddDate(0, 20, 0), operations[40])
 }
 
@@ -179,7 +185,8 @@ func (y *years) unchangeable(partitions ...string) {
 		}
 	}
 	var open []string
-	rows, _ := y.owner.Query(y.t.Context(), `select c.relname::text from pg_class c join pg_inherits i on i.inhrelid = c.oid
+	rows, _ := y.owner.Query(y.t.Context(), `select c.relname::text from pg_class c join pg_inherits i
+		on i.inhrelid = c.oid
 		where c.relkind = 'r' and not (c.relrowsecurity and c.relforcerowsecurity)`)
 	open, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(open) > 0 {
@@ -202,7 +209,8 @@ func (y *years) prunes(month time.Time, operation string) {
 			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			for _, l := range lines {
 				for _, word := range strings.Fields(l) {
-					if (strings.HasPrefix(word, "audit_log_20") || strings.HasPrefix(word, "operation_events_20")) && strings.Count(word, "_") < 5 && !slices.Contains(partitions, word) {
+					if (strings.HasPrefix(word, "audit_log_20") || strings.HasPrefix(word, "operation_events_20")) &&
+						strings.Count(word, "_") < 5 && !slices.Contains(partitions, word) {
 						partitions = append(partitions, word)
 					}
 				}
@@ -212,18 +220,24 @@ func (y *years) prunes(month time.Time, operation string) {
 		if err != nil {
 			y.t.Fatal(err)
 		}
-		return slices.DeleteFunc(partitions, func(name string) bool { return strings.HasSuffix(name, "_idx") || strings.HasSuffix(name, "_pkey") })
+		return slices.DeleteFunc(partitions, func(name string) bool {
+			return strings.HasSuffix(name, "_idx") ||
+				strings.HasSuffix(name, "_pkey")
+		})
 	}
 	begins := time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, time.UTC)
-	if got := read(statement(y.t, "listAudit"), nil, "", "", "", false, "", "", begins, begins.AddDate(0, 1, 0), 50); !slices.Equal(got, []string{"audit_log" + month.Format("_2006_01")}) {
+	if got := read(statement(y.t, "listAudit"), nil, "", "", "", false, "", "", begins, begins.AddDate(0, 1, 0),
+		50); !slices.Equal(got, []string{"audit_log" + month.Format("_2006_01")}) {
 		y.t.Errorf("for a month of the trail %v are read", got)
 	}
-	if got := read("select message from operation_events where operation_id = $1 order by id", operation); !slices.Equal(got, []string{"operation_events" + month.Format("_2006_01")}) {
+	if got := read("select message from operation_events where operation_id = $1 order by id", operation); !slices.Equal(
+		got, []string{"operation_events" + month.Format("_2006_01")}) {
 		y.t.Errorf("for one operation %v are read", got)
 	}
 }
 
-// TestMonthsThatNobodyMadeInTime: while nobody makes months, rows lie in the partition for later; they stay where they are when somebody makes them again.
+// TestMonthsThatNobodyMadeInTime: while nobody makes months, rows lie in the partition for later; they stay where they
+// are when somebody makes them again.
 func TestMonthsThatNobodyMadeInTime(t *testing.T) {
 	t.Parallel()
 	y := newYears(t)
@@ -243,7 +257,8 @@ func TestMonthsThatNobodyMadeInTime(t *testing.T) {
 	y.work()
 	for _, table := range []string{"audit_log", "operation_events"} {
 		late := table + begin.AddDate(0, 4, 0).Format("_2006_01_") + begin.AddDate(0, 9, 0).Format("2006_01")
-		if places := y.places(table); places[late] != 2 || places[table+begin.AddDate(0, 10, 0).Format("_2006_01")] != 1 || places[table+"_later"] != 0 {
+		if places := y.places(table); places[late] != 2 || places[table+begin.AddDate(0, 10, 0).Format("_2006_01")] != 1 ||
+			places[table+"_later"] != 0 {
 			t.Errorf("%v", places)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 // SealTopic is the note of the repository that holds seals.
 const SealTopic = "audit"
 
-// Seal says how a trail ended at a moment. It lies in the repository, under the repository's key, where whoever owns the
-// console database cannot reach it.
+// Seal says how a trail ended at a moment. It lies in the repository, under the repository's key, where whoever owns
+// the console database cannot reach it.
 type Seal struct {
 	Trail string    `json:"trail"`
 	Row   int64     `json:"row"`  // id of the last row, which is also how many there are
@@ -85,8 +85,8 @@ func newWitness(trail string, seals []Seal) *witness {
 	return w
 }
 
-// compare holds the next seals against a row that follows the rows before it. Where they differ somebody wrote rows and hashes
-// anew: which of those since the last seal that agreed, no one can tell, so the first of them is named.
+// compare holds the next seals against a row that follows the rows before it. Where they differ somebody wrote rows and
+// hashes anew: which of those since the last seal that agreed, no one can tell, so the first of them is named.
 func (w *witness) compare(row sqlcgen.AuditLog) (broken int64, problem string) {
 	for ; w.next < len(w.own) && w.own[w.next].Row <= row.ID; w.next++ {
 		s := w.own[w.next]
@@ -94,7 +94,8 @@ func (w *witness) compare(row sqlcgen.AuditLog) (broken int64, problem string) {
 			continue // its row is gone, which has been named
 		}
 		if s.Hash != hex.EncodeToString(row.Hash) {
-			broken, problem = w.sealed+1, fmt.Sprintf("%s rewritten, hashes and all: row %d is another than the one that was sealed in the repository on %s",
+			broken, problem = w.sealed+1, fmt.Sprintf(
+				"%s rewritten, hashes and all: row %d is another than the one that was sealed in the repository on %s",
 				rows(w.sealed+1, row.ID), row.ID, s.day())
 			continue
 		}
@@ -107,13 +108,14 @@ func (w *witness) compare(row sqlcgen.AuditLog) (broken int64, problem string) {
 func (w *witness) beyond(last int64) (from, to int64, problem string) {
 	if n := len(w.own); n > 0 && w.own[n-1].Row > last {
 		s := w.own[n-1]
-		return last + 1, s.Row, fmt.Sprintf("%s: they were there when the trail was sealed in the repository on %s", gone(last+1, s.Row), s.day())
+		return last + 1, s.Row, fmt.Sprintf("%s: they were there when the trail was sealed in the repository on %s",
+			gone(last+1, s.Row), s.day())
 	}
 	return 0, 0, ""
 }
 
-// others returns trails that ended before this one began. One that nobody has put on record as ended is either what a console had before it was made
-// anew, or what somebody has taken away: the words say how a person tells.
+// others returns trails that ended before this one began. One that nobody has put on record as ended is either what a
+// console had before it was made anew, or what somebody has taken away: the words say how a person tells.
 func (w *witness) others(begun []string) (earlier []Seal, problem string) {
 	for _, s := range w.foreign {
 		earlier = append(earlier, s)
@@ -121,8 +123,10 @@ func (w *witness) others(begun []string) (earlier []Seal, problem string) {
 	slices.SortFunc(earlier, func(a, b Seal) int { return a.At.Compare(b.At) })
 	for _, s := range earlier {
 		if !slices.Contains(begun, s.Trail) {
-			return earlier, fmt.Sprintf("this trail stands in the place of another: the repository holds %s of trail %s, the newest up to row %d of %s. If the console database was made "+
-				"anew, after a loss or for a rebuild, nothing is wrong: put it on record with keepsake audit begin. If nobody made it anew, somebody has taken the old trail away",
+			return earlier, fmt.Sprintf("this trail stands in the place of another: the repository holds %s of trail %s, the "+
+				"newest up to row %d of %s. If the console database was made "+
+				"anew, after a loss or for a rebuild, nothing is wrong: put it on record with keepsake audit begin. If nobody "+
+				"made it anew, somebody has taken the old trail away",
 				manySeals(w.count[s.Trail]), s.Trail, s.Row, s.moment())
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// rechain computes every hash anew, as the definition in this package says it, in SQL: what the owner of the database could do after
-// rewriting history.
+// rechain computes every hash anew, as the definition in this package says it, in SQL: what the owner of the database
+// could do after rewriting history.
 const rechain = `
 create function pg_temp.f(b bytea) returns bytea language sql as $f$ select int8send(length(b)::bigint) || b $f$;
 do $do$
@@ -25,11 +25,14 @@ declare
 begin
     select sha256(convert_to('keepsake audit v1 ' || trail::text, 'UTF8')) into prev from audit_head;
     for l in select * from audit_log order by id loop
-        this := sha256(pg_temp.f(prev) || pg_temp.f(int8send(l.id)) || pg_temp.f(int8send((extract(epoch from l.at) * 1000000)::bigint))
+        this := sha256(pg_temp.f(prev) || pg_temp.f(int8send(l.id)) || pg_temp.f(int8send((extract(epoch
+	from l.at) * 1000000)::bigint))
             || (select string_agg(pg_temp.f(convert_to(s, 'UTF8')), ''::bytea order by n)
-                from unnest(array[l.actor_id, l.actor_name, l.actor_role, l.organization, l.session, l.token, l.address, l.user_agent,
+                from unnest(array[l.actor_id, l.actor_name, l.actor_role, l.organization, l.session, l.token,
+	l.address, l.user_agent,
                     l.request_id, l.action, l.target, l.wedding, l.point, l.outcome]) with ordinality u(s, n))
-            || pg_temp.f(int8send(l.duration_ms)) || pg_temp.f(int8send(l.security::int::bigint)) || pg_temp.f(convert_to(l.detail::text, 'UTF8')));
+            || pg_temp.f(int8send(l.duration_ms)) || pg_temp.f(int8send(l.security::int::bigint)) ||
+	pg_temp.f(convert_to(l.detail::text, 'UTF8')));
         update audit_log set prev_hash = prev, hash = this where id = l.id;
         prev := this;
     end loop;
@@ -44,8 +47,10 @@ func tamper(t *testing.T, url keepsake.Secret, sql string) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	const off = `set keepsake.role = 'system'; alter table audit_log disable trigger all, no force row level security; alter table audit_head disable trigger all, no force row level security; `
-	const on = `; alter table audit_log enable trigger all, force row level security; alter table audit_head enable trigger all, force row level security`
+	const off = `set keepsake.role = 'system'; alter table audit_log disable trigger all, no force row level security;
+		alter table audit_head disable trigger all, no force row level security; `
+	const on = `; alter table audit_log enable trigger all, force row level security; alter table audit_head enable
+		trigger all, force row level security`
 	if _, err := conn.Exec(t.Context(), off+sql+on); err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +89,8 @@ func roundTrip(t *testing.T, s audit.Seal) audit.Seal {
 	return s
 }
 
-// TestOnlySealsNoticeARewrittenHistory: whoever owns the database writes a chain that agrees with itself, and the seals name where it was
-// rewritten.
+// TestOnlySealsNoticeARewrittenHistory: whoever owns the database writes a chain that agrees with itself, and the seals
+// name where it was rewritten.
 func TestOnlySealsNoticeARewrittenHistory(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -95,18 +100,25 @@ func TestOnlySealsNoticeARewrittenHistory(t *testing.T) {
 		alone     bool // the chain alone notices it too
 	}{
 		{"nothing", rechain, 0, "", false},
-		{"tail", "update audit_log set actor_name = 'somebody else' where id = 5; " + rechain, 4, "rows 4 to 5, or some of them, were rewritten", false},
-		{"from the middle", "update audit_log set outcome = 'refused' where id = 2; " + rechain, 1, "sealed in the repository on 2026-11-23", false},
+		{"tail", "update audit_log set actor_name = 'somebody else' where id = 5; " + rechain, 4,
+			"rows 4 to 5, or some of them, were rewritten", false},
+		{"from the middle", "update audit_log set outcome = 'refused' where id = 2; " + rechain, 1,
+			"sealed in the repository on 2026-11-23", false},
 		{"cut off", "delete from audit_log where id > 3; " + rechain, 4, "rows 4 to 5 are gone: they were there", false},
 		{"all gone", "delete from audit_log; " + rechain, 1, "rows 1 to 5 are gone", false},
-		{"another trail in its place", "update audit_head set trail = gen_random_uuid(); " + rechain, 1, "stands in the place of another", false},
-		{"one row, without hashes", "update audit_log set security = not security where id = 4", 4, "row 4 was changed", true},
+		{"another trail in its place", "update audit_head set trail = gen_random_uuid(); " + rechain, 1,
+			"stands in the place of another", false},
+		{"one row, without hashes", "update audit_log set security = not security where id = 4", 4, "row 4 was changed",
+			true},
 		{"one in the middle gone", "delete from audit_log where id = 3", 3, "row 3 is gone", true},
-		{"two exchanged", "update audit_log set id = 9 where id = 2; update audit_log set id = 2 where id = 3; update audit_log set id = 3 where id = 9", 2, "row 2 does not follow", true},
-		{"one put behind the end", `insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 7, 'actor_name', 'nobody', 'hash', sha256('x')))).* from audit_log l where id = 5`, 6,
+		{"two exchanged", "update audit_log set id = 9 where id = 2; update audit_log set id = 2 where id = 3; update " +
+			"audit_log set id = 3 where id = 9", 2, "row 2 does not follow", true},
+		{"one put behind the end", `insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 7,
+			'actor_name', 'nobody', 'hash', sha256('x')))).* from audit_log l where id = 5`, 6,
 			"row 7 stands beyond the end", true},
 		{"one put before the first", `alter table audit_log drop constraint audit_log_id_is_positive;
-			insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', -3, 'actor_name', 'nobody', 'hash', sha256('x')))).* from audit_log l where id = 5`, 1,
+			insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', -3, 'actor_name', 'nobody', 'hash',
+				sha256('x')))).* from audit_log l where id = 5`, 1,
 			"row -3 stands before the first", true},
 		{"the head gone", "delete from audit_head", 1, "the name and the end of the trail are gone", true},
 		{"the head, without hashes", "update audit_head set last_id = 4", 4, "does not end with the row", true},
@@ -140,7 +152,8 @@ func TestEveryColumnIsCovered(t *testing.T) {
 	}
 	var columns []string
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
-		rows, err := tx.PG.Query(t.Context(), "select attname from pg_attribute where attrelid = 'audit_log'::regclass and attnum > 0 and not attisdropped")
+		rows, err := tx.PG.Query(t.Context(), "select attname from pg_attribute where attrelid = 'audit_log'::regclass and "+
+			"attnum > 0 and not attisdropped")
 		if err != nil {
 			return err
 		}
@@ -150,7 +163,8 @@ func TestEveryColumnIsCovered(t *testing.T) {
 	if err != nil || len(columns) != 21 {
 		t.Fatalf("columns: %v, %v", columns, err)
 	}
-	other := map[string]string{"id": "2", "at": "at + interval '1 microsecond'", "outcome": "'refused'", "detail": `'{"b": 2}'`, "duration_ms": "duration_ms + 1",
+	other := map[string]string{"id": "2", "at": "at + interval '1 microsecond'", "outcome": "'refused'",
+		"detail": `'{"b": 2}'`, "duration_ms": "duration_ms + 1",
 		"security": "not security", "hash": "sha256('x')", "prev_hash": "sha256('x')"}
 	for _, name := range columns {
 		value, special := other[name]
@@ -168,8 +182,8 @@ func TestEveryColumnIsCovered(t *testing.T) {
 	}
 }
 
-// TestATrailThatBeganAnewSaysSo: a console database that was lost and made anew is told apart from one that somebody put in the place of the
-// trail by an entry that a person has to make, and that stays.
+// TestATrailThatBeganAnewSaysSo: a console database that was lost and made anew is told apart from one that somebody
+// put in the place of the trail by an entry that a person has to make, and that stays.
 func TestATrailThatBeganAnewSaysSo(t *testing.T) {
 	t.Parallel()
 	_, _, old := sealed(t)
@@ -177,11 +191,13 @@ func TestATrailThatBeganAnewSaysSo(t *testing.T) {
 	if err := record(t.Context(), d, someone, "account.create"); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := audit.Verify(t.Context(), d, old...); err != nil || r.Intact || r.Broken != 1 || !strings.Contains(r.Problem, "keepsake audit begin") {
+	if r, err := audit.Verify(t.Context(), d, old...); err != nil || r.Intact || r.Broken != 1 ||
+		!strings.Contains(r.Problem, "keepsake audit begin") {
 		t.Errorf("before anybody said so: %+v, %v", r, err)
 	}
 	err := d.InTx(t.Context(), someone, func(tx db.Tx) error {
-		return audit.Record(t.Context(), tx, someone, audit.Entry{Action: "audit.begin", Target: old[0].Trail, Outcome: audit.Allowed})
+		return audit.Record(t.Context(), tx, someone,
+			audit.Entry{Action: "audit.begin", Target: old[0].Trail, Outcome: audit.Allowed})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -196,8 +212,10 @@ func TestATrailThatBeganAnewSaysSo(t *testing.T) {
 func TestRowsSayWhatTheyAreAbout(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
-	ctx := keepsake.WithRequest(t.Context(), keepsake.Request{ID: "REQ1", Started: time.Now().Add(-1500 * time.Millisecond)})
-	token := keepsake.Actor{ID: "3", Name: "ci", Role: keepsake.RoleSuperAdmin, Session: "token-1", Permissions: []keepsake.Permission{}}
+	ctx := keepsake.WithRequest(t.Context(),
+		keepsake.Request{ID: "REQ1", Started: time.Now().Add(-1500 * time.Millisecond)})
+	token := keepsake.Actor{ID: "3", Name: "ci", Role: keepsake.RoleSuperAdmin, Session: "token-1",
+		Permissions: []keepsake.Permission{}}
 	session := someone
 	session.Session = "session-1"
 	for _, c := range []struct {
@@ -205,9 +223,12 @@ func TestRowsSayWhatTheyAreAbout(t *testing.T) {
 		e     audit.Entry
 		want  audit.Row
 	}{
-		{token, audit.Entry{Action: "backup.start", Target: "op", Detail: map[string]any{"wedding": "w1", "point": "p1"}}, audit.Row{Token: "token-1", Wedding: "w1", Point: "p1"}},
-		{session, audit.Entry{Action: "milestone.save", Target: "w2", Took: 400 * time.Millisecond}, audit.Row{Session: "session-1", Wedding: "w2", Took: 400 * time.Millisecond}},
-		{session, audit.Entry{Action: "point.save", Target: "p2", Detail: audit.Change("a", "b")}, audit.Row{Session: "session-1", Point: "p2"}},
+		{token, audit.Entry{Action: "backup.start", Target: "op", Detail: map[string]any{"wedding": "w1", "point": "p1"}},
+			audit.Row{Token: "token-1", Wedding: "w1", Point: "p1"}},
+		{session, audit.Entry{Action: "milestone.save", Target: "w2", Took: 400 * time.Millisecond},
+			audit.Row{Session: "session-1", Wedding: "w2", Took: 400 * time.Millisecond}},
+		{session, audit.Entry{Action: "point.save", Target: "p2", Detail: audit.Change("a", "b")},
+			audit.Row{Session: "session-1", Point: "p2"}},
 		{bound, audit.Entry{Action: "token.create", Target: "x"}, audit.Row{Organization: "org-1", Security: true}},
 	} {
 		c.e.Outcome = audit.Allowed
@@ -219,17 +240,20 @@ func TestRowsSayWhatTheyAreAbout(t *testing.T) {
 			t.Fatalf("%+v, %v", rows, err)
 		}
 		got := rows[0]
-		if c.want.Took == 0 && (got.Took < 1500*time.Millisecond || got.Took > 20*time.Second) || c.want.Took != 0 && got.Took != c.want.Took {
+		if c.want.Took == 0 && (got.Took < 1500*time.Millisecond || got.Took > 20*time.Second) || c.want.Took != 0 &&
+			got.Took != c.want.Took {
 			t.Errorf("%s took %s", c.e.Action, got.Took)
 		}
-		if got.RequestID != "REQ1" || got.Token != c.want.Token || got.Session != c.want.Session || got.Wedding != c.want.Wedding || got.Point != c.want.Point ||
+		if got.RequestID != "REQ1" || got.Token != c.want.Token || got.Session != c.want.Session ||
+			got.Wedding != c.want.Wedding || got.Point != c.want.Point ||
 			got.Organization != c.want.Organization || got.Security != c.want.Security {
 			t.Errorf("%s: %+v", c.e.Action, got)
 		}
 	}
 	var change map[string]any
 	rows, err := audit.List(t.Context(), d, system, audit.Filter{Action: "point.save", Most: 1})
-	if err != nil || len(rows) != 1 || json.Unmarshal(rows[0].Detail, &change) != nil || change["before"] != "a" || change["after"] != "b" {
+	if err != nil || len(rows) != 1 || json.Unmarshal(rows[0].Detail, &change) != nil || change["before"] != "a" ||
+		change["after"] != "b" {
 		t.Errorf("a changed setting: %v, %v", change, err)
 	}
 	if r, err := audit.Verify(t.Context(), d); err != nil || !r.Intact {
@@ -237,22 +261,24 @@ func TestRowsSayWhatTheyAreAbout(t *testing.T) {
 	}
 }
 
-// TestATrailWithABrokenEndGoesOn: whatever the owner of the database did to the end, what happens next is on record, the section is named, what lies
-// before and after is vouched for, and the trail is never called intact again.
+// TestATrailWithABrokenEndGoesOn: whatever the owner of the database did to the end, what happens next is on record,
+// the section is named, what lies before and after is vouched for, and the trail is never called intact again.
 func TestATrailWithABrokenEndGoesOn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		sql    string
 		broken int64 // the first row that is named
 	}{
-		"another hash":                 {"update audit_head set hash = sha256('x')", 6},
-		"too high":                     {"update audit_head set last_id = 9", 6},
-		"too low":                      {"update audit_head set last_id = 2", 6},
-		"gone":                         {"delete from audit_head", 1},
-		"another name":                 {"update audit_head set trail = gen_random_uuid()", 1},
-		"a row behind it":              {`insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 6, 'hash', sha256('x')))).* from audit_log l where id = 5`, 6},
-		"the last rows gone":           {"delete from audit_log where id > 3", 4},
-		"a row in the middle, and end": {"update audit_log set target = 'x' where id = 2; update audit_head set hash = sha256('x')", 2},
+		"another hash": {"update audit_head set hash = sha256('x')", 6},
+		"too high":     {"update audit_head set last_id = 9", 6},
+		"too low":      {"update audit_head set last_id = 2", 6},
+		"gone":         {"delete from audit_head", 1},
+		"another name": {"update audit_head set trail = gen_random_uuid()", 1},
+		"a row behind it": {`insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 6,
+			'hash', sha256('x')))).* from audit_log l where id = 5`, 6},
+		"the last rows gone": {"delete from audit_log where id > 3", 4},
+		"a row in the middle, and end": {"update audit_log set target = 'x' where id = 2; update audit_head set hash " +
+			"= sha256('x')", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -264,7 +290,8 @@ func TestATrailWithABrokenEndGoesOn(t *testing.T) {
 				}
 			}
 			r, err := audit.Verify(t.Context(), d, seals...)
-			if err != nil || r.Intact || r.Broken != c.broken || len(r.Breaks) == 0 || len(r.Sections) == 0 || r.Trail != seals[0].Trail {
+			if err != nil || r.Intact || r.Broken != c.broken || len(r.Breaks) == 0 || len(r.Sections) == 0 ||
+				r.Trail != seals[0].Trail {
 				t.Fatalf("%+v, %v", r, err)
 			}
 			last := r.Sections[len(r.Sections)-1]
@@ -276,7 +303,8 @@ func TestATrailWithABrokenEndGoesOn(t *testing.T) {
 			if err != nil || r.Intact || r.Sections[len(r.Sections)-1].Sealed == nil {
 				t.Errorf("sealed: %+v, %v", r, err)
 			}
-			if words := strings.Join(r.Words(time.Now()), "\n"); !strings.Contains(words, "Broken at row") || !strings.Contains(words, "follow each other; sealed up to row") || strings.Contains(words, "Intact") {
+			if words := strings.Join(r.Words(time.Now()), "\n"); !strings.Contains(words, "Broken at row") ||
+				!strings.Contains(words, "follow each other; sealed up to row") || strings.Contains(words, "Intact") {
 				t.Error(words)
 			}
 		})

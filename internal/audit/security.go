@@ -12,9 +12,10 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// watched are the actions that are security events however they end: what changes who may get in, or the keys, or the trail itself.
-// An entry stands for all actions that begin with it.
-var watched = []string{"account.", "approval.", "second_step.", "token.create", "token.revoke", "key.", "slot.", "settings.",
+// watched are the actions that are security events however they end: what changes who may get in, or the keys, or the
+// trail itself. An entry stands for all actions that begin with it.
+var watched = []string{"account.", "approval.", "second_step.", "token.create", "token.revoke", "key.", "slot.",
+	"settings.",
 	"audit.begin", "audit.broken", "audit.section", "database."}
 
 // proofs are the actions by which somebody proves who they are. They are security events when they fail.
@@ -23,9 +24,10 @@ var proofs = []string{"session.", "token."}
 // oldSession is the action of a proof that fails whenever a page was left open: its code says whether it means more.
 const oldSession = "session.use"
 
-// Security reports whether an entry is a security event: a failed proof of who it is, something the actor may not do or has done too
-// often, a sign-in from a device that was not seen before, a change of keys, accounts, tokens or second factors. It looks at the action,
-// at the outcome and at nothing but two details: the code of the refusal and the mark of a new device.
+// Security reports whether an entry is a security event: a failed proof of who it is, something the actor may not do or
+// has done too often, a sign-in from a device that was not seen before, a change of keys, accounts, tokens or second
+// factors. It looks at the action, at the outcome and at nothing but two details: the code of the refusal and the mark
+// of a new device.
 func Security(e Entry) bool {
 	begins := func(prefix string) bool { return strings.HasPrefix(e.Action, prefix) }
 	code := fmt.Sprint(e.Detail["code"])
@@ -36,7 +38,8 @@ func Security(e Entry) bool {
 		return true
 	case e.Outcome != Allowed && e.Action != oldSession && slices.ContainsFunc(proofs, begins):
 		return true
-	case e.Outcome != Allowed && slices.Contains([]string{string(keepsake.CodeForbidden), string(keepsake.CodeLimited)}, code):
+	case e.Outcome != Allowed && slices.Contains([]string{string(keepsake.CodeForbidden), string(keepsake.CodeLimited)},
+		code):
 		return true
 	}
 	return e.Detail[newDevice] == true

@@ -48,7 +48,8 @@ func TestSecurityEventsAreMarked(t *testing.T) {
 	}
 }
 
-// TestANewDeviceIsMarkedOnce: the first sign-in from a browser is a security event, the next from it, also after its update, is none.
+// TestANewDeviceIsMarkedOnce: the first sign-in from a browser is a security event, the next from it, also after its
+// update, is none.
 func TestANewDeviceIsMarkedOnce(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
@@ -62,7 +63,8 @@ func TestANewDeviceIsMarkedOnce(t *testing.T) {
 		{"2", "Mozilla/5.0 (X11; Linux x86_64) Firefox/144.0", true},
 		{"1", "Mozilla/5.0 (X11; Linux x86_64) Firefox/143.0", false},
 	} {
-		actor := keepsake.Actor{ID: c.account, Name: c.account + "@example.org", Role: keepsake.RoleSuperAdmin, UserAgent: c.agent}
+		actor := keepsake.Actor{ID: c.account, Name: c.account + "@example.org", Role: keepsake.RoleSuperAdmin,
+			UserAgent: c.agent}
 		err := d.InTx(t.Context(), system, func(tx db.Tx) error {
 			return audit.Record(t.Context(), tx, actor, audit.Entry{Action: "session.start", Outcome: audit.Allowed})
 		})

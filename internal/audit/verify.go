@@ -22,7 +22,8 @@ const verifyPage = 1000
 // mostBreaks is how many breaks a report names.
 const mostBreaks = 20
 
-// sectionAction is the entry that the database makes when the end of the trail was broken: what follows it is a section of its own.
+// sectionAction is the entry that the database makes when the end of the trail was broken: what follows it is a section
+// of its own.
 const sectionAction = "audit.section"
 
 // database is who says what the console database puts on record itself.
@@ -30,13 +31,14 @@ const database = "database"
 
 // Break is where rows are not as they were written, or may not be.
 type Break struct {
-	From    int64  `json:"from"` // the first row of it
-	To      int64  `json:"to"`   // the last; below From where nothing is missing and the rows from From on only belong to another section
+	From int64 `json:"from"` // the first row of it
+	// the last; below From where nothing is missing and the rows from From on only belong to another section
+	To      int64  `json:"to"`
 	Problem string `json:"problem"`
 }
 
-// Section is rows between two breaks: each follows the one before. Sealed is the newest seal that agrees with one of them, which vouches for it and for
-// all before it in the section; nil: the chain alone does.
+// Section is rows between two breaks: each follows the one before. Sealed is the newest seal that agrees with one of
+// them, which vouches for it and for all before it in the section; nil: the chain alone does.
 type Section struct {
 	From   int64 `json:"from"`
 	To     int64 `json:"to"`
@@ -57,9 +59,11 @@ type Report struct {
 	Sections []Section `json:"sections,omitempty"`
 	// More is how many breaks there are beside those.
 	More int `json:"more_breaks,omitempty"`
-	// Replaced says that nothing is wrong with the rows, but that another trail was sealed in this repository, and nobody has said that it ended.
+	// Replaced says that nothing is wrong with the rows, but that another trail was sealed in this repository, and nobody
+	// has said that it ended.
 	Replaced bool `json:"replaced,omitempty"`
-	// Earlier are trails of this repository that ended before this one began, and that somebody has put on record as ended.
+	// Earlier are trails of this repository that ended before this one began, and that somebody has put on record as
+	// ended.
 	Earlier []Seal `json:"earlier,omitempty"`
 	head    []byte // hash of the last row
 	start   int64  // the first row of the section that is being read
@@ -87,8 +91,9 @@ func (r *Report) endSection(w *witness, to int64) {
 	w.agreed = nil
 }
 
-// Verify reads the whole trail and names where rows were changed, removed or put in between, and what is vouched for before and after. Whoever owns the
-// database can write a chain of their own; seals, which lie in the repository, tell it apart. It needs memory for a thousand rows.
+// Verify reads the whole trail and names where rows were changed, removed or put in between, and what is vouched for
+// before and after. Whoever owns the database can write a chain of their own; seals, which lie in the repository, tell
+// it apart. It needs memory for a thousand rows.
 func Verify(ctx context.Context, d *db.DB, seals ...Seal) (Report, error) {
 	r := Report{start: 1}
 	// Rows that are appended meanwhile are beyond this head and not of interest.
@@ -111,7 +116,8 @@ func Verify(ctx context.Context, d *db.DB, seals ...Seal) (Report, error) {
 	w := newWitness(r.Trail, seals)
 	switch {
 	case lost:
-		r.breakAt(w, 1, 0, "the name and the end of the trail are gone: the seals say which trail it was, and what was at its end, nobody can say")
+		r.breakAt(w, 1, 0, "the name and the end of the trail are gone: the seals say which trail it was, and what was at "+
+			"its end, nobody can say")
 	case r.Trail != head.Trail:
 		r.breakAt(w, 1, 0, "the trail carries another name than it began with: the row that names it was made anew")
 	case head.Oldest < 1:
@@ -137,14 +143,16 @@ func Verify(ctx context.Context, d *db.DB, seals ...Seal) (Report, error) {
 	return r, nil
 }
 
-// VerifySince reads what was appended since a seal. known is false where the seal is of another trail or disagrees: only Verify says more then.
+// VerifySince reads what was appended since a seal. known is false where the seal is of another trail or disagrees:
+// only Verify says more then.
 func VerifySince(ctx context.Context, d *db.DB, seal Seal) (r Report, known bool, err error) {
 	head, lost, err := readHead(ctx, d)
 	if err != nil || lost || head.Trail != seal.Trail || seal.Row < 1 || seal.Row > head.LastID {
 		return r, false, err
 	}
 	at, err := readFrom(ctx, d, seal.Row-1, 1)
-	if err != nil || len(at) == 0 || at[0].ID != seal.Row || hex.EncodeToString(at[0].Hash) != seal.Hash || !bytes.Equal(at[0].Hash, hash(at[0])) {
+	if err != nil || len(at) == 0 || at[0].ID != seal.Row || hex.EncodeToString(at[0].Hash) != seal.Hash ||
+		!bytes.Equal(at[0].Hash, hash(at[0])) {
 		return r, false, err
 	}
 	r = Report{Trail: seal.Trail, Rows: seal.Row, start: seal.Row + 1, Sealed: &seal}
@@ -277,7 +285,8 @@ func (r *Report) walk(ctx context.Context, d *db.DB, head sqlcgen.GetAuditHeadRo
 	}
 	r.head = prev
 	if head.Newest > head.LastID {
-		r.breakAt(w, head.LastID+1, head.Newest, fmt.Sprintf("row %d stands beyond the end of the trail: it was not written by Keepsake", head.Newest))
+		r.breakAt(w, head.LastID+1, head.Newest,
+			fmt.Sprintf("row %d stands beyond the end of the trail: it was not written by Keepsake", head.Newest))
 	}
 	r.endSection(w, r.Rows)
 	return nil
@@ -291,15 +300,18 @@ func (r *Report) step(w *witness, row sqlcgen.AuditLog, prev []byte) []byte {
 	}
 	switch {
 	case !bytes.Equal(row.PrevHash, prev):
-		r.breakAt(w, row.ID, row.ID, fmt.Sprintf("row %d does not follow the row before it: one of them was replaced", row.ID))
+		r.breakAt(w, row.ID, row.ID, fmt.Sprintf("row %d does not follow the row before it: one of them was replaced",
+			row.ID))
 	case !bytes.Equal(row.Hash, hash(row)):
 		r.breakAt(w, row.ID, row.ID, fmt.Sprintf("row %d was changed after it was written", row.ID))
-	case row.Action == sectionAction && row.ActorID == database && row.ActorRole == database && row.Outcome == string(Failed) && row.Security:
+	case row.Action == sectionAction && row.ActorID == database && row.ActorRole == database &&
+		row.Outcome == string(Failed) && row.Security:
 		var detail struct {
 			Problem string `json:"problem"`
 		}
 		_ = json.Unmarshal(row.Detail, &detail) // without it the section is named all the same
-		r.breakAt(w, row.ID, row.ID-1, fmt.Sprintf("the end of the trail was broken before row %d, and a new section begins there (%s)", row.ID, detail.Problem))
+		r.breakAt(w, row.ID, row.ID-1, fmt.Sprintf(
+			"the end of the trail was broken before row %d, and a new section begins there (%s)", row.ID, detail.Problem))
 	}
 	if from, problem := w.compare(row); problem != "" {
 		r.breakAt(w, max(from, r.start), row.ID, problem)
@@ -321,8 +333,8 @@ func genesis(trail string) []byte {
 	return sum[:]
 }
 
-// hash covers every column: each as its length (8 bytes, big-endian) and its bytes, numbers as 8 bytes, the previous hash
-// first. The order is fixed for ever.
+// hash covers every column: each as its length (8 bytes, big-endian) and its bytes, numbers as 8 bytes, the previous
+// hash first. The order is fixed for ever.
 func hash(r sqlcgen.AuditLog) []byte {
 	h := sha256.New()
 	field := func(b []byte) {
@@ -339,7 +351,8 @@ func hash(r sqlcgen.AuditLog) []byte {
 	field(r.PrevHash)
 	number(r.ID)
 	number(r.At.UnixMicro())
-	for _, s := range []string{r.ActorID, r.ActorName, r.ActorRole, r.Organization, r.Session, r.Token, r.Address, r.UserAgent,
+	for _, s := range []string{r.ActorID, r.ActorName, r.ActorRole, r.Organization, r.Session, r.Token, r.Address,
+		r.UserAgent,
 		r.RequestID, r.Action, r.Target, r.Wedding, r.Point, r.Outcome} {
 		field([]byte(s))
 	}

@@ -16,7 +16,8 @@ const mostWords = 100
 
 // words returns what an entry is found by: everything that a page shows of it, folded like every search.
 func words(row sqlcgen.InsertAuditParams) []string {
-	said := []string{row.ActorName, row.Address, row.Action, strings.ReplaceAll(row.Action, ".", " "), row.Target, row.Wedding, row.Point, row.RequestID}
+	said := []string{row.ActorName, row.Address, row.Action, strings.ReplaceAll(row.Action, ".", " "), row.Target,
+		row.Wedding, row.Point, row.RequestID}
 	decoder := json.NewDecoder(bytes.NewReader(row.Detail))
 	decoder.UseNumber()
 	var detail map[string]any

@@ -22,8 +22,8 @@ func costly(t *testing.T) {
 	unknown = cost.encode(make([]byte, saltSize), make([]byte, keySize))
 }
 
-// atOnce lets n people sign in at the same moment, and returns how many were judged, how many were told that it is busy, and how long the latter waited
-// at most.
+// atOnce lets n people sign in at the same moment, and returns how many were judged, how many were told that it is
+// busy, and how long the latter waited at most.
 func atOnce(t *testing.T, s *Standby, n int, address func(int) string) (judged, busy int, longest time.Duration) {
 	t.Helper()
 	var mu sync.Mutex
@@ -33,7 +33,8 @@ func atOnce(t *testing.T, s *Standby, n int, address func(int) string) (judged, 
 		wg.Go(func() {
 			<-start
 			from := time.Now()
-			_, _, err := s.SignIn(t.Context(), Credentials{Email: fmt.Sprintf("guest%d@example.org", i), Password: "whatever it is", Address: address(i)})
+			_, _, err := s.SignIn(t.Context(), Credentials{Email: fmt.Sprintf("guest%d@example.org", i),
+				Password: "whatever it is", Address: address(i)})
 			took := time.Since(from)
 			mu.Lock()
 			defer mu.Unlock()
@@ -53,10 +54,12 @@ func atOnce(t *testing.T, s *Standby, n int, address func(int) string) (judged, 
 	return judged, busy, longest
 }
 
-// TestAFloodOfSignInsIsBounded in memory, in time and in what it takes from others: few wait, the rest is told at once when to come again.
+// TestAFloodOfSignInsIsBounded in memory, in time and in what it takes from others: few wait, the rest is told at once
+// when to come again.
 func TestAFloodOfSignInsIsBounded(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
 	costly(t)
-	s := NewStandby("a secret of the test's own", func(context.Context) ([]byte, error) { return []byte("[]"), nil }, nil, slog.New(slog.DiscardHandler))
+	s := NewStandby("a secret of the test's own", func(context.Context) ([]byte, error) { return []byte("[]"), nil }, nil,
+		slog.New(slog.DiscardHandler))
 	runtime.GC()
 	var before, now runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -87,7 +90,8 @@ func TestAFloodOfSignInsIsBounded(t *testing.T) { //nolint:paralleltest // it me
 	done()
 	watching.Wait()
 	grown := int64(peak) - int64(before.HeapInuse)
-	t.Logf("300 at once: %d judged in %s, %d told within %s to come again, %d MiB more memory, a proof meanwhile %s", judged, took, busy, longest, grown>>20, proved)
+	t.Logf("300 at once: %d judged in %s, %d told within %s to come again, %d MiB more memory, a proof meanwhile %s",
+		judged, took, busy, longest, grown>>20, proved)
 	if judged < fewestWaiting || judged > mostWaiting+4*strangers || judged+busy != 300 {
 		t.Errorf("%d were judged, %d were told to come again", judged, busy)
 	}

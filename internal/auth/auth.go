@@ -1,5 +1,6 @@
-// Package auth knows who is there: local accounts with Argon2id passwords, second steps, sessions, and the lock-outs that make guessing
-// slow. Everything it knows is in the console database, so that all processes agree. It never sees a cookie or a request.
+// Package auth knows who is there: local accounts with Argon2id passwords, second steps, sessions, and the lock-outs
+// that make guessing slow. Everything it knows is in the console database, so that all processes agree. It never sees a
+// cookie or a request.
 package auth
 
 import (
@@ -28,9 +29,10 @@ const (
 // system is the actor of this package: nobody is signed in yet when it works.
 var system = keepsake.System("auth")
 
-// CreateAccount makes a local account. The e-mail is unique, whatever its case; the password has 12 to 256 characters. The
-// caller has made sure that whoever asks may do so: it is the command line's, never a page's that anybody can open.
-func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret, role keepsake.Role) (err error) {
+// CreateAccount makes a local account. The e-mail is unique, whatever its case; the password has 12 to 256 characters.
+// The caller has made sure that whoever asks may do so: it is the command line's, never a page's that anybody can open.
+func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret,
+	role keepsake.Role) (err error) {
 	defer func() { err = refuseAccount(ctx, d, by, "account.create", email, err) }()
 	email, err = normalize(email)
 	if err != nil {
@@ -51,21 +53,27 @@ func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email strin
 		return fmt.Errorf("make an account id: %w", err)
 	}
 	err = d.InTx(ctx, system, func(tx db.Tx) error {
-		err := tx.InsertAccount(ctx, sqlcgen.InsertAccountParams{ID: id.String(), Email: email, PasswordHash: hash, Role: string(role)})
+		err := tx.InsertAccount(ctx, sqlcgen.InsertAccountParams{ID: id.String(), Email: email, PasswordHash: hash,
+			Role: string(role)})
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.create", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"role": role}})
+		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.create", Target: email, Outcome: audit.Allowed,
+			Detail: map[string]any{"role": role}})
 	})
 	if db.IsConstraint(err, "accounts_email_is_unique") {
-		return keepsake.Errorf(keepsake.CodeConflict, "there is an account for %s already; set a new password with keepsake admin password, or close it with keepsake admin close", email)
+		return keepsake.Errorf(keepsake.CodeConflict,
+			"there is an account for %s already; set a new password with keepsake admin password, or close it with "+
+				"keepsake admin close", email)
 	}
 	return err
 }
 
-// refuseAccount puts on record that an account was not changed, and returns why; nil is nothing. What is no e-mail is not told: it may be anything.
+// refuseAccount puts on record that an account was not changed, and returns why; nil is nothing. What is no e-mail is
+// not told: it may be anything.
 func refuseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, action, email string, err error) error {
-	return refuseEntry(ctx, d, by, audit.Entry{Action: action, Target: email, Detail: map[string]any{"code": keepsake.CodeOf(err)}}, err)
+	return refuseEntry(ctx, d, by, audit.Entry{Action: action, Target: email,
+		Detail: map[string]any{"code": keepsake.CodeOf(err)}}, err)
 }
 
 // SetPassword gives an account a new password, lifts its lock-out and ends all its sessions.
@@ -94,16 +102,18 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 		if err := unlock(ctx, tx, email, proofOf(id)); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.password", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"sessions_ended": ended}})
+		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.password", Target: email, Outcome: audit.Allowed,
+			Detail: map[string]any{"sessions_ended": ended}})
 	})
 	if db.IsNoRows(err) {
-		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create", email)
+		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create",
+			email)
 	}
 	return err
 }
 
-// Unlock lifts the lock-outs of an e-mail at sign-in, wherever its account is kept and whether or not there is one, and of its account where a proof is
-// asked for. Those of addresses stay: they end by themselves.
+// Unlock lifts the lock-outs of an e-mail at sign-in, wherever its account is kept and whether or not there is one, and
+// of its account where a proof is asked for. Those of addresses stay: they end by themselves.
 func Unlock(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (err error) {
 	defer func() { err = refuseAccount(ctx, d, by, "account.unlock", email, err) }()
 	email, err = normalize(email)
@@ -137,11 +147,13 @@ func unlock(ctx context.Context, tx db.Tx, subjects ...string) error {
 // Closed is what ended with an account.
 type Closed struct {
 	Sessions, Tokens int64
-	// Elsewhere says that the account is kept at Supabase Auth, which opens it again here as long as it lets the person in as a super admin.
+	// Elsewhere says that the account is kept at Supabase Auth, which opens it again here as long as it lets the person in
+	// as a super admin.
 	Elsewhere bool
 }
 
-// CloseAccount closes an account, ends its sessions and revokes its tokens. Its e-mail may be another account's afterwards.
+// CloseAccount closes an account, ends its sessions and revokes its tokens. Its e-mail may be another account's
+// afterwards.
 func CloseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (c Closed, err error) {
 	defer func() { err = refuseAccount(ctx, d, by, "account.close", email, err) }()
 	email, err = normalize(email)
@@ -184,13 +196,15 @@ func CountAccounts(ctx context.Context, d *db.DB) (n int64, err error) {
 // sessionSecretName is the row of settings that holds the generated secret.
 const sessionSecretName = "session_secret"
 
-// SessionSecret returns what session cookies are sealed with: the configured one, or one that the first process to ask makes
-// and all of them share through the console database. Whoever reads it there learns no session: the cookie holds only an
-// opaque id, of which the database has no more than the hash. A configured one must have at least 32 bytes.
+// SessionSecret returns what session cookies are sealed with: the configured one, or one that the first process to ask
+// makes and all of them share through the console database. Whoever reads it there learns no session: the cookie holds
+// only an opaque id, of which the database has no more than the hash. A configured one must have at least 32 bytes.
 func SessionSecret(ctx context.Context, d *db.DB, configured keepsake.Secret) (keepsake.Secret, error) {
 	if configured != "" {
 		if len(configured.Reveal()) < 32 {
-			return "", keepsake.Errorf(keepsake.CodeInvalid, "session_secret has %d bytes; it needs at least 32. Make one with: openssl rand -base64 48", len(configured.Reveal()))
+			return "", keepsake.Errorf(keepsake.CodeInvalid,
+				"session_secret has %d bytes; it needs at least 32. Make one with: openssl rand -base64 48",
+				len(configured.Reveal()))
 		}
 		return configured, nil
 	}

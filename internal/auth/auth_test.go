@@ -34,7 +34,8 @@ func setup(t *testing.T) (*db.DB, *auth.Sessions, *clock) {
 	t.Helper()
 	d := dbtest.Open(t, dbtest.URL(t))
 	c := &clock{at: time.Now()}
-	err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), " Amelia@Example.org ", password, keepsake.RoleSuperAdmin)
+	err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), " Amelia@Example.org ", password,
+		keepsake.RoleSuperAdmin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,8 @@ func TestSignInAndSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	actor, err := s.Resolve(t.Context(), session.Token.Reveal())
-	if err != nil || actor.Name != "amelia@example.org" || actor.Role != keepsake.RoleSuperAdmin || actor.Session != session.ID || actor.ID == "" {
+	if err != nil || actor.Name != "amelia@example.org" || actor.Role != keepsake.RoleSuperAdmin ||
+		actor.Session != session.ID || actor.ID == "" {
 		t.Errorf("resolve: %+v, %v", actor, err)
 	}
 	again, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "192.0.2.1"))
@@ -144,7 +146,8 @@ func TestNewPasswordEndsSessionsAndLocks(t *testing.T) {
 	if _, err := s.Resolve(t.Context(), session.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("a session from before: %v", err)
 	}
-	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Errorf("the old password: %v", err)
 	}
 	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", fresh, "")); err != nil {
@@ -152,7 +155,8 @@ func TestNewPasswordEndsSessionsAndLocks(t *testing.T) {
 	}
 }
 
-// TestANewPasswordEndsSignInsOnTheirWay: one whose password was right when it was looked at does not begin a session after all of them have ended.
+// TestANewPasswordEndsSignInsOnTheirWay: one whose password was right when it was looked at does not begin a session
+// after all of them have ended.
 func TestANewPasswordEndsSignInsOnTheirWay(t *testing.T) {
 	t.Parallel()
 	d, s, _ := setup(t)
@@ -162,7 +166,8 @@ func TestANewPasswordEndsSignInsOnTheirWay(t *testing.T) {
 	}
 	done := make(chan outcome, 1)
 	err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error { // what SetPassword does, with a pause in it
-		if _, err := tx.PG.Exec(t.Context(), "update accounts set password_hash = password_hash || 'A' where email = 'amelia@example.org'"); err != nil {
+		if _, err := tx.PG.Exec(t.Context(), "update accounts set password_hash = password_hash || 'A' where email = "+
+			"'amelia@example.org'"); err != nil {
 			return err
 		}
 		go func() {
@@ -170,14 +175,18 @@ func TestANewPasswordEndsSignInsOnTheirWay(t *testing.T) {
 			done <- outcome{session, err}
 		}()
 		for waits := false; !waits && len(done) == 0; {
-			if err := tx.PG.QueryRow(t.Context(), "select exists (select from pg_locks l where not l.granted and l.pid in (select pid from pg_stat_activity where datname = current_database()))").Scan(&waits); err != nil {
+			if err := tx.PG.QueryRow(t.Context(),
+				"select exists (select from pg_locks l where not l.granted and l.pid in (select pid from pg_stat_activity where "+
+					"datname = current_database()))").Scan(&waits); err != nil {
 				return err
 			}
 		}
-		if _, err := tx.PG.Exec(t.Context(), "update sessions set ended_at = now(), end_reason = 'revoked' where ended_at is null"); err != nil {
+		if _, err := tx.PG.Exec(t.Context(), "update sessions set ended_at = now(), end_reason = 'revoked' where "+
+			"ended_at is null"); err != nil {
 			return err
 		}
-		return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "account.password", Target: "amelia@example.org", Outcome: audit.Allowed})
+		return audit.Record(t.Context(), tx, keepsake.System("test"),
+			audit.Entry{Action: "account.password", Target: "amelia@example.org", Outcome: audit.Allowed})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +245,8 @@ func TestParallelGuessesAllCount(t *testing.T) {
 	for range cap(judged) {
 		wg.Go(func() {
 			_, _, err := s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", ""))
-			judged <- keepsake.CodeOf(err) != keepsake.CodeUnavailable && !strings.Contains(err.Error(), "Too many") // the former was not looked at
+			// the former was not looked at
+			judged <- keepsake.CodeOf(err) != keepsake.CodeUnavailable && !strings.Contains(err.Error(), "Too many")
 		})
 	}
 	wg.Wait()
@@ -256,7 +266,8 @@ func TestAddressLocks(t *testing.T) {
 	t.Parallel()
 	_, s, _ := setup(t)
 	for i := range 20 {
-		_, _, _ = s.SignIn(t.Context(), try(fmt.Sprintf("guess%d@example.org", i), "wrong password 1", fmt.Sprintf("2001:db8::%d", i+1)))
+		_, _, _ = s.SignIn(t.Context(), try(fmt.Sprintf("guess%d@example.org", i), "wrong password 1",
+			fmt.Sprintf("2001:db8::%d", i+1)))
 	}
 	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "2001:db8::ffff")); err == nil {
 		t.Error("the network that guessed at twenty accounts may go on")
@@ -266,7 +277,8 @@ func TestAddressLocks(t *testing.T) {
 	}
 }
 
-// TestRefusedChangesOfAccountsAreOnRecord: who tries to close somebody's account, or to make one that is there, has tried.
+// TestRefusedChangesOfAccountsAreOnRecord: who tries to close somebody's account, or to make one that is there, has
+// tried.
 func TestRefusedChangesOfAccountsAreOnRecord(t *testing.T) {
 	t.Parallel()
 	d, _, _ := setup(t)
@@ -285,10 +297,17 @@ func TestRefusedChangesOfAccountsAreOnRecord(t *testing.T) {
 		{"account.create", nobody, func(e string) error {
 			return auth.CreateAccount(t.Context(), d, by, e, "short", keepsake.RoleSuperAdmin)
 		}, nobody, keepsake.CodeInvalid},
-		{"account.password", nobody, func(e string) error { return auth.SetPassword(t.Context(), d, by, e, "a password of theirs") }, nobody, keepsake.CodeNotFound},
-		{"account.close", nobody, func(e string) error { _, err := auth.CloseAccount(t.Context(), d, by, e); return err }, nobody, keepsake.CodeNotFound},
-		{"account.unlock", "a password in the wrong place", func(e string) error { return auth.Unlock(t.Context(), d, by, e) }, "", keepsake.CodeInvalid},
-		{"second_step.off", "amelia@example.org", func(e string) error { return auth.SwitchSecondStepOff(t.Context(), d, by, e) }, "amelia@example.org", keepsake.CodeConflict},
+		{"account.password", nobody, func(e string) error {
+			return auth.SetPassword(t.Context(), d, by, e,
+				"a password of theirs")
+		}, nobody, keepsake.CodeNotFound},
+		{"account.close", nobody, func(e string) error { _, err := auth.CloseAccount(t.Context(), d, by, e); return err },
+			nobody, keepsake.CodeNotFound},
+		{"account.unlock", "a password in the wrong place",
+			func(e string) error { return auth.Unlock(t.Context(), d, by, e) }, "", keepsake.CodeInvalid},
+		{"second_step.off", "amelia@example.org",
+			func(e string) error { return auth.SwitchSecondStepOff(t.Context(), d, by, e) }, "amelia@example.org",
+			keepsake.CodeConflict},
 	} {
 		if err := c.try(c.email); err == nil || keepsake.CodeOf(err) != c.code {
 			t.Errorf("%s of %s: %v, want %s", c.action, c.email, err, c.code)
@@ -297,7 +316,8 @@ func TestRefusedChangesOfAccountsAreOnRecord(t *testing.T) {
 		if err != nil || len(rows) != 1 {
 			t.Fatalf("%+v, %v", rows, err)
 		}
-		if r := rows[0]; r.Action != c.action || r.Target != c.target || r.Outcome != audit.Refused || !r.Security || r.UserAgent != by.UserAgent || !strings.Contains(string(r.Detail), string(c.code)) {
+		if r := rows[0]; r.Action != c.action || r.Target != c.target || r.Outcome != audit.Refused || !r.Security ||
+			r.UserAgent != by.UserAgent || !strings.Contains(string(r.Detail), string(c.code)) {
 			t.Errorf("%s of %s is on record as %+v", c.action, c.email, r)
 		}
 	}
@@ -316,7 +336,8 @@ func TestAccountsRefuseBadInput(t *testing.T) {
 		{"no address", "amelia", password, keepsake.RoleSuperAdmin, keepsake.CodeInvalid},
 		{"a name in it", "Amelia <a@example.org>", password, keepsake.RoleSuperAdmin, keepsake.CodeInvalid},
 		{"short password", "b@example.org", "short", keepsake.RoleSuperAdmin, keepsake.CodeInvalid},
-		{"endless password", "b@example.org", keepsake.Secret(strings.Repeat("x", 1000)), keepsake.RoleSuperAdmin, keepsake.CodeInvalid},
+		{"endless password", "b@example.org", keepsake.Secret(strings.Repeat("x", 1000)), keepsake.RoleSuperAdmin,
+			keepsake.CodeInvalid},
 		{"unknown role", "b@example.org", password, "root", keepsake.CodeInvalid},
 	} {
 		err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), c.email, c.password, c.role)
@@ -353,8 +374,9 @@ func TestSessionSecretIsShared(t *testing.T) {
 	}
 }
 
-// TestOwnSignInsLiftNoLockOfOthers: whoever owns one account and guesses at others from the same address gains nothing by signing in to it
-// in between: an attempt that was counted before another one locked the address does not lift that lock when it turns out right.
+// TestOwnSignInsLiftNoLockOfOthers: whoever owns one account and guesses at others from the same address gains nothing
+// by signing in to it in between: an attempt that was counted before another one locked the address does not lift that
+// lock when it turns out right.
 func TestOwnSignInsLiftNoLockOfOthers(t *testing.T) {
 	t.Parallel()
 	d, _, clock := setup(t)
@@ -375,7 +397,8 @@ func TestOwnSignInsLiftNoLockOfOthers(t *testing.T) {
 	lock := func() {
 		t.Helper()
 		err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-			return tx.LockSignIn(t.Context(), sqlcgen.LockSignInParams{Kind: kind, Subject: who, LockedUntil: clock.now().Add(time.Minute)})
+			return tx.LockSignIn(t.Context(), sqlcgen.LockSignInParams{Kind: kind, Subject: who,
+				LockedUntil: clock.now().Add(time.Minute)})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -384,10 +407,12 @@ func TestOwnSignInsLiftNoLockOfOthers(t *testing.T) {
 	giveBack := func(row sqlcgen.ReserveSignInRow, at time.Time) {
 		t.Helper()
 		err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-			if err := tx.ReturnSignIn(t.Context(), sqlcgen.ReturnSignInParams{Kind: kind, Subject: who, Counted: row.Failures, CountedAt: at, Now: clock.now()}); err != nil {
+			if err := tx.ReturnSignIn(t.Context(), sqlcgen.ReturnSignInParams{Kind: kind, Subject: who, Counted: row.Failures,
+				CountedAt: at, Now: clock.now()}); err != nil {
 				return err
 			}
-			return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "session.start", Outcome: audit.Allowed})
+			return audit.Record(t.Context(), tx, keepsake.System("test"),
+				audit.Entry{Action: "session.start", Outcome: audit.Allowed})
 		})
 		if err != nil {
 			t.Fatal(err)

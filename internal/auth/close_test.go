@@ -17,11 +17,13 @@ func TestAnAccountIsClosed(t *testing.T) {
 	if err != nil || step != nil {
 		t.Fatal(step, err)
 	}
-	_, token, err := s.CreateToken(t.Context(), session.Actor, auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRestore}, Lifetime: 24 * time.Hour})
+	_, token, err := s.CreateToken(t.Context(), session.Actor,
+		auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRestore}, Lifetime: 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := auth.CloseAccount(t.Context(), d, keepsake.System("test"), "nobody@example.org"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+	if _, err := auth.CloseAccount(t.Context(), d, keepsake.System("test"), "nobody@example.org"); keepsake.CodeOf(
+		err) != keepsake.CodeNotFound {
 		t.Errorf("an account that is not there: %v", err)
 	}
 	closed, err := auth.CloseAccount(t.Context(), d, keepsake.System("test"), " Amelia@Example.org")
@@ -41,17 +43,21 @@ func TestAnAccountIsClosed(t *testing.T) {
 	if _, _, err := s.SignIn(t.Context(), try(email, password, "")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("signs in to a closed account: %v", err)
 	}
-	if _, err := auth.CloseAccount(t.Context(), d, keepsake.System("test"), email); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+	if _, err := auth.CloseAccount(t.Context(), d, keepsake.System("test"), email); keepsake.CodeOf(
+		err) != keepsake.CodeNotFound {
 		t.Errorf("closed twice: %v", err)
 	}
-	if err := auth.SetPassword(t.Context(), d, keepsake.System("test"), email, password); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+	if err := auth.SetPassword(t.Context(), d, keepsake.System("test"), email, password); keepsake.CodeOf(
+		err) != keepsake.CodeNotFound {
 		t.Errorf("a password for a closed account: %v", err)
 	}
-	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), email, password, keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), email, password, keepsake.RoleSuperAdmin); err !=
+		nil {
 		t.Fatalf("another account of the address: %v", err)
 	}
 	nothing("made anew")
-	if next, _, err := s.SignIn(t.Context(), try(email, password, "192.0.2.99")); err != nil || next.Actor.ID == session.Actor.ID {
+	if next, _, err := s.SignIn(t.Context(), try(email, password, "192.0.2.99")); err != nil ||
+		next.Actor.ID == session.Actor.ID {
 		t.Errorf("%+v, %v", next.Actor, err)
 	}
 }
@@ -68,7 +74,8 @@ func TestUnlock(t *testing.T) {
 		_, _, _ = s.SignIn(t.Context(), try("amelia@example.org", "wrong password 1", ""))
 		_ = s.Prove(t.Context(), session.Actor, auth.Proof{Password: "wrong password 1"})
 	}
-	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Fatalf("before: %v", err)
 	}
 	for _, email := range []string{"amelia@example.org", "nobody@example.org"} {

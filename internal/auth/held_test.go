@@ -12,12 +12,14 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestSignInSaysInTimeThatTheTrailIsHeld: neither the right password nor a wrong one is a fault of the program's, or waits for long.
+// TestSignInSaysInTimeThatTheTrailIsHeld: neither the right password nor a wrong one is a fault of the program's, or
+// waits for long.
 func TestSignInSaysInTimeThatTheTrailIsHeld(t *testing.T) {
 	t.Parallel()
 	url := dbtest.URL(t)
 	s := auth.NewSessions(dbtest.Open(t, url), nil)
-	if err := auth.CreateAccount(t.Context(), dbtest.Open(t, url), keepsake.System("test"), "amelia@example.org", password, keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), dbtest.Open(t, url), keepsake.System("test"), "amelia@example.org", password,
+		keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := pgx.Connect(t.Context(), url.Reveal())
@@ -25,7 +27,9 @@ func TestSignInSaysInTimeThatTheTrailIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), "begin; set local keepsake.role = 'system'; select from audit_head for update"); err != nil {
+	if _,
+		err := conn.Exec(t.Context(), "begin; set local keepsake.role = 'system'; select from audit_head for update"); err !=
+		nil {
 		t.Fatal(err)
 	}
 	for _, p := range []keepsake.Secret{password, "a wrong password"} {

@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// recordHourly appends an entry unless one of the same what was appended within the hour: that one stands for it. What can be sent without end, by
-// a script that was forgotten or by somebody who may do nothing, shall not fill the trail.
+// recordHourly appends an entry unless one of the same what was appended within the hour: that one stands for it. What
+// can be sent without end, by a script that was forgotten or by somebody who may do nothing, shall not fill the trail.
 func (s *Sessions) recordHourly(ctx context.Context, tx db.Tx, what string, actor keepsake.Actor, e audit.Entry) error {
 	n, err := tx.CountWithinHour(ctx, sqlcgen.CountWithinHourParams{Subject: subject(what), Now: s.now()})
 	if err != nil {
@@ -27,8 +27,8 @@ func (s *Sessions) recordHourly(ctx context.Context, tx db.Tx, what string, acto
 	return audit.Record(ctx, tx, actor, e)
 }
 
-// recordRefusedToken puts on record that a token was refused: each that is known once an hour, and those that nobody knows once an hour for all
-// from an address.
+// recordRefusedToken puts on record that a token was refused: each that is known once an hour, and those that nobody
+// knows once an hour for all from an address.
 func (s *Sessions) recordRefusedToken(ctx context.Context, token, address string) error {
 	return s.db.InTx(ctx, system, func(tx db.Tx) error {
 		actor := keepsake.Actor{Address: address, Permissions: []keepsake.Permission{}}
@@ -42,13 +42,15 @@ func (s *Sessions) recordRefusedToken(ctx context.Context, token, address string
 		} else if !db.IsNoRows(err) {
 			return err
 		}
-		return s.recordHourly(ctx, tx, "refused token "+which, actor, audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Refused, Detail: detail})
+		return s.recordHourly(ctx, tx, "refused token "+which, actor,
+			audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Refused, Detail: detail})
 	})
 }
 
-// recordRefusedSession puts on record that somebody came with a session that is over: each once an hour, and those that nobody knows once an hour
-// for all from an address. One that its owner has ended elsewhere, or whose account is closed, is used by somebody who should not have it; one that was
-// left or forgotten is not, and a page that was left open and asks by itself is nobody.
+// recordRefusedSession puts on record that somebody came with a session that is over: each once an hour, and those that
+// nobody knows once an hour for all from an address. One that its owner has ended elsewhere, or whose account is
+// closed, is used by somebody who should not have it; one that was left or forgotten is not, and a page that was left
+// open and asks by itself is nobody.
 func (s *Sessions) recordRefusedSession(ctx context.Context, token string) error {
 	request := keepsake.RequestOf(ctx)
 	return s.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -69,7 +71,8 @@ func (s *Sessions) recordRefusedSession(ctx context.Context, token string) error
 		} else if !db.IsNoRows(err) {
 			return err
 		}
-		return s.recordHourly(ctx, tx, "refused session "+which, actor, audit.Entry{Action: useSession, Target: request.What, Outcome: audit.Refused, Detail: detail})
+		return s.recordHourly(ctx, tx, "refused session "+which, actor,
+			audit.Entry{Action: useSession, Target: request.What, Outcome: audit.Refused, Detail: detail})
 	})
 }
 
@@ -83,11 +86,12 @@ type Refusal struct {
 	Origin string // the site that the browser says it comes from; may be empty
 }
 
-// RecordRequest puts a request on record that was answered so before anything else did it: each of somebody who is known, and those of nobody, and of who
-// asks too often, once an hour for an address and a reason.
+// RecordRequest puts a request on record that was answered so before anything else did it: each of somebody who is
+// known, and those of nobody, and of who asks too often, once an hour for an address and a reason.
 func (s *Sessions) RecordRequest(ctx context.Context, actor keepsake.Actor, r Refusal) error {
 	request := keepsake.RequestOf(ctx)
-	e := audit.Entry{Action: "request.send", Target: request.What, Outcome: audit.Refused, Detail: map[string]any{"status": r.Status}}
+	e := audit.Entry{Action: "request.send", Target: request.What, Outcome: audit.Refused,
+		Detail: map[string]any{"status": r.Status}}
 	if r.Status >= http.StatusInternalServerError {
 		e.Outcome = audit.Failed
 	}
@@ -107,6 +111,7 @@ func (s *Sessions) RecordRequest(ctx context.Context, actor keepsake.Actor, r Re
 			return audit.Record(ctx, tx, actor, e)
 		}
 		actor.Address = request.Address
-		return s.recordHourly(ctx, tx, strings.Join([]string{"request", actor.Session, r.Reason, network(request.Address)}, " "), actor, e)
+		return s.recordHourly(ctx, tx, strings.Join([]string{"request", actor.Session, r.Reason, network(request.Address)},
+			" "), actor, e)
 	})
 }

@@ -21,7 +21,8 @@ func from(t *testing.T, address, what string) context.Context {
 	return keepsake.WithRequest(t.Context(), keepsake.Request{ID: "REQ1", UserAgent: "test", Address: address, What: what})
 }
 
-// onRecord compares the entries of an action, oldest first: who, session, target, address, outcome, whether it is a security event, and the detail.
+// onRecord compares the entries of an action, oldest first: who, session, target, address, outcome, whether it is a
+// security event, and the detail.
 func onRecord(t *testing.T, d *db.DB, action string, want ...string) {
 	t.Helper()
 	rows, err := audit.List(t.Context(), d, keepsake.System("test"), audit.Filter{Action: action, Most: 100})
@@ -34,15 +35,18 @@ func onRecord(t *testing.T, d *db.DB, action string, want ...string) {
 		if r.Security {
 			mark = " security"
 		}
-		got = append(got, strings.TrimSpace(strings.Join([]string{r.ActorName, r.Session, r.Target, r.Address, string(r.Outcome) + mark, string(r.Detail)}, " ")))
+		got = append(got,
+			strings.TrimSpace(strings.Join([]string{r.ActorName, r.Session, r.Target, r.Address, string(r.Outcome) + mark,
+				string(r.Detail)}, " ")))
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%s on record:\n%s\nwant:\n%s", action, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// TestSessionsThatAreOverAreOnRecord: each that is known once an hour with whose it was and what it was tried for, what nobody knows once an hour for an address, and
-// what a page asks by itself not at all. One that its owner has ended elsewhere is a security event.
+// TestSessionsThatAreOverAreOnRecord: each that is known once an hour with whose it was and what it was tried for, what
+// nobody knows once an hour for an address, and what a page asks by itself not at all. One that its owner has ended
+// elsewhere is a security event.
 func TestSessionsThatAreOverAreOnRecord(t *testing.T) {
 	t.Parallel()
 	d, s, clock := setup(t)
@@ -102,14 +106,18 @@ func TestASessionFromElsewhereIsOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, address := range []string{"203.0.113.9", "203.0.113.9", "192.0.2.1", "203.0.113.9", "192.0.2.1", "192.0.2.1"} {
-		if actor, err := s.Resolve(from(t, address, "GET /weddings"), session.Token.Reveal()); err != nil || actor.Session != session.ID {
+		if actor, err := s.Resolve(from(t, address, "GET /weddings"), session.Token.Reveal()); err != nil ||
+			actor.Session != session.ID {
 			t.Fatal(err)
 		}
 	}
-	there := "amelia@example.org " + session.ID + ` GET /weddings 203.0.113.9 allowed {"after":"203.0.113.9","before":"192.0.2.1"}`
-	back := "amelia@example.org " + session.ID + ` GET /weddings 192.0.2.1 allowed {"after":"192.0.2.1","before":"203.0.113.9"}`
+	there := "amelia@example.org " + session.ID +
+		` GET /weddings 203.0.113.9 allowed {"after":"203.0.113.9","before":"192.0.2.1"}`
+	back := "amelia@example.org " + session.ID +
+		` GET /weddings 192.0.2.1 allowed {"after":"192.0.2.1","before":"203.0.113.9"}`
 	onRecord(t, d, "session.use", there, back)
-	for _, address := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "203.0.113.9"} { // a session that is used lives on
+	// a session that is used lives on
+	for _, address := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "203.0.113.9"} {
 		clock.add(20 * time.Minute)
 		if _, err := s.Resolve(from(t, address, "GET /weddings"), session.Token.Reveal()); err != nil {
 			t.Fatal(err)
@@ -126,7 +134,9 @@ func TestATokensUseIsOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, secret, err := s.CreateToken(t.Context(), session.Actor, auth.TokenInput{Name: "deploy script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: 24 * time.Hour})
+	token, secret, err := s.CreateToken(t.Context(), session.Actor,
+		auth.TokenInput{Name: "deploy script", Permissions: []keepsake.Permission{keepsake.MayRead},
+			Lifetime: 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,11 +154,13 @@ func TestATokensUseIsOnRecord(t *testing.T) {
 	onRecord(t, d, "token.use", entry, strings.Replace(entry, "2.7", "2.8", 1), entry)
 }
 
-// TestRefusedRequestsAreOnRecord: each of somebody who is known, and of nobody, or of who asks too often, once an hour for an address and a reason.
+// TestRefusedRequestsAreOnRecord: each of somebody who is known, and of nobody, or of who asks too often, once an hour
+// for an address and a reason.
 func TestRefusedRequestsAreOnRecord(t *testing.T) {
 	t.Parallel()
 	d, s, _ := setup(t)
-	known := keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Session: "s1", Address: "192.0.2.1"}
+	known := keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Session: "s1",
+		Address: "192.0.2.1"}
 	for _, r := range []struct {
 		actor   keepsake.Actor
 		address string
@@ -158,7 +170,8 @@ func TestRefusedRequestsAreOnRecord(t *testing.T) {
 		{known, "192.0.2.1", auth.Refusal{Status: http.StatusInternalServerError}},
 		{known, "192.0.2.1", auth.Refusal{Status: http.StatusTooManyRequests}},
 		{known, "192.0.2.1", auth.Refusal{Status: http.StatusTooManyRequests}},
-		{keepsake.Actor{}, "2001:db8::1", auth.Refusal{Status: http.StatusForbidden, Reason: "another site", Origin: "https://evil.example\x00"}},
+		{keepsake.Actor{}, "2001:db8::1", auth.Refusal{Status: http.StatusForbidden, Reason: "another site",
+			Origin: "https://evil.example\x00"}},
 		{keepsake.Actor{}, "2001:db8::2", auth.Refusal{Status: http.StatusForbidden, Reason: "another site"}},
 		{keepsake.Actor{}, "2001:db8::2", auth.Refusal{Status: http.StatusUnauthorized, Reason: "no token"}},
 	} {
@@ -187,7 +200,8 @@ func uses(s *auth.Sessions) map[string]func(context.Context, keepsake.Actor) err
 			return err
 		},
 		"CreateToken": func(ctx context.Context, a keepsake.Actor) error {
-			_, _, err := s.CreateToken(ctx, a, auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour})
+			_, _, err := s.CreateToken(ctx, a, auth.TokenInput{Name: "a script",
+				Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour})
 			return err
 		},
 		"EndSecondStep": func(ctx context.Context, a keepsake.Actor) error {
@@ -201,13 +215,17 @@ func uses(s *auth.Sessions) map[string]func(context.Context, keepsake.Actor) err
 		"Prove": func(ctx context.Context, a keepsake.Actor) error {
 			return s.Prove(ctx, a, auth.Proof{Password: "wrong"})
 		},
-		"RenewRecoveryCodes": func(ctx context.Context, a keepsake.Actor) error { _, err := s.RenewRecoveryCodes(ctx, a); return err },
-		"RevokeToken":        func(ctx context.Context, a keepsake.Actor) error { return s.RevokeToken(ctx, a, "nothing") },
+		"RenewRecoveryCodes": func(ctx context.Context, a keepsake.Actor) error {
+			_, err := s.RenewRecoveryCodes(ctx, a)
+			return err
+		},
+		"RevokeToken": func(ctx context.Context, a keepsake.Actor) error { return s.RevokeToken(ctx, a, "nothing") },
 	}
 }
 
-// TestEveryAttemptIsOnRecord carries out every use case of sign-in that has an actor for a token, for a person, for one who was asked for the password long
-// ago, and for one who has given up: what was not done is on record with its request. A use case that is added is missing in uses, and fails it.
+// TestEveryAttemptIsOnRecord carries out every use case of sign-in that has an actor for a token, for a person, for one
+// who was asked for the password long ago, and for one who has given up: what was not done is on record with its
+// request. A use case that is added is missing in uses, and fails it.
 func TestEveryAttemptIsOnRecord(t *testing.T) {
 	t.Parallel()
 	d, s, clock := setup(t)
@@ -225,7 +243,8 @@ func TestEveryAttemptIsOnRecord(t *testing.T) {
 		name  string
 		ctx   context.Context
 		actor keepsake.Actor
-	}{{"a token", t.Context(), token}, {"a person", t.Context(), session.Actor}, {"a person, long ago", t.Context(), late}, {"somebody who has given up", gone, session.Actor}} {
+	}{{"a token", t.Context(), token}, {"a person", t.Context(), session.Actor}, {"a person, long ago", t.Context(), late},
+		{"somebody who has given up", gone, session.Actor}} {
 		kind, cases := reflect.TypeFor[*auth.Sessions](), uses(s)
 		for i := range kind.NumMethod() {
 			m := kind.Method(i)
@@ -244,12 +263,14 @@ func TestEveryAttemptIsOnRecord(t *testing.T) {
 			}
 			var entries int
 			failed := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-				return tx.PG.QueryRow(t.Context(), "select count(*) from audit_log where request_id = $1 and actor_name = $2 and (outcome = 'allowed') = $3", request, as.actor.Name, err == nil).Scan(&entries)
+				return tx.PG.QueryRow(t.Context(), "select count(*) from audit_log where request_id = $1 and actor_name = $2 and "+
+					"(outcome = 'allowed') = $3", request, as.actor.Name, err == nil).Scan(&entries)
 			})
 			if failed != nil {
 				t.Fatal(failed)
 			}
-			if look := slices.Contains(looks, m.Name); entries == 0 && (!look || err != nil && keepsake.CodeOf(err) == keepsake.CodeForbidden) {
+			if look := slices.Contains(looks, m.Name); entries == 0 &&
+				(!look || err != nil && keepsake.CodeOf(err) == keepsake.CodeForbidden) {
 				t.Errorf("%s: %v, and nothing is on record", request, err)
 			}
 		}

@@ -37,11 +37,12 @@ const (
 	longestPassword  = 256
 )
 
-// strangers is how many sign-ins are judged at once: half of the processors, so that the other half serves those who are signed in.
+// strangers is how many sign-ins are judged at once: half of the processors, so that the other half serves those who
+// are signed in.
 var strangers = max(1, runtime.GOMAXPROCS(0)/2)
 
-// hashing bounds how many hashes run at once, and with it the memory that they take. One more than strangers get: who is signed in and gives
-// their password again waits for nobody's sign-in.
+// hashing bounds how many hashes run at once, and with it the memory that they take. One more than strangers get: who
+// is signed in and gives their password again waits for nobody's sign-in.
 var hashing = make(chan struct{}, strangers+1)
 
 // unknown is verified for accounts that do not exist, so that they take as long as those that do.
@@ -51,7 +52,8 @@ var unknown = params.encode(cost, make([]byte, saltSize), make([]byte, keySize))
 func checkPassword(p keepsake.Secret) error {
 	switch n := utf8.RuneCountInString(p.Reveal()); {
 	case n < shortestPassword:
-		return keepsake.Errorf(keepsake.CodeInvalid, "the password has %d characters; choose at least %d", n, shortestPassword)
+		return keepsake.Errorf(keepsake.CodeInvalid, "the password has %d characters; choose at least %d", n,
+			shortestPassword)
 	case n > longestPassword:
 		return keepsake.Errorf(keepsake.CodeInvalid, "the password has %d characters; choose at most %d", n, longestPassword)
 	}
@@ -88,7 +90,9 @@ func derive(ctx context.Context, p keepsake.Secret, salt []byte, c params, size 
 		defer func() { <-hashing }()
 		key := argon2.IDKey([]byte(p.Reveal()), salt, c.time, c.memory, c.threads, size)
 		if c.memory >= swept {
-			runtime.GC() // the next hash takes the memory of this one; left to itself the heap grows to several of them before it is looked at
+			// the next hash takes the memory of this one; left to itself the heap grows to several of them before it is looked
+			// at
+			runtime.GC()
 		}
 		return key, nil
 	case <-ctx.Done():
@@ -98,7 +102,8 @@ func derive(ctx context.Context, p keepsake.Secret, salt []byte, c params, size 
 
 func (c params) encode(salt, key []byte) string {
 	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.time, c.threads, b64.EncodeToString(salt), b64.EncodeToString(key))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.time, c.threads,
+		b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
 func decode(phc string) (params, []byte, []byte, error) {

@@ -77,10 +77,12 @@ func enrolled(t *testing.T) *phone {
 		t.Fatal(err)
 	}
 	p.secret = strings.ReplaceAll(e.Secret.Reveal(), " ", "")
-	if !strings.Contains(e.Link.Reveal(), "otpauth://totp/Keepsake:amelia@example.org?") || !strings.Contains(e.Link.Reveal(), "secret="+p.secret) {
+	if !strings.Contains(e.Link.Reveal(), "otpauth://totp/Keepsake:amelia@example.org?") ||
+		!strings.Contains(e.Link.Reveal(), "secret="+p.secret) {
 		t.Errorf("the link is %s", e.Link.Reveal())
 	}
-	if p.recovery, err = s.ConfirmSecondStep(t.Context(), p.actor, p.code(0)); err != nil || len(p.recovery) != auth.RecoveryCodes {
+	if p.recovery, err = s.ConfirmSecondStep(t.Context(), p.actor, p.code(0)); err != nil ||
+		len(p.recovery) != auth.RecoveryCodes {
 		t.Fatalf("%d codes, %v", len(p.recovery), err)
 	}
 	c.add(time.Minute)
@@ -105,7 +107,8 @@ func (p *phone) next(step auth.Step, code keepsake.Secret, address string) (auth
 func (p *phone) trail(action string) (found []string) {
 	p.t.Helper()
 	err := p.d.InTx(p.t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		rows, err := tx.PG.Query(p.t.Context(), "select outcome || ' ' || detail::text from audit_log where action = $1 order by id", action)
+		rows, err := tx.PG.Query(p.t.Context(),
+			"select outcome || ' ' || detail::text from audit_log where action = $1 order by id", action)
 		if err != nil {
 			return err
 		}

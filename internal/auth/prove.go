@@ -17,12 +17,13 @@ type Proof struct {
 	Password, Code keepsake.Secret
 }
 
-// Prove checks the password of the actor's own account again, or a code where the account asks for one at sign-in, and notes for the
-// session when. Wrong ones count like those of a sign-in: whoever found an open browser cannot guess on.
+// Prove checks the password of the actor's own account again, or a code where the account asks for one at sign-in, and
+// notes for the session when. Wrong ones count like those of a sign-in: whoever found an open browser cannot guess on.
 func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) error {
 	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "session.prove", reason, err) }
 	if actor.Permissions != nil || actor.Session == "" {
-		return refuse("token", keepsake.Errorf(keepsake.CodeForbidden, "Only a person who is signed in can prove who they are."))
+		return refuse("token", keepsake.Errorf(keepsake.CodeForbidden,
+			"Only a person who is signed in can prove who they are."))
 	}
 	account, tried, err := s.attempt(ctx, actor, "session.prove")
 	if err != nil {
@@ -37,11 +38,14 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 		given, err = s.judge(ctx, account, in.Code)
 		switch {
 		case keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil:
-			return refuse("no_second_step", keepsake.Errorf(keepsake.CodeInvalid, "Your account has no authenticator: give your password. Nothing was changed."))
+			return refuse("no_second_step", keepsake.Errorf(keepsake.CodeInvalid,
+				"Your account has no authenticator: give your password. Nothing was changed."))
 		case err != nil:
 			return refuse(string(keepsake.CodeOf(err)), err)
 		case given.take == nil || given.name != factorTOTP: // a recovery code is for the day that the phone is lost
-			return refuse("wrong_"+given.name, keepsake.Errorf(keepsake.CodeInvalid, "That is not the code of your authenticator, or it was used already. Wait for the next one, or give your password. Nothing was changed."))
+			return refuse("wrong_"+given.name, keepsake.Errorf(keepsake.CodeInvalid,
+				"That is not the code of your authenticator, or it was used already. Wait for the next one, or give your "+
+					"password. Nothing was changed."))
 		}
 	} else if err := s.checkOwn(ctx, account, in.Password); err != nil {
 		return refuse("mismatch", err)
@@ -58,10 +62,12 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 		if err := tried.giveBack(ctx, tx, s.now()); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.prove", Target: actor.Name, Outcome: audit.Allowed, Detail: given.detail()})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.prove", Target: actor.Name, Outcome: audit.Allowed,
+			Detail: given.detail()})
 	})
 	if errors.Is(err, errSpent) {
-		return refuse("spent_"+given.name, keepsake.Errorf(keepsake.CodeInvalid, "That code was used already. Wait for the next one, or give your password. Nothing was changed."))
+		return refuse("spent_"+given.name, keepsake.Errorf(keepsake.CodeInvalid,
+			"That code was used already. Wait for the next one, or give your password. Nothing was changed."))
 	}
 	if err != nil {
 		return refuse("failed", err)
@@ -70,13 +76,18 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 }
 
 // attempt counts a try of a person who is signed in, and returns their account.
-func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action string) (account sqlcgen.Account, tried tries, err error) {
-	err = s.db.InTx(ctx, system, func(tx db.Tx) error { return s.countBoth(ctx, tx, &tried, proofOf(actor.ID), actor.Address) })
+func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action string) (account sqlcgen.Account,
+	tried tries, err error) {
+	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
+		return s.countBoth(ctx, tx, &tried, proofOf(actor.ID),
+			actor.Address)
+	})
 	if err != nil {
 		return account, tried, s.refuseTo(ctx, actor, action, "failed", fmt.Errorf("count the attempt: %w", err))
 	}
 	if tried.until.After(s.now()) {
-		return account, tried, s.refuseTo(ctx, actor, action, "locked", keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))
+		return account, tried, s.refuseTo(ctx, actor, action, "locked",
+			keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))
 	}
 	account, err = s.anyAccount(ctx, actor)
 	if err != nil {
@@ -108,7 +119,8 @@ type OpenSession struct {
 // ListSessions returns the actor's own sessions, newest first.
 func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]OpenSession, error) {
 	if actor.Permissions != nil {
-		return nil, s.refuseTo(ctx, actor, "session.list", "token", keepsake.Errorf(keepsake.CodeForbidden, "Sessions are shown to people who are signed in, never to a token."))
+		return nil, s.refuseTo(ctx, actor, "session.list", "token",
+			keepsake.Errorf(keepsake.CodeForbidden, "Sessions are shown to people who are signed in, never to a token."))
 	}
 	var list []OpenSession
 	now := s.now()
@@ -116,7 +128,8 @@ func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]Op
 		rows, err := tx.ListSessions(ctx, sqlcgen.ListSessionsParams{AccountID: actor.ID, Now: now})
 		for _, r := range rows {
 			if now.Sub(r.LastSeenAt) < IdleTime {
-				list = append(list, OpenSession{ID: r.ID, Started: r.CreatedAt, Seen: r.LastSeenAt, Expires: r.ExpiresAt, UserAgent: r.UserAgent, Address: r.Address, Current: r.ID == actor.Session})
+				list = append(list, OpenSession{ID: r.ID, Started: r.CreatedAt, Seen: r.LastSeenAt, Expires: r.ExpiresAt,
+					UserAgent: r.UserAgent, Address: r.Address, Current: r.ID == actor.Session})
 			}
 		}
 		return err
@@ -124,10 +137,12 @@ func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]Op
 	return list, err
 }
 
-// EndSession ends one of the actor's own sessions; with an empty id all but the one that asks. Their next request is refused.
+// EndSession ends one of the actor's own sessions; with an empty id all but the one that asks. Their next request is
+// refused.
 func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id string) error {
 	if actor.Permissions != nil {
-		return s.refuseTo(ctx, actor, "session.end", "token", keepsake.Errorf(keepsake.CodeForbidden, "Sessions are ended by people who are signed in, never by a token."))
+		return s.refuseTo(ctx, actor, "session.end", "token",
+			keepsake.Errorf(keepsake.CodeForbidden, "Sessions are ended by people who are signed in, never by a token."))
 	}
 	ended := []string{id}
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -140,10 +155,12 @@ func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id stri
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: actor.Name, Outcome: audit.Allowed, Detail: map[string]any{"sessions": ended}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: actor.Name, Outcome: audit.Allowed,
+			Detail: map[string]any{"sessions": ended}})
 	})
 	if db.IsNoSuch(err) {
-		return s.refuseTo(ctx, actor, "session.end", "no_such_session", keepsake.Errorf(keepsake.CodeNotFound, "That session is over already."))
+		return s.refuseTo(ctx, actor, "session.end", "no_such_session",
+			keepsake.Errorf(keepsake.CodeNotFound, "That session is over already."))
 	}
 	if err != nil {
 		return s.refuseTo(ctx, actor, "session.end", "failed", err)

@@ -31,7 +31,8 @@ func TestProvingAgain(t *testing.T) {
 	if a := resolve(); clock.now().Sub(a.ProvenAt) < 19*time.Minute {
 		t.Errorf("a proof lasts for ever: %s", a.ProvenAt)
 	}
-	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: "not the password"}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: "not the password"}); keepsake.CodeOf(
+		err) != keepsake.CodeInvalid {
 		t.Errorf("a wrong password: %v", err)
 	}
 	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: password}); err != nil {
@@ -40,7 +41,9 @@ func TestProvingAgain(t *testing.T) {
 	if a := resolve(); clock.now().Sub(a.ProvenAt).Abs() > time.Second {
 		t.Errorf("the proof is not noted: %s", a.ProvenAt)
 	}
-	if err := s.Prove(t.Context(), keepsake.Actor{ID: resolve().ID, Session: "x", Permissions: []keepsake.Permission{keepsake.MayRestore}}, auth.Proof{Password: password}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if err := s.Prove(t.Context(), keepsake.Actor{ID: resolve().ID, Session: "x",
+		Permissions: []keepsake.Permission{keepsake.MayRestore}}, auth.Proof{Password: password}); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Errorf("a token proves itself: %v", err)
 	}
 	// Somebody who knows no more than the e-mail locks who wants to sign in with it, and not its owner, who is signed in.
@@ -50,7 +53,8 @@ func TestProvingAgain(t *testing.T) {
 	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: password}); err != nil {
 		t.Errorf("while somebody else guesses: %v", err)
 	}
-	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "198.51.100.8")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, "198.51.100.8")); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Errorf("a proof has lifted the lock of those who guess: %v", err)
 	}
 	// Whoever found an open browser cannot guess on.
@@ -61,7 +65,8 @@ func TestProvingAgain(t *testing.T) {
 	if keepsake.CodeOf(last) != keepsake.CodeForbidden {
 		t.Errorf("the eighth guess: %v", last)
 	}
-	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: password}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if err := s.Prove(t.Context(), resolve(), auth.Proof{Password: password}); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Errorf("while it is locked: %v", err)
 	}
 }
@@ -69,7 +74,8 @@ func TestProvingAgain(t *testing.T) {
 func TestOwnSessions(t *testing.T) {
 	t.Parallel()
 	d, s, clock := setup(t)
-	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), "ben@example.org", password, keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), "ben@example.org", password,
+		keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	signIn := func(email, agent string) auth.Session {
@@ -83,14 +89,16 @@ func TestOwnSessions(t *testing.T) {
 		}
 		return session
 	}
-	first, phone, other, ben := signIn("amelia@example.org", "Firefox"), signIn("amelia@example.org", "iPhone"), signIn("amelia@example.org", "Firefox"), signIn("ben@example.org", "Firefox")
+	first, phone, other, ben := signIn("amelia@example.org", "Firefox"), signIn("amelia@example.org", "iPhone"),
+		signIn("amelia@example.org", "Firefox"), signIn("ben@example.org", "Firefox")
 	list, err := s.ListSessions(t.Context(), first.Actor)
 	if err != nil || len(list) != 3 || !list[2].Current || list[0].Current {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	var fresh int
 	err = d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		return tx.PG.QueryRow(t.Context(), "select count(*) from audit_log where detail ->> 'new_device' = 'true'").Scan(&fresh)
+		return tx.PG.QueryRow(t.Context(), "select count(*) from audit_log where detail ->> 'new_device' = 'true'").Scan(
+			&fresh)
 	})
 	if err != nil || fresh != 3 {
 		t.Errorf("%d new devices on record, want each account's first and the telephone: %v", fresh, err)
@@ -107,7 +115,8 @@ func TestOwnSessions(t *testing.T) {
 	for name, x := range map[string]struct {
 		session auth.Session
 		lives   bool
-	}{"this one": {first, true}, "the telephone": {phone, false}, "the other browser": {other, false}, "Ben's": {ben, true}} {
+	}{"this one": {first, true}, "the telephone": {phone, false}, "the other browser": {other, false},
+		"Ben's": {ben, true}} {
 		if _, err := s.Resolve(t.Context(), x.session.Token.Reveal()); (err == nil) != x.lives {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -43,7 +43,8 @@ func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (_ S
 	if err != nil {
 		return SecondStep{}, err
 	}
-	state := SecondStep{Local: true, On: row.ConfirmedAt != nil, Begun: row.ConfirmedAt == nil, CodesLeft: int(row.CodesLeft)}
+	state := SecondStep{Local: true, On: row.ConfirmedAt != nil, Begun: row.ConfirmedAt == nil,
+		CodesLeft: int(row.CodesLeft)}
 	if state.On {
 		state.Since = *row.ConfirmedAt
 	}
@@ -54,15 +55,17 @@ func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (_ S
 func (s *Sessions) stepOnRecord(ctx context.Context, actor keepsake.Actor, action string, err *error) {
 	code := keepsake.CodeOf(*err)
 	if *err != nil && (action != readStep || code == keepsake.CodeForbidden) {
-		*err = s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name, Detail: map[string]any{"code": code}}, *err)
+		*err = s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name,
+			Detail: map[string]any{"code": code}}, *err)
 	}
 }
 
 // readStep is the action of a look at how a second step stands.
 const readStep = "second_step.read"
 
-// BeginSecondStep makes a secret for the actor's authenticator. It counts for nothing until ConfirmSecondStep has seen a code of it; made
-// again before that, it is another one. It asks for a recent proof of who is there, like all that changes or shows what codes are made of.
+// BeginSecondStep makes a secret for the actor's authenticator. It counts for nothing until ConfirmSecondStep has seen
+// a code of it; made again before that, it is another one. It asks for a recent proof of who is there, like all that
+// changes or shows what codes are made of.
 func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) (err error) {
 	defer s.stepOnRecord(ctx, actor, "second_step.begin", &err)
 	account, err := s.provenAccount(ctx, actor)
@@ -70,7 +73,8 @@ func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) (e
 		return err
 	}
 	if s.vault == nil {
-		return keepsake.Errorf(keepsake.CodeUnavailable, "This process has no repository key to keep the authenticator's secret under. Run keepsake init first.")
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"This process has no repository key to keep the authenticator's secret under. Run keepsake init first.")
 	}
 	sealed, err := s.vault.Seal(ctx, secretName(account.ID), newSecret())
 	if err != nil {
@@ -84,11 +88,13 @@ func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) (e
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.begin", Target: account.Email, Outcome: audit.Allowed})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.begin", Target: account.Email,
+			Outcome: audit.Allowed})
 	})
 }
 
-// GetEnrolment returns the secret that waits for its first code; CodeNotFound where there is none. One that is in use is never shown again.
+// GetEnrolment returns the secret that waits for its first code; CodeNotFound where there is none. One that is in use
+// is never shown again.
 func (s *Sessions) GetEnrolment(ctx context.Context, actor keepsake.Actor) (_ Enrolment, err error) {
 	defer s.stepOnRecord(ctx, actor, readStep, &err)
 	account, err := s.provenAccount(ctx, actor)
@@ -103,9 +109,10 @@ func (s *Sessions) GetEnrolment(ctx context.Context, actor keepsake.Actor) (_ En
 	return Enrolment{Secret: keepsake.Secret(inFours(text.Reveal(), " ")), Link: link}, err
 }
 
-// ConfirmSecondStep switches the second step on, once a code has shown that the authenticator has the secret, and returns the recovery
-// codes: the only moment that they can be read.
-func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (_ []keepsake.Secret, err error) {
+// ConfirmSecondStep switches the second step on, once a code has shown that the authenticator has the secret, and
+// returns the recovery codes: the only moment that they can be read.
+func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (
+	_ []keepsake.Secret, err error) {
 	defer s.stepOnRecord(ctx, actor, "second_step.on", &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
@@ -118,13 +125,17 @@ func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, 
 	_, code := readCode(typed)
 	step, ok := matchStep(secret, code, s.now())
 	if !ok {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "That is not the code that this secret gives now. Wait for the next one; if that is refused too, set the phone's clock to automatic. Nothing was switched on.")
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"That is not the code that this secret gives now. Wait for the next one; if that is refused too, set the phone's "+
+				"clock to automatic. Nothing was switched on.")
 	}
 	codes, hashes := newRecoveryCodes()
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
-		n, err := tx.ConfirmSecondStep(ctx, sqlcgen.ConfirmSecondStepParams{AccountID: account.ID, Secret: sealed, Step: step, Now: s.now()})
+		n, err := tx.ConfirmSecondStep(ctx, sqlcgen.ConfirmSecondStepParams{AccountID: account.ID, Secret: sealed, Step: step,
+			Now: s.now()})
 		if err == nil && n == 0 {
-			err = keepsake.Errorf(keepsake.CodeConflict, "The secret was changed on another page meanwhile. Look at the code there, or begin again.")
+			err = keepsake.Errorf(keepsake.CodeConflict,
+				"The secret was changed on another page meanwhile. Look at the code there, or begin again.")
 		}
 		if err != nil {
 			return err
@@ -132,7 +143,8 @@ func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, 
 		if err := s.replaceCodes(ctx, tx, account, hashes); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.on", Target: account.Email, Outcome: audit.Allowed, Detail: map[string]any{"recovery_codes": len(codes)}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.on", Target: account.Email,
+			Outcome: audit.Allowed, Detail: map[string]any{"recovery_codes": len(codes)}})
 	})
 	if err != nil {
 		return nil, err
@@ -152,7 +164,8 @@ func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor)
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
 		row, err := tx.LockSecondStep(ctx, account.ID)
 		if db.IsNoRows(err) || err == nil && row == nil {
-			return keepsake.Errorf(keepsake.CodeConflict, "The second step is switched off, so there is nothing to recover. Nothing was changed.")
+			return keepsake.Errorf(keepsake.CodeConflict,
+				"The second step is switched off, so there is nothing to recover. Nothing was changed.")
 		}
 		if err != nil {
 			return err
@@ -160,7 +173,8 @@ func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor)
 		if err := s.replaceCodes(ctx, tx, account, hashes); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.codes", Target: account.Email, Outcome: audit.Allowed, Detail: map[string]any{"recovery_codes": len(codes)}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.codes", Target: account.Email,
+			Outcome: audit.Allowed, Detail: map[string]any{"recovery_codes": len(codes)}})
 	})
 	if err != nil {
 		return nil, err
@@ -169,12 +183,13 @@ func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor)
 	return codes, nil
 }
 
-// EndSecondStep switches the second step off. It asks for password and code at once, and counts wrong ones like those of a sign-in. A
-// recovery code is a code.
+// EndSecondStep switches the second step off. It asks for password and code at once, and counts wrong ones like those
+// of a sign-in. A recovery code is a code.
 func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in Proof) error {
 	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "second_step.off", reason, err) }
 	if actor.Permissions != nil || actor.Session == "" {
-		return refuse("token", keepsake.Errorf(keepsake.CodeForbidden, "The second step is switched off by people who are signed in, never by a token."))
+		return refuse("token", keepsake.Errorf(keepsake.CodeForbidden,
+			"The second step is switched off by people who are signed in, never by a token."))
 	}
 	account, tried, err := s.attempt(ctx, actor, "second_step.off")
 	if err == nil && account.Kind != kindLocal {
@@ -187,7 +202,8 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 		return refuse("mismatch", err)
 	}
 	given, err := s.judge(ctx, account, in.Code)
-	wrong := keepsake.Errorf(keepsake.CodeInvalid, "That code is not right, or it was used already. Wait for the next one. Nothing was changed.")
+	wrong := keepsake.Errorf(keepsake.CodeInvalid,
+		"That code is not right, or it was used already. Wait for the next one. Nothing was changed.")
 	switch {
 	case err != nil && keepsake.CodeOf(err) == keepsake.CodeNotFound:
 		return refuse("off", keepsake.Errorf(keepsake.CodeConflict, "The second step is switched off already."))
@@ -209,7 +225,8 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 		if err := tried.giveBack(ctx, tx, s.now()); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.off", Target: account.Email, Outcome: audit.Allowed, Detail: given.detail()})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.off", Target: account.Email,
+			Outcome: audit.Allowed, Detail: given.detail()})
 	})
 	if errors.Is(err, errSpent) {
 		return refuse("spent_"+given.name, wrong)
@@ -221,8 +238,9 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 	return nil
 }
 
-// SwitchSecondStepOff takes the second step from an account whose person lost phone and codes, and ends its sessions: one may be on that
-// phone. The caller has made sure that whoever asks may do so: it is the command line's, never a page's.
+// SwitchSecondStepOff takes the second step from an account whose person lost phone and codes, and ends its sessions:
+// one may be on that phone. The caller has made sure that whoever asks may do so: it is the command line's, never a
+// page's.
 func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (err error) {
 	defer func() { err = refuseAccount(ctx, d, by, "second_step.off", email, err) }()
 	email, err = normalize(email)
@@ -235,7 +253,8 @@ func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email
 			return err
 		}
 		if account.Kind != kindLocal {
-			return keepsake.Errorf(keepsake.CodeConflict, "%s signs in through Supabase Auth: its second step is switched off there", email)
+			return keepsake.Errorf(keepsake.CodeConflict,
+				"%s signs in through Supabase Auth: its second step is switched off there", email)
 		}
 		n, err := tx.DeleteSecondStep(ctx, account.ID)
 		if err == nil && n == 0 {
@@ -251,20 +270,24 @@ func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "second_step.off", Target: email, Outcome: audit.Allowed, Detail: map[string]any{"sessions_ended": ended}})
+		return audit.Record(ctx, tx, by, audit.Entry{Action: "second_step.off", Target: email, Outcome: audit.Allowed,
+			Detail: map[string]any{"sessions_ended": ended}})
 	})
 	if db.IsNoRows(err) {
-		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create", email)
+		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create",
+			email)
 	}
 	return err
 }
 
 func alreadyOn() error {
-	return keepsake.Errorf(keepsake.CodeConflict, "The second step is switched on already. For a new phone, switch it off first.")
+	return keepsake.Errorf(keepsake.CodeConflict,
+		"The second step is switched on already. For a new phone, switch it off first.")
 }
 
 // errElsewhere answers people whose account is not kept here.
-var errElsewhere = keepsake.Errorf(keepsake.CodeForbidden, "Your account is not kept here: its password and its second step are changed where it is.")
+var errElsewhere = keepsake.Errorf(keepsake.CodeForbidden,
+	"Your account is not kept here: its password and its second step are changed where it is.")
 
 // ownAccount returns the local account of a person who is signed in.
 func (s *Sessions) ownAccount(ctx context.Context, actor keepsake.Actor) (sqlcgen.Account, error) {
@@ -278,7 +301,8 @@ func (s *Sessions) ownAccount(ctx context.Context, actor keepsake.Actor) (sqlcge
 // anyAccount returns the account of a person who is signed in, wherever it is kept.
 func (s *Sessions) anyAccount(ctx context.Context, actor keepsake.Actor) (account sqlcgen.Account, err error) {
 	if actor.Permissions != nil || actor.Session == "" {
-		return account, keepsake.Errorf(keepsake.CodeForbidden, "The second step is for people who are signed in, never for a token.")
+		return account, keepsake.Errorf(keepsake.CodeForbidden,
+			"The second step is for people who are signed in, never for a token.")
 	}
 	err = s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
 		account, err = tx.GetAccount(ctx, actor.ID)
@@ -297,7 +321,9 @@ func (s *Sessions) anyAccount(ctx context.Context, actor keepsake.Actor) (accoun
 func (s *Sessions) provenAccount(ctx context.Context, actor keepsake.Actor) (sqlcgen.Account, error) {
 	account, err := s.ownAccount(ctx, actor)
 	if err == nil && !actor.Proven(s.now()) {
-		err = keepsake.Errorf(keepsake.CodeProof, "Give your password again first: it is more than %d minutes ago that you did. Nothing was changed.", int(keepsake.StepUp.Minutes()))
+		err = keepsake.Errorf(keepsake.CodeProof,
+			"Give your password again first: it is more than %d minutes ago that you did. Nothing was changed.",
+			int(keepsake.StepUp.Minutes()))
 	}
 	return account, err
 }
@@ -330,5 +356,6 @@ func (s *Sessions) replaceCodes(ctx context.Context, tx db.Tx, account sqlcgen.A
 	if err := tx.DeleteRecoveryCodes(ctx, account.ID); err != nil {
 		return err
 	}
-	return tx.InsertRecoveryCodes(ctx, sqlcgen.InsertRecoveryCodesParams{AccountID: account.ID, Hashes: hashes, Now: s.now()})
+	return tx.InsertRecoveryCodes(ctx, sqlcgen.InsertRecoveryCodesParams{AccountID: account.ID, Hashes: hashes,
+		Now: s.now()})
 }

@@ -28,11 +28,13 @@ func TestTheSecretIsNotInTheDatabase(t *testing.T) {
 			return err
 		}
 		plain, err := vault("the repository's key").Open(t.Context(), "second-step/"+p.actor.ID, row.Secret)
-		if err != nil || len(plain) != 20 || bytes.Contains(row.Secret, plain[:8]) || bytes.Contains(row.Secret, []byte(p.secret[:8])) {
+		if err != nil || len(plain) != 20 || bytes.Contains(row.Secret, plain[:8]) ||
+			bytes.Contains(row.Secret, []byte(p.secret[:8])) {
 			t.Errorf("the secret is not sealed: %v", err)
 		}
 		var dump string
-		err = tx.PG.QueryRow(t.Context(), "select (select jsonb_agg(s)::text from second_steps s) || (select jsonb_agg(r)::text from recovery_codes r) || (select jsonb_agg(a)::text from audit_log a)").Scan(&dump)
+		err = tx.PG.QueryRow(t.Context(), "select (select jsonb_agg(s)::text from second_steps s) || (select "+
+			"jsonb_agg(r)::text from recovery_codes r) || (select jsonb_agg(a)::text from audit_log a)").Scan(&dump)
 		for _, secret := range append(p.recovery, keepsake.Secret(p.secret), keepsake.Secret(fmt.Sprintf("%x", plain))) {
 			if strings.Contains(dump, secret.Reveal()) || strings.Contains(dump, strings.ReplaceAll(secret.Reveal(), "-", "")) {
 				t.Error("a code or secret is in the database in the clear")
@@ -45,7 +47,8 @@ func TestTheSecretIsNotInTheDatabase(t *testing.T) {
 	}
 }
 
-// TestAnotherRepositoryKey: nobody comes in with the password alone because codes cannot be checked, and whoever tries hears what helps.
+// TestAnotherRepositoryKey: nobody comes in with the password alone because codes cannot be checked, and whoever tries
+// hears what helps.
 func TestAnotherRepositoryKey(t *testing.T) {
 	t.Parallel()
 	p := enrolled(t)
@@ -54,8 +57,9 @@ func TestAnotherRepositoryKey(t *testing.T) {
 		code keepsake.Code
 		says string
 	}{
-		"another key": {auth.NewSessions(p.d, p.clock.now).WithVault(vault("another key")), keepsake.CodeWrongKey, "keepsake admin second-step-off --email amelia@example.org"},
-		"no key":      {auth.NewSessions(p.d, p.clock.now), keepsake.CodeUnavailable, "Use a recovery code"},
+		"another key": {auth.NewSessions(p.d, p.clock.now).WithVault(vault("another key")), keepsake.CodeWrongKey,
+			"keepsake admin second-step-off --email amelia@example.org"},
+		"no key": {auth.NewSessions(p.d, p.clock.now), keepsake.CodeUnavailable, "Use a recovery code"},
 	} {
 		_, step, err := c.s.SignIn(t.Context(), try("amelia@example.org", password, ""))
 		if err != nil || step == nil {
@@ -67,7 +71,8 @@ func TestAnotherRepositoryKey(t *testing.T) {
 		}
 	}
 	// A sealed secret is of one account: in another's row it is worth nothing.
-	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"), "ben@example.org", password, keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"), "ben@example.org", password,
+		keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	err := p.d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
@@ -80,7 +85,8 @@ func TestAnotherRepositoryKey(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return audit.Record(t.Context(), tx, keepsake.Actor{ID: ben.ID, Name: ben.Email}, audit.Entry{Action: "second_step.begin", Outcome: audit.Allowed})
+		return audit.Record(t.Context(), tx, keepsake.Actor{ID: ben.ID, Name: ben.Email},
+			audit.Entry{Action: "second_step.begin", Outcome: audit.Allowed})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -89,10 +95,12 @@ func TestAnotherRepositoryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.s.Continue(t.Context(), *step, p.code(0), auth.Credentials{}); keepsake.CodeOf(err) != keepsake.CodeWrongKey {
+	if _, err := p.s.Continue(t.Context(), *step, p.code(0), auth.Credentials{}); keepsake.CodeOf(
+		err) != keepsake.CodeWrongKey {
 		t.Errorf("a secret that was copied to another account: %v", err)
 	}
-	recovery, err := auth.NewSessions(p.d, p.clock.now).Continue(t.Context(), p.half(""), p.recovery[0], auth.Credentials{})
+	recovery, err := auth.NewSessions(p.d, p.clock.now).Continue(t.Context(), p.half(""), p.recovery[0],
+		auth.Credentials{})
 	if err != nil || !recovery.Recovered {
 		t.Errorf("a recovery code needs no key: %v", err)
 	}
@@ -101,7 +109,8 @@ func TestAnotherRepositoryKey(t *testing.T) {
 func TestSwitchingItOff(t *testing.T) {
 	t.Parallel()
 	p := enrolled(t)
-	wrong := []auth.Proof{{Code: p.code(0)}, {Password: password}, {Password: password, Code: p.code(9)}, {Password: "not the password", Code: p.code(0)}}
+	wrong := []auth.Proof{{Code: p.code(0)}, {Password: password}, {Password: password, Code: p.code(9)},
+		{Password: "not the password", Code: p.code(0)}}
 	for _, in := range wrong {
 		if err := p.s.EndSecondStep(t.Context(), p.actor, in); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			t.Errorf("%v: %v", in, err)
@@ -113,10 +122,12 @@ func TestSwitchingItOff(t *testing.T) {
 	if err := p.s.EndSecondStep(t.Context(), p.actor, auth.Proof{Password: password, Code: p.recovery[0]}); err != nil {
 		t.Fatal(err)
 	}
-	if session, step, err := p.s.SignIn(t.Context(), try("amelia@example.org", password, "")); err != nil || step != nil || session.Token == "" {
+	if session, step, err := p.s.SignIn(t.Context(), try("amelia@example.org", password, "")); err != nil || step != nil ||
+		session.Token == "" {
 		t.Errorf("afterwards the password alone gives %v, %v", step, err)
 	}
-	if err := p.s.EndSecondStep(t.Context(), p.actor, auth.Proof{Password: password, Code: p.recovery[1]}); keepsake.CodeOf(err) != keepsake.CodeConflict {
+	if err := p.s.EndSecondStep(t.Context(), p.actor,
+		auth.Proof{Password: password, Code: p.recovery[1]}); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("off again: %v", err)
 	}
 	if _, err := p.s.RenewRecoveryCodes(t.Context(), p.actor); keepsake.CodeOf(err) != keepsake.CodeConflict {
@@ -124,7 +135,8 @@ func TestSwitchingItOff(t *testing.T) {
 	}
 }
 
-// TestAnOpenBrowserChangesNothing: what makes or shows codes asks for a recent proof, which a code of the authenticator is too.
+// TestAnOpenBrowserChangesNothing: what makes or shows codes asks for a recent proof, which a code of the authenticator
+// is too.
 func TestAnOpenBrowserChangesNothing(t *testing.T) {
 	t.Parallel()
 	p := enrolled(t)
@@ -145,7 +157,8 @@ func TestAnOpenBrowserChangesNothing(t *testing.T) {
 	_, renewed := p.s.RenewRecoveryCodes(t.Context(), late)
 	_, shown := p.s.GetEnrolment(t.Context(), late)
 	_, confirmed := p.s.ConfirmSecondStep(t.Context(), late, p.code(0))
-	for name, err := range map[string]error{"begin": p.s.BeginSecondStep(t.Context(), late), "show": shown, "confirm": confirmed, "renew": renewed} {
+	for name, err := range map[string]error{"begin": p.s.BeginSecondStep(t.Context(), late), "show": shown,
+		"confirm": confirmed, "renew": renewed} {
 		if keepsake.CodeOf(err) != keepsake.CodeProof {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -154,7 +167,8 @@ func TestAnOpenBrowserChangesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   auth.Proof
 		want keepsake.Code
-	}{"nothing": {auth.Proof{}, keepsake.CodeInvalid}, "a wrong code": {auth.Proof{Code: p.code(9)}, keepsake.CodeInvalid}, "a recovery code": {auth.Proof{Code: p.recovery[0]}, keepsake.CodeInvalid}} {
+	}{"nothing": {auth.Proof{}, keepsake.CodeInvalid}, "a wrong code": {auth.Proof{Code: p.code(9)}, keepsake.CodeInvalid},
+		"a recovery code": {auth.Proof{Code: p.recovery[0]}, keepsake.CodeInvalid}} {
 		if err := p.s.Prove(t.Context(), resolve(), c.in); keepsake.CodeOf(err) != c.want {
 			t.Errorf("proof by %s: %v", name, err)
 		}
@@ -183,7 +197,8 @@ func TestASecretIsConfirmedByItsOwnCode(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	s := auth.NewSessions(d, nil).WithVault(vault("key"))
-	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), "amelia@example.org", password, keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), "amelia@example.org", password,
+		keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	session, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
@@ -211,7 +226,8 @@ func TestASecretIsConfirmedByItsOwnCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.ConfirmSecondStep(t.Context(), session.Actor, keepsake.Secret(old)); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+	if _, err := s.ConfirmSecondStep(t.Context(), session.Actor, keepsake.Secret(old)); keepsake.CodeOf(
+		err) != keepsake.CodeInvalid {
 		t.Errorf("a code of the secret before: %v", err)
 	}
 	if _, step, err := s.SignIn(t.Context(), try("amelia@example.org", password, "")); err != nil || step != nil {
@@ -219,7 +235,8 @@ func TestASecretIsConfirmedByItsOwnCode(t *testing.T) {
 	}
 }
 
-// TestTheNoteAsksForTheSecondStep: what the repository keeps of the accounts holds the sealed secret and the recovery codes that are left.
+// TestTheNoteAsksForTheSecondStep: what the repository keeps of the accounts holds the sealed secret and the recovery
+// codes that are left.
 func TestTheNoteAsksForTheSecondStep(t *testing.T) {
 	t.Parallel()
 	p := enrolled(t)
@@ -231,10 +248,13 @@ func TestTheNoteAsksForTheSecondStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	var list []auth.Verifier
-	if err := json.Unmarshal(note, &list); err != nil || len(list) != 1 || list[0].Account != p.actor.ID || len(list[0].Recovery) != auth.RecoveryCodes-1 {
+	if err := json.Unmarshal(note, &list); err != nil || len(list) != 1 || list[0].Account != p.actor.ID ||
+		len(list[0].Recovery) != auth.RecoveryCodes-1 {
 		t.Fatalf("%s, %v", note, err)
 	}
-	standby := auth.NewStandby("a secret of the repository, 32 bytes", func(context.Context) ([]byte, error) { return note, nil }, vault("the repository's key"), slog.New(slog.DiscardHandler))
+	standby := auth.NewStandby("a secret of the repository, 32 bytes",
+		func(context.Context) ([]byte, error) { return note, nil }, vault("the repository's key"),
+		slog.New(slog.DiscardHandler))
 	for code, want := range map[keepsake.Secret]bool{p.recovery[0]: false, p.recovery[1]: true} {
 		_, step, err := standby.SignIn(t.Context(), try("amelia@example.org", password, ""))
 		if err != nil || step == nil {
@@ -244,7 +264,8 @@ func TestTheNoteAsksForTheSecondStep(t *testing.T) {
 			t.Errorf("recovery code: %v, want it taken: %v", err, want)
 		}
 	}
-	if err := auth.SwitchSecondStepOff(t.Context(), p.d, keepsake.System("command line"), "Amelia@example.org"); err != nil {
+	if err := auth.SwitchSecondStepOff(t.Context(), p.d, keepsake.System("command line"),
+		"Amelia@example.org"); err != nil {
 		t.Fatal(err)
 	}
 	if note, err = auth.Verifiers(t.Context(), p.d); err != nil || bytes.Contains(note, []byte("second_step")) {
@@ -256,8 +277,10 @@ func TestTheNoteAsksForTheSecondStep(t *testing.T) {
 	if _, err := p.s.GetSecondStep(t.Context(), p.actor); err != nil {
 		t.Error(err)
 	}
-	for email, want := range map[string]keepsake.Code{"amelia@example.org": keepsake.CodeConflict, "nobody@example.org": keepsake.CodeNotFound, "nobody": keepsake.CodeInvalid} {
-		if err := auth.SwitchSecondStepOff(t.Context(), p.d, keepsake.System("command line"), email); keepsake.CodeOf(err) != want {
+	for email, want := range map[string]keepsake.Code{"amelia@example.org": keepsake.CodeConflict,
+		"nobody@example.org": keepsake.CodeNotFound, "nobody": keepsake.CodeInvalid} {
+		if err := auth.SwitchSecondStepOff(t.Context(), p.d, keepsake.System("command line"), email); keepsake.CodeOf(
+			err) != want {
 			t.Errorf("%s: %v", email, err)
 		}
 	}

@@ -32,7 +32,8 @@ func TestSecondStep(t *testing.T) {
 		t.Errorf("a secret in use is replaced: %v", err)
 	}
 	step := p.half("192.0.2.1")
-	if step.Kind != auth.StepCode || step.Email != "amelia@example.org" || !step.Until.Equal(p.clock.now().Add(auth.StepTime)) || !step.Recoverable() {
+	if step.Kind != auth.StepCode || step.Email != "amelia@example.org" ||
+		!step.Until.Equal(p.clock.now().Add(auth.StepTime)) || !step.Recoverable() {
 		t.Errorf("%+v", step)
 	}
 	if _, err := p.s.Resolve(t.Context(), step.State); keepsake.CodeOf(err) != keepsake.CodeForbidden {
@@ -45,10 +46,12 @@ func TestSecondStep(t *testing.T) {
 	if err != nil || session.Recovered {
 		t.Fatal(err)
 	}
-	if actor, err := p.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Name != "amelia@example.org" || !actor.Proven(p.clock.now()) {
+	if actor, err := p.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Name != "amelia@example.org" ||
+		!actor.Proven(p.clock.now()) {
 		t.Errorf("%+v, %v", actor, err)
 	}
-	if got := p.trail("session.start"); !slices.Equal(got, []string{`allowed {"new_device":true}`, `refused {"reason":"wrong_totp"}`, `allowed {"second_factor":"totp"}`}) {
+	if got := p.trail("session.start"); !slices.Equal(got,
+		[]string{`allowed {"new_device":true}`, `refused {"reason":"wrong_totp"}`, `allowed {"second_factor":"totp"}`}) {
 		t.Errorf("the record of sign-ins: %q", got)
 	}
 	if got := p.trail("session.password"); !slices.Equal(got, []string{`allowed {"asked":"code"}`}) {
@@ -59,8 +62,8 @@ func TestSecondStep(t *testing.T) {
 	}
 }
 
-// TestACodeWorksOnce: a code that somebody saw over a shoulder is worth nothing once it was used, also at another process and also at the
-// very same time; and so is every one that is older.
+// TestACodeWorksOnce: a code that somebody saw over a shoulder is worth nothing once it was used, also at another
+// process and also at the very same time; and so is every one that is older.
 func TestACodeWorksOnce(t *testing.T) {
 	t.Parallel()
 	p := enrolled(t)
@@ -130,8 +133,8 @@ func TestRecoveryCodes(t *testing.T) {
 	}
 }
 
-// TestGuessingCodesLocks: who knows the password and no more is locked out like somebody who guesses at passwords, and beginning again
-// with the right password does not set the count back.
+// TestGuessingCodesLocks: who knows the password and no more is locked out like somebody who guesses at passwords, and
+// beginning again with the right password does not set the count back.
 func TestGuessingCodesLocks(t *testing.T) {
 	t.Parallel()
 	p := enrolled(t)
@@ -156,7 +159,8 @@ func TestGuessingCodesLocks(t *testing.T) {
 		t.Errorf("%d codes were judged at twenty sign-ins, want 5 at most", judged)
 	}
 	p.clock.add(31 * time.Second)
-	if _, err := p.next(p.half("198.51.100.1"), p.code(9), "198.51.100.1"); err == nil || strings.Contains(err.Error(), "Too many") {
+	if _, err := p.next(p.half("198.51.100.1"), p.code(9), "198.51.100.1"); err == nil ||
+		strings.Contains(err.Error(), "Too many") {
 		t.Errorf("after the first lock: %v, want another try", err)
 	}
 	p.clock.add(31 * time.Second)
@@ -174,12 +178,14 @@ func TestGuessingCodesLocks(t *testing.T) {
 	p.half("198.51.100.1")
 }
 
-// TestAForgedStepLacksItsCode: whoever has read the console database, with the secret of its cookies and the verifiers of its passwords, can forge a sign-in
-// whose password was right. Its code they cannot, and where none is asked for it opens nothing.
+// TestAForgedStepLacksItsCode: whoever has read the console database, with the secret of its cookies and the verifiers
+// of its passwords, can forge a sign-in whose password was right. Its code they cannot, and where none is asked for it
+// opens nothing.
 func TestAForgedStepLacksItsCode(t *testing.T) {
 	t.Parallel()
 	p := enrolled(t)
-	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"), "ben@example.org", password, keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"), "ben@example.org", password,
+		keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	forged := func(email string) (step auth.Step) {
@@ -187,7 +193,8 @@ func TestAForgedStepLacksItsCode(t *testing.T) {
 		err := p.d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
 			a, err := tx.GetAccountByEmail(t.Context(), email)
 			mark := sha256.Sum256([]byte("keepsake second step v1\x00" + a.PasswordHash))
-			step = auth.Step{Kind: auth.StepCode, Account: a.ID, Email: email, Until: p.clock.now().Add(time.Hour), State: base64.RawURLEncoding.EncodeToString(mark[:12])}
+			step = auth.Step{Kind: auth.StepCode, Account: a.ID, Email: email, Until: p.clock.now().Add(time.Hour),
+				State: base64.RawURLEncoding.EncodeToString(mark[:12])}
 			return err
 		})
 		if err != nil {
@@ -227,7 +234,8 @@ func TestAStepIsOver(t *testing.T) {
 	p.clock.add(auth.StepTime)
 	over("after five minutes", step)
 	step = p.half("")
-	if err := auth.SetPassword(t.Context(), p.d, keepsake.System("test"), "amelia@example.org", "another long password"); err != nil {
+	if err := auth.SetPassword(t.Context(), p.d, keepsake.System("test"), "amelia@example.org",
+		"another long password"); err != nil {
 		t.Fatal(err)
 	}
 	over("after a new password", step)
@@ -241,7 +249,8 @@ func TestAStepIsOver(t *testing.T) {
 	over("after it was switched off", step)
 }
 
-// TestAnAttemptIsTakenBackOnlyWhenItWasTheLast: many right passwords at once must not lift the locks of wrong codes between them.
+// TestAnAttemptIsTakenBackOnlyWhenItWasTheLast: many right passwords at once must not lift the locks of wrong codes
+// between them.
 func TestAnAttemptIsTakenBackOnlyWhenItWasTheLast(t *testing.T) {
 	t.Parallel()
 	d, _, c := setup(t)
@@ -278,7 +287,8 @@ func TestAnAttemptIsTakenBackOnlyWhenItWasTheLast(t *testing.T) {
 		if again := reserve(tx, at.Add(2*time.Minute)); again.Failures != last.Failures {
 			t.Errorf("the last was not taken back: the next is number %d, want %d", again.Failures, last.Failures)
 		}
-		return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "session.start", Outcome: audit.Allowed})
+		return audit.Record(t.Context(), tx, keepsake.System("test"),
+			audit.Entry{Action: "session.start", Outcome: audit.Allowed})
 	})
 	if err != nil {
 		t.Fatal(err)

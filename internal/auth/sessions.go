@@ -85,8 +85,9 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 				return err
 			}
 		}
-		err = tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()), AccountID: a.ID,
-			Now: now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
+		err = tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()),
+			AccountID: a.ID,
+			Now:       now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
 		if err == nil && given.keep != nil {
 			err = given.keep(tx, session.ID)
 		}
@@ -102,10 +103,12 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 			}
 			session.Recovered = true
 		}
-		return audit.Record(ctx, tx, session.Actor, audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed, Detail: given.detail()})
+		return audit.Record(ctx, tx, session.Actor,
+			audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed, Detail: given.detail()})
 	})
 	if errors.Is(err, errChanged) {
-		return Session{}, s.refuse(ctx, keepsake.Actor{Name: a.Email, Address: in.Address, UserAgent: in.UserAgent}, "changed", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+		return Session{}, s.refuse(ctx, keepsake.Actor{Name: a.Email, Address: in.Address, UserAgent: in.UserAgent},
+			"changed", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
 	if err != nil {
 		return Session{}, fmt.Errorf("start the session: %w", err)
@@ -116,8 +119,8 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 // byItself is the key of contexts that ByItself returns.
 type byItself struct{}
 
-// ByItself returns a context in which Resolve lets no time begin anew: that of a request that a page makes by itself, which says nothing of
-// somebody being there.
+// ByItself returns a context in which Resolve lets no time begin anew: that of a request that a page makes by itself,
+// which says nothing of somebody being there.
 func ByItself(ctx context.Context) context.Context { return context.WithValue(ctx, byItself{}, true) }
 
 // IsByItself reports whether ByItself made ctx.
@@ -126,8 +129,8 @@ func IsByItself(ctx context.Context) bool { return ctx.Value(byItself{}) != nil 
 // errOver answers a session that is not there any more.
 var errOver = keepsake.Errorf(keepsake.CodeForbidden, "Your session has ended. Sign in to go on.")
 
-// Resolve returns who a token belongs to, and counts as a request. A session that is unknown, over or idle for too long, or
-// whose account was closed, is an Error with CodeForbidden, and on record.
+// Resolve returns who a token belongs to, and counts as a request. A session that is unknown, over or idle for too
+// long, or whose account was closed, is an Error with CodeForbidden, and on record.
 func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, error) {
 	if token == "" {
 		return keepsake.Actor{}, errOver
@@ -149,8 +152,8 @@ func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, e
 	return actor, nil
 }
 
-// present returns a session that is not over, and notes that it is used, and from where. Where that is another address than before, it is on
-// record: what looks at the console without changing anything leaves no other entry.
+// present returns a session that is not over, and notes that it is used, and from where. Where that is another address
+// than before, it is on record: what looks at the console without changing anything leaves no other entry.
 func (s *Sessions) present(ctx context.Context, token string) (sqlcgen.GetSessionRow, error) {
 	now := s.now()
 	var row sqlcgen.GetSessionRow
@@ -177,7 +180,8 @@ func (s *Sessions) present(ctx context.Context, token string) (sqlcgen.GetSessio
 		}
 		actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, request.Address, request.UserAgent)
 		return s.recordHourly(ctx, tx, "session "+row.ID+" "+network(request.Address), actor,
-			audit.Entry{Action: useSession, Target: request.What, Outcome: audit.Allowed, Detail: audit.Change(row.LastAddress, request.Address)})
+			audit.Entry{Action: useSession, Target: request.What, Outcome: audit.Allowed,
+				Detail: audit.Change(row.LastAddress, request.Address)})
 	})
 	if db.IsNoRows(err) {
 		err = errOver
@@ -232,7 +236,8 @@ func (s *Sessions) Sweep(ctx context.Context) error {
 }
 
 func actorOf(account, email, role string, organization *string, session, address, agent string) keepsake.Actor {
-	a := keepsake.Actor{ID: account, Name: email, Role: keepsake.Role(role), Session: session, Address: address, UserAgent: agent}
+	a := keepsake.Actor{ID: account, Name: email, Role: keepsake.Role(role), Session: session, Address: address,
+		UserAgent: agent}
 	if organization != nil {
 		a.Organization = *organization
 	}

@@ -39,11 +39,11 @@ const (
 // refusal is the same for every reason but the lock-out, so that nobody learns which accounts exist.
 const refusal = "E-mail and password do not match an account. After five wrong tries the account rests for a while."
 
-// SignIn checks credentials and starts a session; its token is new every time. An account that asks for a second step gets that
-// instead, for Continue, and no session yet. A refusal is an Error with CodeForbidden
-// whose message does not tell whether the account exists, and takes as long for one that does not. Failures are counted per
-// account and per address before they are judged, so that parallel guesses count too; each further one locks for longer, and
-// the lock is the same whether or not the account exists. Where too many sign in at once the error is CodeUnavailable with
+// SignIn checks credentials and starts a session; its token is new every time. An account that asks for a second step
+// gets that instead, for Continue, and no session yet. A refusal is an Error with CodeForbidden whose message does not
+// tell whether the account exists, and takes as long for one that does not. Failures are counted per account and per
+// address before they are judged, so that parallel guesses count too; each further one locks for longer, and the lock
+// is the same whether or not the account exists. Where too many sign in at once the error is CodeUnavailable with
 // keepsake.Busy, and nothing was counted.
 func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, error) {
 	actor := keepsake.Actor{Name: in.Email, Address: in.Address, UserAgent: in.UserAgent}
@@ -89,7 +89,8 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 
 // locked refuses for a while.
 func locked(d time.Duration) error {
-	return keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s; nobody can sign in to this account, or from here, until then.", wait(d))
+	return keepsake.Errorf(keepsake.CodeForbidden,
+		"Too many wrong tries. Try again in %s; nobody can sign in to this account, or from here, until then.", wait(d))
 }
 
 // tries are one attempt, as it was counted.
@@ -98,15 +99,16 @@ type tries struct {
 	counted []sqlcgen.TakeBackSignInParams
 }
 
-// giveBack takes back what was counted for an attempt that gave the right answer. The account has proven itself. The address has not: an
-// attacker may own one account and guess at others.
+// giveBack takes back what was counted for an attempt that gave the right answer. The account has proven itself. The
+// address has not: an attacker may own one account and guess at others.
 func (t tries) giveBack(ctx context.Context, tx db.Tx, now time.Time) error {
 	for _, c := range t.counted {
 		var err error
 		if c.Kind == byAccount {
 			err = tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: c.Kind, Subject: c.Subject})
 		} else {
-			err = tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: c.Kind, Subject: c.Subject, Counted: c.Failures, CountedAt: c.Now, Now: now})
+			err = tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: c.Kind, Subject: c.Subject, Counted: c.Failures,
+				CountedAt: c.Now, Now: now})
 		}
 		if err != nil {
 			return err
@@ -115,12 +117,12 @@ func (t tries) giveBack(ctx context.Context, tx db.Tx, now time.Time) error {
 	return nil
 }
 
-// proofOf is what the attempts of somebody who is signed in are counted under. It is not what those at sign-in are: otherwise anybody who knows
-// an e-mail could keep its owner from restoring, with wrong passwords from anywhere.
+// proofOf is what the attempts of somebody who is signed in are counted under. It is not what those at sign-in are:
+// otherwise anybody who knows an e-mail could keep its owner from restoring, with wrong passwords from anywhere.
 func proofOf(account string) string { return "proof of " + account }
 
-// reserve counts the attempt as failed and returns the account, nil when there is none, and until when the attempt is locked
-// out. A successful one is given back by start.
+// reserve counts the attempt as failed and returns the account, nil when there is none, and until when the attempt is
+// locked out. A successful one is given back by start.
 func (s *Sessions) reserve(ctx context.Context, email, address string) (*sqlcgen.Account, tries, error) {
 	var account *sqlcgen.Account
 	var tried tries
@@ -174,7 +176,8 @@ func (s *Sessions) count(ctx context.Context, tx db.Tx, tried *tries, kind, who 
 		}
 		return nil
 	}
-	tried.counted = append(tried.counted, sqlcgen.TakeBackSignInParams{Kind: kind, Subject: subject(who), Failures: row.Failures, Now: now})
+	tried.counted = append(tried.counted, sqlcgen.TakeBackSignInParams{Kind: kind, Subject: subject(who),
+		Failures: row.Failures, Now: now})
 	if row.Failures < free {
 		return nil
 	}
@@ -192,10 +195,12 @@ func (s *Sessions) refuse(ctx context.Context, actor keepsake.Actor, reason stri
 
 // refuseTo records that an attempt at an action was refused, or broke, and returns err.
 func (s *Sessions) refuseTo(ctx context.Context, actor keepsake.Actor, action, reason string, err error) error {
-	return s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name, Detail: map[string]any{"reason": reason}}, err)
+	return s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name,
+		Detail: map[string]any{"reason": reason}}, err)
 }
 
-// refuseEntry records why something was not done, and returns it; nil is nothing. What cannot be put on record is answered as a fault, not as a refusal.
+// refuseEntry records why something was not done, and returns it; nil is nothing. What cannot be put on record is
+// answered as a fault, not as a refusal.
 func (s *Sessions) refuseEntry(ctx context.Context, actor keepsake.Actor, e audit.Entry, err error) error {
 	return refuseEntry(ctx, s.db, actor, e, err)
 }

@@ -25,14 +25,15 @@ const StandbyTime = time.Hour
 // verifiersTime is how long accounts that were read from the repository are believed.
 const verifiersTime = time.Minute
 
-// Verifier is what a local account is recognised by when the console database is away. It lies sealed in the repository.
+// Verifier is what a local account is recognised by when the console database is away. It lies sealed in the
+// repository.
 type Verifier struct {
 	Email        string `json:"email"`
 	PasswordHash string `json:"password_hash"`
 	Role         string `json:"role"`
 	Organization string `json:"organization,omitempty"`
-	// Account, Secret and Recovery are of accounts with a second step: the id, the sealed secret of the authenticator as it lies in the
-	// console database, and the hashes of the recovery codes that were not used then.
+	// Account, Secret and Recovery are of accounts with a second step: the id, the sealed secret of the authenticator as
+	// it lies in the console database, and the hashes of the recovery codes that were not used then.
 	Account  string   `json:"account,omitempty"`
 	Secret   []byte   `json:"second_step,omitempty"`
 	Recovery [][]byte `json:"recovery_codes,omitempty"`
@@ -69,9 +70,9 @@ func Verifiers(ctx context.Context, d *db.DB) ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// Standby recognises people while the console database is away, by the verifiers in the repository. Sessions are signed tokens:
-// every process that has the repository's key understands them. Lock-outs are this process's own, and attempts go to the log.
-// It is safe for concurrent use.
+// Standby recognises people while the console database is away, by the verifiers in the repository. Sessions are signed
+// tokens: every process that has the repository's key understands them. Lock-outs are this process's own, and attempts
+// go to the log. It is safe for concurrent use.
 type Standby struct {
 	secret []byte
 	read   func(context.Context) ([]byte, error) // the newest verifiers
@@ -89,9 +90,12 @@ type Standby struct {
 	spent    map[string]bool  // recovery codes that were used here, by account and hash
 }
 
-// NewStandby returns a Standby; read returns the newest verifiers of the repository, and vault opens what is sealed in them.
-func NewStandby(secret keepsake.Secret, read func(context.Context) ([]byte, error), vault Vault, log *slog.Logger) *Standby {
-	return &Standby{secret: []byte(secret.Reveal()), read: read, vault: vault, log: log, now: time.Now, door: newAdmission(),
+// NewStandby returns a Standby; read returns the newest verifiers of the repository, and vault opens what is sealed in
+// them.
+func NewStandby(secret keepsake.Secret, read func(context.Context) ([]byte, error), vault Vault,
+	log *slog.Logger) *Standby {
+	return &Standby{secret: []byte(secret.Reveal()), read: read, vault: vault, log: log, now: time.Now,
+		door:     newAdmission(),
 		failures: map[string]int{}, locked: map[string]time.Time{}, taken: map[string]int64{}, spent: map[string]bool{}}
 }
 
@@ -131,18 +135,21 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 		return Session{}, nil, fmt.Errorf("check the password: %w", err)
 	}
 	if !ok || v == nil {
-		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "mismatch",
+			keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
 	if len(v.Secret) > 0 {
 		s.takeBack(counted)
-		return Session{}, &Step{Kind: StepCode, Account: v.Account, Email: v.Email, Until: s.now().Add(StepTime), State: passwordMark(v.PasswordHash)}, nil
+		return Session{}, &Step{Kind: StepCode, Account: v.Account, Email: v.Email, Until: s.now().Add(StepTime),
+			State: passwordMark(v.PasswordHash)}, nil
 	}
 	session, err := s.start(ctx, v, in, "", counted)
 	return session, nil, err
 }
 
 // start makes the session of an account that has proven itself.
-func (s *Standby) start(ctx context.Context, v *Verifier, in Credentials, factor string, counted map[string]int) (Session, error) {
+func (s *Standby) start(ctx context.Context, v *Verifier, in Credentials, factor string, counted map[string]int) (
+	Session, error) {
 	s.takeBack(counted)
 	s.forgive(v.Email)
 	c := claims{Email: v.Email, Session: rand.Text(), Expires: s.now().Add(StandbyTime).UTC()}
@@ -152,13 +159,15 @@ func (s *Standby) start(ctx context.Context, v *Verifier, in Credentials, factor
 	}
 	actor := v.actor(c.Session)
 	actor.Address, actor.UserAgent = in.Address, in.UserAgent
-	s.log.WarnContext(ctx, "somebody signed in without the console database", "email", v.Email, "address", in.Address, "session", c.Session, "second_factor", factor)
+	s.log.WarnContext(ctx, "somebody signed in without the console database", "email", v.Email, "address", in.Address,
+		"session", c.Session, "second_factor", factor)
 	return Session{Token: keepsake.Secret(token), ID: c.Session, Actor: actor, ExpiresAt: c.Expires}, nil
 }
 
 // refuse logs a refused sign-in and returns err.
 func (s *Standby) refuse(ctx context.Context, email, address, reason string, err error) error {
-	s.log.WarnContext(ctx, "a sign-in without the console database was refused", "email", email, "address", address, "reason", reason)
+	s.log.WarnContext(ctx, "a sign-in without the console database was refused", "email", email, "address", address,
+		"reason", reason)
 	return err
 }
 
@@ -228,9 +237,13 @@ func (s *Standby) account(ctx context.Context, email string) (*Verifier, error) 
 		case err == nil:
 			s.known, s.readAt = list, s.now()
 		case keepsake.CodeOf(err) == keepsake.CodeNotFound:
-			return nil, keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, and the repository does not know yet who may sign in without it. The command line restores with the key alone.")
+			return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+				"Keepsake's own database does not answer, and the repository does not know yet who may sign in without it. The "+
+					"command line restores with the key alone.")
 		case s.readAt.IsZero():
-			return nil, keepsake.Errorf(keepsake.CodeUnavailable, "Keepsake's own database does not answer, and neither does a provider that knows who may sign in without it: %w", err)
+			return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+				"Keepsake's own database does not answer, and neither does a provider that knows who may sign in without it: %w",
+				err)
 		}
 	}
 	i := slices.IndexFunc(s.known, func(v Verifier) bool { return v.Email == email })
@@ -241,7 +254,8 @@ func (s *Standby) account(ctx context.Context, email string) (*Verifier, error) 
 	return &v, nil
 }
 
-// reserve counts the attempt as failed, as Sessions does, and returns the lock that already holds, and what was counted.
+// reserve counts the attempt as failed, as Sessions does, and returns the lock that already holds, and what was
+// counted.
 func (s *Standby) reserve(email, address string) (until time.Time, counted map[string]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -262,8 +276,8 @@ func (s *Standby) reserve(email, address string) (until time.Time, counted map[s
 	return until, counted
 }
 
-// takeBack takes back the very attempt that was counted, unless anything was since, as Sessions does for a right password whose code is
-// outstanding.
+// takeBack takes back the very attempt that was counted, unless anything was since, as Sessions does for a right
+// password whose code is outstanding.
 func (s *Standby) takeBack(counted map[string]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -275,8 +289,8 @@ func (s *Standby) takeBack(counted map[string]int) {
 	}
 }
 
-// forgive forgets what was counted for an account that has proven itself. The address has not: whoever comes from there may own one account
-// and guess at others.
+// forgive forgets what was counted for an account that has proven itself. The address has not: whoever comes from there
+// may own one account and guess at others.
 func (s *Standby) forgive(email string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

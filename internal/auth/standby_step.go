@@ -8,8 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Continue finishes a sign-in like Sessions.Continue. What was used is remembered by this process only: another one, and the console
-// database when it is back, would take the same code once more.
+// Continue finishes a sign-in like Sessions.Continue. What was used is remembered by this process only: another one,
+// and the console database when it is back, would take the same code once more.
 func (s *Standby) Continue(ctx context.Context, step Step, typed keepsake.Secret, in Credentials) (Session, error) {
 	refuse := func(reason string, err error) (Session, error) {
 		return Session{}, s.refuse(ctx, step.Email, in.Address, reason, err)

@@ -28,7 +28,8 @@ func (v plainVault) Open(_ context.Context, name string, sealed []byte) ([]byte,
 	return []byte(rest), v.away
 }
 
-// TestStandbyAsksForTheSecondStep: while the console database is away, the note in the repository holds what is asked for as well.
+// TestStandbyAsksForTheSecondStep: while the console database is away, the note in the repository holds what is asked
+// for as well.
 func TestStandbyAsksForTheSecondStep(t *testing.T) {
 	t.Parallel()
 	hash, err := hashPassword(t.Context(), "a long enough passphrase")
@@ -38,11 +39,13 @@ func TestStandbyAsksForTheSecondStep(t *testing.T) {
 	secret, vault := newSecret(), plainVault{}
 	sealed, _ := vault.Seal(t.Context(), secretName("1"), secret)
 	codes, hashes := newRecoveryCodes()
-	ada := Verifier{Email: "ada@example.com", PasswordHash: hash, Role: string(keepsake.RoleSuperAdmin), Account: "1", Secret: sealed, Recovery: hashes[:2]}
+	ada := Verifier{Email: "ada@example.com", PasswordHash: hash, Role: string(keepsake.RoleSuperAdmin), Account: "1",
+		Secret: sealed, Recovery: hashes[:2]}
 	list := []Verifier{ada}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	standby := func(v Vault) *Standby {
-		s := NewStandby("a secret of the repository, 32 bytes", func(context.Context) ([]byte, error) { return json.Marshal(list) }, v, slog.New(slog.DiscardHandler))
+		s := NewStandby("a secret of the repository, 32 bytes",
+			func(context.Context) ([]byte, error) { return json.Marshal(list) }, v, slog.New(slog.DiscardHandler))
 		s.now = func() time.Time { return now }
 		return s
 	}
@@ -111,7 +114,8 @@ func TestStandbyAsksForTheSecondStep(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if _, err = fresh.Continue(t.Context(), *step, "000000", in); err == nil || !strings.Contains(err.Error(), "Too many") {
+		if _, err = fresh.Continue(t.Context(), *step, "000000", in); err == nil ||
+			!strings.Contains(err.Error(), "Too many") {
 			judged++
 		}
 	}

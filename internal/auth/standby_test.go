@@ -12,15 +12,16 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestStandbyKnowsPeopleByTheRepository: without a database, an account is known by its verifier; tokens cannot be forged, run out,
-// and mean nothing once the account is gone; guessing gets slower.
+// TestStandbyKnowsPeopleByTheRepository: without a database, an account is known by its verifier; tokens cannot be
+// forged, run out, and mean nothing once the account is gone; guessing gets slower.
 func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 	t.Parallel()
 	hash, err := hashPassword(t.Context(), "a long enough passphrase")
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := []Verifier{{Email: "ada@example.com", PasswordHash: hash, Role: string(keepsake.RoleSuperAdmin), Organization: "7"}}
+	list := []Verifier{{Email: "ada@example.com", PasswordHash: hash, Role: string(keepsake.RoleSuperAdmin),
+		Organization: "7"}}
 	var away error
 	read := func(context.Context) ([]byte, error) {
 		if away != nil {
@@ -33,7 +34,8 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 	s.now = func() time.Time { return now }
 	in := Credentials{Email: " Ada@example.com", Password: "a long enough passphrase", Address: "192.0.2.1"}
 	session, _, err := s.SignIn(t.Context(), in)
-	if err != nil || session.Actor.Organization != "7" || session.Actor.Role != keepsake.RoleSuperAdmin || !session.ExpiresAt.Equal(now.Add(StandbyTime)) {
+	if err != nil || session.Actor.Organization != "7" || session.Actor.Role != keepsake.RoleSuperAdmin ||
+		!session.ExpiresAt.Equal(now.Add(StandbyTime)) {
 		t.Fatalf("%+v, %v", session, err)
 	}
 	resolve := func(token string) keepsake.Code {
@@ -54,7 +56,8 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 	if _, err := other.Resolve(t.Context(), token); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("under another repository's key: %v", err)
 	}
-	for _, forged := range []string{"", ".", "a.b", token + "x", strings.Replace(token, ".", "A.", 1), strings.TrimRight(token, token[len(token)-4:])} {
+	for _, forged := range []string{"", ".", "a.b", token + "x", strings.Replace(token, ".", "A.", 1),
+		strings.TrimRight(token, token[len(token)-4:])} {
 		if code := resolve(forged); code != keepsake.CodeNotFound {
 			t.Errorf("%q: %q", forged, code)
 		}
@@ -71,7 +74,9 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 		t.Errorf("of an account that is gone: %q", code)
 	}
 	list, s.readAt = saved, time.Time{}
-	if _, _, err := s.SignIn(t.Context(), Credentials{Email: "nobody@example.com", Password: "a long enough passphrase"}); keepsake.CodeOf(err) != keepsake.CodeForbidden || keepsake.MessageOf(err) != refusal {
+	if _, _, err := s.SignIn(t.Context(), Credentials{Email: "nobody@example.com",
+		Password: "a long enough passphrase"}); keepsake.CodeOf(err) != keepsake.CodeForbidden ||
+		keepsake.MessageOf(err) != refusal {
 		t.Errorf("an account that does not exist: %v", err)
 	}
 	wrong := in
@@ -81,7 +86,8 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 			t.Errorf("a wrong password: %v", err)
 		}
 	}
-	if _, _, err := s.SignIn(t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "Try again in") {
+	if _, _, err := s.SignIn(t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeForbidden ||
+		!strings.Contains(keepsake.MessageOf(err), "Try again in") {
 		t.Errorf("after %d wrong ones: %v", freeByAccount, err)
 	}
 	now = now.Add(longestLock)
@@ -109,8 +115,10 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 	if _, _, err := s.SignIn(t.Context(), in); err != nil {
 		t.Errorf("with verifiers known already: %v", err)
 	}
-	for _, away = range []error{keepsake.Errorf(keepsake.CodeUnavailable, "no provider answers"), keepsake.Errorf(keepsake.CodeNotFound, "no note")} {
-		if _, _, err := NewStandby("a secret of the repository, 32 bytes", read, nil, slog.New(slog.DiscardHandler)).SignIn(t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+	for _, away = range []error{keepsake.Errorf(keepsake.CodeUnavailable, "no provider answers"),
+		keepsake.Errorf(keepsake.CodeNotFound, "no note")} {
+		if _, _, err := NewStandby("a secret of the repository, 32 bytes", read, nil, slog.New(slog.DiscardHandler)).SignIn(
+			t.Context(), in); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 			t.Errorf("%v: %v", away, err)
 		}
 	}

@@ -20,8 +20,9 @@ const StepTime = 5 * time.Minute
 // StepCode is the kind of second step of local accounts: a code of an authenticator, or a recovery code.
 const StepCode = "code"
 
-// Step is a sign-in whose password was right and that still lacks its second step. It is no session and opens nothing. The browser holds
-// it, encrypted, and nobody else: State may hold secrets, and means nothing to anybody but who made the step.
+// Step is a sign-in whose password was right and that still lacks its second step. It is no session and opens nothing.
+// The browser holds it, encrypted, and nobody else: State may hold secrets, and means nothing to anybody but who made
+// the step.
 type Step struct {
 	Kind    string    `json:"kind"`
 	Account string    `json:"account"` // id of whose it is
@@ -34,7 +35,8 @@ type Step struct {
 func (s Step) Recoverable() bool { return s.Kind == StepCode }
 
 // wrongCode is the same for a code that is wrong, one that was used and one that is no code at all.
-const wrongCode = "That code is not right, or it was used already. Wait for the next one. After five wrong tries the account rests for a while."
+const wrongCode = "That code is not right, or it was used already. Wait for the next one. After five wrong tries the " +
+	"account rests for a while."
 
 // triedStep is a refusal after which the sign-in goes on from another step.
 type triedStep struct {
@@ -53,7 +55,8 @@ func NextStep(err error) (Step, bool) {
 
 // stepOver sends a person back to the beginning.
 func stepOver() error {
-	return keepsake.Errorf(keepsake.CodeNotFound, "This sign-in was not finished in time, or the account has changed meanwhile. Begin again.")
+	return keepsake.Errorf(keepsake.CodeNotFound,
+		"This sign-in was not finished in time, or the account has changed meanwhile. Begin again.")
 }
 
 // errSpent is a code that somebody else used first.
@@ -75,18 +78,22 @@ func (f factor) detail() map[string]any {
 	return map[string]any{"second_factor": f.name}
 }
 
-// recordRecovery notes that a recovery code was used, as something of its own: it may be the first sign of a stolen one.
+// recordRecovery notes that a recovery code was used, as something of its own: it may be the first sign of a stolen
+// one.
 func recordRecovery(ctx context.Context, tx db.Tx, actor keepsake.Actor, a sqlcgen.Account) (left int, err error) {
 	row, err := tx.GetSecondStep(ctx, a.ID)
 	if err != nil {
 		return 0, err
 	}
-	return int(row.CodesLeft), audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.recovery_code", Target: a.Email, Outcome: audit.Allowed, Detail: map[string]any{"left": row.CodesLeft}})
+	return int(row.CodesLeft), audit.Record(ctx, tx, actor,
+		audit.Entry{Action: "second_step.recovery_code", Target: a.Email, Outcome: audit.Allowed,
+			Detail: map[string]any{"left": row.CodesLeft}})
 }
 
-// pending returns the second step that an account asks for; nil for one that asks for none. What was counted before stays counted: whoever
-// knows a password and no more must not be able to set the count back and guess on. Only this very attempt is taken back, so that the lock
-// it may have set does not stand before its own code, and only when nothing was counted since.
+// pending returns the second step that an account asks for; nil for one that asks for none. What was counted before
+// stays counted: whoever knows a password and no more must not be able to set the count back and guess on. Only this
+// very attempt is taken back, so that the lock it may have set does not stand before its own code, and only when
+// nothing was counted since.
 func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credentials, tried tries) (*Step, error) {
 	var step *Step
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -97,14 +104,16 @@ func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credential
 		if err != nil {
 			return err
 		}
-		step = &Step{Kind: StepCode, Account: a.ID, Email: a.Email, Until: s.now().Add(StepTime), State: passwordMark(a.PasswordHash)}
+		step = &Step{Kind: StepCode, Account: a.ID, Email: a.Email, Until: s.now().Add(StepTime),
+			State: passwordMark(a.PasswordHash)}
 		for _, counted := range tried.counted {
 			if err := tx.TakeBackSignIn(ctx, counted); err != nil {
 				return err
 			}
 		}
 		actor := actorOf(a.ID, a.Email, a.Role, a.Organization, "", in.Address, in.UserAgent)
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.password", Target: a.Email, Outcome: audit.Allowed, Detail: map[string]any{"asked": step.Kind}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.password", Target: a.Email, Outcome: audit.Allowed,
+			Detail: map[string]any{"asked": step.Kind}})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look up the second step: %w", err)
@@ -112,9 +121,9 @@ func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credential
 	return step, nil
 }
 
-// Continue finishes a sign-in with the code that its second step asks for. A wrong one is an Error with CodeForbidden and counts like a
-// wrong password; CodeNotFound means that it must begin again. Of in, address and browser count. Where the next try needs another
-// step, NextStep finds it in the error.
+// Continue finishes a sign-in with the code that its second step asks for. A wrong one is an Error with CodeForbidden
+// and counts like a wrong password; CodeNotFound means that it must begin again. Of in, address and browser count.
+// Where the next try needs another step, NextStep finds it in the error.
 func (s *Sessions) Continue(ctx context.Context, step Step, code keepsake.Secret, in Credentials) (Session, error) {
 	actor := keepsake.Actor{ID: step.Account, Name: step.Email, Address: in.Address, UserAgent: in.UserAgent}
 	if !s.now().Before(step.Until) {
@@ -130,7 +139,8 @@ func (s *Sessions) Continue(ctx context.Context, step Step, code keepsake.Secret
 	}
 }
 
-func (s *Sessions) continueCode(ctx context.Context, step Step, code keepsake.Secret, in Credentials, actor keepsake.Actor) (Session, error) {
+func (s *Sessions) continueCode(ctx context.Context, step Step, code keepsake.Secret, in Credentials,
+	actor keepsake.Actor) (Session, error) {
 	account, tried, err := s.reserve(ctx, step.Email, in.Address)
 	if err != nil {
 		return Session{}, err
@@ -156,8 +166,8 @@ func (s *Sessions) continueCode(ctx context.Context, step Step, code keepsake.Se
 	return session, err
 }
 
-// judge looks at a code of an account. Where it may be right, take takes it, in the transaction that it opens something in; take is nil
-// for one that is wrong. CodeNotFound: nobody is asked for one.
+// judge looks at a code of an account. Where it may be right, take takes it, in the transaction that it opens something
+// in; take is nil for one that is wrong. CodeNotFound: nobody is asked for one.
 func (s *Sessions) judge(ctx context.Context, a sqlcgen.Account, typed keepsake.Secret) (factor, error) {
 	kind, code := readCode(typed)
 	row, err := s.secondStep(ctx, a)
@@ -182,7 +192,8 @@ func (s *Sessions) judge(ctx context.Context, a sqlcgen.Account, typed keepsake.
 		}}, nil
 	case factorRecovery:
 		return factor{name: kind, take: func(tx db.Tx) error {
-			return once(tx.TakeRecoveryCode(ctx, sqlcgen.TakeRecoveryCodeParams{AccountID: a.ID, CodeHash: recoveryHash(code), Now: s.now()}))
+			return once(tx.TakeRecoveryCode(ctx, sqlcgen.TakeRecoveryCodeParams{AccountID: a.ID, CodeHash: recoveryHash(code),
+				Now: s.now()}))
 		}}, nil
 	}
 	return factor{name: "code"}, nil

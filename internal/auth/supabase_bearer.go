@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// standingTime is how long what the server said of a bearer's token is believed: so long somebody who was signed out there goes on here.
+	// standingTime is how long what the server said of a bearer's token is believed: so long somebody who was signed out
+	// there goes on here.
 	standingTime = time.Minute
 	// mostStanding bounds what is remembered.
 	mostStanding = 1000
@@ -51,8 +52,8 @@ func (st *standing) put(hash string, user gotrue.User, now time.Time) {
 // looksLikeJWT tells a JSON Web Token from a token of Keepsake's.
 func looksLikeJWT(token string) bool { return strings.Count(token, ".") == 2 }
 
-// resolveJWT returns whom a token of the auth server is about. It is verified here, and the server is asked once a minute whether the
-// sign-in that it belongs to still stands.
+// resolveJWT returns whom a token of the auth server is about. It is verified here, and the server is asked once a
+// minute whether the sign-in that it belongs to still stands.
 func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, address string) (keepsake.Actor, error) {
 	var nobody error = keepsake.Errorf(keepsake.CodeForbidden, "This token is of nobody who may use Keepsake.")
 	claims, err := s.supabase.Verifier.Verify(ctx, token)
@@ -63,7 +64,8 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 		s.supabase.Logger.InfoContext(ctx, "a bearer token of Supabase Auth was refused", "address", address, "err", err)
 		return keepsake.Actor{}, err
 	}
-	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin { // everybody of the platform has a token: theirs are no reason to ask the server
+	// everybody of the platform has a token: theirs are no reason to ask the server
+	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
 		return keepsake.Actor{}, nobody
 	}
 	hash := string(tokenHash(token.Reveal()))
@@ -77,7 +79,8 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 	if asked {
 		user, err = s.supabase.Client.User(ctx, token)
 		if errors.Is(err, gotrue.ErrRefused) {
-			return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "The sign-in at Supabase Auth that this token belongs to has ended.")
+			return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden,
+				"The sign-in at Supabase Auth that this token belongs to has ended.")
 		}
 		if errors.Is(err, gotrue.ErrPerson) {
 			return keepsake.Actor{}, s.bearsNothing(ctx, address, claims.Subject, err, nobody)
@@ -93,7 +96,8 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 	}
 	claims = now
 	if len(user.Factors) > 0 && !claims.Strong {
-		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden, "Your account has a second factor, and this token was issued without it.")
+		return keepsake.Actor{}, keepsake.Errorf(keepsake.CodeForbidden,
+			"Your account has a second factor, and this token was issued without it.")
 	}
 	if reason, err := s.mayEnter(claims, user); reason == reasonRole {
 		return keepsake.Actor{}, cmp.Or(s.closeAccount(ctx, address, claims.Subject), nobody)
@@ -104,19 +108,23 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 	if err != nil {
 		return keepsake.Actor{}, err
 	}
-	actor := actorOf(account.ID, account.Email, account.Role, account.Organization, cmp.Or(claims.Session, claims.Subject), address, "")
+	actor := actorOf(account.ID, account.Email, account.Role, account.Organization, cmp.Or(claims.Session, claims.Subject),
+		address, "")
 	actor.ProvenAt = claims.Proven
 	if asked {
 		err = s.db.InTx(ctx, system, func(tx db.Tx) error {
-			return s.recordHourly(ctx, tx, "bearer "+actor.Session+" "+network(address), actor, audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Allowed})
+			return s.recordHourly(ctx, tx, "bearer "+actor.Session+" "+network(address), actor,
+				audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Allowed})
 		})
 	}
 	return actor, err
 }
 
-// bearsNothing closes the account of somebody of whom the auth server says nothing any more that proves who they are here, and refuses the token.
+// bearsNothing closes the account of somebody of whom the auth server says nothing any more that proves who they are
+// here, and refuses the token.
 func (s *Sessions) bearsNothing(ctx context.Context, address, subject string, cause, refusal error) error {
-	s.supabase.Logger.WarnContext(ctx, "a bearer token is refused, because what Supabase Auth says of its bearer proves nothing", "subject", subject, "address", address, "err", cause)
+	s.supabase.Logger.WarnContext(ctx, "a bearer token is refused, because what Supabase Auth says of its bearer "+
+		"proves nothing", "subject", subject, "address", address, "err", cause)
 	if subject == "" {
 		return refusal
 	}

@@ -17,8 +17,8 @@ import (
 const (
 	// renewBefore is how long before its end an access token is exchanged.
 	renewBefore = time.Minute
-	// renewTime bounds asking the server while other requests of the session wait. It is less than what a request waits to know who is
-	// there, so that what came of it is noted in time.
+	// renewTime bounds asking the server while other requests of the session wait. It is less than what a request waits to
+	// know who is there, so that what came of it is noted in time.
 	renewTime = 3 * time.Second
 	// storeTime is how much longer storing what came of it may take.
 	storeTime = time.Second
@@ -44,7 +44,9 @@ func tokensName(session string) string { return "supabase-session/" + session }
 
 func (s *Sessions) sealTokens(ctx context.Context, session string, t gotrue.Tokens) ([]byte, error) {
 	if s.vault == nil {
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "This process has no repository key to keep a sign-in under. Run keepsake init first; a local account still signs in.")
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+			"This process has no repository key to keep a sign-in under. Run keepsake init first; a local account "+
+				"still signs in.")
 	}
 	plain, err := json.Marshal(sealedTokens{t.Access.Reveal(), t.Refresh.Reveal()})
 	if err != nil {
@@ -74,11 +76,13 @@ func (s *Sessions) keepTokens(ctx context.Context, tx db.Tx, session string, t g
 	if err != nil {
 		return err
 	}
-	return tx.InsertSupabaseSession(ctx, sqlcgen.InsertSupabaseSessionParams{SessionID: session, Tokens: sealed, ExpiresAt: expires})
+	return tx.InsertSupabaseSession(ctx, sqlcgen.InsertSupabaseSessionParams{SessionID: session, Tokens: sealed,
+		ExpiresAt: expires})
 }
 
-// confirm asks the auth server again about a session whose access token ends. One request does it; the session's others wait for its
-// answer, in every process, and hold no connection meanwhile. While the server does not answer the session goes on for a grace.
+// confirm asks the auth server again about a session whose access token ends. One request does it; the session's others
+// wait for its answer, in every process, and hold no connection meanwhile. While the server does not answer the session
+// goes on for a grace.
 func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.Actor, error) {
 	if s.supabase == nil {
 		return actor, s.endElsewhere(ctx, actor, endNotConfirmed)
@@ -92,7 +96,8 @@ func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.
 			why, err = s.renew(ctx, &actor)
 		}
 	}
-	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil { // its e-mail is none, or that of a local account by now, or it is about somebody else
+	// its e-mail is none, or that of a local account by now, or it is about somebody else
+	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
 		why, err = endRefused, nil
 	}
 	if err != nil {
@@ -104,8 +109,8 @@ func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.
 	return actor, nil
 }
 
-// renew confirms a session, unless another request is at it (db.LockNotAvailable). Once begun it goes on without its browser: the server
-// takes a refresh token once, and what it gives for it must not be lost.
+// renew confirms a session, unless another request is at it (db.LockNotAvailable). Once begun it goes on without its
+// browser: the server takes a refresh token once, and what it gives for it must not be lost.
 func (s *Sessions) renew(ctx context.Context, actor *keepsake.Actor) (why string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTime+storeTime)
 	defer cancel()
@@ -145,10 +150,12 @@ func (s *Sessions) reread(ctx context.Context, tx db.Tx, actor *keepsake.Actor) 
 }
 
 // exchange spends the refresh token; why is why the session must end.
-func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupabaseSessionRow, actor *keepsake.Actor) (why string, err error) {
+func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupabaseSessionRow, actor *keepsake.Actor) (
+	why string, err error) {
 	old, err := s.openTokens(ctx, row.SessionID, row.Tokens)
 	if err != nil {
-		s.supabase.Logger.WarnContext(ctx, "the tokens of a session cannot be opened, so it cannot be confirmed", "session", row.SessionID, "err", err)
+		s.supabase.Logger.WarnContext(ctx, "the tokens of a session cannot be opened, so it cannot be confirmed", "session",
+			row.SessionID, "err", err)
 		return endNotConfirmed, nil
 	}
 	asking, cancel := context.WithTimeout(ctx, renewTime)
@@ -164,7 +171,8 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	case errors.Is(err, gotrue.ErrNoKey): // of today, while the published keys cannot be fetched
 		return s.postpone(ctx, tx, row, &fresh, err)
 	case errors.Is(err, gotrue.ErrPerson):
-		s.supabase.Logger.WarnContext(ctx, "a session ends, because what Supabase Auth says of its person proves nothing any more", "session", row.SessionID, "err", err)
+		s.supabase.Logger.WarnContext(ctx, "a session ends, because what Supabase Auth says of its person proves "+
+			"nothing any more", "session", row.SessionID, "err", err)
 		return endRefused, nil
 	case keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil:
 		_ = s.supabase.misfit(ctx, err) // says so in the log
@@ -186,7 +194,8 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	if err != nil {
 		return "", err
 	}
-	if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed, ExpiresAt: claims.Expires}); err != nil {
+	if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed,
+		ExpiresAt: claims.Expires}); err != nil {
 		return "", err
 	}
 	if err := s.reread(ctx, tx, actor); err != nil {
@@ -195,10 +204,12 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	return "", recordLearned(ctx, tx, *actor, learned)
 }
 
-// postpone lets a session go on for its grace without the server's word. What it gave that cannot be believed yet is kept for the next try:
-// the refresh token of before is spent.
-func (s *Sessions) postpone(ctx context.Context, tx db.Tx, row sqlcgen.LockSupabaseSessionRow, fresh *gotrue.Tokens, cause error) (why string, err error) {
-	s.supabase.Logger.WarnContext(ctx, "Supabase Auth does not answer, or its keys cannot be fetched; a session goes on for a while without its word", "session", row.SessionID, "err", cause)
+// postpone lets a session go on for its grace without the server's word. What it gave that cannot be believed yet is
+// kept for the next try: the refresh token of before is spent.
+func (s *Sessions) postpone(ctx context.Context, tx db.Tx, row sqlcgen.LockSupabaseSessionRow, fresh *gotrue.Tokens,
+	cause error) (why string, err error) {
+	s.supabase.Logger.WarnContext(ctx, "Supabase Auth does not answer, or its keys cannot be fetched; a session goes on "+
+		"for a while without its word", "session", row.SessionID, "err", cause)
 	if s.now().After(row.ExpiresAt.Add(s.supabase.Grace)) {
 		return endNotConfirmed, nil
 	}
@@ -207,7 +218,8 @@ func (s *Sessions) postpone(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 		if err != nil {
 			return "", err
 		}
-		if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed, ExpiresAt: row.ExpiresAt}); err != nil {
+		if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed,
+			ExpiresAt: row.ExpiresAt}); err != nil {
 			return "", err
 		}
 	}
@@ -215,8 +227,8 @@ func (s *Sessions) postpone(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	return "", tx.PostponeSupabase(ctx, sqlcgen.PostponeSupabaseParams{SessionID: row.SessionID, NextTryAt: &next})
 }
 
-// endElsewhere ends a session because of the auth server, on record, and says so. Where the server refuses the person, the account is
-// closed too: what their tokens may do was theirs to give.
+// endElsewhere ends a session because of the auth server, on record, and says so. Where the server refuses the person,
+// the account is closed too: what their tokens may do was theirs to give.
 func (s *Sessions) endElsewhere(ctx context.Context, actor keepsake.Actor, why string) error {
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
 		if err := tx.EndSessionHere(ctx, sqlcgen.EndSessionHereParams{ID: actor.Session, Reason: why}); err != nil {
@@ -226,12 +238,14 @@ func (s *Sessions) endElsewhere(ctx context.Context, actor keepsake.Actor, why s
 			if err := closeElsewhere(ctx, tx, actor.ID); err != nil {
 				return err
 			}
-			closed := audit.Entry{Action: "account.close", Target: actor.Name, Outcome: audit.Allowed, Detail: map[string]any{"reason": why}}
+			closed := audit.Entry{Action: "account.close", Target: actor.Name, Outcome: audit.Allowed,
+				Detail: map[string]any{"reason": why}}
 			if err := audit.Record(ctx, tx, system, closed); err != nil {
 				return err
 			}
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: actor.Name, Outcome: audit.Failed, Detail: map[string]any{"reason": why}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: actor.Name, Outcome: audit.Failed,
+			Detail: map[string]any{"reason": why}})
 	})
 	if err != nil {
 		return err
@@ -239,10 +253,13 @@ func (s *Sessions) endElsewhere(ctx context.Context, actor keepsake.Actor, why s
 	if why == endRefused {
 		return keepsake.Errorf(keepsake.CodeForbidden, "Supabase Auth has ended your sign-in. Sign in to go on.")
 	}
-	return keepsake.Errorf(keepsake.CodeForbidden, "Supabase Auth does not answer, so your session could not be confirmed and has ended. Sign in with a local account, or try again later.")
+	return keepsake.Errorf(keepsake.CodeForbidden,
+		"Supabase Auth does not answer, so your session could not be confirmed and has ended. Sign in with a local "+
+			"account, or try again later.")
 }
 
-// closeElsewhere closes an account of the auth server. Its sessions end, and do not come back should it be opened again.
+// closeElsewhere closes an account of the auth server. Its sessions end, and do not come back should it be opened
+// again.
 func closeElsewhere(ctx context.Context, tx db.Tx, account string) error {
 	if _, err := tx.EndSessionsOfAccount(ctx, account); err != nil {
 		return err
@@ -261,7 +278,8 @@ func (s *Sessions) leave(ctx context.Context, sessions ...string) {
 		return err
 	})
 	if err != nil {
-		s.supabase.Logger.WarnContext(ctx, "what kept ended sessions alive could not be removed; the sweep does it", "err", err)
+		s.supabase.Logger.WarnContext(ctx, "what kept ended sessions alive could not be removed; the sweep does it", "err",
+			err)
 	}
 	for _, r := range rows {
 		if t, err := s.openTokens(ctx, r.SessionID, r.Tokens); err == nil {
@@ -270,10 +288,13 @@ func (s *Sessions) leave(ctx context.Context, sessions ...string) {
 	}
 }
 
-// proveElsewhere asks the auth server for the password of an account that is kept there, and takes over what it says of the person now.
-func (s *Sessions) proveElsewhere(ctx context.Context, actor keepsake.Actor, account sqlcgen.Account, password keepsake.Secret) error {
+// proveElsewhere asks the auth server for the password of an account that is kept there, and takes over what it says of
+// the person now.
+func (s *Sessions) proveElsewhere(ctx context.Context, actor keepsake.Actor, account sqlcgen.Account,
+	password keepsake.Secret) error {
 	if s.supabase == nil {
-		return keepsake.Errorf(keepsake.CodeUnavailable, "Supabase Auth is not configured any more, so nothing can be proven there. Sign in with a local account.")
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"Supabase Auth is not configured any more, so nothing can be proven there. Sign in with a local account.")
 	}
 	tokens, err := s.supabase.Client.SignIn(ctx, account.Email, password)
 	if errors.Is(err, gotrue.ErrRefused) {

@@ -26,12 +26,16 @@ const (
 )
 
 var (
-	bea  = gotruetest.User{Email: "bea@example.org", Password: theirPassword, AppMetadata: map[string]any{"role": "super_admin", "organization_id": "org-7"}}
-	cleo = gotruetest.User{Email: "cleo@example.org", Password: theirPassword, AppMetadata: map[string]any{"role": "super_admin"}, TOTP: theirSecret}
-	dora = gotruetest.User{Email: "dora@example.org", Password: theirPassword, UserMetadata: map[string]any{"role": "super_admin"}}
+	bea = gotruetest.User{Email: "bea@example.org", Password: theirPassword,
+		AppMetadata: map[string]any{"role": "super_admin", "organization_id": "org-7"}}
+	cleo = gotruetest.User{Email: "cleo@example.org", Password: theirPassword,
+		AppMetadata: map[string]any{"role": "super_admin"}, TOTP: theirSecret}
+	dora = gotruetest.User{Email: "dora@example.org", Password: theirPassword,
+		UserMetadata: map[string]any{"role": "super_admin"}}
 )
 
-// elsewhere is a console that also knows an auth server, over the database of setup with its local account amelia@example.org.
+// elsewhere is a console that also knows an auth server, over the database of setup with its local account
+// amelia@example.org.
 type elsewhere struct {
 	t     *testing.T
 	d     *db.DB
@@ -77,7 +81,8 @@ func (e *elsewhere) in(u gotruetest.User) auth.Session {
 
 func (e *elsewhere) count(sql string) (n int) {
 	e.t.Helper()
-	err := e.d.InTx(e.t.Context(), keepsake.System("test"), func(tx db.Tx) error { return tx.PG.QueryRow(e.t.Context(), sql).Scan(&n) })
+	err := e.d.InTx(e.t.Context(), keepsake.System("test"),
+		func(tx db.Tx) error { return tx.PG.QueryRow(e.t.Context(), sql).Scan(&n) })
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -89,7 +94,8 @@ func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
 	e := withSupabase(t, bea)
 	session := e.in(bea)
 	actor, err := e.s.Resolve(t.Context(), session.Token.Reveal())
-	if err != nil || actor.Name != bea.Email || actor.Role != keepsake.RoleSuperAdmin || actor.Organization != "org-7" || !actor.Proven(e.clock.now()) {
+	if err != nil || actor.Name != bea.Email || actor.Role != keepsake.RoleSuperAdmin || actor.Organization != "org-7" ||
+		!actor.Proven(e.clock.now()) {
 		t.Errorf("%+v, %v", actor, err)
 	}
 	if again := e.in(bea); again.Actor.ID != actor.ID {
@@ -98,13 +104,17 @@ func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
 	if n := e.count("select count(*) from audit_log where action = 'account.elsewhere'"); n != 1 {
 		t.Errorf("the new account is on record %d times, want once", n)
 	}
-	const letIn = `select count(*) from audit_log where action = 'account.elsewhere' and security and actor_name = 'bea@example.org' and address = '192.0.2.1'
-		and detail ->> 'before' is null and detail -> 'after' ->> 'role' = 'super_admin' and detail -> 'after' ->> 'organization' = 'org-7'`
+	const letIn = `select count(*) from audit_log where action = 'account.elsewhere' and security
+		and actor_name = 'bea@example.org' and address = '192.0.2.1'
+		and detail ->> 'before' is null and detail -> 'after' ->> 'role' = 'super_admin'
+			and detail -> 'after' ->> 'organization' = 'org-7'`
 	if e.count(letIn) != 1 {
 		t.Error("the trail does not say who was let in, and as what")
 	}
-	// Nothing that keeps the session alive is in the database in the clear, and nobody is in the note of those who sign in without it.
-	if n := e.count("select count(*) from supabase_sessions where encode(tokens, 'escape') like '%eyJ%' or encode(tokens, 'escape') like '%refresh%'"); n != 0 || e.count("select count(*) from supabase_sessions") != 2 {
+	// Nothing that keeps the session alive is in the database in the clear, and nobody is in the note of those who sign in
+	// without it.
+	if n := e.count("select count(*) from supabase_sessions where encode(tokens, 'escape') like '%eyJ%' or " +
+		"encode(tokens, 'escape') like '%refresh%'"); n != 0 || e.count("select count(*) from supabase_sessions") != 2 {
 		t.Errorf("%d tokens in the clear", n)
 	}
 	if note, err := auth.Verifiers(t.Context(), e.d); err != nil || strings.Contains(string(note), bea.Email) {
@@ -116,7 +126,8 @@ func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
 	if err != nil || late.Proven(e.clock.now()) {
 		t.Errorf("%+v, %v", late, err)
 	}
-	if err := e.s.Prove(t.Context(), late, auth.Proof{Password: "not it at all"}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+	if err := e.s.Prove(t.Context(), late, auth.Proof{Password: "not it at all"}); keepsake.CodeOf(
+		err) != keepsake.CodeInvalid {
 		t.Errorf("a wrong password proves: %v", err)
 	}
 	if err := e.s.Prove(t.Context(), late, auth.Proof{Password: theirPassword}); err != nil {
@@ -128,7 +139,8 @@ func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
 	if second, err := e.s.GetSecondStep(t.Context(), late); err != nil || second.Local {
 		t.Errorf("%+v, %v", second, err)
 	}
-	if err := auth.SetPassword(t.Context(), e.d, keepsake.System("test"), bea.Email, password); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+	if err := auth.SetPassword(t.Context(), e.d, keepsake.System("test"), bea.Email, password); keepsake.CodeOf(
+		err) != keepsake.CodeNotFound {
 		t.Errorf("a local password for an account that is elsewhere: %v", err)
 	}
 	// Signing out here is signing out there; the other session goes on.
@@ -143,7 +155,8 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	e := withSupabase(t, bea, dora)
 	var words []string
 	for _, c := range []auth.Credentials{
-		try("nobody@example.org", theirPassword, "192.0.2.1"), try(bea.Email, "a wrong password", "192.0.2.2"), try(dora.Email, theirPassword, "192.0.2.3"),
+		try("nobody@example.org", theirPassword, "192.0.2.1"), try(bea.Email, "a wrong password", "192.0.2.2"),
+		try(dora.Email, theirPassword, "192.0.2.3"),
 		try("amelia@example.org", "a wrong password", "192.0.2.4"), try("amelia@example.org", theirPassword, "192.0.2.5"),
 	} {
 		_, step, err := e.s.SignIn(t.Context(), c)
@@ -160,10 +173,12 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	if e.at.SignedIn() != 0 {
 		t.Error("somebody who may not enter stays signed in there")
 	}
-	if n := e.count("select count(*) from audit_log where action = 'session.start' and outcome = 'refused' and security"); n != len(words) {
+	if n := e.count("select count(*) from audit_log where action = 'session.start' and outcome = " +
+		"'refused' and security"); n != len(words) {
 		t.Errorf("%d refusals on record, want %d", n, len(words))
 	}
-	// The server does not answer: whoever has no local account reads that, and so does who has one and gave a wrong password.
+	// The server does not answer: whoever has no local account reads that, and so does who has one and gave a wrong
+	// password.
 	e.at.SetDown(true)
 	words = nil
 	for _, email := range []string{"nobody@example.org", bea.Email, "amelia@example.org"} {
@@ -188,12 +203,14 @@ func TestTheLogTellsRefusalsApart(t *testing.T) {
 	var log bytes.Buffer
 	s := e.process(e.s, func(at *auth.Supabase) { at.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	for _, email := range []string{bea.Email, "nobody@example.org", "amelia@example.org"} {
-		if _, _, err := s.SignIn(t.Context(), try(email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		if _, _, err := s.SignIn(t.Context(), try(email, theirPassword, "192.0.2.1")); keepsake.CodeOf(
+			err) != keepsake.CodeForbidden {
 			t.Errorf("%s: %v", email, err)
 		}
 	}
 	said := log.String()
-	if strings.Count(said, "user_banned") != 1 || strings.Count(said, "invalid_credentials") != 1 || strings.Contains(said, "example.org") || strings.Contains(said, theirPassword) {
+	if strings.Count(said, "user_banned") != 1 || strings.Count(said, "invalid_credentials") != 1 ||
+		strings.Contains(said, "example.org") || strings.Contains(said, theirPassword) {
 		t.Errorf("%s", said)
 	}
 }
@@ -204,7 +221,8 @@ func TestLockOutsHoldForBoth(t *testing.T) {
 	for range 6 {
 		_, _, _ = e.s.SignIn(t.Context(), try(bea.Email, "a wrong password", "192.0.2.1"))
 	}
-	if _, _, err := e.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.9")); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "Too many") {
+	if _, _, err := e.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.9")); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "Too many") {
 		t.Errorf("%v", err)
 	}
 	e.clock.add(16 * time.Minute)
@@ -241,7 +259,8 @@ func TestASecondFactorThereIsAskedForHere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if actor, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Name != cleo.Email || actor.Organization != "" {
+	if actor, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err != nil || actor.Name != cleo.Email ||
+		actor.Organization != "" {
 		t.Errorf("%+v, %v", actor, err)
 	}
 	if _, err := e.s.Continue(t.Context(), step, code(), in); keepsake.CodeOf(err) != keepsake.CodeNotFound {
@@ -271,7 +290,8 @@ func TestASecondFactorThereIsAskedForHere(t *testing.T) {
 	// A console that asks for a second factor refuses who has none.
 	strict := withSupabase(t, bea)
 	strict.s = strict.process(strict.s, func(at *auth.Supabase) { at.RequireMFA = true })
-	if _, _, err := strict.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "second factor") {
+	if _, _, err := strict.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "second factor") {
 		t.Errorf("without a factor: %v", err)
 	}
 }
@@ -282,7 +302,8 @@ func TestASpareAuthenticatorIsAsGoodAsTheFirst(t *testing.T) {
 	both := cleo
 	both.Spare = "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU"
 	e := withSupabase(t, both)
-	for name, secret := range map[string]string{"the first": both.TOTP, "the spare one": both.Spare, "somebody else's": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"} {
+	for name, secret := range map[string]string{"the first": both.TOTP, "the spare one": both.Spare,
+		"somebody else's": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"} {
 		_, step, err := e.s.SignIn(t.Context(), try(both.Email, theirPassword, "192.0.2.1"))
 		if err != nil || step == nil {
 			t.Fatalf("%+v, %v", step, err)
@@ -292,13 +313,15 @@ func TestASpareAuthenticatorIsAsGoodAsTheFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = e.s.Continue(t.Context(), *step, keepsake.Secret(code), auth.Credentials{Address: "192.0.2.1"})
-		if known := secret == both.TOTP || secret == both.Spare; known != (err == nil) || !known && keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		if known := secret == both.TOTP || secret == both.Spare; known != (err == nil) || !known &&
+			keepsake.CodeOf(err) != keepsake.CodeForbidden {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// TestASessionIsKeptAlive: when its token ends, one request of one process exchanges it, and learns what the person is by now.
+// TestASessionIsKeptAlive: when its token ends, one request of one process exchanges it, and learns what the person is
+// by now.
 func TestASessionIsKeptAlive(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
@@ -332,12 +355,14 @@ func TestASessionIsKeptAlive(t *testing.T) {
 	if n := e.at.Refreshed(); n != 1 {
 		t.Errorf("the token was exchanged %d times", n)
 	}
-	if n := e.count(`select count(*) from audit_log where action = 'account.elsewhere' and detail -> 'before' ->> 'organization' = 'org-7' and detail -> 'after' ->> 'organization' = 'org-8'`); n != 1 {
+	if n := e.count(`select count(*) from audit_log where action = 'account.elsewhere'
+		and detail -> 'before' ->> 'organization' = 'org-7' and detail -> 'after' ->> 'organization' = 'org-8'`); n != 1 {
 		t.Errorf("that she moved to another organization is on record %d times", n)
 	}
 }
 
-// TestWhatEndsASession: each on record, each with words; and what the account's own tokens may do ends where the person was refused.
+// TestWhatEndsASession: each on record, each with words; and what the account's own tokens may do ends where the person
+// was refused.
 func TestWhatEndsASession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -345,16 +370,24 @@ func TestWhatEndsASession(t *testing.T) {
 		reason string
 		closed bool
 	}{
-		"banned":            {func(e *elsewhere) { u := bea; u.Banned = true; e.at.SetUser(u) }, "refused_elsewhere", true},
-		"no admin any more": {func(e *elsewhere) { u := bea; u.AppMetadata = nil; e.at.SetUser(u); e.at.SetIssued(-time.Hour) }, "refused_elsewhere", true},
-		"another key":       {func(e *elsewhere) { e.s = e.s.WithVault(vault("another repository's key")) }, "not_confirmed", false},
-		"not configured":    {func(e *elsewhere) { e.s = auth.NewSessions(e.d, e.clock.now) }, "not_confirmed", false},
+		"banned": {func(e *elsewhere) { u := bea; u.Banned = true; e.at.SetUser(u) }, "refused_elsewhere", true},
+		"no admin any more": {func(e *elsewhere) {
+			u := bea
+			u.AppMetadata = nil
+			e.at.SetUser(u)
+			e.at.SetIssued(
+				-time.Hour)
+		}, "refused_elsewhere", true},
+		"another key": {func(e *elsewhere) { e.s = e.s.WithVault(vault("another repository's key")) }, "not_confirmed",
+			false},
+		"not configured": {func(e *elsewhere) { e.s = auth.NewSessions(e.d, e.clock.now) }, "not_confirmed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := withSupabase(t, bea)
 			session := e.in(bea)
-			_, token, err := e.s.CreateToken(t.Context(), session.Actor, auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour * 24})
+			_, token, err := e.s.CreateToken(t.Context(), session.Actor,
+				auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour * 24})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -366,7 +399,8 @@ func TestWhatEndsASession(t *testing.T) {
 			if keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "Supabase Auth") {
 				t.Errorf("%v", err)
 			}
-			if n := e.count("select count(*) from audit_log where action = 'session.end' and outcome = 'failed' and security and detail ->> 'reason' = '" + c.reason + "'"); n != 1 {
+			if n := e.count("select count(*) from audit_log where action = 'session.end' and outcome = 'failed' and security " +
+				"and detail ->> 'reason' = '" + c.reason + "'"); n != 1 {
 				t.Errorf("%d ends on record", n)
 			}
 			if _, err := e.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1"); (err != nil) != c.closed {
@@ -404,7 +438,8 @@ func TestTheAuthServerIsAwayForAWhile(t *testing.T) {
 	lives(back, true)
 }
 
-// TestALostAnswerEndsNoSession: the server has exchanged the token and nobody has heard of it. Asked again, it says so again.
+// TestALostAnswerEndsNoSession: the server has exchanged the token and nobody has heard of it. Asked again, it says so
+// again.
 func TestALostAnswerEndsNoSession(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
@@ -433,8 +468,8 @@ func TestALostAnswerEndsNoSession(t *testing.T) {
 	}
 }
 
-// TestAServerThatHangsKeepsNobodyElse: the browser of the request that asks goes away, and what the server gives after that is not lost. The
-// session's other requests, more than the console has connections for, wait without one.
+// TestAServerThatHangsKeepsNobodyElse: the browser of the request that asks goes away, and what the server gives after
+// that is not lost. The session's other requests, more than the console has connections for, wait without one.
 func TestAServerThatHangsKeepsNobodyElse(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
@@ -505,7 +540,8 @@ func TestAKeyThatCannotBeFetchedEndsNoSession(t *testing.T) {
 		e.clock.add(20 * time.Minute)
 		resolve(true)
 	}
-	if _, _, err := e.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeUnavailable || !strings.Contains(keepsake.MessageOf(err), "keys") {
+	if _, _, err := e.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(
+		err) != keepsake.CodeUnavailable || !strings.Contains(keepsake.MessageOf(err), "keys") {
 		t.Errorf("at sign-in: %v", err)
 	}
 	e.at.SetKeysDown(false)
@@ -545,7 +581,8 @@ func TestABearerOfTheAuthServersToken(t *testing.T) {
 	}
 	tokens := bearer(bea)
 	actor, err := resolve(tokens.Access)
-	if err != nil || actor.Name != bea.Email || actor.Organization != "org-7" || actor.Permissions != nil || actor.Session == "" || !actor.Proven(e.clock.now()) || actor.Proven(e.clock.now().Add(6*time.Minute)) {
+	if err != nil || actor.Name != bea.Email || actor.Organization != "org-7" || actor.Permissions != nil ||
+		actor.Session == "" || !actor.Proven(e.clock.now()) || actor.Proven(e.clock.now().Add(6*time.Minute)) {
 		t.Fatalf("%+v, %v", actor, err)
 	}
 	if page := e.in(bea); page.Actor.ID != actor.ID {
@@ -561,7 +598,9 @@ func TestABearerOfTheAuthServersToken(t *testing.T) {
 	if _, err := resolve(tokens.Access); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("signed out there a minute ago: %v", err)
 	}
-	for name, token := range map[string]keepsake.Secret{"who gave themselves the role": bearer(dora).Access, "who has a second factor and gave none": bearer(cleo).Access, "forged": "eyJhbGciOiJub25lIn0.e30.", "nobody": "a.b.c"} {
+	for name, token := range map[string]keepsake.Secret{"who gave themselves the role": bearer(dora).Access,
+		"who has a second factor and gave none": bearer(cleo).Access, "forged": "eyJhbGciOiJub25lIn0.e30.",
+		"nobody": "a.b.c"} {
 		if actor, err := resolve(token); keepsake.CodeOf(err) != keepsake.CodeForbidden || err == nil {
 			t.Errorf("%s: %+v, %v", name, actor, err)
 		}
@@ -591,8 +630,8 @@ func TestABearerOfTheAuthServersToken(t *testing.T) {
 	}
 }
 
-// TestARoleThatWasTakenAwayIsGone: whatever an older token says, neither it nor the tokens of Keepsake that its person has made may do anything,
-// wherever that is seen first.
+// TestARoleThatWasTakenAwayIsGone: whatever an older token says, neither it nor the tokens of Keepsake that its person
+// has made may do anything, wherever that is seen first.
 func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 	t.Parallel()
 	demoted, moved := bea, bea
@@ -614,7 +653,8 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 				t.Errorf("%+v, %v", actor, err)
 			}
 		},
-		"by the request of a bearer who is banned": func(t *testing.T, w world) { // their token of before is refused nowhere else
+		// their token of before is refused nowhere else
+		"by the request of a bearer who is banned": func(t *testing.T, w world) {
 			banned := bea
 			banned.Banned = true
 			w.at.SetUser(banned)
@@ -624,7 +664,8 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 			}
 		},
 		"at sign-in": func(t *testing.T, w world) {
-			if _, _, err := w.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+			if _, _, err := w.s.SignIn(t.Context(), try(bea.Email, theirPassword, "192.0.2.1")); keepsake.CodeOf(
+				err) != keepsake.CodeForbidden {
 				t.Errorf("%v", err)
 			}
 		},
@@ -647,7 +688,9 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.bearer = tokens.Access.Reveal()
-			_, token, err := w.s.CreateToken(t.Context(), w.session.Actor, auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRestore}, Lifetime: time.Hour * 24})
+			_, token, err := w.s.CreateToken(t.Context(), w.session.Actor,
+				auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRestore},
+					Lifetime: time.Hour * 24})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -672,10 +715,12 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 				if actor, err := bearer(w); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 					t.Errorf("the bearer's token: %+v, %v", actor, err)
 				}
-				if actor, err := w.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1"); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				if actor, err := w.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1"); keepsake.CodeOf(
+					err) != keepsake.CodeForbidden {
 					t.Errorf("the account's token: %+v, %v", actor, err)
 				}
-				if actor, err := w.s.Resolve(t.Context(), w.session.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+				if actor, err := w.s.Resolve(t.Context(), w.session.Token.Reveal()); keepsake.CodeOf(
+					err) != keepsake.CodeForbidden {
 					t.Errorf("the session: %+v, %v", actor, err)
 				}
 			}
@@ -689,11 +734,12 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 	}
 }
 
-// TestOneEMailIsOnePerson: somebody of the platform whose e-mail is that of a local account is not another account, which could approve
-// what the first has asked for.
+// TestOneEMailIsOnePerson: somebody of the platform whose e-mail is that of a local account is not another account,
+// which could approve what the first has asked for.
 func TestOneEMailIsOnePerson(t *testing.T) {
 	t.Parallel()
-	amelia := gotruetest.User{Email: "amelia@example.org", Password: theirPassword, AppMetadata: map[string]any{"role": "super_admin"}}
+	amelia := gotruetest.User{Email: "amelia@example.org", Password: theirPassword,
+		AppMetadata: map[string]any{"role": "super_admin"}}
 	e := withSupabase(t, amelia)
 	client, err := gotrue.NewClient(e.at.URL, gotruetest.Key)
 	if err != nil {
@@ -703,7 +749,8 @@ func TestOneEMailIsOnePerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.s.ResolveToken(t.Context(), tokens.Access.Reveal(), "192.0.2.1"); keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "another account") {
+	if _, err := e.s.ResolveToken(t.Context(), tokens.Access.Reveal(), "192.0.2.1"); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "another account") {
 		t.Errorf("%v", err)
 	}
 	if n := e.count("select count(*) from accounts"); n != 1 {
@@ -711,12 +758,14 @@ func TestOneEMailIsOnePerson(t *testing.T) {
 	}
 }
 
-// TestSomebodyIsMadeAnewThere: after they were removed, with the same e-mail. They come in, and what the account of before had is over.
+// TestSomebodyIsMadeAnewThere: after they were removed, with the same e-mail. They come in, and what the account of
+// before had is over.
 func TestSomebodyIsMadeAnewThere(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
 	before := e.in(bea)
-	_, token, err := e.s.CreateToken(t.Context(), before.Actor, auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour * 24})
+	_, token, err := e.s.CreateToken(t.Context(), before.Actor,
+		auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour * 24})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -729,13 +778,16 @@ func TestSomebodyIsMadeAnewThere(t *testing.T) {
 	if actor, err := e.s.Resolve(t.Context(), before.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("the session of before: %+v, %v", actor, err)
 	}
-	if actor, err := e.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1"); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if actor, err := e.s.ResolveToken(t.Context(), token.Reveal(), "192.0.2.1"); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Errorf("the token of before: %+v, %v", actor, err)
 	}
-	if n := e.count("select count(*) from audit_log where action = 'account.close' and target = 'bea@example.org'"); n != 1 {
+	if n := e.count("select count(*) from audit_log where action = 'account.close' and target = 'bea@example.org'"); n !=
+		1 {
 		t.Errorf("%d on record", n)
 	}
-	if closed, err := auth.CloseAccount(t.Context(), e.d, keepsake.System("test"), bea.Email); err != nil || !closed.Elsewhere || closed.Sessions != 1 {
+	if closed, err := auth.CloseAccount(t.Context(), e.d, keepsake.System("test"), bea.Email); err != nil ||
+		!closed.Elsewhere || closed.Sessions != 1 {
 		t.Errorf("%+v, %v", closed, err)
 	}
 }
@@ -766,11 +818,12 @@ func TestASessionIsNotTakenOver(t *testing.T) {
 	}
 }
 
-// TestAnEmailThatMovedWaitsForNobodyWithTheTrail: who takes over somebody's e-mail comes in while another request of theirs is about to be put on
-// record. The end of the trail is taken last, so neither waits for the other.
+// TestAnEmailThatMovedWaitsForNobodyWithTheTrail: who takes over somebody's e-mail comes in while another request of
+// theirs is about to be put on record. The end of the trail is taken last, so neither waits for the other.
 func TestAnEmailThatMovedWaitsForNobodyWithTheTrail(t *testing.T) {
 	t.Parallel()
-	heir := gotruetest.User{ID: "00000000-0000-4000-8000-00000000abcd", Email: "bee@example.org", Password: theirPassword, AppMetadata: bea.AppMetadata}
+	heir := gotruetest.User{ID: "00000000-0000-4000-8000-00000000abcd", Email: "bee@example.org", Password: theirPassword,
+		AppMetadata: bea.AppMetadata}
 	e := withSupabase(t, bea, heir)
 	e.in(bea)
 	account := e.in(heir).Actor.ID
@@ -786,12 +839,14 @@ func TestAnEmailThatMovedWaitsForNobodyWithTheTrail(t *testing.T) {
 			in <- err
 		}()
 		for waits := false; !waits; {
-			const q = "select exists (select from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = current_database()) from pg_sleep(0.01)"
+			const q = "select exists (select from pg_locks l join pg_stat_activity a using (pid) where not l.granted and " +
+				"a.datname = current_database()) from pg_sleep(0.01)"
 			if err := tx.PG.QueryRow(t.Context(), q).Scan(&waits); err != nil {
 				return err
 			}
 		}
-		return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "session.prove", Outcome: audit.Allowed})
+		return audit.Record(t.Context(), tx, keepsake.System("test"),
+			audit.Entry{Action: "session.prove", Outcome: audit.Allowed})
 	})
 	if err != nil {
 		t.Error(err)
@@ -799,13 +854,14 @@ func TestAnEmailThatMovedWaitsForNobodyWithTheTrail(t *testing.T) {
 	if err := <-in; err != nil {
 		t.Error(err)
 	}
-	if n := e.count("select count(*) from audit_log where action = 'account.close' and target = 'bea@example.org' and actor_role = 'system'"); n != 1 {
+	if n := e.count("select count(*) from audit_log where action = 'account.close' and target = 'bea@example.org' and " +
+		"actor_role = 'system'"); n != 1 {
 		t.Errorf("%d on record", n)
 	}
 }
 
-// TestACodeThereWorksOnce: the auth server takes a code again as long as its time lasts. Of those who come with the same one, at whatever process, one
-// gets in, and what the others were given there ends.
+// TestACodeThereWorksOnce: the auth server takes a code again as long as its time lasts. Of those who come with the
+// same one, at whatever process, one gets in, and what the others were given there ends.
 func TestACodeThereWorksOnce(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, cleo)
@@ -827,7 +883,8 @@ func TestACodeThereWorksOnce(t *testing.T) {
 	errs := make([]error, together)
 	for i := range together {
 		wg.Go(func() {
-			_, errs[i] = processes[i].Continue(t.Context(), steps[i], keepsake.Secret(code), auth.Credentials{Address: "192.0.2.1"})
+			_, errs[i] = processes[i].Continue(t.Context(), steps[i], keepsake.Secret(code),
+				auth.Credentials{Address: "192.0.2.1"})
 		})
 	}
 	wg.Wait()
@@ -835,21 +892,24 @@ func TestACodeThereWorksOnce(t *testing.T) {
 	for _, err := range errs {
 		if err == nil {
 			in++
-		} else if keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(keepsake.MessageOf(err), "was used already") {
+		} else if keepsake.CodeOf(err) != keepsake.CodeForbidden ||
+			!strings.Contains(keepsake.MessageOf(err), "was used already") {
 			t.Errorf("%v", err)
 		}
 	}
 	if in != 1 || e.at.SignedIn() != 1 {
 		t.Errorf("%d got in with one code, and %d are signed in there", in, e.at.SignedIn())
 	}
-	if n := e.count("select count(*) from audit_log where action = 'session.start' and detail->>'reason' = 'spent_totp'"); n != together-1 {
+	if n := e.count("select count(*) from audit_log where action = 'session.start' and detail->>'reason' " +
+		"= 'spent_totp'"); n != together-1 {
 		t.Errorf("%d on record, want %d", n, together-1)
 	}
 	past := e.d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error { // an hour later
 		if _, err := tx.PG.Exec(t.Context(), "update used_codes set used_at = used_at - interval '1 hour'"); err != nil {
 			return err
 		}
-		return audit.Record(t.Context(), tx, keepsake.System("test"), audit.Entry{Action: "session.start", Outcome: audit.Allowed})
+		return audit.Record(t.Context(), tx, keepsake.System("test"),
+			audit.Entry{Action: "session.start", Outcome: audit.Allowed})
 	})
 	if err := errors.Join(past, e.s.Sweep(t.Context())); err != nil {
 		t.Fatal(err)
@@ -859,8 +919,8 @@ func TestACodeThereWorksOnce(t *testing.T) {
 	}
 }
 
-// TestClaimsThatProveNothingAreRefusedLikeAWrongPassword, at sign-in in words and time, in a session that goes on, and as bearer tokens. What an account
-// was entitled to before ends.
+// TestClaimsThatProveNothingAreRefusedLikeAWrongPassword, at sign-in in words and time, in a session that goes on, and
+// as bearer tokens. What an account was entitled to before ends.
 func TestClaimsThatProveNothingAreRefusedLikeAWrongPassword(t *testing.T) {
 	t.Parallel()
 	for name, metadata := range map[string]map[string]any{
@@ -883,7 +943,8 @@ func TestClaimsThatProveNothingAreRefusedLikeAWrongPassword(t *testing.T) {
 			for _, password := range []string{theirPassword, "a wrong password"} {
 				from := time.Now()
 				_, step, err := e.s.SignIn(t.Context(), try(bea.Email, keepsake.Secret(password), "192.0.2.9"))
-				if took := time.Since(from); keepsake.CodeOf(err) != keepsake.CodeForbidden || err == nil || step != nil || took < 500*time.Millisecond {
+				if took := time.Since(from); keepsake.CodeOf(err) != keepsake.CodeForbidden || err == nil || step != nil ||
+					took < 500*time.Millisecond {
 					t.Errorf("%s: %v after %s", password, err, took)
 				}
 				words = append(words, keepsake.MessageOf(err))
@@ -891,7 +952,8 @@ func TestClaimsThatProveNothingAreRefusedLikeAWrongPassword(t *testing.T) {
 			if words[0] != words[1] {
 				t.Errorf("%q", words)
 			}
-			if _, err := e.s.ResolveToken(t.Context(), e.at.Sign(t, odd, nil), "192.0.2.9"); keepsake.CodeOf(err) != keepsake.CodeForbidden || err == nil {
+			if _, err := e.s.ResolveToken(t.Context(), e.at.Sign(t, odd, nil), "192.0.2.9"); keepsake.CodeOf(
+				err) != keepsake.CodeForbidden || err == nil {
 				t.Errorf("a bearer token: %v", err)
 			}
 			if _, err := e.s.Resolve(t.Context(), session.Token.Reveal()); err == nil {

@@ -38,7 +38,9 @@ type Token struct {
 
 // TokenInput says what token is wanted.
 type TokenInput struct {
-	ID          string // of NewTokenID, made when somebody was asked: the same form makes one token, however often it is sent; empty: one is made
+	// of NewTokenID, made when somebody was asked: the same form makes one token, however often it is sent; empty: one is
+	// made
+	ID          string
 	Name        string
 	Permissions []keepsake.Permission
 	Lifetime    time.Duration // up to a year
@@ -51,10 +53,12 @@ func NewTokenID() (string, error) {
 }
 
 // errTokens answers a token that asks for tokens.
-var errTokens = keepsake.Errorf(keepsake.CodeForbidden, "Tokens are made and revoked by people who are signed in, never by another token.")
+var errTokens = keepsake.Errorf(keepsake.CodeForbidden,
+	"Tokens are made and revoked by people who are signed in, never by another token.")
 
 // CreateToken makes a token that acts for the actor's account. The token is returned once and stored nowhere.
-func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in TokenInput) (Token, keepsake.Secret, error) {
+func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in TokenInput) (Token, keepsake.Secret,
+	error) {
 	in.Name = strings.TrimSpace(in.Name)
 	id, err := uuid.Parse(in.ID)
 	if in.ID == "" {
@@ -65,11 +69,14 @@ func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in Tok
 	}
 	secret := keepsake.Secret(tokenPrefix + rand.Text() + rand.Text()) // 260 bits
 	now := s.now()
-	token := Token{ID: id.String(), Name: in.Name, Permissions: in.Permissions, Created: now, Expires: now.Add(in.Lifetime)}
+	token := Token{ID: id.String(), Name: in.Name, Permissions: in.Permissions, Created: now,
+		Expires: now.Add(in.Lifetime)}
 	detail := map[string]any{"name": in.Name, "permissions": in.Permissions, "expires": token.Expires}
 	err = checkToken(actor, in)
 	if err == nil && !actor.Proven(now) { // it would outlive the session of whoever found an open browser
-		err = keepsake.Errorf(keepsake.CodeProof, "Give your password again first: it is more than %d minutes ago that you did, and a token lives longer than a session. Nothing was made.", int(keepsake.StepUp.Minutes()))
+		err = keepsake.Errorf(keepsake.CodeProof,
+			"Give your password again first: it is more than %d minutes ago that you did, and a token lives longer than a "+
+				"session. Nothing was made.", int(keepsake.StepUp.Minutes()))
 	}
 	if err == nil {
 		err = s.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -77,16 +84,20 @@ func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in Tok
 			for i, p := range in.Permissions {
 				permissions[i] = string(p)
 			}
-			err := tx.InsertToken(ctx, sqlcgen.InsertTokenParams{ID: token.ID, TokenHash: tokenHash(secret.Reveal()), AccountID: actor.ID, Name: in.Name,
+			err := tx.InsertToken(ctx, sqlcgen.InsertTokenParams{ID: token.ID, TokenHash: tokenHash(secret.Reveal()),
+				AccountID: actor.ID, Name: in.Name,
 				Permissions: permissions, Now: now, ExpiresAt: token.Expires})
 			if err != nil {
 				return err
 			}
-			return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.create", Target: token.ID, Outcome: audit.Allowed, Detail: detail})
+			return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.create", Target: token.ID, Outcome: audit.Allowed,
+				Detail: detail})
 		})
 	}
 	if db.IsConstraint(err, "api_tokens_pkey") {
-		err = keepsake.Errorf(keepsake.CodeConflict, "This form has made its token already, which is shown only once. If you have not kept it, revoke it below and make another.")
+		err = keepsake.Errorf(keepsake.CodeConflict,
+			"This form has made its token already, which is shown only once. If you have not kept it, revoke it below and "+
+				"make another.")
 	}
 	if err != nil {
 		return Token{}, "", s.refuseToken(ctx, actor, "token.create", in.ID, detail, err)
@@ -99,7 +110,8 @@ func checkToken(actor keepsake.Actor, in TokenInput) error {
 	case actor.Permissions != nil:
 		return errTokens
 	case n == 0 || n > longestTokenName || !utf8.ValidString(in.Name) || strings.ContainsRune(in.Name, 0):
-		return keepsake.Errorf(keepsake.CodeInvalid, "Give the token a name of 1 to %d characters, so that you know it again.", longestTokenName)
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"Give the token a name of 1 to %d characters, so that you know it again.", longestTokenName)
 	case len(in.Permissions) == 0:
 		return keepsake.Errorf(keepsake.CodeInvalid, "Choose at least one thing that the token may do.")
 	case in.Lifetime <= 0 || in.Lifetime > longestToken:
@@ -149,7 +161,8 @@ func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id str
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.revoke", Target: id, Outcome: audit.Allowed, Detail: map[string]any{"name": name}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.revoke", Target: id, Outcome: audit.Allowed,
+			Detail: map[string]any{"name": name}})
 	})
 	if db.IsNoSuch(err) {
 		err = keepsake.Errorf(keepsake.CodeNotFound, "You have no such token.")
@@ -161,13 +174,14 @@ func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id str
 }
 
 // refuseToken records why something about a token was not done, and returns it.
-func (s *Sessions) refuseToken(ctx context.Context, actor keepsake.Actor, action, id string, detail map[string]any, err error) error {
+func (s *Sessions) refuseToken(ctx context.Context, actor keepsake.Actor, action, id string, detail map[string]any,
+	err error) error {
 	detail["code"] = keepsake.CodeOf(err)
 	return s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: id, Detail: detail}, err)
 }
 
-// ResolveToken returns who a token acts for, with what it may do. One that is unknown, revoked, over, or of a closed account is an
-// Error with CodeForbidden, and all of these read alike.
+// ResolveToken returns who a token acts for, with what it may do. One that is unknown, revoked, over, or of a closed
+// account is an Error with CodeForbidden, and all of these read alike.
 func (s *Sessions) ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error) {
 	actor, err := s.resolveToken(ctx, token, address)
 	if keepsake.CodeOf(err) == keepsake.CodeForbidden && err != nil {
@@ -179,7 +193,8 @@ func (s *Sessions) ResolveToken(ctx context.Context, token, address string) (kee
 }
 
 func (s *Sessions) resolveToken(ctx context.Context, token, address string) (keepsake.Actor, error) {
-	refused := keepsake.Errorf(keepsake.CodeForbidden, "This token is not valid: it is unknown, revoked or has expired. Make a new one under Tokens.")
+	refused := keepsake.Errorf(keepsake.CodeForbidden,
+		"This token is not valid: it is unknown, revoked or has expired. Make a new one under Tokens.")
 	if s.supabase != nil && looksLikeJWT(token) {
 		return s.resolveJWT(ctx, keepsake.Secret(token), address)
 	}
@@ -198,7 +213,8 @@ func (s *Sessions) resolveToken(ctx context.Context, token, address string) (kee
 		if err := tx.TouchToken(ctx, sqlcgen.TouchTokenParams{ID: row.ID, Now: now, Address: short(address)}); err != nil {
 			return err
 		}
-		return s.recordHourly(ctx, tx, "token "+row.ID+" "+network(address), tokenActor(row, address), audit.Entry{Action: "token.use", Target: row.ID, Outcome: audit.Allowed})
+		return s.recordHourly(ctx, tx, "token "+row.ID+" "+network(address), tokenActor(row, address),
+			audit.Entry{Action: "token.use", Target: row.ID, Outcome: audit.Allowed})
 	})
 	if db.IsNoRows(err) {
 		return keepsake.Actor{}, refused

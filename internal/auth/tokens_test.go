@@ -20,13 +20,16 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	actor := session.Actor
-	in := auth.TokenInput{Name: " deploy script ", Permissions: []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup}, Lifetime: 24 * time.Hour}
+	in := auth.TokenInput{Name: " deploy script ",
+		Permissions: []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup}, Lifetime: 24 * time.Hour}
 	token, secret, err := sessions.CreateToken(t.Context(), actor, in)
-	if err != nil || token.Name != "deploy script" || !strings.HasPrefix(secret.Reveal(), "ks_") || len(secret.Reveal()) < 50 {
+	if err != nil || token.Name != "deploy script" || !strings.HasPrefix(secret.Reveal(), "ks_") ||
+		len(secret.Reveal()) < 50 {
 		t.Fatalf("%+v, %v", token, err)
 	}
 	who, err := sessions.ResolveToken(t.Context(), secret.Reveal(), "192.0.2.7")
-	if err != nil || who.ID != actor.ID || who.Session != token.ID || who.May(keepsake.MayRestore) || !who.May(keepsake.MayBackup) || !who.ProvenAt.IsZero() {
+	if err != nil || who.ID != actor.ID || who.Session != token.ID || who.May(keepsake.MayRestore) ||
+		!who.May(keepsake.MayBackup) || !who.ProvenAt.IsZero() {
 		t.Errorf("%+v, %v", who, err)
 	}
 	list, err := sessions.ListTokens(t.Context(), actor)
@@ -35,7 +38,8 @@ func TestTokens(t *testing.T) {
 	}
 	var hashed, plain int
 	err = d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		return tx.PG.QueryRow(t.Context(), "select count(*) filter (where token_hash = sha256($1::text::bytea)), count(*) filter (where t::text like '%' || $1 || '%') from api_tokens t", secret.Reveal()).Scan(&hashed, &plain)
+		return tx.PG.QueryRow(t.Context(), "select count(*) filter (where token_hash = sha256($1::text::bytea)), count(*) "+
+			"filter (where t::text like '%' || $1 || '%') from api_tokens t", secret.Reveal()).Scan(&hashed, &plain)
 	})
 	if err != nil || hashed != 1 || plain != 0 {
 		t.Errorf("hashed %d, plain %d, %v", hashed, plain, err)
@@ -72,13 +76,16 @@ func TestTokens(t *testing.T) {
 	if err := sessions.RevokeToken(t.Context(), who, token.ID); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("a token revoked a token: %v", err)
 	}
-	if err := sessions.RevokeToken(t.Context(), keepsake.Actor{ID: "00000000-0000-0000-0000-000000000000", Role: keepsake.RoleSuperAdmin}, token.ID); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+	if err := sessions.RevokeToken(t.Context(),
+		keepsake.Actor{ID: "00000000-0000-0000-0000-000000000000", Role: keepsake.RoleSuperAdmin}, token.ID); keepsake.CodeOf(
+		err) != keepsake.CodeNotFound {
 		t.Errorf("somebody else's token: %v", err)
 	}
 	if err := sessions.RevokeToken(t.Context(), actor, token.ID); err != nil {
 		t.Fatal(err)
 	}
-	refused := map[string]string{"revoked": secret.Reveal(), "unknown": "ks_nobody", "no token": "", "no prefix": strings.TrimPrefix(secret.Reveal(), "ks_")}
+	refused := map[string]string{"revoked": secret.Reveal(), "unknown": "ks_nobody", "no token": "",
+		"no prefix": strings.TrimPrefix(secret.Reveal(), "ks_")}
 	_, old, err := sessions.CreateToken(t.Context(), actor, in)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +110,8 @@ func TestRefusedTokensAreOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := auth.TokenInput{Name: "deploy script", Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: 24 * time.Hour}
+	in := auth.TokenInput{Name: "deploy script", Permissions: []keepsake.Permission{keepsake.MayRead},
+		Lifetime: 24 * time.Hour}
 	token, secret, err := sessions.CreateToken(t.Context(), session.Actor, in)
 	if err != nil {
 		t.Fatal(err)
@@ -135,13 +143,16 @@ func TestRefusedTokensAreOnRecord(t *testing.T) {
 	}
 	var got []string
 	for _, r := range page {
-		got = append(got, strings.Join([]string{r.ActorName, r.Token, r.Target, r.Address, r.UserAgent, r.RequestID, string(r.Outcome), string(r.Detail)}, " "))
+		got = append(got, strings.Join([]string{r.ActorName, r.Token, r.Target, r.Address, r.UserAgent, r.RequestID,
+			string(r.Outcome), string(r.Detail)}, " "))
 		if !r.Security || r.Session != "" {
 			t.Errorf("%+v", r)
 		}
 	}
-	revoked := "amelia@example.org " + token.ID + " " + token.ID + ` 192.0.2.7 curl/8 REQ1 refused {"name":"deploy script","reason":"revoked"}`
-	want := []string{revoked, `   2001:db8::1 curl/8 REQ1 refused {"reason":"unknown"}`, `   192.0.2.7 curl/8 REQ1 refused {"reason":"unknown"}`, revoked}
+	revoked := "amelia@example.org " + token.ID + " " + token.ID +
+		` 192.0.2.7 curl/8 REQ1 refused {"name":"deploy script","reason":"revoked"}`
+	want := []string{revoked, `   2001:db8::1 curl/8 REQ1 refused {"reason":"unknown"}`,
+		`   192.0.2.7 curl/8 REQ1 refused {"reason":"unknown"}`, revoked}
 	if !slices.Equal(got, want) {
 		t.Errorf("on record:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// What every authenticator understands (RFC 6238): six digits of HMAC-SHA-1, new every 30 seconds. One step to either side is taken too,
-// for clocks that differ and people who type slowly.
+// What every authenticator understands (RFC 6238): six digits of HMAC-SHA-1, new every 30 seconds. One step to either
+// side is taken too, for clocks that differ and people who type slowly.
 const (
 	codePeriod = 30 // seconds
 	codeSkew   = 1  // steps
@@ -45,19 +45,21 @@ func newSecret() []byte {
 
 // enrolment is the secret as people type it, and as an authenticator reads it.
 func enrolment(email string, secret []byte) (text, link keepsake.Secret, err error) {
-	key, err := totp.Generate(totp.GenerateOpts{Issuer: issuer, AccountName: email, Secret: secret, Period: codePeriod, Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: issuer, AccountName: email, Secret: secret, Period: codePeriod,
+		Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
 	if err != nil {
 		return "", "", fmt.Errorf("write the secret for an authenticator: %w", err)
 	}
 	return keepsake.Secret(key.Secret()), keepsake.Secret(key.URL()), nil
 }
 
-// matchStep returns the time step whose code this is, among those that are taken at this moment. It computes and compares all of them
-// whatever it finds, so that how long it takes says nothing.
+// matchStep returns the time step whose code this is, among those that are taken at this moment. It computes and
+// compares all of them whatever it finds, so that how long it takes says nothing.
 func matchStep(secret []byte, code string, at time.Time) (step int64, ok bool) {
 	now := at.Unix() / codePeriod
 	for i := now - codeSkew; i <= now+codeSkew; i++ {
-		want, err := hotp.GenerateCodeCustom(codeText.EncodeToString(secret), uint64(max(i, 0)), hotp.ValidateOpts{Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
+		want, err := hotp.GenerateCodeCustom(codeText.EncodeToString(secret), uint64(max(i, 0)),
+			hotp.ValidateOpts{Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
 		if err == nil && subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 {
 			step, ok = i, true
 		}
@@ -91,7 +93,8 @@ const (
 
 // readCode takes off what people add when they type a code, and says which kind it is; "" for neither.
 func readCode(typed keepsake.Secret) (kind, code string) {
-	code = strings.ToLower(strings.NewReplacer(" ", "", "-", "", "\t", "", "\u00a0", "", "\u2013", "").Replace(typed.Reveal()))
+	code = strings.ToLower(strings.NewReplacer(" ", "", "-", "", "\t", "", "\u00a0", "", "\u2013", "").Replace(
+		typed.Reveal()))
 	switch {
 	case len(code) == codeDigits.Length() && strings.Trim(code, "0123456789") == "":
 		return factorTOTP, code

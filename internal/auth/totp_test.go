@@ -8,11 +8,13 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestCodesAreThoseOfTheRFC: the vectors of RFC 6238, appendix B, whose last six of eight digits are what an authenticator shows.
+// TestCodesAreThoseOfTheRFC: the vectors of RFC 6238, appendix B, whose last six of eight digits are what an
+// authenticator shows.
 func TestCodesAreThoseOfTheRFC(t *testing.T) {
 	t.Parallel()
 	secret := []byte("12345678901234567890")
-	for at, code := range map[int64]string{59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130"} {
+	for at, code := range map[int64]string{59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924",
+		2000000000: "279037", 20000000000: "353130"} {
 		for off, want := range map[int64]bool{-60: false, -30: true, 0: true, 30: true, 60: false} {
 			step, ok := matchStep(secret, code, time.Unix(at/30*30+off, 0))
 			if ok != want || ok && step != at/30 {
@@ -30,8 +32,10 @@ func TestCodesAreThoseOfTheRFC(t *testing.T) {
 func TestCodesAreReadAsPeopleTypeThem(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string][2]string{
-		"123456": {factorTOTP, "123456"}, " 123 456 ": {factorTOTP, "123456"}, "123-456": {factorTOTP, "123456"}, "12345": {}, "1234567": {}, "12345a": {}, "": {}, "١٢٣٤٥٦": {},
-		"abcd-efgh-2345-wxyz": {factorRecovery, "abcdefgh2345wxyz"}, "ABCD EFGH 2345 WXYZ": {factorRecovery, "abcdefgh2345wxyz"}, "abcd-efgh-2345-wxy": {}, "abcd-efgh-2345-wxy1": {},
+		"123456": {factorTOTP, "123456"}, " 123 456 ": {factorTOTP, "123456"}, "123-456": {factorTOTP, "123456"}, "12345": {},
+		"1234567": {}, "12345a": {}, "": {}, "١٢٣٤٥٦": {},
+		"abcd-efgh-2345-wxyz": {factorRecovery, "abcdefgh2345wxyz"},
+		"ABCD EFGH 2345 WXYZ": {factorRecovery, "abcdefgh2345wxyz"}, "abcd-efgh-2345-wxy": {}, "abcd-efgh-2345-wxy1": {},
 	} {
 		if kind, code := readCode(keepsake.Secret(typed)); kind != want[0] || code != want[1] {
 			t.Errorf("%q is %q %q, want %q", typed, kind, code, want)
@@ -45,7 +49,8 @@ func TestRecoveryCodesAreTenAndDiffer(t *testing.T) {
 	seen := map[keepsake.Secret]bool{}
 	for i, code := range codes {
 		kind, plain := readCode(code)
-		if kind != factorRecovery || string(recoveryHash(plain)) != string(hashes[i]) || strings.Count(code.Reveal(), "-") != 3 {
+		if kind != factorRecovery || string(recoveryHash(plain)) != string(hashes[i]) ||
+			strings.Count(code.Reveal(), "-") != 3 {
 			t.Errorf("%q is no recovery code", code.Reveal())
 		}
 		seen[code] = true

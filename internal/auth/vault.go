@@ -8,8 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Vault seals what must not lie in the console database in the clear, with a key that is not there. What was sealed under a name can be
-// opened under no other. It is safe for concurrent use.
+// Vault seals what must not lie in the console database in the clear, with a key that is not there. What was sealed
+// under a name can be opened under no other. It is safe for concurrent use.
 type Vault interface {
 	Seal(ctx context.Context, name string, plain []byte) ([]byte, error)
 	Open(ctx context.Context, name string, sealed []byte) ([]byte, error)
@@ -22,8 +22,9 @@ func (s *Sessions) WithVault(v Vault) *Sessions {
 	return &with
 }
 
-// WithTelling returns s calling tell after a second step was changed, so that the repository knows it before the console database is away.
-// Whether that worked is tell's own business: the change stands, and workers tell the repository now and then anyway.
+// WithTelling returns s calling tell after a second step was changed, so that the repository knows it before the
+// console database is away. Whether that worked is tell's own business: the change stands, and workers tell the
+// repository now and then anyway.
 func (s *Sessions) WithTelling(tell func(ctx context.Context)) *Sessions {
 	with := *s
 	with.tell = tell
@@ -37,7 +38,8 @@ func (s *Sessions) told(ctx context.Context) {
 	if s.tell == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime) // the change stands, whether the browser waits or not
+	// the change stands, whether the browser waits or not
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
 	defer cancel()
 	s.tell(ctx)
 }
@@ -49,19 +51,27 @@ func (s *Sessions) openSecret(ctx context.Context, a sqlcgen.Account, sealed []b
 	return openSecret(ctx, s.vault, a.ID, a.Email, sealed)
 }
 
-// openSecret opens the secret of an account's authenticator, and says in words what helps where that does not work: without it no code
-// can be told from another, and letting somebody in with the password alone would be what a thief hopes for.
+// openSecret opens the secret of an account's authenticator, and says in words what helps where that does not work:
+// without it no code can be told from another, and letting somebody in with the password alone would be what a thief
+// hopes for.
 func openSecret(ctx context.Context, v Vault, account, email string, sealed []byte) ([]byte, error) {
 	if v == nil {
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "This process has no repository key, so it cannot check codes of an authenticator. Use a recovery code.")
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+			"This process has no repository key, so it cannot check codes of an authenticator. Use a recovery code.")
 	}
 	plain, err := v.Open(ctx, secretName(account), sealed)
 	switch code := keepsake.CodeOf(err); {
 	case err == nil && len(plain) == secretSize:
 		return plain, nil
 	case err == nil || code == keepsake.CodeDamaged || code == keepsake.CodeWrongKey || code == keepsake.CodeInvalid:
-		return nil, keepsake.Errorf(keepsake.CodeWrongKey, "Codes of this account's authenticator cannot be checked: its secret was sealed with another repository key, or is damaged. "+
-			"Use a recovery code, or have the second step switched off on the server: keepsake admin second-step-off --email %s", email)
+		return nil, keepsake.Errorf(keepsake.CodeWrongKey,
+			"Codes of this account's authenticator cannot be checked: its secret was sealed with another repository key, "+
+				"or is damaged. "+
+				"Use a recovery code, or have the second step switched off on the server: keepsake admin "+
+				"second-step-off --email %s",
+			email)
 	}
-	return nil, keepsake.Errorf(keepsake.CodeUnavailable, "Codes of an authenticator cannot be checked just now: no provider answers that holds the repository's header. Use a recovery code, or try again in a moment: %w", err)
+	return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+		"Codes of an authenticator cannot be checked just now: no provider answers that holds the repository's header. Use "+
+			"a recovery code, or try again in a moment: %w", err)
 }

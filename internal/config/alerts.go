@@ -19,12 +19,14 @@ var alertKinds = []string{"security", "failed", "restore"}
 func (c *Config) checkAlerts() *mistake {
 	for i, u := range c.Alerts.URLs {
 		if scheme, rest, found := strings.Cut(u.Reveal(), "://"); !found || scheme == "" || rest == "" {
-			return wrong("it is no address that alerts can be sent to: write it as shoutrrr documents, such as smtp://…, slack://…, generic://…", "alerts", "urls", i)
+			return wrong("it is no address that alerts can be sent to: write it as shoutrrr documents, such as smtp://…, "+
+				"slack://…, generic://…", "alerts", "urls", i)
 		}
 	}
 	for i, kind := range c.Alerts.On {
 		if !slices.Contains(alertKinds, kind) {
-			return wrong(fmt.Sprintf("%q is nothing to be alerted on: use %s", kind, strings.Join(alertKinds, ", ")), "alerts", "on", i)
+			return wrong(fmt.Sprintf("%q is nothing to be alerted on: use %s", kind, strings.Join(alertKinds, ", ")), "alerts",
+				"on", i)
 		}
 	}
 	return nil

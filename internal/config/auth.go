@@ -24,17 +24,20 @@ type Supabase struct {
 
 // Trust is what its tokens are held against.
 func (s Supabase) Trust() gotrue.Trust {
-	return gotrue.Trust{URL: s.URL, Issuer: s.Issuer, Secret: s.JWTSecret, Algorithms: s.Algorithms, RoleClaim: s.RoleClaim, OrganizationClaim: s.OrganizationClaim}
+	return gotrue.Trust{URL: s.URL, Issuer: s.Issuer, Secret: s.JWTSecret, Algorithms: s.Algorithms,
+		RoleClaim: s.RoleClaim, OrganizationClaim: s.OrganizationClaim}
 }
 
 // trustFields are the names that Trust.Check gives, as the file writes them.
-var trustFields = map[string]string{"URL": "url", "Secret": "jwt_secret", "Algorithms": "algorithms", "RoleClaim": "role_claim", "OrganizationClaim": "organization_claim"}
+var trustFields = map[string]string{"URL": "url", "Secret": "jwt_secret", "Algorithms": "algorithms",
+	"RoleClaim": "role_claim", "OrganizationClaim": "organization_claim"}
 
 func (c *Config) checkAuth() *mistake {
 	s := c.Auth.Supabase
 	if s.URL == "" {
 		if s.AnonKey != "" || s.JWTSecret != "" || s.RequireMFA || len(s.Algorithms) > 0 {
-			return wrong("the address of the auth server is missing: write it as https://PROJECT.supabase.co/auth/v1", "auth", "supabase", "url")
+			return wrong("the address of the auth server is missing: write it as https://PROJECT.supabase.co/auth/v1", "auth",
+				"supabase", "url")
 		}
 		return nil
 	}

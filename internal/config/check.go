@@ -41,7 +41,8 @@ func wrong(text string, path ...any) *mistake { return &mistake{path, text} }
 
 // check returns the first mistake as an Error with CodeInvalid.
 func (c *Config) check() error {
-	for _, group := range []func() *mistake{c.checkDatabases, c.checkDataMap, c.checkProviders, c.checkTargets, c.checkServer, c.checkAuth, c.checkAlerts, c.checkRest} {
+	for _, group := range []func() *mistake{c.checkDatabases, c.checkDataMap, c.checkProviders, c.checkTargets,
+		c.checkServer, c.checkAuth, c.checkAlerts, c.checkRest} {
 		if m := group(); m != nil {
 			return keepsake.Errorf(keepsake.CodeInvalid, "%s: %s", c.where(m.path...), m.text)
 		}
@@ -84,16 +85,18 @@ func (c *Config) checkDatabases() *mistake {
 		return wrong(problem, "console", "owner_url")
 	}
 	if platform != nil && owner != nil && sameDatabase(c.Platform.URL, c.Console.OwnerURL) {
-		return wrong("it names the platform's own database: it leads to the console's, like console.url, as the role that owns it", "console", "owner_url")
+		return wrong("it names the platform's own database: it leads to the console's, like console.url, as the "+
+			"role that owns it", "console", "owner_url")
 	}
 	if platform != nil && console != nil && sameDatabase(c.Platform.URL, c.Console.URL) {
-		return wrong("it names the platform's own database: give the console one of its own, it may be on the same server", "console", "url")
+		return wrong("it names the platform's own database: give the console one of its own, it may be on the same server",
+			"console", "url")
 	}
 	return nil
 }
 
-// sameDatabase reports whether two URLs lead to one database, with what they leave out filled in as the driver does: port
-// 5432, the PG… variables of the environment. A URL that the driver refuses leads nowhere.
+// sameDatabase reports whether two URLs lead to one database, with what they leave out filled in as the driver does:
+// port 5432, the PG… variables of the environment. A URL that the driver refuses leads nowhere.
 func sameDatabase(a, b keepsake.Secret) bool {
 	one, err := pgx.ParseConfig(a.Reveal())
 	if err != nil {
@@ -107,8 +110,8 @@ func sameDatabase(a, b keepsake.Secret) bool {
 	return slices.ContainsFunc(addresses(other), func(at string) bool { return slices.Contains(known, at) })
 }
 
-// addresses returns every host and port that a connection may be made to. All names of this machine, and the directory of a
-// local socket, are one host.
+// addresses returns every host and port that a connection may be made to. All names of this machine, and the directory
+// of a local socket, are one host.
 func addresses(c *pgx.ConnConfig) []string {
 	list := []string{address(c.Host, c.Port)}
 	for _, f := range c.Fallbacks {
@@ -120,7 +123,8 @@ func addresses(c *pgx.ConnConfig) []string {
 func address(host string, port uint16) string {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	addr, err := netip.ParseAddr(host)
-	if host == "localhost" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || err == nil && addr.Unmap().IsLoopback() {
+	if host == "localhost" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || err == nil &&
+		addr.Unmap().IsLoopback() {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, strconv.Itoa(int(port)))
@@ -133,7 +137,8 @@ func parseDatabase(raw keepsake.Secret) (*url.URL, string) {
 	}
 	u, err := url.Parse(raw.Reveal())
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return nil, "it is no PostgreSQL URL: write postgres://user:password@host:5432/database, special characters of the password percent-encoded"
+		return nil, "it is no PostgreSQL URL: write postgres://user:password@host:5432/database, special characters of the " +
+			"password percent-encoded"
 	}
 	if strings.Trim(u.Path, "/") == "" && u.Query().Get("dbname") == "" {
 		return nil, "it names no database: add /database to its end"
@@ -152,11 +157,13 @@ func (c *Config) checkDataMap() *mistake {
 		for i, table := range c.DataMap.Tiers[tier] {
 			full := keepsake.QualifiedName(table)
 			if other, twice := tierOf[full]; twice {
-				return wrong(fmt.Sprintf("table %s is listed twice, also as %s: keep one", full, other), "data_map", "tiers", string(tier), i)
+				return wrong(fmt.Sprintf("table %s is listed twice, also as %s: keep one", full, other), "data_map", "tiers",
+					string(tier), i)
 			}
 			tierOf[full] = tier
 			if tier != keepsake.TierCritical && c.DataMap.IsRoot(full) {
-				return wrong(fmt.Sprintf("table %s is critical by definition, as the table of weddings and that of organizations are: "+
+				return wrong(fmt.Sprintf("table %s is critical by definition, as the table of weddings and that of "+
+					"organizations are: "+
 					"take it off this list", full), "data_map", "tiers", string(tier), i)
 			}
 		}
@@ -164,9 +171,11 @@ func (c *Config) checkDataMap() *mistake {
 	for i, k := range c.DataMap.ForeignKeys {
 		switch {
 		case k.Table == "" || k.References == "":
-			return wrong("a reference needs the table it is in and the table it leads to: name both", "data_map", "foreign_keys", i)
+			return wrong("a reference needs the table it is in and the table it leads to: name both", "data_map", "foreign_keys",
+				i)
 		case len(k.Columns) == 0 || len(k.Columns) != len(k.ReferencedColumns):
-			return wrong("columns and referenced_columns must name the same number of columns, at least one", "data_map", "foreign_keys", i)
+			return wrong("columns and referenced_columns must name the same number of columns, at least one", "data_map",
+				"foreign_keys", i)
 		}
 	}
 	if w := c.DataMap.Wedding; w.Date == "" {
@@ -177,7 +186,8 @@ func (c *Config) checkDataMap() *mistake {
 
 func (c *Config) checkProviders() *mistake {
 	if len(c.Providers) == 0 {
-		return wrong("none is configured: name at least one place to keep backups; three, on two media and one of them offsite, make them protected", "providers")
+		return wrong("none is configured: name at least one place to keep backups; three, on two media and one of them "+
+			"offsite, make them protected", "providers")
 	}
 	if len(c.Providers) > maxProviders {
 		return wrong(fmt.Sprintf("%d are configured: at most %d can be", len(c.Providers), maxProviders), "providers")
@@ -194,7 +204,8 @@ func (c *Config) checkProviders() *mistake {
 		names[p.Name] = true
 		place := strings.Join([]string{p.Type, c.Resolve(p.Path), p.Endpoint, p.Bucket, strings.Trim(p.Prefix, "/")}, "\x00")
 		if other, same := places[place]; same {
-			return wrong(fmt.Sprintf("it is the same place as provider %s: a copy there is no second copy, name another place", other), "providers", i)
+			return wrong(fmt.Sprintf("it is the same place as provider %s: a copy there is no second copy, name another place",
+				other), "providers", i)
 		}
 		places[place] = p.Name
 	}
@@ -226,10 +237,12 @@ func (p *Provider) check() *mistake {
 		return m
 	}
 	if (p.AccessKeyID == "") != (p.SecretAccessKey == "") {
-		return wrong("access_key_id and secret_access_key go together: give both, or neither to use the machine's own identity", "access_key_id")
+		return wrong("access_key_id and secret_access_key go together: give both, or neither to use the "+
+			"machine's own identity", "access_key_id")
 	}
 	if p.Endpoint != "" {
-		if u, err := url.Parse(p.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+		if u, err := url.Parse(p.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
+			u.User != nil {
 			return wrong("it is no URL of a store: write https://host, without a user", "endpoint")
 		}
 	}
@@ -270,7 +283,8 @@ func (c *Config) checkTargets() *mistake {
 		}
 		names[t.Name] = true
 		if t.URL == "" {
-			return wrong("it is missing: name a database on the server to connect to first, such as postgres://user:password@host:5432/postgres", "targets", i, "url")
+			return wrong("it is missing: name a database on the server to connect to first, such as "+
+				"postgres://user:password@host:5432/postgres", "targets", i, "url")
 		}
 		if _, problem := parseDatabase(t.URL); problem != "" {
 			return wrong(problem, "targets", i, "url")
@@ -278,7 +292,8 @@ func (c *Config) checkTargets() *mistake {
 	}
 	for i, word := range c.TypedTargets {
 		if _, err := parseNetwork(word); err != nil && word != "public" && word != "private" {
-			return wrong(fmt.Sprintf("%q is no network: write public, private, 10.20.0.0/16 or an address", word), "typed_targets", i)
+			return wrong(fmt.Sprintf("%q is no network: write public, private, 10.20.0.0/16 or an address", word),
+				"typed_targets", i)
 		}
 	}
 	return nil
@@ -290,23 +305,27 @@ func (c *Config) checkServer() *mistake {
 		return wrong(problem, "server", "address")
 	}
 	if s.BaseURL != "" {
-		if u, err := url.Parse(s.BaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+		if u, err := url.Parse(s.BaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
+			strings.Trim(u.Path, "/") != "" {
 			return wrong("it is no address of a site: write https://host, without a path", "server", "base_url")
 		}
 	}
 	if n := len(s.SessionSecret.Reveal()); n > 0 && n < minSecret {
-		return wrong(fmt.Sprintf("it has %d bytes: use at least %d, or leave it out to have one made", n, minSecret), "server", "session_secret")
+		return wrong(fmt.Sprintf("it has %d bytes: use at least %d, or leave it out to have one made", n, minSecret),
+			"server", "session_secret")
 	}
 	if (s.TLSCertificate == "") != (s.TLSKey == "") {
 		return wrong("tls_certificate and tls_key go together: give both, or neither", "server", "tls_certificate")
 	}
 	for i, network := range s.TrustedProxies {
 		if _, err := parseNetwork(network); err != nil {
-			return wrong(fmt.Sprintf("%q is no network: write 10.0.0.0/8 or an address", network), "server", "trusted_proxies", i)
+			return wrong(fmt.Sprintf("%q is no network: write 10.0.0.0/8 or an address", network), "server", "trusted_proxies",
+				i)
 		}
 	}
 	if n := s.AloneWeddings; n != nil && *n < 0 {
-		return wrong("it is below 0: say how many weddings one person may bring back within a day, 0 for none", "server", "alone_weddings")
+		return wrong("it is below 0: say how many weddings one person may bring back within a day, 0 for none", "server",
+			"alone_weddings")
 	}
 	if n := s.AloneShare; n != nil && (*n < 0 || *n > 100) {
 		return wrong(fmt.Sprintf("%d is no share: use 0 to 100 percent of all weddings", *n), "server", "alone_share")
@@ -329,11 +348,13 @@ func (c *Config) checkRest() *mistake {
 			return wrong("this is no backup type: use full, incremental, critical, wedding or emergency", "limits", string(t))
 		}
 		if n := c.Limits[t]; n < 1 || n > maxLimit {
-			return wrong(fmt.Sprintf("%d is out of range: use 1 to %d backups an hour, or leave it out for the default", n, maxLimit), "limits", string(t))
+			return wrong(fmt.Sprintf("%d is out of range: use 1 to %d backups an hour, or leave it out for the default", n,
+				maxLimit), "limits", string(t))
 		}
 	}
 	if c.Workers < 0 || c.Workers > maxWorkers {
-		return wrong(fmt.Sprintf("%d is out of range: use 1 to %d, or leave it out for one per core", c.Workers, maxWorkers), "workers")
+		return wrong(fmt.Sprintf("%d is out of range: use 1 to %d, or leave it out for one per core", c.Workers, maxWorkers),
+			"workers")
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package config reads keepsake.yaml and the environment. Every mistake is one line that says where, what is wrong and what
-// to do. It opens storage providers, but talks to none of them.
+// Package config reads keepsake.yaml and the environment. Every mistake is one line that says where, what is wrong and
+// what to do. It opens storage providers, but talks to none of them.
 package config
 
 import (
@@ -22,7 +22,8 @@ type Config struct {
 	// ManagedSchemas belong to the hosting service: on a restore target that has them only rows are restored.
 	ManagedSchemas []string `yaml:"managed_schemas"`
 	Targets        []Target `yaml:"targets"`
-	// TypedTargets is where the address of another server may lead that somebody types: public, private, networks. Empty and there: nowhere.
+	// TypedTargets is where the address of another server may lead that somebody types: public, private, networks. Empty
+	// and there: nowhere.
 	TypedTargets []string `yaml:"typed_targets"`
 	Server       Server   `yaml:"server"`
 	Auth         Auth     `yaml:"auth"`
@@ -80,36 +81,41 @@ const PlatformTarget = "platform server"
 
 // Server says how the console is reached.
 type Server struct {
-	Address        string          `yaml:"address"`         // host:port to listen on
-	BaseURL        string          `yaml:"base_url"`        // as people type it; empty: made from the address
-	SessionSecret  keepsake.Secret `yaml:"session_secret"`  // at least 32 bytes; empty: one is made and kept in the console database
+	Address string `yaml:"address"`  // host:port to listen on
+	BaseURL string `yaml:"base_url"` // as people type it; empty: made from the address
+	// at least 32 bytes; empty: one is made and kept in the console database
+	SessionSecret  keepsake.Secret `yaml:"session_secret"`
 	TrustedProxies []string        `yaml:"trusted_proxies"` // networks whose X-Forwarded-* headers are believed
 	TLSCertificate string          `yaml:"tls_certificate"` // PEM file; empty: plain HTTP
 	TLSKey         string          `yaml:"tls_key"`         // PEM file
 	SecondApprover bool            `yaml:"second_approver"` // restores of the whole database wait for another super admin
-	AloneWeddings  *int            `yaml:"alone_weddings"`  // so many weddings may come back within a day without one; nil: policy.DefaultAlone
-	AloneShare     *int            `yaml:"alone_share"`     // and so many percent of all
+	// so many weddings may come back within a day without one; nil: policy.DefaultAlone
+	AloneWeddings *int `yaml:"alone_weddings"`
+	AloneShare    *int `yaml:"alone_share"` // and so many percent of all
 }
 
 // DefaultManagedSchemas returns the schemas that Supabase makes in every project.
 func DefaultManagedSchemas() []string {
-	return []string{"auth", "storage", "realtime", "supabase_functions", "supabase_migrations", "vault", "graphql", "graphql_public",
+	return []string{"auth", "storage", "realtime", "supabase_functions", "supabase_migrations", "vault", "graphql",
+		"graphql_public",
 		"pgsodium", "pgsodium_masks", "extensions", "pgbouncer", "net", "cron"}
 }
 
 // DefaultAddress is where the console listens: this machine only, until somebody decides otherwise.
 const DefaultAddress = "127.0.0.1:8080"
 
-// Load reads the file at path, fills in ${NAME} from the environment, lets the environment override databases and key, and
-// checks everything that can be checked without a connection. lookup is os.LookupEnv outside tests. A mistake is an Error
-// with CodeInvalid.
+// Load reads the file at path, fills in ${NAME} from the environment, lets the environment override databases and key,
+// and checks everything that can be checked without a connection. lookup is os.LookupEnv outside tests. A mistake is an
+// Error with CodeInvalid.
 func Load(path string, lookup func(string) (string, bool)) (*Config, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the configuration file does not exist: copy keepsake.example.yaml there, or name another with --config", path)
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"%s: the configuration file does not exist: copy keepsake.example.yaml there, or name another with --config", path)
 	}
 	if err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the configuration file cannot be read: %w", path, errors.Unwrap(err))
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the configuration file cannot be read: %w", path,
+			errors.Unwrap(err))
 	}
 	doc, err := parse(path, raw, lookup)
 	if err != nil {

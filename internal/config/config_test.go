@@ -12,7 +12,8 @@ import (
 )
 
 // minimal is a configuration without a mistake.
-const minimal = "platform: {url: 'postgres://u:p@localhost/wedsync'}\nproviders:\n  - {name: local, type: file, path: ./repo}\n"
+const minimal = "platform: {url: 'postgres://u:p@localhost/wedsync'}\nproviders:\n  - {name: local, type: file, " +
+	"path: ./repo}\n"
 
 // environ looks up in a map.
 func environ(m map[string]string) func(string) (string, bool) {
@@ -47,13 +48,16 @@ providers:
   - {name: local,    type: file, path: ./repo, medium: disk}
   - {name: supabase, type: s3, medium: supabase, endpoint: "https://s3.example", region: eu-west-1, bucket: backups, prefix: "", path_style: true, access_key_id: "${S3_KEY}", secret_access_key: "${S3_SECRET}"}
   - {name: offsite,  type: gcs, medium: gcs, bucket: backups-eu, offsite: true, endpoint: "", credentials_file: ""}
-`, map[string]string{"S3_KEY": "id", "S3_SECRET": `a"b: #c'd\e`, "KEEPSAKE_PLATFORM_URL": "postgres://u:p@localhost/wedsync"})
+`, map[string]string{"S3_KEY": "id", "S3_SECRET": `a"b: #c'd\e`,
+		"KEEPSAKE_PLATFORM_URL": "postgres://u:p@localhost/wedsync"})
 	if c.Platform.URL.Reveal() != "postgres://u:p@localhost/wedsync" {
 		t.Errorf("KEEPSAKE_PLATFORM_URL did not take the place of platform.url")
 	}
 	p := c.Providers
-	if len(p) != 3 || p[0].Path != "./repo" || p[1].Endpoint != "https://s3.example" || !p[1].PathStyle || p[1].Region != "eu-west-1" ||
-		p[1].AccessKeyID != "id" || p[1].SecretAccessKey.Reveal() != `a"b: #c'd\e` || !p[2].Offsite || p[2].Bucket != "backups-eu" {
+	if len(p) != 3 || p[0].Path != "./repo" || p[1].Endpoint != "https://s3.example" || !p[1].PathStyle ||
+		p[1].Region != "eu-west-1" ||
+		p[1].AccessKeyID != "id" || p[1].SecretAccessKey.Reveal() != `a"b: #c'd\e` || !p[2].Offsite ||
+		p[2].Bucket != "backups-eu" {
 		t.Errorf("providers: %+v", p)
 	}
 	if got := c.Resolve(p[0].Path); got != filepath.Join(filepath.Dir(c.Path()), "repo") {
@@ -72,7 +76,8 @@ func TestExampleIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{}
-	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "CONSOLE_OWNER_PASSWORD", "S3_KEY", "S3_SECRET", "ALERT_PASSWORD", "SUPABASE_ANON_KEY"} {
+	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "CONSOLE_OWNER_PASSWORD", "S3_KEY", "S3_SECRET",
+		"ALERT_PASSWORD", "SUPABASE_ANON_KEY"} {
 		env[name] = "secret"
 	}
 	c := load(t, string(raw), env)
@@ -107,8 +112,10 @@ func TestEnvironment(t *testing.T) {
 		{"line breaks are no YAML", "key: {file: '${LINES}'}", func(c *Config) any { return c.Key.File }, "a\n- b"},
 		{"empty", "key: {file: '${EMPTY}'}", func(c *Config) any { return c.Key.File }, ""},
 		{"a number", "workers: ${FOUR}", func(c *Config) any { return c.Workers }, 4},
-		{"a limit", "limits: {full: ${FOUR}, emergency: 20}", func(c *Config) any { return c.Limits[keepsake.BackupFull] }, 4},
-		{"a truth value", "providers: [{name: a, type: file, path: p, offsite: '${YES}'}]", func(c *Config) any { return c.Providers[0].Offsite }, true},
+		{"a limit", "limits: {full: ${FOUR}, emergency: 20}", func(c *Config) any { return c.Limits[keepsake.BackupFull] },
+			4},
+		{"a truth value", "providers: [{name: a, type: file, path: p, offsite: '${YES}'}]",
+			func(c *Config) any { return c.Providers[0].Offsite }, true},
 		{"not in a comment", "key: {file: k} # ${NOT_SET}", func(c *Config) any { return c.Key.File }, "k"},
 		{"a dollar alone", "key: {file: 'a$b'}", func(c *Config) any { return c.Key.File }, "a$b"},
 		{"in a block", "key:\n  file: >-\n    ${NAME}\n", func(c *Config) any { return c.Key.File }, "x"},
@@ -134,14 +141,18 @@ func TestConsoleMayNotLiveInThePlatform(t *testing.T) {
 		name, platform, console string
 		same                    bool
 	}{
-		{"the port left out", "postgres://u:hunter2@db.example/wedsync", "postgresql://k:hunter2@db.example:5432/wedsync", true},
+		{"the port left out", "postgres://u:hunter2@db.example/wedsync", "postgresql://k:hunter2@db.example:5432/wedsync",
+			true},
 		{"capital letters in the host", "postgres://db.example/wedsync", "postgres://DB.Example./wedsync", true},
-		{"other parameters", "postgres://db.example/wedsync?sslmode=disable", "postgres://db.example/wedsync?application_name=x", true},
-		{"database and host as parameters", "postgres://db.example:6000/wedsync", "postgres://?host=db.example&port=6000&dbname=wedsync", true},
+		{"other parameters", "postgres://db.example/wedsync?sslmode=disable",
+			"postgres://db.example/wedsync?application_name=x", true},
+		{"database and host as parameters", "postgres://db.example:6000/wedsync",
+			"postgres://?host=db.example&port=6000&dbname=wedsync", true},
 		{"names of this machine", "postgres://localhost/wedsync", "postgres://127.0.0.1/wedsync", true},
 		{"two families of address", "postgres://[::1]:5432/wedsync", "postgres://127.0.0.1:5432/wedsync", true},
 		{"the local socket", "postgres://localhost/wedsync", "postgres:///wedsync?host=/var/run/postgresql", true},
-		{"one of several hosts", "postgres://a.example:5432,b.example:5433/wedsync", "postgres://b.example:5433/wedsync", true},
+		{"one of several hosts", "postgres://a.example:5432,b.example:5433/wedsync", "postgres://b.example:5433/wedsync",
+			true},
 		{"percent-encoded", "postgres://db.example/wedsync", "postgres://db.example/wed%73ync", true},
 		{"another database", "postgres://db.example/wedsync", "postgres://db.example/keepsake", false},
 		{"a database in capital letters", "postgres://db.example/wedsync", "postgres://db.example/Wedsync", false},
@@ -160,7 +171,8 @@ func TestConsoleMayNotLiveInThePlatform(t *testing.T) {
 				{"console.url", rest + text("platform") + text("console"), nil},
 				{"console.url", rest + text("console"), map[string]string{"KEEPSAKE_PLATFORM_URL": c.platform}},
 				{"KEEPSAKE_CONSOLE_URL", rest + text("platform"), map[string]string{"KEEPSAKE_CONSOLE_URL": c.console}},
-				{"KEEPSAKE_CONSOLE_URL", rest, map[string]string{"KEEPSAKE_PLATFORM_URL": c.platform, "KEEPSAKE_CONSOLE_URL": c.console}},
+				{"KEEPSAKE_CONSOLE_URL", rest, map[string]string{"KEEPSAKE_PLATFORM_URL": c.platform,
+					"KEEPSAKE_CONSOLE_URL": c.console}},
 			} {
 				_, err := Load(write(t, v.text), environ(v.env))
 				switch {
@@ -186,7 +198,8 @@ func TestMistakes(t *testing.T) {
 		where, do  string // what stands behind the file's name, and words of the advice
 	}{
 		{"unknown field", one + "platfrom: {url: x}\n", nil, ":3: unknown field \"platfrom\"", "keepsake.example.yaml"},
-		{"unknown field of a provider", "providers:\n  - name: a\n    type: file\n    pth: p\n", nil, ":4: unknown field \"pth\"", "keepsake.example.yaml"},
+		{"unknown field of a provider", "providers:\n  - name: a\n    type: file\n    pth: p\n", nil,
+			":4: unknown field \"pth\"", "keepsake.example.yaml"},
 		{"field twice", "key: {file: a}\nkey: {file: b}\n", nil, ":2: ", "already defined"},
 		{"no YAML", "providers: [", nil, ":1: ", "correct it"},
 		{"a list", "- a\n", nil, ":1: a list stands where a group of fields belongs", "correct it"},
@@ -194,55 +207,92 @@ func TestMistakes(t *testing.T) {
 		{"group of the wrong type", one + "key: 5\n", nil, ":3: ", "a group of fields belongs"},
 		{"text of the wrong type", one + "key: {file: {a: b}}\n", nil, ":3: ", "a text belongs here"},
 		{"number of the wrong type", one + "workers: many\n", nil, ":3: ", "a number belongs here"},
-		{"an auth server's role that users write", one + "auth: {supabase: {url: 'https://x.example/auth/v1', role_claim: user_metadata.role}}\n", nil, ":3: auth.supabase.role_claim", "app_metadata"},
-		{"a short JWT secret", one + "auth: {supabase: {url: 'https://x.example/auth/v1', jwt_secret: short}}\n", nil, ":3: auth.supabase.jwt_secret", "shorter than"},
+		{"an auth server's role that users write",
+			one + "auth: {supabase: {url: 'https://x.example/auth/v1', role_claim: user_metadata.role}}\n", nil,
+			":3: auth.supabase.role_claim", "app_metadata"},
+		{"a short JWT secret", one + "auth: {supabase: {url: 'https://x.example/auth/v1', jwt_secret: short}}\n", nil,
+			":3: auth.supabase.jwt_secret", "shorter than"},
 		{"no auth server", one + "auth: {supabase: {require_mfa: true}}\n", nil, ":3: auth.supabase.url", "write it as"},
-		{"truth value of the wrong type", "providers:\n  - {name: a, type: file, path: p, offsite: maybe}\n", nil, ":2: ", "true or false belongs here"},
-		{"unset variable", one + "\nkey:\n  file: ${NOT_SET}\n", nil, ":5: the environment variable NOT_SET is not set", "set it"},
+		{"truth value of the wrong type", "providers:\n  - {name: a, type: file, path: p, offsite: maybe}\n", nil, ":2: ",
+			"true or false belongs here"},
+		{"unset variable", one + "\nkey:\n  file: ${NOT_SET}\n", nil, ":5: the environment variable NOT_SET is not set",
+			"set it"},
 		{"no variable", one + "key: {file: '${}'}\n", nil, ":3: ${} names no environment variable", "$${"},
 		{"unclosed variable", one + "key: {file: '${NAME'}\n", nil, ":3: ${ names no environment variable", "$${"},
 		{"empty file", "", nil, ": providers: none is configured", "name at least one place"},
 		{"no providers", "providers: []\n", nil, ":1: providers: none is configured", "name at least one place"},
-		{"no name", "providers:\n  - {type: file, path: p}\n", nil, ":2: providers[0].name: a provider needs a name", "use 1 to 63"},
-		{"bad name", "providers:\n  - {name: a b, type: file, path: p}\n", nil, ":2: providers[0].name (a b): ", "use 1 to 63"},
-		{"one name twice", one + "  - {name: a, type: s3, bucket: b}\n", nil, ":3: providers[1].name (a): another provider has this name", "give each its own"},
-		{"one place twice", one + "  - {name: b, type: file, path: ./p}\n", nil, ":3: providers[1] (b): it is the same place as provider a", "name another place"},
-		{"one bucket twice", one + "  - {name: b, type: s3, bucket: x, prefix: q}\n  - {name: c, type: s3, bucket: x, prefix: q/}\n", nil, ":4: providers[2] (c): it is the same place", "name another"},
-		{"no type", "providers:\n  - {name: a, path: p}\n", nil, ":2: providers[0].type (a): \"\" is no type", "use file, s3 or gcs"},
-		{"unknown type", "providers:\n  - {name: a, type: ftp}\n", nil, ":2: providers[0].type (a): \"ftp\" is no type", "use file, s3 or gcs"},
-		{"no path", "providers:\n  - {name: a, type: file}\n", nil, ":2: providers[0].path (a): it is missing", "name the directory"},
-		{"no bucket", "providers:\n  - {name: a, type: s3}\n", nil, ":2: providers[0].bucket (a): it is missing", "name the bucket"},
-		{"no bucket at gcs", "providers:\n  - {name: a, type: gcs}\n", nil, ":2: providers[0].bucket (a): it is missing", "name the bucket"},
-		{"bad medium", "providers:\n  - {name: a, type: file, path: p, medium: 'My Disk'}\n", nil, ":2: providers[0].medium (a): ", "use one lower-case word"},
-		{"field of another type", "providers:\n  - name: a\n    type: file\n    path: p\n    bucket: b\n", nil, ":5: providers[0].bucket (a): a provider of type file has no such field", "remove it"},
-		{"half a key pair", "providers:\n  - {name: a, type: s3, bucket: b, access_key_id: k}\n", nil, ":2: providers[0].access_key_id (a): ", "give both"},
-		{"bad endpoint", "providers:\n  - {name: a, type: s3, bucket: b, endpoint: 'minio:9000'}\n", nil, ":2: providers[0].endpoint (a): it is no URL", "write https://host"},
-		{"platform of another kind", one + "platform: {url: 'mysql://u:hunter2@h/d'}\n", nil, ":3: platform.url: it is no PostgreSQL URL", "write postgres://"},
-		{"platform without database", one + "platform: {url: 'postgres://u:hunter2@h'}\n", nil, ":3: platform.url: it names no database", "add /database"},
-		{"unreadable URL", one + "platform: {url: 'postgres://u:hunter2%zz@h/d'}\n", nil, ":3: platform.url: ", "percent-encoded"},
-		{"one database for both", one + "platform: {url: 'postgres://u:hunter2@h/d'}\nconsole: {url: 'postgres://k:hunter2@h/d'}\n", nil, ":4: console.url: it names the platform's own database", "give the console one of its own"},
-		{"unknown tier", one + "data_map:\n  tiers:\n    urgent: [a]\n", nil, ":5: data_map.tiers.urgent: this is no tier", "use critical, high or standard"},
-		{"table in two tiers", one + "data_map:\n  tiers:\n    critical: [a]\n    high:\n      - b\n      - public.a\n", nil, ":8: data_map.tiers.high[1]: table public.a is listed twice", "keep one"},
+		{"no name", "providers:\n  - {type: file, path: p}\n", nil, ":2: providers[0].name: a provider needs a name",
+			"use 1 to 63"},
+		{"bad name", "providers:\n  - {name: a b, type: file, path: p}\n", nil, ":2: providers[0].name (a b): ",
+			"use 1 to 63"},
+		{"one name twice", one + "  - {name: a, type: s3, bucket: b}\n", nil,
+			":3: providers[1].name (a): another provider has this name", "give each its own"},
+		{"one place twice", one + "  - {name: b, type: file, path: ./p}\n", nil,
+			":3: providers[1] (b): it is the same place as provider a", "name another place"},
+		{"one bucket twice", one + "  - {name: b, type: s3, bucket: x, prefix: q}\n  - {name: c, type: s3, bucket: x, " +
+			"prefix: q/}\n", nil, ":4: providers[2] (c): it is the same place", "name another"},
+		{"no type", "providers:\n  - {name: a, path: p}\n", nil, ":2: providers[0].type (a): \"\" is no type",
+			"use file, s3 or gcs"},
+		{"unknown type", "providers:\n  - {name: a, type: ftp}\n", nil, ":2: providers[0].type (a): \"ftp\" is no type",
+			"use file, s3 or gcs"},
+		{"no path", "providers:\n  - {name: a, type: file}\n", nil, ":2: providers[0].path (a): it is missing",
+			"name the directory"},
+		{"no bucket", "providers:\n  - {name: a, type: s3}\n", nil, ":2: providers[0].bucket (a): it is missing",
+			"name the bucket"},
+		{"no bucket at gcs", "providers:\n  - {name: a, type: gcs}\n", nil, ":2: providers[0].bucket (a): it is missing",
+			"name the bucket"},
+		{"bad medium", "providers:\n  - {name: a, type: file, path: p, medium: 'My Disk'}\n", nil,
+			":2: providers[0].medium (a): ", "use one lower-case word"},
+		{"field of another type", "providers:\n  - name: a\n    type: file\n    path: p\n    bucket: b\n", nil,
+			":5: providers[0].bucket (a): a provider of type file has no such field", "remove it"},
+		{"half a key pair", "providers:\n  - {name: a, type: s3, bucket: b, access_key_id: k}\n", nil,
+			":2: providers[0].access_key_id (a): ", "give both"},
+		{"bad endpoint", "providers:\n  - {name: a, type: s3, bucket: b, endpoint: 'minio:9000'}\n", nil,
+			":2: providers[0].endpoint (a): it is no URL", "write https://host"},
+		{"platform of another kind", one + "platform: {url: 'mysql://u:hunter2@h/d'}\n", nil,
+			":3: platform.url: it is no PostgreSQL URL", "write postgres://"},
+		{"platform without database", one + "platform: {url: 'postgres://u:hunter2@h'}\n", nil,
+			":3: platform.url: it names no database", "add /database"},
+		{"unreadable URL", one + "platform: {url: 'postgres://u:hunter2%zz@h/d'}\n", nil, ":3: platform.url: ",
+			"percent-encoded"},
+		{"one database for both", one + "platform: {url: 'postgres://u:hunter2@h/d'}\nconsole: {url: " +
+			"'postgres://k:hunter2@h/d'}\n", nil, ":4: console.url: it names the platform's own database",
+			"give the console one of its own"},
+		{"unknown tier", one + "data_map:\n  tiers:\n    urgent: [a]\n", nil, ":5: data_map.tiers.urgent: this is no tier",
+			"use critical, high or standard"},
+		{"table in two tiers", one + "data_map:\n  tiers:\n    critical: [a]\n    high:\n      - b\n      - public.a\n", nil,
+			":8: data_map.tiers.high[1]: table public.a is listed twice", "keep one"},
 		{"weddings in a lower tier", one + "data_map:\n  tiers:\n    standard: [weddings]\n", nil,
 			":5: data_map.tiers.standard[0]: table public.weddings is critical by definition", "take it off this list"},
 		{"wedding without a day", one + "data_map:\n  wedding: {table: w}\n", nil, ":4: data_map.wedding.date: ", "name it"},
-		{"target without a name", one + "targets:\n  - {url: 'postgres://h/d'}\n", nil, ":4: targets[0].name: ", "needs a name"},
-		{"no address for alerts", one + "alerts:\n  urls: ['${TOKEN}']\n", map[string]string{"TOKEN": "xoxb-secret"}, ":4: alerts.urls[0]: it is no address", "shoutrrr"},
-		{"nothing to be alerted on", one + "alerts: {on: [security, weather]}\n", nil, ":3: alerts.on[1]: \"weather\" is nothing", "use security, failed, restore"},
+		{"target without a name", one + "targets:\n  - {url: 'postgres://h/d'}\n", nil, ":4: targets[0].name: ",
+			"needs a name"},
+		{"no address for alerts", one + "alerts:\n  urls: ['${TOKEN}']\n", map[string]string{"TOKEN": "xoxb-secret"},
+			":4: alerts.urls[0]: it is no address", "shoutrrr"},
+		{"nothing to be alerted on", one + "alerts: {on: [security, weather]}\n", nil,
+			":3: alerts.on[1]: \"weather\" is nothing", "use security, failed, restore"},
 		{"target without a URL", one + "targets:\n  - {name: t}\n", nil, ":4: targets[0].url: it is missing", "postgres://"},
-		{"target of another kind", one + "targets:\n  - {name: t, url: 'http://h/d'}\n", nil, ":4: targets[0].url: it is no PostgreSQL URL", "write postgres://"},
-		{"one target twice", one + "targets:\n  - {name: t, url: 'postgres://h/d'}\n  - {name: t, url: 'postgres://h/d'}\n", nil, ":5: targets[1].name: ", "give each target its own"},
+		{"target of another kind", one + "targets:\n  - {name: t, url: 'http://h/d'}\n", nil,
+			":4: targets[0].url: it is no PostgreSQL URL", "write postgres://"},
+		{"one target twice", one + "targets:\n  - {name: t, url: 'postgres://h/d'}\n  - {name: t, url: 'postgres://h/d'}\n",
+			nil, ":5: targets[1].name: ", "give each target its own"},
 		{"a share above all", one + "server: {alone_share: 101}\n", nil, ":3: server.alone_share: ", "use 0 to 100 percent"},
-		{"fewer weddings than none", one + "server: {alone_weddings: -1}\n", nil, ":3: server.alone_weddings: ", "0 for none"},
+		{"fewer weddings than none", one + "server: {alone_weddings: -1}\n", nil, ":3: server.alone_weddings: ",
+			"0 for none"},
 		{"bad address", one + "server: {address: localhost}\n", nil, ":3: server.address: ", "write host:port"},
 		{"bad port", one + "server: {address: 'localhost:99999'}\n", nil, ":3: server.address: ", "write host:port"},
 		{"bad base URL", one + "server: {base_url: keepsake.example}\n", nil, ":3: server.base_url: ", "write https://host"},
-		{"short secret", one + "server: {session_secret: hunter2}\n", nil, ":3: server.session_secret: it has 7 bytes", "use at least 32"},
-		{"certificate without key", one + "server: {tls_certificate: c.pem}\n", nil, ":3: server.tls_certificate: ", "give both"},
-		{"bad proxy", one + "server:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - proxy\n", nil, ":6: server.trusted_proxies[1]: \"proxy\" is no network", "write 10.0.0.0/8"},
+		{"short secret", one + "server: {session_secret: hunter2}\n", nil, ":3: server.session_secret: it has 7 bytes",
+			"use at least 32"},
+		{"certificate without key", one + "server: {tls_certificate: c.pem}\n", nil, ":3: server.tls_certificate: ",
+			"give both"},
+		{"bad proxy", one + "server:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - proxy\n", nil,
+			":6: server.trusted_proxies[1]: \"proxy\" is no network", "write 10.0.0.0/8"},
 		{"too many workers", one + "workers: 1000\n", nil, ":3: workers: 1000 is out of range", "use 1 to 64"},
-		{"no backup at all", one + "limits: {full: 0}\n", nil, ":3: limits.full: 0 is out of range", "leave it out for the default"},
-		{"limit of nothing", one + "limits: {hourly: 2}\n", nil, ":3: limits.hourly: this is no backup type", "use full, incremental"},
+		{"no backup at all", one + "limits: {full: 0}\n", nil, ":3: limits.full: 0 is out of range",
+			"leave it out for the default"},
+		{"limit of nothing", one + "limits: {hourly: 2}\n", nil, ":3: limits.hourly: this is no backup type",
+			"use full, incremental"},
 		{"negative workers", one + "workers: -1\n", nil, ":3: workers: -1 is out of range", "use 1 to 64"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -279,7 +329,8 @@ func TestMistakeInTheEnvironmentNamesTheVariable(t *testing.T) {
 func TestMissingFile(t *testing.T) {
 	t.Parallel()
 	_, err := Load(filepath.Join(t.TempDir(), "none.yaml"), environ(nil))
-	if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), "does not exist: copy keepsake.example.yaml") {
+	if keepsake.CodeOf(err) != keepsake.CodeInvalid ||
+		!strings.Contains(err.Error(), "does not exist: copy keepsake.example.yaml") {
 		t.Error(err)
 	}
 	_, err = Load(t.TempDir(), environ(nil))
@@ -317,7 +368,8 @@ func TestKeySource(t *testing.T) {
 			}
 			src, err := conf.KeySource()
 			if c.says != "" {
-				if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hunter2") {
+				if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), c.says) ||
+					strings.Contains(err.Error(), "hunter2") {
 					t.Errorf("got %v, want %q", err, c.says)
 				}
 				return
@@ -325,7 +377,8 @@ func TestKeySource(t *testing.T) {
 			if err != nil || src.Key.Reveal() != c.key {
 				t.Errorf("got %q, %v", src.Key.Reveal(), err)
 			}
-			if want := strings.TrimSpace(c.env[envRecovery]); src.Recovery.Reveal() != want || src.Passphrase.Reveal() != c.env[envPassphrase] {
+			if want := strings.TrimSpace(c.env[envRecovery]); src.Recovery.Reveal() != want ||
+				src.Passphrase.Reveal() != c.env[envPassphrase] {
 				t.Errorf("recovery key %q, passphrase %q", src.Recovery.Reveal(), src.Passphrase.Reveal())
 			}
 		})

@@ -45,7 +45,8 @@ func parse(path string, raw []byte, lookup func(string) (string, bool)) (*docume
 		return d, nil
 	}
 	if len(docs) > 1 {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s:%d: a second YAML document begins here: keep everything in one", path, line(docs[1].Body))
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s:%d: a second YAML document begins here: keep everything in one",
+			path, line(docs[1].Body))
 	}
 	d.root = docs[0].Body
 	f := &filler{document: d, lookup: lookup}
@@ -112,9 +113,12 @@ func (d *document) written(mark string) string {
 	return d.refs[n]
 }
 
-// notText are the fields that are no texts. Everywhere else a number, such as a password of digits, is meant as it is written.
-var notText = map[string]bool{"workers": true, "offsite": true, "second_approver": true, "alone_weddings": true, "alone_share": true, "require_mfa": true, "path_style": true,
-	"full": true, "incremental": true, "critical": true, "wedding": true, "emergency": true} // of limits; elsewhere groups and lists have these names
+// notText are the fields that are no texts. Everywhere else a number, such as a password of digits, is meant as it is
+// written.
+var notText = map[string]bool{"workers": true, "offsite": true, "second_approver": true, "alone_weddings": true,
+	"alone_share": true, "require_mfa": true, "path_style": true,
+	// of limits; elsewhere groups and lists have these names
+	"full": true, "incremental": true, "critical": true, "wedding": true, "emergency": true}
 
 // filler puts the environment's values in the place of placeholders.
 type filler struct {
@@ -149,15 +153,18 @@ func (f *filler) fill(text string, n ast.Node) string {
 		switch {
 		case f.err != nil:
 		case !strings.HasSuffix(ref, "}") || !envName.MatchString(name):
-			f.err = keepsake.Errorf(keepsake.CodeInvalid, "%s:%d: %s names no environment variable: write ${NAME}, or $${ for a literal ${", f.path, line(n), ref)
+			f.err = keepsake.Errorf(keepsake.CodeInvalid,
+				"%s:%d: %s names no environment variable: write ${NAME}, or $${ for a literal ${", f.path, line(n), ref)
 		case !ok:
-			f.err = keepsake.Errorf(keepsake.CodeInvalid, "%s:%d: the environment variable %s is not set: set it, or write $${ for a literal ${", f.path, line(n), name)
+			f.err = keepsake.Errorf(keepsake.CodeInvalid,
+				"%s:%d: the environment variable %s is not set: set it, or write $${ for a literal ${", f.path, line(n), name)
 		}
 		return value
 	})
 }
 
-// retype makes texts of numbers, and numbers and truth values of texts that came from the environment, as the field wants it.
+// retype makes texts of numbers, and numbers and truth values of texts that came from the environment, as the field
+// wants it.
 func (f *filler) retype(field string, n ast.Node) ast.Node {
 	tk := n.GetToken()
 	if !notText[field] {
@@ -183,8 +190,8 @@ func (f *filler) retype(field string, n ast.Node) ast.Node {
 	return n
 }
 
-// at says where a field stands: the file, its line or that of the nearest field around it, and the field's name. The path is
-// made of names and, for lists, of indices.
+// at says where a field stands: the file, its line or that of the nearest field around it, and the field's name. The
+// path is made of names and, for lists, of indices.
 func (d *document) at(path ...any) string {
 	var name strings.Builder
 	node, found := d.root, d.root

@@ -29,12 +29,17 @@ limits: {full: 3}
 		return strings.HasPrefix(name, "data_map.") || name == "managed_schemas" || strings.HasPrefix(name, "auth.supabase.")
 	})
 	want := map[string]string{
-		"platform.url": "reader@db.example:5432/wedsync", "console.url": "k@db.example/keepsake", "console.owner_url": "owner@db.example/keepsake",
-		"providers[0].name": "local", "providers[0].type": "file", "providers[0].path": "./repo", "providers[0].medium": "disk",
-		"providers[1].name": "bucket", "providers[1].type": "s3", "providers[1].medium": "s3", "providers[1].endpoint": "https://s3.example", "providers[1].region": "eu-west-1", "providers[1].bucket": "backups",
+		"platform.url": "reader@db.example:5432/wedsync", "console.url": "k@db.example/keepsake",
+		"console.owner_url": "owner@db.example/keepsake",
+		"providers[0].name": "local", "providers[0].type": "file", "providers[0].path": "./repo",
+		"providers[0].medium": "disk",
+		"providers[1].name":   "bucket", "providers[1].type": "s3", "providers[1].medium": "s3",
+		"providers[1].endpoint": "https://s3.example", "providers[1].region": "eu-west-1", "providers[1].bucket": "backups",
 		"providers[1].access_key_id": "id", "providers[1].secret_access_key": "set", "providers[1].offsite": "true",
-		"server.second_approver": "true", "server.alone_weddings": "0", "server.alone_share": "5", "server.session_secret": "set", "server.trusted_proxies": "10.0.0.0/8, 192.168.0.0/16",
-		"targets[0].name": "spare", "targets[0].url": "r@spare.example/postgres", "alerts.urls[0]": "slack", "alerts.on": "security", "limits.full": "3", "typed_targets": "public, private",
+		"server.second_approver": "true", "server.alone_weddings": "0", "server.alone_share": "5",
+		"server.session_secret": "set", "server.trusted_proxies": "10.0.0.0/8, 192.168.0.0/16",
+		"targets[0].name": "spare", "targets[0].url": "r@spare.example/postgres", "alerts.urls[0]": "slack",
+		"alerts.on": "security", "limits.full": "3", "typed_targets": "public, private",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
@@ -45,7 +50,8 @@ limits: {full: 3}
 func TestEverySettingIsThere(t *testing.T) {
 	t.Parallel()
 	var fields func(name string, v reflect.Value)
-	c := &Config{Providers: make([]Provider, 1), Targets: make([]Target, 1), Alerts: Alerts{URLs: make([]keepsake.Secret, 1)}}
+	c := &Config{Providers: make([]Provider, 1), Targets: make([]Target, 1),
+		Alerts: Alerts{URLs: make([]keepsake.Secret, 1)}}
 	n := 0
 	fields = func(name string, v reflect.Value) {
 		switch v.Kind() {

@@ -12,8 +12,8 @@ import (
 // ApproveWithin is how long a restore waits to be approved.
 const ApproveWithin = operation.ApproveWithin
 
-// ApproveOperation starts a restore that another super admin has asked for. One's own is CodeForbidden; one that does not wait for
-// anybody is CodeConflict.
+// ApproveOperation starts a restore that another super admin has asked for. One's own is CodeForbidden; one that does
+// not wait for anybody is CodeConflict.
 func (c *Console) ApproveOperation(ctx context.Context, actor keepsake.Actor, id string) error {
 	id, err := operationID(id)
 	if err == nil {
@@ -41,9 +41,12 @@ func whyNotApprove(ctx context.Context, tx db.Tx, actor keepsake.Actor, id strin
 	case err != nil:
 		return fmt.Errorf("read operation %s: %w", id, err)
 	case State(row.State) != StateProposed:
-		return keepsake.Errorf(keepsake.CodeConflict, "It does not wait for anybody's approval (%s). Nothing was changed.", row.State)
+		return keepsake.Errorf(keepsake.CodeConflict, "It does not wait for anybody's approval (%s). Nothing was changed.",
+			row.State)
 	case row.RequestedBy == actor.ID || row.RequestedName == actor.Name:
-		return keepsake.Errorf(keepsake.CodeForbidden, "You asked for this restore yourself: another super admin has to approve it. Nothing was started.")
+		return keepsake.Errorf(keepsake.CodeForbidden,
+			"You asked for this restore yourself: another super admin has to approve it. Nothing was started.")
 	}
-	return keepsake.Errorf(keepsake.CodeConflict, "It has waited for more than %s, so it does not start any more. Ask for it again.", hours(ApproveWithin))
+	return keepsake.Errorf(keepsake.CodeConflict,
+		"It has waited for more than %s, so it does not start any more. Ask for it again.", hours(ApproveWithin))
 }

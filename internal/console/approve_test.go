@@ -11,7 +11,8 @@ import (
 )
 
 // second is another super admin than admin.
-var second = keepsake.Actor{ID: "018f0000-0000-7000-8000-00000000b0b0", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin}
+var second = keepsake.Actor{ID: "018f0000-0000-7000-8000-00000000b0b0", Name: "bea@example.org",
+	Role: keepsake.RoleSuperAdmin}
 
 // namesRestores is all that asking for a restore into the live platform takes of the engine.
 type namesRestores struct{ console.Scopes }
@@ -73,12 +74,14 @@ func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
 		t.Errorf("%v and %v, want one that counts", errs[0], errs[1])
 	}
 	o, err = c.Await(t.Context(), admin, o.ID, time.Minute)
-	if err != nil || o.State != console.StateDone || o.RequestedBy != admin.Name || o.ApprovedBy == "" || o.ApprovedAt.IsZero() {
+	if err != nil || o.State != console.StateDone || o.RequestedBy != admin.Name || o.ApprovedBy == "" ||
+		o.ApprovedAt.IsZero() {
 		t.Errorf("%+v, %v", o, err)
 	}
 	refused(second, o.ID, keepsake.CodeConflict)
 	for action, want := range map[string]int{"approval.ask": 1, "approval.give": 10} {
-		if n := w.count("select count(*) from audit_log where action = $1 and security = (detail ->> 'code' is distinct from 'proof')", action); n != want {
+		if n := w.count("select count(*) from audit_log where action = $1 and security = (detail ->> 'code' is distinct "+
+			"from 'proof')", action); n != want {
 			t.Errorf("%d attempts of %s on record, want %d", n, action, want)
 		}
 	}
@@ -97,7 +100,8 @@ func TestWhatIsLessThanEverythingStartsAtOnce(t *testing.T) {
 	}
 	tier, all, wedding := in, in, in
 	tier.Tiers, all.Tiers, wedding.Wedding = []keepsake.Tier{keepsake.TierCritical}, keepsake.Tiers(), "3"
-	for want, in := range map[console.State][]console.StartRestoreInput{console.StateQueued: {tier, wedding}, console.StateProposed: {all}} {
+	for want, in := range map[console.State][]console.StartRestoreInput{console.StateQueued: {tier, wedding},
+		console.StateProposed: {all}} {
 		for _, in := range in {
 			if o, err := c.StartRestore(t.Context(), admin, in); err != nil || o.State != want {
 				t.Errorf("%+v: %s, %v, want %s", in, o.State, err, want)
@@ -128,7 +132,8 @@ func TestAProposalEndsByItself(t *testing.T) {
 	})
 	ask := func() console.Operation {
 		t.Helper()
-		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"})
+		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one",
+			Confirmation: "fresh_one"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +146,9 @@ func TestAProposalEndsByItself(t *testing.T) {
 	if err := c.ApproveOperation(t.Context(), second, cancelled.ID); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("a cancelled one is approved: %v", err)
 	}
-	w.tamper("alter table backup_operations no force row level security, disable trigger backup_operations_guard; update backup_operations set created_at = now() - interval '5 hours' where id = '" + old.ID + "'; alter table backup_operations force row level security, enable trigger backup_operations_guard")
+	w.tamper("alter table backup_operations no force row level security, disable trigger backup_operations_guard; " +
+		"update backup_operations set created_at = now() - interval '5 hours' where id = '" + old.ID +
+		"'; alter table backup_operations force row level security, enable trigger backup_operations_guard")
 	if err := c.ApproveOperation(t.Context(), second, old.ID); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("one that waited for five hours is approved: %v", err)
 	}

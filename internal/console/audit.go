@@ -20,7 +20,8 @@ type AuditPage struct {
 	Verdict *AuditVerdict
 }
 
-// mayReadAudit lets everybody who may look at the console read the trail: whoever is bound to an organization sees what its people did.
+// mayReadAudit lets everybody who may look at the console read the trail: whoever is bound to an organization sees what
+// its people did.
 func mayReadAudit(actor keepsake.Actor) error {
 	bound := actor
 	bound.Organization = ""
@@ -56,9 +57,10 @@ func plainFilter(f audit.Filter) audit.Filter {
 	return f
 }
 
-// ExportAudit writes the entries that the filter wants to w, csv or jsonl, a few hundred at a time. That it was handed out is on record
-// before the first byte leaves.
-func (c *Console) ExportAudit(ctx context.Context, actor keepsake.Actor, f audit.Filter, format string, w io.Writer) error {
+// ExportAudit writes the entries that the filter wants to w, csv or jsonl, a few hundred at a time. That it was handed
+// out is on record before the first byte leaves.
+func (c *Console) ExportAudit(ctx context.Context, actor keepsake.Actor, f audit.Filter, format string,
+	w io.Writer) error {
 	f = plainFilter(f)
 	detail := map[string]any{"format": format, "filter": filterDetail(f)}
 	err := mayReadAudit(actor)
@@ -87,7 +89,8 @@ func (c *Console) ExportAudit(ctx context.Context, actor keepsake.Actor, f audit
 // filterDetail says in the trail what was asked for.
 func filterDetail(f audit.Filter) map[string]any {
 	detail := map[string]any{}
-	for name, value := range map[string]string{"actor": f.Actor, "action": f.Action, "outcome": string(f.Outcome), "wedding": f.Wedding, "point": f.Point, "search": f.Search} {
+	for name, value := range map[string]string{"actor": f.Actor, "action": f.Action, "outcome": string(f.Outcome),
+		"wedding": f.Wedding, "point": f.Point, "search": f.Search} {
 		if value != "" {
 			detail[name] = value
 		}

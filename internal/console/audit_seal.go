@@ -25,8 +25,9 @@ type Notes interface {
 var _ Notes = (*engine.Engine)(nil)
 
 const (
-	// sealEvery is between two looks whether a seal is due. One is due an hour after the last where anything was recorded since, and sealSoon after the
-	// last where that is a security event; after mostSealsSoon within an hour only every sealSeldom, so that who guesses passwords fills no repository.
+	// sealEvery is between two looks whether a seal is due. One is due an hour after the last where anything was recorded
+	// since, and sealSoon after the last where that is a security event; after mostSealsSoon within an hour only every
+	// sealSeldom, so that who guesses passwords fills no repository.
 	sealEvery     = time.Minute / 2
 	sealHourly    = time.Hour
 	sealSoon      = time.Minute
@@ -64,9 +65,10 @@ func (s *sealing) made(seal audit.Seal, at time.Time) {
 	s.recent = slices.DeleteFunc(append(s.recent, at), func(t time.Time) bool { return at.Sub(t) > time.Hour })
 }
 
-// SealAudit stores in the repository how the trail ends: once an hour where it has grown, and soon after a security event. Once a day it reads the whole
-// trail before, and otherwise what was appended since the newest seal of the repository. A trail that is broken is put on record and sealed as it stands,
-// so that what follows the break is vouched for. Two workers that do it at once do no harm.
+// SealAudit stores in the repository how the trail ends: once an hour where it has grown, and soon after a security
+// event. Once a day it reads the whole trail before, and otherwise what was appended since the newest seal of the
+// repository. A trail that is broken is put on record and sealed as it stands, so that what follows the break is
+// vouched for. Two workers that do it at once do no harm.
 func (c *Console) SealAudit(ctx context.Context) error {
 	before, err := c.lastVerdict(ctx)
 	if err != nil {
@@ -139,7 +141,8 @@ func (c *Console) isSealDue(ctx context.Context) (bool, error) {
 // newestSeal reads the newest seal of the repository. known is false where there is none, or none that can be read.
 func (c *Console) newestSeal(ctx context.Context) (seal audit.Seal, known bool, err error) {
 	if c.notes == nil {
-		return seal, false, keepsake.Errorf(keepsake.CodeUnavailable, "This console has no repository to seal the trail into.")
+		return seal, false, keepsake.Errorf(keepsake.CodeUnavailable,
+			"This console has no repository to seal the trail into.")
 	}
 	note, err := c.notes.ReadNote(ctx, audit.SealTopic)
 	switch code := keepsake.CodeOf(err); {
@@ -159,7 +162,8 @@ func (c *Console) newestSeal(ctx context.Context) (seal audit.Seal, known bool, 
 	return seal, true, nil
 }
 
-// sealAudit reads what was appended since the newest seal, or where that says too little the whole trail, and seals its end.
+// sealAudit reads what was appended since the newest seal, or where that says too little the whole trail, and seals its
+// end.
 func (c *Console) sealAudit(ctx context.Context, known bool) (v AuditVerdict, err error) {
 	c.sealing.mu.Lock()
 	last := c.sealing.last
@@ -209,8 +213,8 @@ func (c *Console) keepSeal(ctx context.Context, v *AuditVerdict) error {
 	return c.keepVerdict(ctx, *v)
 }
 
-// logKept says where a note lies when a provider has not got it. That is no failure: the provider's own state says what is wrong
-// with it, and a repair copies the note there.
+// logKept says where a note lies when a provider has not got it. That is no failure: the provider's own state says what
+// is wrong with it, and a repair copies the note there.
 func (c *Console) logKept(ctx context.Context, what string, kept engine.Kept) {
 	if len(kept.Missing) > 0 {
 		c.log.InfoContext(ctx, what+" is kept, though not at every provider", "where", kept.String())
@@ -219,7 +223,8 @@ func (c *Console) logKept(ctx context.Context, what string, kept engine.Kept) {
 
 func sameDay(a, b time.Time) bool { return day(a.UTC()).Equal(day(b.UTC())) }
 
-// VerifyAudit reads the whole trail, compares it with every seal of the repository and names the first row that is not as it was written.
+// VerifyAudit reads the whole trail, compares it with every seal of the repository and names the first row that is not
+// as it was written.
 func (c *Console) VerifyAudit(ctx context.Context, actor keepsake.Actor) (AuditVerdict, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return AuditVerdict{}, c.recordRefused(ctx, actor, "audit.verify", "", nil, err)
@@ -228,7 +233,8 @@ func (c *Console) VerifyAudit(ctx context.Context, actor keepsake.Actor) (AuditV
 	if err != nil {
 		return v, c.recordRefused(ctx, actor, "audit.verify", "", nil, err)
 	}
-	err = c.recordDone(ctx, actor, "audit.verify", "", map[string]any{"intact": v.Intact, "rows": v.Rows, "broken": v.Broken})
+	err = c.recordDone(ctx, actor, "audit.verify", "",
+		map[string]any{"intact": v.Intact, "rows": v.Rows, "broken": v.Broken})
 	if err != nil && !v.Intact { // it may be broken so that nothing can be appended: that is what whoever asks has to know
 		c.log.ErrorContext(ctx, "that the audit trail was verified could not be recorded", "err", err)
 		err = nil
@@ -250,9 +256,11 @@ func (c *Console) verifyAudit(ctx context.Context) (AuditVerdict, error) {
 	if err != nil {
 		return v, err
 	}
-	if !v.Intact && (before == nil || before.Intact || before.Broken != v.Broken || len(before.Breaks) != len(v.Breaks) || before.More != v.More) {
+	if !v.Intact && (before == nil || before.Intact || before.Broken != v.Broken || len(before.Breaks) != len(v.Breaks) ||
+		before.More != v.More) {
 		c.log.ErrorContext(ctx, "the audit trail is not as it was written", "row", v.Broken, "problem", v.Problem)
-		entry := audit.Entry{Action: "audit.broken", Target: fmt.Sprintf("row %d", v.Broken), Outcome: audit.Failed, Detail: map[string]any{"problem": v.Problem}}
+		entry := audit.Entry{Action: "audit.broken", Target: fmt.Sprintf("row %d", v.Broken), Outcome: audit.Failed,
+			Detail: map[string]any{"problem": v.Problem}}
 		if err := audit.Refuse(ctx, c.db, keepsake.System("audit"), entry); err != nil {
 			c.log.ErrorContext(ctx, "that the audit trail is broken could not be recorded", "err", err)
 		}
@@ -260,7 +268,8 @@ func (c *Console) verifyAudit(ctx context.Context) (AuditVerdict, error) {
 	return v, c.keepVerdict(ctx, v)
 }
 
-// readSeals reads every seal of the repository. That none can be read does not keep the trail itself from being looked at.
+// readSeals reads every seal of the repository. That none can be read does not keep the trail itself from being looked
+// at.
 func (c *Console) readSeals(ctx context.Context, v *AuditVerdict) ([]audit.Seal, error) {
 	if c.notes == nil {
 		v.Unsealed = "this console has no repository to seal the trail into"
@@ -287,7 +296,8 @@ func (c *Console) readSeals(ctx context.Context, v *AuditVerdict) ([]audit.Seal,
 	return seals, nil
 }
 
-// BeginAudit puts on record that the trail stands in the place of others on purpose: the console database was made anew.
+// BeginAudit puts on record that the trail stands in the place of others on purpose: the console database was made
+// anew.
 func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit.Seal, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return nil, c.recordRefused(ctx, actor, "audit.begin", "", nil, err)
@@ -295,7 +305,8 @@ func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit
 	var v AuditVerdict
 	seals, err := c.readSeals(ctx, &v)
 	if err == nil && v.Unsealed != "" {
-		err = keepsake.Errorf(keepsake.CodeUnavailable, "The seals in the repository could not be read, so nothing was put on record: %s", v.Unsealed)
+		err = keepsake.Errorf(keepsake.CodeUnavailable,
+			"The seals in the repository could not be read, so nothing was put on record: %s", v.Unsealed)
 	}
 	if err != nil {
 		return nil, c.recordRefused(ctx, actor, "audit.begin", "", nil, err)
@@ -312,7 +323,8 @@ func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit
 	}
 	var ended []audit.Seal
 	for trail, s := range newest {
-		if err := c.recordDone(ctx, actor, "audit.begin", trail, map[string]any{"row": s.Row, "hash": s.Hash, "sealed": s.At}); err != nil {
+		if err := c.recordDone(ctx, actor, "audit.begin", trail,
+			map[string]any{"row": s.Row, "hash": s.Hash, "sealed": s.At}); err != nil {
 			return ended, err
 		}
 		ended = append(ended, s)

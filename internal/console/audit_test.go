@@ -72,7 +72,8 @@ func (w *world) tamper(sql string) {
 	}
 }
 
-// TestTheTrailIsSealedEveryHour in which anything was recorded, soon after a security event, and on past a break, which is on record once.
+// TestTheTrailIsSealedEveryHour in which anything was recorded, soon after a security event, and on past a break, which
+// is on record once.
 func TestTheTrailIsSealedEveryHour(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -121,7 +122,8 @@ func TestTheTrailIsSealedEveryHour(t *testing.T) {
 	begin()
 	seal(8)
 	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
-	if err != nil || page.Verdict == nil || !page.Verdict.Intact || page.Verdict.Sealed.Row != 9 || page.Verdict.Rows != 9 || len(page.Rows) != 9 {
+	if err != nil || page.Verdict == nil || !page.Verdict.Intact || page.Verdict.Sealed.Row != 9 ||
+		page.Verdict.Rows != 9 || len(page.Rows) != 9 {
 		t.Fatalf("%+v, %v", page.Verdict, err)
 	}
 	now = now.Add(24 * time.Hour)
@@ -137,7 +139,8 @@ func TestTheTrailIsSealedEveryHour(t *testing.T) {
 		t.Errorf("the broken trail is on record %d times, want once", n)
 	}
 	v, err := c.VerifyAudit(t.Context(), admin)
-	if err == nil && (len(v.Sections) != 2 || v.Sections[0].To != 1 || v.Sections[1].From != 3 || v.Sections[1].Sealed == nil || v.Sections[1].Sealed.Row < 9) {
+	if err == nil && (len(v.Sections) != 2 || v.Sections[0].To != 1 || v.Sections[1].From != 3 ||
+		v.Sections[1].Sealed == nil || v.Sections[1].Sealed.Row < 9) {
 		t.Errorf("what is vouched for before and after: %+v", v.Sections)
 	}
 	if err != nil || v.Intact || v.Broken != 2 || broken() != 1 {
@@ -149,7 +152,8 @@ func TestTheTrailIsSealedEveryHour(t *testing.T) {
 	}
 }
 
-// TestAuditIsReadWithinAnOrganization: who is bound to one sees what its people did, and neither the verdict nor anything else.
+// TestAuditIsReadWithinAnOrganization: who is bound to one sees what its people did, and neither the verdict nor
+// anything else.
 func TestAuditIsReadWithinAnOrganization(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -163,14 +167,17 @@ func TestAuditIsReadWithinAnOrganization(t *testing.T) {
 		t.Errorf("verify by an organization's admin: %v", err)
 	}
 	page, err := c.ListAudit(t.Context(), org, audit.Filter{})
-	if err != nil || len(page.Rows) != 1 || page.Rows[0].Action != "audit.verify" || page.Rows[0].Outcome != audit.Refused || !page.Rows[0].Security || page.Verdict != nil {
+	if err != nil || len(page.Rows) != 1 || page.Rows[0].Action != "audit.verify" ||
+		page.Rows[0].Outcome != audit.Refused || !page.Rows[0].Security || page.Verdict != nil {
 		t.Errorf("%+v, %v", page, err)
 	}
-	if _, err := c.ListAudit(t.Context(), keepsake.Actor{}, audit.Filter{}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, err := c.ListAudit(t.Context(), keepsake.Actor{}, audit.Filter{}); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Errorf("nobody: %v", err)
 	}
 	var out bytes.Buffer
-	if err := c.ExportAudit(t.Context(), org, audit.Filter{Action: "audit.verify"}, "jsonl", &out); err != nil || strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), `"org-1"`) {
+	if err := c.ExportAudit(t.Context(), org, audit.Filter{Action: "audit.verify"}, "jsonl", &out); err != nil ||
+		strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), `"org-1"`) {
 		t.Errorf("export: %v\n%s", err, out.String())
 	}
 	if err := c.ExportAudit(t.Context(), org, audit.Filter{}, "xml", &out); keepsake.CodeOf(err) != keepsake.CodeInvalid {
@@ -185,8 +192,10 @@ func TestAuditIsReadWithinAnOrganization(t *testing.T) {
 func TestTheTrailIsPagedAndExportedWhole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.tamper(`insert into audit_log select n, now(), '1', 'a@example.org', 'super_admin', '', '', '', '', 'backup.start', 'op', 'allowed', '{}', sha256(n::text::bytea), sha256(('h' || n)::bytea)
-		from generate_series(1, 1234) n; alter table audit_head disable trigger all, no force row level security; update audit_head set last_id = 1234, hash = sha256('h1234');
+	w.tamper(`insert into audit_log select n, now(), '1', 'a@example.org', 'super_admin', '', '', '', '', 'backup.start',
+		'op', 'allowed', '{}', sha256(n::text::bytea), sha256(('h' || n)::bytea)
+		from generate_series(1, 1234) n; alter table audit_head disable trigger all, no force row level security; update
+			audit_head set last_id = 1234, hash = sha256('h1234');
 		alter table audit_head enable trigger all, force row level security`)
 	c := w.console(newFakeEngine())
 	seen, before := 0, int64(0)
@@ -232,15 +241,18 @@ func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
 	}
 	christmas := time.Date(2026, 12, 25, 0, 0, 0, 0, time.UTC)
 	for _, day := range []time.Time{christmas, christmas.AddDate(0, 0, 1), {}} {
-		if err := c.SaveMilestone(t.Context(), admin, console.SaveMilestoneInput{Wedding: "w1", Name: "tasting", Day: day}); err != nil {
+		if err := c.SaveMilestone(t.Context(), admin,
+			console.SaveMilestoneInput{Wedding: "w1", Name: "tasting", Day: day}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
-	if err != nil || len(page.Rows) != 6 || page.Rows[5].Action != "backup.found" { // the oldest: no console has made the point
+	// the oldest: no console has made the point
+	if err != nil || len(page.Rows) != 6 || page.Rows[5].Action != "backup.found" {
 		t.Fatalf("%+v, %v", page.Rows, err)
 	}
-	for i, want := range []string{`"before":"2026-12-26"`, `"before":"2026-12-25"`, `"before":null`, `"before":{"labels":{},"locked":false,"note":"first"}`, `"after":{"labels":{},"locked":false,"note":"first"}`} {
+	for i, want := range []string{`"before":"2026-12-26"`, `"before":"2026-12-25"`, `"before":null`,
+		`"before":{"labels":{},"locked":false,"note":"first"}`, `"after":{"labels":{},"locked":false,"note":"first"}`} {
 		if got := string(page.Rows[i].Detail); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", page.Rows[i].Action, got, want)
 		}
@@ -267,7 +279,8 @@ func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Scopes = brokenExport{} })
-	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Wedding: "w1", Point: "latest"}, "csv", gone{}); err == nil {
+	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Wedding: "w1", Point: "latest"}, "csv",
+		gone{}); err == nil {
 		t.Error("the whole wedding was taken out")
 	}
 	if err := c.ExportAudit(t.Context(), admin, audit.Filter{}, "csv", gone{}); err == nil {
@@ -277,7 +290,8 @@ func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
 	if err != nil || len(page.Rows) != 4 {
 		t.Fatalf("%+v, %v", page.Rows, err)
 	}
-	for i, want := range []string{"audit.export failed", "audit.export allowed", "scope.export failed", "scope.export allowed"} {
+	for i, want := range []string{"audit.export failed", "audit.export allowed", "scope.export failed",
+		"scope.export allowed"} {
 		if got := page.Rows[i].Action + " " + string(page.Rows[i].Outcome); got != want {
 			t.Errorf("entry %d: %s, want %s", i, got, want)
 		}
@@ -297,7 +311,8 @@ func TestWhatNamesNoOperationIsOnRecord(t *testing.T) {
 	if err := c.ApproveOperation(t.Context(), admin, "nonsense"); err == nil {
 		t.Error("nonsense was approved")
 	}
-	if _, err := c.EstimateBackup(t.Context(), token, keepsake.BackupFull); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, err := c.EstimateBackup(t.Context(), token, keepsake.BackupFull); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Errorf("a token without the scope to read: %v", err)
 	}
 	page, err := c.ListAudit(t.Context(), admin, audit.Filter{})
@@ -311,8 +326,8 @@ func TestWhatNamesNoOperationIsOnRecord(t *testing.T) {
 	}
 }
 
-// TestATrailThatTakesNothingAnyMoreIsJudged: somebody set its end back, so that every new row collides with one that is there. Whoever asks hears
-// of that, and not of an entry that could not be written.
+// TestATrailThatTakesNothingAnyMoreIsJudged: somebody set its end back, so that every new row collides with one that is
+// there. Whoever asks hears of that, and not of an entry that could not be written.
 func TestATrailThatTakesNothingAnyMoreIsJudged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -322,7 +337,8 @@ func TestATrailThatTakesNothingAnyMoreIsJudged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.tamper("alter table audit_head disable trigger all, no force row level security; update audit_head set (last_id, hash) = (select id, hash from audit_log where id = 2); " +
+	w.tamper("alter table audit_head disable trigger all, no force row level security; update audit_head set (last_id, " +
+		"hash) = (select id, hash from audit_log where id = 2); " +
 		"alter table audit_head enable trigger all, force row level security")
 	v, err := c.VerifyAudit(t.Context(), admin)
 	if err != nil || v.Intact || v.Broken != 3 {
@@ -334,7 +350,8 @@ func TestATrailThatTakesNothingAnyMoreIsJudged(t *testing.T) {
 	}
 }
 
-// TestASealFromTheFutureIsNotFollowedByOneAnHour: the clock was a year ahead when it was made, and nothing has happened since.
+// TestASealFromTheFutureIsNotFollowedByOneAnHour: the clock was a year ahead when it was made, and nothing has happened
+// since.
 func TestASealFromTheFutureIsNotFollowedByOneAnHour(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -354,7 +371,8 @@ func TestASealFromTheFutureIsNotFollowedByOneAnHour(t *testing.T) {
 	now = time.Now()
 	for range 3 {
 		seal()
-		slices.SortFunc(notes.list, func(a, b engine.Note) int { return a.Time.Compare(b.Time) }) // as the repository lists them
+		// as the repository lists them
+		slices.SortFunc(notes.list, func(a, b engine.Note) int { return a.Time.Compare(b.Time) })
 	}
 	if len(notes.list) != 2 {
 		t.Errorf("%d seals, want that of the future and that of today", len(notes.list))

@@ -13,7 +13,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Vault seals with the repository's key what lies in the console database, so that whoever has that database can neither read nor write it.
+// Vault seals with the repository's key what lies in the console database, so that whoever has that database can
+// neither read nor write it.
 type Vault interface {
 	Seal(ctx context.Context, name string, plain []byte) ([]byte, error)
 	Open(ctx context.Context, name string, sealed []byte) ([]byte, error)
@@ -35,8 +36,9 @@ type knownVerdict struct {
 	v      *AuditVerdict
 }
 
-// lastVerdict returns how the trail was found last, nil when nobody has looked yet. What lies there and was not sealed by this repository's key is nobody's
-// word, and one that says that all is well counts for nothing once the trail says otherwise: somebody has put an older one back.
+// lastVerdict returns how the trail was found last, nil when nobody has looked yet. What lies there and was not sealed
+// by this repository's key is nobody's word, and one that says that all is well counts for nothing once the trail says
+// otherwise: somebody has put an older one back.
 func (c *Console) lastVerdict(ctx context.Context) (v *AuditVerdict, err error) {
 	err = c.db.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) error {
 		raw, err := tx.GetSetting(ctx, verdictName)
@@ -103,7 +105,8 @@ func (c *Console) keepVerdict(ctx context.Context, v AuditVerdict) error {
 	}
 	body, err := c.vault.Seal(ctx, verdictName, plain)
 	if err != nil {
-		c.log.WarnContext(ctx, "how the audit trail was found cannot be sealed, so that no other process knows it", "err", err)
+		c.log.WarnContext(ctx, "how the audit trail was found cannot be sealed, so that no other process knows it", "err",
+			err)
 		c.verdict.know(nil, v)
 		return nil
 	}

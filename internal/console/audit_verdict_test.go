@@ -50,12 +50,15 @@ func (w *world) asRole(sql string, args ...any) {
 	}
 }
 
-// TestAForgedVerdictIsNobodysWord: what was not sealed with the repository's key, and what was sealed before the trail was found broken, neither makes the page say that
-// the trail is intact, nor keeps it from being read and sealed.
+// TestAForgedVerdictIsNobodysWord: what was not sealed with the repository's key, and what was sealed before the trail
+// was found broken, neither makes the page say that the trail is intact, nor keeps it from being read and sealed.
 func TestAForgedVerdictIsNobodysWord(t *testing.T) {
 	t.Parallel()
-	forged := fmt.Sprintf(`{"rows": 9999, "intact": true, "broken": 0, "problem": "", "trail": "", "seals": 1, "sealed": null, "checked": %q}`, time.Now().Add(72*time.Hour).Format(time.RFC3339))
-	for name, value := range map[string]string{"garbage": `"x"`, "in the clear": forged, "with the mark": "sealed " + forged, "by another key": "sealed other" + "audit_verdict" + forged, "nothing": ""} {
+	forged := fmt.Sprintf(
+		`{"rows": 9999, "intact": true, "broken": 0, "problem": "", "trail": "", "seals": 1, "sealed": null, "checked": %q}`,
+		time.Now().Add(72*time.Hour).Format(time.RFC3339))
+	for name, value := range map[string]string{"garbage": `"x"`, "in the clear": forged, "with the mark": "sealed " +
+		forged, "by another key": "sealed other" + "audit_verdict" + forged, "nothing": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newAttackedWorld(t)
@@ -75,7 +78,8 @@ func TestAForgedVerdictIsNobodysWord(t *testing.T) {
 			if err := c.SealAudit(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if page, err := fresh().ListAudit(t.Context(), admin, audit.Filter{}); err != nil || page.Verdict == nil || !page.Verdict.Intact || page.Verdict.Rows != 3 {
+			if page, err := fresh().ListAudit(t.Context(), admin, audit.Filter{}); err != nil || page.Verdict == nil ||
+				!page.Verdict.Intact || page.Verdict.Rows != 3 {
 				t.Fatalf("%+v, %v", page.Verdict, err)
 			}
 			w.tamper("update audit_log set target = 'x' where id = 2")
@@ -111,7 +115,8 @@ func TestAnOlderVerdictDoesNotComeBack(t *testing.T) {
 	if err := c.SealAudit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.asRole("create temp table kept on commit preserve rows as select value from settings where name = 'audit_verdict'; insert into settings select 'kept', value from kept; drop table kept")
+	w.asRole("create temp table kept on commit preserve rows as select value from settings where name = " +
+		"'audit_verdict'; insert into settings select 'kept', value from kept; drop table kept")
 	w.tamper("update audit_log set target = 'x' where id = 2")
 	if v, err := c.VerifyAudit(t.Context(), admin); err != nil || v.Intact {
 		t.Fatalf("%+v, %v", v, err)
@@ -135,7 +140,8 @@ func TestMilestonesGoOnWhateverTheyWereToldOfTheDay(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.asRole("update settings set value = $1 where name = 'milestones_seen'", []byte(value))
-			if n := w.count("select count(*) from audit_log where action = 'database.write' and target = 'settings' and security"); n != 1 {
+			if n := w.count("select count(*) from audit_log where action = 'database.write' and target = " +
+				"'settings' and security"); n != 1 {
 				t.Errorf("%d entries say that somebody wrote it", n)
 			}
 			e.shift = 1
@@ -143,7 +149,8 @@ func TestMilestonesGoOnWhateverTheyWereToldOfTheDay(t *testing.T) {
 			if err := c.WatchMilestones(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if n := w.count("select count(*) from backup_operations where kind = 'backup' and weddings::text like '%w1%'"); n != 1 {
+			if n := w.count("select count(*) from backup_operations where kind = 'backup' and weddings::text like '%w1%'"); n !=
+				1 {
 				t.Errorf("%d recovery points of the milestone, want one", n)
 			}
 		})

@@ -28,29 +28,36 @@ func mayActOnPlatform(actor keepsake.Actor, p keepsake.Permission) error {
 		return err
 	}
 	if actor.Organization != "" {
-		return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: it concerns the whole platform, and your account is bound to one organization.")
+		return keepsake.Errorf(keepsake.CodeForbidden,
+			"You may not do this: it concerns the whole platform, and your account is bound to one organization.")
 	}
 	return nil
 }
 
-// errNotTheirs answers alike for a wedding of another organization and for one that is not there: which it is, is not theirs to know.
+// errNotTheirs answers alike for a wedding of another organization and for one that is not there: which it is, is not
+// theirs to know.
 func errNotTheirs() error {
-	return keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: your organization has no such wedding. A wedding that came from another organization, or went to one, is for a super admin of the whole platform.")
+	return keepsake.Errorf(keepsake.CodeForbidden,
+		"You may not do this: your organization has no such wedding. A wedding that came from another organization, or "+
+			"went to one, is for a super admin of the whole platform.")
 }
 
-// mayActOnScope refuses actors who may not do something to a scope. One who is bound to an organization may to its weddings, one by
-// one; everything wider is the platform's.
-func (f finder) mayActOnScope(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, in ScopedInput, points ...string) error {
+// mayActOnScope refuses actors who may not do something to a scope. One who is bound to an organization may to its
+// weddings, one by one; everything wider is the platform's.
+func (f finder) mayActOnScope(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, in ScopedInput,
+	points ...string) error {
 	if in.Wedding == "" || in.Organization != "" || in.Everything || len(in.Tiers) > 0 {
 		return mayActOnPlatform(actor, p)
 	}
 	return f.mayActOnWedding(ctx, actor, p, in.Wedding, append(points, cmp.Or(in.Point, "latest"))...)
 }
 
-// mayActOnWedding refuses actors who may not do something to a wedding. One who is bound to an organization may when the wedding is
-// that organization's: in the platform, if it answers and knows the wedding, and at every recovery point named, as far as that knows
-// it. A wedding that moved is therefore judged by both: its rows of then are the old organization's, those of now the new one's.
-func (f finder) mayActOnWedding(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, wedding string, points ...string) error {
+// mayActOnWedding refuses actors who may not do something to a wedding. One who is bound to an organization may when
+// the wedding is that organization's: in the platform, if it answers and knows the wedding, and at every recovery point
+// named, as far as that knows it. A wedding that moved is therefore judged by both: its rows of then are the old
+// organization's, those of now the new one's.
+func (f finder) mayActOnWedding(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, wedding string,
+	points ...string) error {
 	if err := mayAct(actor, p); err != nil || actor.Organization == "" {
 		return err
 	}
@@ -58,9 +65,11 @@ func (f finder) mayActOnWedding(ctx context.Context, actor keepsake.Actor, p kee
 		return errNotTheirs()
 	}
 	q := engine.WeddingQuery{IDs: []string{wedding}, Today: day(f.now()), Limit: 1}
-	live, err := fromPlatform(ctx, f.watch, func(ctx context.Context) ([]engine.Wedding, error) { return f.engine.Weddings(ctx, q) })
+	live, err := fromPlatform(ctx, f.watch,
+		func(ctx context.Context) ([]engine.Wedding, error) { return f.engine.Weddings(ctx, q) })
 	if err != nil {
-		f.log.WarnContext(ctx, "whose a wedding is could not be asked of the platform; the recovery point is asked", "wedding", wedding, "err", err)
+		f.log.WarnContext(ctx, "whose a wedding is could not be asked of the platform; the recovery point is asked",
+			"wedding", wedding, "err", err)
 		if len(points) == 0 {
 			points = []string{"latest"}
 		}
@@ -92,8 +101,8 @@ func (f finder) mayActOnWedding(ctx context.Context, actor keepsake.Actor, p kee
 	return nil
 }
 
-// organizationOf returns the organization that a wedding belongs to, "" where neither the platform nor the newest recovery point can
-// say.
+// organizationOf returns the organization that a wedding belongs to, "" where neither the platform nor the newest
+// recovery point can say.
 func (f finder) organizationOf(ctx context.Context, actor keepsake.Actor, wedding string) string {
 	if actor.Organization != "" {
 		return actor.Organization // whoever comes here has been judged
@@ -108,8 +117,8 @@ func (f finder) organizationOf(ctx context.Context, actor keepsake.Actor, weddin
 // finder looks for weddings on behalf of the console.
 func (c *Console) finder() finder { return finder{c.engine, c.log, c.now, c.watch} }
 
-// mayBackUp refuses actors who may not take a backup. One who is bound to an organization may take one that is made for a wedding of
-// it; a full one reads everything again, which is the platform's to decide.
+// mayBackUp refuses actors who may not take a backup. One who is bound to an organization may take one that is made for
+// a wedding of it; a full one reads everything again, which is the platform's to decide.
 func (c *Console) mayBackUp(ctx context.Context, actor keepsake.Actor, in StartBackupInput) error {
 	if in.Wedding == "" || in.Type != keepsake.BackupIncremental {
 		return mayActOnPlatform(actor, keepsake.MayBackup)
@@ -118,7 +127,8 @@ func (c *Console) mayBackUp(ctx context.Context, actor keepsake.Actor, in StartB
 }
 
 // readRestore returns what a restore into the live platform changed, to an actor who may do something about it.
-func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, restore string) (*scope.Undo, error) {
+func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, restore string) (
+	*scope.Undo, error) {
 	if err := mayAct(actor, p); err != nil {
 		return nil, err
 	}
@@ -136,17 +146,18 @@ func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, p keeps
 	return u, nil
 }
 
-// pointReader is who reads recovery points for an actor. A point holds the whole platform, so it is a row of no organization, and
-// row-level security rightly shows it to nobody who is bound to one: its note, its labels and its marks may be about anybody's
-// weddings. Which points there are, of when and how safe, such an actor must know to choose one. So the rows are read without
-// the organization, here and nowhere else, and ownFacts takes off all that is not theirs.
+// pointReader is who reads recovery points for an actor. A point holds the whole platform, so it is a row of no
+// organization, and row-level security rightly shows it to nobody who is bound to one: its note, its labels and its
+// marks may be about anybody's weddings. Which points there are, of when and how safe, such an actor must know to
+// choose one. So the rows are read without the organization, here and nowhere else, and ownFacts takes off all that is
+// not theirs.
 func pointReader(actor keepsake.Actor) keepsake.Actor {
 	actor.Organization = ""
 	return actor
 }
 
-// ownFacts leaves of recovery points what an actor may know: for one who is bound to an organization no words of others, and of the
-// marks those of one wedding, which has been found to be theirs.
+// ownFacts leaves of recovery points what an actor may know: for one who is bound to an organization no words of
+// others, and of the marks those of one wedding, which has been found to be theirs.
 func ownFacts(actor keepsake.Actor, points []Point, wedding string) []Point {
 	if actor.Organization == "" {
 		return points
@@ -166,7 +177,8 @@ func ownFacts(actor keepsake.Actor, points []Point, wedding string) []Point {
 }
 
 // inPoints runs fn in one transaction that reads recovery points for an actor, and takes off what is not theirs.
-func (c *Console) inPoints(ctx context.Context, actor keepsake.Actor, wedding string, fn func(db.Tx) ([]Point, error)) ([]Point, error) {
+func (c *Console) inPoints(ctx context.Context, actor keepsake.Actor, wedding string, fn func(db.Tx) ([]Point, error)) (
+	[]Point, error) {
 	var points []Point
 	err := c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) (err error) {
 		points, err = fn(tx)

@@ -16,8 +16,9 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// orgWorld is a real platform of two organizations with a recovery point, and a console that works on it. Weddings 1 to 3 are the
-// first organization's, 4 to 6 the second's; since the recovery point, 3 has moved to the second, and 2 is gone.
+// orgWorld is a real platform of two organizations with a recovery point, and a console that works on it. Weddings 1 to
+// 3 are the first organization's, 4 to 6 the second's; since the recovery point, 3 has moved to the second, and 2 is
+// gone.
 type orgWorld struct {
 	*world
 	conn *pgx.Conn
@@ -41,21 +42,26 @@ func newOrgWorld(t *testing.T) *orgWorld {
 	w := &orgWorld{world: newWorld(t), conn: conn, e: realEngine(t, platform)}
 	w.exec(`create table organizations (id int primary key, name text);
 		create table suppliers (id int primary key, name text, phone text);
-		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references organizations);
+		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references
+			organizations);
 		create table bookings (id int primary key, wedding_id int references weddings, supplier_id int references suppliers);
 		create table guests (id int primary key, wedding_id int references weddings, name text);
 		insert into organizations values (1, 'The Orchard Barn'), (2, 'Rose & Oak');
 		insert into suppliers values (1, 'Rose & Thistle', '+44 1632 960001');
-		insert into weddings select i, 'Couple ' || i, current_date + 10 * i, case when i <= 3 then 1 else 2 end from generate_series(1, 6) i;
+		insert into weddings select i, 'Couple ' || i, current_date + 10 * i, case when i <= 3 then 1 else 2 end
+			from generate_series(1, 6) i;
 		insert into bookings select i, i, 1 from generate_series(1, 6) i;
 		insert into guests select i, 1 + i % 6, 'Guest ' || i || ' of ' || (1 + i % 6) from generate_series(1, 60) i`)
-	_, err = w.e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull, Note: "before Couple 4 pays", Labels: map[string]string{"why": "Couple 5"},
-		Weddings: []keepsake.WeddingMark{{Wedding: "1", Date: "2030-01-01", Milestone: "tasting"}, {Wedding: "4", Date: "2030-01-01", Milestone: "final_payment"}}}, engine.Discard)
+	_, err = w.e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull, Note: "before Couple 4 pays",
+		Labels: map[string]string{"why": "Couple 5"},
+		Weddings: []keepsake.WeddingMark{{Wedding: "1", Date: "2030-01-01", Milestone: "tasting"},
+			{Wedding: "4", Date: "2030-01-01", Milestone: "final_payment"}}}, engine.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.exec(`update weddings set organization_id = 2 where id = 3;
-		delete from guests where wedding_id in (1, 2, 4); delete from bookings where wedding_id = 2; delete from weddings where id = 2`)
+		delete from guests where wedding_id in (1, 2, 4); delete from bookings where wedding_id = 2; delete from weddings
+			where id = 2`)
 	w.c = w.console(w.e, func(d *console.Deps) { d.Scopes = w.e })
 	if err := w.c.SyncPoints(t.Context()); err != nil {
 		t.Fatal(err)
@@ -83,17 +89,25 @@ func TestPermissionsAreSeparate(t *testing.T) {
 		needs keepsake.Permission
 		call  func(keepsake.Actor) error
 	}{
-		"preview": {keepsake.MayRead, func(a keepsake.Actor) error { _, err := c.PreviewScope(ctx, a, rewind("1")); return err }},
-		"read":    {keepsake.MayRead, func(a keepsake.Actor) error { _, err := c.GetWeddingAt(ctx, a, "1", "latest"); return err }},
+		"preview": {keepsake.MayRead, func(a keepsake.Actor) error {
+			_, err := c.PreviewScope(ctx, a, rewind("1"))
+			return err
+		}},
+		"read": {keepsake.MayRead, func(a keepsake.Actor) error {
+			_, err := c.GetWeddingAt(ctx, a, "1", "latest")
+			return err
+		}},
 		"export": {keepsake.MayExport, func(a keepsake.Actor) error {
 			return c.ExportScope(ctx, a, rewind("1"), "json", &bytes.Buffer{})
 		}},
 		"restore": {keepsake.MayRestore, func(a keepsake.Actor) error {
-			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: rewind("1"), Name: "Couple", Confirmation: "no"})
+			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: rewind("1"), Name: "Couple",
+				Confirmation: "no"})
 			return err
 		}},
 	} {
-		for _, given := range []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup, keepsake.MayRestore, keepsake.MayExport} {
+		for _, given := range []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup, keepsake.MayRestore,
+			keepsake.MayExport} {
 			token := admin
 			token.Permissions = []keepsake.Permission{given}
 			err := x.call(token)
@@ -104,9 +118,9 @@ func TestPermissionsAreSeparate(t *testing.T) {
 	}
 }
 
-// TestAnOrganizationsAdminReachesItsWeddingsOnly: of every call that names a wedding, each organization's admin is let through to its own
-// and refused every other; the wedding that moved is refused to both wherever rows of then are shown; one that is gone is
-// judged by the recovery point.
+// TestAnOrganizationsAdminReachesItsWeddingsOnly: of every call that names a wedding, each organization's admin is let
+// through to its own and refused every other; the wedding that moved is refused to both wherever rows of then are
+// shown; one that is gone is judged by the recovery point.
 func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 	t.Parallel()
 	w := newOrgWorld(t)
@@ -122,8 +136,10 @@ func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 		"export": func(a keepsake.Actor, id string) error {
 			return c.ExportScope(ctx, a, rewind(id), "json", &bytes.Buffer{})
 		},
-		"restore": func(a keepsake.Actor, id string) error { // a confirmation that is wrong: who may not, must not come that far
-			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: rewind(id), Name: "Couple", Confirmation: "no"})
+		// a confirmation that is wrong: who may not, must not come that far
+		"restore": func(a keepsake.Actor, id string) error {
+			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: rewind(id), Name: "Couple",
+				Confirmation: "no"})
 			return err
 		},
 	}
@@ -133,7 +149,8 @@ func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 			wedding string
 			may     bool
 		}{
-			{ofFirst, "1", true}, {ofFirst, "2", true}, {ofFirst, "3", false}, {ofFirst, "4", false}, {ofFirst, "99", false}, {ofFirst, "", false},
+			{ofFirst, "1", true}, {ofFirst, "2", true}, {ofFirst, "3", false}, {ofFirst, "4", false}, {ofFirst, "99", false},
+			{ofFirst, "", false},
 			{ofSecond, "1", false}, {ofSecond, "2", false}, {ofSecond, "3", false}, {ofSecond, "4", true},
 			{admin, "1", true}, {admin, "3", true},
 		} {
@@ -144,25 +161,30 @@ func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 		}
 	}
 	// What is wider than a wedding is refused, with words, their own organization included.
-	for _, in := range []console.ScopedInput{{Everything: true}, {Tiers: []keepsake.Tier{keepsake.TierCritical}}, {Organization: "1"}, {Wedding: "1", Organization: "1"}, {Wedding: "1", Everything: true}} {
+	for _, in := range []console.ScopedInput{{Everything: true}, {Tiers: []keepsake.Tier{keepsake.TierCritical}},
+		{Organization: "1"}, {Wedding: "1", Organization: "1"}, {Wedding: "1", Everything: true}} {
 		in.Point, in.Mode = "latest", scope.Missing
 		_, previewed := c.PreviewScope(ctx, ofFirst, in)
-		for name, err := range map[string]error{"preview": previewed, "export": c.ExportScope(ctx, ofFirst, in, "csv", &bytes.Buffer{})} {
-			if err == nil || keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.Contains(err.Error(), "concerns the whole platform") {
+		for name, err := range map[string]error{"preview": previewed,
+			"export": c.ExportScope(ctx, ofFirst, in, "csv", &bytes.Buffer{})} {
+			if err == nil || keepsake.CodeOf(err) != keepsake.CodeForbidden ||
+				!strings.Contains(err.Error(), "concerns the whole platform") {
 				t.Errorf("%s of %+v: %v", name, in, err)
 			}
 		}
 	}
-	if n := w.count("select count(*) from audit_log where outcome = 'allowed' and organization in ('1', '2') and target in ('3', '99', '') and action like 'scope.%'"); n != 0 {
+	if n := w.count("select count(*) from audit_log where outcome = 'allowed' and organization in ('1', '2') and target " +
+		"in ('3', '99', '') and action like 'scope.%'"); n != 0 {
 		t.Errorf("%d attempts are on record as allowed that were not", n)
 	}
-	if n := w.count("select count(*) from audit_log where outcome = 'refused' and organization = '1' and target = '4'"); n != len(calls) {
+	if n := w.count("select count(*) from audit_log where outcome = 'refused' and organization = '1' " +
+		"and target = '4'"); n != len(calls) {
 		t.Errorf("%d refusals are on record, want %d", n, len(calls))
 	}
 }
 
-// TestAnOrganizationsAdminBringsAWeddingBack: a preview of nothing but that wedding, the restore as an operation that the
-// organization sees and no other does, and the undo.
+// TestAnOrganizationsAdminBringsAWeddingBack: a preview of nothing but that wedding, the restore as an operation that
+// the organization sees and no other does, and the undo.
 func TestAnOrganizationsAdminBringsAWeddingBack(t *testing.T) {
 	t.Parallel()
 	w := newOrgWorld(t)
@@ -180,11 +202,13 @@ func TestAnOrganizationsAdminBringsAWeddingBack(t *testing.T) {
 			}
 		}
 	}
-	o, err := c.RestoreScope(ctx, ofFirst, console.RestoreScopeInput{ScopedInput: rewind("1"), Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name})
+	o, err := c.RestoreScope(ctx, ofFirst, console.RestoreScopeInput{ScopedInput: rewind("1"), Fingerprint: p.Fingerprint,
+		Name: p.Name, Confirmation: p.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o, err = c.Await(ctx, ofFirst, o.ID, time.Minute); err != nil || o.State != console.StateDone || o.Scoped.Applied.Inserted != 10 {
+	if o, err = c.Await(ctx, ofFirst, o.ID, time.Minute); err != nil || o.State != console.StateDone ||
+		o.Scoped.Applied.Inserted != 10 {
 		t.Fatalf("%+v, %v", o, err)
 	}
 	if _, err := c.GetOperation(ctx, ofSecond, o.ID); keepsake.CodeOf(err) != keepsake.CodeNotFound {
@@ -215,7 +239,8 @@ func TestAnOrganizationsAdminBringsAWeddingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err = c.RestoreScope(ctx, admin, console.RestoreScopeInput{ScopedInput: rewind("4"), Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name})
+	o, err = c.RestoreScope(ctx, admin, console.RestoreScopeInput{ScopedInput: rewind("4"), Fingerprint: p.Fingerprint,
+		Name: p.Name, Confirmation: p.Name})
 	if err == nil {
 		o, err = c.Await(ctx, admin, o.ID, time.Minute)
 	}
@@ -227,34 +252,41 @@ func TestAnOrganizationsAdminBringsAWeddingBack(t *testing.T) {
 	}
 }
 
-// TestAnOrganizationsAdminSeesItsFactsOnly: weddings, milestones, backups, and of recovery points that they are there, and nothing that
-// was written about others.
+// TestAnOrganizationsAdminSeesItsFactsOnly: weddings, milestones, backups, and of recovery points that they are there,
+// and nothing that was written about others.
 func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 	t.Parallel()
 	w := newOrgWorld(t)
 	ctx, c := t.Context(), w.c
 	page, err := c.ListWeddings(ctx, ofFirst, console.WeddingsInput{})
 	// Their wedding that the platform has lost stands first; one that is another organization's now is not there.
-	if err != nil || len(page.Weddings) != 2 || page.Weddings[0].ID != "2" || !page.Weddings[0].Gone || page.Weddings[1].ID != "1" || page.Weddings[1].Gone || page.Newest == nil || page.Newest.Note != "" {
+	if err != nil || len(page.Weddings) != 2 || page.Weddings[0].ID != "2" || !page.Weddings[0].Gone ||
+		page.Weddings[1].ID != "1" || page.Weddings[1].Gone || page.Newest == nil || page.Newest.Note != "" {
 		t.Errorf("weddings: %+v, %v", page, err)
 	}
-	for id, want := range map[string]keepsake.Code{"1": "", "2": "", "3": keepsake.CodeNotFound, "4": keepsake.CodeNotFound} {
-		if _, err := c.GetWedding(ctx, ofFirst, id); (err == nil) != (want == "") || err != nil && keepsake.CodeOf(err) != want {
+	for id, want := range map[string]keepsake.Code{"1": "", "2": "", "3": keepsake.CodeNotFound,
+		"4": keepsake.CodeNotFound} {
+		if _, err := c.GetWedding(ctx, ofFirst, id); (err == nil) != (want == "") || err != nil &&
+			keepsake.CodeOf(err) != want {
 			t.Errorf("wedding %s: %v, want %q", id, err, want)
 		}
 	}
 	one, err := c.GetWedding(ctx, ofFirst, "1")
-	if err != nil || len(one.Points) != 1 || one.Points[0].Note != "" || len(one.Points[0].Labels) != 0 || len(one.Points[0].Weddings) != 1 || one.Points[0].Weddings[0].Milestone != "tasting" {
+	if err != nil || len(one.Points) != 1 || one.Points[0].Note != "" || len(one.Points[0].Labels) != 0 ||
+		len(one.Points[0].Weddings) != 1 || one.Points[0].Weddings[0].Milestone != "tasting" {
 		t.Errorf("the timeline: %+v, %v", one.Points, err)
 	}
 	points, err := c.ListPoints(ctx, ofFirst, console.PointsInput{})
-	if err != nil || len(points.Points) != 1 || points.Points[0].Note != "" || points.Points[0].Weddings != nil || !points.Points[0].Protected {
+	if err != nil || len(points.Points) != 1 || points.Points[0].Note != "" || points.Points[0].Weddings != nil ||
+		!points.Points[0].Protected {
 		t.Fatalf("recovery points: %+v, %v", points, err)
 	}
-	if d, err := c.GetPoint(ctx, ofFirst, points.Points[0].ID); err != nil || d.Detail != nil || d.Missing == "" || d.Point.Note != "" {
+	if d, err := c.GetPoint(ctx, ofFirst, points.Points[0].ID); err != nil || d.Detail != nil || d.Missing == "" ||
+		d.Point.Note != "" {
 		t.Errorf("a recovery point: %+v, %v", d, err)
 	}
-	if d, err := c.GetPoint(ctx, admin, points.Points[0].ID); err != nil || d.Detail == nil || d.Point.Note == "" || len(d.Point.Weddings) != 2 {
+	if d, err := c.GetPoint(ctx, admin, points.Points[0].ID); err != nil || d.Detail == nil || d.Point.Note == "" ||
+		len(d.Point.Weddings) != 2 {
 		t.Errorf("a recovery point, by a super admin of the platform: %+v, %v", d, err)
 	}
 	// Milestones: theirs whoever set them, another's never.
@@ -263,8 +295,10 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 		actor   keepsake.Actor
 		wedding string
 		want    keepsake.Code
-	}{{admin, "1", ""}, {ofFirst, "1", ""}, {ofFirst, "4", keepsake.CodeForbidden}, {ofSecond, "4", ""}, {admin, "4", ""}} {
-		err := c.SaveMilestone(ctx, x.actor, console.SaveMilestoneInput{Wedding: x.wedding, Name: "by " + x.actor.ID, Day: day})
+	}{{admin, "1", ""}, {ofFirst, "1", ""}, {ofFirst, "4", keepsake.CodeForbidden}, {ofSecond, "4", ""},
+		{admin, "4", ""}} {
+		err := c.SaveMilestone(ctx, x.actor, console.SaveMilestoneInput{Wedding: x.wedding, Name: "by " + x.actor.ID,
+			Day: day})
 		if (err == nil) != (x.want == "") || err != nil && keepsake.CodeOf(err) != x.want {
 			t.Errorf("%s sets a milestone of wedding %s: %v", x.actor.Name, x.wedding, err)
 		}
@@ -284,7 +318,8 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 	if err != nil || o.State != console.StateDone {
 		t.Errorf("a backup for their wedding: %+v, %v", o, err)
 	}
-	for _, in := range []console.StartBackupInput{{Type: keepsake.BackupIncremental}, {Type: keepsake.BackupFull, Wedding: "1"}, {Type: keepsake.BackupIncremental, Wedding: "4"}} {
+	for _, in := range []console.StartBackupInput{{Type: keepsake.BackupIncremental},
+		{Type: keepsake.BackupFull, Wedding: "1"}, {Type: keepsake.BackupIncremental, Wedding: "4"}} {
 		if _, err := backup(ofFirst, in); err == nil || keepsake.CodeOf(err) != keepsake.CodeForbidden {
 			t.Errorf("%+v: %v", in, err)
 		}
@@ -306,7 +341,8 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 		"organizations": func() error { _, err := c.ListOrganizations(ctx, ofFirst, "", ""); return err }(),
 		"mark":          c.SavePoint(ctx, ofFirst, console.SavePointInput{ID: points.Points[0].ID}),
 		"new database": func() error {
-			_, err := c.StartRestore(ctx, ofFirst, console.StartRestoreInput{Point: "latest", Wedding: "1", Database: "x", Confirmation: "x"})
+			_, err := c.StartRestore(ctx, ofFirst, console.StartRestoreInput{Point: "latest", Wedding: "1", Database: "x",
+				Confirmation: "x"})
 			return err
 		}(),
 	} {
@@ -323,14 +359,17 @@ func TestWithoutThePlatformTheRecoveryPointJudges(t *testing.T) {
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
 	e.down = keepsake.Errorf(keepsake.CodeUnavailable, "the platform is away")
 	c := w.console(e)
-	for wedding, want := range map[string]keepsake.Code{"w1": "", "lost": "", "w2": keepsake.CodeForbidden, "nobody": keepsake.CodeForbidden} {
-		err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{Wedding: wedding, Name: "tasting", Day: time.Now()})
+	for wedding, want := range map[string]keepsake.Code{"w1": "", "lost": "", "w2": keepsake.CodeForbidden,
+		"nobody": keepsake.CodeForbidden} {
+		err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{Wedding: wedding, Name: "tasting",
+			Day: time.Now()})
 		if (err == nil) != (want == "") || err != nil && keepsake.CodeOf(err) != want {
 			t.Errorf("wedding %s: %v, want %q", wedding, err, want)
 		}
 	}
 	e.points = nil
-	if err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{Wedding: "w1", Name: "tasting", Day: time.Now()}); err == nil {
+	if err := c.SaveMilestone(t.Context(), bound,
+		console.SaveMilestoneInput{Wedding: "w1", Name: "tasting", Day: time.Now()}); err == nil {
 		t.Error("nobody can say whose it is, and it is allowed")
 	}
 }
@@ -347,7 +386,8 @@ func TestWhoeverGivesUpIsOnRecord(t *testing.T) {
 	if ctx.Err() == nil {
 		t.Fatal("nobody gave up")
 	}
-	if n := w.count("select count(*) from audit_log where action = 'scope.preview' and outcome = 'allowed' and wedding = '1'"); n != 1 {
+	if n := w.count("select count(*) from audit_log where action = 'scope.preview' and outcome = 'allowed' and " +
+		"wedding = '1'"); n != 1 {
 		t.Errorf("the preview is on record %d times, want once", n)
 	}
 }

@@ -21,7 +21,9 @@ func TestBackupBecomesPoint(t *testing.T) {
 	w := newWorld(t)
 	c := w.console(newFakeEngine())
 	w.run(c, true)
-	o, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupFull, Note: "before the <change>", Labels: map[string]string{"app": "1.2"}})
+	o, err := c.StartBackup(t.Context(), admin,
+		console.StartBackupInput{Type: keepsake.BackupFull, Note: "before the <change>",
+			Labels: map[string]string{"app": "1.2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,11 +31,13 @@ func TestBackupBecomesPoint(t *testing.T) {
 		t.Errorf("started: %+v", o)
 	}
 	o = await(t, c, o.ID, console.StateDone)
-	if !o.Protected || !o.OK || o.Degraded() || o.Backup == nil || o.Point != o.Backup.Point || o.Rows != 100 || o.Attempt != 1 || o.Progress == nil || o.FinishedAt.IsZero() {
+	if !o.Protected || !o.OK || o.Degraded() || o.Backup == nil || o.Point != o.Backup.Point || o.Rows != 100 ||
+		o.Attempt != 1 || o.Progress == nil || o.FinishedAt.IsZero() {
 		t.Errorf("done: %+v", o)
 	}
 	d, err := c.GetPoint(t.Context(), admin, o.Point)
-	if err != nil || d.Point.Note != "before the <change>" || d.Point.Labels["app"] != "1.2" || d.Point.Operation != o.ID || d.Point.Server != "15.4" || !d.Point.Protected || d.Detail == nil {
+	if err != nil || d.Point.Note != "before the <change>" || d.Point.Labels["app"] != "1.2" ||
+		d.Point.Operation != o.ID || d.Point.Server != "15.4" || !d.Point.Protected || d.Detail == nil {
 		t.Errorf("point: %+v, %v", d, err)
 	}
 	log, err := c.OperationLog(t.Context(), admin, o.ID, 0, 0)
@@ -43,7 +47,8 @@ func TestBackupBecomesPoint(t *testing.T) {
 	if r, err := audit.Verify(t.Context(), w.db); err != nil || !r.Intact || r.Rows != 2 {
 		t.Errorf("audit: %+v, %v, want a start and an end", r, err)
 	}
-	if _, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupIncremental}); err != nil {
+	if _, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupIncremental}); err !=
+		nil {
 		t.Errorf("another backup after the end of the first: %v", err)
 	}
 }
@@ -103,7 +108,8 @@ func TestOneBackupAtATime(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(started) != 1 || len(running) != 19 || slices.ContainsFunc(running, func(id string) bool { return id != started[0] }) {
+	if len(started) != 1 || len(running) != 19 ||
+		slices.ContainsFunc(running, func(id string) bool { return id != started[0] }) {
 		t.Fatalf("started %v, told about %v: want one, and the others told about it", started, running)
 	}
 	close(hold)
@@ -124,8 +130,10 @@ func TestFailureIsKeptInWords(t *testing.T) {
 		{"refused", func() (engine.BackupResult, error) {
 			return engine.BackupResult{}, keepsake.Errorf(keepsake.CodeUnavailable, "The platform is \x00 away.")
 		}, keepsake.CodeUnavailable, "is � away"},
-		{"plain error", func() (engine.BackupResult, error) { return engine.BackupResult{}, errors.New("broken pipe") }, keepsake.CodeInternal, "broken pipe"},
-		{"panic", func() (engine.BackupResult, error) { panic("out of cheese") }, keepsake.CodeInternal, "fault inside Keepsake"},
+		{"plain error", func() (engine.BackupResult, error) { return engine.BackupResult{}, errors.New("broken pipe") },
+			keepsake.CodeInternal, "broken pipe"},
+		{"panic", func() (engine.BackupResult, error) { panic("out of cheese") }, keepsake.CodeInternal,
+			"fault inside Keepsake"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +152,8 @@ func TestFailureIsKeptInWords(t *testing.T) {
 			if o.ErrorCode != c.code || !strings.Contains(o.ErrorMessage, c.words) {
 				t.Errorf("%s: %q", o.ErrorCode, o.ErrorMessage)
 			}
-			if d, err := con.Dashboard(t.Context(), admin); err != nil || d.Alarm != console.AlarmNever || d.LastBackup.ID != o.ID {
+			if d, err := con.Dashboard(t.Context(), admin); err != nil || d.Alarm != console.AlarmNever ||
+				d.LastBackup.ID != o.ID {
 				t.Errorf("dashboard: %+v, %v", d, err)
 			}
 		})
@@ -165,9 +174,12 @@ func TestBadStartsAreRefusedAndRecorded(t *testing.T) {
 		{"bound to an organization", bound, console.StartBackupInput{Type: keepsake.BackupFull}, keepsake.CodeForbidden},
 		{"no type", admin, console.StartBackupInput{}, keepsake.CodeInvalid},
 		{"one wedding", admin, console.StartBackupInput{Type: keepsake.BackupWedding}, keepsake.CodeInvalid},
-		{"endless note", admin, console.StartBackupInput{Type: keepsake.BackupFull, Note: strings.Repeat("x", 501)}, keepsake.CodeInvalid},
-		{"note that is no text", admin, console.StartBackupInput{Type: keepsake.BackupFull, Note: "a\x00b"}, keepsake.CodeInvalid},
-		{"nameless label", admin, console.StartBackupInput{Type: keepsake.BackupFull, Labels: map[string]string{"": "x"}}, keepsake.CodeInvalid},
+		{"endless note", admin, console.StartBackupInput{Type: keepsake.BackupFull, Note: strings.Repeat("x", 501)},
+			keepsake.CodeInvalid},
+		{"note that is no text", admin, console.StartBackupInput{Type: keepsake.BackupFull, Note: "a\x00b"},
+			keepsake.CodeInvalid},
+		{"nameless label", admin, console.StartBackupInput{Type: keepsake.BackupFull, Labels: map[string]string{"": "x"}},
+			keepsake.CodeInvalid},
 	} {
 		if _, err := c.StartBackup(t.Context(), x.actor, x.in); keepsake.CodeOf(err) != x.code {
 			t.Errorf("%s: %v, want %s", x.name, err, x.code)

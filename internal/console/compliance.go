@@ -15,12 +15,14 @@ import (
 
 // Performance is how fast things went lately, as it was measured. Zero is: never measured.
 type Performance struct {
-	// RestoreSpeed is of the newest restore into a new database that covered everything and compared it all, in bytes a second.
+	// RestoreSpeed is of the newest restore into a new database that covered everything and compared it all, in bytes a
+	// second.
 	RestoreSpeed float64
 	Drill        *PointTest // the newest restore that compared every row; nil: none did
 }
 
-// performanceAge is how old what was measured may be when it is told. It changes when a restore ends, and scripts ask every second.
+// performanceAge is how old what was measured may be when it is told. It changes when a restore ends, and scripts ask
+// every second.
 const performanceAge = 2 * time.Second
 
 // lastMeasured keeps it between two who ask. It is the same for everybody who may ask.
@@ -196,7 +198,8 @@ func (out *Compliance) judgeProviders(verifications []sqlcgen.ListLastVerificati
 	for _, state := range out.Dashboard.Providers {
 		p := ProviderCompliance{ProviderState: state}
 		if out.Newest != nil {
-			if i := slices.IndexFunc(out.Newest.Copies, func(cp keepsake.Copy) bool { return cp.Provider == state.Name }); i >= 0 {
+			if i := slices.IndexFunc(out.Newest.Copies,
+				func(cp keepsake.Copy) bool { return cp.Provider == state.Name }); i >= 0 {
 				p.Copy = &out.Newest.Copies[i]
 			}
 		}

@@ -1,6 +1,6 @@
-// Package console holds what people and scripts can do with Keepsake: one method per use case, each authorising its actor,
-// and the workers that run what was asked for. It never reads the platform's rows or a provider's objects itself: that is
-// the engine's.
+// Package console holds what people and scripts can do with Keepsake: one method per use case, each authorising its
+// actor, and the workers that run what was asked for. It never reads the platform's rows or a provider's objects
+// itself: that is the engine's.
 package console
 
 import (
@@ -36,7 +36,8 @@ type Engine interface {
 	CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error)
 	CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all, of int64, err error)
 	Providers() []engine.Provider
-	CheckTarget(ctx context.Context, url keepsake.Secret) error // CodeConflict, in words, where no restore may be written there
+	// CodeConflict, in words, where no restore may be written there
+	CheckTarget(ctx context.Context, url keepsake.Secret) error
 	SealTarget(ctx context.Context, url keepsake.Secret) (string, error)
 	OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error)
 	platformLooker
@@ -57,8 +58,8 @@ type Deps struct {
 	BackupMaxAge time.Duration
 	// Limits is how many backups of each type one actor may start within an hour; what is missing is DefaultLimits.
 	Limits map[keepsake.BackupType]int
-	// SecondApprover lets a restore of the whole database, and what adds up to more than Alone within a day, start only when another super admin has
-	// approved it. Without an Alone it is policy.DefaultAlone.
+	// SecondApprover lets a restore of the whole database, and what adds up to more than Alone within a day, start only
+	// when another super admin has approved it. Without an Alone it is policy.DefaultAlone.
 	SecondApprover bool
 	Alone          *policy.Alone
 	Lease          LeaseTimes // zero: the defaults
@@ -66,7 +67,8 @@ type Deps struct {
 	Duties []operation.Duty
 	// Notes, when set, is the repository that the audit trail is sealed into.
 	Notes Notes
-	// Vault, when set, seals what the console database must not make up; without one a process knows only what it found itself.
+	// Vault, when set, seals what the console database must not make up; without one a process knows only what it found
+	// itself.
 	Vault Vault
 }
 
@@ -107,7 +109,8 @@ func New(d Deps) (*Console, error) {
 		d.Now = time.Now
 	}
 	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now,
-		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover, notes: d.Notes, vault: d.Vault}
+		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover,
+		notes: d.Notes, vault: d.Vault}
 	c.typed = d.Typed
 	for _, t := range d.Targets {
 		c.typed.Known = append(c.typed.Known, t.URL)
@@ -136,8 +139,8 @@ func orDefault(d, fallback time.Duration) time.Duration {
 	return d
 }
 
-// Run hears what other processes do until ctx ends, and with work also runs operations and duties. When it returns, every operation
-// this process held has been given back and starts again elsewhere at once.
+// Run hears what other processes do until ctx ends, and with work also runs operations and duties. When it returns,
+// every operation this process held has been given back and starts again elsewhere at once.
 func (c *Console) Run(ctx context.Context, work bool) error { return c.runner.Run(ctx, work, c.duties) }
 
 // reconcile sees to it that what dead workers held goes on.
@@ -150,16 +153,18 @@ func (c *Console) reconcile(ctx context.Context) error {
 	return c.SyncPoints(ctx)
 }
 
-// attemptJudged runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn returns the target of the
-// attempt where target is not known before. The actor's right to it has been judged: err says why not. When fn refuses or breaks, that is on record too, and nothing else of it
-// remains.
-func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err error, action, target string, detail map[string]any, fn func(db.Tx) (string, error)) error {
+// attemptJudged runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn
+// returns the target of the attempt where target is not known before. The actor's right to it has been judged: err says
+// why not. When fn refuses or breaks, that is on record too, and nothing else of it remains.
+func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err error, action, target string,
+	detail map[string]any, fn func(db.Tx) (string, error)) error {
 	if err == nil {
 		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
 			if target, err = fn(tx); err != nil {
 				return err
 			}
-			return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed, Detail: detail})
+			return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed,
+				Detail: detail})
 		})
 	}
 	if err == nil {
@@ -168,8 +173,9 @@ func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err e
 	return c.recordRefused(ctx, actor, action, target, detail, err)
 }
 
-// recordRefusedLook records that somebody asked for what they may not look at, or for what is not there for them, and returns why. A look at the console's
-// own facts that is allowed leaves no entry: that a session or a token is used does.
+// recordRefusedLook records that somebody asked for what they may not look at, or for what is not there for them, and
+// returns why. A look at the console's own facts that is allowed leaves no entry: that a session or a token is used
+// does.
 func (c *Console) recordRefusedLook(ctx context.Context, actor keepsake.Actor, action, target string, err error) error {
 	if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeForbidden || code == keepsake.CodeNotFound) {
 		return c.recordRefused(ctx, actor, action, target, nil, err)
@@ -181,8 +187,10 @@ func (c *Console) recordRefusedLook(ctx context.Context, actor keepsake.Actor, a
 const recordTime = 5 * time.Second
 
 // recordRefused records an attempt that did not work and returns why.
-func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
-	entry := audit.Entry{Action: action, Target: target, Outcome: audit.Refused, Detail: map[string]any{"code": keepsake.CodeOf(err)}}
+func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any,
+	err error) error {
+	entry := audit.Entry{Action: action, Target: target, Outcome: audit.Refused,
+		Detail: map[string]any{"code": keepsake.CodeOf(err)}}
 	switch keepsake.CodeOf(err) {
 	case keepsake.CodeUnavailable, keepsake.CodeInternal:
 		entry.Outcome = audit.Failed
@@ -191,7 +199,8 @@ func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, actio
 		entry.Detail[k] = v
 	}
 	if failed := audit.Refuse(ctx, c.db, actor, entry); failed != nil {
-		c.log.ErrorContext(ctx, "a refused attempt could not be recorded", "action", action, "actor", actor.Name, "err", failed)
+		c.log.ErrorContext(ctx, "a refused attempt could not be recorded", "action", action, "actor", actor.Name, "err",
+			failed)
 	}
 	return err
 }

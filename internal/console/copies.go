@@ -13,12 +13,14 @@ import (
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, point, kind string, findings int, seconds float64) error {
+func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, point, kind string, findings int,
+	seconds float64) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("make a test id: %w", err)
 	}
-	return tx.InsertTest(ctx, sqlcgen.InsertTestParams{ID: id.String(), PointID: point, OperationID: &row.ID, Kind: kind, Ok: findings == 0, Findings: int32(findings), Seconds: seconds})
+	return tx.InsertTest(ctx, sqlcgen.InsertTestParams{ID: id.String(), PointID: point, OperationID: &row.ID, Kind: kind,
+		Ok: findings == 0, Findings: int32(findings), Seconds: seconds})
 }
 
 // lockCopies reads what is known of the points' copies; nobody else changes it until the transaction ends.
@@ -36,7 +38,8 @@ func setCopies(ctx context.Context, tx db.Tx, point string, copies []keepsake.Co
 	if err != nil {
 		return fmt.Errorf("encode the copies of recovery point %s: %w", point, err)
 	}
-	err = tx.SetPointCopies(ctx, sqlcgen.SetPointCopiesParams{ID: point, Copies: progress.CleanJSON(encoded), Protected: verdict.Protected(), Lacks: verdict.Lacks()})
+	err = tx.SetPointCopies(ctx, sqlcgen.SetPointCopiesParams{ID: point, Copies: progress.CleanJSON(encoded),
+		Protected: verdict.Protected(), Lacks: verdict.Lacks()})
 	if err != nil {
 		return fmt.Errorf("store the copies of recovery point %s: %w", point, err)
 	}

@@ -27,7 +27,8 @@ type coverageColumns struct {
 	dates                           *string
 }
 
-// columnsOfCoverage encodes what a backup covers. Of the weddings that it was made for, those with a milestone are facts of it.
+// columnsOfCoverage encodes what a backup covers. Of the weddings that it was made for, those with a milestone are
+// facts of it.
 func columnsOfCoverage(c *keepsake.Coverage, weddings []keepsake.WeddingMark) (columns coverageColumns, err error) {
 	if c == nil {
 		return columns, nil
@@ -38,7 +39,8 @@ func columnsOfCoverage(c *keepsake.Coverage, weddings []keepsake.WeddingMark) (c
 			milestones = append(milestones, keepsake.WeddingMark{Wedding: w.Wedding, Date: w.Date, Milestone: w.Milestone})
 		}
 	}
-	for column, value := range map[*[]byte]any{&columns.categories: append([]keepsake.TierCoverage{}, c.Tiers...), &columns.milestones: milestones} {
+	for column, value := range map[*[]byte]any{&columns.categories: append([]keepsake.TierCoverage{}, c.Tiers...),
+		&columns.milestones: milestones} {
 		if *column, err = json.Marshal(value); err != nil {
 			return columns, fmt.Errorf("encode what a backup covers: %w", err)
 		}
@@ -85,7 +87,8 @@ func coverageOf(r sqlcgen.BackupOperation) (*BackupCoverage, error) {
 // daysIn returns the days of a multirange, which PostgreSQL keeps without their ends.
 func daysIn(dates pgtype.Multirange[pgtype.Range[pgtype.Date]]) (days []keepsake.DayRange) {
 	for _, r := range dates {
-		days = append(days, keepsake.DayRange{From: r.Lower.Time.Format(time.DateOnly), To: r.Upper.Time.AddDate(0, 0, -1).Format(time.DateOnly)})
+		days = append(days, keepsake.DayRange{From: r.Lower.Time.Format(time.DateOnly),
+			To: r.Upper.Time.AddDate(0, 0, -1).Format(time.DateOnly)})
 	}
 	return days
 }

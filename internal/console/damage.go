@@ -10,15 +10,16 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// damagePoints is how many recovery points are looked at for damage, the newest. The engine reads the wedding from fewer; the
-// others serve for one that the newest do not hold.
+// damagePoints is how many recovery points are looked at for damage, the newest. The engine reads the wedding from
+// fewer; the others serve for one that the newest do not hold.
 const damagePoints = 12
 
-// FindDamage returns the newest damage of a wedding, and as Point the newest safe recovery point before it, or where none is safe the newest; nil when no
-// damage is found.
+// FindDamage returns the newest damage of a wedding, and as Point the newest safe recovery point before it, or where
+// none is safe the newest; nil when no damage is found.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, "wedding.read", wedding, err) }()
-	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err != nil {
+	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err !=
+		nil {
 		return nil, err
 	}
 	points, err := c.pointsOf(ctx, actor, wedding)
@@ -29,7 +30,8 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	for _, p := range points[:min(len(points), damagePoints)] {
 		ids = append(ids, p.ID)
 	}
-	d, found, err := c.scopes.FindDamage(ctx, engine.ScopeInput{Wedding: wedding, PointsOnly: !c.watch.ask(ctx).Writable()}, ids)
+	d, found, err := c.scopes.FindDamage(ctx,
+		engine.ScopeInput{Wedding: wedding, PointsOnly: !c.watch.ask(ctx).Writable()}, ids)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -37,8 +39,8 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	return &d, nil
 }
 
-// TakeSafe lets Point be the newest of the points before the damage that is protected and failed no test, and says so. Where there is none it stays the newest
-// of all, which is not called safe.
+// TakeSafe lets Point be the newest of the points before the damage that is protected and failed no test, and says so.
+// Where there is none it stays the newest of all, which is not called safe.
 func TakeSafe(d *engine.Damage, points []Point) {
 	i := slices.IndexFunc(points, func(p Point) bool {
 		return !p.Time.After(d.From) && p.Protected && (p.LastTest == nil || p.LastTest.OK)
@@ -63,7 +65,8 @@ func (c *Console) pointsOf(ctx context.Context, actor keepsake.Actor, wedding st
 	return c.withNewest(ctx, points), nil
 }
 
-// withNewest puts the newest recovery points of the providers before those that the console has heard of: the command line takes backups too.
+// withNewest puts the newest recovery points of the providers before those that the console has heard of: the command
+// line takes backups too.
 func (c *Console) withNewest(ctx context.Context, points []Point) []Point {
 	newest, err := c.engine.NewestPoint(ctx)
 	if err != nil || len(points) > 0 && points[0].ID == newest {

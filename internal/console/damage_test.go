@@ -8,8 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 )
 
-// TestOnlyAProtectedPointIsCalledSafe: of the points before a damage the newest protected one is taken whose last test did not fail; where there is none
-// the newest is taken, and not called safe.
+// TestOnlyAProtectedPointIsCalledSafe: of the points before a damage the newest protected one is taken whose last test
+// did not fail; where there is none the newest is taken, and not called safe.
 func TestOnlyAProtectedPointIsCalledSafe(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -25,9 +25,12 @@ func TestOnlyAProtectedPointIsCalledSafe(t *testing.T) {
 		want   string
 		safe   bool
 	}{
-		"the newest is":                {[]console.Point{point("later", 1, true, false), point("newest", 0, true, false)}, "newest", true},
-		"an older one is":              {[]console.Point{point("newest", 0, false, false), point("tested", -1, true, true), point("older", -2, true, false)}, "older", true},
-		"none is protected":            {[]console.Point{point("later", 1, true, false), point("newest", 0, false, false), point("older", -1, false, false)}, "newest", false},
+		"the newest is": {[]console.Point{point("later", 1, true, false), point("newest", 0, true, false)},
+			"newest", true},
+		"an older one is": {[]console.Point{point("newest", 0, false, false), point("tested", -1, true, true),
+			point("older", -2, true, false)}, "older", true},
+		"none is protected": {[]console.Point{point("later", 1, true, false), point("newest", 0, false, false),
+			point("older", -1, false, false)}, "newest", false},
 		"a test of the only one fails": {[]console.Point{point("newest", 0, true, true)}, "newest", false},
 	} {
 		d := engine.Damage{Point: "newest", From: at}

@@ -22,14 +22,15 @@ const (
 	recentShown   = 8
 )
 
-// Dashboard returns the overview. It reads the console database, and asks only the platform, for the next weddings; one that
-// does not answer costs three seconds and a sentence; the newest recovery point knows the weddings then.
+// Dashboard returns the overview. It reads the console database, and asks only the platform, for the next weddings; one
+// that does not answer costs three seconds and a sentence; the newest recovery point knows the weddings then.
 func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	return c.overview(ctx, actor, c.next)
 }
 
 // overview is the dashboard, with the next weddings as next tells them.
-func (c *Console) overview(ctx context.Context, actor keepsake.Actor, next func(context.Context, keepsake.Actor) FoundWeddings) (Dashboard, error) {
+func (c *Console) overview(ctx context.Context, actor keepsake.Actor,
+	next func(context.Context, keepsake.Actor) FoundWeddings) (Dashboard, error) {
 	d := Dashboard{Now: c.now(), MaxAge: c.maxAge}
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return d, c.recordRefused(ctx, actor, "overview.read", "", nil, err)
@@ -38,7 +39,8 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor, next func(
 	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })
 	g.Go(func() error {
 		found := next(gctx, actor)
-		d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total, found.Missing, found.From, found.Platform
+		d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total,
+			found.Missing, found.From, found.Platform
 		d.GoneUnknown = found.GoneUnknown
 		return nil
 	})
@@ -82,18 +84,21 @@ func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Da
 			d.Points = max(d.Points, d.Providers[len(d.Providers)-1].Points)
 		}
 		of := orNil(actor.Organization)
-		if d.Running, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Active: true, Most: defaultLimit}); err != nil {
+		if d.Running, err = listOperations(ctx, tx,
+			sqlcgen.ListOperationsParams{Organization: of, Active: true, Most: defaultLimit}); err != nil {
 			return err
 		}
 		if err := c.listen(ctx, tx, each(d.Running)...); err != nil {
 			return err
 		}
-		if d.Recent, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true, Most: recentShown}); err != nil {
+		if d.Recent, err = listOperations(ctx, tx,
+			sqlcgen.ListOperationsParams{Organization: of, Ended: true, Most: recentShown}); err != nil {
 			return err
 		}
 		last := d.Recent
 		if !slices.ContainsFunc(last, isBackup) { // all of them were something else
-			last, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true, Kind: string(KindBackup), Most: 1})
+			last, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true,
+				Kind: string(KindBackup), Most: 1})
 		}
 		if i := slices.IndexFunc(last, isBackup); i >= 0 {
 			d.LastBackup = &last[i]
@@ -115,7 +120,8 @@ func isBackup(o Operation) bool { return o.Kind == KindBackup }
 func (d *Dashboard) judge() {
 	if d.Newest == nil {
 		d.Protection = keepsake.JudgeProtection(nil)
-		d.Alarm, d.AlarmText = AlarmNever, "There is no recovery point. If the platform were lost now, nothing could be brought back. Take a full backup."
+		d.Alarm, d.AlarmText = AlarmNever, "There is no recovery point. If the platform were lost now, nothing could be "+
+			"brought back. Take a full backup."
 		return
 	}
 	d.Protection = keepsake.JudgeProtection(d.Newest.Copies)
@@ -124,11 +130,15 @@ func (d *Dashboard) judge() {
 	newer := last != nil && last.CreatedAt.After(d.Newest.Time) // it made no later point than the newest
 	switch {
 	case d.Age > d.MaxAge:
-		d.Alarm, d.AlarmText = AlarmLate, fmt.Sprintf("The newest recovery point is older than %s. What has changed since then would be lost. Take a backup now, and find out why none was taken.", hours(d.MaxAge))
+		d.Alarm, d.AlarmText = AlarmLate, fmt.Sprintf(
+			"The newest recovery point is older than %s. What has changed since then would be lost. Take a backup now, and "+
+				"find out why none was taken.", hours(d.MaxAge))
 	case newer && last.State == StateFailed:
-		d.Alarm, d.AlarmText = AlarmFailed, "The latest backup failed, so what has changed since the newest recovery point is not saved: "+last.ErrorMessage
+		d.Alarm, d.AlarmText = AlarmFailed, "The latest backup failed, so what has changed since the newest recovery point "+
+			"is not saved: "+last.ErrorMessage
 	case !d.Protection.Protected():
-		d.Alarm, d.AlarmText = AlarmFailed, "The newest recovery point does not meet the 3-2-1 rule: "+d.Protection.Lacks()+". "+d.Protection.Remedy()
+		d.Alarm, d.AlarmText = AlarmFailed, "The newest recovery point does not meet the 3-2-1 rule: "+d.Protection.Lacks()+
+			". "+d.Protection.Remedy()
 	}
 }
 

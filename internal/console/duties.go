@@ -20,26 +20,35 @@ const (
 	sweepEvery  = time.Hour
 	// expireEvery is between two looks for restores that waited too long for somebody to approve them.
 	expireEvery = time.Minute
-	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may begin.
+	// milestonesEvery is how late after midnight, or after a backup that was in the way, a milestone's recovery point may
+	// begin.
 	milestonesEvery = 10 * time.Minute
 )
 
-// dutiesOf are what a console does without being asked, and after it what other rooms bring. docs/design/operations.md says who does
-// each, and why.
+// dutiesOf are what a console does without being asked, and after it what other rooms bring. docs/design/operations.md
+// says who does each, and why.
 func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 	check := func(ctx context.Context) error { _, err := c.checkProviders(ctx, ""); return err }
 	list := []operation.Duty{
-		{Name: "take_over_operations", Does: "take operations from workers that stopped answering", Every: c.runner.Lease.Reconcile, Who: operation.EachProcess, Run: c.reconcile},
+		{Name: "take_over_operations", Does: "take operations from workers that stopped answering",
+			Every: c.runner.Lease.Reconcile, Who: operation.EachProcess, Run: c.reconcile},
 		{Name: "check_providers", Does: "check the providers", Every: checkEvery, Who: operation.EachProcess, Run: check},
-		{Name: "read_points", Does: "read the repository's list of recovery points", Every: syncEvery, Who: operation.EachProcess, Run: c.SyncPoints},
-		{Name: "notice_points", Does: "look for recovery points that others made", Every: noticeEvery, Who: operation.EachProcess, Run: c.noticePoints},
-		{Name: "watch_milestones", Does: "back up for weddings that reach a milestone", Every: milestonesEvery, Who: operation.OneHolder, Run: c.WatchMilestones},
-		{Name: "expire_approvals", Does: "end restores that nobody approved in time", Every: expireEvery, Who: operation.OneHolder, Run: c.runner.ExpireProposals},
-		{Name: "forget_limits", Does: "forget who started what an hour ago", Every: sweepEvery, Who: operation.OneHolder, Run: c.sweepLimits},
-		{Name: "make_months", Does: "make room in the console database for the months ahead", Every: monthsEvery, Who: operation.OneHolder, Run: c.keepMonths},
+		{Name: "read_points", Does: "read the repository's list of recovery points", Every: syncEvery,
+			Who: operation.EachProcess, Run: c.SyncPoints},
+		{Name: "notice_points", Does: "look for recovery points that others made", Every: noticeEvery,
+			Who: operation.EachProcess, Run: c.noticePoints},
+		{Name: "watch_milestones", Does: "back up for weddings that reach a milestone", Every: milestonesEvery,
+			Who: operation.OneHolder, Run: c.WatchMilestones},
+		{Name: "expire_approvals", Does: "end restores that nobody approved in time", Every: expireEvery,
+			Who: operation.OneHolder, Run: c.runner.ExpireProposals},
+		{Name: "forget_limits", Does: "forget who started what an hour ago", Every: sweepEvery, Who: operation.OneHolder,
+			Run: c.sweepLimits},
+		{Name: "make_months", Does: "make room in the console database for the months ahead", Every: monthsEvery,
+			Who: operation.OneHolder, Run: c.keepMonths},
 	}
 	if c.notes != nil {
-		list = append(list, operation.Duty{Name: "seal_audit", Does: "seal the audit trail into the repository", Every: sealEvery, Who: operation.OneHolder, Run: c.SealAudit})
+		list = append(list, operation.Duty{Name: "seal_audit", Does: "seal the audit trail into the repository",
+			Every: sealEvery, Who: operation.OneHolder, Run: c.SealAudit})
 	}
 	return append(list, more...)
 }
@@ -59,8 +68,8 @@ type DutyState struct {
 	Message string    // why it failed
 }
 
-// ListDuties returns how every duty stands, in the order of importance. What a duty reports may be about anybody's data, so it is told to
-// those who may see the whole platform.
+// ListDuties returns how every duty stands, in the order of importance. What a duty reports may be about anybody's
+// data, so it is told to those who may see the whole platform.
 func (c *Console) ListDuties(ctx context.Context, actor keepsake.Actor) ([]DutyState, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return nil, c.recordRefused(ctx, actor, "duties.list", "", nil, err)
@@ -79,7 +88,8 @@ func (c *Console) ListDuties(ctx context.Context, actor keepsake.Actor) ([]DutyS
 	list := make([]DutyState, len(c.duties))
 	for i, d := range c.duties {
 		r := known[d.Name]
-		list[i] = DutyState{Name: d.Name, Does: d.Does, Every: d.Every, Who: d.Who, Running: r.Holder != "", Began: deref(r.LastStarted), Ended: deref(r.LastEnded),
+		list[i] = DutyState{Name: d.Name, Does: d.Does, Every: d.Every, Who: d.Who, Running: r.Holder != "",
+			Began: deref(r.LastStarted), Ended: deref(r.LastEnded),
 			Failed: r.Outcome == "failed", Message: r.Message}
 		if d.Who == operation.OneHolder {
 			list[i].Next = r.NextAt

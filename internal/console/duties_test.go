@@ -13,19 +13,21 @@ import (
 	"github.com/wedsync/keepsake/internal/operation"
 )
 
-// TestDutiesAreListed before a worker has ever run, while one runs, and after one has run a duty that works and one that fails.
+// TestDutiesAreListed before a worker has ever run, while one runs, and after one has run a duty that works and one
+// that fails.
 func TestDutiesAreListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	did, failed := make(chan struct{}, 1), make(chan struct{}, 1)
 	duty := func(name string, ran chan struct{}, err error) operation.Duty {
-		return operation.Duty{Name: name, Does: "do it", Every: time.Hour, Who: operation.OneHolder, Run: func(context.Context) error {
-			select {
-			case ran <- struct{}{}:
-			default:
-			}
-			return err
-		}}
+		return operation.Duty{Name: name, Does: "do it", Every: time.Hour, Who: operation.OneHolder,
+			Run: func(context.Context) error {
+				select {
+				case ran <- struct{}{}:
+				default:
+				}
+				return err
+			}}
 	}
 	c := w.console(newFakeEngine(), func(d *console.Deps) {
 		d.Duties = []operation.Duty{duty("works", did, nil), duty("fails", failed, errors.New("the store is away"))}
@@ -55,7 +57,8 @@ func TestDutiesAreListed(t *testing.T) {
 	<-failed
 	stop() // returns when the ends are written
 	after := list()
-	if d := after["works"]; d.Failed || d.Message != "" || d.Ended.IsZero() || d.Next.Sub(d.Ended) != time.Hour || d.Running {
+	if d := after["works"]; d.Failed || d.Message != "" || d.Ended.IsZero() || d.Next.Sub(d.Ended) != time.Hour ||
+		d.Running {
 		t.Errorf("what worked: %+v", d)
 	}
 	if d := after["fails"]; !d.Failed || d.Message == "" || d.Next.Sub(d.Ended) > 5*time.Minute {
@@ -70,24 +73,26 @@ func TestDutiesAreListed(t *testing.T) {
 	}
 }
 
-// TestTwoWorkersShareADuty starts a second worker after the first has done its duties: nothing of one holder is due, so none is done
-// again.
+// TestTwoWorkersShareADuty starts a second worker after the first has done its duties: nothing of one holder is due, so
+// none is done again.
 func TestTwoWorkersShareADuty(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var runs []string
 	worker := func(name string, ran chan struct{}) *console.Console {
 		return w.console(newFakeEngine(), func(d *console.Deps) {
-			d.Duties = []operation.Duty{{Name: "hourly", Does: "do it hourly", Every: time.Hour, Who: operation.OneHolder, Run: func(context.Context) error {
-				runs = append(runs, name)
-				close(ran)
-				return nil
-			}}, {Name: "each " + name, Does: "do it", Every: time.Hour, Who: operation.EachProcess, Run: func(context.Context) error {
-				if name == "second" {
+			d.Duties = []operation.Duty{{Name: "hourly", Does: "do it hourly", Every: time.Hour, Who: operation.OneHolder,
+				Run: func(context.Context) error {
+					runs = append(runs, name)
 					close(ran)
-				}
-				return nil
-			}}}
+					return nil
+				}}, {Name: "each " + name, Does: "do it", Every: time.Hour, Who: operation.EachProcess,
+				Run: func(context.Context) error {
+					if name == "second" {
+						close(ran)
+					}
+					return nil
+				}}}
 		})
 	}
 	first, second := make(chan struct{}), make(chan struct{})

@@ -23,8 +23,8 @@ const elsewhere = "elsewhere"
 // elsewhereBatch is how many recovery points are looked at in one transaction.
 const elsewhereBatch = 200
 
-// EndedBackup is a backup that no console started, as it ended: at the command line, or by another console over the same
-// repository. It has a Result, or an Err that says why there is none.
+// EndedBackup is a backup that no console started, as it ended: at the command line, or by another console over the
+// same repository. It has a Result, or an Err that says why there is none.
 type EndedBackup struct {
 	By              string // whom the list names
 	Started         time.Time
@@ -38,8 +38,8 @@ type EndedBackup struct {
 	StoppedByPerson bool // Err is that
 }
 
-// SaveEndedBackup puts a backup that no console started into the list of operations. The caller puts it on record in the
-// same transaction.
+// SaveEndedBackup puts a backup that no console started into the list of operations. The caller puts it on record in
+// the same transaction.
 func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation string, err error) {
 	id, err := idOf(b.Started)
 	if err != nil {
@@ -57,7 +57,8 @@ func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation st
 	if b.Ended.Before(b.Started) { // a clock that was set back
 		b.Ended = b.Started
 	}
-	row := sqlcgen.InsertEndedBackupParams{ID: id, BackupType: string(b.Type), Note: progress.Clean(b.Note), RequestedBy: elsewhere,
+	row := sqlcgen.InsertEndedBackupParams{ID: id, BackupType: string(b.Type), Note: progress.Clean(b.Note),
+		RequestedBy:   elsewhere,
 		RequestedName: progress.Clean(b.By), StartedAt: b.Started, FinishedAt: b.Ended}
 	if row.Labels, err = json.Marshal(b.Labels); err != nil {
 		return "", fmt.Errorf("encode the labels of a backup: %w", err)
@@ -75,7 +76,8 @@ func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation st
 	default:
 		r, ok := *b.Result, true
 		row.State, row.BackupType, row.PointID = string(StateDone), r.Type, r.Point
-		row.RowsDone, row.BytesDone, row.Seconds, row.Ok, row.Protected, row.Lacks = r.Rows, r.BytesRead, r.Seconds, &ok, &r.Protected, r.Lacks
+		row.RowsDone, row.BytesDone, row.Seconds, row.Ok, row.Protected, row.Lacks = r.Rows, r.BytesRead, r.Seconds, &ok,
+			&r.Protected, r.Lacks
 		if row.Result, err = json.Marshal(r); err != nil {
 			return "", fmt.Errorf("encode the report of a backup: %w", err)
 		}
@@ -84,7 +86,8 @@ func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation st
 		if err != nil {
 			return "", err
 		}
-		row.WeddingDataCategories, row.CriticalMilestoneData, row.VendorIntegrationData, row.WeddingDatesCovered = covers.categories, covers.milestones, covers.vendors, covers.dates
+		row.WeddingDataCategories, row.CriticalMilestoneData, row.VendorIntegrationData,
+			row.WeddingDatesCovered = covers.categories, covers.milestones, covers.vendors, covers.dates
 	}
 	if err := tx.InsertEndedBackup(ctx, row); err != nil || b.Result == nil || row.State != string(StateDone) {
 		return id, err
@@ -104,8 +107,8 @@ func idOf(at time.Time) (string, error) {
 	return id.String(), nil
 }
 
-// listElsewhere gives every recovery point an operation that made it. Where this console knows none, the command line took
-// the backup, or another console.
+// listElsewhere gives every recovery point an operation that made it. Where this console knows none, the command line
+// took the backup, or another console.
 func (c *Console) listElsewhere(ctx context.Context) error {
 	for more := true; more; {
 		err := c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) (err error) {
@@ -125,7 +128,8 @@ func listElsewhere(ctx context.Context, tx db.Tx) (more bool, err error) {
 	if err != nil || len(points) == 0 {
 		return false, err
 	}
-	// A backup that runs may have published its point, and says so only when it ends: one that has ended by now is found below.
+	// A backup that runs may have published its point, and says so only when it ends: one that has ended by now is found
+	// below.
 	_, err = tx.GetActiveBackup(ctx)
 	running := err == nil
 	if err != nil && !db.IsNoRows(err) {
@@ -178,14 +182,17 @@ func makersOf(ctx context.Context, tx db.Tx, points []sqlcgen.RecoveryPoint) (ma
 
 // savePointsBackup puts the backup that made a point into the list of operations, as far as the point tells of it.
 func savePointsBackup(ctx context.Context, tx db.Tx, p sqlcgen.RecoveryPoint) (operation string, err error) {
-	r := engine.BackupResult{Point: p.ID, Type: p.BackupType, Time: p.TakenAt, Tables: int(p.Tables), Rows: p.Rows, BytesRead: p.BytesRead,
-		BytesUploaded: p.BytesNew, BytesStored: p.BytesStored, ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks, Seconds: p.Seconds,
+	r := engine.BackupResult{Point: p.ID, Type: p.BackupType, Time: p.TakenAt, Tables: int(p.Tables), Rows: p.Rows,
+		BytesRead:     p.BytesRead,
+		BytesUploaded: p.BytesNew, BytesStored: p.BytesStored, ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks,
+		Seconds:   p.Seconds,
 		Protected: p.Protected, Lacks: p.Lacks, NotCarried: []keepsake.NotCarried{}}
 	if err := json.Unmarshal(p.Copies, &r.Copies); err != nil {
 		return "", fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
 	}
-	b := EndedBackup{By: elsewhere, Started: p.TakenAt, Ended: p.TakenAt.Add(time.Duration(p.Seconds * float64(time.Second))),
-		Note: p.Note, Result: &r}
+	b := EndedBackup{By: elsewhere, Started: p.TakenAt,
+		Ended: p.TakenAt.Add(time.Duration(p.Seconds * float64(time.Second))),
+		Note:  p.Note, Result: &r}
 	if err := decode(p.Labels, &b.Labels); err != nil {
 		return "", fmt.Errorf("decode the labels of recovery point %s: %w", p.ID, err)
 	}

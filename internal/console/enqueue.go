@@ -15,17 +15,20 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 	if err != nil {
 		panic(err) // the system's random source is documented never to fail
 	}
-	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{},
+	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Weddings: []byte("[]"),
+		Tiers: []string{},
 		State: string(StateQueued), Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
 }
 
 // enqueue writes operation, job and audit row in one transaction. That the actor may has been judged before.
-func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams) (Operation, error) {
+func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any,
+	row sqlcgen.InsertOperationParams) (Operation, error) {
 	return c.enqueueJudged(ctx, actor, action, detail, row, nil)
 }
 
 // enqueueJudged is enqueue for what another super admin may have to approve first.
-func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, row sqlcgen.InsertOperationParams, judge mayBeAlone) (Operation, error) {
+func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any,
+	row sqlcgen.InsertOperationParams, judge mayBeAlone) (Operation, error) {
 	var o Operation
 	err := c.attemptJudged(ctx, actor, nil, action, "", detail, func(tx db.Tx) (string, error) {
 		quota, err := c.useLimit(ctx, tx, actor, row)
@@ -95,7 +98,8 @@ func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) 
 		err = look()
 	}
 	if db.IsNoRows(err) {
-		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point. If the command line made it, it appears here within minutes.")
+		return "", keepsake.Errorf(keepsake.CodeNotFound,
+			"There is no such recovery point. If the command line made it, it appears here within minutes.")
 	}
 	return found, err
 }

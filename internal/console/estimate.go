@@ -22,8 +22,8 @@ const (
 	largestNames          = 5
 )
 
-// EstimateBackup says what a backup of the type would cover, how long it should take by what earlier ones measured, and what
-// the preflight warns of. A platform that cannot be asked is no error: the estimate says so.
+// EstimateBackup says what a backup of the type would cover, how long it should take by what earlier ones measured, and
+// what the preflight warns of. A platform that cannot be asked is no error: the estimate says so.
 func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (Estimate, error) {
 	e := Estimate{Type: t}
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
@@ -33,7 +33,8 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 		return e, err
 	}
 	if actor.Organization != "" { // sizes and findings are the platform's
-		e.Hidden = "What a backup covers, and how long it takes, concerns the whole platform. It holds every wedding of your organization."
+		e.Hidden = "What a backup covers, and how long it takes, concerns the whole platform. It holds every wedding of " +
+			"your organization."
 		var err error
 		e.Quotas, err = c.quotas(ctx, actor)
 		return e, err
@@ -88,8 +89,8 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	return e, nil
 }
 
-// Stops reports whether a backup started now would stop at the finding. A provider that is down only degrades it, and a data map that is
-// wrong keeps weddings from being found, not rows from being saved.
+// Stops reports whether a backup started now would stop at the finding. A provider that is down only degrades it, and a
+// data map that is wrong keeps weddings from being found, not rows from being saved.
 func Stops(f engine.CheckFinding) bool {
 	return f.Level == "error" && !isProvider(f.Area) && f.Area != engine.DataMapArea
 }
@@ -106,7 +107,8 @@ func isProvider(area string) bool {
 
 // cover sums the tables up by tier.
 func (e *Estimate) cover(tables []engine.TableEstimate) {
-	tables = slices.SortedFunc(slices.Values(tables), func(a, b engine.TableEstimate) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	tables = slices.SortedFunc(slices.Values(tables),
+		func(a, b engine.TableEstimate) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	for _, tier := range keepsake.Tiers() {
 		sum := TierEstimate{Tier: tier, Covered: e.Type != keepsake.BackupCritical || tier == keepsake.TierCritical}
 		for _, t := range tables {

@@ -31,8 +31,10 @@ func TestRestoreWithExceptionsIsNoPlainSuccess(t *testing.T) {
 		}
 	}
 	do(`create table organizations (id int primary key, name text);
-		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references organizations);
-		create role console_app; grant select on weddings to console_app; insert into organizations values (1, 'The Orchard Barn')`)
+		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references
+			organizations);
+		create role console_app; grant select on weddings to console_app; insert into organizations
+			values (1, 'The Orchard Barn')`)
 	c := w.console(realEngine(t, platform), func(d *console.Deps) {
 		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(platform)}}
 		d.Lease = console.LeaseTimes{}
@@ -46,12 +48,15 @@ func TestRestoreWithExceptionsIsNoPlainSuccess(t *testing.T) {
 	t.Cleanup(func() {
 		_, _ = conn.Exec(context.WithoutCancel(t.Context()), "drop database if exists "+restored+" with (force)")
 	})
-	r, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: point, Database: restored, Confirmation: restored})
+	r, err := c.StartRestore(t.Context(), admin,
+		console.StartRestoreInput{Point: point, Database: restored, Confirmation: restored})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r = await(t, c, r.ID, console.StateDone)
-	if r.OK || !r.Degraded() || r.Restore.Outcome != engine.OutcomeExceptions || !r.Restore.Verified || len(r.Restore.Exceptions) != 1 || r.Restore.Exceptions[0].SQL != "GRANT SELECT ON TABLE public.weddings TO console_app" {
+	if r.OK || !r.Degraded() || r.Restore.Outcome != engine.OutcomeExceptions || !r.Restore.Verified ||
+		len(r.Restore.Exceptions) != 1 || r.Restore.Exceptions[0].SQL != "GRANT SELECT ON TABLE public.weddings "+
+		"TO console_app" {
 		t.Errorf("the operation: %+v", r.Restore)
 	}
 	lines, err := c.OperationLog(t.Context(), admin, r.ID, 0, 0)

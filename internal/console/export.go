@@ -8,9 +8,11 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// ExportScope writes what a scope held at a recovery point: a ZIP with one file a table, csv or json, never on disk. It needs no
-// platform. That it was handed out is on record before the first byte leaves, and that it broke off afterwards.
-func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string, w io.Writer) error {
+// ExportScope writes what a scope held at a recovery point: a ZIP with one file a table, csv or json, never on disk. It
+// needs no platform. That it was handed out is on record before the first byte leaves, and that it broke off
+// afterwards.
+func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string,
+	w io.Writer) error {
 	if in.Mode == "" {
 		in.Mode = scope.Missing
 	}
@@ -32,7 +34,8 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 }
 
 // ExportScope writes what a scope held, without the console database.
-func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string, w io.Writer) error {
+func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string,
+	w io.Writer) error {
 	if in.Mode == "" {
 		in.Mode = scope.Missing
 	}

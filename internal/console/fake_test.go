@@ -53,7 +53,8 @@ func newFakeEngine() *fakeEngine {
 }
 
 func copies(confirmed ...string) []keepsake.Copy {
-	list := []keepsake.Copy{{Provider: "local", Medium: "disk"}, {Provider: "s3", Medium: "s3"}, {Provider: "away", Medium: "gcs", Offsite: true}}
+	list := []keepsake.Copy{{Provider: "local", Medium: "disk"}, {Provider: "s3", Medium: "s3"},
+		{Provider: "away", Medium: "gcs", Offsite: true}}
 	for i := range list {
 		for _, name := range confirmed {
 			list[i].Confirmed = list[i].Confirmed || list[i].Provider == name
@@ -63,14 +64,16 @@ func copies(confirmed ...string) []keepsake.Copy {
 }
 
 func fakePoint(id string, at time.Time, confirmed ...string) engine.Point {
-	p := engine.Point{ID: id, Time: at, Type: "full", Database: "wedsync", Server: "15.4", Tables: 3, Rows: 100, BytesRead: 1000, BytesStored: 500,
+	p := engine.Point{ID: id, Time: at, Type: "full", Database: "wedsync", Server: "15.4", Tables: 3, Rows: 100,
+		BytesRead: 1000, BytesStored: 500,
 		BytesNew: 500, Chunks: 5, ChunksNew: 5, Seconds: 2, Copies: copies(confirmed...)}
 	v := keepsake.JudgeProtection(p.Copies)
 	p.Protected, p.Lacks = v.Protected(), v.Lacks()
 	return p
 }
 
-func (f *fakeEngine) Backup(ctx context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
+func (f *fakeEngine) Backup(ctx context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult,
+	error) {
 	if f.backup != nil {
 		return f.backup(ctx, in, r)
 	}
@@ -78,16 +81,21 @@ func (f *fakeEngine) Backup(ctx context.Context, in engine.BackupInput, r engine
 }
 
 // succeed is a backup that is confirmed at the named providers.
-func (f *fakeEngine) succeed(in engine.BackupInput, r engine.Reporter, confirmed ...string) (engine.BackupResult, error) {
+func (f *fakeEngine) succeed(in engine.BackupInput, r engine.Reporter, confirmed ...string) (engine.BackupResult,
+	error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := fakePoint(fmt.Sprintf("%s-%02d", time.Now().UTC().Format("20060102T150405.000Z"), len(f.points)), time.Now(), confirmed...)
+	p := fakePoint(fmt.Sprintf("%s-%02d", time.Now().UTC().Format("20060102T150405.000Z"), len(f.points)), time.Now(),
+		confirmed...)
 	p.Type, p.Note, p.Labels = string(in.Type), in.Note, in.Labels
 	f.points = append(f.points, p)
 	r.Log(engine.LogLine{Time: time.Now(), Level: "info", Message: "read everything"})
-	r.Progress(engine.Progress{Stage: engine.StageDone, StartedAt: time.Now(), UpdatedAt: time.Now(), Point: p.ID, RowsDone: 100, BytesDone: 2000, BytesTotal: 2000})
-	return engine.BackupResult{Point: p.ID, Type: p.Type, Time: p.Time, Tables: p.Tables, Rows: p.Rows, BytesRead: p.BytesRead, BytesNew: p.BytesNew, BytesUploaded: 3 * p.BytesNew,
-		BytesStored: p.BytesStored, ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks, Seconds: p.Seconds, Copies: p.Copies, Protected: p.Protected, Lacks: p.Lacks,
+	r.Progress(engine.Progress{Stage: engine.StageDone, StartedAt: time.Now(), UpdatedAt: time.Now(), Point: p.ID,
+		RowsDone: 100, BytesDone: 2000, BytesTotal: 2000})
+	return engine.BackupResult{Point: p.ID, Type: p.Type, Time: p.Time, Tables: p.Tables, Rows: p.Rows,
+		BytesRead: p.BytesRead, BytesNew: p.BytesNew, BytesUploaded: 3 * p.BytesNew,
+		BytesStored: p.BytesStored, ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks, Seconds: p.Seconds, Copies: p.Copies,
+		Protected: p.Protected, Lacks: p.Lacks,
 		NotCarried: []keepsake.NotCarried{}}, nil
 }
 
@@ -95,14 +103,16 @@ func (f *fakeEngine) Verify(_ context.Context, in engine.VerifyInput, _ engine.R
 	if f.verify != nil {
 		return f.verify(in)
 	}
-	return engine.VerifyResult{OK: true, Seconds: 1, Findings: []engine.VerifyFinding{}, Copies: map[string][]keepsake.Copy{in.Point: copies("local", "s3", "away")}}, nil
+	return engine.VerifyResult{OK: true, Seconds: 1, Findings: []engine.VerifyFinding{},
+		Copies: map[string][]keepsake.Copy{in.Point: copies("local", "s3", "away")}}, nil
 }
 
 func (f *fakeEngine) Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := engine.RepairResult{Points: len(f.points), Copied: 3, Bytes: 300, Seconds: 1, Remaining: append([]engine.VerifyFinding{}, f.remaining...),
-		Copies: map[string][]keepsake.Copy{}, Protected: map[string]bool{}}
+	r := engine.RepairResult{Points: len(f.points), Copied: 3, Bytes: 300, Seconds: 1,
+		Remaining: append([]engine.VerifyFinding{}, f.remaining...),
+		Copies:    map[string][]keepsake.Copy{}, Protected: map[string]bool{}}
 	for i := range f.points {
 		f.points[i].Copies = copies("local", "s3", "away")
 		r.Copies[f.points[i].ID], r.Protected[f.points[i].ID] = f.points[i].Copies, true
@@ -123,11 +133,13 @@ func (f *fakeEngine) Health(ctx context.Context, write func(string) bool) ([]eng
 	return out, ctx.Err()
 }
 
-func (f *fakeEngine) Restore(_ context.Context, in engine.RestoreInput, _ engine.Reporter) (engine.RestoreResult, error) {
+func (f *fakeEngine) Restore(_ context.Context, in engine.RestoreInput, _ engine.Reporter) (engine.RestoreResult,
+	error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.restores = append(f.restores, in)
-	return engine.RestoreResult{Point: in.Point, Provider: "local", Tables: 3, Rows: 100, Bytes: 1000, Seconds: 3, Verified: true, Outcome: engine.OutcomeRestored,
+	return engine.RestoreResult{Point: in.Point, Provider: "local", Tables: 3, Rows: 100, Bytes: 1000, Seconds: 3,
+		Verified: true, Outcome: engine.OutcomeRestored,
 		TierSeconds: map[string]float64{"critical": 1}, NotCarried: []keepsake.NotCarried{}}, nil
 }
 
@@ -153,8 +165,10 @@ func (f *fakeEngine) Point(_ context.Context, id string) (engine.PointDetail, er
 	defer f.mu.Unlock()
 	for _, p := range f.points {
 		if p.ID == id || id == "latest" {
-			list := []engine.PointTable{{Schema: "public", Name: "users", Tier: "critical"}, {Schema: "public", Name: "guests", Tier: "high"}, {Schema: "public", Name: "photos", Tier: "standard"}}
-			return engine.PointDetail{Point: p, LSN: "0/1", TableList: slices.DeleteFunc(list, func(t engine.PointTable) bool { return t.Tier == f.without })}, nil
+			list := []engine.PointTable{{Schema: "public", Name: "users", Tier: "critical"},
+				{Schema: "public", Name: "guests", Tier: "high"}, {Schema: "public", Name: "photos", Tier: "standard"}}
+			return engine.PointDetail{Point: p, LSN: "0/1",
+				TableList: slices.DeleteFunc(list, func(t engine.PointTable) bool { return t.Tier == f.without })}, nil
 		}
 	}
 	return engine.PointDetail{}, keepsake.Errorf(keepsake.CodeDamaged, "no provider has a readable manifest")
@@ -168,11 +182,13 @@ func (f *fakeEngine) AskPlatform(ctx context.Context) (bool, error) {
 }
 
 func (f *fakeEngine) CheckRepository(context.Context) []engine.CheckFinding {
-	return []engine.CheckFinding{{Area: "key", Level: "ok", Message: "opens"}, {Area: "provider away", Level: "error", Message: "is away", Action: "wait"}}
+	return []engine.CheckFinding{{Area: "key", Level: "ok", Message: "opens"},
+		{Area: "provider away", Level: "error", Message: "is away", Action: "wait"}}
 }
 
 func (f *fakeEngine) Tables(context.Context) ([]engine.TableEstimate, error) {
-	return []engine.TableEstimate{{Schema: "public", Name: "users", Tier: "critical", Rows: 10, Bytes: 1000}, {Schema: "x", Name: "log", Tier: "standard", Rows: 90, Bytes: 3000}}, f.down
+	return []engine.TableEstimate{{Schema: "public", Name: "users", Tier: "critical", Rows: 10, Bytes: 1000},
+		{Schema: "x", Name: "log", Tier: "standard", Rows: 90, Bytes: 3000}}, f.down
 }
 
 func (f *fakeEngine) Weddings(_ context.Context, q engine.WeddingQuery) ([]engine.Wedding, error) {
@@ -216,7 +232,8 @@ func (f *fakeEngine) CountWeddings(_ context.Context, organization string) (all,
 	return max(2, f.all), int64(len(list)), f.down
 }
 
-func (f *fakeEngine) CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all, of int64, err error) {
+func (f *fakeEngine) CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all,
+	of int64, err error) {
 	list, _, err := f.WeddingsAt(ctx, point, engine.WeddingQuery{Limit: 100})
 	for _, w := range list {
 		if theirs(w.OrganizationID) {
@@ -227,7 +244,8 @@ func (f *fakeEngine) CountWeddingsAt(ctx context.Context, point string, theirs f
 }
 
 // WeddingsAt knows one wedding that the platform has lost.
-func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQuery) ([]engine.Wedding, time.Time, error) {
+func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQuery) ([]engine.Wedding, time.Time,
+	error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.points) == 0 {
@@ -250,7 +268,8 @@ func (f *fakeEngine) FindWeddings(_ context.Context, q engine.WeddingSearch) (en
 	return f.find(q), nil
 }
 
-func (f *fakeEngine) FindWeddingsAt(ctx context.Context, point string, q engine.WeddingSearch) (engine.FoundWeddings, time.Time, error) {
+func (f *fakeEngine) FindWeddingsAt(ctx context.Context, point string, q engine.WeddingSearch) (engine.FoundWeddings,
+	time.Time, error) {
 	_, at, err := f.WeddingsAt(ctx, point, engine.WeddingQuery{Today: q.Today})
 	return f.find(q), at, err
 }
@@ -261,7 +280,8 @@ func (f *fakeEngine) KnownWeddings(ctx context.Context, q engine.WeddingQuery) (
 }
 
 // FindGone finds none.
-func (f *fakeEngine) FindGone(ctx context.Context, q engine.WeddingSearch, _ bool) (engine.FoundWeddings, time.Time, error) {
+func (f *fakeEngine) FindGone(ctx context.Context, q engine.WeddingSearch, _ bool) (engine.FoundWeddings, time.Time,
+	error) {
 	_, at, err := f.WeddingsAt(ctx, "latest", engine.WeddingQuery{Today: q.Today})
 	return engine.FoundWeddings{}, at, err
 }
@@ -278,16 +298,22 @@ func (f *fakeEngine) find(q engine.WeddingSearch) (found engine.FoundWeddings) {
 }
 
 func (f *fakeEngine) weddings(q engine.WeddingQuery) (list []engine.Wedding) {
-	for _, w := range []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1", Date: q.Today.AddDate(0, 0, f.shift)}, {ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: q.Today.AddDate(0, 0, 6)}} {
+	for _, w := range []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1",
+		Date: q.Today.AddDate(0, 0, f.shift)},
+		{ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: q.Today.AddDate(0, 0, 6)}} {
 		if f.undecided {
 			w.Date = time.Time{}
 		}
-		if (q.Organization == "" || w.OrganizationID == q.Organization) && (q.IDs == nil || slices.Contains(q.IDs, w.ID)) && (q.Days == nil || slices.ContainsFunc(q.Days, w.Date.Equal)) {
+		if (q.Organization == "" || w.OrganizationID == q.Organization) && (q.IDs == nil || slices.Contains(q.IDs, w.ID)) &&
+			(q.Days == nil || slices.ContainsFunc(q.Days, w.Date.Equal)) {
 			list = append(list, w)
 		}
 	}
 	if a := q.After; a != nil {
-		list = list[slices.IndexFunc(list, func(w engine.Wedding) bool { return w.ID == a.ID && w.Couple == a.Couple && w.Date.Equal(a.Day) })+1:]
+		list = list[slices.IndexFunc(list, func(w engine.Wedding) bool {
+			return w.ID == a.ID && w.Couple == a.Couple &&
+				w.Date.Equal(a.Day)
+		})+1:]
 	}
 	return list[:min(q.Limit, len(list))]
 }
@@ -323,7 +349,8 @@ func newWorld(t *testing.T) *world {
 }
 
 // fast is a lease that a test need not wait long for.
-var fast = console.LeaseTimes{Beat: 100 * time.Millisecond, Expiry: 600 * time.Millisecond, Reconcile: 100 * time.Millisecond}
+var fast = console.LeaseTimes{Beat: 100 * time.Millisecond, Expiry: 600 * time.Millisecond,
+	Reconcile: 100 * time.Millisecond}
 
 func (w *world) console(e console.Engine, change ...func(*console.Deps)) *console.Console {
 	w.t.Helper()
@@ -380,7 +407,8 @@ func (w *world) past(table, sql string) {
 		w.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(w.t.Context())) }()
-	_, err = conn.Exec(w.t.Context(), "alter table "+table+" disable trigger user, no force row level security; "+sql+"; alter table "+table+" enable trigger user, force row level security")
+	_, err = conn.Exec(w.t.Context(), "alter table "+table+" disable trigger user, no force row level security; "+sql+
+		"; alter table "+table+" enable trigger user, force row level security")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -388,7 +416,8 @@ func (w *world) past(table, sql string) {
 
 func (w *world) count(sql string, args ...any) (n int) {
 	w.t.Helper()
-	err := w.db.InTx(w.t.Context(), keepsake.System("test"), func(tx db.Tx) error { return tx.PG.QueryRow(w.t.Context(), sql, args...).Scan(&n) })
+	err := w.db.InTx(w.t.Context(), keepsake.System("test"),
+		func(tx db.Tx) error { return tx.PG.QueryRow(w.t.Context(), sql, args...).Scan(&n) })
 	if err != nil {
 		w.t.Fatal(err)
 	}

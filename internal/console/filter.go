@@ -13,13 +13,14 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// mostPages bounds how many pages of a list are looked through for what a filter keeps of what the database found: 10,000 rows. A page
-// that ends there has a cursor to go on from, so nothing is left out.
+// mostPages bounds how many pages of a list are looked through for what a filter keeps of what the database found:
+// 10,000 rows. A page that ends there has a cursor to go on from, so nothing is left out.
 const mostPages = 50
 
-// filtered looks through an ordered list for limit items that keep says yes to. page returns a page and the cursor of the next, "" on
-// the last; at returns an item's cursor.
-func filtered[T any](limit int, cursor string, page func(cursor string) ([]T, string, error), keep func(T) bool, at func(T) string) (kept []T, next string, err error) {
+// filtered looks through an ordered list for limit items that keep says yes to. page returns a page and the cursor of
+// the next, "" on the last; at returns an item's cursor.
+func filtered[T any](limit int, cursor string, page func(cursor string) ([]T, string, error), keep func(T) bool,
+	at func(T) string) (kept []T, next string, err error) {
 	for range mostPages {
 		list, following, err := page(cursor)
 		if err != nil {
@@ -41,15 +42,19 @@ func filtered[T any](limit int, cursor string, page func(cursor string) ([]T, st
 	return kept, cursor, nil
 }
 
-// filter returns what the database is asked for; nil when nothing that is not ordered by already is asked for. theirs are the weddings
-// of the organization that is.
+// filter returns what the database is asked for; nil when nothing that is not ordered by already is asked for. theirs
+// are the weddings of the organization that is.
 func (in ListInput) filter(p sqlcgen.ListOperationsParams, theirs map[string]bool) *sqlcgen.FilterOperationsParams {
-	if in.Type == "" && in.Tier == "" && in.Wedding == "" && theirs == nil && in.From.IsZero() && in.To.IsZero() && !in.aboutCoverage() && in.Milestone == "" {
+	if in.Type == "" && in.Tier == "" && in.Wedding == "" && theirs == nil && in.From.IsZero() && in.To.IsZero() &&
+		!in.aboutCoverage() && in.Milestone == "" {
 		return nil
 	}
-	f := &sqlcgen.FilterOperationsParams{Kind: p.Kind, State: p.State, Active: p.Active, Before: p.Before, BoundTo: p.Organization, Most: p.Most, BackupType: string(in.Type), Tier: string(in.Tier),
-		Wedding: in.Wedding, Organization: in.Organization, Theirs: slices.Collect(maps.Keys(theirs)), AboutSome: in.Tier != "" || in.Wedding != "" || theirs != nil,
-		Since: orNil(in.From), FirstID: firstIDOf(in.From.AddDate(0, 0, -1)), Until: orNil(in.To), LastID: firstIDOf(in.To.AddDate(0, 0, 1)),
+	f := &sqlcgen.FilterOperationsParams{Kind: p.Kind, State: p.State, Active: p.Active, Before: p.Before,
+		BoundTo: p.Organization, Most: p.Most, BackupType: string(in.Type), Tier: string(in.Tier),
+		Wedding: in.Wedding, Organization: in.Organization, Theirs: slices.Collect(maps.Keys(theirs)),
+		AboutSome: in.Tier != "" || in.Wedding != "" || theirs != nil,
+		Since:     orNil(in.From), FirstID: firstIDOf(in.From.AddDate(0, 0, -1)), Until: orNil(in.To),
+		LastID: firstIDOf(in.To.AddDate(0, 0, 1)),
 		Covers: orNil(in.Covers), CoversTier: string(in.CoversTier), CoversVendors: in.Contacts, Milestone: in.Milestone}
 	if theirs == nil {
 		f.Theirs = []string{}
@@ -72,13 +77,15 @@ func firstIDOf(at time.Time) string {
 	return id.String()
 }
 
-// filter returns what the database is asked for, nil when that is the plain list; and what of it is looked at again, nil for nothing.
+// filter returns what the database is asked for, nil when that is the plain list; and what of it is looked at again,
+// nil for nothing.
 func (in PointsInput) filter(theirs map[string]bool) (f *sqlcgen.FilterPointsParams, keep func(Point) bool) {
 	marked := in.Wedding != "" || in.Milestone != "" || in.Phase != "" || theirs != nil
 	if !marked && in.Tier == "" && in.Protected == nil && in.From.IsZero() && in.To.IsZero() {
 		return nil, nil
 	}
-	f = &sqlcgen.FilterPointsParams{BackupType: string(in.Type), Types: typesWith(in.Tier), Marked: marked, Wedding: in.Wedding, Milestone: in.Milestone, Phase: string(in.Phase), Since: orNil(in.From), Until: orNil(in.To)}
+	f = &sqlcgen.FilterPointsParams{BackupType: string(in.Type), Types: typesWith(in.Tier), Marked: marked,
+		Wedding: in.Wedding, Milestone: in.Milestone, Phase: string(in.Phase), Since: orNil(in.From), Until: orNil(in.To)}
 	if in.Protected != nil {
 		f.Protected, f.Unprotected = *in.Protected, !*in.Protected
 	}
@@ -109,11 +116,13 @@ func daysOf(p keepsake.Phase) (least, most int32) {
 // marked reports whether a point was made for a wedding that is all of what is asked for.
 func (in PointsInput) marked(p Point, theirs map[string]bool) bool {
 	return slices.ContainsFunc(p.Weddings, func(m keepsake.WeddingMark) bool {
-		return marks([]keepsake.WeddingMark{m}, in.Wedding, in.Milestone) && (in.Phase == "" || PhaseAt(m, p.Time) == in.Phase) && (theirs == nil || theirs[m.Wedding])
+		return marks([]keepsake.WeddingMark{m}, in.Wedding, in.Milestone) &&
+			(in.Phase == "" || PhaseAt(m, p.Time) == in.Phase) && (theirs == nil || theirs[m.Wedding])
 	})
 }
 
-// typesWith returns the types of the points that hold a tier; none for no tier. Those of the type critical hold the critical tier alone.
+// typesWith returns the types of the points that hold a tier; none for no tier. Those of the type critical hold the
+// critical tier alone.
 func typesWith(t keepsake.Tier) []string {
 	switch t {
 	case "":
@@ -143,8 +152,9 @@ func marks(list []keepsake.WeddingMark, wedding, milestone string) bool {
 // mostTheirs bounds how many weddings of an organization a filter knows: those ahead, and the newest past ones.
 const mostTheirs = 10_000
 
-// weddingsOf returns the keys of an organization's weddings, as the platform knows them now, or where it does not answer the newest
-// recovery point; nil for no organization. Where neither answers, what was made for them cannot be told, and that is an error.
+// weddingsOf returns the keys of an organization's weddings, as the platform knows them now, or where it does not
+// answer the newest recovery point; nil for no organization. Where neither answers, what was made for them cannot be
+// told, and that is an error.
 func (c *Console) weddingsOf(ctx context.Context, actor keepsake.Actor, organization string) (map[string]bool, error) {
 	if organization == "" {
 		return nil, nil //nolint:nilnil // nobody is asked for: that is an answer
@@ -155,7 +165,9 @@ func (c *Console) weddingsOf(ctx context.Context, actor keepsake.Actor, organiza
 	actor.Organization = organization
 	found := c.findWeddings(ctx, actor, engine.WeddingQuery{Today: c.now(), Limit: mostTheirs})
 	if found.Missing != "" && found.From.IsZero() {
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "Which weddings are this organization's cannot be told now. %s Leave the organization out, or try again later.", found.Missing)
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+			"Which weddings are this organization's cannot be told now. %s Leave the organization out, or try again later.",
+			found.Missing)
 	}
 	theirs := map[string]bool{}
 	for _, w := range found.Weddings {

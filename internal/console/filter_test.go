@@ -36,7 +36,8 @@ func all(t *testing.T, page func(cursor string) (ids []string, next string, err 
 	}
 }
 
-// TestPointsAreFilteredByEverythingAtOnce: each filter, alone and with each other one, finds what a look at every point finds.
+// TestPointsAreFilteredByEverythingAtOnce: each filter, alone and with each other one, finds what a look at every point
+// finds.
 func TestPointsAreFilteredByEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -46,7 +47,9 @@ func TestPointsAreFilteredByEverythingAtOnce(t *testing.T) {
 		p := fakePoint(fmt.Sprintf("p%03d", i), at, []string{"local", "s3", "away"}[i%4/3*2:]...)
 		p.Type = []string{"full", "incremental", "critical", "incremental", "incremental"}[i%5]
 		for m := range i % 3 {
-			mark := keepsake.WeddingMark{Wedding: fmt.Sprint((i + m) % 5), Date: at.AddDate(0, 0, (i*m+i)%70-10).Format(time.DateOnly), Milestone: []string{"", "tasting", "final_payment"}[(i+m)%3]}
+			mark := keepsake.WeddingMark{Wedding: fmt.Sprint((i + m) % 5),
+				Date:      at.AddDate(0, 0, (i*m+i)%70-10).Format(time.DateOnly),
+				Milestone: []string{"", "tasting", "final_payment"}[(i+m)%3]}
 			if i == 31 { // a day that is none: its phase is what it says
 				mark.Date, mark.Phase = "never", keepsake.PhaseExecution
 			}
@@ -60,21 +63,31 @@ func TestPointsAreFilteredByEverythingAtOnce(t *testing.T) {
 	}
 	is := func(in console.PointsInput, p engine.Point) bool {
 		whole := p.Type != "critical"
-		if in.Type != "" && p.Type != string(in.Type) || in.Tier != "" && !whole && in.Tier != keepsake.TierCritical || in.Protected != nil && p.Protected != *in.Protected ||
+		if in.Type != "" && p.Type != string(in.Type) || in.Tier != "" && !whole && in.Tier != keepsake.TierCritical ||
+			in.Protected != nil && p.Protected != *in.Protected ||
 			!in.From.IsZero() && p.Time.Before(in.From) || !in.To.IsZero() && !p.Time.Before(in.To) {
 			return false
 		}
-		return in.Wedding == "" && in.Milestone == "" && in.Phase == "" || slices.ContainsFunc(p.Weddings, func(m keepsake.WeddingMark) bool {
-			return (in.Wedding == "" || m.Wedding == in.Wedding) && (in.Milestone == "" || m.Milestone == in.Milestone) && (in.Phase == "" || console.PhaseAt(m, p.Time) == in.Phase)
-		})
+		return in.Wedding == "" && in.Milestone == "" && in.Phase == "" ||
+			slices.ContainsFunc(p.Weddings, func(m keepsake.WeddingMark) bool {
+				return (in.Wedding == "" || m.Wedding == in.Wedding) && (in.Milestone == "" || m.Milestone == in.Milestone) &&
+					(in.Phase == "" || console.PhaseAt(m, p.Time) == in.Phase)
+			})
 	}
 	yes, no := true, false
 	ways := []func(*console.PointsInput){
-		func(in *console.PointsInput) { in.Type = keepsake.BackupIncremental }, func(in *console.PointsInput) { in.Tier = keepsake.TierHigh }, func(in *console.PointsInput) { in.Tier = keepsake.TierCritical },
-		func(in *console.PointsInput) { in.Protected = &yes }, func(in *console.PointsInput) { in.Protected = &no }, func(in *console.PointsInput) { in.Wedding = "2" }, func(in *console.PointsInput) { in.Wedding = "nobody" },
-		func(in *console.PointsInput) { in.Milestone = "tasting" }, func(in *console.PointsInput) { in.Phase = keepsake.PhasePlanning }, func(in *console.PointsInput) { in.Phase = keepsake.PhasePreparation },
-		func(in *console.PointsInput) { in.Phase = keepsake.PhaseExecution }, func(in *console.PointsInput) { in.Phase = keepsake.PhasePostEvent },
-		func(in *console.PointsInput) { in.From = e.points[20].Time }, func(in *console.PointsInput) { in.To = e.points[40].Time },
+		func(in *console.PointsInput) { in.Type = keepsake.BackupIncremental },
+		func(in *console.PointsInput) { in.Tier = keepsake.TierHigh },
+		func(in *console.PointsInput) { in.Tier = keepsake.TierCritical },
+		func(in *console.PointsInput) { in.Protected = &yes }, func(in *console.PointsInput) { in.Protected = &no },
+		func(in *console.PointsInput) { in.Wedding = "2" }, func(in *console.PointsInput) { in.Wedding = "nobody" },
+		func(in *console.PointsInput) { in.Milestone = "tasting" },
+		func(in *console.PointsInput) { in.Phase = keepsake.PhasePlanning },
+		func(in *console.PointsInput) { in.Phase = keepsake.PhasePreparation },
+		func(in *console.PointsInput) { in.Phase = keepsake.PhaseExecution },
+		func(in *console.PointsInput) { in.Phase = keepsake.PhasePostEvent },
+		func(in *console.PointsInput) { in.From = e.points[20].Time },
+		func(in *console.PointsInput) { in.To = e.points[40].Time },
 	}
 	for i, one := range ways {
 		for _, other := range ways[i:] {
@@ -114,7 +127,8 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = owner.Close(context.WithoutCancel(t.Context())) })
 	// Nobody did what these rows say: they are not put on record.
-	if _, err := owner.Exec(t.Context(), "set keepsake.role = 'system'; alter table backup_operations disable trigger backup_operations_on_record"); err != nil {
+	if _, err := owner.Exec(t.Context(), "set keepsake.role = 'system'; alter table backup_operations disable trigger "+
+		"backup_operations_on_record"); err != nil {
 		t.Fatal(err)
 	}
 	insert := func(i int, kind, backupType, weddings string, tiers []string, scope *console.ScopedOperation) {
@@ -125,8 +139,10 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 			text, _ = json.Marshal(scope) //nolint:errchkjson // it can be written
 		}
 		ms := fmt.Sprintf("%012x", at.UnixMilli())
-		_, err := owner.Exec(t.Context(), `insert into backup_operations (id, kind, state, backup_type, weddings, tiers, scope, target, target_database, requested_by, requested_name, created_at, cancel_requested_at, finished_at)
-			values ($1, $2::text, 'cancelled', nullif($3, ''), $4, $5, $6, case when $2 = 'restore' then 'x' else '' end, case when $2 = 'restore' then 'x' else '' end, '1', 'ada', $7, $7, $7)`,
+		_, err := owner.Exec(t.Context(), `insert into backup_operations (id, kind, state, backup_type, weddings, tiers,
+			scope, target, target_database, requested_by, requested_name, created_at, cancel_requested_at, finished_at)
+			values ($1, $2::text, 'cancelled', nullif($3, ''), $4, $5, $6, case when $2 = 'restore' then 'x' else '' end, case
+				when $2 = 'restore' then 'x' else '' end, '1', 'ada', $7, $7, $7)`,
 			fmt.Sprintf("%s-%s-7000-8000-%012x", ms[:8], ms[8:], i), kind, backupType, weddings, tiers, text, at)
 		if err != nil {
 			t.Fatal(err)
@@ -138,11 +154,14 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 		case 0:
 			insert(i, "backup", "full", "[]", []string{}, nil)
 		case 1:
-			insert(i, "backup", "incremental", `[{"wedding": "9", "date": "2026-08-01"}, {"wedding": "`+wedding+`", "date": "2026-07-01"}]`, []string{}, nil)
+			insert(i, "backup", "incremental", `[{"wedding": "9", "date": "2026-08-01"}, {"wedding": "`+wedding+
+				`", "date": "2026-07-01"}]`, []string{}, nil)
 		case 2:
-			insert(i, "scoped", "", "[]", []string{}, &console.ScopedOperation{ScopedInput: console.ScopedInput{Wedding: wedding}})
+			insert(i, "scoped", "", "[]", []string{},
+				&console.ScopedOperation{ScopedInput: console.ScopedInput{Wedding: wedding}})
 		case 3:
-			insert(i, "scoped", "", "[]", []string{}, &console.ScopedOperation{ScopedInput: console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierHigh}}})
+			insert(i, "scoped", "", "[]", []string{},
+				&console.ScopedOperation{ScopedInput: console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierHigh}}})
 		case 4:
 			insert(i, "restore", "", "[]", []string{"critical", "high"}, nil)
 		}
@@ -156,14 +175,22 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 		if o.Scope != nil {
 			tiers, wedding = append(tiers, o.Scope.Tiers...), o.Scope.Wedding
 		}
-		return (in.Kind == "" || o.Kind == in.Kind) && (in.Type == "" || o.Type == in.Type) && (in.Tier == "" || slices.Contains(tiers, in.Tier)) &&
-			(in.Wedding == "" || wedding == in.Wedding || slices.ContainsFunc(o.Weddings, func(m keepsake.WeddingMark) bool { return m.Wedding == in.Wedding })) &&
+		return (in.Kind == "" || o.Kind == in.Kind) && (in.Type == "" || o.Type == in.Type) &&
+			(in.Tier == "" || slices.Contains(tiers, in.Tier)) &&
+			(in.Wedding == "" || wedding == in.Wedding ||
+				slices.ContainsFunc(o.Weddings, func(m keepsake.WeddingMark) bool { return m.Wedding == in.Wedding })) &&
 			(in.From.IsZero() || !o.CreatedAt.Before(in.From)) && (in.To.IsZero() || o.CreatedAt.Before(in.To))
 	}
 	ways := []func(*console.ListInput){
-		func(in *console.ListInput) { in.Kind = console.KindScoped }, func(in *console.ListInput) { in.Kind = console.KindBackup }, func(in *console.ListInput) { in.Type = keepsake.BackupIncremental },
-		func(in *console.ListInput) { in.Type = keepsake.BackupFull }, func(in *console.ListInput) { in.Tier = keepsake.TierHigh }, func(in *console.ListInput) { in.Tier = keepsake.TierCritical },
-		func(in *console.ListInput) { in.Wedding = "1" }, func(in *console.ListInput) { in.Wedding = "9" }, func(in *console.ListInput) { in.From = start.Add(70 * time.Hour) }, func(in *console.ListInput) { in.To = start.Add(210 * time.Hour) },
+		func(in *console.ListInput) { in.Kind = console.KindScoped },
+		func(in *console.ListInput) { in.Kind = console.KindBackup },
+		func(in *console.ListInput) { in.Type = keepsake.BackupIncremental },
+		func(in *console.ListInput) { in.Type = keepsake.BackupFull },
+		func(in *console.ListInput) { in.Tier = keepsake.TierHigh },
+		func(in *console.ListInput) { in.Tier = keepsake.TierCritical },
+		func(in *console.ListInput) { in.Wedding = "1" }, func(in *console.ListInput) { in.Wedding = "9" },
+		func(in *console.ListInput) { in.From = start.Add(70 * time.Hour) },
+		func(in *console.ListInput) { in.To = start.Add(210 * time.Hour) },
 	}
 	for i, one := range ways {
 		for _, other := range ways[i:] {

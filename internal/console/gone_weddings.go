@@ -13,8 +13,8 @@ import (
 // goneTime bounds looking for what is gone from the platform: no page waits longer for it.
 const goneTime = 3 * time.Second
 
-// withGone adds the weddings of today and tomorrow that recovery points know and the platform does not, before the others of their
-// day: a wedding that was deleted is the very one somebody looks for.
+// withGone adds the weddings of today and tomorrow that recovery points know and the platform does not, before the
+// others of their day: a wedding that was deleted is the very one somebody looks for.
 func (f finder) withGone(ctx context.Context, actor keepsake.Actor, out FoundWeddings) FoundWeddings {
 	if !out.answered() {
 		return out
@@ -55,8 +55,8 @@ func (w Wedding) group() int {
 	return min(max(w.DaysLeft, 0), 2)
 }
 
-// stillGone leaves those that the platform does not know at this moment, on any day and of any organization. Where it does not
-// answer, all stay.
+// stillGone leaves those that the platform does not know at this moment, on any day and of any organization. Where it
+// does not answer, all stay.
 func (f finder) stillGone(ctx context.Context, list []engine.Wedding, platform bool) ([]engine.Wedding, error) {
 	if len(list) == 0 || !platform {
 		return list, nil
@@ -101,9 +101,10 @@ func goneOf(list []engine.Wedding, now time.Time) (out []Wedding) {
 	return out
 }
 
-// searchGone puts what a search finds among the weddings that are gone from the platform before what it finds there. A list of all
-// shows of them only those ahead.
-func (f finder) searchGone(ctx context.Context, actor keepsake.Actor, q engine.WeddingSearch, found FoundWeddings) FoundWeddings {
+// searchGone puts what a search finds among the weddings that are gone from the platform before what it finds there. A
+// list of all shows of them only those ahead.
+func (f finder) searchGone(ctx context.Context, actor keepsake.Actor, q engine.WeddingSearch,
+	found FoundWeddings) FoundWeddings {
 	if !found.answered() {
 		return found
 	}
@@ -133,7 +134,8 @@ func (f finder) searchGone(ctx context.Context, actor keepsake.Actor, q engine.W
 		return found
 	}
 	if found.Total == 0 && found.Missing == "" {
-		found.From, found.Missing = from, "No wedding in the platform fits. These are gone from it; recovery points know them, and they can be brought back."
+		found.From, found.Missing = from, "No wedding in the platform fits. These are gone from it; recovery points know "+
+			"them, and they can be brought back."
 	}
 	found.Weddings = slices.Concat(goneOf(gone.Weddings, f.now()), found.Weddings)
 	found.Total += gone.Total - (shown - len(gone.Weddings))

@@ -21,7 +21,9 @@ func TestABackupSaysInTimeThatTheTrailIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), "begin; set local keepsake.role = 'system'; select from audit_head for update"); err != nil {
+	if _,
+		err := conn.Exec(t.Context(), "begin; set local keepsake.role = 'system'; select from audit_head for update"); err !=
+		nil {
 		t.Fatal(err)
 	}
 	began := time.Now()

@@ -22,7 +22,8 @@ const hungBound = 20 * time.Second
 func hangingEngine(t *testing.T) (*engine.Engine, *storagetest.HangingProvider) {
 	t.Helper()
 	var hangs *storagetest.HangingProvider
-	list := []engine.Provider{{Name: "a", Medium: "disk"}, {Name: "b", Medium: "s3"}, {Name: "c", Medium: "gcs", Offsite: true}}
+	list := []engine.Provider{{Name: "a", Medium: "disk"}, {Name: "b", Medium: "s3"},
+		{Name: "c", Medium: "gcs", Offsite: true}}
 	for i := range list {
 		store, err := storage.OpenFile(filepath.Join(t.TempDir(), list[i].Name))
 		if err != nil {
@@ -34,8 +35,9 @@ func hangingEngine(t *testing.T) (*engine.Engine, *storagetest.HangingProvider) 
 		}
 		list[i].Store = storage.Retry(store, storage.RetryOptions{})
 	}
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(testenv.DB(t)), Providers: list, DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: repository.NewKeyFile()}, Silence: time.Second})
+	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(testenv.DB(t)), Providers: list,
+		DataMap: keepsake.DefaultDataMap(),
+		Key:     repository.KeySource{Key: repository.NewKeyFile()}, Silence: time.Second})
 	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
@@ -49,13 +51,17 @@ var hangs = map[string]func(h *storagetest.HangingProvider){
 	"when it is written": func(h *storagetest.HangingProvider) {
 		h.Hang(false, func(verb, _ string) bool { return verb == "put" })
 	},
-	"after its last byte": func(h *storagetest.HangingProvider) { h.Hang(true, func(verb, _ string) bool { return verb == "put" }) },
+	"after its last byte": func(h *storagetest.HangingProvider) {
+		h.Hang(true,
+			func(verb, _ string) bool { return verb == "put" })
+	},
 	"when it is to be durable": func(h *storagetest.HangingProvider) {
 		h.Hang(false, func(verb, _ string) bool { return verb == "sync" })
 	},
 }
 
-// TestSealsAreKeptWhileAProviderHangs at the two others, in time and without a failure; a repair brings the hung one what it lacks.
+// TestSealsAreKeptWhileAProviderHangs at the two others, in time and without a failure; a repair brings the hung one
+// what it lacks.
 func TestSealsAreKeptWhileAProviderHangs(t *testing.T) {
 	t.Parallel()
 	for moment, hang := range hangs {
@@ -82,7 +88,8 @@ func TestSealsAreKeptWhileAProviderHangs(t *testing.T) {
 	}
 }
 
-// TestAHungProviderIsCheckedBesideTheOthers: it fails, because it did not answer, and the others work, by writes of their own, in time.
+// TestAHungProviderIsCheckedBesideTheOthers: it fails, because it did not answer, and the others work, by writes of
+// their own, in time.
 func TestAHungProviderIsCheckedBesideTheOthers(t *testing.T) {
 	t.Parallel()
 	for moment, hang := range hangs {
@@ -100,7 +107,8 @@ func TestAHungProviderIsCheckedBesideTheOthers(t *testing.T) {
 				if took := time.Since(started); took > hungBound {
 					t.Errorf("the check took %s", took)
 				}
-				if health, p := healthOf(t, c, "a"); health != console.HealthFails || !strings.Contains(p.Error, "did not answer for") {
+				if health, p := healthOf(t, c, "a"); health != console.HealthFails ||
+					!strings.Contains(p.Error, "did not answer for") {
 					t.Errorf("the provider that hangs: %s, %+v", health, p)
 				}
 				for _, other := range []string{"b", "c"} {

@@ -24,8 +24,8 @@ type Answer struct {
 // answerKey is where a request's idempotency key is kept for what it starts.
 type answerKey struct{}
 
-// WithAnswerKey returns the context of a request that has taken an idempotency key. The operation that it starts is on the key's row with the
-// same commit.
+// WithAnswerKey returns the context of a request that has taken an idempotency key. The operation that it starts is on
+// the key's row with the same commit.
 func WithAnswerKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, answerKey{}, key)
 }
@@ -38,7 +38,8 @@ func startFor(ctx context.Context, tx db.Tx, actor keepsake.Actor, operation str
 	}
 	n, err := tx.StartIdempotent(ctx, sqlcgen.StartIdempotentParams{ActorID: actor.ID, Key: key, OperationID: &operation})
 	if err == nil && n == 0 {
-		return keepsake.Errorf(keepsake.CodeConflict, "This request was carried out meanwhile under the same Idempotency-Key: ask again for its answer.")
+		return keepsake.Errorf(keepsake.CodeConflict,
+			"This request was carried out meanwhile under the same Idempotency-Key: ask again for its answer.")
 	}
 	return err
 }
@@ -49,9 +50,10 @@ const (
 	answerPause = 100 * time.Millisecond
 )
 
-// BeginAnswer takes an idempotency key for a request. When the same request was made before, its answer is returned, which may take a
-// while if it is still at work; another request under the same key is CodeConflict.
-func (c *Console) BeginAnswer(ctx context.Context, actor keepsake.Actor, key string, request [32]byte) (*Answer, error) {
+// BeginAnswer takes an idempotency key for a request. When the same request was made before, its answer is returned,
+// which may take a while if it is still at work; another request under the same key is CodeConflict.
+func (c *Console) BeginAnswer(ctx context.Context, actor keepsake.Actor, key string, request [32]byte) (*Answer,
+	error) {
 	if !plain(key) {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "The Idempotency-Key is no text.")
 	}
@@ -74,7 +76,8 @@ func (c *Console) BeginAnswer(ctx context.Context, actor keepsake.Actor, key str
 			return nil, fmt.Errorf("look for an earlier answer: %w", err)
 		case err != nil: // it was given back in between
 		case !bytes.Equal(row.Request, request[:]):
-			return nil, keepsake.Errorf(keepsake.CodeConflict, "This Idempotency-Key was used for another request within the last day: use a new one for each request.")
+			return nil, keepsake.Errorf(keepsake.CodeConflict,
+				"This Idempotency-Key was used for another request within the last day: use a new one for each request.")
 		case row.Status != nil:
 			a := &Answer{Status: int(*row.Status), Body: row.Body}
 			if err := json.Unmarshal(row.Headers, &a.Headers); err != nil {
@@ -84,7 +87,8 @@ func (c *Console) BeginAnswer(ctx context.Context, actor keepsake.Actor, key str
 		case row.OperationID != nil && (row.IsOld || time.Now().After(deadline)): // starting one takes no time: whoever would have answered is gone
 			return &Answer{Operation: *row.OperationID}, nil
 		case time.Now().After(deadline):
-			return nil, keepsake.Errorf(keepsake.CodeConflict, "The first request with this Idempotency-Key is still at work. Ask again in a moment with the same key.")
+			return nil, keepsake.Errorf(keepsake.CodeConflict,
+				"The first request with this Idempotency-Key is still at work. Ask again in a moment with the same key.")
 		}
 		pause := time.NewTimer(answerPause)
 		select {
@@ -96,7 +100,8 @@ func (c *Console) BeginAnswer(ctx context.Context, actor keepsake.Actor, key str
 	}
 }
 
-// EndAnswer keeps the answer to the request that took the key, or with nil gives the key back, so that it may be tried again.
+// EndAnswer keeps the answer to the request that took the key, or with nil gives the key back, so that it may be tried
+// again.
 func (c *Console) EndAnswer(ctx context.Context, actor keepsake.Actor, key string, a *Answer) error {
 	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		if a == nil {
@@ -106,6 +111,7 @@ func (c *Console) EndAnswer(ctx context.Context, actor keepsake.Actor, key strin
 		if err != nil {
 			return fmt.Errorf("encode the answer: %w", err)
 		}
-		return tx.EndIdempotent(ctx, sqlcgen.EndIdempotentParams{ActorID: actor.ID, Key: key, Status: int32(a.Status), Headers: headers, Body: a.Body})
+		return tx.EndIdempotent(ctx, sqlcgen.EndIdempotentParams{ActorID: actor.ID, Key: key, Status: int32(a.Status),
+			Headers: headers, Body: a.Body})
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestAnOperationIsStartedOncePerKey: whoever dies before the answer, or learns nothing of the commit, or comes back after another process has
-// taken the key, leaves one operation, and whoever asks again is told of it.
+// TestAnOperationIsStartedOncePerKey: whoever dies before the answer, or learns nothing of the commit, or comes back
+// after another process has taken the key, leaves one operation, and whoever asks again is told of it.
 func TestAnOperationIsStartedOncePerKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

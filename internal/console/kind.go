@@ -47,7 +47,8 @@ func Kinds() []Kind {
 func kindNamed(name Kind) (kind, error) {
 	i := slices.IndexFunc(allKinds, func(k kind) bool { return k.About().Name == name })
 	if i < 0 {
-		return nil, keepsake.Errorf(keepsake.CodeInternal, "This version of Keepsake knows no operation of the kind %q: a newer one has written it.", name)
+		return nil, keepsake.Errorf(keepsake.CodeInternal,
+			"This version of Keepsake knows no operation of the kind %q: a newer one has written it.", name)
 	}
 	return allKinds[i], nil
 }

@@ -74,7 +74,8 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 
 // errBackupRuns answers a second request for a backup.
 var errBackupRuns = &keepsake.Error{Code: keepsake.CodeConflict,
-	Message: "A backup is running already. Only one at a time reads the platform; the next one can start when it has ended."}
+	Message: "A backup is running already. Only one at a time reads the platform; the next one can start when " +
+		"it has ended."}
 
 func (c *Console) activeBackup(ctx context.Context, actor keepsake.Actor) (*Operation, error) {
 	var row sqlcgen.BackupOperation
@@ -96,12 +97,14 @@ func checkBackup(in StartBackupInput) error {
 	switch in.Type {
 	case keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
 	case keepsake.BackupWedding, keepsake.BackupEmergency:
-		return keepsake.Wrong("type", "A backup of the type %q covers one wedding and cannot be taken of the whole platform: use full, incremental or critical.", in.Type)
+		return keepsake.Wrong("type", "A backup of the type %q covers one wedding and cannot be taken of the whole "+
+			"platform: use full, incremental or critical.", in.Type)
 	default:
 		return keepsake.Wrong("type", "There is no backup type %q: use full, incremental or critical.", in.Type)
 	}
 	if in.Wedding != "" && in.Type == keepsake.BackupCritical {
-		return keepsake.Wrong("wedding", "A critical backup leaves most of a wedding out: use incremental or full for one wedding.")
+		return keepsake.Wrong("wedding", "A critical backup leaves most of a wedding out: use incremental or full "+
+			"for one wedding.")
 	}
 	if in.Milestone != "" && in.Wedding == "" {
 		return keepsake.Wrong("milestone", "A milestone belongs to a wedding: name the wedding too.")
@@ -127,8 +130,10 @@ func checkWritten(note string, labels map[string]string) error {
 		return keepsake.Wrong("labels", "%d labels are too many; %d are the most.", len(labels), mostLabels)
 	}
 	for k, v := range labels {
-		if k == "" || utf8.RuneCountInString(k) > longestKey || utf8.RuneCountInString(v) > longestLabel || !plain(k) || !plain(v) {
-			return keepsake.Wrong("labels", "The label %q is not one: names have 1 to %d characters, values at most %d.", k, longestKey, longestLabel)
+		if k == "" || utf8.RuneCountInString(k) > longestKey || utf8.RuneCountInString(v) > longestLabel || !plain(k) ||
+			!plain(v) {
+			return keepsake.Wrong("labels", "The label %q is not one: names have 1 to %d characters, values at most %d.", k,
+				longestKey, longestLabel)
 		}
 	}
 	return nil
@@ -151,9 +156,12 @@ func (c *Console) readBack(ctx context.Context, id string) *engine.Point {
 }
 
 // endBackup stores the new recovery point.
-func endBackup(ctx context.Context, tx db.Tx, row operation.Operation, r engine.BackupResult, manifest *engine.Point) error {
-	p := engine.Point{ID: r.Point, Time: r.Time, Type: r.Type, Note: row.Note, Tables: r.Tables, Rows: r.Rows, BytesRead: r.BytesRead,
-		BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.ChunksTotal, ChunksNew: r.ChunksNew, Seconds: r.Seconds, Covers: r.Covers}
+func endBackup(ctx context.Context, tx db.Tx, row operation.Operation, r engine.BackupResult,
+	manifest *engine.Point) error {
+	p := engine.Point{ID: r.Point, Time: r.Time, Type: r.Type, Note: row.Note, Tables: r.Tables, Rows: r.Rows,
+		BytesRead:   r.BytesRead,
+		BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.ChunksTotal, ChunksNew: r.ChunksNew, Seconds: r.Seconds,
+		Covers: r.Covers}
 	if err := json.Unmarshal(row.Labels, &p.Labels); err != nil {
 		return fmt.Errorf("decode the labels: %w", err)
 	}
@@ -193,7 +201,8 @@ func (k backups) Run(ctx context.Context, row operation.Operation, r report.Repo
 		return operation.Report{}, err
 	}
 	yield, stop := k.c.yielding(ctx, r)
-	result, err := k.c.engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Yield: yield}, r)
+	result, err := k.c.engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels,
+		Weddings: o.Weddings, Yield: yield}, r)
 	stop()
 	if err != nil {
 		return operation.Report{}, err
@@ -204,9 +213,11 @@ func (k backups) Run(ctx context.Context, row operation.Operation, r report.Repo
 		return operation.Report{}, err
 	}
 	ok := true
-	out := operation.Report{Result: result, Row: sqlcgen.FinishOperationParams{PointID: result.Point, RowsDone: result.Rows, BytesDone: result.BytesRead,
-		Seconds: result.Seconds, Ok: &ok, Protected: &result.Protected, Lacks: result.Lacks, WeddingDataCategories: covers.categories,
-		CriticalMilestoneData: covers.milestones, VendorIntegrationData: covers.vendors, WeddingDatesCovered: covers.dates}}
+	out := operation.Report{Result: result,
+		Row: sqlcgen.FinishOperationParams{PointID: result.Point, RowsDone: result.Rows, BytesDone: result.BytesRead,
+			Seconds: result.Seconds, Ok: &ok, Protected: &result.Protected, Lacks: result.Lacks,
+			WeddingDataCategories: covers.categories,
+			CriticalMilestoneData: covers.milestones, VendorIntegrationData: covers.vendors, WeddingDatesCovered: covers.dates}}
 	if !result.Protected {
 		out.Level, out.Left = "warn", "Done, but not protected: "+result.Lacks+"."
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/wedsync/keepsake/internal/operation"
 )
 
-// StartRepair enqueues a repair of every recovery point: what a provider lacks is copied from one that has it. It reads every byte where a copy may be bad in
-// a way that nothing else finds.
+// StartRepair enqueues a repair of every recovery point: what a provider lacks is copied from one that has it. It reads
+// every byte where a copy may be bad in a way that nothing else finds.
 func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operation, error) {
 	row := newOperation(actor, KindRepair)
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
@@ -34,7 +34,8 @@ func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operat
 	return c.enqueue(ctx, actor, "repair.start", detail, row)
 }
 
-// endRepair stores what the points have now at each provider. One that looked at names and sizes heals nothing that only reading finds.
+// endRepair stores what the points have now at each provider. One that looked at names and sizes heals nothing that
+// only reading finds.
 func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.RepairResult) error {
 	var ids []string
 	for id := range r.Copies {
@@ -68,7 +69,8 @@ func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 type repairs struct{ c *Console }
 
 func (repairs) About() operation.About {
-	return operation.About{Name: KindRepair, Queue: operation.QueueDefault, Permission: keepsake.MayBackup, Cancelled: "Cancelled. What was copied stays."}
+	return operation.About{Name: KindRepair, Queue: operation.QueueDefault, Permission: keepsake.MayBackup,
+		Cancelled: "Cancelled. What was copied stays."}
 }
 
 func (k repairs) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
@@ -77,7 +79,8 @@ func (k repairs) Run(ctx context.Context, row operation.Operation, r report.Repo
 		return operation.Report{}, err
 	}
 	ok := len(result.Remaining) == 0
-	out := operation.Report{Result: result, Row: sqlcgen.FinishOperationParams{BytesDone: result.Bytes, Seconds: result.Seconds, Ok: &ok}}
+	out := operation.Report{Result: result,
+		Row: sqlcgen.FinishOperationParams{BytesDone: result.Bytes, Seconds: result.Seconds, Ok: &ok}}
 	if !ok {
 		out.Level, out.Left = "warn", strings.TrimSpace("Done, but not everything could be repaired. "+result.Left())
 	}

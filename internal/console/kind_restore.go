@@ -33,10 +33,11 @@ func (c *Console) RestoreTargets() []string {
 	return names
 }
 
-// StartRestore enqueues a restore into a new database. The typed confirmation must be its name; a database that is there and
-// not empty is CodeConflict before anything is enqueued, unless what it holds is an unfinished restore.
+// StartRestore enqueues a restore into a new database. The typed confirmation must be its name; a database that is
+// there and not empty is CodeConflict before anything is enqueued, unless what it holds is an unfinished restore.
 func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in StartRestoreInput) (Operation, error) {
-	detail := map[string]any{"point": in.Point, "target": in.Target, "database": in.Database, "tiers": in.Tiers, "provider": in.Provider}
+	detail := map[string]any{"point": in.Point, "target": in.Target, "database": in.Database, "tiers": in.Tiers,
+		"provider": in.Provider}
 	refuse := func(err error) (Operation, error) {
 		return Operation{}, c.recordRefused(ctx, actor, "restore.start", in.Point, detail, err)
 	}
@@ -63,7 +64,8 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	row := newOperation(actor, KindRestore)
 	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
 	if in.Wedding != "" || in.Organization != "" || in.TargetURL != "" {
-		s := ScopedOperation{ScopedInput: ScopedInput{Wedding: in.Wedding, Organization: in.Organization}, TargetURL: in.TargetURL, Weddings: asked.Weddings}
+		s := ScopedOperation{ScopedInput: ScopedInput{Wedding: in.Wedding, Organization: in.Organization},
+			TargetURL: in.TargetURL, Weddings: asked.Weddings}
 		if row.Scope, err = json.Marshal(s); err != nil {
 			return refuse(fmt.Errorf("encode what is restored: %w", err))
 		}
@@ -76,14 +78,17 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 
 func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Target, error) {
 	var none Target
-	if (in.Wedding != "" || in.Organization != "") && len(in.Tiers) > 0 || in.Wedding != "" && in.Organization != "" || !plain(in.Wedding) || !plain(in.Organization) {
-		return none, keepsake.Errorf(keepsake.CodeInvalid, "A restore covers tiers, or one wedding, or one organization: choose one of them.")
+	if (in.Wedding != "" || in.Organization != "") && len(in.Tiers) > 0 || in.Wedding != "" && in.Organization != "" ||
+		!plain(in.Wedding) || !plain(in.Organization) {
+		return none, keepsake.Errorf(keepsake.CodeInvalid,
+			"A restore covers tiers, or one wedding, or one organization: choose one of them.")
 	}
 	if in.Database == "" || len(in.Database) > 63 || !plain(in.Database) {
 		return none, keepsake.Errorf(keepsake.CodeInvalid, "Give the new database a name of 1 to 63 bytes.")
 	}
 	if !fold.SameName(in.Confirmation, in.Database) {
-		return none, keepsake.Errorf(keepsake.CodeInvalid, "Type the name of the new database, %s, to confirm. Nothing was started.", in.Database)
+		return none, keepsake.Errorf(keepsake.CodeInvalid,
+			"Type the name of the new database, %s, to confirm. Nothing was started.", in.Database)
 	}
 	for _, t := range in.Tiers {
 		if _, err := keepsake.ParseTier(string(t)); err != nil {
@@ -107,13 +112,16 @@ func (c *Console) target(name string) (Target, error) {
 		}
 	}
 	if len(c.targets) == 0 {
-		return Target{}, keepsake.Errorf(keepsake.CodeInvalid, "No server is configured that a restore could go to. Add one to keepsake.yaml, or restore on the command line with --target.")
+		return Target{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"No server is configured that a restore could go to. Add one to keepsake.yaml, or restore on the command line "+
+				"with --target.")
 	}
-	return Target{}, keepsake.Errorf(keepsake.CodeInvalid, "There is no server %q to restore to: the configuration names %s.", name, strings.Join(c.RestoreTargets(), ", "))
+	return Target{}, keepsake.Errorf(keepsake.CodeInvalid,
+		"There is no server %q to restore to: the configuration names %s.", name, strings.Join(c.RestoreTargets(), ", "))
 }
 
-// checkTarget refuses a database that no restore may be written into, so that a person learns it on the form and not in a
-// failed operation. The engine looks again, more closely, before it writes.
+// checkTarget refuses a database that no restore may be written into, so that a person learns it on the form and not in
+// a failed operation. The engine looks again, more closely, before it writes.
 func (c *Console) checkTarget(ctx context.Context, t Target, database string) error {
 	if t.Platform {
 		if err := c.watch.mustAnswer(ctx, true); err != nil {
@@ -133,8 +141,8 @@ func (c *Console) checkTarget(ctx context.Context, t Target, database string) er
 	return err
 }
 
-// endRestore counts a restore that compared everything as the best proof a point can have. Bad copies that it met on the way
-// are not confirmed any more.
+// endRestore counts a restore that compared everything as the best proof a point can have. Bad copies that it met on
+// the way are not confirmed any more.
 func endRestore(ctx context.Context, tx db.Tx, row operation.Operation, r engine.RestoreResult) error {
 	bad := map[string]string{}
 	for _, f := range r.Damaged {
@@ -177,13 +185,16 @@ func endRestore(ctx context.Context, tx db.Tx, row operation.Operation, r engine
 }
 
 // insertRecoveryEvent records an ended restore; seconds is nil unless it succeeded.
-func insertRecoveryEvent(ctx context.Context, tx db.Tx, row operation.Operation, target string, seconds *float64, tiers map[string]float64) error {
+func insertRecoveryEvent(ctx context.Context, tx db.Tx, row operation.Operation, target string, seconds *float64,
+	tiers map[string]float64) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("make an event id: %w", err)
 	}
-	p := sqlcgen.InsertRecoveryEventParams{ID: id.String(), OperationID: &row.ID, Organization: row.Organization, PointID: row.PointID, Target: target,
-		TargetDatabase: row.TargetDatabase, StartedAt: cmp.Or(deref(row.StartedAt), row.CreatedAt), FinishedAt: *row.FinishedAt, Outcome: row.State, TierSeconds: []byte("{}")}
+	p := sqlcgen.InsertRecoveryEventParams{ID: id.String(), OperationID: &row.ID, Organization: row.Organization,
+		PointID: row.PointID, Target: target,
+		TargetDatabase: row.TargetDatabase, StartedAt: cmp.Or(deref(row.StartedAt), row.CreatedAt),
+		FinishedAt: *row.FinishedAt, Outcome: row.State, TierSeconds: []byte("{}")}
 	p.RtoSeconds = seconds
 	if tiers != nil {
 		if p.TierSeconds, err = json.Marshal(tiers); err != nil {
@@ -198,7 +209,8 @@ type restores struct{ c *Console }
 
 func (restores) About() operation.About {
 	return operation.About{Name: KindRestore, Queue: operation.QueueRestore, Permission: keepsake.MayRestore,
-		Cancelled: "Cancelled. The new database, if it was begun, is incomplete and marked so: run the same restore again, or drop it."}
+		Cancelled: "Cancelled. The new database, if it was begun, is incomplete and marked so: run the same restore " +
+			"again, or drop it."}
 }
 
 func (k restores) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
@@ -219,14 +231,16 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	if err != nil {
 		return none, err
 	}
-	result, err := k.c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true, Provider: row.Provider, Tiers: o.Tiers,
+	result, err := k.c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true,
+		Provider: row.Provider, Tiers: o.Tiers,
 		Wedding: limit.Wedding, Organization: limit.Organization}, r)
 	if err != nil {
 		return none, err
 	}
 	ok := result.Outcome == engine.OutcomeRestored
-	out := operation.Report{Result: result, Row: sqlcgen.FinishOperationParams{PointID: result.Point, RowsDone: result.Rows, BytesDone: result.Bytes,
-		Seconds: result.Seconds, Ok: &ok}}
+	out := operation.Report{Result: result,
+		Row: sqlcgen.FinishOperationParams{PointID: result.Point, RowsDone: result.Rows, BytesDone: result.Bytes,
+			Seconds: result.Seconds, Ok: &ok}}
 	if !ok {
 		out.Level, out.Left = "error", "Done, but the new database could not be shown to equal the recovery point."
 	}
@@ -247,7 +261,8 @@ func (restores) Stopped(ctx context.Context, tx db.Tx, row operation.Operation) 
 func (restores) Describe(row operation.Operation, e *audit.Entry) {
 	scopeEntry(row, e)
 	if o, err := operationOf(row); err == nil && o.Restore != nil {
-		e.Detail["outcome"], e.Detail["exceptions"], e.Detail["verified"] = o.Restore.Outcome, len(o.Restore.Exceptions), o.Restore.Verified
+		e.Detail["outcome"], e.Detail["exceptions"], e.Detail["verified"] = o.Restore.Outcome, len(o.Restore.Exceptions),
+			o.Restore.Verified
 	}
 }
 

@@ -22,13 +22,15 @@ import (
 // Scopes is what the console needs from *engine.Engine to bring one wedding back.
 type Scopes interface {
 	PreviewScope(ctx context.Context, in engine.ScopeInput) (*scope.Preview, error)
-	ApplyScope(ctx context.Context, in engine.ScopeInput, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult, error)
+	ApplyScope(ctx context.Context, in engine.ScopeInput, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult,
+		error)
 	NewRestoreID() string
 	ReadUndo(ctx context.Context, restore string) (*scope.Undo, error)
 	TakeBack(ctx context.Context, restore string, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult, error)
 	Export(ctx context.Context, in engine.ScopeInput, format string, w io.Writer) error
 	Organizations(context.Context, engine.OrganizationQuery) ([]engine.Organization, error)
-	OrganizationsAt(ctx context.Context, point string, q engine.OrganizationQuery) ([]engine.Organization, time.Time, error)
+	OrganizationsAt(ctx context.Context, point string, q engine.OrganizationQuery) ([]engine.Organization, time.Time,
+		error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)
 	ExplainScope(ctx context.Context, root string) (*scope.Plan, error)
 	Roots() (wedding, organization string)
@@ -38,8 +40,8 @@ type Scopes interface {
 
 var _ Scopes = (*engine.Engine)(nil)
 
-// ScopedInput names what comes back into the live platform, one of a wedding, an organization, tiers and everything, at a
-// recovery point.
+// ScopedInput names what comes back into the live platform, one of a wedding, an organization, tiers and everything, at
+// a recovery point.
 type ScopedInput struct {
 	Wedding      string
 	Organization string
@@ -50,7 +52,8 @@ type ScopedInput struct {
 }
 
 func (in ScopedInput) scope() engine.ScopeInput {
-	return engine.ScopeInput{Wedding: in.Wedding, Organization: in.Organization, Tiers: in.Tiers, Everything: in.Everything, Point: in.Point, Mode: in.Mode}
+	return engine.ScopeInput{Wedding: in.Wedding, Organization: in.Organization, Tiers: in.Tiers,
+		Everything: in.Everything, Point: in.Point, Mode: in.Mode}
 }
 
 // target is what the audit trail calls the scope.
@@ -93,7 +96,8 @@ func checkScoped(in ScopedInput) error {
 		}
 	}
 	switch {
-	case in.Wedding == "" && in.Organization == "" && len(in.Tiers) == 0 && !in.Everything, !plain(in.Wedding) || !plain(in.Organization) || !plain(in.Point):
+	case in.Wedding == "" && in.Organization == "" && len(in.Tiers) == 0 && !in.Everything, !plain(in.Wedding) ||
+		!plain(in.Organization) || !plain(in.Point):
 		return keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
 	case in.Mode != scope.Missing && in.Mode != scope.Rewind:
 		return keepsake.Errorf(keepsake.CodeInvalid, "There is no mode %q: use missing or rewind.", in.Mode)
@@ -117,14 +121,15 @@ type ScopedOperation struct {
 	Fingerprint string
 	Skip        []string
 	Restore     string // the id to undo it by
-	UndoOf      string // set: the restore that this takes back; of the above Wedding says whose it was, and only Name and Restore count
-	TargetURL   string // sealed: of a restore into a new database on a server that no configuration names
-	Redo        bool   // UndoOf took another restore back, so that this brings rows back after all
-	Weddings    int64  // how many the organization had when it was asked for
+	// set: the restore that this takes back; of the above Wedding says whose it was, and only Name and Restore count
+	UndoOf    string
+	TargetURL string // sealed: of a restore into a new database on a server that no configuration names
+	Redo      bool   // UndoOf took another restore back, so that this brings rows back after all
+	Weddings  int64  // how many the organization had when it was asked for
 }
 
-// RestoreScope enqueues making the changes of a preview in the live platform. When the platform has changed since, the operation
-// writes nothing and fails with CodeConflict.
+// RestoreScope enqueues making the changes of a preview in the live platform. When the platform has changed since, the
+// operation writes nothing and fails with CodeConflict.
 func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in RestoreScopeInput) (Operation, error) {
 	detail := in.detail()
 	detail["scope"], detail["left_out"] = in.target(), len(in.Skip)
@@ -142,21 +147,25 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 		err = c.mustBeProven(actor)
 	}
 	if err == nil && !plain(in.Fingerprint+in.Name+strings.Join(in.Skip, "")) {
-		err = keepsake.Errorf(keepsake.CodeInvalid, "The confirmation holds characters that are not text. Nothing was changed.")
+		err = keepsake.Errorf(keepsake.CodeInvalid,
+			"The confirmation holds characters that are not text. Nothing was changed.")
 	}
 	if err == nil && !fold.SameName(in.Confirmation, in.Name) {
 		err = keepsake.Errorf(keepsake.CodeInvalid, "Type the name, %s, to confirm. Nothing was changed.", in.Name)
 	}
 	if err == nil && scope.Misnamed(in.Fingerprint, in.Confirmation) {
-		err = keepsake.Errorf(keepsake.CodeInvalid, "That is not the name. Type it as the preview shows it; nothing was changed.")
+		err = keepsake.Errorf(keepsake.CodeInvalid,
+			"That is not the name. Type it as the preview shows it; nothing was changed.")
 	}
 	if err != nil {
 		return Operation{}, c.recordRefused(ctx, actor, "scope.restore", in.target(), detail, err)
 	}
-	return c.enqueueScoped(ctx, actor, "scope.restore", detail, ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
+	return c.enqueueScoped(ctx, actor, "scope.restore", detail,
+		ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
 }
 
-func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any, s ScopedOperation) (Operation, error) {
+func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any,
+	s ScopedOperation) (Operation, error) {
 	s.Restore = c.scopes.NewRestoreID()
 	row := newOperation(actor, KindScoped)
 	row.PointID = s.Point
@@ -217,11 +226,13 @@ func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore s
 	if u.Wedding {
 		of.Wedding = u.ID
 	}
-	return c.enqueueScoped(ctx, actor, "scope.undo", detail, ScopedOperation{Name: u.Name, UndoOf: restore, Redo: u.Of != "", ScopedInput: of})
+	return c.enqueueScoped(ctx, actor, "scope.undo", detail,
+		ScopedOperation{Name: u.Name, UndoOf: restore, Redo: u.Of != "", ScopedInput: of})
 }
 
 // runScoped makes the changes.
-func (c *Console) runScoped(ctx context.Context, row operation.Operation, s ScopedOperation, r engine.Reporter) (engine.ScopeResult, error) {
+func (c *Console) runScoped(ctx context.Context, row operation.Operation, s ScopedOperation, r engine.Reporter) (
+	engine.ScopeResult, error) {
 	apply := engine.ScopeApply{Fingerprint: s.Fingerprint, Name: s.Name, Restore: s.Restore, Again: row.Attempt > 1}
 	if s.UndoOf != "" {
 		return c.scopes.TakeBack(ctx, s.UndoOf, apply, r)
@@ -253,8 +264,10 @@ func (c *Console) Await(ctx context.Context, actor keepsake.Actor, id string, mo
 	return c.GetOperation(ctx, actor, id)
 }
 
-// recordRead records that somebody was shown rows of a couple's, or why they were not: whoever reads them is on record like whoever changes them.
-func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any, err error) error {
+// recordRead records that somebody was shown rows of a couple's, or why they were not: whoever reads them is on record
+// like whoever changes them.
+func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any,
+	err error) error {
 	if err != nil {
 		return c.recordRefused(ctx, actor, action, target, detail, err)
 	}
@@ -262,11 +275,13 @@ func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action, 
 }
 
 // recordDone records what has been done already; whoever gives up waiting is on record all the same.
-func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any) error {
+func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action, target string,
+	detail map[string]any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed, Detail: detail})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed,
+			Detail: detail})
 	})
 }
 
@@ -291,8 +306,9 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 		return operation.Report{}, err
 	}
 	ok := true
-	return operation.Report{Result: result, Row: sqlcgen.FinishOperationParams{PointID: result.Point, Seconds: result.Seconds, Ok: &ok,
-		RowsDone: result.Applied.Inserted + result.Applied.Updated + result.Applied.Deleted},
+	return operation.Report{Result: result,
+		Row: sqlcgen.FinishOperationParams{PointID: result.Point, Seconds: result.Seconds, Ok: &ok,
+			RowsDone: result.Applied.Inserted + result.Applied.Updated + result.Applied.Deleted},
 		Done: func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
 			return insertRecoveryEvent(ctx, tx, ended, platformTarget, &result.Seconds, nil)
 		}}, nil

@@ -39,7 +39,8 @@ func TestCancelReachesAnotherProcess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	e, started := blocking()
-	slow := func(d *console.Deps) { d.Lease = console.LeaseTimes{Beat: time.Hour, Expiry: 3 * time.Hour} } // only the notification can be in time
+	// only the notification can be in time
+	slow := func(d *console.Deps) { d.Lease = console.LeaseTimes{Beat: time.Hour, Expiry: 3 * time.Hour} }
 	worker, web := w.console(e, slow), w.console(e, slow)
 	w.run(worker, true)
 	w.run(web, false)
@@ -55,7 +56,8 @@ func TestCancelReachesAnotherProcess(t *testing.T) {
 	if err := web.CancelOperation(t.Context(), admin, o.ID); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("cancel it again: %v", err)
 	}
-	if err := web.CancelOperation(t.Context(), admin, "018f0000-0000-7000-8000-000000000001"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+	if err := web.CancelOperation(t.Context(), admin, "018f0000-0000-7000-8000-000000000001"); keepsake.CodeOf(
+		err) != keepsake.CodeNotFound {
 		t.Errorf("cancel what is not there: %v", err)
 	}
 }
@@ -136,7 +138,8 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 	if o.Attempt != 2 {
 		t.Errorf("attempt %d, want 2", o.Attempt)
 	}
-	t.Logf("taken over and done %s after the kill; the lease expires after %s", time.Since(killed).Round(time.Millisecond), fast.Expiry)
+	t.Logf("taken over and done %s after the kill; the lease expires after %s", time.Since(killed).Round(time.Millisecond),
+		fast.Expiry)
 	if n := w.count("select count(*) from backup_operations where state = 'running' or worker is not null"); n != 0 {
 		t.Errorf("%d operations are left half-claimed", n)
 	}
@@ -149,7 +152,9 @@ func TestJobTakenByADeadProcessIsRequeued(t *testing.T) {
 	c := w.console(newFakeEngine())
 	o := startFull(t, c)
 	err := w.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		_, err := tx.PG.Exec(t.Context(), `update river.river_job set state = 'running', attempt = 1, attempted_at = now() - interval '1 minute', attempted_by = '{dead}'`)
+		_,
+			err := tx.PG.Exec(t.Context(),
+			`update river.river_job set state = 'running', attempt = 1, attempted_at = now() - interval '1 minute', attempted_by = '{dead}'`)
 		return err
 	})
 	if err != nil {
@@ -216,7 +221,8 @@ func TestGivenUpAfterTooManyAttempts(t *testing.T) {
 	c := w.console(newFakeEngine())
 	o := startFull(t, c)
 	err := w.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		_, err := tx.PG.Exec(t.Context(), `update backup_operations set state = 'running', attempt = 10, started_at = now(), worker = 'dead', fence = 10, heartbeat_at = now() - interval '1 hour'`)
+		_, err := tx.PG.Exec(t.Context(), `update backup_operations set state = 'running', attempt = 10, started_at = now(),
+			worker = 'dead', fence = 10, heartbeat_at = now() - interval '1 hour'`)
 		return err
 	})
 	if err != nil {

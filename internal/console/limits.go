@@ -17,7 +17,8 @@ const limitWindow = time.Hour
 
 // DefaultLimits is how many backups of each type one actor may start within an hour.
 func DefaultLimits() map[keepsake.BackupType]int {
-	return map[keepsake.BackupType]int{keepsake.BackupFull: 2, keepsake.BackupWedding: 6, keepsake.BackupIncremental: 12, keepsake.BackupCritical: 12, keepsake.BackupEmergency: 12}
+	return map[keepsake.BackupType]int{keepsake.BackupFull: 2, keepsake.BackupWedding: 6, keepsake.BackupIncremental: 12,
+		keepsake.BackupCritical: 12, keepsake.BackupEmergency: 12}
 }
 
 func limitsOf(set map[keepsake.BackupType]int) map[keepsake.BackupType]int {
@@ -26,8 +27,9 @@ func limitsOf(set map[keepsake.BackupType]int) map[keepsake.BackupType]int {
 	return limits
 }
 
-// limitedAs says which limit a new operation counts for; "" is none. Each type has its own, so that none uses up another's. A backup
-// that is made for a wedding counts as one of a wedding, and on its last day as an emergency, unless it reads everything again.
+// limitedAs says which limit a new operation counts for; "" is none. Each type has its own, so that none uses up
+// another's. A backup that is made for a wedding counts as one of a wedding, and on its last day as an emergency,
+// unless it reads everything again.
 func limitedAs(row sqlcgen.InsertOperationParams, now time.Time) (keepsake.BackupType, error) {
 	t := keepsake.BackupType(deref(row.BackupType))
 	var marks []keepsake.WeddingMark
@@ -46,14 +48,17 @@ func limitedAs(row sqlcgen.InsertOperationParams, now time.Time) (keepsake.Backu
 	return keepsake.BackupWedding, nil
 }
 
-// useLimit counts a new operation for its actor, or refuses it with CodeLimited. What the console starts by itself is not
-// limited. It belongs into the transaction that writes the operation: one that is refused for another reason costs nothing.
-func (c *Console) useLimit(ctx context.Context, tx db.Tx, actor keepsake.Actor, row sqlcgen.InsertOperationParams) (*keepsake.Quota, error) {
+// useLimit counts a new operation for its actor, or refuses it with CodeLimited. What the console starts by itself is
+// not limited. It belongs into the transaction that writes the operation: one that is refused for another reason costs
+// nothing.
+func (c *Console) useLimit(ctx context.Context, tx db.Tx, actor keepsake.Actor, row sqlcgen.InsertOperationParams) (
+	*keepsake.Quota, error) {
 	t, err := limitedAs(row, c.now())
 	if err != nil || t == "" || actor.Role == keepsake.RoleSystem {
 		return nil, err
 	}
-	used, err := tx.UseLimit(ctx, sqlcgen.UseLimitParams{ActorID: actor.ID, Kind: string(t), WindowSeconds: limitWindow.Seconds(), Most: int32(c.limits[t])})
+	used, err := tx.UseLimit(ctx, sqlcgen.UseLimitParams{ActorID: actor.ID, Kind: string(t),
+		WindowSeconds: limitWindow.Seconds(), Most: int32(c.limits[t])})
 	if err != nil {
 		return nil, fmt.Errorf("count the backup: %w", err)
 	}
@@ -69,11 +74,13 @@ func (c *Console) useLimit(ctx context.Context, tx db.Tx, actor keepsake.Actor, 
 }
 
 func limitedWords(t keepsake.BackupType, q keepsake.Quota) string {
-	which := map[keepsake.BackupType]string{keepsake.BackupWedding: "backups made for weddings", keepsake.BackupEmergency: "backups made for weddings of today and tomorrow"}[t]
+	which := map[keepsake.BackupType]string{keepsake.BackupWedding: "backups made for weddings",
+		keepsake.BackupEmergency: "backups made for weddings of today and tomorrow"}[t]
 	if which == "" {
 		which = string(t) + " backups"
 	}
-	words := fmt.Sprintf("You have started as many %s as one person may within an hour: %d. The next one can start in %s.", which, q.Most, minutes(q.Reset))
+	words := fmt.Sprintf("You have started as many %s as one person may within an hour: %d. The next one can start in %s.",
+		which, q.Most, minutes(q.Reset))
 	if t == keepsake.BackupFull {
 		words += " An incremental one holds every row as well, and can start now."
 	}
@@ -90,7 +97,8 @@ func minutes(d time.Duration) string {
 }
 
 // quotas returns what is left of an actor's limits; nil for one whom nothing limits.
-func (c *Console) quotas(ctx context.Context, actor keepsake.Actor) (all map[keepsake.BackupType]keepsake.Quota, err error) {
+func (c *Console) quotas(ctx context.Context, actor keepsake.Actor) (all map[keepsake.BackupType]keepsake.Quota,
+	err error) {
 	if actor.Role == keepsake.RoleSystem {
 		return nil, nil
 	}
@@ -101,8 +109,10 @@ func (c *Console) quotas(ctx context.Context, actor keepsake.Actor) (all map[kee
 	return all, err
 }
 
-func (c *Console) readQuotas(ctx context.Context, tx db.Tx, actor keepsake.Actor) (map[keepsake.BackupType]keepsake.Quota, error) {
-	uses, err := tx.ListLimitUses(ctx, sqlcgen.ListLimitUsesParams{ActorID: actor.ID, WindowSeconds: limitWindow.Seconds()})
+func (c *Console) readQuotas(ctx context.Context, tx db.Tx, actor keepsake.Actor) (
+	map[keepsake.BackupType]keepsake.Quota, error) {
+	uses, err := tx.ListLimitUses(ctx, sqlcgen.ListLimitUsesParams{ActorID: actor.ID,
+		WindowSeconds: limitWindow.Seconds()})
 	if err != nil {
 		return nil, fmt.Errorf("read what was used of the limits: %w", err)
 	}
@@ -113,7 +123,8 @@ func (c *Console) readQuotas(ctx context.Context, tx db.Tx, actor keepsake.Actor
 	all := map[keepsake.BackupType]keepsake.Quota{}
 	for t, most := range c.limits {
 		q := keepsake.Quota{Name: string(t), Most: most, Left: max(0, most-len(ages[t])), Window: limitWindow}
-		// The use whose end gives one back: the oldest, or of more than there may be, since the limit was lowered, a later one.
+		// The use whose end gives one back: the oldest, or of more than there may be, since the limit was lowered, a later
+		// one.
 		if n := min(len(ages[t]), most); n > 0 {
 			q.Reset = max(limitWindow-time.Duration(ages[t][n-1]*float64(time.Second)), time.Second)
 		}

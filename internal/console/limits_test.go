@@ -15,8 +15,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestLimitsHoldAcrossProcesses: of 50 requests at once, by two processes with nothing in common but the database, exactly as
-// many are let through as there may be. Who meets a backup that runs waits for its end and tries again.
+// TestLimitsHoldAcrossProcesses: of 50 requests at once, by two processes with nothing in common but the database,
+// exactly as many are let through as there may be. Who meets a backup that runs waits for its end and tries again.
 func TestLimitsHoldAcrossProcesses(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -61,7 +61,8 @@ func TestLimitsHoldAcrossProcesses(t *testing.T) {
 	if n := w.count("select count(*) from backup_operations"); n != 3 {
 		t.Errorf("%d operations were made", n)
 	}
-	if n := w.count("select count(*) from audit_log where action = 'backup.start' and outcome = 'refused' and detail ->> 'code' = 'limited' and actor_id = $1", admin.ID); n != 47 {
+	if n := w.count("select count(*) from audit_log where action = 'backup.start' and outcome = 'refused' and detail "+
+		"->> 'code' = 'limited' and actor_id = $1", admin.ID); n != 47 {
 		t.Errorf("%d refused attempts are on record, want 47", n)
 	}
 }
@@ -77,13 +78,14 @@ func ended(ctx context.Context, c *console.Console, id string) error {
 	return ctx.Err()
 }
 
-// TestEachTypeHasItsOwnLimit: none uses up another's, the console's own are not limited, what is refused for another reason costs
-// nothing, and after an hour all is as before.
+// TestEachTypeHasItsOwnLimit: none uses up another's, the console's own are not limited, what is refused for another
+// reason costs nothing, and after an hour all is as before.
 func TestEachTypeHasItsOwnLimit(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	c := w.console(e, func(d *console.Deps) {
-		d.Limits = map[keepsake.BackupType]int{keepsake.BackupFull: 1, keepsake.BackupIncremental: 1, keepsake.BackupWedding: 1, keepsake.BackupCritical: 2}
+		d.Limits = map[keepsake.BackupType]int{keepsake.BackupFull: 1, keepsake.BackupIncremental: 1,
+			keepsake.BackupWedding: 1, keepsake.BackupCritical: 2}
 	})
 	w.run(c, true)
 	start := func(actor keepsake.Actor, in console.StartBackupInput) error {
@@ -93,9 +95,11 @@ func TestEachTypeHasItsOwnLimit(t *testing.T) {
 		}
 		return err
 	}
-	full, incremental := console.StartBackupInput{Type: keepsake.BackupFull}, console.StartBackupInput{Type: keepsake.BackupIncremental}
+	full, incremental := console.StartBackupInput{Type: keepsake.BackupFull},
+		console.StartBackupInput{Type: keepsake.BackupIncremental}
 	// The fake's first wedding is today, its second in six days.
-	soon, later := console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: "w1"}, console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: "w2"}
+	soon, later := console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: "w1"},
+		console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: "w2"}
 	wholeForSoon := console.StartBackupInput{Type: keepsake.BackupFull, Wedding: "w1"}
 	other := admin
 	other.ID, other.Name = "3", "cleo@example.org"
@@ -117,15 +121,18 @@ func TestEachTypeHasItsOwnLimit(t *testing.T) {
 		}
 	}
 	var q keepsake.Quota
-	if err := start(admin, full); !errors.As(err, &q) || q.Name != "full" || q.Most != 1 || q.Left != 0 || q.Reset <= 59*time.Minute || q.Reset > time.Hour ||
+	if err := start(admin, full); !errors.As(err, &q) || q.Name != "full" || q.Most != 1 || q.Left != 0 ||
+		q.Reset <= 59*time.Minute || q.Reset > time.Hour ||
 		!strings.Contains(err.Error(), "can start in 60 minutes") {
 		t.Errorf("%v: %+v", err, q)
 	}
 	estimate, err := c.EstimateBackup(t.Context(), admin, keepsake.BackupCritical)
-	if err != nil || estimate.Quotas[keepsake.BackupCritical].Left != 2 || estimate.Quotas[keepsake.BackupEmergency].Left != 9 || estimate.Quotas[keepsake.BackupFull].Left != 0 {
+	if err != nil || estimate.Quotas[keepsake.BackupCritical].Left != 2 ||
+		estimate.Quotas[keepsake.BackupEmergency].Left != 9 || estimate.Quotas[keepsake.BackupFull].Left != 0 {
 		t.Errorf("what is left: %+v, %v", estimate.Quotas, err)
 	}
-	w.past("rate_limits", "update rate_limits set used_at = array(select u - interval '1 hour' from unnest(used_at) u)") // an hour later
+	// an hour later
+	w.past("rate_limits", "update rate_limits set used_at = array(select u - interval '1 hour' from unnest(used_at) u)")
 	if err = start(admin, full); err != nil {
 		t.Errorf("after an hour: %v", err)
 	}
@@ -141,7 +148,8 @@ func TestABackupThatIsRefusedCostsNothing(t *testing.T) {
 		t.Fatalf("%+v, %v", o.Quota, err)
 	}
 	for range 3 {
-		if _, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupFull}); keepsake.CodeOf(err) != keepsake.CodeConflict {
+		if _, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupFull}); keepsake.CodeOf(
+			err) != keepsake.CodeConflict {
 			t.Fatal(err)
 		}
 	}

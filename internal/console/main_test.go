@@ -47,10 +47,11 @@ func victim(url keepsake.Secret) {
 
 // testLog writes what goes wrong to the test's log.
 func testLog(t *testing.T) *slog.Logger {
-	return slog.New(slog.NewTextHandler(testenv.Log("the log of "+t.Name(), t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.String("at", a.Value.Time().Format(time.StampMilli))
-		}
-		return a
-	}}))
+	return slog.New(slog.NewTextHandler(testenv.Log("the log of "+t.Name(), t.Output()),
+		&slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.String("at", a.Value.Time().Format(time.StampMilli))
+			}
+			return a
+		}}))
 }

@@ -47,11 +47,14 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 	detail["name"] = in.Name
 	switch {
 	case in.Name == "" || !plain(in.Name) || utf8.RuneCountInString(in.Name) > longestMilestone:
-		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a name of at most %d characters.", longestMilestone))
+		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail,
+			keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a name of at most %d characters.", longestMilestone))
 	case in.Name == keepsake.MilestoneDayBefore:
-		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeInvalid, "The day before the wedding follows from the wedding's day."))
+		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail,
+			keepsake.Errorf(keepsake.CodeInvalid, "The day before the wedding follows from the wedding's day."))
 	case in.Wedding == "" || !plain(in.Wedding):
-		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail, keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
+		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail,
+			keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
 	}
 	err := c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.Wedding)
 	organization := ""
@@ -72,9 +75,12 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 		if len(set) >= mostMilestones {
 			return in.Wedding, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
 		}
-		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day, SetBy: actor.Name, Organization: orNil(organization)})
+		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day,
+			SetBy: actor.Name, Organization: orNil(organization)})
 		if db.IsState(err, db.InsufficientPrivilege) {
-			err = keepsake.Errorf(keepsake.CodeConflict, "Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or ask a super admin of the whole platform.")
+			err = keepsake.Errorf(keepsake.CodeConflict,
+				"Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or "+
+					"ask a super admin of the whole platform.")
 		}
 		return in.Wedding, err
 	})
@@ -86,12 +92,15 @@ func milestoneName(s string) string {
 }
 
 // markWedding says for which wedding a backup is made. The wedding must exist, because its day belongs to the mark.
-func (c *Console) markWedding(ctx context.Context, actor keepsake.Actor, in StartBackupInput) ([]keepsake.WeddingMark, error) {
+func (c *Console) markWedding(ctx context.Context, actor keepsake.Actor, in StartBackupInput) ([]keepsake.WeddingMark,
+	error) {
 	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{in.Wedding}, Today: c.now(), Limit: 1})
 	if len(found.Weddings) == 0 {
-		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding in the platform."))
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s",
+			cmp.Or(found.Missing, "There is no such wedding in the platform."))
 	}
-	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Day(), Milestone: milestoneName(in.Milestone)}}, nil
+	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Day(),
+		Milestone: milestoneName(in.Milestone)}}, nil
 }
 
 // dayBefore puts on record which day the milestone had.

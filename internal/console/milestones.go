@@ -17,13 +17,15 @@ import (
 const (
 	// milestonesSeen is the setting that holds the last day whose milestones have their recovery point.
 	milestonesSeen = "milestones_seen"
-	// mostDaysBehind bounds how far a console that did not run catches up: a point made later says nothing of the day itself.
+	// mostDaysBehind bounds how far a console that did not run catches up: a point made later says nothing of the day
+	// itself.
 	mostDaysBehind = 7
 	mostMarks      = 5000
 )
 
-// WatchMilestones starts one backup for all weddings that have reached a milestone or entered a phase since the last day that was
-// looked at. A backup that runs is waited for: the next call tries again. The first call of a new console only notes the day.
+// WatchMilestones starts one backup for all weddings that have reached a milestone or entered a phase since the last
+// day that was looked at. A backup that runs is waited for: the next call tries again. The first call of a new console
+// only notes the day.
 func (c *Console) WatchMilestones(ctx context.Context) error {
 	system := keepsake.System("milestones")
 	today := day(c.now())
@@ -49,21 +51,24 @@ func (c *Console) WatchMilestones(ctx context.Context) error {
 		return err
 	}
 	if len(marks) > 0 {
-		_, err := c.StartBackup(ctx, system, StartBackupInput{Type: keepsake.BackupIncremental, Note: marksNote(marks), weddings: marks})
+		_, err := c.StartBackup(ctx, system, StartBackupInput{Type: keepsake.BackupIncremental, Note: marksNote(marks),
+			weddings: marks})
 		if err != nil {
 			return err
 		}
 	}
 	return c.db.InTx(ctx, system, func(tx db.Tx) error {
-		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: milestonesSeen, Value: []byte(today.Format(time.DateOnly))}); err != nil {
+		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: milestonesSeen,
+			Value: []byte(today.Format(time.DateOnly))}); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, system, audit.Entry{Action: "milestone.look", Outcome: audit.Allowed, Detail: map[string]any{"after": dayText(seen), "upto": dayText(today), "weddings": len(marks)}})
+		return audit.Record(ctx, tx, system, audit.Entry{Action: "milestone.look", Outcome: audit.Allowed,
+			Detail: map[string]any{"after": dayText(seen), "upto": dayText(today), "weddings": len(marks)}})
 	})
 }
 
-// seenDay is the last day that was looked at. What is no day, or is yet to come, somebody else wrote: the days before are looked at again, and a mark more harms
-// nobody.
+// seenDay is the last day that was looked at. What is no day, or is yet to come, somebody else wrote: the days before
+// are looked at again, and a mark more harms nobody.
 func seenDay(value []byte, today time.Time) time.Time {
 	oldest := today.AddDate(0, 0, -mostDaysBehind)
 	seen, err := time.Parse(time.DateOnly, string(value))
@@ -73,8 +78,10 @@ func seenDay(value []byte, today time.Time) time.Time {
 	return seen
 }
 
-// marksBetween are the weddings that reached something on the days after seen up to today. Two questions to the platform.
-func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set []sqlcgen.WeddingMilestone) ([]keepsake.WeddingMark, error) {
+// marksBetween are the weddings that reached something on the days after seen up to today. Two questions to the
+// platform.
+func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set []sqlcgen.WeddingMilestone) (
+	[]keepsake.WeddingMark, error) {
 	var days []time.Time
 	entered := map[string]keepsake.WeddingMark{} // by the wedding's day
 	for d := seen.AddDate(0, 0, 1); !d.After(today); d = d.AddDate(0, 0, 1) {
@@ -109,7 +116,8 @@ func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set [
 		return nil, fmt.Errorf("ask for weddings at a milestone: %w", err)
 	}
 	for _, m := range set {
-		if i := slices.IndexFunc(found, func(w engine.Wedding) bool { return w.ID == m.WeddingID }); i >= 0 { // it may be gone
+		// it may be gone
+		if i := slices.IndexFunc(found, func(w engine.Wedding) bool { return w.ID == m.WeddingID }); i >= 0 {
 			marks = append(marks, keepsake.WeddingMark{Wedding: m.WeddingID, Date: found[i].Day(), Milestone: m.Name})
 		}
 	}

@@ -8,7 +8,8 @@ import (
 // monthsEvery is often enough for partitions that are made months ahead.
 const monthsEvery = 24 * time.Hour
 
-// keepMonths makes the partitions of the months ahead. Any number of processes may do it: those that come later find them made.
+// keepMonths makes the partitions of the months ahead. Any number of processes may do it: those that come later find
+// them made.
 func (c *Console) keepMonths(ctx context.Context) error {
 	made, err := c.db.KeepMonths(ctx, c.now())
 	if made > 0 {

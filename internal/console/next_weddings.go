@@ -8,11 +8,12 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// nextWeddingsAge is how old the weddings on an overview may be. Overviews reload themselves in many browsers, and it is the platform that must
-// not notice.
+// nextWeddingsAge is how old the weddings on an overview may be. Overviews reload themselves in many browsers, and it
+// is the platform that must not notice.
 const nextWeddingsAge = 2 * time.Second
 
-// nextKnown are the next weddings as the platform told them last, by organization. Those who ask at once share one question.
+// nextKnown are the next weddings as the platform told them last, by organization. Those who ask at once share one
+// question.
 type nextKnown struct {
 	mu    sync.Mutex
 	by    map[string]FoundWeddings
@@ -20,8 +21,8 @@ type nextKnown struct {
 	asked map[string]chan struct{} // closed when the answer is there
 }
 
-// next returns the next weddings of an actor's organization, or of all. An answer that is not the platform's own is not kept: the
-// next who asks learns at once that it is back.
+// next returns the next weddings of an actor's organization, or of all. An answer that is not the platform's own is not
+// kept: the next who asks learns at once that it is back.
 func (c *Console) next(ctx context.Context, actor keepsake.Actor) FoundWeddings {
 	k, of := &c.weddings, actor.Organization
 	if mayAct(actor, keepsake.MayRead) != nil { // what is known is not for them
@@ -66,7 +67,8 @@ func (c *Console) next(ctx context.Context, actor keepsake.Actor) FoundWeddings 
 		delete(k.asked, of)
 		close(done)
 	}()
-	// Others wait for the answer too, so it does not end with the browser that happened to ask first. find has its own deadlines.
+	// Others wait for the answer too, so it does not end with the browser that happened to ask first. find has its own
+	// deadlines.
 	found = c.finder().ahead(context.WithoutCancel(ctx), actor)
 	return found
 }

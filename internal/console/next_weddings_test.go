@@ -30,7 +30,8 @@ func (e *countedEngine) Weddings(ctx context.Context, q engine.WeddingQuery) ([]
 	return e.fakeEngine.Weddings(ctx, q)
 }
 
-// TestManyOverviewsAskThePlatformOnce: for two seconds, each organization its own answer, and what went wrong is not kept.
+// TestManyOverviewsAskThePlatformOnce: for two seconds, each organization its own answer, and what went wrong is not
+// kept.
 func TestManyOverviewsAskThePlatformOnce(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), &countedEngine{fakeEngine: newFakeEngine()}
@@ -42,7 +43,8 @@ func TestManyOverviewsAskThePlatformOnce(t *testing.T) {
 		before := e.asked.Load()
 		d, err := c.Dashboard(t.Context(), actor)
 		if err != nil || len(d.Weddings) != weddings || e.asked.Load()-before != asked {
-			t.Errorf("%s sees %d weddings after %d questions, %v; want %d after %d", actor.Name, len(d.Weddings), e.asked.Load()-before, err, weddings, asked)
+			t.Errorf("%s sees %d weddings after %d questions, %v; want %d after %d", actor.Name, len(d.Weddings),
+				e.asked.Load()-before, err, weddings, asked)
 		}
 	}
 	g, ctx := errgroup.WithContext(t.Context())
@@ -62,7 +64,8 @@ func TestManyOverviewsAskThePlatformOnce(t *testing.T) {
 	overview(bound, 1, 1)
 	overview(bound, 1, 0)
 	asked := e.asked.Load()
-	if _, err := c.Dashboard(t.Context(), keepsake.Actor{ID: "x", Name: "a guest", Role: "guest"}); keepsake.CodeOf(err) != keepsake.CodeForbidden || e.asked.Load() != asked {
+	if _, err := c.Dashboard(t.Context(), keepsake.Actor{ID: "x", Name: "a guest", Role: "guest"}); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden || e.asked.Load() != asked {
 		t.Errorf("a guest: %v, %d questions", err, e.asked.Load()-asked)
 	}
 	clock.Add(int64(2 * time.Second))

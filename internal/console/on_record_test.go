@@ -9,21 +9,25 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// looks are the use cases that show the console's own facts and nothing of a couple's rows: they leave no entry when they are allowed.
-var looks = []string{"Await", "Compliance", "Dashboard", "Emergency", "EstimateBackup", "ExplainScope", "FindDamage", "GetOperation", "GetPoint", "GetTest", "GetWedding", "ListAudit",
-	"ListDuties", "ListOperations", "ListOrganizations", "ListPoints", "ListTests", "ListWeddings", "NeedsSecondApprover", "OperationLog", "Performance", "Subscribe", "WeddingsByID"}
+// looks are the use cases that show the console's own facts and nothing of a couple's rows: they leave no entry when
+// they are allowed.
+var looks = []string{"Await", "Compliance", "Dashboard", "Emergency", "EstimateBackup", "ExplainScope", "FindDamage",
+	"GetOperation", "GetPoint", "GetTest", "GetWedding", "ListAudit",
+	"ListDuties", "ListOperations", "ListOrganizations", "ListPoints", "ListTests", "ListWeddings", "NeedsSecondApprover",
+	"OperationLog", "Performance", "Subscribe", "WeddingsByID"}
 
 // keys are what a request does for itself, before and after the use case that it is for.
 var keys = []string{"BeginAnswer", "EndAnswer"}
 
-// TestEveryAttemptIsOnRecord carries out every use case as somebody who may, as a token that may nothing, as an organization's admin who asks for
-// another's, for what is not there, and for somebody who has given up: each that was refused or broke is on record with its request, and each that was
-// allowed, unless it is a look.
+// TestEveryAttemptIsOnRecord carries out every use case as somebody who may, as a token that may nothing, as an
+// organization's admin who asks for another's, for what is not there, and for somebody who has given up: each that was
+// refused or broke is on record with its request, and each that was allowed, unless it is a look.
 func TestEveryAttemptIsOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newOrgWorld(t)
 	x := w.theirs()
-	nothing := theirs{wedding: "99", point: "20200101T000000Z-00000000", restore: "20200101T000000Z-00000000", operations: []string{"00000000-0000-0000-0000-000000000000"}}
+	nothing := theirs{wedding: "99", point: "20200101T000000Z-00000000", restore: "20200101T000000Z-00000000",
+		operations: []string{"00000000-0000-0000-0000-000000000000"}}
 	token := admin
 	token.ID, token.Name, token.Permissions = "21", "script@example.org", []keepsake.Permission{}
 	gone, cancel := context.WithCancel(t.Context())

@@ -49,14 +49,15 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 	return o, nil
 }
 
-// readOperation returns the row of an operation that the actor may look at. A token without the scope "read" is shown what its person has
-// asked for, approved or cancelled: whoever may begin something may wait for its end.
+// readOperation returns the row of an operation that the actor may look at. A token without the scope "read" is shown
+// what its person has asked for, approved or cancelled: whoever may begin something may wait for its end.
 func readOperation(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) (sqlcgen.BackupOperation, error) {
 	row, err := tx.GetOperation(ctx, id)
 	if err != nil && !db.IsNoRows(err) {
 		return row, err
 	}
-	own := err == nil && (row.RequestedBy == actor.ID || row.ApprovedBy == actor.ID || row.CancelRequestedBy != nil && *row.CancelRequestedBy == actor.Name)
+	own := err == nil && (row.RequestedBy == actor.ID || row.ApprovedBy == actor.ID || row.CancelRequestedBy != nil &&
+		*row.CancelRequestedBy == actor.Name)
 	if refused := mayAct(actor, keepsake.MayRead); refused != nil && !own {
 		return row, refused
 	}
@@ -75,15 +76,19 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 		return OperationPage{}, nil
 	}
 	if actor.Organization != "" && in.aboutCoverage() {
-		err := keepsake.Errorf(keepsake.CodeForbidden, "Which tiers, vendors and days of weddings a backup covers is told to those who may see the whole platform. Leave that filter out.")
+		err := keepsake.Errorf(keepsake.CodeForbidden,
+			"Which tiers, vendors and days of weddings a backup covers is told to those who may see the whole platform. Leave "+
+				"that filter out.")
 		return OperationPage{}, c.recordRefused(ctx, actor, "operations.list", "", nil, err)
 	}
 	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
 	if err != nil {
 		return OperationPage{}, err
 	}
-	p := sqlcgen.ListOperationsParams{Organization: orNil(actor.Organization), Kind: string(in.Kind), State: string(in.State), Active: in.Active}
-	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.Wedding + string(in.CoversTier) + in.Milestone) {
+	p := sqlcgen.ListOperationsParams{Organization: orNil(actor.Organization), Kind: string(in.Kind),
+		State: string(in.State), Active: in.Active}
+	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.Wedding + string(in.CoversTier) +
+		in.Milestone) {
 		return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
 	}
 	if in.Cursor != "" {
@@ -129,7 +134,10 @@ func listOperations(ctx context.Context, tx db.Tx, p sqlcgen.ListOperationsParam
 	if err != nil {
 		return nil, err
 	}
-	return operationsOf(rows, func(r sqlcgen.ListOperationsRow) sqlcgen.BackupOperation { return sqlcgen.BackupOperation(r) })
+	return operationsOf(rows, func(r sqlcgen.ListOperationsRow) sqlcgen.BackupOperation {
+		return sqlcgen.BackupOperation(
+			r)
+	})
 }
 
 func filterOperations(ctx context.Context, tx db.Tx, f sqlcgen.FilterOperationsParams) ([]Operation, error) {
@@ -140,7 +148,10 @@ func filterOperations(ctx context.Context, tx db.Tx, f sqlcgen.FilterOperationsP
 	if err != nil {
 		return nil, err
 	}
-	return operationsOf(rows, func(r sqlcgen.FilterOperationsRow) sqlcgen.BackupOperation { return sqlcgen.BackupOperation(r) })
+	return operationsOf(rows, func(r sqlcgen.FilterOperationsRow) sqlcgen.BackupOperation {
+		return sqlcgen.BackupOperation(
+			r)
+	})
 }
 
 func operationsOf[R any](rows []R, whole func(R) sqlcgen.BackupOperation) (_ []Operation, err error) {
@@ -154,7 +165,8 @@ func operationsOf[R any](rows []R, whole func(R) sqlcgen.BackupOperation) (_ []O
 }
 
 // OperationLog returns log lines, oldest first: the newest ones, or those after an event. limit 0 is ten thousand.
-func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) (_ []LogLine, err error) {
+func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) (
+	_ []LogLine, err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, "operation.read", id, err) }()
 	if id, err = operationID(id); err != nil {
 		return nil, err
@@ -184,7 +196,8 @@ func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id str
 func readLog(ctx context.Context, tx db.Tx, id string, after, upto int64, limit int) ([]LogLine, error) {
 	var lines []LogLine
 	if after > 0 {
-		rows, err := tx.ListEvents(ctx, sqlcgen.ListEventsParams{OperationID: id, After: after, Upto: upto, Most: int32(limit)})
+		rows, err := tx.ListEvents(ctx, sqlcgen.ListEventsParams{OperationID: id, After: after, Upto: upto,
+			Most: int32(limit)})
 		for _, r := range rows {
 			lines = append(lines, LogLine{ID: r.ID, LogLine: engine.LogLine{Time: r.At, Level: r.Level, Message: r.Message}})
 		}
@@ -197,9 +210,9 @@ func readLog(ctx context.Context, tx db.Tx, id string, after, upto int64, limit 
 	return lines, err
 }
 
-// CancelOperation asks an operation to stop: one that waits ends at once, one that runs within seconds, in whatever process
-// it runs. What a cancelled backup has uploaded stays for the next one to use; a cancelled restore leaves its unfinished
-// database. An operation that has ended is CodeConflict. Whoever may start such an operation may stop it.
+// CancelOperation asks an operation to stop: one that waits ends at once, one that runs within seconds, in whatever
+// process it runs. What a cancelled backup has uploaded stays for the next one to use; a cancelled restore leaves its
+// unfinished database. An operation that has ended is CodeConflict. Whoever may start such an operation may stop it.
 func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error {
 	id, err := operationID(id)
 	if err == nil && !actor.May(keepsake.MayRestore) { // what it is, is not for everybody to know

@@ -12,24 +12,28 @@ import (
 // OrganizationPage is one page of organizations. Next is the cursor of the following page, empty on the last.
 type OrganizationPage struct {
 	Organizations []engine.Organization
-	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the recovery point
-	// that they were read from then.
+	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the
+	// recovery point that they were read from then.
 	Missing string
 	From    time.Time
 	Next    string
-	// Platform is how it stood when it was asked; Newest is the newest recovery point that holds them all, "" if there is none.
+	// Platform is how it stood when it was asked; Newest is the newest recovery point that holds them all, "" if there is
+	// none.
 	Platform PlatformState
 	Newest   string
 }
 
-// ListOrganizations searches the platform's organizations by name, and when it does not answer those of the newest recovery point.
-func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, search, cursor string) (OrganizationPage, error) {
+// ListOrganizations searches the platform's organizations by name, and when it does not answer those of the newest
+// recovery point.
+func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, search, cursor string) (OrganizationPage,
+	error) {
 	var page OrganizationPage
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return page, c.recordRefused(ctx, actor, "organizations.list", "", nil, err)
 	}
 	if !plain(search) || utf8.RuneCountInString(search) > longestSearch {
-		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
+		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.",
+			longestSearch)
 	}
 	limit := limitOf(0)
 	q := engine.OrganizationQuery{Search: search, Limit: limit + 1}
@@ -38,7 +42,8 @@ func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, s
 			return page, errCursor
 		}
 	}
-	list, err := fromPlatform(ctx, c.watch, func(ctx context.Context) ([]engine.Organization, error) { return c.scopes.Organizations(ctx, q) })
+	list, err := fromPlatform(ctx, c.watch,
+		func(ctx context.Context) ([]engine.Organization, error) { return c.scopes.Organizations(ctx, q) })
 	page.Platform = c.watch.known()
 	if err != nil {
 		c.log.WarnContext(ctx, "the organizations could not be read from the platform", "err", err)
@@ -70,7 +75,8 @@ func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, s
 	return page, err
 }
 
-// WeddingsByID returns the weddings of these keys that the platform, or the newest recovery point, knows, the nearest first.
+// WeddingsByID returns the weddings of these keys that the platform, or the newest recovery point, knows, the nearest
+// first.
 func (c *Console) WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]Wedding, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return nil, c.recordRefused(ctx, actor, "weddings.list", "", nil, err)

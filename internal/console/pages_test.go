@@ -27,7 +27,8 @@ func TestDashboard(t *testing.T) {
 		{"fresh", []engine.Point{fakePoint("a", now.Add(-time.Hour), whole...)}, console.AlarmNone, true},
 		{"late", []engine.Point{fakePoint("a", now.Add(-25*time.Hour), whole...)}, console.AlarmLate, true},
 		{"lacking", []engine.Point{fakePoint("a", now.Add(-time.Hour), "local")}, console.AlarmFailed, false},
-		{"only the critical tier is fresh", []engine.Point{fakePoint("a", now.Add(-25*time.Hour), whole...), critical(fakePoint("b", now, whole...))}, console.AlarmLate, true},
+		{"only the critical tier is fresh", []engine.Point{fakePoint("a", now.Add(-25*time.Hour), whole...),
+			critical(fakePoint("b", now, whole...))}, console.AlarmLate, true},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,13 +42,16 @@ func TestDashboard(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d.Alarm != x.alarm || d.Protection.Protected() != x.protect || (d.AlarmText == "") != (x.alarm == console.AlarmNone) || d.Points != int64(len(x.points)) {
+			if d.Alarm != x.alarm || d.Protection.Protected() != x.protect ||
+				(d.AlarmText == "") != (x.alarm == console.AlarmNone) || d.Points != int64(len(x.points)) {
 				t.Errorf("alarm %q (%s), %+v, %d points", d.Alarm, d.AlarmText, d.Protection, d.Points)
 			}
-			if len(d.Providers) != 3 || !d.Providers[0].Reachable || d.Providers[0].Checked.IsZero() || d.Providers[0].Points != int64(len(x.points)) {
+			if len(d.Providers) != 3 || !d.Providers[0].Reachable || d.Providers[0].Checked.IsZero() ||
+				d.Providers[0].Points != int64(len(x.points)) {
 				t.Errorf("providers: %+v", d.Providers)
 			}
-			if len(d.Weddings) != 2 || d.Weddings[0].Urgency != keepsake.UrgencyEmergency || d.Weddings[0].DaysLeft != 0 || d.Weddings[1].Urgency != keepsake.UrgencyUrgent {
+			if len(d.Weddings) != 2 || d.Weddings[0].Urgency != keepsake.UrgencyEmergency || d.Weddings[0].DaysLeft != 0 ||
+				d.Weddings[1].Urgency != keepsake.UrgencyUrgent {
 				t.Errorf("weddings: %+v, %s", d.Weddings, d.WeddingsMissing)
 			}
 		})
@@ -81,7 +85,8 @@ func TestDashboardOfAnOrganization(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, err := c.Dashboard(t.Context(), bound)
-	if err != nil || len(d.Weddings) != 1 || d.Weddings[0].OrganizationID != "org-1" || d.Newest == nil || d.Newest.Note != "" {
+	if err != nil || len(d.Weddings) != 1 || d.Weddings[0].OrganizationID != "org-1" || d.Newest == nil ||
+		d.Newest.Note != "" {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
@@ -91,21 +96,25 @@ func TestEstimate(t *testing.T) {
 	w := newWorld(t)
 	c := w.console(newFakeEngine())
 	first, err := c.EstimateBackup(t.Context(), admin, keepsake.BackupFull)
-	if err != nil || first.Seconds != 0 || first.Measured != 0 || first.Tables != 2 || first.Rows != 100 || first.Bytes != 4000 || first.Blocked || len(first.Findings) != 2 || first.Running != nil {
+	if err != nil || first.Seconds != 0 || first.Measured != 0 || first.Tables != 2 || first.Rows != 100 ||
+		first.Bytes != 4000 || first.Blocked || len(first.Findings) != 2 || first.Running != nil {
 		t.Errorf("before any backup: %+v, %v", first, err)
 	}
 	o := startFull(t, c)
-	if e, err := c.EstimateBackup(t.Context(), admin, keepsake.BackupFull); err != nil || e.Running == nil || e.Running.ID != o.ID {
+	if e, err := c.EstimateBackup(t.Context(), admin, keepsake.BackupFull); err != nil || e.Running == nil ||
+		e.Running.ID != o.ID {
 		t.Errorf("while one runs: %+v, %v", e.Running, err)
 	}
 	w.run(c, true)
 	await(t, c, o.ID, console.StateDone)
 	// The fake took 2 s for 2,000 bytes; there are 4,000 now.
-	if e, err := c.EstimateBackup(t.Context(), admin, keepsake.BackupFull); err != nil || e.Measured != 1 || e.Seconds != 4 {
+	if e, err := c.EstimateBackup(t.Context(), admin, keepsake.BackupFull); err != nil || e.Measured != 1 ||
+		e.Seconds != 4 {
 		t.Errorf("after one: %v seconds from %d, %v", e.Seconds, e.Measured, err)
 	}
 	e, err := c.EstimateBackup(t.Context(), admin, keepsake.BackupCritical)
-	if err != nil || e.Tables != 1 || e.Bytes != 1000 || !e.Tiers[0].Covered || e.Tiers[2].Covered || e.Tiers[2].Largest[0] != "x.log" || e.Measured != 0 {
+	if err != nil || e.Tables != 1 || e.Bytes != 1000 || !e.Tiers[0].Covered || e.Tiers[2].Covered ||
+		e.Tiers[2].Largest[0] != "x.log" || e.Measured != 0 {
 		t.Errorf("critical: %+v, %v", e, err)
 	}
 }
@@ -148,7 +157,8 @@ func TestListsPage(t *testing.T) {
 	if err != nil || first.Next == "" {
 		t.Fatalf("%+v, %v", first, err)
 	}
-	second, err := c.ListOperations(t.Context(), admin, console.ListInput{Limit: 3, Kind: console.KindVerify, Cursor: first.Next})
+	second, err := c.ListOperations(t.Context(), admin,
+		console.ListInput{Limit: 3, Kind: console.KindVerify, Cursor: first.Next})
 	if err != nil || second.Next != "" {
 		t.Fatalf("%+v, %v", second, err)
 	}
@@ -159,7 +169,8 @@ func TestListsPage(t *testing.T) {
 	if !slices.Equal(got, started) {
 		t.Errorf("operations %v, want %v", got, started)
 	}
-	if _, err := c.ListOperations(t.Context(), admin, console.ListInput{Cursor: "x'; --"}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+	if _, err := c.ListOperations(t.Context(), admin, console.ListInput{Cursor: "x'; --"}); keepsake.CodeOf(
+		err) != keepsake.CodeInvalid {
 		t.Errorf("a forged cursor: %v", err)
 	}
 	if _, err := c.GetPoint(t.Context(), admin, "p\x00"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
@@ -173,7 +184,8 @@ func TestVerifyUpdatesCopies(t *testing.T) {
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
 	e.verify = func(engine.VerifyInput) (engine.VerifyResult, error) {
 		return engine.VerifyResult{OK: false, Seconds: 1, Findings: []engine.VerifyFinding{
-			{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true}, {Provider: "away", Problem: "did not answer"}},
+			{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true},
+			{Provider: "away", Problem: "did not answer"}},
 			Copies: map[string][]keepsake.Copy{"a": copies("local"), "unknown": copies()}}, nil
 	}
 	c := w.console(e)
@@ -214,11 +226,14 @@ func TestVerifyKeepsWhatItProved(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
-	proof := engine.PointProof{RowsExpected: 100, RowsFound: 60, Integrity: map[string]float64{"local": 1, "s3": 0.5, "away": 0},
-		Tables: []engine.TableProof{{Table: "public.users", RowsExpected: 50, RowsFound: 10}}}
+	proof := engine.PointProof{RowsExpected: 100, RowsFound: 60,
+		Integrity: map[string]float64{"local": 1, "s3": 0.5, "away": 0},
+		Tables:    []engine.TableProof{{Table: "public.users", RowsExpected: 50, RowsFound: 10}}}
 	silent := ""
 	e.verify = func(engine.VerifyInput) (engine.VerifyResult, error) {
-		return engine.VerifyResult{Seconds: 1, Findings: []engine.VerifyFinding{{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true}, {Provider: "away", Problem: "no answer", Damage: silent == ""}},
+		return engine.VerifyResult{Seconds: 1,
+			Findings: []engine.VerifyFinding{{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true},
+				{Provider: "away", Problem: "no answer", Damage: silent == ""}},
 			Copies: map[string][]keepsake.Copy{"a": copies("local")}, Proofs: map[string]engine.PointProof{"a": proof}}, nil
 	}
 	c := w.console(e)
@@ -273,7 +288,8 @@ func TestSyncBelievesOnlyWhoAnswered(t *testing.T) {
 func TestRebuildFromOneProvider(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
-	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away"), fakePoint("b", time.Now(), "local", "s3", "away"),
+	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away"),
+		fakePoint("b", time.Now(), "local", "s3", "away"),
 		{ID: "c", Type: "unreadable", Time: time.Now(), Lacks: "damaged"}}
 	c := w.console(e)
 	for range 2 {

@@ -30,8 +30,8 @@ type PlatformState struct {
 	Kind PlatformKind
 	// Words say what is so in a sentence; empty when it answers.
 	Words string
-	// Unmapped are keys of the configuration that name what the platform does not have, each with that; WithoutWeddings says that for it
-	// weddings cannot be found.
+	// Unmapped are keys of the configuration that name what the platform does not have, each with that; WithoutWeddings
+	// says that for it weddings cannot be found.
 	Unmapped        []string
 	WithoutWeddings bool
 }
@@ -48,14 +48,17 @@ func (s PlatformState) Fault() string {
 	case len(s.Unmapped) == 0:
 		return ""
 	case !s.WithoutWeddings:
-		return "keepsake.yaml does not fit the platform: " + strings.Join(s.Unmapped, "; ") + ". Until this is corrected, this part of it does nothing. " +
+		return "keepsake.yaml does not fit the platform: " + strings.Join(s.Unmapped, "; ") +
+			". Until this is corrected, this part of it does nothing. " +
 			"Weddings are found, backed up and brought back all the same."
 	}
-	return "keepsake.yaml does not fit the platform: " + strings.Join(s.Unmapped, "; ") + ". Until this is corrected, single weddings and organizations can be neither listed nor brought back. " +
+	return "keepsake.yaml does not fit the platform: " + strings.Join(s.Unmapped, "; ") +
+		". Until this is corrected, single weddings and organizations can be neither listed nor brought back. " +
 		"Backups and restores of everything and of tiers go on."
 }
 
-// why says in words why a question to the platform got no answer: the data map's fault first, because then nothing else is to be looked for.
+// why says in words why a question to the platform got no answer: the data map's fault first, because then nothing else
+// is to be looked for.
 func (s PlatformState) why(err error) string {
 	if s.WithoutWeddings {
 		return s.Fault()
@@ -68,13 +71,15 @@ func (s PlatformState) why(err error) string {
 }
 
 const (
-	// platformAge is how old what is known of a platform that answers may be; of one that does not, everybody who asks looks again.
+	// platformAge is how old what is known of a platform that answers may be; of one that does not, everybody who asks
+	// looks again.
 	platformAge = 2 * time.Second
-	// platformTime bounds a look; platformAgainTime one at a platform that did not answer last time, so that no page waits for it.
+	// platformTime bounds a look; platformAgainTime one at a platform that did not answer last time, so that no page waits
+	// for it.
 	platformTime      = 2 * time.Second
 	platformAgainTime = 500 * time.Millisecond
-	// platformNowTime bounds asking whether it answers at the moment in which something is started; platformAwayAge is how long whoever draws the refusal
-	// need not look again.
+	// platformNowTime bounds asking whether it answers at the moment in which something is started; platformAwayAge is how
+	// long whoever draws the refusal need not look again.
 	platformNowTime = 1200 * time.Millisecond
 	platformAwayAge = time.Second
 )
@@ -116,7 +121,8 @@ func (w *platformWatch) known() PlatformState {
 // ask returns how the platform stands now.
 func (w *platformWatch) ask(ctx context.Context) PlatformState {
 	w.mu.Lock()
-	if w.state.Readable() && !w.at.IsZero() && time.Since(w.at) < platformAge || !w.refused.IsZero() && time.Since(w.refused) < platformAwayAge {
+	if w.state.Readable() && !w.at.IsZero() && time.Since(w.at) < platformAge || !w.refused.IsZero() &&
+		time.Since(w.refused) < platformAwayAge {
 		defer w.mu.Unlock()
 		return w.state
 	}
@@ -161,7 +167,8 @@ func stateOf(look engine.PlatformLook, err error) PlatformState {
 	}
 	if look.Standby {
 		s.Kind = PlatformReadOnly
-		s.Words = "The platform's server is a standby: what it holds can be read and backed up, but nothing can be brought back into it until it is promoted, or platform.url names the primary."
+		s.Words = "The platform's server is a standby: what it holds can be read and backed up, but nothing can be brought " +
+			"back into it until it is promoted, or platform.url names the primary."
 	}
 	return s
 }
@@ -171,7 +178,8 @@ const away = "The platform does not answer."
 // neverAsked reports an error that says nothing of the platform: Keepsake itself is ending.
 func neverAsked(err error) bool { return errors.Is(err, context.Canceled) }
 
-// unanswered tells a platform that is away from one that is there and does not do as it is asked, by the error of a question to it.
+// unanswered tells a platform that is away from one that is there and does not do as it is asked, by the error of a
+// question to it.
 func unanswered(err error) (PlatformKind, string) {
 	var pg *pgconn.PgError
 	var known stateError
@@ -207,8 +215,10 @@ type stateError struct{ state PlatformState }
 
 func (e stateError) Error() string { return e.state.Words }
 
-// fromPlatform asks the platform something that a page shows, but for one that does not answer now: nobody waits for that.
-func fromPlatform[T any](ctx context.Context, watch *platformWatch, ask func(context.Context) (T, error)) (answer T, err error) {
+// fromPlatform asks the platform something that a page shows, but for one that does not answer now: nobody waits for
+// that.
+func fromPlatform[T any](ctx context.Context, watch *platformWatch, ask func(context.Context) (T, error)) (answer T,
+	err error) {
 	if s := watch.ask(ctx); !s.Readable() {
 		return answer, &keepsake.Error{Code: keepsake.CodeUnavailable, Message: s.Words, Err: stateError{s}}
 	}
@@ -217,7 +227,8 @@ func fromPlatform[T any](ctx context.Context, watch *platformWatch, ask func(con
 	return ask(asking)
 }
 
-// Platform returns how the platform stands. It waits for two seconds at most, and hardly at all for a platform that did not answer last time.
+// Platform returns how the platform stands. It waits for two seconds at most, and hardly at all for a platform that did
+// not answer last time.
 func (c *Console) Platform(ctx context.Context) PlatformState { return c.watch.ask(ctx) }
 
 // KnownPlatform is how the platform stood when it was last looked at. It waits for nothing.
@@ -229,7 +240,8 @@ func (s *Standby) Platform(ctx context.Context) PlatformState { return s.watch.a
 // KnownPlatform is how the platform stood when it was last looked at.
 func (s *Standby) KnownPlatform() PlatformState { return s.watch.known() }
 
-// now asks whether the platform answers at this moment: what was known a second ago is not enough to start something by.
+// now asks whether the platform answers at this moment: what was known a second ago is not enough to start something
+// by.
 func (w *platformWatch) now(ctx context.Context) PlatformState {
 	asking, cancel := context.WithTimeout(ctx, platformNowTime)
 	defer cancel()
@@ -246,11 +258,14 @@ func (w *platformWatch) now(ctx context.Context) PlatformState {
 	return state
 }
 
-// mustAnswer refuses to start what would only fail: by a platform that does not answer now, or where something is to be written that cannot be.
+// mustAnswer refuses to start what would only fail: by a platform that does not answer now, or where something is to be
+// written that cannot be.
 func (w *platformWatch) mustAnswer(ctx context.Context, write bool) error {
 	s := w.now(ctx)
 	if write && !s.Writable() || !s.Readable() {
-		return keepsake.Errorf(keepsake.CodeUnavailable, "%s Nothing was started and nothing was changed. What you chose is kept: try again when the platform is back.", s.Words)
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"%s Nothing was started and nothing was changed. What you chose is kept: try again when the platform is back.",
+			s.Words)
 	}
 	return nil
 }
@@ -261,6 +276,9 @@ func (w *platformWatch) mustBeWritable(ctx context.Context) error {
 	if s.Writable() {
 		return nil
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "%s There is nothing to compare with, and nothing can be brought back into it now; nothing was changed. "+
-		"What the recovery points hold, contacts included, can be read all the same, and restored into a database elsewhere.", s.Words)
+	return keepsake.Errorf(keepsake.CodeUnavailable,
+		"%s There is nothing to compare with, and nothing can be brought back into it now; nothing was changed. "+
+			"What the recovery points hold, contacts included, can be read all the same, and restored into a "+
+			"database elsewhere.",
+		s.Words)
 }

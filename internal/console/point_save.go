@@ -13,8 +13,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// SavePointInput is what people write to a recovery point. What is nil stays as it is, so that of two people who change different things
-// neither undoes what the other did.
+// SavePointInput is what people write to a recovery point. What is nil stays as it is, so that of two people who change
+// different things neither undoes what the other did.
 type SavePointInput struct {
 	ID     string
 	Note   *string           // at most 500 characters
@@ -25,7 +25,8 @@ type SavePointInput struct {
 // mostSaves is how often a change is made anew because somebody else was quicker.
 const mostSaves = 5
 
-// SavePoint changes note, labels and lock of a recovery point: first in the repository, which outlives this console, then here.
+// SavePoint changes note, labels and lock of a recovery point: first in the repository, which outlives this console,
+// then here.
 func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput) error {
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil {
@@ -42,7 +43,8 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 	saved := false
 	for tries := 0; err == nil && !saved; tries++ {
 		if tries == mostSaves {
-			err = keepsake.Errorf(keepsake.CodeConflict, "Others keep changing this recovery point's note and labels: load the page again and see what they say now.")
+			err = keepsake.Errorf(keepsake.CodeConflict,
+				"Others keep changing this recovery point's note and labels: load the page again and see what they say now.")
 			break
 		}
 		saved, err = c.savePoint(ctx, actor, in, detail)
@@ -53,9 +55,10 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 	return nil
 }
 
-// savePoint makes the change to what is there now. It reports false when that was changed by somebody else meanwhile: what this call has written to the
-// repository is replaced by the next.
-func (c *Console) savePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput, detail map[string]any) (saved bool, err error) {
+// savePoint makes the change to what is there now. It reports false when that was changed by somebody else meanwhile:
+// what this call has written to the repository is replaced by the next.
+func (c *Console) savePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput, detail map[string]any) (
+	saved bool, err error) {
 	var was sqlcgen.RecoveryPoint
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
 		was, err = tx.GetPoint(ctx, in.ID)
@@ -86,14 +89,17 @@ func (c *Console) savePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		return false, err
 	}
 	c.logKept(ctx, "what was written to a recovery point", kept)
-	maps.Copy(detail, audit.Change(map[string]any{"note": was.Note, "labels": json.RawMessage(was.Labels), "locked": was.Locked},
+	maps.Copy(detail, audit.Change(map[string]any{"note": was.Note, "labels": json.RawMessage(was.Labels),
+		"locked": was.Locked},
 		map[string]any{"note": mark.Note, "labels": mark.Labels, "locked": mark.Locked}))
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		n, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{ID: in.ID, Note: mark.Note, Labels: labels, Locked: mark.Locked, WasNote: was.Note, WasLabels: was.Labels, WasLocked: was.Locked})
+		n, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{ID: in.ID, Note: mark.Note, Labels: labels,
+			Locked: mark.Locked, WasNote: was.Note, WasLabels: was.Labels, WasLocked: was.Locked})
 		if saved = n == 1; err != nil || !saved {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "point.save", Target: in.ID, Outcome: audit.Allowed, Detail: detail})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "point.save", Target: in.ID, Outcome: audit.Allowed,
+			Detail: detail})
 	})
 	return saved && err == nil, err
 }

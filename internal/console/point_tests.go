@@ -27,7 +27,8 @@ type TestPage struct {
 	Next  string
 }
 
-// TestDetail is one test with what it found. The report is its operation's: a verification may have looked at many points.
+// TestDetail is one test with what it found. The report is its operation's: a verification may have looked at many
+// points.
 type TestDetail struct {
 	PointTest
 	Copies   []keepsake.Copy        // of this recovery point, as the test found them
@@ -63,7 +64,8 @@ func (c *Console) ListTests(ctx context.Context, actor keepsake.Actor, in TestsI
 	limit := limitOf(in.Limit)
 	var rows []sqlcgen.BackupTest
 	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		p := sqlcgen.ListAllTestsParams{BeforeAt: aeon, BeforeID: lastID, Since: in.From, Kind: in.Kind, Ok: in.Passed, Most: int32(limit + 1)}
+		p := sqlcgen.ListAllTestsParams{BeforeAt: aeon, BeforeID: lastID, Since: in.From, Kind: in.Kind, Ok: in.Passed,
+			Most: int32(limit + 1)}
 		if !in.To.IsZero() {
 			p.BeforeAt, p.BeforeID = in.To, firstID
 		}
@@ -82,7 +84,8 @@ func (c *Console) ListTests(ctx context.Context, actor keepsake.Actor, in TestsI
 			rows, err = tx.ListAllTests(ctx, p)
 			return err
 		}
-		rows, err = tx.ListPointTests(ctx, sqlcgen.ListPointTestsParams{PointID: in.Point, BeforeAt: p.BeforeAt, BeforeID: p.BeforeID, Since: p.Since, Kind: p.Kind, Ok: p.Ok, Most: p.Most})
+		rows, err = tx.ListPointTests(ctx, sqlcgen.ListPointTestsParams{PointID: in.Point, BeforeAt: p.BeforeAt,
+			BeforeID: p.BeforeID, Since: p.Since, Kind: p.Kind, Ok: p.Ok, Most: p.Most})
 		return err
 	})
 	if err != nil {
@@ -148,7 +151,8 @@ func (c *Console) GetTest(ctx context.Context, actor keepsake.Actor, id string) 
 	case o.Restore != nil:
 		d.Findings = o.Restore.Damaged
 	default:
-		d.Missing = "The operation that made this test is not known any more, and its report went with it. Verify the recovery point again to know how it stands."
+		d.Missing = "The operation that made this test is not known any more, and its report went with it. Verify the " +
+			"recovery point again to know how it stands."
 	}
 	return d, nil
 }

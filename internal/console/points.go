@@ -14,7 +14,8 @@ import (
 const detailTime = 20 * time.Second
 
 // hiddenDetail is what somebody who is bound to an organization reads instead of a recovery point's tables.
-const hiddenDetail = "What is in it, table by table, concerns the whole platform, and your account is bound to one organization. Open one of its weddings to see it as it was."
+const hiddenDetail = "What is in it, table by table, concerns the whole platform, and your account is bound to one " +
+	"organization. Open one of its weddings to see it as it was."
 
 // ListPoints returns a page of recovery points, newest first.
 func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in PointsInput) (PointPage, error) {
@@ -40,8 +41,8 @@ func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in Point
 	return PointPage{Points: list, Next: next}, err
 }
 
-// mayFilter refuses actors who are bound to an organization and ask what was made for whom without naming a wedding of theirs: the
-// marks of others are hidden from them, so any other answer would be wrong.
+// mayFilter refuses actors who are bound to an organization and ask what was made for whom without naming a wedding of
+// theirs: the marks of others are hidden from them, so any other answer would be wrong.
 func (c *Console) mayFilter(ctx context.Context, actor keepsake.Actor, in PointsInput) error {
 	switch {
 	case actor.Organization == "":
@@ -49,13 +50,15 @@ func (c *Console) mayFilter(ctx context.Context, actor keepsake.Actor, in Points
 	case in.Wedding != "":
 		return c.finder().mayActOnWedding(ctx, actor, keepsake.MayRead, in.Wedding)
 	case in.Organization != "" || in.Milestone != "" || in.Phase != "":
-		return keepsake.Errorf(keepsake.CodeForbidden, "Your account is bound to one organization: name one of its weddings to see what was made for it.")
+		return keepsake.Errorf(keepsake.CodeForbidden,
+			"Your account is bound to one organization: name one of its weddings to see what was made for it.")
 	}
 	return nil
 }
 
 // points is a page of the list, or of what is asked for of it.
-func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInput, f *sqlcgen.FilterPointsParams) (PointPage, error) {
+func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInput, f *sqlcgen.FilterPointsParams) (
+	PointPage, error) {
 	if !plain(in.Cursor) {
 		return PointPage{}, keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
 	}
@@ -66,7 +69,8 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 	var page PointPage
 	var err error
 	page.Points, err = c.inPoints(ctx, actor, in.Wedding, func(tx db.Tx) ([]Point, error) {
-		rows, err := listPoints(ctx, tx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor, Most: int32(limit + 1)}, f)
+		rows, err := listPoints(ctx, tx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor,
+			Most: int32(limit + 1)}, f)
 		if err == nil && len(rows) == 0 && in.Cursor != "" {
 			if _, err = tx.GetPoint(ctx, in.Cursor); db.IsNoRows(err) {
 				err = keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
@@ -87,7 +91,8 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 	return page, nil
 }
 
-func listPoints(ctx context.Context, tx db.Tx, p sqlcgen.ListPointsParams, f *sqlcgen.FilterPointsParams) ([]sqlcgen.RecoveryPoint, error) {
+func listPoints(ctx context.Context, tx db.Tx, p sqlcgen.ListPointsParams, f *sqlcgen.FilterPointsParams) (
+	[]sqlcgen.RecoveryPoint, error) {
 	if f == nil {
 		return tx.ListPoints(ctx, p)
 	}
@@ -126,8 +131,8 @@ func withTests(ctx context.Context, tx db.Tx, rows []sqlcgen.RecoveryPoint) ([]P
 	return points, nil
 }
 
-// GetPoint opens a recovery point: what the console knows, and its tables from the manifest, read from the best provider. When
-// none can show it, Missing says why and the rest is there. "latest" is the newest.
+// GetPoint opens a recovery point: what the console knows, and its tables from the manifest, read from the best
+// provider. When none can show it, Missing says why and the rest is there. "latest" is the newest.
 func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (d PointDetail, err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, "point.read", id, err) }()
 	if err = mayAct(actor, keepsake.MayRead); err != nil {

@@ -7,5 +7,7 @@ func (c *Console) mustBeProven(actor keepsake.Actor) error {
 	if actor.Proven(c.now()) {
 		return nil
 	}
-	return keepsake.Errorf(keepsake.CodeProof, "Give your password again first: it is more than %d minutes ago that you did. Nothing was changed.", int(keepsake.StepUp.Minutes()))
+	return keepsake.Errorf(keepsake.CodeProof,
+		"Give your password again first: it is more than %d minutes ago that you did. Nothing was changed.",
+		int(keepsake.StepUp.Minutes()))
 }

@@ -12,8 +12,8 @@ import (
 // checkAskedTime bounds a check that somebody waits for.
 const checkAskedTime = 8 * time.Second
 
-// CheckProvider checks the providers at once, for somebody who has just put one right, or has just broken it. It writes to the one that is named, whenever
-// the last write was.
+// CheckProvider checks the providers at once, for somebody who has just put one right, or has just broken it. It writes
+// to the one that is named, whenever the last write was.
 func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name string) error {
 	const action = "provider.check"
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
@@ -34,7 +34,9 @@ func (c *Console) checkNow(ctx context.Context, asked string) error {
 	defer cancel()
 	_, err := c.checkProviders(bounded, asked)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		return keepsake.Errorf(keepsake.CodeUnavailable, "Not every provider answered within %s. They are checked by themselves every %s; the overview says what came of it.", checkAskedTime, checkEvery)
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"Not every provider answered within %s. They are checked by themselves every %s; the overview says what came of it.",
+			checkAskedTime, checkEvery)
 	}
 	return err
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// writeEvery is how old a provider's last real write may get before the next check writes. One that fails is tried at every check.
+// writeEvery is how old a provider's last real write may get before the next check writes. One that fails is tried at
+// every check.
 const writeEvery = 5 * time.Minute
 
 // Health is how a provider stands. The overview, its cards, the form of a backup and the API all say what it says.
@@ -43,20 +44,28 @@ func (p ProviderState) Health() Health {
 
 // lacks reports whether the recovery point has no confirmed copy at the provider.
 func lacks(newest *Point, provider string) bool {
-	return newest != nil && !slices.ContainsFunc(newest.Copies, func(c keepsake.Copy) bool { return c.Provider == provider && c.Confirmed })
+	return newest != nil && !slices.ContainsFunc(newest.Copies,
+		func(c keepsake.Copy) bool { return c.Provider == provider && c.Confirmed })
 }
 
-// checkProviders asks every provider who it is, writes to those whose last real write is old or that fail, and to the one that somebody asked for, "" being
-// none, and stores what came of it. It returns those that answered.
+// checkProviders asks every provider who it is, writes to those whose last real write is old or that fail, and to the
+// one that somebody asked for, "" being none, and stores what came of it. It returns those that answered.
 func (c *Console) checkProviders(ctx context.Context, wanted string) (map[string]bool, error) {
 	system, began := keepsake.System("providers"), time.Now()
 	var states []sqlcgen.ProviderState
-	if err := c.db.InTx(ctx, system, func(tx db.Tx) (err error) { states, err = tx.ListProviderStates(ctx); return err }); err != nil {
+	if err := c.db.InTx(ctx, system, func(tx db.Tx) (err error) {
+		states,
+			err = tx.ListProviderStates(ctx)
+		return err
+	}); err != nil {
 		return nil, fmt.Errorf("read the states of the providers: %w", err)
 	}
 	asking, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	found, err := c.engine.Health(asking, func(provider string) bool { return provider == wanted || writeDue(states, provider, began) })
+	found, err := c.engine.Health(asking, func(provider string) bool {
+		return provider == wanted ||
+			writeDue(states, provider, began)
+	})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -71,14 +80,18 @@ func (c *Console) checkProviders(ctx context.Context, wanted string) (map[string
 	for i, p := range c.engine.Providers() {
 		h := found[i]
 		answered[p.Name] = h.Error == ""
-		row := sqlcgen.SetProviderCheckParams{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: h.Error == "",
-			Error: h.Error, Written: h.Written, Seen: seenAt(states, p.Name)}
+		row := sqlcgen.SetProviderCheckParams{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite,
+			Reachable: h.Error == "",
+			Error:     h.Error, Written: h.Written, Seen: seenAt(states, p.Name)}
 		// One row a transaction: several would have to be locked in the order that others lock them in.
 		err := c.db.InTx(ctx, system, func(tx db.Tx) error { return tx.SetProviderCheck(ctx, row) })
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("store the state of provider %s: %w", p.Name, err))
 		}
-		if h.Error != "" && !slices.ContainsFunc(states, func(s sqlcgen.ProviderState) bool { return s.Name == p.Name && s.Error == h.Error }) {
+		if h.Error != "" && !slices.ContainsFunc(states, func(s sqlcgen.ProviderState) bool {
+			return s.Name == p.Name &&
+				s.Error == h.Error
+		}) {
 			c.log.WarnContext(ctx, "a provider fails; backups go on without it", "provider", p.Name, "why", h.Error)
 		}
 	}
@@ -100,12 +113,15 @@ func seenAt(states []sqlcgen.ProviderState, provider string) *time.Time {
 
 func writeDue(states []sqlcgen.ProviderState, provider string, now time.Time) bool {
 	i := slices.IndexFunc(states, func(s sqlcgen.ProviderState) bool { return s.Name == provider })
-	return i < 0 || !states[i].Reachable || states[i].Error != "" || states[i].WrittenAt == nil || now.Sub(*states[i].WrittenAt) >= writeEvery
+	return i < 0 || !states[i].Reachable || states[i].Error != "" || states[i].WrittenAt == nil ||
+		now.Sub(*states[i].WrittenAt) >= writeEvery
 }
 
-// seeProviders stores what an operation saw of each provider: a copy that is confirmed is a real write, any other a failure.
+// seeProviders stores what an operation saw of each provider: a copy that is confirmed is a real write, any other a
+// failure.
 func seeProviders(ctx context.Context, tx db.Tx, during string, copies []keepsake.Copy) error {
-	for _, cp := range slices.SortedFunc(slices.Values(copies), func(a, b keepsake.Copy) int { return cmp.Compare(a.Provider, b.Provider) }) {
+	for _, cp := range slices.SortedFunc(slices.Values(copies),
+		func(a, b keepsake.Copy) int { return cmp.Compare(a.Provider, b.Provider) }) {
 		row := sqlcgen.SetProviderSeenParams{Name: cp.Provider}
 		if !cp.Confirmed {
 			row.Error = fmt.Sprintf("In %s it got no copy. %s", during, keepsake.Sentence(cp.Error))
@@ -165,8 +181,8 @@ func FailingProviders(ctx context.Context, d *db.DB) (map[string]string, error) 
 // ruleArea is what the preflight calls the 3-2-1 rule.
 const ruleArea = "3-2-1 rule"
 
-// sayProviders puts what is known of the providers in the place of what the preflight says of them, so that a form says what the
-// overview does. Of one that was never checked the preflight knows more.
+// sayProviders puts what is known of the providers in the place of what the preflight says of them, so that a form says
+// what the overview does. Of one that was never checked the preflight knows more.
 func sayProviders(found []engine.CheckFinding, providers []ProviderState) []engine.CheckFinding {
 	failing := map[string]bool{}
 	var out []engine.CheckFinding
@@ -189,15 +205,17 @@ func sayProviders(found []engine.CheckFinding, providers []ProviderState) []engi
 		if p.Health() == HealthFails {
 			failing[area] = true
 			out = append(out, engine.CheckFinding{Area: area, Level: "error", Message: keepsake.Sentence(p.Error),
-				Action: "A backup goes on without it, and is not fully protected until it is back and Repair has copied what it lacks"})
+				Action: "A backup goes on without it, and is not fully protected until it is back and Repair has copied " +
+					"what it lacks"})
 		}
 		if !failing[area] {
 			copies = append(copies, cp)
 		}
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		f := engine.CheckFinding{Area: ruleArea, Level: "warn", Message: "A backup started now would not be protected, because " + verdict.Lacks(),
-			Action: "Configure three providers on two media, one of them offsite: true"}
+		f := engine.CheckFinding{Area: ruleArea, Level: "warn",
+			Message: "A backup started now would not be protected, because " + verdict.Lacks(),
+			Action:  "Configure three providers on two media, one of them offsite: true"}
 		if keepsake.JudgeProtection(configured).Protected() {
 			f.Action = "The providers that are configured are enough. Bring back the one that fails, then repair"
 		}

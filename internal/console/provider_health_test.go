@@ -28,7 +28,8 @@ func healthOf(t *testing.T, c *console.Console, provider string) (console.Health
 	return "", console.ProviderState{}
 }
 
-// TestCheckAgainWrites: whoever presses it wants to know now, not what was true some minutes ago. The other providers are only asked.
+// TestCheckAgainWrites: whoever presses it wants to know now, not what was true some minutes ago. The other providers
+// are only asked.
 func TestCheckAgainWrites(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -49,8 +50,9 @@ func TestCheckAgainWrites(t *testing.T) {
 	}
 }
 
-// TestProviderHealthIsOneTruth lets a provider fail in a backup: it does not work until a later write has worked, then it lacks the
-// newest recovery point, and after a repair it works. The form of a backup says the same each time, and stops nobody.
+// TestProviderHealthIsOneTruth lets a provider fail in a backup: it does not work until a later write has worked, then
+// it lacks the newest recovery point, and after a repair it works. The form of a backup says the same each time, and
+// stops nobody.
 func TestProviderHealthIsOneTruth(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -75,7 +77,8 @@ func TestProviderHealthIsOneTruth(t *testing.T) {
 				said += f.Area + ": " + f.Words() + "\n"
 			}
 		}
-		if (says == "") != (said == "") || !strings.Contains(said, says) || strings.Contains(said, "Configure three providers") {
+		if (says == "") != (said == "") || !strings.Contains(said, says) ||
+			strings.Contains(said, "Configure three providers") {
 			t.Errorf("the form says %q, want %q", said, says)
 		}
 	}
@@ -129,14 +132,18 @@ func TestProviderHealthIsOneTruth(t *testing.T) {
 	}
 
 	e.mu.Lock()
-	e.remaining = []engine.VerifyFinding{{Provider: "away", Object: "a", Problem: "The disk is full, so it takes no new copies. Free some space."}, {Provider: "away", Object: "b", Problem: "x"}}
+	e.remaining = []engine.VerifyFinding{{Provider: "away", Object: "a",
+		Problem: "The disk is full, so it takes no new copies. Free some space."},
+		{Provider: "away", Object: "b", Problem: "x"}}
 	e.mu.Unlock()
 	if o, err = c.StartRepair(t.Context(), admin); err != nil {
 		t.Fatal(err)
 	}
 	await(t, c, o.ID, console.StateDone)
-	const left = "Done, but not everything could be repaired. Provider away still lacks 2 objects. The disk is full, so it takes no new copies. Free some space. Then repair again."
-	if lines, err := c.OperationLog(t.Context(), admin, o.ID, 0, 0); err != nil || len(lines) == 0 || lines[len(lines)-1].Message != left {
+	const left = "Done, but not everything could be repaired. Provider away still lacks 2 objects. The disk is full, so " +
+		"it takes no new copies. Free some space. Then repair again."
+	if lines, err := c.OperationLog(t.Context(), admin, o.ID, 0, 0); err != nil || len(lines) == 0 ||
+		lines[len(lines)-1].Message != left {
 		t.Errorf("the last words of a repair that left something are %+v, %v", lines, err)
 	}
 

@@ -15,7 +15,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestWithTheRealEngine goes the whole way once: estimate, back up, look, verify, restore, lose the list and rebuild it.
+// TestWithTheRealEngine goes the whole way once: estimate, back up, look, verify, restore, lose the list and rebuild
+// it.
 func TestWithTheRealEngine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -27,7 +28,8 @@ func TestWithTheRealEngine(t *testing.T) {
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
 	_, err = conn.Exec(t.Context(), `
 		create table organizations (id int primary key, name text);
-		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references organizations);
+		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references
+			organizations);
 		create table users (id int primary key, email text);
 		insert into organizations values (1, 'The Orchard Barn');
 		insert into weddings select i, 'Couple ' || i, current_date + i, 1 from generate_series(-5, 40) i;
@@ -50,11 +52,13 @@ func TestWithTheRealEngine(t *testing.T) {
 	}
 	stop := w.run(c, true)
 	o := await(t, c, startFull(t, c).ID, console.StateDone)
-	if !o.Protected || o.Rows != 20047 || o.Progress == nil || len(o.Progress.Tables) != 3 || o.Progress.Stage != engine.StageDone {
+	if !o.Protected || o.Rows != 20047 || o.Progress == nil || len(o.Progress.Tables) != 3 ||
+		o.Progress.Stage != engine.StageDone {
 		t.Errorf("backup: %+v", o)
 	}
 	d, err := c.Dashboard(t.Context(), admin)
-	if err != nil || d.Alarm != console.AlarmNone || d.Newest == nil || d.Newest.ID != o.Point || len(d.Weddings) == 0 || d.Weddings[0].DaysLeft != 0 ||
+	if err != nil || d.Alarm != console.AlarmNone || d.Newest == nil || d.Newest.ID != o.Point || len(d.Weddings) == 0 ||
+		d.Weddings[0].DaysLeft != 0 ||
 		d.Weddings[0].Organization != "The Orchard Barn" || !d.Providers[1].Reachable || d.Providers[1].LastPoint != o.Point {
 		t.Errorf("dashboard: %+v, %v", d, err)
 	}
@@ -70,7 +74,8 @@ func TestWithTheRealEngine(t *testing.T) {
 		t.Errorf("verification: %+v", v.Verify)
 	}
 	restored := "restored_by_console"
-	r, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: o.Point, Database: restored, Confirmation: restored})
+	r, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: o.Point, Database: restored,
+		Confirmation: restored})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +85,12 @@ func TestWithTheRealEngine(t *testing.T) {
 	if r = await(t, c, r.ID, console.StateDone); !r.OK || r.Rows != 20047 {
 		t.Errorf("restore: %+v", r.Restore)
 	}
-	if _, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: o.Point, Database: restored, Confirmation: restored}); keepsake.CodeOf(err) != keepsake.CodeConflict {
+	if _, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: o.Point, Database: restored,
+		Confirmation: restored}); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("restore over it: %v", err)
 	}
-	if p, err = c.GetPoint(t.Context(), admin, o.Point); err != nil || len(p.Tests) != 2 || !p.Point.LastTest.OK || p.Point.LastTest.Kind != "restore" {
+	if p, err = c.GetPoint(t.Context(), admin, o.Point); err != nil || len(p.Tests) != 2 || !p.Point.LastTest.OK ||
+		p.Point.LastTest.Kind != "restore" {
 		t.Errorf("tests: %+v, %v", p.Tests, err)
 	}
 	stop()
@@ -95,7 +102,8 @@ func TestWithTheRealEngine(t *testing.T) {
 		t.Fatalf("rebuild: %d, %v", n, err)
 	}
 	q, err := fresh.GetPoint(t.Context(), admin, o.Point)
-	if err != nil || q.Point.Rows != p.Point.Rows || q.Point.Chunks != p.Point.Chunks || q.Point.Server != p.Point.Server || !q.Point.Time.Equal(p.Point.Time) {
+	if err != nil || q.Point.Rows != p.Point.Rows || q.Point.Chunks != p.Point.Chunks ||
+		q.Point.Server != p.Point.Server || !q.Point.Time.Equal(p.Point.Time) {
 		t.Errorf("rebuilt %+v, was %+v, %v", q.Point, p.Point, err)
 	}
 }
@@ -103,7 +111,8 @@ func TestWithTheRealEngine(t *testing.T) {
 // realEngine has three directories that satisfy the 3-2-1 rule.
 func realEngine(t *testing.T, platform string) *engine.Engine {
 	t.Helper()
-	list := []engine.Provider{{Name: "a", Medium: "disk"}, {Name: "b", Medium: "s3"}, {Name: "c", Medium: "gcs", Offsite: true}}
+	list := []engine.Provider{{Name: "a", Medium: "disk"}, {Name: "b", Medium: "s3"},
+		{Name: "c", Medium: "gcs", Offsite: true}}
 	for i := range list {
 		store, err := storage.OpenFile(filepath.Join(t.TempDir(), list[i].Name))
 		if err != nil {
@@ -111,8 +120,9 @@ func realEngine(t *testing.T, platform string) *engine.Engine {
 		}
 		list[i].Store = store
 	}
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(platform), Providers: list, DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: repository.NewKeyFile()}})
+	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(platform), Providers: list,
+		DataMap: keepsake.DefaultDataMap(),
+		Key:     repository.KeySource{Key: repository.NewKeyFile()}})
 	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)

@@ -14,8 +14,9 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestOnlyAHealedCopyCountsAgain flips a byte at one provider, which only reading finds. A look at names and sizes, or a restore from another provider, does
-// not make the point protected again; the repair that is offered finds the byte and heals it.
+// TestOnlyAHealedCopyCountsAgain flips a byte at one provider, which only reading finds. A look at names and sizes, or
+// a restore from another provider, does not make the point protected again; the repair that is offered finds the byte
+// and heals it.
 func TestOnlyAHealedCopyCountsAgain(t *testing.T) {
 	t.Parallel()
 	w, platform := newWorld(t), testenv.DB(t)
@@ -24,7 +25,8 @@ func TestOnlyAHealedCopyCountsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-	if _, err := conn.Exec(t.Context(), "create table users (id int primary key, email text); insert into users values (1, 'zoe@example.org')"); err != nil {
+	if _, err := conn.Exec(t.Context(), "create table users (id int primary key, email text); insert into users values "+
+		"(1, 'zoe@example.org')"); err != nil {
 		t.Fatal(err)
 	}
 	e := realEngine(t, platform)
@@ -72,7 +74,8 @@ func TestOnlyAHealedCopyCountsAgain(t *testing.T) {
 	t.Cleanup(func() {
 		_, _ = conn.Exec(context.WithoutCancel(t.Context()), "drop database if exists "+restored+" with (force)")
 	})
-	if o := done(c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: point, Database: restored, Confirmation: restored, Provider: "a"})); !o.OK {
+	if o := done(c.StartRestore(t.Context(), admin,
+		console.StartRestoreInput{Point: point, Database: restored, Confirmation: restored, Provider: "a"})); !o.OK {
 		t.Fatalf("%+v", o.Restore)
 	}
 	unprotected("a restore from another provider")

@@ -12,8 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// SealTarget checks the address of a server that no configuration names, and seals it: it can be sent to a browser and back. Nothing is sent to
-// the server, and nothing but its name is looked up.
+// SealTarget checks the address of a server that no configuration names, and seals it: it can be sent to a browser and
+// back. Nothing is sent to the server, and nothing but its name is looked up.
 func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (string, error) {
 	server, err := c.typedTarget(ctx, actor, typed)
 	if err != nil {
@@ -26,9 +26,10 @@ func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, typed ke
 	return sealed, c.recordDone(ctx, actor, "restore.target", "", hostOf(server))
 }
 
-// typedTarget judges who types before what is typed, so that nobody learns from it what names lead to without having proven who they are.
-// A server that was read is returned with the refusal of where it leads.
-func (c *Console) typedTarget(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (address.Server, error) {
+// typedTarget judges who types before what is typed, so that nobody learns from it what names lead to without having
+// proven who they are. A server that was read is returned with the refusal of where it leads.
+func (c *Console) typedTarget(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (address.Server,
+	error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return address.Server{}, err
 	}
@@ -50,8 +51,8 @@ func hostOf(s address.Server) map[string]any {
 	return map[string]any{"host": s.Host}
 }
 
-// targetOf returns a configured server, or the one at a sealed address. It is read and checked again, because the name may lead elsewhere by
-// now and the configuration may have changed; from here on it leads where it led now.
+// targetOf returns a configured server, or the one at a sealed address. It is read and checked again, because the name
+// may lead elsewhere by now and the configuration may have changed; from here on it leads where it led now.
 func (c *Console) targetOf(ctx context.Context, name, sealed string) (Target, error) {
 	if sealed == "" {
 		return c.target(name)
@@ -73,7 +74,9 @@ func (c *Console) targetOf(ctx context.Context, name, sealed string) (Target, er
 // databaseURL returns the connection string of a database on the target's server.
 func (t Target) databaseURL(database string) (keepsake.Secret, error) {
 	if _, err := address.Config(t.URL); err != nil {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "The connection URL of the server %q cannot be read; write it as postgres://role:password@host:port/database", t.Name)
+		return "", keepsake.Errorf(keepsake.CodeInvalid,
+			"The connection URL of the server %q cannot be read; write it as postgres://role:password@host:port/database",
+			t.Name)
 	}
 	return address.WithDatabase(t.URL, database)
 }
@@ -84,8 +87,8 @@ const (
 	stateInvalidAuth     = "28000"
 )
 
-// unreachable says what to do about a server that could not be used. Of a typed address only a PostgreSQL server that refuses the role is told
-// from everything else, so that nobody finds out what listens where.
+// unreachable says what to do about a server that could not be used. Of a typed address only a PostgreSQL server that
+// refuses the role is told from everything else, so that nobody finds out what listens where.
 func (t Target) unreachable(err error) error {
 	check := "Check that it runs and that its address and password in the configuration are right."
 	var pg *pgconn.PgError
@@ -96,6 +99,7 @@ func (t Target) unreachable(err error) error {
 	default:
 		check = "Check that a PostgreSQL server runs there and that the address is as you wanted to type it."
 	}
-	text := strings.TrimSpace(fmt.Sprintf("The server %q cannot be reached for the restore. Nothing was started. %s", t.Name, check))
+	text := strings.TrimSpace(fmt.Sprintf("The server %q cannot be reached for the restore. Nothing was started. %s",
+		t.Name, check))
 	return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err, Message: text}
 }

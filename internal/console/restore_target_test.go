@@ -12,8 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestTypedTargets: the proof comes before anything of a typed address is looked at, and where it leads is decided by the configuration, when it
-// is typed and again when it is used.
+// TestTypedTargets: the proof comes before anything of a typed address is looked at, and where it leads is decided by
+// the configuration, when it is typed and again when it is used.
 func TestTypedTargets(t *testing.T) {
 	t.Parallel()
 	w, e, c, server := restorable(t)
@@ -36,7 +36,8 @@ func TestTypedTargets(t *testing.T) {
 		{"another port of this machine", admin, "postgres://a:b@127.0.0.1:2/x", keepsake.CodeInvalid},
 		{"a cloud's metadata", admin, "postgres://a:b@169.254.169.254:80/x", keepsake.CodeInvalid},
 	} {
-		if _, err := c.SealTarget(t.Context(), x.actor, keepsake.Secret(x.typed)); keepsake.CodeOf(err) != x.code || err == nil {
+		if _, err := c.SealTarget(t.Context(), x.actor, keepsake.Secret(x.typed)); keepsake.CodeOf(err) != x.code ||
+			err == nil {
 			t.Errorf("%s: %v, want %s", x.name, err, x.code)
 		}
 	}
@@ -63,8 +64,8 @@ func TestTypedTargets(t *testing.T) {
 	}
 }
 
-// TestTypedTargetsAllAnswerAlike: a closed port, one that says nothing and one that speaks something else are the same to whoever typed them, and
-// none of them is said to stand in the configuration.
+// TestTypedTargetsAllAnswerAlike: a closed port, one that says nothing and one that speaks something else are the same
+// to whoever typed them, and none of them is said to stand in the configuration.
 func TestTypedTargetsAllAnswerAlike(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -94,7 +95,8 @@ func TestTypedTargetsAllAnswerAlike(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one", TargetURL: sealed})
+		_, err = c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one",
+			Confirmation: "fresh_one", TargetURL: sealed})
 		text := keepsake.MessageOf(err)
 		if keepsake.CodeOf(err) != keepsake.CodeUnavailable || strings.Contains(text, "configuration") {
 			t.Errorf("%s: %v", at, err)

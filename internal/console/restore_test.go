@@ -21,7 +21,8 @@ func restorable(t *testing.T) (*world, *fakeEngine, *console.Console, string) {
 	server := testenv.DB(t)
 	e.points = append(e.points, fakePoint("20261123T070000Z-aa", time.Now(), "local", "s3", "away"))
 	c := w.console(e, func(d *console.Deps) {
-		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}, {Name: "dead", URL: "postgres://x:secret-word@127.0.0.1:1/x"}}
+		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)},
+			{Name: "dead", URL: "postgres://x:secret-word@127.0.0.1:1/x"}}
 	})
 	if err := c.SyncPoints(t.Context()); err != nil {
 		t.Fatal(err)
@@ -52,24 +53,39 @@ func TestRestoreRefusals(t *testing.T) {
 		code   keepsake.Code
 		words  string
 	}{
-		{"not empty", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = occupied, occupied }, keepsake.CodeConflict, "not empty"},
-		{"a template", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "template1", "template1" }, keepsake.CodeConflict, "template"},
-		{"a template that takes no sessions", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "template0", "template0" }, keepsake.CodeConflict, "template"},
-		{"the server's own database", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "postgres", "postgres" }, keepsake.CodeConflict, "server's own"},
-		{"not confirmed", admin, func(in *console.StartRestoreInput) { in.Confirmation = "" }, keepsake.CodeInvalid, "fresh_one"},
-		{"no name", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "", "" }, keepsake.CodeInvalid, "name"},
-		{"unknown point", admin, func(in *console.StartRestoreInput) { in.Point = "20200101T000000Z-zz" }, keepsake.CodeNotFound, "no such"},
-		{"unknown server", admin, func(in *console.StartRestoreInput) { in.Target = "elsewhere" }, keepsake.CodeInvalid, "elsewhere"},
-		{"unreachable server", admin, func(in *console.StartRestoreInput) { in.Target = "dead" }, keepsake.CodeUnavailable, "dead"},
+		{"not empty", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = occupied, occupied },
+			keepsake.CodeConflict, "not empty"},
+		{"a template", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "template1", "template1" },
+			keepsake.CodeConflict, "template"},
+		{"a template that takes no sessions", admin,
+			func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "template0", "template0" },
+			keepsake.CodeConflict, "template"},
+		{"the server's own database", admin, func(in *console.StartRestoreInput) {
+			in.Database, in.Confirmation = "postgres",
+				"postgres"
+		}, keepsake.CodeConflict, "server's own"},
+		{"not confirmed", admin, func(in *console.StartRestoreInput) { in.Confirmation = "" }, keepsake.CodeInvalid,
+			"fresh_one"},
+		{"no name", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "", "" },
+			keepsake.CodeInvalid, "name"},
+		{"unknown point", admin, func(in *console.StartRestoreInput) { in.Point = "20200101T000000Z-zz" },
+			keepsake.CodeNotFound, "no such"},
+		{"unknown server", admin, func(in *console.StartRestoreInput) { in.Target = "elsewhere" }, keepsake.CodeInvalid,
+			"elsewhere"},
+		{"unreachable server", admin, func(in *console.StartRestoreInput) { in.Target = "dead" }, keepsake.CodeUnavailable,
+			"dead"},
 		{"an old password", late, func(*console.StartRestoreInput) {}, keepsake.CodeProof, "again"},
-		{"unknown tier", admin, func(in *console.StartRestoreInput) { in.Tiers = []keepsake.Tier{"vip"} }, keepsake.CodeInvalid, "vip"},
-		{"unknown provider", admin, func(in *console.StartRestoreInput) { in.Provider = "moon" }, keepsake.CodeInvalid, "moon"},
+		{"unknown tier", admin, func(in *console.StartRestoreInput) { in.Tiers = []keepsake.Tier{"vip"} },
+			keepsake.CodeInvalid, "vip"},
+		{"unknown provider", admin, func(in *console.StartRestoreInput) { in.Provider = "moon" }, keepsake.CodeInvalid,
+			"moon"},
 		{"bound to an organization", bound, func(*console.StartRestoreInput) {}, keepsake.CodeForbidden, "organization"},
 	} {
 		in := good
 		x.change(&in)
 		_, err := c.StartRestore(t.Context(), x.actor, in)
-		if keepsake.CodeOf(err) != x.code || !strings.Contains(keepsake.MessageOf(err), x.words) || strings.Contains(err.Error(), "secret-word") {
+		if keepsake.CodeOf(err) != x.code || !strings.Contains(keepsake.MessageOf(err), x.words) ||
+			strings.Contains(err.Error(), "secret-word") {
 			t.Errorf("%s: %v, want %s and %q", x.name, err, x.code, x.words)
 		}
 	}
@@ -88,7 +104,8 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 	t.Parallel()
 	w, e, c, server := restorable(t)
 	w.run(c, true)
-	o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "Fresh one/2", Confirmation: "Fresh one/2", Tiers: []keepsake.Tier{keepsake.TierCritical}, Provider: "away"})
+	o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "Fresh one/2",
+		Confirmation: "Fresh one/2", Tiers: []keepsake.Tier{keepsake.TierCritical}, Provider: "away"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,10 +122,12 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 		t.Error("the engine was sent to another server")
 	}
 	p, err := c.GetPoint(t.Context(), admin, o.Point)
-	if err != nil || p.Point.LastTest == nil || p.Point.LastTest.Kind != "restore" || !p.Point.LastTest.OK || p.Point.LastTest.Operation != o.ID {
+	if err != nil || p.Point.LastTest == nil || p.Point.LastTest.Kind != "restore" || !p.Point.LastTest.OK ||
+		p.Point.LastTest.Operation != o.ID {
 		t.Errorf("the point's proof: %+v, %v", p.Point.LastTest, err)
 	}
-	if n := w.count("select count(*) from disaster_recovery_events where outcome = 'done' and rto_seconds = 3 and operation_id = $1", o.ID); n != 1 {
+	if n := w.count("select count(*) from disaster_recovery_events where outcome = 'done' and rto_seconds = 3 and "+
+		"operation_id = $1", o.ID); n != 1 {
 		t.Errorf("%d recovery events, want 1", n)
 	}
 }
@@ -117,7 +136,8 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 func TestWhoMayStartItMayStopIt(t *testing.T) {
 	t.Parallel()
 	_, _, c, _ := restorable(t)
-	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"})
+	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one",
+		Confirmation: "fresh_one"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +152,8 @@ func TestWhoMayStartItMayStopIt(t *testing.T) {
 		token keepsake.Actor
 		may   bool
 	}{
-		{restore.ID, with(keepsake.MayRead, keepsake.MayBackup), false}, {backup.ID, with(keepsake.MayRead, keepsake.MayRestore), false},
+		{restore.ID, with(keepsake.MayRead, keepsake.MayBackup), false},
+		{backup.ID, with(keepsake.MayRead, keepsake.MayRestore), false},
 		{restore.ID, with(keepsake.MayRestore), true}, {backup.ID, with(keepsake.MayBackup), true},
 	} {
 		err := c.CancelOperation(t.Context(), x.token, x.id)

@@ -14,8 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestOneWeddingIsRestoredOnRecord: a confirmed preview is applied and undone, and every attempt, refused or done, is in the
-// audit.
+// TestOneWeddingIsRestoredOnRecord: a confirmed preview is applied and undone, and every attempt, refused or done, is
+// in the audit.
 func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	t.Parallel()
 	w, platform := newWorld(t), testenv.DB(t)
@@ -38,7 +38,8 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 		return n
 	}
 	run(`create table organizations (id int primary key, name text);
-		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references organizations);
+		create table weddings (id int primary key, couple text, wedding_date date, organization_id int references
+			organizations);
 		create table guests (id int primary key, wedding_id int references weddings, name text);
 		insert into organizations values (1, 'The Orchard Barn');
 		insert into weddings select i, 'Couple ' || i, current_date + i, 1 from generate_series(1, 5) i;
@@ -55,7 +56,8 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	confirmed := console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name, Skip: []string{"public.guests id 2"}}
+	confirmed := console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name,
+		Skip: []string{"public.guests id 2"}}
 
 	bound := admin
 	bound.Organization = "2"
@@ -97,10 +99,12 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	o = await(t, c, o.ID, console.StateDone)
-	if o.Scoped == nil || o.Scoped.Applied.Inserted != 9 || o.Scope.Restore != o.Scoped.Restore || count("select count(*) from guests where wedding_id = 3 and id <> 2") != 9 {
+	if o.Scoped == nil || o.Scoped.Applied.Inserted != 9 || o.Scope.Restore != o.Scoped.Restore ||
+		count("select count(*) from guests where wedding_id = 3 and id <> 2") != 9 {
 		t.Fatalf("%+v", o.Scoped)
 	}
-	if again, err := c.RestoreScope(t.Context(), admin, confirmed); err != nil || await(t, c, again.ID, console.StateFailed).ErrorCode != keepsake.CodeConflict {
+	if again, err := c.RestoreScope(t.Context(), admin, confirmed); err != nil ||
+		await(t, c, again.ID, console.StateFailed).ErrorCode != keepsake.CodeConflict {
 		t.Errorf("an old preview: %v", err)
 	}
 	u, err := c.GetScopedRestore(t.Context(), admin, o.Scope.Restore)
@@ -114,19 +118,24 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if undo, err = c.Await(t.Context(), admin, undo.ID, time.Minute); err != nil || undo.State != console.StateDone || count("select count(*) from guests where wedding_id = 3") != 0 {
+	if undo, err = c.Await(t.Context(), admin, undo.ID, time.Minute); err != nil || undo.State != console.StateDone ||
+		count("select count(*) from guests where wedding_id = 3") != 0 {
 		t.Errorf("undo: %+v, %v", undo, err)
 	}
-	for outcome, want := range map[string]int{"allowed": 5, "refused": 7} { // the preview and the look at what was done are two
-		if got := w.count("select count(*) from audit_log where action like 'scope.%' and outcome = '" + outcome + "'"); got != want {
+	// the preview and the look at what was done are two
+	for outcome, want := range map[string]int{"allowed": 5, "refused": 7} {
+		if got := w.count("select count(*) from audit_log where action like 'scope.%' and outcome = '" + outcome +
+			"'"); got != want {
 			t.Errorf("%d attempts are on record as %s, want %d", got, outcome, want)
 		}
 	}
 	// Whoever looks for the wedding finds all of it, the undo and who looked included.
-	if n := w.count("select count(*) from audit_log where (action like 'scope.%' or action = 'scoped.end') and (wedding <> '3' or point = '')"); n != 0 {
+	if n := w.count("select count(*) from audit_log where (action like 'scope.%' or action = 'scoped.end') and (wedding " +
+		"<> '3' or point = '')"); n != 0 {
 		t.Errorf("%d entries do not say what they are about", n)
 	}
-	if n := w.count("select count(*) from disaster_recovery_events where target = 'platform' and outcome = 'done' and rto_seconds > 0"); n != 2 {
+	if n := w.count("select count(*) from disaster_recovery_events where target = 'platform' and outcome = 'done' and " +
+		"rto_seconds > 0"); n != 2 {
 		t.Errorf("%d restores are on record with their time", n)
 	}
 }
@@ -153,7 +162,8 @@ func TestABackupLetsARestoreGoFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := console.ScopedInput{Everything: true, Point: "latest", Mode: scope.Missing}
-	restore, err := c.RestoreScope(t.Context(), admin, console.RestoreScopeInput{ScopedInput: in, Name: "everything", Confirmation: "everything"})
+	restore, err := c.RestoreScope(t.Context(), admin, console.RestoreScopeInput{ScopedInput: in, Name: "everything",
+		Confirmation: "everything"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +193,8 @@ type slowScopes struct {
 
 func (s *slowScopes) NewRestoreID() string { return "20261123T070000Z-9f86d081a2b4" }
 
-func (s *slowScopes) ApplyScope(_ context.Context, _ engine.ScopeInput, a engine.ScopeApply, _ engine.Reporter) (engine.ScopeResult, error) {
+func (s *slowScopes) ApplyScope(_ context.Context, _ engine.ScopeInput, a engine.ScopeApply, _ engine.Reporter) (
+	engine.ScopeResult, error) {
 	close(s.begun)
 	<-s.finish
 	return engine.ScopeResult{Restore: a.Restore, Name: a.Name, Point: "20261123T065312Z-9f86d081a2b4"}, nil

@@ -41,9 +41,10 @@ func (in ScopedInput) brought() policy.Brought {
 	return policy.Brought{Everything: in.Everything, Tiers: in.Tiers, Organization: in.Organization, Wedding: in.Wedding}
 }
 
-// NeedsSecondApprover says before anything is confirmed why another super admin would have to approve a restore, live or into a new database; "" when
-// nobody has to.
-func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in ScopedInput) (why string, err error) {
+// NeedsSecondApprover says before anything is confirmed why another super admin would have to approve a restore, live
+// or into a new database; "" when nobody has to.
+func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in ScopedInput) (why string,
+	err error) {
 	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in); err != nil {
 		return "", c.recordRefused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
 	}
@@ -59,9 +60,11 @@ func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor,
 	return why, err
 }
 
-// judgeAlone asks how many weddings there are, and of which tiers tables, which no transaction waits for, and returns how to judge what is asked for. What the console does by
-// itself, and what it does where no second approver is configured, nobody approves.
-func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point string, asked *policy.Brought) mayBeAlone {
+// judgeAlone asks how many weddings there are, and of which tiers tables, which no transaction waits for, and returns
+// how to judge what is asked for. What the console does by itself, and what it does where no second approver is
+// configured, nobody approves.
+func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point string,
+	asked *policy.Brought) mayBeAlone {
 	if !c.approve || actor.Role == keepsake.RoleSystem {
 		return nil
 	}
@@ -92,8 +95,9 @@ func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point st
 	}
 }
 
-// countWeddings returns how many weddings the platform has, or when it does not answer the recovery point; 0 where neither can say. It sets how many the
-// organization has: as many as there, or at the point that would come back, whichever is more. One of which neither knows a wedding may have any number.
+// countWeddings returns how many weddings the platform has, or when it does not answer the recovery point; 0 where
+// neither can say. It sets how many the organization has: as many as there, or at the point that would come back,
+// whichever is more. One of which neither knows a wedding may have any number.
 func (c *Console) countWeddings(ctx context.Context, point string, asked *policy.Brought) (all int64) {
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()
@@ -128,7 +132,8 @@ func (c *Console) countWeddingsAt(ctx context.Context, point, organization strin
 	return all, theirs
 }
 
-// sameKey compares keys as whatever type they are: the ways to write a UUID or a number are many, and counting one too many only asks somebody.
+// sameKey compares keys as whatever type they are: the ways to write a UUID or a number are many, and counting one too
+// many only asks somebody.
 func sameKey(a, b string) bool {
 	bare := func(s string) string {
 		if u, err := uuid.Parse(strings.TrimSpace(s)); err == nil {
@@ -156,8 +161,9 @@ func (c *Console) tiersAt(ctx context.Context, point string) (there []keepsake.T
 	return there
 }
 
-// broughtAlone is what counts together with what an actor asks for: all that this person has asked for, and of others what they have brought back into
-// the live platform and not taken back. One person's two accounts cannot be told from two people's.
+// broughtAlone is what counts together with what an actor asks for: all that this person has asked for, and of others
+// what they have brought back into the live platform and not taken back. One person's two accounts cannot be told from
+// two people's.
 func broughtAlone(actor keepsake.Actor, rows []sqlcgen.ListRestoresAloneRow) ([]policy.Brought, error) {
 	scopes, takenBack := make([]ScopedOperation, len(rows)), map[string]bool{}
 	for i, row := range rows {

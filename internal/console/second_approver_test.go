@@ -29,14 +29,16 @@ func (r *restoresAtOnce) NewRestoreID() string {
 	return fmt.Sprintf("20261123T120000Z-%012d", r.names.Add(1))
 }
 
-func (r *restoresAtOnce) ApplyScope(_ context.Context, _ engine.ScopeInput, a engine.ScopeApply, _ engine.Reporter) (engine.ScopeResult, error) {
+func (r *restoresAtOnce) ApplyScope(_ context.Context, _ engine.ScopeInput, a engine.ScopeApply, _ engine.Reporter) (
+	engine.ScopeResult, error) {
 	if r.broken.Load() {
 		return engine.ScopeResult{}, keepsake.Errorf(keepsake.CodeConflict, "the platform has changed")
 	}
 	return engine.ScopeResult{Restore: a.Restore, Name: a.Name, Point: "20261123T070000Z-aa"}, nil
 }
 
-func (r *restoresAtOnce) TakeBack(_ context.Context, _ string, a engine.ScopeApply, _ engine.Reporter) (engine.ScopeResult, error) {
+func (r *restoresAtOnce) TakeBack(_ context.Context, _ string, a engine.ScopeApply, _ engine.Reporter) (
+	engine.ScopeResult, error) {
 	return engine.ScopeResult{Restore: a.Restore, Name: a.Name, Point: "20261123T070000Z-aa"}, nil
 }
 
@@ -61,7 +63,8 @@ func withApprovers(t *testing.T) *approvers {
 	e.all = 40
 	a := &approvers{world: w, e: e, scopes: &restoresAtOnce{}}
 	a.c = w.console(e, func(d *console.Deps) {
-		d.SecondApprover, d.Scopes, d.Targets = true, a.scopes, []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
+		d.SecondApprover, d.Scopes, d.Targets = true, a.scopes,
+			[]console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
 	return a
 }
@@ -76,11 +79,14 @@ func (a *approvers) asks(actor keepsake.Actor, in console.ScopedInput, live bool
 	}
 	var o console.Operation
 	if live {
-		o, err = a.c.RestoreScope(a.t.Context(), actor, console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
+		o, err = a.c.RestoreScope(a.t.Context(), actor,
+			console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
 	} else {
 		a.fresh++
 		name := fmt.Sprint("fresh_", a.fresh)
-		o, err = a.c.StartRestore(a.t.Context(), actor, console.StartRestoreInput{Point: "latest", Database: name, Confirmation: name, Tiers: in.Tiers, Wedding: in.Wedding, Organization: in.Organization})
+		o, err = a.c.StartRestore(a.t.Context(), actor,
+			console.StartRestoreInput{Point: "latest", Database: name, Confirmation: name, Tiers: in.Tiers, Wedding: in.Wedding,
+				Organization: in.Organization})
 	}
 	if err != nil {
 		a.t.Fatal(err)
@@ -91,7 +97,8 @@ func (a *approvers) asks(actor keepsake.Actor, in console.ScopedInput, live bool
 	return o
 }
 
-func (a *approvers) wants(actor keepsake.Actor, in console.ScopedInput, live bool, want console.State) console.Operation {
+func (a *approvers) wants(actor keepsake.Actor, in console.ScopedInput, live bool,
+	want console.State) console.Operation {
 	a.t.Helper()
 	o := a.asks(actor, in, live)
 	if o.State != want {
@@ -106,16 +113,23 @@ func ofOrganization(id string) console.ScopedInput   { return console.ScopedInpu
 
 const twoKinds = 2 // live, and into a new database
 
-// TestSplittingDoesNotPassTheSecondApprover: tier by tier, organization by organization, wedding by wedding, through either way.
+// TestSplittingDoesNotPassTheSecondApprover: tier by tier, organization by organization, wedding by wedding, through
+// either way.
 func TestSplittingDoesNotPassTheSecondApprover(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ alone, last []console.ScopedInput }{
-		"tiers":                {[]console.ScopedInput{ofTiers(keepsake.TierCritical, keepsake.TierHigh)}, []console.ScopedInput{ofTiers(keepsake.TierStandard)}},
-		"tier by tier":         {[]console.ScopedInput{ofTiers(keepsake.TierStandard), ofTiers(keepsake.TierHigh)}, []console.ScopedInput{ofTiers(keepsake.TierCritical)}},
-		"organizations":        {[]console.ScopedInput{ofOrganization("org-1")}, []console.ScopedInput{ofOrganization("org-2"), ofOrganization("org-3")}},
-		"weddings":             {[]console.ScopedInput{ofWedding("1"), ofWedding("2"), ofWedding("3"), ofWedding("4")}, []console.ScopedInput{ofWedding("5"), ofWedding("6")}},
-		"the same once more":   {[]console.ScopedInput{ofWedding("1"), ofWedding("2"), ofWedding("3"), ofWedding("4"), ofWedding("1")}, []console.ScopedInput{ofWedding("5")}},
-		"weddings beside them": {[]console.ScopedInput{ofTiers(keepsake.TierCritical, keepsake.TierHigh), ofWedding("1")}, []console.ScopedInput{ofTiers(keepsake.TierStandard)}},
+		"tiers": {[]console.ScopedInput{ofTiers(keepsake.TierCritical, keepsake.TierHigh)},
+			[]console.ScopedInput{ofTiers(keepsake.TierStandard)}},
+		"tier by tier": {[]console.ScopedInput{ofTiers(keepsake.TierStandard), ofTiers(keepsake.TierHigh)},
+			[]console.ScopedInput{ofTiers(keepsake.TierCritical)}},
+		"organizations": {[]console.ScopedInput{ofOrganization("org-1")},
+			[]console.ScopedInput{ofOrganization("org-2"), ofOrganization("org-3")}},
+		"weddings": {[]console.ScopedInput{ofWedding("1"), ofWedding("2"), ofWedding("3"), ofWedding("4")},
+			[]console.ScopedInput{ofWedding("5"), ofWedding("6")}},
+		"the same once more": {[]console.ScopedInput{ofWedding("1"), ofWedding("2"), ofWedding("3"), ofWedding("4"),
+			ofWedding("1")}, []console.ScopedInput{ofWedding("5")}},
+		"weddings beside them": {[]console.ScopedInput{ofTiers(keepsake.TierCritical, keepsake.TierHigh), ofWedding("1")},
+			[]console.ScopedInput{ofTiers(keepsake.TierStandard)}},
 	} {
 		for turn := range twoKinds {
 			t.Run(fmt.Sprint(name, turn), func(t *testing.T) {
@@ -134,7 +148,8 @@ func TestSplittingDoesNotPassTheSecondApprover(t *testing.T) {
 	}
 }
 
-// TestRetryingCountsOnce: what failed may be tried again by whoever was refused nothing, and still counts with what comes after it.
+// TestRetryingCountsOnce: what failed may be tried again by whoever was refused nothing, and still counts with what
+// comes after it.
 func TestRetryingCountsOnce(t *testing.T) {
 	t.Parallel()
 	a := withApprovers(t)
@@ -152,7 +167,8 @@ func TestRetryingCountsOnce(t *testing.T) {
 	a.wants(admin, two, true, console.StateQueued)
 }
 
-// TestWhatTwoPeopleBringBackCountsTogether, live, as long as it is there: one person's two accounts look like two people.
+// TestWhatTwoPeopleBringBackCountsTogether, live, as long as it is there: one person's two accounts look like two
+// people.
 func TestWhatTwoPeopleBringBackCountsTogether(t *testing.T) {
 	t.Parallel()
 	a := withApprovers(t)
@@ -180,12 +196,14 @@ func TestWhatTwoPeopleBringBackCountsTogether(t *testing.T) {
 	done(a.c.UndoScope(t.Context(), admin, o.Scope.Restore))
 	done(a.wants(second, ofTiers(keepsake.TierStandard), true, console.StateQueued), nil)
 	a.scopes.undo.Of = o.Scope.Restore
-	if o, err := a.c.UndoScope(t.Context(), admin, "20261123T120000Z-00000000000f"); err != nil || o.State != console.StateProposed {
+	if o, err := a.c.UndoScope(t.Context(), admin, "20261123T120000Z-00000000000f"); err != nil ||
+		o.State != console.StateProposed {
 		t.Errorf("an undo of an undo: %+v, %v", o, err)
 	}
 }
 
-// TestTwoRequestsAtOnceDoNotBothSlipUnder asks for the last two tiers, each of which would complete the database, and for nine weddings at once.
+// TestTwoRequestsAtOnceDoNotBothSlipUnder asks for the last two tiers, each of which would complete the database, and
+// for nine weddings at once.
 func TestTwoRequestsAtOnceDoNotBothSlipUnder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -205,7 +223,8 @@ func TestTwoRequestsAtOnceDoNotBothSlipUnder(t *testing.T) {
 				wg.Go(func() {
 					in := c.asked(i)
 					in.Point, in.Mode = "latest", scope.Missing
-					o, err := a.c.RestoreScope(t.Context(), admin, console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
+					o, err := a.c.RestoreScope(t.Context(), admin,
+						console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
 					if err != nil {
 						t.Error(err)
 					}
@@ -236,7 +255,8 @@ func TestAnOrganizationsAdminCountsTogetherWithOthers(t *testing.T) {
 	ask := func(actor keepsake.Actor, wedding string) console.Operation {
 		t.Helper()
 		in := console.ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}
-		o, err := c.RestoreScope(t.Context(), actor, console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
+		o, err := c.RestoreScope(t.Context(), actor,
+			console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,23 +270,28 @@ func TestAnOrganizationsAdminCountsTogetherWithOthers(t *testing.T) {
 	said := func(words string) bool {
 		return slices.ContainsFunc(lines, func(l console.LogLine) bool { return strings.Contains(l.Message, words) })
 	}
-	if err != nil || o.State != console.StateProposed || !said("with what else came back within a day it is more than may be brought back alone") || said("platform's 5") {
+	if err != nil || o.State != console.StateProposed ||
+		!said("with what else came back within a day it is more than may be brought back alone") || said("platform's 5") {
 		t.Errorf("the second: %s, %+v, %v", o.State, lines, err)
 	}
-	why, err := c.NeedsSecondApprover(t.Context(), ofFirst, console.ScopedInput{Wedding: "1", Point: "latest", Mode: scope.Missing})
+	why, err := c.NeedsSecondApprover(t.Context(), ofFirst,
+		console.ScopedInput{Wedding: "1", Point: "latest", Mode: scope.Missing})
 	if err != nil || strings.ContainsAny(why, "0123456789") {
 		t.Errorf("they are told how many weddings others have: %q, %v", why, err)
 	}
-	for _, in := range []console.ScopedInput{{Wedding: "4"}, {Organization: "2"}, {Everything: true}, {Tiers: []keepsake.Tier{keepsake.TierCritical}}} {
+	for _, in := range []console.ScopedInput{{Wedding: "4"}, {Organization: "2"}, {Everything: true},
+		{Tiers: []keepsake.Tier{keepsake.TierCritical}}} {
 		in.Point, in.Mode = "latest", scope.Missing
-		if why, err := c.NeedsSecondApprover(t.Context(), ofFirst, in); keepsake.CodeOf(err) != keepsake.CodeForbidden || why != "" {
+		if why, err := c.NeedsSecondApprover(t.Context(), ofFirst, in); keepsake.CodeOf(err) != keepsake.CodeForbidden ||
+			why != "" {
 			t.Errorf("%+v, which is not theirs: %q, %v", in, why, err)
 		}
 	}
 }
 
-// TestNobodyPassesTheSecondApproverByName: an organization that is written otherwise has its weddings, one that lost them today has those of the recovery point, one of
-// which nobody knows a wedding may have any number, and a tier without tables keeps nothing out.
+// TestNobodyPassesTheSecondApproverByName: an organization that is written otherwise has its weddings, one that lost
+// them today has those of the recovery point, one of which nobody knows a wedding may have any number, and a tier
+// without tables keeps nothing out.
 func TestNobodyPassesTheSecondApproverByName(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -274,8 +299,9 @@ func TestNobodyPassesTheSecondApproverByName(t *testing.T) {
 		without string
 		want    console.State
 	}{
-		"two of three tiers":               {ofTiers(keepsake.TierCritical, keepsake.TierStandard), "", console.StateQueued},
-		"all tiers that hold tables":       {ofTiers(keepsake.TierCritical, keepsake.TierStandard), "high", console.StateProposed},
+		"two of three tiers": {ofTiers(keepsake.TierCritical, keepsake.TierStandard), "", console.StateQueued},
+		"all tiers that hold tables": {ofTiers(keepsake.TierCritical, keepsake.TierStandard), "high",
+			console.StateProposed},
 		"an organization":                  {ofOrganization("org-1"), "", console.StateQueued},
 		"an organization nobody knows":     {ofOrganization("org-9"), "", console.StateProposed},
 		"an organization in capitals":      {ofOrganization("ORG-1"), "", console.StateQueued},

@@ -14,11 +14,14 @@ import (
 // settingsName is the setting that holds what the configuration said at the last start.
 const settingsName = "configuration"
 
-// RecordSettings puts on record what the configuration decides otherwise than at the last start of any process of this console: what was and
-// what is, of the names that changed. The settings hold no secrets. Processes that start together record it once.
+// RecordSettings puts on record what the configuration decides otherwise than at the last start of any process of this
+// console: what was and what is, of the names that changed. The settings hold no secrets. Processes that start together
+// record it once.
 func (c *Console) RecordSettings(ctx context.Context, actor keepsake.Actor, settings map[string]string) error {
 	if actor.Role != keepsake.RoleSystem {
-		return c.recordRefused(ctx, actor, "settings.change", "", nil, keepsake.Errorf(keepsake.CodeForbidden, "You may not do this: settings are changed in keepsake.yaml, where the console starts."))
+		return c.recordRefused(ctx, actor, "settings.change", "", nil,
+			keepsake.Errorf(keepsake.CodeForbidden,
+				"You may not do this: settings are changed in keepsake.yaml, where the console starts."))
 	}
 	now, err := json.Marshal(settings)
 	if err != nil {
@@ -53,7 +56,8 @@ func (c *Console) RecordSettings(ctx context.Context, actor keepsake.Actor, sett
 		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: settingsName, Value: now}); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "settings.change", Outcome: audit.Allowed, Detail: audit.Change(before, after)})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "settings.change", Outcome: audit.Allowed,
+			Detail: audit.Change(before, after)})
 	})
 	if err != nil {
 		return fmt.Errorf("put the settings on record: %w", err)

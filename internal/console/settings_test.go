@@ -10,7 +10,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestOtherSettingsAreOnRecord: what was and what is, once for all processes that start with them, and nothing where nothing changed.
+// TestOtherSettingsAreOnRecord: what was and what is, once for all processes that start with them, and nothing where
+// nothing changed.
 func TestOtherSettingsAreOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

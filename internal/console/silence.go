@@ -8,7 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// silentBeats is how many heartbeats of a worker must be missing before anybody is told: one may be late on a busy machine.
+// silentBeats is how many heartbeats of a worker must be missing before anybody is told: one may be late on a busy
+// machine.
 const silentBeats = 2
 
 // Silence is how a worker stands that has stopped answering while its operation counts as running still.
@@ -17,7 +18,8 @@ type Silence struct {
 	TakeOver time.Duration // in at most how long another worker takes the operation; 0: it should have been taken by now
 }
 
-// listen notes with running operations whether their workers still answer, by the database's clock, which the heartbeats are of.
+// listen notes with running operations whether their workers still answer, by the database's clock, which the
+// heartbeats are of.
 func (c *Console) listen(ctx context.Context, tx db.Tx, operations ...*Operation) error {
 	for _, o := range operations {
 		if o.State != StateRunning {
@@ -44,7 +46,8 @@ func each(list []Operation) []*Operation {
 	return out
 }
 
-// look is when a watcher of an operation looks although nothing woke it: soon while it runs, because a worker that dies says nothing.
+// look is when a watcher of an operation looks although nothing woke it: soon while it runs, because a worker that dies
+// says nothing.
 func (c *Console) look(o Operation) time.Duration {
 	if o.State == StateRunning {
 		return min(lookAgain, c.runner.Lease.Beat)

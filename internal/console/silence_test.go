@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestASilentWorkerIsNamed while its operation counts as running still: on its page, in lists, on the overview, and to who watches, though nothing
-// happens to the operation that could wake them.
+// TestASilentWorkerIsNamed while its operation counts as running still: on its page, in lists, on the overview, and to
+// who watches, though nothing happens to the operation that could wake them.
 func TestASilentWorkerIsNamed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -21,7 +21,8 @@ func TestASilentWorkerIsNamed(t *testing.T) {
 	last := func(ago string) {
 		t.Helper()
 		err := w.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-			_, err := tx.PG.Exec(t.Context(), "update backup_operations set state = 'running', worker = 'dead', heartbeat_at = clock_timestamp() - $1::interval", ago)
+			_, err := tx.PG.Exec(t.Context(), "update backup_operations set state = 'running', worker = 'dead', heartbeat_at "+
+				"= clock_timestamp() - $1::interval", ago)
 			return err
 		})
 		if err != nil {
@@ -38,7 +39,8 @@ func TestASilentWorkerIsNamed(t *testing.T) {
 		t.Fatalf("it has just answered: %+v", first.Operation.Silence)
 	}
 	then := <-events
-	if s := then.Operation.Silence; s.For < time.Second || s.TakeOver <= 0 || s.For+s.TakeOver != 9*time.Second || then.ID != first.ID || then.Operation.State != console.StateRunning {
+	if s := then.Operation.Silence; s.For < time.Second || s.TakeOver <= 0 || s.For+s.TakeOver != 9*time.Second ||
+		then.ID != first.ID || then.Operation.State != console.StateRunning {
 		t.Errorf("%+v of event %d, after %d", s, then.ID, first.ID)
 	}
 	last("1 minute")
@@ -46,10 +48,12 @@ func TestASilentWorkerIsNamed(t *testing.T) {
 	if err != nil || got.Silence.For < time.Minute || got.Silence.TakeOver != 0 {
 		t.Errorf("long ago: %+v, %v", got.Silence, err)
 	}
-	if page, err := c.ListOperations(t.Context(), admin, console.ListInput{Active: true}); err != nil || len(page.Operations) != 1 || page.Operations[0].Silence.For < time.Minute {
+	if page, err := c.ListOperations(t.Context(), admin, console.ListInput{Active: true}); err != nil ||
+		len(page.Operations) != 1 || page.Operations[0].Silence.For < time.Minute {
 		t.Errorf("in a list: %+v, %v", page, err)
 	}
-	if d, err := c.Dashboard(t.Context(), admin); err != nil || len(d.Running) != 1 || d.Running[0].Silence.For < time.Minute {
+	if d, err := c.Dashboard(t.Context(), admin); err != nil || len(d.Running) != 1 ||
+		d.Running[0].Silence.For < time.Minute {
 		t.Errorf("on the overview: %+v, %v", d.Running, err)
 	}
 }

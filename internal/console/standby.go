@@ -29,8 +29,8 @@ type StandbyEngine interface {
 
 var _ StandbyEngine = (*engine.Engine)(nil)
 
-// Standby is what can be read while the console database is away, straight from the providers: weddings, their contacts, their
-// past. It changes nothing, and what people read goes to the log, since the audit trail is away too.
+// Standby is what can be read while the console database is away, straight from the providers: weddings, their
+// contacts, their past. It changes nothing, and what people read goes to the log, since the audit trail is away too.
 type Standby struct {
 	engine StandbyEngine
 	log    *slog.Logger
@@ -49,7 +49,8 @@ func (s *Standby) finder() finder { return finder{s.engine, s.log, s.now, s.watc
 func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	d := Dashboard{Now: s.now()}
 	found := s.finder().ahead(ctx, actor)
-	d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total, found.Missing, found.From, found.Platform
+	d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total,
+		found.Missing, found.From, found.Platform
 	d.GoneUnknown = found.GoneUnknown
 	points, err := s.whole(ctx)
 	if err != nil {
@@ -123,7 +124,8 @@ func (s *Standby) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 }
 
 // GetWeddingAt returns a wedding as it was.
-func (s *Standby) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
+func (s *Standby) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt,
+	error) {
 	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
 	if err := s.mayRead(ctx, actor, in); err != nil {
 		return engine.WeddingAt{}, err
@@ -132,7 +134,8 @@ func (s *Standby) GetWeddingAt(ctx context.Context, actor keepsake.Actor, weddin
 }
 
 // GetWeddingChanges returns what changed in a wedding between two moments.
-func (s *Standby) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error) {
+func (s *Standby) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (
+	engine.WeddingChanges, error) {
 	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
 	if err := s.mayRead(ctx, actor, in, to); err != nil {
 		return engine.WeddingChanges{}, err
@@ -154,7 +157,8 @@ func (s *Standby) mayRead(ctx context.Context, actor keepsake.Actor, in ScopedIn
 	if err != nil {
 		outcome = "refused"
 	}
-	s.log.WarnContext(ctx, "a wedding is read without the console database", "actor", actor.Name, "address", actor.Address, "session", actor.Session,
+	s.log.WarnContext(ctx, "a wedding is read without the console database", "actor", actor.Name, "address", actor.Address,
+		"session", actor.Session,
 		"scope", in.target(), "point", in.Point, "outcome", outcome)
 	return err
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestStandbyShowsNoOtherOrganization: nor does what can be read while the console database, and with it row-level security, is away.
+// TestStandbyShowsNoOtherOrganization: nor does what can be read while the console database, and with it row-level
+// security, is away.
 func TestStandbyShowsNoOtherOrganization(t *testing.T) {
 	t.Parallel()
 	w := newOrgWorld(t)
@@ -20,8 +21,10 @@ func TestStandbyShowsNoOtherOrganization(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases := standbyCases(console.NewStandby(w.e, slog.New(slog.DiscardHandler)), theirs{wedding: "4", point: points.Points[0].ID})
-	showAll(t, cases, "Emergency", "ListPoints", "GetPoint", "ListWeddings", "GetWedding", "GetWeddingAt", "LookAtWedding", "FindContacts", "GetWeddingChanges", "ExportScope")
+	cases := standbyCases(console.NewStandby(w.e, slog.New(slog.DiscardHandler)),
+		theirs{wedding: "4", point: points.Points[0].ID})
+	showAll(t, cases, "Emergency", "ListPoints", "GetPoint", "ListWeddings", "GetWedding", "GetWeddingAt", "LookAtWedding",
+		"FindContacts", "GetWeddingChanges", "ExportScope")
 	showNothing(t, reflect.TypeFor[*console.Standby](), cases)
 }
 

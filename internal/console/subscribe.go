@@ -16,11 +16,12 @@ const (
 	lookAgain = 10 * time.Second
 )
 
-// Subscribe returns events of an operation: first its whole current state, with the log lines after afterEventID (0: the
-// newest lines), then one whenever something changed. A reader who is slow gets fewer events, each complete; nobody waits for
-// it. The channel closes after the event in which the operation has ended, and when ctx ends. The actor's rights are looked
-// at for every event. Without Run, changes by other processes arrive late.
-func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string, afterEventID int64) (_ <-chan Event, err error) {
+// Subscribe returns events of an operation: first its whole current state, with the log lines after afterEventID (0:
+// the newest lines), then one whenever something changed. A reader who is slow gets fewer events, each complete; nobody
+// waits for it. The channel closes after the event in which the operation has ended, and when ctx ends. The actor's
+// rights are looked at for every event. Without Run, changes by other processes arrive late.
+func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string, afterEventID int64) (_ <-chan Event,
+	err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, "operation.read", id, err) }()
 	if id, err = operationID(id); err != nil {
 		return nil, err
@@ -40,7 +41,8 @@ func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string
 	return events, nil
 }
 
-func (c *Console) follow(ctx context.Context, actor keepsake.Actor, watch *progress.Watch, ev Event, events chan<- Event) {
+func (c *Console) follow(ctx context.Context, actor keepsake.Actor, watch *progress.Watch, ev Event,
+	events chan<- Event) {
 	again := time.NewTicker(c.look(ev.Operation))
 	defer again.Stop()
 	for {

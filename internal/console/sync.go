@@ -27,8 +27,8 @@ const (
 // unreadable is the type the engine gives a point whose manifest cannot be opened anywhere.
 const unreadable = "unreadable"
 
-// SyncPoints brings the list of recovery points in line with the repository: points that others made appear, and copies are
-// what the providers hold now. What a provider that cannot be asked held before counts as still there.
+// SyncPoints brings the list of recovery points in line with the repository: points that others made appear, and copies
+// are what the providers hold now. What a provider that cannot be asked held before counts as still there.
 func (c *Console) SyncPoints(ctx context.Context) error {
 	asked, err := c.checkProviders(ctx, "")
 	if err != nil {
@@ -47,8 +47,8 @@ func (c *Console) SyncPoints(ctx context.Context) error {
 	return c.listElsewhere(ctx)
 }
 
-// noticePoints reads the repository's list when it holds a newer recovery point than this console knows: the command line made it.
-// It costs one list of names.
+// noticePoints reads the repository's list when it holds a newer recovery point than this console knows: the command
+// line made it. It costs one list of names.
 func (c *Console) noticePoints(ctx context.Context) error {
 	id, err := c.engine.NewestPoint(ctx)
 	if err != nil || id == "" {
@@ -67,9 +67,9 @@ func (c *Console) noticePoints(ctx context.Context) error {
 	return c.listElsewhere(ctx) // what could not be told from a running backup's point a moment ago
 }
 
-// RebuildFromProvider fills the list of recovery points from the manifests of one provider and returns how many it holds. It
-// is the way back when the console database is lost, needs no other provider, and changes nothing when everything is there.
-// What is known of copies elsewhere is kept.
+// RebuildFromProvider fills the list of recovery points from the manifests of one provider and returns how many it
+// holds. It is the way back when the console database is lost, needs no other provider, and changes nothing when
+// everything is there. What is known of copies elsewhere is kept.
 func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor, provider string) (int, error) {
 	points, err := 0, mayActOnPlatform(actor, keepsake.MayBackup)
 	detail := map[string]any{}
@@ -106,15 +106,17 @@ func (c *Console) rebuild(ctx context.Context, provider string) (int, error) {
 func complete(copies []keepsake.Copy, all []engine.Provider) []keepsake.Copy {
 	for _, p := range all {
 		if !slices.ContainsFunc(copies, func(cp keepsake.Copy) bool { return cp.Provider == p.Name }) {
-			copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Error: "not asked yet"})
+			copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite,
+				Error: "not asked yet"})
 		}
 	}
 	return copies
 }
 
-// savePoints stores points; asked tells which providers gave the copies a definite answer. It returns how many points there
-// were.
-func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked func(provider string) bool) (int, error) {
+// savePoints stores points; asked tells which providers gave the copies a definite answer. It returns how many points
+// there were.
+func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked func(provider string) bool) (int,
+	error) {
 	system := keepsake.System("sync")
 	for batch := range slices.Chunk(points, syncBatch) {
 		err := c.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -144,7 +146,8 @@ func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked f
 			if len(marked) == 0 {
 				return nil
 			}
-			return audit.Record(ctx, tx, system, audit.Entry{Action: "point.sync", Outcome: audit.Allowed, Detail: map[string]any{"points": marked}})
+			return audit.Record(ctx, tx, system, audit.Entry{Action: "point.sync", Outcome: audit.Allowed,
+				Detail: map[string]any{"points": marked}})
 		})
 		if err != nil {
 			return 0, fmt.Errorf("store the list of recovery points: %w", err)
@@ -153,7 +156,8 @@ func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked f
 	return len(points), c.db.InTx(ctx, system, func(tx db.Tx) error { return tx.SetProviderPoints(ctx) })
 }
 
-func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.ListPointCopiesRow, there bool, asked func(string) bool) (saved bool, err error) {
+func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.ListPointCopiesRow, there bool,
+	asked func(string) bool) (saved bool, err error) {
 	if there && p.Type == unreadable {
 		return false, nil // it may be a provider that is away; a verification tells damage from that
 	}
@@ -173,7 +177,8 @@ func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.Lis
 	if err != nil {
 		return false, err
 	}
-	if there && before.SourceServer != "" && bytes.Equal(canonical(before.Copies), canonical(row.Copies)) && before.Lacks == row.Lacks {
+	if there && before.SourceServer != "" && bytes.Equal(canonical(before.Copies), canonical(row.Copies)) &&
+		before.Lacks == row.Lacks {
 		return false, nil
 	}
 	return true, tx.UpsertPoint(ctx, row)
@@ -216,8 +221,8 @@ func mergeCopies(before, now []keepsake.Copy, asked func(provider string) bool) 
 	return merged
 }
 
-// keepBad leaves copies bad that a test found bad: a provider that lists a manifest does not prove what the manifest names, and names and sizes do not
-// prove what is inside.
+// keepBad leaves copies bad that a test found bad: a provider that lists a manifest does not prove what the manifest
+// names, and names and sizes do not prove what is inside.
 func keepBad(before, now []keepsake.Copy) []keepsake.Copy {
 	kept := slices.Clone(now)
 	for i, n := range kept {

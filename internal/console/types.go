@@ -22,8 +22,8 @@ const (
 	StateCancelled   = operation.StateCancelled
 )
 
-// Operation is one backup, verification or restore. In a list, Progress is set only while it is active and the results are
-// absent; GetOperation and Subscribe give all of it.
+// Operation is one backup, verification or restore. In a list, Progress is set only while it is active and the results
+// are absent; GetOperation and Subscribe give all of it.
 type Operation struct {
 	ID    string // UUIDv7
 	Kind  Kind
@@ -69,7 +69,8 @@ type Operation struct {
 	// Quota is what StartBackup leaves of its actor's limit; nil elsewhere, and where nothing is limited.
 	Quota *keepsake.Quota
 
-	// Covers is what a backup that is done covers. It is nil in lists, where it is not known, and for who is bound to an organization.
+	// Covers is what a backup that is done covers. It is nil in lists, where it is not known, and for who is bound to an
+	// organization.
 	Covers *BackupCoverage
 
 	// One of them is set when the state is done.
@@ -92,8 +93,8 @@ type LogLine struct {
 	engine.LogLine
 }
 
-// Event is the whole current state of an operation plus the log lines since the event before. A reader who misses events
-// misses nothing but intermediate progress.
+// Event is the whole current state of an operation plus the log lines since the event before. A reader who misses
+// events misses nothing but intermediate progress.
 type Event struct {
 	ID        int64 // grows; send it as the SSE id and give it back to Subscribe as afterEventID
 	Operation Operation
@@ -161,20 +162,21 @@ type StartRestoreInput struct {
 
 // ListInput selects operations, newest first.
 type ListInput struct {
-	Kind         Kind                // empty: all
-	State        State               // empty: all
-	Active       bool                // only those that have not ended
-	Type         keepsake.BackupType // backups of this type; empty: all
-	Tier         keepsake.Tier       // restores of this tier; empty: all
-	Wedding      string              // made for, or restoring, this wedding; empty: all
-	Organization string              // asked for by its admins, or about it or a wedding of it; empty: all that the actor sees
-	From, To     time.Time           // asked for from then on, and before; zero: any
-	Covers       time.Time           // backups that cover weddings of this day; zero: all
-	CoversTier   keepsake.Tier       // backups that cover this tier; empty: all
-	Contacts     bool                // only backups that cover vendors whom one can reach
-	Milestone    string              // backups made for this milestone of any wedding; empty: all
-	Cursor       string              // OperationPage.Next of the page before; empty: the newest
-	Limit        int                 // 1 to 200; 0: 50
+	Kind    Kind                // empty: all
+	State   State               // empty: all
+	Active  bool                // only those that have not ended
+	Type    keepsake.BackupType // backups of this type; empty: all
+	Tier    keepsake.Tier       // restores of this tier; empty: all
+	Wedding string              // made for, or restoring, this wedding; empty: all
+	// asked for by its admins, or about it or a wedding of it; empty: all that the actor sees
+	Organization string
+	From, To     time.Time     // asked for from then on, and before; zero: any
+	Covers       time.Time     // backups that cover weddings of this day; zero: all
+	CoversTier   keepsake.Tier // backups that cover this tier; empty: all
+	Contacts     bool          // only backups that cover vendors whom one can reach
+	Milestone    string        // backups made for this milestone of any wedding; empty: all
+	Cursor       string        // OperationPage.Next of the page before; empty: the newest
+	Limit        int           // 1 to 200; 0: 50
 }
 
 // OperationPage is one page of operations. Next is empty on the last.
@@ -223,13 +225,15 @@ type PointTest struct {
 	Seconds   float64
 }
 
-// PointDetail is one recovery point opened. Detail is nil when no provider could show its manifest; Missing then says why.
+// PointDetail is one recovery point opened. Detail is nil when no provider could show its manifest; Missing then says
+// why.
 type PointDetail struct {
 	Point   Point
 	Detail  *engine.PointDetail
 	Missing string
 	Tests   []PointTest // newest first, at most 10
-	// RestoreSeconds is what restoring it is expected to take, from the speed of the newest whole restore; 0: none was measured.
+	// RestoreSeconds is what restoring it is expected to take, from the speed of the newest whole restore; 0: none was
+	// measured.
 	RestoreSeconds float64
 }
 
@@ -260,12 +264,12 @@ type Dashboard struct {
 	Recent     []Operation
 	Points     int64 // how many recovery points the provider with the most of them holds
 	Providers  []ProviderState
-	// Weddings are all of today and tomorrow, and the next ones after them; WeddingsAhead is how many there are within a year, MostAhead+1
-	// where there are more than can be counted in time.
+	// Weddings are all of today and tomorrow, and the next ones after them; WeddingsAhead is how many there are within a
+	// year, MostAhead+1 where there are more than can be counted in time.
 	Weddings      []Wedding
 	WeddingsAhead int
-	// WeddingsMissing says in words why the weddings are not the platform's own; empty when it answered. WeddingsFrom is the moment of
-	// the recovery point that they were read from instead, zero if none could be.
+	// WeddingsMissing says in words why the weddings are not the platform's own; empty when it answered. WeddingsFrom is
+	// the moment of the recovery point that they were read from instead, zero if none could be.
 	WeddingsMissing string
 	GoneUnknown     bool // whether weddings are gone from the platform could not be found out
 	WeddingsFrom    time.Time

@@ -50,7 +50,10 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"CancelOperation": operations(func(ctx context.Context, a keepsake.Actor, id string) (any, error) {
 			return nil, c.CancelOperation(ctx, a, id)
 		}),
-		"GetOperation": operations(func(ctx context.Context, a keepsake.Actor, id string) (any, error) { return c.GetOperation(ctx, a, id) }),
+		"GetOperation": operations(func(ctx context.Context, a keepsake.Actor, id string) (any,
+			error) {
+			return c.GetOperation(ctx, a, id)
+		}),
 		"OperationLog": operations(func(ctx context.Context, a keepsake.Actor, id string) (any, error) {
 			return c.OperationLog(ctx, a, id, 0, 0)
 		}),
@@ -92,11 +95,23 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"ExportScope": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return exported(func(out io.Writer) error { return c.ExportScope(ctx, a, in, "json", out) })
 		},
-		"FindDamage":       func(ctx context.Context, a keepsake.Actor) (any, error) { return c.FindDamage(ctx, a, x.wedding) },
-		"GetPoint":         func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetPoint(ctx, a, x.point) },
-		"GetScopedRestore": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetScopedRestore(ctx, a, x.restore) },
-		"GetTest":          func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetTest(ctx, a, x.operations[0]) },
-		"GetWedding":       func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetWedding(ctx, a, x.wedding) },
+		"FindDamage": func(ctx context.Context, a keepsake.Actor) (any,
+			error) {
+			return c.FindDamage(ctx, a, x.wedding)
+		},
+		"GetPoint": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetPoint(ctx, a, x.point) },
+		"GetScopedRestore": func(ctx context.Context, a keepsake.Actor) (any,
+			error) {
+			return c.GetScopedRestore(ctx, a, x.restore)
+		},
+		"GetTest": func(ctx context.Context, a keepsake.Actor) (any,
+			error) {
+			return c.GetTest(ctx, a, x.operations[0])
+		},
+		"GetWedding": func(ctx context.Context, a keepsake.Actor) (any,
+			error) {
+			return c.GetWedding(ctx, a, x.wedding)
+		},
 		"FindContacts": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.FindContacts(ctx, a, x.wedding, "")
 		},
@@ -112,7 +127,10 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"ListOperations": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.ListOperations(ctx, a, console.ListInput{})
 		},
-		"ListOrganizations": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.ListOrganizations(ctx, a, "", "") },
+		"ListOrganizations": func(ctx context.Context, a keepsake.Actor) (any,
+			error) {
+			return c.ListOrganizations(ctx, a, "", "")
+		},
 		"ListPoints": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.ListPoints(ctx, a, console.PointsInput{})
 		},
@@ -130,7 +148,8 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		},
 		"PreviewScope": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.PreviewScope(ctx, a, in) },
 		"RestoreScope": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: in, Name: "Couple", Confirmation: "Couple", Fingerprint: "x"})
+			return c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: in, Name: "Couple", Confirmation: "Couple",
+				Fingerprint: "x"})
 		},
 		"UndoScope": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.UndoScope(ctx, a, x.restore) },
 		"RebuildFromProvider": func(ctx context.Context, a keepsake.Actor) (any, error) {
@@ -161,17 +180,20 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			return c.StartBackup(ctx, a, console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: x.wedding})
 		},
 		"StartRestore": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return c.StartRestore(ctx, a, console.StartRestoreInput{Point: x.point, Wedding: x.wedding, Database: "x", Confirmation: "x"})
+			return c.StartRestore(ctx, a, console.StartRestoreInput{Point: x.point, Wedding: x.wedding, Database: "x",
+				Confirmation: "x"})
 		},
 	}
 }
 
-// notTheirs are words that nobody of the first organization may be shown: of couples, guests and people of the second and of the
-// platform, and what those wrote.
-var notTheirs = regexp.MustCompile(`Couple [3-6]|Guest \d+ of [3-6]|Rose & Oak|Rose \\u0026 Oak|two@example|amelia@example|final_payment|what only they know`)
+// notTheirs are words that nobody of the first organization may be shown: of couples, guests and people of the second
+// and of the platform, and what those wrote.
+var notTheirs = regexp.MustCompile(
+	`Couple [3-6]|Guest \d+ of [3-6]|Rose & Oak|Rose \\u0026 Oak|two@example|amelia@example|final_payment|what only they know`)
 
-// TestNoUseCaseShowsAnotherOrganization calls every use case of the console that has an actor, as an organization's admin who asks for what
-// is another's: nothing of it is shown, and nothing is changed. A use case that is added is missing in useCases, and fails it.
+// TestNoUseCaseShowsAnotherOrganization calls every use case of the console that has an actor, as an organization's
+// admin who asks for what is another's: nothing of it is shown, and nothing is changed. A use case that is added is
+// missing in useCases, and fails it.
 func TestNoUseCaseShowsAnotherOrganization(t *testing.T) {
 	t.Parallel()
 	w := newOrgWorld(t)
@@ -186,8 +208,10 @@ func TestNoUseCaseShowsAnotherOrganization(t *testing.T) {
 		}
 	}
 	const others = `select coalesce(hashtext(string_agg(r, ',' order by r)), 0) from (
-		select o::text r from backup_operations o where organization is distinct from '1' union all select m::text from wedding_milestones m
-		union all select p::text from recovery_points p union all select k::text from idempotency_keys k where actor_id <> '11') all_rows`
+		select o::text r from backup_operations o where organization is distinct from '1' union all select m::text
+			from wedding_milestones m
+		union all select p::text from recovery_points p union all select k::text from idempotency_keys k
+			where actor_id <> '11') all_rows`
 	before := w.count(others)
 	cases := useCases(w.c, x)
 	showNothing(t, reflect.TypeFor[*console.Console](), cases)
@@ -195,7 +219,8 @@ func TestNoUseCaseShowsAnotherOrganization(t *testing.T) {
 		t.Error("rows that are not theirs were changed")
 	}
 	// The audit trail after an export: the newest entries would else be refusals of the first organization's alone.
-	showAll(t, cases, "Dashboard", "ListWeddings", "GetWedding", "ListPoints", "GetOperation", "PreviewScope", "GetScopedRestore",
+	showAll(t, cases, "Dashboard", "ListWeddings", "GetWedding", "ListPoints", "GetOperation", "PreviewScope",
+		"GetScopedRestore",
 		"ExportScope", "ListAudit")
 }
 
@@ -272,7 +297,8 @@ func (w *orgWorld) theirs() theirs {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	o, err := w.c.RestoreScope(ctx, ofSecond, console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name})
+	o, err := w.c.RestoreScope(ctx, ofSecond, console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint,
+		Name: p.Name, Confirmation: p.Name})
 	x.operations = append(x.operations, done(ofSecond, o, err))
 	if o, err = w.c.GetOperation(ctx, ofSecond, x.operations[0]); err != nil || o.Scope == nil {
 		w.t.Fatalf("%+v, %v", o, err)
@@ -286,11 +312,13 @@ func (w *orgWorld) theirs() theirs {
 		if _, err := w.c.BeginAnswer(ctx, a, "the key", [32]byte{}); err != nil {
 			w.t.Fatal(err)
 		}
-		if err := w.c.EndAnswer(ctx, a, "the key", &console.Answer{Status: 200, Body: []byte("what only they know")}); err != nil {
+		if err := w.c.EndAnswer(ctx, a, "the key", &console.Answer{Status: 200, Body: []byte("what only they know")}); err !=
+			nil {
 			w.t.Fatal(err)
 		}
 	}
-	if err := w.c.SaveMilestone(ctx, ofSecond, console.SaveMilestoneInput{Wedding: x.wedding, Name: "what only they know", Day: time.Now()}); err != nil {
+	if err := w.c.SaveMilestone(ctx, ofSecond, console.SaveMilestoneInput{Wedding: x.wedding, Name: "what only they know",
+		Day: time.Now()}); err != nil {
 		w.t.Fatal(err)
 	}
 	return x

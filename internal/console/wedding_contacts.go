@@ -19,21 +19,31 @@ type WeddingContacts struct {
 	LostFrom time.Time
 }
 
-// FindContacts returns the vendors of a wedding at a recovery point. Without one it is the newest; where that has lost vendors in a damage, or has none
-// at all, those of the newest one before that are added, because whoever asks needs a telephone number. Of a vendor that both know the newest says which.
-func (c *Console) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts, error) {
-	return findContacts(ctx, point, func(point string) (engine.WeddingAt, error) { return c.GetWeddingAt(ctx, actor, wedding, point) },
+// FindContacts returns the vendors of a wedding at a recovery point. Without one it is the newest; where that has lost
+// vendors in a damage, or has none at all, those of the newest one before that are added, because whoever asks needs a
+// telephone number. Of a vendor that both know the newest says which.
+func (c *Console) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts,
+	error) {
+	return findContacts(ctx, point, func(point string) (engine.WeddingAt,
+		error) {
+		return c.GetWeddingAt(ctx, actor, wedding, point)
+	},
 		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
 		func(ctx context.Context) ([]Point, error) { return c.pointsOf(ctx, actor, wedding) })
 }
 
 // FindContacts is Console.FindContacts from the providers alone.
-func (s *Standby) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts, error) {
-	return findContacts(ctx, point, func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) },
+func (s *Standby) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts,
+	error) {
+	return findContacts(ctx, point, func(point string) (engine.WeddingAt,
+		error) {
+		return s.GetWeddingAt(ctx, actor, wedding, point)
+	},
 		func(ctx context.Context) (*engine.Damage, error) { return s.FindDamage(ctx, actor, wedding) }, s.whole)
 }
 
-func findContacts(ctx context.Context, point string, read func(point string) (engine.WeddingAt, error), damage func(context.Context) (*engine.Damage, error),
+func findContacts(ctx context.Context, point string, read func(point string) (engine.WeddingAt, error),
+	damage func(context.Context) (*engine.Damage, error),
 	points func(context.Context) ([]Point, error)) (WeddingContacts, error) {
 	if point != "" {
 		w, err := read(point)
@@ -70,7 +80,8 @@ func findContacts(ctx context.Context, point string, read func(point string) (en
 	return WeddingContacts{WeddingAt: newest}, err
 }
 
-// WithLost are the vendors of the newest recovery point, and those that only an earlier one has. Of a vendor that both know the newest says which.
+// WithLost are the vendors of the newest recovery point, and those that only an earlier one has. Of a vendor that both
+// know the newest says which.
 func WithLost(newest, then engine.WeddingAt) WeddingContacts {
 	lost := slices.DeleteFunc(slices.Clone(then.Contacts), func(c scope.Contact) bool {
 		return slices.ContainsFunc(newest.Contacts, func(n scope.Contact) bool { return sameVendor(c, n) })

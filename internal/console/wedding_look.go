@@ -22,17 +22,21 @@ type WeddingLook struct {
 	Platform PlatformState
 }
 
-// LookAtWedding returns a wedding as it was at a recovery point; without one, at the newest safe one before its newest damage, or the newest of all.
+// LookAtWedding returns a wedding as it was at a recovery point; without one, at the newest safe one before its newest
+// damage, or the newest of all.
 func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
 	return look(ctx, c.watch, wedding, point,
 		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
-		func(point string) (engine.WeddingAt, error) { return c.GetWeddingAt(ctx, actor, wedding, point) }, c.scopes.PreviewScope)
+		func(point string) (engine.WeddingAt, error) { return c.GetWeddingAt(ctx, actor, wedding, point) },
+		c.scopes.PreviewScope)
 }
 
 // LookAtWedding is Console.LookAtWedding from the providers alone.
 func (s *Standby) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
-	return look(ctx, s.watch, wedding, point, func(ctx context.Context) (*engine.Damage, error) { return s.FindDamage(ctx, actor, wedding) },
-		func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) }, s.engine.PreviewScope)
+	return look(ctx, s.watch, wedding, point,
+		func(ctx context.Context) (*engine.Damage, error) { return s.FindDamage(ctx, actor, wedding) },
+		func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) },
+		s.engine.PreviewScope)
 }
 
 // FindDamage is Console.FindDamage from the providers alone.
@@ -48,7 +52,8 @@ func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	for _, p := range points[:min(len(points), damagePoints)] {
 		ids = append(ids, p.ID)
 	}
-	d, found, err := s.engine.FindDamage(ctx, engine.ScopeInput{Wedding: wedding, PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
+	d, found, err := s.engine.FindDamage(ctx,
+		engine.ScopeInput{Wedding: wedding, PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -56,8 +61,10 @@ func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	return &d, nil
 }
 
-func look(ctx context.Context, watch *platformWatch, wedding, point string, damage func(context.Context) (*engine.Damage, error),
-	read func(point string) (engine.WeddingAt, error), preview func(context.Context, engine.ScopeInput) (*scope.Preview, error)) (WeddingLook, error) {
+func look(ctx context.Context, watch *platformWatch, wedding, point string,
+	damage func(context.Context) (*engine.Damage, error),
+	read func(point string) (engine.WeddingAt, error), preview func(context.Context, engine.ScopeInput) (*scope.Preview,
+		error)) (WeddingLook, error) {
 	looking, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	l := WeddingLook{Platform: watch.ask(ctx)}

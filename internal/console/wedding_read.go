@@ -9,7 +9,8 @@ import (
 )
 
 // GetWeddingAt returns a wedding as it was at a recovery point. It needs no platform: the providers are enough.
-func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt, error) {
+func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt,
+	error) {
 	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
 	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
 	if err == nil {
@@ -22,8 +23,10 @@ func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, weddin
 	return w, c.recordRead(ctx, actor, "wedding.read", wedding, in.detail(), err)
 }
 
-// GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the second.
-func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (engine.WeddingChanges, error) {
+// GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the
+// second.
+func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (
+	engine.WeddingChanges, error) {
 	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
 	detail := in.detail()
 	detail["to"] = to

@@ -30,12 +30,12 @@ const (
 // FoundWeddings is an answer about weddings.
 type FoundWeddings struct {
 	Weddings []Wedding
-	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the recovery point
-	// that they were read from then, zero if none could be.
+	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the
+	// recovery point that they were read from then, zero if none could be.
 	Missing string
 	From    time.Time
-	// Total is how many there are, beside those listed; of weddings ahead, MostAhead+1 stands for more. Days are what a search has read as days,
-	// in words.
+	// Total is how many there are, beside those listed; of weddings ahead, MostAhead+1 stands for more. Days are what a
+	// search has read as days, in words.
 	Total          int
 	Days           []string
 	VendorsMissing bool // a search has found no vendors, because they could not be read in time
@@ -83,15 +83,19 @@ func (f finder) find(ctx context.Context, actor keepsake.Actor, q engine.Wedding
 // search is find for words, or a list of all.
 func (f finder) search(ctx context.Context, actor keepsake.Actor, q engine.WeddingSearch, now time.Time) FoundWeddings {
 	q.Organization = actor.Organization
-	return f.ask(ctx, actor, now, func(ctx context.Context) (engine.FoundWeddings, error) { return f.engine.FindWeddings(ctx, q) },
+	return f.ask(ctx, actor, now, func(ctx context.Context) (engine.FoundWeddings,
+		error) {
+		return f.engine.FindWeddings(ctx, q)
+	},
 		func(ctx context.Context) (engine.FoundWeddings, time.Time, error) {
 			return f.engine.FindWeddingsAt(ctx, "latest", q)
 		})
 }
 
-// gone searches the newest recovery point for what the platform does not know: a wedding that was deleted is the very one somebody looks for.
-// What it cannot find leaves found as it is.
-func (f finder) gone(ctx context.Context, actor keepsake.Actor, q engine.WeddingSearch, found FoundWeddings) FoundWeddings {
+// gone searches the newest recovery point for what the platform does not know: a wedding that was deleted is the very
+// one somebody looks for. What it cannot find leaves found as it is.
+func (f finder) gone(ctx context.Context, actor keepsake.Actor, q engine.WeddingSearch,
+	found FoundWeddings) FoundWeddings {
 	q.Organization = actor.Organization
 	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()
@@ -99,15 +103,18 @@ func (f finder) gone(ctx context.Context, actor keepsake.Actor, q engine.Wedding
 	if err != nil || then.Total == 0 {
 		return found
 	}
-	out := FoundWeddings{Platform: found.Platform, From: from, Total: then.Total, Days: then.Days, VendorsMissing: then.VendorsMissing,
-		Missing: "No wedding in the platform fits. These are in the newest recovery point: they were deleted or renamed since, and can be brought back."}
+	out := FoundWeddings{Platform: found.Platform, From: from, Total: then.Total, Days: then.Days,
+		VendorsMissing: then.VendorsMissing,
+		Missing: "No wedding in the platform fits. These are in the newest recovery point: they were deleted or renamed " +
+			"since, and can be brought back."}
 	for _, w := range then.Weddings {
 		out.Weddings = append(out.Weddings, judged(w, q.Today))
 	}
 	return out
 }
 
-func (f finder) ask(ctx context.Context, actor keepsake.Actor, now time.Time, live func(context.Context) (engine.FoundWeddings, error),
+func (f finder) ask(ctx context.Context, actor keepsake.Actor, now time.Time,
+	live func(context.Context) (engine.FoundWeddings, error),
 	then func(context.Context) (engine.FoundWeddings, time.Time, error)) FoundWeddings {
 	if actor.Role != keepsake.RoleSuperAdmin && actor.Role != keepsake.RoleSystem {
 		return FoundWeddings{Missing: "Your account may not see weddings."}
@@ -161,17 +168,21 @@ func (f finder) one(ctx context.Context, actor keepsake.Actor, id string, now ti
 	found := f.find(ctx, actor, engine.WeddingQuery{IDs: []string{id}, Today: now, Limit: 1})
 	if len(found.Weddings) == 0 && found.answered() {
 		// A wedding that is gone from the platform is the very one somebody looks for.
-		list, from, err := f.engine.KnownWeddings(ctx, engine.WeddingQuery{IDs: []string{id}, Organization: actor.Organization, Today: day(now), Limit: 1})
+		list, from, err := f.engine.KnownWeddings(ctx,
+			engine.WeddingQuery{IDs: []string{id}, Organization: actor.Organization, Today: day(now), Limit: 1})
 		if err == nil && len(list) == 1 {
 			found.Weddings = goneOf(list, now)
-			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery point that holds it knows it, and can be brought back.", from
+			found.Missing, found.From = "This wedding is not in the platform any more. It is shown as the newest recovery "+
+				"point that holds it knows it, and can be brought back.", from
 		}
 	}
 	switch {
 	case len(found.Weddings) == 0 && found.Missing != "" && found.From.IsZero(): // nobody could be asked
 		return found, keepsake.Errorf(keepsake.CodeUnavailable, "%s", found.Missing)
 	case len(found.Weddings) == 0:
-		return found, keepsake.Errorf(keepsake.CodeNotFound, "%s", cmp.Or(found.Missing, "There is no such wedding, neither in the platform nor in the newest recovery point. An older one may know it: open it under Recovery points."))
+		return found, keepsake.Errorf(keepsake.CodeNotFound, "%s",
+			cmp.Or(found.Missing, "There is no such wedding, neither in the platform nor in the newest recovery point. An "+
+				"older one may know it: open it under Recovery points."))
 	}
 	return found, nil
 }
@@ -196,7 +207,8 @@ type WeddingsInput struct {
 type WeddingPage struct {
 	FoundWeddings
 	Next string
-	// Newest is the newest recovery point that covers all of them; nil: there is none. Own has a newer one of a wedding's own.
+	// Newest is the newest recovery point that covers all of them; nil: there is none. Own has a newer one of a wedding's
+	// own.
 	Newest *Point
 }
 
@@ -212,9 +224,11 @@ func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in Wed
 	return page, err
 }
 
-func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput, now time.Time) (page WeddingPage, err error) {
+func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput, now time.Time) (page WeddingPage,
+	err error) {
 	if !plain(in.Search) || utf8.RuneCountInString(in.Search) > longestSearch {
-		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.", longestSearch)
+		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.",
+			longestSearch)
 	}
 	limit := limitOf(in.Limit)
 	q := engine.WeddingSearch{Text: in.Search, Today: day(now), Limit: limit + 1}
@@ -257,8 +271,8 @@ func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput
 	return page, nil
 }
 
-// weddingPlace is where a page of weddings ended: after which one, in the order that the first page's day has made. Days are counted from
-// 1970: a platform's typing errors have years that JSON has not.
+// weddingPlace is where a page of weddings ended: after which one, in the order that the first page's day has made.
+// Days are counted from 1970: a platform's typing errors have years that JSON has not.
 type weddingPlace struct {
 	On         int64
 	Day        *int64 // nil: it has none
@@ -389,7 +403,8 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	return t, nil
 }
 
-// newestUnheard asks the providers for the newest recovery point where the console knows of none; "" where there is none, or nobody answers.
+// newestUnheard asks the providers for the newest recovery point where the console knows of none; "" where there is
+// none, or nobody answers.
 func (c *Console) newestUnheard(ctx context.Context) string {
 	asking, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()
@@ -403,7 +418,8 @@ func (c *Console) newestUnheard(ctx context.Context) string {
 // Emergency returns the overview. A console that knows no recovery point yet asks
 // the providers.
 func (c *Console) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
-	d, err := c.overview(ctx, actor, func(ctx context.Context, actor keepsake.Actor) FoundWeddings { // asked anew: who comes here must know at once what is up
+	// asked anew: who comes here must know at once what is up
+	d, err := c.overview(ctx, actor, func(ctx context.Context, actor keepsake.Actor) FoundWeddings {
 		return c.finder().ahead(ctx, actor)
 	})
 	if err != nil || d.Newest != nil {

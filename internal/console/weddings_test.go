@@ -10,50 +10,59 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestWeddingsOutliveThePlatform: the list and a wedding's page come from the newest recovery point when the platform is away,
-// and so does a wedding that the platform has lost.
+// TestWeddingsOutliveThePlatform: the list and a wedding's page come from the newest recovery point when the platform
+// is away, and so does a wedding that the platform has lost.
 func TestWeddingsOutliveThePlatform(t *testing.T) {
 	t.Parallel()
 	whole := []string{"local", "s3", "away"}
 	w, e := newWorld(t), newFakeEngine()
 	now := time.Now()
-	e.points = []engine.Point{fakePoint("b", now.Add(-time.Hour), whole...), fakePoint("a", now.Add(-2*time.Hour), whole...)}
+	e.points = []engine.Point{fakePoint("b", now.Add(-time.Hour), whole...),
+		fakePoint("a", now.Add(-2*time.Hour), whole...)}
 	c := w.console(e)
 	if err := c.SyncPoints(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	page, err := c.ListWeddings(t.Context(), admin, console.WeddingsInput{Limit: 1})
-	if err != nil || len(page.Weddings) != 1 || page.Next == "" || page.Missing != "" || page.Newest == nil || page.Newest.ID != "b" {
+	if err != nil || len(page.Weddings) != 1 || page.Next == "" || page.Missing != "" || page.Newest == nil ||
+		page.Newest.ID != "b" {
 		t.Errorf("%+v, %v", page, err)
 	}
-	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Cursor: page.Next, Search: " "}); err != nil || len(page.Weddings) != 1 || page.Weddings[0].ID != "w2" || page.Next != "" {
+	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Cursor: page.Next, Search: " "}); err != nil ||
+		len(page.Weddings) != 1 || page.Weddings[0].ID != "w2" || page.Next != "" {
 		t.Errorf("the second page: %+v, %v", page, err)
 	}
 	e.undecided = true
-	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Limit: 1}); err != nil || page.Weddings[0].Phase != keepsake.PhasePlanning || page.Weddings[0].Urgency != keepsake.UrgencyNormal {
+	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Limit: 1}); err != nil ||
+		page.Weddings[0].Phase != keepsake.PhasePlanning || page.Weddings[0].Urgency != keepsake.UrgencyNormal {
 		t.Errorf("a wedding without a day: %+v, %v", page, err)
 	}
-	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Cursor: page.Next}); err != nil || len(page.Weddings) != 1 {
+	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{Cursor: page.Next}); err != nil ||
+		len(page.Weddings) != 1 {
 		t.Errorf("after a wedding without a day: %+v, %v", page, err)
 	}
 	e.undecided = false
 	lost, err := c.GetWedding(t.Context(), admin, "lost")
-	if err != nil || lost.Couple != "L & M" || !strings.Contains(lost.Missing, "not in the platform any more") || len(lost.Points) != 2 {
+	if err != nil || lost.Couple != "L & M" || !strings.Contains(lost.Missing, "not in the platform any more") ||
+		len(lost.Points) != 2 {
 		t.Errorf("a wedding that is gone: %+v, %v", lost, err)
 	}
 	e.down = keepsake.Errorf(keepsake.CodeUnavailable, "the platform is away")
-	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{}); err != nil || len(page.Weddings) != 2 || page.Missing == "" || page.From.IsZero() {
+	if page, err = c.ListWeddings(t.Context(), admin, console.WeddingsInput{}); err != nil || len(page.Weddings) != 2 ||
+		page.Missing == "" || page.From.IsZero() {
 		t.Errorf("without the platform: %+v, %v", page, err)
 	}
 	bound := admin
 	bound.Organization = "org-2"
-	if page, err = c.ListWeddings(t.Context(), bound, console.WeddingsInput{}); err != nil || len(page.Weddings) != 1 || page.Weddings[0].ID != "w2" {
+	if page, err = c.ListWeddings(t.Context(), bound, console.WeddingsInput{}); err != nil || len(page.Weddings) != 1 ||
+		page.Weddings[0].ID != "w2" {
 		t.Errorf("of an organization: %+v, %v", page, err)
 	}
 	if _, err := c.GetWedding(t.Context(), bound, "w1"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("another organization's wedding: %v", err)
 	}
-	for _, in := range []console.WeddingsInput{{Search: strings.Repeat("x", 201)}, {Search: "a\x00b"}, {Cursor: "50"}, {Cursor: "e30"}, {Cursor: "not%one"}, {Cursor: "eyJPbiI6MSwiRGF5Ijo5OTk5OTk5OTk5OTksIklEIjoieCJ9"}} {
+	for _, in := range []console.WeddingsInput{{Search: strings.Repeat("x", 201)}, {Search: "a\x00b"}, {Cursor: "50"},
+		{Cursor: "e30"}, {Cursor: "not%one"}, {Cursor: "eyJPbiI6MSwiRGF5Ijo5OTk5OTk5OTk5OTksIklEIjoieCJ9"}} {
 		if _, err := c.ListWeddings(t.Context(), admin, in); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			t.Errorf("%+v: %v", in, err)
 		}
@@ -78,7 +87,8 @@ func TestMilestonesOfAWedding(t *testing.T) {
 		if on != "" {
 			in.Day = day(on)
 		}
-		if err := c.SaveMilestone(t.Context(), admin, in); (err == nil) != (want == "") || err != nil && keepsake.CodeOf(err) != want {
+		if err := c.SaveMilestone(t.Context(), admin, in); (err == nil) != (want == "") || err != nil &&
+			keepsake.CodeOf(err) != want {
 			t.Errorf("%s on %s: %v", name, on, err)
 		}
 	}
@@ -90,18 +100,21 @@ func TestMilestonesOfAWedding(t *testing.T) {
 	save("day_before_wedding", "2020-04-01", keepsake.CodeInvalid)
 	save(strings.Repeat("x", 61), "2020-04-01", keepsake.CodeInvalid)
 	got, err := c.GetWedding(t.Context(), admin, "w1")
-	if err != nil || len(got.Milestones) != 2 || got.Milestones[0].Name != "final_payment" || !got.Milestones[0].Day.Equal(day("2020-05-02")) || !got.Milestones[1].Derived {
+	if err != nil || len(got.Milestones) != 2 || got.Milestones[0].Name != "final_payment" ||
+		!got.Milestones[0].Day.Equal(day("2020-05-02")) || !got.Milestones[1].Derived {
 		t.Errorf("%+v, %v", got.Milestones, err)
 	}
 	bound := admin
 	bound.Organization = "org-2"
-	if err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{Wedding: "w1", Name: "mine", Day: day("2020-01-01")}); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if err := c.SaveMilestone(t.Context(), bound,
+		console.SaveMilestoneInput{Wedding: "w1", Name: "mine", Day: day("2020-01-01")}); keepsake.CodeOf(
+		err) != keepsake.CodeForbidden {
 		t.Errorf("an account bound to an organization: %v", err)
 	}
 }
 
-// TestMilestonesMakeRecoveryPoints: the first look only notes the day; after that, every wedding that reaches a milestone or
-// enters a phase has its mark in one backup a day, and a console that slept catches up.
+// TestMilestonesMakeRecoveryPoints: the first look only notes the day; after that, every wedding that reaches a
+// milestone or enters a phase has its mark in one backup a day, and a console that slept catches up.
 func TestMilestonesMakeRecoveryPoints(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -133,7 +146,8 @@ func TestMilestonesMakeRecoveryPoints(t *testing.T) {
 		t.Errorf("on the first day: %+v", got)
 	}
 	// The fake's weddings are always today and in six days: neither enters a phase.
-	if err := c.SaveMilestone(t.Context(), admin, console.SaveMilestoneInput{Wedding: "w2", Name: "tasting", Day: now.AddDate(0, 0, 2)}); err != nil {
+	if err := c.SaveMilestone(t.Context(), admin,
+		console.SaveMilestoneInput{Wedding: "w2", Name: "tasting", Day: now.AddDate(0, 0, 2)}); err != nil {
 		t.Fatal(err)
 	}
 	now = now.AddDate(0, 0, 1)
@@ -145,7 +159,8 @@ func TestMilestonesMakeRecoveryPoints(t *testing.T) {
 	now = now.AddDate(0, 0, 3)
 	watch()
 	got := marks()
-	if len(got) != 2 || got[0].Wedding != "w1" || got[0].Milestone != "day_before_wedding" || got[0].Phase != keepsake.PhaseExecution || got[1].Wedding != "w2" || got[1].Milestone != "tasting" {
+	if len(got) != 2 || got[0].Wedding != "w1" || got[0].Milestone != "day_before_wedding" ||
+		got[0].Phase != keepsake.PhaseExecution || got[1].Wedding != "w2" || got[1].Milestone != "tasting" {
 		t.Errorf("after three days: %+v", got)
 	}
 	watch()
@@ -153,7 +168,8 @@ func TestMilestonesMakeRecoveryPoints(t *testing.T) {
 		t.Errorf("on the same day again: %+v", again)
 	}
 	now = now.AddDate(0, 0, 1)
-	if err := c.WatchMilestones(t.Context()); keepsake.CodeOf(err) != keepsake.CodeConflict { // the backup of yesterday still waits
+	// the backup of yesterday still waits
+	if err := c.WatchMilestones(t.Context()); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("while a backup is under way: %v", err)
 	}
 }
@@ -188,8 +204,8 @@ func TestABackupIsMadeForAWedding(t *testing.T) {
 	}
 }
 
-// TestAPointIsMarked: note, labels and lock go to the repository and to this console, on record, and stay when the repository's list
-// is read again.
+// TestAPointIsMarked: note, labels and lock go to the repository and to this console, on record, and stay when the
+// repository's list is read again.
 func TestAPointIsMarked(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -199,13 +215,16 @@ func TestAPointIsMarked(t *testing.T) {
 		t.Fatal(err)
 	}
 	none := map[string]string{}
-	for _, in := range []console.SavePointInput{{ID: "a", Note: new("before the move"), Labels: map[string]string{"app": "4.2"}, Locked: new(true)}, {ID: "a", Note: new(""), Labels: none, Locked: new(false)}} {
+	for _, in := range []console.SavePointInput{
+		{ID: "a", Note: new("before the move"), Labels: map[string]string{"app": "4.2"}, Locked: new(true)},
+		{ID: "a", Note: new(""), Labels: none, Locked: new(false)}} {
 		if err := c.SavePoint(t.Context(), admin, in); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
 			d, err := c.GetPoint(t.Context(), admin, "a")
-			if err != nil || d.Point.Note != *in.Note || d.Point.Labels["app"] != in.Labels["app"] || d.Point.Locked != *in.Locked {
+			if err != nil || d.Point.Note != *in.Note || d.Point.Labels["app"] != in.Labels["app"] ||
+				d.Point.Locked != *in.Locked {
 				t.Errorf("%+v became %+v, %v", in, d.Point.Point, err)
 			}
 			if err := c.SyncPoints(t.Context()); err != nil {
@@ -213,14 +232,16 @@ func TestAPointIsMarked(t *testing.T) {
 			}
 		}
 	}
-	for id, in := range map[keepsake.Code]console.SavePointInput{keepsake.CodeInvalid: {ID: "a", Note: new(strings.Repeat("x", 501))}, keepsake.CodeNotFound: {ID: "nobody"}} {
+	for id, in := range map[keepsake.Code]console.SavePointInput{
+		keepsake.CodeInvalid: {ID: "a", Note: new(strings.Repeat("x", 501))}, keepsake.CodeNotFound: {ID: "nobody"}} {
 		if err := c.SavePoint(t.Context(), admin, in); keepsake.CodeOf(err) != id {
 			t.Errorf("%+v: %v", in, err)
 		}
 	}
 }
 
-// TestTwoChangeAPointAtOnce: who is slower by a moment takes back nothing that the other has saved, here or in the repository.
+// TestTwoChangeAPointAtOnce: who is slower by a moment takes back nothing that the other has saved, here or in the
+// repository.
 func TestTwoChangeAPointAtOnce(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
@@ -249,7 +270,8 @@ func TestTwoChangeAPointAtOnce(t *testing.T) {
 	e.marking = func() {
 		w.past("recovery_points", "update recovery_points set locked = not locked")
 	}
-	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Note: new("never")}); keepsake.CodeOf(err) != keepsake.CodeConflict {
+	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Note: new("never")}); keepsake.CodeOf(
+		err) != keepsake.CodeConflict {
 		t.Errorf("others never end: %v", err)
 	}
 }

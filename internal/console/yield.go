@@ -70,7 +70,8 @@ func (c *Console) yielding(ctx context.Context, r engine.Reporter) (wait func(co
 			restoring, err := c.isRestoring(ctx)
 			shut := err == nil && restoring
 			if g.set(shut) {
-				say(map[bool]string{true: "Somebody restores: that goes first, and this backup waits.", false: "The restore has ended; reading goes on."}[shut])
+				say(map[bool]string{true: "Somebody restores: that goes first, and this backup waits.",
+					false: "The restore has ended; reading goes on."}[shut])
 			}
 			if shut {
 				left -= yieldEvery

@@ -19,7 +19,8 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // providers returns three directories that satisfy the 3-2-1 rule.
 func providers(t *testing.T) []engine.Provider {
 	t.Helper()
-	list := []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "second", Medium: "s3"}, {Name: "offsite", Medium: "gcs", Offsite: true}}
+	list := []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "second", Medium: "s3"},
+		{Name: "offsite", Medium: "gcs", Offsite: true}}
 	for i := range list {
 		store, err := storage.OpenFile(filepath.Join(t.TempDir(), list[i].Name))
 		if err != nil {
@@ -68,12 +69,16 @@ func TestUnchangedRowsAreNeitherReadNorStoredAgain(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
 	run(t, url, `create table public.organizations (id int primary key, name text)`,
-		`create table public.weddings (id uuid primary key default gen_random_uuid(), organization_id int references organizations,
+		`create table public.weddings (id uuid primary key default gen_random_uuid(), organization_id int references
+			organizations,
 			couple text, wedding_date date)`,
-		`create table public.guests (id bigint generated always as identity primary key, wedding_id uuid references weddings, name text)`,
+		`create table public.guests (id bigint generated always as identity primary key, wedding_id uuid references weddings,
+			name text)`,
 		`insert into organizations select i, 'Organization ' || i from generate_series(1, 10) i`,
-		`insert into weddings select gen_random_uuid(), 1 + i % 10, 'Couple ' || i, '2026-11-23'::date + i from generate_series(1, 300) i`,
-		`insert into guests (wedding_id, name) select w.id, repeat('guest ' || i, 20) from weddings w, generate_series(1, 100) i`)
+		`insert into weddings select gen_random_uuid(), 1 + i % 10, 'Couple ' || i, '2026-11-23'::date + i
+			from generate_series(1, 300) i`,
+		`insert into guests (wedding_id, name) select w.id, repeat('guest ' || i, 20) from weddings w, generate_series(1,
+			100) i`)
 	awaitOlder(t, url)
 	e := newEngine(t, url, providers(t))
 	full := backup(t, e, keepsake.BackupFull)
@@ -90,7 +95,8 @@ func TestUnchangedRowsAreNeitherReadNorStoredAgain(t *testing.T) {
 	}
 	run(t, url, `update guests set name = 'changed' where id = 5`, `delete from guests where id = 20000`)
 	changed := backup(t, e, keepsake.BackupIncremental)
-	if changed.Rows != full.Rows-1 || changed.ChunksNew < 1 || changed.ChunksNew > 2 || changed.BytesNew > full.BytesNew/20 {
+	if changed.Rows != full.Rows-1 || changed.ChunksNew < 1 || changed.ChunksNew > 2 ||
+		changed.BytesNew > full.BytesNew/20 {
 		t.Fatalf("an incremental backup after two changes: %+v", changed)
 	}
 	points, err := e.Points(t.Context(), "")

@@ -11,7 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// A machine with a writer's key takes whole backups that somebody with the repository's key restores, uploads only what changed, and reads nothing.
+// A machine with a writer's key takes whole backups that somebody with the repository's key restores, uploads only what
+// changed, and reads nothing.
 func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -22,7 +23,8 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: key}})
+	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list,
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: key}})
 	first := backup(t, w, keepsake.BackupFull)
 	if !first.Protected || first.ChunksNew != first.ChunksTotal {
 		t.Errorf("the first: %+v", first)
@@ -42,13 +44,15 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	}
 
 	target := testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Point: first.Point, Target: keepsake.Secret(target)}); !r.Verified || r.Rows != first.Rows {
+	if r := restore(t, e, engine.RestoreInput{Point: first.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+		r.Rows != first.Rows {
 		t.Errorf("restored: %+v", r)
 	}
 	same(t, source, target)
 
 	// The repository's key builds upon what a writer stored.
-	if next := backup(t, e, keepsake.BackupIncremental); next.ChunksNew > 1 { // the schema, whose id with a writer's key is another
+	// the schema, whose id with a writer's key is another
+	if next := backup(t, e, keepsake.BackupIncremental); next.ChunksNew > 1 {
 		t.Errorf("an incremental upon it: %+v", next)
 	}
 
@@ -56,7 +60,8 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	wantError(t, err, keepsake.CodeInvalid, "nothing was backed up", "take a full backup")
 	for name, read := range map[string]func() error{
 		"restore": func() error {
-			_, err := w.Restore(ctx, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t))}, engine.Discard)
+			_, err := w.Restore(ctx, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t))},
+				engine.Discard)
 			return err
 		},
 		"verify":     func() error { _, err := w.Verify(ctx, engine.VerifyInput{}, engine.Discard); return err },
@@ -79,9 +84,11 @@ func TestAWriterBeginsNoRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: key}})
+	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list,
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: key}})
 	r := backup(t, w, keepsake.BackupFull)
-	if c := copyOf(t, r.Copies, list[2].Name); c.Confirmed || !strings.HasSuffix(c.Error, "run keepsake repo add-provider offsite where the repository's key is.") || r.Protected {
+	if c := copyOf(t, r.Copies, list[2].Name); c.Confirmed ||
+		!strings.HasSuffix(c.Error, "run keepsake repo add-provider offsite where the repository's key is.") || r.Protected {
 		t.Errorf("%+v", r)
 	}
 }

@@ -35,8 +35,10 @@ func drawBare(t *rapid.T, roles []string) []drawn {
 	quoted := func(r string) string { return pgx.Identifier{r}.Sanitize() }
 	for i := range rapid.IntRange(1, 4).Draw(t, "tables") {
 		table := fmt.Sprintf("t%d", i)
-		all = append(all, drawn{sql: "create table " + table + " (id int primary key, name text)", check: "select to_regclass('" + table + "') is not null"},
-			drawn{sql: "insert into " + table + " select i, 'x' from generate_series(1, 20) i", check: "select count(*) = 20 from " + table})
+		all = append(all, drawn{sql: "create table " + table + " (id int primary key, name text)",
+			check: "select to_regclass('" + table + "') is not null"},
+			drawn{sql: "insert into " + table + " select i, 'x' from generate_series(1, 20) i",
+				check: "select count(*) = 20 from " + table})
 		granted := map[string]bool{}
 		if rapid.Bool().Draw(t, "owned") {
 			r := role.Draw(t, "owner")
@@ -51,7 +53,8 @@ func drawBare(t *rapid.T, roles []string) []drawn {
 			}
 			granted[r] = true
 			all = append(all, drawn{"grant select on " + table + " to " + quoted(r), []string{r}, "grant", "TABLE " + table,
-				fmt.Sprintf("select exists (select from pg_class c, aclexplode(relacl) a join pg_roles r on r.oid = a.grantee where relname = '%s' and rolname = '%s')", table, r)})
+				fmt.Sprintf("select exists (select from pg_class c, aclexplode(relacl) a join pg_roles r on r.oid = a.grantee "+
+					"where relname = '%s' and rolname = '%s')", table, r)})
 		}
 		for j := range rapid.IntRange(0, 3).Draw(t, "policies") {
 			policy, r := fmt.Sprintf("p%d_%d", i, j), role.Draw(t, "policy's role")
@@ -60,19 +63,26 @@ func drawBare(t *rapid.T, roles []string) []drawn {
 				needs, to = nil, "public"
 			}
 			there := fmt.Sprintf("exists (select from pg_policy where polname = '%s')", policy)
-			all = append(all, drawn{fmt.Sprintf("create policy %s on %s to %s using (id > %d)", policy, table, to, j), needs, "policy", policy, "select " + there})
+			all = append(all, drawn{fmt.Sprintf("create policy %s on %s to %s using (id > %d)", policy, table, to, j), needs,
+				"policy", policy, "select " + there})
 			if rapid.Bool().Draw(t, "comment") {
-				all = append(all, drawn{fmt.Sprintf("comment on policy %s on %s is 'about %s'", policy, table, policy), needs, "comment", "POLICY " + policy,
-					fmt.Sprintf("select exists (select from pg_policy p where polname = '%s' and obj_description(p.oid, 'pg_policy') is not null)", policy)})
+				all = append(all, drawn{fmt.Sprintf("comment on policy %s on %s is 'about %s'", policy, table, policy), needs,
+					"comment", "POLICY " + policy,
+					fmt.Sprintf("select exists (select from pg_policy p where polname = '%s' and obj_description(p.oid, "+
+						"'pg_policy') is not null)", policy)})
 			}
 		}
 		if rapid.Bool().Draw(t, "trigger") {
 			f, r := fmt.Sprintf("f%d", i), role.Draw(t, "function's owner")
-			all = append(all, drawn{sql: "create function " + f + "() returns trigger language plpgsql as 'begin return new; end'", check: "select to_regproc('" + f + "') is not null"},
+			all = append(all, drawn{sql: "create function " + f +
+				"() returns trigger language plpgsql as 'begin return new; end'", check: "select to_regproc('" + f +
+				"') is not null"},
 				drawn{"alter function " + f + " owner to " + quoted(r), []string{r}, "owner", "public." + f,
 					fmt.Sprintf("select pg_get_userbyid(proowner) = '%s' from pg_proc where proname = '%s'", r, f)},
-				drawn{sql: fmt.Sprintf("create trigger tr%d before insert on %s for each row execute function %s()", i, table, f), check: fmt.Sprintf("select exists (select from pg_trigger where tgname = 'tr%d')", i)},
-				drawn{sql: fmt.Sprintf("comment on trigger tr%d on %s is 'kept'", i, table), check: fmt.Sprintf("select obj_description(oid) = 'kept' from pg_trigger where tgname = 'tr%d'", i)})
+				drawn{sql: fmt.Sprintf("create trigger tr%d before insert on %s for each row execute function %s()", i, table, f),
+					check: fmt.Sprintf("select exists (select from pg_trigger where tgname = 'tr%d')", i)},
+				drawn{sql: fmt.Sprintf("comment on trigger tr%d on %s is 'kept'", i, table),
+					check: fmt.Sprintf("select obj_description(oid) = 'kept' from pg_trigger where tgname = 'tr%d'", i)})
 		}
 	}
 	for i, r := range roles {
@@ -80,15 +90,18 @@ func drawBare(t *rapid.T, roles []string) []drawn {
 			continue
 		}
 		schema := fmt.Sprintf("s%d", i)
-		all = append(all, drawn{sql: "create schema " + schema, check: "select to_regnamespace('" + schema + "') is not null"},
-			drawn{"alter default privileges in schema " + schema + " grant select on tables to " + quoted(r), []string{r}, "default grant", schema,
-				fmt.Sprintf("select exists (select from pg_default_acl d, aclexplode(defaclacl) a join pg_roles r on r.oid = a.grantee where rolname = '%s' and defaclnamespace = '%s'::regnamespace)", r, schema)})
+		all = append(all, drawn{sql: "create schema " + schema, check: "select to_regnamespace('" + schema +
+			"') is not null"},
+			drawn{"alter default privileges in schema " + schema + " grant select on tables to " + quoted(r), []string{r},
+				"default grant", schema,
+				fmt.Sprintf("select exists (select from pg_default_acl d, aclexplode(defaclacl) a join pg_roles r on r.oid = "+
+					"a.grantee where rolname = '%s' and defaclnamespace = '%s'::regnamespace)", r, schema)})
 	}
 	return all
 }
 
-// TestWhateverRolesAreMissingTheRestIsThere: whatever a platform grants to whom, and whichever of its roles the target lacks,
-// everything that needs none of those is there, and each thing that does is named.
+// TestWhateverRolesAreMissingTheRestIsThere: whatever a platform grants to whom, and whichever of its roles the target
+// lacks, everything that needs none of those is there, and each thing that does is named.
 //
 // A failure names its seed; KEEPSAKE_PROPERTY_SEED=<seed> draws that platform alone again.
 func TestWhateverRolesAreMissingTheRestIsThere(t *testing.T) {

@@ -36,8 +36,10 @@ type drawnRun struct {
 func drawRuns(t *rapid.T) [][]drawnRun {
 	one := rapid.Custom(func(t *rapid.T) drawnRun {
 		order := rapid.Permutation([]int{0, 1, 2}).Draw(t, "order")
-		r := drawnRun{providers: order[:rapid.IntRange(1, 3).Draw(t, "providers")], writer: rapid.IntRange(0, 4).Draw(t, "writer") == 0,
-			kind: rapid.SampledFrom([]keepsake.BackupType{keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical}).Draw(t, "type")}
+		r := drawnRun{providers: order[:rapid.IntRange(1, 3).Draw(t, "providers")],
+			writer: rapid.IntRange(0, 4).Draw(t, "writer") == 0,
+			kind: rapid.SampledFrom([]keepsake.BackupType{keepsake.BackupFull, keepsake.BackupIncremental,
+				keepsake.BackupCritical}).Draw(t, "type")}
 		if rapid.Bool().Draw(t, "killed") {
 			r.kill = rapid.IntRange(1, 60).Draw(t, "uploads")
 		}
@@ -49,8 +51,8 @@ func drawRuns(t *rapid.T) [][]drawnRun {
 	return rapid.SliceOfN(rapid.SliceOfN(one, 2, 3), 1, 2).Draw(t, "rounds")
 }
 
-// TestBackupsAtOnce: any number of backups at once, with any lists of providers, killed anywhere, leave no copy that a verification calls
-// damaged; repair brings every point to every provider, and each restores from each of them.
+// TestBackupsAtOnce: any number of backups at once, with any lists of providers, killed anywhere, leave no copy that a
+// verification calls damaged; repair brings every point to every provider, and each restores from each of them.
 //
 // A failure names its seed; KEEPSAKE_PROPERTY_SEED=<seed> draws it alone again.
 func TestBackupsAtOnce(t *testing.T) {
@@ -88,14 +90,16 @@ func TestBackupsAtOnce(t *testing.T) {
 					states[point] = fmt.Sprint(now)
 				}
 				w.wantOnlyAbsences(t, e)
-				run(t, source, "update guests set name = name || '!' where id % 700 = 0", "insert into guests (id, name) select max(id) + 1, 'late' from guests")
+				run(t, source, "update guests set name = name || '!' where id % 700 = 0",
+					"insert into guests (id, name) select max(id) + 1, 'late' from guests")
 			}
 			repaired, err := e.Repair(t.Context(), engine.VerifyInput{}, engine.Discard)
 			if err != nil || len(repaired.Remaining) != 0 {
 				t.Fatalf("repair: %+v, %v", repaired, err)
 			}
 			for _, deep := range []bool{false, true} {
-				if v, err := e.Verify(t.Context(), engine.VerifyInput{Deep: deep}, engine.Discard); err != nil || !v.OK || v.Points < len(states) {
+				if v, err := e.Verify(t.Context(), engine.VerifyInput{Deep: deep}, engine.Discard); err != nil || !v.OK ||
+					v.Points < len(states) {
 					t.Fatalf("verified after the repair, deep %v: %+v, %v", deep, v, err)
 				}
 			}
@@ -138,7 +142,8 @@ type directories struct {
 
 func newDirectories(t testing.TB) directories {
 	t.Helper()
-	w := directories{list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "second", Medium: "s3"}, {Name: "offsite", Medium: "gcs", Offsite: true}},
+	w := directories{list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "second", Medium: "s3"},
+		{Name: "offsite", Medium: "gcs", Offsite: true}},
 		key: repository.NewKeyFile()}
 	for i := range w.list {
 		w.dirs = append(w.dirs, filepath.Join(t.TempDir(), w.list[i].Name))
@@ -191,7 +196,8 @@ func (w directories) atOnce(t *testing.T, source string, writer keepsake.Secret,
 		}
 		mine := engineWith(t, source, list, w.key)
 		if r.writer {
-			mine = engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
+			mine = engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list,
+				DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
 		}
 		wg.Go(func() {
 			got, err := mine.Backup(ctx, engine.BackupInput{Type: r.kind}, engine.Discard)
@@ -231,8 +237,8 @@ func (w directories) wantOnlyAbsences(t *testing.T, e *engine.Engine) {
 	}
 }
 
-// resealed puts in the place of every chunk and index page of a provider another seal of the same rows, of another size: what a backup at the same time with
-// more patience for compression leaves there.
+// resealed puts in the place of every chunk and index page of a provider another seal of the same rows, of another
+// size: what a backup at the same time with more patience for compression leaves there.
 func resealed(t *testing.T, at engine.Provider, dir string, key keepsake.Secret, m *repository.Manifest) {
 	t.Helper()
 	keys, other := repositoryOf(t, dir, key), 0
@@ -283,12 +289,14 @@ func TestAChunkThatAnotherRunSealedIsSound(t *testing.T) {
 		if v, err := e.Verify(ctx, engine.VerifyInput{Deep: deep}, engine.Discard); err != nil || !v.OK {
 			t.Errorf("verified, deep %v: %+v, %v", deep, v.Findings, err)
 		}
-		if r, err := e.Repair(ctx, engine.VerifyInput{Deep: deep}, engine.Discard); err != nil || r.Copied != 0 || len(r.Remaining) > 0 {
+		if r, err := e.Repair(ctx, engine.VerifyInput{Deep: deep}, engine.Discard); err != nil || r.Copied != 0 ||
+			len(r.Remaining) > 0 {
 			t.Errorf("repaired, deep %v: %+v, %v", deep, r, err)
 		}
 	}
 	// Without the provider that has the very bytes, and with a provider that has nothing yet.
-	fresh := engine.Provider{Name: "fresh", Medium: "s3", Offsite: true, Store: openFile(t, filepath.Join(t.TempDir(), "fresh"))}
+	fresh := engine.Provider{Name: "fresh", Medium: "s3", Offsite: true,
+		Store: openFile(t, filepath.Join(t.TempDir(), "fresh"))}
 	without := engineWith(t, source, []engine.Provider{w.list[0], w.list[1], fresh}, key)
 	for _, kind := range []keepsake.BackupType{keepsake.BackupIncremental, keepsake.BackupFull} {
 		if r := backup(t, without, kind); !r.Protected {

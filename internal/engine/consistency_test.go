@@ -16,8 +16,9 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// ledger is a platform under write, whose every committed state keeps four invariants: money is neither made nor lost, an
-// order has as many lines as it says, a line has its order, and the queue, emptied and refilled in one transaction, has ten rows.
+// ledger is a platform under write, whose every committed state keeps four invariants: money is neither made nor lost,
+// an order has as many lines as it says, a line has its order, and the queue, emptied and refilled in one transaction,
+// has ten rows.
 type ledger struct {
 	url     string
 	commits atomic.Int64
@@ -31,7 +32,8 @@ func newLedger(t *testing.T) *ledger {
 	run(t, l.url, "create table accounts (id int primary key, balance bigint not null, padding text)",
 		"insert into accounts select i, 1000, repeat('x', 500) from generate_series(1, 3000) i",
 		"create table orders (id bigint generated always as identity primary key, lines int not null)",
-		"create table lines (id bigint generated always as identity primary key, order_id bigint not null references orders, text text)",
+		"create table lines (id bigint generated always as identity primary key, order_id bigint not null references "+
+			"orders, text text)",
 		"create table queue (id int)", "insert into queue select generate_series(1, 10)")
 	ctx, cancel := context.WithCancel(t.Context())
 	l.stop = cancel
@@ -47,7 +49,8 @@ func (l *ledger) end() {
 	l.wg.Wait()
 }
 
-// write commits one transaction after the other until the ledger ends. One that gives up waiting for a lock is tried again.
+// write commits one transaction after the other until the ledger ends. One that gives up waiting for a lock is tried
+// again.
 func (l *ledger) write(ctx context.Context, t *testing.T, fn func(context.Context, pgx.Tx) error) {
 	conn, err := pgx.Connect(ctx, l.url)
 	if err != nil {
@@ -90,7 +93,8 @@ func order(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.QueryRow(ctx, "insert into orders (lines) values ($1) returning id", n).Scan(&id); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "insert into lines (order_id, text) select $1, 'line ' || i from generate_series(1, $2) i", id, n)
+	_, err := tx.Exec(ctx, "insert into lines (order_id, text) select $1, 'line ' || i from generate_series(1, $2) i", id,
+		n)
 	return err
 }
 
@@ -151,7 +155,8 @@ func TestSnapshotsUnderConcurrentWritesAreConsistent(t *testing.T) {
 		if n := one[int64](t, target, "select sum(balance)::int8 from accounts"); n != 3_000_000 {
 			t.Errorf("point %s holds %d of money, want 3000000", p.Point, n)
 		}
-		if n := one[int64](t, target, `select count(*) from orders o where lines <> (select count(*) from lines where order_id = o.id)`); n != 0 {
+		if n := one[int64](t, target, `select count(*) from orders o where lines <> (select count(*) from lines
+			where order_id = o.id)`); n != 0 {
 			t.Errorf("point %s holds %d orders without all their lines", p.Point, n)
 		}
 		if n := one[int64](t, target, `select count(*) from lines where order_id not in (select id from orders)`); n != 0 {

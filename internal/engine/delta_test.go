@@ -18,18 +18,22 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// scattered is a platform of tables that are written to in every way: rows of both formats, long rows, rows that stay in their
-// page when they change and rows that move.
+// scattered is a platform of tables that are written to in every way: rows of both formats, long rows, rows that stay
+// in their page when they change and rows that move.
 var scattered = []string{
 	"create table organizations (id int primary key, name text)",
 	"create table weddings (id int primary key, couple text, wedding_date date)",
 	"insert into weddings select i, 'Couple ' || i, '2026-01-01' from generate_series(1, 500) i",
-	"create table guests (id int primary key, wedding_id int references weddings, name text, seen int) with (fillfactor = 70)",
-	"insert into guests select i, 1 + i % 500, 'Guest ' || md5(i::text) || md5((i * 7)::text), 0 from generate_series(1, 60000) i",
+	"create table guests (id int primary key, wedding_id int references weddings, name text, seen int) with " +
+		"(fillfactor = 70)",
+	"insert into guests select i, 1 + i % 500, 'Guest ' || md5(i::text) || md5((i * 7)::text), 0 from " +
+		"generate_series(1, 60000) i",
 	"create table notes (id int primary key, words tsvector, body text)", // a tsvector: text format
-	"insert into notes select i, to_tsvector('simple', 'note ' || i), repeat(E'tab\\t' || i, 20) from generate_series(1, 12000) i",
+	"insert into notes select i, to_tsvector('simple', 'note ' || i), repeat(E'tab\\t' || i, 20) from " +
+		"generate_series(1, 12000) i",
 	"create table contracts (id int primary key, body bytea)",
-	"insert into contracts select i, case when i % 50 = 0 then convert_to(repeat(md5(i::text), 20000), 'UTF8') else convert_to(md5(i::text), 'UTF8') end from generate_series(1, 600) i",
+	"insert into contracts select i, case when i % 50 = 0 then convert_to(repeat(md5(i::text), 20000), 'UTF8') else " +
+		"convert_to(md5(i::text), 'UTF8') end from generate_series(1, 600) i",
 	"create table logs (at timestamptz, line text)", // no key
 	"insert into logs select timestamptz '2026-01-01' + i * interval '1 s', md5(i::text) from generate_series(1, 40000) i",
 }
@@ -51,8 +55,8 @@ func scatter(r *rand.Rand, share float64) []string {
 	}
 }
 
-// awaitOlder waits until every transaction of the server that is older than this call has ended. Those of tests beside this
-// one would otherwise make the next incremental backup doubt, and store again, what was written since they began.
+// awaitOlder waits until every transaction of the server that is older than this call has ended. Those of tests beside
+// this one would otherwise make the next incremental backup doubt, and store again, what was written since they began.
 func awaitOlder(t *testing.T, url string) {
 	t.Helper()
 	now := one[string](t, url, "select pg_current_xact_id()::text")
@@ -64,8 +68,9 @@ func awaitOlder(t *testing.T, url string) {
 	t.Fatal("a transaction of another test does not end")
 }
 
-// TestFewChangedRowsCostLittle makes incremental backup after incremental backup of a platform whose changes lie everywhere, with
-// vacuums between them and with transactions and savepoints that are open while a backup is made, and proves each by a restore.
+// TestFewChangedRowsCostLittle makes incremental backup after incremental backup of a platform whose changes lie
+// everywhere, with vacuums between them and with transactions and savepoints that are open while a backup is made, and
+// proves each by a restore.
 func TestFewChangedRowsCostLittle(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
@@ -94,7 +99,8 @@ func TestFewChangedRowsCostLittle(t *testing.T) {
 		}
 		awaitOlder(t, url)
 		inc := backup(t, e, keepsake.BackupIncremental)
-		t.Logf("round %d: %d of %d bytes, %d of %d chunks", round, inc.BytesNew, full.BytesNew, inc.ChunksNew, inc.ChunksTotal)
+		t.Logf("round %d: %d of %d bytes, %d of %d chunks", round, inc.BytesNew, full.BytesNew, inc.ChunksNew,
+			inc.ChunksTotal)
 		if inc.BytesNew*4 > full.BytesNew {
 			t.Errorf("round %d uploaded %d bytes, the full backup %d", round, inc.BytesNew, full.BytesNew)
 		}
@@ -114,12 +120,14 @@ func TestFewChangedRowsCostLittle(t *testing.T) {
 			}
 		}
 	}
-	do("begin", "savepoint a", "insert into guests select (select max(id) from guests) + i, 2, 'Late', 0 from generate_series(1, 20) i", "savepoint b",
+	do("begin", "savepoint a", "insert into guests select (select max(id) from guests) + i, 2, 'Late', 0 from "+
+		"generate_series(1, 20) i", "savepoint b",
 		"update guests set name = 'Late too' where id % 997 = 0", "release b")
 	run(t, url, "update logs set line = 'x' where line like 'a1%'")
 	backup(t, e, keepsake.BackupIncremental)
 	prove("while a transaction is open")
-	do("delete from guests where id % 991 = 0", "rollback to a", "insert into guests select (select max(id) from guests) + i, 2, 'Later', 0 from generate_series(1, 20) i", "commit")
+	do("delete from guests where id % 991 = 0", "rollback to a",
+		"insert into guests select (select max(id) from guests) + i, 2, 'Later', 0 from generate_series(1, 20) i", "commit")
 	run(t, url, "vacuum guests")
 	backup(t, e, keepsake.BackupIncremental)
 	prove("after it was committed")
@@ -151,11 +159,14 @@ func TestFewChangedRowsCostLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, table := range w.Tables {
-		if want := one[int](t, url, "select count(*) from "+table.Table+" where "+strings.Replace("wedding_id = 77", "wedding_id", map[bool]string{true: "id", false: "wedding_id"}[table.Table == "public.weddings"], 1)); len(table.Rows) != want {
+		if want := one[int](t, url, "select count(*) from "+table.Table+" where "+
+			strings.Replace("wedding_id = 77", "wedding_id",
+				map[bool]string{true: "id", false: "wedding_id"}[table.Table == "public.weddings"], 1)); len(table.Rows) != want {
 			t.Errorf("%s has %d rows, want %d", table.Table, len(table.Rows), want)
 		}
 	}
-	if v, err := e.Verify(t.Context(), engine.VerifyInput{Point: "latest", Deep: true}, engine.Discard); err != nil || v.OK {
+	if v, err := e.Verify(t.Context(), engine.VerifyInput{Point: "latest", Deep: true}, engine.Discard); err != nil ||
+		v.OK {
 		t.Errorf("damaged copies verify: %+v, %v", v, err)
 	}
 }

@@ -1,6 +1,6 @@
-// Package engine takes snapshots of a platform database into a repository and restores them. It is the facade of the rooms below it, which
-// know PostgreSQL, the repository format and storage providers. None of them touches the console database, HTTP or a terminal. Everything a
-// person sees of a running operation flows out through a Reporter.
+// Package engine takes snapshots of a platform database into a repository and restores them. It is the facade of the
+// rooms below it, which know PostgreSQL, the repository format and storage providers. None of them touches the console
+// database, HTTP or a terminal. Everything a person sees of a running operation flows out through a Reporter.
 package engine
 
 import (
@@ -40,8 +40,8 @@ type Options struct {
 	Now            func() time.Time
 }
 
-// Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what pages ask, the
-// names that were searched last, and which providers hung lately.
+// Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what
+// pages ask, the names that were searched last, and which providers hung lately.
 type Engine struct {
 	opts      Options
 	replicas  *replicas.Set
@@ -67,15 +67,20 @@ func New(opts Options) *Engine {
 	}
 	set := &replicas.Set{Providers: opts.Providers, Key: opts.Key, Silence: opts.Silence, Now: opts.Now}
 	questions := platform.NewQuestions(opts.PlatformURL)
-	return &Engine{opts: opts, replicas: set, questions: questions, weddings: weddings.NewFinder(set, opts.DataMap, questions, opts.Now),
-		snapshots: &snapshot.Taker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap,
-			PGBin: opts.PGBin, Tool: Version, Workers: opts.Workers, Now: opts.Now},
+	return &Engine{opts: opts, replicas: set, questions: questions,
+		weddings: weddings.NewFinder(set, opts.DataMap, questions, opts.Now),
+		snapshots: &snapshot.Taker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas,
+			DataMap: opts.DataMap,
+			PGBin:   opts.PGBin, Tool: Version, Workers: opts.Workers, Now: opts.Now},
 		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
-		restorer: &restore.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ConsoleURL: opts.ConsoleURL, ManagedSchemas: opts.ManagedSchemas,
-			DataMap: opts.DataMap, PGBin: opts.PGBin, Workers: opts.Workers, Now: opts.Now},
-		checker: &check.Checker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap,
-			PGBin: opts.PGBin, Questions: questions, Now: opts.Now},
-		scopes: &scoped.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas, DataMap: opts.DataMap, Now: opts.Now},
+		restorer: &restore.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ConsoleURL: opts.ConsoleURL,
+			ManagedSchemas: opts.ManagedSchemas,
+			DataMap:        opts.DataMap, PGBin: opts.PGBin, Workers: opts.Workers, Now: opts.Now},
+		checker: &check.Checker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas,
+			DataMap: opts.DataMap,
+			PGBin:   opts.PGBin, Questions: questions, Now: opts.Now},
+		scopes: &scoped.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas,
+			DataMap: opts.DataMap, Now: opts.Now},
 	}
 }
 

@@ -124,7 +124,8 @@ func TestErasedRowsComeBackNowhere(t *testing.T) {
 	restored := func(target string) int64 { return one[int64](t, target, "select count(*) from guests") }
 	before := restored(source)
 	target := testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Point: point.Point, Target: keepsake.Secret(target)}); !r.Verified || restored(target) != before-gone {
+	if r := restore(t, e, engine.RestoreInput{Point: point.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+		restored(target) != before-gone {
 		t.Errorf("%d of %d guests came back, %d were erased: %+v", restored(target), before, gone, r)
 	}
 	for _, deep := range []bool{false, true} {
@@ -140,14 +141,16 @@ func TestErasedRowsComeBackNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, table := range at.Tables {
-		if want := one[int](t, target, "select count(*) from guests where wedding_id = 7"); table.Table == "public.guests" && len(table.Rows) != want {
+		if want := one[int](t, target, "select count(*) from guests where wedding_id = 7"); table.Table == "public.guests" &&
+			len(table.Rows) != want {
 			t.Errorf("the wedding has %d guests at the point, and %d where it was restored", len(table.Rows), want)
 		}
 	}
 	// The platform still has the rows, so they are backed up anew.
 	next := backup(t, e, keepsake.BackupIncremental)
 	target = testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Point: next.Point, Target: keepsake.Secret(target)}); !r.Verified || restored(target) != before {
+	if r := restore(t, e, engine.RestoreInput{Point: next.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+		restored(target) != before {
 		t.Errorf("%d of %d guests came back: %+v", restored(target), before, r)
 	}
 	// A repair brings the erasure to the provider that lacks it, and one that nobody can read keeps its

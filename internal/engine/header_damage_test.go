@@ -22,13 +22,14 @@ func inOrder(t *testing.T, url string, list []engine.Provider, key keepsake.Secr
 	for _, i := range order {
 		some = append(some, list[i])
 	}
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: some, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: some, DataMap: keepsake.DefaultDataMap(),
+		Key: repository.KeySource{Key: key}})
 	t.Cleanup(e.Close)
 	return e
 }
 
-// TestOneChangedCharacterOfAHeaderOrIdentity changes any one character of a provider's keepsake.json or provider.json, whatever the
-// order of the providers: the other two go on, verify says where the damage is, and a repair heals it.
+// TestOneChangedCharacterOfAHeaderOrIdentity changes any one character of a provider's keepsake.json or provider.json,
+// whatever the order of the providers: the other two go on, verify says where the damage is, and a repair heals it.
 func TestOneChangedCharacterOfAHeaderOrIdentity(t *testing.T) {
 	t.Parallel()
 	source, w := village(t), newDirectories(t)
@@ -45,7 +46,8 @@ func TestOneChangedCharacterOfAHeaderOrIdentity(t *testing.T) {
 		defer func() { _ = os.WriteFile(path, was, 0o600) }()
 		now := []byte(string(was))
 		at := rapid.IntRange(0, len(was)-1).Draw(rt, "at")
-		now[at] = rapid.SampledFrom([]byte("0189afAzZ +/=\"\\{}[]:,.-\n\x00\x80")).Filter(func(c byte) bool { return c != was[at] }).Draw(rt, "character")
+		now[at] = rapid.SampledFrom([]byte("0189afAzZ +/=\"\\{}[]:,.-\n\x00\x80")).Filter(
+			func(c byte) bool { return c != was[at] }).Draw(rt, "character")
 		if err := os.WriteFile(path, now, 0o600); err != nil {
 			rt.Fatal(err)
 		}
@@ -72,8 +74,8 @@ func TestOneChangedCharacterOfAHeaderOrIdentity(t *testing.T) {
 	})
 }
 
-// TestADamagedHeaderKeepsNobodyFromBackups flips one digit of the repository's id at each provider in turn: a backup and a restore go on
-// with the other two.
+// TestADamagedHeaderKeepsNobodyFromBackups flips one digit of the repository's id at each provider in turn: a backup
+// and a restore go on with the other two.
 func TestADamagedHeaderKeepsNobodyFromBackups(t *testing.T) {
 	t.Parallel()
 	source, w := village(t), newDirectories(t)
@@ -87,10 +89,12 @@ func TestADamagedHeaderKeepsNobodyFromBackups(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 		target := testenv.DB(t)
-		if got := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}); !got.Verified || got.Provider == p.Name {
+		if got := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}); !got.Verified ||
+			got.Provider == p.Name {
 			t.Errorf("%+v", got)
 		}
-		if repaired, err := e.Repair(t.Context(), engine.VerifyInput{}, engine.Discard); err != nil || len(repaired.Remaining) != 0 {
+		if repaired, err := e.Repair(t.Context(), engine.VerifyInput{}, engine.Discard); err != nil ||
+			len(repaired.Remaining) != 0 {
 			t.Errorf("repair: %v %+v", err, repaired)
 		}
 	}
@@ -115,8 +119,9 @@ func changeDigit(t *testing.T, path string) {
 	}
 }
 
-// TestAPlaceOfAnotherRepositoryIsNeverWritten leads one provider to another repository's directory, of another key and of the same one,
-// and with an unreadable header: the others go on, and no repair, backup, init or add-provider writes there.
+// TestAPlaceOfAnotherRepositoryIsNeverWritten leads one provider to another repository's directory, of another key and
+// of the same one, and with an unreadable header: the others go on, and no repair, backup, init or add-provider writes
+// there.
 func TestAPlaceOfAnotherRepositoryIsNeverWritten(t *testing.T) {
 	t.Parallel()
 	source := village(t)
@@ -145,7 +150,8 @@ func TestAPlaceOfAnotherRepositoryIsNeverWritten(t *testing.T) {
 					if v, err := e.Verify(t.Context(), engine.VerifyInput{}, engine.Discard); err != nil || v.OK || v.Damaged() {
 						t.Errorf("verify: %v %+v", err, v)
 					}
-					if r, err := e.Repair(t.Context(), engine.VerifyInput{}, engine.Discard); err != nil || len(r.Remaining) != 1 || r.Damaged() {
+					if r, err := e.Repair(t.Context(), engine.VerifyInput{}, engine.Discard); err != nil || len(r.Remaining) != 1 ||
+						r.Damaged() {
 						t.Errorf("repair: %v %+v", err, r)
 					}
 					if _, err := e.Init(t.Context()); err != nil {

@@ -25,7 +25,8 @@ const (
 	bound   = 30 * time.Second
 )
 
-// hungWorld is a season with a recovery point at three providers, of which one will hang. It is the first, which everything asks first.
+// hungWorld is a season with a recovery point at three providers, of which one will hang. It is the first, which
+// everything asks first.
 type hungWorld struct {
 	url   string
 	list  []engine.Provider
@@ -38,7 +39,8 @@ const hanging = "local"
 func newHungWorld(t *testing.T, url string, take bool) hungWorld {
 	t.Helper()
 	w := hungWorld{url: url, key: repository.NewKeyFile()}
-	for i, p := range []engine.Provider{{Name: hanging, Medium: "disk"}, {Name: "cloud", Medium: "s3"}, {Name: "offsite", Medium: "gcs", Offsite: true}} {
+	for i, p := range []engine.Provider{{Name: hanging, Medium: "disk"}, {Name: "cloud", Medium: "s3"},
+		{Name: "offsite", Medium: "gcs", Offsite: true}} {
 		store := openFile(t, filepath.Join(t.TempDir(), p.Name))
 		if i == 0 {
 			w.hangs = storagetest.Hanging(store)
@@ -57,8 +59,9 @@ func newHungWorld(t *testing.T, url string, take bool) hungWorld {
 
 func (w hungWorld) engine(t *testing.T) *engine.Engine {
 	t.Helper()
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(w.url), Providers: w.list, DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: w.key}, Silence: shortly})
+	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(w.url), Providers: w.list,
+		DataMap: keepsake.DefaultDataMap(),
+		Key:     repository.KeySource{Key: w.key}, Silence: shortly})
 	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
@@ -84,17 +87,20 @@ var moments = map[string]func(h *storagetest.HangingProvider){
 	},
 }
 
-// TestAHungProviderHoldsNothingUp runs everything that asks providers while one of them hangs: it ends in a bounded time, does its work at
-// the others, and says which provider hung.
+// TestAHungProviderHoldsNothingUp runs everything that asks providers while one of them hangs: it ends in a bounded
+// time, does its work at the others, and says which provider hung.
 func TestAHungProviderHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	url := season(t)
 	wedding := one[string](t, url, "select id::text from weddings order by id limit 1")
 	flows := map[string]func(t *testing.T, e *engine.Engine, w hungWorld){
-		"full backup":        func(t *testing.T, e *engine.Engine, w hungWorld) { hungBackup(t, e, w, keepsake.BackupFull) },
-		"incremental backup": func(t *testing.T, e *engine.Engine, w hungWorld) { hungBackup(t, e, w, keepsake.BackupIncremental) },
-		"verify":             func(t *testing.T, e *engine.Engine, _ hungWorld) { hungVerify(t, e, false) },
-		"deep verify":        func(t *testing.T, e *engine.Engine, _ hungWorld) { hungVerify(t, e, true) },
+		"full backup": func(t *testing.T, e *engine.Engine, w hungWorld) { hungBackup(t, e, w, keepsake.BackupFull) },
+		"incremental backup": func(t *testing.T, e *engine.Engine,
+			w hungWorld) {
+			hungBackup(t, e, w, keepsake.BackupIncremental)
+		},
+		"verify":      func(t *testing.T, e *engine.Engine, _ hungWorld) { hungVerify(t, e, false) },
+		"deep verify": func(t *testing.T, e *engine.Engine, _ hungWorld) { hungVerify(t, e, true) },
 		"repair": func(t *testing.T, e *engine.Engine, _ hungWorld) {
 			r, err := e.Repair(t.Context(), engine.VerifyInput{Deep: true}, engine.Discard)
 			if err != nil || r.Damaged() {
@@ -177,13 +183,15 @@ func wantKept(t *testing.T) func(engine.Kept, error) {
 		t.Helper()
 		healthy := slices.Contains(k.At, "cloud") && slices.Contains(k.At, "offsite")
 		why := k.Missing[hanging]
-		if err != nil || !healthy || slices.Contains(k.At, hanging) == (why != "") || why != "" && !strings.Contains(k.String(), "did not answer") {
+		if err != nil || !healthy || slices.Contains(k.At, hanging) == (why != "") || why != "" &&
+			!strings.Contains(k.String(), "did not answer") {
 			t.Errorf("%s, %v", k, err)
 		}
 	}
 }
 
-// hungBackup takes a backup while one provider hangs: the others have the recovery point, and the report names the one that hung.
+// hungBackup takes a backup while one provider hangs: the others have the recovery point, and the report names the one
+// that hung.
 func hungBackup(t *testing.T, e *engine.Engine, w hungWorld, kind keepsake.BackupType) {
 	t.Helper()
 	r, err := e.Backup(t.Context(), engine.BackupInput{Type: kind}, engine.Discard)
@@ -221,28 +229,30 @@ func hungVerify(t *testing.T, e *engine.Engine, deep bool) {
 func TestHealthyProvidersPublishWhileAnotherHangs(t *testing.T) {
 	t.Parallel()
 	w := newHungWorld(t, season(t), false)
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(w.url), Providers: w.list, DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: w.key}, Silence: time.Hour})
+	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(w.url), Providers: w.list,
+		DataMap: keepsake.DefaultDataMap(),
+		Key:     repository.KeySource{Key: w.key}, Silence: time.Hour})
 	t.Cleanup(e.Close)
 	w.hangs.Hang(false, func(verb, key string) bool { return verb == "put" && strings.HasPrefix(key, "chunks/") })
 	published := make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		_, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, &watcher{onProgress: func(p engine.Progress) {
-			whole := 0
-			for _, prov := range p.Providers {
-				if prov.State == engine.ItemDone {
-					whole++
+		_, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull},
+			&watcher{onProgress: func(p engine.Progress) {
+				whole := 0
+				for _, prov := range p.Providers {
+					if prov.State == engine.ItemDone {
+						whole++
+					}
 				}
-			}
-			if whole == 2 {
-				select {
-				case <-published:
-				default:
-					close(published)
+				if whole == 2 {
+					select {
+					case <-published:
+					default:
+						close(published)
+					}
 				}
-			}
-		}})
+			}})
 		done <- err
 	}()
 	select {
@@ -261,7 +271,8 @@ func TestHealthyProvidersPublishWhileAnotherHangs(t *testing.T) {
 	}
 }
 
-// TestUndoIsDurableWhileAProviderHangs: a restore into the live platform, and taking it back, wait for two providers and not for the third.
+// TestUndoIsDurableWhileAProviderHangs: a restore into the live platform, and taking it back, wait for two providers
+// and not for the third.
 func TestUndoIsDurableWhileAProviderHangs(t *testing.T) {
 	t.Parallel()
 	for moment, hang := range moments {
@@ -293,11 +304,13 @@ func TestUndoIsDurableWhileAProviderHangs(t *testing.T) {
 	}
 }
 
-// TestBackupWithAStoppedS3Server stops a real server's process in the middle of a backup, with the silence that is allowed in earnest.
+// TestBackupWithAStoppedS3Server stops a real server's process in the middle of a backup, with the silence that is
+// allowed in earnest.
 func TestBackupWithAStoppedS3Server(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	run(t, url, "create table photos (id int primary key, body bytea)", "alter table photos alter body set storage external")
+	run(t, url, "create table photos (id int primary key, body bytea)",
+		"alter table photos alter body set storage external")
 	photos(t, url, 60)
 	s, err := testenv.StartS3(t.Context(), t.TempDir())
 	if err != nil {
@@ -308,7 +321,8 @@ func TestBackupWithAStoppedS3Server(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := testenv.S3Bucket{S3Server: s, Name: "stopped"}
-	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, s.Endpoint), openFile(t, filepath.Join(t.TempDir(), "offsite")))
+	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, s.Endpoint),
+		openFile(t, filepath.Join(t.TempDir(), "offsite")))
 	for i := range w.list {
 		w.list[i].Store = storage.Retry(w.faults[w.list[i].Name], storage.RetryOptions{})
 	}
@@ -363,11 +377,13 @@ func TestBackupWithAStoppedS3Server(t *testing.T) {
 func TestASlowStoreIsNotGivenUp(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	run(t, url, "create table photos (id int primary key, body bytea)", "alter table photos alter body set storage external")
+	run(t, url, "create table photos (id int primary key, body bytea)",
+		"alter table photos alter body set storage external")
 	photos(t, url, 24)
 	b := testenv.S3(t)
 	link := testenv.Proxy(t, b.Address())
-	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, link.URL()), openFile(t, filepath.Join(t.TempDir(), "offsite")))
+	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, link.URL()),
+		openFile(t, filepath.Join(t.TempDir(), "offsite")))
 	for i := range w.list {
 		w.list[i].Store = storage.Retry(w.faults[w.list[i].Name], storage.RetryOptions{})
 	}
@@ -388,7 +404,8 @@ func photos(t *testing.T, url string, n int) {
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
 	for i := range n {
-		if _, err := conn.Exec(context.Background(), "insert into photos (id, body) values ($1, $2)", i, noise(uint64(i), 1<<20)); err != nil {
+		if _, err := conn.Exec(context.Background(), "insert into photos (id, body) values ($1, $2)", i,
+			noise(uint64(i), 1<<20)); err != nil {
 			t.Fatal(err)
 		}
 	}

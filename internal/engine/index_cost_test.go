@@ -26,7 +26,8 @@ func incrementalsByChange(t testing.TB, e *engine.Engine, url, change string) (r
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: %d rows, %d bytes uploaded, %d chunks new, %.2f s", kind, r.Rows, r.Uploaded["local"], r.ChunksNew, r.Seconds)
+		t.Logf("%s: %d rows, %d bytes uploaded, %d chunks new, %.2f s", kind, r.Rows, r.Uploaded["local"], r.ChunksNew,
+			r.Seconds)
 		return r.Uploaded["local"]
 	}
 	take(keepsake.BackupFull)
@@ -42,13 +43,15 @@ func TestIncrementalsCostByChange(t *testing.T) {
 	run(t, url, "create table weddings (id int primary key, couple text)",
 		"create table guests (id bigint primary key, wedding_id int references weddings, name text)",
 		"insert into weddings select i, 'Couple ' || i from generate_series(1, 20000) i",
-		"insert into guests select i, 1 + (i * 7919) % 20000, repeat(md5(i::text), 4) from generate_series(1, 200000) i", "vacuum freeze")
+		"insert into guests select i, 1 + (i * 7919) % 20000, repeat(md5(i::text), 4) from generate_series(1, 200000) i",
+		"vacuum freeze")
 	w := newDirectories(t)
 	awaitOlder(t, url)
 	e := engineWith(t, url, w.list, w.key)
 	row, nothing := incrementalsByChange(t, e, url, "update guests set name = 'another' where id = 77777")
 	if row > mostAfterOneRow || nothing > mostAfterNothing {
-		t.Errorf("after one row %d bytes, want at most %d; after nothing %d, want at most %d", row, mostAfterOneRow, nothing, mostAfterNothing)
+		t.Errorf("after one row %d bytes, want at most %d; after nothing %d, want at most %d", row, mostAfterOneRow, nothing,
+			mostAfterNothing)
 	}
 	w2, err := e.WeddingAt(t.Context(), engine.ScopeInput{Wedding: "1", Point: "latest"})
 	if err != nil || len(w2.Tables) == 0 {
@@ -64,7 +67,8 @@ func BenchmarkOneChangedRow(b *testing.B) {
 	}
 	for b.Loop() {
 		e := engineWith(b, url, newDirectories(b).list, repository.NewKeyFile())
-		row, nothing := incrementalsByChange(b, e, url, "update guests set name = name || 'x' where id = (select min(id) from guests)")
+		row, nothing := incrementalsByChange(b, e, url,
+			"update guests set name = name || 'x' where id = (select min(id) from guests)")
 		b.ReportMetric(float64(row)/1024, "KiB-one-row")
 		b.ReportMetric(float64(nothing)/1024, "KiB-nothing")
 	}

@@ -19,12 +19,12 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// mostHeap bounds the live heap of an operation, in bytes: less than the longest row of the test. The program's own promise,
-// 256 MiB, is for the whole process.
+// mostHeap bounds the live heap of an operation, in bytes: less than the longest row of the test. The program's own
+// promise, 256 MiB, is for the whole process.
 const mostHeap = 190 << 20
 
-// watchHeap looks at the live heap, as the garbage collector last found it, until the returned function is called, which
-// returns the most that was seen.
+// watchHeap looks at the live heap, as the garbage collector last found it, until the returned function is called,
+// which returns the most that was seen.
 func watchHeap() (most func() int64) {
 	debug.FreeOSMemory() // what earlier tests left
 	stop, result := make(chan struct{}), make(chan int64)
@@ -63,13 +63,15 @@ func insert(t *testing.T, url, table string, id int, body any) {
 	}
 }
 
-// TestRowsOfAnyLengthNeedBoundedMemory backs up and restores rows of 100 and 200 MB, in both of COPY's formats, and proves
-// that no row is ever held whole. It does not run in parallel: the heap that it looks at is the whole process's.
+// TestRowsOfAnyLengthNeedBoundedMemory backs up and restores rows of 100 and 200 MB, in both of COPY's formats, and
+// proves that no row is ever held whole. It does not run in parallel: the heap that it looks at is the whole process's.
 func TestRowsOfAnyLengthNeedBoundedMemory(t *testing.T) {
 	const mb = 1_000_000
 	url := testenv.DB(t)
-	run(t, url, "create table contracts (id int primary key, body bytea)", "create table letters (id int primary key, body text)",
-		"create table searched (id int primary key, words tsvector, body bytea)", // a tsvector makes COPY write text, and a bytea twice as long
+	run(t, url, "create table contracts (id int primary key, body bytea)",
+		"create table letters (id int primary key, body text)",
+		// a tsvector makes COPY write text, and a bytea twice as long
+		"create table searched (id int primary key, words tsvector, body bytea)",
 		"insert into letters select 1, repeat(E'100 MB: tab\\t, newline\\n, backslash \\\\, Zoë 💍; ', 2300000)",
 		"insert into contracts values (2, '')")
 	insert(t, url, "contracts", 1, noise(1, 200*mb))
@@ -96,8 +98,10 @@ func TestRowsOfAnyLengthNeedBoundedMemory(t *testing.T) {
 	if r.Rows != b.Rows || !r.Verified {
 		t.Errorf("restore: %+v", r)
 	}
-	const digest = `select string_agg(id || ' ' || length(body) || ' ' || encode(sha256(body), 'hex'), ', ' order by id) from
-		(select id, body from contracts union all select 10 + id, convert_to(body, 'UTF8') from letters union all select 20 + id, body from searched) rows`
+	const digest = `select string_agg(id || ' ' || length(body) || ' ' || encode(sha256(body), 'hex'), ', ' order by id)
+		from
+		(select id, body from contracts union all select 10 + id, convert_to(body, 'UTF8') from letters union all
+			select 20 + id, body from searched) rows`
 	if was, is := one[string](t, url, digest), one[string](t, target, digest); was != is {
 		t.Errorf("the rows are\n%s\nthey were\n%s", is, was)
 	}
@@ -113,7 +117,8 @@ func (s slowly) Write(b []byte) (int, error) {
 	return s.Conn.Write(b)
 }
 
-// TestReaderHasItsConnectionForItself: what pgconn reads in the background after a slow write must not be missing from the rows.
+// TestReaderHasItsConnectionForItself: what pgconn reads in the background after a slow write must not be missing from
+// the rows.
 func TestReaderHasItsConnectionForItself(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
@@ -140,10 +145,11 @@ func TestReaderHasItsConnectionForItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got strings.Builder
-		_, err = r.CopyOut(ctx, "copy (select i, repeat('x', 100) from generate_series(1, 20) i) to stdout", false, func(piece []byte, _, _ bool) error {
-			got.Write(piece)
-			return nil
-		})
+		_, err = r.CopyOut(ctx, "copy (select i, repeat('x', 100) from generate_series(1, 20) i) to stdout", false,
+			func(piece []byte, _, _ bool) error {
+				got.Write(piece)
+				return nil
+			})
 		if err := errors.Join(err, r.Close()); err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,8 @@ func TestAllNotesAreRead(t *testing.T) {
 	url := testenv.DB(t)
 	run(t, url, "create table organizations (id int primary key)")
 	list, key := providers(t), repository.NewKeyFile()
-	before := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	before := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list,
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
 	if at, err := before.NoteTime(t.Context(), "audit"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("before there is a repository: %s, %v", at, err)
 	}
@@ -38,7 +39,8 @@ func TestAllNotesAreRead(t *testing.T) {
 		}
 	}
 	var keys []string
-	if err := list[0].Store.List(t.Context(), "notes/audit/", func(o storage.Object) error { keys = append(keys, o.Key); return nil }); err != nil || len(keys) != 3 {
+	if err := list[0].Store.List(t.Context(), "notes/audit/",
+		func(o storage.Object) error { keys = append(keys, o.Key); return nil }); err != nil || len(keys) != 3 {
 		t.Fatalf("%v, %v", keys, err)
 	}
 	// Somebody with the first provider's credentials puts the third note in the place of the second.
@@ -46,11 +48,13 @@ func TestAllNotesAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(list[0].Store.Delete(t.Context(), keys[1]), list[0].Store.Put(t.Context(), keys[1], body, sha256.Sum256(body), true)); err != nil {
+	if err := errors.Join(list[0].Store.Delete(t.Context(), keys[1]),
+		list[0].Store.Put(t.Context(), keys[1], body, sha256.Sum256(body), true)); err != nil {
 		t.Fatal(err)
 	}
 	list[len(list)-1].Store = storage.Unavailable(errors.New("it is away"))
-	some := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	some := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list,
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
 	got, err := some.ListNotes(t.Context(), "audit")
 	var said []string
 	for _, n := range got.List {
@@ -59,7 +63,8 @@ func TestAllNotesAreRead(t *testing.T) {
 	if err != nil || strings.Join(said, " ") != "first second third" {
 		t.Errorf("%q, %v", said, err)
 	}
-	if len(got.Missing) != 2 || !strings.Contains(strings.Join(got.Missing, "\n"), keys[1]) || !strings.Contains(strings.Join(got.Missing, "\n"), "Provider offsite: ") {
+	if len(got.Missing) != 2 || !strings.Contains(strings.Join(got.Missing, "\n"), keys[1]) ||
+		!strings.Contains(strings.Join(got.Missing, "\n"), "Provider offsite: ") {
 		t.Errorf("what is missing: %q", got.Missing)
 	}
 	at, err := some.NoteTime(t.Context(), "audit")
@@ -76,8 +81,8 @@ func TestAllNotesAreRead(t *testing.T) {
 	}
 }
 
-// TestAForgedNoteTakesNothingBack: whoever has a provider's credentials puts something newer there, and what was written before still counts: who may
-// sign in, and that retention keeps a recovery point.
+// TestAForgedNoteTakesNothingBack: whoever has a provider's credentials puts something newer there, and what was
+// written before still counts: who may sign in, and that retention keeps a recovery point.
 func TestAForgedNoteTakesNothingBack(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
@@ -107,7 +112,8 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 	// They take the notes away there: those of the other providers count.
 	sound := map[string][]byte{}
 	for _, topic := range []string{"points/" + point, "access"} {
-		err := list[0].Store.List(t.Context(), "notes/"+topic+"/", func(o storage.Object) error { sound[o.Key] = nil; return nil })
+		err := list[0].Store.List(t.Context(), "notes/"+topic+"/",
+			func(o storage.Object) error { sound[o.Key] = nil; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +139,8 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 		}
 	}
 	count := func() (n int) {
-		if err := list[0].Store.List(t.Context(), "notes/access/", func(storage.Object) error { n++; return nil }); err != nil {
+		if err := list[0].Store.List(t.Context(), "notes/access/", func(storage.Object) error { n++; return nil }); err !=
+			nil {
 			t.Fatal(err)
 		}
 		return n
@@ -144,8 +151,8 @@ func TestAForgedNoteTakesNothingBack(t *testing.T) {
 	}
 }
 
-// TestWhoHasEveryProviderTakesEverything: with the credentials of one they cannot, with those of all nothing withstands: an older list of who may sign in counts
-// again, and no recovery point is left.
+// TestWhoHasEveryProviderTakesEverything: with the credentials of one they cannot, with those of all nothing
+// withstands: an older list of who may sign in counts again, and no recovery point is left.
 func TestWhoHasEveryProviderTakesEverything(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
@@ -162,7 +169,8 @@ func TestWhoHasEveryProviderTakesEverything(t *testing.T) {
 		t.Helper()
 		for _, p := range list {
 			var keys []string
-			if err := p.Store.List(t.Context(), prefix, func(o storage.Object) error { keys = append(keys, o.Key); return nil }); err != nil || len(keys) == 0 {
+			if err := p.Store.List(t.Context(), prefix,
+				func(o storage.Object) error { keys = append(keys, o.Key); return nil }); err != nil || len(keys) == 0 {
 				t.Fatalf("%q, %v", keys, err)
 			}
 			slices.Sort(keys)

@@ -8,8 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// TestANewerNoteOfAProviderThatWasAwayDoesNotHold: what a note says holds whichever providers were away when it, and others
-// before it, were written.
+// TestANewerNoteOfAProviderThatWasAwayDoesNotHold: what a note says holds whichever providers were away when it, and
+// others before it, were written.
 func TestANewerNoteOfAProviderThatWasAwayDoesNotHold(t *testing.T) {
 	t.Parallel()
 	type step struct {
@@ -20,7 +20,8 @@ func TestANewerNoteOfAProviderThatWasAwayDoesNotHold(t *testing.T) {
 		"the same text was there before": {{"without her", ""}, {"with her", "cloud"}, {"without her", "local"}},
 		"two others hold it": {{"without her", ""}, {"with her", "cloud"}, {"with her", "offsite"}, {"without her", "local"},
 			{"without her", "local"}},
-		"the outage changes sides": {{"with her", "local"}, {"without her", "cloud"}, {"with her", ""}, {"without her", "cloud"},
+		"the outage changes sides": {{"with her", "local"}, {"without her", "cloud"}, {"with her", ""},
+			{"without her", "cloud"},
 			{"without her", "local"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,8 +50,8 @@ func TestANewerNoteOfAProviderThatWasAwayDoesNotHold(t *testing.T) {
 	}
 }
 
-// TestAnOutageCostsOneNote: a note that a worker keeps every ten minutes is not written each time while a provider is away,
-// or takes nothing.
+// TestAnOutageCostsOneNote: a note that a worker keeps every ten minutes is not written each time while a provider is
+// away, or takes nothing.
 func TestAnOutageCostsOneNote(t *testing.T) {
 	t.Parallel()
 	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())

@@ -14,7 +14,8 @@ func TestVerificationCountsTheRowsThatAreLeft(t *testing.T) {
 	t.Parallel()
 	url, key := season(t), repository.NewKeyFile()
 	dir := t.TempDir()
-	list := []engine.Provider{{Name: "local", Medium: "disk", Store: openFile(t, filepath.Join(dir, "a"))}, {Name: "offsite", Medium: "gcs", Offsite: true, Store: openFile(t, filepath.Join(dir, "b"))}}
+	list := []engine.Provider{{Name: "local", Medium: "disk", Store: openFile(t, filepath.Join(dir, "a"))},
+		{Name: "offsite", Medium: "gcs", Offsite: true, Store: openFile(t, filepath.Join(dir, "b"))}}
 	e := engineWith(t, url, list, key)
 	r := backup(t, e, keepsake.BackupFull)
 	m := manifestIn(t, filepath.Join(dir, "a"), key, r.Point)
@@ -46,7 +47,8 @@ func TestVerificationCountsTheRowsThatAreLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := verify()
-	if p.RowsFound != r.Rows-lost.Rows || len(p.Tables) != 1 || p.Tables[0].Table != table.Schema+"."+table.Name.Name || p.Tables[0].RowsFound != table.Rows-lost.Rows {
+	if p.RowsFound != r.Rows-lost.Rows || len(p.Tables) != 1 || p.Tables[0].Table != table.Schema+"."+table.Name.Name ||
+		p.Tables[0].RowsFound != table.Rows-lost.Rows {
 		t.Errorf("every copy is missing of %d rows of %s: %+v", lost.Rows, table.Name.Name, p)
 	}
 }

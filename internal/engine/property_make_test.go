@@ -10,12 +10,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// madePlatform is a generated platform as the statements that make it, and those that change its rows and its schema after
-// the first backup.
+// madePlatform is a generated platform as the statements that make it, and those that change its rows and its schema
+// after the first backup.
 type madePlatform struct{ build, edits []string }
 
 // odd are names that need quoting, or look like something else to whoever cuts a list or a script.
-var odd = []string{"plain", "Mixed Case", "select", "ümläut", `q"uote`, "semi;colon", `back\slash`, "two\nlines", "dot.ted", "$1", "it's", "-- no", "{}", "%s", " a ", "\t"}
+var odd = []string{"plain", "Mixed Case", "select", "ümläut", `q"uote`, "semi;colon", `back\slash`, "two\nlines",
+	"dot.ted", "$1", "it's", "-- no", "{}", "%s", " a ", "\t"}
 
 // madeColumn is a column beside the table's number.
 type madeColumn struct {
@@ -67,14 +68,16 @@ var builtin = []madeColumn{
 	{kind: "char(7)", values: []string{`''`, `'a '`, `'äöü'`}},
 	{kind: `"char"`, values: []string{`'x'`, `''`}},
 	{kind: "int8", values: []string{"9223372036854775807", "-9223372036854775808", "0"}},
-	{kind: "numeric", values: []string{"'NaN'", "'Infinity'", "'-Infinity'", "1e-30", "123456789012345678901234567890.5", "0.000", "-0.10"}},
+	{kind: "numeric", values: []string{"'NaN'", "'Infinity'", "'-Infinity'", "1e-30", "123456789012345678901234567890.5",
+		"0.000", "-0.10"}},
 	{kind: "numeric(12,3)", values: []string{"'NaN'", "1.5", "-999999999.999"}},
 	{kind: "float8", values: []string{"'NaN'", "'infinity'", "'-0'", "1e308", "5e-324", "0.1"}},
 	{kind: "float4", values: []string{"'NaN'", "'-infinity'", "1.1", "'-0'"}},
 	{kind: "bool", values: []string{"true", "false"}},
 	{kind: "bytea", values: []string{`''`, `'\x00ff5c0a0d'`, `decode(repeat('00ff10', 3000), 'hex')`}},
 	{kind: "date", values: []string{"'infinity'", "'-infinity'", "'4713-01-01 BC'", "'2026-11-23'"}},
-	{kind: "timestamptz", values: []string{"'infinity'", "'-infinity'", "'0044-03-15 12:00+00 BC'", "'2026-03-29 02:30:00.123456+02'"}},
+	{kind: "timestamptz", values: []string{"'infinity'", "'-infinity'", "'0044-03-15 12:00+00 BC'",
+		"'2026-03-29 02:30:00.123456+02'"}},
 	{kind: "timestamp", values: []string{"'infinity'", "'2026-02-28 23:59:60'"}},
 	{kind: "timetz", values: []string{"'24:00:00-07'", "'00:00+15:59'"}},
 	{kind: "interval", values: []string{"'1 year -3 days 04:05:06.789'", "'-1 mon'", "'0'"}},
@@ -102,9 +105,11 @@ func (m *maker) types() {
 	m.kinds = slices.Clone(builtin)
 	array := func(name string, values ...string) {
 		m.kinds = append(m.kinds, madeColumn{kind: name, values: values},
-			madeColumn{kind: name + "[]", values: []string{"'{}'", "array[" + strings.Join(values, ", ") + ", null]::" + name + "[]"}})
+			madeColumn{kind: name + "[]", values: []string{"'{}'", "array[" + strings.Join(values, ", ") + ", null]::" + name +
+				"[]"}})
 	}
-	enum, domain, composite := quoted(pick(m, m.schemas), m.name()), quoted(pick(m, m.schemas), m.name()), quoted(pick(m, m.schemas), m.name())
+	enum, domain, composite := quoted(pick(m, m.schemas), m.name()), quoted(pick(m, m.schemas), m.name()),
+		quoted(pick(m, m.schemas), m.name())
 	m.addf("create type %s as enum ('yes', 'it''s', '', 'zwölf, \"x\"')", enum)
 	array(enum, "'yes'", "'it''s'", "''", "'zwölf, \"x\"'")
 	m.addf("create domain %s as numeric check (value <> 13)", domain)
@@ -141,7 +146,8 @@ func (m *maker) table() {
 		lines = append(lines, `primary key ("No")`)
 		if m.maybe() {
 			t.self = quoted(m.name())
-			lines = append(lines, fmt.Sprintf(`%s int references %s on delete set null deferrable initially deferred`, t.self, t.name))
+			lines = append(lines, fmt.Sprintf(`%s int references %s on delete set null deferrable initially deferred`, t.self,
+				t.name))
 		}
 	case "both":
 		lines = append(lines, `primary key ("No", `+t.columns[0].name+")")
@@ -172,7 +178,8 @@ func (m *maker) table() {
 
 // partitions makes two: one as PostgreSQL makes it, one with its columns in another order, made apart and attached.
 func (m *maker) partitions(t *madeTable, lines []string) {
-	m.addf("create table %s partition of %s for values with (modulus 2, remainder 0)", quoted(pick(m, m.schemas), m.name()), t.name)
+	m.addf("create table %s partition of %s for values with (modulus 2, remainder 0)",
+		quoted(pick(m, m.schemas), m.name()), t.name)
 	columns := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return strings.HasPrefix(l, "foreign key") })
 	slices.Reverse(columns)
 	apart := quoted(pick(m, m.schemas), m.name())
@@ -181,7 +188,8 @@ func (m *maker) partitions(t *madeTable, lines []string) {
 	m.addf("alter table %s attach partition %s for values with (modulus 2, remainder 1)", t.name, apart)
 }
 
-var letters = rapid.RuneFrom([]rune("ab\t\n\r\\'\",.;$"), unicode.Latin, unicode.Greek, unicode.Han, unicode.Zs, unicode.So)
+var letters = rapid.RuneFrom([]rune("ab\t\n\r\\'\",.;$"), unicode.Latin, unicode.Greek, unicode.Han, unicode.Zs,
+	unicode.So)
 
 // value is a literal of the column's type.
 func (m *maker) value(c madeColumn) string {
@@ -196,7 +204,8 @@ func (m *maker) value(c madeColumn) string {
 	return pick(m, c.values)
 }
 
-// fill adds n rows to a table, numbered on from those it has. A table that refers to another one has no more rows than that.
+// fill adds n rows to a table, numbered on from those it has. A table that refers to another one has no more rows than
+// that.
 func (m *maker) fill(t *madeTable, n int) {
 	for _, other := range m.tables {
 		if other.name == t.parent {

@@ -46,8 +46,8 @@ func (s state) differs(other state) string {
 	return b.String()
 }
 
-// TestAnyPlatformComesBackAsItWas: whatever a platform's schema and rows, and whatever changes between two backups, each of
-// them restores to exactly what the platform was at its moment.
+// TestAnyPlatformComesBackAsItWas: whatever a platform's schema and rows, and whatever changes between two backups,
+// each of them restores to exactly what the platform was at its moment.
 //
 // A failure names its seed; KEEPSAKE_PROPERTY_SEED=<seed> draws that platform alone again.
 func TestAnyPlatformComesBackAsItWas(t *testing.T) {

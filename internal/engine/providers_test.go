@@ -40,7 +40,8 @@ func TestProviderDownFromTheStart(t *testing.T) {
 				t.Errorf("lacks %q, want it to name the copy offsite", r.Lacks)
 			}
 			target := testenv.DB(t)
-			if got := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}); !got.Verified || got.Provider == down {
+			if got := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}); !got.Verified ||
+				got.Provider == down {
 				t.Errorf("restore while %s is down: %+v", down, got)
 			}
 			same(t, url, target)
@@ -102,11 +103,12 @@ func TestProviderComesBackDuringTheBackup(t *testing.T) {
 	url, w := season(t), newTrio(t)
 	e := newEngine(t, url, w.list)
 	w.faults["cloud"].FailPut(errAway)
-	r, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, &watcher{onProgress: func(p engine.Progress) {
-		if p.Stage == engine.StageCatchingUp {
-			w.faults["cloud"].FailPut(nil)
-		}
-	}})
+	r, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull},
+		&watcher{onProgress: func(p engine.Progress) {
+			if p.Stage == engine.StageCatchingUp {
+				w.faults["cloud"].FailPut(nil)
+			}
+		}})
 	if err != nil || !r.Protected {
 		t.Fatalf("%v %+v", err, r)
 	}
@@ -136,32 +138,36 @@ func TestSlowProviderLagsAndCatchesUp(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
 	run(t, url, "create table photos (id int primary key, body bytea, padding text default repeat('x', 3500))",
-		"alter table photos alter body set storage external, alter padding set storage plain") // two rows a page: chunks of 2 MiB
+		// two rows a page: chunks of 2 MiB
+		"alter table photos alter body set storage external, alter padding set storage plain")
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 72 {
-		if _, err := conn.Exec(t.Context(), "insert into photos (id, body) values ($1, $2)", i, noise(uint64(i), 1<<20)); err != nil {
+		if _, err := conn.Exec(t.Context(), "insert into photos (id, body) values ($1, $2)", i,
+			noise(uint64(i), 1<<20)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_ = conn.Close(t.Context())
 	b := testenv.S3(t)
 	link := testenv.Proxy(t, b.Address())
-	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, link.URL()), openFile(t, filepath.Join(t.TempDir(), "offsite")))
+	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, link.URL()),
+		openFile(t, filepath.Join(t.TempDir(), "offsite")))
 	e := newEngine(t, url, w.list)
 	link.Throttle(2000)
 	var lagged, read bool
-	r, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, &watcher{onProgress: func(p engine.Progress) {
-		for _, prov := range p.Providers {
-			lagged = lagged || prov.Name == "cloud" && prov.State == engine.ItemLagging
-		}
-		if !read && len(p.Tables) == 1 && p.Tables[0].State == engine.ItemDone {
-			read = true
-			link.Restore()
-		}
-	}})
+	r, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull},
+		&watcher{onProgress: func(p engine.Progress) {
+			for _, prov := range p.Providers {
+				lagged = lagged || prov.Name == "cloud" && prov.State == engine.ItemLagging
+			}
+			if !read && len(p.Tables) == 1 && p.Tables[0].State == engine.ItemDone {
+				read = true
+				link.Restore()
+			}
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +222,8 @@ func TestProviderThatCorruptsOnReading(t *testing.T) {
 			}
 			same(t, url, target)
 			alone := testenv.DB(t)
-			_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(alone), Provider: bad}, engine.Discard)
+			_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(alone), Provider: bad},
+				engine.Discard)
 			wantError(t, err, keepsake.CodeDamaged, "chunk ")
 			wantUnfinished(t, alone)
 
@@ -242,7 +249,8 @@ func TestFullBackupReplacesDamagedCopies(t *testing.T) {
 		}
 		return body
 	})
-	if r := backup(t, e, keepsake.BackupFull); !r.Protected || rotten.Load() == nil || w.faults["cloud"].Puts(*rotten.Load()) < 2 {
+	if r := backup(t, e, keepsake.BackupFull); !r.Protected || rotten.Load() == nil ||
+		w.faults["cloud"].Puts(*rotten.Load()) < 2 {
 		t.Errorf("the damaged copy of %v was not replaced: %+v", rotten.Load(), r)
 	}
 	wantProtected(t, e, 2)
@@ -252,7 +260,8 @@ func TestFullBackupReplacesDamagedCopies(t *testing.T) {
 func TestLyingS3(t *testing.T) {
 	t.Parallel()
 	url, lying := season(t), testenv.LyingS3(t)
-	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, lying, lying.Endpoint), openGCS(t, testenv.GCS(t)))
+	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, lying, lying.Endpoint),
+		openGCS(t, testenv.GCS(t)))
 	e := newEngine(t, url, w.list)
 	backup(t, e, keepsake.BackupFull)
 	grow(t, url)

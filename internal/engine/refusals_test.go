@@ -22,7 +22,8 @@ import (
 func wantNotCarried(t *testing.T, list []keepsake.NotCarried, kind string, words ...string) {
 	t.Helper()
 	for _, n := range list {
-		if n.Kind == kind && n.Reason != "" && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(n.Name, w) }) {
+		if n.Kind == kind && n.Reason != "" &&
+			!slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(n.Name, w) }) {
 			return
 		}
 	}
@@ -63,23 +64,29 @@ func absent(t *testing.T) string {
 	return at(t, near, name, "")
 }
 
-// A server without a needed extension gets everything that does not need it; what does is named, tables before all else.
+// A server without a needed extension gets everything that does not need it; what does is named, tables before all
+// else.
 func TestServerWithoutTheExtensionGetsTheRest(t *testing.T) {
 	t.Parallel()
 	source, create := testenv.DB(t), absent(t)
 	// The extension is there and works, but under a name for which no server has a package.
 	run(t, source, "create extension pg_trgm", "create extension citext", "create extension hstore",
-		"create table guests (id int primary key, name citext)", "create index guests_sound on guests using gin ((name::text) gin_trgm_ops)",
-		"insert into guests values (1, 'Ada')", "create table seats (id int primary key, marks hstore, guest int references guests)",
-		"insert into seats values (1, 'a=>1', 1), (2, null, null)", "create view seated as select id from seats", "comment on view seated is 'who sits'",
-		"update pg_extension set extname = 'search by sound' where extname = 'pg_trgm'", "update pg_extension set extname = 'marks' where extname = 'hstore'")
+		"create table guests (id int primary key, name citext)",
+		"create index guests_sound on guests using gin ((name::text) gin_trgm_ops)",
+		"insert into guests values (1, 'Ada')",
+		"create table seats (id int primary key, marks hstore, guest int references guests)",
+		"insert into seats values (1, 'a=>1', 1), (2, null, null)", "create view seated as select id from seats",
+		"comment on view seated is 'who sits'",
+		"update pg_extension set extname = 'search by sound' where extname = 'pg_trgm'",
+		"update pg_extension set extname = 'marks' where extname = 'hstore'")
 	e := newEngine(t, source, providers(t))
 	backup(t, e, keepsake.BackupFull)
 	r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(create), Create: true})
 	if r.Verified || r.Outcome != engine.OutcomeExceptions || r.Tables != 1 || r.Rows != 1 {
 		t.Errorf("restored %d rows of %d tables, verified %v, %q: %s", r.Rows, r.Tables, r.Verified, r.Outcome, r.Message)
 	}
-	if len(r.Exceptions) == 0 || r.Exceptions[0].Kind != keepsake.LostRows || !strings.Contains(r.Exceptions[0].Error, "2 rows") {
+	if len(r.Exceptions) == 0 || r.Exceptions[0].Kind != keepsake.LostRows ||
+		!strings.Contains(r.Exceptions[0].Error, "2 rows") {
 		t.Errorf("the table that is lost is not named first: %+v", r.Exceptions)
 	}
 	wantException(t, r, keepsake.LostRows, "public.seats")
@@ -88,7 +95,8 @@ func TestServerWithoutTheExtensionGetsTheRest(t *testing.T) {
 	wantException(t, r, "index", "guests_sound")
 	wantException(t, r, "comment", "VIEW seated")
 	for _, x := range r.Exceptions {
-		want := map[string]string{"table": "extension marks", "view": "table public.seats", "foreign key": "table public.seats", "constraint": "table public.seats",
+		want := map[string]string{"table": "extension marks", "view": "table public.seats",
+			"foreign key": "table public.seats", "constraint": "table public.seats",
 			"index": "extension search by sound", keepsake.LostRows: "table public.seats"}[x.Kind]
 		if x.Object == "VIEW seated in schema public" {
 			want = "view public.seated"
@@ -108,7 +116,8 @@ func TestServerWithoutTheExtensionGetsTheRest(t *testing.T) {
 func wantException(t *testing.T, r engine.RestoreResult, kind string, words ...string) {
 	t.Helper()
 	for _, x := range r.Exceptions {
-		if x.Kind == kind && x.Error != "" && x.Means != "" && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(x.Object, w) }) {
+		if x.Kind == kind && x.Error != "" && x.Means != "" &&
+			!slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(x.Object, w) }) {
 			return
 		}
 	}
@@ -123,19 +132,26 @@ func TestRolesMissingOnTheTarget(t *testing.T) {
 		give   []string
 		report map[string]string // kind of an exception: a word of its object
 	}{
-		"grants": {"planner north", []string{`grant select on guests to "planner north"`, `grant update (name) on guests to "planner north"`,
-			`create policy mine on guests to "planner north" using (id < 3)`, `alter default privileges in schema public grant select on tables to "planner north"`},
+		"grants": {"planner north", []string{`grant select on guests to "planner north"`,
+			`grant update (name) on guests to "planner north"`,
+			`create policy mine on guests to "planner north" using (id < 3)`,
+			`alter default privileges in schema public grant select on tables to "planner north"`},
 			map[string]string{"grant": "guests", "policy": "mine", "default grant": "TABLES"}},
-		"owner": {`the "old" ünit`, []string{`alter table guests owner to "the ""old"" ünit"`, `grant select on guests to postgres`},
+		"owner": {`the "old" ünit`, []string{`alter table guests owner to "the ""old"" ünit"`,
+			`grant select on guests to postgres`},
 			map[string]string{"owner": "guests"}},
-		"grantor": {"team lead", []string{`grant select on guests to "team lead" with grant option`, `set session authorization "team lead"`,
+		"grantor": {"team lead", []string{`grant select on guests to "team lead" with grant option`,
+			`set session authorization "team lead"`,
 			`grant select on guests to public`, `reset session authorization`},
 			map[string]string{"grant": "guests", "grantor": "guests"}},
-		"owner of a collation": {"linguist", []string{`create collation plain from "C"`, `alter collation plain owner to linguist`},
+		"owner of a collation": {"linguist", []string{`create collation plain from "C"`,
+			`alter collation plain owner to linguist`},
 			map[string]string{"owner": "plain"}},
-		"owner of a publication": {"publisher", []string{`create publication news for table guests`, `alter publication news owner to publisher`},
+		"owner of a publication": {"publisher",
+			[]string{`create publication news for table guests`, `alter publication news owner to publisher`},
 			map[string]string{"owner": "news"}},
-		"grantee of a server": {"far away", []string{`create extension postgres_fdw`, `create server far foreign data wrapper postgres_fdw`,
+		"grantee of a server": {"far away", []string{`create extension postgres_fdw`,
+			`create server far foreign data wrapper postgres_fdw`,
 			`grant usage on foreign server far to "far away"`, `create user mapping for "far away" server far`},
 			map[string]string{"grant": "far", "user mapping": "far"}},
 	} {
@@ -145,8 +161,10 @@ func TestRolesMissingOnTheTarget(t *testing.T) {
 			role := pgx.Identifier{c.role}.Sanitize()
 			keeper := "keeper of " + name
 			run(t, source, "create role "+role, "create role "+pgx.Identifier{keeper}.Sanitize(),
-				"create table guests (id int primary key, name text)", "insert into guests select i, 'guest ' || i from generate_series(1, 100) i",
-				"create table kept (id int)", "alter table kept owner to "+pgx.Identifier{keeper}.Sanitize(), "insert into kept values (1)")
+				"create table guests (id int primary key, name text)",
+				"insert into guests select i, 'guest ' || i from generate_series(1, 100) i",
+				"create table kept (id int)", "alter table kept owner to "+pgx.Identifier{keeper}.Sanitize(),
+				"insert into kept values (1)")
 			run(t, source, c.give...)
 			e := newEngine(t, source, providers(t))
 			b := backup(t, e, keepsake.BackupFull)
@@ -168,10 +186,12 @@ func TestRolesMissingOnTheTarget(t *testing.T) {
 			if len(r.NotCarried) != 0 {
 				t.Errorf("not carried: %+v", r.NotCarried)
 			}
-			if acl := one[string](t, target, "select coalesce(relacl::text, '') from pg_class where relname = 'guests'"); name == "grantor" && !strings.Contains(acl, ",=r/postgres") {
+			if acl := one[string](t, target, "select coalesce(relacl::text, '') from pg_class where relname = 'guests'"); name ==
+				"grantor" && !strings.Contains(acl, ",=r/postgres") {
 				t.Errorf("the right that the missing role gave to everybody is not there: %s", acl)
 			}
-			if owner := one[string](t, target, "select tableowner::text from pg_tables where tablename = 'kept'"); owner != keeper {
+			if owner := one[string](t, target, "select tableowner::text from pg_tables where tablename = 'kept'"); owner !=
+				keeper {
 				t.Errorf("another role's table belongs to %q, want %q", owner, keeper)
 			}
 		})
@@ -182,17 +202,22 @@ func TestRolesMissingOnTheTarget(t *testing.T) {
 func TestOneTierNamesTheForeignKeysItBreaks(t *testing.T) {
 	t.Parallel()
 	source, target := testenv.DB(t), testenv.DB(t)
-	run(t, source, "create table organizations (id int primary key, name text)", "insert into organizations values (1, 'Spring')",
-		"create table weddings (id int primary key, couple text)", "insert into weddings select i, 'Couple' from generate_series(1, 50) i",
+	run(t, source, "create table organizations (id int primary key, name text)",
+		"insert into organizations values (1, 'Spring')",
+		"create table weddings (id int primary key, couple text)",
+		"insert into weddings select i, 'Couple' from generate_series(1, 50) i",
 		"create table seasons (year int primary key) partition by range (year)",
 		"create table seasons_now partition of seasons for values from (2020) to (2030)", "insert into seasons values (2026)",
-		`create table clients (id int primary key, organization_id int references organizations, wedding_id int constraint "the client's wedding" references weddings,
+		`create table clients (id int primary key, organization_id int references organizations, wedding_id int constraint
+			"the client's wedding" references weddings,
 			second_wedding_id int constraint never_set references weddings, season int constraint client_season references seasons)`,
 		"insert into clients (id, organization_id, wedding_id, season) select i, 1, i, 2026 from generate_series(1, 50) i",
-		"create table payments (id int primary key, client_id int constraint of_client references clients)", "insert into payments values (1, 1)")
+		"create table payments (id int primary key, client_id int constraint of_client references clients)",
+		"insert into payments values (1, 1)")
 	e := newEngine(t, source, providers(t))
 	b := backup(t, e, keepsake.BackupFull)
-	r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target), Tiers: []keepsake.Tier{keepsake.TierCritical}})
+	r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target),
+		Tiers: []keepsake.Tier{keepsake.TierCritical}})
 	if !r.Verified || r.Rows != 101 || r.Tables != 3 || r.Rows == b.Rows {
 		t.Errorf("restored %+v, want the 101 rows of weddings, clients and organizations", r)
 	}
@@ -210,8 +235,10 @@ func TestOneTierNamesTheForeignKeysItBreaks(t *testing.T) {
 	if len(r.NotCarried) != 2 {
 		t.Errorf("not carried: %+v, want the other tables' rows and the season's foreign key", r.NotCarried)
 	}
-	state := one[string](t, target, "select string_agg(conname || ' ' || convalidated, ', ' order by conname collate \"C\") from pg_constraint where contype = 'f'")
-	if want := "clients_organization_id_fkey true, never_set true, of_client true, the client's wedding true"; state != want {
+	state := one[string](t, target, "select string_agg(conname || ' ' || convalidated, ', ' order by conname collate "+
+		"\"C\") from pg_constraint where contype = 'f'")
+	if want := "clients_organization_id_fkey true, never_set true, of_client true, the client's wedding true"; state !=
+		want {
 		t.Errorf("foreign keys of the restored database: %s, want %s", state, want)
 	}
 }
@@ -226,10 +253,12 @@ func TestOtherEncodingsComeBackByteForByte(t *testing.T) {
 			run(t, wrong, fmt.Sprintf("create database %s template template0 encoding '%s' lc_collate 'C' lc_ctype 'C'",
 				pgx.Identifier{nameIn(t, source)}.Sanitize(), encoding))
 			run(t, source, "create table notes (id int primary key, body text, parts text[], kind \"char\")",
-				`insert into notes select i, chr(i) || repeat(chr(256 - i), 3), array[chr(i), 'a\b', null], chr(65)::"char" from generate_series(1, 255) i`,
+				`insert into notes select i, chr(i) || repeat(chr(256 - i), 3), array[chr(i), 'a\b', null], chr(65)::"char"
+					from generate_series(1, 255) i`,
 				"insert into notes select 1000, string_agg(chr(i), '' order by i) from generate_series(1, 255) i",
 				"insert into notes select i, repeat(chr(228) || chr(195) || chr(40), 1000) from generate_series(2000, 2200) i",
-				`create table "gäste" ("größe" int, constraint "mehr als nötig" check ("größe" > 0))`, `insert into "gäste" values (7)`)
+				`create table "gäste" ("größe" int, constraint "mehr als nötig" check ("größe" > 0))`,
+				`insert into "gäste" values (7)`)
 			// Also where the schema itself holds such bytes.
 			run(t, source, `do $$ begin
 				execute 'comment on table notes is ' || quote_literal('caf' || chr(233));
@@ -239,10 +268,12 @@ func TestOtherEncodingsComeBackByteForByte(t *testing.T) {
 			end $$`)
 			e := newEngine(t, source, providers(t))
 			backup(t, e, keepsake.BackupFull)
-			_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(wrong)}, engine.Discard)
+			_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(wrong)},
+				engine.Discard)
 			wantError(t, err, keepsake.CodeInvalid, "UTF8", encoding)
 			wantUnwritten(t, wrong)
-			if r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target), Create: true}); !r.Verified || len(r.NotCarried) != 0 {
+			if r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target),
+				Create: true}); !r.Verified || len(r.NotCarried) != 0 {
 				t.Errorf("restore: %+v", r)
 			}
 			if got := one[string](t, target, "select getdatabaseencoding()"); got != encoding {
@@ -252,7 +283,8 @@ func TestOtherEncodingsComeBackByteForByte(t *testing.T) {
 			if a, b := one[string](t, source, bytes), one[string](t, target, bytes); a != b {
 				t.Errorf("the bytes of the text differ")
 			}
-			if n := one[int](t, target, "select length(convert_to(body, getdatabaseencoding())) from notes where id = 1000"); n != 255 {
+			if n := one[int](t, target, "select length(convert_to(body, getdatabaseencoding())) from notes "+
+				"where id = 1000"); n != 255 {
 				t.Errorf("the text of all 255 bytes has %d", n)
 			}
 			same(t, source, target)
@@ -271,7 +303,8 @@ func TestRefusesNamesThatAreNoText(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			source := absent(t)
-			run(t, testenv.DB(t), "create database "+pgx.Identifier{nameIn(t, source)}.Sanitize()+" template template0 encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'")
+			run(t, testenv.DB(t), "create database "+pgx.Identifier{nameIn(t, source)}.Sanitize()+
+				" template template0 encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'")
 			run(t, source, "do $$ begin execute "+q+"; end $$")
 			e := newEngine(t, source, providers(t))
 			_, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard)
@@ -287,19 +320,25 @@ func TestRefusesNamesThatAreNoText(t *testing.T) {
 func TestHostingServicesSchemaKeepsItsDefinitions(t *testing.T) {
 	t.Parallel()
 	source, target := testenv.DB(t), testenv.DB(t)
-	run(t, source, "create schema auth", "create table auth.users (id int generated by default as identity primary key, email text)",
+	run(t, source, "create schema auth", "create table auth.users (id int generated by default as identity primary "+
+		"key, email text)",
 		"create function auth.version() returns int language sql as 'select 1'",
-		"create table auth.sessions (id int primary key)", "create table auth.retired (id int primary key)", "create table public.profiles (id int primary key references auth.users)",
-		"insert into auth.users (email) select 'guest' || i from generate_series(1, 500) i", "insert into auth.sessions values (1), (2)",
+		"create table auth.sessions (id int primary key)", "create table auth.retired (id int primary key)",
+		"create table public.profiles (id int primary key references auth.users)",
+		"insert into auth.users (email) select 'guest' || i from generate_series(1, 500) i",
+		"insert into auth.sessions values (1), (2)",
 		"insert into auth.retired values (1)", "insert into profiles select id from auth.users",
-		"create function public.greet() returns trigger language plpgsql as 'begin insert into profiles values (-new.id); return new; end'",
+		"create function public.greet() returns trigger language plpgsql as 'begin insert into profiles values (-new.id); "+
+			"return new; end'",
 		"create trigger greet after insert on auth.users for each row execute function public.greet()",
 		"create policy own on auth.users using (true)")
-	run(t, target, "create schema auth", "create table auth.users (id int generated by default as identity primary key, email text, confirmed boolean default true)",
+	run(t, target, "create schema auth", "create table auth.users (id int generated by default as identity primary key, "+
+		"email text, confirmed boolean default true)",
 		"create function auth.version() returns int language sql as 'select 2'",
 		"create table auth.sessions (id int primary key)", "insert into auth.sessions values (99)")
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: providers(t), DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: repository.NewKeyFile()}, ManagedSchemas: []string{"auth", "storage"}})
+	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: providers(t),
+		DataMap: keepsake.DefaultDataMap(),
+		Key:     repository.KeySource{Key: repository.NewKeyFile()}, ManagedSchemas: []string{"auth", "storage"}})
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +349,8 @@ func TestHostingServicesSchemaKeepsItsDefinitions(t *testing.T) {
 	wantException(t, r, keepsake.LostRows, "auth.retired")
 	for query, want := range map[string]string{
 		"select auth.version()::text": "2",
-		"select count(*) || ' ' || bool_and(confirmed) || ' ' || min(email) from auth.users":                         "500 true guest1",
+		"select count(*) || ' ' || bool_and(confirmed) || ' ' || min(email) " +
+			"from auth.users": "500 true guest1",
 		"select string_agg(id::text, ',') from auth.sessions":                                                        "99",
 		"select coalesce(to_regclass('auth.retired')::text, 'none')":                                                 "none",
 		"select count(*) || ' ' || min(id) from profiles":                                                            "500 1",
@@ -350,8 +390,9 @@ func TestRefusesARoleThatRowSecurityBinds(t *testing.T) {
 	}
 }
 
-// A backup that waits for a migration's lock can be stopped at once, and leaves neither a session nor a lock on the platform.
-// It runs alone: its open transaction would make incremental backups in other databases of the server doubt their rows.
+// A backup that waits for a migration's lock can be stopped at once, and leaves neither a session nor a lock on the
+// platform. It runs alone: its open transaction would make incremental backups in other databases of the server doubt
+// their rows.
 func TestStoppedWhileAMigrationHoldsATable(t *testing.T) {
 	source := testenv.DB(t)
 	run(t, source, "create table a_first (id int)", "create table migrated (id int)", "insert into migrated values (1)")
@@ -379,8 +420,10 @@ func TestStoppedWhileAMigrationHoldsATable(t *testing.T) {
 		for deadline := time.Now().Add(10 * time.Second); ; {
 			var n int
 			var found string
-			err := migration.QueryRow(t.Context(), `select count(*), coalesce(string_agg(concat_ws(' ', application_name, state, wait_event_type, query), '; '), '')
-				from pg_stat_activity, pg_sleep(0.01) where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend' and `+condition).Scan(&n, &found)
+			err := migration.QueryRow(t.Context(), `select count(*), coalesce(string_agg(concat_ws(' ', application_name, state,
+				wait_event_type, query), '; '), '')
+				from pg_stat_activity, pg_sleep(0.01) where datname = current_database() and pid <> pg_backend_pid()
+					and backend_type = 'client backend' and `+condition).Scan(&n, &found)
 			switch {
 			case err != nil:
 				t.Fatal(err)
@@ -409,7 +452,8 @@ func TestStoppedWhileAMigrationHoldsATable(t *testing.T) {
 		t.Errorf("stopping took %v", took)
 	}
 	others("0", "true")
-	if n := one[int](t, source, "select count(*) from pg_locks where database = (select oid from pg_database where datname = current_database()) and relation = 'a_first'::regclass"); n != 0 {
+	if n := one[int](t, source, "select count(*) from pg_locks where database = (select oid from pg_database where "+
+		"datname = current_database()) and relation = 'a_first'::regclass"); n != 0 {
 		t.Errorf("%d locks are left on a table of the platform", n)
 	}
 	if points, err := e.Points(t.Context(), ""); err != nil || len(points) != 0 {

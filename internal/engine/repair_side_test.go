@@ -19,7 +19,8 @@ import (
 func keysAt(t *testing.T, p engine.Provider, prefixes ...string) (keys []string) {
 	t.Helper()
 	for _, prefix := range prefixes {
-		if err := p.Store.List(t.Context(), prefix, func(o storage.Object) error { keys = append(keys, o.Key); return nil }); err != nil {
+		if err := p.Store.List(t.Context(), prefix,
+			func(o storage.Object) error { keys = append(keys, o.Key); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -27,8 +28,9 @@ func keysAt(t *testing.T, p engine.Provider, prefixes ...string) (keys []string)
 	return keys
 }
 
-// TestRepairBringsUndosNotesAndSealsEverywhere: a restore is made, a point marked and a seal kept while two providers are away. A
-// verification names the undo that lies at one provider only; after a repair each provider alone has all of it.
+// TestRepairBringsUndosNotesAndSealsEverywhere: a restore is made, a point marked and a seal kept while two providers
+// are away. A verification names the undo that lies at one provider only; after a repair each provider alone has all of
+// it.
 func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 	t.Parallel()
 	url := season(t)
@@ -50,17 +52,20 @@ func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 	if err != nil || fmt.Sprint(restored.Undo) != "[local]" {
 		t.Fatalf("%v %+v", err, restored)
 	}
-	if k, err := e.MarkPoint(t.Context(), point, engine.PointMark{Note: "kept", Locked: true}); err != nil || fmt.Sprint(k.At) != "[local]" || len(k.Missing) != 2 {
+	if k, err := e.MarkPoint(t.Context(), point, engine.PointMark{Note: "kept", Locked: true}); err != nil ||
+		fmt.Sprint(k.At) != "[local]" || len(k.Missing) != 2 {
 		t.Errorf("%s, %v", k, err)
 	}
-	if k, err := e.KeepNote(t.Context(), "audit", []byte("a seal")); err != nil || !strings.Contains(k.String(), "kept at local. Provider cloud has not got it yet. ") {
+	if k, err := e.KeepNote(t.Context(), "audit", []byte("a seal")); err != nil ||
+		!strings.Contains(k.String(), "kept at local. Provider cloud has not got it yet. ") {
 		t.Errorf("%s, %v", k, err)
 	}
 	w.faults["cloud"].Down(false)
 	w.faults["offsite"].Down(false)
 
 	v, err := e.Verify(t.Context(), engine.VerifyInput{}, engine.Discard)
-	if err != nil || len(v.Findings) != 1 || v.Findings[0].Provider != "local" || v.Findings[0].Object != "undo/"+restored.Restore || v.Repair == "" {
+	if err != nil || len(v.Findings) != 1 || v.Findings[0].Provider != "local" || v.Findings[0].Object != "undo/"+
+		restored.Restore || v.Repair == "" {
 		t.Errorf("verified: %v %+v", err, v.Findings)
 	}
 	// What somebody put there under such a name opens nowhere, and is copied nowhere.
@@ -79,7 +84,8 @@ func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 		if keys := keysAt(t, alone, "undo/", "notes/"); len(keys) != 3 {
 			t.Errorf("%s has %q", alone.Name, keys)
 		}
-		e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: []engine.Provider{alone}, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+		e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: []engine.Provider{alone},
+			DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
 		t.Cleanup(e.Close)
 		if points, err := e.Points(t.Context(), ""); err != nil || len(points) != 1 || !points[0].Locked {
 			t.Errorf("%s: %v %+v", alone.Name, err, points)
@@ -93,7 +99,8 @@ func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 	}
 }
 
-// TestASlowProviderKeepsNoOtherFromBeingRepaired: while the first takes nothing, the second gets every point that it lacks.
+// TestASlowProviderKeepsNoOtherFromBeingRepaired: while the first takes nothing, the second gets every point that it
+// lacks.
 func TestASlowProviderKeepsNoOtherFromBeingRepaired(t *testing.T) {
 	t.Parallel()
 	url := village(t)
@@ -120,7 +127,8 @@ func TestASlowProviderKeepsNoOtherFromBeingRepaired(t *testing.T) {
 		return false
 	})
 	slow.Hang(false, manifest)
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: w.list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}, Silence: time.Hour})
+	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: w.list,
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}, Silence: time.Hour})
 	t.Cleanup(e.Close)
 	type end struct {
 		r   engine.RepairResult
@@ -145,8 +153,8 @@ func TestASlowProviderKeepsNoOtherFromBeingRepaired(t *testing.T) {
 	wantProtected(t, e, 2)
 }
 
-// TestADamagedUndoIsFoundAndReplaced: a deep verification opens what is needed to take restores back at each provider; a repair replaces a copy that
-// does not open by a sound one, and names what is sound nowhere.
+// TestADamagedUndoIsFoundAndReplaced: a deep verification opens what is needed to take restores back at each provider;
+// a repair replaces a copy that does not open by a sound one, and names what is sound nowhere.
 func TestADamagedUndoIsFoundAndReplaced(t *testing.T) {
 	t.Parallel()
 	w := newDirectories(t)
@@ -170,7 +178,8 @@ func TestADamagedUndoIsFoundAndReplaced(t *testing.T) {
 	put(sound, bad, sound)
 	deep := engine.VerifyInput{Deep: true}
 	v, err := e.Verify(t.Context(), deep, engine.Discard)
-	if err != nil || len(v.Findings) != 1 || v.Findings[0].Provider != "second" || v.Findings[0].Object != key || !v.Findings[0].Damage || v.Repair == "" {
+	if err != nil || len(v.Findings) != 1 || v.Findings[0].Provider != "second" || v.Findings[0].Object != key ||
+		!v.Findings[0].Damage || v.Repair == "" {
 		t.Errorf("verified: %v %+v", err, v.Findings)
 	}
 	r, err := e.Repair(t.Context(), deep, engine.Discard)
@@ -181,7 +190,8 @@ func TestADamagedUndoIsFoundAndReplaced(t *testing.T) {
 		t.Errorf("verified again: %v %+v", err, v.Findings)
 	}
 	put(bad, bad, bad)
-	if r, err := e.Repair(t.Context(), deep, engine.Discard); err != nil || len(r.Repaired) != 0 || len(r.Remaining) != 3 || !r.Damaged() {
+	if r, err := e.Repair(t.Context(), deep, engine.Discard); err != nil || len(r.Repaired) != 0 ||
+		len(r.Remaining) != 3 || !r.Damaged() {
 		t.Errorf("repaired where none is sound: %v %+v", err, r)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// An object that a store answers with an error while it answers otherwise is stored there anew. If it is not to be read then either,
-// the repair says so.
+// An object that a store answers with an error while it answers otherwise is stored there anew. If it is not to be read
+// then either, the repair says so.
 func TestRepairStoresAnewWhatAStoreDoesNotGive(t *testing.T) {
 	t.Parallel()
 	ctx, source, dirs := t.Context(), village(t), newDirectories(t)
@@ -31,10 +31,12 @@ func TestRepairStoresAnewWhatAStoreDoesNotGive(t *testing.T) {
 	deep := engine.VerifyInput{Point: point, Deep: true}
 	v, err := e.Verify(ctx, deep, engine.Discard)
 	if err != nil || len(v.Findings) != 1 || v.Damaged() || v.Repair != "keepsake repair --deep "+point ||
-		!strings.Contains(v.Findings[0].Problem, "does not give the object") || !strings.Contains(v.Findings[0].Problem, v.Repair) {
+		!strings.Contains(v.Findings[0].Problem, "does not give the object") ||
+		!strings.Contains(v.Findings[0].Problem, v.Repair) {
 		t.Fatalf("verified: %+v, %v", v, err)
 	}
-	if r, err := e.Repair(ctx, deep, engine.Discard); err != nil || len(r.Remaining) != 1 || !strings.Contains(r.Remaining[0].Problem, "still does not read well") {
+	if r, err := e.Repair(ctx, deep, engine.Discard); err != nil || len(r.Remaining) != 1 ||
+		!strings.Contains(r.Remaining[0].Problem, "still does not read well") {
 		t.Errorf("repaired while it stays so: %+v, %v", r, err)
 	}
 	until.Store(int64(w.faults["cloud"].Puts(lost)))
@@ -56,7 +58,9 @@ func TestRepairReplacesNoHeaderOfAnotherRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: append(ours.list[:2:2], theirs.list[2]), DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: ours.key}})
+	both := engine.New(engine.Options{PlatformURL: keepsake.Secret(source),
+		Providers: append(ours.list[:2:2], theirs.list[2]), DataMap: keepsake.DefaultDataMap(),
+		Key: repository.KeySource{Key: ours.key}})
 	t.Cleanup(both.Close)
 	r, err := both.Repair(ctx, engine.VerifyInput{}, engine.Discard)
 	if err != nil || len(r.Remaining) != 1 || !strings.Contains(r.Remaining[0].Problem, "Its identity is of repository") {

@@ -32,7 +32,8 @@ func unfinished(t *testing.T, e *engine.Engine) string {
 	target := testenv.DB(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	_, err := e.Restore(ctx, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}, stopAt{engine.StageIndexing, stop})
+	_, err := e.Restore(ctx, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)},
+		stopAt{engine.StageIndexing, stop})
 	if err == nil || one[bool](t, target, "select to_regclass('keepsake_restore.run') is null") {
 		t.Fatalf("the restore was not stopped in the middle: %v", err)
 	}
@@ -43,15 +44,25 @@ func unfinished(t *testing.T, e *engine.Engine) string {
 func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	t.Parallel()
 	source := testenv.DB(t)
-	run(t, source, "create schema odd", `create table odd."a table" (id int generated always as identity primary key)`, "create type mood as enum ('good')",
-		"create type span as range (subtype = int)", "create table guests (id serial primary key, feels mood default 'good', of span)", "create index on guests (feels)",
-		"insert into guests (of) select span(i, i + 1) from generate_series(1, 100) i", "create view v as select * from guests", "create materialized view m as select * from guests",
-		"create function f(int) returns int language sql as 'select $1'", "create procedure p() language sql as 'select 1'", "create aggregate total(int) (sfunc = int4pl, stype = int)",
-		"create domain small as int check (value < 10)", "create type pair as (a int, b int)", "select lo_create(4711)", "create extension citext", "create publication news for table guests",
-		"create operator ### (leftarg = int, rightarg = int, function = int4pl)", `create collation "my own" from "C"`, "create type other as enum ('o')",
-		"create cast (mood as other) with inout", "create text search dictionary dict (template = simple)", "create text search configuration conf (copy = simple)",
-		"create operator family fam using btree", "create operator class cls for type span using btree as operator 1 <(anyrange, anyrange), function 1 range_cmp(anyrange, anyrange)",
-		"create conversion conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8", "create function fire() returns event_trigger language plpgsql as 'begin end'",
+	run(t, source, "create schema odd", `create table odd."a table" (id int generated always as identity primary key)`,
+		"create type mood as enum ('good')",
+		"create type span as range (subtype = int)",
+		"create table guests (id serial primary key, feels mood default 'good', of span)", "create index on guests (feels)",
+		"insert into guests (of) select span(i, i + 1) from generate_series(1, 100) i",
+		"create view v as select * from guests", "create materialized view m as select * from guests",
+		"create function f(int) returns int language sql as 'select $1'", "create procedure p() language sql as 'select 1'",
+		"create aggregate total(int) (sfunc = int4pl, stype = int)",
+		"create domain small as int check (value < 10)", "create type pair as (a int, b int)", "select lo_create(4711)",
+		"create extension citext", "create publication news for table guests",
+		"create operator ### (leftarg = int, rightarg = int, function = int4pl)", `create collation "my own" from "C"`,
+		"create type other as enum ('o')",
+		"create cast (mood as other) with inout", "create text search dictionary dict (template = simple)",
+		"create text search configuration conf (copy = simple)",
+		"create operator family fam using btree",
+		"create operator class cls for type span using btree as operator 1 <(anyrange, anyrange), function 1 "+
+			"range_cmp(anyrange, anyrange)",
+		"create conversion conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8",
+		"create function fire() returns event_trigger language plpgsql as 'begin end'",
 		"create event trigger trig on ddl_command_start execute function fire()", "alter event trigger trig disable",
 		"alter default privileges grant select on tables to public")
 	e := newEngine(t, source, providers(t))
@@ -60,17 +71,22 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	target := unfinished(t, e)
 	run(t, source, "insert into guests (of) values (null)")
 	newer := backup(t, e, keepsake.BackupFull)
-	if r := restore(t, e, engine.RestoreInput{Point: newer.Point, Target: keepsake.Secret(target)}); !r.Verified || len(r.Exceptions) != 0 {
+	if r := restore(t, e, engine.RestoreInput{Point: newer.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+		len(r.Exceptions) != 0 {
 		t.Errorf("another point into the unfinished database: %+v", r)
 	}
 	for _, made := range []map[string]string{
-		{"table": "create table precious (id int)", "function": "create function mine() returns int language sql as 'select 1'",
-			"schema": "create schema precious", "type": "create type rarity as enum ()"},
-		{"sequence": "create sequence precious", "operator": "create operator <<<>>> (leftarg = int, rightarg = int, function = int4pl)",
+		{"table": "create table precious (id int)",
+			"function": "create function mine() returns int language sql as 'select 1'",
+			"schema":   "create schema precious", "type": "create type rarity as enum ()"},
+		{"sequence": "create sequence precious",
+			"operator":  "create operator <<<>>> (leftarg = int, rightarg = int, function = int4pl)",
 			"collation": `create collation "theirs" from "C"`, "cast": "create cast (mood as text) with inout"},
-		{"text search dictionary": "create text search dictionary theirs (template = simple)", "large object": "select lo_create(4712)",
+		{"text search dictionary": "create text search dictionary theirs (template = simple)",
+			"large object":  "select lo_create(4712)",
 			"event trigger": "create event trigger theirs on ddl_command_start execute function fire()"},
-		{"rows of table odd.a table, table public.guests": `insert into guests (of) values (null); insert into odd."a table" default values`},
+		{"rows of table odd.a table, table public.guests": `insert into guests (of) values (null); insert into odd."a table"
+			default values`},
 		{"rows of table public.guests": "update guests set feels = null where id = 7; select pg_stat_force_next_flush()"},
 		{"rows of table public.guests": "delete from guests where id = 7"},
 	} {
@@ -78,7 +94,8 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 		for _, q := range made {
 			run(t, target, q)
 		}
-		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
+		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)},
+			engine.Discard)
 		for what := range made {
 			wantError(t, err, keepsake.CodeConflict, what, "somebody else", "nothing was written")
 		}
@@ -90,22 +107,30 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	theirs, copied := unfinished(t, e), testenv.DB(t)
 	stranger := newEngine(t, source, providers(t))
 	backup(t, stranger, keepsake.BackupFull)
-	_, err := stranger.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(theirs)}, engine.Discard)
+	_, err := stranger.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(theirs)},
+		engine.Discard)
 	wantError(t, err, keepsake.CodeConflict, "no restore from this repository", "nothing was written")
 	proof := one[string](t, theirs, "select encode(proof, 'hex') from keepsake_restore.run")
-	run(t, copied, "create table precious (id int)", "create schema keepsake_restore", "create table keepsake_restore.run (id uuid, point text, started_at timestamptz, state text, proof bytea)",
+	run(t, copied, "create table precious (id int)", "create schema keepsake_restore",
+		"create table keepsake_restore.run (id uuid, point text, started_at timestamptz, state text, proof bytea)",
 		"insert into keepsake_restore.run values (null, null, null, null, decode('"+proof+"', 'hex'))")
-	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(copied), Create: true}, engine.Discard)
+	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(copied), Create: true},
+		engine.Discard)
 	wantError(t, err, keepsake.CodeConflict, "precious", "nothing was written")
 	if one[bool](t, copied, "select to_regclass('precious') is null") {
 		t.Error("a copied mark had a database cleared")
 	}
-	for _, inside := range [][]string{nil, {"create table keepsake_restore.notes (id int)"}, {"create table keepsake_restore.run (id int)"}, {"create view keepsake_restore.run as select 1 as proof"}} {
+	for _, inside := range [][]string{nil, {"create table keepsake_restore.notes (id int)"},
+		{"create table keepsake_restore.run (id int)"}, {"create view keepsake_restore.run as select 1 as proof"}} {
 		forged := testenv.DB(t)
 		run(t, forged, append([]string{"create schema keepsake_restore"}, inside...)...)
-		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(forged)}, engine.Discard)
-		wantError(t, err, keepsake.CodeConflict, "it has a schema keepsake_restore that no restore from this repository made in it", "nothing was written", "drop it if nobody needs it")
-		if strings.Contains(err.Error(), "SQLSTATE") || one[bool](t, forged, "select to_regnamespace('keepsake_restore') is null") {
+		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(forged)},
+			engine.Discard)
+		wantError(t, err, keepsake.CodeConflict,
+			"it has a schema keepsake_restore that no restore from this repository made in it", "nothing was written",
+			"drop it if nobody needs it")
+		if strings.Contains(err.Error(), "SQLSTATE") ||
+			one[bool](t, forged, "select to_regnamespace('keepsake_restore') is null") {
 			t.Errorf("%v: %v", inside, err)
 		}
 	}
@@ -114,8 +139,8 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	}
 }
 
-// TestWhatIsMadeWhileARestoreLooksIsNotCleared: somebody makes a table in an unfinished database after the restore that is to
-// clear it has looked there, and before it has the database for itself.
+// TestWhatIsMadeWhileARestoreLooksIsNotCleared: somebody makes a table in an unfinished database after the restore that
+// is to clear it has looked there, and before it has the database for itself.
 func TestWhatIsMadeWhileARestoreLooksIsNotCleared(t *testing.T) {
 	t.Parallel()
 	source := testenv.DB(t)

@@ -13,11 +13,13 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestOneWeddingIntoANewDatabase takes one wedding, and then its organization, out of a season into databases of their own.
+// TestOneWeddingIntoANewDatabase takes one wedding, and then its organization, out of a season into databases of their
+// own.
 func TestOneWeddingIntoANewDatabase(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	err := sample.Load(t.Context(), url, sample.Options{Weddings: 60, Organizations: 5, Seed: 2, Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
+	err := sample.Load(t.Context(), url, sample.Options{Weddings: 60, Organizations: 5, Seed: 2,
+		Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +30,8 @@ func TestOneWeddingIntoANewDatabase(t *testing.T) {
 	own, _ := photograph(t, url, wedding)
 
 	alone := testenv.DB(t)
-	r, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(alone), Wedding: wedding}, nil)
+	r, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(alone),
+		Wedding: wedding}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,33 +44,43 @@ func TestOneWeddingIntoANewDatabase(t *testing.T) {
 		t.Errorf("%d weddings came along", n)
 	}
 	for _, want := range []struct{ table, missing string }{
-		{"suppliers", "select count(*) from wedding_suppliers w where not exists (select from suppliers s where s.id = w.supplier_id)"},
-		{"organizations", "select count(*) from weddings w where not exists (select from organizations o where o.id = w.organization_id)"},
+		{"suppliers", "select count(*) from wedding_suppliers w where not exists (select from suppliers s where s.id = " +
+			"w.supplier_id)"},
+		{"organizations", "select count(*) from weddings w where not exists (select from organizations o where o.id = " +
+			"w.organization_id)"},
 	} {
 		if n := one[int](t, alone, want.missing); n > 0 {
 			t.Errorf("%d rows of the wedding point at nothing in %s", n, want.table)
 		}
 	}
-	if !slices.ContainsFunc(r.NotCarried, func(n keepsake.NotCarried) bool { return strings.Contains(n.Reason, "limited to") }) {
+	if !slices.ContainsFunc(r.NotCarried, func(n keepsake.NotCarried) bool {
+		return strings.Contains(n.Reason,
+			"limited to")
+	}) {
 		t.Errorf("the report does not say that the rest was left out: %v", r.NotCarried)
 	}
 
 	whole := testenv.DB(t)
-	if r, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(whole), Organization: organization}, nil); err != nil {
+	if r, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(whole),
+		Organization: organization}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := one[int](t, whole, "select count(*) from weddings where organization_id = '"+organization+"'"), one[int](t, url, "select count(*) from weddings where organization_id = '"+organization+"'"); got != want || !r.Verified {
+	if got, want := one[int](t, whole, "select count(*) from weddings where organization_id = '"+organization+"'"),
+		one[int](t, url, "select count(*) from weddings where organization_id = '"+organization+"'"); got != want ||
+		!r.Verified {
 		t.Errorf("%d of %d weddings of the organization, verified %t", got, want, r.Verified)
 	}
 	if n := one[int](t, whole, "select count(*) from weddings where organization_id <> '"+organization+"'"); n > 0 {
 		t.Errorf("%d weddings of other organizations came along", n)
 	}
 
-	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t)), Wedding: wedding, Tiers: []keepsake.Tier{keepsake.TierCritical}}, nil)
+	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t)),
+		Wedding: wedding, Tiers: []keepsake.Tier{keepsake.TierCritical}}, nil)
 	if keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("a wedding and a tier together: %v", err)
 	}
-	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t)), Wedding: "no such wedding"}, nil)
+	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t)),
+		Wedding: "no such wedding"}, nil)
 	if err == nil || keepsake.CodeOf(err) == keepsake.CodeInternal {
 		t.Errorf("a wedding that is not there: %v", err)
 	}

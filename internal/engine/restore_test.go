@@ -56,7 +56,8 @@ func schemaOf(t *testing.T, url string) string {
 	return restrictLine.ReplaceAllString(out.String(), "")
 }
 
-// rowsOf returns, for every table and materialized view, the number of rows and a hash that does not depend on their order.
+// rowsOf returns, for every table and materialized view, the number of rows and a hash that does not depend on their
+// order.
 func rowsOf(t *testing.T, url string) map[string]string {
 	t.Helper()
 	ctx := context.Background()
@@ -66,7 +67,8 @@ func rowsOf(t *testing.T, url string) map[string]string {
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	rows, err := conn.Query(ctx, `select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'm', 'S') and c.relpersistence = 'p' and c.relispopulated and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+		where c.relkind in ('r', 'm', 'S') and c.relpersistence = 'p' and c.relispopulated and n.nspname !~ '^pg_'
+			and n.nspname <> 'information_schema'
 		union all select 'pg_catalog', 'pg_largeobject'`)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +84,8 @@ func rowsOf(t *testing.T, url string) map[string]string {
 	for _, id := range tables {
 		var n int64
 		var hash string
-		q := fmt.Sprintf("select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from only %s as t", id.Sanitize())
+		q := fmt.Sprintf("select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from only %s as t",
+			id.Sanitize())
 		if id[1] == "plain" || id[1] == "used" || strings.HasSuffix(id[1], "_seq") {
 			q = fmt.Sprintf("select last_value, is_called::text from %s", id.Sanitize())
 		}

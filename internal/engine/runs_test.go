@@ -17,9 +17,11 @@ func TestRunsNameEveryChunkThatHoldsAKey(t *testing.T) {
 	t.Parallel()
 	url, key := testenv.DB(t), repository.NewKeyFile()
 	run(t, url, `create table weddings (id int primary key, couple text)`,
-		`create table guests (id bigint generated always as identity primary key, wedding_id int references weddings, name text)`,
+		`create table guests (id bigint generated always as identity primary key, wedding_id int references weddings,
+			name text)`,
 		`insert into weddings select i, 'Couple ' || i from generate_series(1, 400) i`,
-		`insert into guests (wedding_id, name) select 1 + i / 100, repeat('guest ' || i, 10) from generate_series(1, 39000) i`)
+		`insert into guests (wedding_id, name) select 1 + i / 100, repeat('guest ' || i, 10) from generate_series(1,
+			39000) i`)
 	list := providers(t)
 	dir := filepath.Join(t.TempDir(), "repository")
 	list[0].Store = openFile(t, dir)

@@ -14,7 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// meanwhile is what people may do between a preview and its confirmation. The rows of guests 1 to 6 have gone missing, 7 to 12 are there.
+// meanwhile is what people may do between a preview and its confirmation. The rows of guests 1 to 6 have gone missing,
+// 7 to 12 are there.
 var meanwhile = []struct {
 	sql   string
 	stops bool // it changes what bringing back the missing rows would insert
@@ -36,23 +37,27 @@ var meanwhile = []struct {
 	{"alter table guests drop column v", true},                              // its rows would come back otherwise
 }
 
-// TestMissingRowsComeBackWhilePeopleWork draws what people do between the preview and the confirmation of bringing back what is missing. What
-// is inserted is exactly what the preview said, and rows that are not written stop nothing.
+// TestMissingRowsComeBackWhilePeopleWork draws what people do between the preview and the confirmation of bringing back
+// what is missing. What is inserted is exactly what the preview said, and rows that are not written stop nothing.
 func TestMissingRowsComeBackWhilePeopleWork(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	makeTables := []string{"drop table if exists tasks, guests, weddings", "create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
-		"create table guests (id int primary key, v text, wedding_id int references weddings, mail text unique)", "create table tasks (id int primary key, v text, wedding_id int references weddings)",
+	makeTables := []string{"drop table if exists tasks, guests, weddings",
+		"create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
+		"create table guests (id int primary key, v text, wedding_id int references weddings, mail text unique)",
+		"create table tasks (id int primary key, v text, wedding_id int references weddings)",
 		"insert into weddings select i, 'Couple ' || i, date '2026-07-01' + i, 1 from generate_series(1, 3) i",
 		"insert into guests select i, 'guest ' || i, 1, 'guest' || i || '@ex.org' from generate_series(1, 12) i",
-		"insert into guests select i, 'guest ' || i, 2, null from generate_series(21, 24) i", "insert into tasks select i, 'task ' || i, 1 from generate_series(1, 5) i"}
+		"insert into guests select i, 'guest ' || i, 2, null from generate_series(21, 24) i",
+		"insert into tasks select i, 'task ' || i, 1 from generate_series(1, 5) i"}
 	run(t, url, makeTables...)
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
 	rows := func() map[string]string {
 		found := map[string]string{}
 		for _, table := range []string{"weddings", "guests", "tasks"} {
-			for key, row := range one[map[string]string](t, url, "select coalesce(jsonb_object_agg('"+table+" ' || id, r::text), '{}') from "+table+" r") {
+			for key, row := range one[map[string]string](t, url, "select coalesce(jsonb_object_agg('"+table+
+				" ' || id, r::text), '{}') from "+table+" r") {
 				found[key] = row
 			}
 		}
@@ -79,7 +84,8 @@ func TestMissingRowsComeBackWhilePeopleWork(t *testing.T) {
 			rt.Fatalf("the preview has %d, %d, %d, %d", i, u, d, refused)
 		}
 		stops, did := false, ""
-		for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(meanwhile)-1), 1, 3, rapid.ID[int]).Draw(rt, "meanwhile") {
+		for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(meanwhile)-1), 1, 3, rapid.ID[int]).Draw(rt,
+			"meanwhile") {
 			m := meanwhile[n]
 			if m.sql == "alter table guests drop column v" && did != "" { // what comes after it would name the column
 				continue

@@ -32,7 +32,8 @@ func drawOdd(t *rapid.T) (out []oddTable) {
 	seen := map[[2]string]bool{}
 	for len(out) < 2 {
 		for range rapid.IntRange(2, 6).Draw(t, "tables") {
-			word := rapid.SampledFrom([]string{"a.b.c", "a.b.c.d", `..x`, `...`, `a".b".c`, `"a.b".c`, "My Table.b.C d", "public.x.y", "A.b.c"}).Draw(t, "word")
+			word := rapid.SampledFrom([]string{"a.b.c", "a.b.c.d", `..x`, `...`, `a".b".c`, `"a.b".c`, "My Table.b.C d",
+				"public.x.y", "A.b.c"}).Draw(t, "word")
 			var dots []int
 			for i := 1; i < len(word)-1; i++ {
 				if word[i] == '.' {
@@ -52,15 +53,17 @@ func drawOdd(t *rapid.T) (out []oddTable) {
 // rowsOfOdd is every table's rows.
 func rowsOfOdd(t *testing.T, url string, tables []oddTable) map[string]string {
 	t.Helper()
-	out := map[string]string{"weddings": one[string](t, url, "select string_agg(w::text, '|' order by id) from weddings w")}
+	out := map[string]string{"weddings": one[string](t, url,
+		"select string_agg(w::text, '|' order by id) from weddings w")}
 	for _, o := range tables {
 		out[o.sql()] = one[string](t, url, "select coalesce(string_agg(r::text, '|' order by id), '') from "+o.sql()+" r")
 	}
 	return out
 }
 
-// TestRestoreOfTablesWithOddNames: whatever dots, quotes and blanks names hold, a wedding's and a tier's rewind brings back exactly what was there, into the
-// table it was in, an undo takes it back, and an export has a file for each table.
+// TestRestoreOfTablesWithOddNames: whatever dots, quotes and blanks names hold, a wedding's and a tier's rewind brings
+// back exactly what was there, into the table it was in, an undo takes it back, and an export has a file for each
+// table.
 func TestRestoreOfTablesWithOddNames(t *testing.T) {
 	t.Parallel()
 	checks, failed := 0, false
@@ -78,14 +81,17 @@ func TestRestoreOfTablesWithOddNames(t *testing.T) {
 			if o.free {
 				column = "wedding_id int"
 			}
-			run(t, url, "create schema if not exists "+pgx.Identifier{o.schema}.Sanitize(), fmt.Sprintf("create table %s (id int primary key, v text, %s)", o.sql(), column),
-				fmt.Sprintf("insert into %s select i, 'table %d row ' || i, 1 + i %% 3 from generate_series(%d, 12) i", o.sql(), i, 1+i))
+			run(t, url, "create schema if not exists "+pgx.Identifier{o.schema}.Sanitize(),
+				fmt.Sprintf("create table %s (id int primary key, v text, %s)", o.sql(), column),
+				fmt.Sprintf("insert into %s select i, 'table %d row ' || i, 1 + i %% 3 from generate_series(%d, 12) i", o.sql(), i,
+					1+i))
 		}
 		e := engineWith(t, url, providers(t), repository.NewKeyFile())
 		backup(t, e, keepsake.BackupFull)
 		whole := rowsOfOdd(t, url, tables)
 		for i, o := range tables {
-			run(t, url, fmt.Sprintf("delete from %s where wedding_id = 1 and id %% 2 = %d", o.sql(), i%2), fmt.Sprintf("update %s set v = 'changed' where wedding_id = 1 and id > 8", o.sql()))
+			run(t, url, fmt.Sprintf("delete from %s where wedding_id = 1 and id %% 2 = %d", o.sql(), i%2),
+				fmt.Sprintf("update %s set v = 'changed' where wedding_id = 1 and id > 8", o.sql()))
 		}
 		damaged := rowsOfOdd(t, url, tables)
 		owned := maps.Clone(whole)
@@ -97,7 +103,8 @@ func TestRestoreOfTablesWithOddNames(t *testing.T) {
 		for _, c := range []struct {
 			in   engine.ScopeInput
 			want map[string]string
-		}{{engine.ScopeInput{Wedding: "1"}, owned}, {engine.ScopeInput{Tiers: []keepsake.Tier{keepsake.TierStandard}}, whole}} {
+		}{{engine.ScopeInput{Wedding: "1"}, owned}, {engine.ScopeInput{Tiers: []keepsake.Tier{keepsake.TierStandard}},
+			whole}} {
 			c.in.Point, c.in.Mode = "latest", scope.Rewind
 			s, err := e.ReadScope(t.Context(), c.in)
 			if err != nil {
@@ -147,7 +154,8 @@ func exportOfOdd(t *testing.T, rt *rapid.T, e *engine.Engine, tables []oddTable)
 			rt.Fatal(err)
 		}
 		for i := range tables {
-			if n := strings.Count(string(b), fmt.Sprintf(",table %d row ", i)); n == 12-i && strings.Count(string(b), ",table ") == n {
+			if n := strings.Count(string(b), fmt.Sprintf(",table %d row ", i)); n == 12-i &&
+				strings.Count(string(b), ",table ") == n {
 				found[i]++
 			}
 		}

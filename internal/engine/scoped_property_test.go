@@ -19,8 +19,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// platformShape is a generated schema below weddings: every table leads to weddings directly, through another one, or both,
-// with composite keys, references to itself, circles, and references that only the data map knows.
+// platformShape is a generated schema below weddings: every table leads to weddings directly, through another one, or
+// both, with composite keys, references to itself, circles, and references that only the data map knows.
 type platformShape struct {
 	tables  []shapeTable
 	virtual []keepsake.VirtualKey
@@ -39,8 +39,10 @@ type shapeTable struct {
 func drawShape(t *rapid.T) platformShape {
 	var s platformShape
 	for i := range rapid.IntRange(1, 5).Draw(t, "tables") {
-		s.tables = append(s.tables, shapeTable{name: fmt.Sprintf("Table %d", i), parent: rapid.IntRange(-1, i-1).Draw(t, "parent"),
-			direct: rapid.Bool().Draw(t, "direct"), composite: rapid.Bool().Draw(t, "composite"), self: rapid.Bool().Draw(t, "self"),
+		s.tables = append(s.tables, shapeTable{name: fmt.Sprintf("Table %d", i),
+			parent: rapid.IntRange(-1, i-1).Draw(t, "parent"),
+			direct: rapid.Bool().Draw(t, "direct"), composite: rapid.Bool().Draw(t, "composite"),
+			self:    rapid.Bool().Draw(t, "self"),
 			virtual: rapid.Bool().Draw(t, "virtual"), shared: rapid.Bool().Draw(t, "shared")})
 	}
 	return s
@@ -48,7 +50,8 @@ func drawShape(t *rapid.T) platformShape {
 
 // statements makes the schema and its rows: five weddings, and rows whose references all stay inside their wedding.
 func (s *platformShape) statements() []string {
-	out := []string{"create table suppliers (id int primary key, name text)", "insert into suppliers select i, 'Supplier ' || i from generate_series(1, 4) i",
+	out := []string{"create table suppliers (id int primary key, name text)",
+		"insert into suppliers select i, 'Supplier ' || i from generate_series(1, 4) i",
 		"create table weddings (id int primary key, couple text, wedding_date date, organization_id int, lead bigint)",
 		"insert into weddings select i, 'Couple ' || i, date '2026-07-01' + i, 1, null from generate_series(1, 5) i"}
 	key := func(i int) string {
@@ -84,17 +87,22 @@ func (s *platformShape) statements() []string {
 			s.virtual = append(s.virtual, keepsake.VirtualKey{Table: "public." + t.name, Columns: strings.Split(refs, ", "),
 				References: "public." + parent, ReferencedColumns: strings.Split(key(t.parent), ", ")})
 		} else {
-			after = append(after, fmt.Sprintf("alter table %s add foreign key (%s) references %s (%s) deferrable initially deferred", q(t.name), refs, q(parent), key(t.parent)))
+			after = append(after,
+				fmt.Sprintf("alter table %s add foreign key (%s) references %s (%s) deferrable initially deferred", q(t.name), refs,
+					q(parent), key(t.parent)))
 		}
 		if t.direct && t.parent >= 0 {
-			after = append(after, fmt.Sprintf("alter table %s add foreign key (wedding_id) references weddings deferrable initially deferred", q(t.name)))
+			after = append(after, fmt.Sprintf("alter table %s add foreign key (wedding_id) references weddings deferrable "+
+				"initially deferred", q(t.name)))
 		}
 		if t.self {
 			refs := "self_id"
 			if t.composite {
 				refs = "self_part, self_id"
 			}
-			after = append(after, fmt.Sprintf("alter table %s add foreign key (%s) references %s (%s) deferrable initially deferred", q(t.name), refs, q(t.name), key(i)))
+			after = append(after,
+				fmt.Sprintf("alter table %s add foreign key (%s) references %s (%s) deferrable initially deferred", q(t.name), refs,
+					q(t.name), key(i)))
 		}
 		out = append(out, fmt.Sprintf("create table %s (%s)", q(t.name), strings.Join(columns, ", ")))
 		out = append(out, s.fill(i, "", 60, 0)...)
@@ -111,14 +119,16 @@ func (s *platformShape) statements() []string {
 // fill inserts n rows with ids from+1…, row i below wedding 1 + i % 5; wedding, if set, restricts them to one.
 func (s *platformShape) fill(i int, wedding string, n, from int) []string {
 	t := s.tables[i]
-	columns, values := []string{"id", "body", "data", "amount"}, []string{"i", "'body ' || i", `jsonb_build_object('n', i, 'tab', E'\t')`, "i / 3.0"}
+	columns, values := []string{"id", "body", "data", "amount"},
+		[]string{"i", "'body ' || i", `jsonb_build_object('n', i, 'tab', E'\t')`, "i / 3.0"}
 	owner := "1 + i % 5"
 	if wedding != "" {
 		owner = wedding
 	}
 	if t.parent >= 0 {
 		// The parent of row i is row 1 + i % 5 + 5 * (i / 10): of the same wedding, because ids are the same modulo 5.
-		columns, values = append(columns, "parent_id"), append(values, "case when i % 5 = 0 then 5 else i % 5 end + 5 * (i % 60 / 10)")
+		columns, values = append(columns, "parent_id"),
+			append(values, "case when i % 5 = 0 then 5 else i % 5 end + 5 * (i % 60 / 10)")
 		if s.tables[t.parent].composite {
 			columns, values = append(columns, "parent_part"), append(values, "1")
 		}
@@ -127,12 +137,14 @@ func (s *platformShape) fill(i int, wedding string, n, from int) []string {
 		columns, values = append(columns, "wedding_id"), append(values, owner)
 	}
 	if t.self {
-		columns, values = append(columns, "self_id", "self_part"), append(values, "case when i > 10 and i <= 60 then i - 5 end", "case when i > 10 and i <= 60 then 1 end")
+		columns, values = append(columns, "self_id", "self_part"),
+			append(values, "case when i > 10 and i <= 60 then i - 5 end", "case when i > 10 and i <= 60 then 1 end")
 	}
 	if t.shared {
 		columns, values = append(columns, "supplier_id"), append(values, "1 + i % 4")
 	}
-	return []string{fmt.Sprintf(`insert into "%s" (%s) select %s from generate_series(%d, %d) i`, t.name, strings.Join(columns, ", "), strings.Join(values, ", "), from+1, from+n)}
+	return []string{fmt.Sprintf(`insert into "%s" (%s) select %s from generate_series(%d, %d) i`, t.name,
+		strings.Join(columns, ", "), strings.Join(values, ", "), from+1, from+n)}
 }
 
 // owners is a query of the ids of a table's rows and the wedding they belong to.
@@ -142,7 +154,8 @@ func (s *platformShape) owner(i int, alias string) string {
 		return alias + ".wedding_id"
 	}
 	p := fmt.Sprintf("p%d", i)
-	return fmt.Sprintf(`(select %s from "%s" %s where %s.id = %s.parent_id)`, s.owner(t.parent, p), s.tables[t.parent].name, p, p, alias)
+	return fmt.Sprintf(`(select %s from "%s" %s where %s.id = %s.parent_id)`, s.owner(t.parent, p),
+		s.tables[t.parent].name, p, p, alias)
 }
 
 // state is every row of the wedding, or of all others.
@@ -154,12 +167,14 @@ func (s *platformShape) state(t *testing.T, url string, wedding int, own bool) s
 	}
 	parts := []string{fmt.Sprintf("select 'w ' || w::text as x from weddings w where id %s %d", condition, wedding)}
 	for i, table := range s.tables {
-		parts = append(parts, fmt.Sprintf(`select '%d ' || r::text from "%s" r where %s %s %d`, i, table.name, s.owner(i, "r"), condition, wedding))
+		parts = append(parts, fmt.Sprintf(`select '%d ' || r::text from "%s" r where %s %s %d`, i, table.name,
+			s.owner(i, "r"), condition, wedding))
 	}
 	if !own {
 		parts = append(parts, "select 's ' || s::text from suppliers s")
 	}
-	return one[string](t, url, "select coalesce(string_agg(x, E'\n' order by x), '') from ("+strings.Join(parts, " union all ")+") a")
+	return one[string](t, url, "select coalesce(string_agg(x, E'\n' order by x), '') from ("+
+		strings.Join(parts, " union all ")+") a")
 }
 
 // edits damage one wedding at random; triggers and with them foreign keys are off, as when an application goes wrong.
@@ -170,14 +185,17 @@ func (s *platformShape) edits(r *rand.Rand, wedding int) []string {
 		name, owner := s.tables[i].name, s.owner(i, "r")
 		switch r.IntN(4) {
 		case 0:
-			out = append(out, fmt.Sprintf(`update "%s" r set body = 'damaged', data = null, amount = amount + 1 where %s = %d and id %% %d = 0`, name, owner, wedding, 1+r.IntN(3)))
+			out = append(out,
+				fmt.Sprintf(`update "%s" r set body = 'damaged', data = null, amount = amount + 1 where %s = %d and id %% %d = 0`,
+					name, owner, wedding, 1+r.IntN(3)))
 		case 1: // leaves only, or their owner would be unknown to the test
 			if !slices.ContainsFunc(s.tables, func(t shapeTable) bool { return t.parent == i }) {
 				from := 5             // nor the row that its wedding points at
 				if s.tables[i].self { // nor one that another one points at: an undo refuses to leave that one alone
 					from = 55
 				}
-				out = append(out, fmt.Sprintf(`delete from "%s" r where %s = %d and id %% %d = 0 and id > %d`, name, owner, wedding, 1+r.IntN(3), from))
+				out = append(out, fmt.Sprintf(`delete from "%s" r where %s = %d and id %% %d = 0 and id > %d`, name, owner, wedding,
+					1+r.IntN(3), from))
 			}
 		case 2:
 			out = append(out, s.fill(i, fmt.Sprint(wedding), 1, 1000+100*len(out)+wedding-2)...)
@@ -188,13 +206,14 @@ func (s *platformShape) edits(r *rand.Rand, wedding int) []string {
 	return append(out, "set session_replication_role = default")
 }
 
-// TestScopesOfAnyShape: whatever the schema and the damage, a rewind brings the wedding's state at the point back, row for row,
-// leaves every other wedding byte-identical, and its undo brings back the state before.
+// TestScopesOfAnyShape: whatever the schema and the damage, a rewind brings the wedding's state at the point back, row
+// for row, leaves every other wedding byte-identical, and its undo brings back the state before.
 func TestScopesOfAnyShape(t *testing.T) {
 	t.Parallel()
 	checks, failed := 0, false
 	rapid.Check(t, func(rt *rapid.T) {
-		if checks++; checks > 12 && !failed { // a database and a repository each: enough for one run, not for finding the least case
+		// a database and a repository each: enough for one run, not for finding the least case
+		if checks++; checks > 12 && !failed {
 			return
 		}
 		defer func() { failed = failed || rt.Failed() }()
@@ -204,7 +223,8 @@ func TestScopesOfAnyShape(t *testing.T) {
 		list := providers(t)
 		m := keepsake.DefaultDataMap()
 		m.ForeignKeys = shape.virtual
-		e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: m, Key: repository.KeySource{Key: repository.NewKeyFile()}})
+		e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: m,
+			Key: repository.KeySource{Key: repository.NewKeyFile()}})
 		if _, err := e.Init(t.Context()); err != nil {
 			rt.Fatal(err)
 		}
@@ -215,7 +235,8 @@ func TestScopesOfAnyShape(t *testing.T) {
 		run(t, url, shape.edits(r, wedding)...)
 		damaged := shape.state(t, url, wedding, true)
 
-		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Wedding: fmt.Sprint(wedding), Point: "latest", Mode: scope.Rewind})
+		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Wedding: fmt.Sprint(wedding), Point: "latest",
+			Mode: scope.Rewind})
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -245,33 +266,40 @@ func TestScopesOfAnyShape(t *testing.T) {
 // busy is a platform that many sessions write to at once.
 var busy = []string{
 	"create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
-	"create table seats (id bigint generated always as identity primary key, wedding_id int not null references weddings, label text)",
-	"create table guests (id bigint generated always as identity primary key, wedding_id int not null references weddings, seat_id bigint references seats, name text)",
+	"create table seats (id bigint generated always as identity primary key, wedding_id int not null references " +
+		"weddings, label text)",
+	"create table guests (id bigint generated always as identity primary key, wedding_id int not null references " +
+		"weddings, seat_id bigint references seats, name text)",
 	"create index on seats (wedding_id)", "create index on guests (wedding_id)", "create index on guests (seat_id)",
 	"insert into weddings select i, 'Couple ' || i, date '2026-12-01' + i from generate_series(1, 20) i",
 	"insert into seats (wedding_id, label) select 1 + i % 20, 'Seat ' || i from generate_series(1, 400) i",
 	"insert into guests (wedding_id, seat_id, name) select 1 + s.id % 20, s.id, 'Guest ' || s.id from seats s",
 }
 
-// work is what one session of the platform does, over and over. Most of it concerns other weddings than the first, or no
-// preview of that one would ever hold.
+// work is what one session of the platform does, over and over. Most of it concerns other weddings than the first, or
+// no preview of that one would ever hold.
 func work(ctx context.Context, conn *pgx.Conn, r *rand.Rand) {
 	wedding := 2 + r.IntN(19)
 	if r.IntN(1500) == 0 {
 		wedding = 1
 	}
 	statements := []string{
-		"insert into guests (wedding_id, seat_id, name) select $1::int, id, 'New' from seats where wedding_id = $1 order by random() limit 1",
+		"insert into guests (wedding_id, seat_id, name) select $1::int, id, 'New' from seats where wedding_id = $1 order " +
+			"by random() limit 1",
 		"insert into seats (wedding_id, label) values ($1::int, 'New')",
 		"delete from guests where id in (select id from guests where wedding_id = $1::int order by random() limit 1)",
-		"update guests set name = name || '.' where id in (select id from guests where wedding_id = $1::int order by random() limit 2)",
-		"delete from seats where id in (select id from seats where wedding_id = $1::int order by random() limit 1)", // refused while a guest sits there
+		"update guests set name = name || '.' where id in (select id from guests where wedding_id = $1::int order by " +
+			"random() limit 2)",
+		// refused while a guest sits there
+		"delete from seats where id in (select id from seats where wedding_id = $1::int order by random() limit 1)",
 	}
-	_, _ = conn.Exec(ctx, statements[r.IntN(len(statements))], wedding) // a refused or cancelled statement is the platform's daily bread
+	// a refused or cancelled statement is the platform's daily bread
+	_, _ = conn.Exec(ctx, statements[r.IntN(len(statements))], wedding)
 }
 
-// TestScopeAmongWriters rewinds one wedding again and again while twenty sessions write: every apply does what its preview
-// showed or nothing at all, and no row is ever left pointing at nothing, though restores switch the database's own check off.
+// TestScopeAmongWriters rewinds one wedding again and again while twenty sessions write: every apply does what its
+// preview showed or nothing at all, and no row is ever left pointing at nothing, though restores switch the database's
+// own check off.
 func TestScopeAmongWriters(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
@@ -322,7 +350,8 @@ func TestScopeAmongWriters(t *testing.T) {
 	if applied == 0 {
 		t.Error("no apply ever got through")
 	}
-	const orphans = `select (select count(*) from guests g where not exists (select from seats s where s.id = g.seat_id) and seat_id is not null)
+	const orphans = `select (select count(*) from guests g where not exists (select from seats s where s.id = g.seat_id)
+		and seat_id is not null)
 		+ (select count(*) from seats s where not exists (select from weddings w where w.id = s.wedding_id))`
 	if n := one[int](t, url, orphans); n != 0 {
 		t.Errorf("%d rows point at nothing", n)

@@ -17,8 +17,10 @@ import (
 func photograph(t *testing.T, url, wedding string) (own, others map[string]string) {
 	t.Helper()
 	own, others = map[string]string{}, map[string]string{}
-	for _, table := range []string{"weddings", "clients", "guests", "seating_tables", "wedding_suppliers", "tasks", "timeline_events", "budget_items",
-		"payments", "forms", "form_responses", "journey_instances", "files", "communications", "messages", "audit_logs", "event_logs"} {
+	for _, table := range []string{"weddings", "clients", "guests", "seating_tables", "wedding_suppliers", "tasks",
+		"timeline_events", "budget_items",
+		"payments", "forms", "form_responses", "journey_instances", "files", "communications", "messages", "audit_logs",
+		"event_logs"} {
 		column := "wedding_id"
 		if table == "weddings" {
 			column = "id"
@@ -28,7 +30,8 @@ func photograph(t *testing.T, url, wedding string) (own, others map[string]strin
 		others[table] = one[string](t, url, digest+table+" r where "+column+" is distinct from '"+wedding+"'")
 	}
 	for _, table := range []string{"organizations", "users", "suppliers", "user_profiles"} {
-		others[table] = one[string](t, url, "select coalesce(md5(string_agg(r::text, '|' order by r::text)), '') from "+table+" r")
+		others[table] = one[string](t, url, "select coalesce(md5(string_agg(r::text, '|' order by r::text)), '') from "+table+
+			" r")
 	}
 	return own, others
 }
@@ -43,11 +46,13 @@ func differing(a, b map[string]string) (tables []string) {
 	return tables
 }
 
-// TestOneWeddingBack damages one wedding of a season, brings back what is missing, rewinds it, and takes both back again.
+// TestOneWeddingBack damages one wedding of a season, brings back what is missing, rewinds it, and takes both back
+// again.
 func TestOneWeddingBack(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	err := sample.Load(t.Context(), url, sample.Options{Weddings: 60, Organizations: 5, Seed: 1, Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
+	err := sample.Load(t.Context(), url, sample.Options{Weddings: 60, Organizations: 5, Seed: 1,
+		Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,11 +109,13 @@ func TestOneWeddingBack(t *testing.T) {
 	if d := differing(untouched, others); d != nil {
 		t.Fatalf("rows of others changed in %v", d)
 	}
-	if missing["form_responses"] != before["form_responses"] || missing["event_logs"] != before["event_logs"] || missing["weddings"] != damaged["weddings"] {
+	if missing["form_responses"] != before["form_responses"] || missing["event_logs"] != before["event_logs"] ||
+		missing["weddings"] != damaged["weddings"] {
 		t.Errorf("after bringing back: %v differ from the point", differing(missing, before))
 	}
 	// A confirmation of a preview that is not true any more writes nothing.
-	if again, err := s.Apply(t.Context(), engine.ScopeApply{Fingerprint: p.Fingerprint}); keepsake.CodeOf(err) != keepsake.CodeConflict || again.Preview == nil {
+	if again, err := s.Apply(t.Context(), engine.ScopeApply{Fingerprint: p.Fingerprint}); keepsake.CodeOf(
+		err) != keepsake.CodeConflict || again.Preview == nil {
 		t.Errorf("an old preview was applied: %+v, %v", again, err)
 	}
 
@@ -142,7 +149,8 @@ func TestOneWeddingBack(t *testing.T) {
 	if back, err = e.Undo(t.Context(), second.Restore); err != nil {
 		t.Fatal(err)
 	}
-	run(t, url, "update form_responses set answers = '{}' where id = (select min(id) from form_responses where wedding_id = '"+wedding+"')")
+	run(t, url, "update form_responses set answers = '{}' where id = (select min(id) from form_responses where "+
+		"wedding_id = '"+wedding+"')")
 	if back, err = e.Undo(t.Context(), first.Restore); err != nil || len(back.Refused) != 1 {
 		t.Fatalf("%+v, %v", back, err)
 	}

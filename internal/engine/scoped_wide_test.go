@@ -20,9 +20,11 @@ import (
 func everyTable(t *testing.T, url string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	names := one[[]string](t, url, "select array_agg(c.oid::regclass::text) from pg_class c where relkind in ('r', 'p') and not relispartition and relnamespace = 'public'::regnamespace")
+	names := one[[]string](t, url, "select array_agg(c.oid::regclass::text) from pg_class c where relkind in ('r', 'p') "+
+		"and not relispartition and relnamespace = 'public'::regnamespace")
 	for _, name := range names {
-		out[name] = one[string](t, url, "select coalesce(md5(string_agg(r::text, '|' order by r::text)), '') || ' ' || count(*) from "+name+" r")
+		out[name] = one[string](t, url, "select coalesce(md5(string_agg(r::text, '|' order by r::text)), '') || ' ' || "+
+			"count(*) from "+name+" r")
 	}
 	return out
 }
@@ -31,7 +33,8 @@ func everyTable(t *testing.T, url string) map[string]string {
 func TestTiersAndEverythingBack(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	err := sample.Load(t.Context(), url, sample.Options{Weddings: 40, Organizations: 4, Seed: 3, Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
+	err := sample.Load(t.Context(), url, sample.Options{Weddings: 40, Organizations: 4, Seed: 3,
+		Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +42,12 @@ func TestTiersAndEverythingBack(t *testing.T) {
 	backup(t, e, keepsake.BackupFull)
 	before := everyTable(t, url)
 	const some = "(select id from suppliers order by id limit 20)"
-	run(t, url, "delete from payments where supplier_id in "+some, "delete from wedding_suppliers where supplier_id in "+some, "delete from suppliers where id in "+some, "delete from user_profiles",
+	run(t, url, "delete from payments where supplier_id in "+some, "delete from wedding_suppliers where supplier_id in "+
+		some, "delete from suppliers where id in "+some, "delete from user_profiles",
 		"update users set full_name = 'Vandal' where id in (select id from users order by id limit 7)",
 		"delete from event_logs where id % 3 = 0", "update guests set answer = 'declined'",
-		"insert into organizations (id, name, slug, country, plan, billing_email, created_at) values (gen_random_uuid(), 'New', 'new', 'IE', 'free', 'a@b.example', now())")
+		"insert into organizations (id, name, slug, country, plan, billing_email, created_at) values (gen_random_uuid(), "+
+			"'New', 'new', 'IE', 'free', 'a@b.example', now())")
 	damaged := everyTable(t, url)
 
 	apply := func(in engine.ScopeInput) (*scope.Preview, engine.ScopeResult) {
@@ -67,7 +72,8 @@ func TestTiersAndEverythingBack(t *testing.T) {
 	if p.Name != "critical tier" || insert == 0 || update+remove+refused != 0 || p.ChunksRead >= p.ChunksTotal {
 		t.Errorf("%q: %d, %d, %d, %d; %d of %d chunks", p.Name, insert, update, remove, refused, p.ChunksRead, p.ChunksTotal)
 	}
-	if d := differing(damaged, everyTable(t, url)); len(d) != 1 || d[0] != "suppliers" || everyTable(t, url)["suppliers"] != before["suppliers"] {
+	if d := differing(damaged, everyTable(t, url)); len(d) != 1 || d[0] != "suppliers" ||
+		everyTable(t, url)["suppliers"] != before["suppliers"] {
 		t.Errorf("bringing the missing rows of a tier back changed %v", d)
 	}
 	if _, err := e.Undo(t.Context(), tier.Restore); err != nil {
@@ -87,7 +93,8 @@ func TestTiersAndEverythingBack(t *testing.T) {
 	if d := differing(damaged, everyTable(t, url)); d != nil {
 		t.Errorf("after the undo %v differ", d)
 	}
-	if _, err := e.ReadScope(t.Context(), engine.ScopeInput{Everything: true, Wedding: "1", Point: "latest"}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+	if _, err := e.ReadScope(t.Context(), engine.ScopeInput{Everything: true, Wedding: "1",
+		Point: "latest"}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("two scopes at once: %v", err)
 	}
 }
@@ -96,8 +103,10 @@ func TestTiersAndEverythingBack(t *testing.T) {
 func TestRowsWithoutTheirTierAreRefused(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	run(t, url, "create table suppliers (id int primary key, name text unique)", "create table forms (id int primary key, supplier_id int references suppliers)",
-		"insert into suppliers values (1, 'Flowers'), (2, 'Cake'), (3, 'Band')", "insert into forms values (1, 1), (2, 2), (3, null)")
+	run(t, url, "create table suppliers (id int primary key, name text unique)",
+		"create table forms (id int primary key, supplier_id int references suppliers)",
+		"insert into suppliers values (1, 'Flowers'), (2, 'Cake'), (3, 'Band')",
+		"insert into forms values (1, 1), (2, 2), (3, null)")
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
 	run(t, url, "delete from forms", "delete from suppliers", "insert into suppliers values (1, 'Flowers'), (9, 'Cake')")
@@ -112,7 +121,8 @@ func TestRowsWithoutTheirTierAreRefused(t *testing.T) {
 	if insert, _, _, refused := preview(keepsake.TierHigh).Totals(); insert != 2 || refused != 1 {
 		t.Errorf("%d forms come back, %d are refused", insert, refused)
 	}
-	if insert, _, _, refused := preview(keepsake.TierCritical).Totals(); insert != 1 || refused != 1 { // somebody else is called Cake now
+	// somebody else is called Cake now
+	if insert, _, _, refused := preview(keepsake.TierCritical).Totals(); insert != 1 || refused != 1 {
 		t.Errorf("%d suppliers come back, %d are refused", insert, refused)
 	}
 
@@ -137,7 +147,8 @@ func TestRowsWithoutTheirTierAreRefused(t *testing.T) {
 func TestARestoreThatWasKilledIsNotDoneTwice(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	run(t, url, "create table suppliers (id int primary key, name text)", "insert into suppliers select i, 'Supplier ' || i from generate_series(1, 50) i")
+	run(t, url, "create table suppliers (id int primary key, name text)",
+		"insert into suppliers select i, 'Supplier ' || i from generate_series(1, 50) i")
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
 	run(t, url, "delete from suppliers where id <= 20")
@@ -175,12 +186,13 @@ func TestARestoreThatWasKilledIsNotDoneTwice(t *testing.T) {
 	}
 }
 
-// TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows: a restore was committed, its worker was killed, and the providers that hold
-// what its undo needs do not answer whoever takes it over.
+// TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows: a restore was committed, its worker was killed, and the providers
+// that hold what its undo needs do not answer whoever takes it over.
 func TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	run(t, url, "create table suppliers (id int primary key, name text)", "insert into suppliers select i, 'Supplier ' || i from generate_series(1, 50) i")
+	run(t, url, "create table suppliers (id int primary key, name text)",
+		"insert into suppliers select i, 'Supplier ' || i from generate_series(1, 50) i")
 	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
 	e := engineWith(t, url, w.list, repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)

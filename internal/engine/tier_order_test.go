@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// TestTablesAreReadByTier: a backup reads critical tables first, then high ones, then the others, whatever their sizes, and
-// within a tier the largest first.
+// TestTablesAreReadByTier: a backup reads critical tables first, then high ones, then the others, whatever their sizes,
+// and within a tier the largest first.
 func TestTablesAreReadByTier(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)

@@ -26,8 +26,8 @@ func (u unlisted) List(ctx context.Context, prefix string, fn func(storage.Objec
 	return u.Provider.List(ctx, prefix, fn)
 }
 
-// TestNoUndoIsNotSaidOfWhatCouldNotBeAsked: that nothing can be undone is an answer only where every provider gave one; and what lies among the undo
-// objects under a name that Keepsake gives to none is none of them.
+// TestNoUndoIsNotSaidOfWhatCouldNotBeAsked: that nothing can be undone is an answer only where every provider gave one;
+// and what lies among the undo objects under a name that Keepsake gives to none is none of them.
 func TestNoUndoIsNotSaidOfWhatCouldNotBeAsked(t *testing.T) {
 	t.Parallel()
 	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())

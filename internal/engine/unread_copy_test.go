@@ -14,8 +14,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestACopyThatNobodyCouldReadIsNotConfirmed: what a killed backup left at a provider, of the right size and damaged since, counts as a copy of the
-// next recovery point only after it was opened. A provider that lists it and does not give it gets the chunk anew.
+// TestACopyThatNobodyCouldReadIsNotConfirmed: what a killed backup left at a provider, of the right size and damaged
+// since, counts as a copy of the next recovery point only after it was opened. A provider that lists it and does not
+// give it gets the chunk anew.
 func TestACopyThatNobodyCouldReadIsNotConfirmed(t *testing.T) {
 	t.Parallel()
 	ctx, source, w := t.Context(), village(t), newDirectories(t)
@@ -27,7 +28,8 @@ func TestACopyThatNobodyCouldReadIsNotConfirmed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(w.dirs[0], chunk.ID.Key()), []byte(strings.Repeat("x", int(chunk.Size))), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dirs[0], chunk.ID.Key()), []byte(strings.Repeat("x", int(chunk.Size))),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	faulty := storagetest.Faulty(w.list[0].Store)

@@ -17,26 +17,30 @@ import (
 // What the verbs do, each in words of the room that does it.
 
 // Backup takes a snapshot of the platform and publishes it at every provider that can take it.
-func (e *Engine) Backup(ctx context.Context, in report.BackupInput, reporter report.Reporter) (report.BackupResult, error) {
+func (e *Engine) Backup(ctx context.Context, in report.BackupInput, reporter report.Reporter) (report.BackupResult,
+	error) {
 	return e.snapshots.Backup(ctx, in, reporter)
 }
 
 // Verify checks recovery points at every provider: that the manifest opens, that every chunk is
 // there with its size, and, when deep, that every chunk's bytes are the stored ones, open, and hold
 // the rows they promise.
-func (e *Engine) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult, error) {
+func (e *Engine) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult,
+	error) {
 	return e.verifier.Verify(ctx, in, reporter)
 }
 
 // Repair verifies recovery points and copies what a provider misses, or holds damaged, from one
 // that has a sound copy.
-func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (verify.RepairResult, error) {
+func (e *Engine) Repair(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (verify.RepairResult,
+	error) {
 	return e.verifier.Repair(ctx, in, reporter)
 }
 
 // Restore writes a recovery point into a new, empty database and proves it: it is verified only
 // when every table's row count and hash equal the recovery point's.
-func (e *Engine) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (report.RestoreResult, error) {
+func (e *Engine) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (report.RestoreResult,
+	error) {
 	return e.restorer.Restore(ctx, in, reporter)
 }
 
@@ -74,7 +78,8 @@ func (e *Engine) PreviewScope(ctx context.Context, in scoped.ScopeInput) (*scope
 }
 
 // ApplyScope reads a scope and makes the changes of a preview.
-func (e *Engine) ApplyScope(ctx context.Context, in scoped.ScopeInput, a scoped.ScopeApply, reporter report.Reporter) (scoped.ScopeResult, error) {
+func (e *Engine) ApplyScope(ctx context.Context, in scoped.ScopeInput, a scoped.ScopeApply, reporter report.Reporter) (
+	scoped.ScopeResult, error) {
 	return e.scopes.ApplyScope(ctx, in, a, reporter)
 }
 
@@ -93,7 +98,8 @@ func (e *Engine) Undo(ctx context.Context, restore string) (scoped.ScopeResult, 
 }
 
 // TakeBack is Undo under an id of the caller's.
-func (e *Engine) TakeBack(ctx context.Context, restore string, a scoped.ScopeApply, reporter report.Reporter) (scoped.ScopeResult, error) {
+func (e *Engine) TakeBack(ctx context.Context, restore string, a scoped.ScopeApply, reporter report.Reporter) (
+	scoped.ScopeResult, error) {
 	return e.scopes.TakeBack(ctx, restore, a, reporter)
 }
 
@@ -101,7 +107,8 @@ func (e *Engine) TakeBack(ctx context.Context, restore string, a scoped.ScopeApp
 // the live platform, then between each point and the one before it. points are ids, newest first;
 // where the newest do not hold the wedding at all, all of it vanished after the first that does.
 // found is false when there is none.
-func (e *Engine) FindDamage(ctx context.Context, in scoped.ScopeInput, points []string) (d scoped.Damage, found bool, err error) {
+func (e *Engine) FindDamage(ctx context.Context, in scoped.ScopeInput, points []string) (d scoped.Damage, found bool,
+	err error) {
 	return e.scopes.FindDamage(ctx, in, points)
 }
 
@@ -130,7 +137,8 @@ func (e *Engine) Weddings(ctx context.Context, q weddings.WeddingQuery) (list []
 
 // WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order;
 // its time is returned too.
-func (e *Engine) WeddingsAt(ctx context.Context, point string, q weddings.WeddingQuery) ([]weddings.Wedding, time.Time, error) {
+func (e *Engine) WeddingsAt(ctx context.Context, point string, q weddings.WeddingQuery) ([]weddings.Wedding, time.Time,
+	error) {
 	return e.weddings.WeddingsAt(ctx, point, q)
 }
 
@@ -141,7 +149,8 @@ func (e *Engine) FindWeddings(ctx context.Context, q weddings.WeddingSearch) (we
 
 // FindWeddingsAt searches a recovery point, with no platform, and finds the same there; its time is
 // returned too.
-func (e *Engine) FindWeddingsAt(ctx context.Context, point string, q weddings.WeddingSearch) (weddings.FoundWeddings, time.Time, error) {
+func (e *Engine) FindWeddingsAt(ctx context.Context, point string, q weddings.WeddingSearch) (weddings.FoundWeddings,
+	time.Time, error) {
 	return e.weddings.FindWeddingsAt(ctx, point, q)
 }
 
@@ -153,7 +162,8 @@ func (e *Engine) Organizations(ctx context.Context, q weddings.OrganizationQuery
 
 // OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned
 // too.
-func (e *Engine) OrganizationsAt(ctx context.Context, point string, q weddings.OrganizationQuery) ([]weddings.Organization, time.Time, error) {
+func (e *Engine) OrganizationsAt(ctx context.Context, point string, q weddings.OrganizationQuery) (
+	[]weddings.Organization, time.Time, error) {
 	return e.weddings.OrganizationsAt(ctx, point, q)
 }
 
@@ -165,7 +175,8 @@ func (e *Engine) KnownWeddings(ctx context.Context, q weddings.WeddingQuery) ([]
 
 // FindGone searches the weddings that recovery points know and the live platform, as it was some
 // seconds ago at most, does not; without a platform those that the newest point does not.
-func (e *Engine) FindGone(ctx context.Context, q weddings.WeddingSearch, platform bool) (weddings.FoundWeddings, time.Time, error) {
+func (e *Engine) FindGone(ctx context.Context, q weddings.WeddingSearch, platform bool) (weddings.FoundWeddings,
+	time.Time, error) {
 	return e.weddings.FindGone(ctx, q, platform)
 }
 

@@ -20,15 +20,20 @@ func foundWorld(t *testing.T) (live, away *engine.Engine) {
 	url := testenv.DB(t)
 	run(t, url,
 		"create table organizations (code text primary key, name text)",
-		"create table weddings (nr int primary key, couple text, wedding_date date, organization_id text references organizations, venue text)",
+		"create table weddings (nr int primary key, couple text, wedding_date date, organization_id text references "+
+			"organizations, venue text)",
 		"create table suppliers (id int primary key, kind text, name text, city text)",
-		"create table wedding_suppliers (wedding int references weddings, supplier int references suppliers, primary key (wedding, supplier))",
+		"create table wedding_suppliers (wedding int references weddings, supplier int references suppliers, primary key "+
+			"(wedding, supplier))",
 		"create table payments (id int primary key, wedding int references weddings, supplier int references suppliers)",
 		"insert into organizations values ('rose', 'Studio Rosé'), ('oak', 'Oak 100%')",
 		"insert into suppliers values (1, 'florist', 'Thistle & Fern', 'Łódź'), (2, 'band', 'Blumen Özdemir', null)",
-		`insert into weddings values (1, 'Zoë & Łukasz', '2026-12-24', 'rose', null), (2, 'Ada & Ben', '2026-06-22', 'oak', null), (3, 'Ada & Carl', '2026-06-20', 'rose', 'Schloß Bellevue'),
-			(4, 'Past & Gone', '2026-06-18', 'oak', null), (5, 'Older & Gone', '2026-01-02', null, null), (6, null, '2027-01-01', 'oak', null),
-			(7, 'Not & Agreed', null, 'rose', null), (8, 'Never & Ever', 'infinity', null, null), (9, 'Paweł & Yuki', '2026-06-21', null, null),
+		`insert into weddings values (1, 'Zoë & Łukasz', '2026-12-24', 'rose', null), (2, 'Ada & Ben', '2026-06-22', 'oak',
+			null), (3, 'Ada & Carl', '2026-06-20', 'rose', 'Schloß Bellevue'),
+			(4, 'Past & Gone', '2026-06-18', 'oak', null), (5, 'Older & Gone', '2026-01-02', null, null), (6, null,
+				'2027-01-01', 'oak', null),
+			(7, 'Not & Agreed', null, 'rose', null), (8, 'Never & Ever', 'infinity', null, null), (9, 'Paweł & Yuki',
+				'2026-06-21', null, null),
 			(10, 'Adam & Bellevue', '2026-12-05', null, null), (11, 'April & Jan', '2026-12-06', null, null)`,
 		"insert into wedding_suppliers values (2, 1), (4, 1)", "insert into payments values (1, 9, 2), (2, 9, 2)")
 	list := providers(t)
@@ -36,12 +41,14 @@ func foundWorld(t *testing.T) (live, away *engine.Engine) {
 	live = engineWith(t, url, list, key)
 	t.Cleanup(live.Close)
 	backup(t, live, keepsake.BackupFull)
-	away = engine.New(engine.Options{PlatformURL: "postgres://nobody@127.0.0.1:1/nothing", Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	away = engine.New(engine.Options{PlatformURL: "postgres://nobody@127.0.0.1:1/nothing", Providers: list,
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
 	t.Cleanup(away.Close)
 	return live, away
 }
 
-// TestWeddingsAreListed lists the weddings of the live platform and, with the platform away, of a recovery point: the same in the same order.
+// TestWeddingsAreListed lists the weddings of the live platform and, with the platform away, of a recovery point: the
+// same in the same order.
 func TestWeddingsAreListed(t *testing.T) {
 	t.Parallel()
 	e, away := foundWorld(t)
@@ -54,18 +61,27 @@ func TestWeddingsAreListed(t *testing.T) {
 		q    engine.WeddingQuery
 		want []string
 	}{
-		{"nearest first, then the past", engine.WeddingQuery{}, []string{"3", "9", "2", "10", "11", "1", "6", "4", "5", "8", "7"}},
-		{"after the last that has a day", engine.WeddingQuery{After: &engine.WeddingPlace{Day: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Couple: "Older & Gone", ID: "5"}}, []string{"8", "7"}},
-		{"after one that has none", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Never & Ever", ID: "8"}}, []string{"7"}},
-		{"a page", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today, Couple: "Ada & Carl", ID: "3"}, Limit: 2}, []string{"9", "2"}},
-		{"after one that is gone", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada", ID: "0"}, Limit: 2}, []string{"2", "10"}},
-		{"after a past one", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today.AddDate(0, 0, -2), Couple: "Past & Gone", ID: "4"}}, []string{"5", "8", "7"}},
-		{"of an organization", engine.WeddingQuery{Organization: "oak", After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada & Ben", ID: "2"}}, []string{"6", "4"}},
+		{"nearest first, then the past", engine.WeddingQuery{},
+			[]string{"3", "9", "2", "10", "11", "1", "6", "4", "5", "8", "7"}},
+		{"after the last that has a day", engine.WeddingQuery{
+			After: &engine.WeddingPlace{Day: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Couple: "Older & Gone", ID: "5"}},
+			[]string{"8", "7"}},
+		{"after one that has none", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Never & Ever", ID: "8"}},
+			[]string{"7"}},
+		{"a page", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today, Couple: "Ada & Carl", ID: "3"}, Limit: 2},
+			[]string{"9", "2"}},
+		{"after one that is gone", engine.WeddingQuery{
+			After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada", ID: "0"}, Limit: 2}, []string{"2", "10"}},
+		{"after a past one", engine.WeddingQuery{
+			After: &engine.WeddingPlace{Day: today.AddDate(0, 0, -2), Couple: "Past & Gone", ID: "4"}}, []string{"5", "8", "7"}},
+		{"of an organization", engine.WeddingQuery{Organization: "oak",
+			After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada & Ben", ID: "2"}}, []string{"6", "4"}},
 		{"of nobody", engine.WeddingQuery{Organization: "elm"}, nil},
 		{"beyond the end", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Not & Agreed", ID: "7"}}, nil},
 		{"the next days", engine.WeddingQuery{Within: 2}, []string{"3", "9", "2"}},
 		{"one", engine.WeddingQuery{IDs: []string{"5"}}, []string{"5"}},
-		{"some days", engine.WeddingQuery{Days: []time.Time{today.AddDate(0, 0, 2), today.AddDate(0, 0, -2)}}, []string{"2", "4"}},
+		{"some days", engine.WeddingQuery{Days: []time.Time{today.AddDate(0, 0, 2), today.AddDate(0, 0, -2)}},
+			[]string{"2", "4"}},
 		{"organization", engine.WeddingQuery{Organization: "rose"}, []string{"3", "1", "7"}},
 	} {
 		c.q.Today = today
@@ -93,12 +109,13 @@ func TestWeddingsAreListed(t *testing.T) {
 	}
 	allThen, oakThen, err := away.CountWeddingsAt(t.Context(), "latest", func(id string) bool { return id == "oak" })
 	if err != nil || allThen != all || oakThen != oak {
-		t.Errorf("the recovery point counts %d weddings, %d of one organization, %v; the platform %d and %d", allThen, oakThen, err, all, oak)
+		t.Errorf("the recovery point counts %d weddings, %d of one organization, %v; the platform %d and %d", allThen,
+			oakThen, err, all, oak)
 	}
 }
 
-// TestSearchOfWeddings searches the live platform and, with the platform away, a recovery point: both find the same, the best first, and say
-// what they have found.
+// TestSearchOfWeddings searches the live platform and, with the platform away, a recovery point: both find the same,
+// the best first, and say what they have found.
 func TestSearchOfWeddings(t *testing.T) {
 	t.Parallel()
 	e, away := foundWorld(t)
@@ -172,7 +189,8 @@ func TestSearchOfWeddings(t *testing.T) {
 	if _, err := away.FindWeddings(t.Context(), engine.WeddingSearch{Limit: 1}); err == nil {
 		t.Error("a platform that is away has weddings")
 	}
-	all := []engine.Organization{{ID: "oak", Name: "Oak 100%", Weddings: 3}, {ID: "rose", Name: "Studio Rosé", Weddings: 3}}
+	all := []engine.Organization{{ID: "oak", Name: "Oak 100%", Weddings: 3},
+		{ID: "rose", Name: "Studio Rosé", Weddings: 3}}
 	for _, c := range []struct {
 		q    engine.OrganizationQuery
 		want []engine.Organization
@@ -214,7 +232,8 @@ func TestWhatChangedBetweenTwoMoments(t *testing.T) {
 		"insert into wishes values (1, 'twice'), (1, 'twice'), (1, null)")
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	first := backup(t, e, keepsake.BackupFull).Point
-	run(t, url, "update guests set name = 'changed' where id in (2, 9)", "delete from guests where id = 3", "insert into guests values (4, 1, 'came')",
+	run(t, url, "update guests set name = 'changed' where id in (2, 9)", "delete from guests where id = 3",
+		"insert into guests values (4, 1, 'came')",
 		"delete from wishes where ctid in (select min(ctid) from wishes where text = 'twice')")
 	second := backup(t, e, keepsake.BackupIncremental).Point
 	count := func(from, to string) (n [3]int64) {
@@ -256,8 +275,8 @@ func TestWhatChangedBetweenTwoMoments(t *testing.T) {
 	}
 }
 
-// TestNotesOutliveProviders: the newest note of a topic is found although a provider that was away holds an older one, and the
-// same is not written twice.
+// TestNotesOutliveProviders: the newest note of a topic is found although a provider that was away holds an older one,
+// and the same is not written twice.
 func TestNotesOutliveProviders(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
@@ -267,7 +286,8 @@ func TestNotesOutliveProviders(t *testing.T) {
 	if _, err := all.ReadNote(t.Context(), "access"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("a topic without notes: %v", err)
 	}
-	some := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list[1:], DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	some := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list[1:],
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
 	for _, x := range []struct {
 		e    *engine.Engine
 		text string
@@ -281,18 +301,20 @@ func TestNotesOutliveProviders(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	count := 0
-	if err := list[1].Store.List(t.Context(), "notes/", func(storage.Object) error { count++; return nil }); err != nil || count != 2 {
+	if err := list[1].Store.List(t.Context(), "notes/", func(storage.Object) error { count++; return nil }); err != nil ||
+		count != 2 {
 		t.Errorf("%d notes, %v", count, err)
 	}
 }
 
-// TestDamageIsFound: the newest moment at which many rows of a wedding vanished is found, whether a recovery point was made after
-// it or not; daily work is no damage.
+// TestDamageIsFound: the newest moment at which many rows of a wedding vanished is found, whether a recovery point was
+// made after it or not; daily work is no damage.
 func TestDamageIsFound(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
 	run(t, url,
-		"create table organizations (id int primary key)", "create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
+		"create table organizations (id int primary key)",
+		"create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
 		"create table guests (id int primary key, wedding_id int references weddings, name text)",
 		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
 		"insert into guests select i, 1 + i % 2, 'Guest ' || i from generate_series(1, 200) i")
@@ -311,14 +333,16 @@ func TestDamageIsFound(t *testing.T) {
 		return d, found
 	}
 	first := point()
-	run(t, url, "update guests set name = 'Moved' where id in (2, 4)", "delete from guests where id = 6", "delete from guests where wedding_id = 2")
+	run(t, url, "update guests set name = 'Moved' where id in (2, 4)", "delete from guests where id = 6",
+		"delete from guests where wedding_id = 2")
 	point()
 	if d, found := find(); found {
 		t.Errorf("daily work, and another wedding's damage: %+v", d)
 	}
 	safe := point()
 	run(t, url, "delete from guests where wedding_id = 1 and id % 4 = 0")
-	if d, found := find(); !found || d.Point != safe || !d.To.IsZero() || d.Gone != 50 || d.Rows != 100 || d.PointsRead != 1 {
+	if d, found := find(); !found || d.Point != safe || !d.To.IsZero() || d.Gone != 50 || d.Rows != 100 ||
+		d.PointsRead != 1 {
 		t.Errorf("since the newest point: %+v, %v", d, found)
 	}
 	point()
@@ -335,13 +359,14 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
-// TestSmallDamageIsFound: a few rows that were all that a table held of a wedding, and then the wedding itself, are missed although
-// backups ran after they were deleted.
+// TestSmallDamageIsFound: a few rows that were all that a table held of a wedding, and then the wedding itself, are
+// missed although backups ran after they were deleted.
 func TestSmallDamageIsFound(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
 	run(t, url,
-		"create table organizations (id int primary key)", "create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
+		"create table organizations (id int primary key)",
+		"create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
 		"create table guests (id int primary key, wedding_id int references weddings, name text)",
 		"create table wedding_suppliers (id int primary key, wedding_id int references weddings, name text)",
 		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
@@ -349,10 +374,12 @@ func TestSmallDamageIsFound(t *testing.T) {
 		"insert into wedding_suppliers select i, 1, 'Vendor ' || i from generate_series(1, 6) i")
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	var points []string // newest first
-	for _, gone := range []string{"delete from wedding_suppliers", "delete from guests where wedding_id = 1; delete from weddings where id = 1"} {
+	for _, gone := range []string{"delete from wedding_suppliers",
+		"delete from guests where wedding_id = 1; delete from weddings where id = 1"} {
 		safe := backup(t, e, keepsake.BackupIncremental).Point
 		run(t, url, gone)
-		points = append([]string{backup(t, e, keepsake.BackupIncremental).Point, backup(t, e, keepsake.BackupIncremental).Point, safe}, points...)
+		points = append([]string{backup(t, e, keepsake.BackupIncremental).Point,
+			backup(t, e, keepsake.BackupIncremental).Point, safe}, points...)
 		slices.Sort(points)
 		slices.Reverse(points)
 		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Wedding: "1"}, points)

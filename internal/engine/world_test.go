@@ -23,7 +23,8 @@ import (
 )
 
 // quick gives up on a store that is away after moments, and on one that hangs after a few seconds.
-var quick = storage.RetryOptions{Attempts: 2, Wait: time.Millisecond, MaxWait: time.Millisecond, Patience: 5 * time.Second}
+var quick = storage.RetryOptions{Attempts: 2, Wait: time.Millisecond, MaxWait: time.Millisecond,
+	Patience: 5 * time.Second}
 
 // engineWith returns an engine for a key and providers that may have been used before.
 func engineWith(t testing.TB, url string, list []engine.Provider, key keepsake.Secret) *engine.Engine {
@@ -48,7 +49,8 @@ func openFile(t testing.TB, dir string) storage.Provider {
 
 func openS3(t *testing.T, b testenv.S3Bucket, endpoint string) storage.Provider {
 	t.Helper()
-	p, err := storage.OpenS3(t.Context(), storage.S3Options{Endpoint: endpoint, Region: testenv.Region, Bucket: b.Name, PathStyle: true,
+	p, err := storage.OpenS3(t.Context(), storage.S3Options{Endpoint: endpoint, Region: testenv.Region, Bucket: b.Name,
+		PathStyle:   true,
 		AccessKeyID: b.AccessKey, SecretAccessKey: keepsake.Secret(b.SecretKey)})
 	if err != nil {
 		t.Fatal(err)
@@ -71,16 +73,19 @@ type trio struct {
 	faults map[string]*storagetest.FaultyProvider
 }
 
-// newTrio returns a directory, a bucket on a real S3 server and one on a GCS emulator: together they satisfy the 3-2-1 rule.
+// newTrio returns a directory, a bucket on a real S3 server and one on a GCS emulator: together they satisfy the 3-2-1
+// rule.
 func newTrio(t *testing.T) trio {
 	t.Helper()
 	b := testenv.S3(t)
-	return trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, b.Endpoint), openGCS(t, testenv.GCS(t)))
+	return trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, b.Endpoint),
+		openGCS(t, testenv.GCS(t)))
 }
 
 func trioOf(t *testing.T, stores ...storage.Provider) trio {
 	t.Helper()
-	w := trio{list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "cloud", Medium: "s3"}, {Name: "offsite", Medium: "gcs", Offsite: true}},
+	w := trio{list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "cloud", Medium: "s3"},
+		{Name: "offsite", Medium: "gcs", Offsite: true}},
 		faults: map[string]*storagetest.FaultyProvider{}}
 	for i := range w.list {
 		f := storagetest.Faulty(stores[i])
@@ -94,13 +99,18 @@ func season(t *testing.T) string {
 	t.Helper()
 	url := testenv.DB(t)
 	run(t, url, `create table organizations (id int primary key, name text)`,
-		`create table weddings (id uuid primary key, organization_id int references organizations, couple text, wedding_date date)`,
-		`create table guests (id bigint generated always as identity primary key, wedding_id uuid references weddings, name text)`,
+		`create table weddings (id uuid primary key, organization_id int references organizations, couple text,
+			wedding_date date)`,
+		`create table guests (id bigint generated always as identity primary key, wedding_id uuid references weddings,
+			name text)`,
 		`insert into organizations select i, 'Organization ' || i from generate_series(1, 10) i`,
-		`insert into weddings select md5(i::text)::uuid, 1 + i % 10, 'Couple ' || i, '2026-11-23'::date + i from generate_series(1, 200) i`,
-		`insert into guests (wedding_id, name) select w.id, 'guest ' || i || repeat(' of the couple', 9) from weddings w, generate_series(1, 60) i`)
+		`insert into weddings select md5(i::text)::uuid, 1 + i % 10, 'Couple ' || i, '2026-11-23'::date + i
+			from generate_series(1, 200) i`,
+		`insert into guests (wedding_id, name) select w.id, 'guest ' || i || repeat(' of the couple', 9)
+			from weddings w, generate_series(1, 60) i`)
 	for i := range 16 {
-		run(t, url, fmt.Sprintf("create table notes_%d as select i, md5((i * %d)::text) as line from generate_series(1, 50) i", i, i+1))
+		run(t, url,
+			fmt.Sprintf("create table notes_%d as select i, md5((i * %d)::text) as line from generate_series(1, 50) i", i, i+1))
 	}
 	return url
 }
@@ -108,7 +118,8 @@ func season(t *testing.T) string {
 // grow adds rows to a season, so that the next backup has something new.
 func grow(t *testing.T, url string) {
 	t.Helper()
-	run(t, url, "insert into notes_0 select i, 'new ' || random() from generate_series(1, 50) i", "update notes_1 set line = 'changed' where i = 7")
+	run(t, url, "insert into notes_0 select i, 'new ' || random() from generate_series(1, 50) i",
+		"update notes_1 set line = 'changed' where i = 7")
 }
 
 // watcher is a Reporter that keeps what it hears and lets a test act on it.
@@ -146,7 +157,8 @@ func copyOf(t *testing.T, copies []keepsake.Copy, provider string) keepsake.Copy
 	return keepsake.Copy{}
 }
 
-// wantProtected fails unless every recovery point is protected, every copy of every object is sound and nothing else was found.
+// wantProtected fails unless every recovery point is protected, every copy of every object is sound and nothing else
+// was found.
 func wantProtected(t *testing.T, e *engine.Engine, points int) {
 	t.Helper()
 	r, err := e.Verify(t.Context(), engine.VerifyInput{Deep: true}, engine.Discard)
@@ -202,7 +214,8 @@ func one[T any](t *testing.T, url, query string, args ...any) T {
 // wantUnwritten fails unless the database holds nothing at all.
 func wantUnwritten(t *testing.T, url string) {
 	t.Helper()
-	n := one[int](t, url, `select (select count(*) from pg_class where relnamespace not in (select oid from pg_namespace where nspname ~ '^(pg_|information_schema)'))
+	n := one[int](t, url, `select (select count(*) from pg_class where relnamespace not in (select oid from pg_namespace
+		where nspname ~ '^(pg_|information_schema)'))
 		+ (select count(*) from pg_namespace where nspname !~ '^pg_' and nspname not in ('public', 'information_schema'))`)
 	if n != 0 {
 		t.Errorf("the target holds %d objects, want none: schema\n%s", n, schemaOf(t, url))

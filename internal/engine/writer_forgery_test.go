@@ -65,8 +65,9 @@ func (f forgery) replace(point, with string) {
 	}
 }
 
-// TestAWritersKeyReplacesNoRecoveryPoint that the repository's own key sealed: another in its place at one provider is passed by, named, and repaired. In the
-// place of a writer's own nobody can tell: nothing is read until a person says which provider to trust.
+// TestAWritersKeyReplacesNoRecoveryPoint that the repository's own key sealed: another in its place at one provider is
+// passed by, named, and repaired. In the place of a writer's own nobody can tell: nothing is read until a person says
+// which provider to trust.
 func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -77,39 +78,48 @@ func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
+	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list,
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
 	written := backup(t, w, keepsake.BackupFull)
 	run(t, source, "delete from guests where id > 100")
 	forged := backup(t, w, keepsake.BackupFull)
 	f := newForgery(t, list[0], key, writer)
 
 	f.replace(own.Point, forged.Point)
-	if r := restore(t, e, engine.RestoreInput{Point: own.Point, Target: keepsake.Secret(testenv.DB(t))}); r.Rows != own.Rows || !r.Verified {
+	if r := restore(t, e, engine.RestoreInput{Point: own.Point, Target: keepsake.Secret(testenv.DB(t))}); r.Rows !=
+		own.Rows || !r.Verified {
 		t.Errorf("restored %d rows, want %d: %+v", r.Rows, own.Rows, r)
 	}
 	v, err := e.Verify(ctx, engine.VerifyInput{}, engine.Discard)
-	if err != nil || len(v.Findings) != 1 || v.Findings[0].Provider != list[0].Name || !strings.Contains(v.Findings[0].Problem, "somebody with a writer's key") {
+	if err != nil || len(v.Findings) != 1 || v.Findings[0].Provider != list[0].Name ||
+		!strings.Contains(v.Findings[0].Problem, "somebody with a writer's key") {
 		t.Errorf("%+v, %v", v.Findings, err)
 	}
-	if r, err := e.Repair(ctx, engine.VerifyInput{}, engine.Discard); err != nil || r.Copied != 1 || len(r.Remaining) != 0 {
+	if r, err := e.Repair(ctx, engine.VerifyInput{}, engine.Discard); err != nil || r.Copied != 1 ||
+		len(r.Remaining) != 0 {
 		t.Errorf("repaired: %+v, %v", r, err)
 	}
 
 	f.replace(written.Point, forged.Point)
-	_, err = e.Restore(ctx, engine.RestoreInput{Point: written.Point, Target: keepsake.Secret(testenv.DB(t))}, engine.Discard)
+	_, err = e.Restore(ctx, engine.RestoreInput{Point: written.Point, Target: keepsake.Secret(testenv.DB(t))},
+		engine.Discard)
 	wantError(t, err, keepsake.CodeDamaged, "not the same at every provider", "local, second, offsite", "--provider")
-	if v, err = e.Verify(ctx, engine.VerifyInput{}, engine.Discard); err != nil || len(v.Findings) != 1 || !strings.Contains(v.Findings[0].Problem, "nobody can tell which is right") {
+	if v, err = e.Verify(ctx, engine.VerifyInput{}, engine.Discard); err != nil || len(v.Findings) != 1 ||
+		!strings.Contains(v.Findings[0].Problem, "nobody can tell which is right") {
 		t.Errorf("%+v, %v", v.Findings, err)
 	}
-	if r, err := e.Repair(ctx, engine.VerifyInput{}, engine.Discard); err != nil || r.Copied != 0 || len(r.Remaining) != 1 {
+	if r, err := e.Repair(ctx, engine.VerifyInput{}, engine.Discard); err != nil || r.Copied != 0 ||
+		len(r.Remaining) != 1 {
 		t.Errorf("what nobody can tell was repaired: %+v, %v", r, err)
 	}
-	if r := restore(t, e, engine.RestoreInput{Point: written.Point, Target: keepsake.Secret(testenv.DB(t)), Provider: list[1].Name}); r.Rows != written.Rows {
+	if r := restore(t, e, engine.RestoreInput{Point: written.Point, Target: keepsake.Secret(testenv.DB(t)),
+		Provider: list[1].Name}); r.Rows != written.Rows {
 		t.Errorf("from the provider that is trusted: %+v", r)
 	}
 }
 
-// TestAWritersKeyPutsNoOtherRowsUnderAChunksName: a chunk may have been sealed by any run, but a name stands for one content only.
+// TestAWritersKeyPutsNoOtherRowsUnderAChunksName: a chunk may have been sealed by any run, but a name stands for one
+// content only.
 func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
 	t.Parallel()
 	ctx, source, w := t.Context(), village(t), newDirectories(t)
@@ -119,7 +129,8 @@ func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: w.list, DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
+	written := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: w.list,
+		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
 	theirs := backup(t, written, keepsake.BackupFull)
 	f := newForgery(t, w.list[0], w.key, writer)
 	for _, id := range []string{point.Point, theirs.Point} { // a chunk of the repository's own key, and one of a writer's
@@ -137,10 +148,12 @@ func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
 				t.Errorf("verified, deep %v: %+v, %v", deep, v.Findings, err)
 			}
 		}
-		if r := restore(t, e, engine.RestoreInput{Point: id, Target: keepsake.Secret(testenv.DB(t))}); !r.Verified || len(r.Damaged) != 1 {
+		if r := restore(t, e, engine.RestoreInput{Point: id, Target: keepsake.Secret(testenv.DB(t))}); !r.Verified ||
+			len(r.Damaged) != 1 {
 			t.Errorf("restored: %+v", r)
 		}
-		if r, err := e.Repair(ctx, engine.VerifyInput{Point: id}, engine.Discard); err != nil || r.Copied != 1 || len(r.Remaining) != 0 {
+		if r, err := e.Repair(ctx, engine.VerifyInput{Point: id}, engine.Discard); err != nil || r.Copied != 1 ||
+			len(r.Remaining) != 0 {
 			t.Errorf("repaired: %+v, %v", r, err)
 		}
 	}

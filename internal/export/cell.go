@@ -1,5 +1,5 @@
-// Package export makes names and texts of somebody else safe for the programs that open what is handed out: cells for spreadsheets, file names for
-// archives and every file system. It is the one place that does, and it writes nothing.
+// Package export makes names and texts of somebody else safe for the programs that open what is handed out: cells for
+// spreadsheets, file names for archives and every file system. It is the one place that does, and it writes nothing.
 package export
 
 import (
@@ -14,9 +14,9 @@ const guard = "'"
 // number is what is read as itself: numbers, and telephone numbers of digits and blanks.
 var number = regexp.MustCompile(`^[+-]?[0-9]+( [0-9]+)*(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
-// Cell returns a text that no spreadsheet takes for a formula, whichever delimiter it takes: guests choose their own names. Where a spreadsheet
-// would begin to compute, at the beginning or behind what another delimiter or line makes a beginning, an apostrophe stands. Text takes them off again.
-// Numbers stay as they are.
+// Cell returns a text that no spreadsheet takes for a formula, whichever delimiter it takes: guests choose their own
+// names. Where a spreadsheet would begin to compute, at the beginning or behind what another delimiter or line makes a
+// beginning, an apostrophe stands. Text takes them off again. Numbers stay as they are.
 func Cell(s string) string {
 	if number.MatchString(s) {
 		return s
@@ -63,8 +63,9 @@ func segment(s string) int {
 	return len(s)
 }
 
-// computed reports whether a spreadsheet that begins a cell here computes it: blanks, quotes and what nobody sees in front make no difference, nor do
-// apostrophes, because one more must be told from those that were there. A cell that itself begins with a tab or a line is taken for one too.
+// computed reports whether a spreadsheet that begins a cell here computes it: blanks, quotes and what nobody sees in
+// front make no difference, nor do apostrophes, because one more must be told from those that were there. A cell that
+// itself begins with a tab or a line is taken for one too.
 func computed(s string, first bool) bool {
 	for _, r := range strings.TrimLeft(s, guard) {
 		switch {

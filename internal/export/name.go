@@ -10,7 +10,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// longestName is how many bytes a file's name may have, with its ending: archives and file systems take 255, and some count characters of two bytes.
+// longestName is how many bytes a file's name may have, with its ending: archives and file systems take 255, and some
+// count characters of two bytes.
 const longestName = 120
 
 // reserved are the names that Windows keeps for devices, whatever their ending.
@@ -19,8 +20,9 @@ var reserved = regexp.MustCompile(`^(CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(C
 // Names gives each file of an archive a name of its own. The zero value is ready; it is used by one goroutine.
 type Names struct{ taken map[string]bool }
 
-// File returns the name of a file that is called after name and ends in ending, ".csv" say. It is one element of a path on every system, nothing hidden
-// or unseen is in it, and no file system takes it for another one of the same Names, also one that folds case and forms of letters.
+// File returns the name of a file that is called after name and ends in ending, ".csv" say. It is one element of a path
+// on every system, nothing hidden or unseen is in it, and no file system takes it for another one of the same Names,
+// also one that folds case and forms of letters.
 func (n *Names) File(name, ending string) string {
 	if n.taken == nil {
 		n.taken = map[string]bool{}
@@ -39,11 +41,13 @@ func (n *Names) File(name, ending string) string {
 	}
 }
 
-// FileName returns one element of a path that every file system takes, and that stands for nothing but a file. What cannot be in it is an underscore.
+// FileName returns one element of a path that every file system takes, and that stands for nothing but a file. What
+// cannot be in it is an underscore.
 func FileName(name string) string {
 	name = norm.NFC.String(strings.ToValidUTF8(name, "_"))
 	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("<>:\"/\\|?*／＼∕⁄：", r) || !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) || r == '\u00a0' || r == utf8.RuneError {
+		if strings.ContainsRune("<>:\"/\\|?*／＼∕⁄：", r) || !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) ||
+			r == '\u00a0' || r == utf8.RuneError {
 			return '_'
 		}
 		if unicode.IsSpace(r) || unicode.Is(unicode.Zs, r) {
@@ -62,7 +66,8 @@ func FileName(name string) string {
 	if name == "" || strings.HasPrefix(name, "-") || strings.HasPrefix(name, "~") {
 		name = "_" + name
 	}
-	stem, _, _ := strings.Cut(norm.NFKC.String(name), ".") // some archivers and file systems write full-width letters as plain ones
+	// some archivers and file systems write full-width letters as plain ones
+	stem, _, _ := strings.Cut(norm.NFKC.String(name), ".")
 	if plain, _, _ := strings.Cut(name, "."); isReserved(plain) || isReserved(stem) {
 		name = "_" + name
 	}

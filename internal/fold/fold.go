@@ -1,6 +1,7 @@
-// Package fold says which texts people take for the same: it is the one place where names are compared and words are searched for.
-// Two folds stand on one base. Name folds what a person types to confirm something; Search folds what is searched for and what it
-// is searched in, and leaves accents out as well. Neither is ever shown, stored or compared with what another version folded.
+// Package fold says which texts people take for the same: it is the one place where names are compared and words are
+// searched for. Two folds stand on one base. Name folds what a person types to confirm something; Search folds what is
+// searched for and what it is searched in, and leaves accents out as well. Neither is ever shown, stored or compared
+// with what another version folded.
 package fold
 
 import (
@@ -12,8 +13,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Name folds a name as it confirms something: case, kinds of blanks, quotes and dashes, composed and decomposed characters, and
-// characters that nobody sees make no difference.
+// Name folds a name as it confirms something: case, kinds of blanks, quotes and dashes, composed and decomposed
+// characters, and characters that nobody sees make no difference.
 func Name(s string) string {
 	if plain, ok := ascii(s); ok {
 		return plain
@@ -24,8 +25,9 @@ func Name(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// SameName reports whether what was typed confirms a name. Accents may be left out, as where a name is searched for: the name reminds
-// whoever types it of what they are about to do, and on a phone accents are far away. Nothing confirms a name of which nothing is seen.
+// SameName reports whether what was typed confirms a name. Accents may be left out, as where a name is searched for:
+// the name reminds whoever types it of what they are about to do, and on a phone accents are far away. Nothing confirms
+// a name of which nothing is seen.
 func SameName(typed, name string) bool {
 	if Name(name) == "" {
 		return false
@@ -33,7 +35,8 @@ func SameName(typed, name string) bool {
 	return Name(typed) == Name(name) || Search(typed).same(Search(name))
 }
 
-// Spellings are keys of a name: two names are the same, as SameName has it, when they share one at the same place that is not empty.
+// Spellings are keys of a name: two names are the same, as SameName has it, when they share one at the same place that
+// is not empty.
 func Spellings(name string) [3]string {
 	s := Search(name)
 	return [3]string{Name(name), s.plain, cmp.Or(s.long, s.plain)}
@@ -58,8 +61,8 @@ func ascii(s string) (string, bool) {
 	return strings.Join(strings.Fields(strings.ToLower(s)), " "), true
 }
 
-// lower makes one letter of those that differ in case alone. By way of the upper one, because Σ has two lower ones, and Turkish has four
-// letters of which i and I are two: what is İ to one keyboard is i to another.
+// lower makes one letter of those that differ in case alone. By way of the upper one, because Σ has two lower ones, and
+// Turkish has four letters of which i and I are two: what is İ to one keyboard is i to another.
 func lower(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }
 
 // caseless are the letters whose other case is two characters.
@@ -68,7 +71,8 @@ var caseless = strings.NewReplacer("ß", "ss", "ẞ", "ss", "i\u0307", "i")
 // alike maps a character to the one that stands for all that look like it; -1 drops one that is not seen.
 func alike(r rune) rune {
 	switch r {
-	case '\'', '`', '´', '‘', '’', '‚', '‛', '′', '‵', 'ʹ', 'ʻ', 'ʼ', 'ʽ', 'ʾ', 'ʿ', 'ˈ', '\u1fbd', '\u1fbf', '\u1ffe', '\u055a', '\u05f3', '＇':
+	case '\'', '`', '´', '‘', '’', '‚', '‛', '′', '‵', 'ʹ', 'ʻ', 'ʼ', 'ʽ', 'ʾ', 'ʿ', 'ˈ', '\u1fbd', '\u1fbf', '\u1ffe',
+		'\u055a', '\u05f3', '＇':
 		return '\''
 	case '"', '“', '”', '„', '‟', '″', '‶', '«', '»', '〝', '〞', '\u05f4', '＂':
 		return '"'

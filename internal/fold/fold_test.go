@@ -56,8 +56,12 @@ func TestNameConfirmation(t *testing.T) {
 // names draws what couples are called in many scripts, with what copying and typing adds.
 func names() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
-		return strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom([]string{"Zoë", "Łukasz", "O’Brien", "Müller", "Straße", "İpek", "ısıl", "Đặng", "김민준",
-			"がく", "Ἀθηνᾶ", "Ёлка", "יוֹסֵף", "أحمد", "कीर्ति", "น้ำ", " ", "\u00a0", "\u200b", "–", "ﬁ", "Å", "&"}), rapid.StringN(0, 4, -1)), 1, 6).Draw(t, "name"), "")
+		return strings.Join(
+			rapid.SliceOfN(
+				rapid.OneOf(rapid.SampledFrom([]string{"Zoë", "Łukasz", "O’Brien", "Müller", "Straße", "İpek", "ısıl", "Đặng",
+					"김민준",
+					"がく", "Ἀθηνᾶ", "Ёлка", "יוֹסֵף", "أحمد", "कीर्ति", "น้ำ", " ", "\u00a0", "\u200b", "–", "ﬁ", "Å", "&"}),
+					rapid.StringN(0, 4, -1)), 1, 6).Draw(t, "name"), "")
 	})
 }
 
@@ -81,8 +85,8 @@ func TestFoldingOnceIsEnough(t *testing.T) {
 	})
 }
 
-// TestSearchFindsOtherSpellings: accents, case, dashes and the way around a missing key do not keep a word from being found, and signs
-// that make another word do.
+// TestSearchFindsOtherSpellings: accents, case, dashes and the way around a missing key do not keep a word from being
+// found, and signs that make another word do.
 func TestSearchFindsOtherSpellings(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -127,7 +131,8 @@ func TestSearchFindsOtherSpellings(t *testing.T) {
 			t.Errorf("%q in %q: %v, want %v", c.typed, c.text, got, c.want)
 		}
 	}
-	for typed, want := range map[string]int{"yuki pawel": 2, "Ada & Ben": 2, "&": 1, " ": 0, "Anne-Marie": 2, "(Zoë)": 1, "a b c d e f g h i": 8} {
+	for typed, want := range map[string]int{"yuki pawel": 2, "Ada & Ben": 2, "&": 1, " ": 0, "Anne-Marie": 2, "(Zoë)": 1,
+		"a b c d e f g h i": 8} {
 		if got := fold.Words(typed, 8); len(got) != want {
 			t.Errorf("%q: %v", typed, got)
 		}

@@ -12,7 +12,8 @@ import (
 // Text is a text as it is searched in, or one word as it is searched for.
 type Text struct {
 	plain string // every accent left out: Müller is muller
-	long  string // umlauts and the like in two letters, as who has no such key writes them: mueller. Empty where it is plain.
+	// umlauts and the like in two letters, as who has no such key writes them: mueller. Empty where it is plain.
+	long string
 }
 
 // Search folds a text for searching. It joins what dashes join in long, so that Anne-Marie is found as annemarie too.
@@ -33,8 +34,8 @@ func (t Text) same(o Text) bool {
 	return t.plain != "" && (t.plain == o.plain || cmp.Or(t.long, t.plain) == cmp.Or(o.long, o.plain))
 }
 
-// Words folds what somebody typed into the words that are searched for, at most most of them. What only joins two names counts as a
-// word when nothing else was typed.
+// Words folds what somebody typed into the words that are searched for, at most most of them. What only joins two names
+// counts as a word when nothing else was typed.
 func Words(s string, most int) []Text {
 	s = dashed.Replace(Name(s))
 	var words, joints []Text
@@ -126,15 +127,18 @@ var (
 	dashed   = strings.NewReplacer("-", " ", "'", "", "\"", " ")
 	undashed = strings.NewReplacer("-", "", "'", "", "\"", " ")
 	// twoLetters stands before accents go: German, Danish and Norwegian have a way to write theirs without the key.
-	twoLetters = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "å", "aa", "ø", "oe", "ǿ", "oe", "æ", "ae", "ǽ", "ae", "œ", "oe", "ð", "d", "þ", "th")
+	twoLetters = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "å", "aa", "ø", "oe", "ǿ", "oe", "æ", "ae", "ǽ",
+		"ae", "œ", "oe", "ð", "d", "þ", "th")
 	// letters are those that no decomposition takes apart, each as who has no such key writes it.
-	letters = strings.NewReplacer("ł", "l", "ø", "o", "đ", "d", "ð", "d", "þ", "th", "ħ", "h", "ŧ", "t", "ŋ", "n", "ĸ", "k", "æ", "ae", "œ", "oe", "ß", "ss",
-		"ə", "e", "ɨ", "i", "ƶ", "z", "ɓ", "b", "ɗ", "d", "ƙ", "k", "ƴ", "y", "ɛ", "e", "ɔ", "o", "ȷ", "j", "ĳ", "ij", "ς", "σ",
+	letters = strings.NewReplacer("ł", "l", "ø", "o", "đ", "d", "ð", "d", "þ", "th", "ħ", "h", "ŧ", "t", "ŋ", "n", "ĸ",
+		"k", "æ", "ae", "œ", "oe", "ß", "ss",
+		"ə", "e", "ɨ", "i", "ƶ", "z", "ɓ", "b", "ɗ", "d", "ƙ", "k", "ƴ", "y", "ɛ", "e", "ɔ", "o", "ȷ", "j", "ĳ", "ij", "ς",
+		"σ",
 		"ى", "ي", "ی", "ي", "ک", "ك", "ة", "ه", "ـ", "", "ٱ", "ا", "ґ", "г", "є", "е", "ў", "у")
 )
 
-// bare leaves the accents of a folded text out, and with them vowel points that are optional in writing. Signs that carry meaning stay: those
-// of Indic and Thai scripts, the marks of kana, the letters of Hangul.
+// bare leaves the accents of a folded text out, and with them vowel points that are optional in writing. Signs that
+// carry meaning stay: those of Indic and Thai scripts, the marks of kana, the letters of Hangul.
 func bare(s string) string {
 	if isASCII(s) {
 		return strings.Join(strings.Fields(s), " ")
@@ -148,14 +152,17 @@ func bare(s string) string {
 	return strings.Join(strings.Fields(norm.NFC.String(letters.Replace(s))), " ")
 }
 
-// isAccent reports whether a character is a mark that people leave out: the combining marks of Latin, Greek and Cyrillic, Hebrew's points, Arabic's.
+// isAccent reports whether a character is a mark that people leave out: the combining marks of Latin, Greek and
+// Cyrillic, Hebrew's points, Arabic's.
 func isAccent(r rune) bool {
 	switch {
 	case r < 0x0300:
 		return false
-	case r <= 0x036f, r >= 0x0483 && r <= 0x0489, r >= 0x1ab0 && r <= 0x1aff, r >= 0x1dc0 && r <= 0x1dff, r >= 0x20d0 && r <= 0x20ff, r >= 0xfe20 && r <= 0xfe2f:
+	case r <= 0x036f, r >= 0x0483 && r <= 0x0489, r >= 0x1ab0 && r <= 0x1aff, r >= 0x1dc0 && r <= 0x1dff, r >= 0x20d0 &&
+		r <= 0x20ff, r >= 0xfe20 && r <= 0xfe2f:
 		return true
-	case r >= 0x0591 && r <= 0x05c7, r >= 0x0610 && r <= 0x061a, r >= 0x064b && r <= 0x065f, r == 0x0670, r >= 0x06d6 && r <= 0x06ed, r >= 0x0730 && r <= 0x074a:
+	case r >= 0x0591 && r <= 0x05c7, r >= 0x0610 && r <= 0x061a, r >= 0x064b && r <= 0x065f, r == 0x0670, r >= 0x06d6 &&
+		r <= 0x06ed, r >= 0x0730 && r <= 0x074a:
 		return unicode.Is(unicode.Mn, r)
 	}
 	return false

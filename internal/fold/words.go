@@ -9,8 +9,9 @@ import (
 // longestWord is how many characters of a word are kept in a table of words.
 const longestWord = 64
 
-// Keys returns the words under which a text is kept in a table of words, at most most of them: each as Search folds it, in every way
-// in which it may be typed. Ids, addresses and dates stay whole; of Anne-Marie and O'Brien the parts are kept too.
+// Keys returns the words under which a text is kept in a table of words, at most most of them: each as Search folds it,
+// in every way in which it may be typed. Ids, addresses and dates stay whole; of Anne-Marie and O'Brien the parts are
+// kept too.
 func Keys(s string, most int) (keys []string) {
 	seen := map[string]bool{}
 	for _, w := range tokens(s) {
@@ -35,8 +36,8 @@ func Keys(s string, most int) (keys []string) {
 	return keys
 }
 
-// Sought returns the words that somebody typed to look for in a table of words, each in its spellings: a text is found by a word
-// when one of its keys begins with one of them. The longest comes first, because it is the rarest, as a rule.
+// Sought returns the words that somebody typed to look for in a table of words, each in its spellings: a text is found
+// by a word when one of its keys begins with one of them. The longest comes first, because it is the rarest, as a rule.
 func Sought(s string) (words [][]string) {
 	seen := map[string]bool{}
 	for _, w := range tokens(s) {

@@ -24,7 +24,8 @@ func found(typed, text string) bool {
 	return len(words) > 0
 }
 
-// TestATableOfWordsFindsOtherSpellings: what finds a text word by word is what finds it in the search of weddings, and ids stay whole.
+// TestATableOfWordsFindsOtherSpellings: what finds a text word by word is what finds it in the search of weddings, and
+// ids stay whole.
 func TestATableOfWordsFindsOtherSpellings(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -58,7 +59,8 @@ func TestATableOfWordsFindsOtherSpellings(t *testing.T) {
 		{strings.Repeat("é", 80), strings.Repeat("e", 80), true},
 	} {
 		if got := found(c.typed, c.text); got != c.want {
-			t.Errorf("%q in %q: %v, want %v: %q in %q", c.typed, c.text, got, c.want, fold.Sought(c.typed), fold.Keys(c.text, 100))
+			t.Errorf("%q in %q: %v, want %v: %q in %q", c.typed, c.text, got, c.want, fold.Sought(c.typed),
+				fold.Keys(c.text, 100))
 		}
 	}
 	if keys := fold.Keys("a b c d", 3); len(keys) != 3 {
@@ -66,7 +68,8 @@ func TestATableOfWordsFindsOtherSpellings(t *testing.T) {
 	}
 }
 
-// TestATextIsFoundByItself: however names are spelled, a text is found by its own words in any order, and by them without accents.
+// TestATextIsFoundByItself: however names are spelled, a text is found by its own words in any order, and by them
+// without accents.
 func TestATextIsFoundByItself(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

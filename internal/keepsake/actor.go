@@ -49,12 +49,12 @@ func (a Actor) May(p Permission) bool {
 	return a.Permissions == nil || slices.Contains(a.Permissions, p)
 }
 
-// StepUp is how long ago a person may have given a password or a code and do what asks for one again. Signing in counts, so that nobody in a
-// hurry is asked twice.
+// StepUp is how long ago a person may have given a password or a code and do what asks for one again. Signing in
+// counts, so that nobody in a hurry is asked twice.
 const StepUp = 5 * time.Minute
 
-// Proven reports whether the actor need not prove again now who they are. Tokens have nothing to give: what they may do was decided when
-// they were made.
+// Proven reports whether the actor need not prove again now who they are. Tokens have nothing to give: what they may do
+// was decided when they were made.
 func (a Actor) Proven(now time.Time) bool {
 	return a.Session == "" || a.Permissions != nil || now.Sub(a.ProvenAt) <= StepUp
 }
@@ -71,7 +71,8 @@ func (Secret) String() string { return "[secret]" }
 // GoString hides the secret from %#v.
 func (Secret) GoString() string { return "[secret]" }
 
-// Format hides the secret from every verb but %p, which vet refuses: under a wrong one, such as %d, fmt would not ask String.
+// Format hides the secret from every verb but %p, which vet refuses: under a wrong one, such as %d, fmt would not ask
+// String.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
 // MarshalText hides the secret from JSON, YAML and slog.

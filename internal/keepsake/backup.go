@@ -5,11 +5,13 @@ type BackupType string
 
 // The backup types. Wedding and emergency backups narrow the scope; the other three cover whole tables.
 const (
-	BackupFull        BackupType = "full"        // reads every row again, uploads only what is missing, re-reads every stored copy
-	BackupIncremental BackupType = "incremental" // reads only page ranges whose rows changed since the previous recovery point
-	BackupCritical    BackupType = "critical"    // the critical tier only, read like an incremental
-	BackupWedding     BackupType = "wedding"     // one wedding
-	BackupEmergency   BackupType = "emergency"   // one wedding, ahead of every queue
+	// reads every row again, uploads only what is missing, re-reads every stored copy
+	BackupFull BackupType = "full"
+	// reads only page ranges whose rows changed since the previous recovery point
+	BackupIncremental BackupType = "incremental"
+	BackupCritical    BackupType = "critical"  // the critical tier only, read like an incremental
+	BackupWedding     BackupType = "wedding"   // one wedding
+	BackupEmergency   BackupType = "emergency" // one wedding, ahead of every queue
 )
 
 // ParseBackupType returns the type named s, or an Error with CodeInvalid.

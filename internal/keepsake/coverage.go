@@ -33,8 +33,8 @@ type DayRange struct {
 	To   string `json:"to"`
 }
 
-// VendorCoverage is how many vendors there are, and how many of them have a telephone number or an e-mail address, without which
-// nobody can be called.
+// VendorCoverage is how many vendors there are, and how many of them have a telephone number or an e-mail address,
+// without which nobody can be called.
 type VendorCoverage struct {
 	Vendors   int64 `json:"vendors"`
 	Reachable int64 `json:"reachable"`

@@ -5,18 +5,20 @@ import (
 	"fmt"
 )
 
-// Code classifies an error for machines: exit codes of the command line and HTTP statuses are derived from it, nowhere else.
+// Code classifies an error for machines: exit codes of the command line and HTTP statuses are derived from it, nowhere
+// else.
 type Code string
 
 // The codes. Each maps to one exit code of the command line and one HTTP status.
 const (
-	CodeInternal    Code = "internal"    // a fault of Keepsake or its surroundings; nobody could have asked better
-	CodeInvalid     Code = "invalid"     // bad input or configuration
-	CodeNotFound    Code = "not_found"   // the thing asked for is not there
-	CodeConflict    Code = "conflict"    // the state forbids it now: target not empty, operation already finished
-	CodeForbidden   Code = "forbidden"   // the actor may not
-	CodeProof       Code = "proof"       // the actor must give the password again first
-	CodeLimited     Code = "limited"     // the actor has done it too often for now; a Quota in the chain says when it may be done again
+	CodeInternal  Code = "internal"  // a fault of Keepsake or its surroundings; nobody could have asked better
+	CodeInvalid   Code = "invalid"   // bad input or configuration
+	CodeNotFound  Code = "not_found" // the thing asked for is not there
+	CodeConflict  Code = "conflict"  // the state forbids it now: target not empty, operation already finished
+	CodeForbidden Code = "forbidden" // the actor may not
+	CodeProof     Code = "proof"     // the actor must give the password again first
+	// the actor has done it too often for now; a Quota in the chain says when it may be done again
+	CodeLimited     Code = "limited"
 	CodeUnavailable Code = "unavailable" // a database or provider cannot be reached
 	CodeWrongKey    Code = "wrong_key"   // the key does not open this repository
 	CodeDamaged     Code = "damaged"     // an object is missing or fails its authentication at every provider asked

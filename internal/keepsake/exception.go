@@ -1,7 +1,7 @@
 package keepsake
 
-// Exception is one thing that a restore could not make, or not as it was. It is made for people and programs outside: its
-// texts hold no secret and no row.
+// Exception is one thing that a restore could not make, or not as it was. It is made for people and programs outside:
+// its texts hold no secret and no row.
 type Exception struct {
 	Kind    string `json:"kind"`               // "table rows", "policy", "grant", "owner", …
 	Object  string `json:"object"`             // what it is about, "public.guests"
@@ -11,8 +11,10 @@ type Exception struct {
 	SQLNote string `json:"sql_note,omitempty"` // how to get the statement as it is, when it is not shown, or not all of it
 	Because string `json:"because,omitempty"`  // what it depends on and could not be made either
 	Means   string `json:"means"`              // for the data, and what to do
-	Entry   int    `json:"entry,omitempty"`    // its number in the recovery point's schema, as `keepsake schema --entry` takes it
+	// its number in the recovery point's schema, as `keepsake schema --entry` takes it
+	Entry int `json:"entry,omitempty"`
 }
 
-// LostRows is the kind of an exception that is a table without its rows. Nothing else that a restore cannot make is worse.
+// LostRows is the kind of an exception that is a table without its rows. Nothing else that a restore cannot make is
+// worse.
 const LostRows = "table rows"

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Request is the HTTP request that something is done for: its number, for logs and the audit trail, when it came, what sent it, from where,
-// and what it asks for.
+// Request is the HTTP request that something is done for: its number, for logs and the audit trail, when it came, what
+// sent it, from where, and what it asks for.
 type Request struct {
 	ID        string
 	Started   time.Time
@@ -39,5 +39,6 @@ func (r Request) Settle() {
 	}
 }
 
-// Settled reports whether the audit trail has an entry that says that the request was refused, or broke. There is nothing to put on record where there is no request.
+// Settled reports whether the audit trail has an entry that says that the request was refused, or broke. There is
+// nothing to put on record where there is no request.
 func (r Request) Settled() bool { return r.settled == nil || r.settled.Load() }

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Sentence makes a sentence of words: it begins with a capital letter, unless it begins with a name such as keepsake.json, and
-// ends with a full stop.
+// Sentence makes a sentence of words: it begins with a capital letter, unless it begins with a name such as
+// keepsake.json, and ends with a full stop.
 func Sentence(words string) string {
 	words = strings.TrimSpace(words)
 	if words == "" {

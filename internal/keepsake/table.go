@@ -2,8 +2,9 @@ package keepsake
 
 import "strings"
 
-// TableName names a table so that no other one has the same name: "schema.table", and a part that holds a dot or a quote stands in quotes, with its
-// quotes doubled. Platforms whose names hold neither have the names that they had before parts were quoted.
+// TableName names a table so that no other one has the same name: "schema.table", and a part that holds a dot or a
+// quote stands in quotes, with its quotes doubled. Platforms whose names hold neither have the names that they had
+// before parts were quoted.
 func TableName(schema, table string) string { return namePart(schema) + "." + namePart(table) }
 
 func namePart(s string) string {
@@ -19,11 +20,12 @@ func TableNameSQL(schema, table string) string {
 }
 
 func namePartSQL(s string) string {
-	return `case when strpos(` + s + `::text, '.') + strpos(` + s + `::text, '"') > 0 then '"' || replace(` + s + `::text, '"', '""') || '"' else ` + s + `::text end`
+	return `case when strpos(` + s + `::text, '.') + strpos(` + s + `::text, '"') > 0 then '"' || replace(` + s +
+		`::text, '"', '""') || '"' else ` + s + `::text end`
 }
 
-// SplitTableName takes a name apart that TableName made. In one of before, where nothing was quoted, the schema ends at the first dot: that is the
-// table that was read and written under such a name.
+// SplitTableName takes a name apart that TableName made. In one of before, where nothing was quoted, the schema ends at
+// the first dot: that is the table that was read and written under such a name.
 func SplitTableName(full string) (schema, table string) {
 	if schema, table, ok := parts(full); ok && TableName(schema, table) == full {
 		return schema, table
@@ -32,8 +34,8 @@ func SplitTableName(full string) (schema, table string) {
 	return schema, table
 }
 
-// QualifiedName returns the TableName of a name that a person wrote, where public is the schema of a bare one. Quotes are allowed where they are
-// not needed: "Guest List" is public.Guest List.
+// QualifiedName returns the TableName of a name that a person wrote, where public is the schema of a bare one. Quotes
+// are allowed where they are not needed: "Guest List" is public.Guest List.
 func QualifiedName(name string) string {
 	if schema, table, ok := parts(name); ok {
 		return TableName(schema, table)

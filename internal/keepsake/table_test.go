@@ -27,13 +27,16 @@ func TestTableNameIsUnambiguous(t *testing.T) {
 // TestTableNameOfBefore: names in recovery points and undo objects that quoted nothing lead to the table they led to.
 func TestTableNameOfBefore(t *testing.T) {
 	t.Parallel()
-	for full, want := range map[string][2]string{"public.weddings": {"public", "weddings"}, "a.b.c": {"a", "b.c"}, "My Schema.Guest List": {"My Schema", "Guest List"},
-		`"x".y`: {`"x"`, "y"}, `a.b"c`: {"a", `b"c`}, `"a.b".c`: {"a.b", "c"}, `a."b.c"`: {"a", "b.c"}, `"..".x`: {"..", "x"}} {
+	for full, want := range map[string][2]string{"public.weddings": {"public", "weddings"}, "a.b.c": {"a", "b.c"},
+		"My Schema.Guest List": {"My Schema", "Guest List"},
+		`"x".y`:                {`"x"`, "y"}, `a.b"c`: {"a", `b"c`}, `"a.b".c`: {"a.b", "c"}, `a."b.c"`: {"a", "b.c"},
+		`"..".x`: {"..", "x"}} {
 		if schema, table := keepsake.SplitTableName(full); schema != want[0] || table != want[1] {
 			t.Errorf("%s: %q and %q", full, schema, table)
 		}
 	}
-	for typed, want := range map[string]string{"guests": "public.guests", "crm.guests": "crm.guests", `"Guest List"`: "public.Guest List", `"a.b"`: `public."a.b"`,
+	for typed, want := range map[string]string{"guests": "public.guests", "crm.guests": "crm.guests",
+		`"Guest List"`: "public.Guest List", `"a.b"`: `public."a.b"`,
 		`crm."Guests"`: "crm.Guests", "a.b.c": `a."b.c"`, `"a.b".c`: `"a.b".c`} {
 		if got := keepsake.QualifiedName(typed); got != want {
 			t.Errorf("%s is %s, not %s", typed, got, want)

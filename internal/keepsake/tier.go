@@ -51,8 +51,8 @@ func ParseTier(s string) (Tier, error) {
 	return "", Errorf(CodeInvalid, "unknown tier %q: use critical, high or standard", s)
 }
 
-// DataMap says what the catalog of the platform database cannot: which tables matter most, and which table is the root of a
-// wedding and of an organization. Table names are "schema.table"; a bare name means schema public.
+// DataMap says what the catalog of the platform database cannot: which tables matter most, and which table is the root
+// of a wedding and of an organization. Table names are "schema.table"; a bare name means schema public.
 type DataMap struct {
 	Wedding      RootTable   `yaml:"wedding"`
 	Organization RootTable   `yaml:"organization"`
@@ -77,7 +77,8 @@ type VendorTable struct {
 	Place   string `yaml:"place"`
 }
 
-// VirtualKey is a reference from the columns of one table to the columns of another, which need be neither declared nor unique.
+// VirtualKey is a reference from the columns of one table to the columns of another, which need be neither declared nor
+// unique.
 type VirtualKey struct {
 	Table             string   `yaml:"table"`
 	Columns           []string `yaml:"columns"`
@@ -91,16 +92,19 @@ type RootTable struct {
 	Name         string `yaml:"name"`         // column shown to people
 	Date         string `yaml:"date"`         // wedding: column of the wedding day
 	Organization string `yaml:"organization"` // wedding: column of the owning organization
-	// Places are the columns of a wedding that say where it is, which a search looks through too. One that the table lacks is passed over.
+	// Places are the columns of a wedding that say where it is, which a search looks through too. One that the table lacks
+	// is passed over.
 	Places []string `yaml:"places"`
 }
 
 // DefaultDataMap is WedSync's own layout.
 func DefaultDataMap() DataMap {
 	return DataMap{
-		Wedding:      RootTable{Table: "public.weddings", Name: "couple", Date: "wedding_date", Organization: "organization_id", Places: []string{"venue", "city"}},
+		Wedding: RootTable{Table: "public.weddings", Name: "couple", Date: "wedding_date",
+			Organization: "organization_id", Places: []string{"venue", "city"}},
 		Organization: RootTable{Table: "public.organizations", Name: "name"},
-		Vendor:       VendorTable{Table: "public.suppliers", Kind: "kind", Name: "name", Contact: "contact_name", Phone: "phone", Email: "email", Place: "city"},
+		Vendor: VendorTable{Table: "public.suppliers", Kind: "kind", Name: "name", Contact: "contact_name",
+			Phone: "phone", Email: "email", Place: "city"},
 		Tiers: map[Tier][]string{
 			TierCritical: {"users", "suppliers", "clients", "organizations"},
 			TierHigh:     {"forms", "journey_instances", "audit_logs", "files", "payments"},
@@ -109,8 +113,8 @@ func DefaultDataMap() DataMap {
 	}
 }
 
-// TierOf returns the tier of a table. The tables of weddings and of organizations are critical by definition: without them
-// no other row has an owner. The cost is one scan of the map's lists, which name tens of tables.
+// TierOf returns the tier of a table. The tables of weddings and of organizations are critical by definition: without
+// them no other row has an owner. The cost is one scan of the map's lists, which name tens of tables.
 func (m DataMap) TierOf(schema, table string) Tier {
 	full := TableName(schema, table)
 	if m.IsRoot(full) {

@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// ApproveWithin is how long an operation waits to be approved: one that was forgotten must not begin the next day. within is the same in
-// words.
+// ApproveWithin is how long an operation waits to be approved: one that was forgotten must not begin the next day.
+// within is the same in words.
 const (
 	ApproveWithin = 4 * time.Hour
 	within        = "4 hours"
@@ -20,7 +20,8 @@ const (
 
 // Propose says in the trail and in the operation's log that somebody else decides.
 func (r *Runner) Propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id, because string) error {
-	entry := audit.Entry{Action: "approval.ask", Target: id, Outcome: audit.Allowed, Detail: map[string]any{"because": because}}
+	entry := audit.Entry{Action: "approval.ask", Target: id, Outcome: audit.Allowed,
+		Detail: map[string]any{"because": because}}
 	if err := audit.Record(ctx, tx, actor, entry); err != nil {
 		return err
 	}
@@ -31,13 +32,15 @@ func (r *Runner) Propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id
 	if row.LastEventID, err = tx.NextEventID(ctx, id); err != nil {
 		return fmt.Errorf("take an event of operation %s: %w", id, err)
 	}
-	return r.Say(ctx, tx, row, "info", fmt.Sprintf("%s asks for it. Another super admin has %s to approve it, because %s.", actor.Name, within, because))
+	return r.Say(ctx, tx, row, "info", fmt.Sprintf("%s asks for it. Another super admin has %s to approve it, because %s.",
+		actor.Name, within, because))
 }
 
-// Approve starts an operation that another actor has asked for. No row: it does not wait for this one's approval, or has waited for too
-// long.
+// Approve starts an operation that another actor has asked for. No row: it does not wait for this one's approval, or
+// has waited for too long.
 func (r *Runner) Approve(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) (Operation, error) {
-	row, err := tx.ApproveOperation(ctx, sqlcgen.ApproveOperationParams{ID: id, Actor: actor.ID, Name: actor.Name, WithinSeconds: ApproveWithin.Seconds()})
+	row, err := tx.ApproveOperation(ctx, sqlcgen.ApproveOperationParams{ID: id, Actor: actor.ID, Name: actor.Name,
+		WithinSeconds: ApproveWithin.Seconds()})
 	if db.IsNoRows(err) {
 		return row, err
 	}
@@ -54,15 +57,19 @@ func (r *Runner) Approve(ctx context.Context, tx db.Tx, actor keepsake.Actor, id
 func (r *Runner) ExpireProposals(ctx context.Context) error {
 	system := keepsake.System("approvals")
 	return r.db.InTx(ctx, system, func(tx db.Tx) error {
-		rows, err := tx.ExpireProposals(ctx, sqlcgen.ExpireProposalsParams{By: system.Name, WithinSeconds: ApproveWithin.Seconds()})
+		rows, err := tx.ExpireProposals(ctx, sqlcgen.ExpireProposalsParams{
+			By: system.Name, WithinSeconds: ApproveWithin.Seconds()})
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			if err := audit.Record(ctx, tx, system, audit.Entry{Action: "approval.expire", Target: row.ID, Outcome: audit.Allowed, Detail: map[string]any{"asked_by": row.RequestedName}}); err != nil {
+			if err := audit.Record(ctx, tx, system,
+				audit.Entry{Action: "approval.expire", Target: row.ID, Outcome: audit.Allowed,
+					Detail: map[string]any{"asked_by": row.RequestedName}}); err != nil {
 				return err
 			}
-			if err := r.Say(ctx, tx, row, "warn", fmt.Sprintf("Nobody approved it within %s. Nothing was started.", within)); err != nil {
+			if err := r.Say(ctx, tx, row, "warn", fmt.Sprintf("Nobody approved it within %s. Nothing was started.",
+				within)); err != nil {
 				return err
 			}
 		}

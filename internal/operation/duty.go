@@ -28,8 +28,9 @@ type Duty struct {
 // longestRetry bounds how long a duty that failed waits for its next run.
 const longestRetry = 5 * time.Minute
 
-// due reports whether it is time for a duty. A wall clock that was set back since must not make it wait. So a duty is also due when
-// its next run lies further away than one interval, and when a process has seen it rest for one interval by its own clock.
+// due reports whether it is time for a duty. A wall clock that was set back since must not make it wait. So a duty is
+// also due when its next run lies further away than one interval, and when a process has seen it rest for one interval
+// by its own clock.
 func (d Duty) due(next, now time.Time, rested time.Duration) bool {
 	return !next.After(now) || next.After(now.Add(d.Every)) || rested >= d.Every
 }
@@ -42,8 +43,8 @@ func (d Duty) following(now time.Time, failed bool) time.Time {
 	return now.Add(d.Every)
 }
 
-// times are those of a duty's lease, and how late a duty may begin. Whoever holds it must have counted within hold, or stops; others
-// take it over when they have seen it stand still for take. Between the two lies what one beat may take.
+// times are those of a duty's lease, and how late a duty may begin. Whoever holds it must have counted within hold, or
+// stops; others take it over when they have seen it stand still for take. Between the two lies what one beat may take.
 type times struct{ look, beat, hold, take time.Duration }
 
 func defaultTimes() times {

@@ -46,9 +46,9 @@ type simulated struct {
 	counted       time.Duration // when it last counted
 }
 
-// TestDutyWithAClockThatJumps lets the wall clock be set forward and back by up to years, while processes die, start, and lose the
-// database for a while. Two processes never do a duty at once, and while one of them is alive it is done at least once in an interval of
-// true time, however the clock jumps.
+// TestDutyWithAClockThatJumps lets the wall clock be set forward and back by up to years, while processes die, start,
+// and lose the database for a while. Two processes never do a duty at once, and while one of them is alive it is done
+// at least once in an interval of true time, however the clock jumps.
 func TestDutyWithAClockThatJumps(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -62,7 +62,8 @@ func TestDutyWithAClockThatJumps(t *testing.T) {
 		for i := range processes {
 			processes[i].alive = true
 		}
-		var lastDone, quiet time.Duration // of true time: when it was last done, and since when nothing has kept it from being done
+		// of true time: when it was last done, and since when nothing has kept it from being done
+		var lastDone, quiet time.Duration
 		runs := 0
 		events := rapid.SliceOfN(rapid.IntRange(0, 9), 5, 60).Draw(t, "what happens")
 		var steady time.Duration
@@ -92,7 +93,8 @@ func TestDutyWithAClockThatJumps(t *testing.T) {
 						}
 						continue
 					}
-					if p.cutOff || steady%tm.look != 0 || !p.seen.look(row, steady, tm.take) || !d.due(row.NextAt, wall, steady-p.seen.resting) {
+					if p.cutOff || steady%tm.look != 0 || !p.seen.look(row, steady, tm.take) ||
+						!d.due(row.NextAt, wall, steady-p.seen.resting) {
 						continue
 					}
 					for j, other := range processes {

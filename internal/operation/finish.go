@@ -12,8 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-// finish writes down how an operation ended, with everything that follows from it, in one transaction that only the holder
-// of the fence can commit.
+// finish writes down how an operation ended, with everything that follows from it, in one transaction that only the
+// holder of the fence can commit.
 func (r *Runner) finish(ctx context.Context, row Operation, out outcome) error {
 	p, err := finishParams(row, out)
 	if err != nil {
@@ -21,7 +21,8 @@ func (r *Runner) finish(ctx context.Context, row Operation, out outcome) error {
 		out = outcome{err: err}
 	}
 	if out.err != nil && !out.cancelled {
-		r.log.ErrorContext(ctx, "an operation failed", "operation", row.ID, "kind", row.Kind, "err", keepsake.CauseOf(out.err))
+		r.log.ErrorContext(ctx, "an operation failed", "operation", row.ID, "kind", row.Kind, "err",
+			keepsake.CauseOf(out.err))
 	}
 	return r.ending(ctx, func(ctx context.Context, tx db.Tx) error {
 		ended, err := tx.FinishOperation(ctx, p)
@@ -71,10 +72,12 @@ func finishParams(row Operation, out outcome) (sqlcgen.FinishOperationParams, er
 func failParams(row Operation, err error) sqlcgen.FinishOperationParams {
 	code := string(keepsake.CodeOf(err))
 	message := progress.Clean(keepsake.MessageOf(err))
-	return sqlcgen.FinishOperationParams{ID: row.ID, Fence: row.Fence, State: string(StateFailed), ErrorCode: &code, ErrorMessage: &message}
+	return sqlcgen.FinishOperationParams{ID: row.ID, Fence: row.Fence, State: string(StateFailed), ErrorCode: &code,
+		ErrorMessage: &message}
 }
 
-// Stopped writes what follows from an end without a report. Of a kind that this version does not know, nobody knows what.
+// Stopped writes what follows from an end without a report. Of a kind that this version does not know, nobody knows
+// what.
 func (r *Runner) Stopped(ctx context.Context, tx db.Tx, row Operation) error {
 	if k := r.kind(Name(row.Kind)); k != nil {
 		return k.Stopped(ctx, tx, row)
@@ -98,7 +101,8 @@ func (r *Runner) endCancelled(ctx context.Context, tx db.Tx, row Operation) erro
 
 // auditEnd records how what was started ended.
 func (r *Runner) auditEnd(ctx context.Context, tx db.Tx, row Operation) error {
-	e := audit.Entry{Action: row.Kind + ".end", Target: row.ID, Outcome: audit.Allowed, Detail: map[string]any{"state": row.State, "point": row.PointID, "attempt": row.Attempt}}
+	e := audit.Entry{Action: row.Kind + ".end", Target: row.ID, Outcome: audit.Allowed,
+		Detail: map[string]any{"state": row.State, "point": row.PointID, "attempt": row.Attempt}}
 	if State(row.State) == StateFailed {
 		e.Outcome = audit.Failed
 		e.Detail["code"] = deref(row.ErrorCode)

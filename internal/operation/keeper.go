@@ -69,7 +69,8 @@ func (k *Keeper) again(ctx context.Context, every time.Duration, fn func(context
 	}
 }
 
-// each returns what does a duty of each process, and notes how it went: at once where that is new, and else once a minute.
+// each returns what does a duty of each process, and notes how it went: at once where that is new, and else once a
+// minute.
 func (k *Keeper) each(d Duty) func(context.Context) {
 	var noted time.Time
 	before := ""
@@ -88,7 +89,8 @@ func (k *Keeper) each(d Duty) func(context.Context) {
 			if err := tx.AddDuty(ctx, d.Name); err != nil {
 				return err
 			}
-			return tx.NoteDuty(ctx, sqlcgen.NoteDutyParams{Name: d.Name, Began: now.Add(-took), Ended: now, Stale: now.Add(-noteEvery), Outcome: outcome, Message: message})
+			return tx.NoteDuty(ctx, sqlcgen.NoteDutyParams{Name: d.Name, Began: now.Add(-took), Ended: now,
+				Stale: now.Add(-noteEvery), Outcome: outcome, Message: message})
 		})
 		if err != nil && ctx.Err() == nil {
 			k.log.WarnContext(ctx, "how a duty ended could not be noted", "duty", d.Name, "err", err)
@@ -114,8 +116,8 @@ func (k *Keeper) whenDue(d Duty) func(context.Context) {
 	}
 }
 
-// take takes a duty that is due and that nobody holds, and returns the fence to hold it by; 0: there is nothing to do. steady is the
-// time by this process's own clock.
+// take takes a duty that is due and that nobody holds, and returns the fence to hold it by; 0: there is nothing to do.
+// steady is the time by this process's own clock.
 func (k *Keeper) take(ctx context.Context, d Duty, seen *sight, steady time.Duration) (fence int64, err error) {
 	err = k.inTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		row, err := tx.GetDuty(ctx, d.Name)
@@ -134,7 +136,8 @@ func (k *Keeper) take(ctx context.Context, d Duty, seen *sight, steady time.Dura
 		if !seen.look(row, steady, k.times.take) || !d.due(row.NextAt, now, steady-seen.resting) {
 			return nil
 		}
-		fence, err = tx.TakeDuty(ctx, sqlcgen.TakeDutyParams{Name: d.Name, Holder: k.process, Fence: row.Fence, Beats: row.Beats, Moment: now})
+		fence, err = tx.TakeDuty(ctx, sqlcgen.TakeDutyParams{Name: d.Name, Holder: k.process, Fence: row.Fence,
+			Beats: row.Beats, Moment: now})
 		if db.IsNoRows(err) {
 			return nil // another was faster
 		}
@@ -170,7 +173,8 @@ func (k *Keeper) hold(ctx context.Context, d Duty, fence int64) error {
 		if err != nil {
 			return err
 		}
-		p := sqlcgen.EndDutyParams{Name: d.Name, Fence: fence, Moment: now, NextAt: d.following(now, outcome == failed), Outcome: outcome, Message: message}
+		p := sqlcgen.EndDutyParams{Name: d.Name, Fence: fence, Moment: now, NextAt: d.following(now, outcome == failed),
+			Outcome: outcome, Message: message}
 		if interrupted && outcome == failed {
 			p.NextAt, p.Message = now, "Its process was stopped."
 		}
@@ -182,8 +186,8 @@ func (k *Keeper) hold(ctx context.Context, d Duty, fence int64) error {
 	})
 }
 
-// beat counts until ctx ends. It returns errDutyLost when another holds the duty, and when it could not count for so long that
-// another may.
+// beat counts until ctx ends. It returns errDutyLost when another holds the duty, and when it could not count for so
+// long that another may.
 func (k *Keeper) beat(ctx context.Context, d Duty, fence int64) error {
 	tick := time.NewTicker(k.times.beat)
 	defer tick.Stop()
@@ -236,7 +240,8 @@ func (k *Keeper) do(ctx context.Context, d Duty) (outcome, message string) {
 		return done, ""
 	}
 	if ctx.Err() == nil {
-		k.log.WarnContext(ctx, "could not "+d.Does+"; it is tried again", "duty", d.Name, "err", keepsake.CauseOf(err), "in", d.Every)
+		k.log.WarnContext(ctx, "could not "+d.Does+"; it is tried again", "duty", d.Name, "err", keepsake.CauseOf(err), "in",
+			d.Every)
 	}
 	return failed, cmp.Or(progress.Clean(keepsake.MessageOf(err)), "It gave no reason.")
 }

@@ -46,16 +46,17 @@ func TestOneHolderAtATime(t *testing.T) {
 	d := dbtest.Open(t, dbtest.URL(t))
 	ctx, stop := context.WithCancel(t.Context())
 	var at, runs atomic.Int32
-	duty := Duty{Name: "often", Does: "do it often", Every: time.Nanosecond, Who: OneHolder, Run: func(context.Context) error {
-		if at.Add(1) > 1 {
-			t.Error("two do it at once")
-		}
-		at.Add(-1)
-		if runs.Add(1) == 30 {
-			stop()
-		}
-		return nil
-	}}
+	duty := Duty{Name: "often", Does: "do it often", Every: time.Nanosecond, Who: OneHolder,
+		Run: func(context.Context) error {
+			if at.Add(1) > 1 {
+				t.Error("two do it at once")
+			}
+			at.Add(-1)
+			if runs.Add(1) == 30 {
+				stop()
+			}
+			return nil
+		}}
 	ended := make(chan struct{})
 	for _, process := range []string{"a", "b", "c"} {
 		k := keeper(d, process, duty)
@@ -73,12 +74,14 @@ func TestOneHolderAtATime(t *testing.T) {
 	}
 }
 
-// TestMissedDutyRunsOnce finds a duty that was due three days ago, as after an outage: one run, and then none before its time.
+// TestMissedDutyRunsOnce finds a duty that was due three days ago, as after an outage: one run, and then none before
+// its time.
 func TestMissedDutyRunsOnce(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	runs := 0
-	k := keeper(d, "a", Duty{Name: "daily", Does: "do it daily", Every: 24 * time.Hour, Who: OneHolder, Run: func(context.Context) error { runs++; return nil }})
+	k := keeper(d, "a", Duty{Name: "daily", Does: "do it daily", Every: 24 * time.Hour, Who: OneHolder,
+		Run: func(context.Context) error { runs++; return nil }})
 	// At the first look there is no row: it was never done, and is due.
 	if k.whenDue(k.duties[0])(t.Context()); runs != 1 {
 		t.Fatalf("the first start makes %d runs", runs)
@@ -97,12 +100,13 @@ func TestMissedDutyRunsOnce(t *testing.T) {
 	}
 }
 
-// TestDeadHolderIsFollowed: only after its count has stood still for the whole time, by the follower's own clock, and what the dead one
-// would write then is refused.
+// TestDeadHolderIsFollowed: only after its count has stood still for the whole time, by the follower's own clock, and
+// what the dead one would write then is refused.
 func TestDeadHolderIsFollowed(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
-	duty := Duty{Name: "held", Does: "hold it", Every: time.Hour, Who: OneHolder, Run: func(context.Context) error { return nil }}
+	duty := Duty{Name: "held", Does: "hold it", Every: time.Hour, Who: OneHolder,
+		Run: func(context.Context) error { return nil }}
 	dead, next := keeper(d, "dead", duty), keeper(d, "next", duty)
 	fence := take(t, dead, &sight{}, 0)
 	if fence != 1 {
@@ -138,16 +142,18 @@ func TestDeadHolderIsFollowed(t *testing.T) {
 	}
 }
 
-// TestHolderThatCannotCountStops cuts a running duty off from the database: it is told to stop before another could take it.
+// TestHolderThatCannotCountStops cuts a running duty off from the database: it is told to stop before another could
+// take it.
 func TestHolderThatCannotCountStops(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	began := make(chan struct{})
-	k := keeper(d, "a", Duty{Name: "cut off", Does: "go on", Every: time.Hour, Who: OneHolder, Run: func(ctx context.Context) error {
-		close(began)
-		<-ctx.Done()
-		return ctx.Err()
-	}})
+	k := keeper(d, "a", Duty{Name: "cut off", Does: "go on", Every: time.Hour, Who: OneHolder,
+		Run: func(ctx context.Context) error {
+			close(began)
+			<-ctx.Done()
+			return ctx.Err()
+		}})
 	k.times.beat, k.times.hold = 5*time.Millisecond, 50*time.Millisecond
 	fence := take(t, k, &sight{}, 0)
 	ended := make(chan error)
@@ -165,19 +171,21 @@ func TestFailedDutyIsKeptInWords(t *testing.T) {
 	d := dbtest.Open(t, dbtest.URL(t))
 	for _, who := range []Who{OneHolder, EachProcess} {
 		var fail error
-		k := keeper(d, "a", Duty{Name: string(who), Does: "do it", Every: time.Hour, Who: who, Run: func(context.Context) error {
-			if fail == nil {
-				panic("a fault")
-			}
-			return fail
-		}})
+		k := keeper(d, "a", Duty{Name: string(who), Does: "do it", Every: time.Hour, Who: who,
+			Run: func(context.Context) error {
+				if fail == nil {
+					panic("a fault")
+				}
+				return fail
+			}})
 		act := k.each(k.duties[0])
 		if who == OneHolder {
 			act = k.whenDue(k.duties[0])
 		}
 		act(t.Context())
 		row := dutyRow(t, d, string(who))
-		if row.Outcome != failed || !strings.Contains(row.Message, "fault inside") || row.LastStarted == nil || row.LastEnded == nil {
+		if row.Outcome != failed || !strings.Contains(row.Message, "fault inside") || row.LastStarted == nil ||
+			row.LastEnded == nil {
 			t.Errorf("%s, after a panic: %+v", who, row)
 		}
 		if wait := row.NextAt.Sub(*row.LastEnded); who == OneHolder && wait != longestRetry {

@@ -1,6 +1,6 @@
 // Package operation runs what takes longer than a request: it queues operations, holds them by a lease with a fencing
-// number, and writes down how they end. It knows no kind of operation, and judges nobody: a use case authorises its actor
-// first, and calls it within its own transaction.
+// number, and writes down how they end. It knows no kind of operation, and judges nobody: a use case authorises its
+// actor first, and calls it within its own transaction.
 package operation
 
 import (
@@ -19,7 +19,8 @@ type Name string
 // Operation is one operation as its row says.
 type Operation = sqlcgen.BackupOperation
 
-// Queue is where operations of a kind wait. Each queue has workers of its own, so that nothing waits for what is in another.
+// Queue is where operations of a kind wait. Each queue has workers of its own, so that nothing waits for what is in
+// another.
 type Queue string
 
 // The queues.
@@ -33,8 +34,8 @@ type About struct {
 	Name       Name
 	Queue      Queue
 	Permission keepsake.Permission // it takes to start and to stop an operation
-	// Alone names the constraint of the console database that keeps a second one from being written while one is active, and
-	// Refused is what whoever asks for it is told. Both are empty where any number may run.
+	// Alone names the constraint of the console database that keeps a second one from being written while one is active,
+	// and Refused is what whoever asks for it is told. Both are empty where any number may run.
 	Alone   string
 	Refused error
 	// Cancelled is the last line of the log of an operation that was cancelled after it began.
@@ -55,13 +56,14 @@ type Kind interface {
 
 // Report is what an operation that came to its end has to say.
 type Report struct {
-	// Row is what the finish writes into the operation's row: the figures and, of a backup, what it covers. Id, fence, state and
-	// result are the machinery's.
+	// Row is what the finish writes into the operation's row: the figures and, of a backup, what it covers. Id, fence,
+	// state and result are the machinery's.
 	Row sqlcgen.FinishOperationParams
 	// Result is kept as JSON.
 	Result any
 	// Left says in the log, with the level, that something is left to be done; "" is "Done.".
 	Level, Left string
-	// Done writes what follows, in the transaction of the finish, which only the holder of the fence commits; nil: nothing does.
+	// Done writes what follows, in the transaction of the finish, which only the holder of the fence commits; nil: nothing
+	// does.
 	Done func(ctx context.Context, tx db.Tx, o Operation) error
 }

@@ -19,12 +19,13 @@ type LeaseTimes struct {
 }
 
 func (t LeaseTimes) orDefault() LeaseTimes {
-	return LeaseTimes{Beat: cmp.Or(max(t.Beat, 0), 2*time.Second), Expiry: cmp.Or(max(t.Expiry, 0), 12*time.Second), Reconcile: cmp.Or(max(t.Reconcile, 0), 2*time.Second)}
+	return LeaseTimes{Beat: cmp.Or(max(t.Beat, 0), 2*time.Second), Expiry: cmp.Or(max(t.Expiry, 0), 12*time.Second),
+		Reconcile: cmp.Or(max(t.Reconcile, 0), 2*time.Second)}
 }
 
 const (
-	// mostAttempts is how often an operation is started before it is given up. An operation that takes its worker down with it
-	// must not do so for ever.
+	// mostAttempts is how often an operation is started before it is given up. An operation that takes its worker down
+	// with it must not do so for ever.
 	mostAttempts = 10
 	// endTime is how long a worker tries to write down how an operation ended while the console database does not answer;
 	// firstPause and longestPause are between two tries.
@@ -33,10 +34,10 @@ const (
 	longestPause = 5 * time.Second
 )
 
-// hold beats for a claimed operation until ctx ends, which is when its end has been written down. It cancels the operation when
-// somebody asks, and when the lease is lost. A console database that does not answer ends nothing: a backup is worth more than
-// its row, and whoever holds a higher fence by then is told apart at the next write. The returned channel closes when it has
-// ended.
+// hold beats for a claimed operation until ctx ends, which is when its end has been written down. It cancels the
+// operation when somebody asks, and when the lease is lost. A console database that does not answer ends nothing: a
+// backup is worth more than its row, and whoever holds a higher fence by then is told apart at the next write. The
+// returned channel closes when it has ended.
 func (r *Runner) hold(ctx context.Context, row Operation, cancel context.CancelCauseFunc) <-chan struct{} {
 	done := make(chan struct{})
 	watch := r.Hub.Watch(progress.ChannelCancel, row.ID)
@@ -60,7 +61,8 @@ func (r *Runner) hold(ctx context.Context, row Operation, cancel context.CancelC
 				cancel(progress.ErrLeaseLost)
 				return
 			case err != nil && ctx.Err() == nil:
-				r.log.WarnContext(ctx, "a lease could not be renewed; the operation goes on", "operation", row.ID, "err", keepsake.CauseOf(err))
+				r.log.WarnContext(ctx, "a lease could not be renewed; the operation goes on", "operation", row.ID, "err",
+					keepsake.CauseOf(err))
 			}
 		}
 	}()
@@ -111,7 +113,8 @@ func (r *Runner) ending(ctx context.Context, fn func(context.Context, db.Tx) err
 		case time.Now().After(deadline):
 			return err
 		}
-		r.log.WarnContext(ctx, "an operation's end could not be written down yet", "err", keepsake.CauseOf(err), "retry_in", pause)
+		r.log.WarnContext(ctx, "an operation's end could not be written down yet", "err", keepsake.CauseOf(err), "retry_in",
+			pause)
 		time.Sleep(pause)
 		pause = min(2*pause, longestPause)
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-// Runner runs operations and duties. It is safe for concurrent use; any number of them, in any number of processes, may share one
-// console database.
+// Runner runs operations and duties. It is safe for concurrent use; any number of them, in any number of processes, may
+// share one console database.
 type Runner struct {
 	Lease   LeaseTimes
 	Hub     *progress.Hub
@@ -39,7 +39,8 @@ func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTime
 		return nil, fmt.Errorf("open the job queue: %w", err)
 	}
 	host, _ := os.Hostname() // a nameless host is still told apart by the rest
-	r := &Runner{Lease: lease.orDefault(), Hub: progress.NewHub(d, log), db: d, log: log, now: now, jobs: jobs, kinds: map[Name]Kind{},
+	r := &Runner{Lease: lease.orDefault(), Hub: progress.NewHub(d, log), db: d, log: log, now: now, jobs: jobs,
+		kinds:   map[Name]Kind{},
 		process: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])}
 	for _, k := range kinds {
 		r.kinds[k.About().Name] = k
@@ -51,14 +52,15 @@ func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTime
 func (r *Runner) kind(name Name) Kind { return r.kinds[name] }
 
 const (
-	// parallelOperations is how many operations one process runs at once: a backup and verifications. As many restores run beside them.
+	// parallelOperations is how many operations one process runs at once: a backup and verifications. As many restores run
+	// beside them.
 	parallelOperations = 4
 	// stopTime is how long a stopping worker waits for its operations to give way.
 	stopTime = 15 * time.Second
 )
 
-// Run hears what other processes do until ctx ends, and with work also runs operations. When it returns, every operation this
-// process held has been given back and starts again elsewhere at once.
+// Run hears what other processes do until ctx ends, and with work also runs operations. When it returns, every
+// operation this process held has been given back and starts again elsewhere at once.
 func (r *Runner) Run(ctx context.Context, work bool, duties []Duty) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -80,7 +82,8 @@ func (r *Runner) work(ctx context.Context, duties []Duty) error {
 	}
 	client, err := river.NewClient(riverpgxv5.New(r.db.Jobs()), &river.Config{
 		Schema: db.JobSchema, Logger: quiet(r.log), Workers: workers, JobTimeout: -1,
-		Queues: map[string]river.QueueConfig{string(QueueDefault): {MaxWorkers: parallelOperations}, string(QueueRestore): {MaxWorkers: parallelOperations}},
+		Queues: map[string]river.QueueConfig{string(QueueDefault): {MaxWorkers: parallelOperations},
+			string(QueueRestore): {MaxWorkers: parallelOperations}},
 		// Rebuilding its indexes takes their owner, which the console is not. Jobs are few and removed within a day.
 		ReindexerSchedule: river.NeverSchedule(),
 	})
@@ -99,18 +102,21 @@ func (r *Runner) work(ctx context.Context, duties []Duty) error {
 	err = client.StopAndCancel(stopping)
 	wg.Wait()
 	if err != nil {
-		return fmt.Errorf("an operation did not give way in %s; its lease expires by itself and another worker starts it again: %w", stopTime, err)
+		return fmt.Errorf("an operation did not give way in %s; its lease expires by itself and another worker "+
+			"starts it again: %w", stopTime, err)
 	}
 	return nil
 }
 
-// Reconcile takes operations from workers that stopped answering, and sees to it that everything that waits is in the queue.
-// Every worker does it; they do not get into each other's way. It reports whether a worker was lost.
+// Reconcile takes operations from workers that stopped answering, and sees to it that everything that waits is in the
+// queue. Every worker does it; they do not get into each other's way. It reports whether a worker was lost.
 func (r *Runner) Reconcile(ctx context.Context) (lost bool, err error) {
 	err = r.db.InTx(ctx, keepsake.System("reconcile"), func(tx db.Tx) error {
-		rows, err := tx.ExpireLeases(ctx, sqlcgen.ExpireLeasesParams{ExpirySeconds: r.Lease.Expiry.Seconds(), MostAttempts: mostAttempts,
+		rows, err := tx.ExpireLeases(ctx, sqlcgen.ExpireLeasesParams{ExpirySeconds: r.Lease.Expiry.Seconds(),
+			MostAttempts: mostAttempts,
 			ErrorCode:    string(keepsake.CodeInternal),
-			ErrorMessage: fmt.Sprintf("It was started %d times, and each time its worker died. It is not started again: see the worker's log for the cause.", mostAttempts)})
+			ErrorMessage: fmt.Sprintf("It was started %d times, and each time its worker died. It is not started again: see "+
+				"the worker's log for the cause.", mostAttempts)})
 		if err != nil {
 			return fmt.Errorf("expire leases: %w", err)
 		}
@@ -127,7 +133,8 @@ func (r *Runner) Reconcile(ctx context.Context) (lost bool, err error) {
 
 // recordLost follows up on an operation that was taken from a silent worker.
 func (r *Runner) recordLost(ctx context.Context, tx db.Tx, row Operation) error {
-	r.log.WarnContext(ctx, "an operation was taken from a worker that stopped answering", "operation", row.ID, "attempt", row.Attempt, "state", row.State)
+	r.log.WarnContext(ctx, "an operation was taken from a worker that stopped answering", "operation", row.ID, "attempt",
+		row.Attempt, "state", row.State)
 	switch State(row.State) {
 	case StateCancelled:
 		return r.endCancelled(ctx, tx, row)
@@ -146,8 +153,8 @@ func (r *Runner) recordLost(ctx context.Context, tx db.Tx, row Operation) error 
 	return r.Say(ctx, tx, row, "warn", "Interrupted: its worker stopped answering. Another one starts it again.")
 }
 
-// requeue enqueues operations that wait although nothing in the queue would start them: a worker took the job and died before
-// it claimed the operation.
+// requeue enqueues operations that wait although nothing in the queue would start them: a worker took the job and died
+// before it claimed the operation.
 func (r *Runner) requeue(ctx context.Context, tx db.Tx) error {
 	rows, err := tx.PG.Query(ctx, `
 		select o.id::text, o.kind from backup_operations o

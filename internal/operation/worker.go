@@ -33,8 +33,8 @@ type worker struct {
 // Timeout is none: a backup takes what it takes, and its lease tells whether it lives.
 func (*worker) Timeout(*river.Job[job]) time.Duration { return -1 }
 
-// Work claims the operation, runs it and writes down how it ended. It returns an error only when it could not claim, for the
-// queue to try again; how the operation itself ends is in its row.
+// Work claims the operation, runs it and writes down how it ended. It returns an error only when it could not claim,
+// for the queue to try again; how the operation itself ends is in its row.
 func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 	r := w.runner
 	row, err := r.claim(ctx, j.Args.Operation)
@@ -98,7 +98,8 @@ func (r *Runner) run(ctx context.Context, row Operation) {
 	letGo()
 	<-beating
 	if err != nil {
-		r.log.WarnContext(ctx, "an operation's end could not be written down by this worker", "operation", row.ID, "fence", row.Fence, "err", err)
+		r.log.WarnContext(ctx, "an operation's end could not be written down by this worker", "operation", row.ID, "fence",
+			row.Fence, "err", err)
 	}
 }
 
@@ -114,12 +115,15 @@ func (r *Runner) execute(ctx context.Context, row Operation, to report.Reporter)
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.ErrorContext(ctx, "an operation panicked", "operation", row.ID, "panic", p, "stack", string(debug.Stack()))
-			out = outcome{err: keepsake.Errorf(keepsake.CodeInternal, "A fault inside Keepsake ended the operation. The log of the worker has the cause; the recovery points that exist are not affected.")}
+			out = outcome{err: keepsake.Errorf(keepsake.CodeInternal,
+				"A fault inside Keepsake ended the operation. The log of the worker has the cause; the recovery points that "+
+					"exist are not affected.")}
 		}
 	}()
 	k := r.kind(Name(row.Kind))
 	if k == nil {
-		return outcome{err: keepsake.Errorf(keepsake.CodeInternal, "This version of Keepsake knows no operation of the kind %q: a newer one has written it.", row.Kind)}
+		return outcome{err: keepsake.Errorf(keepsake.CodeInternal,
+			"This version of Keepsake knows no operation of the kind %q: a newer one has written it.", row.Kind)}
 	}
 	out.report, out.err = k.Run(ctx, row, to)
 	return out

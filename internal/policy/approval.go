@@ -1,5 +1,5 @@
-// Package policy decides from facts alone: it is given what is known and answers what follows, with the reason. It reads nothing,
-// writes nothing and asks nobody, so that every case of it can be tried in a moment.
+// Package policy decides from facts alone: it is given what is known and answers what follows, with the reason. It
+// reads nothing, writes nothing and asks nobody, so that every case of it can be tried in a moment.
 package policy
 
 import (
@@ -10,12 +10,13 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Brought is what one restore brings back: exactly one of everything, tiers, an organization and a wedding. Whether it goes into the live
-// database or into a new one makes no difference: both are the platform's data in somebody's hands.
+// Brought is what one restore brings back: exactly one of everything, tiers, an organization and a wedding. Whether it
+// goes into the live database or into a new one makes no difference: both are the platform's data in somebody's hands.
 type Brought struct {
 	Everything bool
 	Tiers      []keepsake.Tier
-	// There are the tiers that hold tables of the recovery point: one that is empty there keeps nothing out. Without any nobody can say.
+	// There are the tiers that hold tables of the recovery point: one that is empty there keeps nothing out. Without any
+	// nobody can say.
 	There        []keepsake.Tier
 	Organization string
 	Weddings     int64 // how many the organization has; below 0: nobody can say
@@ -36,9 +37,9 @@ func (a Alone) mostWeddings(all int64) int64 {
 	return max(int64(a.Weddings), all*int64(a.Share)/100)
 }
 
-// NeedsApproval says why another super admin has to approve what is asked for, after what was brought back within the last day without anybody's
-// approval; "" when nobody has to. all is how many weddings the platform has, 0 where nobody can say. What was brought back already may be
-// brought back again: nothing more comes of it.
+// NeedsApproval says why another super admin has to approve what is asked for, after what was brought back within the
+// last day without anybody's approval; "" when nobody has to. all is how many weddings the platform has, 0 where nobody
+// can say. What was brought back already may be brought back again: nothing more comes of it.
 func (a Alone) NeedsApproval(before []Brought, asked Brought, all int64) string {
 	switch {
 	case asked.Everything:
@@ -76,7 +77,8 @@ func everyTier(before []Brought, asked Brought) string {
 	if len(earlier) > 1 {
 		word = "tiers"
 	}
-	return fmt.Sprintf("with the %s %s, which came back within the last day, it is the whole database", word, strings.Join(earlier, " and "))
+	return fmt.Sprintf("with the %s %s, which came back within the last day, it is the whole database", word,
+		strings.Join(earlier, " and "))
 }
 
 func anotherOrganization(before []Brought, asked Brought) string {

@@ -28,31 +28,39 @@ func TestSecondApproverRule(t *testing.T) {
 		all    int64
 		says   string // "": nobody has to approve
 	}{
-		"everything":                        {nil, Brought{Everything: true}, 40, "whole database"},
-		"all tiers at once":                 {nil, tiers(keepsake.Tiers()...), 40, "whole database"},
-		"one tier":                          {nil, tiers(critical), 40, ""},
-		"two tiers":                         {nil, tiers(critical, high), 40, ""},
-		"two tiers, then the third":         {[]Brought{tiers(critical, high)}, tiers(standard), 40, "tiers critical and high"},
-		"tier by tier":                      {[]Brought{tiers(standard), tiers(critical)}, tiers(high), 40, "tiers critical and standard"},
-		"two tiers, then two that overlap":  {[]Brought{tiers(critical, high)}, tiers(high, standard), 40, "tier critical"},
-		"the same two tiers again":          {[]Brought{tiers(critical, high)}, tiers(critical, high), 40, ""},
-		"one organization":                  {nil, organization("a", 2), 40, ""},
-		"the same organization again":       {[]Brought{organization("a", 2)}, organization("a", 2), 40, ""},
-		"two organizations":                 {[]Brought{organization("a", 1)}, organization("b", 1), 40, "organization number 2"},
-		"an organization that is too large": {nil, organization("a", 5), 40, "5 weddings would have come back within a day; 4 of the platform's 40"},
-		"an organization of unknown size":   {nil, organization("a", -1), 40, "nobody can say"},
-		"an emergency of a small platform":  {three[:2], wedding("3"), 3, ""},
-		"one more than that":                {three, wedding("4"), 4, "4 weddings would have come back within a day; 3 of the platform's 4"},
-		"a tenth":                           {three, wedding("4"), 40, ""},
-		"more than a tenth":                 {append(slices.Clone(three), wedding("4")), wedding("5"), 40, "5 weddings"},
-		"the same wedding once more":        {append(slices.Clone(three), wedding("4")), wedding("4"), 10, ""},
-		"an organization and weddings":      {[]Brought{organization("a", 3)}, wedding("9"), 10, "4 weddings"},
-		"weddings and an organization":      {three[:2], organization("a", 2), 10, "4 weddings"},
-		"a platform that does not answer":   {three, wedding("4"), 0, "could not be asked"},
-		"all tiers that hold anything":      {nil, Brought{Tiers: []keepsake.Tier{critical, standard}, There: []keepsake.Tier{critical, standard}}, 40, "whole database"},
-		"one by one, all that hold tables":  {[]Brought{tiers(critical)}, Brought{Tiers: []keepsake.Tier{standard}, There: []keepsake.Tier{critical, standard}}, 40, "tier critical"},
-		"tiers of a point nobody can read":  {nil, Brought{Tiers: []keepsake.Tier{critical}}, 40, "nobody can say"},
-		"a wedding after two tiers":         {[]Brought{tiers(critical, high)}, wedding("1"), 40, ""},
+		"everything":        {nil, Brought{Everything: true}, 40, "whole database"},
+		"all tiers at once": {nil, tiers(keepsake.Tiers()...), 40, "whole database"},
+		"one tier":          {nil, tiers(critical), 40, ""},
+		"two tiers":         {nil, tiers(critical, high), 40, ""},
+		"two tiers, then the third": {[]Brought{tiers(critical, high)}, tiers(standard), 40,
+			"tiers critical and high"},
+		"tier by tier": {[]Brought{tiers(standard), tiers(critical)}, tiers(high), 40,
+			"tiers critical and standard"},
+		"two tiers, then two that overlap": {[]Brought{tiers(critical, high)}, tiers(high, standard), 40, "tier critical"},
+		"the same two tiers again":         {[]Brought{tiers(critical, high)}, tiers(critical, high), 40, ""},
+		"one organization":                 {nil, organization("a", 2), 40, ""},
+		"the same organization again":      {[]Brought{organization("a", 2)}, organization("a", 2), 40, ""},
+		"two organizations": {[]Brought{organization("a", 1)}, organization("b", 1), 40,
+			"organization number 2"},
+		"an organization that is too large": {nil, organization("a", 5), 40,
+			"5 weddings would have come back within a day; 4 of the platform's 40"},
+		"an organization of unknown size":  {nil, organization("a", -1), 40, "nobody can say"},
+		"an emergency of a small platform": {three[:2], wedding("3"), 3, ""},
+		"one more than that": {three, wedding("4"), 4,
+			"4 weddings would have come back within a day; 3 of the platform's 4"},
+		"a tenth":                         {three, wedding("4"), 40, ""},
+		"more than a tenth":               {append(slices.Clone(three), wedding("4")), wedding("5"), 40, "5 weddings"},
+		"the same wedding once more":      {append(slices.Clone(three), wedding("4")), wedding("4"), 10, ""},
+		"an organization and weddings":    {[]Brought{organization("a", 3)}, wedding("9"), 10, "4 weddings"},
+		"weddings and an organization":    {three[:2], organization("a", 2), 10, "4 weddings"},
+		"a platform that does not answer": {three, wedding("4"), 0, "could not be asked"},
+		"all tiers that hold anything": {nil,
+			Brought{Tiers: []keepsake.Tier{critical, standard}, There: []keepsake.Tier{critical, standard}}, 40,
+			"whole database"},
+		"one by one, all that hold tables": {[]Brought{tiers(critical)},
+			Brought{Tiers: []keepsake.Tier{standard}, There: []keepsake.Tier{critical, standard}}, 40, "tier critical"},
+		"tiers of a point nobody can read": {nil, Brought{Tiers: []keepsake.Tier{critical}}, 40, "nobody can say"},
+		"a wedding after two tiers":        {[]Brought{tiers(critical, high)}, wedding("1"), 40, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,8 +72,8 @@ func TestSecondApproverRule(t *testing.T) {
 	}
 }
 
-// TestNoSplittingPassesTheSecondApprover draws restores of every kind in any order, of whatever pieces: what was brought back without a second
-// approver is never every tier, two organizations, or more weddings than one may.
+// TestNoSplittingPassesTheSecondApprover draws restores of every kind in any order, of whatever pieces: what was
+// brought back without a second approver is never every tier, two organizations, or more weddings than one may.
 func TestNoSplittingPassesTheSecondApprover(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -108,7 +116,8 @@ func TestNoSplittingPassesTheSecondApprover(t *testing.T) {
 		for _, n := range organizations {
 			sum += n
 		}
-		if len(there) == len(keepsake.Tiers()) || len(organizations) > 1 || sum > max(int64(alone.Weddings), all*int64(alone.Share)/100) {
+		if len(there) == len(keepsake.Tiers()) || len(organizations) > 1 ||
+			sum > max(int64(alone.Weddings), all*int64(alone.Share)/100) {
 			t.Fatalf("alone: %v tiers, %d organizations, %d of %d weddings", there, len(organizations), sum, all)
 		}
 	})

@@ -1,5 +1,6 @@
-// Package progress carries what a running operation says from the worker that runs it to whoever watches, in any process:
-// the Reporter writes it to the console database, the Hub hears of it through LISTEN/NOTIFY. It never waits for a watcher.
+// Package progress carries what a running operation says from the worker that runs it to whoever watches, in any
+// process: the Reporter writes it to the console database, the Hub hears of it through LISTEN/NOTIFY. It never waits
+// for a watcher.
 package progress
 
 import (
@@ -24,8 +25,8 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
-// Hub wakes watchers of operations. One connection per process listens; when it breaks, the hub connects again and wakes
-// everybody, because something may have been missed.
+// Hub wakes watchers of operations. One connection per process listens; when it breaks, the hub connects again and
+// wakes everybody, because something may have been missed.
 type Hub struct {
 	db  *db.DB
 	log *slog.Logger
@@ -83,7 +84,8 @@ func (h *Hub) Run(ctx context.Context) {
 		if time.Since(began) > lastRetry {
 			retry = firstRetry
 		}
-		h.log.WarnContext(ctx, "live updates are late: listening to the console database broke off", "err", err, "retry_in", retry)
+		h.log.WarnContext(ctx, "live updates are late: listening to the console database broke off", "err", err, "retry_in",
+			retry)
 		select {
 		case <-ctx.Done():
 		case <-time.After(retry):

@@ -31,7 +31,8 @@ func held(t *testing.T) (*db.DB, keepsake.Secret) {
 	url := dbtest.Tables(t)
 	d := dbtest.Open(t, url)
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
-		p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"), Weddings: []byte("[]"), Tiers: []string{}}
+		p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"),
+			Weddings: []byte("[]"), Tiers: []string{}}
 		if err := tx.InsertOperation(t.Context(), p); err != nil {
 			return err
 		}
@@ -64,7 +65,8 @@ func TestReporterThrottlesAndLosesNothing(t *testing.T) {
 	d, _ := held(t)
 	before, _ := get(t, d)
 	began := time.Now()
-	r := progress.NewReporter(t.Context(), d, id, before.Fence, slog.New(slog.DiscardHandler), func(err error) { t.Error(err) })
+	r := progress.NewReporter(t.Context(), d, id, before.Fence, slog.New(slog.DiscardHandler),
+		func(err error) { t.Error(err) })
 	for i := range 1000 {
 		r.Progress(engine.Progress{Stage: engine.StageReading, RowsDone: int64(i)})
 	}
@@ -77,7 +79,8 @@ func TestReporterThrottlesAndLosesNothing(t *testing.T) {
 	if !strings.Contains(string(row.Progress), `"rows_done": 999`) {
 		t.Errorf("the last state is %s", row.Progress)
 	}
-	r = progress.NewReporter(t.Context(), d, id, before.Fence, slog.New(slog.DiscardHandler), func(err error) { t.Error(err) })
+	r = progress.NewReporter(t.Context(), d, id, before.Fence, slog.New(slog.DiscardHandler),
+		func(err error) { t.Error(err) })
 	for range 500 {
 		r.Log(engine.LogLine{Time: time.Now(), Level: "strange", Message: "a \x00 and \xff"})
 	}
@@ -119,7 +122,10 @@ func TestHubComesBack(t *testing.T) {
 
 	notify := func() {
 		t.Helper()
-		if err := d.InTx(t.Context(), system, func(tx db.Tx) error { return progress.Notify(t.Context(), tx, progress.ChannelChanged, id) }); err != nil {
+		if err := d.InTx(t.Context(), system, func(tx db.Tx) error {
+			return progress.Notify(t.Context(), tx,
+				progress.ChannelChanged, id)
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -137,7 +143,8 @@ func TestHubComesBack(t *testing.T) {
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	var n int
-	err = conn.QueryRow(t.Context(), "select count(pg_terminate_backend(pid)) from pg_stat_activity where query ilike 'listen%' and datname = current_database()").Scan(&n)
+	err = conn.QueryRow(t.Context(), "select count(pg_terminate_backend(pid)) from pg_stat_activity where query ilike "+
+		"'listen%' and datname = current_database()").Scan(&n)
 	if err != nil || n != 1 {
 		t.Fatalf("cut %d connections, %v", n, err)
 	}

@@ -34,11 +34,12 @@ var (
 
 // Options say how large the platform is.
 type Options struct {
-	Weddings      int       // 0 is 2,000
-	Organizations int       // 0 is 40
-	Large         bool      // at least 1.5 GB of tables, whatever the number of weddings, in place of about 150 KB a wedding
-	Seed          uint64    // of everything that looks like chance
-	Today         time.Time // the day around which the weddings lie
+	Weddings      int // 0 is 2,000
+	Organizations int // 0 is 40
+	// at least 1.5 GB of tables, whatever the number of weddings, in place of about 150 KB a wedding
+	Large bool
+	Seed  uint64    // of everything that looks like chance
+	Today time.Time // the day around which the weddings lie
 
 	// Progress, if set, is told what is being done and how many of the steps are done, from several goroutines.
 	Progress func(done, total int, what string)
@@ -62,9 +63,11 @@ func Load(ctx context.Context, url string, o Options) error {
 	if o.Large {
 		activity = max(1, int(math.Ceil(largeActivity/float64(o.Weddings))))
 	}
-	fill := strings.NewReplacer("{W}", strconv.Itoa(o.Weddings), "{O}", strconv.Itoa(o.Organizations), "{A}", strconv.Itoa(activity),
+	fill := strings.NewReplacer("{W}", strconv.Itoa(o.Weddings), "{O}", strconv.Itoa(o.Organizations), "{A}",
+		strconv.Itoa(activity),
 		"{SEED}", strconv.FormatUint(o.Seed%1_000_000, 10), "{TODAY}", o.Today.Format(time.DateOnly))
-	phases := [][]string{{"set client_min_messages = warning;\n" + schemaSQL}, {fill.Replace(wordsSQL) + ";\n" + partitions(o.Today)}}
+	phases := [][]string{{"set client_min_messages = warning;\n" + schemaSQL},
+		{fill.Replace(wordsSQL) + ";\n" + partitions(o.Today)}}
 	phases = append(phases, split(fill.Replace(fillSQL))...)
 	phases = append(phases, split(constraintsSQL)...)
 	phases = append(phases, []string{"drop schema sample_words cascade"}, []string{"vacuum (analyze)"})
@@ -84,7 +87,8 @@ func partitions(today time.Time) string {
 	month := time.Date(today.Year(), today.Month()-monthsBack, 1, 0, 0, 0, 0, time.UTC)
 	for range monthsBack + monthsAhead {
 		next := month.AddDate(0, 1, 0)
-		fmt.Fprintf(&b, "create table public.event_logs_%s partition of public.event_logs for values from ('%s') to ('%s');\n",
+		fmt.Fprintf(&b, "create table public.event_logs_%s partition of public.event_logs for values from "+
+			"('%s') to ('%s');\n",
 			month.Format("2006_01"), month.Format(time.DateOnly), next.Format(time.DateOnly))
 		month = next
 	}
@@ -105,8 +109,10 @@ func execute(ctx context.Context, url string, phases [][]string, progress func(i
 	if err != nil {
 		return fmt.Errorf("read the address of the sample database: %w", err)
 	}
-	for name, value := range map[string]string{"synchronous_commit": "off", "maintenance_work_mem": "128MB", "work_mem": "64MB",
-		"timezone": "UTC", "client_min_messages": "warning", "max_parallel_workers_per_gather": "0", "max_parallel_maintenance_workers": "0"} {
+	for name, value := range map[string]string{"synchronous_commit": "off", "maintenance_work_mem": "128MB",
+		"work_mem": "64MB",
+		"timezone": "UTC", "client_min_messages": "warning", "max_parallel_workers_per_gather": "0",
+		"max_parallel_maintenance_workers": "0"} {
 		config.RuntimeParams[name] = value
 	}
 	var conns [2]*pgx.Conn
@@ -159,14 +165,14 @@ func title(block string) string {
 	return "sample"
 }
 
-// ChangeSeason changes about percent of the rows as a day of work does: mostly new activity, some answers and tasks of the
-// nearest weddings, a few deletions. It returns the number of rows touched. No two calls need the same seed.
+// ChangeSeason changes about percent of the rows as a day of work does: mostly new activity, some answers and tasks of
+// the nearest weddings, a few deletions. It returns the number of rows touched. No two calls need the same seed.
 func ChangeSeason(ctx context.Context, url string, percent float64, seed uint64) (int64, error) {
 	return change(ctx, url, seasonSQL, percent, seed)
 }
 
-// ChangeScattered changes about percent of the rows of every large table, evenly over the whole table: what a maintenance
-// job does, and the worst case for whoever keeps unchanged parts.
+// ChangeScattered changes about percent of the rows of every large table, evenly over the whole table: what a
+// maintenance job does, and the worst case for whoever keeps unchanged parts.
 func ChangeScattered(ctx context.Context, url string, percent float64, seed uint64) (int64, error) {
 	return change(ctx, url, scatteredSQL, percent, seed)
 }

@@ -73,7 +73,8 @@ func TestTheSeasonIsWhole(t *testing.T) {
 		"select count(*) from organizations":                                         5,
 		"select count(*) from event_logs_other /* every event belongs to a month */": 0,
 		"select count(*) from pg_namespace where nspname = 'sample_words'":           0,
-		"select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace and not relispartition and reltuples <= 0 /* every table is filled */": 0,
+		"select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace and not " +
+			"relispartition and reltuples <= 0 /* every table is filled */": 0,
 	} {
 		if got := one[int64](t, url, sql); got != want {
 			t.Errorf("%s: %d, want %d", sql, got, want)
@@ -92,7 +93,8 @@ func TestChangesTouchTheShareAskedFor(t *testing.T) {
 		"season": sample.ChangeSeason, "scattered": sample.ChangeScattered,
 	} {
 		url := load(t, 1)
-		rows := one[int64](t, url, "select sum(reltuples)::bigint from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace")
+		rows := one[int64](t, url, "select sum(reltuples)::bigint from pg_class where relkind = 'r' and relnamespace = "+
+			"'public'::regnamespace")
 		before := one[string](t, url, digest)
 		touched, err := change(t.Context(), url, 1, 3)
 		if err != nil {

@@ -35,8 +35,8 @@ func unprivileged() (*syscall.Credential, error) {
 	return nil, errors.New("PostgreSQL does not run as root, and there is no account postgres or nobody to run it as")
 }
 
-// asAccount is how a child runs as cred with its data in dir. The data belongs to the account; when a folder on the way to it
-// lets only this process pass (a checkout below /root), the child keeps the one capability that lets it pass too.
+// asAccount is how a child runs as cred with its data in dir. The data belongs to the account; when a folder on the way
+// to it lets only this process pass (a checkout below /root), the child keeps the one capability that lets it pass too.
 func asAccount(cred *syscall.Credential, dir string) *syscall.SysProcAttr {
 	if cred == nil {
 		return &syscall.SysProcAttr{}

@@ -14,21 +14,22 @@ var (
 	databases      atomic.Int64
 )
 
-// DB returns the URL of a fresh, empty database for the superuser, on one server per test binary (wal_level logical, 200
-// connections, no fsync). The database is dropped when the test ends.
+// DB returns the URL of a fresh, empty database for the superuser, on one server per test binary (wal_level logical,
+// 200 connections, no fsync). The database is dropped when the test ends.
 func DB(t testing.TB) string {
 	t.Helper()
 	return fresh(t, "")
 }
 
-// Copy is DB with what another database of the same server holds, which takes a fraction of making it anew. Nobody may be
-// connected to that one.
+// Copy is DB with what another database of the same server holds, which takes a fraction of making it anew. Nobody may
+// be connected to that one.
 func Copy(t testing.TB, original string) string {
 	t.Helper()
 	return fresh(t, " template "+pgx.Identifier{original}.Sanitize()+" strategy file_copy")
 }
 
-// Original returns the URL of an empty database of that name, which stays until the test binary ends: to be filled and copied.
+// Original returns the URL of an empty database of that name, which stays until the test binary ends: to be filled and
+// copied.
 func Original(t testing.TB, name string) string {
 	t.Helper()
 	p := sharedServer(t)
@@ -78,7 +79,8 @@ func sharedServer(t testing.TB) *Postgres {
 // dropDatabase drops a database with whatever still hangs on it.
 func (p *Postgres) dropDatabase(ctx context.Context, name string) error {
 	// DROP … FORCE ends sessions but not walsenders that hold a logical slot of the database.
-	err := p.exec(ctx, "select pg_terminate_backend(active_pid) from pg_replication_slots where database = $1 and active_pid is not null", name)
+	err := p.exec(ctx, "select pg_terminate_backend(active_pid) from pg_replication_slots where database = $1 and "+
+		"active_pid is not null", name)
 	if err != nil {
 		return err
 	}

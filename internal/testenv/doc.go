@@ -1,13 +1,13 @@
-// Package testenv starts the real servers that tests and the demo talk to: PostgreSQL, an S3 gateway, a Google Cloud Storage
-// emulator, an S3 store that lies, and a proxy that makes a network bad. It is never linked into the product.
+// Package testenv starts the real servers that tests and the demo talk to: PostgreSQL, an S3 gateway, a Google Cloud
+// Storage emulator, an S3 store that lies, and a proxy that makes a network bad. It is never linked into the product.
 //
-// Servers are children of this process that the kernel ends when it dies, however it dies. DB, S3 and GCS share one server per
-// test binary and give each test a fresh database or bucket. A package that uses them should say
+// Servers are children of this process that the kernel ends when it dies, however it dies. DB, S3 and GCS share one
+// server per test binary and give each test a fresh database or bucket. A package that uses them should say
 //
 //	func TestMain(m *testing.M) { testenv.Main(m) }
 //
-// so that they are stopped in order and their folders removed. Without it nothing keeps running either, and the folders are
-// removed by the next test binary that starts a server.
+// so that they are stopped in order and their folders removed. Without it nothing keeps running either, and the folders
+// are removed by the next test binary that starts a server.
 package testenv
 
 import (
@@ -30,8 +30,8 @@ func atExit(f func()) {
 	closers = append(closers, f)
 }
 
-// Main runs the tests, stops the shared servers, removes their folders and exits with the tests' code. Where a log or a page held a
-// secret (see Secret) they have failed.
+// Main runs the tests, stops the shared servers, removes their folders and exits with the tests' code. Where a log or a
+// page held a secret (see Secret) they have failed.
 func Main(m *testing.M) {
 	code := m.Run()
 	for _, leak := range leaks.leaked() {

@@ -16,8 +16,8 @@ const gatewayPackage = "github.com/versity/versitygw/cmd/versitygw"
 
 var gatewayVersion = regexp.MustCompile(`(?m)^\s*github\.com/versity/versitygw (v\S+)`)
 
-// gateway returns the path of the S3 server's program, building it into the repository's .build folder if it is not there.
-// Test binaries that race for it wait for the first.
+// gateway returns the path of the S3 server's program, building it into the repository's .build folder if it is not
+// there. Test binaries that race for it wait for the first.
 func gateway(ctx context.Context) (string, error) {
 	root, err := repositoryRoot()
 	if err != nil {

@@ -28,8 +28,9 @@ type sighting struct {
 // shortestSecret keeps words that stand in any sentence from being taken for a secret.
 const shortestSecret = 8
 
-// Secret tells what no log line, output or page of any test of this binary may hold, before or after: a password, a session's token, a
-// connection URL, a key, a code. Main fails where one does. It is looked for as it is, percent-encoded, and in base64 and hexadecimal.
+// Secret tells what no log line, output or page of any test of this binary may hold, before or after: a password, a
+// session's token, a connection URL, a key, a code. Main fails where one does. It is looked for as it is,
+// percent-encoded, and in base64 and hexadecimal.
 func Secret(what, secret string) { leaks.secret(what, secret) }
 
 func (l *leakage) secret(what, secret string) {
@@ -38,7 +39,8 @@ func (l *leakage) secret(what, secret string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
+	for _, s := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret),
+		base64.StdEncoding.EncodeToString([]byte(secret)),
 		base64.RawURLEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret))} {
 		l.secrets[s] = what
 	}
@@ -66,7 +68,8 @@ func (l *leakage) saw(where, text string) {
 	l.seen = append(l.seen, sighting{where, []byte(text)})
 }
 
-// Log returns a writer that keeps what is written, as a log that somebody may read, and passes it on to w; nil: to nobody.
+// Log returns a writer that keeps what is written, as a log that somebody may read, and passes it on to w; nil: to
+// nobody.
 func Log(where string, w io.Writer) io.Writer {
 	if w == nil {
 		w = io.Discard

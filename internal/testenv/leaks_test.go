@@ -11,7 +11,9 @@ import (
 func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
 	const secret = "correct horse & battery"
-	for name, text := range map[string]string{"as it is": "password=" + secret, "percent-encoded": "?p=correct+horse+%26+battery", "base64": base64.StdEncoding.EncodeToString([]byte(secret)), "nothing": "password=[secret]"} {
+	for name, text := range map[string]string{"as it is": "password=" + secret,
+		"percent-encoded": "?p=correct+horse+%26+battery", "base64": base64.StdEncoding.EncodeToString([]byte(secret)),
+		"nothing": "password=[secret]"} {
 		l := &leakage{secrets: map[string]string{}}
 		l.saw("a log", text)
 		l.secret("a password", secret)

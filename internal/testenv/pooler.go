@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Pooler starts PgBouncer in front of a database, with one session of the server for all who come, each for a transaction at a time, as hosting
-// services run it. It returns the database's URL through it, and ends with the test.
+// Pooler starts PgBouncer in front of a database, with one session of the server for all who come, each for a
+// transaction at a time, as hosting services run it. It returns the database's URL through it, and ends with the test.
 func Pooler(t testing.TB, database string) string {
 	t.Helper()
 	behind, err := pgx.ParseConfig(database)
@@ -38,7 +38,8 @@ func Pooler(t testing.TB, database string) string {
 	}
 	file := filepath.Join(dir, "pgbouncer.ini")
 	settings := fmt.Sprintf("[databases]\n%s = host=%s port=%d user=%s password=%s pool_size=1\n"+
-		"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\nmax_client_conn = 50\n",
+		"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\nauth_type = any\npool_mode = "+
+		"transaction\nmax_client_conn = 50\n",
 		behind.Database, behind.Host, behind.Port, behind.User, behind.Password, port)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -64,7 +65,8 @@ func Pooler(t testing.TB, database string) string {
 		pooler.stop(5*time.Second, syscall.SIGTERM)
 		_ = os.RemoveAll(dir)
 	})
-	through := url.URL{Scheme: "postgres", User: url.User(behind.User), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Path: "/" + behind.Database, RawQuery: "sslmode=disable"}
+	through := url.URL{Scheme: "postgres", User: url.User(behind.User),
+		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Path: "/" + behind.Database, RawQuery: "sslmode=disable"}
 	err = pooler.untilReady(t.Context(), readyTimeout, func(ctx context.Context) error {
 		conn, err := pgx.Connect(ctx, through.String())
 		if err == nil {

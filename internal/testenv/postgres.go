@@ -28,7 +28,8 @@ const (
 
 // PostgresOptions says where and how a private server runs.
 type PostgresOptions struct {
-	Dir      string            // data folder, created and initialised if it is not there; "" is a temporary one, removed by Stop
+	// data folder, created and initialised if it is not there; "" is a temporary one, removed by Stop
+	Dir      string
 	Port     int               // TCP port on 127.0.0.1; 0 is a free one
 	Settings map[string]string // server settings, such as wal_level
 	Log      io.Writer         // the server's log; nil keeps only the last lines, for errors
@@ -44,8 +45,9 @@ type Postgres struct {
 	child     *child
 }
 
-// StartPostgres starts a private server and returns when it answers queries. As root it runs as the account postgres (or
-// nobody), to which the data folder is given. A folder of an earlier server, also one that was killed, is continued.
+// StartPostgres starts a private server and returns when it answers queries. As root it runs as the account postgres
+// (or nobody), to which the data folder is given. A folder of an earlier server, also one that was killed, is
+// continued.
 func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	bin, err := postgresBin()
 	if err != nil {
@@ -75,8 +77,8 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	return p, nil
 }
 
-// start runs the server, again on another port when the free port was taken in between, and again while the last processes of
-// a killed server still hold the folder.
+// start runs the server, again on another port when the free port was taken in between, and again while the last
+// processes of a killed server still hold the folder.
 func (p *Postgres) start(ctx context.Context, bin string, cred *syscall.Credential, o PostgresOptions) error {
 	if err := awaitPredecessor(ctx, p.Dir); err != nil {
 		return err
@@ -88,7 +90,8 @@ func (p *Postgres) start(ctx context.Context, bin string, cred *syscall.Credenti
 				return err
 			}
 		}
-		args := []string{"-D", p.Dir, "-c", "listen_addresses=127.0.0.1", "-c", "port=" + strconv.Itoa(p.Port), "-c", "unix_socket_directories="}
+		args := []string{"-D", p.Dir, "-c", "listen_addresses=127.0.0.1", "-c", "port=" + strconv.Itoa(p.Port), "-c",
+			"unix_socket_directories="}
 		for _, name := range slices.Sorted(maps.Keys(o.Settings)) {
 			args = append(args, "-c", name+"="+o.Settings[name])
 		}
@@ -165,8 +168,8 @@ func (p *Postgres) Stop() {
 	}
 }
 
-// prepareCluster makes sure dir holds an initialised cluster that belongs to the account, and returns its password. A cluster
-// is built beside its place and renamed, so that an interrupted start leaves nothing half made.
+// prepareCluster makes sure dir holds an initialised cluster that belongs to the account, and returns its password. A
+// cluster is built beside its place and renamed, so that an interrupted start leaves nothing half made.
 func prepareCluster(ctx context.Context, bin, dir string, cred *syscall.Credential) (string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err == nil {
 		password, err := os.ReadFile(filepath.Join(dir, passwordFile))
@@ -178,7 +181,8 @@ func prepareCluster(ctx context.Context, bin, dir string, cred *syscall.Credenti
 		return "", err
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("%s holds something that is no PostgreSQL cluster: choose another folder or empty it: %w", dir, err)
+		return "", fmt.Errorf("%s holds something that is no PostgreSQL cluster: choose another folder or empty it: %w", dir,
+			err)
 	}
 	fresh := dir + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o700)); err != nil {
@@ -211,7 +215,8 @@ func initdb(ctx context.Context, bin, dir, password string, cred *syscall.Creden
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata", dir, "--username", superuser, "--pwfile", pwfile,
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata", dir, "--username", superuser, "--pwfile",
+		pwfile,
 		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions")
 	cmd.Dir = "/"
 	cmd.SysProcAttr = asAccount(cred, dir)

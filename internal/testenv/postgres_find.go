@@ -54,8 +54,8 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// awaitPredecessor makes a killed server's folder startable: it waits for a server that is still on its way out, and removes
-// the pid file when its number now belongs to a process that is no PostgreSQL server of this folder.
+// awaitPredecessor makes a killed server's folder startable: it waits for a server that is still on its way out, and
+// removes the pid file when its number now belongs to a process that is no PostgreSQL server of this folder.
 func awaitPredecessor(ctx context.Context, dir string) error {
 	pidFile := filepath.Join(dir, "postmaster.pid")
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// Suspend stops every process of the server as it stands: its connections stay open, the kernel takes new ones and what is sent, and nothing is
-// answered.
+// Suspend stops every process of the server as it stands: its connections stay open, the kernel takes new ones and what
+// is sent, and nothing is answered.
 func (p *Postgres) Suspend() error { return p.signalAll(syscall.SIGSTOP) }
 
 // Resume lets a suspended server go on.

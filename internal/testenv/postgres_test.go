@@ -35,7 +35,8 @@ func TestPostgresContinuesAKilledServersFolder(t *testing.T) {
 	if err := os.Chmod(filepath.Dir(dir), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	first, err := testenv.StartPostgres(t.Context(), testenv.PostgresOptions{Dir: dir, Settings: map[string]string{"wal_level": "logical"}})
+	first, err := testenv.StartPostgres(t.Context(),
+		testenv.PostgresOptions{Dir: dir, Settings: map[string]string{"wal_level": "logical"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,8 @@ func TestPostgresRefusesAForeignFolder(t *testing.T) {
 func TestPostgresFailsWithItsOwnWords(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
-	p, err := testenv.StartPostgres(t.Context(), testenv.PostgresOptions{Settings: map[string]string{"no_such_setting": "1"}})
+	p, err := testenv.StartPostgres(t.Context(),
+		testenv.PostgresOptions{Settings: map[string]string{"no_such_setting": "1"}})
 	if err == nil {
 		p.Stop()
 		t.Fatal("a wrong setting was accepted")
@@ -120,7 +122,8 @@ func TestDBIsFreshAndItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A slot that is left behind must not keep the database from being dropped.
-	if _, err := conn.Exec(t.Context(), "select pg_create_logical_replication_slot('left_behind', 'pgoutput')"); err != nil {
+	if _, err := conn.Exec(t.Context(), "select pg_create_logical_replication_slot('left_behind', 'pgoutput')"); err !=
+		nil {
 		t.Fatal(err)
 	}
 	if n := query[int](t, b, "select count(*) from pg_class where relname = 'only_in_a'"); n != 0 {

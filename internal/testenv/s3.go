@@ -68,8 +68,9 @@ func apply(opts []Option) options {
 	return o
 }
 
-// StartS3 starts a real S3 server (versitygw: checksums verified, conditional writes, multipart, versioning) that keeps its
-// objects below dir, and returns when it answers. Its program is built once from the tools modfile, which takes about a minute.
+// StartS3 starts a real S3 server (versitygw: checksums verified, conditional writes, multipart, versioning) that keeps
+// its objects below dir, and returns when it answers. Its program is built once from the tools modfile, which takes
+// about a minute.
 func StartS3(ctx context.Context, dir string, opts ...Option) (*S3Server, error) {
 	o := apply(opts)
 	program, err := gateway(ctx)
@@ -133,7 +134,8 @@ func answersHTTP(url string) func(context.Context) error {
 // Stop ends the server.
 func (s *S3Server) Stop() { s.stop() }
 
-// Suspend stops the server's process as it stands: its connections stay open, the kernel takes what is sent, and nothing is answered.
+// Suspend stops the server's process as it stands: its connections stay open, the kernel takes what is sent, and
+// nothing is answered.
 func (s *S3Server) Suspend() error { return s.signal(syscall.SIGSTOP) }
 
 // Resume lets a suspended server go on.

@@ -12,8 +12,8 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// LyingS3 returns a bucket on an S3 server that accepts wrong checksums and ignores conditions, as Supabase Storage does:
-// what it says about an upload proves nothing.
+// LyingS3 returns a bucket on an S3 server that accepts wrong checksums and ignores conditions, as Supabase Storage
+// does: what it says about an upload proves nothing.
 func LyingS3(t testing.TB) S3Bucket {
 	t.Helper()
 	fake := gofakes3.New(s3mem.New(), gofakes3.WithLogger(gofakes3.StdLog(log.New(io.Discard, "", 0)))).Server()

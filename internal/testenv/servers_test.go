@@ -17,13 +17,15 @@ func TestS3ServersDifferInHonesty(t *testing.T) {
 	t.Parallel()
 	for name, bucket := range map[string]testenv.S3Bucket{"real": testenv.S3(t), "lying": testenv.LyingS3(t)} {
 		_, err := bucket.Client().PutObject(t.Context(), &s3.PutObjectInput{
-			Bucket: &bucket.Name, Key: aws.String("a/b"), ChecksumSHA256: aws.String("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+			Bucket: &bucket.Name, Key: aws.String("a/b"),
+			ChecksumSHA256: aws.String("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
 		}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
 		if err != nil {
 			t.Errorf("%s: the right checksum of nothing is refused: %v", name, err)
 		}
 		_, err = bucket.Client().PutObject(t.Context(), &s3.PutObjectInput{
-			Bucket: &bucket.Name, Key: aws.String("a/c"), ChecksumSHA256: aws.String("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+			Bucket: &bucket.Name, Key: aws.String("a/c"),
+			ChecksumSHA256: aws.String("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
 		}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
 		if lies := err == nil; lies != (name == "lying") {
 			t.Errorf("%s: a wrong checksum gave %v", name, err)
@@ -69,7 +71,8 @@ func TestProxyMakesAPathBadAndGoodAgain(t *testing.T) {
 	if err := get(); err != nil {
 		t.Fatalf("a good path: %v", err)
 	}
-	for name, spoil := range map[string]func(){"cut": link.Cut, "hang": link.Hang, "slow": func() { link.Slow(5 * time.Second) }, "cut after": func() { link.CutAfter(10) }} {
+	for name, spoil := range map[string]func(){"cut": link.Cut, "hang": link.Hang,
+		"slow": func() { link.Slow(5 * time.Second) }, "cut after": func() { link.CutAfter(10) }} {
 		spoil()
 		if err := get(); err == nil {
 			t.Errorf("%s: the answer came through", name)

@@ -10,7 +10,8 @@ import (
 	"syscall"
 )
 
-// tempDir makes a folder for a shared server, named after this process, and removes those that dead processes left behind.
+// tempDir makes a folder for a shared server, named after this process, and removes those that dead processes left
+// behind.
 func tempDir(kind string) (string, error) {
 	base := filepath.Join(os.TempDir(), fmt.Sprintf("keepsake-testenv-%d", os.Geteuid()))
 	if err := os.MkdirAll(base, 0o711); err != nil {
@@ -24,7 +25,8 @@ func tempDir(kind string) (string, error) {
 		head, _, _ := strings.Cut(e.Name(), "-")
 		pid, err := strconv.Atoi(head)
 		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			_ = os.RemoveAll(filepath.Join(base, e.Name())) // the process that left it is gone; another one may be removing it too
+			// the process that left it is gone; another one may be removing it too
+			_ = os.RemoveAll(filepath.Join(base, e.Name()))
 		}
 	}
 	return os.MkdirTemp(base, fmt.Sprintf("%d-%s-", os.Getpid(), kind))

@@ -1,5 +1,6 @@
-// Package gotrue speaks with Supabase Auth (GoTrue): it signs people in by password and second factor, keeps their sign-in alive, and
-// verifies the tokens that it issues. What a token says of its bearer is believed only where its bearer cannot write it.
+// Package gotrue speaks with Supabase Auth (GoTrue): it signs people in by password and second factor, keeps their
+// sign-in alive, and verifies the tokens that it issues. What a token says of its bearer is believed only where its
+// bearer cannot write it.
 //
 // The endpoints and their answers are those of GoTrue 2.196, https://github.com/supabase/auth/blob/master/openapi.yaml.
 package gotrue
@@ -28,8 +29,8 @@ const (
 )
 
 var (
-	// ErrRefused is what the server says of credentials, a code or a refresh token that it does not take. Which of the reasons it was is
-	// in the chain for a log, and never for whoever tried.
+	// ErrRefused is what the server says of credentials, a code or a refresh token that it does not take. Which of the
+	// reasons it was is in the chain for a log, and never for whoever tried.
 	ErrRefused = errors.New("the auth server refused it")
 	// ErrBusy is what the server says when it has been asked too often.
 	ErrBusy = errors.New("the auth server has been asked too often")
@@ -42,12 +43,13 @@ type Client struct {
 	http *http.Client
 }
 
-// NewClient returns a client of the server at base, such as https://ref.supabase.co/auth/v1, with the project's publishable key. It
-// asks nothing yet.
+// NewClient returns a client of the server at base, such as https://ref.supabase.co/auth/v1, with the project's
+// publishable key. It asks nothing yet.
 func NewClient(base string, key keepsake.Secret) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "this is not the address of an auth server: write it as https://PROJECT.supabase.co/auth/v1")
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"this is not the address of an auth server: write it as https://PROJECT.supabase.co/auth/v1")
 	}
 	return &Client{base: u, key: key, http: newHTTP()}, nil
 }
@@ -84,8 +86,8 @@ func (c *Client) SignIn(ctx context.Context, email string, password keepsake.Sec
 	return c.token(ctx, "password", map[string]string{"email": email, "password": password.Reveal()})
 }
 
-// Refresh exchanges a refresh token, which is thereby spent. The error is ErrRefused when the person has been signed out, banned or
-// removed.
+// Refresh exchanges a refresh token, which is thereby spent. The error is ErrRefused when the person has been signed
+// out, banned or removed.
 func (c *Client) Refresh(ctx context.Context, refresh keepsake.Secret) (Tokens, error) {
 	return c.token(ctx, "refresh_token", map[string]string{"refresh_token": refresh.Reveal()})
 }
@@ -118,8 +120,8 @@ type User struct {
 	Banned  bool     // nothing is issued to them any more, and what was issued before still works there
 }
 
-// User returns who has the access token. The error is ErrRefused when the sign-in that it belongs to has ended, and ErrPerson when what the server
-// says of the person is of another shape than its own.
+// User returns who has the access token. The error is ErrRefused when the sign-in that it belongs to has ended, and
+// ErrPerson when what the server says of the person is of another shape than its own.
 func (c *Client) User(ctx context.Context, access keepsake.Secret) (User, error) {
 	var raw json.RawMessage
 	if err := c.ask(ctx, http.MethodGet, "/user", access, nil, &raw); err != nil {
@@ -138,7 +140,8 @@ func (c *Client) User(ctx context.Context, access keepsake.Secret) (User, error)
 	reading := json.NewDecoder(bytes.NewReader(raw))
 	reading.UseNumber() // ids keep their digits
 	if err := reading.Decode(&said); err != nil {
-		return User{}, keepsake.Errorf(keepsake.CodeForbidden, "What Supabase Auth says of you cannot be read: %w", errors.Join(ErrPerson, err))
+		return User{}, keepsake.Errorf(keepsake.CodeForbidden, "What Supabase Auth says of you cannot be read: %w",
+			errors.Join(ErrPerson, err))
 	}
 	u := User{Email: said.Email, App: said.App, Banned: said.BannedUntil.After(time.Now())}
 	for _, f := range said.Factors {
@@ -149,8 +152,10 @@ func (c *Client) User(ctx context.Context, access keepsake.Secret) (User, error)
 	return u, nil
 }
 
-// VerifyFactor gives a code of a second factor. What it returns takes the place of the access token and its refresh token.
-func (c *Client) VerifyFactor(ctx context.Context, access keepsake.Secret, factor string, code keepsake.Secret) (Tokens, error) {
+// VerifyFactor gives a code of a second factor. What it returns takes the place of the access token and its refresh
+// token.
+func (c *Client) VerifyFactor(ctx context.Context, access keepsake.Secret, factor string, code keepsake.Secret) (Tokens,
+	error) {
 	path := "/factors/" + url.PathEscape(factor)
 	var challenge struct {
 		ID string `json:"id"`
@@ -159,7 +164,8 @@ func (c *Client) VerifyFactor(ctx context.Context, access keepsake.Secret, facto
 		return Tokens{}, err
 	}
 	var a tokenAnswer
-	if err := c.ask(ctx, http.MethodPost, path+"/verify", access, map[string]string{"challenge_id": challenge.ID, "code": code.Reveal()}, &a); err != nil {
+	if err := c.ask(ctx, http.MethodPost, path+"/verify", access,
+		map[string]string{"challenge_id": challenge.ID, "code": code.Reveal()}, &a); err != nil {
 		return Tokens{}, err
 	}
 	return a.tokens()
@@ -183,7 +189,8 @@ type problem struct {
 	Description string `json:"error_description"`
 }
 
-// ask sends one request. Neither what is sent nor what comes back stands in an error, but for the server's own error code.
+// ask sends one request. Neither what is sent nor what comes back stands in an error, but for the server's own error
+// code.
 func (c *Client) ask(ctx context.Context, method, path string, access keepsake.Secret, body, answer any) error {
 	var sent io.Reader
 	if body != nil {
@@ -235,8 +242,11 @@ func failure(resp *http.Response) error {
 	said := fmt.Errorf("%d %s", resp.StatusCode, cmp.Or(p.Code, p.Error, "without a reason"))
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests:
-		return keepsake.Errorf(keepsake.CodeUnavailable, "Supabase Auth has been asked too often and refuses everybody for a while. Try again in a minute, or sign in with a local account: %w", errors.Join(ErrBusy, said))
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity:
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"Supabase Auth has been asked too often and refuses everybody for a while. Try again in a minute, or sign in with "+
+				"a local account: %w", errors.Join(ErrBusy, said))
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusUnprocessableEntity:
 		if p == (problem{}) { // whatever answered there, it was no auth server
 			return unreachable(said)
 		}
@@ -247,5 +257,7 @@ func failure(resp *http.Response) error {
 
 // unreachable is a server that gives no answer to go by.
 func unreachable(err error) error {
-	return keepsake.Errorf(keepsake.CodeUnavailable, "Supabase Auth does not answer, so nobody can sign in with it now. Nothing is wrong with your password. A local account still signs in: %w", err)
+	return keepsake.Errorf(keepsake.CodeUnavailable,
+		"Supabase Auth does not answer, so nobody can sign in with it now. Nothing is wrong with your password. A local "+
+			"account still signs in: %w", err)
 }

@@ -19,8 +19,10 @@ import (
 const authenticator = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 var (
-	amelia = gotruetest.User{Email: "amelia@example.org", Password: "a long password", AppMetadata: map[string]any{"role": "super_admin", "organization_id": 7}}
-	bea    = gotruetest.User{Email: "bea@example.org", Password: "another password", TOTP: authenticator, AppMetadata: map[string]any{"role": "super_admin"}}
+	amelia = gotruetest.User{Email: "amelia@example.org", Password: "a long password",
+		AppMetadata: map[string]any{"role": "super_admin", "organization_id": 7}}
+	bea = gotruetest.User{Email: "bea@example.org", Password: "another password", TOTP: authenticator,
+		AppMetadata: map[string]any{"role": "super_admin"}}
 )
 
 func client(t *testing.T, s *gotruetest.Server) *gotrue.Client {
@@ -43,7 +45,8 @@ func TestOneSignsInStaysInAndSignsOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u, err := c.User(t.Context(), first.Access); err != nil || len(u.Factors) != 0 || !strings.Contains(fmt.Sprint(u.App), "role:super_admin") {
+	if u, err := c.User(t.Context(), first.Access); err != nil || len(u.Factors) != 0 ||
+		!strings.Contains(fmt.Sprint(u.App), "role:super_admin") {
 		t.Errorf("%+v, %v", u, err)
 	}
 	second, err := c.Refresh(t.Context(), first.Refresh)
@@ -69,7 +72,8 @@ func TestOneSignsInStaysInAndSignsOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, token := range []keepsake.Secret{stolen.Refresh, last.Refresh} { // two people have the first: the last one is nobody's either
+	// two people have the first: the last one is nobody's either
+	for _, token := range []keepsake.Secret{stolen.Refresh, last.Refresh} {
 		if _, err := c.Refresh(t.Context(), token); !errors.Is(err, gotrue.ErrRefused) {
 			t.Errorf("a spent refresh token: %v", err)
 		}
@@ -92,7 +96,8 @@ func TestASecondFactorStrengthensASignIn(t *testing.T) {
 	if _, err := c.VerifyFactor(t.Context(), weak.Access, factors[0].ID, "000000"); !errors.Is(err, gotrue.ErrRefused) {
 		t.Errorf("a wrong code: %v", err)
 	}
-	if _, err := c.VerifyFactor(t.Context(), weak.Access, "../user", "000000"); !errors.Is(err, gotrue.ErrRefused) && keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+	if _, err := c.VerifyFactor(t.Context(), weak.Access, "../user", "000000"); !errors.Is(err, gotrue.ErrRefused) &&
+		keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 		t.Errorf("no factor: %v", err)
 	}
 	code, err := totp.GenerateCode(authenticator, time.Now())
@@ -110,12 +115,14 @@ func TestASecondFactorStrengthensASignIn(t *testing.T) {
 	if claims, err := v.Verify(t.Context(), weak.Access); err != nil || claims.Strong {
 		t.Errorf("%+v, %v", claims, err)
 	}
-	if claims, err := v.Verify(t.Context(), strong.Access); err != nil || !claims.Strong || time.Since(claims.Proven) > time.Minute {
+	if claims, err := v.Verify(t.Context(), strong.Access); err != nil || !claims.Strong ||
+		time.Since(claims.Proven) > time.Minute {
 		t.Errorf("%+v, %v", claims, err)
 	}
 }
 
-// TestWhatTheServerSaysOfATry: a wrong password is told from a server that is away or tired, and no answer leaks what was sent.
+// TestWhatTheServerSaysOfATry: a wrong password is told from a server that is away or tired, and no answer leaks what
+// was sent.
 func TestWhatTheServerSaysOfATry(t *testing.T) {
 	t.Parallel()
 	banned := amelia
@@ -138,12 +145,14 @@ func TestWhatTheServerSaysOfATry(t *testing.T) {
 		t.Errorf("somebody banned: %v", err)
 	}
 	s.SetBusy(true)
-	if err := try(amelia.Email, keepsake.Secret(amelia.Password)); !errors.Is(err, gotrue.ErrBusy) || keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+	if err := try(amelia.Email, keepsake.Secret(amelia.Password)); !errors.Is(err, gotrue.ErrBusy) ||
+		keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 		t.Errorf("busy: %v", err)
 	}
 	s.SetBusy(false)
 	s.SetDown(true)
-	if err := try(amelia.Email, keepsake.Secret(amelia.Password)); keepsake.CodeOf(err) != keepsake.CodeUnavailable || errors.Is(err, gotrue.ErrRefused) || !strings.Contains(keepsake.MessageOf(err), "local account") {
+	if err := try(amelia.Email, keepsake.Secret(amelia.Password)); keepsake.CodeOf(err) != keepsake.CodeUnavailable ||
+		errors.Is(err, gotrue.ErrRefused) || !strings.Contains(keepsake.MessageOf(err), "local account") {
 		t.Errorf("down: %v", err)
 	}
 	nowhere, err := gotrue.NewClient("http://127.0.0.1:1/auth/v1", "")

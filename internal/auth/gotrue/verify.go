@@ -25,8 +25,8 @@ const (
 	leeway = 30 * time.Second
 	// shortestSecret is what HS256 needs, in bytes (RFC 7518, section 3.2).
 	shortestSecret = 32
-	// keysEvery is between two looks at the published keys when nothing asks for one, and keysAgain between two that a token with
-	// an unknown key asks for: whoever makes such tokens must not make Keepsake ask without end.
+	// keysEvery is between two looks at the published keys when nothing asks for one, and keysAgain between two that a
+	// token with an unknown key asks for: whoever makes such tokens must not make Keepsake ask without end.
 	keysEvery = time.Hour
 	keysAgain = 10 * time.Second
 
@@ -57,12 +57,13 @@ type Trust struct {
 	Now                          func() time.Time
 }
 
-// ErrNoKey is a token that was signed with a key that is not known, or not yet: one that was made up, or one of now while the published keys
-// cannot be fetched.
+// ErrNoKey is a token that was signed with a key that is not known, or not yet: one that was made up, or one of now
+// while the published keys cannot be fetched.
 var ErrNoKey = errors.New("the key that it was signed with is not known")
 
-// ErrPerson is a token, or an answer, that is the server's own, and whose words on the person prove nothing: a claim that is a list where a text
-// belongs, or an organization that is there and says nothing. Whoever it is about is entitled to nothing, and the configuration is not to blame.
+// ErrPerson is a token, or an answer, that is the server's own, and whose words on the person prove nothing: a claim
+// that is a list where a text belongs, or an organization that is there and says nothing. Whoever it is about is
+// entitled to nothing, and the configuration is not to blame.
 var ErrPerson = errors.New("what the auth server says of the person proves nothing")
 
 // Claims are what a token proves.
@@ -87,20 +88,24 @@ type Verifier struct {
 	keys               func(ctx context.Context) (int, error)
 }
 
-// Check returns what is wrong with the trust, and the field that it lies in: URL, Secret, Algorithms, RoleClaim or OrganizationClaim.
+// Check returns what is wrong with the trust, and the field that it lies in: URL, Secret, Algorithms, RoleClaim or
+// OrganizationClaim.
 func (t Trust) Check() (field string, err error) {
 	if _, err := NewClient(t.URL, ""); err != nil {
 		return "URL", err
 	}
 	if t.Secret != "" && len(t.Secret) < shortestSecret {
-		return "Secret", keepsake.Errorf(keepsake.CodeInvalid, "the JWT secret is shorter than %d bytes: it is not the one that Supabase Auth signs with", shortestSecret)
+		return "Secret", keepsake.Errorf(keepsake.CodeInvalid,
+			"the JWT secret is shorter than %d bytes: it is not the one that Supabase Auth signs with", shortestSecret)
 	}
 	if t.Secret != "" && len(t.Algorithms) > 0 && !slices.Equal(t.Algorithms, []string{secretAlgorithm}) {
-		return "Algorithms", keepsake.Errorf(keepsake.CodeInvalid, "a JWT secret verifies %s and nothing else: leave out either the secret or the algorithms", secretAlgorithm)
+		return "Algorithms", keepsake.Errorf(keepsake.CodeInvalid,
+			"a JWT secret verifies %s and nothing else: leave out either the secret or the algorithms", secretAlgorithm)
 	}
 	for _, a := range t.Algorithms {
 		if t.Secret == "" && !slices.Contains(KeyAlgorithms, a) {
-			return "Algorithms", keepsake.Errorf(keepsake.CodeInvalid, "%q is no algorithm of published keys: use %s", a, strings.Join(KeyAlgorithms, " or "))
+			return "Algorithms", keepsake.Errorf(keepsake.CodeInvalid, "%q is no algorithm of published keys: use %s", a,
+				strings.Join(KeyAlgorithms, " or "))
 		}
 	}
 	if _, err := claimPath(t.RoleClaim, DefaultRoleClaim); err != nil {
@@ -112,8 +117,8 @@ func (t Trust) Check() (field string, err error) {
 	return "", nil
 }
 
-// NewVerifier returns a Verifier. Where keys are published it fetches them, and goes on without when that fails: tokens are
-// refused then until they can be fetched. ctx ends the fetching.
+// NewVerifier returns a Verifier. Where keys are published it fetches them, and goes on without when that fails: tokens
+// are refused then until they can be fetched. ctx ends the fetching.
 func NewVerifier(ctx context.Context, t Trust) (*Verifier, error) {
 	if _, err := t.Check(); err != nil {
 		return nil, err
@@ -137,7 +142,9 @@ func NewVerifier(ctx context.Context, t Trust) (*Verifier, error) {
 			return nil, err
 		}
 	}
-	options := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithIssuer(v.issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithJSONNumber()}
+	options := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithIssuer(v.issuer), jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithStrictDecoding(),
+		jwt.WithJSONNumber()}
 	if t.Now != nil {
 		options = append(options, jwt.WithTimeFunc(t.Now))
 	}
@@ -151,15 +158,16 @@ func (v *Verifier) publish(ctx context.Context, t Trust) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	set, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{strings.TrimSuffix(t.URL, "/") + "/.well-known/jwks.json"}, keyfunc.Override{
-		Client: newHTTP(), HTTPTimeout: answerTime / 2, RefreshInterval: keysEvery,
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(keysAgain), 2), RateLimitWaitMax: answerTime / 2, // of the fetch too
-		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
-			return func(ctx context.Context, err error) {
-				log.WarnContext(ctx, "the keys of Supabase Auth could not be fetched; the last ones stay", "err", err)
-			}
-		},
-	})
+	set, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{strings.TrimSuffix(t.URL, "/") + "/.well-known/jwks.json"},
+		keyfunc.Override{
+			Client: newHTTP(), HTTPTimeout: answerTime / 2, RefreshInterval: keysEvery,
+			RefreshUnknownKID: rate.NewLimiter(rate.Every(keysAgain), 2), RateLimitWaitMax: answerTime / 2, // of the fetch too
+			RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
+				return func(ctx context.Context, err error) {
+					log.WarnContext(ctx, "the keys of Supabase Auth could not be fetched; the last ones stay", "err", err)
+				}
+			},
+		})
 	if err != nil {
 		return keepsake.Errorf(keepsake.CodeInvalid, "the keys of Supabase Auth cannot be asked for: %w", err)
 	}
@@ -174,11 +182,12 @@ func (v *Verifier) publish(ctx context.Context, t Trust) error {
 // Keys returns how many keys there are to verify with: none means that every token is refused.
 func (v *Verifier) Keys(ctx context.Context) (int, error) { return v.keys(ctx) }
 
-// Verify returns what a token proves, or an Error with CodeForbidden. Why a token is refused is in the chain, for a log. With ErrPerson the claims
-// hold whom it is about, where it says so, and nothing else.
+// Verify returns what a token proves, or an Error with CodeForbidden. Why a token is refused is in the chain, for a
+// log. With ErrPerson the claims hold whom it is about, where it says so, and nothing else.
 func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, error) {
 	refuse := func(err error) (Claims, error) {
-		return Claims{}, keepsake.Errorf(keepsake.CodeForbidden, "The token of Supabase Auth is not valid, or not any more: %w", err)
+		return Claims{}, keepsake.Errorf(keepsake.CodeForbidden,
+			"The token of Supabase Auth is not valid, or not any more: %w", err)
 	}
 	said := jwt.MapClaims{}
 	parsed, err := v.parser.ParseWithClaims(token.Reveal(), said, v.key(ctx))
@@ -206,8 +215,9 @@ func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, e
 
 // person reads what the claims say of somebody. A claim of another type than its own is no claim that is missing.
 func (v *Verifier) person(said jwt.MapClaims) (Claims, error) {
-	c := Claims{Subject: text(said, "sub"), Email: text(said, "email"), Session: text(said, "session_id"), Strong: text(said, "aal") == "aal2",
-		Role: text(said, v.role...), Proven: proven(said["amr"])}
+	c := Claims{Subject: text(said, "sub"), Email: text(said, "email"), Session: text(said, "session_id"),
+		Strong: text(said, "aal") == "aal2",
+		Role:   text(said, v.role...), Proven: proven(said["amr"])}
 	if c.Subject == "" {
 		return c, errors.New("it is about nobody")
 	}
@@ -227,8 +237,8 @@ func (v *Verifier) person(said jwt.MapClaims) (Claims, error) {
 	return c, nil
 }
 
-// Now returns the claims with e-mail, role and organization as the server knows them now, or an Error with CodeForbidden. Claims that are not its
-// own, such as those that a hook writes into tokens, stay as they are.
+// Now returns the claims with e-mail, role and organization as the server knows them now, or an Error with
+// CodeForbidden. Claims that are not its own, such as those that a hook writes into tokens, stay as they are.
 func (v *Verifier) Now(c Claims, u User) (Claims, error) {
 	now := map[string]any{appMetadata: u.App}
 	c.Email = u.Email
@@ -238,7 +248,8 @@ func (v *Verifier) Now(c Claims, u User) (Claims, error) {
 	if v.organization[0] == appMetadata {
 		var err error
 		if c.Organization, err = v.bound(now); err != nil {
-			return Claims{}, keepsake.Errorf(keepsake.CodeForbidden, "What Supabase Auth says of you cannot be read: %w", errors.Join(ErrPerson, err))
+			return Claims{}, keepsake.Errorf(keepsake.CodeForbidden, "What Supabase Auth says of you cannot be read: %w",
+				errors.Join(ErrPerson, err))
 		}
 	}
 	return c, nil
@@ -254,13 +265,15 @@ func claimPath(path, otherwise string) ([]string, error) {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%q is no path into a token: write it like %s", path, otherwise)
 	}
 	if steps[0] == "user_metadata" || steps[0] == "raw_user_meta_data" {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%q is written by users themselves, so it proves nothing: use a claim below app_metadata", path)
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"%q is written by users themselves, so it proves nothing: use a claim below app_metadata", path)
 	}
 	return steps, nil
 }
 
-// bound returns the organization that claims bind to, "" where there is no such claim. One that is there and names none, because it is empty, null,
-// a list or whatever, binds all the same, nobody knows to what: read as none it would open the whole platform.
+// bound returns the organization that claims bind to, "" where there is no such claim. One that is there and names
+// none, because it is empty, null, a list or whatever, binds all the same, nobody knows to what: read as none it would
+// open the whole platform.
 func (v *Verifier) bound(claims map[string]any) (string, error) {
 	name, there, readable := find(claims, v.organization...)
 	if !there {
@@ -285,7 +298,8 @@ func text(claims map[string]any, path ...string) string {
 	return s
 }
 
-// find returns the text at a path, whether anything is there, and whether that is a text. A number, as ids may be, counts as its digits.
+// find returns the text at a path, whether anything is there, and whether that is a text. A number, as ids may be,
+// counts as its digits.
 func find(claims map[string]any, path ...string) (s string, there, readable bool) {
 	var at any = claims
 	for _, step := range path {
@@ -308,7 +322,8 @@ func find(claims map[string]any, path ...string) (s string, there, readable bool
 	return "", true, false
 }
 
-// proven returns the newest moment at which a password or a code was given, of the ways in which somebody authenticated (amr).
+// proven returns the newest moment at which a password or a code was given, of the ways in which somebody authenticated
+// (amr).
 func proven(amr any) (newest time.Time) {
 	list, _ := amr.([]any)
 	for _, entry := range list {

@@ -39,7 +39,8 @@ func TestATokenProvesWhoItsBearerIs(t *testing.T) {
 			}
 		})
 		c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, amelia, nil)))
-		if err != nil || c.Role != "super_admin" || c.Organization != "7" || c.Email != amelia.Email || c.Subject == "" || c.Session == "" || c.Strong || time.Since(c.Proven) > time.Minute || time.Until(c.Expires) < 55*time.Minute {
+		if err != nil || c.Role != "super_admin" || c.Organization != "7" || c.Email != amelia.Email || c.Subject == "" ||
+			c.Session == "" || c.Strong || time.Since(c.Proven) > time.Minute || time.Until(c.Expires) < 55*time.Minute {
 			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 		if n, err := v.Keys(t.Context()); err != nil || n != 1 {
@@ -93,21 +94,27 @@ func TestTokensThatProveNothing(t *testing.T) {
 		"published key as secret, a kid": {keys, confused(true)},
 		"HS256 where keys are":           {keys, valid},
 		"ES256 where a secret is":        {secret, asymmetric.Sign(t, amelia, nil)},
-		"an unknown kid":                 {keys, change(asymmetric, func(header, _ map[string]any) { header["kid"] = "made up" })},
-		"of another project":             {secret, change(symmetric, claim("iss", "https://elsewhere.example/auth/v1"))},
-		"without an issuer":              {secret, change(symmetric, func(_, claims map[string]any) { delete(claims, "iss") })},
-		"for somebody else":              {secret, change(symmetric, claim("aud", "storage"))},
-		"without an audience":            {secret, change(symmetric, func(_, claims map[string]any) { delete(claims, "aud") })},
-		"expired":                        {secret, change(symmetric, claim("exp", time.Now().Add(-time.Minute).Unix()))},
-		"without an end":                 {secret, change(symmetric, func(_, claims map[string]any) { delete(claims, "exp") })},
-		"not valid yet":                  {secret, change(symmetric, claim("nbf", time.Now().Add(time.Hour).Unix()))},
-		"issued in the future":           {secret, change(symmetric, claim("iat", time.Now().Add(time.Hour).Unix()))},
-		"about nobody":                   {secret, change(symmetric, claim("sub", ""))},
-		"about somebody anonymous":       {secret, change(symmetric, claim("is_anonymous", true))},
-		"of an application for somebody": {secret, change(symmetric, claim("client_id", "9a8b7c6d-5e4f-3a2b-1c0d-9e8f7a6b5c4d"))},
+		"an unknown kid": {keys,
+			change(asymmetric, func(header, _ map[string]any) { header["kid"] = "made up" })},
+		"of another project": {secret, change(symmetric, claim("iss", "https://elsewhere.example/auth/v1"))},
+		"without an issuer": {secret,
+			change(symmetric, func(_, claims map[string]any) { delete(claims, "iss") })},
+		"for somebody else": {secret, change(symmetric, claim("aud", "storage"))},
+		"without an audience": {secret,
+			change(symmetric, func(_, claims map[string]any) { delete(claims, "aud") })},
+		"expired": {secret, change(symmetric, claim("exp", time.Now().Add(-time.Minute).Unix()))},
+		"without an end": {secret,
+			change(symmetric, func(_, claims map[string]any) { delete(claims, "exp") })},
+		"not valid yet":            {secret, change(symmetric, claim("nbf", time.Now().Add(time.Hour).Unix()))},
+		"issued in the future":     {secret, change(symmetric, claim("iat", time.Now().Add(time.Hour).Unix()))},
+		"about nobody":             {secret, change(symmetric, claim("sub", ""))},
+		"about somebody anonymous": {secret, change(symmetric, claim("is_anonymous", true))},
+		"of an application for somebody": {secret,
+			change(symmetric, claim("client_id", "9a8b7c6d-5e4f-3a2b-1c0d-9e8f7a6b5c4d"))},
 	} {
 		_, err := c.v.Verify(t.Context(), keepsake.Secret(c.token))
-		if keepsake.CodeOf(err) != keepsake.CodeForbidden || !strings.HasPrefix(keepsake.MessageOf(err), "The token of Supabase Auth is not valid") {
+		if keepsake.CodeOf(err) != keepsake.CodeForbidden ||
+			!strings.HasPrefix(keepsake.MessageOf(err), "The token of Supabase Auth is not valid") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if c.token != "" && err != nil && strings.Contains(err.Error(), c.token) {
@@ -122,36 +129,44 @@ func TestWhatAUserWritesIsNotBelieved(t *testing.T) {
 	s := gotruetest.New(t, false)
 	v := verifier(t, s, withSecret)
 	for name, u := range map[string]gotruetest.User{
-		"user_metadata": {Email: "a@example.org", UserMetadata: map[string]any{"role": "super_admin", "organization_id": "1"}},
-		"a list":        {Email: "b@example.org", AppMetadata: map[string]any{"role": []string{"super_admin"}}},
-		"an object":     {Email: "c@example.org", AppMetadata: map[string]any{"role": map[string]any{"super_admin": true}}},
+		"user_metadata": {Email: "a@example.org",
+			UserMetadata: map[string]any{"role": "super_admin", "organization_id": "1"}},
+		"a list":    {Email: "b@example.org", AppMetadata: map[string]any{"role": []string{"super_admin"}}},
+		"an object": {Email: "c@example.org", AppMetadata: map[string]any{"role": map[string]any{"super_admin": true}}},
 	} {
 		c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil)))
 		if err != nil || c.Role != "" || c.Organization != "" {
 			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 	}
-	if c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, gotruetest.User{Email: "d@example.org"}, func(_, claims map[string]any) { claims["role"] = "super_admin" }))); err != nil || c.Role != "" {
+	if c,
+		err := v.Verify(t.Context(), keepsake.Secret(
+		s.Sign(t, gotruetest.User{Email: "d@example.org"},
+			func(_, claims map[string]any) { claims["role"] = "super_admin" }))); err != nil || c.Role != "" {
 		t.Errorf("the role of the database counts: %+v, %v", c, err)
 	}
 	for _, path := range []string{"user_metadata.role", "user_metadata", "app_metadata..role", "."} {
-		if _, err := gotrue.NewVerifier(t.Context(), gotrue.Trust{URL: s.URL, Secret: gotruetest.Secret, RoleClaim: path}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+		if _, err := gotrue.NewVerifier(t.Context(),
+			gotrue.Trust{URL: s.URL, Secret: gotruetest.Secret, RoleClaim: path}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			t.Errorf("the role claim %q: %v", path, err)
 		}
 	}
 	elsewhere := verifier(t, s, func(tr *gotrue.Trust) { withSecret(tr); tr.RoleClaim = "app_metadata.keepsake.role" })
-	u := gotruetest.User{Email: "e@example.org", AppMetadata: map[string]any{"keepsake": map[string]any{"role": "super_admin"}}}
+	u := gotruetest.User{Email: "e@example.org",
+		AppMetadata: map[string]any{"keepsake": map[string]any{"role": "super_admin"}}}
 	if c, err := elsewhere.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil))); err != nil || c.Role != "super_admin" {
 		t.Errorf("another role claim: %+v, %v", c, err)
 	}
 }
 
-// TestAnOrganizationThatCannotBeReadBindsToo: whoever wrote it there meant to bind somebody, and no organization is the whole platform.
+// TestAnOrganizationThatCannotBeReadBindsToo: whoever wrote it there meant to bind somebody, and no organization is the
+// whole platform.
 func TestAnOrganizationThatCannotBeReadBindsToo(t *testing.T) {
 	t.Parallel()
 	s := gotruetest.New(t, false)
 	v := verifier(t, s, withSecret)
-	deep := verifier(t, s, func(tr *gotrue.Trust) { withSecret(tr); tr.OrganizationClaim = "app_metadata.organization_id.name" })
+	deep := verifier(t, s,
+		func(tr *gotrue.Trust) { withSecret(tr); tr.OrganizationClaim = "app_metadata.organization_id.name" })
 	const refused = "refused"
 	for name, is := range map[string]struct {
 		v     *gotrue.Verifier
@@ -174,9 +189,11 @@ func TestAnOrganizationThatCannotBeReadBindsToo(t *testing.T) {
 		"a number":             {v, 7, "7"},
 		"a number of a bigint": {v, int64(9007199254740993), "9007199254740993"},
 	} {
-		u := gotruetest.User{Email: "a@example.org", AppMetadata: map[string]any{"role": "super_admin", "organization_id": is.claim}}
+		u := gotruetest.User{Email: "a@example.org",
+			AppMetadata: map[string]any{"role": "super_admin", "organization_id": is.claim}}
 		c, err := is.v.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil)))
-		if is.want == refused && keepsake.CodeOf(err) != keepsake.CodeForbidden || is.want != refused && (err != nil || c.Organization != is.want) {
+		if is.want == refused && keepsake.CodeOf(err) != keepsake.CodeForbidden || is.want != refused &&
+			(err != nil || c.Organization != is.want) {
 			t.Errorf("%s: %+v, %v, want %q", name, c, err, is.want)
 		}
 		if is.want == refused && (!errors.Is(err, gotrue.ErrPerson) || c.Subject == "" || c.Role != "") {
@@ -189,23 +206,29 @@ func TestAnOrganizationThatCannotBeReadBindsToo(t *testing.T) {
 	}
 }
 
-// TestClaimsOfAnotherTypeEntitleToNothing: lists, objects, numbers and truths where texts belong, in every claim. None of them is taken for a token
-// that the configuration does not fit, and none opens more than it did before.
+// TestClaimsOfAnotherTypeEntitleToNothing: lists, objects, numbers and truths where texts belong, in every claim. None
+// of them is taken for a token that the configuration does not fit, and none opens more than it did before.
 func TestClaimsOfAnotherTypeEntitleToNothing(t *testing.T) {
 	t.Parallel()
 	s := gotruetest.New(t, false, amelia)
 	v := verifier(t, s, withSecret)
-	odd := map[string]any{"a list": []any{"x"}, "an object": map[string]any{"x": "y"}, "null": nil, "a truth": true, "an empty list": []any{}, "a number": 1.5}
-	for _, claim := range []string{"sub", "email", "app_metadata", "is_anonymous", "aal", "amr", "session_id", "exp", "iat", "nbf", "iss", "client_id"} {
+	odd := map[string]any{"a list": []any{"x"}, "an object": map[string]any{"x": "y"}, "null": nil, "a truth": true,
+		"an empty list": []any{}, "a number": 1.5}
+	for _, claim := range []string{"sub", "email", "app_metadata", "is_anonymous", "aal", "amr", "session_id", "exp",
+		"iat", "nbf", "iss", "client_id"} {
 		for name, value := range odd {
-			c, err := v.Verify(t.Context(), keepsake.Secret(s.Sign(t, amelia, func(_, claims map[string]any) { claims[claim] = value })))
-			if err == nil && (c.Strong || c.Subject == "" || claim == "app_metadata" && c.Role != "" || claim == "email" && c.Email != "" || claim == "is_anonymous" && value != nil) {
+			c,
+				err := v.Verify(t.Context(), keepsake.Secret(
+				s.Sign(t, amelia, func(_, claims map[string]any) { claims[claim] = value })))
+			if err == nil && (c.Strong || c.Subject == "" || claim == "app_metadata" && c.Role != "" || claim == "email" &&
+				c.Email != "" || claim == "is_anonymous" && value != nil) {
 				t.Errorf("%s is %s: %+v", claim, name, c)
 			}
 			if err != nil && keepsake.CodeOf(err) != keepsake.CodeForbidden {
 				t.Errorf("%s is %s: %v", claim, name, err)
 			}
-			known := value == nil || name == "a number" || claim == "iss" // a token without an issuer, or of another time, is no token of this server's
+			// a token without an issuer, or of another time, is no token of this server's
+			known := value == nil || name == "a number" || claim == "iss"
 			if err != nil && !known && !errors.Is(err, gotrue.ErrPerson) {
 				t.Errorf("%s is %s, and the configuration is blamed: %v", claim, name, err)
 			}
@@ -228,8 +251,8 @@ func TestWhatIsNoTrust(t *testing.T) {
 	}
 }
 
-// TestKeysChangeAndGoAway: a new key is fetched when the first token comes that it signed; while the keys cannot be fetched the last ones
-// verify; and tokens with invented keys do not make Keepsake ask without end.
+// TestKeysChangeAndGoAway: a new key is fetched when the first token comes that it signed; while the keys cannot be
+// fetched the last ones verify; and tokens with invented keys do not make Keepsake ask without end.
 func TestKeysChangeAndGoAway(t *testing.T) {
 	t.Parallel()
 	s := gotruetest.New(t, true, amelia)
@@ -260,7 +283,9 @@ func TestKeysChangeAndGoAway(t *testing.T) {
 		t.Errorf("a key that is not published any more: %v", err)
 	}
 	for range 50 {
-		_, _ = v.Verify(t.Context(), keepsake.Secret(s.Sign(t, amelia, func(header, _ map[string]any) { header["kid"] = time.Now().String() })))
+		_,
+			_ = v.Verify(t.Context(), keepsake.Secret(
+			s.Sign(t, amelia, func(header, _ map[string]any) { header["kid"] = time.Now().String() })))
 	}
 	if n := s.KeyReads(); n > 4 {
 		t.Errorf("the keys were read %d times", n)
@@ -297,8 +322,11 @@ func TestWhatTheServerSaysNowCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now, err := v.Now(c, gotrue.User{Email: "another@example.org", App: map[string]any{"role": "planner", "organization_id": "8"}})
-	if err != nil || now.Email != "another@example.org" || now.Role != "planner" || now.Organization != "8" || now.Subject != c.Subject || now.Session != c.Session {
+	now,
+		err := v.Now(c, gotrue.User{Email: "another@example.org",
+		App: map[string]any{"role": "planner", "organization_id": "8"}})
+	if err != nil || now.Email != "another@example.org" || now.Role != "planner" || now.Organization != "8" ||
+		now.Subject != c.Subject || now.Session != c.Session {
 		t.Errorf("%+v, %v", now, err)
 	}
 }

@@ -1,6 +1,7 @@
-// Package address turns the address of a PostgreSQL server into a connection. What the configuration or the command line gives is the
-// operator's own and may be anything that libpq takes. What somebody typed into a page is built from user, password, TCP host, port,
-// database and sslmode: it never reaches libpq's or pgx's parser, so it names no file of this machine and is sent nothing of its environment.
+// Package address turns the address of a PostgreSQL server into a connection. What the configuration or the command
+// line gives is the operator's own and may be anything that libpq takes. What somebody typed into a page is built from
+// user, password, TCP host, port, database and sslmode: it never reaches libpq's or pgx's parser, so it names no file
+// of this machine and is sent nothing of its environment.
 package address
 
 import (
@@ -39,21 +40,24 @@ const (
 )
 
 // form is how an address is written, for every message that refuses one.
-const form = "Write it as postgres://role:password@host:port/database, one host, special characters of the password percent-encoded."
+const form = "Write it as postgres://role:password@host:port/database, one host, special characters of the password " +
+	"percent-encoded."
 
 func refuse(format string, args ...any) (Server, error) {
 	return Server{}, keepsake.Errorf(keepsake.CodeInvalid, format+" "+form, args...)
 }
 
-// Read reads an address that somebody typed. Whatever it has beyond a Server's fields is refused by name. Errors hold nothing of what was
-// typed but such a name, because all else may be a password.
+// Read reads an address that somebody typed. Whatever it has beyond a Server's fields is refused by name. Errors hold
+// nothing of what was typed but such a name, because all else may be a password.
 func Read(typed keepsake.Secret) (Server, error) {
 	u, err := url.Parse(typed.Reveal())
-	if err != nil || len(typed.Reveal()) > maxTyped || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Opaque != "" || u.Fragment != "" {
+	if err != nil || len(typed.Reveal()) > maxTyped || u.Scheme != "postgres" && u.Scheme != "postgresql" ||
+		u.Opaque != "" || u.Fragment != "" {
 		return refuse("This is not the address of a PostgreSQL server.")
 	}
 	password, _ := u.User.Password()
-	s := Server{User: u.User.Username(), Password: keepsake.Secret(password), Database: cmp.Or(strings.TrimPrefix(u.Path, "/"), defaultDatabase)}
+	s := Server{User: u.User.Username(), Password: keepsake.Secret(password),
+		Database: cmp.Or(strings.TrimPrefix(u.Path, "/"), defaultDatabase)}
 	if s.User == "" {
 		return refuse("The address names no role to sign in as.")
 	}
@@ -75,7 +79,8 @@ func Read(typed keepsake.Secret) (Server, error) {
 }
 
 func plain(s string, most int) bool {
-	return len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar })
+	return len(s) <= most && !strings.ContainsFunc(s,
+		func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar })
 }
 
 var (
@@ -84,8 +89,9 @@ var (
 	setting   = regexp.MustCompile(`^[a-z_]{2,32}$`)
 )
 
-// readHost takes a DNS name or an IP address in its usual form. Resolvers of some systems take 0x7f.1 and 2130706433 for addresses too: they
-// are refused, as is whatever is a path, several hosts, or an address on one of this machine's interfaces.
+// readHost takes a DNS name or an IP address in its usual form. Resolvers of some systems take 0x7f.1 and 2130706433
+// for addresses too: they are refused, as is whatever is a path, several hosts, or an address on one of this machine's
+// interfaces.
 func readHost(host string) (string, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if addr.Zone() != "" {
@@ -98,7 +104,8 @@ func readHost(host string) (string, error) {
 	labels := strings.Split(name, ".")
 	bad := func(l string) bool { return !label.MatchString(l) }
 	if len(name) > 253 || slices.ContainsFunc(labels, bad) || numberish.MatchString(labels[len(labels)-1]) {
-		_, err := refuse("The host is neither a name such as db.example.org nor an address such as 192.0.2.7. Sockets and several hosts cannot be used here.")
+		_, err := refuse("The host is neither a name such as db.example.org nor an address such as 192.0.2.7. Sockets and " +
+			"several hosts cannot be used here.")
 		return "", err
 	}
 	return strings.ToLower(name), nil
@@ -118,7 +125,8 @@ func readOptions(raw string) (string, error) {
 		if !setting.MatchString(name) { // it may be a part of a password that was not encoded
 			name = "what follows the question mark"
 		}
-		_, err := refuse("%s cannot be set in an address that is typed: besides sslmode nothing can. A server that needs more belongs into the configuration, as one of its targets.", name)
+		_, err := refuse("%s cannot be set in an address that is typed: besides sslmode nothing can. A server that needs "+
+			"more belongs into the configuration, as one of its targets.", name)
 		return "", err
 	}
 	mode := "prefer"
@@ -145,5 +153,6 @@ func (s Server) Typed() keepsake.Secret {
 }
 
 func (s Server) url(scheme string) *url.URL {
-	return &url.URL{Scheme: scheme, User: url.UserPassword(s.User, s.Password.Reveal()), Host: s.Name(), Path: "/" + s.Database}
+	return &url.URL{Scheme: scheme, User: url.UserPassword(s.User, s.Password.Reveal()), Host: s.Name(),
+		Path: "/" + s.Database}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestTypedAddressTakesNothingElse: whatever is more than user, password, host, port, database and sslmode is refused by name, and no refusal
-// repeats a password.
+// TestTypedAddressTakesNothingElse: whatever is more than user, password, host, port, database and sslmode is refused
+// by name, and no refusal repeats a password.
 func TestTypedAddressTakesNothingElse(t *testing.T) {
 	t.Parallel()
 	const at = "postgres://ada:topsecret@db.example.org:5433/postgres"
@@ -71,7 +71,8 @@ func TestTypedAddressTakesNothingElse(t *testing.T) {
 		"postgres://ada:topsecret@" + strings.Repeat("a", 4000):  "not the address",
 	} {
 		_, err := Read(keepsake.Secret(typed))
-		if keepsake.CodeOf(err) != keepsake.CodeInvalid || err == nil || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "topsecret") {
+		if keepsake.CodeOf(err) != keepsake.CodeInvalid || err == nil || !strings.Contains(err.Error(), words) ||
+			strings.Contains(err.Error(), "topsecret") {
 			t.Errorf("%s: %v, want %q", typed, err, words)
 		}
 	}
@@ -82,8 +83,10 @@ func TestTypedAddressIsReadBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOfN(rapid.RuneFrom([]rune("aZ09 :/?#[]@!$&'()*+,;=%<>\"\\ä€")), 1, 15, 60)
-		host := rapid.SampledFrom([]string{"db.example.org", "DB-1.example.org.", "localhost", "192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7"}).Draw(t, "host")
-		want := Server{User: text.Draw(t, "user"), Password: keepsake.Secret(text.Draw(t, "password")), Host: host, Port: rapid.Uint16Min(1).Draw(t, "port"),
+		host := rapid.SampledFrom([]string{"db.example.org", "DB-1.example.org.", "localhost", "192.0.2.7", "2001:db8::1",
+			"::ffff:192.0.2.7"}).Draw(t, "host")
+		want := Server{User: text.Draw(t, "user"), Password: keepsake.Secret(text.Draw(t, "password")), Host: host,
+			Port:     rapid.Uint16Min(1).Draw(t, "port"),
 			Database: text.Draw(t, "database"), SSLMode: rapid.SampledFrom(sslModes).Draw(t, "sslmode")}
 		got, err := Read(want.Typed())
 		if err != nil {
@@ -91,15 +94,18 @@ func TestTypedAddressIsReadBack(t *testing.T) {
 		}
 		want.Host = got.Host // the same host in its usual form
 		again, err := Read(got.Typed())
-		if err != nil || again.Typed() != want.Typed() || got.User != want.User || got.Password != want.Password || got.Database != want.Database || got.Port != want.Port {
+		if err != nil || again.Typed() != want.Typed() || got.User != want.User || got.Password != want.Password ||
+			got.Database != want.Database || got.Port != want.Port {
 			t.Fatalf("%+v, %v, want %+v", got, err, want)
 		}
 		got.at = []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::1")}
 		config, err := Config(got.Checked(want.User))
-		if err != nil || config.Database != want.User || config.User != want.User || config.Password != want.Password.Reveal() || config.Host != want.Host {
+		if err != nil || config.Database != want.User || config.User != want.User ||
+			config.Password != want.Password.Reveal() || config.Host != want.Host {
 			t.Fatalf("%v", err)
 		}
-		if at, err := config.LookupFunc(context.Background(), config.Host); err != nil || len(at) != 2 || at[0] != "192.0.2.7" {
+		if at, err := config.LookupFunc(context.Background(), config.Host); err != nil || len(at) != 2 ||
+			at[0] != "192.0.2.7" {
 			t.Fatalf("it leads to %v, %v", at, err)
 		}
 	})
@@ -120,12 +126,13 @@ func TestCheckedIsNoConnectionString(t *testing.T) {
 	}
 }
 
-// TestWhereTypedAddressesLead: this machine, the link, clouds' metadata and disguises of them are refused, private networks as the policy says,
-// and the operator's own servers are allowed wherever they are.
+// TestWhereTypedAddressesLead: this machine, the link, clouds' metadata and disguises of them are refused, private
+// networks as the policy says, and the operator's own servers are allowed wherever they are.
 func TestWhereTypedAddressesLead(t *testing.T) {
 	t.Parallel()
 	names := map[string][]string{
-		"inside.example": {"10.1.2.3"}, "outside.example": {"203.0.113.9"}, "rebind.example": {"127.0.0.1"}, "both.example": {"127.0.0.1", "203.0.113.9"},
+		"inside.example": {"10.1.2.3"}, "outside.example": {"203.0.113.9"}, "rebind.example": {"127.0.0.1"},
+		"both.example":   {"127.0.0.1", "203.0.113.9"},
 		"mapped.example": {"::ffff:127.0.0.1"}, "platform.example": {"10.9.9.9"}, "localhost": {"127.0.0.1", "::1"},
 		"itself.example": {"10.7.7.7", "2001:db8:7::7"},
 	}
@@ -151,25 +158,40 @@ func TestWhereTypedAddressesLead(t *testing.T) {
 		host  string
 		leads string // "" where it is refused
 	}{
-		{"public private", "203.0.113.9", "203.0.113.9"}, {"public private", "10.0.0.1", "10.0.0.1"}, {"public private", "inside.example", "10.1.2.3"},
-		{"public private", "fd12::1", "fd12::1"}, {"public private", "2001:db8::1", "2001:db8::1"}, {"public private", "100.64.0.1", "100.64.0.1"},
-		{"public", "10.0.0.1", ""}, {"public", "172.31.255.255", ""}, {"public", "192.168.1.1", ""}, {"public", "100.64.0.1", ""}, {"public", "fd12::1", ""},
-		{"public", "inside.example", ""}, {"public", "::ffff:10.0.0.1", ""}, {"public", "64:ff9b::a00:1", ""}, {"public", "2002:a00:1::", ""}, {"public", "64:ff9b:1::808:808", ""},
+		{"public private", "203.0.113.9", "203.0.113.9"}, {"public private", "10.0.0.1", "10.0.0.1"},
+		{"public private", "inside.example", "10.1.2.3"},
+		{"public private", "fd12::1", "fd12::1"}, {"public private", "2001:db8::1", "2001:db8::1"},
+		{"public private", "100.64.0.1", "100.64.0.1"},
+		{"public", "10.0.0.1", ""}, {"public", "172.31.255.255", ""}, {"public", "192.168.1.1", ""},
+		{"public", "100.64.0.1", ""}, {"public", "fd12::1", ""},
+		{"public", "inside.example", ""}, {"public", "::ffff:10.0.0.1", ""}, {"public", "64:ff9b::a00:1", ""},
+		{"public", "2002:a00:1::", ""}, {"public", "64:ff9b:1::808:808", ""},
 		{"private", "203.0.113.9", ""}, {"private", "10.0.0.1", "10.0.0.1"},
-		{"public private", "127.0.0.1", ""}, {"public private", "127.9.9.9", ""}, {"public private", "::1", ""}, {"public private", "localhost", ""},
-		{"public private", "0.0.0.0", ""}, {"public private", "::", ""}, {"public private", "::ffff:127.0.0.1", ""}, {"public private", "::127.0.0.1", ""},
-		{"public private", "64:ff9b::7f00:1", ""}, {"public private", "2002:7f00:1::", ""}, {"public private", "::ffff:0:7f00:1", ""}, {"public", "::ffff:0:a00:1", ""},
+		{"public private", "127.0.0.1", ""}, {"public private", "127.9.9.9", ""}, {"public private", "::1", ""},
+		{"public private", "localhost", ""},
+		{"public private", "0.0.0.0", ""}, {"public private", "::", ""}, {"public private", "::ffff:127.0.0.1", ""},
+		{"public private", "::127.0.0.1", ""},
+		{"public private", "64:ff9b::7f00:1", ""}, {"public private", "2002:7f00:1::", ""},
+		{"public private", "::ffff:0:7f00:1", ""}, {"public", "::ffff:0:a00:1", ""},
 		{"public private", "2001:db8::5efe:7f00:1", ""}, {"public private", "2001:db8::200:5efe:7f00:1", ""},
-		// This machine by the addresses of its interfaces, as such and in disguise; a network that holds one is no leave to come here.
-		{"public private", "198.51.100.7", ""}, {"public private", "10.7.7.7", ""}, {"public private", "2001:db8:7::7", ""}, {"public private", "64:ff9b::c633:6407", ""},
-		{"public private", "itself.example", ""}, {"10.7.0.0/16", "10.7.7.7", ""}, {"10.7.0.0/16", "10.7.7.8", "10.7.7.8"}, {"10.7.7.7", "10.7.7.7", "10.7.7.7"},
-		{"public private", "169.254.169.254", ""}, {"public private", "fe80::1", ""}, {"public private", "fd00:ec2::254", ""}, {"public private", "100.100.100.200", ""},
-		{"public private", "168.63.129.16", ""}, {"public private", "224.0.0.1", ""}, {"public private", "255.255.255.255", ""}, {"public private", "ff02::1", ""},
-		{"public private", "rebind.example", ""}, {"public private", "mapped.example", ""}, {"public private", "both.example", "203.0.113.9"},
+		// This machine by the addresses of its interfaces, as such and in disguise; a network that holds one is no leave to
+		// come here.
+		{"public private", "198.51.100.7", ""}, {"public private", "10.7.7.7", ""}, {"public private", "2001:db8:7::7", ""},
+		{"public private", "64:ff9b::c633:6407", ""},
+		{"public private", "itself.example", ""}, {"10.7.0.0/16", "10.7.7.7", ""}, {"10.7.0.0/16", "10.7.7.8", "10.7.7.8"},
+		{"10.7.7.7", "10.7.7.7", "10.7.7.7"},
+		{"public private", "169.254.169.254", ""}, {"public private", "fe80::1", ""}, {"public private", "fd00:ec2::254", ""},
+		{"public private", "100.100.100.200", ""},
+		{"public private", "168.63.129.16", ""}, {"public private", "224.0.0.1", ""},
+		{"public private", "255.255.255.255", ""}, {"public private", "ff02::1", ""},
+		{"public private", "rebind.example", ""}, {"public private", "mapped.example", ""},
+		{"public private", "both.example", "203.0.113.9"},
 		{"public private", "nowhere.example", ""},
-		{"", "203.0.113.9", ""}, {"", "10.0.0.1", ""}, {"10.20.0.0/16", "10.20.3.4", "10.20.3.4"}, {"10.20.0.0/16", "10.21.0.1", ""},
+		{"", "203.0.113.9", ""}, {"", "10.0.0.1", ""}, {"10.20.0.0/16", "10.20.3.4", "10.20.3.4"},
+		{"10.20.0.0/16", "10.21.0.1", ""},
 		{"127.0.0.0/8", "127.0.0.1", "127.0.0.1"}, {"192.0.2.7", "192.0.2.7", "192.0.2.7"},
-		{"", "127.0.0.1:5999", "127.0.0.1"}, {"", "localhost:5999", "127.0.0.1"}, {"", "platform.example:5432", "10.9.9.9"}, {"", "10.9.9.9:5432", "10.9.9.9"},
+		{"", "127.0.0.1:5999", "127.0.0.1"}, {"", "localhost:5999", "127.0.0.1"}, {"", "platform.example:5432", "10.9.9.9"},
+		{"", "10.9.9.9:5432", "10.9.9.9"},
 		{"", "10.9.9.9:5433", ""}, {"", "127.0.0.1:7", ""},
 	} {
 		host, port, has := strings.Cut(x.host, ":")
@@ -179,7 +201,10 @@ func TestWhereTypedAddressesLead(t *testing.T) {
 		if !has {
 			port = "5432"
 		}
-		s, err := Read(keepsake.Secret((&url.URL{Scheme: "postgres", User: url.UserPassword("a", "b"), Host: host + ":" + port, Path: "/x"}).String()))
+		s,
+			err := Read(
+			keepsake.Secret((&url.URL{Scheme: "postgres", User: url.UserPassword("a", "b"), Host: host + ":" + port,
+				Path: "/x"}).String()))
 		if err != nil {
 			t.Errorf("%s: %v", x.host, err)
 			continue

@@ -9,12 +9,13 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// checkedPrefix marks the connection string of a typed server whose host was looked up and allowed. What follows is base64 without padding: no
-// parser but this package's takes it, so whoever hands it to another by mistake gets an error and no connection.
+// checkedPrefix marks the connection string of a typed server whose host was looked up and allowed. What follows is
+// base64 without padding: no parser but this package's takes it, so whoever hands it to another by mistake gets an
+// error and no connection.
 const checkedPrefix = "keepsake-checked:"
 
-// Checked returns the connection string of a database of the server, for Config and Environment. It leads to the addresses that Policy.Check
-// has found and to no other, whatever the name leads to later.
+// Checked returns the connection string of a database of the server, for Config and Environment. It leads to the
+// addresses that Policy.Check has found and to no other, whatever the name leads to later.
 func (s Server) Checked(database string) keepsake.Secret {
 	s.Database = database
 	u := s.url("postgres")

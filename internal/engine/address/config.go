@@ -18,12 +18,14 @@ import (
 )
 
 // errURL never quotes the URL, which holds a password.
-var errURL = keepsake.Errorf(keepsake.CodeInvalid, "the database URL cannot be read: it must look like postgres://user:password@host:5432/database")
+var errURL = keepsake.Errorf(keepsake.CodeInvalid,
+	"the database URL cannot be read: it must look like postgres://user:password@host:5432/database")
 
 // patience is how long connecting to one address of a typed server may take.
 const patience = 10 * time.Second
 
-// Config returns how to connect. It gives pgx's parser the operator's own connection strings only, as the rest of this package does.
+// Config returns how to connect. It gives pgx's parser the operator's own connection strings only, as the rest of this
+// package does.
 func Config(conn keepsake.Secret) (*pgx.ConnConfig, error) {
 	if IsChecked(conn) {
 		s, err := open(conn)
@@ -39,20 +41,24 @@ func Config(conn keepsake.Secret) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// blank is a connection string that says everything which the environment could say otherwise. Only a configuration that went through the
-// parser may be connected with, so one comes from here and has every field emptied or set anew.
-const blank = "host=127.0.0.1 port=5432 user=nobody password=none dbname=none sslmode=disable sslnegotiation=postgres sslcertmode=disable sslrootcert='' sslcert='' " +
-	"sslkey='' sslpassword='' passfile='' connect_timeout=1 target_session_attrs=any min_protocol_version=3.0 max_protocol_version=3.0 channel_binding=prefer require_auth=''"
+// blank is a connection string that says everything which the environment could say otherwise. Only a configuration
+// that went through the parser may be connected with, so one comes from here and has every field emptied or set anew.
+const blank = "host=127.0.0.1 port=5432 user=nobody password=none dbname=none sslmode=disable " +
+	"sslnegotiation=postgres sslcertmode=disable sslrootcert='' sslcert='' " +
+	"sslkey='' sslpassword='' passfile='' connect_timeout=1 target_session_attrs=any min_protocol_version=3.0 " +
+	"max_protocol_version=3.0 channel_binding=prefer require_auth=''"
 
 func (s Server) config() (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(blank)
 	if err != nil { // PGSERVICE names what is not there: nothing connects in such an environment
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "The environment of this process names a PostgreSQL service that cannot be read: unset PGSERVICE.")
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+			"The environment of this process names a PostgreSQL service that cannot be read: unset PGSERVICE.")
 	}
 	frontend, watcher, onError := config.BuildFrontend, config.BuildContextWatcherHandler, config.OnPgError
 	empty(&config.Config)
 	config.BuildFrontend, config.BuildContextWatcherHandler, config.OnPgError = frontend, watcher, onError
-	config.Host, config.Port, config.User, config.Password, config.Database = s.Host, s.Port, s.User, s.Password.Reveal(), s.Database
+	config.Host, config.Port, config.User, config.Password, config.Database = s.Host, s.Port, s.User, s.Password.Reveal(),
+		s.Database
 	config.ConnectTimeout, config.RuntimeParams = patience, map[string]string{}
 	config.SSLNegotiation, config.SSLCertMode, config.ChannelBinding = "postgres", "disable", "prefer"
 	config.MinProtocolVersion, config.MaxProtocolVersion = "3.0", "3.0"
@@ -88,9 +94,11 @@ func empty(config *pgconn.Config) {
 }
 
 // roots are where systems keep the certificates of public authorities; libpq, unlike Go, must be told.
-var roots = []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}
+var roots = []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+	"/etc/ssl/cert.pem"}
 
-// Environment gives a connection as libpq's variables (PostgreSQL, libpq, "Environment Variables"), for a program that gets no others.
+// Environment gives a connection as libpq's variables (PostgreSQL, libpq, "Environment Variables"), for a program that
+// gets no others.
 func Environment(conn keepsake.Secret) ([]string, error) {
 	if !IsChecked(conn) {
 		return operators(conn)
@@ -99,12 +107,15 @@ func Environment(conn keepsake.Secret) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without a home libpq finds no password file, no certificate and no key there; none of them is for a server that somebody typed.
-	var hosts, at []string // each address with the name that its certificate is for; libpq tries them in this order, as Keepsake does
+	// Without a home libpq finds no password file, no certificate and no key there; none of them is for a server that
+	// somebody typed. each address with the name that its certificate is for; libpq tries them in this order, as Keepsake
+	// does
+	var hosts, at []string
 	for _, addr := range s.at {
 		hosts, at = append(hosts, s.Host), append(at, addr.String())
 	}
-	env := []string{"HOME=/dev/null", "PGHOST=" + strings.Join(hosts, ","), "PGHOSTADDR=" + strings.Join(at, ","), "PGPORT=" + strconv.Itoa(int(s.Port)), "PGUSER=" + s.User,
+	env := []string{"HOME=/dev/null", "PGHOST=" + strings.Join(hosts, ","), "PGHOSTADDR=" + strings.Join(at, ","),
+		"PGPORT=" + strconv.Itoa(int(s.Port)), "PGUSER=" + s.User,
 		"PGPASSWORD=" + s.Password.Reveal(), "PGDATABASE=" + s.Database, "PGSSLMODE=" + s.SSLMode, "PGGSSENCMODE=disable"}
 	if s.SSLMode == "verify-full" {
 		for _, file := range roots {
@@ -124,7 +135,8 @@ func operators(conn keepsake.Secret) ([]string, error) {
 	}
 	env := []string{"PGHOST=" + config.Host, "PGPORT=" + strconv.Itoa(int(config.Port)), "PGUSER=" + config.User,
 		"PGPASSWORD=" + config.Password, "PGDATABASE=" + config.Database}
-	for name, variable := range map[string]string{"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "channel_binding": "PGCHANNELBINDING"} {
+	for name, variable := range map[string]string{"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
+		"sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "channel_binding": "PGCHANNELBINDING"} {
 		if v := cmp.Or(parameter(conn.Reveal(), name), os.Getenv(variable)); v != "" {
 			env = append(env, variable+"="+v)
 		}

@@ -28,8 +28,8 @@ type Checker struct {
 	Now            func() time.Time
 }
 
-// Check is the preflight: it looks at the tools, the key, the providers, the platform and its clock, changes nothing, and says
-// what to do about each thing that is wrong.
+// Check is the preflight: it looks at the tools, the key, the providers, the platform and its clock, changes nothing,
+// and says what to do about each thing that is wrong.
 func (by *Checker) Check(ctx context.Context) []report.CheckFinding { return by.check(ctx, false) }
 
 // CheckPlatform is the part of Check that asks the platform, CheckRepository the part that asks everything else.
@@ -47,8 +47,8 @@ func (by *Checker) CheckRepository(ctx context.Context) []report.CheckFinding {
 	return found
 }
 
-// CheckThoroughly is Check, and tries with each provider the largest object that a backup writes, and whether it shows anything to
-// somebody without credentials.
+// CheckThoroughly is Check, and tries with each provider the largest object that a backup writes, and whether it shows
+// anything to somebody without credentials.
 func (by *Checker) CheckThoroughly(ctx context.Context) []report.CheckFinding {
 	return by.check(ctx, true)
 }
@@ -76,8 +76,9 @@ func (by *Checker) checkBeside(ctx context.Context, thorough bool) ([]report.Che
 func (by *Checker) checkPlatform(ctx context.Context, dumpMajor int) []report.CheckFinding {
 	const area = "platform"
 	if by.PlatformURL == "" {
-		return []report.CheckFinding{{Area: area, Level: report.LevelWarn, Message: "No platform database is configured, so restoring works and backing up does not",
-			Action: "Set platform.url or KEEPSAKE_PLATFORM_URL"}}
+		return []report.CheckFinding{{Area: area, Level: report.LevelWarn,
+			Message: "No platform database is configured, so restoring works and backing up does not",
+			Action:  "Set platform.url or KEEPSAKE_PLATFORM_URL"}}
 	}
 	conn, err := platform.Connect(ctx, by.PlatformURL)
 	if err != nil {
@@ -98,7 +99,8 @@ func (by *Checker) checkPlatform(ctx context.Context, dumpMajor int) []report.Ch
 		found = append(found, report.CheckFinding{Area: area, Level: level, Message: f.Message, Action: f.Action})
 	}
 	for _, n := range c.NotCarried {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: n.Kind + " of " + n.Name + " are not carried. " + keepsake.Sentence(n.Reason)})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: n.Kind + " of " + n.Name +
+			" are not carried. " + keepsake.Sentence(n.Reason)})
 	}
 	found = append(found, by.checkDataMap(ctx, conn)...)
 	return append(found, by.checkClock(ctx, conn))
@@ -112,10 +114,12 @@ func (by *Checker) checkClock(ctx context.Context, conn *pgx.Conn) report.CheckF
 	}
 	if skew := theirs.Sub(before).Abs(); skew > maxClockSkew {
 		return report.CheckFinding{Area: "clock", Level: report.LevelWarn,
-			Message: fmt.Sprintf("This machine's clock and the platform's differ by %s, so times on the screen mislead", skew.Round(time.Second)),
-			Action:  "Synchronise both with NTP"}
+			Message: fmt.Sprintf("This machine's clock and the platform's differ by %s, so times on the screen mislead",
+				skew.Round(time.Second)),
+			Action: "Synchronise both with NTP"}
 	}
-	return report.CheckFinding{Area: "clock", Level: report.LevelOK, Message: "This machine's clock agrees with the platform's"}
+	return report.CheckFinding{Area: "clock", Level: report.LevelOK,
+		Message: "This machine's clock agrees with the platform's"}
 }
 
 // TableEstimate is one table as the planner sees it now.
@@ -141,7 +145,8 @@ func (by *Checker) Tables(ctx context.Context) ([]TableEstimate, error) {
 	var tables []TableEstimate
 	for _, t := range c.Tables {
 		tier := by.DataMap.TierOf(keepsake.SplitTableName(t.Root))
-		tables = append(tables, TableEstimate{Schema: t.Schema, Name: t.Name, Tier: string(tier), Rows: t.Rows, Bytes: t.Bytes})
+		tables = append(tables, TableEstimate{Schema: t.Schema, Name: t.Name, Tier: string(tier), Rows: t.Rows,
+			Bytes: t.Bytes})
 	}
 	return tables, nil
 }

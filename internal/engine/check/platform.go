@@ -26,8 +26,8 @@ func (by *Checker) AskPlatform(ctx context.Context) (standby bool, err error) {
 	return standby, err
 }
 
-// LookAtPlatform asks whether the platform answers and has what the data map names. An error that is no *keepsake.Error when ctx has ended means that it
-// took the session and did not answer the question in time.
+// LookAtPlatform asks whether the platform answers and has what the data map names. An error that is no *keepsake.Error
+// when ctx has ended means that it took the session and did not answer the question in time.
 func (by *Checker) LookAtPlatform(ctx context.Context) (look PlatformLook, err error) {
 	err = by.Questions.Ask(ctx, func(conn *pgx.Conn) error {
 		if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&look.Standby); err != nil {
@@ -51,7 +51,8 @@ func (by *Checker) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.Ch
 	}
 	var found []report.CheckFinding
 	for _, u := range unmapped {
-		f := report.CheckFinding{Area: area, Level: report.LevelWarn, Message: u.Words(), Action: "Correct this key in keepsake.yaml"}
+		f := report.CheckFinding{Area: area, Level: report.LevelWarn, Message: u.Words(),
+			Action: "Correct this key in keepsake.yaml"}
 		if u.Weddings {
 			f.Level = report.LevelError
 			if !strings.HasSuffix(f.Message, "?") {
@@ -62,7 +63,8 @@ func (by *Checker) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.Ch
 		found = append(found, f)
 	}
 	if len(found) == 0 {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelOK, Message: "Every table and column that it names is there"})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelOK,
+			Message: "Every table and column that it names is there"})
 	}
 	return found
 }

@@ -22,16 +22,19 @@ func (by *Checker) checkRepository(ctx context.Context, thorough bool) []report.
 	if err != nil {
 		return []report.CheckFinding{{Area: "repository", Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
-	found := []report.CheckFinding{{Area: "key", Level: report.LevelOK, Message: "The key opens repository " + r.Keys.Repository()}}
+	found := []report.CheckFinding{{Area: "key", Level: report.LevelOK, Message: "The key opens repository " +
+		r.Keys.Repository()}}
 	if r.Keys.WritesOnly() {
-		found[0].Message = "It is a writer's key, so this machine can back up into repository " + r.Keys.Repository() + " and can read nothing there"
+		found[0].Message = "It is a writer's key, so this machine can back up into repository " + r.Keys.Repository() +
+			" and can read nothing there"
 	}
 	var configured, copies []keepsake.Copy
 	for i, h := range r.Health(ctx, always) {
 		p := r.Providers[i]
 		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: true}
 		configured = append(configured, c)
-		more := []report.CheckFinding{{Area: "provider " + p.Name, Level: report.LevelOK, Message: "What was written there was read back"}}
+		more := []report.CheckFinding{{Area: "provider " + p.Name, Level: report.LevelOK,
+			Message: "What was written there was read back"}}
 		if h.Error == "" && thorough {
 			more = by.checkThoroughly(ctx, r, p, more)
 		}
@@ -46,8 +49,9 @@ func (by *Checker) checkRepository(ctx context.Context, thorough bool) []report.
 		found = append(found, more...)
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		f := report.CheckFinding{Area: "3-2-1 rule", Level: report.LevelWarn, Message: "A backup would not meet it now, because " + verdict.Lacks(),
-			Action: "Configure three providers on two media, one of them offsite: true"}
+		f := report.CheckFinding{Area: "3-2-1 rule", Level: report.LevelWarn,
+			Message: "A backup would not meet it now, because " + verdict.Lacks(),
+			Action:  "Configure three providers on two media, one of them offsite: true"}
 		if keepsake.JudgeProtection(configured).Protected() {
 			f.Action = "The providers that are configured are enough. Bring back those that fail, then run keepsake repair --all"
 		}
@@ -57,23 +61,28 @@ func (by *Checker) checkRepository(ctx context.Context, thorough bool) []report.
 }
 
 // checkThoroughly tries what is too much for every minute. found begins with what is known of the provider.
-func (by *Checker) checkThoroughly(ctx context.Context, r *replicas.Repo, p replicas.Provider, found []report.CheckFinding) []report.CheckFinding {
+func (by *Checker) checkThoroughly(ctx context.Context, r *replicas.Repo, p replicas.Provider,
+	found []report.CheckFinding) []report.CheckFinding {
 	area := found[0].Area
 	size := int64(repository.MaxChunkSealed) // or the newest manifest, where that is larger
 	_ = p.Store.List(ctx, repository.ManifestPrefix, func(o storage.Object) error { size = max(size, o.Size); return nil })
 	trying, cancel := context.WithTimeout(ctx, largeTime)
 	defer cancel()
 	if err := storage.CheckLarge(trying, p.Store, size); err != nil {
-		found[0].Level, found[0].Message = report.LevelError, fmt.Sprintf("It takes small objects, but not one of %d MiB, which a backup may write, so what is larger has no copy there. %s",
-			size>>20, replicas.Explain(err))
+		found[0].Level, found[0].Message = report.LevelError,
+			fmt.Sprintf("It takes small objects, but not one of %d MiB, which a backup may write, so what is larger has no "+
+				"copy there. %s",
+				size>>20, replicas.Explain(err))
 	}
 	if gives := storage.Public(trying, p.Store, repository.HeaderKey); gives != "" {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: gives + ". They are encrypted, but when and how much you " +
-			"back up is theirs to see", Action: "Make the bucket private"})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn,
+			Message: gives + ". They are encrypted, but when and how much you " +
+				"back up is theirs to see", Action: "Make the bucket private"})
 	}
 	if missing := lacksNewest(ctx, r, p); missing != "" && found[0].Level == report.LevelOK {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn, Message: "It lacks the newest recovery point, " + missing,
-			Action: "Run keepsake repair"})
+		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn,
+			Message: "It lacks the newest recovery point, " + missing,
+			Action:  "Run keepsake repair"})
 	}
 	return found
 }

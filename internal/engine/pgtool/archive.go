@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Archive is a pg_dump archive in custom format. It lives in memory and never touches a disk: the tools read it through an
-// inherited file descriptor, and the kernel frees it with the last process that holds it, however that process ends.
+// Archive is a pg_dump archive in custom format. It lives in memory and never touches a disk: the tools read it through
+// an inherited file descriptor, and the kernel frees it with the last process that holds it, however that process ends.
 type Archive struct{ file *os.File }
 
 // NewArchive returns an empty archive. The caller writes it, then lets the tools read it, then closes it.

@@ -68,9 +68,13 @@ func dumpOdd(t *testing.T) (string, *pgtool.Archive) {
 	t.Helper()
 	url := testenv.DB(t)
 	conn := connect(t, url)
-	role, schema, table := pgx.Identifier{oddRole}.Sanitize(), pgx.Identifier{oddSchema}.Sanitize(), pgx.Identifier{oddSchema, oddTable}.Sanitize()
-	exec(t, conn, "do $do$ begin create role "+role+"; exception when duplicate_object or unique_violation then null; end $do$", "create schema "+schema, "create table "+table+" (id int primary key, body text default E'a\\\\;''b')",
-		"alter table "+table+" owner to "+role, "create table guests (id int primary key, seat int constraint \"sits; at\" references "+table+")",
+	role, schema, table := pgx.Identifier{oddRole}.Sanitize(), pgx.Identifier{oddSchema}.Sanitize(),
+		pgx.Identifier{oddSchema, oddTable}.Sanitize()
+	exec(t, conn, "do $do$ begin create role "+role+
+		"; exception when duplicate_object or unique_violation then null; end $do$", "create schema "+schema,
+		"create table "+table+" (id int primary key, body text default E'a\\\\;''b')",
+		"alter table "+table+" owner to "+role,
+		"create table guests (id int primary key, seat int constraint \"sits; at\" references "+table+")",
 		"comment on table "+table+" is E'it''s; -- a\n/* comment $$ \\\\ of\n\"lines\"'",
 		"comment on column guests.seat is 'x;\n\\\\connect elsewhere'",
 		"create policy \"p;\n1\" on "+table+" to "+role+" using (body <> E'\\\\;\n''--' and body <> '$$;')",
@@ -132,7 +136,8 @@ func TestScriptsStatementsRunOneByOne(t *testing.T) {
 	rest := slices.DeleteFunc(slices.Clone(entries), apart)
 	single := slices.DeleteFunc(slices.Clone(entries), func(e pgtool.Entry) bool { return !apart(e) })
 	for _, section := range []string{"pre-data", "post-data"} {
-		failed, err := tools.Restore(t.Context(), keepsake.Secret(url), a, pgtool.RestoreOptions{Section: section, Entries: rest})
+		failed, err := tools.Restore(t.Context(), keepsake.Secret(url), a,
+			pgtool.RestoreOptions{Section: section, Entries: rest})
 		if err != nil || len(failed) != 0 {
 			t.Fatalf("%v; failed: %+v", err, failed)
 		}
@@ -211,7 +216,8 @@ func TestDumpStopsWhenAsked(t *testing.T) {
 	go func() { done <- find(t).Dump(ctx, keepsake.Secret(url), id, io.Discard) }()
 	waiting := func() (n int) {
 		t.Helper()
-		err := holder.QueryRow(t.Context(), "select count(*) from pg_locks, pg_sleep(0.01) where relation = 'held'::regclass and not granted").Scan(&n)
+		err := holder.QueryRow(t.Context(), "select count(*) from pg_locks, pg_sleep(0.01) where relation = "+
+			"'held'::regclass and not granted").Scan(&n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +241,8 @@ func TestDumpStopsWhenAsked(t *testing.T) {
 func TestArchiveThatIsNone(t *testing.T) {
 	t.Parallel()
 	tools := find(t)
-	for name, content := range map[string]string{"empty": "", "cut off": "PGDMP\x01\x0e", "text": strings.Repeat("-- a script;\n", 100)} {
+	for name, content := range map[string]string{"empty": "", "cut off": "PGDMP\x01\x0e",
+		"text": strings.Repeat("-- a script;\n", 100)} {
 		a, err := pgtool.NewArchive()
 		if err != nil {
 			t.Fatal(err)
@@ -254,7 +261,8 @@ func TestArchiveThatIsNone(t *testing.T) {
 func TestFindNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	_, err := pgtool.Find(t.Context(), t.TempDir())
-	if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), "pg_dump") || !strings.Contains(err.Error(), "pg_bin") {
+	if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), "pg_dump") ||
+		!strings.Contains(err.Error(), "pg_bin") {
 		t.Errorf("%v (%s)", err, keepsake.CodeOf(err))
 	}
 	if _, err := os.Stat(find(t).Dir); err != nil {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// failures reads pg_restore's standard error while it runs. It remembers which entries of the archive failed, whatever their
-// number, and the last error lines. Sessions that work at once write to the same pipe: the words below reach it in one
-// piece, but not necessarily at the beginning of a line.
+// failures reads pg_restore's standard error while it runs. It remembers which entries of the archive failed, whatever
+// their number, and the last error lines. Sessions that work at once write to the same pipe: the words below reach it
+// in one piece, but not necessarily at the beginning of a line.
 type failures struct {
 	rest    []byte // of a line that is not complete
 	entries map[int]bool
@@ -60,8 +60,8 @@ func (f *failures) line(line string) {
 	}
 }
 
-// failed returns the entries that failed, in their order in the archive's list. A function's body that pg_restore repeats
-// may hold the same words, so what was not asked for is left out.
+// failed returns the entries that failed, in their order in the archive's list. A function's body that pg_restore
+// repeats may hold the same words, so what was not asked for is left out.
 func (f *failures) failed(asked []Entry) []Entry {
 	return slices.DeleteFunc(slices.Clone(asked), func(e Entry) bool { return !f.entries[e.ID()] })
 }

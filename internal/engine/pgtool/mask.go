@@ -5,9 +5,9 @@ import "strings"
 // Masked is what stands for a text in quotes.
 const Masked = "'…'"
 
-// Mask replaces every text in quotes by a mark and returns the texts. What is left are words, names, numbers and signs: a
-// password, a connection string or a function's body is always a text. It reports false where it cannot be sure to have found
-// the ends of all texts; nothing of the statement is to be shown then.
+// Mask replaces every text in quotes by a mark and returns the texts. What is left are words, names, numbers and signs:
+// a password, a connection string or a function's body is always a text. It reports false where it cannot be sure to
+// have found the ends of all texts; nothing of the statement is to be shown then.
 func Mask(statement string) (masked string, texts []string, sure bool) {
 	var b strings.Builder
 	sure = true

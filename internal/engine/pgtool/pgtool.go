@@ -1,5 +1,5 @@
-// Package pgtool runs PostgreSQL's own pg_dump and pg_restore. Passwords travel in the child's environment only, never in
-// its arguments; no shell is involved; a cancelled context ends the whole process group.
+// Package pgtool runs PostgreSQL's own pg_dump and pg_restore. Passwords travel in the child's environment only, never
+// in its arguments; no shell is involved; a cancelled context ends the whole process group.
 package pgtool
 
 import (
@@ -56,19 +56,22 @@ func Find(ctx context.Context, dir string) (Tools, error) {
 	}
 	if best.Dir == "" {
 		return best, keepsake.Errorf(keepsake.CodeInvalid,
-			"pg_dump was not found: install PostgreSQL's client programs (Debian: postgresql-client) or name their directory in pg_bin")
+			"pg_dump was not found: install PostgreSQL's client programs (Debian: postgresql-client) or name their "+
+				"directory in pg_bin")
 	}
 	return best, ctx.Err()
 }
 
 // Dump writes the schema of a database, in pg_dump's custom format, as it stands in an exported snapshot.
 func (t Tools) Dump(ctx context.Context, url keepsake.Secret, snapshot string, w io.Writer, extra ...string) error {
-	args := append([]string{"--format=custom", "--schema-only", "--no-subscriptions", "--no-password", "--snapshot=" + snapshot}, extra...)
+	args := append([]string{"--format=custom", "--schema-only", "--no-subscriptions", "--no-password",
+		"--snapshot=" + snapshot}, extra...)
 	return t.run(ctx, "pg_dump", url, nil, w, args...)
 }
 
 // run starts one tool that connects to a database.
-func (t Tools) run(ctx context.Context, tool string, url keepsake.Secret, options []string, stdout io.Writer, args ...string) error {
+func (t Tools) run(ctx context.Context, tool string, url keepsake.Secret, options []string, stdout io.Writer,
+	args ...string) error {
 	env, err := environment(url, options)
 	if err != nil {
 		return err
@@ -76,8 +79,10 @@ func (t Tools) run(ctx context.Context, tool string, url keepsake.Secret, option
 	return t.start(ctx, tool, env, stdout, nil, args...)
 }
 
-// start runs one tool to its end. files are what it inherits as descriptors 3, 4, …. Its first error line becomes the error.
-func (t Tools) start(ctx context.Context, tool string, env []string, stdout io.Writer, files []*os.File, args ...string) error {
+// start runs one tool to its end. files are what it inherits as descriptors 3, 4, …. Its first error line becomes the
+// error.
+func (t Tools) start(ctx context.Context, tool string, env []string, stdout io.Writer, files []*os.File,
+	args ...string) error {
 	stderr := &bounded{limit: 64 << 10}
 	err := t.command(ctx, tool, env, stdout, stderr, files, args...)
 	if ctx.Err() != nil {
@@ -90,7 +95,8 @@ func (t Tools) start(ctx context.Context, tool string, env []string, stdout io.W
 }
 
 // command runs one tool to its end, whatever it says.
-func (t Tools) command(ctx context.Context, tool string, env []string, stdout, stderr io.Writer, files []*os.File, args ...string) error {
+func (t Tools) command(ctx context.Context, tool string, env []string, stdout, stderr io.Writer, files []*os.File,
+	args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(t.Dir, tool), args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = env, stdout, stderr, files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -138,8 +144,10 @@ func environment(url keepsake.Secret, options []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	options = append([]string{"-c statement_timeout=0", "-c lock_timeout=0", "-c idle_in_transaction_session_timeout=0"}, options...)
-	env := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGAPPNAME=keepsake", "PGCONNECT_TIMEOUT=15", "PGCLIENTENCODING=UTF8",
+	options = append([]string{"-c statement_timeout=0", "-c lock_timeout=0", "-c idle_in_transaction_session_timeout=0"},
+		options...)
+	env := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGAPPNAME=keepsake", "PGCONNECT_TIMEOUT=15",
+		"PGCLIENTENCODING=UTF8",
 		"PGOPTIONS=" + strings.Join(options, " ")}
 	return append(env, connection...), nil
 }

@@ -31,16 +31,19 @@ func TestConninfoQuotesTheDatabase(t *testing.T) {
 
 func TestEnvironmentCarriesTheConnection(t *testing.T) {
 	t.Parallel()
-	env, err := environment("postgres://pl%40nner:it's%20%24ecret@db.example:5433/we%20dd?sslmode=require", []string{"-c a=b"})
+	env, err := environment("postgres://pl%40nner:it's%20%24ecret@db.example:5433/we%20dd?sslmode=require",
+		[]string{"-c a=b"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"PGHOST=db.example", "PGPORT=5433", "PGUSER=pl@nner", "PGPASSWORD=it's $ecret", "PGDATABASE=we dd", "PGSSLMODE=require"} {
+	for _, want := range []string{"PGHOST=db.example", "PGPORT=5433", "PGUSER=pl@nner", "PGPASSWORD=it's $ecret",
+		"PGDATABASE=we dd", "PGSSLMODE=require"} {
 		if !slices.Contains(env, want) {
 			t.Errorf("the environment has no %s: %q", want, env)
 		}
 	}
-	if i := slices.IndexFunc(env, func(v string) bool { return strings.HasPrefix(v, "PGOPTIONS=") }); i < 0 || !strings.HasSuffix(env[i], " -c a=b") {
+	if i := slices.IndexFunc(env, func(v string) bool { return strings.HasPrefix(v, "PGOPTIONS=") }); i < 0 ||
+		!strings.HasSuffix(env[i], " -c a=b") {
 		t.Errorf("the options are not passed on: %q", env)
 	}
 	_, err = environment("postgres://u:topsecret@h:port/d", nil)
@@ -58,8 +61,10 @@ func TestErrorTellsTheFirstErrorAndItsEntry(t *testing.T) {
 	}{
 		{nil, "pg_restore: exit status 1"},
 		{[]string{"odd words"}, "pg_restore: odd words"},
-		{[]string{"pg_restore: warning: careful", "pg_restore: error: first", "pg_restore: error: second"}, "pg_restore: error: first"},
-		{[]string{"pg_restore: while PROCESSING TOC:", `pg_restore: from TOC entry 7; 1 2 TABLE public "a b" boss`, "pg_restore: error: no"}, `pg_restore: error: no (entry 7; 1 2 TABLE public "a b" boss)`},
+		{[]string{"pg_restore: warning: careful", "pg_restore: error: first", "pg_restore: error: second"},
+			"pg_restore: error: first"},
+		{[]string{"pg_restore: while PROCESSING TOC:", `pg_restore: from TOC entry 7; 1 2 TABLE public "a b" boss`,
+			"pg_restore: error: no"}, `pg_restore: error: no (entry 7; 1 2 TABLE public "a b" boss)`},
 	} {
 		err := &Error{Tool: "pg_restore", Lines: c.lines, Err: cause}
 		if err.Error() != c.want || !errors.Is(err, cause) {

@@ -43,12 +43,14 @@ func (t Tools) Restore(ctx context.Context, url keepsake.Secret, a *Archive, o R
 		return nil, err
 	}
 	// Only --verbose makes it say which entry an error is about.
-	args := []string{"--verbose", "--no-password", "--no-tablespaces", "--section=" + o.Section, "--use-list=" + inherited(1), "--dbname=" + database}
+	args := []string{"--verbose", "--no-password", "--no-tablespaces", "--section=" + o.Section,
+		"--use-list=" + inherited(1), "--dbname=" + database}
 	if o.Jobs > 1 {
 		args = append(args, fmt.Sprintf("--jobs=%d", o.Jobs))
 	}
 	var f failures
-	err = t.command(ctx, "pg_restore", append(env, "PGAPPNAME="+Application), nil, &f, []*os.File{a.file, list}, append(args, inherited(0))...)
+	err = t.command(ctx, "pg_restore", append(env, "PGAPPNAME="+Application), nil, &f, []*os.File{a.file, list},
+		append(args, inherited(0))...)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -60,8 +62,8 @@ func (t Tools) Restore(ctx context.Context, url keepsake.Secret, a *Archive, o R
 	return failed, nil
 }
 
-// Application is the application_name of every session that writes a target, so that what a killed run left behind on the
-// server can be recognised.
+// Application is the application_name of every session that writes a target, so that what a killed run left behind on
+// the server can be recognised.
 const Application = "keepsake restore"
 
 // Scripted is an entry with its statements. Those that set its owner come last.
@@ -82,7 +84,8 @@ func (t Tools) Script(ctx context.Context, a *Archive, entries []Entry) ([]Scrip
 	defer func() { _ = list.Close() }()
 	var out bytes.Buffer
 	// Only --verbose makes it say which entry a statement belongs to.
-	err = t.offline(ctx, &out, a, list, "--verbose", "--no-tablespaces", "--use-list="+inherited(1), "--file=-", inherited(0))
+	err = t.offline(ctx, &out, a, list, "--verbose", "--no-tablespaces", "--use-list="+inherited(1), "--file=-",
+		inherited(0))
 	if err != nil {
 		return nil, err
 	}

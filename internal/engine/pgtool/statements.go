@@ -7,9 +7,9 @@ import (
 
 var dollarTag = regexp.MustCompile(`^\$([A-Za-z_\x80-\xff][A-Za-z_0-9\x80-\xff]*)?\$`)
 
-// SplitStatements cuts a script that pg_restore wrote at the semicolons outside quotes, comments, parentheses and the bodies
-// of functions. Comments, psql's backslash commands and the settings at the script's head are dropped; SET SESSION
-// AUTHORIZATION and the choice of an access method are kept.
+// SplitStatements cuts a script that pg_restore wrote at the semicolons outside quotes, comments, parentheses and the
+// bodies of functions. Comments, psql's backslash commands and the settings at the script's head are dropped; SET
+// SESSION AUTHORIZATION and the choice of an access method are kept.
 func SplitStatements(script string) []string {
 	var statements []string
 	scan(script, func(string) {}, func(s string) { statements = append(statements, s) })
@@ -63,8 +63,8 @@ func scan(script string, comment, statement func(string)) {
 	flush()
 }
 
-// nesting tells where a semicolon ends a statement: not in parentheses (the actions of a rule), and not in a function's body
-// that is written without quotes (BEGIN ATOMIC … END), as psql tells it.
+// nesting tells where a semicolon ends a statement: not in parentheses (the actions of a rule), and not in a function's
+// body that is written without quotes (BEGIN ATOMIC … END), as psql tells it.
 type nesting struct{ parentheses, blocks int }
 
 func (n *nesting) outside() bool { return n.parentheses <= 0 && n.blocks == 0 }
@@ -114,7 +114,8 @@ func wordEnd(s string) int {
 
 func isSetting(s string) bool {
 	return strings.HasPrefix(s, "SELECT pg_catalog.set_config(") ||
-		strings.HasPrefix(s, "SET ") && !strings.HasPrefix(s, "SET SESSION AUTHORIZATION") && !strings.HasPrefix(s, "SET default_table_access_method")
+		strings.HasPrefix(s, "SET ") && !strings.HasPrefix(s, "SET SESSION AUTHORIZATION") &&
+			!strings.HasPrefix(s, "SET default_table_access_method")
 }
 
 func lineEnd(s string) int {

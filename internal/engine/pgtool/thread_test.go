@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestAToolOutlivesOtherThreads: the thread that started a tool must not end while it runs, since the kernel would kill the
-// tool then. Threads end with goroutines that locked them.
+// TestAToolOutlivesOtherThreads: the thread that started a tool must not end while it runs, since the kernel would kill
+// the tool then. Threads end with goroutines that locked them.
 func TestAToolOutlivesOtherThreads(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\nread line <&3\necho \"$line\"\n"

@@ -33,18 +33,24 @@ func (e Entry) ID() int {
 	return id
 }
 
-// longKinds are the entry kinds of more than one word (pg_backup_archiver.c and pg_dump.c); every other kind is one word.
-var longKinds = []string{"FK CONSTRAINT", "CHECK CONSTRAINT", "DEFAULT ACL", "ROW SECURITY", "EVENT TRIGGER", "MATERIALIZED VIEW DATA",
-	"MATERIALIZED VIEW", "SEQUENCE OWNED BY", "SEQUENCE SET", "TABLE ATTACH", "INDEX ATTACH", "TABLE DATA", "DATABASE PROPERTIES",
-	"FOREIGN TABLE", "FOREIGN DATA WRAPPER", "FOREIGN SERVER", "USER MAPPING", "SECURITY LABEL", "SHELL TYPE", "PROCEDURAL LANGUAGE",
-	"ACCESS METHOD", "OPERATOR CLASS", "OPERATOR FAMILY", "TEXT SEARCH PARSER", "TEXT SEARCH DICTIONARY", "TEXT SEARCH TEMPLATE",
-	"TEXT SEARCH CONFIGURATION", "PUBLICATION TABLES IN SCHEMA", "PUBLICATION TABLE", "SUBSCRIPTION TABLE", "STATISTICS DATA",
+// longKinds are the entry kinds of more than one word (pg_backup_archiver.c and pg_dump.c); every other kind is one
+// word.
+var longKinds = []string{"FK CONSTRAINT", "CHECK CONSTRAINT", "DEFAULT ACL", "ROW SECURITY", "EVENT TRIGGER",
+	"MATERIALIZED VIEW DATA",
+	"MATERIALIZED VIEW", "SEQUENCE OWNED BY", "SEQUENCE SET", "TABLE ATTACH", "INDEX ATTACH", "TABLE DATA",
+	"DATABASE PROPERTIES",
+	"FOREIGN TABLE", "FOREIGN DATA WRAPPER", "FOREIGN SERVER", "USER MAPPING", "SECURITY LABEL", "SHELL TYPE",
+	"PROCEDURAL LANGUAGE",
+	"ACCESS METHOD", "OPERATOR CLASS", "OPERATOR FAMILY", "TEXT SEARCH PARSER", "TEXT SEARCH DICTIONARY",
+	"TEXT SEARCH TEMPLATE",
+	"TEXT SEARCH CONFIGURATION", "PUBLICATION TABLES IN SCHEMA", "PUBLICATION TABLE", "SUBSCRIPTION TABLE",
+	"STATISTICS DATA",
 	"BLOB COMMENTS", "BLOB METADATA", "ACL LANGUAGE"}
 
 var entryLine = regexp.MustCompile(`^\d+; \d+ \d+ (.+)$`)
 
-// List returns an archive's table of contents. Its lines separate schema, name and owner by spaces, which may also stand
-// inside each; knowing the roles that can own something, and the schemas from the list itself, takes them apart.
+// List returns an archive's table of contents. Its lines separate schema, name and owner by spaces, which may also
+// stand inside each; knowing the roles that can own something, and the schemas from the list itself, takes them apart.
 func (t Tools) List(ctx context.Context, a *Archive, roles []string) ([]Entry, error) {
 	var out bytes.Buffer
 	if err := t.offline(ctx, &out, a, nil, "--list", inherited(0)); err != nil {

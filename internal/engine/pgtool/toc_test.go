@@ -95,7 +95,8 @@ func FuzzParseList(f *testing.F) {
 	f.Add("1; 2 3 SCHEMA - \n1; 2 3 TABLE   \r\n", " ")
 	f.Fuzz(func(t *testing.T, list, role string) {
 		for _, e := range parseList(list, []string{role}) {
-			if !strings.Contains(list, e.Line) || strings.Contains(e.Line, "\n") || e.Kind == "" && !strings.Contains(e.Line, "  ") {
+			if !strings.Contains(list, e.Line) || strings.Contains(e.Line, "\n") || e.Kind == "" &&
+				!strings.Contains(e.Line, "  ") {
 				t.Fatalf("%+v of %q", e, list)
 			}
 		}

@@ -89,8 +89,9 @@ func (c *collector) keep(packet []byte) {
 	c.sent.Write(append(packet, '\n'))
 }
 
-// TestATypedServerIsSentNothingOfOurs: with every variable of libpq set, and password and service files at home, a server that somebody typed is
-// sent what was typed with its address and nothing else, by Keepsake itself and by the tools that it starts.
+// TestATypedServerIsSentNothingOfOurs: with every variable of libpq set, and password and service files at home, a
+// server that somebody typed is sent what was typed with its address and nothing else, by Keepsake itself and by the
+// tools that it starts.
 func TestATypedServerIsSentNothingOfOurs(t *testing.T) {
 	c := collect(t)
 	home := t.TempDir()
@@ -101,13 +102,19 @@ func TestATypedServerIsSentNothingOfOurs(t *testing.T) {
 		}
 	}
 	write(pass, "*:*:*:*:ours-by-file\n")
-	write(service, "[ours]\nuser=ours-by-service\npassword=ours-by-service\nhost=127.0.0.1\nport=1\noptions=-c a.b=ours-by-service\n")
+	write(service, "[ours]\nuser=ours-by-service\npassword=ours-by-service\nhost=127.0.0.1\nport=1\noptions=-c "+
+		"a.b=ours-by-service\n")
 	for name, value := range map[string]string{
-		"HOME": home, "PGHOST": "127.0.0.1", "PGHOSTADDR": "127.0.0.2", "PGPORT": "1", "PGDATABASE": "ours-db", "PGUSER": "ours-user", "PGPASSWORD": "ours-password", "PGPASSFILE": pass,
-		"PGSERVICE": "ours", "PGSERVICEFILE": service, "PGOPTIONS": "-c a.b=ours-options", "PGAPPNAME": "ours-app", "PGTZ": "ours-zone", "PGDATESTYLE": "ours-style", "PGGEQO": "ours-geqo",
-		"PGSSLROOTCERT": "/dev/zero", "PGSSLCERT": service, "PGSSLKEY": service, "PGSSLMODE": "verify-full", "PGSSLPASSWORD": "ours-ssl", "PGSSLNEGOTIATION": "direct", "PGSSLSNI": "1",
-		"PGCHANNELBINDING": "require", "PGREQUIREAUTH": "none", "PGTARGETSESSIONATTRS": "standby", "PGCONNECT_TIMEOUT": "1", "PGKRBSRVNAME": "ours-krb", "PGGSSENCMODE": "prefer",
-		"PGMINPROTOCOLVERSION": "3.2", "PGMAXPROTOCOLVERSION": "3.2", "PGCLIENTENCODING": "LATIN1", "PGSYSCONFDIR": home, "PGSSLCERTMODE": "require", "PGREQUIREPEER": "ours-peer",
+		"HOME": home, "PGHOST": "127.0.0.1", "PGHOSTADDR": "127.0.0.2", "PGPORT": "1", "PGDATABASE": "ours-db",
+		"PGUSER": "ours-user", "PGPASSWORD": "ours-password", "PGPASSFILE": pass,
+		"PGSERVICE": "ours", "PGSERVICEFILE": service, "PGOPTIONS": "-c a.b=ours-options", "PGAPPNAME": "ours-app",
+		"PGTZ": "ours-zone", "PGDATESTYLE": "ours-style", "PGGEQO": "ours-geqo",
+		"PGSSLROOTCERT": "/dev/zero", "PGSSLCERT": service, "PGSSLKEY": service, "PGSSLMODE": "verify-full",
+		"PGSSLPASSWORD": "ours-ssl", "PGSSLNEGOTIATION": "direct", "PGSSLSNI": "1",
+		"PGCHANNELBINDING": "require", "PGREQUIREAUTH": "none", "PGTARGETSESSIONATTRS": "standby", "PGCONNECT_TIMEOUT": "1",
+		"PGKRBSRVNAME": "ours-krb", "PGGSSENCMODE": "prefer",
+		"PGMINPROTOCOLVERSION": "3.2", "PGMAXPROTOCOLVERSION": "3.2", "PGCLIENTENCODING": "LATIN1", "PGSYSCONFDIR": home,
+		"PGSSLCERTMODE": "require", "PGREQUIREPEER": "ours-peer",
 	} {
 		t.Setenv(name, value)
 	}
@@ -150,8 +157,8 @@ func TestATypedServerIsSentNothingOfOurs(t *testing.T) {
 	}
 }
 
-// TestToolsTryEachAddressOfATypedServer as Keepsake itself does: a name that leads to an address where nothing listens, and to one where the
-// server does, is no server that pg_restore alone cannot reach.
+// TestToolsTryEachAddressOfATypedServer as Keepsake itself does: a name that leads to an address where nothing listens,
+// and to one where the server does, is no server that pg_restore alone cannot reach.
 func TestToolsTryEachAddressOfATypedServer(t *testing.T) {
 	t.Parallel()
 	c := collect(t)

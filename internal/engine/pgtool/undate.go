@@ -5,10 +5,11 @@ import (
 	"errors"
 )
 
-// The header of an archive in pg_dump's custom format (PostgreSQL's source, pg_backup_archiver.c: WriteHead): the magic, the archive's
-// version in three bytes (1.14.0: PostgreSQL 12 to 15, 1.15.0: 16, 1.16.0: 17 and 18), the bytes of an integer, the bytes of a file offset,
-// the format; what the data are compressed with, one byte since 1.15 and an integer before; then, as seven integers, when the archive was
-// made. An integer is a byte for its sign and its bytes, the lowest first.
+// The header of an archive in pg_dump's custom format (PostgreSQL's source, pg_backup_archiver.c: WriteHead): the
+// magic, the archive's version in three bytes (1.14.0: PostgreSQL 12 to 15, 1.15.0: 16, 1.16.0: 17 and 18), the bytes
+// of an integer, the bytes of a file offset, the format; what the data are compressed with, one byte since 1.15 and an
+// integer before; then, as seven integers, when the archive was made. An integer is a byte for its sign and its bytes,
+// the lowest first.
 const (
 	archiveMagic  = "PGDMP"
 	archiveFixed  = len(archiveMagic) + 6
@@ -27,15 +28,17 @@ var undated = [archiveIntegers]byte{3: 1, 5: 100}
 // errArchive says that a header is not one of those that Undate knows.
 var errArchive = errors.New("the archive's header is of no known form")
 
-// Undate puts one and the same time into an archive in the place of the time at which pg_dump made it, so that equal schemas are equal bytes.
-// Nothing is restored from that time: pg_restore prints it in its list. An archive of an unknown version is left as it is.
+// Undate puts one and the same time into an archive in the place of the time at which pg_dump made it, so that equal
+// schemas are equal bytes. Nothing is restored from that time: pg_restore prints it in its list. An archive of an
+// unknown version is left as it is.
 func Undate(archive []byte) error {
 	if len(archive) < archiveFixed || !bytes.HasPrefix(archive, []byte(archiveMagic)) {
 		return errArchive
 	}
 	head := archive[len(archiveMagic):archiveFixed]
 	version, width := int(head[0])<<8|int(head[1]), int(head[3])
-	if version < oldestArchive || version > newestArchive || width < 1 || width > mostIntegerBytes || head[5] != archiveCustom {
+	if version < oldestArchive || version > newestArchive || width < 1 || width > mostIntegerBytes ||
+		head[5] != archiveCustom {
 		return errArchive
 	}
 	at := archiveFixed

@@ -12,7 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// archiveHead is the beginning of an archive that was made at 12:34:56 on 29 November 2026, as each version of pg_dump writes it.
+// archiveHead is the beginning of an archive that was made at 12:34:56 on 29 November 2026, as each version of pg_dump
+// writes it.
 func archiveHead(version byte) []byte {
 	head := append([]byte("PGDMP"), 1, version, 0, 4, 8, 1)
 	if version >= 15 {
@@ -34,7 +35,8 @@ func TestUndateChangesTheTimeAlone(t *testing.T) {
 		if err := pgtool.Undate(now); err != nil {
 			t.Errorf("version 1.%d: %v", version, err)
 		}
-		want := append(bytes.Clone(was[:from]), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0)
+		want := append(bytes.Clone(was[:from]), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+			100, 0, 0, 0, 0, 0, 0, 0, 0)
 		if want = append(want, was[len(want):]...); !bytes.Equal(now, want) {
 			t.Errorf("version 1.%d: %v, want %v", version, now, want)
 		}
@@ -44,8 +46,10 @@ func TestUndateChangesTheTimeAlone(t *testing.T) {
 func TestUndateLeavesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	change := func(at int, to byte) []byte { b := archiveHead(16); b[at] = to; return b }
-	for name, archive := range map[string][]byte{"nothing": nil, "another file": []byte("-- PostgreSQL database dump, plain"), "a newer version": archiveHead(17),
-		"an ancient one": archiveHead(11), "format 2.16": change(5, 2), "a directory's": change(10, 5), "integers of no bytes": change(8, 0), "wide integers": change(8, 9),
+	for name, archive := range map[string][]byte{
+		"nothing": nil, "another file": []byte("-- PostgreSQL database dump, plain"), "a newer version": archiveHead(17),
+		"an ancient one": archiveHead(11), "format 2.16": change(5, 2), "a directory's": change(10, 5),
+		"integers of no bytes": change(8, 0), "wide integers": change(8, 9),
 		"its beginning only": archiveHead(16)[:40]} {
 		was := bytes.Clone(archive)
 		if err := pgtool.Undate(archive); err == nil || !bytes.Equal(archive, was) {
@@ -62,7 +66,8 @@ func FuzzUndate(f *testing.F) {
 		once := bytes.Clone(archive)
 		err := pgtool.Undate(once)
 		twice := bytes.Clone(once)
-		if again := pgtool.Undate(twice); (err == nil) != (again == nil) || !bytes.Equal(once, twice) || len(once) != len(archive) {
+		if again := pgtool.Undate(twice); (err == nil) != (again == nil) || !bytes.Equal(once, twice) ||
+			len(once) != len(archive) {
 			t.Errorf("%v, %v: %v, %v, %v", err, again, archive, once, twice)
 		}
 	})
@@ -96,8 +101,10 @@ func TestUndatedArchivesOfOneSchemaAreEqual(t *testing.T) {
 	if err := os.WriteFile(path, archives[0].Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := osexec.CommandContext(t.Context(), filepath.Join(find(t).Dir, "pg_restore"), "--list", path).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "Archive created at 2000-01-01 00:00:00") || !strings.Contains(string(out), "TABLE public guests") {
+	out, err := osexec.CommandContext(t.Context(), filepath.Join(find(t).Dir, "pg_restore"), "--list",
+		path).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Archive created at 2000-01-01 00:00:00") ||
+		!strings.Contains(string(out), "TABLE public guests") {
 		t.Errorf("pg_restore --list: %v\n%s", err, out)
 	}
 }

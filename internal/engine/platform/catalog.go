@@ -68,10 +68,12 @@ var fullName = keepsake.TableNameSQL("n.nspname", "c.relname")
 const userSchema = `n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`
 
 // ofExtension is the condition that an object of class $1 is created by an extension.
-const ofExtension = `exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')`
+const ofExtension = `exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
+	and d.deptype = 'e')`
 
-// ReadCatalog reads the catalog with a fixed number of queries, whatever the number of tables. conn should be inside the
-// snapshot's transaction. Tables of managed schemas that the role may not read are reported, others are an error later.
+// ReadCatalog reads the catalog with a fixed number of queries, whatever the number of tables. conn should be inside
+// the snapshot's transaction. Tables of managed schemas that the role may not read are reported, others are an error
+// later.
 func ReadCatalog(ctx context.Context, conn *pgx.Conn, managed []string) (*Catalog, error) {
 	c := &Catalog{Keys: map[string][]string{}}
 	steps := []struct {
@@ -121,24 +123,28 @@ func (c *Catalog) readSource(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil || !may { // without the identity of the server an incremental trusts nothing and reads everything
 		return err
 	}
-	// A server whose files are set back to a copy keeps identity and timeline, and one that crashes can lose commits that were
-	// visible (synchronous_commit = off): both give transaction numbers and tuple places out again. Neither happens within one
-	// run. The checkpointer is new after a crash that the postmaster survives; a role that may not see it sees null.
+	// A server whose files are set back to a copy keeps identity and timeline, and one that crashes can lose commits that
+	// were visible (synchronous_commit = off): both give transaction numbers and tuple places out again. Neither happens
+	// within one run. The checkpointer is new after a crash that the postmaster survives; a role that may not see it sees
+	// null.
 	err = conn.QueryRow(ctx, `select system_identifier::text, timeline_id, concat_ws(' ', pg_postmaster_start_time(),
 		(select backend_start from pg_stat_activity where backend_type = 'checkpointer'))
 		from pg_control_system(), pg_control_checkpoint()`).Scan(&s.SystemID, &s.Timeline, &s.Run)
 	if err != nil {
 		return err
 	}
-	// What the output functions of a type print can change without a row changing: a renamed enum label, an altered domain.
+	// What the output functions of a type print can change without a row changing: a renamed enum label, an altered
+	// domain.
 	return conn.QueryRow(ctx, `
 		select encode(sha256(convert_to(concat_ws('|',
-			(select string_agg(concat_ws(',', enumtypid, enumsortorder, enumlabel), ';' order by enumtypid, enumsortorder) from pg_enum),
+			(select string_agg(concat_ws(',', enumtypid, enumsortorder, enumlabel), ';' order by enumtypid, enumsortorder)
+				from pg_enum),
 			(select string_agg(concat_ws(',', oid, typname, typtype, typbasetype, typtypmod), ';' order by oid)
 			 from pg_type where typtype in ('d', 'c', 'e', 'r')),
 			(select string_agg(concat_ws(',', a.attrelid, a.attnum, a.attname, a.atttypid), ';' order by a.attrelid, a.attnum)
 			 from pg_attribute a join pg_class r on r.oid = a.attrelid where r.relkind = 'c'),
-			(select string_agg(concat_ws(',', extname, extversion), ';' order by extname) from pg_extension)), 'UTF8')), 'hex')`).
+			(select string_agg(concat_ws(',', extname, extversion), ';' order by extname) from pg_extension)), 'UTF8')),
+				'hex')`).
 		Scan(&s.TypesDigest)
 }
 
@@ -146,7 +152,8 @@ func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		select c.oid::int8, n.nspname, c.relname, c.relispartition, greatest(c.reltuples, 0)::int8,
 		       pg_relation_size(c.oid) / current_setting('block_size')::int8, pg_table_size(c.oid),
-		       coalesce((select `+keepsake.TableNameSQL("rn.nspname", "r.relname")+` from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
+		       coalesce((select `+keepsake.TableNameSQL("rn.nspname", "r.relname")+
+		` from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
 		                 where c.relispartition and r.oid = pg_partition_root(c.oid)), `+fullName+`),
 		       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
 		       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
@@ -159,7 +166,8 @@ func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
 	c.Tables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
 		var r Relation
 		var oid int64
-		err := row.Scan(&oid, &r.Schema, &r.Name, &r.Partition, &r.Rows, &r.Pages, &r.Bytes, &r.Root, &r.Readable, &r.Hidden, &r.HasKey)
+		err := row.Scan(&oid, &r.Schema, &r.Name, &r.Partition, &r.Rows, &r.Pages, &r.Bytes, &r.Root, &r.Readable, &r.Hidden,
+			&r.HasKey)
 		r.OID = uint32(oid)
 		return r, err
 	})
@@ -176,7 +184,8 @@ func (c *Catalog) readColumns(ctx context.Context, conn *pgx.Conn) error {
 		byOID[c.Tables[i].OID] = &c.Tables[i]
 	}
 	rows, err := conn.Query(ctx, `
-		select a.attrelid::int8, a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod), a.attisdropped, a.attgenerated::text,
+		select a.attrelid::int8, a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod), a.attisdropped,
+			a.attgenerated::text,
 		       concat_ws(',', pg_relation_filenode(c.oid), a.attnum, a.attname, a.atttypid, a.atttypmod, a.attisdropped,
 		                 a.attgenerated, a.atthasmissing, a.attmissingval)
 		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
@@ -205,7 +214,8 @@ func (c *Catalog) readColumns(ctx context.Context, conn *pgx.Conn) error {
 		sum := sha256.Sum256(layouts[r.OID])
 		r.Layout = hex.EncodeToString(sum[:16])
 		r.Format = repository.FormatBinary
-		if c.Source.Encoding != "UTF8" { // binary COPY would convert text to the session's encoding, and could lose characters
+		// binary COPY would convert text to the session's encoding, and could lose characters
+		if c.Source.Encoding != "UTF8" {
 			r.Format = repository.FormatText
 		}
 		for _, col := range r.Columns {

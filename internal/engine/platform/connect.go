@@ -17,8 +17,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// sessionSettings make what COPY writes independent of the role's and the database's own settings, and keep the platform's
-// time-outs from ending a long read. row_security = off turns rows hidden by a policy into an error instead of a silent zero.
+// sessionSettings make what COPY writes independent of the role's and the database's own settings, and keep the
+// platform's time-outs from ending a long read. row_security = off turns rows hidden by a policy into an error instead
+// of a silent zero.
 var sessionSettings = map[string]string{
 	"application_name":                    "keepsake",
 	"statement_timeout":                   "0",
@@ -32,7 +33,8 @@ var sessionSettings = map[string]string{
 	"extra_float_digits":                  "3",
 	"search_path":                         "pg_catalog",
 	"default_transaction_read_only":       "on",
-	"client_encoding":                     "UTF8", // names travel as UTF-8; rows of another encoding are asked for with COPY's ENCODING
+	// names travel as UTF-8; rows of another encoding are asked for with COPY's ENCODING
+	"client_encoding": "UTF8",
 }
 
 // Connect opens a session for reading.
@@ -49,7 +51,8 @@ func ReadSettings() map[string]string {
 	return m
 }
 
-// ConnectWith opens a session with the given settings. One that leads through a connection pooler is CodeInvalid, and nothing was set.
+// ConnectWith opens a session with the given settings. One that leads through a connection pooler is CodeInvalid, and
+// nothing was set.
 func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]string) (*pgx.Conn, error) {
 	if url == "" {
 		return nil, errNoURL
@@ -76,9 +79,11 @@ func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]s
 
 var (
 	// errNoURL stands before libpq's own rules, by which no URL is whatever server the environment or this machine offers.
-	errNoURL = keepsake.Errorf(keepsake.CodeInvalid, "no platform database is configured: set platform.url or KEEPSAKE_PLATFORM_URL")
+	errNoURL = keepsake.Errorf(keepsake.CodeInvalid,
+		"no platform database is configured: set platform.url or KEEPSAKE_PLATFORM_URL")
 	// errURL never quotes the URL, which holds a password.
-	errURL = keepsake.Errorf(keepsake.CodeInvalid, "the database URL cannot be read: it must look like postgres://user:password@host:5432/database")
+	errURL = keepsake.Errorf(keepsake.CodeInvalid,
+		"the database URL cannot be read: it must look like postgres://user:password@host:5432/database")
 )
 
 // configure sets what all sessions have in common. patience is how long connecting may take where the URL does not say.
@@ -90,20 +95,24 @@ func configure(config *pgx.ConnConfig, patience time.Duration) {
 	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 }
 
-// applySettings sets what the session needs, unless a pooler answers: that gives the server's sessions to others between statements, and what was set
-// would stay behind and change what the platform reads and writes. A pooler tells a process id of its own when the session begins.
+// applySettings sets what the session needs, unless a pooler answers: that gives the server's sessions to others
+// between statements, and what was set would stay behind and change what the platform reads and writes. A pooler tells
+// a process id of its own when the session begins.
 func applySettings(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
 	var names, values []string
 	for k, v := range settings {
 		names, values = append(names, k), append(values, v)
 	}
-	const set = `select set_config(s.name, s.value, false) from unnest($1::text[], $2::text[]) as s(name, value) where pg_backend_pid()::bigint = $3`
+	const set = `select set_config(s.name, s.value, false) from unnest($1::text[], $2::text[]) as s(name, value)
+		where pg_backend_pid()::bigint = $3`
 	done, err := conn.Exec(ctx, set, names, values, int64(conn.PgConn().PID()))
 	if err != nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "prepare a session on %s: %w", where(conn.Config()), err)
 	}
 	if done.RowsAffected() != int64(len(settings)) {
-		return keepsake.Errorf(keepsake.CodeInvalid, "%s is a connection pooler, which keeps neither a session's settings nor its snapshot or locks: use the database's direct address (Supabase: port 5432, not 6543)",
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"%s is a connection pooler, which keeps neither a session's settings nor its snapshot or locks: use the "+
+				"database's direct address (Supabase: port 5432, not 6543)",
 			where(conn.Config()))
 	}
 	return nil
@@ -125,27 +134,32 @@ const (
 	stateInvalidBytes     = "22021"
 )
 
-// explainBytes says what it means that a name cannot be read: only a database of encoding SQL_ASCII takes bytes that are no
-// text in any one encoding, and a recovery point's names are UTF-8.
+// explainBytes says what it means that a name cannot be read: only a database of encoding SQL_ASCII takes bytes that
+// are no text in any one encoding, and a recovery point's names are UTF-8.
 func explainBytes(err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == stateInvalidBytes {
 		return keepsake.Errorf(keepsake.CodeUnsupported,
-			"the platform's database is of encoding SQL_ASCII and has a table, column, enum label or setting whose name or value is not UTF-8: nothing can be backed up until it is changed: %w", err)
+			"the platform's database is of encoding SQL_ASCII and has a table, column, enum label or setting whose name or "+
+				"value is not UTF-8: nothing can be backed up until it is changed: %w", err)
 	}
 	return err
 }
 
-// timedOut reports that something was waited for in vain: while connecting, in the secure connection's own greeting, or for an answer.
+// timedOut reports that something was waited for in vain: while connecting, in the secure connection's own greeting, or
+// for an answer.
 func timedOut(err error) bool {
 	var late net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &late) && late.Timeout()
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &late) &&
+		late.Timeout()
 }
 
-// silent says that a database did not answer. What the driver says of it is for logs: it names steps of its own, and would have people look for faults there.
+// silent says that a database did not answer. What the driver says of it is for logs: it names steps of its own, and
+// would have people look for faults there.
 func silent(name string, after time.Duration, err error) error {
 	seconds := strconv.FormatFloat(max(0.1, after.Round(100*time.Millisecond).Seconds()), 'f', -1, 64)
-	return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: name + " did not answer within " + seconds + " s", Err: errors.Join(err, context.DeadlineExceeded)}
+	return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: name + " did not answer within " + seconds + " s",
+		Err: errors.Join(err, context.DeadlineExceeded)}
 }
 
 // innermost is what went wrong, without the steps around it that the driver names.
@@ -203,7 +217,9 @@ func explainConnect(err error, c *pgx.ConnConfig, name string, after time.Durati
 	case errors.As(err, &dns):
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the host %q cannot be found: check the URL and the network", c.Host)
 	case brokeInTLS(err):
-		return keepsake.Errorf(keepsake.CodeUnavailable, "%s: the secure connection failed: check sslmode and certificates: %w", at, innermost(err))
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"%s: the secure connection failed: check sslmode and certificates: %w", at, innermost(err))
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be reached: is the server running and the address right?", at)
+	return keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be reached: is the server running and the address right?",
+		at)
 }

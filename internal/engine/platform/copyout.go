@@ -56,8 +56,8 @@ func (r *Reader) Close() error {
 	return r.conn.Close()
 }
 
-// CopyOut runs one COPY … TO STDOUT statement and calls fn for its rows. binaryFormat says which format the statement asks
-// for: the header and the trailer of the binary format are not handed on. It returns the number of bytes in rows.
+// CopyOut runs one COPY … TO STDOUT statement and calls fn for its rows. binaryFormat says which format the statement
+// asks for: the header and the trailer of the binary format are not handed on. It returns the number of bytes in rows.
 func (r *Reader) CopyOut(ctx context.Context, sql string, binaryFormat bool, fn RowFunc) (int64, error) {
 	stop := context.AfterFunc(ctx, func() { _ = r.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()

@@ -13,8 +13,8 @@ import (
 // mostDayRanges bounds what a manifest says of days: years of weddings on every other day.
 const mostDayRanges = 4096
 
-// WeddingCoverage counts the weddings and vendors of the snapshot, and says on which days there are weddings, in a session of its own: what it
-// cannot read hurts nobody else. Columns that the platform does not have are not asked for.
+// WeddingCoverage counts the weddings and vendors of the snapshot, and says on which days there are weddings, in a
+// session of its own: what it cannot read hurts nobody else. Columns that the platform does not have are not asked for.
 func (s *Snapshot) WeddingCoverage(ctx context.Context, m keepsake.DataMap) (keepsake.WeddingCoverage, error) {
 	var c keepsake.WeddingCoverage
 	conn, err := s.join(ctx)
@@ -43,9 +43,11 @@ func readDays(ctx context.Context, conn *pgx.Conn, w keepsake.RootTable, c *keep
 	}
 	rows, err := conn.Query(ctx, `
 		with known as (select `+day+` as day from `+table(w.Table)+` w),
-			days as (select case when day between '0001-01-01' and '9999-12-31' then day end as day, count(*) as weddings from known group by 1),
+			days as (select case when day between '0001-01-01' and '9999-12-31' then day end as day, count(*) as weddings
+				from known group by 1),
 			stretches as (select day, weddings, day - (row_number() over (order by day))::int as stretch from days)
-		select coalesce(to_char(min(day), 'YYYY-MM-DD'), ''), coalesce(to_char(max(day), 'YYYY-MM-DD'), ''), sum(weddings)::bigint
+		select coalesce(to_char(min(day), 'YYYY-MM-DD'), ''), coalesce(to_char(max(day), 'YYYY-MM-DD'), ''),
+			sum(weddings)::bigint
 		from stretches group by stretch order by min(day) nulls last`)
 	if err != nil {
 		return err
@@ -80,6 +82,7 @@ func countVendors(ctx context.Context, conn *pgx.Conn, v keepsake.VendorTable) (
 		}
 	}
 	var c keepsake.VendorCoverage
-	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+strings.Join(reachable, " or ")+") from "+table(v.Table)+" v").Scan(&c.Vendors, &c.Reachable)
+	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+strings.Join(reachable, " or ")+") from "+
+		table(v.Table)+" v").Scan(&c.Vendors, &c.Reachable)
 	return &c, err
 }

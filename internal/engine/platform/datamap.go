@@ -11,7 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Unmapped is a key of the configuration's data_map that names what the platform does not have, or what the role may not read.
+// Unmapped is a key of the configuration's data_map that names what the platform does not have, or what the role may
+// not read.
 type Unmapped struct {
 	Key     string   // "data_map.wedding.table"
 	Problem string   // what is so, in words
@@ -37,14 +38,18 @@ type named struct {
 	plain   bool   // it is a table, not a view or a foreign one
 }
 
-// CheckDataMap compares a data map with the platform's catalog. What only the built-in map names for tiers and vendors and the platform has not is no
-// fault: nothing depends on it. It reads names alone, with one query.
+// CheckDataMap compares a data map with the platform's catalog. What only the built-in map names for tiers and vendors
+// and the platform has not is no fault: nothing depends on it. It reads names alone, with one query.
 func CheckDataMap(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap) ([]Unmapped, error) {
 	rows, err := conn.Query(ctx, `
-		select `+fullName+`, array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
-		       coalesce((select cardinality(i.indkey::int2[]) from pg_index i where i.indrelid = c.oid and i.indisprimary), 0),
-		       concat_ws('; ', case when not has_schema_privilege(n.oid, 'usage') then format('grant usage on schema %I to %I', n.nspname, current_user) end,
-		         case when not has_table_privilege(c.oid, 'select') then format('grant select on %I.%I to %I', n.nspname, c.relname, current_user) end),
+		select `+fullName+`, array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0
+			and not a.attisdropped),
+		       coalesce((select cardinality(i.indkey::int2[]) from pg_index i where i.indrelid = c.oid
+			and i.indisprimary), 0),
+		       concat_ws('; ', case when not has_schema_privilege(n.oid, 'usage')
+			then format('grant usage on schema %I to %I', n.nspname, current_user) end,
+		         case when not has_table_privilege(c.oid, 'select') then format('grant select on %I.%I to %I', n.nspname,
+			c.relname, current_user) end),
 		       c.relkind in ('r', 'p')
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p', 'v', 'm', 'f') and `+userSchema)
@@ -75,13 +80,15 @@ func (c *mapCheck) check(m keepsake.DataMap) {
 	builtin := keepsake.DefaultDataMap()
 	w, o, v := m.Wedding, m.Organization, m.Vendor
 	if c.root("data_map.wedding.table", w.Table) {
-		c.columns(true, w.Table, [][2]string{{"data_map.wedding.name", w.Name}, {"data_map.wedding.date", w.Date}, {"data_map.wedding.organization", w.Organization}})
+		c.columns(true, w.Table, [][2]string{{"data_map.wedding.name", w.Name}, {"data_map.wedding.date", w.Date},
+			{"data_map.wedding.organization", w.Organization}})
 	}
 	if o.Table != "" && w.Organization != "" && c.root("data_map.organization.table", o.Table) {
 		c.columns(true, o.Table, [][2]string{{"data_map.organization.name", o.Name}})
 	}
 	if v.Table != "" && (v != builtin.Vendor || c.has(v.Table)) && c.table(false, "data_map.vendor.table", v.Table) {
-		c.columns(false, v.Table, [][2]string{{"data_map.vendor.kind", v.Kind}, {"data_map.vendor.name", v.Name}, {"data_map.vendor.contact", v.Contact},
+		c.columns(false, v.Table, [][2]string{{"data_map.vendor.kind", v.Kind}, {"data_map.vendor.name", v.Name},
+			{"data_map.vendor.contact", v.Contact},
 			{"data_map.vendor.phone", v.Phone}, {"data_map.vendor.email", v.Email}, {"data_map.vendor.place", v.Place}})
 	}
 	for _, tier := range keepsake.Tiers() {
@@ -149,7 +156,8 @@ func (c *mapCheck) table(weddings bool, key, name string) bool {
 	return true
 }
 
-// columns checks columns of a table that is there; each is a key of the configuration and a name, which may be left out.
+// columns checks columns of a table that is there; each is a key of the configuration and a name, which may be left
+// out.
 func (c *mapCheck) columns(weddings bool, name string, wanted [][2]string) {
 	full := keepsake.QualifiedName(name)
 	for _, want := range wanted {
@@ -238,4 +246,5 @@ func UnmappedWords(found []Unmapped) (lines []string, weddings bool) {
 }
 
 // WithoutWeddings is what it means that weddings cannot be found.
-const WithoutWeddings = "single weddings and organizations can be neither listed nor brought back; backups and restores of everything and of tiers go on"
+const WithoutWeddings = "single weddings and organizations can be neither listed nor brought back; backups and " +
+	"restores of everything and of tiers go on"

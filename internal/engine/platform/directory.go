@@ -19,8 +19,9 @@ type Names interface {
 	Wedding(id, couple, organization string, day time.Time, places ...string) // a zero day is none
 }
 
-// ReadNames reads the names of all organizations, vendors and weddings of the platform. Words are not compared there: which letters are alike depends
-// on a server's version, encoding and collation, and nothing may be installed on it. A vendor's table, and a column, that is not there is left out.
+// ReadNames reads the names of all organizations, vendors and weddings of the platform. Words are not compared there:
+// which letters are alike depends on a server's version, encoding and collation, and nothing may be installed on it. A
+// vendor's table, and a column, that is not there is left out.
 func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names) error {
 	w, o, v := m.Wedding, m.Organization, m.Vendor
 	key, err := onlyKey(ctx, conn, w.Table)
@@ -33,7 +34,8 @@ func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names
 			return err
 		}
 		var id, name string
-		err = each(ctx, conn, "select "+text("o", organizationKey)+", "+text("o", o.Name)+" from "+table(o.Table)+" o", []any{&id, &name}, func() { to.Organization(id, name) })
+		err = each(ctx, conn, "select "+text("o", organizationKey)+", "+text("o", o.Name)+" from "+table(o.Table)+" o",
+			[]any{&id, &name}, func() { to.Organization(id, name) })
 		if err != nil {
 			return err
 		}
@@ -42,7 +44,8 @@ func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names
 		return err
 	} else if vendorKey := has.key; vendorKey != "" && has.columns[v.Name] {
 		var id, name, place string
-		q := "select " + text("v", vendorKey) + ", " + text("v", v.Name) + ", " + has.text("v", v.Place) + " from " + table(v.Table) + " v"
+		q := "select " + text("v", vendorKey) + ", " + text("v", v.Name) + ", " + has.text("v", v.Place) + " from " +
+			table(v.Table) + " v"
 		if err := each(ctx, conn, q, []any{&id, &name, &place}, func() { to.Vendor(id, name, place) }); err != nil {
 			return err
 		}
@@ -55,7 +58,8 @@ func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names
 	var day *time.Time
 	places := make([]string, len(w.Places))
 	into := []any{&id, &couple, &organization, &day}
-	q := "select " + text("w", key) + ", " + text("w", w.Name) + ", " + has.text("w", w.Organization) + ", " + knownDay("w", w.Date)
+	q := "select " + text("w", key) + ", " + text("w", w.Name) + ", " + has.text("w", w.Organization) + ", " +
+		knownDay("w", w.Date)
 	for i, p := range w.Places {
 		q += ", " + has.text("w", p)
 		into = append(into, &places[i])
@@ -72,9 +76,10 @@ func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names
 // VendorLink is where a row says that a vendor works at a wedding.
 type VendorLink struct{ Table, Wedding, Vendor string }
 
-// VendorLinks finds them among references, by the keys of the tables of weddings and vendors: in a table that references both, in the
-// wedding's own row, or in the vendor's.
-func VendorLinks(references []repository.ForeignKey, m keepsake.DataMap, weddingKey, vendorKey string) (links []VendorLink) {
+// VendorLinks finds them among references, by the keys of the tables of weddings and vendors: in a table that
+// references both, in the wedding's own row, or in the vendor's.
+func VendorLinks(references []repository.ForeignKey, m keepsake.DataMap, weddingKey, vendorKey string) (
+	links []VendorLink) {
 	wedding, vendor := keepsake.QualifiedName(m.Wedding.Table), keepsake.QualifiedName(m.Vendor.Table)
 	for _, v := range references {
 		if v.Parent != vendor || len(v.Columns) != 1 || v.ParentColumns[0] != vendorKey {
@@ -84,7 +89,8 @@ func VendorLinks(references []repository.ForeignKey, m keepsake.DataMap, wedding
 			links = append(links, VendorLink{wedding, weddingKey, v.Columns[0]})
 		}
 		for _, w := range references {
-			if w.Child == v.Child && w.Child != wedding && w.Parent == wedding && len(w.Columns) == 1 && w.ParentColumns[0] == weddingKey {
+			if w.Child == v.Child && w.Child != wedding && w.Parent == wedding && len(w.Columns) == 1 &&
+				w.ParentColumns[0] == weddingKey {
 				links = append(links, VendorLink{w.Child, w.Columns[0], v.Columns[0]})
 			}
 		}
@@ -108,8 +114,10 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 		return err
 	}
 	declared := `select c.n, array[ca.attname::text], p.n, array[pa.attname::text] from pg_constraint f
-		join lateral (select ` + fullName + ` as n from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = f.conrelid) c on true
-		join lateral (select ` + fullName + ` as n from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = f.confrelid) p on true
+		join lateral (select ` + fullName + ` as n from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where c.oid = f.conrelid) c on true
+		join lateral (select ` + fullName +
+		` as n from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = f.confrelid) p on true
 		join pg_attribute ca on ca.attrelid = f.conrelid and ca.attnum = f.conkey[1]
 		join pg_attribute pa on pa.attrelid = f.confrelid and pa.attnum = f.confkey[1]
 		where f.contype = 'f' and cardinality(f.conkey) = 1 and f.conparentid = 0 and f.confrelid in (to_regclass($1), to_regclass($2)) order by 1, 2, 3`
@@ -128,8 +136,9 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 		if has, err := columnsOf(ctx, conn, l.Table); err != nil {
 			return err
 		} else if has.columns[l.Wedding] && has.columns[l.Vendor] { // a reference that only the data map knows may be a mistake
-			parts = append(parts, fmt.Sprintf("select %s::text, %s::text from %s l where %[1]s is not null and %[2]s is not null",
-				column("l", l.Wedding), column("l", l.Vendor), table(l.Table)))
+			parts = append(parts,
+				fmt.Sprintf("select %s::text, %s::text from %s l where %[1]s is not null and %[2]s is not null",
+					column("l", l.Wedding), column("l", l.Vendor), table(l.Table)))
 		}
 	}
 	if len(parts) == 0 {
@@ -160,7 +169,8 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, name string) (p present, err
 		return p, nil
 	}
 	const q = `select a.attname::text, coalesce(i.indnkeyatts = 1 and a.attnum = i.indkey[0], false) from pg_attribute a
-		left join pg_index i on i.indrelid = a.attrelid and i.indisprimary where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped`
+		left join pg_index i on i.indrelid = a.attrelid and i.indisprimary where a.attrelid = to_regclass($1)
+			and a.attnum > 0 and not a.attisdropped`
 	rows, err := conn.Query(ctx, q, table(name))
 	if err != nil {
 		return p, err
@@ -189,7 +199,8 @@ func each(ctx context.Context, conn *pgx.Conn, query string, into []any, do func
 // text selects a column as text that is never null.
 func text(alias, name string) string { return "coalesce(" + column(alias, name) + "::text, '')" }
 
-// knownDay selects a day, null where it is not known. Some platforms write infinity for couples who have not agreed on one.
+// knownDay selects a day, null where it is not known. Some platforms write infinity for couples who have not agreed on
+// one.
 func knownDay(alias, name string) string {
 	day := column(alias, name)
 	return "(case when isfinite(" + day + "::date) then " + day + "::date end)"

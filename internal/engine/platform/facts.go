@@ -16,11 +16,13 @@ import (
 // sequencesPerQuery bounds the length of the one statement that reads many sequences.
 const sequencesPerQuery = 500
 
-// readSequences reads every sequence's value. pg_sequences would hide a value set by setval(…, false), so each is asked itself.
+// readSequences reads every sequence's value. pg_sequences would hide a value set by setval(…, false), so each is asked
+// itself.
 func (c *Catalog) readSequences(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'S' and c.relpersistence = 'p' and case when c.relkind = 'S' then has_sequence_privilege(c.oid, 'select') end
+		where c.relkind = 'S' and c.relpersistence = 'p' and case when c.relkind = 'S' then has_sequence_privilege(c.oid,
+			'select') end
 		  and `+userSchema+` and not `+ofExtension+` order by 1, 2`)
 	if err != nil {
 		return err
@@ -53,8 +55,8 @@ func (c *Catalog) readSequences(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// readMatViews lists the populated materialized views so that each stands behind those it reads from, through any number of
-// ordinary views.
+// readMatViews lists the populated materialized views so that each stands behind those it reads from, through any
+// number of ordinary views.
 func (c *Catalog) readMatViews(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		with recursive edge as (
@@ -87,14 +89,16 @@ func (c *Catalog) readLargeObjects(ctx context.Context, conn *pgx.Conn) error {
 	var count int64
 	var may bool
 	var pages, bytes int64
-	err := conn.QueryRow(ctx, `select (select count(*) from pg_largeobject_metadata), has_table_privilege('pg_largeobject', 'select'),
+	err := conn.QueryRow(ctx, `select (select count(*) from pg_largeobject_metadata),
+		has_table_privilege('pg_largeobject', 'select'),
 		pg_relation_size('pg_largeobject') / current_setting('block_size')::int8, pg_table_size('pg_largeobject')`).
 		Scan(&count, &may, &pages, &bytes)
 	if err != nil || count == 0 {
 		return err
 	}
 	if !may {
-		c.NotCarried = append(c.NotCarried, keepsake.NotCarried{Kind: "large objects", Name: fmt.Sprintf("%d large objects", count),
+		c.NotCarried = append(c.NotCarried, keepsake.NotCarried{Kind: "large objects",
+			Name:   fmt.Sprintf("%d large objects", count),
 			Reason: "the role may not read pg_largeobject: back up with a superuser or grant select on it"})
 		return nil
 	}
@@ -111,7 +115,8 @@ func (c *Catalog) readLargeObjects(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	})
 	c.Tables = append(c.Tables, Relation{Schema: "pg_catalog", Name: "pg_largeobject", Root: "pg_catalog.pg_largeobject",
-		Pages: pages, Bytes: bytes, Rows: bytes / 2048, Format: repository.FormatBinary, Readable: true, HasKey: true, Layout: "pg_largeobject",
+		Pages: pages, Bytes: bytes, Rows: bytes / 2048, Format: repository.FormatBinary, Readable: true, HasKey: true,
+		Layout:  "pg_largeobject",
 		Columns: []Column{{"loid", "oid", 26}, {"pageno", "integer", 23}, {"data", "bytea", 17}}})
 	slices.SortStableFunc(c.Tables, func(a, b Relation) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return err
@@ -161,16 +166,19 @@ func (c *Catalog) readNotCarried(ctx context.Context, conn *pgx.Conn) error {
 		       case when c.relkind = 'f' then 'the rows live on another server; the definition is carried'
 		            else 'PostgreSQL itself does not keep them through a crash; the definition is carried' end
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where (c.relkind = 'f' or c.relkind in ('r', 'S') and c.relpersistence = 'u') and `+userSchema+` and not `+ofExtension+`
+		where (c.relkind = 'f' or c.relkind in ('r', 'S') and c.relpersistence = 'u') and `+userSchema+` and not `+
+		ofExtension+`
 		union all
 		select 'extension table rows', `+fullName+`,
-		       'the table belongs to extension ' || e.extname || ', which creates it on the target; rows added to it are not carried'
+		       'the table belongs to extension ' || e.extname ||
+			', which creates it on the target; rows added to it are not carried'
 		from pg_extension e, unnest(e.extconfig) as t(oid) join pg_class c on c.oid = t.oid
 		join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and pg_relation_size(c.oid) > 0
 		union all
 		select 'sequence value', `+fullName+`, 'the role may not read it'
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'S' and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'select') end and `+userSchema+` and not `+ofExtension+`
+		where c.relkind = 'S' and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'select') end and `+
+		userSchema+` and not `+ofExtension+`
 		union all
 		select 'subscription', s.subname, 'it would start to replicate into the restored database; create it again by hand'
 		from pg_stat_subscription s

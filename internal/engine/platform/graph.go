@@ -48,9 +48,10 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// FilterKeys returns, for every table by its topmost name, the column lists whose values a scoped restore looks rows up by:
-// the foreign keys that lead to the root of a scope, the root's own key, and the referenced key of tables that the scope's
-// rows point at without belonging to it (a supplier that several weddings share). Cost: O(roots · foreign keys).
+// FilterKeys returns, for every table by its topmost name, the column lists whose values a scoped restore looks rows up
+// by: the foreign keys that lead to the root of a scope, the root's own key, and the referenced key of tables that the
+// scope's rows point at without belonging to it (a supplier that several weddings share). Cost: O(roots · foreign
+// keys).
 func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
 	keys := map[string][][]string{}
 	add := func(table string, columns []string) {
@@ -78,7 +79,10 @@ func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
 		}
 	}
 	for _, lists := range keys {
-		slices.SortFunc(lists, func(a, b []string) int { return strings.Compare(strings.Join(a, "\x00"), strings.Join(b, "\x00")) })
+		slices.SortFunc(lists, func(a, b []string) int {
+			return strings.Compare(strings.Join(a, "\x00"),
+				strings.Join(b, "\x00"))
+		})
 	}
 	return keys
 }

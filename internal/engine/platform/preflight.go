@@ -20,11 +20,15 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 	var found []Finding
 	s := c.Source
 	if s.ServerNum < MinServer {
-		found = append(found, Finding{true, fmt.Sprintf("the platform runs PostgreSQL %s, and Keepsake needs 14 or newer", s.Server), "upgrade the platform's server"})
+		found = append(found, Finding{true, fmt.Sprintf("the platform runs PostgreSQL %s, and Keepsake needs 14 or newer",
+			s.Server), "upgrade the platform's server"})
 	}
 	if major := s.ServerNum / 10000; major > dumpMajor {
-		found = append(found, Finding{true, fmt.Sprintf("the platform runs PostgreSQL %s, but the installed pg_dump is version %d and refuses newer servers", s.Server, dumpMajor),
-			fmt.Sprintf("install postgresql-client-%d", major)})
+		found = append(found,
+			Finding{
+				true, fmt.Sprintf("the platform runs PostgreSQL %s, but the installed pg_dump is version %d and refuses "+
+					"newer servers", s.Server, dumpMajor),
+				fmt.Sprintf("install postgresql-client-%d", major)})
 	}
 	var unreadable, hidden, keyless []string
 	for _, t := range c.Tables {
@@ -47,7 +51,8 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 			"use a role with BYPASSRLS"})
 	}
 	if len(keyless) > 0 {
-		found = append(found, Finding{false, some(keyless) + " have no primary key, so they are backed up and restored whole, but single rows of them cannot be compared",
+		found = append(found, Finding{false, some(keyless) +
+			" have no primary key, so they are backed up and restored whole, but single rows of them cannot be compared",
 			"add a primary key where one wedding's rows should be restorable"})
 	}
 	return found

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// mostQuestions is how many sessions pages have on the platform at once, however many people look: the platform has few to give,
-	// and its own users come first.
+	// mostQuestions is how many sessions pages have on the platform at once, however many people look: the platform has
+	// few to give, and its own users come first.
 	mostQuestions = 4
 	// questionIdle is how long a session that nobody uses stays, so that a platform nobody looks at is left alone.
 	questionIdle = 10 * time.Second
@@ -25,8 +25,8 @@ const (
 // thePlatform is what a database that pages ask is called.
 const thePlatform = "the platform's database"
 
-// Questions asks a database what pages show, over a few sessions for reading that are kept between questions. It is safe for concurrent use
-// and connects when it is first asked. Backups and restores never go through it.
+// Questions asks a database what pages show, over a few sessions for reading that are kept between questions. It is
+// safe for concurrent use and connects when it is first asked. Backups and restores never go through it.
 type Questions struct {
 	url  keepsake.Secret
 	once sync.Once
@@ -37,8 +37,8 @@ type Questions struct {
 // NewQuestions returns Questions for a database. It opens nothing.
 func NewQuestions(url keepsake.Secret) *Questions { return &Questions{url: url} }
 
-// Ask runs fn with a session, which is fn's until it returns. It waits for one until ctx ends, when all are in use. fn may run twice: a
-// session that was kept may turn out to be dead, because the server was started anew meanwhile.
+// Ask runs fn with a session, which is fn's until it returns. It waits for one until ctx ends, when all are in use. fn
+// may run twice: a session that was kept may turn out to be dead, because the server was started anew meanwhile.
 func (q *Questions) Ask(ctx context.Context, fn func(*pgx.Conn) error) error {
 	q.once.Do(q.open)
 	if q.err != nil {
@@ -91,6 +91,10 @@ func (q *Questions) open() {
 	configure(config.ConnConfig, questionPatience)
 	config.MinConns, config.MinIdleConns, config.MaxConns = 0, 0, mostQuestions
 	config.MaxConnIdleTime, config.HealthCheckPeriod = questionIdle, questionIdle/2
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return applySettings(ctx, conn, sessionSettings) }
-	q.pool, q.err = pgxpool.NewWithConfig(context.Background(), config) // the context is for a minimum of sessions, of which there is none
+	config.AfterConnect = func(ctx context.Context,
+		conn *pgx.Conn) error {
+		return applySettings(ctx, conn, sessionSettings)
+	}
+	// the context is for a minimum of sessions, of which there is none
+	q.pool, q.err = pgxpool.NewWithConfig(context.Background(), config)
 }

@@ -23,7 +23,8 @@ func ask[T any](ctx context.Context, q *platform.Questions, query string) (v T, 
 }
 
 // ours counts this program's sessions on the database.
-const ours = "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'keepsake'"
+const ours = "select count(*) from pg_stat_activity where datname = current_database() and " +
+	"application_name = 'keepsake'"
 
 func TestManyQuestionsTakeFewSessions(t *testing.T) {
 	t.Parallel()
@@ -64,7 +65,8 @@ func TestAQuestionOutlivesItsSession(t *testing.T) {
 			asked++
 			if !once {
 				once = true
-				_, _ = conn.Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()")
+				_, _ = conn.Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = "+
+					"current_database()")
 			}
 			return conn.Ping(t.Context())
 		})
@@ -128,7 +130,8 @@ func TestNoDatabaseIsAskedThatNobodyNamed(t *testing.T) {
 	}
 }
 
-// TestAPoolerIsRefusedAndLeftAlone: what Keepsake sets for its sessions must never reach those that a pooler shares with the platform.
+// TestAPoolerIsRefusedAndLeftAlone: what Keepsake sets for its sessions must never reach those that a pooler shares
+// with the platform.
 func TestAPoolerIsRefusedAndLeftAlone(t *testing.T) {
 	t.Parallel()
 	through := keepsake.Secret(testenv.Pooler(t, testenv.DB(t)))
@@ -138,7 +141,8 @@ func TestAPoolerIsRefusedAndLeftAlone(t *testing.T) {
 	}
 	defer func() { _ = others.Close(context.WithoutCancel(t.Context())) }()
 	settings := func() (s [4]string) {
-		const q = "select current_setting('search_path'), current_setting('default_transaction_read_only'), current_setting('row_security'), current_setting('statement_timeout')"
+		const q = "select current_setting('search_path'), current_setting('default_transaction_read_only'), " +
+			"current_setting('row_security'), current_setting('statement_timeout')"
 		if err := others.QueryRow(t.Context(), q, pgx.QueryExecModeExec).Scan(&s[0], &s[1], &s[2], &s[3]); err != nil {
 			t.Fatal(err)
 		}

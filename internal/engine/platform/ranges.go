@@ -12,8 +12,8 @@ import (
 // PageRange is the heap pages From ≤ page < To of one table; To 0 is open-ended.
 type PageRange struct{ From, To uint32 }
 
-// Page ranges aim at an amount of data, heap and TOAST together, that grows with the table: small tables are cut finely, so
-// that one changed row uploads little; large ones coarsely, so that their objects stay few.
+// Page ranges aim at an amount of data, heap and TOAST together, that grows with the table: small tables are cut
+// finely, so that one changed row uploads little; large ones coarsely, so that their objects stay few.
 const (
 	minRangeBytes = 2 << 20
 	maxRangeBytes = 8 << 20
@@ -46,8 +46,8 @@ func PageRanges(pages int64, rangePages uint32) []PageRange {
 	return ranges
 }
 
-// tuplePrefix is what stands before a row's own columns in a statement of CopyRows: the tuple's place and the transaction
-// that wrote it. A tuple never changes; equal (ctid, xmin) in the same relation file is the same row.
+// tuplePrefix is what stands before a row's own columns in a statement of CopyRows: the tuple's place and the
+// transaction that wrote it. A tuple never changes; equal (ctid, xmin) in the same relation file is the same row.
 const tuplePrefix = "ctid, xmin"
 
 // CopyRows is the statement that reads the rows of a page range, each with (ctid, xmin) before its columns.

@@ -12,12 +12,13 @@ import (
 
 var errRow = errors.New("the server sent a row that is not in COPY format")
 
-// binaryPrefix is the length of a binary row's field count, ctid and xmin: int16, then int32 length and 6 bytes, then int32
-// length and 4 bytes.
+// binaryPrefix is the length of a binary row's field count, ctid and xmin: int16, then int32 length and 6 bytes, then
+// int32 length and 4 bytes.
 const binaryPrefix = 2 + 4 + 6 + 4 + 4
 
 // SplitTuple takes (ctid, xmin) off the front of a row that CopyRows or CopyTuples produced. tuple identifies the row's
-// version; block is its heap page; row is what a COPY of the columns alone would have written. A binary row is changed in place.
+// version; block is its heap page; row is what a COPY of the columns alone would have written. A binary row is changed
+// in place.
 func SplitTuple(piece []byte, binaryFormat bool) (tuple [10]byte, block uint32, row []byte, err error) {
 	if !binaryFormat {
 		return splitText(piece)
@@ -77,12 +78,13 @@ const (
 	keyText
 )
 
-// keyKinds are the types whose values have one canonical form in both COPY formats: integers as eight bytes, big-endian;
-// UUIDs as sixteen; text as its bytes.
-var keyKinds = map[uint32]keyKind{20: keyInteger, 21: keyInteger, 23: keyInteger, 2950: keyUUID, 25: keyText, 1043: keyText}
+// keyKinds are the types whose values have one canonical form in both COPY formats: integers as eight bytes,
+// big-endian; UUIDs as sixteen; text as its bytes.
+var keyKinds = map[uint32]keyKind{20: keyInteger, 21: keyInteger, 23: keyInteger, 2950: keyUUID, 25: keyText,
+	1043: keyText}
 
-// NewKeyReader returns a reader for the given keys and the keys that it can read: one with a column of another type, or a
-// column that is not stored, is left out, and every chunk may then hold it.
+// NewKeyReader returns a reader for the given keys and the keys that it can read: one with a column of another type, or
+// a column that is not stored, is left out, and every chunk may then hold it.
 func (r Relation) NewKeyReader(keys [][]string) (*KeyReader, [][]string) {
 	kr := &KeyReader{binary: r.Format == repository.FormatBinary, last: -1}
 	var kept [][]string

@@ -11,7 +11,8 @@ import (
 // relation has one column of each kind that keys are read from.
 func relation(format string) Relation {
 	return Relation{Schema: "public", Name: "t", Format: format, Columns: []Column{
-		{Name: "id", TypeOID: 20}, {Name: "wedding", TypeOID: 2950}, {Name: "name", TypeOID: 25}, {Name: "small", TypeOID: 21}}}
+		{Name: "id", TypeOID: 20}, {Name: "wedding", TypeOID: 2950}, {Name: "name", TypeOID: 25},
+		{Name: "small", TypeOID: 21}}}
 }
 
 // binaryRow is a row as COPY writes it in binary; a nil field is null.
@@ -63,7 +64,8 @@ func TestKeysAreTheSameInBothFormats(t *testing.T) {
 	}
 }
 
-// FuzzRows: whatever a server sends, reading it neither panics nor reads beyond the row, and what is split off is the row.
+// FuzzRows: whatever a server sends, reading it neither panics nor reads beyond the row, and what is split off is the
+// row.
 func FuzzRows(f *testing.F) {
 	ctid, xmin := []byte{0, 0, 0, 7, 0, 3}, []byte{0, 0, 2, 1}
 	f.Add(binaryRow(ctid, xmin, make([]byte, 8), uuid, []byte("Ada"), nil), true)
@@ -82,7 +84,8 @@ func FuzzRows(f *testing.F) {
 		if !binaryFormat && !bytes.HasSuffix(whole, row) {
 			t.Errorf("the row %q is no end of %q", row, whole)
 		}
-		if binaryFormat && (block != binary.BigEndian.Uint32(whole[6:]) || binary.BigEndian.Uint16(row) != binary.BigEndian.Uint16(whole)-2) {
+		if binaryFormat && (block != binary.BigEndian.Uint32(whole[6:]) ||
+			binary.BigEndian.Uint16(row) != binary.BigEndian.Uint16(whole)-2) {
 			t.Errorf("block %d, row %x of %x", block, row, whole)
 		}
 		kr, _ := relation(format).NewKeyReader([][]string{{"id"}, {"wedding", "name"}, {"small"}})

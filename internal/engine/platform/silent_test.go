@@ -38,10 +38,12 @@ func silentServer(t *testing.T, first string) (address string) {
 	return l.Addr().String()
 }
 
-// TestASilentDatabaseIsSaidToBeSilent wherever it falls silent: no fault of TLS or of the configuration is suspected, and no word of the driver is shown.
+// TestASilentDatabaseIsSaidToBeSilent wherever it falls silent: no fault of TLS or of the configuration is suspected,
+// and no word of the driver is shown.
 func TestASilentDatabaseIsSaidToBeSilent(t *testing.T) {
 	t.Parallel()
-	within := regexp.MustCompile(`^the (platform's database|database at 127\.0\.0\.1:\d+/db) did not answer within [\d.]+ s$`)
+	within := regexp.MustCompile(
+		`^the (platform's database|database at 127\.0\.0\.1:\d+/db) did not answer within [\d.]+ s$`)
 	for first, mode := range map[string]string{"": "prefer", "S": "require", "N": "prefer", "R": "disable"} {
 		url := keepsake.Secret("postgres://user:pw@" + silentServer(t, first) + "/db?connect_timeout=1&sslmode=" + mode)
 		q := platform.NewQuestions(url)
@@ -65,13 +67,16 @@ func TestASilentDatabaseIsSaidToBeSilent(t *testing.T) {
 // TestATLSFaultIsSaidToBeOne, without the driver's steps.
 func TestATLSFaultIsSaidToBeOne(t *testing.T) {
 	t.Parallel()
-	_, err := platform.Connect(t.Context(), keepsake.Secret("postgres://user:pw@"+silentServer(t, "SHTTP/1.1 400 Bad Request\r\n\r\n")+"/db?sslmode=require"))
-	if m := keepsake.MessageOf(err); !strings.Contains(m, "the secure connection failed") || strings.Contains(m, "failed to connect to") || strings.Contains(m, "user=") {
+	_, err := platform.Connect(t.Context(),
+		keepsake.Secret("postgres://user:pw@"+silentServer(t, "SHTTP/1.1 400 Bad Request\r\n\r\n")+"/db?sslmode=require"))
+	if m := keepsake.MessageOf(err); !strings.Contains(m, "the secure connection failed") ||
+		strings.Contains(m, "failed to connect to") || strings.Contains(m, "user=") {
 		t.Error(m)
 	}
 }
 
-// TestNoTLSFaultIsSuspectedForAName: a server that is away is said to be away, also to a role or of a host that has tls in its name.
+// TestNoTLSFaultIsSuspectedForAName: a server that is away is said to be away, also to a role or of a host that has tls
+// in its name.
 func TestNoTLSFaultIsSuspectedForAName(t *testing.T) {
 	t.Parallel()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -83,7 +88,8 @@ func TestNoTLSFaultIsSuspectedForAName(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = platform.Connect(t.Context(), keepsake.Secret("postgres://tls_reader:pw@"+away+"/db?sslmode=disable"))
-	if m := keepsake.MessageOf(err); keepsake.CodeOf(err) != keepsake.CodeUnavailable || !strings.Contains(m, "cannot be reached") {
+	if m := keepsake.MessageOf(err); keepsake.CodeOf(err) != keepsake.CodeUnavailable ||
+		!strings.Contains(m, "cannot be reached") {
 		t.Error(m)
 	}
 }

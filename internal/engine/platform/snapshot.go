@@ -15,8 +15,8 @@ import (
 )
 
 // Snapshot is one transactionally consistent state of the platform, held open by two sessions: the locker keeps ACCESS
-// SHARE on every table, so that no TRUNCATE or ALTER can slip between snapshot and reading; the keeper exports the snapshot
-// that the readers import. Both must stay reachable for as long as rows are read.
+// SHARE on every table, so that no TRUNCATE or ALTER can slip between snapshot and reading; the keeper exports the
+// snapshot that the readers import. Both must stay reachable for as long as rows are read.
 type Snapshot struct {
 	ID      string // for SET TRANSACTION SNAPSHOT and pg_dump --snapshot
 	Catalog *Catalog
@@ -63,7 +63,8 @@ func TakeSnapshot(ctx context.Context, url keepsake.Secret, managed []string) (_
 		}
 	}
 	return nil, keepsake.Errorf(keepsake.CodeUnavailable,
-		"tables are being created or dropped all the time on the platform: a consistent snapshot was not possible; try again when the migration is over")
+		"tables are being created or dropped all the time on the platform: a consistent snapshot was not possible; try "+
+			"again when the migration is over")
 }
 
 func (s *Snapshot) attempt(ctx context.Context, managed []string) (bool, error) {
@@ -115,7 +116,8 @@ func (s *Snapshot) lockTables(ctx context.Context) ([]uint32, error) {
 			var pg *pgconn.PgError
 			if errors.As(err, &pg) && pg.Code == stateLockNotAvailable {
 				return nil, keepsake.Errorf(keepsake.CodeUnavailable,
-					"a migration or VACUUM FULL holds a table of the platform for more than %s: nothing was backed up; try again when it is over", lockTimeout)
+					"a migration or VACUUM FULL holds a table of the platform for more than %s: nothing was backed up; try again "+
+						"when it is over", lockTimeout)
 			}
 			return nil, fmt.Errorf("lock tables for reading: %w", err)
 		}
@@ -157,8 +159,8 @@ func (s *Snapshot) Close(ctx context.Context) {
 	}
 }
 
-// ReadSequences reads every sequence again. Sequences are not part of a snapshot: read after the rows, a value can only be
-// ahead of them, which is safe, while one read before could be behind.
+// ReadSequences reads every sequence again. Sequences are not part of a snapshot: read after the rows, a value can only
+// be ahead of them, which is safe, while one read before could be behind.
 func (s *Snapshot) ReadSequences(ctx context.Context) error {
 	s.Catalog.Sequences = nil
 	return s.Catalog.readSequences(ctx, s.keeper)

@@ -35,13 +35,16 @@ func readTypes(ctx context.Context, conn *pgx.Conn) (typeTable, error) {
 	return types, err
 }
 
-// stableBase are the built-in types whose send and receive functions carry values only: no OIDs, no dependence on locale or
-// on another catalog. tsvector, xml, jsonpath and the reg* types are left out on purpose.
+// stableBase are the built-in types whose send and receive functions carry values only: no OIDs, no dependence on
+// locale or on another catalog. tsvector, xml, jsonpath and the reg* types are left out on purpose.
 var stableBase = map[uint32]bool{
-	16: true, 17: true, 18: true, 19: true, 20: true, 21: true, 23: true, 25: true, 26: true, // bool bytea char name int8 int2 int4 text oid
-	114: true, 600: true, 601: true, 602: true, 603: true, 604: true, 628: true, 718: true, // json point lseg path box polygon line circle
+	// bool bytea char name int8 int2 int4 text oid
+	16: true, 17: true, 18: true, 19: true, 20: true, 21: true, 23: true, 25: true, 26: true,
+	// json point lseg path box polygon line circle
+	114: true, 600: true, 601: true, 602: true, 603: true, 604: true, 628: true, 718: true,
 	700: true, 701: true, 650: true, 829: true, 869: true, 774: true, // float4 float8 cidr macaddr inet macaddr8
-	1042: true, 1043: true, 1082: true, 1083: true, 1114: true, 1184: true, 1186: true, 1266: true, // bpchar varchar date time timestamp(tz) interval timetz
+	// bpchar varchar date time timestamp(tz) interval timetz
+	1042: true, 1043: true, 1082: true, 1083: true, 1114: true, 1184: true, 1186: true, 1266: true,
 	1560: true, 1562: true, 1700: true, 2950: true, 3220: true, 3802: true, // bit varbit numeric uuid pg_lsn jsonb
 }
 

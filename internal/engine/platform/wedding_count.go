@@ -9,7 +9,8 @@ import (
 )
 
 // CountWeddings counts the weddings of the platform, and of them those of one organization; "" is none.
-func CountWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, organization string) (all, theirs int64, err error) {
+func CountWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, organization string) (all, theirs int64,
+	err error) {
 	is := "false and $1::text is not null"
 	if m.Wedding.Organization != "" {
 		is = column("w", m.Wedding.Organization) + " = $1" // as the key's type: a UUID in capitals is the same
@@ -18,6 +19,7 @@ func CountWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, orga
 	if organization == "" {
 		key = nil
 	}
-	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+is+") from "+table(m.Wedding.Table)+" w", key).Scan(&all, &theirs)
+	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+is+") from "+table(m.Wedding.Table)+" w",
+		key).Scan(&all, &theirs)
 	return all, theirs, err
 }

@@ -25,12 +25,16 @@ func TestAnOrganizationsWeddingsAreCountedHoweverItsKeyIsWritten(t *testing.T) {
 		{"bigint", "42", "042"}, {"text", "org-1", "org-1"},
 	} {
 		table := fmt.Sprint("weddings_", n)
-		_, err := conn.Exec(t.Context(), fmt.Sprintf("create table %s (id int, org %s); insert into %[1]s values (1, '%[3]s'), (2, '%[3]s'), (3, null)", table, c.kind, c.key))
+		_,
+			err := conn.Exec(t.Context(), fmt.Sprintf(
+			"create table %s (id int, org %s); insert into %[1]s values (1, '%[3]s'), (2, '%[3]s'), (3, null)", table, c.kind,
+			c.key))
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := keepsake.DataMap{Wedding: keepsake.RootTable{Table: table, Organization: "org"}}
-		if all, theirs, err := platform.CountWeddings(t.Context(), conn, m, c.written); err != nil || all != 3 || theirs != 2 {
+		if all, theirs, err := platform.CountWeddings(t.Context(), conn, m, c.written); err != nil || all != 3 ||
+			theirs != 2 {
 			t.Errorf("%s %s: %d of %d, %v", c.kind, c.written, theirs, all, err)
 		}
 		if all, theirs, err := platform.CountWeddings(t.Context(), conn, m, ""); err != nil || all != 3 || theirs != 0 {

@@ -29,8 +29,8 @@ type WeddingPlace struct {
 	ID     string
 }
 
-// QueryWeddings selects key, name, organization's key, organization's name and day, null where there is none, of weddings, through the tables and columns
-// that the data map names.
+// QueryWeddings selects key, name, organization's key, organization's name and day, null where there is none, of
+// weddings, through the tables and columns that the data map names.
 func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q WeddingQuery) (pgx.Rows, error) {
 	w, o := m.Wedding, m.Organization
 	key, err := onlyKey(ctx, conn, w.Table)
@@ -81,9 +81,11 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 			there = arg(a.Day.Format(time.DateOnly)) + "::text::date"
 		}
 		place := func(day, couple, key string) string { // no part of it is null, which would be neither before nor after
-			return "(" + day + " is null, coalesce(" + day + " < " + today + ", true), coalesce(abs(" + day + " - " + today + "), 0), " + couple + ", " + key + ")"
+			return "(" + day + " is null, coalesce(" + day + " < " + today + ", true), coalesce(abs(" + day + " - " + today +
+				"), 0), " + couple + ", " + key + ")"
 		}
-		conditions = append(conditions, place(known, couple, column("w", key)+"::text")+" > "+place(there, arg(a.Couple)+"::text", arg(a.ID)+"::text"))
+		conditions = append(conditions, place(known, couple, column("w", key)+"::text")+" > "+
+			place(there, arg(a.Couple)+"::text", arg(a.ID)+"::text"))
 	}
 	return conn.Query(ctx, "select "+column("w", key)+"::text, "+couple+", "+organization+", "+name+", "+known+
 		" from "+table(w.Table)+" w"+join+" where "+strings.Join(conditions, " and ")+
@@ -103,7 +105,8 @@ func onlyKey(ctx context.Context, conn *pgx.Conn, name string) (string, error) {
 		return "", err
 	}
 	if len(columns) != 1 {
-		return "", keepsake.Errorf(keepsake.CodeUnsupported, "%s must be a table whose primary key is one column; data_map in the configuration names it", name)
+		return "", keepsake.Errorf(keepsake.CodeUnsupported,
+			"%s must be a table whose primary key is one column; data_map in the configuration names it", name)
 	}
 	return columns[0], nil
 }

@@ -20,12 +20,14 @@ type AddProviderResult struct {
 	Missing    int    `json:"points_missing"`
 }
 
-// AddProvider begins to use a configured provider: it makes its place where that is a directory, and puts the repository's header
-// and a new identity there. A place that holds another repository, other things, or another provider's copies is refused.
+// AddProvider begins to use a configured provider: it makes its place where that is a directory, and puts the
+// repository's header and a new identity there. A place that holds another repository, other things, or another
+// provider's copies is refused.
 func (s *Set) AddProvider(ctx context.Context, name string) (AddProviderResult, error) {
 	i := slices.IndexFunc(s.Providers, func(p Provider) bool { return p.Name == name })
 	if i < 0 {
-		return AddProviderResult{}, keepsake.Errorf(keepsake.CodeInvalid, "no provider is called %q: the configuration names %s",
+		return AddProviderResult{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"no provider is called %q: the configuration names %s",
 			name, names(s.Providers))
 	}
 	r, err := s.Open(ctx)
@@ -98,7 +100,8 @@ func holdsNothingElse(ctx context.Context, r *Repo, p Provider) error {
 	name := ""
 	err = p.Store.List(ctx, "", func(o storage.Object) error { name = o.Key; return found })
 	if errors.Is(err, found) {
-		return placeError("Its place is not empty, it holds " + name + " and no recovery point of this repository. Give it an empty " +
+		return placeError("Its place is not empty, it holds " + name +
+			" and no recovery point of this repository. Give it an empty " +
 			"directory, bucket or prefix.")
 	}
 	return err
@@ -126,7 +129,8 @@ func (s *Set) adopt(ctx context.Context, r *Repo, p Provider) (renamed string, e
 	}
 	for other, i := range r.Identities {
 		if i.Provider == found.Provider {
-			return "", placeError("It is the same place as provider " + other + ", or a copy of it, so the two are one copy. Give it a place of its own.")
+			return "", placeError("It is the same place as provider " + other +
+				", or a copy of it, so the two are one copy. Give it a place of its own.")
 		}
 	}
 	named, err := r.Keys.Rename(found, p.Name)

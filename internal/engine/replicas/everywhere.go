@@ -12,11 +12,11 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// What is written to every provider, and what is read from the first with a sound copy, goes through this file: none of them
-// waits longer for a provider that hangs than the others' answers are worth.
+// What is written to every provider, and what is read from the first with a sound copy, goes through this file: none of
+// them waits longer for a provider that hangs than the others' answers are worth.
 
-// hedgeAfter is how long the first provider is waited for before the next one is asked as well, on top of three times what the
-// object takes at the throughput that was measured.
+// hedgeAfter is how long the first provider is waited for before the next one is asked as well, on top of three times
+// what the object takes at the throughput that was measured.
 const hedgeAfter = 3 * time.Second
 
 // hedgeSpeed stands in for a throughput that was not measured yet, in bytes a second.
@@ -36,13 +36,15 @@ type FirstSound[T any] struct {
 	What string // in words: "chunks"
 	size int64  // of the answer, in bytes; 0: small
 	Ask  func(ctx context.Context, p Provider) (T, error)
-	// sound looks at an answer and returns what is wrong with it. It and failed are called one at a time, by the caller's goroutine.
+	// sound looks at an answer and returns what is wrong with it. It and failed are called one at a time, by the caller's
+	// goroutine.
 	Sound  func(p Provider, answer T) error
 	Failed func(p Provider, err error) // nil: nobody wants to know
 }
 
-// Read asks the providers in their order, the next one when an answer is bad or late, and reports whether a sound one came.
-// A provider whose answer was late, and not waited for because another one's came, has failed with a storage.SilentError.
+// Read asks the providers in their order, the next one when an answer is bad or late, and reports whether a sound one
+// came. A provider whose answer was late, and not waited for because another one's came, has failed with a
+// storage.SilentError.
 func (q FirstSound[T]) Read(ctx context.Context, providers []Provider) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -110,16 +112,18 @@ func (q FirstSound[T]) fail(p Provider, err error) {
 	}
 }
 
-// Enough says when an object that was put everywhere is durable at enough providers: at two, so that it outlives the loss of
-// one, or at each that takes it where those are fewer.
+// Enough says when an object that was put everywhere is durable at enough providers: at two, so that it outlives the
+// loss of one, or at each that takes it where those are fewer.
 const Enough = 2
 
 // stragglers is how long the other providers are waited for once enough have an object.
 const stragglers = 3 * time.Second
 
-// PutEverywhere stores an object durably at all the providers at once, in the place of one that is there. It returns when each
-// has answered, or when enough have it and the others were given a little longer. It returns who has it, and why each other has not.
-func PutEverywhere(ctx context.Context, providers []Provider, key string, body []byte) (at []string, failed map[string]error) {
+// PutEverywhere stores an object durably at all the providers at once, in the place of one that is there. It returns
+// when each has answered, or when enough have it and the others were given a little longer. It returns who has it, and
+// why each other has not.
+func PutEverywhere(ctx context.Context, providers []Provider, key string, body []byte) (at []string,
+	failed map[string]error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type reply struct {
@@ -181,9 +185,10 @@ func Joined(failed map[string]error) error {
 	return errors.Join(all...)
 }
 
-// ListEverywhere lists what lies below a prefix at all the providers at once: who has which of the objects that are wanted, in the
-// order of preference, and why each other could not be asked.
-func ListEverywhere(ctx context.Context, providers []Provider, prefix string, wanted func(key string) bool) (places map[string][]Provider, failed map[string]error) {
+// ListEverywhere lists what lies below a prefix at all the providers at once: who has which of the objects that are
+// wanted, in the order of preference, and why each other could not be asked.
+func ListEverywhere(ctx context.Context, providers []Provider, prefix string, wanted func(key string) bool) (
+	places map[string][]Provider, failed map[string]error) {
 	lists, errs := make([][]string, len(providers)), make([]error, len(providers))
 	var g errgroup.Group
 	for i, p := range providers {

@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// RepairCommand is what a person runs to heal the copies of a recovery point, or of all of them. Damage that only reading shows is found
-// by a deep repair alone.
+// RepairCommand is what a person runs to heal the copies of a recovery point, or of all of them. Damage that only
+// reading shows is found by a deep repair alone.
 func RepairCommand(point string, deep bool) string {
 	words := []string{"keepsake repair"}
 	if deep {
@@ -41,8 +41,8 @@ func missing(command string) string {
 	return "The object is missing."
 }
 
-// FindingOf says in words what is wrong with one copy of one object, and what to run. An empty command says that nobody could be asked for
-// the object, so that there is nothing to repair yet.
+// FindingOf says in words what is wrong with one copy of one object, and what to run. An empty command says that nobody
+// could be asked for the object, so that there is nothing to repair yet.
 func FindingOf(provider, object string, err error, command string) report.VerifyFinding {
 	f := report.VerifyFinding{Provider: provider, Object: object}
 	switch {
@@ -51,7 +51,8 @@ func FindingOf(provider, object string, err error, command string) report.Verify
 	case errors.Is(err, storage.ErrNotFound):
 		f.Problem, f.Damage = missing(command)+ThenRun(command, "it copies it from a provider that has it."), true
 	case isDamage(err):
-		f.Problem, f.Damage = keepsake.MessageOf(err)+ThenRun(command, "it replaces it from a provider that has a good copy."), true
+		f.Problem, f.Damage = keepsake.MessageOf(err)+
+			ThenRun(command, "it replaces it from a provider that has a good copy."), true
 	default:
 		f.Problem = "The provider does not give the object. " + Explain(err)
 		if command != ThisRepair {
@@ -61,7 +62,8 @@ func FindingOf(provider, object string, err error, command string) report.Verify
 	return f
 }
 
-// Explain says in whole sentences why a provider, or an object there, is not used. Whoever puts a name before them adds the only colon.
+// Explain says in whole sentences why a provider, or an object there, is not used. Whoever puts a name before them adds
+// the only colon.
 func Explain(err error) string {
 	var place placeError
 	var own *keepsake.Error

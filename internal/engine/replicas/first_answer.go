@@ -10,7 +10,8 @@ import (
 // What the first answers decide waits for no provider that hangs: the key, and whether something was ever noted.
 
 // firstAnswer asks every provider at once and returns the first answer that counts.
-func firstAnswer[T any](ctx context.Context, providers []Provider, ask func(ctx context.Context, p Provider) (T, bool)) (found T, ok bool) {
+func firstAnswer[T any](ctx context.Context, providers []Provider,
+	ask func(ctx context.Context, p Provider) (T, bool)) (found T, ok bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type reply struct {
@@ -37,9 +38,9 @@ func firstAnswer[T any](ctx context.Context, providers []Provider, ask func(ctx 
 	return found, false
 }
 
-// keyring unlocks the repository as soon as enough of its headers came: the rest could not change which repository it is. The
-// key may open another repository's header as well, so that the first one that opens decides nothing. Where none does, the
-// error is that of open.
+// keyring unlocks the repository as soon as enough of its headers came: the rest could not change which repository it
+// is. The key may open another repository's header as well, so that the first one that opens decides nothing. Where
+// none does, the error is that of open.
 func (s *Set) keyring(ctx context.Context) (*repository.Keyring, error) {
 	if s.WritesOnly() {
 		return nil, repository.ErrWritesOnly()

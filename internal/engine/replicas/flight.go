@@ -13,9 +13,9 @@ const (
 	flightUnknown = 1 << 20         // bytes that may be under way before anything was measured
 )
 
-// mayFly reports whether size more bytes may be on their way to a store. As long as nothing was measured, and where the store is
-// slow, one chunk goes after the other: four at once would each take four times as long, and nobody could tell a slow store from
-// one that hangs.
+// mayFly reports whether size more bytes may be on their way to a store. As long as nothing was measured, and where the
+// store is slow, one chunk goes after the other: four at once would each take four times as long, and nobody could tell
+// a slow store from one that hangs.
 func mayFly(store storage.Provider, flying, size int64) bool {
 	return flying == 0 || flying+size <= max(flightUnknown, int64(storage.Speed(store)*flightTime.Seconds()))
 }

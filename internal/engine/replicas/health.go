@@ -14,8 +14,8 @@ type ProviderHealth struct {
 	Written bool   // something was written there, read back and compared
 }
 
-// Health asks every provider at once who it is, and those that write names take a small object, which is read back, compared, and
-// removed where that is allowed. It is an error when there is no repository to compare with.
+// Health asks every provider at once who it is, and those that write names take a small object, which is read back,
+// compared, and removed where that is allowed. It is an error when there is no repository to compare with.
 func (s *Set) Health(ctx context.Context, write func(provider string) bool) ([]ProviderHealth, error) {
 	r, err := s.OpenToSeal(ctx, s.Providers)
 	if err != nil {

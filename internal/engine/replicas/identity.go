@@ -18,16 +18,20 @@ type placeError string
 func (e placeError) Error() string { return string(e) }
 
 // errNoIdentity is a place that holds the repository and does not say which provider it is.
-const errNoIdentity = placeError("It holds this repository and does not say which provider it is, as places made by an earlier " +
+const errNoIdentity = placeError("It holds this repository and does not say which provider it is, as places made " +
+	"by an earlier " +
 	"version do, so nothing is written there. Run keepsake init once, if it is the place that the configuration means.")
 
 // errMoved is a place that was another one when the operation began.
-const errMoved = placeError("Its place was replaced by another one while the operation ran, so what was written may be in either. " +
+const errMoved = placeError("Its place was replaced by another one while the operation ran, so what was written may " +
+	"be in either. " +
 	"Bring the right one back, then run keepsake repair.")
 
 // errNothingProves is a place with a damaged header and no identity, so that it may be another repository's.
-const errNothingProves = placeError("Its header keepsake.json is damaged, and no sound identity says which provider it is, so it may be " +
-	"another repository's place. If it is the right one, copy keepsake.json there from another provider, then run keepsake init once.")
+const errNothingProves = placeError("Its header keepsake.json is damaged, and no sound identity says which provider " +
+	"it is, so it may be " +
+	"another repository's place. If it is the right one, copy keepsake.json there from another provider, then run " +
+	"keepsake init once.")
 
 // identityOf is what one place says of which provider it is.
 type identityOf struct {
@@ -35,9 +39,9 @@ type identityOf struct {
 	Body []byte
 }
 
-// judgeIdentities marks as unproven every provider whose place does not prove to be the one that the configuration means: an
-// empty mount point with a header copied into it, another provider's place, a copy of one. Two providers at one place are one
-// copy, so the second one is out.
+// judgeIdentities marks as unproven every provider whose place does not prove to be the one that the configuration
+// means: an empty mount point with a header copied into it, another provider's place, a copy of one. Two providers at
+// one place are one copy, so the second one is out.
 func (r *Repo) judgeIdentities(answers []answer) {
 	owner := map[string]string{} // by the identity's id
 	for i, p := range r.Providers {
@@ -48,7 +52,8 @@ func (r *Repo) judgeIdentities(answers []answer) {
 		}
 		found, err := r.identity(p, answers[i])
 		if err == nil && owner[found.Provider] != "" {
-			err = placeError(fmt.Sprintf("It is the same place as provider %s, or a copy of it, so the two are one copy. Give it a "+
+			err = placeError(fmt.Sprintf("It is the same place as provider %s, or a copy of it, so the two are one "+
+				"copy. Give it a "+
 				"place of its own.", owner[found.Provider]))
 		}
 		if down != nil && !headless && (errors.Is(err, errNoIdentity) || errors.Is(err, errBlurred)) {
@@ -67,12 +72,15 @@ func (r *Repo) judgeIdentities(answers []answer) {
 			owner[found.Provider], r.Identities[p.Name] = p.Name, found
 		}
 		if headless && err == nil {
-			r.Down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "Its header %s is missing, so nothing is written there. Run keepsake repair, which puts it back.", repository.HeaderKey)
+			r.Down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged,
+				"Its header %s is missing, so nothing is written there. Run keepsake repair, which puts it back.",
+				repository.HeaderKey)
 		}
 	}
 }
 
-// Elsewhere reports whether the place of a provider is not the one that is meant, so that nothing but a person may write there.
+// Elsewhere reports whether the place of a provider is not the one that is meant, so that nothing but a person may
+// write there.
 func (r *Repo) Elsewhere(p Provider) bool {
 	var wrong placeError
 	return errors.As(r.Down[p.Name], &wrong)
@@ -88,7 +96,8 @@ func (r *Repo) identity(p Provider, a answer) (identityOf, error) {
 	found, err := r.Keys.OpenIdentity(a.identity)
 	if err != nil && r.namedIn(a.identity, p, err) {
 		return identityOf{}, &keepsake.Error{Code: keepsake.CodeDamaged, Err: errBlurred,
-			Message: "Its identity " + storage.IdentityKey + " is damaged, and still names this provider. Run keepsake repair, which puts it right."}
+			Message: "Its identity " + storage.IdentityKey +
+				" is damaged, and still names this provider. Run keepsake repair, which puts it right."}
 	}
 	if keepsake.CodeOf(err) == keepsake.CodeConflict {
 		return identityOf{}, placeError(keepsake.Sentence(keepsake.MessageOf(err)) + " Give it an empty place of its own.")
@@ -98,8 +107,9 @@ func (r *Repo) identity(p Provider, a answer) (identityOf, error) {
 			"add-provider %s.", keepsake.Sentence(keepsake.MessageOf(err)), p.Name))
 	}
 	if found.Name != p.Name {
-		return identityOf{found, a.identity}, placeError(fmt.Sprintf("It is the place of provider %s, or a copy of it, so nothing is written there. Give it a place "+
-			"of its own; where the provider has only been renamed, run keepsake repo add-provider %s.", found.Name, p.Name))
+		return identityOf{found, a.identity}, placeError(
+			fmt.Sprintf("It is the place of provider %s, or a copy of it, so nothing is written there. Give it a place "+
+				"of its own; where the provider has only been renamed, run keepsake repo add-provider %s.", found.Name, p.Name))
 	}
 	return identityOf{found, a.identity}, nil
 }
@@ -110,7 +120,8 @@ func (r *Repo) explainLacking() {
 		if _, proven := r.Identities[p.Name]; !r.Lacking[p.Name] || proven {
 			continue
 		}
-		what := "It holds no repository while others do, so it has no copy. If it held copies before, its disk is not mounted, or its bucket was " +
+		what := "It holds no repository while others do, so it has no copy. If it held copies before, its disk is not " +
+			"mounted, or its bucket was " +
 			"emptied or replaced; bring that back."
 		if err := r.Down[p.Name]; errors.Is(err, storage.ErrNoPlace) {
 			what = storage.Explain(err)
@@ -123,8 +134,8 @@ func (r *Repo) explainLacking() {
 	}
 }
 
-// Readable returns the providers to read from: those that prove who they are, and where none of them is left, those that hold
-// the repository all the same. Reading harms nothing, and may be all that there is.
+// Readable returns the providers to read from: those that prove who they are, and where none of them is left, those
+// that hold the repository all the same. Reading harms nothing, and may be all that there is.
 func (r *Repo) Readable() []Provider {
 	if live := r.Live(); len(live) > 0 {
 		return live

@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// errBlurred lies under the error about an identity that is damaged and still names its provider. Whoever replaced the place by
-// another one would not have left that there, so a repair may make it anew.
+// errBlurred lies under the error about an identity that is damaged and still names its provider. Whoever replaced the
+// place by another one would not have left that there, so a repair may make it anew.
 var errBlurred = errors.New("a damaged identity")
 
 // namedIn reports whether an identity that does not open is damaged only, and this provider's.

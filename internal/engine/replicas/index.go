@@ -46,8 +46,10 @@ type Index struct {
 
 // BuildIndex takes sizes and checksums from references that were read, and presence from the providers'
 // lists. A provider whose list cannot be read is returned with its error and counts as holding nothing.
-func BuildIndex(ctx context.Context, r *Repo, live []Provider, refs []*repository.Ref) (*Index, map[string]error, error) {
-	x := &Index{keys: r.Keys, entries: map[repository.ChunkID]*Entry{}, sent: map[uint16]int64{}, others: map[repository.ChunkID]map[uint16]seal{}}
+func BuildIndex(ctx context.Context, r *Repo, live []Provider, refs []*repository.Ref) (*Index, map[string]error,
+	error) {
+	x := &Index{keys: r.Keys, entries: map[repository.ChunkID]*Entry{}, sent: map[uint16]int64{},
+		others: map[repository.ChunkID]map[uint16]seal{}}
 	for _, c := range refs {
 		x.entries[c.ID] = &Entry{known: true, Size: c.Size, Sum: c.SHA256}
 	}
@@ -70,7 +72,8 @@ func BuildIndex(ctx context.Context, r *Repo, live []Provider, refs []*repositor
 	return x, failed, ctx.Err()
 }
 
-// ProviderBit is the bit that stands for a provider in what the index knows of an object; 0 for one that is not in the list.
+// ProviderBit is the bit that stands for a provider in what the index knows of an object; 0 for one that is not in the
+// list.
 func ProviderBit(providers []Provider, name string) uint16 {
 	for i, p := range providers {
 		if p.Name == name {

@@ -20,13 +20,15 @@ type InitResult struct {
 	Copies      []keepsake.Copy `json:"copies"`
 }
 
-// Init makes a repository at every provider that can be reached, opened by the engine's key and by a new recovery key, and gives
-// each its identity. A repository that is already there is left alone, and completed at providers that lack it. A provider that
-// is away does not keep it from being made at the others: should it turn out to hold an older one, that is an error by its name,
-// and no harm. Of several at once the first one at the first provider wins, and the others use its repository.
+// Init makes a repository at every provider that can be reached, opened by the engine's key and by a new recovery key,
+// and gives each its identity. A repository that is already there is left alone, and completed at providers that lack
+// it. A provider that is away does not keep it from being made at the others: should it turn out to hold an older one,
+// that is an error by its name, and no harm. Of several at once the first one at the first provider wins, and the
+// others use its repository.
 func (s *Set) Init(ctx context.Context) (InitResult, error) {
 	r, err := s.Open(ctx)
-	if code := keepsake.CodeOf(err); err != nil && r != nil && len(r.Lacking) > 0 && (code == keepsake.CodeNotFound || code == keepsake.CodeUnavailable) {
+	if code := keepsake.CodeOf(err); err != nil && r != nil && len(r.Lacking) > 0 &&
+		(code == keepsake.CodeNotFound || code == keepsake.CodeUnavailable) {
 		var recovery keepsake.Secret
 		if recovery, err = s.create(r); err != nil {
 			return InitResult{}, err
@@ -38,9 +40,11 @@ func (s *Set) Init(ctx context.Context) (InitResult, error) {
 		}
 		r, err = s.Open(ctx)
 		if keepsake.CodeOf(err) == keepsake.CodeWrongKey {
-			return InitResult{}, keepsake.Errorf(keepsake.CodeConflict, "another keepsake init made a repository there at the same moment, "+
-				"with another key. Nothing of it was overwritten, and nothing of this one is left: bring that repository's key here, or give "+
-				"this one places of its own")
+			return InitResult{}, keepsake.Errorf(keepsake.CodeConflict,
+				"another keepsake init made a repository there at the same moment, "+
+					"with another key. Nothing of it was overwritten, and nothing of this one is left: bring that repository's key "+
+					"here, or give "+
+					"this one places of its own")
 		}
 		if err != nil {
 			return InitResult{}, err
@@ -53,13 +57,14 @@ func (s *Set) Init(ctx context.Context) (InitResult, error) {
 	return s.begin(ctx, r)
 }
 
-// begin puts header and identity where they are missing. It is errOtherHeader when somebody else's repository was first at the
-// first provider: then nothing was put anywhere.
+// begin puts header and identity where they are missing. It is errOtherHeader when somebody else's repository was first
+// at the first provider: then nothing was put anywhere.
 func (s *Set) begin(ctx context.Context, r *Repo) (InitResult, error) {
 	result := InitResult{Repository: r.Keys.Repository(), KeyOpens: s.keyOpens(r.Header)}
 	errs, confirmed := map[string]error{}, 0
 	// In one order everywhere, so that of two at once one is first at all providers that both reach.
-	for _, p := range slices.SortedFunc(slices.Values(r.Providers), func(a, b Provider) int { return cmp.Compare(a.Name, b.Name) }) {
+	for _, p := range slices.SortedFunc(slices.Values(r.Providers),
+		func(a, b Provider) int { return cmp.Compare(a.Name, b.Name) }) {
 		err := s.beginAt(ctx, r, p)
 		if errors.Is(err, errOtherHeader) && confirmed == 0 {
 			return InitResult{}, err

@@ -18,10 +18,11 @@ type claim struct {
 	first  string // the preferred one of them
 }
 
-// judgeHeaders finds out which repository the providers hold and unlocks it. Nothing that a header says of itself is believed:
-// what most of the headers that the key opens are of is the repository, and each other header is proven by its MAC. One that
-// is not proven is damaged, or another repository's; neither keeps the other providers from being used. Without a header that
-// opens, keys stays nil; it is an error when the key is the wrong one, or the headers do not tell which repository is meant.
+// judgeHeaders finds out which repository the providers hold and unlocks it. Nothing that a header says of itself is
+// believed: what most of the headers that the key opens are of is the repository, and each other header is proven by
+// its MAC. One that is not proven is damaged, or another repository's; neither keeps the other providers from being
+// used. Without a header that opens, keys stays nil; it is an error when the key is the wrong one, or the headers do
+// not tell which repository is meant.
 func (s *Set) judgeHeaders(r *Repo, answers []answer) error {
 	headers := r.parseHeaders(answers)
 	claims, wrongKey, err := s.claims(r, headers, answers)
@@ -39,8 +40,9 @@ func (s *Set) judgeHeaders(r *Repo, answers []answer) error {
 	}
 	for _, c := range claims {
 		if c != most && len(c.at) == len(most.at) {
-			return keepsake.Errorf(keepsake.CodeInvalid, "provider %s holds another repository than %s, the key opens both, and no other "+
-				"provider tells which is meant: give the wrong one an empty place of its own", c.first, most.first)
+			return keepsake.Errorf(keepsake.CodeInvalid,
+				"provider %s holds another repository than %s, the key opens both, and no other "+
+					"provider tells which is meant: give the wrong one an empty place of its own", c.first, most.first)
 		}
 	}
 	r.Keys, r.Header = most.keys, most.header
@@ -48,8 +50,10 @@ func (s *Set) judgeHeaders(r *Repo, answers []answer) error {
 		if h := headers[i]; h != nil && !most.at[p.Name] {
 			r.Down[p.Name] = r.judgeOther(p, *h, answers[i], claims)
 		}
-		if keepsake.CodeOf(r.Down[p.Name]) == keepsake.CodeUnsupported && repository.ProveMisnumbered(answers[i].header, r.Keys) {
-			r.Down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged, "The repository's header %s is damaged: its format version was changed.", repository.HeaderKey)
+		if keepsake.CodeOf(r.Down[p.Name]) == keepsake.CodeUnsupported &&
+			repository.ProveMisnumbered(answers[i].header, r.Keys) {
+			r.Down[p.Name] = keepsake.Errorf(keepsake.CodeDamaged,
+				"The repository's header %s is damaged: its format version was changed.", repository.HeaderKey)
 		}
 	}
 	return nil
@@ -78,9 +82,10 @@ func (r *Repo) parseHeaders(answers []answer) []*repository.Header {
 	return headers
 }
 
-// claims opens every header that is not proven by the keys of one before. wrongKey are the providers whose headers it fits no
-// slot of, with what is to be said of that.
-func (s *Set) claims(r *Repo, headers []*repository.Header, answers []answer) (claims []*claim, wrongKey map[string]error, err error) {
+// claims opens every header that is not proven by the keys of one before. wrongKey are the providers whose headers it
+// fits no slot of, with what is to be said of that.
+func (s *Set) claims(r *Repo, headers []*repository.Header, answers []answer) (claims []*claim,
+	wrongKey map[string]error, err error) {
 	wrongKey = map[string]error{}
 next:
 	for i, p := range r.Providers {
@@ -106,9 +111,11 @@ next:
 		if err != nil {
 			return nil, nil, err
 		}
-		claims = append(claims, &claim{keys: keys, header: answers[i].header, at: map[string]bool{p.Name: true}, first: p.Name})
+		claims = append(claims, &claim{keys: keys, header: answers[i].header, at: map[string]bool{p.Name: true},
+			first: p.Name})
 	}
-	for i, p := range r.Providers { // a header whose own slot is damaged, or older, may have come before the one that proves it
+	// a header whose own slot is damaged, or older, may have come before the one that proves it
+	for i, p := range r.Providers {
 		for _, c := range claims {
 			if wrongKey[p.Name] != nil && headers[i].Prove(c.keys) == nil {
 				c.at[p.Name] = true
@@ -118,10 +125,11 @@ next:
 	return claims, wrongKey, nil
 }
 
-// judgeOther says what a header is that the repository's keys do not prove: damaged, or another repository's. Where it names
-// another one, only the place's identity can tell.
+// judgeOther says what a header is that the repository's keys do not prove: damaged, or another repository's. Where it
+// names another one, only the place's identity can tell.
 func (r *Repo) judgeOther(p Provider, h repository.Header, a answer, claims []*claim) error {
-	foreign := placeError(fmt.Sprintf("It holds another repository (%s) than the other providers (%s), so nothing is written there. Correct its path or "+
+	foreign := placeError(fmt.Sprintf("It holds another repository (%s) than the other providers (%s), so nothing is "+
+		"written there. Correct its path or "+
 		"bucket, or give it an empty place of its own.", h.Repository, r.Keys.Repository()))
 	for _, c := range claims {
 		if c.at[p.Name] {
@@ -134,8 +142,9 @@ func (r *Repo) judgeOther(p Provider, h repository.Header, a answer, claims []*c
 			return foreign
 		}
 	}
-	return keepsake.Errorf(keepsake.CodeDamaged, "The repository's header %s is damaged: it is another one than at the other providers, and was "+
-		"not made by this repository's key.", repository.HeaderKey)
+	return keepsake.Errorf(keepsake.CodeDamaged,
+		"The repository's header %s is damaged: it is another one than at the other providers, and was "+
+			"not made by this repository's key.", repository.HeaderKey)
 }
 
 // nothingOpens is why no header could be opened where the key fits none of those that can be read.
@@ -162,7 +171,8 @@ func (r *Repo) nothingOpens(wrongKey map[string]error) error {
 	return keepsake.Errorf(keepsake.CodeOf(first), "%s%s: %w %s", where, strings.Join(at, ", "), first, others)
 }
 
-// broken is the error about a header that cannot be opened because it is damaged, or of a newer version; nil where there is none.
+// broken is the error about a header that cannot be opened because it is damaged, or of a newer version; nil where
+// there is none.
 func (r *Repo) broken() error {
 	for _, p := range r.Providers {
 		switch err := r.Down[p.Name]; keepsake.CodeOf(err) {

@@ -17,13 +17,15 @@ const (
 	laneBytes = 24 << 20 // sealed bytes that may wait for one provider
 	// LaneWorkers is how many objects go to one provider at once.
 	LaneWorkers = 4
-	patience    = 2 * time.Second // how long a full lane is waited for, all waits together, before its provider counts as lagging
-	delayShare  = 4               // and a quarter of the time since the lane was opened on top of it
-	laneStrikes = 3               // failed uploads in a row, each already retried, after which a provider is given up for now
+	// how long a full lane is waited for, all waits together, before its provider counts as lagging
+	patience   = 2 * time.Second
+	delayShare = 4 // and a quarter of the time since the lane was opened on top of it
+	// failed uploads in a row, each already retried, after which a provider is given up for now
+	laneStrikes = 3
 )
 
-// Lane is the way to one provider. What does not fit into it is not lost: after reading, catchUp copies it from a provider
-// that has it, when the platform is no longer kept waiting.
+// Lane is the way to one provider. What does not fit into it is not lost: after reading, catchUp copies it from a
+// provider that has it, when the platform is no longer kept waiting.
 type Lane struct {
 	Provider
 	Bit   uint16
@@ -58,9 +60,9 @@ func NewLane(ctx context.Context, p Provider, bit uint16, x *Index, t *report.Tr
 	return l
 }
 
-// offer hands a chunk over. It reports false when the provider cannot take it now. With wait, room is waited for as long as
-// the lane's patience lasts: it bounds what one provider, however slow, adds to the time that the platform's snapshot is held.
-// Without, no other provider takes it: one that lags is back as soon as there is room.
+// offer hands a chunk over. It reports false when the provider cannot take it now. With wait, room is waited for as
+// long as the lane's patience lasts: it bounds what one provider, however slow, adds to the time that the platform's
+// snapshot is held. Without, no other provider takes it: one that lags is back as soon as there is room.
 func (l *Lane) offer(s *Sealed, wait bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -161,7 +163,8 @@ func (l *Lane) finish(s *Sealed, given bool, err error) {
 		if (l.strikes >= laneStrikes || errors.Is(err, storage.ErrTimeout)) && l.ctx.Err() == nil {
 			l.failed = err
 			l.cancel() // what is under way is not waited for
-			l.track.Warnf("Provider %s is given up for now. %s What it misses is copied to it later.", l.Name, storage.Explain(err))
+			l.track.Warnf("Provider %s is given up for now. %s What it misses is copied to it later.", l.Name,
+				storage.Explain(err))
 		}
 	}
 	l.track.Provider(l.Name, func(p *report.ProviderProgress) {
@@ -213,7 +216,8 @@ func (l *Lane) Close() {
 	l.Drain()
 }
 
-// Send hands a chunk to every lane. It returns when at least one has taken it, which bounds memory by the fastest provider.
+// Send hands a chunk to every lane. It returns when at least one has taken it, which bounds memory by the fastest
+// provider.
 func Send(ctx context.Context, lanes []*Lane, s *Sealed, skip uint16) error {
 	taken := skip != 0
 	for _, l := range lanes {
@@ -253,5 +257,6 @@ func AllFailed(lanes []*Lane) error {
 		text += fmt.Sprintf(" Provider %s: %s", l.Name, storage.Explain(l.failed))
 		l.mu.Unlock()
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider takes the backup, so there is no new recovery point.%s", text)
+	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider takes the backup, so there is no new recovery point.%s",
+		text)
 }

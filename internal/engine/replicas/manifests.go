@@ -99,13 +99,15 @@ func (l Listing) Holders(providers []Provider, id string) []Provider {
 
 // ReadManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are
 // returned too. What a writer sealed is compared with the other providers' copies.
-func (s *Set) ReadManifest(ctx context.Context, r *Repo, from []Provider, id string) (*repository.Manifest, []report.VerifyFinding, error) {
+func (s *Set) ReadManifest(ctx context.Context, r *Repo, from []Provider, id string) (*repository.Manifest,
+	[]report.VerifyFinding, error) {
 	c, damaged, err := s.ReadRightful(ctx, r, from, id)
 	return c.Manifest, damaged, err
 }
 
 // ReadRightful is readManifest for who needs the bytes as well.
-func (s *Set) ReadRightful(ctx context.Context, r *Repo, from []Provider, id string) (ManifestCopy, []report.VerifyFinding, error) {
+func (s *Set) ReadRightful(ctx context.Context, r *Repo, from []Provider, id string) (ManifestCopy,
+	[]report.VerifyFinding, error) {
 	var damaged []report.VerifyFinding
 	var last error
 	var copies []ManifestCopy
@@ -134,16 +136,20 @@ func (s *Set) ReadRightful(ctx context.Context, r *Repo, from []Provider, id str
 	if len(copies) > 0 {
 		right, findings, sure := Rightful(id, copies)
 		if !sure {
-			return ManifestCopy{}, damaged, keepsake.Errorf(keepsake.CodeDamaged, "recovery point %s is not the same at every provider, and each copy was sealed with a writer's key: %s. Nothing was read; name the provider that you trust with --provider", id, holdersOf(copies))
+			return ManifestCopy{}, damaged, keepsake.Errorf(keepsake.CodeDamaged,
+				"recovery point %s is not the same at every provider, and each copy was sealed with a writer's key: %s. Nothing "+
+					"was read; name the provider that you trust with --provider", id, holdersOf(copies))
 		}
 		return right, append(damaged, findings...), nil
 	}
 	if last == nil && len(r.Providers) == 1 && len(s.Providers) > 1 {
-		return ManifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound, "provider %s does not hold recovery point %s: leave --provider out, so that "+
-			"another one's copy is read, or run keepsake repair %s, which copies it there", r.Providers[0].Name, id, id)
+		return ManifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound,
+			"provider %s does not hold recovery point %s: leave --provider out, so that "+
+				"another one's copy is read, or run keepsake repair %s, which copies it there", r.Providers[0].Name, id, id)
 	}
 	if last == nil {
-		return ManifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
+		return ManifestCopy{}, nil, keepsake.Errorf(keepsake.CodeNotFound,
+			"there is no recovery point %s at the providers asked: keepsake points lists them", id)
 	}
 	code := keepsake.CodeUnavailable
 	for _, f := range damaged {
@@ -151,7 +157,8 @@ func (s *Set) ReadRightful(ctx context.Context, r *Repo, from []Provider, id str
 			code = keepsake.CodeDamaged
 		}
 	}
-	return ManifestCopy{}, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id, last)
+	return ManifestCopy{}, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id,
+		last)
 }
 
 // errWritten marks a manifest that a writer sealed: nobody can tell from it alone whether it is the right one.
@@ -186,11 +193,14 @@ func Rightful(id string, copies []ManifestCopy) (right ManifestCopy, findings []
 			continue
 		}
 		findings = append(findings, FindingOf(c.Provider, repository.ManifestKey(id), keepsake.Errorf(keepsake.CodeDamaged,
-			"It opens, and is another one than at provider %s: somebody with a writer's key has put it in its place.", right.Provider), RepairCommand(id, false)))
+			"It opens, and is another one than at provider %s: somebody with a writer's key has put it in its place.",
+			right.Provider), RepairCommand(id, false)))
 	}
 	if !sure {
-		findings = append(findings, report.VerifyFinding{Object: repository.ManifestKey(id), Damage: true, Problem: "It opens at each provider and is not the same everywhere (" + holdersOf(copies) +
-			"); each was sealed with a writer's key, so nobody can tell which is right. Take the writers' credentials away, and restore this point from a provider that you trust only."})
+		findings = append(findings, report.VerifyFinding{Object: repository.ManifestKey(id), Damage: true,
+			Problem: "It opens at each provider and is not the same everywhere (" + holdersOf(copies) +
+				"); each was sealed with a writer's key, so nobody can tell which is right. Take the writers' credentials away, " +
+				"and restore this point from a provider that you trust only."})
 	}
 	return right, findings, sure
 }
@@ -229,7 +239,8 @@ const LatestWhole = "latest"
 
 // ReadLoaded is ReadManifest, from the providers that hold it, and Listing.Load, from all of them. Bad copies
 // that it met are returned too.
-func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider, id string) (*repository.Manifest, []report.VerifyFinding, error) {
+func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider, id string) (*repository.Manifest,
+	[]report.VerifyFinding, error) {
 	holders := l.Holders(all, id)
 	m, damaged, err := s.ReadManifest(ctx, r, holders, id)
 	if err != nil {
@@ -258,7 +269,8 @@ func Preferring(first, all []Provider) []Provider {
 
 // Resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one
 // exists, and loads it.
-func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing, []report.VerifyFinding, error) {
+func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing,
+	[]report.VerifyFinding, error) {
 	l, err := ListManifests(ctx, providers)
 	if err != nil {
 		return nil, l, nil, err
@@ -309,7 +321,8 @@ func NoPoint(r *Repo, l Listing) error {
 
 // Refs loads a recovery point and returns every chunk and index page of it, once. Bad copies of pages that it
 // met are returned too.
-func (s *Set) Refs(ctx context.Context, r *Repo, l Listing, from []Provider, m *repository.Manifest) ([]*repository.Ref, []report.VerifyFinding, error) {
+func (s *Set) Refs(ctx context.Context, r *Repo, l Listing, from []Provider, m *repository.Manifest) ([]*repository.Ref,
+	[]report.VerifyFinding, error) {
 	track := report.NewTracker(nil, s.Now)
 	defer track.Close()
 	src := NewSource(r, from, m.ID, track)

@@ -13,7 +13,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// PointMark is what people wrote to a recovery point after it was made. It lies in the repository, so that it outlives the console.
+// PointMark is what people wrote to a recovery point after it was made. It lies in the repository, so that it outlives
+// the console.
 type PointMark struct {
 	Note   string            `json:"note"`
 	Labels map[string]string `json:"labels,omitempty"`
@@ -36,7 +37,8 @@ func (s *Set) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, erro
 		return Kept{}, err
 	}
 	if len(l.At[id]) == 0 {
-		return Kept{}, keepsake.Errorf(keepsake.CodeNotFound, "there is no recovery point %s at the providers asked: keepsake points lists them", id)
+		return Kept{}, keepsake.Errorf(keepsake.CodeNotFound,
+			"there is no recovery point %s at the providers asked: keepsake points lists them", id)
 	}
 	m.At = s.Now().UTC()
 	plain, err := json.Marshal(m)
@@ -46,12 +48,13 @@ func (s *Set) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, erro
 	return s.keepNote(ctx, r, pointTopics+"/"+id, plain)
 }
 
-// mark puts what people wrote to the points: one question to each provider, and one to a holder of each marked point where its newest note is
-// sound.
+// mark puts what people wrote to the points: one question to each provider, and one to a holder of each marked point
+// where its newest note is sound.
 func mark(ctx context.Context, r *Repo, from []Provider, points []report.Point) error {
 	places := map[string]map[string][]Provider{} // by point and note
 	prefix := NotePrefix + pointTopics + "/"
-	all, _ := ListEverywhere(ctx, from, prefix, func(key string) bool { // of one that does not list its notes, the others have them
+	// of one that does not list its notes, the others have them
+	all, _ := ListEverywhere(ctx, from, prefix, func(key string) bool {
 		id, _, found := strings.Cut(strings.TrimPrefix(key, prefix), "/")
 		return found && isNote(prefix+id+"/", key)
 	})
@@ -75,7 +78,8 @@ func mark(ctx context.Context, r *Repo, from []Provider, points []report.Point) 
 		g.Go(func() error {
 			note, _, err := newestThatOpens(gctx, r, places[p.ID])
 			var m PointMark
-			if err == nil && note != nil && json.Unmarshal(note.Plain, &m) == nil { // notes that cannot be read leave the point as it was made
+			// notes that cannot be read leave the point as it was made
+			if err == nil && note != nil && json.Unmarshal(note.Plain, &m) == nil {
 				p.Note, p.Locked = m.Note, m.Locked
 				p.Labels = maps.Clone(m.Labels)
 			}

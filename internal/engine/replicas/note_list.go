@@ -40,8 +40,8 @@ func (n Notes) Newest() time.Time {
 	return n.List[len(n.List)-1].Time
 }
 
-// ListNotes reads every note of a topic that any provider has. It is an Error with CodeUnavailable when no provider answers: then nothing
-// is known. A copy that does not open is passed by where another provider has a sound one.
+// ListNotes reads every note of a topic that any provider has. It is an Error with CodeUnavailable when no provider
+// answers: then nothing is known. A copy that does not open is passed by where another provider has a sound one.
 func (s *Set) ListNotes(ctx context.Context, topic string) (Notes, error) {
 	r, err := s.Open(ctx)
 	if err != nil {
@@ -57,7 +57,8 @@ func (s *Set) ListNotes(ctx context.Context, topic string) (Notes, error) {
 		out.Missing = append(out.Missing, fmt.Sprintf("Provider %s: %s", name, Explain(err)))
 	}
 	if len(failed) == len(live) {
-		return out, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be asked for the notes on %s. %s", topic, strings.Join(out.Missing, " "))
+		return out, keepsake.Errorf(keepsake.CodeUnavailable, "no provider could be asked for the notes on %s. %s", topic,
+			strings.Join(out.Missing, " "))
 	}
 	var mu sync.Mutex
 	g, reading := errgroup.WithContext(ctx)
@@ -82,7 +83,8 @@ func (s *Set) ListNotes(ctx context.Context, topic string) (Notes, error) {
 	return out, nil
 }
 
-// readAnywhere reads a note from the first provider with a sound copy. A note that opens nowhere is missing, which is no error.
+// readAnywhere reads a note from the first provider with a sound copy. A note that opens nowhere is missing, which is
+// no error.
 func readAnywhere(ctx context.Context, r *Repo, places []Provider, key string) (*Note, []string, error) {
 	var missing []string
 	var plain []byte
@@ -124,8 +126,9 @@ func isNote(prefix, key string) bool {
 	return err == nil
 }
 
-// newestThatOpens reads the newest of the notes of one topic, by the providers that hold them. A name proves nothing: whoever has a provider's
-// credentials can put an object there under any. So the newest that opens counts; where none does, nil is returned, and why.
+// newestThatOpens reads the newest of the notes of one topic, by the providers that hold them. A name proves nothing:
+// whoever has a provider's credentials can put an object there under any. So the newest that opens counts; where none
+// does, nil is returned, and why.
 func newestThatOpens(ctx context.Context, r *Repo, places map[string][]Provider) (*Note, []string, error) {
 	var missing []string
 	for _, key := range slices.Backward(slices.Sorted(maps.Keys(places))) {
@@ -153,15 +156,17 @@ func (s *Set) newestOf(ctx context.Context, topic string) (*Note, error) {
 	case err != nil || note != nil:
 		return note, err
 	case len(missing) > 0:
-		return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: "no note on " + topic + " opens: " + strings.Join(missing, "; "), Err: errNoNote}
+		return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: "no note on " + topic + " opens: " +
+			strings.Join(missing, "; "), Err: errNoNote}
 	case len(failed) > 0:
 		return nil, Joined(failed)
 	}
-	return nil, &keepsake.Error{Code: keepsake.CodeNotFound, Message: "there is no note on " + topic + " in the repository", Err: errNoNote}
+	return nil, &keepsake.Error{Code: keepsake.CodeNotFound, Message: "there is no note on " + topic +
+		" in the repository", Err: errNoNote}
 }
 
-// ReadNote returns the newest note of a topic that opens, CodeNotFound when no provider has one. A provider that was away when a note was
-// written may hold an older one: that of all providers counts.
+// ReadNote returns the newest note of a topic that opens, CodeNotFound when no provider has one. A provider that was
+// away when a note was written may hold an older one: that of all providers counts.
 func (s *Set) ReadNote(ctx context.Context, topic string) ([]byte, error) {
 	note, err := s.newestOf(ctx, topic)
 	if err != nil {

@@ -47,9 +47,9 @@ func (k Kept) whyMissing() string {
 	return strings.Join(all, " ")
 }
 
-// KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached; of a
-// topic the newest note holds. Nothing is written where the newest says the same already and no provider may hold a newer one
-// that does not. It is an error only when no provider holds the note afterwards.
+// KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached;
+// of a topic the newest note holds. Nothing is written where the newest says the same already and no provider may hold
+// a newer one that does not. It is an error only when no provider holds the note afterwards.
 func (s *Set) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, error) {
 	r, err := s.Open(ctx)
 	if err != nil {
@@ -58,7 +58,8 @@ func (s *Set) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, e
 	return s.keepNote(ctx, r, topic, plain)
 }
 
-// outage is what a note said that was kept while providers were away, so that it is not written again and again meanwhile.
+// outage is what a note said that was kept while providers were away, so that it is not written again and again
+// meanwhile.
 type outage struct {
 	sum     [sha256.Size]byte
 	since   string          // every provider but the missing ones has the note under this id or a later one
@@ -96,15 +97,17 @@ func (s *Set) keepNote(ctx context.Context, r *Repo, topic string, plain []byte)
 		}
 	}
 	if len(kept.At) == 0 {
-		return kept, cmp.Or(ctx.Err(), error(keepsake.Errorf(keepsake.CodeUnavailable, "no provider took the note. %s", kept.whyMissing())))
+		return kept,
+			cmp.Or(ctx.Err(), error(keepsake.Errorf(keepsake.CodeUnavailable, "no provider took the note. %s",
+				kept.whyMissing())))
 	}
 	s.remember(topic, away)
 	return kept, nil
 }
 
-// whoHolds returns the providers that need not be given a note again, and under which id they have it. A provider needs it
-// whose newest note says the same, but may be older than another provider's that says something else: the other one would
-// hold. One that cannot be asked may have such a note, unless it was away already when this one was kept.
+// whoHolds returns the providers that need not be given a note again, and under which id they have it. A provider needs
+// it whose newest note says the same, but may be older than another provider's that says something else: the other one
+// would hold. One that cannot be asked may have such a note, unless it was away already when this one was kept.
 func (s *Set) whoHolds(ctx context.Context, r *Repo, topic string, plain []byte) map[string]string {
 	live := r.Live()
 	newest, errs := make([]*Note, len(live)), make([]error, len(live))
@@ -191,8 +194,8 @@ func (s *Set) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
 // sealedTarget is the name under which SealTarget seals; it is stored by whoever asked, never at a provider.
 const sealedTarget = NotePrefix + "restore-target"
 
-// SealTarget seals the connection URL of a restore's target with the repository's key, so that it can wait in the console database
-// and travel through a form. OpenTarget opens it.
+// SealTarget seals the connection URL of a restore's target with the repository's key, so that it can wait in the
+// console database and travel through a form. OpenTarget opens it.
 func (s *Set) SealTarget(ctx context.Context, url keepsake.Secret) (string, error) {
 	r, err := s.Open(ctx)
 	if err != nil {
@@ -214,7 +217,8 @@ func (s *Set) OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, e
 		plain, err = r.Keys.OpenObject(repository.ObjectNote, sealedTarget, body, MaxNote)
 	}
 	if err != nil {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "The address of the other server cannot be read any more: type it again.")
+		return "", keepsake.Errorf(keepsake.CodeInvalid,
+			"The address of the other server cannot be read any more: type it again.")
 	}
 	return keepsake.Secret(plain), nil
 }

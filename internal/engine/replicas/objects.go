@@ -7,8 +7,9 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// Beside recovery points, a repository holds what restores need to be taken back, and notes: seals of the audit trail, who may
-// sign in, what people wrote to recovery points. They are durable at two providers when they are made; a repair brings them to every one.
+// Beside recovery points, a repository holds what restores need to be taken back, and notes: seals of the audit trail,
+// who may sign in, what people wrote to recovery points. They are durable at two providers when they are made; a repair
+// brings them to every one.
 
 // UndoPrefix is the folder of undo objects.
 const UndoPrefix = "undo/"
@@ -28,10 +29,12 @@ type ObjectKind struct {
 
 // The kinds of objects beside recovery points.
 var (
-	UndoObjects = ObjectKind{UndoPrefix, repository.ObjectUndo, MaxUndo, repository.MaxObjectPlain, 1, "what an undo needs"}
+	UndoObjects = ObjectKind{UndoPrefix, repository.ObjectUndo, MaxUndo, repository.MaxObjectPlain, 1,
+		"what an undo needs"}
 	NoteObjects = ObjectKind{NotePrefix, repository.ObjectNote, MaxNote, MaxNote, notesAtOnce, "notes"}
 	// ErasureObjects say which rows were taken out of the repository.
-	ErasureObjects = ObjectKind{repository.ErasurePrefix, repository.ObjectErasure, maxErasure, repository.MaxObjectPlain, 1, "erasures"}
+	ErasureObjects = ObjectKind{repository.ErasurePrefix, repository.ObjectErasure, maxErasure, repository.MaxObjectPlain,
+		1, "erasures"}
 )
 
 // Named reports whether a key is one that Keepsake gives to such an object.

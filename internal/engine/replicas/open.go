@@ -18,7 +18,8 @@ const (
 	askTimeout = 20 * time.Second
 	// askGrace is how much longer the others may take once a provider has answered with the repository's header.
 	askGrace = 8 * time.Second
-	// hungGrace is the same for a provider that hung lately, for what does not write a recovery point; hungFor is how lately.
+	// hungGrace is the same for a provider that hung lately, for what does not write a recovery point; hungFor is how
+	// lately.
 	hungGrace = time.Second
 	hungFor   = 2 * time.Minute
 )
@@ -30,8 +31,10 @@ type Repo struct {
 	Providers []Provider       // every configured one
 	Down      map[string]error // those that may not be used now, by name
 	Lacking   map[string]bool  // those that hold no repository, or whose place is not there
-	Unproven  map[string]bool  // those that hold it and do not prove to be the provider that is meant; they are in down too
-	Blurred   map[string]bool  // those of them whose identity is damaged and still names them, so that a repair may make it anew
+	// those that hold it and do not prove to be the provider that is meant; they are in down too
+	Unproven map[string]bool
+	// those of them whose identity is damaged and still names them, so that a repair may make it anew
+	Blurred map[string]bool
 
 	Identities map[string]identityOf // of those that prove it
 }
@@ -52,9 +55,9 @@ func (r *Repo) Live() []Provider {
 	return live
 }
 
-// Open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out, and so is one
-// whose header is damaged or another repository's. Where no repository was found, the error comes with a repo that says what
-// the providers answered.
+// Open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out, and
+// so is one whose header is damaged or another repository's. Where no repository was found, the error comes with a repo
+// that says what the providers answered.
 func (s *Set) Open(ctx context.Context) (*Repo, error) { return s.openAt(ctx, s.Providers) }
 
 // openAt is open for some of the providers.
@@ -73,7 +76,8 @@ func (s *Set) OpenToSeal(ctx context.Context, providers []Provider) (*Repo, erro
 func (s *Set) openWith(ctx context.Context, providers []Provider, remember bool) (*Repo, error) {
 	r := newRepo(s.attend(providers))
 	if len(providers) == 0 {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "no storage provider is configured: add at least one under providers")
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"no storage provider is configured: add at least one under providers")
 	}
 	answers := s.askPlaces(ctx, r.Providers, remember, nil)
 	if ctx.Err() != nil {
@@ -90,7 +94,8 @@ func (s *Set) openWith(ctx context.Context, providers []Provider, remember bool)
 	return r, nil
 }
 
-// noRepository says why there is nothing to open. Manifests without a header are a loss, and no place for a new repository.
+// noRepository says why there is nothing to open. Manifests without a header are a loss, and no place for a new
+// repository.
 func noRepository(ctx context.Context, r *Repo) error {
 	if broken := r.broken(); broken != nil {
 		return broken
@@ -100,18 +105,23 @@ func noRepository(ctx context.Context, r *Repo) error {
 			continue
 		}
 		found := errors.New("found")
-		if err := p.Store.List(ctx, repository.ManifestPrefix, func(storage.Object) error { return found }); errors.Is(err, found) {
-			return keepsake.Errorf(keepsake.CodeDamaged, "provider %s holds recovery points, but %s is missing there and nowhere else to be had: without it "+
-				"nothing can be opened; every provider has the same file, so bring it back from any copy of any of them", p.Name, repository.HeaderKey)
+		if err := p.Store.List(ctx, repository.ManifestPrefix, func(storage.Object) error { return found }); errors.Is(err,
+			found) {
+			return keepsake.Errorf(keepsake.CodeDamaged,
+				"provider %s holds recovery points, but %s is missing there and nowhere else to be had: without it "+
+					"nothing can be opened; every provider has the same file, so bring it back from any copy of any of them", p.Name,
+				repository.HeaderKey)
 		}
 	}
 	if len(r.Lacking) == len(r.Providers) {
 		if missing := r.whyDown(); missing != "" {
-			return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider. If there never was one, run keepsake init. %s", missing)
+			return keepsake.Errorf(keepsake.CodeNotFound,
+				"there is no repository at any provider. If there never was one, run keepsake init. %s", missing)
 		}
 		return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider yet: run keepsake init")
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider that holds the repository can be reached. %s", r.whyDown())
+	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider that holds the repository can be reached. %s",
+		r.whyDown())
 }
 
 // whyDown says of each provider that may not be used why.
@@ -143,8 +153,8 @@ func notHeard(d time.Duration) answer {
 	return answer{headerErr: err, identityErr: err}
 }
 
-// askPlaces asks all providers at once. Once one has the header, the others are not waited for as long as they like, and not at
-// all once the answers that came are enough; nil: they never are.
+// askPlaces asks all providers at once. Once one has the header, the others are not waited for as long as they like,
+// and not at all once the answers that came are enough; nil: they never are.
 func (s *Set) askPlaces(ctx context.Context, providers []Provider, remember bool, enough func([]answer) bool) []answer {
 	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -208,14 +218,16 @@ func (s *Set) askPlaces(ctx context.Context, providers []Provider, remember bool
 }
 
 // errOtherHeader is what putHeader returns when somebody else put another header first.
-var errOtherHeader = errors.New("another repository was made there at the same moment; give the provider an empty place, or run keepsake init again with that repository's key")
+var errOtherHeader = errors.New("another repository was made there at the same moment; give the provider an empty " +
+	"place, or run keepsake init again with that repository's key")
 
 // PutHeader writes the repository's header to a provider that lacks it.
 func PutHeader(ctx context.Context, p Provider, header []byte) error {
 	err := p.Store.Put(ctx, repository.HeaderKey, header, sha256.Sum256(header), false)
 	if errors.Is(err, storage.ErrExists) {
 		var there []byte
-		if there, err = p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize); err == nil && !bytes.Equal(there, header) {
+		if there, err = p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize); err == nil &&
+			!bytes.Equal(there, header) {
 			return errOtherHeader
 		}
 	}

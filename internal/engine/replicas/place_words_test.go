@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestPlacesAreJudgedInWholeSentences reads every text that says why a place is not used: it is put behind a provider's name, so that it
-// begins anew and brings no colon of its own.
+// TestPlacesAreJudgedInWholeSentences reads every text that says why a place is not used: it is put behind a provider's
+// name, so that it begins anew and brings no colon of its own.
 func TestPlacesAreJudgedInWholeSentences(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob("*.go")

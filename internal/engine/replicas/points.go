@@ -129,7 +129,8 @@ func (s *Set) OpenFor(ctx context.Context, provider string) (*Repo, []Provider, 
 	if provider != "" {
 		i := slices.IndexFunc(providers, func(p Provider) bool { return p.Name == provider })
 		if i < 0 {
-			return nil, nil, keepsake.Errorf(keepsake.CodeInvalid, "no provider is called %q: the configuration names %s", provider, names(providers))
+			return nil, nil, keepsake.Errorf(keepsake.CodeInvalid, "no provider is called %q: the configuration names %s",
+				provider, names(providers))
 		}
 		providers = providers[i : i+1]
 	}
@@ -161,9 +162,11 @@ func unreadable(id string, err error) report.Point {
 
 // pointOf turns a manifest into a list entry. A provider that holds the manifest confirmed every chunk when it got it.
 func (s *Set) pointOf(r *Repo, l Listing, m *repository.Manifest) report.Point {
-	p := report.Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings, Database: m.Source.Database,
-		Server: m.Source.Server, Tables: m.Stats.Tables, Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead, BytesStored: m.Stats.BytesStored,
-		BytesNew: m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds,
+	p := report.Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings,
+		Database: m.Source.Database,
+		Server:   m.Source.Server, Tables: m.Stats.Tables, Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead,
+		BytesStored: m.Stats.BytesStored,
+		BytesNew:    m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds,
 		Covers: m.Coverage()}
 	for _, prov := range r.Providers {
 		c := keepsake.Copy{Provider: prov.Name, Medium: prov.Medium, Offsite: prov.Offsite,
@@ -208,7 +211,8 @@ func (s *Set) Point(ctx context.Context, id string) (report.PointDetail, error) 
 	if err := mark(ctx, r, from, points); err != nil {
 		return report.PointDetail{}, err
 	}
-	d := report.PointDetail{Point: points[0], LSN: m.Source.LSN, NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
+	d := report.PointDetail{Point: points[0], LSN: m.Source.LSN,
+		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
 	for _, c := range m.Schema {
 		d.SchemaSize += c.Plain
 	}
@@ -227,9 +231,11 @@ func (s *Set) Point(ctx context.Context, id string) (report.PointDetail, error) 
 
 // pointTable describes a table. A chunk is new where the parent's table has none of its id; tables whose
 // ranges are the same are not read.
-func pointTable(ctx context.Context, t *repository.Table, parent *repository.Manifest, fetch repository.Fetch) (report.PointTable, error) {
+func pointTable(ctx context.Context, t *repository.Table, parent *repository.Manifest, fetch repository.Fetch) (
+	report.PointTable, error) {
 	pt := report.PointTable{Schema: t.Schema, Name: t.Name.Name, Tier: string(t.Tier), Kind: t.Kind, Format: t.Format,
-		Columns: len(t.Columns), Rows: t.Rows, Hash: t.Hash.String(), Bytes: t.Bytes, BytesStored: t.Stored, Chunks: int(t.Chunks)}
+		Columns: len(t.Columns), Rows: t.Rows, Hash: t.Hash.String(), Bytes: t.Bytes, BytesStored: t.Stored,
+		Chunks: int(t.Chunks)}
 	before := map[repository.ChunkID]bool{}
 	if parent != nil {
 		if was := parent.Table(t.Name); was != nil {

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// readAheadBytes bounds the chunks of all loaders that are being fetched, opened or loaded, sealed and open bytes together.
+	// readAheadBytes bounds the chunks of all loaders that are being fetched, opened or loaded, sealed and open bytes
+	// together.
 	readAheadBytes = 96 << 20
 	// readAhead is how many chunks are fetched for one loader at once: a distant provider answers slowly.
 	readAhead = 4
@@ -41,7 +42,8 @@ type Source struct {
 
 // NewSource reads the chunks of one recovery point.
 func NewSource(r *Repo, providers []Provider, point string, t *report.Tracker) *Source {
-	s := &Source{Repo: r, Providers: providers, track: t, heal: RepairCommand(point, true), room: semaphore.NewWeighted(readAheadBytes),
+	s := &Source{Repo: r, Providers: providers, track: t, heal: RepairCommand(point, true),
+		room:   semaphore.NewWeighted(readAheadBytes),
 		served: map[string]int64{}, strikes: map[string]int{}}
 	s.buffers.New = func() any { return new([]byte) }
 	return s
@@ -62,8 +64,9 @@ func (s *Source) order() []Provider {
 	return append(first, later...)
 }
 
-// Chunk returns the plaintext of a chunk, or of an index page, in buf. Any copy that opens under the chunk's id is the right one, whichever run
-// sealed it: the id is a keyed hash of the plaintext, and authenticated. The rows' hashes are compared when they are read back.
+// Chunk returns the plaintext of a chunk, or of an index page, in buf. Any copy that opens under the chunk's id is the
+// right one, whichever run sealed it: the id is a keyed hash of the plaintext, and authenticated. The rows' hashes are
+// compared when they are read back.
 func (s *Source) Chunk(ctx context.Context, c *repository.Ref, buf []byte) ([]byte, error) {
 	var plain []byte
 	var last error
@@ -76,7 +79,8 @@ func (s *Source) Chunk(ctx context.Context, c *repository.Ref, buf []byte) ([]by
 	q.Sound = func(p Provider, sealed []byte) (err error) {
 		if c.Kind == repository.ObjectIndex {
 			plain, err = s.Repo.Keys.Open(nil, c, sealed)
-		} else if plain, err = s.Repo.Keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain)); err == nil && int64(len(plain)) != c.Plain {
+		} else if plain, err = s.Repo.Keys.OpenRows(buf[:0], c.ID, sealed, int(c.Plain)); err == nil &&
+			int64(len(plain)) != c.Plain {
 			err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
 		}
 		if err == nil {
@@ -94,9 +98,11 @@ func (s *Source) Chunk(ctx context.Context, c *repository.Ref, buf []byte) ([]by
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !damage:
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be read from any provider. %s", named(c), strings.Join(why, " "))
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be read from any provider. %s", named(c),
+			strings.Join(why, " "))
 	}
-	return nil, keepsake.Errorf(keepsake.CodeDamaged, "%s is missing or damaged at every provider asked. %s", named(c), FindingOf("", c.Key(), last, s.heal).Problem)
+	return nil, keepsake.Errorf(keepsake.CodeDamaged, "%s is missing or damaged at every provider asked. %s", named(c),
+		FindingOf("", c.Key(), last, s.heal).Problem)
 }
 
 // Open is chunk with a buffer that is large enough.
@@ -117,11 +123,15 @@ func (s *Source) took(provider string, bytes int64) {
 	s.served[provider]++
 	s.strikes[provider] = 0
 	s.mu.Unlock()
-	s.track.Provider(provider, func(p *report.ProviderProgress) { p.State, p.Bytes = report.ItemRunning, p.Bytes+bytes; p.Confirmed++ })
+	s.track.Provider(provider, func(p *report.ProviderProgress) {
+		p.State, p.Bytes = report.ItemRunning,
+			p.Bytes+bytes
+		p.Confirmed++
+	})
 }
 
-// note records a copy that could not be used and reports whether it is damaged. A provider that does not answer is recorded
-// once, not for every chunk.
+// note records a copy that could not be used and reports whether it is damaged. A provider that does not answer is
+// recorded once, not for every chunk.
 func (s *Source) note(provider string, c *repository.Ref, err error) bool {
 	f := FindingOf(provider, c.Key(), err, s.heal)
 	s.mu.Lock()
@@ -180,8 +190,8 @@ var (
 	BinaryTrailer = []byte{0xff, 0xff}
 )
 
-// RowStream is a table's rows as COPY expects them: the plaintexts of its chunks one after the other, however they cut the
-// rows, with the next few being fetched and opened while PostgreSQL takes the current one.
+// RowStream is a table's rows as COPY expects them: the plaintexts of its chunks one after the other, however they cut
+// the rows, with the next few being fetched and opened while PostgreSQL takes the current one.
 type RowStream struct {
 	s      *Source
 	cancel context.CancelFunc
@@ -214,7 +224,8 @@ func failedAhead(err error) *ahead {
 // cost is the memory that a chunk takes on its way.
 func (a *ahead) cost() int64 { return min(a.chunk.Plain+a.chunk.Size, readAheadBytes) }
 
-// Rows starts reading a table. loaded is called with the size of each chunk that has been taken. The caller closes the stream.
+// Rows starts reading a table. loaded is called with the size of each chunk that has been taken. The caller closes the
+// stream.
 func (s *Source) Rows(ctx context.Context, t *repository.Table, loaded func(plain int64)) *RowStream {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &RowStream{s: s, cancel: cancel, order: make(chan *ahead, readAhead-1), loaded: loaded}

@@ -7,9 +7,9 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// Vault seals small secrets that lie outside the repository, such as in the console database, with the repository's key. It asks the
-// providers for the repository's header when it is first needed and holds the key from then on, so that providers that are away, or slow,
-// keep nobody waiting. It is safe for concurrent use.
+// Vault seals small secrets that lie outside the repository, such as in the console database, with the repository's
+// key. It asks the providers for the repository's header when it is first needed and holds the key from then on, so
+// that providers that are away, or slow, keep nobody waiting. It is safe for concurrent use.
 type Vault struct {
 	set  *Set
 	mu   sync.Mutex
@@ -65,7 +65,8 @@ func (v *Vault) open(ctx context.Context, again bool) (*repository.Keyring, erro
 	return keys, nil
 }
 
-// newest unlocks the repository: with the first header that comes, or again, with that of those that every provider was asked for.
+// newest unlocks the repository: with the first header that comes, or again, with that of those that every provider was
+// asked for.
 func (v *Vault) newest(ctx context.Context, again bool) (*repository.Keyring, error) {
 	if !again {
 		return v.set.keyring(ctx)

@@ -15,11 +15,12 @@ const (
 	StageSchema     Stage = "schema"      // restore: creating tables
 	StageLoading    Stage = "loading"     // restore: rows are flowing to the target
 	StageIndexing   Stage = "indexing"    // restore: indexes, constraints, triggers, policies
-	StageComparing  Stage = "comparing"   // counts and hashes are being compared; into the live platform: its rows with the point's
-	StageWriting    Stage = "writing"     // into the live platform: rows are being changed
-	StageSafety     Stage = "safety"      // into the live platform: what an undo needs goes to the providers
-	StageRepairing  Stage = "repairing"   // repair: what a provider lacks is being copied there
-	StageDone       Stage = "done"
+	// counts and hashes are being compared; into the live platform: its rows with the point's
+	StageComparing Stage = "comparing"
+	StageWriting   Stage = "writing"   // into the live platform: rows are being changed
+	StageSafety    Stage = "safety"    // into the live platform: what an undo needs goes to the providers
+	StageRepairing Stage = "repairing" // repair: what a provider lacks is being copied there
+	StageDone      Stage = "done"
 )
 
 // ItemState is where one table or provider stands.
@@ -34,17 +35,19 @@ const (
 	ItemLagging ItemState = "lagging" // provider: too slow to keep up; catches up after reading
 )
 
-// Progress is the whole state of a running operation, complete in itself: a reader who sees only the newest one misses nothing.
+// Progress is the whole state of a running operation, complete in itself: a reader who sees only the newest one misses
+// nothing.
 type Progress struct {
-	Stage         Stage              `json:"stage"`
-	StartedAt     time.Time          `json:"started_at"`
-	UpdatedAt     time.Time          `json:"updated_at"`
-	Point         string             `json:"point,omitempty"`
-	RowsDone      int64              `json:"rows_done"`
-	RowsTotal     int64              `json:"rows_total"`     // an estimate of the planner until a table is done
-	BytesDone     int64              `json:"bytes_done"`     // bytes of table data read (backup) or written (restore)
-	BytesTotal    int64              `json:"bytes_total"`    // an estimate from table sizes
-	BytesNew      int64              `json:"bytes_new"`      // backup: sealed bytes that the repository did not hold, counted once
+	Stage      Stage     `json:"stage"`
+	StartedAt  time.Time `json:"started_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	Point      string    `json:"point,omitempty"`
+	RowsDone   int64     `json:"rows_done"`
+	RowsTotal  int64     `json:"rows_total"`  // an estimate of the planner until a table is done
+	BytesDone  int64     `json:"bytes_done"`  // bytes of table data read (backup) or written (restore)
+	BytesTotal int64     `json:"bytes_total"` // an estimate from table sizes
+	// backup: sealed bytes that the repository did not hold, counted once
+	BytesNew      int64              `json:"bytes_new"`
 	BytesUploaded int64              `json:"bytes_uploaded"` // backup: sealed bytes that all providers together received
 	ChunksDone    int64              `json:"chunks_done"`
 	ChunksNew     int64              `json:"chunks_new"`
@@ -85,11 +88,12 @@ type TableProgress struct {
 type ProviderProgress struct {
 	Name      string    `json:"name"`
 	State     ItemState `json:"state"`
-	Confirmed int64     `json:"confirmed"`                // chunks confirmed there
-	Lag       int64     `json:"lag"`                      // chunks sealed but not yet confirmed there
-	Bytes     int64     `json:"bytes"`                    // uploaded by this operation
-	Silent    int64     `json:"silent_seconds,omitempty"` // that it has not answered what it is being asked; 0: below a few
-	Error     string    `json:"error,omitempty"`          // the latest, in words
+	Confirmed int64     `json:"confirmed"` // chunks confirmed there
+	Lag       int64     `json:"lag"`       // chunks sealed but not yet confirmed there
+	Bytes     int64     `json:"bytes"`     // uploaded by this operation
+	// that it has not answered what it is being asked; 0: below a few
+	Silent int64  `json:"silent_seconds,omitempty"`
+	Error  string `json:"error,omitempty"` // the latest, in words
 }
 
 // LogLine is one line of an operation's log, for people.
@@ -101,8 +105,8 @@ type LogLine struct {
 	Reported bool `json:"-"`
 }
 
-// Reporter receives what a running operation has to say. Both methods are called from the operation's goroutines, one call
-// at a time, Progress at most four times a second and once at the end; they must return quickly and must not fail.
+// Reporter receives what a running operation has to say. Both methods are called from the operation's goroutines, one
+// call at a time, Progress at most four times a second and once at the end; they must return quickly and must not fail.
 type Reporter interface {
 	Progress(Progress)
 	Log(LogLine)

@@ -22,25 +22,28 @@ type BackupInput struct {
 
 // BackupResult is the report of a finished backup. Its JSON form is the contract of `keepsake backup --json`.
 type BackupResult struct {
-	Point         string                `json:"point"`
-	Type          string                `json:"type"`
-	Time          time.Time             `json:"time"` // of the snapshot
-	Tables        int                   `json:"tables"`
-	Rows          int64                 `json:"rows"`
-	BytesRead     int64                 `json:"bytes_read"`     // from the platform, before compression
-	BytesNew      int64                 `json:"bytes_new"`      // sealed bytes that the repository did not hold, counted once
-	BytesUploaded int64                 `json:"bytes_uploaded"` // sealed bytes that all providers together received
-	Uploaded      map[string]int64      `json:"uploaded"`       // those by provider: one that lacked older objects receives them too
-	BytesStored   int64                 `json:"bytes_stored"`   // sealed bytes of all chunks of the point, at one provider
-	ChunksNew     int64                 `json:"chunks_new"`
-	ChunksTotal   int64                 `json:"chunks_total"`
-	Seconds       float64               `json:"seconds"`
-	PeakMemory    int64                 `json:"peak_memory_bytes"` // of the process, as the kernel counted it
-	Copies        []keepsake.Copy       `json:"copies"`
-	Protected     bool                  `json:"protected"`
-	Lacks         string                `json:"lacks,omitempty"` // what the 3-2-1 rule misses, in words
-	NotCarried    []keepsake.NotCarried `json:"not_carried"`
-	// Unmapped names keys of data_map whose tables or columns the platform does not have, in words. The point holds every row all the same.
+	Point     string    `json:"point"`
+	Type      string    `json:"type"`
+	Time      time.Time `json:"time"` // of the snapshot
+	Tables    int       `json:"tables"`
+	Rows      int64     `json:"rows"`
+	BytesRead int64     `json:"bytes_read"` // from the platform, before compression
+	// sealed bytes that the repository did not hold, counted once
+	BytesNew      int64 `json:"bytes_new"`
+	BytesUploaded int64 `json:"bytes_uploaded"` // sealed bytes that all providers together received
+	// those by provider: one that lacked older objects receives them too
+	Uploaded    map[string]int64      `json:"uploaded"`
+	BytesStored int64                 `json:"bytes_stored"` // sealed bytes of all chunks of the point, at one provider
+	ChunksNew   int64                 `json:"chunks_new"`
+	ChunksTotal int64                 `json:"chunks_total"`
+	Seconds     float64               `json:"seconds"`
+	PeakMemory  int64                 `json:"peak_memory_bytes"` // of the process, as the kernel counted it
+	Copies      []keepsake.Copy       `json:"copies"`
+	Protected   bool                  `json:"protected"`
+	Lacks       string                `json:"lacks,omitempty"` // what the 3-2-1 rule misses, in words
+	NotCarried  []keepsake.NotCarried `json:"not_carried"`
+	// Unmapped names keys of data_map whose tables or columns the platform does not have, in words. The point holds every
+	// row all the same.
 	Unmapped []string `json:"unmapped,omitempty"`
 	// WithoutWeddings reports that because of that no single wedding or organization can be brought back from the point.
 	WithoutWeddings bool `json:"without_weddings,omitempty"`
@@ -70,7 +73,8 @@ type Point struct {
 	Copies      []keepsake.Copy        `json:"copies"`
 	Protected   bool                   `json:"protected"`
 	Lacks       string                 `json:"lacks,omitempty"`
-	// Unknown names the providers that could not be asked whether they hold it: that is not known, and not that they lack it.
+	// Unknown names the providers that could not be asked whether they hold it: that is not known, and not that they lack
+	// it.
 	Unknown []string `json:"unknown,omitempty"`
 	// Covers is what it covers; nil where its manifest does not tell. A list does not show it.
 	Covers *keepsake.Coverage `json:"-"`
@@ -123,10 +127,11 @@ type VerifyResult struct {
 
 // PointProof is what a verification found of one point: how complete its data are, and how sound its copies.
 type PointProof struct {
-	RowsExpected int64              `json:"rows_expected"`    // that the snapshot read
-	RowsFound    int64              `json:"rows_found"`       // whose chunks have a sound copy somewhere
-	Tables       []TableProof       `json:"tables,omitempty"` // those with fewer rows than expected
-	Integrity    map[string]float64 `json:"integrity"`        // by provider: the share of its objects that are there and sound, 0 to 1
+	RowsExpected int64        `json:"rows_expected"`    // that the snapshot read
+	RowsFound    int64        `json:"rows_found"`       // whose chunks have a sound copy somewhere
+	Tables       []TableProof `json:"tables,omitempty"` // those with fewer rows than expected
+	// by provider: the share of its objects that are there and sound, 0 to 1
+	Integrity map[string]float64 `json:"integrity"`
 }
 
 // TableProof is a table that is not complete any more.
@@ -189,20 +194,21 @@ const (
 
 // RestoreResult is the report of a finished restore. Its JSON form is the contract of `keepsake restore --json`.
 type RestoreResult struct {
-	Point       string                `json:"point"`
-	Provider    string                `json:"provider"` // the one that most chunks came from
-	Tables      int                   `json:"tables"`
-	Rows        int64                 `json:"rows"`
-	Bytes       int64                 `json:"bytes"`
-	Seconds     float64               `json:"seconds"`
-	TierSeconds map[string]float64    `json:"tier_seconds"` // when the rows of each tier were readable
-	Outcome     string                `json:"outcome"`      // OutcomeRestored or OutcomeExceptions
-	Message     string                `json:"message"`      // how it ended, in words
-	Verified    bool                  `json:"verified"`     // every table's row count and hash equal the recovery point's
-	PeakMemory  int64                 `json:"peak_memory_bytes"`
-	Damaged     []VerifyFinding       `json:"damaged"`     // bad copies met on the way; another provider's were used
-	Exceptions  []keepsake.Exception  `json:"exceptions"`  // what could not be made, the worst first
-	NotCarried  []keepsake.NotCarried `json:"not_carried"` // what the recovery point does not hold or the restore was not to bring
+	Point       string               `json:"point"`
+	Provider    string               `json:"provider"` // the one that most chunks came from
+	Tables      int                  `json:"tables"`
+	Rows        int64                `json:"rows"`
+	Bytes       int64                `json:"bytes"`
+	Seconds     float64              `json:"seconds"`
+	TierSeconds map[string]float64   `json:"tier_seconds"` // when the rows of each tier were readable
+	Outcome     string               `json:"outcome"`      // OutcomeRestored or OutcomeExceptions
+	Message     string               `json:"message"`      // how it ended, in words
+	Verified    bool                 `json:"verified"`     // every table's row count and hash equal the recovery point's
+	PeakMemory  int64                `json:"peak_memory_bytes"`
+	Damaged     []VerifyFinding      `json:"damaged"`    // bad copies met on the way; another provider's were used
+	Exceptions  []keepsake.Exception `json:"exceptions"` // what could not be made, the worst first
+	// what the recovery point does not hold or the restore was not to bring
+	NotCarried []keepsake.NotCarried `json:"not_carried"`
 }
 
 // CheckFinding is one line of the preflight.

@@ -17,8 +17,8 @@ var (
 	plainName  = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 )
 
-// CreateRoles are the statements that make the roles which the server of the target lacks, in one line; "" where it lacks none. The
-// message may be in the server's language, so only the name in it is read.
+// CreateRoles are the statements that make the roles which the server of the target lacks, in one line; "" where it
+// lacks none. The message may be in the server's language, so only the name in it is read.
 func (r RestoreResult) CreateRoles() string {
 	var statements []string
 	for _, e := range r.Exceptions {

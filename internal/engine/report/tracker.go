@@ -14,8 +14,8 @@ import (
 // reportEvery is the shortest time between two calls of Reporter.Progress.
 const reportEvery = 250 * time.Millisecond
 
-// Tracker collects progress from every goroutine of an operation and passes it on, whole, at a bounded rate. All counters
-// are touched once per chunk or table, never per row, so one mutex is enough.
+// Tracker collects progress from every goroutine of an operation and passes it on, whole, at a bounded rate. All
+// counters are touched once per chunk or table, never per row, so one mutex is enough.
 type Tracker struct {
 	now      func() time.Time
 	reporter Reporter

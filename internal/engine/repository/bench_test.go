@@ -9,10 +9,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// copyBinary returns about size bytes of rows as binary COPY writes them: ids, times, amounts, words, JSON, a little bytea.
+// copyBinary returns about size bytes of rows as binary COPY writes them: ids, times, amounts, words, JSON, a little
+// bytea.
 func copyBinary(size int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
-	words := []string{"Hochzeit", "venue", "flowers", "catering", "photographer", "confirmed", "pending", "The Old Mill", "Smith", "Nguyen", "O'Brien", "table 12", "vegetarian"}
+	words := []string{"Hochzeit", "venue", "flowers", "catering", "photographer", "confirmed", "pending", "The Old Mill",
+		"Smith", "Nguyen", "O'Brien", "table 12", "vegetarian"}
 	var b []byte
 	field := func(v []byte) {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
@@ -34,7 +36,8 @@ func copyBinary(size int) []byte {
 		field([]byte(words[rng.IntN(len(words))] + " " + words[rng.IntN(len(words))]))
 		field(fmt.Appendf(nil, "%s%d@example.com", words[rng.IntN(len(words))], rng.IntN(100000)))
 		b = binary.BigEndian.AppendUint32(b, 0xFFFFFFFF)
-		field(fmt.Appendf([]byte{1}, `{"status": %q, "guests": %d, "notes": %q}`, words[rng.IntN(len(words))], rng.IntN(300), words[rng.IntN(len(words))]+", "+words[rng.IntN(len(words))]))
+		field(fmt.Appendf([]byte{1}, `{"status": %q, "guests": %d, "notes": %q}`, words[rng.IntN(len(words))], rng.IntN(300),
+			words[rng.IntN(len(words))]+", "+words[rng.IntN(len(words))]))
 		field(random(rng.IntN(40)))
 	}
 	return b[:size]
@@ -58,7 +61,8 @@ func BenchmarkZstd(b *testing.B) {
 	for _, s := range benchSizes {
 		b.Run(s.name, func(b *testing.B) {
 			plain := copyBinary(s.size)
-			enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(zstdWindow))
+			enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+				zstd.WithEncoderCRC(false), zstd.WithWindowSize(zstdWindow))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -29,7 +29,8 @@ func TestChangeSegmentsAreAChain(t *testing.T) {
 	if err != nil || got.Before != second.Before || len(got.Body) != 0 || got.Follows(first, sealed) != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if back, err := k.OpenChange(key, sealed); err != nil || !bytes.Equal(back.Body, first.Body) || back.Before != (Sum{}) {
+	if back, err := k.OpenChange(key, sealed); err != nil || !bytes.Equal(back.Body, first.Body) ||
+		back.Before != (Sum{}) {
 		t.Errorf("%+v, %v", back, err)
 	}
 	_, other, err := k.SealChange(first)
@@ -40,13 +41,15 @@ func TestChangeSegmentsAreAChain(t *testing.T) {
 	wantCode(t, got.Follows(&Change{Slot: "keepsake", From: 1, To: 2}, sealed), keepsake.CodeDamaged)
 	_, err = k.OpenChange(key, sealedNext)
 	wantDamaged(t, err, ErrAuthentication, "change segment")
-	for _, name := range []string{"changes/", "changes/keepsake/16-17", "changes/Keepsake/00000016B374D848-00000016B374D900", "changes/keepsake/00000016B374D900-00000016B374D848",
+	for _, name := range []string{"changes/", "changes/keepsake/16-17",
+		"changes/Keepsake/00000016B374D848-00000016B374D900", "changes/keepsake/00000016B374D900-00000016B374D848",
 		key + "x", "undo/x"} {
 		if _, err := ParseChangeKey(name); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for name, c := range map[string]*Change{"backwards": {Slot: "keepsake", From: 2, To: 1}, "slot": {Slot: "a/b", From: 1, To: 2}} {
+	for name, c := range map[string]*Change{"backwards": {Slot: "keepsake", From: 2, To: 1},
+		"slot": {Slot: "a/b", From: 1, To: 2}} {
 		if _, _, err := k.SealChange(c); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -112,7 +112,8 @@ func TestErasedRowsAreGoneFromEveryRange(t *testing.T) {
 		var all []*Erasure
 		for range rapid.IntRange(1, 2).Draw(t, "erasures") {
 			erasure := &Erasure{}
-			for _, id := range slices.SortedFunc(mapKeys(e.chunks), func(a, b ChunkID) int { return bytes.Compare(a[:], b[:]) }) {
+			for _, id := range slices.SortedFunc(mapKeys(e.chunks),
+				func(a, b ChunkID) int { return bytes.Compare(a[:], b[:]) }) {
 				if taken := slices.ContainsFunc(all, func(x *Erasure) bool {
 					return slices.ContainsFunc(x.Chunks, func(c ErasedChunk) bool { return c.Old == id })
 				}); taken || r.IntN(2) == 0 {
@@ -183,7 +184,8 @@ func TestErasuresThatLeadInACircle(t *testing.T) {
 	table := writeRanges(t, s, []Range{{Rows: 1, Chunks: []Chunk{{Ref: Ref{ID: a, Size: 100, Plain: 100}, Rows: 1}}}})
 	m := &Manifest{Tables: []Table{*table}}
 	x := NewErasures([]*Erasure{{Chunks: []ErasedChunk{
-		{Name: table.Name, Old: a, New: &Ref{ID: b, Size: 100, Plain: 100}}, {Name: table.Name, Old: b, New: &Ref{ID: a, Size: 100, Plain: 100}},
+		{Name: table.Name, Old: a, New: &Ref{ID: b, Size: 100, Plain: 100}},
+		{Name: table.Name, Old: b, New: &Ref{ID: a, Size: 100, Plain: 100}},
 	}}})
 	if err := m.Erase(t.Context(), s.fetch, x); err == nil {
 		t.Error("it is taken for sound")
@@ -195,7 +197,8 @@ func TestSealAndOpenErasure(t *testing.T) {
 	_, k, _ := testRepository(t)
 	sound := func() *Erasure {
 		return &Erasure{Format: 1, Repository: k.Repository(), ID: NewManifestID(noon), Time: noon, Chunks: []ErasedChunk{
-			{Name: Name{"public", "guests"}, Old: k.ChunkID([]byte("a")), New: &Ref{ID: k.ChunkID([]byte("b")), Size: 100, Plain: 200}, Rows: Runs{0, 1}, RowHashes: make([]RowHash, 1)},
+			{Name: Name{"public", "guests"}, Old: k.ChunkID([]byte("a")),
+				New: &Ref{ID: k.ChunkID([]byte("b")), Size: 100, Plain: 200}, Rows: Runs{0, 1}, RowHashes: make([]RowHash, 1)},
 		}}
 	}
 	e := sound()
@@ -212,8 +215,9 @@ func TestSealAndOpenErasure(t *testing.T) {
 	wantCode(t, err, keepsake.CodeInvalid)
 	for name, change := range map[string]func(*Erasure){
 		"repository": func(e *Erasure) { e.Repository = "other" }, "format": func(e *Erasure) { e.Format = 2 },
-		"hashes": func(e *Erasure) { e.Chunks[0].RowHashes = nil }, "rows": func(e *Erasure) { e.Chunks[0].Rows = Runs{0x80} },
-		"new": func(e *Erasure) { e.Chunks[0].New.Size = 0 }, "nameless": func(e *Erasure) { e.Chunks[0].Name.Name = "" },
+		"hashes": func(e *Erasure) { e.Chunks[0].RowHashes = nil },
+		"rows":   func(e *Erasure) { e.Chunks[0].Rows = Runs{0x80} },
+		"new":    func(e *Erasure) { e.Chunks[0].New.Size = 0 }, "nameless": func(e *Erasure) { e.Chunks[0].Name.Name = "" },
 	} {
 		e := sound()
 		change(e)

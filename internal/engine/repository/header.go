@@ -83,8 +83,8 @@ func Create(o CreateOptions) (Header, *Keyring, error) {
 	return h, k, nil
 }
 
-// ParseHeader reads keepsake.json. An unknown format version is an Error with CodeUnsupported; anything else that does not
-// make a header is CodeDamaged. Only Unlock proves that nobody changed it. Unknown fields are passed over.
+// ParseHeader reads keepsake.json. An unknown format version is an Error with CodeUnsupported; anything else that does
+// not make a header is CodeDamaged. Only Unlock proves that nobody changed it. Unknown fields are passed over.
 func ParseHeader(data []byte) (Header, error) {
 	if len(data) > MaxHeaderSize {
 		return Header{}, headerDamaged("it has %d bytes; a header has at most %d", len(data), MaxHeaderSize)
@@ -119,7 +119,8 @@ func (h Header) Encode() ([]byte, error) {
 	}
 	b = append(b, '\n')
 	if len(b) > MaxHeaderSize {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "The header would have %d bytes; at most %d are allowed. Revoke key slots that nobody needs.", len(b), MaxHeaderSize)
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"The header would have %d bytes; at most %d are allowed. Revoke key slots that nobody needs.", len(b), MaxHeaderSize)
 	}
 	return b, nil
 }
@@ -222,8 +223,8 @@ func (h Header) verify(k *Keyring) error {
 	return nil
 }
 
-// Prove returns why the header was not written by a holder of the keyring's root key. A writer's keyring can tell no more than
-// which repository it names.
+// Prove returns why the header was not written by a holder of the keyring's root key. A writer's keyring can tell no
+// more than which repository it names.
 func (h Header) Prove(k *Keyring) error {
 	if !k.WritesOnly() {
 		return h.verify(k)
@@ -234,8 +235,8 @@ func (h Header) Prove(k *Keyring) error {
 	return nil
 }
 
-// ProveMisnumbered reports whether data is a header that a holder of the keyring's root key wrote, but for its format version:
-// so it is damaged, and not a newer version's.
+// ProveMisnumbered reports whether data is a header that a holder of the keyring's root key wrote, but for its format
+// version: so it is damaged, and not a newer version's.
 func ProveMisnumbered(data []byte, k *Keyring) bool {
 	var h Header
 	if k.WritesOnly() || json.Unmarshal(data, &h) != nil {
@@ -252,13 +253,15 @@ func headerDamaged(format string, args ...any) error {
 
 // headerDamagedBy says what is wrong in words, and keeps the cause, whose text is no person's, for the log.
 func headerDamagedBy(what string, cause error) error {
-	return &keepsake.Error{Code: keepsake.CodeDamaged, Err: cause, Message: "The repository's header " + HeaderKey + " is damaged: " +
+	return &keepsake.Error{Code: keepsake.CodeDamaged, Err: cause, Message: "The repository's header " + HeaderKey +
+		" is damaged: " +
 		what + ". The copy at another provider may be sound."}
 }
 
 func unsupported(what string, found int) error {
 	return keepsake.Errorf(keepsake.CodeUnsupported,
-		"%s has format version %d; this keepsake reads version %d. Its data is unharmed: use a newer keepsake.", what, found, FormatVersion)
+		"%s has format version %d; this keepsake reads version %d. Its data is unharmed: use a newer keepsake.", what, found,
+		FormatVersion)
 }
 
 func errWiped() error {

@@ -54,11 +54,12 @@ func TestEverySlotOpensTheSameRepository(t *testing.T) {
 	}
 	want := k.ChunkID([]byte("rows"))
 	for name, one := range map[string]KeySource{
-		"key":                  {Key: src.Key},
-		"key, wrapped":         {Key: "\n " + src.Key[:20] + "\n" + src.Key[20:] + "\n"},
-		"passphrase":           {Passphrase: src.Passphrase},
-		"recovery":             {Recovery: src.Recovery},
-		"recovery, as typed":   {Recovery: keepsake.Secret(" " + strings.ToLower(src.Recovery.Reveal()[:30]) + " " + strings.ToLower(src.Recovery.Reveal()[30:]))},
+		"key":          {Key: src.Key},
+		"key, wrapped": {Key: "\n " + src.Key[:20] + "\n" + src.Key[20:] + "\n"},
+		"passphrase":   {Passphrase: src.Passphrase},
+		"recovery":     {Recovery: src.Recovery},
+		"recovery, as typed": {Recovery: keepsake.Secret(" " + strings.ToLower(src.Recovery.Reveal()[:30]) + " " +
+			strings.ToLower(src.Recovery.Reveal()[30:]))},
 		"another key, this pw": {Key: NewKeyFile(), Passphrase: src.Passphrase},
 	} {
 		opened, err := read.Unlock(one)
@@ -95,11 +96,13 @@ func TestWrongKey(t *testing.T) {
 	} {
 		_, err := c.h.Unlock(c.src)
 		wantCode(t, err, keepsake.CodeWrongKey)
-		if !strings.HasPrefix(err.Error(), "This key does not open this repository") || !strings.Contains(err.Error(), "a key file") {
+		if !strings.HasPrefix(err.Error(), "This key does not open this repository") ||
+			!strings.Contains(err.Error(), "a key file") {
 			t.Errorf("the message does not help: %s", err)
 		}
 	}
-	if _, err := h.Unlock(KeySource{}); keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.HasPrefix(err.Error(), "No key was given") {
+	if _, err := h.Unlock(KeySource{}); keepsake.CodeOf(err) != keepsake.CodeInvalid ||
+		!strings.HasPrefix(err.Error(), "No key was given") {
 		t.Errorf("without any key: %v", err)
 	}
 }
@@ -111,8 +114,9 @@ func TestMalformedKeys(t *testing.T) {
 		src  KeySource
 		says []string
 	}{
-		"short":      {KeySource{Key: "c2hvcnQ="}, []string{"5 bytes found", "32 expected"}},
-		"long":       {KeySource{Key: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}, []string{"36 bytes found", "32 expected"}},
+		"short": {KeySource{Key: "c2hvcnQ="}, []string{"5 bytes found", "32 expected"}},
+		"long": {KeySource{Key: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+			[]string{"36 bytes found", "32 expected"}},
 		"not base64": {KeySource{Key: "not base64!"}, []string{"10 characters found", "44 expected"}},
 		"recovery":   {KeySource{Recovery: "AGE-SECRET-KEY-1QQ"}, []string{"18 characters found", "74 expected"}},
 		"nothing":    {KeySource{}, []string{"No key was given", "a passphrase"}},
@@ -236,9 +240,10 @@ func TestParseHeaderRefuses(t *testing.T) {
 		code keepsake.Code
 		says string
 	}{
-		"empty":       {"", keepsake.CodeDamaged, "not JSON"},
-		"no version":  {"{}", keepsake.CodeDamaged, "no format version"},
-		"future":      {`{"format":7,"slots":"of another shape"}`, keepsake.CodeUnsupported, "version 7; this keepsake reads version 1"},
+		"empty":      {"", keepsake.CodeDamaged, "not JSON"},
+		"no version": {"{}", keepsake.CodeDamaged, "no format version"},
+		"future": {`{"format":7,"slots":"of another shape"}`, keepsake.CodeUnsupported,
+			"version 7; this keepsake reads version 1"},
 		"other shape": {`{"format":1,"slots":"none"}`, keepsake.CodeDamaged, "format 1"},
 		"bare":        {`{"format":1}`, keepsake.CodeDamaged, "repository id"},
 		"upper case":  {`{"format":1,"repository":"000102030405060708090A0B0C0D0E0F"}`, keepsake.CodeDamaged, "lower case"},

@@ -15,9 +15,9 @@ import (
 // MaxIdentitySize is the largest identity object in bytes; a reader need not fetch more.
 const MaxIdentitySize = 4 << 10
 
-// Identity is provider.json: which repository a place belongs to, and which provider it is. It is in the clear, so that a
-// writer's key can read it, and authenticated like the header. Each provider has another one: it tells a place from an empty
-// mount point, from another provider's place and from a copy of one.
+// Identity is provider.json: which repository a place belongs to, and which provider it is. It is in the clear, so that
+// a writer's key can read it, and authenticated like the header. Each provider has another one: it tells a place from
+// an empty mount point, from another provider's place and from a copy of one.
 type Identity struct {
 	Format     int       `json:"format"`     // 1
 	Repository string    `json:"repository"` // as in the header
@@ -54,8 +54,9 @@ func (i Identity) Encode() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// OpenIdentity reads provider.json. An unknown format version is CodeUnsupported; what no holder of this repository's key wrote
-// is CodeDamaged, or CodeConflict where it is of another repository. A writer's keyring cannot check who wrote it.
+// OpenIdentity reads provider.json. An unknown format version is CodeUnsupported; what no holder of this repository's
+// key wrote is CodeDamaged, or CodeConflict where it is of another repository. A writer's keyring cannot check who
+// wrote it.
 func (k *Keyring) OpenIdentity(data []byte) (Identity, error) {
 	var i Identity
 	if err := json.Unmarshal(data, &i); err != nil {
@@ -69,7 +70,8 @@ func (k *Keyring) OpenIdentity(data []byte) (Identity, error) {
 		return i, identityDamaged("its provider id: %w", err)
 	}
 	if i.Repository != k.Repository() {
-		return i, keepsake.Errorf(keepsake.CodeConflict, "its identity is of repository %s, and not of %s", i.Repository, k.Repository())
+		return i, keepsake.Errorf(keepsake.CodeConflict, "its identity is of repository %s, and not of %s", i.Repository,
+			k.Repository())
 	}
 	if k.WritesOnly() {
 		return i, nil
@@ -101,8 +103,8 @@ func (i Identity) mac(k *Keyring) ([]byte, error) {
 	return mac(key, b), nil
 }
 
-// ProvesIdentity reports whether data is the identity that a holder of this repository's key gave the provider of that name, but for
-// a damaged format version, repository or name.
+// ProvesIdentity reports whether data is the identity that a holder of this repository's key gave the provider of that
+// name, but for a damaged format version, repository or name.
 func (k *Keyring) ProvesIdentity(data []byte, name string) bool {
 	var i Identity
 	if k.WritesOnly() || json.Unmarshal(data, &i) != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-var writeIdentity = flag.Bool("write-identity", false, "write the vector of a provider's identity, once per format version")
+var writeIdentity = flag.Bool("write-identity", false,
+	"write the vector of a provider's identity, once per format version")
 
 // vectorKeyring opens the repository of the vectors.
 func vectorKeyring(t *testing.T, src KeySource) *Keyring {
@@ -54,7 +55,8 @@ func TestProviderIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read, err := vectorKeyring(t, KeySource{Writer: writer}).OpenIdentity(body); err != nil || read.Provider != i.Provider {
+	if read, err := vectorKeyring(t, KeySource{Writer: writer}).OpenIdentity(body); err != nil ||
+		read.Provider != i.Provider {
 		t.Errorf("a writer reads %+v, %v", read, err)
 	}
 	if _, err := vectorKeyring(t, KeySource{Writer: writer}).NewIdentity("x", time.Now()); err == nil {

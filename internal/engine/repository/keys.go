@@ -28,8 +28,8 @@ func NewKeyFile() keepsake.Secret {
 	return keepsake.Secret(base64.StdEncoding.EncodeToString(randomBytes(keySize)))
 }
 
-// NewRecoveryKey returns a new offline recovery key: the identity, which a person keeps on paper or in a safe and which opens
-// the repository, and its recipient (age1…), with which CreateOptions and AddSlot make a slot for it.
+// NewRecoveryKey returns a new offline recovery key: the identity, which a person keeps on paper or in a safe and which
+// opens the repository, and its recipient (age1…), with which CreateOptions and AddSlot make a slot for it.
 func NewRecoveryKey() (identity keepsake.Secret, recipient string, err error) {
 	id, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -44,11 +44,13 @@ func parseKey(s keepsake.Secret) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid,
-			"The key is not base64: %d characters found, 44 expected (base64 of %d bytes). Give the whole contents of the key file.", len(text), keySize)
+			"The key is not base64: %d characters found, 44 expected (base64 of %d bytes). Give the whole contents of "+
+				"the key file.", len(text), keySize)
 	}
 	if len(key) != keySize {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid,
-			"The key has the wrong length: %d bytes found, %d expected. Give the whole contents of the key file.", len(key), keySize)
+			"The key has the wrong length: %d bytes found, %d expected. Give the whole contents of the key file.", len(key),
+			keySize)
 	}
 	return key, nil
 }
@@ -59,17 +61,18 @@ func parseRecovery(s keepsake.Secret) (*age.X25519Identity, error) {
 	id, err := age.ParseX25519Identity(text)
 	if err != nil { // the cause may quote the key
 		return nil, keepsake.Errorf(keepsake.CodeInvalid,
-			"The recovery key is not readable: %d characters found, 74 expected, beginning with AGE-SECRET-KEY-1. Compare it with the paper, character by character.", len(text))
+			"The recovery key is not readable: %d characters found, 74 expected, beginning with AGE-SECRET-KEY-1. Compare it "+
+				"with the paper, character by character.", len(text))
 	}
 	return id, nil
 }
 
-// Keyring holds the keys of one repository. It is safe for concurrent use, except Wipe. No method returns key bytes, and no
-// format verb, log or encoder prints them.
+// Keyring holds the keys of one repository. It is safe for concurrent use, except Wipe. No method returns key bytes,
+// and no format verb, log or encoder prints them.
 type Keyring struct{ k func() *keys }
 
-// keys stands behind a function: package fmt follows a pointer in an unexported field when the verb is a wrong one, but prints
-// no more of a function than its address.
+// keys stands behind a function: package fmt follows a pointer in an unexported field when the verb is a wrong one, but
+// prints no more of a function than its address.
 type keys struct {
 	repository [repositorySize]byte
 	root       [keySize]byte
@@ -139,7 +142,8 @@ func newKeyring(root []byte, repository [repositorySize]byte, current uint16) (*
 
 // derive is HKDF-SHA256 of the root key; epoch 0 is for keys that outlive epochs.
 func (k *keys) derive(purpose string, epoch uint16) ([]byte, error) {
-	key, err := hkdf.Key(sha256.New, k.root[:], k.repository[:], fmt.Sprintf("keepsake 1 %s, epoch %d", purpose, epoch), keySize)
+	key, err := hkdf.Key(sha256.New, k.root[:], k.repository[:], fmt.Sprintf("keepsake 1 %s, epoch %d", purpose, epoch),
+		keySize)
 	if err != nil {
 		return nil, fmt.Errorf("derive the key for %s: %w", purpose, err)
 	}
@@ -157,15 +161,15 @@ func (k *keys) epoch(n uint16) *epochKeys {
 // Repository returns the id of the repository, 32 hexadecimal digits.
 func (k *Keyring) Repository() string { return hex.EncodeToString(k.k().repository[:]) }
 
-// StandbySecret is what the sessions of a console without its database are sealed with: the same in every process that has the
-// repository's key, and good for nothing else.
+// StandbySecret is what the sessions of a console without its database are sealed with: the same in every process that
+// has the repository's key, and good for nothing else.
 func (k *Keyring) StandbySecret() (keepsake.Secret, error) {
 	key, err := k.k().derive("standby sessions", 0)
 	return keepsake.Secret(base64.RawStdEncoding.EncodeToString(key)), err
 }
 
-// ChunkID returns the id of the chunk with this plaintext: equal rows have equal ids, and nobody without the key can compute
-// one. It panics after Wipe: an id under no key would not be secret.
+// ChunkID returns the id of the chunk with this plaintext: equal rows have equal ids, and nobody without the key can
+// compute one. It panics after Wipe: an id under no key would not be secret.
 func (k *Keyring) ChunkID(plain []byte) ChunkID {
 	return k.k().epochs[k.k().current-1].chunks.id(plain)
 }
@@ -175,8 +179,8 @@ func (k *Keyring) PageID(plain []byte) ChunkID {
 	return k.k().epochs[k.k().current-1].pages.id(plain)
 }
 
-// Wipe overwrites the keys, as far as Go's memory allows: states inside ciphers and hashes go with the garbage. The keyring
-// seals and opens nothing afterwards. No other method may run at the same time.
+// Wipe overwrites the keys, as far as Go's memory allows: states inside ciphers and hashes go with the garbage. The
+// keyring seals and opens nothing afterwards. No other method may run at the same time.
 func (k *Keyring) Wipe() {
 	clear(k.k().root[:])
 	for _, e := range k.k().epochs {

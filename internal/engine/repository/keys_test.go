@@ -20,7 +20,8 @@ func TestNewKeys(t *testing.T) {
 		t.Errorf("a key file is base64 of 32 random bytes: %d bytes, %v", len(raw), err)
 	}
 	identity, recipient, err := NewRecoveryKey()
-	if err != nil || !strings.HasPrefix(identity.Reveal(), "AGE-SECRET-KEY-1") || len(identity) != 74 || len(recipient) != 62 {
+	if err != nil || !strings.HasPrefix(identity.Reveal(), "AGE-SECRET-KEY-1") || len(identity) != 74 ||
+		len(recipient) != 62 {
 		t.Errorf("recovery key of %d characters, recipient %q, %v", len(identity), recipient, err)
 	}
 }
@@ -45,7 +46,8 @@ func TestKeyringHidesItself(t *testing.T) {
 			}
 		}
 	}
-	if s := fmt.Sprintf("%v %+v %#v %s %x %d", k, *k, k, *k, k, *k); s != strings.TrimSpace(strings.Repeat("[secret] ", 6)) {
+	if s := fmt.Sprintf("%v %+v %#v %s %x %d", k, *k, k, *k, k, *k); s != strings.TrimSpace(
+		strings.Repeat("[secret] ", 6)) {
 		t.Errorf("a keyring prints as %q", s)
 	}
 	j, err := json.Marshal(map[string]any{"ring": k, "value": *k})
@@ -58,8 +60,10 @@ func TestKeyringHidesItself(t *testing.T) {
 	}
 	all := out.String() + string(j) + log.String()
 	e := k.k().epochs[0]
-	for _, key := range [][]byte{k.k().root[:], e.chunks.key[:], e.pages.key[:], e.objects[ObjectChunk], e.objects[ObjectManifest]} {
-		for _, form := range []string{string(key), hex.EncodeToString(key), base64.StdEncoding.EncodeToString(key), strings.Trim(fmt.Sprint(key), "[]")} {
+	for _, key := range [][]byte{k.k().root[:], e.chunks.key[:], e.pages.key[:], e.objects[ObjectChunk],
+		e.objects[ObjectManifest]} {
+		for _, form := range []string{string(key), hex.EncodeToString(key), base64.StdEncoding.EncodeToString(key),
+			strings.Trim(fmt.Sprint(key), "[]")} {
 			if strings.Contains(strings.ToLower(all), strings.ToLower(form)) {
 				t.Errorf("key bytes leak in the form %.12q…", form)
 			}
@@ -78,7 +82,8 @@ func TestWipe(t *testing.T) {
 	}
 	keys := k.k().epochs[0]
 	k.Wipe()
-	if k.k().root != [32]byte{} || keys.chunks.key != [32]byte{} || keys.pages.key != [32]byte{} || !bytes.Equal(keys.objects[ObjectChunk], make([]byte, 32)) {
+	if k.k().root != [32]byte{} || keys.chunks.key != [32]byte{} || keys.pages.key != [32]byte{} ||
+		!bytes.Equal(keys.objects[ObjectChunk], make([]byte, 32)) {
 		t.Error("keys are left after Wipe")
 	}
 	_, err = k.SealChunk(nil, id, []byte("rows"), Thorough)

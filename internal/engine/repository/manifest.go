@@ -6,8 +6,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Manifest says what one recovery point is and where its index begins. Its JSON form, compressed and sealed, is the object
-// manifests/<ID>; FORMAT.md describes every field.
+// Manifest says what one recovery point is and where its index begins. Its JSON form, compressed and sealed, is the
+// object manifests/<ID>; FORMAT.md describes every field.
 type Manifest struct {
 	Format     int                 `json:"format"` // 1
 	Repository string              `json:"repository"`
@@ -45,8 +45,9 @@ type Index struct {
 
 // Facts are what a restore needs to know of the platform beside its tables. They seldom change.
 type Facts struct {
-	MatViews   []Name                `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
-	Keys       []ForeignKey          `json:"foreign_keys,omitempty"`       // between the tables, by the names of the topmost partitioned ones
+	MatViews []Name `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
+	// between the tables, by the names of the topmost partitioned ones
+	Keys       []ForeignKey          `json:"foreign_keys,omitempty"`
 	Extensions []Extension           `json:"extensions,omitempty"`
 	Roles      []string              `json:"roles,omitempty"` // every role that owners, grants and policies name
 	NotCarried []keepsake.NotCarried `json:"not_carried,omitempty"`
@@ -54,19 +55,21 @@ type Facts struct {
 
 // Source says where a snapshot comes from.
 type Source struct {
-	Database    string   `json:"database"`
-	Server      string   `json:"server"` // "15.4"
-	ServerNum   int      `json:"server_version_num"`
-	Encoding    string   `json:"encoding"` // of the database, and of every text in chunks and schema
-	Collate     string   `json:"collate"`
-	CType       string   `json:"ctype"`
-	LSN         string   `json:"lsn"`       // pg_current_wal_lsn() just before the snapshot
-	Snapshot    string   `json:"snapshot"`  // pg_current_snapshot(): xmin:xmax:xip
-	SystemID    string   `json:"system_id"` // pg_control_system()
-	Timeline    int64    `json:"timeline"`
-	Run         string   `json:"run,omitempty"` // which run of the server: when its postmaster and its checkpointer started
-	DatabaseOID uint32   `json:"database_oid"`
-	TypesDigest string   `json:"types_digest"`       // of every enum label, domain and composite: output functions depend on them
+	Database  string `json:"database"`
+	Server    string `json:"server"` // "15.4"
+	ServerNum int    `json:"server_version_num"`
+	Encoding  string `json:"encoding"` // of the database, and of every text in chunks and schema
+	Collate   string `json:"collate"`
+	CType     string `json:"ctype"`
+	LSN       string `json:"lsn"`       // pg_current_wal_lsn() just before the snapshot
+	Snapshot  string `json:"snapshot"`  // pg_current_snapshot(): xmin:xmax:xip
+	SystemID  string `json:"system_id"` // pg_control_system()
+	Timeline  int64  `json:"timeline"`
+	// which run of the server: when its postmaster and its checkpointer started
+	Run         string `json:"run,omitempty"`
+	DatabaseOID uint32 `json:"database_oid"`
+	// of every enum label, domain and composite: output functions depend on them
+	TypesDigest string   `json:"types_digest"`
 	Settings    []string `json:"settings,omitempty"` // ALTER DATABASE … SET, as name=value
 }
 
@@ -92,23 +95,25 @@ const (
 // Table is the rows of one table at the moment of the snapshot. Ranges are in page order and cover the whole table.
 type Table struct {
 	Name
-	Kind       string        `json:"kind"`
-	Tier       keepsake.Tier `json:"tier"`
-	Format     string        `json:"format"`
-	Columns    []Column      `json:"columns"` // those with stored values, in COPY order; generated ones are not among them
-	Rows       int64         `json:"rows"`
-	Root       string        `json:"root,omitempty"` // of a partition: the full name (keepsake.TableName) of the topmost partitioned table
-	Key        []string      `json:"key,omitempty"`  // columns of the primary key
-	Hash       RowHash       `json:"hash"`           // sum of the hashes of all rows
-	RangePages uint32        `json:"range_pages"`
-	Layout     string        `json:"layout"`                // digest of what a tuple's meaning depends on: relation file, columns, missing values
-	FilterKeys [][]string    `json:"filter_keys,omitempty"` // the column lists that runs are about, in the same order
-	Chunks     int64         `json:"chunks"`                // of all ranges; one that several share counts several times
-	Bytes      int64         `json:"bytes"`                 // of their plaintexts
-	Stored     int64         `json:"stored"`                // of their objects
-	Ranges     List          `json:"ranges"`                // EachRange
-	Slots      List          `json:"slots"`                 // OpenSlots
-	Runs       List          `json:"runs"`                  // ReadRuns
+	Kind    string        `json:"kind"`
+	Tier    keepsake.Tier `json:"tier"`
+	Format  string        `json:"format"`
+	Columns []Column      `json:"columns"` // those with stored values, in COPY order; generated ones are not among them
+	Rows    int64         `json:"rows"`
+	// of a partition: the full name (keepsake.TableName) of the topmost partitioned table
+	Root       string   `json:"root,omitempty"`
+	Key        []string `json:"key,omitempty"` // columns of the primary key
+	Hash       RowHash  `json:"hash"`          // sum of the hashes of all rows
+	RangePages uint32   `json:"range_pages"`
+	// digest of what a tuple's meaning depends on: relation file, columns, missing values
+	Layout     string     `json:"layout"`
+	FilterKeys [][]string `json:"filter_keys,omitempty"` // the column lists that runs are about, in the same order
+	Chunks     int64      `json:"chunks"`                // of all ranges; one that several share counts several times
+	Bytes      int64      `json:"bytes"`                 // of their plaintexts
+	Stored     int64      `json:"stored"`                // of their objects
+	Ranges     List       `json:"ranges"`                // EachRange
+	Slots      List       `json:"slots"`                 // OpenSlots
+	Runs       List       `json:"runs"`                  // ReadRuns
 
 	erasures *Erasures
 	stored   *storedSums // Rows and Hash without these; nil: there are none
@@ -120,7 +125,8 @@ type Column struct {
 	Type string `json:"type"` // format_type()
 }
 
-// ForeignKey is one reference from a table to another. Tables are full names (keepsake.TableName), of partitions the topmost table's.
+// ForeignKey is one reference from a table to another. Tables are full names (keepsake.TableName), of partitions the
+// topmost table's.
 type ForeignKey struct {
 	Child         string   `json:"child"`
 	Columns       []string `json:"columns"`
@@ -128,7 +134,8 @@ type ForeignKey struct {
 	ParentColumns []string `json:"parent_columns"`
 }
 
-// Sequence is a sequence's value. Sequences are not transactional: it is the value just after the snapshot, never an older one.
+// Sequence is a sequence's value. Sequences are not transactional: it is the value just after the snapshot, never an
+// older one.
 type Sequence struct {
 	Name
 	Last   int64 `json:"last"`

@@ -16,7 +16,8 @@ import (
 // ManifestPrefix begins the name of every manifest's object.
 const ManifestPrefix = "manifests/"
 
-// MaxManifestPlain is the most bytes a manifest has before compression. What grows with the platform lies in index pages.
+// MaxManifestPlain is the most bytes a manifest has before compression. What grows with the platform lies in index
+// pages.
 const MaxManifestPlain = 16 << 20
 
 const manifestTime = "20060102T150405Z"
@@ -26,10 +27,11 @@ var manifestID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}(-w)?$`)
 // written ends the id of a manifest that a writer sealed.
 const written = "-w"
 
-var errSealer = errors.New("its name does not say who sealed it; somebody with a writer's key may have put it in its place")
+var errSealer = errors.New("its name does not say who sealed it; somebody with a writer's key may have put " +
+	"it in its place")
 
-// NewManifestID returns the id of a snapshot taken at t: its UTC second, then the fraction of the second in two bytes and
-// four random bytes. Ids sort by time.
+// NewManifestID returns the id of a snapshot taken at t: its UTC second, then the fraction of the second in two bytes
+// and four random bytes. Ids sort by time.
 func NewManifestID(t time.Time) string {
 	tail := binary.BigEndian.AppendUint16(nil, uint16(t.Nanosecond()/(1e9>>16+1)))
 	return t.UTC().Format(manifestTime) + "-" + hex.EncodeToString(append(tail, randomBytes(4)...))
@@ -43,12 +45,14 @@ func (k *Keyring) PointID(t time.Time) string {
 	return NewManifestID(t)
 }
 
-// ManifestTime returns the UTC second that an id was made for. An id that NewManifestID cannot have made is CodeInvalid.
+// ManifestTime returns the UTC second that an id was made for. An id that NewManifestID cannot have made is
+// CodeInvalid.
 func ManifestTime(id string) (time.Time, error) {
 	stamp, _, _ := strings.Cut(id, "-")
 	t, err := time.Parse(manifestTime, stamp)
 	if err != nil || !manifestID.MatchString(id) {
-		return time.Time{}, keepsake.Errorf(keepsake.CodeInvalid, "%q is not the id of a recovery point; one looks like 20261123T065312Z-9f86d081a2b4.", id)
+		return time.Time{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"%q is not the id of a recovery point; one looks like 20261123T065312Z-9f86d081a2b4.", id)
 	}
 	return t, nil
 }
@@ -69,8 +73,8 @@ func ParseManifestKey(key string) (id string, err error) {
 	return id, nil
 }
 
-// SealManifest checks m and returns the name and bytes of its object. It sets nothing in m: Format, Repository and ID must be
-// there. Storing the object under that name publishes the recovery point.
+// SealManifest checks m and returns the name and bytes of its object. It sets nothing in m: Format, Repository and ID
+// must be there. Storing the object under that name publishes the recovery point.
 func (k *Keyring) SealManifest(m *Manifest) (key string, sealed []byte, err error) {
 	if err := m.check(k.Repository(), m.ID); err != nil {
 		return "", nil, keepsake.Errorf(keepsake.CodeInternal, "The manifest is not sound and was not written: %w.", err)
@@ -87,8 +91,8 @@ func (k *Keyring) SealManifest(m *Manifest) (key string, sealed []byte, err erro
 	return key, sealed, err
 }
 
-// OpenManifest opens the object with this name and checks that it describes what a restore can rely on. Fields that a later
-// keepsake added are passed over.
+// OpenManifest opens the object with this name and checks that it describes what a restore can rely on. Fields that a
+// later keepsake added are passed over.
 func (k *Keyring) OpenManifest(key string, sealed []byte) (*Manifest, error) {
 	id, err := ParseManifestKey(key)
 	if err != nil {

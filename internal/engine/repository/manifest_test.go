@@ -15,13 +15,15 @@ import (
 
 var noon = time.Date(2026, 11, 23, 6, 53, 12, 345000, time.UTC)
 
-// testManifest is a sound manifest with a bit of everything. Its tables' lists are kept in s, and none of what Load reads.
+// testManifest is a sound manifest with a bit of everything. Its tables' lists are kept in s, and none of what Load
+// reads.
 func testManifest(t fataler, s *pageStore, id string) *Manifest {
 	chunk := func(seed string, rows int64) Chunk {
 		return Chunk{Ref: Ref{ID: s.k.ChunkID([]byte(seed)), Size: 1000, Plain: 3000}, Rows: rows}
 	}
 	m := &Manifest{
-		Format: 1, Repository: s.k.Repository(), ID: id, Time: noon, Type: keepsake.BackupFull, Note: "before <b>the</b> season",
+		Format: 1, Repository: s.k.Repository(), ID: id, Time: noon, Type: keepsake.BackupFull,
+		Note:   "before <b>the</b> season",
 		Labels: map[string]string{"app": "1.2"}, Tool: "test",
 		Source: Source{Database: "wedsync", Server: "15.4", ServerNum: 150004, Encoding: "UTF8", LSN: "0/1"},
 		Schema: []Chunk{chunk("schema", 0)},
@@ -47,7 +49,8 @@ func testManifest(t fataler, s *pageStore, id string) *Manifest {
 	for i := range ranges {
 		lists := writeRanges(t, s, ranges[i])
 		table := &m.Tables[i]
-		table.Rows, table.Hash, table.Chunks, table.Bytes, table.Stored = lists.Rows, lists.Hash, lists.Chunks, lists.Bytes, lists.Stored
+		table.Rows, table.Hash, table.Chunks, table.Bytes, table.Stored = lists.Rows, lists.Hash, lists.Chunks, lists.Bytes,
+			lists.Stored
 		table.Ranges = lists.Ranges
 	}
 	slots := NewSlotWriter(s.store, nil)
@@ -58,7 +61,8 @@ func testManifest(t fataler, s *pageStore, id string) *Manifest {
 	if m.Tables[0].Slots, err = slots.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	runs := runOf(t, s, []drawnChunk{{s.k.ChunkID([]byte("a")), [][]KeyHash{{7}}, -1}, {s.k.ChunkID([]byte("c")), [][]KeyHash{{8}}, -1}}, 1)
+	runs := runOf(t, s, []drawnChunk{{s.k.ChunkID([]byte("a")), [][]KeyHash{{7}}, -1},
+		{s.k.ChunkID([]byte("c")), [][]KeyHash{{8}}, -1}}, 1)
 	if m.Tables[0].Runs, err = WriteRuns(context.Background(), s.store, []*Run{runs}); err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +222,8 @@ func TestManifestVersions(t *testing.T) {
 	wantCode(t, err, keepsake.CodeUnsupported)
 	_, err = open(`not JSON`)
 	wantDamaged(t, err, ErrWrongContent, id)
-	later := strings.Replace(asJSON(t, testManifest(t, s, id)), `{"format":1`, `{"from_the_future":{"a":[1]},"format":1`, 1)
+	later := strings.Replace(asJSON(t, testManifest(t, s, id)), `{"format":1`, `{"from_the_future":{"a":[1]},"format":1`,
+		1)
 	if m, err := open(later); err != nil || m.Source.Server != "15.4" {
 		t.Errorf("an unknown field was not passed over: %v", err)
 	}
@@ -245,7 +250,8 @@ func TestManifestIDs(t *testing.T) {
 	if middle := NewManifestID(noon.Add(time.Millisecond)); early >= middle || middle >= late || late[:17] != early[:17] {
 		t.Errorf("ids of one second do not sort: %s %s %s", early, middle, late)
 	}
-	for _, key := range []string{"", "manifests/", "manifests/x", ids[0], "chunks/" + ids[0], "manifests/" + ids[0] + ".tmp", "manifests/a/" + ids[0],
+	for _, key := range []string{"", "manifests/", "manifests/x", ids[0], "chunks/" + ids[0], "manifests/" + ids[0] +
+		".tmp", "manifests/a/" + ids[0],
 		"manifests/20261323T065312Z-9f86d081a2b4", "manifests/20261123T065312Z-9F86D081A2B4"} {
 		if _, err := ParseManifestKey(key); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			t.Errorf("%q: %v", key, err)
@@ -273,7 +279,8 @@ func FuzzDecodeManifest(f *testing.F) {
 			return
 		}
 		_ = m.Load(t.Context(), s.fetch)
-		if again, err := decodeManifest([]byte(asJSON(t, m)), repository, id); err != nil || asJSON(t, again) != asJSON(t, m) {
+		if again, err := decodeManifest([]byte(asJSON(t, m)), repository, id); err != nil ||
+			asJSON(t, again) != asJSON(t, m) {
 			t.Errorf("what was read does not read the same again: %v", err)
 		}
 	})

@@ -36,8 +36,9 @@ const (
 	keepScratch   = MaxChunkPlain + 64<<10
 )
 
-// workspace is what sealing or opening one object needs besides its input and output. There are as many as processors, four
-// at most, and whoever comes when all are busy waits: so memory stays bounded however many goroutines seal at once.
+// workspace is what sealing or opening one object needs besides its input and output. There are as many as processors,
+// four at most, and whoever comes when all are busy waits: so memory stays bounded however many goroutines seal at
+// once.
 type workspace struct {
 	enc     *zstd.Encoder
 	dec     *zstd.Decoder

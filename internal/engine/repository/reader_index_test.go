@@ -405,7 +405,8 @@ func (r *reader) side(point string) {
 		read[kind] = true
 		return nil
 	}))
-	for _, kind := range []string{"undo", "notes/access", "notes/audit", "notes/points", "indexes", "manifests", "erasures", "changes"} {
+	for _, kind := range []string{"undo", "notes/access", "notes/audit", "notes/points", "indexes", "manifests",
+		"erasures", "changes"} {
 		if !read[kind] {
 			r.t.Errorf("no vector is of kind %s", kind)
 		}
@@ -430,10 +431,12 @@ func (r *reader) undo(name string) {
 	}
 	r.must(json.Unmarshal(r.open(name, 4, "undo"), &u))
 	c := u.Tables[0].Changes
-	if "undo/"+u.Restore != name || u.Root != "public.weddings" || u.ID != "1" || u.Mode != "rewind" || u.Tables[0].Key[0] != "id" {
+	if "undo/"+u.Restore != name || u.Root != "public.weddings" || u.ID != "1" || u.Mode != "rewind" ||
+		u.Tables[0].Key[0] != "id" {
 		r.t.Errorf("%+v", u)
 	}
-	if c[0].Op != "update" || *c[0].Before[1] != "Zoe" || *c[0].After[1] != u.Name || c[1].Op != "insert" || c[1].Before != nil || c[1].After[1] != nil {
+	if c[0].Op != "update" || *c[0].Before[1] != "Zoe" || *c[0].After[1] != u.Name || c[1].Op != "insert" ||
+		c[1].Before != nil || c[1].After[1] != nil {
 		r.t.Errorf("%+v", c)
 	}
 }

@@ -26,8 +26,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// The reader in this file was written from FORMAT.md alone and shares no code with the package: it proves that the page is
-// enough to get the rows back.
+// The reader in this file was written from FORMAT.md alone and shares no code with the package: it proves that the page
+// is enough to get the rows back.
 type reader struct {
 	t    *testing.T
 	repo []byte
@@ -96,7 +96,8 @@ func (r *reader) rootKey(h headerJSON, s slotJSON, v map[string]any) []byte {
 		kek, err = hkdf.Key(sha256.New, key, s.Salt, "keepsake 1 key slot", 32)
 		r.must(err)
 	case "passphrase":
-		kek = argon2.IDKey([]byte(v["passphrase"].(string)), s.Salt, s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads, 32)
+		kek = argon2.IDKey([]byte(v["passphrase"].(string)), s.Salt, s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads,
+			32)
 	case "age":
 		identity, err := age.ParseX25519Identity(v["recovery_key"].(string))
 		r.must(err)
@@ -134,7 +135,8 @@ func (r *reader) checkMAC(h headerJSON) {
 	}
 	put("keepsake header", h.Format, h.Repository, h.Created, h.Epoch, len(h.Slots))
 	for _, s := range h.Slots {
-		put(s.ID, s.Kind, s.Label, s.Created, s.Salt, s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads, s.Fingerprint, s.Wrapped)
+		put(s.ID, s.Kind, s.Label, s.Created, s.Salt, s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads, s.Fingerprint,
+			s.Wrapped)
 	}
 	if !hmac.Equal(mac.Sum(nil), h.MAC) {
 		r.t.Fatal("the header's mac does not match")
@@ -169,7 +171,8 @@ func (r *reader) openWritten(name string, b []byte) (packed []byte) {
 	r.must(err)
 	salt, err := hkdf.Expand(sha256.New, r.derived("keepsake 1 writers, epoch 0"), "keepsake 1 writer objects", 32)
 	r.must(err)
-	own, err := hkdf.Key(sha256.New, shared, salt, "keepsake 1 written object "+name+string(b[12:44])+string(private.PublicKey().Bytes()), 32)
+	own, err := hkdf.Key(sha256.New, shared, salt, "keepsake 1 written object "+name+string(b[12:44])+
+		string(private.PublicKey().Bytes()), 32)
 	r.must(err)
 	packed, err = r.gcm(own).Open(nil, make([]byte, 12), b[44:], append(append(bytes.Clone(r.repo), b[:12]...), name...))
 	r.must(err)
@@ -192,7 +195,8 @@ func (r *reader) unpack(packed []byte) []byte {
 	return plain
 }
 
-// unsnap decompresses a Snappy block: its size as a varint, then literals and copies (google/snappy, format_description.txt).
+// unsnap decompresses a Snappy block: its size as a varint, then literals and copies (google/snappy,
+// format_description.txt).
 func unsnap(b []byte) []byte {
 	size, n := binary.Uvarint(b)
 	out := make([]byte, 0, size)
@@ -363,12 +367,17 @@ func TestReadFromNothing(t *testing.T) {
 		}
 	}
 	const want = "PGDMP stands for pg_dump's archive" +
-		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\\x00\\x00\\x00\\x0eZoë & Łukasz\"" +
-		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x00\\x00\\aO'Brien\"" +
-		"\npublic.weddings \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03\\x00\\x00\\x02\\xd0a long vow, \"" +
+		"\npublic.weddings " +
+		"\"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\\x00\\x00\\x00\\x0eZoë & Łukasz\"" +
+		"\npublic.weddings " +
+		"\"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x00\\x00\\aO'Brien\"" +
+		"\npublic.weddings " +
+		"\"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03\\x00\\x00\\x02\\xd0a long vow, \"" +
 		"\npublic.Notes \"1\\t\\\\N\\n\"\npublic.Notes \"2\\ttab\\\\there\\n\"" +
-		"\n1500 guests, the last \"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x05\\xdb\\x00\\x00\\x00\\x05guest\"" +
-		"\npublic.vows \"2\\tvow\\n\"\npublic.vows \"3\\tvow\\n\"\npublic.vows \"5\\tvow\\n\"\npublic.vows \"0\\tvow\\n\"\npublic.vows \"5\\tvow\\n\"" +
+		"\n1500 guests, the last " +
+		"\"\\x00\\x02\\x00\\x00\\x00\\b\\x00\\x00\\x00\\x00\\x00\\x00\\x05\\xdb\\x00\\x00\\x00\\x05guest\"" +
+		"\npublic.vows \"2\\tvow\\n\"\npublic.vows \"3\\tvow\\n\"\npublic.vows \"5\\tvow\\n\"\npublic.vows " +
+		"\"0\\tvow\\n\"\npublic.vows \"5\\tvow\\n\"" +
 		"\n{\"schema\":\"public\",\"name\":\"s\",\"last\":9,\"called\":true}" +
 		"\n{\"oid\":16400,\"owner\":\"owner\",\"comment\":\"a contract\"}\n{\"roles\":[\"owner\"]}"
 	if out.String() != want {

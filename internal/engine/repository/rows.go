@@ -39,8 +39,8 @@ func NextRow(b []byte, format string) (row, rest []byte, err error) {
 	return b[:n], b[n:], nil
 }
 
-// EachDropped calls fn for every row of the plaintext whose number dropped names, and returns what is left of the plaintext
-// without them, in the same memory. The rest of the plaintext keeps its order.
+// EachDropped calls fn for every row of the plaintext whose number dropped names, and returns what is left of the
+// plaintext without them, in the same memory. The rest of the plaintext keeps its order.
 func EachDropped(plain []byte, format string, dropped Runs, fn func(row []byte)) ([]byte, error) {
 	if len(dropped) == 0 {
 		return plain, nil
@@ -78,7 +78,8 @@ func EachDropped(plain []byte, format string, dropped Runs, fn func(row []byte))
 	return append(kept, rest...), nil
 }
 
-// Kept returns the rows of the chunk that belong to the recovery point, given the chunk's plaintext, whose memory it uses.
+// Kept returns the rows of the chunk that belong to the recovery point, given the chunk's plaintext, whose memory it
+// uses.
 func (c *Chunk) Kept(plain []byte, format string) ([]byte, error) {
 	return EachDropped(plain, format, c.Dropped, func([]byte) {})
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// Runs is a set of numbers that are mostly neighbours, such as the places of a table's rows: pairs of unsigned varints, each how
-// many numbers are left out before a run, and the run's length, which is not 0.
+// Runs is a set of numbers that are mostly neighbours, such as the places of a table's rows: pairs of unsigned varints,
+// each how many numbers are left out before a run, and the run's length, which is not 0.
 type Runs []byte
 
 var errRuns = errors.New("a set of numbers is cut short or not in order")

@@ -59,7 +59,8 @@ func FuzzRuns(f *testing.F) {
 	})
 }
 
-// Rows are left out of a plaintext wherever they stand; a plaintext that does not hold them is an error and nothing worse.
+// Rows are left out of a plaintext wherever they stand; a plaintext that does not hold them is an error and nothing
+// worse.
 func TestDroppedRowsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -82,7 +83,8 @@ func TestDroppedRowsAreLeftOut(t *testing.T) {
 		}
 		dropped := w.Take()
 		var seen [][]byte
-		got, err := EachDropped(bytes.Clone(plain), format, dropped, func(row []byte) { seen = append(seen, bytes.Clone(row)) })
+		got, err := EachDropped(bytes.Clone(plain), format, dropped,
+			func(row []byte) { seen = append(seen, bytes.Clone(row)) })
 		if err != nil || !bytes.Equal(got, want) || !slices.EqualFunc(seen, left, bytes.Equal) {
 			rt.Fatalf("%q without %v: %q, not %q; %q, %v", plain, dropped, got, want, seen, err)
 		}

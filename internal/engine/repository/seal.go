@@ -149,7 +149,8 @@ func (k *Keyring) OpenRows(dst []byte, id ChunkID, sealed []byte, maxPlain int) 
 // their own methods.
 func (k *Keyring) SealObject(kind ObjectKind, key string, plain []byte) ([]byte, error) {
 	if len(plain) > MaxObjectPlain {
-		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "The %s %s would have %d bytes; at most %d are allowed.", kind, key, len(plain), MaxObjectPlain)
+		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "The %s %s would have %d bytes; at most %d are allowed.", kind,
+			key, len(plain), MaxObjectPlain)
 	}
 	return k.seal(nil, kind, key, plain, Thorough)
 }
@@ -196,7 +197,8 @@ func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, ef
 
 // open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was
 // sealed in; nil says that a writer sealed it, and that the id of a chunk is right.
-func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, *epochKeys, error) {
+func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, *epochKeys,
+	error) {
 	if k.WritesOnly() {
 		return nil, nil, ErrWritesOnly()
 	}
@@ -204,7 +206,8 @@ func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, m
 		return nil, nil, errWiped()
 	}
 	if len(sealed) < Overhead {
-		return nil, nil, damaged(kind, key, fmt.Errorf("it has %d bytes, fewer than any sealed object: %w", len(sealed), ErrTruncated))
+		return nil, nil, damaged(kind, key, fmt.Errorf("it has %d bytes, fewer than any sealed object: %w", len(sealed),
+			ErrTruncated))
 	}
 	if string(sealed[:4]) != magic || sealed[4] != FormatVersion || sealed[5] != byte(kind) {
 		return nil, nil, damaged(kind, key, fmt.Errorf("it does not begin like a sealed %s: %w", kind, ErrAuthentication))
@@ -230,14 +233,16 @@ func (k *keys) authenticate(room []byte, kind ObjectKind, key string, sealed []b
 	epoch := binary.BigEndian.Uint16(sealed[6:])
 	if epoch == writerEpoch {
 		if !writersSeal(kind) { // notes say who may sign in, and what retention keeps
-			return nil, nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, who seals no %s: %w", kind, ErrAuthentication))
+			return nil, nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, who seals no %s: %w", kind,
+				ErrAuthentication))
 		}
 		packed, err := k.openWritten(room, kind, key, sealed)
 		return packed, nil, err
 	}
 	e := k.epoch(epoch)
 	if e == nil {
-		return nil, nil, damaged(kind, key, fmt.Errorf("it names an epoch that the repository's header does not have: %w", ErrAuthentication))
+		return nil, nil, damaged(kind, key, fmt.Errorf("it names an epoch that the repository's header does not have: %w",
+			ErrAuthentication))
 	}
 	gcm, err := e.cipher(kind, key)
 	if err != nil {

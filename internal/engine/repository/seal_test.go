@@ -42,7 +42,8 @@ func TestSealAndOpenChunk(t *testing.T) {
 		plain = bytes.Repeat(plain, rapid.IntRange(1, 80).Draw(t, "times"))
 		before := rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "before")
 		id := k.ChunkID(plain)
-		sealed, err := k.SealChunk(slices.Clone(before), id, plain, rapid.SampledFrom([]Effort{Thorough, Fast}).Draw(t, "effort"))
+		sealed, err := k.SealChunk(slices.Clone(before), id, plain,
+			rapid.SampledFrom([]Effort{Thorough, Fast}).Draw(t, "effort"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,8 @@ const (
 	minPassphrase = 12      // characters
 )
 
-// Slot is one way to open the repository: the root key, wrapped. Labels and fingerprints are readable at every provider.
+// Slot is one way to open the repository: the root key, wrapped. Labels and fingerprints are readable at every
+// provider.
 type Slot struct {
 	ID          string    `json:"id"` // 8 random bytes, 16 hexadecimal digits
 	Kind        string    `json:"kind"`
@@ -55,8 +56,10 @@ var defaultArgon2 = Argon2{Time: 3, Memory: 64 << 10, Threads: 4}
 
 // check keeps a hostile header from asking for more than 256 MiB or some seconds.
 func (a Argon2) check() error {
-	if a.Time < 1 || a.Time > 10 || a.Threads < 1 || a.Threads > 16 || a.Memory < 8*uint32(a.Threads) || a.Memory > 256<<10 {
-		return fmt.Errorf("the cost of the passphrase (time %d, memory %d KiB, threads %d) is outside 1 to 10 passes, 1 to 16 threads, 8 KiB per thread to 256 MiB", a.Time, a.Memory, a.Threads)
+	if a.Time < 1 || a.Time > 10 || a.Threads < 1 || a.Threads > 16 || a.Memory < 8*uint32(a.Threads) ||
+		a.Memory > 256<<10 {
+		return fmt.Errorf("the cost of the passphrase (time %d, memory %d KiB, threads %d) is outside 1 to 10 passes, 1 to "+
+			"16 threads, 8 KiB per thread to 256 MiB", a.Time, a.Memory, a.Threads)
 	}
 	return nil
 }
@@ -105,15 +108,18 @@ func (h Header) AddSlot(k *Keyring, o SlotOptions) (Header, error) {
 
 func (h Header) addSlot(k *Keyring, o SlotOptions) (Header, error) {
 	if len(h.Slots) >= maxSlots {
-		return Header{}, keepsake.Errorf(keepsake.CodeInvalid, "The repository has %d key slots already, the most it can have. Revoke one first.", len(h.Slots))
+		return Header{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"The repository has %d key slots already, the most it can have. Revoke one first.", len(h.Slots))
 	}
 	if len(o.Label) > maxLabel || !utf8.ValidString(o.Label) {
-		return Header{}, keepsake.Errorf(keepsake.CodeInvalid, "The label of a key slot is UTF-8 of at most %d bytes.", maxLabel)
+		return Header{}, keepsake.Errorf(keepsake.CodeInvalid, "The label of a key slot is UTF-8 of at most %d bytes.",
+			maxLabel)
 	}
 	if o.Created.IsZero() {
 		o.Created = time.Now()
 	}
-	s := Slot{ID: hex.EncodeToString(randomBytes(slotIDSize)), Label: o.Label, Created: o.Created.UTC().Truncate(time.Second)}
+	s := Slot{ID: hex.EncodeToString(randomBytes(slotIDSize)), Label: o.Label,
+		Created: o.Created.UTC().Truncate(time.Second)}
 	var err error
 	switch {
 	case o.Key != "" && o.Passphrase == "" && o.Recipient == "":
@@ -123,7 +129,8 @@ func (h Header) addSlot(k *Keyring, o SlotOptions) (Header, error) {
 	case o.Recipient != "" && o.Key == "" && o.Passphrase == "":
 		err = s.wrapAge(k, o.Recipient)
 	default:
-		err = keepsake.Errorf(keepsake.CodeInvalid, "A key slot opens with exactly one of a key, a passphrase and a recovery key's recipient.")
+		err = keepsake.Errorf(keepsake.CodeInvalid,
+			"A key slot opens with exactly one of a key, a passphrase and a recovery key's recipient.")
 	}
 	if err != nil {
 		return Header{}, err
@@ -133,8 +140,8 @@ func (h Header) addSlot(k *Keyring, o SlotOptions) (Header, error) {
 	return h, err
 }
 
-// RevokeSlot returns the header without the slot of that id. Whoever held what it opened with and kept a copy of the older
-// header can still open the repository: after a leak, follow the leaked-key procedure.
+// RevokeSlot returns the header without the slot of that id. Whoever held what it opened with and kept a copy of the
+// older header can still open the repository: after a leak, follow the leaked-key procedure.
 func (h Header) RevokeSlot(k *Keyring, id string) (Header, error) {
 	if err := h.verify(k); err != nil {
 		return Header{}, err
@@ -144,7 +151,8 @@ func (h Header) RevokeSlot(k *Keyring, id string) (Header, error) {
 		return Header{}, keepsake.Errorf(keepsake.CodeNotFound, "The repository has no key slot %q.", id)
 	}
 	if len(h.Slots) == 1 {
-		return Header{}, keepsake.Errorf(keepsake.CodeConflict, "This is the repository's last key slot: without it nobody could open it again. Add another one first.")
+		return Header{}, keepsake.Errorf(keepsake.CodeConflict,
+			"This is the repository's last key slot: without it nobody could open it again. Add another one first.")
 	}
 	h.Slots = slices.Delete(slices.Clone(h.Slots), i, i+1)
 	var err error
@@ -168,7 +176,9 @@ func (s *Slot) wrapKey(k *Keyring, secret keepsake.Secret) error {
 
 func (s *Slot) wrapPassphrase(k *Keyring, passphrase keepsake.Secret, cost Argon2) error {
 	if n := utf8.RuneCountInString(passphrase.Reveal()); n < minPassphrase {
-		return keepsake.Errorf(keepsake.CodeInvalid, "The passphrase has %d characters; at least %d are needed. Five or six random words make a good one.", n, minPassphrase)
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"The passphrase has %d characters; at least %d are needed. Five or six random words make a good one.", n,
+			minPassphrase)
 	}
 	if cost == (Argon2{}) {
 		cost = defaultArgon2

@@ -1,6 +1,6 @@
 // Package repository is Keepsake's format, version 1: how rows become sealed objects and how they are found again.
-// FORMAT.md in this directory is the specification; its test vectors hold this code to it. A repository that any released
-// version wrote can be read by every later one. The package does no input or output: storage moves its bytes.
+// FORMAT.md in this directory is the specification; its test vectors hold this code to it. A repository that any
+// released version wrote can be read by every later one. The package does no input or output: storage moves its bytes.
 package repository
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// KeySource is what a person can open a repository with. Any one that is set may fit one of its key slots. A writer's key counts only where
-// it stands alone.
+// KeySource is what a person can open a repository with. Any one that is set may fit one of its key slots. A writer's
+// key counts only where it stands alone.
 type KeySource struct {
 	Key        keepsake.Secret // base64 of the 32 bytes in the key file
 	Passphrase keepsake.Secret
@@ -28,7 +28,8 @@ func (s KeySource) WritesOnly() bool {
 	return s.Writer != "" && s.Key == "" && s.Passphrase == "" && s.Recovery == ""
 }
 
-// ChunkID names a chunk by its plaintext, or, when a writer sealed it, by its packed bytes: HMAC-SHA256 under an id key of the repository.
+// ChunkID names a chunk by its plaintext, or, when a writer sealed it, by its packed bytes: HMAC-SHA256 under an id key
+// of the repository.
 type ChunkID [32]byte
 
 // String returns the id in lower-case hexadecimal.
@@ -89,8 +90,8 @@ func (s Sum) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // UnmarshalText reads what MarshalText wrote.
 func (s *Sum) UnmarshalText(b []byte) error { return unhex(s[:], b) }
 
-// RowHash is an order-independent hash of a set of rows: the sum modulo 2^128 of the XXH3-128 of each row's COPY bytes. It
-// proves that a database holds the rows that were sent to it; forgery is what the sealed manifest guards against.
+// RowHash is an order-independent hash of a set of rows: the sum modulo 2^128 of the XXH3-128 of each row's COPY bytes.
+// It proves that a database holds the rows that were sent to it; forgery is what the sealed manifest guards against.
 type RowHash struct{ Hi, Lo uint64 }
 
 // Add adds one row, given its COPY bytes without any framing of the wire protocol.

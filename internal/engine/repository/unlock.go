@@ -12,9 +12,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Unlock opens the repository with whatever of src fits one of its slots, and checks that the header was written by a holder
-// of the root key. A writer's key gives a keyring that only seals. An Error with CodeInvalid says that src itself is malformed, CodeWrongKey that it fits no slot,
-// CodeDamaged that somebody changed the header.
+// Unlock opens the repository with whatever of src fits one of its slots, and checks that the header was written by a
+// holder of the root key. A writer's key gives a keyring that only seals. An Error with CodeInvalid says that src
+// itself is malformed, CodeWrongKey that it fits no slot, CodeDamaged that somebody changed the header.
 func (h Header) Unlock(src KeySource) (*Keyring, error) {
 	if h.Format != FormatVersion {
 		return nil, unsupported("The repository", h.Format)
@@ -73,7 +73,8 @@ func (h Header) unwrap(src KeySource, repository [repositorySize]byte) ([]byte, 
 		open[SlotPassphrase] = func(s *Slot) []byte { return s.open(repository, s.passphraseKEK(src.Passphrase)) }
 	}
 	if len(open) == 0 {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "No key was given. This repository opens with: %s.", h.describeSlots())
+		return nil, keepsake.Errorf(keepsake.CodeInvalid, "No key was given. This repository opens with: %s.",
+			h.describeSlots())
 	}
 	for _, kind := range []string{SlotKey, SlotAge, SlotPassphrase} { // the passphrase last: it takes a moment
 		for i := range h.Slots {
@@ -86,7 +87,8 @@ func (h Header) unwrap(src KeySource, repository [repositorySize]byte) ([]byte, 
 		}
 	}
 	return nil, keepsake.Errorf(keepsake.CodeWrongKey,
-		"This key does not open this repository (%s). Its data is unharmed; it opens with: %s. If the key is surely the right one, the header may be damaged: try the copy at another provider.",
+		"This key does not open this repository (%s). Its data is unharmed; it opens with: %s. If the key is surely the "+
+			"right one, the header may be damaged: try the copy at another provider.",
 		h.Repository, h.describeSlots())
 }
 
@@ -104,7 +106,8 @@ func (s *Slot) wrapAge(k *Keyring, recipient string) error {
 	}
 	r, err := age.ParseX25519Recipient(recipient)
 	if err != nil {
-		return keepsake.Errorf(keepsake.CodeInvalid, "%q is not the recipient of a recovery key: it begins with age1 and has 62 characters.", recipient)
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"%q is not the recipient of a recovery key: it begins with age1 and has 62 characters.", recipient)
 	}
 	s.Kind, s.Fingerprint = SlotAge, Fingerprint(r.String())
 	payload := append(append(s.binding(k.k().repository), 0), k.k().root[:]...)

@@ -16,8 +16,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// The vectors in testdata/v1 are a small repository and what is inside it. They must open forever: a change of code that
-// breaks them breaks every repository in the world.
+// The vectors in testdata/v1 are a small repository and what is inside it. They must open forever: a change of code
+// that breaks them breaks every repository in the world.
 const vectorDir = "testdata/v1"
 
 type vectors struct {
@@ -52,7 +52,8 @@ const undoVector = "undo/20261123T070000Z-0123456789ab"
 
 // pairsOf makes the only page of a set of numbers below 2^41.
 func pairsOf(t testing.TB, numbers []uint64) []byte {
-	w := newPairWriter(func(context.Context, []byte) (Ref, error) { return Ref{}, errors.New("a page of its own") }, uint64(len(numbers)), 41)
+	w := newPairWriter(func(context.Context, []byte) (Ref, error) { return Ref{}, errors.New("a page of its own") },
+		uint64(len(numbers)), 41)
 	for _, v := range numbers {
 		if err := w.add(t.Context(), v); err != nil {
 			t.Fatal(err)
@@ -102,7 +103,8 @@ func TestVectorsOpen(t *testing.T) {
 		t.Errorf("the mac covers\n%s, not\n%s", got, v.MACInput)
 	}
 	for name, src := range map[string]KeySource{
-		"key": {Key: keepsake.Secret(v.Key)}, "passphrase": {Passphrase: keepsake.Secret(v.Passphrase)}, "recovery": {Recovery: keepsake.Secret(v.Recovery)},
+		"key": {Key: keepsake.Secret(v.Key)}, "passphrase": {Passphrase: keepsake.Secret(v.Passphrase)},
+		"recovery": {Recovery: keepsake.Secret(v.Recovery)},
 	} {
 		k, err := h.Unlock(src)
 		if err != nil {
@@ -126,15 +128,18 @@ func TestVectorsOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := m.Erase(t.Context(), fetch, NewErasures([]*Erasure{e})); err != nil || m.Table(Name{"public", "vows"}).Rows != 5 {
+		if err := m.Erase(t.Context(), fetch, NewErasures([]*Erasure{e})); err != nil ||
+			m.Table(Name{"public", "vows"}).Rows != 5 {
 			t.Fatalf("%v, %d vows are left", err, m.Table(Name{"public", "vows"}).Rows)
 		}
-		const first, second = "changes/keepsake/00000016B374D848-00000016B374D900", "changes/keepsake/00000016B374D900-00000016B374DA00"
+		const first, second = "changes/keepsake/00000016B374D848-00000016B374D900",
+			"changes/keepsake/00000016B374D900-00000016B374DA00"
 		before, err := k.OpenChange(first, readVector(t, "repository/"+first))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c, err := k.OpenChange(second, readVector(t, "repository/"+second)); err != nil || c.Follows(before, readVector(t, "repository/"+first)) != nil {
+		if c, err := k.OpenChange(second, readVector(t, "repository/"+second)); err != nil ||
+			c.Follows(before, readVector(t, "repository/"+first)) != nil {
 			t.Fatalf("%+v, %v", c, err)
 		}
 		objects := 0
@@ -178,8 +183,10 @@ func TestVectorsHold(t *testing.T) {
 	}
 	e := k.k().epochs[0]
 	for info, want := range map[string][]byte{
-		"keepsake 1 chunk ids, epoch 1": e.chunks.key[:], "keepsake 1 index ids, epoch 1": e.pages.key[:], "keepsake 1 indexes, epoch 1": e.objects[ObjectIndex],
-		"keepsake 1 notes, epoch 1": e.objects[ObjectNote], "keepsake 1 erasures, epoch 1": e.objects[ObjectErasure], "keepsake 1 chunks, epoch 1": e.objects[ObjectChunk], "keepsake 1 manifests, epoch 1": e.objects[ObjectManifest],
+		"keepsake 1 chunk ids, epoch 1": e.chunks.key[:], "keepsake 1 index ids, epoch 1": e.pages.key[:],
+		"keepsake 1 indexes, epoch 1": e.objects[ObjectIndex],
+		"keepsake 1 notes, epoch 1":   e.objects[ObjectNote], "keepsake 1 erasures, epoch 1": e.objects[ObjectErasure],
+		"keepsake 1 chunks, epoch 1": e.objects[ObjectChunk], "keepsake 1 manifests, epoch 1": e.objects[ObjectManifest],
 		"keepsake 1 changes, epoch 1": e.objects[ObjectChange], "keepsake 1 undo, epoch 1": e.objects[ObjectUndo],
 	} {
 		if v.Derived[info] != hex.EncodeToString(want) {

@@ -145,7 +145,8 @@ func sumOf(rows ...[]byte) (h RowHash) {
 // tables makes one table in binary, its second range with a row that goes over two chunks, one in text, and
 // one of many ranges whose lists have pages of their own.
 func (w vectorWriter) tables() []Table {
-	one, two, long := binaryRow(1, "Zoë & Łukasz"), binaryRow(2, "O'Brien"), binaryRow(3, string(bytes.Repeat([]byte("a long vow, "), 60)))
+	one, two, long := binaryRow(1, "Zoë & Łukasz"), binaryRow(2, "O'Brien"),
+		binaryRow(3, string(bytes.Repeat([]byte("a long vow, "), 60)))
 	text := [][]byte{[]byte("1\t\\N\n"), []byte("2\ttab\\there\n")}
 	first := vectorChunk{w.chunk(append(bytes.Clone(one), two...), Chunk{Rows: 2}), []int64{1, 2}, Runs{1, 2}}
 	begun := vectorChunk{w.chunk(long[:400], Chunk{Rows: 1}), nil, nil}
@@ -181,9 +182,11 @@ func (w vectorWriter) vows() Table {
 	old := Chunk{Ref: Ref{ID: w.k.ChunkID(plain), Size: int64(len(plain)) + Overhead, Plain: int64(len(plain))}, Rows: 6}
 	made := w.chunk(bytes.Join(left, nil), Chunk{})
 	*w.erasure = Erasure{
-		Format: FormatVersion, Repository: w.k.Repository(), ID: "20261124T080000Z-00000000000d", Time: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC),
+		Format: FormatVersion, Repository: w.k.Repository(), ID: "20261124T080000Z-00000000000d",
+		Time: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC),
 		Chunks: []ErasedChunk{{
-			Name: Name{"public", "vows"}, Old: old.ID, New: &made.Ref, Rows: Runs{1, 1, 2, 1}, RowHashes: []RowHash{sumOf(rows[1]), sumOf(rows[4])},
+			Name: Name{"public", "vows"}, Old: old.ID, New: &made.Ref, Rows: Runs{1, 1, 2, 1},
+			RowHashes: []RowHash{sumOf(rows[1]), sumOf(rows[4])},
 		}},
 	}
 	first, second := old, old
@@ -211,7 +214,8 @@ func (w vectorWriter) guests() Table {
 	var list []Range
 	for i := range ranges {
 		from, to := i*rows/ranges, (i+1)*rows/ranges
-		r := Range{From: uint32(i), To: uint32(i + 1), Rows: int64(to - from), Hash: sumOf(all[from:to]...), Chunks: []Chunk{c.Chunk}}
+		r := Range{From: uint32(i), To: uint32(i + 1), Rows: int64(to - from), Hash: sumOf(all[from:to]...),
+			Chunks: []Chunk{c.Chunk}}
 		var dropped RunWriter
 		for row := range rows {
 			if row < from || row >= to {
@@ -239,9 +243,11 @@ func TestWriteVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &vectors{Key: NewKeyFile().Reveal(), Passphrase: testPassphrase.Reveal(), Recovery: identity.Reveal(), Derived: map[string]string{}, ObjectKeys: map[string]string{}}
+	v := &vectors{Key: NewKeyFile().Reveal(), Passphrase: testPassphrase.Reveal(), Recovery: identity.Reveal(),
+		Derived: map[string]string{}, ObjectKeys: map[string]string{}}
 	created := time.Date(2026, 11, 23, 6, 53, 12, 0, time.UTC)
-	h, k, err := Create(CreateOptions{Key: keepsake.Secret(v.Key), Passphrase: testPassphrase, Recipient: recipient, Created: created})
+	h, k, err := Create(CreateOptions{Key: keepsake.Secret(v.Key), Passphrase: testPassphrase, Recipient: recipient,
+		Created: created})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,8 +259,9 @@ func TestWriteVectors(t *testing.T) {
 	w.file("repository/"+HeaderKey, header)
 	v.Root, v.MACInput = hex.EncodeToString(k.k().root[:]), hex.EncodeToString(h.canonical())
 	for purpose, epoch := range map[string]uint16{
-		"chunk ids": 1, "index ids": 1, "chunks": 1, "indexes": 1, "manifests": 1, "changes": 1, "undo": 1, "notes": 1, "erasures": 1,
-		"header": 0,
+		"chunk ids": 1, "index ids": 1, "chunks": 1, "indexes": 1, "manifests": 1, "changes": 1, "undo": 1, "notes": 1,
+		"erasures": 1,
+		"header":   0,
 	} {
 		key, err := k.k().derive(purpose, epoch)
 		if err != nil {
@@ -286,7 +293,8 @@ func TestWriteVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.object(ObjectChange, key, sealed)
-		change = &Change{Slot: "keepsake", From: change.To, To: change.To + 0x100, Before: sha256.Sum256(sealed), Body: []byte("more commits")}
+		change = &Change{Slot: "keepsake", From: change.To, To: change.To + 0x100, Before: sha256.Sum256(sealed),
+			Body: []byte("more commits")}
 	}
 	for name, plain := range sideVectors {
 		kind := ObjectNote
@@ -330,7 +338,8 @@ func (w vectorWriter) written(h Header) {
 		kind   ObjectKind
 		plain  []byte
 		effort Effort
-	}{{ObjectChunk, row, Thorough}, {ObjectChunk, long, Thorough}, {ObjectChunk, long, Fast}, {ObjectIndex, []byte{byte(PageRanges)}, Thorough}} {
+	}{{ObjectChunk, row, Thorough}, {ObjectChunk, long, Thorough}, {ObjectChunk, long, Fast},
+		{ObjectIndex, []byte{byte(PageRanges)}, Thorough}} {
 		id, sealed, err := writer.SealWritten(o.kind, o.plain, o.effort)
 		if err != nil {
 			w.t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// A writer's key lets a machine take backups that it cannot read: it seals to the repository's X25519 public key. Equal contents give equal
-// objects, so that what is stored is not stored again although a writer can open none of it.
+// A writer's key lets a machine take backups that it cannot read: it seals to the repository's X25519 public key. Equal
+// contents give equal objects, so that what is stored is not stored again although a writer can open none of it.
 
 const (
 	writerPrefix = "KEEPSAKE-WRITER-1-"
@@ -88,20 +88,27 @@ func (k *Keyring) WriterKey() (keepsake.Secret, error) {
 	return keepsake.Secret(writerPrefix + base64.RawURLEncoding.EncodeToString(append(b, sum[:checkSize]...))), nil
 }
 
-// writerKeyring reads what WriterKey wrote. A key with a wrong character would seal what nobody can open, so it carries check bytes.
+// writerKeyring reads what WriterKey wrote. A key with a wrong character would seal what nobody can open, so it carries
+// check bytes.
 func writerKeyring(key keepsake.Secret, repository [repositorySize]byte) (*Keyring, error) {
 	text := strings.TrimPrefix(strings.Join(strings.Fields(key.Reveal()), ""), writerPrefix)
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) != writerKeySize+checkSize {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "The writer's key is not readable: %d characters found, %d expected, beginning with %s. Give it as keepsake repo writer-key printed it.",
-			len(writerPrefix)+len(text), len(writerPrefix)+base64.RawURLEncoding.EncodedLen(writerKeySize+checkSize), writerPrefix)
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"The writer's key is not readable: %d characters found, %d expected, beginning with %s. Give it as keepsake repo "+
+				"writer-key printed it.",
+			len(writerPrefix)+len(text), len(writerPrefix)+base64.RawURLEncoding.EncodedLen(writerKeySize+checkSize),
+			writerPrefix)
 	}
 	sum := sha256.Sum256(b[:writerKeySize])
 	if !hmac.Equal(sum[:checkSize], b[writerKeySize:]) {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "The writer's key has a wrong character. Give it as keepsake repo writer-key printed it.")
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"The writer's key has a wrong character. Give it as keepsake repo writer-key printed it.")
 	}
 	if !bytes.Equal(b[:repositorySize], repository[:]) {
-		return nil, keepsake.Errorf(keepsake.CodeWrongKey, "This writer's key is of another repository (%x) than the one at the providers (%x). Nothing was written.", b[:repositorySize], repository)
+		return nil, keepsake.Errorf(keepsake.CodeWrongKey,
+			"This writer's key is of another repository (%x) than the one at the providers (%x). Nothing was written.",
+			b[:repositorySize], repository)
 	}
 	public, err := ecdh.X25519().NewPublicKey(b[repositorySize : repositorySize+publicSize])
 	if err != nil {
@@ -118,8 +125,8 @@ func writerKeyring(key keepsake.Secret, repository [repositorySize]byte) (*Keyri
 // WritesOnly reports whether the keyring is a writer's: it seals, and opens nothing.
 func (k *Keyring) WritesOnly() bool { return k.k().writer != nil && len(k.k().epochs) == 0 }
 
-// SealWritten seals a chunk or an index page as a writer. Its id is of the packed bytes: the same id always names the same object,
-// byte for byte.
+// SealWritten seals a chunk or an index page as a writer. Its id is of the packed bytes: the same id always names the
+// same object, byte for byte.
 func (k *Keyring) SealWritten(kind ObjectKind, plain []byte, effort Effort) (ChunkID, []byte, error) {
 	if err := fits(kind, plain); err != nil {
 		return ChunkID{}, nil, err
@@ -150,12 +157,14 @@ func mac(key []byte, parts ...[]byte) []byte {
 	return m.Sum(nil)
 }
 
-// writersSeal reports whether a writer seals objects of a kind: what a backup is made of, and nothing that says how the repository is used.
+// writersSeal reports whether a writer seals objects of a kind: what a backup is made of, and nothing that says how the
+// repository is used.
 func writersSeal(kind ObjectKind) bool {
 	return kind == ObjectChunk || kind == ObjectIndex || kind == ObjectManifest
 }
 
-// IsWritten reports whether a sealed object says that a writer sealed it. Whoever has a writer's key can seal one under any name.
+// IsWritten reports whether a sealed object says that a writer sealed it. Whoever has a writer's key can seal one under
+// any name.
 func IsWritten(sealed []byte) bool {
 	return len(sealed) >= prefixSize && binary.BigEndian.Uint16(sealed[6:]) == writerEpoch
 }
@@ -198,7 +207,8 @@ func (w *writerKeys) cipher(shared, ephemeral []byte, key string) (cipher.AEAD, 
 // openWritten authenticates what a writer sealed and returns it packed, in room.
 func (k *keys) openWritten(room []byte, kind ObjectKind, key string, sealed []byte) ([]byte, error) {
 	if len(sealed) < writtenOverhead {
-		return nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, and has too few bytes for that: %w", ErrAuthentication))
+		return nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, and has too few bytes for that: %w",
+			ErrAuthentication))
 	}
 	theirs := sealed[prefixSize : prefixSize+publicSize]
 	public, err := ecdh.X25519().NewPublicKey(theirs)
@@ -213,7 +223,8 @@ func (k *keys) openWritten(room []byte, kind ObjectKind, key string, sealed []by
 	if err != nil {
 		return nil, err
 	}
-	packed, err := gcm.Open(room, make([]byte, nonceSize), sealed[prefixSize+publicSize:], k.binding(sealed[:prefixSize], key))
+	packed, err := gcm.Open(room, make([]byte, nonceSize), sealed[prefixSize+publicSize:],
+		k.binding(sealed[:prefixSize], key))
 	if err != nil {
 		return nil, damaged(kind, key, ErrAuthentication)
 	}
@@ -225,5 +236,7 @@ func (k *keys) openWritten(room []byte, kind ObjectKind, key string, sealed []by
 
 // ErrWritesOnly says that a writer's key opens nothing.
 func ErrWritesOnly() error {
-	return keepsake.Errorf(keepsake.CodeWrongKey, "The key of this process is a writer's: it takes backups and can read none. Do this where the repository's key is, or with the recovery key in KEEPSAKE_RECOVERY_KEY.")
+	return keepsake.Errorf(keepsake.CodeWrongKey,
+		"The key of this process is a writer's: it takes backups and can read none. Do this where the repository's key is, "+
+			"or with the recovery key in KEEPSAKE_RECOVERY_KEY.")
 }

@@ -44,12 +44,14 @@ func TestAWriterSealsWhatItCannotOpen(t *testing.T) {
 		if len(sealed) > len(plain)+writtenOverhead {
 			t.Fatalf("%d bytes sealed to %d", len(plain), len(sealed))
 		}
-		for name, open := range map[string]func([]byte, ChunkID, []byte, int) ([]byte, error){"whole": k.OpenChunk, "rows": k.OpenRows} {
+		for name, open := range map[string]func([]byte, ChunkID, []byte, int) ([]byte, error){"whole": k.OpenChunk,
+			"rows": k.OpenRows} {
 			if got, err := open([]byte("before"), id, sealed, len(plain)); err != nil || string(got) != "before"+string(plain) {
 				t.Fatalf("%s: %d bytes, %v", name, len(got), err)
 			}
 		}
-		if _, err := w.OpenChunk(nil, id, sealed, len(plain)); keepsake.CodeOf(err) != keepsake.CodeWrongKey || !strings.Contains(err.Error(), "can read none") {
+		if _, err := w.OpenChunk(nil, id, sealed, len(plain)); keepsake.CodeOf(err) != keepsake.CodeWrongKey ||
+			!strings.Contains(err.Error(), "can read none") {
 			t.Fatalf("its writer opens it: %v", err)
 		}
 		// The same content is the same object, byte for byte, at whichever writer; with another packing it is another one.
@@ -107,7 +109,8 @@ func TestWhatAWriterSealedCannotBeChanged(t *testing.T) {
 	wantDamaged(t, err, ErrWrongContent, other.String())
 }
 
-// writtenVectors are objects that a writer of the repository in testdata/v1 sealed. They must open for ever, and a writer must find its own again.
+// writtenVectors are objects that a writer of the repository in testdata/v1 sealed. They must open for ever, and a
+// writer must find its own again.
 type writtenVectors struct {
 	WriterKey string          `json:"writer_key"`
 	Objects   []writtenVector `json:"objects"`
@@ -143,7 +146,8 @@ func TestWhatWritersSealedOpensForEver(t *testing.T) {
 		}
 	}
 	// Short contents are not compressed, so no other version of a library packs them otherwise.
-	if id, sealed, err := writerOf(t, h, k).SealWritten(ObjectChunk, v.Objects[0].Plain, Thorough); err != nil || id.Key() != v.Objects[0].Name || !bytes.Equal(sealed, v.Objects[0].Sealed) {
+	if id, sealed, err := writerOf(t, h, k).SealWritten(ObjectChunk, v.Objects[0].Plain, Thorough); err != nil ||
+		id.Key() != v.Objects[0].Name || !bytes.Equal(sealed, v.Objects[0].Sealed) {
 		t.Errorf("sealed again: %s, %x, %v", id.Key(), sealed, err)
 	}
 }
@@ -215,15 +219,18 @@ func TestWriterKeysThatAreNone(t *testing.T) {
 	for i := len(writerPrefix); i < len(text); i++ {
 		wrong := bytes.Clone(text)
 		wrong[i] = 'A' + (wrong[i]+1)%26
-		if _, err := h.Unlock(KeySource{Writer: keepsake.Secret(wrong)}); bytes.Equal(wrong, text) || keepsake.CodeOf(err) != keepsake.CodeInvalid || strings.Contains(err.Error(), string(wrong[20:40])) {
+		if _, err := h.Unlock(KeySource{Writer: keepsake.Secret(wrong)}); bytes.Equal(wrong, text) ||
+			keepsake.CodeOf(err) != keepsake.CodeInvalid || strings.Contains(err.Error(), string(wrong[20:40])) {
 			t.Fatalf("character %d: %v", i, err)
 		}
 	}
-	if _, err := h.Unlock(KeySource{Writer: good[:90]}); keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), "90 characters found, 130 expected") {
+	if _, err := h.Unlock(KeySource{Writer: good[:90]}); keepsake.CodeOf(err) != keepsake.CodeInvalid ||
+		!strings.Contains(err.Error(), "90 characters found, 130 expected") {
 		t.Errorf("cut short: %v", err)
 	}
 	other, _, _ := testRepository(t)
-	if _, err := other.Unlock(KeySource{Writer: good}); keepsake.CodeOf(err) != keepsake.CodeWrongKey || !strings.Contains(err.Error(), k.Repository()) {
+	if _, err := other.Unlock(KeySource{Writer: good}); keepsake.CodeOf(err) != keepsake.CodeWrongKey ||
+		!strings.Contains(err.Error(), k.Repository()) {
 		t.Errorf("at another repository: %v", err)
 	}
 	// Beside a key that opens, it is of no interest.
@@ -231,7 +238,8 @@ func TestWriterKeysThatAreNone(t *testing.T) {
 		t.Errorf("beside the key: %v", err)
 	}
 	w := writerOf(t, h, k)
-	if said := fmt.Sprintf("%v %+v %#v", w, w, w); !strings.Contains(said, "[secret]") || strings.Contains(said, string(text[30:50])) {
+	if said := fmt.Sprintf("%v %+v %#v", w, w, w); !strings.Contains(said, "[secret]") ||
+		strings.Contains(said, string(text[30:50])) {
 		t.Errorf("it prints itself: %s", said)
 	}
 	w.Wipe()
@@ -243,7 +251,8 @@ func TestWriterKeysThatAreNone(t *testing.T) {
 	}
 }
 
-// TestAWriterSealsBackupsOnly: what says how the repository is used, who may sign in or what an undo brings back, is sealed with the repository's own key.
+// TestAWriterSealsBackupsOnly: what says how the repository is used, who may sign in or what an undo brings back, is
+// sealed with the repository's own key.
 func TestAWriterSealsBackupsOnly(t *testing.T) {
 	t.Parallel()
 	h, k, _ := testRepository(t)
@@ -252,7 +261,8 @@ func TestAWriterSealsBackupsOnly(t *testing.T) {
 		if _, err := w.SealObject(kind, "notes/forged", []byte("mine")); keepsake.CodeOf(err) != keepsake.CodeWrongKey {
 			t.Errorf("a writer seals a %s: %v", kind, err)
 		}
-		forged, err := w.k().sealWritten(kind, "notes/forged", []byte("\x00mine")) // as somebody would who writes a program of their own
+		// as somebody would who writes a program of their own
+		forged, err := w.k().sealWritten(kind, "notes/forged", []byte("\x00mine"))
 		if err != nil {
 			t.Fatal(err)
 		}

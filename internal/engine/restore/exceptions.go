@@ -132,8 +132,8 @@ func rowsAre(n int64) string {
 	return fmt.Sprintf("its %d rows are", n)
 }
 
-// refused makes an exception of what the server said of a table's rows. It reports false for what is no refusal: the rows
-// could not be read, or the server is gone.
+// refused makes an exception of what the server said of a table's rows. It reports false for what is no refusal: the
+// rows could not be read, or the server is gone.
 func (r *restore) refused(ctx context.Context, t *tableLoad, err error) bool {
 	if target.AboutServer(ctx, err) {
 		return false
@@ -148,7 +148,8 @@ func (r *restore) conclude() {
 	slices.SortStableFunc(res.Exceptions, func(a, b keepsake.Exception) int {
 		return rank(a.Kind == keepsake.LostRows) - rank(b.Kind == keepsake.LostRows)
 	})
-	res.Outcome, res.Message = report.OutcomeRestored, "Restored: everything that the recovery point holds for this restore is in the new database."
+	res.Outcome, res.Message = report.OutcomeRestored,
+		"Restored: everything that the recovery point holds for this restore is in the new database."
 	if len(res.Exceptions) == 0 {
 		return
 	}

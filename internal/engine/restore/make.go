@@ -17,15 +17,16 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// restoreOptions are the settings of pg_restore's sessions. With as many sessions as processors, parallel workers inside one
-// index build only get into each other's way (measured: 5 to 10 % more processor time).
+// restoreOptions are the settings of pg_restore's sessions. With as many sessions as processors, parallel workers
+// inside one index build only get into each other's way (measured: 5 to 10 % more processor time).
 func (r *restore) restoreOptions() []string {
 	return []string{fmt.Sprintf("-c maintenance_work_mem=%dMB", r.sortMemory()), "-c max_parallel_maintenance_workers=0",
 		"-c synchronous_commit=off", "-c default_transaction_read_only=off", "-c client_min_messages=warning"}
 }
 
-// sortMemory is the memory, in MiB, for sorting one index. What fits into a processor's cache sorts fastest (16 MiB measured
-// 10 to 20 % below 256 MiB, in processor time), as long as one merge is enough, which a sixty-fourth of the rows ensures.
+// sortMemory is the memory, in MiB, for sorting one index. What fits into a processor's cache sorts fastest (16 MiB
+// measured 10 to 20 % below 256 MiB, in processor time), as long as one merge is enough, which a sixty-fourth of the
+// rows ensures.
 func (r *restore) sortMemory() int64 {
 	const least, most = 16, 512
 	var largest int64
@@ -76,10 +77,11 @@ func describes(e pgtool.Entry, g target.Global) bool {
 	return e.Schema == "-" && (e.Kind == g.Kind && e.Name == g.Name || e.Name == g.Kind+" "+g.Name)
 }
 
-// last reports whether an entry has to wait until all else is done: event triggers would fire, and a comment on a foreign
-// key needs the key.
+// last reports whether an entry has to wait until all else is done: event triggers would fire, and a comment on a
+// foreign key needs the key.
 func last(e pgtool.Entry) bool {
-	return e.Kind == "EVENT TRIGGER" || e.Kind == "COMMENT" && (strings.HasPrefix(e.Name, "EVENT TRIGGER ") || strings.HasPrefix(e.Name, "CONSTRAINT "))
+	return e.Kind == "EVENT TRIGGER" || e.Kind == "COMMENT" &&
+		(strings.HasPrefix(e.Name, "EVENT TRIGGER ") || strings.HasPrefix(e.Name, "CONSTRAINT "))
 }
 
 // some returns the entries that keep says yes to.
@@ -92,15 +94,16 @@ func solid(e pgtool.Entry) bool {
 	return !last(e) && e.Kind != "FK CONSTRAINT"
 }
 
-// make has pg_restore make the entries of one section, many at once, and gives those that failed a second chance, statement
-// by statement.
+// make has pg_restore make the entries of one section, many at once, and gives those that failed a second chance,
+// statement by statement.
 func (r *restore) make(ctx context.Context, section string, entries []pgtool.Entry) error {
 	jobs := 1
 	if section == "post-data" {
 		jobs = r.Workers
 	}
-	failed, err := r.tools.Restore(ctx, r.in.Target, r.archive, pgtool.RestoreOptions{Section: section, Entries: entries, Jobs: jobs,
-		Options: r.restoreOptions()})
+	failed, err := r.tools.Restore(ctx, r.in.Target, r.archive,
+		pgtool.RestoreOptions{Section: section, Entries: entries, Jobs: jobs,
+			Options: r.restoreOptions()})
 	if err != nil {
 		return err
 	}
@@ -152,9 +155,10 @@ func (r *restore) finishSchema(ctx context.Context) error {
 }
 
 func (r *restore) setSequences(ctx context.Context) error {
-	lost, err := r.target.SetSequences(ctx, slices.DeleteFunc(slices.Clone(r.manifest.Sequences), func(s repository.Sequence) bool {
-		return s.Schema == target.MarkSchema
-	}))
+	lost, err := r.target.SetSequences(ctx,
+		slices.DeleteFunc(slices.Clone(r.manifest.Sequences), func(s repository.Sequence) bool {
+			return s.Schema == target.MarkSchema
+		}))
 	for i, e := range lost {
 		schema, name := keepsake.SplitTableName(e.Object)
 		lost[i].Because = r.becauseOf("SEQUENCE", schema, name)
@@ -165,7 +169,8 @@ func (r *restore) setSequences(ctx context.Context) error {
 
 // addForeignKeys creates the foreign keys. While their rows are checked, the planner's statistics are completed.
 func (r *restore) addForeignKeys(ctx context.Context) error {
-	scripts, err := r.tools.Script(ctx, r.archive, some(r.entries, func(e pgtool.Entry) bool { return e.Kind == "FK CONSTRAINT" }))
+	scripts, err := r.tools.Script(ctx, r.archive,
+		some(r.entries, func(e pgtool.Entry) bool { return e.Kind == "FK CONSTRAINT" }))
 	if err != nil {
 		return err
 	}
@@ -190,7 +195,8 @@ func (r *restore) addForeignKeys(ctx context.Context) error {
 	return r.judgeKeys(ctx, broken)
 }
 
-// judgeKeys tells the foreign keys that cannot hold because rows were left out on purpose from those that are exceptions.
+// judgeKeys tells the foreign keys that cannot hold because rows were left out on purpose from those that are
+// exceptions.
 func (r *restore) judgeKeys(ctx context.Context, broken []target.BrokenKey) error {
 	if len(broken) == 0 {
 		return nil
@@ -277,7 +283,8 @@ func (r *restore) analyze(ctx context.Context, names []repository.Name) error {
 				case target.AboutServer(ctx, err):
 					return fmt.Errorf("analyze %s.%s: %w", names[i].Schema, names[i].Name, err)
 				default:
-					r.exception(target.Failure{Kind: "planner statistics", Object: keepsake.TableName(names[i].Schema, names[i].Name), Err: err}.Exception())
+					r.exception(target.Failure{Kind: "planner statistics", Object: keepsake.TableName(names[i].Schema, names[i].Name),
+						Err: err}.Exception())
 				}
 			}
 			return nil

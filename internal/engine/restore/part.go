@@ -12,11 +12,13 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// chooseScope takes the rows of one wedding or organization, and the shared rows that they point at. They are in memory, bounded
-// by scope.MaxBytes; each table gets them as if it had never held more, so that they are proven like any others.
+// chooseScope takes the rows of one wedding or organization, and the shared rows that they point at. They are in
+// memory, bounded by scope.MaxBytes; each table gets them as if it had never held more, so that they are proven like
+// any others.
 func (r *restore) chooseScope(ctx context.Context) error {
 	if len(r.in.Tiers) > 0 {
-		return keepsake.Errorf(keepsake.CodeInvalid, "a restore covers tiers, or one wedding or organization, not both: leave one of them out")
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"a restore covers tiers, or one wedding or organization, not both: leave one of them out")
 	}
 	root, id, err := scope.Root(r.DataMap, r.in.Wedding, r.in.Organization)
 	if err != nil {
@@ -36,7 +38,8 @@ func (r *restore) chooseScope(ctx context.Context) error {
 			r.tierLeft[part.Part.Tier]++
 		}
 	}
-	r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables", len(r.manifest.Tables)-len(r.tables)),
+	r.notCarried(keepsake.NotCarried{Kind: "table rows",
+		Name:   fmt.Sprintf("%d tables", len(r.manifest.Tables)-len(r.tables)),
 		Reason: "they hold nothing of " + root.Table + " " + id + ", which the restore is limited to"})
 	return nil
 }

@@ -19,10 +19,11 @@ import (
 
 // Restorer restores into new databases. It is safe for concurrent use.
 type Restorer struct {
-	Replicas       *replicas.Set
-	PlatformURL    keepsake.Secret // no restore goes there; may be empty
-	ConsoleURL     keepsake.Secret // nor there; may be empty
-	ManagedSchemas []string        // those that the hosting service makes: where a target has them, only their rows are restored
+	Replicas    *replicas.Set
+	PlatformURL keepsake.Secret // no restore goes there; may be empty
+	ConsoleURL  keepsake.Secret // nor there; may be empty
+	// those that the hosting service makes: where a target has them, only their rows are restored
+	ManagedSchemas []string
 	DataMap        keepsake.DataMap
 	PGBin          string // directory of pg_restore; empty: the newest found
 	Workers        int    // parallel writers
@@ -51,16 +52,19 @@ type restore struct {
 	tierLost map[keepsake.Tier]bool // those with a table whose rows could not be restored
 }
 
-// Restore writes a recovery point into a new, empty database and proves it: it is verified only when every table's row count
-// and hash equal the recovery point's. What the target cannot make is an exception of the result, named with the statement
-// and the server's answer, and everything that does not depend on it is made. Everything that can be known before is checked before anything is
-// written. A restore that failed or was killed leaves a marked, incomplete database; the next one into the same database
-// clears it and starts over.
-func (by *Restorer) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (report.RestoreResult, error) {
+// Restore writes a recovery point into a new, empty database and proves it: it is verified only when every table's row
+// count and hash equal the recovery point's. What the target cannot make is an exception of the result, named with the
+// statement and the server's answer, and everything that does not depend on it is made. Everything that can be known
+// before is checked before anything is written. A restore that failed or was killed leaves a marked, incomplete
+// database; the next one into the same database clears it and starts over.
+func (by *Restorer) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (
+	report.RestoreResult, error) {
 	started := by.Now()
-	r := &restore{Restorer: by, in: in, track: report.NewTracker(reporter, by.Now), tierLeft: map[keepsake.Tier]int{}, tierLost: map[keepsake.Tier]bool{}}
+	r := &restore{Restorer: by, in: in, track: report.NewTracker(reporter, by.Now), tierLeft: map[keepsake.Tier]int{},
+		tierLost: map[keepsake.Tier]bool{}}
 	defer r.track.Close()
-	r.result.NotCarried, r.result.Damaged, r.result.TierSeconds = []keepsake.NotCarried{}, []report.VerifyFinding{}, map[string]float64{}
+	r.result.NotCarried, r.result.Damaged, r.result.TierSeconds = []keepsake.NotCarried{}, []report.VerifyFinding{},
+		map[string]float64{}
 	r.result.Exceptions = []keepsake.Exception{}
 	err := r.run(ctx)
 	if r.archive != nil {
@@ -121,7 +125,8 @@ func (r *restore) unfinished(ctx context.Context, err error) error {
 		code, what = keepsake.CodeCancelled, "the restore was stopped"
 	}
 	r.target.Fail(ctx, what)
-	whole := keepsake.Errorf(code, "%s; database %q is incomplete and marked so: run the same restore again, it clears the database and starts over", what, r.target.Name)
+	whole := keepsake.Errorf(code, "%s; database %q is incomplete and marked so: run the same restore again, it clears "+
+		"the database and starts over", what, r.target.Name)
 	whole.Err = err
 	return whole
 }
@@ -139,7 +144,8 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	r.track.Await(repo.Awaited())
 	for _, p := range from {
 		if repo.Unproven[p.Name] {
-			r.track.Warnf("Provider %s: %s It is read all the same, because no other one is left or was asked for.", p.Name, replicas.Explain(repo.Down[p.Name]))
+			r.track.Warnf("Provider %s: %s It is read all the same, because no other one is left or was asked for.", p.Name,
+				replicas.Explain(repo.Down[p.Name]))
 		}
 	}
 	m, list, damaged, err := r.Replicas.Resolve(ctx, repo, from, r.in.Point)
@@ -185,7 +191,8 @@ func (r *restore) chooseTables() {
 		r.tierLeft[t.Tier]++
 	}
 	if skipped > 0 {
-		r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped), Reason: "the restore covers chosen tiers only"})
+		r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped),
+			Reason: "the restore covers chosen tiers only"})
 	}
 }
 
@@ -200,7 +207,8 @@ func (r *restore) begin(p *report.Progress) {
 	p.Point = r.manifest.ID
 	for i, t := range r.tables {
 		t.index = i
-		p.Tables = append(p.Tables, report.TableProgress{Schema: t.Schema, Name: t.Table.Name.Name, Tier: string(t.Tier), State: report.ItemWaiting,
+		p.Tables = append(p.Tables, report.TableProgress{Schema: t.Schema, Name: t.Table.Name.Name, Tier: string(t.Tier),
+			State:     report.ItemWaiting,
 			RowsTotal: t.Rows, BytesTotal: t.bytes})
 		p.RowsTotal += t.Rows
 		p.BytesTotal += t.bytes
@@ -229,7 +237,9 @@ func (r *restore) check(ctx context.Context) (err error) {
 		return err
 	}
 	if source := m.Source.ServerNum / 10000; r.tools.Major < source {
-		return keepsake.Errorf(keepsake.CodeInvalid, "the recovery point is from PostgreSQL %s, the installed pg_restore is version %d: install postgresql-client-%d or newer",
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"the recovery point is from PostgreSQL %s, the installed pg_restore is version %d: install "+
+				"postgresql-client-%d or newer",
 			m.Source.Server, r.tools.Major, source)
 	}
 	missing, err := r.target.MissingExtensions(ctx, m.Extensions)
@@ -237,7 +247,8 @@ func (r *restore) check(ctx context.Context) (err error) {
 		return fmt.Errorf("ask the target for its extensions: %w", err)
 	}
 	if len(missing) > 0 {
-		r.track.Warnf("The target's server lacks extensions that the recovery point needs: %s. What depends on them cannot be made and will be named.",
+		r.track.Warnf("The target's server lacks extensions that the recovery point needs: %s. What depends on them cannot "+
+			"be made and will be named.",
 			strings.Join(missing, ", "))
 	}
 	r.archive, r.entries, err = r.readArchive(ctx, m)
@@ -255,7 +266,9 @@ func (r *restore) readArchive(ctx context.Context, m *repository.Manifest) (*pgt
 	}
 	entries, err := r.tools.List(ctx, archive, append(slices.Clone(m.Roles), "pg_database_owner"))
 	if err != nil {
-		return archive, nil, keepsake.Errorf(keepsake.CodeInvalid, "the installed pg_restore, version %d, cannot read the schema: install the newest postgresql-client: %w", r.tools.Major, err)
+		return archive, nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"the installed pg_restore, version %d, cannot read the schema: install the newest postgresql-client: %w",
+			r.tools.Major, err)
 	}
 	return archive, entries, nil
 }
@@ -270,13 +283,15 @@ func (r *restore) prove(context.Context) error {
 	}
 	if len(differ) > 0 {
 		slices.Sort(differ)
-		return keepsake.Errorf(keepsake.CodeDamaged, "the restored rows are not those of the recovery point in %s", strings.Join(differ, ", "))
+		return keepsake.Errorf(keepsake.CodeDamaged, "the restored rows are not those of the recovery point in %s",
+			strings.Join(differ, ", "))
 	}
 	r.result.Verified = len(r.tierLost) == 0
 	if r.result.Verified {
 		r.track.Infof("%d tables with %d rows are equal to the recovery point.", r.result.Tables, r.result.Rows)
 	} else {
-		r.track.Warnf("%d tables with %d rows are equal to the recovery point; the others are not in the new database.", r.result.Tables, r.result.Rows)
+		r.track.Warnf("%d tables with %d rows are equal to the recovery point; the others are not in the new database.",
+			r.result.Tables, r.result.Rows)
 	}
 	return nil
 }

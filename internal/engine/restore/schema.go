@@ -12,8 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Schema returns the statements that make a recovery point's schema, or those of single entries of it, as they are: they may
-// hold passwords. Rows are not in it.
+// Schema returns the statements that make a recovery point's schema, or those of single entries of it, as they are:
+// they may hold passwords. Rows are not in it.
 func (by *Restorer) Schema(ctx context.Context, point, provider string, numbers []int) (string, error) {
 	tools, err := pgtool.Find(ctx, by.PGBin)
 	if err != nil {
@@ -39,7 +39,9 @@ func (by *Restorer) Schema(ctx context.Context, point, provider string, numbers 
 	}
 	entries, err := tools.List(ctx, archive, append(slices.Clone(m.Roles), "pg_database_owner"))
 	if err != nil {
-		return "", keepsake.Errorf(keepsake.CodeInvalid, "the installed pg_restore, version %d, cannot read the schema: install the newest postgresql-client: %w", tools.Major, err)
+		return "", keepsake.Errorf(keepsake.CodeInvalid,
+			"the installed pg_restore, version %d, cannot read the schema: install the newest postgresql-client: %w",
+			tools.Major, err)
 	}
 	if len(numbers) > 0 {
 		for _, n := range numbers {

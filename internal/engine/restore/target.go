@@ -15,11 +15,12 @@ import (
 // targetOptions are what every look at a target needs.
 func (by *Restorer) targetOptions(url keepsake.Secret) target.Options {
 	return target.Options{URL: url, Managed: by.ManagedSchemas, Sessions: 2*(by.Workers+spareLoaders) + by.Workers + 3,
-		Reserved: []target.Reserved{{What: "the platform's own database", URL: by.PlatformURL}, {What: "the console's own database", URL: by.ConsoleURL}}}
+		Reserved: []target.Reserved{{What: "the platform's own database", URL: by.PlatformURL},
+			{What: "the console's own database", URL: by.ConsoleURL}}}
 }
 
-// CheckTarget refuses, in words, a database that no restore may be written into. One that is not there yet is fine. Restore
-// looks again, and closer: an unfinished restore can be judged with its recovery point only.
+// CheckTarget refuses, in words, a database that no restore may be written into. One that is not there yet is fine.
+// Restore looks again, and closer: an unfinished restore can be judged with its recovery point only.
 func (by *Restorer) CheckTarget(ctx context.Context, url keepsake.Secret) error {
 	return target.Look(ctx, by.targetOptions(url))
 }
@@ -40,8 +41,8 @@ func (p markProver) Point(about string, proof []byte) (string, error) {
 	return string(plain), err
 }
 
-// judgeMark looks whether an unfinished restore in the target may be cleared: it must be one from this repository, and nothing
-// may be there that it cannot have made.
+// judgeMark looks whether an unfinished restore in the target may be cleared: it must be one from this repository, and
+// nothing may be there that it cannot have made.
 func (r *restore) judgeMark(ctx context.Context) error {
 	point, err := r.target.MarkedPoint(ctx)
 	if err != nil || point == "" {
@@ -49,7 +50,9 @@ func (r *restore) judgeMark(ctx context.Context) error {
 	}
 	m, _, _, err := r.Replicas.Resolve(ctx, r.source.Repo, r.source.Providers, point)
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
-		return keepsake.Errorf(keepsake.CodeConflict, "the database %q holds an unfinished restore of recovery point %s, which is not here any more: it is not cleared, nothing was written; drop the database, or restore into a new one",
+		return keepsake.Errorf(keepsake.CodeConflict,
+			"the database %q holds an unfinished restore of recovery point %s, which is not here any more: it is not cleared, "+
+				"nothing was written; drop the database, or restore into a new one",
 			r.target.Name, point)
 	}
 	if err != nil {

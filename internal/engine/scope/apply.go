@@ -45,13 +45,15 @@ type writer struct {
 	done  func(rows int64) // called after every batch
 }
 
-// silence keeps the platform's triggers from firing: no e-mail goes out because of a restore. It also switches foreign keys
-// off, which is why checkKeys follows.
+// silence keeps the platform's triggers from firing: no e-mail goes out because of a restore. It also switches foreign
+// keys off, which is why checkKeys follows.
 func silence(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, "set local session_replication_role = replica")
 	if stateOf(err) == stateDenied {
-		return keepsake.Errorf(keepsake.CodeForbidden, "the platform's role may not restore into the live database, because triggers could not be kept silent: "+
-			"as a superuser, run GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15 and newer), or use a superuser's URL")
+		return keepsake.Errorf(keepsake.CodeForbidden,
+			"the platform's role may not restore into the live database, because triggers could not be kept silent: "+
+				"as a superuser, run GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15 and newer), or "+
+				"use a superuser's URL")
 	}
 	return err
 }
@@ -64,8 +66,8 @@ func stateOf(err error) string {
 	return ""
 }
 
-// write makes the changes that are not refused: deletions first, so that a unique value is free before it is taken again, then
-// updates, then insertions.
+// write makes the changes that are not refused: deletions first, so that a unique value is free before it is taken
+// again, then updates, then insertions.
 func (w writer) write(ctx context.Context, tables []TableChanges, always map[string]map[string]bool) (Applied, error) {
 	var a Applied
 	for _, step := range []struct {
@@ -103,7 +105,8 @@ func (w writer) write(ctx context.Context, tables []TableChanges, always map[str
 
 func explain(err error, table string) error {
 	if stateOf(err) == stateUnique {
-		return keepsake.Errorf(keepsake.CodeConflict, "a row of %s would collide with another one, so nothing was changed: %w", table, err)
+		return keepsake.Errorf(keepsake.CodeConflict,
+			"a row of %s would collide with another one, so nothing was changed: %w", table, err)
 	}
 	return fmt.Errorf("%s: %w", table, err)
 }
@@ -148,11 +151,12 @@ func values(t *TableChanges, columns []column, rows []Change) (string, []any) {
 		names[i] = fmt.Sprintf("c%d", i+1)
 		casts[i] = fmt.Sprintf("v.c%d::%s as %s", i+1, typ, quote(c.as))
 	}
-	return fmt.Sprintf("(select %s from unnest(%s) v (%s))", strings.Join(casts, ", "), strings.Join(arrays, ", "), strings.Join(names, ", ")), args
+	return fmt.Sprintf("(select %s from unnest(%s) v (%s))", strings.Join(casts, ", "), strings.Join(arrays, ", "),
+		strings.Join(names, ", ")), args
 }
 
-// unmoved adds what the live row must still be, and the condition that it is. A row that waited for the platform's lock is
-// looked at again, as it is then.
+// unmoved adds what the live row must still be, and the condition that it is. A row that waited for the platform's lock
+// is looked at again, as it is then.
 func unmoved(t *TableChanges, list []column) ([]column, string) {
 	var same []string
 	for i, c := range t.Columns {
@@ -177,7 +181,8 @@ func (t *TableChanges) names() []string {
 
 func (w writer) insert(ctx context.Context, t *TableChanges, rows []Change, _ map[string]bool) (int64, error) {
 	from, args := values(t, columns(t.names(), after), rows)
-	tag, err := w.tx.Exec(ctx, fmt.Sprintf("insert into %s (%s) overriding system value select %s from %s v", t.full(), list("", t.names()), list("v.", t.names()), from), args...)
+	tag, err := w.tx.Exec(ctx, fmt.Sprintf("insert into %s (%s) overriding system value select %s from %s v", t.full(),
+		list("", t.names()), list("v.", t.names()), from), args...)
 	return tag.RowsAffected(), err
 }
 
@@ -193,14 +198,16 @@ func (w writer) update(ctx context.Context, t *TableChanges, rows []Change, alwa
 	}
 	all, condition := unmoved(t, columns(t.names(), after))
 	from, args := values(t, all, rows)
-	tag, err := w.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s v where %s and %s", t.full(), strings.Join(sets, ", "), from, same("t", t.Key, "v", t.Key), condition), args...)
+	tag, err := w.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s v where %s and %s", t.full(),
+		strings.Join(sets, ", "), from, same("t", t.Key, "v", t.Key), condition), args...)
 	return tag.RowsAffected(), err
 }
 
 func (w writer) remove(ctx context.Context, t *TableChanges, rows []Change, _ map[string]bool) (int64, error) {
 	all, condition := unmoved(t, columns(t.Key, before))
 	from, args := values(t, all, rows)
-	tag, err := w.tx.Exec(ctx, fmt.Sprintf("delete from %s t using %s v where %s and %s", t.full(), from, same("t", t.Key, "v", t.Key), condition), args...)
+	tag, err := w.tx.Exec(ctx, fmt.Sprintf("delete from %s t using %s v where %s and %s", t.full(), from,
+		same("t", t.Key, "v", t.Key), condition), args...)
 	return tag.RowsAffected(), err
 }
 
@@ -212,8 +219,8 @@ type reference struct {
 	ParentColumns []string
 }
 
-// checkKeys looks for rows that point at nothing, in both directions: what was written must find its parents, and nobody may
-// point at what was taken away. It looks up only the keys that were changed.
+// checkKeys looks for rows that point at nothing, in both directions: what was written must find its parents, and
+// nobody may point at what was taken away. It looks up only the keys that were changed.
 func (w writer) checkKeys(ctx context.Context, tables []TableChanges) error {
 	names := make([]string, len(tables))
 	for i, t := range tables {
@@ -222,9 +229,11 @@ func (w writer) checkKeys(ctx context.Context, tables []TableChanges) error {
 	child, parent := keepsake.TableNameSQL("cn.nspname", "c.relname"), keepsake.TableNameSQL("pn.nspname", "p.relname")
 	rows, err := w.tx.Query(ctx, `
 		select k.conname, `+child+`,
-		       array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i) join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
+		       array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i) join pg_attribute a
+			on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
 		       `+parent+`,
-		       array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i) join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by u.i)
+		       array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i) join pg_attribute a
+			on a.attrelid = k.confrelid and a.attnum = u.num order by u.i)
 		from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace cn on cn.oid = c.relnamespace
 		join pg_class p on p.oid = k.confrelid join pg_namespace pn on pn.oid = p.relnamespace
 		where k.contype = 'f' and k.conparentid = 0
@@ -253,9 +262,10 @@ func (w writer) checkKeys(ctx context.Context, tables []TableChanges) error {
 	return nil
 }
 
-// orphans fails when a row of the key's child that holds one of the changed values has no parent. The parents of what was
-// written are locked as PostgreSQL's own check would lock them, so that none goes away before the commit.
-func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names []string, side func(Change) []*string) error {
+// orphans fails when a row of the key's child that holds one of the changed values has no parent. The parents of what
+// was written are locked as PostgreSQL's own check would lock them, so that none goes away before the commit.
+func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names []string,
+	side func(Change) []*string) error {
 	for _, name := range names {
 		if !slices.ContainsFunc(t.Columns, func(c repository.Column) bool { return c.Name == name }) {
 			return nil // a column that was not touched
@@ -277,19 +287,22 @@ func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names
 	for batch := range slices.Chunk(rows, 1000) {
 		from, args := values(t, columns(names, side), batch)
 		if t.Table == k.Child {
-			if _, err := w.tx.Exec(ctx, fmt.Sprintf("select from %s v join %s p on %s for key share of p", from, parent, same("p", k.ParentColumns, "v", names)), args...); err != nil {
+			if _, err := w.tx.Exec(ctx, fmt.Sprintf("select from %s v join %s p on %s for key share of p", from, parent,
+				same("p", k.ParentColumns, "v", names)), args...); err != nil {
 				return err
 			}
 		}
 		var n int64
-		err := w.tx.QueryRow(ctx, fmt.Sprintf("select count(*) from %s v join %s c on %s where not exists (select from %s p where %s)", from,
+		err := w.tx.QueryRow(ctx, fmt.Sprintf(
+			"select count(*) from %s v join %s c on %s where not exists (select from %s p where %s)", from,
 			child, same("c", k.Columns, "v", names), parent, same("p", k.ParentColumns, "v", names)), args...).Scan(&n)
 		if err != nil {
 			return err
 		}
 		if n > 0 {
-			return keepsake.Errorf(keepsake.CodeConflict, "%d rows of %s would point at rows of %s that are not there (%s), so nothing was changed: "+
-				"make a new preview; rows that others came to depend on cannot be taken away", n, k.Child, k.Parent, k.Name)
+			return keepsake.Errorf(keepsake.CodeConflict,
+				"%d rows of %s would point at rows of %s that are not there (%s), so nothing was changed: "+
+					"make a new preview; rows that others came to depend on cannot be taken away", n, k.Child, k.Parent, k.Name)
 		}
 	}
 	return nil
@@ -301,7 +314,8 @@ func retry(ctx context.Context, do func() error) error {
 		err := do()
 		if s := stateOf(err); attempt == 5 || s != stateSerialization && s != stateDeadlock {
 			if s == stateLockTimeout {
-				return keepsake.Errorf(keepsake.CodeUnavailable, "the platform is using these rows just now, so nothing was changed: try again in a moment: %w", err)
+				return keepsake.Errorf(keepsake.CodeUnavailable,
+					"the platform is using these rows just now, so nothing was changed: try again in a moment: %w", err)
 			}
 			return err
 		}

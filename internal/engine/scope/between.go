@@ -8,8 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// Between compares a scope's rows at two moments, in text: Before is what was, After what came. Tables without a primary key
-// are compared by whole rows. O(rows).
+// Between compares a scope's rows at two moments, in text: Before is what was, After what came. Tables without a
+// primary key are compared by whole rows. O(rows).
 func Between(p *Plan, before, after []TableRows) []TableChanges {
 	var out []TableChanges
 	find := func(list []TableRows, name string) *TableRows {

@@ -32,8 +32,8 @@ const (
 	Delete Op = "delete"
 )
 
-// Change is one row that a restore would change. Values are in the table's column order, in PostgreSQL's text form; nil is
-// null.
+// Change is one row that a restore would change. Values are in the table's column order, in PostgreSQL's text form; nil
+// is null.
 type Change struct {
 	Op      Op        `json:"op"`
 	Before  []*string `json:"before,omitempty"`  // the live row; absent when the row is inserted
@@ -91,7 +91,8 @@ type Preview struct {
 	Name      string         `json:"name"` // of the wedding or organization
 	Mode      Mode           `json:"mode"`
 	Tables    []TableChanges `json:"tables"`
-	// Weddings are those that the changes touch, with how many rows of each: rows of the wedding and rows that reference it.
+	// Weddings are those that the changes touch, with how many rows of each: rows of the wedding and rows that reference
+	// it.
 	Weddings    map[string]int64 `json:"weddings,omitempty"`
 	Fingerprint string           `json:"fingerprint"` // of what would be written; an apply for another one writes nothing
 	ChunksRead  int64            `json:"chunks_read"`
@@ -162,8 +163,8 @@ func (p *Preview) weddings(plan *Plan, table string) {
 	}
 }
 
-// written are the tables as far as the mode writes into them. Bringing back what is missing inserts rows and touches no other, so that one which
-// people work on meanwhile does not stop it, however the preview counts or refuses it.
+// written are the tables as far as the mode writes into them. Bringing back what is missing inserts rows and touches no
+// other, so that one which people work on meanwhile does not stop it, however the preview counts or refuses it.
 func (p *Preview) written() []TableChanges {
 	if p.Mode != Missing {
 		return p.Tables
@@ -205,7 +206,8 @@ func nameMark(content, spelling string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// Misnamed reports that what was typed is not the name that the fingerprint's preview showed. What is no fingerprint says nothing.
+// Misnamed reports that what was typed is not the name that the fingerprint's preview showed. What is no fingerprint
+// says nothing.
 func Misnamed(fingerprint, typed string) bool {
 	content, marks, found := strings.Cut(fingerprint, "-")
 	if !found || len(marks) != 3*8 {

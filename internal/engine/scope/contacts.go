@@ -37,7 +37,8 @@ func Contacts(tables []TableRows, m keepsake.VendorTable) []Contact {
 				}
 				return *row[i]
 			}
-			out = append(out, Contact{Kind: get(m.Kind), Name: get(m.Name), Who: get(m.Contact), Phone: get(m.Phone), Email: get(m.Email), Place: get(m.Place)})
+			out = append(out, Contact{Kind: get(m.Kind), Name: get(m.Name), Who: get(m.Contact), Phone: get(m.Phone),
+				Email: get(m.Email), Place: get(m.Place)})
 		}
 	}
 	slices.SortFunc(out, CompareContacts)
@@ -54,7 +55,8 @@ func ContactsCSV(w io.Writer, list []Contact) error {
 	c := csv.NewWriter(w)
 	rows := [][]string{{"kind", "name", "contact", "phone", "email", "place"}}
 	for _, x := range list {
-		rows = append(rows, []string{export.Cell(x.Kind), export.Cell(x.Name), export.Cell(x.Who), export.Cell(x.Phone), export.Cell(x.Email), export.Cell(x.Place)})
+		rows = append(rows, []string{export.Cell(x.Kind), export.Cell(x.Name), export.Cell(x.Who), export.Cell(x.Phone),
+			export.Cell(x.Email), export.Cell(x.Place)})
 	}
 	return c.WriteAll(rows)
 }

@@ -27,7 +27,8 @@ func (l *live) diff(ctx context.Context, mode Mode) ([]TableChanges, error) {
 			return nil, fmt.Errorf("compare %s: %w", t.Name, err)
 		}
 		if total += len(c.Changes); total > maxChanges {
-			return nil, keepsake.Errorf(keepsake.CodeUnsupported, "more than %d rows differ: restore the recovery point into a database of its own instead", maxChanges)
+			return nil, keepsake.Errorf(keepsake.CodeUnsupported,
+				"more than %d rows differ: restore the recovery point into a database of its own instead", maxChanges)
 		}
 		if t.refused != "" {
 			for i := range c.Changes {
@@ -61,7 +62,8 @@ func (t *liveTable) row(alias string) string {
 func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mode Mode) error {
 	keys := list("p.", t.Key)
 	// What the point has and the database has not, anywhere. What lies in another scope now is in the way.
-	err := l.changes(ctx, c, fmt.Sprintf(`select 'insert', null::text[], %s, case when exists (select from %s t where %s) then true else false end
+	err := l.changes(ctx, c, fmt.Sprintf(`select 'insert', null::text[], %s, case when exists (select from %s t where %s)
+		then true else false end
 		from %s p where not exists (select from %s l where %s) order by %s`,
 		t.images("p"), t.full(), t.on("t", "p"), t.point(), t.now(), t.on("l", "p"), keys), t.Belongs == Shared)
 	if err != nil || t.Belongs == Shared {
@@ -69,30 +71,35 @@ func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mod
 	}
 	differ := t.row("p") + " operator(pg_catalog.*<>) " + t.row("l")
 	if mode == Rewind {
-		err = l.changes(ctx, c, fmt.Sprintf(`select 'update', %s, %s, false from %s p join %s l on %s where %s and not p.ks_away and not l.ks_away order by %s`,
+		err = l.changes(ctx, c, fmt.Sprintf(`select 'update', %s, %s, false from %s p join %s l on %s where %s
+			and not p.ks_away and not l.ks_away order by %s`,
 			t.images("l"), t.images("p"), t.point(), t.now(), t.on("l", "p"), differ, keys), false)
 		if err != nil {
 			return err
 		}
-		err = l.changes(ctx, c, fmt.Sprintf(`select 'delete', %s, null::text[], false from %s l where not l.ks_away and not exists (select from %s p where %s) order by %s`,
+		err = l.changes(ctx, c, fmt.Sprintf(`select 'delete', %s, null::text[], false from %s l where not l.ks_away and not
+			exists (select from %s p where %s) order by %s`,
 			t.images("l"), t.now(), t.point(), t.on("l", "p"), list("l.", t.Key)), false)
 		if err != nil {
 			return err
 		}
 	}
 	var away, newer, changed int64
-	err = l.tx.QueryRow(ctx, fmt.Sprintf(`select count(*) filter (where not %[1]s), count(*) filter (where %[1]s and (p.ks_away or l.ks_away)), count(*) filter (where %[1]s)
+	err = l.tx.QueryRow(ctx, fmt.Sprintf(`select count(*) filter (where not %[1]s), count(*) filter (where %[1]s
+		and (p.ks_away or l.ks_away)), count(*) filter (where %[1]s)
 		from %[2]s p join %[3]s l on %[4]s`, differ, t.point(), t.now(), t.on("l", "p"))).Scan(&c.Unchanged, &away, &changed)
 	if err != nil {
 		return err
 	}
 	if away > 0 {
-		c.Notes = append(c.Notes, fmt.Sprintf("%d rows differ and belong to another scope as well: they stay as they are", away))
+		c.Notes = append(c.Notes, fmt.Sprintf("%d rows differ and belong to another scope as well: they stay as they are",
+			away))
 	}
 	if mode == Rewind {
 		return nil
 	}
-	err = l.tx.QueryRow(ctx, fmt.Sprintf("select count(*) from %s l where not exists (select from %s p where %s)", t.now(), t.point(), t.on("l", "p"))).Scan(&newer)
+	err = l.tx.QueryRow(ctx, fmt.Sprintf("select count(*) from %s l where not exists (select from %s p where %s)", t.now(),
+		t.point(), t.on("l", "p"))).Scan(&newer)
 	if changed > 0 {
 		c.Notes = append(c.Notes, fmt.Sprintf("%d rows were changed since and stay as they are", changed))
 	}
@@ -102,8 +109,8 @@ func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mod
 	return err
 }
 
-// changes reads the rows of one kind of change. The last column says that the key is taken by a row of another scope; for
-// shared tables that only means that nothing is missing.
+// changes reads the rows of one kind of change. The last column says that the key is taken by a row of another scope;
+// for shared tables that only means that nothing is missing.
 func (l *live) changes(ctx context.Context, c *TableChanges, sql string, shared bool) error {
 	rows, err := l.tx.Query(ctx, sql)
 	if err != nil {
@@ -118,7 +125,9 @@ func (l *live) changes(ctx context.Context, c *TableChanges, sql string, shared 
 			c.Unchanged++
 			return nil
 		case len(c.Changes) >= maxChanges:
-			return keepsake.Errorf(keepsake.CodeUnsupported, "more than %d rows of %s differ: restore the recovery point into a database of its own instead", maxChanges, c.Table)
+			return keepsake.Errorf(keepsake.CodeUnsupported,
+				"more than %d rows of %s differ: restore the recovery point into a database of its own instead", maxChanges,
+				c.Table)
 		}
 		for _, v := range slices.Concat(before, after) {
 			if v != nil {
@@ -126,7 +135,9 @@ func (l *live) changes(ctx context.Context, c *TableChanges, sql string, shared 
 			}
 		}
 		if l.size > maxChangeBytes {
-			return keepsake.Errorf(keepsake.CodeUnsupported, "the rows that differ have more than %d MiB: restore the recovery point into a database of its own instead", maxChangeBytes>>20)
+			return keepsake.Errorf(keepsake.CodeUnsupported,
+				"the rows that differ have more than %d MiB: restore the recovery point into a database of its own instead",
+				maxChangeBytes>>20)
 		}
 		change := Change{Op: Op(op), Before: slices.Clone(before), After: slices.Clone(after)}
 		if taken {
@@ -147,20 +158,24 @@ type uniqueIndex struct {
 func (l *live) uniqueIndexes(ctx context.Context, t *liveTable) ([]uniqueIndex, error) {
 	rows, err := l.tx.Query(ctx, `
 		select ic.relname, array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality u(num, n)
-		                         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.num where u.n <= i.indnkeyatts order by u.n)
+		                         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.num
+			where u.n <= i.indnkeyatts order by u.n)
 		from pg_index i join pg_class ic on ic.oid = i.indexrelid
-		where i.indrelid = $1::text::regclass and i.indisunique and not i.indisprimary and i.indpred is null and i.indexprs is null order by 1`, t.full())
+		where i.indrelid = $1::text::regclass and i.indisunique and not i.indisprimary and i.indpred is null
+			and i.indexprs is null order by 1`, t.full())
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[uniqueIndex])
 }
 
-// refuseTaken refuses rows that would collide in a unique index with a row that stays: with a live row of the scope too, when
-// only what is missing comes back. In a rewind those are rewound themselves, or the final check in the database decides.
+// refuseTaken refuses rows that would collide in a unique index with a row that stays: with a live row of the scope
+// too, when only what is missing comes back. In a rewind those are rewound themselves, or the final check in the
+// database decides.
 func (l *live) refuseTaken(ctx context.Context, c *TableChanges, mode Mode) error {
 	t := l.usable(c.Table)
-	if t == nil || l.plan.Wide && mode == Rewind || !slices.ContainsFunc(c.Changes, func(c Change) bool { return c.After != nil && c.Refused == "" }) {
+	if t == nil || l.plan.Wide && mode == Rewind ||
+		!slices.ContainsFunc(c.Changes, func(c Change) bool { return c.After != nil && c.Refused == "" }) {
 		return nil
 	}
 	indexes, err := l.uniqueIndexes(ctx, t)
@@ -177,9 +192,11 @@ func (l *live) refuseTaken(ctx context.Context, c *TableChanges, mode Mode) erro
 		if !t.has(u.Columns) {
 			continue
 		}
-		taken := fmt.Sprintf("select %s from %s p join %s t on %s where not (%s)", t.images("p"), t.point(), t.full(), same("t", u.Columns, "p", u.Columns), t.on("t", "p"))
+		taken := fmt.Sprintf("select %s from %s p join %s t on %s where not (%s)", t.images("p"), t.point(), t.full(),
+			same("t", u.Columns, "p", u.Columns), t.on("t", "p"))
 		if mode == Rewind {
-			taken += fmt.Sprintf(" and not exists (select from %s l where l.ks_tableoid = t.tableoid and l.ks_ctid = t.ctid)", t.now())
+			taken += fmt.Sprintf(" and not exists (select from %s l where l.ks_tableoid = t.tableoid and l.ks_ctid = t.ctid)",
+				t.now())
 		}
 		rows, err := l.tx.Query(ctx, taken)
 		if err != nil {
@@ -188,7 +205,8 @@ func (l *live) refuseTaken(ctx context.Context, c *TableChanges, mode Mode) erro
 		var image []*string
 		_, err = pgx.ForEachRow(rows, []any{&image}, func() error {
 			if ch := byKey[joined(keyOf(c, image))]; ch != nil && ch.Refused == "" {
-				ch.Refused = fmt.Sprintf("another row has the same %s, which must be unique (%s)", strings.Join(u.Columns, ", "), u.Name)
+				ch.Refused = fmt.Sprintf("another row has the same %s, which must be unique (%s)", strings.Join(u.Columns, ", "),
+					u.Name)
 			}
 			return nil
 		})
@@ -254,7 +272,8 @@ func (l *live) refuseOrphans(ctx context.Context, all []TableChanges) error {
 				}
 				values := pick(c, ch.After, e.Columns)
 				if key := joined(values); missing[key] && !coming[key] {
-					ch.Refused = fmt.Sprintf("the row of %s that it points at (%s) is not there and would not come back", e.Parent, strings.Join(e.ParentColumns, ", "))
+					ch.Refused = fmt.Sprintf("the row of %s that it points at (%s) is not there and would not come back", e.Parent,
+						strings.Join(e.ParentColumns, ", "))
 					again = true
 				}
 			}
@@ -269,8 +288,11 @@ func (l *live) missingParents(ctx context.Context, e Edge, child *liveTable) (ma
 	for i, c := range e.Columns {
 		parts[i] = "p." + quote(c) + "::text"
 	}
-	rows, err := l.tx.Query(ctx, fmt.Sprintf("select distinct array[%s]::text[] from %s p where %s and not exists (select from %s t where %s)",
-		strings.Join(parts, ", "), child.point(), notNull("p", e.Columns), quoted(e.Parent), same("t", e.ParentColumns, "p", e.Columns)))
+	rows,
+		err := l.tx.Query(ctx, fmt.Sprintf("select distinct array[%s]::text[] from %s p where %s and not exists (select "+
+		"from %s t where %s)",
+		strings.Join(parts, ", "), child.point(), notNull("p", e.Columns), quoted(e.Parent),
+		same("t", e.ParentColumns, "p", e.Columns)))
 	if err != nil {
 		return nil, err
 	}

@@ -22,9 +22,10 @@ const (
 	maxChangeBytes = 96 << 20
 )
 
-// live compares the rows of a scope with the live database, inside one transaction and in temporary tables: ks_p_N holds what
-// the recovery point has of table N, ks_l_N what the database has now, with each row's place. Both carry ks_away, which marks
-// rows that belong to another scope too: they are brought back where missing, and never changed or deleted.
+// live compares the rows of a scope with the live database, inside one transaction and in temporary tables: ks_p_N
+// holds what the recovery point has of table N, ks_l_N what the database has now, with each row's place. Both carry
+// ks_away, which marks rows that belong to another scope too: they are brought back where missing, and never changed or
+// deleted.
 type live struct {
 	tx     pgx.Tx
 	plan   *Plan
@@ -105,7 +106,8 @@ func notNull(a string, columns []string) string {
 // newLive prepares the temporary tables. rows may hold nothing of a table.
 func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding string) (*live, error) {
 	l := &live{tx: tx, plan: p, byName: map[string]*liveTable{}, encoding: encoding, stream: rows.stream}
-	for _, s := range []string{"set local search_path = pg_catalog", "set local client_min_messages = warning", "set local jit = off"} {
+	for _, s := range []string{"set local search_path = pg_catalog", "set local client_min_messages = warning",
+		"set local jit = off"} {
 		if _, err := tx.Exec(ctx, s); err != nil {
 			return nil, err
 		}
@@ -166,7 +168,8 @@ func (l *live) compareColumns(ctx context.Context) error {
 	for _, t := range l.tables {
 		have := now[t.Name]
 		if have == nil {
-			t.gone, t.refused = true, "the table is not there any more: restore the recovery point into a database of its own to see its rows"
+			t.gone, t.refused = true, "the table is not there any more: restore the recovery point into a database of its own "+
+				"to see its rows"
 			continue
 		}
 		for _, col := range t.Columns {
@@ -177,21 +180,25 @@ func (l *live) compareColumns(ctx context.Context) error {
 			case live.typ != col.Type:
 				t.refused = fmt.Sprintf("the column %s was %s then and is %s now", col.Name, col.Type, live.typ)
 			case live.generated != "":
-				t.notes = append(t.notes, fmt.Sprintf("the column %s is computed by the database now and is not restored", col.Name))
+				t.notes = append(t.notes, fmt.Sprintf("the column %s is computed by the database now and is not restored",
+					col.Name))
 			default:
 				t.columns = append(t.columns, col)
 				t.always[col.Name] = live.always
 			}
 		}
 		for _, name := range order[t.Name] {
-			if slices.ContainsFunc(t.Columns, func(c repository.Column) bool { return c.Name == name }) || have[name].generated != "" {
+			if slices.ContainsFunc(t.Columns, func(c repository.Column) bool { return c.Name == name }) ||
+				have[name].generated != "" {
 				continue
 			}
 			t.extra = append(t.extra, name)
 			if have[name].required {
-				t.refused = fmt.Sprintf("the column %s was added since and must have a value, which the recovery point does not know", name)
+				t.refused = fmt.Sprintf("the column %s was added since and must have a value, which the recovery point "+
+					"does not know", name)
 			} else {
-				t.notes = append(t.notes, fmt.Sprintf("the column %s was added since: rows that are brought back get its default", name))
+				t.notes = append(t.notes, fmt.Sprintf("the column %s was added since: rows that are brought back get its default",
+					name))
 			}
 		}
 		if len(t.Key) == 0 {
@@ -211,7 +218,9 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 	if _, err := l.tx.Exec(ctx, create); err != nil {
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "42501" {
-			return keepsake.Errorf(keepsake.CodeForbidden, "the platform's role may not make temporary tables, which comparing needs: grant temporary on database … to it: %w", err)
+			return keepsake.Errorf(keepsake.CodeForbidden,
+				"the platform's role may not make temporary tables, which comparing needs: grant temporary on database … to it: %w",
+				err)
 		}
 		return err
 	}
@@ -225,7 +234,8 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 		return err
 	}
 	if l.plan.Wide {
-		if _, err := l.tx.Exec(ctx, "analyze "+t.point()); err != nil { // whole tables are joined: the planner must know how large they are
+		// whole tables are joined: the planner must know how large they are
+		if _, err := l.tx.Exec(ctx, "analyze "+t.point()); err != nil {
 			return err
 		}
 		return l.all(ctx, t)
@@ -234,7 +244,9 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 	if columns != "" {
 		columns = ", " + columns
 	}
-	_, err = l.tx.Exec(ctx, fmt.Sprintf("create temp table ks_l_%d on commit drop as select t.tableoid as ks_tableoid, t.ctid as ks_ctid, false as ks_away%s from %s t where false",
+	_,
+		err = l.tx.Exec(ctx, fmt.Sprintf("create temp table ks_l_%d on commit drop as select t.tableoid as ks_tableoid, "+
+		"t.ctid as ks_ctid, false as ks_away%s from %s t where false",
 		t.n, columns, t.full()))
 	return err
 }
@@ -254,7 +266,8 @@ func (l *live) copyIn(ctx context.Context, t *liveTable, part PartRows) error {
 		defer func() { _ = stream.Close() }()
 		rows.Reader = stream
 	}
-	_, err := l.tx.Conn().PgConn().CopyFrom(ctx, rows, fmt.Sprintf("copy %s (%s) from stdin (format %s)", t.point(), list("", names), format))
+	_, err := l.tx.Conn().PgConn().CopyFrom(ctx, rows, fmt.Sprintf("copy %s (%s) from stdin (format %s)", t.point(),
+		list("", names), format))
 	if rows.err != nil {
 		return rows.err
 	}
@@ -309,19 +322,23 @@ func (t *liveTable) has(columns []string) bool {
 	return true
 }
 
-// collect finds the scope's live rows: the root row, then whatever leads to rows found, until nothing new is. The number of
-// statements depends on references and their longest chain, never on rows; each uses the index of its foreign key.
+// collect finds the scope's live rows: the root row, then whatever leads to rows found, until nothing new is. The
+// number of statements depends on references and their longest chain, never on rows; each uses the index of its foreign
+// key.
 func (l *live) collect(ctx context.Context, id string) error {
 	if l.plan.Wide {
 		return nil
 	}
 	root := l.usable(l.plan.Root)
 	if root == nil {
-		return keepsake.Errorf(keepsake.CodeUnsupported, "the live database has no table %s that could be compared", l.plan.Root)
+		return keepsake.Errorf(keepsake.CodeUnsupported, "the live database has no table %s that could be compared",
+			l.plan.Root)
 	}
 	i := slices.IndexFunc(root.Columns, func(c repository.Column) bool { return c.Name == l.plan.RootKey })
-	_, err := l.tx.Exec(ctx, fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where t.%s = $1::text::%s",
-		root.now(), list("t.", root.names()), root.full(), quote(l.plan.RootKey), root.Columns[i].Type), id)
+	_,
+		err := l.tx.Exec(ctx,
+		fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where t.%s = $1::text::%s",
+			root.now(), list("t.", root.names()), root.full(), quote(l.plan.RootKey), root.Columns[i].Type), id)
 	if err != nil {
 		return err
 	}
@@ -355,10 +372,13 @@ func (l *live) follow(ctx context.Context, e Edge, child, parent *liveTable) (in
 	condition := fmt.Sprintf("t.%s = any(array(select distinct p.%s from %s p where p.%s is not null))",
 		quote(e.Columns[0]), quote(e.ParentColumns[0]), parent.now(), quote(e.ParentColumns[0]))
 	if len(e.Columns) > 1 {
-		condition += fmt.Sprintf(" and exists (select from %s p where %s)", parent.now(), same("t", e.Columns, "p", e.ParentColumns))
+		condition += fmt.Sprintf(" and exists (select from %s p where %s)", parent.now(),
+			same("t", e.Columns, "p", e.ParentColumns))
 	}
-	tag, err := l.tx.Exec(ctx, fmt.Sprintf(`insert into %[1]s select t.tableoid, t.ctid, false, %[2]s from %[3]s t where %[4]s
-		and not exists (select from %[1]s x where x.ks_ctid = t.ctid and x.ks_tableoid = t.tableoid)`, child.now(), list("t.", child.names()), child.full(), condition))
+	tag,
+		err := l.tx.Exec(ctx, fmt.Sprintf(`insert into %[1]s select t.tableoid, t.ctid, false, %[2]s from %[3]s t where %[4]s
+		and not exists (select from %[1]s x where x.ks_ctid = t.ctid and x.ks_tableoid = t.tableoid)`, child.now(),
+		list("t.", child.names()), child.full(), condition))
 	return tag.RowsAffected(), err
 }
 
@@ -371,7 +391,9 @@ func (l *live) markAway(ctx context.Context, side func(*liveTable) string) error
 			if child == nil || parent == nil || !child.has(e.Columns) || !parent.has(e.ParentColumns) {
 				continue
 			}
-			tag, err := l.tx.Exec(ctx, fmt.Sprintf(`update %s c set ks_away = true where not c.ks_away and %s and not exists (select from %s p where %s and not p.ks_away)`,
+			tag,
+				err := l.tx.Exec(ctx, fmt.Sprintf(`update %s c set ks_away = true where not c.ks_away and %s and not exists (select
+					from %s p where %s and not p.ks_away)`,
 				side(child), notNull("c", e.Columns), side(parent), same("c", e.Columns, "p", e.ParentColumns)))
 			if err != nil {
 				return err

@@ -8,10 +8,12 @@ import (
 	"github.com/wedsync/keepsake/internal/fold"
 )
 
-// TestMisnamedIsWhatDoesNotConfirm: a fingerprint tells the name that its preview showed from every other one, as confirming does.
+// TestMisnamedIsWhatDoesNotConfirm: a fingerprint tells the name that its preview showed from every other one, as
+// confirming does.
 func TestMisnamedIsWhatDoesNotConfirm(t *testing.T) {
 	t.Parallel()
-	name := rapid.SampledFrom([]string{"Zoë & Łukasz", "zoe & lukasz", "Zoe and Lukasz", "Müller", "Mueller", "muller", "Anne-Marie", "Anne Marie", "annemarie", "7", "everything", "critical tier", "Ann", ""})
+	name := rapid.SampledFrom([]string{"Zoë & Łukasz", "zoe & lukasz", "Zoe and Lukasz", "Müller", "Mueller", "muller",
+		"Anne-Marie", "Anne Marie", "annemarie", "7", "everything", "critical tier", "Ann", ""})
 	rapid.Check(t, func(t *rapid.T) {
 		shown, typed := name.Filter(func(s string) bool { return s != "" }).Draw(t, "shown"), name.Draw(t, "typed")
 		p := Preview{Point: "p", Name: shown}

@@ -8,20 +8,25 @@ import (
 )
 
 func tableIn(schema, name, root string) repository.Table {
-	return repository.Table{Name: repository.Name{Schema: schema, Name: name}, Kind: repository.KindTable, Root: root, Key: []string{"id"}, Columns: []repository.Column{{Name: "id", Type: "integer"}}}
+	return repository.Table{Name: repository.Name{Schema: schema, Name: name}, Kind: repository.KindTable, Root: root,
+		Key: []string{"id"}, Columns: []repository.Column{{Name: "id", Type: "integer"}}}
 }
 
-// TestReferencesOfBefore: foreign keys of a recovery point that quoted no names lead to the one table that can be meant, and to none by guessing.
+// TestReferencesOfBefore: foreign keys of a recovery point that quoted no names lead to the one table that can be
+// meant, and to none by guessing.
 func TestReferencesOfBefore(t *testing.T) {
 	t.Parallel()
-	m := &repository.Manifest{ID: "p", Tables: []repository.Table{tableIn("public", "weddings", ""), tableIn("a.b", "c", ""), tableIn("s", "p1", "s.parted"), tableIn("a.b", "p2", "a.b.parted")},
-		Facts: repository.Facts{Keys: []repository.ForeignKey{{Child: "a.b.c", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}},
+	m := &repository.Manifest{ID: "p", Tables: []repository.Table{tableIn("public", "weddings", ""),
+		tableIn("a.b", "c", ""), tableIn("s", "p1", "s.parted"), tableIn("a.b", "p2", "a.b.parted")},
+		Facts: repository.Facts{Keys: []repository.ForeignKey{
+			{Child: "a.b.c", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}},
 			{Child: "s.parted", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}}}}}
 	p, err := FromManifest(m, keepsake.DefaultDataMap(), "weddings")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]Belonging{`"a.b".c`: Owned, "s.parted": Owned, `"a.b".p2`: Outside} { // which table p2 is part of is not certain: it is itself
+	// which table p2 is part of is not certain: it is itself
+	for name, want := range map[string]Belonging{`"a.b".c`: Owned, "s.parted": Owned, `"a.b".p2`: Outside} {
 		if tb := p.Table(name); tb == nil || tb.Belongs != want {
 			t.Errorf("%s: %+v", name, tb)
 		}
@@ -31,7 +36,8 @@ func TestReferencesOfBefore(t *testing.T) {
 		t.Errorf("a name that may be two tables: %v", err)
 	}
 	m.Keys[0].Child = `a."b.c"`
-	if p, err = FromManifest(m, keepsake.DefaultDataMap(), "weddings"); err != nil || p.Table(`a."b.c"`).Belongs != Owned || p.Table(`"a.b".c`).Belongs != Outside {
+	if p, err = FromManifest(m, keepsake.DefaultDataMap(), "weddings"); err != nil ||
+		p.Table(`a."b.c"`).Belongs != Owned || p.Table(`"a.b".c`).Belongs != Outside {
 		t.Errorf("a name with quotes: %v", err)
 	}
 }

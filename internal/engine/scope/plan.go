@@ -38,12 +38,13 @@ type Edge struct {
 
 // Plan is how a scope lies in the platform's tables.
 type Plan struct {
-	Wide    bool     `json:"wide,omitempty"` // whole tables; there is no root then
-	Root    string   `json:"root"`           // the scope's root table
-	RootKey string   `json:"root_key"`       // its primary key, one column
-	Tables  []*Table `json:"tables"`         // the owned ones first, from the root outwards, then the shared, then the rest
-	Owning  []Edge   `json:"owning"`         // from an owned table to an owned one
-	Points  []Edge   `json:"points"`         // from an owned table to a shared one, and from the root into its own scope
+	Wide    bool   `json:"wide,omitempty"` // whole tables; there is no root then
+	Root    string `json:"root"`           // the scope's root table
+	RootKey string `json:"root_key"`       // its primary key, one column
+	// the owned ones first, from the root outwards, then the shared, then the rest
+	Tables []*Table `json:"tables"`
+	Owning []Edge   `json:"owning"` // from an owned table to an owned one
+	Points []Edge   `json:"points"` // from an owned table to a shared one, and from the root into its own scope
 }
 
 // Table returns a table of the plan, nil if there is none.
@@ -92,7 +93,8 @@ func tablesOf(m *repository.Manifest) (tables []*Table, byName map[string]*Table
 	return tables, byName
 }
 
-// certain reports that a full name means one table only. Recovery points of before quoted nothing, and a.b.c may be two tables then.
+// certain reports that a full name means one table only. Recovery points of before quoted nothing, and a.b.c may be two
+// tables then.
 func certain(full string) bool {
 	return keepsake.TableName(keepsake.SplitTableName(full)) == full || strings.Count(full, ".") < 2
 }
@@ -118,8 +120,10 @@ func references(m *repository.Manifest, byName map[string]*Table) ([]repository.
 			case len(meant) == 1:
 				*name = meant[0]
 			case !certain(*name):
-				return nil, keepsake.Errorf(keepsake.CodeUnsupported, "Recovery point %s was made by an earlier version, which wrote the names of tables so that %s may be more than one. "+
-					"Nothing was read or written. Restore it into a database of its own, and make a new backup.", m.ID, *name)
+				return nil, keepsake.Errorf(keepsake.CodeUnsupported,
+					"Recovery point %s was made by an earlier version, which wrote the names of tables so that %s may be "+
+						"more than one. "+
+						"Nothing was read or written. Restore it into a database of its own, and make a new backup.", m.ID, *name)
 			}
 		}
 	}
@@ -165,10 +169,13 @@ func newPlan(tables []*Table, declared []repository.ForeignKey, d keepsake.DataM
 	}
 	top := byName[root]
 	if top == nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "there is no table %s: data_map in the configuration names the root of a scope", root)
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"there is no table %s: data_map in the configuration names the root of a scope", root)
 	}
 	if len(top.Key) != 1 {
-		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "the root table %s has a primary key of %d columns; exactly one is needed to name one of its rows", root, len(top.Key))
+		return nil, keepsake.Errorf(keepsake.CodeUnsupported,
+			"the root table %s has a primary key of %d columns; exactly one is needed to name one of its rows", root,
+			len(top.Key))
 	}
 	p.RootKey = top.Key[0]
 	edges := edgesOf(byName, declared, d)
@@ -220,9 +227,9 @@ func newPlan(tables []*Table, declared []repository.ForeignKey, d keepsake.DataM
 	return p, nil
 }
 
-// aside reports references along which an organization's scope is not walked although both tables belong to it: what belongs to a
-// wedding goes with its wedding, and a wedding with the organization that it names. Otherwise the weddings of others that one
-// of its people plans, or one of its suppliers works at, would come along.
+// aside reports references along which an organization's scope is not walked although both tables belong to it: what
+// belongs to a wedding goes with its wedding, and a wedding with the organization that it names. Otherwise the weddings
+// of others that one of its people plans, or one of its suppliers works at, would come along.
 func (p *Plan) aside(edges []Edge, never map[string]bool, wedding string) func(Edge) bool {
 	direct := slices.ContainsFunc(edges, func(e Edge) bool { return e.Child == wedding && e.Parent == p.Root })
 	if p.Root == wedding || !direct {
@@ -242,7 +249,8 @@ func (p *Plan) aside(edges []Edge, never map[string]bool, wedding string) func(E
 
 // text is the reference in words.
 func (e Edge) text() string {
-	s := fmt.Sprintf("%s (%s) references %s (%s)", e.Child, strings.Join(e.Columns, ", "), e.Parent, strings.Join(e.ParentColumns, ", "))
+	s := fmt.Sprintf("%s (%s) references %s (%s)", e.Child, strings.Join(e.Columns, ", "), e.Parent,
+		strings.Join(e.ParentColumns, ", "))
 	if e.Virtual {
 		s += ", as the data map says"
 	}

@@ -19,7 +19,8 @@ func TestRowNamesAreOfOneRow(t *testing.T) {
 		seen := map[string]string{}
 		for range 40 {
 			n := rapid.IntRange(1, 2).Draw(rt, "columns")
-			table := TableChanges{Table: odd.Draw(rt, "table"), Key: rapid.SliceOfNDistinct(odd, n, n, rapid.ID[string]).Draw(rt, "key")}
+			table := TableChanges{Table: odd.Draw(rt, "table"), Key: rapid.SliceOfNDistinct(odd, n, n, rapid.ID[string]).Draw(rt,
+				"key")}
 			change := Change{Op: Insert}
 			is := []string{table.Table}
 			for _, name := range table.Key {
@@ -41,8 +42,10 @@ func TestRowNamesAreOfOneRow(t *testing.T) {
 		}
 	})
 	seven, three := "7", "3"
-	plain := TableChanges{Table: "public.seats", Key: []string{"wedding_id", "number"}, Columns: []repository.Column{{Name: "wedding_id"}, {Name: "number"}}}
-	if got := plain.RowName(Change{After: []*string{&seven, &three}}); got != "public.seats wedding_id 7, number 3" || plain.AllRowsName() != "public.seats *" {
+	plain := TableChanges{Table: "public.seats", Key: []string{"wedding_id", "number"},
+		Columns: []repository.Column{{Name: "wedding_id"}, {Name: "number"}}}
+	if got := plain.RowName(Change{After: []*string{&seven, &three}}); got != "public.seats wedding_id 7, number 3" ||
+		plain.AllRowsName() != "public.seats *" {
 		t.Errorf("ordinary names are %q and %q", got, plain.AllRowsName())
 	}
 }

@@ -54,9 +54,9 @@ func (r *Rows) Count(table string) (n int64) {
 	return n
 }
 
-// Read returns the rows of the scope whose root row has the key id, in text, and the rows of shared tables that they point
-// at. It opens only chunks that can hold one of the keys that lead there, and of the index only what belongs to tables that keys lead
-// to. Memory is bounded by MaxBytes.
+// Read returns the rows of the scope whose root row has the key id, in text, and the rows of shared tables that they
+// point at. It opens only chunks that can hold one of the keys that lead there, and of the index only what belongs to
+// tables that keys lead to. Memory is bounded by MaxBytes.
 func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id string) (*Rows, error) {
 	r := &rowReader{plan: p, src: src, out: &Rows{Tables: map[string][]PartRows{}}, opened: map[repository.ChunkID]bool{}}
 	for i := range m.Tables {
@@ -67,14 +67,17 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 	if err != nil {
 		return nil, err
 	}
-	start := &link{child: p.Root, columns: []string{p.RootKey}, seen: map[repository.KeyHash]bool{}, fresh: []repository.KeyHash{hash}}
+	start := &link{child: p.Root, columns: []string{p.RootKey}, seen: map[repository.KeyHash]bool{},
+		fresh: []repository.KeyHash{hash}}
 	r.links = append(r.links, start)
 	for _, e := range p.Owning {
-		r.links = append(r.links, &link{child: e.Child, columns: e.Columns, parent: e.Parent, parentColumns: e.ParentColumns, seen: map[repository.KeyHash]bool{}})
+		r.links = append(r.links, &link{child: e.Child, columns: e.Columns, parent: e.Parent, parentColumns: e.ParentColumns,
+			seen: map[repository.KeyHash]bool{}})
 	}
 	for _, e := range p.Points { // walked backwards: from the owned row to the row it points at
 		if p.Table(e.Parent).Belongs == Shared {
-			r.links = append(r.links, &link{child: e.Parent, columns: e.ParentColumns, parent: e.Child, parentColumns: e.Columns, seen: map[repository.KeyHash]bool{}})
+			r.links = append(r.links, &link{child: e.Parent, columns: e.ParentColumns, parent: e.Child, parentColumns: e.Columns,
+				seen: map[repository.KeyHash]bool{}})
 		}
 	}
 	for _, t := range p.Tables {
@@ -90,7 +93,8 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 		return nil, err
 	}
 	if !slices.ContainsFunc(r.parts, func(part *partReader) bool { return part.table == root && len(part.kept) > 0 }) {
-		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s has no row %s at recovery point %s: nothing can be brought back from there; try another one", p.Root, id, m.ID)
+		return nil, keepsake.Errorf(keepsake.CodeNotFound,
+			"%s has no row %s at recovery point %s: nothing can be brought back from there; try another one", p.Root, id, m.ID)
 	}
 	r.out.ChunksRead = int64(len(r.opened))
 	for _, held := range r.opened {
@@ -106,8 +110,8 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 	return r.out, nil
 }
 
-// link looks rows of child up by columns: the keys in seen, which rows of parent have in parentColumns. seen changes between turns
-// only.
+// link looks rows of child up by columns: the keys in seen, which rows of parent have in parentColumns. seen changes
+// between turns only.
 type link struct {
 	child, parent          string
 	columns, parentColumns []string
@@ -127,7 +131,8 @@ type partReader struct {
 	have  map[place]map[int]bool // by group, its rows that are kept
 }
 
-// place names a group of a part: the range that it is in, and its first chunk there. A range may have the same chunk several times.
+// place names a group of a part: the range that it is in, and its first chunk there. A range may have the same chunk
+// several times.
 type place struct {
 	from  uint32
 	chunk int
@@ -179,8 +184,9 @@ func (r *rowReader) part(t *Table, part *repository.Table) (*partReader, error) 
 	if _, kept := relation(part).NewKeyReader(p.lists); len(kept) != len(p.lists) {
 		for _, list := range p.lists {
 			if !slices.ContainsFunc(kept, func(k []string) bool { return slices.Equal(k, list) }) {
-				return nil, keepsake.Errorf(keepsake.CodeUnsupported, "table %s is reached through the columns %s, whose type cannot be followed: "+
-					"integers, UUIDs and text can", t.Name, strings.Join(list, ", "))
+				return nil, keepsake.Errorf(keepsake.CodeUnsupported,
+					"table %s is reached through the columns %s, whose type cannot be followed: "+
+						"integers, UUIDs and text can", t.Name, strings.Join(list, ", "))
 			}
 		}
 	}
@@ -230,7 +236,8 @@ func open(ctx context.Context, src Chunks, format string, group []repository.Chu
 }
 
 // typeOIDs are the types whose keys can be followed, as format_type() prints them.
-var typeOIDs = map[string]uint32{"bigint": 20, "smallint": 21, "integer": 23, "uuid": 2950, "text": 25, "character varying": 1043}
+var typeOIDs = map[string]uint32{"bigint": 20, "smallint": 21, "integer": 23, "uuid": 2950, "text": 25,
+	"character varying": 1043}
 
 func typeOID(name string) uint32 {
 	base, _, _ := strings.Cut(name, "(")
@@ -259,14 +266,15 @@ func hashText(t *Table, column, value string) (repository.KeyHash, error) {
 	escaped := strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(value)
 	var hash repository.KeyHash
 	if err := kr.Keys([]byte(escaped+"\n"), func(_ int, h repository.KeyHash) { hash = h }); err != nil {
-		return 0, keepsake.Errorf(keepsake.CodeInvalid, "%q is no key of %s, whose column %s is of type %s", value, t.Name, column, t.Columns[i].Type)
+		return 0, keepsake.Errorf(keepsake.CodeInvalid, "%q is no key of %s, whose column %s is of type %s", value, t.Name,
+			column, t.Columns[i].Type)
 	}
 	return hash, nil
 }
 
-// run follows the links until nothing new is found. Every turn looks up only keys that are new, so the number of turns is
-// the longest chain of references, not the number of rows. Within a turn the keys that are known do not change, so that chunks
-// are searched side by side without waiting for each other.
+// run follows the links until nothing new is found. Every turn looks up only keys that are new, so the number of turns
+// is the longest chain of references, not the number of rows. Within a turn the keys that are known do not change, so
+// that chunks are searched side by side without waiting for each other.
 func (r *rowReader) run(ctx context.Context) error {
 	for {
 		fresh := map[*link][]repository.KeyHash{}
@@ -305,7 +313,8 @@ func (r *rowReader) turn(ctx context.Context, fresh map[*link][]repository.KeyHa
 }
 
 // eachFound calls fn for every group that can hold one of the keys.
-func (r *rowReader) eachFound(ctx context.Context, fresh map[*link][]repository.KeyHash, fn func(*partReader, group)) error {
+func (r *rowReader) eachFound(ctx context.Context, fresh map[*link][]repository.KeyHash,
+	fn func(*partReader, group)) error {
 	for _, p := range r.parts {
 		may, err := p.lookup(ctx, r.src, fresh)
 		if err != nil {
@@ -366,7 +375,9 @@ func (r *rowReader) search(ctx context.Context, p *partReader, group group) erro
 	}
 	p.kept = append(p.kept, f.rows...)
 	if r.out.bytes += f.size; r.out.bytes > MaxBytes {
-		return keepsake.Errorf(keepsake.CodeUnsupported, "the scope has more than %d MiB of rows: restore the recovery point into a database of its own instead", MaxBytes>>20)
+		return keepsake.Errorf(keepsake.CodeUnsupported,
+			"the scope has more than %d MiB of rows: restore the recovery point into a database of its own instead",
+			MaxBytes>>20)
 	}
 	for j, k := range p.out {
 		k.link.fresh = append(k.link.fresh, f.keys[j]...)

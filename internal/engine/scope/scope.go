@@ -26,8 +26,8 @@ type Input struct {
 	Wedding  string // the table of weddings
 }
 
-// lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long behind
-// it, and it gives up rather than queue in front of them.
+// lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long
+// behind it, and it gives up rather than queue in front of them.
 const (
 	lockTimeout      = "2s"
 	statementTimeout = "60s"
@@ -46,16 +46,17 @@ func Compare(ctx context.Context, conn *pgx.Conn, in Input) (*Preview, error) {
 	return p, err
 }
 
-// inTx runs do in a transaction. Whoever writes does so under READ COMMITTED: the check of foreign keys must see rows that the
-// platform committed while a row's lock was waited for, which a snapshot would hide; that the rows are those of the preview,
-// every statement checks itself.
+// inTx runs do in a transaction. Whoever writes does so under READ COMMITTED: the check of foreign keys must see rows
+// that the platform committed while a row's lock was waited for, which a snapshot would hide; that the rows are those
+// of the preview, every statement checks itself.
 func inTx(ctx context.Context, conn *pgx.Conn, level pgx.TxIsoLevel, do func(pgx.Tx) error) error {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: level})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	for _, s := range []string{"set local lock_timeout = '" + lockTimeout + "'", "set local statement_timeout = '" + statementTimeout + "'",
+	for _, s := range []string{"set local lock_timeout = '" + lockTimeout + "'", "set local statement_timeout = '" +
+		statementTimeout + "'",
 		"set local idle_in_transaction_session_timeout = '60s'", "set local row_security = off"} {
 		if _, err := tx.Exec(ctx, s); err != nil {
 			return err
@@ -125,8 +126,8 @@ type ApplyInput struct {
 	Keep func(ctx context.Context, u *Undo) error
 }
 
-// Apply makes the changes of a preview in one transaction. When the live rows are not those of the preview any more it writes
-// nothing and returns the new preview with an error of CodeConflict.
+// Apply makes the changes of a preview in one transaction. When the live rows are not those of the preview any more it
+// writes nothing and returns the new preview with an error of CodeConflict.
 func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied Applied, fresh *Preview, err error) {
 	err = retry(ctx, func() error {
 		return inTx(ctx, conn, pgx.ReadCommitted, func(tx pgx.Tx) error {
@@ -151,7 +152,8 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 			undo := &Undo{Point: p.Point, Root: p.Root, ID: p.ID, Name: p.Name, Mode: p.Mode, Tables: done(tables),
 				Wedding: p.Root != "" && p.Root == in.Wedding}
 			if err := a.Keep(ctx, undo); err != nil {
-				return keepsake.Errorf(keepsake.CodeUnavailable, "what is needed to undo this could not be stored, so nothing was changed: %w", err)
+				return keepsake.Errorf(keepsake.CodeUnavailable,
+					"what is needed to undo this could not be stored, so nothing was changed: %w", err)
 			}
 			return tx.Commit(ctx)
 		})
@@ -169,10 +171,12 @@ func rowsOf(tables []TableChanges) (n int64) {
 }
 
 func moved() error {
-	return keepsake.Errorf(keepsake.CodeConflict, "the live rows have changed since the preview, so nothing was written: look at the new preview and confirm again")
+	return keepsake.Errorf(keepsake.CodeConflict,
+		"the live rows have changed since the preview, so nothing was written: look at the new preview and confirm again")
 }
 
-func write(ctx context.Context, tx pgx.Tx, tables []TableChanges, always map[string]map[string]bool, batch int, progress func(int64)) (Applied, error) {
+func write(ctx context.Context, tx pgx.Tx, tables []TableChanges, always map[string]map[string]bool, batch int,
+	progress func(int64)) (Applied, error) {
 	if err := silence(ctx, tx); err != nil {
 		return Applied{}, err
 	}
@@ -228,8 +232,8 @@ func done(tables []TableChanges) []TableChanges {
 	return out
 }
 
-// Undo is what an apply changed, with both sides of every row: enough to take it back, and to notice what the platform has
-// changed since.
+// Undo is what an apply changed, with both sides of every row: enough to take it back, and to notice what the platform
+// has changed since.
 type Undo struct {
 	Restore string         `json:"restore"` // id of the restore
 	Time    time.Time      `json:"time"`
@@ -266,9 +270,10 @@ func (u *Undo) reverse() []TableChanges {
 	return out
 }
 
-// TakeBack undoes a restore in one transaction. A row that the platform has changed since is left alone and listed as refused
-// in the result's tables. keep makes the undo object of this undo durable before anything is committed.
-func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows int64), keep func(context.Context, *Undo) error) (applied Applied, tables []TableChanges, err error) {
+// TakeBack undoes a restore in one transaction. A row that the platform has changed since is left alone and listed as
+// refused in the result's tables. keep makes the undo object of this undo durable before anything is committed.
+func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows int64),
+	keep func(context.Context, *Undo) error) (applied Applied, tables []TableChanges, err error) {
 	err = retry(ctx, func() error {
 		return inTx(ctx, conn, pgx.ReadCommitted, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, "set local search_path = pg_catalog"); err != nil {
@@ -287,9 +292,11 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows i
 			if applied, err = write(ctx, tx, tables, always, 0, progress); err != nil {
 				return err
 			}
-			next := &Undo{Point: u.Point, Root: u.Root, ID: u.ID, Name: u.Name, Mode: u.Mode, Of: u.Restore, Wedding: u.Wedding, Tables: done(tables)}
+			next := &Undo{Point: u.Point, Root: u.Root, ID: u.ID, Name: u.Name, Mode: u.Mode, Of: u.Restore, Wedding: u.Wedding,
+				Tables: done(tables)}
 			if err := keep(ctx, next); err != nil {
-				return keepsake.Errorf(keepsake.CodeUnavailable, "what is needed to undo this could not be stored, so nothing was changed: %w", err)
+				return keepsake.Errorf(keepsake.CodeUnavailable,
+					"what is needed to undo this could not be stored, so nothing was changed: %w", err)
 			}
 			return tx.Commit(ctx)
 		})
@@ -297,8 +304,8 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows i
 	return applied, tables, err
 }
 
-// Stands reports whether the live rows are as the restore left them, more of them than not: whether it was committed, which its
-// undo object alone, stored before, does not say. It changes nothing.
+// Stands reports whether the live rows are as the restore left them, more of them than not: whether it was committed,
+// which its undo object alone, stored before, does not say. It changes nothing.
 func Stands(ctx context.Context, conn *pgx.Conn, u *Undo) (stands bool, err error) {
 	err = inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) error {
 		var as, all int
@@ -328,7 +335,8 @@ func refuseChanged(ctx context.Context, tx pgx.Tx, t *TableChanges) error {
 			rows[i] = t.Changes[j]
 		}
 		from, args := values(t, columns(t.Key, Change.row), rows)
-		found, err := tx.Query(ctx, fmt.Sprintf("select %s from %s v join %s t on %s for update of t", live.images("t"), from, t.full(), same("t", t.Key, "v", t.Key)), args...)
+		found, err := tx.Query(ctx, fmt.Sprintf("select %s from %s v join %s t on %s for update of t", live.images("t"), from,
+			t.full(), same("t", t.Key, "v", t.Key)), args...)
 		if err != nil {
 			return err
 		}

@@ -16,20 +16,27 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// textOIDs are the OIDs of built-in types by the names that format_type() gives them, for reading binary values where there is
-// no database to ask.
+// textOIDs are the OIDs of built-in types by the names that format_type() gives them, for reading binary values where
+// there is no database to ask.
 var textOIDs = map[string]uint32{
-	"boolean": 16, "bytea": 17, `"char"`: 18, "name": 19, "bigint": 20, "smallint": 21, "integer": 23, "text": 25, "oid": 26, "json": 114,
-	"point": 600, "lseg": 601, "path": 602, "box": 603, "polygon": 604, "line": 628, "circle": 718, "real": 700, "double precision": 701,
-	"cidr": 650, "macaddr": 829, "inet": 869, "macaddr8": 774, "character": 1042, "bpchar": 1042, "character varying": 1043, "date": 1082,
-	"time without time zone": 1083, "timestamp without time zone": 1114, "timestamp with time zone": 1184, "interval": 1186,
+	"boolean": 16, "bytea": 17, `"char"`: 18, "name": 19, "bigint": 20, "smallint": 21, "integer": 23, "text": 25,
+	"oid": 26, "json": 114,
+	"point": 600, "lseg": 601, "path": 602, "box": 603, "polygon": 604, "line": 628, "circle": 718, "real": 700,
+	"double precision": 701,
+	"cidr":             650, "macaddr": 829, "inet": 869, "macaddr8": 774, "character": 1042, "bpchar": 1042,
+	"character varying": 1043, "date": 1082,
+	"time without time zone": 1083, "timestamp without time zone": 1114, "timestamp with time zone": 1184,
+	"interval":            1186,
 	"time with time zone": 1266, "bit": 1560, "bit varying": 1562, "numeric": 1700, "uuid": 2950, "jsonb": 3802,
-	"boolean[]": 1000, "smallint[]": 1005, "integer[]": 1007, "text[]": 1009, "character varying[]": 1015, "bigint[]": 1016, "real[]": 1021,
-	"double precision[]": 1022, "timestamp without time zone[]": 1115, "date[]": 1182, "timestamp with time zone[]": 1185, "numeric[]": 1231, "uuid[]": 2951,
+	"boolean[]": 1000, "smallint[]": 1005, "integer[]": 1007, "text[]": 1009, "character varying[]": 1015,
+	"bigint[]": 1016, "real[]": 1021,
+	"double precision[]": 1022, "timestamp without time zone[]": 1115, "date[]": 1182, "timestamp with time zone[]": 1185,
+	"numeric[]": 1231, "uuid[]": 2951,
 	"int4range": 3904, "int8range": 3926, "numrange": 3906, "tsrange": 3908, "tstzrange": 3910, "daterange": 3912,
 }
 
-// baseType takes the modifiers out of a type's name: numeric(10,2) is numeric, timestamp(3) with time zone has its own place.
+// baseType takes the modifiers out of a type's name: numeric(10,2) is numeric, timestamp(3) with time zone has its own
+// place.
 func baseType(name string) string {
 	open := strings.IndexByte(name, '(')
 	if open < 0 {
@@ -48,8 +55,8 @@ type Reader struct{ types *pgtype.Map }
 // NewReader returns a Reader.
 func NewReader() *Reader { return &Reader{types: pgtype.NewMap()} }
 
-// Values returns a row's values in column order as PostgreSQL would print them, nil for null. A value of a type that is not
-// built in is its text, or its bytes in hex (\x…).
+// Values returns a row's values in column order as PostgreSQL would print them, nil for null. A value of a type that is
+// not built in is its text, or its bytes in hex (\x…).
 func (r *Reader) Values(t *repository.Table, row []byte) ([]*string, error) {
 	if t.Format == repository.FormatText {
 		return textValues(t, row)
@@ -116,7 +123,8 @@ func (r *Reader) text(name string, value []byte) string {
 			return s
 		}
 	}
-	if utf8.Valid(value) && !strings.ContainsFunc(string(value), func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' && c != '\r' }) {
+	if utf8.Valid(value) && !strings.ContainsFunc(string(value),
+		func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' && c != '\r' }) {
 		return string(value)
 	}
 	return `\x` + hex.EncodeToString(value)
@@ -146,7 +154,8 @@ func (r *Reader) printed(base string, decoded any) (text string, done bool) {
 	return string(out), err == nil
 }
 
-// float prints what PostgreSQL's shortest-precise output does: digits is its DBL_DIG or FLT_DIG, from which on it writes exponents.
+// float prints what PostgreSQL's shortest-precise output does: digits is its DBL_DIG or FLT_DIG, from which on it
+// writes exponents.
 func float(v float64, bits, digits int) string {
 	if math.IsInf(v, 0) {
 		return map[bool]string{true: "-Infinity", false: "Infinity"}[v < 0]
@@ -213,8 +222,9 @@ func (r *Reader) span(base string, v pgtype.Range[any]) (text string, done bool)
 	if v.LowerType == pgtype.Empty {
 		return "empty", true
 	}
-	element := map[string]string{"daterange": "date", "tsrange": "timestamp without time zone", "tstzrange": "timestamp with time zone",
-		"numrange": "numeric", "int4range": "integer", "int8range": "bigint"}[base]
+	element := map[string]string{"daterange": "date", "tsrange": "timestamp without time zone",
+		"tstzrange": "timestamp with time zone",
+		"numrange":  "numeric", "int4range": "integer", "int8range": "bigint"}[base]
 	var b strings.Builder
 	bound := func(kind pgtype.BoundType, value any) bool {
 		if kind == pgtype.Unbounded {

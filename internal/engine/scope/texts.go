@@ -62,7 +62,8 @@ func ReadTable(ctx context.Context, t *Table, src Chunks) (TableRows, error) {
 	for _, part := range t.parts {
 		err := eachGroup(ctx, part, src, func(plain []byte) error {
 			if size += int64(len(plain)); size > MaxBytes {
-				return keepsake.Errorf(keepsake.CodeUnsupported, "table %s has more than %d MiB, which is too much to look through", t.Name, MaxBytes>>20)
+				return keepsake.Errorf(keepsake.CodeUnsupported, "table %s has more than %d MiB, which is too much to look through",
+					t.Name, MaxBytes>>20)
 			}
 			return r.each(t, part, plain, func(row []*string) error {
 				list.Rows = append(list.Rows, row)

@@ -12,12 +12,12 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// MaxWide bounds the tables of a wide scope, in bytes as COPY writes them: to be compared they are copied into temporary tables
-// of the platform's own server.
+// MaxWide bounds the tables of a wide scope, in bytes as COPY writes them: to be compared they are copied into
+// temporary tables of the platform's own server.
 const MaxWide = 4 << 30
 
-// Wide plans a scope of whole tables: those of the tiers, or with none all of them. Nothing is walked; a row whose parent is in a
-// table that is left out, and not there, is refused like any other.
+// Wide plans a scope of whole tables: those of the tiers, or with none all of them. Nothing is walked; a row whose
+// parent is in a table that is left out, and not there, is refused like any other.
 func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*Plan, error) {
 	tables, byName := tablesOf(m)
 	keys, err := references(m, byName)
@@ -49,7 +49,8 @@ func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*P
 }
 
 // WideRows are the rows of a wide scope, which stream opens one table or partition at a time, as COPY reads them.
-func WideRows(p *Plan, m *repository.Manifest, stream func(context.Context, *repository.Table) io.ReadCloser) (*Rows, error) {
+func WideRows(p *Plan, m *repository.Manifest, stream func(context.Context, *repository.Table) io.ReadCloser) (*Rows,
+	error) {
 	r := &Rows{Tables: map[string][]PartRows{}, stream: stream}
 	for i := range m.Tables {
 		r.ChunksTotal += m.Tables[i].Chunks
@@ -63,8 +64,11 @@ func WideRows(p *Plan, m *repository.Manifest, stream func(context.Context, *rep
 	}
 	r.Holding = r.ChunksRead
 	if r.bytes > MaxWide {
-		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "these tables have %d GiB of rows; comparing them would copy them into temporary tables of the platform's own server, "+
-			"and %d GiB is the most: restore the recovery point into a database of its own instead, or choose fewer tiers", r.bytes>>30, int64(MaxWide)>>30)
+		return nil, keepsake.Errorf(keepsake.CodeUnsupported,
+			"these tables have %d GiB of rows; comparing them would copy them into temporary tables of the "+
+				"platform's own server, "+
+				"and %d GiB is the most: restore the recovery point into a database of its own instead, or choose fewer tiers",
+			r.bytes>>30, int64(MaxWide)>>30)
 	}
 	return r, nil
 }
@@ -75,7 +79,10 @@ func (l *live) all(ctx context.Context, t *liveTable) error {
 	if columns != "" {
 		columns = ", " + columns
 	}
-	_, err := l.tx.Exec(ctx, fmt.Sprintf("create temp view ks_l_%d as select t.tableoid as ks_tableoid, t.ctid as ks_ctid, false as ks_away%s from %s t", t.n, columns, t.full()))
+	_,
+		err := l.tx.Exec(ctx,
+		fmt.Sprintf("create temp view ks_l_%d as select t.tableoid as ks_tableoid, t.ctid as ks_ctid, false as "+
+			"ks_away%s from %s t", t.n, columns, t.full()))
 	return err
 }
 
@@ -85,7 +92,8 @@ func (l *live) parents(ctx context.Context) (map[string]map[string]bool, error) 
 	for _, e := range slices.Concat(l.plan.Owning, l.plan.Points) {
 		names = append(names, e.Parent)
 	}
-	rows, err := l.tx.Query(ctx, `select `+fullName+`, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+	rows, err := l.tx.Query(ctx, `select `+fullName+
+		`, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
 		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and `+fullName+` = any($1)`, names)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Formats are those of an export, the first by default. In CSV null is an empty field like an empty text; JSON tells them apart.
+// Formats are those of an export, the first by default. In CSV null is an empty field like an empty text; JSON tells
+// them apart.
 var Formats = []string{"csv", "json"}
 
 // CheckFormat refuses a format that Export does not know.
@@ -83,7 +84,8 @@ type rowFile interface {
 	end() error
 }
 
-func newRowFile(archive *zip.Writer, names *export.Names, table string, is Belonging, columns []repository.Column, format string) (rowFile, error) {
+func newRowFile(archive *zip.Writer, names *export.Names, table string, is Belonging, columns []repository.Column,
+	format string) (rowFile, error) {
 	if err := CheckFormat(format); err != nil {
 		return nil, err
 	}

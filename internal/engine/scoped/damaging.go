@@ -12,13 +12,14 @@ func (t tableLoss) emptied() bool { return t.gone > 0 && t.gone == t.rows && t.a
 
 // Shares are written as their inverse: a twentieth is 20.
 const (
-	leastGone, goneShare       = 3, 20 // of all rows of the wedding
-	goneOfTable                = 3     // of its rows in one table: the few links to its vendors are lost in a share of all rows
+	leastGone, goneShare = 3, 20 // of all rows of the wedding
+	// of its rows in one table: the few links to its vendors are lost in a share of all rows
+	goneOfTable                = 3
 	leastChanged, changedShare = 10, 5 // of all rows of the wedding
 )
 
-// damaging says whether losses are damage rather than daily work: a table has lost every row of the wedding, or the wedding or one
-// of its tables has lost many rows, or many rows were changed. rows are all rows of the wedding.
+// damaging says whether losses are damage rather than daily work: a table has lost every row of the wedding, or the
+// wedding or one of its tables has lost many rows, or many rows were changed. rows are all rows of the wedding.
 func damaging(rows int64, losses []tableLoss) bool {
 	var gone, changed int64
 	for _, t := range losses {

@@ -2,8 +2,8 @@ package scoped
 
 import "testing"
 
-// TestDamageThresholds: a table that a wedding has lost whole is damage however small it is, and so is a large share of one
-// table, of the wedding, or of its values; daily work is none.
+// TestDamageThresholds: a table that a wedding has lost whole is damage however small it is, and so is a large share of
+// one table, of the wedding, or of its values; daily work is none.
 func TestDamageThresholds(t *testing.T) {
 	t.Parallel()
 	guests := func(gone, changed int64) tableLoss { return tableLoss{rows: 200, gone: gone, changed: changed} }

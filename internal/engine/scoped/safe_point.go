@@ -19,17 +19,19 @@ type Damage struct {
 	Gone       int64     // of those, not there afterwards
 	Changed    int64
 	PointsRead int
-	// Safe: Point is protected, and no test of it failed. Whoever knows its copies and tests sets it; the rows alone do not tell.
+	// Safe: Point is protected, and no test of it failed. Whoever knows its copies and tests sets it; the rows alone do
+	// not tell.
 	Safe bool
 }
 
 // damageReads bounds how many recovery points that hold the wedding are read for its damage.
 const damageReads = 6
 
-// FindDamage looks for the newest damage of a wedding: first between the newest of the points and the live platform, then between
-// each point and the one before it. points are ids, newest first; where the newest do not hold the wedding at all, all of it
-// vanished after the first that does. found is false when there is none. Where the platform does not answer, only the points are
-// compared. It reads one scope for every point it looks at, and at most damageReads that hold the wedding.
+// FindDamage looks for the newest damage of a wedding: first between the newest of the points and the live platform,
+// then between each point and the one before it. points are ids, newest first; where the newest do not hold the wedding
+// at all, all of it vanished after the first that does. found is false when there is none. Where the platform does not
+// answer, only the points are compared. It reads one scope for every point it looks at, and at most damageReads that
+// hold the wedding.
 func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []string) (d Damage, found bool, err error) {
 	in.Mode = scope.Rewind
 	var after *ScopeAt
@@ -113,7 +115,8 @@ func (s *ScopeAt) lostSince(ctx context.Context) ([]tableLoss, error) {
 	return lossesOf(scope.Since(p)), nil
 }
 
-// lostBefore counts what the next recovery point has lost. One that holds some tiers only has not lost the tables of the others.
+// lostBefore counts what the next recovery point has lost. One that holds some tiers only has not lost the tables of
+// the others.
 func (s *ScopeAt) lostBefore(next *ScopeAt) ([]tableLoss, error) {
 	older, err := scope.Texts(s.in.Plan, s.in.Rows)
 	if err != nil {

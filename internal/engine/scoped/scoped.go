@@ -75,7 +75,8 @@ func (by *Restorer) Roots() (wedding, organization string) {
 	return by.DataMap.Wedding.Table, by.DataMap.Organization.Table
 }
 
-// ExplainScope says which tables belong to the weddings or organizations of the live platform, and why. An id is not needed.
+// ExplainScope says which tables belong to the weddings or organizations of the live platform, and why. An id is not
+// needed.
 func (by *Restorer) ExplainScope(ctx context.Context, root string) (*scope.Plan, error) {
 	conn, err := platform.Connect(ctx, by.PlatformURL)
 	if err != nil {
@@ -130,11 +131,13 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode, NameOf: root.Name, Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
+	return &ScopeAt{by: by, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode,
+		NameOf: root.Name, Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
 // readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
-func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repository.Manifest, in ScopeInput) (*ScopeAt, error) {
+func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repository.Manifest, in ScopeInput) (
+	*ScopeAt, error) {
 	plan, err := scope.Wide(m, by.DataMap, in.Tiers)
 	if err != nil {
 		return nil, err
@@ -148,7 +151,8 @@ func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repo
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(), Mode: in.Mode, Name: in.name(), Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
+	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(),
+		Mode: in.Mode, Name: in.name(), Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
 // Rows returns what was read.
@@ -163,8 +167,10 @@ func (by *Restorer) writer(ctx context.Context) (*pgx.Conn, error) {
 	settings["default_transaction_read_only"] = "off"
 	conn, err := platform.ConnectWith(ctx, by.PlatformURL, settings)
 	if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "The live platform does not answer, so there is nothing to compare with, and nothing can be brought back into it now. "+
-			"What the recovery points hold, contacts included, can be read all the same. %s", keepsake.MessageOf(err))
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+			"The live platform does not answer, so there is nothing to compare with, and nothing can be brought back "+
+				"into it now. "+
+				"What the recovery points hold, contacts included, can be read all the same. %s", keepsake.MessageOf(err))
 	}
 	return conn, err
 }
@@ -208,8 +214,8 @@ type ScopeResult struct {
 	Seconds float64        `json:"seconds"`
 }
 
-// Apply does what a preview showed, in one transaction. When the platform has changed since, nothing is written, the error's
-// code is CodeConflict and the result holds the new preview.
+// Apply does what a preview showed, in one transaction. When the platform has changed since, nothing is written, the
+// error's code is CodeConflict and the result holds the new preview.
 func (s *ScopeAt) Apply(ctx context.Context, a ScopeApply) (ScopeResult, error) {
 	track := report.NewTracker(nil, s.by.Now)
 	defer track.Close()
@@ -226,14 +232,15 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker
 	result := ScopeResult{Restore: cmp.Or(a.Restore, s.by.NewRestoreID()), Point: s.in.Manifest.ID}
 	var fresh *scope.Preview
 	track.Stage(report.StageComparing)
-	result.Applied, fresh, err = scope.Apply(ctx, conn, s.in, scope.ApplyInput{Fingerprint: a.Fingerprint, Skip: a.Skip, Name: a.Name,
-		Writing: track.Writing, Progress: track.Wrote,
-		Keep: func(ctx context.Context, u *scope.Undo) (err error) {
-			track.Stage(report.StageSafety)
-			u.Restore = result.Restore
-			result.Undo, err = s.by.keepUndo(ctx, s.repo, u)
-			return err
-		}})
+	result.Applied, fresh, err = scope.Apply(ctx, conn, s.in,
+		scope.ApplyInput{Fingerprint: a.Fingerprint, Skip: a.Skip, Name: a.Name,
+			Writing: track.Writing, Progress: track.Wrote,
+			Keep: func(ctx context.Context, u *scope.Undo) (err error) {
+				track.Stage(report.StageSafety)
+				u.Restore = result.Restore
+				result.Undo, err = s.by.keepUndo(ctx, s.repo, u)
+				return err
+			}})
 	if fresh != nil {
 		result.Name = fresh.Name
 	}
@@ -257,7 +264,8 @@ func (by *Restorer) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Pre
 }
 
 // ApplyScope reads a scope and makes the changes of a preview. See ScopeAt.Apply.
-func (by *Restorer) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, reporter report.Reporter) (ScopeResult, error) {
+func (by *Restorer) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, reporter report.Reporter) (ScopeResult,
+	error) {
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	track.Stage(report.StageChecking)
@@ -276,13 +284,16 @@ func (by *Restorer) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply,
 	if err != nil {
 		return ScopeResult{}, err
 	}
-	track.Infof("Read %d of %d chunks of recovery point %s.", s.in.Rows.ChunksRead, s.in.Rows.ChunksTotal, s.in.Manifest.ID)
+	track.Infof("Read %d of %d chunks of recovery point %s.", s.in.Rows.ChunksRead, s.in.Rows.ChunksTotal,
+		s.in.Manifest.ID)
 	result, err := s.apply(ctx, a, track)
-	if unsure != nil && keepsake.CodeOf(err) == keepsake.CodeConflict { // the rows are others, perhaps because of this restore
+	// the rows are others, perhaps because of this restore
+	if unsure != nil && keepsake.CodeOf(err) == keepsake.CodeConflict {
 		return result, unsure
 	}
 	if err == nil {
-		track.Infof("%d rows inserted, %d updated, %d deleted; what an undo needs is at %s.", result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted, strings.Join(result.Undo, ", "))
+		track.Infof("%d rows inserted, %d updated, %d deleted; what an undo needs is at %s.", result.Applied.Inserted,
+			result.Applied.Updated, result.Applied.Deleted, strings.Join(result.Undo, ", "))
 		track.Stage(report.StageDone)
 	}
 	return result, err

@@ -16,8 +16,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// keepUndo seals an undo object and stores it at every provider that can be reached. It is durable at two of them before
-// anything is committed, so that an undo outlives the loss of one; at one, where no other takes it.
+// keepUndo seals an undo object and stores it at every provider that can be reached. It is durable at two of them
+// before anything is committed, so that an undo outlives the loss of one; at one, where no other takes it.
 func (by *Restorer) keepUndo(ctx context.Context, r *replicas.Repo, u *scope.Undo) ([]string, error) {
 	u.Time = by.Now().UTC()
 	plain, err := json.Marshal(u)
@@ -32,15 +32,16 @@ func (by *Restorer) keepUndo(ctx context.Context, r *replicas.Repo, u *scope.Und
 	if len(r.Live()) == 0 {
 		return nil, r.NobodyWrites("what an undo needs could not be kept and nothing was changed")
 	}
-	at, failed := replicas.PutEverywhere(ctx, r.Live(), key, body) // the live rows are locked meanwhile: nobody waits for a provider that hangs
+	// the live rows are locked meanwhile: nobody waits for a provider that hangs
+	at, failed := replicas.PutEverywhere(ctx, r.Live(), key, body)
 	if len(at) == 0 {
 		return nil, cmp.Or(ctx.Err(), replicas.Joined(failed))
 	}
 	return at, nil
 }
 
-// Undos lists the ids of restores that can be undone, newest first. Where none is found and a provider could not be asked, it is
-// CodeUnavailable: nobody knows then that there is none.
+// Undos lists the ids of restores that can be undone, newest first. Where none is found and a provider could not be
+// asked, it is CodeUnavailable: nobody knows then that there is none.
 func (by *Restorer) Undos(ctx context.Context) ([]string, error) {
 	r, err := by.Replicas.Open(ctx)
 	if err != nil {
@@ -80,7 +81,8 @@ func (by *Restorer) readUndo(ctx context.Context, r *replicas.Repo, restore stri
 	if _, err := repository.ManifestTime(restore); err != nil {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %q that could be undone", restore)
 	}
-	last := error(keepsake.Errorf(keepsake.CodeNotFound, "there is no restore %s that could be undone at the providers asked", restore))
+	last := error(keepsake.Errorf(keepsake.CodeNotFound,
+		"there is no restore %s that could be undone at the providers asked", restore))
 	u := &scope.Undo{}
 	q := replicas.FirstSound[[]byte]{What: "what an undo needs"}
 	q.Ask = func(ctx context.Context, p replicas.Provider) ([]byte, error) {
@@ -108,14 +110,15 @@ func (by *Restorer) readUndo(ctx context.Context, r *replicas.Repo, restore stri
 	return nil, last
 }
 
-// Undo takes a scoped restore back, but for rows that the platform has changed since: those are left alone and named. An undo
-// can itself be undone.
+// Undo takes a scoped restore back, but for rows that the platform has changed since: those are left alone and named.
+// An undo can itself be undone.
 func (by *Restorer) Undo(ctx context.Context, restore string) (ScopeResult, error) {
 	return by.TakeBack(ctx, restore, ScopeApply{}, nil)
 }
 
 // TakeBack is Undo under an id of the caller's. Of a, only Restore and Again count.
-func (by *Restorer) TakeBack(ctx context.Context, restore string, a ScopeApply, reporter report.Reporter) (ScopeResult, error) {
+func (by *Restorer) TakeBack(ctx context.Context, restore string, a ScopeApply, reporter report.Reporter) (ScopeResult,
+	error) {
 	started := by.Now()
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
@@ -139,12 +142,13 @@ func (by *Restorer) TakeBack(ctx context.Context, restore string, a ScopeApply, 
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	result := ScopeResult{Restore: cmp.Or(a.Restore, by.NewRestoreID()), Point: u.Point, Name: u.Name}
 	track.Writing(u.Rows())
-	applied, tables, err := scope.TakeBack(ctx, conn, u, track.Wrote, func(ctx context.Context, next *scope.Undo) (err error) {
-		track.Stage(report.StageSafety)
-		next.Restore = result.Restore
-		result.Undo, err = by.keepUndo(ctx, r, next)
-		return err
-	})
+	applied, tables, err := scope.TakeBack(ctx, conn, u, track.Wrote,
+		func(ctx context.Context, next *scope.Undo) (err error) {
+			track.Stage(report.StageSafety)
+			next.Restore = result.Restore
+			result.Undo, err = by.keepUndo(ctx, r, next)
+			return err
+		})
 	if err != nil {
 		return ScopeResult{}, err
 	}
@@ -160,8 +164,8 @@ func (by *Restorer) TakeBack(ctx context.Context, restore string, a ScopeApply, 
 	return result, nil
 }
 
-// done returns the report of a restore whose process was killed after it had committed, nil when it had not. unsure says why
-// that cannot be known: a provider that may hold what an undo needs does not answer.
+// done returns the report of a restore whose process was killed after it had committed, nil when it had not. unsure
+// says why that cannot be known: a provider that may hold what an undo needs does not answer.
 func (by *Restorer) done(ctx context.Context, r *replicas.Repo, a ScopeApply) (done *ScopeResult, unsure, err error) {
 	if !a.Again {
 		return nil, nil, nil // it was never begun
@@ -183,8 +187,10 @@ func unsureWithout(r *replicas.Repo) error {
 	if len(unasked) == 0 {
 		return nil
 	}
-	text := "whoever made this restore was killed, and whether it was made is not known: what an undo needs may lie where " +
-		"nobody answers. Nothing was changed since. Look at the rows with a new preview, or start again once the provider is back"
+	text := "whoever made this restore was killed, and whether it was made is not known: what an undo needs " +
+		"may lie where " +
+		"nobody answers. Nothing was changed since. Look at the rows with a new preview, or start again once the " +
+		"provider is back"
 	for _, u := range unasked {
 		text += ". Provider " + u.Provider + ": " + strings.TrimSuffix(u.Why, ".")
 	}
@@ -204,7 +210,8 @@ func (by *Restorer) report(ctx context.Context, r *replicas.Repo, u *scope.Undo)
 	result := &ScopeResult{Restore: u.Restore, Point: u.Point, Name: u.Name}
 	for _, t := range u.Tables {
 		insert, update, remove, _ := t.Counts()
-		result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted = result.Applied.Inserted+insert, result.Applied.Updated+update, result.Applied.Deleted+remove
+		result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted = result.Applied.Inserted+insert,
+			result.Applied.Updated+update, result.Applied.Deleted+remove
 	}
 	for _, p := range r.Readable() {
 		if _, err := p.Store.Stat(ctx, replicas.UndoPrefix+u.Restore); err == nil {

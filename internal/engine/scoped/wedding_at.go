@@ -25,7 +25,8 @@ type WeddingAt struct {
 // WeddingAt reads a wedding from a recovery point, with no platform.
 func (by *Restorer) WeddingAt(ctx context.Context, in ScopeInput) (WeddingAt, error) {
 	if in.wide() {
-		return WeddingAt{}, keepsake.Errorf(keepsake.CodeInvalid, "contacts are those of one wedding or one organization: name one of them")
+		return WeddingAt{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"contacts are those of one wedding or one organization: name one of them")
 	}
 	s, err := by.ReadScope(ctx, in)
 	if err != nil {
@@ -39,7 +40,8 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 	if err != nil {
 		return WeddingAt{}, err
 	}
-	out := WeddingAt{Point: s.in.Manifest.ID, Time: s.in.Manifest.Time, Tables: tables, Contacts: scope.Contacts(tables, s.by.DataMap.Vendor),
+	out := WeddingAt{Point: s.in.Manifest.ID, Time: s.in.Manifest.Time, Tables: tables,
+		Contacts:   scope.Contacts(tables, s.by.DataMap.Vendor),
 		ChunksRead: s.in.Rows.ChunksRead, ChunksTotal: s.in.Rows.ChunksTotal}
 	for _, t := range tables {
 		i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == s.in.NameOf })
@@ -50,8 +52,8 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 	return out, nil
 }
 
-// Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json, streamed. It needs no platform,
-// and nothing is written before the first chunk could be read.
+// Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json, streamed. It needs no
+// platform, and nothing is written before the first chunk could be read.
 func (by *Restorer) Export(ctx context.Context, in ScopeInput, format string, w io.Writer) error {
 	if err := scope.CheckFormat(format); err != nil {
 		return err
@@ -84,8 +86,8 @@ type WeddingChanges struct {
 	ChunksTotal int64
 }
 
-// WeddingChanges compares a wedding at in.Point with itself at another recovery point, or in the live platform (Now). A wedding
-// that one of the moments does not know has no rows there.
+// WeddingChanges compares a wedding at in.Point with itself at another recovery point, or in the live platform (Now). A
+// wedding that one of the moments does not know has no rows there.
 func (by *Restorer) WeddingChanges(ctx context.Context, in ScopeInput, to string) (WeddingChanges, error) {
 	in.Mode = scope.Rewind
 	s, err := by.ReadScope(ctx, in)
@@ -96,7 +98,8 @@ func (by *Restorer) WeddingChanges(ctx context.Context, in ScopeInput, to string
 	if err != nil {
 		return WeddingChanges{}, err
 	}
-	out := WeddingChanges{Name: before.Name, From: before.Time, FromPoint: before.Point, ToPoint: to, ChunksRead: before.ChunksRead, ChunksTotal: before.ChunksTotal}
+	out := WeddingChanges{Name: before.Name, From: before.Time, FromPoint: before.Point, ToPoint: to,
+		ChunksRead: before.ChunksRead, ChunksTotal: before.ChunksTotal}
 	if to == Now {
 		p, err := s.Preview(ctx)
 		if err != nil {
@@ -114,7 +117,8 @@ func (by *Restorer) WeddingChanges(ctx context.Context, in ScopeInput, to string
 	if err != nil {
 		return out, err
 	}
-	out.To, out.ToPoint, out.ChunksRead, out.ChunksTotal = after.Time, after.Point, out.ChunksRead+after.ChunksRead, out.ChunksTotal+after.ChunksTotal
+	out.To, out.ToPoint, out.ChunksRead, out.ChunksTotal = after.Time, after.Point, out.ChunksRead+after.ChunksRead,
+		out.ChunksTotal+after.ChunksTotal
 	out.Tables = scope.Between(s.in.Plan, before.Tables, after.Tables)
 	return out, nil
 }

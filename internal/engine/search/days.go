@@ -41,7 +41,8 @@ func readTerms(text string, today time.Time) (terms []term, days []string) {
 			continue
 		}
 		end()
-		terms = append(terms, term{words: fold.Words(strings.Join(r.tokens[i:i+d.used], " "), MostWords), day: d.is, weak: d.weak})
+		terms = append(terms, term{words: fold.Words(strings.Join(r.tokens[i:i+d.used], " "), MostWords), day: d.is,
+			weak: d.weak})
 		if d.text != "" {
 			days = append(days, d.text)
 		}
@@ -136,8 +137,8 @@ var (
 	fourDigit  = regexp.MustCompile(`^[12]\d{3}$`)
 )
 
-// numeric reads 2026-12-05, 5.12.2026, 5/12/26, 5.12. and 20261205; with a day first wherever both could be one. What is only begun of a year,
-// or of an ISO date, counts too: a search runs while somebody types.
+// numeric reads 2026-12-05, 5.12.2026, 5/12/26, 5.12. and 20261205; with a day first wherever both could be one. What
+// is only begun of a year, or of an ISO date, counts too: a search runs while somebody types.
 func (r *dayReader) numeric(i int) dayRead {
 	token := r.token(i)
 	if m := eightDigit.FindStringSubmatch(token); m != nil {
@@ -155,7 +156,10 @@ func (r *dayReader) numeric(i int) dayRead {
 	case len(m[1]) == 4:
 		exact := onDay(1, m[4], m[3], m[1], "")
 		if d := exact.is; m[2] == "-" && len(m[4]) == 1 {
-			return dayRead{used: 1, is: func(t time.Time) bool { return d != nil && d(t) || strings.HasPrefix(t.Format(time.DateOnly), token) }}
+			return dayRead{used: 1, is: func(t time.Time) bool {
+				return d != nil && d(t) ||
+					strings.HasPrefix(t.Format(time.DateOnly), token)
+			}}
 		}
 		return exact
 	case len(m[1]) > 2:
@@ -232,12 +236,14 @@ func (r *dayReader) withYear(from, at int, day string, month time.Month) dayRead
 	return onDay(at-from, day, strconv.Itoa(int(month)), year, "")
 }
 
-// part reads a month, a weekday, a year or the number of a day, each of which may as well be a word; and "December 2026", which may not.
+// part reads a month, a weekday, a year or the number of a day, each of which may as well be a word; and "December
+// 2026", which may not.
 func (r *dayReader) part(i int) dayRead {
 	token := r.token(i)
 	if month, ok := monthOf(token); ok {
 		if year, _ := strconv.Atoi(r.token(i + 1)); fourDigit.MatchString(r.token(i + 1)) {
-			return dayRead{used: 2, text: fmt.Sprintf("%s %d", month, year), is: func(t time.Time) bool { return t.Month() == month && t.Year() == year }}
+			return dayRead{used: 2, text: fmt.Sprintf("%s %d", month, year),
+				is: func(t time.Time) bool { return t.Month() == month && t.Year() == year }}
 		}
 		return dayRead{used: 1, weak: true, is: func(t time.Time) bool { return t.Month() == month }}
 	}

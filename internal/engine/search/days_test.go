@@ -66,7 +66,8 @@ func TestDaysAreRead(t *testing.T) {
 			t.Errorf("%q is said to be %q, want %q", c.text, says, c.says)
 		}
 	}
-	for text, want := range map[string]int{"31.2.2026": 0, "99/99/2026": 0, "next please": 0, "ada 5 december": 1, "sat 5 dec": 2, "zoe tomorrow lukasz": 1, "5.12.2026 6.12.2026": 2} {
+	for text, want := range map[string]int{"31.2.2026": 0, "99/99/2026": 0, "next please": 0, "ada 5 december": 1,
+		"sat 5 dec": 2, "zoe tomorrow lukasz": 1, "5.12.2026 6.12.2026": 2} {
 		terms, _ := readTerms(text, today)
 		days := 0
 		for _, term := range terms {

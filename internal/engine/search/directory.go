@@ -1,6 +1,6 @@
-// Package search finds weddings by what people type: words of the couple, the organization, a place or a vendor, in any order and
-// without their accents, and days in the forms that people write. It knows neither PostgreSQL nor the repository: a Directory is filled from
-// the live platform or from a recovery point, and answers the same from both.
+// Package search finds weddings by what people type: words of the couple, the organization, a place or a vendor, in any
+// order and without their accents, and days in the forms that people write. It knows neither PostgreSQL nor the
+// repository: a Directory is filled from the live platform or from a recovery point, and answers the same from both.
 package search
 
 import (
@@ -48,8 +48,8 @@ const (
 	Vendor       Kind = "vendor"
 )
 
-// Directory is what is searched: every wedding with its day, organization, places and vendors, folded once. It takes about 300 bytes a
-// wedding and never changes, so any number of searches may share it.
+// Directory is what is searched: every wedding with its day, organization, places and vendors, folded once. It takes
+// about 300 bytes a wedding and never changes, so any number of searches may share it.
 type Directory struct {
 	// VendorsMissing: they could not be read in time, so no search finds one.
 	VendorsMissing bool
@@ -132,7 +132,8 @@ func placeOf(text string) place { return place{text, fold.Search(text)} }
 
 // Wedding adds one. A zero day is none.
 func (b *Builder) Wedding(id, couple, organizationID string, day time.Time, places ...string) {
-	w := wedding{id: id, couple: couple, whole: len(fold.Words(couple, 1<<10)), organization: b.organization(organizationID), date: day}
+	w := wedding{id: id, couple: couple, whole: len(fold.Words(couple, 1<<10)),
+		organization: b.organization(organizationID), date: day}
 	b.d.organizations[w.organization].weddings++
 	for _, p := range places {
 		if p != "" {
@@ -213,7 +214,8 @@ func (d *Directory) nearest(today time.Time) []int32 {
 		}
 		return -1
 	})
-	ahead, _ := slices.BinarySearchFunc(d.weddings[:dated], today, func(w wedding, t time.Time) int { return w.date.Compare(t) })
+	ahead, _ := slices.BinarySearchFunc(d.weddings[:dated], today,
+		func(w wedding, t time.Time) int { return w.date.Compare(t) })
 	order := make([]int32, 0, len(d.weddings))
 	for i := ahead; i < dated; i++ {
 		order = append(order, int32(i))

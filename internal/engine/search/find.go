@@ -29,7 +29,8 @@ type Found struct {
 	VendorsMissing bool     // vendors were not searched
 }
 
-// The ranks of what is found: the whole name of the couple, words of it, beginnings, parts; then what is not the couple's name.
+// The ranks of what is found: the whole name of the couple, words of it, beginnings, parts; then what is not the
+// couple's name.
 const (
 	rankName = iota
 	rankWords
@@ -52,7 +53,8 @@ func (d *Directory) Count(theirs func(organization string) bool) (all, of int64)
 	return int64(len(d.weddings)), of
 }
 
-// Find returns the weddings that fit every word, the best first and among equals the nearest first. It takes a look at each wedding.
+// Find returns the weddings that fit every word, the best first and among equals the nearest first. It takes a look at
+// each wedding.
 func (d *Directory) Find(q Query) Found {
 	terms, days := readTerms(q.Text, q.Today)
 	s := searcher{d: d, terms: terms}

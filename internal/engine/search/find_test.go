@@ -24,7 +24,8 @@ func filled(weddings int) *Directory {
 	names := []string{"Zoë", "Łukasz", "Étienne", "Ada", "Paweł", "Yuki", "Siobhán", "Ben"}
 	for i := range weddings {
 		id := strconv.Itoa(i)
-		b.Wedding(id, fmt.Sprintf("%s Müller %d & %s", names[i%8], i, names[i/8%8]), strconv.Itoa(i%50), date(2026, 1, 1).AddDate(0, 0, i%700), "Château "+id)
+		b.Wedding(id, fmt.Sprintf("%s Müller %d & %s", names[i%8], i, names[i/8%8]), strconv.Itoa(i%50),
+			date(2026, 1, 1).AddDate(0, 0, i%700), "Château "+id)
 		for v := range 10 {
 			b.Link(id, strconv.Itoa((i*7+v*13)%1000))
 		}
@@ -45,12 +46,13 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
-// TestSpellingOfASearchDoesNotMatter draws names and searches for them as somebody else would type them, in another order: what is found, and in
-// which order, stays the same; and pages one after the other are the whole.
+// TestSpellingOfASearchDoesNotMatter draws names and searches for them as somebody else would type them, in another
+// order: what is found, and in which order, stays the same; and pages one after the other are the whole.
 func TestSpellingOfASearchDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	d := filled(300)
-	words := []string{"Zoë", "łukasz", "Étienne", "Özdemir", "Łódź", "Número", "Müller", "7", "tomorrow", "Château", "December", "Yuki"}
+	words := []string{"Zoë", "łukasz", "Étienne", "Özdemir", "Łódź", "Número", "Müller", "7", "tomorrow", "Château",
+		"December", "Yuki"}
 	rapid.Check(t, func(t *rapid.T) {
 		typed := rapid.SliceOfNDistinct(rapid.SampledFrom(words), 0, 3, rapid.ID).Draw(t, "words")
 		today := date(2026, time.November, rapid.IntRange(1, 30).Draw(t, "today"))
@@ -68,10 +70,12 @@ func TestSpellingOfASearchDoesNotMatter(t *testing.T) {
 		slices.Reverse(other)
 		for i := range other {
 			other[i] = rapid.SampledFrom([]func(string) string{strings.ToUpper, norm.NFD.String, func(s string) string {
-				return strings.NewReplacer("ë", "e", "ł", "l", "É", "E", "Ö", "Oe", "ü", "ue", "ú", "u", "ó", "o", "ź", "z", "â", "a", "Ł", "L").Replace(s)
+				return strings.NewReplacer("ë", "e", "ł", "l", "É", "E", "Ö", "Oe", "ü", "ue", "ú", "u", "ó", "o", "ź", "z", "â",
+					"a", "Ł", "L").Replace(s)
 			}}).Draw(t, "spelling")(other[i])
 		}
-		if again := find(" "+strings.Join(other, "\u00a0 "), nil, 1000); !slices.Equal(ids(again), ids(whole)) || whole.Total != len(whole.Weddings) {
+		if again := find(" "+strings.Join(other, "\u00a0 "), nil, 1000); !slices.Equal(ids(again), ids(whole)) ||
+			whole.Total != len(whole.Weddings) {
 			t.Errorf("%q finds %d, %q %d", typed, whole.Total, other, again.Total)
 		}
 		var paged []string

@@ -65,13 +65,16 @@ type backup struct {
 	withoutWeddings bool
 }
 
-// Backup takes a snapshot of the platform and publishes it at every provider that can take it. A provider that is down, slow
-// or lying never fails a backup: the result says which copies are confirmed. It fails when no provider has a whole copy.
-func (t *Taker) Backup(ctx context.Context, in report.BackupInput, reporter report.Reporter) (report.BackupResult, error) {
+// Backup takes a snapshot of the platform and publishes it at every provider that can take it. A provider that is down,
+// slow or lying never fails a backup: the result says which copies are confirmed. It fails when no provider has a whole
+// copy.
+func (t *Taker) Backup(ctx context.Context, in report.BackupInput, reporter report.Reporter) (report.BackupResult,
+	error) {
 	switch in.Type {
 	case "", keepsake.BackupFull, keepsake.BackupIncremental, keepsake.BackupCritical:
 	default:
-		return report.BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid, "backup type %q cannot be taken of the whole platform: use full, incremental or critical", in.Type)
+		return report.BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"backup type %q cannot be taken of the whole platform: use full, incremental or critical", in.Type)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -100,7 +103,8 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 	b.track.Await(b.repo.Awaited())
 	if b.repo.Keys.WritesOnly() && b.in.Type == keepsake.BackupIncremental {
 		return report.BackupResult{}, keepsake.Errorf(keepsake.CodeInvalid,
-			"a writer's key cannot read the recovery point that an incremental builds upon, so nothing was backed up: take a full backup, which uploads only what is not there yet")
+			"a writer's key cannot read the recovery point that an incremental builds upon, so nothing was backed up: take a "+
+				"full backup, which uploads only what is not there yet")
 	}
 	if err := b.lookAtProviders(ctx); err != nil {
 		return report.BackupResult{}, err
@@ -177,9 +181,11 @@ func (b *backup) plan() {
 	c := b.snapshot.Catalog
 	m := &repository.Manifest{
 		Format: repository.FormatVersion, Repository: b.repo.Keys.Repository(), ID: b.repo.Keys.PointID(b.snapshot.Time),
-		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Weddings: b.in.Weddings, Tool: b.Tool,
+		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Weddings: b.in.Weddings,
+		Tool:   b.Tool,
 		Source: c.Source, Objects: c.Objects,
-		Facts: repository.Facts{MatViews: c.MatViews, Extensions: c.Extensions, Keys: c.ForeignKey, Roles: c.Roles, NotCarried: c.NotCarried},
+		Facts: repository.Facts{MatViews: c.MatViews, Extensions: c.Extensions, Keys: c.ForeignKey, Roles: c.Roles,
+			NotCarried: c.NotCarried},
 	}
 	if b.parent != nil {
 		m.Parent = b.parent.ID
@@ -195,7 +201,8 @@ func (b *backup) plan() {
 		b.tables = append(b.tables, b.newTableRun(t.rel, t.tier, filterKeys[t.rel.Root], c.Keys[t.rel.Root]))
 	}
 	if skipped > 0 {
-		m.NotCarried = append(m.NotCarried, keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped),
+		m.NotCarried = append(m.NotCarried, keepsake.NotCarried{Kind: "table rows",
+			Name:   fmt.Sprintf("%d tables of other tiers", skipped),
 			Reason: "this is a backup of the critical tier; their definitions are carried"})
 	}
 	b.track.Update(func(p *report.Progress) {
@@ -215,7 +222,8 @@ func (b *backup) plan() {
 			p.Providers = append(p.Providers, state)
 		}
 	})
-	b.track.Infof("Snapshot of %s taken: %d tables, about %d rows.", c.Source.Database, len(b.tables), b.track.State().RowsTotal)
+	b.track.Infof("Snapshot of %s taken: %d tables, about %d rows.", c.Source.Database, len(b.tables),
+		b.track.State().RowsTotal)
 }
 
 // tieredTable is a table of the platform with its tier.
@@ -224,8 +232,9 @@ type tieredTable struct {
 	tier keepsake.Tier
 }
 
-// inOrder returns the tables as they are read: critical ones first, so that what matters most is at the providers soonest.
-// Within a tier the catalog's order stays, which is by size, so that no worker is left alone with a large table.
+// inOrder returns the tables as they are read: critical ones first, so that what matters most is at the providers
+// soonest. Within a tier the catalog's order stays, which is by size, so that no worker is left alone with a large
+// table.
 func (b *backup) inOrder(tables []platform.Relation) []tieredTable {
 	ordered := make([]tieredTable, len(tables))
 	for i := range tables {
@@ -239,7 +248,8 @@ func (b *backup) inOrder(tables []platform.Relation) []tieredTable {
 func (b *backup) openLanes(ctx context.Context) {
 	shared := &replicas.Bell{}
 	for _, p := range b.repo.Live() {
-		b.lanes = append(b.lanes, replicas.NewLane(ctx, p, replicas.ProviderBit(b.repo.Providers, p.Name), b.index, b.track, shared))
+		b.lanes = append(b.lanes, replicas.NewLane(ctx, p, replicas.ProviderBit(b.repo.Providers, p.Name), b.index, b.track,
+			shared))
 	}
 }
 
@@ -250,10 +260,12 @@ func (b *backup) closeLanes() {
 	}
 }
 
-// spareReaders are sessions beyond one a processor: while some wait for the server, there is still work (measured: a tenth less time).
+// spareReaders are sessions beyond one a processor: while some wait for the server, there is still work (measured: a
+// tenth less time).
 const spareReaders = 2
 
-// read lets the workers take jobs, critical tables first and of those the largest, while pg_dump writes the schema of the same snapshot.
+// read lets the workers take jobs, critical tables first and of those the largest, while pg_dump writes the schema of
+// the same snapshot.
 func (b *backup) read(ctx context.Context) error {
 	jobs := b.jobs()
 	var next atomic.Int64
@@ -303,8 +315,10 @@ func (b *backup) readSchema(ctx context.Context) error {
 	if err := b.tools.Dump(ctx, b.PlatformURL, b.snapshot.ID, &archive, extra...); err != nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the schema could not be read, so nothing was backed up: %w", err)
 	}
-	if err := pgtool.Undate(archive.Bytes()); err != nil { // the schema is stored all the same, and again at the next backup
-		b.track.Warnf("The schema is uploaded with every backup, also when nothing of it changed: pg_dump %d's archive cannot be read (%s).", b.tools.Major, err)
+	// the schema is stored all the same, and again at the next backup
+	if err := pgtool.Undate(archive.Bytes()); err != nil {
+		b.track.Warnf("The schema is uploaded with every backup, also when nothing of it changed: pg_dump %d's archive "+
+			"cannot be read (%s).", b.tools.Major, err)
 	}
 	for part := range slices.Chunk(archive.Bytes(), maxChunk) {
 		c, err := b.store(ctx, repository.ObjectChunk, part)
@@ -323,14 +337,17 @@ func (b *backup) result(copies []keepsake.Copy) report.BackupResult {
 		b.track.Warnf("The recovery point is not protected: %s.", verdict.Lacks())
 	}
 	return report.BackupResult{Point: m.ID, Type: string(m.Type), Time: m.Time, Tables: len(m.Tables), Rows: m.Stats.Rows,
-		BytesRead: b.bytesRead.Load(), BytesNew: b.bytesNew.Load(), BytesUploaded: uploaded, Uploaded: byProvider, BytesStored: m.Stats.BytesStored,
-		ChunksNew: b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.Now().Sub(b.started).Seconds(),
+		BytesRead: b.bytesRead.Load(), BytesNew: b.bytesNew.Load(), BytesUploaded: uploaded, Uploaded: byProvider,
+		BytesStored: m.Stats.BytesStored,
+		ChunksNew:   b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.Now().Sub(b.started).Seconds(),
 		PeakMemory: report.PeakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
-		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...), Unmapped: b.unmapped, WithoutWeddings: b.withoutWeddings,
-		Covers: m.Coverage()}
+		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...), Unmapped: b.unmapped,
+		WithoutWeddings: b.withoutWeddings,
+		Covers:          m.Coverage()}
 }
 
-// lookAtDataMap names what the data map names and the platform has not: the backup goes on, and what can be found in it is less.
+// lookAtDataMap names what the data map names and the platform has not: the backup goes on, and what can be found in it
+// is less.
 func (b *backup) lookAtDataMap(ctx context.Context) error {
 	found, err := b.snapshot.CheckDataMap(ctx, b.DataMap)
 	if err != nil {
@@ -350,7 +367,8 @@ func (b *backup) lookAtDataMap(ctx context.Context) error {
 func refuse(found []platform.Finding) error {
 	for _, f := range found {
 		if f.Error {
-			return keepsake.Errorf(keepsake.CodeInvalid, "%s", strings.TrimSpace(keepsake.Sentence(f.Message)+" "+keepsake.Sentence(f.Action)))
+			return keepsake.Errorf(keepsake.CodeInvalid, "%s",
+				strings.TrimSpace(keepsake.Sentence(f.Message)+" "+keepsake.Sentence(f.Action)))
 		}
 	}
 	return nil

@@ -7,13 +7,14 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// readCoverage puts into the manifest which weddings and vendors the snapshot has. The backup holds every row all the same, so what cannot
-// be told is said and nothing fails.
+// readCoverage puts into the manifest which weddings and vendors the snapshot has. The backup holds every row all the
+// same, so what cannot be told is said and nothing fails.
 func (b *backup) readCoverage(ctx context.Context) {
 	c, err := b.snapshot.WeddingCoverage(ctx, b.DataMap)
 	if err != nil {
 		if ctx.Err() == nil {
-			b.track.Warnf("The recovery point holds every row, but the list of backups cannot say which days of weddings it covers: %s", keepsake.MessageOf(err))
+			b.track.Warnf("The recovery point holds every row, but the list of backups cannot say which days of weddings "+
+				"it covers: %s", keepsake.MessageOf(err))
 		}
 		return
 	}

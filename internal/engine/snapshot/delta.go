@@ -15,8 +15,8 @@ import (
 const (
 	// slotsPerPage is more than a heap page can hold rows.
 	slotsPerPage = 2048
-	// mostDelta is how many of a range's rows, as a share of one, may be dropped or added before the range is read whole again: every
-	// dropped row is stored and fetched for nothing.
+	// mostDelta is how many of a range's rows, as a share of one, may be dropped or added before the range is read whole
+	// again: every dropped row is stored and fetched for nothing.
 	mostDelta = 4
 	// mostLayers bounds the chunks of a range, and with them the objects that one more row costs at a restore.
 	mostLayers = 16
@@ -116,9 +116,9 @@ type place struct {
 	chunk  uint16
 }
 
-// difference finds out which rows of the parent's range are still there. A row is, when a tuple lies at its place now that was
-// written by a transaction older than any that ran when the chunk was read: such a tuple was visible then, and a place holds
-// one visible tuple. Everything else counts as added. nil: the range had better be read whole.
+// difference finds out which rows of the parent's range are still there. A row is, when a tuple lies at its place now
+// that was written by a transaction older than any that ran when the chunk was read: such a tuple was visible then, and
+// a place holds one visible tuple. Everything else counts as added. nil: the range had better be read whole.
 func (w *worker) difference(old *repository.Range, placed []repository.Placed) *delta {
 	w.places = w.places[:0]
 	total, horizons := int64(0), make([]uint64, len(old.Chunks))
@@ -193,7 +193,8 @@ func placeOf(placed []repository.Placed, id repository.ChunkID) repository.Place
 	return repository.Placed{ID: id}
 }
 
-// lay adds the places of a chunk's rows that belong to the parent. It reports false for a chunk that contradicts itself.
+// lay adds the places of a chunk's rows that belong to the parent. It reports false for a chunk that contradicts
+// itself.
 func (w *worker) lay(chunk *repository.Chunk, slots repository.Runs, c uint16) bool {
 	start, number := len(w.places), uint32(0)
 	err := slots.Each(func(from, n uint64) {
@@ -218,8 +219,8 @@ func (w *worker) lay(chunk *repository.Chunk, slots repository.Runs, c uint16) b
 // dropped marks a place that no chunk of the parent means.
 const dropped = 1<<16 - 1
 
-// writer is the whole number of the transaction that wrote a tuple. Numbers older than a whole turn of the counter may seem newer
-// than they are: such a tuple is only read for nothing.
+// writer is the whole number of the transaction that wrote a tuple. Numbers older than a whole turn of the counter may
+// seem newer than they are: such a tuple is only read for nothing.
 func (b *backup) writer(xmin uint32) uint64 {
 	full := b.newest&^(1<<32-1) | uint64(xmin)
 	if full > b.newest && full >= 1<<32 {
@@ -246,7 +247,8 @@ func (w *worker) patch(ctx context.Context, t *tableRun, r *repository.Range, v 
 	}
 	if len(d.added) > 0 {
 		more := repository.Range{From: r.From, To: r.To}
-		if err := w.readRows(ctx, t, &more, t.rel.CopyPlaces(tids(r.From, d.added), w.b.manifest.Source.Encoding)); err != nil {
+		if err := w.readRows(ctx, t, &more, t.rel.CopyPlaces(tids(r.From, d.added), w.b.manifest.Source.Encoding)); err !=
+			nil {
 			return err
 		}
 		if more.Rows != int64(len(d.added)) {
@@ -271,7 +273,8 @@ func tids(from uint32, slots []uint64) []platform.TID {
 }
 
 // drop takes rows of a chunk out of the hash and adds them to those that do not belong to the recovery point.
-func (w *worker) drop(ctx context.Context, t *tableRun, chunk *repository.Chunk, gone repository.Runs, hash *repository.RowHash) error {
+func (w *worker) drop(ctx context.Context, t *tableRun, chunk *repository.Chunk, gone repository.Runs,
+	hash *repository.RowHash) error {
 	plain, err := w.b.copies.Chunk(ctx, &chunk.Ref, w.plain)
 	if err != nil {
 		if ctx.Err() != nil {

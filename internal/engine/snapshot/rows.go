@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// readRange reads one range of a table and stores it as chunks. It is called once per range; what it does per row is hash,
-// append, and note the filter keys.
+// readRange reads one range of a table and stores it as chunks. It is called once per range; what it does per row is
+// hash, append, and note the filter keys.
 func (w *worker) readRange(ctx context.Context, t *tableRun, r *repository.Range) error {
 	return w.readRows(ctx, t, r, t.rel.CopyRows(platform.PageRange{From: r.From, To: r.To}, w.b.manifest.Source.Encoding))
 }
@@ -21,7 +21,8 @@ func (w *worker) readRows(ctx context.Context, t *tableRun, r *repository.Range,
 	c.keyReader, _ = t.rel.NewKeyReader(t.keys)
 	w.keys.reset(len(t.keys))
 	w.buf = w.buf[:0]
-	n, err := w.reader.CopyOut(ctx, statement, c.binary, func(piece []byte, begin, end bool) error { return c.piece(ctx, piece, begin, end) })
+	n, err := w.reader.CopyOut(ctx, statement, c.binary,
+		func(piece []byte, begin, end bool) error { return c.piece(ctx, piece, begin, end) })
 	w.b.bytesRead.Add(n)
 	if err != nil {
 		return err

@@ -65,24 +65,26 @@ func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys []
 		!slices.Equal(known.Columns, columnsOf(rel))) {
 		known = nil
 	}
-	if b.in.Type != keepsake.BackupFull && known != nil && b.sameIdentity() && known.Layout == rel.Layout && known.RangePages == t.pages {
+	if b.in.Type != keepsake.BackupFull && known != nil && b.sameIdentity() && known.Layout == rel.Layout &&
+		known.RangePages == t.pages {
 		t.parent = known
 	}
 	t.lists = b.newTableLists(t, known)
 	return t
 }
 
-// sameIdentity reports whether tuples of the parent snapshot can be compared with tuples now: the same run of the same server
-// on the same timeline, the same database, and types that print their values as they did.
+// sameIdentity reports whether tuples of the parent snapshot can be compared with tuples now: the same run of the same
+// server on the same timeline, the same database, and types that print their values as they did.
 func (b *backup) sameIdentity() bool {
 	now, then := b.manifest.Source, b.parent.Source
 	return now.SystemID != "" && now.SystemID == then.SystemID && now.Timeline == then.Timeline &&
 		now.Run != "" && now.Run == then.Run && walPosition(now.LSN) >= walPosition(then.LSN) &&
-		now.DatabaseOID == then.DatabaseOID && now.TypesDigest == then.TypesDigest && now.ServerNum/10000 == then.ServerNum/10000
+		now.DatabaseOID == then.DatabaseOID && now.TypesDigest == then.TypesDigest &&
+		now.ServerNum/10000 == then.ServerNum/10000
 }
 
-// walPosition reads an LSN such as 16/B374D848. Within one run of a server it only grows; in a machine that was set back with
-// its memory it may not.
+// walPosition reads an LSN such as 16/B374D848. Within one run of a server it only grows; in a machine that was set
+// back with its memory it may not.
 func walPosition(lsn string) uint64 {
 	var high, low uint32
 	if _, err := fmt.Sscanf(lsn, "%X/%X", &high, &low); err != nil {
@@ -108,7 +110,8 @@ func (t *tableRun) finish() repository.Table {
 	case t.rel.Partition:
 		kind = repository.KindPartition
 	}
-	out := repository.Table{Name: repository.Name{Schema: t.rel.Schema, Name: t.rel.Name}, Kind: kind, Tier: t.tier, Format: t.rel.Format,
+	out := repository.Table{Name: repository.Name{Schema: t.rel.Schema, Name: t.rel.Name}, Kind: kind, Tier: t.tier,
+		Format:  t.rel.Format,
 		Columns: columnsOf(t.rel), Key: t.primary, RangePages: t.pages, Layout: t.rel.Layout, FilterKeys: t.keys,
 		Slots: t.lists.out.slots, Runs: t.lists.out.runs}
 	if t.rel.Partition {

@@ -28,7 +28,8 @@ func (u uploads) Log(l report.LogLine) {
 	}
 }
 
-// uploaded returns how many sealed bytes each provider received from this backup, also of objects that others had before, and all of them.
+// uploaded returns how many sealed bytes each provider received from this backup, also of objects that others had
+// before, and all of them.
 func (b *backup) uploaded(copies []keepsake.Copy) (map[string]int64, int64) {
 	byProvider, all := map[string]int64{}, int64(0)
 	for _, c := range copies {

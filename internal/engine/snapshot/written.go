@@ -13,7 +13,8 @@ import (
 // storeWritten is store with a writer's key. The bytes of a chunk that is there already are known without
 // reading them: sealing gives them again.
 func (b *backup) storeWritten(ctx context.Context, kind repository.ObjectKind, plain []byte) (repository.Ref, error) {
-	id, body, err := b.repo.Keys.SealWritten(kind, plain, repository.Thorough) // always the same effort, or it would be another object
+	// always the same effort, or it would be another object
+	id, body, err := b.repo.Keys.SealWritten(kind, plain, repository.Thorough)
 	if err != nil {
 		return repository.Ref{}, err
 	}

@@ -20,7 +20,8 @@ import (
 )
 
 // refusing is an S3 server that answers every upload for which refuse is true as Supabase Storage does.
-func refusing(t *testing.T, status int, code, message string, refuse func(*http.Request) bool) (p storage.Provider, uploads *atomic.Int32) {
+func refusing(t *testing.T, status int, code, message string, refuse func(*http.Request) bool) (p storage.Provider,
+	uploads *atomic.Int32) {
 	t.Helper()
 	b := testenv.LyingS3(t)
 	to, err := url.Parse(b.Endpoint)
@@ -38,25 +39,28 @@ func refusing(t *testing.T, status int, code, message string, refuse func(*http.
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(status)
-		_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message></Error>`, code, message)
+		_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message></Error>`,
+			code, message)
 	}))
 	t.Cleanup(ts.Close)
 	b.S3Server = &testenv.S3Server{Endpoint: ts.URL, AccessKey: b.AccessKey, SecretKey: b.SecretKey}
 	return storage.Retry(openS3(t, b, ""), storage.RetryOptions{Wait: time.Millisecond}), uploads
 }
 
-// TestBucketThatTakesNoLargeObjects has a size limit, as each bucket of Supabase Storage does: small objects pass, one part of a
-// large one does not, and nothing is tried twice.
+// TestBucketThatTakesNoLargeObjects has a size limit, as each bucket of Supabase Storage does: small objects pass, one
+// part of a large one does not, and nothing is tried twice.
 func TestBucketThatTakesNoLargeObjects(t *testing.T) {
 	t.Parallel()
-	p, refused := refusing(t, http.StatusRequestEntityTooLarge, "EntityTooLarge", "The object exceeded the maximum allowed size",
+	p, refused := refusing(t, http.StatusRequestEntityTooLarge, "EntityTooLarge",
+		"The object exceeded the maximum allowed size",
 		func(r *http.Request) bool { return r.ContentLength > 1<<20 })
 	if err := storage.Check(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	for name, size := range map[string]int64{"one request": 2 << 20, "in parts": 17 << 20} {
 		refused.Store(0)
-		wantExplained(t, storage.CheckLarge(t.Context(), p, size), "takes no object of this size, so what is larger has no copy there. Raise the size limit of the bucket")
+		wantExplained(t, storage.CheckLarge(t.Context(), p, size),
+			"takes no object of this size, so what is larger has no copy there. Raise the size limit of the bucket")
 		if n := refused.Load(); n != 1 {
 			t.Errorf("%s: sent %d times, want once", name, n)
 		}
@@ -66,7 +70,8 @@ func TestBucketThatTakesNoLargeObjects(t *testing.T) {
 // TestBucketOfOtherContentTypes allows pictures only.
 func TestBucketOfOtherContentTypes(t *testing.T) {
 	t.Parallel()
-	p, refused := refusing(t, http.StatusUnsupportedMediaType, "InvalidMimeType", "mime type application/octet-stream is not supported",
+	p, refused := refusing(t, http.StatusUnsupportedMediaType, "InvalidMimeType",
+		"mime type application/octet-stream is not supported",
 		func(r *http.Request) bool { return !strings.HasPrefix(r.Header.Get("Content-Type"), "image/") })
 	err := p.Put(t.Context(), "a", []byte("x"), sha256.Sum256([]byte("x")), false)
 	wantExplained(t, err, "allows certain content types only, so it takes no copies. Let it take application/octet-stream")
@@ -75,8 +80,8 @@ func TestBucketOfOtherContentTypes(t *testing.T) {
 	}
 }
 
-// TestWrongRegionOrSecret is one answer of Supabase Storage to two mistakes, so both are named; a store that tells them apart is
-// taken by its word.
+// TestWrongRegionOrSecret is one answer of Supabase Storage to two mistakes, so both are named; a store that tells them
+// apart is taken by its word.
 func TestWrongRegionOrSecret(t *testing.T) {
 	t.Parallel()
 	for code, says := range map[string][]string{
@@ -84,7 +89,8 @@ func TestWrongRegionOrSecret(t *testing.T) {
 		"AuthorizationHeaderMalformed": {"Correct the region"},
 		"InvalidRegion":                {"Correct the region"},
 	} {
-		p, refused := refusing(t, http.StatusForbidden, code, "The request signature we calculated does not match", func(*http.Request) bool { return true })
+		p, refused := refusing(t, http.StatusForbidden, code, "The request signature we calculated does not match",
+			func(*http.Request) bool { return true })
 		err := p.Put(t.Context(), "a", []byte("x"), sha256.Sum256([]byte("x")), false)
 		for _, want := range says {
 			wantExplained(t, err, want)
@@ -106,7 +112,8 @@ func TestPublicBucket(t *testing.T) {
 	open := openS3(t, testenv.LyingS3(t), "folder") // which asks nobody who they are
 	storagetest.Put(t, open, "keepsake.json", []byte("x"))
 	for key, want := range map[string]string{"keepsake.json": "read its objects", "not there": "list its objects"} {
-		if gives := storage.Public(t.Context(), storage.Retry(open, storage.RetryOptions{}), key); !strings.Contains(gives, want) {
+		if gives := storage.Public(t.Context(), storage.Retry(open, storage.RetryOptions{}), key); !strings.Contains(gives,
+			want) {
 			t.Errorf("%s at an open bucket: %q, want %s", key, gives, want)
 		}
 	}
@@ -117,7 +124,8 @@ func TestPublicBucket(t *testing.T) {
 		}
 	}))
 	t.Cleanup(ts.Close)
-	supabase, err := storage.OpenS3(t.Context(), storage.S3Options{Endpoint: ts.URL + "/storage/v1/s3", Bucket: "backups", Prefix: "folder",
+	supabase, err := storage.OpenS3(t.Context(), storage.S3Options{Endpoint: ts.URL + "/storage/v1/s3", Bucket: "backups",
+		Prefix:    "folder",
 		PathStyle: true, AccessKeyID: "x", SecretAccessKey: keepsake.Secret("y")})
 	if err != nil {
 		t.Fatal(err)

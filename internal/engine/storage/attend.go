@@ -14,7 +14,8 @@ import (
 const DefaultSilence = 15 * time.Second
 
 const (
-	// leastSpeed is what a store must reach, in bytes a second, whose transfer cannot be watched; slower only if it was measured.
+	// leastSpeed is what a store must reach, in bytes a second, whose transfer cannot be watched; slower only if it was
+	// measured.
 	leastSpeed = 1 << 20
 	// mostAlone is how much of a transfer can be under way unseen: in the buffers of two kernels, or a whole chunk.
 	mostAlone = 8 << 20
@@ -44,10 +45,10 @@ func (e *SilentError) happened() string {
 // Unwrap makes it an ErrTimeout.
 func (e *SilentError) Unwrap() error { return ErrTimeout }
 
-// Attended is a store in the hands of one operation. A call that hears nothing of the store for too long ends, and all others
-// with it; from then on every call fails at once. So a store that hangs costs an operation that time once, however much it
-// has to ask. Heard of is a store that answers, be it with an error, or whose bytes move. How long is too long: the silence
-// that the operation allows, and what a chunk takes at the throughput that was measured.
+// Attended is a store in the hands of one operation. A call that hears nothing of the store for too long ends, and all
+// others with it; from then on every call fails at once. So a store that hangs costs an operation that time once,
+// however much it has to ask. Heard of is a store that answers, be it with an error, or whose bytes move. How long is
+// too long: the silence that the operation allows, and what a chunk takes at the throughput that was measured.
 type Attended struct {
 	p Provider
 
@@ -60,7 +61,8 @@ type Attended struct {
 	heard   [2]time.Time // by direction
 }
 
-// The directions in which bytes go. A store that can be read and hangs when it is written is found out by keeping them apart.
+// The directions in which bytes go. A store that can be read and hangs when it is written is found out by keeping them
+// apart.
 const (
 	asking = iota
 	storing
@@ -207,9 +209,10 @@ func (a *Attended) do(ctx context.Context, c *call, op func(context.Context) err
 // Put implements Provider.
 func (a *Attended) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
 	size := int64(len(body))
-	err := a.do(ctx, &call{to: storing, size: size, doing: "it was to store " + kindOfObject(key)}, func(ctx context.Context) error {
-		return a.p.Put(ctx, key, body, sum, replace)
-	})
+	err := a.do(ctx, &call{to: storing, size: size, doing: "it was to store " + kindOfObject(key)},
+		func(ctx context.Context) error {
+			return a.p.Put(ctx, key, body, sum, replace)
+		})
 	if err == nil {
 		a.mu.Lock()
 		a.written += size
@@ -220,22 +223,24 @@ func (a *Attended) Put(ctx context.Context, key string, body []byte, sum [sha256
 
 // Get implements Provider.
 func (a *Attended) Get(ctx context.Context, key string, limit int64) (body []byte, err error) {
-	err = a.do(ctx, &call{to: asking, size: min(limit, mostUnseen), doing: "it was to give " + kindOfObject(key)}, func(ctx context.Context) error {
-		got, err := a.p.Get(ctx, key, limit)
-		if err == nil {
-			body = got
-		}
-		return err
-	})
+	err = a.do(ctx, &call{to: asking, size: min(limit, mostUnseen), doing: "it was to give " + kindOfObject(key)},
+		func(ctx context.Context) error {
+			got, err := a.p.Get(ctx, key, limit)
+			if err == nil {
+				body = got
+			}
+			return err
+		})
 	return body, err
 }
 
 // Stat implements Provider.
 func (a *Attended) Stat(ctx context.Context, key string) (o Object, err error) {
-	err = a.do(ctx, &call{to: asking, doing: "it was asked for " + kindOfObject(key)}, func(ctx context.Context) (err error) {
-		o, err = a.p.Stat(ctx, key)
-		return err
-	})
+	err = a.do(ctx, &call{to: asking, doing: "it was asked for " + kindOfObject(key)},
+		func(ctx context.Context) (err error) {
+			o, err = a.p.Stat(ctx, key)
+			return err
+		})
 	return o, err
 }
 
@@ -251,7 +256,8 @@ func (a *Attended) List(ctx context.Context, prefix string, fn func(Object) erro
 
 // Delete implements Provider.
 func (a *Attended) Delete(ctx context.Context, key string) error {
-	return a.do(ctx, &call{to: storing, doing: "it was to remove " + kindOfObject(key)}, func(ctx context.Context) error { return a.p.Delete(ctx, key) })
+	return a.do(ctx, &call{to: storing, doing: "it was to remove " + kindOfObject(key)},
+		func(ctx context.Context) error { return a.p.Delete(ctx, key) })
 }
 
 // Sync implements Provider.

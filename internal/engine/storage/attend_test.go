@@ -48,7 +48,8 @@ func TestSilenceEndsAllCalls(t *testing.T) {
 		if _, err := a.Get(t.Context(), "chunks/a", 100); !errors.Is(err, storage.ErrTimeout) || time.Since(start) != 0 {
 			t.Errorf("a later call took %s: %v", time.Since(start), err)
 		}
-		if words := storage.Explain(silent); !strings.Contains(words, "did not answer for 15 s while it was to store chunks") {
+		if words := storage.Explain(silent); !strings.Contains(words,
+			"did not answer for 15 s while it was to store chunks") {
 			t.Errorf("it is explained as %q", words)
 		}
 		synctest.Wait()
@@ -73,7 +74,8 @@ func (s steady) Put(ctx context.Context, key string, body []byte, sum [sha256.Si
 	}
 }
 
-// TestSlowIsNotSilent: a store whose bytes nobody sees moving gets chunk after chunk, at 1 MiB a second and, once that was measured, slower.
+// TestSlowIsNotSilent: a store whose bytes nobody sees moving gets chunk after chunk, at 1 MiB a second and, once that
+// was measured, slower.
 func TestSlowIsNotSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &steady{storage.NewMem(), 1 << 20}
@@ -137,7 +139,8 @@ func TestACancelledCallerIsNoSilence(t *testing.T) {
 		h.Hang(false, func(string, string) bool { return true })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := put(ctx, a, "chunks/a", 100); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, storage.ErrTimeout) {
+		if err := put(ctx, a, "chunks/a", 100); !errors.Is(err, context.DeadlineExceeded) ||
+			errors.Is(err, storage.ErrTimeout) {
 			t.Errorf("%v", err)
 		}
 		h.LetGo()
@@ -147,7 +150,8 @@ func TestACancelledCallerIsNoSilence(t *testing.T) {
 	})
 }
 
-// TestDeadlineFollowsTheMeasuredThroughput: an attempt may take four times what was measured, and the next one twice as long.
+// TestDeadlineFollowsTheMeasuredThroughput: an attempt may take four times what was measured, and the next one twice as
+// long.
 func TestDeadlineFollowsTheMeasuredThroughput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &steady{storage.NewMem(), 4 << 20}
@@ -168,8 +172,8 @@ func TestDeadlineFollowsTheMeasuredThroughput(t *testing.T) {
 	})
 }
 
-// TestASlowStoreThatHangsIsGivenUpSoon: a store that was measured as slow and then hangs costs half a minute when it is read, however
-// many read at once, and little more when it is written.
+// TestASlowStoreThatHangsIsGivenUpSoon: a store that was measured as slow and then hangs costs half a minute when it is
+// read, however many read at once, and little more when it is written.
 func TestASlowStoreThatHangsIsGivenUpSoon(t *testing.T) {
 	for name, c := range map[string]struct {
 		most time.Duration
@@ -179,7 +183,10 @@ func TestASlowStoreThatHangsIsGivenUpSoon(t *testing.T) {
 			_, err := p.Get(ctx, "chunks/slow", 17<<20)
 			return err
 		}},
-		"writing": {40 * time.Second, func(ctx context.Context, p storage.Provider, key string) error { return put(ctx, p, key, 2<<20) }},
+		"writing": {40 * time.Second, func(ctx context.Context, p storage.Provider,
+			key string) error {
+			return put(ctx, p, key, 2<<20)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -232,7 +239,8 @@ func (s *shared) Put(ctx context.Context, key string, body []byte, sum [sha256.S
 func TestAStoreThatManyShareIsNotGivenUp(t *testing.T) {
 	for _, speed := range []int{1 << 20, 512 << 10, 256 << 10} {
 		synctest.Test(t, func(t *testing.T) {
-			a := storage.Attend(storage.Retry(&shared{Provider: storage.NewMem(), perSecond: speed}, storage.RetryOptions{}), 15*time.Second, nil)
+			a := storage.Attend(storage.Retry(&shared{Provider: storage.NewMem(), perSecond: speed}, storage.RetryOptions{}),
+				15*time.Second, nil)
 			if err := put(t.Context(), a, "chunks/first", 2<<20); err != nil {
 				t.Fatal(err)
 			}
@@ -255,7 +263,8 @@ func TestAStoreThatManyShareIsNotGivenUp(t *testing.T) {
 	}
 }
 
-// TestSyncsAtOnceTakeNoTimeFromALaterOne: what two of them made durable is not counted twice, so that a later one has its time for what was written since.
+// TestSyncsAtOnceTakeNoTimeFromALaterOne: what two of them made durable is not counted twice, so that a later one has
+// its time for what was written since.
 func TestSyncsAtOnceTakeNoTimeFromALaterOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := storagetest.Hanging(storage.NewMem())
@@ -281,7 +290,8 @@ func TestSyncsAtOnceTakeNoTimeFromALaterOne(t *testing.T) {
 		}
 		h.Hang(false, syncs)
 		start := time.Now()
-		if err := a.Sync(t.Context()); !errors.Is(err, storage.ErrTimeout) || time.Since(start) < 17*time.Second || time.Since(start) > 18*time.Second {
+		if err := a.Sync(t.Context()); !errors.Is(err, storage.ErrTimeout) || time.Since(start) < 17*time.Second ||
+			time.Since(start) > 18*time.Second {
 			t.Errorf("64 MiB were given %s: %v", time.Since(start), err)
 		}
 	})

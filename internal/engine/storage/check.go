@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// probeSlots is how many names a check chooses from: few, so that a store without the right to delete keeps little, and
-	// enough that two checks seldom meet.
+	// probeSlots is how many names a check chooses from: few, so that a store without the right to delete keeps little,
+	// and enough that two checks seldom meet.
 	probeSlots = 8
 	// probeText begins every object of a check.
 	probeText = "Keepsake checks that this store takes and keeps objects. This one may be removed.\n"
@@ -22,20 +22,20 @@ const (
 	largeProbeSlots = 4
 )
 
-// Check proves that a provider can be written and read now: it puts a small object of random content, makes it durable, reads
-// it back, compares it and deletes it. The right to delete is not needed; without it at most eight small objects stay, where
-// List does not show them.
+// Check proves that a provider can be written and read now: it puts a small object of random content, makes it durable,
+// reads it back, compares it and deletes it. The right to delete is not needed; without it at most eight small objects
+// stay, where List does not show them.
 func Check(ctx context.Context, p Provider) error { return check(ctx, p, probeKey, probeSlots, 0) }
 
-// CheckLarge proves that a provider takes an object of that size, with content that cannot be compressed, and removes it where
-// it may; where it may not, at most four such objects stay. A store may limit the size of objects far below what a backup
-// writes.
+// CheckLarge proves that a provider takes an object of that size, with content that cannot be compressed, and removes
+// it where it may; where it may not, at most four such objects stay. A store may limit the size of objects far below
+// what a backup writes.
 func CheckLarge(ctx context.Context, p Provider, size int64) error {
 	return check(ctx, p, largeProbeKey, largeProbeSlots, size)
 }
 
-// check puts an object of at least that size and starts over where another check wrote or removed one under the same name
-// meanwhile.
+// check puts an object of at least that size and starts over where another check wrote or removed one under the same
+// name meanwhile.
 func check(ctx context.Context, p Provider, name string, slots int, size int64) error {
 	for try := 1; ; try++ {
 		body := []byte(probeText + rand.Text() + "\n")

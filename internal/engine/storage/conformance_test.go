@@ -57,7 +57,8 @@ func isolated(t *testing.T, one, two storage.Provider) {
 
 func TestLyingS3(t *testing.T) {
 	t.Parallel()
-	storagetest.Run(t, func(t *testing.T) storage.Provider { return openS3(t, testenv.LyingS3(t), "some/folder") }, storagetest.RacyCreate())
+	storagetest.Run(t, func(t *testing.T) storage.Provider { return openS3(t, testenv.LyingS3(t), "some/folder") },
+		storagetest.RacyCreate())
 }
 
 func TestGCS(t *testing.T) {
@@ -67,7 +68,10 @@ func TestGCS(t *testing.T) {
 
 func TestRetryKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	storagetest.Run(t, func(*testing.T) storage.Provider { return storage.Retry(storage.NewMem(), storage.RetryOptions{}) })
+	storagetest.Run(t, func(*testing.T) storage.Provider {
+		return storage.Retry(storage.NewMem(),
+			storage.RetryOptions{})
+	})
 }
 
 func TestFaultyKeepsTheContract(t *testing.T) {

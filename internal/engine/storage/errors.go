@@ -27,8 +27,8 @@ const (
 	maxSegment = 200 // bytes; file systems allow 255, and stores on top of them need some for themselves
 )
 
-// checkKey refuses keys that some provider could not keep exactly: they are slash-separated, relative, printable ASCII, and no
-// segment is empty or begins with a dot.
+// checkKey refuses keys that some provider could not keep exactly: they are slash-separated, relative, printable ASCII,
+// and no segment is empty or begins with a dot.
 func checkKey(key string) error {
 	if key == "" || len(key) > maxKey {
 		return fmt.Errorf("%w: %q is not 1 to %d bytes long", errBadKey, key, maxKey)
@@ -40,7 +40,8 @@ func checkKey(key string) error {
 	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "" || segment[0] == '.' || len(segment) > maxSegment {
-			return fmt.Errorf("%w: each part of %q between slashes must be 1 to %d bytes long and begin with no dot", errBadKey, key, maxSegment)
+			return fmt.Errorf("%w: each part of %q between slashes must be 1 to %d bytes long and begin with no dot", errBadKey,
+				key, maxSegment)
 		}
 	}
 	return nil

@@ -30,7 +30,8 @@ import (
 	"google.golang.org/api/googleapi"
 )
 
-// s3Answer is an error as the SDK returns it, with its operation, status, request's id, code and message around each other.
+// s3Answer is an error as the SDK returns it, with its operation, status, request's id, code and message around each
+// other.
 func s3Answer(status int, code string) error {
 	answer := &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
 		Err: &smithy.GenericAPIError{Code: code, Message: "raw: the store's own words"}}
@@ -39,11 +40,13 @@ func s3Answer(status int, code string) error {
 }
 
 func googleAnswer(status int) error {
-	return gcsError("put", "chunks/ab/abcd", &googleapi.Error{Code: status, Message: "raw: the store's own words", Body: "{raw}"})
+	return gcsError("put", "chunks/ab/abcd", &googleapi.Error{Code: status, Message: "raw: the store's own words",
+		Body: "{raw}"})
 }
 
 func dialing(err error) error {
-	return &url.Error{Op: "Put", URL: "https://raw.example/bucket", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)}}
+	return &url.Error{Op: "Put", URL: "https://raw.example/bucket",
+		Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)}}
 }
 
 func onDisk(err error) error {
@@ -54,56 +57,57 @@ func onDisk(err error) error {
 func everyFailure(t *testing.T) map[string]error {
 	t.Helper()
 	all := map[string]error{
-		"silent":      fmt.Errorf("put x: %w", &SilentError{For: 15 * time.Second, Doing: "it was to store chunks"}),
-		"replaced":    errors.Join(ErrNoPlace, errReplaced),
-		"no place":    errors.Join(ErrNoPlace, onDisk(fs.ErrNotExist)),
-		"not found":   s3Answer(404, "NoSuchKey"),
-		"exists":      s3Answer(412, "PreconditionFailed"),
-		"checksum":    fmt.Errorf("read back what was put: %w", ErrChecksum),
-		"too large":   tooLarge("chunks/ab/abcd", 10),
-		"bad key":     checkKey("../raw"),
-		"timeout":     fmt.Errorf("put x: %w within 30s: %w", ErrTimeout, context.DeadlineExceeded),
-		"cancelled":   fmt.Errorf("put x: %w", context.Canceled),
-		"no keys":     fmt.Errorf("sign: %w", errNoCredentials),
-		"gcs bucket":  gcsError("list", "", storage.ErrBucketNotExist),
-		"google 429":  googleAnswer(429),
-		"google 401":  googleAnswer(401),
-		"google 403":  googleAnswer(403),
-		"google 418":  googleAnswer(418),
-		"google 500":  googleAnswer(500),
-		"redirect":    s3Answer(301, "PermanentRedirect"),
-		"size":        s3Answer(413, "EntityTooLarge"),
-		"type":        s3Answer(415, "InvalidMimeType"),
-		"bucket":      s3Answer(404, "NoSuchBucket"),
-		"signature":   s3Answer(403, "SignatureDoesNotMatch"),
-		"key id":      s3Answer(403, "InvalidAccessKeyId"),
-		"expired":     s3Answer(400, "ExpiredToken"),
-		"clock":       s3Answer(403, "RequestTimeTooSkewed"),
-		"access":      s3Answer(403, "AccessDenied"),
-		"quota":       s3Answer(507, "QuotaExceeded"),
-		"slow down":   s3Answer(503, "SlowDown"),
-		"digest":      s3Answer(400, "BadDigest"),
-		"server":      s3Answer(500, "InternalError"),
-		"teapot":      s3Answer(418, "Teapot"),
-		"odd code":    s3Answer(418, "raw: a text, not a code"),
-		"code alone":  s3Error("put", "x", &smithy.GenericAPIError{Code: "InvalidObjectState", Message: "raw: cold"}),
-		"full":        onDisk(syscall.ENOSPC),
-		"read-only":   onDisk(syscall.EROFS),
-		"permission":  onDisk(syscall.EACCES),
-		"a file":      onDisk(syscall.ENOTDIR),
-		"no folder":   onDisk(syscall.ENOENT),
-		"i/o":         onDisk(syscall.EIO),
-		"stale":       onDisk(syscall.ESTALE),
-		"files":       onDisk(syscall.EMFILE),
-		"cleaning":    onDisk(syscall.EUCLEAN),
-		"name":        dialing(&net.DNSError{Name: "store.example", Err: "raw: no such host"}),
-		"refused":     dialing(syscall.ECONNREFUSED),
-		"certificate": &url.Error{Op: "Get", URL: "https://raw", Err: &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "raw"}}},
-		"network":     dialing(syscall.ENETUNREACH),
-		"reset":       dialing(syscall.ECONNRESET),
-		"broken off":  fmt.Errorf("read x: %w", io.ErrUnexpectedEOF),
-		"slow":        dialing(os.ErrDeadlineExceeded),
-		"unknown":     errors.New("raw: operation error S3: whatever"),
+		"silent":     fmt.Errorf("put x: %w", &SilentError{For: 15 * time.Second, Doing: "it was to store chunks"}),
+		"replaced":   errors.Join(ErrNoPlace, errReplaced),
+		"no place":   errors.Join(ErrNoPlace, onDisk(fs.ErrNotExist)),
+		"not found":  s3Answer(404, "NoSuchKey"),
+		"exists":     s3Answer(412, "PreconditionFailed"),
+		"checksum":   fmt.Errorf("read back what was put: %w", ErrChecksum),
+		"too large":  tooLarge("chunks/ab/abcd", 10),
+		"bad key":    checkKey("../raw"),
+		"timeout":    fmt.Errorf("put x: %w within 30s: %w", ErrTimeout, context.DeadlineExceeded),
+		"cancelled":  fmt.Errorf("put x: %w", context.Canceled),
+		"no keys":    fmt.Errorf("sign: %w", errNoCredentials),
+		"gcs bucket": gcsError("list", "", storage.ErrBucketNotExist),
+		"google 429": googleAnswer(429),
+		"google 401": googleAnswer(401),
+		"google 403": googleAnswer(403),
+		"google 418": googleAnswer(418),
+		"google 500": googleAnswer(500),
+		"redirect":   s3Answer(301, "PermanentRedirect"),
+		"size":       s3Answer(413, "EntityTooLarge"),
+		"type":       s3Answer(415, "InvalidMimeType"),
+		"bucket":     s3Answer(404, "NoSuchBucket"),
+		"signature":  s3Answer(403, "SignatureDoesNotMatch"),
+		"key id":     s3Answer(403, "InvalidAccessKeyId"),
+		"expired":    s3Answer(400, "ExpiredToken"),
+		"clock":      s3Answer(403, "RequestTimeTooSkewed"),
+		"access":     s3Answer(403, "AccessDenied"),
+		"quota":      s3Answer(507, "QuotaExceeded"),
+		"slow down":  s3Answer(503, "SlowDown"),
+		"digest":     s3Answer(400, "BadDigest"),
+		"server":     s3Answer(500, "InternalError"),
+		"teapot":     s3Answer(418, "Teapot"),
+		"odd code":   s3Answer(418, "raw: a text, not a code"),
+		"code alone": s3Error("put", "x", &smithy.GenericAPIError{Code: "InvalidObjectState", Message: "raw: cold"}),
+		"full":       onDisk(syscall.ENOSPC),
+		"read-only":  onDisk(syscall.EROFS),
+		"permission": onDisk(syscall.EACCES),
+		"a file":     onDisk(syscall.ENOTDIR),
+		"no folder":  onDisk(syscall.ENOENT),
+		"i/o":        onDisk(syscall.EIO),
+		"stale":      onDisk(syscall.ESTALE),
+		"files":      onDisk(syscall.EMFILE),
+		"cleaning":   onDisk(syscall.EUCLEAN),
+		"name":       dialing(&net.DNSError{Name: "store.example", Err: "raw: no such host"}),
+		"refused":    dialing(syscall.ECONNREFUSED),
+		"certificate": &url.Error{Op: "Get", URL: "https://raw",
+			Err: &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "raw"}}},
+		"network":    dialing(syscall.ENETUNREACH),
+		"reset":      dialing(syscall.ECONNRESET),
+		"broken off": fmt.Errorf("read x: %w", io.ErrUnexpectedEOF),
+		"slow":       dialing(os.ErrDeadlineExceeded),
+		"unknown":    errors.New("raw: operation error S3: whatever"),
 	}
 	for name, o := range map[string]S3Options{"no bucket": {}, "half a key": {Bucket: "b", AccessKeyID: "a"}} {
 		_, all["s3 "+name] = OpenS3(t.Context(), o)
@@ -113,7 +117,9 @@ func everyFailure(t *testing.T) map[string]error {
 	if err := os.WriteFile(odd, []byte("raw: secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, o := range map[string]GCSOptions{"no bucket": {}, "no file": {Bucket: "b", CredentialsFile: filepath.Join(dir, "none.json")}, "odd file": {Bucket: "b", CredentialsFile: odd}} {
+	for name, o := range map[string]GCSOptions{
+		"no bucket": {}, "no file": {Bucket: "b", CredentialsFile: filepath.Join(dir, "none.json")},
+		"odd file": {Bucket: "b", CredentialsFile: odd}} {
 		_, all["gcs "+name] = OpenGCS(t.Context(), o)
 	}
 	_, all["file no name"] = OpenFile("")
@@ -122,11 +128,12 @@ func everyFailure(t *testing.T) map[string]error {
 
 var (
 	wholeSentences = regexp.MustCompile(`^[A-Z][^:]*\.( [A-Z][^:]*\.)+$`)
-	rawText        = regexp.MustCompile(`(?i)\braw\b|operation error|https response|statuscode|requestid|googleapi|dial tcp|x509|openat|chunks/|%!`)
+	rawText        = regexp.MustCompile(
+		`(?i)\braw\b|operation error|https response|statuscode|requestid|googleapi|dial tcp|x509|openat|chunks/|%!`)
 )
 
-// TestExplainSpeaksInWholeSentences: what happened and what it means, then what to do, with no colon, which belongs to the name before it, and
-// nothing of what a library or a store says.
+// TestExplainSpeaksInWholeSentences: what happened and what it means, then what to do, with no colon, which belongs to
+// the name before it, and nothing of what a library or a store says.
 func TestExplainSpeaksInWholeSentences(t *testing.T) {
 	t.Parallel()
 	said := ""

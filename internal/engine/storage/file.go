@@ -22,8 +22,8 @@ const (
 	fileStep   = 4 << 20 // bytes read or written between two looks at the context
 )
 
-// file keeps objects as files below one directory. Everything goes through an os.Root, so that no key and no symbolic link
-// leads outside of it.
+// file keeps objects as files below one directory. Everything goes through an os.Root, so that no key and no symbolic
+// link leads outside of it.
 type file struct {
 	path string
 
@@ -31,8 +31,8 @@ type file struct {
 	current *place // nil until the directory was there
 }
 
-// OpenFile opens the directory at name as a Provider. One that is not there is ErrNoPlace to every operation, because a disk
-// that is not mounted must not be taken for an empty one. Only MakePlace makes it.
+// OpenFile opens the directory at name as a Provider. One that is not there is ErrNoPlace to every operation, because a
+// disk that is not mounted must not be taken for an empty one. Only MakePlace makes it.
 func OpenFile(name string) (Provider, error) {
 	if name == "" {
 		return nil, settingError("The directory of a provider has no name.")

@@ -32,7 +32,8 @@ func renameNew(base *os.Root, temp, key string) error {
 	return &os.LinkError{Op: "rename", Old: temp, New: key, Err: err}
 }
 
-// startWriteBack asks the kernel to begin writing the file out, without waiting. It is a hint: syncing does not rely on it.
+// startWriteBack asks the kernel to begin writing the file out, without waiting. It is a hint: syncing does not rely on
+// it.
 func startWriteBack(h *os.File) {
 	_ = unix.SyncFileRange(int(h.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 }
@@ -42,8 +43,8 @@ func syncfs(h *os.File) error {
 	return os.NewSyscallError("syncfs", unix.Syncfs(int(h.Fd())))
 }
 
-// syncfsReports says whether syncfs can be believed: Linux reports lost writes since 5.8, and a network or user-space file
-// system may keep its server's cache out of it.
+// syncfsReports says whether syncfs can be believed: Linux reports lost writes since 5.8, and a network or user-space
+// file system may keep its server's cache out of it.
 func syncfsReports(h *os.File) bool {
 	var name unix.Utsname
 	if unix.Uname(&name) != nil || !kernelAtLeast(unix.ByteSliceToString(name.Release[:]), 5, 8) {

@@ -10,21 +10,22 @@ import (
 	"syscall"
 )
 
-// IdentityKey is the object by which a place says which provider it is. This package reads it for one purpose: to tell whether a
-// directory that has taken another's path is the same disk, mounted again.
+// IdentityKey is the object by which a place says which provider it is. This package reads it for one purpose: to tell
+// whether a directory that has taken another's path is the same disk, mounted again.
 const IdentityKey = "provider.json"
 
 // maxIdentity bounds what is read of it here, in bytes.
 const maxIdentity = 64 << 10
 
-// ErrNoPlace is what every operation returns, wrapped, while the place itself is not there: a directory that is missing, or
-// whose path leads to another directory now. It is no ErrNotFound, because nothing is known of any object.
+// ErrNoPlace is what every operation returns, wrapped, while the place itself is not there: a directory that is
+// missing, or whose path leads to another directory now. It is no ErrNotFound, because nothing is known of any object.
 var ErrNoPlace = errors.New("the place of the provider is not there")
 
 // errReplaced is what lies under ErrNoPlace when another directory has taken the path.
 var errReplaced = errors.New("another directory is at its path now")
 
-// place is a directory that was opened. Its handle outlives a move or a lazy unmount, so each use compares it with the path.
+// place is a directory that was opened. Its handle outlives a move or a lazy unmount, so each use compares it with the
+// path.
 type place struct {
 	base     *os.Root
 	info     fs.FileInfo
@@ -32,8 +33,8 @@ type place struct {
 	disk     disk
 }
 
-// MakePlace makes the place of a provider, where that is something that can be missing: a directory. Only whoever begins to use
-// a provider calls it.
+// MakePlace makes the place of a provider, where that is something that can be missing: a directory. Only whoever
+// begins to use a provider calls it.
 func MakePlace(ctx context.Context, p Provider) error {
 	if m, ok := p.(interface {
 		MakePlace(ctx context.Context) error
@@ -55,7 +56,8 @@ func (f *file) MakePlace(context.Context) error {
 // MakePlace passes the wish on. Making a directory needs no second attempt.
 func (r *retried) MakePlace(ctx context.Context) error { return MakePlace(ctx, r.p) }
 
-// place returns the directory that is at the path now. Where it is not the one that was opened, it must carry the same identity.
+// place returns the directory that is at the path now. Where it is not the one that was opened, it must carry the same
+// identity.
 func (f *file) place() (*place, error) {
 	info, err := os.Stat(f.path) // before the lock: it hangs where a network mount does
 	if errors.Is(err, fs.ErrNotExist) {
@@ -117,9 +119,9 @@ func (at *place) readIdentity() []byte {
 	return body
 }
 
-// followedBy refuses a directory that has taken the path of this one, unless it is the same disk mounted again, or nothing was
-// ever kept here. What was written and not made durable is then durable only if the disk was unmounted in order, which nobody
-// knows: Sync says so.
+// followedBy refuses a directory that has taken the path of this one, unless it is the same disk mounted again, or
+// nothing was ever kept here. What was written and not made durable is then durable only if the disk was unmounted in
+// order, which nobody knows: Sync says so.
 func (at *place) followedBy(next *place) error {
 	if at.identity == nil {
 		at.identity = at.readIdentity()

@@ -58,7 +58,8 @@ func OpenGCS(ctx context.Context, o GCSOptions) (Provider, error) {
 	}
 	client, err := storage.NewClient(ctx, use...)
 	if err != nil {
-		return nil, settingError("No Google credentials were found, or those that were found cannot be used; set credentials_file.")
+		return nil, settingError("No Google credentials were found, or those that were found cannot be used; set " +
+			"credentials_file.")
 	}
 	// Retry and its deadlines stand around this store; a second loop inside would multiply them.
 	client.SetRetry(storage.WithPolicy(storage.RetryNever))
@@ -77,7 +78,9 @@ func credentialsType(name string) (option.CredentialsType, error) {
 	}
 	// The parser's own error would quote the file, which is a secret.
 	if json.Unmarshal(content, &head) != nil || head.Type == "" {
-		return "", settingError(fmt.Sprintf("The credentials file %s is no JSON key of Google Cloud; download one for the service account.", name))
+		return "",
+			settingError(fmt.Sprintf("The credentials file %s is no JSON key of Google Cloud; download one for the "+
+				"service account.", name))
 	}
 	return head.Type, nil
 }

@@ -34,7 +34,8 @@ func (m *Mem) Put(ctx context.Context, key string, body []byte, sum [sha256.Size
 	return nil
 }
 
-// checkPut is what Put checks before anything is sent: a living context, a key every provider keeps, a body that has its sum.
+// checkPut is what Put checks before anything is sent: a living context, a key every provider keeps, a body that has
+// its sum.
 func checkPut(ctx context.Context, key string, body []byte, sum [sha256.Size]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err

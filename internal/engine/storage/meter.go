@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// meterStep is how many bytes must have moved before a transfer counts as going on: one that trickles is no better than one
-// that hangs.
+// meterStep is how many bytes must have moved before a transfer counts as going on: one that trickles is no better than
+// one that hangs.
 const meterStep = 16 << 10
 
 // meter learns that bytes of a call move. It travels in the call's context, because only the store itself sees them.
@@ -21,8 +21,8 @@ func withMeter(ctx context.Context, m meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
-// withoutMeter is for a second attempt: a server that was stopped still lets its kernel take the beginning of a body, so that
-// bytes which are sent again prove nothing.
+// withoutMeter is for a second attempt: a server that was stopped still lets its kernel take the beginning of a body,
+// so that bytes which are sent again prove nothing.
 func withoutMeter(ctx context.Context) context.Context {
 	return context.WithValue(ctx, meterKey{}, meter(nil))
 }
@@ -95,8 +95,8 @@ func (p *pace) speed() float64 {
 	return p.bytes / p.seconds
 }
 
-// Speed returns the throughput in bytes a second that operations of a store were measured to have, 0 while none was. It knows
-// the stores that Retry and Attend return.
+// Speed returns the throughput in bytes a second that operations of a store were measured to have, 0 while none was. It
+// knows the stores that Retry and Attend return.
 func Speed(p Provider) float64 {
 	if s, ok := p.(interface{ speed() float64 }); ok {
 		return s.speed()

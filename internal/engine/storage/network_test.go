@@ -15,7 +15,8 @@ import (
 )
 
 // impatient gives up on a hung store after well under a second.
-var impatient = storage.RetryOptions{Attempts: 2, Wait: time.Millisecond, Patience: 300 * time.Millisecond, Speed: 1 << 40}
+var impatient = storage.RetryOptions{Attempts: 2, Wait: time.Millisecond, Patience: 300 * time.Millisecond,
+	Speed: 1 << 40}
 
 func wantExplained(t *testing.T, err error, want string) {
 	t.Helper()

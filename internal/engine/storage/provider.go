@@ -25,7 +25,8 @@ import (
 	"errors"
 )
 
-// The errors a Provider returns for the states that callers handle. Anything else is a failure of the store or the network.
+// The errors a Provider returns for the states that callers handle. Anything else is a failure of the store or the
+// network.
 var (
 	ErrNotFound = errors.New("object not found")
 	ErrExists   = errors.New("object already exists")
@@ -38,21 +39,22 @@ type Object struct {
 	Size int64 // bytes
 }
 
-// Provider is one storage target. Keys are slash-separated, relative, printable ASCII without backslash, at most 900 bytes, and
-// their parts are 1 to 200 bytes long and begin with no dot. Implementations are safe for concurrent use, honour ctx, and hold
-// no state that another process would need. storagetest.Run is the contract as a test.
+// Provider is one storage target. Keys are slash-separated, relative, printable ASCII without backslash, at most 900
+// bytes, and their parts are 1 to 200 bytes long and begin with no dot. Implementations are safe for concurrent use,
+// honour ctx, and hold no state that another process would need. storagetest.Run is the contract as a test.
 type Provider interface {
 	// Put stores body under key and returns nil only when the store has confirmed these very bytes: by a checksum that it
 	// verified, or, where the store verifies none, by reading them back. It creates: a key that is there is ErrExists,
 	// unless replace is set. A reader never sees a partial object. sum is the SHA-256 of body. When an answer was lost and
 	// these very bytes are found under key, that is success. The body is not used after Put has returned.
 	Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error
-	// Get returns the whole object, at most limit bytes of it; more is ErrTooLarge, so that a lying store cannot fill memory.
+	// Get returns the whole object, at most limit bytes of it; more is ErrTooLarge, so that a lying store cannot fill
+	// memory.
 	Get(ctx context.Context, key string, limit int64) ([]byte, error)
 	// Stat returns the size of the object, or ErrNotFound.
 	Stat(ctx context.Context, key string) (Object, error)
-	// List calls fn for every object whose key begins with prefix, in no particular order: end prefix with a slash to mean a
-	// folder. It holds no more than a page in memory. An error from fn ends the walk and is returned.
+	// List calls fn for every object whose key begins with prefix, in no particular order: end prefix with a slash to mean
+	// a folder. It holds no more than a page in memory. An error from fn ends the walk and is returned.
 	List(ctx context.Context, prefix string, fn func(Object) error) error
 	// Delete removes the object; one that is not there is no error.
 	Delete(ctx context.Context, key string) error

@@ -18,9 +18,9 @@ type RetryOptions struct {
 	// Patience is how long an attempt may take whatever its size, and List between two objects; 30 s. Once the store's
 	// throughput is known, it is a third of that.
 	Patience time.Duration
-	// Speed is what even a slow store must reach, in bytes a second, while its throughput is not known: size/Speed is added to
-	// Patience; 128 KiB. Once it is known, four times what the size takes at it is added, and each later attempt is given twice
-	// as long as the one before: a store that has become slow is not taken for one that hangs.
+	// Speed is what even a slow store must reach, in bytes a second, while its throughput is not known: size/Speed is
+	// added to Patience; 128 KiB. Once it is known, four times what the size takes at it is added, and each later attempt
+	// is given twice as long as the one before: a store that has become slow is not taken for one that hangs.
 	Speed int64
 	// OnRetry, when set, learns of each failed attempt that is followed by another. It must be safe for concurrent use.
 	OnRetry func(verb, key string, attempt int, err error)
@@ -29,8 +29,9 @@ type RetryOptions struct {
 // ErrTimeout is what an operation returns, wrapped, whose last attempt had no answer in time.
 var ErrTimeout = errors.New("no answer in time")
 
-// abandonAfter is the grace that an operation has to notice its deadline. One that does not (a dead network mount holds it
-// in the kernel) is left behind, and its caller told. It may still read the body of a Put then, and publishes nothing.
+// abandonAfter is the grace that an operation has to notice its deadline. One that does not (a dead network mount holds
+// it in the kernel) is left behind, and its caller told. It may still read the body of a Put then, and publishes
+// nothing.
 const abandonAfter = 3 * time.Second
 
 // slack is how many times longer than measured an operation may take.
@@ -47,10 +48,10 @@ type retried struct {
 
 func (r *retried) speed() float64 { return r.pace.speed() }
 
-// Retry returns p with a deadline on every attempt and a bounded number of attempts, so that a store that hangs is an error
-// and never a hang. Missing and existing objects, wrong checksums, refused credentials and the caller's own cancellation are
-// final. A Put whose first answer was lost finds its own object there: it is read back, and the same bytes are a success.
-// List is tried again only as long as nothing was listed.
+// Retry returns p with a deadline on every attempt and a bounded number of attempts, so that a store that hangs is an
+// error and never a hang. Missing and existing objects, wrong checksums, refused credentials and the caller's own
+// cancellation are final. A Put whose first answer was lost finds its own object there: it is read back, and the same
+// bytes are a success. List is tried again only as long as nothing was listed.
 func Retry(p Provider, o RetryOptions) Provider {
 	if o.Attempts <= 0 {
 		o.Attempts = 4
@@ -134,8 +135,9 @@ func (r *retried) Delete(ctx context.Context, key string) error {
 	return r.do(ctx, "delete", key, 0, func(ctx context.Context, _ int) error { return r.p.Delete(ctx, key) })
 }
 
-// Sync implements Provider. It is tried once and has no deadline of its own: how long it takes depends on what was written, and
-// a sync that failed must not be taken for done by trying again. It ends with ctx, even where the kernel holds it.
+// Sync implements Provider. It is tried once and has no deadline of its own: how long it takes depends on what was
+// written, and a sync that failed must not be taken for done by trying again. It ends with ctx, even where the kernel
+// holds it.
 func (r *retried) Sync(ctx context.Context) error { return untilDone(ctx, r.p.Sync) }
 
 // List implements Provider.
@@ -159,8 +161,8 @@ func (r *retried) List(ctx context.Context, prefix string, fn func(Object) error
 	}
 }
 
-// listOnce lists with a deadline that every object moves forward; the time fn takes does not count. A listing that does not
-// notice its deadline is left behind; it calls fn no more.
+// listOnce lists with a deadline that every object moves forward; the time fn takes does not count. A listing that does
+// not notice its deadline is left behind; it calls fn no more.
 func (r *retried) listOnce(ctx context.Context, prefix string, fn func(Object) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -192,7 +194,8 @@ func (r *retried) listOnce(ctx context.Context, prefix string, fn func(Object) e
 }
 
 // do runs op until it succeeds, fails for good, or attempts are used up.
-func (r *retried) do(ctx context.Context, verb, key string, size int64, op func(ctx context.Context, attempt int) error) error {
+func (r *retried) do(ctx context.Context, verb, key string, size int64,
+	op func(ctx context.Context, attempt int) error) error {
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {
 			ctx = withoutMeter(ctx)
@@ -216,7 +219,8 @@ func (r *retried) deadline(size int64, attempt int) time.Duration {
 }
 
 // once runs op with a deadline.
-func (r *retried) once(ctx context.Context, verb, key string, patience time.Duration, op func(context.Context) error) error {
+func (r *retried) once(ctx context.Context, verb, key string, patience time.Duration,
+	op func(context.Context) error) error {
 	attempt, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := untilDone(attempt, op)

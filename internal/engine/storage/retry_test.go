@@ -28,7 +28,8 @@ func TestRetryTriesAgain(t *testing.T) {
 			return nil
 		})
 		var told []int
-		r := storage.Retry(f, storage.RetryOptions{OnRetry: func(_, _ string, attempt int, _ error) { told = append(told, attempt) }})
+		r := storage.Retry(f, storage.RetryOptions{
+			OnRetry: func(_, _ string, attempt int, _ error) { told = append(told, attempt) }})
 		start := time.Now()
 		storagetest.Put(t, r, "a", []byte("x"))
 		if len(told) != 3 {
@@ -61,7 +62,8 @@ func TestRetryTakesSomeAnswersAsFinal(t *testing.T) {
 			f := storagetest.Faulty(storage.NewMem())
 			f.FailGet(final)
 			f.FailPut(final)
-			r := storage.Retry(f, storage.RetryOptions{OnRetry: func(string, string, int, error) { t.Errorf("%v was tried again", final) }})
+			r := storage.Retry(f, storage.RetryOptions{
+				OnRetry: func(string, string, int, error) { t.Errorf("%v was tried again", final) }})
 			if _, err := r.Get(t.Context(), "a", 10); !errors.Is(err, final) {
 				t.Errorf("Get: %v, want %v", err, final)
 			}
@@ -77,7 +79,8 @@ func TestRetryStopsWhenTheCallerDoes(t *testing.T) {
 		f := storagetest.Faulty(storage.NewMem())
 		f.Down(true)
 		ctx, cancel := context.WithCancel(t.Context())
-		r := storage.Retry(f, storage.RetryOptions{Wait: time.Hour, MaxWait: time.Hour, OnRetry: func(string, string, int, error) { cancel() }})
+		r := storage.Retry(f, storage.RetryOptions{Wait: time.Hour, MaxWait: time.Hour,
+			OnRetry: func(string, string, int, error) { cancel() }})
 		start := time.Now()
 		_, err := r.Get(ctx, "a", 10)
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, storagetest.ErrDown) {
@@ -136,7 +139,8 @@ func TestRetryLeavesADeafListingBehind(t *testing.T) {
 				storagetest.Put(t, d.Provider, fmt.Sprint(i), []byte("x"))
 			}
 			start, calls := time.Now(), 0
-			err := storage.Retry(d, storage.RetryOptions{Attempts: 2}).List(t.Context(), "", func(storage.Object) error { calls++; return nil })
+			err := storage.Retry(d, storage.RetryOptions{Attempts: 2}).List(t.Context(), "",
+				func(storage.Object) error { calls++; return nil })
 			if !errors.Is(err, storage.ErrTimeout) {
 				t.Errorf("a listing that hangs after %d objects: %v, want %v", there, err, storage.ErrTimeout)
 			}

@@ -50,14 +50,15 @@ type s3Store struct {
 	known    *abilities    // nil until then; read and written with the token
 }
 
-// OpenS3 opens a bucket as a Provider. It reads the credentials' sources but sends nothing to the store: the first operation
-// finds out whether it answers, and the first Put what it can be trusted with.
+// OpenS3 opens a bucket as a Provider. It reads the credentials' sources but sends nothing to the store: the first
+// operation finds out whether it answers, and the first Put what it can be trusted with.
 func OpenS3(ctx context.Context, o S3Options) (Provider, error) {
 	if o.Bucket == "" {
 		return nil, settingError("The S3 provider names no bucket.")
 	}
 	if (o.AccessKeyID == "") != (o.SecretAccessKey == "") {
-		return nil, settingError("The S3 provider has only one of access_key_id and secret_access_key, and needs both or neither.")
+		return nil, settingError("The S3 provider has only one of access_key_id and secret_access_key, and needs " +
+			"both or neither.")
 	}
 	cfg, err := loadAWS(ctx, o)
 	if err != nil {
@@ -74,7 +75,8 @@ func OpenS3(ctx context.Context, o S3Options) (Provider, error) {
 		c.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		c.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
-	return &s3Store{client: client, bucket: o.Bucket, prefix: folderPrefix(o.Prefix), endpoint: o.Endpoint, probing: make(chan struct{}, 1)}, nil
+	return &s3Store{client: client, bucket: o.Bucket, prefix: folderPrefix(o.Prefix), endpoint: o.Endpoint,
+		probing: make(chan struct{}, 1)}, nil
 }
 
 func loadAWS(ctx context.Context, o S3Options) (aws.Config, error) {
@@ -94,7 +96,9 @@ func loadAWS(ctx context.Context, o S3Options) (aws.Config, error) {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
-		return aws.Config{}, settingError("What AWS's tools are set to on this machine cannot be read; look at the variables AWS_… and the files of ~/.aws.")
+		return aws.Config{},
+			settingError("What AWS's tools are set to on this machine cannot be read; look at the variables AWS_… and the " +
+				"files of ~/.aws.")
 	}
 	if cfg.Region == "" {
 		return aws.Config{}, settingError("The S3 provider has neither a region nor an endpoint, and needs one of them.")
@@ -161,9 +165,10 @@ func (s *s3Store) Put(ctx context.Context, key string, body []byte, sum [sha256.
 	return s.compare(ctx, key, body)
 }
 
-// putError explains a failed upload. Two failures say nothing about the object: a conflict, with which a store may refuse the
-// later of two writers, and a connection that broke off, with which a store may refuse a long body without reading it, or lose
-// its confirmation. What is there then decides: these very bytes, another object, or nothing, and the upload may be tried again.
+// putError explains a failed upload. Two failures say nothing about the object: a conflict, with which a store may
+// refuse the later of two writers, and a connection that broke off, with which a store may refuse a long body without
+// reading it, or lose its confirmation. What is there then decides: these very bytes, another object, or nothing, and
+// the upload may be tried again.
 func (s *s3Store) putError(ctx context.Context, key string, body []byte, create bool, err error) error {
 	status := statusOf(err)
 	if create && ctx.Err() == nil && (status == 0 || status == http.StatusConflict) {
@@ -178,7 +183,8 @@ func (s *s3Store) putError(ctx context.Context, key string, body []byte, create 
 }
 
 // putOne sends the body in one request.
-func (s *s3Store) putOne(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, can abilities, create bool) error {
+func (s *s3Store) putOne(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, can abilities,
+	create bool) error {
 	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(key), Body: metered(ctx, body),
 		ContentLength: aws.Int64(int64(len(body))), ContentType: aws.String(contentType)}
 	if can.checksums {
@@ -197,18 +203,20 @@ func (s *s3Store) putOne(ctx context.Context, key string, body []byte, sum [sha2
 	return nil
 }
 
-// signedSum puts the body's checksum, which is known, into the signature, so that the SDK does not read the body again for it.
+// signedSum puts the body's checksum, which is known, into the signature, so that the SDK does not read the body again
+// for it.
 func signedSum(sum [sha256.Size]byte) func(*s3.Options) {
 	return s3.WithAPIOptions(func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("KeepsakePayloadHash",
-			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+				middleware.InitializeOutput, middleware.Metadata, error) {
 				return next.HandleInitialize(v4.SetPayloadHash(ctx, hex.EncodeToString(sum[:])), in)
 			}), middleware.Before)
 	})
 }
 
-// compare reads the object back and compares it with what was sent. It never removes what differs: that may be the object of
-// another writer, whose own comparison succeeded.
+// compare reads the object back and compares it with what was sent. It never removes what differs: that may be the
+// object of another writer, whose own comparison succeeded.
 func (s *s3Store) compare(ctx context.Context, key string, body []byte) error {
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.key(key)})
 	if err != nil {

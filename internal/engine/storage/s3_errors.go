@@ -41,7 +41,8 @@ func codeOf(err error) string {
 // isCredentialCode says whether the store refused who asked rather than what was asked; some answer 400 to both.
 func isCredentialCode(code string) bool {
 	switch code {
-	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired",
+	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
+		"TokenRefreshRequired",
 		"AuthorizationHeaderMalformed", "RequestTimeTooSkewed", "AccountProblem", "AllAccessDisabled", "NoSuchBucket":
 		return true
 	}

@@ -17,8 +17,8 @@ const (
 	abortTimeout = 15 * time.Second
 )
 
-// putParts sends a large body in parts; nothing is visible before the last request completes it. An upload that fails is
-// aborted, so that its parts are not kept (and paid for).
+// putParts sends a large body in parts; nothing is visible before the last request completes it. An upload that fails
+// is aborted, so that its parts are not kept (and paid for).
 func (s *s3Store) putParts(ctx context.Context, key string, body []byte, can abilities, create bool) error {
 	start := &s3.CreateMultipartUploadInput{Bucket: &s.bucket, Key: s.key(key), ContentType: aws.String(contentType)}
 	if can.checksums {
@@ -44,14 +44,16 @@ func (s *s3Store) putParts(ctx context.Context, key string, body []byte, can abi
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, abortErr := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: s.key(key), UploadId: upload.UploadId})
+	_, abortErr := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: s.key(key),
+		UploadId: upload.UploadId})
 	if codeOf(abortErr) == "NoSuchUpload" {
 		abortErr = nil // it was completed after all: the next attempt finds it
 	}
 	return errors.Join(err, abortErr)
 }
 
-func (s *s3Store) sendParts(ctx context.Context, key string, upload *string, body []byte, can abilities) ([]types.CompletedPart, error) {
+func (s *s3Store) sendParts(ctx context.Context, key string, upload *string, body []byte, can abilities) (
+	[]types.CompletedPart, error) {
 	size := max(partSize, (len(body)+maxParts-1)/maxParts)
 	var parts []types.CompletedPart
 	for number := int32(1); len(body) > 0; number++ {
@@ -69,7 +71,8 @@ func (s *s3Store) sendParts(ctx context.Context, key string, upload *string, bod
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, types.CompletedPart{ETag: out.ETag, PartNumber: in.PartNumber, ChecksumSHA256: in.ChecksumSHA256})
+		parts = append(parts, types.CompletedPart{ETag: out.ETag, PartNumber: in.PartNumber,
+			ChecksumSHA256: in.ChecksumSHA256})
 	}
 	return parts, nil
 }

@@ -21,7 +21,8 @@ import (
 )
 
 // meddle puts a handler between the provider and a bucket; next is the bucket.
-func meddle(t *testing.T, b testenv.S3Bucket, handler func(w http.ResponseWriter, r *http.Request, next http.Handler)) storage.Provider {
+func meddle(t *testing.T, b testenv.S3Bucket,
+	handler func(w http.ResponseWriter, r *http.Request, next http.Handler)) storage.Provider {
 	t.Helper()
 	target, err := url.Parse(b.Endpoint)
 	if err != nil {
@@ -61,7 +62,8 @@ func TestS3ReadsBackOnlyWhereTheStoreDoesNotCheck(t *testing.T) {
 			storagetest.Put(t, p, key, []byte(key))
 		}
 		if reads.Load() != c.reads || checksums.Load() != 3-c.reads || conditions.Load() != 3-c.reads {
-			t.Errorf("%s store: %d reads, %d checksums, %d conditions for 3 uploads; want %d reads and the rest checked by the store",
+			t.Errorf("%s store: %d reads, %d checksums, %d conditions for 3 uploads; want %d reads and the rest "+
+				"checked by the store",
 				name, reads.Load(), checksums.Load(), conditions.Load(), c.reads)
 		}
 		if found := storagetest.Keys(t, p, ""); len(found) != 3 {
@@ -100,7 +102,8 @@ func TestS3FindsBytesChangedOnTheWay(t *testing.T) {
 		next.ServeHTTP(w, r)
 		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/victim") {
 			key := "victim"
-			_, err := b.Client().PutObject(r.Context(), &s3.PutObjectInput{Bucket: &b.Name, Key: &key, Body: strings.NewReader("changed")})
+			_, err := b.Client().PutObject(r.Context(),
+				&s3.PutObjectInput{Bucket: &b.Name, Key: &key, Body: strings.NewReader("changed")})
 			if err != nil {
 				t.Error(err)
 			}
@@ -144,7 +147,8 @@ func TestS3ExplainsRefusals(t *testing.T) {
 	t.Parallel()
 	b := testenv.S3(t)
 	open := func(change func(*storage.S3Options)) error {
-		o := storage.S3Options{Endpoint: b.Endpoint, Bucket: b.Name, PathStyle: true, AccessKeyID: b.AccessKey, SecretAccessKey: keepsake.Secret(b.SecretKey)}
+		o := storage.S3Options{Endpoint: b.Endpoint, Bucket: b.Name, PathStyle: true, AccessKeyID: b.AccessKey,
+			SecretAccessKey: keepsake.Secret(b.SecretKey)}
 		change(&o)
 		p, err := storage.OpenS3(t.Context(), o)
 		if err != nil {
@@ -159,7 +163,8 @@ func TestS3ExplainsRefusals(t *testing.T) {
 	wantExplained(t, open(func(o *storage.S3Options) { o.AccessKeyID = "NOBODY" }), "does not know the access key id")
 	wantExplained(t, open(func(o *storage.S3Options) { o.Bucket = "nowhere" }), "bucket does not exist")
 	wantExplained(t, open(func(o *storage.S3Options) { o.Endpoint = "http://127.0.0.1:1" }), "connection refused")
-	wantExplained(t, open(func(o *storage.S3Options) { o.Endpoint = "http://no-such-host.invalid" }), "no-such-host.invalid was not found")
+	wantExplained(t, open(func(o *storage.S3Options) { o.Endpoint = "http://no-such-host.invalid" }),
+		"no-such-host.invalid was not found")
 }
 
 // Not parallel: the default chain reads the process's environment.

@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 )
 
-// Unavailable returns a provider that could not be opened: every call fails with err, so that the provider counts as down
-// and the others go on.
+// Unavailable returns a provider that could not be opened: every call fails with err, so that the provider counts as
+// down and the others go on.
 func Unavailable(err error) Provider { return unavailable{err} }
 
 type unavailable struct{ err error }

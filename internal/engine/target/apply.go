@@ -14,7 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// there reports whether an SQLSTATE says that an object of this kind is there already (PostgreSQL, Appendix A: duplicate_…).
+// there reports whether an SQLSTATE says that an object of this kind is there already (PostgreSQL, Appendix A:
+// duplicate_…).
 func there(kind, code string) bool {
 	switch code {
 	case stateDuplicateObject, "42P07", "42723", "42P06":
@@ -29,9 +30,9 @@ func there(kind, code string) bool {
 
 var setsOwner = regexp.MustCompile(`(?s)^ALTER .* OWNER TO \S`)
 
-// Apply runs the statements of one entry of the archive, each on its own, and returns those that the target refused. made is
-// false when the object that the entry is about is not there. Only what is about the server and not about a statement is an
-// error: a session that broke, a server that shuts down.
+// Apply runs the statements of one entry of the archive, each on its own, and returns those that the target refused.
+// made is false when the object that the entry is about is not there. Only what is about the server and not about a
+// statement is an error: a session that broke, a server that shuts down.
 func (t *Target) Apply(ctx context.Context, s pgtool.Scripted) (lost []keepsake.Exception, made bool, err error) {
 	grants := s.Kind == "ACL" || s.Kind == "DEFAULT ACL"
 	made = true
@@ -73,7 +74,8 @@ func (t *Target) Run(ctx context.Context, statement string) error {
 // AboutServer reports whether an error says that nothing more can be done here, rather than that one statement cannot.
 func AboutServer(ctx context.Context, err error) bool {
 	var pg *pgconn.PgError
-	return ctx.Err() != nil || !errors.As(err, &pg) || strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P")
+	return ctx.Err() != nil || !errors.As(err, &pg) || strings.HasPrefix(pg.Code, "08") ||
+		strings.HasPrefix(pg.Code, "57P")
 }
 
 func failureOf(e pgtool.Entry, kind, sql string, err error) Failure {
@@ -81,8 +83,10 @@ func failureOf(e pgtool.Entry, kind, sql string, err error) Failure {
 }
 
 // kinds are those of the archive's list that people would not know by that name.
-var kinds = map[string]string{"ACL": "grant", "DEFAULT ACL": "default grant", "FK CONSTRAINT": "foreign key", "SERVER": "foreign server",
-	"ROW SECURITY": "row-level security", "INDEX ATTACH": "index", "TABLE ATTACH": "partition", "PUBLICATION TABLE": "publication"}
+var kinds = map[string]string{"ACL": "grant", "DEFAULT ACL": "default grant", "FK CONSTRAINT": "foreign key",
+	"SERVER":       "foreign server",
+	"ROW SECURITY": "row-level security", "INDEX ATTACH": "index", "TABLE ATTACH": "partition",
+	"PUBLICATION TABLE": "publication"}
 
 func kindOf(kind string) string {
 	if k, ok := kinds[kind]; ok {

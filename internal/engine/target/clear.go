@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 )
 
-// clear takes away what an unfinished restore left: with the database as a whole where this run may make it anew, else piece
-// by piece. The mark proves that the database was empty before.
+// clear takes away what an unfinished restore left: with the database as a whole where this run may make it anew, else
+// piece by piece. The mark proves that the database was empty before.
 func (t *Target) clear(ctx context.Context) error {
 	if t.options.Create {
 		if err := t.recreate(ctx); err == nil || state(err) != statePrivilege {
@@ -26,7 +26,8 @@ func (t *Target) clear(ctx context.Context) error {
 	t.silence(ctx)
 	// What a killed restore had running on the server may still hold locks.
 	_, err = t.conn.Exec(ctx, `select pg_terminate_backend(pid, 10000) from pg_stat_activity
-		where datname = current_database() and application_name = $1 and usename = current_user and pid <> pg_backend_pid()`, pgtool.Application)
+		where datname = current_database() and application_name = $1 and usename = current_user and pid <> pg_backend_pid()`,
+		pgtool.Application)
 	if err != nil {
 		return fmt.Errorf("end the sessions of the killed restore: %w", err)
 	}
@@ -39,10 +40,11 @@ func (t *Target) clear(ctx context.Context) error {
 	return t.exec(ctx, "drop schema keepsake_restore cascade", "set session_replication_role = default")
 }
 
-// renewPublic brings schema public back to the state it has in a new database (initdb.c, setup_schema and PostgreSQL 15's
-// release notes).
+// renewPublic brings schema public back to the state it has in a new database (initdb.c, setup_schema and PostgreSQL
+// 15's release notes).
 func (t *Target) renewPublic(ctx context.Context) error {
-	if err := t.exec(ctx, "drop schema if exists public cascade", "create schema public", "comment on schema public is 'standard public schema'"); err != nil {
+	if err := t.exec(ctx, "drop schema if exists public cascade", "create schema public",
+		"comment on schema public is 'standard public schema'"); err != nil {
 		return err
 	}
 	if t.Num < 150000 {
@@ -98,11 +100,15 @@ var dropOrder = []struct{ kind, statement string }{
 const (
 	someTables = `select 'drop table if exists ' || string_agg(name, ', ') || ' cascade' from (
 		select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'keepsake_restore')
-		  and (n.nspname = 'public' or not exists (select from keepsake_restore.before b where b.kind = 'SCHEMA' and b.name = n.nspname))
-		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+		where c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^pg_'
+			and n.nspname not in ('information_schema', 'keepsake_restore')
+		  and (n.nspname = 'public' or not exists (select from keepsake_restore.before b where b.kind = 'SCHEMA'
+			and b.name = n.nspname))
+		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
+			and d.deptype = 'e')
 		limit 100) batch having count(*) > 0`
-	someObjects = `select 'select lo_unlink(o) from unnest(' || quote_literal(array_agg(oid)::text) || '::oid[]) as o' from (
+	someObjects = `select 'select lo_unlink(o) from unnest(' || quote_literal(array_agg(oid)::text) || '::oid[]) as o'
+		from (
 		select oid from pg_largeobject_metadata limit 100) batch having count(*) > 0`
 )
 

@@ -14,7 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// foreignKey is one ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY as pg_dump writes it. Names are quoted where SQL needs it.
+// foreignKey is one ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY as pg_dump writes it. Names are quoted where SQL needs
+// it.
 type foreignKey struct {
 	entry      pgtool.Entry
 	statement  string
@@ -27,7 +28,8 @@ type foreignKey struct {
 
 const quotedName = `(?:"(?:[^"]|"")+"|[^\s".();,]+)`
 
-var foreignKeyStatement = regexp.MustCompile(`(?s)^ALTER TABLE (ONLY )?(` + quotedName + `(?:\.` + quotedName + `)?)\s+ADD CONSTRAINT (` + quotedName +
+var foreignKeyStatement = regexp.MustCompile(`(?s)^ALTER TABLE (ONLY )?(` + quotedName + `(?:\.` + quotedName +
+	`)?)\s+ADD CONSTRAINT (` + quotedName +
 	`) FOREIGN KEY .*? REFERENCES (` + quotedName + `(?:\.` + quotedName + `)?)\s*\(`)
 
 func parseForeignKey(e pgtool.Entry, statement string) (foreignKey, bool) {
@@ -54,7 +56,8 @@ func (k foreignKey) broken(made bool, err error) BrokenKey {
 		b.Object = k.table + " " + k.name
 	}
 	if made {
-		b.Means = "It holds for new rows only (NOT VALID), because some that are there break it or could not be checked. Look for rows without their counterpart, then run ALTER TABLE " +
+		b.Means = "It holds for new rows only (NOT VALID), because some that are there break it or could not be checked. " +
+			"Look for rows without their counterpart, then run ALTER TABLE " +
 			k.table + " VALIDATE CONSTRAINT " + k.name + "."
 	}
 	return b
@@ -66,8 +69,8 @@ type UncheckedKeys struct {
 	keys  map[string][]foreignKey // by referencing table
 }
 
-// AddForeignKeys creates foreign keys without looking at the rows, which takes no time; CheckForeignKeys looks. Those that
-// cannot be created so are checked at once. What the target refuses is returned.
+// AddForeignKeys creates foreign keys without looking at the rows, which takes no time; CheckForeignKeys looks. Those
+// that cannot be created so are checked at once. What the target refuses is returned.
 func (t *Target) AddForeignKeys(ctx context.Context, scripts []pgtool.Scripted) (UncheckedKeys, []BrokenKey, error) {
 	unchecked := UncheckedKeys{keys: map[string][]foreignKey{}}
 	if len(scripts) == 0 {
@@ -103,8 +106,8 @@ func (t *Target) AddForeignKeys(ctx context.Context, scripts []pgtool.Scripted) 
 }
 
 // CheckForeignKeys checks the rows of one table after the other, many tables at once, because checking locks only the
-// referencing table. A key that the rows break, because the source's rows broke it already or because the other table's rows
-// were not restored, stays unchecked (NOT VALID) and is returned.
+// referencing table. A key that the rows break, because the source's rows broke it already or because the other table's
+// rows were not restored, stays unchecked (NOT VALID) and is returned.
 func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, sessions int) ([]BrokenKey, error) {
 	next, broken := make(chan string, len(unchecked.order)), make(chan BrokenKey)
 	for _, table := range unchecked.order {
@@ -149,7 +152,8 @@ func SameName(written string, n repository.Name) bool {
 
 // partitionedTables returns the partitioned tables by the names that pg_dump gives them.
 func (t *Target) partitionedTables(ctx context.Context) (map[string]bool, error) {
-	rows, err := t.conn.Query(ctx, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'p'`)
+	rows, err := t.conn.Query(ctx, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n
+		on n.oid = c.relnamespace where c.relkind = 'p'`)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +167,8 @@ func (t *Target) partitionedTables(ctx context.Context) (map[string]bool, error)
 
 // Tables returns the tables that hold rows of their own.
 func (t *Target) Tables(ctx context.Context) (map[repository.Name]bool, error) {
-	rows, err := t.conn.Query(ctx, `select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'`)
+	rows, err := t.conn.Query(ctx, `select n.nspname, c.relname from pg_class c join pg_namespace n
+		on n.oid = c.relnamespace where c.relkind = 'r'`)
 	if err != nil {
 		return nil, err
 	}
@@ -194,8 +199,8 @@ func (t *Target) PartitionRoots(ctx context.Context) (map[repository.Name]reposi
 	return roots, err
 }
 
-// Unanalyzed lists what the server's autovacuum will not analyze by itself (PostgreSQL, 25.1.3): tables that others inherit
-// from, and with autovacuum switched off everything. Partitioned tables have their statistics since the load.
+// Unanalyzed lists what the server's autovacuum will not analyze by itself (PostgreSQL, 25.1.3): tables that others
+// inherit from, and with autovacuum switched off everything. Partitioned tables have their statistics since the load.
 func (t *Target) Unanalyzed(ctx context.Context) ([]repository.Name, error) {
 	rows, err := t.conn.Query(ctx, `
 		select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -204,7 +209,8 @@ func (t *Target) Unanalyzed(ctx context.Context) ([]repository.Name, error) {
 		  and (exists (select from pg_inherits h where h.inhparent = c.oid)
 		       or current_setting('autovacuum') = 'off' or current_setting('track_counts') = 'off'
 		       or c.reloptions && '{autovacuum_enabled=false,autovacuum_enabled=off,autovacuum_enabled=0}')
-		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
+			and d.deptype = 'e')
 		order by 1, 2`, t.Managed)
 	if err != nil {
 		return nil, err

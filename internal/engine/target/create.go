@@ -33,15 +33,18 @@ func (t *Target) connectElsewhere(ctx context.Context) (*pgx.Conn, error) {
 		}
 		last = err
 	}
-	return nil, keepsake.Errorf(keepsake.CodeOf(last), "database %q is to be created, but no other database of the server can be opened to do it from: make it by hand: %w", t.Name, last)
+	return nil, keepsake.Errorf(keepsake.CodeOf(last),
+		"database %q is to be created, but no other database of the server can be opened to do it from: make it by hand: %w",
+		t.Name, last)
 }
 
-// create makes the database with the source's encoding and locale, or with the server's own locale where its system lacks
-// the source's, and connects to it.
+// create makes the database with the source's encoding and locale, or with the server's own locale where its system
+// lacks the source's, and connects to it.
 func (t *Target) create(ctx context.Context) ([]keepsake.Exception, error) {
 	var lost []keepsake.Exception
 	s := t.options.Source
-	statement := "create database " + pgx.Identifier{t.Name}.Sanitize() + " template template0 encoding " + quote(s.Encoding)
+	statement := "create database " + pgx.Identifier{t.Name}.Sanitize() + " template template0 encoding " +
+		quote(s.Encoding)
 	_, err := t.conn.Exec(ctx, statement+" lc_collate "+quote(s.Collate)+" lc_ctype "+quote(s.CType))
 	if code := state(err); code == stateWrongObject || code == stateInvalidParameter {
 		refused := err
@@ -53,7 +56,8 @@ func (t *Target) create(ctx context.Context) ([]keepsake.Exception, error) {
 	case stateDuplicateDB: // another run was faster; the lock decides between the two
 		err = nil
 	case statePrivilege:
-		return nil, keepsake.Errorf(keepsake.CodeForbidden, "the role may not create database %q: give it CREATEDB or make the database by hand", t.Name)
+		return nil, keepsake.Errorf(keepsake.CodeForbidden,
+			"the role may not create database %q: give it CREATEDB or make the database by hand", t.Name)
 	}
 	if err != nil {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "database %q could not be created: %w", t.Name, err)
@@ -78,7 +82,8 @@ func (t *Target) recreate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = elsewhere.Exec(ctx, "drop database "+pgx.Identifier{t.Name}.Sanitize()+" with (force)") // ends our own session too
+	// ends our own session too
+	_, err = elsewhere.Exec(ctx, "drop database "+pgx.Identifier{t.Name}.Sanitize()+" with (force)")
 	if err != nil {
 		_ = elsewhere.Close(context.WithoutCancel(ctx))
 		return fmt.Errorf("drop the unfinished database: %w", err)
@@ -92,7 +97,8 @@ func (t *Target) recreate(ctx context.Context) error {
 }
 
 // listSettings are those whose value is a list that must not be quoted as one string (GUC_LIST_QUOTE in guc_tables.c).
-var listSettings = []string{"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries", "shared_preload_libraries", "unix_socket_directories"}
+var listSettings = []string{"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries",
+	"shared_preload_libraries", "unix_socket_directories"}
 
 // ApplySettings repeats the source's ALTER DATABASE … SET. What the target refuses is returned.
 func (t *Target) ApplySettings(ctx context.Context) []keepsake.Exception {

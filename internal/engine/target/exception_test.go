@@ -8,21 +8,26 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// TestNoValueOfARowInAnException: what a server quotes of a row is not shown, however many quotes the value has itself, and names of the statement are.
+// TestNoValueOfARowInAnException: what a server quotes of a row is not shown, however many quotes the value has itself,
+// and names of the statement are.
 func TestNoValueOfARowInAnException(t *testing.T) {
 	t.Parallel()
 	const index = `CREATE INDEX guests_table ON public.guests USING btree (((note)::integer))`
 	for _, x := range []struct{ sql, code, message, want string }{
 		{index, "22P02", `invalid input syntax for type integer: "Table 5"`, `invalid input syntax for type integer: "…"`},
-		{index, "22P02", `invalid input syntax for type integer: "said "Jane Doe is late" twice"`, `invalid input syntax for type integer: "…"`},
+		{index, "22P02", `invalid input syntax for type integer: "said "Jane Doe is late" twice"`,
+			`invalid input syntax for type integer: "…"`},
 		{index, "22P02", `malformed array literal: "{"Jane Doe"}"`, `malformed array literal: "…"`},
-		{index, "22P02", `ungültige Eingabesyntax für Typ integer: »5 "Jane Doe" 6«`, `ungültige Eingabesyntax für Typ integer: "…"`},
+		{index, "22P02", `ungültige Eingabesyntax für Typ integer: »5 "Jane Doe" 6«`,
+			`ungültige Eingabesyntax für Typ integer: "…"`},
 		{"", "22003", `value ""Jane Doe"" is out of range for type integer`, `value "…" is out of range for type integer`},
 		{index, "22P02", `invalid input syntax for type integer: "`, `invalid input syntax for type integer: "`},
 		{index, "42703", `column "note" does not exist`, `column "note" does not exist`},
-		{index, "42P01", `relation "guests" of schema "hidden" does not exist`, `relation "guests" of schema "…" does not exist`},
+		{index, "42P01", `relation "guests" of schema "hidden" does not exist`,
+			`relation "guests" of schema "…" does not exist`},
 	} {
-		e := Failure{Kind: "index", SQL: x.sql, Err: errors.Join(&pgconn.PgError{Code: x.code, Message: x.message})}.Exception()
+		e := Failure{Kind: "index", SQL: x.sql,
+			Err: errors.Join(&pgconn.PgError{Code: x.code, Message: x.message})}.Exception()
 		if e.Error != x.want || strings.Contains(e.Error, "Jane") {
 			t.Errorf("%s is said as %s, want %s", x.message, e.Error, x.want)
 		}

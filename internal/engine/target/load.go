@@ -40,8 +40,8 @@ func (t *Target) NewLoader(ctx context.Context) (*Loader, error) {
 	return &Loader{options: t.options, conn: conn, reader: reader, hasher: xxh3.New()}, nil
 }
 
-// session opens one more session that writes. Functions behind checks, generated columns and materialized views find what
-// they name as they did on the platform: under its own search path.
+// session opens one more session that writes. Functions behind checks, generated columns and materialized views find
+// what they name as they did on the platform: under its own search path.
 func (t *Target) session(ctx context.Context) (*pgx.Conn, error) {
 	s := t.options.settings()
 	s["search_path"] = `"$user", public`
@@ -59,8 +59,8 @@ func (l *Loader) Close(ctx context.Context) {
 	_ = l.conn.Close(context.WithoutCancel(ctx))
 }
 
-// Load fills a table that this restore created with the rows that src delivers in COPY format. Emptying it first, in the
-// same transaction, is what allows FREEZE: the rows need no later vacuum, and reading them back dirties no page.
+// Load fills a table that this restore created with the rows that src delivers in COPY format. Emptying it first, in
+// the same transaction, is what allows FREEZE: the rows need no later vacuum, and reading them back dirties no page.
 func (l *Loader) Load(ctx context.Context, t *repository.Table, src io.Reader) error {
 	tx, err := l.conn.Begin(ctx)
 	if err != nil {
@@ -81,16 +81,18 @@ func (l *Loader) Load(ctx context.Context, t *repository.Table, src io.Reader) e
 		return err
 	}
 	// The mark knows how many rows are the restore's, so that rows that somebody adds to an unfinished one are noticed.
-	if _, err := tx.Exec(ctx, "insert into keepsake_restore.loaded values ($1, $2, $3)", t.Schema, t.Name.Name, n); err != nil {
+	if _, err := tx.Exec(ctx, "insert into keepsake_restore.loaded values ($1, $2, $3)", t.Schema, t.Name.Name,
+		n); err != nil {
 		return fmt.Errorf("note how many rows were restored: %w", err)
 	}
 	return tx.Commit(ctx)
 }
 
-// LoadManaged fills a table that the hosting service made, under its constraints but without its triggers. It never touches
-// a table that holds rows, and reports that it does.
+// LoadManaged fills a table that the hosting service made, under its constraints but without its triggers. It never
+// touches a table that holds rows, and reports that it does.
 func (l *Loader) LoadManaged(ctx context.Context, t *repository.Table, src io.Reader) (holds bool, err error) {
-	_, _ = l.conn.Exec(ctx, "set session_replication_role = replica") // a role that may not has its rows checked one by one
+	// a role that may not has its rows checked one by one
+	_, _ = l.conn.Exec(ctx, "set session_replication_role = replica")
 	defer func() { _, _ = l.conn.Exec(ctx, "set session_replication_role = default") }()
 	tx, err := l.conn.Begin(ctx)
 	if err != nil {
@@ -139,8 +141,8 @@ func (l *Loader) format(t *repository.Table) string {
 	return "format text, encoding " + quote(l.options.Source.Encoding)
 }
 
-// partBytes is about how much of a table one reading-back takes: enough to hide its start, and little enough that the last
-// ones keep every session busy to the end.
+// partBytes is about how much of a table one reading-back takes: enough to hide its start, and little enough that the
+// last ones keep every session busy to the end.
 const partBytes = 48 << 20
 
 // Parts cuts a table that was loaded with the given number of bytes into page ranges that can be read back at once.
@@ -150,7 +152,8 @@ func (l *Loader) Parts(ctx context.Context, t *repository.Table, bytes int64) ([
 		return []platform.PageRange{{}}, nil
 	}
 	var pages int64
-	err := l.conn.QueryRow(ctx, "select pg_relation_size($1::text::regclass) / current_setting('block_size')::int8", tableName(t)).Scan(&pages)
+	err := l.conn.QueryRow(ctx, "select pg_relation_size($1::text::regclass) / current_setting('block_size')::int8",
+		tableName(t)).Scan(&pages)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the table's size: %w", err)
 	}
@@ -158,7 +161,8 @@ func (l *Loader) Parts(ctx context.Context, t *repository.Table, bytes int64) ([
 }
 
 // ReadBack counts and hashes the rows on the given pages as they are in the table now, in the format its chunks have.
-func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, part platform.PageRange) (rows int64, hash repository.RowHash, err error) {
+func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, part platform.PageRange) (rows int64,
+	hash repository.RowHash, err error) {
 	what := tableName(t) + columns(t)
 	switch {
 	case t.Kind == repository.KindLargeObjects:
@@ -196,8 +200,9 @@ func (l *Loader) Analyze(ctx context.Context, n repository.Name) error {
 	return err
 }
 
-// Sketch gives the planner statistics of a tenth of the usual sample, which is enough to choose sane plans at once. Because
-// it names columns, the server goes on counting the table as never analyzed, so that autovacuum soon makes whole ones.
+// Sketch gives the planner statistics of a tenth of the usual sample, which is enough to choose sane plans at once.
+// Because it names columns, the server goes on counting the table as never analyzed, so that autovacuum soon makes
+// whole ones.
 func (l *Loader) Sketch(ctx context.Context, n repository.Name, columns []repository.Column) error {
 	if len(columns) == 0 {
 		return nil
@@ -206,7 +211,8 @@ func (l *Loader) Sketch(ctx context.Context, n repository.Name, columns []reposi
 	for i, c := range columns {
 		names[i] = pgx.Identifier{c.Name}.Sanitize()
 	}
-	_, err := l.conn.Exec(ctx, "set default_statistics_target = 10; analyze "+pgx.Identifier{n.Schema, n.Name}.Sanitize()+" ("+strings.Join(names, ", ")+"); reset default_statistics_target")
+	_, err := l.conn.Exec(ctx, "set default_statistics_target = 10; analyze "+pgx.Identifier{n.Schema, n.Name}.Sanitize()+
+		" ("+strings.Join(names, ", ")+"); reset default_statistics_target")
 	return err
 }
 

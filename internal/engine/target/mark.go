@@ -16,8 +16,8 @@ import (
 // MarkSchema is the schema that says, while it is there, that the database is unfinished.
 const MarkSchema = "keepsake_restore"
 
-// Prover seals and opens what a mark says, with the repository's key, so that nobody else's schema of that name makes a restore
-// clear a database.
+// Prover seals and opens what a mark says, with the repository's key, so that nobody else's schema of that name makes a
+// restore clear a database.
 type Prover interface {
 	Prove(about, point string) ([]byte, error)
 	// Point returns what was sealed about it; an error where it was not, or by another key.
@@ -47,25 +47,30 @@ func (t *Target) mark(ctx context.Context) error {
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	for _, q := range []string{
 		"create schema keepsake_restore",
-		"create table keepsake_restore.run (id uuid not null, point text not null, started_at timestamptz not null, state text not null, proof bytea not null)",
+		"create table keepsake_restore.run (id uuid not null, point text not null, started_at timestamptz not null, state " +
+			"text not null, proof bytea not null)",
 		"create table keepsake_restore.before (kind text not null, name text not null)",
-		"create table keepsake_restore.loaded (table_schema text not null, table_name text not null, n bigint not null)", // tables that got rows, and how many
-		"create table keepsake_restore.managed (table_schema text not null, table_name text not null)",                   // tables of managed schemas that got rows
-		"comment on schema keepsake_restore is 'A restore by Keepsake is not finished: this database is incomplete. Run the restore again.'",
+		// tables that got rows, and how many
+		"create table keepsake_restore.loaded (table_schema text not null, table_name text not null, n bigint not null)",
+		// tables of managed schemas that got rows
+		"create table keepsake_restore.managed (table_schema text not null, table_name text not null)",
+		"comment on schema keepsake_restore is 'A restore by Keepsake is not finished: this database is incomplete. Run " +
+			"the restore again.'",
 		"insert into keepsake_restore.before " + globals,
 	} {
 		if _, err := tx.Exec(ctx, q); err != nil {
 			return fmt.Errorf("mark the target as unfinished: %w", err)
 		}
 	}
-	if _, err = tx.Exec(ctx, "insert into keepsake_restore.run values (gen_random_uuid(), $1, now(), 'running', $2)", t.options.Point, proof); err != nil {
+	if _, err = tx.Exec(ctx, "insert into keepsake_restore.run values (gen_random_uuid(), $1, now(), 'running', $2)",
+		t.options.Point, proof); err != nil {
 		return fmt.Errorf("mark the target as unfinished: %w", err)
 	}
 	return tx.Commit(ctx)
 }
 
-// MarkedPoint returns the recovery point of the unfinished restore that the database holds; "" for a database without a mark. A
-// mark that no restore of this repository has made here proves nothing: the database is refused.
+// MarkedPoint returns the recovery point of the unfinished restore that the database holds; "" for a database without a
+// mark. A mark that no restore of this repository has made here proves nothing: the database is refused.
 func (t *Target) MarkedPoint(ctx context.Context) (string, error) {
 	if !t.marked {
 		return "", nil
@@ -88,14 +93,15 @@ func (t *Target) MarkedPoint(ctx context.Context) (string, error) {
 		if len(found) > 0 {
 			holds = strings.Join(found, ", ")
 		}
-		return "", refused(t.Name, "it has a schema keepsake_restore that no restore from this repository made in it, and holds "+holds+"; drop it if nobody needs it")
+		return "", refused(t.Name, "it has a schema keepsake_restore that no restore from this repository made in "+
+			"it, and holds "+holds+"; drop it if nobody needs it")
 	}
 	return point, nil
 }
 
-// JudgeMark refuses to clear a database in which somebody has made something since the restore that did not finish. expected
-// are the things which that restore may have made, as content names them.
-// Begin judges once more by the same things, under the lock.
+// JudgeMark refuses to clear a database in which somebody has made something since the restore that did not finish.
+// expected are the things which that restore may have made, as content names them. Begin judges once more by the same
+// things, under the lock.
 func (t *Target) JudgeMark(ctx context.Context, point string, expected map[string]bool) error {
 	t.judged, t.expected = point, expected
 	return t.judge(ctx)
@@ -129,23 +135,29 @@ func (t *Target) judge(ctx context.Context) error {
 }
 
 func (t *Target) notAlone(what string) error {
-	return keepsake.Errorf(keepsake.CodeConflict, "the database %q holds an unfinished restore and, %s: it is not cleared, nothing was written; save what is needed and drop the database, or restore into a new one",
+	return keepsake.Errorf(keepsake.CodeConflict,
+		"the database %q holds an unfinished restore and, %s: it is not cleared, nothing was written; save what is needed "+
+			"and drop the database, or restore into a new one",
 		t.Name, what)
 }
 
-// changedTables returns the tables that hold another number of rows than the restore put there, or of which the server has counted
-// updates or deletions since: a restore makes none. A mark of an earlier version does not say what was put there.
+// changedTables returns the tables that hold another number of rows than the restore put there, or of which the server
+// has counted updates or deletions since: a restore makes none. A mark of an earlier version does not say what was put
+// there.
 func (t *Target) changedTables(ctx context.Context) ([]string, error) {
 	var says bool
-	if err := t.conn.QueryRow(ctx, "select to_regclass('keepsake_restore.loaded') is not null").Scan(&says); err != nil || !says {
+	if err := t.conn.QueryRow(ctx, "select to_regclass('keepsake_restore.loaded') is not null").Scan(&says); err != nil ||
+		!says {
 		return nil, err
 	}
 	rows, err := t.conn.Query(ctx, `
 		select n.nspname, c.relname, coalesce(l.n, 0), coalesce(s.n_tup_upd + s.n_tup_del, 0) > 0
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_stat_all_tables s on s.relid = c.oid
 		left join keepsake_restore.loaded l on l.table_schema = n.nspname and l.table_name = c.relname
-		where c.relkind = 'r' and not row_security_active(c.oid) and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'keepsake_restore') and n.nspname <> all($1)
-		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+		where c.relkind = 'r' and not row_security_active(c.oid) and n.nspname !~ '^pg_'
+			and n.nspname not in ('information_schema', 'keepsake_restore') and n.nspname <> all($1)
+		  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
+			and d.deptype = 'e')
 		order by 1, 2`, t.Managed)
 	if err != nil {
 		return nil, err
@@ -176,8 +188,10 @@ func (t *Target) changedTables(ctx context.Context) ([]string, error) {
 }
 
 // contentKinds are pg_restore's names of kinds where content has another one.
-var contentKinds = map[string]string{"VIEW": "table", "MATERIALIZED VIEW": "table", "FOREIGN TABLE": "table", "PROCEDURE": "function",
-	"AGGREGATE": "function", "DOMAIN": "type", "SHELL TYPE": "type", "PROCEDURAL LANGUAGE": "language", "SERVER": "foreign server",
+var contentKinds = map[string]string{"VIEW": "table", "MATERIALIZED VIEW": "table", "FOREIGN TABLE": "table",
+	"PROCEDURE": "function",
+	"AGGREGATE": "function", "DOMAIN": "type", "SHELL TYPE": "type", "PROCEDURAL LANGUAGE": "language",
+	"SERVER":      "foreign server",
 	"DEFAULT ACL": "default privileges"}
 
 // ContentKind is what content calls a kind of pg_restore's list.

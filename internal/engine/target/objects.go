@@ -30,15 +30,17 @@ func (t *Target) CreateObjects(ctx context.Context, objects []repository.LargeOb
 	return nil
 }
 
-// pagesOf is where the rows of pg_largeobject wait. It stands in the mark's schema, which nobody else reads and Finish drops.
+// pagesOf is where the rows of pg_largeobject wait. It stands in the mark's schema, which nobody else reads and Finish
+// drops.
 const pagesOf = "keepsake_restore.pages"
 
 // pageSize is how many bytes one page of a large object holds (LOBLKSIZE).
 const pageSize = "(current_setting('block_size')::int8 / 4)"
 
-// readObjects reads large objects back, page by page. lo_get needs no right on pg_largeobject, which only a superuser has; of
-// the last page more is asked for than was written, so that an object which is too long shows as well.
-const readObjects = "(select loid, pageno, lo_get(loid, pageno * " + pageSize + ", case when pageno = last then " + pageSize + "::int else length(data) end)" +
+// readObjects reads large objects back, page by page. lo_get needs no right on pg_largeobject, which only a superuser
+// has; of the last page more is asked for than was written, so that an object which is too long shows as well.
+const readObjects = "(select loid, pageno, lo_get(loid, pageno * " + pageSize + ", case when pageno = last then " +
+	pageSize + "::int else length(data) end)" +
 	" from (select *, max(pageno) over (partition by loid) as last from " + pagesOf + ") p)"
 
 // loadObjects turns the rows of pg_largeobject into large objects.
@@ -51,8 +53,10 @@ func (l *Loader) loadObjects(ctx context.Context, tx pgx.Tx, src io.Reader) erro
 	}
 	for _, q := range []string{
 		// An object that was cut off at a page's end has an empty page there, which only cutting it off makes again.
-		"select lo_truncate64(lo_open(loid, x'20000'::int), pageno * " + pageSize + ") from (select * from " + pagesOf + " where length(data) = 0 order by loid, pageno) p",
-		"select lo_put(loid, pageno * " + pageSize + ", data) from (select * from " + pagesOf + " where length(data) > 0 order by loid, pageno) p",
+		"select lo_truncate64(lo_open(loid, x'20000'::int), pageno * " + pageSize + ") from (select * from " + pagesOf +
+			" where length(data) = 0 order by loid, pageno) p",
+		"select lo_put(loid, pageno * " + pageSize + ", data) from (select * from " + pagesOf +
+			" where length(data) > 0 order by loid, pageno) p",
 	} {
 		if _, err := tx.Exec(ctx, q); err != nil {
 			return fmt.Errorf("write large objects: %w", err)
@@ -75,7 +79,8 @@ func (t *Target) GrantObjects(ctx context.Context, objects []repository.LargeObj
 				if kind == "alter" {
 					kind = "owner"
 				}
-				lost = append(lost, Failure{Kind: kind, Object: fmt.Sprintf("large object %d", o.OID), SQL: s, Err: err}.Exception())
+				lost = append(lost, Failure{Kind: kind, Object: fmt.Sprintf("large object %d", o.OID), SQL: s,
+					Err: err}.Exception())
 			}
 		}
 	}
@@ -161,8 +166,8 @@ func cutGrantee(item string) (name, rest string, ok bool) {
 	return "", "", false
 }
 
-// SetSequences gives every sequence its value, in one statement; where that fails, each on its own. What the target refuses
-// is returned.
+// SetSequences gives every sequence its value, in one statement; where that fails, each on its own. What the target
+// refuses is returned.
 func (t *Target) SetSequences(ctx context.Context, sequences []repository.Sequence) ([]keepsake.Exception, error) {
 	if len(sequences) == 0 {
 		return nil, nil
@@ -177,7 +182,8 @@ func (t *Target) SetSequences(ctx context.Context, sequences []repository.Sequen
 			if AboutServer(ctx, err) {
 				return lost, err
 			}
-			lost = append(lost, Failure{Kind: "sequence value", Object: keepsake.TableName(s.Schema, s.Name.Name), Err: err}.Exception())
+			lost = append(lost, Failure{Kind: "sequence value", Object: keepsake.TableName(s.Schema, s.Name.Name),
+				Err: err}.Exception())
 		}
 	}
 	return lost, nil
@@ -188,7 +194,8 @@ func (t *Target) setSequences(ctx context.Context, sequences []repository.Sequen
 	for i, s := range sequences {
 		names[i], last[i], called[i] = pgx.Identifier{s.Schema, s.Name.Name}.Sanitize(), s.Last, s.Called
 	}
-	_, err := t.conn.Exec(ctx, "select setval(s.name::regclass, s.last, s.called) from unnest($1::text[], $2::int8[], $3::bool[]) as s(name, last, called)",
+	_, err := t.conn.Exec(ctx, "select setval(s.name::regclass, s.last, s.called) from unnest($1::text[], $2::int8[], "+
+		"$3::bool[]) as s(name, last, called)",
 		names, last, called)
 	return err
 }

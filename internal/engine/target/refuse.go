@@ -27,7 +27,9 @@ var templates = []string{"template0", "template1"}
 const reservedTime = 5 * time.Second
 
 func refused(name, why string) error {
-	return keepsake.Errorf(keepsake.CodeConflict, "the database %q is no target for a restore: %s; nothing was written; restore into a new database (--create makes one)", name, why)
+	return keepsake.Errorf(keepsake.CodeConflict,
+		"the database %q is no target for a restore: %s; nothing was written; restore into a new database "+
+			"(--create makes one)", name, why)
 }
 
 // identity is what tells a database from every other one, by whatever address it is reached.
@@ -45,19 +47,21 @@ func (i identity) same(o identity) bool {
 	return i.started == o.started && i.oid == o.oid
 }
 
-// identify asks a session for its database. Where the role may not ask for the server's identifier, the moment it started stands
-// for it.
+// identify asks a session for its database. Where the role may not ask for the server's identifier, the moment it
+// started stands for it.
 func identify(ctx context.Context, conn *pgx.Conn) (identity, error) {
 	var id identity
 	var may bool
-	if err := conn.QueryRow(ctx, "select has_function_privilege('pg_control_system()', 'execute')").Scan(&may); err != nil {
+	if err := conn.QueryRow(ctx, "select has_function_privilege('pg_control_system()', 'execute')").Scan(
+		&may); err != nil {
 		return id, err
 	}
 	system := "''"
 	if may {
 		system = "(select system_identifier::text from pg_control_system())"
 	}
-	err := conn.QueryRow(ctx, "select "+system+", extract(epoch from pg_postmaster_start_time())::text, oid::text from pg_database where datname = current_database()").
+	err := conn.QueryRow(ctx, "select "+system+", extract(epoch from pg_postmaster_start_time())::text, oid::text from "+
+		"pg_database where datname = current_database()").
 		Scan(&id.system, &id.started, &id.oid)
 	return id, err
 }
@@ -66,7 +70,8 @@ func identify(ctx context.Context, conn *pgx.Conn) (identity, error) {
 func (t *Target) refuseReserved(ctx context.Context) error {
 	var template bool
 	var limit int
-	err := t.conn.QueryRow(ctx, `select datistemplate, case when (select rolsuper from pg_roles where rolname = current_user) then -1 else datconnlimit end
+	err := t.conn.QueryRow(ctx, `select datistemplate, case when (select rolsuper from pg_roles
+		where rolname = current_user) then -1 else datconnlimit end
 		from pg_database where datname = current_database()`).Scan(&template, &limit)
 	if err != nil {
 		return fmt.Errorf("look at the target: %w", err)
@@ -77,7 +82,8 @@ func (t *Target) refuseReserved(ctx context.Context) error {
 	case t.Name == "postgres" && len(t.Managed) == 0: // a hosting service's project has no other database
 		return refused(t.Name, "it is the server's own database, which tools and roles expect to be empty")
 	case limit >= 0 && limit < t.options.Sessions:
-		return refused(t.Name, fmt.Sprintf("it allows %d connections at once and a restore needs %d: alter database %s connection limit -1",
+		return refused(t.Name, fmt.Sprintf("it allows %d connections at once and a restore needs %d: alter database %s "+
+			"connection limit -1",
 			limit, t.options.Sessions, pgx.Identifier{t.Name}.Sanitize()))
 	}
 	own, err := identify(ctx, t.conn)
@@ -111,8 +117,8 @@ func (t *Target) is(ctx context.Context, r Reserved) bool {
 	return err == nil && a.Host == b.Host && a.Port == b.Port && a.Database == b.Database
 }
 
-// Look refuses, in words, what no restore may be written into, as far as it can be told without a recovery point. A database
-// that is not there is none of it. It writes nothing.
+// Look refuses, in words, what no restore may be written into, as far as it can be told without a recovery point. A
+// database that is not there is none of it. It writes nothing.
 func Look(ctx context.Context, o Options) error {
 	o.Create = true
 	t := &Target{options: o}
@@ -131,7 +137,8 @@ func (t *Target) refuseUse(ctx context.Context) (err error) {
 	if err := t.refuseReserved(ctx); err != nil {
 		return err
 	}
-	if err := t.conn.QueryRow(ctx, "select to_regnamespace('keepsake_restore') is not null").Scan(&t.marked); err != nil || t.marked {
+	if err := t.conn.QueryRow(ctx, "select to_regnamespace('keepsake_restore') is not null").Scan(&t.marked); err != nil ||
+		t.marked {
 		return err
 	}
 	return t.refuseContent(ctx)
@@ -150,7 +157,8 @@ func (t *Target) connect(ctx context.Context) error {
 	t.conn, err = platform.ConnectWith(ctx, t.options.URL, t.options.settings())
 	if err != nil && keepsake.CodeOf(err) == keepsake.CodeNotFound {
 		if !t.options.Create {
-			return keepsake.Errorf(keepsake.CodeNotFound, "%s, or add --create to have the database made", keepsake.MessageOf(err))
+			return keepsake.Errorf(keepsake.CodeNotFound, "%s, or add --create to have the database made",
+				keepsake.MessageOf(err))
 		}
 		t.absent = true
 		t.conn, err = t.connectElsewhere(ctx)
@@ -166,7 +174,8 @@ func (t *Target) refuseContent(ctx context.Context) error {
 	}
 	if len(found) > 0 {
 		return keepsake.Errorf(keepsake.CodeConflict,
-			"the target database %q is not empty: it holds %s; nothing was written; restore into a new database (--create makes one)", t.Name, strings.Join(found, ", "))
+			"the target database %q is not empty: it holds %s; nothing was written; restore into a new database "+
+				"(--create makes one)", t.Name, strings.Join(found, ", "))
 	}
 	return nil
 }

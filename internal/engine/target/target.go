@@ -1,5 +1,5 @@
-// Package target writes a recovery point into a new PostgreSQL database: it makes sure that the database is empty and its
-// own, loads rows by COPY, and reads them back to prove them. It never touches a database that holds anything else.
+// Package target writes a recovery point into a new PostgreSQL database: it makes sure that the database is empty and
+// its own, loads rows by COPY, and reads them back to prove them. It never touches a database that holds anything else.
 package target
 
 import (
@@ -60,8 +60,8 @@ type Options struct {
 	Sessions int // that a restore opens at once
 }
 
-// Target is the database that a restore writes. From Begin to Close its session holds the lock that keeps a second restore
-// out; it is used by one goroutine.
+// Target is the database that a restore writes. From Begin to Close its session holds the lock that keeps a second
+// restore out; it is used by one goroutine.
 type Target struct {
 	Name    string
 	Server  string   // version, "15.4"
@@ -91,7 +91,8 @@ func (o Options) settings() map[string]string {
 	return s
 }
 
-// Open connects to the target and refuses, in words, what cannot be restored into. It writes nothing. The caller closes it.
+// Open connects to the target and refuses, in words, what cannot be restored into. It writes nothing. The caller closes
+// it.
 func Open(ctx context.Context, o Options) (_ *Target, err error) {
 	t := &Target{options: o}
 	defer func() {
@@ -130,23 +131,29 @@ func (t *Target) inspect(ctx context.Context) error {
 	source := t.options.Source
 	switch {
 	case t.Num/10000 < source.ServerNum/10000:
-		return keepsake.Errorf(keepsake.CodeInvalid, "the recovery point is from PostgreSQL %s, the target runs %s: an older server cannot take it; use %d or newer",
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"the recovery point is from PostgreSQL %s, the target runs %s: an older server cannot take it; use %d or newer",
 			source.Server, t.Server, source.ServerNum/10000)
 	case standby:
-		return keepsake.Errorf(keepsake.CodeInvalid, "the target server is a standby and cannot be written: use the primary's address")
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"the target server is a standby and cannot be written: use the primary's address")
 	case !may && t.absent:
-		return keepsake.Errorf(keepsake.CodeForbidden, "the role may not create databases on the target: give it CREATEDB or make the database %q by hand", t.Name)
+		return keepsake.Errorf(keepsake.CodeForbidden,
+			"the role may not create databases on the target: give it CREATEDB or make the database %q by hand", t.Name)
 	case !may:
-		return keepsake.Errorf(keepsake.CodeForbidden, "the role may not write the target: grant create on database %q to it", t.Name)
+		return keepsake.Errorf(keepsake.CodeForbidden, "the role may not write the target: grant create on database %q to it",
+			t.Name)
 	case !t.absent && encoding != source.Encoding:
-		return keepsake.Errorf(keepsake.CodeInvalid, "the target database is encoded in %s, the recovery point in %s: text would change; use a database made with encoding %s (--create makes one)",
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"the target database is encoded in %s, the recovery point in %s: text would change; use a database made with "+
+				"encoding %s (--create makes one)",
 			encoding, source.Encoding, source.Encoding)
 	}
 	return nil
 }
 
-// Begin takes the lock, creates the database if it is to be created, clears what a killed run left, and marks the database
-// as unfinished. From here on the database is this restore's own.
+// Begin takes the lock, creates the database if it is to be created, clears what a killed run left, and marks the
+// database as unfinished. From here on the database is this restore's own.
 func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 	var lost []keepsake.Exception
 	var err error
@@ -169,7 +176,8 @@ func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 		}
 	}
 	if t.marked && (known == "" || now != known) {
-		return nil, keepsake.Errorf(keepsake.CodeConflict, "another restore into database %q began and ended just now: nothing was written; start again", t.Name)
+		return nil, keepsake.Errorf(keepsake.CodeConflict,
+			"another restore into database %q began and ended just now: nothing was written; start again", t.Name)
 	}
 	if t.marked {
 		if err := t.judge(ctx); err != nil { // somebody may have made something since
@@ -179,7 +187,9 @@ func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			return nil, keepsake.Errorf(keepsake.CodeConflict, "database %q holds an unfinished restore that could not be cleared: drop the database, make it again and start the restore again: %w", t.Name, err)
+			return nil, keepsake.Errorf(keepsake.CodeConflict,
+				"database %q holds an unfinished restore that could not be cleared: drop the database, make it again and start "+
+					"the restore again: %w", t.Name, err)
 		}
 	}
 	// Between Open and the lock another restore may have come and gone.
@@ -198,7 +208,8 @@ func (t *Target) lock(ctx context.Context) error {
 	}
 	_, err := t.conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockKey))
 	if state(err) == stateLockNotAvailable {
-		return keepsake.Errorf(keepsake.CodeConflict, "another restore is running into database %q: nothing was written; wait for it or choose another database", t.Name)
+		return keepsake.Errorf(keepsake.CodeConflict,
+			"another restore is running into database %q: nothing was written; wait for it or choose another database", t.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("lock the target: %w", err)
@@ -216,14 +227,15 @@ func (t *Target) Fail(ctx context.Context, why string) {
 // Finish makes everything durable and takes the mark away. Event triggers of the restored database do not see it.
 func (t *Target) Finish(ctx context.Context) error {
 	t.silence(ctx)
-	if err := t.exec(ctx, "set synchronous_commit = on", "set client_min_messages = error", "drop schema keepsake_restore cascade"); err != nil {
+	if err := t.exec(ctx, "set synchronous_commit = on", "set client_min_messages = error",
+		"drop schema keepsake_restore cascade"); err != nil {
 		return fmt.Errorf("take away the mark of the unfinished restore: %w", err)
 	}
 	return nil
 }
 
-// silence keeps the database's own triggers from firing in the control session, where the role may ask for it. A role that
-// may not cannot have restored event triggers either.
+// silence keeps the database's own triggers from firing in the control session, where the role may ask for it. A role
+// that may not cannot have restored event triggers either.
 func (t *Target) silence(ctx context.Context) {
 	_, _ = t.conn.Exec(ctx, "set session_replication_role = replica")
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// found names what a repair heals: it is missing, damaged, or not given by its provider. That a provider hangs is said once, and not for
-// each object that it is not asked for any more.
+// found names what a repair heals: it is missing, damaged, or not given by its provider. That a provider hangs is said
+// once, and not for each object that it is not asked for any more.
 func (v *verification) found(provider, object string, err error) {
 	if errors.Is(err, storage.ErrTimeout) {
 		v.away(provider, object, err)

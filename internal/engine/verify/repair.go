@@ -19,14 +19,16 @@ import (
 
 // RepairResult is the report of a repair.
 type RepairResult struct {
-	Points    int                        `json:"points"`
-	Deep      bool                       `json:"deep"`           // every copy was read; else a copy counts by its name and size
-	Copied    int64                      `json:"objects_copied"` // missing or damaged copies that are sound now
-	Bytes     int64                      `json:"bytes_copied"`
-	Seconds   float64                    `json:"seconds"`
-	Repaired  []report.VerifyFinding     `json:"repaired"`  // what was found missing or damaged, and is sound now
-	Remaining []report.VerifyFinding     `json:"remaining"` // what could not be repaired, and why
-	Copies    map[string][]keepsake.Copy `json:"copies"`    // by point; what is confirmed was read only where the repair is deep
+	Points int `json:"points"`
+	// every copy was read; else a copy counts by its name and size
+	Deep      bool                   `json:"deep"`
+	Copied    int64                  `json:"objects_copied"` // missing or damaged copies that are sound now
+	Bytes     int64                  `json:"bytes_copied"`
+	Seconds   float64                `json:"seconds"`
+	Repaired  []report.VerifyFinding `json:"repaired"`  // what was found missing or damaged, and is sound now
+	Remaining []report.VerifyFinding `json:"remaining"` // what could not be repaired, and why
+	// by point; what is confirmed was read only where the repair is deep
+	Copies    map[string][]keepsake.Copy `json:"copies"`
 	Protected map[string]bool            `json:"protected"` // by point, as its copies are
 }
 
@@ -35,7 +37,8 @@ func (r RepairResult) Damaged() bool {
 	return slices.ContainsFunc(r.Remaining, func(f report.VerifyFinding) bool { return f.Damage })
 }
 
-// Left says what could not be repaired: how much at which provider, why, and what to do. It is empty when everything was.
+// Left says what could not be repaired: how much at which provider, why, and what to do. It is empty when everything
+// was.
 func (r RepairResult) Left() string {
 	var order []string
 	first, count := map[string]report.VerifyFinding{}, map[string]int{}
@@ -84,8 +87,10 @@ func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter 
 	if err != nil {
 		return RepairResult{}, err
 	}
-	r := &repair{Verifier: by, track: track, doubts: map[string]map[repository.ChunkID]bool{}, failed: map[string]map[string]string{}, told: map[string]bool{},
-		result: RepairResult{Deep: in.Deep, Repaired: []report.VerifyFinding{}, Remaining: []report.VerifyFinding{}, Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
+	r := &repair{Verifier: by, track: track, doubts: map[string]map[repository.ChunkID]bool{},
+		failed: map[string]map[string]string{}, told: map[string]bool{},
+		result: RepairResult{Deep: in.Deep, Repaired: []report.VerifyFinding{}, Remaining: []report.VerifyFinding{},
+			Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
@@ -128,7 +133,8 @@ func (r *repair) lane(ctx context.Context, p replicas.Provider, verified map[str
 // fails names a recovery point that could not be completed at a provider, or once, that nobody can.
 func (r *repair) fails(p replicas.Provider, id string, err error) {
 	key := repository.ManifestKey(id)
-	f := report.VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there. " + replicas.Explain(err),
+	f := report.VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there. " +
+		replicas.Explain(err),
 		Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged}
 	var nowhere errNowhere
 	if errors.As(err, &nowhere) {
@@ -162,7 +168,10 @@ func (r *repair) conclude(verified map[string][]keepsake.Copy) {
 		r.result.Copies[id] = places
 		r.result.Protected[id] = keepsake.JudgeProtection(places).Protected()
 	}
-	slices.SortFunc(r.result.Remaining, func(a, b report.VerifyFinding) int { return strings.Compare(a.Provider+a.Object, b.Provider+b.Object) })
+	slices.SortFunc(r.result.Remaining, func(a, b report.VerifyFinding) int {
+		return strings.Compare(a.Provider+a.Object,
+			b.Provider+b.Object)
+	})
 }
 
 func (r *repair) copied(bytes int64) {
@@ -230,7 +239,8 @@ func (r *repair) headers(ctx context.Context, findings []report.VerifyFinding) {
 		if err != nil {
 			r.repo.Down[p.Name] = err
 			r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: repository.HeaderKey,
-				Problem: "The provider cannot be repaired now. " + replicas.Explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
+				Problem: "The provider cannot be repaired now. " + replicas.Explain(err),
+				Damage:  keepsake.CodeOf(err) == keepsake.CodeDamaged})
 		}
 	}
 }
@@ -263,11 +273,13 @@ func (r *repair) point(ctx context.Context, p replicas.Provider, id string) erro
 // unreliable says that a store took an object and does not give it back as it was.
 func unreliable(object string, err error) error {
 	return &keepsake.Error{Code: keepsake.CodeOf(err), Err: err,
-		Message: "A " + object + " was stored there anew and still does not read well, so this store does not keep what it takes. " +
+		Message: "A " + object + " was stored there anew and still does not read well, so this store does not keep " +
+			"what it takes. " +
 			replicas.Explain(err)}
 }
 
-func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, refs []*repository.Ref, manifest []byte, sound bool) error {
+func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, refs []*repository.Ref, manifest []byte,
+	sound bool) error {
 	err := replicas.CopyMissing(ctx, r.repo, r.index, p, refs, nil, func(c *repository.Ref) { r.copied(c.Size) })
 	if err != nil {
 		return err

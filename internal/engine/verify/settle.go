@@ -9,7 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// settle tells what was found and is sound now from what remains, for the result, the log and each provider's state alike.
+// settle tells what was found and is sound now from what remains, for the result, the log and each provider's state
+// alike.
 func (r *repair) settle(found []report.VerifyFinding) {
 	healed := map[string]int{}
 	for _, f := range found {
@@ -26,7 +27,8 @@ func (r *repair) settle(found []report.VerifyFinding) {
 			r.track.Infof("Provider %s: %s repaired.", p.Name, report.Plural(n, "object"))
 		}
 		state, why := report.ItemDone, ""
-		if i := slices.IndexFunc(r.result.Remaining, func(f report.VerifyFinding) bool { return f.Provider == p.Name }); i >= 0 {
+		if i := slices.IndexFunc(r.result.Remaining,
+			func(f report.VerifyFinding) bool { return f.Provider == p.Name }); i >= 0 {
 			state, why = report.ItemFailed, r.result.Remaining[i].Problem
 		}
 		r.track.Provider(p.Name, func(p *report.ProviderProgress) { p.State, p.Error = state, why })
@@ -53,6 +55,7 @@ func (r *repair) healed(f report.VerifyFinding) bool {
 			return left.Provider == f.Provider || left.Provider == ""
 		}
 		// What lies beside recovery points is found where it is, and remains where it is not.
-		return f.Object != repository.HeaderKey && strings.HasSuffix(left.Object, "/") && strings.HasPrefix(f.Object, left.Object)
+		return f.Object != repository.HeaderKey && strings.HasSuffix(left.Object, "/") &&
+			strings.HasPrefix(f.Object, left.Object)
 	})
 }

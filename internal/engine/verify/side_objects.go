@@ -16,7 +16,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// copySide copies to a provider what it lacks, or holds damaged, as it was sealed. Names prove nothing: only what opens is copied.
+// copySide copies to a provider what it lacks, or holds damaged, as it was sealed. Names prove nothing: only what opens
+// is copied.
 func (r *repair) copySide(ctx context.Context, s *replicas.Objects, p replicas.Provider) {
 	if err := s.Failed[p.Name]; err != nil {
 		r.remains(p, s.Prefix, err)
@@ -64,11 +65,12 @@ func (r *repair) remains(p replicas.Provider, object string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: object,
-		Problem: "What it lacks there could not be copied. " + replicas.Explain(err), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged})
+		Problem: "What it lacks there could not be copied. " + replicas.Explain(err),
+		Damage:  keepsake.CodeOf(err) == keepsake.CodeDamaged})
 }
 
-// undos names what is needed to take restores back and lies at one of several providers only, and, where it is to be read, each copy that
-// is not sound.
+// undos names what is needed to take restores back and lies at one of several providers only, and, where it is to be
+// read, each copy that is not sound.
 func (v *verification) undos(ctx context.Context, read bool) {
 	s := replicas.ListObjects(ctx, v.repo, replicas.UndoObjects)
 	for _, key := range slices.Sorted(maps.Keys(s.At)) {
@@ -80,8 +82,9 @@ func (v *verification) undos(ctx context.Context, read bool) {
 		}
 		only := s.At[key][0].Name
 		v.result.Repair = v.command
-		v.add(report.VerifyFinding{Provider: only, Object: key, Problem: "Of the providers that answer, this one alone holds it: if it is " +
-			"lost, the restore cannot be taken back any more." + replicas.ThenRun(v.command, "it copies it to the others.")})
+		v.add(report.VerifyFinding{Provider: only, Object: key,
+			Problem: "Of the providers that answer, this one alone holds it: if it is " +
+				"lost, the restore cannot be taken back any more." + replicas.ThenRun(v.command, "it copies it to the others.")})
 	}
 }
 

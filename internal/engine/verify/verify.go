@@ -42,9 +42,11 @@ type verification struct {
 	result    report.VerifyResult
 }
 
-// Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size, and,
-// when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name each bad copy.
-func (by *Verifier) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult, error) {
+// Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size,
+// and, when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name
+// each bad copy.
+func (by *Verifier) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult,
+	error) {
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	result, err := by.verify(ctx, in, track, false)
@@ -54,8 +56,10 @@ func (by *Verifier) Verify(ctx context.Context, in report.VerifyInput, reporter 
 	return result, err
 }
 
-// verify is Verify with the tracker of whoever looks. A repair heals what it finds, so nothing of it is a warning, or failed, yet.
-func (by *Verifier) verify(ctx context.Context, in report.VerifyInput, track *report.Tracker, repairing bool) (report.VerifyResult, error) {
+// verify is Verify with the tracker of whoever looks. A repair heals what it finds, so nothing of it is a warning, or
+// failed, yet.
+func (by *Verifier) verify(ctx context.Context, in report.VerifyInput, track *report.Tracker, repairing bool) (
+	report.VerifyResult, error) {
 	started := by.Now()
 	v := &verification{Verifier: by, deep: in.Deep, repairing: repairing, hung: map[string]bool{}, track: track}
 	v.result.Findings, v.result.Copies = []report.VerifyFinding{}, map[string][]keepsake.Copy{}
@@ -109,7 +113,10 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 	for name, err := range failed {
 		v.away(name, replicas.ChunkPrefix, err)
 	}
-	v.live = slices.DeleteFunc(v.live, func(p replicas.Provider) bool { return v.list.Failed[p.Name] != nil || failed[p.Name] != nil })
+	v.live = slices.DeleteFunc(v.live, func(p replicas.Provider) bool {
+		return v.list.Failed[p.Name] != nil ||
+			failed[p.Name] != nil
+	})
 	if err := v.points(ctx, ids); err != nil {
 		return err
 	}
@@ -276,8 +283,8 @@ func (v *verification) object(ctx context.Context, p replicas.Provider, bit uint
 	return v.repo.Opens(c, body)
 }
 
-// size checks a listed copy without reading it, unless its size is not the manifest's. Then only its content tells whether another run
-// sealed it at the same time, with another compression, or whether it is damaged.
+// size checks a listed copy without reading it, unless its size is not the manifest's. Then only its content tells
+// whether another run sealed it at the same time, with another compression, or whether it is damaged.
 func (v *verification) size(ctx context.Context, p replicas.Provider, right bool, c *repository.Ref) error {
 	if !right {
 		o, err := p.Store.Stat(ctx, c.Key())
@@ -318,7 +325,8 @@ func (v *verification) count(provider string, bytes int64) {
 const noManifest = "no sound manifest"
 
 // copies judges one point at each provider by what was found.
-func (v *verification) copies(refs []*repository.Ref, sound map[string]bool, bad map[repository.ChunkID]uint16) []keepsake.Copy {
+func (v *verification) copies(refs []*repository.Ref, sound map[string]bool,
+	bad map[repository.ChunkID]uint16) []keepsake.Copy {
 	var copies []keepsake.Copy
 	for _, p := range v.repo.Providers {
 		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: sound[p.Name]}
@@ -337,7 +345,8 @@ func (v *verification) copies(refs []*repository.Ref, sound map[string]bool, bad
 		case !c.Confirmed:
 			c.Error = noManifest
 		case missing > 0:
-			c.Confirmed, c.Error = false, fmt.Sprintf("%d of %d chunks and index pages are missing or damaged", missing, len(refs))
+			c.Confirmed, c.Error = false, fmt.Sprintf("%d of %d chunks and index pages are missing or damaged", missing,
+				len(refs))
 		}
 		copies = append(copies, c)
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // CountWeddingsAt counts the weddings of a recovery point, and of them those of the organizations that are theirs.
-func (by *Finder) CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all, of int64, err error) {
+func (by *Finder) CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all,
+	of int64, err error) {
 	d, _, err := by.directoryAt(ctx, point, false)
 	if err != nil {
 		return 0, 0, err

@@ -19,23 +19,24 @@ import (
 )
 
 const (
-	// directoryTime bounds reading all names, and linksTime reading who works where: without it, a search goes on without vendors.
+	// directoryTime bounds reading all names, and linksTime reading who works where: without it, a search goes on without
+	// vendors.
 	directoryTime, linksTime = 20 * time.Second, 8 * time.Second
-	// A live directory is used for directoryShare times as long as it took to read, within these bounds: the platform must not notice who
-	// searches, and who has just added a wedding wants to find it.
+	// A live directory is used for directoryShare times as long as it took to read, within these bounds: the platform must
+	// not notice who searches, and who has just added a wedding wants to find it.
 	directoryShare    = 20
 	leastAge, mostAge = 2 * time.Second, 15 * time.Second
 )
 
-// slot names a directory: of a recovery point, or of the live platform where there is none. Who works where is read only when words are
-// searched for: most who look at weddings need it not, and they are many rows.
+// slot names a directory: of a recovery point, or of the live platform where there is none. Who works where is read
+// only when words are searched for: most who look at weddings need it not, and they are many rows.
 type slot struct {
 	point   string
 	vendors bool
 }
 
-// directories are the last read ones, of the live platform and of one recovery point. Those who ask at once share one reading, which
-// does not end with the one who happened to ask first.
+// directories are the last read ones, of the live platform and of one recovery point. Those who ask at once share one
+// reading, which does not end with the one who happened to ask first.
 type directories struct {
 	mu      sync.Mutex
 	kept    map[slot]kept
@@ -70,7 +71,8 @@ func (d *directories) close() {
 }
 
 // get returns the directory of a slot, read by read if there is none that is new enough.
-func (d *directories) get(ctx context.Context, s slot, now func() time.Time, read func(context.Context) (*search.Directory, error)) (*search.Directory, error) {
+func (d *directories) get(ctx context.Context, s slot, now func() time.Time,
+	read func(context.Context) (*search.Directory, error)) (*search.Directory, error) {
 	d.mu.Lock()
 	for _, s := range []slot{s, {s.point, true}} {
 		if k, there := d.kept[s]; there && (k.until.IsZero() || now().Before(k.until)) {
@@ -98,7 +100,8 @@ func (d *directories) get(ctx context.Context, s slot, now func() time.Time, rea
 	}
 }
 
-func (d *directories) read(s slot, r *reading, now func() time.Time, read func(context.Context) (*search.Directory, error)) {
+func (d *directories) read(s slot, r *reading, now func() time.Time,
+	read func(context.Context) (*search.Directory, error)) {
 	ctx, cancel := context.WithTimeout(d.life, directoryTime)
 	defer cancel()
 	started := now()
@@ -125,29 +128,30 @@ func (d *directories) read(s slot, r *reading, now func() time.Time, read func(c
 
 // liveDirectory reads the platform's names.
 func (by *Finder) liveDirectory(ctx context.Context, vendors bool) (*search.Directory, error) {
-	return by.directories.get(ctx, slot{vendors: vendors}, by.now, func(ctx context.Context) (directory *search.Directory, err error) {
-		err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
-			b := search.NewBuilder()
-			if err := platform.ReadNames(ctx, conn, by.dataMap, b); err != nil {
-				return fmt.Errorf("read the weddings' names: %w", err)
-			}
-			if !vendors {
-				directory = b.Done()
+	return by.directories.get(ctx, slot{vendors: vendors}, by.now,
+		func(ctx context.Context) (directory *search.Directory, err error) {
+			err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
+				b := search.NewBuilder()
+				if err := platform.ReadNames(ctx, conn, by.dataMap, b); err != nil {
+					return fmt.Errorf("read the weddings' names: %w", err)
+				}
+				if !vendors {
+					directory = b.Done()
+					return nil
+				}
+				linking, cancel := context.WithTimeout(ctx, linksTime)
+				defer cancel()
+				err := platform.ReadVendorLinks(linking, conn, by.dataMap, b.Link)
+				if directory = b.Done(); linking.Err() != nil && ctx.Err() == nil {
+					directory.VendorsMissing, err = true, nil
+				}
+				if err != nil {
+					return fmt.Errorf("read who works at which wedding: %w", err)
+				}
 				return nil
-			}
-			linking, cancel := context.WithTimeout(ctx, linksTime)
-			defer cancel()
-			err := platform.ReadVendorLinks(linking, conn, by.dataMap, b.Link)
-			if directory = b.Done(); linking.Err() != nil && ctx.Err() == nil {
-				directory.VendorsMissing, err = true, nil
-			}
-			if err != nil {
-				return fmt.Errorf("read who works at which wedding: %w", err)
-			}
-			return nil
+			})
+			return directory, err
 		})
-		return directory, err
-	})
 }
 
 // directoryAt reads a recovery point's names, and says of which moment they are.
@@ -160,17 +164,19 @@ func (by *Finder) directoryAt(ctx context.Context, point string, vendors bool) (
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	directory, err := by.directories.get(ctx, slot{m.ID, vendors}, by.now, func(ctx context.Context) (*search.Directory, error) {
-		track := report.NewTracker(nil, by.now)
-		defer track.Close()
-		return by.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
-	})
+	directory, err := by.directories.get(ctx, slot{m.ID, vendors}, by.now,
+		func(ctx context.Context) (*search.Directory, error) {
+			track := report.NewTracker(nil, by.now)
+			defer track.Close()
+			return by.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
+		})
 	return directory, m.Time, err
 }
 
-// readDirectory reads the tables of weddings, organizations and vendors, and those that link them. What a table lacks is left out, as on the
-// live platform.
-func (by *Finder) readDirectory(ctx context.Context, m *repository.Manifest, chunks scope.Chunks, linked bool) (*search.Directory, error) {
+// readDirectory reads the tables of weddings, organizations and vendors, and those that link them. What a table lacks
+// is left out, as on the live platform.
+func (by *Finder) readDirectory(ctx context.Context, m *repository.Manifest, chunks scope.Chunks, linked bool) (
+	*search.Directory, error) {
 	d := by.dataMap
 	plan, err := scope.FromManifest(m, d, d.Wedding.Table)
 	if err != nil {
@@ -178,7 +184,8 @@ func (by *Finder) readDirectory(ctx context.Context, m *repository.Manifest, chu
 	}
 	b := search.NewBuilder()
 	if t := plan.Table(keepsake.QualifiedName(d.Organization.Table)); t != nil && len(t.Key) == 1 {
-		err := eachRow(ctx, t, chunks, []string{t.Key[0], d.Organization.Name}, func(v []string) { b.Organization(v[0], v[1]) })
+		err := eachRow(ctx, t, chunks, []string{t.Key[0], d.Organization.Name},
+			func(v []string) { b.Organization(v[0], v[1]) })
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +195,8 @@ func (by *Finder) readDirectory(ctx context.Context, m *repository.Manifest, chu
 		vendors = nil
 	}
 	if vendors != nil {
-		err := eachRow(ctx, vendors, chunks, []string{vendors.Key[0], d.Vendor.Name, d.Vendor.Place}, func(v []string) { b.Vendor(v[0], v[1], v[2]) })
+		err := eachRow(ctx, vendors, chunks, []string{vendors.Key[0], d.Vendor.Name, d.Vendor.Place},
+			func(v []string) { b.Vendor(v[0], v[1], v[2]) })
 		if err != nil {
 			return nil, err
 		}

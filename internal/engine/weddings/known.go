@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// knownPoints is how many recovery points before the newest are looked through for weddings that the newest does not hold.
+	// knownPoints is how many recovery points before the newest are looked through for weddings that the newest does not
+	// hold.
 	knownPoints = 12
 	// newestAge is how long the newest recovery point is taken for the newest without asking the providers.
 	newestAge = 5 * time.Second
@@ -35,8 +36,8 @@ type knownNow struct {
 // lacking is the difference of directories, which never change.
 type lacking struct{ live, newest, before, gone *search.Directory }
 
-// KnownWeddings lists weddings of the newest recovery point and, of those before it, the weddings that the newest has lost. The time
-// is the newest point's.
+// KnownWeddings lists weddings of the newest recovery point and, of those before it, the weddings that the newest has
+// lost. The time is the newest point's.
 func (by *Finder) KnownWeddings(ctx context.Context, q WeddingQuery) ([]Wedding, time.Time, error) {
 	newest, before, at, err := by.known(ctx, false)
 	if err != nil {
@@ -50,8 +51,8 @@ func (by *Finder) KnownWeddings(ctx context.Context, q WeddingQuery) ([]Wedding,
 	return list, at, nil
 }
 
-// FindGone searches the weddings that recovery points know and the live platform, as it was some seconds ago at most, does not;
-// without a platform those that the newest point does not.
+// FindGone searches the weddings that recovery points know and the live platform, as it was some seconds ago at most,
+// does not; without a platform those that the newest point does not.
 func (by *Finder) FindGone(ctx context.Context, q WeddingSearch, platform bool) (FoundWeddings, time.Time, error) {
 	vendors := q.Text != ""
 	newest, before, at, err := by.known(ctx, vendors)
@@ -105,9 +106,10 @@ func (by *Finder) known(ctx context.Context, vendors bool) (newest, before *sear
 	if err != nil {
 		return nil, nil, at, err
 	}
-	before, err = by.directories.get(ctx, slot{beforeSlot + id, vendors}, by.now, func(ctx context.Context) (*search.Directory, error) {
-		return by.readBefore(ctx, newest, id, vendors)
-	})
+	before, err = by.directories.get(ctx, slot{beforeSlot + id, vendors}, by.now,
+		func(ctx context.Context) (*search.Directory, error) {
+			return by.readBefore(ctx, newest, id, vendors)
+		})
 	return newest, before, at, err
 }
 
@@ -125,8 +127,10 @@ func (by *Finder) readPointDirectory(ctx context.Context, id string, vendors boo
 	return by.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
 }
 
-// readBefore reads the weddings of the points before one, as long as their tables of weddings differ: most are the same.
-func (by *Finder) readBefore(ctx context.Context, newest *search.Directory, id string, vendors bool) (*search.Directory, error) {
+// readBefore reads the weddings of the points before one, as long as their tables of weddings differ: most are the
+// same.
+func (by *Finder) readBefore(ctx context.Context, newest *search.Directory, id string, vendors bool) (*search.Directory,
+	error) {
 	r, from, err := by.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return nil, err

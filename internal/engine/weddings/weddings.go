@@ -16,8 +16,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Wedding is one wedding of the platform. FoundWeddings is what a search found: see search. WeddingQuery selects weddings, WeddingPlace is one's
-// place among them: see platform.
+// Wedding is one wedding of the platform. FoundWeddings is what a search found: see search. WeddingQuery selects
+// weddings, WeddingPlace is one's place among them: see platform.
 type (
 	Wedding       = search.Wedding
 	FoundWeddings = search.Found
@@ -26,7 +26,8 @@ type (
 	WeddingSearch = search.Query
 )
 
-// Finder lists and searches weddings and organizations. It is safe for concurrent use, and keeps the names that were read last.
+// Finder lists and searches weddings and organizations. It is safe for concurrent use, and keeps the names that were
+// read last.
 type Finder struct {
 	replicas    *replicas.Set
 	dataMap     keepsake.DataMap
@@ -36,14 +37,16 @@ type Finder struct {
 }
 
 // NewFinder returns a finder that asks the platform by questions. Close ends what it reads.
-func NewFinder(set *replicas.Set, dataMap keepsake.DataMap, questions *platform.Questions, now func() time.Time) *Finder {
+func NewFinder(set *replicas.Set, dataMap keepsake.DataMap, questions *platform.Questions,
+	now func() time.Time) *Finder {
 	return &Finder{replicas: set, dataMap: dataMap, questions: questions, now: now, directories: newDirectories()}
 }
 
 // Close ends the readings that are under way. Whoever calls it asks nothing any more.
 func (by *Finder) Close() { by.directories.close() }
 
-// Weddings lists weddings of the live platform: those ahead first, nearest first, then the past ones. O(weddings) in the database.
+// Weddings lists weddings of the live platform: those ahead first, nearest first, then the past ones. O(weddings) in
+// the database.
 func (by *Finder) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding, err error) {
 	err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
 		rows, err := platform.QueryWeddings(ctx, conn, by.dataMap, q)
@@ -63,8 +66,8 @@ func (by *Finder) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding,
 	return list, err
 }
 
-// WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order; its time is returned too. It reads the
-// whole table of weddings once; the next who asks is told from memory.
+// WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order; its time is returned
+// too. It reads the whole table of weddings once; the next who asks is told from memory.
 func (by *Finder) WeddingsAt(ctx context.Context, point string, q WeddingQuery) ([]Wedding, time.Time, error) {
 	d, at, err := by.directoryAt(ctx, point, false)
 	if err != nil {

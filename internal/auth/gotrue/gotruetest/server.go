@@ -1,5 +1,5 @@
-// Package gotruetest is a server of the exact shape of Supabase Auth (GoTrue 2.196) as far as Keepsake speaks with it, for tests: the
-// real one cannot be built from Go modules.
+// Package gotruetest is a server of the exact shape of Supabase Auth (GoTrue 2.196) as far as Keepsake speaks with it,
+// for tests: the real one cannot be built from Go modules.
 package gotruetest
 
 import (
@@ -82,7 +82,8 @@ type signIn struct {
 // New starts a server that ends with the test. asymmetric: it publishes ES256 keys instead of signing with Secret.
 func New(t testing.TB, asymmetric bool, users ...User) *Server {
 	t.Helper()
-	s := &Server{users: map[string]*User{}, refresh: map[string]*signIn{}, spent: map[string]bool{}, access: map[string]*signIn{}, challenges: map[string]string{}}
+	s := &Server{users: map[string]*User{}, refresh: map[string]*signIn{}, spent: map[string]bool{},
+		access: map[string]*signIn{}, challenges: map[string]string{}}
 	if asymmetric {
 		s.Rotate(t)
 	}
@@ -90,7 +91,10 @@ func New(t testing.TB, asymmetric bool, users ...User) *Server {
 		s.SetUser(u)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, map[string]string{"name": "GoTrue"}) })
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter,
+		_ *http.Request) {
+		reply(w, 200, map[string]string{"name": "GoTrue"})
+	})
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("GET /user", s.user)
 	mux.HandleFunc("POST /logout", s.logout)
@@ -202,7 +206,8 @@ func (s *Server) Sign(t testing.TB, u User, change func(header, claims map[strin
 	s.SetUser(u)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := &signIn{user: s.users[u.Email], session: uuid.NewString(), aal: "aal1", amr: []map[string]any{{"method": "password", "timestamp": time.Now().Unix()}}}
+	in := &signIn{user: s.users[u.Email], session: uuid.NewString(), aal: "aal1",
+		amr: []map[string]any{{"method": "password", "timestamp": time.Now().Unix()}}}
 	token, err := s.sign(in, change)
 	if err != nil {
 		t.Fatal(err)
@@ -216,8 +221,10 @@ func (s *Server) sign(in *signIn, change func(header, claims map[string]any)) (s
 	for k, v := range in.user.AppMetadata {
 		app[k] = v
 	}
-	claims := jwt.MapClaims{"iss": s.URL, "sub": in.user.ID, "aud": "authenticated", "exp": now.Add(TokenTime).Unix(), "iat": now.Unix(), "email": in.user.Email, "phone": "",
-		"app_metadata": app, "user_metadata": in.user.UserMetadata, "role": "authenticated", "aal": in.aal, "amr": in.amr, "session_id": in.session, "is_anonymous": false}
+	claims := jwt.MapClaims{"iss": s.URL, "sub": in.user.ID, "aud": "authenticated", "exp": now.Add(TokenTime).Unix(),
+		"iat": now.Unix(), "email": in.user.Email, "phone": "",
+		"app_metadata": app, "user_metadata": in.user.UserMetadata, "role": "authenticated", "aal": in.aal, "amr": in.amr,
+		"session_id": in.session, "is_anonymous": false}
 	token, signer := jwt.NewWithClaims(jwt.SigningMethodHS256, claims), any([]byte(Secret))
 	if len(s.keys) > 0 {
 		k := s.keys[len(s.keys)-1]
@@ -276,7 +283,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		case u.Banned:
 			refuse(w, 400, "user_banned", "User is banned")
 		default:
-			s.grant(w, &signIn{user: u, session: uuid.NewString(), aal: "aal1", amr: []map[string]any{{"method": "password", "timestamp": time.Now().Add(-s.issued).Unix()}}})
+			s.grant(w, &signIn{user: u, session: uuid.NewString(), aal: "aal1",
+				amr: []map[string]any{{"method": "password", "timestamp": time.Now().Add(-s.issued).Unix()}}})
 		}
 	case "refresh_token":
 		s.exchange(w, in.Refresh)
@@ -285,8 +293,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// exchange takes a refresh token. The last one that was spent is taken again, for what was given for it: its answer may have been lost. One that was
-// spent before that is a theft to the server, which takes none of the sign-in's after it.
+// exchange takes a refresh token. The last one that was spent is taken again, for what was given for it: its answer may
+// have been lost. One that was spent before that is a theft to the server, which takes none of the sign-in's after it.
 func (s *Server) exchange(w http.ResponseWriter, token string) {
 	in := s.refresh[token]
 	switch {
@@ -320,19 +328,23 @@ func (s *Server) answer(w http.ResponseWriter, in *signIn) {
 		return
 	}
 	s.access[access] = in
-	reply(w, 200, map[string]any{"access_token": access, "token_type": "bearer", "expires_in": int(TokenTime.Seconds()), "expires_at": time.Now().Add(TokenTime).Unix(),
+	reply(w, 200, map[string]any{"access_token": access, "token_type": "bearer", "expires_in": int(TokenTime.Seconds()),
+		"expires_at":    time.Now().Add(TokenTime).Unix(),
 		"refresh_token": in.current, "user": userOf(in.user)})
 }
 
 func userOf(u *User) map[string]any {
-	out := map[string]any{"id": u.ID, "aud": "authenticated", "role": "authenticated", "email": u.Email, "app_metadata": u.AppMetadata, "user_metadata": u.UserMetadata}
+	out := map[string]any{"id": u.ID, "aud": "authenticated", "role": "authenticated", "email": u.Email,
+		"app_metadata": u.AppMetadata, "user_metadata": u.UserMetadata}
 	if u.Banned { // who has a token already is still told who they are
 		out["banned_until"] = time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano)
 	}
 	if u.TOTP != "" {
-		factors := []map[string]any{{"id": uuid.NewString(), "factor_type": "totp", "status": "unverified"}, {"id": u.FactorID, "factor_type": "totp", "status": "verified", "friendly_name": "phone"}}
+		factors := []map[string]any{{"id": uuid.NewString(), "factor_type": "totp", "status": "unverified"},
+			{"id": u.FactorID, "factor_type": "totp", "status": "verified", "friendly_name": "phone"}}
 		if u.Spare != "" {
-			factors = append(factors, map[string]any{"id": u.spareID(), "factor_type": "totp", "status": "verified", "friendly_name": "tablet"})
+			factors = append(factors, map[string]any{"id": u.spareID(), "factor_type": "totp", "status": "verified",
+				"friendly_name": "tablet"})
 		}
 		out["factors"] = factors
 	}
@@ -416,7 +428,8 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 	case in.user.secret(r.PathValue("id")) == "":
 		refuse(w, http.StatusNotFound, "mfa_factor_not_found", "Factor not found")
 	case s.challenges[said.Challenge] != r.PathValue("id"):
-		refuse(w, http.StatusUnprocessableEntity, "mfa_challenge_expired", "MFA challenge has expired, verify against another challenge or create a new challenge.")
+		refuse(w, http.StatusUnprocessableEntity, "mfa_challenge_expired",
+			"MFA challenge has expired, verify against another challenge or create a new challenge.")
 	case !totp.Validate(said.Code, in.user.secret(r.PathValue("id"))):
 		refuse(w, http.StatusUnprocessableEntity, "mfa_verification_failed", "Invalid TOTP code entered")
 	default:
@@ -444,8 +457,9 @@ func (s *Server) jwks(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
-		list = append(list, map[string]any{"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": k.id, "use": "sig", "key_ops": []string{"verify"},
-			"x": base64.RawURLEncoding.EncodeToString(point[1:33]), "y": base64.RawURLEncoding.EncodeToString(point[33:])})
+		list = append(list, map[string]any{"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": k.id, "use": "sig",
+			"key_ops": []string{"verify"},
+			"x":       base64.RawURLEncoding.EncodeToString(point[1:33]), "y": base64.RawURLEncoding.EncodeToString(point[33:])})
 	}
 	reply(w, 200, map[string]any{"keys": list})
 }

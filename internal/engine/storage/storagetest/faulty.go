@@ -57,7 +57,8 @@ func always(err error) func(string) error {
 	return func(string) error { return err }
 }
 
-// CorruptGet passes what Get read through fn, which may change, cut or replace it; nil ends it. Stat and List tell the truth.
+// CorruptGet passes what Get read through fn, which may change, cut or replace it; nil ends it. Stat and List tell the
+// truth.
 func (f *FaultyProvider) CorruptGet(fn func(key string, body []byte) []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,8 +72,8 @@ func (f *FaultyProvider) Down(down bool) {
 	f.down = down
 }
 
-// Delay makes every operation wait until it can receive from gate (one operation each time something is sent, all once it is
-// closed) or its context ends; nil ends it.
+// Delay makes every operation wait until it can receive from gate (one operation each time something is sent, all once
+// it is closed) or its context ends; nil ends it.
 func (f *FaultyProvider) Delay(gate <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,8 +15,10 @@ import (
 func (s *suite) oddKeys(t *testing.T) {
 	p := s.open(t)
 	keys := []string{
-		"with space", "plus+plus", "percent%20", "percent%", "quote'\"", "a&b=c?d#e", "colon:semi;comma,", "UPPER/lower/UPPER",
-		"trailing.", "dots..inside", "tilde~", "at@dollar$", "brackets[]{}()", "star*", "less<more>", "pipe|caret^back`", "-dash", "x!",
+		"with space", "plus+plus", "percent%20", "percent%", "quote'\"", "a&b=c?d#e", "colon:semi;comma,",
+		"UPPER/lower/UPPER",
+		"trailing.", "dots..inside", "tilde~", "at@dollar$", "brackets[]{}()", "star*", "less<more>", "pipe|caret^back`",
+		"-dash", "x!",
 		"changes/1/0-16B3748-0-16B3A28", "deep/" + strings.Repeat("d/", 20) + "end", "long/" + strings.Repeat("n", 200),
 	}
 	for i, key := range keys {
@@ -42,7 +44,8 @@ func (s *suite) oddKeys(t *testing.T) {
 func (s *suite) refusedKeys(t *testing.T) {
 	p := s.open(t)
 	for _, key := range []string{
-		"", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", ".hidden", "a/.hidden", "a\\b", "a\x00b", "a\nb", "ü", "a\x7f",
+		"", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", ".hidden", "a/.hidden", "a\\b", "a\x00b", "a\nb",
+		"ü", "a\x7f",
 		strings.Repeat("n", 201), strings.Repeat("d/", 500) + "d",
 	} {
 		if err := p.Put(t.Context(), key, nil, sha256.Sum256(nil), false); err == nil {
@@ -65,7 +68,8 @@ func (s *suite) list(t *testing.T) {
 	if found := Keys(t, p, "chunks/"); len(found) != 0 {
 		t.Fatalf("an empty store shows %v", found)
 	}
-	for i, key := range []string{"keepsake.json", "chunks/ab/abc", "chunks/ab/abd", "chunks/ac/acd", "chunks-old/x", "manifests/1"} {
+	for i, key := range []string{"keepsake.json", "chunks/ab/abc", "chunks/ab/abd", "chunks/ac/acd", "chunks-old/x",
+		"manifests/1"} {
 		Put(t, p, key, Random(i+1))
 	}
 	for prefix, want := range map[string]string{

@@ -18,8 +18,8 @@ import (
 // Option states that a provider gives less than the whole contract.
 type Option func(*suite)
 
-// RacyCreate is for stores that ignore conditions: of two Puts at once both may be told that they created the object. Each was
-// still compared with what is there, so one of them may also be told ErrChecksum.
+// RacyCreate is for stores that ignore conditions: of two Puts at once both may be told that they created the object.
+// Each was still compared with what is there, so one of them may also be told ErrChecksum.
 func RacyCreate() Option { return func(s *suite) { s.racy = true } }
 
 // TrustsSum is for providers that do not compare the body with its checksum before they store it.
@@ -126,8 +126,10 @@ func (s *suite) createOnly(t *testing.T) {
 	p := s.open(t)
 	first, second := Random(1000), Random(1000)
 	Put(t, p, "chunks/ab/one", first)
-	wantErr(t, "Put on a key that is there", p.Put(t.Context(), "chunks/ab/one", second, sha256.Sum256(second), false), storage.ErrExists)
-	wantErr(t, "Put of the same bytes", p.Put(t.Context(), "chunks/ab/one", first, sha256.Sum256(first), false), storage.ErrExists)
+	wantErr(t, "Put on a key that is there", p.Put(t.Context(), "chunks/ab/one", second, sha256.Sum256(second), false),
+		storage.ErrExists)
+	wantErr(t, "Put of the same bytes", p.Put(t.Context(), "chunks/ab/one", first, sha256.Sum256(first), false),
+		storage.ErrExists)
 	wantBody(t, p, "chunks/ab/one", first)
 }
 
