@@ -79,7 +79,8 @@ func (j *judge) catalog() map[string]bool {
 				where p.polrelid = c.oid)
 			from pg_class c join pg_namespace n on n.oid = c.relnamespace
 			where not (c.relispartition and `+hidden+
-			`) and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`)
+			`) and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema') and `+
+			`n.nspname !~ '^pg_(toast|temp)'`)
 		if err != nil {
 			return err
 		}

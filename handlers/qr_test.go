@@ -12,7 +12,9 @@ import (
 // TestTheDrawnQRCodeIsTheCode reads the drawing back, module by module.
 func TestTheDrawnQRCodeIsTheCode(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"x", "otpauth://totp/Keepsake:ada@example.com?algorithm=SHA1&digits=6&issuer=Keepsake&period=30&secret=HHPDMNYJP2CDTGWCLVZRXXUGPHELMP57", strings.Repeat("long@", 60)} {
+	for _, text := range []string{"x",
+		"otpauth://totp/Keepsake:ada@example.com?algorithm=SHA1&digits=6&issuer=Keepsake&period=30&" +
+			"secret=HHPDMNYJP2CDTGWCLVZRXXUGPHELMP57", strings.Repeat("long@", 60)} {
 		want, err := qr.Encode(text, qr.M, qr.Auto)
 		if err != nil {
 			t.Fatal(err)

@@ -78,6 +78,9 @@ func themeLabel(next string) string {
 // ByItself marks requests that a page makes by itself, with nobody there: they keep no session from ending.
 const ByItself = `{"Keepsake-By-Itself":"1"}`
 
-const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,` +
+const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,` +
+	`"selfRequestsOnly":true,` +
+	`` +
 	`"historyCacheSize":0,"refreshOnHistoryMiss":true,"responseHandling":[{"code":"204","swap":false},` +
-	`{"code":"[23]..","swap":true},{"code":"(409|422|403|429|503)","swap":true},{"code":"[45]..","swap":false,"error":true}]}`
+	`{"code":"[23]..","swap":true},{"code":"(409|422|403|429|503)","swap":true},{"code":"[45]..","swap":false,` +
+	`"error":true}]}`

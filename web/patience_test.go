@@ -98,7 +98,8 @@ func TestClientsThatSendSlowlyByTLSAreGivenUp(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	behind := tls.Client(call(t, address, ""), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec // the test's own server
+	//nolint:gosec // the test's own server
+	behind := tls.Client(call(t, address, ""), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	if _, err := io.WriteString(behind, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: a"); err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,8 @@ func TestNamesConfirmAsTheyAreRead(t *testing.T) {
 		type answer struct{ Asleep, Awake bool }
 		got := evaluate[answer](p, fmt.Sprintf(
 			`(() => { const input = document.getElementById('confirm'), button = document.querySelector('[data-confirm-button]');
-			const type = (words) => { input.value = words; input.dispatchEvent(new Event('input', {bubbles: true})); return button.disabled };
+			const type = (words) => { input.value = words; input.dispatchEvent(new Event('input', {bubbles: true}));
+				return button.disabled };
 			return {Asleep: type('Somebody else'), Awake: !type(%q)} })()`, n.typed))
 		if !got.Asleep || !got.Awake {
 			t.Errorf("%q, typed as %q: %+v", n.stored, n.typed, got)

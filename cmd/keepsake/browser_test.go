@@ -121,7 +121,9 @@ func (p *person) fill(button string, fields map[string]string) {
 	for name, value := range fields {
 		evaluate[bool](p, fmt.Sprintf(`(() => { const all = [...document.getElementsByName(%q)];
 			const radio = all.find(e => e.type === 'radio' && e.value === %q);
-			if (radio) { radio.click() } else { all[0].value = %q; all[0].dispatchEvent(new Event('input', {bubbles: true})) } return true })()`, name, value, value))
+			if (radio) { radio.click() } else {
+				all[0].value = %q; all[0].dispatchEvent(new Event('input', {bubbles: true})) } return true })()`,
+			name, value, value))
 	}
 	p.click(button)
 }

@@ -36,7 +36,8 @@ func TestTheConsoleDatabaseIsDumpedAndRestored(t *testing.T) {
 	dump := filepath.Join(t.TempDir(), "console.dump")
 	pg := func(program string, u url.URL, user *url.Userinfo, args ...string) (string, error) {
 		u.User = user
-		out, err := exec.CommandContext(t.Context(), program, append(args, "--dbname="+u.String())...).CombinedOutput() //nolint:gosec // a test's own server
+		args = append(args, "--dbname="+u.String())
+		out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput() //nolint:gosec // a test's own server
 		return string(out), err
 	}
 	owner, err := url.Parse(w.env["KEEPSAKE_CONSOLE_OWNER_URL"])

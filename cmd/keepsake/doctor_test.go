@@ -56,7 +56,8 @@ func TestDoctorTriesTheLargestObject(t *testing.T) {
 		rw.WriteHeader(http.StatusRequestEntityTooLarge)
 		_,
 			_ = io.WriteString(rw,
-			`<?xml version="1.0" encoding="UTF-8"?><Error><Code>EntityTooLarge</Code><Message>The object exceeded the maximum allowed size</Message></Error>`)
+			`<?xml version="1.0" encoding="UTF-8"?><Error><Code>EntityTooLarge</Code>`+
+				`<Message>The object exceeded the maximum allowed size</Message></Error>`)
 	}))
 	t.Cleanup(limited.Close)
 	w := bucketWorld(t, s3Provider(b, limited.URL))

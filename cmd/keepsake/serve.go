@@ -59,7 +59,6 @@ func (c *serveCommand) Run(a *app) error {
 		return err
 	} else {
 		defer s.db.Close()
-		//nolint:contextcheck // each request has its own context
 		if err := a.normal(s, pages); err != nil {
 			return err
 		}
@@ -79,6 +78,7 @@ func (c *serveCommand) Run(a *app) error {
 			}
 			s = opened
 			defer s.db.Close()
+			//nolint:contextcheck // each request has its own context
 			if err := a.normal(s, pages); err != nil {
 				return err
 			}

@@ -143,7 +143,8 @@ const wide = `(() => {
 	return [...document.querySelectorAll('body *')].filter(e => {
 		if (e.closest('.sr, .skip, thead, .scroll-x, svg, [hidden]')) return false;
 		const right = e.getBoundingClientRect().right, card = e.closest('.card');
-		if (e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'visible') return true;
+		if (e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1 &&
+			getComputedStyle(e).overflowX === 'visible') return true;
 		return right > page + 1 || (card && right > card.getBoundingClientRect().right + 1);
 	}).slice(0, 5).map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 40));
 })()`
@@ -158,13 +159,16 @@ func TestLivePagesFollowTheirStreams(t *testing.T) {
 	}{
 		{"/operation-live", []string{
 			`document.querySelector('[data-live-state]').textContent === 'Live'`,
-			`document.querySelector('#operation-state').textContent.includes('Running 3') && document.querySelector('.live__pct').textContent === '58 %'`,
+			`document.querySelector('#operation-state').textContent.includes('Running 3') &&
+				document.querySelector('.live__pct').textContent === '58 %'`,
 			`document.getElementById('log-105') !== null && document.querySelectorAll('main').length === 1`,
 			`document.querySelector('h2').textContent === 'Saved, but not fully protected'`,
 		}},
 		{"/dashboard-live", []string{
-			`document.querySelector('[sse-connect]').textContent.includes('58 %') && document.querySelector('#verdict') !== null`,
-			`document.querySelector('[sse-connect]') === null && document.querySelector('#verdict') !== null && document.querySelectorAll('#dashboard').length === 1`,
+			`document.querySelector('[sse-connect]').textContent.includes('58 %') &&
+				document.querySelector('#verdict') !== null`,
+			`document.querySelector('[sse-connect]') === null && document.querySelector('#verdict') !== null &&
+				document.querySelectorAll('#dashboard').length === 1`,
 		}},
 	} {
 		if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+tt.page)); err != nil {

@@ -187,7 +187,8 @@ func TestRefusedRequestsAreOnRecord(t *testing.T) {
 		`amelia@example.org s1 POST /backups 192.0.2.1 refused {"status":422}`,
 		`amelia@example.org s1 POST /backups 192.0.2.1 failed {"status":500}`,
 		`amelia@example.org s1 POST /backups 192.0.2.1 refused security {"code":"limited","status":429}`,
-		`POST /backups 2001:db8::1 refused security {"code":"forbidden","origin":"https://evil.example?","reason":"another site","status":403}`,
+		`POST /backups 2001:db8::1 refused security `+
+			`{"code":"forbidden","origin":"https://evil.example?","reason":"another site","status":403}`,
 		`POST /backups 2001:db8::2 refused {"reason":"no token","status":401}`)
 }
 

@@ -84,7 +84,8 @@ func (c *Console) BeginAnswer(ctx context.Context, actor keepsake.Actor, key str
 				return nil, fmt.Errorf("decode an earlier answer: %w", err)
 			}
 			return a, nil
-		case row.OperationID != nil && (row.IsOld || time.Now().After(deadline)): // starting one takes no time: whoever would have answered is gone
+		// Starting one takes no time: whoever would have answered is gone.
+		case row.OperationID != nil && (row.IsOld || time.Now().After(deadline)):
 			return &Answer{Operation: *row.OperationID}, nil
 		case time.Now().After(deadline):
 			return nil, keepsake.Errorf(keepsake.CodeConflict,

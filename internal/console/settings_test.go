@@ -42,7 +42,9 @@ func TestOtherSettingsAreOnRecord(t *testing.T) {
 	if err != nil || len(page.Rows) != 2 {
 		t.Fatalf("%+v, %v", page.Rows, err)
 	}
-	for i, want := range []string{`{"after":{"limits.full":"30"},"before":{"limits.full":"3","server.second_approver":"true"}}`, `{"after":{"limits.full":"3","providers[0].bucket":"backups","server.second_approver":"true"},"before":{}}`} {
+	for i, want := range []string{`{"after":{"limits.full":"30"},"before":{"limits.full":"3",` +
+		`"server.second_approver":"true"}}`,
+		`{"after":{"limits.full":"3","providers[0].bucket":"backups","server.second_approver":"true"},"before":{}}`} {
 		if r := page.Rows[i]; strings.TrimSpace(string(r.Detail)) != want || !r.Security || r.ActorName != who.Name {
 			t.Errorf("%+v %s, want %s", r, r.Detail, want)
 		}

@@ -189,7 +189,8 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 // notTheirs are words that nobody of the first organization may be shown: of couples, guests and people of the second
 // and of the platform, and what those wrote.
 var notTheirs = regexp.MustCompile(
-	`Couple [3-6]|Guest \d+ of [3-6]|Rose & Oak|Rose \\u0026 Oak|two@example|amelia@example|final_payment|what only they know`)
+	`Couple [3-6]|Guest \d+ of [3-6]|Rose & Oak|Rose \\u0026 Oak|` +
+		`two@example|amelia@example|final_payment|what only they know`)
 
 // TestNoUseCaseShowsAnotherOrganization calls every use case of the console that has an actor, as an organization's
 // admin who asks for what is another's: nothing of it is shown, and nothing is changed. A use case that is added is

@@ -210,7 +210,8 @@ func TestOneTierNamesTheForeignKeysItBreaks(t *testing.T) {
 		"create table seasons_now partition of seasons for values from (2020) to (2030)", "insert into seasons values (2026)",
 		`create table clients (id int primary key, organization_id int references organizations, wedding_id int constraint
 			"the client's wedding" references weddings,
-			second_wedding_id int constraint never_set references weddings, season int constraint client_season references seasons)`,
+			second_wedding_id int constraint never_set references weddings,
+				season int constraint client_season references seasons)`,
 		"insert into clients (id, organization_id, wedding_id, season) select i, 1, i, 2026 from generate_series(1, 50) i",
 		"create table payments (id int primary key, client_id int constraint of_client references clients)",
 		"insert into payments values (1, 1)")

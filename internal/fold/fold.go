@@ -78,7 +78,8 @@ func alike(r rune) rune {
 		return '"'
 	case '\u2212', '\u2043', '\u02d7', '\u05be':
 		return '-'
-	case '\u2800', '\u3164', '\uffa0', '\u115f', '\u1160': // a braille cell without dots, Hangul fillers: blanks to whoever looks
+	case '\u2800', '\u3164', '\uffa0', '\u115f', '\u1160':
+		// A braille cell without dots and Hangul fillers are blanks to whoever looks.
 		return ' '
 	case '\u034f', '\u17b4', '\u17b5':
 		return -1
@@ -86,7 +87,9 @@ func alike(r rune) rune {
 	switch {
 	case unicode.IsSpace(r):
 		return ' '
-	case r >= '\ufe00' && r <= '\ufe0f', r >= '\U000e0100' && r <= '\U000e01ef', unicode.Is(unicode.Cf, r), unicode.IsControl(r): // variation selectors, format
+	case r >= '\ufe00' && r <= '\ufe0f', r >= '\U000e0100' && r <= '\U000e01ef', unicode.Is(unicode.Cf, r),
+		unicode.IsControl(r):
+		// variation selectors, format
 		return -1
 	case unicode.Is(unicode.Pd, r):
 		return '-'

@@ -70,7 +70,8 @@ func (s Server) config() (*pgx.ConnConfig, error) {
 		return at, nil
 	}
 	config.DialFunc = (&net.Dialer{Timeout: patience, KeepAlive: 5 * time.Minute}).DialContext
-	encrypted := &tls.Config{ServerName: s.Host, InsecureSkipVerify: true} //nolint:gosec // as libpq does it below verify-full
+	//nolint:gosec // as libpq does it below verify-full
+	encrypted := &tls.Config{ServerName: s.Host, InsecureSkipVerify: true}
 	switch s.SSLMode {
 	case "prefer":
 		config.TLSConfig = encrypted

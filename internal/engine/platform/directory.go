@@ -120,7 +120,8 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 		` as n from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = f.confrelid) p on true
 		join pg_attribute ca on ca.attrelid = f.conrelid and ca.attnum = f.conkey[1]
 		join pg_attribute pa on pa.attrelid = f.confrelid and pa.attnum = f.confkey[1]
-		where f.contype = 'f' and cardinality(f.conkey) = 1 and f.conparentid = 0 and f.confrelid in (to_regclass($1), to_regclass($2)) order by 1, 2, 3`
+		where f.contype = 'f' and cardinality(f.conkey) = 1 and f.conparentid = 0 and
+			f.confrelid in (to_regclass($1), to_regclass($2)) order by 1, 2, 3`
 	rows, err := conn.Query(ctx, declared, table(m.Wedding.Table), table(m.Vendor.Table))
 	if err != nil {
 		return err
@@ -135,7 +136,8 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 	for _, l := range VendorLinks(References(references, m), m, key, vendors.key) {
 		if has, err := columnsOf(ctx, conn, l.Table); err != nil {
 			return err
-		} else if has.columns[l.Wedding] && has.columns[l.Vendor] { // a reference that only the data map knows may be a mistake
+		} else if has.columns[l.Wedding] && has.columns[l.Vendor] {
+			// A reference that only the data map knows may be a mistake.
 			parts = append(parts,
 				fmt.Sprintf("select %s::text, %s::text from %s l where %[1]s is not null and %[2]s is not null",
 					column("l", l.Wedding), column("l", l.Vendor), table(l.Table)))

@@ -145,11 +145,14 @@ func (c *Catalog) readExtensionsAndRoles(ctx context.Context, conn *pgx.Conn) er
 		), named(oid) as (
 			select owner from acl
 			union select (aclexplode(items)).grantee from acl
-			union select unnest(p.polroles) from pg_policy p join pg_class c on c.oid = p.polrelid where c.relnamespace in (select oid from ns)
+			union select unnest(p.polroles) from pg_policy p
+				join pg_class c on c.oid = p.polrelid where c.relnamespace in (select oid from ns)
 			-- everything else that names a role: collations, publications, foreign servers and their user mappings, grantors
 			union select refobjid from pg_shdepend s where s.refclassid = 'pg_authid'::regclass
-			      and s.dbid = (select oid from pg_database where datname = current_database()) and s.classid <> 'pg_extension'::regclass
-			      and not exists (select from pg_depend d where s.deptype = 'o' and d.deptype = 'e' and d.classid = s.classid and d.objid = s.objid)
+			      and s.dbid = (select oid from pg_database where datname = current_database()) and
+			        s.classid <> 'pg_extension'::regclass
+			      and not exists (select from pg_depend d where s.deptype = 'o' and d.deptype = 'e' and d.classid = s.classid and
+			        d.objid = s.objid)
 		)
 		select rolname from pg_roles where oid in (select oid from named) and rolname !~ '^pg_' order by 1`)
 	if err != nil {

@@ -368,7 +368,8 @@ func (w vectorWriter) written(h Header) {
 func (w vectorWriter) computed() {
 	examples := `{"chunk_ids": [{"plain": ""}, {"plain": "cm93cw=="}],
 		"row_hashes": [{"rows": []}, {"rows": ["AAIAAAABYQAAAAFi"]}, {"rows": ["YQo=", "Ygo="]}],
-		"key_hashes": [{"columns": ["AAAAAAAAAAc="]}, {"columns": ["YWI=", "Yw=="]}, {"columns": ["YQ==", "YmM="]}, {"columns": ["bxwfDm0KTw6cVQ1qP14rEQ=="]}],
+		"key_hashes": [{"columns": ["AAAAAAAAAAc="]}, {"columns": ["YWI=", "Yw=="]}, {"columns": ["YQ==", "YmM="]},
+			{"columns": ["bxwfDm0KTw6cVQ1qP14rEQ=="]}],
 		"pairs": [{"numbers": [0]}, {"numbers": [7, 8, 300]}, {"numbers": [1, 1099511627776, 1099511627777]}]}`
 	if err := json.Unmarshal([]byte(examples), w.v); err != nil {
 		w.t.Fatal(err)

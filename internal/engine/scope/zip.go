@@ -190,7 +190,8 @@ func (f *jsonFile) end() error {
 // jsonValue writes numbers, booleans and JSON as they are and everything else as text.
 func jsonValue(typ, v string) ([]byte, error) {
 	switch baseType(typ) {
-	case "json", "jsonb", "integer", "bigint", "smallint", "numeric", "real", "double precision": // numberTypes, and what is JSON itself
+	case "json", "jsonb", "integer", "bigint", "smallint", "numeric", "real", "double precision":
+		// numberTypes, and what is JSON itself
 		if json.Valid([]byte(v)) { // NaN and Infinity are not
 			return []byte(v), nil
 		}

@@ -3,18 +3,20 @@
 //
 // What is promised when:
 //
-//   - Put returned nil, S3: the store compared the body's SHA-256 (each part's, above 16 MiB) with what arrived; or, where a trial
-//     showed that it compares nothing, the object was read back and compared byte by byte. It is durable as the store defines it.
+//   - Put returned nil, S3: the store compared the body's SHA-256 (each part's, above 16 MiB) with what arrived; or,
+//     where a trial showed that it compares nothing, the object was read back and compared byte by byte. It is
+//     durable as the store defines it.
 //   - Put returned nil, GCS: the store compared the CRC32C. It is durable.
-//   - Put returned nil, directory: every byte was handed to the kernel and the object has its name. A crash of Keepsake loses
-//     nothing; a power loss may, until Sync: the object can then be missing or too short under its name, so a caller that is
-//     told ErrExists compares the size before it believes the object. The sum is not compared with the body: hashing it once
-//     more for each directory would cost more than writing it, and there is no wire on which it could change.
-//   - Sync returned nil: all of it survives a power loss. A directory whose Sync failed fails every later one, because the
-//     kernel reports a lost write only once.
-//   - Two Puts create one key at once: exactly one wins. S3 stores that ignore If-None-Match (found by the trial) are asked
-//     whether the object is there and read back, which is less: both may be told that they won if one started after the other
-//     was read back. Callers choose keys that nobody else creates, or that mean the same bytes.
+//   - Put returned nil, directory: every byte was handed to the kernel and the object has its name. A crash of
+//     Keepsake loses nothing; a power loss may, until Sync: the object can then be missing or too short under its
+//     name, so a caller that is told ErrExists compares the size before it believes the object. The sum is not
+//     compared with the body: hashing it once more for each directory would cost more than writing it, and there is
+//     no wire on which it could change.
+//   - Sync returned nil: all of it survives a power loss. A directory whose Sync failed fails every later one,
+//     because the kernel reports a lost write only once.
+//   - Two Puts create one key at once: exactly one wins. S3 stores that ignore If-None-Match (found by the trial) are
+//     asked whether the object is there and read back, which is less: both may be told that they won if one started
+//     after the other was read back. Callers choose keys that nobody else creates, or that mean the same bytes.
 //
 // No provider retries or has deadlines of its own: wrap it in Retry.
 package storage

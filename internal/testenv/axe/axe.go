@@ -12,5 +12,7 @@ func Source() string { return source }
 
 // Check is an expression that resolves to what is seriously wrong with the page: rule, how bad, where, one string each.
 // Source must have been evaluated before.
-const Check = `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical')
-	.flatMap(v => v.nodes.slice(0, 3).map(n => v.id + ' (' + v.impact + '): ' + n.target.join(' ') + ' ' + (n.any[0] ? n.any[0].message : ''))))`
+const Check = `axe.run(document, {resultTypes: ['violations']})
+	.then(r => r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical')
+	.flatMap(v => v.nodes.slice(0, 3).map(n => v.id + ' (' + v.impact + '): ' + n.target.join(' ') + ' ' +
+		(n.any[0] ? n.any[0].message : ''))))`
