@@ -84,7 +84,7 @@ func (s *Source) Chunk(ctx context.Context, c *repository.Ref, buf []byte) ([]by
 			err = keepsake.Errorf(keepsake.CodeDamaged, "The chunk %s has %d bytes instead of %d.", c.ID, len(plain), c.Plain)
 		}
 		if err == nil {
-			s.took(p.Name, int64(len(sealed)))
+			s.took(p.Name, c, int64(len(sealed)))
 		}
 		return err
 	}
@@ -118,9 +118,13 @@ func (s *Source) Page(ctx context.Context, page repository.Ref) ([]byte, error) 
 	return s.Chunk(ctx, &page, nil)
 }
 
-func (s *Source) took(provider string, bytes int64) {
+// took counts what a provider gave. Index pages are small and read early: they do not make it the one that served the
+// rows.
+func (s *Source) took(provider string, c *repository.Ref, bytes int64) {
 	s.mu.Lock()
-	s.served[provider]++
+	if c.Kind != repository.ObjectIndex {
+		s.served[provider]++
+	}
 	s.strikes[provider] = 0
 	s.mu.Unlock()
 	s.track.Provider(provider, func(p *report.ProviderProgress) {
