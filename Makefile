@@ -30,7 +30,6 @@ generate: ## templ, sqlc, the API's document and its client
 	KEEPSAKE_UPDATE=1 go test ./web -run TestTheDocumentIsFresh
 	$(TOOL) oapi-codegen -config internal/apiclient/generate.yaml docs/openapi.json
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
-	go vet ./...
-	$(TOOL) staticcheck ./...
+	go tool -modfile=lint.mod golangci-lint run ./...

@@ -7,7 +7,6 @@ tool (
 	github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
 	github.com/sqlc-dev/sqlc/cmd/sqlc
 	github.com/versity/versitygw/cmd/versitygw
-	honnef.co/go/tools/cmd/staticcheck
 )
 
 require (
