@@ -93,11 +93,20 @@ func TestBackupsAtOnce(t *testing.T) {
 				run(t, source, "update guests set name = name || '!' where id % 700 = 0",
 					"insert into guests (id, name) select max(id) + 1, 'late' from guests")
 			}
+			made, err := e.Points(t.Context(), "")
+			if err != nil || len(made) < len(states) {
+				t.Fatalf("recovery points: %+v, %v, want %d", made, err, len(states))
+			}
 			repaired, err := e.Repair(t.Context(), engine.VerifyInput{}, engine.Discard)
-			if err != nil || len(repaired.Remaining) != 0 {
+			switch {
+			case len(made) == 0: // every run was killed before it published: there is nothing to repair or verify
+				if keepsake.CodeOf(err) != keepsake.CodeNotFound {
+					t.Fatalf("repair without a recovery point: %+v, %v", repaired, err)
+				}
+			case err != nil || len(repaired.Remaining) != 0:
 				t.Fatalf("repair: %+v, %v", repaired, err)
 			}
-			for _, deep := range []bool{false, true} {
+			for _, deep := range []bool{false, true}[:2*min(len(made), 1)] {
 				if v, err := e.Verify(t.Context(), engine.VerifyInput{Deep: deep}, engine.Discard); err != nil || !v.OK ||
 					v.Points < len(states) {
 					t.Fatalf("verified after the repair, deep %v: %+v, %v", deep, v, err)
