@@ -66,9 +66,11 @@ func TestNobodyRestoresEverythingAlone(t *testing.T) {
 // TestSplittingIsSaidBeforeItIsConfirmed: over the real program, the comparison and the form say that the last tier
 // needs somebody else, and why.
 func TestSplittingIsSaidBeforeItIsConfirmed(t *testing.T) {
-	w := newWorld(t, protecting, append(slices.Clone(season), // and a table of tier high: each tier holds something
+	w := newWorld(t, protecting, append(slices.Clone(season), // and a table of each lower tier: each holds something
 		"create table payments (id int primary key, cents int)",
-		"insert into payments select i, 100 * i from generate_series(1, 50) i")...)
+		"insert into payments select i, 100 * i from generate_series(1, 50) i",
+		"create table tasks (id int primary key, what text)",
+		"insert into tasks select i, 'order flowers' from generate_series(1, 50) i")...)
 	raw, err := os.ReadFile(w.config)
 	if err != nil {
 		t.Fatal(err)
