@@ -145,11 +145,14 @@ func (a *app) printBackup(r engine.BackupResult) {
 func (a *app) printCopies(copies []keepsake.Copy, uploaded map[string]int64) {
 	for _, c := range copies {
 		state := "confirmed"
-		if !c.Confirmed {
-			state = "NO COPY: " + c.Error
-		}
 		if n, known := uploaded[c.Provider]; known {
 			state += ", " + size(n) + " uploaded"
+		}
+		if !c.Confirmed {
+			state = "NO COPY: " + c.Error
+			if n := uploaded[c.Provider]; n > 0 {
+				state += " " + size(n) + " had been uploaded."
+			}
 		}
 		a.printf("  %-16s %s\n", c.Provider, state)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/wedsync/keepsake/db/dbtest"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
@@ -19,6 +20,18 @@ import (
 func (w *world) withConsole(t *testing.T) {
 	t.Helper()
 	owner, server := dbtest.Prepared(t)
+	w.usesConsole(t, owner, server)
+}
+
+// withEmptyConsole is withConsole before anything has set the console database up.
+func (w *world) withEmptyConsole(t *testing.T) {
+	t.Helper()
+	owner, server := dbtest.Roles(t)
+	w.usesConsole(t, owner, server)
+}
+
+func (w *world) usesConsole(t *testing.T, owner, server keepsake.Secret) {
+	t.Helper()
 	w.env["KEEPSAKE_CONSOLE_OWNER_URL"], w.env["KEEPSAKE_CONSOLE_URL"] = owner.Reveal(), server.Reveal()
 	w.hide(t, owner.Reveal())
 	w.hide(t, server.Reveal())

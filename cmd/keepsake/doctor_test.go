@@ -54,16 +54,15 @@ func TestDoctorTriesTheLargestObject(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		rw.Header().Set("Content-Type", "application/xml")
 		rw.WriteHeader(http.StatusRequestEntityTooLarge)
-		_,
-			_ = io.WriteString(rw,
+		_, _ = io.WriteString(rw,
 			`<?xml version="1.0" encoding="UTF-8"?><Error><Code>EntityTooLarge</Code>`+
 				`<Message>The object exceeded the maximum allowed size</Message></Error>`)
 	}))
 	t.Cleanup(limited.Close)
 	w := bucketWorld(t, s3Provider(b, limited.URL))
 	o := w.must(t, exitFailed, "doctor")
-	for _, says := range []string{"error  provider bucket", "it takes small objects, but not one of ",
-		"MiB, which a backup may write", "raise the size limit of the bucket"} {
+	for _, says := range []string{"error  provider bucket", "It takes small objects, but not one of ",
+		"MiB, which a backup may write", "Raise the size limit of the bucket"} {
 		if !strings.Contains(o.out, says) {
 			t.Errorf("doctor does not say %q:\n%s", says, o.out)
 		}
@@ -90,8 +89,8 @@ func TestDoctorWarnsOfAPublicBucket(t *testing.T) {
 			if !strings.Contains(o.out, "ok     provider bucket") {
 				t.Errorf("%s", o.out)
 			}
-			for _, says := range []string{"anybody on the network can read its objects without credentials",
-				"make the bucket private"} {
+			for _, says := range []string{"Anybody on the network can read its objects without credentials",
+				"Make the bucket private"} {
 				if strings.Contains(o.out, says) != c.warns {
 					t.Errorf("%q is said: %v\n%s", says, !c.warns, o.out)
 				}
@@ -153,14 +152,14 @@ func TestDoctorNamesWhatFailedInTheLastBackup(t *testing.T) {
 	}
 	o := w.must(t, exitDone, "doctor")
 	for _, says := range []string{"ok     provider second", "warn   provider second",
-		"it failed when it was used last: In the backup of ", "run keepsake repair"} {
+		"It failed when it was used last. In the backup of ", "run keepsake repair"} {
 		if !strings.Contains(o.out, says) {
 			t.Errorf("doctor does not say %q:\n%s", says, o.out)
 		}
 	}
 	w.must(t, exitDone, "repair")
 	w.must(t, exitDone, "backup")
-	if o := w.must(t, exitDone, "doctor"); strings.Contains(o.out, "it failed when it was used last") {
+	if o := w.must(t, exitDone, "doctor"); strings.Contains(o.out, "It failed when it was used last") {
 		t.Errorf("after a backup that had it:\n%s", o.out)
 	}
 }

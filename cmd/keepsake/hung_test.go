@@ -71,7 +71,7 @@ providers:
 			t.Fatalf("the backup ended with %d\n%s%s", code, out.String(), errs.String())
 		}
 	})
-	for _, words := range []string{"NO COPY: it did not answer for ", " s while it was to store ",
+	for _, words := range []string{"NO COPY: It did not answer for ", " s while it was to store ",
 		"NOT PROTECTED: 1 of 3 copies is missing (s3)", "Once s3 works, repair", "keepsake repair "} {
 		if !strings.Contains(out.String(), words) {
 			t.Errorf("the backup does not say %q:\n%s", words, out.String())

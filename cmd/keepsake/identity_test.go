@@ -137,10 +137,10 @@ func TestPlacesOfEarlierVersions(t *testing.T) {
 		}
 	}
 	forget("second")
-	w.wantOut(t, "second", "run keepsake init once")
+	w.wantOut(t, "second", "Run keepsake init once")
 	forget("local", "far")
 	if o := w.must(t, exitFailed, "backup"); !strings.Contains(o.err, "nothing was backed up") ||
-		!strings.Contains(o.err, "run keepsake init once") {
+		!strings.Contains(o.err, "Run keepsake init once") {
 		t.Errorf("%s", o.err)
 	}
 	if o := w.must(t, exitDone, "points"); !strings.Contains(o.out, b.Point) {

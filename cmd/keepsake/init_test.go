@@ -124,7 +124,7 @@ func TestKeyFileOpenToOthersIsWarnedOf(t *testing.T) {
 	if err := os.Chmod(filepath.Join(w.dir, "keepsake.key"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "mode 0644): chmod 600 ./keepsake.key") {
+	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "mode 0644). Run chmod 600 ./keepsake.key") {
 		t.Errorf("%s", o.out)
 	}
 }

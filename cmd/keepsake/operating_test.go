@@ -147,7 +147,7 @@ func TestConfigurationOpenToOthersIsWarnedOf(t *testing.T) {
 		if err := os.Chmod(w.config, mode); err != nil {
 			t.Fatal(err)
 		}
-		if o := w.must(t, exitDone, "doctor"); strings.Contains(o.out, "other accounts of this machine may read or change") !=
+		if o := w.must(t, exitDone, "doctor"); strings.Contains(o.out, "Other accounts of this machine may read or change") !=
 			warned {
 			t.Errorf("mode %04o: %s", mode, o.out)
 		}

@@ -45,7 +45,7 @@ func TestDoctorLooksAtTheConsole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
-	w.withConsole(t)
+	w.withEmptyConsole(t)
 	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "answers and is empty") {
 		t.Errorf("%s", o.out)
 	}
@@ -76,7 +76,7 @@ func TestDoctorLooksAtTheConsole(t *testing.T) {
 	}
 	w.env["KEEPSAKE_CONSOLE_URL"] = owned
 	w.must(t, exitDone, "repo", "rebuild")
-	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "nobody can sign in: keepsake admin create") {
+	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "Nobody can sign in. Run keepsake admin create") {
 		t.Errorf("%s", o.out)
 	}
 	const password = "a long enough passphrase"

@@ -50,7 +50,7 @@ func (w *world) trail(t *testing.T) []said {
 func TestTheCommandLineIsOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
-	w.withConsole(t)
+	w.withEmptyConsole(t)
 	if o := w.must(t, exitDone, "init"); !strings.Contains(o.err,
 		"Not in the audit trail: the console database is not set up") {
 		t.Errorf("before there is a trail: %s", o.err)
@@ -209,7 +209,7 @@ func TestAConsoleThatStartsWithOtherSettingsIsOnRecord(t *testing.T) {
 func TestATrailThatComesBackHasTheEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
-	w.withConsole(t)
+	w.withEmptyConsole(t)
 	w.must(t, exitDone, "init")
 	holder, ended := w.heldBackup(t.Context(), t)
 	w.must(t, exitDone, "repo", "rebuild") // sets the trail up

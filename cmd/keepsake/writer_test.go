@@ -26,7 +26,7 @@ func TestAMachineThatOnlyWrites(t *testing.T) {
 	w.secrets = append(w.secrets, key[30:])
 	w.env["KEEPSAKE_KEY"] = key
 	w.must(t, exitDone, "backup", "--note", "from a machine that cannot read it")
-	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "it is a writer's: this machine can back up") {
+	if o := w.must(t, exitDone, "doctor"); !strings.Contains(o.out, "It is a writer's key, so this machine can back up") {
 		t.Errorf("doctor: %s", o.out)
 	}
 	for _, args := range []string{"points", "verify", "repo writer-key",

@@ -152,8 +152,7 @@ func TestJobTakenByADeadProcessIsRequeued(t *testing.T) {
 	c := w.console(newFakeEngine())
 	o := startFull(t, c)
 	err := w.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		_,
-			err := tx.PG.Exec(t.Context(),
+		_, err := tx.PG.Exec(t.Context(),
 			`update river.river_job set state = 'running', attempt = 1, attempted_at = now() - interval '1 minute',
 				attempted_by = '{dead}'`)
 		return err

@@ -283,8 +283,7 @@ func TestKeysChangeAndGoAway(t *testing.T) {
 		t.Errorf("a key that is not published any more: %v", err)
 	}
 	for range 50 {
-		_,
-			_ = v.Verify(t.Context(), keepsake.Secret(
+		_, _ = v.Verify(t.Context(), keepsake.Secret(
 			s.Sign(t, amelia, func(header, _ map[string]any) { header["kid"] = time.Now().String() })))
 	}
 	if n := s.KeyReads(); n > 4 {

@@ -25,8 +25,7 @@ func TestAnOrganizationsWeddingsAreCountedHoweverItsKeyIsWritten(t *testing.T) {
 		{"bigint", "42", "042"}, {"text", "org-1", "org-1"},
 	} {
 		table := fmt.Sprint("weddings_", n)
-		_,
-			err := conn.Exec(t.Context(), fmt.Sprintf(
+		_, err := conn.Exec(t.Context(), fmt.Sprintf(
 			"create table %s (id int, org %s); insert into %[1]s values (1, '%[3]s'), (2, '%[3]s'), (3, null)", table, c.kind,
 			c.key))
 		if err != nil {

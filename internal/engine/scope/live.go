@@ -244,8 +244,7 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 	if columns != "" {
 		columns = ", " + columns
 	}
-	_,
-		err = l.tx.Exec(ctx, fmt.Sprintf("create temp table ks_l_%d on commit drop as select t.tableoid as ks_tableoid, "+
+	_, err = l.tx.Exec(ctx, fmt.Sprintf("create temp table ks_l_%d on commit drop as select t.tableoid as ks_tableoid, "+
 		"t.ctid as ks_ctid, false as ks_away%s from %s t where false",
 		t.n, columns, t.full()))
 	return err
@@ -335,8 +334,7 @@ func (l *live) collect(ctx context.Context, id string) error {
 			l.plan.Root)
 	}
 	i := slices.IndexFunc(root.Columns, func(c repository.Column) bool { return c.Name == l.plan.RootKey })
-	_,
-		err := l.tx.Exec(ctx,
+	_, err := l.tx.Exec(ctx,
 		fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where t.%s = $1::text::%s",
 			root.now(), list("t.", root.names()), root.full(), quote(l.plan.RootKey), root.Columns[i].Type), id)
 	if err != nil {
