@@ -17,8 +17,10 @@ const (
 	smallRuns = 16 << 10
 	// addedShare is how many times the pairs that a backup adds they may have.
 	addedShare = 4
-	// mostMerged bounds both: the pages are in memory.
+	// mostMerged bounds both: a run that was merged has 3 MB or so.
 	mostMerged = 1 << 20
+	// mostRecent is how many pages of a table's new runs are remembered: what mostMerged pairs take.
+	mostRecent = 64
 )
 
 // rangeIndex is what reading one range tells the index beside the range itself.
@@ -49,13 +51,15 @@ type tableLists struct {
 	made    []*repository.Run
 	added   uint64                        // pairs of these
 	recent  map[repository.ChunkID][]byte // pages of these, where they may be merged
-	store   func(context.Context, []byte) (repository.Ref, error)
+	store   repository.Store
+	read    repository.Fetch // what providers have
 	out     struct{ slots, runs repository.List }
 }
 
 func (b *backup) newTableLists(t *tableRun, known *parentTable) *tableLists {
 	l := &tableLists{b: b, t: t, early: map[int]rangeIndex{}, builder: repository.NewRunBuilder(len(t.keys)),
-		covered: map[repository.ChunkID]bool{}, recent: map[repository.ChunkID][]byte{}, store: b.storePage}
+		covered: map[repository.ChunkID]bool{}, recent: map[repository.ChunkID][]byte{}, store: b.storePage,
+		read: b.copies.Page}
 	if known != nil {
 		l.was = known.runs
 		for _, r := range known.runs {
@@ -114,9 +118,10 @@ func (l *tableLists) take(ctx context.Context, from uint32, x rangeIndex) error 
 
 // flush makes a run of the chunks that were read since the last.
 func (l *tableLists) flush(ctx context.Context) error {
+	mergeable := len(l.was) > 0 && !l.builder.Full()
 	r, err := l.builder.Run(ctx, func(ctx context.Context, page []byte) (repository.Ref, error) {
 		ref, err := l.store(ctx, page)
-		if len(l.was) > 0 && len(l.recent) < mostMerged>>14 {
+		if err == nil && mergeable && len(l.recent) < mostRecent {
 			l.recent[ref.ID] = slices.Clone(page)
 		}
 		return ref, err
@@ -170,22 +175,20 @@ func (l *tableLists) finish(ctx context.Context) (err error) {
 	return nil
 }
 
-// merge makes one run of the smallest, as often as there are enough of them: each lookup costs a page in every run.
+// merge makes one run of several small ones: each lookup costs a page in every run. A run is merged once at most, for
+// the pages of one that was merged just now may not be at any provider yet.
 func (l *tableLists) merge(
 	ctx context.Context, runs []*repository.Run, live map[repository.ChunkID]bool,
 ) ([]*repository.Run, error) {
-	limit := min(max(smallRuns, addedShare*l.added), mostMerged)
-	for len(runs) >= fanIn {
-		bySize := slices.Clone(runs)
-		slices.SortStableFunc(bySize, func(a, b *repository.Run) int { return cmp.Compare(a.Pairs(), b.Pairs()) })
-		small := bySize[:fanIn]
-		pairs, chunks := uint64(0), 0
-		for _, r := range small {
-			pairs, chunks = pairs+r.Pairs(), chunks+len(r.Chunks)
-		}
-		if pairs > limit || chunks > repository.MostChunks {
+	bySize := slices.DeleteFunc(slices.Clone(runs), func(r *repository.Run) bool { return !l.atHand(r) })
+	slices.SortStableFunc(bySize, func(a, b *repository.Run) int { return cmp.Compare(a.Pairs(), b.Pairs()) })
+	for len(bySize) >= fanIn {
+		n := l.together(bySize)
+		if n < fanIn {
 			break
 		}
+		small := bySize[:n]
+		bySize = bySize[n:]
 		one, err := repository.MergeRuns(ctx, l.fetch, l.store, small, func(id repository.ChunkID) bool { return live[id] })
 		if err != nil {
 			return nil, fmt.Errorf("merge small runs: %w", err)
@@ -195,10 +198,30 @@ func (l *tableLists) merge(
 	return runs, nil
 }
 
+// together returns how many of the first runs become one at the most.
+func (l *tableLists) together(bySize []*repository.Run) int {
+	limit := min(max(smallRuns, addedShare*l.added), mostMerged)
+	pairs, chunks := uint64(0), 0
+	for n, r := range bySize {
+		pairs, chunks = pairs+r.Pairs(), chunks+len(r.Chunks)
+		if pairs > limit || chunks > repository.MostChunks {
+			return n
+		}
+	}
+	return len(bySize)
+}
+
+// atHand reports whether the pages of a run can be read now: those of the parent's, and of the runs that this backup
+// has made those that it remembers.
+func (l *tableLists) atHand(r *repository.Run) bool {
+	return !slices.Contains(l.made, r) ||
+		!slices.ContainsFunc(r.Refs(), func(page repository.Ref) bool { return l.recent[page.ID] == nil })
+}
+
 // fetch returns pages that this backup has made from memory: no provider may have them yet.
 func (l *tableLists) fetch(ctx context.Context, r repository.Ref) ([]byte, error) {
 	if page := l.recent[r.ID]; page != nil {
 		return page, nil
 	}
-	return l.b.copies.Page(ctx, r)
+	return l.read(ctx, r)
 }
