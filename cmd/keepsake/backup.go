@@ -112,16 +112,15 @@ func (c *backupCommand) save(ctx context.Context, tx db.Tx) error {
 	if c.ended.Started.IsZero() { // nothing was begun
 		return nil
 	}
-	_, err := console.SaveEndedBackup(ctx, tx, c.ended)
-	return err
+	return console.SaveEndedBackup(ctx, tx, c.ended)
 }
 
 func (a *app) printBackup(r engine.BackupResult) {
 	a.printf("Recovery point %s (%s): %s of %s in %s.\n", r.Point, r.Type, some(r.Rows, "row"),
 		some(int64(r.Tables), "table"), seconds(r.Seconds))
-	what := "the manifest alone, and none of " + some(r.ChunksTotal, "chunk")
+	what := "the manifest and its index, and none of " + some(r.ChunksTotal, "chunk")
 	if r.ChunksNew > 0 {
-		what = "the manifest and " + count(r.ChunksNew) + " of " + some(r.ChunksTotal, "chunk")
+		what = "the manifest, its index and " + count(r.ChunksNew) + " of " + some(r.ChunksTotal, "chunk")
 	}
 	a.printf("Read %s; %s are new: %s; uploaded %s.\n", size(r.BytesRead), size(r.BytesNew), what, size(r.BytesUploaded))
 	a.printCopies(r.Copies, r.Uploaded)

@@ -60,6 +60,11 @@ func TestCommandLineBackupsAreListed(t *testing.T) {
 	stopped.await(t, "Snapshot of")
 	stopped.signal(t, syscall.SIGINT)
 	host := w.listed(t)
+	// Its recovery point is known with it: the overview must not call the one before it the newest.
+	if known := `done incremental "of this one" of the command line of ` + hostname(t) +
+		`, point true, known true`; len(host) == 0 || host[0] != known {
+		t.Errorf("before anybody looked: want %s first in %q", known, host)
+	}
 	if len(host) != 3 {
 		t.Fatalf("%d backups are listed: %q", len(host), host)
 	}

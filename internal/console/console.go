@@ -6,6 +6,7 @@ package console
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -94,6 +95,7 @@ type Console struct {
 
 	weddings nextKnown
 	watch    *platformWatch
+	noticed  atomic.Pointer[string] // the newest point of which the repository was asked more
 	measured lastMeasured
 	sealing  sealing
 	vault    Vault

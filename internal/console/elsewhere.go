@@ -38,9 +38,23 @@ type EndedBackup struct {
 	StoppedByPerson bool // Err is that
 }
 
-// SaveEndedBackup puts a backup that no console started into the list of operations. The caller puts it on record in
-// the same transaction.
-func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation string, err error) {
+// SaveEndedBackup puts a backup that no console started into the list of operations, and the recovery point that it
+// made into the list of points: the overview would else call the point before it the newest. The caller puts it on
+// record in the same transaction.
+func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) error {
+	id, err := insertEndedBackup(ctx, tx, b)
+	if err != nil || !b.made() {
+		return err
+	}
+	p := madePoint(*b.Result, progress.Clean(b.Note))
+	p.Labels, p.Weddings = b.Labels, b.Weddings
+	return storePoint(ctx, tx, id, p, *b.Result)
+}
+
+// made reports whether the backup came to its end with a recovery point.
+func (b EndedBackup) made() bool { return b.Result != nil && b.Err == nil && !b.StoppedByPerson }
+
+func insertEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation string, err error) {
 	id, err := idOf(b.Started)
 	if err != nil {
 		return "", err
@@ -89,10 +103,7 @@ func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation st
 		row.WeddingDataCategories, row.CriticalMilestoneData, row.VendorIntegrationData,
 			row.WeddingDatesCovered = covers.categories, covers.milestones, covers.vendors, covers.dates
 	}
-	if err := tx.InsertEndedBackup(ctx, row); err != nil || b.Result == nil || row.State != string(StateDone) {
-		return id, err
-	}
-	return id, seeProviders(ctx, tx, backupOf(b.Result.Time), b.Result.Copies)
+	return id, tx.InsertEndedBackup(ctx, row)
 }
 
 // idOf returns an operation's id that begins with the moment: the list is in the order of ids.
@@ -204,5 +215,8 @@ func savePointsBackup(ctx context.Context, tx db.Tx, p sqlcgen.RecoveryPoint) (o
 		return "", fmt.Errorf("decode the weddings of recovery point %s: %w", p.ID, err)
 	}
 	b.Weddings = meta.Weddings
-	return SaveEndedBackup(ctx, tx, b)
+	if operation, err = insertEndedBackup(ctx, tx, b); err != nil {
+		return "", err
+	}
+	return operation, seeProviders(ctx, tx, backupOf(r.Time), r.Copies)
 }

@@ -158,10 +158,7 @@ func (c *Console) readBack(ctx context.Context, id string) *engine.Point {
 // endBackup stores the new recovery point.
 func endBackup(ctx context.Context, tx db.Tx, row operation.Operation, r engine.BackupResult,
 	manifest *engine.Point) error {
-	p := engine.Point{ID: r.Point, Time: r.Time, Type: r.Type, Note: row.Note, Tables: r.Tables, Rows: r.Rows,
-		BytesRead:   r.BytesRead,
-		BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.ChunksTotal, ChunksNew: r.ChunksNew, Seconds: r.Seconds,
-		Covers: r.Covers}
+	p := madePoint(r, row.Note)
 	if err := json.Unmarshal(row.Labels, &p.Labels); err != nil {
 		return fmt.Errorf("decode the labels: %w", err)
 	}
@@ -171,8 +168,13 @@ func endBackup(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 	if manifest != nil {
 		p = *manifest // the manifest is the truth about everything but the copies, which the backup has just confirmed
 	}
+	return storePoint(ctx, tx, row.ID, p, r)
+}
+
+// storePoint stores the recovery point that a backup made, with the copies that the backup has just confirmed.
+func storePoint(ctx context.Context, tx db.Tx, operation string, p engine.Point, r engine.BackupResult) error {
 	p.Copies, p.Protected, p.Lacks = r.Copies, r.Protected, r.Lacks
-	point, err := pointRow(p, row.ID)
+	point, err := pointRow(p, operation)
 	if err != nil {
 		return err
 	}
@@ -183,6 +185,13 @@ func endBackup(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 		return err
 	}
 	return seeProviders(ctx, tx, backupOf(r.Time), r.Copies)
+}
+
+// madePoint is what a backup's report tells of the point that it made.
+func madePoint(r engine.BackupResult, note string) engine.Point {
+	return engine.Point{ID: r.Point, Time: r.Time, Type: r.Type, Note: note, Tables: r.Tables, Rows: r.Rows,
+		BytesRead: r.BytesRead, BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.ChunksTotal,
+		ChunksNew: r.ChunksNew, Seconds: r.Seconds, Covers: r.Covers}
 }
 
 // backups is the kind of operation that takes a recovery point.

@@ -54,15 +54,23 @@ func (c *Console) noticePoints(ctx context.Context) error {
 	if err != nil || id == "" {
 		return nil //nolint:nilerr // the check of the providers says what is wrong with them
 	}
-	err = c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) error {
-		_, err := tx.GetPoint(ctx, id)
+	var known sqlcgen.RecoveryPoint
+	err = c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) (err error) {
+		known, err = tx.GetPoint(ctx, id)
 		return err
 	})
-	if db.IsNoRows(err) {
-		return c.SyncPoints(ctx)
-	}
-	if err != nil {
+	if err != nil && !db.IsNoRows(err) {
 		return err
+	}
+	// Whoever recorded a backup without reading its manifest knows nothing of the source, nor of points that others made
+	// before. One look for each newest point is enough: a manifest that cannot be read is looked for in syncEvery again.
+	unread := err == nil && known.SourceServer == ""
+	if unread {
+		before := c.noticed.Swap(&id)
+		unread = before == nil || *before != id
+	}
+	if err != nil || unread {
+		return c.SyncPoints(ctx)
 	}
 	return c.listElsewhere(ctx) // what could not be told from a running backup's point a moment ago
 }
