@@ -39,9 +39,9 @@ func ListDuties(pages Pages, con dutyLister) echo.HandlerFunc {
 }
 
 func dutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
-	row := views.DutyRow{Does: format.Title(d.Does), Every: "every " + format.Duration(d.Every), Last: clock.When(d.Ended),
-		Message: d.Message,
-		State:   ui.Chip{Tone: ui.ToneOK, Text: "Done"}}
+	row := views.DutyRow{Does: format.Title(d.Does), Every: format.Every(d.Every),
+		Last: clock.When(d.Ended), Message: d.Message,
+		State: ui.Chip{Tone: ui.ToneOK, Text: "Done"}}
 	switch {
 	case d.Running:
 		row.State = ui.Chip{Tone: ui.ToneRun, Text: "Running"}
@@ -52,7 +52,7 @@ func dutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
 	}
 	switch {
 	case d.Who == operation.EachProcess:
-		row.NextText = "Each worker does it by itself, " + row.Every
+		row.NextText = "Each worker does it"
 	case d.Running:
 		row.NextText = "Now"
 	case d.Next.IsZero():

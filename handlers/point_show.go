@@ -89,10 +89,10 @@ func pointFigures(p console.Point) []ui.Figure {
 		{Label: "Tables", Value: format.Count(int64(p.Tables))},
 		{Label: "Rows", Value: format.Count(p.Rows)},
 		{Label: "Size", Value: format.Bytes(p.BytesRead), Hint: "before compression"},
-		{Label: "Stored", Value: format.Bytes(p.BytesStored), Hint: "at each provider"},
+		{Label: "Stored", Value: format.Bytes(p.BytesStored), Hint: "its rows, at each provider"},
 		{Label: "Already stored", Value: format.Percent(shared(p.ChunksNew, p.Chunks)),
 			Hint: piecesShared(p.ChunksNew, p.Chunks)},
-		{Label: "Added", Value: format.Bytes(p.BytesNew), Hint: "at each provider"},
+		{Label: "Added", Value: format.Bytes(p.BytesNew), Hint: "with the index, at each provider"},
 		{Label: "Took", Value: format.Seconds(p.Seconds)},
 	}
 }

@@ -23,7 +23,7 @@ func backupResult(r engine.BackupResult) *views.Result {
 			{Label: "Tables", Value: format.Count(int64(r.Tables))},
 			{Label: "Rows", Value: format.Count(r.Rows)},
 			{Label: "Read", Value: format.Bytes(r.BytesRead)},
-			{Label: "New", Value: format.Bytes(r.BytesNew), Hint: "the manifest and " +
+			{Label: "New", Value: format.Bytes(r.BytesNew), Hint: "the manifest, its index and " +
 				format.Plural(r.ChunksNew, "piece", "pieces") + " that no provider held"},
 			{Label: "Uploaded", Value: format.Bytes(r.BytesUploaded), Hint: "to all providers together"},
 			{Label: "Already stored", Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)),

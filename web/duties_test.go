@@ -28,7 +28,7 @@ func TestDutiesPage(t *testing.T) {
 		{Name: "new", Does: "do what is new", Every: time.Hour, Who: operation.OneHolder},
 		{Name: "busy", Does: "do it long", Every: time.Hour, Who: operation.OneHolder, Running: true, Next: moment},
 	}
-	a := s.get("/duties").says("Check the providers", "Each worker does it by itself, every 30 s", "4 min ago", "in 3 h",
+	a := s.get("/duties").says("Check the providers", "every 30 s", "Each worker does it", "4 min ago", "in 3 h",
 		"UTC", "Failed", "the store is <away>", "Late: see that a worker runs",
 		"Not yet", "When a worker runs", "Running", "Now")
 	if strings.Contains(a.body, "<away>") {

@@ -113,6 +113,19 @@ func Duration(d time.Duration) string {
 	}
 }
 
+// Every writes an interval: "every 30 s", "every minute", "every 15 min", "every day".
+func Every(d time.Duration) string {
+	switch d {
+	case time.Minute:
+		return "every minute"
+	case time.Hour:
+		return "every hour"
+	case 24 * time.Hour:
+		return "every day"
+	}
+	return "every " + Duration(d)
+}
+
 // Seconds writes a number of seconds as Duration does.
 func Seconds(s float64) string { return Duration(time.Duration(s * float64(time.Second))) }
 

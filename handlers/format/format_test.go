@@ -103,3 +103,15 @@ func TestCapitalsOfAnyAlphabet(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestEvery writes intervals as people say them.
+func TestEvery(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{2 * time.Second: "every 2 s", time.Minute: "every minute",
+		15 * time.Minute: "every 15 min", time.Hour: "every hour",
+		24 * time.Hour: "every day", 48 * time.Hour: "every 2 days"} {
+		if got := Every(d); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+}
