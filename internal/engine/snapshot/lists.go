@@ -11,13 +11,17 @@ import (
 )
 
 const (
-	// fanIn is how many small runs become one.
+	// fanIn is how many runs become one at the least.
 	fanIn = 8
-	// smallRuns is how many pairs runs that become one may have together, whatever a backup adds: some 50 KB.
+	// smallRuns is how many pairs runs that become one may have together, whatever else holds: some 50 KB.
 	smallRuns = 16 << 10
-	// addedShare is how many times the pairs that a backup adds they may have.
-	addedShare = 4
-	// mostMerged bounds both: a run that was merged has 3 MB or so.
+	// alike is how many times the pairs of the smallest of them they may have. A pair that is written again is then in a
+	// run of nearly twice the size, which happens only a few times.
+	alike = 2 * fanIn
+	// addedShare is how many times the pairs that the backup adds they may have, so that one changed row costs little:
+	// runs of backups that add equally much become one, and eight of those again.
+	addedShare = fanIn * fanIn
+	// mostMerged bounds all of it: a run that was merged has 3 MB or so.
 	mostMerged = 1 << 20
 	// mostRecent is how many pages of a table's new runs are remembered: what mostMerged pairs take.
 	mostRecent = 64
@@ -175,7 +179,7 @@ func (l *tableLists) finish(ctx context.Context) (err error) {
 	return nil
 }
 
-// merge makes one run of several small ones: each lookup costs a page in every run. A run is merged once at most, for
+// merge makes one run of several of about the same size: each lookup costs a page in every run. A run is merged once at most, for
 // the pages of one that was merged just now may not be at any provider yet.
 func (l *tableLists) merge(
 	ctx context.Context, runs []*repository.Run, live map[repository.ChunkID]bool,
@@ -185,7 +189,8 @@ func (l *tableLists) merge(
 	for len(bySize) >= fanIn {
 		n := l.together(bySize)
 		if n < fanIn {
-			break
+			bySize = bySize[1:]
+			continue
 		}
 		small := bySize[:n]
 		bySize = bySize[n:]
@@ -200,7 +205,7 @@ func (l *tableLists) merge(
 
 // together returns how many of the first runs become one at the most.
 func (l *tableLists) together(bySize []*repository.Run) int {
-	limit := min(max(smallRuns, addedShare*l.added), mostMerged)
+	limit := min(max(smallRuns, min(alike*bySize[0].Pairs(), addedShare*l.added)), mostMerged)
 	pairs, chunks := uint64(0), 0
 	for n, r := range bySize {
 		pairs, chunks = pairs+r.Pairs(), chunks+len(r.Chunks)

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/zeebo/xxh3"
@@ -63,9 +65,8 @@ func (p *pagesOnTheWay) parentsRuns(t *testing.T, runs, keys int) (list []*repos
 	return list
 }
 
-// mergedRuns merges what a table's lists have once the pages that are made no longer come back.
+// mergedRuns merges the runs of a table's lists after what read adds to them.
 func mergedRuns(t *testing.T, p *pagesOnTheWay, was []*repository.Run, read func(*tableLists)) []*repository.Run {
-	p.withheld = true
 	l := &tableLists{builder: repository.NewRunBuilder(1), recent: map[repository.ChunkID][]byte{}, store: p.store,
 		read: p.read, was: was}
 	read(l)
@@ -101,8 +102,8 @@ func TestMergingReadsNoPageThatIsOnItsWay(t *testing.T) {
 		was  int
 		read func(*testing.T, *pagesOnTheWay, *tableLists)
 	}{
-		"more runs of the parent than become one": {23, func(_ *testing.T, p *pagesOnTheWay, l *tableLists) {
-			p.add(l.builder, 1, 50_000)
+		"more runs of the parent than become one": {50, func(_ *testing.T, p *pagesOnTheWay, l *tableLists) {
+			p.add(l.builder, 1, 3000)
 		}},
 		"a full run and a small one": {fanIn - 1, func(t *testing.T, p *pagesOnTheWay, l *tableLists) {
 			p.add(l.builder, repository.MostChunks, 500)
@@ -116,9 +117,46 @@ func TestMergingReadsNoPageThatIsOnItsWay(t *testing.T) {
 			t.Parallel()
 			p := &pagesOnTheWay{pages: map[repository.ChunkID][]byte{}}
 			was := p.parentsRuns(t, c.was, 3000)
+			p.withheld = true
 			merged := mergedRuns(t, p, was, func(l *tableLists) { c.read(t, p, l) })
 			if len(merged) >= len(was) {
 				t.Errorf("there are %d runs where there were %d", len(merged), len(was))
+			}
+		})
+	}
+}
+
+// TestRunsOfATableStayFew takes many backups one after the other: a table has few runs, and no pair is written often.
+func TestRunsOfATableStayFew(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(7, 7))
+	for name, keys := range map[string]func() int{
+		"of equal backups":       func() int { return 2500 },
+		"of backups of any size": func() int { return 1 << r.IntN(15) },
+		"of one changed row":     func() int { return 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &pagesOnTheWay{pages: map[repository.ChunkID][]byte{}}
+			var runs []*repository.Run
+			added, merged := uint64(0), uint64(0)
+			const backups = 400
+			for range backups {
+				n := keys()
+				before := slices.Clone(runs)
+				runs = mergedRuns(t, p, runs, func(l *tableLists) { p.add(l.builder, 1, n) })
+				written := uint64(0)
+				for _, r := range runs {
+					if !slices.Contains(before, r) && len(r.Chunks) > 1 {
+						written += r.Pairs()
+					}
+				}
+				if most := 2 * max(smallRuns, addedShare*uint64(n)); written > most {
+					t.Fatalf("%d pairs are written again for %d", written, n)
+				}
+				added, merged = added+uint64(n), merged+written
+			}
+			if len(runs) > 40 || merged > 5*added+backups*smallRuns/fanIn {
+				t.Errorf("there are %d runs; of %d pairs %d were written again", len(runs), added, merged)
 			}
 		})
 	}
