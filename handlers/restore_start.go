@@ -144,7 +144,12 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 		return nil
 	}
 	d, err := con.FindDamage(c.Request().Context(), actor(c), wedding)
-	if err != nil || d == nil || !p.Point.Time.After(d.From) { // a hint that cannot be had costs nothing but the hint
+	if err != nil {
+		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows",
+			Text: "This recovery point may be from after a damage: look at the wedding as it was then before you restore it." +
+				hintFailed(err)}}
+	}
+	if d == nil || !p.Point.Time.After(d.From) {
 		return nil
 	}
 	text := DamageWords(d, pages.clock()) + " What vanished is not in this recovery point, and would not come back. The " +

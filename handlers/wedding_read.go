@@ -334,6 +334,11 @@ func lookNotices(w console.WeddingLook, page string, clock format.Clock) (out []
 		}
 		out = append(out, n)
 	}
+	if w.Unsure != nil {
+		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows",
+			Text: "This recovery point may be from after a damage: if something is missing, look at an older one." +
+				hintFailed(w.Unsure)})
+	}
 	if w.Now == nil {
 		n, trouble := platformNotice(w.Platform.Kind)
 		if !trouble {

@@ -49,6 +49,9 @@ func TestNobodyIsLedToALatestPointInSilence(t *testing.T) {
 			"a new database":  ask(`{"wedding":"w 1/2","database":{"name":"new"},"confirm":{"name":"new"}}`),
 			"what is applied": ask(`{"wedding":"w 1/2","confirm":{"name":"Zoë","fingerprint":"f00d"}}`),
 			"the page":        s.get("/weddings/w%201%2F2/restore").want(http.StatusOK).text(),
+			"a look":          s.get("/weddings/w%201%2F2/then").want(http.StatusOK).text(),
+			"elsewhere": s.get("/points/20261123T070500Z-aa/restore?wedding=w+1%2F2").want(http.StatusOK).
+				text(),
 		} {
 			if !strings.Contains(got, "may be from after a damage") || !strings.Contains(got, c.says) ||
 				strings.Contains(got, "secret") {

@@ -147,7 +147,7 @@ func (f *fakeScopes) FindContacts(ctx context.Context, actor keepsake.Actor, wed
 func (f *fakeScopes) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (
 	console.WeddingLook, error) {
 	at, err := f.GetWeddingAt(ctx, actor, wedding, point)
-	return console.WeddingLook{WeddingAt: at, Now: map[string]int64{}}, err
+	return console.WeddingLook{WeddingAt: at, Now: map[string]int64{}, Unsure: f.damageErr}, err
 }
 
 func (f *fakeScopes) FindDamage(_ context.Context, _ keepsake.Actor, wedding string) (*engine.Damage, error) {

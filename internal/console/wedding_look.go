@@ -17,6 +17,8 @@ type WeddingLook struct {
 	engine.WeddingAt
 	// Damage is the newest damage; nil where none was found, or could be looked for.
 	Damage *engine.Damage
+	// Unsure is why damage could not be looked for: the point may be from after one.
+	Unsure error
 	// Now is how many rows the platform holds of each table now; nil where it could not be asked.
 	Now      map[string]int64
 	Platform PlatformState
@@ -68,9 +70,7 @@ func look(ctx context.Context, watch *platformWatch, wedding, point string,
 	looking, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	l := WeddingLook{Platform: watch.ask(ctx)}
-	if d, err := damage(looking); err == nil { // a hint that cannot be had costs nothing but the hint
-		l.Damage = d
-	}
+	l.Damage, l.Unsure = damage(looking)
 	if point == "" {
 		if point = "latest"; l.Damage != nil {
 			point = l.Damage.Point
