@@ -179,8 +179,8 @@ func (l *tableLists) finish(ctx context.Context) (err error) {
 	return nil
 }
 
-// merge makes one run of several of about the same size: each lookup costs a page in every run. A run is merged once at most, for
-// the pages of one that was merged just now may not be at any provider yet.
+// merge makes one run of several of about the same size: each lookup costs a page in every run. A run is merged once at
+// most, for the pages of one that was merged just now may not be at any provider yet.
 func (l *tableLists) merge(
 	ctx context.Context, runs []*repository.Run, live map[repository.ChunkID]bool,
 ) ([]*repository.Run, error) {
