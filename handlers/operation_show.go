@@ -56,8 +56,9 @@ func ShowOperation(pages Pages, con operationReader) echo.HandlerFunc {
 }
 
 // newestLines returns the last lines of a log, oldest first, and whether there are more before them.
-func newestLines(ctx context.Context, con operationReader, a keepsake.Actor, id string) ([]console.LogLine, bool,
-	error) {
+func newestLines(
+	ctx context.Context, con operationReader, a keepsake.Actor, id string,
+) ([]console.LogLine, bool, error) {
 	lines, err := con.OperationLog(ctx, a, id, 0, shownLines+1)
 	if err != nil {
 		return nil, false, err

@@ -324,8 +324,9 @@ func fields(in console.ScopedInput) []views.Field {
 }
 
 // pointOptions are the recovery points to choose from; the one asked for is there, however old it is.
-func pointOptions(c echo.Context, pages Pages, con pointLister, chosen string, when time.Time) ([]views.PointOption,
-	error) {
+func pointOptions(
+	c echo.Context, pages Pages, con pointLister, chosen string, when time.Time,
+) ([]views.PointOption, error) {
 	list, err := con.ListPoints(c.Request().Context(), actor(c), console.PointsInput{Limit: pointsOffered})
 	if err != nil {
 		return nil, err

@@ -131,8 +131,9 @@ func (f *fakeConsole) KnownPlatform() console.PlatformState {
 
 func (f *fakeConsole) Platform(context.Context) console.PlatformState { return f.KnownPlatform() }
 
-func (f *fakeConsole) EstimateBackup(_ context.Context, a keepsake.Actor, t keepsake.BackupType) (console.Estimate,
-	error) {
+func (f *fakeConsole) EstimateBackup(
+	_ context.Context, a keepsake.Actor, t keepsake.BackupType,
+) (console.Estimate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note(a)
@@ -141,8 +142,9 @@ func (f *fakeConsole) EstimateBackup(_ context.Context, a keepsake.Actor, t keep
 	return e, nil
 }
 
-func (f *fakeConsole) StartBackup(_ context.Context, a keepsake.Actor, in console.StartBackupInput) (console.Operation,
-	error) {
+func (f *fakeConsole) StartBackup(
+	_ context.Context, a keepsake.Actor, in console.StartBackupInput,
+) (console.Operation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note(a)
@@ -150,8 +152,9 @@ func (f *fakeConsole) StartBackup(_ context.Context, a keepsake.Actor, in consol
 	return console.Operation{ID: "op1", Kind: console.KindBackup}, f.startErr
 }
 
-func (f *fakeConsole) StartVerify(_ context.Context, a keepsake.Actor, in console.StartVerifyInput) (console.Operation,
-	error) {
+func (f *fakeConsole) StartVerify(
+	_ context.Context, a keepsake.Actor, in console.StartVerifyInput,
+) (console.Operation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note(a)
@@ -222,15 +225,17 @@ func (f *fakeConsole) GetOperation(_ context.Context, a keepsake.Actor, id strin
 	return o, nil
 }
 
-func (f *fakeConsole) OperationLog(_ context.Context, _ keepsake.Actor, id string, _ int64, _ int) ([]console.LogLine,
-	error) {
+func (f *fakeConsole) OperationLog(
+	_ context.Context, _ keepsake.Actor, id string, _ int64, _ int,
+) ([]console.LogLine, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.logs[id], nil
 }
 
-func (f *fakeConsole) ListOperations(_ context.Context, a keepsake.Actor, in console.ListInput) (console.OperationPage,
-	error) {
+func (f *fakeConsole) ListOperations(
+	_ context.Context, a keepsake.Actor, in console.ListInput,
+) (console.OperationPage, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note(a)
@@ -244,8 +249,9 @@ func (f *fakeConsole) ListOperations(_ context.Context, a keepsake.Actor, in con
 	return page, f.listErr
 }
 
-func (f *fakeConsole) ListPoints(_ context.Context, a keepsake.Actor, in console.PointsInput) (console.PointPage,
-	error) {
+func (f *fakeConsole) ListPoints(
+	_ context.Context, a keepsake.Actor, in console.PointsInput,
+) (console.PointPage, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note(a)
@@ -271,8 +277,9 @@ func (f *fakeConsole) GetPoint(_ context.Context, a keepsake.Actor, id string) (
 	return console.PointDetail{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no recovery point %s.", id)
 }
 
-func (f *fakeConsole) Subscribe(ctx context.Context, _ keepsake.Actor, _ string, after int64) (<-chan console.Event,
-	error) {
+func (f *fakeConsole) Subscribe(
+	ctx context.Context, _ keepsake.Actor, _ string, after int64,
+) (<-chan console.Event, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.after = append(f.after, after)
@@ -311,8 +318,9 @@ func (f *fakeAuth) SignIn(_ context.Context, in auth.Credentials) (auth.Session,
 	return f.start(), nil, nil
 }
 
-func (f *fakeAuth) Continue(_ context.Context, step auth.Step, code keepsake.Secret, _ auth.Credentials) (auth.Session,
-	error) {
+func (f *fakeAuth) Continue(
+	_ context.Context, step auth.Step, code keepsake.Secret, _ auth.Credentials,
+) (auth.Session, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if step.State != "opaque-state" || !moment.Before(step.Until) {

@@ -56,8 +56,9 @@ func (f *fakeScopes) NeedsSecondApprover(_ context.Context, _ keepsake.Actor, in
 	return f.approval, nil
 }
 
-func (f *fakeScopes) RestoreScope(_ context.Context, _ keepsake.Actor, in console.RestoreScopeInput) (console.Operation,
-	error) {
+func (f *fakeScopes) RestoreScope(
+	_ context.Context, _ keepsake.Actor, in console.RestoreScopeInput,
+) (console.Operation, error) {
 	if in.Confirmation != in.Name {
 		return console.Operation{}, keepsake.Errorf(keepsake.CodeInvalid, "Type the name.")
 	}
@@ -103,8 +104,9 @@ func (f *fakeScopes) WeddingsByID(_ context.Context, _ keepsake.Actor, ids []str
 	return list, nil
 }
 
-func (f *fakeScopes) ListOrganizations(_ context.Context, _ keepsake.Actor, search, _ string) (console.OrganizationPage,
-	error) {
+func (f *fakeScopes) ListOrganizations(
+	_ context.Context, _ keepsake.Actor, search, _ string,
+) (console.OrganizationPage, error) {
 	if search == "nobody" {
 		return console.OrganizationPage{}, nil
 	}
@@ -124,8 +126,9 @@ func (f *fakeScopes) ExportScope(_ context.Context, _ keepsake.Actor, in console
 		format)
 }
 
-func (f *fakeScopes) GetWeddingAt(_ context.Context, _ keepsake.Actor, wedding, point string) (engine.WeddingAt,
-	error) {
+func (f *fakeScopes) GetWeddingAt(
+	_ context.Context, _ keepsake.Actor, wedding, point string,
+) (engine.WeddingAt, error) {
 	if f.preview == nil || wedding != f.preview.ID {
 		return engine.WeddingAt{}, keepsake.Errorf(keepsake.CodeNotFound,
 			"public.weddings has no row %s at recovery point %s", wedding, point)

@@ -52,8 +52,9 @@ func (f *fakeTokens) ListTokens(context.Context, keepsake.Actor) ([]auth.Token, 
 	return f.list, nil
 }
 
-func (f *fakeTokens) CreateToken(_ context.Context, _ keepsake.Actor, in auth.TokenInput) (auth.Token, keepsake.Secret,
-	error) {
+func (f *fakeTokens) CreateToken(
+	_ context.Context, _ keepsake.Actor, in auth.TokenInput,
+) (auth.Token, keepsake.Secret, error) {
 	if in.Name == "" {
 		return auth.Token{}, "", keepsake.Errorf(keepsake.CodeInvalid, "Give the token a name.")
 	}
@@ -113,8 +114,9 @@ func (f *fakeTokens) GetEnrolment(context.Context, keepsake.Actor) (auth.Enrolme
 		Link: "otpauth://totp/Keepsake:amelia@wedsync.example?secret=JBSWY3DPEHPK3PXP&issuer=Keepsake"}, f.proven()
 }
 
-func (f *fakeTokens) ConfirmSecondStep(_ context.Context, _ keepsake.Actor, code keepsake.Secret) ([]keepsake.Secret,
-	error) {
+func (f *fakeTokens) ConfirmSecondStep(
+	_ context.Context, _ keepsake.Actor, code keepsake.Secret,
+) ([]keepsake.Secret, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.step.On {

@@ -25,8 +25,9 @@ type fakeWeddings struct {
 	compared   [][2]string
 }
 
-func (f *fakeWeddings) ListWeddings(_ context.Context, _ keepsake.Actor, in console.WeddingsInput) (console.WeddingPage,
-	error) {
+func (f *fakeWeddings) ListWeddings(
+	_ context.Context, _ keepsake.Actor, in console.WeddingsInput,
+) (console.WeddingPage, error) {
 	f.searches = append(f.searches, in)
 	page := console.WeddingPage{FoundWeddings: console.FoundWeddings{Missing: f.missing}}
 	if in.Search == "nobody" {

@@ -57,8 +57,9 @@ var errTokens = keepsake.Errorf(keepsake.CodeForbidden,
 	"Tokens are made and revoked by people who are signed in, never by another token.")
 
 // CreateToken makes a token that acts for the actor's account. The token is returned once and stored nowhere.
-func (s *Sessions) CreateToken(ctx context.Context, actor keepsake.Actor, in TokenInput) (Token, keepsake.Secret,
-	error) {
+func (s *Sessions) CreateToken(
+	ctx context.Context, actor keepsake.Actor, in TokenInput,
+) (Token, keepsake.Secret, error) {
 	in.Name = strings.TrimSpace(in.Name)
 	id, err := uuid.Parse(in.ID)
 	if in.ID == "" {

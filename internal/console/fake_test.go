@@ -72,8 +72,9 @@ func fakePoint(id string, at time.Time, confirmed ...string) engine.Point {
 	return p
 }
 
-func (f *fakeEngine) Backup(ctx context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult,
-	error) {
+func (f *fakeEngine) Backup(
+	ctx context.Context, in engine.BackupInput, r engine.Reporter,
+) (engine.BackupResult, error) {
 	if f.backup != nil {
 		return f.backup(ctx, in, r)
 	}
@@ -81,8 +82,9 @@ func (f *fakeEngine) Backup(ctx context.Context, in engine.BackupInput, r engine
 }
 
 // succeed is a backup that is confirmed at the named providers.
-func (f *fakeEngine) succeed(in engine.BackupInput, r engine.Reporter, confirmed ...string) (engine.BackupResult,
-	error) {
+func (f *fakeEngine) succeed(
+	in engine.BackupInput, r engine.Reporter, confirmed ...string,
+) (engine.BackupResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := fakePoint(fmt.Sprintf("%s-%02d", time.Now().UTC().Format("20060102T150405.000Z"), len(f.points)), time.Now(),
@@ -133,8 +135,9 @@ func (f *fakeEngine) Health(ctx context.Context, write func(string) bool) ([]eng
 	return out, ctx.Err()
 }
 
-func (f *fakeEngine) Restore(_ context.Context, in engine.RestoreInput, _ engine.Reporter) (engine.RestoreResult,
-	error) {
+func (f *fakeEngine) Restore(
+	_ context.Context, in engine.RestoreInput, _ engine.Reporter,
+) (engine.RestoreResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.restores = append(f.restores, in)
@@ -244,8 +247,9 @@ func (f *fakeEngine) CountWeddingsAt(ctx context.Context, point string, theirs f
 }
 
 // WeddingsAt knows one wedding that the platform has lost.
-func (f *fakeEngine) WeddingsAt(_ context.Context, _ string, q engine.WeddingQuery) ([]engine.Wedding, time.Time,
-	error) {
+func (f *fakeEngine) WeddingsAt(
+	_ context.Context, _ string, q engine.WeddingQuery,
+) ([]engine.Wedding, time.Time, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.points) == 0 {
@@ -280,8 +284,9 @@ func (f *fakeEngine) KnownWeddings(ctx context.Context, q engine.WeddingQuery) (
 }
 
 // FindGone finds none.
-func (f *fakeEngine) FindGone(ctx context.Context, q engine.WeddingSearch, _ bool) (engine.FoundWeddings, time.Time,
-	error) {
+func (f *fakeEngine) FindGone(
+	ctx context.Context, q engine.WeddingSearch, _ bool,
+) (engine.FoundWeddings, time.Time, error) {
 	_, at, err := f.WeddingsAt(ctx, "latest", engine.WeddingQuery{Today: q.Today})
 	return engine.FoundWeddings{}, at, err
 }

@@ -52,8 +52,9 @@ const (
 
 // BeginAnswer takes an idempotency key for a request. When the same request was made before, its answer is returned,
 // which may take a while if it is still at work; another request under the same key is CodeConflict.
-func (c *Console) BeginAnswer(ctx context.Context, actor keepsake.Actor, key string, request [32]byte) (*Answer,
-	error) {
+func (c *Console) BeginAnswer(
+	ctx context.Context, actor keepsake.Actor, key string, request [32]byte,
+) (*Answer, error) {
 	if !plain(key) {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "The Idempotency-Key is no text.")
 	}

@@ -92,8 +92,9 @@ func milestoneName(s string) string {
 }
 
 // markWedding says for which wedding a backup is made. The wedding must exist, because its day belongs to the mark.
-func (c *Console) markWedding(ctx context.Context, actor keepsake.Actor, in StartBackupInput) ([]keepsake.WeddingMark,
-	error) {
+func (c *Console) markWedding(
+	ctx context.Context, actor keepsake.Actor, in StartBackupInput,
+) ([]keepsake.WeddingMark, error) {
 	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{in.Wedding}, Today: c.now(), Limit: 1})
 	if len(found.Weddings) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s",

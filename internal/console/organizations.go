@@ -25,8 +25,9 @@ type OrganizationPage struct {
 
 // ListOrganizations searches the platform's organizations by name, and when it does not answer those of the newest
 // recovery point.
-func (c *Console) ListOrganizations(ctx context.Context, actor keepsake.Actor, search, cursor string) (OrganizationPage,
-	error) {
+func (c *Console) ListOrganizations(
+	ctx context.Context, actor keepsake.Actor, search, cursor string,
+) (OrganizationPage, error) {
 	var page OrganizationPage
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return page, c.recordRefused(ctx, actor, "organizations.list", "", nil, err)

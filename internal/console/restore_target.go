@@ -28,8 +28,9 @@ func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, typed ke
 
 // typedTarget judges who types before what is typed, so that nobody learns from it what names lead to without having
 // proven who they are. A server that was read is returned with the refusal of where it leads.
-func (c *Console) typedTarget(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (address.Server,
-	error) {
+func (c *Console) typedTarget(
+	ctx context.Context, actor keepsake.Actor, typed keepsake.Secret,
+) (address.Server, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return address.Server{}, err
 	}

@@ -124,8 +124,9 @@ func (s *Standby) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 }
 
 // GetWeddingAt returns a wedding as it was.
-func (s *Standby) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt,
-	error) {
+func (s *Standby) GetWeddingAt(
+	ctx context.Context, actor keepsake.Actor, wedding, point string,
+) (engine.WeddingAt, error) {
 	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
 	if err := s.mayRead(ctx, actor, in); err != nil {
 		return engine.WeddingAt{}, err

@@ -123,8 +123,9 @@ func complete(copies []keepsake.Copy, all []engine.Provider) []keepsake.Copy {
 
 // savePoints stores points; asked tells which providers gave the copies a definite answer. It returns how many points
 // there were.
-func (c *Console) savePoints(ctx context.Context, points []engine.Point, asked func(provider string) bool) (int,
-	error) {
+func (c *Console) savePoints(
+	ctx context.Context, points []engine.Point, asked func(provider string) bool,
+) (int, error) {
 	system := keepsake.System("sync")
 	for batch := range slices.Chunk(points, syncBatch) {
 		err := c.db.InTx(ctx, system, func(tx db.Tx) error {

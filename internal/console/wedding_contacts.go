@@ -22,8 +22,9 @@ type WeddingContacts struct {
 // FindContacts returns the vendors of a wedding at a recovery point. Without one it is the newest; where that has lost
 // vendors in a damage, or has none at all, those of the newest one before that are added, because whoever asks needs a
 // telephone number. Of a vendor that both know the newest says which.
-func (c *Console) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts,
-	error) {
+func (c *Console) FindContacts(
+	ctx context.Context, actor keepsake.Actor, wedding, point string,
+) (WeddingContacts, error) {
 	return findContacts(ctx, point, func(point string) (engine.WeddingAt,
 		error) {
 		return c.GetWeddingAt(ctx, actor, wedding, point)
@@ -33,8 +34,9 @@ func (c *Console) FindContacts(ctx context.Context, actor keepsake.Actor, weddin
 }
 
 // FindContacts is Console.FindContacts from the providers alone.
-func (s *Standby) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingContacts,
-	error) {
+func (s *Standby) FindContacts(
+	ctx context.Context, actor keepsake.Actor, wedding, point string,
+) (WeddingContacts, error) {
 	return findContacts(ctx, point, func(point string) (engine.WeddingAt,
 		error) {
 		return s.GetWeddingAt(ctx, actor, wedding, point)

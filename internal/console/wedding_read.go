@@ -9,8 +9,9 @@ import (
 )
 
 // GetWeddingAt returns a wedding as it was at a recovery point. It needs no platform: the providers are enough.
-func (c *Console) GetWeddingAt(ctx context.Context, actor keepsake.Actor, wedding, point string) (engine.WeddingAt,
-	error) {
+func (c *Console) GetWeddingAt(
+	ctx context.Context, actor keepsake.Actor, wedding, point string,
+) (engine.WeddingAt, error) {
 	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
 	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
 	if err == nil {

@@ -12,8 +12,9 @@ import (
 type Program struct{ child *child }
 
 // StartProgram starts cmd and returns when ready succeeds. Its output goes to log.
-func StartProgram(ctx context.Context, cmd *exec.Cmd, log io.Writer, ready func(context.Context) error) (*Program,
-	error) {
+func StartProgram(
+	ctx context.Context, cmd *exec.Cmd, log io.Writer, ready func(context.Context) error,
+) (*Program, error) {
 	c, err := startChild(cmd, syscall.SIGTERM, log)
 	if err != nil {
 		return nil, err

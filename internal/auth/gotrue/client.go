@@ -154,8 +154,9 @@ func (c *Client) User(ctx context.Context, access keepsake.Secret) (User, error)
 
 // VerifyFactor gives a code of a second factor. What it returns takes the place of the access token and its refresh
 // token.
-func (c *Client) VerifyFactor(ctx context.Context, access keepsake.Secret, factor string, code keepsake.Secret) (Tokens,
-	error) {
+func (c *Client) VerifyFactor(
+	ctx context.Context, access keepsake.Secret, factor string, code keepsake.Secret,
+) (Tokens, error) {
 	path := "/factors/" + url.PathEscape(factor)
 	var challenge struct {
 		ID string `json:"id"`

@@ -46,8 +46,9 @@ type Index struct {
 
 // BuildIndex takes sizes and checksums from references that were read, and presence from the providers'
 // lists. A provider whose list cannot be read is returned with its error and counts as holding nothing.
-func BuildIndex(ctx context.Context, r *Repo, live []Provider, refs []*repository.Ref) (*Index, map[string]error,
-	error) {
+func BuildIndex(
+	ctx context.Context, r *Repo, live []Provider, refs []*repository.Ref,
+) (*Index, map[string]error, error) {
 	x := &Index{keys: r.Keys, entries: map[repository.ChunkID]*Entry{}, sent: map[uint16]int64{},
 		others: map[repository.ChunkID]map[uint16]seal{}}
 	for _, c := range refs {

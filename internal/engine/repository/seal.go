@@ -197,8 +197,9 @@ func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, ef
 
 // open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was
 // sealed in; nil says that a writer sealed it, and that the id of a chunk is right.
-func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, *epochKeys,
-	error) {
+func (k *Keyring) open(
+	dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int,
+) ([]byte, *epochKeys, error) {
 	if k.WritesOnly() {
 		return nil, nil, ErrWritesOnly()
 	}

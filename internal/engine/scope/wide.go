@@ -49,8 +49,9 @@ func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*P
 }
 
 // WideRows are the rows of a wide scope, which stream opens one table or partition at a time, as COPY reads them.
-func WideRows(p *Plan, m *repository.Manifest, stream func(context.Context, *repository.Table) io.ReadCloser) (*Rows,
-	error) {
+func WideRows(
+	p *Plan, m *repository.Manifest, stream func(context.Context, *repository.Table) io.ReadCloser,
+) (*Rows, error) {
 	r := &Rows{Tables: map[string][]PartRows{}, stream: stream}
 	for i := range m.Tables {
 		r.ChunksTotal += m.Tables[i].Chunks

@@ -264,8 +264,9 @@ func (by *Restorer) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Pre
 }
 
 // ApplyScope reads a scope and makes the changes of a preview. See ScopeAt.Apply.
-func (by *Restorer) ApplyScope(ctx context.Context, in ScopeInput, a ScopeApply, reporter report.Reporter) (ScopeResult,
-	error) {
+func (by *Restorer) ApplyScope(
+	ctx context.Context, in ScopeInput, a ScopeApply, reporter report.Reporter,
+) (ScopeResult, error) {
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	track.Stage(report.StageChecking)

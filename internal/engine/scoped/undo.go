@@ -117,8 +117,9 @@ func (by *Restorer) Undo(ctx context.Context, restore string) (ScopeResult, erro
 }
 
 // TakeBack is Undo under an id of the caller's. Of a, only Restore and Again count.
-func (by *Restorer) TakeBack(ctx context.Context, restore string, a ScopeApply, reporter report.Reporter) (ScopeResult,
-	error) {
+func (by *Restorer) TakeBack(
+	ctx context.Context, restore string, a ScopeApply, reporter report.Reporter,
+) (ScopeResult, error) {
 	started := by.Now()
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()

@@ -45,8 +45,9 @@ type verification struct {
 // Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size,
 // and, when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name
 // each bad copy.
-func (by *Verifier) Verify(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (report.VerifyResult,
-	error) {
+func (by *Verifier) Verify(
+	ctx context.Context, in report.VerifyInput, reporter report.Reporter,
+) (report.VerifyResult, error) {
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	result, err := by.verify(ctx, in, track, false)

@@ -129,8 +129,9 @@ func (by *Finder) readPointDirectory(ctx context.Context, id string, vendors boo
 
 // readBefore reads the weddings of the points before one, as long as their tables of weddings differ: most are the
 // same.
-func (by *Finder) readBefore(ctx context.Context, newest *search.Directory, id string, vendors bool) (*search.Directory,
-	error) {
+func (by *Finder) readBefore(
+	ctx context.Context, newest *search.Directory, id string, vendors bool,
+) (*search.Directory, error) {
 	r, from, err := by.replicas.OpenFor(ctx, "")
 	if err != nil {
 		return nil, err

@@ -36,8 +36,9 @@ func (by *Finder) Organizations(ctx context.Context, q OrganizationQuery) ([]Org
 }
 
 // OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned too.
-func (by *Finder) OrganizationsAt(ctx context.Context, point string, q OrganizationQuery) ([]Organization, time.Time,
-	error) {
+func (by *Finder) OrganizationsAt(
+	ctx context.Context, point string, q OrganizationQuery,
+) ([]Organization, time.Time, error) {
 	d, at, err := by.directoryAt(ctx, point, false)
 	if err != nil {
 		return nil, at, err
