@@ -61,7 +61,7 @@ type Source struct {
 	Encoding  string `json:"encoding"` // of the database, and of every text in chunks and schema
 	Collate   string `json:"collate"`
 	CType     string `json:"ctype"`
-	LSN       string `json:"lsn"`       // pg_current_wal_lsn() just before the snapshot
+	LSN       string `json:"lsn"`       // pg_current_wal_lsn() after the snapshot: no exact boundary of it
 	Snapshot  string `json:"snapshot"`  // pg_current_snapshot(): xmin:xmax:xip
 	SystemID  string `json:"system_id"` // pg_control_system()
 	Timeline  int64  `json:"timeline"`
