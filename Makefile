@@ -14,7 +14,8 @@ demo: ## a whole world to try Keepsake in (WEDDINGS=2000, SIZE=large, PORT=8080)
 	@.demo/bin/demo
 
 demo-reset: ## forget the demo's world
-	@test ! -e .demo || flock -n .demo/lock rm -rf .demo || { echo 'The demo is running: stop it first, with Ctrl-C where it runs.'; exit 1; }
+	@test ! -e .demo || flock -n .demo/lock rm -rf .demo || { \
+		echo 'The demo is running: stop it first, with Ctrl-C where it runs.'; exit 1; }
 
 test: ## everything, unit to browser
 	@bash scripts/setup.sh

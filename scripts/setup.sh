@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Installs what Keepsake's demo and tests need and Go does not bring: the PostgreSQL server with its clients; Chromium, PgBouncer, a C
-# compiler, make, curl and jq for the tests. It says what it does, and does nothing where everything is there. On Debian and its kin it needs root or
-# sudo; elsewhere it names what to install. KEEPSAKE_SETUP=server leaves what only tests need out.
+# Installs what Keepsake's demo and tests need and Go does not bring.
+# Both need the PostgreSQL server with its clients.
+# The tests also need Chromium, PgBouncer, a C compiler, make, curl and jq; KEEPSAKE_SETUP=server leaves these out.
+# It says what it does, and does nothing where everything is there.
+# On Debian and its kin it needs root or sudo; elsewhere it names what to install.
 set -euo pipefail
 
 have_postgres() { # where the tests and the demo look for it
@@ -40,7 +42,10 @@ if [ "${#missing[@]}" -eq 0 ]; then
 fi
 
 if ! command -v apt-get >/dev/null; then
-  echo "setup: missing: ${missing[*]}. This is no Debian: install the PostgreSQL server (14 or newer, with pg_dump and pg_restore) and Chromium, then run this again." >&2
+  {
+    echo "setup: missing: ${missing[*]}. This is no Debian."
+    echo "Install the PostgreSQL server (14 or newer, with pg_dump and pg_restore) and Chromium, then run this again."
+  } >&2
   exit 1
 fi
 as_root=()
@@ -53,7 +58,8 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 install() { # no service is started: every server of the demo and the tests is a private one
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 RUNLEVEL=1 apt-get install -y --no-install-recommends -q "${missing[@]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 RUNLEVEL=1 \
+    apt-get install -y --no-install-recommends -q "${missing[@]}"
 }
 echo "setup: installing ${missing[*]} with apt-get…"
 "${as_root[@]}" apt-get update -q

@@ -8,7 +8,8 @@
     const form = e.target.closest('form[data-theme-form]');
     if (!form || !e.submitter) return;
     e.preventDefault();
-    fetch(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form, e.submitter)), redirect: 'manual' })
+    const body = new URLSearchParams(new FormData(form, e.submitter));
+    fetch(form.action, { method: 'POST', body, redirect: 'manual' })
       .then(() => {
         const next = e.submitter.value;
         document.documentElement.dataset.theme = next;
@@ -29,9 +30,14 @@
     setTimeout(() => { button.disabled = false; gate(e.target); }, 5000);
   });
 
-  // A typed confirmation: the button wakes when the letters match and the page shows what is chosen. What counts as the same name the
-  // server says, which is stricter, and never less forgiving than this; and it looks at the choice again.
-  const letters = (s) => s.normalize('NFKD').replace(/[^\p{L}\p{N}]|\p{Lm}|[\u115f\u1160]/gu, '').toUpperCase().toLowerCase();
+  // A typed confirmation: the button wakes when the letters match and the page shows what is chosen.
+  // The server says which names count as the same: it is stricter than this, and takes no name that this refuses.
+  // The server looks at the choice again, too.
+  const letters = (s) => s
+    .normalize('NFKD')
+    .replace(/[^\p{L}\p{N}]|\p{Lm}|[\u115f\u1160]/gu, '')
+    .toUpperCase()
+    .toLowerCase();
   const gate = (form) => {
     const input = form.querySelector('[data-confirm-word]');
     if (!input) return;
@@ -43,8 +49,11 @@
   };
   // Whether a choice is another one than the page was drawn for.
   const isChanged = (form) => [...form.querySelectorAll('[data-choice]')].some((e) => (
-    e.matches('select') ? [...e.options].some((o) => o.selected !== o.defaultSelected) : e.checked !== e.defaultChecked));
-  // A change of choice compares anew at once, but for ticks in whole tables, which take long: those wait for the button.
+    e.matches('select')
+      ? [...e.options].some((o) => o.selected !== o.defaultSelected)
+      : e.checked !== e.defaultChecked));
+  // A change of choice compares anew at once.
+  // Only ticks in whole tables, whose comparison takes long, wait for the button.
   const choose = (form, slow) => {
     gate(form);
     if (!slow) form.dispatchEvent(new CustomEvent('recompare', { bubbles: false }));
@@ -53,12 +62,14 @@
     const form = e.target.matches('[data-choice]') && e.target.closest('form[data-comparison]');
     if (form) choose(form, e.target.dataset.choice === 'slow');
   });
-  // A page that comes back from the browser's memory, or was drawn while somebody chose, may have other choices than it shows.
+  // A page that comes back from the browser's memory may have other choices than it shows.
+  // So may one that was drawn while somebody chose.
   const recheck = () => document.querySelectorAll('form[data-comparison]').forEach((form) => {
     if (isChanged(form)) choose(form, false);
   });
   addEventListener('pageshow', recheck);
-  // Nor is the kind of backup that a browser restores the one that the estimate is of: it is asked for as if it had been chosen.
+  // The kind of backup that a browser restores may be another one than the estimate is of.
+  // The estimate is asked for as if that kind had been chosen.
   addEventListener('pageshow', () => document.querySelectorAll('[data-plans]:checked').forEach((e) => {
     if (e.value !== e.form.elements.planned.value) e.dispatchEvent(new Event('change', { bubbles: true }));
   }));
@@ -66,14 +77,19 @@
   const wake = (root) => {
     root.querySelectorAll('form:has([data-confirm-word])').forEach(gate);
     root.querySelectorAll('[data-stick-end]').forEach((el) => { el.scrollTop = el.scrollHeight; });
-    root.querySelectorAll('[data-scroll-to]').forEach((el) => { el.scrollLeft = el.scrollWidth * el.dataset.scrollTo - el.clientWidth / 2; });
+    root.querySelectorAll('[data-scroll-to]').forEach((el) => {
+      el.scrollLeft = el.scrollWidth * el.dataset.scrollTo - el.clientWidth / 2;
+    });
   };
 
   let leaving = false;
   addEventListener('pagehide', () => { leaving = true; });
   addEventListener('beforeunload', () => { leaving = true; });
   addEventListener('pageshow', () => { leaving = false; });
-  const signIn = (why) => location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search) + why);
+  const signIn = (why) => {
+    const here = location.pathname + location.search;
+    location.assign('/sign-in?next=' + encodeURIComponent(here) + why);
+  };
 
   // Live pages.
   const say = (state, words) => document.querySelectorAll('[data-live-state]').forEach((el) => {
@@ -85,7 +101,8 @@
     say('lost', 'Connection lost, trying again…');
     if (leaving) return;
     // Perhaps the session ended: the sign-in page opens only for those who are not signed in.
-    fetch('/sign-in', { redirect: 'manual' }).then((r) => { if (r.type === 'basic' && r.ok) signIn('&ended=expired'); }, () => {});
+    fetch('/sign-in', { redirect: 'manual' })
+      .then((r) => { if (r.type === 'basic' && r.ok) signIn('&ended=expired'); }, () => {});
   });
   document.addEventListener('htmx:sseClose', () => say('ended', 'Ended'));
   // The open and closed groups of tables survive a swap.
@@ -98,7 +115,10 @@
     // A comparison that failed leaves the one before on the page, and nothing of it to confirm.
     if (e.detail.target && e.detail.target.id === 'comparison' && e.detail.xhr.status >= 400) {
       e.detail.shouldSwap = false;
-      if (e.detail.xhr.status !== 401) trouble('The comparison did not work (' + e.detail.xhr.status + '), so nothing can be confirmed. Reload the page to see the present state.');
+      if (e.detail.xhr.status !== 401) {
+        trouble('The comparison did not work (' + e.detail.xhr.status + '), so nothing can be confirmed. ' +
+          'Reload the page to see the present state.');
+      }
     }
     // The session ended: go and sign in, and come back here.
     if (e.detail.xhr && e.detail.xhr.status === 401) {
@@ -111,7 +131,9 @@
     root.querySelectorAll('details[id]').forEach((d) => { if (open.has(d.id)) d.open = open.get(d.id); });
     wake(root.parentElement || document);
     if (root.id === 'comparison') recheck();
-    if (root.dataset && root.dataset.address) history.replaceState(history.state, '', root.dataset.address); // a reload shows the same
+    if (root.dataset && root.dataset.address) { // a reload shows the same
+      history.replaceState(history.state, '', root.dataset.address);
+    }
     const log = root.closest('[data-stick-end]');
     if (log) { // a stream that came back repeats lines that are here already
       const seen = new Set();
@@ -121,15 +143,19 @@
     const bad = root.querySelector('[data-focus-first]');
     if (bad) bad.focus();
   });
-  // A page that refreshes itself waits while nobody sees it, and while someone is on one
-  // of its links: a swap would take the focus away.
+  // A page that refreshes itself waits while nobody sees it.
+  // It also waits while someone is on one of its links: a swap would take the focus away.
   document.addEventListener('htmx:beforeRequest', (e) => {
     const page = e.detail.elt;
-    if (page.matches('[data-poll]') && (document.hidden || page.parentElement.contains(document.activeElement))) e.preventDefault();
+    if (!page.matches('[data-poll]')) return;
+    if (document.hidden || page.parentElement.contains(document.activeElement)) e.preventDefault();
   });
-  document.addEventListener('htmx:sendError', () => trouble('Keepsake cannot be reached. Check your connection; nothing was changed.'));
+  document.addEventListener('htmx:sendError', () => {
+    trouble('Keepsake cannot be reached. Check your connection; nothing was changed.');
+  });
   document.addEventListener('htmx:responseError', (e) => {
-    if (e.detail.xhr.status !== 401) trouble('That did not work (' + e.detail.xhr.status + '). Reload the page to see the present state.');
+    const status = e.detail.xhr.status;
+    if (status !== 401) trouble('That did not work (' + status + '). Reload the page to see the present state.');
   });
   const trouble = (words) => {
     const box = document.querySelector('[data-trouble]');
