@@ -8,8 +8,8 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// emergencyWeddings lists all weddings of today and tomorrow, then the next ones, and says what is not listed. Where they are many, the search
-// comes first, and what is below the first ones is folded, never left out.
+// emergencyWeddings lists all weddings of today and tomorrow, then the next ones, and says what is not listed.
+// Where they are many, the search comes first. What is below the first ones is then folded, and never left out.
 func emergencyWeddings(vm Emergency) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

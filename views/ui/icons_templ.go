@@ -8,7 +8,9 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// Icon draws one of Tabler's outline icons (see static/vendor/README.md). It is decoration: the words beside it carry the meaning.
+// Icon draws one of Tabler's outline icons (see static/vendor/README.md).
+// It is decoration: the words beside it carry the meaning.
+// A path stays on one line, as Tabler has it, however long it is.
 func Icon(name string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
