@@ -1,5 +1,6 @@
--- Everything that is faster after the rows. Blocks as in fill.sql: keys and indexes side by side, then the foreign keys in one
--- transaction (side by side they would wait for each other in circles), then what reads the tables.
+-- Everything that is faster after the rows. Blocks are as in fill.sql.
+-- Keys and indexes are made side by side, then the foreign keys in one transaction, then what reads the tables.
+-- Foreign keys that were made side by side would wait for each other in circles.
 alter table public.event_logs add primary key (id, at)
 ;
 create index on public.event_logs (wedding_id)
@@ -65,7 +66,8 @@ alter table public.clients add foreign key (wedding_id) references public.weddin
 alter table public.weddings add foreign key (lead_client_id) references public.clients deferrable initially deferred;
 alter table public.guests add foreign key (wedding_id) references public.weddings on delete cascade;
 alter table public.guests add foreign key (plus_one_of) references public.guests on delete set null;
-alter table public.guests add foreign key (wedding_id, table_number) references public.seating_tables (wedding_id, number);
+alter table public.guests add foreign key (wedding_id, table_number)
+	references public.seating_tables (wedding_id, number);
 alter table public.seating_tables add foreign key (wedding_id) references public.weddings on delete cascade;
 alter table public.wedding_suppliers add foreign key (wedding_id) references public.weddings on delete cascade;
 alter table public.wedding_suppliers add foreign key (supplier_id) references public.suppliers;
@@ -86,13 +88,26 @@ alter table public.messages add foreign key (sender_id) references public.users;
 alter table public.audit_logs add foreign key (organization_id) references public.organizations;
 alter table public.event_logs add foreign key (wedding_id) references public.weddings on delete cascade
 ----
-create view public.guest_counts as select wedding_id, count(*) filter (where answer = 'attending') as attending, count(*) as invited from public.guests group by wedding_id;
+create view public.guest_counts as
+	select wedding_id, count(*) filter (where answer = 'attending') as attending, count(*) as invited
+	from public.guests
+	group by wedding_id;
 create materialized view public.organization_seasons as
-	select organization_id, extract(year from wedding_date)::int as season, count(*) as weddings, sum(budget) as budget from public.weddings group by 1, 2;
+	select organization_id, extract(year from wedding_date)::int as season, count(*) as weddings, sum(budget) as budget
+	from public.weddings
+	group by 1, 2;
 create unique index on public.organization_seasons (organization_id, season);
-create function public.touch_updated_at() returns trigger language plpgsql as $$ begin new.updated_at := now(); return new; end $$;
-create trigger weddings_touch before update on public.weddings for each row execute function public.touch_updated_at();
-create trigger guests_touch before update on public.guests for each row execute function public.touch_updated_at();
+create function public.touch_updated_at() returns trigger language plpgsql as $$
+begin
+	new.updated_at := now();
+	return new;
+end
+$$;
+create trigger weddings_touch before update on public.weddings
+	for each row execute function public.touch_updated_at();
+create trigger guests_touch before update on public.guests
+	for each row execute function public.touch_updated_at();
 alter table public.weddings enable row level security;
-create policy own_organization on public.weddings using (organization_id::text = current_setting('app.organization', true));
+create policy own_organization on public.weddings
+	using (organization_id::text = current_setting('app.organization', true));
 create sequence public.invoice_numbers start 10000

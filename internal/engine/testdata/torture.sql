@@ -16,33 +16,78 @@ insert into organizations values (1, 'Älteste & Söhne'), (2, E'tab\there');
 
 create table public.weddings (
 	id uuid primary key, organization_id int references organizations, couple text, wedding_date date, lead_guest bigint);
-insert into weddings select md5(i::text)::uuid, 1 + i % 2, 'Couple ' || i, '2026-11-23'::date + i from generate_series(1, 500) i;
+insert into weddings
+select md5(i::text)::uuid, 1 + i % 2, 'Couple ' || i, '2026-11-23'::date + i
+from generate_series(1, 500) i;
 
 create table public.guests (
 	id bigint generated always as identity primary key,
 	wedding_id uuid not null references weddings on delete cascade,
 	plus_one_of bigint references guests deferrable initially deferred,
-	name text not null, answer rsvp default 'yes', answers rsvp[], contact email, addr address, addrs address[],
-	stay tstzrange, stays period[], ages int4multirange, seats positive, tags text[][], extra jsonb,
-	shout text generated always as (upper(name)) stored, ip inet, amount numeric, money_ money, bits bit varying(9), x xml, ts tsvector);
+	name text not null,
+	answer rsvp default 'yes',
+	answers rsvp[],
+	contact email,
+	addr address,
+	addrs address[],
+	stay tstzrange,
+	stays period[],
+	ages int4multirange,
+	seats positive,
+	tags text[][],
+	extra jsonb,
+	shout text generated always as (upper(name)) stored,
+	ip inet,
+	amount numeric,
+	money_ money,
+	bits bit varying(9),
+	x xml,
+	ts tsvector);
 comment on table guests is 'Who comes; the "quoted" ones too';
 comment on column guests.shout is 'generated';
-insert into guests (wedding_id, name, answers, contact, addr, addrs, stay, stays, ages, seats, tags, extra, ip, amount, money_, bits, x, ts)
-select md5((1 + i % 500)::text)::uuid, case i % 7 when 0 then E'\\N' when 1 then E'tab\there\nnewline\\' when 2 then 'Zoë 💍' when 3 then '' else 'guest ' || i end,
-	array['yes', 'mäybe']::rsvp[], 'g' || i || '@example.org', row('Street, "' || i, ('00' || i)::varchar(10), point(i, -i))::address,
-	array[row('a', null, null)::address, null], tstzrange(now(), now() + '1 day'), array[period('-infinity', 'infinity')], '{[1,5),[7,9)}',
-	1 + i % 9, '{{a,b},{c,NULL}}', jsonb_build_object('i', i, 'ä', '€', 'n', null), '10.0.0.1/8', i::numeric / 7, 12.34, b'10101', '<a b="c"/>',
+insert into guests (wedding_id, name, answers, contact, addr, addrs, stay, stays, ages, seats, tags, extra,
+	ip, amount, money_, bits, x, ts)
+select md5((1 + i % 500)::text)::uuid,
+	case i % 7
+		when 0 then E'\\N'
+		when 1 then E'tab\there\nnewline\\'
+		when 2 then 'Zoë 💍'
+		when 3 then ''
+		else 'guest ' || i
+	end,
+	array['yes', 'mäybe']::rsvp[],
+	'g' || i || '@example.org',
+	row('Street, "' || i, ('00' || i)::varchar(10), point(i, -i))::address,
+	array[row('a', null, null)::address, null],
+	tstzrange(now(), now() + '1 day'),
+	array[period('-infinity', 'infinity')],
+	'{[1,5),[7,9)}',
+	1 + i % 9,
+	'{{a,b},{c,NULL}}',
+	jsonb_build_object('i', i, 'ä', '€', 'n', null),
+	'10.0.0.1/8',
+	i::numeric / 7,
+	12.34,
+	b'10101',
+	'<a b="c"/>',
 	to_tsvector('simple', 'hello wedding ' || i)
 from generate_series(1, 3000) i;
 update guests set plus_one_of = id - 1 where id % 5 = 0;
-alter table weddings add constraint weddings_lead foreign key (lead_guest) references guests deferrable initially deferred;
+alter table weddings add constraint weddings_lead
+	foreign key (lead_guest) references guests deferrable initially deferred;
 update weddings w set lead_guest = (select min(id) from guests g where g.wedding_id = w.id);
 commit;
 
 create table "Odd Schema"."Mixed ""Case"" Tablé" ("Ünï ""q"" col" int, "select" text, "WHERE" float8);
-insert into "Odd Schema"."Mixed ""Case"" Tablé" values (1, 'x', 'NaN'), (2, null, 'infinity'), (3, E'\\.', '-infinity'), (1, 'x', 'NaN');
+insert into "Odd Schema"."Mixed ""Case"" Tablé" values
+	(1, 'x', 'NaN'),
+	(2, null, 'infinity'),
+	(3, E'\\.', '-infinity'),
+	(1, 'x', 'NaN');
 create table other.dates (d date, t timestamptz, n numeric, i interval, f float4);
-insert into other.dates values ('infinity', '-infinity', 'NaN', '1 year -3 days 04:05:06.789', 1.1), ('4713-01-01 BC', '0044-03-15 12:00+00 BC', 1e-30, '-1 mon', '-0');
+insert into other.dates values
+	('infinity', '-infinity', 'NaN', '1 year -3 days 04:05:06.789', 1.1),
+	('4713-01-01 BC', '0044-03-15 12:00+00 BC', 1e-30, '-1 mon', '-0');
 create table other.zero_columns ();
 insert into other.zero_columns select from generate_series(1, 7);
 create table other.empty (id int, v text);
@@ -58,7 +103,10 @@ create table public.logs_2025 partition of logs for values from ('2025-01-01') t
 create table public.logs_2025_a partition of logs_2025 for values in (1, 2, 3);
 create table public.logs_2025_b partition of logs_2025 default;
 create table public.logs_2026 partition of logs for values from ('2026-01-01') to ('2027-01-01');
-insert into logs select i % 9, '2025-06-01'::date + i, 'line ' || i from generate_series(1, 500) i on conflict do nothing;
+insert into logs
+select i % 9, '2025-06-01'::date + i, 'line ' || i
+from generate_series(1, 500) i
+on conflict do nothing;
 create table public.parent (id int, v text);
 create table public.child (extra text) inherits (parent);
 insert into parent values (1, 'in parent');
@@ -89,7 +137,8 @@ create function public.touch() returns trigger language plpgsql as $fn$
 begin
 	raise exception 'a trigger of the platform fired during a restore; -- not a comment';
 end $fn$;
-create trigger guests_touch before insert or update or delete on guests for each row execute function touch();
+create trigger guests_touch before insert or update or delete on guests
+	for each row execute function touch();
 create function public.add(a int, b int default 2) returns int language sql immutable as 'select a + b';
 create procedure public.noop() language sql as 'select 1';
 create aggregate public.total(int) (sfunc = int4pl, stype = int, initcond = '0');
