@@ -33,8 +33,12 @@ func providers(t *testing.T) []engine.Provider {
 
 func newEngine(t *testing.T, url string, list []engine.Provider) *engine.Engine {
 	t.Helper()
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: repository.NewKeyFile()}})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(url),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: repository.NewKeyFile()},
+	})
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -27,11 +27,18 @@ func TestAPointSaysWhatItCovers(t *testing.T) {
 		"insert into payments values (1, '2026-05-05'), (2, '2027-05-05'), (3, '2027-05-06')",
 		"create table guests (id int primary key)", "insert into guests values (1)")
 	e := newEngine(t, url, providers(t))
-	weddings := keepsake.WeddingCoverage{Weddings: 9, Undated: 3,
+	weddings := keepsake.WeddingCoverage{
+		Weddings: 9,
+		Undated:  3,
 		Days: []keepsake.DayRange{{From: "2026-12-05", To: "2026-12-06"}, {From: "2026-12-08", To: "2026-12-08"},
-			{From: "2027-02-28", To: "2027-03-01"}}, Vendors: &keepsake.VendorCoverage{Vendors: 4, Reachable: 2}}
-	critical := keepsake.TierCoverage{Tier: keepsake.TierCritical, Rows: 13,
-		Tables: []keepsake.TableCoverage{{Table: "public.suppliers", Rows: 4}, {Table: "public.weddings", Rows: 9}}}
+			{From: "2027-02-28", To: "2027-03-01"}},
+		Vendors: &keepsake.VendorCoverage{Vendors: 4, Reachable: 2},
+	}
+	critical := keepsake.TierCoverage{
+		Tier:   keepsake.TierCritical,
+		Rows:   13,
+		Tables: []keepsake.TableCoverage{{Table: "public.suppliers", Rows: 4}, {Table: "public.weddings", Rows: 9}},
+	}
 	for _, c := range []struct {
 		backup keepsake.BackupType
 		want   keepsake.Coverage

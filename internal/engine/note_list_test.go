@@ -21,8 +21,12 @@ func TestAllNotesAreRead(t *testing.T) {
 	url := testenv.DB(t)
 	run(t, url, "create table organizations (id int primary key)")
 	list, key := providers(t), repository.NewKeyFile()
-	before := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list,
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	before := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(url),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: key},
+	})
 	if at, err := before.NoteTime(t.Context(), "audit"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("before there is a repository: %s, %v", at, err)
 	}
@@ -53,8 +57,12 @@ func TestAllNotesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	list[len(list)-1].Store = storage.Unavailable(errors.New("it is away"))
-	some := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list,
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	some := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(url),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: key},
+	})
 	got, err := some.ListNotes(t.Context(), "audit")
 	var said []string
 	for _, n := range got.List {

@@ -18,11 +18,10 @@ func TestANewerNoteOfAProviderThatWasAwayDoesNotHold(t *testing.T) {
 	}
 	for name, steps := range map[string][]step{
 		"the same text was there before": {{"without her", ""}, {"with her", "cloud"}, {"without her", "local"}},
-		"two others hold it": {{"without her", ""}, {"with her", "cloud"}, {"with her", "offsite"}, {"without her", "local"},
-			{"without her", "local"}},
-		"the outage changes sides": {{"with her", "local"}, {"without her", "cloud"}, {"with her", ""},
-			{"without her", "cloud"},
-			{"without her", "local"}},
+		"two others hold it": {{"without her", ""}, {"with her", "cloud"},
+			{"with her", "offsite"}, {"without her", "local"}, {"without her", "local"}},
+		"the outage changes sides": {{"with her", "local"}, {"without her", "cloud"},
+			{"with her", ""}, {"without her", "cloud"}, {"without her", "local"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

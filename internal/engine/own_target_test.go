@@ -25,15 +25,22 @@ func TestPlatformIsNoTargetForALesserRole(t *testing.T) {
 	t.Cleanup(func() { run(t, url, "drop owned by "+name, "drop role "+name) })
 	lesser := strings.Replace(at(t, url, nameIn(t, url), role), "127.0.0.1", "localhost", 1)
 	for _, x := range []struct{ platform, target string }{{url, lesser}, {lesser, url}, {lesser, lesser}} {
-		e := engine.New(engine.Options{PlatformURL: keepsake.Secret(x.platform), Providers: providers(t),
-			DataMap: keepsake.DefaultDataMap(),
-			Key:     repository.KeySource{Key: repository.NewKeyFile()}})
+		e := engine.New(engine.Options{
+			PlatformURL: keepsake.Secret(x.platform),
+			Providers:   providers(t),
+			DataMap:     keepsake.DefaultDataMap(),
+			Key:         repository.KeySource{Key: repository.NewKeyFile()},
+		})
 		t.Cleanup(e.Close)
 		wantError(t, e.CheckTarget(t.Context(), keepsake.Secret(x.target)), keepsake.CodeConflict, "platform's own database")
 	}
 	beside := testenv.DB(t)
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: providers(t),
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: repository.NewKeyFile()}})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(url),
+		Providers:   providers(t),
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: repository.NewKeyFile()},
+	})
 	t.Cleanup(e.Close)
 	if err := e.CheckTarget(t.Context(), keepsake.Secret(beside)); err != nil {
 		t.Errorf("another database of the same server: %v", err)

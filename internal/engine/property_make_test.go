@@ -146,8 +146,8 @@ func (m *maker) table() {
 		lines = append(lines, `primary key ("No")`)
 		if m.maybe() {
 			t.self = quoted(m.name())
-			lines = append(lines, fmt.Sprintf(`%s int references %s on delete set null deferrable initially deferred`, t.self,
-				t.name))
+			lines = append(lines, fmt.Sprintf(`%s int references %s on delete set null deferrable initially deferred`,
+				t.self, t.name))
 		}
 	case "both":
 		lines = append(lines, `primary key ("No", `+t.columns[0].name+")")
@@ -188,8 +188,8 @@ func (m *maker) partitions(t *madeTable, lines []string) {
 	m.addf("alter table %s attach partition %s for values with (modulus 2, remainder 1)", t.name, apart)
 }
 
-var letters = rapid.RuneFrom([]rune("ab\t\n\r\\'\",.;$"), unicode.Latin, unicode.Greek, unicode.Han, unicode.Zs,
-	unicode.So)
+var letters = rapid.RuneFrom([]rune("ab\t\n\r\\'\",.;$"),
+	unicode.Latin, unicode.Greek, unicode.Han, unicode.Zs, unicode.So)
 
 // value is a literal of the column's type.
 func (m *maker) value(c madeColumn) string {
@@ -204,8 +204,8 @@ func (m *maker) value(c madeColumn) string {
 	return pick(m, c.values)
 }
 
-// fill adds n rows to a table, numbered on from those it has. A table that refers to another one has no more rows than
-// that.
+// fill adds n rows to a table, numbered on from those it has.
+// A table that refers to another one has no more rows than that.
 func (m *maker) fill(t *madeTable, n int) {
 	for _, other := range m.tables {
 		if other.name == t.parent {

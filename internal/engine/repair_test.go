@@ -58,9 +58,12 @@ func TestRepairReplacesNoHeaderOfAnotherRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := engine.New(engine.Options{PlatformURL: keepsake.Secret(source),
-		Providers: append(ours.list[:2:2], theirs.list[2]), DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: ours.key}})
+	both := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(source),
+		Providers:   append(ours.list[:2:2], theirs.list[2]),
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: ours.key},
+	})
 	t.Cleanup(both.Close)
 	r, err := both.Repair(ctx, engine.VerifyInput{}, engine.Discard)
 	if err != nil || len(r.Remaining) != 1 || !strings.Contains(r.Remaining[0].Problem, "Its identity is of repository") {

@@ -19,9 +19,13 @@ import (
 func TestAStoppedBackupNamesThePointThatIsThere(t *testing.T) {
 	t.Parallel()
 	w := newHungWorld(t, village(t), false)
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(w.url), Providers: w.list,
-		DataMap: keepsake.DefaultDataMap(),
-		Key:     repository.KeySource{Key: w.key}, Silence: time.Hour})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(w.url),
+		Providers:   w.list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: w.key},
+		Silence:     time.Hour,
+	})
 	t.Cleanup(e.Close)
 	w.hangs.Hang(false, func(verb, key string) bool { return verb == "put" && strings.HasPrefix(key, "chunks/") })
 	ctx, stop := context.WithCancel(t.Context())

@@ -28,8 +28,8 @@ func TestACopyThatNobodyCouldReadIsNotConfirmed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(w.dirs[0], chunk.ID.Key()), []byte(strings.Repeat("x", int(chunk.Size))),
-		0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dirs[0], chunk.ID.Key()),
+		[]byte(strings.Repeat("x", int(chunk.Size))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	faulty := storagetest.Faulty(w.list[0].Store)

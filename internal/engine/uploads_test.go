@@ -7,8 +7,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// A provider that is new receives what the others have held for long: that counts as uploaded to it, and as new
-// nowhere.
+// A provider that is new receives what the others have held for long:
+// that counts as uploaded to it, and as new nowhere.
 func TestUploadsAreCountedPerProvider(t *testing.T) {
 	t.Parallel()
 	source, w := village(t), newDirectories(t)

@@ -23,8 +23,11 @@ func TestVault(t *testing.T) {
 	if err != nil || bytes.Contains(sealed, secret[:10]) {
 		t.Fatalf("%q, %v", sealed, err)
 	}
-	again := engine.New(engine.Options{Providers: list.list[1:], DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: key}}).Vault()
+	again := engine.New(engine.Options{
+		Providers: list.list[1:],
+		DataMap:   keepsake.DefaultDataMap(),
+		Key:       repository.KeySource{Key: key},
+	}).Vault()
 	if plain, err := again.Open(t.Context(), "second-step/1", sealed); err != nil || !bytes.Equal(plain, secret) {
 		t.Errorf("another process: %q, %v", plain, err)
 	}
@@ -46,8 +49,11 @@ func TestVault(t *testing.T) {
 	if plain, err := vault.Open(t.Context(), "second-step/1", sealed); err != nil || !bytes.Equal(plain, secret) {
 		t.Errorf("with all providers away: %q, %v", plain, err)
 	}
-	fresh := engine.New(engine.Options{Providers: list.list, DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: key}}).Vault()
+	fresh := engine.New(engine.Options{
+		Providers: list.list,
+		DataMap:   keepsake.DefaultDataMap(),
+		Key:       repository.KeySource{Key: key},
+	}).Vault()
 	if _, err := fresh.Open(t.Context(), "second-step/1", sealed); err == nil {
 		t.Error("a process that never saw the repository opens it")
 	}
@@ -75,8 +81,11 @@ func TestAnotherRepositoryThatAnswersFirstIsNotUnlocked(t *testing.T) {
 		w.faults["cloud"].Delay(late)
 		w.faults["offsite"].Delay(late)
 		time.AfterFunc(300*time.Millisecond, func() { close(late) })
-		return engine.New(engine.Options{Providers: list, DataMap: keepsake.DefaultDataMap(),
-			Key: repository.KeySource{Key: key}})
+		return engine.New(engine.Options{
+			Providers: list,
+			DataMap:   keepsake.DefaultDataMap(),
+			Key:       repository.KeySource{Key: key},
+		})
 	}
 	if plain, err := fresh().Vault().Open(t.Context(), "a name", sealed); err != nil || string(plain) != "a secret" {
 		t.Errorf("%q, %v", plain, err)

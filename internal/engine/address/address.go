@@ -56,8 +56,11 @@ func Read(typed keepsake.Secret) (Server, error) {
 		return refuse("This is not the address of a PostgreSQL server.")
 	}
 	password, _ := u.User.Password()
-	s := Server{User: u.User.Username(), Password: keepsake.Secret(password),
-		Database: cmp.Or(strings.TrimPrefix(u.Path, "/"), defaultDatabase)}
+	s := Server{
+		User:     u.User.Username(),
+		Password: keepsake.Secret(password),
+		Database: cmp.Or(strings.TrimPrefix(u.Path, "/"), defaultDatabase),
+	}
 	if s.User == "" {
 		return refuse("The address names no role to sign in as.")
 	}
@@ -90,8 +93,8 @@ var (
 )
 
 // readHost takes a DNS name or an IP address in its usual form. Resolvers of some systems take 0x7f.1 and 2130706433
-// for addresses too: they are refused, as is whatever is a path, several hosts, or an address on one of this machine's
-// interfaces.
+// for addresses too: they are refused, as is whatever is a path, several hosts,
+// or an address on one of this machine's interfaces.
 func readHost(host string) (string, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if addr.Zone() != "" {
@@ -153,6 +156,10 @@ func (s Server) Typed() keepsake.Secret {
 }
 
 func (s Server) url(scheme string) *url.URL {
-	return &url.URL{Scheme: scheme, User: url.UserPassword(s.User, s.Password.Reveal()), Host: s.Name(),
-		Path: "/" + s.Database}
+	return &url.URL{
+		Scheme: scheme,
+		User:   url.UserPassword(s.User, s.Password.Reveal()),
+		Host:   s.Name(),
+		Path:   "/" + s.Database,
+	}
 }

@@ -83,11 +83,16 @@ func TestTypedAddressIsReadBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOfN(rapid.RuneFrom([]rune("aZ09 :/?#[]@!$&'()*+,;=%<>\"\\ä€")), 1, 15, 60)
-		host := rapid.SampledFrom([]string{"db.example.org", "DB-1.example.org.", "localhost", "192.0.2.7", "2001:db8::1",
-			"::ffff:192.0.2.7"}).Draw(t, "host")
-		want := Server{User: text.Draw(t, "user"), Password: keepsake.Secret(text.Draw(t, "password")), Host: host,
+		host := rapid.SampledFrom([]string{"db.example.org", "DB-1.example.org.",
+			"localhost", "192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7"}).Draw(t, "host")
+		want := Server{
+			User:     text.Draw(t, "user"),
+			Password: keepsake.Secret(text.Draw(t, "password")),
+			Host:     host,
 			Port:     rapid.Uint16Min(1).Draw(t, "port"),
-			Database: text.Draw(t, "database"), SSLMode: rapid.SampledFrom(sslModes).Draw(t, "sslmode")}
+			Database: text.Draw(t, "database"),
+			SSLMode:  rapid.SampledFrom(sslModes).Draw(t, "sslmode"),
+		}
 		got, err := Read(want.Typed())
 		if err != nil {
 			t.Fatal(err)
@@ -203,8 +208,12 @@ func TestWhereTypedAddressesLead(t *testing.T) {
 		}
 		s,
 			err := Read(
-			keepsake.Secret((&url.URL{Scheme: "postgres", User: url.UserPassword("a", "b"), Host: host + ":" + port,
-				Path: "/x"}).String()))
+			keepsake.Secret((&url.URL{
+				Scheme: "postgres",
+				User:   url.UserPassword("a", "b"),
+				Host:   host + ":" + port,
+				Path:   "/x",
+			}).String()))
 		if err != nil {
 			t.Errorf("%s: %v", x.host, err)
 			continue

@@ -95,8 +95,8 @@ func empty(config *pgconn.Config) {
 }
 
 // roots are where systems keep the certificates of public authorities; libpq, unlike Go, must be told.
-var roots = []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
-	"/etc/ssl/cert.pem"}
+var roots = []string{"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}
 
 // Environment gives a connection as libpq's variables (PostgreSQL, libpq, "Environment Variables"), for a program that
 // gets no others.
@@ -108,16 +108,24 @@ func Environment(conn keepsake.Secret) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without a home libpq finds no password file, no certificate and no key there; none of them is for a server that
-	// somebody typed. each address with the name that its certificate is for; libpq tries them in this order, as Keepsake
-	// does
+	// Each address stands with the name that its certificate is for. Libpq tries them in this order, as Keepsake does.
 	var hosts, at []string
 	for _, addr := range s.at {
 		hosts, at = append(hosts, s.Host), append(at, addr.String())
 	}
-	env := []string{"HOME=/dev/null", "PGHOST=" + strings.Join(hosts, ","), "PGHOSTADDR=" + strings.Join(at, ","),
-		"PGPORT=" + strconv.Itoa(int(s.Port)), "PGUSER=" + s.User,
-		"PGPASSWORD=" + s.Password.Reveal(), "PGDATABASE=" + s.Database, "PGSSLMODE=" + s.SSLMode, "PGGSSENCMODE=disable"}
+	// Without a home libpq finds no password file, no certificate and no key there.
+	// None of them is for a server that somebody typed.
+	env := []string{
+		"HOME=/dev/null",
+		"PGHOST=" + strings.Join(hosts, ","),
+		"PGHOSTADDR=" + strings.Join(at, ","),
+		"PGPORT=" + strconv.Itoa(int(s.Port)),
+		"PGUSER=" + s.User,
+		"PGPASSWORD=" + s.Password.Reveal(),
+		"PGDATABASE=" + s.Database,
+		"PGSSLMODE=" + s.SSLMode,
+		"PGGSSENCMODE=disable",
+	}
 	if s.SSLMode == "verify-full" {
 		for _, file := range roots {
 			if _, err := os.Stat(file); err == nil {

@@ -55,8 +55,8 @@ func ParseNetworks(allow []string) (networks []netip.Prefix, public, private boo
 }
 
 // Check looks the server's name up, once, and returns the server at those addresses that the policy allows. Where there
-// is none it is CodeInvalid. What the name leads to is not told: a page is no way to ask a name server of the inner
-// network.
+// is none it is CodeInvalid. What the name leads to is not told:
+// a page is no way to ask a name server of the inner network.
 func (p Policy) Check(ctx context.Context, s Server) (Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
@@ -128,8 +128,8 @@ var forbidden = prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.
 	"::/128", "::1/128", "fe80::/10", "ff00::/8", "fd00:ec2::254/128", "fd20:ce::254/128", "2001::/32", "100::/64")
 
 // Networks that belong to whoever runs the machine.
-var private = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "fc00::/7",
-	"fec0::/10")
+var private = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+	"100.64.0.0/10", "198.18.0.0/15", "fc00::/7", "fec0::/10")
 
 func prefixes(list ...string) []netip.Prefix {
 	out := make([]netip.Prefix, len(list))

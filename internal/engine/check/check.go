@@ -76,9 +76,12 @@ func (by *Checker) checkBeside(ctx context.Context, thorough bool) ([]report.Che
 func (by *Checker) checkPlatform(ctx context.Context, dumpMajor int) []report.CheckFinding {
 	const area = "platform"
 	if by.PlatformURL == "" {
-		return []report.CheckFinding{{Area: area, Level: report.LevelWarn,
+		return []report.CheckFinding{{
+			Area:    area,
+			Level:   report.LevelWarn,
 			Message: "No platform database is configured, so restoring works and backing up does not",
-			Action:  "Set platform.url or KEEPSAKE_PLATFORM_URL"}}
+			Action:  "Set platform.url or KEEPSAKE_PLATFORM_URL",
+		}}
 	}
 	conn, err := platform.Connect(ctx, by.PlatformURL)
 	if err != nil {
@@ -89,8 +92,11 @@ func (by *Checker) checkPlatform(ctx context.Context, dumpMajor int) []report.Ch
 	if err != nil {
 		return []report.CheckFinding{{Area: area, Level: report.LevelError, Message: keepsake.MessageOf(err)}}
 	}
-	found := []report.CheckFinding{{Area: area, Level: report.LevelOK,
-		Message: fmt.Sprintf("PostgreSQL %s, database %s, %d tables", c.Source.Server, c.Source.Database, len(c.Tables))}}
+	found := []report.CheckFinding{{
+		Area:    area,
+		Level:   report.LevelOK,
+		Message: fmt.Sprintf("PostgreSQL %s, database %s, %d tables", c.Source.Server, c.Source.Database, len(c.Tables)),
+	}}
 	for _, f := range platform.Judge(c, dumpMajor) {
 		level := report.LevelWarn
 		if f.Error {
@@ -113,13 +119,19 @@ func (by *Checker) checkClock(ctx context.Context, conn *pgx.Conn) report.CheckF
 		return report.CheckFinding{Area: "clock", Level: report.LevelError, Message: keepsake.MessageOf(err)}
 	}
 	if skew := theirs.Sub(before).Abs(); skew > maxClockSkew {
-		return report.CheckFinding{Area: "clock", Level: report.LevelWarn,
+		return report.CheckFinding{
+			Area:  "clock",
+			Level: report.LevelWarn,
 			Message: fmt.Sprintf("This machine's clock and the platform's differ by %s, so times on the screen mislead",
 				skew.Round(time.Second)),
-			Action: "Synchronise both with NTP"}
+			Action: "Synchronise both with NTP",
+		}
 	}
-	return report.CheckFinding{Area: "clock", Level: report.LevelOK,
-		Message: "This machine's clock agrees with the platform's"}
+	return report.CheckFinding{
+		Area:    "clock",
+		Level:   report.LevelOK,
+		Message: "This machine's clock agrees with the platform's",
+	}
 }
 
 // TableEstimate is one table as the planner sees it now.
@@ -145,8 +157,13 @@ func (by *Checker) Tables(ctx context.Context) ([]TableEstimate, error) {
 	var tables []TableEstimate
 	for _, t := range c.Tables {
 		tier := by.DataMap.TierOf(keepsake.SplitTableName(t.Root))
-		tables = append(tables, TableEstimate{Schema: t.Schema, Name: t.Name, Tier: string(tier), Rows: t.Rows,
-			Bytes: t.Bytes})
+		tables = append(tables, TableEstimate{
+			Schema: t.Schema,
+			Name:   t.Name,
+			Tier:   string(tier),
+			Rows:   t.Rows,
+			Bytes:  t.Bytes,
+		})
 	}
 	return tables, nil
 }

@@ -51,8 +51,12 @@ func (by *Checker) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.Ch
 	}
 	var found []report.CheckFinding
 	for _, u := range unmapped {
-		f := report.CheckFinding{Area: area, Level: report.LevelWarn, Message: u.Words(),
-			Action: "Correct this key in keepsake.yaml"}
+		f := report.CheckFinding{
+			Area:    area,
+			Level:   report.LevelWarn,
+			Message: u.Words(),
+			Action:  "Correct this key in keepsake.yaml",
+		}
 		if u.Weddings {
 			f.Level = report.LevelError
 			if !strings.HasSuffix(f.Message, "?") {
@@ -63,8 +67,11 @@ func (by *Checker) checkDataMap(ctx context.Context, conn *pgx.Conn) []report.Ch
 		found = append(found, f)
 	}
 	if len(found) == 0 {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelOK,
-			Message: "Every table and column that it names is there"})
+		found = append(found, report.CheckFinding{
+			Area:    area,
+			Level:   report.LevelOK,
+			Message: "Every table and column that it names is there",
+		})
 	}
 	return found
 }

@@ -33,8 +33,11 @@ func (by *Checker) checkRepository(ctx context.Context, thorough bool) []report.
 		p := r.Providers[i]
 		c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: true}
 		configured = append(configured, c)
-		more := []report.CheckFinding{{Area: "provider " + p.Name, Level: report.LevelOK,
-			Message: "What was written there was read back"}}
+		more := []report.CheckFinding{{
+			Area:    "provider " + p.Name,
+			Level:   report.LevelOK,
+			Message: "What was written there was read back",
+		}}
 		if h.Error == "" && thorough {
 			more = by.checkThoroughly(ctx, r, p, more)
 		}
@@ -49,9 +52,12 @@ func (by *Checker) checkRepository(ctx context.Context, thorough bool) []report.
 		found = append(found, more...)
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		f := report.CheckFinding{Area: "3-2-1 rule", Level: report.LevelWarn,
+		f := report.CheckFinding{
+			Area:    "3-2-1 rule",
+			Level:   report.LevelWarn,
 			Message: "A backup would not meet it now, because " + verdict.Lacks(),
-			Action:  "Configure three providers on two media, one of them offsite: true"}
+			Action:  "Configure three providers on two media, one of them offsite: true",
+		}
 		if keepsake.JudgeProtection(configured).Protected() {
 			f.Action = "The providers that are configured are enough. Bring back those that fail, then run keepsake repair --all"
 		}
@@ -75,14 +81,20 @@ func (by *Checker) checkThoroughly(ctx context.Context, r *replicas.Repo, p repl
 				size>>20, replicas.Explain(err))
 	}
 	if gives := storage.Public(trying, p.Store, repository.HeaderKey); gives != "" {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn,
-			Message: gives + ". They are encrypted, but when and how much you " +
-				"back up is theirs to see", Action: "Make the bucket private"})
+		found = append(found, report.CheckFinding{
+			Area:    area,
+			Level:   report.LevelWarn,
+			Message: gives + ". They are encrypted, but when and how much you back up is theirs to see",
+			Action:  "Make the bucket private",
+		})
 	}
 	if missing := lacksNewest(ctx, r, p); missing != "" && found[0].Level == report.LevelOK {
-		found = append(found, report.CheckFinding{Area: area, Level: report.LevelWarn,
+		found = append(found, report.CheckFinding{
+			Area:    area,
+			Level:   report.LevelWarn,
 			Message: "It lacks the newest recovery point, " + missing,
-			Action:  "Run keepsake repair"})
+			Action:  "Run keepsake repair",
+		})
 	}
 	return found
 }

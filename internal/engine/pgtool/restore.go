@@ -49,8 +49,8 @@ func (t Tools) Restore(ctx context.Context, url keepsake.Secret, a *Archive, o R
 		args = append(args, fmt.Sprintf("--jobs=%d", o.Jobs))
 	}
 	var f failures
-	err = t.command(ctx, "pg_restore", append(env, "PGAPPNAME="+Application), nil, &f, []*os.File{a.file, list},
-		append(args, inherited(0))...)
+	err = t.command(ctx, "pg_restore", append(env, "PGAPPNAME="+Application),
+		nil, &f, []*os.File{a.file, list}, append(args, inherited(0))...)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -84,8 +84,8 @@ func (t Tools) Script(ctx context.Context, a *Archive, entries []Entry) ([]Scrip
 	defer func() { _ = list.Close() }()
 	var out bytes.Buffer
 	// Only --verbose makes it say which entry a statement belongs to.
-	err = t.offline(ctx, &out, a, list, "--verbose", "--no-tablespaces", "--use-list="+inherited(1), "--file=-",
-		inherited(0))
+	err = t.offline(ctx, &out, a, list, "--verbose", "--no-tablespaces",
+		"--use-list="+inherited(1), "--file=-", inherited(0))
 	if err != nil {
 		return nil, err
 	}

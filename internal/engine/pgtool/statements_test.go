@@ -17,8 +17,9 @@ func TestSplitStatements(t *testing.T) {
 		"nothing":               {"", nil},
 		"only white space":      {" \n;; \n;", nil},
 		"the end needs no mark": {"GRANT a TO b", []string{"GRANT a TO b"}},
-		"head of a script": {"--\n-- PostgreSQL database dump\n--\n\\restrict x;y'z\nSET statement_timeout = " +
-			"0;\nSELECT pg_catalog.set_config('search_path', '', false);\nGRANT a TO b;\n\\unrestrict x\n",
+		"head of a script": {"--\n-- PostgreSQL database dump\n--\n\\restrict x;y'z\n" +
+			"SET statement_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\n" +
+			"GRANT a TO b;\n\\unrestrict x\n",
 			[]string{"GRANT a TO b"}},
 		"session authorization": {"SET SESSION AUTHORIZATION 'a b';\nGRANT a TO b;\nRESET SESSION AUTHORIZATION;",
 			[]string{"SET SESSION AUTHORIZATION 'a b'", "GRANT a TO b", "RESET SESSION AUTHORIZATION"}},
@@ -72,8 +73,8 @@ func FuzzSplitStatements(f *testing.F) {
 				t.Fatalf("an empty statement in %q", got)
 			}
 		}
-		// White space that PostgreSQL takes for letters does not survive the trimming; pg_restore puts none around
-		// statements.
+		// White space that PostgreSQL takes for letters does not survive the trimming;
+		// pg_restore puts none around statements.
 		if !utf8.ValidString(script) || strings.ContainsFunc(script,
 			func(r rune) bool { return r >= utf8.RuneSelf && unicode.IsSpace(r) }) {
 			return

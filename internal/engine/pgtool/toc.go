@@ -33,8 +33,8 @@ func (e Entry) ID() int {
 	return id
 }
 
-// longKinds are the entry kinds of more than one word (pg_backup_archiver.c and pg_dump.c); every other kind is one
-// word.
+// longKinds are the entry kinds of more than one word (pg_backup_archiver.c and pg_dump.c);
+// every other kind is one word.
 var longKinds = []string{"FK CONSTRAINT", "CHECK CONSTRAINT", "DEFAULT ACL", "ROW SECURITY", "EVENT TRIGGER",
 	"MATERIALIZED VIEW DATA",
 	"MATERIALIZED VIEW", "SEQUENCE OWNED BY", "SEQUENCE SET", "TABLE ATTACH", "INDEX ATTACH", "TABLE DATA",

@@ -101,8 +101,8 @@ func TestUndatedArchivesOfOneSchemaAreEqual(t *testing.T) {
 	if err := os.WriteFile(path, archives[0].Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := osexec.CommandContext(t.Context(), filepath.Join(find(t).Dir, "pg_restore"), "--list",
-		path).CombinedOutput()
+	out, err := osexec.CommandContext(t.Context(), filepath.Join(find(t).Dir, "pg_restore"),
+		"--list", path).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "Archive created at 2000-01-01 00:00:00") ||
 		!strings.Contains(string(out), "TABLE public guests") {
 		t.Errorf("pg_restore --list: %v\n%s", err, out)

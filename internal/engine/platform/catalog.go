@@ -72,8 +72,8 @@ const ofExtension = `exists (select from pg_depend d where d.classid = 'pg_class
 	and d.deptype = 'e')`
 
 // ReadCatalog reads the catalog with a fixed number of queries, whatever the number of tables. conn should be inside
-// the snapshot's transaction. Tables of managed schemas that the role may not read are reported, others are an error
-// later.
+// the snapshot's transaction.
+// Tables of managed schemas that the role may not read are reported, others are an error later.
 func ReadCatalog(ctx context.Context, conn *pgx.Conn, managed []string) (*Catalog, error) {
 	c := &Catalog{Keys: map[string][]string{}}
 	steps := []struct {
@@ -125,16 +125,16 @@ func (c *Catalog) readSource(ctx context.Context, conn *pgx.Conn) error {
 	}
 	// A server whose files are set back to a copy keeps identity and timeline, and one that crashes can lose commits that
 	// were visible (synchronous_commit = off): both give transaction numbers and tuple places out again. Neither happens
-	// within one run. The checkpointer is new after a crash that the postmaster survives; a role that may not see it sees
-	// null.
+	// within one run. The checkpointer is new after a crash that the postmaster survives;
+	// a role that may not see it sees null.
 	err = conn.QueryRow(ctx, `select system_identifier::text, timeline_id, concat_ws(' ', pg_postmaster_start_time(),
 		(select backend_start from pg_stat_activity where backend_type = 'checkpointer'))
 		from pg_control_system(), pg_control_checkpoint()`).Scan(&s.SystemID, &s.Timeline, &s.Run)
 	if err != nil {
 		return err
 	}
-	// What the output functions of a type print can change without a row changing: a renamed enum label, an altered
-	// domain.
+	// What the output functions of a type print can change without a row changing:
+	// a renamed enum label, an altered domain.
 	return conn.QueryRow(ctx, `
 		select encode(sha256(convert_to(concat_ws('|',
 			(select string_agg(concat_ws(',', enumtypid, enumsortorder, enumlabel), ';' order by enumtypid, enumsortorder)
@@ -166,8 +166,8 @@ func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
 	c.Tables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
 		var r Relation
 		var oid int64
-		err := row.Scan(&oid, &r.Schema, &r.Name, &r.Partition, &r.Rows, &r.Pages, &r.Bytes, &r.Root, &r.Readable, &r.Hidden,
-			&r.HasKey)
+		err := row.Scan(&oid, &r.Schema, &r.Name, &r.Partition, &r.Rows,
+			&r.Pages, &r.Bytes, &r.Root, &r.Readable, &r.Hidden, &r.HasKey)
 		r.OID = uint32(oid)
 		return r, err
 	})
@@ -234,8 +234,11 @@ func (c *Catalog) dropUnreadable(managed []string) {
 			return false
 		}
 		c.Unreadable = append(c.Unreadable, repository.Name{Schema: r.Schema, Name: r.Name})
-		c.NotCarried = append(c.NotCarried, keepsake.NotCarried{Kind: "table", Name: r.FullName(),
-			Reason: "the hosting service owns it and the role may not read it"})
+		c.NotCarried = append(c.NotCarried, keepsake.NotCarried{
+			Kind:   "table",
+			Name:   r.FullName(),
+			Reason: "the hosting service owns it and the role may not read it",
+		})
 		return true
 	})
 }

@@ -156,8 +156,8 @@ func (c *mapCheck) table(weddings bool, key, name string) bool {
 	return true
 }
 
-// columns checks columns of a table that is there; each is a key of the configuration and a name, which may be left
-// out.
+// columns checks columns of a table that is there;
+// each is a key of the configuration and a name, which may be left out.
 func (c *mapCheck) columns(weddings bool, name string, wanted [][2]string) {
 	full := keepsake.QualifiedName(name)
 	for _, want := range wanted {

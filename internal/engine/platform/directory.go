@@ -201,8 +201,8 @@ func each(ctx context.Context, conn *pgx.Conn, query string, into []any, do func
 // text selects a column as text that is never null.
 func text(alias, name string) string { return "coalesce(" + column(alias, name) + "::text, '')" }
 
-// knownDay selects a day, null where it is not known. Some platforms write infinity for couples who have not agreed on
-// one.
+// knownDay selects a day, null where it is not known.
+// Some platforms write infinity for couples who have not agreed on one.
 func knownDay(alias, name string) string {
 	day := column(alias, name)
 	return "(case when isfinite(" + day + "::date) then " + day + "::date end)"

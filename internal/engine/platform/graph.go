@@ -50,8 +50,8 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 
 // FilterKeys returns, for every table by its topmost name, the column lists whose values a scoped restore looks rows up
 // by: the foreign keys that lead to the root of a scope, the root's own key, and the referenced key of tables that the
-// scope's rows point at without belonging to it (a supplier that several weddings share). Cost: O(roots · foreign
-// keys).
+// scope's rows point at without belonging to it (a supplier that several weddings share).
+// Cost: O(roots · foreign keys).
 func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
 	keys := map[string][][]string{}
 	add := func(table string, columns []string) {
@@ -91,8 +91,12 @@ func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
 func References(declared []repository.ForeignKey, m keepsake.DataMap) []repository.ForeignKey {
 	all := slices.Clone(declared)
 	for _, k := range m.ForeignKeys {
-		all = append(all, repository.ForeignKey{Child: keepsake.QualifiedName(k.Table), Columns: k.Columns,
-			Parent: keepsake.QualifiedName(k.References), ParentColumns: k.ReferencedColumns})
+		all = append(all, repository.ForeignKey{
+			Child:         keepsake.QualifiedName(k.Table),
+			Columns:       k.Columns,
+			Parent:        keepsake.QualifiedName(k.References),
+			ParentColumns: k.ReferencedColumns,
+		})
 	}
 	return all
 }

@@ -64,8 +64,8 @@ func TestKeysAreTheSameInBothFormats(t *testing.T) {
 	}
 }
 
-// FuzzRows: whatever a server sends, reading it neither panics nor reads beyond the row, and what is split off is the
-// row.
+// FuzzRows: whatever a server sends, reading it neither panics nor reads beyond the row,
+// and what is split off is the row.
 func FuzzRows(f *testing.F) {
 	ctid, xmin := []byte{0, 0, 0, 7, 0, 3}, []byte{0, 0, 2, 1}
 	f.Add(binaryRow(ctid, xmin, make([]byte, 8), uuid, []byte("Ada"), nil), true)

@@ -8,8 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// hurried is how long a provider may be silent where somebody waits for a page, a note or a restore into the live
-// platform.
+// hurried is how long a provider may be silent where somebody waits for a page,
+// a note or a restore into the live platform.
 const hurried = 6 * time.Second
 
 // attend puts the providers into the hands of one operation: one that hangs costs it a bounded time, once.

@@ -29,8 +29,8 @@ func UniqueRefs(ctx context.Context, fetch repository.Fetch, m *repository.Manif
 
 // CopyMissing copies to one provider every chunk and index page that it is not confirmed to hold, from
 // whichever provider has a good copy. It stops at the first one that fails: a provider without all chunks
-// gets no manifest. Of those that no other provider holds yet, it waits for news: others may still be getting
-// them.
+// gets no manifest. Of those that no other provider holds yet, it waits for news:
+// others may still be getting them.
 func CopyMissing(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Ref, news *News,
 	done func(*repository.Ref)) error {
 	bit := ProviderBit(r.Providers, to.Name)
@@ -123,11 +123,17 @@ func anyCopy(ctx context.Context, r *Repo, x *Index, c *repository.Ref, not uint
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case away != "":
-		return nil, &keepsake.Error{Code: keepsake.CodeUnavailable,
-			Message: fmt.Sprintf("%s cannot be read now. %s", named(c), away), Err: errNoCopy}
+		return nil, &keepsake.Error{
+			Code:    keepsake.CodeUnavailable,
+			Message: fmt.Sprintf("%s cannot be read now. %s", named(c), away),
+			Err:     errNoCopy,
+		}
 	}
-	return nil, &keepsake.Error{Code: keepsake.CodeDamaged,
-		Message: fmt.Sprintf("%s has no good copy at any other provider", named(c)), Err: errNoCopy}
+	return nil, &keepsake.Error{
+		Code:    keepsake.CodeDamaged,
+		Message: fmt.Sprintf("%s has no good copy at any other provider", named(c)),
+		Err:     errNoCopy,
+	}
 }
 
 // named is a chunk or an index page in words.

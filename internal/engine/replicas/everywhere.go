@@ -36,15 +36,15 @@ type FirstSound[T any] struct {
 	What string // in words: "chunks"
 	size int64  // of the answer, in bytes; 0: small
 	Ask  func(ctx context.Context, p Provider) (T, error)
-	// sound looks at an answer and returns what is wrong with it. It and failed are called one at a time, by the caller's
-	// goroutine.
+	// sound looks at an answer and returns what is wrong with it.
+	// It and failed are called one at a time, by the caller's goroutine.
 	Sound  func(p Provider, answer T) error
 	Failed func(p Provider, err error) // nil: nobody wants to know
 }
 
 // Read asks the providers in their order, the next one when an answer is bad or late, and reports whether a sound one
-// came. A provider whose answer was late, and not waited for because another one's came, has failed with a
-// storage.SilentError.
+// came. A provider whose answer was late, and not waited for because another one's came,
+// has failed with a storage.SilentError.
 func (q FirstSound[T]) Read(ctx context.Context, providers []Provider) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

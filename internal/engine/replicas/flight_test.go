@@ -38,8 +38,11 @@ func (n *narrow) Put(ctx context.Context, key string, body []byte, sum [sha256.S
 func TestSharedSlowLineIsNotAHang(t *testing.T) {
 	for _, speed := range []int{1 << 20, 800 << 10} {
 		synctest.Test(t, func(t *testing.T) {
-			store := storage.Attend(storage.Retry(&narrow{Provider: storage.NewMem(), perSecond: speed,
-				line: make(chan struct{}, 1)}, storage.RetryOptions{}), storage.DefaultSilence, nil)
+			store := storage.Attend(storage.Retry(&narrow{
+				Provider:  storage.NewMem(),
+				perSecond: speed,
+				line:      make(chan struct{}, 1),
+			}, storage.RetryOptions{}), storage.DefaultSilence, nil)
 			way := &flight{store: store}
 			body := make([]byte, 8<<20)
 			var g errgroup.Group

@@ -95,9 +95,12 @@ func (r *Repo) identity(p Provider, a answer) (identityOf, error) {
 	}
 	found, err := r.Keys.OpenIdentity(a.identity)
 	if err != nil && r.namedIn(a.identity, p, err) {
-		return identityOf{}, &keepsake.Error{Code: keepsake.CodeDamaged, Err: errBlurred,
+		return identityOf{}, &keepsake.Error{
+			Code: keepsake.CodeDamaged,
+			Err:  errBlurred,
 			Message: "Its identity " + storage.IdentityKey +
-				" is damaged, and still names this provider. Run keepsake repair, which puts it right."}
+				" is damaged, and still names this provider. Run keepsake repair, which puts it right.",
+		}
 	}
 	if keepsake.CodeOf(err) == keepsake.CodeConflict {
 		return identityOf{}, placeError(keepsake.Sentence(keepsake.MessageOf(err)) + " Give it an empty place of its own.")

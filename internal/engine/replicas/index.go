@@ -49,8 +49,12 @@ type Index struct {
 func BuildIndex(
 	ctx context.Context, r *Repo, live []Provider, refs []*repository.Ref,
 ) (*Index, map[string]error, error) {
-	x := &Index{keys: r.Keys, entries: map[repository.ChunkID]*Entry{}, sent: map[uint16]int64{},
-		others: map[repository.ChunkID]map[uint16]seal{}}
+	x := &Index{
+		keys:    r.Keys,
+		entries: map[repository.ChunkID]*Entry{},
+		sent:    map[uint16]int64{},
+		others:  map[repository.ChunkID]map[uint16]seal{},
+	}
 	for _, c := range refs {
 		x.entries[c.ID] = &Entry{known: true, Size: c.Size, Sum: c.SHA256}
 	}
@@ -73,8 +77,8 @@ func BuildIndex(
 	return x, failed, ctx.Err()
 }
 
-// ProviderBit is the bit that stands for a provider in what the index knows of an object; 0 for one that is not in the
-// list.
+// ProviderBit is the bit that stands for a provider in what the index knows of an object;
+// 0 for one that is not in the list.
 func ProviderBit(providers []Provider, name string) uint16 {
 	for i, p := range providers {
 		if p.Name == name {

@@ -125,8 +125,12 @@ func (s *Set) create(r *Repo) (recovery keepsake.Secret, err error) {
 	if err != nil {
 		return "", err
 	}
-	h, keys, err := repository.Create(repository.CreateOptions{Key: s.Key.Key, Passphrase: s.Key.Passphrase,
-		Recipient: recipient, Created: s.Now()})
+	h, keys, err := repository.Create(repository.CreateOptions{
+		Key:        s.Key.Key,
+		Passphrase: s.Key.Passphrase,
+		Recipient:  recipient,
+		Created:    s.Now(),
+	})
 	if err != nil {
 		return "", err
 	}

@@ -111,8 +111,12 @@ next:
 		if err != nil {
 			return nil, nil, err
 		}
-		claims = append(claims, &claim{keys: keys, header: answers[i].header, at: map[string]bool{p.Name: true},
-			first: p.Name})
+		claims = append(claims, &claim{
+			keys:   keys,
+			header: answers[i].header,
+			at:     map[string]bool{p.Name: true},
+			first:  p.Name,
+		})
 	}
 	// a header whose own slot is damaged, or older, may have come before the one that proves it
 	for i, p := range r.Providers {

@@ -163,8 +163,8 @@ func (l *Lane) finish(s *Sealed, given bool, err error) {
 		if (l.strikes >= laneStrikes || errors.Is(err, storage.ErrTimeout)) && l.ctx.Err() == nil {
 			l.failed = err
 			l.cancel() // what is under way is not waited for
-			l.track.Warnf("Provider %s is given up for now. %s What it misses is copied to it later.", l.Name,
-				storage.Explain(err))
+			l.track.Warnf("Provider %s is given up for now. %s What it misses is copied to it later.",
+				l.Name, storage.Explain(err))
 		}
 	}
 	l.track.Provider(l.Name, func(p *report.ProviderProgress) {
@@ -216,8 +216,8 @@ func (l *Lane) Close() {
 	l.Drain()
 }
 
-// Send hands a chunk to every lane. It returns when at least one has taken it, which bounds memory by the fastest
-// provider.
+// Send hands a chunk to every lane.
+// It returns when at least one has taken it, which bounds memory by the fastest provider.
 func Send(ctx context.Context, lanes []*Lane, s *Sealed, skip uint16) error {
 	taken := skip != 0
 	for _, l := range lanes {
@@ -257,6 +257,6 @@ func AllFailed(lanes []*Lane) error {
 		text += fmt.Sprintf(" Provider %s: %s", l.Name, storage.Explain(l.failed))
 		l.mu.Unlock()
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider takes the backup, so there is no new recovery point.%s",
-		text)
+	return keepsake.Errorf(keepsake.CodeUnavailable,
+		"no provider takes the backup, so there is no new recovery point.%s", text)
 }

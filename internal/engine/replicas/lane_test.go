@@ -7,8 +7,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// TestEffortFollowsTheProviders: chunks are made smaller where they wait for a provider, and made quickly where none
-// do.
+// TestEffortFollowsTheProviders: chunks are made smaller where they wait for a provider,
+// and made quickly where none do.
 func TestEffortFollowsTheProviders(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -157,8 +157,8 @@ func (s *Set) ReadRightful(ctx context.Context, r *Repo, from []Provider, id str
 			code = keepsake.CodeDamaged
 		}
 	}
-	return ManifestCopy{}, damaged, keepsake.Errorf(code, "recovery point %s cannot be read from any provider: %w", id,
-		last)
+	return ManifestCopy{}, damaged, keepsake.Errorf(code,
+		"recovery point %s cannot be read from any provider: %w", id, last)
 }
 
 // errWritten marks a manifest that a writer sealed: nobody can tell from it alone whether it is the right one.
@@ -197,10 +197,13 @@ func Rightful(id string, copies []ManifestCopy) (right ManifestCopy, findings []
 			right.Provider), RepairCommand(id, false)))
 	}
 	if !sure {
-		findings = append(findings, report.VerifyFinding{Object: repository.ManifestKey(id), Damage: true,
+		findings = append(findings, report.VerifyFinding{
+			Object: repository.ManifestKey(id),
+			Damage: true,
 			Problem: "It opens at each provider and is not the same everywhere (" + holdersOf(copies) +
 				"); each was sealed with a writer's key, so nobody can tell which is right. Take the writers' credentials away, " +
-				"and restore this point from a provider that you trust only."})
+				"and restore this point from a provider that you trust only.",
+		})
 	}
 	return right, findings, sure
 }

@@ -156,13 +156,19 @@ func (s *Set) newestOf(ctx context.Context, topic string) (*Note, error) {
 	case err != nil || note != nil:
 		return note, err
 	case len(missing) > 0:
-		return nil, &keepsake.Error{Code: keepsake.CodeDamaged, Message: "no note on " + topic + " opens: " +
-			strings.Join(missing, "; "), Err: errNoNote}
+		return nil, &keepsake.Error{
+			Code:    keepsake.CodeDamaged,
+			Message: "no note on " + topic + " opens: " + strings.Join(missing, "; "),
+			Err:     errNoNote,
+		}
 	case len(failed) > 0:
 		return nil, Joined(failed)
 	}
-	return nil, &keepsake.Error{Code: keepsake.CodeNotFound, Message: "there is no note on " + topic +
-		" in the repository", Err: errNoNote}
+	return nil, &keepsake.Error{
+		Code:    keepsake.CodeNotFound,
+		Message: "there is no note on " + topic + " in the repository",
+		Err:     errNoNote,
+	}
 }
 
 // ReadNote returns the newest note of a topic that opens, CodeNotFound when no provider has one. A provider that was

@@ -58,8 +58,8 @@ func (s *Set) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, e
 	return s.keepNote(ctx, r, topic, plain)
 }
 
-// outage is what a note said that was kept while providers were away, so that it is not written again and again
-// meanwhile.
+// outage is what a note said that was kept while providers were away,
+// so that it is not written again and again meanwhile.
 type outage struct {
 	sum     [sha256.Size]byte
 	since   string          // every provider but the missing ones has the note under this id or a later one
@@ -98,8 +98,8 @@ func (s *Set) keepNote(ctx context.Context, r *Repo, topic string, plain []byte)
 	}
 	if len(kept.At) == 0 {
 		return kept,
-			cmp.Or(ctx.Err(), error(keepsake.Errorf(keepsake.CodeUnavailable, "no provider took the note. %s",
-				kept.whyMissing())))
+			cmp.Or(ctx.Err(), error(keepsake.Errorf(keepsake.CodeUnavailable,
+				"no provider took the note. %s", kept.whyMissing())))
 	}
 	s.remember(topic, away)
 	return kept, nil

@@ -29,8 +29,8 @@ type ObjectKind struct {
 
 // The kinds of objects beside recovery points.
 var (
-	UndoObjects = ObjectKind{UndoPrefix, repository.ObjectUndo, MaxUndo, repository.MaxObjectPlain, 1,
-		"what an undo needs"}
+	UndoObjects = ObjectKind{UndoPrefix, repository.ObjectUndo,
+		MaxUndo, repository.MaxObjectPlain, 1, "what an undo needs"}
 	NoteObjects = ObjectKind{NotePrefix, repository.ObjectNote, MaxNote, MaxNote, notesAtOnce, "notes"}
 	// ErasureObjects say which rows were taken out of the repository.
 	ErasureObjects = ObjectKind{repository.ErasurePrefix, repository.ObjectErasure, maxErasure, repository.MaxObjectPlain,

@@ -18,8 +18,8 @@ const (
 	askTimeout = 20 * time.Second
 	// askGrace is how much longer the others may take once a provider has answered with the repository's header.
 	askGrace = 8 * time.Second
-	// hungGrace is the same for a provider that hung lately, for what does not write a recovery point; hungFor is how
-	// lately.
+	// hungGrace is the same for a provider that hung lately,
+	// for what does not write a recovery point; hungFor is how lately.
 	hungGrace = time.Second
 	hungFor   = 2 * time.Minute
 )
@@ -40,8 +40,14 @@ type Repo struct {
 }
 
 func newRepo(providers []Provider) *Repo {
-	return &Repo{Providers: providers, Down: map[string]error{}, Lacking: map[string]bool{}, Unproven: map[string]bool{},
-		Blurred: map[string]bool{}, Identities: map[string]identityOf{}}
+	return &Repo{
+		Providers:  providers,
+		Down:       map[string]error{},
+		Lacking:    map[string]bool{},
+		Unproven:   map[string]bool{},
+		Blurred:    map[string]bool{},
+		Identities: map[string]identityOf{},
+	}
 }
 
 // Live returns the providers that hold this repository and prove to be the ones that are meant, in order of preference.
@@ -94,8 +100,8 @@ func (s *Set) openWith(ctx context.Context, providers []Provider, remember bool)
 	return r, nil
 }
 
-// noRepository says why there is nothing to open. Manifests without a header are a loss, and no place for a new
-// repository.
+// noRepository says why there is nothing to open.
+// Manifests without a header are a loss, and no place for a new repository.
 func noRepository(ctx context.Context, r *Repo) error {
 	if broken := r.broken(); broken != nil {
 		return broken
@@ -105,12 +111,13 @@ func noRepository(ctx context.Context, r *Repo) error {
 			continue
 		}
 		found := errors.New("found")
-		if err := p.Store.List(ctx, repository.ManifestPrefix, func(storage.Object) error { return found }); errors.Is(err,
-			found) {
+		err := p.Store.List(ctx, repository.ManifestPrefix, func(storage.Object) error { return found })
+		if errors.Is(err, found) {
 			return keepsake.Errorf(keepsake.CodeDamaged,
-				"provider %s holds recovery points, but %s is missing there and nowhere else to be had: without it "+
-					"nothing can be opened; every provider has the same file, so bring it back from any copy of any of them", p.Name,
-				repository.HeaderKey)
+				"provider %s holds recovery points, but %s is missing there and nowhere else to be had: "+
+					"without it nothing can be opened; "+
+					"every provider has the same file, so bring it back from any copy of any of them",
+				p.Name, repository.HeaderKey)
 		}
 	}
 	if len(r.Lacking) == len(r.Providers) {
@@ -120,8 +127,8 @@ func noRepository(ctx context.Context, r *Repo) error {
 		}
 		return keepsake.Errorf(keepsake.CodeNotFound, "there is no repository at any provider yet: run keepsake init")
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider that holds the repository can be reached. %s",
-		r.whyDown())
+	return keepsake.Errorf(keepsake.CodeUnavailable,
+		"no provider that holds the repository can be reached. %s", r.whyDown())
 }
 
 // whyDown says of each provider that may not be used why.

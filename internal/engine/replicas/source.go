@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// readAheadBytes bounds the chunks of all loaders that are being fetched, opened or loaded, sealed and open bytes
-	// together.
+	// readAheadBytes bounds the chunks of all loaders that are being fetched,
+	// opened or loaded, sealed and open bytes together.
 	readAheadBytes = 96 << 20
 	// readAhead is how many chunks are fetched for one loader at once: a distant provider answers slowly.
 	readAhead = 4
@@ -42,9 +42,15 @@ type Source struct {
 
 // NewSource reads the chunks of one recovery point.
 func NewSource(r *Repo, providers []Provider, point string, t *report.Tracker) *Source {
-	s := &Source{Repo: r, Providers: providers, track: t, heal: RepairCommand(point, true),
-		room:   semaphore.NewWeighted(readAheadBytes),
-		served: map[string]int64{}, strikes: map[string]int{}}
+	s := &Source{
+		Repo:      r,
+		Providers: providers,
+		track:     t,
+		heal:      RepairCommand(point, true),
+		room:      semaphore.NewWeighted(readAheadBytes),
+		served:    map[string]int64{},
+		strikes:   map[string]int{},
+	}
 	s.buffers.New = func() any { return new([]byte) }
 	return s
 }
@@ -98,8 +104,8 @@ func (s *Source) Chunk(ctx context.Context, c *repository.Ref, buf []byte) ([]by
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !damage:
-		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be read from any provider. %s", named(c),
-			strings.Join(why, " "))
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+			"%s cannot be read from any provider. %s", named(c), strings.Join(why, " "))
 	}
 	return nil, keepsake.Errorf(keepsake.CodeDamaged, "%s is missing or damaged at every provider asked. %s", named(c),
 		FindingOf("", c.Key(), last, s.heal).Problem)
@@ -118,8 +124,8 @@ func (s *Source) Page(ctx context.Context, page repository.Ref) ([]byte, error) 
 	return s.Chunk(ctx, &page, nil)
 }
 
-// took counts what a provider gave. Index pages are small and read early: they do not make it the one that served the
-// rows.
+// took counts what a provider gave.
+// Index pages are small and read early: they do not make it the one that served the rows.
 func (s *Source) took(provider string, c *repository.Ref, bytes int64) {
 	s.mu.Lock()
 	if c.Kind != repository.ObjectIndex {
@@ -228,8 +234,8 @@ func failedAhead(err error) *ahead {
 // cost is the memory that a chunk takes on its way.
 func (a *ahead) cost() int64 { return min(a.chunk.Plain+a.chunk.Size, readAheadBytes) }
 
-// Rows starts reading a table. loaded is called with the size of each chunk that has been taken. The caller closes the
-// stream.
+// Rows starts reading a table. loaded is called with the size of each chunk that has been taken.
+// The caller closes the stream.
 func (s *Source) Rows(ctx context.Context, t *repository.Table, loaded func(plain int64)) *RowStream {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &RowStream{s: s, cancel: cancel, order: make(chan *ahead, readAhead-1), loaded: loaded}

@@ -35,8 +35,8 @@ const (
 	ItemLagging ItemState = "lagging" // provider: too slow to keep up; catches up after reading
 )
 
-// Progress is the whole state of a running operation, complete in itself: a reader who sees only the newest one misses
-// nothing.
+// Progress is the whole state of a running operation, complete in itself:
+// a reader who sees only the newest one misses nothing.
 type Progress struct {
 	Stage      Stage     `json:"stage"`
 	StartedAt  time.Time `json:"started_at"`

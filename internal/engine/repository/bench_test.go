@@ -9,8 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// copyBinary returns about size bytes of rows as binary COPY writes them: ids, times, amounts, words, JSON, a little
-// bytea.
+// copyBinary returns about size bytes of rows as binary COPY writes them:
+// ids, times, amounts, words, JSON, a little bytea.
 func copyBinary(size int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	words := []string{"Hochzeit", "venue", "flowers", "catering", "photographer", "confirmed", "pending", "The Old Mill",

@@ -197,8 +197,13 @@ func TestSealAndOpenErasure(t *testing.T) {
 	_, k, _ := testRepository(t)
 	sound := func() *Erasure {
 		return &Erasure{Format: 1, Repository: k.Repository(), ID: NewManifestID(noon), Time: noon, Chunks: []ErasedChunk{
-			{Name: Name{"public", "guests"}, Old: k.ChunkID([]byte("a")),
-				New: &Ref{ID: k.ChunkID([]byte("b")), Size: 100, Plain: 200}, Rows: Runs{0, 1}, RowHashes: make([]RowHash, 1)},
+			{
+				Name:      Name{"public", "guests"},
+				Old:       k.ChunkID([]byte("a")),
+				New:       &Ref{ID: k.ChunkID([]byte("b")), Size: 100, Plain: 200},
+				Rows:      Runs{0, 1},
+				RowHashes: make([]RowHash, 1),
+			},
 		}}
 	}
 	e := sound()

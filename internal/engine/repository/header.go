@@ -54,8 +54,10 @@ func Create(o CreateOptions) (Header, *Keyring, error) {
 	var repository [repositorySize]byte
 	copy(repository[:], randomBytes(repositorySize))
 	h := Header{
-		Format: FormatVersion, Repository: hex.EncodeToString(repository[:]),
-		Created: o.Created.UTC().Truncate(time.Second), Epoch: 1,
+		Format:     FormatVersion,
+		Repository: hex.EncodeToString(repository[:]),
+		Created:    o.Created.UTC().Truncate(time.Second),
+		Epoch:      1,
 	}
 	root := randomBytes(keySize)
 	defer clear(root)
@@ -260,8 +262,8 @@ func headerDamagedBy(what string, cause error) error {
 
 func unsupported(what string, found int) error {
 	return keepsake.Errorf(keepsake.CodeUnsupported,
-		"%s has format version %d; this keepsake reads version %d. Its data is unharmed: use a newer keepsake.", what, found,
-		FormatVersion)
+		"%s has format version %d; this keepsake reads version %d. Its data is unharmed: use a newer keepsake.",
+		what, found, FormatVersion)
 }
 
 func errWiped() error {

@@ -38,8 +38,13 @@ func (k *Keyring) Rename(i Identity, name string) (Identity, error) {
 }
 
 func (k *Keyring) identity(provider, name string, created time.Time) (Identity, error) {
-	i := Identity{Format: FormatVersion, Repository: k.Repository(), Provider: provider, Name: name,
-		Created: created.UTC().Truncate(time.Second)}
+	i := Identity{
+		Format:     FormatVersion,
+		Repository: k.Repository(),
+		Provider:   provider,
+		Name:       name,
+		Created:    created.UTC().Truncate(time.Second),
+	}
 	var err error
 	i.MAC, err = i.mac(k)
 	return i, err
@@ -70,8 +75,8 @@ func (k *Keyring) OpenIdentity(data []byte) (Identity, error) {
 		return i, identityDamaged("its provider id: %w", err)
 	}
 	if i.Repository != k.Repository() {
-		return i, keepsake.Errorf(keepsake.CodeConflict, "its identity is of repository %s, and not of %s", i.Repository,
-			k.Repository())
+		return i, keepsake.Errorf(keepsake.CodeConflict,
+			"its identity is of repository %s, and not of %s", i.Repository, k.Repository())
 	}
 	if k.WritesOnly() {
 		return i, nil

@@ -49,8 +49,8 @@ func parseKey(s keepsake.Secret) ([]byte, error) {
 	}
 	if len(key) != keySize {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid,
-			"The key has the wrong length: %d bytes found, %d expected. Give the whole contents of the key file.", len(key),
-			keySize)
+			"The key has the wrong length: %d bytes found, %d expected. Give the whole contents of the key file.",
+			len(key), keySize)
 	}
 	return key, nil
 }
@@ -142,8 +142,8 @@ func newKeyring(root []byte, repository [repositorySize]byte, current uint16) (*
 
 // derive is HKDF-SHA256 of the root key; epoch 0 is for keys that outlive epochs.
 func (k *keys) derive(purpose string, epoch uint16) ([]byte, error) {
-	key, err := hkdf.Key(sha256.New, k.root[:], k.repository[:], fmt.Sprintf("keepsake 1 %s, epoch %d", purpose, epoch),
-		keySize)
+	key, err := hkdf.Key(sha256.New, k.root[:], k.repository[:],
+		fmt.Sprintf("keepsake 1 %s, epoch %d", purpose, epoch), keySize)
 	if err != nil {
 		return nil, fmt.Errorf("derive the key for %s: %w", purpose, err)
 	}

@@ -60,8 +60,8 @@ func TestKeyringHidesItself(t *testing.T) {
 	}
 	all := out.String() + string(j) + log.String()
 	e := k.k().epochs[0]
-	for _, key := range [][]byte{k.k().root[:], e.chunks.key[:], e.pages.key[:], e.objects[ObjectChunk],
-		e.objects[ObjectManifest]} {
+	for _, key := range [][]byte{k.k().root[:], e.chunks.key[:],
+		e.pages.key[:], e.objects[ObjectChunk], e.objects[ObjectManifest]} {
 		for _, form := range []string{string(key), hex.EncodeToString(key), base64.StdEncoding.EncodeToString(key),
 			strings.Trim(fmt.Sprint(key), "[]")} {
 			if strings.Contains(strings.ToLower(all), strings.ToLower(form)) {

@@ -80,8 +80,11 @@ func decodeNodes(page []byte, level int) (nodes []Node, err error) {
 	}
 	for d.more() {
 		nodes = append(nodes, Node{
-			Ref: d.ref(), Entries: int64(d.uint(math.MaxInt64)), First: d.uint(math.MaxUint64),
-			Rows: int64(d.uint(math.MaxInt64)), Hash: d.hash(),
+			Ref:     d.ref(),
+			Entries: int64(d.uint(math.MaxInt64)),
+			First:   d.uint(math.MaxUint64),
+			Rows:    int64(d.uint(math.MaxInt64)),
+			Hash:    d.hash(),
 		})
 	}
 	if d.err == nil && len(nodes) == 0 {

@@ -16,8 +16,8 @@ import (
 // ManifestPrefix begins the name of every manifest's object.
 const ManifestPrefix = "manifests/"
 
-// MaxManifestPlain is the most bytes a manifest has before compression. What grows with the platform lies in index
-// pages.
+// MaxManifestPlain is the most bytes a manifest has before compression.
+// What grows with the platform lies in index pages.
 const MaxManifestPlain = 16 << 20
 
 const manifestTime = "20060102T150405Z"
@@ -45,8 +45,8 @@ func (k *Keyring) PointID(t time.Time) string {
 	return NewManifestID(t)
 }
 
-// ManifestTime returns the UTC second that an id was made for. An id that NewManifestID cannot have made is
-// CodeInvalid.
+// ManifestTime returns the UTC second that an id was made for.
+// An id that NewManifestID cannot have made is CodeInvalid.
 func ManifestTime(id string) (time.Time, error) {
 	stamp, _, _ := strings.Cut(id, "-")
 	t, err := time.Parse(manifestTime, stamp)

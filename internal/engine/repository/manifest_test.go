@@ -15,22 +15,32 @@ import (
 
 var noon = time.Date(2026, 11, 23, 6, 53, 12, 345000, time.UTC)
 
-// testManifest is a sound manifest with a bit of everything. Its tables' lists are kept in s, and none of what Load
-// reads.
+// testManifest is a sound manifest with a bit of everything.
+// Its tables' lists are kept in s, and none of what Load reads.
 func testManifest(t fataler, s *pageStore, id string) *Manifest {
 	chunk := func(seed string, rows int64) Chunk {
 		return Chunk{Ref: Ref{ID: s.k.ChunkID([]byte(seed)), Size: 1000, Plain: 3000}, Rows: rows}
 	}
 	m := &Manifest{
-		Format: 1, Repository: s.k.Repository(), ID: id, Time: noon, Type: keepsake.BackupFull,
-		Note:   "before <b>the</b> season",
-		Labels: map[string]string{"app": "1.2"}, Tool: "test",
-		Source: Source{Database: "wedsync", Server: "15.4", ServerNum: 150004, Encoding: "UTF8", LSN: "0/1"},
-		Schema: []Chunk{chunk("schema", 0)},
+		Format:     1,
+		Repository: s.k.Repository(),
+		ID:         id,
+		Time:       noon,
+		Type:       keepsake.BackupFull,
+		Note:       "before <b>the</b> season",
+		Labels:     map[string]string{"app": "1.2"},
+		Tool:       "test",
+		Source:     Source{Database: "wedsync", Server: "15.4", ServerNum: 150004, Encoding: "UTF8", LSN: "0/1"},
+		Schema:     []Chunk{chunk("schema", 0)},
 		Tables: []Table{
 			{
-				Name: Name{"public", `we"ddings, größer`}, Kind: KindTable, Tier: keepsake.TierCritical, Format: FormatBinary,
-				Columns: []Column{{"id", "bigint"}}, FilterKeys: [][]string{{"id"}}, RangePages: 1024,
+				Name:       Name{"public", `we"ddings, größer`},
+				Kind:       KindTable,
+				Tier:       keepsake.TierCritical,
+				Format:     FormatBinary,
+				Columns:    []Column{{"id", "bigint"}},
+				FilterKeys: [][]string{{"id"}},
+				RangePages: 1024,
 			},
 			{Name: Name{"public", "empty"}, Kind: KindPartition, Tier: keepsake.TierStandard, Format: FormatText},
 			{Name: Name{"public", "none"}, Kind: KindTable, Tier: keepsake.TierStandard, Format: FormatText},

@@ -37,8 +37,8 @@ const (
 )
 
 // workspace is what sealing or opening one object needs besides its input and output. There are as many as processors,
-// four at most, and whoever comes when all are busy waits: so memory stays bounded however many goroutines seal at
-// once.
+// four at most, and whoever comes when all are busy waits:
+// so memory stays bounded however many goroutines seal at once.
 type workspace struct {
 	enc     *zstd.Encoder
 	dec     *zstd.Decoder

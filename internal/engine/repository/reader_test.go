@@ -96,8 +96,8 @@ func (r *reader) rootKey(h headerJSON, s slotJSON, v map[string]any) []byte {
 		kek, err = hkdf.Key(sha256.New, key, s.Salt, "keepsake 1 key slot", 32)
 		r.must(err)
 	case "passphrase":
-		kek = argon2.IDKey([]byte(v["passphrase"].(string)), s.Salt, s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads,
-			32)
+		kek = argon2.IDKey([]byte(v["passphrase"].(string)), s.Salt,
+			s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads, 32)
 	case "age":
 		identity, err := age.ParseX25519Identity(v["recovery_key"].(string))
 		r.must(err)
@@ -135,8 +135,8 @@ func (r *reader) checkMAC(h headerJSON) {
 	}
 	put("keepsake header", h.Format, h.Repository, h.Created, h.Epoch, len(h.Slots))
 	for _, s := range h.Slots {
-		put(s.ID, s.Kind, s.Label, s.Created, s.Salt, s.Argon2id.Time, s.Argon2id.Memory, s.Argon2id.Threads, s.Fingerprint,
-			s.Wrapped)
+		put(s.ID, s.Kind, s.Label, s.Created, s.Salt, s.Argon2id.Time,
+			s.Argon2id.Memory, s.Argon2id.Threads, s.Fingerprint, s.Wrapped)
 	}
 	if !hmac.Equal(mac.Sum(nil), h.MAC) {
 		r.t.Fatal("the header's mac does not match")

@@ -78,8 +78,8 @@ func EachDropped(plain []byte, format string, dropped Runs, fn func(row []byte))
 	return append(kept, rest...), nil
 }
 
-// Kept returns the rows of the chunk that belong to the recovery point, given the chunk's plaintext, whose memory it
-// uses.
+// Kept returns the rows of the chunk that belong to the recovery point, given the chunk's plaintext,
+// whose memory it uses.
 func (c *Chunk) Kept(plain []byte, format string) ([]byte, error) {
 	return EachDropped(plain, format, c.Dropped, func([]byte) {})
 }

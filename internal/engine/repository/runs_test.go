@@ -59,8 +59,8 @@ func FuzzRuns(f *testing.F) {
 	})
 }
 
-// Rows are left out of a plaintext wherever they stand; a plaintext that does not hold them is an error and nothing
-// worse.
+// Rows are left out of a plaintext wherever they stand;
+// a plaintext that does not hold them is an error and nothing worse.
 func TestDroppedRowsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -207,8 +207,8 @@ func (k *Keyring) open(
 		return nil, nil, errWiped()
 	}
 	if len(sealed) < Overhead {
-		return nil, nil, damaged(kind, key, fmt.Errorf("it has %d bytes, fewer than any sealed object: %w", len(sealed),
-			ErrTruncated))
+		return nil, nil, damaged(kind, key, fmt.Errorf("it has %d bytes, fewer than any sealed object: %w",
+			len(sealed), ErrTruncated))
 	}
 	if string(sealed[:4]) != magic || sealed[4] != FormatVersion || sealed[5] != byte(kind) {
 		return nil, nil, damaged(kind, key, fmt.Errorf("it does not begin like a sealed %s: %w", kind, ErrAuthentication))
@@ -234,8 +234,8 @@ func (k *keys) authenticate(room []byte, kind ObjectKind, key string, sealed []b
 	epoch := binary.BigEndian.Uint16(sealed[6:])
 	if epoch == writerEpoch {
 		if !writersSeal(kind) { // notes say who may sign in, and what retention keeps
-			return nil, nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, who seals no %s: %w", kind,
-				ErrAuthentication))
+			return nil, nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, who seals no %s: %w",
+				kind, ErrAuthentication))
 		}
 		packed, err := k.openWritten(room, kind, key, sealed)
 		return packed, nil, err

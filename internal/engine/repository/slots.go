@@ -31,8 +31,8 @@ const (
 	minPassphrase = 12      // characters
 )
 
-// Slot is one way to open the repository: the root key, wrapped. Labels and fingerprints are readable at every
-// provider.
+// Slot is one way to open the repository: the root key, wrapped.
+// Labels and fingerprints are readable at every provider.
 type Slot struct {
 	ID          string    `json:"id"` // 8 random bytes, 16 hexadecimal digits
 	Kind        string    `json:"kind"`
@@ -112,14 +112,17 @@ func (h Header) addSlot(k *Keyring, o SlotOptions) (Header, error) {
 			"The repository has %d key slots already, the most it can have. Revoke one first.", len(h.Slots))
 	}
 	if len(o.Label) > maxLabel || !utf8.ValidString(o.Label) {
-		return Header{}, keepsake.Errorf(keepsake.CodeInvalid, "The label of a key slot is UTF-8 of at most %d bytes.",
-			maxLabel)
+		return Header{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"The label of a key slot is UTF-8 of at most %d bytes.", maxLabel)
 	}
 	if o.Created.IsZero() {
 		o.Created = time.Now()
 	}
-	s := Slot{ID: hex.EncodeToString(randomBytes(slotIDSize)), Label: o.Label,
-		Created: o.Created.UTC().Truncate(time.Second)}
+	s := Slot{
+		ID:      hex.EncodeToString(randomBytes(slotIDSize)),
+		Label:   o.Label,
+		Created: o.Created.UTC().Truncate(time.Second),
+	}
 	var err error
 	switch {
 	case o.Key != "" && o.Passphrase == "" && o.Recipient == "":
@@ -177,8 +180,8 @@ func (s *Slot) wrapKey(k *Keyring, secret keepsake.Secret) error {
 func (s *Slot) wrapPassphrase(k *Keyring, passphrase keepsake.Secret, cost Argon2) error {
 	if n := utf8.RuneCountInString(passphrase.Reveal()); n < minPassphrase {
 		return keepsake.Errorf(keepsake.CodeInvalid,
-			"The passphrase has %d characters; at least %d are needed. Five or six random words make a good one.", n,
-			minPassphrase)
+			"The passphrase has %d characters; at least %d are needed. Five or six random words make a good one.",
+			n, minPassphrase)
 	}
 	if cost == (Argon2{}) {
 		cost = defaultArgon2

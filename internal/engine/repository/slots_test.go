@@ -68,8 +68,13 @@ func TestLaterSlotKinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Slots = append(h.Slots, Slot{ID: "00112233445566ff", Kind: "kms", Label: "cloud", Created: h.Created,
-		Wrapped: []byte("opaque")})
+	h.Slots = append(h.Slots, Slot{
+		ID:      "00112233445566ff",
+		Kind:    "kms",
+		Label:   "cloud",
+		Created: h.Created,
+		Wrapped: []byte("opaque"),
+	})
 	if h.MAC, err = h.mac(k); err != nil {
 		t.Fatal(err)
 	}

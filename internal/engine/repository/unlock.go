@@ -73,8 +73,8 @@ func (h Header) unwrap(src KeySource, repository [repositorySize]byte) ([]byte, 
 		open[SlotPassphrase] = func(s *Slot) []byte { return s.open(repository, s.passphraseKEK(src.Passphrase)) }
 	}
 	if len(open) == 0 {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "No key was given. This repository opens with: %s.",
-			h.describeSlots())
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"No key was given. This repository opens with: %s.", h.describeSlots())
 	}
 	for _, kind := range []string{SlotKey, SlotAge, SlotPassphrase} { // the passphrase last: it takes a moment
 		for i := range h.Slots {

@@ -154,15 +154,24 @@ func (w vectorWriter) tables() []Table {
 	notes := vectorChunk{w.chunk(bytes.Join(text, nil), Chunk{Rows: 2}), nil, nil}
 	tables := []Table{
 		w.indexed(Table{
-			Name: Name{"public", "weddings"}, Kind: KindTable, Tier: keepsake.TierCritical, Format: FormatBinary,
-			Columns: []Column{{"id", "bigint"}, {"couple", "text"}}, RangePages: 1024, FilterKeys: [][]string{{"id"}},
+			Name:       Name{"public", "weddings"},
+			Kind:       KindTable,
+			Tier:       keepsake.TierCritical,
+			Format:     FormatBinary,
+			Columns:    []Column{{"id", "bigint"}, {"couple", "text"}},
+			RangePages: 1024,
+			FilterKeys: [][]string{{"id"}},
 		}, []Range{
 			{From: 0, To: 1024, Rows: 2, Hash: sumOf(one, two), Chunks: []Chunk{first.Chunk}},
 			{From: 1024, Rows: 1, Hash: sumOf(long), Chunks: []Chunk{begun.Chunk, rest.Chunk}},
 		}, []vectorChunk{first, begun, rest}),
 		w.indexed(Table{
-			Name: Name{"public", "Notes"}, Kind: KindTable, Tier: keepsake.TierStandard, Format: FormatText,
-			Columns: []Column{{"id", "integer"}, {"note", "tsvector"}}, RangePages: 1024,
+			Name:       Name{"public", "Notes"},
+			Kind:       KindTable,
+			Tier:       keepsake.TierStandard,
+			Format:     FormatText,
+			Columns:    []Column{{"id", "integer"}, {"note", "tsvector"}},
+			RangePages: 1024,
 		}, []Range{{Rows: 2, Hash: sumOf(text...), Chunks: []Chunk{notes.Chunk}}}, []vectorChunk{notes}),
 	}
 	return append(tables, w.guests(), w.vows())
@@ -182,18 +191,27 @@ func (w vectorWriter) vows() Table {
 	old := Chunk{Ref: Ref{ID: w.k.ChunkID(plain), Size: int64(len(plain)) + Overhead, Plain: int64(len(plain))}, Rows: 6}
 	made := w.chunk(bytes.Join(left, nil), Chunk{})
 	*w.erasure = Erasure{
-		Format: FormatVersion, Repository: w.k.Repository(), ID: "20261124T080000Z-00000000000d",
-		Time: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC),
+		Format:     FormatVersion,
+		Repository: w.k.Repository(),
+		ID:         "20261124T080000Z-00000000000d",
+		Time:       time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC),
 		Chunks: []ErasedChunk{{
-			Name: Name{"public", "vows"}, Old: old.ID, New: &made.Ref, Rows: Runs{1, 1, 2, 1},
+			Name:      Name{"public", "vows"},
+			Old:       old.ID,
+			New:       &made.Ref,
+			Rows:      Runs{1, 1, 2, 1},
 			RowHashes: []RowHash{sumOf(rows[1]), sumOf(rows[4])},
 		}},
 	}
 	first, second := old, old
 	first.Dropped, second.Dropped = Runs{0, 1, 3, 1}, Runs{1, 3}
 	return w.indexed(Table{
-		Name: Name{"public", "vows"}, Kind: KindTable, Tier: keepsake.TierStandard, Format: FormatText,
-		Columns: []Column{{"id", "integer"}, {"text", "text"}}, RangePages: 1,
+		Name:       Name{"public", "vows"},
+		Kind:       KindTable,
+		Tier:       keepsake.TierStandard,
+		Format:     FormatText,
+		Columns:    []Column{{"id", "integer"}, {"text", "text"}},
+		RangePages: 1,
 	}, []Range{
 		{From: 0, To: 1, Rows: 4, Hash: sumOf(rows[1], rows[2], rows[3], rows[5]), Chunks: []Chunk{first}},
 		{From: 1, Rows: 3, Hash: sumOf(rows[0], rows[4], rows[5]), Chunks: []Chunk{second}},
@@ -214,8 +232,13 @@ func (w vectorWriter) guests() Table {
 	var list []Range
 	for i := range ranges {
 		from, to := i*rows/ranges, (i+1)*rows/ranges
-		r := Range{From: uint32(i), To: uint32(i + 1), Rows: int64(to - from), Hash: sumOf(all[from:to]...),
-			Chunks: []Chunk{c.Chunk}}
+		r := Range{
+			From:   uint32(i),
+			To:     uint32(i + 1),
+			Rows:   int64(to - from),
+			Hash:   sumOf(all[from:to]...),
+			Chunks: []Chunk{c.Chunk},
+		}
 		var dropped RunWriter
 		for row := range rows {
 			if row < from || row >= to {
@@ -227,8 +250,13 @@ func (w vectorWriter) guests() Table {
 	}
 	list[ranges-1].To = 0
 	return w.indexed(Table{
-		Name: Name{"public", "guests"}, Kind: KindTable, Tier: keepsake.TierHigh, Format: FormatBinary,
-		Columns: []Column{{"wedding_id", "bigint"}, {"name", "text"}}, RangePages: 1, FilterKeys: [][]string{{"wedding_id"}},
+		Name:       Name{"public", "guests"},
+		Kind:       KindTable,
+		Tier:       keepsake.TierHigh,
+		Format:     FormatBinary,
+		Columns:    []Column{{"wedding_id", "bigint"}, {"name", "text"}},
+		RangePages: 1,
+		FilterKeys: [][]string{{"wedding_id"}},
 	}, list, []vectorChunk{c})
 }
 
@@ -243,11 +271,20 @@ func TestWriteVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &vectors{Key: NewKeyFile().Reveal(), Passphrase: testPassphrase.Reveal(), Recovery: identity.Reveal(),
-		Derived: map[string]string{}, ObjectKeys: map[string]string{}}
+	v := &vectors{
+		Key:        NewKeyFile().Reveal(),
+		Passphrase: testPassphrase.Reveal(),
+		Recovery:   identity.Reveal(),
+		Derived:    map[string]string{},
+		ObjectKeys: map[string]string{},
+	}
 	created := time.Date(2026, 11, 23, 6, 53, 12, 0, time.UTC)
-	h, k, err := Create(CreateOptions{Key: keepsake.Secret(v.Key), Passphrase: testPassphrase, Recipient: recipient,
-		Created: created})
+	h, k, err := Create(CreateOptions{
+		Key:        keepsake.Secret(v.Key),
+		Passphrase: testPassphrase,
+		Recipient:  recipient,
+		Created:    created,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,8 +330,13 @@ func TestWriteVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.object(ObjectChange, key, sealed)
-		change = &Change{Slot: "keepsake", From: change.To, To: change.To + 0x100, Before: sha256.Sum256(sealed),
-			Body: []byte("more commits")}
+		change = &Change{
+			Slot:   "keepsake",
+			From:   change.To,
+			To:     change.To + 0x100,
+			Before: sha256.Sum256(sealed),
+			Body:   []byte("more commits"),
+		}
 	}
 	for name, plain := range sideVectors {
 		kind := ObjectNote

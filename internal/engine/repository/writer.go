@@ -95,9 +95,10 @@ func writerKeyring(key keepsake.Secret, repository [repositorySize]byte) (*Keyri
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) != writerKeySize+checkSize {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid,
-			"The writer's key is not readable: %d characters found, %d expected, beginning with %s. Give it as keepsake repo "+
-				"writer-key printed it.",
-			len(writerPrefix)+len(text), len(writerPrefix)+base64.RawURLEncoding.EncodedLen(writerKeySize+checkSize),
+			"The writer's key is not readable: %d characters found, %d expected, beginning with %s. "+
+				"Give it as keepsake repo writer-key printed it.",
+			len(writerPrefix)+len(text),
+			len(writerPrefix)+base64.RawURLEncoding.EncodedLen(writerKeySize+checkSize),
 			writerPrefix)
 	}
 	sum := sha256.Sum256(b[:writerKeySize])

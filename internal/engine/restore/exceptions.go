@@ -99,8 +99,10 @@ func (r *restore) loseTables(ctx context.Context) error {
 		if t.Kind == repository.KindLargeObjects || there[t.Table.Name] || r.target.Manages(t.Schema) {
 			continue
 		}
-		r.lose(t, keepsake.Exception{Error: "the table could not be made",
-			Because: r.becauseOf("TABLE", t.Schema, t.Table.Name.Name)})
+		r.lose(t, keepsake.Exception{
+			Error:   "the table could not be made",
+			Because: r.becauseOf("TABLE", t.Schema, t.Table.Name.Name),
+		})
 	}
 	return nil
 }

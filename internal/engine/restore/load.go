@@ -64,8 +64,8 @@ const (
 	taskSketch            // statistics of a partitioned table, before indexes are built, which would wait for its lock
 )
 
-// taskQueue hands tasks to workers. A task may add further ones, so the queue is over only when it is empty and nobody
-// works.
+// taskQueue hands tasks to workers.
+// A task may add further ones, so the queue is over only when it is empty and nobody works.
 type taskQueue struct {
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -267,8 +267,8 @@ func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]t
 	return follow, nil
 }
 
-// copyIn brings a table's rows in. It reports when a table of the hosting service holds rows already, which are left
-// alone.
+// copyIn brings a table's rows in.
+// It reports when a table of the hosting service holds rows already, which are left alone.
 func (r *restore) copyIn(ctx context.Context, l *target.Loader, t *tableLoad, managed bool) (holds bool, err error) {
 	load := func(from io.Reader) error {
 		if managed {
@@ -298,10 +298,11 @@ func (r *restore) compareManaged(ctx context.Context, l *target.Loader, t *table
 		return fmt.Errorf("read back: %w", err)
 	}
 	if err != nil || count != t.Rows || hash != t.Hash {
-		r.lose(t, keepsake.Exception{Error: "the hosting service's table on the target holds rows already; they were " +
-			"left as they are",
+		r.lose(t, keepsake.Exception{
+			Error: "the hosting service's table on the target holds rows already; they were left as they are",
 			Means: "The target has other rows in this table than the recovery point. Compare them, and restore into a project " +
-				"whose table is empty where the recovery point's are needed."})
+				"whose table is empty where the recovery point's are needed.",
+		})
 		return nil
 	}
 	r.mu.Lock()
@@ -354,8 +355,11 @@ func (r *restore) sketch(ctx context.Context, l *target.Loader, name repository.
 	if err == nil || target.AboutServer(ctx, err) {
 		return err
 	}
-	r.exception(target.Failure{Kind: "planner statistics", Object: keepsake.TableName(name.Schema, name.Name),
-		Err: err}.Exception())
+	r.exception(target.Failure{
+		Kind:   "planner statistics",
+		Object: keepsake.TableName(name.Schema, name.Name),
+		Err:    err,
+	}.Exception())
 	return nil
 }
 

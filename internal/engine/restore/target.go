@@ -14,9 +14,13 @@ import (
 
 // targetOptions are what every look at a target needs.
 func (by *Restorer) targetOptions(url keepsake.Secret) target.Options {
-	return target.Options{URL: url, Managed: by.ManagedSchemas, Sessions: 2*(by.Workers+spareLoaders) + by.Workers + 3,
+	return target.Options{
+		URL:      url,
+		Managed:  by.ManagedSchemas,
+		Sessions: 2*(by.Workers+spareLoaders) + by.Workers + 3,
 		Reserved: []target.Reserved{{What: "the platform's own database", URL: by.PlatformURL},
-			{What: "the console's own database", URL: by.ConsoleURL}}}
+			{What: "the console's own database", URL: by.ConsoleURL}},
+	}
 }
 
 // CheckTarget refuses, in words, a database that no restore may be written into. One that is not there yet is fine.

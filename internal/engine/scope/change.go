@@ -91,8 +91,8 @@ type Preview struct {
 	Name      string         `json:"name"` // of the wedding or organization
 	Mode      Mode           `json:"mode"`
 	Tables    []TableChanges `json:"tables"`
-	// Weddings are those that the changes touch, with how many rows of each: rows of the wedding and rows that reference
-	// it.
+	// Weddings are those that the changes touch, with how many rows of each:
+	// rows of the wedding and rows that reference it.
 	Weddings    map[string]int64 `json:"weddings,omitempty"`
 	Fingerprint string           `json:"fingerprint"` // of what would be written; an apply for another one writes nothing
 	ChunksRead  int64            `json:"chunks_read"`

@@ -37,8 +37,14 @@ func Contacts(tables []TableRows, m keepsake.VendorTable) []Contact {
 				}
 				return *row[i]
 			}
-			out = append(out, Contact{Kind: get(m.Kind), Name: get(m.Name), Who: get(m.Contact), Phone: get(m.Phone),
-				Email: get(m.Email), Place: get(m.Place)})
+			out = append(out, Contact{
+				Kind:  get(m.Kind),
+				Name:  get(m.Name),
+				Who:   get(m.Contact),
+				Phone: get(m.Phone),
+				Email: get(m.Email),
+				Place: get(m.Place),
+			})
 		}
 	}
 	slices.SortFunc(out, CompareContacts)

@@ -126,8 +126,8 @@ func (l *live) changes(ctx context.Context, c *TableChanges, sql string, shared 
 			return nil
 		case len(c.Changes) >= maxChanges:
 			return keepsake.Errorf(keepsake.CodeUnsupported,
-				"more than %d rows of %s differ: restore the recovery point into a database of its own instead", maxChanges,
-				c.Table)
+				"more than %d rows of %s differ: restore the recovery point into a database of its own instead",
+				maxChanges, c.Table)
 		}
 		for _, v := range slices.Concat(before, after) {
 			if v != nil {
@@ -205,8 +205,8 @@ func (l *live) refuseTaken(ctx context.Context, c *TableChanges, mode Mode) erro
 		var image []*string
 		_, err = pgx.ForEachRow(rows, []any{&image}, func() error {
 			if ch := byKey[joined(keyOf(c, image))]; ch != nil && ch.Refused == "" {
-				ch.Refused = fmt.Sprintf("another row has the same %s, which must be unique (%s)", strings.Join(u.Columns, ", "),
-					u.Name)
+				ch.Refused = fmt.Sprintf("another row has the same %s, which must be unique (%s)",
+					strings.Join(u.Columns, ", "), u.Name)
 			}
 			return nil
 		})

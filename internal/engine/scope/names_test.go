@@ -8,19 +8,27 @@ import (
 )
 
 func tableIn(schema, name, root string) repository.Table {
-	return repository.Table{Name: repository.Name{Schema: schema, Name: name}, Kind: repository.KindTable, Root: root,
-		Key: []string{"id"}, Columns: []repository.Column{{Name: "id", Type: "integer"}}}
+	return repository.Table{
+		Name:    repository.Name{Schema: schema, Name: name},
+		Kind:    repository.KindTable,
+		Root:    root,
+		Key:     []string{"id"},
+		Columns: []repository.Column{{Name: "id", Type: "integer"}},
+	}
 }
 
 // TestReferencesOfBefore: foreign keys of a recovery point that quoted no names lead to the one table that can be
 // meant, and to none by guessing.
 func TestReferencesOfBefore(t *testing.T) {
 	t.Parallel()
-	m := &repository.Manifest{ID: "p", Tables: []repository.Table{tableIn("public", "weddings", ""),
-		tableIn("a.b", "c", ""), tableIn("s", "p1", "s.parted"), tableIn("a.b", "p2", "a.b.parted")},
+	m := &repository.Manifest{
+		ID: "p",
+		Tables: []repository.Table{tableIn("public", "weddings", ""),
+			tableIn("a.b", "c", ""), tableIn("s", "p1", "s.parted"), tableIn("a.b", "p2", "a.b.parted")},
 		Facts: repository.Facts{Keys: []repository.ForeignKey{
 			{Child: "a.b.c", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}},
-			{Child: "s.parted", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}}}}}
+			{Child: "s.parted", Columns: []string{"id"}, Parent: "public.weddings", ParentColumns: []string{"id"}}}},
+	}
 	p, err := FromManifest(m, keepsake.DefaultDataMap(), "weddings")
 	if err != nil {
 		t.Fatal(err)

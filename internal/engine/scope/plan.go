@@ -174,8 +174,8 @@ func newPlan(tables []*Table, declared []repository.ForeignKey, d keepsake.DataM
 	}
 	if len(top.Key) != 1 {
 		return nil, keepsake.Errorf(keepsake.CodeUnsupported,
-			"the root table %s has a primary key of %d columns; exactly one is needed to name one of its rows", root,
-			len(top.Key))
+			"the root table %s has a primary key of %d columns; exactly one is needed to name one of its rows",
+			root, len(top.Key))
 	}
 	p.RootKey = top.Key[0]
 	edges := edgesOf(byName, declared, d)

@@ -42,8 +42,11 @@ func TestRowNamesAreOfOneRow(t *testing.T) {
 		}
 	})
 	seven, three := "7", "3"
-	plain := TableChanges{Table: "public.seats", Key: []string{"wedding_id", "number"},
-		Columns: []repository.Column{{Name: "wedding_id"}, {Name: "number"}}}
+	plain := TableChanges{
+		Table:   "public.seats",
+		Key:     []string{"wedding_id", "number"},
+		Columns: []repository.Column{{Name: "wedding_id"}, {Name: "number"}},
+	}
 	if got := plain.RowName(Change{After: []*string{&seven, &three}}); got != "public.seats wedding_id 7, number 3" ||
 		plain.AllRowsName() != "public.seats *" {
 		t.Errorf("ordinary names are %q and %q", got, plain.AllRowsName())

@@ -67,17 +67,31 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 	if err != nil {
 		return nil, err
 	}
-	start := &link{child: p.Root, columns: []string{p.RootKey}, seen: map[repository.KeyHash]bool{},
-		fresh: []repository.KeyHash{hash}}
+	start := &link{
+		child:   p.Root,
+		columns: []string{p.RootKey},
+		seen:    map[repository.KeyHash]bool{},
+		fresh:   []repository.KeyHash{hash},
+	}
 	r.links = append(r.links, start)
 	for _, e := range p.Owning {
-		r.links = append(r.links, &link{child: e.Child, columns: e.Columns, parent: e.Parent, parentColumns: e.ParentColumns,
-			seen: map[repository.KeyHash]bool{}})
+		r.links = append(r.links, &link{
+			child:         e.Child,
+			columns:       e.Columns,
+			parent:        e.Parent,
+			parentColumns: e.ParentColumns,
+			seen:          map[repository.KeyHash]bool{},
+		})
 	}
 	for _, e := range p.Points { // walked backwards: from the owned row to the row it points at
 		if p.Table(e.Parent).Belongs == Shared {
-			r.links = append(r.links, &link{child: e.Parent, columns: e.ParentColumns, parent: e.Child, parentColumns: e.Columns,
-				seen: map[repository.KeyHash]bool{}})
+			r.links = append(r.links, &link{
+				child:         e.Parent,
+				columns:       e.ParentColumns,
+				parent:        e.Child,
+				parentColumns: e.Columns,
+				seen:          map[repository.KeyHash]bool{},
+			})
 		}
 	}
 	for _, t := range p.Tables {

@@ -74,8 +74,16 @@ func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) 
 	if err := l.collect(ctx, in.ID); err != nil {
 		return nil, nil, err
 	}
-	p := &Preview{Point: in.Manifest.ID, PointTime: in.Manifest.Time, Root: in.Plan.Root, ID: in.ID, Mode: in.Mode,
-		ChunksRead: in.Rows.ChunksRead, Holding: in.Rows.Holding, ChunksTotal: in.Rows.ChunksTotal}
+	p := &Preview{
+		Point:       in.Manifest.ID,
+		PointTime:   in.Manifest.Time,
+		Root:        in.Plan.Root,
+		ID:          in.ID,
+		Mode:        in.Mode,
+		ChunksRead:  in.Rows.ChunksRead,
+		Holding:     in.Rows.Holding,
+		ChunksTotal: in.Rows.ChunksTotal,
+	}
 	if p.Name = in.Name; !in.Plan.Wide {
 		if p.Name, err = l.name(ctx, in.NameOf); err != nil {
 			return nil, nil, err
@@ -149,8 +157,15 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 				}
 				return err
 			}
-			undo := &Undo{Point: p.Point, Root: p.Root, ID: p.ID, Name: p.Name, Mode: p.Mode, Tables: done(tables),
-				Wedding: p.Root != "" && p.Root == in.Wedding}
+			undo := &Undo{
+				Point:   p.Point,
+				Root:    p.Root,
+				ID:      p.ID,
+				Name:    p.Name,
+				Mode:    p.Mode,
+				Tables:  done(tables),
+				Wedding: p.Root != "" && p.Root == in.Wedding,
+			}
 			if err := a.Keep(ctx, undo); err != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable,
 					"what is needed to undo this could not be stored, so nothing was changed: %w", err)
@@ -292,8 +307,16 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows i
 			if applied, err = write(ctx, tx, tables, always, 0, progress); err != nil {
 				return err
 			}
-			next := &Undo{Point: u.Point, Root: u.Root, ID: u.ID, Name: u.Name, Mode: u.Mode, Of: u.Restore, Wedding: u.Wedding,
-				Tables: done(tables)}
+			next := &Undo{
+				Point:   u.Point,
+				Root:    u.Root,
+				ID:      u.ID,
+				Name:    u.Name,
+				Mode:    u.Mode,
+				Of:      u.Restore,
+				Wedding: u.Wedding,
+				Tables:  done(tables),
+			}
 			if err := keep(ctx, next); err != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable,
 					"what is needed to undo this could not be stored, so nothing was changed: %w", err)

@@ -35,8 +35,8 @@ var textOIDs = map[string]uint32{
 	"int4range": 3904, "int8range": 3926, "numrange": 3906, "tsrange": 3908, "tstzrange": 3910, "daterange": 3912,
 }
 
-// baseType takes the modifiers out of a type's name: numeric(10,2) is numeric, timestamp(3) with time zone has its own
-// place.
+// baseType takes the modifiers out of a type's name:
+// numeric(10,2) is numeric, timestamp(3) with time zone has its own place.
 func baseType(name string) string {
 	open := strings.IndexByte(name, '(')
 	if open < 0 {

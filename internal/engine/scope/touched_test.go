@@ -14,16 +14,27 @@ func TestTouchedWeddingsAreThoseOfTheRowsThatStay(t *testing.T) {
 	refused := row("5", "b")
 	refused.Refused = "another row has the same email"
 	p := &Preview{Tables: []TableChanges{
-		{Table: "public.guests", Key: []string{"id"}, Columns: []repository.Column{{Name: "id"}, {Name: "wedding_id"}},
-			Changes: []Change{row("1", "a"), row("2", "a"), row("3", "b"), {Op: Delete, Before: []*string{new(string), nil}},
-				refused}},
-		{Table: "public.suppliers", Key: []string{"id"}, Columns: []repository.Column{{Name: "id"}, {Name: "name"}},
-			Changes: []Change{row("1", "a")}},
+		{
+			Table:   "public.guests",
+			Key:     []string{"id"},
+			Columns: []repository.Column{{Name: "id"}, {Name: "wedding_id"}},
+			Changes: []Change{row("1", "a"), row("2", "a"), row("3", "b"),
+				{Op: Delete, Before: []*string{new(string), nil}}, refused},
+		},
+		{
+			Table:   "public.suppliers",
+			Key:     []string{"id"},
+			Columns: []repository.Column{{Name: "id"}, {Name: "name"}},
+			Changes: []Change{row("1", "a")},
+		},
 	}}
 	p.weddings(
 		&Plan{
-			Points: []Edge{{ForeignKey: repository.ForeignKey{Child: "public.guests", Parent: "public.weddings",
-				Columns: []string{"wedding_id"}}}}}, "public.weddings")
+			Points: []Edge{{ForeignKey: repository.ForeignKey{
+				Child:   "public.guests",
+				Parent:  "public.weddings",
+				Columns: []string{"wedding_id"},
+			}}}}, "public.weddings")
 	for name, c := range map[string]struct{ left, want map[string]int64 }{
 		"all":       {nil, map[string]int64{"a": 2, "b": 1}},
 		"a row":     {map[string]int64{"public.guests id 1": 1}, map[string]int64{"a": 1, "b": 1}},

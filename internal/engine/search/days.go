@@ -41,8 +41,11 @@ func readTerms(text string, today time.Time) (terms []term, days []string) {
 			continue
 		}
 		end()
-		terms = append(terms, term{words: fold.Words(strings.Join(r.tokens[i:i+d.used], " "), MostWords), day: d.is,
-			weak: d.weak})
+		terms = append(terms, term{
+			words: fold.Words(strings.Join(r.tokens[i:i+d.used], " "), MostWords),
+			day:   d.is,
+			weak:  d.weak,
+		})
 		if d.text != "" {
 			days = append(days, d.text)
 		}
@@ -99,8 +102,11 @@ func (r *dayReader) one(used int, day time.Time) dayRead {
 }
 
 func (r *dayReader) between(from, to time.Time) dayRead {
-	return dayRead{used: 2, text: from.Format("Monday, 2 January 2006") + " to " + to.Format("Monday, 2 January 2006"),
-		is: func(t time.Time) bool { return !t.Before(from) && !t.After(to) }}
+	return dayRead{
+		used: 2,
+		text: from.Format("Monday, 2 January 2006") + " to " + to.Format("Monday, 2 January 2006"),
+		is:   func(t time.Time) bool { return !t.Before(from) && !t.After(to) },
+	}
 }
 
 // relative reads "next saturday", "this weekend", "next month" and their like. Weeks begin on Monday.
@@ -242,8 +248,11 @@ func (r *dayReader) part(i int) dayRead {
 	token := r.token(i)
 	if month, ok := monthOf(token); ok {
 		if year, _ := strconv.Atoi(r.token(i + 1)); fourDigit.MatchString(r.token(i + 1)) {
-			return dayRead{used: 2, text: fmt.Sprintf("%s %d", month, year),
-				is: func(t time.Time) bool { return t.Month() == month && t.Year() == year }}
+			return dayRead{
+				used: 2,
+				text: fmt.Sprintf("%s %d", month, year),
+				is:   func(t time.Time) bool { return t.Month() == month && t.Year() == year },
+			}
 		}
 		return dayRead{used: 1, weak: true, is: func(t time.Time) bool { return t.Month() == month }}
 	}

@@ -132,8 +132,13 @@ func placeOf(text string) place { return place{text, fold.Search(text)} }
 
 // Wedding adds one. A zero day is none.
 func (b *Builder) Wedding(id, couple, organizationID string, day time.Time, places ...string) {
-	w := wedding{id: id, couple: couple, whole: len(fold.Words(couple, 1<<10)),
-		organization: b.organization(organizationID), date: day}
+	w := wedding{
+		id:           id,
+		couple:       couple,
+		whole:        len(fold.Words(couple, 1<<10)),
+		organization: b.organization(organizationID),
+		date:         day,
+	}
 	b.d.organizations[w.organization].weddings++
 	for _, p := range places {
 		if p != "" {

@@ -36,8 +36,12 @@ type manifestObject struct {
 // complete returns where the recovery point is. It fails when it is nowhere.
 func (b *backup) complete(ctx context.Context) ([]keepsake.Copy, error) {
 	b.track.Stage(report.StageCatchingUp)
-	c := &completion{backup: b, news: replicas.NewNews(len(b.lanes)), copies: make([]keepsake.Copy, len(b.repo.Providers)),
-		seal: sync.OnceValues(b.sealManifest)}
+	c := &completion{
+		backup: b,
+		news:   replicas.NewNews(len(b.lanes)),
+		copies: make([]keepsake.Copy, len(b.repo.Providers)),
+		seal:   sync.OnceValues(b.sealManifest),
+	}
 	b.eachChunk(func(chunk *repository.Ref) { b.keepPages([]repository.Ref{*chunk}) })
 	for _, ref := range b.pages {
 		c.refs = append(c.refs, &ref)
@@ -81,10 +85,13 @@ func (c *completion) stopped(ctx context.Context) error {
 	if len(at) == 0 {
 		return ctx.Err()
 	}
-	return &keepsake.Error{Code: keepsake.CodeCancelled, Err: ctx.Err(),
+	return &keepsake.Error{
+		Code: keepsake.CodeCancelled,
+		Err:  ctx.Err(),
 		Message: fmt.Sprintf("stopped before every provider had it; recovery point %s is at %s, and %s brings it "+
 			"to the others",
-			c.manifest.ID, strings.Join(at, " and "), replicas.RepairCommand(c.manifest.ID, false))}
+			c.manifest.ID, strings.Join(at, " and "), replicas.RepairCommand(c.manifest.ID, false)),
+	}
 }
 
 // sealManifest is called when the first provider has everything: every provider gets the same bytes.

@@ -61,9 +61,16 @@ type tableLists struct {
 }
 
 func (b *backup) newTableLists(t *tableRun, known *parentTable) *tableLists {
-	l := &tableLists{b: b, t: t, early: map[int]rangeIndex{}, builder: repository.NewRunBuilder(len(t.keys)),
-		covered: map[repository.ChunkID]bool{}, recent: map[repository.ChunkID][]byte{}, store: b.storePage,
-		read: b.copies.Page}
+	l := &tableLists{
+		b:       b,
+		t:       t,
+		early:   map[int]rangeIndex{},
+		builder: repository.NewRunBuilder(len(t.keys)),
+		covered: map[repository.ChunkID]bool{},
+		recent:  map[repository.ChunkID][]byte{},
+		store:   b.storePage,
+		read:    b.copies.Page,
+	}
 	if known != nil {
 		l.was = known.runs
 		for _, r := range known.runs {

@@ -67,8 +67,13 @@ func (p *pagesOnTheWay) parentsRuns(t *testing.T, runs, keys int) (list []*repos
 
 // mergedRuns merges the runs of a table's lists after what read adds to them.
 func mergedRuns(t *testing.T, p *pagesOnTheWay, was []*repository.Run, read func(*tableLists)) []*repository.Run {
-	l := &tableLists{builder: repository.NewRunBuilder(1), recent: map[repository.ChunkID][]byte{}, store: p.store,
-		read: p.read, was: was}
+	l := &tableLists{
+		builder: repository.NewRunBuilder(1),
+		recent:  map[repository.ChunkID][]byte{},
+		store:   p.store,
+		read:    p.read,
+		was:     was,
+	}
 	read(l)
 	if err := l.flush(t.Context()); err != nil {
 		t.Fatal(err)

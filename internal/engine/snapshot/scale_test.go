@@ -124,8 +124,12 @@ func BenchmarkFourBillionRows(b *testing.B) {
 		"list": func(ctx context.Context) error { _, err := set.Points(ctx, ""); return err },
 		"open": func(ctx context.Context) error { _, err := set.Point(ctx, "latest"); return err },
 		"plan": func(ctx context.Context) (err error) {
-			run := &backup{Taker: &Taker{Replicas: set, Now: time.Now}, track: report.NewTracker(nil, time.Now),
-				reading: report.NewTracker(nil, time.Now), pages: map[repository.ChunkID]repository.Ref{}}
+			run := &backup{
+				Taker:   &Taker{Replicas: set, Now: time.Now},
+				track:   report.NewTracker(nil, time.Now),
+				reading: report.NewTracker(nil, time.Now),
+				pages:   map[repository.ChunkID]repository.Ref{},
+			}
 			defer run.track.Close()
 			defer run.reading.Close()
 			if run.repo, err = set.Open(ctx); err != nil {

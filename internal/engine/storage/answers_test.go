@@ -124,9 +124,14 @@ func TestPublicBucket(t *testing.T) {
 		}
 	}))
 	t.Cleanup(ts.Close)
-	supabase, err := storage.OpenS3(t.Context(), storage.S3Options{Endpoint: ts.URL + "/storage/v1/s3", Bucket: "backups",
-		Prefix:    "folder",
-		PathStyle: true, AccessKeyID: "x", SecretAccessKey: keepsake.Secret("y")})
+	supabase, err := storage.OpenS3(t.Context(), storage.S3Options{
+		Endpoint:        ts.URL + "/storage/v1/s3",
+		Bucket:          "backups",
+		Prefix:          "folder",
+		PathStyle:       true,
+		AccessKeyID:     "x",
+		SecretAccessKey: keepsake.Secret("y"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

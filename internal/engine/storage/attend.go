@@ -14,8 +14,8 @@ import (
 const DefaultSilence = 15 * time.Second
 
 const (
-	// leastSpeed is what a store must reach, in bytes a second, whose transfer cannot be watched; slower only if it was
-	// measured.
+	// leastSpeed is what a store must reach, in bytes a second,
+	// whose transfer cannot be watched; slower only if it was measured.
 	leastSpeed = 1 << 20
 	// mostAlone is how much of a transfer can be under way unseen: in the buffers of two kernels, or a whole chunk.
 	mostAlone = 8 << 20
@@ -61,8 +61,8 @@ type Attended struct {
 	heard   [2]time.Time // by direction
 }
 
-// The directions in which bytes go. A store that can be read and hangs when it is written is found out by keeping them
-// apart.
+// The directions in which bytes go.
+// A store that can be read and hangs when it is written is found out by keeping them apart.
 const (
 	asking = iota
 	storing

@@ -150,8 +150,8 @@ func TestACancelledCallerIsNoSilence(t *testing.T) {
 	})
 }
 
-// TestDeadlineFollowsTheMeasuredThroughput: an attempt may take four times what was measured, and the next one twice as
-// long.
+// TestDeadlineFollowsTheMeasuredThroughput: an attempt may take four times what was measured,
+// and the next one twice as long.
 func TestDeadlineFollowsTheMeasuredThroughput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &steady{storage.NewMem(), 4 << 20}

@@ -91,8 +91,12 @@ func openFile(t testing.TB, dir string) storage.Provider {
 func openS3(t testing.TB, b testenv.S3Bucket, prefix string) storage.Provider {
 	t.Helper()
 	p, err := storage.OpenS3(t.Context(), storage.S3Options{
-		Endpoint: b.Endpoint, Bucket: b.Name, Prefix: prefix, PathStyle: true,
-		AccessKeyID: b.AccessKey, SecretAccessKey: keepsake.Secret(b.SecretKey),
+		Endpoint:        b.Endpoint,
+		Bucket:          b.Name,
+		Prefix:          prefix,
+		PathStyle:       true,
+		AccessKeyID:     b.AccessKey,
+		SecretAccessKey: keepsake.Secret(b.SecretKey),
 	})
 	if err != nil {
 		t.Fatal(err)

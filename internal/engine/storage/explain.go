@@ -60,8 +60,10 @@ func unknown(err error) failure {
 	case errors.As(err, &number):
 		what = "The system refused a request with the words “" + number.Error() + "”"
 	}
-	return failure{happened: what + ", so copies there can be neither written nor read.",
-		remedy: "Look at the provider's settings and at the store's own log, and run keepsake doctor again."}
+	return failure{
+		happened: what + ", so copies there can be neither written nor read.",
+		remedy:   "Look at the provider's settings and at the store's own log, and run keepsake doctor again.",
+	}
 }
 
 // plainCode reports whether a store's code is one word, as codes are, and no text.
@@ -118,8 +120,8 @@ func classifyOwn(err error) (failure, bool) {
 		return failure{"The object's name is not one that every provider keeps, so nothing was written.",
 			"Report this as a fault of Keepsake.", true}, true
 	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		return failure{"The store did not answer in time, so copies there can be neither written nor read now.", slowRemedy,
-			false}, true
+		return failure{"The store did not answer in time, so copies there can be neither written nor read now.",
+			slowRemedy, false}, true
 	case errors.Is(err, context.Canceled):
 		return failure{"The work was cancelled before this provider was done.",
 			"Start it again; what is there already is not sent again.", true}, true
@@ -166,8 +168,8 @@ func classifyStore(err error) (failure, bool) {
 			"written there.", "Set the clock.", true}, true
 	case code == "AuthorizationHeaderMalformed", code == "InvalidRegion", code == "IllegalLocationConstraintException",
 		code == "PermanentRedirect", status == http.StatusMovedPermanently:
-		return failure{"The bucket is in another region, so nothing can be read or written there.", "Correct the region.",
-			true}, true
+		return failure{"The bucket is in another region, so nothing can be read or written there.",
+			"Correct the region.", true}, true
 	case code == "AccessDenied", code == "AllAccessDisabled", status == http.StatusForbidden:
 		return failure{"The store refused access, so copies there cannot be relied on.",
 			"The credentials are wrong, or lack the right to read, list or write in this bucket. Correct them, or give " +
@@ -227,8 +229,8 @@ func classifyDisk(err error) (failure, bool) {
 			"It may be failing. Check it, then run " +
 				"keepsake verify --deep.", false}, true
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return failure{"Too many files are open, so the provider could not be used now.", "Raise the limit of open files.",
-			false}, true
+		return failure{"Too many files are open, so the provider could not be used now.",
+			"Raise the limit of open files.", false}, true
 	}
 	return failure{}, false
 }

@@ -30,23 +30,34 @@ import (
 	"google.golang.org/api/googleapi"
 )
 
-// s3Answer is an error as the SDK returns it, with its operation, status, request's id, code and message around each
-// other.
+// s3Answer is an error as the SDK returns it,
+// with its operation, status, request's id, code and message around each other.
 func s3Answer(status int, code string) error {
-	answer := &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
-		Err: &smithy.GenericAPIError{Code: code, Message: "raw: the store's own words"}}
-	return s3Error("put", "chunks/ab/abcd", &smithy.OperationError{ServiceID: "S3", OperationName: "PutObject",
-		Err: &awshttp.ResponseError{ResponseError: answer, RequestID: "RAWREQUESTID"}})
+	answer := &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
+		Err:      &smithy.GenericAPIError{Code: code, Message: "raw: the store's own words"},
+	}
+	return s3Error("put", "chunks/ab/abcd", &smithy.OperationError{
+		ServiceID:     "S3",
+		OperationName: "PutObject",
+		Err:           &awshttp.ResponseError{ResponseError: answer, RequestID: "RAWREQUESTID"},
+	})
 }
 
 func googleAnswer(status int) error {
-	return gcsError("put", "chunks/ab/abcd", &googleapi.Error{Code: status, Message: "raw: the store's own words",
-		Body: "{raw}"})
+	return gcsError("put", "chunks/ab/abcd", &googleapi.Error{
+		Code:    status,
+		Message: "raw: the store's own words",
+		Body:    "{raw}",
+	})
 }
 
 func dialing(err error) error {
-	return &url.Error{Op: "Put", URL: "https://raw.example/bucket",
-		Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)}}
+	return &url.Error{
+		Op:  "Put",
+		URL: "https://raw.example/bucket",
+		Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)},
+	}
 }
 
 func onDisk(err error) error {
@@ -101,8 +112,11 @@ func everyFailure(t *testing.T) map[string]error {
 		"cleaning":   onDisk(syscall.EUCLEAN),
 		"name":       dialing(&net.DNSError{Name: "store.example", Err: "raw: no such host"}),
 		"refused":    dialing(syscall.ECONNREFUSED),
-		"certificate": &url.Error{Op: "Get", URL: "https://raw",
-			Err: &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "raw"}}},
+		"certificate": &url.Error{
+			Op:  "Get",
+			URL: "https://raw",
+			Err: &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "raw"}},
+		},
 		"network":    dialing(syscall.ENETUNREACH),
 		"reset":      dialing(syscall.ECONNRESET),
 		"broken off": fmt.Errorf("read x: %w", io.ErrUnexpectedEOF),

@@ -32,8 +32,8 @@ func renameNew(base *os.Root, temp, key string) error {
 	return &os.LinkError{Op: "rename", Old: temp, New: key, Err: err}
 }
 
-// startWriteBack asks the kernel to begin writing the file out, without waiting. It is a hint: syncing does not rely on
-// it.
+// startWriteBack asks the kernel to begin writing the file out, without waiting.
+// It is a hint: syncing does not rely on it.
 func startWriteBack(h *os.File) {
 	_ = unix.SyncFileRange(int(h.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 }

@@ -24,8 +24,8 @@ var ErrNoPlace = errors.New("the place of the provider is not there")
 // errReplaced is what lies under ErrNoPlace when another directory has taken the path.
 var errReplaced = errors.New("another directory is at its path now")
 
-// place is a directory that was opened. Its handle outlives a move or a lazy unmount, so each use compares it with the
-// path.
+// place is a directory that was opened.
+// Its handle outlives a move or a lazy unmount, so each use compares it with the path.
 type place struct {
 	base     *os.Root
 	info     fs.FileInfo
@@ -56,8 +56,8 @@ func (f *file) MakePlace(context.Context) error {
 // MakePlace passes the wish on. Making a directory needs no second attempt.
 func (r *retried) MakePlace(ctx context.Context) error { return MakePlace(ctx, r.p) }
 
-// place returns the directory that is at the path now. Where it is not the one that was opened, it must carry the same
-// identity.
+// place returns the directory that is at the path now.
+// Where it is not the one that was opened, it must carry the same identity.
 func (f *file) place() (*place, error) {
 	info, err := os.Stat(f.path) // before the lock: it hangs where a network mount does
 	if errors.Is(err, fs.ErrNotExist) {

@@ -63,8 +63,13 @@ func OpenGCS(ctx context.Context, o GCSOptions) (Provider, error) {
 	}
 	// Retry and its deadlines stand around this store; a second loop inside would multiply them.
 	client.SetRetry(storage.WithPolicy(storage.RetryNever))
-	return &gcsStore{bucket: client.Bucket(o.Bucket), prefix: folderPrefix(o.Prefix), name: o.Bucket,
-		endpoint: o.Endpoint, anonymous: o.CredentialsFile == "" && o.Endpoint != ""}, nil
+	return &gcsStore{
+		bucket:    client.Bucket(o.Bucket),
+		prefix:    folderPrefix(o.Prefix),
+		name:      o.Bucket,
+		endpoint:  o.Endpoint,
+		anonymous: o.CredentialsFile == "" && o.Endpoint != "",
+	}, nil
 }
 
 // credentialsType reads which kind of Google credentials a file holds.

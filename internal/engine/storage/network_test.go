@@ -15,8 +15,12 @@ import (
 )
 
 // impatient gives up on a hung store after well under a second.
-var impatient = storage.RetryOptions{Attempts: 2, Wait: time.Millisecond, Patience: 300 * time.Millisecond,
-	Speed: 1 << 40}
+var impatient = storage.RetryOptions{
+	Attempts: 2,
+	Wait:     time.Millisecond,
+	Patience: 300 * time.Millisecond,
+	Speed:    1 << 40,
+}
 
 func wantExplained(t *testing.T, err error, want string) {
 	t.Helper()
@@ -137,8 +141,10 @@ func TestAPutWhoseAnswerWasLostIsSuccess(t *testing.T) {
 		link.Hang()
 		retries := 0
 		r := storage.Retry(p, storage.RetryOptions{
-			Attempts: 5, Wait: time.Millisecond, Patience: time.Second,
-			OnRetry: func(string, string, int, error) { retries++; link.Restore() },
+			Attempts: 5,
+			Wait:     time.Millisecond,
+			Patience: time.Second,
+			OnRetry:  func(string, string, int, error) { retries++; link.Restore() },
 		})
 		body := []byte("answered too late")
 		if err := r.Put(t.Context(), "lost", body, sha256.Sum256(body), false); err != nil {

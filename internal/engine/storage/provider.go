@@ -27,8 +27,8 @@ import (
 	"errors"
 )
 
-// The errors a Provider returns for the states that callers handle. Anything else is a failure of the store or the
-// network.
+// The errors a Provider returns for the states that callers handle.
+// Anything else is a failure of the store or the network.
 var (
 	ErrNotFound = errors.New("object not found")
 	ErrExists   = errors.New("object already exists")
@@ -50,8 +50,8 @@ type Provider interface {
 	// unless replace is set. A reader never sees a partial object. sum is the SHA-256 of body. When an answer was lost and
 	// these very bytes are found under key, that is success. The body is not used after Put has returned.
 	Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error
-	// Get returns the whole object, at most limit bytes of it; more is ErrTooLarge, so that a lying store cannot fill
-	// memory.
+	// Get returns the whole object, at most limit bytes of it; more is ErrTooLarge,
+	// so that a lying store cannot fill memory.
 	Get(ctx context.Context, key string, limit int64) ([]byte, error)
 	// Stat returns the size of the object, or ErrNotFound.
 	Stat(ctx context.Context, key string) (Object, error)

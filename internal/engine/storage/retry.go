@@ -30,8 +30,8 @@ type RetryOptions struct {
 var ErrTimeout = errors.New("no answer in time")
 
 // abandonAfter is the grace that an operation has to notice its deadline. One that does not (a dead network mount holds
-// it in the kernel) is left behind, and its caller told. It may still read the body of a Put then, and publishes
-// nothing.
+// it in the kernel) is left behind, and its caller told.
+// It may still read the body of a Put then, and publishes nothing.
 const abandonAfter = 3 * time.Second
 
 // slack is how many times longer than measured an operation may take.

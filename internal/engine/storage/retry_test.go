@@ -79,8 +79,11 @@ func TestRetryStopsWhenTheCallerDoes(t *testing.T) {
 		f := storagetest.Faulty(storage.NewMem())
 		f.Down(true)
 		ctx, cancel := context.WithCancel(t.Context())
-		r := storage.Retry(f, storage.RetryOptions{Wait: time.Hour, MaxWait: time.Hour,
-			OnRetry: func(string, string, int, error) { cancel() }})
+		r := storage.Retry(f, storage.RetryOptions{
+			Wait:    time.Hour,
+			MaxWait: time.Hour,
+			OnRetry: func(string, string, int, error) { cancel() },
+		})
 		start := time.Now()
 		_, err := r.Get(ctx, "a", 10)
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, storagetest.ErrDown) {

@@ -75,8 +75,13 @@ func OpenS3(ctx context.Context, o S3Options) (Provider, error) {
 		c.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		c.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
-	return &s3Store{client: client, bucket: o.Bucket, prefix: folderPrefix(o.Prefix), endpoint: o.Endpoint,
-		probing: make(chan struct{}, 1)}, nil
+	return &s3Store{
+		client:   client,
+		bucket:   o.Bucket,
+		prefix:   folderPrefix(o.Prefix),
+		endpoint: o.Endpoint,
+		probing:  make(chan struct{}, 1),
+	}, nil
 }
 
 func loadAWS(ctx context.Context, o S3Options) (aws.Config, error) {
@@ -185,8 +190,13 @@ func (s *s3Store) putError(ctx context.Context, key string, body []byte, create 
 // putOne sends the body in one request.
 func (s *s3Store) putOne(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, can abilities,
 	create bool) error {
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(key), Body: metered(ctx, body),
-		ContentLength: aws.Int64(int64(len(body))), ContentType: aws.String(contentType)}
+	in := &s3.PutObjectInput{
+		Bucket:        &s.bucket,
+		Key:           s.key(key),
+		Body:          metered(ctx, body),
+		ContentLength: aws.Int64(int64(len(body))),
+		ContentType:   aws.String(contentType),
+	}
 	if can.checksums {
 		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum[:]))
 	}

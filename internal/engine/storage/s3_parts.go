@@ -31,7 +31,9 @@ func (s *s3Store) putParts(ctx context.Context, key string, body []byte, can abi
 	parts, err := s.sendParts(ctx, key, upload.UploadId, body, can)
 	if err == nil {
 		end := &s3.CompleteMultipartUploadInput{
-			Bucket: &s.bucket, Key: s.key(key), UploadId: upload.UploadId,
+			Bucket:          &s.bucket,
+			Key:             s.key(key),
+			UploadId:        upload.UploadId,
 			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 		}
 		if create && can.createOnly {
@@ -44,8 +46,11 @@ func (s *s3Store) putParts(ctx context.Context, key string, body []byte, can abi
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, abortErr := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: s.key(key),
-		UploadId: upload.UploadId})
+	_, abortErr := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+		Bucket:   &s.bucket,
+		Key:      s.key(key),
+		UploadId: upload.UploadId,
+	})
 	if codeOf(abortErr) == "NoSuchUpload" {
 		abortErr = nil // it was completed after all: the next attempt finds it
 	}
@@ -61,8 +66,12 @@ func (s *s3Store) sendParts(ctx context.Context, key string, upload *string, bod
 		body = body[len(part):]
 		sum := sha256.Sum256(part)
 		in := &s3.UploadPartInput{
-			Bucket: &s.bucket, Key: s.key(key), UploadId: upload, PartNumber: aws.Int32(number),
-			Body: metered(ctx, part), ContentLength: aws.Int64(int64(len(part))),
+			Bucket:        &s.bucket,
+			Key:           s.key(key),
+			UploadId:      upload,
+			PartNumber:    aws.Int32(number),
+			Body:          metered(ctx, part),
+			ContentLength: aws.Int64(int64(len(part))),
 		}
 		if can.checksums {
 			in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum[:]))
@@ -71,8 +80,11 @@ func (s *s3Store) sendParts(ctx context.Context, key string, upload *string, bod
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, types.CompletedPart{ETag: out.ETag, PartNumber: in.PartNumber,
-			ChecksumSHA256: in.ChecksumSHA256})
+		parts = append(parts, types.CompletedPart{
+			ETag:           out.ETag,
+			PartNumber:     in.PartNumber,
+			ChecksumSHA256: in.ChecksumSHA256,
+		})
 	}
 	return parts, nil
 }

@@ -40,8 +40,8 @@ func (s *s3Store) abilities(ctx context.Context) (abilities, error) {
 
 // probe puts a small object: once with a wrong checksum, once with the right one, once more on the condition that it is
 // not there. A store that accepts the first checks none; one that refuses the second too, or gives another answer than
-// an object that is there deserves to the third, does not know the feature. All but the probe's own questions are real
-// errors.
+// an object that is there deserves to the third, does not know the feature.
+// All but the probe's own questions are real errors.
 func (s *s3Store) probe(ctx context.Context) (abilities, error) {
 	body := []byte(probeBody)
 	right, wrong := sha256.Sum256(body), sha256.Sum256(nil)
@@ -86,8 +86,13 @@ func (s *s3Store) probe(ctx context.Context) (abilities, error) {
 // putProbe sends the probe with claimed as its checksum; actual is the one it has.
 func (s *s3Store) putProbe(ctx context.Context, body []byte, actual, claimed [sha256.Size]byte, with abilities,
 	create bool) error {
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(probeKey), Body: bytes.NewReader(body),
-		ContentLength: aws.Int64(int64(len(body))), ContentType: aws.String(contentType)}
+	in := &s3.PutObjectInput{
+		Bucket:        &s.bucket,
+		Key:           s.key(probeKey),
+		Body:          bytes.NewReader(body),
+		ContentLength: aws.Int64(int64(len(body))),
+		ContentType:   aws.String(contentType),
+	}
 	if with.checksums {
 		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(claimed[:]))
 	}

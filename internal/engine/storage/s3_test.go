@@ -147,8 +147,13 @@ func TestS3ExplainsRefusals(t *testing.T) {
 	t.Parallel()
 	b := testenv.S3(t)
 	open := func(change func(*storage.S3Options)) error {
-		o := storage.S3Options{Endpoint: b.Endpoint, Bucket: b.Name, PathStyle: true, AccessKeyID: b.AccessKey,
-			SecretAccessKey: keepsake.Secret(b.SecretKey)}
+		o := storage.S3Options{
+			Endpoint:        b.Endpoint,
+			Bucket:          b.Name,
+			PathStyle:       true,
+			AccessKeyID:     b.AccessKey,
+			SecretAccessKey: keepsake.Secret(b.SecretKey),
+		}
 		change(&o)
 		p, err := storage.OpenS3(t.Context(), o)
 		if err != nil {

@@ -26,8 +26,11 @@ func TestNoValueOfARowInAnException(t *testing.T) {
 		{index, "42P01", `relation "guests" of schema "hidden" does not exist`,
 			`relation "guests" of schema "…" does not exist`},
 	} {
-		e := Failure{Kind: "index", SQL: x.sql,
-			Err: errors.Join(&pgconn.PgError{Code: x.code, Message: x.message})}.Exception()
+		e := Failure{
+			Kind: "index",
+			SQL:  x.sql,
+			Err:  errors.Join(&pgconn.PgError{Code: x.code, Message: x.message}),
+		}.Exception()
 		if e.Error != x.want || strings.Contains(e.Error, "Jane") {
 			t.Errorf("%s is said as %s, want %s", x.message, e.Error, x.want)
 		}

@@ -81,8 +81,8 @@ func (l *Loader) Load(ctx context.Context, t *repository.Table, src io.Reader) e
 		return err
 	}
 	// The mark knows how many rows are the restore's, so that rows that somebody adds to an unfinished one are noticed.
-	if _, err := tx.Exec(ctx, "insert into keepsake_restore.loaded values ($1, $2, $3)", t.Schema, t.Name.Name,
-		n); err != nil {
+	if _, err := tx.Exec(ctx, "insert into keepsake_restore.loaded values ($1, $2, $3)",
+		t.Schema, t.Name.Name, n); err != nil {
 		return fmt.Errorf("note how many rows were restored: %w", err)
 	}
 	return tx.Commit(ctx)

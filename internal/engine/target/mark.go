@@ -142,8 +142,8 @@ func (t *Target) notAlone(what string) error {
 }
 
 // changedTables returns the tables that hold another number of rows than the restore put there, or of which the server
-// has counted updates or deletions since: a restore makes none. A mark of an earlier version does not say what was put
-// there.
+// has counted updates or deletions since: a restore makes none.
+// A mark of an earlier version does not say what was put there.
 func (t *Target) changedTables(ctx context.Context) ([]string, error) {
 	var says bool
 	if err := t.conn.QueryRow(ctx, "select to_regclass('keepsake_restore.loaded') is not null").Scan(&says); err != nil ||

@@ -30,8 +30,8 @@ func (t *Target) CreateObjects(ctx context.Context, objects []repository.LargeOb
 	return nil
 }
 
-// pagesOf is where the rows of pg_largeobject wait. It stands in the mark's schema, which nobody else reads and Finish
-// drops.
+// pagesOf is where the rows of pg_largeobject wait.
+// It stands in the mark's schema, which nobody else reads and Finish drops.
 const pagesOf = "keepsake_restore.pages"
 
 // pageSize is how many bytes one page of a large object holds (LOBLKSIZE).
@@ -79,8 +79,12 @@ func (t *Target) GrantObjects(ctx context.Context, objects []repository.LargeObj
 				if kind == "alter" {
 					kind = "owner"
 				}
-				lost = append(lost, Failure{Kind: kind, Object: fmt.Sprintf("large object %d", o.OID), SQL: s,
-					Err: err}.Exception())
+				lost = append(lost, Failure{
+					Kind:   kind,
+					Object: fmt.Sprintf("large object %d", o.OID),
+					SQL:    s,
+					Err:    err,
+				}.Exception())
 			}
 		}
 	}
@@ -182,8 +186,11 @@ func (t *Target) SetSequences(ctx context.Context, sequences []repository.Sequen
 			if AboutServer(ctx, err) {
 				return lost, err
 			}
-			lost = append(lost, Failure{Kind: "sequence value", Object: keepsake.TableName(s.Schema, s.Name.Name),
-				Err: err}.Exception())
+			lost = append(lost, Failure{
+				Kind:   "sequence value",
+				Object: keepsake.TableName(s.Schema, s.Name.Name),
+				Err:    err,
+			}.Exception())
 		}
 	}
 	return lost, nil

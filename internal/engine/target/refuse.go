@@ -157,8 +157,8 @@ func (t *Target) connect(ctx context.Context) error {
 	t.conn, err = platform.ConnectWith(ctx, t.options.URL, t.options.settings())
 	if err != nil && keepsake.CodeOf(err) == keepsake.CodeNotFound {
 		if !t.options.Create {
-			return keepsake.Errorf(keepsake.CodeNotFound, "%s, or add --create to have the database made",
-				keepsake.MessageOf(err))
+			return keepsake.Errorf(keepsake.CodeNotFound,
+				"%s, or add --create to have the database made", keepsake.MessageOf(err))
 		}
 		t.absent = true
 		t.conn, err = t.connectElsewhere(ctx)

@@ -86,7 +86,8 @@ func (v *verification) unread(m *repository.Manifest, met []report.VerifyFinding
 	}
 	if len(met) == 0 {
 		v.add(report.VerifyFinding{
-			Object: repository.ManifestKey(m.ID), Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged,
+			Object:  repository.ManifestKey(m.ID),
+			Damage:  keepsake.CodeOf(err) == keepsake.CodeDamaged,
 			Problem: keepsake.MessageOf(err),
 		})
 	}

@@ -37,8 +37,8 @@ func (r RepairResult) Damaged() bool {
 	return slices.ContainsFunc(r.Remaining, func(f report.VerifyFinding) bool { return f.Damage })
 }
 
-// Left says what could not be repaired: how much at which provider, why, and what to do. It is empty when everything
-// was.
+// Left says what could not be repaired: how much at which provider, why, and what to do.
+// It is empty when everything was.
 func (r RepairResult) Left() string {
 	var order []string
 	first, count := map[string]report.VerifyFinding{}, map[string]int{}
@@ -87,10 +87,20 @@ func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter 
 	if err != nil {
 		return RepairResult{}, err
 	}
-	r := &repair{Verifier: by, track: track, doubts: map[string]map[repository.ChunkID]bool{},
-		failed: map[string]map[string]string{}, told: map[string]bool{},
-		result: RepairResult{Deep: in.Deep, Repaired: []report.VerifyFinding{}, Remaining: []report.VerifyFinding{},
-			Protected: map[string]bool{}, Copies: map[string][]keepsake.Copy{}}}
+	r := &repair{
+		Verifier: by,
+		track:    track,
+		doubts:   map[string]map[repository.ChunkID]bool{},
+		failed:   map[string]map[string]string{},
+		told:     map[string]bool{},
+		result: RepairResult{
+			Deep:      in.Deep,
+			Repaired:  []report.VerifyFinding{},
+			Remaining: []report.VerifyFinding{},
+			Protected: map[string]bool{},
+			Copies:    map[string][]keepsake.Copy{},
+		},
+	}
 	if err := r.open(ctx, verified.Findings); err != nil {
 		return RepairResult{}, err
 	}
@@ -133,9 +143,12 @@ func (r *repair) lane(ctx context.Context, p replicas.Provider, verified map[str
 // fails names a recovery point that could not be completed at a provider, or once, that nobody can.
 func (r *repair) fails(p replicas.Provider, id string, err error) {
 	key := repository.ManifestKey(id)
-	f := report.VerifyFinding{Provider: p.Name, Object: key, Problem: "The recovery point could not be completed there. " +
-		replicas.Explain(err),
-		Damage: keepsake.CodeOf(err) == keepsake.CodeDamaged}
+	f := report.VerifyFinding{
+		Provider: p.Name,
+		Object:   key,
+		Problem:  "The recovery point could not be completed there. " + replicas.Explain(err),
+		Damage:   keepsake.CodeOf(err) == keepsake.CodeDamaged,
+	}
 	var nowhere errNowhere
 	if errors.As(err, &nowhere) {
 		f.Provider, f.Problem = "", nowhere.Error()
@@ -238,9 +251,12 @@ func (r *repair) headers(ctx context.Context, findings []report.VerifyFinding) {
 		delete(r.repo.Down, p.Name)
 		if err != nil {
 			r.repo.Down[p.Name] = err
-			r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: repository.HeaderKey,
-				Problem: "The provider cannot be repaired now. " + replicas.Explain(err),
-				Damage:  keepsake.CodeOf(err) == keepsake.CodeDamaged})
+			r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{
+				Provider: p.Name,
+				Object:   repository.HeaderKey,
+				Problem:  "The provider cannot be repaired now. " + replicas.Explain(err),
+				Damage:   keepsake.CodeOf(err) == keepsake.CodeDamaged,
+			})
 		}
 	}
 }
@@ -272,10 +288,13 @@ func (r *repair) point(ctx context.Context, p replicas.Provider, id string) erro
 
 // unreliable says that a store took an object and does not give it back as it was.
 func unreliable(object string, err error) error {
-	return &keepsake.Error{Code: keepsake.CodeOf(err), Err: err,
+	return &keepsake.Error{
+		Code: keepsake.CodeOf(err),
+		Err:  err,
 		Message: "A " + object + " was stored there anew and still does not read well, so this store does not keep " +
 			"what it takes. " +
-			replicas.Explain(err)}
+			replicas.Explain(err),
+	}
 }
 
 func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, refs []*repository.Ref, manifest []byte,

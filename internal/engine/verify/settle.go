@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// settle tells what was found and is sound now from what remains, for the result, the log and each provider's state
-// alike.
+// settle tells what was found and is sound now from what remains,
+// for the result, the log and each provider's state alike.
 func (r *repair) settle(found []report.VerifyFinding) {
 	healed := map[string]int{}
 	for _, f := range found {

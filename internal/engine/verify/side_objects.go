@@ -64,9 +64,12 @@ var errNoSound = keepsake.Errorf(keepsake.CodeDamaged, "no provider that answers
 func (r *repair) remains(p replicas.Provider, object string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{Provider: p.Name, Object: object,
-		Problem: "What it lacks there could not be copied. " + replicas.Explain(err),
-		Damage:  keepsake.CodeOf(err) == keepsake.CodeDamaged})
+	r.result.Remaining = append(r.result.Remaining, report.VerifyFinding{
+		Provider: p.Name,
+		Object:   object,
+		Problem:  "What it lacks there could not be copied. " + replicas.Explain(err),
+		Damage:   keepsake.CodeOf(err) == keepsake.CodeDamaged,
+	})
 }
 
 // undos names what is needed to take restores back and lies at one of several providers only, and, where it is to be
@@ -82,9 +85,12 @@ func (v *verification) undos(ctx context.Context, read bool) {
 		}
 		only := s.At[key][0].Name
 		v.result.Repair = v.command
-		v.add(report.VerifyFinding{Provider: only, Object: key,
+		v.add(report.VerifyFinding{
+			Provider: only,
+			Object:   key,
 			Problem: "Of the providers that answer, this one alone holds it: if it is " +
-				"lost, the restore cannot be taken back any more." + replicas.ThenRun(v.command, "it copies it to the others.")})
+				"lost, the restore cannot be taken back any more." + replicas.ThenRun(v.command, "it copies it to the others."),
+		})
 	}
 }
 

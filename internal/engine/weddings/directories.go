@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// directoryTime bounds reading all names, and linksTime reading who works where: without it, a search goes on without
-	// vendors.
+	// directoryTime bounds reading all names, and linksTime reading who works where:
+	// without it, a search goes on without vendors.
 	directoryTime, linksTime = 20 * time.Second, 8 * time.Second
 	// A live directory is used for directoryShare times as long as it took to read, within these bounds: the platform must
 	// not notice who searches, and who has just added a wedding wants to find it.

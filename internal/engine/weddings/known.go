@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// knownPoints is how many recovery points before the newest are looked through for weddings that the newest does not
-	// hold.
+	// knownPoints is how many recovery points before the newest are looked through
+	// for weddings that the newest does not hold.
 	knownPoints = 12
 	// newestAge is how long the newest recovery point is taken for the newest without asking the providers.
 	newestAge = 5 * time.Second
@@ -127,8 +127,8 @@ func (by *Finder) readPointDirectory(ctx context.Context, id string, vendors boo
 	return by.readDirectory(ctx, m, replicas.NewSource(r, from, m.ID, track), vendors)
 }
 
-// readBefore reads the weddings of the points before one, as long as their tables of weddings differ: most are the
-// same.
+// readBefore reads the weddings of the points before one,
+// as long as their tables of weddings differ: most are the same.
 func (by *Finder) readBefore(
 	ctx context.Context, newest *search.Directory, id string, vendors bool,
 ) (*search.Directory, error) {

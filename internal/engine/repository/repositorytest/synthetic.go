@@ -52,9 +52,13 @@ type maker struct {
 func Make(ctx context.Context, k *repository.Keyring, store repository.Store, size Size) (*Synthetic, error) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	m := &repository.Manifest{
-		Format: repository.FormatVersion, Repository: k.Repository(), ID: repository.NewManifestID(now), Time: now,
-		Type: keepsake.BackupFull, Tool: "synthetic",
-		Source: repository.Source{Database: "platform", Server: "15.4", Encoding: "UTF8"},
+		Format:     repository.FormatVersion,
+		Repository: k.Repository(),
+		ID:         repository.NewManifestID(now),
+		Time:       now,
+		Type:       keepsake.BackupFull,
+		Tool:       "synthetic",
+		Source:     repository.Source{Database: "platform", Server: "15.4", Encoding: "UTF8"},
 		Facts: repository.Facts{Keys: []repository.ForeignKey{
 			{Child: "public.guests", Columns: []string{"wedding_id"}, Parent: "public.weddings", ParentColumns: []string{"id"}},
 		}},
@@ -90,8 +94,14 @@ func (m *maker) table(
 	ctx context.Context, name, key string, columns []repository.Column, ids []repository.ChunkID, rows int,
 ) (*repository.Table, error) {
 	t := &repository.Table{
-		Name: repository.Name{Schema: "public", Name: name}, Kind: repository.KindTable, Tier: keepsake.TierHigh,
-		Format: repository.FormatBinary, Columns: columns, Key: []string{"id"}, RangePages: rangePages, Layout: "synthetic",
+		Name:       repository.Name{Schema: "public", Name: name},
+		Kind:       repository.KindTable,
+		Tier:       keepsake.TierHigh,
+		Format:     repository.FormatBinary,
+		Columns:    columns,
+		Key:        []string{"id"},
+		RangePages: rangePages,
+		Layout:     "synthetic",
 		FilterKeys: [][]string{{key}},
 	}
 	ranges := repository.NewRangeWriter(m.store)
@@ -110,7 +120,9 @@ func (m *maker) table(
 	where := places.Take()
 	for i, id := range ids {
 		r := repository.Range{
-			From: uint32(i) * rangePages, To: uint32(i+1) * rangePages, Rows: int64(rows),
+			From:   uint32(i) * rangePages,
+			To:     uint32(i+1) * rangePages,
+			Rows:   int64(rows),
 			Hash:   repository.RowHash{Hi: m.r.Uint64(), Lo: m.r.Uint64()},
 			Tuples: repository.RowHash{Hi: m.r.Uint64(), Lo: m.r.Uint64()},
 			Chunks: []repository.Chunk{{

@@ -57,8 +57,8 @@ func always(err error) func(string) error {
 	return func(string) error { return err }
 }
 
-// CorruptGet passes what Get read through fn, which may change, cut or replace it; nil ends it. Stat and List tell the
-// truth.
+// CorruptGet passes what Get read through fn, which may change, cut or replace it; nil ends it.
+// Stat and List tell the truth.
 func (f *FaultyProvider) CorruptGet(fn func(key string, body []byte) []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -25,8 +25,8 @@ func Hanging(p storage.Provider) *HangingProvider {
 	return &HangingProvider{p: p, freed: make(chan struct{})}
 }
 
-// Hang makes the calls hang that rule picks, before they reach the provider, or, with afterwards, when it has done
-// them.
+// Hang makes the calls hang that rule picks, before they reach the provider,
+// or, with afterwards, when it has done them.
 func (h *HangingProvider) Hang(afterwards bool, rule func(verb, key string) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

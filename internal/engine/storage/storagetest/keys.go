@@ -68,8 +68,8 @@ func (s *suite) list(t *testing.T) {
 	if found := Keys(t, p, "chunks/"); len(found) != 0 {
 		t.Fatalf("an empty store shows %v", found)
 	}
-	for i, key := range []string{"keepsake.json", "chunks/ab/abc", "chunks/ab/abd", "chunks/ac/acd", "chunks-old/x",
-		"manifests/1"} {
+	for i, key := range []string{"keepsake.json", "chunks/ab/abc",
+		"chunks/ab/abd", "chunks/ac/acd", "chunks-old/x", "manifests/1"} {
 		Put(t, p, key, Random(i+1))
 	}
 	for prefix, want := range map[string]string{

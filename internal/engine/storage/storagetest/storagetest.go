@@ -126,10 +126,10 @@ func (s *suite) createOnly(t *testing.T) {
 	p := s.open(t)
 	first, second := Random(1000), Random(1000)
 	Put(t, p, "chunks/ab/one", first)
-	wantErr(t, "Put on a key that is there", p.Put(t.Context(), "chunks/ab/one", second, sha256.Sum256(second), false),
-		storage.ErrExists)
-	wantErr(t, "Put of the same bytes", p.Put(t.Context(), "chunks/ab/one", first, sha256.Sum256(first), false),
-		storage.ErrExists)
+	wantErr(t, "Put on a key that is there",
+		p.Put(t.Context(), "chunks/ab/one", second, sha256.Sum256(second), false), storage.ErrExists)
+	wantErr(t, "Put of the same bytes",
+		p.Put(t.Context(), "chunks/ab/one", first, sha256.Sum256(first), false), storage.ErrExists)
 	wantBody(t, p, "chunks/ab/one", first)
 }
 
