@@ -126,7 +126,7 @@ func everybody(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) (op
 // readable is the table of what can be read although the console database is away. It returns the group of what takes
 // long, which taking bounds.
 func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages handlers.Pages, con handlers.Standby,
-	taking *atOnce) (long *echo.Group) {
+	taking *concurrencyCap) (long *echo.Group) {
 	in.GET("/emergency", handlers.ShowEmergency(pages, con))
 	in.GET("/points", handlers.ListPoints(pages, con))
 	in.GET("/points/:id", handlers.ShowPoint(pages, con))
@@ -137,8 +137,8 @@ func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages hand
 	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(pages, con))
 	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(pages, con))
 	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	long = e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, taking.bound,
-		cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), keepWriting(writePatience))
+	long = e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, taking.limit,
+		cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), deadlinePerPiece(pieceTimeout))
 	long.GET("/weddings/:id/export", handlers.ExportScope(pages, con))
 	long.GET("/platform/export", handlers.ExportScope(pages, con))
 	return long
@@ -148,7 +148,7 @@ func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages hand
 func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies, pages handlers.Pages) {
 	open, in := everybody(e, d, cookies, pages)
 	in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
-	readable(e, d, cookies, in, pages, con, newTaking())
+	readable(e, d, cookies, in, pages, con, newDownloadCap())
 	open.RouteNotFound("/*", func(echo.Context) error {
 		return keepsake.Errorf(keepsake.CodeUnavailable,
 			"Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their "+
@@ -161,7 +161,7 @@ func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies,
 func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	con := d.Console
 	open, in := everybody(e, d, cookies, pages)
-	watching, taking := newWatching(), newTaking()
+	watching, taking := newStreamCap(), newDownloadCap()
 	long := readable(e, d, cookies, in, pages, con, taking)
 	in.GET("/", handlers.ShowDashboard(pages, con))
 	in.GET("/backups/new", handlers.ShowBackupForm(pages, con))
@@ -218,14 +218,14 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	// everybody.
 	trail := []string{api.Prefix + "/audit/export", api.Prefix + "/audit/verify"}
 	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat, d.Logger),
-		watching.boundAt(api.Prefix+"/backups/:id/events"), taking.boundAt(trail...), patientFor(trail...))
+		watching.limitAt(api.Prefix+"/backups/:id/events"), taking.limitAt(trail...), deadlineByPath(trail...))
 	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
 	look := []string{http.MethodGet, http.MethodHead}
 	open.Match(look, api.Prefix+"/openapi.json", api.ShowDocument(document))
 	open.Match(look, api.Prefix+"/docs", api.ShowReference(pages, document))
 
 	// A stream lives as long as its operation, so it has no deadline.
-	live := e.Group("", cookies.identify(d.Auth), signedIn, watching.bound,
+	live := e.Group("", cookies.identify(d.Auth), signedIn, watching.limit,
 		cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))
 	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
 

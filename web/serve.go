@@ -15,13 +15,13 @@ import (
 // graceful is how long running requests may take to finish when the server stops.
 const graceful = 10 * time.Second
 
-// patience is how long a client may take.
-type patience struct {
+// clientTimeouts are how long a client may take.
+type clientTimeouts struct {
 	headers, request, answer, idle time.Duration
 }
 
-// clientPatience is enough for a phone at the edge of a field, and too little to hold connections open for nothing.
-var clientPatience = patience{headers: 10 * time.Second, request: 30 * time.Second, answer: 60 * time.Second,
+// defaultTimeouts are enough for a phone at the edge of a field, and too little to hold connections open for nothing.
+var defaultTimeouts = clientTimeouts{headers: 10 * time.Second, request: 30 * time.Second, answer: 60 * time.Second,
 	idle: 2 * time.Minute}
 
 // maxHeaders bounds the headers of a request, in bytes.
@@ -30,10 +30,10 @@ const maxHeaders = 64 << 10
 // Serve answers with handler on listener, which it closes, until ctx ends, then lets running requests finish. Streams
 // end at once. What is wrong with a connection, such as a TLS handshake that fails, goes to log.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
-	return serve(ctx, listener, handler, log, clientPatience)
+	return serve(ctx, listener, handler, log, defaultTimeouts)
 }
 
-func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, p patience) error {
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, p clientTimeouts) error {
 	// Requests live in a context of their own: they may finish after ctx has ended, but streams must not outlive it.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -63,7 +63,7 @@ func newCookies(secret keepsake.Secret, proxies []netip.Prefix) (*cookies, error
 			sc.MaxAge(0)
 		}
 	}
-	step, err := newStepCodec(secret)
+	step, err := newSecondStepCodec(secret)
 	return &cookies{store: store, step: step, proxies: proxies}, err
 }
 

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestNobodyHoldsMoreStreamsThanAnybodyLooksAt: pages and API count together, what was closed counts no more, and
+// TestStreamCapPerAccount: pages and API count together, what was closed counts no more, and
 // everything else answers.
-func TestNobodyHoldsMoreStreamsThanAnybodyLooksAt(t *testing.T) {
+func TestStreamCapPerAccount(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.operations["op1"] = runningBackup("op1")
@@ -32,7 +32,7 @@ func TestNobodyHoldsMoreStreamsThanAnybodyLooksAt(t *testing.T) {
 		<-(<-s.console.watching).Done()
 		<-s.console.watching // the API's, which goes on
 	}
-	patience := time.After(10 * time.Second)
+	late := time.After(10 * time.Second)
 	for status := 0; status != http.StatusOK; {
 		ctx, cancel := context.WithCancel(t.Context())
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/operations/op1/events", nil)
@@ -47,16 +47,16 @@ func TestNobodyHoldsMoreStreamsThanAnybodyLooksAt(t *testing.T) {
 		_ = resp.Body.Close()
 		cancel()
 		select {
-		case <-patience:
+		case <-late:
 			t.Fatal("what was closed still counts")
 		default:
 		}
 	}
 }
 
-// TestNobodyTakesMoreThanAnybodyWaitsFor: exports and verifications of pages and API count together, what has ended
+// TestDownloadCapPerAccount: exports and verifications of pages and API count together, what has ended
 // counts no more, and everything else answers.
-func TestNobodyTakesMoreThanAnybodyWaitsFor(t *testing.T) {
+func TestDownloadCapPerAccount(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.trail = trail()

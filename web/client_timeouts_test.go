@@ -17,9 +17,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// short is patience that a test can wait for.
-var short = patience{headers: 100 * time.Millisecond, request: 100 * time.Millisecond, answer: 100 * time.Millisecond,
-	idle: time.Second}
+// short are timeouts that a test can wait for.
+var short = clientTimeouts{headers: 100 * time.Millisecond, request: 100 * time.Millisecond,
+	answer: 100 * time.Millisecond, idle: time.Second}
 
 // listening serves the handler until the test ends; stop begins to end it and returns what it ended with.
 func listening(t *testing.T, handler http.Handler) (address string, stop func() chan error) {
@@ -32,7 +32,7 @@ func listening(t *testing.T, handler http.Handler) (address string, stop func() 
 }
 
 // serving is listening on a listener.
-func serving(t *testing.T, listener net.Listener, handler http.Handler, p patience) (address string,
+func serving(t *testing.T, listener net.Listener, handler http.Handler, p clientTimeouts) (address string,
 	stop func() chan error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -134,9 +134,9 @@ func TestClientsThatTakeNothingAreGivenUp(t *testing.T) {
 		return nil
 	}
 	e.GET("/page", endless)
-	e.GET("/download", endless, keepWriting(short.answer))
+	e.GET("/download", endless, deadlinePerPiece(short.answer))
 	e.GET("/slow-page", pieces)
-	e.GET("/slow-download", pieces, keepWriting(short.answer))
+	e.GET("/slow-download", pieces, deadlinePerPiece(short.answer))
 	address, _ := listening(t, e)
 	for _, path := range []string{"/page", "/download"} {
 		call(t, address, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
