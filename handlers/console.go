@@ -60,8 +60,8 @@ type Auth interface {
 	SessionEnder
 }
 
-// Tokens is everything the pages and the JSON API need to know about tokens and sessions.
-type Tokens interface {
+// Credentials is what pages and the JSON API need to know of an account's sessions, proofs, second steps and tokens.
+type Credentials interface {
 	tokenMaker
 	prover
 	sessionManager
@@ -71,9 +71,9 @@ type Tokens interface {
 }
 
 var (
-	_ Console = (*console.Console)(nil)
-	_ Auth    = (*auth.Sessions)(nil)
-	_ Tokens  = (*auth.Sessions)(nil)
-	_ Standby = (*console.Standby)(nil)
-	_ Auth    = (*auth.Standby)(nil)
+	_ Console     = (*console.Console)(nil)
+	_ Auth        = (*auth.Sessions)(nil)
+	_ Credentials = (*auth.Sessions)(nil)
+	_ Standby     = (*console.Standby)(nil)
+	_ Auth        = (*auth.Standby)(nil)
 )

@@ -149,7 +149,7 @@ func TestARefusedTokenIsToldNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	var log bytes.Buffer
-	e := s.handler(func(d *web.Deps) { d.Tokens, d.Logger = s.tokens, slog.New(slog.NewTextHandler(&log, nil)) })
+	e := s.handler(func(d *web.Deps) { d.Credentials, d.Logger = s.tokens, slog.New(slog.NewTextHandler(&log, nil)) })
 	answers := map[string]bool{}
 	for _, why := range []string{"", "it is unknown", "it was revoked",
 		"the account has a second factor, and it was issued without it", "it was issued by \"https://elsewhere\""} {

@@ -33,8 +33,8 @@ type Deps struct {
 		api.Console
 		api.Answers
 	}
-	Auth   handlers.Auth
-	Tokens handlers.Tokens
+	Auth        handlers.Auth
+	Credentials handlers.Credentials
 	// Requests puts refused requests on record; nil: the log has them.
 	Requests requestRecorder
 	Logger   *slog.Logger
@@ -111,45 +111,57 @@ func base(d *Deps) (*echo.Echo, *cookies, handlers.Pages, error) {
 	return e, cookies, pages, nil
 }
 
-// everybody is the table of what needs no account, and the group of what does.
-func everybody(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) (open, in *echo.Group) {
-	open = e.Group("", sameOrigin(), cookies.identify(d.Auth), deadline(pageTimeout))
-	open.GET("/sign-in", handlers.ShowSignIn(pages))
-	open.POST("/sign-in", handlers.SignIn(pages, d.Auth, cookies))
-	open.GET("/sign-in/code", handlers.ShowStep(pages, cookies))
-	open.POST("/sign-in/code", handlers.ContinueSignIn(pages, d.Auth, cookies))
-	open.POST("/sign-out", handlers.SignOut(d.Auth, cookies))
-	open.POST("/theme", handlers.SaveTheme(cookies.Secure))
-	return open, e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(pageTimeout))
+// groups are the ways in: what a request passes before its handler.
+type groups struct {
+	open     *echo.Group // for everybody
+	in       *echo.Group // pages and forms of who is signed in
+	download *echo.Group // what takes long, of who is signed in and stays so
 }
 
-// readable is the table of what can be read although the console database is away. It returns the group of what takes
-// long, which taking bounds.
-func readable(e *echo.Echo, d Deps, cookies *cookies, in *echo.Group, pages handlers.Pages, con handlers.Standby,
-	taking *concurrencyCap) (long *echo.Group) {
-	in.GET("/emergency", handlers.ShowEmergency(pages, con))
-	in.GET("/points", handlers.ListPoints(pages, con))
-	in.GET("/points/:id", handlers.ShowPoint(pages, con))
-	in.GET("/weddings", handlers.ListWeddings(pages, con))
-	in.GET("/weddings/:id", handlers.ShowWedding(pages, con))
-	in.GET("/weddings/:id/changes", handlers.ShowWeddingChanges(pages, con))
-	in.GET("/weddings/:id/contacts", handlers.ShowWeddingContacts(pages, con))
-	in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(pages, con))
-	in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(pages, con))
-	in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
-	long = e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, taking.limit,
-		cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), deadlinePerPiece(pieceTimeout))
-	long.GET("/weddings/:id/export", handlers.ExportScope(pages, con))
-	long.GET("/platform/export", handlers.ExportScope(pages, con))
-	return long
+// newGroups builds the groups that the console has with its database and without it.
+func newGroups(e *echo.Echo, d Deps, cookies *cookies, downloads *concurrencyCap) groups {
+	known := cookies.identify(d.Auth)
+	return groups{
+		open: e.Group("", sameOrigin(), known, deadline(pageTimeout)),
+		in:   e.Group("", sameOrigin(), known, signedIn, deadline(pageTimeout)),
+		download: e.Group("", sameOrigin(), known, signedIn, downloads.limit,
+			cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat), deadline(longTimeout), deadlinePerPiece(pieceTimeout)),
+	}
+}
+
+// signInRoutes is the table of what needs no account.
+func signInRoutes(g groups, d Deps, cookies *cookies, pages handlers.Pages) {
+	g.open.GET("/sign-in", handlers.ShowSignIn(pages))
+	g.open.POST("/sign-in", handlers.SignIn(pages, d.Auth, cookies))
+	g.open.GET("/sign-in/code", handlers.ShowStep(pages, cookies))
+	g.open.POST("/sign-in/code", handlers.ContinueSignIn(pages, d.Auth, cookies))
+	g.open.POST("/sign-out", handlers.SignOut(d.Auth, cookies))
+	g.open.POST("/theme", handlers.SaveTheme(cookies.Secure))
+}
+
+// readRoutes is the table of what can be read although the console database is away.
+func readRoutes(g groups, pages handlers.Pages, con handlers.Standby) {
+	g.in.GET("/emergency", handlers.ShowEmergency(pages, con))
+	g.in.GET("/points", handlers.ListPoints(pages, con))
+	g.in.GET("/points/:id", handlers.ShowPoint(pages, con))
+	g.in.GET("/weddings", handlers.ListWeddings(pages, con))
+	g.in.GET("/weddings/:id", handlers.ShowWedding(pages, con))
+	g.in.GET("/weddings/:id/changes", handlers.ShowWeddingChanges(pages, con))
+	g.in.GET("/weddings/:id/contacts", handlers.ShowWeddingContacts(pages, con))
+	g.in.GET("/weddings/:id/contacts.csv", handlers.DownloadWeddingContacts(pages, con))
+	g.in.GET("/weddings/:id/contacts.vcf", handlers.DownloadWeddingContacts(pages, con))
+	g.in.GET("/weddings/:id/then", handlers.ShowWeddingThen(pages, con))
+	g.download.GET("/weddings/:id/export", handlers.ExportScope(pages, con))
+	g.download.GET("/platform/export", handlers.ExportScope(pages, con))
 }
 
 // standbyRoutes is the table of every page while the console database is away.
 func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies, pages handlers.Pages) {
-	open, in := everybody(e, d, cookies, pages)
-	in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
-	readable(e, d, cookies, in, pages, con, newDownloadCap())
-	open.RouteNotFound("/*", func(echo.Context) error {
+	g := newGroups(e, d, cookies, newDownloadCap())
+	signInRoutes(g, d, cookies, pages)
+	g.in.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/emergency") })
+	readRoutes(g, pages, con)
+	g.open.RouteNotFound("/*", func(echo.Context) error {
 		return keepsake.Errorf(keepsake.CodeUnavailable,
 			"Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their "+
 				"contacts can be read under "+
@@ -159,16 +171,29 @@ func standbyRoutes(e *echo.Echo, d Deps, con handlers.Standby, cookies *cookies,
 
 // routes is the table of every page and action.
 func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
-	con := d.Console
-	open, in := everybody(e, d, cookies, pages)
-	watching, taking := newStreamCap(), newDownloadCap()
-	long := readable(e, d, cookies, in, pages, con, taking)
+	con, credentials := d.Console, d.Credentials
+	downloads, streams := newDownloadCap(), newStreamCap()
+	g := newGroups(e, d, cookies, downloads)
+	open, in, download := g.open, g.in, g.download
+	// Whole tables are compared.
+	wide := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(wideTimeout))
+	// The API takes no cookies, so it needs no look at where a request comes from.
+	trail := []string{api.Prefix + "/audit/export", api.Prefix + "/audit/verify"}
+	bearer := e.Group("", api.Bearer(credentials, d.Stream.Heartbeat, d.Logger),
+		streams.limitAt(api.Prefix+"/backups/:id/events"), downloads.limitAt(trail...), deadlineByPath(trail...))
+	// A stream lives as long as its operation, so it has no deadline.
+	live := e.Group("", cookies.identify(d.Auth), signedIn, streams.limit,
+		cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))
+
+	signInRoutes(g, d, cookies, pages)
+	readRoutes(g, pages, con)
 	in.GET("/", handlers.ShowDashboard(pages, con))
 	in.GET("/backups/new", handlers.ShowBackupForm(pages, con))
 	in.POST("/backups", handlers.StartBackup(pages, con))
 	in.GET("/operations", handlers.ListOperations(pages, con))
 	in.GET("/duties", handlers.ListDuties(pages, con))
 	in.GET("/operations/:id", handlers.ShowOperation(pages, con))
+	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
 	in.GET("/operations/:id/log", handlers.ShowOperationLog(pages, con))
 	in.GET("/operations/:id/cancel", handlers.ShowCancel(pages, con))
 	in.POST("/operations/:id/cancel", handlers.CancelOperation(con))
@@ -184,50 +209,44 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/weddings/scope", handlers.ShowScope(pages, con))
 	in.POST("/weddings/:id/milestones", handlers.SaveMilestone(pages, con))
 	in.GET("/organizations", handlers.ListOrganizations(pages, con))
-	wide := e.Group("", sameOrigin(), cookies.identify(d.Auth), signedIn, deadline(wideTimeout))
-	for scope, in := range map[string]*echo.Group{"/weddings/:id/restore": in, "/platform/restore": wide} {
-		in.GET(scope, handlers.ShowScopePreview(pages, con))
-		in.POST(scope, handlers.RestoreScope(pages, con))
-		in.POST(scope+"/review", handlers.ShowScopePreview(pages, con))
-		in.GET(scope+"/rows", handlers.ShowScopeRows(pages, con))
-		in.POST(scope+"/rows", handlers.ShowScopeRows(pages, con))
-	}
+	in.GET("/weddings/:id/restore", handlers.ShowScopePreview(pages, con))
+	in.POST("/weddings/:id/restore", handlers.RestoreScope(pages, con))
+	in.POST("/weddings/:id/restore/review", handlers.ShowScopePreview(pages, con))
+	in.GET("/weddings/:id/restore/rows", handlers.ShowScopeRows(pages, con))
+	in.POST("/weddings/:id/restore/rows", handlers.ShowScopeRows(pages, con))
+	wide.GET("/platform/restore", handlers.ShowScopePreview(pages, con))
+	wide.POST("/platform/restore", handlers.RestoreScope(pages, con))
+	wide.POST("/platform/restore/review", handlers.ShowScopePreview(pages, con))
+	wide.GET("/platform/restore/rows", handlers.ShowScopeRows(pages, con))
+	wide.POST("/platform/restore/rows", handlers.ShowScopeRows(pages, con))
 	in.GET("/restores/:id", handlers.ShowScopedRestore(pages, con))
 	in.GET("/restores/:id/undo", handlers.ShowUndo(pages, con))
 	in.POST("/restores/:id/undo", handlers.UndoScope(pages, con))
 	in.GET("/audit", handlers.ShowAudit(pages, con))
-	long.GET("/audit/export", handlers.ExportAudit(pages, con))
-	long.POST("/audit/verify", handlers.VerifyAudit(con))
+	download.GET("/audit/export", handlers.ExportAudit(pages, con))
+	download.POST("/audit/verify", handlers.VerifyAudit(con))
 
-	in.GET("/prove", handlers.ShowProve(pages, d.Tokens))
-	in.POST("/prove", handlers.Prove(pages, d.Tokens))
-	in.GET("/sessions", handlers.ListSessions(pages, d.Tokens))
-	in.POST("/sessions/end", handlers.EndSession(d.Tokens))
-	in.GET("/second-step", handlers.ShowSecondStep(pages, d.Tokens))
-	in.GET("/second-step/begin", handlers.ShowEnrolment(pages, d.Tokens))
-	in.POST("/second-step/begin", handlers.BeginSecondStep(d.Tokens))
-	in.POST("/second-step/confirm", handlers.ConfirmSecondStep(pages, d.Tokens))
-	in.POST("/second-step/codes", handlers.RenewRecoveryCodes(pages, d.Tokens))
-	in.GET("/second-step/off", handlers.ShowEndSecondStep(pages, d.Tokens))
-	in.POST("/second-step/off", handlers.EndSecondStep(pages, d.Tokens))
-	in.GET("/tokens", handlers.ListTokens(pages, d.Tokens))
-	in.POST("/tokens", handlers.CreateToken(pages, d.Tokens))
-	in.POST("/tokens/:id/revoke", handlers.RevokeToken(d.Tokens))
+	in.GET("/prove", handlers.ShowProve(pages, credentials))
+	in.POST("/prove", handlers.Prove(pages, credentials))
+	in.GET("/sessions", handlers.ListSessions(pages, credentials))
+	in.POST("/sessions/end", handlers.EndSession(credentials))
+	in.GET("/second-step", handlers.ShowSecondStep(pages, credentials))
+	in.GET("/second-step/begin", handlers.ShowEnrolment(pages, credentials))
+	in.POST("/second-step/begin", handlers.BeginSecondStep(credentials))
+	in.POST("/second-step/confirm", handlers.ConfirmSecondStep(pages, credentials))
+	in.POST("/second-step/codes", handlers.RenewRecoveryCodes(pages, credentials))
+	in.GET("/second-step/off", handlers.ShowEndSecondStep(pages, credentials))
+	in.POST("/second-step/off", handlers.EndSecondStep(pages, credentials))
+	in.GET("/tokens", handlers.ListTokens(pages, credentials))
+	in.POST("/tokens", handlers.CreateToken(pages, credentials))
+	in.POST("/tokens/:id/revoke", handlers.RevokeToken(credentials))
 
-	// The API takes no cookies, so it needs no look at where a request comes from. Its document and reference are for
-	// everybody.
-	trail := []string{api.Prefix + "/audit/export", api.Prefix + "/audit/verify"}
-	actions := e.Group("", api.Bearer(d.Tokens, d.Stream.Heartbeat, d.Logger),
-		watching.limitAt(api.Prefix+"/backups/:id/events"), taking.limitAt(trail...), deadlineByPath(trail...))
-	document := api.Mount(e, actions, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
-	look := []string{http.MethodGet, http.MethodHead}
-	open.Match(look, api.Prefix+"/openapi.json", api.ShowDocument(document))
-	open.Match(look, api.Prefix+"/docs", api.ShowReference(pages, document))
-
-	// A stream lives as long as its operation, so it has no deadline.
-	live := e.Group("", cookies.identify(d.Auth), signedIn, watching.limit,
-		cookies.whileSignedIn(d.Auth, d.Stream.Heartbeat))
-	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
+	// The actions of the API stand in handlers/api. Its document and reference are for everybody.
+	document := api.Mount(e, bearer, api.Deps{Console: con, Answers: con, Stream: d.Stream, Logger: d.Logger})
+	open.GET(api.Prefix+"/openapi.json", api.ShowDocument(document))
+	open.HEAD(api.Prefix+"/openapi.json", api.ShowDocument(document))
+	open.GET(api.Prefix+"/docs", api.ShowReference(pages, document))
+	open.HEAD(api.Prefix+"/docs", api.ShowReference(pages, document))
 
 	// Last, because every group brings one of its own: an unknown address is not found, signed in or not.
 	open.RouteNotFound("/*", func(echo.Context) error { return echo.ErrNotFound })

@@ -40,7 +40,7 @@ func newSiteOf(t *testing.T, set func(*web.Deps)) *site {
 	t.Helper()
 	s := &site{t: t, console: newFakeConsole(), auth: newFakeAuth(), tokens: newFakeTokens(), log: &locked{}}
 	d := web.Deps{
-		Console: s.console, Auth: s.auth, Tokens: s.tokens,
+		Console: s.console, Auth: s.auth, Credentials: s.tokens,
 		Logger: slog.New(slog.NewTextHandler(testenv.Log("the console's log", s.log),
 			&slog.HandlerOptions{Level: slog.LevelDebug})), SessionSecret: testSecret,
 		Version: "test", Now: func() time.Time { return moment },

@@ -12,7 +12,7 @@ import (
 
 // fakeTokens keeps the second step of one account, and one token of the API.
 type fakeTokens struct {
-	handlers.Tokens
+	handlers.Credentials
 	mu    sync.Mutex
 	ended bool  // the token is revoked
 	away  error // why nobody can say

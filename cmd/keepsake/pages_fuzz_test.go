@@ -40,7 +40,7 @@ func TestNothingSentToAPageIsAFault(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
 	w.must(t, exitDone, "backup")
-	table, err := web.New(web.Deps{Console: &console.Console{}, Auth: &auth.Sessions{}, Tokens: &auth.Sessions{},
+	table, err := web.New(web.Deps{Console: &console.Console{}, Auth: &auth.Sessions{}, Credentials: &auth.Sessions{},
 		SessionSecret: "of a table of routes that answers nobody"})
 	if err != nil {
 		t.Fatal(err)

@@ -125,7 +125,7 @@ func (a *app) normal(s *services, pages *switcher) error {
 	if at != nil {
 		s.sessions = s.sessions.WithSupabase(at)
 	}
-	s.pages, err = web.New(web.Deps{Console: s.console, Auth: s.sessions, Tokens: s.sessions, Requests: s.sessions,
+	s.pages, err = web.New(web.Deps{Console: s.console, Auth: s.sessions, Credentials: s.sessions, Requests: s.sessions,
 		Logger:        a.logger(slog.LevelInfo),
 		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version, Ready: s.db.Ping,
 		ByTLS: s.config.ByTLS()})
