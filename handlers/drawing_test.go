@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 )
 
@@ -21,8 +22,9 @@ func TestEveryKindIsDrawn(t *testing.T) {
 			d.again == nil || d.facts == nil {
 			t.Errorf("%s has no whole drawing: drawing.go", kind)
 		}
-		if end := string(kind) + ".end"; !slices.ContainsFunc(deeds, func(d deed) bool { return d.action == end }) {
-			t.Errorf("%s has no words: audit_words.go", end)
+		end := audit.EndOf(string(kind))
+		if !slices.ContainsFunc(audit.Actions(), func(w audit.Words) bool { return w.Action == end }) {
+			t.Errorf("%s has no words: internal/audit/actions.go", end)
 		}
 	}
 	for kind := range drawings {

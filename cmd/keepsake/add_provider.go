@@ -1,11 +1,13 @@
 package main
 
+import "github.com/wedsync/keepsake/internal/audit"
+
 type addProviderCommand struct {
 	Name string `arg:"" help:"Provider, as the configuration calls it."`
 }
 
 func (c *addProviderCommand) deed() deed {
-	return deed{action: "repository.add_provider", target: c.Name, detail: map[string]any{}}
+	return deed{action: audit.RepositoryAddProvider, target: c.Name, detail: map[string]any{}}
 }
 
 func (c *addProviderCommand) Run(a *app) error {

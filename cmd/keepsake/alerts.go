@@ -52,7 +52,7 @@ type alertCommands struct {
 type alertTestCommand struct{ tried []alert.Tried }
 
 func (c *alertTestCommand) deed() deed {
-	d := deed{action: "alert.test", detail: map[string]any{}}
+	d := deed{action: audit.AlertTest, detail: map[string]any{}}
 	if c.tried != nil {
 		d.detail["tried"] = c.tried
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -26,7 +27,8 @@ type backupCommand struct {
 }
 
 func (c *backupCommand) deed() deed {
-	d := deed{action: "backup.start", end: "backup.end", target: c.result.Point, detail: map[string]any{"note": c.Note}}
+	d := deed{action: audit.BackupStart, end: audit.BackupEnd, target: c.result.Point,
+		detail: map[string]any{"note": c.Note}}
 	switch { // chosen by who asks, or by the backup itself
 	case c.Type != nil:
 		d.detail["type"] = *c.Type

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/config"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -20,7 +21,7 @@ type initReport struct {
 	RecoveryKey string `json:"recovery_key,omitempty"`
 }
 
-func (c *initCommand) deed() deed { return deed{action: "key.repository", detail: map[string]any{}} }
+func (c *initCommand) deed() deed { return deed{action: audit.KeyRepository, detail: map[string]any{}} }
 
 func (c *initCommand) Run(a *app) error {
 	conf, err := a.config()

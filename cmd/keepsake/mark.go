@@ -26,7 +26,7 @@ func (c *markCommand) deed() deed {
 		detail["note"] = *c.Note
 	}
 	maps.Copy(detail, c.change)
-	return deed{action: "point.save", target: cmp.Or(c.point, c.Point), detail: detail}
+	return deed{action: audit.PointSave, target: cmp.Or(c.point, c.Point), detail: detail}
 }
 
 func (c *markCommand) Run(a *app) error {

@@ -19,8 +19,8 @@ const recordTime = 10 * time.Second
 
 // deed is what the audit trail says of a command.
 type deed struct {
-	action string // before it begins, so that a command that is killed is on record too
-	end    string // the action that says how it ended; empty: the same, whose first entry says that it was begun
+	action audit.Action // before it begins, so that a command that is killed is on record too
+	end    audit.Action // the action that says how it ended; empty: the same, whose first entry says that it was begun
 	target string
 	detail map[string]any // anything more; no secrets
 }
@@ -37,10 +37,11 @@ type saved interface {
 	save(ctx context.Context, tx db.Tx) error
 }
 
-// onRecord runs a command. Where a console database is configured the attempt is in its audit trail before anything is
-// done, and how it ended afterwards. A trail that cannot be reached stops nobody: standard error says that the attempt
-// is not on record. When it is back by the end, what is put on record there says that the beginning is missing.
-func (a *app) onRecord(command any, run func() error) error {
+// recordCommand runs a command. Where a console database is configured the attempt is in its audit trail before
+// anything is done, and how it ended afterwards. A trail that cannot be reached stops nobody: standard error says that
+// the attempt is not on record. When it is back by the end, what is put on record there says that the beginning is
+// missing.
+func (a *app) recordCommand(command any, run func() error) error {
 	r, ok := command.(recorded)
 	if !ok {
 		return run()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -34,7 +35,7 @@ func (c *restoreCommand) deed() deed {
 		detail["point"], detail["verified"], detail["outcome"] = c.result.Point, c.result.Verified, c.result.Outcome
 		detail["exceptions"] = len(c.result.Exceptions)
 	}
-	return deed{action: "restore.start", end: "restore.end", target: c.Point, detail: detail}
+	return deed{action: audit.RestoreStart, end: audit.RestoreEnd, target: c.Point, detail: detail}
 }
 
 // Validate refuses a restore to nowhere.

@@ -122,7 +122,7 @@ func run(ctx context.Context, args []string, env lookupEnv, stdio stdio) int {
 		}
 	}()
 	//nolint:contextcheck // a command that is interrupted is on record all the same
-	return a.report(a.onRecord(parsed.Selected().Target.Addr().Interface(), func() error {
+	return a.report(a.recordCommand(parsed.Selected().Target.Addr().Interface(), func() error {
 		err := parsed.Run(a)
 		var exit errExit
 		if err != nil && ctx.Err() != nil && !errors.As(err, &exit) {
@@ -229,7 +229,7 @@ func (a *app) engine() (*engine.Engine, *config.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := c.Engine(a.ctx, engine.Options{Logger: a.logger(slog.LevelWarn)})
+	e, err := c.Engine(a.ctx)
 	if err == nil {
 		a.engines = append(a.engines, e)
 	}

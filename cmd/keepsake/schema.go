@@ -1,5 +1,7 @@
 package main
 
+import "github.com/wedsync/keepsake/internal/audit"
+
 type schemaCommand struct {
 	Point    string `arg:"" help:"Recovery point, or latest."`
 	Entry    []int  `help:"Print this entry only, as the report of a restore numbers it. May be repeated." placeholder:"NUMBER"`
@@ -7,7 +9,8 @@ type schemaCommand struct {
 }
 
 func (c *schemaCommand) deed() deed {
-	return deed{action: "schema.read", target: c.Point, detail: map[string]any{"entries": c.Entry, "provider": c.Provider}}
+	return deed{action: audit.SchemaRead, target: c.Point,
+		detail: map[string]any{"entries": c.Entry, "provider": c.Provider}}
 }
 
 func (c *schemaCommand) Run(a *app) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -74,7 +75,7 @@ func (c wideName) flags() string {
 }
 
 // deed is what the audit trail says of something done to the scope.
-func (c wideName) deed(action, end, point string, detail map[string]any) deed {
+func (c wideName) deed(action, end audit.Action, point string, detail map[string]any) deed {
 	target := c.Wedding
 	switch {
 	case c.Organization != "":
@@ -153,7 +154,7 @@ type scopePreviewCommand struct {
 }
 
 func (c *scopePreviewCommand) deed() deed {
-	return c.wideName.deed("scope.preview", "", c.Point, map[string]any{"mode": c.Mode})
+	return c.wideName.deed(audit.ScopePreview, "", c.Point, map[string]any{"mode": c.Mode})
 }
 
 // previewed is the JSON form of a preview.
@@ -262,7 +263,7 @@ type scopeApplyCommand struct {
 }
 
 func (c *scopeApplyCommand) deed() deed {
-	d := c.wideName.deed("scope.restore", "scoped.end", c.Point,
+	d := c.wideName.deed(audit.ScopeRestore, audit.ScopedEnd, c.Point,
 		map[string]any{"mode": c.Mode, "fingerprint": c.Fingerprint})
 	if c.result.Restore != "" {
 		d.detail["point"], d.detail["restore"], d.detail["applied"] = c.result.Point, c.result.Restore, c.result.Applied
@@ -325,7 +326,7 @@ type scopeUndoCommand struct {
 }
 
 func (c *scopeUndoCommand) deed() deed {
-	d := deed{"scope.undo", "scoped.end", c.Restore, map[string]any{"of": c.Restore}}
+	d := deed{audit.ScopeUndo, audit.ScopedEnd, c.Restore, map[string]any{"of": c.Restore}}
 	if c.result.Restore != "" {
 		d.detail["restore"], d.detail["applied"] = c.result.Restore, c.result.Applied
 	}
@@ -406,7 +407,7 @@ type scopeExportCommand struct {
 }
 
 func (c *scopeExportCommand) deed() deed {
-	return c.wideName.deed("scope.export", "", c.Point, map[string]any{"format": c.Format})
+	return c.wideName.deed(audit.ScopeExport, "", c.Point, map[string]any{"format": c.Format})
 }
 
 func (c *scopeExportCommand) Run(a *app) error {

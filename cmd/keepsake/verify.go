@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -18,7 +19,7 @@ type verifyCommand struct {
 }
 
 func (c *verifyCommand) deed() deed {
-	return deed{action: "verify.start", end: "verify.end", target: c.Point, detail: checked(c.Point, c.All, c.Deep)}
+	return deed{action: audit.VerifyStart, end: audit.VerifyEnd, target: c.Point, detail: checked(c.Point, c.All, c.Deep)}
 }
 
 // checked is what the audit trail says of what is verified or repaired.
@@ -107,7 +108,7 @@ type repairCommand struct {
 }
 
 func (c *repairCommand) deed() deed {
-	return deed{action: "repair.start", end: "repair.end", target: c.Point, detail: checked(c.Point, c.All, c.Deep)}
+	return deed{action: audit.RepairStart, end: audit.RepairEnd, target: c.Point, detail: checked(c.Point, c.All, c.Deep)}
 }
 
 func (c *repairCommand) Run(a *app) error {

@@ -2,11 +2,15 @@ package main
 
 import (
 	"fmt"
+
+	"github.com/wedsync/keepsake/internal/audit"
 )
 
 type writerKeyCommand struct{}
 
-func (c *writerKeyCommand) deed() deed { return deed{action: "key.writer", detail: map[string]any{}} }
+func (c *writerKeyCommand) deed() deed {
+	return deed{action: audit.KeyWriter, detail: map[string]any{}}
+}
 
 func (c *writerKeyCommand) Run(a *app) error {
 	e, _, err := a.engine()

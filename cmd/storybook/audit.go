@@ -6,6 +6,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
@@ -22,32 +23,32 @@ func auditStories() map[string]story {
 	unsealed := ui.Notice{Tone: ui.ToneWarn, Title: "Intact in itself; the seals could not be read",
 		Text: "Provider offsite does not answer. Last verified 1 min ago."}
 	return map[string]story{
-		"audit":          func(t string) templ.Component { return views.AuditPage(audit(t, &intact, 5)) },
-		"audit-broken":   func(t string) templ.Component { return views.AuditPage(audit(t, &broken, 5)) },
-		"audit-unsealed": func(t string) templ.Component { return views.AuditPage(audit(t, &unsealed, 2)) },
-		"audit-full":     func(t string) templ.Component { return views.AuditPage(audit(t, &intact, 50)) },
-		"audit-empty":    func(t string) templ.Component { return views.AuditPage(audit(t, &intact, 0)) },
+		"audit":          func(t string) templ.Component { return views.AuditPage(auditPage(t, &intact, 5)) },
+		"audit-broken":   func(t string) templ.Component { return views.AuditPage(auditPage(t, &broken, 5)) },
+		"audit-unsealed": func(t string) templ.Component { return views.AuditPage(auditPage(t, &unsealed, 2)) },
+		"audit-full":     func(t string) templ.Component { return views.AuditPage(auditPage(t, &intact, 50)) },
+		"audit-empty":    func(t string) templ.Component { return views.AuditPage(auditPage(t, &intact, 0)) },
 		"audit-filtered": func(t string) templ.Component {
-			vm := audit(t, &intact, 0)
+			vm := auditPage(t, &intact, 0)
 			vm.Filtered, vm.Filter.Open, vm.Filter.Security, vm.Filter.Search = true, true, true, "nobody of that name"
 			return views.AuditPage(vm)
 		},
 		"audit-organization": func(t string) templ.Component { // its admin sees its own entries, and verifies nothing
-			vm := audit(t, nil, 3)
+			vm := auditPage(t, nil, 3)
 			vm.MayVerify, vm.Shell.Bound = false, true
 			return views.AuditPage(vm)
 		},
 	}
 }
 
-func audit(theme string, verdict *ui.Notice, n int) views.Audit {
+func auditPage(theme string, verdict *ui.Notice, n int) views.Audit {
 	all := []views.AuditOption{{Text: "Any", Chosen: true},
-		{Value: "restore.start", Text: "started a restore into a new database"}}
+		{Value: string(audit.RestoreStart), Text: "started a restore into a new database"}}
 	vm := views.Audit{Shell: shell(theme, "Audit trail", "audit"), Verdict: verdict, MayVerify: true,
 		Filter: views.AuditFilter{Actions: all, Outcomes: all[:1]},
 		CSV:    "#csv", JSONL: "#jsonl", First: "#first", Next: "#next", Count: "5 entries on this page"}
 	refused, failed := ui.Chip{Tone: ui.ToneWarn, Text: "Refused", Icon: "ban"}, ui.Chip{Tone: ui.ToneBad, Text: "Failed"}
-	facts := []ui.Fact{{Label: "Action", Value: "restore.start", Mono: true},
+	facts := []ui.Fact{{Label: "Action", Value: string(audit.RestoreStart), Mono: true},
 		{Label: "Browser or program", Value: strings.Repeat("a-browser-without-a-space", 6)},
 		{Label: "Hash", Value: strings.Repeat("0f1e2d3c", 8), Mono: true}}
 	entries := []views.AuditEntry{

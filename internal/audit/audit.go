@@ -30,7 +30,7 @@ const (
 
 // Entry is one attempt.
 type Entry struct {
-	Action  string // "backup.start", "session.start", …
+	Action  Action
 	Target  string // id of what it was about; may be empty
 	Outcome Outcome
 	// Wedding and Point are what the trail can be filtered by. Where they are empty they are taken from Detail or Target.
@@ -87,7 +87,7 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 		ActorRole:    clip(string(actor.Role)),
 		Organization: clip(actor.Organization), Session: clip(session), Token: clip(token), Address: clip(actor.Address),
 		UserAgent: clip(cmp.Or(actor.UserAgent, request.UserAgent)),
-		RequestID: clip(cmp.Or(actor.RequestID, request.ID)), Action: clip(e.Action), Target: clip(e.Target),
+		RequestID: clip(cmp.Or(actor.RequestID, request.ID)), Action: clip(string(e.Action)), Target: clip(e.Target),
 		Wedding: clip(wedding), Point: clip(point),
 		Outcome: string(e.Outcome), DurationMs: max(0, e.Took.Milliseconds()), Security: Security(e), Detail: detail,
 		PrevHash: head.Hash,
@@ -109,9 +109,9 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 // recordTime bounds what is put on record when nobody may be waiting any more.
 const recordTime = 5 * time.Second
 
-// Refuse records, in a transaction of its own, an attempt that was not allowed or did not work. It uses the system's
-// rights.
-func Refuse(ctx context.Context, d *db.DB, actor keepsake.Actor, e Entry) error {
+// RecordRefused records, in a transaction of its own, an attempt that was not allowed or did not work. It uses the
+// system's rights.
+func RecordRefused(ctx context.Context, d *db.DB, actor keepsake.Actor, e Entry) error {
 	if e.Outcome == "" {
 		e.Outcome = Refused
 	}

@@ -27,7 +27,7 @@ var (
 
 func record(ctx context.Context, d *db.DB, actor keepsake.Actor, action string) error {
 	return d.InTx(ctx, actor, func(tx db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.Action(action), Outcome: audit.Allowed,
 			Detail: map[string]any{"b": 1, "a": "x\x00y"}})
 	})
 }
@@ -63,7 +63,7 @@ func TestRefusalOfNobodyIsRecorded(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	nobody := keepsake.Actor{Name: strings.Repeat("ä", 1000), UserAgent: "\xff\x00"}
-	if err := audit.Refuse(t.Context(), d, nobody, audit.Entry{Action: "session.start"}); err != nil {
+	if err := audit.RecordRefused(t.Context(), d, nobody, audit.Entry{Action: "session.start"}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := audit.Verify(t.Context(), d); err != nil || !r.Intact || r.Rows != 1 {

@@ -36,7 +36,7 @@ func (r Row) Is(k Kind) bool {
 	case KindFailed:
 		return r.Outcome == Failed || r.Exceptions() > 0
 	case KindRestore:
-		return slices.Contains([]string{"restore.start", "scope.restore", "scope.undo"}, r.Action)
+		return WordsOf(Action(r.Action)).Watch == WatchRestore
 	}
 	return false
 }
@@ -46,7 +46,7 @@ func (r Row) Exceptions() int {
 	var detail struct {
 		Exceptions int `json:"exceptions"`
 	}
-	if r.Action != "restore.end" || json.Unmarshal(r.Detail, &detail) != nil {
+	if r.Action != string(RestoreEnd) || json.Unmarshal(r.Detail, &detail) != nil {
 		return 0
 	}
 	return detail.Exceptions
@@ -99,7 +99,7 @@ func Deliver(ctx context.Context, d *db.DB, to Delivery, send func(context.Conte
 		}
 		// Whoever moved a place on past what it should hear of, by SQL, would leave no such entry.
 		detail := map[string]any{"told": len(rows), "after": state.LastID, "last": last}
-		return Record(ctx, tx, system, Entry{Action: "alert.tell", Target: hex.EncodeToString(place[:4]), Outcome: Allowed,
+		return Record(ctx, tx, system, Entry{Action: AlertTell, Target: hex.EncodeToString(place[:4]), Outcome: Allowed,
 			Detail: detail})
 	})
 	if err != nil {

@@ -51,7 +51,7 @@ func explained(ctx context.Context, d *db.DB, sql string, actions ...string) err
 			return err
 		}
 		for _, a := range actions {
-			if err := audit.Record(ctx, tx, system, audit.Entry{Action: a, Outcome: audit.Allowed}); err != nil {
+			if err := audit.Record(ctx, tx, system, audit.Entry{Action: audit.Action(a), Outcome: audit.Allowed}); err != nil {
 				return err
 			}
 		}

@@ -12,31 +12,19 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// watched are the actions that are security events however they end: what changes who may get in, or the keys, or the
-// trail itself. An entry stands for all actions that begin with it.
-var watched = []string{"account.", "approval.", "second_step.", "token.create", "token.revoke", "key.", "slot.",
-	"settings.",
-	"audit.begin", "audit.broken", "audit.section", "database."}
-
-// proofs are the actions by which somebody proves who they are. They are security events when they fail.
-var proofs = []string{"session.", "token."}
-
-// oldSession is the action of a proof that fails whenever a page was left open: its code says whether it means more.
-const oldSession = "session.use"
-
 // Security reports whether an entry is a security event: a failed proof of who it is, something the actor may not do or
 // has done too often, a sign-in from a device that was not seen before, a change of keys, accounts, tokens or second
 // factors. It looks at the action, at the outcome and at nothing but two details: the code of the refusal and the mark
 // of a new device.
 func Security(e Entry) bool {
-	begins := func(prefix string) bool { return strings.HasPrefix(e.Action, prefix) }
+	watch := WordsOf(e.Action).Watch
 	code := fmt.Sprint(e.Detail["code"])
 	switch {
 	case code == string(keepsake.CodeProof) && e.Outcome != Allowed: // whoever is asked for the password first, every day
 		return false
-	case slices.ContainsFunc(watched, begins):
+	case watch == WatchAlways:
 		return true
-	case e.Outcome != Allowed && e.Action != oldSession && slices.ContainsFunc(proofs, begins):
+	case e.Outcome != Allowed && watch == WatchProof:
 		return true
 	case e.Outcome != Allowed && slices.Contains([]string{string(keepsake.CodeForbidden), string(keepsake.CodeLimited)},
 		code):
@@ -45,10 +33,8 @@ func Security(e Entry) bool {
 	return e.Detail[newDevice] == true
 }
 
-const (
-	signIn    = "session.start"
-	newDevice = "new_device"
-)
+// newDevice is the detail that marks a sign-in from a device that was not seen before.
+const newDevice = "new_device"
 
 // versions are what an update of a browser changes.
 var versions = regexp.MustCompile(`[0-9][0-9._]*`)
@@ -58,7 +44,7 @@ func device(userAgent string) string { return versions.ReplaceAllString(userAgen
 
 // markDevice marks a sign-in from a device that the account's sign-ins on record do not know.
 func markDevice(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) (Entry, error) {
-	if e.Action != signIn || e.Outcome != Allowed || actor.ID == "" {
+	if e.Action != SessionStart || e.Outcome != Allowed || actor.ID == "" {
 		return e, nil
 	}
 	known, err := tx.ListSignInDevices(ctx, actor.ID)
@@ -87,7 +73,7 @@ func about(e Entry) (wedding, point string) {
 	if point == "" {
 		point = text("point")
 	}
-	kind, _, _ := strings.Cut(e.Action, ".")
+	kind, _, _ := strings.Cut(string(e.Action), ".")
 	switch {
 	case wedding == "" && (kind == "wedding" || kind == "milestone"):
 		wedding = e.Target

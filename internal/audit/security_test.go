@@ -38,7 +38,7 @@ func TestSecurityEventsAreMarked(t *testing.T) {
 		{audit.Entry{Action: "request.send", Outcome: audit.Refused, Detail: code(keepsake.CodeForbidden)}, true},
 		{audit.Entry{Action: "request.send", Outcome: audit.Refused, Detail: map[string]any{"status": 422}}, false},
 		{audit.Entry{Action: "second_step.on", Outcome: audit.Allowed}, true},
-		{audit.Entry{Action: "key.add", Outcome: audit.Failed}, true},
+		{audit.Entry{Action: audit.KeyWriter, Outcome: audit.Failed}, true},
 		{audit.Entry{Action: "audit.broken", Outcome: audit.Failed}, true},
 		{audit.Entry{Action: "audit.verify", Outcome: audit.Allowed}, false},
 	} {

@@ -24,7 +24,7 @@ const mostBreaks = 20
 
 // sectionAction is the entry that the database makes when the end of the trail was broken: what follows it is a section
 // of its own.
-const sectionAction = "audit.section"
+const sectionAction = string(TrailSection)
 
 // database is who says what the console database puts on record itself.
 const database = "database"

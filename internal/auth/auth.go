@@ -33,7 +33,7 @@ var system = keepsake.System("auth")
 // The caller has made sure that whoever asks may do so: it is the command line's, never a page's that anybody can open.
 func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret,
 	role keepsake.Role) (err error) {
-	defer func() { err = refuseAccount(ctx, d, by, "account.create", email, err) }()
+	defer func() { err = recordRefusedAccount(ctx, d, by, audit.AccountCreate, email, err) }()
 	email, err = normalize(email)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email strin
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.create", Target: email, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountCreate, Target: email, Outcome: audit.Allowed,
 			Detail: map[string]any{"role": role}})
 	})
 	if db.IsConstraint(err, "accounts_email_is_unique") {
@@ -69,16 +69,17 @@ func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email strin
 	return err
 }
 
-// refuseAccount puts on record that an account was not changed, and returns why; nil is nothing. What is no e-mail is
-// not told: it may be anything.
-func refuseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, action, email string, err error) error {
-	return refuseEntry(ctx, d, by, audit.Entry{Action: action, Target: email,
+// recordRefusedAccount puts on record that an account was not changed, and returns why; nil is nothing. What is no
+// e-mail is not told: it may be anything.
+func recordRefusedAccount(ctx context.Context, d *db.DB, by keepsake.Actor, action audit.Action, email string,
+	err error) error {
+	return recordRefusedEntry(ctx, d, by, audit.Entry{Action: action, Target: email,
 		Detail: map[string]any{"code": keepsake.CodeOf(err)}}, err)
 }
 
 // SetPassword gives an account a new password, lifts its lock-out and ends all its sessions.
 func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string, password keepsake.Secret) (err error) {
-	defer func() { err = refuseAccount(ctx, d, by, "account.password", email, err) }()
+	defer func() { err = recordRefusedAccount(ctx, d, by, audit.AccountPassword, email, err) }()
 	email, err = normalize(email)
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 		if err := unlock(ctx, tx, email, proofOf(id)); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.password", Target: email, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountPassword, Target: email, Outcome: audit.Allowed,
 			Detail: map[string]any{"sessions_ended": ended}})
 	})
 	if db.IsNoRows(err) {
@@ -115,7 +116,7 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 // Unlock lifts the lock-outs of an e-mail at sign-in, wherever its account is kept and whether or not there is one, and
 // of its account where a proof is asked for. Those of addresses stay: they end by themselves.
 func Unlock(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (err error) {
-	defer func() { err = refuseAccount(ctx, d, by, "account.unlock", email, err) }()
+	defer func() { err = recordRefusedAccount(ctx, d, by, audit.AccountUnlock, email, err) }()
 	email, err = normalize(email)
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func Unlock(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (err
 		if err := unlock(ctx, tx, locked...); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.unlock", Target: email, Outcome: audit.Allowed})
+		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountUnlock, Target: email, Outcome: audit.Allowed})
 	})
 }
 
@@ -155,7 +156,7 @@ type Closed struct {
 // CloseAccount closes an account, ends its sessions and revokes its tokens. Its e-mail may be another account's
 // afterwards.
 func CloseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (c Closed, err error) {
-	defer func() { err = refuseAccount(ctx, d, by, "account.close", email, err) }()
+	defer func() { err = recordRefusedAccount(ctx, d, by, audit.AccountClose, email, err) }()
 	email, err = normalize(email)
 	if err != nil {
 		return c, err
@@ -175,7 +176,7 @@ func CloseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string
 		if c.Tokens, err = tx.RevokeTokensOfAccount(ctx, account.ID); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.close", Target: email, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountClose, Target: email, Outcome: audit.Allowed,
 			Detail: map[string]any{"sessions_ended": c.Sessions, "tokens_revoked": c.Tokens}})
 	})
 	if db.IsNoRows(err) {

@@ -43,7 +43,7 @@ func (s *Sessions) recordRefusedToken(ctx context.Context, token, address string
 			return err
 		}
 		return s.recordHourly(ctx, tx, "refused token "+which, actor,
-			audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Refused, Detail: detail})
+			audit.Entry{Action: audit.TokenUse, Target: actor.Session, Outcome: audit.Refused, Detail: detail})
 	})
 }
 
@@ -72,12 +72,9 @@ func (s *Sessions) recordRefusedSession(ctx context.Context, token string) error
 			return err
 		}
 		return s.recordHourly(ctx, tx, "refused session "+which, actor,
-			audit.Entry{Action: useSession, Target: request.What, Outcome: audit.Refused, Detail: detail})
+			audit.Entry{Action: audit.SessionUse, Target: request.What, Outcome: audit.Refused, Detail: detail})
 	})
 }
-
-// useSession is the action of somebody who comes with a session.
-const useSession = "session.use"
 
 // Refusal is an answer that says no, or that something broke.
 type Refusal struct {
@@ -90,7 +87,7 @@ type Refusal struct {
 // known, and those of nobody, and of who asks too often, once an hour for an address and a reason.
 func (s *Sessions) RecordRequest(ctx context.Context, actor keepsake.Actor, r Refusal) error {
 	request := keepsake.RequestOf(ctx)
-	e := audit.Entry{Action: "request.send", Target: request.What, Outcome: audit.Refused,
+	e := audit.Entry{Action: audit.RequestSend, Target: request.What, Outcome: audit.Refused,
 		Detail: map[string]any{"status": r.Status}}
 	if r.Status >= http.StatusInternalServerError {
 		e.Outcome = audit.Failed

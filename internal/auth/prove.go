@@ -20,12 +20,14 @@ type Proof struct {
 // Prove checks the password of the actor's own account again, or a code where the account asks for one at sign-in, and
 // notes for the session when. Wrong ones count like those of a sign-in: whoever found an open browser cannot guess on.
 func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) error {
-	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "session.prove", reason, err) }
+	refuse := func(reason string, err error) error {
+		return s.recordRefused(ctx, actor, audit.SessionProve, reason, err)
+	}
 	if actor.Permissions != nil || actor.Session == "" {
 		return refuse("token", keepsake.Errorf(keepsake.CodeForbidden,
 			"Only a person who is signed in can prove who they are."))
 	}
-	account, tried, err := s.attempt(ctx, actor, "session.prove")
+	account, tried, err := s.attempt(ctx, actor, audit.SessionProve)
 	if err != nil {
 		return err
 	}
@@ -62,8 +64,9 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 		if err := tried.giveBack(ctx, tx, s.now()); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.prove", Target: actor.Name, Outcome: audit.Allowed,
-			Detail: given.detail()})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionProve, Target: actor.Name,
+			Outcome: audit.Allowed,
+			Detail:  given.detail()})
 	})
 	if errors.Is(err, errSpent) {
 		return refuse("spent_"+given.name, keepsake.Errorf(keepsake.CodeInvalid,
@@ -76,22 +79,22 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 }
 
 // attempt counts a try of a person who is signed in, and returns their account.
-func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action string) (account sqlcgen.Account,
+func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action audit.Action) (account sqlcgen.Account,
 	tried tries, err error) {
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
 		return s.countBoth(ctx, tx, &tried, proofOf(actor.ID),
 			actor.Address)
 	})
 	if err != nil {
-		return account, tried, s.refuseTo(ctx, actor, action, "failed", fmt.Errorf("count the attempt: %w", err))
+		return account, tried, s.recordRefused(ctx, actor, action, "failed", fmt.Errorf("count the attempt: %w", err))
 	}
 	if tried.until.After(s.now()) {
-		return account, tried, s.refuseTo(ctx, actor, action, "locked",
+		return account, tried, s.recordRefused(ctx, actor, action, "locked",
 			keepsake.Errorf(keepsake.CodeForbidden, "Too many wrong tries. Try again in %s.", wait(tried.until.Sub(s.now()))))
 	}
 	account, err = s.anyAccount(ctx, actor)
 	if err != nil {
-		err = s.refuseTo(ctx, actor, action, "no_account", err)
+		err = s.recordRefused(ctx, actor, action, "no_account", err)
 	}
 	return account, tried, err
 }
@@ -119,7 +122,7 @@ type OpenSession struct {
 // ListSessions returns the actor's own sessions, newest first.
 func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]OpenSession, error) {
 	if actor.Permissions != nil {
-		return nil, s.refuseTo(ctx, actor, "session.list", "token",
+		return nil, s.recordRefused(ctx, actor, audit.SessionList, "token",
 			keepsake.Errorf(keepsake.CodeForbidden, "Sessions are shown to people who are signed in, never to a token."))
 	}
 	var list []OpenSession
@@ -141,7 +144,7 @@ func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]Op
 // refused.
 func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id string) error {
 	if actor.Permissions != nil {
-		return s.refuseTo(ctx, actor, "session.end", "token",
+		return s.recordRefused(ctx, actor, audit.SessionEnd, "token",
 			keepsake.Errorf(keepsake.CodeForbidden, "Sessions are ended by people who are signed in, never by a token."))
 	}
 	ended := []string{id}
@@ -155,15 +158,15 @@ func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id stri
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: actor.Name, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionEnd, Target: actor.Name, Outcome: audit.Allowed,
 			Detail: map[string]any{"sessions": ended}})
 	})
 	if db.IsNoSuch(err) {
-		return s.refuseTo(ctx, actor, "session.end", "no_such_session",
+		return s.recordRefused(ctx, actor, audit.SessionEnd, "no_such_session",
 			keepsake.Errorf(keepsake.CodeNotFound, "That session is over already."))
 	}
 	if err != nil {
-		return s.refuseTo(ctx, actor, "session.end", "failed", err)
+		return s.recordRefused(ctx, actor, audit.SessionEnd, "failed", err)
 	}
 	s.leave(ctx, ended...)
 	return nil

@@ -28,7 +28,7 @@ type Enrolment struct {
 
 // GetSecondStep says how the actor's own account stands.
 func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (_ SecondStep, err error) {
-	defer s.stepOnRecord(ctx, actor, readStep, &err)
+	defer s.recordRefusedStep(ctx, actor, audit.SecondStepRead, &err)
 	account, err := s.ownAccount(ctx, actor)
 	if err != nil {
 		if keepsake.CodeOf(err) == keepsake.CodeForbidden && actor.Permissions == nil {
@@ -51,23 +51,20 @@ func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (_ S
 	return state, nil
 }
 
-// stepOnRecord puts on record why something about a second step was not done, or that somebody may not look at it.
-func (s *Sessions) stepOnRecord(ctx context.Context, actor keepsake.Actor, action string, err *error) {
+// recordRefusedStep puts on record why something about a second step was not done, or that somebody may not look at it.
+func (s *Sessions) recordRefusedStep(ctx context.Context, actor keepsake.Actor, action audit.Action, err *error) {
 	code := keepsake.CodeOf(*err)
-	if *err != nil && (action != readStep || code == keepsake.CodeForbidden) {
-		*err = s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name,
+	if *err != nil && (action != audit.SecondStepRead || code == keepsake.CodeForbidden) {
+		*err = s.recordRefusedEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name,
 			Detail: map[string]any{"code": code}}, *err)
 	}
 }
-
-// readStep is the action of a look at how a second step stands.
-const readStep = "second_step.read"
 
 // BeginSecondStep makes a secret for the actor's authenticator. It counts for nothing until ConfirmSecondStep has seen
 // a code of it; made again before that, it is another one. It asks for a recent proof of who is there, like all that
 // changes or shows what codes are made of.
 func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) (err error) {
-	defer s.stepOnRecord(ctx, actor, "second_step.begin", &err)
+	defer s.recordRefusedStep(ctx, actor, audit.SecondStepBegin, &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
 		return err
@@ -88,7 +85,7 @@ func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) (e
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.begin", Target: account.Email,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SecondStepBegin, Target: account.Email,
 			Outcome: audit.Allowed})
 	})
 }
@@ -96,7 +93,7 @@ func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) (e
 // GetEnrolment returns the secret that waits for its first code; CodeNotFound where there is none. One that is in use
 // is never shown again.
 func (s *Sessions) GetEnrolment(ctx context.Context, actor keepsake.Actor) (_ Enrolment, err error) {
-	defer s.stepOnRecord(ctx, actor, readStep, &err)
+	defer s.recordRefusedStep(ctx, actor, audit.SecondStepRead, &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
 		return Enrolment{}, err
@@ -113,7 +110,7 @@ func (s *Sessions) GetEnrolment(ctx context.Context, actor keepsake.Actor) (_ En
 // returns the recovery codes: the only moment that they can be read.
 func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (
 	_ []keepsake.Secret, err error) {
-	defer s.stepOnRecord(ctx, actor, "second_step.on", &err)
+	defer s.recordRefusedStep(ctx, actor, audit.SecondStepOn, &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
 		return nil, err
@@ -143,19 +140,19 @@ func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, 
 		if err := s.replaceCodes(ctx, tx, account, hashes); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.on", Target: account.Email,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SecondStepOn, Target: account.Email,
 			Outcome: audit.Allowed, Detail: map[string]any{"recovery_codes": len(codes)}})
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.told(ctx)
+	s.tellRepository(ctx)
 	return codes, nil
 }
 
 // RenewRecoveryCodes makes new recovery codes; those of before open nothing any more.
 func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor) (_ []keepsake.Secret, err error) {
-	defer s.stepOnRecord(ctx, actor, "second_step.codes", &err)
+	defer s.recordRefusedStep(ctx, actor, audit.SecondStepCodes, &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
 		return nil, err
@@ -173,25 +170,27 @@ func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor)
 		if err := s.replaceCodes(ctx, tx, account, hashes); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.codes", Target: account.Email,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SecondStepCodes, Target: account.Email,
 			Outcome: audit.Allowed, Detail: map[string]any{"recovery_codes": len(codes)}})
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.told(ctx)
+	s.tellRepository(ctx)
 	return codes, nil
 }
 
 // EndSecondStep switches the second step off. It asks for password and code at once, and counts wrong ones like those
 // of a sign-in. A recovery code is a code.
 func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in Proof) error {
-	refuse := func(reason string, err error) error { return s.refuseTo(ctx, actor, "second_step.off", reason, err) }
+	refuse := func(reason string, err error) error {
+		return s.recordRefused(ctx, actor, audit.SecondStepOff, reason, err)
+	}
 	if actor.Permissions != nil || actor.Session == "" {
 		return refuse("token", keepsake.Errorf(keepsake.CodeForbidden,
 			"The second step is switched off by people who are signed in, never by a token."))
 	}
-	account, tried, err := s.attempt(ctx, actor, "second_step.off")
+	account, tried, err := s.attempt(ctx, actor, audit.SecondStepOff)
 	if err == nil && account.Kind != kindLocal {
 		err = refuse("elsewhere", errElsewhere)
 	}
@@ -225,7 +224,7 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 		if err := tried.giveBack(ctx, tx, s.now()); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "second_step.off", Target: account.Email,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SecondStepOff, Target: account.Email,
 			Outcome: audit.Allowed, Detail: given.detail()})
 	})
 	if errors.Is(err, errSpent) {
@@ -234,7 +233,7 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 	if err != nil {
 		return refuse("failed", err)
 	}
-	s.told(ctx)
+	s.tellRepository(ctx)
 	return nil
 }
 
@@ -242,7 +241,7 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 // one may be on that phone. The caller has made sure that whoever asks may do so: it is the command line's, never a
 // page's.
 func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email string) (err error) {
-	defer func() { err = refuseAccount(ctx, d, by, "second_step.off", email, err) }()
+	defer func() { err = recordRefusedAccount(ctx, d, by, audit.SecondStepOff, email, err) }()
 	email, err = normalize(email)
 	if err != nil {
 		return err
@@ -270,7 +269,7 @@ func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "second_step.off", Target: email, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.SecondStepOff, Target: email, Outcome: audit.Allowed,
 			Detail: map[string]any{"sessions_ended": ended}})
 	})
 	if db.IsNoRows(err) {

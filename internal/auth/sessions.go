@@ -104,10 +104,11 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 			session.Recovered = true
 		}
 		return audit.Record(ctx, tx, session.Actor,
-			audit.Entry{Action: "session.start", Target: a.Email, Outcome: audit.Allowed, Detail: given.detail()})
+			audit.Entry{Action: audit.SessionStart, Target: a.Email, Outcome: audit.Allowed, Detail: given.detail()})
 	})
 	if errors.Is(err, errChanged) {
-		return Session{}, s.refuse(ctx, keepsake.Actor{Name: a.Email, Address: in.Address, UserAgent: in.UserAgent},
+		return Session{}, s.recordRefusedSignIn(ctx, keepsake.Actor{Name: a.Email, Address: in.Address,
+			UserAgent: in.UserAgent},
 			"changed", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
 	if err != nil {
@@ -180,7 +181,7 @@ func (s *Sessions) present(ctx context.Context, token string) (sqlcgen.GetSessio
 		}
 		actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, request.Address, request.UserAgent)
 		return s.recordHourly(ctx, tx, "session "+row.ID+" "+network(request.Address), actor,
-			audit.Entry{Action: useSession, Target: request.What, Outcome: audit.Allowed,
+			audit.Entry{Action: audit.SessionUse, Target: request.What, Outcome: audit.Allowed,
 				Detail: audit.Change(row.LastAddress, request.Address)})
 	})
 	if db.IsNoRows(err) {
@@ -200,7 +201,7 @@ func (s *Sessions) End(ctx context.Context, token string) error {
 		if resolved != nil {
 			actor = keepsake.Actor{ID: row.AccountID, Session: row.ID}
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: row.ID, Outcome: audit.Allowed})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionEnd, Target: row.ID, Outcome: audit.Allowed})
 	})
 	if db.IsNoRows(err) {
 		return keepsake.Errorf(keepsake.CodeNotFound, "that session is over already")

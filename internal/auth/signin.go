@@ -58,10 +58,10 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 	defer leave()
 	account, tried, err := s.reserve(ctx, email, in.Address)
 	if err != nil {
-		return Session{}, nil, s.refuse(ctx, actor, "failed", err)
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, "failed", err)
 	}
 	if tried.until.After(s.now()) {
-		return Session{}, nil, s.refuse(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
 	}
 	local := account != nil && account.Kind == kindLocal
 	phc := unknown
@@ -71,13 +71,13 @@ func (s *Sessions) SignIn(ctx context.Context, in Credentials) (Session, *Step, 
 	ok, err := verifyPassword(ctx, in.Password, phc)
 	leave()
 	if err != nil {
-		return Session{}, nil, s.refuse(ctx, actor, "failed", fmt.Errorf("check the password: %w", err))
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, "failed", fmt.Errorf("check the password: %w", err))
 	}
 	if (!ok || !local) && s.supabase != nil && email != "" {
 		return s.signInElsewhere(ctx, actor, email, in, tried, local)
 	}
 	if !ok || !local {
-		return Session{}, nil, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
 	step, err := s.pending(ctx, *account, in, tried)
 	if err != nil || step != nil {
@@ -188,24 +188,25 @@ func (s *Sessions) count(ctx context.Context, tx db.Tx, tried *tries, kind, who 
 	return tx.LockSignIn(ctx, sqlcgen.LockSignInParams{Kind: kind, Subject: subject(who), LockedUntil: now.Add(lock)})
 }
 
-// refuse records a refused sign-in and returns err.
-func (s *Sessions) refuse(ctx context.Context, actor keepsake.Actor, reason string, err error) error {
-	return s.refuseTo(ctx, actor, "session.start", reason, err)
+// recordRefusedSignIn records a refused sign-in and returns err.
+func (s *Sessions) recordRefusedSignIn(ctx context.Context, actor keepsake.Actor, reason string, err error) error {
+	return s.recordRefused(ctx, actor, audit.SessionStart, reason, err)
 }
 
-// refuseTo records that an attempt at an action was refused, or broke, and returns err.
-func (s *Sessions) refuseTo(ctx context.Context, actor keepsake.Actor, action, reason string, err error) error {
-	return s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name,
+// recordRefused records that an attempt at an action was refused, or broke, and returns err.
+func (s *Sessions) recordRefused(ctx context.Context, actor keepsake.Actor, action audit.Action, reason string,
+	err error) error {
+	return s.recordRefusedEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name,
 		Detail: map[string]any{"reason": reason}}, err)
 }
 
-// refuseEntry records why something was not done, and returns it; nil is nothing. What cannot be put on record is
-// answered as a fault, not as a refusal.
-func (s *Sessions) refuseEntry(ctx context.Context, actor keepsake.Actor, e audit.Entry, err error) error {
-	return refuseEntry(ctx, s.db, actor, e, err)
+// recordRefusedEntry records why something was not done, and returns it; nil is nothing. What cannot be put on record
+// is answered as a fault, not as a refusal.
+func (s *Sessions) recordRefusedEntry(ctx context.Context, actor keepsake.Actor, e audit.Entry, err error) error {
+	return recordRefusedEntry(ctx, s.db, actor, e, err)
 }
 
-func refuseEntry(ctx context.Context, d *db.DB, actor keepsake.Actor, e audit.Entry, err error) error {
+func recordRefusedEntry(ctx context.Context, d *db.DB, actor keepsake.Actor, e audit.Entry, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -213,7 +214,7 @@ func refuseEntry(ctx context.Context, d *db.DB, actor keepsake.Actor, e audit.En
 	case keepsake.CodeInternal, keepsake.CodeUnavailable:
 		e.Outcome = audit.Failed
 	}
-	if failed := audit.Refuse(ctx, d, actor, e); failed != nil && e.Outcome != audit.Failed {
+	if failed := audit.RecordRefused(ctx, d, actor, e); failed != nil && e.Outcome != audit.Failed {
 		return failed
 	}
 	return err

@@ -119,7 +119,7 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 	defer leave()
 	until, counted := s.reserve(email, in.Address)
 	if until.After(s.now()) {
-		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "locked", locked(until.Sub(s.now())))
+		return Session{}, nil, s.recordRefusedSignIn(ctx, in.Email, in.Address, "locked", locked(until.Sub(s.now())))
 	}
 	v, err := s.account(ctx, email)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 		return Session{}, nil, fmt.Errorf("check the password: %w", err)
 	}
 	if !ok || v == nil {
-		return Session{}, nil, s.refuse(ctx, in.Email, in.Address, "mismatch",
+		return Session{}, nil, s.recordRefusedSignIn(ctx, in.Email, in.Address, "mismatch",
 			keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
 	if len(v.Secret) > 0 {
@@ -165,7 +165,7 @@ func (s *Standby) start(ctx context.Context, v *Verifier, in Credentials, factor
 }
 
 // refuse logs a refused sign-in and returns err.
-func (s *Standby) refuse(ctx context.Context, email, address, reason string, err error) error {
+func (s *Standby) recordRefusedSignIn(ctx context.Context, email, address, reason string, err error) error {
 	s.log.WarnContext(ctx, "a sign-in without the console database was refused", "email", email, "address", address,
 		"reason", reason)
 	return err

@@ -12,7 +12,7 @@ import (
 // and the console database when it is back, would take the same code once more.
 func (s *Standby) Continue(ctx context.Context, step Step, typed keepsake.Secret, in Credentials) (Session, error) {
 	refuse := func(reason string, err error) (Session, error) {
-		return Session{}, s.refuse(ctx, step.Email, in.Address, reason, err)
+		return Session{}, s.recordRefusedSignIn(ctx, step.Email, in.Address, reason, err)
 	}
 	if step.Kind != StepCode || !s.now().Before(step.Until) {
 		return refuse("step_over", stepOver())

@@ -86,7 +86,7 @@ func recordRecovery(ctx context.Context, tx db.Tx, actor keepsake.Actor, a sqlcg
 		return 0, err
 	}
 	return int(row.CodesLeft), audit.Record(ctx, tx, actor,
-		audit.Entry{Action: "second_step.recovery_code", Target: a.Email, Outcome: audit.Allowed,
+		audit.Entry{Action: audit.SecondStepRecoveryCode, Target: a.Email, Outcome: audit.Allowed,
 			Detail: map[string]any{"left": row.CodesLeft}})
 }
 
@@ -112,8 +112,9 @@ func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credential
 			}
 		}
 		actor := actorOf(a.ID, a.Email, a.Role, a.Organization, "", in.Address, in.UserAgent)
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.password", Target: a.Email, Outcome: audit.Allowed,
-			Detail: map[string]any{"asked": step.Kind}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionPassword, Target: a.Email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"asked": step.Kind}})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look up the second step: %w", err)
@@ -127,7 +128,7 @@ func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credential
 func (s *Sessions) Continue(ctx context.Context, step Step, code keepsake.Secret, in Credentials) (Session, error) {
 	actor := keepsake.Actor{ID: step.Account, Name: step.Email, Address: in.Address, UserAgent: in.UserAgent}
 	if !s.now().Before(step.Until) {
-		return Session{}, s.refuse(ctx, actor, "step_over", stepOver())
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "step_over", stepOver())
 	}
 	switch step.Kind {
 	case StepCode:
@@ -135,7 +136,7 @@ func (s *Sessions) Continue(ctx context.Context, step Step, code keepsake.Secret
 	case StepSupabase:
 		return s.continueSupabase(ctx, step, code, in, actor)
 	default:
-		return Session{}, s.refuse(ctx, actor, "step_unknown", stepOver())
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "step_unknown", stepOver())
 	}
 }
 
@@ -146,22 +147,24 @@ func (s *Sessions) continueCode(ctx context.Context, step Step, code keepsake.Se
 		return Session{}, err
 	}
 	if tried.until.After(s.now()) {
-		return Session{}, s.refuse(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
 	}
 	if account == nil || account.ID != step.Account || passwordMark(account.PasswordHash) != step.State {
-		return Session{}, s.refuse(ctx, actor, "step_over", stepOver())
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "step_over", stepOver())
 	}
 	given, err := s.judge(ctx, *account, code)
 	if err == nil && given.take == nil {
-		return Session{}, s.refuse(ctx, actor, "wrong_"+given.name, keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "wrong_"+given.name,
+			keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
 	}
 	if err != nil {
-		return Session{}, s.refuse(ctx, actor, string(keepsake.CodeOf(err)), err)
+		return Session{}, s.recordRefusedSignIn(ctx, actor, string(keepsake.CodeOf(err)), err)
 	}
 	given.tried = tried
 	session, err := s.start(ctx, *account, in, given)
 	if errors.Is(err, errSpent) {
-		return Session{}, s.refuse(ctx, actor, "spent_"+given.name, keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "spent_"+given.name,
+			keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
 	}
 	return session, err
 }

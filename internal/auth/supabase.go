@@ -93,10 +93,10 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 		if !decoy {
 			s.noteRefusal(ctx, err)
 		}
-		return Session{}, nil, s.refuse(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, "mismatch", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	case keepsake.CodeOf(err) == keepsake.CodeUnavailable:
 		s.supabase.Logger.WarnContext(ctx, "Supabase Auth could not be asked at a sign-in", "err", err)
-		return Session{}, nil, s.refuse(ctx, actor, "auth_server_away", keepsake.Errorf(keepsake.CodeForbidden,
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, "auth_server_away", keepsake.Errorf(keepsake.CodeForbidden,
 			"E-mail and password match no local account, and Supabase Auth does not answer, so accounts that are kept there "+
 				"cannot sign in now. Try again in a minute, or use a local account."))
 	case err != nil:
@@ -109,7 +109,7 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 	}
 	if err != nil {
 		s.signOut(ctx, tokens.Access)
-		return Session{}, nil, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
 	}
 	user, err := s.supabase.Client.User(ctx, tokens.Access)
 	if errors.Is(err, gotrue.ErrPerson) {
@@ -118,7 +118,7 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 	}
 	if err != nil {
 		s.signOut(ctx, tokens.Access)
-		return Session{}, nil, s.refuse(ctx, actor, "auth_server_away", err)
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, "auth_server_away", err)
 	}
 	factors := user.Factors
 	if reason, err := s.mayEnter(claims, user); err != nil {
@@ -128,7 +128,7 @@ func (s *Sessions) signInElsewhere(ctx context.Context, actor keepsake.Actor, em
 				return Session{}, nil, err
 			}
 		}
-		return Session{}, nil, s.refuse(ctx, actor, reason, err)
+		return Session{}, nil, s.recordRefusedSignIn(ctx, actor, reason, err)
 	}
 	if len(factors) == 0 || claims.Strong {
 		session, err := s.startElsewhere(ctx, claims, tokens, in, factor{tried: tried})
@@ -161,7 +161,7 @@ func (s *Sessions) refuseClaims(ctx context.Context, actor keepsake.Actor, subje
 			return err
 		}
 	}
-	return s.refuse(ctx, actor, "claims", keepsake.Errorf(keepsake.CodeForbidden, refusal))
+	return s.recordRefusedSignIn(ctx, actor, "claims", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 }
 
 // reasonRole is why somebody is refused whom the auth server knows, and not as a super admin.
@@ -221,7 +221,7 @@ func (s *Sessions) supabaseStep(ctx context.Context, actor keepsake.Actor, email
 				return err
 			}
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.password", Target: email, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionPassword, Target: email, Outcome: audit.Allowed,
 			Detail: map[string]any{"asked": step.Kind}})
 	})
 }
@@ -232,24 +232,24 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 	actor keepsake.Actor) (Session, error) {
 	var state supabaseState
 	if s.supabase == nil || json.Unmarshal([]byte(step.State), &state) != nil {
-		return Session{}, s.refuse(ctx, actor, "step_unknown", stepOver())
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "step_unknown", stepOver())
 	}
 	account, tried, err := s.reserve(ctx, step.Email, in.Address)
 	if err != nil {
 		return Session{}, err
 	}
 	if tried.until.After(s.now()) {
-		return Session{}, s.refuse(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "locked", locked(tried.until.Sub(s.now())))
 	}
 	if account != nil && account.Kind == kindLocal {
-		return Session{}, s.refuse(ctx, actor, "step_over", stepOver())
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "step_over", stepOver())
 	}
 	weak, err := s.supabase.Client.Refresh(ctx, keepsake.Secret(state.Refresh))
 	if errors.Is(err, gotrue.ErrRefused) {
-		return Session{}, s.refuse(ctx, actor, "step_over", stepOver())
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "step_over", stepOver())
 	}
 	if err != nil {
-		return Session{}, s.refuse(ctx, actor, "auth_server_away", err)
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "auth_server_away", err)
 	}
 	strong, by, err := s.verifyAny(ctx, weak.Access, state.Factors, code)
 	if err != nil {
@@ -259,7 +259,7 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 			reason, err = "wrong_totp", keepsake.Errorf(keepsake.CodeForbidden, wrongCode)
 		}
 		state.Refresh = weak.Refresh.Reveal()
-		return Session{}, s.refuse(ctx, actor, reason, triedStep{err, step.with(state)})
+		return Session{}, s.recordRefusedSignIn(ctx, actor, reason, triedStep{err, step.with(state)})
 	}
 	claims, err := s.supabase.Verifier.Verify(ctx, strong.Access)
 	if errors.Is(err, gotrue.ErrPerson) {
@@ -267,20 +267,21 @@ func (s *Sessions) continueSupabase(ctx context.Context, step Step, code keepsak
 		return Session{}, s.refuseClaims(ctx, actor, claims.Subject, err)
 	}
 	if err != nil {
-		return Session{}, s.refuse(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "auth_server_misfit", s.supabase.misfit(ctx, err))
 	}
 	if !claims.Strong { // what a code was given for, and the token does not say so, is no second step
-		return Session{}, s.refuse(ctx, actor, "auth_server_misfit",
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "auth_server_misfit",
 			s.supabase.misfit(ctx, errors.New("a code was taken, and the token says nothing of a second factor (aal2)")))
 	}
 	if reason, err := s.mayEnter(claims, gotrue.User{}); err != nil {
-		return Session{}, s.refuse(ctx, actor, reason, err)
+		return Session{}, s.recordRefusedSignIn(ctx, actor, reason, err)
 	}
 	session, err := s.startElsewhere(ctx, claims, strong, in,
 		factor{name: factorTOTP, tried: tried, take: s.takeElsewhere(ctx, by, code)})
 	if errors.Is(err, errSpent) {
 		s.signOut(ctx, strong.Access)
-		return Session{}, s.refuse(ctx, actor, "spent_"+factorTOTP, keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
+		return Session{}, s.recordRefusedSignIn(ctx, actor, "spent_"+factorTOTP,
+			keepsake.Errorf(keepsake.CodeForbidden, wrongCode))
 	}
 	return session, err
 }
@@ -330,7 +331,7 @@ func (s *Sessions) startElsewhere(ctx context.Context, claims gotrue.Claims, tok
 	account, err := s.known(ctx, claims, actor)
 	if err != nil {
 		s.signOut(ctx, tokens.Access)
-		return Session{}, s.refuse(ctx, actor, string(keepsake.CodeOf(err)), err)
+		return Session{}, s.recordRefusedSignIn(ctx, actor, string(keepsake.CodeOf(err)), err)
 	}
 	given.keep = func(tx db.Tx, session string) error { return s.keepTokens(ctx, tx, session, tokens, claims.Expires) }
 	return s.start(ctx, account, in, given)
@@ -387,7 +388,7 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 		if err := closeElsewhere(ctx, tx, id); err != nil {
 			return account, nil, fmt.Errorf("close the account of before: %w", err)
 		}
-		entry := audit.Entry{Action: "account.close", Target: email, Outcome: audit.Allowed,
+		entry := audit.Entry{Action: audit.AccountClose, Target: email, Outcome: audit.Allowed,
 			Detail: map[string]any{"reason": "replaced_elsewhere", "account": id}}
 		learned = append(learned, entry)
 	}
@@ -400,7 +401,7 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 	if err != nil {
 		return account, nil, fmt.Errorf("store the account: %w", err)
 	}
-	return account, append(learned, audit.Entry{Action: "account.elsewhere", Target: email, Outcome: audit.Allowed,
+	return account, append(learned, audit.Entry{Action: audit.AccountElsewhere, Target: email, Outcome: audit.Allowed,
 		Detail: audit.Change(before, standingOfAccount(account))}), nil
 }
 
@@ -440,8 +441,9 @@ func (s *Sessions) closeAccount(ctx context.Context, address, subject string) er
 		if err := closeElsewhere(ctx, tx, account.ID); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: "account.close", Target: account.Email, Outcome: audit.Allowed,
-			Detail: map[string]any{"reason": endRefused}})
+		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountClose, Target: account.Email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"reason": endRefused}})
 	})
 	if err != nil {
 		return fmt.Errorf("close the account: %w", err)

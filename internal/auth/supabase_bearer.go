@@ -114,7 +114,7 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 	if asked {
 		err = s.db.InTx(ctx, system, func(tx db.Tx) error {
 			return s.recordHourly(ctx, tx, "bearer "+actor.Session+" "+network(address), actor,
-				audit.Entry{Action: "token.use", Target: actor.Session, Outcome: audit.Allowed})
+				audit.Entry{Action: audit.TokenUse, Target: actor.Session, Outcome: audit.Allowed})
 		})
 	}
 	return actor, err

@@ -238,13 +238,13 @@ func (s *Sessions) endElsewhere(ctx context.Context, actor keepsake.Actor, why s
 			if err := closeElsewhere(ctx, tx, actor.ID); err != nil {
 				return err
 			}
-			closed := audit.Entry{Action: "account.close", Target: actor.Name, Outcome: audit.Allowed,
+			closed := audit.Entry{Action: audit.AccountClose, Target: actor.Name, Outcome: audit.Allowed,
 				Detail: map[string]any{"reason": why}}
 			if err := audit.Record(ctx, tx, system, closed); err != nil {
 				return err
 			}
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "session.end", Target: actor.Name, Outcome: audit.Failed,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionEnd, Target: actor.Name, Outcome: audit.Failed,
 			Detail: map[string]any{"reason": why}})
 	})
 	if err != nil {

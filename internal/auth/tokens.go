@@ -91,7 +91,7 @@ func (s *Sessions) CreateToken(
 			if err != nil {
 				return err
 			}
-			return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.create", Target: token.ID, Outcome: audit.Allowed,
+			return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.TokenCreate, Target: token.ID, Outcome: audit.Allowed,
 				Detail: detail})
 		})
 	}
@@ -101,7 +101,7 @@ func (s *Sessions) CreateToken(
 				"make another.")
 	}
 	if err != nil {
-		return Token{}, "", s.refuseToken(ctx, actor, "token.create", in.ID, detail, err)
+		return Token{}, "", s.recordTokenRefusal(ctx, actor, audit.TokenCreate, in.ID, detail, err)
 	}
 	return token, secret, nil
 }
@@ -129,7 +129,7 @@ func checkToken(actor keepsake.Actor, in TokenInput) error {
 // ListTokens returns the actor's own tokens, newest first.
 func (s *Sessions) ListTokens(ctx context.Context, actor keepsake.Actor) ([]Token, error) {
 	if actor.Permissions != nil {
-		return nil, s.refuseToken(ctx, actor, "token.list", "", map[string]any{}, errTokens)
+		return nil, s.recordTokenRefusal(ctx, actor, audit.TokenList, "", map[string]any{}, errTokens)
 	}
 	var list []Token
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -155,30 +155,31 @@ func (s *Sessions) ListTokens(ctx context.Context, actor keepsake.Actor) ([]Toke
 // RevokeToken ends one of the actor's own tokens. It is refused from the next request on.
 func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id string) error {
 	if actor.Permissions != nil {
-		return s.refuseToken(ctx, actor, "token.revoke", id, map[string]any{}, errTokens)
+		return s.recordTokenRefusal(ctx, actor, audit.TokenRevoke, id, map[string]any{}, errTokens)
 	}
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
 		name, err := tx.RevokeToken(ctx, sqlcgen.RevokeTokenParams{ID: id, AccountID: actor.ID, Now: s.now()})
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "token.revoke", Target: id, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.TokenRevoke, Target: id, Outcome: audit.Allowed,
 			Detail: map[string]any{"name": name}})
 	})
 	if db.IsNoSuch(err) {
 		err = keepsake.Errorf(keepsake.CodeNotFound, "You have no such token.")
 	}
 	if err != nil {
-		return s.refuseToken(ctx, actor, "token.revoke", id, map[string]any{}, err)
+		return s.recordTokenRefusal(ctx, actor, audit.TokenRevoke, id, map[string]any{}, err)
 	}
 	return nil
 }
 
-// refuseToken records why something about a token was not done, and returns it.
-func (s *Sessions) refuseToken(ctx context.Context, actor keepsake.Actor, action, id string, detail map[string]any,
+// recordTokenRefusal records why something about a token was not done, and returns it.
+func (s *Sessions) recordTokenRefusal(ctx context.Context, actor keepsake.Actor, action audit.Action, id string,
+	detail map[string]any,
 	err error) error {
 	detail["code"] = keepsake.CodeOf(err)
-	return s.refuseEntry(ctx, actor, audit.Entry{Action: action, Target: id, Detail: detail}, err)
+	return s.recordRefusedEntry(ctx, actor, audit.Entry{Action: action, Target: id, Detail: detail}, err)
 }
 
 // ResolveToken returns who a token acts for, with what it may do. One that is unknown, revoked, over, or of a closed
@@ -215,7 +216,7 @@ func (s *Sessions) resolveToken(ctx context.Context, token, address string) (kee
 			return err
 		}
 		return s.recordHourly(ctx, tx, "token "+row.ID+" "+network(address), tokenActor(row, address),
-			audit.Entry{Action: "token.use", Target: row.ID, Outcome: audit.Allowed})
+			audit.Entry{Action: audit.TokenUse, Target: row.ID, Outcome: audit.Allowed})
 	})
 	if db.IsNoRows(err) {
 		return keepsake.Actor{}, refused

@@ -34,7 +34,7 @@ func (s *Sessions) WithTelling(tell func(ctx context.Context)) *Sessions {
 // tellTime bounds how long a page waits for the repository to be told.
 const tellTime = 10 * time.Second
 
-func (s *Sessions) told(ctx context.Context) {
+func (s *Sessions) tellRepository(ctx context.Context) {
 	if s.tell == nil {
 		return
 	}

@@ -113,7 +113,7 @@ func (c *Config) Certificate() (*tls.Certificate, error) {
 }
 
 // Engine builds the engine that this configuration describes. It sends nothing to anybody.
-func (c *Config) Engine(ctx context.Context, options engine.Options) (*engine.Engine, error) {
+func (c *Config) Engine(ctx context.Context) (*engine.Engine, error) {
 	key, err := c.KeySource()
 	if err != nil {
 		return nil, err
@@ -122,11 +122,7 @@ func (c *Config) Engine(ctx context.Context, options engine.Options) (*engine.En
 	if err != nil {
 		return nil, err
 	}
-	options.PlatformURL, options.Providers, options.Key = c.Platform.URL, providers, key
-	options.ConsoleURL = c.Console.URL
-	options.DataMap, options.ManagedSchemas, options.PGBin = c.DataMap, c.ManagedSchemas, c.Resolve(c.PGBin)
-	if options.Workers == 0 {
-		options.Workers = c.Workers
-	}
-	return engine.New(options), nil
+	return engine.New(engine.Options{PlatformURL: c.Platform.URL, ConsoleURL: c.Console.URL, Providers: providers,
+		Key: key, DataMap: c.DataMap, ManagedSchemas: c.ManagedSchemas, PGBin: c.Resolve(c.PGBin),
+		Workers: c.Workers}), nil
 }

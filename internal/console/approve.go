@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/operation"
 )
@@ -23,7 +24,7 @@ func (c *Console) ApproveOperation(ctx context.Context, actor keepsake.Actor, id
 		err = c.mustBeProven(actor)
 	}
 	detail := map[string]any{}
-	return c.attemptJudged(ctx, actor, err, "approval.give", id, detail, func(tx db.Tx) (string, error) {
+	return c.attemptJudged(ctx, actor, err, audit.ApprovalGive, id, detail, func(tx db.Tx) (string, error) {
 		row, err := c.runner.Approve(ctx, tx, actor, id)
 		if db.IsNoRows(err) {
 			return id, whyNotApprove(ctx, tx, actor, id)

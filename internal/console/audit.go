@@ -31,7 +31,7 @@ func mayReadAudit(actor keepsake.Actor) error {
 // ListAudit returns a page of the trail.
 func (c *Console) ListAudit(ctx context.Context, actor keepsake.Actor, f audit.Filter) (AuditPage, error) {
 	if err := mayReadAudit(actor); err != nil {
-		return AuditPage{}, c.recordRefused(ctx, actor, "audit.read", "", nil, err)
+		return AuditPage{}, c.recordRefused(ctx, actor, audit.TrailRead, "", nil, err)
 	}
 	f.Most = auditPage + 1
 	rows, err := audit.List(ctx, c.db, actor, plainFilter(f))
@@ -68,9 +68,9 @@ func (c *Console) ExportAudit(ctx context.Context, actor keepsake.Actor, f audit
 		err = audit.CheckFormat(format)
 	}
 	if err != nil {
-		return c.recordRefused(ctx, actor, "audit.export", "", detail, err)
+		return c.recordRefused(ctx, actor, audit.TrailExport, "", detail, err)
 	}
-	if err := c.recordDone(ctx, actor, "audit.export", "", detail); err != nil {
+	if err := c.recordDone(ctx, actor, audit.TrailExport, "", detail); err != nil {
 		return err
 	}
 	write, end, err := audit.NewWriter(w, format)
@@ -81,7 +81,7 @@ func (c *Console) ExportAudit(ctx context.Context, actor keepsake.Actor, f audit
 		err = end()
 	}
 	if err != nil {
-		return c.recordRefused(ctx, actor, "audit.export", "", detail, err)
+		return c.recordRefused(ctx, actor, audit.TrailExport, "", detail, err)
 	}
 	return nil
 }

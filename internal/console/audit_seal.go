@@ -98,7 +98,7 @@ func (c *Console) SealAudit(ctx context.Context) error {
 func (c *Console) SealAuditNow(ctx context.Context, actor keepsake.Actor) (AuditVerdict, error) {
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil { // first, so that the seal covers it
-		err = c.recordDone(ctx, actor, "audit.seal", "", nil)
+		err = c.recordDone(ctx, actor, audit.TrailSeal, "", nil)
 	}
 	var known bool
 	if err == nil {
@@ -109,7 +109,7 @@ func (c *Console) SealAuditNow(ctx context.Context, actor keepsake.Actor) (Audit
 		v, err = c.sealAudit(ctx, known)
 	}
 	if err != nil {
-		return v, c.recordRefused(ctx, actor, "audit.seal", "", nil, err)
+		return v, c.recordRefused(ctx, actor, audit.TrailSeal, "", nil, err)
 	}
 	return v, nil
 }
@@ -227,13 +227,13 @@ func sameDay(a, b time.Time) bool { return day(a.UTC()).Equal(day(b.UTC())) }
 // as it was written.
 func (c *Console) VerifyAudit(ctx context.Context, actor keepsake.Actor) (AuditVerdict, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return AuditVerdict{}, c.recordRefused(ctx, actor, "audit.verify", "", nil, err)
+		return AuditVerdict{}, c.recordRefused(ctx, actor, audit.TrailVerify, "", nil, err)
 	}
 	v, err := c.verifyAudit(ctx)
 	if err != nil {
-		return v, c.recordRefused(ctx, actor, "audit.verify", "", nil, err)
+		return v, c.recordRefused(ctx, actor, audit.TrailVerify, "", nil, err)
 	}
-	err = c.recordDone(ctx, actor, "audit.verify", "",
+	err = c.recordDone(ctx, actor, audit.TrailVerify, "",
 		map[string]any{"intact": v.Intact, "rows": v.Rows, "broken": v.Broken})
 	if err != nil && !v.Intact { // it may be broken so that nothing can be appended: that is what whoever asks has to know
 		c.log.ErrorContext(ctx, "that the audit trail was verified could not be recorded", "err", err)
@@ -259,9 +259,9 @@ func (c *Console) verifyAudit(ctx context.Context) (AuditVerdict, error) {
 	if !v.Intact && (before == nil || before.Intact || before.Broken != v.Broken || len(before.Breaks) != len(v.Breaks) ||
 		before.More != v.More) {
 		c.log.ErrorContext(ctx, "the audit trail is not as it was written", "row", v.Broken, "problem", v.Problem)
-		entry := audit.Entry{Action: "audit.broken", Target: fmt.Sprintf("row %d", v.Broken), Outcome: audit.Failed,
+		entry := audit.Entry{Action: audit.TrailBroken, Target: fmt.Sprintf("row %d", v.Broken), Outcome: audit.Failed,
 			Detail: map[string]any{"problem": v.Problem}}
-		if err := audit.Refuse(ctx, c.db, keepsake.System("audit"), entry); err != nil {
+		if err := audit.RecordRefused(ctx, c.db, keepsake.System("audit"), entry); err != nil {
 			c.log.ErrorContext(ctx, "that the audit trail is broken could not be recorded", "err", err)
 		}
 	}
@@ -300,7 +300,7 @@ func (c *Console) readSeals(ctx context.Context, v *AuditVerdict) ([]audit.Seal,
 // anew.
 func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit.Seal, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
-		return nil, c.recordRefused(ctx, actor, "audit.begin", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, audit.TrailBegin, "", nil, err)
 	}
 	var v AuditVerdict
 	seals, err := c.readSeals(ctx, &v)
@@ -309,11 +309,11 @@ func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit
 			"The seals in the repository could not be read, so nothing was put on record: %s", v.Unsealed)
 	}
 	if err != nil {
-		return nil, c.recordRefused(ctx, actor, "audit.begin", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, audit.TrailBegin, "", nil, err)
 	}
 	r, err := audit.Verify(ctx, c.db, seals...)
 	if err != nil {
-		return nil, c.recordRefused(ctx, actor, "audit.begin", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, audit.TrailBegin, "", nil, err)
 	}
 	newest := map[string]audit.Seal{}
 	for _, s := range seals {
@@ -323,7 +323,7 @@ func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit
 	}
 	var ended []audit.Seal
 	for trail, s := range newest {
-		if err := c.recordDone(ctx, actor, "audit.begin", trail,
+		if err := c.recordDone(ctx, actor, audit.TrailBegin, trail,
 			map[string]any{"row": s.Row, "hash": s.Hash, "sealed": s.At}); err != nil {
 			return ended, err
 		}

@@ -101,7 +101,7 @@ func TestTheTrailIsSealedEveryHour(t *testing.T) {
 	seal(1)
 	guess := func() {
 		t.Helper()
-		if err := audit.Refuse(t.Context(), w.db, admin, audit.Entry{Action: "session.start"}); err != nil {
+		if err := audit.RecordRefused(t.Context(), w.db, admin, audit.Entry{Action: "session.start"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,7 +71,7 @@ func TestAForgedVerdictIsNobodysWord(t *testing.T) {
 			}
 			c := fresh()
 			for range 3 {
-				if err := audit.Refuse(t.Context(), w.db, admin, audit.Entry{Action: "session.start"}); err != nil {
+				if err := audit.RecordRefused(t.Context(), w.db, admin, audit.Entry{Action: "session.start"}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -108,7 +108,7 @@ func TestAnOlderVerdictDoesNotComeBack(t *testing.T) {
 	notes := &fakeNotes{now: time.Now}
 	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Notes, d.Vault = notes, fakeVault{"ours"} })
 	for range 3 {
-		if err := audit.Refuse(t.Context(), w.db, admin, audit.Entry{Action: "session.start"}); err != nil {
+		if err := audit.RecordRefused(t.Context(), w.db, admin, audit.Entry{Action: "session.start"}); err != nil {
 			t.Fatal(err)
 		}
 	}

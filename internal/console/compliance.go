@@ -10,6 +10,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -35,7 +36,7 @@ type lastMeasured struct {
 // Performance returns what was measured of restores. Of backups, operations and recovery points tell it themselves.
 func (c *Console) Performance(ctx context.Context, actor keepsake.Actor) (Performance, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return Performance{}, c.recordRefused(ctx, actor, "overview.read", "", nil, err)
+		return Performance{}, c.recordRefused(ctx, actor, audit.OverviewRead, "", nil, err)
 	}
 	k, now := &c.measured, c.now()
 	k.mu.Lock()
@@ -111,7 +112,7 @@ type ProviderCompliance struct {
 func (c *Console) Compliance(ctx context.Context, actor keepsake.Actor) (Compliance, error) {
 	out := Compliance{}
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return out, c.recordRefused(ctx, actor, "compliance.read", "", nil, err)
+		return out, c.recordRefused(ctx, actor, audit.ComplianceRead, "", nil, err)
 	}
 	var err error
 	if out.Dashboard, err = c.Dashboard(ctx, actor); err != nil {

@@ -158,7 +158,8 @@ func (c *Console) reconcile(ctx context.Context) error {
 // attemptJudged runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn
 // returns the target of the attempt where target is not known before. The actor's right to it has been judged: err says
 // why not. When fn refuses or breaks, that is on record too, and nothing else of it remains.
-func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err error, action, target string,
+func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err error, action audit.Action,
+	target string,
 	detail map[string]any, fn func(db.Tx) (string, error)) error {
 	if err == nil {
 		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
@@ -178,7 +179,8 @@ func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err e
 // recordRefusedLook records that somebody asked for what they may not look at, or for what is not there for them, and
 // returns why. A look at the console's own facts that is allowed leaves no entry: that a session or a token is used
 // does.
-func (c *Console) recordRefusedLook(ctx context.Context, actor keepsake.Actor, action, target string, err error) error {
+func (c *Console) recordRefusedLook(ctx context.Context, actor keepsake.Actor, action audit.Action, target string,
+	err error) error {
 	if code := keepsake.CodeOf(err); err != nil && (code == keepsake.CodeForbidden || code == keepsake.CodeNotFound) {
 		return c.recordRefused(ctx, actor, action, target, nil, err)
 	}
@@ -189,7 +191,8 @@ func (c *Console) recordRefusedLook(ctx context.Context, actor keepsake.Actor, a
 const recordTime = 5 * time.Second
 
 // recordRefused records an attempt that did not work and returns why.
-func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any,
+func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, action audit.Action, target string,
+	detail map[string]any,
 	err error) error {
 	entry := audit.Entry{Action: action, Target: target, Outcome: audit.Refused,
 		Detail: map[string]any{"code": keepsake.CodeOf(err)}}
@@ -200,7 +203,7 @@ func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, actio
 	for k, v := range detail {
 		entry.Detail[k] = v
 	}
-	if failed := audit.Refuse(ctx, c.db, actor, entry); failed != nil {
+	if failed := audit.RecordRefused(ctx, c.db, actor, entry); failed != nil {
 		c.log.ErrorContext(ctx, "a refused attempt could not be recorded", "action", action, "actor", actor.Name, "err",
 			failed)
 	}

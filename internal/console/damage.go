@@ -6,6 +6,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -17,7 +18,7 @@ const damagePoints = 12
 // FindDamage returns the newest damage of a wedding, and as Point the newest safe recovery point before it, or where
 // none is safe the newest; nil when no damage is found.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
-	defer func() { err = c.recordRefusedLook(ctx, actor, "wedding.read", wedding, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, wedding, err) }()
 	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err !=
 		nil {
 		return nil, err

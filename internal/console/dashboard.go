@@ -10,6 +10,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -33,7 +34,7 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor,
 	next func(context.Context, keepsake.Actor) FoundWeddings) (Dashboard, error) {
 	d := Dashboard{Now: c.now(), MaxAge: c.maxAge}
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return d, c.recordRefused(ctx, actor, "overview.read", "", nil, err)
+		return d, c.recordRefused(ctx, actor, audit.OverviewRead, "", nil, err)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })

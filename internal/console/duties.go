@@ -7,6 +7,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/operation"
 )
@@ -72,7 +73,7 @@ type DutyState struct {
 // data, so it is told to those who may see the whole platform.
 func (c *Console) ListDuties(ctx context.Context, actor keepsake.Actor) ([]DutyState, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return nil, c.recordRefused(ctx, actor, "duties.list", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, audit.DutiesList, "", nil, err)
 	}
 	known := map[string]sqlcgen.Duty{}
 	err := c.db.InTx(ctx, keepsake.System("duties"), func(tx db.Tx) error {

@@ -171,7 +171,7 @@ func listElsewhere(ctx context.Context, tx db.Tx) (more bool, err error) {
 		return false, err
 	}
 	if len(found) > 0 {
-		err = audit.Record(ctx, tx, keepsake.System("sync"), audit.Entry{Action: "backup.found", Outcome: audit.Allowed,
+		err = audit.Record(ctx, tx, keepsake.System("sync"), audit.Entry{Action: audit.BackupFound, Outcome: audit.Allowed,
 			Detail: map[string]any{"points": found}})
 	}
 	return len(made) == elsewhereBatch, err

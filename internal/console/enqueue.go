@@ -7,6 +7,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -21,13 +22,13 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 }
 
 // enqueue writes operation, job and audit row in one transaction. That the actor may has been judged before.
-func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any,
+func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action audit.Action, detail map[string]any,
 	row sqlcgen.InsertOperationParams) (Operation, error) {
 	return c.enqueueJudged(ctx, actor, action, detail, row, nil)
 }
 
 // enqueueJudged is enqueue for what another super admin may have to approve first.
-func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any,
+func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, action audit.Action, detail map[string]any,
 	row sqlcgen.InsertOperationParams, judge mayBeAlone) (Operation, error) {
 	var o Operation
 	err := c.attemptJudged(ctx, actor, nil, action, "", detail, func(tx db.Tx) (string, error) {

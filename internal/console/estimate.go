@@ -11,6 +11,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -27,7 +28,7 @@ const (
 func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (Estimate, error) {
 	e := Estimate{Type: t}
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return e, c.recordRefused(ctx, actor, "backup.estimate", "", map[string]any{"type": t}, err)
+		return e, c.recordRefused(ctx, actor, audit.BackupEstimate, "", map[string]any{"type": t}, err)
 	}
 	if err := checkBackup(StartBackupInput{Type: t}); err != nil {
 		return e, err

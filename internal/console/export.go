@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -22,13 +23,13 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return c.recordRefused(ctx, actor, "scope.export", in.target(), detail, err)
+		return c.recordRefused(ctx, actor, audit.ScopeExport, in.target(), detail, err)
 	}
-	if err := c.recordDone(ctx, actor, "scope.export", in.target(), detail); err != nil {
+	if err := c.recordDone(ctx, actor, audit.ScopeExport, in.target(), detail); err != nil {
 		return err
 	}
 	if err := c.scopes.Export(ctx, in.scope(), format, w); err != nil {
-		return c.recordRefused(ctx, actor, "scope.export", in.target(), detail, err)
+		return c.recordRefused(ctx, actor, audit.ScopeExport, in.target(), detail, err)
 	}
 	return nil
 }

@@ -56,9 +56,9 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 		}
 	}
 	if err != nil {
-		return Operation{}, c.recordRefused(ctx, actor, "backup.start", "", detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, audit.BackupStart, "", detail, err)
 	}
-	o, err := c.enqueue(ctx, actor, "backup.start", detail, row)
+	o, err := c.enqueue(ctx, actor, audit.BackupStart, detail, row)
 	if !errors.Is(err, errBackupRuns) {
 		return o, err
 	}

@@ -29,9 +29,9 @@ func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operat
 	}
 	detail := map[string]any{"deep": row.Deep}
 	if err != nil {
-		return Operation{}, c.recordRefused(ctx, actor, "repair.start", "", detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, audit.RepairStart, "", detail, err)
 	}
-	return c.enqueue(ctx, actor, "repair.start", detail, row)
+	return c.enqueue(ctx, actor, audit.RepairStart, detail, row)
 }
 
 // endRepair stores what the points have now at each provider. One that looked at names and sizes heals nothing that

@@ -39,7 +39,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	detail := map[string]any{"point": in.Point, "target": in.Target, "database": in.Database, "tiers": in.Tiers,
 		"provider": in.Provider}
 	refuse := func(err error) (Operation, error) {
-		return Operation{}, c.recordRefused(ctx, actor, "restore.start", in.Point, detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, audit.RestoreStart, in.Point, detail, err)
 	}
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {
 		return refuse(err) // before the target is touched on their behalf
@@ -73,7 +73,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	for _, t := range in.Tiers {
 		row.Tiers = append(row.Tiers, string(t))
 	}
-	return c.enqueueJudged(ctx, actor, "restore.start", detail, row, judge)
+	return c.enqueueJudged(ctx, actor, audit.RestoreStart, detail, row, judge)
 }
 
 func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Target, error) {

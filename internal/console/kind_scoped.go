@@ -80,13 +80,13 @@ func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in Sco
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return nil, c.recordRefused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
+		return nil, c.recordRefused(ctx, actor, audit.ScopePreview, in.target(), in.detail(), err)
 	}
 	var p *scope.Preview
 	if err = c.watch.mustBeWritable(ctx); err == nil {
 		p, err = c.scopes.PreviewScope(ctx, in.scope())
 	}
-	return p, c.recordRead(ctx, actor, "scope.preview", in.target(), in.detail(), err)
+	return p, c.recordRead(ctx, actor, audit.ScopePreview, in.target(), in.detail(), err)
 }
 
 func checkScoped(in ScopedInput) error {
@@ -158,13 +158,13 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 			"That is not the name. Type it as the preview shows it; nothing was changed.")
 	}
 	if err != nil {
-		return Operation{}, c.recordRefused(ctx, actor, "scope.restore", in.target(), detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, audit.ScopeRestore, in.target(), detail, err)
 	}
-	return c.enqueueScoped(ctx, actor, "scope.restore", detail,
+	return c.enqueueScoped(ctx, actor, audit.ScopeRestore, detail,
 		ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
 }
 
-func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, action string, detail map[string]any,
+func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, action audit.Action, detail map[string]any,
 	s ScopedOperation) (Operation, error) {
 	s.Restore = c.scopes.NewRestoreID()
 	row := newOperation(actor, KindScoped)
@@ -189,7 +189,7 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 // GetScopedRestore returns what a restore into the live platform changed.
 func (c *Console) GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
 	u, err := c.readRestore(ctx, actor, keepsake.MayRead, restore)
-	return u, c.recordRead(ctx, actor, "scope.restore.read", restore, undoDetail(u, map[string]any{}), err)
+	return u, c.recordRead(ctx, actor, audit.ScopeRestoreRead, restore, undoDetail(u, map[string]any{}), err)
 }
 
 // undoDetail says in the trail what a restore into the live platform was about; nil: nobody may know.
@@ -220,13 +220,13 @@ func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore s
 		err = c.mustBeProven(actor)
 	}
 	if err != nil {
-		return Operation{}, c.recordRefused(ctx, actor, "scope.undo", restore, detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, audit.ScopeUndo, restore, detail, err)
 	}
 	of := ScopedInput{Point: u.Point}
 	if u.Wedding {
 		of.Wedding = u.ID
 	}
-	return c.enqueueScoped(ctx, actor, "scope.undo", detail,
+	return c.enqueueScoped(ctx, actor, audit.ScopeUndo, detail,
 		ScopedOperation{Name: u.Name, UndoOf: restore, Redo: u.Of != "", ScopedInput: of})
 }
 
@@ -266,7 +266,8 @@ func (c *Console) Await(ctx context.Context, actor keepsake.Actor, id string, mo
 
 // recordRead records that somebody was shown rows of a couple's, or why they were not: whoever reads them is on record
 // like whoever changes them.
-func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action, target string, detail map[string]any,
+func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action audit.Action, target string,
+	detail map[string]any,
 	err error) error {
 	if err != nil {
 		return c.recordRefused(ctx, actor, action, target, detail, err)
@@ -275,7 +276,7 @@ func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action, 
 }
 
 // recordDone records what has been done already; whoever gives up waiting is on record all the same.
-func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action, target string,
+func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action audit.Action, target string,
 	detail map[string]any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()

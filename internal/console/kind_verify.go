@@ -22,17 +22,17 @@ func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in Star
 	row := newOperation(actor, KindVerify)
 	detail := map[string]any{"point": in.Point, "deep": in.Deep}
 	if err := mayActOnPlatform(actor, keepsake.MayBackup); err != nil {
-		return Operation{}, c.recordRefused(ctx, actor, "verify.start", in.Point, detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, audit.VerifyStart, in.Point, detail, err)
 	}
 	if in.Point != "" {
 		id, err := c.pointID(ctx, actor, in.Point)
 		if err != nil {
-			return Operation{}, c.recordRefused(ctx, actor, "verify.start", in.Point, detail, err)
+			return Operation{}, c.recordRefused(ctx, actor, audit.VerifyStart, in.Point, detail, err)
 		}
 		in.Point = id
 	}
 	row.PointID, row.Deep = in.Point, in.Deep
-	return c.enqueue(ctx, actor, "verify.start", detail, row)
+	return c.enqueue(ctx, actor, audit.VerifyStart, detail, row)
 }
 
 // endVerify stores what the verification proved, or disproved, of each point.

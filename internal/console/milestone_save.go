@@ -47,13 +47,13 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 	detail["name"] = in.Name
 	switch {
 	case in.Name == "" || !plain(in.Name) || utf8.RuneCountInString(in.Name) > longestMilestone:
-		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail,
+		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.Wedding, detail,
 			keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a name of at most %d characters.", longestMilestone))
 	case in.Name == keepsake.MilestoneDayBefore:
-		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail,
+		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.Wedding, detail,
 			keepsake.Errorf(keepsake.CodeInvalid, "The day before the wedding follows from the wedding's day."))
 	case in.Wedding == "" || !plain(in.Wedding):
-		return c.recordRefused(ctx, actor, "milestone.save", in.Wedding, detail,
+		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.Wedding, detail,
 			keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
 	}
 	err := c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.Wedding)
@@ -61,7 +61,7 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 	if err == nil {
 		organization = c.finder().organizationOf(ctx, actor, in.Wedding)
 	}
-	return c.attemptJudged(ctx, actor, err, "milestone.save", in.Wedding, detail, func(tx db.Tx) (string, error) {
+	return c.attemptJudged(ctx, actor, err, audit.MilestoneSave, in.Wedding, detail, func(tx db.Tx) (string, error) {
 		if err := dayBefore(ctx, tx, in, detail); err != nil {
 			return in.Wedding, err
 		}

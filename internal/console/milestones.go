@@ -62,7 +62,7 @@ func (c *Console) WatchMilestones(ctx context.Context) error {
 			Value: []byte(today.Format(time.DateOnly))}); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, system, audit.Entry{Action: "milestone.look", Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, system, audit.Entry{Action: audit.MilestoneLook, Outcome: audit.Allowed,
 			Detail: map[string]any{"after": dayText(seen), "upto": dayText(today), "weddings": len(marks)}})
 	})
 }

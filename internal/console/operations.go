@@ -9,6 +9,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -31,7 +32,7 @@ func operationID(id string) (string, error) {
 
 // GetOperation returns one operation with its progress and result, or CodeNotFound.
 func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id string) (_ Operation, err error) {
-	defer func() { err = c.recordRefusedLook(ctx, actor, "operation.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, audit.OperationRead, id, err) }()
 	if id, err = operationID(id); err != nil {
 		return Operation{}, err
 	}
@@ -67,7 +68,7 @@ func readOperation(ctx context.Context, tx db.Tx, actor keepsake.Actor, id strin
 // ListOperations returns a page of operations, newest first.
 func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in ListInput) (OperationPage, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return OperationPage{}, c.recordRefused(ctx, actor, "operations.list", "", nil, err)
+		return OperationPage{}, c.recordRefused(ctx, actor, audit.OperationsList, "", nil, err)
 	}
 	if actor.Organization != "" && in.Organization == actor.Organization {
 		in.Organization = "" // they see no others
@@ -79,7 +80,7 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 		err := keepsake.Errorf(keepsake.CodeForbidden,
 			"Which tiers, vendors and days of weddings a backup covers is told to those who may see the whole platform. Leave "+
 				"that filter out.")
-		return OperationPage{}, c.recordRefused(ctx, actor, "operations.list", "", nil, err)
+		return OperationPage{}, c.recordRefused(ctx, actor, audit.OperationsList, "", nil, err)
 	}
 	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
 	if err != nil {
@@ -167,7 +168,7 @@ func operationsOf[R any](rows []R, whole func(R) sqlcgen.BackupOperation) (_ []O
 // OperationLog returns log lines, oldest first: the newest ones, or those after an event. limit 0 is ten thousand.
 func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) (
 	_ []LogLine, err error) {
-	defer func() { err = c.recordRefusedLook(ctx, actor, "operation.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, audit.OperationRead, id, err) }()
 	if id, err = operationID(id); err != nil {
 		return nil, err
 	}
@@ -218,7 +219,7 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 	if err == nil && !actor.May(keepsake.MayRestore) { // what it is, is not for everybody to know
 		err = mayAct(actor, keepsake.MayBackup)
 	}
-	return c.attemptJudged(ctx, actor, err, "operation.cancel", id, nil, func(tx db.Tx) (string, error) {
+	return c.attemptJudged(ctx, actor, err, audit.OperationCancel, id, nil, func(tx db.Tx) (string, error) {
 		row, err := tx.GetOperation(ctx, id) // row-level security shows an organization's admin that organization's
 		if db.IsNoRows(err) {
 			return id, keepsake.Errorf(keepsake.CodeNotFound, "There is no operation %s.", id)

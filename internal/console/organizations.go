@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -30,7 +31,7 @@ func (c *Console) ListOrganizations(
 ) (OrganizationPage, error) {
 	var page OrganizationPage
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return page, c.recordRefused(ctx, actor, "organizations.list", "", nil, err)
+		return page, c.recordRefused(ctx, actor, audit.OrganizationsList, "", nil, err)
 	}
 	if !plain(search) || utf8.RuneCountInString(search) > longestSearch {
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.",
@@ -80,7 +81,7 @@ func (c *Console) ListOrganizations(
 // first.
 func (c *Console) WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]Wedding, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return nil, c.recordRefused(ctx, actor, "weddings.list", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, audit.WeddingsList, "", nil, err)
 	}
 	return c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: ids, Today: c.now(), Limit: mostLimit}).Weddings, nil
 }

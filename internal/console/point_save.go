@@ -50,7 +50,7 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		saved, err = c.savePoint(ctx, actor, in, detail)
 	}
 	if err != nil {
-		return c.recordRefused(ctx, actor, "point.save", in.ID, detail, err)
+		return c.recordRefused(ctx, actor, audit.PointSave, in.ID, detail, err)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func (c *Console) savePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		if saved = n == 1; err != nil || !saved {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "point.save", Target: in.ID, Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.PointSave, Target: in.ID, Outcome: audit.Allowed,
 			Detail: detail})
 	})
 	return saved && err == nil, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -49,7 +50,7 @@ const (
 func (c *Console) ListTests(ctx context.Context, actor keepsake.Actor, in TestsInput) (TestPage, error) {
 	var page TestPage
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return page, c.recordRefused(ctx, actor, "tests.list", "", nil, err)
+		return page, c.recordRefused(ctx, actor, audit.TestsList, "", nil, err)
 	}
 	if !plain(in.Kind) {
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
@@ -115,7 +116,7 @@ func testRow(ctx context.Context, tx db.Tx, id string) (sqlcgen.BackupTest, erro
 
 // GetTest returns one test with its findings, or CodeNotFound.
 func (c *Console) GetTest(ctx context.Context, actor keepsake.Actor, id string) (d TestDetail, err error) {
-	defer func() { err = c.recordRefusedLook(ctx, actor, "test.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, audit.TestRead, id, err) }()
 	if err = mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return d, err
 	}

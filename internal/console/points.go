@@ -7,6 +7,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -20,10 +21,10 @@ const hiddenDetail = "What is in it, table by table, concerns the whole platform
 // ListPoints returns a page of recovery points, newest first.
 func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in PointsInput) (PointPage, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return PointPage{}, c.recordRefused(ctx, actor, "points.list", "", nil, err)
+		return PointPage{}, c.recordRefused(ctx, actor, audit.PointsList, "", nil, err)
 	}
 	if err := c.mayFilter(ctx, actor, in); err != nil {
-		return PointPage{}, c.recordRefused(ctx, actor, "points.list", in.Wedding, nil, err)
+		return PointPage{}, c.recordRefused(ctx, actor, audit.PointsList, in.Wedding, nil, err)
 	}
 	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
 	if err != nil {
@@ -134,7 +135,7 @@ func withTests(ctx context.Context, tx db.Tx, rows []sqlcgen.RecoveryPoint) ([]P
 // GetPoint opens a recovery point: what the console knows, and its tables from the manifest, read from the best
 // provider. When none can show it, Missing says why and the rest is there. "latest" is the newest.
 func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (d PointDetail, err error) {
-	defer func() { err = c.recordRefusedLook(ctx, actor, "point.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, audit.PointRead, id, err) }()
 	if err = mayAct(actor, keepsake.MayRead); err != nil {
 		return d, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -15,7 +16,7 @@ const checkAskedTime = 8 * time.Second
 // CheckProvider checks the providers at once, for somebody who has just put one right, or has just broken it. It writes
 // to the one that is named, whenever the last write was.
 func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name string) error {
-	const action = "provider.check"
+	const action = audit.ProviderCheck
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil && !slices.ContainsFunc(c.engine.Providers(), func(p engine.Provider) bool { return p.Name == name }) {
 		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such provider.")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine/address"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -17,13 +18,13 @@ import (
 func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (string, error) {
 	server, err := c.typedTarget(ctx, actor, typed)
 	if err != nil {
-		return "", c.recordRefused(ctx, actor, "restore.target", "", hostOf(server), err)
+		return "", c.recordRefused(ctx, actor, audit.RestoreTarget, "", hostOf(server), err)
 	}
 	sealed, err := c.engine.SealTarget(ctx, server.Typed())
 	if err != nil {
-		return "", c.recordRefused(ctx, actor, "restore.target", "", hostOf(server), err)
+		return "", c.recordRefused(ctx, actor, audit.RestoreTarget, "", hostOf(server), err)
 	}
-	return sealed, c.recordDone(ctx, actor, "restore.target", "", hostOf(server))
+	return sealed, c.recordDone(ctx, actor, audit.RestoreTarget, "", hostOf(server))
 }
 
 // typedTarget judges who types before what is typed, so that nobody learns from it what names lead to without having

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/policy"
@@ -46,7 +47,7 @@ func (in ScopedInput) brought() policy.Brought {
 func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in ScopedInput) (why string,
 	err error) {
 	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in); err != nil {
-		return "", c.recordRefused(ctx, actor, "scope.preview", in.target(), in.detail(), err)
+		return "", c.recordRefused(ctx, actor, audit.ScopePreview, in.target(), in.detail(), err)
 	}
 	asked := in.brought()
 	judge := c.judgeAlone(ctx, actor, in.Point, &asked)

@@ -19,7 +19,7 @@ const settingsName = "configuration"
 // record it once.
 func (c *Console) RecordSettings(ctx context.Context, actor keepsake.Actor, settings map[string]string) error {
 	if actor.Role != keepsake.RoleSystem {
-		return c.recordRefused(ctx, actor, "settings.change", "", nil,
+		return c.recordRefused(ctx, actor, audit.SettingsChange, "", nil,
 			keepsake.Errorf(keepsake.CodeForbidden,
 				"You may not do this: settings are changed in keepsake.yaml, where the console starts."))
 	}
@@ -56,7 +56,7 @@ func (c *Console) RecordSettings(ctx context.Context, actor keepsake.Actor, sett
 		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: settingsName, Value: now}); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "settings.change", Outcome: audit.Allowed,
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SettingsChange, Outcome: audit.Allowed,
 			Detail: audit.Change(before, after)})
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/progress"
 )
@@ -22,7 +23,7 @@ const (
 // rights are looked at for every event. Without Run, changes by other processes arrive late.
 func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string, afterEventID int64) (_ <-chan Event,
 	err error) {
-	defer func() { err = c.recordRefusedLook(ctx, actor, "operation.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, audit.OperationRead, id, err) }()
 	if id, err = operationID(id); err != nil {
 		return nil, err
 	}

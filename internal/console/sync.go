@@ -85,10 +85,10 @@ func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor,
 		points, err = c.rebuild(ctx, provider)
 	}
 	if err != nil {
-		return 0, c.recordRefused(ctx, actor, "repository.rebuild", provider, detail, err)
+		return 0, c.recordRefused(ctx, actor, audit.RepositoryRebuild, provider, detail, err)
 	}
 	detail["points"] = points
-	return points, c.recordDone(ctx, actor, "repository.rebuild", provider, detail)
+	return points, c.recordDone(ctx, actor, audit.RepositoryRebuild, provider, detail)
 }
 
 func (c *Console) rebuild(ctx context.Context, provider string) (int, error) {
@@ -155,7 +155,7 @@ func (c *Console) savePoints(
 			if len(marked) == 0 {
 				return nil
 			}
-			return audit.Record(ctx, tx, system, audit.Entry{Action: "point.sync", Outcome: audit.Allowed,
+			return audit.Record(ctx, tx, system, audit.Entry{Action: audit.PointSync, Outcome: audit.Allowed,
 				Detail: map[string]any{"points": marked}})
 		})
 		if err != nil {

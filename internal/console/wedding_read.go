@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -18,10 +19,10 @@ func (c *Console) GetWeddingAt(
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return engine.WeddingAt{}, c.recordRefused(ctx, actor, "wedding.read", wedding, in.detail(), err)
+		return engine.WeddingAt{}, c.recordRefused(ctx, actor, audit.WeddingRead, wedding, in.detail(), err)
 	}
 	w, err := c.scopes.WeddingAt(ctx, in.scope())
-	return w, c.recordRead(ctx, actor, "wedding.read", wedding, in.detail(), err)
+	return w, c.recordRead(ctx, actor, audit.WeddingRead, wedding, in.detail(), err)
 }
 
 // GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the
@@ -39,7 +40,7 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
 	}
 	if err != nil {
-		return engine.WeddingChanges{}, c.recordRefused(ctx, actor, "wedding.read", wedding, detail, err)
+		return engine.WeddingChanges{}, c.recordRefused(ctx, actor, audit.WeddingRead, wedding, detail, err)
 	}
 	if to == engine.Now {
 		err = c.watch.mustBeWritable(ctx)
@@ -48,13 +49,13 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 	if err == nil {
 		changes, err = c.scopes.WeddingChanges(ctx, in.scope(), to)
 	}
-	return changes, c.recordRead(ctx, actor, "wedding.read", wedding, detail, err)
+	return changes, c.recordRead(ctx, actor, audit.WeddingRead, wedding, detail, err)
 }
 
 // ExplainScope says which tables of the live platform belong to a wedding, or to an organization, and why.
 func (c *Console) ExplainScope(ctx context.Context, actor keepsake.Actor, organization bool) (*scope.Plan, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
-		return nil, c.recordRefused(ctx, actor, "scope.explain", "", nil, err)
+		return nil, c.recordRefused(ctx, actor, audit.ScopeExplain, "", nil, err)
 	}
 	root, of := c.scopes.Roots()
 	if organization {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -215,7 +216,7 @@ type WeddingPage struct {
 // ListWeddings searches the platform's weddings.
 func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
-		return WeddingPage{}, c.recordRefused(ctx, actor, "weddings.list", "", nil, err)
+		return WeddingPage{}, c.recordRefused(ctx, actor, audit.WeddingsList, "", nil, err)
 	}
 	page, err := c.finder().page(ctx, actor, in, c.now())
 	if err == nil {
@@ -361,7 +362,7 @@ type Milestone struct {
 
 // GetWedding returns one wedding's timeline.
 func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id string) (t WeddingTimeline, err error) {
-	defer func() { err = c.recordRefusedLook(ctx, actor, "wedding.read", id, err) }()
+	defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, id, err) }()
 	t.Now = c.now()
 	if err = mayAct(actor, keepsake.MayRead); err != nil {
 		return t, err

@@ -4,7 +4,6 @@
 package engine
 
 import (
-	"log/slog"
 	"runtime"
 	"time"
 
@@ -36,7 +35,6 @@ type Options struct {
 	ManagedSchemas []string
 	Silence        time.Duration // how long a provider may be silent before it counts as hung; 0: storage.DefaultSilence
 	Workers        int           // parallel readers and writers; 0: one per core
-	Logger         *slog.Logger
 	Now            func() time.Time
 }
 
@@ -58,9 +56,6 @@ type Engine struct {
 func New(opts Options) *Engine {
 	if opts.Workers <= 0 {
 		opts.Workers = max(2, runtime.GOMAXPROCS(0))
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now

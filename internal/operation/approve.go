@@ -20,7 +20,7 @@ const (
 
 // Propose says in the trail and in the operation's log that somebody else decides.
 func (r *Runner) Propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id, because string) error {
-	entry := audit.Entry{Action: "approval.ask", Target: id, Outcome: audit.Allowed,
+	entry := audit.Entry{Action: audit.ApprovalAsk, Target: id, Outcome: audit.Allowed,
 		Detail: map[string]any{"because": because}}
 	if err := audit.Record(ctx, tx, actor, entry); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (r *Runner) ExpireProposals(ctx context.Context) error {
 		}
 		for _, row := range rows {
 			if err := audit.Record(ctx, tx, system,
-				audit.Entry{Action: "approval.expire", Target: row.ID, Outcome: audit.Allowed,
+				audit.Entry{Action: audit.ApprovalExpire, Target: row.ID, Outcome: audit.Allowed,
 					Detail: map[string]any{"asked_by": row.RequestedName}}); err != nil {
 				return err
 			}

@@ -101,7 +101,7 @@ func (r *Runner) endCancelled(ctx context.Context, tx db.Tx, row Operation) erro
 
 // auditEnd records how what was started ended.
 func (r *Runner) auditEnd(ctx context.Context, tx db.Tx, row Operation) error {
-	e := audit.Entry{Action: row.Kind + ".end", Target: row.ID, Outcome: audit.Allowed,
+	e := audit.Entry{Action: audit.EndOf(row.Kind), Target: row.ID, Outcome: audit.Allowed,
 		Detail: map[string]any{"state": row.State, "point": row.PointID, "attempt": row.Attempt}}
 	if State(row.State) == StateFailed {
 		e.Outcome = audit.Failed
