@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -107,7 +107,7 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 			return refuse(http.StatusConflict, func(vm *views.BackupForm) {
 				notice("The backup was not started", err)(vm)
 				if o.ID != "" { // the one that runs already
-					vm.Notices[0].Href, vm.Notices[0].Link = operationURL(o.ID), "Open the one that runs"
+					vm.Notices[0].Href, vm.Notices[0].Link = draw.OperationURL(o.ID), "Open the one that runs"
 				}
 			})
 		}
@@ -124,13 +124,13 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 		if o.Quota != nil {
 			SetQuota(c.Response().Header(), *o.Quota)
 		}
-		return redirect(c, operationURL(o.ID))
+		return redirect(c, draw.OperationURL(o.ID))
 	}
 }
 
 func notice(title string, err error) func(*views.BackupForm) {
 	return func(vm *views.BackupForm) {
-		vm.Notices = append([]ui.Notice{{Tone: ui.ToneBad, Title: title, Text: sentence(keepsake.MessageOf(err))}},
+		vm.Notices = append([]ui.Notice{{Tone: ui.ToneBad, Title: title, Text: draw.Sentence(keepsake.MessageOf(err))}},
 			vm.Notices...)
 	}
 }
@@ -171,7 +171,7 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 		return views.BackupForm{}, err
 	}
 	vm := views.BackupForm{Shell: shell, Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone,
-		Notices: estimateNotices(e), Plan: planOf(e)}
+		Notices: draw.EstimateNotices(e), Plan: draw.Plan(e)}
 	limits := limitsFor(c, pages, con, e, in.Wedding)
 	vm.Plan.Left, vm.Plan.Value, vm.Start = limits.words(t), string(t), limits.start(t)
 	if e.Unreachable != "" {
@@ -192,70 +192,4 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 			Href: "/weddings", Link: "Weddings"})
 	}
 	return vm, nil
-}
-
-// estimateNotices turns the preflight's findings into what a person should know before starting.
-func estimateNotices(e console.Estimate) []ui.Notice {
-	var out []ui.Notice
-	if e.Running != nil {
-		out = append(out, ui.Notice{Tone: ui.ToneRun, Title: "A backup is already under way",
-			Text: "Only one at a time reads the platform; the next one can start when it has ended.",
-			Href: operationURL(e.Running.ID), Link: operationTitle(*e.Running) + ": " + operationState(*e.Running).Text})
-	}
-	bad := ui.Notice{Tone: ui.ToneBad, Title: "A backup started now would stop at this"}
-	warn := ui.Notice{Tone: ui.ToneWarn, Title: "Good to know before you start"}
-	less := ui.Notice{Tone: ui.ToneWarn, Title: "A backup started now would not be fully protected", Href: "/#providers",
-		Link: "See the providers and repair"}
-	for _, f := range e.Findings {
-		line := f.Area + ": " + f.Words()
-		switch {
-		case console.Stops(f):
-			bad.List = append(bad.List, line)
-		case console.Unprotects(f):
-			less.List = append(less.List, line)
-		default:
-			warn.List = append(warn.List, line)
-		}
-	}
-	for _, n := range []ui.Notice{bad, less, warn} {
-		if len(n.List) > 0 {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// planOf draws what a backup would cover.
-func planOf(e console.Estimate) views.BackupPlan {
-	p := views.BackupPlan{Type: format.Title(string(e.Type)), Known: e.Unreachable == "" && e.Hidden == "",
-		Missing: sentence(cmp.Or(e.Unreachable, e.Hidden))}
-	if !p.Known {
-		return p
-	}
-	duration := ui.Figure{Label: "Time", Value: "not known yet", Hint: "the first backup of this type measures it"}
-	if e.Measured > 0 {
-		duration.Value, duration.Hint = "about "+format.Seconds(e.Seconds),
-			"from the last "+format.Plural(int64(e.Measured), "backup", "backups")
-	}
-	p.Figures = []ui.Figure{duration, {Label: "Tables", Value: format.Count(int64(e.Tables))},
-		{Label: "Rows", Value: "about " + format.Count(e.Rows)}, {Label: "Data", Value: format.Bytes(e.Bytes)}}
-	for _, t := range e.Tiers {
-		tier := views.PlanTier{
-			Name: format.Title(string(t.Tier)), Tables: format.Plural(int64(t.Tables), "table", "tables"),
-			Rows: "about " + format.Plural(t.Rows, "row", "rows"),
-			Size: format.Bytes(t.Bytes), Names: format.Names(t.Largest, 5), Goal: "Promised back within " +
-				format.Duration(t.Tier.Goal()),
-			Covered: ui.Chip{Tone: ui.ToneOK, Text: "Covered"},
-		}
-		if rest := t.Tables - len(t.Largest); rest > 0 && len(t.Largest) > 0 {
-			tier.Names += " and " + format.Plural(int64(rest), "more", "more")
-		}
-		if !t.Covered {
-			tier.Covered = ui.Chip{Tone: ui.ToneWarn, Text: "Left out"}
-		}
-		p.Tiers = append(p.Tiers, tier)
-	}
-	p.Notes = []string{"Rows and sizes are the server's own estimates; the report has the exact figures.",
-		"Contracts and photos in file storage are not covered yet; the table that lists them is."}
-	return p
 }

@@ -3,20 +3,14 @@ package handlers
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
-	"github.com/wedsync/keepsake/internal/operation"
 	"github.com/wedsync/keepsake/views"
-	"github.com/wedsync/keepsake/views/ui"
 )
-
-// lateAfter is how long after its time a duty is called late: a worker looks every few seconds.
-const lateAfter = time.Minute
 
 type dutyLister interface {
 	ListDuties(ctx context.Context, actor keepsake.Actor) ([]console.DutyState, error)
@@ -32,35 +26,8 @@ func ListDuties(pages Pages, con dutyLister) echo.HandlerFunc {
 		vm := views.Duties{Shell: pages.Shell(c, "Duties", "operations")}
 		clock := pages.clock()
 		for _, d := range list {
-			vm.Rows = append(vm.Rows, dutyRow(d, clock))
+			vm.Rows = append(vm.Rows, draw.DutyRow(d, clock))
 		}
 		return Render(c, http.StatusOK, views.DutiesPage(vm))
 	}
-}
-
-func dutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
-	row := views.DutyRow{Does: format.Title(d.Does), Every: format.Every(d.Every),
-		Last: clock.When(d.Ended), Message: d.Message,
-		State: ui.Chip{Tone: ui.ToneOK, Text: "Done"}}
-	switch {
-	case d.Running:
-		row.State = ui.Chip{Tone: ui.ToneRun, Text: "Running"}
-	case d.Ended.IsZero():
-		row.State = ui.Chip{Tone: ui.ToneMute, Text: "Not yet"}
-	case d.Failed:
-		row.State = ui.Chip{Tone: ui.ToneBad, Text: "Failed"}
-	}
-	switch {
-	case d.Who == operation.EachProcess:
-		row.NextText = "Each worker does it"
-	case d.Running:
-		row.NextText = "Now"
-	case d.Next.IsZero():
-		row.NextText = "When a worker runs"
-	case clock.Now.Sub(d.Next) > lateAfter:
-		row.Late, row.Next = true, clock.When(d.Next)
-	default:
-		row.Next = clock.When(d.Next)
-	}
-	return row
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
@@ -31,7 +32,7 @@ func SaveMilestone(pages Pages, con milestoneSaver) echo.HandlerFunc {
 			err = con.SaveMilestone(c.Request().Context(), actor(c), in)
 		}
 		if err == nil {
-			return redirect(c, weddingURL(in.Wedding))
+			return redirect(c, draw.WeddingURL(in.Wedding))
 		}
 		if keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			return err
@@ -40,7 +41,7 @@ func SaveMilestone(pages Pages, con milestoneSaver) echo.HandlerFunc {
 		if failed != nil {
 			return failed
 		}
-		vm.MilestoneError, vm.MilestoneName, vm.MilestoneDay = sentence(keepsake.MessageOf(err)), c.FormValue("name"),
+		vm.MilestoneError, vm.MilestoneName, vm.MilestoneDay = draw.Sentence(keepsake.MessageOf(err)), c.FormValue("name"),
 			c.FormValue("day")
 		return Render(c, http.StatusUnprocessableEntity, views.OneWeddingPage(vm))
 	}

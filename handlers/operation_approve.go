@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
@@ -35,7 +36,7 @@ func approvalOf(c echo.Context, pages Pages, o console.Operation) *views.Approva
 // ApproveOperation starts a restore that somebody else has asked for.
 func ApproveOperation(con operationApprover) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		page := operationURL(c.Param("id"))
+		page := draw.OperationURL(c.Param("id"))
 		err := con.ApproveOperation(c.Request().Context(), actor(c), c.Param("id"))
 		switch {
 		case err != nil && keepsake.CodeOf(err) == keepsake.CodeProof:

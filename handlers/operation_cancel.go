@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -27,13 +28,13 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Cancel{Shell: pages.Shell(c, "Cancel", "operations"), ID: o.ID, BackURL: operationURL(o.ID)}
+		vm := views.Cancel{Shell: pages.Shell(c, "Cancel", "operations"), ID: o.ID, BackURL: draw.OperationURL(o.ID)}
 		if !o.State.Active() {
 			vm.Ended, vm.Title, vm.Text = true, "There is nothing to cancel",
-				[]string{"It has ended already: " + operationState(o).Text + "."}
+				[]string{"It has ended already: " + draw.OperationState(o).Text + "."}
 			return Render(c, http.StatusOK, views.CancelPage(vm))
 		}
-		vm.Title = "Cancel this " + drawingOf(o.Kind).noun + "?"
+		vm.Title = "Cancel this " + draw.Noun(o) + "?"
 		if o.State == console.StateProposed {
 			vm.Title, vm.Text = "Take this request back?",
 				[]string{"Nothing has started. It cannot be approved afterwards; it can be asked for again."}
@@ -42,7 +43,7 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 		if o.Progress != nil {
 			vm.Text = append(vm.Text, "It is "+format.Percent(o.Progress.Fraction())+" done.")
 		}
-		vm.Text = append(vm.Text, drawingOf(o.Kind).stopping...)
+		vm.Text = append(vm.Text, draw.Stopping(o)...)
 		return Render(c, http.StatusOK, views.CancelPage(vm))
 	}
 }
@@ -53,6 +54,6 @@ func CancelOperation(con operationCanceller) echo.HandlerFunc {
 		if err := con.CancelOperation(c.Request().Context(), actor(c), c.Param("id")); err != nil {
 			return err
 		}
-		return redirect(c, operationURL(c.Param("id")))
+		return redirect(c, draw.OperationURL(c.Param("id")))
 	}
 }

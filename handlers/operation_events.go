@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -69,7 +70,7 @@ func StreamOperation(pages Pages, con operationWatcher, timing StreamTiming) ech
 		if err != nil {
 			return err
 		}
-		s := &stream{ctx: ctx, w: c.Response(), clock: pages.clock, timing: timing, pace: &pace{}}
+		s := &stream{ctx: ctx, w: c.Response(), clock: pages.clock, timing: timing, pace: &draw.Pace{}}
 		if err := s.open(); err != nil {
 			return err
 		}
@@ -100,7 +101,7 @@ type stream struct {
 	w      *echo.Response
 	clock  func() format.Clock
 	timing StreamTiming
-	pace   *pace
+	pace   *draw.Pace
 	spoken string // the sentence sent last
 	told   bool   // that nobody's approval is waited for
 	next   *console.Event
@@ -180,11 +181,11 @@ func (s *stream) send() bool {
 		return true
 	}
 	o, clock := s.next.Operation, s.clock()
-	live := liveOf(o, s.pace)
+	live := draw.Live(o, s.pace)
 	var buf bytes.Buffer
 	s.message(&buf, "progress", views.LivePart(live))
-	s.message(&buf, "state", ui.ShowChip(operationState(o)))
-	s.message(&buf, "strip", views.StripBody(stripOf(o, live)))
+	s.message(&buf, "state", ui.ShowChip(draw.OperationState(o)))
+	s.message(&buf, "strip", views.StripBody(draw.Strip(o, live)))
 	if live.Status != s.spoken {
 		s.spoken = live.Status
 		fmt.Fprintf(&buf, "event: status\ndata: %s\n\n", templ.EscapeString(live.Status))
@@ -194,7 +195,7 @@ func (s *stream) send() bool {
 		buf.WriteString("event: decided\ndata: \n\n")
 	}
 	if len(s.lines) > 0 {
-		s.message(&buf, "log", views.LogLines(logLines(s.lines, clock)))
+		s.message(&buf, "log", views.LogLines(draw.LogLines(s.lines, clock)))
 	}
 	if final(*s.next) {
 		fmt.Fprintf(&buf, "event: end\ndata: %s\n\n", o.State)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -31,7 +32,7 @@ func ListOperations(pages Pages, con operationLister) echo.HandlerFunc {
 		}
 		clock := pages.clock()
 		for _, o := range page.Operations {
-			vm.Rows = append(vm.Rows, operationRow(o, clock))
+			vm.Rows = append(vm.Rows, draw.OperationRow(o, clock))
 			if o.State.Active() {
 				vm.Shell.Refresh = "15"
 			}

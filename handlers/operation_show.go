@@ -3,12 +3,11 @@ package handlers
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -36,20 +35,21 @@ func ShowOperation(pages Pages, con operationReader) echo.HandlerFunc {
 			return err
 		}
 		vm := views.Operation{
-			Shell: pages.Shell(c, operationTitle(o), "operations"), ID: o.ID, Title: operationTitle(o), State: operationState(o),
+			Shell: pages.Shell(c, draw.OperationTitle(o), "operations"), ID: o.ID,
+			Title: draw.OperationTitle(o), State: draw.OperationState(o),
 			Note:  o.Note,
-			Facts: operationFacts(o, clock), Live: liveOf(o, &pace{}), Running: o.State.Active(),
+			Facts: draw.OperationFacts(o, clock), Live: draw.Live(o, &draw.Pace{}), Running: o.State.Active(),
 			CanCancel: o.State.Active() && !o.CancelRequested,
-			EventsURL: fmt.Sprintf("%s/events?after=%d", operationURL(o.ID), o.EventID),
-			Log:       views.Log{Lines: logLines(lines, clock)}, Approval: approvalOf(c, pages, o),
+			EventsURL: fmt.Sprintf("%s/events?after=%d", draw.OperationURL(o.ID), o.EventID),
+			Log:       views.Log{Lines: draw.LogLines(lines, clock)}, Approval: approvalOf(c, pages, o),
 		}
 		if more {
-			vm.Log.More, vm.Log.URL = fmt.Sprintf("The newest %d lines.", shownLines), operationURL(o.ID)+"/log"
+			vm.Log.More, vm.Log.URL = fmt.Sprintf("The newest %d lines.", shownLines), draw.OperationURL(o.ID)+"/log"
 		}
 		if vm.Running {
 			vm.Shell.Refresh = "5"
 		} else {
-			vm.Result = resultOf(o)
+			vm.Result = draw.Result(o)
 		}
 		return Render(c, http.StatusOK, views.OperationPage(vm))
 	}
@@ -81,10 +81,9 @@ func ShowOperationLog(pages Pages, con operationReader) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		title := "Log: " + operationTitle(o)
-		log := views.Log{Lines: logLines(lines, pages.clock()), More: format.Plural(int64(len(lines)), "line", "lines")}
-		return Render(c, http.StatusOK, views.LogPage(pages.Shell(c, title, "operations"), title, operationURL(o.ID), log))
+		title := "Log: " + draw.OperationTitle(o)
+		log := views.Log{Lines: draw.LogLines(lines, pages.clock()), More: format.Plural(int64(len(lines)), "line", "lines")}
+		return Render(c, http.StatusOK, views.LogPage(pages.Shell(c, title, "operations"), title,
+			draw.OperationURL(o.ID), log))
 	}
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

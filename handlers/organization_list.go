@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -30,17 +31,18 @@ func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 		vm := views.Organizations{Shell: pages.Shell(c, "Organizations", "weddings"), Search: search,
 			Count: format.Plural(int64(len(page.Organizations)), "organization", "organizations") + " on this page"}
 		if page.Missing != "" {
-			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "Not the live platform", Text: sentence(page.Missing)}}
+			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "Not the live platform", Text: draw.Sentence(page.Missing)}}
 		}
 		for _, o := range page.Organizations {
 			in := console.ScopedInput{Organization: o.ID}
-			export := "/platform/export?" + scopedFields(in).Encode() + "&point=latest&format="
-			row := views.Organization{Name: orDash(o.Name), Weddings: format.Count(o.Weddings), WeddingsURL: "/weddings?" +
+			export := "/platform/export?" + draw.ScopedFields(in).Encode() + "&point=latest&format="
+			row := views.Organization{Name: draw.OrDash(o.Name), Weddings: format.Count(o.Weddings), WeddingsURL: "/weddings?" +
 				url.Values{"search": {o.Name}}.Encode()}
 			if page.Newest != "" {
-				row.NewURL, row.CSV, row.JSON = "/points/latest/restore?"+scopedFields(in).Encode(), export+"csv", export+"json"
+				row.NewURL = "/points/latest/restore?" + draw.ScopedFields(in).Encode()
+				row.CSV, row.JSON = export+"csv", export+"json"
 				if page.Platform.Writable() {
-					row.RestoreURL = organizationURL(o.ID)
+					row.RestoreURL = draw.OrganizationURL(o.ID)
 				}
 			}
 			vm.List = append(vm.List, row)

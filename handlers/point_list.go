@@ -6,11 +6,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
-	"github.com/wedsync/keepsake/views/ui"
 )
 
 type pointLister interface {
@@ -29,24 +29,13 @@ func ListPoints(pages Pages, con pointLister) echo.HandlerFunc {
 		clock := pages.clock()
 		for _, p := range page.Points {
 			vm.Rows = append(vm.Rows, views.PointRow{
-				URL: pointURL(p.ID), Name: p.ID, Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time),
-				State: pointState(p), Lacks: format.Capital(p.Lacks), Tables: format.Plural(int64(p.Tables), "table", "tables"),
-				Rows: format.Count(p.Rows), Size: format.Bytes(p.BytesStored), New: format.Bytes(p.BytesNew),
+				URL: draw.PointURL(p.ID), Name: p.ID, Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time),
+				State: draw.PointState(p), Lacks: format.Capital(p.Lacks),
+				Tables: format.Plural(int64(p.Tables), "table", "tables"),
+				Rows:   format.Count(p.Rows), Size: format.Bytes(p.BytesStored), New: format.Bytes(p.BytesNew),
 			})
 		}
 		vm.First, vm.Next, vm.Count = pager("/points", in.Cursor, page.Next, len(page.Points))
 		return Render(c, http.StatusOK, views.PointsPage(vm))
-	}
-}
-
-// pointState says how safe a recovery point is. A failed test outweighs confirmed copies.
-func pointState(p console.Point) ui.Chip {
-	switch {
-	case p.LastTest != nil && !p.LastTest.OK:
-		return ui.Chip{Tone: ui.ToneBad, Text: "Test failed"}
-	case !p.Protected:
-		return ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}
-	default:
-		return ui.Chip{Tone: ui.ToneOK, Text: "Protected"}
 	}
 }

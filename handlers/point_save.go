@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
@@ -37,12 +38,12 @@ func SavePoint(pages Pages, con pointSaver) echo.HandlerFunc {
 		if wrong == "" {
 			err := con.SavePoint(c.Request().Context(), actor(c), in)
 			if err == nil {
-				return redirect(c, pointURL(in.ID))
+				return redirect(c, draw.PointURL(in.ID))
 			}
 			if keepsake.CodeOf(err) != keepsake.CodeInvalid {
 				return err
 			}
-			wrong = sentence(keepsake.MessageOf(err))
+			wrong = draw.Sentence(keepsake.MessageOf(err))
 		}
 		vm, err := pointPage(c, pages, con)
 		if err != nil {
@@ -52,13 +53,4 @@ func SavePoint(pages Pages, con pointSaver) echo.HandlerFunc {
 		vm.WasNote, vm.WasLabels, vm.WasLocked = noteWas, textWas, lockedWas
 		return Render(c, http.StatusUnprocessableEntity, views.PointPage(vm))
 	}
-}
-
-// labelsText writes labels as parseLabels reads them.
-func labelsText(labels map[string]string) string {
-	var parts []string
-	for _, name := range sortedKeys(labels) {
-		parts = append(parts, name+"="+labels[name])
-	}
-	return strings.Join(parts, ", ")
 }

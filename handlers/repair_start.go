@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -20,6 +21,6 @@ func StartRepair(con repairStarter) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		return redirect(c, operationURL(o.ID))
+		return redirect(c, draw.OperationURL(o.ID))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/fold"
@@ -117,7 +118,7 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 			database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")),
 			tiers:    keepsake.Tiers(),
 		}
-		if chosen := tiersOf(c.QueryParams()["tier"]); len(chosen) > 0 { // a link may choose some
+		if chosen := draw.TiersOf(c.QueryParams()["tier"]); len(chosen) > 0 { // a link may choose some
 			in.tiers = chosen
 		}
 		if in.limited() {
@@ -129,15 +130,6 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 	}
 }
 
-func tiersOf(names []string) (list []keepsake.Tier) {
-	for _, name := range names {
-		if t, err := keepsake.ParseTier(name); err == nil {
-			list = append(list, t)
-		}
-	}
-	return list
-}
-
 // afterDamage says that a recovery point does not hold what a wedding has lost, and leads to one that does.
 func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointDetail, wedding string) []ui.Notice {
 	if wedding == "" {
@@ -147,17 +139,18 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 	if err != nil {
 		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows",
 			Text: "This recovery point may be from after a damage: look at the wedding as it was then before you restore it." +
-				hintFailed(err)}}
+				draw.HintFailed(err)}}
 	}
 	if d == nil || !p.Point.Time.After(d.From) {
 		return nil
 	}
-	text := DamageWords(d, pages.clock()) + " What vanished is not in this recovery point, and would not come back. The " +
-		newestBefore(d) + " one before that is of " +
-		pages.clock().Second(d.From) + "." + unsafeWords(d)
+	text := draw.DamageWords(d, pages.clock()) + " What vanished is not in this recovery point, and would not come " +
+		"back. The " +
+		draw.NewestBefore(d) + " one before that is of " +
+		pages.clock().Second(d.From) + "." + draw.UnsafeWords(d)
 	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This recovery point is from after the damage", Text: text,
-		Href: pointURL(d.Point) + "/restore?" + url.Values{"wedding": {wedding}}.Encode(), Link: "Restore from the " +
-			beforeIt(d)}}
+		Href: draw.PointURL(d.Point) + "/restore?" + url.Values{"wedding": {wedding}}.Encode(), Link: "Restore from the " +
+			draw.BeforeIt(d)}}
 }
 
 // suggestDatabase is a name that nobody has taken yet, most likely.
@@ -231,7 +224,7 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 			code == keepsake.CodeUnavailable) {
 			vm := restoreForm(c, pages, p, targets, in, nil)
 			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The restore was not started",
-				Text: sentence(keepsake.MessageOf(err))})
+				Text: draw.Sentence(keepsake.MessageOf(err))})
 			status := http.StatusUnprocessableEntity
 			if code == keepsake.CodeConflict {
 				status = http.StatusConflict
@@ -244,7 +237,7 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		return redirect(c, operationURL(o.ID))
+		return redirect(c, draw.OperationURL(o.ID))
 	}
 }
 
@@ -259,7 +252,7 @@ func restoreAgain(c echo.Context) string {
 			}
 		}
 	}
-	return strings.TrimSuffix(pointURL(c.Param("id"))+"/restore?"+q.Encode(), "?")
+	return strings.TrimSuffix(draw.PointURL(c.Param("id"))+"/restore?"+q.Encode(), "?")
 }
 
 // showRestoreConfirm asks for the typed confirmation, and says first who else has to agree.
@@ -311,9 +304,10 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 	vm := views.RestoreForm{
 		Shell: pages.Shell(c, "Restore", "points"), PointID: p.Point.ID, Title: "Restore to a new database",
 		Database: in.database, Provider: in.provider,
-		Errors: faults, Facts: restoreFacts(p, pages.clock()), Other: anotherServer, OtherChosen: in.target == anotherServer,
-		Sealed: in.sealed,
-		Limit:  in.limit(), Wedding: in.wedding, Organization: in.organization,
+		Errors: faults, Facts: draw.RestoreFacts(p, pages.clock()), Other: anotherServer,
+		OtherChosen: in.target == anotherServer,
+		Sealed:      in.sealed,
+		Limit:       in.limit(), Wedding: in.wedding, Organization: in.organization,
 	}
 	for i, name := range targets {
 		t := views.TargetOption{Value: name, Name: name, Text: "A server from the configuration", Checked: name == in.target}
@@ -329,49 +323,15 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 	}
 	for _, tier := range keepsake.Tiers() {
 		vm.Tiers = append(vm.Tiers, views.TierOption{
-			Value: string(tier), Name: format.Title(string(tier)), Text: tierTables(p, tier),
+			Value: string(tier), Name: format.Title(string(tier)), Text: draw.TierTables(p, tier),
 			Checked: slices.Contains(in.tiers, tier),
 		})
 	}
 	if p.Missing != "" {
 		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn,
-			Title: "No provider could show this recovery point just now", Text: sentence(p.Missing)})
+			Title: "No provider could show this recovery point just now", Text: draw.Sentence(p.Missing)})
 	}
 	return vm
-}
-
-func tierTables(p console.PointDetail, tier keepsake.Tier) string {
-	words := "Readable within " + format.Duration(tier.Goal()) + ", as promised"
-	if p.Detail == nil {
-		return words
-	}
-	var names []string
-	for _, t := range p.Detail.TableList {
-		if t.Tier == string(tier) {
-			names = append(names, format.Table(t.Schema, t.Name))
-		}
-	}
-	if len(names) == 0 {
-		return "No tables in this recovery point"
-	}
-	return format.Names(names, 6)
-}
-
-func restoreFacts(p console.PointDetail, clock format.Clock) []ui.Fact {
-	var good []string
-	for _, cp := range p.Point.Copies {
-		if cp.Confirmed {
-			good = append(good, cp.Provider)
-		}
-	}
-	return []ui.Fact{
-		{Label: "Moment", Value: clock.Exact(p.Point.Time) + " (" + clock.Relative(p.Point.Time) + ")"},
-		{Label: "Type", Value: format.Title(p.Point.Type)},
-		{Label: "Tables", Value: format.Count(int64(p.Point.Tables))},
-		{Label: "Rows", Value: format.Count(p.Point.Rows)},
-		{Label: "Size", Value: format.Bytes(p.Point.BytesRead)},
-		{Label: "Copies", Value: orDash(strings.Join(good, ", "))},
-	}
 }
 
 func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in restoreInput,
@@ -384,9 +344,9 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 		Shell: pages.Shell(c, "Confirm the restore", "points"), PointID: p.Point.ID, Title: "Restore this recovery point?",
 		Word: in.database, Error: fault,
 		BackURL: restoreAgain(c),
-		Facts: append(restoreFacts(p, pages.clock())[:1],
+		Facts: append(draw.RestoreFacts(p, pages.clock())[:1],
 			ui.Fact{Label: "Into", Value: in.database + " on " + in.target},
-			ui.Fact{Label: "What", Value: cmp.Or(in.limit(), "tiers: "+tierNames(in.tiers))},
+			ui.Fact{Label: "What", Value: cmp.Or(in.limit(), "tiers: "+draw.TierNames(in.tiers))},
 			ui.Fact{Label: "Read from", Value: from}),
 		Lines: []string{
 			"A new database is made. If one of that name is there and holds anything, the restore stops before it writes.",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -71,7 +72,7 @@ func exportName(in console.ScopedInput, kind string) string {
 			break
 		}
 	}
-	return scopeNoun(in) + "-" + moment + "-" + kind + ".zip"
+	return draw.ScopeNoun(in) + "-" + moment + "-" + kind + ".zip"
 }
 
 // download sends its head with the first byte.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -41,7 +42,7 @@ func ShowScope(pages Pages, con scopeExplainer) echo.HandlerFunc {
 		} {
 			group := views.ScopeGroup{Name: part.name, Text: part.text}
 			for _, t := range p.Of(part.belongs) {
-				row := views.ScopeTable{Name: format.TableOf(t.Name), Why: sentence(t.Why), Key: strings.Join(t.Key, ", ")}
+				row := views.ScopeTable{Name: format.TableOf(t.Name), Why: draw.Sentence(t.Why), Key: strings.Join(t.Key, ", ")}
 				if row.Key == "" {
 					row.Key = "none: its rows are compared as a whole"
 				}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -43,7 +44,7 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 		form := c.Request().Form
 		in := console.RestoreScopeInput{ScopedInput: scope, Fingerprint: form.Get("fingerprint"), Name: form.Get("name"),
 			Confirmation: form.Get("confirm"), Skip: form["skip"]}
-		if form.Get("shown") != shownChoice(scope, in.Skip) {
+		if form.Get("shown") != draw.ShownChoice(scope, in.Skip) {
 			return previewAgain(c, pages, con, in, http.StatusConflict, func(vm *views.ScopePreview) {
 				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed",
 					Text: "What you chose was not what the page had compared. This is what your choice does now: look at it, " +
@@ -52,7 +53,7 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 		}
 		o, err := con.RestoreScope(c.Request().Context(), actor(c), in)
 		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
-			return proveFirst(c, scopedPath(scope)+scopedQuery(scope))
+			return proveFirst(c, draw.ScopedPath(scope)+draw.ScopedQuery(scope))
 		}
 		if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil && !con.KnownPlatform().Writable() {
 			return cannotBringBack(c, pages, con, scope, err, in.Skip...)
@@ -70,14 +71,14 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 		}
 		switch {
 		case o.State == console.StateDone && o.Scoped != nil:
-			return redirect(c, scopedURL(o.Scoped.Restore))
+			return redirect(c, draw.ScopedURL(o.Scoped.Restore))
 		case o.State == console.StateFailed && o.ErrorCode == keepsake.CodeConflict:
 			return previewAgain(c, pages, con, in, http.StatusConflict, func(vm *views.ScopePreview) {
 				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed",
-					Text: sentence(o.ErrorMessage)})
+					Text: draw.Sentence(o.ErrorMessage)})
 			})
 		default:
-			return redirect(c, operationURL(o.ID))
+			return redirect(c, draw.OperationURL(o.ID))
 		}
 	}
 }
@@ -111,18 +112,18 @@ func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 func scopedRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string) views.ScopeRestore {
 	vm := views.ScopeRestore{
 		Shell: pages.Shell(c, "Restore into the platform", "weddings"), ID: u.Restore, Name: u.Name, BackURL: "/operations",
-		BackText: "All operations", UndoURL: scopedURL(u.Restore) + "/undo", UndoText: "Undo this restore…",
+		BackText: "All operations", UndoURL: draw.ScopedURL(u.Restore) + "/undo", UndoText: "Undo this restore…",
 		When: pages.clock().When(u.Time), LeftAlone: refused, Title: "Brought back", Undo: u.Of != "",
 	}
 	if u.Wedding {
-		vm.BackURL, vm.BackText = weddingURL(u.ID), "To the wedding"
+		vm.BackURL, vm.BackText = draw.WeddingURL(u.ID), "To the wedding"
 	}
 	if u.Of != "" {
-		vm.Title, vm.OfURL, vm.UndoText = "Undone", scopedURL(u.Of), "Undo this undo…"
+		vm.Title, vm.OfURL, vm.UndoText = "Undone", draw.ScopedURL(u.Of), "Undo this undo…"
 	}
 	var insert, update, remove int64
 	for _, t := range u.Tables {
-		table, _ := previewTable(t, nil, wasDone)
+		table, _ := draw.PreviewTable(t, nil, draw.WasDone)
 		i, up, d, _ := t.Counts()
 		insert, update, remove = insert+i, update+up, remove+d
 		vm.Tables = append(vm.Tables, table)
@@ -130,6 +131,6 @@ func scopedRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string)
 	vm.Figures = []ui.Figure{{Label: "Inserted", Value: format.Count(insert)},
 		{Label: "Updated", Value: format.Count(update)}, {Label: "Deleted", Value: format.Count(remove)}}
 	vm.Facts = []ui.Fact{{Label: "Recovery point", Value: u.Point}, {Label: "Restore", Value: u.Restore},
-		{Label: "Mode", Value: modeWords(u.Mode)}}
+		{Label: "Mode", Value: draw.ModeWords(u.Mode)}}
 	return vm
 }

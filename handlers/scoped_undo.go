@@ -3,13 +3,11 @@ package handlers
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
-	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -37,42 +35,12 @@ func askUndo(c echo.Context, pages Pages, con scopedRestoreReader, status int, n
 	}
 	vm := views.UndoAsk{Shell: pages.Shell(c, "Undo a restore", "weddings"), Name: u.Name, Title: "Undo this restore?",
 		Button: "Undo this restore", Keep: "Keep it as it is",
-		When: pages.clock().When(u.Time), BackURL: scopedURL(u.Restore), Action: scopedURL(u.Restore) + "/undo",
-		Lines: undoLines(u.Tables), Notices: append(notices, proofNotice(c, pages, "undoing")...)}
+		When: pages.clock().When(u.Time), BackURL: draw.ScopedURL(u.Restore), Action: draw.ScopedURL(u.Restore) + "/undo",
+		Lines: draw.UndoLines(u.Tables), Notices: append(notices, proofNotice(c, pages, "undoing")...)}
 	if u.Of != "" {
 		vm.Title, vm.Button = "Undo this undo?", "Undo this undo"
 	}
 	return Render(c, status, views.UndoAskPage(vm))
-}
-
-// undoLines say table by table what an undo does to the rows that a restore wrote.
-func undoLines(tables []scope.TableChanges) (lines []string) {
-	for _, t := range tables {
-		insert, update, remove, _ := t.Counts()
-		var parts []string
-		if insert > 0 {
-			parts = append(parts, rowsThat(insert, "came back", "is deleted again", "are deleted again"))
-		}
-		if update > 0 {
-			parts = append(parts, rowsThat(update, "changed", "gets the values it had before the restore",
-				"get the values they had before the restore"))
-		}
-		if remove > 0 {
-			parts = append(parts, rowsThat(remove, "went", "comes again", "come again"))
-		}
-		if len(parts) > 0 {
-			lines = append(lines, format.Title(format.TableOf(t.Table))+": "+strings.Join(parts, ", ")+".")
-		}
-	}
-	return lines
-}
-
-// rowsThat says what becomes of so many rows that something happened to: "72 that came back are deleted again".
-func rowsThat(n int64, happened, one, many string) string {
-	if n == 1 {
-		return "1 row that " + happened + " " + one
-	}
-	return format.Count(n) + " rows that " + happened + " " + many
 }
 
 // UndoScope undoes a restore.
@@ -81,11 +49,11 @@ func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
 		ctx := c.Request().Context()
 		o, err := con.UndoScope(ctx, actor(c), c.Param("id"))
 		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
-			return proveFirst(c, scopedURL(c.Param("id"))+"/undo")
+			return proveFirst(c, draw.ScopedURL(c.Param("id"))+"/undo")
 		}
 		if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
 			return askUndo(c, pages, con, http.StatusServiceUnavailable,
-				ui.Notice{Tone: ui.ToneBad, Title: "Nothing was undone", Text: sentence(keepsake.MessageOf(err))})
+				ui.Notice{Tone: ui.ToneBad, Title: "Nothing was undone", Text: draw.Sentence(keepsake.MessageOf(err))})
 		}
 		if err == nil {
 			o, err = con.Await(ctx, actor(c), o.ID, awaitScoped)
@@ -100,12 +68,12 @@ func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
 				return err
 			}
 			vm := scopedRestore(c, pages, u, nil)
-			vm.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "Nothing was undone", Text: sentence(o.ErrorMessage)}}
+			vm.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "Nothing was undone", Text: draw.Sentence(o.ErrorMessage)}}
 			return Render(c, http.StatusConflict, views.ScopeRestorePage(vm))
 		case o.State != console.StateDone || o.Scoped == nil:
-			return redirect(c, operationURL(o.ID))
+			return redirect(c, draw.OperationURL(o.ID))
 		case len(o.Scoped.Refused) == 0:
-			return redirect(c, scopedURL(o.Scoped.Restore))
+			return redirect(c, draw.ScopedURL(o.Scoped.Restore))
 		}
 		u, err := con.GetScopedRestore(ctx, actor(c), o.Scoped.Restore)
 		if err != nil {

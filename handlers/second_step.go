@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -125,7 +126,7 @@ func ConfirmSecondStep(pages Pages, steps secondStepKeeper) echo.HandlerFunc {
 			if failed != nil {
 				return orElsewhere(c, failed, enrolPath)
 			}
-			vm.Error = sentence(keepsake.MessageOf(err))
+			vm.Error = draw.Sentence(keepsake.MessageOf(err))
 			return Render(c, http.StatusUnprocessableEntity, views.EnrolmentPage(vm))
 		}
 		if err != nil {
@@ -185,7 +186,7 @@ func EndSecondStep(pages Pages, steps secondStepKeeper) echo.HandlerFunc {
 		case code == keepsake.CodeInvalid || code == keepsake.CodeForbidden || code == keepsake.CodeWrongKey:
 			return Render(c, http.StatusUnprocessableEntity,
 				views.EndSecondStepPage(views.EndSecondStep{Shell: pages.Shell(c, "Switch the second step off", ""),
-					Error: sentence(keepsake.MessageOf(err))}))
+					Error: draw.Sentence(keepsake.MessageOf(err))}))
 		}
 		return orElsewhere(c, err, secondStepPath)
 	}

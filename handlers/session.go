@@ -4,10 +4,10 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -75,9 +75,9 @@ func Prove(pages Pages, sessions prover) echo.HandlerFunc {
 				return failed
 			}
 			if in.Password == "" && in.Code != "" {
-				vm.CodeError = sentence(keepsake.MessageOf(err))
+				vm.CodeError = draw.Sentence(keepsake.MessageOf(err))
 			} else {
-				vm.Error = sentence(keepsake.MessageOf(err))
+				vm.Error = draw.Sentence(keepsake.MessageOf(err))
 			}
 			return Render(c, http.StatusUnprocessableEntity, views.ProvePage(vm))
 		}
@@ -101,8 +101,8 @@ func ListSessions(pages Pages, sessions sessionLister) echo.HandlerFunc {
 		}
 		vm, clock := views.Sessions{Shell: pages.Shell(c, "Sessions", "")}, pages.clock()
 		for _, s := range list {
-			vm.List = append(vm.List, views.Session{ID: s.ID, Device: device(s.UserAgent), Agent: s.UserAgent,
-				Place: orDash(s.Address), Started: clock.When(s.Started), Seen: clock.When(s.Seen), Current: s.Current})
+			vm.List = append(vm.List, views.Session{ID: s.ID, Device: draw.Device(s.UserAgent), Agent: s.UserAgent,
+				Place: draw.OrDash(s.Address), Started: clock.When(s.Started), Seen: clock.When(s.Seen), Current: s.Current})
 		}
 		vm.Count = format.Plural(int64(len(list)), "session", "sessions")
 		if step.Local && !step.On {
@@ -122,29 +122,4 @@ func EndSession(sessions sessionManager) echo.HandlerFunc {
 		}
 		return redirect(c, "/sessions")
 	}
-}
-
-// device says what a browser says of itself in words. It is for people to recognise their own, and nothing is decided
-// by it: anybody can say anything.
-func device(agent string) string {
-	find := func(names [][2]string) string {
-		for _, n := range names {
-			if strings.Contains(agent, n[0]) {
-				return n[1]
-			}
-		}
-		return ""
-	}
-	// In this order: most browsers name others as well.
-	browser := find([][2]string{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
-		{"CriOS/", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"curl/", "curl"}})
-	system := find([][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"},
-		{"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"}})
-	switch {
-	case browser != "" && system != "":
-		return browser + " on " + system
-	case browser != "" || system != "":
-		return browser + system
-	}
-	return "Something unknown"
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
@@ -75,7 +76,7 @@ func ContinueSignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) e
 					return err
 				}
 			}
-			vm.Error = sentence(keepsake.MessageOf(err))
+			vm.Error = draw.Sentence(keepsake.MessageOf(err))
 			return Render(c, http.StatusUnprocessableEntity, views.SignInStepPage(vm))
 		default:
 			return err

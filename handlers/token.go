@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
@@ -70,7 +71,7 @@ func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
 			return err
 		}
 		if failed != nil {
-			vm.Name, vm.Error = in.Name, sentence(keepsake.MessageOf(failed))
+			vm.Name, vm.Error = in.Name, draw.Sentence(keepsake.MessageOf(failed))
 			keepChoices(&vm, in, form.Get("days"))
 		} else {
 			vm.Made = secret.Reveal() // the only moment that it can be read

@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -21,6 +22,6 @@ func StartVerify(con verifyStarter) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		return redirect(c, operationURL(o.ID))
+		return redirect(c, draw.OperationURL(o.ID))
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -42,13 +43,13 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 		if err != nil {
 			return nothingSavedYet(c, pages, con, http.StatusOK, err)
 		}
-		list, err := con.ListPoints(ctx, actor(c), console.PointsInput{Limit: pointsOffered})
+		list, err := con.ListPoints(ctx, actor(c), console.PointsInput{Limit: draw.PointsOffered})
 		if err != nil {
 			return err
 		}
 		vm := views.WeddingChanges{
-			Shell: pages.Shell(c, "What changed", "weddings"), Name: cmp.Or(w.Name, id), BackURL: weddingURL(id),
-			Action: weddingURL(id) + "/changes", FromWhen: clock.When(w.From), ToWhen: clock.When(w.To),
+			Shell: pages.Shell(c, "What changed", "weddings"), Name: cmp.Or(w.Name, id), BackURL: draw.WeddingURL(id),
+			Action: draw.WeddingURL(id) + "/changes", FromWhen: clock.When(w.From), ToWhen: clock.When(w.To),
 			Now: w.ToPoint == engine.Now, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) +
 				" chunks.",
 		}
@@ -56,12 +57,12 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 			vm.To = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform",
 				Selected: w.ToPoint == engine.Now}}
 		} else {
-			n, _ := platformNotice(platform.Kind)
+			n, _ := draw.PlatformNotice(platform.Kind)
 			n.Tone, n.Text = ui.ToneWarn, "So what is there now cannot be compared: only recovery points can."
 			vm.Notices = []ui.Notice{n}
 		}
 		for _, p := range list.Points {
-			text := momentText(p.Time, clock)
+			text := draw.MomentText(p.Time, clock)
 			vm.From = append(vm.From, views.PointOption{Value: p.ID, Text: text, Selected: p.ID == w.FromPoint})
 			vm.To = append(vm.To, views.PointOption{Value: p.ID, Text: text, Selected: p.ID == w.ToPoint})
 		}
@@ -69,7 +70,7 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 		for _, t := range w.Tables {
 			i, u, d, _ := t.Counts()
 			insert, update, remove = insert+i, update+u, remove+d
-			if table, shown := previewTable(scope.TableChanges(t), nil, happened); shown {
+			if table, shown := draw.PreviewTable(scope.TableChanges(t), nil, draw.Happened); shown {
 				vm.Tables = append(vm.Tables, table)
 			}
 		}

@@ -8,11 +8,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/views"
-	"github.com/wedsync/keepsake/views/ui"
 )
 
 // contactsAt reads the vendors of the wedding that a page is about from the point it names, or the newest that has
@@ -34,51 +34,24 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 			return nothingSavedYet(c, pages, con, http.StatusOK, err)
 		}
 		vm := views.Contacts{Shell: pages.Shell(c, "Vendor contacts", "emergency"), Name: w.Name,
-			When: pages.clock().When(w.Time), PointURL: pointURL(w.Point),
-			CSV: weddingURL(id) + "/contacts.csv?point=" + url.QueryEscape(w.Point), VCard: weddingURL(id) +
+			When: pages.clock().When(w.Time), PointURL: draw.PointURL(w.Point),
+			CSV: draw.WeddingURL(id) + "/contacts.csv?point=" + url.QueryEscape(w.Point), VCard: draw.WeddingURL(id) +
 				"/contacts.vcf?point=" + url.QueryEscape(w.Point),
-			WeddingURL: weddingURL(id)}
+			WeddingURL: draw.WeddingURL(id)}
 		if con.Platform(c.Request().Context()).Writable() && !vm.Shell.Standby {
-			vm.RestoreURL = weddingURL(id) + "/restore"
+			vm.RestoreURL = draw.WeddingURL(id) + "/restore"
 		}
 		if len(w.Lost) > 0 {
-			vm.Notices = lostVendors(w, pages.clock())
-			vm.CSV, vm.VCard = weddingURL(id)+"/contacts.csv", weddingURL(id)+"/contacts.vcf" // of no single point
+			vm.Notices = draw.LostVendors(w, pages.clock())
+			vm.CSV, vm.VCard = draw.WeddingURL(id)+"/contacts.csv", draw.WeddingURL(id)+"/contacts.vcf" // of no single point
 		}
 		for _, x := range w.Contacts {
 			vm.List = append(vm.List, views.Contact{Kind: format.Title(strings.ReplaceAll(x.Kind, "_", " ")), Name: x.Name,
-				Who: x.Who, Phone: x.Phone, Tel: "tel:" + dialled(x.Phone),
+				Who: x.Who, Phone: x.Phone, Tel: "tel:" + draw.Dialled(x.Phone),
 				Email: x.Email, Mail: "mailto:" + x.Email, Place: x.Place})
 		}
 		return Render(c, http.StatusOK, views.ContactsPage(vm))
 	}
-}
-
-// lostVendors says which vendors the newest recovery point does not have, and from when what is shown of them is.
-func lostVendors(w console.WeddingContacts, clock format.Clock) []ui.Notice {
-	n := ui.Notice{Tone: ui.ToneWarn, Title: "These vendors are from before the damage",
-		Text: "The newest recovery point has lost " + format.Plural(int64(len(w.Lost)), "vendor", "vendors") +
-			" of this wedding"}
-	if len(w.Lost) < len(w.Contacts) {
-		names := make([]string, len(w.Lost))
-		for i, x := range w.Lost {
-			names[i] = x.Name
-		}
-		n.Title = "Some of these vendors are from before the damage"
-		n.Text += ": " + format.Names(names, 6)
-	}
-	n.Text += ". What you see of them is from the recovery point of " + clock.Second(w.LostFrom) + "."
-	return []ui.Notice{n}
-}
-
-// dialled keeps what a telephone dials.
-func dialled(phone string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r == '+' {
-			return r
-		}
-		return -1
-	}, phone)
 }
 
 // DownloadWeddingContacts sends the vendors for a spreadsheet (.csv) or a phone (.vcf).

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -29,18 +30,18 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 			return err
 		}
 		vm := views.Weddings{Shell: pages.Shell(c, "Weddings", "weddings"), Search: in.Search, Searching: in.Search != "",
-			Notices: weddingNotices(page.Missing, page.From.IsZero(), "")}
+			Notices: draw.WeddingNotices(page.Missing, page.From.IsZero(), "")}
 		vm.Explained = vm.Shell.Whole() && con.KnownPlatform().Readable()
 		for _, w := range page.Weddings {
-			row := views.WeddingRow{Wedding: weddingOf(w)}
+			row := views.WeddingRow{Wedding: draw.Wedding(w)}
 			for _, m := range w.Matched {
 				row.Matched = append(row.Matched, format.Title(string(m.Kind))+": "+m.Text)
 			}
 			vm.List = append(vm.List, row)
 		}
 		if page.Newest != nil {
-			vm.Newest = views.WeddingPoint{URL: pointURL(page.Newest.ID), When: pages.clock().When(page.Newest.Time),
-				State: pointState(*page.Newest)}
+			vm.Newest = views.WeddingPoint{URL: draw.PointURL(page.Newest.ID), When: pages.clock().When(page.Newest.Time),
+				State: draw.PointState(*page.Newest)}
 		}
 		query := func(from string) string {
 			q := url.Values{}
@@ -62,7 +63,7 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 		vm.Days = page.Days
 		if page.GoneUnknown {
 			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn,
-				Title: "Weddings that were deleted may be missing below", Text: goneUnknown})
+				Title: "Weddings that were deleted may be missing below", Text: draw.GoneUnknown})
 		}
 		if page.VendorsMissing {
 			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Vendors were not searched",
@@ -76,19 +77,4 @@ func ListWeddings(pages Pages, con weddingLister) echo.HandlerFunc {
 		}
 		return Render(c, http.StatusOK, views.WeddingsPage(vm))
 	}
-}
-
-// weddingNotices say when weddings are not the live platform's own.
-func weddingNotices(missing string, nothing bool, restoreURL string) []ui.Notice {
-	if missing == "" {
-		return nil
-	}
-	n := ui.Notice{Tone: ui.ToneWarn, Title: "Not the live platform", Text: sentence(missing)}
-	if nothing {
-		n.Tone = ui.ToneBad
-	}
-	if restoreURL != "" {
-		n.Href, n.Link = restoreURL, "Compare and bring it back"
-	}
-	return []ui.Notice{n}
 }

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -23,7 +23,7 @@ func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) 
 	}
 	points, err := e.NewestPoints(a.ctx, pointsLookedAt)
 	if err != nil {
-		return handlers.PointUnsure(err)
+		return draw.PointUnsure(err)
 	}
 	var ids []string
 	var whole []console.Point
@@ -34,7 +34,7 @@ func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) 
 	}
 	d, found, err := e.FindDamage(a.ctx, *in, ids)
 	if err != nil {
-		return handlers.PointUnsure(err)
+		return draw.PointUnsure(err)
 	}
 	if !found {
 		return ""
@@ -43,7 +43,7 @@ func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) 
 	if named == "" {
 		in.Point = d.Point
 	}
-	return handlers.PointWhy(&d, named)
+	return draw.PointWhy(&d, named)
 }
 
 // sayWhy writes why a recovery point was chosen where it does not mix with results.

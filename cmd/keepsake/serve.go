@@ -325,8 +325,8 @@ func explainConsole(err error) error {
 	switch {
 	case db.IsState(err, stateNoDatabase):
 		return &keepsake.Error{Code: keepsake.CodeInvalid,
-			Message: "console.url: the console database does not exist: create role keepsake_owner login password '…'; create " +
-				"role keepsake login password '…'; " +
+			Message: "console.url: the console database does not exist: create role keepsake_owner login password '…'; " +
+				"create role keepsake login password '…'; " +
 				"create database keepsake owner keepsake_owner; the first belongs into console.owner_url, the second " +
 				"into console.url", Err: err}
 	case db.IsState(err, stateNoPassword), db.IsState(err, stateNoPermission):

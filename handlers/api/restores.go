@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wedsync/keepsake/handlers"
+	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -189,7 +190,7 @@ func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Rest
 	}
 	d, err := h.d.Console.FindDamage(ctx, actor, b.Wedding)
 	if err != nil {
-		return handlers.PointUnsure(err)
+		return draw.PointUnsure(err)
 	}
 	if d == nil {
 		return ""
@@ -197,7 +198,7 @@ func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Rest
 	if named == "" {
 		b.Point = d.Point
 	}
-	return handlers.PointWhy(d, named)
+	return draw.PointWhy(d, named)
 }
 
 func startedRestore(o console.Operation, why string, err error) (*restoreOutput, error) {

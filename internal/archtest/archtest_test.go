@@ -131,6 +131,8 @@ func rules() []rule {
 			}},
 		{"what an operation says stands on the leaf alone", under("internal/engine/report"),
 			func(p string) bool { return foreign(p) || inside(p) && p != "internal/keepsake" }},
+		{"what is drawn reads no request, so that the storybook draws the same", under("handlers/draw"),
+			func(p string) bool { return p == "handlers" || under("web", "handlers/api", "cmd", echo)(p) }},
 		{"the platform, the repository and the stores know nothing of each other's users",
 			under("internal/engine/platform", "internal/engine/repository", "internal/engine/storage"),
 			func(p string) bool { return p == "internal/engine" || p == "internal/engine/target" }},

@@ -30,8 +30,8 @@ type Options struct {
 	Key         repository.KeySource
 	DataMap     keepsake.DataMap
 	PGBin       string // directory of pg_dump and pg_restore; empty: the newest found
-	// ManagedSchemas are created by the hosting service (Supabase: auth, storage, …). On a target that has them only their
-	// rows are restored.
+	// ManagedSchemas are created by the hosting service (Supabase: auth, storage, …). On a target that has them only
+	// their rows are restored.
 	ManagedSchemas []string
 	Silence        time.Duration // how long a provider may be silent before it counts as hung; 0: storage.DefaultSilence
 	Workers        int           // parallel readers and writers; 0: one per core

@@ -1,7 +1,9 @@
-package handlers
+package draw
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +16,8 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// operationState says where an operation stands. Green means proven: a backup that is not protected is not green.
-func operationState(o console.Operation) ui.Chip {
+// OperationState says where an operation stands. Green means proven: a backup that is not protected is not green.
+func OperationState(o console.Operation) ui.Chip {
 	switch {
 	case o.State.Active() && o.CancelRequested:
 		return ui.Chip{Tone: ui.ToneWarn, Text: "Stopping"}
@@ -48,11 +50,11 @@ func operationState(o console.Operation) ui.Chip {
 	}
 }
 
-// liveOf draws the moving part of an operation.
-func liveOf(o console.Operation, pc *pace) views.Live {
+// Live draws the moving part of an operation.
+func Live(o console.Operation, pc *Pace) views.Live {
 	tone := ui.ToneRun
 	if !o.State.Active() {
-		tone = operationState(o).Tone
+		tone = OperationState(o).Tone
 	}
 	live := buildLive(o.Kind, o.Progress, tone, pc)
 	if o.State == console.StateProposed {
@@ -88,13 +90,13 @@ func silenceWords(s console.Silence) string {
 		"stored is kept."
 }
 
-// resultOf draws the report of an operation that ended.
-func resultOf(o console.Operation) *views.Result {
+// Result draws the report of an operation that ended.
+func Result(o console.Operation) *views.Result {
 	switch {
 	case o.State == console.StateCancelled:
 		return problemResult(o, "")
 	case o.State == console.StateFailed:
-		r := problemResult(o, sentence(o.ErrorMessage))
+		r := problemResult(o, Sentence(o.ErrorMessage))
 		r.Next = []views.NextStep{drawingOf(o.Kind).again(o)}
 		return r
 	case o.State == console.StateDone:
@@ -104,8 +106,9 @@ func resultOf(o console.Operation) *views.Result {
 	}
 }
 
-func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
-	facts := []ui.Fact{{Label: "Asked for by", Value: orDash(o.RequestedBy)},
+// OperationFacts are what is known of every operation, with what its kind adds.
+func OperationFacts(o console.Operation, clock format.Clock) []ui.Fact {
+	facts := []ui.Fact{{Label: "Asked for by", Value: OrDash(o.RequestedBy)},
 		{Label: "Asked for", Value: clock.Exact(o.CreatedAt)}}
 	if o.ApprovedBy != "" {
 		facts = append(facts, ui.Fact{Label: "Approved by", Value: o.ApprovedBy},
@@ -131,9 +134,10 @@ func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 	return append(facts, ui.Fact{Label: "Number", Value: o.ID, Mono: true})
 }
 
-func operationRow(o console.Operation, clock format.Clock) views.OperationRow {
+// OperationRow draws an operation in a list.
+func OperationRow(o console.Operation, clock format.Clock) views.OperationRow {
 	row := views.OperationRow{
-		URL: operationURL(o.ID), Title: operationTitle(o), Note: o.Note, By: o.RequestedBy, State: operationState(o),
+		URL: OperationURL(o.ID), Title: OperationTitle(o), Note: o.Note, By: o.RequestedBy, State: OperationState(o),
 		When: clock.When(o.CreatedAt),
 	}
 	switch {
@@ -154,7 +158,8 @@ func operationRow(o console.Operation, clock format.Clock) views.OperationRow {
 	return row
 }
 
-func logLines(lines []console.LogLine, clock format.Clock) []views.LogLine {
+// LogLines draw the log of an operation.
+func LogLines(lines []console.LogLine, clock format.Clock) []views.LogLine {
 	out := make([]views.LogLine, len(lines))
 	for i, l := range lines {
 		out[i] = views.LogLine{
@@ -165,7 +170,8 @@ func logLines(lines []console.LogLine, clock format.Clock) []views.LogLine {
 	return out
 }
 
-func tierNames(tiers []keepsake.Tier) string {
+// TierNames names tiers; all of them are "all".
+func TierNames(tiers []keepsake.Tier) string {
 	if len(tiers) == 0 || len(tiers) == len(keepsake.Tiers()) {
 		return "all"
 	}
@@ -176,8 +182,8 @@ func tierNames(tiers []keepsake.Tier) string {
 	return strings.Join(names, ", ")
 }
 
-// sentence ends a message with a full stop.
-func sentence(s string) string {
+// Sentence ends a message with a full stop.
+func Sentence(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" || strings.ContainsAny(s[len(s)-1:], ".?!") {
 		return s
@@ -195,3 +201,5 @@ func firstSentence(s string) string {
 	}
 	return s
 }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,4 +1,4 @@
-package handlers
+package draw
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ func at(seconds int, done int64) engine.Progress {
 
 func TestPaceTellsTheSpeedOfTheLastSeconds(t *testing.T) {
 	t.Parallel()
-	p := &pace{}
+	p := &Pace{}
 	p.add(at(10, 100<<20))
 	if b, _ := p.speed(at(10, 100<<20)); b != 10<<20 {
 		t.Errorf("with one state: %v bytes/s, want the average since the start", b)
@@ -55,7 +55,7 @@ func TestLiveShowsTheInterestingTablesOfThousands(t *testing.T) {
 			State: engine.ItemDone, RowsDone: 1})
 	}
 	p.Tables[2999].State = engine.ItemFailed
-	live := buildLive(console.KindBackup, &p, ui.ToneRun, &pace{})
+	live := buildLive(console.KindBackup, &p, ui.ToneRun, &Pace{})
 	tier := live.Tiers[0]
 	if len(tier.Tables) != mostTables || tier.Tables[0].Name != "t2999" || tier.More != "and 2,960 more tables" ||
 		!tier.Open || tier.Bar.Tone != ui.ToneBad {
@@ -78,20 +78,20 @@ func TestLiveOfEachEnd(t *testing.T) {
 		console.StateCancelled: {"Cancelled", ui.ToneMute, "failed"},
 	} {
 		o := console.Operation{Kind: console.KindBackup, State: state, Progress: &p}
-		live := liveOf(o, &pace{})
-		if got := operationState(o); got.Text != want.chip || live.Tone != want.tone || live.Steps[2].State != want.step {
+		live := Live(o, &Pace{})
+		if got := OperationState(o); got.Text != want.chip || live.Tone != want.tone || live.Steps[2].State != want.step {
 			t.Errorf("%s: %q, %s, %+v", state, got.Text, live.Tone, live.Steps)
 		}
 		if state != console.StateRunning && (live.Sub != "" || live.Providers[0].State.Text != "Not finished") {
 			t.Errorf("%s still looks alive: %q, %+v", state, live.Sub, live.Providers)
 		}
 	}
-	interrupted := liveOf(console.Operation{Kind: console.KindBackup, State: console.StateInterrupted, Progress: &p},
-		&pace{})
+	interrupted := Live(console.Operation{Kind: console.KindBackup, State: console.StateInterrupted, Progress: &p},
+		&Pace{})
 	if !strings.Contains(interrupted.Sub, "starts it again by itself") {
 		t.Errorf("interrupted: %q", interrupted.Sub)
 	}
-	claimed := liveOf(console.Operation{Kind: console.KindBackup, State: console.StateRunning}, &pace{})
+	claimed := Live(console.Operation{Kind: console.KindBackup, State: console.StateRunning}, &Pace{})
 	if claimed.Headline != "Starting" {
 		t.Errorf("a worker has it, and the page says %q", claimed.Headline)
 	}
@@ -99,13 +99,13 @@ func TestLiveOfEachEnd(t *testing.T) {
 		5 * time.Second: "8 s ago. Unless it comes back, another worker takes over in at most 6 s.", 0: "see that one runs"} {
 		silent := console.Operation{Kind: console.KindBackup, State: console.StateRunning, Progress: &p,
 			Silence: console.Silence{For: 8 * time.Second, TakeOver: takeOver}}
-		live := liveOf(silent, &pace{})
+		live := Live(silent, &Pace{})
 		if live.Headline != "Its worker stopped answering" || !strings.Contains(live.Sub, want) || live.Tone != ui.ToneWarn ||
-			operationState(silent).Text != "Worker silent" {
+			OperationState(silent).Text != "Worker silent" {
 			t.Errorf("a silent worker: %q, %q", live.Headline, live.Sub)
 		}
 	}
-	if queued := liveOf(console.Operation{State: console.StateQueued}, &pace{}); queued.Known || queued.Bar.Known {
+	if queued := Live(console.Operation{State: console.StateQueued}, &Pace{}); queued.Known || queued.Bar.Known {
 		t.Error("a queued operation claims to know how far it is")
 	}
 }
@@ -115,7 +115,7 @@ func TestARestoreShowsProvidersOnlyWhereTheyMatter(t *testing.T) {
 	p := at(10, 1)
 	p.Providers = []engine.ProviderProgress{{Name: "quiet", State: engine.ItemRunning},
 		{Name: "bad", State: engine.ItemFailed, Error: "a flipped bit"}}
-	live := buildLive(console.KindRestore, &p, ui.ToneRun, &pace{})
+	live := buildLive(console.KindRestore, &p, ui.ToneRun, &Pace{})
 	if live.Figures[0].Hint != "of 15 min promised for the critical tables" {
 		t.Errorf("the clock says %+v", live.Figures[0])
 	}
@@ -158,7 +158,7 @@ func TestGreenMeansProven(t *testing.T) {
 	} {
 		o := done
 		tt.change(&o)
-		if chip, result := operationState(o), resultOf(o); chip.Tone != tt.tone || result.Tone != tt.tone {
+		if chip, result := OperationState(o), Result(o); chip.Tone != tt.tone || result.Tone != tt.tone {
 			t.Errorf("%s: state %s, report %s, want %s", name, chip.Tone, result.Tone, tt.tone)
 		}
 	}
@@ -167,11 +167,11 @@ func TestGreenMeansProven(t *testing.T) {
 func TestPointStateTrustsTestsFirst(t *testing.T) {
 	t.Parallel()
 	p := console.Point{Point: engine.Point{Protected: true}}
-	if pointState(p).Tone != ui.ToneOK {
+	if PointState(p).Tone != ui.ToneOK {
 		t.Error("a protected point is not green")
 	}
 	p.LastTest = &console.PointTest{OK: false}
-	if pointState(p).Tone != ui.ToneBad {
+	if PointState(p).Tone != ui.ToneBad {
 		t.Error("a point whose test failed looks safe")
 	}
 }
@@ -182,7 +182,7 @@ func TestLegsNameWhatFillsThem(t *testing.T) {
 		{Provider: "c", Medium: "gcs", Offsite: true}}
 	d := console.Dashboard{Newest: &console.Point{Point: engine.Point{Copies: copies}},
 		Protection: keepsake.JudgeProtection(copies)}
-	legs := legsOf(d)
+	legs := Legs(d)
 	if legs[0].State != "1 of 3 confirmed" || legs[1].State != "1 of 2 in use" || legs[2].State != "0 of 1 confirmed" {
 		t.Errorf("legs %+v", legs)
 	}
@@ -190,18 +190,9 @@ func TestLegsNameWhatFillsThem(t *testing.T) {
 		[]ui.Chip{{Tone: ui.ToneOK, Text: "disk"}, {Tone: ui.ToneBad, Text: "gcs"}}) {
 		t.Errorf("media %+v", legs[1].Pips)
 	}
-	empty := legsOf(console.Dashboard{Providers: []console.ProviderState{{Name: "a"}}})
+	empty := Legs(console.Dashboard{Providers: []console.ProviderState{{Name: "a"}}})
 	if len(empty[0].Pips) != 1 || empty[0].Tone != ui.ToneBad {
 		t.Errorf("without a point: %+v", empty[0])
-	}
-}
-
-func TestSuggestedDatabaseNamesAreValid(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"wedsync", "Wed-Sync Produktion", "2026", "", strings.Repeat("ä", 80)} {
-		if got := suggestDatabase(name, "20261123_0717"); !databaseName.MatchString(got) {
-			t.Errorf("%q gives %q", name, got)
-		}
 	}
 }
 
@@ -212,7 +203,7 @@ func TestRepairSaysWhatItDoes(t *testing.T) {
 		engine.StageComparing: "Looking for copies that are missing or damaged",
 		engine.StageRepairing: "Copying to each provider what it lacks"} {
 		p := engine.Progress{Stage: stage, StartedAt: time.Now()}
-		live := buildLive(console.KindRepair, &p, ui.ToneRun, &pace{})
+		live := buildLive(console.KindRepair, &p, ui.ToneRun, &Pace{})
 		if live.Headline != want || len(live.Steps) != 3 {
 			t.Errorf("%s: the page says %q with %d steps, want %q", stage, live.Headline, len(live.Steps), want)
 		}
@@ -241,7 +232,7 @@ func TestLivePageSaysWhoIsWaitedFor(t *testing.T) {
 			{Name: "cloud", State: engine.ItemFailed}}, ""},
 	} {
 		p := engine.Progress{Stage: c.stage, StartedAt: time.Now(), BytesDone: 10, BytesTotal: 10, Providers: c.providers}
-		live := buildLive(console.KindBackup, &p, ui.ToneRun, &pace{})
+		live := buildLive(console.KindBackup, &p, ui.ToneRun, &Pace{})
 		if live.Sub != c.want {
 			t.Errorf("%s: the page says %q, want %q", name, live.Sub, c.want)
 		}

@@ -1,4 +1,4 @@
-package handlers
+package draw
 
 import (
 	"fmt"
@@ -16,16 +16,6 @@ import (
 // mostTables is how many tables of a tier a live page shows; the rest is counted in words, so that a platform with
 // thousands of tables does not send megabytes every second.
 const mostTables = 40
-
-// steps are the stages a person sees, by kind of operation.
-var steps = map[console.Kind][]engine.Stage{
-	console.KindBackup: {engine.StageChecking, engine.StageSnapshot, engine.StageReading, engine.StageCatchingUp,
-		engine.StagePublishing},
-	console.KindRestore: {engine.StageChecking, engine.StageSchema, engine.StageLoading, engine.StageIndexing,
-		engine.StageComparing},
-	console.KindScoped: {engine.StageChecking, engine.StageComparing, engine.StageWriting, engine.StageSafety},
-	console.KindRepair: {engine.StageChecking, engine.StageComparing, engine.StageRepairing},
-}
 
 type stageWords struct{ step, headline string }
 
@@ -45,33 +35,15 @@ var stages = map[engine.Stage]stageWords{
 	engine.StageDone:       {"Done", "Done"},
 }
 
-// kindStages are the words that differ by the kind of operation: for a restore into the live platform, and where
-// providers are looked at.
-var kindStages = map[console.Kind]map[engine.Stage]stageWords{
-	console.KindScoped: {
-		engine.StageChecking:  {"Reading", "Reading the recovery point"},
-		engine.StageComparing: {"Comparing", "Comparing with the live platform"},
-	},
-	console.KindVerify: {
-		engine.StageChecking:  {"Asking", "Asking each provider what it holds"},
-		engine.StageComparing: {"Verifying", "Verifying the copies at each provider"},
-	},
-	console.KindRepair: {
-		engine.StageChecking:  {"Asking", "Asking each provider what it holds"},
-		engine.StageComparing: {"Verifying", "Looking for copies that are missing or damaged"},
-		engine.StageRepairing: {"Repairing", "Copying to each provider what it lacks"},
-	},
-}
-
 func wordsOf(kind console.Kind, s engine.Stage) stageWords {
-	if w, special := kindStages[kind][s]; special {
+	if w, special := drawingOf(kind).stages[s]; special {
 		return w
 	}
 	return stages[s]
 }
 
 // buildLive draws progress. tone is run while the operation moves, else that of its end; p may be nil before it starts.
-func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *pace) views.Live {
+func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *Pace) views.Live {
 	if p == nil || p.StartedAt.IsZero() {
 		return views.Live{
 			Tone: tone, Headline: "Waiting for its turn", Sub: "It starts by itself, usually within a few seconds.",
@@ -209,7 +181,7 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 }
 
 func liveSteps(kind console.Kind, now engine.Stage, tone ui.Tone) []views.Step {
-	order := steps[kind]
+	order := drawingOf(kind).steps
 	at := slices.Index(order, now)
 	if now == engine.StageDone {
 		at = len(order)
@@ -229,7 +201,7 @@ func liveSteps(kind console.Kind, now engine.Stage, tone ui.Tone) []views.Step {
 	return out
 }
 
-func liveTiers(kind console.Kind, p engine.Progress, pc *pace, running bool) []views.LiveTier {
+func liveTiers(kind console.Kind, p engine.Progress, pc *Pace, running bool) []views.LiveTier {
 	var out []views.LiveTier
 	for _, tier := range keepsake.Tiers() {
 		var tables []engine.TableProgress
@@ -249,7 +221,7 @@ func liveTiers(kind console.Kind, p engine.Progress, pc *pace, running bool) []v
 	return out
 }
 
-func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *pace, running bool) views.LiveTier {
+func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *Pace, running bool) views.LiveTier {
 	var sum engine.TableProgress
 	var rate float64
 	done, failed, moving := 0, 0, 0
@@ -300,7 +272,7 @@ func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *pace, runni
 	return out
 }
 
-func liveTable(t engine.TableProgress, pc *pace, running bool) views.LiveTable {
+func liveTable(t engine.TableProgress, pc *Pace, running bool) views.LiveTable {
 	out := views.LiveTable{Name: format.Table(t.Schema, t.Name), State: itemState(t.State, running),
 		Rows: format.Count(t.RowsDone), Bytes: format.Bytes(t.BytesDone)}
 	if t.State != engine.ItemDone {

@@ -1,16 +1,14 @@
-package handlers
+package draw
 
 import (
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 )
 
-// TestEveryKindIsDrawn: a kind of operation that the console runs has a drawing, and words in the audit trail for how
-// it ended.
+// TestEveryKindIsDrawn: a kind of operation that the console runs has a whole drawing.
 func TestEveryKindIsDrawn(t *testing.T) {
 	t.Parallel()
 	if len(console.Kinds()) < 5 {
@@ -20,11 +18,7 @@ func TestEveryKindIsDrawn(t *testing.T) {
 		d := drawings[kind]
 		if d.noun == "" || d.title == nil || d.unfinished == nil || len(d.stopping) == 0 || d.result == nil ||
 			d.again == nil || d.facts == nil {
-			t.Errorf("%s has no whole drawing: drawing.go", kind)
-		}
-		end := audit.EndOf(string(kind))
-		if !slices.ContainsFunc(audit.Actions(), func(w audit.Words) bool { return w.Action == end }) {
-			t.Errorf("%s has no words: internal/audit/actions.go", end)
+			t.Errorf("%s has no whole drawing: kind_%s.go", kind, kind)
 		}
 	}
 	for kind := range drawings {

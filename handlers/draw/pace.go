@@ -1,4 +1,4 @@
-package handlers
+package draw
 
 import (
 	"time"
@@ -9,8 +9,8 @@ import (
 // window is how far back speeds look: long enough to be calm, short enough to notice a stall.
 const window = 10 * time.Second
 
-// pace remembers the last few progress states of one stream, to tell speeds. It belongs to one goroutine.
-type pace struct{ samples []sample }
+// Pace remembers the last few progress states of one stream, to tell speeds. It belongs to one goroutine.
+type Pace struct{ samples []sample }
 
 type sample struct {
 	at          time.Time
@@ -18,7 +18,7 @@ type sample struct {
 	tables      map[string]int64 // bytes done, by schema and name
 }
 
-func (p *pace) add(pr engine.Progress) {
+func (p *Pace) add(pr engine.Progress) {
 	if n := len(p.samples); n > 0 && !pr.UpdatedAt.After(p.samples[n-1].at) {
 		return
 	}
@@ -33,7 +33,7 @@ func (p *pace) add(pr engine.Progress) {
 }
 
 // speed returns bytes and rows per second: of the last seconds where they are known, else on average since the start.
-func (p *pace) speed(pr engine.Progress) (bytes, rows float64) {
+func (p *Pace) speed(pr engine.Progress) (bytes, rows float64) {
 	if first, last, ok := p.ends(); ok {
 		d := last.at.Sub(first.at).Seconds()
 		return float64(last.bytes-first.bytes) / d, float64(last.rows-first.rows) / d
@@ -46,7 +46,7 @@ func (p *pace) speed(pr engine.Progress) (bytes, rows float64) {
 }
 
 // tableSpeed returns a table's bytes per second over the last seconds, or 0 where that is not known yet.
-func (p *pace) tableSpeed(t engine.TableProgress) float64 {
+func (p *Pace) tableSpeed(t engine.TableProgress) float64 {
 	first, last, ok := p.ends()
 	if !ok {
 		return 0
@@ -55,7 +55,7 @@ func (p *pace) tableSpeed(t engine.TableProgress) float64 {
 	return float64(last.tables[key]-first.tables[key]) / last.at.Sub(first.at).Seconds()
 }
 
-func (p *pace) ends() (first, last sample, ok bool) {
+func (p *Pace) ends() (first, last sample, ok bool) {
 	if len(p.samples) < 2 {
 		return first, last, false
 	}

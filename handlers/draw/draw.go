@@ -1,0 +1,73 @@
+// Package draw turns what the console says into view-models: one file for each kind of operation, and one for each page
+// that tells more. It reads no request and asks nobody: who shows a page, and the storybook, give it all that it draws.
+package draw
+
+import (
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// drawing is how pages show operations of one kind. A test holds that every kind has a whole one.
+type drawing struct {
+	noun       string                                // "The … failed"
+	title      func(console.Operation) string        // as people say it
+	unfinished func(console.Operation) string        // what it means for the data that it failed or was cancelled
+	stopping   []string                              // what it means to cancel it now
+	result     func(console.Operation) *views.Result // of one that is done
+	again      func(console.Operation) views.NextStep
+	facts      func(console.Operation) []ui.Fact // beside those that every operation has
+	steps      []engine.Stage                    // the stages that a person sees
+	stages     map[engine.Stage]stageWords       // words that differ from those of other kinds
+}
+
+// drawings are the drawings of all kinds. A file of each kind holds its own.
+var drawings = map[console.Kind]drawing{
+	console.KindBackup:  drawBackup,
+	console.KindVerify:  drawVerify,
+	console.KindRepair:  drawRepair,
+	console.KindRestore: drawRestore,
+	console.KindScoped:  drawScoped,
+}
+
+// drawingOf returns how a kind is shown. One that a newer version has written is shown by its name, without its report.
+func drawingOf(kind console.Kind) drawing {
+	if d, known := drawings[kind]; known {
+		return d
+	}
+	return drawing{noun: "operation", title: always(format.Title(string(kind))), unfinished: always(""),
+		again: againAtPoints, facts: noFacts,
+		result: func(console.Operation) *views.Result { return nil }}
+}
+
+// OperationTitle names an operation as people say it.
+func OperationTitle(o console.Operation) string { return drawingOf(o.Kind).title(o) }
+
+// Noun is what an operation is called within a sentence.
+func Noun(o console.Operation) string { return drawingOf(o.Kind).noun }
+
+// Stopping says what it means to cancel an operation now.
+func Stopping(o console.Operation) []string { return drawingOf(o.Kind).stopping }
+
+func always(words string) func(console.Operation) string {
+	return func(console.Operation) string { return words }
+}
+
+func noFacts(console.Operation) []ui.Fact { return nil }
+
+func againAtPoints(o console.Operation) views.NextStep {
+	if o.Point == "" {
+		return views.NextStep{Text: "Recovery points", URL: "/points"}
+	}
+	return views.NextStep{Text: "Open the recovery point", URL: PointURL(o.Point)}
+}
+
+// drawn draws a report, where there is one: lists have none.
+func drawn[R any](report *R, draw func(R) *views.Result) *views.Result {
+	if report == nil {
+		return nil
+	}
+	return draw(*report)
+}

@@ -1,0 +1,42 @@
+package draw
+
+import (
+	"time"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/operation"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// lateAfter is how long after its time a duty is called late: a worker looks every few seconds.
+const lateAfter = time.Minute
+
+// DutyRow draws when a duty ran, how that ended and when it runs next.
+func DutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
+	row := views.DutyRow{Does: format.Title(d.Does), Every: format.Every(d.Every),
+		Last: clock.When(d.Ended), Message: d.Message,
+		State: ui.Chip{Tone: ui.ToneOK, Text: "Done"}}
+	switch {
+	case d.Running:
+		row.State = ui.Chip{Tone: ui.ToneRun, Text: "Running"}
+	case d.Ended.IsZero():
+		row.State = ui.Chip{Tone: ui.ToneMute, Text: "Not yet"}
+	case d.Failed:
+		row.State = ui.Chip{Tone: ui.ToneBad, Text: "Failed"}
+	}
+	switch {
+	case d.Who == operation.EachProcess:
+		row.NextText = "Each worker does it"
+	case d.Running:
+		row.NextText = "Now"
+	case d.Next.IsZero():
+		row.NextText = "When a worker runs"
+	case clock.Now.Sub(d.Next) > lateAfter:
+		row.Late, row.Next = true, clock.When(d.Next)
+	default:
+		row.Next = clock.When(d.Next)
+	}
+	return row
+}

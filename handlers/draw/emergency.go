@@ -1,0 +1,86 @@
+package draw
+
+import (
+	"fmt"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// EmergencyNotices say what keeps the platform from helping, what stands here instead, and what to do before the first
+// backup.
+func EmergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock) (out []ui.Notice) {
+	n, trouble := PlatformNotice(d.Platform.Kind)
+	switch {
+	case d.Platform.WithoutWeddings: // the banner says it
+	case d.WeddingsMissing != "" && d.WeddingsFrom.IsZero():
+		n = ui.Notice{Tone: ui.ToneBad, Title: "Neither the platform nor a recovery point could be read for weddings",
+			Text: Sentence(d.WeddingsMissing) +
+				" Reload this page in a minute. Call whoever runs the servers; nothing of what is stored is lost by this."}
+		out = append(out, n)
+	case d.WeddingsMissing != "":
+		if !trouble {
+			n = ui.Notice{Tone: ui.ToneBad, Title: "The weddings could not be read from the platform",
+				Text: "Contacts and everything else can be read all the same."}
+		}
+		n.Text += " What you see is from the recovery point of " + clock.Exact(d.WeddingsFrom) + " (" +
+			clock.Relative(d.WeddingsFrom) + ")."
+		out = append(out, n)
+	case trouble:
+		out = append(out, n)
+	}
+	if d.GoneUnknown {
+		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Weddings that were deleted may be missing below",
+			Text: GoneUnknown})
+	}
+	if d.Newest == nil && shell.Whole() {
+		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing is saved yet",
+			Text: "There is no recovery point, so nothing could be looked at or brought back. Take the first backup now.",
+			Href: "/backups/new", Link: "Back up now"})
+	}
+	return out
+}
+
+const (
+	// openWeddings is how many weddings of a day the emergency page shows at once; the others of that day are folded below
+	// them.
+	openWeddings = 24
+	// manyWeddings of today and tomorrow are found by their names sooner than by looking.
+	manyWeddings = 12
+)
+
+// ListEmergency puts the weddings ahead in groups: today's, tomorrow's and later ones. None of today and tomorrow is
+// left out.
+func ListEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
+	groups := []views.EmergencyGroup{{ID: "now", Title: "Today", Urgent: true},
+		{ID: "tomorrow", Title: "Tomorrow", Urgent: true}, {ID: "later", Title: "The next ones"}}
+	counts := make([]int, len(groups))
+	for _, w := range d.Weddings {
+		i := min(max(w.DaysLeft, 0), len(groups)-1) // of yesterday by now, where midnight came while they were looked for
+		g := &groups[i]
+		counts[i]++
+		row := views.EmergencyWedding{Wedding: Wedding(w)}
+		if newest != "" { // the page says once, above them all, that nothing is saved yet
+			row.Offers = WeddingOffers(vm.Shell, d.Platform, w.ID, newest)
+		}
+		if len(g.First) < openWeddings {
+			g.First = append(g.First, row)
+		} else {
+			g.Rest = append(g.Rest, row)
+		}
+	}
+	for i := range groups {
+		g := &groups[i]
+		if g.Urgent && counts[i] > 0 {
+			g.Title = fmt.Sprintf("%s: %s", g.Title, format.Plural(int64(counts[i]), "wedding", "weddings"))
+		}
+		g.RestTitle = format.Plural(int64(len(g.Rest)), "more wedding", "more weddings")
+		if g.Urgent || counts[i] > 0 {
+			vm.Groups = append(vm.Groups, *g)
+		}
+	}
+	vm.Many = counts[0]+counts[1] > manyWeddings
+	vm.More = WeddingsCut(d, len(d.Weddings))
+}

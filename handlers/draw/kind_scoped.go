@@ -1,0 +1,69 @@
+package draw
+
+import (
+	"strings"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// drawScoped is how pages show a restore into the live platform.
+var drawScoped = drawing{
+	noun: "restore",
+	title: func(o console.Operation) string {
+		switch {
+		case o.Scope == nil:
+			return "Bring back"
+		case o.Scope.UndoOf != "":
+			return "Take back what was restored of " + o.Scope.Name
+		}
+		return "Bring back " + o.Scope.Name
+	},
+	unfinished: always("Nothing was changed in the live platform."),
+	stopping: []string{"Nothing is changed in the live platform: what it has written so far becomes final all at " +
+		"once, at its end, or not at all."},
+	result: func(o console.Operation) *views.Result { return drawn(o.Scoped, scopedResult) },
+	again: func(o console.Operation) views.NextStep {
+		if o.Scope.UndoOf != "" {
+			return views.NextStep{Text: "Look at the restore", URL: ScopedURL(o.Scope.UndoOf)}
+		}
+		return views.NextStep{Text: "Compare with now again", URL: ScopedPath(o.Scope.ScopedInput) +
+			ScopedQuery(o.Scope.ScopedInput)}
+	},
+	facts: func(o console.Operation) []ui.Fact {
+		if o.Scope == nil {
+			return nil
+		}
+		facts := []ui.Fact{{Label: "Into", Value: "the live platform"}}
+		if o.Scope.UndoOf == "" {
+			facts = append(facts, ui.Fact{Label: "Mode", Value: ModeWords(o.Scope.Mode)},
+				ui.Fact{Label: "Left out", Value: format.Plural(int64(len(o.Scope.Skip)), "tick", "ticks")})
+		}
+		return facts
+	},
+	steps: []engine.Stage{engine.StageChecking, engine.StageComparing, engine.StageWriting, engine.StageSafety},
+	stages: map[engine.Stage]stageWords{
+		engine.StageChecking:  {"Reading", "Reading the recovery point"},
+		engine.StageComparing: {"Comparing", "Comparing with the live platform"},
+	},
+}
+
+// scopedResult draws the report of a restore into the live platform.
+func scopedResult(r engine.ScopeResult) *views.Result {
+	out := &views.Result{Tone: ui.ToneOK, Title: "Done",
+		Text: "All of it happened at once, foreign keys hold, and it can be taken back.",
+		Figures: []ui.Figure{{Label: "Took", Value: format.Seconds(r.Seconds)},
+			{Label: "Inserted", Value: format.Count(r.Applied.Inserted)},
+			{Label: "Updated", Value: format.Count(r.Applied.Updated)},
+			{Label: "Deleted", Value: format.Count(r.Applied.Deleted)}},
+		Next: []views.NextStep{{Text: "See every row, or take it back", URL: ScopedURL(r.Restore)}}}
+	if len(r.Refused) > 0 {
+		out.Tone, out.Title = ui.ToneWarn, "Done, but for rows that changed since"
+		out.Text = "The platform has changed " + format.Plural(int64(len(r.Refused)), "row", "rows") +
+			" since, which stay as they are: " + firstSentence(strings.Join(r.Refused, "; ")) + "."
+	}
+	return out
+}

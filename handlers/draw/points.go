@@ -1,0 +1,171 @@
+package draw
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// PointState says how safe a recovery point is. A failed test outweighs confirmed copies.
+func PointState(p console.Point) ui.Chip {
+	switch {
+	case p.LastTest != nil && !p.LastTest.OK:
+		return ui.Chip{Tone: ui.ToneBad, Text: "Test failed"}
+	case !p.Protected:
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}
+	default:
+		return ui.Chip{Tone: ui.ToneOK, Text: "Protected"}
+	}
+}
+
+// LabelsText writes labels as parseLabels reads them.
+func LabelsText(labels map[string]string) string {
+	var parts []string
+	for _, name := range sortedKeys(labels) {
+		parts = append(parts, name+"="+labels[name])
+	}
+	return strings.Join(parts, ", ")
+}
+
+// PointNotices say what somebody must know before they rely on a recovery point.
+func PointNotices(d console.PointDetail) []ui.Notice {
+	var out []ui.Notice
+	if t := d.Point.LastTest; t != nil && !t.OK {
+		out = append(out, ui.Notice{Tone: ui.ToneBad, Title: "The latest test found problems",
+			Text: format.Plural(int64(t.Findings), "thing is", "things are") +
+				" wrong with its copies. Open the test below; a restore uses another provider's copy where there is one."})
+	}
+	if d.Point.LastTest == nil {
+		out = append(out, ui.Notice{Tone: ui.ToneMute, Title: "Never tested",
+			Text: "Its copies were confirmed when they were stored. Only a verification or a restore proves that they still " +
+				"are what they should be."})
+	}
+	return out
+}
+
+// PointFigures say how much a recovery point holds.
+func PointFigures(p console.Point) []ui.Figure {
+	return []ui.Figure{
+		{Label: "Tables", Value: format.Count(int64(p.Tables))},
+		{Label: "Rows", Value: format.Count(p.Rows)},
+		{Label: "Size", Value: format.Bytes(p.BytesRead), Hint: "before compression"},
+		{Label: "Stored", Value: format.Bytes(p.BytesStored), Hint: "its rows, at each provider"},
+		{Label: "Already stored", Value: format.Percent(shared(p.ChunksNew, p.Chunks)),
+			Hint: piecesShared(p.ChunksNew, p.Chunks)},
+		{Label: "Added", Value: format.Bytes(p.BytesNew), Hint: "with the index, at each provider"},
+		{Label: "Took", Value: format.Seconds(p.Seconds)},
+	}
+}
+
+// PointFacts say where a recovery point comes from.
+func PointFacts(d console.PointDetail) []ui.Fact {
+	facts := []ui.Fact{{Label: "Database", Value: OrDash(d.Point.Database)},
+		{Label: "Server", Value: "PostgreSQL " + d.Point.Server}}
+	if d.Detail != nil {
+		facts = append(facts,
+			ui.Fact{Label: "Schema", Value: format.Bytes(d.Detail.SchemaSize) + ", as a pg_dump archive"},
+			ui.Fact{Label: "Log position", Value: OrDash(d.Detail.LSN), Mono: true})
+	}
+	for _, name := range sortedKeys(d.Point.Labels) {
+		facts = append(facts, ui.Fact{Label: name, Value: d.Point.Labels[name]})
+	}
+	return append(facts, ui.Fact{Label: "Number", Value: d.Point.ID, Mono: true})
+}
+
+// PointTests draw how a recovery point was tested.
+func PointTests(tests []console.PointTest, clock format.Clock) []views.PointTest {
+	names := map[string]string{"verify": "Verification", "deep_verify": "Deep verification",
+		"restore": "Restore, compared row by row"}
+	out := make([]views.PointTest, len(tests))
+	for i, t := range tests {
+		out[i] = views.PointTest{Name: names[t.Kind], URL: OperationURL(t.Operation), When: clock.When(t.At),
+			State: ui.Chip{Tone: ui.ToneOK, Text: "Passed"}, Text: " · took " + format.Seconds(t.Seconds)}
+		if out[i].Name == "" {
+			out[i].Name = format.Title(t.Kind)
+		}
+		if !t.OK {
+			out[i].State = ui.Chip{Tone: ui.ToneBad, Text: format.Plural(int64(t.Findings), "problem", "problems")}
+		}
+	}
+	return out
+}
+
+// ProofFigures say how complete and how sound a point is, and how long its restore would take.
+func ProofFigures(d console.PointDetail) []ui.Figure {
+	out := []ui.Figure{{Label: "Rows found", Value: "–", Hint: "no verification has counted them yet"},
+		{Label: "Integrity", Value: "–", Hint: "verify it to know"}}
+	if p := d.Point.Proof; p != nil {
+		out[0] = ui.Figure{Label: "Rows found", Value: format.Count(p.RowsFound), Hint: "of " + format.Count(p.RowsExpected) +
+			" expected"}
+		out[1] = ui.Figure{Label: "Integrity", Value: format.Percent(p.Score()), Hint: "of its objects, at all providers"}
+	}
+	if d.RestoreSeconds > 0 {
+		return append(out, ui.Figure{Label: "Restoring takes", Value: "about " + format.Seconds(d.RestoreSeconds),
+			Hint: "at the speed of the latest whole restore"})
+	}
+	return append(out, ui.Figure{Label: "Restoring takes", Value: "–", Hint: "no whole restore has been measured yet"})
+}
+
+// PointTiers draw the tables of a recovery point, tier by tier.
+func PointTiers(tables []engine.PointTable, proof *engine.PointProof) []views.PointTier {
+	var out []views.PointTier
+	for _, tier := range keepsake.Tiers() {
+		vm := views.PointTier{ID: "point-" + string(tier), Name: format.Title(string(tier)),
+			Open: tier == keepsake.TierCritical}
+		var rows, bytes int64
+		for _, t := range tables {
+			if t.Tier != string(tier) {
+				continue
+			}
+			rows, bytes = rows+t.Rows, bytes+t.Bytes
+			table := pointTable(t)
+			if short, missing := lost(proof, t); missing {
+				table.Lost, vm.Open = "only "+format.Count(short.RowsFound)+" found", true
+			}
+			vm.Tables = append(vm.Tables, table)
+		}
+		if len(vm.Tables) > 0 {
+			vm.Sum = fmt.Sprintf("%s · %s · %s", format.Plural(int64(len(vm.Tables)), "table", "tables"),
+				format.Plural(rows, "row", "rows"), format.Bytes(bytes))
+			out = append(out, vm)
+		}
+	}
+	return out
+}
+
+// lost returns what a verification found of a table that is not complete any more.
+func lost(proof *engine.PointProof, t engine.PointTable) (engine.TableProof, bool) {
+	if proof == nil {
+		return engine.TableProof{}, false
+	}
+	i := slices.IndexFunc(proof.Tables, func(x engine.TableProof) bool {
+		return keepsake.TableName(keepsake.SplitTableName(x.Table)) == keepsake.TableName(t.Schema, t.Name)
+	})
+	if i < 0 {
+		return engine.TableProof{}, false
+	}
+	return proof.Tables[i], true
+}
+
+func pointTable(t engine.PointTable) views.PointTable {
+	out := views.PointTable{
+		Name: format.Table(t.Schema, t.Name), Rows: format.Count(t.Rows), Size: format.Bytes(t.Bytes),
+		Stored: format.Bytes(t.BytesStored),
+		Hash:   t.Hash, HashShort: format.Short(t.Hash),
+	}
+	if t.Kind != "table" {
+		out.Kind = t.Kind
+	}
+	if t.Chunks > 0 {
+		out.Shared, out.Chunks = format.Percent(shared(int64(t.ChunksNew), int64(t.Chunks))),
+			piecesShared(int64(t.ChunksNew), int64(t.Chunks))
+	}
+	return out
+}

@@ -1,0 +1,66 @@
+package draw
+
+import (
+	"strings"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// problemResult draws why an operation ended without its result.
+func problemResult(o console.Operation, message string) *views.Result {
+	d := drawingOf(o.Kind)
+	noun, text := d.noun, strings.TrimSpace(message+" "+d.unfinished(o))
+	if o.State == console.StateCancelled {
+		return &views.Result{Tone: ui.ToneMute, Title: "The " + noun + " was cancelled", Text: text}
+	}
+	return &views.Result{Tone: ui.ToneBad, Title: "The " + noun + " failed", Text: text}
+}
+
+// Copies draw where a recovery point lies.
+func Copies(list []keepsake.Copy) []views.Copy {
+	out := make([]views.Copy, len(list))
+	for i, c := range list {
+		out[i] = views.Copy{Provider: c.Provider, Medium: c.Medium, Place: "here", Error: c.Error,
+			State: ui.Chip{Tone: ui.ToneOK, Text: "Confirmed"}}
+		if c.Offsite {
+			out[i].Place = "away from here"
+		}
+		if !c.Confirmed {
+			out[i].State = ui.Chip{Tone: ui.ToneBad, Text: "Not confirmed"}
+		}
+	}
+	return out
+}
+
+// NotCarried draws what a backup does not hold.
+func NotCarried(list []keepsake.NotCarried) []views.NotCarried {
+	out := make([]views.NotCarried, len(list))
+	for i, n := range list {
+		out[i] = views.NotCarried{Kind: n.Kind, Name: n.Name, Reason: n.Reason}
+	}
+	return out
+}
+
+func findings(list []engine.VerifyFinding) []views.Finding {
+	out := make([]views.Finding, len(list))
+	for i, f := range list {
+		out[i] = views.Finding{Kind: ui.Chip{Tone: ui.ToneWarn, Text: "Not checked"}, Provider: f.Provider, Object: f.Object,
+			Problem: f.Problem}
+		if f.Damage {
+			out[i].Kind = ui.Chip{Tone: ui.ToneBad, Text: "Damage"}
+		}
+	}
+	return out
+}
+
+// OrDash is a dash for nothing.
+func OrDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}

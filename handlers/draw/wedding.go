@@ -1,0 +1,257 @@
+package draw
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+const (
+	// PointsOffered is how many recovery points a person chooses from here; any other is reached from its own page.
+	PointsOffered = 30
+	// WeddingsNamed is how many weddings a preview names that it touches; the others are counted.
+	WeddingsNamed = 10
+)
+
+// LostVendors says which vendors the newest recovery point does not have, and from when what is shown of them is.
+func LostVendors(w console.WeddingContacts, clock format.Clock) []ui.Notice {
+	n := ui.Notice{Tone: ui.ToneWarn, Title: "These vendors are from before the damage",
+		Text: "The newest recovery point has lost " + format.Plural(int64(len(w.Lost)), "vendor", "vendors") +
+			" of this wedding"}
+	if len(w.Lost) < len(w.Contacts) {
+		names := make([]string, len(w.Lost))
+		for i, x := range w.Lost {
+			names[i] = x.Name
+		}
+		n.Title = "Some of these vendors are from before the damage"
+		n.Text += ": " + format.Names(names, 6)
+	}
+	n.Text += ". What you see of them is from the recovery point of " + clock.Second(w.LostFrom) + "."
+	return []ui.Notice{n}
+}
+
+// Dialled keeps what a telephone dials.
+func Dialled(phone string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r == '+' {
+			return r
+		}
+		return -1
+	}, phone)
+}
+
+// WeddingNotices say when weddings are not the live platform's own.
+func WeddingNotices(missing string, nothing bool, restoreURL string) []ui.Notice {
+	if missing == "" {
+		return nil
+	}
+	n := ui.Notice{Tone: ui.ToneWarn, Title: "Not the live platform", Text: Sentence(missing)}
+	if nothing {
+		n.Tone = ui.ToneBad
+	}
+	if restoreURL != "" {
+		n.Href, n.Link = restoreURL, "Compare and bring it back"
+	}
+	return []ui.Notice{n}
+}
+
+// WeddingOffers are what can be done for a wedding, as the platform stands; newest is the id of the newest recovery
+// point that holds it, "" for none.
+func WeddingOffers(shell views.Shell, platform console.PlatformState, wedding, newest string) views.WeddingOffers {
+	base := WeddingURL(wedding)
+	if newest == "" {
+		o := views.WeddingOffers{Why: "No recovery point holds this wedding yet, so there is nothing to look at or " +
+			"to bring back."}
+		if shell.Whole() && platform.Readable() {
+			o.BackupURL = "/backups/new"
+		}
+		return o
+	}
+	o := views.WeddingOffers{ContactsURL: base + "/contacts", ContactsText: "Vendor contacts now", ThenURL: base + "/then",
+		RestoreText: "Bring this wedding back"}
+	switch {
+	case shell.Standby:
+	case platform.Writable():
+		o.RestoreURL = base + "/restore"
+		return o
+	case shell.Whole():
+		o.ElsewhereURL = PointURL(newest) + "/restore?" + url.Values{"wedding": {wedding}}.Encode()
+	}
+	o.ExportURL = base + "/export?format=csv"
+	o.ExportNote = "The ZIP is from the newest safe recovery point, as the look is. Its name says of when, in UTC."
+	return o
+}
+
+// PlatformNotice says what is the matter with the platform, without naming its server: whoever reads it may stand
+// anywhere. false where nothing is.
+func PlatformNotice(kind console.PlatformKind) (n ui.Notice, known bool) {
+	n, known = map[console.PlatformKind]ui.Notice{
+		console.PlatformAway: {Title: "The platform does not answer",
+			Text: "Nothing can be brought back into it until it does; everything else on this page works."},
+		console.PlatformRefuses: {Title: "The platform does not let Keepsake in",
+			Text: "Its server is there, but refuses Keepsake's role, password or database: keepsake doctor says which. " +
+				"Everything else on this page works."},
+		console.PlatformSlow: {Title: "The platform answers slowly",
+			Text: "It takes Keepsake's connection, but does not answer in time. What comes from recovery points does " +
+				"not wait for it."},
+		console.PlatformReadOnly: {Title: "The platform's server is a standby",
+			Text: "It can be read and backed up, but nothing can be brought back into it until it is promoted, or " +
+				"platform.url names the primary."},
+	}[kind]
+	n.Tone = ui.ToneBad
+	return n, known
+}
+
+// PointsBeside is how many recovery points stand beside a timeline; its marks lead to all.
+const PointsBeside = 12
+
+// NewestOf is the newest of a wedding's recovery points, "" where there is none.
+func NewestOf(points []console.Point) string {
+	if len(points) == 0 {
+		return ""
+	}
+	return points[0].ID
+}
+
+// MomentText names a moment among choices.
+func MomentText(at time.Time, clock format.Clock) string {
+	return clock.Second(at) + " (" + clock.Relative(at) + ")"
+}
+
+// Away says how far off a day is: "in 12 days", "today", "3 days ago".
+func Away(days int) string {
+	n, unit := format.Days(days)
+	switch {
+	case days == 0:
+		return "today"
+	case days > 0:
+		return "in " + n + " " + unit
+	default:
+		return n + " " + unit
+	}
+}
+
+// WeddingPoint is a recovery point beside a wedding's timeline.
+func WeddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock) views.WeddingPoint {
+	base, q := WeddingURL(t.ID), "?point="+url.QueryEscape(p.ID)
+	out := views.WeddingPoint{
+		URL: PointURL(p.ID), Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time), State: PointState(p),
+		NewURL:  PointURL(p.ID) + "/restore?" + url.Values{"wedding": {t.ID}}.Encode(),
+		ThenURL: base + "/then" + q, RestoreURL: base + "/restore" + q, ChangesURL: base + "/changes?from=" +
+			url.QueryEscape(p.ID), DaysBefore: beforeWedding(t, p.Time),
+	}
+	out.Labels = append(out.Labels, marked(t.ID, p)...)
+	for _, name := range sortedKeys(p.Labels) {
+		out.Labels = append(out.Labels, name+" "+p.Labels[name])
+	}
+	return out
+}
+
+// marked are the reasons why a recovery point was made for a wedding.
+func marked(wedding string, p console.Point) (out []string) {
+	for _, m := range p.Weddings {
+		switch {
+		case m.Wedding != wedding:
+		case m.Milestone != "":
+			out = append(out, format.Title(m.Milestone))
+		case m.Phase != "":
+			out = append(out, "Entered "+strings.ToLower(format.Title(string(m.Phase))))
+		default:
+			out = append(out, "Made for this wedding")
+		}
+	}
+	return out
+}
+
+// beforeWedding says where on a wedding's way a moment lies.
+func beforeWedding(t console.WeddingTimeline, at time.Time) string {
+	switch days := keepsake.DaysBefore(t.Date, at); {
+	case t.Date.IsZero():
+		return "before the wedding"
+	case days == 0:
+		return "on the wedding day"
+	case days < 0:
+		return format.Plural(int64(-days), "day", "days") + " after the wedding"
+	default:
+		return format.Plural(int64(days), "day", "days") + " before the wedding"
+	}
+}
+
+// WeddingFigures say how a wedding stands.
+func WeddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
+	out := []ui.Figure{{Label: "Days left", Value: format.Count(int64(t.DaysLeft)), Hint: format.Title(string(t.Phase))}}
+	switch {
+	case t.Date.IsZero():
+		out[0] = ui.Figure{Label: "Wedding day", Value: "Open", Hint: format.Title(string(t.Phase))}
+	case t.DaysLeft < 0:
+		out[0] = ui.Figure{Label: "Days since", Value: format.Count(int64(-t.DaysLeft)), Hint: format.Title(string(t.Phase))}
+	}
+	if len(t.Points) == 0 {
+		return append(out, ui.Figure{Label: "Recovery points", Value: "0", Hint: "nothing could be brought back"})
+	}
+	newest, protected := t.Points[0], 0
+	for _, p := range t.Points {
+		if p.Protected {
+			protected++
+		}
+	}
+	out = append(out,
+		ui.Figure{Label: "Recovery points", Value: format.Count(int64(len(t.Points))),
+			Hint: fmt.Sprintf("%s protected", format.Count(int64(protected)))},
+		ui.Figure{Label: "Would lose", Value: format.Duration(t.Now.Sub(newest.Time)),
+			Hint: "what was written since the newest one"},
+		ui.Figure{Label: "Integrity", Value: format.Percent(integrity(newest)),
+			Hint: "of the newest one's copies, confirmed and tested"})
+	if t.Drill != nil {
+		out = append(out, ui.Figure{Label: "Whole restore", Value: format.Seconds(t.Drill.Seconds),
+			Hint: "measured " + clock.Relative(t.Drill.At)})
+	}
+	return out
+}
+
+// integrity is the share of a point's objects that the newest verification found sound; without one, half the share of
+// its copies that were confirmed when they were stored.
+func integrity(p console.Point) float64 {
+	if p.Proof != nil {
+		return p.Proof.Score()
+	}
+	if len(p.Copies) == 0 {
+		return 0
+	}
+	confirmed := 0
+	for _, cp := range p.Copies {
+		if cp.Confirmed {
+			confirmed++
+		}
+	}
+	return float64(confirmed) / float64(len(p.Copies)) / 2
+}
+
+// ThenTable draws a table of a wedding as it was.
+func ThenTable(t scope.TableRows) views.ThenTable {
+	out := views.ThenTable{Name: format.Title(format.TableOf(t.Table)),
+		Count: format.Plural(int64(len(t.Rows)), "row", "rows"), Shared: t.Belongs == scope.Shared}
+	for _, c := range t.Columns {
+		out.Columns = append(out.Columns, c.Name)
+	}
+	for i, row := range t.Rows {
+		if i == RowsShown {
+			out.More = format.Plural(int64(len(t.Rows)-RowsShown), "more row", "more rows")
+			break
+		}
+		cells := make([]string, len(row))
+		for j, v := range row {
+			cells[j] = cellText(v)
+		}
+		out.Rows = append(out.Rows, cells)
+	}
+	return out
+}
