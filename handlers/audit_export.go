@@ -20,8 +20,8 @@ type auditVerifier interface {
 	VerifyAudit(ctx context.Context, actor keepsake.Actor) (console.AuditVerdict, error)
 }
 
-// ExportAudit sends the entries that the filters want, made while they are sent. What goes wrong before the first byte
-// is an ordinary error; later the download breaks off.
+// ExportAudit sends the entries that the filters select, and makes them while it sends. An error before the first
+// byte gets an ordinary error page. After that the download breaks off.
 func ExportAudit(pages Pages, con auditExporter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		f, err := auditFilter(c, pages.Zone)
@@ -45,7 +45,7 @@ func ExportAudit(pages Pages, con auditExporter) echo.HandlerFunc {
 	}
 }
 
-// VerifyAudit reads the whole trail and comes back to its page, which says what was found.
+// VerifyAudit verifies the whole trail and goes back to its page, which shows the verdict.
 func VerifyAudit(con auditVerifier) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if _, err := con.VerifyAudit(c.Request().Context(), actor(c)); err != nil {

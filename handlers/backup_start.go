@@ -40,7 +40,8 @@ var backupTypes = []views.BackupChoice{
 		Text: "Only the tables that no wedding can do without. Not a complete backup.", Hint: "When seconds count."},
 }
 
-// ShowBackupForm draws "Back up now". ?type= chooses a type, so that the estimate can be asked for without script.
+// ShowBackupForm draws "Back up now". ?type= chooses the type, so that a person without script can ask for its
+// estimate.
 func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		t := keepsake.BackupType(c.QueryParam("type"))
@@ -56,8 +57,8 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 	}
 }
 
-// StartBackup starts a backup and goes to its page. A refused form comes back with what is wrong: 422 where the person
-// can mend it, 409 where the state forbids it.
+// StartBackup starts a backup and goes to its page. A refused form comes back with what is wrong: with 422 where the
+// person can correct it, and with 409 where the state forbids it.
 func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in := console.StartBackupInput{Type: keepsake.BackupType(c.FormValue("type")),

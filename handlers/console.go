@@ -40,7 +40,7 @@ type Console interface {
 	auditVerifier
 }
 
-// Standby is everything the pages need that work while the console database is away.
+// Standby is everything that the pages need from *console.Standby, which work while the console database is away.
 type Standby interface {
 	platformKnower
 	emergencyReader
@@ -53,7 +53,7 @@ type Standby interface {
 	scopeExporter
 }
 
-// Auth is everything the pages need to know who is there.
+// Auth is everything that the pages need to know who is signed in.
 type Auth interface {
 	Sessions
 	SessionStarter

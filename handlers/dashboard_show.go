@@ -17,7 +17,7 @@ type dashboardReader interface {
 	Dashboard(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error)
 }
 
-// ShowDashboard draws the overview: is everything safe, and if not, what is missing.
+// ShowDashboard draws the overview. It answers whether everything is safe, and if not, what is missing.
 func ShowDashboard(pages Pages, con dashboardReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		d, err := con.Dashboard(c.Request().Context(), actor(c))

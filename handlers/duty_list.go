@@ -16,7 +16,7 @@ type dutyLister interface {
 	ListDuties(ctx context.Context, actor keepsake.Actor) ([]console.DutyState, error)
 }
 
-// ListDuties draws what is done without being asked for, how it last went, and when it is done next.
+// ListDuties draws the duties: what each does, how its last run went, and when the next is.
 func ListDuties(pages Pages, con dutyLister) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		list, err := con.ListDuties(c.Request().Context(), actor(c))

@@ -17,7 +17,7 @@ type emergencyReader interface {
 	Emergency(ctx context.Context, actor keepsake.Actor) (console.Dashboard, error)
 }
 
-// ShowEmergency is the page for somebody who needs one wedding now.
+// ShowEmergency draws the page for somebody who needs one wedding now.
 func ShowEmergency(pages Pages, con emergencyReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		d, err := con.Emergency(c.Request().Context(), actor(c))

@@ -15,7 +15,7 @@ type operationApprover interface {
 	ApproveOperation(ctx context.Context, actor keepsake.Actor, id string) error
 }
 
-// approvalOf says who decides about a restore that waits for a second person; nil for one that does not.
+// approvalOf returns who decides about a restore that waits for approval, or nil for one that does not wait.
 func approvalOf(c echo.Context, pages Pages, o console.Operation) *views.Approval {
 	if o.State != console.StateProposed {
 		return nil
@@ -33,7 +33,7 @@ func approvalOf(c echo.Context, pages Pages, o console.Operation) *views.Approva
 	return vm
 }
 
-// ApproveOperation starts a restore that somebody else has asked for.
+// ApproveOperation approves a restore that somebody else asked for, and so starts it.
 func ApproveOperation(con operationApprover) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		page := draw.OperationURL(c.Param("id"))

@@ -21,7 +21,7 @@ type operationCanceller interface {
 	CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error
 }
 
-// ShowCancel asks before an operation is stopped.
+// ShowCancel draws the page that asks a person to confirm that an operation shall stop.
 func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		o, err := con.GetOperation(c.Request().Context(), actor(c), c.Param("id"))

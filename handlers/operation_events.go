@@ -19,7 +19,7 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// StreamTiming is how a stream paces itself.
+// StreamTiming says how often a stream sends, and when it ends.
 type StreamTiming struct {
 	Gap       time.Duration // between two states sent; what comes sooner waits for the next
 	Heartbeat time.Duration // a comment that keeps proxies from closing a quiet stream
@@ -27,14 +27,14 @@ type StreamTiming struct {
 	Patience  time.Duration // that a reader may take for one message; more than Heartbeat, which gives it anew
 }
 
-// DefaultStreamTiming is what a person watches comfortably.
+// DefaultStreamTiming returns times that a person can follow.
 func DefaultStreamTiming() StreamTiming {
 	return StreamTiming{Gap: 900 * time.Millisecond, Heartbeat: 15 * time.Second, Life: 10 * time.Minute,
 		Patience: time.Minute}
 }
 
-// Write sends one message. A stream may be quiet for long, but who takes nothing of what it says is given up: the
-// server's time for a whole answer becomes the time for each message.
+// Write sends one message. A stream may be quiet for long, but a client that takes nothing of a message is given up:
+// the time that the server allows for a whole answer becomes the time for each message.
 func (t StreamTiming) Write(w http.ResponseWriter, message []byte) error {
 	control := http.NewResponseController(w)
 	if err := control.SetWriteDeadline(time.Now().Add(t.Patience)); err != nil {
@@ -51,10 +51,10 @@ type operationWatcher interface {
 	Subscribe(ctx context.Context, actor keepsake.Actor, id string, after int64) (<-chan console.Event, error)
 }
 
-// StreamOperation sends an operation's state as server-sent events: "progress" (the partial the page embeds), "state"
-// (its chip), "strip" (the line the overview embeds), "status" (a sentence to read aloud), "log" (new lines) and
-// "decided" (nobody has to approve it any more) and at last "end". Event ids are the console's, so a browser that comes
-// back with Last-Event-ID misses nothing.
+// StreamOperation sends an operation's state as server-sent events: "progress" (the partial that the page embeds),
+// "state" (its chip), "strip" (the line that the overview embeds), "status" (a sentence to read aloud), "log" (new
+// lines), "decided" (the operation waits for no approval any more) and at last "end". Event ids are the console's, so
+// a browser that comes back with Last-Event-ID misses nothing.
 func StreamOperation(pages Pages, con operationWatcher, timing StreamTiming) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), timing.Life)

@@ -22,7 +22,8 @@ type operationReader interface {
 	OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) ([]console.LogLine, error)
 }
 
-// ShowOperation draws one operation. A running one carries the address of its stream, which starts where the page ends.
+// ShowOperation draws one operation. The page of a running one has the address of its stream, which starts where the
+// page ends.
 func ShowOperation(pages Pages, con operationReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, clock := c.Request().Context(), pages.clock()

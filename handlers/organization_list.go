@@ -20,7 +20,7 @@ type organizationLister interface {
 	ListOrganizations(ctx context.Context, actor keepsake.Actor, search, cursor string) (console.OrganizationPage, error)
 }
 
-// ListOrganizations draws the organizations whose names a search finds, a page at a time.
+// ListOrganizations draws the organizations that a search by name finds, a page at a time.
 func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		search, after := strings.TrimSpace(c.QueryParam("search")), c.QueryParam("after")

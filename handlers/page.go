@@ -1,6 +1,6 @@
-// Package handlers holds one file per action of a person: the form it reads, the small interface it needs from the
-// console and the handler. Handlers turn what the console says into view-models; they decide nothing about backups
-// themselves.
+// Package handlers holds one file for each action of a person: the form that it reads, the small interface that it
+// needs from the console, and the handler. Handlers turn what the console returns into view-models. They decide
+// nothing about backups.
 package handlers
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/wedsync/keepsake/views"
 )
 
-// ThemeCookie keeps the colours a person chose.
+// ThemeCookie is the name of the cookie that keeps the colours a person chose.
 const ThemeCookie = "keepsake_theme"
 
 // Pages is what every handler needs to draw a page.
@@ -72,18 +72,19 @@ const (
 	stoppingKey
 )
 
-// WithActor returns ctx carrying who makes the request. Only the session middleware calls it.
+// WithActor returns ctx carrying the actor of the request. Only the session middleware calls it.
 func WithActor(ctx context.Context, a keepsake.Actor) context.Context {
 	return context.WithValue(ctx, actorKey, a)
 }
 
-// ActorOf returns who makes the request; false for someone who is not signed in.
+// ActorOf returns the actor of the request, and false where nobody is signed in.
 func ActorOf(c echo.Context) (keepsake.Actor, bool) {
 	a, ok := c.Request().Context().Value(actorKey).(keepsake.Actor)
 	return a, ok
 }
 
-// ActorFrom returns who makes the request that ctx belongs to; the zero Actor, which may do nothing, for nobody.
+// ActorFrom returns the actor of the request that ctx belongs to. Where nobody is signed in, it returns the zero
+// Actor, which may do nothing.
 func ActorFrom(ctx context.Context) keepsake.Actor {
 	a, _ := ctx.Value(actorKey).(keepsake.Actor)
 	return a
@@ -101,7 +102,7 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey, id)
 }
 
-// RequestID returns the number of the request, for logs and for people who ask for help.
+// RequestID returns the number of the request. Logs have it, and people who ask for help can name it.
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey).(string)
 	return id
@@ -112,18 +113,19 @@ func WithStopping(ctx context.Context, stop <-chan struct{}) context.Context {
 	return context.WithValue(ctx, stoppingKey, stop)
 }
 
-// Stopping is closed when the server begins to stop; it is nil, which never is, where nobody said.
+// Stopping returns a channel that is closed when the server begins to stop, or nil where WithStopping was not called.
 func Stopping(ctx context.Context) <-chan struct{} {
 	stop, _ := ctx.Value(stoppingKey).(<-chan struct{})
 	return stop
 }
 
-// IsPartial reports whether htmx made the request and swaps the answer into a page.
+// IsPartial reports whether htmx made the request and will put the answer into a page.
 func IsPartial(c echo.Context) bool {
 	return c.Request().Header.Get("HX-Request") == "true" && c.Request().Header.Get("HX-Boosted") != "true"
 }
 
-// Render answers with a component. Pages of the console are never cached: they hold what only this person may see.
+// Render answers with a component. Browsers must not keep pages of the console, because a page holds what only this
+// person may see.
 func Render(c echo.Context, status int, component templ.Component) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, "text/html; charset=utf-8")
@@ -145,7 +147,7 @@ func redirect(c echo.Context, to string) error {
 	return c.Redirect(http.StatusSeeOther, to)
 }
 
-// LocalPath returns to where it is a path of this console, else "/": nobody is sent to another site.
+// LocalPath returns to where it is a path of this console, and otherwise "/", so that nobody is sent to another site.
 func LocalPath(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(to, "//") ||

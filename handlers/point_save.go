@@ -18,8 +18,8 @@ type pointSaver interface {
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 }
 
-// SavePoint changes note, labels and lock of a recovery point: of these what the person has changed, so that what
-// others have saved since the form was drawn stays.
+// SavePoint changes the note, labels and lock of a recovery point. It saves only what this person changed, so that
+// what others saved since the form was drawn stays.
 func SavePoint(pages Pages, con pointSaver) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in := console.SavePointInput{ID: c.Param("id")}

@@ -12,7 +12,7 @@ type providerChecker interface {
 	CheckProvider(ctx context.Context, actor keepsake.Actor, name string) error
 }
 
-// CheckProvider checks a provider at once and shows what came of it.
+// CheckProvider checks a provider at once and shows the result.
 func CheckProvider(con providerChecker) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := con.CheckProvider(c.Request().Context(), actor(c), c.FormValue("provider")); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// SetRateLimit says in an answer's headers which limit an error met and when to try again: Retry-After, and RateLimit
-// with RateLimit-Policy as in draft-ietf-httpapi-ratelimit-headers, revision 8 and later. Of other errors it says
-// nothing. Pages and API use it alike.
+// SetRateLimit writes the headers of an answer that say which limit an error met and when to try again: Retry-After,
+// and RateLimit with RateLimit-Policy as in draft-ietf-httpapi-ratelimit-headers, revision 8 and later. For other
+// errors it writes nothing. Pages and the API both use it.
 func SetRateLimit(h http.Header, err error) {
 	var q keepsake.Quota
 	if errors.As(err, &q) {
@@ -26,7 +26,7 @@ func SetRateLimit(h http.Header, err error) {
 	}
 }
 
-// SetQuota says in an answer's headers what is left of a limit.
+// SetQuota writes the headers of an answer that say what is left of a limit.
 func SetQuota(h http.Header, q keepsake.Quota) {
 	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", q.Name, q.Most, seconds(q.Window)))
 	limit := fmt.Sprintf("%q;r=%d", q.Name, q.Left)
@@ -36,5 +36,5 @@ func SetQuota(h http.Header, q keepsake.Quota) {
 	h.Set("RateLimit", limit)
 }
 
-// seconds rounds up: whoever waits that long need not wait again.
+// seconds rounds up, so that a client that waits that long need not wait again.
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

@@ -46,7 +46,7 @@ type restoreInput struct {
 	sealFault string
 }
 
-// databaseName is what a new database may be called here: a name that nobody has to quote.
+// databaseName matches what a new database may be called here: a name that needs no quotes in SQL.
 var databaseName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 func readRestore(c echo.Context, con restoreReader) (restoreInput, error) {
@@ -105,7 +105,7 @@ func (in restoreInput) faults(p console.PointDetail, targets []string) map[strin
 	return faults
 }
 
-// ShowRestoreForm asks where a recovery point goes.
+// ShowRestoreForm draws the form that asks where a recovery point goes.
 func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		p, err := con.GetPoint(c.Request().Context(), actor(c), c.Param("id"))
@@ -153,7 +153,7 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 			draw.BeforeIt(d)}}
 }
 
-// suggestDatabase is a name that nobody has taken yet, most likely.
+// suggestDatabase returns a name that most likely is not taken yet.
 func suggestDatabase(database, moment string) string {
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
@@ -167,7 +167,7 @@ func suggestDatabase(database, moment string) string {
 	return name[:min(len(name), 40)] + "_restored_" + moment
 }
 
-// ConfirmRestore checks the form and asks for the typed confirmation. It starts nothing.
+// ConfirmRestore checks the form and draws the page that asks for the typed confirmation. It starts nothing.
 func ConfirmRestore(pages Pages, con restoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := readRestore(c, con)
@@ -189,7 +189,7 @@ func ConfirmRestore(pages Pages, con restoreReader) echo.HandlerFunc {
 	}
 }
 
-// StartRestore starts a restore when what was typed is the name of the new database, and goes to its page.
+// StartRestore starts a restore, when the person typed the name of the new database, and goes to its page.
 func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := readRestore(c, con)

@@ -21,9 +21,9 @@ type scopeExporter interface {
 	ExportScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error
 }
 
-// ExportScope sends a wedding, an organization, tiers or everything as it was as a ZIP, made while it is sent and never
-// on disk. What goes wrong before the first byte is an ordinary error; later the download breaks off, which no ZIP
-// reader takes for whole.
+// ExportScope sends a wedding, an organization, tiers or everything as a ZIP, and makes it while it sends. Nothing of
+// it is on a disk. An error before the first byte gets an ordinary error page. After that the download breaks off,
+// and no ZIP reader takes the rest for a whole file.
 func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := scoped(c)

@@ -38,8 +38,8 @@ type scopePreviewer interface {
 	organizationLister
 }
 
-// ShowScopePreview shows what bringing something back into the live platform would change. It changes nothing. Posted,
-// it keeps the rows that were ticked off.
+// ShowScopePreview draws what a restore into the live platform would change. It changes nothing. With POST it keeps
+// the rows that were ticked off.
 func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := scoped(c)
@@ -138,8 +138,8 @@ func touched(c echo.Context, con scopePreviewer, p *scope.Preview, left map[stri
 	return list, more, err
 }
 
-// ShowScopeRows shows the rows of one table of a preview that its page has no room for, a page at a time. What was
-// ticked off on other pages travels along.
+// ShowScopeRows draws rows of one table of a preview, a page at a time, where the page of the preview has no room for
+// all of them. It keeps what was ticked off on other pages.
 func ShowScopeRows(pages Pages, con scopePreviewer) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in, err := scoped(c)

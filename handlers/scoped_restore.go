@@ -34,7 +34,8 @@ type scopedRestoreReader interface {
 	GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error)
 }
 
-// RestoreScope makes the changes of a preview, when what was typed is its name and the preview is still true.
+// RestoreScope starts a restore that makes the changes of a preview, when the person typed its name and the preview
+// is still true.
 func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		scope, err := scoped(c)
@@ -98,7 +99,7 @@ func previewAgain(c echo.Context, pages Pages, con scopePreviewer, in console.Re
 	return Render(c, status, views.ScopePreviewPage(vm))
 }
 
-// ShowScopedRestore shows what a restore into the live platform changed, and leads to its undo.
+// ShowScopedRestore draws what a restore into the live platform changed, with a link to its undo.
 func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u, err := con.GetScopedRestore(c.Request().Context(), actor(c), c.Param("id"))

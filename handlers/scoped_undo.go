@@ -19,8 +19,8 @@ type scopeUndoer interface {
 	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)
 }
 
-// ShowUndo asks once before a restore into the live platform is undone, and says what that does to which rows. It
-// changes nothing.
+// ShowUndo draws the page that asks once before a restore into the live platform is undone, and says what that does
+// to which rows. It changes nothing.
 func ShowUndo(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		return askUndo(c, pages, con, http.StatusOK)
@@ -43,7 +43,7 @@ func askUndo(c echo.Context, pages Pages, con scopedRestoreReader, status int, n
 	return Render(c, status, views.UndoAskPage(vm))
 }
 
-// UndoScope undoes a restore.
+// UndoScope starts the undo of a restore into the live platform.
 func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()

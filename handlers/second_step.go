@@ -39,7 +39,7 @@ type secondStepKeeper interface {
 // fewCodes is when a person should make new ones.
 const fewCodes = 3
 
-// ShowSecondStep says whether a code is asked for at sign-in, and what can be done about it.
+// ShowSecondStep draws whether sign-in asks for a code, and what the person can do about it.
 func ShowSecondStep(pages Pages, steps secondStepReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		state, err := steps.GetSecondStep(c.Request().Context(), actor(c))
@@ -96,7 +96,7 @@ func orElsewhere(c echo.Context, err error, here string) error {
 	return err
 }
 
-// ShowEnrolment shows the secret for an authenticator, to draw in with a camera, to follow or to type.
+// ShowEnrolment draws the secret for an authenticator: as a QR code, as a link and as text.
 func ShowEnrolment(pages Pages, steps secondStepKeeper) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		vm, err := enrolmentPage(c, pages, steps)
@@ -160,7 +160,7 @@ func codesPage(c echo.Context, pages Pages, codes []keepsake.Secret, fresh bool)
 	return vm
 }
 
-// ShowEndSecondStep asks for password and code before the second step is switched off.
+// ShowEndSecondStep draws the form that asks for password and code before the second step is switched off.
 func ShowEndSecondStep(pages Pages, steps secondStepReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		state, err := steps.GetSecondStep(c.Request().Context(), actor(c))
@@ -175,7 +175,7 @@ func ShowEndSecondStep(pages Pages, steps secondStepReader) echo.HandlerFunc {
 	}
 }
 
-// EndSecondStep switches it off.
+// EndSecondStep switches the second step off.
 func EndSecondStep(pages Pages, steps secondStepKeeper) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in := auth.Proof{Password: keepsake.Secret(c.FormValue("password")), Code: keepsake.Secret(c.FormValue("code"))}

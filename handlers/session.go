@@ -30,8 +30,8 @@ type sessionManager interface {
 	EndSession(ctx context.Context, actor keepsake.Actor, id string) error
 }
 
-// proveFirst sends a person who has to give the password again to where they can, and back to next afterwards. Nothing
-// of what they asked for is done until they confirm it there again.
+// proveFirst sends a person who must prove their identity again to the page for that, and back to next afterwards.
+// Nothing is done until they confirm there again what they asked for.
 func proveFirst(c echo.Context, next string) error {
 	return redirect(c, "/prove?"+url.Values{"next": {next}}.Encode())
 }
@@ -62,7 +62,7 @@ func provePage(c echo.Context, pages Pages, auth prover, next string) (views.Pro
 	return views.Prove{Shell: pages.Shell(c, "Your password again", ""), Next: next, Code: state.On}, err
 }
 
-// Prove checks the password or the code and goes back.
+// Prove checks the password or the code, and goes back to where the person came from.
 func Prove(pages Pages, sessions prover) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		next := LocalPath(c.FormValue("next"))
@@ -114,7 +114,7 @@ func ListSessions(pages Pages, sessions sessionLister) echo.HandlerFunc {
 	}
 }
 
-// EndSession ends one session, or all others.
+// EndSession ends one session, or all but the person's current one.
 func EndSession(sessions sessionManager) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := sessions.EndSession(c.Request().Context(), actor(c), c.FormValue("session")); err != nil {

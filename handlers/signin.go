@@ -12,13 +12,13 @@ import (
 	"github.com/wedsync/keepsake/views"
 )
 
-// Sessions is what the browser side needs to know who is there.
+// Sessions is what the browser side needs to know who is signed in.
 type Sessions interface {
 	// Resolve returns who the session of a token is of; CodeForbidden where it is over.
 	Resolve(ctx context.Context, token string) (keepsake.Actor, error)
 }
 
-// SessionStarter checks credentials and starts a session; the one the browser had before ends.
+// SessionStarter checks credentials and starts a session. The session that the browser had before ends.
 type SessionStarter interface {
 	SessionEnder
 	// SignIn starts a new session, or returns the step that it lacks; CodeForbidden with words for the person where it
@@ -34,13 +34,13 @@ type SessionEnder interface {
 	End(ctx context.Context, token string) error
 }
 
-// SessionCookie keeps the opaque session token in the browser.
+// SessionCookie keeps the session's token in the browser.
 type SessionCookie interface {
 	Token(r *http.Request) string
 	Set(c echo.Context, token string) error
 }
 
-// SignInCookie also keeps a sign-in that lacks its second step.
+// SignInCookie also keeps a sign-in that still lacks its second step.
 type SignInCookie interface {
 	SessionCookie
 	Step(r *http.Request) (auth.Step, bool)
@@ -55,7 +55,7 @@ var ended = map[string]string{
 	"step":       "That sign-in was not finished in time, or the account has changed meanwhile. Begin again.",
 }
 
-// ShowSignIn draws the sign-in page, or goes on for those who are signed in already.
+// ShowSignIn draws the sign-in page. People who are signed in already go on to their page.
 func ShowSignIn(pages Pages) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		next := LocalPath(c.QueryParam("next"))

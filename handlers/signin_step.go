@@ -37,7 +37,7 @@ func stepPage(c echo.Context, pages Pages, step auth.Step, next string, recovery
 	return vm
 }
 
-// ShowStep asks for the second step of a sign-in that was begun.
+// ShowStep draws the form for the second step of a sign-in.
 func ShowStep(pages Pages, cookie SignInCookie) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		next := LocalPath(c.QueryParam("next"))

@@ -6,7 +6,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// StatusOf maps the code of an error to the HTTP status. It is the only place that does.
+// StatusOf maps the code of an error to the HTTP status. No other place does.
 func StatusOf(code keepsake.Code) int {
 	switch code {
 	case keepsake.CodeInvalid, keepsake.CodeUnsupported:

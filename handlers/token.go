@@ -80,8 +80,8 @@ func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
 	}
 }
 
-// keepChoices lets a refused form come back as it was sent, so that nobody who mends the name gets other scopes or
-// another end unseen.
+// keepChoices lets a refused form come back as it was sent, so that a person who corrects the name does not get other
+// scopes or another end.
 func keepChoices(vm *views.Tokens, in auth.TokenInput, days string) {
 	has := func(p keepsake.Permission) bool { return slices.Contains(in.Permissions, p) }
 	vm.Read, vm.Backup, vm.Restore = has(keepsake.MayRead), has(keepsake.MayBackup), has(keepsake.MayRestore)

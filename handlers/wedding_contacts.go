@@ -26,7 +26,7 @@ func contactsAt(c echo.Context, con weddingAtReader) (console.WeddingContacts, s
 	return w, id, err
 }
 
-// ShowWeddingContacts shows the vendors of a wedding, straight from a recovery point.
+// ShowWeddingContacts draws the vendors of a wedding, straight from a recovery point.
 func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		w, id, err := contactsAt(c, con)

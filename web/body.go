@@ -50,7 +50,7 @@ func wholeBody(next echo.HandlerFunc) echo.HandlerFunc {
 // ofAPI reports a request to the API, which reads JSON and queries whole itself, and names what is wrong there.
 func ofAPI(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, api.Prefix+"/") }
 
-// readableForm refuses a form of which handlers would see only a part, and take the rest for empty.
+// readableForm refuses a form that cannot be read whole. Handlers would take the missing part for empty.
 func readableForm(r *http.Request, body []byte) error {
 	if len(body) == 0 || ofAPI(r) {
 		return nil

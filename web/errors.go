@@ -64,7 +64,7 @@ func errorHandler(pages handlers.Pages, log *slog.Logger) echo.HTTPErrorHandler 
 	}
 }
 
-// verdict returns the status of an error and the sentence a person reads. What only a log should tell is not said.
+// verdict returns the status of an error and the sentence for people. It leaves out what only the log should say.
 func verdict(err error) (int, string) {
 	var he *echo.HTTPError
 	var ke *keepsake.Error

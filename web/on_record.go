@@ -19,14 +19,15 @@ type requestRecorder interface {
 	RecordRequest(ctx context.Context, actor keepsake.Actor, r auth.Refusal) error
 }
 
-// recordTime bounds putting a request on record: its answer waits for it.
+// recordTime is how long recording a request may take. The request's answer waits for it.
 const recordTime = 2 * time.Second
 
-// reasonKey is why a request was refused that came to no use case.
+// reasonKey holds why a request was refused that reached no use case.
 const reasonKey = "refused because"
 
-// onRecord puts a refused request on record before it is answered, where nothing else did: use cases record what they
-// refuse, and many requests come to none, from another site, without a session, with a form that is none.
+// onRecord records a refused request before it is answered, where nothing else has. Use cases record what they
+// refuse. But many requests reach no use case: they come from another site, have no session, or have a form that
+// cannot be read.
 func onRecord(record requestRecorder, log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -51,9 +52,9 @@ func onRecord(record requestRecorder, log *slog.Logger) echo.MiddlewareFunc {
 	}
 }
 
-// refusalOf returns what is to be put on record of the answer that c is about to give. Nothing is where no such page
-// is, nothing was attempted by who opened the sign-in page, and a page that could not be shown, or a database that is
-// away, is for the log.
+// refusalOf returns what to record of the answer that c is about to give. It reports false for an address that does
+// not exist, because there is nothing there, and for the sign-in page, because opening it attempts nothing. It also
+// reports false for a page that could not be shown and for a database that is away, because the log has those.
 func refusalOf(c echo.Context) (auth.Refusal, bool) {
 	status := c.Response().Status
 	reason, _ := c.Get(reasonKey).(string)

@@ -1,5 +1,6 @@
-// Package web is the browser's side of Keepsake: one route table, the middleware every request goes through, one error
-// handler and the server. It holds no session and no operation in memory: many processes serve the same console.
+// Package web is the browser's side of Keepsake: one route table, the middleware that every request goes through, one
+// error handler, and the server. It holds no session and no operation in memory, so that many processes can serve the
+// same console.
 package web
 
 import (
@@ -26,7 +27,7 @@ const (
 	longTimeout = 6 * time.Hour    // a download of everything, at whatever speed the browser takes it
 )
 
-// Deps is what the browser's side works with.
+// Deps is what New needs.
 type Deps struct {
 	Console interface {
 		handlers.Console
@@ -54,7 +55,8 @@ type Deps struct {
 	Stream handlers.StreamTiming
 }
 
-// New returns the handler of every page. It fails only on a session secret that is too short.
+// New returns the handler of every page and of the API. It returns an error only for a session secret that is too
+// short.
 func New(d Deps) (*echo.Echo, error) {
 	e, cookies, pages, err := base(&d)
 	if err != nil {
@@ -65,8 +67,7 @@ func New(d Deps) (*echo.Echo, error) {
 	return e, nil
 }
 
-// NewStandby returns the handler of the pages that work while the console database is away. Nothing there changes
-// anything.
+// NewStandby returns the handler of the pages that work while the console database is away. They change nothing.
 func NewStandby(d Deps, con handlers.Standby) (*echo.Echo, error) {
 	e, cookies, pages, err := base(&d)
 	if err != nil {

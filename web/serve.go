@@ -27,8 +27,8 @@ var defaultTimeouts = clientTimeouts{headers: 10 * time.Second, request: 30 * ti
 // maxHeaders bounds the headers of a request, in bytes.
 const maxHeaders = 64 << 10
 
-// Serve answers with handler on listener, which it closes, until ctx ends, then lets running requests finish. Streams
-// end at once. What is wrong with a connection, such as a TLS handshake that fails, goes to log.
+// Serve answers requests on listener with handler until ctx ends, and then lets running requests finish. Streams end
+// at once. Serve closes the listener. It writes faults of connections, such as a failed TLS handshake, to log.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	return serve(ctx, listener, handler, log, defaultTimeouts)
 }

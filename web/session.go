@@ -155,8 +155,8 @@ func (k *cookies) identify(known handlers.Sessions) echo.MiddlewareFunc {
 	}
 }
 
-// byItself reports whether a page made the request, and nobody in front of it: a stream, or what views.ByItself marks.
-// Otherwise an overview that was left open would keep its session for as long as it lives.
+// byItself reports whether a page made the request by itself and no person did: a stream, or what views.ByItself
+// marks. Without this, an overview that was left open would keep its session alive.
 func byItself(r *http.Request) bool {
 	return r.Header.Get(echo.HeaderAccept) == eventStream || r.Header.Get("Keepsake-By-Itself") != ""
 }
@@ -185,8 +185,9 @@ func (k *cookies) whileSignedIn(known handlers.Sessions, every time.Duration) ec
 // endedKey marks a request whose session was known and is over.
 const endedKey = "session ended"
 
-// signedIn sends those who are not signed in to the sign-in page and back here afterwards. htmx gets 401, which app.js
-// turns into the same; a stream gets 401 too. Whatever the answer is, nobody keeps it: it is for who is signed in now.
+// signedIn sends people who are not signed in to the sign-in page, and back here afterwards. htmx gets 401, from
+// which app.js does the same. A stream gets 401 too. Browsers must not keep the answer, because it depends on who is
+// signed in now.
 func signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")

@@ -1,6 +1,6 @@
-// Package api is the JSON side of Keepsake: the same use cases as the pages, other clothes. It decides nothing about
-// backups itself, takes no cookies, and answers every error as a problem document (RFC 9457). The OpenAPI document is
-// made from the types here and nowhere else.
+// Package api is the JSON side of Keepsake. It offers the same use cases as the pages. It decides nothing about
+// backups, takes no cookies, and answers every error as a problem document (RFC 9457). The OpenAPI document is made
+// from the types here and from nothing else.
 package api
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Prefix is where the API is.
+// Prefix begins the path of every address of the API.
 const Prefix = "/api"
 
 // apiVersion is the contract's: it grows when something is added, and never takes anything away.
@@ -26,7 +26,7 @@ const apiVersion = "1.0"
 // maxBody bounds what is sent to the API, in bytes: every request here is small.
 const maxBody = 64 << 10
 
-// Deps is what the API works with.
+// Deps is what Mount needs.
 type Deps struct {
 	Console Console
 	Answers Answers // kept for requests with an Idempotency-Key

@@ -13,14 +13,14 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TokenResolver says who a bearer token acts for. A token that is not valid is CodeForbidden.
+// TokenResolver returns the actor of a bearer token. For a token that is not valid it returns CodeForbidden.
 type TokenResolver interface {
 	ResolveToken(ctx context.Context, token, address string) (keepsake.Actor, error)
 }
 
-// Bearer identifies the actor by the Authorization header and refuses everybody else. It is the only place of the API
-// that does; cookies count for nothing here, so no other site can act through a person's browser. An answer that takes
-// long breaks off when the token has ended meanwhile: it looks so often.
+// Bearer identifies the actor by the Authorization header and refuses everybody else. No other place of the API
+// identifies actors. Cookies count for nothing here, so that no other site can act through a person's browser. An
+// answer that takes long asks again from time to time, and breaks off when the token has ended.
 func Bearer(tokens TokenResolver, every time.Duration, log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -56,8 +56,8 @@ func Bearer(tokens TokenResolver, every time.Duration, log *slog.Logger) echo.Mi
 	}
 }
 
-// unauthorized is the same whatever is wrong with a token, and where there is none: who has none that is valid learns
-// nothing of others. The log says what it was, and the trail whose.
+// unauthorized gives the same answer whatever is wrong with a token, and where there is none, so that the client
+// learns nothing about other tokens. The log says what was wrong, and the trail whose token it was.
 func unauthorized(c echo.Context) error {
 	const words = "This needs a token that is valid: Authorization: Bearer ks_… Make one under Tokens in the console."
 	c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="keepsake"`)

@@ -14,7 +14,7 @@ import (
 	"github.com/wedsync/keepsake/views"
 )
 
-// Document is the OpenAPI 3.1 document of the API, indented.
+// Document returns the OpenAPI 3.1 document of the API, indented.
 func Document(a huma.API) ([]byte, error) {
 	b, err := json.MarshalIndent(a.OpenAPI(), "", "  ")
 	return append(b, '\n'), err
@@ -63,7 +63,7 @@ func ShowDocument(a huma.API) echo.HandlerFunc {
 	}
 }
 
-// ShowReference draws the document for people, from itself: nothing is loaded from anywhere else.
+// ShowReference shows the document to people. Its page loads nothing from elsewhere.
 func ShowReference(pages handlers.Pages, a huma.API) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		doc := a.OpenAPI()

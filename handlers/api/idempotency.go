@@ -19,7 +19,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Answers keeps what was answered to requests with an Idempotency-Key, for a day.
+// Answers keeps the answers to requests with an Idempotency-Key, for a day.
 type Answers interface {
 	// BeginAnswer takes a key for a request. When it is taken already, the answer to the same request is returned once
 	// there is one; another request under the same key is CodeConflict.
@@ -34,9 +34,9 @@ const keyHeader = "Idempotency-Key"
 // endTime is how long keeping an answer may take after the request itself has ended.
 const endTime = 5 * time.Second
 
-// idempotent carries a POST with an Idempotency-Key out once and gives whoever sends it again the same answer. A fault
-// of ours, a limit or a refusal keeps no answer: the request may be tried again, with another token or after a new
-// proof of who is there.
+// idempotent carries out a POST with an Idempotency-Key once, and answers it again in the same way. It keeps no
+// answer that is a fault of the console, a limit or a refusal: the client may try such a request again, with another
+// token or after a new proof of identity.
 func (h *actions) idempotent(ctx huma.Context, next func(huma.Context)) {
 	key := ctx.Header(keyHeader)
 	if ctx.Method() != http.MethodPost || key == "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Problem is an error as RFC 9457 has it.
+// Problem is an error in the form of RFC 9457.
 type Problem struct {
 	Type    string       `json:"type" format:"uri-reference" doc:"What kind of problem it is; about:blank means what the status means" example:"about:blank"`
 	Title   string       `json:"title" doc:"The status in words"`
@@ -42,13 +42,13 @@ func (p *Problem) Error() string { return p.Detail }
 // GetStatus returns the HTTP status.
 func (p *Problem) GetStatus() int { return p.Status }
 
-// GetHeaders returns headers that go with it.
+// GetHeaders returns the headers that go with the problem, such as Retry-After.
 func (p *Problem) GetHeaders() http.Header { return p.headers }
 
 // ContentType is that of problem documents.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
-// Unwrap returns what lies under it, for the log.
+// Unwrap returns the error that caused the problem, for the log.
 func (p *Problem) Unwrap() error { return p.cause }
 
 // internal is what anybody may read of a fault inside Keepsake.
@@ -138,7 +138,8 @@ const (
 
 var refusedWords = map[int]string{http.StatusRequestEntityTooLarge: TooLarge, http.StatusRequestTimeout: TooSlow}
 
-// WriteError answers an error that happened outside of an action: in a middleware, or for an address that is none.
+// WriteError answers with an error that happened outside of an action: in a middleware, or for an address that does
+// not exist.
 func WriteError(c echo.Context, err error) error {
 	p := problemOf(c.Request().Context(), err)
 	var he *echo.HTTPError

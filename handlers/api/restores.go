@@ -179,9 +179,10 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{PointWhy: why, Preview: out}}, nil
 }
 
-// choosePoint takes the newest safe recovery point of a wedding where none is named, as the pages do, and says why. Who
-// names the latest gets it, and is told where it is from after damage. A confirmation without a point chooses anew: the
-// fingerprint covers the point, so another choice than the preview's writes nothing.
+// choosePoint chooses the newest safe recovery point of a wedding where the request names none, as the pages do, and
+// says why. A request that names "latest" gets the newest point, and is told when that is from after a damage. A
+// confirmation without a point chooses anew. The fingerprint covers the point, so another choice than the preview's
+// writes nothing.
 func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Restore) (why string) {
 	named := b.Point
 	b.Point = cmp.Or(named, "latest")

@@ -17,9 +17,9 @@ import (
 // wrongQueryKey is where strict leaves what it finds.
 type wrongQueryKey struct{}
 
-// strict looks for what is wrong with a query and would be passed over: a part that cannot be read would ask for
-// everything, and of a parameter that is there twice nobody can say which is meant. It is answered together with all
-// else that is wrong.
+// strict finds faults of a query that would be passed over. A part that cannot be read would ask for everything, and
+// of a parameter that is there twice nobody can say which one is meant. The answer names them together with all else
+// that is wrong.
 func strict(ctx huma.Context, next func(huma.Context)) {
 	address := ctx.URL()
 	query, err := url.ParseQuery(address.RawQuery)
@@ -49,7 +49,7 @@ func wrongQuery(ctx context.Context) []error {
 	return wrong
 }
 
-// readJSON reads a body, and refuses one in which a field is there twice: which of them is meant, nobody can say.
+// readJSON reads a body. It refuses one in which a field is there twice, because nobody can say which one is meant.
 func readJSON(body []byte, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {
 		return err

@@ -37,7 +37,7 @@ func UnsafeWords(d *engine.Damage) string {
 		"before you rely on it."
 }
 
-// DamageWords say when how many rows of a wedding vanished or changed.
+// DamageWords says when rows of a wedding vanished or changed, and how many.
 func DamageWords(d *engine.Damage, clock format.Clock) string {
 	until := "now"
 	if !d.To.IsZero() {
@@ -55,7 +55,8 @@ func DamageWords(d *engine.Damage, clock format.Clock) string {
 	}
 }
 
-// PointWhy says to scripts where a wedding lost rows, and which recovery point was taken; named is what they asked for.
+// PointWhy says to scripts where a wedding lost rows and which recovery point was taken. named is the point that they
+// asked for.
 func PointWhy(d *engine.Damage, named string) string {
 	var clock format.Clock
 	safe := d.Point + " (" + clock.Second(d.From) + ")"
@@ -73,8 +74,8 @@ func PointWhy(d *engine.Damage, named string) string {
 	}
 }
 
-// PointUnsure says to scripts that nobody knows whether the latest recovery point, which was taken, is from after a
-// damage.
+// PointUnsure says to scripts that the newest recovery point was taken and may be from after a damage, because nobody
+// could look for one.
 func PointUnsure(err error) string {
 	return "Whether this wedding has lost rows could not be found out, so the latest recovery point was taken, which " +
 		"may be from after a damage." + HintFailed(err)

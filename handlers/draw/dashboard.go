@@ -132,7 +132,8 @@ func leg(name string, need, have int, word string, pips []ui.Chip) views.Leg {
 	return l
 }
 
-// copiesOf returns the copies of the newest recovery point; where there is none, every provider without one.
+// copiesOf returns the copies of the newest recovery point. Where there is no point, it returns every provider
+// without a copy.
 func copiesOf(d console.Dashboard) []keepsake.Copy {
 	if d.Newest != nil && len(d.Newest.Copies) > 0 {
 		return d.Newest.Copies

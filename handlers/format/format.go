@@ -1,5 +1,5 @@
-// Package format turns numbers, sizes and times into what people read. Every page uses it and nothing else does the
-// same: binary units, thousands grouped, times with their zone, durations in words.
+// Package format turns numbers, sizes and times into words for people: binary units, grouped thousands, times with
+// their zone, durations in words. Every page uses it, and nothing else does the same.
 package format
 
 import (
@@ -58,7 +58,7 @@ func Bytes(n int64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', digits, 64), ".0") + " " + unit
 }
 
-// Rate writes bytes per second; "" where there is nothing to say.
+// Rate writes bytes a second, or "" where the rate is zero.
 func Rate(perSecond float64) string {
 	if perSecond < 1 || math.IsInf(perSecond, 0) || math.IsNaN(perSecond) {
 		return ""
@@ -66,7 +66,7 @@ func Rate(perSecond float64) string {
 	return Bytes(int64(perSecond)) + "/s"
 }
 
-// RowRate writes rows per second; "" where there is nothing to say.
+// RowRate writes rows a second, or "" where the rate is zero.
 func RowRate(perSecond float64) string {
 	if perSecond < 1 || math.IsInf(perSecond, 0) || math.IsNaN(perSecond) {
 		return ""
@@ -77,10 +77,10 @@ func RowRate(perSecond float64) string {
 	return Count(int64(perSecond)) + " rows/s"
 }
 
-// Percent writes a share, 0 to 1. What is not all stays below 100.
+// Percent writes a share from 0 to 1. A share below 1 is never written as 100 %.
 func Percent(share float64) string { return strconv.Itoa(PercentOf(share)) + " %" }
 
-// PercentOf returns the share, 0 to 1, in whole percent. What is not all stays below 100.
+// PercentOf returns a share from 0 to 1 in whole percent. A share below 1 is never 100.
 func PercentOf(share float64) int {
 	switch {
 	case math.IsNaN(share) || share <= 0:
@@ -129,7 +129,7 @@ func Every(d time.Duration) string {
 // Seconds writes a number of seconds as Duration does.
 func Seconds(s float64) string { return Duration(time.Duration(s * float64(time.Second))) }
 
-// Left writes how long something will still take, roundly: "a few seconds", "about 40 s", "about 3 min".
+// Left writes how long something will still take, rounded: "a few seconds", "about 40 s", "about 3 min".
 func Left(d time.Duration) string {
 	switch {
 	case d <= 0:
@@ -169,7 +169,7 @@ func (c Clock) When(t time.Time) ui.When {
 // Exact writes "Mon 23 Nov 2026, 14:05 UTC".
 func (c Clock) Exact(t time.Time) string { return t.In(c.zone()).Format("Mon 2 Jan 2006, 15:04 MST") }
 
-// Second writes "Mon 23 Nov 2026, 14:05:09 UTC": recovery points of one minute are told apart by it.
+// Second writes "Mon 23 Nov 2026, 14:05:09 UTC". It tells recovery points of one minute apart.
 func (c Clock) Second(t time.Time) string {
 	return t.In(c.zone()).Format("Mon 2 Jan 2006, 15:04:05 MST")
 }
@@ -247,7 +247,7 @@ func Names(names []string, most int) string {
 	return strings.Join(names[:most], ", ") + " and " + Count(int64(len(names)-most)) + " more"
 }
 
-// And writes a list as it is said: "a, b and c".
+// And writes a list as people say it: "a, b and c".
 func And(items []string) string {
 	if len(items) < 2 {
 		return strings.Join(items, "")
@@ -264,7 +264,7 @@ func Table(schema, name string) string {
 	return keepsake.TableName(schema, name)
 }
 
-// TableOf writes a full name like that.
+// TableOf does the same as Table for a full name.
 func TableOf(full string) string {
 	schema, name := keepsake.SplitTableName(full)
 	return Table(schema, name)
@@ -278,12 +278,12 @@ func Short(hash string) string {
 	return hash
 }
 
-// Title writes the first letter large and underscores as spaces: "post_event" becomes "Post event".
+// Title capitalises the first letter and writes underscores as spaces: "post_event" becomes "Post event".
 func Title(word string) string {
 	return Capital(strings.ReplaceAll(word, "_", " "))
 }
 
-// Capital begins words with a capital letter, in any alphabet.
+// Capital makes the first letter a capital, in any alphabet.
 func Capital(words string) string {
 	first, size := utf8.DecodeRuneInString(words)
 	if first == utf8.RuneError {

@@ -13,8 +13,8 @@ import (
 // ApproveWithin is how long a restore waits to be approved.
 const ApproveWithin = operation.ApproveWithin
 
-// ApproveOperation starts a restore that another super admin has asked for. One's own is CodeForbidden; one that does
-// not wait for anybody is CodeConflict.
+// ApproveOperation starts a restore that another super admin asked for. It returns CodeForbidden for the actor's own
+// request, and CodeConflict for an operation that waits for no approval.
 func (c *Console) ApproveOperation(ctx context.Context, actor keepsake.Actor, id string) error {
 	id, err := operationID(id)
 	if err == nil {

@@ -12,7 +12,7 @@ import (
 // auditPage is how many entries a page of the trail has.
 const auditPage = 50
 
-// AuditPage is some of the trail, newest first.
+// AuditPage is one page of the trail, newest entry first.
 type AuditPage struct {
 	Rows []audit.Row
 	Next int64 // the cursor of the following page; 0: this is the last
@@ -28,7 +28,8 @@ func mayReadAudit(actor keepsake.Actor) error {
 	return mayActOnPlatform(bound, keepsake.MayRead)
 }
 
-// ListAudit returns a page of the trail.
+// ListAudit returns a page of the trail's entries that the filter selects and the actor may see. The newest verdict
+// on the trail comes with it, but not for an actor bound to an organization.
 func (c *Console) ListAudit(ctx context.Context, actor keepsake.Actor, f audit.Filter) (AuditPage, error) {
 	if err := mayReadAudit(actor); err != nil {
 		return AuditPage{}, c.recordRefused(ctx, actor, audit.TrailRead, "", nil, err)
@@ -57,8 +58,8 @@ func plainFilter(f audit.Filter) audit.Filter {
 	return f
 }
 
-// ExportAudit writes the entries that the filter wants to w, csv or jsonl, a few hundred at a time. That it was handed
-// out is on record before the first byte leaves.
+// ExportAudit writes the entries that the filter selects to w, as csv or jsonl, a few hundred at a time. The export
+// is on record before the first byte leaves.
 func (c *Console) ExportAudit(ctx context.Context, actor keepsake.Actor, f audit.Filter, format string,
 	w io.Writer) error {
 	f = plainFilter(f)

@@ -14,7 +14,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Notes is what the console needs of the repository to seal the audit trail into it.
+// Notes is the part of the repository that the console needs to seal the audit trail into it.
 type Notes interface {
 	KeepNote(ctx context.Context, topic string, plain []byte) (engine.Kept, error)
 	ListNotes(ctx context.Context, topic string) (engine.Notes, error)
@@ -35,7 +35,7 @@ const (
 	mostSealsSoon = 6
 )
 
-// AuditVerdict is how the audit trail was found, and when.
+// AuditVerdict is the result of a verification of the audit trail, and when it was made.
 type AuditVerdict struct {
 	audit.Report
 	Checked time.Time `json:"checked"`
@@ -65,10 +65,10 @@ func (s *sealing) made(seal audit.Seal, at time.Time) {
 	s.recent = slices.DeleteFunc(append(s.recent, at), func(t time.Time) bool { return at.Sub(t) > time.Hour })
 }
 
-// SealAudit stores in the repository how the trail ends: once an hour where it has grown, and soon after a security
-// event. Once a day it reads the whole trail before, and otherwise what was appended since the newest seal of the
-// repository. A trail that is broken is put on record and sealed as it stands, so that what follows the break is
-// vouched for. Two workers that do it at once do no harm.
+// SealAudit seals the end of the audit trail into the repository: once an hour where the trail has grown, and soon
+// after a security event. Before that it verifies what was appended since the repository's newest seal, and once a
+// day the whole trail. It records a broken trail and seals it as it stands, so that what follows the break is vouched
+// for. Two workers that call it at once do no harm.
 func (c *Console) SealAudit(ctx context.Context) error {
 	before, err := c.lastVerdict(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *Console) SealAudit(ctx context.Context) error {
 	return err
 }
 
-// SealAuditNow is SealAudit for a person who asks for it.
+// SealAuditNow seals the end of the trail at once, for a person who asks for it.
 func (c *Console) SealAuditNow(ctx context.Context, actor keepsake.Actor) (AuditVerdict, error) {
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil { // first, so that the seal covers it
@@ -114,7 +114,7 @@ func (c *Console) SealAuditNow(ctx context.Context, actor keepsake.Actor) (Audit
 	return v, nil
 }
 
-// isSealDue asks the database alone, but for the first time.
+// isSealDue asks the console database alone, except the first time.
 func (c *Console) isSealDue(ctx context.Context) (bool, error) {
 	c.sealing.mu.Lock()
 	last, at, recent := c.sealing.last, c.sealing.at, len(c.sealing.recent)
@@ -138,7 +138,7 @@ func (c *Console) isSealDue(ctx context.Context) (bool, error) {
 	return ends.Newest > last.Row && (age >= sealHourly || age < 0) || ends.Security > last.Row && age >= soon, nil
 }
 
-// newestSeal reads the newest seal of the repository. known is false where there is none, or none that can be read.
+// newestSeal reads the newest seal of the repository. known is false where there is no seal, or none can be read.
 func (c *Console) newestSeal(ctx context.Context) (seal audit.Seal, known bool, err error) {
 	if c.notes == nil {
 		return seal, false, keepsake.Errorf(keepsake.CodeUnavailable,
@@ -223,8 +223,8 @@ func (c *Console) logKept(ctx context.Context, what string, kept engine.Kept) {
 
 func sameDay(a, b time.Time) bool { return day(a.UTC()).Equal(day(b.UTC())) }
 
-// VerifyAudit reads the whole trail, compares it with every seal of the repository and names the first row that is not
-// as it was written.
+// VerifyAudit reads the whole trail, compares it with every seal in the repository, and names the first row that is
+// not as it was written.
 func (c *Console) VerifyAudit(ctx context.Context, actor keepsake.Actor) (AuditVerdict, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return AuditVerdict{}, c.recordRefused(ctx, actor, audit.TrailVerify, "", nil, err)
@@ -296,7 +296,7 @@ func (c *Console) readSeals(ctx context.Context, v *AuditVerdict) ([]audit.Seal,
 	return seals, nil
 }
 
-// BeginAudit puts on record that the trail stands in the place of others on purpose: the console database was made
+// BeginAudit records that the trail stands in the place of earlier ones because a person made the console database
 // anew.
 func (c *Console) BeginAudit(ctx context.Context, actor keepsake.Actor) ([]audit.Seal, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRestore); err != nil {

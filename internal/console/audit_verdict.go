@@ -13,8 +13,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Vault seals with the repository's key what lies in the console database, so that whoever has that database can
-// neither read nor write it.
+// Vault seals small values with the repository's key for the console database. Whoever has that database alone can
+// neither read nor forge them.
 type Vault interface {
 	Seal(ctx context.Context, name string, plain []byte) ([]byte, error)
 	Open(ctx context.Context, name string, sealed []byte) ([]byte, error)
@@ -36,9 +36,9 @@ type knownVerdict struct {
 	v      *AuditVerdict
 }
 
-// lastVerdict returns how the trail was found last, nil when nobody has looked yet. What lies there and was not sealed
-// by this repository's key is nobody's word, and one that says that all is well counts for nothing once the trail says
-// otherwise: somebody has put an older one back.
+// lastVerdict returns the newest verdict on the trail, or nil when there is none. It ignores a verdict that was not
+// sealed with this repository's key. It also ignores one that says that all is well when the trail says otherwise,
+// because somebody has put an older verdict back.
 func (c *Console) lastVerdict(ctx context.Context) (v *AuditVerdict, err error) {
 	err = c.db.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) error {
 		raw, err := tx.GetSetting(ctx, verdictName)

@@ -11,7 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// mayAct refuses actors who may not do a thing at all, whatever it is done to.
+// mayAct refuses actors that lack the permission, whatever they would use it on.
 func mayAct(actor keepsake.Actor, p keepsake.Permission) error {
 	switch {
 	case !actor.May(p):
@@ -42,8 +42,8 @@ func errNotTheirs() error {
 			"went to one, is for a super admin of the whole platform.")
 }
 
-// mayActOnScope refuses actors who may not do something to a scope. One who is bound to an organization may to its
-// weddings, one by one; everything wider is the platform's.
+// mayActOnScope refuses actors that may not do something to a scope. An actor bound to an organization may do it to
+// the organization's weddings, one by one. Anything wider needs the right to act on the whole platform.
 func (f finder) mayActOnScope(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, in ScopedInput,
 	points ...string) error {
 	if in.Wedding == "" || in.Organization != "" || in.Everything || len(in.Tiers) > 0 {
@@ -52,10 +52,10 @@ func (f finder) mayActOnScope(ctx context.Context, actor keepsake.Actor, p keeps
 	return f.mayActOnWedding(ctx, actor, p, in.Wedding, append(points, cmp.Or(in.Point, "latest"))...)
 }
 
-// mayActOnWedding refuses actors who may not do something to a wedding. One who is bound to an organization may when
-// the wedding is that organization's: in the platform, if it answers and knows the wedding, and at every recovery point
-// named, as far as that knows it. A wedding that moved is therefore judged by both: its rows of then are the old
-// organization's, those of now the new one's.
+// mayActOnWedding refuses actors that may not do something to a wedding. An actor bound to an organization may, when
+// the wedding is that organization's: on the platform, if it answers and knows the wedding, and at every recovery
+// point named, as far as that knows it. So both judge a wedding that moved: its earlier rows are the old
+// organization's, and its rows now are the new one's.
 func (f finder) mayActOnWedding(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, wedding string,
 	points ...string) error {
 	if err := mayAct(actor, p); err != nil || actor.Organization == "" {
@@ -117,8 +117,9 @@ func (f finder) organizationOf(ctx context.Context, actor keepsake.Actor, weddin
 // finder looks for weddings on behalf of the console.
 func (c *Console) finder() finder { return finder{c.engine, c.log, c.now, c.watch} }
 
-// mayBackUp refuses actors who may not take a backup. One who is bound to an organization may take one that is made for
-// a wedding of it; a full one reads everything again, which is the platform's to decide.
+// mayBackUp refuses actors that may not take a backup. An actor bound to an organization may take an incremental one
+// that is made for a wedding of the organization. A full one reads everything again, so it needs the right to act on
+// the whole platform.
 func (c *Console) mayBackUp(ctx context.Context, actor keepsake.Actor, in StartBackupInput) error {
 	if in.Wedding == "" || in.Type != keepsake.BackupIncremental {
 		return mayActOnPlatform(actor, keepsake.MayBackup)
@@ -146,18 +147,18 @@ func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, p keeps
 	return u, nil
 }
 
-// pointReader is who reads recovery points for an actor. A point holds the whole platform, so it is a row of no
-// organization, and row-level security rightly shows it to nobody who is bound to one: its note, its labels and its
-// marks may be about anybody's weddings. Which points there are, of when and how safe, such an actor must know to
-// choose one. So the rows are read without the organization, here and nowhere else, and ownFacts takes off all that is
-// not theirs.
+// pointReader returns the actor that reads recovery points for actor. A point holds the whole platform, so its row
+// belongs to no organization, and row-level security rightly hides it from an actor bound to one: its note, labels
+// and marks may be about anybody's weddings. But such an actor must know which points there are, of which time and
+// how safe, to choose one. So the rows are read without the organization, here and nowhere else, and ownFacts removes
+// what is not the actor's.
 func pointReader(actor keepsake.Actor) keepsake.Actor {
 	actor.Organization = ""
 	return actor
 }
 
-// ownFacts leaves of recovery points what an actor may know: for one who is bound to an organization no words of
-// others, and of the marks those of one wedding, which has been found to be theirs.
+// ownFacts removes from recovery points what the actor may not know. An actor bound to an organization gets no note
+// and no label, and of the marks only those of the given wedding, which is known to be theirs.
 func ownFacts(actor keepsake.Actor, points []Point, wedding string) []Point {
 	if actor.Organization == "" {
 		return points

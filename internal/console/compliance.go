@@ -14,7 +14,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Performance is how fast things went lately, as it was measured. Zero is: never measured.
+// Performance says how fast operations were lately, as measured. Zero means that nothing was measured.
 type Performance struct {
 	// RestoreSpeed is of the newest restore into a new database that covered everything and compared it all, in bytes a
 	// second.
@@ -33,7 +33,8 @@ type lastMeasured struct {
 	p  Performance
 }
 
-// Performance returns what was measured of restores. Of backups, operations and recovery points tell it themselves.
+// Performance returns the measured speed of restores. Operations and recovery points carry the speed of backups
+// themselves.
 func (c *Console) Performance(ctx context.Context, actor keepsake.Actor) (Performance, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return Performance{}, c.recordRefused(ctx, actor, audit.OverviewRead, "", nil, err)
@@ -74,7 +75,7 @@ func (c *Console) readPerformance(ctx context.Context, actor keepsake.Actor) (Pe
 	return p, err
 }
 
-// Compliance is how things stand against the rules, in facts that the console knows.
+// Compliance says how the platform stands against the rules. It holds facts that the console knows and nothing else.
 type Compliance struct {
 	Dashboard
 	NewestProtected *Point // the newest that holds every tier and meets the 3-2-1 rule; nil: none does
@@ -85,7 +86,7 @@ type Compliance struct {
 	Audit           *AuditVerdict // how the trail was found when it was last read; nil: nobody has looked
 }
 
-// TierCompliance is how one tier stands.
+// TierCompliance says how one tier stands against the rules.
 type TierCompliance struct {
 	Tier   keepsake.Tier
 	Newest *Point        // the newest recovery point that holds it; nil: none does
@@ -97,7 +98,7 @@ type TierCompliance struct {
 	RestoredAt time.Time
 }
 
-// ProviderCompliance is how one provider stands.
+// ProviderCompliance says how one provider stands against the rules.
 type ProviderCompliance struct {
 	ProviderState
 	Copy *keepsake.Copy // of the newest recovery point that holds every tier; nil: there is none
@@ -108,7 +109,8 @@ type ProviderCompliance struct {
 	Integrity  float64 // the share of that point's objects that were there and sound, 0 to 1
 }
 
-// Compliance judges the platform's protection. It starts nothing and asks no provider: what is not known is left out.
+// Compliance returns how the platform stands against the rules. It starts nothing and asks no provider. What the
+// console does not know is left out.
 func (c *Console) Compliance(ctx context.Context, actor keepsake.Actor) (Compliance, error) {
 	out := Compliance{}
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
@@ -158,7 +160,7 @@ func (c *Console) Compliance(ctx context.Context, actor keepsake.Actor) (Complia
 	return out, err
 }
 
-// onePoint is the point of a row, nil of none.
+// onePoint returns the point of a row, or nil where the row has none.
 func onePoint(row sqlcgen.RecoveryPoint, err error) (*Point, error) {
 	if db.IsNoRows(err) {
 		return nil, nil //nolint:nilnil // there is none: that is an answer

@@ -18,7 +18,7 @@ import (
 	"github.com/wedsync/keepsake/internal/policy"
 )
 
-// Engine is what the console needs from *engine.Engine.
+// Engine is the part of *engine.Engine that the console needs.
 type Engine interface {
 	Backup(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error)
 	Verify(context.Context, engine.VerifyInput, engine.Reporter) (engine.VerifyResult, error)
@@ -46,7 +46,7 @@ type Engine interface {
 
 var _ Engine = (*engine.Engine)(nil)
 
-// Deps is what a Console works with.
+// Deps is what New needs to make a Console.
 type Deps struct {
 	DB      *db.DB
 	Engine  Engine
@@ -73,10 +73,11 @@ type Deps struct {
 	Vault Vault
 }
 
-// LeaseTimes says how a worker holds an operation.
+// LeaseTimes says how a worker holds an operation: see operation.LeaseTimes.
 type LeaseTimes = operation.LeaseTimes
 
-// Console is safe for concurrent use. Any number of them, in any number of processes, may share one console database.
+// Console has the use cases. It is safe for concurrent use. Any number of them, in any number of processes, may share
+// one console database.
 type Console struct {
 	db      *db.DB
 	engine  Engine
@@ -102,7 +103,7 @@ type Console struct {
 	verdict  knownVerdict
 }
 
-// New returns a Console. Nothing runs, and nothing is heard of other processes, until Run.
+// New returns a Console. It runs nothing, and hears nothing of other processes, until Run is called.
 func New(d Deps) (*Console, error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
@@ -141,8 +142,8 @@ func orDefault(d, fallback time.Duration) time.Duration {
 	return d
 }
 
-// Run hears what other processes do until ctx ends, and with work also runs operations and duties. When it returns,
-// every operation this process held has been given back and starts again elsewhere at once.
+// Run listens to other processes until ctx ends. With work it also runs operations and duties. When it returns, every
+// operation that this process held has been given back, and starts again elsewhere at once.
 func (c *Console) Run(ctx context.Context, work bool) error { return c.runner.Run(ctx, work, c.duties) }
 
 // reconcile sees to it that what dead workers held goes on.

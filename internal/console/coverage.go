@@ -13,7 +13,7 @@ import (
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-// BackupCoverage is what a backup covers, and for which milestones it was made.
+// BackupCoverage says what a backup covers, and for which milestones it was made.
 type BackupCoverage struct {
 	Tiers      []keepsake.TierCoverage
 	Milestones []keepsake.WeddingMark

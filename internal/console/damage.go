@@ -15,8 +15,8 @@ import (
 // fewer; the others serve for one that the newest do not hold.
 const damagePoints = 12
 
-// FindDamage returns the newest damage of a wedding, and as Point the newest safe recovery point before it, or where
-// none is safe the newest; nil when no damage is found.
+// FindDamage returns the newest damage of a wedding, or nil when it finds none. Its Point is the newest safe recovery
+// point before the damage. Where none is safe, it is the newest one before it.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, wedding, err) }()
 	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err !=
@@ -40,8 +40,8 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	return &d, nil
 }
 
-// TakeSafe lets Point be the newest of the points before the damage that is protected and failed no test, and says so.
-// Where there is none it stays the newest of all, which is not called safe.
+// TakeSafe sets d.Point to the newest of these points before the damage that is protected and failed no test, and
+// sets d.Safe. Where there is none it leaves Point, and Safe is false.
 func TakeSafe(d *engine.Damage, points []Point) {
 	i := slices.IndexFunc(points, func(p Point) bool {
 		return !p.Time.After(d.From) && p.Protected && (p.LastTest == nil || p.LastTest.OK)

@@ -17,14 +17,15 @@ import (
 const (
 	// nextWeddings is how many weddings after tomorrow an overview shows.
 	nextWeddings = 8
-	// MostAhead bounds how many weddings an overview asks for at all.
+	// MostAhead is the largest number of weddings that an overview asks for.
 	MostAhead     = 500
 	weddingsAhead = 366 // days
 	recentShown   = 8
 )
 
-// Dashboard returns the overview. It reads the console database, and asks only the platform, for the next weddings; one
-// that does not answer costs three seconds and a sentence; the newest recovery point knows the weddings then.
+// Dashboard returns the overview. It reads the console database, and asks the platform for the next weddings and
+// nothing else. When the platform does not answer within three seconds, the weddings come from the newest recovery
+// point, and the overview says so.
 func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	return c.overview(ctx, actor, c.next)
 }

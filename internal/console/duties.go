@@ -54,7 +54,7 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 	return append(list, more...)
 }
 
-// DutyState is how a duty stands.
+// DutyState says how a duty stands: its last run and its next.
 type DutyState struct {
 	Name  string
 	Does  string // what it does, in words that follow "could not"
@@ -69,8 +69,8 @@ type DutyState struct {
 	Message string    // why it failed
 }
 
-// ListDuties returns how every duty stands, in the order of importance. What a duty reports may be about anybody's
-// data, so it is told to those who may see the whole platform.
+// ListDuties returns the state of every duty, the most important first. A duty's message may be about anybody's data,
+// so only an actor who may see the whole platform gets the list.
 func (c *Console) ListDuties(ctx context.Context, actor keepsake.Actor) ([]DutyState, error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return nil, c.recordRefused(ctx, actor, audit.DutiesList, "", nil, err)

@@ -17,14 +17,14 @@ import (
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-// elsewhere is who the list says to have asked for a backup that nobody told this console of.
+// elsewhere is the name of the actor, in the list of operations, for a backup that this console did not start.
 const elsewhere = "elsewhere"
 
 // elsewhereBatch is how many recovery points are looked at in one transaction.
 const elsewhereBatch = 200
 
-// EndedBackup is a backup that no console started, as it ended: at the command line, or by another console over the
-// same repository. It has a Result, or an Err that says why there is none.
+// EndedBackup is a backup that has ended and that no console of this database started: the command line did, or
+// another console over the same repository. It has a Result, or an Err that says why there is none.
 type EndedBackup struct {
 	By              string // whom the list names
 	Started         time.Time
@@ -38,9 +38,9 @@ type EndedBackup struct {
 	StoppedByPerson bool // Err is that
 }
 
-// SaveEndedBackup puts a backup that no console started into the list of operations, and the recovery point that it
-// made into the list of points: the overview would else call the point before it the newest. The caller puts it on
-// record in the same transaction.
+// SaveEndedBackup adds a backup that no console started to the list of operations, and its recovery point to the list
+// of points. Without that the overview would call the point before it the newest. It writes in the caller's
+// transaction, in which the caller also records the backup in the trail.
 func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) error {
 	id, err := insertEndedBackup(ctx, tx, b)
 	if err != nil || !b.made() {
@@ -119,7 +119,7 @@ func idOf(at time.Time) (string, error) {
 }
 
 // listElsewhere gives every recovery point an operation that made it. Where this console knows none, the command line
-// took the backup, or another console.
+// or another console took the backup.
 func (c *Console) listElsewhere(ctx context.Context) error {
 	for more := true; more; {
 		err := c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) (err error) {

@@ -23,8 +23,8 @@ const (
 	largestNames          = 5
 )
 
-// EstimateBackup says what a backup of the type would cover, how long it should take by what earlier ones measured, and
-// what the preflight warns of. A platform that cannot be asked is no error: the estimate says so.
+// EstimateBackup returns what a backup of the type would cover, how long it should take by what earlier ones
+// measured, and what the preflight warns of. A platform that cannot be asked is no error. The estimate says so.
 func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (Estimate, error) {
 	e := Estimate{Type: t}
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
@@ -90,13 +90,13 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	return e, nil
 }
 
-// Stops reports whether a backup started now would stop at the finding. A provider that is down only degrades it, and a
-// data map that is wrong keeps weddings from being found, not rows from being saved.
+// Stops reports whether the finding would stop a backup that is started now. A provider that is down does not stop
+// one. Neither does a fault of the data map, which keeps weddings from being found and no row from being saved.
 func Stops(f engine.CheckFinding) bool {
 	return f.Level == "error" && !isProvider(f.Area) && f.Area != engine.DataMapArea
 }
 
-// Unprotects reports whether a finding leaves a backup without some of its copies, and does not stop it.
+// Unprotects reports whether the finding would leave a backup without some of its copies and not stop it.
 func Unprotects(f engine.CheckFinding) bool {
 	return f.Area == ruleArea || isProvider(f.Area) && f.Level == "error"
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// ExportScope writes what a scope held at a recovery point: a ZIP with one file a table, csv or json, never on disk. It
-// needs no platform. That it was handed out is on record before the first byte leaves, and that it broke off
-// afterwards.
+// ExportScope writes what a scope held at a recovery point to the writer, as a ZIP with one file for each table, csv
+// or json. Nothing of it is on a disk, and it needs no platform. The export is on record before the first byte
+// leaves. When it breaks off, another entry says so.
 func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string,
 	w io.Writer) error {
 	if in.Mode == "" {
@@ -34,7 +34,7 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	return nil
 }
 
-// ExportScope writes what a scope held, without the console database.
+// ExportScope does the same as Console.ExportScope without the console database.
 func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string,
 	w io.Writer) error {
 	if in.Mode == "" {

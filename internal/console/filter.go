@@ -133,7 +133,7 @@ func typesWith(t keepsake.Tier) []string {
 	return []string{string(keepsake.BackupFull), string(keepsake.BackupIncremental)}
 }
 
-// PhaseAt is the phase that a wedding was in at a moment.
+// PhaseAt returns the phase that a wedding was in at a moment.
 func PhaseAt(m keepsake.WeddingMark, at time.Time) keepsake.Phase {
 	date, err := time.Parse(time.DateOnly, m.Date)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Answer is what was answered to a request.
+// Answer is the answer to a request with an idempotency key.
 type Answer struct {
 	Status  int
 	Headers map[string]string
@@ -24,8 +24,8 @@ type Answer struct {
 // answerKey is where a request's idempotency key is kept for what it starts.
 type answerKey struct{}
 
-// WithAnswerKey returns the context of a request that has taken an idempotency key. The operation that it starts is on
-// the key's row with the same commit.
+// WithAnswerKey returns the context of a request that has taken an idempotency key. The transaction that writes the
+// request's operation also notes it in the key's row.
 func WithAnswerKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, answerKey{}, key)
 }
@@ -50,8 +50,8 @@ const (
 	answerPause = 100 * time.Millisecond
 )
 
-// BeginAnswer takes an idempotency key for a request. When the same request was made before, its answer is returned,
-// which may take a while if it is still at work; another request under the same key is CodeConflict.
+// BeginAnswer takes an idempotency key for a request. When the same request took it before, BeginAnswer returns its
+// answer, and waits for one that is still at work. For another request with the same key it returns CodeConflict.
 func (c *Console) BeginAnswer(
 	ctx context.Context, actor keepsake.Actor, key string, request [32]byte,
 ) (*Answer, error) {
@@ -102,8 +102,8 @@ func (c *Console) BeginAnswer(
 	}
 }
 
-// EndAnswer keeps the answer to the request that took the key, or with nil gives the key back, so that it may be tried
-// again.
+// EndAnswer keeps the answer to the request that took the key. With nil it gives the key back, so that the request
+// may be tried again.
 func (c *Console) EndAnswer(ctx context.Context, actor keepsake.Actor, key string, a *Answer) error {
 	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		if a == nil {

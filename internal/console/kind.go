@@ -9,7 +9,7 @@ import (
 	"github.com/wedsync/keepsake/internal/operation"
 )
 
-// Kind is what an operation does.
+// Kind names what an operation does.
 type Kind = operation.Name
 
 // The kinds of operation. Each is a file: kind_NAME.go.
@@ -35,7 +35,7 @@ func kindsOf(c *Console) []kind {
 
 var allKinds = kindsOf(nil)
 
-// Kinds are the names of all kinds.
+// Kinds returns the names of all kinds.
 func Kinds() []Kind {
 	names := make([]Kind, len(allKinds))
 	for i, k := range allKinds {
@@ -53,7 +53,8 @@ func kindNamed(name Kind) (kind, error) {
 	return allKinds[i], nil
 }
 
-// aboutKind returns what a kind says of itself. Of a name that no kind has, whoever may back up may stop it.
+// aboutKind returns what a kind says of itself. An operation of a kind that this version does not know may be stopped
+// by whoever may back up.
 func aboutKind(name Kind) operation.About {
 	k, err := kindNamed(name)
 	if err != nil {

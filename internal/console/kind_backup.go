@@ -25,8 +25,8 @@ const (
 	longestLabel = 200
 )
 
-// StartBackup enqueues a backup of the platform. Only one runs at a time: a second request is CodeConflict, and what it
-// returns is the one that runs. Operation, job and audit row are one transaction.
+// StartBackup enqueues a backup of the platform. Only one backup runs at a time. While one does, StartBackup returns
+// that one with CodeConflict. One transaction writes the operation, its job and its entry in the audit trail.
 func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in StartBackupInput) (Operation, error) {
 	detail := map[string]any{"type": in.Type, "note": in.Note}
 	row := newOperation(actor, KindBackup)

@@ -16,8 +16,8 @@ import (
 	"github.com/wedsync/keepsake/internal/operation"
 )
 
-// StartRepair enqueues a repair of every recovery point: what a provider lacks is copied from one that has it. It reads
-// every byte where a copy may be bad in a way that nothing else finds.
+// StartRepair enqueues a repair of every recovery point, which copies what a provider lacks from one that has it. The
+// repair reads every byte where a copy may be bad in a way that names and sizes do not show.
 func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operation, error) {
 	row := newOperation(actor, KindRepair)
 	err := mayActOnPlatform(actor, keepsake.MayBackup)

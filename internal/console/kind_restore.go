@@ -24,7 +24,7 @@ import (
 // targetTime bounds looking at a restore's target before anything is enqueued.
 const targetTime = 10 * time.Second
 
-// RestoreTargets returns the names of the servers that a restore may go to, the platform's own first.
+// RestoreTargets returns the names of the servers that a restore may go to. The platform's own server is first.
 func (c *Console) RestoreTargets() []string {
 	names := make([]string, len(c.targets))
 	for i, t := range c.targets {
@@ -33,8 +33,9 @@ func (c *Console) RestoreTargets() []string {
 	return names
 }
 
-// StartRestore enqueues a restore into a new database. The typed confirmation must be its name; a database that is
-// there and not empty is CodeConflict before anything is enqueued, unless what it holds is an unfinished restore.
+// StartRestore enqueues a restore into a new database. The typed confirmation must be the database's name. For a
+// database that is there and not empty it returns CodeConflict and enqueues nothing, unless the database holds an
+// unfinished restore.
 func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in StartRestoreInput) (Operation, error) {
 	detail := map[string]any{"point": in.Point, "target": in.Target, "database": in.Database, "tiers": in.Tiers,
 		"provider": in.Provider}

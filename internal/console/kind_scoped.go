@@ -19,7 +19,8 @@ import (
 	"github.com/wedsync/keepsake/internal/operation"
 )
 
-// Scopes is what the console needs from *engine.Engine to bring one wedding back.
+// Scopes is the part of *engine.Engine that the console needs to bring weddings, organizations, tiers or everything
+// back into the live platform.
 type Scopes interface {
 	PreviewScope(ctx context.Context, in engine.ScopeInput) (*scope.Preview, error)
 	ApplyScope(ctx context.Context, in engine.ScopeInput, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult,
@@ -40,8 +41,8 @@ type Scopes interface {
 
 var _ Scopes = (*engine.Engine)(nil)
 
-// ScopedInput names what comes back into the live platform, one of a wedding, an organization, tiers and everything, at
-// a recovery point.
+// ScopedInput names what comes back into the live platform, and the recovery point that it comes from. Exactly one of
+// a wedding, an organization, tiers and everything is set.
 type ScopedInput struct {
 	Wedding      string
 	Organization string
@@ -73,7 +74,7 @@ func (in ScopedInput) detail() map[string]any {
 	return map[string]any{"point": in.Point, "mode": in.Mode, "wedding": in.Wedding}
 }
 
-// PreviewScope shows what bringing a scope back would change. It changes nothing.
+// PreviewScope returns what bringing a scope back would change. It changes nothing.
 func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in ScopedInput) (*scope.Preview, error) {
 	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
 	if err == nil {
@@ -105,7 +106,7 @@ func checkScoped(in ScopedInput) error {
 	return nil
 }
 
-// RestoreScopeInput is a preview that a person has confirmed.
+// RestoreScopeInput is a preview with the confirmation of a person.
 type RestoreScopeInput struct {
 	ScopedInput
 	Fingerprint  string
@@ -114,7 +115,7 @@ type RestoreScopeInput struct {
 	Skip         []string // rows ticked off, as scope.TableChanges.RowName and AllRowsName write them
 }
 
-// ScopedOperation is what an operation of KindScoped does in the live platform.
+// ScopedOperation says what an operation of KindScoped does in the live platform.
 type ScopedOperation struct {
 	ScopedInput
 	Name        string // of the wedding, the organization or the tiers
@@ -128,8 +129,8 @@ type ScopedOperation struct {
 	Weddings  int64  // how many the organization had when it was asked for
 }
 
-// RestoreScope enqueues making the changes of a preview in the live platform. When the platform has changed since, the
-// operation writes nothing and fails with CodeConflict.
+// RestoreScope enqueues a restore into the live platform that makes the changes of a preview. When the platform has
+// changed since the preview, the operation writes nothing and fails with CodeConflict.
 func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in RestoreScopeInput) (Operation, error) {
 	detail := in.detail()
 	detail["scope"], detail["left_out"] = in.target(), len(in.Skip)
@@ -204,7 +205,8 @@ func undoDetail(u *scope.Undo, detail map[string]any) map[string]any {
 	return detail
 }
 
-// UndoScope enqueues taking a restore into the live platform back, but for rows that the platform has changed since.
+// UndoScope enqueues taking a restore into the live platform back. It leaves rows alone that the platform has changed
+// since.
 func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (Operation, error) {
 	detail := map[string]any{"undo_of": restore}
 	var u *scope.Undo
@@ -251,7 +253,7 @@ func (c *Console) runScoped(ctx context.Context, row operation.Operation, s Scop
 	return result, err
 }
 
-// Await returns an operation when it has ended, or after most, whichever is first.
+// Await returns an operation as soon as it has ended, or as it stands when most has passed.
 func (c *Console) Await(ctx context.Context, actor keepsake.Actor, id string, most time.Duration) (Operation, error) {
 	waiting, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -264,8 +266,8 @@ func (c *Console) Await(ctx context.Context, actor keepsake.Actor, id string, mo
 	return c.GetOperation(ctx, actor, id)
 }
 
-// recordRead records that somebody was shown rows of a couple's, or why they were not: whoever reads them is on record
-// like whoever changes them.
+// recordRead records that an actor was shown rows of a couple, or why not. Reading such rows is recorded like
+// changing them.
 func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action audit.Action, target string,
 	detail map[string]any,
 	err error) error {
@@ -275,7 +277,7 @@ func (c *Console) recordRead(ctx context.Context, actor keepsake.Actor, action a
 	return c.recordDone(ctx, actor, action, target, detail)
 }
 
-// recordDone records what has been done already; whoever gives up waiting is on record all the same.
+// recordDone records what has been done already, also when the caller has stopped waiting.
 func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action audit.Action, target string,
 	detail map[string]any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)

@@ -15,7 +15,7 @@ import (
 // limitWindow is what limits are counted over. It moves: any hour, not the clock's.
 const limitWindow = time.Hour
 
-// DefaultLimits is how many backups of each type one actor may start within an hour.
+// DefaultLimits returns how many backups of each type one actor may start within an hour.
 func DefaultLimits() map[keepsake.BackupType]int {
 	return map[keepsake.BackupType]int{keepsake.BackupFull: 2, keepsake.BackupWedding: 6, keepsake.BackupIncremental: 12,
 		keepsake.BackupCritical: 12, keepsake.BackupEmergency: 12}
@@ -87,7 +87,7 @@ func limitedWords(t keepsake.BackupType, q keepsake.Quota) string {
 	return words
 }
 
-// minutes says how long to wait, rounded up, so that whoever waits that long need not wait again.
+// minutes says how long to wait, rounded up, so that a person who waits that long need not wait again.
 func minutes(d time.Duration) string {
 	n := int((d + time.Minute - 1) / time.Minute)
 	if n <= 1 {

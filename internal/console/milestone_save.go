@@ -115,7 +115,7 @@ func dayBefore(ctx context.Context, tx db.Tx, in SaveMilestoneInput, detail map[
 	return err
 }
 
-// dayText is a day as the audit trail writes it; nil for none.
+// dayText writes a day as the audit trail has it, or nil where there is none.
 func dayText(d time.Time) any {
 	if d.IsZero() {
 		return nil

@@ -24,8 +24,8 @@ const (
 )
 
 // WatchMilestones starts one backup for all weddings that have reached a milestone or entered a phase since the last
-// day that was looked at. A backup that runs is waited for: the next call tries again. The first call of a new console
-// only notes the day.
+// day that it looked at. While another backup runs it starts none, and the next call tries again. The first call of a
+// new console only notes the day.
 func (c *Console) WatchMilestones(ctx context.Context) error {
 	system := keepsake.System("milestones")
 	today := day(c.now())

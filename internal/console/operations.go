@@ -165,7 +165,8 @@ func operationsOf[R any](rows []R, whole func(R) sqlcgen.BackupOperation) (_ []O
 	return list, nil
 }
 
-// OperationLog returns log lines, oldest first: the newest ones, or those after an event. limit 0 is ten thousand.
+// OperationLog returns lines of an operation's log, oldest first: the newest lines, or those after an event. A limit
+// of 0 means ten thousand.
 func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id string, after int64, limit int) (
 	_ []LogLine, err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, audit.OperationRead, id, err) }()
@@ -211,9 +212,10 @@ func readLog(ctx context.Context, tx db.Tx, id string, after, upto int64, limit 
 	return lines, err
 }
 
-// CancelOperation asks an operation to stop: one that waits ends at once, one that runs within seconds, in whatever
-// process it runs. What a cancelled backup has uploaded stays for the next one to use; a cancelled restore leaves its
-// unfinished database. An operation that has ended is CodeConflict. Whoever may start such an operation may stop it.
+// CancelOperation stops an operation. One that waits ends at once. One that runs ends within seconds, in whatever
+// process it runs. What a cancelled backup has uploaded stays, and the next one uses it. A cancelled restore leaves
+// its unfinished database. For an operation that has ended CancelOperation returns CodeConflict. Whoever may start an
+// operation of this kind may stop it.
 func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error {
 	id, err := operationID(id)
 	if err == nil && !actor.May(keepsake.MayRestore) { // what it is, is not for everybody to know

@@ -24,8 +24,8 @@ type OrganizationPage struct {
 	Newest   string
 }
 
-// ListOrganizations searches the platform's organizations by name, and when it does not answer those of the newest
-// recovery point.
+// ListOrganizations searches the platform's organizations by name. When the platform does not answer, it searches
+// those of the newest recovery point.
 func (c *Console) ListOrganizations(
 	ctx context.Context, actor keepsake.Actor, search, cursor string,
 ) (OrganizationPage, error) {
@@ -77,7 +77,7 @@ func (c *Console) ListOrganizations(
 	return page, err
 }
 
-// WeddingsByID returns the weddings of these keys that the platform, or the newest recovery point, knows, the nearest
+// WeddingsByID returns the weddings with these keys that the platform or the newest recovery point knows, the nearest
 // first.
 func (c *Console) WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]Wedding, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// PlatformKind is how the platform stands.
+// PlatformKind is one way in which the platform may stand.
 type PlatformKind string
 
 // The ways the platform can stand.
@@ -25,7 +25,7 @@ const (
 	PlatformReadOnly PlatformKind = "read-only" // it is a standby
 )
 
-// PlatformState is how the platform stands, and what of the data map it lacks.
+// PlatformState says how the platform stands, and what of the data map it lacks.
 type PlatformState struct {
 	Kind PlatformKind
 	// Words say what is so in a sentence; empty when it answers.
@@ -36,13 +36,13 @@ type PlatformState struct {
 	WithoutWeddings bool
 }
 
-// Readable reports that questions to the platform are worth asking.
+// Readable reports whether it is worth asking the platform questions.
 func (s PlatformState) Readable() bool { return s.Kind != PlatformAway && s.Kind != PlatformRefuses }
 
-// Writable reports that something can be brought back into it.
+// Writable reports whether rows can be brought back into the platform.
 func (s PlatformState) Writable() bool { return s.Readable() && s.Kind != PlatformReadOnly }
 
-// Fault says for people what the data map gets wrong, and what it keeps from working; "" for nothing.
+// Fault says to people what the data map gets wrong and what that keeps from working. It is "" when nothing is wrong.
 func (s PlatformState) Fault() string {
 	switch {
 	case len(s.Unmapped) == 0:
@@ -90,7 +90,7 @@ type platformLooker interface {
 	AskPlatform(context.Context) (standby bool, err error)
 }
 
-// platformWatch knows how the platform stood a moment ago. Those who ask at once share one look.
+// platformWatch knows how the platform stood a moment ago. Callers that ask at once share one question.
 type platformWatch struct {
 	engine platformLooker
 	mu     sync.Mutex
@@ -111,7 +111,7 @@ func (w *platformWatch) saw(err error) PlatformState {
 	return w.state
 }
 
-// known is the state that was seen last; nobody waits for it.
+// known returns the state that was seen last. It asks nothing.
 func (w *platformWatch) known() PlatformState {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -215,8 +215,8 @@ type stateError struct{ state PlatformState }
 
 func (e stateError) Error() string { return e.state.Words }
 
-// fromPlatform asks the platform something that a page shows, but for one that does not answer now: nobody waits for
-// that.
+// fromPlatform asks the platform something that a page shows. It does not ask a platform that does not answer now,
+// because no page should wait for that.
 func fromPlatform[T any](ctx context.Context, watch *platformWatch, ask func(context.Context) (T, error)) (answer T,
 	err error) {
 	if s := watch.ask(ctx); !s.Readable() {
@@ -227,17 +227,17 @@ func fromPlatform[T any](ctx context.Context, watch *platformWatch, ask func(con
 	return ask(asking)
 }
 
-// Platform returns how the platform stands. It waits for two seconds at most, and hardly at all for a platform that did
-// not answer last time.
+// Platform returns how the platform stands. It waits for two seconds at most, and for half a second when the platform
+// did not answer last time.
 func (c *Console) Platform(ctx context.Context) PlatformState { return c.watch.ask(ctx) }
 
-// KnownPlatform is how the platform stood when it was last looked at. It waits for nothing.
+// KnownPlatform returns how the platform stood when somebody last asked it. It asks nothing.
 func (c *Console) KnownPlatform() PlatformState { return c.watch.known() }
 
-// Platform is Console.Platform.
+// Platform does the same as Console.Platform.
 func (s *Standby) Platform(ctx context.Context) PlatformState { return s.watch.ask(ctx) }
 
-// KnownPlatform is how the platform stood when it was last looked at.
+// KnownPlatform does the same as Console.KnownPlatform.
 func (s *Standby) KnownPlatform() PlatformState { return s.watch.known() }
 
 // now asks whether the platform answers at this moment: what was known a second ago is not enough to start something

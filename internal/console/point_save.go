@@ -13,8 +13,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// SavePointInput is what people write to a recovery point. What is nil stays as it is, so that of two people who change
-// different things neither undoes what the other did.
+// SavePointInput is what people write to a recovery point. Fields that are nil stay as they are, so that two people
+// who change different things do not undo each other's change.
 type SavePointInput struct {
 	ID     string
 	Note   *string           // at most 500 characters
@@ -25,8 +25,8 @@ type SavePointInput struct {
 // mostSaves is how often a change is made anew because somebody else was quicker.
 const mostSaves = 5
 
-// SavePoint changes note, labels and lock of a recovery point: first in the repository, which outlives this console,
-// then here.
+// SavePoint changes the note, labels and lock of a recovery point: first in the repository, which outlives this
+// console, then in the console database.
 func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput) error {
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil {

@@ -28,8 +28,8 @@ type TestPage struct {
 	Next  string
 }
 
-// TestDetail is one test with what it found. The report is its operation's: a verification may have looked at many
-// points.
+// TestDetail is one test with its findings. The report is that of its operation, because a verification may have
+// looked at many points.
 type TestDetail struct {
 	PointTest
 	Copies   []keepsake.Copy        // of this recovery point, as the test found them
@@ -46,7 +46,8 @@ const (
 	firstID = "00000000-0000-0000-0000-000000000000"
 )
 
-// ListTests returns a page of tests. They are the platform's: a test of a recovery point tells of everybody's data.
+// ListTests returns a page of tests. A test tells about everybody's data, so only an actor who may see the whole
+// platform gets it.
 func (c *Console) ListTests(ctx context.Context, actor keepsake.Actor, in TestsInput) (TestPage, error) {
 	var page TestPage
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {

@@ -14,7 +14,7 @@ import (
 // detailTime bounds reading a manifest for a page.
 const detailTime = 20 * time.Second
 
-// hiddenDetail is what somebody who is bound to an organization reads instead of a recovery point's tables.
+// hiddenDetail is what an actor bound to an organization reads in the place of a recovery point's tables.
 const hiddenDetail = "What is in it, table by table, concerns the whole platform, and your account is bound to one " +
 	"organization. Open one of its weddings to see it as it was."
 
@@ -132,8 +132,9 @@ func withTests(ctx context.Context, tx db.Tx, rows []sqlcgen.RecoveryPoint) ([]P
 	return points, nil
 }
 
-// GetPoint opens a recovery point: what the console knows, and its tables from the manifest, read from the best
-// provider. When none can show it, Missing says why and the rest is there. "latest" is the newest.
+// GetPoint opens a recovery point. It returns what the console knows, and the tables from the manifest, read at the
+// best provider. When no provider can show the manifest, Missing says why and the rest is there. The id "latest"
+// means the newest point.
 func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string) (d PointDetail, err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, audit.PointRead, id, err) }()
 	if err = mayAct(actor, keepsake.MayRead); err != nil {

@@ -13,8 +13,8 @@ import (
 // checkAskedTime bounds a check that somebody waits for.
 const checkAskedTime = 8 * time.Second
 
-// CheckProvider checks the providers at once, for somebody who has just put one right, or has just broken it. It writes
-// to the one that is named, whenever the last write was.
+// CheckProvider checks the providers at once, for somebody who has just repaired one. It writes to the named one
+// however recent its last write is.
 func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name string) error {
 	const action = audit.ProviderCheck
 	err := mayActOnPlatform(actor, keepsake.MayBackup)

@@ -18,7 +18,7 @@ import (
 // every check.
 const writeEvery = 5 * time.Minute
 
-// Health is how a provider stands. The overview, its cards, the form of a backup and the API all say what it says.
+// Health says how a provider stands. The overview, its cards, the form of a backup and the API all show it.
 type Health string
 
 // The states of a provider, worst last.
@@ -29,7 +29,7 @@ const (
 	HealthFails   Health = "fails"   // the last check, backup or repair failed there, and no write has worked since
 )
 
-// Health judges what is known of the provider.
+// Health judges what the console knows of the provider.
 func (p ProviderState) Health() Health {
 	switch {
 	case p.Checked.IsZero():
@@ -48,8 +48,8 @@ func lacks(newest *Point, provider string) bool {
 		func(c keepsake.Copy) bool { return c.Provider == provider && c.Confirmed })
 }
 
-// checkProviders asks every provider who it is, writes to those whose last real write is old or that fail, and to the
-// one that somebody asked for, "" being none, and stores what came of it. It returns those that answered.
+// checkProviders asks every provider who it is and stores the result. It writes to providers whose last real write is
+// old or that fail, and to the wanted one; "" means none. It returns the providers that answered.
 func (c *Console) checkProviders(ctx context.Context, wanted string) (map[string]bool, error) {
 	system, began := keepsake.System("providers"), time.Now()
 	var states []sqlcgen.ProviderState
@@ -162,7 +162,8 @@ func (c *Console) providerStates(ctx context.Context, tx db.Tx) ([]ProviderState
 	return out, nil
 }
 
-// FailingProviders says in words what the last check, backup or repair that the console knows of saw fail, by provider.
+// FailingProviders returns the providers at which the newest check, backup or repair that the console knows of
+// failed, each with the failure in words.
 func FailingProviders(ctx context.Context, d *db.DB) (map[string]string, error) {
 	var states []sqlcgen.ProviderState
 	err := d.InTx(ctx, keepsake.System("doctor"), func(tx db.Tx) (err error) {

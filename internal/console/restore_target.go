@@ -13,8 +13,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// SealTarget checks the address of a server that no configuration names, and seals it: it can be sent to a browser and
-// back. Nothing is sent to the server, and nothing but its name is looked up.
+// SealTarget checks the address of a server that a person typed, and seals it, so that it can go to a browser and
+// come back. It sends nothing to the server, and looks up nothing but its name.
 func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, typed keepsake.Secret) (string, error) {
 	server, err := c.typedTarget(ctx, actor, typed)
 	if err != nil {
@@ -27,8 +27,8 @@ func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, typed ke
 	return sealed, c.recordDone(ctx, actor, audit.RestoreTarget, "", hostOf(server))
 }
 
-// typedTarget judges who types before what is typed, so that nobody learns from it what names lead to without having
-// proven who they are. A server that was read is returned with the refusal of where it leads.
+// typedTarget judges the actor before what they typed, so that nobody learns what names resolve to without a proof of
+// identity. Where the address was read and may not be used, it returns the server with the refusal.
 func (c *Console) typedTarget(
 	ctx context.Context, actor keepsake.Actor, typed keepsake.Secret,
 ) (address.Server, error) {
@@ -89,8 +89,8 @@ const (
 	stateInvalidAuth     = "28000"
 )
 
-// unreachable says what to do about a server that could not be used. Of a typed address only a PostgreSQL server that
-// refuses the role is told from everything else, so that nobody finds out what listens where.
+// unreachable says what to do about a server that could not be used. For a typed address it tells only one case
+// apart, a PostgreSQL server that refuses the role, so that nobody finds out what listens where.
 func (t Target) unreachable(err error) error {
 	check := "Check that it runs and that its address and password in the configuration are right."
 	var pg *pgconn.PgError

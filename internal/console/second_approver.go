@@ -25,10 +25,12 @@ const (
 	restoresLock = 0x6b656570736b6170
 )
 
-// tooMuchAlone is all that somebody bound to an organization is told: what counts together may be of others.
+// tooMuchAlone is all that an actor bound to an organization is told, because what counts together may be other
+// organizations' restores.
 const tooMuchAlone = "with what else came back within a day it is more than may be brought back alone"
 
-// mayBeAlone judges a restore within the transaction that writes it; nil: nobody asks.
+// mayBeAlone judges a restore within the transaction that writes it. why is "" when no approval is needed. A nil
+// mayBeAlone means that no restore needs one.
 type mayBeAlone func(ctx context.Context, tx db.Tx) (why string, err error)
 
 // scoped is a restore into a new database in the words of one into the live platform.
@@ -42,8 +44,8 @@ func (in ScopedInput) brought() policy.Brought {
 	return policy.Brought{Everything: in.Everything, Tiers: in.Tiers, Organization: in.Organization, Wedding: in.Wedding}
 }
 
-// NeedsSecondApprover says before anything is confirmed why another super admin would have to approve a restore, live
-// or into a new database; "" when nobody has to.
+// NeedsSecondApprover returns why a restore, live or into a new database, would need another super admin's approval,
+// or "" when it would not. Pages ask it before a person confirms anything.
 func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in ScopedInput) (why string,
 	err error) {
 	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in); err != nil {
@@ -61,9 +63,9 @@ func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor,
 	return why, err
 }
 
-// judgeAlone asks how many weddings there are, and of which tiers tables, which no transaction waits for, and returns
-// how to judge what is asked for. What the console does by itself, and what it does where no second approver is
-// configured, nobody approves.
+// judgeAlone asks how many weddings there are and which tiers have tables, so that no transaction waits for that, and
+// returns how to judge the restore. It returns nil where no second approver is configured, and for what the console
+// does by itself.
 func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point string,
 	asked *policy.Brought) mayBeAlone {
 	if !c.approve || actor.Role == keepsake.RoleSystem {
@@ -96,9 +98,9 @@ func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point st
 	}
 }
 
-// countWeddings returns how many weddings the platform has, or when it does not answer the recovery point; 0 where
-// neither can say. It sets how many the organization has: as many as there, or at the point that would come back,
-// whichever is more. One of which neither knows a wedding may have any number.
+// countWeddings returns how many weddings the platform has, or the recovery point where the platform does not answer,
+// or 0 where neither can say. It sets how many the organization has: the larger of the numbers on the platform and at
+// the point. An organization of which neither knows a wedding may have any number.
 func (c *Console) countWeddings(ctx context.Context, point string, asked *policy.Brought) (all int64) {
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()
@@ -121,7 +123,7 @@ func (c *Console) countWeddings(ctx context.Context, point string, asked *policy
 	return all
 }
 
-// countWeddingsAt counts those of a recovery point; none where it cannot be read.
+// countWeddingsAt counts the weddings of a recovery point. It returns 0 where the point cannot be read.
 func (c *Console) countWeddingsAt(ctx context.Context, point, organization string) (all, theirs int64) {
 	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()
@@ -145,7 +147,7 @@ func sameKey(a, b string) bool {
 	return a != "" && b != "" && strings.EqualFold(bare(a), bare(b))
 }
 
-// tiersAt are the tiers that hold tables of a recovery point; none where it cannot be read.
+// tiersAt returns the tiers that have tables at a recovery point, or none where the point cannot be read.
 func (c *Console) tiersAt(ctx context.Context, point string) (there []keepsake.Tier) {
 	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()

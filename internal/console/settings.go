@@ -14,9 +14,9 @@ import (
 // settingsName is the setting that holds what the configuration said at the last start.
 const settingsName = "configuration"
 
-// RecordSettings puts on record what the configuration decides otherwise than at the last start of any process of this
-// console: what was and what is, of the names that changed. The settings hold no secrets. Processes that start together
-// record it once.
+// RecordSettings records in the trail which settings differ from those at the last start of any process of this
+// console, with their old and new values. The settings hold no secrets. Processes that start together record a change
+// once.
 func (c *Console) RecordSettings(ctx context.Context, actor keepsake.Actor, settings map[string]string) error {
 	if actor.Role != keepsake.RoleSystem {
 		return c.recordRefused(ctx, actor, audit.SettingsChange, "", nil,

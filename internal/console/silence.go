@@ -12,7 +12,7 @@ import (
 // machine.
 const silentBeats = 2
 
-// Silence is how a worker stands that has stopped answering while its operation counts as running still.
+// Silence describes a worker that has stopped answering while its operation still counts as running.
 type Silence struct {
 	For      time.Duration // since its last heartbeat; 0: it answers
 	TakeOver time.Duration // in at most how long another worker takes the operation; 0: it should have been taken by now

@@ -14,7 +14,7 @@ import (
 // standbyPoints is how many recovery points a console without its database looks at: each costs reading a manifest.
 const standbyPoints = 20
 
-// StandbyEngine is what a Standby needs from the engine.
+// StandbyEngine is the part of the engine that a Standby needs.
 type StandbyEngine interface {
 	weddingSource
 	platformLooker
@@ -29,8 +29,8 @@ type StandbyEngine interface {
 
 var _ StandbyEngine = (*engine.Engine)(nil)
 
-// Standby is what can be read while the console database is away, straight from the providers: weddings, their
-// contacts, their past. It changes nothing, and what people read goes to the log, since the audit trail is away too.
+// Standby has the use cases that work while the console database is away. It reads weddings, their contacts and their
+// past straight from the providers. It changes nothing. The audit trail is away too, so it logs what people read.
 type Standby struct {
 	engine StandbyEngine
 	log    *slog.Logger
@@ -38,14 +38,14 @@ type Standby struct {
 	watch  *platformWatch
 }
 
-// NewStandby returns a Standby.
+// NewStandby returns a Standby. It asks nothing yet.
 func NewStandby(e StandbyEngine, log *slog.Logger) *Standby {
 	return &Standby{engine: e, log: log, now: time.Now, watch: &platformWatch{engine: e}}
 }
 
 func (s *Standby) finder() finder { return finder{s.engine, s.log, s.now, s.watch} }
 
-// Emergency returns the next weddings and the newest recovery point, and nothing else of an overview.
+// Emergency returns the next weddings and the newest recovery point. The other fields of the overview are zero.
 func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	d := Dashboard{Now: s.now()}
 	found := s.finder().ahead(ctx, actor)
@@ -89,7 +89,7 @@ func (s *Standby) GetPoint(ctx context.Context, actor keepsake.Actor, id string)
 	return PointDetail{Point: Point{Point: detail.Point}, Detail: &detail}, err
 }
 
-// OperationLog is empty: operations are known to the console database alone.
+// OperationLog returns nothing, because only the console database knows operations.
 func (*Standby) OperationLog(context.Context, keepsake.Actor, string, int64, int) ([]LogLine, error) {
 	return nil, nil
 }

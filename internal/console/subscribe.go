@@ -17,10 +17,11 @@ const (
 	lookAgain = 10 * time.Second
 )
 
-// Subscribe returns events of an operation: first its whole current state, with the log lines after afterEventID (0:
-// the newest lines), then one whenever something changed. A reader who is slow gets fewer events, each complete; nobody
-// waits for it. The channel closes after the event in which the operation has ended, and when ctx ends. The actor's
-// rights are looked at for every event. Without Run, changes by other processes arrive late.
+// Subscribe returns a channel with events of an operation. The first event is its whole current state, with the log
+// lines after afterEventID, or the newest lines where that is 0. Another event follows whenever something has
+// changed. A slow reader gets fewer events, each complete, and nothing waits for it. The channel closes after the
+// event in which the operation has ended, and when ctx ends. Subscribe checks the actor's rights for every event.
+// Without Run, changes by other processes arrive late.
 func (c *Console) Subscribe(ctx context.Context, actor keepsake.Actor, id string, afterEventID int64) (_ <-chan Event,
 	err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, audit.OperationRead, id, err) }()

@@ -27,8 +27,9 @@ const (
 // unreadable is the type the engine gives a point whose manifest cannot be opened anywhere.
 const unreadable = "unreadable"
 
-// SyncPoints brings the list of recovery points in line with the repository: points that others made appear, and copies
-// are what the providers hold now. What a provider that cannot be asked held before counts as still there.
+// SyncPoints brings the list of recovery points in line with the repository. Points that others made appear, and
+// copies are what the providers hold now. Of a provider that cannot be asked, the copies that it held before stay in
+// the list.
 func (c *Console) SyncPoints(ctx context.Context) error {
 	asked, err := c.checkProviders(ctx, "")
 	if err != nil {
@@ -75,9 +76,9 @@ func (c *Console) noticePoints(ctx context.Context) error {
 	return c.listElsewhere(ctx) // what could not be told from a running backup's point a moment ago
 }
 
-// RebuildFromProvider fills the list of recovery points from the manifests of one provider and returns how many it
-// holds. It is the way back when the console database is lost, needs no other provider, and changes nothing when
-// everything is there. What is known of copies elsewhere is kept.
+// RebuildFromProvider fills the list of recovery points from the manifests of one provider, and returns how many that
+// provider holds. It is the way back when the console database was lost. It needs no other provider, keeps what is
+// known of copies elsewhere, and changes nothing when every point is listed already.
 func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor, provider string) (int, error) {
 	points, err := 0, mayActOnPlatform(actor, keepsake.MayBackup)
 	detail := map[string]any{}

@@ -8,7 +8,7 @@ import (
 	"github.com/wedsync/keepsake/internal/operation"
 )
 
-// State is where an operation stands.
+// State says where an operation stands: see operation.State.
 type State = operation.State
 
 // The states: see operation.State.
@@ -22,8 +22,8 @@ const (
 	StateCancelled   = operation.StateCancelled
 )
 
-// Operation is one backup, verification or restore. In a list, Progress is set only while it is active and the results
-// are absent; GetOperation and Subscribe give all of it.
+// Operation is one backup, verification, repair or restore. In a list, Progress is set only while it is active, and
+// the results are absent. GetOperation and Subscribe fill all fields.
 type Operation struct {
 	ID    string // UUIDv7
 	Kind  Kind
@@ -81,13 +81,13 @@ type Operation struct {
 	Scoped  *engine.ScopeResult
 }
 
-// Degraded reports whether the operation ended well but left something to be done: a backup that is not protected, a
-// verification with findings.
+// Degraded reports whether the operation ended well and left something to be done, such as a backup that is not
+// protected or a verification with findings.
 func (o Operation) Degraded() bool {
 	return o.State == StateDone && ((o.Kind == KindBackup && !o.Protected) || (o.Kind != KindBackup && !o.OK))
 }
 
-// LogLine is one line of an operation's log. ID is its event's: it grows, with gaps.
+// LogLine is one line of an operation's log. Its ID is its event's. Ids grow from line to line, with gaps.
 type LogLine struct {
 	ID int64
 	engine.LogLine
@@ -101,7 +101,8 @@ type Event struct {
 	Log       []LogLine // oldest first
 }
 
-// Estimate is what a backup would cover. A platform that cannot be asked leaves Unreachable and zero figures.
+// Estimate says what a backup would cover. Where the platform cannot be asked, Unreachable is set and the figures are
+// zero.
 type Estimate struct {
 	Type        keepsake.BackupType
 	Tables      int
@@ -120,7 +121,7 @@ type Estimate struct {
 	Quotas map[keepsake.BackupType]keepsake.Quota
 }
 
-// TierEstimate is what one tier contributes. Covered is false for tiers that the backup type leaves out.
+// TierEstimate says what one tier adds to a backup. Covered is false for a tier that the backup type leaves out.
 type TierEstimate struct {
 	Tier        keepsake.Tier
 	Covered     bool
@@ -205,7 +206,8 @@ type PointPage struct {
 	Next   string
 }
 
-// Point is one recovery point as the console knows it. The repository is the truth; this is its cache.
+// Point is one recovery point as the console database knows it. That is a cache: where the repository says otherwise,
+// the repository is right.
 type Point struct {
 	engine.Point
 	Operation string     // id of the backup that made it; empty for one found in the repository
@@ -225,7 +227,7 @@ type PointTest struct {
 	Seconds   float64
 }
 
-// PointDetail is one recovery point opened. Detail is nil when no provider could show its manifest; Missing then says
+// PointDetail is one opened recovery point. Detail is nil when no provider could show its manifest. Missing then says
 // why.
 type PointDetail struct {
 	Point   Point
@@ -299,7 +301,7 @@ type Wedding struct {
 	Gone     bool // recovery points know it, the platform does not
 }
 
-// Target is a PostgreSQL server that restores may go to. The database in its URL is only where to connect first.
+// Target is a PostgreSQL server that restores may go to. The database in its URL only says where to connect first.
 type Target struct {
 	Name     string
 	URL      keepsake.Secret

@@ -11,7 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// WeddingContacts are the vendors of a wedding as a recovery point knows them.
+// WeddingContacts holds the vendors of a wedding as a recovery point knows them.
 type WeddingContacts struct {
 	engine.WeddingAt
 	// Lost are those of them that the newest recovery point does not have; they are as the point of LostFrom knew them.
@@ -19,9 +19,10 @@ type WeddingContacts struct {
 	LostFrom time.Time
 }
 
-// FindContacts returns the vendors of a wedding at a recovery point. Without one it is the newest; where that has lost
-// vendors in a damage, or has none at all, those of the newest one before that are added, because whoever asks needs a
-// telephone number. Of a vendor that both know the newest says which.
+// FindContacts returns the vendors of a wedding at a recovery point. Where the caller names no point, it takes the
+// newest. It then adds vendors that a damage has removed, or all of them where the newest point has none, from the
+// newest point that has them, because the caller needs a telephone number. A vendor that both points know is
+// described as in the newest.
 func (c *Console) FindContacts(
 	ctx context.Context, actor keepsake.Actor, wedding, point string,
 ) (WeddingContacts, error) {
@@ -33,7 +34,7 @@ func (c *Console) FindContacts(
 		func(ctx context.Context) ([]Point, error) { return c.pointsOf(ctx, actor, wedding) })
 }
 
-// FindContacts is Console.FindContacts from the providers alone.
+// FindContacts does the same as Console.FindContacts from the providers alone.
 func (s *Standby) FindContacts(
 	ctx context.Context, actor keepsake.Actor, wedding, point string,
 ) (WeddingContacts, error) {
@@ -82,8 +83,8 @@ func findContacts(ctx context.Context, point string, read func(point string) (en
 	return WeddingContacts{WeddingAt: newest}, err
 }
 
-// WithLost are the vendors of the newest recovery point, and those that only an earlier one has. Of a vendor that both
-// know the newest says which.
+// WithLost returns the vendors of the newest recovery point and those that only an earlier one has. A vendor that
+// both know is described as in the newest.
 func WithLost(newest, then engine.WeddingAt) WeddingContacts {
 	lost := slices.DeleteFunc(slices.Clone(then.Contacts), func(c scope.Contact) bool {
 		return slices.ContainsFunc(newest.Contacts, func(n scope.Contact) bool { return sameVendor(c, n) })

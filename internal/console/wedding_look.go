@@ -12,7 +12,7 @@ import (
 // lookTime bounds what is only said beside a wedding as it was: where its damage lies, and what the platform holds now.
 const lookTime = 15 * time.Second
 
-// WeddingLook is a wedding as it was, beside the platform now.
+// WeddingLook holds a wedding as it was, beside the platform's state now.
 type WeddingLook struct {
 	engine.WeddingAt
 	// Damage is the newest damage; nil where none was found, or could be looked for.
@@ -24,8 +24,8 @@ type WeddingLook struct {
 	Platform PlatformState
 }
 
-// LookAtWedding returns a wedding as it was at a recovery point; without one, at the newest safe one before its newest
-// damage, or the newest of all.
+// LookAtWedding returns a wedding as it was at a recovery point. Where the caller names no point, it takes the newest
+// safe one before the wedding's newest damage, or the newest of all.
 func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
 	return look(ctx, c.watch, wedding, point,
 		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
@@ -33,7 +33,7 @@ func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, weddi
 		c.scopes.PreviewScope)
 }
 
-// LookAtWedding is Console.LookAtWedding from the providers alone.
+// LookAtWedding does the same as Console.LookAtWedding from the providers alone.
 func (s *Standby) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
 	return look(ctx, s.watch, wedding, point,
 		func(ctx context.Context) (*engine.Damage, error) { return s.FindDamage(ctx, actor, wedding) },
@@ -41,7 +41,7 @@ func (s *Standby) LookAtWedding(ctx context.Context, actor keepsake.Actor, weddi
 		s.engine.PreviewScope)
 }
 
-// FindDamage is Console.FindDamage from the providers alone.
+// FindDamage does the same as Console.FindDamage from the providers alone.
 func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
 	if err := s.mayRead(ctx, actor, ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}); err != nil {
 		return nil, err

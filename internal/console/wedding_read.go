@@ -25,8 +25,8 @@ func (c *Console) GetWeddingAt(
 	return w, c.recordRead(ctx, actor, audit.WeddingRead, wedding, in.detail(), err)
 }
 
-// GetWeddingChanges returns what changed in a wedding between two moments: recovery points, or engine.Now as the
-// second.
+// GetWeddingChanges returns what changed in a wedding between two moments. Each is a recovery point, or engine.Now
+// for the second.
 func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (
 	engine.WeddingChanges, error) {
 	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}

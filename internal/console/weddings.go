@@ -28,7 +28,7 @@ const (
 	timelinePoints = 400
 )
 
-// FoundWeddings is an answer about weddings.
+// FoundWeddings is an answer about weddings, and says where it comes from.
 type FoundWeddings struct {
 	Weddings []Wedding
 	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the
@@ -213,7 +213,8 @@ type WeddingPage struct {
 	Newest *Point
 }
 
-// ListWeddings searches the platform's weddings.
+// ListWeddings searches the platform's weddings, or those of the newest recovery point when the platform does not
+// answer.
 func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return WeddingPage{}, c.recordRefused(ctx, actor, audit.WeddingsList, "", nil, err)
@@ -336,7 +337,7 @@ func (c *Console) newestWhole(ctx context.Context, actor keepsake.Actor) (*Point
 	return &points[0], nil
 }
 
-// WeddingTimeline is one wedding with its past.
+// WeddingTimeline is one wedding with its phases, milestones and recovery points.
 type WeddingTimeline struct {
 	Wedding
 	Now     time.Time
@@ -416,8 +417,8 @@ func (c *Console) newestUnheard(ctx context.Context) string {
 	return id
 }
 
-// Emergency returns the overview. A console that knows no recovery point yet asks
-// the providers.
+// Emergency returns the overview for the emergency page. A console that knows no recovery point yet asks the
+// providers.
 func (c *Console) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	// asked anew: who comes here must know at once what is up
 	d, err := c.overview(ctx, actor, func(ctx context.Context, actor keepsake.Actor) FoundWeddings {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Role is what an actor may do. Viewing, backing up and restoring are checked against it in the console's use cases.
+// Role says what kind of actor somebody is. Permissions narrow what an actor of a role may do.
 type Role string
 
 // The roles.
@@ -16,7 +16,8 @@ const (
 	RoleSystem     Role = "system" // workers and schedules; never a person
 )
 
-// Permission is one thing that an actor may be allowed to do. They are separate: who may look may not restore.
+// Permission is one kind of thing that an actor may be allowed to do. Each is given by itself: an actor that may read
+// need not be allowed to restore.
 type Permission string
 
 // The permissions.
@@ -27,7 +28,7 @@ const (
 	MayExport  Permission = "export"  // take couples' data out; no token has it
 )
 
-// Actor is who does something. It is set in one place per request and carried to every query and audit row.
+// Actor is who does something. One place sets it for each request, and every query and audit row gets it from there.
 type Actor struct {
 	ID           string // account id, or "system"
 	Name         string // e-mail, or the name of the worker
@@ -44,22 +45,22 @@ type Actor struct {
 	ProvenAt time.Time
 }
 
-// May reports whether the actor was given the permission.
+// May reports whether the actor has the permission. An actor without a list of permissions has them all.
 func (a Actor) May(p Permission) bool {
 	return a.Permissions == nil || slices.Contains(a.Permissions, p)
 }
 
-// StepUp is how long ago a person may have given a password or a code and do what asks for one again. Signing in
-// counts, so that nobody in a hurry is asked twice.
+// StepUp is how long a proof of identity (a password or a code) is valid for actions that ask for one. Signing in is
+// a proof, so that nobody in a hurry is asked twice.
 const StepUp = 5 * time.Minute
 
-// Proven reports whether the actor need not prove again now who they are. Tokens have nothing to give: what they may do
-// was decided when they were made.
+// Proven reports whether the actor may do now what asks for a proof of identity. A session needs a proof that is no
+// older than StepUp. A token needs none, because what it may do was decided when it was made.
 func (a Actor) Proven(now time.Time) bool {
 	return a.Session == "" || a.Permissions != nil || now.Sub(a.ProvenAt) <= StepUp
 }
 
-// System is the actor of work that no person asked for.
+// System returns the actor of work that no person asked for. name says which work, for the audit trail.
 func System(name string) Actor { return Actor{ID: "system", Name: name, Role: RoleSystem} }
 
 // Secret is a string that no format verb, log or encoder prints.
@@ -71,12 +72,12 @@ func (Secret) String() string { return "[secret]" }
 // GoString hides the secret from %#v.
 func (Secret) GoString() string { return "[secret]" }
 
-// Format hides the secret from every verb but %p, which vet refuses: under a wrong one, such as %d, fmt would not ask
-// String.
+// Format hides the secret from every verb. With a wrong verb, such as %d, fmt would not call String. It cannot hide
+// it from %p, which vet refuses.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
 // MarshalText hides the secret from JSON, YAML and slog.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// Reveal returns the secret itself; every call site is a place to review.
+// Reveal returns the secret itself. Reviewers look at every call of it.
 func (s Secret) Reveal() string { return string(s) }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Busy is the cause of an Error with CodeUnavailable that goes by itself: it says when to try again.
+// Busy is the cause of an Error with CodeUnavailable that passes by itself. It says when to try again.
 type Busy struct{ After time.Duration }
 
-// Error says when.
+// Error says in words when to try again.
 func (b Busy) Error() string { return fmt.Sprintf("busy; try again in %s", b.After) }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Code classifies an error for machines: exit codes of the command line and HTTP statuses are derived from it, nowhere
-// else.
+// Code classifies an error for programs. The exit codes of the command line and the HTTP statuses are derived from it
+// and from nothing else.
 type Code string
 
 // The codes. Each maps to one exit code of the command line and one HTTP status.
@@ -27,7 +27,7 @@ const (
 	CodeUnsupported Code = "unsupported" // the platform holds something Keepsake refuses rather than lose
 )
 
-// Error is an error that a person will read: Message says what happened, what it means and what to do.
+// Error is an error that a person will read. Message says what happened, what it means and what to do.
 type Error struct {
 	Code    Code
 	Message string
@@ -35,19 +35,19 @@ type Error struct {
 	Field   string // of what was asked, that is wrong, as the API calls it; may be empty
 }
 
-// Error returns the message. Errorf has already put the cause's words into it where they help a person.
+// Error returns the message. Errorf puts the cause's words into the message where they help a person.
 func (e *Error) Error() string { return e.Message }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf builds an Error; the operand of a %w verb becomes its cause.
+// Errorf returns an Error with a formatted message. The operand of a %w verb becomes its cause.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
 }
 
-// Wrong builds an Error with CodeInvalid about one field of what was asked.
+// Wrong returns an Error with CodeInvalid about one field of a request.
 func Wrong(field, format string, args ...any) *Error {
 	e := Errorf(CodeInvalid, format, args...)
 	e.Field = field
@@ -63,7 +63,7 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// MessageOf returns the text a person should read: the message of the outermost Error, or err's own text.
+// MessageOf returns the text that a person should read: the message of the outermost Error, or err's own text.
 func MessageOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) {
@@ -72,7 +72,7 @@ func MessageOf(err error) string {
 	return err.Error()
 }
 
-// CauseOf is what a log tells about an error: its sentence and what lies under it.
+// CauseOf returns what a log should say of an error: its message and the errors under it.
 func CauseOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Err != nil {

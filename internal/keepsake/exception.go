@@ -1,7 +1,7 @@
 package keepsake
 
-// Exception is one thing that a restore could not make, or not as it was. It is made for people and programs outside:
-// its texts hold no secret and no row.
+// Exception is one thing that a restore could not make, or could not make as it was. People and programs outside read
+// it, so its texts hold no secret and no row.
 type Exception struct {
 	Kind    string `json:"kind"`               // "table rows", "policy", "grant", "owner", …
 	Object  string `json:"object"`             // what it is about, "public.guests"
@@ -15,6 +15,5 @@ type Exception struct {
 	Entry int `json:"entry,omitempty"`
 }
 
-// LostRows is the kind of an exception that is a table without its rows. Nothing else that a restore cannot make is
-// worse.
+// LostRows is the kind of an exception for a table without its rows. It is the worst kind.
 const LostRows = "table rows"

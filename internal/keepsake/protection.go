@@ -26,12 +26,12 @@ type Protection struct {
 // Protected reports whether the rule is met.
 func (p Protection) Protected() bool { return len(p.Missing) == 0 }
 
-// Lacks says what is missing as it follows a colon, or "" when nothing is: "1 of 3 copies is missing (local); no
-// offsite copy".
+// Lacks says what is missing, in words that can follow a colon: "1 of 3 copies is missing (local); no offsite copy".
+// It is "" when nothing is missing.
 func (p Protection) Lacks() string { return strings.Join(p.Missing, "; ") }
 
-// Remedy says in one sentence what to do about what is lacking, or "" when nothing is. Every page and the command line
-// say it.
+// Remedy says in one sentence what to do about what is missing, or "" when nothing is. Every page and the command
+// line show this sentence.
 func (p Protection) Remedy() string {
 	switch {
 	case p.Protected():

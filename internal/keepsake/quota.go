@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Quota is what is left of a limit: at most Most within any Window.
+// Quota says what is left of a limit of Most actions within any Window.
 type Quota struct {
 	Name   string // of the limit, such as "full"
 	Most   int
@@ -15,7 +15,7 @@ type Quota struct {
 	Reset time.Duration
 }
 
-// Error makes a used-up quota the cause of an Error with CodeLimited.
+// Error lets a Quota with nothing left be the cause of an Error with CodeLimited.
 func (q Quota) Error() string {
 	return fmt.Sprintf("%d of %d %s within %s are left; one more in %s", q.Left, q.Most, q.Name, q.Window, q.Reset)
 }

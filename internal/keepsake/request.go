@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Request is the HTTP request that something is done for: its number, for logs and the audit trail, when it came, what
-// sent it, from where, and what it asks for.
+// Request describes the HTTP request on behalf of which something is done, for logs and the audit trail: its number,
+// when it came, its client's program and address, and what it asks for.
 type Request struct {
 	ID        string
 	Started   time.Time
@@ -32,13 +32,14 @@ func RequestOf(ctx context.Context) Request {
 	return r
 }
 
-// Settle notes that the audit trail has an entry that says that the request was refused, or broke.
+// Settle notes that the audit trail already has an entry for the refusal or failure of this request, so that no
+// middleware writes a second one.
 func (r Request) Settle() {
 	if r.settled != nil {
 		r.settled.Store(true)
 	}
 }
 
-// Settled reports whether the audit trail has an entry that says that the request was refused, or broke. There is
-// nothing to put on record where there is no request.
+// Settled reports whether Settle was called. It also returns true where there is no request, because then there is
+// nothing to record.
 func (r Request) Settled() bool { return r.settled == nil || r.settled.Load() }

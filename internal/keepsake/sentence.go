@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Sentence makes a sentence of words: it begins with a capital letter, unless it begins with a name such as
+// Sentence turns words into a sentence. The result begins with a capital letter, unless it begins with a name such as
 // keepsake.json, and ends with a full stop.
 func Sentence(words string) string {
 	words = strings.TrimSpace(words)

@@ -2,9 +2,8 @@ package keepsake
 
 import "strings"
 
-// TableName names a table so that no other one has the same name: "schema.table", and a part that holds a dot or a
-// quote stands in quotes, with its quotes doubled. Platforms whose names hold neither have the names that they had
-// before parts were quoted.
+// TableName returns the full name of a table, "schema.table", which no other table has. A part that holds a dot or a
+// quote stands in quotes, with its quotes doubled. Other names look as they did before parts were quoted.
 func TableName(schema, table string) string { return namePart(schema) + "." + namePart(table) }
 
 func namePart(s string) string {
@@ -14,7 +13,7 @@ func namePart(s string) string {
 	return s
 }
 
-// TableNameSQL is TableName as an SQL expression, of two expressions for schema and table.
+// TableNameSQL returns an SQL expression for TableName. schema and table are SQL expressions too.
 func TableNameSQL(schema, table string) string {
 	return "(" + namePartSQL(schema) + " || '.' || " + namePartSQL(table) + ")"
 }
@@ -24,8 +23,8 @@ func namePartSQL(s string) string {
 		`::text, '"', '""') || '"' else ` + s + `::text end`
 }
 
-// SplitTableName takes a name apart that TableName made. In one of before, where nothing was quoted, the schema ends at
-// the first dot: that is the table that was read and written under such a name.
+// SplitTableName returns the schema and name of a table's full name. In an old name, where nothing is quoted, the
+// schema ends at the first dot, because that is the table that was read and written under such a name.
 func SplitTableName(full string) (schema, table string) {
 	if schema, table, ok := parts(full); ok && TableName(schema, table) == full {
 		return schema, table
@@ -34,8 +33,8 @@ func SplitTableName(full string) (schema, table string) {
 	return schema, table
 }
 
-// QualifiedName returns the TableName of a name that a person wrote, where public is the schema of a bare one. Quotes
-// are allowed where they are not needed: "Guest List" is public.Guest List.
+// QualifiedName returns the TableName of a name that a person wrote. A bare name is in the schema public. Quotes are
+// allowed where they are not needed: "Guest List" is public.Guest List.
 func QualifiedName(name string) string {
 	if schema, table, ok := parts(name); ok {
 		return TableName(schema, table)

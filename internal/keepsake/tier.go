@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Tier is the priority class of a table: it decides the order of restores and the recovery time promised for them.
+// Tier is the priority of a table. It decides the order of backups and restores, and the recovery time that is
+// promised.
 type Tier string
 
 // The tiers, most urgent first.
@@ -18,7 +19,7 @@ const (
 // Tiers lists every tier, most urgent first.
 func Tiers() []Tier { return []Tier{TierCritical, TierHigh, TierStandard} }
 
-// Rank orders tiers: 0 is restored first.
+// Rank orders tiers. A table of rank 0 is read and restored first.
 func (t Tier) Rank() int {
 	switch t {
 	case TierCritical:
@@ -51,8 +52,8 @@ func ParseTier(s string) (Tier, error) {
 	return "", Errorf(CodeInvalid, "unknown tier %q: use critical, high or standard", s)
 }
 
-// DataMap says what the catalog of the platform database cannot: which tables matter most, and which table is the root
-// of a wedding and of an organization. Table names are "schema.table"; a bare name means schema public.
+// DataMap says what the platform's catalog cannot: which tables matter most, and which tables are the roots of
+// weddings and organizations. Table names are "schema.table". A bare name is in the schema public.
 type DataMap struct {
 	Wedding      RootTable   `yaml:"wedding"`
 	Organization RootTable   `yaml:"organization"`
@@ -66,7 +67,8 @@ type DataMap struct {
 	Shared []string `yaml:"shared"`
 }
 
-// VendorTable is where a wedding's vendors are, and which columns people need to reach them. A column may be left out.
+// VendorTable names the table of the vendors, and the columns that people need to reach them. Each column may be left
+// out.
 type VendorTable struct {
 	Table   string `yaml:"table"`
 	Kind    string `yaml:"kind"`
@@ -77,8 +79,8 @@ type VendorTable struct {
 	Place   string `yaml:"place"`
 }
 
-// VirtualKey is a reference from the columns of one table to the columns of another, which need be neither declared nor
-// unique.
+// VirtualKey is a reference from columns of one table to columns of another that the platform does not declare. The
+// referenced columns need not be unique.
 type VirtualKey struct {
 	Table             string   `yaml:"table"`
 	Columns           []string `yaml:"columns"`
@@ -86,7 +88,7 @@ type VirtualKey struct {
 	ReferencedColumns []string `yaml:"referenced_columns"`
 }
 
-// RootTable is the table from which a scope is walked along foreign keys.
+// RootTable names the table at which a scope begins, and its columns that Keepsake reads.
 type RootTable struct {
 	Table        string `yaml:"table"`
 	Name         string `yaml:"name"`         // column shown to people
@@ -97,7 +99,7 @@ type RootTable struct {
 	Places []string `yaml:"places"`
 }
 
-// DefaultDataMap is WedSync's own layout.
+// DefaultDataMap returns the data map of WedSync's own platform.
 func DefaultDataMap() DataMap {
 	return DataMap{
 		Wedding: RootTable{Table: "public.weddings", Name: "couple", Date: "wedding_date",
@@ -130,7 +132,7 @@ func (m DataMap) TierOf(schema, table string) Tier {
 	return TierStandard
 }
 
-// IsRoot reports whether a table, named in full, is that of the weddings or that of the organizations.
+// IsRoot reports whether the table with this full name is the one of weddings or the one of organizations.
 func (m DataMap) IsRoot(full string) bool {
 	return m.Wedding.Table != "" && QualifiedName(m.Wedding.Table) == full ||
 		m.Organization.Table != "" && QualifiedName(m.Organization.Table) == full

@@ -27,10 +27,11 @@ func PhaseOf(daysBefore int) Phase {
 	}
 }
 
-// MilestoneDayBefore is the milestone that follows from a wedding's day.
+// MilestoneDayBefore is the milestone that follows from the day of the wedding. Nobody has to set it.
 const MilestoneDayBefore = "day_before_wedding"
 
-// WeddingMark says for which wedding a recovery point was made: for a milestone of it, or because it entered a phase.
+// WeddingMark says for which wedding a recovery point was made, and whether for a milestone of it or because it
+// entered a phase.
 type WeddingMark struct {
 	Wedding   string `json:"wedding"` // the key of its row
 	Date      string `json:"date"`    // its day, YYYY-MM-DD; empty where there is none yet

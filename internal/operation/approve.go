@@ -11,14 +11,15 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// ApproveWithin is how long an operation waits to be approved: one that was forgotten must not begin the next day.
-// within is the same in words.
+// ApproveWithin is how long an operation may wait for approval. A forgotten one must not begin the next day. The
+// constant within says the same in words.
 const (
 	ApproveWithin = 4 * time.Hour
 	within        = "4 hours"
 )
 
-// Propose says in the trail and in the operation's log that somebody else decides.
+// Propose records that the operation waits for another actor's approval, in the trail and in the operation's log.
+// because follows the word "because". It writes in the caller's transaction.
 func (r *Runner) Propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id, because string) error {
 	entry := audit.Entry{Action: audit.ApprovalAsk, Target: id, Outcome: audit.Allowed,
 		Detail: map[string]any{"because": because}}
@@ -36,8 +37,9 @@ func (r *Runner) Propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id
 		actor.Name, within, because))
 }
 
-// Approve starts an operation that another actor has asked for. No row: it does not wait for this one's approval, or
-// has waited for too long.
+// Approve puts an operation that another actor asked for into the queue, in the caller's transaction. It returns an
+// error that db.IsNoRows knows when the operation does not wait for this actor's approval, or has waited longer than
+// ApproveWithin.
 func (r *Runner) Approve(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) (Operation, error) {
 	row, err := tx.ApproveOperation(ctx, sqlcgen.ApproveOperationParams{ID: id, Actor: actor.ID, Name: actor.Name,
 		WithinSeconds: ApproveWithin.Seconds()})

@@ -7,7 +7,7 @@ import (
 	"github.com/wedsync/keepsake/db/sqlcgen"
 )
 
-// Who says who does a duty.
+// Who says which processes do a duty.
 type Who string
 
 // The two of them.
@@ -16,7 +16,7 @@ const (
 	OneHolder   Who = "one_holder"   // one process at a time, when the duty's row says that it is due
 )
 
-// Duty is what happens without being asked for. One more run of it never does any harm.
+// Duty is work that nobody asks for, done again and again. One more run of it never does any harm.
 type Duty struct {
 	Name  string        // its row
 	Does  string        // what it does, in words that follow "could not"

@@ -13,7 +13,7 @@ import (
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-// Enqueue puts an operation into the queue of its kind.
+// Enqueue puts an operation into the queue of its kind, in the caller's transaction.
 func (r *Runner) Enqueue(ctx context.Context, tx db.Tx, id string, name Name) error {
 	opts := &river.InsertOpts{Queue: string(QueueDefault)}
 	if k := r.kind(name); k != nil {
@@ -25,8 +25,8 @@ func (r *Runner) Enqueue(ctx context.Context, tx db.Tx, id string, name Name) er
 	return nil
 }
 
-// Cancel asks an operation to stop: one that waits ends at once, and the worker of one that runs is told. One that has
-// ended is CodeConflict.
+// Cancel stops an operation, in the caller's transaction. One that waits ends at once. Of one that runs the worker is
+// told. For one that has ended it returns CodeConflict.
 func (r *Runner) Cancel(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) error {
 	row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
 	if db.IsNoRows(err) {
@@ -50,8 +50,8 @@ func (r *Runner) Cancel(ctx context.Context, tx db.Tx, actor keepsake.Actor, id 
 	return r.Say(ctx, tx, row, "info", words)
 }
 
-// Say writes a line of the console's own into an operation's log, under the event id that the change of its row has
-// just taken, and wakes who watches.
+// Say writes a line of the console's own into an operation's log, in the caller's transaction, and wakes its
+// watchers. The line takes the event id of the row's last change.
 func (r *Runner) Say(ctx context.Context, tx db.Tx, row Operation, level, message string) error {
 	line := report.LogLine{Time: r.now(), Level: level, Message: message}
 	if err := progress.AppendLog(ctx, tx, row.ID, row.LastEventID, []report.LogLine{line}); err != nil {

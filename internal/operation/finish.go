@@ -76,8 +76,8 @@ func failParams(row Operation, err error) sqlcgen.FinishOperationParams {
 		ErrorMessage: &message}
 }
 
-// Stopped writes what follows from an end without a report. Of a kind that this version does not know, nobody knows
-// what.
+// Stopped writes what follows from an end without a report, in the caller's transaction. For a kind that this version
+// does not know it writes nothing.
 func (r *Runner) Stopped(ctx context.Context, tx db.Tx, row Operation) error {
 	if k := r.kind(Name(row.Kind)); k != nil {
 		return k.Stopped(ctx, tx, row)

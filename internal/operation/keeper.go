@@ -36,13 +36,13 @@ type Keeper struct {
 	clock func(context.Context, db.Tx) (time.Time, error)
 }
 
-// NewKeeper returns a keeper that does nothing before Run. process must be another name for each process.
+// NewKeeper returns a keeper that does nothing before Run. process must name this process and no other.
 func NewKeeper(d *db.DB, log *slog.Logger, process string, duties []Duty) *Keeper {
 	return &Keeper{db: d, log: log, process: process, duties: duties, times: defaultTimes(),
 		clock: func(ctx context.Context, tx db.Tx) (time.Time, error) { return tx.GetDutyTime(ctx) }}
 }
 
-// Run does duties until ctx ends, and waits for those that run.
+// Run does the duties until ctx ends, and then waits for those that are running.
 func (k *Keeper) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -116,8 +116,8 @@ func (k *Keeper) whenDue(d Duty) func(context.Context) {
 	}
 }
 
-// take takes a duty that is due and that nobody holds, and returns the fence to hold it by; 0: there is nothing to do.
-// steady is the time by this process's own clock.
+// take takes a duty that is due and that no process holds. It returns the fencing number to hold it by, or 0 where
+// there is nothing to do.
 func (k *Keeper) take(ctx context.Context, d Duty, seen *sight, steady time.Duration) (fence int64, err error) {
 	err = k.inTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		row, err := tx.GetDuty(ctx, d.Name)

@@ -13,14 +13,14 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Name is what a kind is called: in rows, in the API, and before ".end" in the audit trail.
+// Name is the name of a kind in rows, in the API, and before ".end" in the audit trail.
 type Name string
 
-// Operation is one operation as its row says.
+// Operation is one operation's row.
 type Operation = sqlcgen.BackupOperation
 
-// Queue is where operations of a kind wait. Each queue has workers of its own, so that nothing waits for what is in
-// another.
+// Queue is where operations of a kind wait. Each queue has workers of its own, so that an operation waits only for
+// others of its queue.
 type Queue string
 
 // The queues.
@@ -42,7 +42,7 @@ type About struct {
 	Cancelled string
 }
 
-// Kind is what operations of one name do. Its methods may be called at once, from any number of goroutines.
+// Kind is what operations of one name do. Several goroutines call its methods at once.
 type Kind interface {
 	About() About
 	// Run does the work. It tells r how far it is, and ends soon after ctx.
@@ -54,7 +54,7 @@ type Kind interface {
 	Describe(o Operation, e *audit.Entry)
 }
 
-// Report is what an operation that came to its end has to say.
+// Report is what a kind's Run found. The finish writes it.
 type Report struct {
 	// Row is what the finish writes into the operation's row: the figures and, of a backup, what it covers. Id, fence,
 	// state and result are the machinery's.

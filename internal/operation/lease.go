@@ -11,7 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-// LeaseTimes says how a worker holds an operation. Expiry must be several times Beat.
+// LeaseTimes says how a worker holds an operation: how often it renews its lease, and when another worker may take
+// over. Expiry must be several times Beat.
 type LeaseTimes struct {
 	Beat      time.Duration // between two heartbeats; 0: 2 s
 	Expiry    time.Duration // silence after which others take the operation; 0: 12 s

@@ -32,7 +32,8 @@ type Runner struct {
 	kinds   map[Name]Kind
 }
 
-// NewRunner returns a runner of the kinds. Nothing runs, and nothing is heard of other processes, until Run.
+// NewRunner returns a runner of these kinds. It runs nothing, and hears nothing of other processes, until Run is
+// called.
 func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTimes, kinds ...Kind) (*Runner, error) {
 	jobs, err := river.NewClient(riverpgxv5.New(d.Jobs()), &river.Config{Schema: db.JobSchema, Logger: quiet(log)})
 	if err != nil {
@@ -48,7 +49,7 @@ func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTime
 	return r, nil
 }
 
-// kind returns the kind of that name; nil where this version knows none.
+// kind returns the kind with that name, or nil where this version knows none.
 func (r *Runner) kind(name Name) Kind { return r.kinds[name] }
 
 const (
@@ -59,8 +60,8 @@ const (
 	stopTime = 15 * time.Second
 )
 
-// Run hears what other processes do until ctx ends, and with work also runs operations. When it returns, every
-// operation this process held has been given back and starts again elsewhere at once.
+// Run listens to other processes until ctx ends. With work it also runs operations and duties. When it returns, every
+// operation that this process held has been given back, and starts again elsewhere at once.
 func (r *Runner) Run(ctx context.Context, work bool, duties []Duty) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -108,8 +109,8 @@ func (r *Runner) work(ctx context.Context, duties []Duty) error {
 	return nil
 }
 
-// Reconcile takes operations from workers that stopped answering, and sees to it that everything that waits is in the
-// queue. Every worker does it; they do not get into each other's way. It reports whether a worker was lost.
+// Reconcile takes operations from workers that stopped answering, and puts every waiting operation that is not in the
+// queue into it. Every worker calls it, and calls at once do no harm. It reports whether a worker was lost.
 func (r *Runner) Reconcile(ctx context.Context) (lost bool, err error) {
 	err = r.db.InTx(ctx, keepsake.System("reconcile"), func(tx db.Tx) error {
 		rows, err := tx.ExpireLeases(ctx, sqlcgen.ExpireLeasesParams{ExpirySeconds: r.Lease.Expiry.Seconds(),

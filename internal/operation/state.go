@@ -1,6 +1,6 @@
 package operation
 
-// State is where an operation stands.
+// State says where an operation stands.
 type State string
 
 // The states. Proposed, queued, running and interrupted operations are active; the other three are final.
