@@ -1,6 +1,6 @@
 // Package engine takes snapshots of a platform database into a repository and restores them. It is the facade of the
-// rooms below it, which know PostgreSQL, the repository format and storage providers. None of them touches the console
-// database, HTTP or a terminal. Everything a person sees of a running operation flows out through a Reporter.
+// rooms below it, which know PostgreSQL, the repository format and storage providers. None of them touches the
+// console database, HTTP or a terminal. A running operation tells its progress to a Reporter.
 package engine
 
 import (
@@ -22,7 +22,7 @@ import (
 // Version is written into every manifest.
 var Version = "1.0.0-dev"
 
-// Options is what an Engine works with. URLs are libpq connection strings and are never logged.
+// Options is what New needs to make an Engine. URLs are libpq connection strings and are never logged.
 type Options struct {
 	PlatformURL keepsake.Secret     // may be empty for verify, points and restore
 	ConsoleURL  keepsake.Secret     // the console's own database: no restore goes there; may be empty
@@ -30,16 +30,16 @@ type Options struct {
 	Key         repository.KeySource
 	DataMap     keepsake.DataMap
 	PGBin       string // directory of pg_dump and pg_restore; empty: the newest found
-	// ManagedSchemas are created by the hosting service (Supabase: auth, storage, …). On a target that has them only
-	// their rows are restored.
+	// ManagedSchemas are created by the hosting service (Supabase: auth, storage and others). On a target that has them,
+	// a restore brings only their rows.
 	ManagedSchemas []string
 	Silence        time.Duration // how long a provider may be silent before it counts as hung; 0: storage.DefaultSilence
 	Workers        int           // parallel readers and writers; 0: one per core
 	Now            func() time.Time
 }
 
-// Engine runs operations. It is safe for concurrent use and holds nothing between calls but a few sessions for what
-// pages ask, the names that were searched last, and which providers hung lately.
+// Engine runs operations. It is safe for concurrent use. Between calls it keeps a few sessions for questions of
+// pages, the names that were searched last, which providers hung lately, and nothing else.
 type Engine struct {
 	opts      Options
 	replicas  *replicas.Set
@@ -52,7 +52,7 @@ type Engine struct {
 	checker   *check.Checker
 }
 
-// New returns an Engine. It opens nothing; Close ends what it opens later.
+// New returns an Engine. It opens nothing. Close ends what later calls open.
 func New(opts Options) *Engine {
 	if opts.Workers <= 0 {
 		opts.Workers = max(2, runtime.GOMAXPROCS(0))
@@ -79,11 +79,11 @@ func New(opts Options) *Engine {
 	}
 }
 
-// Close ends the sessions that are kept for questions. Whoever calls it asks nothing any more.
+// Close ends the sessions that are kept for questions. The engine must not be used afterwards.
 func (e *Engine) Close() {
 	e.weddings.Close()
 	e.questions.Close()
 }
 
-// Providers returns the configured providers in order of preference.
+// Providers returns the configured providers, the one to read from first.
 func (e *Engine) Providers() []replicas.Provider { return e.opts.Providers }

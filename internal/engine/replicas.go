@@ -21,38 +21,36 @@ func (e *Engine) WriterKey(ctx context.Context) (keepsake.Secret, error) {
 	return e.replicas.WriterKey(ctx)
 }
 
-// Init makes a repository at every provider that can be reached, opened by the engine's key and by
-// a new recovery key, and gives each its identity.
+// Init makes a repository at every provider that can be reached, and gives each its identity. The engine's key and a
+// new recovery key open it.
 func (e *Engine) Init(ctx context.Context) (replicas.InitResult, error) { return e.replicas.Init(ctx) }
 
-// AddProvider begins to use a configured provider: it makes its place where that is a directory,
-// and puts the repository's header and a new identity there.
+// AddProvider begins to use a configured provider. It makes the provider's place where that is a directory, and puts
+// the repository's header and a new identity there.
 func (e *Engine) AddProvider(ctx context.Context, name string) (replicas.AddProviderResult, error) {
 	return e.replicas.AddProvider(ctx, name)
 }
 
-// Health asks every provider at once who it is, and those that write names take a small object,
-// which is read back, compared, and removed where that is allowed.
+// Health asks every provider at once who it is. Where write returns true for a provider, it also puts a small object
+// there, reads it back, compares it, and removes it where the credentials allow that.
 func (e *Engine) Health(ctx context.Context, write func(provider string) bool) ([]replicas.ProviderHealth, error) {
 	return e.replicas.Health(ctx, write)
 }
 
-// Points lists the recovery points, newest first, as the named provider holds them, or all
-// providers together.
+// Points returns the recovery points, newest first, as the named provider holds them, or all providers together.
 func (e *Engine) Points(ctx context.Context, provider string) ([]report.Point, error) {
 	return e.replicas.Points(ctx, provider)
 }
 
-// ListPoints is Points for who needs to know as well which providers could not be asked.
+// ListPoints does the same as Points, and also returns which providers could not be asked.
 func (e *Engine) ListPoints(ctx context.Context, provider string) (replicas.PointList, error) {
 	return e.replicas.ListPoints(ctx, provider)
 }
 
-// NewestPoint returns the id of the newest recovery point that any provider lists, "" when there is
-// none.
+// NewestPoint returns the id of the newest recovery point that any provider lists, or "" when there is none.
 func (e *Engine) NewestPoint(ctx context.Context) (string, error) { return e.replicas.NewestPoint(ctx) }
 
-// NewestPoints lists the newest recovery points of all providers together, at most that many.
+// NewestPoints returns the newest recovery points of all providers together. most bounds how many.
 func (e *Engine) NewestPoints(ctx context.Context, most int) ([]report.Point, error) {
 	return e.replicas.NewestPoints(ctx, most)
 }
@@ -67,24 +65,24 @@ func (e *Engine) MarkPoint(ctx context.Context, id string, m replicas.PointMark)
 	return e.replicas.MarkPoint(ctx, id, m)
 }
 
-// KeepNote stores a small fact that must outlive the console database, sealed, at every provider
-// that can be reached; of a topic the newest note holds.
+// KeepNote seals a small fact that must outlive the console database, and stores it at every provider that can be
+// reached. Of each topic the newest note is valid.
 func (e *Engine) KeepNote(ctx context.Context, topic string, plain []byte) (replicas.Kept, error) {
 	return e.replicas.KeepNote(ctx, topic, plain)
 }
 
-// StandbySecret is what the sessions of a console without its database are sealed with.
+// StandbySecret returns the secret that seals the sessions of a console without its database.
 func (e *Engine) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
 	return e.replicas.StandbySecret(ctx)
 }
 
-// SealTarget seals the connection URL of a restore's target with the repository's key, so that it
-// can wait in the console database and travel through a form.
+// SealTarget seals the connection URL of a restore's target with the repository's key, so that it can wait in the
+// console database and go through a form.
 func (e *Engine) SealTarget(ctx context.Context, url keepsake.Secret) (string, error) {
 	return e.replicas.SealTarget(ctx, url)
 }
 
-// OpenTarget opens what SealTarget has sealed.
+// OpenTarget opens what SealTarget sealed.
 func (e *Engine) OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error) {
 	return e.replicas.OpenTarget(ctx, sealed)
 }
@@ -94,12 +92,12 @@ func (e *Engine) ListNotes(ctx context.Context, topic string) (replicas.Notes, e
 	return e.replicas.ListNotes(ctx, topic)
 }
 
-// ReadNote returns the newest note of a topic that opens, CodeNotFound when no provider has one.
+// ReadNote returns the newest note of a topic that opens, or CodeNotFound when no provider has one.
 func (e *Engine) ReadNote(ctx context.Context, topic string) ([]byte, error) {
 	return e.replicas.ReadNote(ctx, topic)
 }
 
-// NoteTime returns when the newest note of a topic that opens was written; zero for none.
+// NoteTime returns when the newest note of a topic that opens was written, or the zero time where there is none.
 func (e *Engine) NoteTime(ctx context.Context, topic string) (time.Time, error) {
 	return e.replicas.NoteTime(ctx, topic)
 }

@@ -62,7 +62,7 @@ type (
 	WeddingChanges = scoped.WeddingChanges
 )
 
-// Now is the word for the live platform as a moment.
+// Now names the live platform in the place of a recovery point.
 const Now = scoped.Now
 
 // Weddings and organizations, and how they are looked for.
@@ -83,7 +83,7 @@ type (
 	PlatformLook  = check.PlatformLook
 )
 
-// DataMapArea is what the preflight calls the data map.
+// DataMapArea is the area of the preflight's findings about the data map.
 const DataMapArea = check.DataMapArea
 
 // Outcomes of a restore that came to its end.
@@ -118,5 +118,5 @@ const (
 	ItemLagging = report.ItemLagging
 )
 
-// Discard is a Reporter that listens to nothing.
+// Discard is a Reporter that ignores everything.
 var Discard = report.Discard

@@ -23,47 +23,45 @@ func (e *Engine) Backup(
 	return e.snapshots.Backup(ctx, in, reporter)
 }
 
-// Verify checks recovery points at every provider: that the manifest opens, that every chunk is
-// there with its size, and, when deep, that every chunk's bytes are the stored ones, open, and hold
-// the rows they promise.
+// Verify checks recovery points at every provider. It checks that the manifest opens and that every chunk is there
+// with its size. With deep it also checks that every chunk's bytes are the stored ones, open, and hold the rows that
+// they promise.
 func (e *Engine) Verify(
 	ctx context.Context, in report.VerifyInput, reporter report.Reporter,
 ) (report.VerifyResult, error) {
 	return e.verifier.Verify(ctx, in, reporter)
 }
 
-// Repair verifies recovery points and copies what a provider misses, or holds damaged, from one
-// that has a sound copy.
+// Repair verifies recovery points, and copies what a provider lacks or holds damaged from one that has a sound copy.
 func (e *Engine) Repair(
 	ctx context.Context, in report.VerifyInput, reporter report.Reporter,
 ) (verify.RepairResult, error) {
 	return e.verifier.Repair(ctx, in, reporter)
 }
 
-// Restore writes a recovery point into a new, empty database and proves it: it is verified only
-// when every table's row count and hash equal the recovery point's.
+// Restore writes a recovery point into a new, empty database and proves it. It is verified only when every table's
+// row count and hash equal the recovery point's.
 func (e *Engine) Restore(
 	ctx context.Context, in report.RestoreInput, reporter report.Reporter,
 ) (report.RestoreResult, error) {
 	return e.restorer.Restore(ctx, in, reporter)
 }
 
-// CheckTarget refuses, in words, a database that no restore may be written into.
+// CheckTarget returns an error for a database that no restore may be written into.
 func (e *Engine) CheckTarget(ctx context.Context, url keepsake.Secret) error {
 	return e.restorer.CheckTarget(ctx, url)
 }
 
-// Schema returns the statements that make a recovery point's schema, or those of single entries of
-// it, as they are: they may hold passwords.
+// Schema returns the statements that make a recovery point's schema, or those of single entries of it. It shows them
+// as they are, and they may hold passwords.
 func (e *Engine) Schema(ctx context.Context, point, provider string, numbers []int) (string, error) {
 	return e.restorer.Schema(ctx, point, provider, numbers)
 }
 
-// Roots are the tables whose rows are weddings and organizations.
+// Roots returns the tables whose rows are weddings and organizations.
 func (e *Engine) Roots() (wedding, organization string) { return e.scopes.Roots() }
 
-// ExplainScope says which tables belong to the weddings or organizations of the live platform, and
-// why.
+// ExplainScope returns which tables of the live platform belong to weddings or organizations, and why.
 func (e *Engine) ExplainScope(ctx context.Context, root string) (*scope.Plan, error) {
 	return e.scopes.ExplainScope(ctx, root)
 }
@@ -87,7 +85,7 @@ func (e *Engine) ApplyScope(ctx context.Context, in scoped.ScopeInput, a scoped.
 	return e.scopes.ApplyScope(ctx, in, a, reporter)
 }
 
-// Undos lists the ids of restores that can be undone, newest first.
+// Undos returns the ids of restores that can be undone, newest first.
 func (e *Engine) Undos(ctx context.Context) ([]string, error) { return e.scopes.Undos(ctx) }
 
 // ReadUndo returns what a restore changed.
@@ -95,34 +93,32 @@ func (e *Engine) ReadUndo(ctx context.Context, restore string) (*scope.Undo, err
 	return e.scopes.ReadUndo(ctx, restore)
 }
 
-// Undo takes a scoped restore back, but for rows that the platform has changed since: those are
-// left alone and named.
+// Undo takes a scoped restore back. It leaves rows alone that the platform has changed since, and names them.
 func (e *Engine) Undo(ctx context.Context, restore string) (scoped.ScopeResult, error) {
 	return e.scopes.Undo(ctx, restore)
 }
 
-// TakeBack is Undo under an id of the caller's.
+// TakeBack does the same as Undo under an id that the caller chose.
 func (e *Engine) TakeBack(ctx context.Context, restore string, a scoped.ScopeApply, reporter report.Reporter) (
 	scoped.ScopeResult, error) {
 	return e.scopes.TakeBack(ctx, restore, a, reporter)
 }
 
-// FindDamage looks for the newest damage of a wedding: first between the newest of the points and
-// the live platform, then between each point and the one before it. points are ids, newest first;
-// where the newest do not hold the wedding at all, all of it vanished after the first that does.
-// found is false when there is none.
+// FindDamage looks for the newest damage of a wedding: first between the newest of the points and the live platform,
+// then between each point and the one before it. points are ids, newest first. Where the newest ones do not hold the
+// wedding at all, all of it vanished after the newest one that does. found is false when there is no damage.
 func (e *Engine) FindDamage(ctx context.Context, in scoped.ScopeInput, points []string) (d scoped.Damage, found bool,
 	err error) {
 	return e.scopes.FindDamage(ctx, in, points)
 }
 
-// WeddingAt reads a wedding from a recovery point, with no platform.
+// WeddingAt reads a wedding from a recovery point. It needs no platform.
 func (e *Engine) WeddingAt(ctx context.Context, in scoped.ScopeInput) (scoped.WeddingAt, error) {
 	return e.scopes.WeddingAt(ctx, in)
 }
 
-// Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json,
-// streamed.
+// Export writes a scope as it was at a recovery point, as a ZIP with one file for each table, csv or json. It streams
+// the ZIP and needs no platform.
 func (e *Engine) Export(ctx context.Context, in scoped.ScopeInput, format string, w io.Writer) error {
 	return e.scopes.Export(ctx, in, format, w)
 }
@@ -133,14 +129,13 @@ func (e *Engine) WeddingChanges(ctx context.Context, in scoped.ScopeInput, to st
 	return e.scopes.WeddingChanges(ctx, in, to)
 }
 
-// Weddings lists weddings of the live platform: those ahead first, nearest first, then the past
-// ones.
+// Weddings returns weddings of the live platform: those ahead first, the nearest first, then past ones.
 func (e *Engine) Weddings(ctx context.Context, q weddings.WeddingQuery) (list []weddings.Wedding, err error) {
 	return e.weddings.Weddings(ctx, q)
 }
 
-// WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order;
-// its time is returned too.
+// WeddingsAt returns weddings as a recovery point knows them, in the same order, and the point's time. It needs no
+// platform.
 func (e *Engine) WeddingsAt(
 	ctx context.Context, point string, q weddings.WeddingQuery,
 ) ([]weddings.Wedding, time.Time, error) {
@@ -152,41 +147,39 @@ func (e *Engine) FindWeddings(ctx context.Context, q weddings.WeddingSearch) (we
 	return e.weddings.FindWeddings(ctx, q)
 }
 
-// FindWeddingsAt searches a recovery point, with no platform, and finds the same there; its time is
-// returned too.
+// FindWeddingsAt searches a recovery point and finds the same as FindWeddings would have found then. It also returns
+// the point's time, and needs no platform.
 func (e *Engine) FindWeddingsAt(ctx context.Context, point string, q weddings.WeddingSearch) (weddings.FoundWeddings,
 	time.Time, error) {
 	return e.weddings.FindWeddingsAt(ctx, point, q)
 }
 
-// Organizations lists organizations of the live platform by name, as they were some seconds ago at
-// most.
+// Organizations returns organizations of the live platform, ordered by name, as they were some seconds ago at most.
 func (e *Engine) Organizations(ctx context.Context, q weddings.OrganizationQuery) ([]weddings.Organization, error) {
 	return e.weddings.Organizations(ctx, q)
 }
 
-// OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned
-// too.
+// OrganizationsAt returns organizations as a recovery point knows them, and the point's time. It needs no platform.
 func (e *Engine) OrganizationsAt(ctx context.Context, point string, q weddings.OrganizationQuery) (
 	[]weddings.Organization, time.Time, error) {
 	return e.weddings.OrganizationsAt(ctx, point, q)
 }
 
-// KnownWeddings lists weddings of the newest recovery point and, of those before it, the weddings
-// that the newest has lost.
+// KnownWeddings returns the weddings of the newest recovery point, and those of earlier points that the newest has
+// lost.
 func (e *Engine) KnownWeddings(ctx context.Context, q weddings.WeddingQuery) ([]weddings.Wedding, time.Time, error) {
 	return e.weddings.KnownWeddings(ctx, q)
 }
 
-// FindGone searches the weddings that recovery points know and the live platform, as it was some
-// seconds ago at most, does not; without a platform those that the newest point does not.
+// FindGone searches the weddings that recovery points know and that the live platform has lost. It knows the platform
+// as it was some seconds ago at most. Without a platform it searches those that the newest point has lost.
 func (e *Engine) FindGone(ctx context.Context, q weddings.WeddingSearch, platform bool) (weddings.FoundWeddings,
 	time.Time, error) {
 	return e.weddings.FindGone(ctx, q, platform)
 }
 
-// CountWeddingsAt counts the weddings of a recovery point, and of them those of the organizations
-// that are theirs.
+// CountWeddingsAt counts the weddings of a recovery point, and among them those of the organizations for which theirs
+// is true.
 func (e *Engine) CountWeddingsAt(
 	ctx context.Context,
 	point string,
@@ -195,40 +188,38 @@ func (e *Engine) CountWeddingsAt(
 	return e.weddings.CountWeddingsAt(ctx, point, theirs)
 }
 
-// CountWeddings counts the weddings of the live platform, and of them those of one organization; ""
-// is none.
+// CountWeddings counts the weddings of the live platform, and among them those of one organization. "" means no
+// organization.
 func (e *Engine) CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error) {
 	return e.weddings.CountWeddings(ctx, organization)
 }
 
-// Check is the preflight: it looks at the tools, the key, the providers, the platform and its
-// clock, changes nothing, and says what to do about each thing that is wrong.
+// Check is the preflight. It looks at the tools, the key, the providers, the platform and its clock, and says what to
+// do about each thing that is wrong. It changes nothing.
 func (e *Engine) Check(ctx context.Context) []report.CheckFinding { return e.checker.Check(ctx) }
 
-// CheckPlatform is the part of Check that asks the platform, CheckRepository the part that asks
-// everything else.
+// CheckPlatform does the part of Check that asks the platform.
 func (e *Engine) CheckPlatform(ctx context.Context) []report.CheckFinding {
 	return e.checker.CheckPlatform(ctx)
 }
 
-// CheckRepository is the part of Check that asks no platform.
+// CheckRepository does the part of Check that does not ask the platform.
 func (e *Engine) CheckRepository(ctx context.Context) []report.CheckFinding {
 	return e.checker.CheckRepository(ctx)
 }
 
-// CheckThoroughly is Check, and tries with each provider the largest object that a backup writes,
-// and whether it shows anything to somebody without credentials.
+// CheckThoroughly does what Check does. It also tries at each provider the largest object that a backup writes, and
+// whether the provider shows anything to somebody without credentials.
 func (e *Engine) CheckThoroughly(ctx context.Context) []report.CheckFinding {
 	return e.checker.CheckThoroughly(ctx)
 }
 
-// Tables lists the tables that a backup of the platform would read, largest first.
+// Tables returns the tables that a backup of the platform would read, largest first.
 func (e *Engine) Tables(ctx context.Context) ([]check.TableEstimate, error) {
 	return e.checker.Tables(ctx)
 }
 
-// AskPlatform asks the platform no more than whether it answers at this moment, and whether its
-// server is a standby.
+// AskPlatform asks whether the platform answers at this moment and whether its server is a standby, and nothing else.
 func (e *Engine) AskPlatform(ctx context.Context) (standby bool, err error) {
 	return e.checker.AskPlatform(ctx)
 }

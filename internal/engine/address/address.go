@@ -47,8 +47,8 @@ func refuse(format string, args ...any) (Server, error) {
 	return Server{}, keepsake.Errorf(keepsake.CodeInvalid, format+" "+form, args...)
 }
 
-// Read reads an address that somebody typed. Whatever it has beyond a Server's fields is refused by name. Errors hold
-// nothing of what was typed but such a name, because all else may be a password.
+// Read reads an address that somebody typed. It names and refuses whatever the address has beyond a Server's fields.
+// Its errors hold no other part of what was typed, because that may be a password.
 func Read(typed keepsake.Secret) (Server, error) {
 	u, err := url.Parse(typed.Reveal())
 	if err != nil || len(typed.Reveal()) > maxTyped || u.Scheme != "postgres" && u.Scheme != "postgresql" ||
@@ -145,7 +145,7 @@ func readOptions(raw string) (string, error) {
 	return mode, nil
 }
 
-// Name is the server's host and port.
+// Name returns the server's host and port.
 func (s Server) Name() string { return net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port))) }
 
 // Typed returns the address as Read takes it.

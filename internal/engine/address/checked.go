@@ -15,7 +15,7 @@ import (
 const checkedPrefix = "keepsake-checked:"
 
 // Checked returns the connection string of a database of the server, for Config and Environment. It leads to the
-// addresses that Policy.Check has found and to no other, whatever the name leads to later.
+// addresses that Policy.Check has found and to no other, whatever the name resolves to later.
 func (s Server) Checked(database string) keepsake.Secret {
 	s.Database = database
 	u := s.url("postgres")
@@ -27,7 +27,7 @@ func (s Server) Checked(database string) keepsake.Secret {
 	return keepsake.Secret(checkedPrefix + base64.RawURLEncoding.EncodeToString([]byte(u.String())))
 }
 
-// IsChecked reports whether a connection string is one of Checked.
+// IsChecked reports whether Server.Checked made the connection string.
 func IsChecked(conn keepsake.Secret) bool {
 	return strings.HasPrefix(conn.Reveal(), checkedPrefix)
 }
@@ -63,7 +63,8 @@ func open(conn keepsake.Secret) (Server, error) {
 	return s, nil
 }
 
-// WithDatabase names another database in a connection string of either kind.
+// WithDatabase returns the connection string with another database. It takes the operator's own strings and those of
+// Server.Checked.
 func WithDatabase(conn keepsake.Secret, name string) (keepsake.Secret, error) {
 	raw := conn.Reveal()
 	if IsChecked(conn) {

@@ -24,8 +24,8 @@ var errURL = keepsake.Errorf(keepsake.CodeInvalid,
 // patience is how long connecting to one address of a typed server may take.
 const patience = 10 * time.Second
 
-// Config returns how to connect. It gives pgx's parser the operator's own connection strings only, as the rest of this
-// package does.
+// Config returns pgx's settings for a connection string. Only the operator's own connection strings reach pgx's
+// parser.
 func Config(conn keepsake.Secret) (*pgx.ConnConfig, error) {
 	if IsChecked(conn) {
 		s, err := open(conn)
@@ -98,8 +98,8 @@ func empty(config *pgconn.Config) {
 var roots = []string{"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}
 
-// Environment gives a connection as libpq's variables (PostgreSQL, libpq, "Environment Variables"), for a program that
-// gets no others.
+// Environment returns a connection as variables of libpq (PostgreSQL, libpq, "Environment Variables"), for a program
+// that gets no other variables.
 func Environment(conn keepsake.Secret) ([]string, error) {
 	if !IsChecked(conn) {
 		return operators(conn)

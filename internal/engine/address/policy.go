@@ -32,7 +32,7 @@ const (
 // lookupTime bounds how long a name is looked up.
 const lookupTime = 5 * time.Second
 
-// ParseNetworks reads a policy's words; bad is the first that is none.
+// ParseNetworks reads a policy's words. bad is the first word that names no network, or "".
 func ParseNetworks(allow []string) (networks []netip.Prefix, public, private bool, bad string) {
 	for _, word := range allow {
 		switch word {
@@ -54,9 +54,9 @@ func ParseNetworks(allow []string) (networks []netip.Prefix, public, private boo
 	return networks, public, private, ""
 }
 
-// Check looks the server's name up, once, and returns the server at those addresses that the policy allows. Where there
-// is none it is CodeInvalid. What the name leads to is not told:
-// a page is no way to ask a name server of the inner network.
+// Check looks the server's name up once, and returns the server with those of its addresses that the policy allows.
+// Where the policy allows none, it returns CodeInvalid. The error does not say what the name resolves to, because a
+// page must not answer questions about the inner network's names.
 func (p Policy) Check(ctx context.Context, s Server) (Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()

@@ -28,11 +28,11 @@ type Checker struct {
 	Now            func() time.Time
 }
 
-// Check is the preflight: it looks at the tools, the key, the providers, the platform and its clock, changes nothing,
-// and says what to do about each thing that is wrong.
+// Check is the preflight. It looks at the tools, the key, the providers, the platform and its clock, and says what to
+// do about each thing that is wrong. It changes nothing.
 func (by *Checker) Check(ctx context.Context) []report.CheckFinding { return by.check(ctx, false) }
 
-// CheckPlatform is the part of Check that asks the platform, CheckRepository the part that asks everything else.
+// CheckPlatform does the part of Check that asks the platform.
 func (by *Checker) CheckPlatform(ctx context.Context) []report.CheckFinding {
 	tools, err := pgtool.Find(ctx, by.PGBin)
 	if err != nil {
@@ -41,14 +41,14 @@ func (by *Checker) CheckPlatform(ctx context.Context) []report.CheckFinding {
 	return by.checkPlatform(ctx, tools.Major)
 }
 
-// CheckRepository is the part of Check that asks no platform.
+// CheckRepository does the part of Check that does not ask the platform.
 func (by *Checker) CheckRepository(ctx context.Context) []report.CheckFinding {
 	found, _ := by.checkBeside(ctx, false)
 	return found
 }
 
-// CheckThoroughly is Check, and tries with each provider the largest object that a backup writes, and whether it shows
-// anything to somebody without credentials.
+// CheckThoroughly does what Check does. It also tries at each provider the largest object that a backup writes, and
+// whether the provider shows anything to somebody without credentials.
 func (by *Checker) CheckThoroughly(ctx context.Context) []report.CheckFinding {
 	return by.check(ctx, true)
 }
@@ -134,7 +134,7 @@ func (by *Checker) checkClock(ctx context.Context, conn *pgx.Conn) report.CheckF
 	}
 }
 
-// TableEstimate is one table as the planner sees it now.
+// TableEstimate is one table with its size as PostgreSQL's statistics estimate it.
 type TableEstimate struct {
 	Schema string
 	Name   string
@@ -143,7 +143,7 @@ type TableEstimate struct {
 	Bytes  int64 // heap and TOAST
 }
 
-// Tables lists the tables that a backup of the platform would read, largest first.
+// Tables returns the tables that a backup of the platform would read, largest first.
 func (by *Checker) Tables(ctx context.Context) ([]TableEstimate, error) {
 	conn, err := platform.Connect(ctx, by.PlatformURL)
 	if err != nil {

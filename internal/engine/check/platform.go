@@ -18,7 +18,7 @@ type PlatformLook struct {
 	Unmapped []platform.Unmapped
 }
 
-// AskPlatform asks the platform no more than whether it answers at this moment, and whether its server is a standby.
+// AskPlatform asks whether the platform answers at this moment and whether its server is a standby, and nothing else.
 func (by *Checker) AskPlatform(ctx context.Context) (standby bool, err error) {
 	err = by.Questions.Ask(ctx, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&standby)
@@ -26,8 +26,8 @@ func (by *Checker) AskPlatform(ctx context.Context) (standby bool, err error) {
 	return standby, err
 }
 
-// LookAtPlatform asks whether the platform answers and has what the data map names. An error that is no *keepsake.Error
-// when ctx has ended means that it took the session and did not answer the question in time.
+// LookAtPlatform asks whether the platform answers and has what the data map names. When ctx has ended, an error that
+// is no *keepsake.Error means that the platform opened the session and did not answer the question in time.
 func (by *Checker) LookAtPlatform(ctx context.Context) (look PlatformLook, err error) {
 	err = by.Questions.Ask(ctx, func(conn *pgx.Conn) error {
 		if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&look.Standby); err != nil {
@@ -39,7 +39,7 @@ func (by *Checker) LookAtPlatform(ctx context.Context) (look PlatformLook, err e
 	return look, err
 }
 
-// DataMapArea is what the preflight calls the data map.
+// DataMapArea is the area of the preflight's findings about the data map.
 const DataMapArea = "data map"
 
 // checkDataMap is the preflight's look at the data map.

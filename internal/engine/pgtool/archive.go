@@ -9,11 +9,12 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Archive is a pg_dump archive in custom format. It lives in memory and never touches a disk: the tools read it through
-// an inherited file descriptor, and the kernel frees it with the last process that holds it, however that process ends.
+// Archive is a pg_dump archive in custom format. It lives in memory and never touches a disk. The tools read it
+// through an inherited file descriptor, and the kernel frees it with the last process that holds it, however that
+// process ends.
 type Archive struct{ file *os.File }
 
-// NewArchive returns an empty archive. The caller writes it, then lets the tools read it, then closes it.
+// NewArchive returns an empty archive. The caller writes it, then lets the tools read it, and closes it in the end.
 func NewArchive() (*Archive, error) {
 	f, err := memoryFile("keepsake-archive")
 	return &Archive{f}, err

@@ -2,12 +2,12 @@ package pgtool
 
 import "strings"
 
-// Masked is what stands for a text in quotes.
+// Masked stands in the place of a text in quotes.
 const Masked = "'…'"
 
-// Mask replaces every text in quotes by a mark and returns the texts. What is left are words, names, numbers and signs:
-// a password, a connection string or a function's body is always a text. It reports false where it cannot be sure to
-// have found the ends of all texts; nothing of the statement is to be shown then.
+// Mask replaces every text in quotes by Masked, and returns the texts. Words, names, numbers and signs are left. A
+// password, a connection string or a function's body is always a text in quotes. Mask reports false where it is not
+// sure of the ends of all texts; show nothing of the statement then.
 func Mask(statement string) (masked string, texts []string, sure bool) {
 	var b strings.Builder
 	sure = true

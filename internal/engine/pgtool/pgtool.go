@@ -30,7 +30,8 @@ type Tools struct {
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// Find returns the newest installation: dir when given, else Debian's versioned directories and PATH.
+// Find returns the newest installation. It looks in dir, or where that is empty in Debian's versioned directories and
+// in PATH.
 func Find(ctx context.Context, dir string) (Tools, error) {
 	var candidates []string
 	if dir != "" {
@@ -108,7 +109,7 @@ func (t Tools) command(ctx context.Context, tool string, env []string, stdout, s
 	return cmd.Run()
 }
 
-// Error is a tool's failure in its own words.
+// Error is a tool's failure, with what the tool wrote to standard error.
 type Error struct {
 	Tool  string
 	Lines []string // of its standard error

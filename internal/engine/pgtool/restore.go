@@ -15,7 +15,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// RestoreOptions says which part of an archive goes into a database.
+// RestoreOptions says which part of an archive Restore brings into a database.
 type RestoreOptions struct {
 	Section string   // "pre-data" or "post-data"
 	Jobs    int      // parallel sessions; 0 or 1: one
@@ -23,8 +23,9 @@ type RestoreOptions struct {
 	Options []string // server settings of the sessions, as "-c name=value"
 }
 
-// Restore runs pg_restore, which goes on after an entry that fails, and returns those entries. Of one that fails, the
-// definition is there as a whole or not at all; its owner may be missing. No entries are nothing to do.
+// Restore runs pg_restore, which goes on after an entry that fails, and returns the entries that failed. What such an
+// entry defines is in the database as a whole or not at all, but its owner may be missing. Without entries Restore
+// does nothing.
 func (t Tools) Restore(ctx context.Context, url keepsake.Secret, a *Archive, o RestoreOptions) ([]Entry, error) {
 	if len(o.Entries) == 0 {
 		return nil, nil
@@ -62,17 +63,17 @@ func (t Tools) Restore(ctx context.Context, url keepsake.Secret, a *Archive, o R
 	return failed, nil
 }
 
-// Application is the application_name of every session that writes a target, so that what a killed run left behind on
-// the server can be recognised.
+// Application is the application_name of every session that writes a target. By it Keepsake recognises sessions that
+// a killed run left on the server.
 const Application = "keepsake restore"
 
-// Scripted is an entry with its statements. Those that set its owner come last.
+// Scripted is an entry with its statements. The statements that set its owner come last.
 type Scripted struct {
 	Entry
 	Statements []string
 }
 
-// Script returns the statements of the given entries, without running them.
+// Script returns the statements of the given entries and does not run them.
 func (t Tools) Script(ctx context.Context, a *Archive, entries []Entry) ([]Scripted, error) {
 	if len(entries) == 0 {
 		return nil, nil

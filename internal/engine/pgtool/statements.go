@@ -7,9 +7,9 @@ import (
 
 var dollarTag = regexp.MustCompile(`^\$([A-Za-z_\x80-\xff][A-Za-z_0-9\x80-\xff]*)?\$`)
 
-// SplitStatements cuts a script that pg_restore wrote at the semicolons outside quotes, comments, parentheses and the
-// bodies of functions. Comments, psql's backslash commands and the settings at the script's head are dropped; SET
-// SESSION AUTHORIZATION and the choice of an access method are kept.
+// SplitStatements cuts a script that pg_restore wrote at the semicolons outside of quotes, comments, parentheses and
+// function bodies. It drops comments, psql's backslash commands and the settings at the script's head. It keeps SET
+// SESSION AUTHORIZATION and the choice of an access method.
 func SplitStatements(script string) []string {
 	var statements []string
 	scan(script, func(string) {}, func(s string) { statements = append(statements, s) })

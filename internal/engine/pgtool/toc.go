@@ -49,8 +49,9 @@ var longKinds = []string{"FK CONSTRAINT", "CHECK CONSTRAINT", "DEFAULT ACL", "RO
 
 var entryLine = regexp.MustCompile(`^\d+; \d+ \d+ (.+)$`)
 
-// List returns an archive's table of contents. Its lines separate schema, name and owner by spaces, which may also
-// stand inside each; knowing the roles that can own something, and the schemas from the list itself, takes them apart.
+// List returns an archive's table of contents. In its lines, spaces separate schema, name and owner, and may also
+// stand inside of each. List takes them apart by the roles that can own something, and by the schemas in the list
+// itself.
 func (t Tools) List(ctx context.Context, a *Archive, roles []string) ([]Entry, error) {
 	var out bytes.Buffer
 	if err := t.offline(ctx, &out, a, nil, "--list", inherited(0)); err != nil {
@@ -59,7 +60,7 @@ func (t Tools) List(ctx context.Context, a *Archive, roles []string) ([]Entry, e
 	return parseList(out.String(), roles), nil
 }
 
-// Dependencies returns, by entry, the entries that it depends on.
+// Dependencies returns, for each entry, the entries that it depends on.
 func (t Tools) Dependencies(ctx context.Context, a *Archive) (map[int][]int, error) {
 	var out bytes.Buffer
 	if err := t.offline(ctx, &out, a, nil, "--list", "--verbose", inherited(0)); err != nil {

@@ -28,9 +28,9 @@ var undated = [archiveIntegers]byte{3: 1, 5: 100}
 // errArchive says that a header is not one of those that Undate knows.
 var errArchive = errors.New("the archive's header is of no known form")
 
-// Undate puts one and the same time into an archive in the place of the time at which pg_dump made it, so that equal
-// schemas are equal bytes. Nothing is restored from that time: pg_restore prints it in its list. An archive of an
-// unknown version is left as it is.
+// Undate replaces the time at which pg_dump made an archive by one that is always the same, so that equal schemas are
+// equal bytes. A restore does not use that time; pg_restore only prints it in its list. Undate leaves an archive of
+// an unknown version as it is.
 func Undate(archive []byte) error {
 	if len(archive) < archiveFixed || !bytes.HasPrefix(archive, []byte(archiveMagic)) {
 		return errArchive

@@ -42,10 +42,10 @@ type Column struct {
 	TypeOID uint32
 }
 
-// FullName is the table's name among all.
+// FullName returns the table's full name: see keepsake.TableName.
 func (r Relation) FullName() string { return keepsake.TableName(r.Schema, r.Name) }
 
-// Catalog is what the platform holds, read under one snapshot.
+// Catalog describes what the platform holds, read under one snapshot.
 type Catalog struct {
 	Source     repository.Source
 	BlockSize  int64
@@ -71,9 +71,9 @@ const userSchema = `n.nspname not in ('pg_catalog', 'information_schema') and n.
 const ofExtension = `exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
 	and d.deptype = 'e')`
 
-// ReadCatalog reads the catalog with a fixed number of queries, whatever the number of tables. conn should be inside
-// the snapshot's transaction.
-// Tables of managed schemas that the role may not read are reported, others are an error later.
+// ReadCatalog reads the catalog, with a number of queries that does not depend on the number of tables. conn should
+// be inside the snapshot's transaction. Tables of managed schemas that the role may not read become NotCarried. Other
+// tables that it may not read become an error later, in Judge.
 func ReadCatalog(ctx context.Context, conn *pgx.Conn, managed []string) (*Catalog, error) {
 	c := &Catalog{Keys: map[string][]string{}}
 	steps := []struct {

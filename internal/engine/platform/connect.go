@@ -42,7 +42,8 @@ func Connect(ctx context.Context, url keepsake.Secret) (*pgx.Conn, error) {
 	return ConnectWith(ctx, url, sessionSettings)
 }
 
-// ReadSettings returns a copy of the settings under which rows are read; whoever compares rows must read with the same.
+// ReadSettings returns a copy of the settings under which rows are read. Rows can be compared only when both were
+// read with the same settings.
 func ReadSettings() map[string]string {
 	m := make(map[string]string, len(sessionSettings))
 	for k, v := range sessionSettings {
@@ -51,8 +52,8 @@ func ReadSettings() map[string]string {
 	return m
 }
 
-// ConnectWith opens a session with the given settings. One that leads through a connection pooler is CodeInvalid, and
-// nothing was set.
+// ConnectWith opens a session with the given settings. For one that leads through a connection pooler it returns
+// CodeInvalid, and has set nothing in that session.
 func ConnectWith(ctx context.Context, url keepsake.Secret, settings map[string]string) (*pgx.Conn, error) {
 	if url == "" {
 		return nil, errNoURL

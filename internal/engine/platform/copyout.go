@@ -21,20 +21,20 @@ const readBuffer = 256 << 10
 // maxMessage is PostgreSQL's own limit of a protocol message (PQ_LARGE_MESSAGE_LIMIT, 1 GiB).
 const maxMessage = 1 << 30
 
-// RowFunc receives rows as COPY TO wrote them. A row of up to 256 KiB comes in one piece with begin and end both set; a
-// longer one comes in several, so that no row, however long, is ever held in memory. The bytes are valid, and may be
-// changed, until the function returns.
+// RowFunc receives rows as COPY TO wrote them. A row of up to 256 KiB comes in one piece, with begin and end both
+// set. A longer row comes in several pieces, so that memory never holds a whole one. The function may change the
+// bytes, which are valid until it returns.
 type RowFunc func(piece []byte, begin, end bool) error
 
 // Reader runs COPY … TO STDOUT on a connection of its own. It speaks the few messages of the copy-out protocol itself
-// (PostgreSQL, Frontend/Backend Protocol, "COPY Operations"): a library that builds one message per row costs more here
-// than the server does. A Reader is used by one goroutine; after an error it can only be closed.
+// (PostgreSQL, Frontend/Backend Protocol, "COPY Operations"), because a library that builds one message for each row
+// costs more than the server does. One goroutine uses a Reader. After an error it can only be closed.
 type Reader struct {
 	conn net.Conn
 	buf  *bufio.Reader
 }
 
-// NewReader takes over conn, which must be idle (inside a transaction is fine). The Reader closes it.
+// NewReader takes over conn, which must be idle and may be inside a transaction. Close of the Reader closes conn.
 func NewReader(ctx context.Context, conn *pgx.Conn) (*Reader, error) {
 	// After a write that took long, pgconn reads in the background: it would take bytes of our answers.
 	if err := conn.PgConn().SyncConn(ctx); err != nil {
@@ -57,7 +57,8 @@ func (r *Reader) Close() error {
 }
 
 // CopyOut runs one COPY … TO STDOUT statement and calls fn for its rows. binaryFormat says which format the statement
-// asks for: the header and the trailer of the binary format are not handed on. It returns the number of bytes in rows.
+// asks for. fn does not get the header and the trailer of the binary format. CopyOut returns the number of bytes in
+// rows.
 func (r *Reader) CopyOut(ctx context.Context, sql string, binaryFormat bool, fn RowFunc) (int64, error) {
 	stop := context.AfterFunc(ctx, func() { _ = r.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()

@@ -13,8 +13,9 @@ import (
 // mostDayRanges bounds what a manifest says of days: years of weddings on every other day.
 const mostDayRanges = 4096
 
-// WeddingCoverage counts the weddings and vendors of the snapshot, and says on which days there are weddings, in a
-// session of its own: what it cannot read hurts nobody else. Columns that the platform does not have are not asked for.
+// WeddingCoverage counts the weddings and vendors of the snapshot, and returns on which days there are weddings. It
+// uses a session of its own, so that an error there disturbs no reader. It does not ask for columns that the platform
+// does not have.
 func (s *Snapshot) WeddingCoverage(ctx context.Context, m keepsake.DataMap) (keepsake.WeddingCoverage, error) {
 	var c keepsake.WeddingCoverage
 	conn, err := s.join(ctx)

@@ -21,7 +21,7 @@ type Unmapped struct {
 	Weddings bool
 }
 
-// Words says key, problem and what may be meant in a sentence without its full stop.
+// Words says in a sentence without its full stop what is wrong with the key and which name may be meant.
 func (u Unmapped) Words() string {
 	words := u.Key + " is wrong, because " + u.Problem
 	if len(u.Near) > 0 {
@@ -38,8 +38,8 @@ type named struct {
 	plain   bool   // it is a table, not a view or a foreign one
 }
 
-// CheckDataMap compares a data map with the platform's catalog. What only the built-in map names for tiers and vendors
-// and the platform has not is no fault: nothing depends on it. It reads names alone, with one query.
+// CheckDataMap compares a data map with the platform's catalog, by names alone and with one query. A table of tiers
+// or vendors that only the built-in map names and the platform lacks is no fault, because nothing depends on it.
 func CheckDataMap(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap) ([]Unmapped, error) {
 	rows, err := conn.Query(ctx, `
 		select `+fullName+`, array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0
@@ -236,7 +236,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// UnmappedWords are the findings as lines, and whether weddings or organizations cannot be found because of any.
+// UnmappedWords returns the findings as lines. It also reports whether any of them keeps weddings or organizations
+// from being found.
 func UnmappedWords(found []Unmapped) (lines []string, weddings bool) {
 	for _, u := range found {
 		lines = append(lines, u.Words())
@@ -245,6 +246,6 @@ func UnmappedWords(found []Unmapped) (lines []string, weddings bool) {
 	return lines, weddings
 }
 
-// WithoutWeddings is what it means that weddings cannot be found.
+// WithoutWeddings says to people what it means that weddings cannot be found.
 const WithoutWeddings = "single weddings and organizations can be neither listed nor brought back; backups and " +
 	"restores of everything and of tiers go on"

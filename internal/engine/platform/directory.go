@@ -12,16 +12,16 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Names takes what a search looks through: organizations and vendors first, then weddings.
+// Names receives the names that a search looks through: organizations and vendors first, then weddings.
 type Names interface {
 	Organization(id, name string)
 	Vendor(id, name, place string)
 	Wedding(id, couple, organization string, day time.Time, places ...string) // a zero day is none
 }
 
-// ReadNames reads the names of all organizations, vendors and weddings of the platform. Words are not compared there:
-// which letters are alike depends on a server's version, encoding and collation, and nothing may be installed on it. A
-// vendor's table, and a column, that is not there is left out.
+// ReadNames reads the names of all organizations, vendors and weddings of the platform. The server does not compare
+// words, because which letters are alike depends on its version, encoding and collation, and Keepsake may install
+// nothing there. ReadNames leaves out vendors whose table, and fields whose column, is not there.
 func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names) error {
 	w, o, v := m.Wedding, m.Organization, m.Vendor
 	key, err := onlyKey(ctx, conn, w.Table)
@@ -73,10 +73,10 @@ func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names
 	})
 }
 
-// VendorLink is where a row says that a vendor works at a wedding.
+// VendorLink names the columns of a table that say which vendor works at which wedding.
 type VendorLink struct{ Table, Wedding, Vendor string }
 
-// VendorLinks finds them among references, by the keys of the tables of weddings and vendors: in a table that
+// VendorLinks finds such columns among references to the keys of the tables of weddings and vendors: in a table that
 // references both, in the wedding's own row, or in the vendor's.
 func VendorLinks(references []repository.ForeignKey, m keepsake.DataMap, weddingKey, vendorKey string) (
 	links []VendorLink) {
@@ -103,7 +103,7 @@ func VendorLinks(references []repository.ForeignKey, m keepsake.DataMap, wedding
 	return links
 }
 
-// ReadVendorLinks says which vendor works at which wedding, some of them more than once.
+// ReadVendorLinks reads which vendor works at which wedding. A pair may come more than once.
 func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to func(wedding, vendor string)) error {
 	vendors, err := columnsOf(ctx, conn, m.Vendor.Table)
 	if err != nil || vendors.key == "" {

@@ -48,9 +48,9 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// FilterKeys returns, for every table by its topmost name, the column lists whose values a scoped restore looks rows up
-// by: the foreign keys that lead to the root of a scope, the root's own key, and the referenced key of tables that the
-// scope's rows point at without belonging to it (a supplier that several weddings share).
+// FilterKeys returns, for every table by its topmost name, the lists of columns by which a scoped restore looks rows
+// up. These are the foreign keys that lead to the root of a scope, the root's own key, and the referenced key of
+// tables that the scope's rows point at without belonging to it, such as a supplier that several weddings share.
 // Cost: O(roots · foreign keys).
 func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
 	keys := map[string][][]string{}
@@ -87,7 +87,7 @@ func (c *Catalog) FilterKeys(m keepsake.DataMap) map[string][][]string {
 	return keys
 }
 
-// References are the declared foreign keys and those that only the data map knows.
+// References returns the declared foreign keys and those that only the data map knows.
 func References(declared []repository.ForeignKey, m keepsake.DataMap) []repository.ForeignKey {
 	all := slices.Clone(declared)
 	for _, k := range m.ForeignKeys {

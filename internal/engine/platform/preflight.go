@@ -5,17 +5,19 @@ import (
 	"strings"
 )
 
-// MinServer is the oldest server that can be protected, as server_version_num: page ranges need TID range scans.
+// MinServer is the oldest server that Keepsake can protect, as server_version_num. Older ones have no TID range
+// scans, which page ranges need.
 const MinServer = 140000
 
-// Finding is one line of a preflight. An Error stops a backup.
+// Finding is one line of a preflight. A finding that is an Error stops a backup.
 type Finding struct {
 	Error   bool
 	Message string // what is so and what it means
 	Action  string // what to do
 }
 
-// Judge says what of a catalog stands in the way of a snapshot that holds every row. dumpMajor is pg_dump's version.
+// Judge returns what stands in the way of a snapshot that holds every row of the catalog's tables. dumpMajor is
+// pg_dump's major version.
 func Judge(c *Catalog, dumpMajor int) []Finding {
 	var found []Finding
 	s := c.Source

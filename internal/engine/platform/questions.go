@@ -25,8 +25,8 @@ const (
 // thePlatform is what a database that pages ask is called.
 const thePlatform = "the platform's database"
 
-// Questions asks a database what pages show, over a few sessions for reading that are kept between questions. It is
-// safe for concurrent use and connects when it is first asked. Backups and restores never go through it.
+// Questions asks a database what pages show. It keeps a few sessions for reading between questions, is safe for
+// concurrent use, and connects when it is first asked. Backups and restores never go through it.
 type Questions struct {
 	url  keepsake.Secret
 	once sync.Once
@@ -37,8 +37,9 @@ type Questions struct {
 // NewQuestions returns Questions for a database. It opens nothing.
 func NewQuestions(url keepsake.Secret) *Questions { return &Questions{url: url} }
 
-// Ask runs fn with a session, which is fn's until it returns. It waits for one until ctx ends, when all are in use. fn
-// may run twice: a session that was kept may turn out to be dead, because the server was started anew meanwhile.
+// Ask runs fn with a session, which is fn's until it returns. While all sessions are in use, Ask waits for one until
+// ctx ends. It may run fn twice, because a session that was kept may turn out to be dead after a restart of the
+// server.
 func (q *Questions) Ask(ctx context.Context, fn func(*pgx.Conn) error) error {
 	q.once.Do(q.open)
 	if q.err != nil {
@@ -70,7 +71,7 @@ func (q *Questions) Ask(ctx context.Context, fn func(*pgx.Conn) error) error {
 	}
 }
 
-// Close ends the sessions, once what is being asked has been answered. Nothing is asked afterwards.
+// Close waits for running questions and ends the sessions. Ask must not be called afterwards.
 func (q *Questions) Close() {
 	q.once.Do(func() { q.err = keepsake.Errorf(keepsake.CodeUnavailable, "this program is ending") })
 	if q.pool != nil {

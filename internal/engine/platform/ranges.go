@@ -9,7 +9,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// PageRange is the heap pages From ≤ page < To of one table; To 0 is open-ended.
+// PageRange is the heap pages From ≤ page < To of one table. A To of 0 means that the range is open-ended.
 type PageRange struct{ From, To uint32 }
 
 // Page ranges aim at an amount of data, heap and TOAST together, that grows with the table: small tables are cut
@@ -20,9 +20,9 @@ const (
 	wantRanges    = 256 // per table, until ranges reach maxRangeBytes
 )
 
-// RangePages returns how many pages of the table make one range: a power of two, so that a growing table keeps its
-// boundaries until it has doubled several times. previous is the choice of the last snapshot, which is kept while it is
-// within a factor of four: new boundaries upload a table again.
+// RangePages returns how many pages of the table make one range. It is a power of two, so that a growing table keeps
+// its boundaries until it has doubled several times. previous is the choice of the last snapshot. RangePages keeps it
+// while it is within a factor of four, because new boundaries upload a table again.
 func (r Relation) RangePages(blockSize int64, previous uint32) uint32 {
 	perPage := max(blockSize, r.Bytes/max(1, r.Pages)) // TOAST included
 	want := min(max(r.Bytes/wantRanges, minRangeBytes), maxRangeBytes)
@@ -36,7 +36,8 @@ func (r Relation) RangePages(blockSize int64, previous uint32) uint32 {
 	return pages
 }
 
-// PageRanges cuts a table of the given number of pages. There is always at least one range, and the last is open-ended.
+// PageRanges cuts a table of the given number of pages into ranges. There is always at least one range, and the last
+// is open-ended.
 func PageRanges(pages int64, rangePages uint32) []PageRange {
 	var ranges []PageRange
 	for from := int64(0); from == 0 || from < pages; from += int64(rangePages) {
@@ -50,7 +51,7 @@ func PageRanges(pages int64, rangePages uint32) []PageRange {
 // transaction that wrote it. A tuple never changes; equal (ctid, xmin) in the same relation file is the same row.
 const tuplePrefix = "ctid, xmin"
 
-// CopyRows is the statement that reads the rows of a page range, each with (ctid, xmin) before its columns.
+// CopyRows returns the statement that reads the rows of a page range, each with (ctid, xmin) before its columns.
 func (r Relation) CopyRows(p PageRange, encoding string) string {
 	var b strings.Builder
 	r.columns(&b)
@@ -65,7 +66,7 @@ type TID struct {
 	Offset uint16
 }
 
-// CopyPlaces is CopyRows for the rows at some places, in their order.
+// CopyPlaces returns the statement that reads the rows at some places in the same form, in the order of the places.
 func (r Relation) CopyPlaces(places []TID, encoding string) string {
 	var b strings.Builder
 	r.columns(&b)
@@ -96,7 +97,7 @@ func (r Relation) toStdout(b *strings.Builder, encoding string) {
 	}
 }
 
-// CopyTuples is the statement that reads only (ctid, xmin) of a page range, in binary.
+// CopyTuples returns the statement that reads nothing but (ctid, xmin) of a page range, in binary.
 func (r Relation) CopyTuples(p PageRange) string {
 	var b strings.Builder
 	b.WriteString("copy (select " + tuplePrefix)

@@ -16,9 +16,9 @@ var errRow = errors.New("the server sent a row that is not in COPY format")
 // int32 length and 4 bytes.
 const binaryPrefix = 2 + 4 + 6 + 4 + 4
 
-// SplitTuple takes (ctid, xmin) off the front of a row that CopyRows or CopyTuples produced. tuple identifies the row's
-// version; block is its heap page; row is what a COPY of the columns alone would have written. A binary row is changed
-// in place.
+// SplitTuple takes (ctid, xmin) off the front of a row that CopyRows or CopyTuples produced. tuple identifies the
+// version of the row, block is its heap page, and row is what a COPY of the columns alone would have written.
+// SplitTuple changes a binary row in place.
 func SplitTuple(piece []byte, binaryFormat bool) (tuple [10]byte, block uint32, row []byte, err error) {
 	if !binaryFormat {
 		return splitText(piece)
@@ -54,7 +54,7 @@ func splitText(piece []byte) (tuple [10]byte, block uint32, row []byte, err erro
 	return tuple, uint32(b), row, nil
 }
 
-// KeyReader finds the values of filter keys in rows. It is used by one goroutine.
+// KeyReader finds the values of filter keys in rows. One goroutine uses it.
 type KeyReader struct {
 	binary bool
 	keys   [][]keyColumn
@@ -83,8 +83,8 @@ const (
 var keyKinds = map[uint32]keyKind{20: keyInteger, 21: keyInteger, 23: keyInteger, 2950: keyUUID, 25: keyText,
 	1043: keyText}
 
-// NewKeyReader returns a reader for the given keys and the keys that it can read: one with a column of another type, or
-// a column that is not stored, is left out, and every chunk may then hold it.
+// NewKeyReader returns a reader for those of the given keys that it can read, and these keys. It leaves out a key
+// with a column of another type, or with a column that is not stored. Any chunk may then hold values of that key.
 func (r Relation) NewKeyReader(keys [][]string) (*KeyReader, [][]string) {
 	kr := &KeyReader{binary: r.Format == repository.FormatBinary, last: -1}
 	var kept [][]string

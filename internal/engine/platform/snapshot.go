@@ -14,9 +14,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Snapshot is one transactionally consistent state of the platform, held open by two sessions: the locker keeps ACCESS
-// SHARE on every table, so that no TRUNCATE or ALTER can slip between snapshot and reading; the keeper exports the
-// snapshot that the readers import. Both must stay reachable for as long as rows are read.
+// Snapshot is one transactionally consistent state of the platform. Two sessions hold it open. The locker keeps
+// ACCESS SHARE on every table, so that no TRUNCATE or ALTER can slip between the snapshot and reading. The keeper
+// exports the snapshot that the readers import. Both must stay reachable for as long as rows are read.
 type Snapshot struct {
 	ID      string // for SET TRANSACTION SNAPSHOT and pg_dump --snapshot
 	Catalog *Catalog
@@ -32,8 +32,8 @@ const (
 	snapshotAttempts = 5
 )
 
-// TakeSnapshot locks every table, exports a snapshot and reads the catalog under it. If a table is created or dropped
-// meanwhile it starts over, a few times.
+// TakeSnapshot locks every table, exports a snapshot and reads the catalog under it. When somebody creates or drops a
+// table meanwhile, it starts over, a few times.
 func TakeSnapshot(ctx context.Context, url keepsake.Secret, managed []string) (_ *Snapshot, err error) {
 	s := &Snapshot{url: url}
 	defer func() {
@@ -159,8 +159,8 @@ func (s *Snapshot) Close(ctx context.Context) {
 	}
 }
 
-// ReadSequences reads every sequence again. Sequences are not part of a snapshot: read after the rows, a value can only
-// be ahead of them, which is safe, while one read before could be behind.
+// ReadSequences reads every sequence again. Sequences are not part of a snapshot. A value that is read after the rows
+// can only be ahead of them, which is safe. One that is read before could be behind.
 func (s *Snapshot) ReadSequences(ctx context.Context) error {
 	s.Catalog.Sequences = nil
 	return s.Catalog.readSequences(ctx, s.keeper)

@@ -8,7 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// CountWeddings counts the weddings of the platform, and of them those of one organization; "" is none.
+// CountWeddings counts the weddings of the platform, and among them those of one organization. "" means no
+// organization.
 func CountWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, organization string) (all, theirs int64,
 	err error) {
 	is := "false and $1::text is not null"

@@ -22,15 +22,15 @@ type WeddingQuery struct {
 	Limit        int
 }
 
-// WeddingPlace is a wedding's place in the order: whatever comes or goes before it, the same ones follow.
+// WeddingPlace is a wedding's place in the order. The same weddings follow it, whatever comes or goes before it.
 type WeddingPlace struct {
 	Day    time.Time // zero: it has none
 	Couple string
 	ID     string
 }
 
-// QueryWeddings selects key, name, organization's key, organization's name and day, null where there is none, of
-// weddings, through the tables and columns that the data map names.
+// QueryWeddings selects weddings through the tables and columns that the data map names: key, name, the
+// organization's key and name, and day. Each is null where there is none.
 func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q WeddingQuery) (pgx.Rows, error) {
 	w, o := m.Wedding, m.Organization
 	key, err := onlyKey(ctx, conn, w.Table)

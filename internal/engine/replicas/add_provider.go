@@ -20,9 +20,9 @@ type AddProviderResult struct {
 	Missing    int    `json:"points_missing"`
 }
 
-// AddProvider begins to use a configured provider: it makes its place where that is a directory, and puts the
-// repository's header and a new identity there. A place that holds another repository, other things, or another
-// provider's copies is refused.
+// AddProvider begins to use a configured provider. It makes the provider's place where that is a directory, and puts
+// the repository's header and a new identity there. It refuses a place that holds another repository, other things,
+// or another provider's copies.
 func (s *Set) AddProvider(ctx context.Context, name string) (AddProviderResult, error) {
 	i := slices.IndexFunc(s.Providers, func(p Provider) bool { return p.Name == name })
 	if i < 0 {

@@ -33,7 +33,7 @@ func (r *Repo) Awaited() []report.Awaited {
 	return list
 }
 
-// InNoHurry allows the providers the silence that a backup, a verification, a repair or a restore has time for.
+// InNoHurry lets providers be silent for as long as a backup, a verification, a repair or a restore can wait.
 func (s *Set) InNoHurry(r *Repo) {
 	for _, p := range r.Providers {
 		if a, ok := p.Store.(*storage.Attended); ok {

@@ -27,10 +27,9 @@ func UniqueRefs(ctx context.Context, fetch repository.Fetch, m *repository.Manif
 	return refs, err
 }
 
-// CopyMissing copies to one provider every chunk and index page that it is not confirmed to hold, from
-// whichever provider has a good copy. It stops at the first one that fails: a provider without all chunks
-// gets no manifest. Of those that no other provider holds yet, it waits for news:
-// others may still be getting them.
+// CopyMissing copies every chunk and index page that a provider is not confirmed to hold to it, from whichever
+// provider has a good copy. It stops at the first one that fails, because a provider without all chunks gets no
+// manifest. For an object that no other provider holds yet it waits for news, because others may still be getting it.
 func CopyMissing(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Ref, news *News,
 	done func(*repository.Ref)) error {
 	bit := ProviderBit(r.Providers, to.Name)
@@ -147,7 +146,7 @@ func named(c *repository.Ref) string {
 // errNoCopy lies under the error about a chunk that no provider gave.
 var errNoCopy = errors.New("no copy")
 
-// PutManifest makes the chunks durable, then the manifest.
+// PutManifest makes the chunks durable at the provider, and then puts the manifest there.
 func PutManifest(ctx context.Context, store storage.Provider, key string, body []byte) error {
 	if err := store.Sync(ctx); err != nil {
 		return fmt.Errorf("make the chunks durable: %w", err)
@@ -158,14 +157,14 @@ func PutManifest(ctx context.Context, store storage.Provider, key string, body [
 	return store.Sync(ctx)
 }
 
-// News tells those who wait for chunks that one more provider has all that it was given directly.
+// News tells those who wait for chunks that one more provider has all that was given to it directly.
 type News struct {
 	mu   sync.Mutex
 	left int // providers that have not told yet
 	bell Bell
 }
 
-// NewNews returns the news of that many providers.
+// NewNews returns the News of this number of providers.
 func NewNews(providers int) *News { return &News{left: providers} }
 
 // next returns a channel that is closed with the next news, nil when there will be none.
@@ -181,7 +180,7 @@ func (n *News) next() <-chan struct{} {
 	return n.bell.next()
 }
 
-// Tell says that one provider has all that it was given directly.
+// Tell says that one more provider has all that was given to it directly.
 func (n *News) Tell() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package replicas is the repository at its providers: opening it, what each of them holds, the first sound copy of
-// anything, putting something everywhere, and what lies there beside rows. It knows the format and the stores, and
-// nothing of PostgreSQL: whether a copy is sound is no question of a database.
+// Package replicas is the repository at its providers. It opens the repository, knows what each provider holds, reads
+// the first sound copy of anything, puts objects everywhere, and keeps what lies there beside rows. It knows the
+// format and the stores and nothing of PostgreSQL, because a database has no part in whether a copy is sound.
 package replicas

@@ -26,9 +26,9 @@ func listErasures(ctx context.Context, p Provider, fn func(key string)) error {
 	})
 }
 
-// Load reads the index of a recovery point, and takes out what later erasures have taken: one of before may
-// name a chunk that was backed up again since, with rows that the platform had. An erasure that cannot be
-// read keeps the point from being read: nobody could say which of its rows are left.
+// Load reads the index of a recovery point and applies later erasures to it. An earlier erasure does not concern the
+// point: it may name a chunk that was backed up again since, with rows that the platform still had. When an erasure
+// cannot be read, Load fails, because nobody could say which rows are left.
 func (l Listing) Load(ctx context.Context, r *Repo, src *Source, m *repository.Manifest) error {
 	if err := m.Load(ctx, src.Page); err != nil {
 		return err

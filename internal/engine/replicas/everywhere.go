@@ -31,7 +31,7 @@ func hedge(p Provider, size int64) time.Duration {
 	return hedgeAfter + time.Duration(3*float64(size)/speed*float64(time.Second))
 }
 
-// FirstSound is a question that is put to one provider after the other until an answer is sound.
+// FirstSound is a question for one provider after the other until an answer is sound.
 type FirstSound[T any] struct {
 	What string // in words: "chunks"
 	size int64  // of the answer, in bytes; 0: small
@@ -42,9 +42,9 @@ type FirstSound[T any] struct {
 	Failed func(p Provider, err error) // nil: nobody wants to know
 }
 
-// Read asks the providers in their order, the next one when an answer is bad or late, and reports whether a sound one
-// came. A provider whose answer was late, and not waited for because another one's came,
-// has failed with a storage.SilentError.
+// Read asks the providers in their order. It asks the next one when an answer is bad or late, and reports whether a
+// sound answer came. A provider that was late, and that another one's answer has overtaken, has failed with a
+// storage.SilentError.
 func (q FirstSound[T]) Read(ctx context.Context, providers []Provider) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -112,16 +112,16 @@ func (q FirstSound[T]) fail(p Provider, err error) {
 	}
 }
 
-// Enough says when an object that was put everywhere is durable at enough providers: at two, so that it outlives the
-// loss of one, or at each that takes it where those are fewer.
+// Enough is the number of providers at which an object must be durable: at two, so that it outlives the loss of one,
+// or at each that takes it where those are fewer.
 const Enough = 2
 
 // stragglers is how long the other providers are waited for once enough have an object.
 const stragglers = 3 * time.Second
 
-// PutEverywhere stores an object durably at all the providers at once, in the place of one that is there. It returns
-// when each has answered, or when enough have it and the others were given a little longer. It returns who has it, and
-// why each other has not.
+// PutEverywhere stores an object durably at all the providers at once, and replaces one that is there. It returns
+// when each provider has answered, or when enough have the object and the others have had a little longer. It returns
+// the providers that have the object, and for each other one why it has not.
 func PutEverywhere(ctx context.Context, providers []Provider, key string, body []byte) (at []string,
 	failed map[string]error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -176,7 +176,7 @@ func PutEverywhere(ctx context.Context, providers []Provider, key string, body [
 	return at, failed
 }
 
-// Joined makes one error of what kept some providers from taking an object; nil where nothing did.
+// Joined returns one error for all that kept providers from taking an object, or nil where nothing did.
 func Joined(failed map[string]error) error {
 	var all []error
 	for name, err := range failed {
@@ -185,8 +185,8 @@ func Joined(failed map[string]error) error {
 	return errors.Join(all...)
 }
 
-// ListEverywhere lists what lies below a prefix at all the providers at once: who has which of the objects that are
-// wanted, in the order of preference, and why each other could not be asked.
+// ListEverywhere lists what lies below a prefix at all the providers at once. It returns which providers have each
+// object that is wanted, the preferred one first, and why each other provider could not be asked.
 func ListEverywhere(ctx context.Context, providers []Provider, prefix string, wanted func(key string) bool) (
 	places map[string][]Provider, failed map[string]error) {
 	lists, errs := make([][]string, len(providers)), make([]error, len(providers))

@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// RepairCommand is what a person runs to heal the copies of a recovery point, or of all of them. Damage that only
-// reading shows is found by a deep repair alone.
+// RepairCommand returns the command that heals the copies of a recovery point, or of all of them. Only a deep repair
+// finds damage that names and sizes do not show.
 func RepairCommand(point string, deep bool) string {
 	words := []string{"keepsake repair"}
 	if deep {
@@ -22,10 +22,10 @@ func RepairCommand(point string, deep bool) string {
 	return strings.Join(append(words, point), " ")
 }
 
-// ThisRepair stands in the place of the command where a repair is what looks: it heals what it finds.
+// ThisRepair stands in the place of a command where a running repair finds something, because that repair heals it.
 const ThisRepair = "this repair"
 
-// ThenRun says what to run about a finding, and what that does. A repair that runs need not say it.
+// ThenRun says which command to run about a finding and what that does. For ThisRepair it says only the latter.
 func ThenRun(command, does string) string {
 	if command == ThisRepair {
 		return ""
@@ -41,8 +41,8 @@ func missing(command string) string {
 	return "The object is missing."
 }
 
-// FindingOf says in words what is wrong with one copy of one object, and what to run. An empty command says that nobody
-// could be asked for the object, so that there is nothing to repair yet.
+// FindingOf says in words what is wrong with one copy of one object, and which command to run. An empty command means
+// that no provider could be asked for the object, so that there is nothing to repair yet.
 func FindingOf(provider, object string, err error, command string) report.VerifyFinding {
 	f := report.VerifyFinding{Provider: provider, Object: object}
 	switch {
@@ -62,8 +62,8 @@ func FindingOf(provider, object string, err error, command string) report.Verify
 	return f
 }
 
-// Explain says in whole sentences why a provider, or an object there, is not used. Whoever puts a name before them adds
-// the only colon.
+// Explain says in whole sentences, without a colon, why a provider or an object there is not used. The caller may put
+// a name and a colon before them.
 func Explain(err error) string {
 	var place placeError
 	var own *keepsake.Error

@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// CheckHeader reads a provider's header and returns why it is not sound. One that differs from the others' and opens
-// is: key slots may have been changed while the provider was away.
+// CheckHeader reads a provider's header and returns why it is not sound. A header that opens is sound although it
+// differs from the others', because key slots may have changed while the provider was away.
 func (s *Set) CheckHeader(ctx context.Context, r *Repo, p Provider) error {
 	body, err := p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
 	if err != nil || bytes.Equal(body, r.Header) {
@@ -41,8 +41,8 @@ var errForeignHeader = keepsake.Errorf(keepsake.CodeDamaged,
 	"Its header is damaged, and this repository's key opens none of the recovery points there, so it was left as it is. "+
 		"If they are another repository's, give this one an empty place.")
 
-// ReplaceHeader puts the repository's header in the place of a damaged one, unless the recovery points there are
-// another repository's.
+// ReplaceHeader replaces a damaged header by the repository's. It refuses where the recovery points there are another
+// repository's.
 func ReplaceHeader(ctx context.Context, r *Repo, p Provider) error {
 	opens := errors.New("one opens")
 	found := 0

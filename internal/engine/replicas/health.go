@@ -7,15 +7,16 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// ProviderHealth is how one provider answered just now.
+// ProviderHealth says how one provider answered just now.
 type ProviderHealth struct {
 	Name    string
 	Error   string // why it is not used, in words; "" where it is the provider that is meant and does what was asked of it
 	Written bool   // something was written there, read back and compared
 }
 
-// Health asks every provider at once who it is, and those that write names take a small object, which is read back,
-// compared, and removed where that is allowed. It is an error when there is no repository to compare with.
+// Health asks every provider at once who it is. Where write returns true for a provider, it also puts a small object
+// there, reads it back, compares it, and removes it where the credentials allow that. It returns an error when there
+// is no repository to compare with.
 func (s *Set) Health(ctx context.Context, write func(provider string) bool) ([]ProviderHealth, error) {
 	r, err := s.OpenToSeal(ctx, s.Providers)
 	if err != nil {
@@ -24,7 +25,7 @@ func (s *Set) Health(ctx context.Context, write func(provider string) bool) ([]P
 	return r.Health(ctx, write), ctx.Err()
 }
 
-// Health looks at every provider; write says at which one an object is written and read back as well.
+// Health looks at every provider. write says at which ones it also writes an object and reads it back.
 func (r *Repo) Health(ctx context.Context, write func(provider string) bool) []ProviderHealth {
 	found := make([]ProviderHealth, len(r.Providers))
 	var wg sync.WaitGroup

@@ -79,8 +79,7 @@ func (r *Repo) judgeIdentities(answers []answer) {
 	}
 }
 
-// Elsewhere reports whether the place of a provider is not the one that is meant, so that nothing but a person may
-// write there.
+// Elsewhere reports whether a provider's place is not the right one, so that only a person may decide to write there.
 func (r *Repo) Elsewhere(p Provider) bool {
 	var wrong placeError
 	return errors.As(r.Down[p.Name], &wrong)
@@ -137,8 +136,8 @@ func (r *Repo) explainLacking() {
 	}
 }
 
-// Readable returns the providers to read from: those that prove who they are, and where none of them is left, those
-// that hold the repository all the same. Reading harms nothing, and may be all that there is.
+// Readable returns the providers to read from: those that prove who they are, or where there are none, those that
+// hold the repository all the same. Reading harms nothing, and their copies may be all that is left.
 func (r *Repo) Readable() []Provider {
 	if live := r.Live(); len(live) > 0 {
 		return live
@@ -152,12 +151,12 @@ func (r *Repo) Readable() []Provider {
 	return left
 }
 
-// NobodyWrites is the error of an operation that would write and has nowhere to.
+// NobodyWrites returns the error of an operation that has no provider to write to.
 func (r *Repo) NobodyWrites(what string) error {
 	return keepsake.Errorf(keepsake.CodeUnavailable, "no provider can be written, so %s. %s", what, r.whyDown())
 }
 
-// StillThere asks the provider once more who it is: a place may have been replaced since the operation began.
+// StillThere asks the provider again who it is, because its place may have been replaced since the operation began.
 func (r *Repo) StillThere(ctx context.Context, p Provider) error {
 	body, err := p.Store.Get(ctx, storage.IdentityKey, repository.MaxIdentitySize)
 	if errors.Is(err, storage.ErrNotFound) || err == nil && !bytes.Equal(body, r.Identities[p.Name].Body) {

@@ -21,8 +21,8 @@ const (
 // maxProviders is how many providers fit into an entry's bit set.
 const maxProviders = 16
 
-// Entry is what is known of one chunk or index page: which providers confirm it, and, once it was sealed or
-// read, its size and checksum.
+// Entry is what is known of one chunk or index page: which providers confirm it, and its size and checksum once it
+// was sealed or read.
 type Entry struct {
 	At    uint16 // bit i: provider i confirms it
 	Odd   uint16 // bit i: provider i lists it with another size: another run may have sealed it, or it is damaged
@@ -33,9 +33,9 @@ type Entry struct {
 	ready chan struct{} // open while one goroutine seals it; nil otherwise
 }
 
-// Index knows every chunk and index page at every provider. It takes about 150 bytes for each, that is 40 MB
-// per stored terabyte of 8 MiB page ranges. No page has the id of a chunk. It is rebuilt from the providers'
-// own lists at the start of an operation: what a catalog says is believed only if the provider confirms it.
+// Index knows every chunk and index page at every provider. It takes about 150 bytes for each, which is 40 MB for
+// each stored terabyte of 8 MiB page ranges. A page never has the id of a chunk. An operation builds its index from
+// the providers' own lists at its start, because what a catalog says counts only where the provider confirms it.
 type Index struct {
 	keys    *repository.Keyring
 	mu      sync.Mutex
@@ -44,8 +44,8 @@ type Index struct {
 	others  map[repository.ChunkID]map[uint16]seal // by provider's bit: what another run sealed at the same time
 }
 
-// BuildIndex takes sizes and checksums from references that were read, and presence from the providers'
-// lists. A provider whose list cannot be read is returned with its error and counts as holding nothing.
+// BuildIndex takes sizes and checksums from references that were read, and presence from the providers' lists. A
+// provider whose list cannot be read counts as holding nothing, and is returned with its error.
 func BuildIndex(
 	ctx context.Context, r *Repo, live []Provider, refs []*repository.Ref,
 ) (*Index, map[string]error, error) {
@@ -77,8 +77,8 @@ func BuildIndex(
 	return x, failed, ctx.Err()
 }
 
-// ProviderBit is the bit that stands for a provider in what the index knows of an object;
-// 0 for one that is not in the list.
+// ProviderBit returns the bit that stands for a provider in what the index knows of an object, or 0 for a provider
+// that is not in the list.
 func ProviderBit(providers []Provider, name string) uint16 {
 	for i, p := range providers {
 		if p.Name == name {
@@ -105,7 +105,7 @@ func list(ctx context.Context, p Provider, fn func(repository.Ref)) error {
 	return nil
 }
 
-// ParseKey returns what the name of a chunk or of an index page names, without sizes.
+// ParseKey returns the reference that the name of a chunk or of an index page makes, without sizes.
 func ParseKey(key string) (ref repository.Ref, ok bool) {
 	name := key[strings.LastIndexByte(key, '/')+1:]
 	if len(name) != 2*len(ref.ID) {
@@ -135,7 +135,8 @@ func (x *Index) saw(id repository.ChunkID, bit uint16, size int64) {
 	e.At |= bit
 }
 
-// Expect tells what the object of a chunk is, before it is claimed.
+// Expect tells the index the size and checksum that a reference gives for an object, before somebody claims it.
+// Copies that providers list with another size count as odd.
 func (x *Index) Expect(id repository.ChunkID, size int64, sum repository.Sum) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -158,8 +159,8 @@ func (x *Index) forget(bit uint16) {
 	}
 }
 
-// Claim returns the chunk's entry. mine means that the caller must make it known and then call settle: nobody
-// else is at it.
+// Claim returns the entry of a chunk or page. When mine is true, nobody else is at it: the caller must make the
+// object known and then call Settle.
 func (x *Index) Claim(ctx context.Context, id repository.ChunkID) (e Entry, mine bool, err error) {
 	for {
 		x.mu.Lock()
@@ -189,7 +190,7 @@ func (x *Index) Claim(ctx context.Context, id repository.ChunkID) (e Entry, mine
 	}
 }
 
-// Settle ends a claim; a nil sum gives it back undone.
+// Settle ends a claim. With a nil sum it gives the claim back, and the object stays unknown.
 func (x *Index) Settle(id repository.ChunkID, size int64, sum *repository.Sum) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -238,14 +239,14 @@ func (x *Index) entry(id repository.ChunkID) *Entry {
 	return e
 }
 
-// Known returns what is known of a chunk or page whose size some recovery point says, or that this process has sealed.
+// Known returns what is known of a chunk or page whose size a recovery point names or that this process has sealed.
 func (x *Index) Known(id repository.ChunkID) (Entry, bool) {
 	e := x.Get(id)
 	return e, e.known
 }
 
-// Doubt tells what the object is that was sealed now. What providers list under its name must be looked at
-// before it is believed.
+// Doubt tells the index the size and checksum of an object that was sealed just now. What providers list under its
+// name counts only after it was looked at.
 func (x *Index) Doubt(id repository.ChunkID, size int64, sum repository.Sum) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -20,11 +20,11 @@ type InitResult struct {
 	Copies      []keepsake.Copy `json:"copies"`
 }
 
-// Init makes a repository at every provider that can be reached, opened by the engine's key and by a new recovery key,
-// and gives each its identity. A repository that is already there is left alone, and completed at providers that lack
-// it. A provider that is away does not keep it from being made at the others: should it turn out to hold an older one,
-// that is an error by its name, and no harm. Of several at once the first one at the first provider wins, and the
-// others use its repository.
+// Init makes a repository at every provider that can be reached, and gives each its identity. The engine's key and a
+// new recovery key open it. Init leaves a repository alone that is there already, and completes it at providers that
+// lack it. A provider that is away does not keep Init from making the repository at the others. Should that provider
+// hold an older one, a later command names it, and nothing was overwritten. When several call Init at once, the first
+// at the first provider wins, and the others use its repository.
 func (s *Set) Init(ctx context.Context) (InitResult, error) {
 	r, err := s.Open(ctx)
 	if code := keepsake.CodeOf(err); err != nil && r != nil && len(r.Lacking) > 0 &&

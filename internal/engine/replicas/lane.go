@@ -15,7 +15,7 @@ import (
 
 const (
 	laneBytes = 24 << 20 // sealed bytes that may wait for one provider
-	// LaneWorkers is how many objects go to one provider at once.
+	// LaneWorkers is how many objects go to one provider at a time.
 	LaneWorkers = 4
 	// how long a full lane is waited for, all waits together, before its provider counts as lagging
 	patience   = 2 * time.Second
@@ -24,8 +24,8 @@ const (
 	laneStrikes = 3
 )
 
-// Lane is the way to one provider. What does not fit into it is not lost: after reading, catchUp copies it from a
-// provider that has it, when the platform is no longer kept waiting.
+// Lane is the way to one provider. What does not fit into it is not lost: when reading is over and the platform does
+// not wait any more, CopyMissing copies it from a provider that has it.
 type Lane struct {
 	Provider
 	Bit   uint16
@@ -49,7 +49,7 @@ type Lane struct {
 	wg      sync.WaitGroup
 }
 
-// NewLane opens the lane to a provider. Whoever opens it ends it with Cancel and Drain.
+// NewLane opens the lane to a provider. The caller ends it with Drain, or with Close, which cancels.
 func NewLane(ctx context.Context, p Provider, bit uint16, x *Index, t *report.Tracker, b *Bell) *Lane {
 	l := &Lane{Provider: p, Bit: bit, index: x, track: t, bell: b, opened: time.Now()}
 	l.ctx, l.cancel = context.WithCancel(ctx)
@@ -181,7 +181,8 @@ func (l *Lane) finish(s *Sealed, given bool, err error) {
 	})
 }
 
-// Effort spends processor time on smaller chunks only where chunks wait for a provider anyhow.
+// Effort says how much processor time sealing may take. It asks for smaller chunks only while chunks wait for a
+// provider anyhow.
 func Effort(lanes []*Lane) repository.Effort {
 	for _, l := range lanes {
 		l.mu.Lock()
@@ -194,7 +195,7 @@ func Effort(lanes []*Lane) repository.Effort {
 	return repository.Fast
 }
 
-// Drain closes the lane and waits for its uploads. Those of a lane that was given up have been cancelled.
+// Drain closes the lane and waits for its uploads. Those of a lane that was given up are cancelled already.
 func (l *Lane) Drain() {
 	l.mu.Lock()
 	l.closed = true
@@ -203,21 +204,21 @@ func (l *Lane) Drain() {
 	l.wg.Wait()
 }
 
-// End writes down what came of the provider; nil: it has everything.
+// End records how the provider ended. A nil error means that it has everything.
 func (l *Lane) End(err error) {
 	l.mu.Lock()
 	l.failed = err
 	l.mu.Unlock()
 }
 
-// Close cancels what is under way, and waits for the end of it.
+// Close cancels the uploads under way and waits for their end.
 func (l *Lane) Close() {
 	l.cancel()
 	l.Drain()
 }
 
-// Send hands a chunk to every lane.
-// It returns when at least one has taken it, which bounds memory by the fastest provider.
+// Send hands a chunk to every lane. It returns when at least one lane has taken it, so that the fastest provider
+// bounds the memory.
 func Send(ctx context.Context, lanes []*Lane, s *Sealed, skip uint16) error {
 	taken := skip != 0
 	for _, l := range lanes {
@@ -249,7 +250,7 @@ func Send(ctx context.Context, lanes []*Lane, s *Sealed, skip uint16) error {
 	return nil
 }
 
-// AllFailed says why no provider takes anything any more, and is nil while one does.
+// AllFailed returns why no provider takes anything any more, or nil while one does.
 func AllFailed(lanes []*Lane) error {
 	text := ""
 	for _, l := range lanes {

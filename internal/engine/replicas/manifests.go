@@ -20,7 +20,7 @@ import (
 // maxManifest bounds a manifest's object: 2 GiB of heap per MiB of manifest is a generous estimate.
 const maxManifest = repository.MaxObjectPlain
 
-// Listing says which provider lists which manifest, and which erasure.
+// Listing says which provider lists which manifest and which erasure.
 type Listing struct {
 	At     map[string]map[string]bool // manifest id → provider names
 	Failed map[string]error           // providers whose list could not be read
@@ -97,15 +97,15 @@ func (l Listing) Holders(providers []Provider, id string) []Provider {
 	return slices.DeleteFunc(slices.Clone(providers), func(p Provider) bool { return !l.At[id][p.Name] })
 }
 
-// ReadManifest reads a manifest from the first provider that has a sound copy. Bad copies that it met are
-// returned too. What a writer sealed is compared with the other providers' copies.
+// ReadManifest reads a manifest from the first provider that has a sound copy. It also returns the bad copies that it
+// met. A manifest that a writer sealed is compared with the other providers' copies.
 func (s *Set) ReadManifest(ctx context.Context, r *Repo, from []Provider, id string) (*repository.Manifest,
 	[]report.VerifyFinding, error) {
 	c, damaged, err := s.ReadRightful(ctx, r, from, id)
 	return c.Manifest, damaged, err
 }
 
-// ReadRightful is readManifest for who needs the bytes as well.
+// ReadRightful does the same as ReadManifest and also returns the bytes.
 func (s *Set) ReadRightful(ctx context.Context, r *Repo, from []Provider, id string) (ManifestCopy,
 	[]report.VerifyFinding, error) {
 	var damaged []report.VerifyFinding
@@ -164,17 +164,17 @@ func (s *Set) ReadRightful(ctx context.Context, r *Repo, from []Provider, id str
 // errWritten marks a manifest that a writer sealed: nobody can tell from it alone whether it is the right one.
 var errWritten = errors.New("sealed with a writer's key")
 
-// ManifestCopy is a manifest as one provider has it, which opens.
+// ManifestCopy is one provider's copy of a manifest that opens.
 type ManifestCopy struct {
 	Provider string
 	Manifest *repository.Manifest
 	Body     []byte
 }
 
-// Rightful returns which of a recovery point's copies is the right one, and what is wrong with those that
-// differ from it. Every provider was given the same bytes. One that was sealed with the repository's own key
-// is right: whoever has a writer's key can put another there, and never that. Where all that differ were
-// sealed with a writer's key, nobody can be sure.
+// Rightful returns the right one of a recovery point's copies, and what is wrong with copies that differ from it.
+// Every provider was given the same bytes. A copy that the repository's own key sealed is right, because whoever has
+// a writer's key cannot make one. Where the copies differ and writers sealed all of them, sure is false, because
+// nobody can tell which is right.
 func Rightful(id string, copies []ManifestCopy) (right ManifestCopy, findings []report.VerifyFinding, sure bool) {
 	right = copies[0]
 	for _, c := range copies {
@@ -216,7 +216,7 @@ func holdersOf(copies []ManifestCopy) string {
 	return strings.Join(list, ", ")
 }
 
-// ReadManifestAt reads and opens one provider's copy of a manifest. The bytes are those of the sealed object.
+// ReadManifestAt reads and opens one provider's copy of a manifest. It also returns the bytes of the sealed object.
 func ReadManifestAt(ctx context.Context, r *Repo, p Provider, id string) (*repository.Manifest, []byte, error) {
 	key := repository.ManifestKey(id)
 	body, err := p.Store.Get(ctx, key, maxManifest)
@@ -237,11 +237,11 @@ func isDamage(err error) bool {
 //nolint:revive,staticcheck // it is a sentence of a finding, with another one behind it
 var errWrongBytes = errors.New("the object holds other bytes than were stored.")
 
-// LatestWhole is the word for the newest recovery point that covers every tier.
+// LatestWhole is the word that names the newest recovery point that covers every tier.
 const LatestWhole = "latest"
 
-// ReadLoaded is ReadManifest, from the providers that hold it, and Listing.Load, from all of them. Bad copies
-// that it met are returned too.
+// ReadLoaded reads a manifest from the providers that hold it and loads its index from all of them: ReadManifest and
+// Listing.Load. It also returns the bad copies that it met.
 func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider, id string) (*repository.Manifest,
 	[]report.VerifyFinding, error) {
 	holders := l.Holders(all, id)
@@ -258,7 +258,7 @@ func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider
 	return m, append(damaged, src.Damaged...), nil
 }
 
-// Preferring returns all providers, those that hold a recovery point's manifest first: they hold all of it;
+// Preferring returns all providers, those that hold a recovery point's manifest first. They hold all of the point;
 // the others may still hold some.
 func Preferring(first, all []Provider) []Provider {
 	out := slices.Clone(first)
@@ -270,8 +270,8 @@ func Preferring(first, all []Provider) []Provider {
 	return out
 }
 
-// Resolve finds a point by id or by the word latest, which never means a critical-only one while a whole one
-// exists, and loads it.
+// Resolve finds a recovery point by its id or by the word latest, and loads it. While there is a point that covers
+// every tier, latest never means one of the critical tier alone.
 func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing,
 	[]report.VerifyFinding, error) {
 	l, err := ListManifests(ctx, providers)
@@ -313,7 +313,8 @@ func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point 
 	return nil, l, nil, NoPoint(r, l)
 }
 
-// NoPoint says that no provider lists a recovery point, and which were not asked: that is no proof of what they hold.
+// NoPoint returns the error that no provider lists a recovery point. It names the providers that were not asked,
+// because nothing is known of what they hold.
 func NoPoint(r *Repo, l Listing) error {
 	text := "there is no recovery point yet: run keepsake backup"
 	for _, u := range r.Unasked(l) {
@@ -322,8 +323,8 @@ func NoPoint(r *Repo, l Listing) error {
 	return keepsake.Errorf(keepsake.CodeNotFound, "%s", text)
 }
 
-// Refs loads a recovery point and returns every chunk and index page of it, once. Bad copies of pages that it
-// met are returned too.
+// Refs loads a recovery point and returns each of its chunks and index pages once. It also returns the bad copies of
+// pages that it met.
 func (s *Set) Refs(ctx context.Context, r *Repo, l Listing, from []Provider, m *repository.Manifest) ([]*repository.Ref,
 	[]report.VerifyFinding, error) {
 	track := report.NewTracker(nil, s.Now)

@@ -13,7 +13,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// PointMark is what people wrote to a recovery point after it was made. It lies in the repository, so that it outlives
+// PointMark is what people wrote to a recovery point after it was made. The repository holds it, so that it outlives
 // the console.
 type PointMark struct {
 	Note   string            `json:"note"`
@@ -26,7 +26,8 @@ type PointMark struct {
 // pointTopics is the topic of the notes on recovery points: pointTopics/<id>.
 const pointTopics = "points"
 
-// MarkPoint replaces what people wrote to a recovery point. It is an error only when no provider holds that afterwards.
+// MarkPoint replaces what people wrote to a recovery point. It returns an error only when no provider holds that
+// afterwards.
 func (s *Set) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, error) {
 	r, from, err := s.OpenFor(ctx, "")
 	if err != nil {

@@ -32,7 +32,7 @@ type Notes struct {
 	Missing []string // "provider NAME: why", for providers that could not be asked and copies that do not open
 }
 
-// Newest is when the newest note was written; zero for none.
+// Newest returns when the newest note was written, or the zero time where there is none.
 func (n Notes) Newest() time.Time {
 	if len(n.List) == 0 {
 		return time.Time{}
@@ -40,8 +40,8 @@ func (n Notes) Newest() time.Time {
 	return n.List[len(n.List)-1].Time
 }
 
-// ListNotes reads every note of a topic that any provider has. It is an Error with CodeUnavailable when no provider
-// answers: then nothing is known. A copy that does not open is passed by where another provider has a sound one.
+// ListNotes reads every note of a topic that any provider has. When no provider answers, it returns CodeUnavailable,
+// because nothing is known then. It passes by a copy that does not open where another provider has a sound one.
 func (s *Set) ListNotes(ctx context.Context, topic string) (Notes, error) {
 	r, err := s.Open(ctx)
 	if err != nil {
@@ -171,8 +171,8 @@ func (s *Set) newestOf(ctx context.Context, topic string) (*Note, error) {
 	}
 }
 
-// ReadNote returns the newest note of a topic that opens, CodeNotFound when no provider has one. A provider that was
-// away when a note was written may hold an older one: that of all providers counts.
+// ReadNote returns the newest note of a topic that opens, or CodeNotFound when no provider has one. It looks at all
+// providers, because one that was away when a note was written may hold an older one.
 func (s *Set) ReadNote(ctx context.Context, topic string) ([]byte, error) {
 	note, err := s.newestOf(ctx, topic)
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *Set) ReadNote(ctx context.Context, topic string) ([]byte, error) {
 	return note.Plain, nil
 }
 
-// NoteTime returns when the newest note of a topic that opens was written; zero for none.
+// NoteTime returns when the newest note of a topic that opens was written, or the zero time where there is none.
 func (s *Set) NoteTime(ctx context.Context, topic string) (time.Time, error) {
 	note, err := s.newestOf(ctx, topic)
 	if errors.Is(err, errNoNote) {

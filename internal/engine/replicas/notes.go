@@ -19,11 +19,11 @@ import (
 const (
 	// NotePrefix begins the names of all notes.
 	NotePrefix = "notes/"
-	// MaxNote bounds a sealed note, in bytes.
+	// MaxNote is the largest size of a sealed note, in bytes.
 	MaxNote = 4 << 20
 )
 
-// Kept says which providers hold a note, and why each other does not.
+// Kept says which providers hold a note, and of each other one why it does not.
 type Kept struct {
 	At      []string          // in order of preference
 	Missing map[string]string // provider → why, in words. The next note goes there, and repair copies this one
@@ -47,9 +47,10 @@ func (k Kept) whyMissing() string {
 	return strings.Join(all, " ")
 }
 
-// KeepNote stores a small fact that must outlive the console database, sealed, at every provider that can be reached;
-// of a topic the newest note holds. Nothing is written where the newest says the same already and no provider may hold
-// a newer one that does not. It is an error only when no provider holds the note afterwards.
+// KeepNote seals a small fact that must outlive the console database, and stores it at every provider that can be
+// reached. Of each topic the newest note is valid. KeepNote writes nothing where the newest note says the same
+// already and no provider may hold a newer one that says something else. It returns an error only when no provider
+// holds the note afterwards.
 func (s *Set) KeepNote(ctx context.Context, topic string, plain []byte) (Kept, error) {
 	r, err := s.Open(ctx)
 	if err != nil {
@@ -182,7 +183,7 @@ func readNote(ctx context.Context, r *Repo, p Provider, key string) ([]byte, err
 	return r.Keys.OpenObject(repository.ObjectNote, key, body, MaxNote)
 }
 
-// StandbySecret is what the sessions of a console without its database are sealed with.
+// StandbySecret returns the secret that seals the sessions of a console without its database.
 func (s *Set) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
 	keys, err := s.keyring(ctx)
 	if err != nil {
@@ -195,7 +196,7 @@ func (s *Set) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
 const sealedTarget = NotePrefix + "restore-target"
 
 // SealTarget seals the connection URL of a restore's target with the repository's key, so that it can wait in the
-// console database and travel through a form. OpenTarget opens it.
+// console database and go through a form. OpenTarget opens it.
 func (s *Set) SealTarget(ctx context.Context, url keepsake.Secret) (string, error) {
 	r, err := s.Open(ctx)
 	if err != nil {

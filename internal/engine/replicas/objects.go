@@ -14,7 +14,7 @@ import (
 // UndoPrefix is the folder of undo objects.
 const UndoPrefix = "undo/"
 
-// MaxUndo bounds an undo object, in bytes, sealed.
+// MaxUndo is the largest size of a sealed undo object, in bytes.
 const MaxUndo = 256 << 20
 
 // ObjectKind is one kind of object beside recovery points.
@@ -32,18 +32,18 @@ var (
 	UndoObjects = ObjectKind{UndoPrefix, repository.ObjectUndo,
 		MaxUndo, repository.MaxObjectPlain, 1, "what an undo needs"}
 	NoteObjects = ObjectKind{NotePrefix, repository.ObjectNote, MaxNote, MaxNote, notesAtOnce, "notes"}
-	// ErasureObjects say which rows were taken out of the repository.
+	// ErasureObjects are the objects that say which rows were taken out of the repository.
 	ErasureObjects = ObjectKind{repository.ErasurePrefix, repository.ObjectErasure, maxErasure, repository.MaxObjectPlain,
 		1, "erasures"}
 )
 
-// Named reports whether a key is one that Keepsake gives to such an object.
+// Named reports whether an object with this key can be one of this kind.
 func (k ObjectKind) Named(key string) bool {
 	_, err := repository.ManifestTime(key[strings.LastIndexByte(key, '/')+1:])
 	return err == nil
 }
 
-// Objects are all objects of one kind, and who has which.
+// Objects are all objects of one kind, with the providers that have each.
 type Objects struct {
 	ObjectKind
 	At     map[string][]Provider
@@ -51,7 +51,7 @@ type Objects struct {
 	Bad    map[string]map[string]bool // by key, the providers whose copy was read and is not sound
 }
 
-// Distrust says that a provider's copy was read and is not sound.
+// Distrust records that a provider's copy was read and is not sound.
 func (s *Objects) Distrust(provider, key string) {
 	if s.Bad == nil {
 		s.Bad = map[string]map[string]bool{}
@@ -69,7 +69,8 @@ func ListObjects(ctx context.Context, r *Repo, k ObjectKind) *Objects {
 	return s
 }
 
-// Read returns the first sound copy; nil where none opens, which then was not made by this repository, or is lost.
+// Read returns the first sound copy, or nil where none opens. Such an object was not made by this repository, or is
+// lost.
 func (s *Objects) Read(ctx context.Context, r *Repo, key string) (body []byte, err error) {
 	q := FirstSound[[]byte]{What: s.what}
 	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, s.most) }
@@ -94,7 +95,7 @@ func (s *Objects) Read(ctx context.Context, r *Repo, key string) (body []byte, e
 	return nil, err
 }
 
-// ReadAt reads one provider's copy, and says why it is not sound.
+// ReadAt reads one provider's copy. The error says why it is not sound.
 func (k ObjectKind) ReadAt(ctx context.Context, r *Repo, p Provider, key string) (body []byte, err error) {
 	if body, err = p.Store.Get(ctx, key, k.most); err == nil {
 		_, err = r.Keys.OpenObject(k.kind, key, body, int(k.plain))

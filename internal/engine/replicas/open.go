@@ -24,7 +24,7 @@ const (
 	hungFor   = 2 * time.Minute
 )
 
-// Repo is an unlocked repository and what its providers answered.
+// Repo is an unlocked repository, with what its providers answered when it was opened.
 type Repo struct {
 	Keys      *repository.Keyring
 	Header    []byte
@@ -50,7 +50,7 @@ func newRepo(providers []Provider) *Repo {
 	}
 }
 
-// Live returns the providers that hold this repository and prove to be the ones that are meant, in order of preference.
+// Live returns the providers that hold this repository and prove to be the right ones, the preferred one first.
 func (r *Repo) Live() []Provider {
 	var live []Provider
 	for _, p := range r.Providers {
@@ -61,9 +61,9 @@ func (r *Repo) Live() []Provider {
 	return live
 }
 
-// Open asks every provider for the repository's header and unlocks it. A provider that cannot be asked is left out, and
-// so is one whose header is damaged or another repository's. Where no repository was found, the error comes with a repo
-// that says what the providers answered.
+// Open asks every provider for the repository's header and unlocks it. It leaves out a provider that cannot be asked,
+// and one whose header is damaged or another repository's. Where it finds no repository, it returns the error with a
+// Repo that says what the providers answered.
 func (s *Set) Open(ctx context.Context) (*Repo, error) { return s.openAt(ctx, s.Providers) }
 
 // openAt is open for some of the providers.
@@ -74,7 +74,8 @@ func (s *Set) openAt(ctx context.Context, providers []Provider) (*Repo, error) {
 	return s.openWith(ctx, providers, true)
 }
 
-// OpenToSeal is openAt, also for a writer's key, and with patience for a provider that hung lately.
+// OpenToSeal does what Open does for an operation that writes a recovery point. It also takes a writer's key, and
+// waits longer for a provider that hung lately.
 func (s *Set) OpenToSeal(ctx context.Context, providers []Provider) (*Repo, error) {
 	return s.openWith(ctx, providers, false)
 }

@@ -17,14 +17,14 @@ import (
 // parallelManifests is how many manifests are read at once.
 const parallelManifests = 8
 
-// Points lists the recovery points, newest first, as the named provider holds them, or all providers
-// together. A manifest that cannot be read anywhere is listed with what is wrong in Lacks.
+// Points returns the recovery points, newest first, as the named provider holds them, or all providers together. For
+// a manifest that cannot be read anywhere, Lacks says what is wrong.
 func (s *Set) Points(ctx context.Context, provider string) ([]report.Point, error) {
 	list, err := s.ListPoints(ctx, provider)
 	return list.Points, err
 }
 
-// PointList are recovery points, and the providers of which is not known which of them they hold.
+// PointList holds recovery points, and the providers that could not be asked which of them they hold.
 type PointList struct {
 	Points  []report.Point
 	Unasked []Unasked
@@ -37,13 +37,13 @@ type Unasked struct {
 	Silent   bool // it did not answer
 }
 
-// ListPoints is Points for who needs to know as well which providers could not be asked.
+// ListPoints does the same as Points, and also returns which providers could not be asked.
 func (s *Set) ListPoints(ctx context.Context, provider string) (PointList, error) {
 	return s.newest(ctx, provider, 0)
 }
 
-// NewestPoint returns the id of the newest recovery point that any provider lists, "" when there is none. It
-// opens none.
+// NewestPoint returns the id of the newest recovery point that any provider lists, or "" when there is none. It opens
+// none.
 func (s *Set) NewestPoint(ctx context.Context) (string, error) {
 	_, from, err := s.OpenFor(ctx, "")
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Set) NewestPoint(ctx context.Context) (string, error) {
 	return l.NewestFirst()[0], nil
 }
 
-// NewestPoints lists the newest recovery points of all providers together, at most that many.
+// NewestPoints returns the newest recovery points of all providers together. most bounds how many.
 func (s *Set) NewestPoints(ctx context.Context, most int) ([]report.Point, error) {
 	list, err := s.newest(ctx, "", most)
 	return list.Points, err
@@ -113,7 +113,7 @@ func (s *Set) loadTables(ctx context.Context, r *Repo, from []Provider, m *repos
 	_ = m.LoadTables(ctx, NewSource(r, from, m.ID, track).Page)
 }
 
-// Unasked are the providers whose list of recovery points is not known.
+// Unasked returns the providers that could not be asked for their recovery points.
 func (r *Repo) Unasked(l Listing) (unasked []Unasked) {
 	for _, p := range r.Providers {
 		if err := firstError(r.Down[p.Name], l.Failed[p.Name]); err != nil {
@@ -123,7 +123,7 @@ func (r *Repo) Unasked(l Listing) (unasked []Unasked) {
 	return unasked
 }
 
-// OpenFor opens the repository for reading from one provider, or from all when provider is empty.
+// OpenFor opens the repository for reading from one provider, or from all where provider is empty.
 func (s *Set) OpenFor(ctx context.Context, provider string) (*Repo, []Provider, error) {
 	providers := s.Providers
 	if provider != "" {

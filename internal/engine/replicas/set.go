@@ -19,8 +19,8 @@ type Provider struct {
 	Store   storage.Provider
 }
 
-// Set is the configured providers and the key of the repository that they hold. It is safe for concurrent use and keeps
-// nothing between calls but which providers hung lately, and which have not got a note.
+// Set is the configured providers and the key of the repository that they hold. It is safe for concurrent use.
+// Between calls it keeps which providers hung lately and which lack a note, and nothing else.
 type Set struct {
 	Providers []Provider // in order of preference for reading
 	Key       repository.KeySource

@@ -30,7 +30,7 @@ type Sealed struct {
 	Sum  repository.Sum
 }
 
-// NewSealed returns what a reference names as it was sealed.
+// NewSealed returns the sealed object that a reference names.
 func NewSealed(c *repository.Ref, body []byte) *Sealed {
 	return &Sealed{id: c.ID, kind: c.Kind, Body: body, Sum: sha256.Sum256(body)}
 }
@@ -48,20 +48,21 @@ func opens(keys *repository.Keyring, kind repository.ObjectKind, id repository.C
 	return err == nil
 }
 
-// Opens returns why an object is no sound copy of what a recovery point means.
+// Opens returns why an object is no sound copy of what a reference names, or nil when it is one.
 func (r *Repo) Opens(c *repository.Ref, body []byte) error {
 	_, err := r.Keys.Open(nil, c, body)
 	return err
 }
 
-// GetSealed reads one copy of a chunk, whoever sealed it, and no more than that can be.
+// GetSealed reads one copy of a chunk or page, whoever sealed it. It reads no more bytes than such an object can
+// have.
 func GetSealed(ctx context.Context, p Provider, c *repository.Ref) ([]byte, error) {
 	return p.Store.Get(ctx, c.Key(), min(max(c.Size, c.Plain+repository.MaxOverhead), repository.MaxChunkSealed))
 }
 
-// SoundCopy reads one copy of a chunk and returns it if it is sound. The bytes that the manifest names are
-// not opened: that they are sound was known when it was sealed. With a writer's key they are the only ones:
-// the same rows give it the same bytes.
+// SoundCopy reads one copy of a chunk and returns it if it is sound. It does not open a copy with the bytes that the
+// manifest names, because their sealing proved them. With a writer's key no other copy is sound, because sealing the
+// same rows gives the same bytes.
 func (r *Repo) SoundCopy(ctx context.Context, p Provider, c *repository.Ref) ([]byte, error) {
 	body, err := GetSealed(ctx, p, c)
 	if err != nil {
@@ -125,8 +126,8 @@ func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 	return true, nil
 }
 
-// Existing returns the object as another run left it at a provider, or is uploading it now, and whether a
-// sound copy was found.
+// Existing returns the object that another run left at a provider or is uploading now, and whether it found a sound
+// copy.
 func (x *Index) Existing(ctx context.Context, r *Repo, c *repository.Ref, e Entry) (s *Sealed, found bool, err error) {
 	id := c.ID
 	for i, p := range r.Providers {
@@ -176,8 +177,8 @@ func (x *Index) took(id repository.ChunkID, bit uint16, have seal) {
 	x.others[id][bit] = have
 }
 
-// Adopt lets a reference name, of a chunk whose own seal no provider keeps, one that a provider does: listing
-// sizes is enough to verify it then, and the next backup takes it over without looking.
+// Adopt lets a reference name a seal of the chunk that a provider keeps, where no provider keeps the one it names.
+// Then listing sizes is enough to verify it, and the next backup takes it over without a look.
 func (x *Index) Adopt(c *repository.Ref) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -200,7 +201,7 @@ func (x *Index) Adopt(c *repository.Ref) {
 	}
 }
 
-// Put stores an object at one provider, unless that is known to hold it.
+// Put stores an object at one provider, unless the index knows that the provider holds it.
 func (x *Index) Put(ctx context.Context, to Provider, bit uint16, s *Sealed) error {
 	if x.Get(s.id).At&bit != 0 {
 		return nil

@@ -40,7 +40,7 @@ type Source struct {
 	strikes map[string]int   // questions in a row that a provider did not answer
 }
 
-// NewSource reads the chunks of one recovery point.
+// NewSource returns a Source for the chunks of one recovery point.
 func NewSource(r *Repo, providers []Provider, point string, t *report.Tracker) *Source {
 	s := &Source{
 		Repo:      r,
@@ -70,9 +70,9 @@ func (s *Source) order() []Provider {
 	return append(first, later...)
 }
 
-// Chunk returns the plaintext of a chunk, or of an index page, in buf. Any copy that opens under the chunk's id is the
-// right one, whichever run sealed it: the id is a keyed hash of the plaintext, and authenticated. The rows' hashes are
-// compared when they are read back.
+// Chunk returns the plaintext of a chunk or an index page, in buf. Any copy that opens under the chunk's id is the
+// right one, whichever run sealed it, because the id is a keyed hash of the plaintext and is authenticated. A restore
+// compares the rows' hashes when it reads them back.
 func (s *Source) Chunk(ctx context.Context, c *repository.Ref, buf []byte) ([]byte, error) {
 	var plain []byte
 	var last error
@@ -111,7 +111,7 @@ func (s *Source) Chunk(ctx context.Context, c *repository.Ref, buf []byte) ([]by
 		FindingOf("", c.Key(), last, s.heal).Problem)
 }
 
-// Open is chunk with a buffer that is large enough.
+// Open does the same as Chunk, with a new buffer that is large enough.
 func (s *Source) Open(ctx context.Context, chunk *repository.Chunk, buf []byte) ([]byte, error) {
 	if need := int(chunk.Plain) + 64; cap(buf) < need {
 		buf = make([]byte, 0, need)
@@ -165,7 +165,7 @@ func (s *Source) note(provider string, c *repository.Ref, err error) bool {
 	return f.Damage
 }
 
-// Best is the provider that served most chunks.
+// Best returns the provider that gave most chunks.
 func (s *Source) Best() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,8 +200,8 @@ var (
 	BinaryTrailer = []byte{0xff, 0xff}
 )
 
-// RowStream is a table's rows as COPY expects them: the plaintexts of its chunks one after the other, however they cut
-// the rows, with the next few being fetched and opened while PostgreSQL takes the current one.
+// RowStream reads a table's rows as COPY expects them: the plaintexts of its chunks, one after the other, however
+// they cut the rows. It fetches and opens the next few chunks while PostgreSQL takes the current one.
 type RowStream struct {
 	s      *Source
 	cancel context.CancelFunc
@@ -234,8 +234,8 @@ func failedAhead(err error) *ahead {
 // cost is the memory that a chunk takes on its way.
 func (a *ahead) cost() int64 { return min(a.chunk.Plain+a.chunk.Size, readAheadBytes) }
 
-// Rows starts reading a table. loaded is called with the size of each chunk that has been taken.
-// The caller closes the stream.
+// Rows starts reading a table. It calls loaded with the size of each chunk that PostgreSQL has taken. The caller
+// closes the stream.
 func (s *Source) Rows(ctx context.Context, t *repository.Table, loaded func(plain int64)) *RowStream {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &RowStream{s: s, cancel: cancel, order: make(chan *ahead, readAhead-1), loaded: loaded}
@@ -322,7 +322,7 @@ func (r *RowStream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Err is why reading ended before the last row; nil where it did not.
+// Err returns why reading ended before the last row, or nil where it did not.
 func (r *RowStream) Err() error {
 	if errors.Is(r.failed, io.EOF) {
 		return nil
@@ -330,7 +330,7 @@ func (r *RowStream) Err() error {
 	return r.failed
 }
 
-// Close ends the fetching and waits for it.
+// Close stops the fetching and waits for its end.
 func (r *RowStream) Close() error {
 	r.cancel()
 	if r.held != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// Vault seals small secrets that lie outside the repository, such as in the console database, with the repository's
-// key. It asks the providers for the repository's header when it is first needed and holds the key from then on, so
-// that providers that are away, or slow, keep nobody waiting. It is safe for concurrent use.
+// Vault seals small secrets that lie outside of the repository, such as in the console database, with the
+// repository's key. It opens the repository when it is first needed and keeps the key from then on, so that nobody
+// waits for providers that are away or slow. It is safe for concurrent use.
 type Vault struct {
 	set  *Set
 	mu   sync.Mutex
@@ -22,7 +22,7 @@ func (s *Set) Vault() *Vault { return &Vault{set: s} }
 // vaultPrefix keeps the names of a vault apart from those of notes. Nothing of it is ever stored at a provider.
 const vaultPrefix = NotePrefix + "vault/"
 
-// Seal seals plain under a name; it can be opened under no other.
+// Seal seals plain under a name. It opens under no other name.
 func (v *Vault) Seal(ctx context.Context, name string, plain []byte) ([]byte, error) {
 	keys, err := v.open(ctx, false)
 	if err != nil {
@@ -31,7 +31,7 @@ func (v *Vault) Seal(ctx context.Context, name string, plain []byte) ([]byte, er
 	return keys.SealObject(repository.ObjectNote, vaultPrefix+name, plain)
 }
 
-// Open opens what Seal has sealed: CodeDamaged where that was under another name or key.
+// Open opens what Seal sealed. It returns CodeDamaged where that was under another name or key.
 func (v *Vault) Open(ctx context.Context, name string, sealed []byte) ([]byte, error) {
 	keys, err := v.open(ctx, false)
 	if err != nil {

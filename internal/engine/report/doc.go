@@ -1,3 +1,3 @@
-// Package report is what an operation says: its progress while it runs, its log, and its result. It is a leaf, which
-// every verb and whoever watches may know. It never touches a database, a provider or the network.
+// Package report is what an operation tells: its progress while it runs, its log, and its result. It is a leaf, which
+// every verb and every watcher may import. It never touches a database, a provider or the network.
 package report

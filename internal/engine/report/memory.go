@@ -2,7 +2,8 @@ package report
 
 import "syscall"
 
-// PeakMemory is the largest resident size of the process so far, in bytes (getrusage(2): kilobytes on Linux).
+// PeakMemory returns the largest resident size of the process so far, in bytes (getrusage(2) gives kilobytes on
+// Linux).
 func PeakMemory() int64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

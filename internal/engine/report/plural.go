@@ -2,7 +2,7 @@ package report
 
 import "fmt"
 
-// Plural counts things in words: "1 table", "3 tables".
+// Plural writes a number of things in words: "1 table", "3 tables".
 func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

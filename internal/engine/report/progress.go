@@ -35,8 +35,7 @@ const (
 	ItemLagging ItemState = "lagging" // provider: too slow to keep up; catches up after reading
 )
 
-// Progress is the whole state of a running operation, complete in itself:
-// a reader who sees only the newest one misses nothing.
+// Progress is the whole state of a running operation. A reader who sees only the newest one misses nothing.
 type Progress struct {
 	Stage      Stage     `json:"stage"`
 	StartedAt  time.Time `json:"started_at"`
@@ -56,7 +55,8 @@ type Progress struct {
 	Providers     []ProviderProgress `json:"providers"`
 }
 
-// Fraction is the share done, 0 to 1, by bytes, or by rows where bytes are not known.
+// Fraction returns the share that is done, from 0 to 1. It is a share of bytes, or of rows where the bytes are not
+// known.
 func (p Progress) Fraction() float64 {
 	switch {
 	case p.Stage == StageDone:
@@ -105,14 +105,14 @@ type LogLine struct {
 	Reported bool `json:"-"`
 }
 
-// Reporter receives what a running operation has to say. Both methods are called from the operation's goroutines, one
-// call at a time, Progress at most four times a second and once at the end; they must return quickly and must not fail.
+// Reporter receives what a running operation tells. The operation's goroutines call both methods, one call at a time.
+// They call Progress at most four times a second, and once at the end. Both must return quickly and must not fail.
 type Reporter interface {
 	Progress(Progress)
 	Log(LogLine)
 }
 
-// Discard is a Reporter that listens to nothing.
+// Discard is a Reporter that ignores everything.
 var Discard Reporter = discard{}
 
 type discard struct{}

@@ -125,7 +125,8 @@ type VerifyResult struct {
 	Proofs   map[string]PointProof      `json:"proofs,omitempty"` // by point
 }
 
-// PointProof is what a verification found of one point: how complete its data are, and how sound its copies.
+// PointProof is what a verification found of one recovery point: how complete its data are, and how many copies are
+// sound.
 type PointProof struct {
 	RowsExpected int64        `json:"rows_expected"`    // that the snapshot read
 	RowsFound    int64        `json:"rows_found"`       // whose chunks have a sound copy somewhere
@@ -134,14 +135,14 @@ type PointProof struct {
 	Integrity map[string]float64 `json:"integrity"`
 }
 
-// TableProof is a table that is not complete any more.
+// TableProof is a table of which rows are missing.
 type TableProof struct {
 	Table        string `json:"table"`
 	RowsExpected int64  `json:"rows_expected"`
 	RowsFound    int64  `json:"rows_found"`
 }
 
-// Score is the share over all providers, 0 to 1.
+// Score returns the share of sound copies over all providers, from 0 to 1.
 func (p PointProof) Score() float64 {
 	if len(p.Integrity) == 0 {
 		return 0
@@ -226,7 +227,7 @@ const (
 	LevelError = "error"
 )
 
-// Words says both in whole sentences.
+// Words returns the finding and its remedy in whole sentences.
 func (f CheckFinding) Words() string {
 	return strings.TrimSpace(keepsake.Sentence(f.Message) + " " + keepsake.Sentence(f.Action))
 }

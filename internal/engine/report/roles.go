@@ -17,8 +17,8 @@ var (
 	plainName  = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 )
 
-// CreateRoles are the statements that make the roles which the server of the target lacks, in one line; "" where it
-// lacks none. The message may be in the server's language, so only the name in it is read.
+// CreateRoles returns, in one line, the statements that make the roles which the target's server lacks, or "" where
+// it lacks none. It reads nothing but names in the server's messages, because these may be in any language.
 func (r RestoreResult) CreateRoles() string {
 	var statements []string
 	for _, e := range r.Exceptions {

@@ -14,8 +14,8 @@ import (
 // reportEvery is the shortest time between two calls of Reporter.Progress.
 const reportEvery = 250 * time.Millisecond
 
-// Tracker collects progress from every goroutine of an operation and passes it on, whole, at a bounded rate. All
-// counters are touched once per chunk or table, never per row, so one mutex is enough.
+// Tracker collects progress from every goroutine of an operation and passes it on, whole, at a bounded rate. Each
+// counter changes once for a chunk or table, never for a row, so one mutex is enough.
 type Tracker struct {
 	now      func() time.Time
 	reporter Reporter
@@ -29,7 +29,7 @@ type Tracker struct {
 	done    chan struct{}
 }
 
-// NewTracker starts reporting. The caller must call close.
+// NewTracker starts reporting. The caller must call Close.
 func NewTracker(reporter Reporter, now func() time.Time) *Tracker {
 	if reporter == nil {
 		reporter = Discard
@@ -75,13 +75,13 @@ func (t *Tracker) flush() {
 // silentFrom is how long a provider must be silent before that is said.
 const silentFrom = 3 * time.Second
 
-// Awaited is a provider, and for how long it has not answered what it is being asked.
+// Awaited is a provider that has not answered yet, and for how long.
 type Awaited struct {
 	Provider string
 	Waiting  func() time.Duration
 }
 
-// Await makes the progress say which of an operation's providers are being waited for.
+// Await makes the progress name the operation's providers that do not answer.
 func (t *Tracker) Await(providers []Awaited) {
 	t.mu.Lock()
 	t.awaited = providers
@@ -103,14 +103,14 @@ func (t *Tracker) lookForSilence() {
 	}
 }
 
-// Close stops reporting after one last report.
+// Close reports once more, and then no longer.
 func (t *Tracker) Close() {
 	close(t.quit)
 	<-t.done
 	t.flush()
 }
 
-// Update changes the state; fn must not block.
+// Update lets fn change the state. fn must not block.
 func (t *Tracker) Update(fn func(p *Progress)) {
 	t.mu.Lock()
 	fn(&t.state)
@@ -139,7 +139,7 @@ func (t *Tracker) Warnf(format string, args ...any) { t.logf("warn", format, arg
 
 func (t *Tracker) errorf(format string, args ...any) { t.logf("error", format, args...) }
 
-// Broke says that what was begun did not end: it was stopped by whoever asked for it, or it failed with err.
+// Broke says in the log that what was begun did not end: somebody stopped it, or it failed with err.
 func (t *Tracker) Broke(ctx context.Context, what string, err error) {
 	if errors.Is(ctx.Err(), context.Canceled) { // whatever err says: a program that was stopped fails in words of its own
 		t.Warnf("The %s was stopped before it was done.", what)
@@ -152,7 +152,7 @@ func (t *Tracker) logf(level, format string, args ...any) {
 	t.log(LogLine{Level: level, Message: fmt.Sprintf(format, args...)})
 }
 
-// Reportedf warns of what the result names as well.
+// Reportedf adds a warning to the log about something that the result names as well.
 func (t *Tracker) Reportedf(format string, args ...any) {
 	t.log(LogLine{Level: "warn", Message: fmt.Sprintf(format, args...), Reported: true})
 }
@@ -164,7 +164,7 @@ func (t *Tracker) log(l LogLine) {
 	t.reporter.Log(l)
 }
 
-// Provider changes the progress of one provider.
+// Provider lets fn change the progress of one provider.
 func (t *Tracker) Provider(name string, fn func(p *ProviderProgress)) {
 	t.Update(func(s *Progress) {
 		for i := range s.Providers {
@@ -176,11 +176,11 @@ func (t *Tracker) Provider(name string, fn func(p *ProviderProgress)) {
 	})
 }
 
-// Writing begins the part of a restore that changes rows of the live platform.
+// Writing begins the stage of a restore that changes rows of the live platform.
 func (t *Tracker) Writing(rows int64) {
 	t.Stage(StageWriting)
 	t.Update(func(p *Progress) { p.RowsTotal, p.RowsDone = rows, 0 })
 }
 
-// Wrote counts rows that were changed.
+// Wrote adds to the number of rows that were changed.
 func (t *Tracker) Wrote(rows int64) { t.Update(func(p *Progress) { p.RowsDone += rows }) }

@@ -16,7 +16,7 @@ const ChangePrefix = "changes/"
 // changeKey is slot, then the positions between which the segment lies.
 var changeKey = regexp.MustCompile(`^changes/([a-z0-9_]{1,63})/([0-9A-F]{16})-([0-9A-F]{16})$`)
 
-// Change is one piece of the stream of changes: what one replication slot gave between two positions of the
+// Change is one segment of the stream of changes: what one replication slot gave between two positions of the
 // write-ahead log.
 type Change struct {
 	Slot     string // as PostgreSQL names it
@@ -25,12 +25,13 @@ type Change struct {
 	Body     []byte
 }
 
-// Key returns the name of the segment's object. Names of a slot sort by position.
+// Key returns the name of the segment's object. The names of a slot's segments sort by position.
 func (c *Change) Key() string {
 	return fmt.Sprintf("%s%s/%016X-%016X", ChangePrefix, c.Slot, c.From, c.To)
 }
 
-// ParseChangeKey returns what the name of a change segment says. Names that Key does not make are CodeInvalid.
+// ParseChangeKey returns what the name of a change segment says. For a name that Key does not make it returns
+// CodeInvalid.
 func ParseChangeKey(key string) (Change, error) {
 	m := changeKey.FindStringSubmatch(key)
 	if m == nil {
@@ -60,7 +61,8 @@ func (k *Keyring) SealChange(c *Change) (key string, sealed []byte, err error) {
 	return key, sealed, err
 }
 
-// OpenChange opens the object with this name. Whoever reads a stream compares Before with what the segment before is.
+// OpenChange opens the object with this name. The reader of a stream must compare Before with the segment before: see
+// Follows.
 func (k *Keyring) OpenChange(key string, sealed []byte) (*Change, error) {
 	c, err := ParseChangeKey(key)
 	if err != nil {
@@ -77,7 +79,7 @@ func (k *Keyring) OpenChange(key string, sealed []byte) (*Change, error) {
 	return &c, nil
 }
 
-// Follows returns why a segment does not follow on another, given that one's object; nil when it does.
+// Follows returns why the segment does not follow the one whose object is given, or nil when it does.
 func (c *Change) Follows(before *Change, sealed []byte) error {
 	if c.Slot != before.Slot || c.From != before.To || c.Before != sha256.Sum256(sealed) {
 		return keepsake.Errorf(keepsake.CodeDamaged, "The change segment %s does not follow on %s: "+

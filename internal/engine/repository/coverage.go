@@ -7,8 +7,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Coverage says what the recovery point covers, as far as its manifest and its tables tell;
-// nil where these were not loaded.
+// Coverage returns what the recovery point covers, from its manifest and its tables, or nil where the tables are not
+// loaded.
 func (m *Manifest) Coverage() *keepsake.Coverage {
 	if len(m.Tables) == 0 {
 		return nil

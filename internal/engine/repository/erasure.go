@@ -18,7 +18,7 @@ import (
 // ErasurePrefix begins the name of every erasure.
 const ErasurePrefix = "erasures/"
 
-// Erasure is one erasure; FORMAT.md describes every field.
+// Erasure says which rows were taken out of the repository. FORMAT.md describes every field.
 type Erasure struct {
 	Format     int           `json:"format"` // 1
 	Repository string        `json:"repository"`
@@ -27,7 +27,7 @@ type Erasure struct {
 	Chunks     []ErasedChunk `json:"chunks"`
 }
 
-// ErasedChunk is a chunk that was rewritten without some of its rows.
+// ErasedChunk is a chunk that was replaced by one without some of its rows.
 type ErasedChunk struct {
 	Name                // of a table that has it
 	Old       ChunkID   `json:"old"`
@@ -96,14 +96,14 @@ func (k *Keyring) OpenErasure(key string, sealed []byte) (*Erasure, error) {
 	return e, nil
 }
 
-// Erasures are all erasures of a repository, by the chunk that each takes the place of. A chunk that was
-// rewritten twice is one of each.
+// Erasures are all erasures of a repository, by the chunk that each replaces. Where a chunk was rewritten twice, the
+// second erasure replaces the first one's new chunk.
 type Erasures struct {
 	chunks map[ChunkID]*ErasedChunk
 	tables map[Name]bool
 }
 
-// NewErasures gathers erasures. nil stands for none.
+// NewErasures gathers erasures by the chunks that they replace. A nil *Erasures stands for none.
 func NewErasures(list []*Erasure) *Erasures {
 	x := &Erasures{chunks: map[ChunkID]*ErasedChunk{}, tables: map[Name]bool{}}
 	for _, e := range list {
@@ -192,8 +192,8 @@ func numbersOf(r Runs) (out []uint64) {
 	return out
 }
 
-// Erase applies erasures to a loaded recovery point: its tables count, and EachRange yields, what is left.
-// Only tables that an erasure names are read.
+// Erase applies erasures to a loaded recovery point. Afterwards its tables count the rows that are left, and
+// EachRange yields them. Erase reads only the tables that an erasure names.
 func (m *Manifest) Erase(ctx context.Context, fetch Fetch, x *Erasures) error {
 	if x == nil {
 		return nil

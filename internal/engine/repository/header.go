@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	// FormatVersion is the format this package reads and writes.
+	// FormatVersion is the version of the format that this package reads and writes.
 	FormatVersion = 1
 	// HeaderKey is the name of the header's object.
 	HeaderKey = "keepsake.json"
-	// MaxHeaderSize is the largest header in bytes; a reader need not fetch more.
+	// MaxHeaderSize is the largest header in bytes. A reader need not fetch more.
 	MaxHeaderSize = 64 << 10
 	maxSlots      = 16
 	maxEpoch      = 1000
 	maxLabel      = 200 // bytes
 )
 
-// Header is keepsake.json: in the clear, but authenticated by a key that only a holder of the root key has. It tells a
-// provider's operator nothing but times and the labels of the slots.
+// Header is keepsake.json. It is in the clear, and authenticated by a key that only a holder of the root key has. A
+// provider's operator learns nothing from it but times and the labels of the slots.
 type Header struct {
 	Format     int       `json:"format"`     // 1
 	Repository string    `json:"repository"` // 16 random bytes, 32 hexadecimal digits
@@ -37,7 +37,7 @@ type Header struct {
 	MAC        []byte    `json:"mac"` // HMAC-SHA256 over all of the above
 }
 
-// CreateOptions says what a new repository opens with: at least one of Key, Passphrase and Recipient.
+// CreateOptions says what opens a new repository: at least one of Key, Passphrase and Recipient.
 type CreateOptions struct {
 	Key        keepsake.Secret // as NewKeyFile returns it
 	Passphrase keepsake.Secret // at least 12 characters
@@ -46,7 +46,7 @@ type CreateOptions struct {
 	Argon2     Argon2          // cost of the passphrase slot; zero: the default
 }
 
-// Create makes the header of a new repository with a random root key, and the keyring that seals into it.
+// Create makes a random root key, the header of a new repository, and the keyring that seals into it.
 func Create(o CreateOptions) (Header, *Keyring, error) {
 	if o.Created.IsZero() {
 		o.Created = time.Now()
@@ -85,8 +85,8 @@ func Create(o CreateOptions) (Header, *Keyring, error) {
 	return h, k, nil
 }
 
-// ParseHeader reads keepsake.json. An unknown format version is an Error with CodeUnsupported; anything else that does
-// not make a header is CodeDamaged. Only Unlock proves that nobody changed it. Unknown fields are passed over.
+// ParseHeader reads keepsake.json. For an unknown format version it returns CodeUnsupported, and for anything else
+// that is no header CodeDamaged. It passes over unknown fields. Only Unlock proves that nobody changed the header.
 func ParseHeader(data []byte) (Header, error) {
 	if len(data) > MaxHeaderSize {
 		return Header{}, headerDamaged("it has %d bytes; a header has at most %d", len(data), MaxHeaderSize)
@@ -225,8 +225,8 @@ func (h Header) verify(k *Keyring) error {
 	return nil
 }
 
-// Prove returns why the header was not written by a holder of the keyring's root key. A writer's keyring can tell no
-// more than which repository it names.
+// Prove returns why no holder of the keyring's root key wrote the header, or nil when one did. A writer's keyring
+// only sees which repository the header names.
 func (h Header) Prove(k *Keyring) error {
 	if !k.WritesOnly() {
 		return h.verify(k)
@@ -237,8 +237,8 @@ func (h Header) Prove(k *Keyring) error {
 	return nil
 }
 
-// ProveMisnumbered reports whether data is a header that a holder of the keyring's root key wrote, but for its format
-// version: so it is damaged, and not a newer version's.
+// ProveMisnumbered reports whether a holder of the keyring's root key wrote this header with another format version.
+// Then the version was changed afterwards: the header is damaged, and not a newer version's.
 func ProveMisnumbered(data []byte, k *Keyring) bool {
 	var h Header
 	if k.WritesOnly() || json.Unmarshal(data, &h) != nil {

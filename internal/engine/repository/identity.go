@@ -12,12 +12,13 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// MaxIdentitySize is the largest identity object in bytes; a reader need not fetch more.
+// MaxIdentitySize is the largest identity in bytes. A reader need not fetch more.
 const MaxIdentitySize = 4 << 10
 
-// Identity is provider.json: which repository a place belongs to, and which provider it is. It is in the clear, so that
-// a writer's key can read it, and authenticated like the header. Each provider has another one: it tells a place from
-// an empty mount point, from another provider's place and from a copy of one.
+// Identity is provider.json. It says which repository a place belongs to, and which provider it is. It is in the
+// clear, so that a machine with a writer's key can read it, and authenticated like the header. Each provider has
+// another one. So it tells a place from an empty mount point, from another provider's place and from a copy of a
+// place.
 type Identity struct {
 	Format     int       `json:"format"`     // 1
 	Repository string    `json:"repository"` // as in the header
@@ -32,7 +33,7 @@ func (k *Keyring) NewIdentity(name string, created time.Time) (Identity, error) 
 	return k.identity(hex.EncodeToString(randomBytes(repositorySize)), name, created)
 }
 
-// Rename returns the identity under another name. It stays the same provider.
+// Rename returns the identity with another name, of the same provider.
 func (k *Keyring) Rename(i Identity, name string) (Identity, error) {
 	return k.identity(i.Provider, name, i.Created)
 }
@@ -59,9 +60,9 @@ func (i Identity) Encode() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// OpenIdentity reads provider.json. An unknown format version is CodeUnsupported; what no holder of this repository's
-// key wrote is CodeDamaged, or CodeConflict where it is of another repository. A writer's keyring cannot check who
-// wrote it.
+// OpenIdentity reads provider.json. For an unknown format version it returns CodeUnsupported, for another
+// repository's identity CodeConflict, and for one that no holder of this repository's key wrote CodeDamaged. A
+// writer's keyring cannot check who wrote it.
 func (k *Keyring) OpenIdentity(data []byte) (Identity, error) {
 	var i Identity
 	if err := json.Unmarshal(data, &i); err != nil {
@@ -108,8 +109,8 @@ func (i Identity) mac(k *Keyring) ([]byte, error) {
 	return mac(key, b), nil
 }
 
-// ProvesIdentity reports whether data is the identity that a holder of this repository's key gave the provider of that
-// name, but for a damaged format version, repository or name.
+// ProvesIdentity reports whether data is the identity that a holder of this repository's key gave the provider with
+// this name, apart from a damaged format version, repository or name.
 func (k *Keyring) ProvesIdentity(data []byte, name string) bool {
 	var i Identity
 	if k.WritesOnly() || json.Unmarshal(data, &i) != nil {

@@ -28,8 +28,8 @@ func NewKeyFile() keepsake.Secret {
 	return keepsake.Secret(base64.StdEncoding.EncodeToString(randomBytes(keySize)))
 }
 
-// NewRecoveryKey returns a new offline recovery key: the identity, which a person keeps on paper or in a safe and which
-// opens the repository, and its recipient (age1…), with which CreateOptions and AddSlot make a slot for it.
+// NewRecoveryKey returns a new offline recovery key. The identity opens the repository, and a person keeps it on
+// paper or in a safe. With the recipient (age1…), CreateOptions and AddSlot make a slot for it.
 func NewRecoveryKey() (identity keepsake.Secret, recipient string, err error) {
 	id, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -161,26 +161,27 @@ func (k *keys) epoch(n uint16) *epochKeys {
 // Repository returns the id of the repository, 32 hexadecimal digits.
 func (k *Keyring) Repository() string { return hex.EncodeToString(k.k().repository[:]) }
 
-// StandbySecret is what the sessions of a console without its database are sealed with: the same in every process that
-// has the repository's key, and good for nothing else.
+// StandbySecret returns the secret that seals the sessions of a console without its database. It is the same in every
+// process that has the repository's key, and opens nothing else.
 func (k *Keyring) StandbySecret() (keepsake.Secret, error) {
 	key, err := k.k().derive("standby sessions", 0)
 	return keepsake.Secret(base64.RawStdEncoding.EncodeToString(key)), err
 }
 
-// ChunkID returns the id of the chunk with this plaintext: equal rows have equal ids, and nobody without the key can
-// compute one. It panics after Wipe: an id under no key would not be secret.
+// ChunkID returns the id of the chunk with this plaintext. Equal rows have equal ids, and nobody without the key can
+// compute one. It panics after Wipe, because an id under no key would not be secret.
 func (k *Keyring) ChunkID(plain []byte) ChunkID {
 	return k.k().epochs[k.k().current-1].chunks.id(plain)
 }
 
-// PageID is ChunkID for an index page. The two kinds have keys of their own, so that no page has a chunk's id.
+// PageID returns the id of the index page with this plaintext. Pages and chunks have keys of their own, so that no
+// page has a chunk's id.
 func (k *Keyring) PageID(plain []byte) ChunkID {
 	return k.k().epochs[k.k().current-1].pages.id(plain)
 }
 
-// Wipe overwrites the keys, as far as Go's memory allows: states inside ciphers and hashes go with the garbage. The
-// keyring seals and opens nothing afterwards. No other method may run at the same time.
+// Wipe overwrites the keys, as far as Go's memory allows: states inside ciphers and hashes stay until the garbage
+// collector frees them. Afterwards the keyring seals and opens nothing. No other method may run at the same time.
 func (k *Keyring) Wipe() {
 	clear(k.k().root[:])
 	for _, e := range k.k().epochs {

@@ -7,12 +7,12 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// KeyHash is the hash of one key, as runs store its first bits: XXH3-64 over each column's canonical form
-// with its length before it (four bytes, big-endian).
+// KeyHash is the hash of one key: XXH3-64 over the canonical form of each column, with its length before it (four
+// bytes, big-endian). Runs store its first bits.
 type KeyHash uint64
 
-// HashKey returns the hash of a key given the canonical form of each of its columns: an integer of any width
-// as eight bytes, big-endian; a UUID as sixteen; text as its bytes in the database's encoding.
+// HashKey returns the hash of a key. Its arguments are the canonical forms of the key's columns: an integer of any
+// width as eight bytes, big-endian; a UUID as sixteen bytes; text as its bytes in the database's encoding.
 func HashKey(columns ...[]byte) KeyHash {
 	var buf [64]byte
 	b := buf[:0]
@@ -26,14 +26,14 @@ func HashKey(columns ...[]byte) KeyHash {
 // keyBits is how many bits of a key's hash are kept at most.
 const keyBits = 40
 
-// KeySet are the keys of one chunk for one list of columns, in four bytes each.
+// KeySet holds the keys of one chunk for one list of columns, with four bytes for each.
 type KeySet struct {
 	Open   bool // a key could not be read: the chunk may hold any
 	n      int
 	deltas []byte // of the sorted hashes' first keyBits bits, as varints
 }
 
-// NewKeySet sorts the hashes, which may come several times, and keeps what runs need of them.
+// NewKeySet sorts the hashes, and keeps of each what runs need. A hash may come several times.
 func NewKeySet(hashes []KeyHash) KeySet {
 	slices.Sort(hashes)
 	var s KeySet

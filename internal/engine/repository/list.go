@@ -22,20 +22,20 @@ const (
 	maxPage  = 64 << 10 // bytes that only a single entry exceeds
 )
 
-// Store keeps an index page, whose memory stays the caller's, and returns what names it.
+// Store keeps an index page and returns its reference. The page's memory stays the caller's.
 type Store func(ctx context.Context, page []byte) (Ref, error)
 
-// Fetch returns the plaintext of an index page. It is called by several goroutines at once.
+// Fetch returns the plaintext of an index page. Several goroutines call it at once.
 type Fetch func(ctx context.Context, r Ref) ([]byte, error)
 
-// List is where a list begins. The zero value is an empty one.
+// List says where a list begins. The zero value is the empty list.
 type List struct {
 	Page   []byte `json:"page,omitempty"`   // the only page, where it is small
 	Root   *Ref   `json:"root,omitempty"`   // otherwise
 	Height int    `json:"height,omitempty"` // how many levels of references the root is above the entries
 }
 
-// Same reports whether two lists have the same entries for certain.
+// Same reports whether two lists certainly have the same entries.
 func (l *List) Same(o *List) bool {
 	if l.Root == nil || o.Root == nil {
 		return l.Root == o.Root && bytes.Equal(l.Page, o.Page)
@@ -46,7 +46,7 @@ func (l *List) Same(o *List) bool {
 // maxHeight is of lists that nobody has: 64 KiB pages hold some 900 references.
 const maxHeight = 8
 
-// Node is a reference to one page of a list, with what is below it.
+// Node is a reference to one page of a list, with the sums of what is below it.
 type Node struct {
 	Ref
 	Entries int64
@@ -99,7 +99,7 @@ func ends(entry []byte) bool {
 	return len(entry) >= meanPage || xxh3.Hash(entry) < uint64(len(entry))*unit
 }
 
-// ListWriter makes a list. It is used by one goroutine.
+// ListWriter makes a list. One goroutine uses it.
 type ListWriter struct {
 	kind   PageKind
 	store  Store
@@ -116,7 +116,7 @@ type level struct {
 	last  Node // of these
 }
 
-// NewListWriter makes a list of pages of one kind.
+// NewListWriter returns a writer for a list with pages of one kind.
 func NewListWriter(kind PageKind, store Store) *ListWriter {
 	return &ListWriter{kind: kind, store: store}
 }
@@ -132,7 +132,7 @@ func (w *ListWriter) level(i int) *level {
 	return w.levels[i]
 }
 
-// Add adds an entry, of which n says what a reference to its page will: place, rows and hash.
+// Add adds an entry. n says what a reference to its page will say of it: place, rows and hash.
 func (w *ListWriter) Add(ctx context.Context, entry []byte, n Node) error {
 	n.Entries = 1
 	return w.add(ctx, 0, entry, &n)
@@ -180,7 +180,7 @@ func (w *ListWriter) aligned() bool { return w.level(0).count == 0 }
 // list's last unless it is this one's too.
 func (w *ListWriter) take(ctx context.Context, n *Node) error { return w.done(ctx, 0, n) }
 
-// Close ends the list.
+// Close writes what is left and returns the list.
 func (w *ListWriter) Close(ctx context.Context) (List, error) {
 	for i := 0; ; i++ {
 		l := w.level(i)
@@ -210,8 +210,8 @@ func (w *ListWriter) root(ctx context.Context, i int, l *level) (List, error) {
 	return List{Root: &ref, Height: i}, err
 }
 
-// Walk reads the references of a list: those to its pages of entries, in order, and those to pages of
-// references. A page that stands in the list itself is neither.
+// Walk reads the references of a list: those to its pages of entries, in order, and those to pages of references. A
+// page that stands in the list itself has no reference.
 func (l *List) Walk(ctx context.Context, fetch Fetch) (leaves []Node, inner []Ref, err error) {
 	if l.Root == nil {
 		return nil, nil, nil
@@ -245,7 +245,7 @@ func (l *List) Walk(ctx context.Context, fetch Fetch) (leaves []Node, inner []Re
 	return leaves, inner, nil
 }
 
-// Refs are all pages of the list.
+// Refs returns the references of all pages of the list.
 func (l *List) Refs(ctx context.Context, fetch Fetch) ([]Ref, error) {
 	leaves, inner, err := l.Walk(ctx, fetch)
 	refs := make([]Ref, 0, len(leaves)+len(inner))

@@ -47,8 +47,8 @@ func readDocuments[T any](ctx context.Context, fetch Fetch, l *List) (items []T,
 	return items, err
 }
 
-// Load reads the tables, sequences, large objects and facts of an opened manifest, and checks that they
-// describe what a restore can rely on. The tables' own lists are read where they are needed.
+// Load reads the tables, sequences, large objects and facts of an opened manifest, and checks that a restore can rely
+// on them. It does not read the tables' own lists, which are read where they are needed.
 func (m *Manifest) Load(ctx context.Context, fetch Fetch) (err error) {
 	if err := m.LoadTables(ctx, fetch); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (m *Manifest) Load(ctx context.Context, fetch Fetch) (err error) {
 	return nil
 }
 
-// LoadTables reads the tables alone, for who only describes the recovery point.
+// LoadTables reads the tables alone, for callers that only describe the recovery point.
 func (m *Manifest) LoadTables(ctx context.Context, fetch Fetch) (err error) {
 	if m.Tables, err = readDocuments[Table](ctx, fetch, &m.Index.Tables); err != nil {
 		return fmt.Errorf("read the tables of recovery point %s: %w", m.ID, err)
@@ -81,7 +81,7 @@ func (m *Manifest) LoadTables(ctx context.Context, fetch Fetch) (err error) {
 	return nil
 }
 
-// Keep stores what Load reads, and says in the manifest where it is.
+// Keep stores the lists that Load reads, and puts into the manifest where they begin.
 func (m *Manifest) Keep(ctx context.Context, store Store) (err error) {
 	if err := m.checkLoaded(); err != nil {
 		return keepsake.Errorf(keepsake.CodeInternal, "The index is not sound and was not written: %w.", err)
@@ -100,13 +100,13 @@ func (m *Manifest) Keep(ctx context.Context, store Store) (err error) {
 	return err
 }
 
-// Lists are the lists that the manifest itself names.
+// Lists returns the lists that the manifest itself names.
 func (m *Manifest) Lists() []*List {
 	return []*List{&m.Index.Tables, &m.Index.Sequences, &m.Index.Objects, &m.Index.Facts}
 }
 
-// Refs calls fn for every object of a loaded recovery point but its manifest: chunks of the schema and of the
-// tables, and index pages. One that stands in several places comes several times.
+// Refs calls fn for every object of a loaded recovery point except its manifest: chunks of the schema and of the
+// tables, and index pages. It calls fn several times for an object that stands in several places.
 func (m *Manifest) Refs(ctx context.Context, fetch Fetch, fn func(Ref)) error {
 	for i := range m.Schema {
 		fn(m.Schema[i].Ref)
@@ -148,7 +148,7 @@ func (m *Manifest) Refs(ctx context.Context, fetch Fetch, fn func(Ref)) error {
 	return nil
 }
 
-// Table returns a loaded table by its name, nil where there is none.
+// Table returns the loaded table with this name, or nil where there is none.
 func (m *Manifest) Table(name Name) *Table {
 	for i := range m.Tables {
 		if m.Tables[i].Name == name {

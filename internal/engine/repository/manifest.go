@@ -6,8 +6,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Manifest says what one recovery point is and where its index begins. Its JSON form, compressed and sealed, is the
-// object manifests/<ID>; FORMAT.md describes every field.
+// Manifest says what one recovery point is and where its index begins. Its JSON form, packed and sealed, is the
+// object manifests/<ID>. FORMAT.md describes every field.
 type Manifest struct {
 	Format     int                 `json:"format"` // 1
 	Repository string              `json:"repository"`
@@ -35,7 +35,7 @@ type Manifest struct {
 	Facts     `json:"-"`
 }
 
-// Index is where the lists of a recovery point begin.
+// Index says where the lists of a recovery point begin.
 type Index struct {
 	Tables    List `json:"tables"`
 	Sequences List `json:"sequences"`
@@ -43,7 +43,7 @@ type Index struct {
 	Facts     List `json:"facts"` // one document
 }
 
-// Facts are what a restore needs to know of the platform beside its tables. They seldom change.
+// Facts are what a restore needs to know of the platform besides its tables. They seldom change.
 type Facts struct {
 	MatViews []Name `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
 	// between the tables, by the names of the topmost partitioned ones
@@ -53,7 +53,8 @@ type Facts struct {
 	NotCarried []keepsake.NotCarried `json:"not_carried,omitempty"`
 }
 
-// Source says where a snapshot comes from.
+// Source says where a snapshot comes from. The server answers in the session that holds the snapshot, right after
+// taking it.
 type Source struct {
 	Database  string `json:"database"`
 	Server    string `json:"server"` // "15.4"
@@ -125,8 +126,8 @@ type Column struct {
 	Type string `json:"type"` // format_type()
 }
 
-// ForeignKey is one reference from a table to another. Tables are full names (keepsake.TableName), of partitions the
-// topmost table's.
+// ForeignKey is one reference from a table to another. Tables have their full names (keepsake.TableName). Of a
+// partition it is the topmost table's name.
 type ForeignKey struct {
 	Child         string   `json:"child"`
 	Columns       []string `json:"columns"`
@@ -134,8 +135,8 @@ type ForeignKey struct {
 	ParentColumns []string `json:"parent_columns"`
 }
 
-// Sequence is a sequence's value. Sequences are not transactional: it is the value just after the snapshot, never an
-// older one.
+// Sequence is the value of a sequence. Sequences are not transactional, so it is the value just after the snapshot
+// and never an older one.
 type Sequence struct {
 	Name
 	Last   int64 `json:"last"`

@@ -16,8 +16,8 @@ import (
 // ManifestPrefix begins the name of every manifest's object.
 const ManifestPrefix = "manifests/"
 
-// MaxManifestPlain is the most bytes a manifest has before compression.
-// What grows with the platform lies in index pages.
+// MaxManifestPlain is the largest size of a manifest before packing, in bytes. What grows with the platform is in
+// index pages.
 const MaxManifestPlain = 16 << 20
 
 const manifestTime = "20060102T150405Z"
@@ -37,7 +37,8 @@ func NewManifestID(t time.Time) string {
 	return t.UTC().Format(manifestTime) + "-" + hex.EncodeToString(append(tail, randomBytes(4)...))
 }
 
-// PointID is NewManifestID for a recovery point of whoever has the keyring: the id says whether a writer sealed it.
+// PointID returns the id of a recovery point that this keyring seals: NewManifestID, with a mark where the keyring is
+// a writer's.
 func (k *Keyring) PointID(t time.Time) string {
 	if k.WritesOnly() {
 		return NewManifestID(t) + written
@@ -45,8 +46,8 @@ func (k *Keyring) PointID(t time.Time) string {
 	return NewManifestID(t)
 }
 
-// ManifestTime returns the UTC second that an id was made for.
-// An id that NewManifestID cannot have made is CodeInvalid.
+// ManifestTime returns the UTC second that an id was made for. For an id that NewManifestID cannot have made it
+// returns CodeInvalid.
 func ManifestTime(id string) (time.Time, error) {
 	stamp, _, _ := strings.Cut(id, "-")
 	t, err := time.Parse(manifestTime, stamp)
@@ -60,8 +61,8 @@ func ManifestTime(id string) (time.Time, error) {
 // ManifestKey returns the name of a manifest's object.
 func ManifestKey(id string) string { return ManifestPrefix + id }
 
-// ParseManifestKey returns the id in a manifest's object name. Names that ManifestKey does not make are CodeInvalid: a
-// provider may hold other files.
+// ParseManifestKey returns the id in the name of a manifest's object. For a name that ManifestKey does not make it
+// returns CodeInvalid, because a provider may hold other files.
 func ParseManifestKey(key string) (id string, err error) {
 	id, ok := strings.CutPrefix(key, ManifestPrefix)
 	if !ok {
@@ -73,8 +74,8 @@ func ParseManifestKey(key string) (id string, err error) {
 	return id, nil
 }
 
-// SealManifest checks m and returns the name and bytes of its object. It sets nothing in m: Format, Repository and ID
-// must be there. Storing the object under that name publishes the recovery point.
+// SealManifest checks m and returns the name and bytes of its object. The caller has set Format, Repository and ID.
+// Storing the object under that name publishes the recovery point.
 func (k *Keyring) SealManifest(m *Manifest) (key string, sealed []byte, err error) {
 	if err := m.check(k.Repository(), m.ID); err != nil {
 		return "", nil, keepsake.Errorf(keepsake.CodeInternal, "The manifest is not sound and was not written: %w.", err)
@@ -91,8 +92,8 @@ func (k *Keyring) SealManifest(m *Manifest) (key string, sealed []byte, err erro
 	return key, sealed, err
 }
 
-// OpenManifest opens the object with this name and checks that it describes what a restore can rely on. Fields that a
-// later keepsake added are passed over.
+// OpenManifest opens the object with this name, and checks that a restore can rely on what it says. It passes over
+// fields that a later Keepsake added.
 func (k *Keyring) OpenManifest(key string, sealed []byte) (*Manifest, error) {
 	id, err := ParseManifestKey(key)
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 	packedSnappy byte = 2 // one Snappy block
 )
 
-// Effort is what sealing a chunk may cost: processor time, or bytes at every provider for good.
+// Effort says what sealing a chunk may cost: processor time now, or more bytes at every provider for good.
 type Effort byte
 
 // The efforts. Measured on rows: Fast takes a third of the time and a third more bytes.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// PageKind is the first byte of an index page: what its entries are.
+// PageKind is the first byte of an index page. It says what the page's entries are.
 type PageKind byte
 
 // The kinds of index page.

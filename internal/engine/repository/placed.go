@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Placed says where the rows of a chunk lay when it was read: what tells at the next backup which of them are
-// still there. It does not change when a later point drops rows of the chunk.
+// Placed says where the rows of a chunk lay when it was read. From that the next backup finds out which of them are
+// still there. It stays the same when a later point drops rows of the chunk.
 type Placed struct {
 	ID      ChunkID
 	Horizon uint64 // the oldest transaction that ran then, 64 bits with epoch
@@ -52,8 +52,8 @@ func decodePlaced(page []byte) (ranges []placedRange, err error) {
 	return ranges, d.err
 }
 
-// Slots are the slots of a table's ranges, of which a page is read at a time, and only where it is asked for.
-// They are used by several goroutines.
+// Slots reads the slots of a table's ranges, a page at a time and only where somebody asks. Several goroutines use it
+// at once.
 type Slots struct {
 	list   List
 	leaves []Node
@@ -82,7 +82,7 @@ func OpenSlots(ctx context.Context, fetch Fetch, t *Table) (*Slots, error) {
 	return &Slots{list: t.Slots, leaves: leaves, inner: inner, fetch: fetch}, err
 }
 
-// Refs are all pages of the list.
+// Refs returns the references of all pages of the list.
 func (s *Slots) Refs() (refs []Ref) {
 	for i := range s.leaves {
 		if s.leaves[i].ID != (ChunkID{}) {
@@ -128,7 +128,7 @@ func (s *Slots) read(ctx context.Context, leaf int) ([]placedRange, error) {
 	return ranges, nil
 }
 
-// Of returns what is known of the range from a heap page, nothing where nothing is.
+// Of returns the slots of the range that begins at a heap page, or nothing where none are known.
 func (s *Slots) Of(ctx context.Context, from uint32) ([]Placed, error) {
 	leaf := s.leaf(from)
 	if leaf < 0 {
@@ -167,8 +167,8 @@ func (s *Slots) readOnce(ctx context.Context, leaf int) ([]placedRange, error) {
 	return ranges, nil
 }
 
-// SlotWriter makes the list of a table's slots out of an older one and what has changed. A page without a
-// change is neither read nor written.
+// SlotWriter makes the list of a table's slots from an older list and what has changed. It neither reads nor writes a
+// page without a change.
 type SlotWriter struct {
 	list    *ListWriter
 	old     *Slots // may be nil
@@ -182,8 +182,8 @@ func NewSlotWriter(store Store, old *Slots) *SlotWriter {
 	return &SlotWriter{list: NewListWriter(PageSlots, store), old: old}
 }
 
-// Set says what is known of a range from now on; nothing takes the old away. Ranges come in order, those that
-// did not change need not.
+// Set says which slots a range has from now on. An empty value removes the old ones. Ranges come in order, and ranges
+// without a change may be left out.
 func (w *SlotWriter) Set(ctx context.Context, from uint32, chunks []Placed) error {
 	if w.old == nil || len(w.old.leaves) == 0 {
 		return w.add(ctx, placedRange{from, chunks})
@@ -252,10 +252,10 @@ func (w *SlotWriter) merge(ctx context.Context) error {
 	return nil
 }
 
-// Taken are the old list's pages that the new one has, which were not stored again.
+// Taken returns the old list's pages that the new list has too, and that were not stored again.
 func (w *SlotWriter) Taken() []Ref { return w.taken }
 
-// Close returns the list.
+// Close writes what is left and returns the list.
 func (w *SlotWriter) Close(ctx context.Context) (List, error) {
 	if w.old != nil {
 		if err := w.upTo(ctx, len(w.old.leaves)); err != nil {

@@ -9,7 +9,7 @@ import (
 	"math"
 )
 
-// Range is the rows of the heap pages From ≤ page < To. To is 0 in the last range, which is open-ended.
+// Range holds the rows of the heap pages From ≤ page < To. In the last range To is 0, and the range is open-ended.
 type Range struct {
 	From   uint32
 	To     uint32
@@ -99,7 +99,7 @@ func NewRangeWriter(store Store) *RangeWriter {
 	return &RangeWriter{list: NewListWriter(PageRanges, store)}
 }
 
-// Add adds a range. They come in page order, the open-ended one last.
+// Add adds a range. Ranges come in page order, the open-ended one last.
 func (w *RangeWriter) Add(ctx context.Context, r *Range) error {
 	if err := w.follows(r); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (w *RangeWriter) follows(r *Range) error {
 	return nil
 }
 
-// Close writes into the table where its ranges are, and their sums.
+// Close writes into the table where its ranges begin, and their sums.
 func (w *RangeWriter) Close(ctx context.Context, t *Table) (err error) {
 	if w.from != 0 {
 		return fmt.Errorf("no range is open-ended; the last ends at page %d", w.from)
@@ -136,8 +136,8 @@ func (w *RangeWriter) Close(ctx context.Context, t *Table) (err error) {
 	return err
 }
 
-// EachRange reads the ranges of a table in page order, a page of them at a time, without the rows that
-// erasures took. A table whose ranges leave a gap, or do not add up, ends with an error.
+// EachRange reads the ranges of a table in page order, a page of the list at a time. It yields them without the rows
+// that erasures took. When ranges leave a gap, or do not add up to the table, it ends with an error.
 func (t *Table) EachRange(ctx context.Context, fetch Fetch) iter.Seq2[*Range, error] {
 	return func(yield func(*Range, error) bool) {
 		var sums RangeWriter

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// ErrShortRow is what a plaintext that ends inside a row gives.
+// ErrShortRow means that a plaintext ends inside a row.
 var ErrShortRow = errors.New("it ends inside a row")
 
 // NextRow takes one row off the front of a chunk's plaintext (PostgreSQL, COPY, file formats).
@@ -39,8 +39,8 @@ func NextRow(b []byte, format string) (row, rest []byte, err error) {
 	return b[:n], b[n:], nil
 }
 
-// EachDropped calls fn for every row of the plaintext whose number dropped names, and returns what is left of the
-// plaintext without them, in the same memory. The rest of the plaintext keeps its order.
+// EachDropped calls fn for every row of the plaintext whose number is in dropped. It returns the plaintext without
+// these rows, in the same memory and in the same order.
 func EachDropped(plain []byte, format string, dropped Runs, fn func(row []byte)) ([]byte, error) {
 	if len(dropped) == 0 {
 		return plain, nil
@@ -78,13 +78,13 @@ func EachDropped(plain []byte, format string, dropped Runs, fn func(row []byte))
 	return append(kept, rest...), nil
 }
 
-// Kept returns the rows of the chunk that belong to the recovery point, given the chunk's plaintext,
-// whose memory it uses.
+// Kept returns the rows of the chunk that belong to the recovery point. It uses the memory of the chunk's plaintext,
+// which it is given.
 func (c *Chunk) Kept(plain []byte, format string) ([]byte, error) {
 	return EachDropped(plain, format, c.Dropped, func([]byte) {})
 }
 
-// Subtract takes away the rows that o stands for.
+// Subtract takes the rows whose hash is o out of the sum.
 func (h *RowHash) Subtract(o RowHash) {
 	lo := h.Lo - o.Lo
 	h.Hi -= o.Hi

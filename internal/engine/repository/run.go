@@ -13,9 +13,10 @@ import (
 // of pairs of a key and a chunk. Who looks a key up reads one page of pairs in each run of the table.
 
 const (
-	// MostPairs is how many pairs a run has that a backup makes of chunks it has read: they are sorted in memory.
+	// MostPairs is the largest number of pairs in a run that a backup makes of chunks it has read. It sorts them in
+	// memory.
 	MostPairs = 8 << 20
-	// MostChunks is how many chunks such a run covers.
+	// MostChunks is the largest number of chunks that such a run covers.
 	MostChunks = 4096
 
 	spareBits   = 10 // of a key's hash, beyond those that tell as many keys apart as the run has pairs
@@ -43,7 +44,7 @@ type runPage struct {
 	blob
 }
 
-// Pairs is how many pairs the run has, of all lists.
+// Pairs returns how many pairs the run has in all of its lists.
 func (r *Run) Pairs() (n uint64) {
 	for _, l := range r.lists {
 		n += l.pairs
@@ -51,7 +52,7 @@ func (r *Run) Pairs() (n uint64) {
 	return n
 }
 
-// Refs are all pages of the run.
+// Refs returns the references of all pages of the run.
 func (r *Run) Refs() (refs []Ref) {
 	if r.ref.Size > 0 {
 		refs = append(refs, r.ref)
@@ -119,9 +120,9 @@ func decodeRun(page []byte) (*Run, error) {
 	return r, d.err
 }
 
-// Lookup returns the chunks of the run that can hold one of the keys, for the table's key list of that
-// number. That a chunk is missing is certain. A negative number means a list that the table does not have:
-// then any chunk can.
+// Lookup returns the chunks of the run that can hold one of the keys, for the table's key list with this number. A
+// chunk that it leaves out holds none of them for certain. A negative number means a list that the table does not
+// have: then any chunk can hold the key.
 func (r *Run) Lookup(ctx context.Context, fetch Fetch, list int, keys []KeyHash) ([]ChunkID, error) {
 	if list < 0 || list >= len(r.lists) {
 		return r.Chunks, nil
@@ -213,7 +214,7 @@ func find(page []byte, prefixes []uint64, chunkBits int, may []bool) error {
 	return nil
 }
 
-// WriteRuns makes the list of a table's runs. Those that were read are not written again.
+// WriteRuns makes the list of a table's runs. It does not write runs again that were read.
 func WriteRuns(ctx context.Context, store Store, runs []*Run) (List, error) {
 	w := NewListWriter(PageRuns, store)
 	for _, r := range runs {
@@ -234,7 +235,7 @@ func WriteRuns(ctx context.Context, store Store, runs []*Run) (List, error) {
 	return w.Close(ctx)
 }
 
-// ReadRuns reads the directories of a table's runs, and which pages the list of them has.
+// ReadRuns returns the directories of a table's runs, and the references of the pages that the list of them has.
 func (t *Table) ReadRuns(ctx context.Context, fetch Fetch) (runs []*Run, refs []Ref, err error) {
 	leaves, inner, err := t.Runs.Walk(ctx, fetch)
 	if err != nil {

@@ -29,7 +29,7 @@ func (b *RunBuilder) Add(id ChunkID, sets []KeySet) {
 // Full reports whether the run has as many pairs or chunks as one may have.
 func (b *RunBuilder) Full() bool { return b.pairs >= MostPairs || len(b.chunks) >= MostChunks }
 
-// Run stores the pairs and empties the builder; nil where nothing was added.
+// Run stores the pairs, returns the run and empties the builder. It returns nil where nothing was added.
 func (b *RunBuilder) Run(ctx context.Context, store Store) (*Run, error) {
 	if len(b.chunks) == 0 {
 		return nil, nil
@@ -62,7 +62,8 @@ func (b *RunBuilder) Run(ctx context.Context, store Store) (*Run, error) {
 	return r, nil
 }
 
-// MergeRuns makes one run of several of the same table, without the chunks that are not live; nil where none is.
+// MergeRuns makes one run of several runs of the same table, without the chunks that are not live. It returns nil
+// where none is live.
 func MergeRuns(ctx context.Context, fetch Fetch, store Store, runs []*Run, live func(ChunkID) bool) (*Run, error) {
 	out, numbers := &Run{}, make([][]int64, len(runs))
 	lists := 0

@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// Runs is a set of numbers that are mostly neighbours, such as the places of a table's rows: pairs of unsigned varints,
-// each how many numbers are left out before a run, and the run's length, which is not 0.
+// Runs is a set of numbers that are mostly neighbours, such as the places of a table's rows. Its bytes are pairs of
+// unsigned varints: how many numbers are left out before a run of neighbours, and the length of that run, which is
+// not 0.
 type Runs []byte
 
 var errRuns = errors.New("a set of numbers is cut short or not in order")
@@ -30,7 +31,7 @@ func (r Runs) Each(fn func(from, n uint64)) error {
 	return nil
 }
 
-// Count returns how many numbers there are and the one after the last, 0 and 0 for none.
+// Count returns how many numbers there are and the number after the last one. Of the empty set both are 0.
 func (r Runs) Count() (n, end uint64, err error) {
 	err = r.Each(func(from, length uint64) { n, end = n+length, from+length })
 	return n, end, err
@@ -43,7 +44,7 @@ type RunWriter struct {
 	from, n uint64 // the run that grows
 }
 
-// Add adds a number, which must be larger than the one before; otherwise nothing is added and false returned.
+// Add adds a number. It must be larger than the one before. Otherwise Add adds nothing and returns false.
 func (w *RunWriter) Add(number uint64) bool {
 	switch {
 	case w.n == 0 && number >= w.next:
@@ -67,7 +68,7 @@ func (w *RunWriter) close() {
 	}
 }
 
-// Take returns what was added and empties the writer.
+// Take returns the set and empties the writer.
 func (w *RunWriter) Take() Runs {
 	w.close()
 	out := w.out

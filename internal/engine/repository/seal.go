@@ -14,7 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// ObjectKind says what a sealed object holds. It is authenticated: an object of one kind never opens as another.
+// ObjectKind says what a sealed object holds. The kind is authenticated, so that an object of one kind never opens as
+// another.
 type ObjectKind byte
 
 // The kinds of sealed object.
@@ -69,23 +70,23 @@ const (
 	prefixSize = 12 // magic, format, kind, epoch (uint16), size of the whole object (uint32), big-endian
 	nonceSize  = 12
 	tagSize    = 16
-	// Overhead is how many bytes longer than its plaintext a sealed object can be; one that a writer sealed
-	// can have 20 more.
+	// Overhead is the most bytes that a sealed object has more than its plaintext. One that a writer sealed may have 20
+	// more.
 	Overhead = prefixSize + nonceSize + 1 + tagSize
 
-	// MaxOverhead is that of an object that a writer sealed, the longest.
+	// MaxOverhead is the Overhead of an object that a writer sealed.
 	MaxOverhead = writtenOverhead
-	// MaxChunkPlain is the most bytes a chunk holds before compression.
+	// MaxChunkPlain is the largest size of a chunk before packing, in bytes.
 	MaxChunkPlain = 16 << 20
-	// MaxChunkSealed is the most bytes a sealed chunk has; a reader need not fetch more.
+	// MaxChunkSealed is the largest size of a sealed chunk, in bytes. A reader need not fetch more.
 	MaxChunkSealed = MaxChunkPlain + writtenOverhead
-	// MaxObjectPlain is the most bytes any other object holds before compression.
+	// MaxObjectPlain is the largest size of any other object before packing, in bytes.
 	MaxObjectPlain = 1 << 30
 )
 
-// SealChunk appends the sealed chunk to dst and returns the extended slice; dst must not overlap plain. id
-// must be ChunkID(plain), which has at most MaxChunkPlain bytes. Every call gives other bytes: seal a chunk
-// once and send the same bytes to every provider.
+// SealChunk appends the sealed chunk to dst and returns the extended slice. dst must not overlap plain. id must be
+// ChunkID(plain), and plain has at most MaxChunkPlain bytes. Every call gives other bytes, so seal a chunk once and
+// send the same bytes to every provider.
 func (k *Keyring) SealChunk(dst []byte, id ChunkID, plain []byte, effort Effort) ([]byte, error) {
 	if err := fits(ObjectChunk, plain); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (k *Keyring) SealChunk(dst []byte, id ChunkID, plain []byte, effort Effort)
 	return k.seal(dst, ObjectChunk, id.Key(), plain, effort)
 }
 
-// SealPage is SealChunk for an index page; id must be PageID(plain).
+// SealPage does the same as SealChunk for an index page. id must be PageID(plain).
 func (k *Keyring) SealPage(id ChunkID, plain []byte) ([]byte, error) {
 	if err := fits(ObjectIndex, plain); err != nil {
 		return nil, err
@@ -110,7 +111,7 @@ func fits(kind ObjectKind, plain []byte) error {
 	return nil
 }
 
-// OpenPage is OpenChunk for an index page.
+// OpenPage does the same as OpenChunk for an index page.
 func (k *Keyring) OpenPage(id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
 	out, e, err := k.open(nil, ObjectIndex, pageKey(id), sealed, maxPlain)
 	if err != nil {
@@ -122,9 +123,9 @@ func (k *Keyring) OpenPage(id ChunkID, sealed []byte, maxPlain int) ([]byte, err
 	return out, nil
 }
 
-// OpenChunk appends the chunk's plaintext to dst and returns the extended slice, after checking that nobody
-// changed the object and that the plaintext is the one its id promises. A plaintext of more than maxPlain
-// bytes is refused before it takes memory. sealed is left as it is.
+// OpenChunk appends the chunk's plaintext to dst and returns the extended slice. It first checks that nobody changed
+// the object and that the plaintext has the id. It refuses a plaintext of more than maxPlain bytes before it takes
+// memory for it. It does not change sealed.
 func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
 	key := id.Key()
 	out, e, err := k.open(dst, ObjectChunk, key, sealed, maxPlain)
@@ -137,16 +138,16 @@ func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int)
 	return out, nil
 }
 
-// OpenRows is OpenChunk without computing the id again, which costs as much as all the rest. What it returns
-// was sealed under this id by somebody with the key; it is for callers who compare the hashes of the rows in
-// the end.
+// OpenRows does the same as OpenChunk and does not compute the id again, which costs as much as all the rest.
+// Somebody with the key sealed what it returns under this id. It is for callers that compare the hashes of the rows
+// in the end.
 func (k *Keyring) OpenRows(dst []byte, id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
 	out, _, err := k.open(dst, ObjectChunk, id.Key(), sealed, maxPlain)
 	return out, err
 }
 
-// SealObject seals plain as the object with this key, which must stay its name. Chunks and manifests have
-// their own methods.
+// SealObject seals plain as the object with this key, which must stay the object's name. Chunks and manifests have
+// methods of their own.
 func (k *Keyring) SealObject(kind ObjectKind, key string, plain []byte) ([]byte, error) {
 	if len(plain) > MaxObjectPlain {
 		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "The %s %s would have %d bytes; at most %d are allowed.", kind,
@@ -155,7 +156,7 @@ func (k *Keyring) SealObject(kind ObjectKind, key string, plain []byte) ([]byte,
 	return k.seal(nil, kind, key, plain, Thorough)
 }
 
-// OpenObject is the reverse of SealObject; more than maxPlain bytes of plaintext are refused.
+// OpenObject opens what SealObject sealed. It refuses a plaintext of more than maxPlain bytes.
 func (k *Keyring) OpenObject(kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, error) {
 	plain, _, err := k.open(nil, kind, key, sealed, maxPlain)
 	return plain, err

@@ -31,8 +31,8 @@ const (
 	minPassphrase = 12      // characters
 )
 
-// Slot is one way to open the repository: the root key, wrapped.
-// Labels and fingerprints are readable at every provider.
+// Slot is one way to open the repository. It holds the root key, wrapped. Whoever reads a provider can read its label
+// and fingerprint.
 type Slot struct {
 	ID          string    `json:"id"` // 8 random bytes, 16 hexadecimal digits
 	Kind        string    `json:"kind"`
@@ -64,7 +64,7 @@ func (a Argon2) check() error {
 	return nil
 }
 
-// SlotOptions says what a new slot opens with: exactly one of Key, Passphrase and Recipient.
+// SlotOptions says what opens a new slot: exactly one of Key, Passphrase and Recipient.
 type SlotOptions struct {
 	Key        keepsake.Secret // as NewKeyFile returns it
 	Passphrase keepsake.Secret // at least 12 characters
@@ -143,8 +143,8 @@ func (h Header) addSlot(k *Keyring, o SlotOptions) (Header, error) {
 	return h, err
 }
 
-// RevokeSlot returns the header without the slot of that id. Whoever held what it opened with and kept a copy of the
-// older header can still open the repository: after a leak, follow the leaked-key procedure.
+// RevokeSlot returns the header without the slot with this id. Whoever has what opened the slot and a copy of the
+// older header can still open the repository. After a leak, follow the leaked-key procedure.
 func (h Header) RevokeSlot(k *Keyring, id string) (Header, error) {
 	if err := h.verify(k); err != nil {
 		return Header{}, err

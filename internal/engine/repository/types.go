@@ -1,6 +1,6 @@
-// Package repository is Keepsake's format, version 1: how rows become sealed objects and how they are found again.
-// FORMAT.md in this directory is the specification; its test vectors hold this code to it. A repository that any
-// released version wrote can be read by every later one. The package does no input or output: storage moves its bytes.
+// Package repository is Keepsake's format, version 1. It turns rows into sealed objects and finds them again.
+// FORMAT.md in this directory is the specification, and its test vectors hold this code to it. Every later version
+// can read a repository that a released version wrote. The package does no input or output: storage moves its bytes.
 package repository
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// KeySource is what a person can open a repository with. Any one that is set may fit one of its key slots. A writer's
-// key counts only where it stands alone.
+// KeySource is what a person can open a repository with. Each part that is set may fit one of the key slots. A
+// writer's key counts only where it stands alone.
 type KeySource struct {
 	Key        keepsake.Secret // base64 of the 32 bytes in the key file
 	Passphrase keepsake.Secret
@@ -23,13 +23,13 @@ type KeySource struct {
 	Writer     keepsake.Secret // as Keyring.WriterKey returns it: it seals and opens nothing
 }
 
-// WritesOnly reports whether there is a writer's key and nothing that opens.
+// WritesOnly reports whether there is a writer's key and nothing that opens the repository.
 func (s KeySource) WritesOnly() bool {
 	return s.Writer != "" && s.Key == "" && s.Passphrase == "" && s.Recovery == ""
 }
 
-// ChunkID names a chunk by its plaintext, or, when a writer sealed it, by its packed bytes: HMAC-SHA256 under an id key
-// of the repository.
+// ChunkID names a chunk by its plaintext, or by its packed bytes where a writer sealed it. It is an HMAC-SHA256 under
+// a key of the repository.
 type ChunkID [32]byte
 
 // String returns the id in lower-case hexadecimal.
@@ -47,7 +47,7 @@ func (id *ChunkID) UnmarshalText(b []byte) error { return unhex(id[:], b) }
 // pageKey returns the name of an index page's object.
 func pageKey(id ChunkID) string { s := id.String(); return "indexes/" + s[:2] + "/" + s }
 
-// Ref names one stored object by its content: a chunk, or an index page.
+// Ref names one stored object, a chunk or an index page, by its content.
 type Ref struct {
 	Kind   ObjectKind `json:"-"` // ObjectIndex, or zero for a chunk
 	ID     ChunkID    `json:"id"`
@@ -64,7 +64,7 @@ func (r *Ref) Key() string {
 	return r.ID.Key()
 }
 
-// Open returns the object's plaintext in dst: OpenChunk or OpenPage, and no more bytes than the reference says.
+// Open returns the plaintext of a chunk or an index page in dst. It refuses more bytes than the reference says.
 func (k *Keyring) Open(dst []byte, r *Ref, sealed []byte) (plain []byte, err error) {
 	if r.Kind == ObjectIndex {
 		plain, err = k.OpenPage(r.ID, sealed, int(r.Plain))
@@ -90,14 +90,15 @@ func (s Sum) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // UnmarshalText reads what MarshalText wrote.
 func (s *Sum) UnmarshalText(b []byte) error { return unhex(s[:], b) }
 
-// RowHash is an order-independent hash of a set of rows: the sum modulo 2^128 of the XXH3-128 of each row's COPY bytes.
-// It proves that a database holds the rows that were sent to it; forgery is what the sealed manifest guards against.
+// RowHash is a hash of a set of rows that does not depend on their order: the sum modulo 2^128 of the XXH3-128 of
+// each row's COPY bytes. It proves that a database holds the rows that were sent to it. It is no defence against
+// forgery; the sealed manifest is.
 type RowHash struct{ Hi, Lo uint64 }
 
-// Add adds one row, given its COPY bytes without any framing of the wire protocol.
+// Add adds one row, given as its COPY bytes without the framing of the wire protocol.
 func (h *RowHash) Add(row []byte) { u := xxh3.Hash128(row); h.AddHash(RowHash{u.Hi, u.Lo}) }
 
-// AddHash adds the rows that o stands for.
+// AddHash adds the rows whose hash is o.
 func (h *RowHash) AddHash(o RowHash) {
 	lo := h.Lo + o.Lo
 	h.Hi += o.Hi

@@ -12,9 +12,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Unlock opens the repository with whatever of src fits one of its slots, and checks that the header was written by a
-// holder of the root key. A writer's key gives a keyring that only seals. An Error with CodeInvalid says that src
-// itself is malformed, CodeWrongKey that it fits no slot, CodeDamaged that somebody changed the header.
+// Unlock opens the repository with whatever in src fits one of its slots, and checks that a holder of the root key
+// wrote the header. A writer's key gives a keyring that only seals. The error is CodeInvalid where src itself is
+// malformed, CodeWrongKey where it fits no slot, and CodeDamaged where somebody changed the header.
 func (h Header) Unlock(src KeySource) (*Keyring, error) {
 	if h.Format != FormatVersion {
 		return nil, unsupported("The repository", h.Format)
@@ -92,8 +92,9 @@ func (h Header) unwrap(src KeySource, repository [repositorySize]byte) ([]byte, 
 		h.Repository, h.describeSlots())
 }
 
-// Fingerprint returns 16 hexadecimal digits that tell a person which recovery key a recipient belongs to. The recipient
-// itself is not in the header: whoever knows it could make up a repository that the recovery key opens.
+// Fingerprint returns 16 hexadecimal digits by which a person knows the recovery key that a recipient belongs to. The
+// recipient itself is not in the header, because whoever knew it could make another repository that the recovery key
+// opens.
 func Fingerprint(recipient string) string {
 	sum := sha256.Sum256([]byte("keepsake 1 recipient " + recipient))
 	return hex.EncodeToString(sum[:8])

@@ -29,7 +29,7 @@ const (
 	writerKeySize   = repositorySize + publicSize + keySize
 )
 
-// IsWriterKey reports whether a key, as it stands in a file, says that it is a writer's.
+// IsWriterKey reports whether the contents of a key file are a writer's key.
 func IsWriterKey(key keepsake.Secret) bool {
 	return strings.HasPrefix(strings.TrimSpace(key.Reveal()), writerPrefix)
 }
@@ -77,7 +77,7 @@ func (k *keys) deriveWriter() (*writerKeys, error) {
 	return newWriterKeys(secret, private.PublicKey(), private)
 }
 
-// WriterKey returns the key of writers: what a machine needs to take backups, and not enough to read any.
+// WriterKey returns the key of writers. With it a machine can take backups and can read none.
 func (k *Keyring) WriterKey() (keepsake.Secret, error) {
 	w := k.k().writer
 	if w == nil {
@@ -123,11 +123,11 @@ func writerKeyring(key keepsake.Secret, repository [repositorySize]byte) (*Keyri
 	return &Keyring{func() *keys { return k }}, nil
 }
 
-// WritesOnly reports whether the keyring is a writer's: it seals, and opens nothing.
+// WritesOnly reports whether the keyring is a writer's, which seals and opens nothing.
 func (k *Keyring) WritesOnly() bool { return k.k().writer != nil && len(k.k().epochs) == 0 }
 
-// SealWritten seals a chunk or an index page as a writer. Its id is of the packed bytes: the same id always names the
-// same object, byte for byte.
+// SealWritten seals a chunk or an index page as a writer. Its id is of the packed bytes, so that the same id always
+// names the same object, byte for byte.
 func (k *Keyring) SealWritten(kind ObjectKind, plain []byte, effort Effort) (ChunkID, []byte, error) {
 	if err := fits(kind, plain); err != nil {
 		return ChunkID{}, nil, err
@@ -164,8 +164,8 @@ func writersSeal(kind ObjectKind) bool {
 	return kind == ObjectChunk || kind == ObjectIndex || kind == ObjectManifest
 }
 
-// IsWritten reports whether a sealed object says that a writer sealed it. Whoever has a writer's key can seal one under
-// any name.
+// IsWritten reports whether a sealed object says that a writer sealed it. Whoever has a writer's key can seal an
+// object under any name.
 func IsWritten(sealed []byte) bool {
 	return len(sealed) >= prefixSize && binary.BigEndian.Uint16(sealed[6:]) == writerEpoch
 }
@@ -235,7 +235,7 @@ func (k *keys) openWritten(room []byte, kind ObjectKind, key string, sealed []by
 	return packed, nil
 }
 
-// ErrWritesOnly says that a writer's key opens nothing.
+// ErrWritesOnly returns the error that a writer's key opens nothing.
 func ErrWritesOnly() error {
 	return keepsake.Errorf(keepsake.CodeWrongKey,
 		"The key of this process is a writer's: it takes backups and can read none. Do this where the repository's key is, "+

@@ -1,3 +1,3 @@
 // Package restore brings a recovery point, some tiers of it, or one wedding or organization into a new database, and
-// proves it. It never writes to the platform.
+// proves what it brought. It never writes to the platform.
 package restore

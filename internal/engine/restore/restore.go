@@ -52,11 +52,11 @@ type restore struct {
 	tierLost map[keepsake.Tier]bool // those with a table whose rows could not be restored
 }
 
-// Restore writes a recovery point into a new, empty database and proves it: it is verified only when every table's row
-// count and hash equal the recovery point's. What the target cannot make is an exception of the result, named with the
-// statement and the server's answer, and everything that does not depend on it is made. Everything that can be known
-// before is checked before anything is written. A restore that failed or was killed leaves a marked, incomplete
-// database; the next one into the same database clears it and starts over.
+// Restore writes a recovery point into a new, empty database and proves it. It is verified only when every table's
+// row count and hash equal the recovery point's. What the target cannot make becomes an exception of the result, with
+// the statement and the server's answer, and everything that does not depend on it is made. Restore checks all that
+// it can before it writes anything. When it fails or is killed, it leaves a marked, incomplete database. The next
+// restore into the same database clears it and starts over.
 func (by *Restorer) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (
 	report.RestoreResult, error) {
 	started := by.Now()

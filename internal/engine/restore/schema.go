@@ -12,8 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Schema returns the statements that make a recovery point's schema, or those of single entries of it, as they are:
-// they may hold passwords. Rows are not in it.
+// Schema returns the statements that make a recovery point's schema, or those of single entries of it. It shows them
+// as they are, and they may hold passwords. Rows are not in them.
 func (by *Restorer) Schema(ctx context.Context, point, provider string, numbers []int) (string, error) {
 	tools, err := pgtool.Find(ctx, by.PGBin)
 	if err != nil {

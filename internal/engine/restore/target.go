@@ -23,8 +23,9 @@ func (by *Restorer) targetOptions(url keepsake.Secret) target.Options {
 	}
 }
 
-// CheckTarget refuses, in words, a database that no restore may be written into. One that is not there yet is fine.
-// Restore looks again, and closer: an unfinished restore can be judged with its recovery point only.
+// CheckTarget returns an error for a database that no restore may be written into. A database that does not exist yet
+// is none of them. Restore looks again and closer, because an unfinished restore can be judged only with its recovery
+// point.
 func (by *Restorer) CheckTarget(ctx context.Context, url keepsake.Secret) error {
 	return target.Look(ctx, by.targetOptions(url))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Batch is how many rows one statement changes, unless told otherwise.
+// Batch is how many rows one statement changes, unless the caller says otherwise.
 const Batch = 100
 
 // SQLSTATE codes that are told apart.
@@ -30,7 +30,7 @@ const (
 // errMoved says that the live rows are not those of the preview.
 var errMoved = errors.New("the live rows have changed since the preview")
 
-// Applied is what was done.
+// Applied says what an apply did.
 type Applied struct {
 	Inserted int64 `json:"inserted"`
 	Updated  int64 `json:"updated"`

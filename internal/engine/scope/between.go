@@ -8,8 +8,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// Between compares a scope's rows at two moments, in text: Before is what was, After what came. Tables without a
-// primary key are compared by whole rows. O(rows).
+// Between compares a scope's rows at two moments, in text. In its changes, Before is the earlier row and After the
+// later one. It compares tables without a primary key by whole rows. O(rows).
 func Between(p *Plan, before, after []TableRows) []TableChanges {
 	var out []TableChanges
 	find := func(list []TableRows, name string) *TableRows {
@@ -109,7 +109,7 @@ func rowText(values []*string) string {
 	return b.String()
 }
 
-// Since turns a rewind around: what a restore would undo is what has happened since.
+// Since turns the changes of a rewind around: what a restore would undo is what has happened since.
 func Since(p *Preview) []TableChanges {
 	out := make([]TableChanges, len(p.Tables))
 	for i, t := range p.Tables {

@@ -32,8 +32,8 @@ const (
 	Delete Op = "delete"
 )
 
-// Change is one row that a restore would change. Values are in the table's column order, in PostgreSQL's text form; nil
-// is null.
+// Change is one row that a restore would change. Values are in the order of the table's columns, in PostgreSQL's text
+// form, and nil for null.
 type Change struct {
 	Op      Op        `json:"op"`
 	Before  []*string `json:"before,omitempty"`  // the live row; absent when the row is inserted
@@ -41,7 +41,8 @@ type Change struct {
 	Refused string    `json:"refused,omitempty"` // why it would not be done, in words
 }
 
-// Newer reports that the live row was made or changed after the recovery point, and would be overwritten or removed.
+// Newer reports whether the live row was made or changed after the recovery point and would be overwritten or
+// removed.
 func (c Change) Newer() bool { return c.Op != Insert }
 
 // row is the side that has the key.
@@ -65,7 +66,8 @@ type TableChanges struct {
 	WeddingColumn string `json:"-"`
 }
 
-// Counts of a table's changes; refused ones count as refused only.
+// Counts returns how many rows the table's changes insert, update and remove, and how many are refused. A refused
+// change counts as refused only.
 func (t TableChanges) Counts() (insert, update, remove, refused int64) {
 	for _, c := range t.Changes {
 		switch {
@@ -82,7 +84,7 @@ func (t TableChanges) Counts() (insert, update, remove, refused int64) {
 	return insert, update, remove, refused
 }
 
-// Preview is what an apply would do.
+// Preview says what an apply would do.
 type Preview struct {
 	Point     string         `json:"point"`
 	PointTime time.Time      `json:"point_time"`
@@ -101,7 +103,7 @@ type Preview struct {
 	Seconds     float64          `json:"seconds"`
 }
 
-// Touched are the weddings that are touched when some rows are left out.
+// Touched returns the weddings that the preview touches when some rows are left out.
 func (p *Preview) Touched(leftOut func(t TableChanges, c Change) bool) map[string]int64 {
 	touched := maps.Clone(p.Weddings)
 	for _, t := range p.Tables {
@@ -127,7 +129,7 @@ func (t TableChanges) weddingOf(c Change) (string, bool) {
 	return *c.row()[i], true
 }
 
-// Totals over all tables.
+// Totals returns the sums of Counts over all tables.
 func (p *Preview) Totals() (insert, update, remove, refused int64) {
 	for _, t := range p.Tables {
 		i, u, d, r := t.Counts()
@@ -206,8 +208,8 @@ func nameMark(content, spelling string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// Misnamed reports that what was typed is not the name that the fingerprint's preview showed. What is no fingerprint
-// says nothing.
+// Misnamed reports whether what somebody typed is not the name that the fingerprint's preview showed. It is false for
+// a text that is no fingerprint.
 func Misnamed(fingerprint, typed string) bool {
 	content, marks, found := strings.Cut(fingerprint, "-")
 	if !found || len(marks) != 3*8 {
@@ -224,7 +226,8 @@ func Misnamed(fingerprint, typed string) bool {
 // inName escapes what separates the parts of a row's name.
 var inName = strings.NewReplacer("%", "%25", " ", "%20", ",", "%2C")
 
-// RowName names one row among all that a preview has, whatever tables, columns and values hold: "public.guests id 7".
+// RowName returns a name for one row that no other row of a preview has, whatever tables, columns and values hold:
+// "public.guests id 7".
 func (t TableChanges) RowName(c Change) string {
 	parts := make([]string, len(t.Key))
 	for i, v := range keyOf(&t, c.row()) {
@@ -239,10 +242,10 @@ func (t TableChanges) RowName(c Change) string {
 	return inName.Replace(t.Table) + " " + strings.Join(parts, ", ")
 }
 
-// AllRowsName names every row of the table.
+// AllRowsName returns the name that stands for every row of the table.
 func (t TableChanges) AllRowsName() string { return inName.Replace(t.Table) + " *" }
 
-// KeyText is the row's primary key for people: "id 7" or "wedding_id 7, number 3".
+// KeyText returns the row's primary key in words: "id 7" or "wedding_id 7, number 3".
 func (t TableChanges) KeyText(c Change) string {
 	parts := make([]string, len(t.Key))
 	for i, v := range keyOf(&t, c.row()) {

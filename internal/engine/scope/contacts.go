@@ -22,7 +22,7 @@ type Contact struct {
 	Place string `json:"place,omitempty"`
 }
 
-// Contacts returns the vendors of the scope, by kind and name.
+// Contacts returns the vendors of the scope, ordered by kind and name.
 func Contacts(tables []TableRows, m keepsake.VendorTable) []Contact {
 	var out []Contact
 	for _, t := range tables {

@@ -20,7 +20,7 @@ const (
 	Outside Belonging = "outside" // not touched
 )
 
-// Table is one table of the platform as a scope sees it. Partitioned tables count as one.
+// Table is one table of the platform as a scope sees it. A partitioned table counts as one.
 type Table struct {
 	Name    string              `json:"name"` // schema.table
 	Belongs Belonging           `json:"belongs"`
@@ -36,7 +36,7 @@ type Edge struct {
 	Virtual bool `json:"virtual,omitempty"` // only the data map knows it
 }
 
-// Plan is how a scope lies in the platform's tables.
+// Plan says how a scope lies in the platform's tables.
 type Plan struct {
 	Wide    bool   `json:"wide,omitempty"` // whole tables; there is no root then
 	Root    string `json:"root"`           // the scope's root table
@@ -47,7 +47,7 @@ type Plan struct {
 	Points []Edge   `json:"points"` // from an owned table to a shared one, and from the root into its own scope
 }
 
-// Table returns a table of the plan, nil if there is none.
+// Table returns a table of the plan, or nil where there is none.
 func (p *Plan) Table(name string) *Table {
 	i := slices.IndexFunc(p.Tables, func(t *Table) bool { return t.Name == name })
 	if i < 0 {
@@ -56,12 +56,12 @@ func (p *Plan) Table(name string) *Table {
 	return p.Tables[i]
 }
 
-// Of returns the tables that are this to the scope, in order.
+// Of returns the tables with this Belonging, in order.
 func (p *Plan) Of(b Belonging) []*Table {
 	return slices.DeleteFunc(slices.Clone(p.Tables), func(t *Table) bool { return t.Belongs != b })
 }
 
-// FromManifest plans a scope from what a recovery point knows, without any database.
+// FromManifest plans a scope from what a recovery point knows. It needs no database.
 func FromManifest(m *repository.Manifest, d keepsake.DataMap, root string) (*Plan, error) {
 	tables, byName := tablesOf(m)
 	keys, err := references(m, byName)
@@ -99,7 +99,7 @@ func certain(full string) bool {
 	return keepsake.TableName(keepsake.SplitTableName(full)) == full || strings.Count(full, ".") < 2
 }
 
-// References are a recovery point's foreign keys, by the full names of its tables.
+// References returns a recovery point's foreign keys, by the full names of its tables.
 func References(m *repository.Manifest) ([]repository.ForeignKey, error) {
 	_, byName := tablesOf(m)
 	return references(m, byName)

@@ -2,7 +2,8 @@ package scope
 
 import "github.com/wedsync/keepsake/internal/keepsake"
 
-// Root is the table and the column that name one wedding or one organization, and its key.
+// Root returns the table of weddings with the key of one, or that of organizations. Exactly one of wedding and
+// organization must be set.
 func Root(d keepsake.DataMap, wedding, organization string) (table keepsake.RootTable, id string, err error) {
 	switch {
 	case (wedding == "") == (organization == ""):

@@ -17,10 +17,11 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// MaxBytes bounds the rows of one scope, at one moment. What is larger is restored into a database of its own.
+// MaxBytes is the largest size of one scope's rows at one moment, in bytes. A larger scope can only be restored into
+// a database of its own.
 const MaxBytes = 128 << 20
 
-// Chunks opens chunks of a recovery point. It is used by several goroutines.
+// Chunks opens chunks of a recovery point. Several goroutines use it at once.
 type Chunks interface {
 	// Open returns the plaintext of a chunk, in buf where that is large enough. The caller keeps it.
 	Open(ctx context.Context, c *repository.Chunk, buf []byte) ([]byte, error)
@@ -54,9 +55,9 @@ func (r *Rows) Count(table string) (n int64) {
 	return n
 }
 
-// Read returns the rows of the scope whose root row has the key id, in text, and the rows of shared tables that they
-// point at. It opens only chunks that can hold one of the keys that lead there, and of the index only what belongs to
-// tables that keys lead to. Memory is bounded by MaxBytes.
+// Read returns the rows of the scope whose root row has the key id, which is a text, and the rows of shared tables
+// that they point at. It opens only chunks that can hold one of the keys that lead there. Of the index it reads only
+// what belongs to tables that keys lead to. MaxBytes bounds its memory.
 func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id string) (*Rows, error) {
 	r := &rowReader{plan: p, src: src, out: &Rows{Tables: map[string][]PartRows{}}, opened: map[repository.ChunkID]bool{}}
 	for i := range m.Tables {

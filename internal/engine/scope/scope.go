@@ -33,7 +33,8 @@ const (
 	statementTimeout = "60s"
 )
 
-// Compare makes a preview. It only reads; what it writes are temporary tables of its own session.
+// Compare makes a preview. It changes nothing in the platform's tables: what it writes are temporary tables of its
+// own session.
 func Compare(ctx context.Context, conn *pgx.Conn, in Input) (*Preview, error) {
 	var p *Preview
 	err := inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) (err error) {
@@ -122,7 +123,7 @@ func (l *live) name(ctx context.Context, column string) (string, error) {
 	return "", nil
 }
 
-// ApplyInput is a preview that a person has confirmed.
+// ApplyInput is a preview with the confirmation of a person.
 type ApplyInput struct {
 	Fingerprint string                              // of the preview
 	Skip        func(t TableChanges, c Change) bool // rows ticked off; nil: none
@@ -247,8 +248,8 @@ func done(tables []TableChanges) []TableChanges {
 	return out
 }
 
-// Undo is what an apply changed, with both sides of every row: enough to take it back, and to notice what the platform
-// has changed since.
+// Undo says what an apply changed, with both sides of every row. That is enough to take it back, and to notice what
+// the platform has changed since.
 type Undo struct {
 	Restore string         `json:"restore"` // id of the restore
 	Time    time.Time      `json:"time"`
@@ -262,7 +263,7 @@ type Undo struct {
 	Tables  []TableChanges `json:"tables"`
 }
 
-// Rows is the number of rows that were changed.
+// Rows returns how many rows were changed.
 func (u *Undo) Rows() (n int64) {
 	for _, t := range u.Tables {
 		n += int64(len(t.Changes))
@@ -285,8 +286,8 @@ func (u *Undo) reverse() []TableChanges {
 	return out
 }
 
-// TakeBack undoes a restore in one transaction. A row that the platform has changed since is left alone and listed as
-// refused in the result's tables. keep makes the undo object of this undo durable before anything is committed.
+// TakeBack undoes a restore in one transaction. It leaves a row alone that the platform has changed since, and lists
+// it as refused in the result's tables. keep makes the undo object of this undo durable before anything is committed.
 func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows int64),
 	keep func(context.Context, *Undo) error) (applied Applied, tables []TableChanges, err error) {
 	err = retry(ctx, func() error {
@@ -327,8 +328,8 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows i
 	return applied, tables, err
 }
 
-// Stands reports whether the live rows are as the restore left them, more of them than not: whether it was committed,
-// which its undo object alone, stored before, does not say. It changes nothing.
+// Stands reports whether more of the live rows are as the restore left them than not, and so whether the restore was
+// committed. Its undo object does not say that, because it was stored before the commit. Stands changes nothing.
 func Stands(ctx context.Context, conn *pgx.Conn, u *Undo) (stands bool, err error) {
 	err = inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) error {
 		var as, all int

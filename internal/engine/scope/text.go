@@ -49,14 +49,14 @@ func baseType(name string) string {
 	return strings.TrimSpace(name[:open]) + name[open+shut+1:]
 }
 
-// Reader turns rows of a recovery point into text, with no database. It is used by one goroutine.
+// Reader turns rows of a recovery point into text without a database. One goroutine uses it.
 type Reader struct{ types *pgtype.Map }
 
 // NewReader returns a Reader.
 func NewReader() *Reader { return &Reader{types: pgtype.NewMap()} }
 
-// Values returns a row's values in column order as PostgreSQL would print them, nil for null. A value of a type that is
-// not built in is its text, or its bytes in hex (\x…).
+// Values returns a row's values in the order of its columns, as PostgreSQL would print them, and nil for null. A
+// value of a type that is not built in is its text, or its bytes in hex (\x…).
 func (r *Reader) Values(t *repository.Table, row []byte) ([]*string, error) {
 	if t.Format == repository.FormatText {
 		return textValues(t, row)

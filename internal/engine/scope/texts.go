@@ -8,7 +8,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TableRows are a table's rows in text, nil for null.
+// TableRows holds a table's rows in text, with nil for null.
 type TableRows struct {
 	Table   string
 	Belongs Belonging
@@ -16,7 +16,7 @@ type TableRows struct {
 	Rows    [][]*string
 }
 
-// Texts returns the rows of a scope in text, owned tables first, without any database.
+// Texts returns the rows of a scope in text, owned tables first. It needs no database.
 func Texts(p *Plan, rows *Rows) ([]TableRows, error) {
 	r := NewReader()
 	var out []TableRows
@@ -55,7 +55,7 @@ func (r *Reader) each(t *Table, part *repository.Table, plain []byte, fn func([]
 	return nil
 }
 
-// ReadTable reads all rows of one table in text, MaxBytes of them at most.
+// ReadTable reads all rows of one table in text, up to MaxBytes of them.
 func ReadTable(ctx context.Context, t *Table, src Chunks) (TableRows, error) {
 	list := TableRows{Table: t.Name, Belongs: t.Belongs, Columns: t.Columns}
 	r, size := NewReader(), int64(0)

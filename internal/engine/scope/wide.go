@@ -12,12 +12,12 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// MaxWide bounds the tables of a wide scope, in bytes as COPY writes them: to be compared they are copied into
-// temporary tables of the platform's own server.
+// MaxWide is the largest size of a wide scope's tables, in bytes as COPY writes them. To compare them, they are
+// copied into temporary tables on the platform's own server.
 const MaxWide = 4 << 30
 
-// Wide plans a scope of whole tables: those of the tiers, or with none all of them. Nothing is walked; a row whose
-// parent is in a table that is left out, and not there, is refused like any other.
+// Wide plans a scope of whole tables: those of the tiers, or all of them where no tier is given. It walks no
+// references. A row whose parent is not there, in a table that is left out, is refused like any other.
 func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*Plan, error) {
 	tables, byName := tablesOf(m)
 	keys, err := references(m, byName)
@@ -48,7 +48,7 @@ func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*P
 	return p, nil
 }
 
-// WideRows are the rows of a wide scope, which stream opens one table or partition at a time, as COPY reads them.
+// WideRows returns the rows of a wide scope. stream opens one table or partition at a time, as COPY reads it.
 func WideRows(
 	p *Plan, m *repository.Manifest, stream func(context.Context, *repository.Table) io.ReadCloser,
 ) (*Rows, error) {

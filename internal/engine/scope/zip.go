@@ -14,11 +14,11 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Formats are those of an export, the first by default. In CSV null is an empty field like an empty text; JSON tells
-// them apart.
+// Formats are the formats of an export. The first is the default. In CSV, null and an empty text are both an empty
+// field. JSON tells them apart.
 var Formats = []string{"csv", "json"}
 
-// CheckFormat refuses a format that Export does not know.
+// CheckFormat returns an error for a format that Export does not know.
 func CheckFormat(format string) error {
 	if !slices.Contains(Formats, format) {
 		return keepsake.Errorf(keepsake.CodeInvalid, "There is no format %q: use csv or json.", format)
@@ -26,7 +26,7 @@ func CheckFormat(format string) error {
 	return nil
 }
 
-// Export writes a ZIP with one file for each table that has rows, and nothing to disk.
+// Export writes a ZIP with one file for each table that has rows. It writes nothing to a disk.
 func Export(w io.Writer, tables []TableRows, format string) error {
 	archive, names := zip.NewWriter(w), export.Names{}
 	for _, t := range tables {
@@ -49,7 +49,7 @@ func Export(w io.Writer, tables []TableRows, format string) error {
 	return archive.Close()
 }
 
-// ExportWide writes the same of whole tables, chunk by chunk: memory does not grow with them.
+// ExportWide writes such a ZIP of whole tables, chunk by chunk, so that memory does not grow with them.
 func ExportWide(ctx context.Context, w io.Writer, p *Plan, src Chunks, format string) error {
 	archive, names := zip.NewWriter(w), export.Names{}
 	r := NewReader()

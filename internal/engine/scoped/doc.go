@@ -1,3 +1,3 @@
-// Package scoped brings a wedding, an organization, tiers or everything back into the live platform, takes that back,
-// and tells what was lost and when. It writes only what was shown and confirmed.
+// Package scoped brings a wedding, an organization, tiers or everything back into the live platform, and takes that
+// back. It says what was lost and when. It writes only what was shown and confirmed.
 package scoped

@@ -11,7 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Damage is a stretch of time in which rows of a wedding vanished or changed in bulk.
+// Damage is a stretch of time in which rows of a wedding vanished, or many of them changed.
 type Damage struct {
 	Point      string    // the newest recovery point before it
 	From, To   time.Time // between that point and the next one, or now (zero)
@@ -28,10 +28,10 @@ type Damage struct {
 const damageReads = 6
 
 // FindDamage looks for the newest damage of a wedding: first between the newest of the points and the live platform,
-// then between each point and the one before it. points are ids, newest first; where the newest do not hold the wedding
-// at all, all of it vanished after the first that does. found is false when there is none. Where the platform does not
-// answer, only the points are compared. It reads one scope for every point it looks at, and at most damageReads that
-// hold the wedding.
+// then between each point and the one before it. points are ids, newest first. Where the newest ones do not hold the
+// wedding at all, all of it vanished after the newest one that does. Where the platform does not answer, FindDamage
+// compares the points alone. found is false when there is no damage. FindDamage reads one scope for every point that
+// it looks at, and at most damageReads points that hold the wedding.
 func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []string) (d Damage, found bool, err error) {
 	in.Mode = scope.Rewind
 	var after *ScopeAt

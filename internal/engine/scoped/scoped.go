@@ -26,7 +26,8 @@ type Restorer struct {
 	Now            func() time.Time
 }
 
-// ScopeInput names a wedding or an organization by the key of its row, tiers, or everything: exactly one of them.
+// ScopeInput names a wedding or an organization by the key of its row, or tiers, or everything. Exactly one of them
+// is set.
 type ScopeInput struct {
 	Wedding      string
 	Organization string
@@ -70,13 +71,13 @@ func (in ScopeInput) name() string {
 	return strings.Join(words, " and ") + " tiers"
 }
 
-// Roots are the tables whose rows are weddings and organizations.
+// Roots returns the tables whose rows are weddings and organizations.
 func (by *Restorer) Roots() (wedding, organization string) {
 	return by.DataMap.Wedding.Table, by.DataMap.Organization.Table
 }
 
-// ExplainScope says which tables belong to the weddings or organizations of the live platform, and why. An id is not
-// needed.
+// ExplainScope returns which tables of the live platform belong to weddings or organizations, and why. in needs no
+// id.
 func (by *Restorer) ExplainScope(ctx context.Context, root string) (*scope.Plan, error) {
 	conn, err := platform.Connect(ctx, by.PlatformURL)
 	if err != nil {
@@ -90,7 +91,7 @@ func (by *Restorer) ExplainScope(ctx context.Context, root string) (*scope.Plan,
 	return scope.FromCatalog(c, by.DataMap, root)
 }
 
-// ScopeAt is a scope's rows at a recovery point, read once and compared as often as needed.
+// ScopeAt holds a scope's rows at a recovery point. It reads them once and compares them as often as needed.
 type ScopeAt struct {
 	by     *Restorer
 	repo   *replicas.Repo
@@ -155,7 +156,7 @@ func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repo
 		Mode: in.Mode, Name: in.name(), Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
-// Rows returns what was read.
+// Rows returns the rows.
 func (s *ScopeAt) Rows() *scope.Rows { return s.in.Rows }
 
 // Plan returns how the scope lies in the recovery point's tables.
@@ -190,7 +191,7 @@ func (s *ScopeAt) Preview(ctx context.Context) (*scope.Preview, error) {
 	return p, err
 }
 
-// ScopeApply is a confirmed preview.
+// ScopeApply is a preview with the confirmation of a person.
 type ScopeApply struct {
 	Fingerprint string
 	Skip        func(scope.TableChanges, scope.Change) bool // rows ticked off; nil: none
@@ -214,8 +215,8 @@ type ScopeResult struct {
 	Seconds float64        `json:"seconds"`
 }
 
-// Apply does what a preview showed, in one transaction. When the platform has changed since, nothing is written, the
-// error's code is CodeConflict and the result holds the new preview.
+// Apply makes the changes of a preview in one transaction. When the platform has changed since, it writes nothing and
+// returns CodeConflict, with the new preview in the result.
 func (s *ScopeAt) Apply(ctx context.Context, a ScopeApply) (ScopeResult, error) {
 	track := report.NewTracker(nil, s.by.Now)
 	defer track.Close()
@@ -263,7 +264,7 @@ func (by *Restorer) PreviewScope(ctx context.Context, in ScopeInput) (*scope.Pre
 	return s.Preview(ctx)
 }
 
-// ApplyScope reads a scope and makes the changes of a preview. See ScopeAt.Apply.
+// ApplyScope reads a scope and makes the changes of a preview: see ScopeAt.Apply.
 func (by *Restorer) ApplyScope(
 	ctx context.Context, in ScopeInput, a ScopeApply, reporter report.Reporter,
 ) (ScopeResult, error) {

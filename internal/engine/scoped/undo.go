@@ -40,8 +40,8 @@ func (by *Restorer) keepUndo(ctx context.Context, r *replicas.Repo, u *scope.Und
 	return at, nil
 }
 
-// Undos lists the ids of restores that can be undone, newest first. Where none is found and a provider could not be
-// asked, it is CodeUnavailable: nobody knows then that there is none.
+// Undos returns the ids of restores that can be undone, newest first. Where it finds none and a provider could not be
+// asked, it returns CodeUnavailable, because there may be one.
 func (by *Restorer) Undos(ctx context.Context) ([]string, error) {
 	r, err := by.Replicas.Open(ctx)
 	if err != nil {
@@ -110,13 +110,13 @@ func (by *Restorer) readUndo(ctx context.Context, r *replicas.Repo, restore stri
 	return nil, last
 }
 
-// Undo takes a scoped restore back, but for rows that the platform has changed since: those are left alone and named.
-// An undo can itself be undone.
+// Undo takes a scoped restore back. It leaves rows alone that the platform has changed since, and names them. An undo
+// can itself be undone.
 func (by *Restorer) Undo(ctx context.Context, restore string) (ScopeResult, error) {
 	return by.TakeBack(ctx, restore, ScopeApply{}, nil)
 }
 
-// TakeBack is Undo under an id of the caller's. Of a, only Restore and Again count.
+// TakeBack does the same as Undo under an id that the caller chose. It uses only the fields Restore and Again of a.
 func (by *Restorer) TakeBack(
 	ctx context.Context, restore string, a ScopeApply, reporter report.Reporter,
 ) (ScopeResult, error) {

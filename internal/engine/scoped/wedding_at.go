@@ -11,7 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// WeddingAt is a wedding as it was at a recovery point.
+// WeddingAt holds a wedding as it was at a recovery point.
 type WeddingAt struct {
 	Point       string
 	Time        time.Time
@@ -22,7 +22,7 @@ type WeddingAt struct {
 	ChunksTotal int64
 }
 
-// WeddingAt reads a wedding from a recovery point, with no platform.
+// WeddingAt reads a wedding from a recovery point. It needs no platform.
 func (by *Restorer) WeddingAt(ctx context.Context, in ScopeInput) (WeddingAt, error) {
 	if in.wide() {
 		return WeddingAt{}, keepsake.Errorf(keepsake.CodeInvalid,
@@ -52,8 +52,8 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 	return out, nil
 }
 
-// Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json, streamed. It needs no
-// platform, and nothing is written before the first chunk could be read.
+// Export writes a scope as it was at a recovery point, as a ZIP with one file for each table, csv or json. It streams
+// the ZIP and needs no platform. It writes nothing before it could read the first chunk.
 func (by *Restorer) Export(ctx context.Context, in ScopeInput, format string, w io.Writer) error {
 	if err := scope.CheckFormat(format); err != nil {
 		return err
@@ -72,10 +72,10 @@ func (by *Restorer) Export(ctx context.Context, in ScopeInput, format string, w 
 	return scope.Export(w, tables, format)
 }
 
-// Now is the word for the live platform as a moment.
+// Now names the live platform in the place of a recovery point.
 const Now = "now"
 
-// WeddingChanges is what changed in a wedding between two moments.
+// WeddingChanges says what changed in a wedding between two moments.
 type WeddingChanges struct {
 	Name        string
 	From, To    time.Time // To is zero for the live platform
@@ -86,8 +86,8 @@ type WeddingChanges struct {
 	ChunksTotal int64
 }
 
-// WeddingChanges compares a wedding at in.Point with itself at another recovery point, or in the live platform (Now). A
-// wedding that one of the moments does not know has no rows there.
+// WeddingChanges compares a wedding at in.Point with itself at another recovery point, or in the live platform (Now).
+// Where one of the moments does not know the wedding, it has no rows there.
 func (by *Restorer) WeddingChanges(ctx context.Context, in ScopeInput, to string) (WeddingChanges, error) {
 	in.Mode = scope.Rewind
 	s, err := by.ReadScope(ctx, in)

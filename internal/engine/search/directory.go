@@ -1,6 +1,6 @@
-// Package search finds weddings by what people type: words of the couple, the organization, a place or a vendor, in any
-// order and without their accents, and days in the forms that people write. It knows neither PostgreSQL nor the
-// repository: a Directory is filled from the live platform or from a recovery point, and answers the same from both.
+// Package search finds weddings by what people type: words of the couple, the organization, a place or a vendor, in
+// any order and without their accents, and days in the forms that people write. It knows neither PostgreSQL nor the
+// repository. A Directory can hold the live platform or a recovery point, and answers the same for both.
 package search
 
 import (
@@ -24,7 +24,7 @@ type Wedding struct {
 	Rank           int       // how well a search fits: 0 is best. Without a search it is 0
 }
 
-// Day is the wedding's day as YYYY-MM-DD, "" where there is none yet.
+// Day returns the wedding's day as YYYY-MM-DD, or "" where there is none yet.
 func (w Wedding) Day() string {
 	if w.Date.IsZero() {
 		return ""
@@ -32,7 +32,7 @@ func (w Wedding) Day() string {
 	return w.Date.Format(time.DateOnly)
 }
 
-// Match is what was found of a wedding when it was not the couple.
+// Match says what of a wedding a search found, when it was not the couple.
 type Match struct {
 	Kind Kind   `json:"kind" enum:"organization,place,vendor"`
 	Text string `json:"text" doc:"As the platform writes it"`
@@ -48,8 +48,8 @@ const (
 	Vendor       Kind = "vendor"
 )
 
-// Directory is what is searched: every wedding with its day, organization, places and vendors, folded once. It takes
-// about 300 bytes a wedding and never changes, so any number of searches may share it.
+// Directory holds what a search looks through: every wedding with its day, organization, places and vendors, folded
+// once. It takes about 300 bytes for each wedding. It never changes, so any number of searches may share it.
 type Directory struct {
 	// VendorsMissing: they could not be read in time, so no search finds one.
 	VendorsMissing bool
@@ -92,7 +92,8 @@ type organization struct {
 
 type vendor struct{ name, place place }
 
-// Builder fills a Directory: organizations and vendors first, then weddings, then who works where.
+// Builder fills a Directory. Add organizations and vendors first, then weddings, then the links between vendors and
+// weddings.
 type Builder struct {
 	d             Directory
 	organizations map[string]int32
@@ -105,7 +106,7 @@ func NewBuilder() *Builder {
 	return &Builder{organizations: map[string]int32{}, vendors: map[string]int32{}, weddings: map[string]int32{}}
 }
 
-// Organization adds one.
+// Organization adds an organization.
 func (b *Builder) Organization(id, name string) {
 	i := b.organization(id)
 	o := &b.d.organizations[i]
@@ -122,7 +123,7 @@ func (b *Builder) organization(id string) int32 {
 	return i
 }
 
-// Vendor adds one.
+// Vendor adds a vendor.
 func (b *Builder) Vendor(id, name, at string) {
 	b.vendors[id] = int32(len(b.d.vendors))
 	b.d.vendors = append(b.d.vendors, vendor{placeOf(name), placeOf(at)})
@@ -130,7 +131,7 @@ func (b *Builder) Vendor(id, name, at string) {
 
 func placeOf(text string) place { return place{text, fold.Search(text)} }
 
-// Wedding adds one. A zero day is none.
+// Wedding adds a wedding. A zero day means that it has none.
 func (b *Builder) Wedding(id, couple, organizationID string, day time.Time, places ...string) {
 	w := wedding{
 		id:           id,
@@ -149,7 +150,8 @@ func (b *Builder) Wedding(id, couple, organizationID string, day time.Time, plac
 	b.d.weddings = append(b.d.weddings, w)
 }
 
-// Link says that a vendor works at a wedding. Who is not known is passed over: rows come and go while tables are read.
+// Link says that a vendor works at a wedding. It ignores a vendor or wedding that was not added, because rows come
+// and go while tables are read.
 func (b *Builder) Link(weddingID, vendorID string) {
 	w, known := b.weddings[weddingID]
 	v, also := b.vendors[vendorID]
@@ -158,7 +160,7 @@ func (b *Builder) Link(weddingID, vendorID string) {
 	}
 }
 
-// Done returns the Directory. The Builder is of no use afterwards.
+// Done returns the Directory. The Builder must not be used afterwards.
 func (b *Builder) Done() *Directory {
 	d := &b.d
 	for i := range d.weddings {
@@ -186,7 +188,7 @@ func (b *Builder) Done() *Directory {
 	return d
 }
 
-// Organizations returns the organizations whose names hold every word, by name.
+// Organizations returns the organizations whose names hold every word, ordered by name.
 func (d *Directory) Organizations(search string) (list []OrganizationFound) {
 	words := fold.Words(search, MostWords)
 	for _, o := range d.organizations {
@@ -242,7 +244,8 @@ func (d *Directory) nearest(today time.Time) []int32 {
 	return order
 }
 
-// NearestFirst orders weddings ahead before past ones, each the nearest to the day first, and those without a day last.
+// NearestFirst orders weddings: those ahead come before past ones, and among each the nearest day comes first. Those
+// without a day are last.
 func NearestFirst(today time.Time) func(a, b Wedding) int {
 	return func(a, b Wedding) int {
 		if a.Date.IsZero() != b.Date.IsZero() {

@@ -8,7 +8,7 @@ import (
 	"github.com/wedsync/keepsake/internal/fold"
 )
 
-// MostWords bounds the words of a search, of which each costs a comparison with every wedding.
+// MostWords is the largest number of words in a search. Each word costs a comparison with every wedding.
 const MostWords = 8
 
 // Query selects weddings of a Directory.
@@ -43,7 +43,8 @@ const (
 	ranks
 )
 
-// Count returns how many weddings there are, and how many the organizations have that are theirs.
+// Count returns how many weddings there are, and how many of them belong to the organizations for which theirs is
+// true.
 func (d *Directory) Count(theirs func(organization string) bool) (all, of int64) {
 	for _, o := range d.organizations {
 		if theirs(o.id) {
@@ -53,8 +54,8 @@ func (d *Directory) Count(theirs func(organization string) bool) (all, of int64)
 	return int64(len(d.weddings)), of
 }
 
-// Find returns the weddings that fit every word, the best first and among equals the nearest first. It takes a look at
-// each wedding.
+// Find returns the weddings that fit every word. The best ones come first, and among equals the nearest. It looks at
+// each wedding once.
 func (d *Directory) Find(q Query) Found {
 	terms, days := readTerms(q.Text, q.Today)
 	s := searcher{d: d, terms: terms}

@@ -2,7 +2,8 @@ package search
 
 import "strconv"
 
-// Lost returns the weddings that some directories hold and one does not, each as the first of them knows it.
+// Lost returns the weddings that some directories hold and one does not. Each is described as in the first directory
+// that holds it.
 func Lost(in *Directory, from ...*Directory) *Directory {
 	b := NewBuilder()
 	for n, d := range from {

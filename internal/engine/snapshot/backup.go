@@ -65,9 +65,9 @@ type backup struct {
 	withoutWeddings bool
 }
 
-// Backup takes a snapshot of the platform and publishes it at every provider that can take it. A provider that is down,
-// slow or lying never fails a backup: the result says which copies are confirmed. It fails when no provider has a whole
-// copy.
+// Backup takes a snapshot of the platform and publishes it at every provider that can take it. A provider that is
+// down, slow or lying never fails a backup: the result says which copies are confirmed. Backup fails when no provider
+// has a whole copy.
 func (t *Taker) Backup(
 	ctx context.Context, in report.BackupInput, reporter report.Reporter,
 ) (report.BackupResult, error) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// DefaultSilence is how long a store may be silent in an operation that is in no hurry.
+// DefaultSilence is how long a store may be silent in an operation for which nobody waits.
 const DefaultSilence = 15 * time.Second
 
 const (
@@ -27,7 +27,7 @@ const (
 	mostSilence = 90 * time.Second
 )
 
-// SilentError says that a store was given up because nothing was heard of it.
+// SilentError says that an operation gave a store up because it was silent.
 type SilentError struct {
 	For   time.Duration
 	Doing string // "storing chunks"
@@ -42,13 +42,14 @@ func (e *SilentError) happened() string {
 	return fmt.Sprintf("It did not answer for %.0f s while %s, so it was given up for now.", e.For.Seconds(), e.Doing)
 }
 
-// Unwrap makes it an ErrTimeout.
+// Unwrap returns ErrTimeout.
 func (e *SilentError) Unwrap() error { return ErrTimeout }
 
-// Attended is a store in the hands of one operation. A call that hears nothing of the store for too long ends, and all
-// others with it; from then on every call fails at once. So a store that hangs costs an operation that time once,
-// however much it has to ask. Heard of is a store that answers, be it with an error, or whose bytes move. How long is
-// too long: the silence that the operation allows, and what a chunk takes at the throughput that was measured.
+// Attended is a store in the hands of one operation. When the store is silent for too long, the waiting call ends and
+// all others with it, and every later call fails at once. So a store that hangs costs an operation that time once,
+// however many calls it makes. A store that answers is not silent, even when it answers with an error, and neither is
+// one whose bytes move. Too long is the silence that the operation allows, and the time that a chunk takes at the
+// measured throughput.
 type Attended struct {
 	p Provider
 
@@ -81,7 +82,8 @@ type call struct {
 	bytes   int // since the last time that they counted
 }
 
-// Attend returns p for one operation, with the silence that it allows. told, when set, learns that p was given up.
+// Attend returns p for one operation, with the silence that this operation allows. told, when set, is called when p
+// is given up.
 func Attend(p Provider, silence time.Duration, told func()) *Attended {
 	if told == nil {
 		told = func() {}
@@ -96,7 +98,7 @@ func (a *Attended) Allow(silence time.Duration) {
 	a.silence = silence
 }
 
-// Waiting returns how long nothing was heard of the store although something is asked of it.
+// Waiting returns for how long the store has been silent while a call waits for it.
 func (a *Attended) Waiting() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -276,7 +278,7 @@ func (a *Attended) Sync(ctx context.Context) error {
 	return err
 }
 
-// MakePlace passes the wish on.
+// MakePlace makes the place of the store behind: see MakePlace.
 func (a *Attended) MakePlace(ctx context.Context) error {
 	return a.do(ctx, &call{to: storing, doing: "its place was to be made"}, func(ctx context.Context) error {
 		return untilDone(ctx, func(ctx context.Context) error { return MakePlace(ctx, a.p) })

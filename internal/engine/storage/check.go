@@ -22,14 +22,14 @@ const (
 	largeProbeSlots = 4
 )
 
-// Check proves that a provider can be written and read now: it puts a small object of random content, makes it durable,
-// reads it back, compares it and deletes it. The right to delete is not needed; without it at most eight small objects
-// stay, where List does not show them.
+// Check proves that a provider can be written and read now. It puts a small object of random content, makes it
+// durable, reads it back, compares it and deletes it. It needs no right to delete. Without that right at most eight
+// small objects stay, and List does not show them.
 func Check(ctx context.Context, p Provider) error { return check(ctx, p, probeKey, probeSlots, 0) }
 
-// CheckLarge proves that a provider takes an object of that size, with content that cannot be compressed, and removes
-// it where it may; where it may not, at most four such objects stay. A store may limit the size of objects far below
-// what a backup writes.
+// CheckLarge proves that a provider takes an object of that size, with content that cannot be compressed, because a
+// store may limit the size of objects far below what a backup writes. It removes the object. Without the right to
+// delete at most four such objects stay.
 func CheckLarge(ctx context.Context, p Provider, size int64) error {
 	return check(ctx, p, largeProbeKey, largeProbeSlots, size)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ErrTooLarge is what Get returns, wrapped, for an object above its limit.
+// ErrTooLarge is what Get returns, wrapped, for an object that is larger than its limit.
 var ErrTooLarge = errors.New("the object is larger than it may be")
 
 // errBadKey marks a key that checkKey refuses.

@@ -33,8 +33,8 @@ type settingError string
 func (e settingError) Error() string { return string(e) }
 
 // Explain says in whole sentences what an error of a provider means and what to do. It names no object and no secret,
-// and shows nothing of what a library says: of an error that it does not know, it gives the store's code and status, or
-// the system's words.
+// and shows nothing of what a library says. For an error that it does not know, it gives the store's code and status,
+// or the system's words.
 func Explain(err error) string {
 	if err == nil {
 		return ""

@@ -31,8 +31,9 @@ type file struct {
 	current *place // nil until the directory was there
 }
 
-// OpenFile opens the directory at name as a Provider. One that is not there is ErrNoPlace to every operation, because a
-// disk that is not mounted must not be taken for an empty one. Only MakePlace makes it.
+// OpenFile opens the directory at name as a Provider. While the directory is not there, every operation returns
+// ErrNoPlace, because a disk that is not mounted must not be taken for an empty one. Only MakePlace makes the
+// directory.
 func OpenFile(name string) (Provider, error) {
 	if name == "" {
 		return nil, settingError("The directory of a provider has no name.")

@@ -10,15 +10,15 @@ import (
 	"syscall"
 )
 
-// IdentityKey is the object by which a place says which provider it is. This package reads it for one purpose: to tell
-// whether a directory that has taken another's path is the same disk, mounted again.
+// IdentityKey is the name of the object in which a place says which provider it is. This package reads it for one
+// purpose: to tell whether a directory that has taken another's path is the same disk, mounted again.
 const IdentityKey = "provider.json"
 
 // maxIdentity bounds what is read of it here, in bytes.
 const maxIdentity = 64 << 10
 
-// ErrNoPlace is what every operation returns, wrapped, while the place itself is not there: a directory that is
-// missing, or whose path leads to another directory now. It is no ErrNotFound, because nothing is known of any object.
+// ErrNoPlace is what every operation returns, wrapped, while the place itself is not there: its directory is missing,
+// or its path leads to another directory now. It is not ErrNotFound, because nothing is known of any object.
 var ErrNoPlace = errors.New("the place of the provider is not there")
 
 // errReplaced is what lies under ErrNoPlace when another directory has taken the path.
@@ -33,7 +33,7 @@ type place struct {
 	disk     disk
 }
 
-// MakePlace makes the place of a provider, where that is something that can be missing: a directory. Only whoever
+// MakePlace makes the directory of a provider that has one. For other providers it does nothing. Only a command that
 // begins to use a provider calls it.
 func MakePlace(ctx context.Context, p Provider) error {
 	if m, ok := p.(interface {

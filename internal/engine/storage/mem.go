@@ -112,5 +112,5 @@ func (m *Mem) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// Sync implements Provider; memory survives nothing.
+// Sync implements Provider. Memory survives nothing, so it does nothing.
 func (m *Mem) Sync(ctx context.Context) error { return ctx.Err() }

@@ -95,8 +95,8 @@ func (p *pace) speed() float64 {
 	return p.bytes / p.seconds
 }
 
-// Speed returns the throughput in bytes a second that operations of a store were measured to have, 0 while none was. It
-// knows the stores that Retry and Attend return.
+// Speed returns the measured throughput of a store in bytes a second, or 0 while nothing was measured. It knows the
+// stores that Retry and Attend return.
 func Speed(p Provider) float64 {
 	if s, ok := p.(interface{ speed() float64 }); ok {
 		return s.speed()

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Public asks for an object that is there, and for the list of objects, as somebody without credentials does. It
-// returns in words what the store gives to anybody, or "" where it refuses, or keeps nothing on a network. That it
-// could not be asked is no answer, and no error either: other questions find that out.
+// Public asks for an object that is there, and for the list of objects, without credentials. It says in words what
+// the store gives to anybody. It returns "" where the store refuses, where there is no network to it, and where it
+// could not be asked, because other questions find that out.
 func Public(ctx context.Context, p Provider, key string) string {
 	if asked, ok := p.(interface {
 		public(ctx context.Context, key string) string

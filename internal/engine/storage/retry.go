@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// RetryOptions bound how long an operation may take. Zero values take the defaults.
+// RetryOptions bound how long an operation may take. Zero values mean the defaults.
 type RetryOptions struct {
 	Attempts int           // how often an operation is tried at most; 4
 	Wait     time.Duration // before the second attempt, doubled before each later one, with jitter; 250 ms
@@ -26,7 +26,7 @@ type RetryOptions struct {
 	OnRetry func(verb, key string, attempt int, err error)
 }
 
-// ErrTimeout is what an operation returns, wrapped, whose last attempt had no answer in time.
+// ErrTimeout is what an operation returns, wrapped, when its last attempt got no answer in time.
 var ErrTimeout = errors.New("no answer in time")
 
 // abandonAfter is the grace that an operation has to notice its deadline. One that does not (a dead network mount holds
@@ -48,10 +48,10 @@ type retried struct {
 
 func (r *retried) speed() float64 { return r.pace.speed() }
 
-// Retry returns p with a deadline on every attempt and a bounded number of attempts, so that a store that hangs is an
-// error and never a hang. Missing and existing objects, wrong checksums, refused credentials and the caller's own
-// cancellation are final. A Put whose first answer was lost finds its own object there: it is read back, and the same
-// bytes are a success. List is tried again only as long as nothing was listed.
+// Retry returns p with a deadline for each attempt and a bounded number of attempts, so that a store that hangs is an
+// error. It does not try again after missing and existing objects, wrong checksums, refused credentials and the
+// caller's own cancellation. A Put whose first answer was lost finds its own object there: Retry reads it back, and
+// the same bytes are a success. It tries List again only as long as nothing was listed.
 func Retry(p Provider, o RetryOptions) Provider {
 	if o.Attempts <= 0 {
 		o.Attempts = 4

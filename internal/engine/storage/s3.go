@@ -50,8 +50,8 @@ type s3Store struct {
 	known    *abilities    // nil until then; read and written with the token
 }
 
-// OpenS3 opens a bucket as a Provider. It reads the credentials' sources but sends nothing to the store: the first
-// operation finds out whether it answers, and the first Put what it can be trusted with.
+// OpenS3 opens a bucket as a Provider. It reads the sources of credentials and sends nothing to the store. The first
+// operation finds out whether the store answers, and the first Put what the store checks.
 func OpenS3(ctx context.Context, o S3Options) (Provider, error) {
 	if o.Bucket == "" {
 		return nil, settingError("The S3 provider names no bucket.")

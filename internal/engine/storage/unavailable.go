@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 )
 
-// Unavailable returns a provider that could not be opened: every call fails with err, so that the provider counts as
+// Unavailable returns a provider that could not be opened. Every call fails with err, so that the provider counts as
 // down and the others go on.
 func Unavailable(err error) Provider { return unavailable{err} }
 

@@ -31,8 +31,8 @@ func there(kind, code string) bool {
 var setsOwner = regexp.MustCompile(`(?s)^ALTER .* OWNER TO \S`)
 
 // Apply runs the statements of one entry of the archive, each on its own, and returns those that the target refused.
-// made is false when the object that the entry is about is not there. Only what is about the server and not about a
-// statement is an error: a session that broke, a server that shuts down.
+// made is false when the object that the entry is about is not there afterwards. Apply returns an error only for what
+// is about the server and not about a statement, such as a broken session or a server that shuts down.
 func (t *Target) Apply(ctx context.Context, s pgtool.Scripted) (lost []keepsake.Exception, made bool, err error) {
 	grants := s.Kind == "ACL" || s.Kind == "DEFAULT ACL"
 	made = true
@@ -65,13 +65,13 @@ func (t *Target) Apply(ctx context.Context, s pgtool.Scripted) (lost []keepsake.
 	return lost, made, nil
 }
 
-// Run runs a statement that came with a recovery point.
+// Run runs a statement that comes from a recovery point.
 func (t *Target) Run(ctx context.Context, statement string) error {
 	_, err := t.conn.PgConn().Exec(ctx, statement).ReadAll()
 	return err
 }
 
-// AboutServer reports whether an error says that nothing more can be done here, rather than that one statement cannot.
+// AboutServer reports whether an error means that the server can do nothing more, and not that one statement failed.
 func AboutServer(ctx context.Context, err error) bool {
 	var pg *pgconn.PgError
 	return ctx.Err() != nil || !errors.As(err, &pg) || strings.HasPrefix(pg.Code, "08") ||
@@ -95,7 +95,7 @@ func kindOf(kind string) string {
 	return strings.ToLower(kind)
 }
 
-// ObjectOf names what an entry is about.
+// ObjectOf returns the name of the object that an entry is about.
 func ObjectOf(e pgtool.Entry) string {
 	switch {
 	case e.Schema == "-" || e.Schema == "":
@@ -106,5 +106,5 @@ func ObjectOf(e pgtool.Entry) string {
 	return e.Schema + "." + e.Name
 }
 
-// LabelOf is an entry's kind and object.
+// LabelOf returns an entry's kind and object.
 func LabelOf(e pgtool.Entry) string { return fmt.Sprintf("%s %s", kindOf(e.Kind), ObjectOf(e)) }

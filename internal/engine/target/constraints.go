@@ -14,8 +14,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// foreignKey is one ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY as pg_dump writes it. Names are quoted where SQL needs
-// it.
+// foreignKey is one ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY as pg_dump writes it. Names are in quotes where SQL
+// needs them.
 type foreignKey struct {
 	entry      pgtool.Entry
 	statement  string
@@ -41,7 +41,7 @@ func parseForeignKey(e pgtool.Entry, statement string) (foreignKey, bool) {
 		valid: !strings.HasSuffix(statement, "NOT VALID")}, true
 }
 
-// BrokenKey is a foreign key that is not there, or holds for new rows only.
+// BrokenKey is a foreign key that could not be created, or that holds for new rows only.
 type BrokenKey struct {
 	keepsake.Exception
 	Made       bool
@@ -63,14 +63,14 @@ func (k foreignKey) broken(made bool, err error) BrokenKey {
 	return b
 }
 
-// UncheckedKeys are foreign keys that hold for new rows only so far.
+// UncheckedKeys are foreign keys that hold for new rows only until CheckForeignKeys has checked them.
 type UncheckedKeys struct {
 	order []string                // referencing tables
 	keys  map[string][]foreignKey // by referencing table
 }
 
-// AddForeignKeys creates foreign keys without looking at the rows, which takes no time; CheckForeignKeys looks. Those
-// that cannot be created so are checked at once. What the target refuses is returned.
+// AddForeignKeys creates foreign keys without looking at the rows, which takes no time. CheckForeignKeys looks at
+// them later. It checks those at once that cannot be created so. It returns what the target refuses.
 func (t *Target) AddForeignKeys(ctx context.Context, scripts []pgtool.Scripted) (UncheckedKeys, []BrokenKey, error) {
 	unchecked := UncheckedKeys{keys: map[string][]foreignKey{}}
 	if len(scripts) == 0 {
@@ -105,9 +105,9 @@ func (t *Target) AddForeignKeys(ctx context.Context, scripts []pgtool.Scripted) 
 	return unchecked, lost, nil
 }
 
-// CheckForeignKeys checks the rows of one table after the other, many tables at once, because checking locks only the
-// referencing table. A key that the rows break, because the source's rows broke it already or because the other table's
-// rows were not restored, stays unchecked (NOT VALID) and is returned.
+// CheckForeignKeys checks the rows of one table after the other, and of many tables at once, because checking locks
+// only the referencing table. A key stays unchecked (NOT VALID), and is returned, when the rows break it: because the
+// source's rows broke it already, or because the other table's rows were not restored.
 func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, sessions int) ([]BrokenKey, error) {
 	next, broken := make(chan string, len(unchecked.order)), make(chan BrokenKey)
 	for _, table := range unchecked.order {
@@ -145,7 +145,7 @@ func (t *Target) CheckForeignKeys(ctx context.Context, unchecked UncheckedKeys, 
 	return lost, err
 }
 
-// SameName reports whether a table is the one that pg_dump writes so.
+// SameName reports whether pg_dump writes the table's name so.
 func SameName(written string, n repository.Name) bool {
 	return keepsake.QualifiedName(written) == keepsake.TableName(n.Schema, n.Name)
 }
@@ -199,8 +199,9 @@ func (t *Target) PartitionRoots(ctx context.Context) (map[repository.Name]reposi
 	return roots, err
 }
 
-// Unanalyzed lists what the server's autovacuum will not analyze by itself (PostgreSQL, 25.1.3): tables that others
-// inherit from, and with autovacuum switched off everything. Partitioned tables have their statistics since the load.
+// Unanalyzed returns the tables that the server's autovacuum will not analyze by itself (PostgreSQL, 25.1.3): tables
+// that others inherit from, and with autovacuum switched off all tables. Partitioned tables are not among them,
+// because they have their statistics since the load.
 func (t *Target) Unanalyzed(ctx context.Context) ([]repository.Name, error) {
 	rows, err := t.conn.Query(ctx, `
 		select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -114,7 +114,7 @@ func (t *Target) content(ctx context.Context, most int) ([]string, error) {
 	return found, nil
 }
 
-// Global is something that stands in no schema, named as pg_restore's list names it.
+// Global is something that is in no schema. Its name is the one in pg_restore's list.
 type Global struct{ Kind, Name string }
 
 // globals lists, by the kinds of pg_restore's list, what stands in no schema.
@@ -134,8 +134,8 @@ const globals = `
 	union all select 'ACCESS METHOD', amname from pg_am where oid >= 16384
 	order by 1, 2`
 
-// Globals returns what stands in no schema and was there before the restore: an archive's entries for the same things
-// are left out.
+// Globals returns what is in no schema and was there before the restore. A restore leaves out an archive's entries
+// for the same things.
 func (t *Target) Globals(ctx context.Context) ([]Global, error) {
 	rows, err := t.conn.Query(ctx, globals)
 	if err != nil {

@@ -100,7 +100,7 @@ func (t *Target) recreate(ctx context.Context) error {
 var listSettings = []string{"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries",
 	"shared_preload_libraries", "unix_socket_directories"}
 
-// ApplySettings repeats the source's ALTER DATABASE … SET. What the target refuses is returned.
+// ApplySettings repeats the source's ALTER DATABASE … SET. It returns what the target refuses.
 func (t *Target) ApplySettings(ctx context.Context) []keepsake.Exception {
 	var lost []keepsake.Exception
 	for _, s := range t.options.Source.Settings {

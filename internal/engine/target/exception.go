@@ -13,7 +13,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Failure is a statement that the target refused.
+// Failure is a statement that the target refused, with its answer.
 type Failure struct {
 	Kind, Object string
 	SQL          string
@@ -21,8 +21,8 @@ type Failure struct {
 	Err          error
 }
 
-// Exception says a failure to people and programs. It is the only way by which the text of a statement that comes out
-// of a recovery point, or a server's answer to it, leaves the process: no secret and no row comes through.
+// Exception describes a failure for people and programs. It is the only way by which the text of a statement from a
+// recovery point, or a server's answer to it, leaves the process. No secret and no row passes it.
 func (f Failure) Exception() keepsake.Exception {
 	shown, texts, sure := pgtool.Mask(f.SQL)
 	e := keepsake.Exception{Kind: f.Kind, Object: f.Object, Code: state(f.Err), Error: said(f.Err, shown, texts),
@@ -157,7 +157,7 @@ var meanings = map[string]string{
 	"planner statistics": "No row is missing. Run analyze.",
 }
 
-// Meaning says what it means for the data that something of a kind could not be made, and what to do.
+// Meaning says what it means for the data that something of this kind could not be made, and what to do.
 func Meaning(kind string) string {
 	return cmp.Or(meanings[kind], "It is not in the new database. Remove the cause, then run the statement.")
 }

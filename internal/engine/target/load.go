@@ -13,7 +13,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// Loader writes tables with one session and reads them back with another. It is used by one goroutine.
+// Loader writes tables with one session and reads them back with another. One goroutine uses it.
 type Loader struct {
 	options Options
 	conn    *pgx.Conn
@@ -59,8 +59,9 @@ func (l *Loader) Close(ctx context.Context) {
 	_ = l.conn.Close(context.WithoutCancel(ctx))
 }
 
-// Load fills a table that this restore created with the rows that src delivers in COPY format. Emptying it first, in
-// the same transaction, is what allows FREEZE: the rows need no later vacuum, and reading them back dirties no page.
+// Load fills a table that this restore created with the rows that src gives in COPY format. It empties the table in
+// the same transaction, because PostgreSQL allows FREEZE only then. With FREEZE the rows need no later vacuum, and
+// reading them back dirties no page.
 func (l *Loader) Load(ctx context.Context, t *repository.Table, src io.Reader) error {
 	tx, err := l.conn.Begin(ctx)
 	if err != nil {
@@ -89,7 +90,7 @@ func (l *Loader) Load(ctx context.Context, t *repository.Table, src io.Reader) e
 }
 
 // LoadManaged fills a table that the hosting service made, under its constraints but without its triggers. It never
-// touches a table that holds rows, and reports that it does.
+// touches a table that holds rows, and reports such a table.
 func (l *Loader) LoadManaged(ctx context.Context, t *repository.Table, src io.Reader) (holds bool, err error) {
 	// a role that may not has its rows checked one by one
 	_, _ = l.conn.Exec(ctx, "set session_replication_role = replica")
@@ -145,7 +146,7 @@ func (l *Loader) format(t *repository.Table) string {
 // last ones keep every session busy to the end.
 const partBytes = 48 << 20
 
-// Parts cuts a table that was loaded with the given number of bytes into page ranges that can be read back at once.
+// Parts cuts a table into page ranges that can be read back at once. bytes is how many bytes were loaded into it.
 func (l *Loader) Parts(ctx context.Context, t *repository.Table, bytes int64) ([]platform.PageRange, error) {
 	n := bytes / partBytes
 	if n <= 1 || t.Kind == repository.KindLargeObjects {
@@ -160,7 +161,7 @@ func (l *Loader) Parts(ctx context.Context, t *repository.Table, bytes int64) ([
 	return platform.PageRanges(pages, uint32(max(1, (pages+n-1)/n))), nil
 }
 
-// ReadBack counts and hashes the rows on the given pages as they are in the table now, in the format its chunks have.
+// ReadBack counts and hashes the rows that are on the given pages now, in the format that the table's chunks have.
 func (l *Loader) ReadBack(ctx context.Context, t *repository.Table, part platform.PageRange) (rows int64,
 	hash repository.RowHash, err error) {
 	what := tableName(t) + columns(t)
@@ -200,9 +201,9 @@ func (l *Loader) Analyze(ctx context.Context, n repository.Name) error {
 	return err
 }
 
-// Sketch gives the planner statistics of a tenth of the usual sample, which is enough to choose sane plans at once.
-// Because it names columns, the server goes on counting the table as never analyzed, so that autovacuum soon makes
-// whole ones.
+// Sketch gives the planner statistics of a tenth of the usual sample, which is enough for sane plans at once. It
+// names columns, so that the server still counts the table as never analyzed and its autovacuum soon makes whole
+// statistics.
 func (l *Loader) Sketch(ctx context.Context, n repository.Name, columns []repository.Column) error {
 	if len(columns) == 0 {
 		return nil

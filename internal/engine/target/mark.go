@@ -13,11 +13,11 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// MarkSchema is the schema that says, while it is there, that the database is unfinished.
+// MarkSchema is the schema that marks an unfinished database.
 const MarkSchema = "keepsake_restore"
 
-// Prover seals and opens what a mark says, with the repository's key, so that nobody else's schema of that name makes a
-// restore clear a database.
+// Prover seals and opens what a mark says with the repository's key. So a schema of that name that somebody else made
+// has no database cleared.
 type Prover interface {
 	Prove(about, point string) ([]byte, error)
 	// Point returns what was sealed about it; an error where it was not, or by another key.
@@ -69,8 +69,8 @@ func (t *Target) mark(ctx context.Context) error {
 	return tx.Commit(ctx)
 }
 
-// MarkedPoint returns the recovery point of the unfinished restore that the database holds; "" for a database without a
-// mark. A mark that no restore of this repository has made here proves nothing: the database is refused.
+// MarkedPoint returns the recovery point of the unfinished restore that the database holds, or "" for a database
+// without a mark. It returns an error for a mark that no restore of this repository made in this database.
 func (t *Target) MarkedPoint(ctx context.Context) (string, error) {
 	if !t.marked {
 		return "", nil
@@ -99,9 +99,9 @@ func (t *Target) MarkedPoint(ctx context.Context) (string, error) {
 	return point, nil
 }
 
-// JudgeMark refuses to clear a database in which somebody has made something since the restore that did not finish.
-// expected are the things which that restore may have made, as content names them. Begin judges once more by the same
-// things, under the lock.
+// JudgeMark refuses to clear a database in which somebody has made or written something since the unfinished restore.
+// expected are the things that this restore may have made, by the names that content gives them. Begin judges once
+// more, by the same things and under the lock.
 func (t *Target) JudgeMark(ctx context.Context, point string, expected map[string]bool) error {
 	t.judged, t.expected = point, expected
 	return t.judge(ctx)
@@ -194,10 +194,10 @@ var contentKinds = map[string]string{"VIEW": "table", "MATERIALIZED VIEW": "tabl
 	"SERVER":      "foreign server",
 	"DEFAULT ACL": "default privileges"}
 
-// ContentKind is what content calls a kind of pg_restore's list.
+// ContentKind returns the name that content has for a kind of pg_restore's list.
 func ContentKind(kind string) string { return cmp.Or(contentKinds[kind], strings.ToLower(kind)) }
 
-// ContentName is how content names what stands in no schema, by its name in pg_restore's list.
+// ContentName returns the name that content has for something in no schema, from its name in pg_restore's list.
 func ContentName(kind, name string) string {
 	switch kind {
 	case "CAST":

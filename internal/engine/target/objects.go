@@ -65,7 +65,7 @@ func (l *Loader) loadObjects(ctx context.Context, tx pgx.Tx, src io.Reader) erro
 	return nil
 }
 
-// GrantObjects gives large objects their owners, comments and grants. What the target refuses is returned.
+// GrantObjects gives large objects their owners, comments and grants. It returns what the target refuses.
 func (t *Target) GrantObjects(ctx context.Context, objects []repository.LargeObject) ([]keepsake.Exception, error) {
 	var lost []keepsake.Exception
 	for _, o := range objects {
@@ -170,8 +170,8 @@ func cutGrantee(item string) (name, rest string, ok bool) {
 	return "", "", false
 }
 
-// SetSequences gives every sequence its value, in one statement; where that fails, each on its own. What the target
-// refuses is returned.
+// SetSequences gives all sequences their values in one statement, or where that fails in one statement each. It
+// returns what the target refuses.
 func (t *Target) SetSequences(ctx context.Context, sequences []repository.Sequence) ([]keepsake.Exception, error) {
 	if len(sequences) == 0 {
 		return nil, nil

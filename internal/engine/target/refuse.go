@@ -14,7 +14,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Reserved is a database that somebody works with and that is never a target, whatever it holds.
+// Reserved is a database that somebody works with. It is never a target, whatever it holds.
 type Reserved struct {
 	What string // "the platform's own database"
 	URL  keepsake.Secret
@@ -117,8 +117,8 @@ func (t *Target) is(ctx context.Context, r Reserved) bool {
 	return err == nil && a.Host == b.Host && a.Port == b.Port && a.Database == b.Database
 }
 
-// Look refuses, in words, what no restore may be written into, as far as it can be told without a recovery point. A
-// database that is not there is none of it. It writes nothing.
+// Look returns an error for a database that no restore may be written into, as far as that shows without a recovery
+// point. A database that does not exist is fine. Look writes nothing.
 func Look(ctx context.Context, o Options) error {
 	o.Create = true
 	t := &Target{options: o}

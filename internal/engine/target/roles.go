@@ -9,7 +9,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// MissingExtensions returns those that the target's server cannot install.
+// MissingExtensions returns those of the given extensions that the target's server cannot install.
 func (t *Target) MissingExtensions(ctx context.Context, wanted []repository.Extension) ([]string, error) {
 	rows, err := t.conn.Query(ctx, "select name from pg_available_extensions union select extname from pg_extension")
 	if err != nil {
@@ -28,7 +28,7 @@ func (t *Target) MissingExtensions(ctx context.Context, wanted []repository.Exte
 	return missing, nil
 }
 
-// Extensions returns those that the database has.
+// Extensions returns the extensions that the database has.
 func (t *Target) Extensions(ctx context.Context) ([]string, error) {
 	rows, err := t.conn.Query(ctx, "select extname from pg_extension")
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package target writes a recovery point into a new PostgreSQL database: it makes sure that the database is empty and
-// its own, loads rows by COPY, and reads them back to prove them. It never touches a database that holds anything else.
+// Package target writes a recovery point into a new PostgreSQL database. It makes sure that the database is empty and
+// its own, loads rows by COPY, and reads them back to prove them. It never touches a database that holds anything
+// else.
 package target
 
 import (
@@ -61,7 +62,7 @@ type Options struct {
 }
 
 // Target is the database that a restore writes. From Begin to Close its session holds the lock that keeps a second
-// restore out; it is used by one goroutine.
+// restore out. One goroutine uses it.
 type Target struct {
 	Name    string
 	Server  string   // version, "15.4"
@@ -91,8 +92,8 @@ func (o Options) settings() map[string]string {
 	return s
 }
 
-// Open connects to the target and refuses, in words, what cannot be restored into. It writes nothing. The caller closes
-// it.
+// Open connects to the target, and returns an error for a database that no restore may be written into. It writes
+// nothing. The caller closes the Target.
 func Open(ctx context.Context, o Options) (_ *Target, err error) {
 	t := &Target{options: o}
 	defer func() {
@@ -152,8 +153,8 @@ func (t *Target) inspect(ctx context.Context) error {
 	return nil
 }
 
-// Begin takes the lock, creates the database if it is to be created, clears what a killed run left, and marks the
-// database as unfinished. From here on the database is this restore's own.
+// Begin takes the lock, creates the database where that was asked for, clears what a killed run left, and marks the
+// database as unfinished. From then on the database is this restore's own.
 func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 	var lost []keepsake.Exception
 	var err error
@@ -217,14 +218,14 @@ func (t *Target) lock(ctx context.Context) error {
 	return t.exec(ctx, "set lock_timeout = 0")
 }
 
-// Fail notes on the mark why the restore ended, for whoever looks into the database.
+// Fail writes into the mark why the restore ended, for people who look into the database.
 func (t *Target) Fail(ctx context.Context, why string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_, _ = t.conn.Exec(ctx, "update keepsake_restore.run set state = $1", "failed: "+why)
 }
 
-// Finish makes everything durable and takes the mark away. Event triggers of the restored database do not see it.
+// Finish makes everything durable and removes the mark. Event triggers of the restored database do not see that.
 func (t *Target) Finish(ctx context.Context) error {
 	t.silence(ctx)
 	if err := t.exec(ctx, "set synchronous_commit = on", "set client_min_messages = error",
@@ -252,7 +253,7 @@ func (t *Target) existing(ctx context.Context, schemas []string) ([]string, erro
 // Manages reports whether the hosting service made the schema on the target.
 func (t *Target) Manages(schema string) bool { return slices.Contains(t.Managed, schema) }
 
-// Close gives the lock back.
+// Close releases the lock.
 func (t *Target) Close(ctx context.Context) {
 	if t.conn == nil {
 		return

@@ -1,3 +1,3 @@
-// Package verify looks whether recovery points are whole and sound at each provider, and repairs what is not from one
-// that has a sound copy. It needs no platform.
+// Package verify finds out whether recovery points are whole and sound at each provider, and repairs bad copies from
+// a provider that has a sound one. It needs no platform.
 package verify

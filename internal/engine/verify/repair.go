@@ -32,13 +32,13 @@ type RepairResult struct {
 	Protected map[string]bool            `json:"protected"` // by point, as its copies are
 }
 
-// Damaged reports whether damage remains, rather than a provider that cannot be reached.
+// Damaged reports whether damage remains. A provider that cannot be reached is no damage.
 func (r RepairResult) Damaged() bool {
 	return slices.ContainsFunc(r.Remaining, func(f report.VerifyFinding) bool { return f.Damage })
 }
 
-// Left says what could not be repaired: how much at which provider, why, and what to do.
-// It is empty when everything was.
+// Left says what could not be repaired: how much at which provider, why, and what to do. It is empty when nothing is
+// left.
 func (r RepairResult) Left() string {
 	var order []string
 	first, count := map[string]report.VerifyFinding{}, map[string]int{}
@@ -77,7 +77,7 @@ type repair struct {
 	told   map[string]bool              // the objects that can be read nowhere
 }
 
-// Repair verifies recovery points and copies what a provider misses, or holds damaged, from one that has a sound copy.
+// Repair verifies recovery points, and copies what a provider lacks or holds damaged from one that has a sound copy.
 func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter report.Reporter) (RepairResult, error) {
 	started := by.Now()
 	in.Provider = ""

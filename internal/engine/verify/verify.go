@@ -42,9 +42,9 @@ type verification struct {
 	result    report.VerifyResult
 }
 
-// Verify checks recovery points at every provider: that the manifest opens, that every chunk is there with its size,
-// and, when deep, that every chunk's bytes are the stored ones, open, and hold the rows they promise. Findings name
-// each bad copy.
+// Verify checks recovery points at every provider. It checks that the manifest opens and that every chunk is there
+// with its size. With deep it also checks that every chunk's bytes are the stored ones, open, and hold the rows that
+// they promise. Findings name each bad copy.
 func (by *Verifier) Verify(
 	ctx context.Context, in report.VerifyInput, reporter report.Reporter,
 ) (report.VerifyResult, error) {

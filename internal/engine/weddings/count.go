@@ -9,7 +9,8 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/platform"
 )
 
-// CountWeddingsAt counts the weddings of a recovery point, and of them those of the organizations that are theirs.
+// CountWeddingsAt counts the weddings of a recovery point, and among them those of the organizations for which theirs
+// is true.
 func (by *Finder) CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all,
 	of int64, err error) {
 	d, _, err := by.directoryAt(ctx, point, false)
@@ -20,7 +21,8 @@ func (by *Finder) CountWeddingsAt(ctx context.Context, point string, theirs func
 	return all, of, nil
 }
 
-// CountWeddings counts the weddings of the live platform, and of them those of one organization; "" is none.
+// CountWeddings counts the weddings of the live platform, and among them those of one organization. "" means no
+// organization.
 func (by *Finder) CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error) {
 	err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
 		all, theirs, err = platform.CountWeddings(ctx, conn, by.dataMap, organization)

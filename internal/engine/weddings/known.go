@@ -36,8 +36,8 @@ type knownNow struct {
 // lacking is the difference of directories, which never change.
 type lacking struct{ live, newest, before, gone *search.Directory }
 
-// KnownWeddings lists weddings of the newest recovery point and, of those before it, the weddings that the newest has
-// lost. The time is the newest point's.
+// KnownWeddings returns the weddings of the newest recovery point, and those of earlier points that the newest has
+// lost. It also returns the newest point's time.
 func (by *Finder) KnownWeddings(ctx context.Context, q WeddingQuery) ([]Wedding, time.Time, error) {
 	newest, before, at, err := by.known(ctx, false)
 	if err != nil {
@@ -51,8 +51,8 @@ func (by *Finder) KnownWeddings(ctx context.Context, q WeddingQuery) ([]Wedding,
 	return list, at, nil
 }
 
-// FindGone searches the weddings that recovery points know and the live platform, as it was some seconds ago at most,
-// does not; without a platform those that the newest point does not.
+// FindGone searches the weddings that recovery points know and that the live platform has lost. It knows the platform
+// as it was some seconds ago at most. Without a platform it searches those that the newest point has lost.
 func (by *Finder) FindGone(ctx context.Context, q WeddingSearch, platform bool) (FoundWeddings, time.Time, error) {
 	vendors := q.Text != ""
 	newest, before, at, err := by.known(ctx, vendors)

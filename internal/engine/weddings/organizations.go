@@ -23,10 +23,10 @@ type OrganizationQuery struct {
 	Limit  int
 }
 
-// OrganizationPlace is an organization's place in the order.
+// OrganizationPlace is an organization's place in the order of a list.
 type OrganizationPlace struct{ Name, ID string }
 
-// Organizations lists organizations of the live platform by name, as they were some seconds ago at most.
+// Organizations returns organizations of the live platform, ordered by name, as they were some seconds ago at most.
 func (by *Finder) Organizations(ctx context.Context, q OrganizationQuery) ([]Organization, error) {
 	d, err := by.liveDirectory(ctx, false)
 	if err != nil {
@@ -35,7 +35,7 @@ func (by *Finder) Organizations(ctx context.Context, q OrganizationQuery) ([]Org
 	return organizations(d, q), nil
 }
 
-// OrganizationsAt lists them as a recovery point knows them, with no platform; its time is returned too.
+// OrganizationsAt returns organizations as a recovery point knows them, and the point's time. It needs no platform.
 func (by *Finder) OrganizationsAt(
 	ctx context.Context, point string, q OrganizationQuery,
 ) ([]Organization, time.Time, error) {

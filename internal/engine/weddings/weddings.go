@@ -36,17 +36,17 @@ type Finder struct {
 	directories *directories
 }
 
-// NewFinder returns a finder that asks the platform by questions. Close ends what it reads.
+// NewFinder returns a Finder that asks the platform through these questions. Close ends what it reads.
 func NewFinder(set *replicas.Set, dataMap keepsake.DataMap, questions *platform.Questions,
 	now func() time.Time) *Finder {
 	return &Finder{replicas: set, dataMap: dataMap, questions: questions, now: now, directories: newDirectories()}
 }
 
-// Close ends the readings that are under way. Whoever calls it asks nothing any more.
+// Close ends the readings that are under way. The Finder must not be used afterwards.
 func (by *Finder) Close() { by.directories.close() }
 
-// Weddings lists weddings of the live platform: those ahead first, nearest first, then the past ones. O(weddings) in
-// the database.
+// Weddings returns weddings of the live platform: those ahead first, the nearest first, then past ones. O(weddings)
+// in the database.
 func (by *Finder) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding, err error) {
 	err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
 		rows, err := platform.QueryWeddings(ctx, conn, by.dataMap, q)
@@ -66,8 +66,8 @@ func (by *Finder) Weddings(ctx context.Context, q WeddingQuery) (list []Wedding,
 	return list, err
 }
 
-// WeddingsAt lists weddings as a recovery point knows them, with no platform, in the same order; its time is returned
-// too. It reads the whole table of weddings once; the next who asks is told from memory.
+// WeddingsAt returns weddings as a recovery point knows them, in the same order, and the point's time. It needs no
+// platform. It reads the whole table of weddings once, and answers later calls for the same point from memory.
 func (by *Finder) WeddingsAt(ctx context.Context, point string, q WeddingQuery) ([]Wedding, time.Time, error) {
 	d, at, err := by.directoryAt(ctx, point, false)
 	if err != nil {
@@ -101,7 +101,8 @@ func (by *Finder) FindWeddings(ctx context.Context, q WeddingSearch) (FoundWeddi
 	return d.Find(q), nil
 }
 
-// FindWeddingsAt searches a recovery point, with no platform, and finds the same there; its time is returned too.
+// FindWeddingsAt searches a recovery point and finds the same as FindWeddings would have found then. It also returns
+// the point's time, and needs no platform.
 func (by *Finder) FindWeddingsAt(ctx context.Context, point string, q WeddingSearch) (FoundWeddings, time.Time, error) {
 	d, at, err := by.directoryAt(ctx, point, q.Text != "")
 	if err != nil {

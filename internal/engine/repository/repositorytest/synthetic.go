@@ -1,5 +1,5 @@
-// Package repositorytest makes the index of a recovery point that nobody has the rows of: as large as a
-// platform of a terabyte leaves it, in seconds. It is for benchmarks, and never part of the program.
+// Package repositorytest makes, in seconds, the index of a recovery point as a platform of a terabyte leaves it,
+// without any rows behind it. Benchmarks use it, and the program never does.
 package repositorytest
 
 import (
@@ -24,10 +24,10 @@ type Size struct {
 	Distinct int
 }
 
-// Terabyte is one of 4 billion rows and 10 million weddings.
+// Terabyte is the size of a platform with 4 billion rows and 10 million weddings.
 var Terabyte = Size{Weddings: 10_000_000, Chunks: 125_000, RowsPerChunk: 32_000, ChunksPerRun: 250, Distinct: 5}
 
-// Synthetic is what was made.
+// Synthetic is the index that Make made.
 type Synthetic struct {
 	Manifest *repository.Manifest
 	Wedding  uint64 // one whose rows are in about as many chunks as the average
@@ -47,8 +47,8 @@ type maker struct {
 	out   *Synthetic
 }
 
-// Make stores the index pages, but for those of slots, which nobody reads who does not compare rows, and
-// returns the manifest, not sealed.
+// Make stores the index pages and returns the manifest, which is not sealed. It makes no pages of slots, because
+// nothing reads them that does not compare rows.
 func Make(ctx context.Context, k *repository.Keyring, store repository.Store, size Size) (*Synthetic, error) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	m := &repository.Manifest{
@@ -77,7 +77,7 @@ func Make(ctx context.Context, k *repository.Keyring, store repository.Store, si
 	return mk.out, m.Keep(ctx, store)
 }
 
-// Hash is the hash of a wedding's key.
+// Hash returns the hash of a wedding's key.
 func Hash(wedding uint64) repository.KeyHash {
 	return repository.HashKey(binary.BigEndian.AppendUint64(nil, wedding))
 }

@@ -25,7 +25,7 @@ type FaultyProvider struct {
 	puts    map[string]int
 }
 
-// Faulty wraps p. Until something is set, it behaves like p.
+// Faulty wraps p. Until a setter is called, it behaves like p.
 func Faulty(p storage.Provider) *FaultyProvider {
 	return &FaultyProvider{p: p, puts: map[string]int{}}
 }
@@ -57,8 +57,8 @@ func always(err error) func(string) error {
 	return func(string) error { return err }
 }
 
-// CorruptGet passes what Get read through fn, which may change, cut or replace it; nil ends it.
-// Stat and List tell the truth.
+// CorruptGet passes what Get read through fn, which may change, cut or replace it; nil ends it. Stat and List still
+// tell the truth.
 func (f *FaultyProvider) CorruptGet(fn func(key string, body []byte) []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -72,15 +72,15 @@ func (f *FaultyProvider) Down(down bool) {
 	f.down = down
 }
 
-// Delay makes every operation wait until it can receive from gate (one operation each time something is sent, all once
-// it is closed) or its context ends; nil ends it.
+// Delay makes every operation wait until it can receive from gate or its context ends; nil ends it. A value on gate
+// lets one operation go on, and closing gate lets all go on.
 func (f *FaultyProvider) Delay(gate <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gate = gate
 }
 
-// Puts returns how many Puts of key reached the provider behind, and with "" of all keys.
+// Puts returns how many Puts of key reached the provider behind, or with "" those of all keys.
 func (f *FaultyProvider) Puts(key string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -185,7 +185,7 @@ func (f *FaultyProvider) Sync(ctx context.Context) error {
 	return f.p.Sync(ctx)
 }
 
-// MakePlace passes the wish on.
+// MakePlace makes the place of the provider behind.
 func (f *FaultyProvider) MakePlace(ctx context.Context) error {
 	if err := f.enter(ctx); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// HangingProvider is a provider that hangs on demand: a call waits until its context ends or the provider is let go.
+// HangingProvider is a provider that hangs on demand. A hanging call waits until its context ends or LetGo is called.
 type HangingProvider struct {
 	p storage.Provider
 
@@ -20,20 +20,20 @@ type HangingProvider struct {
 	over  int // of them, those that ended with their context
 }
 
-// Hanging wraps p. Until something is set, it behaves like p.
+// Hanging wraps p. Until Hang is called, it behaves like p.
 func Hanging(p storage.Provider) *HangingProvider {
 	return &HangingProvider{p: p, freed: make(chan struct{})}
 }
 
-// Hang makes the calls hang that rule picks, before they reach the provider,
-// or, with afterwards, when it has done them.
+// Hang makes the calls hang that rule picks: before they reach the provider, or with afterwards once the provider has
+// done them.
 func (h *HangingProvider) Hang(afterwards bool, rule func(verb, key string) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.rule, h.after = rule, afterwards
 }
 
-// LetGo ends all hanging.
+// LetGo lets all hanging calls go on, and ends the hanging.
 func (h *HangingProvider) LetGo() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -111,7 +111,7 @@ func (h *HangingProvider) Sync(ctx context.Context) error {
 	return h.do(ctx, "sync", "", func() error { return h.p.Sync(ctx) })
 }
 
-// MakePlace passes the wish on.
+// MakePlace makes the place of the provider behind.
 func (h *HangingProvider) MakePlace(ctx context.Context) error {
 	return h.do(ctx, "make", "", func() error { return storage.MakePlace(ctx, h.p) })
 }

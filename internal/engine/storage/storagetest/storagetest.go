@@ -15,11 +15,11 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// Option states that a provider gives less than the whole contract.
+// Option says that a provider keeps less than the whole contract.
 type Option func(*suite)
 
-// RacyCreate is for stores that ignore conditions: of two Puts at once both may be told that they created the object.
-// Each was still compared with what is there, so one of them may also be told ErrChecksum.
+// RacyCreate is for stores that ignore conditions. Of two Puts at once, both may be told that they created the
+// object. Each is still compared with what is there, so one of them may also be told ErrChecksum.
 func RacyCreate() Option { return func(s *suite) { s.racy = true } }
 
 // TrustsSum is for providers that do not compare the body with its checksum before they store it.
