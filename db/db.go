@@ -11,22 +11,13 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/keepsake"
-)
-
-// SQLSTATEs that callers tell apart.
-const (
-	UniqueViolation       = "23505"
-	CheckViolation        = "23514"
-	InsufficientPrivilege = "42501"
-	invalidText           = "22P02" // such as an id that is no UUID
-	invalidBytes          = "22021" // what is no text at all
-	LockNotAvailable      = "55P03" // somebody else holds it
 )
 
 // connectTimeout bounds every attempt to reach the console database, so that a page never waits for a dead server.
@@ -126,7 +117,8 @@ func IsNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
 // IsNoSuch reports whether a query that wants the row of an id found none, or was given what can be no id.
 func IsNoSuch(err error) bool {
-	return IsNoRows(err) || IsState(err, invalidText) || IsState(err, invalidBytes)
+	return IsNoRows(err) || IsState(err, pgerrcode.InvalidTextRepresentation) || // such as an id that is no UUID
+		IsState(err, pgerrcode.CharacterNotInRepertoire) // what is no text at all
 }
 
 // explain gives an unreachable database its code and its words; other errors pass.
@@ -144,7 +136,7 @@ func explain(err error) error {
 		case "08", "57", "53": // connection, operator intervention, insufficient resources
 			unreachable = true
 		case "55": // an object that is not in the state for it, or not free
-			if pg.Code == LockNotAvailable {
+			if pg.Code == pgerrcode.LockNotAvailable {
 				return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err,
 					Message: "Something else holds what this needs of Keepsake's own database, so nothing was done. Your backups " +
 						"are not affected, and the command line restores without it. " +

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgerrcode"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/db"
@@ -81,10 +82,12 @@ func TestRowsByActor(t *testing.T) {
 		insert(superAdmin, org2, "org-2")); err != nil {
 		t.Fatal(err)
 	}
-	if err := insert(bound, "018f0000-0000-7000-8000-000000000004", "org-2"); !db.IsState(err, db.InsufficientPrivilege) {
+	if err := insert(bound, "018f0000-0000-7000-8000-000000000004", "org-2"); !db.IsState(err,
+		pgerrcode.InsufficientPrivilege) {
 		t.Errorf("write into another organization: %v, want a refusal", err)
 	}
-	if err := insert(nobody, "018f0000-0000-7000-8000-000000000005", ""); !db.IsState(err, db.InsufficientPrivilege) {
+	if err := insert(nobody, "018f0000-0000-7000-8000-000000000005", ""); !db.IsState(err,
+		pgerrcode.InsufficientPrivilege) {
 		t.Errorf("write as nobody: %v, want a refusal", err)
 	}
 	for _, c := range []struct {
@@ -132,7 +135,7 @@ func TestFinalStatesAndFencesHold(t *testing.T) {
 				wedding_date, days_before_wedding, timeline_phase)
 			values ('p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true, 'w', now(), 31, 'preparation')`},
 	} {
-		if err := exec(c.sql); !db.IsState(err, db.CheckViolation) {
+		if err := exec(c.sql); !db.IsState(err, pgerrcode.CheckViolation) {
 			t.Errorf("%s: %v, want a check violation", c.name, err)
 		}
 	}

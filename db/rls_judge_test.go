@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/db"
@@ -159,7 +160,7 @@ func (j *judge) exec(actor keepsake.Actor, sql string, keep bool) (n int64, err 
 // refused reports whether a statement was refused, or found nothing to touch.
 func (j *judge) refused(actor keepsake.Actor, sql string) bool {
 	n, err := j.exec(actor, sql, false)
-	return err == nil && n == 0 || db.IsState(err, db.InsufficientPrivilege)
+	return err == nil && n == 0 || db.IsState(err, pgerrcode.InsufficientPrivilege)
 }
 
 // sees returns how many rows an actor sees, and how many of them are not an organization's.
@@ -173,7 +174,7 @@ func (j *judge) sees(r tableRule, actor keepsake.Actor, org string) (all, others
 		return tx.PG.QueryRow(j.t.Context(), "select count(*), count(*) filter (where "+condition+") from "+r.name).Scan(&all,
 			&others)
 	})
-	if err != nil && !db.IsState(err, db.InsufficientPrivilege) {
+	if err != nil && !db.IsState(err, pgerrcode.InsufficientPrivilege) {
 		j.t.Fatalf("%s: %v", r.name, err)
 	}
 	return all, others
@@ -253,7 +254,7 @@ func (j *judge) tryOrganization(r tableRule, whole int) {
 		sql := r.insert(j.n, org, orgA.ID, parentKey(r.parent, j.parentOf(r, org)))
 		if _, err := j.exec(orgA, sql, false); allowed && err != nil {
 			j.problem(r, "%s cannot add a row of its own: %v", who, err)
-		} else if !allowed && !db.IsState(err, db.InsufficientPrivilege) {
+		} else if !allowed && !db.IsState(err, pgerrcode.InsufficientPrivilege) {
 			j.problem(r, "%s adds a row of organization %q (%v)", who, org, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/db"
@@ -153,7 +154,7 @@ func TestTheServersRoleOwnsNothing(t *testing.T) {
 		"update audit_log set outcome = 'allowed'", "delete from audit_log", "delete from audit_head",
 		"insert into goose_db_version (version_id, is_applied) values (1, true)",
 	} {
-		if _, err := conn.Exec(t.Context(), sql); !db.IsState(err, db.InsufficientPrivilege) {
+		if _, err := conn.Exec(t.Context(), sql); !db.IsState(err, pgerrcode.InsufficientPrivilege) {
 			t.Errorf("%s: %v, want it refused", sql, err)
 		}
 	}
@@ -180,7 +181,7 @@ func TestTheServersRoleCanStopTheConsole(t *testing.T) {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
-	if _, err := db.Open(t.Context(), server); !db.IsState(err, "28P01") {
+	if _, err := db.Open(t.Context(), server); !db.IsState(err, pgerrcode.InvalidPassword) {
 		t.Errorf("with its own password: %v", err)
 	}
 	own, err := pgx.ParseConfig(server.Reveal())

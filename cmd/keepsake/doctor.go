@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
+
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/config"
@@ -99,7 +101,7 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 	}
 	accounts, err := auth.CountAccounts(a.ctx, d)
 	switch {
-	case db.IsState(err, stateNoTable):
+	case db.IsState(err, pgerrcode.UndefinedTable):
 		return append(found, engine.CheckFinding{Area: area, Level: levelOK,
 			Message: "Its database answers and is empty; keepsake serve sets it up"})
 	case err != nil:

@@ -8,6 +8,8 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/jackc/pgerrcode"
+
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -118,7 +120,8 @@ func (t trail) append(e audit.Entry, ended any) error {
 
 // explainTrail says in words why nothing could be put on record.
 func explainTrail(err error) error {
-	if db.IsState(err, stateNoTable) || db.IsState(err, stateNoColumn) || db.IsState(err, stateNoFunction) {
+	if db.IsState(err, pgerrcode.UndefinedTable) || db.IsState(err, pgerrcode.UndefinedColumn) ||
+		db.IsState(err, pgerrcode.UndefinedFunction) {
 		return keepsake.Errorf(keepsake.CodeInvalid,
 			"the console database is not set up for this version yet: keepsake serve does that at its start")
 	}

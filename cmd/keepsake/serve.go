@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/db"
@@ -310,26 +311,16 @@ func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
 	return d, explainConsole(err)
 }
 
-// The SQLSTATEs that a first start meets (PostgreSQL, Appendix A).
-const (
-	stateNoDatabase   = "3D000"
-	stateNoPassword   = "28P01"
-	stateNoPermission = "28000"
-	stateNoTable      = "42P01"
-	stateNoFunction   = "42883"
-	stateNoColumn     = "42703"
-)
-
 // explainConsole says in words what keeps the console database from being used on a first start.
 func explainConsole(err error) error {
 	switch {
-	case db.IsState(err, stateNoDatabase):
+	case db.IsState(err, pgerrcode.InvalidCatalogName):
 		return &keepsake.Error{Code: keepsake.CodeInvalid,
 			Message: "console.url: the console database does not exist: create role keepsake_owner login password '…'; " +
 				"create role keepsake login password '…'; " +
 				"create database keepsake owner keepsake_owner; the first belongs into console.owner_url, the second " +
 				"into console.url", Err: err}
-	case db.IsState(err, stateNoPassword), db.IsState(err, stateNoPermission):
+	case db.IsState(err, pgerrcode.InvalidPassword), db.IsState(err, pgerrcode.InvalidAuthorizationSpecification):
 		return &keepsake.Error{Code: keepsake.CodeInvalid,
 			Message: "console.url: the console database's server refused the role or its password: correct console.url or " +
 				"KEEPSAKE_CONSOLE_URL", Err: err}

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgerrcode"
+
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/config"
@@ -151,7 +153,8 @@ func (a *app) isAway(e *engine.Engine, err error) bool {
 	if err == nil || keepsake.CodeOf(err) == keepsake.CodeUnavailable {
 		return err != nil
 	}
-	if !db.IsState(err, stateNoDatabase) && !db.IsState(err, stateNoPassword) && !db.IsState(err, stateNoPermission) {
+	if !db.IsState(err, pgerrcode.InvalidCatalogName) && !db.IsState(err, pgerrcode.InvalidPassword) &&
+		!db.IsState(err, pgerrcode.InvalidAuthorizationSpecification) {
 		return false
 	}
 	return e.HasNote(a.ctx, accessTopic)

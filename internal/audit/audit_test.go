@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
@@ -87,7 +88,7 @@ func TestNobodyCanChangeTheTrail(t *testing.T) {
 		"insert into audit_log select (jsonb_populate_record(l, jsonb_build_object('id', 2, 'prev_hash', hash, 'hash', " +
 			"sha256('x')))).* from audit_log l"} {
 		err := d.InTx(t.Context(), system, func(tx db.Tx) error { _, err := tx.PG.Exec(t.Context(), sql); return err })
-		if !db.IsState(err, db.InsufficientPrivilege) && !db.IsState(err, db.CheckViolation) {
+		if !db.IsState(err, pgerrcode.InsufficientPrivilege) && !db.IsState(err, pgerrcode.CheckViolation) {
 			t.Errorf("%s: %v, want a refusal", sql, err)
 		}
 	}

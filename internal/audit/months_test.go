@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/db"
@@ -180,7 +181,7 @@ func (y *years) unchangeable(partitions ...string) {
 			_, err := tx.PG.Exec(y.t.Context(), "select * from "+name)
 			return err
 		})
-		if !db.IsState(err, db.InsufficientPrivilege) {
+		if !db.IsState(err, pgerrcode.InsufficientPrivilege) {
 			y.t.Errorf("the working role reads %s: %v", name, err)
 		}
 	}
@@ -266,14 +267,14 @@ func TestMonthsThatNobodyMadeInTime(t *testing.T) {
 	if n := y.keepMonths(); n != 3 {
 		t.Errorf("%d partitions were made a month later", n)
 	}
-	if _, err := y.d.KeepMonths(t.Context(), y.now.AddDate(5, 0, 0)); !db.IsState(err, db.CheckViolation) {
+	if _, err := y.d.KeepMonths(t.Context(), y.now.AddDate(5, 0, 0)); !db.IsState(err, pgerrcode.CheckViolation) {
 		t.Errorf("months of the year after five: %v", err)
 	}
 	err := y.d.InTx(t.Context(), someone, func(tx db.Tx) error {
 		_, err := tx.PG.Exec(t.Context(), "select keep_months('audit_log', now())")
 		return err
 	})
-	if !db.IsState(err, db.InsufficientPrivilege) {
+	if !db.IsState(err, pgerrcode.InsufficientPrivilege) {
 		t.Errorf("a person makes months: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgerrcode"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/db"
@@ -216,8 +217,8 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 			'hash', sha256('x')))).* from audit_log l, audit_head h where l.id = 1`,
 	} {
 		before := len(byTheDatabase(t, d))
-		if err := explained(t.Context(), d, sql); !db.IsState(err, db.CheckViolation) &&
-			!db.IsState(err, db.InsufficientPrivilege) || len(byTheDatabase(t, d)) != before {
+		if err := explained(t.Context(), d, sql); !db.IsState(err, pgerrcode.CheckViolation) &&
+			!db.IsState(err, pgerrcode.InsufficientPrivilege) || len(byTheDatabase(t, d)) != before {
 			t.Errorf("%s: %v, want it refused", sql, err)
 		}
 	}
@@ -264,7 +265,7 @@ func TestNobodyGetsAroundTheRecord(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			if c.refused && !db.IsState(err, db.InsufficientPrivilege) || !c.refused && (err != nil || accounts == 0) ||
+			if c.refused && !db.IsState(err, pgerrcode.InsufficientPrivilege) || !c.refused && (err != nil || accounts == 0) ||
 				len(rows) != accounts {
 				t.Errorf("%v: %d accounts, %d entries", err, accounts, len(rows))
 			}
@@ -387,7 +388,7 @@ func TestWhatNoEntryIs(t *testing.T) {
 		`jsonb_build_object('user_agent', repeat('x', 5000000))`:                                         false,
 		`jsonb_build_object('detail', jsonb_build_object('x', repeat('x', 5000000)))`:                    false,
 	} {
-		if err := appended(fields); allowed && err != nil || !allowed && !db.IsState(err, db.InsufficientPrivilege) {
+		if err := appended(fields); allowed && err != nil || !allowed && !db.IsState(err, pgerrcode.InsufficientPrivilege) {
 			t.Errorf("%s: %v, allowed is %v", fields, err, allowed)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgerrcode"
+
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/audit"
@@ -88,7 +90,7 @@ func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.
 		return actor, s.endElsewhere(ctx, actor, endNotConfirmed)
 	}
 	why, err := s.renew(ctx, &actor)
-	for db.IsState(err, db.LockNotAvailable) {
+	for db.IsState(err, pgerrcode.LockNotAvailable) {
 		select {
 		case <-ctx.Done():
 			return actor, fmt.Errorf("wait for another request to confirm the session: %w", ctx.Err())
@@ -109,8 +111,8 @@ func (s *Sessions) confirm(ctx context.Context, actor keepsake.Actor) (keepsake.
 	return actor, nil
 }
 
-// renew confirms a session, unless another request is at it (db.LockNotAvailable). Once begun it goes on without its
-// browser: the server takes a refresh token once, and what it gives for it must not be lost.
+// renew confirms a session, unless another request is at it (pgerrcode.LockNotAvailable). Once begun it goes on without
+// its browser: the server takes a refresh token once, and what it gives for it must not be lost.
 func (s *Sessions) renew(ctx context.Context, actor *keepsake.Actor) (why string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTime+storeTime)
 	defer cancel()

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgerrcode"
+
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/audit"
@@ -77,7 +79,7 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 		}
 		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day,
 			SetBy: actor.Name, Organization: orNil(organization)})
-		if db.IsState(err, db.InsufficientPrivilege) {
+		if db.IsState(err, pgerrcode.InsufficientPrivilege) {
 			err = keepsake.Errorf(keepsake.CodeConflict,
 				"Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or "+
 					"ask a super admin of the whole platform.")

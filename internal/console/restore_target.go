@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/internal/audit"
@@ -83,12 +84,6 @@ func (t Target) databaseURL(database string) (keepsake.Secret, error) {
 	return address.WithDatabase(t.URL, database)
 }
 
-// SQLSTATEs of a sign-in that is refused (PostgreSQL, Appendix A).
-const (
-	stateInvalidPassword = "28P01"
-	stateInvalidAuth     = "28000"
-)
-
 // unreachable says what to do about a server that could not be used. For a typed address it tells only one case
 // apart, a PostgreSQL server that refuses the role, so that nobody finds out what listens where.
 func (t Target) unreachable(err error) error {
@@ -96,7 +91,8 @@ func (t Target) unreachable(err error) error {
 	var pg *pgconn.PgError
 	switch {
 	case !address.IsChecked(t.URL):
-	case errors.As(err, &pg) && (pg.Code == stateInvalidPassword || pg.Code == stateInvalidAuth):
+	case errors.As(err, &pg) && (pg.Code == pgerrcode.InvalidPassword ||
+		pg.Code == pgerrcode.InvalidAuthorizationSpecification):
 		check = "It refuses the role or the password that you typed."
 	default:
 		check = "Check that a PostgreSQL server runs there and that the address is as you wanted to type it."

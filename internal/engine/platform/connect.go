@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -124,22 +125,11 @@ func where(c *pgx.ConnConfig) string {
 	return net.JoinHostPort(c.Host, itoa(int(c.Port))) + "/" + c.Database
 }
 
-// SQLSTATEs that change what a person should do (PostgreSQL, Appendix A).
-const (
-	stateInvalidPassword  = "28P01"
-	stateInvalidAuth      = "28000"
-	stateNoDatabase       = "3D000"
-	stateTooMany          = "53300"
-	statePrivilege        = "42501"
-	stateLockNotAvailable = "55P03"
-	stateInvalidBytes     = "22021"
-)
-
 // explainBytes says what it means that a name cannot be read: only a database of encoding SQL_ASCII takes bytes that
 // are no text in any one encoding, and a recovery point's names are UTF-8.
 func explainBytes(err error) error {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == stateInvalidBytes {
+	if errors.As(err, &pg) && pg.Code == pgerrcode.CharacterNotInRepertoire {
 		return keepsake.Errorf(keepsake.CodeUnsupported,
 			"the platform's database is of encoding SQL_ASCII and has a table, column, enum label or setting whose name or "+
 				"value is not UTF-8: nothing can be backed up until it is changed: %w", err)
@@ -199,11 +189,11 @@ func explainConnect(err error, c *pgx.ConnConfig, name string, after time.Durati
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code {
-		case stateInvalidPassword, stateInvalidAuth:
+		case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification:
 			return keepsake.Errorf(keepsake.CodeInvalid, "%s refuses user %q: check user and password in the URL", at, c.User)
-		case stateNoDatabase:
+		case pgerrcode.InvalidCatalogName:
 			return keepsake.Errorf(keepsake.CodeNotFound, "there is no database %q at %s: check the URL", c.Database, at)
-		case stateTooMany:
+		case pgerrcode.TooManyConnections:
 			return keepsake.Errorf(keepsake.CodeUnavailable, "%s has no free connection: raise max_connections or try again", at)
 		}
 		return keepsake.Errorf(keepsake.CodeUnavailable, "%s refuses the connection: %s", at, pg.Message)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -114,7 +115,7 @@ func (s *Snapshot) lockTables(ctx context.Context) ([]uint32, error) {
 	for batch := range slices.Chunk(names, 500) {
 		if _, err := s.locker.Exec(ctx, "lock table "+strings.Join(batch, ", ")+" in access share mode"); err != nil {
 			var pg *pgconn.PgError
-			if errors.As(err, &pg) && pg.Code == stateLockNotAvailable {
+			if errors.As(err, &pg) && pg.Code == pgerrcode.LockNotAvailable {
 				return nil, keepsake.Errorf(keepsake.CodeUnavailable,
 					"a migration or VACUUM FULL holds a table of the platform for more than %s: nothing was backed up; try again "+
 						"when it is over", lockTimeout)

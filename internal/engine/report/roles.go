@@ -4,10 +4,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-)
 
-// stateNoObject is what a server answers to a statement that names a role it has not.
-const stateNoObject = "42704"
+	"github.com/jackc/pgerrcode"
+)
 
 // aboutRoles are the kinds of what names a role, and nothing else that the server could lack.
 var aboutRoles = []string{"owner", "grant", "default grant", "grantor", "policy", "user mapping"}
@@ -22,7 +21,8 @@ var (
 func (r RestoreResult) CreateRoles() string {
 	var statements []string
 	for _, e := range r.Exceptions {
-		if e.Code != stateNoObject || !slices.Contains(aboutRoles, e.Kind) {
+		// A server answers so to a statement that names a role which it lacks.
+		if e.Code != pgerrcode.UndefinedObject || !slices.Contains(aboutRoles, e.Kind) {
 			continue
 		}
 		if e.Kind == "policy" && !strings.Contains(e.SQL, " TO ") { // its condition may name what the server lacks

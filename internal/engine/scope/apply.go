@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -17,15 +18,6 @@ import (
 
 // Batch is how many rows one statement changes, unless the caller says otherwise.
 const Batch = 100
-
-// SQLSTATE codes that are told apart.
-const (
-	stateSerialization = "40001"
-	stateDeadlock      = "40P01"
-	stateLockTimeout   = "55P03"
-	stateDenied        = "42501"
-	stateUnique        = "23505"
-)
 
 // errMoved says that the live rows are not those of the preview.
 var errMoved = errors.New("the live rows have changed since the preview")
@@ -49,7 +41,7 @@ type writer struct {
 // keys off, which is why checkKeys follows.
 func silence(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, "set local session_replication_role = replica")
-	if stateOf(err) == stateDenied {
+	if stateOf(err) == pgerrcode.InsufficientPrivilege {
 		return keepsake.Errorf(keepsake.CodeForbidden,
 			"the platform's role may not restore into the live database, because triggers could not be kept silent: "+
 				"as a superuser, run GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15 and newer), or "+
@@ -104,7 +96,7 @@ func (w writer) write(ctx context.Context, tables []TableChanges, always map[str
 }
 
 func explain(err error, table string) error {
-	if stateOf(err) == stateUnique {
+	if stateOf(err) == pgerrcode.UniqueViolation {
 		return keepsake.Errorf(keepsake.CodeConflict,
 			"a row of %s would collide with another one, so nothing was changed: %w", table, err)
 	}
@@ -312,8 +304,8 @@ func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names
 func retry(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		if s := stateOf(err); attempt == 5 || s != stateSerialization && s != stateDeadlock {
-			if s == stateLockTimeout {
+		if s := stateOf(err); attempt == 5 || s != pgerrcode.SerializationFailure && s != pgerrcode.DeadlockDetected {
+			if s == pgerrcode.LockNotAvailable {
 				return keepsake.Errorf(keepsake.CodeUnavailable,
 					"the platform is using these rows just now, so nothing was changed: try again in a moment: %w", err)
 			}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -217,7 +218,7 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 	create := fmt.Sprintf("create temp table ks_p_%d (%s) on commit drop", t.n, strings.Join(defs, ", "))
 	if _, err := l.tx.Exec(ctx, create); err != nil {
 		var pg *pgconn.PgError
-		if errors.As(err, &pg) && pg.Code == "42501" {
+		if errors.As(err, &pg) && pg.Code == pgerrcode.InsufficientPrivilege {
 			return keepsake.Errorf(keepsake.CodeForbidden,
 				"the platform's role may not make temporary tables, which comparing needs: grant temporary on database … to it: %w",
 				err)

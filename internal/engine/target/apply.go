@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
@@ -18,11 +19,11 @@ import (
 // duplicate_…).
 func there(kind, code string) bool {
 	switch code {
-	case stateDuplicateObject, "42P07", "42723", "42P06":
+	case pgerrcode.DuplicateObject, pgerrcode.DuplicateTable, pgerrcode.DuplicateFunction, pgerrcode.DuplicateSchema:
 		return true
-	case "23505": // two configurations of one name are told by the catalog's index only
+	case pgerrcode.UniqueViolation: // two configurations of one name are told by the catalog's index only
 		return strings.HasPrefix(kind, "TEXT SEARCH ")
-	case "55000": // a column has its identity already
+	case pgerrcode.ObjectNotInPrerequisiteState: // a column has its identity already
 		return kind == "SEQUENCE"
 	}
 	return false
@@ -49,7 +50,8 @@ func (t *Target) Apply(ctx context.Context, s pgtool.Scripted) (lost []keepsake.
 			return lost, made, err
 		case !owner && !grants && there(s.Kind, code):
 			defined = true
-		case strings.HasPrefix(q, "REVOKE") && (code == stateUndefinedObject || code == stateInvalidGrant):
+		case strings.HasPrefix(q, "REVOKE") && (code == pgerrcode.UndefinedObject ||
+			code == pgerrcode.InvalidGrantOperation):
 			// What a role that is not there was never granted need not be revoked.
 		case grants && strings.HasPrefix(q, "SET SESSION AUTHORIZATION "):
 			lost = append(lost, failureOf(s.Entry, "grantor", q, err).Exception())
@@ -72,6 +74,7 @@ func (t *Target) Run(ctx context.Context, statement string) error {
 }
 
 // AboutServer reports whether an error means that the server can do nothing more, and not that one statement failed.
+// Classes of codes are read by how they begin: a newer server may send one that no list here knows.
 func AboutServer(ctx context.Context, err error) bool {
 	var pg *pgconn.PgError
 	return ctx.Err() != nil || !errors.As(err, &pg) || strings.HasPrefix(pg.Code, "08") ||

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
@@ -15,7 +16,7 @@ import (
 // piece by piece. The mark proves that the database was empty before.
 func (t *Target) clear(ctx context.Context) error {
 	if t.options.Create {
-		if err := t.recreate(ctx); err == nil || state(err) != statePrivilege {
+		if err := t.recreate(ctx); err == nil || state(err) != pgerrcode.InsufficientPrivilege {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
@@ -50,7 +51,7 @@ type BrokenKey struct {
 }
 
 func (k foreignKey) broken(made bool, err error) BrokenKey {
-	b := BrokenKey{Made: made, Broken: state(err) == stateForeignKey, Referenced: k.referenced,
+	b := BrokenKey{Made: made, Broken: state(err) == pgerrcode.ForeignKeyViolation, Referenced: k.referenced,
 		Exception: failureOf(k.entry, "foreign key", k.statement, err).Exception()}
 	if k.name != "" {
 		b.Object = k.table + " " + k.name

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/address"
@@ -46,16 +47,17 @@ func (t *Target) create(ctx context.Context) ([]keepsake.Exception, error) {
 	statement := "create database " + pgx.Identifier{t.Name}.Sanitize() + " template template0 encoding " +
 		quote(s.Encoding)
 	_, err := t.conn.Exec(ctx, statement+" lc_collate "+quote(s.Collate)+" lc_ctype "+quote(s.CType))
-	if code := state(err); code == stateWrongObject || code == stateInvalidParameter {
+	// The server's system may lack the locale.
+	if code := state(err); code == pgerrcode.WrongObjectType || code == pgerrcode.InvalidParameterValue {
 		refused := err
 		if _, err = t.conn.Exec(ctx, statement); err == nil {
 			lost = append(lost, Failure{Kind: "locale", Object: s.Collate, Err: refused}.Exception())
 		}
 	}
 	switch state(err) {
-	case stateDuplicateDB: // another run was faster; the lock decides between the two
+	case pgerrcode.DuplicateDatabase: // another run was faster; the lock decides between the two
 		err = nil
-	case statePrivilege:
+	case pgerrcode.InsufficientPrivilege:
 		return nil, keepsake.Errorf(keepsake.CodeForbidden,
 			"the role may not create database %q: give it CREATEDB or make the database by hand", t.Name)
 	}

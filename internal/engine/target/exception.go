@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
@@ -73,7 +74,8 @@ func said(err error, shown string, texts []string) string {
 	if !errors.As(err, &pg) {
 		return keepsake.MessageOf(err)
 	}
-	if pg.Code == stateRaised || pg.Where != "" && !strings.HasPrefix(pg.Where, "COPY ") {
+	// RAISE without a code of its own.
+	if pg.Code == pgerrcode.RaiseException || pg.Where != "" && !strings.HasPrefix(pg.Where, "COPY ") {
 		return "a function of the database ended with an error; its words are not shown, because they may quote rows"
 	}
 	message := withoutValues(otherQuotes.Replace(pg.Message), shown, strings.HasPrefix(pg.Code, classData))

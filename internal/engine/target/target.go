@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,20 +19,6 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
-)
-
-// SQLSTATEs that are told apart (PostgreSQL, Appendix A).
-const (
-	stateUndefinedObject  = "42704"
-	stateForeignKey       = "23503"
-	statePrivilege        = "42501"
-	stateDuplicateObject  = "42710"
-	stateDuplicateDB      = "42P04"
-	stateWrongObject      = "42809" // CREATE DATABASE: a locale the server's system does not have
-	stateInvalidParameter = "22023"
-	stateLockNotAvailable = "55P03"
-	stateInvalidGrant     = "0LP01"
-	stateRaised           = "P0001" // RAISE without an SQLSTATE of its own
 )
 
 func state(err error) string {
@@ -208,7 +195,7 @@ func (t *Target) lock(ctx context.Context) error {
 		return err
 	}
 	_, err := t.conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockKey))
-	if state(err) == stateLockNotAvailable {
+	if state(err) == pgerrcode.LockNotAvailable {
 		return keepsake.Errorf(keepsake.CodeConflict,
 			"another restore is running into database %q: nothing was written; wait for it or choose another database", t.Name)
 	}
