@@ -5,6 +5,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -100,23 +102,19 @@ func (r *Runner) release(ctx context.Context, row Operation) error {
 
 // ending writes down how an operation ended, trying again while the console database does not answer.
 func (r *Runner) ending(ctx context.Context, fn func(context.Context, db.Tx) error) error {
-	deadline := time.Now().Add(endTime)
-	pause := firstPause
-	for {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
 		err := r.db.InTx(once, keepsake.System("worker"), func(tx db.Tx) error { return fn(once, tx) })
-		cancel()
-		switch {
-		case err == nil:
-			return nil
-		case db.IsNoRows(err):
-			return progress.ErrLeaseLost
-		case time.Now().After(deadline):
-			return err
+		if db.IsNoRows(err) {
+			err = backoff.Permanent(progress.ErrLeaseLost)
 		}
-		r.log.WarnContext(ctx, "an operation's end could not be written down yet", "err", keepsake.CauseOf(err), "retry_in",
-			pause)
-		time.Sleep(pause)
-		pause = min(2*pause, longestPause)
-	}
+		return struct{}{}, err
+	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: firstPause, Multiplier: 2,
+		MaxInterval: longestPause}), backoff.WithMaxElapsedTime(endTime),
+		backoff.WithNotify(func(err error, pause time.Duration) {
+			r.log.WarnContext(ctx, "an operation's end could not be written down yet", "err", keepsake.CauseOf(err), "retry_in",
+				pause)
+		}))
+	return err
 }

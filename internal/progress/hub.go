@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/wedsync/keepsake/db"
 )
 
@@ -74,26 +76,21 @@ func (w *Watch) Stop() {
 
 // Run listens until ctx ends, which is no error.
 func (h *Hub) Run(ctx context.Context) {
-	retry := firstRetry
-	for ctx.Err() == nil {
+	waits := &backoff.ExponentialBackOff{InitialInterval: firstRetry, Multiplier: 2, MaxInterval: lastRetry}
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) {
 		began := time.Now()
 		err := h.listen(ctx)
-		if ctx.Err() != nil {
-			return
-		}
 		if time.Since(began) > lastRetry {
-			retry = firstRetry
+			waits.Reset()
 		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
 		h.log.WarnContext(ctx, "live updates are late: listening to the console database broke off", "err", err, "retry_in",
-			retry)
-		select {
-		case <-ctx.Done():
-		case <-time.After(retry):
-		}
-		retry = min(2*retry, lastRetry)
-	}
+			wait)
+	}))
 }
 
+// listen wakes watchers until it fails, or ctx ends.
 func (h *Hub) listen(ctx context.Context) error {
 	conn, err := h.db.Connect(ctx)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,6 +19,14 @@ import (
 
 // Batch is how many rows one statement changes, unless the caller says otherwise.
 const Batch = 100
+
+// mostTries is how often a transaction is tried that the database asks to be tried again. firstPause and longestPause
+// are between two tries, give or take a half: two that met should not meet again.
+const (
+	mostTries    = 5
+	firstPause   = 50 * time.Millisecond
+	longestPause = 200 * time.Millisecond
+)
 
 // errMoved says that the live rows are not those of the preview.
 var errMoved = errors.New("the live rows have changed since the preview")
@@ -302,21 +311,19 @@ func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names
 
 // retry runs do again when the database asks for it: a serialization failure, a deadlock.
 func retry(ctx context.Context, do func() error) error {
-	for attempt := 1; ; attempt++ {
-		err := do()
-		if s := stateOf(err); attempt == 5 || s != pgerrcode.SerializationFailure && s != pgerrcode.DeadlockDetected {
-			if s == pgerrcode.LockNotAvailable {
-				return keepsake.Errorf(keepsake.CodeUnavailable,
-					"the platform is using these rows just now, so nothing was changed: try again in a moment: %w", err)
-			}
-			return err
+	var last error
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		last = do()
+		if s := stateOf(last); last != nil && s != pgerrcode.SerializationFailure && s != pgerrcode.DeadlockDetected {
+			return struct{}{}, backoff.Permanent(last)
 		}
-		timer := time.NewTimer(time.Duration(attempt) * 50 * time.Millisecond)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
+		return struct{}{}, last
+	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: firstPause,
+		RandomizationFactor: backoff.DefaultRandomizationFactor, Multiplier: 2, MaxInterval: longestPause}),
+		backoff.WithMaxTries(mostTries), backoff.WithMaxElapsedTime(0))
+	if stateOf(last) == pgerrcode.LockNotAvailable {
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"the platform is using these rows just now, so nothing was changed: try again in a moment: %w", last)
 	}
+	return err
 }

@@ -5,9 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // RetryOptions bound how long an operation may take. Zero values mean the defaults.
@@ -146,19 +147,14 @@ func (r *retried) List(ctx context.Context, prefix string, fn func(Object) error
 		listed bool
 		fnErr  error
 	)
-	for attempt := 1; ; attempt++ {
-		err := r.listOnce(ctx, prefix, func(o Object) error {
+	return r.again(ctx, "list", prefix, func(int) (final bool, err error) {
+		err = r.listOnce(ctx, prefix, func(o Object) error {
 			listed = true
 			fnErr = fn(o)
 			return fnErr
 		})
-		if err == nil || fnErr != nil || listed {
-			return err
-		}
-		if final, err := r.next(ctx, "list", prefix, attempt, err); final {
-			return err
-		}
-	}
+		return fnErr != nil || listed, err
+	})
 }
 
 // listOnce lists with a deadline that every object moves forward; the time fn takes does not count. A listing that does
@@ -196,18 +192,14 @@ func (r *retried) listOnce(ctx context.Context, prefix string, fn func(Object) e
 // do runs op until it succeeds, fails for good, or attempts are used up.
 func (r *retried) do(ctx context.Context, verb, key string, size int64,
 	op func(ctx context.Context, attempt int) error) error {
-	for attempt := 1; ; attempt++ {
+	return r.again(ctx, verb, key, func(attempt int) (final bool, err error) {
+		ctx := ctx
 		if attempt > 1 {
 			ctx = withoutMeter(ctx)
 		}
-		err := r.once(ctx, verb, key, r.deadline(size, attempt), func(ctx context.Context) error { return op(ctx, attempt) })
-		if err == nil {
-			return nil
-		}
-		if final, err := r.next(ctx, verb, key, attempt, err); final {
-			return err
-		}
-	}
+		return false, r.once(ctx, verb, key, r.deadline(size, attempt),
+			func(ctx context.Context) error { return op(ctx, attempt) })
+	})
 }
 
 // deadline is how long an attempt may take.
@@ -249,28 +241,41 @@ func untilDone(ctx context.Context, op func(context.Context) error) error {
 	}
 }
 
-// next waits before the next attempt, or says that err is final.
-func (r *retried) next(ctx context.Context, verb, key string, attempt int, err error) (final bool, _ error) {
-	if ctx.Err() != nil || permanent(err) {
-		return true, err
-	}
-	if attempt >= r.o.Attempts {
-		if attempt > 1 {
-			err = fmt.Errorf("%w (tried %d times)", err, attempt)
+// again runs try until it succeeds, its error is final, or attempts are used up, and waits in between.
+func (r *retried) again(ctx context.Context, verb, key string, try func(attempt int) (final bool, err error)) error {
+	var (
+		attempt int
+		final   bool
+		last    error
+	)
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		attempt++
+		if final, last = try(attempt); last != nil && (final || ctx.Err() != nil || permanent(last)) {
+			final = true
+			return struct{}{}, backoff.Permanent(last)
 		}
-		return true, err
+		return struct{}{}, last
+	}, backoff.WithBackOff(r.o.waits()), backoff.WithMaxTries(uint(r.o.Attempts)), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(err error, _ time.Duration) {
+			if r.o.OnRetry != nil {
+				r.o.OnRetry(verb, key, attempt, err)
+			}
+		}))
+	switch {
+	case err == nil:
+		return nil
+	case final:
+		return last
+	case attempt < r.o.Attempts: // the caller left while it waited
+		return errors.Join(ctx.Err(), last)
+	case attempt > 1:
+		return fmt.Errorf("%w (tried %d times)", last, attempt)
 	}
-	if r.o.OnRetry != nil {
-		r.o.OnRetry(verb, key, attempt, err)
-	}
-	wait := min(r.o.Wait<<(attempt-1), r.o.MaxWait)
-	wait = wait/2 + rand.N(wait/2+1) // many writers that failed together should not come back together
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return true, errors.Join(ctx.Err(), err)
-	case <-timer.C:
-		return false, nil
-	}
+	return last
+}
+
+// waits are between half of what o says and all of it: many writers that failed together should not come back together.
+func (o RetryOptions) waits() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{InitialInterval: min(o.Wait, o.MaxWait) * 3 / 4, RandomizationFactor: 1.0 / 3,
+		Multiplier: 2, MaxInterval: o.MaxWait * 3 / 4}
 }

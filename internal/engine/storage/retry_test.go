@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +53,34 @@ func TestRetryGivesUp(t *testing.T) {
 		}
 		if tries != 3 {
 			t.Errorf("tried %d times, want 3", tries)
+		}
+	})
+}
+
+// TestRetryWaitsLongerEachTime: waits double up to a bound, and each is a part of that by chance, half of it at least.
+func TestRetryWaitsLongerEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := storagetest.Faulty(storage.NewMem())
+		f.Down(true)
+		parts := map[float64]bool{}
+		for range 20 {
+			var failed []time.Time
+			r := storage.Retry(f, storage.RetryOptions{Attempts: 6, Wait: time.Second, MaxWait: 4 * time.Second,
+				OnRetry: func(string, string, int, error) { failed = append(failed, time.Now()) }})
+			if _, err := r.Stat(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "(tried 6 times)") {
+				t.Errorf("Stat: %v", err)
+			}
+			failed = append(failed, time.Now())
+			for i, most := range []time.Duration{1, 2, 4, 4, 4} {
+				wait := failed[i+1].Sub(failed[i])
+				if most *= time.Second; wait < most/2 || wait > most+1 {
+					t.Errorf("wait %d: %s, of %s at most", i+1, wait, most)
+				}
+				parts[float64(wait)/float64(most)] = true
+			}
+		}
+		if len(parts) < 50 {
+			t.Errorf("waits are not by chance: %d different parts", len(parts))
 		}
 	})
 }
