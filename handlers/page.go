@@ -27,10 +27,12 @@ type Pages struct {
 	Version string
 	Zone    *time.Location // that times are written in
 	Now     func() time.Time
-	// Fault says what keepsake.yaml gets wrong about the platform, "" for nothing; nil: nobody knows.
+	// Fault says what keepsake.yaml gets wrong about the platform, and "" where nothing is wrong. It is nil where
+	// nothing knows that.
 	Fault   func() string
 	Standby bool // the console database is away: pages only show, and say so
-	// Insecure reports whether a request does not look encrypted although people are meant to come by https; nil: never.
+	// Insecure reports whether a request seems not to be encrypted although people are meant to come by https. It is nil
+	// where that never is a fault.
 	Insecure func(*http.Request) bool
 }
 

@@ -14,18 +14,18 @@ import (
 
 // Sessions is what the browser side needs to know who is signed in.
 type Sessions interface {
-	// Resolve returns who the session of a token is of; CodeForbidden where it is over.
+	// Resolve returns the actor of the session with this token. It returns CodeForbidden where the session is over.
 	Resolve(ctx context.Context, token string) (keepsake.Actor, error)
 }
 
 // SessionStarter checks credentials and starts a session. The session that the browser had before ends.
 type SessionStarter interface {
 	SessionEnder
-	// SignIn starts a new session, or returns the step that it lacks; CodeForbidden with words for the person where it
-	// refuses.
+	// SignIn starts a new session, or returns the step that it lacks. When it refuses, it returns CodeForbidden with
+	// words for the person.
 	SignIn(ctx context.Context, in auth.Credentials) (auth.Session, *auth.Step, error)
-	// Continue starts the session of a step; CodeForbidden with words for the person where the code is wrong, CodeNotFound
-	// where the sign-in must begin again.
+	// Continue starts the session of a step. It returns CodeForbidden, with words for the person, where the code is
+	// wrong, and CodeNotFound where the sign-in must begin again.
 	Continue(ctx context.Context, step auth.Step, code keepsake.Secret, in auth.Credentials) (auth.Session, error)
 }
 

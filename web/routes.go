@@ -36,17 +36,17 @@ type Deps struct {
 	}
 	Auth        handlers.Auth
 	Credentials handlers.Credentials
-	// Requests puts refused requests on record; nil: the log has them.
+	// Requests records refused requests. When it is nil, only the log has them.
 	Requests requestRecorder
 	Logger   *slog.Logger
-	// SessionSecret encrypts the session cookie: at least 32 bytes, the same in every process of one console, used for
-	// nothing else.
+	// SessionSecret encrypts the session cookie. It has at least 32 bytes, is the same in every process of one console,
+	// and is used for nothing else.
 	SessionSecret keepsake.Secret
 	// TrustedProxies may say who the browser is (X-Forwarded-For) and that it came by TLS (X-Forwarded-Proto).
 	TrustedProxies []netip.Prefix
-	// Ready reports what keeps the console from its whole work; nil: nothing can. It is asked anew by every GET /readyz.
+	// Ready returns what keeps the console from its whole work. Every GET /readyz asks it. It is nil where nothing can.
 	Ready func(context.Context) error
-	// ByTLS says that people reach the console by https, whatever the connection here looks like.
+	// ByTLS says that people reach the console by https, even where the connection to this process is plain.
 	ByTLS   bool
 	Version string
 	Zone    *time.Location   // that pages write times in; nil: UTC

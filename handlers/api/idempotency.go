@@ -21,10 +21,10 @@ import (
 
 // Answers keeps the answers to requests with an Idempotency-Key, for a day.
 type Answers interface {
-	// BeginAnswer takes a key for a request. When it is taken already, the answer to the same request is returned once
-	// there is one; another request under the same key is CodeConflict.
+	// BeginAnswer takes a key for a request. When the same request took it before, it returns that request's answer once
+	// there is one. For another request with the same key it returns CodeConflict.
 	BeginAnswer(ctx context.Context, actor keepsake.Actor, key string, request [32]byte) (*console.Answer, error)
-	// EndAnswer keeps the answer, or with nil gives the key back.
+	// EndAnswer keeps the answer. With nil it gives the key back.
 	EndAnswer(ctx context.Context, actor keepsake.Actor, key string, a *console.Answer) error
 }
 

@@ -16,7 +16,8 @@ const auditPage = 50
 type AuditPage struct {
 	Rows []audit.Row
 	Next int64 // the cursor of the following page; 0: this is the last
-	// Verdict is how the whole trail was found last; nil when nobody has looked, and for actors who see only some of it.
+	// Verdict is the newest verdict on the whole trail. It is nil when there is none, and for actors who see only some
+	// of the trail.
 	Verdict *AuditVerdict
 }
 

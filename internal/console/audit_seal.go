@@ -40,7 +40,7 @@ type AuditVerdict struct {
 	audit.Report
 	Checked time.Time `json:"checked"`
 	Missing []string  `json:"missing,omitempty"` // what of the seals could not be read
-	// Unsealed says why there is nothing in the repository to compare with; empty where seals could be read.
+	// Unsealed says why no seal of the repository could be compared. It is empty where seals could be read.
 	Unsealed string `json:"unsealed,omitempty"`
 }
 

@@ -16,8 +16,8 @@ import (
 
 // Performance says how fast operations were lately, as measured. Zero means that nothing was measured.
 type Performance struct {
-	// RestoreSpeed is of the newest restore into a new database that covered everything and compared it all, in bytes a
-	// second.
+	// RestoreSpeed is the speed, in bytes a second, of the newest restore into a new database that covered and compared
+	// everything.
 	RestoreSpeed float64
 	Drill        *PointTest // the newest restore that compared every row; nil: none did
 }
@@ -93,7 +93,8 @@ type TierCompliance struct {
 	Age    time.Duration // of Newest: what was written since would be lost
 	TooOld bool          // no point holds it, or the newest is older than it may be
 	Goal   time.Duration // the longest that a restore of the tier may take
-	// Restored is what the newest restore that brought the tier back took for it, at RestoredAt; zero: never measured.
+	// Restored is how long the newest restore of the tier, at RestoredAt, took for it. Zero means that none was
+	// measured.
 	Restored   time.Duration
 	RestoredAt time.Time
 }
@@ -102,7 +103,8 @@ type TierCompliance struct {
 type ProviderCompliance struct {
 	ProviderState
 	Copy *keepsake.Copy // of the newest recovery point that holds every tier; nil: there is none
-	// Of the last verification that could ask it. Zero: none of the newest ones could.
+	// VerifiedAt is the time of the newest verification that could ask the provider. It is zero where none of the newest
+	// ones could.
 	VerifiedAt time.Time
 	Deep       bool    // every chunk was read and decrypted
 	Point      string  // the newest recovery point that was looked at then

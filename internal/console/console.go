@@ -37,7 +37,7 @@ type Engine interface {
 	CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error)
 	CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all, of int64, err error)
 	Providers() []engine.Provider
-	// CodeConflict, in words, where no restore may be written there
+	// CheckTarget returns CodeConflict, with the reason, for a database that no restore may be written into.
 	CheckTarget(ctx context.Context, url keepsake.Secret) error
 	SealTarget(ctx context.Context, url keepsake.Secret) (string, error)
 	OpenTarget(ctx context.Context, sealed string) (keepsake.Secret, error)
@@ -57,19 +57,20 @@ type Deps struct {
 	Now     func() time.Time
 	// BackupMaxAge is how old the newest recovery point may be before its age is an alarm; 0: 24 hours.
 	BackupMaxAge time.Duration
-	// Limits is how many backups of each type one actor may start within an hour; what is missing is DefaultLimits.
+	// Limits says how many backups of each type one actor may start within an hour. For a type that it lacks,
+	// DefaultLimits counts.
 	Limits map[keepsake.BackupType]int
-	// SecondApprover lets a restore of the whole database, and what adds up to more than Alone within a day, start only
-	// when another super admin has approved it. Without an Alone it is policy.DefaultAlone.
+	// SecondApprover demands another super admin's approval of a restore of the whole database, and of restores that add
+	// up to more than Alone within a day. When Alone is nil, policy.DefaultAlone counts.
 	SecondApprover bool
 	Alone          *policy.Alone
 	Lease          LeaseTimes // zero: the defaults
-	// Duties are what other rooms do without being asked, beside the console's own.
+	// Duties are duties of other rooms, besides the console's own.
 	Duties []operation.Duty
 	// Notes, when set, is the repository that the audit trail is sealed into.
 	Notes Notes
-	// Vault, when set, seals what the console database must not make up; without one a process knows only what it found
-	// itself.
+	// Vault, when set, seals what somebody with the console database must not be able to forge. Without one, a process
+	// believes only what it found itself.
 	Vault Vault
 }
 

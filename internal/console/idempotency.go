@@ -17,7 +17,7 @@ type Answer struct {
 	Status  int
 	Headers map[string]string
 	Body    []byte
-	// Operation is set, and nothing else, where the request has started an operation and nobody knows what was answered.
+	// Operation alone is set where the request has started an operation and its answer was not kept.
 	Operation string
 }
 

@@ -13,8 +13,8 @@ import (
 // OrganizationPage is one page of organizations. Next is the cursor of the following page, empty on the last.
 type OrganizationPage struct {
 	Organizations []engine.Organization
-	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the
-	// recovery point that they were read from then.
+	// Missing says why the organizations are not the live platform's. It is empty when the platform answered. From is
+	// the time of the recovery point that they come from instead.
 	Missing string
 	From    time.Time
 	Next    string

@@ -28,10 +28,10 @@ const (
 // PlatformState says how the platform stands, and what of the data map it lacks.
 type PlatformState struct {
 	Kind PlatformKind
-	// Words say what is so in a sentence; empty when it answers.
+	// Words describe the state in a sentence. They are empty when the platform answers.
 	Words string
-	// Unmapped are keys of the configuration that name what the platform does not have, each with that; WithoutWeddings
-	// says that for it weddings cannot be found.
+	// Unmapped are keys of the configuration that name what the platform does not have. WithoutWeddings says that
+	// weddings cannot be found because of them.
 	Unmapped        []string
 	WithoutWeddings bool
 }

@@ -66,10 +66,10 @@ type Operation struct {
 	ErrorMessage string        // failed: what happened and what to do
 
 	Progress *engine.Progress // nil before the first report
-	// Quota is what StartBackup leaves of its actor's limit; nil elsewhere, and where nothing is limited.
+	// Quota is what is left of the actor's limit. Only StartBackup sets it, and only where there is a limit.
 	Quota *keepsake.Quota
 
-	// Covers is what a backup that is done covers. It is nil in lists, where it is not known, and for who is bound to an
+	// Covers says what a finished backup covers. It is nil in lists, where it is not known, and for an actor bound to an
 	// organization.
 	Covers *BackupCoverage
 
@@ -107,7 +107,8 @@ type Estimate struct {
 	Type        keepsake.BackupType
 	Tables      int
 	Rows, Bytes int64 // the planner's estimate, and sizes on disk
-	// Seconds is expected from the measured throughput of earlier backups of the type; 0 where there is none yet.
+	// Seconds is how long the backup should take, by the measured throughput of earlier backups of the type. It is 0
+	// where there is none.
 	Seconds  float64
 	Measured int // how many earlier backups Seconds comes from, at most 5
 	Tiers    []TierEstimate
@@ -117,7 +118,7 @@ type Estimate struct {
 	Unreachable string     // why the platform could not be asked, in words
 	Hidden      string     // why the actor is not told, in words; the figures are zero then
 	Running     *Operation // the backup that runs already, which a new one would have to wait for
-	// Quotas are what is left of the actor's limits, by type; nil for an actor whom nothing limits.
+	// Quotas are what is left of the actor's limits, by type. They are nil for an actor without limits.
 	Quotas map[keepsake.BackupType]keepsake.Quota
 }
 
@@ -212,7 +213,7 @@ type Point struct {
 	engine.Point
 	Operation string     // id of the backup that made it; empty for one found in the repository
 	LastTest  *PointTest // the newest proof or failure of it; nil: never tested
-	// Proof is what the newest verification that could ask every provider found; nil: there was none.
+	// Proof is what the newest verification that could ask every provider found. It is nil where there is none.
 	Proof *engine.PointProof
 }
 
@@ -234,8 +235,8 @@ type PointDetail struct {
 	Detail  *engine.PointDetail
 	Missing string
 	Tests   []PointTest // newest first, at most 10
-	// RestoreSeconds is what restoring it is expected to take, from the speed of the newest whole restore; 0: none was
-	// measured.
+	// RestoreSeconds is how long restoring the point should take, by the speed of the newest whole restore. It is 0
+	// where none was measured.
 	RestoreSeconds float64
 }
 
@@ -270,8 +271,8 @@ type Dashboard struct {
 	// year, MostAhead+1 where there are more than can be counted in time.
 	Weddings      []Wedding
 	WeddingsAhead int
-	// WeddingsMissing says in words why the weddings are not the platform's own; empty when it answered. WeddingsFrom is
-	// the moment of the recovery point that they were read from instead, zero if none could be.
+	// WeddingsMissing says why the weddings are not the platform's own. It is empty when the platform answered.
+	// WeddingsFrom is the time of the recovery point that they come from instead, or zero where none could be read.
 	WeddingsMissing string
 	GoneUnknown     bool // whether weddings are gone from the platform could not be found out
 	WeddingsFrom    time.Time

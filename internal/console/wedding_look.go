@@ -15,11 +15,11 @@ const lookTime = 15 * time.Second
 // WeddingLook holds a wedding as it was, beside the platform's state now.
 type WeddingLook struct {
 	engine.WeddingAt
-	// Damage is the newest damage; nil where none was found, or could be looked for.
+	// Damage is the newest damage. It is nil where none was found, and where nobody could look for one.
 	Damage *engine.Damage
-	// Unsure is why damage could not be looked for: the point may be from after one.
+	// Unsure says why damage could not be looked for. The point may be from after one then.
 	Unsure error
-	// Now is how many rows the platform holds of each table now; nil where it could not be asked.
+	// Now is how many rows of each table the platform holds now. It is nil where the platform could not be asked.
 	Now      map[string]int64
 	Platform PlatformState
 }

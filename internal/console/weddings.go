@@ -31,16 +31,16 @@ const (
 // FoundWeddings is an answer about weddings, and says where it comes from.
 type FoundWeddings struct {
 	Weddings []Wedding
-	// Missing says in words why they are not the live platform's; empty when it answered. From is the moment of the
-	// recovery point that they were read from then, zero if none could be.
+	// Missing says why the weddings are not the live platform's. It is empty when the platform answered. From is the
+	// time of the recovery point that they come from instead, or zero where none could be read.
 	Missing string
 	From    time.Time
-	// Total is how many there are, beside those listed; of weddings ahead, MostAhead+1 stands for more. Days are what a
-	// search has read as days, in words.
+	// Total is how many weddings there are, besides those listed. Of weddings ahead, MostAhead+1 stands for more. Days
+	// are the days that a search was read as, in words.
 	Total          int
 	Days           []string
 	VendorsMissing bool // a search has found no vendors, because they could not be read in time
-	// GoneUnknown: whether weddings are gone from the platform could not be found out.
+	// GoneUnknown says that nobody could find out whether the platform has lost weddings.
 	GoneUnknown bool
 	// Platform is how it stood when it was asked.
 	Platform PlatformState
@@ -208,8 +208,8 @@ type WeddingsInput struct {
 type WeddingPage struct {
 	FoundWeddings
 	Next string
-	// Newest is the newest recovery point that covers all of them; nil: there is none. Own has a newer one of a wedding's
-	// own.
+	// Newest is the newest recovery point that covers all of them, or nil where there is none. Own has newer points of
+	// single weddings.
 	Newest *Point
 }
 
@@ -345,12 +345,13 @@ type WeddingTimeline struct {
 	From    time.Time
 	// Platform is how it stood when it was asked.
 	Platform PlatformState
-	// Newest is the newest recovery point, of those that the console has not heard of too; "" where there is none.
+	// Newest is the newest recovery point, also of those that the console does not list yet. It is "" where there is
+	// none.
 	Newest string
 	// Milestones in order of time; Points newest first, those that hold this wedding.
 	Milestones []Milestone
 	Points     []Point
-	// Drill is the newest restore that compared everything; nil: none did.
+	// Drill is the newest restore that compared everything, or nil where none did.
 	Drill *PointTest
 }
 

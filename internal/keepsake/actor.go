@@ -39,7 +39,7 @@ type Actor struct {
 	UserAgent    string
 	RequestID    string // of the HTTP request, for logs and the audit trail
 
-	// Permissions ends what a token may do; nil, which a session has, is everything that the role may.
+	// Permissions are what a token may do. A session has none (nil) and may do everything that its role may.
 	Permissions []Permission
 	// ProvenAt is when the person last gave a password or a code; zero for tokens and the system.
 	ProvenAt time.Time

@@ -11,7 +11,7 @@ type Quota struct {
 	Most   int
 	Left   int
 	Window time.Duration
-	// Reset is until there is one more than Left; 0 when nothing was used.
+	// Reset is how long it takes until one more than Left is free. It is 0 when nothing was used.
 	Reset time.Duration
 }
 

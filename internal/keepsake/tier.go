@@ -58,8 +58,8 @@ type DataMap struct {
 	Wedding      RootTable   `yaml:"wedding"`
 	Organization RootTable   `yaml:"organization"`
 	Vendor       VendorTable `yaml:"vendor"`
-	// Tiers lists the tables of each tier. Every table that nobody names is standard: nothing is left out. The tables of
-	// weddings and organizations are critical whether or not they are listed.
+	// Tiers lists the tables of each tier. Every table that no list names is standard, so that none is left out. The
+	// tables of weddings and organizations are critical whether or not they are listed.
 	Tiers map[Tier][]string `yaml:"tiers"`
 	// ForeignKeys are references that the platform does not declare.
 	ForeignKeys []VirtualKey `yaml:"foreign_keys"`
@@ -94,8 +94,8 @@ type RootTable struct {
 	Name         string `yaml:"name"`         // column shown to people
 	Date         string `yaml:"date"`         // wedding: column of the wedding day
 	Organization string `yaml:"organization"` // wedding: column of the owning organization
-	// Places are the columns of a wedding that say where it is, which a search looks through too. One that the table lacks
-	// is passed over.
+	// Places are the columns of a wedding that say where it is. A search looks through them too. A column that the table
+	// lacks is ignored.
 	Places []string `yaml:"places"`
 }
 

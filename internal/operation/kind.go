@@ -34,8 +34,8 @@ type About struct {
 	Name       Name
 	Queue      Queue
 	Permission keepsake.Permission // it takes to start and to stop an operation
-	// Alone names the constraint of the console database that keeps a second one from being written while one is active,
-	// and Refused is what whoever asks for it is told. Both are empty where any number may run.
+	// Alone names the constraint of the console database that allows only one active operation of the kind. Refused is
+	// the error for an actor who asks for a second one. Both are empty where any number may run.
 	Alone   string
 	Refused error
 	// Cancelled is the last line of the log of an operation that was cancelled after it began.
@@ -47,8 +47,8 @@ type Kind interface {
 	About() About
 	// Run does the work. It tells r how far it is, and ends soon after ctx.
 	Run(ctx context.Context, o Operation, r report.Reporter) (Report, error)
-	// Stopped writes what follows from an end without a report, in the transaction that ends the operation: it failed, was
-	// cancelled after it began, or was given up.
+	// Stopped writes what follows from an end without a report, in the transaction that ends the operation. The
+	// operation has failed, was cancelled after it began, or was given up.
 	Stopped(ctx context.Context, tx db.Tx, o Operation) error
 	// Describe adds what the kind knows to the entry in the audit trail that says how the operation ended.
 	Describe(o Operation, e *audit.Entry)
@@ -56,14 +56,14 @@ type Kind interface {
 
 // Report is what a kind's Run found. The finish writes it.
 type Report struct {
-	// Row is what the finish writes into the operation's row: the figures and, of a backup, what it covers. Id, fence,
-	// state and result are the machinery's.
+	// Row is what the finish writes into the operation's row: the figures and, of a backup, what it covers. The
+	// machinery sets id, fence, state and result.
 	Row sqlcgen.FinishOperationParams
 	// Result is kept as JSON.
 	Result any
-	// Left says in the log, with the level, that something is left to be done; "" is "Done.".
+	// Left is a line for the log, with its level, that says that something is left to be done. When it is "", the line
+	// is "Done.".
 	Level, Left string
-	// Done writes what follows, in the transaction of the finish, which only the holder of the fence commits; nil: nothing
-	// does.
+	// Done, when set, writes what follows, in the transaction of the finish, which only the holder of the fence commits.
 	Done func(ctx context.Context, tx db.Tx, o Operation) error
 }

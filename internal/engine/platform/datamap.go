@@ -17,7 +17,7 @@ type Unmapped struct {
 	Key     string   // "data_map.wedding.table"
 	Problem string   // what is so, in words
 	Near    []string // names that may be meant
-	// Weddings reports that weddings or organizations cannot be found because of it. Everything else goes on all the same.
+	// Weddings says that weddings or organizations cannot be found because of the key. Everything else works.
 	Weddings bool
 }
 

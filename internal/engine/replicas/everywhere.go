@@ -36,8 +36,8 @@ type FirstSound[T any] struct {
 	What string // in words: "chunks"
 	size int64  // of the answer, in bytes; 0: small
 	Ask  func(ctx context.Context, p Provider) (T, error)
-	// sound looks at an answer and returns what is wrong with it.
-	// It and failed are called one at a time, by the caller's goroutine.
+	// Sound looks at an answer and returns what is wrong with it, or nil. The caller's goroutine calls Sound and Failed,
+	// one call at a time.
 	Sound  func(p Provider, answer T) error
 	Failed func(p Provider, err error) // nil: nobody wants to know
 }

@@ -31,9 +31,9 @@ type Repo struct {
 	Providers []Provider       // every configured one
 	Down      map[string]error // those that may not be used now, by name
 	Lacking   map[string]bool  // those that hold no repository, or whose place is not there
-	// those that hold it and do not prove to be the provider that is meant; they are in down too
+	// Unproven are providers that hold the repository and do not prove to be the right ones. They are in Down too.
 	Unproven map[string]bool
-	// those of them whose identity is damaged and still names them, so that a repair may make it anew
+	// Blurred are those of them whose damaged identity still names them, so that a repair may make it anew.
 	Blurred map[string]bool
 
 	Identities map[string]identityOf // of those that prove it

@@ -91,7 +91,7 @@ type ProviderProgress struct {
 	Confirmed int64     `json:"confirmed"` // chunks confirmed there
 	Lag       int64     `json:"lag"`       // chunks sealed but not yet confirmed there
 	Bytes     int64     `json:"bytes"`     // uploaded by this operation
-	// that it has not answered what it is being asked; 0: below a few
+	// Silent is for how many seconds the provider has not answered a call. It is 0 for the first few.
 	Silent int64  `json:"silent_seconds,omitempty"`
 	Error  string `json:"error,omitempty"` // the latest, in words
 }
@@ -101,7 +101,8 @@ type LogLine struct {
 	Time    time.Time `json:"time"`
 	Level   string    `json:"level"` // "info", "warn", "error"
 	Message string    `json:"message"`
-	// Reported says that the operation's result names the same: who prints the result need not print this.
+	// Reported says that the operation's result names the same. A program that prints the result need not print this
+	// line.
 	Reported bool `json:"-"`
 }
 

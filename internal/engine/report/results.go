@@ -16,7 +16,7 @@ type BackupInput struct {
 	Labels map[string]string
 	// Weddings says for which weddings it is made; they travel with it too.
 	Weddings []keepsake.WeddingMark
-	// Yield, when set, is called before every range by every reader: it returns when there is nothing more urgent to do.
+	// Yield, when set, returns when nothing more urgent has to be done. Every reader calls it before every range.
 	Yield func(context.Context) error
 }
 
@@ -45,9 +45,10 @@ type BackupResult struct {
 	// Unmapped names keys of data_map whose tables or columns the platform does not have, in words. The point holds every
 	// row all the same.
 	Unmapped []string `json:"unmapped,omitempty"`
-	// WithoutWeddings reports that because of that no single wedding or organization can be brought back from the point.
+	// WithoutWeddings says that, because of these keys, no single wedding or organization can be brought back from the
+	// point.
 	WithoutWeddings bool `json:"without_weddings,omitempty"`
-	// Covers is what the point covers. It is not of what a result is shown as.
+	// Covers says what the point covers. What a program prints of a result does not hold it.
 	Covers *keepsake.Coverage `json:"-"`
 }
 
@@ -73,10 +74,9 @@ type Point struct {
 	Copies      []keepsake.Copy        `json:"copies"`
 	Protected   bool                   `json:"protected"`
 	Lacks       string                 `json:"lacks,omitempty"`
-	// Unknown names the providers that could not be asked whether they hold it: that is not known, and not that they lack
-	// it.
+	// Unknown names the providers that could not be asked whether they hold the point. They may hold it.
 	Unknown []string `json:"unknown,omitempty"`
-	// Covers is what it covers; nil where its manifest does not tell. A list does not show it.
+	// Covers says what the point covers, or is nil where its manifest does not tell. A list does not show it.
 	Covers *keepsake.Coverage `json:"-"`
 }
 

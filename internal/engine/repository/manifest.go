@@ -18,7 +18,7 @@ type Manifest struct {
 	Labels     map[string]string   `json:"labels,omitempty"`
 	// Weddings says for which weddings the point was made. It covers the whole platform all the same.
 	Weddings []keepsake.WeddingMark `json:"weddings,omitempty"`
-	// Covers is which weddings and vendors the snapshot has; nil where that could not be told.
+	// Covers says which weddings and vendors the snapshot has. It is nil where the backup could not tell.
 	Covers *keepsake.WeddingCoverage `json:"covers,omitempty"`
 	Parent string                    `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
 	Tool   string                    `json:"tool"`             // version of keepsake that wrote it

@@ -19,8 +19,8 @@ type Damage struct {
 	Gone       int64     // of those, not there afterwards
 	Changed    int64
 	PointsRead int
-	// Safe: Point is protected, and no test of it failed. Whoever knows its copies and tests sets it; the rows alone do
-	// not tell.
+	// Safe says that Point is protected and that no test of it failed. The rows alone do not tell that, so a caller that
+	// knows the point's copies and tests sets it.
 	Safe bool
 }
 

@@ -51,7 +51,7 @@ const (
 // Directory holds what a search looks through: every wedding with its day, organization, places and vendors, folded
 // once. It takes about 300 bytes for each wedding. It never changes, so any number of searches may share it.
 type Directory struct {
-	// VendorsMissing: they could not be read in time, so no search finds one.
+	// VendorsMissing says that the vendors could not be read in time, so that no search finds one.
 	VendorsMissing bool
 
 	weddings      []wedding // by day, couple and key; those without a day last

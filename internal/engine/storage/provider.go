@@ -45,20 +45,21 @@ type Object struct {
 // bytes, and their parts are 1 to 200 bytes long and begin with no dot. Implementations are safe for concurrent use,
 // honour ctx, and hold no state that another process would need. storagetest.Run is the contract as a test.
 type Provider interface {
-	// Put stores body under key and returns nil only when the store has confirmed these very bytes: by a checksum that it
-	// verified, or, where the store verifies none, by reading them back. It creates: a key that is there is ErrExists,
-	// unless replace is set. A reader never sees a partial object. sum is the SHA-256 of body. When an answer was lost and
-	// these very bytes are found under key, that is success. The body is not used after Put has returned.
+	// Put stores body under key. It returns nil only when the store has confirmed these very bytes: by a checksum that
+	// the store verified, or where it verifies none, by reading them back. Put creates: for a key that is there it
+	// returns ErrExists, unless replace is set. When an answer was lost and these very bytes are found under key, that
+	// is success. A reader never sees a partial object. sum is the SHA-256 of body. Put does not use body after it has
+	// returned.
 	Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error
-	// Get returns the whole object, at most limit bytes of it; more is ErrTooLarge,
-	// so that a lying store cannot fill memory.
+	// Get returns the whole object. For an object of more than limit bytes it returns ErrTooLarge, so that a lying store
+	// cannot fill memory.
 	Get(ctx context.Context, key string, limit int64) ([]byte, error)
 	// Stat returns the size of the object, or ErrNotFound.
 	Stat(ctx context.Context, key string) (Object, error)
-	// List calls fn for every object whose key begins with prefix, in no particular order: end prefix with a slash to mean
-	// a folder. It holds no more than a page in memory. An error from fn ends the walk and is returned.
+	// List calls fn for every object whose key begins with prefix, in no particular order. End prefix with a slash to
+	// mean a folder. List holds no more than a page in memory. An error from fn ends the walk, and List returns it.
 	List(ctx context.Context, prefix string, fn func(Object) error) error
-	// Delete removes the object; one that is not there is no error.
+	// Delete removes the object. A missing object is no error.
 	Delete(ctx context.Context, key string) error
 	// Sync returns when everything put so far survives a power loss. Remote stores are durable when Put returns.
 	Sync(ctx context.Context) error

@@ -16,14 +16,16 @@ type RetryOptions struct {
 	Attempts int           // how often an operation is tried at most; 4
 	Wait     time.Duration // before the second attempt, doubled before each later one, with jitter; 250 ms
 	MaxWait  time.Duration // the longest wait between two attempts; 10 s
-	// Patience is how long an attempt may take whatever its size, and List between two objects; 30 s. Once the store's
-	// throughput is known, it is a third of that.
+	// Patience is how long an attempt may take whatever its size, and how long List may take between two objects. The
+	// default is 30 s. Once the store's throughput is known, a third of it counts.
 	Patience time.Duration
-	// Speed is what even a slow store must reach, in bytes a second, while its throughput is not known: size/Speed is
-	// added to Patience; 128 KiB. Once it is known, four times what the size takes at it is added, and each later attempt
-	// is given twice as long as the one before: a store that has become slow is not taken for one that hangs.
+	// Speed is the throughput, in bytes a second, that even a slow store must reach while its own is not known:
+	// size/Speed is added to Patience. The default is 128 KiB. Once the throughput is known, four times as long as the
+	// size takes at it is added. Each later attempt then gets twice as long as the one before, so that a store that has
+	// become slow is not taken for one that hangs.
 	Speed int64
-	// OnRetry, when set, learns of each failed attempt that is followed by another. It must be safe for concurrent use.
+	// OnRetry, when set, is called after each failed attempt that another one follows. It must be safe for concurrent
+	// use.
 	OnRetry func(verb, key string, attempt int, err error)
 }
 

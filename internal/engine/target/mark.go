@@ -20,7 +20,8 @@ const MarkSchema = "keepsake_restore"
 // has no database cleared.
 type Prover interface {
 	Prove(about, point string) ([]byte, error)
-	// Point returns what was sealed about it; an error where it was not, or by another key.
+	// Point returns what was sealed about it. It returns an error where the seal is about something else or of another
+	// key.
 	Point(about string, proof []byte) (string, error)
 }
 
