@@ -27,10 +27,12 @@ func TestDutiesPage(t *testing.T) {
 			Next: moment.Add(-time.Hour)},
 		{Name: "new", Does: "do what is new", Every: time.Hour, Who: operation.OneHolder},
 		{Name: "busy", Does: "do it long", Every: time.Hour, Who: operation.OneHolder, Running: true, Next: moment},
+		{Name: "due", Does: "look after the months", Every: time.Hour, Who: operation.OneHolder, Ended: ended,
+			Next: moment.Add(-time.Second)},
 	}
 	a := s.get("/duties").says("Check the providers", "every 30 s", "Each worker does it", "4 min ago", "in 3 h",
 		"UTC", "Failed", "the store is <away>", "Late: see that a worker runs",
-		"Not yet", "When a worker runs", "Running", "Now")
+		"Not yet", "When a worker runs", "Running", "Now", "Due now")
 	if strings.Contains(a.body, "<away>") {
 		t.Error("what a store said is markup")
 	}

@@ -35,6 +35,8 @@ func DutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
 		row.NextText = "When a worker runs"
 	case clock.Now.Sub(d.Next) > lateAfter:
 		row.Late, row.Next = true, clock.When(d.Next)
+	case !d.Next.After(clock.Now):
+		row.NextText = "Due now"
 	default:
 		row.Next = clock.When(d.Next)
 	}
