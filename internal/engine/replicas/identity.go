@@ -33,7 +33,7 @@ const errNothingProves = placeError("Its header keepsake.json is damaged, and no
 	"another repository's place. If it is the right one, copy keepsake.json there from another provider, then run " +
 	"keepsake init once.")
 
-// identityOf is what one place says of which provider it is.
+// identityOf is what one place says about the provider that it is.
 type identityOf struct {
 	repository.Identity
 	Body []byte

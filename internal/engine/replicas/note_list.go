@@ -114,7 +114,8 @@ func noteProblem(err error) string {
 	return Explain(err)
 }
 
-// notePlaces lists the notes of a topic at all providers: who has which, and who could not be asked.
+// notePlaces lists the notes of a topic at all providers. It returns which providers have each, and which could not
+// be asked.
 func notePlaces(ctx context.Context, providers []Provider, topic string) (map[string][]Provider, map[string]error) {
 	prefix := NotePrefix + topic + "/"
 	return ListEverywhere(ctx, providers, prefix, func(key string) bool { return isNote(prefix, key) })
@@ -141,7 +142,7 @@ func newestThatOpens(ctx context.Context, r *Repo, places map[string][]Provider)
 	return nil, missing, nil
 }
 
-// errNoNote is what lies under the error about a topic of which no note can be read although the repository can.
+// errNoNote is the cause of the error about a topic of which no note can be read although the repository can.
 var errNoNote = errors.New("no note")
 
 // newestOf reads the newest note of a topic that opens, CodeNotFound when no provider has one.

@@ -192,7 +192,7 @@ func (s *Set) StandbySecret(ctx context.Context) (keepsake.Secret, error) {
 	return keys.StandbySecret()
 }
 
-// sealedTarget is the name under which SealTarget seals; it is stored by whoever asked, never at a provider.
+// sealedTarget is the name under which SealTarget seals. The caller stores what is sealed, and no provider does.
 const sealedTarget = NotePrefix + "restore-target"
 
 // SealTarget seals the connection URL of a restore's target with the repository's key, so that it can wait in the

@@ -135,7 +135,7 @@ type PointProof struct {
 	Integrity map[string]float64 `json:"integrity"`
 }
 
-// TableProof is a table of which rows are missing.
+// TableProof is a table that lacks rows.
 type TableProof struct {
 	Table        string `json:"table"`
 	RowsExpected int64  `json:"rows_expected"`

@@ -43,7 +43,7 @@ func (l *List) Same(o *List) bool {
 	return l.Root.ID == o.Root.ID
 }
 
-// maxHeight is of lists that nobody has: 64 KiB pages hold some 900 references.
+// maxHeight is more than any list needs: 64 KiB pages hold some 900 references.
 const maxHeight = 8
 
 // Node is a reference to one page of a list, with the sums of what is below it.

@@ -29,7 +29,7 @@ func (m *Manifest) check(repository, id string) error {
 	return nil
 }
 
-// checkLoaded finds what no sound index of format 1 holds, but for what only reading its pages shows.
+// checkLoaded finds what no sound index of format 1 holds. It does not find what only shows in the index's pages.
 func (m *Manifest) checkLoaded() error {
 	seen := map[Name]bool{}
 	for i := range m.Tables {

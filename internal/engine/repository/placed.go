@@ -65,7 +65,7 @@ type Slots struct {
 	turn   int
 }
 
-// recentSlots is how many pages are kept for who asks for the next range: one for each that reads.
+// recentSlots is how many pages are kept for readers that ask for the next range: one for each reader.
 const recentSlots = 8
 
 type recentPage struct {

@@ -38,7 +38,8 @@ func codeOf(err error) string {
 	return ""
 }
 
-// isCredentialCode says whether the store refused who asked rather than what was asked; some answer 400 to both.
+// isCredentialCode reports whether the store refused the credentials and not the request. Some stores answer 400 to
+// both.
 func isCredentialCode(code string) bool {
 	switch code {
 	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",

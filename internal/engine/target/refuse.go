@@ -23,7 +23,7 @@ type Reserved struct {
 // templates are copied whenever a database is made.
 var templates = []string{"template0", "template1"}
 
-// reservedTime bounds asking a reserved database who it is: on the worst day it does not answer.
+// reservedTime is how long asking a reserved database for its identity may take. On the worst day it does not answer.
 const reservedTime = 5 * time.Second
 
 func refused(name, why string) error {

@@ -35,8 +35,8 @@ type slot struct {
 	vendors bool
 }
 
-// directories are the last read ones, of the live platform and of one recovery point. Those who ask at once share one
-// reading, which does not end with the one who happened to ask first.
+// directories are those that were read last, of the live platform and of one recovery point. Callers that ask at once
+// share one reading, which goes on when the caller that began it is gone.
 type directories struct {
 	mu      sync.Mutex
 	kept    map[slot]kept
