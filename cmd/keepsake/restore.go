@@ -12,11 +12,11 @@ import (
 )
 
 type restoreCommand struct {
-	Point    string   `arg:"" help:"Recovery point, or latest."`
-	Target   string   `help:"URL of a new, empty database. Better given as KEEPSAKE_TARGET_URL: other users of this machine can read arguments." env:"KEEPSAKE_TARGET_URL" placeholder:"URL"`
-	Create   bool     `help:"Create the target database first."`
-	Provider string   `help:"Read from this provider only. Otherwise from each in turn, so that a bad copy at one is replaced by another's." placeholder:"NAME"`
-	Tier     []string `help:"Restore the rows of this tier only: critical, high or standard. May be repeated." enum:"critical,high,standard"`
+	Point    string          `arg:"" help:"Recovery point, or latest."`
+	Target   string          `help:"URL of a new, empty database. Better given as KEEPSAKE_TARGET_URL: other users of this machine can read arguments." env:"KEEPSAKE_TARGET_URL" placeholder:"URL"`
+	Create   bool            `help:"Create the target database first."`
+	Provider string          `help:"Read from this provider only. Otherwise from each in turn, so that a bad copy at one is replaced by another's." placeholder:"NAME"`
+	Tier     []keepsake.Tier `help:"Restore the rows of this tier only: critical, high or standard. May be repeated." enum:"critical,high,standard"`
 
 	Wedding      string `help:"Restore the rows of one wedding only, with the shared ones that they point at." placeholder:"ID" xor:"scope"`
 	Organization string `help:"Restore the rows of one organization only." placeholder:"ID" xor:"scope"`
@@ -48,16 +48,20 @@ func (c *restoreCommand) Validate() error {
 	return nil
 }
 
+// scope is what the flags name; without any it is everything.
+func (c *restoreCommand) scope() (keepsake.Scope, error) {
+	f := keepsake.ScopeFields{WeddingID: c.Wedding, OrganizationID: c.Organization, Tiers: c.Tier}
+	f.Everything = f.Named() == 0
+	return f.Scope()
+}
+
 func (c *restoreCommand) Run(a *app) error {
-	in := engine.RestoreInput{Point: c.Point, Target: keepsake.Secret(c.Target), Create: c.Create, Provider: c.Provider,
-		Wedding: c.Wedding, Organization: c.Organization}
-	for _, t := range c.Tier {
-		tier, err := keepsake.ParseTier(t)
-		if err != nil {
-			return err
-		}
-		in.Tiers = append(in.Tiers, tier)
+	what, err := c.scope()
+	if err != nil {
+		return err
 	}
+	in := engine.RestoreInput{Point: c.Point, Target: keepsake.Secret(c.Target), Create: c.Create, Provider: c.Provider,
+		Scope: what}
 	e, _, err := a.engine()
 	if err != nil {
 		return err

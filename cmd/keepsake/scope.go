@@ -29,64 +29,64 @@ type scopeName struct {
 }
 
 func (c scopeName) input(point, mode string) (engine.ScopeInput, error) {
-	if c.Wedding == "" && c.Organization == "" {
+	f := keepsake.ScopeFields{WeddingID: c.Wedding, OrganizationID: c.Organization}
+	if f.Named() == 0 {
 		return engine.ScopeInput{}, keepsake.Errorf(keepsake.CodeInvalid,
 			"name one wedding or one organization: --wedding ID or --organization ID")
 	}
-	return engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Provider: c.Provider, Point: point,
-		Mode: scope.Mode(mode)}, nil
+	what, err := f.Scope()
+	return engine.ScopeInput{Scope: what, Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}, err
 }
 
-// wideName names any scope, whole tables too.
+// scopeFlags name any scope, whole tables too. They convert to keepsake.ScopeFields.
+type scopeFlags struct {
+	WeddingID      string          `name:"wedding" help:"Key of the wedding." placeholder:"ID" xor:"scope"`
+	OrganizationID string          `name:"organization" help:"Key of the organization." placeholder:"ID" xor:"scope"`
+	Tiers          []keepsake.Tier `name:"tier" help:"Every table of this tier: critical, high or standard. May be repeated." enum:"critical,high,standard" xor:"scope"`
+	Everything     bool            `help:"Every table." xor:"scope"`
+}
+
+// wideName is a scope, and where it is read from.
 type wideName struct {
-	scopeName  `embed:""`
-	Tier       []string `help:"Every table of this tier: critical, high or standard. May be repeated." enum:"critical,high,standard" xor:"scope"`
-	Everything bool     `help:"Every table." xor:"scope"`
+	scopeFlags `embed:""`
+	Provider   string `help:"Read from this provider only." placeholder:"NAME"`
 }
 
 func (c wideName) input(point, mode string) (engine.ScopeInput, error) {
-	in := engine.ScopeInput{Wedding: c.Wedding, Organization: c.Organization, Everything: c.Everything,
-		Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}
-	for _, t := range c.Tier {
-		tier, err := keepsake.ParseTier(t)
-		if err != nil {
-			return in, err
-		}
-		in.Tiers = append(in.Tiers, tier)
-	}
-	if in.Wedding == "" && in.Organization == "" && len(in.Tiers) == 0 && !in.Everything {
-		return in, keepsake.Errorf(keepsake.CodeInvalid,
+	f := keepsake.ScopeFields(c.scopeFlags)
+	if f.Named() == 0 {
+		return engine.ScopeInput{}, keepsake.Errorf(keepsake.CodeInvalid,
 			"name a scope: --wedding ID, --organization ID, --tier TIER or --everything")
 	}
-	return in, nil
+	what, err := f.Scope()
+	return engine.ScopeInput{Scope: what, Provider: c.Provider, Point: point, Mode: scope.Mode(mode)}, err
 }
 
-// flags are the flags that name the same scope again.
-func (c wideName) flags() string {
-	switch {
-	case c.Wedding != "":
-		return "--wedding " + c.Wedding
-	case c.Organization != "":
-		return "--organization " + c.Organization
-	case c.Everything:
+// flagsOf are the flags that name a scope again.
+func flagsOf(s keepsake.Scope) string {
+	switch s.Kind() {
+	case keepsake.ScopeWedding:
+		return "--wedding " + s.WeddingID()
+	case keepsake.ScopeOrganization:
+		return "--organization " + s.OrganizationID()
+	case keepsake.ScopeEverything:
 		return "--everything"
 	}
-	return "--tier " + strings.Join(c.Tier, " --tier ")
+	var flags []string
+	for _, t := range s.Tiers() {
+		flags = append(flags, "--tier "+string(t))
+	}
+	return strings.Join(flags, " ")
 }
 
 // deed is what the audit trail says of something done to the scope.
 func (c wideName) deed(action, end audit.Action, point string, detail map[string]any) deed {
-	target := c.Wedding
-	switch {
-	case c.Organization != "":
-		target = "organization " + c.Organization
-	case c.Everything:
-		target = "everything"
-	case len(c.Tier) > 0:
-		target = fmt.Sprintf("tiers %v", c.Tier)
+	what, err := keepsake.ScopeFields(c.scopeFlags).Scope()
+	if err != nil { // it names none, and nothing was done
+		what = keepsake.Scope{}
 	}
-	detail["point"], detail["wedding"] = point, c.Wedding
-	return deed{action, end, target, detail}
+	detail["point"], detail["wedding"] = point, what.WeddingID()
+	return deed{action, end, what.Target(), detail}
 }
 
 type scopeExplainCommand struct {
@@ -195,7 +195,7 @@ func (c *scopePreviewCommand) Run(a *app) error {
 		a.printf("Nothing to do.\n")
 		return nil
 	}
-	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %s\n", p.Point, c.flags(), p.Mode,
+	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %s\n", p.Point, flagsOf(in.Scope), p.Mode,
 		p.Fingerprint, forShell(p.Name))
 	return nil
 }

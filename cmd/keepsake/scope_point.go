@@ -18,7 +18,7 @@ const pointsLookedAt = 12
 func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) {
 	named := in.Point
 	in.Point = cmp.Or(named, "latest")
-	if in.Wedding == "" || in.Point != "latest" {
+	if in.Scope.WeddingID() == "" || in.Point != "latest" {
 		return ""
 	}
 	points, err := e.NewestPoints(a.ctx, pointsLookedAt)

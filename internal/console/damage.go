@@ -32,7 +32,7 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 		ids = append(ids, p.ID)
 	}
 	d, found, err := c.scopes.FindDamage(ctx,
-		engine.ScopeInput{Wedding: wedding, PointsOnly: !c.watch.ask(ctx).Writable()}, ids)
+		engine.ScopeInput{Scope: ScopedInput{Wedding: wedding}.what(), PointsOnly: !c.watch.ask(ctx).Writable()}, ids)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -232,9 +232,9 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	if err != nil {
 		return none, err
 	}
+	restored := StartRestoreInput{Tiers: o.Tiers, Wedding: limit.Wedding, Organization: limit.Organization}
 	result, err := k.c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true,
-		Provider: row.Provider, Tiers: o.Tiers,
-		Wedding: limit.Wedding, Organization: limit.Organization}, r)
+		Provider: row.Provider, Scope: restored.scoped().what()}, r)
 	if err != nil {
 		return none, err
 	}

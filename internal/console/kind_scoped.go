@@ -53,8 +53,17 @@ type ScopedInput struct {
 }
 
 func (in ScopedInput) scope() engine.ScopeInput {
-	return engine.ScopeInput{Wedding: in.Wedding, Organization: in.Organization, Tiers: in.Tiers,
-		Everything: in.Everything, Point: in.Point, Mode: in.Mode}
+	return engine.ScopeInput{Scope: in.what(), Point: in.Point, Mode: in.Mode}
+}
+
+// what is what the fields name; nothing, which the engine refuses, where they name no scope.
+func (in ScopedInput) what() keepsake.Scope {
+	s, err := keepsake.ScopeFields{WeddingID: in.Wedding, OrganizationID: in.Organization, Tiers: in.Tiers,
+		Everything: in.Everything}.Scope()
+	if err != nil {
+		return keepsake.Scope{}
+	}
+	return s
 }
 
 // target is what the audit trail calls the scope.

@@ -86,7 +86,8 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if _, err := c.RestoreScope(t.Context(), admin, wrong); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("another name than the wedding's: %v", err)
 	}
-	_, err = e.ApplyScope(t.Context(), engine.ScopeInput{Wedding: "3", Point: "latest", Mode: scope.Missing},
+	_, err = e.ApplyScope(t.Context(), engine.ScopeInput{Scope: keepsake.MustScope(keepsake.WeddingScope("3")),
+		Point: "latest", Mode: scope.Missing},
 		engine.ScopeApply{Fingerprint: p.Fingerprint, Restore: e.NewRestoreID(), Name: "Couple 4"}, engine.Discard)
 	if keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("the engine looks at the name again: %v", err)

@@ -55,7 +55,7 @@ func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 		ids = append(ids, p.ID)
 	}
 	d, found, err := s.engine.FindDamage(ctx,
-		engine.ScopeInput{Wedding: wedding, PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
+		engine.ScopeInput{Scope: ScopedInput{Wedding: wedding}.what(), PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func look(ctx context.Context, watch *platformWatch, wedding, point string,
 	if l.WeddingAt, err = read(point); err != nil || !l.Platform.Writable() {
 		return l, err
 	}
-	p, err := preview(looking, engine.ScopeInput{Wedding: wedding, Point: l.Point, Mode: scope.Rewind})
+	p, err := preview(looking, ScopedInput{Wedding: wedding, Point: l.Point, Mode: scope.Rewind}.scope())
 	if err != nil {
 		return l, nil //nolint:nilerr // the wedding as it was is what was asked for; what is there now only stands beside it
 	}

@@ -44,7 +44,8 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	}
 
 	target := testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Point: first.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: first.Point, Target: keepsake.Secret(target)}); !r.Verified ||
 		r.Rows != first.Rows {
 		t.Errorf("restored: %+v", r)
 	}
@@ -60,7 +61,8 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	wantError(t, err, keepsake.CodeInvalid, "nothing was backed up", "take a full backup")
 	for name, read := range map[string]func() error{
 		"restore": func() error {
-			_, err := w.Restore(ctx, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t))},
+			_, err := w.Restore(ctx, engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: "latest", Target: keepsake.Secret(testenv.DB(t))},
 				engine.Discard)
 			return err
 		},

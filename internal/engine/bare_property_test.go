@@ -156,7 +156,7 @@ func bareRestore(t *testing.T, seed int) {
 			run(t, source, "reassign owned by "+role+" to postgres", "drop owned by "+role, "drop role "+role)
 		}
 	}
-	r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)})
+	r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(), Point: "latest", Target: keepsake.Secret(target)})
 	if !r.Verified {
 		t.Errorf("every table could be made, and the restore is not verified: %s", r.Message)
 	}

@@ -118,7 +118,8 @@ func TestBackupsAtOnce(t *testing.T) {
 			for point, want := range states {
 				for _, p := range w.list {
 					target := testenv.DB(t)
-					r := restore(t, e, engine.RestoreInput{Point: point, Target: keepsake.Secret(target), Provider: p.Name})
+					r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+						Point: point, Target: keepsake.Secret(target), Provider: p.Name})
 					if !r.Verified || len(r.Damaged) > 0 {
 						t.Errorf("%s from %s: %+v", point, p.Name, r)
 					}

@@ -149,7 +149,8 @@ func TestSnapshotsUnderConcurrentWritesAreConsistent(t *testing.T) {
 	orders := int64(0)
 	for _, p := range points {
 		target := testenv.DB(t)
-		if r := restore(t, e, engine.RestoreInput{Point: p.Point, Target: keepsake.Secret(target)}); !r.Verified {
+		if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+			Point: p.Point, Target: keepsake.Secret(target)}); !r.Verified {
 			t.Errorf("restore: %+v", r)
 		}
 		if n := one[int64](t, target, "select sum(balance)::int8 from accounts"); n != 3_000_000 {

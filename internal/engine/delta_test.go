@@ -87,7 +87,8 @@ func TestFewChangedRowsCostLittle(t *testing.T) {
 	prove := func(name string) {
 		t.Helper()
 		target := testenv.DB(t)
-		restored := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)})
+		restored := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+			Point: "latest", Target: keepsake.Secret(target)})
 		if was, is := stateOf(t, url), stateOf(t, target); !restored.Verified || was.differs(is) != "" {
 			t.Fatalf("%s: %s", name, was.differs(is))
 		}
@@ -154,7 +155,7 @@ func TestFewChangedRowsCostLittle(t *testing.T) {
 	// A restore through one wedding's eyes leaves dropped rows out as well.
 	run(t, url, "delete from guests where wedding_id = 77 and id % 2 = 0")
 	backup(t, e, keepsake.BackupIncremental)
-	w, err := e.WeddingAt(t.Context(), engine.ScopeInput{Wedding: "77", Point: "latest"})
+	w, err := e.WeddingAt(t.Context(), engine.ScopeInput{Scope: ofWedding("77"), Point: "latest"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,8 @@ func TestErasedRowsComeBackNowhere(t *testing.T) {
 	restored := func(target string) int64 { return one[int64](t, target, "select count(*) from guests") }
 	before := restored(source)
 	target := testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Point: point.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: point.Point, Target: keepsake.Secret(target)}); !r.Verified ||
 		restored(target) != before-gone {
 		t.Errorf("%d of %d guests came back, %d were erased: %+v", restored(target), before, gone, r)
 	}
@@ -136,7 +137,7 @@ func TestErasedRowsComeBackNowhere(t *testing.T) {
 	if d, err := e.Point(ctx, point.Point); err != nil || !tableHas(d, "guests", before-gone) {
 		t.Errorf("%+v, %v", d.TableList, err)
 	}
-	at, err := e.WeddingAt(ctx, engine.ScopeInput{Wedding: "7", Point: point.Point})
+	at, err := e.WeddingAt(ctx, engine.ScopeInput{Scope: ofWedding("7"), Point: point.Point})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,8 @@ func TestErasedRowsComeBackNowhere(t *testing.T) {
 	// The platform still has the rows, so they are backed up anew.
 	next := backup(t, e, keepsake.BackupIncremental)
 	target = testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Point: next.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: next.Point, Target: keepsake.Secret(target)}); !r.Verified ||
 		restored(target) != before {
 		t.Errorf("%d of %d guests came back: %+v", restored(target), before, r)
 	}

@@ -89,7 +89,8 @@ func TestADamagedHeaderKeepsNobodyFromBackups(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 		target := testenv.DB(t)
-		if got := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}); !got.Verified ||
+		if got := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+			Point: "latest", Target: keepsake.Secret(target)}); !got.Verified ||
 			got.Provider == p.Name {
 			t.Errorf("%+v", got)
 		}

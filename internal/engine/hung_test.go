@@ -109,14 +109,15 @@ func TestAHungProviderHoldsNothingUp(t *testing.T) {
 		},
 		"restore": func(t *testing.T, e *engine.Engine, w hungWorld) {
 			target := testenv.DB(t)
-			r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)})
+			r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: "latest", Target: keepsake.Secret(target)})
 			if !r.Verified {
 				t.Errorf("%+v", r)
 			}
 			same(t, w.url, target)
 		},
 		"one wedding": func(t *testing.T, e *engine.Engine, _ hungWorld) {
-			s, err := e.ReadScope(t.Context(), engine.ScopeInput{Wedding: wedding, Point: "latest"})
+			s, err := e.ReadScope(t.Context(), engine.ScopeInput{Scope: ofWedding(wedding), Point: "latest"})
 			if err != nil || s.Rows().Count("public.guests") != 60 {
 				t.Errorf("%v", err)
 			}
@@ -285,7 +286,7 @@ func TestUndoIsDurableWhileAProviderHangs(t *testing.T) {
 			e := w.engine(t)
 			hang(w.hangs)
 			started := time.Now()
-			in := engine.ScopeInput{Wedding: wedding, Point: "latest"}
+			in := engine.ScopeInput{Scope: ofWedding(wedding), Point: "latest"}
 			p, err := e.PreviewScope(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)

@@ -53,7 +53,7 @@ func TestIncrementalsCostByChange(t *testing.T) {
 		t.Errorf("after one row %d bytes, want at most %d; after nothing %d, want at most %d", row, mostAfterOneRow, nothing,
 			mostAfterNothing)
 	}
-	w2, err := e.WeddingAt(t.Context(), engine.ScopeInput{Wedding: "1", Point: "latest"})
+	w2, err := e.WeddingAt(t.Context(), engine.ScopeInput{Scope: ofWedding("1"), Point: "latest"})
 	if err != nil || len(w2.Tables) == 0 {
 		t.Errorf("%+v, %v", w2, err)
 	}

@@ -89,7 +89,7 @@ func TestRowsOfAnyLengthNeedBoundedMemory(t *testing.T) {
 		t.Errorf("backup: %+v", b)
 	}
 	heap = watchHeap()
-	r := restore(t, e, engine.RestoreInput{Point: b.Point, Target: keepsake.Secret(target)})
+	r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(), Point: b.Point, Target: keepsake.Secret(target)})
 	if most := heap(); most > mostHeap {
 		t.Errorf("the restore held %d MB of live heap, want at most %d", most/mb, mostHeap/mb)
 	} else {

@@ -40,7 +40,8 @@ func TestProviderDownFromTheStart(t *testing.T) {
 				t.Errorf("lacks %q, want it to name the copy offsite", r.Lacks)
 			}
 			target := testenv.DB(t)
-			if got := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}); !got.Verified ||
+			if got := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: "latest", Target: keepsake.Secret(target)}); !got.Verified ||
 				got.Provider == down {
 				t.Errorf("restore while %s is down: %+v", down, got)
 			}
@@ -58,7 +59,8 @@ func TestProviderDownFromTheStart(t *testing.T) {
 			}
 			wantProtected(t, e, 2)
 			alone := testenv.DB(t)
-			restore(t, e, engine.RestoreInput{Point: r.Point, Target: keepsake.Secret(alone), Provider: down})
+			restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: r.Point, Target: keepsake.Secret(alone), Provider: down})
 			same(t, target, alone)
 		})
 	}
@@ -211,7 +213,8 @@ func TestProviderThatCorruptsOnReading(t *testing.T) {
 				t.Errorf("the copy at %s is still confirmed: %+v", bad, c)
 			}
 			target := testenv.DB(t)
-			got := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)})
+			got := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: "latest", Target: keepsake.Secret(target)})
 			if !got.Verified || got.Provider == bad || bad == "local" && len(got.Damaged) == 0 {
 				t.Errorf("restore: from %s, damaged %+v", got.Provider, got.Damaged)
 			}
@@ -222,7 +225,8 @@ func TestProviderThatCorruptsOnReading(t *testing.T) {
 			}
 			same(t, url, target)
 			alone := testenv.DB(t)
-			_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(alone), Provider: bad},
+			_, err = e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: "latest", Target: keepsake.Secret(alone), Provider: bad},
 				engine.Discard)
 			wantError(t, err, keepsake.CodeDamaged, "chunk ")
 			wantUnfinished(t, alone)
@@ -270,6 +274,7 @@ func TestLyingS3(t *testing.T) {
 	}
 	wantProtected(t, e, 2)
 	target := testenv.DB(t)
-	restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target), Provider: "cloud"})
+	restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: "latest", Target: keepsake.Secret(target), Provider: "cloud"})
 	same(t, url, target)
 }

@@ -81,7 +81,8 @@ func TestServerWithoutTheExtensionGetsTheRest(t *testing.T) {
 		"update pg_extension set extname = 'marks' where extname = 'hstore'")
 	e := newEngine(t, source, providers(t))
 	backup(t, e, keepsake.BackupFull)
-	r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(create), Create: true})
+	r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: "latest", Target: keepsake.Secret(create), Create: true})
 	if r.Verified || r.Outcome != engine.OutcomeExceptions || r.Tables != 1 || r.Rows != 1 {
 		t.Errorf("restored %d rows of %d tables, verified %v, %q: %s", r.Rows, r.Tables, r.Verified, r.Outcome, r.Message)
 	}
@@ -170,7 +171,8 @@ func TestRolesMissingOnTheTarget(t *testing.T) {
 			b := backup(t, e, keepsake.BackupFull)
 			run(t, source, "reassign owned by "+role+" to postgres", "drop owned by "+role, "drop role "+role)
 
-			r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)})
+			r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: "latest", Target: keepsake.Secret(target)})
 			if !r.Verified || r.Rows != b.Rows {
 				t.Errorf("restored %d of %d rows, verified: %v", r.Rows, b.Rows, r.Verified)
 			}
@@ -217,8 +219,8 @@ func TestOneTierNamesTheForeignKeysItBreaks(t *testing.T) {
 		"insert into payments values (1, 1)")
 	e := newEngine(t, source, providers(t))
 	b := backup(t, e, keepsake.BackupFull)
-	r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target),
-		Tiers: []keepsake.Tier{keepsake.TierCritical}})
+	r := restore(t, e, engine.RestoreInput{Scope: ofTier(keepsake.TierCritical), Point: "latest",
+		Target: keepsake.Secret(target)})
 	if !r.Verified || r.Rows != 101 || r.Tables != 3 || r.Rows == b.Rows {
 		t.Errorf("restored %+v, want the 101 rows of weddings, clients and organizations", r)
 	}
@@ -269,11 +271,13 @@ func TestOtherEncodingsComeBackByteForByte(t *testing.T) {
 			end $$`)
 			e := newEngine(t, source, providers(t))
 			backup(t, e, keepsake.BackupFull)
-			_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(wrong)},
+			_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: "latest", Target: keepsake.Secret(wrong)},
 				engine.Discard)
 			wantError(t, err, keepsake.CodeInvalid, "UTF8", encoding)
 			wantUnwritten(t, wrong)
-			if r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target),
+			if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+				Point: "latest", Target: keepsake.Secret(target),
 				Create: true}); !r.Verified || len(r.NotCarried) != 0 {
 				t.Errorf("restore: %+v", r)
 			}
@@ -344,7 +348,7 @@ func TestHostingServicesSchemaKeepsItsDefinitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	backup(t, e, keepsake.BackupFull)
-	r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)})
+	r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(), Point: "latest", Target: keepsake.Secret(target)})
 	wantNotCarried(t, r.NotCarried, "definitions", "auth")
 	wantException(t, r, keepsake.LostRows, "auth.sessions")
 	wantException(t, r, keepsake.LostRows, "auth.retired")

@@ -43,7 +43,7 @@ func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 
 	w.faults["cloud"].Down(true)
 	w.faults["offsite"].Down(true)
-	in := engine.ScopeInput{Wedding: wedding, Point: "latest"}
+	in := engine.ScopeInput{Scope: ofWedding(wedding), Point: "latest"}
 	p, err := e.PreviewScope(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)

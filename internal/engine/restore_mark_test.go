@@ -32,7 +32,8 @@ func unfinished(t *testing.T, e *engine.Engine) string {
 	target := testenv.DB(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	_, err := e.Restore(ctx, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)},
+	_, err := e.Restore(ctx, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: "latest", Target: keepsake.Secret(target)},
 		stopAt{engine.StageIndexing, stop})
 	if err == nil || one[bool](t, target, "select to_regclass('keepsake_restore.run') is null") {
 		t.Fatalf("the restore was not stopped in the middle: %v", err)
@@ -71,7 +72,8 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	target := unfinished(t, e)
 	run(t, source, "insert into guests (of) values (null)")
 	newer := backup(t, e, keepsake.BackupFull)
-	if r := restore(t, e, engine.RestoreInput{Point: newer.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: newer.Point, Target: keepsake.Secret(target)}); !r.Verified ||
 		len(r.Exceptions) != 0 {
 		t.Errorf("another point into the unfinished database: %+v", r)
 	}
@@ -94,7 +96,8 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 		for _, q := range made {
 			run(t, target, q)
 		}
-		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)},
+		_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
+			Point: "latest", Target: keepsake.Secret(target)},
 			engine.Discard)
 		for what := range made {
 			wantError(t, err, keepsake.CodeConflict, what, "somebody else", "nothing was written")
@@ -107,14 +110,16 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	theirs, copied := unfinished(t, e), testenv.DB(t)
 	stranger := newEngine(t, source, providers(t))
 	backup(t, stranger, keepsake.BackupFull)
-	_, err := stranger.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(theirs)},
+	_, err := stranger.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: "latest", Target: keepsake.Secret(theirs)},
 		engine.Discard)
 	wantError(t, err, keepsake.CodeConflict, "no restore from this repository", "nothing was written")
 	proof := one[string](t, theirs, "select encode(proof, 'hex') from keepsake_restore.run")
 	run(t, copied, "create table precious (id int)", "create schema keepsake_restore",
 		"create table keepsake_restore.run (id uuid, point text, started_at timestamptz, state text, proof bytea)",
 		"insert into keepsake_restore.run values (null, null, null, null, decode('"+proof+"', 'hex'))")
-	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(copied), Create: true},
+	_, err = e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: "latest", Target: keepsake.Secret(copied), Create: true},
 		engine.Discard)
 	wantError(t, err, keepsake.CodeConflict, "precious", "nothing was written")
 	if one[bool](t, copied, "select to_regclass('precious') is null") {
@@ -124,7 +129,8 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 		{"create table keepsake_restore.run (id int)"}, {"create view keepsake_restore.run as select 1 as proof"}} {
 		forged := testenv.DB(t)
 		run(t, forged, append([]string{"create schema keepsake_restore"}, inside...)...)
-		_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(forged)},
+		_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
+			Point: "latest", Target: keepsake.Secret(forged)},
 			engine.Discard)
 		wantError(t, err, keepsake.CodeConflict,
 			"it has a schema keepsake_restore that no restore from this repository made in it", "nothing was written",
@@ -162,7 +168,8 @@ func TestWhatIsMadeWhileARestoreLooksIsNotCleared(t *testing.T) {
 		}
 		return nil
 	})
-	_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
+	_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
 	if !made {
 		t.Fatal("nothing was made")
 	}

@@ -30,8 +30,8 @@ func TestOneWeddingIntoANewDatabase(t *testing.T) {
 	own, _ := photograph(t, url, wedding)
 
 	alone := testenv.DB(t)
-	r, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(alone),
-		Wedding: wedding}, nil)
+	r, err := e.Restore(t.Context(), engine.RestoreInput{Scope: ofWedding(wedding), Point: "latest",
+		Target: keepsake.Secret(alone)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestOneWeddingIntoANewDatabase(t *testing.T) {
 
 	whole := testenv.DB(t)
 	if r, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(whole),
-		Organization: organization}, nil); err != nil {
+		Scope: keepsake.MustScope(keepsake.OrganizationScope(organization))}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := one[int](t, whole, "select count(*) from weddings where organization_id = '"+organization+"'"),
@@ -74,13 +74,12 @@ func TestOneWeddingIntoANewDatabase(t *testing.T) {
 		t.Errorf("%d weddings of other organizations came along", n)
 	}
 
-	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t)),
-		Wedding: wedding, Tiers: []keepsake.Tier{keepsake.TierCritical}}, nil)
-	if keepsake.CodeOf(err) != keepsake.CodeInvalid {
-		t.Errorf("a wedding and a tier together: %v", err)
+	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t))}, nil)
+	if err == nil || keepsake.CodeOf(err) != keepsake.CodeInvalid {
+		t.Errorf("no scope at all: %v", err)
 	}
 	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t)),
-		Wedding: "no such wedding"}, nil)
+		Scope: ofWedding("no such wedding")}, nil)
 	if err == nil || keepsake.CodeOf(err) == keepsake.CodeInternal {
 		t.Errorf("a wedding that is not there: %v", err)
 	}

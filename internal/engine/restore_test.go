@@ -142,12 +142,13 @@ func TestEverythingComesBackTheSame(t *testing.T) {
 		t.Errorf("not carried: %+v, want only the rows of the unlogged table", b.NotCarried)
 	}
 	target := testenv.DB(t)
-	r := restore(t, e, engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)})
+	r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(), Point: "latest", Target: keepsake.Secret(target)})
 	if !r.Verified || r.Rows != b.Rows || r.Tables != b.Tables {
 		t.Errorf("restore: %+v after backup %+v", r, b)
 	}
 	same(t, source, target)
-	_, err := e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
+	_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
 	if keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("a second restore into the same database: %v, want a conflict", err)
 	}

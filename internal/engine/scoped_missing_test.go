@@ -72,7 +72,7 @@ func TestMissingRowsComeBackWhilePeopleWork(t *testing.T) {
 		run(t, url, makeTables...)
 		whole := rows()
 		run(t, url, "delete from guests where id <= 6")
-		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Wedding: "1", Point: "latest", Mode: scope.Missing})
+		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Scope: ofWedding("1"), Point: "latest", Mode: scope.Missing})
 		if err != nil {
 			rt.Fatal(err)
 		}

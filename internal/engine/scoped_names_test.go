@@ -103,7 +103,7 @@ func TestRestoreOfTablesWithOddNames(t *testing.T) {
 		for _, c := range []struct {
 			in   engine.ScopeInput
 			want map[string]string
-		}{{engine.ScopeInput{Wedding: "1"}, owned}, {engine.ScopeInput{Tiers: []keepsake.Tier{keepsake.TierStandard}},
+		}{{engine.ScopeInput{Scope: ofWedding("1")}, owned}, {engine.ScopeInput{Scope: ofTier(keepsake.TierStandard)},
 			whole}} {
 			c.in.Point, c.in.Mode = "latest", scope.Rewind
 			s, err := e.ReadScope(t.Context(), c.in)
@@ -136,7 +136,8 @@ func TestRestoreOfTablesWithOddNames(t *testing.T) {
 func exportOfOdd(t *testing.T, rt *rapid.T, e *engine.Engine, tables []oddTable) {
 	t.Helper()
 	var out bytes.Buffer
-	if err := e.Export(t.Context(), engine.ScopeInput{Everything: true, Point: "latest"}, "csv", &out); err != nil {
+	in := engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest"}
+	if err := e.Export(t.Context(), in, "csv", &out); err != nil {
 		rt.Fatal(err)
 	}
 	archive, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))

@@ -235,7 +235,7 @@ func TestScopesOfAnyShape(t *testing.T) {
 		run(t, url, shape.edits(r, wedding)...)
 		damaged := shape.state(t, url, wedding, true)
 
-		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Wedding: fmt.Sprint(wedding), Point: "latest",
+		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Scope: ofWedding(fmt.Sprint(wedding)), Point: "latest",
 			Mode: scope.Rewind})
 		if err != nil {
 			rt.Fatal(err)
@@ -320,7 +320,7 @@ func TestScopeAmongWriters(t *testing.T) {
 			}
 		})
 	}
-	s, err := e.ReadScope(t.Context(), engine.ScopeInput{Wedding: "1", Point: "latest", Mode: scope.Rewind})
+	s, err := e.ReadScope(t.Context(), engine.ScopeInput{Scope: ofWedding("1"), Point: "latest", Mode: scope.Rewind})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func TestOneWeddingBack(t *testing.T) {
 
 	at := func(mode scope.Mode) *engine.ScopeAt {
 		t.Helper()
-		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Wedding: wedding, Point: "latest", Mode: mode})
+		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Scope: ofWedding(wedding), Point: "latest", Mode: mode})
 		if err != nil {
 			t.Fatal(err)
 		}

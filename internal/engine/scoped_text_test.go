@@ -48,7 +48,7 @@ func TestValuesReadAsPostgreSQLPrintsThem(t *testing.T) {
 		`insert into composites values (1, 1, '(1,"x y")', 'a b'), (2, 2, null, null)`)
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
-	w, err := e.WeddingAt(t.Context(), engine.ScopeInput{Wedding: "1", Point: "latest"})
+	w, err := e.WeddingAt(t.Context(), engine.ScopeInput{Scope: ofWedding("1"), Point: "latest"})
 	if err != nil {
 		t.Fatal(err)
 	}

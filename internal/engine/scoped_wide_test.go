@@ -67,7 +67,7 @@ func TestTiersAndEverythingBack(t *testing.T) {
 		}
 		return p, r
 	}
-	p, tier := apply(engine.ScopeInput{Tiers: []keepsake.Tier{keepsake.TierCritical}})
+	p, tier := apply(engine.ScopeInput{Scope: ofTier(keepsake.TierCritical)})
 	insert, update, remove, refused := p.Totals()
 	if p.Name != "critical tier" || insert == 0 || update+remove+refused != 0 || p.ChunksRead >= p.ChunksTotal {
 		t.Errorf("%q: %d, %d, %d, %d; %d of %d chunks", p.Name, insert, update, remove, refused, p.ChunksRead, p.ChunksTotal)
@@ -83,7 +83,7 @@ func TestTiersAndEverythingBack(t *testing.T) {
 		t.Errorf("after the undo %v differ", d)
 	}
 
-	_, all := apply(engine.ScopeInput{Everything: true, Mode: scope.Rewind})
+	_, all := apply(engine.ScopeInput{Scope: keepsake.Everything(), Mode: scope.Rewind})
 	if d := differing(before, everyTable(t, url)); d != nil {
 		t.Errorf("after rewinding everything %v differ", d)
 	}
@@ -93,9 +93,9 @@ func TestTiersAndEverythingBack(t *testing.T) {
 	if d := differing(damaged, everyTable(t, url)); d != nil {
 		t.Errorf("after the undo %v differ", d)
 	}
-	if _, err := e.ReadScope(t.Context(), engine.ScopeInput{Everything: true, Wedding: "1",
-		Point: "latest"}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
-		t.Errorf("two scopes at once: %v", err)
+	_, err = e.ReadScope(t.Context(), engine.ScopeInput{Point: "latest"})
+	if err == nil || keepsake.CodeOf(err) != keepsake.CodeInvalid {
+		t.Errorf("no scope at all: %v", err)
 	}
 }
 
@@ -112,7 +112,7 @@ func TestRowsWithoutTheirTierAreRefused(t *testing.T) {
 	run(t, url, "delete from forms", "delete from suppliers", "insert into suppliers values (1, 'Flowers'), (9, 'Cake')")
 	preview := func(tier keepsake.Tier) *scope.Preview {
 		t.Helper()
-		p, err := e.PreviewScope(t.Context(), engine.ScopeInput{Tiers: []keepsake.Tier{tier}, Point: "latest"})
+		p, err := e.PreviewScope(t.Context(), engine.ScopeInput{Scope: ofTier(tier), Point: "latest"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,8 @@ func TestRowsWithoutTheirTierAreRefused(t *testing.T) {
 	}
 
 	var out bytes.Buffer
-	if err := e.Export(t.Context(), engine.ScopeInput{Everything: true, Point: "latest"}, "csv", &out); err != nil {
+	in := engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest"}
+	if err := e.Export(t.Context(), in, "csv", &out); err != nil {
 		t.Fatal(err)
 	}
 	z, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
@@ -152,7 +153,7 @@ func TestARestoreThatWasKilledIsNotDoneTwice(t *testing.T) {
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
 	run(t, url, "delete from suppliers where id <= 20")
-	in := engine.ScopeInput{Everything: true, Point: "latest"}
+	in := engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest"}
 	p, err := e.PreviewScope(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +198,7 @@ func TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows(t *testing.T) {
 	e := engineWith(t, url, w.list, repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
 	run(t, url, "delete from suppliers where id <= 20")
-	in := engine.ScopeInput{Everything: true, Point: "latest"}
+	in := engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest"}
 	p, err := e.PreviewScope(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)

@@ -238,7 +238,7 @@ func TestWhatChangedBetweenTwoMoments(t *testing.T) {
 	second := backup(t, e, keepsake.BackupIncremental).Point
 	count := func(from, to string) (n [3]int64) {
 		t.Helper()
-		w, err := e.WeddingChanges(t.Context(), engine.ScopeInput{Wedding: "1", Point: from}, to)
+		w, err := e.WeddingChanges(t.Context(), engine.ScopeInput{Scope: ofWedding("1"), Point: from}, to)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -326,7 +326,7 @@ func TestDamageIsFound(t *testing.T) {
 	}
 	find := func() (engine.Damage, bool) {
 		t.Helper()
-		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Wedding: "1"}, points)
+		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Scope: ofWedding("1")}, points)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,7 +382,7 @@ func TestSmallDamageIsFound(t *testing.T) {
 			backup(t, e, keepsake.BackupIncremental).Point, safe}, points...)
 		slices.Sort(points)
 		slices.Reverse(points)
-		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Wedding: "1"}, points)
+		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Scope: ofWedding("1")}, points)
 		if err != nil || !found || d.Point != safe || d.To.IsZero() || d.Gone == 0 {
 			t.Errorf("after %s: %+v, %v, %v, want %s", gone, d, found, err, safe)
 		}

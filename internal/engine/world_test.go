@@ -26,6 +26,10 @@ import (
 var quick = storage.RetryOptions{Attempts: 2, Wait: time.Millisecond, MaxWait: time.Millisecond,
 	Patience: 5 * time.Second}
 
+func ofWedding(id string) keepsake.Scope { return keepsake.MustScope(keepsake.WeddingScope(id)) }
+
+func ofTier(t keepsake.Tier) keepsake.Scope { return keepsake.MustScope(keepsake.TierScope(t)) }
+
 // engineWith returns an engine for a key and providers that may have been used before.
 func engineWith(t testing.TB, url string, list []engine.Provider, key keepsake.Secret) *engine.Engine {
 	t.Helper()

@@ -86,7 +86,8 @@ func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 	f := newForgery(t, list[0], key, writer)
 
 	f.replace(own.Point, forged.Point)
-	if r := restore(t, e, engine.RestoreInput{Point: own.Point, Target: keepsake.Secret(testenv.DB(t))}); r.Rows !=
+	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: own.Point, Target: keepsake.Secret(testenv.DB(t))}); r.Rows !=
 		own.Rows || !r.Verified {
 		t.Errorf("restored %d rows, want %d: %+v", r.Rows, own.Rows, r)
 	}
@@ -101,7 +102,8 @@ func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 	}
 
 	f.replace(written.Point, forged.Point)
-	_, err = e.Restore(ctx, engine.RestoreInput{Point: written.Point, Target: keepsake.Secret(testenv.DB(t))},
+	_, err = e.Restore(ctx, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: written.Point, Target: keepsake.Secret(testenv.DB(t))},
 		engine.Discard)
 	wantError(t, err, keepsake.CodeDamaged, "not the same at every provider", "local, second, offsite", "--provider")
 	if v, err = e.Verify(ctx, engine.VerifyInput{}, engine.Discard); err != nil || len(v.Findings) != 1 ||
@@ -112,7 +114,8 @@ func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 		len(r.Remaining) != 1 {
 		t.Errorf("what nobody can tell was repaired: %+v, %v", r, err)
 	}
-	if r := restore(t, e, engine.RestoreInput{Point: written.Point, Target: keepsake.Secret(testenv.DB(t)),
+	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+		Point: written.Point, Target: keepsake.Secret(testenv.DB(t)),
 		Provider: list[1].Name}); r.Rows != written.Rows {
 		t.Errorf("from the provider that is trusted: %+v", r)
 	}
@@ -148,7 +151,8 @@ func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
 				t.Errorf("verified, deep %v: %+v, %v", deep, v.Findings, err)
 			}
 		}
-		if r := restore(t, e, engine.RestoreInput{Point: id, Target: keepsake.Secret(testenv.DB(t))}); !r.Verified ||
+		if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
+			Point: id, Target: keepsake.Secret(testenv.DB(t))}); !r.Verified ||
 			len(r.Damaged) != 1 {
 			t.Errorf("restored: %+v", r)
 		}

@@ -178,14 +178,9 @@ type RestoreInput struct {
 	Target   keepsake.Secret // connection URL of a new, empty database
 	Create   bool            // create the target database first
 	Provider string          // read from this provider only; empty: from each in turn, best first
-	Tiers    []keepsake.Tier // empty: all
-
-	// One of them limits the restore to the rows of one wedding or organization and the shared rows that they point at.
-	Wedding, Organization string
+	// Scope is what comes back; of a wedding or an organization its rows and the shared rows that they point at.
+	Scope keepsake.Scope
 }
-
-// Scoped reports whether the restore covers one wedding or organization.
-func (in RestoreInput) Scoped() bool { return in.Wedding != "" || in.Organization != "" }
 
 // Outcomes of a restore that came to its end.
 const (

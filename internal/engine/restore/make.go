@@ -228,11 +228,11 @@ func (r *restore) judgeKeys(ctx context.Context, broken []target.BrokenKey) erro
 
 // leftOut reports whether rows of a table, named as pg_dump writes it, were not to be restored.
 func (r *restore) leftOut(table string) bool {
-	if r.in.Scoped() {
-		return true
-	}
-	if len(r.in.Tiers) == 0 {
+	switch r.in.Scope.Kind() {
+	case keepsake.ScopeEverything:
 		return false
+	case keepsake.ScopeWedding, keepsake.ScopeOrganization:
+		return true
 	}
 	for _, t := range r.tables {
 		if t.Kind == repository.KindTable && target.SameName(table, t.Table.Name) {

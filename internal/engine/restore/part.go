@@ -16,11 +16,7 @@ import (
 // memory, bounded by scope.MaxBytes; each table gets them as if it had never held more, so that they are proven like
 // any others.
 func (r *restore) chooseScope(ctx context.Context) error {
-	if len(r.in.Tiers) > 0 {
-		return keepsake.Errorf(keepsake.CodeInvalid,
-			"a restore covers tiers, or one wedding or organization, not both: leave one of them out")
-	}
-	root, id, err := scope.Root(r.DataMap, r.in.Wedding, r.in.Organization)
+	root, id, err := scope.Root(r.DataMap, r.in.Scope)
 	if err != nil {
 		return err
 	}
@@ -40,7 +36,7 @@ func (r *restore) chooseScope(ctx context.Context) error {
 	}
 	r.notCarried(keepsake.NotCarried{Kind: "table rows",
 		Name:   fmt.Sprintf("%d tables", len(r.manifest.Tables)-len(r.tables)),
-		Reason: "they hold nothing of " + root.Table + " " + id + ", which the restore is limited to"})
+		Reason: "they hold nothing of " + r.in.Scope.Words("") + ", which the restore is limited to"})
 	return nil
 }
 

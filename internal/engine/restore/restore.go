@@ -133,6 +133,9 @@ func (r *restore) unfinished(ctx context.Context, err error) error {
 
 // choose finds the recovery point and the tables that get rows.
 func (r *restore) choose(ctx context.Context) (err error) {
+	if err = r.in.Scope.Check(); err != nil {
+		return err
+	}
 	if r.tools, err = pgtool.Find(ctx, r.PGBin); err != nil {
 		return err
 	}
@@ -159,10 +162,10 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	r.manifest, r.source = m, replicas.NewSource(repo, from, m.ID, r.track)
 	r.result.Damaged = append(r.result.Damaged, damaged...)
 	r.result.Point = m.ID
-	if r.in.Scoped() {
-		err = r.chooseScope(ctx)
-	} else {
+	if r.in.Scope.Wide() {
 		r.chooseTables()
+	} else {
+		err = r.chooseScope(ctx)
 	}
 	if err != nil {
 		return err
@@ -175,12 +178,12 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	return nil
 }
 
-// chooseTables takes the tables of the tiers asked for.
+// chooseTables takes the tables that the restore covers as a whole.
 func (r *restore) chooseTables() {
 	skipped := 0
 	for i := range r.manifest.Tables {
 		t := &r.manifest.Tables[i]
-		if len(r.in.Tiers) > 0 && !slices.Contains(r.in.Tiers, t.Tier) {
+		if !r.in.Scope.Holds(t.Tier) {
 			skipped++
 			continue
 		}

@@ -16,9 +16,9 @@ import (
 // copied into temporary tables on the platform's own server.
 const MaxWide = 4 << 30
 
-// Wide plans a scope of whole tables: those of the tiers, or all of them where no tier is given. It walks no
-// references. A row whose parent is not there, in a table that is left out, is refused like any other.
-func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*Plan, error) {
+// Wide plans a scope of whole tables: tiers, or everything. It walks no references. A row whose parent is not there, in
+// a table that is left out, is refused like any other.
+func Wide(m *repository.Manifest, d keepsake.DataMap, s keepsake.Scope) (*Plan, error) {
 	tables, byName := tablesOf(m)
 	keys, err := references(m, byName)
 	if err != nil {
@@ -29,7 +29,7 @@ func Wide(m *repository.Manifest, d keepsake.DataMap, tiers []keepsake.Tier) (*P
 	for _, t := range tables {
 		tier := t.parts[0].Tier
 		t.Belongs, t.Why = Owned, fmt.Sprintf("it is in the %s tier", tier)
-		if len(tiers) > 0 && !slices.Contains(tiers, tier) {
+		if !s.Holds(tier) {
 			t.Belongs = Outside
 			out = append(out, t)
 			continue

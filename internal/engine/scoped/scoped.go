@@ -26,49 +26,13 @@ type Restorer struct {
 	Now            func() time.Time
 }
 
-// ScopeInput names a wedding or an organization by the key of its row, or tiers, or everything. Exactly one of them
-// is set.
+// ScopeInput is a scope at a recovery point.
 type ScopeInput struct {
-	Wedding      string
-	Organization string
-	Tiers        []keepsake.Tier
-	Everything   bool
-	Point        string // an id or "latest"
-	Provider     string // empty: all
-	Mode         scope.Mode
-	PointsOnly   bool // FindDamage: the platform is known not to answer and is not asked
-}
-
-// check refuses an input that does not name exactly one scope.
-func (in ScopeInput) check() error {
-	named := 0
-	for _, is := range []bool{in.Wedding != "", in.Organization != "", len(in.Tiers) > 0, in.Everything} {
-		if is {
-			named++
-		}
-	}
-	if named != 1 {
-		return keepsake.Errorf(keepsake.CodeInvalid, "name one scope: one wedding, one organization, tiers, or everything")
-	}
-	return nil
-}
-
-// wide reports whether the scope is whole tables.
-func (in ScopeInput) wide() bool { return len(in.Tiers) > 0 || in.Everything }
-
-// name is what a wide scope is called, and what a person types to confirm it.
-func (in ScopeInput) name() string {
-	if in.Everything {
-		return "everything"
-	}
-	words := make([]string, len(in.Tiers))
-	for i, t := range in.Tiers {
-		words[i] = string(t)
-	}
-	if len(words) == 1 {
-		return words[0] + " tier"
-	}
-	return strings.Join(words, " and ") + " tiers"
+	Scope      keepsake.Scope
+	Point      string // an id or "latest"
+	Provider   string // empty: all
+	Mode       scope.Mode
+	PointsOnly bool // FindDamage: the platform is known not to answer and is not asked
 }
 
 // Roots returns the tables whose rows are weddings and organizations.
@@ -101,7 +65,7 @@ type ScopeAt struct {
 
 // ReadScope reads a scope's rows at a recovery point from the chunks that can hold them. It needs no platform.
 func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, error) {
-	if err := in.check(); err != nil {
+	if err := in.Scope.Check(); err != nil {
 		return nil, err
 	}
 	r, from, err := by.Replicas.OpenFor(ctx, in.Provider)
@@ -115,10 +79,10 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 	if in.Mode == "" {
 		in.Mode = scope.Missing
 	}
-	if in.wide() {
+	if in.Scope.Wide() {
 		return by.readWide(r, from, m, in)
 	}
-	root, id, err := scope.Root(by.DataMap, in.Wedding, in.Organization)
+	root, id, err := scope.Root(by.DataMap, in.Scope)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +103,7 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 // readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
 func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repository.Manifest, in ScopeInput) (
 	*ScopeAt, error) {
-	plan, err := scope.Wide(m, by.DataMap, in.Tiers)
+	plan, err := scope.Wide(m, by.DataMap, in.Scope)
 	if err != nil {
 		return nil, err
 	}
@@ -152,8 +116,8 @@ func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repo
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: in.name(),
-		Mode: in.Mode, Name: in.name(), Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
+	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows,
+		ID: in.Scope.Name(), Name: in.Scope.Name(), Mode: in.Mode, Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
 // Rows returns the rows.

@@ -24,7 +24,7 @@ type WeddingAt struct {
 
 // WeddingAt reads a wedding from a recovery point. It needs no platform.
 func (by *Restorer) WeddingAt(ctx context.Context, in ScopeInput) (WeddingAt, error) {
-	if in.wide() {
+	if in.Scope.Wide() {
 		return WeddingAt{}, keepsake.Errorf(keepsake.CodeInvalid,
 			"contacts are those of one wedding or one organization: name one of them")
 	}
@@ -62,7 +62,7 @@ func (by *Restorer) Export(ctx context.Context, in ScopeInput, format string, w 
 	if err != nil {
 		return err
 	}
-	if in.wide() {
+	if in.Scope.Wide() {
 		return scope.ExportWide(ctx, w, s.in.Plan, s.chunks, format)
 	}
 	tables, err := scope.Texts(s.in.Plan, s.in.Rows)
