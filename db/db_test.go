@@ -69,7 +69,7 @@ func TestRowsByActor(t *testing.T) {
 	insert := func(actor keepsake.Actor, id, organization string) error {
 		return d.InTx(t.Context(), actor, func(tx db.Tx) error {
 			p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"),
-				Weddings: []byte("[]"), Tiers: []string{}, RequestedBy: "x", RequestedName: "x"}
+				Weddings: []byte("[]"), RequestedBy: "x", RequestedName: "x"}
 			if organization != "" {
 				p.Organization = &organization
 			}

@@ -31,10 +31,10 @@ func ShowEmergency(pages Pages, con emergencyReader) echo.HandlerFunc {
 			newest = d.Newest.ID
 			vm.Newest, vm.NewestURL = pages.clock().When(d.Newest.Time), draw.PointURL(d.Newest.ID)
 			vm.WholeURL = draw.PointURL(d.Newest.ID) + "/restore"
-			critical := console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierCritical}, Point: d.Newest.ID,
-				Mode: scope.Missing}
+			critical := console.ScopedInput{Scope: keepsake.MustScope(keepsake.TierScope(keepsake.TierCritical)),
+				Point: d.Newest.ID, Mode: scope.Missing}
 			if d.Platform.Writable() {
-				vm.CriticalURL = draw.ScopedPath(critical) + draw.ScopedQuery(critical)
+				vm.CriticalURL = draw.ScopedPath(critical.Scope) + draw.ScopedQuery(critical)
 			}
 		}
 		for _, o := range d.Running {

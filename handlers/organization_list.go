@@ -34,12 +34,15 @@ func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "Not the live platform", Text: draw.Sentence(page.Missing)}}
 		}
 		for _, o := range page.Organizations {
-			in := console.ScopedInput{Organization: o.ID}
-			export := "/platform/export?" + draw.ScopedFields(in).Encode() + "&point=latest&format="
+			what, err := keepsake.OrganizationScope(o.ID)
+			if err != nil {
+				return err
+			}
+			export := "/platform/export?" + draw.ScopedFields(what).Encode() + "&point=latest&format="
 			row := views.Organization{Name: draw.OrDash(o.Name), Weddings: format.Count(o.Weddings), WeddingsURL: "/weddings?" +
 				url.Values{"search": {o.Name}}.Encode()}
 			if page.Newest != "" {
-				row.NewURL = "/points/latest/restore?" + draw.ScopedFields(in).Encode()
+				row.NewURL = "/points/latest/restore?" + draw.ScopedFields(what).Encode()
 				row.CSV, row.JSON = export+"csv", export+"json"
 				if page.Platform.Writable() {
 					row.RestoreURL = draw.OrganizationURL(o.ID)

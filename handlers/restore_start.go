@@ -39,8 +39,7 @@ type restoreStarter interface {
 // restoreInput is the form of a restore.
 type restoreInput struct {
 	target, database, provider, confirm string
-	tiers                               []keepsake.Tier
-	wedding, organization               string // one of them limits the restore; there are no tiers then
+	scope                               keepsake.Scope // zero: no tier was ticked
 	// the address of another server, sealed: it never goes back to the browser in the clear
 	sealed    string
 	sealFault string
@@ -56,13 +55,13 @@ func readRestore(c echo.Context, con restoreReader) (restoreInput, error) {
 	}
 	in := restoreInput{target: form.Get("target"), database: strings.TrimSpace(form.Get("database")),
 		provider: form.Get("provider"), confirm: strings.TrimSpace(form.Get("confirm"))}
-	in.wedding, in.organization, in.sealed = form.Get("wedding"), form.Get("organization"), form.Get("sealed")
-	for _, name := range form["tier"] {
-		t, err := keepsake.ParseTier(name)
-		if err != nil {
+	in.sealed = form.Get("sealed")
+	f := keepsake.ScopeFields{WeddingID: form.Get("wedding"), OrganizationID: form.Get("organization"),
+		Tiers: tiersNamed(form["tier"])}
+	if f.Named() > 0 {
+		if in.scope, err = wholeIfEvery(f.Scope()); err != nil {
 			return in, err
 		}
-		in.tiers = append(in.tiers, t)
 	}
 	if in.target != anotherServer {
 		in.sealed = ""
@@ -75,8 +74,13 @@ func readRestore(c echo.Context, con restoreReader) (restoreInput, error) {
 	return in, err
 }
 
-// limited reports whether the restore covers one wedding or organization.
-func (in restoreInput) limited() bool { return in.wedding != "" || in.organization != "" }
+// wholeIfEvery takes the form's three ticks for everything, which also brings what belongs to no tier.
+func wholeIfEvery(s keepsake.Scope, err error) (keepsake.Scope, error) {
+	if len(s.Tiers()) == len(keepsake.Tiers()) {
+		return keepsake.Everything(), err
+	}
+	return s, err
+}
 
 // faults says what is wrong with the form, by field.
 func (in restoreInput) faults(p console.PointDetail, targets []string) map[string]string {
@@ -95,7 +99,7 @@ func (in restoreInput) faults(p console.PointDetail, targets []string) map[strin
 	case in.target != anotherServer && !slices.Contains(targets, in.target):
 		faults["target"] = "Choose one of these servers."
 	}
-	if len(in.tiers) == 0 && !in.limited() {
+	if in.scope.IsZero() {
 		faults["tier"] = "Choose at least one."
 	}
 	if in.provider != "" && !slices.ContainsFunc(p.Point.Copies,
@@ -114,18 +118,17 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 		}
 		targets := append(con.RestoreTargets(), anotherServer)
 		in := restoreInput{
-			target: targets[0], wedding: c.QueryParam("wedding"), organization: c.QueryParam("organization"),
+			target:   targets[0],
 			database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")),
-			tiers:    keepsake.Tiers(),
 		}
-		if chosen := draw.TiersOf(c.QueryParams()["tier"]); len(chosen) > 0 { // a link may choose some
-			in.tiers = chosen
+		if in.scope, err = wholeIfEvery(scopeOf(c.QueryParam("wedding"), c.QueryParams())); err != nil {
+			return err
 		}
-		if in.limited() {
-			in.tiers = nil
+		if in.scope.IsZero() { // a link may choose less
+			in.scope = keepsake.Everything()
 		}
 		vm := restoreForm(c, pages, p, con.RestoreTargets(), in, nil)
-		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.wedding), proofNotice(c, pages, "restoring"))
+		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.scope.WeddingID()), proofNotice(c, pages, "restoring"))
 		return Render(c, http.StatusOK, views.RestorePage(vm))
 	}
 }
@@ -212,9 +215,8 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 				"That is not the name. Type it as it stands above; nothing was started.")
 		}
 		o, err := con.StartRestore(c.Request().Context(), actor(c), console.StartRestoreInput{
-			Point: p.Point.ID, Target: in.server(), TargetURL: in.sealed, Database: in.database, Tiers: in.chosenTiers(),
+			Point: p.Point.ID, Target: in.server(), TargetURL: in.sealed, Database: in.database, Scope: in.scope,
 			Provider: in.provider, Confirmation: in.confirm,
-			Wedding: in.wedding, Organization: in.organization,
 		})
 		code := keepsake.CodeOf(err)
 		if err != nil && code == keepsake.CodeProof {
@@ -259,10 +261,8 @@ func restoreAgain(c echo.Context) string {
 func showRestoreConfirm(c echo.Context, pages Pages, con restoreReader, p console.PointDetail, in restoreInput,
 	status int, fault string) error {
 	vm := restoreConfirm(c, pages, p, in, fault)
-	what := console.ScopedInput{Wedding: in.wedding, Organization: in.organization, Tiers: in.chosenTiers(),
-		Point: p.Point.ID}
-	what.Everything = !in.limited() && len(what.Tiers) == 0
-	why, err := con.NeedsSecondApprover(c.Request().Context(), actor(c), what)
+	why, err := con.NeedsSecondApprover(c.Request().Context(), actor(c),
+		console.ScopedInput{Scope: in.scope, Point: p.Point.ID})
 	if err != nil {
 		return err
 	}
@@ -280,21 +280,11 @@ func (in restoreInput) server() string {
 	return in.target
 }
 
-// chosenTiers is nil where all are chosen, which also brings what belongs to no tier.
-func (in restoreInput) chosenTiers() []keepsake.Tier {
-	if len(in.tiers) == len(keepsake.Tiers()) {
-		return nil
-	}
-	return in.tiers
-}
-
 // limit says what a restore is limited to; "" for nothing.
 func (in restoreInput) limit() string {
-	switch {
-	case in.wedding != "":
-		return "only the wedding " + in.wedding
-	case in.organization != "":
-		return "only the organization " + in.organization
+	switch in.scope.Kind() {
+	case keepsake.ScopeWedding, keepsake.ScopeOrganization:
+		return "only " + in.scope.Words("")
 	}
 	return ""
 }
@@ -307,7 +297,7 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 		Errors: faults, Facts: draw.RestoreFacts(p, pages.clock()), Other: anotherServer,
 		OtherChosen: in.target == anotherServer,
 		Sealed:      in.sealed,
-		Limit:       in.limit(), Wedding: in.wedding, Organization: in.organization,
+		Limit:       in.limit(), Wedding: in.scope.WeddingID(), Organization: in.scope.OrganizationID(),
 	}
 	for i, name := range targets {
 		t := views.TargetOption{Value: name, Name: name, Text: "A server from the configuration", Checked: name == in.target}
@@ -324,7 +314,7 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 	for _, tier := range keepsake.Tiers() {
 		vm.Tiers = append(vm.Tiers, views.TierOption{
 			Value: string(tier), Name: format.Title(string(tier)), Text: draw.TierTables(p, tier),
-			Checked: slices.Contains(in.tiers, tier),
+			Checked: in.scope.Holds(tier),
 		})
 	}
 	if p.Missing != "" {
@@ -346,7 +336,7 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 		BackURL: restoreAgain(c),
 		Facts: append(draw.RestoreFacts(p, pages.clock())[:1],
 			ui.Fact{Label: "Into", Value: in.database + " on " + in.target},
-			ui.Fact{Label: "What", Value: cmp.Or(in.limit(), "tiers: "+draw.TierNames(in.tiers))},
+			ui.Fact{Label: "What", Value: cmp.Or(in.limit(), in.scope.Words(""))},
 			ui.Fact{Label: "Read from", Value: from}),
 		Lines: []string{
 			"A new database is made. If one of that name is there and holds anything, the restore stops before it writes.",
@@ -356,11 +346,13 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 		},
 		Fields: []views.Field{{Name: "target", Value: in.target}, {Name: "database", Value: in.database},
 			{Name: "provider", Value: in.provider},
-			{Name: "wedding", Value: in.wedding}, {Name: "organization", Value: in.organization},
+			{Name: "wedding", Value: in.scope.WeddingID()}, {Name: "organization", Value: in.scope.OrganizationID()},
 			{Name: "sealed", Value: in.sealed}},
 	}
-	for _, t := range in.tiers {
-		vm.Fields = append(vm.Fields, views.Field{Name: "tier", Value: string(t)})
+	for _, t := range keepsake.Tiers() {
+		if in.scope.Holds(t) {
+			vm.Fields = append(vm.Fields, views.Field{Name: "tier", Value: string(t)})
+		}
 	}
 	return vm
 }

@@ -50,8 +50,8 @@ func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 // exported is the recovery point of a download: the one that was named, or of a wedding the newest safe one before its
 // newest damage.
 func exported(c echo.Context, con scopeExporter, in console.ScopedInput) string {
-	if c.FormValue("point") == "" && in.Wedding != "" {
-		if d, err := con.FindDamage(c.Request().Context(), actor(c), in.Wedding); err == nil && d != nil {
+	if id := in.Scope.WeddingID(); c.FormValue("point") == "" && id != "" {
+		if d, err := con.FindDamage(c.Request().Context(), actor(c), id); err == nil && d != nil {
 			return d.Point
 		}
 	}
@@ -72,7 +72,7 @@ func exportName(in console.ScopedInput, kind string) string {
 			break
 		}
 	}
-	return draw.ScopeNoun(in) + "-" + moment + "-" + kind + ".zip"
+	return draw.ScopeNoun(in.Scope) + "-" + moment + "-" + kind + ".zip"
 }
 
 // download sends its head with the first byte.

@@ -3,7 +3,6 @@ package handlers
 import (
 	"cmp"
 	"net/url"
-	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,28 +18,35 @@ func scoped(c echo.Context) (console.ScopedInput, error) {
 		return console.ScopedInput{}, keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w",
 			err)
 	}
-	in := console.ScopedInput{Wedding: weddingParam(c), Point: cmp.Or(form.Get("point"), "latest"),
+	in := console.ScopedInput{Point: cmp.Or(form.Get("point"), "latest"),
 		Mode: cmp.Or(scope.Mode(form.Get("mode")), scope.Missing)}
-	if in.Wedding != "" {
-		return in, nil
-	}
-	switch in.Organization = form.Get("organization"); {
-	case in.Organization != "":
+	in.Scope, err = scopeOf(weddingParam(c), form)
+	return in, err
+}
+
+// scopeOf is the scope that a path and a form name, as draw.ScopedPath and draw.ScopedFields write it; the zero Scope where they
+// name none. A button that says everything counts more than the tiers that are ticked beside it.
+func scopeOf(wedding string, form url.Values) (keepsake.Scope, error) {
+	switch {
+	case wedding != "":
+		return keepsake.WeddingScope(wedding)
+	case form.Get("organization") != "":
+		return keepsake.OrganizationScope(form.Get("organization"))
 	case form.Get("everything") != "":
-		in.Everything = true
-	default:
-		for _, name := range form["tier"] {
-			t, err := keepsake.ParseTier(name)
-			if err != nil {
-				return in, err
-			}
-			if !slices.Contains(in.Tiers, t) {
-				in.Tiers = append(in.Tiers, t)
-			}
-		}
-		slices.SortFunc(in.Tiers, func(a, b keepsake.Tier) int { return cmp.Compare(a.Rank(), b.Rank()) })
+		return keepsake.Everything(), nil
+	case len(form["tier"]) > 0:
+		return keepsake.TierScope(tiersNamed(form["tier"])...)
 	}
-	return in, nil
+	return keepsake.Scope{}, nil
+}
+
+// tiersNamed are tiers by the names that a form gives them, known or not.
+func tiersNamed(names []string) []keepsake.Tier {
+	tiers := make([]keepsake.Tier, len(names))
+	for i, name := range names {
+		tiers[i] = keepsake.Tier(name)
+	}
+	return tiers
 }
 
 // weddingParam is the wedding that a path names; the router leaves a path alone that has escapes.
@@ -50,9 +56,4 @@ func weddingParam(c echo.Context) string {
 		return plain
 	}
 	return id
-}
-
-// named reports whether a scope is named at all.
-func named(in console.ScopedInput) bool {
-	return in.Wedding != "" || in.Organization != "" || len(in.Tiers) > 0 || in.Everything
 }

@@ -46,10 +46,10 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if !named(in) && !con.Platform(c.Request().Context()).Writable() {
+		if in.Scope.IsZero() && !con.Platform(c.Request().Context()).Writable() {
 			return cannotBringBack(c, pages, con, in, keepsake.Errorf(keepsake.CodeUnavailable, "%s", con.KnownPlatform().Words))
 		}
-		if !named(in) {
+		if in.Scope.IsZero() {
 			return showScopeChoice(c, pages, con, in)
 		}
 		hint := safePoint(c, pages, con, &in)
@@ -102,10 +102,10 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 // safePoint chooses the newest protected recovery point before the damage, where a person has chosen none, and says
 // why, or that damage could not be looked for.
 func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.ScopedInput) []ui.Notice {
-	if c.FormValue("point") != "" || in.Wedding == "" {
+	if c.FormValue("point") != "" || in.Scope.WeddingID() == "" {
 		return nil
 	}
-	d, err := con.FindDamage(c.Request().Context(), actor(c), in.Wedding)
+	d, err := con.FindDamage(c.Request().Context(), actor(c), in.Scope.WeddingID())
 	if err != nil {
 		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows",
 			Text: "The newest recovery point is chosen below, and may be from after a damage: look at what it would change, " +
@@ -162,17 +162,17 @@ func ShowScopeRows(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		in.Point = p.Point
 		left := draw.Set(c.Request().Form["skip"])
 		all := p.Tables[i].Changes
-		vm := views.ScopeRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"), Name: cmp.Or(p.Name, in.Wedding),
-			Fields: draw.ScopedInputFields(in), Action: draw.ScopedPath(in) + "/review"}
+		vm := views.ScopeRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"), Name: cmp.Or(p.Name, in.Scope.WeddingID()),
+			Fields: draw.ScopedInputFields(in), Action: draw.ScopedPath(in.Scope) + "/review"}
 		vm.Table, _ = draw.PreviewRows(p.Tables[i], left, draw.ComesBack, from)
 		vm.Count = fmt.Sprintf("rows %s to %s of %s", format.Count(int64(min(from+1, len(all)))),
 			format.Count(int64(min(from+draw.RowsShown, len(all)))), format.Count(int64(len(all))))
 		vm.Elsewhere = draw.Elsewhere(left, []views.PreviewTable{vm.Table})
 		if from > 0 {
-			vm.First = draw.RowsAction(in, name, 0)
+			vm.First = draw.RowsAction(in.Scope, name, 0)
 		}
 		if vm.Table.More != "" {
-			vm.Next = draw.RowsAction(in, name, from+draw.RowsShown)
+			vm.Next = draw.RowsAction(in.Scope, name, from+draw.RowsShown)
 		}
 		vm.Table.More = ""
 		return Render(c, http.StatusOK, views.ScopeRowsPage(vm))
@@ -209,20 +209,20 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	in.Point = p.Point
 	left := draw.Set(skip)
 	n := draw.ChangesOf(p, left)
-	name := cmp.Or(p.Name, in.Wedding, in.Organization)
+	name := cmp.Or(p.Name, in.Scope.Name())
 	vm := views.ScopePreview{
 		NameBare: strings.Join(fold.Search(name).Spellings(), "\n"),
-		Shell:    pages.Shell(c, "Bring back", "weddings"), Action: draw.ScopedPath(in), Noun: draw.ScopeNoun(in),
-		Shown: draw.ShownChoice(in, skip), Scope: draw.HiddenFields(draw.ScopedFields(in)),
+		Shell:    pages.Shell(c, "Bring back", "weddings"), Action: draw.ScopedPath(in.Scope), Noun: draw.ScopeNoun(in.Scope),
+		Shown: draw.ShownChoice(in, skip), Scope: draw.HiddenFields(draw.ScopedFields(in.Scope)),
 		Name: name, Fingerprint: p.Fingerprint, Nothing: n.All() == 0, NothingText: n.NothingWords(in),
 		Button: n.Button(in.Mode),
 		When:   pages.clock().When(p.PointTime), PointURL: draw.PointURL(p.Point), Missing: in.Mode == scope.Missing,
-		Wide:    in.Wedding == "" && in.Organization == "",
+		Wide:    in.Scope.Wide(),
 		Figures: n.Figures(), Impact: draw.Impact(p, left),
 		Read: "Read " + format.Count(p.ChunksRead) + " of " + format.Count(p.ChunksTotal) + " chunks in " +
 			format.Seconds(p.Seconds) + ".",
 	}
-	vm.Address = draw.ScopedPath(in) + draw.ScopedQuery(in)
+	vm.Address = draw.ScopedPath(in.Scope) + draw.ScopedQuery(in)
 	vm.BackURL, vm.BackText = draw.ScopeBack(in)
 	var err error
 	if vm.Points, err = pointOptions(c, pages, con, p.Point, p.PointTime); err != nil {
@@ -237,7 +237,7 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	for _, t := range p.Tables {
 		if table, shown := draw.PreviewTable(t, left, draw.ComesBack); shown {
 			if table.More != "" {
-				table.MoreURL = draw.RowsAction(in, t.Table, draw.RowsShown)
+				table.MoreURL = draw.RowsAction(in.Scope, t.Table, draw.RowsShown)
 			}
 			vm.Tables = append(vm.Tables, table)
 		}

@@ -54,7 +54,7 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 		}
 		o, err := con.RestoreScope(c.Request().Context(), actor(c), in)
 		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
-			return proveFirst(c, draw.ScopedPath(scope)+draw.ScopedQuery(scope))
+			return proveFirst(c, draw.ScopedPath(scope.Scope)+draw.ScopedQuery(scope))
 		}
 		if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil && !con.KnownPlatform().Writable() {
 			return cannotBringBack(c, pages, con, scope, err, in.Skip...)

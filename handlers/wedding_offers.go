@@ -27,22 +27,22 @@ func cannotBringBack(c echo.Context, pages Pages, con scopePreviewer, in console
 	vm.BackURL, vm.BackText = draw.ScopeBack(in)
 	vm.Notice, _ = draw.PlatformNotice(con.KnownPlatform().Kind)
 	vm.Notice.Text = draw.Sentence(keepsake.MessageOf(err))
-	vm.Address = draw.ScopedPath(in) + draw.ScopedQuery(in)
+	vm.Address = draw.ScopedPath(in.Scope) + draw.ScopedQuery(in)
 	for _, name := range skip {
 		vm.Kept = append(vm.Kept, views.Field{Name: "skip", Value: name})
 	}
 	if len(vm.Kept) > 0 {
-		vm.Kept, vm.Again = append(draw.ScopedInputFields(in), vm.Kept...), draw.ScopedPath(in)+"/review"
+		vm.Kept, vm.Again = append(draw.ScopedInputFields(in), vm.Kept...), draw.ScopedPath(in.Scope)+"/review"
 	}
 	newest := newestPoint(c.Request().Context(), con, actor(c))
 	switch {
 	case newest == "":
 		vm.Offers.Why = "There is no recovery point that this console knows of. On the command line, keepsake points asks " +
 			"every provider."
-	case in.Wedding != "":
-		vm.Offers = draw.WeddingOffers(shell, con.KnownPlatform(), in.Wedding, newest)
+	case in.Scope.WeddingID() != "":
+		vm.Offers = draw.WeddingOffers(shell, con.KnownPlatform(), in.Scope.WeddingID(), newest)
 	case shell.Whole():
-		q := draw.ScopedFields(in)
+		q := draw.ScopedFields(in.Scope)
 		vm.Offers.ElsewhereURL = draw.PointURL(newest) + "/restore?" + q.Encode()
 		q.Set("format", "csv")
 		q.Set("point", newest)

@@ -16,10 +16,9 @@ create table backup_operations (
     target              text not null default '',
     target_database     text not null default '',
     provider            text not null default '',
-    tiers               text[] not null default '{}',
-    -- What a restore into the live platform covers, what was confirmed, and the id to undo it by; what a restore into a new database is
-    -- limited to, and the sealed address of a server that no configuration names. See console.ScopedOperation.
-    scope               jsonb,
+    -- What a restore was asked for: its scope (keepsake.Scope), what was confirmed, and the id to undo it by or the sealed address of a
+    -- server that no configuration names. See console.RestoreAsked.
+    restore             jsonb,
 
     requested_by        text not null,
     requested_name      text not null,
@@ -62,8 +61,8 @@ create table backup_operations (
     constraint backup_operations_type_is_known check (backup_type in ('full', 'incremental', 'critical', 'wedding', 'emergency')),
     constraint backup_operations_type_iff_backup check ((kind = 'backup') = (backup_type is not null)),
     constraint backup_operations_target_iff_restore check ((kind = 'restore') = (target <> '' and target_database <> '')),
-    constraint backup_operations_scope_belongs check (
-        (kind <> 'scoped' or scope is not null) and (scope is null or kind in ('restore', 'scoped'))),
+    constraint backup_operations_asked_iff_restore check ((kind in ('restore', 'scoped')) = (restore is not null)),
+    constraint backup_operations_restore_has_a_scope check (restore is null or jsonb_exists(restore, 'scope') or kind = 'scoped' and jsonb_exists(restore, 'undo_of')),
     constraint backup_operations_approval_is_whole check ((approved_at is null) = (approved_by = '')),
     constraint backup_operations_nobody_approves_their_own check (approved_by = '' or approved_by <> requested_by),
     constraint backup_operations_only_restores_are_proposed check (state <> 'proposed' or kind in ('restore', 'scoped') and approved_at is null),
@@ -113,7 +112,7 @@ create index backup_operations_for_milestones on backup_operations (id desc) whe
 -- Few operations have what lists are filtered by. PostgreSQL applies row-level security before it looks into JSON, so no index over the
 -- JSON itself would be used: this one holds the rows that have any, in the order of the lists.
 create index backup_operations_about_some on backup_operations (id desc)
-    where organization is not null or scope is not null or weddings <> '[]' or tiers <> '{}';
+    where organization is not null or restore is not null or weddings <> '[]';
 
 -- What was asked for stays what was asked for, and goes through its states in order. What has ended stays as it is.
 -- +goose StatementBegin
@@ -127,8 +126,8 @@ begin
     if old.state in ('done', 'failed', 'cancelled') and (to_jsonb(new) - 'note' - 'labels') <> (to_jsonb(old) - 'note' - 'labels') then
         raise exception 'operation % has ended as % and stays so', old.id, old.state using errcode = 'check_violation';
     end if;
-    if (new.id, new.kind, new.backup_type, new.deep, new.target, new.target_database, new.provider, new.tiers, new.scope, new.weddings, new.requested_by, new.requested_name, new.created_at)
-        is distinct from (old.id, old.kind, old.backup_type, old.deep, old.target, old.target_database, old.provider, old.tiers, old.scope, old.weddings, old.requested_by, old.requested_name, old.created_at)
+    if (new.id, new.kind, new.backup_type, new.deep, new.target, new.target_database, new.provider, new.restore, new.weddings, new.requested_by, new.requested_name, new.created_at)
+        is distinct from (old.id, old.kind, old.backup_type, old.deep, old.target, old.target_database, old.provider, old.restore, old.weddings, old.requested_by, old.requested_name, old.created_at)
         or new.point_id <> old.point_id and not (old.state = 'running' and new.state in ('done', 'failed', 'cancelled')) then
         raise exception 'what operation % was asked for stays as it is', old.id using errcode = 'check_violation';
     end if;
@@ -160,14 +159,14 @@ create policy backup_operations_actor on backup_operations
 -- system whoever asks; the console shows nobody its rows.
 -- +goose StatementBegin
 create function restores_alone(window_seconds double precision)
-returns table (id uuid, kind text, state text, tiers text[], scope jsonb, requested_by text, requested_name text)
+returns table (id uuid, kind text, state text, restore jsonb, requested_by text, requested_name text)
 language plpgsql as $$
 declare
     was text := coalesce(current_setting('keepsake.role', true), '');
 begin
     perform set_config('keepsake.role', 'system', true);
     return query
-        select o.id, o.kind, o.state, o.tiers, o.scope, o.requested_by, o.requested_name
+        select o.id, o.kind, o.state, o.restore, o.requested_by, o.requested_name
         from backup_operations o
         where o.kind in ('restore', 'scoped') and o.approved_at is null and o.state <> 'proposed'
           and (o.state <> 'cancelled' or o.started_at is not null)

@@ -181,8 +181,8 @@ create constraint trigger recovery_codes_change_on_record after update on recove
 create constraint trigger backup_operations_on_record after insert on backup_operations deferrable initially deferred
     for each row execute function must_be_on_record('backup.', 'verify.', 'repair.', 'restore.', 'scope.', 'approval.');
 create constraint trigger backup_operations_change_on_record after update on backup_operations deferrable initially deferred
-    for each row when ((old.kind, old.organization, old.target, old.target_database, old.tiers, old.scope, old.requested_by, old.approved_by)
-        is distinct from (new.kind, new.organization, new.target, new.target_database, new.tiers, new.scope, new.requested_by, new.approved_by))
+    for each row when ((old.kind, old.organization, old.target, old.target_database, old.restore, old.requested_by, old.approved_by)
+        is distinct from (new.kind, new.organization, new.target, new.target_database, new.restore, new.requested_by, new.approved_by))
     execute function must_be_on_record('approval.');
 
 -- The approval is in the trail, in the name of who gave it, in the same transaction; without it, it does not count.

@@ -313,7 +313,7 @@ func TestRestoreNeedsTheTypedName(t *testing.T) {
 	}
 	got := s.console.restores[0]
 	if got.Database != "wedsync_again" || got.Confirmation != "wedsync_again" || got.Target != "platform" ||
-		len(got.Tiers) != 1 {
+		got.Scope != keepsake.MustScope(keepsake.TierScope(keepsake.TierCritical)) {
 		t.Errorf("restored %+v", got)
 	}
 	s.console.startErr = keepsake.Errorf(keepsake.CodeConflict, "the database wedsync_again is not empty")

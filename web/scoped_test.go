@@ -39,8 +39,8 @@ type fakeScopes struct {
 }
 
 func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
-	if f.preview == nil || in.Wedding != "" && in.Wedding != f.preview.ID {
-		return nil, keepsake.Errorf(keepsake.CodeNotFound, "public.weddings has no row %s at recovery point %s", in.Wedding,
+	if id := in.Scope.WeddingID(); f.preview == nil || id != "" && id != f.preview.ID {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "public.weddings has no row %s at recovery point %s", id,
 			in.Point)
 	}
 	p := *f.preview
@@ -67,7 +67,7 @@ func (f *fakeScopes) RestoreScope(
 	}
 	f.applied = append(f.applied, in)
 	f.ended = console.Operation{ID: "op", Kind: console.KindScoped, State: console.StateDone,
-		Scope:  &console.ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name},
+		Asked:  &console.RestoreAsked{ScopedInput: in.ScopedInput, Name: in.Name},
 		Scoped: &engine.ScopeResult{Restore: "20261123T120000Z-000000000001"}}
 	if f.applyErr != nil {
 		f.ended.State, f.ended.ErrorCode, f.ended.ErrorMessage = console.StateFailed, keepsake.CodeOf(f.applyErr),
@@ -118,7 +118,7 @@ func (f *fakeScopes) ListOrganizations(
 func (f *fakeScopes) ExportScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput, format string,
 	w io.Writer) error {
 	f.exported = append(f.exported, in)
-	if in.Wedding == "nobody" {
+	if in.Scope.WeddingID() == "nobody" {
 		return keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
 	}
 	return scope.Export(w, []scope.TableRows{{Table: "public.guests", Belongs: scope.Owned,
@@ -266,7 +266,7 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 		t.Errorf("goes to %s", to)
 	}
 	if in := s.console.applied[len(s.console.applied)-1]; in.Fingerprint != "f00d" || in.Mode != scope.Rewind ||
-		len(in.Skip) != 1 || in.Wedding != "w 1/2" {
+		len(in.Skip) != 1 || in.Scope.WeddingID() != "w 1/2" {
 		t.Errorf("%+v", in)
 	}
 	done := s.get("/restores/20261123T120000Z-000000000001").want(http.StatusOK).says("Undo this restore…")
@@ -408,7 +408,7 @@ func TestTiersAndOrganizationsAreBroughtBack(t *testing.T) {
 	form := comparison(s.get("/platform/restore?tier=critical&tier=high"))
 	form.Set("confirm", "critical tier")
 	s.post("/platform/restore", form).want(http.StatusSeeOther)
-	if in := s.console.applied[0]; len(in.Tiers) != 2 || in.Wedding != "" || in.Everything {
+	if in := s.console.applied[0]; in.Scope != keepsake.MustScope(keepsake.TierScope("high", "critical")) {
 		t.Errorf("%+v", in)
 	}
 	list := s.get("/organizations").want(http.StatusOK).body
@@ -425,7 +425,7 @@ func TestTiersAndOrganizationsAreBroughtBack(t *testing.T) {
 	s.get("/organizations?search=nobody").want(http.StatusOK).says("No organization has this in its name")
 	s.get("/platform/export?organization=o+1&format=csv").want(http.StatusOK)
 	s.get("/platform/export?everything=yes&format=json").want(http.StatusOK)
-	if e := s.console.exported; len(e) != 2 || e[0].Organization != "o 1" || !e[1].Everything {
+	if e := s.console.exported; len(e) != 2 || e[0].Scope.OrganizationID() != "o 1" || e[1].Scope != keepsake.Everything() {
 		t.Errorf("%+v", e)
 	}
 	s.get("/weddings/nobody/export?format=csv").want(http.StatusNotFound)

@@ -1,8 +1,8 @@
 -- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    provider, tiers, scope, requested_by, requested_name, state)
+    provider, restore, requested_by, requested_name, state)
 values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
-    @provider, @tiers, sqlc.narg(scope), @requested_by, @requested_name, @state);
+    @provider, sqlc.narg(restore), @requested_by, @requested_name, @state);
 
 -- name: InsertEndedBackup :exec
 -- A backup that was neither started nor run by a worker: it is in the list as it ended.
@@ -29,7 +29,7 @@ select * from backup_operations where kind = 'backup' and state in ('queued', 'r
 -- name: ListOperations :many
 -- Newest first. Lists leave out results, and progress of what has ended: they can be large.
 select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
-    tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+    restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
@@ -51,7 +51,7 @@ limit @most;
 -- clock than created_at: first_id and last_id leave a day between them.
 -- What backups cover most of them cover: coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
 select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
-    tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+    restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
@@ -63,10 +63,10 @@ where (@kind::text = '' or kind = @kind)
   and (sqlc.narg(before)::uuid is null or id < sqlc.narg(before))
   and (sqlc.narg(bound_to)::text is null or organization = sqlc.narg(bound_to))
   and (@backup_type::text = '' or backup_type = @backup_type)
-  and (not @about_some::boolean or organization is not null or scope is not null or weddings <> '[]' or tiers <> '{}')
-  and (@tier::text = '' or @tier = any(tiers) or jsonb_exists(scope -> 'Tiers', @tier))
-  and (@wedding::text = '' or scope ->> 'Wedding' = @wedding or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = @wedding))
-  and (@organization::text = '' or organization = @organization or scope ->> 'Organization' = @organization or scope ->> 'Wedding' = any(@theirs::text[])
+  and (not @about_some::boolean or organization is not null or restore is not null or weddings <> '[]')
+  and (@tier::text = '' or jsonb_exists(restore -> 'scope' -> 'tiers', @tier))
+  and (@wedding::text = '' or restore -> 'scope' ->> 'wedding' = @wedding or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = @wedding))
+  and (@organization::text = '' or organization = @organization or restore -> 'scope' ->> 'organization' = @organization or restore -> 'scope' ->> 'wedding' = any(@theirs::text[])
        or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any(@theirs::text[])))
   and (sqlc.narg(covers)::date is null or coalesce(wedding_dates_covered @> sqlc.narg(covers)::date, false))
   and (@covers_tier::text = '' or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', @covers_tier::text)), false))
@@ -88,7 +88,7 @@ limit 5;
 -- name: GetRestoreSpeed :one
 -- Of the newest restore into a new database that covered everything and compared it all.
 select (bytes_done / seconds)::double precision from backup_operations
-where kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and tiers = '{}' and scope is null
+where kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and restore -> 'scope' @> '{"everything": true}' and not jsonb_exists(restore, 'target_url')
 order by id desc
 limit 1;
 
@@ -208,6 +208,6 @@ select pg_notify(@channel::text, @payload::text);
 select pg_advisory_xact_lock(@key::bigint);
 
 -- name: ListRestoresAlone :many
-select id::uuid as id, kind::text as kind, state::text as state, tiers::text[] as tiers, coalesce(scope, '{}')::jsonb as scope,
+select id::uuid as id, kind::text as kind, state::text as state, restore::jsonb as restore,
     requested_by::text as requested_by, requested_name::text as requested_name
 from restores_alone(@window_seconds::double precision);

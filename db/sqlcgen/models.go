@@ -61,8 +61,7 @@ type BackupOperation struct {
 	Target                string
 	TargetDatabase        string
 	Provider              string
-	Tiers                 []string
-	Scope                 []byte
+	Restore               []byte
 	RequestedBy           string
 	RequestedName         string
 	ApprovedBy            string

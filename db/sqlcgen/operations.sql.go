@@ -16,7 +16,7 @@ const approveOperation = `-- name: ApproveOperation :one
 update backup_operations
 set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(), last_event_id = last_event_id + 1
 where id = $3 and state = 'proposed' and requested_by <> $1::text and requested_name <> $2::text and created_at > now() - make_interval(secs => $4::double precision)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ApproveOperationParams struct {
@@ -49,8 +49,7 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.Target,
 		&i.TargetDatabase,
 		&i.Provider,
-		&i.Tiers,
-		&i.Scope,
+		&i.Restore,
 		&i.RequestedBy,
 		&i.RequestedName,
 		&i.ApprovedBy,
@@ -108,7 +107,7 @@ update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ClaimOperationParams struct {
@@ -134,8 +133,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.Target,
 		&i.TargetDatabase,
 		&i.Provider,
-		&i.Tiers,
-		&i.Scope,
+		&i.Restore,
 		&i.RequestedBy,
 		&i.RequestedName,
 		&i.ApprovedBy,
@@ -181,7 +179,7 @@ where o.id in (
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireLeasesParams struct {
@@ -221,8 +219,7 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.Target,
 			&i.TargetDatabase,
 			&i.Provider,
-			&i.Tiers,
-			&i.Scope,
+			&i.Restore,
 			&i.RequestedBy,
 			&i.RequestedName,
 			&i.ApprovedBy,
@@ -267,7 +264,7 @@ const expireProposals = `-- name: ExpireProposals :many
 update backup_operations
 set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(), last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireProposalsParams struct {
@@ -299,8 +296,7 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.Target,
 			&i.TargetDatabase,
 			&i.Provider,
-			&i.Tiers,
-			&i.Scope,
+			&i.Restore,
 			&i.RequestedBy,
 			&i.RequestedName,
 			&i.ApprovedBy,
@@ -343,7 +339,7 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 
 const filterOperations = `-- name: FilterOperations :many
 select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
-    tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+    restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
@@ -355,10 +351,10 @@ where ($1::text = '' or kind = $1)
   and ($4::uuid is null or id < $4)
   and ($5::text is null or organization = $5)
   and ($6::text = '' or backup_type = $6)
-  and (not $7::boolean or organization is not null or scope is not null or weddings <> '[]' or tiers <> '{}')
-  and ($8::text = '' or $8 = any(tiers) or jsonb_exists(scope -> 'Tiers', $8))
-  and ($9::text = '' or scope ->> 'Wedding' = $9 or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = $9))
-  and ($10::text = '' or organization = $10 or scope ->> 'Organization' = $10 or scope ->> 'Wedding' = any($11::text[])
+  and (not $7::boolean or organization is not null or restore is not null or weddings <> '[]')
+  and ($8::text = '' or jsonb_exists(restore -> 'scope' -> 'tiers', $8))
+  and ($9::text = '' or restore -> 'scope' ->> 'wedding' = $9 or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = $9))
+  and ($10::text = '' or organization = $10 or restore -> 'scope' ->> 'organization' = $10 or restore -> 'scope' ->> 'wedding' = any($11::text[])
        or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any($11::text[])))
   and ($12::date is null or coalesce(wedding_dates_covered @> $12::date, false))
   and ($13::text = '' or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', $13::text)), false))
@@ -407,8 +403,7 @@ type FilterOperationsRow struct {
 	Target                string
 	TargetDatabase        string
 	Provider              string
-	Tiers                 []string
-	Scope                 []byte
+	Restore               []byte
 	RequestedBy           string
 	RequestedName         string
 	ApprovedBy            string
@@ -488,8 +483,7 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.Target,
 			&i.TargetDatabase,
 			&i.Provider,
-			&i.Tiers,
-			&i.Scope,
+			&i.Restore,
 			&i.RequestedBy,
 			&i.RequestedName,
 			&i.ApprovedBy,
@@ -540,7 +534,7 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     wedding_data_categories = $12::jsonb, critical_milestone_data = $13::jsonb,
     vendor_integration_data = $14::jsonb, wedding_dates_covered = $15::text::datemultirange
 where id = $16 and fence = $17 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type FinishOperationParams struct {
@@ -599,8 +593,7 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.Target,
 		&i.TargetDatabase,
 		&i.Provider,
-		&i.Tiers,
-		&i.Scope,
+		&i.Restore,
 		&i.RequestedBy,
 		&i.RequestedName,
 		&i.ApprovedBy,
@@ -635,7 +628,7 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 }
 
 const getActiveBackup = `-- name: GetActiveBackup :one
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
 `
 
 func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) {
@@ -655,8 +648,7 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 		&i.Target,
 		&i.TargetDatabase,
 		&i.Provider,
-		&i.Tiers,
-		&i.Scope,
+		&i.Restore,
 		&i.RequestedBy,
 		&i.RequestedName,
 		&i.ApprovedBy,
@@ -691,7 +683,7 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where id = $1
+select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -711,8 +703,7 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.Target,
 		&i.TargetDatabase,
 		&i.Provider,
-		&i.Tiers,
-		&i.Scope,
+		&i.Restore,
 		&i.RequestedBy,
 		&i.RequestedName,
 		&i.ApprovedBy,
@@ -748,7 +739,7 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 
 const getRestoreSpeed = `-- name: GetRestoreSpeed :one
 select (bytes_done / seconds)::double precision from backup_operations
-where kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and tiers = '{}' and scope is null
+where kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and restore -> 'scope' @> '{"everything": true}' and not jsonb_exists(restore, 'target_url')
 order by id desc
 limit 1
 `
@@ -837,9 +828,9 @@ func (q *Queries) InsertEndedBackup(ctx context.Context, arg InsertEndedBackupPa
 
 const insertOperation = `-- name: InsertOperation :exec
 insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    provider, tiers, scope, requested_by, requested_name, state)
+    provider, restore, requested_by, requested_name, state)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17)
+    $12, $13, $14, $15, $16)
 `
 
 type InsertOperationParams struct {
@@ -855,8 +846,7 @@ type InsertOperationParams struct {
 	Target         string
 	TargetDatabase string
 	Provider       string
-	Tiers          []string
-	Scope          []byte
+	Restore        []byte
 	RequestedBy    string
 	RequestedName  string
 	State          string
@@ -876,8 +866,7 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 		arg.Target,
 		arg.TargetDatabase,
 		arg.Provider,
-		arg.Tiers,
-		arg.Scope,
+		arg.Restore,
 		arg.RequestedBy,
 		arg.RequestedName,
 		arg.State,
@@ -1058,7 +1047,7 @@ func (q *Queries) ListMeasuredBackups(ctx context.Context, backupType string) ([
 
 const listOperations = `-- name: ListOperations :many
 select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
-    tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+    restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
@@ -1099,8 +1088,7 @@ type ListOperationsRow struct {
 	Target                string
 	TargetDatabase        string
 	Provider              string
-	Tiers                 []string
-	Scope                 []byte
+	Restore               []byte
 	RequestedBy           string
 	RequestedName         string
 	ApprovedBy            string
@@ -1164,8 +1152,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.Target,
 			&i.TargetDatabase,
 			&i.Provider,
-			&i.Tiers,
-			&i.Scope,
+			&i.Restore,
 			&i.RequestedBy,
 			&i.RequestedName,
 			&i.ApprovedBy,
@@ -1207,7 +1194,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 }
 
 const listRestoresAlone = `-- name: ListRestoresAlone :many
-select id::uuid as id, kind::text as kind, state::text as state, tiers::text[] as tiers, coalesce(scope, '{}')::jsonb as scope,
+select id::uuid as id, kind::text as kind, state::text as state, restore::jsonb as restore,
     requested_by::text as requested_by, requested_name::text as requested_name
 from restores_alone($1::double precision)
 `
@@ -1216,8 +1203,7 @@ type ListRestoresAloneRow struct {
 	ID            string
 	Kind          string
 	State         string
-	Tiers         []string
-	Scope         []byte
+	Restore       []byte
 	RequestedBy   string
 	RequestedName string
 }
@@ -1235,8 +1221,7 @@ func (q *Queries) ListRestoresAlone(ctx context.Context, windowSeconds float64) 
 			&i.ID,
 			&i.Kind,
 			&i.State,
-			&i.Tiers,
-			&i.Scope,
+			&i.Restore,
 			&i.RequestedBy,
 			&i.RequestedName,
 		); err != nil {
@@ -1291,7 +1276,7 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
     finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $1 and fence = $2 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ReleaseOperationParams struct {
@@ -1317,8 +1302,7 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.Target,
 		&i.TargetDatabase,
 		&i.Provider,
-		&i.Tiers,
-		&i.Scope,
+		&i.Restore,
 		&i.RequestedBy,
 		&i.RequestedName,
 		&i.ApprovedBy,
@@ -1359,7 +1343,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
 where id = $2 and state in ('proposed', 'queued', 'running', 'interrupted')
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, tiers, scope, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type RequestCancelParams struct {
@@ -1385,8 +1369,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.Target,
 		&i.TargetDatabase,
 		&i.Provider,
-		&i.Tiers,
-		&i.Scope,
+		&i.Restore,
 		&i.RequestedBy,
 		&i.RequestedName,
 		&i.ApprovedBy,

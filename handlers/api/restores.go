@@ -126,14 +126,7 @@ type restoreInput struct {
 // Resolve refuses what no schema can say: a scope is exactly one thing, a new database needs a confirmation, and a
 // confirmation a preview.
 func (in *restoreInput) Resolve(huma.Context) []error {
-	named := 0
-	for _, is := range []bool{in.Body.Wedding != "", in.Body.Organization != "", len(in.Body.Tiers) > 0,
-		in.Body.Everything} {
-		if is {
-			named++
-		}
-	}
-	if named != 1 {
+	if keepsake.ScopeFields(in.Body.Scope).Named() != 1 {
 		return []error{&huma.ErrorDetail{Location: "body",
 			Message: "name one of wedding, organization, tiers and everything"}}
 	}
@@ -150,22 +143,25 @@ func (in *restoreInput) Resolve(huma.Context) []error {
 
 func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput, error) {
 	actor, b := handlers.ActorFrom(ctx), in.Body
+	what, err := keepsake.ScopeFields(b.Scope).Scope()
+	if err != nil {
+		return nil, err
+	}
 	why := h.choosePoint(ctx, actor, &b)
 	if b.Database != nil {
 		o, err := h.d.Console.StartRestore(ctx, actor, console.StartRestoreInput{Point: b.Point, Target: b.Database.Target,
 			Database: b.Database.Name, Provider: b.Database.Provider,
-			Tiers: b.Tiers, Wedding: b.Wedding, Organization: b.Organization, Confirmation: b.Confirm.Name})
+			Scope: what, Confirmation: b.Confirm.Name})
 		return startedRestore(o, why, err)
 	}
-	what := console.ScopedInput{Wedding: b.Wedding, Organization: b.Organization, Tiers: b.Tiers, Everything: b.Everything,
-		Point: b.Point, Mode: b.Mode}
+	scoped := console.ScopedInput{Scope: what, Point: b.Point, Mode: b.Mode}
 	if b.Confirm != nil {
 		o, err := h.d.Console.RestoreScope(ctx, actor,
-			console.RestoreScopeInput{ScopedInput: what, Fingerprint: b.Confirm.Fingerprint, Confirmation: b.Confirm.Name,
+			console.RestoreScopeInput{ScopedInput: scoped, Fingerprint: b.Confirm.Fingerprint, Confirmation: b.Confirm.Name,
 				Name: b.Confirm.Name, Skip: b.Confirm.Skip})
 		return startedRestore(o, why, err)
 	}
-	p, err := h.d.Console.PreviewScope(ctx, actor, what)
+	p, err := h.d.Console.PreviewScope(ctx, actor, scoped)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +169,7 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 		Tables: append([]scope.TableChanges{}, p.Tables...), Weddings: p.Weddings, ChunksRead: p.ChunksRead,
 		ChunksTotal: p.ChunksTotal, Seconds: p.Seconds}
 	out.Insert, out.Update, out.Delete, out.Refused = p.Totals()
-	if out.Approval, err = h.d.Console.NeedsSecondApprover(ctx, actor, what); err != nil {
+	if out.Approval, err = h.d.Console.NeedsSecondApprover(ctx, actor, scoped); err != nil {
 		return nil, err
 	}
 	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{PointWhy: why, Preview: out}}, nil
@@ -186,10 +182,10 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Restore) (why string) {
 	named := b.Point
 	b.Point = cmp.Or(named, "latest")
-	if b.Wedding == "" || b.Point != "latest" {
+	if b.WeddingID == "" || b.Point != "latest" {
 		return ""
 	}
-	d, err := h.d.Console.FindDamage(ctx, actor, b.Wedding)
+	d, err := h.d.Console.FindDamage(ctx, actor, b.WeddingID)
 	if err != nil {
 		return draw.PointUnsure(err)
 	}

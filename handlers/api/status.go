@@ -74,15 +74,24 @@ func touched(d console.Dashboard) []Wedding {
 	out := []Wedding{}
 	for _, w := range d.Weddings {
 		for _, o := range d.Running {
-			if s := o.Scope; o.Kind == console.KindScoped && s != nil &&
-				(s.Wedding == w.ID || s.Organization != "" && s.Organization == w.OrganizationID || s.Everything ||
-					len(s.Tiers) > 0) {
+			if a := o.Asked; o.Kind == console.KindScoped && a != nil && mayTouch(a.Scope, w) {
 				out = append(out, weddingOf(w))
 				break
 			}
 		}
 	}
 	return out
+}
+
+// mayTouch reports whether a scope may hold rows of a wedding.
+func mayTouch(s keepsake.Scope, w console.Wedding) bool {
+	switch s.Kind() {
+	case keepsake.ScopeWedding:
+		return s.WeddingID() == w.ID
+	case keepsake.ScopeOrganization:
+		return s.OrganizationID() == w.OrganizationID
+	}
+	return s.Wide()
 }
 
 // Provider is one storage target.

@@ -15,16 +15,17 @@ func TestStatusNamesTheWeddingsThatARestoreTouches(t *testing.T) {
 	t.Parallel()
 	weddings := []console.Wedding{{Wedding: engine.Wedding{ID: "1", OrganizationID: "a"}},
 		{Wedding: engine.Wedding{ID: "2", OrganizationID: "b"}}, {Wedding: engine.Wedding{ID: "3", OrganizationID: "b"}}}
-	restore := func(kind console.Kind, in console.ScopedInput) console.Operation {
-		return console.Operation{Kind: kind, Scope: &console.ScopedOperation{ScopedInput: in}}
+	restore := func(kind console.Kind, f keepsake.ScopeFields) console.Operation {
+		in := console.ScopedInput{Scope: keepsake.MustScope(f.Scope())}
+		return console.Operation{Kind: kind, Asked: &console.RestoreAsked{ScopedInput: in}}
 	}
 	for want, running := range map[string][]console.Operation{
-		"": {{Kind: console.KindBackup}, restore(console.KindRestore, console.ScopedInput{Wedding: "1"}),
-			restore(console.KindScoped, console.ScopedInput{Wedding: "9"})},
-		"2": {restore(console.KindScoped, console.ScopedInput{Wedding: "2"}), {Kind: console.KindBackup}},
-		"23": {restore(console.KindScoped, console.ScopedInput{Organization: "b"}),
-			restore(console.KindScoped, console.ScopedInput{Wedding: "2"})},
-		"123": {restore(console.KindScoped, console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierCritical}})},
+		"": {{Kind: console.KindBackup}, restore(console.KindRestore, keepsake.ScopeFields{WeddingID: "1"}),
+			restore(console.KindScoped, keepsake.ScopeFields{WeddingID: "9"})},
+		"2": {restore(console.KindScoped, keepsake.ScopeFields{WeddingID: "2"}), {Kind: console.KindBackup}},
+		"23": {restore(console.KindScoped, keepsake.ScopeFields{OrganizationID: "b"}),
+			restore(console.KindScoped, keepsake.ScopeFields{WeddingID: "2"})},
+		"123": {restore(console.KindScoped, keepsake.ScopeFields{Tiers: []keepsake.Tier{keepsake.TierCritical}})},
 	} {
 		got := ""
 		for _, w := range touched(console.Dashboard{Weddings: weddings, Running: running}) {

@@ -68,8 +68,7 @@ type Operation struct {
 	Deep            bool                   `json:"deep,omitempty"`
 	Target          string                 `json:"target,omitempty"`
 	Database        string                 `json:"database,omitempty"`
-	Tiers           []keepsake.Tier        `json:"tiers,omitempty"`
-	Scope           *Scope                 `json:"scope,omitempty" doc:"What a restore covers, when it is not everything"`
+	Scope           *Scope                 `json:"scope,omitempty" doc:"What a restore covers. Absent: it is no restore, or it takes one back that was of more than one wedding"`
 	Restore         string                 `json:"restore,omitempty" doc:"The id that takes a restore into the live platform back"`
 	RequestedBy     string                 `json:"requested_by"`
 	ApprovedBy      string                 `json:"approved_by,omitempty" doc:"Who else approved it, where that was needed"`
@@ -133,18 +132,19 @@ type Progress struct {
 	SecondsLeft    float64 `json:"seconds_left,omitempty" doc:"Absent while it cannot be told"`
 }
 
-// Scope names what a restore covers: exactly one of its fields.
+// Scope names what a restore covers: exactly one of its fields. It is a keepsake.ScopeFields with what the document
+// says of it.
 type Scope struct {
-	Wedding      string          `json:"wedding,omitempty" maxLength:"200" doc:"The key of a wedding"`
-	Organization string          `json:"organization,omitempty" maxLength:"200" doc:"The key of an organization"`
-	Tiers        []keepsake.Tier `json:"tiers,omitempty" maxItems:"3" enum:"critical,high,standard"`
-	Everything   bool            `json:"everything,omitempty"`
+	WeddingID      string          `json:"wedding,omitempty" maxLength:"200" doc:"The key of a wedding"`
+	OrganizationID string          `json:"organization,omitempty" maxLength:"200" doc:"The key of an organization"`
+	Tiers          []keepsake.Tier `json:"tiers,omitempty" maxItems:"3" enum:"critical,high,standard"`
+	Everything     bool            `json:"everything,omitempty"`
 }
 
 func operationOf(o console.Operation) Operation {
 	out := Operation{ID: o.ID, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type), Note: o.Note,
 		Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
-		Target: o.Target, Database: o.Database, Tiers: o.Tiers, RequestedBy: o.RequestedBy, ApprovedBy: o.ApprovedBy,
+		Target: o.Target, Database: o.Database, RequestedBy: o.RequestedBy, ApprovedBy: o.ApprovedBy,
 		ApprovedAt: moment(o.ApprovedAt), Organization: o.Organization, CreatedAt: o.CreatedAt,
 		StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
 		Attempt: o.Attempt, CancelRequested: o.CancelRequested, WorkerSilent: o.Silence.For.Round(time.Second).Seconds(),
@@ -157,10 +157,10 @@ func operationOf(o console.Operation) Operation {
 	} else if o.State == console.StateDone {
 		out.OK = &o.OK
 	}
-	if s := o.Scope; s != nil { // without the sealed address of another server: it is for the worker alone
-		out.Restore = s.Restore
-		if s.Wedding != "" || s.Organization != "" || len(s.Tiers) > 0 || s.Everything {
-			out.Scope = &Scope{Wedding: s.Wedding, Organization: s.Organization, Tiers: s.Tiers, Everything: s.Everything}
+	if a := o.Asked; a != nil { // without the sealed address of another server: it is for the worker alone
+		out.Restore = a.Restore
+		if !a.Scope.IsZero() {
+			out.Scope = new(Scope(a.Scope.Fields()))
 		}
 	}
 	if r := o.Scoped; r != nil {

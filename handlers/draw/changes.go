@@ -108,7 +108,7 @@ func (n Changes) Button(mode scope.Mode) string {
 
 // NothingWords say why there is nothing to confirm.
 func (n Changes) NothingWords(in console.ScopedInput) string {
-	switch noun := ScopeNoun(in); {
+	switch noun := ScopeNoun(in.Scope); {
 	case n.left > 0:
 		return "Every row that could come back is left out. Take some ticks away and compare again."
 	case in.Mode == scope.Missing:

@@ -30,8 +30,11 @@ var drawRestore = drawing{
 		return views.NextStep{Text: "Try again", URL: PointURL(o.Point) + "/restore"}
 	},
 	facts: func(o console.Operation) []ui.Fact {
-		return []ui.Fact{{Label: "Into", Value: o.Database + " on " + OrDash(o.Target)},
-			{Label: "Tiers", Value: TierNames(o.Tiers)}}
+		facts := []ui.Fact{{Label: "Into", Value: o.Database + " on " + OrDash(o.Target)}}
+		if o.Asked != nil {
+			facts = append(facts, ui.Fact{Label: "What", Value: o.Asked.Scope.Words("")})
+		}
+		return facts
 	},
 	steps: []engine.Stage{engine.StageChecking, engine.StageSchema, engine.StageLoading, engine.StageIndexing,
 		engine.StageComparing},

@@ -15,32 +15,32 @@ var drawScoped = drawing{
 	noun: "restore",
 	title: func(o console.Operation) string {
 		switch {
-		case o.Scope == nil:
+		case o.Asked == nil:
 			return "Bring back"
-		case o.Scope.UndoOf != "":
-			return "Take back what was restored of " + o.Scope.Name
+		case o.Asked.UndoOf != "":
+			return "Take back what was restored of " + o.Asked.Name
 		}
-		return "Bring back " + o.Scope.Name
+		return "Bring back " + o.Asked.Name
 	},
 	unfinished: always("Nothing was changed in the live platform."),
 	stopping: []string{"Nothing is changed in the live platform: what it has written so far becomes final all at " +
 		"once, at its end, or not at all."},
 	result: func(o console.Operation) *views.Result { return drawn(o.Scoped, scopedResult) },
 	again: func(o console.Operation) views.NextStep {
-		if o.Scope.UndoOf != "" {
-			return views.NextStep{Text: "Look at the restore", URL: ScopedURL(o.Scope.UndoOf)}
+		if o.Asked.UndoOf != "" {
+			return views.NextStep{Text: "Look at the restore", URL: ScopedURL(o.Asked.UndoOf)}
 		}
-		return views.NextStep{Text: "Compare with now again", URL: ScopedPath(o.Scope.ScopedInput) +
-			ScopedQuery(o.Scope.ScopedInput)}
+		return views.NextStep{Text: "Compare with now again", URL: ScopedPath(o.Asked.Scope) +
+			ScopedQuery(o.Asked.ScopedInput)}
 	},
 	facts: func(o console.Operation) []ui.Fact {
-		if o.Scope == nil {
+		if o.Asked == nil {
 			return nil
 		}
 		facts := []ui.Fact{{Label: "Into", Value: "the live platform"}}
-		if o.Scope.UndoOf == "" {
-			facts = append(facts, ui.Fact{Label: "Mode", Value: ModeWords(o.Scope.Mode)},
-				ui.Fact{Label: "Left out", Value: format.Plural(int64(len(o.Scope.Skip)), "tick", "ticks")})
+		if o.Asked.UndoOf == "" {
+			facts = append(facts, ui.Fact{Label: "Mode", Value: ModeWords(o.Asked.Mode)},
+				ui.Fact{Label: "Left out", Value: format.Plural(int64(len(o.Asked.Skip)), "tick", "ticks")})
 		}
 		return facts
 	},

@@ -11,7 +11,6 @@ import (
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
-	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
@@ -168,18 +167,6 @@ func LogLines(lines []console.LogLine, clock format.Clock) []views.LogLine {
 		}
 	}
 	return out
-}
-
-// TierNames names tiers; all of them are "all".
-func TierNames(tiers []keepsake.Tier) string {
-	if len(tiers) == 0 || len(tiers) == len(keepsake.Tiers()) {
-		return "all"
-	}
-	names := make([]string, len(tiers))
-	for i, t := range tiers {
-		names[i] = string(t)
-	}
-	return strings.Join(names, ", ")
 }
 
 // Sentence ends a message with a full stop.

@@ -9,16 +9,6 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// TiersOf reads the names of tiers; those that are none it leaves out.
-func TiersOf(names []string) (list []keepsake.Tier) {
-	for _, name := range names {
-		if t, err := keepsake.ParseTier(name); err == nil {
-			list = append(list, t)
-		}
-	}
-	return list
-}
-
 // TierTables names the tables of a tier.
 func TierTables(p console.PointDetail, tier keepsake.Tier) string {
 	words := "Readable within " + format.Duration(tier.Goal()) + ", as promised"

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 )
 
@@ -31,23 +32,23 @@ const PlatformRestore = "/platform/restore"
 func ScopedURL(restore string) string { return "/restores/" + url.PathEscape(restore) }
 
 // ScopedPath is the page of a scope's comparison, and ScopedQuery what it is asked for.
-func ScopedPath(in console.ScopedInput) string {
-	if in.Wedding != "" {
-		return WeddingURL(in.Wedding) + "/restore"
+func ScopedPath(s keepsake.Scope) string {
+	if id := s.WeddingID(); id != "" {
+		return WeddingURL(id) + "/restore"
 	}
 	return PlatformRestore
 }
 
 // ScopedFields name a scope that no path names.
-func ScopedFields(in console.ScopedInput) url.Values {
+func ScopedFields(s keepsake.Scope) url.Values {
 	q := url.Values{}
-	switch {
-	case in.Organization != "":
-		q.Set("organization", in.Organization)
-	case in.Everything:
+	switch s.Kind() {
+	case keepsake.ScopeOrganization:
+		q.Set("organization", s.OrganizationID())
+	case keepsake.ScopeEverything:
 		q.Set("everything", "yes")
 	}
-	for _, t := range in.Tiers {
+	for _, t := range s.Tiers() {
 		q.Add("tier", string(t))
 	}
 	return q
@@ -55,32 +56,29 @@ func ScopedFields(in console.ScopedInput) url.Values {
 
 // ScopedQuery is what the page of a comparison is asked for.
 func ScopedQuery(in console.ScopedInput) string {
-	q := ScopedFields(in)
+	q := ScopedFields(in.Scope)
 	q.Set("point", in.Point)
 	q.Set("mode", string(in.Mode))
 	return "?" + q.Encode()
 }
 
 // ScopeNoun is what comes back, in a word.
-func ScopeNoun(in console.ScopedInput) string {
-	switch {
-	case in.Wedding != "":
-		return "wedding"
-	case in.Organization != "":
-		return "organization"
-	case in.Everything:
+func ScopeNoun(s keepsake.Scope) string {
+	switch s.Kind() {
+	case keepsake.ScopeEverything:
 		return "platform"
-	default:
+	case keepsake.ScopeTiers:
 		return "tier"
 	}
+	return string(s.Kind())
 }
 
 // ScopeBack is the page that a comparison was reached from.
 func ScopeBack(in console.ScopedInput) (href, text string) {
-	switch {
-	case in.Wedding != "":
-		return WeddingURL(in.Wedding), "Back to the wedding"
-	case in.Organization != "":
+	switch kind := in.Scope.Kind(); {
+	case kind == keepsake.ScopeWedding:
+		return WeddingURL(in.Scope.WeddingID()), "Back to the wedding"
+	case kind == keepsake.ScopeOrganization:
 		return "/organizations", "All organizations"
 	case strings.HasPrefix(in.Point, "2"):
 		return PointURL(in.Point), "Back to the recovery point"
@@ -90,14 +88,14 @@ func ScopeBack(in console.ScopedInput) (href, text string) {
 }
 
 // RowsAction is where further rows of a table are shown.
-func RowsAction(in console.ScopedInput, table string, from int) string {
-	return ScopedPath(in) + "/rows?" + url.Values{"table": {table}, "from": {strconv.Itoa(from)}}.Encode()
+func RowsAction(s keepsake.Scope, table string, from int) string {
+	return ScopedPath(s) + "/rows?" + url.Values{"table": {table}, "from": {strconv.Itoa(from)}}.Encode()
 }
 
 // ScopedInputFields are the hidden fields that name a comparison again.
 func ScopedInputFields(in console.ScopedInput) []views.Field {
 	out := []views.Field{{Name: "point", Value: in.Point}, {Name: "mode", Value: string(in.Mode)}}
-	return append(out, HiddenFields(ScopedFields(in))...)
+	return append(out, HiddenFields(ScopedFields(in.Scope))...)
 }
 
 // HiddenFields carry values through a form.

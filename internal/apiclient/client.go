@@ -1264,7 +1264,7 @@ type Operation struct {
 	Restored *RestoreResult `json:"restored,omitempty"`
 	Rows     int64          `json:"rows"`
 
-	// Scope What a restore covers, when it is not everything
+	// Scope What a restore covers. Absent: it is no restore, or it takes one back that was of more than one wedding
 	Scope     *Scope     `json:"scope,omitempty"`
 	Seconds   float64    `json:"seconds"`
 	StartedAt *time.Time `json:"started_at,omitempty"`
@@ -1272,7 +1272,6 @@ type Operation struct {
 	// State proposed: it waits until another super admin approves it
 	State  OperationState `json:"state"`
 	Target *string        `json:"target,omitempty"`
-	Tiers  *[]string      `json:"tiers,omitempty"`
 
 	// Type Of a backup
 	Type         *string       `json:"type,omitempty"`

@@ -28,9 +28,9 @@ const decided = `
 		sha256('hidden'), now(), 5);
 	insert into recovery_codes (account_id, code_hash, created_at, used_at)
 		values ('018f0000-0000-7000-8000-000000000001', sha256('hidden'), now(), now());
-	insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database)
+	insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database, restore)
 		values ('018f0000-0000-7000-8000-000000000004', 'restore', 'proposed', '1', 'amelia@example.org', 'platform server',
-			'copy');
+			'copy', '{"scope": {"everything": true}}');
 	insert into sign_in_throttles (kind, subject, failures, last_failure_at, locked_until) values ('account', sha256('a'),
 		9, now(), now() + interval '1 h'), ('address', sha256('b'), 9, now(), now() + interval '1 h');
 	insert into rate_limits (actor_id, kind, used_at) values ('1', 'full', array[now()]);
@@ -194,15 +194,15 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		"update backup_operations set state = 'interrupted', attempt = 1, started_at = now() where state = 'proposed'",
 		"update backup_operations set approved_by = '2', approved_name = 'ben@example.org', approved_at = now() where " +
 			"state = 'proposed'",
-		`insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database, approved_by,
-			approved_name, approved_at)
+		`insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database, restore,
+			approved_by, approved_name, approved_at)
 			values ('018f0000-0000-7000-8000-000000000021', 'restore', 'queued', '1', 'amelia@example.org', 'platform server',
-				'copy', '2', 'ben@example.org', now())`,
+				'copy', '{"scope": {"everything": true}}', '2', 'ben@example.org', now())`,
 		// Changing what somebody asked for, or who did, before the other one approves it.
 		"update backup_operations set target_database = 'other' where kind = 'restore'",
 		"update backup_operations set requested_by = '9' where kind = 'restore'",
 		"update backup_operations set created_at = now() + interval '1 day' where kind = 'restore'",
-		"update backup_operations set tiers = '{critical}' where kind = 'restore'",
+		"update backup_operations set restore = '{\"scope\": {\"wedding\": \"7\"}}' where kind = 'restore'",
 		// Switching alerts off.
 		"update alert_places set last_id = 1000000000000000", "update alert_places set next_at = '9999-01-01'",
 		"update alert_places set leased_until = now() + interval '1 h'",
@@ -307,7 +307,8 @@ func TestOnlyWhatAWriteNeedsExplainsIt(t *testing.T) {
 	t.Parallel()
 	const id = "018f0000-0000-7000-8000-000000000021"
 	operation := "insert into backup_operations (id, kind, state, requested_by, requested_name, target, " +
-		"target_database) values ('" + id + "', 'restore', 'queued', '1', 'x', 'x', 'x')"
+		"target_database, restore) values ('" + id + "', 'restore', 'queued', '1', 'x', 'x', 'x', " +
+		`'{"scope": {"everything": true}}')`
 	account := "insert into accounts (id, email, password_hash, role) values ('" + id +
 		"', 'mallory@example.org', '$argon2id$hidden', 'super_admin')"
 	for name, c := range map[string]struct {

@@ -27,7 +27,8 @@ func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
 	c := w.console(e, needsApproval, func(d *console.Deps) {
 		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
-	everything := console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"}
+	everything := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
+		Confirmation: "fresh_one"}
 	o, err := c.StartRestore(t.Context(), admin, everything)
 	if err != nil || o.State != console.StateProposed || !o.State.Active() {
 		t.Fatalf("%+v, %v", o, err)
@@ -94,12 +95,13 @@ func TestWhatIsLessThanEverythingStartsAtOnce(t *testing.T) {
 	c := w.console(e, needsApproval, func(d *console.Deps) {
 		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
-	in := console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"}
+	in := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
+		Confirmation: "fresh_one"}
 	if o, err := plain.StartRestore(t.Context(), admin, in); err != nil || o.State != console.StateQueued {
 		t.Errorf("without the setting: %s, %v", o.State, err)
 	}
 	tier, all, wedding := in, in, in
-	tier.Tiers, all.Tiers, wedding.Wedding = []keepsake.Tier{keepsake.TierCritical}, keepsake.Tiers(), "3"
+	tier.Scope, all.Scope, wedding.Scope = theTiers(keepsake.TierCritical), theTiers(keepsake.Tiers()...), theWedding("3")
 	for want, in := range map[console.State][]console.StartRestoreInput{console.StateQueued: {tier, wedding},
 		console.StateProposed: {all}} {
 		for _, in := range in {
@@ -112,9 +114,9 @@ func TestWhatIsLessThanEverythingStartsAtOnce(t *testing.T) {
 		in   console.ScopedInput
 		want console.State
 	}{
-		"everything": {console.ScopedInput{Everything: true}, console.StateProposed},
-		"all tiers":  {console.ScopedInput{Tiers: keepsake.Tiers()}, console.StateProposed},
-		"one tier":   {console.ScopedInput{Tiers: keepsake.Tiers()[:1]}, console.StateQueued},
+		"everything": {console.ScopedInput{Scope: keepsake.Everything()}, console.StateProposed},
+		"all tiers":  {console.ScopedInput{Scope: theTiers(keepsake.Tiers()...)}, console.StateProposed},
+		"one tier":   {console.ScopedInput{Scope: theTiers(keepsake.Tiers()[:1]...)}, console.StateQueued},
 	} {
 		is.in.Point, is.in.Mode = "latest", scope.Rewind
 		live := console.RestoreScopeInput{ScopedInput: is.in, Name: "the platform", Confirmation: "the platform"}
@@ -132,8 +134,8 @@ func TestAProposalEndsByItself(t *testing.T) {
 	})
 	ask := func() console.Operation {
 		t.Helper()
-		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one",
-			Confirmation: "fresh_one"})
+		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest",
+			Database: "fresh_one", Confirmation: "fresh_one"})
 		if err != nil {
 			t.Fatal(err)
 		}

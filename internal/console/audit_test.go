@@ -279,7 +279,7 @@ func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Scopes = brokenExport{} })
-	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Wedding: "w1", Point: "latest"}, "csv",
+	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Scope: theWedding("w1"), Point: "latest"}, "csv",
 		gone{}); err == nil {
 		t.Error("the whole wedding was taken out")
 	}

@@ -46,10 +46,25 @@ func errNotTheirs() error {
 // the organization's weddings, one by one. Anything wider needs the right to act on the whole platform.
 func (f finder) mayActOnScope(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, in ScopedInput,
 	points ...string) error {
-	if in.Wedding == "" || in.Organization != "" || in.Everything || len(in.Tiers) > 0 {
+	if in.Scope.Kind() != keepsake.ScopeWedding {
 		return mayActOnPlatform(actor, p)
 	}
-	return f.mayActOnWedding(ctx, actor, p, in.Wedding, append(points, cmp.Or(in.Point, "latest"))...)
+	return f.mayActOnWedding(ctx, actor, p, in.Scope.WeddingID(), append(points, cmp.Or(in.Point, "latest"))...)
+}
+
+// weddingAt is a wedding at a recovery point, for an actor who may do something to it there and at the other points. The
+// actor is judged before the key is.
+func (f finder) weddingAt(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, id, point string,
+	mode scope.Mode, others ...string) (ScopedInput, error) {
+	in := ScopedInput{Point: point, Mode: mode}
+	err := f.mayActOnWedding(ctx, actor, p, id, append(others, cmp.Or(point, "latest"))...)
+	if err == nil {
+		in.Scope, err = keepsake.WeddingScope(id)
+	}
+	if err == nil {
+		err = checkScoped(in)
+	}
+	return in, err
 }
 
 // mayActOnWedding refuses actors that may not do something to a wedding. An actor bound to an organization may, when
@@ -137,11 +152,11 @@ func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, p keeps
 	if err != nil {
 		return nil, err
 	}
-	in := ScopedInput{Everything: true, Point: u.Point}
-	if u.Wedding {
-		in = ScopedInput{Wedding: u.ID, Point: u.Point}
+	of, err := undoneScope(u)
+	if err != nil {
+		return nil, err
 	}
-	if err := c.finder().mayActOnScope(ctx, actor, p, in); err != nil {
+	if err := c.finder().mayActOnScope(ctx, actor, p, ScopedInput{Scope: of, Point: u.Point}); err != nil {
 		return nil, err
 	}
 	return u, nil

@@ -77,8 +77,13 @@ func (w *orgWorld) exec(sql string) {
 	}
 }
 
+// rewind asks for a wedding back; "" names none.
 func rewind(wedding string) console.ScopedInput {
-	return console.ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Rewind}
+	in := console.ScopedInput{Point: "latest", Mode: scope.Rewind}
+	if wedding != "" {
+		in.Scope = theWedding(wedding)
+	}
+	return in
 }
 
 // TestPermissionsAreSeparate: whoever may read may not take out, and whoever may restore may not read.
@@ -161,9 +166,9 @@ func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 		}
 	}
 	// What is wider than a wedding is refused, with words, their own organization included.
-	for _, in := range []console.ScopedInput{{Everything: true}, {Tiers: []keepsake.Tier{keepsake.TierCritical}},
-		{Organization: "1"}, {Wedding: "1", Organization: "1"}, {Wedding: "1", Everything: true}} {
-		in.Point, in.Mode = "latest", scope.Missing
+	for _, what := range []keepsake.Scope{{}, keepsake.Everything(), theTiers(keepsake.TierCritical),
+		theOrganization("1")} {
+		in := console.ScopedInput{Scope: what, Point: "latest", Mode: scope.Missing}
 		_, previewed := c.PreviewScope(ctx, ofFirst, in)
 		for name, err := range map[string]error{"preview": previewed,
 			"export": c.ExportScope(ctx, ofFirst, in, "csv", &bytes.Buffer{})} {
@@ -217,7 +222,7 @@ func TestAnOrganizationsAdminBringsAWeddingBack(t *testing.T) {
 	if err := c.CancelOperation(ctx, ofSecond, o.ID); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("another organization cancels the operation: %v", err)
 	}
-	restore := o.Scope.Restore
+	restore := o.Asked.Restore
 	if u, err := c.GetScopedRestore(ctx, ofFirst, restore); err != nil || u.Rows() != 10 {
 		t.Errorf("what it changed: %v", err)
 	}
@@ -247,7 +252,7 @@ func TestAnOrganizationsAdminBringsAWeddingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.GetScopedRestore(ctx, ofFirst, o.Scope.Restore); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+	if _, err := c.GetScopedRestore(ctx, ofFirst, o.Asked.Restore); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("the restore of another organization's wedding: %v", err)
 	}
 }
@@ -341,8 +346,8 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 		"organizations": func() error { _, err := c.ListOrganizations(ctx, ofFirst, "", ""); return err }(),
 		"mark":          c.SavePoint(ctx, ofFirst, console.SavePointInput{ID: points.Points[0].ID}),
 		"new database": func() error {
-			_, err := c.StartRestore(ctx, ofFirst, console.StartRestoreInput{Point: "latest", Wedding: "1", Database: "x",
-				Confirmation: "x"})
+			_, err := c.StartRestore(ctx, ofFirst, console.StartRestoreInput{Point: "latest", Scope: theWedding("1"),
+				Database: "x", Confirmation: "x"})
 			return err
 		}(),
 	} {

@@ -23,18 +23,15 @@ func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 		Protected: deref(r.Protected), Lacks: r.Lacks, OK: deref(r.Ok),
 		ErrorCode: keepsake.Code(deref(r.ErrorCode)), ErrorMessage: deref(r.ErrorMessage),
 	}
-	for _, t := range r.Tiers {
-		o.Tiers = append(o.Tiers, keepsake.Tier(t))
-	}
 	if err := decode(r.Labels, &o.Labels); err != nil {
 		return o, fmt.Errorf("decode the labels of operation %s: %w", r.ID, err)
 	}
 	if err := decode(r.Weddings, &o.Weddings); err != nil {
 		return o, fmt.Errorf("decode the weddings of operation %s: %w", r.ID, err)
 	}
-	if len(r.Scope) > 0 {
-		o.Scope = &ScopedOperation{}
-		if err := json.Unmarshal(r.Scope, o.Scope); err != nil {
+	if len(r.Restore) > 0 {
+		o.Asked = &RestoreAsked{}
+		if err := json.Unmarshal(r.Restore, o.Asked); err != nil {
 			return o, fmt.Errorf("decode what operation %s restores: %w", r.ID, err)
 		}
 	}

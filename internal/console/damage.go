@@ -8,6 +8,7 @@ import (
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -19,8 +20,8 @@ const damagePoints = 12
 // point before the damage. Where none is safe, it is the newest one before it.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, wedding, err) }()
-	if err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, ScopedInput{Wedding: wedding, Point: "latest"}); err !=
-		nil {
+	in, err := c.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, "latest", scope.Rewind)
+	if err != nil {
 		return nil, err
 	}
 	points, err := c.pointsOf(ctx, actor, wedding)
@@ -32,7 +33,7 @@ func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 		ids = append(ids, p.ID)
 	}
 	d, found, err := c.scopes.FindDamage(ctx,
-		engine.ScopeInput{Scope: ScopedInput{Wedding: wedding}.what(), PointsOnly: !c.watch.ask(ctx).Writable()}, ids)
+		engine.ScopeInput{Scope: in.Scope, PointsOnly: !c.watch.ask(ctx).Writable()}, ids)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -17,7 +17,6 @@ func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams
 		panic(err) // the system's random source is documented never to fail
 	}
 	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Weddings: []byte("[]"),
-		Tiers: []string{},
 		State: string(StateQueued), Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
 }
 

@@ -49,7 +49,7 @@ func TestRestoreWithExceptionsIsNoPlainSuccess(t *testing.T) {
 		_, _ = conn.Exec(context.WithoutCancel(t.Context()), "drop database if exists "+restored+" with (force)")
 	})
 	r, err := c.StartRestore(t.Context(), admin,
-		console.StartRestoreInput{Point: point, Database: restored, Confirmation: restored})
+		console.StartRestoreInput{Scope: keepsake.Everything(), Point: point, Database: restored, Confirmation: restored})
 	if err != nil {
 		t.Fatal(err)
 	}

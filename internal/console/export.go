@@ -17,19 +17,19 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	if in.Mode == "" {
 		in.Mode = scope.Missing
 	}
-	detail := map[string]any{"point": in.Point, "format": format, "wedding": in.Wedding}
+	detail := map[string]any{"point": in.Point, "format": format, "wedding": in.Scope.WeddingID()}
 	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayExport, in)
 	if err == nil {
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return c.recordRefused(ctx, actor, audit.ScopeExport, in.target(), detail, err)
+		return c.recordRefused(ctx, actor, audit.ScopeExport, in.Scope.Target(), detail, err)
 	}
-	if err := c.recordDone(ctx, actor, audit.ScopeExport, in.target(), detail); err != nil {
+	if err := c.recordDone(ctx, actor, audit.ScopeExport, in.Scope.Target(), detail); err != nil {
 		return err
 	}
 	if err := c.scopes.Export(ctx, in.scope(), format, w); err != nil {
-		return c.recordRefused(ctx, actor, audit.ScopeExport, in.target(), detail, err)
+		return c.recordRefused(ctx, actor, audit.ScopeExport, in.Scope.Target(), detail, err)
 	}
 	return nil
 }
@@ -43,7 +43,11 @@ func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	if err := s.finder().mayActOnScope(ctx, actor, keepsake.MayExport, in); err != nil {
 		return err
 	}
-	if err := s.mayRead(ctx, actor, in); err != nil {
+	err := s.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
+	if err == nil {
+		err = checkScoped(in)
+	}
+	if err = s.logRead(ctx, actor, in.Scope.Target(), in.Point, err); err != nil {
 		return err
 	}
 	return s.engine.Export(ctx, in.scope(), format, w)

@@ -131,19 +131,19 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 		"backup_operations_on_record"); err != nil {
 		t.Fatal(err)
 	}
-	insert := func(i int, kind, backupType, weddings string, tiers []string, scope *console.ScopedOperation) {
+	insert := func(i int, kind, backupType, weddings string, asked *console.RestoreAsked) {
 		t.Helper()
 		at := start.Add(time.Duration(i) * 7 * time.Hour)
 		var text []byte
-		if scope != nil {
-			text, _ = json.Marshal(scope) //nolint:errchkjson // it can be written
+		if asked != nil {
+			text, _ = json.Marshal(asked) //nolint:errchkjson // it can be written
 		}
 		ms := fmt.Sprintf("%012x", at.UnixMilli())
-		_, err := owner.Exec(t.Context(), `insert into backup_operations (id, kind, state, backup_type, weddings, tiers,
-			scope, target, target_database, requested_by, requested_name, created_at, cancel_requested_at, finished_at)
-			values ($1, $2::text, 'cancelled', nullif($3, ''), $4, $5, $6, case when $2 = 'restore' then 'x' else '' end, case
-				when $2 = 'restore' then 'x' else '' end, '1', 'ada', $7, $7, $7)`,
-			fmt.Sprintf("%s-%s-7000-8000-%012x", ms[:8], ms[8:], i), kind, backupType, weddings, tiers, text, at)
+		_, err := owner.Exec(t.Context(), `insert into backup_operations (id, kind, state, backup_type, weddings,
+			restore, target, target_database, requested_by, requested_name, created_at, cancel_requested_at, finished_at)
+			values ($1, $2::text, 'cancelled', nullif($3, ''), $4, $5, case when $2 = 'restore' then 'x' else '' end, case
+				when $2 = 'restore' then 'x' else '' end, '1', 'ada', $6, $6, $6)`,
+			fmt.Sprintf("%s-%s-7000-8000-%012x", ms[:8], ms[8:], i), kind, backupType, weddings, text, at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,18 +152,19 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 		wedding := fmt.Sprint(i % 3)
 		switch i % 5 {
 		case 0:
-			insert(i, "backup", "full", "[]", []string{}, nil)
+			insert(i, "backup", "full", "[]", nil)
 		case 1:
 			insert(i, "backup", "incremental", `[{"wedding": "9", "date": "2026-08-01"}, {"wedding": "`+wedding+
-				`", "date": "2026-07-01"}]`, []string{}, nil)
+				`", "date": "2026-07-01"}]`, nil)
 		case 2:
-			insert(i, "scoped", "", "[]", []string{},
-				&console.ScopedOperation{ScopedInput: console.ScopedInput{Wedding: wedding}})
+			insert(i, "scoped", "", "[]",
+				&console.RestoreAsked{ScopedInput: console.ScopedInput{Scope: theWedding(wedding)}})
 		case 3:
-			insert(i, "scoped", "", "[]", []string{},
-				&console.ScopedOperation{ScopedInput: console.ScopedInput{Tiers: []keepsake.Tier{keepsake.TierHigh}}})
+			insert(i, "scoped", "", "[]",
+				&console.RestoreAsked{ScopedInput: console.ScopedInput{Scope: theTiers(keepsake.TierHigh)}})
 		case 4:
-			insert(i, "restore", "", "[]", []string{"critical", "high"}, nil)
+			insert(i, "restore", "", "[]", &console.RestoreAsked{ScopedInput: console.ScopedInput{
+				Scope: theTiers(keepsake.TierCritical, keepsake.TierHigh)}})
 		}
 	}
 	every, err := c.ListOperations(t.Context(), admin, console.ListInput{Limit: 200})
@@ -171,10 +172,11 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 		t.Fatalf("%d operations, %v", len(every.Operations), err)
 	}
 	is := func(in console.ListInput, o console.Operation) bool {
-		tiers, wedding := slices.Clone(o.Tiers), ""
-		if o.Scope != nil {
-			tiers, wedding = append(tiers, o.Scope.Tiers...), o.Scope.Wedding
+		var what keepsake.Scope
+		if o.Asked != nil {
+			what = o.Asked.Scope
 		}
+		tiers, wedding := what.Tiers(), what.WeddingID()
 		return (in.Kind == "" || o.Kind == in.Kind) && (in.Type == "" || o.Type == in.Type) &&
 			(in.Tier == "" || slices.Contains(tiers, in.Tier)) &&
 			(in.Wedding == "" || wedding == in.Wedding ||

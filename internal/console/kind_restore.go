@@ -19,6 +19,7 @@ import (
 	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/operation"
+	"github.com/wedsync/keepsake/internal/policy"
 )
 
 // targetTime bounds looking at a restore's target before anything is enqueued.
@@ -37,7 +38,7 @@ func (c *Console) RestoreTargets() []string {
 // database that is there and not empty it returns CodeConflict and enqueues nothing, unless the database holds an
 // unfinished restore.
 func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in StartRestoreInput) (Operation, error) {
-	detail := map[string]any{"point": in.Point, "target": in.Target, "database": in.Database, "tiers": in.Tiers,
+	detail := map[string]any{"point": in.Point, "target": in.Target, "database": in.Database, "tiers": in.Scope.Tiers(),
 		"provider": in.Provider}
 	refuse := func(err error) (Operation, error) {
 		return Operation{}, c.recordRefused(ctx, actor, audit.RestoreStart, in.Point, detail, err)
@@ -60,29 +61,22 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	if err := c.checkTarget(ctx, target, in.Database); err != nil {
 		return refuse(err)
 	}
-	asked := in.scoped().brought()
+	asked := policy.Brought{Scope: in.Scope}
 	judge := c.judgeAlone(ctx, actor, point, &asked)
 	row := newOperation(actor, KindRestore)
 	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
-	if in.Wedding != "" || in.Organization != "" || in.TargetURL != "" {
-		s := ScopedOperation{ScopedInput: ScopedInput{Wedding: in.Wedding, Organization: in.Organization},
-			TargetURL: in.TargetURL, Weddings: asked.Weddings}
-		if row.Scope, err = json.Marshal(s); err != nil {
-			return refuse(fmt.Errorf("encode what is restored: %w", err))
-		}
-	}
-	for _, t := range in.Tiers {
-		row.Tiers = append(row.Tiers, string(t))
+	row.Restore, err = json.Marshal(RestoreAsked{ScopedInput: ScopedInput{Scope: in.Scope}, TargetURL: in.TargetURL,
+		Weddings: asked.Weddings})
+	if err != nil {
+		return refuse(fmt.Errorf("encode what is restored: %w", err))
 	}
 	return c.enqueueJudged(ctx, actor, audit.RestoreStart, detail, row, judge)
 }
 
 func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Target, error) {
 	var none Target
-	if (in.Wedding != "" || in.Organization != "") && len(in.Tiers) > 0 || in.Wedding != "" && in.Organization != "" ||
-		!plain(in.Wedding) || !plain(in.Organization) {
-		return none, keepsake.Errorf(keepsake.CodeInvalid,
-			"A restore covers tiers, or one wedding, or one organization: choose one of them.")
+	if err := in.Scope.Check(); err != nil {
+		return none, err
 	}
 	if in.Database == "" || len(in.Database) > 63 || !plain(in.Database) {
 		return none, keepsake.Errorf(keepsake.CodeInvalid, "Give the new database a name of 1 to 63 bytes.")
@@ -90,11 +84,6 @@ func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Targ
 	if !fold.SameName(in.Confirmation, in.Database) {
 		return none, keepsake.Errorf(keepsake.CodeInvalid,
 			"Type the name of the new database, %s, to confirm. Nothing was started.", in.Database)
-	}
-	for _, t := range in.Tiers {
-		if _, err := keepsake.ParseTier(string(t)); err != nil {
-			return none, err
-		}
 	}
 	if in.Provider != "" {
 		providers := c.engine.Providers()
@@ -220,11 +209,7 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	if err != nil {
 		return none, err
 	}
-	var limit ScopedOperation
-	if o.Scope != nil {
-		limit = *o.Scope
-	}
-	target, err := k.c.targetOf(ctx, o.Target, limit.TargetURL)
+	target, err := k.c.targetOf(ctx, o.Target, o.Asked.TargetURL)
 	if err != nil {
 		return none, err
 	}
@@ -232,9 +217,8 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	if err != nil {
 		return none, err
 	}
-	restored := StartRestoreInput{Tiers: o.Tiers, Wedding: limit.Wedding, Organization: limit.Organization}
 	result, err := k.c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true,
-		Provider: row.Provider, Scope: restored.scoped().what()}, r)
+		Provider: row.Provider, Scope: o.Asked.Scope}, r)
 	if err != nil {
 		return none, err
 	}

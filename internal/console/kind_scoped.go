@@ -17,6 +17,7 @@ import (
 	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/operation"
+	"github.com/wedsync/keepsake/internal/policy"
 )
 
 // Scopes is the part of *engine.Engine that the console needs to bring weddings, organizations, tiers or everything
@@ -41,46 +42,19 @@ type Scopes interface {
 
 var _ Scopes = (*engine.Engine)(nil)
 
-// ScopedInput names what comes back into the live platform, and the recovery point that it comes from. Exactly one of
-// a wedding, an organization, tiers and everything is set.
+// ScopedInput is a scope at a recovery point, and how far it comes back into the live platform.
 type ScopedInput struct {
-	Wedding      string
-	Organization string
-	Tiers        []keepsake.Tier
-	Everything   bool
-	Point        string // id or "latest"
-	Mode         scope.Mode
+	Scope keepsake.Scope `json:"scope,omitzero"`
+	Point string         `json:"point,omitempty"` // id or "latest"
+	Mode  scope.Mode     `json:"mode,omitempty"`
 }
 
 func (in ScopedInput) scope() engine.ScopeInput {
-	return engine.ScopeInput{Scope: in.what(), Point: in.Point, Mode: in.Mode}
-}
-
-// what is what the fields name; nothing, which the engine refuses, where they name no scope.
-func (in ScopedInput) what() keepsake.Scope {
-	s, err := keepsake.ScopeFields{WeddingID: in.Wedding, OrganizationID: in.Organization, Tiers: in.Tiers,
-		Everything: in.Everything}.Scope()
-	if err != nil {
-		return keepsake.Scope{}
-	}
-	return s
-}
-
-// target is what the audit trail calls the scope.
-func (in ScopedInput) target() string {
-	switch {
-	case in.Organization != "":
-		return "organization " + in.Organization
-	case in.Everything:
-		return "everything"
-	case len(in.Tiers) > 0:
-		return fmt.Sprintf("tiers %v", in.Tiers)
-	}
-	return in.Wedding
+	return engine.ScopeInput{Scope: in.Scope, Point: in.Point, Mode: in.Mode}
 }
 
 func (in ScopedInput) detail() map[string]any {
-	return map[string]any{"point": in.Point, "mode": in.Mode, "wedding": in.Wedding}
+	return map[string]any{"point": in.Point, "mode": in.Mode, "wedding": in.Scope.WeddingID()}
 }
 
 // PreviewScope returns what bringing a scope back would change. It changes nothing.
@@ -90,25 +64,21 @@ func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in Sco
 		err = checkScoped(in)
 	}
 	if err != nil {
-		return nil, c.recordRefused(ctx, actor, audit.ScopePreview, in.target(), in.detail(), err)
+		return nil, c.recordRefused(ctx, actor, audit.ScopePreview, in.Scope.Target(), in.detail(), err)
 	}
 	var p *scope.Preview
 	if err = c.watch.mustBeWritable(ctx); err == nil {
 		p, err = c.scopes.PreviewScope(ctx, in.scope())
 	}
-	return p, c.recordRead(ctx, actor, audit.ScopePreview, in.target(), in.detail(), err)
+	return p, c.recordRead(ctx, actor, audit.ScopePreview, in.Scope.Target(), in.detail(), err)
 }
 
 func checkScoped(in ScopedInput) error {
-	for _, t := range in.Tiers {
-		if _, err := keepsake.ParseTier(string(t)); err != nil {
-			return err
-		}
-	}
-	switch {
-	case in.Wedding == "" && in.Organization == "" && len(in.Tiers) == 0 && !in.Everything, !plain(in.Wedding) ||
-		!plain(in.Organization) || !plain(in.Point):
-		return keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
+	switch err := in.Scope.Check(); {
+	case err != nil:
+		return err
+	case !plain(in.Point):
+		return keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
 	case in.Mode != scope.Missing && in.Mode != scope.Rewind:
 		return keepsake.Errorf(keepsake.CodeInvalid, "There is no mode %q: use missing or rewind.", in.Mode)
 	}
@@ -124,25 +94,30 @@ type RestoreScopeInput struct {
 	Skip         []string // rows ticked off, as scope.TableChanges.RowName and AllRowsName write them
 }
 
-// ScopedOperation says what an operation of KindScoped does in the live platform.
-type ScopedOperation struct {
+// RestoreAsked is what a restore was asked for, into the live platform or into a new database. The database keeps it.
+type RestoreAsked struct {
 	ScopedInput
-	Name        string // of the wedding, the organization or the tiers
-	Fingerprint string
-	Skip        []string
-	Restore     string // the id to undo it by
-	// set: the restore that this takes back; of the above Wedding says whose it was, and only Name and Restore count
-	UndoOf    string
-	TargetURL string // sealed: of a restore into a new database on a server that no configuration names
-	Redo      bool   // UndoOf took another restore back, so that this brings rows back after all
-	Weddings  int64  // how many the organization had when it was asked for
+	Weddings int64 `json:"weddings,omitempty"` // how many the organization had when it was asked for
+
+	// Into the live platform.
+	Name        string   `json:"name,omitempty"` // of the wedding, the organization or the tiers
+	Fingerprint string   `json:"fingerprint,omitempty"`
+	Skip        []string `json:"skip,omitempty"`
+	Restore     string   `json:"restore,omitempty"` // the id to undo it by
+	// UndoOf is the restore that this takes back. Only Name and Restore count then, and the scope, which is the wedding
+	// that it was of: of anything else nobody knows it any more, and it is zero.
+	UndoOf string `json:"undo_of,omitempty"`
+	Redo   bool   `json:"redo,omitempty"` // UndoOf took another restore back, so that this brings rows back after all
+
+	// Into a new database on a server that no configuration names: its address, sealed.
+	TargetURL string `json:"target_url,omitempty"`
 }
 
 // RestoreScope enqueues a restore into the live platform that makes the changes of a preview. When the platform has
 // changed since the preview, the operation writes nothing and fails with CodeConflict.
 func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in RestoreScopeInput) (Operation, error) {
 	detail := in.detail()
-	detail["scope"], detail["left_out"] = in.target(), len(in.Skip)
+	detail["scope"], detail["left_out"] = in.Scope.Target(), len(in.Skip)
 	err := mayAct(actor, keepsake.MayRestore)
 	if err == nil {
 		err = c.watch.mustAnswer(ctx, true)
@@ -168,29 +143,29 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 			"That is not the name. Type it as the preview shows it; nothing was changed.")
 	}
 	if err != nil {
-		return Operation{}, c.recordRefused(ctx, actor, audit.ScopeRestore, in.target(), detail, err)
+		return Operation{}, c.recordRefused(ctx, actor, audit.ScopeRestore, in.Scope.Target(), detail, err)
 	}
 	return c.enqueueScoped(ctx, actor, audit.ScopeRestore, detail,
-		ScopedOperation{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
+		RestoreAsked{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
 }
 
 func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, action audit.Action, detail map[string]any,
-	s ScopedOperation) (Operation, error) {
+	s RestoreAsked) (Operation, error) {
 	s.Restore = c.scopes.NewRestoreID()
 	row := newOperation(actor, KindScoped)
 	row.PointID = s.Point
 	var judge mayBeAlone
 	if s.UndoOf == "" || s.Redo {
-		asked := s.brought()
-		if asked.Everything = asked.Everything || s.Redo && s.Wedding == ""; asked.Everything {
-			asked.Organization, asked.Tiers = "", nil
+		asked := policy.Brought{Scope: s.Scope}
+		if asked.Scope.IsZero() { // it may have been of anything
+			asked.Scope = keepsake.Everything()
 		}
 		judge = c.judgeAlone(ctx, actor, s.Point, &asked)
 		s.Weddings = asked.Weddings
 	}
 	detail["restore"] = s.Restore
 	var err error
-	if row.Scope, err = json.Marshal(s); err != nil {
+	if row.Restore, err = json.Marshal(s); err != nil {
 		return Operation{}, fmt.Errorf("encode what is restored: %w", err)
 	}
 	return c.enqueueJudged(ctx, actor, action, detail, row, judge)
@@ -214,6 +189,15 @@ func undoDetail(u *scope.Undo, detail map[string]any) map[string]any {
 	return detail
 }
 
+// undoneScope returns the wedding that a restore was of. Of anything else the repository keeps no scope, and it returns
+// the zero Scope.
+func undoneScope(u *scope.Undo) (keepsake.Scope, error) {
+	if !u.Wedding {
+		return keepsake.Scope{}, nil
+	}
+	return keepsake.WeddingScope(u.ID)
+}
+
 // UndoScope enqueues taking a restore into the live platform back. It leaves rows alone that the platform has changed
 // since.
 func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (Operation, error) {
@@ -233,16 +217,16 @@ func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore s
 	if err != nil {
 		return Operation{}, c.recordRefused(ctx, actor, audit.ScopeUndo, restore, detail, err)
 	}
-	of := ScopedInput{Point: u.Point}
-	if u.Wedding {
-		of.Wedding = u.ID
+	of, err := undoneScope(u)
+	if err != nil {
+		return Operation{}, err
 	}
-	return c.enqueueScoped(ctx, actor, audit.ScopeUndo, detail,
-		ScopedOperation{Name: u.Name, UndoOf: restore, Redo: u.Of != "", ScopedInput: of})
+	return c.enqueueScoped(ctx, actor, audit.ScopeUndo, detail, RestoreAsked{Name: u.Name, UndoOf: restore,
+		Redo: u.Of != "", ScopedInput: ScopedInput{Scope: of, Point: u.Point}})
 }
 
 // runScoped makes the changes.
-func (c *Console) runScoped(ctx context.Context, row operation.Operation, s ScopedOperation, r engine.Reporter) (
+func (c *Console) runScoped(ctx context.Context, row operation.Operation, s RestoreAsked, r engine.Reporter) (
 	engine.ScopeResult, error) {
 	apply := engine.ScopeApply{Fingerprint: s.Fingerprint, Name: s.Name, Restore: s.Restore, Again: row.Attempt > 1}
 	if s.UndoOf != "" {
@@ -313,7 +297,7 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 	if err != nil {
 		return operation.Report{}, err
 	}
-	result, err := k.c.runScoped(ctx, row, *o.Scope, r)
+	result, err := k.c.runScoped(ctx, row, *o.Asked, r)
 	if err != nil {
 		return operation.Report{}, err
 	}

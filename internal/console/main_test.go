@@ -45,6 +45,16 @@ func victim(url keepsake.Secret) {
 	panic(c.Run(ctx, true))
 }
 
+func theWedding(id string) keepsake.Scope { return keepsake.MustScope(keepsake.WeddingScope(id)) }
+
+func theOrganization(id string) keepsake.Scope {
+	return keepsake.MustScope(keepsake.OrganizationScope(id))
+}
+
+func theTiers(tiers ...keepsake.Tier) keepsake.Scope {
+	return keepsake.MustScope(keepsake.TierScope(tiers...))
+}
+
 // testLog writes what goes wrong to the test's log.
 func testLog(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(testenv.Log("the log of "+t.Name(), t.Output()),

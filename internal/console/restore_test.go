@@ -45,7 +45,8 @@ func TestRestoreRefusals(t *testing.T) {
 	late.Session, late.ProvenAt = "a session", time.Now().Add(-6*time.Minute)
 	u, _ := url.Parse(server)
 	occupied := u.Path[1:]
-	good := console.StartRestoreInput{Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"}
+	good := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
+		Confirmation: "fresh_one"}
 	for _, x := range []struct {
 		name   string
 		actor  keepsake.Actor
@@ -75,8 +76,8 @@ func TestRestoreRefusals(t *testing.T) {
 		{"unreachable server", admin, func(in *console.StartRestoreInput) { in.Target = "dead" }, keepsake.CodeUnavailable,
 			"dead"},
 		{"an old password", late, func(*console.StartRestoreInput) {}, keepsake.CodeProof, "again"},
-		{"unknown tier", admin, func(in *console.StartRestoreInput) { in.Tiers = []keepsake.Tier{"vip"} },
-			keepsake.CodeInvalid, "vip"},
+		{"no scope", admin, func(in *console.StartRestoreInput) { in.Scope = keepsake.Scope{} }, keepsake.CodeInvalid,
+			"one scope"},
 		{"unknown provider", admin, func(in *console.StartRestoreInput) { in.Provider = "moon" }, keepsake.CodeInvalid,
 			"moon"},
 		{"bound to an organization", bound, func(*console.StartRestoreInput) {}, keepsake.CodeForbidden, "organization"},
@@ -105,17 +106,19 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 	w, e, c, server := restorable(t)
 	w.run(c, true)
 	o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "Fresh one/2",
-		Confirmation: "Fresh one/2", Tiers: []keepsake.Tier{keepsake.TierCritical}, Provider: "away"})
+		Confirmation: "Fresh one/2", Scope: theTiers(keepsake.TierCritical), Provider: "away"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o = await(t, c, o.ID, console.StateDone)
-	if !o.OK || o.Restore == nil || o.Target != "platform server" || o.Database != "Fresh one/2" || len(o.Tiers) != 1 {
+	if !o.OK || o.Restore == nil || o.Target != "platform server" || o.Database != "Fresh one/2" ||
+		o.Asked.Scope != theTiers(keepsake.TierCritical) {
 		t.Errorf("%+v", o)
 	}
 	in := e.restores[0]
 	got, err := pgx.ParseConfig(in.Target.Reveal())
-	if err != nil || got.Database != "Fresh one/2" || !in.Create || in.Provider != "away" || in.Point != o.Point {
+	if err != nil || got.Database != "Fresh one/2" || !in.Create || in.Provider != "away" || in.Point != o.Point ||
+		in.Scope != o.Asked.Scope {
 		t.Errorf("the engine was asked for %+v (database %q), %v", in, got.Database, err)
 	}
 	if base, _ := pgx.ParseConfig(server); got.Port != base.Port || got.Password != base.Password {
@@ -136,8 +139,8 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 func TestWhoMayStartItMayStopIt(t *testing.T) {
 	t.Parallel()
 	_, _, c, _ := restorable(t)
-	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "fresh_one",
-		Confirmation: "fresh_one"})
+	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest",
+		Database: "fresh_one", Confirmation: "fresh_one"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	c := w.console(e, func(d *console.Deps) { d.Scopes = e })
 	w.run(c, true)
 	run("delete from guests where wedding_id = 3")
-	in := console.ScopedInput{Wedding: "3", Point: "latest", Mode: scope.Missing}
+	in := console.ScopedInput{Scope: theWedding("3"), Point: "latest", Mode: scope.Missing}
 	p, err := c.PreviewScope(t.Context(), admin, in)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	o = await(t, c, o.ID, console.StateDone)
-	if o.Scoped == nil || o.Scoped.Applied.Inserted != 9 || o.Scope.Restore != o.Scoped.Restore ||
+	if o.Scoped == nil || o.Scoped.Applied.Inserted != 9 || o.Asked.Restore != o.Scoped.Restore ||
 		count("select count(*) from guests where wedding_id = 3 and id <> 2") != 9 {
 		t.Fatalf("%+v", o.Scoped)
 	}
@@ -108,14 +108,14 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 		await(t, c, again.ID, console.StateFailed).ErrorCode != keepsake.CodeConflict {
 		t.Errorf("an old preview: %v", err)
 	}
-	u, err := c.GetScopedRestore(t.Context(), admin, o.Scope.Restore)
+	u, err := c.GetScopedRestore(t.Context(), admin, o.Asked.Restore)
 	if err != nil || u.Rows() != 9 || u.Name != "Couple 3" {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, err := c.UndoScope(t.Context(), late, o.Scope.Restore); keepsake.CodeOf(err) != keepsake.CodeProof {
+	if _, err := c.UndoScope(t.Context(), late, o.Asked.Restore); keepsake.CodeOf(err) != keepsake.CodeProof {
 		t.Errorf("taken back with a password given six minutes ago: %v", err)
 	}
-	undo, err := c.UndoScope(t.Context(), admin, o.Scope.Restore)
+	undo, err := c.UndoScope(t.Context(), admin, o.Asked.Restore)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestABackupLetsARestoreGoFirst(t *testing.T) {
 	if err := yield(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	in := console.ScopedInput{Everything: true, Point: "latest", Mode: scope.Missing}
+	in := console.ScopedInput{Scope: keepsake.Everything(), Point: "latest", Mode: scope.Missing}
 	restore, err := c.RestoreScope(t.Context(), admin, console.RestoreScopeInput{ScopedInput: in, Name: "everything",
 		Confirmation: "everything"})
 	if err != nil {

@@ -33,25 +33,14 @@ const tooMuchAlone = "with what else came back within a day it is more than may 
 // mayBeAlone means that no restore needs one.
 type mayBeAlone func(ctx context.Context, tx db.Tx) (why string, err error)
 
-// scoped is a restore into a new database in the words of one into the live platform.
-func (in StartRestoreInput) scoped() ScopedInput {
-	s := ScopedInput{Wedding: in.Wedding, Organization: in.Organization, Tiers: in.Tiers, Point: in.Point}
-	s.Everything = s.Wedding == "" && s.Organization == "" && len(s.Tiers) == 0
-	return s
-}
-
-func (in ScopedInput) brought() policy.Brought {
-	return policy.Brought{Everything: in.Everything, Tiers: in.Tiers, Organization: in.Organization, Wedding: in.Wedding}
-}
-
 // NeedsSecondApprover returns why a restore, live or into a new database, would need another super admin's approval,
 // or "" when it would not. Pages ask it before a person confirms anything.
 func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in ScopedInput) (why string,
 	err error) {
 	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in); err != nil {
-		return "", c.recordRefused(ctx, actor, audit.ScopePreview, in.target(), in.detail(), err)
+		return "", c.recordRefused(ctx, actor, audit.ScopePreview, in.Scope.Target(), in.detail(), err)
 	}
-	asked := in.brought()
+	asked := policy.Brought{Scope: in.Scope}
 	judge := c.judgeAlone(ctx, actor, in.Point, &asked)
 	if judge == nil {
 		return "", nil
@@ -72,10 +61,10 @@ func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point st
 		return nil
 	}
 	all := int64(0)
-	if asked.Wedding != "" || asked.Organization != "" {
+	if !asked.Scope.Wide() {
 		all = c.countWeddings(ctx, point, asked)
 	}
-	if len(asked.Tiers) > 0 {
+	if asked.Scope.Kind() == keepsake.ScopeTiers {
 		asked.There = c.tiersAt(ctx, point)
 	}
 	return func(ctx context.Context, tx db.Tx) (string, error) {
@@ -104,18 +93,19 @@ func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point st
 func (c *Console) countWeddings(ctx context.Context, point string, asked *policy.Brought) (all int64) {
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()
-	all, theirs, err := c.engine.CountWeddings(asking, asked.Organization)
+	organization := asked.Scope.OrganizationID()
+	all, theirs, err := c.engine.CountWeddings(asking, organization)
 	if err != nil {
 		c.log.WarnContext(ctx, "the platform's weddings could not be counted; the recovery point is asked", "err", err)
 	}
-	if err == nil && asked.Organization == "" {
+	if err == nil && organization == "" {
 		return all
 	}
-	then, theirsThen := c.countWeddingsAt(ctx, point, asked.Organization)
+	then, theirsThen := c.countWeddingsAt(ctx, point, organization)
 	if err != nil {
 		all = then
 	}
-	if asked.Organization != "" {
+	if organization != "" {
 		if asked.Weddings = max(theirs, theirsThen); asked.Weddings == 0 {
 			asked.Weddings = -1
 		}
@@ -168,9 +158,9 @@ func (c *Console) tiersAt(ctx context.Context, point string) (there []keepsake.T
 // what they have brought back into the live platform and not taken back. One person's two accounts cannot be told from
 // two people's.
 func broughtAlone(actor keepsake.Actor, rows []sqlcgen.ListRestoresAloneRow) ([]policy.Brought, error) {
-	scopes, takenBack := make([]ScopedOperation, len(rows)), map[string]bool{}
+	scopes, takenBack := make([]RestoreAsked, len(rows)), map[string]bool{}
 	for i, row := range rows {
-		if err := json.Unmarshal(row.Scope, &scopes[i]); err != nil {
+		if err := json.Unmarshal(row.Restore, &scopes[i]); err != nil {
 			return nil, fmt.Errorf("decode what operation %s brings back: %w", row.ID, err)
 		}
 		if scopes[i].UndoOf != "" && State(row.State) == StateDone {
@@ -184,12 +174,7 @@ func broughtAlone(actor keepsake.Actor, rows []sqlcgen.ListRestoresAloneRow) ([]
 		if s.UndoOf != "" && !s.Redo || !own && (!live || takenBack[s.Restore]) {
 			continue
 		}
-		b := s.brought()
-		b.Weddings = s.Weddings
-		for _, name := range row.Tiers {
-			b.Tiers = append(b.Tiers, keepsake.Tier(name))
-		}
-		before = append(before, b)
+		before = append(before, policy.Brought{Scope: s.Scope, Weddings: s.Weddings})
 	}
 	return before, nil
 }

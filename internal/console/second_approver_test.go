@@ -85,8 +85,7 @@ func (a *approvers) asks(actor keepsake.Actor, in console.ScopedInput, live bool
 		a.fresh++
 		name := fmt.Sprint("fresh_", a.fresh)
 		o, err = a.c.StartRestore(a.t.Context(), actor,
-			console.StartRestoreInput{Point: "latest", Database: name, Confirmation: name, Tiers: in.Tiers, Wedding: in.Wedding,
-				Organization: in.Organization})
+			console.StartRestoreInput{Point: "latest", Database: name, Confirmation: name, Scope: in.Scope})
 	}
 	if err != nil {
 		a.t.Fatal(err)
@@ -107,9 +106,13 @@ func (a *approvers) wants(actor keepsake.Actor, in console.ScopedInput, live boo
 	return o
 }
 
-func ofTiers(t ...keepsake.Tier) console.ScopedInput { return console.ScopedInput{Tiers: t} }
-func ofWedding(id string) console.ScopedInput        { return console.ScopedInput{Wedding: id} }
-func ofOrganization(id string) console.ScopedInput   { return console.ScopedInput{Organization: id} }
+func ofTiers(t ...keepsake.Tier) console.ScopedInput {
+	return console.ScopedInput{Scope: theTiers(t...)}
+}
+func ofWedding(id string) console.ScopedInput { return console.ScopedInput{Scope: theWedding(id)} }
+func ofOrganization(id string) console.ScopedInput {
+	return console.ScopedInput{Scope: theOrganization(id)}
+}
 
 const twoKinds = 2 // live, and into a new database
 
@@ -193,9 +196,9 @@ func TestWhatTwoPeopleBringBackCountsTogether(t *testing.T) {
 	done(asked, nil)
 
 	// Taken back it is not there any more; an undo of that brings it back after all.
-	done(a.c.UndoScope(t.Context(), admin, o.Scope.Restore))
+	done(a.c.UndoScope(t.Context(), admin, o.Asked.Restore))
 	done(a.wants(second, ofTiers(keepsake.TierStandard), true, console.StateQueued), nil)
-	a.scopes.undo.Of = o.Scope.Restore
+	a.scopes.undo.Of = o.Asked.Restore
 	if o, err := a.c.UndoScope(t.Context(), admin, "20261123T120000Z-00000000000f"); err != nil ||
 		o.State != console.StateProposed {
 		t.Errorf("an undo of an undo: %+v, %v", o, err)
@@ -254,7 +257,7 @@ func TestAnOrganizationsAdminCountsTogetherWithOthers(t *testing.T) {
 	})
 	ask := func(actor keepsake.Actor, wedding string) console.Operation {
 		t.Helper()
-		in := console.ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}
+		in := console.ScopedInput{Scope: theWedding(wedding), Point: "latest", Mode: scope.Missing}
 		o, err := c.RestoreScope(t.Context(), actor,
 			console.RestoreScopeInput{ScopedInput: in, Name: "it", Confirmation: "it"})
 		if err != nil {
@@ -275,13 +278,13 @@ func TestAnOrganizationsAdminCountsTogetherWithOthers(t *testing.T) {
 		t.Errorf("the second: %s, %+v, %v", o.State, lines, err)
 	}
 	why, err := c.NeedsSecondApprover(t.Context(), ofFirst,
-		console.ScopedInput{Wedding: "1", Point: "latest", Mode: scope.Missing})
+		console.ScopedInput{Scope: theWedding("1"), Point: "latest", Mode: scope.Missing})
 	if err != nil || strings.ContainsAny(why, "0123456789") {
 		t.Errorf("they are told how many weddings others have: %q, %v", why, err)
 	}
-	for _, in := range []console.ScopedInput{{Wedding: "4"}, {Organization: "2"}, {Everything: true},
-		{Tiers: []keepsake.Tier{keepsake.TierCritical}}} {
-		in.Point, in.Mode = "latest", scope.Missing
+	for _, what := range []keepsake.Scope{theWedding("4"), theOrganization("2"), keepsake.Everything(),
+		theTiers(keepsake.TierCritical)} {
+		in := console.ScopedInput{Scope: what, Point: "latest", Mode: scope.Missing}
 		if why, err := c.NeedsSecondApprover(t.Context(), ofFirst, in); keepsake.CodeOf(err) != keepsake.CodeForbidden ||
 			why != "" {
 			t.Errorf("%+v, which is not theirs: %q, %v", in, why, err)

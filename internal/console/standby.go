@@ -127,8 +127,8 @@ func (s *Standby) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 func (s *Standby) GetWeddingAt(
 	ctx context.Context, actor keepsake.Actor, wedding, point string,
 ) (engine.WeddingAt, error) {
-	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
-	if err := s.mayRead(ctx, actor, in); err != nil {
+	in, err := s.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, point, scope.Missing)
+	if err = s.logRead(ctx, actor, wedding, point, err); err != nil {
 		return engine.WeddingAt{}, err
 	}
 	return s.engine.WeddingAt(ctx, in.scope())
@@ -137,8 +137,8 @@ func (s *Standby) GetWeddingAt(
 // GetWeddingChanges returns what changed in a wedding between two moments.
 func (s *Standby) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (
 	engine.WeddingChanges, error) {
-	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
-	if err := s.mayRead(ctx, actor, in, to); err != nil {
+	in, err := s.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, from, scope.Rewind, to)
+	if err = s.logRead(ctx, actor, wedding, from, err); err != nil {
 		return engine.WeddingChanges{}, err
 	}
 	if to == engine.Now {
@@ -149,17 +149,14 @@ func (s *Standby) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 	return s.engine.WeddingChanges(ctx, in.scope(), to)
 }
 
-func (s *Standby) mayRead(ctx context.Context, actor keepsake.Actor, in ScopedInput, also ...string) error {
-	err := s.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in, also...)
-	if err == nil {
-		err = checkScoped(in)
-	}
+// logRead logs that somebody reads a scope at a recovery point, or why they may not, and returns that.
+func (s *Standby) logRead(ctx context.Context, actor keepsake.Actor, target, point string, err error) error {
 	outcome := "allowed"
 	if err != nil {
 		outcome = "refused"
 	}
 	s.log.WarnContext(ctx, "a wedding is read without the console database", "actor", actor.Name, "address", actor.Address,
 		"session", actor.Session,
-		"scope", in.target(), "point", in.Point, "outcome", outcome)
+		"scope", target, "point", point, "outcome", outcome)
 	return err
 }

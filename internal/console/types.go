@@ -39,8 +39,7 @@ type Operation struct {
 	Deep     bool                   // verifications
 	Target   string                 // restores: name of the configured server
 	Database string                 // restores: the new database
-	Tiers    []keepsake.Tier        // restores: empty for all
-	Scope    *ScopedOperation       // into the live platform
+	Asked    *RestoreAsked          // restores, of both kinds
 
 	RequestedBy     string // name of the actor
 	RequestedByID   string
@@ -149,15 +148,13 @@ type StartVerifyInput struct {
 
 // StartRestoreInput says what to restore, and where.
 type StartRestoreInput struct {
-	Point    string          // id or "latest"
-	Target   string          // name of a configured server; empty: the first, which is the platform's own
-	Database string          // a new database there, or an empty one
-	Tiers    []keepsake.Tier // empty: all
-	Provider string          // read from this one only; empty: from each in turn
+	Point    string // id or "latest"
+	Target   string // name of a configured server; empty: the first, which is the platform's own
+	Database string // a new database there, or an empty one
+	Provider string // read from this one only; empty: from each in turn
 	// TargetURL is the address of a server that no configuration names, as SealTarget gave it; Target is empty then.
 	TargetURL string
-	// One of them limits the restore to the rows of one wedding or organization; Tiers is empty then.
-	Wedding, Organization string
+	Scope     keepsake.Scope // of a wedding or an organization its rows and the shared rows that they point at
 	// Confirmation is what the person typed; it must equal Database.
 	Confirmation string
 }

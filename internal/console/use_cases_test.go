@@ -180,8 +180,8 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			return c.StartBackup(ctx, a, console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: x.wedding})
 		},
 		"StartRestore": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return c.StartRestore(ctx, a, console.StartRestoreInput{Point: x.point, Wedding: x.wedding, Database: "x",
-				Confirmation: "x"})
+			return c.StartRestore(ctx, a, console.StartRestoreInput{Point: x.point, Scope: theWedding(x.wedding),
+				Database: "x", Confirmation: "x"})
 		},
 	}
 }
@@ -293,7 +293,7 @@ func (w *orgWorld) theirs() theirs {
 		w.t.Fatal(err)
 	}
 	x := theirs{wedding: "4", point: points.Points[0].ID}
-	in := console.ScopedInput{Wedding: x.wedding, Point: x.point, Mode: scope.Missing}
+	in := console.ScopedInput{Scope: theWedding(x.wedding), Point: x.point, Mode: scope.Missing}
 	p, err := w.c.PreviewScope(ctx, ofSecond, in)
 	if err != nil {
 		w.t.Fatal(err)
@@ -301,10 +301,10 @@ func (w *orgWorld) theirs() theirs {
 	o, err := w.c.RestoreScope(ctx, ofSecond, console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint,
 		Name: p.Name, Confirmation: p.Name})
 	x.operations = append(x.operations, done(ofSecond, o, err))
-	if o, err = w.c.GetOperation(ctx, ofSecond, x.operations[0]); err != nil || o.Scope == nil {
+	if o, err = w.c.GetOperation(ctx, ofSecond, x.operations[0]); err != nil || o.Asked == nil {
 		w.t.Fatalf("%+v, %v", o, err)
 	}
-	x.restore = o.Scope.Restore
+	x.restore = o.Asked.Restore
 	o, err = w.c.StartBackup(ctx, admin, console.StartBackupInput{Type: keepsake.BackupFull, Note: "what only they know"})
 	x.operations = append(x.operations, done(admin, o, err))
 	o, err = w.c.StartVerify(ctx, admin, console.StartVerifyInput{})

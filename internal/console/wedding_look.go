@@ -43,7 +43,8 @@ func (s *Standby) LookAtWedding(ctx context.Context, actor keepsake.Actor, weddi
 
 // FindDamage does the same as Console.FindDamage from the providers alone.
 func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
-	if err := s.mayRead(ctx, actor, ScopedInput{Wedding: wedding, Point: "latest", Mode: scope.Missing}); err != nil {
+	in, err := s.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, "latest", scope.Rewind)
+	if err = s.logRead(ctx, actor, wedding, in.Point, err); err != nil {
 		return nil, err
 	}
 	points, err := s.whole(ctx)
@@ -55,7 +56,7 @@ func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 		ids = append(ids, p.ID)
 	}
 	d, found, err := s.engine.FindDamage(ctx,
-		engine.ScopeInput{Scope: ScopedInput{Wedding: wedding}.what(), PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
+		engine.ScopeInput{Scope: in.Scope, PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -80,7 +81,11 @@ func look(ctx context.Context, watch *platformWatch, wedding, point string,
 	if l.WeddingAt, err = read(point); err != nil || !l.Platform.Writable() {
 		return l, err
 	}
-	p, err := preview(looking, ScopedInput{Wedding: wedding, Point: l.Point, Mode: scope.Rewind}.scope())
+	of, err := keepsake.WeddingScope(wedding)
+	if err != nil {
+		return l, err
+	}
+	p, err := preview(looking, engine.ScopeInput{Scope: of, Point: l.Point, Mode: scope.Rewind})
 	if err != nil {
 		return l, nil //nolint:nilerr // the wedding as it was is what was asked for; what is there now only stands beside it
 	}

@@ -13,29 +13,21 @@ import (
 func (c *Console) GetWeddingAt(
 	ctx context.Context, actor keepsake.Actor, wedding, point string,
 ) (engine.WeddingAt, error) {
-	in := ScopedInput{Wedding: wedding, Point: point, Mode: scope.Missing}
-	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
-	if err == nil {
-		err = checkScoped(in)
-	}
+	detail := map[string]any{"point": point, "mode": scope.Missing, "wedding": wedding}
+	in, err := c.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, point, scope.Missing)
 	if err != nil {
-		return engine.WeddingAt{}, c.recordRefused(ctx, actor, audit.WeddingRead, wedding, in.detail(), err)
+		return engine.WeddingAt{}, c.recordRefused(ctx, actor, audit.WeddingRead, wedding, detail, err)
 	}
 	w, err := c.scopes.WeddingAt(ctx, in.scope())
-	return w, c.recordRead(ctx, actor, audit.WeddingRead, wedding, in.detail(), err)
+	return w, c.recordRead(ctx, actor, audit.WeddingRead, wedding, detail, err)
 }
 
 // GetWeddingChanges returns what changed in a wedding between two moments. Each is a recovery point, or engine.Now
 // for the second.
 func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (
 	engine.WeddingChanges, error) {
-	in := ScopedInput{Wedding: wedding, Point: from, Mode: scope.Rewind}
-	detail := in.detail()
-	detail["to"] = to
-	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in, to)
-	if err == nil {
-		err = checkScoped(in)
-	}
+	detail := map[string]any{"point": from, "to": to, "mode": scope.Rewind, "wedding": wedding}
+	in, err := c.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, from, scope.Rewind, to)
 	if err == nil && !plain(to) {
 		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
 	}

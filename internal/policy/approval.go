@@ -10,17 +10,14 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// Brought is what one restore brings back: exactly one of everything, tiers, an organization and a wedding. Whether it
-// goes into the live database or into a new one makes no difference: both are the platform's data in somebody's hands.
+// Brought is what one restore brings back. Whether it goes into the live database or into a new one makes no
+// difference: both are the platform's data in somebody's hands.
 type Brought struct {
-	Everything bool
-	Tiers      []keepsake.Tier
+	Scope keepsake.Scope
 	// There are the tiers that hold tables of the recovery point: one that is empty there keeps nothing out. Without any
 	// nobody can say.
-	There        []keepsake.Tier
-	Organization string
-	Weddings     int64 // how many the organization has; below 0: nobody can say
-	Wedding      string
+	There    []keepsake.Tier
+	Weddings int64 // how many the organization has; below 0: nobody can say
 }
 
 // Alone is how much may be brought back within a day without a second approver.
@@ -41,12 +38,12 @@ func (a Alone) mostWeddings(all int64) int64 {
 // last day without anybody's approval; "" when nobody has to. all is how many weddings the platform has, 0 where nobody
 // can say. What was brought back already may be brought back again: nothing more comes of it.
 func (a Alone) NeedsApproval(before []Brought, asked Brought, all int64) string {
-	switch {
-	case asked.Everything:
+	switch asked.Scope.Kind() {
+	case keepsake.ScopeEverything:
 		return "it is the whole database"
-	case len(asked.Tiers) > 0:
+	case keepsake.ScopeTiers:
 		return everyTier(before, asked)
-	case asked.Organization != "":
+	case keepsake.ScopeOrganization:
 		if why := anotherOrganization(before, asked); why != "" {
 			return why
 		}
@@ -61,7 +58,7 @@ func everyTier(before []Brought, asked Brought) string {
 	}
 	var earlier []string
 	for _, t := range asked.There {
-		has := func(b Brought) bool { return slices.Contains(b.Tiers, t) }
+		has := func(b Brought) bool { return slices.Contains(b.Scope.Tiers(), t) }
 		switch {
 		case has(asked):
 		case slices.ContainsFunc(before, has):
@@ -82,13 +79,13 @@ func everyTier(before []Brought, asked Brought) string {
 }
 
 func anotherOrganization(before []Brought, asked Brought) string {
-	named := map[string]bool{asked.Organization: true}
+	named := map[string]bool{asked.Scope.OrganizationID(): true}
 	for _, b := range before {
-		if b.Organization == asked.Organization {
+		if b.Scope == asked.Scope {
 			return ""
 		}
-		if b.Organization != "" {
-			named[b.Organization] = true
+		if id := b.Scope.OrganizationID(); id != "" {
+			named[id] = true
 		}
 	}
 	if len(named) == 1 {
@@ -99,20 +96,20 @@ func anotherOrganization(before []Brought, asked Brought) string {
 
 // tooManyWeddings adds weddings up: each once, and of each organization as many as it has.
 func (a Alone) tooManyWeddings(before []Brought, asked Brought, all int64) string {
-	same := func(b Brought) bool { return b.Wedding == asked.Wedding && b.Organization == asked.Organization }
+	same := func(b Brought) bool { return b.Scope == asked.Scope }
 	if slices.ContainsFunc(before, same) {
 		return ""
 	}
 	weddings, organizations := map[string]bool{}, map[string]int64{}
 	for _, b := range append(slices.Clone(before), asked) {
-		switch {
-		case b.Wedding != "":
-			weddings[b.Wedding] = true
-		case b.Organization != "":
-			organizations[b.Organization] = max(b.Weddings, 0)
+		switch b.Scope.Kind() {
+		case keepsake.ScopeWedding:
+			weddings[b.Scope.WeddingID()] = true
+		case keepsake.ScopeOrganization:
+			organizations[b.Scope.OrganizationID()] = max(b.Weddings, 0)
 		}
 	}
-	if asked.Organization != "" && asked.Weddings < 0 {
+	if asked.Scope.Kind() == keepsake.ScopeOrganization && asked.Weddings < 0 {
 		return "nobody can say just now how many weddings this organization has"
 	}
 	sum := int64(len(weddings))

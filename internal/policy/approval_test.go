@@ -11,10 +11,16 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-func tiers(names ...keepsake.Tier) Brought { return Brought{Tiers: names, There: keepsake.Tiers()} }
-func wedding(id string) Brought            { return Brought{Wedding: id} }
+func the(tiers ...keepsake.Tier) keepsake.Scope {
+	return keepsake.MustScope(keepsake.TierScope(tiers...))
+}
+
+func tiers(names ...keepsake.Tier) Brought {
+	return Brought{Scope: the(names...), There: keepsake.Tiers()}
+}
+func wedding(id string) Brought { return Brought{Scope: keepsake.MustScope(keepsake.WeddingScope(id))} }
 func organization(id string, weddings int64) Brought {
-	return Brought{Organization: id, Weddings: weddings}
+	return Brought{Scope: keepsake.MustScope(keepsake.OrganizationScope(id)), Weddings: weddings}
 }
 
 const critical, high, standard = keepsake.TierCritical, keepsake.TierHigh, keepsake.TierStandard
@@ -28,7 +34,7 @@ func TestSecondApproverRule(t *testing.T) {
 		all    int64
 		says   string // "": nobody has to approve
 	}{
-		"everything":        {nil, Brought{Everything: true}, 40, "whole database"},
+		"everything":        {nil, Brought{Scope: keepsake.Everything()}, 40, "whole database"},
 		"all tiers at once": {nil, tiers(keepsake.Tiers()...), 40, "whole database"},
 		"one tier":          {nil, tiers(critical), 40, ""},
 		"two tiers":         {nil, tiers(critical, high), 40, ""},
@@ -55,11 +61,11 @@ func TestSecondApproverRule(t *testing.T) {
 		"weddings and an organization":    {three[:2], organization("a", 2), 10, "4 weddings"},
 		"a platform that does not answer": {three, wedding("4"), 0, "could not be asked"},
 		"all tiers that hold anything": {nil,
-			Brought{Tiers: []keepsake.Tier{critical, standard}, There: []keepsake.Tier{critical, standard}}, 40,
+			Brought{Scope: the(critical, standard), There: []keepsake.Tier{critical, standard}}, 40,
 			"whole database"},
 		"one by one, all that hold tables": {[]Brought{tiers(critical)},
-			Brought{Tiers: []keepsake.Tier{standard}, There: []keepsake.Tier{critical, standard}}, 40, "tier critical"},
-		"tiers of a point nobody can read": {nil, Brought{Tiers: []keepsake.Tier{critical}}, 40, "nobody can say"},
+			Brought{Scope: the(standard), There: []keepsake.Tier{critical, standard}}, 40, "tier critical"},
+		"tiers of a point nobody can read": {nil, Brought{Scope: the(critical)}, 40, "nobody can say"},
 		"a wedding after two tiers":        {[]Brought{tiers(critical, high)}, wedding("1"), 40, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +93,7 @@ func TestNoSplittingPassesTheSecondApprover(t *testing.T) {
 				n := rapid.IntRange(0, 4).Draw(t, "organization")
 				return organization(fmt.Sprint("o", n), int64(2*n)) // an organization keeps its weddings
 			case 2:
-				return Brought{Everything: true}
+				return Brought{Scope: keepsake.Everything()}
 			}
 			return wedding(fmt.Sprint("w", rapid.IntRange(0, 60).Draw(t, "wedding")))
 		})
@@ -99,17 +105,16 @@ func TestNoSplittingPassesTheSecondApprover(t *testing.T) {
 		}
 		there, weddings, organizations := map[keepsake.Tier]bool{}, map[string]bool{}, map[string]int64{}
 		for _, b := range came {
-			if b.Everything {
+			switch b.Scope.Kind() {
+			case keepsake.ScopeEverything:
 				t.Fatal("everything came back alone")
+			case keepsake.ScopeWedding:
+				weddings[b.Scope.WeddingID()] = true
+			case keepsake.ScopeOrganization:
+				organizations[b.Scope.OrganizationID()] = b.Weddings
 			}
-			for _, tier := range b.Tiers {
+			for _, tier := range b.Scope.Tiers() {
 				there[tier] = true
-			}
-			if b.Wedding != "" {
-				weddings[b.Wedding] = true
-			}
-			if b.Organization != "" {
-				organizations[b.Organization] = b.Weddings
 			}
 		}
 		sum := int64(len(weddings))

@@ -32,7 +32,7 @@ func held(t *testing.T) (*db.DB, keepsake.Secret) {
 	d := dbtest.Open(t, url)
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
 		p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"),
-			Weddings: []byte("[]"), Tiers: []string{}}
+			Weddings: []byte("[]")}
 		if err := tx.InsertOperation(t.Context(), p); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ alter table api_tokens disable trigger api_tokens_on_record;
 
 insert into backup_operations (
     id, kind, state, organization, backup_type, note, labels, point_id, target, target_database,
-    requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at,
+    restore, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at,
     progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
 select
@@ -47,6 +47,7 @@ select
     case when state = 'done' then 'point' || n else '' end,
     case when kind = 'restore' then 'platform server' else '' end,
     case when kind = 'restore' then 'restored_' || n else '' end,
+    case when kind = 'restore' then '{"scope": {"everything": true}}'::jsonb end,
     '1', 'amelia@example.org',
     at, at + interval '1 second', at + interval '41 seconds',
     1,
