@@ -140,3 +140,27 @@ func TestFinalStatesAndFencesHold(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryRestoreKeepsItsScope: an operation has what a restore was asked for when it is a restore, and that names a
+// scope, but for one that takes another back.
+func TestEveryRestoreKeepsItsScope(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.Tables(t))
+	for _, c := range []struct{ name, kind, asked, broken string }{
+		{"a restore that nothing was asked of", "restore", "", "backup_operations_asked_iff_restore"},
+		{"a verification with a scope", "verify", `{"scope": {"everything": true}}`, "backup_operations_asked_iff_restore"},
+		{"a restore without a scope", "restore", `{"undo_of": "r"}`, "backup_operations_restore_has_a_scope"},
+		{"a scoped restore without a scope", "scoped", `{"name": "n"}`, "backup_operations_restore_has_a_scope"},
+	} {
+		err := d.InTx(t.Context(), system, func(tx db.Tx) error {
+			_, err := tx.PG.Exec(t.Context(), `insert into backup_operations (id, kind, requested_by, requested_name, target,
+				target_database, restore)
+				values ('018f0000-0000-7000-8000-000000000002', $1::text, 'x', 'x', case when $1 = 'restore' then 's' else '' end,
+					case when $1 = 'restore' then 'd' else '' end, nullif($2, '')::jsonb)`, c.kind, c.asked)
+			return err
+		})
+		if !db.IsConstraint(err, c.broken) {
+			t.Errorf("%s: %v, want %s to refuse it", c.name, err, c.broken)
+		}
+	}
+}

@@ -128,7 +128,8 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 			in.scope = keepsake.Everything()
 		}
 		vm := restoreForm(c, pages, p, con.RestoreTargets(), in, nil)
-		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.scope.WeddingID()), proofNotice(c, pages, "restoring"))
+		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.scope.WeddingID()),
+			proofNotice(c, pages, "restoring"))
 		return Render(c, http.StatusOK, views.RestorePage(vm))
 	}
 }

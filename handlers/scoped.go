@@ -24,8 +24,8 @@ func scoped(c echo.Context) (console.ScopedInput, error) {
 	return in, err
 }
 
-// scopeOf is the scope that a path and a form name, as draw.ScopedPath and draw.ScopedFields write it; the zero Scope where they
-// name none. A button that says everything counts more than the tiers that are ticked beside it.
+// scopeOf is the scope that a path and a form name, as draw.ScopedPath and draw.ScopedFields write it; the zero Scope
+// where they name none. A button that says everything counts more than the tiers that are ticked beside it.
 func scopeOf(wedding string, form url.Values) (keepsake.Scope, error) {
 	switch {
 	case wedding != "":

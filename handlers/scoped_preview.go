@@ -162,8 +162,9 @@ func ShowScopeRows(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		in.Point = p.Point
 		left := draw.Set(c.Request().Form["skip"])
 		all := p.Tables[i].Changes
-		vm := views.ScopeRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"), Name: cmp.Or(p.Name, in.Scope.WeddingID()),
-			Fields: draw.ScopedInputFields(in), Action: draw.ScopedPath(in.Scope) + "/review"}
+		vm := views.ScopeRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"),
+			Name: cmp.Or(p.Name, in.Scope.WeddingID()), Fields: draw.ScopedInputFields(in),
+			Action: draw.ScopedPath(in.Scope) + "/review"}
 		vm.Table, _ = draw.PreviewRows(p.Tables[i], left, draw.ComesBack, from)
 		vm.Count = fmt.Sprintf("rows %s to %s of %s", format.Count(int64(min(from+1, len(all)))),
 			format.Count(int64(min(from+draw.RowsShown, len(all)))), format.Count(int64(len(all))))

@@ -425,7 +425,8 @@ func TestTiersAndOrganizationsAreBroughtBack(t *testing.T) {
 	s.get("/organizations?search=nobody").want(http.StatusOK).says("No organization has this in its name")
 	s.get("/platform/export?organization=o+1&format=csv").want(http.StatusOK)
 	s.get("/platform/export?everything=yes&format=json").want(http.StatusOK)
-	if e := s.console.exported; len(e) != 2 || e[0].Scope.OrganizationID() != "o 1" || e[1].Scope != keepsake.Everything() {
+	if e := s.console.exported; len(e) != 2 || e[0].Scope.OrganizationID() != "o 1" ||
+		e[1].Scope != keepsake.Everything() {
 		t.Errorf("%+v", e)
 	}
 	s.get("/weddings/nobody/export?format=csv").want(http.StatusNotFound)

@@ -195,8 +195,8 @@ func (c *scopePreviewCommand) Run(a *app) error {
 		a.printf("Nothing to do.\n")
 		return nil
 	}
-	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %s\n", p.Point, flagsOf(in.Scope), p.Mode,
-		p.Fingerprint, forShell(p.Name))
+	a.printf("To do it: keepsake scope apply %s %s --mode %s --fingerprint %s --confirm %s\n", p.Point,
+		flagsOf(in.Scope), p.Mode, p.Fingerprint, forShell(p.Name))
 	return nil
 }
 

@@ -52,8 +52,8 @@ func (f finder) mayActOnScope(ctx context.Context, actor keepsake.Actor, p keeps
 	return f.mayActOnWedding(ctx, actor, p, in.Scope.WeddingID(), append(points, cmp.Or(in.Point, "latest"))...)
 }
 
-// weddingAt is a wedding at a recovery point, for an actor who may do something to it there and at the other points. The
-// actor is judged before the key is.
+// weddingAt is a wedding at a recovery point, for an actor who may do something to it there and at the other points.
+// The actor is judged before the key is.
 func (f finder) weddingAt(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, id, point string,
 	mode scope.Mode, others ...string) (ScopedInput, error) {
 	in := ScopedInput{Point: point, Mode: mode}

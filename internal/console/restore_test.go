@@ -139,8 +139,8 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 func TestWhoMayStartItMayStopIt(t *testing.T) {
 	t.Parallel()
 	_, _, c, _ := restorable(t)
-	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest",
-		Database: "fresh_one", Confirmation: "fresh_one"})
+	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(),
+		Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"})
 	if err != nil {
 		t.Fatal(err)
 	}

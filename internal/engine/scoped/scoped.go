@@ -117,7 +117,8 @@ func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repo
 		return nil, err
 	}
 	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows,
-		ID: in.Scope.Name(), Name: in.Scope.Name(), Mode: in.Mode, Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
+		ID: in.Scope.Name(), Name: in.Scope.Name(), Mode: in.Mode,
+		Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
 // Rows returns the rows.
