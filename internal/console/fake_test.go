@@ -17,6 +17,7 @@ import (
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
@@ -46,9 +47,9 @@ type fakeEngine struct {
 
 func newFakeEngine() *fakeEngine {
 	return &fakeEngine{stores: []engine.Provider{
-		{Name: "local", Medium: "disk", Store: storage.NewMem()},
-		{Name: "s3", Medium: "s3", Store: storage.NewMem()},
-		{Name: "away", Medium: "gcs", Offsite: true, Store: storage.NewMem()},
+		{Name: "local", Medium: "disk", Store: storagetest.NewMem()},
+		{Name: "s3", Medium: "s3", Store: storagetest.NewMem()},
+		{Name: "away", Medium: "gcs", Offsite: true, Store: storagetest.NewMem()},
 	}}
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -56,7 +55,7 @@ func TestCheckAgainWrites(t *testing.T) {
 func TestProviderHealthIsOneTruth(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
-	away := storagetest.Faulty(storage.NewMem())
+	away := storagetest.Faulty(storagetest.NewMem())
 	e.stores[2].Store = away
 	c := w.console(e)
 	check := func() {

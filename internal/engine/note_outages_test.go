@@ -5,7 +5,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 )
 
 // TestANewerNoteOfAProviderThatWasAwayDoesNotHold: what a note says holds whichever providers were away when it, and
@@ -25,7 +25,7 @@ func TestANewerNoteOfAProviderThatWasAwayDoesNotHold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+			w := trioOf(t, storagetest.NewMem(), storagetest.NewMem(), storagetest.NewMem())
 			e := engineWith(t, "", w.list, repository.NewKeyFile())
 			last := ""
 			for _, s := range steps {
@@ -53,7 +53,7 @@ func TestANewerNoteOfAProviderThatWasAwayDoesNotHold(t *testing.T) {
 // away, or takes nothing.
 func TestAnOutageCostsOneNote(t *testing.T) {
 	t.Parallel()
-	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	w := trioOf(t, storagetest.NewMem(), storagetest.NewMem(), storagetest.NewMem())
 	e := engineWith(t, "", w.list, repository.NewKeyFile())
 	keep := func(want int, when string) {
 		t.Helper()

@@ -34,7 +34,7 @@ func keysAt(t *testing.T, p engine.Provider, prefixes ...string) (keys []string)
 func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 	t.Parallel()
 	url := season(t)
-	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	w := trioOf(t, storagetest.NewMem(), storagetest.NewMem(), storagetest.NewMem())
 	key := repository.NewKeyFile()
 	e := engineWith(t, url, w.list, key)
 	point := backup(t, e, keepsake.BackupFull).Point
@@ -104,8 +104,8 @@ func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 func TestASlowProviderKeepsNoOtherFromBeingRepaired(t *testing.T) {
 	t.Parallel()
 	url := village(t)
-	slow, quick := storagetest.Hanging(storage.NewMem()), storagetest.Hanging(storage.NewMem())
-	w := trioOf(t, slow, quick, storage.NewMem())
+	slow, quick := storagetest.Hanging(storagetest.NewMem()), storagetest.Hanging(storagetest.NewMem())
+	w := trioOf(t, slow, quick, storagetest.NewMem())
 	key := repository.NewKeyFile()
 	backup(t, engineWith(t, url, w.list, key), keepsake.BackupFull)
 	backup(t, engineWith(t, url, w.list, key), keepsake.BackupFull)

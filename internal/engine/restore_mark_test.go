@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/wedsync/keepsake/internal/engine"
-	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
@@ -151,7 +151,7 @@ func TestWhatIsMadeWhileARestoreLooksIsNotCleared(t *testing.T) {
 	t.Parallel()
 	source := testenv.DB(t)
 	run(t, source, "create table guests (id int primary key)", "insert into guests select generate_series(1, 100)")
-	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	w := trioOf(t, storagetest.NewMem(), storagetest.NewMem(), storagetest.NewMem())
 	e := newEngine(t, source, w.list)
 	backup(t, e, keepsake.BackupFull)
 	target := unfinished(t, e)

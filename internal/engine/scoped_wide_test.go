@@ -10,7 +10,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
-	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/sample"
 	"github.com/wedsync/keepsake/internal/testenv"
@@ -194,7 +194,7 @@ func TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows(t *testing.T) {
 	url := testenv.DB(t)
 	run(t, url, "create table suppliers (id int primary key, name text)",
 		"insert into suppliers select i, 'Supplier ' || i from generate_series(1, 50) i")
-	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	w := trioOf(t, storagetest.NewMem(), storagetest.NewMem(), storagetest.NewMem())
 	e := engineWith(t, url, w.list, repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)
 	run(t, url, "delete from suppliers where id <= 20")

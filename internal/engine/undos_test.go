@@ -10,6 +10,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -30,7 +31,7 @@ func (u unlisted) List(ctx context.Context, prefix string, fn func(storage.Objec
 // and what lies among the undo objects under a name that Keepsake gives to none is none of them.
 func TestNoUndoIsNotSaidOfWhatCouldNotBeAsked(t *testing.T) {
 	t.Parallel()
-	w := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	w := trioOf(t, storagetest.NewMem(), storagetest.NewMem(), storagetest.NewMem())
 	key := repository.NewKeyFile()
 	e := engineWith(t, "", w.list, key)
 	put := func(key string) {

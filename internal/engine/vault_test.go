@@ -7,7 +7,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -63,7 +63,7 @@ func TestVault(t *testing.T) {
 // opens, and it answers before the others do.
 func TestAnotherRepositoryThatAnswersFirstIsNotUnlocked(t *testing.T) {
 	t.Parallel()
-	w, key := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem()), repository.NewKeyFile()
+	w, key := trioOf(t, storagetest.NewMem(), storagetest.NewMem(), storagetest.NewMem()), repository.NewKeyFile()
 	e := engineWith(t, "", w.list, key)
 	sealed, err := e.Vault().Seal(t.Context(), "a name", []byte("a secret"))
 	if err != nil {
@@ -73,7 +73,7 @@ func TestAnotherRepositoryThatAnswersFirstIsNotUnlocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := trioOf(t, storage.NewMem(), storage.NewMem(), storage.NewMem())
+	other := trioOf(t, storagetest.NewMem(), storagetest.NewMem(), storagetest.NewMem())
 	engineWith(t, "", other.list, key)
 	list := append(other.list[:1:1], w.list[1:]...)
 	fresh := func() *engine.Engine {

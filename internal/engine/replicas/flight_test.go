@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 )
 
 // narrow is a store at the end of one line: all its uploads share a throughput, piece by piece.
@@ -39,7 +40,7 @@ func TestSharedSlowLineIsNotAHang(t *testing.T) {
 	for _, speed := range []int{1 << 20, 800 << 10} {
 		synctest.Test(t, func(t *testing.T) {
 			store := storage.Attend(storage.Retry(&narrow{
-				Provider:  storage.NewMem(),
+				Provider:  storagetest.NewMem(),
 				perSecond: speed,
 				line:      make(chan struct{}, 1),
 			}, storage.RetryOptions{}), storage.DefaultSilence, nil)

@@ -23,7 +23,7 @@ func put(ctx context.Context, p storage.Provider, key string, size int) error {
 // TestSilenceEndsAllCalls: one call that hears nothing for too long ends all, and later ones fail at once.
 func TestSilenceEndsAllCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := storagetest.Hanging(storage.NewMem())
+		h := storagetest.Hanging(storagetest.NewMem())
 		var told atomic.Int64
 		a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, func() { told.Add(1) })
 		if err := put(t.Context(), a, "chunks/a", 100); err != nil {
@@ -78,7 +78,7 @@ func (s steady) Put(ctx context.Context, key string, body []byte, sum [sha256.Si
 // was measured, slower.
 func TestSlowIsNotSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &steady{storage.NewMem(), 1 << 20}
+		s := &steady{storagetest.NewMem(), 1 << 20}
 		a := storage.Attend(storage.Retry(s, storage.RetryOptions{}), 15*time.Second, nil)
 		for i, speed := range []int{1 << 20, 1 << 20, 700 << 10, 500 << 10, 400 << 10, 300 << 10, 256 << 10, 256 << 10} {
 			s.perSecond = speed
@@ -92,7 +92,7 @@ func TestSlowIsNotSilent(t *testing.T) {
 // TestReadingDoesNotHideThatWritingHangs: a store that can be read and hangs when it is written is given up.
 func TestReadingDoesNotHideThatWritingHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := storagetest.Hanging(storage.NewMem())
+		h := storagetest.Hanging(storagetest.NewMem())
 		a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, nil)
 		if err := put(t.Context(), a, "chunks/a", 100); err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func TestReadingDoesNotHideThatWritingHangs(t *testing.T) {
 // TestErrorsAreNoSilence: a store that answers with errors is not given up by the operation.
 func TestErrorsAreNoSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := storagetest.Faulty(storage.NewMem())
+		f := storagetest.Faulty(storagetest.NewMem())
 		a := storage.Attend(storage.Retry(f, storage.RetryOptions{}), 5*time.Second, nil)
 		f.Down(true)
 		if err := put(t.Context(), a, "chunks/a", 100); !errors.Is(err, storagetest.ErrDown) {
@@ -134,7 +134,7 @@ func TestErrorsAreNoSilence(t *testing.T) {
 // TestACancelledCallerIsNoSilence: that somebody gave up waiting says nothing of the store.
 func TestACancelledCallerIsNoSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := storagetest.Hanging(storage.NewMem())
+		h := storagetest.Hanging(storagetest.NewMem())
 		a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, nil)
 		h.Hang(false, func(string, string) bool { return true })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -154,7 +154,7 @@ func TestACancelledCallerIsNoSilence(t *testing.T) {
 // and the next one twice as long.
 func TestDeadlineFollowsTheMeasuredThroughput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &steady{storage.NewMem(), 4 << 20}
+		s := &steady{storagetest.NewMem(), 4 << 20}
 		h := storagetest.Hanging(s)
 		r := storage.Retry(h, storage.RetryOptions{Attempts: 2})
 		if err := put(t.Context(), r, "a", 16<<20); err != nil { // four seconds
@@ -190,7 +190,7 @@ func TestASlowStoreThatHangsIsGivenUpSoon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &steady{storage.NewMem(), 256 << 10}
+				s := &steady{storagetest.NewMem(), 256 << 10}
 				h := storagetest.Hanging(s)
 				a := storage.Attend(storage.Retry(h, storage.RetryOptions{}), 15*time.Second, nil)
 				if err := put(t.Context(), a, "chunks/slow", 2<<20); err != nil {
@@ -239,7 +239,7 @@ func (s *shared) Put(ctx context.Context, key string, body []byte, sum [sha256.S
 func TestAStoreThatManyShareIsNotGivenUp(t *testing.T) {
 	for _, speed := range []int{1 << 20, 512 << 10, 256 << 10} {
 		synctest.Test(t, func(t *testing.T) {
-			a := storage.Attend(storage.Retry(&shared{Provider: storage.NewMem(), perSecond: speed}, storage.RetryOptions{}),
+			a := storage.Attend(storage.Retry(&shared{Provider: storagetest.NewMem(), perSecond: speed}, storage.RetryOptions{}),
 				15*time.Second, nil)
 			if err := put(t.Context(), a, "chunks/first", 2<<20); err != nil {
 				t.Fatal(err)
@@ -267,7 +267,7 @@ func TestAStoreThatManyShareIsNotGivenUp(t *testing.T) {
 // its time for what was written since.
 func TestSyncsAtOnceTakeNoTimeFromALaterOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := storagetest.Hanging(storage.NewMem())
+		h := storagetest.Hanging(storagetest.NewMem())
 		a := storage.Attend(h, 15*time.Second, nil)
 		syncs := func(verb, _ string) bool { return verb == "sync" }
 		if err := put(t.Context(), a, "chunks/a", 64<<20); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wedsync/keepsake/internal/engine/storage"
+	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
 )
 
 // twoChecks is a store on which another check is at the same place at the same moment, once.
@@ -42,7 +43,7 @@ func TestTwoChecksAtOnce(t *testing.T) {
 			"small": func(p storage.Provider) error { return storage.Check(ctx, p) },
 			"large": func(p storage.Provider) error { return storage.CheckLarge(ctx, p, 1<<20) },
 		} {
-			p := &twoChecks{Provider: storage.NewMem(), meet: meet}
+			p := &twoChecks{Provider: storagetest.NewMem(), meet: meet}
 			if err := check(p); err != nil || !p.met {
 				t.Errorf("%s, %s: %v", size, what, err)
 			}
@@ -54,7 +55,7 @@ func TestTwoChecksAtOnce(t *testing.T) {
 func TestAStoreThatKeepsOtherBytesIsFoundOut(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	p := &twoChecks{Provider: storage.NewMem(), meet: func(p storage.Provider, key string, body []byte) error {
+	p := &twoChecks{Provider: storagetest.NewMem(), meet: func(p storage.Provider, key string, body []byte) error {
 		odd := bytes.Clone(body)
 		slices.Reverse(odd)
 		return p.Put(ctx, key, odd, sha256.Sum256(odd), true)

@@ -13,7 +13,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 
 func TestMem(t *testing.T) {
 	t.Parallel()
-	storagetest.Run(t, func(*testing.T) storage.Provider { return storage.NewMem() })
+	storagetest.Run(t, func(*testing.T) storage.Provider { return storagetest.NewMem() })
 }
 
 func TestFile(t *testing.T) {
@@ -69,14 +69,14 @@ func TestGCS(t *testing.T) {
 func TestRetryKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	storagetest.Run(t, func(*testing.T) storage.Provider {
-		return storage.Retry(storage.NewMem(),
+		return storage.Retry(storagetest.NewMem(),
 			storage.RetryOptions{})
 	})
 }
 
 func TestFaultyKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	storagetest.Run(t, func(*testing.T) storage.Provider { return storagetest.Faulty(storage.NewMem()) })
+	storagetest.Run(t, func(*testing.T) storage.Provider { return storagetest.Faulty(storagetest.NewMem()) })
 }
 
 func openFile(t testing.TB, dir string) storage.Provider {

@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,8 +18,8 @@ var errBadKey = errors.New("not an object key")
 // keeps it.
 const probeKey = "keepsake-probe"
 
-// isProbe says whether a key is what this package tries a store with.
-func isProbe(key string) bool { return key == probeKey || strings.HasPrefix(key, probeKey+"-") }
+// IsProbe says whether a key is what this package tries a store with.
+func IsProbe(key string) bool { return key == probeKey || strings.HasPrefix(key, probeKey+"-") }
 
 // probeBody is always the same, so that two processes that try a store at once do not disturb each other.
 const probeBody = "Keepsake tries what this store does. This object may be removed.\n"
@@ -43,6 +45,21 @@ func checkKey(key string) error {
 			return fmt.Errorf("%w: each part of %q between slashes must be 1 to %d bytes long and begin with no dot", errBadKey,
 				key, maxSegment)
 		}
+	}
+	return nil
+}
+
+// CheckPut is what Put of each provider checks before anything is sent: a living context, a key that every provider
+// keeps, a body that has its sum.
+func CheckPut(ctx context.Context, key string, body []byte, sum [sha256.Size]byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if sha256.Sum256(body) != sum {
+		return fmt.Errorf("put %s: the bytes to send do not have their checksum: %w", key, ErrChecksum)
 	}
 	return nil
 }

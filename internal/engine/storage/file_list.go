@@ -70,7 +70,7 @@ func visit(ctx context.Context, base *os.Root, key string, isDir bool, fn func(O
 		return nil // deleted since the folder was read
 	case err != nil:
 		return fmt.Errorf("list %s: %w", key, err)
-	case !info.Mode().IsRegular() || isProbe(key):
+	case !info.Mode().IsRegular() || IsProbe(key):
 		return nil
 	}
 	return fn(Object{Key: key, Size: info.Size()})

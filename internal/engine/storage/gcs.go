@@ -94,7 +94,7 @@ func (s *gcsStore) object(key string) *storage.ObjectHandle { return s.bucket.Ob
 
 // Put implements Provider. The store compares the CRC32C before the object becomes visible.
 func (s *gcsStore) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
-	if err := checkPut(ctx, key, body, sum); err != nil {
+	if err := CheckPut(ctx, key, body, sum); err != nil {
 		return err
 	}
 	object := s.object(key)
@@ -178,7 +178,7 @@ func (s *gcsStore) List(ctx context.Context, prefix string, fn func(Object) erro
 			return gcsError("list", prefix, err)
 		}
 		key := strings.TrimPrefix(attrs.Name, s.prefix)
-		if isProbe(key) || strings.HasSuffix(key, "/") { // some consoles make "folders": empty objects
+		if IsProbe(key) || strings.HasSuffix(key, "/") { // some consoles make "folders": empty objects
 			continue
 		}
 		if err := ctx.Err(); err != nil {

@@ -20,7 +20,7 @@ var errFlaky = errors.New("flaky")
 
 func TestRetryTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := storagetest.Faulty(storage.NewMem())
+		f := storagetest.Faulty(storagetest.NewMem())
 		failures := 0
 		f.FailPutOf(func(string) error {
 			if failures++; failures < 4 {
@@ -44,7 +44,7 @@ func TestRetryTriesAgain(t *testing.T) {
 
 func TestRetryGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := storagetest.Faulty(storage.NewMem())
+		f := storagetest.Faulty(storagetest.NewMem())
 		f.Down(true)
 		tries := 1
 		r := storage.Retry(f, storage.RetryOptions{Attempts: 3, OnRetry: func(string, string, int, error) { tries++ }})
@@ -60,7 +60,7 @@ func TestRetryGivesUp(t *testing.T) {
 // TestRetryWaitsLongerEachTime: waits double up to a bound, and each is a part of that by chance, half of it at least.
 func TestRetryWaitsLongerEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := storagetest.Faulty(storage.NewMem())
+		f := storagetest.Faulty(storagetest.NewMem())
 		f.Down(true)
 		parts := map[float64]bool{}
 		for range 20 {
@@ -88,7 +88,7 @@ func TestRetryWaitsLongerEachTime(t *testing.T) {
 func TestRetryTakesSomeAnswersAsFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, final := range []error{storage.ErrNotFound, storage.ErrExists, storage.ErrChecksum, storage.ErrTooLarge} {
-			f := storagetest.Faulty(storage.NewMem())
+			f := storagetest.Faulty(storagetest.NewMem())
 			f.FailGet(final)
 			f.FailPut(final)
 			r := storage.Retry(f, storage.RetryOptions{
@@ -105,7 +105,7 @@ func TestRetryTakesSomeAnswersAsFinal(t *testing.T) {
 
 func TestRetryStopsWhenTheCallerDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := storagetest.Faulty(storage.NewMem())
+		f := storagetest.Faulty(storagetest.NewMem())
 		f.Down(true)
 		ctx, cancel := context.WithCancel(t.Context())
 		r := storage.Retry(f, storage.RetryOptions{
@@ -126,7 +126,7 @@ func TestRetryStopsWhenTheCallerDoes(t *testing.T) {
 
 func TestRetryBoundsAHungStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := storagetest.Faulty(storage.NewMem())
+		f := storagetest.Faulty(storagetest.NewMem())
 		f.Delay(make(chan struct{})) // for ever
 		r := storage.Retry(f, storage.RetryOptions{Attempts: 2, Patience: 10 * time.Second, Speed: 1 << 20})
 		start := time.Now()
@@ -166,7 +166,7 @@ func (d deaf) List(ctx context.Context, prefix string, fn func(storage.Object) e
 func TestRetryLeavesADeafListingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, there := range []int{0, 2} {
-			d := deaf{storage.NewMem(), make(chan struct{})}
+			d := deaf{storagetest.NewMem(), make(chan struct{})}
 			for i := range there {
 				storagetest.Put(t, d.Provider, fmt.Sprint(i), []byte("x"))
 			}
@@ -190,7 +190,7 @@ func TestRetryLeavesADeafListingBehind(t *testing.T) {
 
 func TestRetryLeavesADeafStoreBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := deaf{storage.NewMem(), make(chan struct{})}
+		d := deaf{storagetest.NewMem(), make(chan struct{})}
 		if _, err := storage.Retry(d, storage.RetryOptions{}).Get(t.Context(), "a", 10); !errors.Is(err, storage.ErrTimeout) {
 			t.Errorf("Get: %v, want %v", err, storage.ErrTimeout)
 		}
@@ -221,12 +221,12 @@ func (f *forgetful) Put(ctx context.Context, key string, body []byte, sum [sha25
 func TestRetryKnowsItsOwnObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := []byte("mine")
-		own := storage.Retry(&forgetful{Provider: storage.NewMem()}, storage.RetryOptions{})
+		own := storage.Retry(&forgetful{Provider: storagetest.NewMem()}, storage.RetryOptions{})
 		if err := own.Put(t.Context(), "a", body, sha256.Sum256(body), false); err != nil {
 			t.Errorf("its own bytes are there: %v", err)
 		}
 		for _, theirs := range []string{"them", "longer than mine"} {
-			other := storage.Retry(&forgetful{Provider: storage.NewMem(), swap: []byte(theirs)}, storage.RetryOptions{})
+			other := storage.Retry(&forgetful{Provider: storagetest.NewMem(), swap: []byte(theirs)}, storage.RetryOptions{})
 			if err := other.Put(t.Context(), "a", body, sha256.Sum256(body), false); !errors.Is(err, storage.ErrExists) {
 				t.Errorf("%q is there: %v, want %v", theirs, err, storage.ErrExists)
 			}
@@ -236,7 +236,7 @@ func TestRetryKnowsItsOwnObject(t *testing.T) {
 
 func TestRetryListsAgainOnlyFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := storagetest.Faulty(storage.NewMem())
+		f := storagetest.Faulty(storagetest.NewMem())
 		storagetest.Put(t, f, "a", []byte("x"))
 		f.Down(true)
 		r := storage.Retry(f, storage.RetryOptions{OnRetry: func(string, string, int, error) { f.Down(false) }})

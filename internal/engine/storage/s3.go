@@ -140,7 +140,7 @@ func (s *s3Store) key(key string) *string { return aws.String(s.prefix + key) }
 
 // Put implements Provider.
 func (s *s3Store) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
-	if err := checkPut(ctx, key, body, sum); err != nil {
+	if err := CheckPut(ctx, key, body, sum); err != nil {
 		return err
 	}
 	can, err := s.abilities(ctx)
@@ -278,7 +278,7 @@ func (s *s3Store) List(ctx context.Context, prefix string, fn func(Object) error
 		}
 		for _, o := range page.Contents {
 			key := strings.TrimPrefix(aws.ToString(o.Key), s.prefix)
-			if isProbe(key) || strings.HasSuffix(key, "/") { // some consoles make "folders": empty objects
+			if IsProbe(key) || strings.HasSuffix(key, "/") { // some consoles make "folders": empty objects
 				continue
 			}
 			if err := ctx.Err(); err != nil {

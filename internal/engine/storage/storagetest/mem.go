@@ -1,4 +1,4 @@
-package storage
+package storagetest
 
 import (
 	"bytes"
@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
-// Mem keeps objects in memory, for unit tests.
+// Mem keeps objects in memory.
 type Mem struct {
 	mu      sync.RWMutex
 	objects map[string][]byte
@@ -22,30 +24,15 @@ func NewMem() *Mem { return &Mem{objects: map[string][]byte{}} }
 
 // Put implements Provider.
 func (m *Mem) Put(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, replace bool) error {
-	if err := checkPut(ctx, key, body, sum); err != nil {
+	if err := storage.CheckPut(ctx, key, body, sum); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, there := m.objects[key]; there && !replace {
-		return fmt.Errorf("put %s: %w", key, ErrExists)
+		return fmt.Errorf("put %s: %w", key, storage.ErrExists)
 	}
 	m.objects[key] = bytes.Clone(body)
-	return nil
-}
-
-// checkPut is what Put checks before anything is sent: a living context, a key every provider keeps, a body that has
-// its sum.
-func checkPut(ctx context.Context, key string, body []byte, sum [sha256.Size]byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := checkKey(key); err != nil {
-		return err
-	}
-	if sha256.Sum256(body) != sum {
-		return fmt.Errorf("put %s: the bytes to send do not have their checksum: %w", key, ErrChecksum)
-	}
 	return nil
 }
 
@@ -58,35 +45,35 @@ func (m *Mem) Get(ctx context.Context, key string, limit int64) ([]byte, error) 
 	defer m.mu.RUnlock()
 	body, there := m.objects[key]
 	if !there {
-		return nil, fmt.Errorf("read %s: %w", key, ErrNotFound)
+		return nil, fmt.Errorf("read %s: %w", key, storage.ErrNotFound)
 	}
 	if int64(len(body)) > limit {
-		return nil, tooLarge(key, limit)
+		return nil, fmt.Errorf("read %s: more than the expected %d bytes: %w", key, limit, storage.ErrTooLarge)
 	}
 	return append([]byte{}, body...), nil
 }
 
 // Stat implements Provider.
-func (m *Mem) Stat(ctx context.Context, key string) (Object, error) {
+func (m *Mem) Stat(ctx context.Context, key string) (storage.Object, error) {
 	if err := ctx.Err(); err != nil {
-		return Object{}, err
+		return storage.Object{}, err
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	body, there := m.objects[key]
 	if !there {
-		return Object{}, fmt.Errorf("look up %s: %w", key, ErrNotFound)
+		return storage.Object{}, fmt.Errorf("look up %s: %w", key, storage.ErrNotFound)
 	}
-	return Object{Key: key, Size: int64(len(body))}, nil
+	return storage.Object{Key: key, Size: int64(len(body))}, nil
 }
 
 // List implements Provider.
-func (m *Mem) List(ctx context.Context, prefix string, fn func(Object) error) error {
+func (m *Mem) List(ctx context.Context, prefix string, fn func(storage.Object) error) error {
 	m.mu.RLock()
-	var found []Object
+	var found []storage.Object
 	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
-		if strings.HasPrefix(key, prefix) && !isProbe(key) {
-			found = append(found, Object{Key: key, Size: int64(len(m.objects[key]))})
+		if strings.HasPrefix(key, prefix) && !storage.IsProbe(key) {
+			found = append(found, storage.Object{Key: key, Size: int64(len(m.objects[key]))})
 		}
 	}
 	m.mu.RUnlock() // fn may call back
