@@ -54,8 +54,11 @@ func Wrong(field, format string, args ...any) *Error {
 	return e
 }
 
-// CodeOf returns the code of the outermost Error in err's chain, or CodeInternal.
+// CodeOf returns the code of the outermost Error in err's chain, CodeInternal for an error without one, and "" for nil.
 func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code
