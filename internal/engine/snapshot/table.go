@@ -3,11 +3,11 @@ package snapshot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
 
+	"github.com/jackc/pglogrepl"
 	"github.com/zeebo/xxh3"
 
 	"github.com/wedsync/keepsake/internal/engine/platform"
@@ -78,19 +78,17 @@ func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys []
 func (b *backup) sameIdentity() bool {
 	now, then := b.manifest.Source, b.parent.Source
 	return now.SystemID != "" && now.SystemID == then.SystemID && now.Timeline == then.Timeline &&
-		now.Run != "" && now.Run == then.Run && walPosition(now.LSN) >= walPosition(then.LSN) &&
+		now.Run != "" && now.Run == then.Run && notBefore(now.LSN, then.LSN) &&
 		now.DatabaseOID == then.DatabaseOID && now.TypesDigest == then.TypesDigest &&
 		now.ServerNum/10000 == then.ServerNum/10000
 }
 
-// walPosition reads an LSN such as 16/B374D848. Within one run of a server it only grows; in a machine that was set
-// back with its memory it may not.
-func walPosition(lsn string) uint64 {
-	var high, low uint32
-	if _, err := fmt.Sscanf(lsn, "%X/%X", &high, &low); err != nil {
-		return 0
-	}
-	return uint64(high)<<32 | uint64(low)
+// notBefore reports whether a position in the log is that of then or a later one. Within one run of a server positions
+// only grow; in a machine that was set back with its memory they may not. One that cannot be read proves nothing.
+func notBefore(now, then string) bool {
+	at, err := pglogrepl.ParseLSN(now)
+	before, errThen := pglogrepl.ParseLSN(then)
+	return err == nil && errThen == nil && at >= before
 }
 
 func columnsOf(rel *platform.Relation) []repository.Column {
