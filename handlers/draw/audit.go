@@ -60,7 +60,7 @@ const sealedLate = 48 * time.Hour
 // sealedAhead is how far the clocks of two machines may differ before it is said.
 const sealedAhead = time.Hour
 
-// AuditVerdict says how the whole trail was found.
+// AuditVerdict draws the newest verdict on the trail.
 func AuditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	if v == nil {
 		return &ui.Notice{Tone: ui.ToneMute, Title: "Not verified yet",

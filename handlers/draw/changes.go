@@ -17,9 +17,9 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// ShownChoice says in short which choice a comparison is of: what comes back, from when, how far, without which rows.
-// The comparison's form carries it beside the controls: where they say something else, the person has chosen anew and
-// not seen what that does.
+// ShownChoice returns a short text for the choice that a comparison was made for: what comes back, from when, how
+// far, without which rows. The comparison's form carries it beside the controls. Where the controls say something
+// else, the person has chosen anew and has not seen what that does.
 func ShownChoice(in console.ScopedInput, skip []string) string {
 	skip = slices.Clone(skip)
 	slices.Sort(skip)
@@ -34,10 +34,10 @@ func ShownChoice(in console.ScopedInput, skip []string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Changes is how many rows a confirmed comparison changes, and how many it does not.
+// Changes says how many rows a confirmed comparison changes, and how many it does not.
 type Changes struct{ insert, update, remove, refused, left int64 }
 
-// ChangesOf counts a comparison's rows but for those that were ticked off.
+// ChangesOf counts a comparison's rows without those that were ticked off.
 func ChangesOf(p *scope.Preview, left map[string]bool) (n Changes) {
 	for _, t := range p.Tables {
 		one := changesIn(t, left)
@@ -75,7 +75,7 @@ func LeftOut(left map[string]bool) func(t scope.TableChanges, c scope.Change) bo
 	return func(t scope.TableChanges, c scope.Change) bool { return left[t.AllRowsName()] || left[t.RowName(c)] }
 }
 
-// All is how many rows it changes.
+// All returns how many rows the comparison changes.
 func (n Changes) All() int64 { return n.insert + n.update + n.remove }
 
 // Figures say how many rows of each sort it changes.
@@ -106,7 +106,7 @@ func (n Changes) Button(mode scope.Mode) string {
 	return "Make everything as it was: " + strings.Join(parts, ", ")
 }
 
-// NothingWords say why there is nothing to confirm.
+// NothingWords says why there is nothing to confirm.
 func (n Changes) NothingWords(in console.ScopedInput) string {
 	switch noun := ScopeNoun(in.Scope); {
 	case n.left > 0:
@@ -119,7 +119,7 @@ func (n Changes) NothingWords(in console.ScopedInput) string {
 	}
 }
 
-// RowsShown is how many rows of a table a page shows; all of them count.
+// RowsShown is how many rows of a table a page shows. The figures count all of them.
 const RowsShown = 50
 
 // changeWords say what happens, or happened, to a row, and to how many.
@@ -139,12 +139,12 @@ var (
 		false}
 )
 
-// PreviewTable draws a table of a comparison; false where nothing is to be said of it.
+// PreviewTable draws a table of a comparison. It returns false where there is nothing to show of it.
 func PreviewTable(t scope.TableChanges, left map[string]bool, words changeWords) (views.PreviewTable, bool) {
 	return PreviewRows(t, left, words, 0)
 }
 
-// PreviewRows draws a table's rows from the one with the number from on.
+// PreviewRows draws a table's rows, beginning with the row number from.
 func PreviewRows(t scope.TableChanges, left map[string]bool, words changeWords, from int) (views.PreviewTable, bool) {
 	insert, update, remove, refused := t.Counts()
 	counts := []any{}
@@ -211,7 +211,7 @@ func cellText(v *string) string {
 	return *v
 }
 
-// ModeWords say how far a restore into the live platform goes.
+// ModeWords says how far a restore into the live platform goes.
 func ModeWords(m scope.Mode) string {
 	if m == scope.Rewind {
 		return "rewind: everything as it was"
@@ -219,7 +219,7 @@ func ModeWords(m scope.Mode) string {
 	return "bring back what is missing"
 }
 
-// Impact says what is at stake: whom and what the changes touch, and how long they take.
+// Impact says whom and what the changes touch, and how long they take.
 func Impact(p *scope.Preview, left map[string]bool) []ui.Figure {
 	var vendors, payments int64
 	for _, t := range p.Tables {
@@ -246,7 +246,7 @@ func Set(list []string) map[string]bool {
 	return out
 }
 
-// Elsewhere are the ticks that no checkbox of the page carries.
+// Elsewhere returns the ticks that no checkbox of the page carries.
 func Elsewhere(left map[string]bool, tables []views.PreviewTable) []string {
 	here := map[string]bool{}
 	for _, t := range tables {
@@ -265,7 +265,7 @@ func Elsewhere(left map[string]bool, tables []views.PreviewTable) []string {
 	return out
 }
 
-// UndoLines say table by table what an undo does to the rows that a restore wrote.
+// UndoLines says table by table what an undo does to the rows that a restore wrote.
 func UndoLines(tables []scope.TableChanges) (lines []string) {
 	for _, t := range tables {
 		insert, update, remove, _ := t.Counts()

@@ -12,7 +12,8 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// NewestBefore is what the recovery point before a damage is called: safe only where that is known.
+// NewestBefore returns what pages call the recovery point before a damage. They call it safe only where that is
+// known.
 func NewestBefore(d *engine.Damage) string {
 	if d.Safe {
 		return "newest safe"
@@ -20,7 +21,7 @@ func NewestBefore(d *engine.Damage) string {
 	return "newest"
 }
 
-// BeforeIt is the same in a link.
+// BeforeIt returns the same for the text of a link.
 func BeforeIt(d *engine.Damage) string {
 	if d.Safe {
 		return "safe one"
@@ -28,7 +29,7 @@ func BeforeIt(d *engine.Damage) string {
 	return "one from before"
 }
 
-// UnsafeWords say why it is not called safe, as a sentence that follows others.
+// UnsafeWords says why the point is not called safe, in a sentence that follows others.
 func UnsafeWords(d *engine.Damage) string {
 	if d.Safe {
 		return ""
@@ -81,7 +82,7 @@ func PointUnsure(err error) string {
 		"may be from after a damage." + HintFailed(err)
 }
 
-// HintFailed says why a hint cannot be had, as a sentence that follows others; nothing of what was not written for
+// HintFailed says why there is no hint, in a sentence that follows others. It shows only errors that were written for
 // people.
 func HintFailed(err error) string {
 	switch {
@@ -93,7 +94,7 @@ func HintFailed(err error) string {
 	return " " + keepsake.Sentence(keepsake.MessageOf(err))
 }
 
-// LookNotices say where the damage lies, on which side of it the wedding is shown, and whether the platform could be
+// LookNotices says where the damage lies, on which side of it the wedding is shown, and whether the platform could be
 // asked.
 func LookNotices(w console.WeddingLook, page string, clock format.Clock) (out []ui.Notice) {
 	if d := w.Damage; d != nil {

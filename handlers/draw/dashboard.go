@@ -13,14 +13,15 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// GoneUnknown says what a list of weddings may lack.
+// GoneUnknown says that a list may lack weddings that the platform has lost.
 const GoneUnknown = "The platform and the recovery points could not be compared in time, so this list cannot say " +
 	"which weddings were deleted from the platform. Reload this page in a minute."
 
 // OverviewWeddings is how many of the next weddings an overview shows.
 const OverviewWeddings = 8
 
-// PlatformBanner says what of the platform keeps backups or restores from working; "" for nothing.
+// PlatformBanner says what is wrong with the platform that keeps backups or restores from working, or "" where
+// nothing is.
 func PlatformBanner(d console.Dashboard) string {
 	switch d.Platform.Kind {
 	case console.PlatformAway:
@@ -47,7 +48,7 @@ func Strip(o console.Operation, live views.Live) views.Strip {
 	}
 }
 
-// Verdict is the one sentence a person in panic reads.
+// Verdict returns the one sentence that a person in a panic reads.
 func Verdict(d console.Dashboard, clock format.Clock) views.Verdict {
 	switch {
 	case d.Newest == nil:
@@ -145,7 +146,7 @@ func copiesOf(d console.Dashboard) []keepsake.Copy {
 	return out
 }
 
-// LastBackup draws when the platform was saved last, and what is wrong with that.
+// LastBackup draws when the platform was saved last, and what is wrong with that backup.
 func LastBackup(d console.Dashboard, clock format.Clock) views.LastBackup {
 	last := views.LastBackup{Tone: ui.ToneOK}
 	switch d.Alarm {
@@ -243,7 +244,7 @@ func Wedding(w console.Wedding) views.Wedding {
 	return out
 }
 
-// WeddingsCut says how many weddings of the next year are not among the first shown, "" where there is none.
+// WeddingsCut says how many weddings of the next year are not among the first ones shown, or "" where all are.
 func WeddingsCut(d console.Dashboard, shown int) string {
 	hidden := d.WeddingsAhead - shown
 	switch {

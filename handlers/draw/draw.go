@@ -1,5 +1,6 @@
-// Package draw turns what the console says into view-models: one file for each kind of operation, and one for each page
-// that tells more. It reads no request and asks nobody: who shows a page, and the storybook, give it all that it draws.
+// Package draw turns what the console returns into view-models. It has one file for each kind of operation, and one
+// for each page that shows more. It reads no request and asks nothing: handlers and the storybook give it all that it
+// draws.
 package draw
 
 import (
@@ -42,10 +43,10 @@ func drawingOf(kind console.Kind) drawing {
 		result: func(console.Operation) *views.Result { return nil }}
 }
 
-// OperationTitle names an operation as people say it.
+// OperationTitle returns the name of an operation as people say it.
 func OperationTitle(o console.Operation) string { return drawingOf(o.Kind).title(o) }
 
-// Noun is what an operation is called within a sentence.
+// Noun returns the word for an operation within a sentence.
 func Noun(o console.Operation) string { return drawingOf(o.Kind).noun }
 
 // Stopping says what it means to cancel an operation now.

@@ -13,7 +13,7 @@ import (
 // lateAfter is how long after its time a duty is called late: a worker looks every few seconds.
 const lateAfter = time.Minute
 
-// DutyRow draws when a duty ran, how that ended and when it runs next.
+// DutyRow draws when a duty ran last, how that ended and when it runs next.
 func DutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
 	row := views.DutyRow{Does: format.Title(d.Does), Every: format.Every(d.Every),
 		Last: clock.When(d.Ended), Message: d.Message,

@@ -9,8 +9,8 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// EmergencyNotices say what keeps the platform from helping, what stands here instead, and what to do before the first
-// backup.
+// EmergencyNotices says what keeps the platform from helping, what the page shows instead, and what to do before the
+// first backup.
 func EmergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock) (out []ui.Notice) {
 	n, trouble := PlatformNotice(d.Platform.Kind)
 	switch {
@@ -51,8 +51,8 @@ const (
 	manyWeddings = 12
 )
 
-// ListEmergency puts the weddings ahead in groups: today's, tomorrow's and later ones. None of today and tomorrow is
-// left out.
+// ListEmergency groups the weddings ahead: today's, tomorrow's and later ones. It leaves out none of today and
+// tomorrow.
 func ListEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
 	groups := []views.EmergencyGroup{{ID: "now", Title: "Today", Urgent: true},
 		{ID: "tomorrow", Title: "Tomorrow", Urgent: true}, {ID: "later", Title: "The next ones"}}

@@ -105,7 +105,7 @@ func Result(o console.Operation) *views.Result {
 	}
 }
 
-// OperationFacts are what is known of every operation, with what its kind adds.
+// OperationFacts draws the facts that every operation has, and those of its kind.
 func OperationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 	facts := []ui.Fact{{Label: "Asked for by", Value: OrDash(o.RequestedBy)},
 		{Label: "Asked for", Value: clock.Exact(o.CreatedAt)}}
@@ -157,7 +157,7 @@ func OperationRow(o console.Operation, clock format.Clock) views.OperationRow {
 	return row
 }
 
-// LogLines draw the log of an operation.
+// LogLines draws the log of an operation.
 func LogLines(lines []console.LogLine, clock format.Clock) []views.LogLine {
 	out := make([]views.LogLine, len(lines))
 	for i, l := range lines {

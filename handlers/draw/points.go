@@ -34,7 +34,7 @@ func LabelsText(labels map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
-// PointNotices say what somebody must know before they rely on a recovery point.
+// PointNotices says what a person must know before they rely on a recovery point.
 func PointNotices(d console.PointDetail) []ui.Notice {
 	var out []ui.Notice
 	if t := d.Point.LastTest; t != nil && !t.OK {
@@ -50,7 +50,7 @@ func PointNotices(d console.PointDetail) []ui.Notice {
 	return out
 }
 
-// PointFigures say how much a recovery point holds.
+// PointFigures says how much a recovery point holds.
 func PointFigures(p console.Point) []ui.Figure {
 	return []ui.Figure{
 		{Label: "Tables", Value: format.Count(int64(p.Tables))},
@@ -64,7 +64,7 @@ func PointFigures(p console.Point) []ui.Figure {
 	}
 }
 
-// PointFacts say where a recovery point comes from.
+// PointFacts says where a recovery point comes from.
 func PointFacts(d console.PointDetail) []ui.Fact {
 	facts := []ui.Fact{{Label: "Database", Value: OrDash(d.Point.Database)},
 		{Label: "Server", Value: "PostgreSQL " + d.Point.Server}}
@@ -79,7 +79,7 @@ func PointFacts(d console.PointDetail) []ui.Fact {
 	return append(facts, ui.Fact{Label: "Number", Value: d.Point.ID, Mono: true})
 }
 
-// PointTests draw how a recovery point was tested.
+// PointTests draws the tests of a recovery point.
 func PointTests(tests []console.PointTest, clock format.Clock) []views.PointTest {
 	names := map[string]string{"verify": "Verification", "deep_verify": "Deep verification",
 		"restore": "Restore, compared row by row"}
@@ -97,7 +97,7 @@ func PointTests(tests []console.PointTest, clock format.Clock) []views.PointTest
 	return out
 }
 
-// ProofFigures say how complete and how sound a point is, and how long its restore would take.
+// ProofFigures says how complete and how sound a recovery point is, and how long its restore would take.
 func ProofFigures(d console.PointDetail) []ui.Figure {
 	out := []ui.Figure{{Label: "Rows found", Value: "–", Hint: "no verification has counted them yet"},
 		{Label: "Integrity", Value: "–", Hint: "verify it to know"}}
@@ -113,7 +113,7 @@ func ProofFigures(d console.PointDetail) []ui.Figure {
 	return append(out, ui.Figure{Label: "Restoring takes", Value: "–", Hint: "no whole restore has been measured yet"})
 }
 
-// PointTiers draw the tables of a recovery point, tier by tier.
+// PointTiers draws the tables of a recovery point, tier by tier.
 func PointTiers(tables []engine.PointTable, proof *engine.PointProof) []views.PointTier {
 	var out []views.PointTier
 	for _, tier := range keepsake.Tiers() {

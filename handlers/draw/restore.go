@@ -27,7 +27,7 @@ func TierTables(p console.PointDetail, tier keepsake.Tier) string {
 	return format.Names(names, 6)
 }
 
-// RestoreFacts say what a restore would bring back.
+// RestoreFacts says what a restore would bring back.
 func RestoreFacts(p console.PointDetail, clock format.Clock) []ui.Fact {
 	var good []string
 	for _, cp := range p.Point.Copies {

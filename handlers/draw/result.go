@@ -20,7 +20,7 @@ func problemResult(o console.Operation, message string) *views.Result {
 	return &views.Result{Tone: ui.ToneBad, Title: "The " + noun + " failed", Text: text}
 }
 
-// Copies draw where a recovery point lies.
+// Copies draws at which providers a recovery point has copies.
 func Copies(list []keepsake.Copy) []views.Copy {
 	out := make([]views.Copy, len(list))
 	for i, c := range list {
@@ -57,7 +57,7 @@ func findings(list []engine.VerifyFinding) []views.Finding {
 	return out
 }
 
-// OrDash is a dash for nothing.
+// OrDash returns s, or a dash where s is empty.
 func OrDash(s string) string {
 	if s == "" {
 		return "–"

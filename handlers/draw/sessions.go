@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// Device says what a browser says of itself in words. It is for people to recognise their own, and nothing is decided
-// by it: anybody can say anything.
+// Device turns what a browser says of itself into words, by which people recognise their own. Nothing is decided by
+// it, because a client can say anything.
 func Device(agent string) string {
 	find := func(names [][2]string) string {
 		for _, n := range names {

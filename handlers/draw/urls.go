@@ -10,28 +10,28 @@ import (
 	"github.com/wedsync/keepsake/views"
 )
 
-// PointURL is the page of a recovery point.
+// PointURL returns the address of a recovery point's page.
 func PointURL(id string) string { return "/points/" + id }
 
-// OperationURL is the page of an operation.
+// OperationURL returns the address of an operation's page.
 func OperationURL(id string) string { return "/operations/" + id }
 
-// WeddingURL is the page of a wedding.
+// WeddingURL returns the address of a wedding's page.
 func WeddingURL(id string) string { return "/weddings/" + url.PathEscape(id) }
 
-// OrganizationURL is where an organization is compared with what it was.
+// OrganizationURL returns the address of the page that compares an organization with what it was.
 func OrganizationURL(id string) string {
 	return PlatformRestore + "?" + url.Values{"organization": {id}}.Encode()
 }
 
-// PlatformRestore is where restores into the live platform are compared, but for those of one wedding, which has a page
-// of its own.
+// PlatformRestore is the address of the page that compares restores into the live platform. Those of one wedding have
+// a page of their own.
 const PlatformRestore = "/platform/restore"
 
-// ScopedURL is the page of a restore into the live platform.
+// ScopedURL returns the address of a restore into the live platform.
 func ScopedURL(restore string) string { return "/restores/" + url.PathEscape(restore) }
 
-// ScopedPath is the page of a scope's comparison, and ScopedQuery what it is asked for.
+// ScopedPath returns the path of a scope's comparison. ScopedQuery returns its query.
 func ScopedPath(s keepsake.Scope) string {
 	if id := s.WeddingID(); id != "" {
 		return WeddingURL(id) + "/restore"
@@ -39,7 +39,7 @@ func ScopedPath(s keepsake.Scope) string {
 	return PlatformRestore
 }
 
-// ScopedFields name a scope that no path names.
+// ScopedFields returns the fields that name a scope which no path names.
 func ScopedFields(s keepsake.Scope) url.Values {
 	q := url.Values{}
 	switch s.Kind() {
@@ -54,7 +54,7 @@ func ScopedFields(s keepsake.Scope) url.Values {
 	return q
 }
 
-// ScopedQuery is what the page of a comparison is asked for.
+// ScopedQuery returns the query of a scope's comparison.
 func ScopedQuery(in console.ScopedInput) string {
 	q := ScopedFields(in.Scope)
 	q.Set("point", in.Point)
@@ -62,7 +62,7 @@ func ScopedQuery(in console.ScopedInput) string {
 	return "?" + q.Encode()
 }
 
-// ScopeNoun is what comes back, in a word.
+// ScopeNoun returns one word for what comes back.
 func ScopeNoun(s keepsake.Scope) string {
 	switch s.Kind() {
 	case keepsake.ScopeEverything:
@@ -73,7 +73,7 @@ func ScopeNoun(s keepsake.Scope) string {
 	return string(s.Kind())
 }
 
-// ScopeBack is the page that a comparison was reached from.
+// ScopeBack returns the address of the page that a comparison was reached from.
 func ScopeBack(in console.ScopedInput) (href, text string) {
 	switch kind := in.Scope.Kind(); {
 	case kind == keepsake.ScopeWedding:
@@ -87,18 +87,18 @@ func ScopeBack(in console.ScopedInput) (href, text string) {
 	}
 }
 
-// RowsAction is where further rows of a table are shown.
+// RowsAction returns the address that shows further rows of a table.
 func RowsAction(s keepsake.Scope, table string, from int) string {
 	return ScopedPath(s) + "/rows?" + url.Values{"table": {table}, "from": {strconv.Itoa(from)}}.Encode()
 }
 
-// ScopedInputFields are the hidden fields that name a comparison again.
+// ScopedInputFields returns the hidden fields that name a comparison again.
 func ScopedInputFields(in console.ScopedInput) []views.Field {
 	out := []views.Field{{Name: "point", Value: in.Point}, {Name: "mode", Value: string(in.Mode)}}
 	return append(out, HiddenFields(ScopedFields(in.Scope))...)
 }
 
-// HiddenFields carry values through a form.
+// HiddenFields returns hidden fields that carry values through a form.
 func HiddenFields(values url.Values) (out []views.Field) {
 	for name, list := range values {
 		for _, v := range list {

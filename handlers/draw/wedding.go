@@ -15,13 +15,14 @@ import (
 )
 
 const (
-	// PointsOffered is how many recovery points a person chooses from here; any other is reached from its own page.
+	// PointsOffered is how many recovery points a person can choose from here. A person reaches any other from its own
+	// page.
 	PointsOffered = 30
-	// WeddingsNamed is how many weddings a preview names that it touches; the others are counted.
+	// WeddingsNamed is how many of the weddings that it touches a preview names. It counts the others.
 	WeddingsNamed = 10
 )
 
-// LostVendors says which vendors the newest recovery point does not have, and from when what is shown of them is.
+// LostVendors says which vendors the newest recovery point does not have, and from when the page shows them.
 func LostVendors(w console.WeddingContacts, clock format.Clock) []ui.Notice {
 	n := ui.Notice{Tone: ui.ToneWarn, Title: "These vendors are from before the damage",
 		Text: "The newest recovery point has lost " + format.Plural(int64(len(w.Lost)), "vendor", "vendors") +
@@ -38,7 +39,7 @@ func LostVendors(w console.WeddingContacts, clock format.Clock) []ui.Notice {
 	return []ui.Notice{n}
 }
 
-// Dialled keeps what a telephone dials.
+// Dialled keeps the characters that a telephone dials.
 func Dialled(phone string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r == '+' {
@@ -48,7 +49,7 @@ func Dialled(phone string) string {
 	}, phone)
 }
 
-// WeddingNotices say when weddings are not the live platform's own.
+// WeddingNotices says when weddings are not the live platform's own.
 func WeddingNotices(missing string, nothing bool, restoreURL string) []ui.Notice {
 	if missing == "" {
 		return nil
@@ -63,8 +64,8 @@ func WeddingNotices(missing string, nothing bool, restoreURL string) []ui.Notice
 	return []ui.Notice{n}
 }
 
-// WeddingOffers are what can be done for a wedding, as the platform stands; newest is the id of the newest recovery
-// point that holds it, "" for none.
+// WeddingOffers returns what a person can do for a wedding while the platform stands as it does. newest is the id of
+// the newest recovery point that holds the wedding, or "".
 func WeddingOffers(shell views.Shell, platform console.PlatformState, wedding, newest string) views.WeddingOffers {
 	base := WeddingURL(wedding)
 	if newest == "" {
@@ -90,8 +91,8 @@ func WeddingOffers(shell views.Shell, platform console.PlatformState, wedding, n
 	return o
 }
 
-// PlatformNotice says what is the matter with the platform, without naming its server: whoever reads it may stand
-// anywhere. false where nothing is.
+// PlatformNotice says what is wrong with the platform. It does not name the server, because the reader may be anybody
+// who is signed in. known is false where nothing is wrong.
 func PlatformNotice(kind console.PlatformKind) (n ui.Notice, known bool) {
 	n, known = map[console.PlatformKind]ui.Notice{
 		console.PlatformAway: {Title: "The platform does not answer",
@@ -110,10 +111,10 @@ func PlatformNotice(kind console.PlatformKind) (n ui.Notice, known bool) {
 	return n, known
 }
 
-// PointsBeside is how many recovery points stand beside a timeline; its marks lead to all.
+// PointsBeside is how many recovery points are listed beside a timeline. The timeline's marks lead to all of them.
 const PointsBeside = 12
 
-// NewestOf is the newest of a wedding's recovery points, "" where there is none.
+// NewestOf returns the newest of a wedding's recovery points, or "" where there is none.
 func NewestOf(points []console.Point) string {
 	if len(points) == 0 {
 		return ""
@@ -139,7 +140,7 @@ func Away(days int) string {
 	}
 }
 
-// WeddingPoint is a recovery point beside a wedding's timeline.
+// WeddingPoint draws a recovery point beside a wedding's timeline.
 func WeddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock) views.WeddingPoint {
 	base, q := WeddingURL(t.ID), "?point="+url.QueryEscape(p.ID)
 	out := views.WeddingPoint{
@@ -185,7 +186,7 @@ func beforeWedding(t console.WeddingTimeline, at time.Time) string {
 	}
 }
 
-// WeddingFigures say how a wedding stands.
+// WeddingFigures says how a wedding stands.
 func WeddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
 	out := []ui.Figure{{Label: "Days left", Value: format.Count(int64(t.DaysLeft)), Hint: format.Title(string(t.Phase))}}
 	switch {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Action is what the trail calls what somebody did, or tried to do. Every action that is recorded is one of the
-// constants, and has its words in actions.
+// Action is the name that the trail has for what somebody did or tried to do. Every action that is recorded is one of
+// the constants, and has its words in actions.
 type Action string
 
 // The actions. Migrations name some of them in written_because, which says which entry explains a row; a test holds
@@ -91,11 +91,11 @@ const (
 	TrailBroken            Action = "audit.broken"
 )
 
-// EndOf is the action by which an operation of a kind ends.
+// EndOf returns the action that ends an operation of a kind.
 func EndOf(kind string) Action { return Action(kind + ".end") }
 
-// Watch says whether entries of an action alert people beyond what alerts for every action: that something was refused
-// to who may not do it, or did it too often, and that something did not work.
+// Watch says which entries of an action alert people. Entries of every action alert when somebody was refused who may
+// not do it or did it too often, and when something did not work.
 type Watch int
 
 // What entries of an action alert people of.
@@ -106,7 +106,7 @@ const (
 	WatchRestore       // people who want to know of restores are told
 )
 
-// Words say an action in sentences.
+// Words describe an action in sentences.
 type Words struct {
 	Action  Action
 	Did, Do string // "somebody did", "somebody tried to do"
@@ -222,7 +222,7 @@ var actions = []Words{
 // Actions returns all actions with their words, in the order of the page's list.
 func Actions() []Words { return slices.Clone(actions) }
 
-// WordsOf returns an action's words. One that a newer version has recorded is said by its name.
+// WordsOf returns an action's words. For an action that only a newer version knows, they are its name.
 func WordsOf(a Action) Words {
 	for _, w := range actions {
 		if w.Action == a {

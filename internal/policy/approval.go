@@ -1,5 +1,5 @@
-// Package policy decides from facts alone: it is given what is known and answers what follows, with the reason. It
-// reads nothing, writes nothing and asks nobody, so that every case of it can be tried in a moment.
+// Package policy decides from facts alone. It gets what is known and returns what follows, with the reason. It reads
+// nothing, writes nothing and asks nothing, so that a test can try every case in a moment.
 package policy
 
 import (
@@ -20,13 +20,13 @@ type Brought struct {
 	Weddings int64 // how many the organization has; below 0: nobody can say
 }
 
-// Alone is how much may be brought back within a day without a second approver.
+// Alone says how much one person may bring back within a day without a second approver.
 type Alone struct {
 	Weddings int // so many weddings, always: an emergency of a few is never held up
 	Share    int // and so many percent of all weddings
 }
 
-// DefaultAlone is what holds where nothing is configured.
+// DefaultAlone returns the rule that counts where nothing is configured.
 func DefaultAlone() Alone { return Alone{Weddings: 3, Share: 10} }
 
 // mostWeddings is how many weddings may be brought back alone on a platform that has all of them.
