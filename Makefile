@@ -21,8 +21,8 @@ test: ## everything, unit to browser
 	@bash scripts/setup.sh
 	go test -race -shuffle=on -timeout 30m ./...
 
-bench: ## Keepsake beside pg_dump and pg_restore, and its console under load, as tables
-	@KEEPSAKE_SETUP=server bash scripts/setup.sh
+bench: ## Keepsake beside pg_dump, pg_restore and pgBackRest, and its console under load, as tables
+	@KEEPSAKE_SETUP=bench bash scripts/setup.sh
 	go run ./cmd/bench
 
 generate: ## templ, sqlc, the API's document and its client

@@ -2,6 +2,7 @@
 # Installs what Keepsake's demo and tests need and Go does not bring.
 # Both need the PostgreSQL server with its clients.
 # The tests also need Chromium, PgBouncer, a C compiler, make, curl and jq; KEEPSAKE_SETUP=server leaves these out.
+# KEEPSAKE_SETUP=bench leaves them out too and adds pgBackRest, which the benchmark measures.
 # It says what it does, and does nothing where everything is there.
 # On Debian and its kin it needs root or sudo; elsewhere it names what to install.
 set -euo pipefail
@@ -25,7 +26,10 @@ fi
 
 missing=()
 have_postgres || missing+=(postgresql)
-if [ "${KEEPSAKE_SETUP:-all}" != server ]; then
+if [ "${KEEPSAKE_SETUP:-all}" = bench ]; then
+  command -v pgbackrest >/dev/null || missing+=(pgbackrest)
+fi
+if [ "${KEEPSAKE_SETUP:-all}" = all ]; then
   command -v chromium >/dev/null || missing+=(chromium)
   # The race detector and sqlc are built with a C compiler.
   command -v gcc >/dev/null || missing+=(gcc libc6-dev)

@@ -1,5 +1,5 @@
-// Command bench measures Keepsake beside PostgreSQL's own tools, on the same machine, in the same run, and prints a
-// table in Markdown. It starts a private PostgreSQL with the server's default settings but for more shared memory,
+// Command bench measures Keepsake beside PostgreSQL's own tools and pgBackRest, on the same machine, in the same run, and
+// prints a table in Markdown. It starts a private PostgreSQL with the server's default settings but for more shared memory,
 // fills it with the sample platform, and takes the median of several rounds.
 package main
 
@@ -44,8 +44,10 @@ type bench struct {
 	repository string // of this round, below dir
 	tools      pgtool.Tools
 	server     *testenv.Postgres
+	backRest   backRest
 	log        serverLog
 	times      map[string][]time.Duration
+	stored     map[string]int64 // bytes of what pgBackRest was last asked to back up
 	full       engine.BackupResult
 	peak       int64
 }
@@ -73,7 +75,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(root) }()
-	b := &bench{ctx: ctx, dir: root, keepsake: filepath.Join(root, "keepsake"), times: map[string][]time.Duration{}}
+	b := &bench{ctx: ctx, dir: root, keepsake: filepath.Join(root, "keepsake"), times: map[string][]time.Duration{},
+		stored: map[string]int64{}}
 	if err := b.setup(*weddings, !*small, *only != "scope" && *only != "console"); err != nil {
 		return err
 	}
@@ -106,13 +109,16 @@ func run(ctx context.Context) error {
 	return b.consoles()
 }
 
-// changes are the two ends of what changes between two backups.
+// changes are what may have happened between two backups: nothing, and the two ends of what changes.
 var changes = []struct {
-	name, what string
-	change     func(ctx context.Context, url string, percent float64, seed uint64) (int64, error)
+	name, what     string
+	change         func(ctx context.Context, url string, percent float64, seed uint64) (int64, error)
+	goal, backRest float64 // of the full's time, and of pgBackRest's; 0: none
 }{
-	{"season", "a day of work, most of it new rows", sample.ChangeSeason},
-	{"scattered", "every 100th row of every large table", sample.ChangeScattered},
+	{"nothing", "nothing changed since", func(context.Context, string, float64, uint64) (int64, error) { return 0, nil },
+		0.1, 0},
+	{"season", "1 % of rows changed: a day of work, most of it new rows", sample.ChangeSeason, 0.6, 0.5},
+	{"scattered", "1 % of rows changed: every 100th row of every large table", sample.ChangeScattered, 0.6, 0.5},
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
@@ -131,8 +137,11 @@ func (b *bench) setup(weddings int, large, fill bool) (err error) {
 		Log: &b.log,
 		Settings: map[string]string{"shared_buffers": "512MB", "max_wal_size": "4GB", "wal_level": "logical",
 			// Autovacuum would work on one restored database while the other tool is being measured.
-			"autovacuum_naptime": "1h"}})
+			"autovacuum_naptime": "1h", "archive_mode": "on"}})
 	if err != nil {
+		return err
+	}
+	if err := b.archiving(archiveOff); err != nil {
 		return err
 	}
 	if err := b.server.CreateDatabase(b.ctx, platform); err != nil {
@@ -149,7 +158,10 @@ func (b *bench) setup(weddings int, large, fill bool) (err error) {
 		return err
 	}
 	say("filled in %s", time.Since(started).Round(time.Second))
-	return b.sql(platform, "vacuum analyze", "checkpoint")
+	if err := b.sql(platform, "vacuum analyze", "checkpoint"); err != nil {
+		return err
+	}
+	return b.prepareBackRest()
 }
 
 func (b *bench) sql(database string, statements ...string) error {
@@ -166,14 +178,20 @@ func (b *bench) sql(database string, statements ...string) error {
 	return nil
 }
 
-// timed runs a program after a checkpoint, so that none pays for what the one before it left to write.
+// timed measures a program with more environment than this process has.
 func (b *bench) timed(what string, env []string, name string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(b.ctx, name, args...)
+	cmd.Env, cmd.Dir = append(os.Environ(), env...), b.dir
+	return b.timedCommand(what, cmd)
+}
+
+// timedCommand runs a program after a checkpoint, so that none pays for what the one before it left to write.
+func (b *bench) timedCommand(what string, cmd *exec.Cmd) ([]byte, error) {
 	if err := b.sql(platform, "checkpoint"); err != nil {
 		return nil, err
 	}
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(b.ctx, name, args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = append(os.Environ(), env...), &out, &errs, b.dir
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	started := time.Now()
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%s: %w: %s %s", what, err, errs.String(), out.String())
@@ -205,6 +223,9 @@ func (b *bench) round(i int) error {
 		return err
 	}
 	b.peak = max(b.peak, b.full.PeakMemory)
+	if err := b.backRestBackup("pgbackrest full", "full"); err != nil {
+		return err
+	}
 	if err := b.sql(platform, "drop database if exists by_pg_restore", "drop database if exists by_keepsake",
 		"create database by_pg_restore"); err != nil {
 		return err
@@ -218,7 +239,10 @@ func (b *bench) round(i int) error {
 			return fmt.Errorf("round %d: %w", i+1, err)
 		}
 	}
-	return b.sql(platform, "drop database by_pg_restore", "drop database by_keepsake")
+	if err := b.sql(platform, "drop database by_pg_restore", "drop database by_keepsake"); err != nil {
+		return err
+	}
+	return b.backRestRestore(i)
 }
 
 func (b *bench) pgRestore(dump string) error {
@@ -270,18 +294,34 @@ func (b *bench) incrementals(rounds int, name string,
 			return nil, fmt.Errorf("change the platform: %w", err)
 		}
 		say("%s: %d of %d rows changed", name, rows, b.full.Rows)
-		out, err := b.timed("incremental "+name, nil, b.keepsake, "backup", "--type=incremental", "--json", "--quiet")
-		if err != nil {
-			return nil, err
+		backups := []func() error{
+			func() error {
+				r, err := b.incremental(name)
+				results = append(results, r)
+				return err
+			},
+			func() error { return b.backRestBackup("pgbackrest "+name, "incr") },
 		}
-		var r engine.BackupResult
-		if err := json.Unmarshal(out, &r); err != nil {
-			return nil, err
+		if i%2 == 1 { // the first one finds pages that nobody has read since they were written
+			slices.Reverse(backups)
 		}
-		b.peak = max(b.peak, r.PeakMemory)
-		results = append(results, r)
+		for _, backup := range backups {
+			if err := backup(); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return results, nil
+}
+
+func (b *bench) incremental(name string) (r engine.BackupResult, err error) {
+	out, err := b.timed("incremental "+name, nil, b.keepsake, "backup", "--type=incremental", "--json", "--quiet")
+	if err != nil {
+		return r, err
+	}
+	err = json.Unmarshal(out, &r)
+	b.peak = max(b.peak, r.PeakMemory)
+	return r, err
 }
 
 func median(d []time.Duration) float64 {
@@ -290,27 +330,51 @@ func median(d []time.Duration) float64 {
 	return (d[len(d)/2] + d[(len(d)-1)/2]).Seconds() / 2
 }
 
+// line is a row of the table.
+type line struct {
+	work         string
+	seconds      float64
+	against      string // empty: nothing but pgBackRest
+	other, goal  float64
+	backRest     float64
+	backRestGoal float64
+}
+
+func (l line) String() string {
+	ratio := func(other, goal float64) string {
+		text := fmt.Sprintf("%.2f |", l.seconds/other)
+		if goal > 0 {
+			text += fmt.Sprintf(" ≤ %.2f", goal)
+		}
+		return text
+	}
+	return fmt.Sprintf("| %s | %.2f s | %s, %.2f s | %s | %.2f s | %s |\n", l.work, l.seconds, l.against, l.other,
+		ratio(l.other, l.goal), l.backRest, ratio(l.backRest, l.backRestGoal))
+}
+
 func (b *bench) print(incrementals map[string][]engine.BackupResult) {
 	var out strings.Builder
-	row := func(work string, seconds float64, against string, other, goal float64) {
-		fmt.Fprintf(&out, "| %s | %.2f s | %s, %.2f s | %.2f | ≤ %.2f |\n", work, seconds, against, other, seconds/other,
-			goal)
-	}
 	fmt.Fprintf(&out, "%d tables, %d rows, %.2f GB read; PostgreSQL %d; median of %d\n\n", b.full.Tables, b.full.Rows,
 		float64(b.full.BytesRead)/1e9, b.tools.Major, len(b.times["pg_dump"]))
-	out.WriteString("| work | Keepsake | against | ratio | goal |\n| --- | --- | --- | --- | --- |\n")
+	out.WriteString("| work | Keepsake | against | ratio | goal | pgBackRest | ratio | goal |\n" +
+		"| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	full := median(b.times["keepsake full"])
-	row("full backup, encrypted, three directories", full, "pg_dump -Fd -j2 -Z1 to one", median(b.times["pg_dump"]), 0.75)
-	row("full restore, verified, to a new database", median(b.times["keepsake restore"]), "pg_restore -j2",
-		median(b.times["pg_restore"]), 0.9)
+	out.WriteString(line{"full backup, encrypted, three directories", full, "pg_dump -Fd -j2 -Z1 to one",
+		median(b.times["pg_dump"]), 0.75, median(b.times["pgbackrest full"]), 1}.String())
+	out.WriteString(line{"full restore, verified, to a new database", median(b.times["keepsake restore"]), "pg_restore -j2",
+		median(b.times["pg_restore"]), 0.9, median(b.times["pgbackrest restore"]), 0}.String())
 	for _, k := range changes {
+		out.WriteString(line{"incremental, " + k.what, median(b.times["incremental "+k.name]), "Keepsake's full", full,
+			k.goal, median(b.times["pgbackrest "+k.name]), k.backRest}.String())
 		results := incrementals[k.name]
-		row("incremental, 1 % of rows changed: "+k.what, median(b.times["incremental "+k.name]), "Keepsake's full", full, 0.6)
 		slices.SortFunc(results, func(x, y engine.BackupResult) int { return cmp.Compare(x.BytesNew, y.BytesNew) })
 		mid := results[len(results)/2].BytesNew
-		fmt.Fprintf(&out, "| its bytes uploaded | %.1f MB | Keepsake's full, %.1f MB | %.2f | ≤ 0.10 |\n", float64(mid)/1e6,
-			float64(b.full.BytesNew)/1e6, float64(mid)/float64(b.full.BytesNew))
+		fmt.Fprintf(&out, "| its bytes to each provider | %.1f MB | Keepsake's full, %.1f MB | %.2f | ≤ 0.10 | %.1f MB | | |\n",
+			float64(mid)/1e6, float64(b.full.BytesNew)/1e6, float64(mid)/float64(b.full.BytesNew),
+			float64(b.stored["pgbackrest "+k.name])/1e6)
 	}
-	fmt.Fprintf(&out, "| peak memory of the process | %.0f MiB | | | ≤ 256 MiB |\n", float64(b.peak)/(1<<20))
+	fmt.Fprintf(&out, "| bytes of the full backup | %.1f MB | | | | %.1f MB | | |\n", float64(b.full.BytesNew)/1e6,
+		float64(b.stored["pgbackrest full"])/1e6)
+	fmt.Fprintf(&out, "| peak memory of the process | %.0f MiB | | | ≤ 256 MiB | | | |\n", float64(b.peak)/(1<<20))
 	fmt.Print(out.String())
 }

@@ -41,6 +41,7 @@ type Postgres struct {
 	Dir  string
 
 	password  string
+	account   *syscall.Credential // nil: this process's own
 	temporary bool
 	child     *child
 }
@@ -57,7 +58,7 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{Dir: o.Dir, Port: o.Port}
+	p := &Postgres{Dir: o.Dir, Port: o.Port, account: cred}
 	if p.Dir == "" {
 		if p.Dir, err = tempDir("postgres"); err != nil {
 			return nil, err
@@ -143,6 +144,21 @@ func (p *Postgres) URL(database string) string {
 	return u.String()
 }
 
+// Command is a program that runs as the account which the server's files belong to, until ctx ends.
+func (p *Postgres) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.SysProcAttr = "/", asAccount(p.account, p.Dir)
+	return cmd
+}
+
+// Give makes a file or a folder belong to that account.
+func (p *Postgres) Give(name string) error {
+	if p.account == nil {
+		return nil
+	}
+	return os.Chown(name, int(p.account.Uid), int(p.account.Gid))
+}
+
 // CreateDatabase makes an empty database. One that is there is an error.
 func (p *Postgres) CreateDatabase(ctx context.Context, name string) error {
 	return p.exec(ctx, "create database "+pgx.Identifier{name}.Sanitize())
@@ -199,6 +215,11 @@ func prepareCluster(ctx context.Context, bin, dir string, cred *syscall.Credenti
 	}
 	if err := os.WriteFile(filepath.Join(fresh, passwordFile), []byte(password), 0o600); err != nil {
 		return "", err
+	}
+	if cred != nil { // whoever copies the folder as that account copies all of it
+		if err := os.Chown(filepath.Join(fresh, passwordFile), int(cred.Uid), int(cred.Gid)); err != nil {
+			return "", fmt.Errorf("give the password to the server's account: %w", err)
+		}
 	}
 	return password, os.Rename(fresh, dir)
 }
