@@ -1,6 +1,6 @@
-// Command bench measures Keepsake beside PostgreSQL's own tools and pgBackRest, on the same machine, in the same run, and
-// prints a table in Markdown. It starts a private PostgreSQL with the server's default settings but for more shared memory,
-// fills it with the sample platform, and takes the median of several rounds.
+// Command bench measures Keepsake beside PostgreSQL's own tools and pgBackRest, on the same machine, in the same run,
+// and prints a table in Markdown. It starts a private PostgreSQL with the server's default settings but for more shared
+// memory, fills it with the sample platform, and takes the median of several rounds.
 package main
 
 import (
@@ -361,15 +361,16 @@ func (b *bench) print(incrementals map[string][]engine.BackupResult) {
 	full := median(b.times["keepsake full"])
 	out.WriteString(line{"full backup, encrypted, three directories", full, "pg_dump -Fd -j2 -Z1 to one",
 		median(b.times["pg_dump"]), 0.75, median(b.times["pgbackrest full"]), 1}.String())
-	out.WriteString(line{"full restore, verified, to a new database", median(b.times["keepsake restore"]), "pg_restore -j2",
-		median(b.times["pg_restore"]), 0.9, median(b.times["pgbackrest restore"]), 0}.String())
+	out.WriteString(line{"full restore, verified, to a new database", median(b.times["keepsake restore"]),
+		"pg_restore -j2", median(b.times["pg_restore"]), 0.9, median(b.times["pgbackrest restore"]), 0}.String())
 	for _, k := range changes {
 		out.WriteString(line{"incremental, " + k.what, median(b.times["incremental "+k.name]), "Keepsake's full", full,
 			k.goal, median(b.times["pgbackrest "+k.name]), k.backRest}.String())
 		results := incrementals[k.name]
 		slices.SortFunc(results, func(x, y engine.BackupResult) int { return cmp.Compare(x.BytesNew, y.BytesNew) })
 		mid := results[len(results)/2].BytesNew
-		fmt.Fprintf(&out, "| its bytes to each provider | %.1f MB | Keepsake's full, %.1f MB | %.2f | ≤ 0.10 | %.1f MB | | |\n",
+		fmt.Fprintf(&out,
+			"| its bytes to each provider | %.1f MB | Keepsake's full, %.1f MB | %.2f | ≤ 0.10 | %.1f MB | | |\n",
 			float64(mid)/1e6, float64(b.full.BytesNew)/1e6, float64(mid)/float64(b.full.BytesNew),
 			float64(b.stored["pgbackrest "+k.name])/1e6)
 	}

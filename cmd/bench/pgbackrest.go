@@ -134,7 +134,8 @@ func (b *bench) backRestBytes() (int64, error) {
 	return stanzas[0].Backup[len(stanzas[0].Backup)-1].Info.Repository.Delta, nil
 }
 
-// backRestRestore measures a restore of the newest backup into a folder, and starting the server there until it answers.
+// backRestRestore measures a restore of the newest backup into a folder, and starting the server there until it
+// answers.
 func (b *bench) backRestRestore(i int) error {
 	dir := filepath.Join(b.dir, fmt.Sprintf("restored%d", i))
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -144,7 +145,8 @@ func (b *bench) backRestRestore(i int) error {
 		return err
 	}
 	const what = "pgbackrest restore"
-	_, err := b.timedCommand(what, b.pgBackRest("--pg1-path="+dir, "--type=immediate", "--target-action=promote", "restore"))
+	restore := b.pgBackRest("--pg1-path="+dir, "--type=immediate", "--target-action=promote", "restore")
+	_, err := b.timedCommand(what, restore)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func Find(ctx context.Context, dir string) (Tools, error) {
 		candidates = []string{dir}
 	} else {
 		candidates, _ = filepath.Glob("/usr/lib/postgresql/*/bin")
-		if p, err := exec.LookPath("pg_dump"); err == nil {
+		if p, err := exec.LookPath("pg_dump"); err == nil && !leadsTo(p, candidates) {
 			candidates = append(candidates, filepath.Dir(p))
 		}
 	}
@@ -61,6 +61,13 @@ func Find(ctx context.Context, dir string) (Tools, error) {
 				"directory in pg_bin")
 	}
 	return best, ctx.Err()
+}
+
+// leadsTo reports whether a program is Debian's wrapper, a script that takes its time to start one of the versioned
+// directories.
+func leadsTo(program string, directories []string) bool {
+	target, err := filepath.EvalSymlinks(program)
+	return err == nil && filepath.Base(target) == "pg_wrapper" && len(directories) > 0
 }
 
 // Dump writes the schema of a database, in pg_dump's custom format, as it stands in an exported snapshot.

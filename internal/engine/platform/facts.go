@@ -88,11 +88,12 @@ func (c *Catalog) readMatViews(ctx context.Context, conn *pgx.Conn) error {
 func (c *Catalog) readLargeObjects(ctx context.Context, conn *pgx.Conn) error {
 	var count int64
 	var may bool
-	var pages, bytes int64
+	var pages, bytes, file int64
 	err := conn.QueryRow(ctx, `select (select count(*) from pg_largeobject_metadata),
 		has_table_privilege('pg_largeobject', 'select'),
-		pg_relation_size('pg_largeobject') / current_setting('block_size')::int8, pg_table_size('pg_largeobject')`).
-		Scan(&count, &may, &pages, &bytes)
+		pg_relation_size('pg_largeobject') / current_setting('block_size')::int8, pg_table_size('pg_largeobject'),
+		pg_relation_filenode('pg_largeobject')::int8`).
+		Scan(&count, &may, &pages, &bytes, &file)
 	if err != nil || count == 0 {
 		return err
 	}
@@ -116,7 +117,7 @@ func (c *Catalog) readLargeObjects(ctx context.Context, conn *pgx.Conn) error {
 	})
 	c.Tables = append(c.Tables, Relation{Schema: "pg_catalog", Name: "pg_largeobject", Root: "pg_catalog.pg_largeobject",
 		Pages: pages, Bytes: bytes, Rows: bytes / 2048, Format: repository.FormatBinary, Readable: true, HasKey: true,
-		Layout:  "pg_largeobject",
+		Layout:  fmt.Sprintf("pg_largeobject %d", file), // VACUUM FULL moves tuples into another file
 		Columns: []Column{{"loid", "oid", 26}, {"pageno", "integer", 23}, {"data", "bytea", 17}}})
 	slices.SortStableFunc(c.Tables, func(a, b Relation) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return err

@@ -47,11 +47,10 @@ func PageRanges(pages int64, rangePages uint32) []PageRange {
 	return ranges
 }
 
-// tuplePrefix is what stands before a row's own columns in a statement of CopyRows: the tuple's place and the
-// transaction that wrote it. A tuple never changes; equal (ctid, xmin) in the same relation file is the same row.
-const tuplePrefix = "ctid, xmin"
+// placePrefix is what stands before a row's own columns in a statement of CopyRows: the tuple's place.
+const placePrefix = "ctid"
 
-// CopyRows returns the statement that reads the rows of a page range, each with (ctid, xmin) before its columns.
+// CopyRows returns the statement that reads the rows of a page range, each with its place before its columns.
 func (r Relation) CopyRows(p PageRange, encoding string) string {
 	var b strings.Builder
 	r.columns(&b)
@@ -83,7 +82,7 @@ func (r Relation) CopyPlaces(places []TID, encoding string) string {
 }
 
 func (r Relation) columns(b *strings.Builder) {
-	b.WriteString("copy (select " + tuplePrefix)
+	b.WriteString("copy (select " + placePrefix)
 	for _, c := range r.Columns {
 		b.WriteString(", " + pgx.Identifier{c.Name}.Sanitize())
 	}
@@ -97,11 +96,35 @@ func (r Relation) toStdout(b *strings.Builder, encoding string) {
 	}
 }
 
-// CopyTuples returns the statement that reads nothing but (ctid, xmin) of a page range, in binary.
-func (r Relation) CopyTuples(p PageRange) string {
+// young says of a tuple that the transaction of the given id, or a later one, wrote it. Ids have 32 bits and go round:
+// a tuple that is as old as two thousand million transactions has a negative age. One that is as old as a whole turn
+// may seem young. No tuple seems older than it is while the given transaction is far less old than half a turn.
+const young = "age(xmin) <= (select age from mark) and age(xmin) >= 0"
+
+// CountTuples is the statement that says of each page range, in binary: its index in the list, how many tuples it has,
+// and how many of them are young. It sends nothing for a tuple.
+func (r Relation) CountTuples(ranges []PageRange, transaction uint64) string {
+	return r.eachRange(ranges, transaction, "count(*), count(*) filter (where "+young+")")
+}
+
+// ListTuples is the statement that says of each page range, in binary: its index in the list, the places of its tuples,
+// and those of the young ones among them, each in their order.
+func (r Relation) ListTuples(ranges []PageRange, transaction uint64) string {
+	return r.eachRange(ranges, transaction, "string_agg(tidsend(ctid), ''), string_agg(tidsend(ctid), '') filter (where "+
+		young+")")
+}
+
+// eachRange asks the same of several ranges in one statement.
+func (r Relation) eachRange(ranges []PageRange, transaction uint64, what string) string {
 	var b strings.Builder
-	b.WriteString("copy (select " + tuplePrefix)
-	r.from(&b, p)
+	fmt.Fprintf(&b, "copy (with mark as materialized (select age('%d'::xid) as age) ", uint32(transaction))
+	for i, p := range ranges {
+		if i > 0 {
+			b.WriteString(" union all ")
+		}
+		fmt.Fprintf(&b, "select %d, %s", i, what)
+		r.from(&b, p)
+	}
 	b.WriteString(") to stdout (format binary)")
 	return b.String()
 }

@@ -12,46 +12,101 @@ import (
 
 var errRow = errors.New("the server sent a row that is not in COPY format")
 
-// binaryPrefix is the length of a binary row's field count, ctid and xmin: int16, then int32 length and 6 bytes, then
-// int32 length and 4 bytes.
-const binaryPrefix = 2 + 4 + 6 + 4 + 4
+// binaryPrefix is the length of a binary row's field count and ctid: int16, then int32 length and 6 bytes.
+const binaryPrefix = 2 + 4 + placeSize
 
-// SplitTuple takes (ctid, xmin) off the front of a row that CopyRows or CopyTuples produced. tuple identifies the
-// version of the row, block is its heap page, and row is what a COPY of the columns alone would have written.
-// SplitTuple changes a binary row in place.
-func SplitTuple(piece []byte, binaryFormat bool) (tuple [10]byte, block uint32, row []byte, err error) {
+// placeSize is the length of a tuple's place as PostgreSQL sends it: uint32 and uint16.
+const placeSize = 6
+
+func placeOf(b []byte) TID {
+	return TID{Block: binary.BigEndian.Uint32(b), Offset: binary.BigEndian.Uint16(b[4:])}
+}
+
+// SplitPlace takes the tuple's place off the front of a row that CopyRows or CopyPlaces produced; row is what a COPY of
+// the columns alone would have written. A binary row is changed in place.
+func SplitPlace(piece []byte, binaryFormat bool) (place TID, row []byte, err error) {
 	if !binaryFormat {
 		return splitText(piece)
 	}
-	if len(piece) < binaryPrefix || binary.BigEndian.Uint32(piece[2:]) != 6 || binary.BigEndian.Uint32(piece[12:]) != 4 {
-		return tuple, 0, nil, errRow
+	if len(piece) < binaryPrefix || binary.BigEndian.Uint32(piece[2:]) != placeSize {
+		return place, nil, errRow
 	}
-	copy(tuple[:6], piece[6:12])
-	copy(tuple[6:], piece[16:20])
-	fields := binary.BigEndian.Uint16(piece) - 2
+	place = placeOf(piece[6:])
+	fields := binary.BigEndian.Uint16(piece) - 1
 	row = piece[binaryPrefix-2:]
 	binary.BigEndian.PutUint16(row, fields)
-	return tuple, binary.BigEndian.Uint32(tuple[:4]), row, nil
+	return place, row, nil
 }
 
-// splitText reads "(block,offset)\txmin\t…".
-func splitText(piece []byte) (tuple [10]byte, block uint32, row []byte, err error) {
-	ctid, rest, ok := bytes.Cut(piece, []byte{'\t'})
-	xmin, row, ok2 := bytes.Cut(rest, []byte{'\t'})
-	page, offset, ok3 := bytes.Cut(bytes.Trim(ctid, "()"), []byte{','})
-	if !ok || !ok2 || !ok3 {
-		return tuple, 0, nil, errRow
+// splitText reads "(block,offset)\t…".
+func splitText(piece []byte) (place TID, row []byte, err error) {
+	ctid, row, ok := bytes.Cut(piece, []byte{'\t'})
+	if !ok { // a table without columns
+		if ctid, ok = bytes.CutSuffix(piece, []byte{'\n'}); !ok {
+			return place, nil, errRow
+		}
+		row = piece[len(ctid):]
+	}
+	page, offset, ok := bytes.Cut(bytes.Trim(ctid, "()"), []byte{','})
+	if !ok {
+		return place, nil, errRow
 	}
 	b, err1 := strconv.ParseUint(string(page), 10, 32)
 	o, err2 := strconv.ParseUint(string(offset), 10, 16)
-	x, err3 := strconv.ParseUint(string(xmin), 10, 32)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return tuple, 0, nil, err
+	if err := errors.Join(err1, err2); err != nil {
+		return place, nil, err
 	}
-	binary.BigEndian.PutUint32(tuple[:], uint32(b))
-	binary.BigEndian.PutUint16(tuple[4:], uint16(o))
-	binary.BigEndian.PutUint32(tuple[6:], uint32(x))
-	return tuple, uint32(b), row, nil
+	return TID{Block: uint32(b), Offset: uint16(o)}, row, nil
+}
+
+// SplitCount reads a row that CountTuples produced.
+func SplitCount(row []byte) (index int, tuples, young int64, err error) {
+	fields, err := splitFields(row, 3)
+	if err != nil || len(fields[0]) != 4 || len(fields[1]) != 8 || len(fields[2]) != 8 {
+		return 0, 0, 0, errRow
+	}
+	return int(binary.BigEndian.Uint32(fields[0])), int64(binary.BigEndian.Uint64(fields[1])),
+		int64(binary.BigEndian.Uint64(fields[2])), nil
+}
+
+// Places are places of tuples, one after the other as PostgreSQL sends them.
+type Places []byte
+
+// Len is how many they are.
+func (p Places) Len() int { return len(p) / placeSize }
+
+// At returns one of them.
+func (p Places) At(i int) TID { return placeOf(p[i*placeSize:]) }
+
+// SplitPlaces reads a row that ListTuples produced. The places lie in the row's memory.
+func SplitPlaces(row []byte) (index int, all, young Places, err error) {
+	fields, err := splitFields(row, 3)
+	if err != nil || len(fields[0]) != 4 || len(fields[1])%placeSize != 0 || len(fields[2])%placeSize != 0 {
+		return 0, nil, nil, errRow
+	}
+	return int(binary.BigEndian.Uint32(fields[0])), fields[1], fields[2], nil
+}
+
+// splitFields reads a binary row of so many fields; one that is null is nil.
+func splitFields(row []byte, n int) ([][]byte, error) {
+	if len(row) < 2 || int(binary.BigEndian.Uint16(row)) != n {
+		return nil, errRow
+	}
+	fields := make([][]byte, n)
+	row = row[2:]
+	for i := range fields {
+		if len(row) < 4 {
+			return nil, errRow
+		}
+		size := int64(int32(binary.BigEndian.Uint32(row)))
+		if row = row[4:]; size > int64(len(row)) {
+			return nil, errRow
+		}
+		if size > 0 {
+			fields[i], row = row[:size], row[size:]
+		}
+	}
+	return fields, nil
 }
 
 // KeyReader finds the values of filter keys in rows. One goroutine uses it.

@@ -67,29 +67,57 @@ func TestKeysAreTheSameInBothFormats(t *testing.T) {
 // FuzzRows: whatever a server sends, reading it neither panics nor reads beyond the row,
 // and what is split off is the row.
 func FuzzRows(f *testing.F) {
-	ctid, xmin := []byte{0, 0, 0, 7, 0, 3}, []byte{0, 0, 2, 1}
-	f.Add(binaryRow(ctid, xmin, make([]byte, 8), uuid, []byte("Ada"), nil), true)
-	f.Add([]byte("(7,3)\t513\t1\tf81d4fae-7dec-11d0-a765-00a0c91e6bf6\tAda \\\\ Ben\\x41\\101\t\\N\n"), false)
-	f.Add([]byte("(7,3)\t513\n"), false)
+	ctid := []byte{0, 0, 0, 7, 0, 3}
+	f.Add(binaryRow(ctid, make([]byte, 8), uuid, []byte("Ada"), nil), true)
+	f.Add([]byte("(7,3)\t1\tf81d4fae-7dec-11d0-a765-00a0c91e6bf6\tAda \\\\ Ben\\x41\\101\t\\N\n"), false)
+	f.Add([]byte("(7,3)\n"), false)
 	f.Fuzz(func(t *testing.T, piece []byte, binaryFormat bool) {
 		format := repository.FormatText
 		if binaryFormat {
 			format = repository.FormatBinary
 		}
 		whole := bytes.Clone(piece)
-		_, block, row, err := SplitTuple(piece, binaryFormat)
+		place, row, err := SplitPlace(piece, binaryFormat)
 		if err != nil {
 			return
 		}
 		if !binaryFormat && !bytes.HasSuffix(whole, row) {
 			t.Errorf("the row %q is no end of %q", row, whole)
 		}
-		if binaryFormat && (block != binary.BigEndian.Uint32(whole[6:]) ||
-			binary.BigEndian.Uint16(row) != binary.BigEndian.Uint16(whole)-2) {
-			t.Errorf("block %d, row %x of %x", block, row, whole)
+		if binaryFormat && (place.Block != binary.BigEndian.Uint32(whole[6:]) ||
+			binary.BigEndian.Uint16(row) != binary.BigEndian.Uint16(whole)-1) {
+			t.Errorf("place %v, row %x of %x", place, row, whole)
 		}
 		kr, _ := relation(format).NewKeyReader([][]string{{"id"}, {"wedding", "name"}, {"small"}})
 		_ = kr.Keys(row, func(int, repository.KeyHash) {})
+	})
+}
+
+// FuzzAnswers: whatever a server says of a page range, reading it does not panic, and the places are whole.
+func FuzzAnswers(f *testing.F) {
+	number := []byte{0, 0, 0, 3}
+	f.Add(binaryRow(number, make([]byte, 8), make([]byte, 8)))
+	f.Add(binaryRow(number, []byte{0, 0, 0, 7, 0, 3, 0, 0, 0, 8, 0, 1}, nil))
+	f.Add(binaryRow(number, nil, []byte{0, 0, 0, 7, 0}))
+	f.Fuzz(func(t *testing.T, row []byte) {
+		if i, tuples, young, err := SplitCount(row); err == nil && (i != int(binary.BigEndian.Uint32(row[6:])) ||
+			uint64(tuples) != binary.BigEndian.Uint64(row[14:]) || uint64(young) != binary.BigEndian.Uint64(row[26:])) {
+			t.Errorf("%d tuples in range %d, %d young: %x", tuples, i, young, row)
+		}
+		_, all, young, err := SplitPlaces(row)
+		if err != nil {
+			return
+		}
+		for _, places := range []Places{all, young} {
+			for i := range places.Len() {
+				if p := places.At(i); p.Block != binary.BigEndian.Uint32(places[6*i:]) {
+					t.Errorf("place %d is %v: %x", i, p, row)
+				}
+			}
+		}
+		if want := len(row) - 2 - 3*4 - 4; 6*(all.Len()+young.Len()) > want {
+			t.Errorf("%d and %d places in %d bytes", all.Len(), young.Len(), want)
+		}
 	})
 }
 

@@ -141,7 +141,10 @@ func (s *Snapshot) join(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = execAll(ctx, conn, "begin isolation level repeatable read read only", "set transaction snapshot '"+s.ID+"'")
+	// What is read is simple and long: compiling it or starting helpers costs more than it saves. Rows come in the order
+	// of their places, also where the server reads a whole table.
+	err = execAll(ctx, conn, "begin isolation level repeatable read read only", "set transaction snapshot '"+s.ID+"'",
+		"set local jit = off", "set local max_parallel_workers_per_gather = 0", "set local synchronize_seqscans = off")
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("join the snapshot: %w", err)

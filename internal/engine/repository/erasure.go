@@ -144,7 +144,7 @@ func (x *Erasures) apply(r *Range) error {
 		}
 	}
 	if changed {
-		r.Chunks, r.Tuples = chunks, RowHash{} // what was summed up is not known any more
+		r.Chunks, r.Erased = chunks, true
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func drawErasable(t *rapid.T, s *pageStore) (e erasable, ranges []Range) {
 		ids, e.chunks[id] = append(ids, id), rows
 	}
 	for i := range rapid.IntRange(1, 6).Draw(t, "ranges") {
-		out := Range{From: uint32(i), To: uint32(i + 1), Tuples: RowHash{1, 2}}
+		out := Range{From: uint32(i), To: uint32(i + 1)}
 		for _, id := range ids {
 			if r.IntN(2) == 0 {
 				out.Chunks = append(out.Chunks, e.drawn(r, id, &out))

@@ -64,7 +64,7 @@ func testManifest(t fataler, s *pageStore, id string) *Manifest {
 		table.Ranges = lists.Ranges
 	}
 	slots := NewSlotWriter(s.store, nil)
-	if err := slots.Set(context.Background(), 1024, []Placed{{s.k.ChunkID([]byte("c")), 77, Runs{0, 1}}}); err != nil {
+	if err := slots.Set(context.Background(), 1024, []Placed{{s.k.ChunkID([]byte("c")), Runs{0, 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	var err error

@@ -12,9 +12,8 @@ import (
 // Placed says where the rows of a chunk lay when it was read. From that the next backup finds out which of them are
 // still there. It stays the same when a later point drops rows of the chunk.
 type Placed struct {
-	ID      ChunkID
-	Horizon uint64 // the oldest transaction that ran then, 64 bits with epoch
-	Slots   Runs   // the places of the chunk's rows, in their order
+	ID    ChunkID
+	Slots Runs // the places of the chunk's rows, in their order
 }
 
 func appendPlaced(dst []byte, from uint32, chunks []Placed) []byte {
@@ -22,7 +21,7 @@ func appendPlaced(dst []byte, from uint32, chunks []Placed) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(chunks)))
 	for i := range chunks {
 		dst = append(dst, chunks[i].ID[:]...)
-		dst = appendSized(binary.AppendUvarint(dst, chunks[i].Horizon), chunks[i].Slots)
+		dst = appendSized(dst, chunks[i].Slots)
 	}
 	return dst
 }
@@ -38,7 +37,7 @@ func decodePlaced(page []byte) (ranges []placedRange, err error) {
 	for d.more() {
 		r := placedRange{from: uint32(d.uint(math.MaxUint32))}
 		for range d.uint(maxChunks) {
-			p := Placed{ID: d.id(), Horizon: d.uint(math.MaxUint64), Slots: d.sized()}
+			p := Placed{ID: d.id(), Slots: d.sized()}
 			if d.err != nil {
 				break
 			}

@@ -15,8 +15,8 @@ type Range struct {
 	To     uint32
 	Rows   int64
 	Hash   RowHash
-	Tuples RowHash // sum of the hashes of (ctid, xmin): equal means that no row here has changed
 	Chunks []Chunk
+	Erased bool // an erasure took rows of it: it is not what the platform had. Not stored
 }
 
 // Chunk is one sealed object with rows, or with a part of the schema. The rows of a range are the plaintexts
@@ -44,7 +44,7 @@ func (r *Range) append(dst []byte) []byte {
 	for _, v := range []uint64{uint64(r.From), pages, uint64(r.Rows)} {
 		dst = binary.AppendUvarint(dst, v)
 	}
-	dst = appendHash(appendHash(dst, r.Hash), r.Tuples)
+	dst = appendHash(dst, r.Hash)
 	dst = binary.AppendUvarint(dst, uint64(len(r.Chunks)))
 	for i := range r.Chunks {
 		dst = r.Chunks[i].append(dst)
@@ -68,7 +68,7 @@ func (d *decoder) entry() (r Range) {
 	if pages := d.uint(uint64(math.MaxUint32 - r.From)); pages > 0 {
 		r.To = r.From + uint32(pages)
 	}
-	r.Rows, r.Hash, r.Tuples = int64(d.uint(math.MaxInt64)), d.hash(), d.hash()
+	r.Rows, r.Hash = int64(d.uint(math.MaxInt64)), d.hash()
 	for range d.uint(maxChunks) {
 		c := Chunk{Ref: d.ref()}
 		c.Kind, c.SHA256, c.Rows = 0, d.id(), int64(d.uint(MaxChunkPlain))

@@ -104,7 +104,7 @@ func (w vectorWriter) indexed(t Table, ranges []Range, chunks []vectorChunk) Tab
 		for _, c := range ranges[i].Chunks {
 			for _, known := range chunks {
 				if known.ID == c.ID && len(known.slots) > 0 {
-					placed = append(placed, Placed{c.ID, 4711, known.slots})
+					placed = append(placed, Placed{c.ID, known.slots})
 				}
 			}
 		}

@@ -56,7 +56,8 @@ type backup struct {
 	pages   map[repository.ChunkID]repository.Ref // slots and runs of the recovery point, and in the end its chunks
 	late    []*latePage
 
-	oldest, newest      uint64 // transactions: the oldest that ran at the snapshot, and the one after it; 0: unknown
+	newest              uint64 // the transaction after the snapshot
+	parentOldest        uint64 // the oldest transaction that ran at the parent's snapshot; 0: unknown
 	chunksNew, bytesNew atomic.Int64
 	manifestBytes       int64        // of the sealed manifest
 	bytesRead           atomic.Int64 // from the platform, by this run
@@ -121,8 +122,11 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 	if err := b.lookAtDataMap(ctx); err != nil {
 		return report.BackupResult{}, err
 	}
-	if b.oldest, b.newest, err = horizons(b.snapshot.Catalog.Source.Snapshot); err != nil {
+	if _, b.newest, err = horizons(b.snapshot.Catalog.Source.Snapshot); err != nil {
 		return report.BackupResult{}, err
+	}
+	if b.parent != nil {
+		b.parentOldest, _, _ = horizons(b.parent.Source.Snapshot)
 	}
 	b.plan()
 	b.openLanes(ctx)

@@ -1,8 +1,8 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,82 +31,173 @@ type verdict struct {
 // delta is how a range differs from the parent's.
 type delta struct {
 	rows    int64
-	tuples  repository.RowHash
 	dropped []repository.Runs   // by chunk of the parent's range: its rows that are gone, numbered as in the chunk
 	added   []uint64            // slots of rows that none of its chunks holds
 	placed  []repository.Placed // of the parent's chunks
 }
 
 // slotOf is the place of a tuple within its range.
-func slotOf(tuple [10]byte, block, from uint32) uint64 {
-	return uint64(block-from)*slotsPerPage + uint64(binary.BigEndian.Uint16(tuple[4:]))
+func slotOf(p platform.TID, from uint32) uint64 {
+	return uint64(p.Block-from)*slotsPerPage + uint64(p.Offset)
 }
 
-// compare asks for the identities of all tuples of a job's ranges and compares them with the parent's.
+// compare finds out how the ranges of a job differ from the parent's.
+//
+// All of it rests on one fact: a tuple that is visible now, and was written by a transaction older than any that ran at
+// the parent's snapshot, was visible then. PostgreSQL never changes a tuple in place, and a place holds one visible
+// tuple: so it is the row that the parent has of that place. What the parent has of other places is gone.
+//
+// Counting such tuples costs the server half of listing them, and is enough where nothing has changed.
 func (w *worker) compare(ctx context.Context, j job) ([]verdict, error) {
 	t := j.table
 	found := make([]verdict, j.to-j.from)
 	if t.parent == nil || t.churned() {
 		return found, nil
 	}
-	at, now := 0, repository.Range{}
-	w.slots, w.xmins = w.slots[:0], w.xmins[:0]
-	end := func() { // of the range at
-		found[at] = w.judge(ctx, t, &t.ranges[j.from+at], &now)
-		if found[at].old == nil {
-			t.reread.Add(1)
-		}
-		at, now = at+1, repository.Range{}
-		w.slots, w.xmins = w.slots[:0], w.xmins[:0]
-	}
-	first := t.ranges[j.from].From
-	span := platform.PageRange{From: first, To: t.ranges[j.to-1].To}
-	n, err := w.reader.CopyOut(ctx, t.rel.CopyTuples(span), true, func(piece []byte, _, _ bool) error {
-		tuple, block, _, err := platform.SplitTuple(piece, true)
-		if err != nil {
-			return err
-		}
-		for i := min(int((block-first)/t.pages), len(found)-1); at < i; {
-			end()
-		}
-		now.Rows++
-		now.Tuples.Add(tuple[:])
-		w.slots = append(w.slots, slotOf(tuple, block, t.ranges[j.from+at].From))
-		w.xmins = append(w.xmins, binary.BigEndian.Uint32(tuple[6:]))
-		return nil
-	})
-	w.b.bytesRead.Add(n)
-	if err != nil {
-		return nil, err
-	}
-	for at < len(found) {
-		end()
-	}
 	t.asked.Add(int64(len(found)))
-	return found, nil
+	var moved []int // ranges
+	if t.worthCounting() {
+		if err := w.count(ctx, j, found); err != nil {
+			return nil, err
+		}
+	}
+	for i := range found {
+		if found[i].old == nil {
+			moved = append(moved, i)
+		}
+	}
+	if len(moved) == 0 {
+		return found, nil
+	}
+	return found, w.list(ctx, j, moved, found)
 }
 
-// judge compares one range, whose tuples now are in w.slots and w.xmins, with the parent's.
-func (w *worker) judge(ctx context.Context, t *tableRun, r, now *repository.Range) verdict {
-	old := t.parentRange(r.From)
-	if old == nil || !w.b.stored(old) {
-		return verdict{}
+// count takes over the ranges of a job that have as many tuples as the parent's, all of them older than the parent:
+// what is there now is among what was there then, so if it is as much, it is the same.
+func (w *worker) count(ctx context.Context, j job, found []verdict) error {
+	t := j.table
+	pages := make([]platform.PageRange, len(found))
+	for i := range found {
+		pages[i] = t.pageRange(j.from + i)
 	}
-	if old.Rows == now.Rows && old.Tuples == now.Tuples {
-		return verdict{old: old}
+	err := w.ask(ctx, t.rel.CountTuples(pages, w.b.parentOldest), func(answer []byte) error {
+		i, tuples, young, err := platform.SplitCount(answer)
+		if err != nil || i >= len(found) {
+			return errAnswer
+		}
+		if old := w.comparable(t, j.from+i); old != nil && young == 0 && tuples == old.Rows {
+			found[i].old = old
+		} else {
+			t.moved.Add(1)
+		}
+		return nil
+	})
+	t.counted.Add(int64(len(found)))
+	return err
+}
+
+// list finds out what has changed in ranges of a job.
+func (w *worker) list(ctx context.Context, j job, moved []int, found []verdict) error {
+	t := j.table
+	pages := make([]platform.PageRange, len(moved))
+	for i, k := range moved {
+		pages[i] = t.pageRange(j.from + k)
 	}
-	if len(old.Chunks) >= mostLayers || w.b.newest == 0 {
-		return verdict{}
+	return w.ask(ctx, t.rel.ListTuples(pages, w.b.parentOldest), func(answer []byte) error {
+		i, all, young, err := platform.SplitPlaces(answer)
+		if err != nil || i >= len(moved) {
+			return errAnswer
+		}
+		k := moved[i]
+		if found[k], err = w.judge(ctx, t, j.from+k, all, young); err != nil {
+			return err
+		}
+		if found[k].old == nil {
+			t.reread.Add(1)
+		}
+		return nil
+	})
+}
+
+var errAnswer = errors.New("the server's answer is not what was asked for")
+
+// ask calls fn for each row of a statement's answer, however long it is.
+func (w *worker) ask(ctx context.Context, statement string, fn func(answer []byte) error) error {
+	w.answer = w.answer[:0]
+	n, err := w.reader.CopyOut(ctx, statement, true, func(piece []byte, _, end bool) error {
+		w.answer = append(w.answer, piece...)
+		if !end {
+			return nil
+		}
+		err := fn(w.answer)
+		w.answer = w.answer[:0]
+		return err
+	})
+	w.b.bytesRead.Add(n)
+	return err
+}
+
+// comparable returns the parent's range of that number, where it is known what of it was there: nil otherwise.
+func (w *worker) comparable(t *tableRun, number int) *repository.Range {
+	old := t.parentRange(t.ranges[number].From)
+	if old == nil || old.Erased || !w.b.stored(old) {
+		return nil
+	}
+	return old
+}
+
+// judge compares one range with the parent's.
+func (w *worker) judge(ctx context.Context, t *tableRun, number int, all, young platform.Places) (verdict, error) {
+	old := w.comparable(t, number)
+	switch {
+	case old == nil:
+		return verdict{}, nil
+	case young.Len() == 0 && int64(all.Len()) == old.Rows:
+		return verdict{old: old}, nil
+	case len(old.Chunks) >= mostLayers:
+		return verdict{}, nil
 	}
 	placed, err := t.parent.slots.Of(ctx, old.From)
 	if err != nil { // the platform still has the rows
-		return verdict{}
+		return verdict{}, ctx.Err()
 	}
-	if d := w.difference(old, placed); d != nil {
-		d.rows, d.tuples, d.placed = now.Rows, now.Tuples, placed
-		return verdict{old, d}
+	var ok, sorted bool
+	if w.young, ok = slotsOf(w.young[:0], young, old.From, nil); ok {
+		w.slots, sorted = slotsOf(w.slots[:0], all, old.From, w.young)
 	}
-	return verdict{}
+	if !ok || !sorted || len(w.slots)+len(w.young) != all.Len() {
+		return verdict{}, errAnswer
+	}
+	d := w.difference(old, placed)
+	if d == nil {
+		return verdict{}, nil
+	}
+	d.added = append(d.added, w.young...)
+	slices.Sort(d.added)
+	d.rows, d.placed = int64(all.Len()), placed
+	if int64(len(d.added))*mostDelta > old.Rows {
+		return verdict{}, nil
+	}
+	return verdict{old, d}, nil
+}
+
+// slotsOf appends the slots of places but for those that but has, all in growing order. It reports false where that is
+// not so, or where one cannot lie in the range.
+func slotsOf(slots []uint64, places platform.Places, from uint32, but []uint64) ([]uint64, bool) {
+	last := uint64(0) // no slot is 0
+	for i := range places.Len() {
+		p := places.At(i)
+		slot := slotOf(p, from)
+		if p.Block < from || p.Offset >= slotsPerPage || slot <= last {
+			return slots, false
+		}
+		if last = slot; len(but) > 0 && but[0] == slot {
+			but = but[1:]
+			continue
+		}
+		slots = append(slots, slot)
+	}
+	return slots, len(but) == 0
 }
 
 // place is where a row of the parent's range lay.
@@ -116,58 +207,40 @@ type place struct {
 	chunk  uint16
 }
 
-// difference finds out which rows of the parent's range are still there. A row is, when a tuple lies at its place now
-// that was written by a transaction older than any that ran when the chunk was read: such a tuple was visible then, and
-// a place holds one visible tuple. Everything else counts as added. nil: the range had better be read whole.
+// difference finds out which rows of the parent's range are still there: those of whose places w.slots has. nil: the
+// range had better be read whole.
 func (w *worker) difference(old *repository.Range, placed []repository.Placed) *delta {
 	w.places = w.places[:0]
-	total, horizons := int64(0), make([]uint64, len(old.Chunks))
+	total := int64(0)
 	for c := range old.Chunks {
 		chunk := &old.Chunks[c]
 		total += chunk.Rows
 		where := placeOf(placed, chunk.ID)
-		if chunk.Rows > 0 && (len(where.Slots) == 0 || where.Horizon == 0) || chunk.Rows > 1<<30 {
-			return nil
-		}
-		horizons[c] = where.Horizon
-		if !w.lay(chunk, where.Slots, uint16(c)) {
+		if chunk.Rows > 0 && len(where.Slots) == 0 || chunk.Rows > 1<<30 || !w.lay(chunk, where.Slots, uint16(c)) {
 			return nil
 		}
 	}
-	bySlot := func(a, b place) int {
-		if a.slot < b.slot {
-			return -1
-		}
-		return 1
-	}
+	bySlot := func(a, b place) int { return cmp.Compare(a.slot, b.slot) }
 	if !slices.IsSortedFunc(w.places, bySlot) {
 		slices.SortFunc(w.places, bySlot)
 	}
 	gone := make([][]uint32, len(old.Chunks))
 	d := &delta{dropped: make([]repository.Runs, len(old.Chunks))}
 	lost, i := int64(0), 0
-	for k, slot := range w.slots {
+	lose := func(p place) { gone[p.chunk], lost = append(gone[p.chunk], p.number), lost+1 }
+	for _, slot := range w.slots {
 		for i < len(w.places) && w.places[i].slot < slot {
-			gone[w.places[i].chunk] = append(gone[w.places[i].chunk], w.places[i].number)
-			i, lost = i+1, lost+1
+			lose(w.places[i])
+			i++
 		}
 		if i < len(w.places) && w.places[i].slot == slot {
-			p := w.places[i]
 			i++
-			if w.b.writer(w.xmins[k]) < horizons[p.chunk] {
-				continue
-			}
-			gone[p.chunk] = append(gone[p.chunk], p.number)
-			lost++
+			continue
 		}
-		d.added = append(d.added, slot)
-		if int64(len(d.added))*mostDelta > total {
-			return nil
-		}
+		d.added = append(d.added, slot) // against what should be: the row is read
 	}
 	for ; i < len(w.places); i++ {
-		gone[w.places[i].chunk] = append(gone[w.places[i].chunk], w.places[i].number)
-		lost++
+		lose(w.places[i])
 	}
 	if (total-old.Rows+lost)*mostDelta > total {
 		return nil
@@ -219,20 +292,10 @@ func (w *worker) lay(chunk *repository.Chunk, slots repository.Runs, c uint16) b
 // dropped marks a place that no chunk of the parent means.
 const dropped = 1<<16 - 1
 
-// writer is the whole number of the transaction that wrote a tuple. Numbers older than a whole turn of the counter may
-// seem newer than they are: such a tuple is only read for nothing.
-func (b *backup) writer(xmin uint32) uint64 {
-	full := b.newest&^(1<<32-1) | uint64(xmin)
-	if full > b.newest && full >= 1<<32 {
-		full -= 1 << 32
-	}
-	return full
-}
-
 // patch makes a range of the parent's and its difference: dropped rows are looked up for their hashes, added ones read.
 func (w *worker) patch(ctx context.Context, t *tableRun, r *repository.Range, v verdict) error {
 	d, old := v.changed, v.old
-	out := repository.Range{From: r.From, To: r.To, Rows: d.rows, Tuples: d.tuples, Hash: old.Hash}
+	out := repository.Range{From: r.From, To: r.To, Rows: d.rows, Hash: old.Hash}
 	for c := range old.Chunks {
 		chunk := old.Chunks[c]
 		if len(d.dropped[c]) > 0 {

@@ -53,12 +53,11 @@ type chunker struct {
 func (c *chunker) piece(ctx context.Context, piece []byte, begin, end bool) error {
 	row, slot := piece, uint64(0)
 	if begin {
-		tuple, block, rest, err := platform.SplitTuple(piece, c.binary)
+		place, rest, err := platform.SplitPlace(piece, c.binary)
 		if err != nil {
 			return err
 		}
-		row, slot = rest, slotOf(tuple, block, c.out.From)
-		c.out.Tuples.Add(tuple[:])
+		row, slot = rest, slotOf(place, c.out.From)
 		c.out.Rows++
 	}
 	if len(c.w.buf) > 0 && len(c.w.buf)+len(row) > maxChunk {
@@ -121,7 +120,7 @@ func (c *chunker) flush(ctx context.Context, inside bool) error {
 		return err
 	}
 	c.out.Chunks = append(c.out.Chunks, repository.Chunk{Ref: ref, Rows: c.rows, Continues: c.continues})
-	c.placed = append(c.placed, repository.Placed{ID: ref.ID, Horizon: c.w.b.oldest, Slots: c.slots.Take()})
+	c.placed = append(c.placed, repository.Placed{ID: ref.ID, Slots: c.slots.Take()})
 	c.w.index.keys = append(c.w.index.keys, chunkKeys{ref.ID, c.w.keys.sets()})
 	c.w.keys.reset(len(c.t.keys))
 	c.w.buf, c.rows, c.continues = c.w.buf[:0], 0, inside

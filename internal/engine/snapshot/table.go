@@ -19,8 +19,13 @@ import (
 // maxChunk is where a range's stream is cut into a further chunk, in bytes before compression.
 const maxChunk = 8 << 20
 
-// rangesPerJob is how many ranges one statement asks for tuple identities of, when a parent is there to compare with.
-const rangesPerJob = 32
+const (
+	// rangesPerJob is how many ranges one statement asks about, when a parent is there to compare with.
+	rangesPerJob = 32
+	// firstRanges is how many the first statement of a table asks about. Later ones ask about twice as many each, so that
+	// a table whose ranges have all changed is known for that early.
+	firstRanges = 4
+)
 
 // quotePattern makes a name match only itself in pg_dump's patterns.
 func quotePattern(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -38,13 +43,21 @@ type tableRun struct {
 	lists   *tableLists
 	left    atomic.Int64 // ranges not done
 
-	asked, reread atomic.Int64 // ranges compared with the parent, and those to be read whole
+	asked, reread  atomic.Int64 // ranges compared with the parent, and those to be read whole
+	counted, moved atomic.Int64 // ranges whose tuples were counted, and those that counting could not take over
 }
 
 // churned reports that nearly all of the table has changed, so that asking first costs more than it saves.
 func (t *tableRun) churned() bool {
 	asked := t.asked.Load()
 	return asked >= rangesPerJob && t.reread.Load()*10 >= asked*9
+}
+
+// worthCounting reports whether counting tuples first spares more than it costs, which is half of what listing them
+// does.
+func (t *tableRun) worthCounting() bool {
+	counted := t.counted.Load()
+	return counted < firstRanges || t.moved.Load()*2 < counted
 }
 
 func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys [][]string, primary []string) *tableRun {
@@ -74,14 +87,20 @@ func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys []
 }
 
 // sameIdentity reports whether tuples of the parent snapshot can be compared with tuples now: the same run of the same
-// server on the same timeline, the same database, and types that print their values as they did.
+// server on the same timeline, not too many transactions later, the same database, and types that print their values as
+// they did.
 func (b *backup) sameIdentity() bool {
 	now, then := b.manifest.Source, b.parent.Source
 	return now.SystemID != "" && now.SystemID == then.SystemID && now.Timeline == then.Timeline &&
 		now.Run != "" && now.Run == then.Run && notBefore(now.LSN, then.LSN) &&
 		now.DatabaseOID == then.DatabaseOID && now.TypesDigest == then.TypesDigest &&
-		now.ServerNum/10000 == then.ServerNum/10000
+		now.ServerNum/10000 == then.ServerNum/10000 &&
+		b.parentOldest != 0 && b.parentOldest <= b.newest && b.newest-b.parentOldest < farApart
 }
+
+// farApart is how many transactions make it doubtful which of two is older: the server compares the lower 32 bits of
+// their ids, as if none were more than 2^31 apart.
+const farApart = 1 << 30
 
 // notBefore reports whether a position in the log is that of then or a later one. Within one run of a server positions
 // only grow; in a machine that was set back with its memory they may not. One that cannot be read proves nothing.
@@ -129,10 +148,14 @@ func (b *backup) jobs() []job {
 	for _, t := range b.tables {
 		step := 1
 		if t.parent != nil {
-			step = rangesPerJob
+			step = firstRanges
 		}
-		for i := 0; i < len(t.ranges); i += step {
-			jobs = append(jobs, job{t, i, min(i+step, len(t.ranges))})
+		for i := 0; i < len(t.ranges); {
+			to := min(i+step, len(t.ranges))
+			jobs = append(jobs, job{t, i, to})
+			if i = to; t.parent != nil {
+				step = min(step*2, rangesPerJob)
+			}
 		}
 	}
 	return jobs
@@ -146,10 +169,11 @@ type worker struct {
 	hasher *xxh3.Hasher
 	keys   *keySets
 
-	slots  []uint64 // of a range's tuples now, and their writers
-	xmins  []uint32
-	places []place // of the parent's rows
-	plain  []byte  // of a chunk of the parent's
+	answer []byte   // of the server, about a range
+	slots  []uint64 // of a range's tuples that are older than the parent
+	young  []uint64 // of the others
+	places []place  // of the parent's rows
+	plain  []byte   // of a chunk of the parent's
 	index  rangeIndex
 }
 
@@ -200,6 +224,10 @@ func (w *worker) do(ctx context.Context, j job) error {
 		w.b.rangeDone(t, r)
 	}
 	return nil
+}
+
+func (t *tableRun) pageRange(number int) platform.PageRange {
+	return platform.PageRange{From: t.ranges[number].From, To: t.ranges[number].To}
 }
 
 func (t *tableRun) parentRange(from uint32) *repository.Range {

@@ -120,11 +120,10 @@ func (m *maker) table(
 	where := places.Take()
 	for i, id := range ids {
 		r := repository.Range{
-			From:   uint32(i) * rangePages,
-			To:     uint32(i+1) * rangePages,
-			Rows:   int64(rows),
-			Hash:   repository.RowHash{Hi: m.r.Uint64(), Lo: m.r.Uint64()},
-			Tuples: repository.RowHash{Hi: m.r.Uint64(), Lo: m.r.Uint64()},
+			From: uint32(i) * rangePages,
+			To:   uint32(i+1) * rangePages,
+			Rows: int64(rows),
+			Hash: repository.RowHash{Hi: m.r.Uint64(), Lo: m.r.Uint64()},
 			Chunks: []repository.Chunk{{
 				Ref:  repository.Ref{ID: id, Size: 3 << 20, SHA256: repository.Sum(m.id()), Plain: 8 << 20},
 				Rows: int64(rows),
@@ -136,7 +135,7 @@ func (m *maker) table(
 		if err := ranges.Add(ctx, &r); err != nil {
 			return nil, err
 		}
-		if err := slots.Set(ctx, r.From, []repository.Placed{{ID: id, Horizon: 1000, Slots: where}}); err != nil {
+		if err := slots.Set(ctx, r.From, []repository.Placed{{ID: id, Slots: where}}); err != nil {
 			return nil, err
 		}
 	}
