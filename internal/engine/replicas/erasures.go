@@ -9,22 +9,11 @@ import (
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // maxErasure bounds an erasure, in bytes, sealed.
 const maxErasure = 256 << 20
-
-// listErasures asks one provider which erasures it has.
-func listErasures(ctx context.Context, p Provider, fn func(key string)) error {
-	return p.Store.List(ctx, repository.ErasurePrefix, func(o storage.Object) error {
-		if ErasureObjects.Named(o.Key) {
-			fn(o.Key)
-		}
-		return nil
-	})
-}
 
 // Load reads the index of a recovery point and applies later erasures to it. An earlier erasure does not concern the
 // point: it may name a chunk that was backed up again since, with rows that the platform still had. When an erasure

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -189,29 +190,47 @@ func Joined(failed map[string]error) error {
 // object that is wanted, the preferred one first, and why each other provider could not be asked.
 func ListEverywhere(ctx context.Context, providers []Provider, prefix string, wanted func(key string) bool) (
 	places map[string][]Provider, failed map[string]error) {
-	lists, errs := make([][]string, len(providers)), make([]error, len(providers))
-	var g errgroup.Group
-	for i, p := range providers {
-		g.Go(func() error {
-			errs[i] = p.Store.List(ctx, prefix, func(o storage.Object) error {
-				if wanted(o.Key) {
-					lists[i] = append(lists[i], o.Key)
-				}
-				return nil
-			})
-			return nil
-		})
-	}
-	_ = g.Wait()
-	places, failed = map[string][]Provider{}, map[string]error{}
-	for i, p := range providers {
-		if errs[i] != nil {
-			failed[p.Name] = errs[i]
+	lists := map[string][]string{}
+	failed = eachListed(ctx, providers, prefix, func(p Provider, key string) {
+		if wanted(key) {
+			lists[p.Name] = append(lists[p.Name], key)
+		}
+	})
+	places = map[string][]Provider{}
+	for _, p := range providers {
+		if failed[p.Name] != nil {
 			continue
 		}
-		for _, key := range lists[i] {
+		for _, key := range lists[p.Name] {
 			places[key] = append(places[key], p)
 		}
 	}
 	return places, failed
+}
+
+// eachListed lists what lies below a prefix at all the providers at once. It calls fn for each object, one call at a
+// time, and returns why a provider's list could not be read to its end.
+func eachListed(ctx context.Context, providers []Provider, prefix string, fn func(p Provider, key string)) (
+	failed map[string]error) {
+	failed = map[string]error{}
+	var mu sync.Mutex
+	var g errgroup.Group
+	for _, p := range providers {
+		g.Go(func() error {
+			err := p.Store.List(ctx, prefix, func(o storage.Object) error {
+				mu.Lock()
+				defer mu.Unlock()
+				fn(p, o.Key)
+				return nil
+			})
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed[p.Name] = err
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return failed
 }

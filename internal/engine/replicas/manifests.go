@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -30,37 +28,18 @@ type Listing struct {
 
 // ListManifests asks all providers at once. It fails only when none answers.
 func ListManifests(ctx context.Context, providers []Provider) (Listing, error) {
-	l := Listing{At: map[string]map[string]bool{}, Failed: map[string]error{}, erasures: map[string]map[string]bool{}}
-	var mu sync.Mutex
-	var g errgroup.Group
-	for _, p := range providers {
-		g.Go(func() error {
-			err := p.Store.List(ctx, repository.ManifestPrefix, func(o storage.Object) error {
-				id, err := repository.ParseManifestKey(o.Key)
-				if err != nil {
-					return nil // not ours: nothing restores from it
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				note(l.At, id, p.Name)
-				return nil
-			})
-			if err == nil {
-				err = listErasures(ctx, p, func(key string) {
-					mu.Lock()
-					defer mu.Unlock()
-					note(l.erasures, key, p.Name)
-				})
-			}
-			if err != nil {
-				mu.Lock()
-				l.Failed[p.Name] = err
-				mu.Unlock()
-			}
-			return nil
-		})
-	}
-	_ = g.Wait()
+	l := Listing{At: map[string]map[string]bool{}, erasures: map[string]map[string]bool{}}
+	l.Failed = eachListed(ctx, providers, repository.ManifestPrefix, func(p Provider, key string) {
+		if id, err := repository.ParseManifestKey(key); err == nil { // from another one nothing restores
+			note(l.At, id, p.Name)
+		}
+	})
+	answering := slices.DeleteFunc(slices.Clone(providers), func(p Provider) bool { return l.Failed[p.Name] != nil })
+	maps.Copy(l.Failed, eachListed(ctx, answering, repository.ErasurePrefix, func(p Provider, key string) {
+		if ErasureObjects.Named(key) {
+			note(l.erasures, key, p.Name)
+		}
+	}))
 	if ctx.Err() != nil {
 		return l, ctx.Err()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
@@ -129,28 +130,35 @@ func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 // Existing returns the object that another run left at a provider or is uploading now, and whether it found a sound
 // copy.
 func (x *Index) Existing(ctx context.Context, r *Repo, c *repository.Ref, e Entry) (s *Sealed, found bool, err error) {
-	id := c.ID
-	for i, p := range r.Providers {
-		if (e.At|e.Odd)&(1<<i) == 0 {
-			continue
-		}
-		body, err := p.Store.Get(ctx, c.Key(), repository.MaxChunkSealed)
-		if err == nil && opens(r.Keys, c.Kind, id, body) {
-			x.doubt(id, (e.At|e.Odd)&^(1<<i)) // without a manifest nothing says that the others hold the same bytes
-			x.confirm(id, 1<<i)
-			return NewSealed(c, body), true, nil
-		}
-		if ctx.Err() != nil {
-			return nil, false, ctx.Err()
-		}
-		if err == nil || isDamage(err) {
-			x.Distrust(id, 1<<i)
-		} else {
-			x.doubt(id, 1<<i) // its list says that something is there, and it does not say what
-		}
-		e.At, e.Odd = e.At&^(1<<i), e.Odd&^(1<<i)
+	listed := e.At | e.Odd
+	bit := func(p Provider) uint16 { return ProviderBit(r.Providers, p.Name) }
+	from := slices.DeleteFunc(slices.Clone(r.Providers), func(p Provider) bool { return listed&bit(p) == 0 })
+	var holder uint16
+	q := FirstSound[[]byte]{What: "chunks", size: c.Plain}
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) {
+		return p.Store.Get(ctx, c.Key(), repository.MaxChunkSealed)
 	}
-	return nil, false, nil
+	q.Sound = func(p Provider, body []byte) error {
+		if !opens(r.Keys, c.Kind, c.ID, body) {
+			return errWrongBytes
+		}
+		holder, s = bit(p), NewSealed(c, body)
+		return nil
+	}
+	q.Failed = func(p Provider, err error) {
+		listed &^= bit(p)
+		if isDamage(err) {
+			x.Distrust(c.ID, bit(p))
+		} else {
+			x.doubt(c.ID, bit(p)) // its list says that something is there, and it does not say what
+		}
+	}
+	if found = q.Read(ctx, from); !found {
+		return nil, false, ctx.Err()
+	}
+	x.doubt(c.ID, listed&^holder) // without a manifest nothing says that the others hold the same bytes
+	x.confirm(c.ID, holder)
+	return s, true, nil
 }
 
 // stored records that a provider has been given a chunk.

@@ -214,10 +214,10 @@ func (by *Restorer) report(ctx context.Context, r *replicas.Repo, u *scope.Undo)
 		result.Applied.Inserted, result.Applied.Updated, result.Applied.Deleted = result.Applied.Inserted+insert,
 			result.Applied.Updated+update, result.Applied.Deleted+remove
 	}
-	for _, p := range r.Readable() {
-		if _, err := p.Store.Stat(ctx, replicas.UndoPrefix+u.Restore); err == nil {
-			result.Undo = append(result.Undo, p.Name)
-		}
+	key := replicas.UndoPrefix + u.Restore
+	at, _ := replicas.ListEverywhere(ctx, r.Readable(), key, func(listed string) bool { return listed == key })
+	for _, p := range at[key] {
+		result.Undo = append(result.Undo, p.Name)
 	}
 	return result, nil
 }
