@@ -67,7 +67,9 @@ func ContactsCSV(w io.Writer, list []Contact) error {
 	return c.WriteAll(rows)
 }
 
-// ContactsVCard writes contacts for a phone (RFC 6350).
+// ContactsVCard writes contacts for a phone (RFC 6350). A test lets emersion/go-vcard read them. That library does not
+// write them: it does not escape semicolons in the parts of ORG and ADR, folds no line, and lets control characters
+// through.
 func ContactsVCard(w io.Writer, list []Contact) error {
 	escaped := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", "", ",", `\,`, ";", `\;`)
 	escape := func(s string) string { // a control character ends a line, or a contact, in some phones
