@@ -83,8 +83,8 @@ func auditQuery(c echo.Context) url.Values {
 // auditFilter reads the filters of the request. Days are those of the zone that pages write times in.
 func auditFilter(c echo.Context, zone *time.Location) (audit.Filter, error) {
 	f := audit.Filter{Search: c.QueryParam("search"), Actor: c.QueryParam("actor"), Action: c.QueryParam("action"),
-		Wedding: c.QueryParam("wedding"),
-		Point:   c.QueryParam("point"), Outcome: audit.Outcome(c.QueryParam("outcome")),
+		WeddingID: c.QueryParam("wedding"),
+		Point:     c.QueryParam("point"), Outcome: audit.Outcome(c.QueryParam("outcome")),
 		OnlySecurity: c.QueryParam("security") != ""}
 	switch f.Outcome {
 	case "", audit.Allowed, audit.Refused, audit.Failed:

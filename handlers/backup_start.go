@@ -49,7 +49,7 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 			t = keepsake.BackupIncremental
 		}
 		vm, err := backupForm(c, pages, con, console.StartBackupInput{Type: t, Note: c.QueryParam("note"),
-			Wedding: c.QueryParam("wedding"), Milestone: c.QueryParam("milestone")}, c.QueryParam("labels"))
+			WeddingID: c.QueryParam("wedding"), Milestone: c.QueryParam("milestone")}, c.QueryParam("labels"))
 		if err != nil {
 			return err
 		}
@@ -62,8 +62,8 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		in := console.StartBackupInput{Type: keepsake.BackupType(c.FormValue("type")),
-			Note:    strings.TrimSpace(c.FormValue("note")),
-			Wedding: c.FormValue("wedding"), Milestone: strings.TrimSpace(c.FormValue("milestone"))}
+			Note:      strings.TrimSpace(c.FormValue("note")),
+			WeddingID: c.FormValue("wedding"), Milestone: strings.TrimSpace(c.FormValue("milestone"))}
 		labels, wrong := parseLabels(c.FormValue("labels"))
 		in.Labels = labels
 		refuse := func(status int, change func(*views.BackupForm)) error {
@@ -171,9 +171,9 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 	if err != nil {
 		return views.BackupForm{}, err
 	}
-	vm := views.BackupForm{Shell: shell, Note: in.Note, Labels: labels, Wedding: in.Wedding, Milestone: in.Milestone,
+	vm := views.BackupForm{Shell: shell, Note: in.Note, Labels: labels, WeddingID: in.WeddingID, Milestone: in.Milestone,
 		Notices: draw.EstimateNotices(e), Plan: draw.Plan(e)}
-	limits := limitsFor(c, pages, con, e, in.Wedding)
+	limits := limitsFor(c, pages, con, e, in.WeddingID)
 	vm.Plan.Left, vm.Plan.Value, vm.Start = limits.words(t), string(t), limits.start(t)
 	if e.Unreachable != "" {
 		vm.Shell.Banner = e.Unreachable + " A backup started now fails unless that changes."
@@ -186,7 +186,7 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 		choice.Limit = limits.reached(keepsake.BackupType(choice.Value))
 		vm.Types = append(vm.Types, choice)
 	}
-	if vm.Shell.Bound && in.Wedding == "" {
+	if vm.Shell.Bound && in.WeddingID == "" {
 		vm.Start.Disabled = true
 		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Choose a wedding first",
 			Text: "Your account is bound to one organization: it backs up for that organization's weddings, from their pages.",

@@ -21,7 +21,7 @@ type milestoneSaver interface {
 // SaveMilestone sets or forgets a milestone of a wedding.
 func SaveMilestone(pages Pages, con milestoneSaver) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in := console.SaveMilestoneInput{Wedding: weddingParam(c), Name: c.FormValue("name")}
+		in := console.SaveMilestoneInput{WeddingID: weddingParam(c), Name: c.FormValue("name")}
 		var err error
 		if c.FormValue("forget") == "" {
 			if in.Day, err = time.Parse(time.DateOnly, c.FormValue("day")); err != nil {
@@ -32,7 +32,7 @@ func SaveMilestone(pages Pages, con milestoneSaver) echo.HandlerFunc {
 			err = con.SaveMilestone(c.Request().Context(), actor(c), in)
 		}
 		if err == nil {
-			return redirect(c, draw.WeddingURL(in.Wedding))
+			return redirect(c, draw.WeddingURL(in.WeddingID))
 		}
 		if keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			return err

@@ -298,7 +298,7 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 		Errors: faults, Facts: draw.RestoreFacts(p, pages.clock()), Other: anotherServer,
 		OtherChosen: in.target == anotherServer,
 		Sealed:      in.sealed,
-		Limit:       in.limit(), Wedding: in.scope.WeddingID(), Organization: in.scope.OrganizationID(),
+		Limit:       in.limit(), WeddingID: in.scope.WeddingID(), OrganizationID: in.scope.OrganizationID(),
 	}
 	for i, name := range targets {
 		t := views.TargetOption{Value: name, Name: name, Text: "A server from the configuration", Checked: name == in.target}

@@ -116,7 +116,7 @@ func scopedRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string)
 		BackText: "All operations", UndoURL: draw.ScopedURL(u.Restore) + "/undo", UndoText: "Undo this restore…",
 		When: pages.clock().When(u.Time), LeftAlone: refused, Title: "Brought back", Undo: u.Of != "",
 	}
-	if u.Wedding {
+	if u.OfWedding {
 		vm.BackURL, vm.BackText = draw.WeddingURL(u.ID), "To the wedding"
 	}
 	if u.Of != "" {

@@ -16,10 +16,10 @@ type Audit struct {
 
 // AuditFilter is the form, as it was filled in.
 type AuditFilter struct {
-	Search, Actor, Wedding, Point, Since, Until string
-	Actions, Outcomes                           []AuditOption
-	Security                                    bool
-	Open                                        bool // more than the search is filled in
+	Search, Actor, WeddingID, Point, Since, Until string
+	Actions, Outcomes                             []AuditOption
+	Security                                      bool
+	Open                                          bool // more than the search is filled in
 }
 
 // AuditOption is one choice of a list.

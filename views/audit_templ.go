@@ -228,7 +228,7 @@ func auditFilter(f AuditFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = auditField("wedding", "Wedding (id)", "text", f.Wedding).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = auditField("wedding", "Wedding (id)", "text", f.WeddingID).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

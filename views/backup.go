@@ -4,16 +4,16 @@ import "github.com/wedsync/keepsake/views/ui"
 
 // BackupForm is "Back up now": which type, why, what it will cover and how long it should take.
 type BackupForm struct {
-	Shell               Shell
-	Types               []BackupChoice
-	Note                string
-	NoteError           string
-	Labels, LabelsError string // "name=value, name=value"
-	Wedding, Milestone  string // for which wedding it is made; may be empty
-	TypeError           string
-	Notices             []ui.Notice // refusals and warnings
-	Plan                BackupPlan
-	Start               BackupStart
+	Shell                Shell
+	Types                []BackupChoice
+	Note                 string
+	NoteError            string
+	Labels, LabelsError  string // "name=value, name=value"
+	WeddingID, Milestone string // for which wedding it is made; may be empty
+	TypeError            string
+	Notices              []ui.Notice // refusals and warnings
+	Plan                 BackupPlan
+	Start                BackupStart
 }
 
 // BackupChoice is one backup type with its explanation.

@@ -88,8 +88,8 @@ type RestoreForm struct {
 	OtherChosen bool
 	Sealed      string // its address, when it was typed before
 
-	Limit                 string // "only the wedding 7"; "": tiers are chosen
-	Wedding, Organization string
+	Limit                     string // "only the wedding 7"; "": tiers are chosen
+	WeddingID, OrganizationID string
 }
 
 // TargetOption is one server a restore may go to.

@@ -17,7 +17,7 @@ import (
 func trail() []audit.Row {
 	return []audit.Row{
 		entry(45, "scope.restore", audit.Allowed, func(r *audit.Row) {
-			r.Target, r.Wedding, r.Point, r.Took = "the operation's id", "w1", "20261123T070500Z-aa", 400*time.Millisecond
+			r.Target, r.WeddingID, r.Point, r.Took = "the operation's id", "w1", "20261123T070500Z-aa", 400*time.Millisecond
 			r.Detail = json.RawMessage(`{"mode":"rewind","left_out":2}`)
 		}),
 		entry(44, "backup.start", audit.Refused, func(r *audit.Row) {
@@ -87,7 +87,7 @@ func TestAuditFiltersAreKeptAcrossPagesAndExports(t *testing.T) {
 		"since": {"2026-11-01"}, "until": {"2026-11-23"}, "security": {"yes"}}
 	a := s.get("/audit?" + q.Encode()).want(http.StatusOK)
 	want := audit.Filter{Search: "anna restore", Actor: "anna@wedsync.example", Action: "scope.restore",
-		Outcome: audit.Allowed, Wedding: "w1", Point: "p1", OnlySecurity: true,
+		Outcome: audit.Allowed, WeddingID: "w1", Point: "p1", OnlySecurity: true,
 		Since: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}
 	if got := s.console.filters[0]; got != want {
 		t.Errorf("asked for %+v", got)

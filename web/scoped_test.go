@@ -85,7 +85,7 @@ func (f *fakeScopes) Await(context.Context, keepsake.Actor, string, time.Duratio
 
 func (f *fakeScopes) GetScopedRestore(_ context.Context, _ keepsake.Actor, restore string) (*scope.Undo, error) {
 	return &scope.Undo{Restore: restore, Time: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), ID: f.preview.ID,
-		Name: f.preview.Name, Tables: f.preview.Tables, Wedding: true}, nil
+		Name: f.preview.Name, Tables: f.preview.Tables, OfWedding: true}, nil
 }
 
 func (f *fakeScopes) UndoScope(_ context.Context, _ keepsake.Actor, restore string) (console.Operation, error) {

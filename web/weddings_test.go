@@ -144,7 +144,7 @@ func TestAWeddingHasATimeline(t *testing.T) {
 		asksOnce(t, page, s.get(page).want(http.StatusOK).body)
 	}
 	s.post("/weddings/w%201%2F2/milestones", url.Values{"name": {"tasting"}, "forget": {"yes"}}).want(http.StatusSeeOther)
-	if got := s.console.milestones; to != "/weddings/w%201%2F2" || len(got) != 2 || got[0].Wedding != "w 1/2" ||
+	if got := s.console.milestones; to != "/weddings/w%201%2F2" || len(got) != 2 || got[0].WeddingID != "w 1/2" ||
 		got[0].Day.Format(time.DateOnly) != "2026-12-01" || !got[1].Day.IsZero() {
 		t.Errorf("%s, %+v", to, got)
 	}

@@ -18,7 +18,7 @@ import (
 type backupCommand struct {
 	Type      *string           `help:"full reads every row again and re-reads stored copies; incremental reads only what changed; critical covers the critical tier. Without a type: incremental, or full where there is nothing to build on." enum:"full,incremental,critical" placeholder:"TYPE"`
 	Note      string            `help:"A note that stays with the recovery point."`
-	Wedding   string            `help:"The key of a wedding that the recovery point is made for. It covers the whole platform all the same."`
+	WeddingID string            `name:"wedding" help:"The key of a wedding that the recovery point is made for. It covers the whole platform all the same."`
 	Milestone string            `help:"The milestone that the wedding has reached, such as final_payment."`
 	Label     map[string]string `help:"A label that stays with it, such as app_version=4.2. May be repeated." placeholder:"NAME=VALUE"`
 
@@ -35,8 +35,8 @@ func (c *backupCommand) deed() deed {
 	case c.result.Type != "":
 		d.detail["type"] = c.result.Type
 	}
-	if c.Wedding != "" {
-		d.detail["wedding"], d.detail["milestone"] = c.Wedding, c.Milestone
+	if c.WeddingID != "" {
+		d.detail["wedding"], d.detail["milestone"] = c.WeddingID, c.Milestone
 	}
 	if c.result.Point != "" {
 		d.detail["point"], d.detail["protected"] = c.result.Point, c.result.Protected
@@ -47,22 +47,22 @@ func (c *backupCommand) deed() deed {
 // weddings says for which wedding the point is made, if for one.
 func (c *backupCommand) weddings(a *app, e *engine.Engine) ([]keepsake.WeddingMark, error) {
 	switch {
-	case c.Wedding == "" && c.Milestone == "":
+	case c.WeddingID == "" && c.Milestone == "":
 		return nil, nil
-	case c.Wedding == "":
+	case c.WeddingID == "":
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "--milestone belongs to a wedding: name it with --wedding")
 	case c.Type != nil && *c.Type == string(keepsake.BackupCritical):
 		return nil, keepsake.Errorf(keepsake.CodeInvalid,
 			"a critical backup leaves most of a wedding out: use --type incremental or full")
 	}
-	found, err := e.Weddings(a.ctx, engine.WeddingQuery{IDs: []string{c.Wedding}, Today: time.Now(), Limit: 1})
+	found, err := e.Weddings(a.ctx, engine.WeddingQuery{IDs: []string{c.WeddingID}, Today: time.Now(), Limit: 1})
 	if err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, keepsake.Errorf(keepsake.CodeNotFound, "the platform has no wedding %q", c.Wedding)
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "the platform has no wedding %q", c.WeddingID)
 	}
-	return []keepsake.WeddingMark{{Wedding: c.Wedding, Date: found[0].Day(), Milestone: c.Milestone}}, nil
+	return []keepsake.WeddingMark{{WeddingID: c.WeddingID, Date: found[0].Day(), Milestone: c.Milestone}}, nil
 }
 
 func (c *backupCommand) Run(a *app) error {

@@ -18,16 +18,16 @@ type restoreCommand struct {
 	Provider string          `help:"Read from this provider only. Otherwise from each in turn, so that a bad copy at one is replaced by another's." placeholder:"NAME"`
 	Tier     []keepsake.Tier `help:"Restore the rows of this tier only: critical, high or standard. May be repeated." enum:"critical,high,standard"`
 
-	Wedding      string `help:"Restore the rows of one wedding only, with the shared ones that they point at." placeholder:"ID" xor:"scope"`
-	Organization string `help:"Restore the rows of one organization only." placeholder:"ID" xor:"scope"`
+	WeddingID      string `name:"wedding" help:"Restore the rows of one wedding only, with the shared ones that they point at." placeholder:"ID" xor:"scope"`
+	OrganizationID string `name:"organization" help:"Restore the rows of one organization only." placeholder:"ID" xor:"scope"`
 
 	result engine.RestoreResult
 }
 
 // deed names the target by server and database alone: its URL holds a password.
 func (c *restoreCommand) deed() deed {
-	detail := map[string]any{"point": c.Point, "provider": c.Provider, "tiers": c.Tier, "wedding": c.Wedding,
-		"organization": c.Organization}
+	detail := map[string]any{"point": c.Point, "provider": c.Provider, "tiers": c.Tier, "wedding": c.WeddingID,
+		"organization": c.OrganizationID}
 	if target, err := pgx.ParseConfig(c.Target); err == nil {
 		detail["target"], detail["database"] = target.Host, target.Database
 	}
@@ -50,7 +50,7 @@ func (c *restoreCommand) Validate() error {
 
 // scope is what the flags name; without any it is everything.
 func (c *restoreCommand) scope() (keepsake.Scope, error) {
-	f := keepsake.ScopeFields{WeddingID: c.Wedding, OrganizationID: c.Organization, Tiers: c.Tier}
+	f := keepsake.ScopeFields{WeddingID: c.WeddingID, OrganizationID: c.OrganizationID, Tiers: c.Tier}
 	f.Everything = f.Named() == 0
 	return f.Scope()
 }

@@ -23,13 +23,13 @@ type scopeCommands struct {
 }
 
 type scopeName struct {
-	Wedding      string `help:"Key of the wedding." placeholder:"ID" xor:"scope"`
-	Organization string `help:"Key of the organization." placeholder:"ID" xor:"scope"`
-	Provider     string `help:"Read from this provider only." placeholder:"NAME"`
+	WeddingID      string `name:"wedding" help:"Key of the wedding." placeholder:"ID" xor:"scope"`
+	OrganizationID string `name:"organization" help:"Key of the organization." placeholder:"ID" xor:"scope"`
+	Provider       string `help:"Read from this provider only." placeholder:"NAME"`
 }
 
 func (c scopeName) input(point, mode string) (engine.ScopeInput, error) {
-	f := keepsake.ScopeFields{WeddingID: c.Wedding, OrganizationID: c.Organization}
+	f := keepsake.ScopeFields{WeddingID: c.WeddingID, OrganizationID: c.OrganizationID}
 	if f.Named() == 0 {
 		return engine.ScopeInput{}, keepsake.Errorf(keepsake.CodeInvalid,
 			"name one wedding or one organization: --wedding ID or --organization ID")

@@ -46,7 +46,7 @@ func TestScopeFlagsOfNoScope(t *testing.T) {
 	if whole != keepsake.Everything() || err != nil {
 		t.Errorf("a restore without a scope is of %s, %v", whole, err)
 	}
-	of, err := (&restoreCommand{Wedding: "7", Tier: []keepsake.Tier{keepsake.TierHigh}}).scope()
+	of, err := (&restoreCommand{WeddingID: "7", Tier: []keepsake.Tier{keepsake.TierHigh}}).scope()
 	if keepsake.CodeOf(err) != keepsake.CodeInvalid || err == nil {
 		t.Errorf("a restore of a wedding and a tier is of %s, %v", of, err)
 	}

@@ -31,7 +31,7 @@ type AuditEntry struct {
 	RequestID    string          `json:"request_id,omitempty"`
 	Action       string          `json:"action"`
 	Target       string          `json:"target,omitempty"`
-	Wedding      string          `json:"wedding,omitempty"`
+	WeddingID    string          `json:"wedding,omitempty"`
 	Point        string          `json:"point,omitempty"`
 	Outcome      audit.Outcome   `json:"outcome" enum:"allowed,refused,failed"`
 	DurationMS   int64           `json:"duration_ms"`
@@ -43,27 +43,27 @@ type AuditEntry struct {
 func auditEntryOf(r audit.Row) AuditEntry {
 	return AuditEntry{ID: r.ID, At: r.At.UTC(), Actor: r.ActorName, ActorID: r.ActorID, Role: string(r.ActorRole),
 		Organization: r.Organization, Session: r.Session, Token: r.Token, Address: r.Address,
-		UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action, Target: r.Target, Wedding: r.Wedding,
+		UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action, Target: r.Target, WeddingID: r.WeddingID,
 		Point: r.Point, Outcome: r.Outcome, DurationMS: r.Took.Milliseconds(),
 		Security: r.Security, Detail: r.Detail, Hash: hex.EncodeToString(r.Hash)}
 }
 
 // AuditFilter says which entries are wanted. Huma fills exported types only.
 type AuditFilter struct {
-	Search   string    `query:"search" maxLength:"200" doc:"Words, each perhaps the beginning of one, in any order and without their accents"`
-	Actor    string    `query:"actor" maxLength:"200" doc:"Exactly this name"`
-	Action   string    `query:"action" maxLength:"100" doc:"Such as backup.start"`
-	Outcome  string    `query:"outcome" enum:"allowed,refused,failed"`
-	Wedding  string    `query:"wedding" maxLength:"200"`
-	Point    string    `query:"point" maxLength:"100"`
-	Security bool      `query:"security" doc:"Only security events"`
-	From     time.Time `query:"from" doc:"From then on"`
-	To       time.Time `query:"to" doc:"Before then"`
+	Search    string    `query:"search" maxLength:"200" doc:"Words, each perhaps the beginning of one, in any order and without their accents"`
+	Actor     string    `query:"actor" maxLength:"200" doc:"Exactly this name"`
+	Action    string    `query:"action" maxLength:"100" doc:"Such as backup.start"`
+	Outcome   string    `query:"outcome" enum:"allowed,refused,failed"`
+	WeddingID string    `query:"wedding" maxLength:"200"`
+	Point     string    `query:"point" maxLength:"100"`
+	Security  bool      `query:"security" doc:"Only security events"`
+	From      time.Time `query:"from" doc:"From then on"`
+	To        time.Time `query:"to" doc:"Before then"`
 }
 
 func (f AuditFilter) filter() audit.Filter {
 	return audit.Filter{Search: f.Search, Actor: f.Actor, Action: f.Action, Outcome: audit.Outcome(f.Outcome),
-		Wedding: f.Wedding, Point: f.Point, OnlySecurity: f.Security, Since: f.From, Until: f.To}
+		WeddingID: f.WeddingID, Point: f.Point, OnlySecurity: f.Security, Since: f.From, Until: f.To}
 }
 
 type listAuditInput struct {

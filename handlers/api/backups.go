@@ -50,7 +50,7 @@ type CreateBackup struct {
 	Type      keepsake.BackupType `json:"type" enum:"full,incremental,critical" doc:"full reads everything; incremental what has changed; critical the critical tier alone"`
 	Note      string              `json:"note,omitempty" maxLength:"500"`
 	Labels    map[string]string   `json:"labels,omitempty" maxProperties:"20" doc:"Such as app version and deploy tag"`
-	Wedding   string              `json:"wedding,omitempty" maxLength:"200" doc:"The key of the wedding that it is made for"`
+	WeddingID string              `json:"wedding,omitempty" maxLength:"200" doc:"The key of the wedding that it is made for"`
 	Milestone string              `json:"milestone,omitempty" maxLength:"60" doc:"Of that wedding, such as contract_signed"`
 }
 
@@ -65,8 +65,8 @@ func (h *actions) backups() {
 		Body CreateBackup
 	}) (*counted, error) {
 		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx),
-			console.StartBackupInput{Type: in.Body.Type, Note: in.Body.Note, Labels: in.Body.Labels, Wedding: in.Body.Wedding,
-				Milestone: in.Body.Milestone})
+			console.StartBackupInput{Type: in.Body.Type, Note: in.Body.Note, Labels: in.Body.Labels,
+				WeddingID: in.Body.WeddingID, Milestone: in.Body.Milestone})
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +139,7 @@ type listOperationsInput struct {
 	State        string    `query:"state" enum:"proposed,queued,running,interrupted,done,failed,cancelled"`
 	Type         string    `query:"type" enum:"full,incremental,critical" doc:"Of a backup"`
 	Tier         string    `query:"tier" enum:"critical,high,standard" doc:"A restore of this tier"`
-	Wedding      string    `query:"wedding" maxLength:"200" doc:"A restore of this wedding, or a backup made for it"`
+	WeddingID    string    `query:"wedding" maxLength:"200" doc:"A restore of this wedding, or a backup made for it"`
 	Organization string    `query:"organization" maxLength:"200" doc:"Asked for by an account bound to this organization, or about it, or about or made for a wedding that is its now"`
 	Active       bool      `query:"active" doc:"Only those that have not ended"`
 	From         time.Time `query:"from" doc:"Asked for from then on"`
@@ -169,8 +169,8 @@ func (h *actions) listOperations(ctx context.Context, in *listOperationsInput) (
 	}
 	page, err := h.d.Console.ListOperations(ctx, handlers.ActorFrom(ctx),
 		console.ListInput{Kind: console.Kind(in.Kind), State: console.State(in.State), Type: keepsake.BackupType(in.Type),
-			Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding, Organization: in.Organization, Active: in.Active, From: in.From,
-			To: in.To, Cursor: in.Cursor, Limit: in.Limit,
+			Tier: keepsake.Tier(in.Tier), WeddingID: in.WeddingID, Organization: in.Organization, Active: in.Active,
+			From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit,
 			Covers: covers, CoversTier: keepsake.Tier(in.CoversTier), Contacts: in.Contacts, Milestone: in.Milestone})
 	if err != nil {
 		return nil, err

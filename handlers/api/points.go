@@ -28,7 +28,7 @@ type PointDetail struct {
 
 // CreatePoint is a recovery point to be made by hand.
 type CreatePoint struct {
-	Wedding   string            `json:"wedding,omitempty" maxLength:"200" doc:"The key of the wedding that it is made for"`
+	WeddingID string            `json:"wedding,omitempty" maxLength:"200" doc:"The key of the wedding that it is made for"`
 	Milestone string            `json:"milestone,omitempty" maxLength:"60"`
 	Note      string            `json:"note,omitempty" maxLength:"500"`
 	Labels    map[string]string `json:"labels,omitempty" maxProperties:"20"`
@@ -45,7 +45,7 @@ type listPointsInput struct {
 	Type         string    `query:"type" enum:"full,incremental,critical"`
 	Tier         string    `query:"tier" enum:"critical,high,standard" doc:"That hold this tier"`
 	State        string    `query:"state" enum:"protected,unprotected" doc:"Whether they meet the 3-2-1 rule"`
-	Wedding      string    `query:"wedding" maxLength:"200" doc:"Made for this wedding. Every full and incremental point holds it, whatever it was made for"`
+	WeddingID    string    `query:"wedding" maxLength:"200" doc:"Made for this wedding. Every full and incremental point holds it, whatever it was made for"`
 	Organization string    `query:"organization" maxLength:"200" doc:"Made for a wedding that is this organization's now, as the platform tells, or the newest recovery point where that does not answer. Every full and incremental point holds all organizations"`
 	Milestone    string    `query:"milestone" maxLength:"60" doc:"Made for a wedding at this milestone"`
 	Phase        string    `query:"phase" enum:"planning,preparation,execution,post_event" doc:"Made for a wedding that was in this phase then"`
@@ -76,7 +76,7 @@ func (h *actions) points() {
 	}) (*counted, error) {
 		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx),
 			console.StartBackupInput{Type: keepsake.BackupIncremental, Note: in.Body.Note, Labels: in.Body.Labels,
-				Wedding: in.Body.Wedding, Milestone: in.Body.Milestone})
+				WeddingID: in.Body.WeddingID, Milestone: in.Body.Milestone})
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +111,7 @@ func (h *actions) points() {
 }
 
 func (h *actions) listPoints(ctx context.Context, in *listPointsInput) (*pointList, error) {
-	what := console.PointsInput{Type: keepsake.BackupType(in.Type), Tier: keepsake.Tier(in.Tier), Wedding: in.Wedding,
+	what := console.PointsInput{Type: keepsake.BackupType(in.Type), Tier: keepsake.Tier(in.Tier), WeddingID: in.WeddingID,
 		Organization: in.Organization, Milestone: in.Milestone,
 		Phase: keepsake.Phase(in.Phase), From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit}
 	if in.State != "" {

@@ -205,7 +205,7 @@ type Point struct {
 
 // PointWedding is a wedding that a recovery point was made for.
 type PointWedding struct {
-	Wedding    string         `json:"wedding"`
+	WeddingID  string         `json:"wedding"`
 	Date       string         `json:"date,omitempty" format:"date" doc:"Absent: it had none yet"`
 	Milestone  string         `json:"milestone,omitempty"`
 	DaysBefore *int           `json:"days_before,omitempty" doc:"The wedding, when the point was taken; negative after it"`
@@ -227,7 +227,7 @@ func pointOf(p console.Point) Point {
 }
 
 func pointWeddingOf(m keepsake.WeddingMark, at time.Time) PointWedding {
-	w := PointWedding{Wedding: m.Wedding, Date: m.Date, Milestone: m.Milestone, Phase: console.PhaseAt(m, at)}
+	w := PointWedding{WeddingID: m.WeddingID, Date: m.Date, Milestone: m.Milestone, Phase: console.PhaseAt(m, at)}
 	if date, err := time.Parse(time.DateOnly, m.Date); err == nil {
 		w.DaysBefore = new(keepsake.DaysBefore(date, at))
 	}

@@ -19,7 +19,7 @@ import (
 
 // AuditForm draws the filters of the trail as they are filled in.
 func AuditForm(q url.Values) views.AuditFilter {
-	f := views.AuditFilter{Search: q.Get("search"), Actor: q.Get("actor"), Wedding: q.Get("wedding"),
+	f := views.AuditFilter{Search: q.Get("search"), Actor: q.Get("actor"), WeddingID: q.Get("wedding"),
 		Point: q.Get("point"), Since: q.Get("since"), Until: q.Get("until"),
 		Security: q.Get("security") != "", Actions: auditActions(q.Get("action"))}
 	for _, o := range []views.AuditOption{{Text: "Any"}, {Value: "allowed", Text: "Allowed"},
@@ -48,7 +48,7 @@ func AuditEntry(r audit.Row, clock format.Clock) views.AuditEntry {
 	}
 	link("All by "+r.ActorName, "actor", r.ActorName)
 	link("All "+r.Action, "action", r.Action)
-	link("All about this wedding", "wedding", r.Wedding)
+	link("All about this wedding", "wedding", r.WeddingID)
 	link("All about this recovery point", "point", r.Point)
 	link("All of this request", "search", r.RequestID)
 	return e
@@ -132,11 +132,11 @@ func auditSentence(r audit.Row) string {
 		about = scope
 	}
 	switch {
-	case r.Wedding != "":
+	case r.WeddingID != "":
 		if !w.Named {
 			b.WriteString(" for")
 		}
-		b.WriteString(" wedding " + r.Wedding)
+		b.WriteString(" wedding " + r.WeddingID)
 	case w.Named && about != "":
 		b.WriteString(" " + about)
 	}
@@ -191,7 +191,7 @@ func auditFacts(r audit.Row, clock format.Clock) []ui.Fact {
 		}
 	}
 	add("About", r.Target, true)
-	add("Wedding", r.Wedding, true)
+	add("Wedding", r.WeddingID, true)
 	add("Recovery point", r.Point, true)
 	add("Acting as", string(r.ActorRole), false)
 	add("Organization", r.Organization, true)

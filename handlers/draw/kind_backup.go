@@ -30,7 +30,7 @@ var drawBackup = drawing{
 	again: func(o console.Operation) views.NextStep {
 		q := url.Values{"type": {string(o.Type)}}
 		if len(o.Weddings) == 1 { // it was made for one
-			q.Set("wedding", o.Weddings[0].Wedding)
+			q.Set("wedding", o.Weddings[0].WeddingID)
 		}
 		return views.NextStep{Text: "Try again", URL: "/backups/new?" + q.Encode()}
 	},

@@ -160,7 +160,7 @@ func WeddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock
 func marked(wedding string, p console.Point) (out []string) {
 	for _, m := range p.Weddings {
 		switch {
-		case m.Wedding != wedding:
+		case m.WeddingID != wedding:
 		case m.Milestone != "":
 			out = append(out, format.Title(m.Milestone))
 		case m.Phase != "":

@@ -170,8 +170,8 @@ func line(r audit.Row) string {
 	if r.Address != "" {
 		words = append(words, "from "+plain(r.Address))
 	}
-	if r.Wedding != "" {
-		words = append(words, "wedding "+plain(r.Wedding))
+	if r.WeddingID != "" {
+		words = append(words, "wedding "+plain(r.WeddingID))
 	}
 	if r.Point != "" {
 		words = append(words, "recovery point "+plain(r.Point))

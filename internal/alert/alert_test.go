@@ -120,7 +120,7 @@ func TestSecurityEventsAreTold(t *testing.T) {
 	if m := h.messages(t); len(m) != 0 {
 		t.Fatalf("told of history, or of nothing: %q", m)
 	}
-	record(t, d, ada, audit.Entry{Action: "backup.start", Outcome: audit.Refused, Wedding: "w7",
+	record(t, d, ada, audit.Entry{Action: "backup.start", Outcome: audit.Refused, WeddingID: "w7",
 		Detail: map[string]any{"code": "forbidden", "note": "row contents"}})
 	record(t, d, keepsake.Actor{Name: "my password in the wrong field", Address: "198.51.100.7\nFake: line"}, wrong)
 	record(t, d, keepsake.System("worker"), audit.Entry{Action: "backup.end", Outcome: audit.Failed})

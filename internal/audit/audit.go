@@ -34,7 +34,7 @@ type Entry struct {
 	Target  string // id of what it was about; may be empty
 	Outcome Outcome
 	// Wedding and Point are what the trail can be filtered by. Where they are empty they are taken from Detail or Target.
-	Wedding, Point string
+	WeddingID, Point string
 	// Took is how long it took; 0: since the request came that ctx carries.
 	Took   time.Duration
 	Detail map[string]any // anything more; no secrets, no rows of the platform

@@ -41,7 +41,7 @@ type exported struct {
 	RequestID    string          `json:"request_id"`
 	Action       string          `json:"action"`
 	Target       string          `json:"target"`
-	Wedding      string          `json:"wedding"`
+	WeddingID    string          `json:"wedding"`
 	Point        string          `json:"point"`
 	Outcome      Outcome         `json:"outcome"`
 	DurationMS   int64           `json:"duration_ms"`
@@ -61,7 +61,7 @@ func NewWriter(w io.Writer, format string) (write func(Row) error, end func() er
 		write = func(r Row) error {
 			return e.Encode(exported{r.ID, r.At.UTC(), r.ActorName, r.ActorID, r.ActorRole, r.Organization, r.Session, r.Token,
 				r.Address, r.UserAgent, r.RequestID,
-				r.Action, r.Target, r.Wedding, r.Point, r.Outcome, r.Took.Milliseconds(), r.Security, r.Detail,
+				r.Action, r.Target, r.WeddingID, r.Point, r.Outcome, r.Took.Milliseconds(), r.Security, r.Detail,
 				hex.EncodeToString(r.Hash)})
 		}
 		return write, func() error { return nil }, nil
@@ -76,7 +76,7 @@ func NewWriter(w io.Writer, format string) (write func(Row) error, end func() er
 	write = func(r Row) error {
 		cells := []string{strconv.FormatInt(r.ID, 10), r.At.UTC().Format(time.RFC3339Nano), r.ActorName, r.ActorID,
 			string(r.ActorRole), r.Organization, r.Session, r.Token,
-			r.Address, r.UserAgent, r.RequestID, r.Action, r.Target, r.Wedding, r.Point, string(r.Outcome),
+			r.Address, r.UserAgent, r.RequestID, r.Action, r.Target, r.WeddingID, r.Point, string(r.Outcome),
 			strconv.FormatInt(r.Took.Milliseconds(), 10),
 			strconv.FormatBool(r.Security), string(r.Detail), hex.EncodeToString(r.Hash)}
 		for i := range cells {

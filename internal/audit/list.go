@@ -27,7 +27,7 @@ type Row struct {
 	RequestID    string
 	Action       string
 	Target       string
-	Wedding      string
+	WeddingID    string
 	Point        string
 	Outcome      Outcome
 	Took         time.Duration
@@ -43,7 +43,7 @@ type Filter struct {
 	Action       string
 	Outcome      Outcome
 	OnlySecurity bool
-	Wedding      string
+	WeddingID    string
 	Point        string
 	Since, Until time.Time // until is not included
 	Search       string    // words, each perhaps the beginning of one; of more than three the longest count
@@ -61,7 +61,7 @@ func List(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter) ([]Row,
 			return err
 		}
 		p := sqlcgen.ListAuditParams{Actor: clip(f.Actor), Action: clip(f.Action), Outcome: string(f.Outcome),
-			OnlySecurity: f.OnlySecurity, Wedding: clip(f.Wedding),
+			OnlySecurity: f.OnlySecurity, Wedding: clip(f.WeddingID),
 			Point: clip(f.Point), Since: orNil(f.Since), Until: orNil(f.Until), Before: orNil(f.Before), Most: int32(f.Most)}
 		if said := clip(f.Search); said != "" {
 			w := fold.Sought(said)
@@ -137,7 +137,7 @@ func rowOf(r sqlcgen.AuditLog) Row {
 	return Row{ID: r.ID, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: keepsake.Role(r.ActorRole),
 		Organization: r.Organization, Session: r.Session,
 		Token: r.Token, Address: r.Address, UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action,
-		Target: r.Target, Wedding: r.Wedding, Point: r.Point,
+		Target: r.Target, WeddingID: r.Wedding, Point: r.Point,
 		Outcome: Outcome(r.Outcome), Took: time.Duration(r.DurationMs) * time.Millisecond, Security: r.Security,
 		Detail: r.Detail, Hash: r.Hash}
 }

@@ -30,8 +30,8 @@ func TestListFilters(t *testing.T) {
 	for i, e := range []audit.Entry{
 		{Action: "backup.start", Target: "op-1", Outcome: audit.Allowed,
 			Detail: map[string]any{"note": "before the Müller import"}},
-		{Action: "scope.restore", Target: "w1", Outcome: audit.Allowed, Wedding: "w1", Point: "20261123T070500Z-aa"},
-		{Action: "scope.restore", Target: "w2", Outcome: audit.Refused, Wedding: "w2",
+		{Action: "scope.restore", Target: "w1", Outcome: audit.Allowed, WeddingID: "w1", Point: "20261123T070500Z-aa"},
+		{Action: "scope.restore", Target: "w2", Outcome: audit.Refused, WeddingID: "w2",
 			Detail: map[string]any{"code": "forbidden", "name": "Zoë & Łukasz"}},
 		{Action: "backup.end", Target: "op-1", Outcome: audit.Failed,
 			Detail: map[string]any{"of": []any{map[string]any{"couple": "Anne-Marie & OʼBrien"}}}},
@@ -59,7 +59,7 @@ func TestListFilters(t *testing.T) {
 		{"action", someone, audit.Filter{Action: "scope.restore"}, []int64{3, 2}},
 		{"outcome", someone, audit.Filter{Outcome: audit.Failed}, []int64{4}},
 		{"security", someone, audit.Filter{OnlySecurity: true}, []int64{3}},
-		{"wedding", someone, audit.Filter{Wedding: "w1"}, []int64{2}},
+		{"wedding", someone, audit.Filter{WeddingID: "w1"}, []int64{2}},
 		{"point", someone, audit.Filter{Point: "20261123T070500Z-aa"}, []int64{2}},
 		{"until now", someone, audit.Filter{Until: time.Now().Add(time.Hour)}, []int64{4, 3, 2, 1}},
 		{"since later", someone, audit.Filter{Since: time.Now().Add(time.Hour)}, nil},
@@ -119,7 +119,7 @@ func TestEveryFilterUsesItsIndex(t *testing.T) {
 		{"action", "audit_log_by_action", audit.Filter{Action: "restore.start"}},
 		{"outcome", "audit_log_by_outcome", audit.Filter{Outcome: audit.Failed}},
 		{"security", "audit_log_by_security", audit.Filter{OnlySecurity: true}},
-		{"wedding", "audit_log_by_wedding", audit.Filter{Wedding: "w0"}},
+		{"wedding", "audit_log_by_wedding", audit.Filter{WeddingID: "w0"}},
 		{"point", "audit_log_by_point", audit.Filter{Point: "p0"}},
 		{"until", "audit_log_by_time", audit.Filter{Until: time.Now().Add(-39990 * time.Minute)}},
 		{"word", "audit_words_pkey", audit.Filter{Search: "op-39999"}},
@@ -139,7 +139,7 @@ func TestEveryFilterUsesItsIndex(t *testing.T) {
 // explain returns the plan of the very statement that List sends.
 func explain(t *testing.T, d *db.DB, actor keepsake.Actor, f audit.Filter) (plan string) {
 	t.Helper()
-	args := []any{orNull(f.Before), f.Actor, f.Action, string(f.Outcome), f.OnlySecurity, f.Wedding, f.Point, nil,
+	args := []any{orNull(f.Before), f.Actor, f.Action, string(f.Outcome), f.OnlySecurity, f.WeddingID, f.Point, nil,
 		orNull(f.Until)}
 	name := "listAudit"
 	err := d.InTx(t.Context(), actor, func(tx db.Tx) error {

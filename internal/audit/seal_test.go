@@ -224,9 +224,9 @@ func TestRowsSayWhatTheyAreAbout(t *testing.T) {
 		want  audit.Row
 	}{
 		{token, audit.Entry{Action: "backup.start", Target: "op", Detail: map[string]any{"wedding": "w1", "point": "p1"}},
-			audit.Row{Token: "token-1", Wedding: "w1", Point: "p1"}},
+			audit.Row{Token: "token-1", WeddingID: "w1", Point: "p1"}},
 		{session, audit.Entry{Action: "milestone.save", Target: "w2", Took: 400 * time.Millisecond},
-			audit.Row{Session: "session-1", Wedding: "w2", Took: 400 * time.Millisecond}},
+			audit.Row{Session: "session-1", WeddingID: "w2", Took: 400 * time.Millisecond}},
 		{session, audit.Entry{Action: "point.save", Target: "p2", Detail: audit.Change("a", "b")},
 			audit.Row{Session: "session-1", Point: "p2"}},
 		{bound, audit.Entry{Action: "token.create", Target: "x"}, audit.Row{Organization: "org-1", Security: true}},
@@ -245,7 +245,7 @@ func TestRowsSayWhatTheyAreAbout(t *testing.T) {
 			t.Errorf("%s took %s", c.e.Action, got.Took)
 		}
 		if got.RequestID != "REQ1" || got.Token != c.want.Token || got.Session != c.want.Session ||
-			got.Wedding != c.want.Wedding || got.Point != c.want.Point ||
+			got.WeddingID != c.want.WeddingID || got.Point != c.want.Point ||
 			got.Organization != c.want.Organization || got.Security != c.want.Security {
 			t.Errorf("%s: %+v", c.e.Action, got)
 		}

@@ -66,7 +66,7 @@ func markDevice(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) (E
 // about returns the wedding and the recovery point that an entry is about.
 func about(e Entry) (wedding, point string) {
 	text := func(name string) string { s, _ := e.Detail[name].(string); return s }
-	wedding, point = e.Wedding, e.Point
+	wedding, point = e.WeddingID, e.Point
 	if wedding == "" {
 		wedding = text("wedding")
 	}

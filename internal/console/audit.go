@@ -53,7 +53,7 @@ func (c *Console) ListAudit(ctx context.Context, actor keepsake.Actor, f audit.F
 
 // plainFilter makes what people typed into text that PostgreSQL takes.
 func plainFilter(f audit.Filter) audit.Filter {
-	for _, s := range []*string{&f.Actor, &f.Action, &f.Wedding, &f.Point, &f.Search, (*string)(&f.Outcome)} {
+	for _, s := range []*string{&f.Actor, &f.Action, &f.WeddingID, &f.Point, &f.Search, (*string)(&f.Outcome)} {
 		*s = strings.ToValidUTF8(strings.ReplaceAll(strings.TrimSpace(*s), "\x00", ""), "")
 	}
 	return f
@@ -92,7 +92,7 @@ func (c *Console) ExportAudit(ctx context.Context, actor keepsake.Actor, f audit
 func filterDetail(f audit.Filter) map[string]any {
 	detail := map[string]any{}
 	for name, value := range map[string]string{"actor": f.Actor, "action": f.Action, "outcome": string(f.Outcome),
-		"wedding": f.Wedding, "point": f.Point, "search": f.Search} {
+		"wedding": f.WeddingID, "point": f.Point, "search": f.Search} {
 		if value != "" {
 			detail[name] = value
 		}

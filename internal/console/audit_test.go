@@ -242,7 +242,7 @@ func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
 	christmas := time.Date(2026, 12, 25, 0, 0, 0, 0, time.UTC)
 	for _, day := range []time.Time{christmas, christmas.AddDate(0, 0, 1), {}} {
 		if err := c.SaveMilestone(t.Context(), admin,
-			console.SaveMilestoneInput{Wedding: "w1", Name: "tasting", Day: day}); err != nil {
+			console.SaveMilestoneInput{WeddingID: "w1", Name: "tasting", Day: day}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -257,7 +257,7 @@ func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
 			t.Errorf("%s: %s, want %s", page.Rows[i].Action, got, want)
 		}
 	}
-	if page.Rows[0].Wedding != "w1" || page.Rows[4].Point != "20261123T070500.000Z-aa" {
+	if page.Rows[0].WeddingID != "w1" || page.Rows[4].Point != "20261123T070500.000Z-aa" {
 		t.Errorf("what they are about: %+v, %+v", page.Rows[0], page.Rows[4])
 	}
 }

@@ -136,10 +136,10 @@ func (c *Console) finder() finder { return finder{c.engine, c.log, c.now, c.watc
 // that is made for a wedding of the organization. A full one reads everything again, so it needs the right to act on
 // the whole platform.
 func (c *Console) mayBackUp(ctx context.Context, actor keepsake.Actor, in StartBackupInput) error {
-	if in.Wedding == "" || in.Type != keepsake.BackupIncremental {
+	if in.WeddingID == "" || in.Type != keepsake.BackupIncremental {
 		return mayActOnPlatform(actor, keepsake.MayBackup)
 	}
-	return c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.Wedding)
+	return c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.WeddingID)
 }
 
 // readRestore returns what a restore into the live platform changed, to an actor who may do something about it.
@@ -183,7 +183,7 @@ func ownFacts(actor keepsake.Actor, points []Point, wedding string) []Point {
 		p.Note, p.Labels, p.Operation = "", nil, ""
 		var own []keepsake.WeddingMark
 		for _, m := range p.Weddings {
-			if wedding != "" && m.Wedding == wedding {
+			if wedding != "" && m.WeddingID == wedding {
 				own = append(own, m)
 			}
 		}

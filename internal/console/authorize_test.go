@@ -54,8 +54,8 @@ func newOrgWorld(t *testing.T) *orgWorld {
 		insert into guests select i, 1 + i % 6, 'Guest ' || i || ' of ' || (1 + i % 6) from generate_series(1, 60) i`)
 	_, err = w.e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull, Note: "before Couple 4 pays",
 		Labels: map[string]string{"why": "Couple 5"},
-		Weddings: []keepsake.WeddingMark{{Wedding: "1", Date: "2030-01-01", Milestone: "tasting"},
-			{Wedding: "4", Date: "2030-01-01", Milestone: "final_payment"}}}, engine.Discard)
+		Weddings: []keepsake.WeddingMark{{WeddingID: "1", Date: "2030-01-01", Milestone: "tasting"},
+			{WeddingID: "4", Date: "2030-01-01", Milestone: "final_payment"}}}, engine.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 		want    keepsake.Code
 	}{{admin, "1", ""}, {ofFirst, "1", ""}, {ofFirst, "4", keepsake.CodeForbidden}, {ofSecond, "4", ""},
 		{admin, "4", ""}} {
-		err := c.SaveMilestone(ctx, x.actor, console.SaveMilestoneInput{Wedding: x.wedding, Name: "by " + x.actor.ID,
+		err := c.SaveMilestone(ctx, x.actor, console.SaveMilestoneInput{WeddingID: x.wedding, Name: "by " + x.actor.ID,
 			Day: day})
 		if (err == nil) != (x.want == "") || err != nil && keepsake.CodeOf(err) != x.want {
 			t.Errorf("%s sets a milestone of wedding %s: %v", x.actor.Name, x.wedding, err)
@@ -319,12 +319,12 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 		}
 		return o, err
 	}
-	o, err := backup(ofFirst, console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: "1"})
+	o, err := backup(ofFirst, console.StartBackupInput{Type: keepsake.BackupIncremental, WeddingID: "1"})
 	if err != nil || o.State != console.StateDone {
 		t.Errorf("a backup for their wedding: %+v, %v", o, err)
 	}
 	for _, in := range []console.StartBackupInput{{Type: keepsake.BackupIncremental},
-		{Type: keepsake.BackupFull, Wedding: "1"}, {Type: keepsake.BackupIncremental, Wedding: "4"}} {
+		{Type: keepsake.BackupFull, WeddingID: "1"}, {Type: keepsake.BackupIncremental, WeddingID: "4"}} {
 		if _, err := backup(ofFirst, in); err == nil || keepsake.CodeOf(err) != keepsake.CodeForbidden {
 			t.Errorf("%+v: %v", in, err)
 		}
@@ -366,7 +366,7 @@ func TestWithoutThePlatformTheRecoveryPointJudges(t *testing.T) {
 	c := w.console(e)
 	for wedding, want := range map[string]keepsake.Code{"w1": "", "lost": "", "w2": keepsake.CodeForbidden,
 		"nobody": keepsake.CodeForbidden} {
-		err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{Wedding: wedding, Name: "tasting",
+		err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{WeddingID: wedding, Name: "tasting",
 			Day: time.Now()})
 		if (err == nil) != (want == "") || err != nil && keepsake.CodeOf(err) != want {
 			t.Errorf("wedding %s: %v, want %q", wedding, err, want)
@@ -374,7 +374,7 @@ func TestWithoutThePlatformTheRecoveryPointJudges(t *testing.T) {
 	}
 	e.points = nil
 	if err := c.SaveMilestone(t.Context(), bound,
-		console.SaveMilestoneInput{Wedding: "w1", Name: "tasting", Day: time.Now()}); err == nil {
+		console.SaveMilestoneInput{WeddingID: "w1", Name: "tasting", Day: time.Now()}); err == nil {
 		t.Error("nobody can say whose it is, and it is allowed")
 	}
 }

@@ -141,7 +141,7 @@ func pointRow(p engine.Point, operation string) (sqlcgen.UpsertPointParams, erro
 		w := p.Weddings[0]
 		if date, err := time.Parse(time.DateOnly, w.Date); err == nil {
 			days := int32(keepsake.DaysBefore(date, p.Time))
-			row.WeddingID, row.WeddingDate, row.WeddingMilestone = &w.Wedding, &date, orNil(w.Milestone)
+			row.WeddingID, row.WeddingDate, row.WeddingMilestone = &w.WeddingID, &date, orNil(w.Milestone)
 			row.DaysBeforeWedding, row.TimelinePhase = &days, orNil(string(keepsake.PhaseOf(int(days))))
 		}
 	}

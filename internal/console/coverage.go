@@ -35,8 +35,8 @@ func columnsOfCoverage(c *keepsake.Coverage, weddings []keepsake.WeddingMark) (c
 	}
 	milestones := []keepsake.WeddingMark{}
 	for _, w := range weddings {
-		if w.Wedding != "" && w.Milestone != "" {
-			milestones = append(milestones, keepsake.WeddingMark{Wedding: w.Wedding, Date: w.Date, Milestone: w.Milestone})
+		if w.WeddingID != "" && w.Milestone != "" {
+			milestones = append(milestones, keepsake.WeddingMark{WeddingID: w.WeddingID, Date: w.Date, Milestone: w.Milestone})
 		}
 	}
 	for column, value := range map[*[]byte]any{&columns.categories: append([]keepsake.TierCoverage{}, c.Tiers...),

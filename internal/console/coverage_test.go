@@ -39,8 +39,8 @@ func TestBackupsAreFoundByWhatTheyCover(t *testing.T) {
 		p := fakePoint(fmt.Sprintf("p%03d", i), start.Add(time.Duration(i)*time.Hour), "local", "s3", "away")
 		p.Covers = covers
 		if i == 1 {
-			p.Weddings = []keepsake.WeddingMark{{Wedding: "7", Date: "2027-05-01", Milestone: "final_payment"},
-				{Wedding: "8", Date: "2027-05-01", Phase: keepsake.PhasePlanning}}
+			p.Weddings = []keepsake.WeddingMark{{WeddingID: "7", Date: "2027-05-01", Milestone: "final_payment"},
+				{WeddingID: "8", Date: "2027-05-01", Phase: keepsake.PhasePlanning}}
 		}
 		e.points = append(e.points, p)
 	}
@@ -92,7 +92,7 @@ func TestBackupsAreFoundByWhatTheyCover(t *testing.T) {
 	o, err := c.GetOperation(t.Context(), admin, page.Operations[0].ID)
 	want := &console.BackupCoverage{Tiers: []keepsake.TierCoverage{critical},
 		Vendors: &keepsake.VendorCoverage{Vendors: 5}, Days: days[1:],
-		Milestones: []keepsake.WeddingMark{{Wedding: "7", Date: "2027-05-01", Milestone: "final_payment"}}}
+		Milestones: []keepsake.WeddingMark{{WeddingID: "7", Date: "2027-05-01", Milestone: "final_payment"}}}
 	if err != nil || !reflect.DeepEqual(o.Covers, want) {
 		t.Errorf("%+v, %v, want %+v", o.Covers, err, want)
 	}

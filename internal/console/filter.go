@@ -45,14 +45,14 @@ func filtered[T any](limit int, cursor string, page func(cursor string) ([]T, st
 // filter returns what the database is asked for; nil when nothing that is not ordered by already is asked for. theirs
 // are the weddings of the organization that is.
 func (in ListInput) filter(p sqlcgen.ListOperationsParams, theirs map[string]bool) *sqlcgen.FilterOperationsParams {
-	if in.Type == "" && in.Tier == "" && in.Wedding == "" && theirs == nil && in.From.IsZero() && in.To.IsZero() &&
+	if in.Type == "" && in.Tier == "" && in.WeddingID == "" && theirs == nil && in.From.IsZero() && in.To.IsZero() &&
 		!in.aboutCoverage() && in.Milestone == "" {
 		return nil
 	}
 	f := &sqlcgen.FilterOperationsParams{Kind: p.Kind, State: p.State, Active: p.Active, Before: p.Before,
 		BoundTo: p.Organization, Most: p.Most, BackupType: string(in.Type), Tier: string(in.Tier),
-		Wedding: in.Wedding, Organization: in.Organization, Theirs: slices.Collect(maps.Keys(theirs)),
-		AboutSome: in.Tier != "" || in.Wedding != "" || theirs != nil,
+		Wedding: in.WeddingID, Organization: in.Organization, Theirs: slices.Collect(maps.Keys(theirs)),
+		AboutSome: in.Tier != "" || in.WeddingID != "" || theirs != nil,
 		Since:     orNil(in.From), FirstID: firstIDOf(in.From.AddDate(0, 0, -1)), Until: orNil(in.To),
 		LastID: firstIDOf(in.To.AddDate(0, 0, 1)),
 		Covers: orNil(in.Covers), CoversTier: string(in.CoversTier), CoversVendors: in.Contacts, Milestone: in.Milestone}
@@ -80,12 +80,12 @@ func firstIDOf(at time.Time) string {
 // filter returns what the database is asked for, nil when that is the plain list; and what of it is looked at again,
 // nil for nothing.
 func (in PointsInput) filter(theirs map[string]bool) (f *sqlcgen.FilterPointsParams, keep func(Point) bool) {
-	marked := in.Wedding != "" || in.Milestone != "" || in.Phase != "" || theirs != nil
+	marked := in.WeddingID != "" || in.Milestone != "" || in.Phase != "" || theirs != nil
 	if !marked && in.Tier == "" && in.Protected == nil && in.From.IsZero() && in.To.IsZero() {
 		return nil, nil
 	}
 	f = &sqlcgen.FilterPointsParams{BackupType: string(in.Type), Types: typesWith(in.Tier), Marked: marked,
-		Wedding: in.Wedding, Milestone: in.Milestone, Phase: string(in.Phase), Since: orNil(in.From), Until: orNil(in.To)}
+		Wedding: in.WeddingID, Milestone: in.Milestone, Phase: string(in.Phase), Since: orNil(in.From), Until: orNil(in.To)}
 	if in.Protected != nil {
 		f.Protected, f.Unprotected = *in.Protected, !*in.Protected
 	}
@@ -116,8 +116,8 @@ func daysOf(p keepsake.Phase) (least, most int32) {
 // marked reports whether a point was made for a wedding that is all of what is asked for.
 func (in PointsInput) marked(p Point, theirs map[string]bool) bool {
 	return slices.ContainsFunc(p.Weddings, func(m keepsake.WeddingMark) bool {
-		return marks([]keepsake.WeddingMark{m}, in.Wedding, in.Milestone) &&
-			(in.Phase == "" || PhaseAt(m, p.Time) == in.Phase) && (theirs == nil || theirs[m.Wedding])
+		return marks([]keepsake.WeddingMark{m}, in.WeddingID, in.Milestone) &&
+			(in.Phase == "" || PhaseAt(m, p.Time) == in.Phase) && (theirs == nil || theirs[m.WeddingID])
 	})
 }
 
@@ -145,7 +145,7 @@ func PhaseAt(m keepsake.WeddingMark, at time.Time) keepsake.Phase {
 // marks reports whether one of the marks is about the wedding and the milestone, of which each may be empty.
 func marks(list []keepsake.WeddingMark, wedding, milestone string) bool {
 	return slices.ContainsFunc(list, func(m keepsake.WeddingMark) bool {
-		return (wedding == "" || m.Wedding == wedding) && (milestone == "" || m.Milestone == milestone)
+		return (wedding == "" || m.WeddingID == wedding) && (milestone == "" || m.Milestone == milestone)
 	})
 }
 

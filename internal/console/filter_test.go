@@ -47,7 +47,7 @@ func TestPointsAreFilteredByEverythingAtOnce(t *testing.T) {
 		p := fakePoint(fmt.Sprintf("p%03d", i), at, []string{"local", "s3", "away"}[i%4/3*2:]...)
 		p.Type = []string{"full", "incremental", "critical", "incremental", "incremental"}[i%5]
 		for m := range i % 3 {
-			mark := keepsake.WeddingMark{Wedding: fmt.Sprint((i + m) % 5),
+			mark := keepsake.WeddingMark{WeddingID: fmt.Sprint((i + m) % 5),
 				Date:      at.AddDate(0, 0, (i*m+i)%70-10).Format(time.DateOnly),
 				Milestone: []string{"", "tasting", "final_payment"}[(i+m)%3]}
 			if i == 31 { // a day that is none: its phase is what it says
@@ -68,9 +68,9 @@ func TestPointsAreFilteredByEverythingAtOnce(t *testing.T) {
 			!in.From.IsZero() && p.Time.Before(in.From) || !in.To.IsZero() && !p.Time.Before(in.To) {
 			return false
 		}
-		return in.Wedding == "" && in.Milestone == "" && in.Phase == "" ||
+		return in.WeddingID == "" && in.Milestone == "" && in.Phase == "" ||
 			slices.ContainsFunc(p.Weddings, func(m keepsake.WeddingMark) bool {
-				return (in.Wedding == "" || m.Wedding == in.Wedding) && (in.Milestone == "" || m.Milestone == in.Milestone) &&
+				return (in.WeddingID == "" || m.WeddingID == in.WeddingID) && (in.Milestone == "" || m.Milestone == in.Milestone) &&
 					(in.Phase == "" || console.PhaseAt(m, p.Time) == in.Phase)
 			})
 	}
@@ -80,7 +80,7 @@ func TestPointsAreFilteredByEverythingAtOnce(t *testing.T) {
 		func(in *console.PointsInput) { in.Tier = keepsake.TierHigh },
 		func(in *console.PointsInput) { in.Tier = keepsake.TierCritical },
 		func(in *console.PointsInput) { in.Protected = &yes }, func(in *console.PointsInput) { in.Protected = &no },
-		func(in *console.PointsInput) { in.Wedding = "2" }, func(in *console.PointsInput) { in.Wedding = "nobody" },
+		func(in *console.PointsInput) { in.WeddingID = "2" }, func(in *console.PointsInput) { in.WeddingID = "nobody" },
 		func(in *console.PointsInput) { in.Milestone = "tasting" },
 		func(in *console.PointsInput) { in.Phase = keepsake.PhasePlanning },
 		func(in *console.PointsInput) { in.Phase = keepsake.PhasePreparation },
@@ -179,8 +179,8 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 		tiers, wedding := what.Tiers(), what.WeddingID()
 		return (in.Kind == "" || o.Kind == in.Kind) && (in.Type == "" || o.Type == in.Type) &&
 			(in.Tier == "" || slices.Contains(tiers, in.Tier)) &&
-			(in.Wedding == "" || wedding == in.Wedding ||
-				slices.ContainsFunc(o.Weddings, func(m keepsake.WeddingMark) bool { return m.Wedding == in.Wedding })) &&
+			(in.WeddingID == "" || wedding == in.WeddingID ||
+				slices.ContainsFunc(o.Weddings, func(m keepsake.WeddingMark) bool { return m.WeddingID == in.WeddingID })) &&
 			(in.From.IsZero() || !o.CreatedAt.Before(in.From)) && (in.To.IsZero() || o.CreatedAt.Before(in.To))
 	}
 	ways := []func(*console.ListInput){
@@ -190,7 +190,7 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 		func(in *console.ListInput) { in.Type = keepsake.BackupFull },
 		func(in *console.ListInput) { in.Tier = keepsake.TierHigh },
 		func(in *console.ListInput) { in.Tier = keepsake.TierCritical },
-		func(in *console.ListInput) { in.Wedding = "1" }, func(in *console.ListInput) { in.Wedding = "9" },
+		func(in *console.ListInput) { in.WeddingID = "1" }, func(in *console.ListInput) { in.WeddingID = "9" },
 		func(in *console.ListInput) { in.From = start.Add(70 * time.Hour) },
 		func(in *console.ListInput) { in.To = start.Add(210 * time.Hour) },
 	}

@@ -66,6 +66,6 @@ func aboutKind(name Kind) operation.About {
 // scopeEntry says in the audit trail which wedding a restore was about.
 func scopeEntry(row sqlcgen.BackupOperation, e *audit.Entry) {
 	if o, err := operationOf(row); err == nil && o.Asked != nil {
-		e.Wedding = o.Asked.Scope.WeddingID()
+		e.WeddingID = o.Asked.Scope.WeddingID()
 	}
 }

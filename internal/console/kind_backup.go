@@ -30,8 +30,8 @@ const (
 func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in StartBackupInput) (Operation, error) {
 	detail := map[string]any{"type": in.Type, "note": in.Note}
 	row := newOperation(actor, KindBackup)
-	if in.Wedding != "" {
-		detail["wedding"], detail["milestone"] = in.Wedding, in.Milestone
+	if in.WeddingID != "" {
+		detail["wedding"], detail["milestone"] = in.WeddingID, in.Milestone
 	}
 	err := mayAct(actor, keepsake.MayBackup)
 	if err == nil {
@@ -43,7 +43,7 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 	if err == nil {
 		err = c.mayBackUp(ctx, actor, in)
 	}
-	if err == nil && in.Wedding != "" {
+	if err == nil && in.WeddingID != "" {
 		in.weddings, err = c.markWedding(ctx, actor, in)
 	}
 	if err == nil && len(in.weddings) > 0 {
@@ -102,14 +102,14 @@ func checkBackup(in StartBackupInput) error {
 	default:
 		return keepsake.Wrong("type", "There is no backup type %q: use full, incremental or critical.", in.Type)
 	}
-	if in.Wedding != "" && in.Type == keepsake.BackupCritical {
+	if in.WeddingID != "" && in.Type == keepsake.BackupCritical {
 		return keepsake.Wrong("wedding", "A critical backup leaves most of a wedding out: use incremental or full "+
 			"for one wedding.")
 	}
-	if in.Milestone != "" && in.Wedding == "" {
+	if in.Milestone != "" && in.WeddingID == "" {
 		return keepsake.Wrong("milestone", "A milestone belongs to a wedding: name the wedding too.")
 	}
-	if !plain(in.Wedding) {
+	if !plain(in.WeddingID) {
 		return keepsake.Wrong("wedding", "The key of the wedding holds characters that are not text.")
 	}
 	if !plain(in.Milestone) || utf8.RuneCountInString(in.Milestone) > longestMilestone {
@@ -241,7 +241,7 @@ func (backups) Stopped(context.Context, db.Tx, operation.Operation) error { retu
 
 func (backups) Describe(row operation.Operation, e *audit.Entry) {
 	if o, err := operationOf(row); err == nil && len(o.Weddings) == 1 {
-		e.Wedding = o.Weddings[0].Wedding
+		e.WeddingID = o.Weddings[0].WeddingID
 	}
 }
 

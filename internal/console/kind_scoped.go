@@ -183,7 +183,7 @@ func undoDetail(u *scope.Undo, detail map[string]any) map[string]any {
 		return detail
 	}
 	detail["point"] = u.Point
-	if u.Wedding {
+	if u.OfWedding {
 		detail["wedding"] = u.ID
 	}
 	return detail
@@ -192,7 +192,7 @@ func undoDetail(u *scope.Undo, detail map[string]any) map[string]any {
 // undoneScope returns the wedding that a restore was of. Of anything else the repository keeps no scope, and it returns
 // the zero Scope.
 func undoneScope(u *scope.Undo) (keepsake.Scope, error) {
-	if !u.Wedding {
+	if !u.OfWedding {
 		return keepsake.Scope{}, nil
 	}
 	return keepsake.WeddingScope(u.ID)

@@ -98,9 +98,9 @@ func TestEachTypeHasItsOwnLimit(t *testing.T) {
 	full, incremental := console.StartBackupInput{Type: keepsake.BackupFull},
 		console.StartBackupInput{Type: keepsake.BackupIncremental}
 	// The fake's first wedding is today, its second in six days.
-	soon, later := console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: "w1"},
-		console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: "w2"}
-	wholeForSoon := console.StartBackupInput{Type: keepsake.BackupFull, Wedding: "w1"}
+	soon, later := console.StartBackupInput{Type: keepsake.BackupIncremental, WeddingID: "w1"},
+		console.StartBackupInput{Type: keepsake.BackupIncremental, WeddingID: "w2"}
+	wholeForSoon := console.StartBackupInput{Type: keepsake.BackupFull, WeddingID: "w1"}
 	other := admin
 	other.ID, other.Name = "3", "cleo@example.org"
 	for i, x := range []struct {

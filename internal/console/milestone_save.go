@@ -37,9 +37,9 @@ func milestones(date time.Time, set []sqlcgen.WeddingMilestone) []Milestone {
 
 // SaveMilestoneInput names a day of a wedding. A zero Day forgets the milestone.
 type SaveMilestoneInput struct {
-	Wedding string
-	Name    string
-	Day     time.Time
+	WeddingID string
+	Name      string
+	Day       time.Time
 }
 
 // SaveMilestone sets or forgets a milestone of a wedding.
@@ -49,42 +49,42 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 	detail["name"] = in.Name
 	switch {
 	case in.Name == "" || !plain(in.Name) || utf8.RuneCountInString(in.Name) > longestMilestone:
-		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.Wedding, detail,
+		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.WeddingID, detail,
 			keepsake.Errorf(keepsake.CodeInvalid, "A milestone needs a name of at most %d characters.", longestMilestone))
 	case in.Name == keepsake.MilestoneDayBefore:
-		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.Wedding, detail,
+		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.WeddingID, detail,
 			keepsake.Errorf(keepsake.CodeInvalid, "The day before the wedding follows from the wedding's day."))
-	case in.Wedding == "" || !plain(in.Wedding):
-		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.Wedding, detail,
+	case in.WeddingID == "" || !plain(in.WeddingID):
+		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.WeddingID, detail,
 			keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
 	}
-	err := c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.Wedding)
+	err := c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.WeddingID)
 	organization := ""
 	if err == nil {
-		organization = c.finder().organizationOf(ctx, actor, in.Wedding)
+		organization = c.finder().organizationOf(ctx, actor, in.WeddingID)
 	}
-	return c.attemptJudged(ctx, actor, err, audit.MilestoneSave, in.Wedding, detail, func(tx db.Tx) (string, error) {
+	return c.attemptJudged(ctx, actor, err, audit.MilestoneSave, in.WeddingID, detail, func(tx db.Tx) (string, error) {
 		if err := dayBefore(ctx, tx, in, detail); err != nil {
-			return in.Wedding, err
+			return in.WeddingID, err
 		}
 		if in.Day.IsZero() {
-			return in.Wedding, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.Wedding, Name: in.Name})
+			return in.WeddingID, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.WeddingID, Name: in.Name})
 		}
-		set, err := tx.ListMilestones(ctx, in.Wedding)
+		set, err := tx.ListMilestones(ctx, in.WeddingID)
 		if err != nil {
-			return in.Wedding, err
+			return in.WeddingID, err
 		}
 		if len(set) >= mostMilestones {
-			return in.Wedding, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
+			return in.WeddingID, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
 		}
-		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.Wedding, Name: in.Name, Day: in.Day,
+		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.WeddingID, Name: in.Name, Day: in.Day,
 			SetBy: actor.Name, Organization: orNil(organization)})
 		if db.IsState(err, pgerrcode.InsufficientPrivilege) {
 			err = keepsake.Errorf(keepsake.CodeConflict,
 				"Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or "+
 					"ask a super admin of the whole platform.")
 		}
-		return in.Wedding, err
+		return in.WeddingID, err
 	})
 }
 
@@ -97,18 +97,18 @@ func milestoneName(s string) string {
 func (c *Console) markWedding(
 	ctx context.Context, actor keepsake.Actor, in StartBackupInput,
 ) ([]keepsake.WeddingMark, error) {
-	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{in.Wedding}, Today: c.now(), Limit: 1})
+	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{in.WeddingID}, Today: c.now(), Limit: 1})
 	if len(found.Weddings) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s",
 			cmp.Or(found.Missing, "There is no such wedding in the platform."))
 	}
-	return []keepsake.WeddingMark{{Wedding: in.Wedding, Date: found.Weddings[0].Day(),
+	return []keepsake.WeddingMark{{WeddingID: in.WeddingID, Date: found.Weddings[0].Day(),
 		Milestone: milestoneName(in.Milestone)}}, nil
 }
 
 // dayBefore puts on record which day the milestone had.
 func dayBefore(ctx context.Context, tx db.Tx, in SaveMilestoneInput, detail map[string]any) error {
-	set, err := tx.ListMilestones(ctx, in.Wedding)
+	set, err := tx.ListMilestones(ctx, in.WeddingID)
 	for _, m := range set {
 		if m.Name == in.Name {
 			detail["before"] = dayText(m.Day)

@@ -102,7 +102,7 @@ func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set [
 	var marks []keepsake.WeddingMark
 	for _, w := range found {
 		mark := entered[w.Date.Format(time.DateOnly)]
-		mark.Wedding = w.ID
+		mark.WeddingID = w.ID
 		marks = append(marks, mark)
 	}
 	if len(set) == 0 {
@@ -118,7 +118,7 @@ func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set [
 	for _, m := range set {
 		// it may be gone
 		if i := slices.IndexFunc(found, func(w engine.Wedding) bool { return w.ID == m.WeddingID }); i >= 0 {
-			marks = append(marks, keepsake.WeddingMark{Wedding: m.WeddingID, Date: found[i].Day(), Milestone: m.Name})
+			marks = append(marks, keepsake.WeddingMark{WeddingID: m.WeddingID, Date: found[i].Day(), Milestone: m.Name})
 		}
 	}
 	return marks, nil

@@ -88,8 +88,8 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 	}
 	p := sqlcgen.ListOperationsParams{Organization: orNil(actor.Organization), Kind: string(in.Kind),
 		State: string(in.State), Active: in.Active}
-	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.Wedding + string(in.CoversTier) +
-		in.Milestone) {
+	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.WeddingID +
+		string(in.CoversTier) + in.Milestone) {
 		return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
 	}
 	if in.Cursor != "" {

@@ -141,7 +141,7 @@ func TestPointsAndOperationsAreFoundByWhatTheyAreFor(t *testing.T) {
 	w, e := newWorld(t), newFakeEngine()
 	now := time.Now()
 	mark := func(wedding, milestone string, days int) []keepsake.WeddingMark {
-		return []keepsake.WeddingMark{{Wedding: wedding, Date: now.AddDate(0, 0, days).UTC().Format(time.DateOnly),
+		return []keepsake.WeddingMark{{WeddingID: wedding, Date: now.AddDate(0, 0, days).UTC().Format(time.DateOnly),
 			Milestone: milestone}}
 	}
 	all := []string{"local", "s3", "away"}
@@ -155,12 +155,12 @@ func TestPointsAndOperationsAreFoundByWhatTheyAreFor(t *testing.T) {
 	}
 	no := false
 	for want, in := range map[string][]console.PointsInput{
-		"p1": {{Wedding: "w1"}, {Organization: "org-1"}, {Milestone: "final_payment"}, {Phase: keepsake.PhasePlanning},
-			{Organization: "org-1", Milestone: "final_payment", Wedding: "w1"}},
-		"p2": {{Wedding: "w2"}, {Organization: "org-2"}, {Phase: keepsake.PhasePreparation}},
+		"p1": {{WeddingID: "w1"}, {Organization: "org-1"}, {Milestone: "final_payment"}, {Phase: keepsake.PhasePlanning},
+			{Organization: "org-1", Milestone: "final_payment", WeddingID: "w1"}},
+		"p2": {{WeddingID: "w2"}, {Organization: "org-2"}, {Phase: keepsake.PhasePreparation}},
 		"p3": {{Protected: &no}}, "p4": {{Type: keepsake.BackupCritical}}, "p4 p3 p2 p1 ": {{Tier: keepsake.TierCritical}},
 		"p3 p2 p1 ": {{Tier: keepsake.TierHigh}},
-		"":          {{Organization: "org-3"}, {Organization: "org-2", Wedding: "w1"}, {Phase: keepsake.PhasePostEvent}},
+		"":          {{Organization: "org-3"}, {Organization: "org-2", WeddingID: "w1"}, {Phase: keepsake.PhasePostEvent}},
 	} {
 		for _, in := range in {
 			page, err := c.ListPoints(t.Context(), admin, in)
@@ -177,21 +177,21 @@ func TestPointsAndOperationsAreFoundByWhatTheyAreFor(t *testing.T) {
 		err) != keepsake.CodeInvalid {
 		t.Errorf("a page that is none: %v", err)
 	}
-	for _, in := range []console.PointsInput{{Wedding: "w2"}, {Organization: "org-1"}, {Milestone: "final_payment"}} {
+	for _, in := range []console.PointsInput{{WeddingID: "w2"}, {Organization: "org-1"}, {Milestone: "final_payment"}} {
 		if _, err := c.ListPoints(t.Context(), bound, in); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 			t.Errorf("somebody of org-1 asks for %+v: %v", in, err)
 		}
 	}
 	if page, err := c.ListPoints(t.Context(), bound,
-		console.PointsInput{Wedding: "w1", Milestone: "final_payment"}); err != nil || len(page.Points) != 1 ||
-		page.Points[0].Weddings[0].Wedding != "w1" {
+		console.PointsInput{WeddingID: "w1", Milestone: "final_payment"}); err != nil || len(page.Points) != 1 ||
+		page.Points[0].Weddings[0].WeddingID != "w1" {
 		t.Errorf("somebody of org-1 asks for its wedding: %+v, %v", page, err)
 	}
 
 	var ids []string
 	for actor, in := range map[*keepsake.Actor]console.StartBackupInput{
-		&bound: {Type: keepsake.BackupIncremental, Wedding: "w1"},
-		&admin: {Type: keepsake.BackupIncremental, Wedding: "w2"}} {
+		&bound: {Type: keepsake.BackupIncremental, WeddingID: "w1"},
+		&admin: {Type: keepsake.BackupIncremental, WeddingID: "w2"}} {
 		o, err := c.StartBackup(t.Context(), *actor, in)
 		if err != nil {
 			t.Fatal(err)
@@ -208,8 +208,8 @@ func TestPointsAndOperationsAreFoundByWhatTheyAreFor(t *testing.T) {
 	}{
 		// The backups that made the four points are listed too: no console has started them.
 		{admin, console.ListInput{}, len(ids) + 4}, {admin, console.ListInput{Organization: "org-1"}, 2},
-		{admin, console.ListInput{Organization: "org-2"}, 2}, {admin, console.ListInput{Organization: "org-2", Wedding: "w1"},
-			0},
+		{admin, console.ListInput{Organization: "org-2"}, 2},
+		{admin, console.ListInput{Organization: "org-2", WeddingID: "w1"}, 0},
 		{bound, console.ListInput{}, 1}, {bound, console.ListInput{Organization: "org-1"}, 1},
 		{bound, console.ListInput{Organization: "org-2"}, 0},
 	} {

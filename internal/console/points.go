@@ -24,7 +24,7 @@ func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in Point
 		return PointPage{}, c.recordRefused(ctx, actor, audit.PointsList, "", nil, err)
 	}
 	if err := c.mayFilter(ctx, actor, in); err != nil {
-		return PointPage{}, c.recordRefused(ctx, actor, audit.PointsList, in.Wedding, nil, err)
+		return PointPage{}, c.recordRefused(ctx, actor, audit.PointsList, in.WeddingID, nil, err)
 	}
 	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
 	if err != nil {
@@ -48,8 +48,8 @@ func (c *Console) mayFilter(ctx context.Context, actor keepsake.Actor, in Points
 	switch {
 	case actor.Organization == "":
 		return nil
-	case in.Wedding != "":
-		return c.finder().mayActOnWedding(ctx, actor, keepsake.MayRead, in.Wedding)
+	case in.WeddingID != "":
+		return c.finder().mayActOnWedding(ctx, actor, keepsake.MayRead, in.WeddingID)
 	case in.Organization != "" || in.Milestone != "" || in.Phase != "":
 		return keepsake.Errorf(keepsake.CodeForbidden,
 			"Your account is bound to one organization: name one of its weddings to see what was made for it.")
@@ -63,13 +63,13 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 	if !plain(in.Cursor) {
 		return PointPage{}, keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
 	}
-	if !plain(string(in.Type) + in.Wedding + in.Milestone + string(in.Phase)) {
+	if !plain(string(in.Type) + in.WeddingID + in.Milestone + string(in.Phase)) {
 		return PointPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
 	}
 	limit := limitOf(in.Limit)
 	var page PointPage
 	var err error
-	page.Points, err = c.inPoints(ctx, actor, in.Wedding, func(tx db.Tx) ([]Point, error) {
+	page.Points, err = c.inPoints(ctx, actor, in.WeddingID, func(tx db.Tx) ([]Point, error) {
 		rows, err := listPoints(ctx, tx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor,
 			Most: int32(limit + 1)}, f)
 		if err == nil && len(rows) == 0 && in.Cursor != "" {

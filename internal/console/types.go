@@ -136,8 +136,8 @@ type StartBackupInput struct {
 	Note   string              // at most 500 characters
 	Labels map[string]string   // at most 20 of at most 64 and 200 characters
 	// Wedding and Milestone say for which wedding it is made, and why; both may be empty. The type must cover every tier.
-	Wedding, Milestone string
-	weddings           []keepsake.WeddingMark
+	WeddingID, Milestone string
+	weddings             []keepsake.WeddingMark
 }
 
 // StartVerifyInput says what to verify.
@@ -161,12 +161,12 @@ type StartRestoreInput struct {
 
 // ListInput selects operations, newest first.
 type ListInput struct {
-	Kind    Kind                // empty: all
-	State   State               // empty: all
-	Active  bool                // only those that have not ended
-	Type    keepsake.BackupType // backups of this type; empty: all
-	Tier    keepsake.Tier       // restores of this tier; empty: all
-	Wedding string              // made for, or restoring, this wedding; empty: all
+	Kind      Kind                // empty: all
+	State     State               // empty: all
+	Active    bool                // only those that have not ended
+	Type      keepsake.BackupType // backups of this type; empty: all
+	Tier      keepsake.Tier       // restores of this tier; empty: all
+	WeddingID string              // made for, or restoring, this wedding; empty: all
 	// asked for by its admins, or about it or a wedding of it; empty: all that the actor sees
 	Organization string
 	From, To     time.Time     // asked for from then on, and before; zero: any
@@ -188,14 +188,14 @@ type OperationPage struct {
 type PointsInput struct {
 	Type keepsake.BackupType // empty: all
 	// Wedding, Milestone and Phase select points that were made for a wedding; From and To those of a time. Empty: all.
-	Wedding, Milestone string
-	Phase              keepsake.Phase
-	Organization       string        // whose weddings they were made for
-	Tier               keepsake.Tier // that they hold
-	Protected          *bool         // whether they meet the 3-2-1 rule; nil: both
-	From, To           time.Time
-	Cursor             string
-	Limit              int // 1 to 200; 0: 50
+	WeddingID, Milestone string
+	Phase                keepsake.Phase
+	Organization         string        // whose weddings they were made for
+	Tier                 keepsake.Tier // that they hold
+	Protected            *bool         // whether they meet the 3-2-1 rule; nil: both
+	From, To             time.Time
+	Cursor               string
+	Limit                int // 1 to 200; 0: 50
 }
 
 // PointPage is one page of recovery points. Next is empty on the last.

@@ -159,7 +159,8 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			return nil, c.RecordSettings(ctx, a, map[string]string{"server.second_approver": "false"})
 		},
 		"SaveMilestone": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return nil, c.SaveMilestone(ctx, a, console.SaveMilestoneInput{Wedding: x.wedding, Name: "tasting", Day: time.Now()})
+			return nil, c.SaveMilestone(ctx, a, console.SaveMilestoneInput{WeddingID: x.wedding, Name: "tasting",
+				Day: time.Now()})
 		},
 		"SavePoint": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return nil, c.SavePoint(ctx, a, console.SavePointInput{ID: x.point})
@@ -177,7 +178,7 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			return c.StartRepair(ctx, a)
 		},
 		"StartBackup": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return c.StartBackup(ctx, a, console.StartBackupInput{Type: keepsake.BackupIncremental, Wedding: x.wedding})
+			return c.StartBackup(ctx, a, console.StartBackupInput{Type: keepsake.BackupIncremental, WeddingID: x.wedding})
 		},
 		"StartRestore": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.StartRestore(ctx, a, console.StartRestoreInput{Point: x.point, Scope: theWedding(x.wedding),
@@ -318,8 +319,8 @@ func (w *orgWorld) theirs() theirs {
 			w.t.Fatal(err)
 		}
 	}
-	if err := w.c.SaveMilestone(ctx, ofSecond, console.SaveMilestoneInput{Wedding: x.wedding, Name: "what only they know",
-		Day: time.Now()}); err != nil {
+	if err := w.c.SaveMilestone(ctx, ofSecond, console.SaveMilestoneInput{WeddingID: x.wedding,
+		Name: "what only they know", Day: time.Now()}); err != nil {
 		w.t.Fatal(err)
 	}
 	return x

@@ -83,7 +83,7 @@ func TestMilestonesOfAWedding(t *testing.T) {
 	}
 	save := func(name, on string, want keepsake.Code) {
 		t.Helper()
-		in := console.SaveMilestoneInput{Wedding: "w1", Name: name}
+		in := console.SaveMilestoneInput{WeddingID: "w1", Name: name}
 		if on != "" {
 			in.Day = day(on)
 		}
@@ -107,7 +107,7 @@ func TestMilestonesOfAWedding(t *testing.T) {
 	bound := admin
 	bound.Organization = "org-2"
 	if err := c.SaveMilestone(t.Context(), bound,
-		console.SaveMilestoneInput{Wedding: "w1", Name: "mine", Day: day("2020-01-01")}); keepsake.CodeOf(
+		console.SaveMilestoneInput{WeddingID: "w1", Name: "mine", Day: day("2020-01-01")}); keepsake.CodeOf(
 		err) != keepsake.CodeForbidden {
 		t.Errorf("an account bound to an organization: %v", err)
 	}
@@ -147,7 +147,7 @@ func TestMilestonesMakeRecoveryPoints(t *testing.T) {
 	}
 	// The fake's weddings are always today and in six days: neither enters a phase.
 	if err := c.SaveMilestone(t.Context(), admin,
-		console.SaveMilestoneInput{Wedding: "w2", Name: "tasting", Day: now.AddDate(0, 0, 2)}); err != nil {
+		console.SaveMilestoneInput{WeddingID: "w2", Name: "tasting", Day: now.AddDate(0, 0, 2)}); err != nil {
 		t.Fatal(err)
 	}
 	now = now.AddDate(0, 0, 1)
@@ -159,8 +159,8 @@ func TestMilestonesMakeRecoveryPoints(t *testing.T) {
 	now = now.AddDate(0, 0, 3)
 	watch()
 	got := marks()
-	if len(got) != 2 || got[0].Wedding != "w1" || got[0].Milestone != "day_before_wedding" ||
-		got[0].Phase != keepsake.PhaseExecution || got[1].Wedding != "w2" || got[1].Milestone != "tasting" {
+	if len(got) != 2 || got[0].WeddingID != "w1" || got[0].Milestone != "day_before_wedding" ||
+		got[0].Phase != keepsake.PhaseExecution || got[1].WeddingID != "w2" || got[1].Milestone != "tasting" {
 		t.Errorf("after three days: %+v", got)
 	}
 	watch()
@@ -190,15 +190,15 @@ func TestABackupIsMadeForAWedding(t *testing.T) {
 		in   console.StartBackupInput
 		want keepsake.Code
 	}{
-		{console.StartBackupInput{Type: keepsake.BackupCritical, Wedding: "w1"}, keepsake.CodeInvalid},
+		{console.StartBackupInput{Type: keepsake.BackupCritical, WeddingID: "w1"}, keepsake.CodeInvalid},
 		{console.StartBackupInput{Type: keepsake.BackupFull, Milestone: "tasting"}, keepsake.CodeInvalid},
-		{console.StartBackupInput{Type: keepsake.BackupFull, Wedding: "nobody"}, keepsake.CodeNotFound},
+		{console.StartBackupInput{Type: keepsake.BackupFull, WeddingID: "nobody"}, keepsake.CodeNotFound},
 	} {
 		if _, code := start(x.in); code != x.want {
 			t.Errorf("%+v: %q", x.in, code)
 		}
 	}
-	o, code := start(console.StartBackupInput{Type: keepsake.BackupFull, Wedding: "w2", Milestone: "Final payment"})
+	o, code := start(console.StartBackupInput{Type: keepsake.BackupFull, WeddingID: "w2", Milestone: "Final payment"})
 	if code != "" || len(o.Weddings) != 1 || o.Weddings[0].Milestone != "final_payment" || o.Weddings[0].Date == "" {
 		t.Errorf("%+v, %q", o, code)
 	}

@@ -33,7 +33,7 @@ const MilestoneDayBefore = "day_before_wedding"
 // WeddingMark says for which wedding a recovery point was made, and whether for a milestone of it or because it
 // entered a phase.
 type WeddingMark struct {
-	Wedding   string `json:"wedding"` // the key of its row
+	WeddingID string `json:"wedding"` // the key of its row
 	Date      string `json:"date"`    // its day, YYYY-MM-DD; empty where there is none yet
 	Milestone string `json:"milestone,omitempty"`
 	Phase     Phase  `json:"phase,omitempty"`

@@ -74,7 +74,7 @@ func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names
 }
 
 // VendorLink names the columns of a table that say which vendor works at which wedding.
-type VendorLink struct{ Table, Wedding, Vendor string }
+type VendorLink struct{ Table, WeddingColumn, VendorColumn string }
 
 // VendorLinks finds such columns among references to the keys of the tables of weddings and vendors: in a table that
 // references both, in the wedding's own row, or in the vendor's.
@@ -136,11 +136,11 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 	for _, l := range VendorLinks(References(references, m), m, key, vendors.key) {
 		if has, err := columnsOf(ctx, conn, l.Table); err != nil {
 			return err
-		} else if has.columns[l.Wedding] && has.columns[l.Vendor] {
+		} else if has.columns[l.WeddingColumn] && has.columns[l.VendorColumn] {
 			// A reference that only the data map knows may be a mistake.
 			parts = append(parts,
 				fmt.Sprintf("select %s::text, %s::text from %s l where %[1]s is not null and %[2]s is not null",
-					column("l", l.Wedding), column("l", l.Vendor), table(l.Table)))
+					column("l", l.WeddingColumn), column("l", l.VendorColumn), table(l.Table)))
 		}
 	}
 	if len(parts) == 0 {

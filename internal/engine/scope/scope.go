@@ -16,14 +16,14 @@ import (
 
 // Input names a scope at a recovery point.
 type Input struct {
-	Plan     *Plan
-	Manifest *repository.Manifest
-	Rows     *Rows // of the scope at the point
-	ID       string
-	Mode     Mode
-	NameOf   string // column of the root table that people know the scope by
-	Name     string // of a scope without a root
-	Wedding  string // the table of weddings
+	Plan         *Plan
+	Manifest     *repository.Manifest
+	Rows         *Rows // of the scope at the point
+	ID           string
+	Mode         Mode
+	NameOf       string // column of the root table that people know the scope by
+	Name         string // of a scope without a root
+	WeddingTable string // schema.table of the weddings
 }
 
 // lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long
@@ -96,7 +96,7 @@ func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) 
 	if p.Tables, err = l.diff(ctx, in.Mode); err != nil {
 		return nil, nil, err
 	}
-	p.weddings(in.Plan, in.Wedding)
+	p.weddings(in.Plan, in.WeddingTable)
 	if err := p.seal(); err != nil {
 		return nil, nil, err
 	}
@@ -159,13 +159,13 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 				return err
 			}
 			undo := &Undo{
-				Point:   p.Point,
-				Root:    p.Root,
-				ID:      p.ID,
-				Name:    p.Name,
-				Mode:    p.Mode,
-				Tables:  done(tables),
-				Wedding: p.Root != "" && p.Root == in.Wedding,
+				Point:     p.Point,
+				Root:      p.Root,
+				ID:        p.ID,
+				Name:      p.Name,
+				Mode:      p.Mode,
+				Tables:    done(tables),
+				OfWedding: p.Root != "" && p.Root == in.WeddingTable,
 			}
 			if err := a.Keep(ctx, undo); err != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable,
@@ -251,16 +251,16 @@ func done(tables []TableChanges) []TableChanges {
 // Undo says what an apply changed, with both sides of every row. That is enough to take it back, and to notice what
 // the platform has changed since.
 type Undo struct {
-	Restore string         `json:"restore"` // id of the restore
-	Time    time.Time      `json:"time"`
-	Point   string         `json:"point"`
-	Root    string         `json:"root"`
-	ID      string         `json:"id"`
-	Name    string         `json:"name"`
-	Mode    Mode           `json:"mode"`
-	Of      string         `json:"of,omitempty"`      // the restore that this one took back
-	Wedding bool           `json:"wedding,omitempty"` // ID is a wedding's
-	Tables  []TableChanges `json:"tables"`
+	Restore   string         `json:"restore"` // id of the restore
+	Time      time.Time      `json:"time"`
+	Point     string         `json:"point"`
+	Root      string         `json:"root"`
+	ID        string         `json:"id"`
+	Name      string         `json:"name"`
+	Mode      Mode           `json:"mode"`
+	Of        string         `json:"of,omitempty"`      // the restore that this one took back
+	OfWedding bool           `json:"wedding,omitempty"` // ID is a wedding's
+	Tables    []TableChanges `json:"tables"`
 }
 
 // Rows returns how many rows were changed.
@@ -309,14 +309,14 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows i
 				return err
 			}
 			next := &Undo{
-				Point:   u.Point,
-				Root:    u.Root,
-				ID:      u.ID,
-				Name:    u.Name,
-				Mode:    u.Mode,
-				Of:      u.Restore,
-				Wedding: u.Wedding,
-				Tables:  done(tables),
+				Point:     u.Point,
+				Root:      u.Root,
+				ID:        u.ID,
+				Name:      u.Name,
+				Mode:      u.Mode,
+				Of:        u.Restore,
+				OfWedding: u.OfWedding,
+				Tables:    done(tables),
 			}
 			if err := keep(ctx, next); err != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable,

@@ -97,7 +97,7 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 		return nil, err
 	}
 	return &ScopeAt{by: by, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode,
-		NameOf: root.Name, Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
+		NameOf: root.Name, WeddingTable: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
 // readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
@@ -118,7 +118,7 @@ func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repo
 	}
 	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows,
 		ID: in.Scope.Name(), Name: in.Scope.Name(), Mode: in.Mode,
-		Wedding: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
+		WeddingTable: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
 }
 
 // Rows returns the rows.

@@ -222,7 +222,7 @@ func (by *Finder) readDirectory(ctx context.Context, m *repository.Manifest, chu
 		if t == nil {
 			continue
 		}
-		err := eachRow(ctx, t, chunks, []string{l.Wedding, l.Vendor}, func(v []string) { b.Link(v[0], v[1]) })
+		err := eachRow(ctx, t, chunks, []string{l.WeddingColumn, l.VendorColumn}, func(v []string) { b.Link(v[0], v[1]) })
 		if keepsake.CodeOf(err) == keepsake.CodeUnsupported && err != nil { // too large to look through
 			missing, err = true, nil
 		}
