@@ -88,7 +88,7 @@ type Console struct {
 	log     *slog.Logger
 	now     func() time.Time
 	maxAge  time.Duration
-	limits  map[keepsake.BackupType]int
+	limits  operation.Limits[keepsake.BackupType]
 	approve bool
 	alone   policy.Alone
 	runner  *operation.Runner

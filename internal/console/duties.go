@@ -43,7 +43,7 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 		{Name: "expire_approvals", Does: "end restores that nobody approved in time", Every: expireEvery,
 			Who: operation.OneHolder, Run: c.runner.ExpireProposals},
 		{Name: "forget_limits", Does: "forget who started what an hour ago", Every: sweepEvery, Who: operation.OneHolder,
-			Run: c.sweepLimits},
+			Run: c.runner.ForgetLimits},
 		{Name: "make_months", Does: "make room in the console database for the months ahead", Every: monthsEvery,
 			Who: operation.OneHolder, Run: c.keepMonths},
 	}

@@ -10,10 +10,8 @@ import (
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
 )
-
-// limitWindow is what limits are counted over. It moves: any hour, not the clock's.
-const limitWindow = time.Hour
 
 // DefaultLimits returns how many backups of each type one actor may start within an hour.
 func DefaultLimits() map[keepsake.BackupType]int {
@@ -21,8 +19,8 @@ func DefaultLimits() map[keepsake.BackupType]int {
 		keepsake.BackupCritical: 12, keepsake.BackupEmergency: 12}
 }
 
-func limitsOf(set map[keepsake.BackupType]int) map[keepsake.BackupType]int {
-	limits := DefaultLimits()
+func limitsOf(set map[keepsake.BackupType]int) operation.Limits[keepsake.BackupType] {
+	limits := operation.Limits[keepsake.BackupType](DefaultLimits())
 	maps.Copy(limits, set)
 	return limits
 }
@@ -57,17 +55,11 @@ func (c *Console) useLimit(ctx context.Context, tx db.Tx, actor keepsake.Actor, 
 	if err != nil || t == "" || actor.Role == keepsake.RoleSystem {
 		return nil, err
 	}
-	used, err := tx.UseLimit(ctx, sqlcgen.UseLimitParams{ActorID: actor.ID, Kind: string(t),
-		WindowSeconds: limitWindow.Seconds(), Most: int32(c.limits[t])})
-	if err != nil {
-		return nil, fmt.Errorf("count the backup: %w", err)
-	}
-	all, err := c.readQuotas(ctx, tx, actor)
+	q, allowed, err := c.limits.Use(ctx, tx, actor, t)
 	if err != nil {
 		return nil, err
 	}
-	q := all[t]
-	if used == 0 {
+	if !allowed {
 		return nil, &keepsake.Error{Code: keepsake.CodeLimited, Err: q, Message: limitedWords(t, q)}
 	}
 	return &q, nil
@@ -103,40 +95,8 @@ func (c *Console) quotas(ctx context.Context, actor keepsake.Actor) (all map[kee
 		return nil, nil
 	}
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-		all, err = c.readQuotas(ctx, tx, actor)
+		all, err = c.limits.Left(ctx, tx, actor)
 		return err
 	})
 	return all, err
-}
-
-func (c *Console) readQuotas(ctx context.Context, tx db.Tx, actor keepsake.Actor) (
-	map[keepsake.BackupType]keepsake.Quota, error) {
-	uses, err := tx.ListLimitUses(ctx, sqlcgen.ListLimitUsesParams{ActorID: actor.ID,
-		WindowSeconds: limitWindow.Seconds()})
-	if err != nil {
-		return nil, fmt.Errorf("read what was used of the limits: %w", err)
-	}
-	ages := map[keepsake.BackupType][]float64{} // the latest use first
-	for _, u := range uses {
-		ages[keepsake.BackupType(u.Kind)] = append(ages[keepsake.BackupType(u.Kind)], u.AgeSeconds)
-	}
-	all := map[keepsake.BackupType]keepsake.Quota{}
-	for t, most := range c.limits {
-		q := keepsake.Quota{Name: string(t), Most: most, Left: max(0, most-len(ages[t])), Window: limitWindow}
-		// The use whose end gives one back: the oldest, or of more than there may be, since the limit was lowered, a later
-		// one.
-		if n := min(len(ages[t]), most); n > 0 {
-			q.Reset = max(limitWindow-time.Duration(ages[t][n-1]*float64(time.Second)), time.Second)
-		}
-		all[t] = q
-	}
-	return all, nil
-}
-
-// sweepLimits forgets uses that count no more.
-func (c *Console) sweepLimits(ctx context.Context) error {
-	return c.db.InTx(ctx, keepsake.System("sweep"), func(tx db.Tx) error {
-		_, err := tx.DeleteOldLimits(ctx, limitWindow.Seconds())
-		return err
-	})
 }
