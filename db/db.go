@@ -96,8 +96,8 @@ func beginAs(actor keepsake.Actor) string {
 	set := func(name, value string) string {
 		return fmt.Sprintf("set_config('keepsake.%s', convert_from(decode('%x', 'hex'), 'UTF8'), true)", name, value)
 	}
-	return "begin; select " + set("role", string(actor.Role)) + ", " + set("organization", actor.Organization) + ", " +
-		set("actor", actor.ID)
+	return "begin; select " + set("role", string(actor.Role)) + ", " + set("platform", actor.Platform) + ", " +
+		set("organization", actor.Organization) + ", " + set("actor", actor.ID)
 }
 
 // IsState reports whether err is PostgreSQL's error with the SQLSTATE.
@@ -110,6 +110,15 @@ func IsState(err error, sqlstate string) bool {
 func IsConstraint(err error, name string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.ConstraintName == name
+}
+
+// TakenSlot returns the name of the slot that err says somebody else has; "" where err says something else.
+func TakenSlot(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.ConstraintName != "slots_one_holder" {
+		return ""
+	}
+	return pg.ColumnName
 }
 
 // IsNoRows reports whether a query that wants one row found none.

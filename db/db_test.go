@@ -24,7 +24,8 @@ var (
 	system     = keepsake.System("test")
 	superAdmin = keepsake.Actor{ID: "a", Name: "a@example.org", Role: keepsake.RoleSuperAdmin}
 	quiet      = slog.New(slog.DiscardHandler)
-	bound      = keepsake.Actor{ID: "b", Name: "b@example.org", Role: keepsake.RoleSuperAdmin, Organization: "org-1"}
+	bound      = keepsake.Actor{ID: "b", Name: "b@example.org", Role: keepsake.RoleSuperAdmin,
+		Platform: keepsake.DefaultPlatform, Organization: "org-1"}
 )
 
 func TestMigrateIsIdempotentAndSafeTogether(t *testing.T) {
@@ -68,8 +69,9 @@ func TestRowsByActor(t *testing.T) {
 	d := dbtest.Open(t, dbtest.Tables(t))
 	insert := func(actor keepsake.Actor, id, organization string) error {
 		return d.InTx(t.Context(), actor, func(tx db.Tx) error {
-			p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"),
-				Weddings: []byte("[]"), RequestedBy: "x", RequestedName: "x"}
+			p := sqlcgen.InsertOperationParams{ID: id, Platform: keepsake.DefaultPlatform, Kind: "verify", State: "queued",
+				Labels: []byte("{}"), Weddings: []byte("[]"), Slots: []string{},
+				RequestedBy: "x", RequestedName: "x"}
 			if organization != "" {
 				p.Organization = &organization
 			}
@@ -121,19 +123,22 @@ func TestFinalStatesAndFencesHold(t *testing.T) {
 	exec := func(sql string) error {
 		return d.InTx(t.Context(), system, func(tx db.Tx) error { _, err := tx.PG.Exec(t.Context(), sql); return err })
 	}
-	if err := exec(`insert into backup_operations (id, kind, state, requested_by, requested_name, finished_at,
+	if err := exec(`insert into backup_operations (id, platform, kind, state, requested_by, requested_name, finished_at,
 		cancel_requested_at, fence)
-		values ('018f0000-0000-7000-8000-000000000001', 'verify', 'cancelled', 'x', 'x', now(), now(), 4)`); err != nil {
+		values ('018f0000-0000-7000-8000-000000000001', 'main', 'verify', 'cancelled', 'x', 'x', now(), now(),
+			4)`); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, sql string }{
 		{"revive an ended operation", "update backup_operations set state = 'queued', finished_at = null"},
 		{"lower the fence", "update backup_operations set fence = 3"},
+		{"become another platform's slots", "update backup_operations set slots = '{backup}'"},
 		{"end without a time", "update backup_operations set finished_at = null"},
-		{"phase against days", `insert into recovery_points (id, taken_at, backup_type, source_database, source_server,
+		{"phase against days", `insert into recovery_points (id, platform, taken_at, backup_type, source_database,
+			source_server,
 			tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, wedding_id,
 				wedding_date, days_before_wedding, timeline_phase)
-			values ('p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true, 'w', now(), 31, 'preparation')`},
+			values ('p', 'main', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true, 'w', now(), 31, 'preparation')`},
 	} {
 		if err := exec(c.sql); !db.IsState(err, pgerrcode.CheckViolation) {
 			t.Errorf("%s: %v, want a check violation", c.name, err)

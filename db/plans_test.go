@@ -22,7 +22,8 @@ import (
 // smallTables have a few rows for ever, so that reading all of them is the best there is.
 var smallTables = map[string]string{
 	"duties":          "one row for each duty, a dozen",
-	"provider_states": "one row for each provider, sixteen at most",
+	"provider_states": "one row for each provider of a platform, sixteen at most",
+	"slots":           "one row for each slot of a platform that an operation has",
 	"settings":        "a handful of names",
 	"audit_head":      "one row",
 	"alert_places":    "one row for each address in the configuration",
@@ -47,6 +48,8 @@ var plannedAnew = []string{"ListAudit", "SearchAudit", "FilterOperations", "Filt
 var queryArguments = map[string][]map[string]string{
 	"ListOperations": {
 		{"kind": "''", "state": "''", "active": "false", "ended": "false", "organization": "null", "before": "null"},
+		{"kind": "''", "state": "''", "active": "false", "ended": "false", "organization": "null", "before": "null",
+			"platform": "''"},
 		{"kind": "''", "state": "''", "active": "true", "ended": "false", "organization": "null", "before": "null"},
 		{"kind": "''", "state": "''", "active": "false", "ended": "true", "organization": "null", "before": "null"},
 		{"kind": "'backup'", "state": "''", "active": "false", "ended": "true", "organization": "null", "before": "null",
@@ -64,12 +67,13 @@ var queryArguments = map[string][]map[string]string{
 	"FilterOperations": {
 		filters(operationFilters, "about_some", "true", "wedding", "'16'"),
 		filters(operationFilters, "about_some", "true", "tier", "'high'"),
-		filters(operationFilters, "about_some", "true", "organization", "'org-20'"),
+		filters(operationFilters, "about_some", "true", "organization", "'org-20'", "platform", "'main'"),
 		filters(operationFilters, "backup_type", "'full'"),
 		filters(operationFilters, "kind", "'backup'", "backup_type", "'critical'"),
 		filters(operationFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'", "first_id",
 			"'018f0000-0000-7000-8000-000000000001'", "last_id", "'01ff0000-0000-7000-8000-000000000001'"),
-		filters(operationFilters, "about_some", "true", "wedding", "'16'", "bound_to", "'org-20'"),
+		filters(operationFilters, "about_some", "true", "wedding", "'16'", "bound_to", "'org-20'", "platform",
+			"'main'"),
 		filters(operationFilters, "covers", "'2026-12-05'"),
 		filters(operationFilters, "covers_tier", "'critical'", "covers_vendors", "true"),
 		filters(operationFilters, "milestone", "'final_payment'"),
@@ -93,7 +97,8 @@ var queryArguments = map[string][]map[string]string{
 
 // operationFilters and pointFilters ask for nothing.
 var (
-	operationFilters = map[string]string{"kind": "''", "state": "''", "before": "null", "bound_to": "null",
+	operationFilters = map[string]string{"platform": "''", "kind": "''", "state": "''", "before": "null",
+		"bound_to":    "null",
 		"backup_type": "''", "tier": "''", "wedding": "''", "organization": "''", "since": "null", "until": "null",
 		"covers": "null", "covers_tier": "''", "milestone": "''"}
 	pointFilters = map[string]string{"backup_type": "''", "before": "''", "types": "'{}'", "wedding": "''",
@@ -141,7 +146,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 	}
 	super := keepsake.Actor{ID: "1", Role: keepsake.RoleSuperAdmin}
 	limited := super
-	limited.Organization = "org-20"
+	limited.Platform, limited.Organization = keepsake.DefaultPlatform, "org-20"
 	for _, name := range slices.Sorted(maps.Keys(queries)) {
 		ways := queryArguments[name]
 		if ways == nil {
@@ -241,6 +246,9 @@ func planOf(t *testing.T, d *db.DB, actor keepsake.Actor, query string, way map[
 		var args []string
 		for i, name := range names {
 			value := way[name]
+			if value == "" && name == "platform" {
+				value = "'main'"
+			}
 			if value == "" {
 				value = defaultArguments[types[i]]
 			}

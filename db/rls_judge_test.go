@@ -17,7 +17,7 @@ type judge struct {
 	t        *testing.T
 	d        *db.DB
 	n        int               // rows made
-	keys     map[string]string // by table and organization: the number of its row
+	keys     map[string]string // by table and owner: the number of its row
 	problems []string
 }
 
@@ -44,6 +44,9 @@ func judgeTables(t *testing.T, d *db.DB, rules []tableRule) []string {
 	for _, name := range j.definers() {
 		// it takes nothing, and changes an end of the trail only that is broken, on record: TestATrailWithABrokenEndGoesOn
 		if name == "audit_open_end()" {
+			continue
+		}
+		if name == "keep_slots()" { // of triggers alone: only its owner may make one of it
 			continue
 		}
 		if name == "keep_months(text,timestamp with time zone)" { // it makes months that lie ahead, and moves no row
@@ -116,27 +119,37 @@ func (j *judge) definers() (names []string) {
 	return names
 }
 
-// fill makes a row of each organization, and of none.
+// owners have a row each: two organizations of a platform, one of another platform with a key of the first, and the
+// platform as a whole.
+var owners = []owner{{"main", "a"}, {"main", "b"}, {"main", ""}, {"other", "a"}}
+
+// ownerOfRows is whose rows an actor's are.
+func ownerOfRows(actor keepsake.Actor) owner { return owner{actor.Platform, actor.Organization} }
+
+// fill makes a row of each owner.
 func (j *judge) fill(r tableRule) {
 	j.t.Helper()
 	if r.row == "" {
 		return
 	}
-	for _, org := range []string{"a", "b", ""} {
+	for _, of := range owners {
 		j.n++
-		if _, err := j.exec(system, r.insert(j.n, org, "actor-"+org, parentKey(r.parent, j.parentOf(r, org))),
-			true); err != nil {
-			j.t.Fatalf("%s: the system makes a row of organization %q: %v", r.name, org, err)
+		actor := "actor-" + of.organization
+		if of.platform != "main" {
+			actor = of.platform + "-" + actor
 		}
-		j.keys[r.name+" "+org] = fmt.Sprint(j.n)
+		if _, err := j.exec(system, r.insert(j.n, of, actor, parentKey(r.parent, j.parentOf(r, of))), true); err != nil {
+			j.t.Fatalf("%s: the system makes a row of %s: %v", r.name, of, err)
+		}
+		j.keys[r.name+" "+of.String()] = fmt.Sprint(j.n)
 		if r.one {
 			return
 		}
 	}
 }
 
-func (j *judge) parentOf(r tableRule, org string) (n int) {
-	_, _ = fmt.Sscan(j.keys[r.parent+" "+org], &n)
+func (j *judge) parentOf(r tableRule, of owner) (n int) {
+	_, _ = fmt.Sscan(j.keys[r.parent+" "+of.String()], &n)
 	return n
 }
 
@@ -163,12 +176,12 @@ func (j *judge) refused(actor keepsake.Actor, sql string) bool {
 	return err == nil && n == 0 || db.IsState(err, pgerrcode.InsufficientPrivilege)
 }
 
-// sees returns how many rows an actor sees, and how many of them are not an organization's.
-func (j *judge) sees(r tableRule, actor keepsake.Actor, org string) (all, others int) {
+// sees returns how many rows an actor sees, and how many of them are not the actor's organization's.
+func (j *judge) sees(r tableRule, actor keepsake.Actor) (all, others int) {
 	j.t.Helper()
 	condition := "false"
 	if r.sight == ofOrganization {
-		condition = r.organization() + " is distinct from '" + org + "'"
+		condition = r.owner() + " is distinct from '" + ownerOfRows(actor).String() + "'"
 	}
 	err := j.d.InTx(j.t.Context(), actor, func(tx db.Tx) error {
 		return tx.PG.QueryRow(j.t.Context(), "select count(*), count(*) filter (where "+condition+") from "+r.name).Scan(&all,
@@ -182,19 +195,20 @@ func (j *judge) sees(r tableRule, actor keepsake.Actor, org string) (all, others
 
 func (j *judge) try(r tableRule) {
 	j.t.Helper()
-	whole, _ := j.sees(r, system, "")
+	whole, _ := j.sees(r, system)
 	if whole == 0 {
 		j.problem(r, "the system sees nothing, so the test proves nothing")
 	}
 	for name, actor := range map[string]keepsake.Actor{"no actor": nobody, "an unknown role": guest} {
-		if n, _ := j.sees(r, actor, ""); n != 0 {
+		if n, _ := j.sees(r, actor); n != 0 {
 			j.problem(r, "%s sees %d rows", name, n)
 		}
 		j.refuse(r, name, actor, "changes rows", "update "+r.name+" set "+r.touch)
 		j.refuse(r, name, actor, "removes rows", "delete from "+r.name)
 		if r.row != "" {
 			j.n++
-			j.refuse(r, name, actor, "adds a row", r.insert(j.n, "", actor.ID, parentKey(r.parent, j.parentOf(r, ""))))
+			whole := owner{"main", ""}
+			j.refuse(r, name, actor, "adds a row", r.insert(j.n, whole, actor.ID, parentKey(r.parent, j.parentOf(r, whole))))
 		}
 	}
 	switch r.sight {
@@ -221,16 +235,22 @@ func (j *judge) refuse(r tableRule, who string, actor keepsake.Actor, what, sql 
 
 func (j *judge) tryOrganization(r tableRule, whole int) {
 	j.t.Helper()
-	if n, _ := j.sees(r, unbound, ""); n != whole {
+	if n, _ := j.sees(r, unbound); n != whole {
 		j.problem(r, "a super admin of no organization sees %d of %d rows", n, whole)
 	}
-	for _, actor := range []keepsake.Actor{orgA, orgB} {
-		who := "an actor of organization " + actor.Organization
-		if all, others := j.sees(r, actor, actor.Organization); all != 1 || others != 0 {
+	for name, actor := range map[string]keepsake.Actor{"an organization of no platform": halfOrganization,
+		"a platform and no organization": halfPlatform} {
+		if n, _ := j.sees(r, actor); n != 0 {
+			j.problem(r, "an actor of %s sees %d rows", name, n)
+		}
+	}
+	for _, actor := range []keepsake.Actor{orgA, orgB, otherA} {
+		who := "an actor of organization " + ownerOfRows(actor).String()
+		if all, others := j.sees(r, actor); all != 1 || others != 0 {
 			j.problem(r, "%s sees %d rows, %d of them another's, instead of its one", who, all, others)
 		}
 	}
-	const who = "an actor of organization a"
+	const who = "an actor of organization main/a"
 	if r.appendOnly {
 		for name, actor := range map[string]keepsake.Actor{"the system": system, "a super admin": unbound, who: orgA} {
 			j.refuse(r, name, actor, "changes rows", "update "+r.name+" set "+r.touch)
@@ -249,17 +269,19 @@ func (j *judge) tryOrganization(r tableRule, whole int) {
 			}
 		}
 	}
-	for org, allowed := range map[string]bool{"a": true, "b": false, "": false} {
+	for _, of := range owners {
 		j.n++
-		sql := r.insert(j.n, org, orgA.ID, parentKey(r.parent, j.parentOf(r, org)))
+		allowed := of == ownerOfRows(orgA)
+		sql := r.insert(j.n, of, orgA.ID, parentKey(r.parent, j.parentOf(r, of)))
 		if _, err := j.exec(orgA, sql, false); allowed && err != nil {
 			j.problem(r, "%s cannot add a row of its own: %v", who, err)
 		} else if !allowed && !db.IsState(err, pgerrcode.InsufficientPrivilege) {
-			j.problem(r, "%s adds a row of organization %q (%v)", who, org, err)
+			j.problem(r, "%s adds a row of %s (%v)", who, of, err)
 		}
 	}
 	if !r.fixed {
 		j.refuse(r, who, orgA, "gives its rows to organization b", "update "+r.name+" set organization = 'b'")
+		j.refuse(r, who, orgA, "gives its rows to another platform", "update "+r.name+" set platform = 'other'")
 		j.refuse(r, who, orgA, "gives its rows to the platform", "update "+r.name+" set organization = null")
 	}
 }
@@ -268,14 +290,14 @@ func (j *judge) tryOrganization(r tableRule, whole int) {
 func (j *judge) tryActor(r tableRule) {
 	j.t.Helper()
 	for _, actor := range []keepsake.Actor{orgA, orgB} {
-		if n, _ := j.sees(r, actor, ""); n != 1 {
+		if n, _ := j.sees(r, actor); n != 1 {
 			j.problem(r, "%s sees %d rows instead of their one", actor.Name, n)
 		}
 		if n, err := j.exec(actor, "update "+r.name+" set "+r.touch, false); err != nil || n != 1 {
 			j.problem(r, "%s changes %d rows (%v) instead of their one", actor.Name, n, err)
 		}
 		j.n++
-		j.refuse(r, actor.Name, actor, "adds a row of another", r.insert(j.n, "", "somebody", ""))
+		j.refuse(r, actor.Name, actor, "adds a row of another", r.insert(j.n, owner{"main", ""}, "somebody", ""))
 	}
 	j.tryStranger(r, unbound) // who has none
 }
@@ -283,7 +305,7 @@ func (j *judge) tryActor(r tableRule) {
 // tryStranger: the actor reaches nothing.
 func (j *judge) tryStranger(r tableRule, actor keepsake.Actor) {
 	j.t.Helper()
-	if n, _ := j.sees(r, actor, ""); n != 0 {
+	if n, _ := j.sees(r, actor); n != 0 {
 		j.problem(r, "%s sees %d rows", actor.Name, n)
 	}
 	j.refuse(r, actor.Name, actor, "changes rows", "update "+r.name+" set "+r.touch)
@@ -291,7 +313,7 @@ func (j *judge) tryStranger(r tableRule, actor keepsake.Actor) {
 	if r.row != "" && r.sight == ofSystem {
 		j.n++
 		j.refuse(r, actor.Name, actor, "adds a row",
-			r.insert(j.n, actor.Organization, actor.ID, parentKey(r.parent, j.parentOf(r, ""))))
+			r.insert(j.n, owner{"main", actor.Organization}, actor.ID, parentKey(r.parent, j.parentOf(r, owner{"main", ""}))))
 	}
 	if r.readOnly {
 		j.refuse(r, "the system", system, "changes rows", "update "+r.name+" set "+r.touch)
@@ -302,7 +324,7 @@ func (j *judge) tryStranger(r tableRule, actor keepsake.Actor) {
 func (j *judge) tryFacts(r tableRule, whole int) {
 	j.t.Helper()
 	for _, actor := range []keepsake.Actor{orgA, unbound} {
-		if n, _ := j.sees(r, actor, ""); n != whole {
+		if n, _ := j.sees(r, actor); n != whole {
 			j.problem(r, "%s sees %d of %d rows", actor.Name, n, whole)
 		}
 		j.refuse(r, actor.Name, actor, "removes rows", "delete from "+r.name)

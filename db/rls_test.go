@@ -16,11 +16,20 @@ import (
 
 // The actors of these tests. There are rows of two organizations and of none.
 var (
-	orgA    = keepsake.Actor{ID: "actor-a", Name: "a@example.org", Role: keepsake.RoleSuperAdmin, Organization: "a"}
-	orgB    = keepsake.Actor{ID: "actor-b", Name: "b@example.org", Role: keepsake.RoleSuperAdmin, Organization: "b"}
+	orgA    = bindTo("actor-a", "main", "a")
+	orgB    = bindTo("actor-b", "main", "b")
+	otherA  = bindTo("other-actor-a", "other", "a")
 	unbound = keepsake.Actor{ID: "actor-all", Name: "all@example.org", Role: keepsake.RoleSuperAdmin}
 	guest   = keepsake.Actor{ID: "actor-x", Name: "x@example.org", Role: "guest"}
+	// Bound by halves: no session makes them.
+	halfOrganization = bindTo("actor-y", "", "a")
+	halfPlatform     = bindTo("actor-z", "main", "")
 )
+
+func bindTo(id, platform, organization string) keepsake.Actor {
+	return keepsake.Actor{ID: id, Name: id + "@example.org", Role: keepsake.RoleSuperAdmin, Platform: platform,
+		Organization: organization}
+}
 
 // TestEveryTableHidesItsRows reads the list of tables from the catalog and tries each of them, as everybody: a table
 // that is added without a rule in tableRules, or whose policies do not do what its rule says, fails it.
@@ -51,9 +60,9 @@ func asOwner(t *testing.T, server keepsake.Secret, sql string) {
 // TestATableWithoutAPolicyIsFound: the test above can fail.
 func TestATableWithoutAPolicyIsFound(t *testing.T) {
 	t.Parallel()
-	const row = "insert into guestbook values ({n}, {org})"
+	const row = "insert into guestbook values ({n}, {org}, {platform})"
 	const bound = `alter table guestbook enable row level security, force row level security; create policy p
-		on guestbook using (keepsake_sees(organization))`
+		on guestbook using (keepsake_sees(platform, organization))`
 	known := append(slices.Clone(tableRules), tableRule{name: "guestbook", sight: ofOrganization, touch: "id = id + 1000",
 		row: row})
 	for name, c := range map[string]struct {
@@ -64,22 +73,27 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 		"nobody said whose its rows are": {tableRules, "", "guestbook: nobody has said who may see its rows"},
 		"no policy":                      {known, "", "guestbook: row-level security is not forced"},
 		"not forced": {known,
-			"alter table guestbook enable row level security; create policy p on guestbook using (keepsake_sees(organization))",
+			"alter table guestbook enable row level security; create policy p on guestbook " +
+				"using (keepsake_sees(platform, organization))",
 			"guestbook: row-level security is not forced"},
 		"a policy that lets everybody in": {known,
 			"alter table guestbook enable row level security, force row level security; create policy p on " +
 				"guestbook using (true)",
-			"guestbook: no actor sees 3 rows"},
+			"guestbook: no actor sees 4 rows"},
 		"a policy that forgets organizations": {known,
 			"alter table guestbook enable row level security, force row level security; create policy p on guestbook using " +
 				"(keepsake_is_someone())",
-			"guestbook: an actor of organization a sees 3 rows"},
+			"guestbook: an actor of organization main/a sees 4 rows"},
+		"a policy that forgets platforms": {known,
+			`alter table guestbook enable row level security, force row level security; create policy p on guestbook
+				using (keepsake_sees_all() or organization = keepsake_bound_to())`,
+			"guestbook: an actor of organization main/a sees 2 rows"},
 		"a policy that lets rows be moved": {known,
 			`alter table guestbook enable row level security, force row level security;
-			create policy p on guestbook using (keepsake_sees(organization)) with check (keepsake_is_someone())`,
-			"guestbook: an actor of organization a gives its rows to organization b"},
+			create policy p on guestbook using (keepsake_sees(platform, organization)) with check (keepsake_is_someone())`,
+			"guestbook: an actor of organization main/a gives its rows to organization b"},
 		"a second policy": {known, bound + "; create policy more on guestbook for select using (true)",
-			"guestbook: no actor sees 3 rows"},
+			"guestbook: no actor sees 4 rows"},
 		"a view": {known, bound + "; create view guests as select * from guestbook",
 			"guests: nobody has said who may see its rows"},
 		"a view that is kept": {known, bound + "; create materialized view guests as select * from guestbook",
@@ -96,7 +110,7 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := dbtest.Tables(t)
-			asOwner(t, server, unchained+"; create table guestbook (id int, organization text); "+c.sql+
+			asOwner(t, server, unchained+"; create table guestbook (id int, organization text, platform text); "+c.sql+
 				"; grant all on guestbook to public")
 			d := dbtest.Open(t, server)
 			if problems := judgeTables(t, d, c.rules); !slices.ContainsFunc(problems,
@@ -113,14 +127,16 @@ func TestAnyNameIsAnActor(t *testing.T) {
 	d := dbtest.Open(t, dbtest.Tables(t))
 	for _, name := range []string{"", "o'rg", `\', true); drop table accounts; --`, "Zoë & <Łukasz> 💍", "$1 {} %s",
 		strings.Repeat("x", 5000)} {
-		var role, organization, id string
-		err := d.InTx(t.Context(), keepsake.Actor{ID: name, Role: keepsake.Role(name), Organization: name},
+		var role, platform, organization, id string
+		err := d.InTx(t.Context(), keepsake.Actor{ID: name, Role: keepsake.Role(name), Platform: name,
+			Organization: name},
 			func(tx db.Tx) error {
 				return tx.PG.QueryRow(t.Context(), "select current_setting('keepsake.role'), "+
-					"current_setting('keepsake.organization'), current_setting('keepsake.actor')").Scan(&role, &organization, &id)
+					"current_setting('keepsake.platform'), current_setting('keepsake.organization'), "+
+					"current_setting('keepsake.actor')").Scan(&role, &platform, &organization, &id)
 			})
-		if err != nil || role != name || organization != name || id != name {
-			t.Errorf("%q became %q, %q, %q: %v", name, role, organization, id, err)
+		if err != nil || role != name || platform != name || organization != name || id != name {
+			t.Errorf("%q became %q, %q, %q, %q: %v", name, role, platform, organization, id, err)
 		}
 	}
 }
@@ -151,6 +167,10 @@ func TestTheServersRoleOwnsNothing(t *testing.T) {
 		"create view mine as select 1", "create index on settings (created_at)",
 		"alter role current_user bypassrls", "set session_replication_role = replica",
 		"create or replace function keepsake_is_system() returns boolean language sql as 'select true'",
+		"insert into slots (platform, name, operation, fence) select 'main', 'backup', id, 0 from backup_operations",
+		"delete from slots", "update slots set name = 'none'",
+		"create temp table mine (id uuid); create trigger mine after insert on mine for each row " +
+			"execute function keep_slots()",
 		"update audit_log set outcome = 'allowed'", "delete from audit_log", "delete from audit_head",
 		"insert into goose_db_version (version_id, is_applied) values (1, true)",
 	} {
@@ -169,7 +189,10 @@ func TestTheServersRoleOwnsNothing(t *testing.T) {
 // server gives it its password back.
 func TestTheServersRoleCanStopTheConsole(t *testing.T) {
 	t.Parallel()
-	server := dbtest.Tables(t)
+	owner, server := dbtest.Roles(t) // those of Tables are everybody's
+	if err := db.Prepare(t.Context(), owner, server, quiet); err != nil {
+		t.Fatal(err)
+	}
 	conn, err := pgx.Connect(t.Context(), server.Reveal())
 	if err != nil {
 		t.Fatal(err)
@@ -188,11 +211,11 @@ func TestTheServersRoleCanStopTheConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner, err := pgx.ParseConfig(dbtest.Owner(t, server).Reveal())
+	as, err := pgx.ParseConfig(owner.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := db.ProvisionInput{Database: own.Database, Owner: owner.User, OwnerPassword: keepsake.Secret(owner.Password),
+	again := db.ProvisionInput{Database: own.Database, Owner: as.User, OwnerPassword: keepsake.Secret(as.Password),
 		Server: own.User, Password: keepsake.Secret(own.Password)}
 	if _, _, err := db.Provision(t.Context(), keepsake.Secret(testenv.DB(t)), again); err != nil {
 		t.Fatal(err)

@@ -100,6 +100,7 @@ func Prepare(ctx context.Context, owner, server keepsake.Secret, log *slog.Logge
 var privileges = map[string][]string{
 	"audit_log":        {"select", "insert"}, // and its triggers refuse the rest to the owner too
 	"audit_head":       {"select", "update"},
+	"slots":            {"select"}, // the database keeps them
 	"goose_db_version": {"select"},
 	"river_migration":  {"select"},
 }

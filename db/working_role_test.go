@@ -128,7 +128,7 @@ func TestWhatTheServersRoleWritesIsGuarded(t *testing.T) {
 				or has_function_privilege(current_user, p.oid, 'execute with grant option')
 				or p.proconfig is null and p.proname = any($1))`,
 			[]string{"must_be_on_record", "audit_head_grows", "audit_log_follows", "backup_operations_guard",
-				"approval_is_on_record"}).Scan(&owners)
+				"keep_slots", "approval_is_on_record"}).Scan(&owners)
 	})
 	if err != nil || owners != 0 {
 		t.Errorf("%d functions of triggers are the working role's, or look into whatever schema it names (%v)", owners, err)

@@ -5,7 +5,8 @@ create table backup_operations (
     id                  uuid primary key,
     kind                text not null,
     state               text not null default 'queued',
-    organization        text,
+    platform            text not null,
+    organization        text, -- of the platform
 
     backup_type         text,
     note                text not null default '',
@@ -32,6 +33,8 @@ create table backup_operations (
     cancel_requested_at timestamptz,
     cancel_requested_by text,
 
+    slots               text[] not null default '{}', -- that it has from when it may run until it has ended: what its kind says
+
     -- The lease: who works on it now. Every write of a worker names the fence it was given; a higher one shuts it out.
     worker              text,
     fence               bigint not null default 0,
@@ -56,6 +59,7 @@ create table backup_operations (
     vendor_integration_data jsonb,          -- {vendors, reachable}: how many there are, and how many can be called or written to
     wedding_dates_covered   datemultirange, -- the days on which there are weddings
 
+    constraint backup_operations_platform_has_a_name check (platform <> ''),
     constraint backup_operations_kind_is_known check (kind in ('backup', 'verify', 'repair', 'restore', 'scoped')),
     constraint backup_operations_state_is_known check (state in ('proposed', 'queued', 'running', 'interrupted', 'done', 'failed', 'cancelled')),
     constraint backup_operations_type_is_known check (backup_type in ('full', 'incremental', 'critical', 'wedding', 'emergency')),
@@ -87,16 +91,13 @@ create table backup_operations (
     constraint backup_operations_times_in_order check (finished_at is null or finished_at >= coalesce(started_at, created_at))
 );
 
--- Only one backup of the platform at a time.
-create unique index backup_operations_one_active_backup on backup_operations (kind)
-    where kind = 'backup' and state in ('queued', 'running', 'interrupted');
 create index backup_operations_active on backup_operations (id) where state in ('proposed', 'queued', 'running', 'interrupted');
 -- Who looks for something more urgent than a backup, several times a second.
 create index backup_operations_urgent on backup_operations (id) where kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted');
 create index backup_operations_by_kind on backup_operations (kind, id desc);
 create index backup_operations_by_state on backup_operations (state, id desc);
 create index backup_operations_by_kind_and_state on backup_operations (kind, state, id desc);
-create index backup_operations_by_organization on backup_operations (organization, id desc) where organization is not null;
+create index backup_operations_by_organization on backup_operations (platform, organization, id desc) where organization is not null;
 create index backup_operations_measured on backup_operations (backup_type, id desc) where kind = 'backup' and state = 'done';
 create index backup_operations_by_type on backup_operations (backup_type, id desc) where backup_type is not null;
 create index backup_operations_by_point on backup_operations (point_id) where kind = 'backup' and point_id <> '';
@@ -126,12 +127,12 @@ begin
     if old.state in ('done', 'failed', 'cancelled') and (to_jsonb(new) - 'note' - 'labels') <> (to_jsonb(old) - 'note' - 'labels') then
         raise exception 'operation % has ended as % and stays so', old.id, old.state using errcode = 'check_violation';
     end if;
-    if (new.id, new.kind, new.backup_type, new.deep, new.target, new.target_database, new.provider, new.restore, new.weddings, new.requested_by, new.requested_name, new.created_at)
-        is distinct from (old.id, old.kind, old.backup_type, old.deep, old.target, old.target_database, old.provider, old.restore, old.weddings, old.requested_by, old.requested_name, old.created_at)
+    if (new.id, new.kind, new.slots, new.backup_type, new.deep, new.target, new.target_database, new.provider, new.restore, new.weddings, new.requested_by, new.requested_name, new.created_at)
+        is distinct from (old.id, old.kind, old.slots, old.backup_type, old.deep, old.target, old.target_database, old.provider, old.restore, old.weddings, old.requested_by, old.requested_name, old.created_at)
         or new.point_id <> old.point_id and not (old.state = 'running' and new.state in ('done', 'failed', 'cancelled')) then
         raise exception 'what operation % was asked for stays as it is', old.id using errcode = 'check_violation';
     end if;
-    if new.organization is distinct from old.organization then
+    if (new.platform, new.organization) is distinct from (old.platform, old.organization) then
         raise exception 'operation % stays whose it is', old.id using errcode = 'insufficient_privilege';
     end if;
     if (new.approved_by, new.approved_name) is distinct from (old.approved_by, old.approved_name) or new.approved_at is distinct from old.approved_at then
@@ -152,13 +153,60 @@ create trigger backup_operations_guard before update on backup_operations
 
 alter table backup_operations enable row level security, force row level security;
 create policy backup_operations_actor on backup_operations
-    using ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()))
-    with check ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()));
+    using ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()))
+    with check ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
 
--- Restores that began, or wait to, without anybody's approval: what was brought back within a window counts together, whoever may see it. It reads as the
+-- What may not run beside what. A kind of operation says which slots of its platform an operation has; from the transaction that lets the operation run
+-- until the one that ends it nobody else has them. An operation whose worker died goes on elsewhere and keeps its slots.
+create table slots (
+    platform  text not null,
+    name      text not null,
+    operation uuid not null references backup_operations (id) on delete cascade,
+    fence     bigint not null, -- of the lease under which the operation has it; 0: it waits for its first
+    taken_at  timestamptz not null default clock_timestamp(),
+    constraint slots_one_holder primary key (platform, name)
+);
+create index slots_by_operation on slots (operation);
+alter table slots enable row level security, force row level security;
+create policy slots_read on slots for select using (keepsake_is_system() or exists (select from backup_operations o where o.id = operation));
+create policy slots_keep on slots using (keepsake_is_system()) with check (keepsake_is_system());
+
+-- Gives an operation its slots and frees them. It belongs to the owner because the console's role only reads slots: nobody frees one past the state of
+-- its operation. A slot that is taken is the violation of slots_one_holder, with the slot's name as the column. Slots are taken in the order of their names,
+-- so that two operations never wait for each other.
+-- +goose StatementBegin
+create function keep_slots() returns trigger language plpgsql security definer as $$
+declare
+    was  text := coalesce(current_setting('keepsake.role', true), '');
+    slot text;
+begin
+    perform set_config('keepsake.role', 'system', true);
+    if new.state in ('done', 'failed', 'cancelled') then
+        delete from slots s where s.operation = new.id;
+    elsif new.state = 'queued' then -- it was made, or approved
+        for slot in select distinct n from unnest(new.slots) n order by n loop
+            insert into slots (platform, name, operation, fence) values (new.platform, slot, new.id, new.fence) on conflict do nothing;
+            if not found then
+                raise exception 'the slot % of platform % is taken', slot, new.platform
+                    using errcode = 'unique_violation', table = 'slots', column = slot, constraint = 'slots_one_holder';
+            end if;
+        end loop;
+    else
+        update slots s set fence = new.fence where s.operation = new.id;
+    end if;
+    perform set_config('keepsake.role', was, true);
+    return null;
+end $$;
+-- +goose StatementEnd
+revoke all on function keep_slots() from public; -- or the console's role could make a trigger of its own of it, on a temporary table
+create trigger slots_of_new_operations after insert on backup_operations for each row when (new.slots <> '{}') execute function keep_slots();
+create trigger slots_of_operations after update on backup_operations
+    for each row when (new.slots <> '{}' and (new.state, new.fence) is distinct from (old.state, old.fence)) execute function keep_slots();
+
+-- Restores of a platform that began, or wait to, without anybody's approval: what was brought back within a window counts together, whoever may see it. It reads as the
 -- system whoever asks; the console shows nobody its rows.
 -- +goose StatementBegin
-create function restores_alone(window_seconds double precision)
+create function restores_alone(of_platform text, window_seconds double precision)
 returns table (id uuid, kind text, state text, restore jsonb, requested_by text, requested_name text)
 language plpgsql as $$
 declare
@@ -168,7 +216,7 @@ begin
     return query
         select o.id, o.kind, o.state, o.restore, o.requested_by, o.requested_name
         from backup_operations o
-        where o.kind in ('restore', 'scoped') and o.approved_at is null and o.state <> 'proposed'
+        where o.platform = of_platform and o.kind in ('restore', 'scoped') and o.approved_at is null and o.state <> 'proposed'
           and (o.state <> 'cancelled' or o.started_at is not null)
           and o.created_at > clock_timestamp() - make_interval(secs => window_seconds);
     perform set_config('keepsake.role', was, true);
@@ -176,6 +224,8 @@ end $$;
 -- +goose StatementEnd
 
 -- +goose Down
-drop function restores_alone(double precision);
+drop function restores_alone(text, double precision);
+drop table slots;
 drop table backup_operations;
+drop function keep_slots();
 drop function backup_operations_guard();

@@ -4,6 +4,7 @@
 
 create table recovery_points (
     id                  text primary key,
+    platform            text not null,
     taken_at            timestamptz not null,
     backup_type         text not null,
     note                text not null default '',
@@ -41,6 +42,7 @@ create table recovery_points (
     timeline_phase      text,
     wedding_metadata    jsonb not null default '{}',
 
+    constraint recovery_points_platform_has_a_name check (platform <> ''),
     -- 'unreadable': the manifest is there, and no provider's copy of it can be opened.
     constraint recovery_points_type_is_known check (backup_type in ('full', 'incremental', 'critical', 'wedding', 'emergency', 'unreadable')),
     constraint recovery_points_lacks_iff_unprotected check (protected = (lacks = '')),
@@ -57,23 +59,23 @@ create table recovery_points (
     constraint recovery_points_wedding_is_whole check (
         (wedding_id is null) = (wedding_date is null) and (wedding_id is null) = (days_before_wedding is null))
 );
-create index recovery_points_by_time on recovery_points (taken_at desc, id desc);
-create index recovery_points_by_type on recovery_points (backup_type, id desc);
-create index recovery_points_by_wedding_date_and_phase on recovery_points (wedding_date, timeline_phase) where wedding_date is not null;
-create index recovery_points_by_wedding on recovery_points (wedding_id, taken_at desc) where wedding_id is not null;
+create index recovery_points_by_time on recovery_points (platform, taken_at desc, id desc);
+create index recovery_points_by_type on recovery_points (platform, backup_type, id desc);
+create index recovery_points_by_wedding_date_and_phase on recovery_points (platform, wedding_date, timeline_phase) where wedding_date is not null;
+create index recovery_points_by_wedding on recovery_points (platform, wedding_id, taken_at desc) where wedding_id is not null;
 create index recovery_points_wedding_metadata on recovery_points using gin (wedding_metadata jsonb_path_ops);
 create index recovery_points_labels on recovery_points using gin (labels jsonb_path_ops);
 create index recovery_points_by_operation on recovery_points (operation_id) where operation_id is not null;
 -- Backups that no console started (the command line, another console) are found by having no operation.
-create index recovery_points_without_operation on recovery_points (id) where operation_id is null;
+create index recovery_points_without_operation on recovery_points (platform, id) where operation_id is null;
 -- Few points have what lists are filtered by: see backup_operations_about_some.
-create index recovery_points_marked on recovery_points (taken_at desc, id desc) where wedding_metadata <> '{}';
-create index recovery_points_unprotected on recovery_points (taken_at desc, id desc) where not protected;
+create index recovery_points_marked on recovery_points (platform, taken_at desc, id desc) where wedding_metadata <> '{}';
+create index recovery_points_unprotected on recovery_points (platform, taken_at desc, id desc) where not protected;
 
 alter table recovery_points enable row level security, force row level security;
 create policy recovery_points_actor on recovery_points
-    using ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()))
-    with check ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()));
+    using ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()))
+    with check ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
 
 -- +goose Down
 drop table recovery_points;

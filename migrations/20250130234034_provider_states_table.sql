@@ -1,8 +1,9 @@
--- What is known of each provider, so that a page never has to ask one.
+-- What is known of each provider of a platform's repository, so that a page never has to ask one.
 -- +goose Up
 
 create table provider_states (
-    name              text primary key,
+    platform          text not null,
+    name              text not null,
     medium            text not null,
     region            text not null default '',
     offsite           boolean not null,
@@ -13,6 +14,8 @@ create table provider_states (
     last_point        text not null default '',
     last_confirmed_at timestamptz,
     points            bigint not null default 0, -- recovery points confirmed there
+    primary key (platform, name),
+    constraint provider_states_platform_has_a_name check (platform <> ''),
     constraint provider_states_reachable_was_checked check (not reachable or checked_at is not null),
     constraint provider_states_confirmed_point check ((last_point = '') = (last_confirmed_at is null))
 );

@@ -9,12 +9,14 @@ create table accounts (
     subject       text, -- of the account at Supabase Auth
     password_hash text not null,
     role          text not null,
+    platform      text, -- whose the organization is
     organization  text,
     created_at    timestamptz not null default now(),
     changed_at    timestamptz not null default now(),
     disabled_at   timestamptz,
     constraint accounts_email_is_lower_case check (email = lower(email) and email like '%_@_%'),
     constraint accounts_role_is_known check (role in ('super_admin')),
+    constraint accounts_organization_is_of_a_platform check ((platform is null) = (organization is null) and platform <> ''),
     constraint accounts_kind_is_known check (kind in ('local', 'supabase')),
     constraint accounts_password_iff_local check (case kind when 'local' then password_hash like '$argon2id$%' else password_hash = '' end),
     constraint accounts_subject_iff_elsewhere check ((kind = 'local') = (subject is null)),

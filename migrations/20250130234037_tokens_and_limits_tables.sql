@@ -48,13 +48,15 @@ create policy idempotency_keys_own on idempotency_keys
     using (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')))
     with check (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')));
 
--- How often one actor has started what, within the last hour: shared by every process, exact under concurrency, because a use is
+-- How often one actor has started what of a platform, within the last hour: shared by every process, exact under concurrency, because a use is
 -- counted by the statement that looks whether there is one left.
 create table rate_limits (
     actor_id text not null,
+    platform text not null,
     kind     text not null,
     used_at  timestamptz[] not null, -- the uses of the last hour, oldest first, by this database's clock; older ones may linger
-    primary key (actor_id, kind),
+    primary key (actor_id, platform, kind),
+    constraint rate_limits_platform_has_a_name check (platform <> ''),
     constraint rate_limits_kind_is_known check (kind in ('full', 'incremental', 'critical', 'wedding', 'emergency')),
     constraint rate_limits_is_used check (cardinality(used_at) > 0)
 );

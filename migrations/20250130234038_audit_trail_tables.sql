@@ -23,6 +23,7 @@ create table audit_log (
     point        text not null default '',
     duration_ms  bigint not null default 0,
     security     boolean not null default false,
+    platform     text not null default '', -- whose the organization is
     primary key (id, at),
     constraint audit_log_id_is_positive check (id > 0),
     constraint audit_log_outcome_is_known check (outcome in ('allowed', 'refused', 'failed')),
@@ -32,7 +33,7 @@ create table audit_log (
 -- Each filter of the page has its index, newest first.
 create index audit_log_by_time on audit_log (at desc, id desc);
 create index audit_log_by_target on audit_log (target, id desc);
-create index audit_log_by_organization on audit_log (organization, id desc) where organization <> '';
+create index audit_log_by_organization on audit_log (platform, organization, id desc) where organization <> '';
 create index audit_log_by_actor on audit_log (actor_name, id desc);
 create index audit_log_by_action on audit_log (action, id desc);
 create index audit_log_by_outcome on audit_log (outcome, id desc) where outcome <> 'allowed';
@@ -41,7 +42,8 @@ create index audit_log_by_wedding on audit_log (wedding, id desc) where wedding 
 create index audit_log_by_point on audit_log (point, id desc) where point <> '';
 create index audit_log_sign_ins on audit_log (actor_id, id desc) where action = 'session.start' and outcome = 'allowed';
 alter table audit_log enable row level security, force row level security;
-create policy audit_log_read on audit_log for select using ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()));
+create policy audit_log_read on audit_log for select
+    using ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
 create policy audit_log_append on audit_log for insert with check (keepsake_is_someone());
 
 -- The end of the trail, and its name, from which its first hash comes: a console database that is made anew begins another trail, and whoever puts one in
@@ -69,11 +71,13 @@ create table audit_words (
     id           bigint not null,
     organization text not null,
     at           timestamptz not null default now(), -- of the entry
+    platform     text not null default '',
     primary key (word, id, at),
     constraint audit_words_word_is_one check (length(word) between 1 and 64)
 ) partition by range (at);
 alter table audit_words enable row level security, force row level security;
-create policy audit_words_read on audit_words for select using ((select keepsake_sees_all()) or organization = (select keepsake_bound_to()));
+create policy audit_words_read on audit_words for select
+    using ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
 create policy audit_words_append on audit_words for insert with check (keepsake_is_someone());
 
 -- +goose StatementBegin
@@ -97,7 +101,7 @@ create function audit_field(b bytea) returns bytea language sql immutable as $$ 
 create function audit_hash(l audit_log) returns bytea language sql immutable as $$
     select sha256(audit_field(l.prev_hash) || audit_field(int8send(l.id)) || audit_field(int8send((extract(epoch from l.at) * 1000000)::bigint))
         || (select string_agg(audit_field(convert_to(f, 'UTF8')), ''::bytea order by n)
-            from unnest(array[l.actor_id, l.actor_name, l.actor_role, l.organization, l.session, l.token, l.address, l.user_agent,
+            from unnest(array[l.actor_id, l.actor_name, l.actor_role, l.platform, l.organization, l.session, l.token, l.address, l.user_agent,
                 l.request_id, l.action, l.target, l.wedding, l.point, l.outcome]) with ordinality u(f, n))
         || audit_field(int8send(l.duration_ms)) || audit_field(int8send(l.security::int::bigint)) || audit_field(convert_to(l.detail::text, 'UTF8')))
 $$;
@@ -119,6 +123,7 @@ begin
     said.target := target;
     said.outcome := outcome;
     said.security := true;
+    said.platform := '';
     said.organization := '';
     said.session := '';
     said.token := '';
@@ -222,7 +227,7 @@ begin
         raise exception 'an entry of the audit trail is of now' using errcode = 'insufficient_privilege';
     end if;
     if octet_length(new.detail::text) > 1048576 or 600 < any (array[octet_length(new.actor_id), octet_length(new.actor_name), octet_length(new.actor_role),
-        octet_length(new.organization), octet_length(new.session), octet_length(new.token), octet_length(new.address), octet_length(new.user_agent),
+        octet_length(new.platform), octet_length(new.organization), octet_length(new.session), octet_length(new.token), octet_length(new.address), octet_length(new.user_agent),
         octet_length(new.request_id), octet_length(new.action), octet_length(new.target), octet_length(new.wedding), octet_length(new.point)]) then
         raise exception 'an entry of the audit trail is no longer than anybody reads' using errcode = 'insufficient_privilege';
     end if;
@@ -266,8 +271,8 @@ $$;
 -- +goose StatementBegin
 create function audit_log_index_words() returns trigger language plpgsql as $$
 begin
-    insert into audit_words (word, id, organization, at)
-    select w, new.id, new.organization, new.at
+    insert into audit_words (word, id, platform, organization, at)
+    select w, new.id, new.platform, new.organization, new.at
     from audit_words_of(concat_ws(' ', new.actor_name, new.address, new.action, replace(new.action, '.', ' '), new.target,
         (select string_agg(value, ' ') from json_each_text(new.detail)))) w
     limit 100

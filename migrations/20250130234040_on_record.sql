@@ -12,7 +12,7 @@ language sql immutable as $$
         ('accounts_on_record', 'insert', '{}', 'account.elsewhere', 'allowed', 'target', 'email', null),
         ('accounts_change_on_record', 'update', '{}', 'account.password', 'allowed', 'target', 'email', '{password_hash, changed_at}'),
         ('accounts_change_on_record', 'update', '{}', 'account.close', 'allowed', 'target', 'email', '{disabled_at}'),
-        ('accounts_change_on_record', 'update', '{}', 'account.elsewhere', 'allowed', 'target', 'email', '{email, role, organization, changed_at, disabled_at}'),
+        ('accounts_change_on_record', 'update', '{}', 'account.elsewhere', 'allowed', 'target', 'email', '{email, role, platform, organization, changed_at, disabled_at}'),
         ('sessions_on_record', 'insert', '{}', 'session.start', 'allowed', 'session', 'id', null),
         ('sessions_change_on_record', 'update', '{}', 'session.prove', 'allowed', 'session', 'id', '{proven_at}'),
         ('api_tokens_on_record', 'insert', '{}', 'token.create', 'allowed', 'target', 'id', null),
@@ -148,7 +148,8 @@ end $$;
 create constraint trigger accounts_on_record after insert or delete on accounts deferrable initially deferred
     for each row execute function must_be_on_record('account.');
 create constraint trigger accounts_change_on_record after update on accounts deferrable initially deferred
-    for each row when ((old.email, old.password_hash, old.role, old.organization, old.kind, old.subject) is distinct from (new.email, new.password_hash, new.role, new.organization, new.kind, new.subject)
+    for each row when ((old.email, old.password_hash, old.role, old.platform, old.organization, old.kind, old.subject)
+        is distinct from (new.email, new.password_hash, new.role, new.platform, new.organization, new.kind, new.subject)
         or old.disabled_at is distinct from new.disabled_at)
     execute function must_be_on_record('account.', 'session.end');
 
@@ -181,8 +182,8 @@ create constraint trigger recovery_codes_change_on_record after update on recove
 create constraint trigger backup_operations_on_record after insert on backup_operations deferrable initially deferred
     for each row execute function must_be_on_record('backup.', 'verify.', 'repair.', 'restore.', 'scope.', 'approval.');
 create constraint trigger backup_operations_change_on_record after update on backup_operations deferrable initially deferred
-    for each row when ((old.kind, old.organization, old.target, old.target_database, old.restore, old.requested_by, old.approved_by)
-        is distinct from (new.kind, new.organization, new.target, new.target_database, new.restore, new.requested_by, new.approved_by))
+    for each row when ((old.kind, old.platform, old.organization, old.target, old.target_database, old.restore, old.requested_by, old.approved_by)
+        is distinct from (new.kind, new.platform, new.organization, new.target, new.target_database, new.restore, new.requested_by, new.approved_by))
     execute function must_be_on_record('approval.');
 
 -- The approval is in the trail, in the name of who gave it, in the same transaction; without it, it does not count.
@@ -248,7 +249,7 @@ create function uses_within_an_hour(used timestamptz[]) returns timestamptz[] la
 $$ select coalesce(array_agg(u), '{}') from unnest(used) u where u > clock_timestamp() - interval '1 hour' $$;
 -- +goose StatementEnd
 create constraint trigger rate_limits_on_record after update on rate_limits deferrable initially deferred
-    for each row when ((new.actor_id, new.kind) is distinct from (old.actor_id, old.kind) or not uses_within_an_hour(old.used_at) <@ new.used_at)
+    for each row when ((new.actor_id, new.platform, new.kind) is distinct from (old.actor_id, old.platform, old.kind) or not uses_within_an_hour(old.used_at) <@ new.used_at)
     execute function must_be_on_record();
 create constraint trigger rate_limits_stay_on_record after delete on rate_limits deferrable initially deferred
     for each row when (uses_within_an_hour(old.used_at) <> '{}') execute function must_be_on_record();
@@ -256,7 +257,7 @@ create constraint trigger rate_limits_stay_on_record after delete on rate_limits
 -- What the configuration was, what cookies are sealed with, and which day was looked at last. How the trail was found is sealed with the repository's key:
 -- who puts anything else there takes a cache away.
 create constraint trigger settings_on_record after update on settings deferrable initially deferred
-    for each row when (old.name <> 'audit_verdict' or new.name <> old.name or substr(new.value, 1, 7) <> 'sealed ') execute function must_be_on_record();
+    for each row when (old.name <> 'audit_verdict' or (new.platform, new.name) <> (old.platform, old.name) or substr(new.value, 1, 7) <> 'sealed ') execute function must_be_on_record();
 create constraint trigger settings_stay_on_record after delete on settings deferrable initially deferred
     for each row execute function must_be_on_record();
 
@@ -281,8 +282,8 @@ do $$
 declare
     f text;
 begin
-    foreach f in array array['written_because(text, text)', 'must_be_on_record()', 'backup_operations_guard()', 'approval_is_on_record()',
-        'uses_within_an_hour(timestamptz[])', 'restores_alone(double precision)'] loop
+    foreach f in array array['written_because(text, text)', 'must_be_on_record()', 'backup_operations_guard()', 'keep_slots()', 'approval_is_on_record()',
+        'uses_within_an_hour(timestamptz[])', 'restores_alone(text, double precision)'] loop
         execute format('alter function %s set search_path = %I, pg_temp', f, current_schema());
     end loop;
 end $$;
@@ -326,5 +327,6 @@ drop trigger sessions_on_record on sessions;
 drop trigger accounts_change_on_record on accounts;
 drop trigger accounts_on_record on accounts;
 drop function must_be_on_record(), approval_is_on_record(), uses_within_an_hour(timestamptz[]), written_because(text, text);
-alter function restores_alone(double precision) reset search_path;
+alter function restores_alone(text, double precision) reset search_path;
+alter function keep_slots() reset search_path;
 alter function backup_operations_guard() reset search_path;

@@ -34,7 +34,7 @@ func TestPagesOfferAnOrganizationsAdminWhatTheyMayDo(t *testing.T) {
 		}
 	}
 	bound := admin
-	bound.Organization = "org-1"
+	bound.Platform, bound.Organization = keepsake.DefaultPlatform, "org-1"
 	s.auth.mu.Lock()
 	for id := range s.auth.sessions {
 		s.auth.sessions[id] = bound

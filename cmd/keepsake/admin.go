@@ -174,9 +174,9 @@ const tellTime = 10 * time.Second
 func (a *app) tellRepository(d *db.DB) error {
 	ctx, cancel := context.WithTimeout(a.ctx, tellTime)
 	defer cancel()
-	e, _, err := a.engine()
+	e, conf, err := a.engine()
 	if err == nil {
-		err = a.accessKeeper(d, e).keep(ctx)
+		err = a.accessKeeper(d, e, conf.Platform.Name).keep(ctx)
 	}
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
 		return nil

@@ -86,8 +86,8 @@ func (c *backupCommand) Run(a *app) error {
 	bar, started := a.progress("Backup", true), time.Now()
 	r, err := e.Backup(a.ctx, in, bar)
 	bar.done()
-	c.ended = console.EndedBackup{By: "the command line of " + a.actor().Address, Started: started, Ended: time.Now(),
-		Type: in.Type,
+	c.ended = console.EndedBackup{Platform: conf.Platform.Name, By: "the command line of " + a.actor().Address,
+		Started: started, Ended: time.Now(), Type: in.Type,
 		Note: in.Note, Labels: in.Labels, Weddings: in.Weddings, Result: &r, Err: err, StoppedByPerson: err != nil &&
 			a.ctx.Err() != nil}
 	if err != nil {

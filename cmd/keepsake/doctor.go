@@ -122,7 +122,7 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 // checkFailing names the configured providers that failed in what the console knows of last, such as a backup a minute
 // ago: that they answer now does not bring them the copy that they lack.
 func (a *app) checkFailing(conf *config.Config, d *db.DB) (found []engine.CheckFinding) {
-	failing, err := console.FailingProviders(a.ctx, d)
+	failing, err := console.FailingProviders(a.ctx, d, conf.Platform.Name)
 	if err != nil {
 		return []engine.CheckFinding{{Area: "console", Level: levelError,
 			Message: "How the providers stood last cannot be read. " + keepsake.Sentence(keepsake.MessageOf(err))}}

@@ -140,7 +140,8 @@ func TestDoctorNamesWhatFailedInTheLastBackup(t *testing.T) {
 	}
 	// as a console's first check does
 	execute(t, w.env["KEEPSAKE_CONSOLE_URL"], "select set_config('keepsake.role', 'system', false)",
-		"insert into provider_states (name, medium, offsite, reachable, checked_at) values ('local', 'disk', false, true, "+
+		"insert into provider_states (platform, name, medium, offsite, reachable, checked_at) "+
+			"values ('main', 'local', 'disk', false, true, "+
 			"now()), ('second', 's3', false, true, now()), ('far', 'gcs', true, true, now())")
 	place := filepath.Join(w.dir, "repos", "second")
 	if err := os.Rename(place, place+" away"); err != nil {

@@ -63,7 +63,8 @@ func TestAdminSecondStepOff(t *testing.T) {
 	if _, err := s.ConfirmSecondStep(t.Context(), session.Actor, keepsake.Secret(code)); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&accessKeeper{db: d, engine: e, log: slog.New(slog.DiscardHandler)}).keep(t.Context()); err != nil {
+	keeper := &accessKeeper{db: d, engine: e, platform: keepsake.DefaultPlatform, log: slog.New(slog.DiscardHandler)}
+	if err := keeper.keep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	asked := func() bool {

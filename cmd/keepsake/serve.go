@@ -240,15 +240,16 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 	if a.io.err == os.Stderr { // the process's own: what could not be put on record is said there as the rest is
 		slog.SetDefault(a.logger(slog.LevelInfo))
 	}
-	access := a.accessKeeper(d, e)
+	access := a.accessKeeper(d, e, conf.Platform.Name)
 	s := &services{config: conf, db: d, sessions: a.sessions(access), engine: e}
 	alerts, err := a.alerts(d, conf)
 	if err != nil {
 		d.Close()
 		return nil, err
 	}
-	s.console, err = console.New(console.Deps{DB: d, Engine: e, Scopes: e, Targets: targets,
-		Typed: address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits,
+	s.console, err = console.New(console.Deps{DB: d,
+		Platforms: []console.Platform{{Name: conf.Platform.Name, Engine: e, Scopes: e, Targets: targets}},
+		Typed:     address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits,
 		SecondApprover: conf.Server.SecondApprover, Alone: alone(conf.Server),
 		Duties: duties(s.sessions, access, alerts), Notes: e, Vault: e.Vault()})
 	if err != nil {

@@ -39,20 +39,21 @@ const accessTopic = "access"
 
 // accessKeeper stores in the repository who may sign in without the console database.
 type accessKeeper struct {
-	db     *db.DB
-	engine *engine.Engine
-	log    *slog.Logger
+	db       *db.DB
+	engine   *engine.Engine
+	platform string
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	missing []string // the providers that had not got it the last time
 }
 
-func (a *app) accessKeeper(d *db.DB, e *engine.Engine) *accessKeeper {
-	return &accessKeeper{db: d, engine: e, log: a.logger(slog.LevelInfo)}
+func (a *app) accessKeeper(d *db.DB, e *engine.Engine, platform string) *accessKeeper {
+	return &accessKeeper{db: d, engine: e, platform: platform, log: a.logger(slog.LevelInfo)}
 }
 
 func (k *accessKeeper) keep(ctx context.Context) error {
-	plain, err := auth.Verifiers(ctx, k.db)
+	plain, err := auth.Verifiers(ctx, k.db, k.platform)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ func (a *app) supabase(conf *config.Config) (*auth.Supabase, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &auth.Supabase{Client: client, Verifier: verifier, RequireMFA: s.RequireMFA, Logger: log}, nil
+	return &auth.Supabase{Client: client, Verifier: verifier, Platform: conf.Platform.Name, RequireMFA: s.RequireMFA,
+		Logger: log}, nil
 }
 
 // checkSupabase looks whether the auth server answers and can be believed.

@@ -1,6 +1,6 @@
 -- name: InsertAccount :exec
-insert into accounts (id, email, password_hash, role, organization)
-values (@id, @email, @password_hash, @role, sqlc.narg(organization));
+insert into accounts (id, email, password_hash, role, platform, organization)
+values (@id, @email, @password_hash, @role, sqlc.narg(platform), sqlc.narg(organization));
 
 -- name: GetAccountByEmail :one
 select * from accounts where email = @email and disabled_at is null;
@@ -23,14 +23,14 @@ insert into sessions (id, token_hash, account_id, created_at, last_seen_at, prov
 values (@id, @token_hash, @account_id, sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), @expires_at, @user_agent, @address, @address);
 
 -- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, s.last_address, a.email, a.role, a.organization,
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, s.last_address, a.email, a.role, a.platform, a.organization,
     x.expires_at as tokens_expire_at
 from sessions s join accounts a on a.id = s.account_id left join supabase_sessions x on x.session_id = s.id
 where s.token_hash = @token_hash and s.ended_at is null and a.disabled_at is null;
 
 -- name: GetRefusedSession :one
 -- A session that has ended, or whose account is closed; of any other the time is over.
-select s.id, s.account_id, s.user_agent, a.email, a.role, a.organization,
+select s.id, s.account_id, s.user_agent, a.email, a.role, a.platform, a.organization,
     (case when a.disabled_at is not null then 'closed' else coalesce(s.end_reason, 'expired') end)::text as reason
 from sessions s join accounts a on a.id = s.account_id
 where s.token_hash = @token_hash;
@@ -109,17 +109,17 @@ where kind = @kind and subject = @subject and failures = @failures and last_fail
 delete from sign_in_throttles where last_failure_at < @before and locked_until < @before;
 
 -- name: InsertSetting :exec
-insert into settings (name, value) values (@name, @value) on conflict (name) do nothing;
+insert into settings (name, value) values (@name, @value) on conflict do nothing;
 
 -- name: GetSetting :one
-select value from settings where name = @name;
+select value from settings where platform = @platform and name = @name;
 
 -- name: LockSetting :one
-select value from settings where name = @name for update;
+select value from settings where platform = '' and name = @name for update;
 
 -- name: ListAccounts :many
 -- Those that a verifier is kept of: the others are not here.
 select * from accounts where kind = 'local' and disabled_at is null order by email;
 
 -- name: SetSetting :exec
-insert into settings (name, value) values (@name, @value) on conflict (name) do update set value = excluded.value;
+insert into settings (platform, name, value) values (@platform, @name, @value) on conflict (platform, name) do update set value = excluded.value;

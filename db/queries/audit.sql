@@ -5,15 +5,15 @@ select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as ha
 
 -- name: InsertAudit :exec
 insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target,
-    outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security)
+    outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform)
 values (@id, @at, @actor_id, @actor_name, @actor_role, @organization, @session, @address, @user_agent, @action, @target,
-    @outcome, @detail, @prev_hash, @hash, @token, @request_id, @wedding, @point, @duration_ms, @security);
+    @outcome, @detail, @prev_hash, @hash, @token, @request_id, @wedding, @point, @duration_ms, @security, @platform);
 
 -- name: AdvanceAuditHead :exec
 -- The end moves on to the newest entry, which is found by these words from now on. Words that somebody left at this number, before
 -- it was given or when they took an entry away, must not end the trail.
 with found_by as (
-    insert into audit_words (word, id, organization, at) select w, @last_id, @organization, @at from unnest(@words::text[]) w
+    insert into audit_words (word, id, platform, organization, at) select w, @last_id, @platform, @organization, @at from unnest(@words::text[]) w
     on conflict do nothing
 )
 update audit_head set last_id = @last_id, hash = @hash;

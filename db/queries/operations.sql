@@ -1,15 +1,15 @@
 -- name: InsertOperation :exec
-insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    provider, restore, requested_by, requested_name, state)
-values (@id, @kind, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
-    @provider, sqlc.narg(restore), @requested_by, @requested_name, @state);
+insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
+    provider, restore, slots, requested_by, requested_name, state)
+values (@id, @kind, @platform, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
+    @provider, sqlc.narg(restore), @slots, @requested_by, @requested_name, @state);
 
 -- name: InsertEndedBackup :exec
 -- A backup that was neither started nor run by a worker: it is in the list as it ended.
-insert into backup_operations (id, kind, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
+insert into backup_operations (id, kind, platform, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
     created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result, rows_done, bytes_done, seconds,
     ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
-values (@id, 'backup', @state, @backup_type::text, @note, @labels, @weddings, @point_id, @requested_by, @requested_name,
+values (@id, 'backup', @platform, @state, @backup_type::text, @note, @labels, @weddings, @point_id, @requested_by, @requested_name,
     @started_at::timestamptz, @started_at::timestamptz, @finished_at::timestamptz, 1,
     sqlc.narg(cancel_requested_at), sqlc.narg(cancel_requested_by), sqlc.narg(result)::jsonb, @rows_done, @bytes_done, @seconds,
     sqlc.narg(ok), sqlc.narg(protected), @lacks, sqlc.narg(error_code), sqlc.narg(error_message),
@@ -18,19 +18,20 @@ values (@id, 'backup', @state, @backup_type::text, @note, @labels, @weddings, @p
 
 -- name: ListBackupsOfPoints :many
 select point_id, id from backup_operations
-where kind = 'backup' and point_id <> '' and point_id = any(@points::text[]);
+where platform = @platform and kind = 'backup' and point_id <> '' and point_id = any(@points::text[]);
 
 -- name: GetOperation :one
 select * from backup_operations where id = @id;
 
--- name: GetActiveBackup :one
-select * from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted');
+-- name: GetSlotHolder :one
+-- No row: nobody has the slot, or whoever does is not the actor's to see.
+select o.* from slots s join backup_operations o on o.id = s.operation where s.platform = @platform and s.name = @name;
 
 -- name: ListOperations :many
 -- Newest first. Lists leave out results, and progress of what has ended: they can be large.
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
     restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
-    worker, fence, heartbeat_at, last_event_id,
+    slots, worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
@@ -39,6 +40,7 @@ where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
   and (not @active::boolean or state in ('proposed', 'queued', 'running', 'interrupted'))
   and (not @ended::boolean or state in ('done', 'failed', 'cancelled'))
+  and (@platform::text = '' or platform = @platform)
   and (sqlc.narg(before)::uuid is null or id < sqlc.narg(before))
   -- Row-level security says so already; said here, an organization's few among many are found by their index.
   and (sqlc.narg(organization)::text is null or organization = sqlc.narg(organization))
@@ -50,9 +52,9 @@ limit @most;
 -- rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
 -- clock than created_at: first_id and last_id leave a day between them.
 -- What backups cover most of them cover: coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
     restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
-    worker, fence, heartbeat_at, last_event_id,
+    slots, worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
@@ -61,6 +63,7 @@ where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
   and (not @active::boolean or state in ('proposed', 'queued', 'running', 'interrupted'))
   and (sqlc.narg(before)::uuid is null or id < sqlc.narg(before))
+  and (@platform::text = '' or platform = @platform)
   and (sqlc.narg(bound_to)::text is null or organization = sqlc.narg(bound_to))
   and (@backup_type::text = '' or backup_type = @backup_type)
   and (not @about_some::boolean or organization is not null or restore is not null or weddings <> '[]')
@@ -80,7 +83,7 @@ limit @most;
 -- name: ListMeasuredBackups :many
 -- bytes_covered is the size of the tables as the platform told it then, which is what an estimate knows today.
 select seconds, coalesce((progress ->> 'bytes_total')::bigint, 0)::bigint as bytes_covered from backup_operations
-where kind = 'backup' and state = 'done' and backup_type = @backup_type::text and seconds > 0
+where platform = @platform and kind = 'backup' and state = 'done' and backup_type = @backup_type::text and seconds > 0
   and (progress ->> 'bytes_total')::bigint > 0
 order by id desc
 limit 5;
@@ -88,7 +91,7 @@ limit 5;
 -- name: GetRestoreSpeed :one
 -- Of the newest restore into a new database that covered everything and compared it all.
 select (bytes_done / seconds)::double precision from backup_operations
-where kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and restore -> 'scope' @> '{"everything": true}' and not jsonb_exists(restore, 'target_url')
+where platform = @platform and kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and restore -> 'scope' @> '{"everything": true}' and not jsonb_exists(restore, 'target_url')
 order by id desc
 limit 1;
 
@@ -183,7 +186,7 @@ where state = 'proposed' and created_at <= now() - make_interval(secs => @within
 returning *;
 
 -- name: IsRestoring :one
-select exists (select from backup_operations where kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean;
+select exists (select from backup_operations where platform = @platform and kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean;
 
 -- name: InsertEvents :batchexec
 insert into operation_events (operation_id, id, at, level, message) values (@operation_id, @id, @at, @level, @message);
@@ -210,4 +213,4 @@ select pg_advisory_xact_lock(@key::bigint);
 -- name: ListRestoresAlone :many
 select id::uuid as id, kind::text as kind, state::text as state, restore::jsonb as restore,
     requested_by::text as requested_by, requested_name::text as requested_name
-from restores_alone(@window_seconds::double precision);
+from restores_alone(@platform::text, @window_seconds::double precision);

@@ -1,9 +1,9 @@
--- name: UpsertPoint :exec
--- A point's facts never change, but they may become known later; its copies change.
-insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
+-- name: UpsertPoint :execrows
+-- A point's facts never change, but they may become known later; its copies change. No row: it is another platform's.
+insert into recovery_points (id, platform, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
     bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
     wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, covers)
-values (@id, @taken_at, @backup_type, @note, @labels, sqlc.narg(operation_id), @source_database, @source_server, @tables, @rows,
+values (@id, @platform, @taken_at, @backup_type, @note, @labels, sqlc.narg(operation_id), @source_database, @source_server, @tables, @rows,
     @bytes_read, @bytes_stored, @bytes_new, @chunks, @chunks_new, @seconds, @copies, @protected, @lacks,
     sqlc.narg(wedding_id), sqlc.narg(wedding_date), sqlc.narg(wedding_milestone), sqlc.narg(days_before_wedding), sqlc.narg(timeline_phase), @wedding_metadata, @locked, @covers)
 on conflict (id) do update
@@ -27,7 +27,8 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
     bytes_stored = greatest(excluded.bytes_stored, recovery_points.bytes_stored),
     bytes_new = greatest(excluded.bytes_new, recovery_points.bytes_new),
     chunks = greatest(excluded.chunks, recovery_points.chunks), chunks_new = greatest(excluded.chunks_new, recovery_points.chunks_new),
-    seconds = greatest(excluded.seconds, recovery_points.seconds);
+    seconds = greatest(excluded.seconds, recovery_points.seconds)
+where recovery_points.platform = excluded.platform;
 
 -- name: SetPointCopies :exec
 update recovery_points set copies = @copies, protected = @protected, lacks = @lacks, seen_at = now() where id = @id;
@@ -48,7 +49,7 @@ select 1 from recovery_points where id = any(@ids::text[]) order by id for updat
 -- name: ListPointCopies :many
 -- test_failed: the newest test found something wrong, and only another test may say otherwise. read_failed: so did one that read every byte of what it looked
 -- at, and no later one has read every byte of all copies and found nothing.
-select p.id, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
+select p.id, p.platform, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
     coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed,
     exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
         select from backup_tests d where d.point_id = p.id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean as read_failed
@@ -57,32 +58,33 @@ from recovery_points p where p.id = any(@ids::text[]) order by p.id;
 -- name: IsAnyCopyReadBad :one
 -- Whether a copy does not count that only reading may have shown to be bad: names and sizes do not find it again.
 select exists (select from backup_tests t join recovery_points p on p.id = t.point_id
-    where not t.ok and t.kind <> 'verify' and p.copies @> '[{"confirmed": false}]' and not exists (
+    where p.platform = @platform and not t.ok and t.kind <> 'verify' and p.copies @> '[{"confirmed": false}]' and not exists (
         select from backup_tests d where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean;
 
 -- name: GetPoint :one
-select * from recovery_points where id = @id;
+-- Of a platform; '' is any.
+select * from recovery_points where id = @id and (@platform::text = '' or platform = @platform);
 
 -- name: GetNewestPoint :one
-select * from recovery_points order by taken_at desc, id desc limit 1;
+select * from recovery_points where platform = @platform order by taken_at desc, id desc limit 1;
 
 -- name: GetNewestWholePoint :one
 -- Of those that hold every tier.
-select * from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1;
+select * from recovery_points where platform = @platform and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1;
 
 -- name: ListPoints :many
-select * from recovery_points
-where (@backup_type::text = '' or backup_type = @backup_type)
-  and (@before::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = @before))
+select p.* from recovery_points p
+where p.platform = @platform and (@backup_type::text = '' or backup_type = @backup_type)
+  and (@before::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = @before and b.platform = @platform))
 order by taken_at desc, id desc
 limit @most;
 
 -- name: FilterPoints :many
 -- The same, of what is asked for. Its transaction plans it for its values (PlanForValues). Few rows have marks of weddings, which marked asks
 -- for; one mark must be all of it. A phase is a range of days before the wedding, wider by a day than it is: where a day ends, SQL cannot say.
-select * from recovery_points
-where (@backup_type::text = '' or backup_type = @backup_type)
-  and (@before::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = @before))
+select p.* from recovery_points p
+where p.platform = @platform and (@backup_type::text = '' or backup_type = @backup_type)
+  and (@before::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = @before and b.platform = @platform))
   and (@types::text[] = '{}' or backup_type = any(@types::text[]))
   and (not @protected::boolean or protected) and (not @unprotected::boolean or not protected)
   and (not @marked::boolean or wedding_metadata <> '{}' and exists (
@@ -98,8 +100,8 @@ limit @most;
 
 -- name: InsertTest :exec
 -- A point that this console does not know yet gets no test row: the repository's list comes first.
-insert into backup_tests (id, point_id, operation_id, kind, tested_at, ok, findings, seconds)
-select @id, p.id, @operation_id, @kind, now(), @ok, @findings, @seconds
+insert into backup_tests (id, platform, point_id, operation_id, kind, tested_at, ok, findings, seconds)
+select @id, p.platform, p.id, @operation_id, @kind, now(), @ok, @findings, @seconds
 from recovery_points p where p.id = @point_id;
 
 -- name: ListTests :many
@@ -111,23 +113,23 @@ where point_id = any(@point_ids::text[])
 order by point_id, tested_at desc;
 
 -- name: InsertRecoveryEvent :exec
-insert into disaster_recovery_events (id, operation_id, organization, point_id, target, target_database, started_at, finished_at,
+insert into disaster_recovery_events (id, platform, operation_id, organization, point_id, target, target_database, started_at, finished_at,
     outcome, rto_seconds, tier_seconds)
-values (@id, @operation_id, sqlc.narg(organization), @point_id, @target, @target_database, @started_at, @finished_at, @outcome,
+values (@id, @platform, @operation_id, sqlc.narg(organization), @point_id, @target, @target_database, @started_at, @finished_at, @outcome,
     sqlc.narg(rto_seconds), @tier_seconds);
 
 -- name: GetNewestProtectedPoint :one
 -- Of those that hold every tier.
-select * from recovery_points where protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1;
+select * from recovery_points where platform = @platform and protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1;
 
 -- name: GetNewestCriticalPoint :one
 -- Of those that hold the critical tier.
-select * from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1;
+select * from recovery_points where platform = @platform and backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1;
 
 -- name: ListPointsWithoutOperation :many
 -- Points that no operation of this console is known to have made. Whoever else looks meanwhile passes by the locked ones.
 select p.* from recovery_points p
-where p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
+where p.platform = @platform and p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
 order by p.id desc
 limit @most
 for update of p skip locked;

@@ -3,10 +3,10 @@ select * from accounts where subject = @subject::text and disabled_at is null;
 
 -- name: SaveSupabaseAccount :one
 -- As the token says. An account that was closed because it was refused there is open again.
-insert into accounts (id, email, password_hash, role, organization, kind, subject)
-values (@id, @email, '', @role, sqlc.narg(organization), 'supabase', @subject::text)
+insert into accounts (id, email, password_hash, role, platform, organization, kind, subject)
+values (@id, @email, '', @role, sqlc.narg(platform), sqlc.narg(organization), 'supabase', @subject::text)
 on conflict (subject) do update
-set email = excluded.email, role = excluded.role, organization = excluded.organization, changed_at = now(), disabled_at = null
+set email = excluded.email, role = excluded.role, platform = excluded.platform, organization = excluded.organization, changed_at = now(), disabled_at = null
 returning *;
 
 -- name: ListReplaced :many

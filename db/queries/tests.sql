@@ -25,13 +25,13 @@ select * from backup_tests where id = @id;
 select o.finished_at, o.deep, t.point_id, coalesce(o.result -> 'proofs' -> t.point_id -> 'integrity', '{}')::jsonb as integrity,
     array(select distinct f #>> '{}' from jsonb_path_query(o.result, '$.findings[*] ? (@.damage == false).provider') f)::text[] as silent
 from (
-    select id, finished_at, deep, result from backup_operations where kind = 'verify' and state = 'done' order by id desc limit 3
+    select v.id, v.finished_at, v.deep, v.result from backup_operations v where v.platform = @platform and v.kind = 'verify' and v.state = 'done' order by v.id desc limit 3
 ) o
 cross join lateral (select b.point_id from backup_tests b where b.operation_id = o.id order by b.point_id desc limit 1) t
 order by o.id desc;
 
 -- name: ListLastRestoreTimes :many
 select finished_at, tier_seconds from disaster_recovery_events
-where outcome = 'done'
+where platform = @platform and outcome = 'done'
 order by finished_at desc
 limit 20;

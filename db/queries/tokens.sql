@@ -10,13 +10,13 @@ order by created_at desc
 limit 200;
 
 -- name: GetToken :one
-select t.id, t.account_id, t.permissions, t.last_used_at, t.last_address, a.email, a.role, a.organization
+select t.id, t.account_id, t.permissions, t.last_used_at, t.last_address, a.email, a.role, a.platform, a.organization
 from api_tokens t join accounts a on a.id = t.account_id
 where t.token_hash = @token_hash and t.revoked_at is null and t.expires_at > @now::timestamptz and a.disabled_at is null;
 
 -- name: GetRefusedToken :one
 -- A token that GetToken does not return, and why.
-select t.id, t.account_id, t.name, a.email, a.role, a.organization,
+select t.id, t.account_id, t.name, a.email, a.role, a.platform, a.organization,
     (case when a.disabled_at is not null then 'closed' when t.revoked_at is not null then 'revoked' else 'expired' end)::text as reason
 from api_tokens t join accounts a on a.id = t.account_id
 where t.token_hash = @token_hash;

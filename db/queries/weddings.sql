@@ -1,24 +1,24 @@
 -- name: ListMilestones :many
-select * from wedding_milestones where wedding_id = @wedding_id order by day, name;
+select * from wedding_milestones where platform = @platform and wedding_id = @wedding_id order by day, name;
 
 -- name: ListMilestonesBetween :many
-select * from wedding_milestones where day > @after::date and day <= @upto::date order by day, wedding_id, name;
+select * from wedding_milestones where platform = @platform and day > @after::date and day <= @upto::date order by day, wedding_id, name;
 
 -- name: SetMilestone :exec
-insert into wedding_milestones (wedding_id, name, day, organization, set_by)
-values (@wedding_id, @name, @day, sqlc.narg(organization), @set_by)
-on conflict (wedding_id, name) do update set day = excluded.day, organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by, set_at = now();
+insert into wedding_milestones (platform, wedding_id, name, day, organization, set_by)
+values (@platform, @wedding_id, @name, @day, sqlc.narg(organization), @set_by)
+on conflict (platform, wedding_id, name) do update set day = excluded.day, organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by, set_at = now();
 
 -- name: DeleteMilestone :exec
-delete from wedding_milestones where wedding_id = @wedding_id and name = @name;
+delete from wedding_milestones where platform = @platform and wedding_id = @wedding_id and name = @name;
 
 -- name: ListWeddingPoints :many
 -- Those that hold the wedding: all that hold every tier, and its own.
 select * from recovery_points
-where backup_type in ('full', 'incremental') or wedding_id = @wedding_id
+where platform = @platform and (backup_type in ('full', 'incremental') or wedding_id = @wedding_id)
 order by taken_at desc, id desc
 limit @most;
 
 -- name: GetNewestDrill :one
 -- The newest restore that compared every row.
-select * from backup_tests where kind = 'restore' and ok order by tested_at desc limit 1;
+select * from backup_tests where platform = @platform and kind = 'restore' and ok order by tested_at desc limit 1;

@@ -171,7 +171,7 @@ func (q *Queries) ForgetSignIn(ctx context.Context, arg ForgetSignInParams) erro
 }
 
 const getAccountByEmail = `-- name: GetAccountByEmail :one
-select id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where email = $1 and disabled_at is null
+select id, email, kind, subject, password_hash, role, platform, organization, created_at, changed_at, disabled_at from accounts where email = $1 and disabled_at is null
 `
 
 func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account, error) {
@@ -184,6 +184,7 @@ func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account,
 		&i.Subject,
 		&i.PasswordHash,
 		&i.Role,
+		&i.Platform,
 		&i.Organization,
 		&i.CreatedAt,
 		&i.ChangedAt,
@@ -193,7 +194,7 @@ func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (Account,
 }
 
 const getRefusedSession = `-- name: GetRefusedSession :one
-select s.id, s.account_id, s.user_agent, a.email, a.role, a.organization,
+select s.id, s.account_id, s.user_agent, a.email, a.role, a.platform, a.organization,
     (case when a.disabled_at is not null then 'closed' else coalesce(s.end_reason, 'expired') end)::text as reason
 from sessions s join accounts a on a.id = s.account_id
 where s.token_hash = $1
@@ -205,6 +206,7 @@ type GetRefusedSessionRow struct {
 	UserAgent    string
 	Email        string
 	Role         string
+	Platform     *string
 	Organization *string
 	Reason       string
 }
@@ -219,6 +221,7 @@ func (q *Queries) GetRefusedSession(ctx context.Context, tokenHash []byte) (GetR
 		&i.UserAgent,
 		&i.Email,
 		&i.Role,
+		&i.Platform,
 		&i.Organization,
 		&i.Reason,
 	)
@@ -226,7 +229,7 @@ func (q *Queries) GetRefusedSession(ctx context.Context, tokenHash []byte) (GetR
 }
 
 const getSession = `-- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, s.last_address, a.email, a.role, a.organization,
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, s.last_address, a.email, a.role, a.platform, a.organization,
     x.expires_at as tokens_expire_at
 from sessions s join accounts a on a.id = s.account_id left join supabase_sessions x on x.session_id = s.id
 where s.token_hash = $1 and s.ended_at is null and a.disabled_at is null
@@ -244,6 +247,7 @@ type GetSessionRow struct {
 	LastAddress    string
 	Email          string
 	Role           string
+	Platform       *string
 	Organization   *string
 	TokensExpireAt *time.Time
 }
@@ -263,6 +267,7 @@ func (q *Queries) GetSession(ctx context.Context, tokenHash []byte) (GetSessionR
 		&i.LastAddress,
 		&i.Email,
 		&i.Role,
+		&i.Platform,
 		&i.Organization,
 		&i.TokensExpireAt,
 	)
@@ -270,11 +275,16 @@ func (q *Queries) GetSession(ctx context.Context, tokenHash []byte) (GetSessionR
 }
 
 const getSetting = `-- name: GetSetting :one
-select value from settings where name = $1
+select value from settings where platform = $1 and name = $2
 `
 
-func (q *Queries) GetSetting(ctx context.Context, name string) ([]byte, error) {
-	row := q.db.QueryRow(ctx, getSetting, name)
+type GetSettingParams struct {
+	Platform string
+	Name     string
+}
+
+func (q *Queries) GetSetting(ctx context.Context, arg GetSettingParams) ([]byte, error) {
+	row := q.db.QueryRow(ctx, getSetting, arg.Platform, arg.Name)
 	var value []byte
 	err := row.Scan(&value)
 	return value, err
@@ -293,8 +303,8 @@ func (q *Queries) HoldAccount(ctx context.Context, id string) (string, error) {
 }
 
 const insertAccount = `-- name: InsertAccount :exec
-insert into accounts (id, email, password_hash, role, organization)
-values ($1, $2, $3, $4, $5)
+insert into accounts (id, email, password_hash, role, platform, organization)
+values ($1, $2, $3, $4, $5, $6)
 `
 
 type InsertAccountParams struct {
@@ -302,6 +312,7 @@ type InsertAccountParams struct {
 	Email        string
 	PasswordHash string
 	Role         string
+	Platform     *string
 	Organization *string
 }
 
@@ -311,6 +322,7 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) er
 		arg.Email,
 		arg.PasswordHash,
 		arg.Role,
+		arg.Platform,
 		arg.Organization,
 	)
 	return err
@@ -345,7 +357,7 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 }
 
 const insertSetting = `-- name: InsertSetting :exec
-insert into settings (name, value) values ($1, $2) on conflict (name) do nothing
+insert into settings (name, value) values ($1, $2) on conflict do nothing
 `
 
 type InsertSettingParams struct {
@@ -359,7 +371,7 @@ func (q *Queries) InsertSetting(ctx context.Context, arg InsertSettingParams) er
 }
 
 const listAccounts = `-- name: ListAccounts :many
-select id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where kind = 'local' and disabled_at is null order by email
+select id, email, kind, subject, password_hash, role, platform, organization, created_at, changed_at, disabled_at from accounts where kind = 'local' and disabled_at is null order by email
 `
 
 // Those that a verifier is kept of: the others are not here.
@@ -379,6 +391,7 @@ func (q *Queries) ListAccounts(ctx context.Context) ([]Account, error) {
 			&i.Subject,
 			&i.PasswordHash,
 			&i.Role,
+			&i.Platform,
 			&i.Organization,
 			&i.CreatedAt,
 			&i.ChangedAt,
@@ -444,7 +457,7 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]L
 }
 
 const lockSetting = `-- name: LockSetting :one
-select value from settings where name = $1 for update
+select value from settings where platform = '' and name = $1 for update
 `
 
 func (q *Queries) LockSetting(ctx context.Context, name string) ([]byte, error) {
@@ -559,16 +572,17 @@ func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (strin
 }
 
 const setSetting = `-- name: SetSetting :exec
-insert into settings (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value
+insert into settings (platform, name, value) values ($1, $2, $3) on conflict (platform, name) do update set value = excluded.value
 `
 
 type SetSettingParams struct {
-	Name  string
-	Value []byte
+	Platform string
+	Name     string
+	Value    []byte
 }
 
 func (q *Queries) SetSetting(ctx context.Context, arg SetSettingParams) error {
-	_, err := q.db.Exec(ctx, setSetting, arg.Name, arg.Value)
+	_, err := q.db.Exec(ctx, setSetting, arg.Platform, arg.Name, arg.Value)
 	return err
 }
 

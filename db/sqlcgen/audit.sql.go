@@ -24,7 +24,7 @@ func (q *Queries) AddAlertPlace(ctx context.Context, place []byte) error {
 
 const advanceAuditHead = `-- name: AdvanceAuditHead :exec
 with found_by as (
-    insert into audit_words (word, id, organization, at) select w, $1, $3, $4 from unnest($5::text[]) w
+    insert into audit_words (word, id, platform, organization, at) select w, $1, $3, $4, $5 from unnest($6::text[]) w
     on conflict do nothing
 )
 update audit_head set last_id = $1, hash = $2
@@ -33,6 +33,7 @@ update audit_head set last_id = $1, hash = $2
 type AdvanceAuditHeadParams struct {
 	LastID       int64
 	Hash         []byte
+	Platform     string
 	Organization string
 	At           time.Time
 	Words        []string
@@ -44,6 +45,7 @@ func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadPara
 	_, err := q.db.Exec(ctx, advanceAuditHead,
 		arg.LastID,
 		arg.Hash,
+		arg.Platform,
 		arg.Organization,
 		arg.At,
 		arg.Words,
@@ -96,9 +98,9 @@ func (q *Queries) GetAuditHead(ctx context.Context) (GetAuditHeadRow, error) {
 
 const insertAudit = `-- name: InsertAudit :exec
 insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target,
-    outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security)
+    outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 `
 
 type InsertAuditParams struct {
@@ -123,6 +125,7 @@ type InsertAuditParams struct {
 	Point        string
 	DurationMs   int64
 	Security     bool
+	Platform     string
 }
 
 func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
@@ -148,6 +151,7 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 		arg.Point,
 		arg.DurationMs,
 		arg.Security,
+		arg.Platform,
 	)
 	return err
 }
@@ -189,7 +193,7 @@ func (q *Queries) LeaseAlertPlace(ctx context.Context, arg LeaseAlertPlaceParams
 }
 
 const listAlerts = `-- name: ListAlerts :many
-select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log where id > $1 and id <= $2 and (security or outcome = 'failed' or action in ('restore.start', 'scope.restore', 'scope.undo'))
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform from audit_log where id > $1 and id <= $2 and (security or outcome = 'failed' or action in ('restore.start', 'scope.restore', 'scope.undo'))
 order by id limit $3
 `
 
@@ -230,6 +234,7 @@ func (q *Queries) ListAlerts(ctx context.Context, arg ListAlertsParams) ([]Audit
 			&i.Point,
 			&i.DurationMs,
 			&i.Security,
+			&i.Platform,
 		); err != nil {
 			return nil, err
 		}
@@ -242,7 +247,7 @@ func (q *Queries) ListAlerts(ctx context.Context, arg ListAlertsParams) ([]Audit
 }
 
 const listAudit = `-- name: ListAudit :many
-select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log l
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform from audit_log l
 where ($1::bigint is null or l.id < $1)
   and ($2::text = '' or l.actor_name = $2)
   and ($3::text = '' or l.action = $3)
@@ -312,6 +317,7 @@ func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLo
 			&i.Point,
 			&i.DurationMs,
 			&i.Security,
+			&i.Platform,
 		); err != nil {
 			return nil, err
 		}
@@ -324,7 +330,7 @@ func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLo
 }
 
 const listAuditFrom = `-- name: ListAuditFrom :many
-select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log where id > $1 order by id limit $2
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform from audit_log where id > $1 order by id limit $2
 `
 
 type ListAuditFromParams struct {
@@ -363,6 +369,7 @@ func (q *Queries) ListAuditFrom(ctx context.Context, arg ListAuditFromParams) ([
 			&i.Point,
 			&i.DurationMs,
 			&i.Security,
+			&i.Platform,
 		); err != nil {
 			return nil, err
 		}
@@ -456,7 +463,7 @@ func (q *Queries) PlanForValues(ctx context.Context) error {
 }
 
 const searchAudit = `-- name: SearchAudit :many
-select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security from audit_log l
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform from audit_log l
 where ($1::bigint is null or l.id < $1)
   and ($2::text = '' or l.actor_name = $2)
   and ($3::text = '' or l.action = $3)
@@ -545,6 +552,7 @@ func (q *Queries) SearchAudit(ctx context.Context, arg SearchAuditParams) ([]Aud
 			&i.Point,
 			&i.DurationMs,
 			&i.Security,
+			&i.Platform,
 		); err != nil {
 			return nil, err
 		}

@@ -25,12 +25,13 @@ func (q *Queries) DeleteOldLimits(ctx context.Context, windowSeconds float64) (i
 const listLimitUses = `-- name: ListLimitUses :many
 select l.kind, extract(epoch from clock_timestamp() - u)::double precision as age_seconds
 from rate_limits l, unnest(l.used_at) u
-where l.actor_id = $1 and u > clock_timestamp() - make_interval(secs => $2::double precision)
+where l.actor_id = $1 and l.platform = $2 and u > clock_timestamp() - make_interval(secs => $3::double precision)
 order by u desc
 `
 
 type ListLimitUsesParams struct {
 	ActorID       string
+	Platform      string
 	WindowSeconds float64
 }
 
@@ -41,7 +42,7 @@ type ListLimitUsesRow struct {
 
 // How long ago each use within the window was, the latest first.
 func (q *Queries) ListLimitUses(ctx context.Context, arg ListLimitUsesParams) ([]ListLimitUsesRow, error) {
-	rows, err := q.db.Query(ctx, listLimitUses, arg.ActorID, arg.WindowSeconds)
+	rows, err := q.db.Query(ctx, listLimitUses, arg.ActorID, arg.Platform, arg.WindowSeconds)
 	if err != nil {
 		return nil, err
 	}
@@ -61,15 +62,16 @@ func (q *Queries) ListLimitUses(ctx context.Context, arg ListLimitUsesParams) ([
 }
 
 const useLimit = `-- name: UseLimit :execrows
-insert into rate_limits as l (actor_id, kind, used_at)
-values ($1, $2, array[clock_timestamp()])
-on conflict (actor_id, kind) do update
-set used_at = array(select u from unnest(l.used_at) u where u > clock_timestamp() - make_interval(secs => $3::double precision) order by u) || clock_timestamp()
-where (select count(*) from unnest(l.used_at) u where u > clock_timestamp() - make_interval(secs => $3::double precision)) < $4::int
+insert into rate_limits as l (actor_id, platform, kind, used_at)
+values ($1, $2, $3, array[clock_timestamp()])
+on conflict (actor_id, platform, kind) do update
+set used_at = array(select u from unnest(l.used_at) u where u > clock_timestamp() - make_interval(secs => $4::double precision) order by u) || clock_timestamp()
+where (select count(*) from unnest(l.used_at) u where u > clock_timestamp() - make_interval(secs => $4::double precision)) < $5::int
 `
 
 type UseLimitParams struct {
 	ActorID       string
+	Platform      string
 	Kind          string
 	WindowSeconds float64
 	Most          int32
@@ -80,6 +82,7 @@ type UseLimitParams struct {
 func (q *Queries) UseLimit(ctx context.Context, arg UseLimitParams) (int64, error) {
 	result, err := q.db.Exec(ctx, useLimit,
 		arg.ActorID,
+		arg.Platform,
 		arg.Kind,
 		arg.WindowSeconds,
 		arg.Most,

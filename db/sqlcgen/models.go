@@ -17,6 +17,7 @@ type Account struct {
 	Subject      *string
 	PasswordHash string
 	Role         string
+	Platform     *string
 	Organization *string
 	CreatedAt    time.Time
 	ChangedAt    time.Time
@@ -45,12 +46,14 @@ type AuditLog struct {
 	Point        string
 	DurationMs   int64
 	Security     bool
+	Platform     string
 }
 
 type BackupOperation struct {
 	ID                    string
 	Kind                  string
 	State                 string
+	Platform              string
 	Organization          *string
 	BackupType            *string
 	Note                  string
@@ -73,6 +76,7 @@ type BackupOperation struct {
 	Attempt               int32
 	CancelRequestedAt     *time.Time
 	CancelRequestedBy     *string
+	Slots                 []string
 	Worker                *string
 	Fence                 int64
 	HeartbeatAt           *time.Time
@@ -95,6 +99,7 @@ type BackupOperation struct {
 
 type BackupTest struct {
 	ID           string
+	Platform     string
 	PointID      string
 	OperationID  *string
 	Organization *string
@@ -118,6 +123,7 @@ type Duty struct {
 }
 
 type ProviderState struct {
+	Platform        string
 	Name            string
 	Medium          string
 	Region          string
@@ -133,6 +139,7 @@ type ProviderState struct {
 
 type RecoveryPoint struct {
 	ID                string
+	Platform          string
 	TakenAt           time.Time
 	BackupType        string
 	Note              string
@@ -166,6 +173,7 @@ type RecoveryPoint struct {
 }
 
 type WeddingMilestone struct {
+	Platform     string
 	WeddingID    string
 	Name         string
 	Day          time.Time

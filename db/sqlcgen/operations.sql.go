@@ -16,7 +16,7 @@ const approveOperation = `-- name: ApproveOperation :one
 update backup_operations
 set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(), last_event_id = last_event_id + 1
 where id = $3 and state = 'proposed' and requested_by <> $1::text and requested_name <> $2::text and created_at > now() - make_interval(secs => $4::double precision)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ApproveOperationParams struct {
@@ -39,6 +39,7 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.ID,
 		&i.Kind,
 		&i.State,
+		&i.Platform,
 		&i.Organization,
 		&i.BackupType,
 		&i.Note,
@@ -61,6 +62,7 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.Attempt,
 		&i.CancelRequestedAt,
 		&i.CancelRequestedBy,
+		&i.Slots,
 		&i.Worker,
 		&i.Fence,
 		&i.HeartbeatAt,
@@ -107,7 +109,7 @@ update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
 where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ClaimOperationParams struct {
@@ -123,6 +125,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.ID,
 		&i.Kind,
 		&i.State,
+		&i.Platform,
 		&i.Organization,
 		&i.BackupType,
 		&i.Note,
@@ -145,6 +148,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.Attempt,
 		&i.CancelRequestedAt,
 		&i.CancelRequestedBy,
+		&i.Slots,
 		&i.Worker,
 		&i.Fence,
 		&i.HeartbeatAt,
@@ -179,7 +183,7 @@ where o.id in (
     where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireLeasesParams struct {
@@ -209,6 +213,7 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.ID,
 			&i.Kind,
 			&i.State,
+			&i.Platform,
 			&i.Organization,
 			&i.BackupType,
 			&i.Note,
@@ -231,6 +236,7 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 			&i.Attempt,
 			&i.CancelRequestedAt,
 			&i.CancelRequestedBy,
+			&i.Slots,
 			&i.Worker,
 			&i.Fence,
 			&i.HeartbeatAt,
@@ -264,7 +270,7 @@ const expireProposals = `-- name: ExpireProposals :many
 update backup_operations
 set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(), last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireProposalsParams struct {
@@ -286,6 +292,7 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.ID,
 			&i.Kind,
 			&i.State,
+			&i.Platform,
 			&i.Organization,
 			&i.BackupType,
 			&i.Note,
@@ -308,6 +315,7 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.Attempt,
 			&i.CancelRequestedAt,
 			&i.CancelRequestedBy,
+			&i.Slots,
 			&i.Worker,
 			&i.Fence,
 			&i.HeartbeatAt,
@@ -338,9 +346,9 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 }
 
 const filterOperations = `-- name: FilterOperations :many
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
     restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
-    worker, fence, heartbeat_at, last_event_id,
+    slots, worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
@@ -349,21 +357,22 @@ where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
   and (not $3::boolean or state in ('proposed', 'queued', 'running', 'interrupted'))
   and ($4::uuid is null or id < $4)
-  and ($5::text is null or organization = $5)
-  and ($6::text = '' or backup_type = $6)
-  and (not $7::boolean or organization is not null or restore is not null or weddings <> '[]')
-  and ($8::text = '' or jsonb_exists(restore -> 'scope' -> 'tiers', $8))
-  and ($9::text = '' or restore -> 'scope' ->> 'wedding' = $9 or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = $9))
-  and ($10::text = '' or organization = $10 or restore -> 'scope' ->> 'organization' = $10 or restore -> 'scope' ->> 'wedding' = any($11::text[])
-       or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any($11::text[])))
-  and ($12::date is null or coalesce(wedding_dates_covered @> $12::date, false))
-  and ($13::text = '' or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', $13::text)), false))
-  and (not $14::boolean or coalesce((vendor_integration_data ->> 'reachable')::bigint > 0, false))
-  and ($15::text = '' or critical_milestone_data <> '[]' and critical_milestone_data @> jsonb_build_array(jsonb_build_object('milestone', $15::text)))
-  and ($16::timestamptz is null or created_at >= $16 and id >= $17::uuid)
-  and ($18::timestamptz is null or created_at < $18 and id < $19::uuid)
+  and ($5::text = '' or platform = $5)
+  and ($6::text is null or organization = $6)
+  and ($7::text = '' or backup_type = $7)
+  and (not $8::boolean or organization is not null or restore is not null or weddings <> '[]')
+  and ($9::text = '' or jsonb_exists(restore -> 'scope' -> 'tiers', $9))
+  and ($10::text = '' or restore -> 'scope' ->> 'wedding' = $10 or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = $10))
+  and ($11::text = '' or organization = $11 or restore -> 'scope' ->> 'organization' = $11 or restore -> 'scope' ->> 'wedding' = any($12::text[])
+       or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any($12::text[])))
+  and ($13::date is null or coalesce(wedding_dates_covered @> $13::date, false))
+  and ($14::text = '' or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', $14::text)), false))
+  and (not $15::boolean or coalesce((vendor_integration_data ->> 'reachable')::bigint > 0, false))
+  and ($16::text = '' or critical_milestone_data <> '[]' and critical_milestone_data @> jsonb_build_array(jsonb_build_object('milestone', $16::text)))
+  and ($17::timestamptz is null or created_at >= $17 and id >= $18::uuid)
+  and ($19::timestamptz is null or created_at < $19 and id < $20::uuid)
 order by id desc
-limit $20
+limit $21
 `
 
 type FilterOperationsParams struct {
@@ -371,6 +380,7 @@ type FilterOperationsParams struct {
 	State         string
 	Active        bool
 	Before        *string
+	Platform      string
 	BoundTo       *string
 	BackupType    string
 	AboutSome     bool
@@ -393,6 +403,7 @@ type FilterOperationsRow struct {
 	ID                    string
 	Kind                  string
 	State                 string
+	Platform              string
 	Organization          *string
 	BackupType            *string
 	Note                  string
@@ -415,6 +426,7 @@ type FilterOperationsRow struct {
 	Attempt               int32
 	CancelRequestedAt     *time.Time
 	CancelRequestedBy     *string
+	Slots                 []string
 	Worker                *string
 	Fence                 int64
 	HeartbeatAt           *time.Time
@@ -445,6 +457,7 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 		arg.State,
 		arg.Active,
 		arg.Before,
+		arg.Platform,
 		arg.BoundTo,
 		arg.BackupType,
 		arg.AboutSome,
@@ -473,6 +486,7 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.ID,
 			&i.Kind,
 			&i.State,
+			&i.Platform,
 			&i.Organization,
 			&i.BackupType,
 			&i.Note,
@@ -495,6 +509,7 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.Attempt,
 			&i.CancelRequestedAt,
 			&i.CancelRequestedBy,
+			&i.Slots,
 			&i.Worker,
 			&i.Fence,
 			&i.HeartbeatAt,
@@ -534,7 +549,7 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     wedding_data_categories = $12::jsonb, critical_milestone_data = $13::jsonb,
     vendor_integration_data = $14::jsonb, wedding_dates_covered = $15::text::datemultirange
 where id = $16 and fence = $17 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type FinishOperationParams struct {
@@ -583,6 +598,7 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.ID,
 		&i.Kind,
 		&i.State,
+		&i.Platform,
 		&i.Organization,
 		&i.BackupType,
 		&i.Note,
@@ -605,61 +621,7 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.Attempt,
 		&i.CancelRequestedAt,
 		&i.CancelRequestedBy,
-		&i.Worker,
-		&i.Fence,
-		&i.HeartbeatAt,
-		&i.LastEventID,
-		&i.Progress,
-		&i.Result,
-		&i.RowsDone,
-		&i.BytesDone,
-		&i.Seconds,
-		&i.Ok,
-		&i.Protected,
-		&i.Lacks,
-		&i.ErrorCode,
-		&i.ErrorMessage,
-		&i.WeddingDataCategories,
-		&i.CriticalMilestoneData,
-		&i.VendorIntegrationData,
-		&i.WeddingDatesCovered,
-	)
-	return i, err
-}
-
-const getActiveBackup = `-- name: GetActiveBackup :one
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where kind = 'backup' and state in ('queued', 'running', 'interrupted')
-`
-
-func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) {
-	row := q.db.QueryRow(ctx, getActiveBackup)
-	var i BackupOperation
-	err := row.Scan(
-		&i.ID,
-		&i.Kind,
-		&i.State,
-		&i.Organization,
-		&i.BackupType,
-		&i.Note,
-		&i.Labels,
-		&i.Weddings,
-		&i.PointID,
-		&i.Deep,
-		&i.Target,
-		&i.TargetDatabase,
-		&i.Provider,
-		&i.Restore,
-		&i.RequestedBy,
-		&i.RequestedName,
-		&i.ApprovedBy,
-		&i.ApprovedName,
-		&i.ApprovedAt,
-		&i.CreatedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.Attempt,
-		&i.CancelRequestedAt,
-		&i.CancelRequestedBy,
+		&i.Slots,
 		&i.Worker,
 		&i.Fence,
 		&i.HeartbeatAt,
@@ -683,7 +645,7 @@ func (q *Queries) GetActiveBackup(ctx context.Context) (BackupOperation, error) 
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where id = $1
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -693,6 +655,7 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.ID,
 		&i.Kind,
 		&i.State,
+		&i.Platform,
 		&i.Organization,
 		&i.BackupType,
 		&i.Note,
@@ -715,6 +678,7 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.Attempt,
 		&i.CancelRequestedAt,
 		&i.CancelRequestedBy,
+		&i.Slots,
 		&i.Worker,
 		&i.Fence,
 		&i.HeartbeatAt,
@@ -739,33 +703,97 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 
 const getRestoreSpeed = `-- name: GetRestoreSpeed :one
 select (bytes_done / seconds)::double precision from backup_operations
-where kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and restore -> 'scope' @> '{"everything": true}' and not jsonb_exists(restore, 'target_url')
+where platform = $1 and kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and restore -> 'scope' @> '{"everything": true}' and not jsonb_exists(restore, 'target_url')
 order by id desc
 limit 1
 `
 
 // Of the newest restore into a new database that covered everything and compared it all.
-func (q *Queries) GetRestoreSpeed(ctx context.Context) (float64, error) {
-	row := q.db.QueryRow(ctx, getRestoreSpeed)
+func (q *Queries) GetRestoreSpeed(ctx context.Context, platform string) (float64, error) {
+	row := q.db.QueryRow(ctx, getRestoreSpeed, platform)
 	var column_1 float64
 	err := row.Scan(&column_1)
 	return column_1, err
 }
 
+const getSlotHolder = `-- name: GetSlotHolder :one
+select o.id, o.kind, o.state, o.platform, o.organization, o.backup_type, o.note, o.labels, o.weddings, o.point_id, o.deep, o.target, o.target_database, o.provider, o.restore, o.requested_by, o.requested_name, o.approved_by, o.approved_name, o.approved_at, o.created_at, o.started_at, o.finished_at, o.attempt, o.cancel_requested_at, o.cancel_requested_by, o.slots, o.worker, o.fence, o.heartbeat_at, o.last_event_id, o.progress, o.result, o.rows_done, o.bytes_done, o.seconds, o.ok, o.protected, o.lacks, o.error_code, o.error_message, o.wedding_data_categories, o.critical_milestone_data, o.vendor_integration_data, o.wedding_dates_covered from slots s join backup_operations o on o.id = s.operation where s.platform = $1 and s.name = $2
+`
+
+type GetSlotHolderParams struct {
+	Platform string
+	Name     string
+}
+
+// No row: nobody has the slot, or whoever does is not the actor's to see.
+func (q *Queries) GetSlotHolder(ctx context.Context, arg GetSlotHolderParams) (BackupOperation, error) {
+	row := q.db.QueryRow(ctx, getSlotHolder, arg.Platform, arg.Name)
+	var i BackupOperation
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.State,
+		&i.Platform,
+		&i.Organization,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.Weddings,
+		&i.PointID,
+		&i.Deep,
+		&i.Target,
+		&i.TargetDatabase,
+		&i.Provider,
+		&i.Restore,
+		&i.RequestedBy,
+		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
+		&i.CreatedAt,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.Attempt,
+		&i.CancelRequestedAt,
+		&i.CancelRequestedBy,
+		&i.Slots,
+		&i.Worker,
+		&i.Fence,
+		&i.HeartbeatAt,
+		&i.LastEventID,
+		&i.Progress,
+		&i.Result,
+		&i.RowsDone,
+		&i.BytesDone,
+		&i.Seconds,
+		&i.Ok,
+		&i.Protected,
+		&i.Lacks,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
+	)
+	return i, err
+}
+
 const insertEndedBackup = `-- name: InsertEndedBackup :exec
-insert into backup_operations (id, kind, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
+insert into backup_operations (id, kind, platform, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
     created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result, rows_done, bytes_done, seconds,
     ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
-values ($1, 'backup', $2, $3::text, $4, $5, $6, $7, $8, $9,
-    $10::timestamptz, $10::timestamptz, $11::timestamptz, 1,
-    $12, $13, $14::jsonb, $15, $16, $17,
-    $18, $19, $20, $21, $22,
-    $23::jsonb, $24::jsonb, $25::jsonb,
-    $26::text::datemultirange)
+values ($1, 'backup', $2, $3, $4::text, $5, $6, $7, $8, $9, $10,
+    $11::timestamptz, $11::timestamptz, $12::timestamptz, 1,
+    $13, $14, $15::jsonb, $16, $17, $18,
+    $19, $20, $21, $22, $23,
+    $24::jsonb, $25::jsonb, $26::jsonb,
+    $27::text::datemultirange)
 `
 
 type InsertEndedBackupParams struct {
 	ID                    string
+	Platform              string
 	State                 string
 	BackupType            string
 	Note                  string
@@ -797,6 +825,7 @@ type InsertEndedBackupParams struct {
 func (q *Queries) InsertEndedBackup(ctx context.Context, arg InsertEndedBackupParams) error {
 	_, err := q.db.Exec(ctx, insertEndedBackup,
 		arg.ID,
+		arg.Platform,
 		arg.State,
 		arg.BackupType,
 		arg.Note,
@@ -827,15 +856,16 @@ func (q *Queries) InsertEndedBackup(ctx context.Context, arg InsertEndedBackupPa
 }
 
 const insertOperation = `-- name: InsertOperation :exec
-insert into backup_operations (id, kind, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    provider, restore, requested_by, requested_name, state)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16)
+insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
+    provider, restore, slots, requested_by, requested_name, state)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+    $13, $14, $15, $16, $17, $18)
 `
 
 type InsertOperationParams struct {
 	ID             string
 	Kind           string
+	Platform       string
 	Organization   *string
 	BackupType     *string
 	Note           string
@@ -847,6 +877,7 @@ type InsertOperationParams struct {
 	TargetDatabase string
 	Provider       string
 	Restore        []byte
+	Slots          []string
 	RequestedBy    string
 	RequestedName  string
 	State          string
@@ -856,6 +887,7 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 	_, err := q.db.Exec(ctx, insertOperation,
 		arg.ID,
 		arg.Kind,
+		arg.Platform,
 		arg.Organization,
 		arg.BackupType,
 		arg.Note,
@@ -867,6 +899,7 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 		arg.TargetDatabase,
 		arg.Provider,
 		arg.Restore,
+		arg.Slots,
 		arg.RequestedBy,
 		arg.RequestedName,
 		arg.State,
@@ -875,11 +908,11 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 }
 
 const isRestoring = `-- name: IsRestoring :one
-select exists (select from backup_operations where kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean
+select exists (select from backup_operations where platform = $1 and kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean
 `
 
-func (q *Queries) IsRestoring(ctx context.Context) (bool, error) {
-	row := q.db.QueryRow(ctx, isRestoring)
+func (q *Queries) IsRestoring(ctx context.Context, platform string) (bool, error) {
+	row := q.db.QueryRow(ctx, isRestoring, platform)
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err
@@ -887,16 +920,21 @@ func (q *Queries) IsRestoring(ctx context.Context) (bool, error) {
 
 const listBackupsOfPoints = `-- name: ListBackupsOfPoints :many
 select point_id, id from backup_operations
-where kind = 'backup' and point_id <> '' and point_id = any($1::text[])
+where platform = $1 and kind = 'backup' and point_id <> '' and point_id = any($2::text[])
 `
+
+type ListBackupsOfPointsParams struct {
+	Platform string
+	Points   []string
+}
 
 type ListBackupsOfPointsRow struct {
 	PointID string
 	ID      string
 }
 
-func (q *Queries) ListBackupsOfPoints(ctx context.Context, points []string) ([]ListBackupsOfPointsRow, error) {
-	rows, err := q.db.Query(ctx, listBackupsOfPoints, points)
+func (q *Queries) ListBackupsOfPoints(ctx context.Context, arg ListBackupsOfPointsParams) ([]ListBackupsOfPointsRow, error) {
+	rows, err := q.db.Query(ctx, listBackupsOfPoints, arg.Platform, arg.Points)
 	if err != nil {
 		return nil, err
 	}
@@ -1013,11 +1051,16 @@ func (q *Queries) ListLastEvents(ctx context.Context, arg ListLastEventsParams) 
 
 const listMeasuredBackups = `-- name: ListMeasuredBackups :many
 select seconds, coalesce((progress ->> 'bytes_total')::bigint, 0)::bigint as bytes_covered from backup_operations
-where kind = 'backup' and state = 'done' and backup_type = $1::text and seconds > 0
+where platform = $1 and kind = 'backup' and state = 'done' and backup_type = $2::text and seconds > 0
   and (progress ->> 'bytes_total')::bigint > 0
 order by id desc
 limit 5
 `
+
+type ListMeasuredBackupsParams struct {
+	Platform   string
+	BackupType string
+}
 
 type ListMeasuredBackupsRow struct {
 	Seconds      float64
@@ -1025,8 +1068,8 @@ type ListMeasuredBackupsRow struct {
 }
 
 // bytes_covered is the size of the tables as the platform told it then, which is what an estimate knows today.
-func (q *Queries) ListMeasuredBackups(ctx context.Context, backupType string) ([]ListMeasuredBackupsRow, error) {
-	rows, err := q.db.Query(ctx, listMeasuredBackups, backupType)
+func (q *Queries) ListMeasuredBackups(ctx context.Context, arg ListMeasuredBackupsParams) ([]ListMeasuredBackupsRow, error) {
+	rows, err := q.db.Query(ctx, listMeasuredBackups, arg.Platform, arg.BackupType)
 	if err != nil {
 		return nil, err
 	}
@@ -1046,9 +1089,9 @@ func (q *Queries) ListMeasuredBackups(ctx context.Context, backupType string) ([
 }
 
 const listOperations = `-- name: ListOperations :many
-select id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
     restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
-    worker, fence, heartbeat_at, last_event_id,
+    slots, worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
@@ -1057,11 +1100,12 @@ where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
   and (not $3::boolean or state in ('proposed', 'queued', 'running', 'interrupted'))
   and (not $4::boolean or state in ('done', 'failed', 'cancelled'))
-  and ($5::uuid is null or id < $5)
+  and ($5::text = '' or platform = $5)
+  and ($6::uuid is null or id < $6)
   -- Row-level security says so already; said here, an organization's few among many are found by their index.
-  and ($6::text is null or organization = $6)
+  and ($7::text is null or organization = $7)
 order by id desc
-limit $7
+limit $8
 `
 
 type ListOperationsParams struct {
@@ -1069,6 +1113,7 @@ type ListOperationsParams struct {
 	State        string
 	Active       bool
 	Ended        bool
+	Platform     string
 	Before       *string
 	Organization *string
 	Most         int32
@@ -1078,6 +1123,7 @@ type ListOperationsRow struct {
 	ID                    string
 	Kind                  string
 	State                 string
+	Platform              string
 	Organization          *string
 	BackupType            *string
 	Note                  string
@@ -1100,6 +1146,7 @@ type ListOperationsRow struct {
 	Attempt               int32
 	CancelRequestedAt     *time.Time
 	CancelRequestedBy     *string
+	Slots                 []string
 	Worker                *string
 	Fence                 int64
 	HeartbeatAt           *time.Time
@@ -1127,6 +1174,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 		arg.State,
 		arg.Active,
 		arg.Ended,
+		arg.Platform,
 		arg.Before,
 		arg.Organization,
 		arg.Most,
@@ -1142,6 +1190,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.ID,
 			&i.Kind,
 			&i.State,
+			&i.Platform,
 			&i.Organization,
 			&i.BackupType,
 			&i.Note,
@@ -1164,6 +1213,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.Attempt,
 			&i.CancelRequestedAt,
 			&i.CancelRequestedBy,
+			&i.Slots,
 			&i.Worker,
 			&i.Fence,
 			&i.HeartbeatAt,
@@ -1196,8 +1246,13 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 const listRestoresAlone = `-- name: ListRestoresAlone :many
 select id::uuid as id, kind::text as kind, state::text as state, restore::jsonb as restore,
     requested_by::text as requested_by, requested_name::text as requested_name
-from restores_alone($1::double precision)
+from restores_alone($1::text, $2::double precision)
 `
+
+type ListRestoresAloneParams struct {
+	Platform      string
+	WindowSeconds float64
+}
 
 type ListRestoresAloneRow struct {
 	ID            string
@@ -1208,8 +1263,8 @@ type ListRestoresAloneRow struct {
 	RequestedName string
 }
 
-func (q *Queries) ListRestoresAlone(ctx context.Context, windowSeconds float64) ([]ListRestoresAloneRow, error) {
-	rows, err := q.db.Query(ctx, listRestoresAlone, windowSeconds)
+func (q *Queries) ListRestoresAlone(ctx context.Context, arg ListRestoresAloneParams) ([]ListRestoresAloneRow, error) {
+	rows, err := q.db.Query(ctx, listRestoresAlone, arg.Platform, arg.WindowSeconds)
 	if err != nil {
 		return nil, err
 	}
@@ -1276,7 +1331,7 @@ set state = case when cancel_requested_at is null then 'interrupted' else 'cance
     finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $1 and fence = $2 and state = 'running'
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ReleaseOperationParams struct {
@@ -1292,6 +1347,7 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.ID,
 		&i.Kind,
 		&i.State,
+		&i.Platform,
 		&i.Organization,
 		&i.BackupType,
 		&i.Note,
@@ -1314,6 +1370,7 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.Attempt,
 		&i.CancelRequestedAt,
 		&i.CancelRequestedBy,
+		&i.Slots,
 		&i.Worker,
 		&i.Fence,
 		&i.HeartbeatAt,
@@ -1343,7 +1400,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
 where id = $2 and state in ('proposed', 'queued', 'running', 'interrupted')
-returning id, kind, state, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type RequestCancelParams struct {
@@ -1359,6 +1416,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.ID,
 		&i.Kind,
 		&i.State,
+		&i.Platform,
 		&i.Organization,
 		&i.BackupType,
 		&i.Note,
@@ -1381,6 +1439,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.Attempt,
 		&i.CancelRequestedAt,
 		&i.CancelRequestedBy,
+		&i.Slots,
 		&i.Worker,
 		&i.Fence,
 		&i.HeartbeatAt,

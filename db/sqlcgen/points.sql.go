@@ -11,24 +11,25 @@ import (
 )
 
 const filterPoints = `-- name: FilterPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
-where ($1::text = '' or backup_type = $1)
-  and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
-  and ($3::text[] = '{}' or backup_type = any($3::text[]))
-  and (not $4::boolean or protected) and (not $5::boolean or not protected)
-  and (not $6::boolean or wedding_metadata <> '{}' and exists (
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
+where p.platform = $1 and ($2::text = '' or backup_type = $2)
+  and ($3::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $3 and b.platform = $1))
+  and ($4::text[] = '{}' or backup_type = any($4::text[]))
+  and (not $5::boolean or protected) and (not $6::boolean or not protected)
+  and (not $7::boolean or wedding_metadata <> '{}' and exists (
       select from jsonb_array_elements(wedding_metadata -> 'weddings') m
-      where ($7::text = '' or m ->> 'wedding' = $7) and ($8::text = '' or m ->> 'milestone' = $8)
-        and ($9::text[] is null or m ->> 'wedding' = any($9::text[]))
-        and ($10::text = '' or m ->> 'phase' = $10 or m ->> 'date' between to_char(taken_at at time zone 'UTC' + make_interval(days => $11::int), 'YYYY-MM-DD')
-            and to_char(taken_at at time zone 'UTC' + make_interval(days => $12::int), 'YYYY-MM-DD'))))
-  and ($13::timestamptz is null or taken_at >= $13)
-  and ($14::timestamptz is null or taken_at < $14)
+      where ($8::text = '' or m ->> 'wedding' = $8) and ($9::text = '' or m ->> 'milestone' = $9)
+        and ($10::text[] is null or m ->> 'wedding' = any($10::text[]))
+        and ($11::text = '' or m ->> 'phase' = $11 or m ->> 'date' between to_char(taken_at at time zone 'UTC' + make_interval(days => $12::int), 'YYYY-MM-DD')
+            and to_char(taken_at at time zone 'UTC' + make_interval(days => $13::int), 'YYYY-MM-DD'))))
+  and ($14::timestamptz is null or taken_at >= $14)
+  and ($15::timestamptz is null or taken_at < $15)
 order by taken_at desc, id desc
-limit $15
+limit $16
 `
 
 type FilterPointsParams struct {
+	Platform    string
 	BackupType  string
 	Before      string
 	Types       []string
@@ -50,6 +51,7 @@ type FilterPointsParams struct {
 // for; one mark must be all of it. A phase is a range of days before the wedding, wider by a day than it is: where a day ends, SQL cannot say.
 func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]RecoveryPoint, error) {
 	rows, err := q.db.Query(ctx, filterPoints,
+		arg.Platform,
 		arg.BackupType,
 		arg.Before,
 		arg.Types,
@@ -75,6 +77,7 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 		var i RecoveryPoint
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.TakenAt,
 			&i.BackupType,
 			&i.Note,
@@ -117,15 +120,16 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 }
 
 const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 and backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold the critical tier.
-func (q *Queries) GetNewestCriticalPoint(ctx context.Context) (RecoveryPoint, error) {
-	row := q.db.QueryRow(ctx, getNewestCriticalPoint)
+func (q *Queries) GetNewestCriticalPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestCriticalPoint, platform)
 	var i RecoveryPoint
 	err := row.Scan(
 		&i.ID,
+		&i.Platform,
 		&i.TakenAt,
 		&i.BackupType,
 		&i.Note,
@@ -161,14 +165,15 @@ func (q *Queries) GetNewestCriticalPoint(ctx context.Context) (RecoveryPoint, er
 }
 
 const getNewestPoint = `-- name: GetNewestPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points order by taken_at desc, id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 order by taken_at desc, id desc limit 1
 `
 
-func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
-	row := q.db.QueryRow(ctx, getNewestPoint)
+func (q *Queries) GetNewestPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestPoint, platform)
 	var i RecoveryPoint
 	err := row.Scan(
 		&i.ID,
+		&i.Platform,
 		&i.TakenAt,
 		&i.BackupType,
 		&i.Note,
@@ -204,15 +209,16 @@ func (q *Queries) GetNewestPoint(ctx context.Context) (RecoveryPoint, error) {
 }
 
 const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 and protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold every tier.
-func (q *Queries) GetNewestProtectedPoint(ctx context.Context) (RecoveryPoint, error) {
-	row := q.db.QueryRow(ctx, getNewestProtectedPoint)
+func (q *Queries) GetNewestProtectedPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestProtectedPoint, platform)
 	var i RecoveryPoint
 	err := row.Scan(
 		&i.ID,
+		&i.Platform,
 		&i.TakenAt,
 		&i.BackupType,
 		&i.Note,
@@ -248,15 +254,16 @@ func (q *Queries) GetNewestProtectedPoint(ctx context.Context) (RecoveryPoint, e
 }
 
 const getNewestWholePoint = `-- name: GetNewestWholePoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
 `
 
 // Of those that hold every tier.
-func (q *Queries) GetNewestWholePoint(ctx context.Context) (RecoveryPoint, error) {
-	row := q.db.QueryRow(ctx, getNewestWholePoint)
+func (q *Queries) GetNewestWholePoint(ctx context.Context, platform string) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestWholePoint, platform)
 	var i RecoveryPoint
 	err := row.Scan(
 		&i.ID,
+		&i.Platform,
 		&i.TakenAt,
 		&i.BackupType,
 		&i.Note,
@@ -292,14 +299,21 @@ func (q *Queries) GetNewestWholePoint(ctx context.Context) (RecoveryPoint, error
 }
 
 const getPoint = `-- name: GetPoint :one
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where id = $1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where id = $1 and ($2::text = '' or platform = $2)
 `
 
-func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error) {
-	row := q.db.QueryRow(ctx, getPoint, id)
+type GetPointParams struct {
+	ID       string
+	Platform string
+}
+
+// Of a platform; ” is any.
+func (q *Queries) GetPoint(ctx context.Context, arg GetPointParams) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getPoint, arg.ID, arg.Platform)
 	var i RecoveryPoint
 	err := row.Scan(
 		&i.ID,
+		&i.Platform,
 		&i.TakenAt,
 		&i.BackupType,
 		&i.Note,
@@ -335,14 +349,15 @@ func (q *Queries) GetPoint(ctx context.Context, id string) (RecoveryPoint, error
 }
 
 const insertRecoveryEvent = `-- name: InsertRecoveryEvent :exec
-insert into disaster_recovery_events (id, operation_id, organization, point_id, target, target_database, started_at, finished_at,
+insert into disaster_recovery_events (id, platform, operation_id, organization, point_id, target, target_database, started_at, finished_at,
     outcome, rto_seconds, tier_seconds)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+    $11, $12)
 `
 
 type InsertRecoveryEventParams struct {
 	ID             string
+	Platform       string
 	OperationID    *string
 	Organization   *string
 	PointID        string
@@ -358,6 +373,7 @@ type InsertRecoveryEventParams struct {
 func (q *Queries) InsertRecoveryEvent(ctx context.Context, arg InsertRecoveryEventParams) error {
 	_, err := q.db.Exec(ctx, insertRecoveryEvent,
 		arg.ID,
+		arg.Platform,
 		arg.OperationID,
 		arg.Organization,
 		arg.PointID,
@@ -373,8 +389,8 @@ func (q *Queries) InsertRecoveryEvent(ctx context.Context, arg InsertRecoveryEve
 }
 
 const insertTest = `-- name: InsertTest :exec
-insert into backup_tests (id, point_id, operation_id, kind, tested_at, ok, findings, seconds)
-select $1, p.id, $2, $3, now(), $4, $5, $6
+insert into backup_tests (id, platform, point_id, operation_id, kind, tested_at, ok, findings, seconds)
+select $1, p.platform, p.id, $2, $3, now(), $4, $5, $6
 from recovery_points p where p.id = $7
 `
 
@@ -404,20 +420,20 @@ func (q *Queries) InsertTest(ctx context.Context, arg InsertTestParams) error {
 
 const isAnyCopyReadBad = `-- name: IsAnyCopyReadBad :one
 select exists (select from backup_tests t join recovery_points p on p.id = t.point_id
-    where not t.ok and t.kind <> 'verify' and p.copies @> '[{"confirmed": false}]' and not exists (
+    where p.platform = $1 and not t.ok and t.kind <> 'verify' and p.copies @> '[{"confirmed": false}]' and not exists (
         select from backup_tests d where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean
 `
 
 // Whether a copy does not count that only reading may have shown to be bad: names and sizes do not find it again.
-func (q *Queries) IsAnyCopyReadBad(ctx context.Context) (bool, error) {
-	row := q.db.QueryRow(ctx, isAnyCopyReadBad)
+func (q *Queries) IsAnyCopyReadBad(ctx context.Context, platform string) (bool, error) {
+	row := q.db.QueryRow(ctx, isAnyCopyReadBad, platform)
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err
 }
 
 const listLastTests = `-- name: ListLastTests :many
-select distinct on (point_id) id, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
+select distinct on (point_id) id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
 where point_id = any($1::text[])
 order by point_id, tested_at desc
 `
@@ -433,6 +449,7 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 		var i BackupTest
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.PointID,
 			&i.OperationID,
 			&i.Organization,
@@ -453,7 +470,7 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 }
 
 const listPointCopies = `-- name: ListPointCopies :many
-select p.id, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
+select p.id, p.platform, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
     coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed,
     exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
         select from backup_tests d where d.point_id = p.id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean as read_failed
@@ -462,6 +479,7 @@ from recovery_points p where p.id = any($1::text[]) order by p.id
 
 type ListPointCopiesRow struct {
 	ID           string
+	Platform     string
 	Copies       []byte
 	SourceServer string
 	Lacks        string
@@ -485,6 +503,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 		var i ListPointCopiesRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.Copies,
 			&i.SourceServer,
 			&i.Lacks,
@@ -505,21 +524,27 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 }
 
 const listPoints = `-- name: ListPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
-where ($1::text = '' or backup_type = $1)
-  and ($2::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $2))
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
+where p.platform = $1 and ($2::text = '' or backup_type = $2)
+  and ($3::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $3 and b.platform = $1))
 order by taken_at desc, id desc
-limit $3
+limit $4
 `
 
 type ListPointsParams struct {
+	Platform   string
 	BackupType string
 	Before     string
 	Most       int32
 }
 
 func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]RecoveryPoint, error) {
-	rows, err := q.db.Query(ctx, listPoints, arg.BackupType, arg.Before, arg.Most)
+	rows, err := q.db.Query(ctx, listPoints,
+		arg.Platform,
+		arg.BackupType,
+		arg.Before,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -529,6 +554,7 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 		var i RecoveryPoint
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.TakenAt,
 			&i.BackupType,
 			&i.Note,
@@ -571,16 +597,21 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 }
 
 const listPointsWithoutOperation = `-- name: ListPointsWithoutOperation :many
-select p.id, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
-where p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
+where p.platform = $1 and p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
 order by p.id desc
-limit $1
+limit $2
 for update of p skip locked
 `
 
+type ListPointsWithoutOperationParams struct {
+	Platform string
+	Most     int32
+}
+
 // Points that no operation of this console is known to have made. Whoever else looks meanwhile passes by the locked ones.
-func (q *Queries) ListPointsWithoutOperation(ctx context.Context, most int32) ([]RecoveryPoint, error) {
-	rows, err := q.db.Query(ctx, listPointsWithoutOperation, most)
+func (q *Queries) ListPointsWithoutOperation(ctx context.Context, arg ListPointsWithoutOperationParams) ([]RecoveryPoint, error) {
+	rows, err := q.db.Query(ctx, listPointsWithoutOperation, arg.Platform, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -590,6 +621,7 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, most int32) ([
 		var i RecoveryPoint
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.TakenAt,
 			&i.BackupType,
 			&i.Note,
@@ -632,7 +664,7 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, most int32) ([
 }
 
 const listTests = `-- name: ListTests :many
-select id, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where point_id = $1 order by tested_at desc limit 10
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where point_id = $1 order by tested_at desc limit 10
 `
 
 func (q *Queries) ListTests(ctx context.Context, pointID string) ([]BackupTest, error) {
@@ -646,6 +678,7 @@ func (q *Queries) ListTests(ctx context.Context, pointID string) ([]BackupTest, 
 		var i BackupTest
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.PointID,
 			&i.OperationID,
 			&i.Organization,
@@ -760,13 +793,13 @@ func (q *Queries) SetPointProof(ctx context.Context, arg SetPointProofParams) er
 	return err
 }
 
-const upsertPoint = `-- name: UpsertPoint :exec
-insert into recovery_points (id, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
+const upsertPoint = `-- name: UpsertPoint :execrows
+insert into recovery_points (id, platform, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
     bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
     wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, covers)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $12, $13, $14, $15, $16, $17, $18, $19,
-    $20, $21, $22, $23, $24, $25, $26, $27)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+    $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21, $22, $23, $24, $25, $26, $27, $28)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
@@ -789,10 +822,12 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
     bytes_new = greatest(excluded.bytes_new, recovery_points.bytes_new),
     chunks = greatest(excluded.chunks, recovery_points.chunks), chunks_new = greatest(excluded.chunks_new, recovery_points.chunks_new),
     seconds = greatest(excluded.seconds, recovery_points.seconds)
+where recovery_points.platform = excluded.platform
 `
 
 type UpsertPointParams struct {
 	ID                string
+	Platform          string
 	TakenAt           time.Time
 	BackupType        string
 	Note              string
@@ -821,10 +856,11 @@ type UpsertPointParams struct {
 	Covers            []byte
 }
 
-// A point's facts never change, but they may become known later; its copies change.
-func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) error {
-	_, err := q.db.Exec(ctx, upsertPoint,
+// A point's facts never change, but they may become known later; its copies change. No row: it is another platform's.
+func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) (int64, error) {
+	result, err := q.db.Exec(ctx, upsertPoint,
 		arg.ID,
+		arg.Platform,
 		arg.TakenAt,
 		arg.BackupType,
 		arg.Note,
@@ -852,5 +888,8 @@ func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) error 
 		arg.Locked,
 		arg.Covers,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

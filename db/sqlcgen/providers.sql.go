@@ -11,11 +11,11 @@ import (
 )
 
 const listProviderStates = `-- name: ListProviderStates :many
-select name, medium, region, offsite, checked_at, written_at, reachable, error, last_point, last_confirmed_at, points from provider_states
+select platform, name, medium, region, offsite, checked_at, written_at, reachable, error, last_point, last_confirmed_at, points from provider_states where platform = $1
 `
 
-func (q *Queries) ListProviderStates(ctx context.Context) ([]ProviderState, error) {
-	rows, err := q.db.Query(ctx, listProviderStates)
+func (q *Queries) ListProviderStates(ctx context.Context, platform string) ([]ProviderState, error) {
+	rows, err := q.db.Query(ctx, listProviderStates, platform)
 	if err != nil {
 		return nil, err
 	}
@@ -24,6 +24,7 @@ func (q *Queries) ListProviderStates(ctx context.Context) ([]ProviderState, erro
 	for rows.Next() {
 		var i ProviderState
 		if err := rows.Scan(
+			&i.Platform,
 			&i.Name,
 			&i.Medium,
 			&i.Region,
@@ -47,15 +48,16 @@ func (q *Queries) ListProviderStates(ctx context.Context) ([]ProviderState, erro
 }
 
 const setProviderCheck = `-- name: SetProviderCheck :exec
-insert into provider_states (name, medium, region, offsite, checked_at, reachable, error, written_at)
-values ($1, $2, $3, $4, now(), $5, $6, case when $7::boolean then now() end)
-on conflict (name) do update
+insert into provider_states (platform, name, medium, region, offsite, checked_at, reachable, error, written_at)
+values ($1, $2, $3, $4, $5, now(), $6, $7, case when $8::boolean then now() end)
+on conflict (platform, name) do update
 set medium = excluded.medium, region = excluded.region, offsite = excluded.offsite, checked_at = excluded.checked_at,
     reachable = excluded.reachable, error = excluded.error, written_at = coalesce(excluded.written_at, provider_states.written_at)
-where provider_states.checked_at is not distinct from $8
+where provider_states.checked_at is not distinct from $9
 `
 
 type SetProviderCheckParams struct {
+	Platform  string
 	Name      string
 	Medium    string
 	Region    string
@@ -69,6 +71,7 @@ type SetProviderCheckParams struct {
 // A check during which something else was seen of the provider, such as that a backup failed there, says nothing against it.
 func (q *Queries) SetProviderCheck(ctx context.Context, arg SetProviderCheckParams) error {
 	_, err := q.db.Exec(ctx, setProviderCheck,
+		arg.Platform,
 		arg.Name,
 		arg.Medium,
 		arg.Region,
@@ -82,7 +85,7 @@ func (q *Queries) SetProviderCheck(ctx context.Context, arg SetProviderCheckPara
 }
 
 const setProviderPoints = `-- name: SetProviderPoints :exec
-with ordered as (select name from provider_states order by name for update)
+with ordered as (select name from provider_states where platform = $1 order by name for update)
 update provider_states p
 set points = coalesce(c.points, 0), last_point = coalesce(c.last_point, ''), last_confirmed_at = c.last_confirmed_at
 from ordered q
@@ -90,15 +93,15 @@ left join (
     select k.copy ->> 'name' as name, count(*) as points,
         (array_agg(r.id order by r.taken_at desc, r.id desc))[1] as last_point, max(r.taken_at) as last_confirmed_at
     from recovery_points r, jsonb_array_elements(r.copies) as k (copy)
-    where (k.copy ->> 'confirmed')::boolean
+    where r.platform = $1 and (k.copy ->> 'confirmed')::boolean
     group by 1
 ) c on c.name = q.name
-where p.name = q.name
+where p.platform = $1 and p.name = q.name
 `
 
-// Recounts what is confirmed where. It reads every recovery point: for workers, never for a page.
-func (q *Queries) SetProviderPoints(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, setProviderPoints)
+// Recounts what is confirmed where, of a platform. It reads every recovery point: for workers, never for a page.
+func (q *Queries) SetProviderPoints(ctx context.Context, platform string) error {
+	_, err := q.db.Exec(ctx, setProviderPoints, platform)
 	return err
 }
 
@@ -106,16 +109,17 @@ const setProviderSeen = `-- name: SetProviderSeen :exec
 update provider_states
 set checked_at = now(), reachable = $1::text = '', error = $1,
     written_at = case when $1::text = '' then now() else written_at end
-where name = $2
+where platform = $2 and name = $3
 `
 
 type SetProviderSeenParams struct {
-	Error string
-	Name  string
+	Error    string
+	Platform string
+	Name     string
 }
 
 // What an operation saw of a provider: whether it took and kept what was written.
 func (q *Queries) SetProviderSeen(ctx context.Context, arg SetProviderSeenParams) error {
-	_, err := q.db.Exec(ctx, setProviderSeen, arg.Error, arg.Name)
+	_, err := q.db.Exec(ctx, setProviderSeen, arg.Error, arg.Platform, arg.Name)
 	return err
 }

@@ -79,7 +79,7 @@ func (q *Queries) DeleteSecondStep(ctx context.Context, accountID string) (int64
 }
 
 const getAccount = `-- name: GetAccount :one
-select id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where id = $1 and disabled_at is null
+select id, email, kind, subject, password_hash, role, platform, organization, created_at, changed_at, disabled_at from accounts where id = $1 and disabled_at is null
 `
 
 func (q *Queries) GetAccount(ctx context.Context, id string) (Account, error) {
@@ -92,6 +92,7 @@ func (q *Queries) GetAccount(ctx context.Context, id string) (Account, error) {
 		&i.Subject,
 		&i.PasswordHash,
 		&i.Role,
+		&i.Platform,
 		&i.Organization,
 		&i.CreatedAt,
 		&i.ChangedAt,

@@ -60,7 +60,7 @@ func (q *Queries) EndSessionHere(ctx context.Context, arg EndSessionHereParams) 
 }
 
 const getAccountBySubject = `-- name: GetAccountBySubject :one
-select id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at from accounts where subject = $1::text and disabled_at is null
+select id, email, kind, subject, password_hash, role, platform, organization, created_at, changed_at, disabled_at from accounts where subject = $1::text and disabled_at is null
 `
 
 func (q *Queries) GetAccountBySubject(ctx context.Context, subject string) (Account, error) {
@@ -73,6 +73,7 @@ func (q *Queries) GetAccountBySubject(ctx context.Context, subject string) (Acco
 		&i.Subject,
 		&i.PasswordHash,
 		&i.Role,
+		&i.Platform,
 		&i.Organization,
 		&i.CreatedAt,
 		&i.ChangedAt,
@@ -169,17 +170,18 @@ func (q *Queries) PostponeSupabase(ctx context.Context, arg PostponeSupabasePara
 }
 
 const saveSupabaseAccount = `-- name: SaveSupabaseAccount :one
-insert into accounts (id, email, password_hash, role, organization, kind, subject)
-values ($1, $2, '', $3, $4, 'supabase', $5::text)
+insert into accounts (id, email, password_hash, role, platform, organization, kind, subject)
+values ($1, $2, '', $3, $4, $5, 'supabase', $6::text)
 on conflict (subject) do update
-set email = excluded.email, role = excluded.role, organization = excluded.organization, changed_at = now(), disabled_at = null
-returning id, email, kind, subject, password_hash, role, organization, created_at, changed_at, disabled_at
+set email = excluded.email, role = excluded.role, platform = excluded.platform, organization = excluded.organization, changed_at = now(), disabled_at = null
+returning id, email, kind, subject, password_hash, role, platform, organization, created_at, changed_at, disabled_at
 `
 
 type SaveSupabaseAccountParams struct {
 	ID           string
 	Email        string
 	Role         string
+	Platform     *string
 	Organization *string
 	Subject      string
 }
@@ -190,6 +192,7 @@ func (q *Queries) SaveSupabaseAccount(ctx context.Context, arg SaveSupabaseAccou
 		arg.ID,
 		arg.Email,
 		arg.Role,
+		arg.Platform,
 		arg.Organization,
 		arg.Subject,
 	)
@@ -201,6 +204,7 @@ func (q *Queries) SaveSupabaseAccount(ctx context.Context, arg SaveSupabaseAccou
 		&i.Subject,
 		&i.PasswordHash,
 		&i.Role,
+		&i.Platform,
 		&i.Organization,
 		&i.CreatedAt,
 		&i.ChangedAt,

@@ -11,7 +11,7 @@ import (
 )
 
 const getTest = `-- name: GetTest :one
-select id, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where id = $1
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where id = $1
 `
 
 func (q *Queries) GetTest(ctx context.Context, id string) (BackupTest, error) {
@@ -19,6 +19,7 @@ func (q *Queries) GetTest(ctx context.Context, id string) (BackupTest, error) {
 	var i BackupTest
 	err := row.Scan(
 		&i.ID,
+		&i.Platform,
 		&i.PointID,
 		&i.OperationID,
 		&i.Organization,
@@ -32,7 +33,7 @@ func (q *Queries) GetTest(ctx context.Context, id string) (BackupTest, error) {
 }
 
 const listAllTests = `-- name: ListAllTests :many
-select id, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
 where (tested_at, id) < ($1::timestamptz, $2::uuid) and tested_at >= $3::timestamptz
   and ($4::text = '' or kind = $4)
   and ($5::boolean is null or ok = $5)
@@ -68,6 +69,7 @@ func (q *Queries) ListAllTests(ctx context.Context, arg ListAllTestsParams) ([]B
 		var i BackupTest
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.PointID,
 			&i.OperationID,
 			&i.Organization,
@@ -89,7 +91,7 @@ func (q *Queries) ListAllTests(ctx context.Context, arg ListAllTestsParams) ([]B
 
 const listLastRestoreTimes = `-- name: ListLastRestoreTimes :many
 select finished_at, tier_seconds from disaster_recovery_events
-where outcome = 'done'
+where platform = $1 and outcome = 'done'
 order by finished_at desc
 limit 20
 `
@@ -99,8 +101,8 @@ type ListLastRestoreTimesRow struct {
 	TierSeconds []byte
 }
 
-func (q *Queries) ListLastRestoreTimes(ctx context.Context) ([]ListLastRestoreTimesRow, error) {
-	rows, err := q.db.Query(ctx, listLastRestoreTimes)
+func (q *Queries) ListLastRestoreTimes(ctx context.Context, platform string) ([]ListLastRestoreTimesRow, error) {
+	rows, err := q.db.Query(ctx, listLastRestoreTimes, platform)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +125,7 @@ const listLastVerifications = `-- name: ListLastVerifications :many
 select o.finished_at, o.deep, t.point_id, coalesce(o.result -> 'proofs' -> t.point_id -> 'integrity', '{}')::jsonb as integrity,
     array(select distinct f #>> '{}' from jsonb_path_query(o.result, '$.findings[*] ? (@.damage == false).provider') f)::text[] as silent
 from (
-    select id, finished_at, deep, result from backup_operations where kind = 'verify' and state = 'done' order by id desc limit 3
+    select v.id, v.finished_at, v.deep, v.result from backup_operations v where v.platform = $1 and v.kind = 'verify' and v.state = 'done' order by v.id desc limit 3
 ) o
 cross join lateral (select b.point_id from backup_tests b where b.operation_id = o.id order by b.point_id desc limit 1) t
 order by o.id desc
@@ -139,8 +141,8 @@ type ListLastVerificationsRow struct {
 
 // Of the newest verifications what each found at the providers of the newest recovery point that it looked at, and which of them it could
 // not ask. Nothing else is read of what a verification reports, which can be long.
-func (q *Queries) ListLastVerifications(ctx context.Context) ([]ListLastVerificationsRow, error) {
-	rows, err := q.db.Query(ctx, listLastVerifications)
+func (q *Queries) ListLastVerifications(ctx context.Context, platform string) ([]ListLastVerificationsRow, error) {
+	rows, err := q.db.Query(ctx, listLastVerifications, platform)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +168,7 @@ func (q *Queries) ListLastVerifications(ctx context.Context) ([]ListLastVerifica
 }
 
 const listPointTests = `-- name: ListPointTests :many
-select id, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
 where point_id = $1 and (tested_at, id) < ($2::timestamptz, $3::uuid) and tested_at >= $4::timestamptz
   and ($5::text = '' or kind = $5)
   and ($6::boolean is null or ok = $6)
@@ -204,6 +206,7 @@ func (q *Queries) ListPointTests(ctx context.Context, arg ListPointTestsParams) 
 		var i BackupTest
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.PointID,
 			&i.OperationID,
 			&i.Organization,

@@ -126,7 +126,7 @@ func (q *Queries) GetIdempotent(ctx context.Context, arg GetIdempotentParams) (G
 }
 
 const getRefusedToken = `-- name: GetRefusedToken :one
-select t.id, t.account_id, t.name, a.email, a.role, a.organization,
+select t.id, t.account_id, t.name, a.email, a.role, a.platform, a.organization,
     (case when a.disabled_at is not null then 'closed' when t.revoked_at is not null then 'revoked' else 'expired' end)::text as reason
 from api_tokens t join accounts a on a.id = t.account_id
 where t.token_hash = $1
@@ -138,6 +138,7 @@ type GetRefusedTokenRow struct {
 	Name         string
 	Email        string
 	Role         string
+	Platform     *string
 	Organization *string
 	Reason       string
 }
@@ -152,6 +153,7 @@ func (q *Queries) GetRefusedToken(ctx context.Context, tokenHash []byte) (GetRef
 		&i.Name,
 		&i.Email,
 		&i.Role,
+		&i.Platform,
 		&i.Organization,
 		&i.Reason,
 	)
@@ -159,7 +161,7 @@ func (q *Queries) GetRefusedToken(ctx context.Context, tokenHash []byte) (GetRef
 }
 
 const getToken = `-- name: GetToken :one
-select t.id, t.account_id, t.permissions, t.last_used_at, t.last_address, a.email, a.role, a.organization
+select t.id, t.account_id, t.permissions, t.last_used_at, t.last_address, a.email, a.role, a.platform, a.organization
 from api_tokens t join accounts a on a.id = t.account_id
 where t.token_hash = $1 and t.revoked_at is null and t.expires_at > $2::timestamptz and a.disabled_at is null
 `
@@ -177,6 +179,7 @@ type GetTokenRow struct {
 	LastAddress  string
 	Email        string
 	Role         string
+	Platform     *string
 	Organization *string
 }
 
@@ -191,6 +194,7 @@ func (q *Queries) GetToken(ctx context.Context, arg GetTokenParams) (GetTokenRow
 		&i.LastAddress,
 		&i.Email,
 		&i.Role,
+		&i.Platform,
 		&i.Organization,
 	)
 	return i, err

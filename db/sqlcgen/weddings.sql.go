@@ -11,29 +11,31 @@ import (
 )
 
 const deleteMilestone = `-- name: DeleteMilestone :exec
-delete from wedding_milestones where wedding_id = $1 and name = $2
+delete from wedding_milestones where platform = $1 and wedding_id = $2 and name = $3
 `
 
 type DeleteMilestoneParams struct {
+	Platform  string
 	WeddingID string
 	Name      string
 }
 
 func (q *Queries) DeleteMilestone(ctx context.Context, arg DeleteMilestoneParams) error {
-	_, err := q.db.Exec(ctx, deleteMilestone, arg.WeddingID, arg.Name)
+	_, err := q.db.Exec(ctx, deleteMilestone, arg.Platform, arg.WeddingID, arg.Name)
 	return err
 }
 
 const getNewestDrill = `-- name: GetNewestDrill :one
-select id, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where kind = 'restore' and ok order by tested_at desc limit 1
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where platform = $1 and kind = 'restore' and ok order by tested_at desc limit 1
 `
 
 // The newest restore that compared every row.
-func (q *Queries) GetNewestDrill(ctx context.Context) (BackupTest, error) {
-	row := q.db.QueryRow(ctx, getNewestDrill)
+func (q *Queries) GetNewestDrill(ctx context.Context, platform string) (BackupTest, error) {
+	row := q.db.QueryRow(ctx, getNewestDrill, platform)
 	var i BackupTest
 	err := row.Scan(
 		&i.ID,
+		&i.Platform,
 		&i.PointID,
 		&i.OperationID,
 		&i.Organization,
@@ -47,11 +49,16 @@ func (q *Queries) GetNewestDrill(ctx context.Context) (BackupTest, error) {
 }
 
 const listMilestones = `-- name: ListMilestones :many
-select wedding_id, name, day, organization, set_by, set_at from wedding_milestones where wedding_id = $1 order by day, name
+select platform, wedding_id, name, day, organization, set_by, set_at from wedding_milestones where platform = $1 and wedding_id = $2 order by day, name
 `
 
-func (q *Queries) ListMilestones(ctx context.Context, weddingID string) ([]WeddingMilestone, error) {
-	rows, err := q.db.Query(ctx, listMilestones, weddingID)
+type ListMilestonesParams struct {
+	Platform  string
+	WeddingID string
+}
+
+func (q *Queries) ListMilestones(ctx context.Context, arg ListMilestonesParams) ([]WeddingMilestone, error) {
+	rows, err := q.db.Query(ctx, listMilestones, arg.Platform, arg.WeddingID)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +67,7 @@ func (q *Queries) ListMilestones(ctx context.Context, weddingID string) ([]Weddi
 	for rows.Next() {
 		var i WeddingMilestone
 		if err := rows.Scan(
+			&i.Platform,
 			&i.WeddingID,
 			&i.Name,
 			&i.Day,
@@ -78,16 +86,17 @@ func (q *Queries) ListMilestones(ctx context.Context, weddingID string) ([]Weddi
 }
 
 const listMilestonesBetween = `-- name: ListMilestonesBetween :many
-select wedding_id, name, day, organization, set_by, set_at from wedding_milestones where day > $1::date and day <= $2::date order by day, wedding_id, name
+select platform, wedding_id, name, day, organization, set_by, set_at from wedding_milestones where platform = $1 and day > $2::date and day <= $3::date order by day, wedding_id, name
 `
 
 type ListMilestonesBetweenParams struct {
-	After time.Time
-	Upto  time.Time
+	Platform string
+	After    time.Time
+	Upto     time.Time
 }
 
 func (q *Queries) ListMilestonesBetween(ctx context.Context, arg ListMilestonesBetweenParams) ([]WeddingMilestone, error) {
-	rows, err := q.db.Query(ctx, listMilestonesBetween, arg.After, arg.Upto)
+	rows, err := q.db.Query(ctx, listMilestonesBetween, arg.Platform, arg.After, arg.Upto)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +105,7 @@ func (q *Queries) ListMilestonesBetween(ctx context.Context, arg ListMilestonesB
 	for rows.Next() {
 		var i WeddingMilestone
 		if err := rows.Scan(
+			&i.Platform,
 			&i.WeddingID,
 			&i.Name,
 			&i.Day,
@@ -114,20 +124,21 @@ func (q *Queries) ListMilestonesBetween(ctx context.Context, arg ListMilestonesB
 }
 
 const listWeddingPoints = `-- name: ListWeddingPoints :many
-select id, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
-where backup_type in ('full', 'incremental') or wedding_id = $1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points
+where platform = $1 and (backup_type in ('full', 'incremental') or wedding_id = $2)
 order by taken_at desc, id desc
-limit $2
+limit $3
 `
 
 type ListWeddingPointsParams struct {
+	Platform  string
 	WeddingID *string
 	Most      int32
 }
 
 // Those that hold the wedding: all that hold every tier, and its own.
 func (q *Queries) ListWeddingPoints(ctx context.Context, arg ListWeddingPointsParams) ([]RecoveryPoint, error) {
-	rows, err := q.db.Query(ctx, listWeddingPoints, arg.WeddingID, arg.Most)
+	rows, err := q.db.Query(ctx, listWeddingPoints, arg.Platform, arg.WeddingID, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +148,7 @@ func (q *Queries) ListWeddingPoints(ctx context.Context, arg ListWeddingPointsPa
 		var i RecoveryPoint
 		if err := rows.Scan(
 			&i.ID,
+			&i.Platform,
 			&i.TakenAt,
 			&i.BackupType,
 			&i.Note,
@@ -179,12 +191,13 @@ func (q *Queries) ListWeddingPoints(ctx context.Context, arg ListWeddingPointsPa
 }
 
 const setMilestone = `-- name: SetMilestone :exec
-insert into wedding_milestones (wedding_id, name, day, organization, set_by)
-values ($1, $2, $3, $4, $5)
-on conflict (wedding_id, name) do update set day = excluded.day, organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by, set_at = now()
+insert into wedding_milestones (platform, wedding_id, name, day, organization, set_by)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (platform, wedding_id, name) do update set day = excluded.day, organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by, set_at = now()
 `
 
 type SetMilestoneParams struct {
+	Platform     string
 	WeddingID    string
 	Name         string
 	Day          time.Time
@@ -194,6 +207,7 @@ type SetMilestoneParams struct {
 
 func (q *Queries) SetMilestone(ctx context.Context, arg SetMilestoneParams) error {
 	_, err := q.db.Exec(ctx, setMilestone,
+		arg.Platform,
 		arg.WeddingID,
 		arg.Name,
 		arg.Day,

@@ -23,6 +23,7 @@ type AuditEntry struct {
 	Actor        string          `json:"actor"`
 	ActorID      string          `json:"actor_id,omitempty"`
 	Role         string          `json:"role,omitempty"`
+	Platform     string          `json:"platform,omitempty" doc:"Whose the organization is"`
 	Organization string          `json:"organization,omitempty" doc:"That the actor was bound to"`
 	Session      string          `json:"session,omitempty" doc:"Of a browser"`
 	Token        string          `json:"token,omitempty" doc:"Of a script"`
@@ -42,7 +43,7 @@ type AuditEntry struct {
 
 func auditEntryOf(r audit.Row) AuditEntry {
 	return AuditEntry{ID: r.ID, At: r.At.UTC(), Actor: r.ActorName, ActorID: r.ActorID, Role: string(r.ActorRole),
-		Organization: r.Organization, Session: r.Session, Token: r.Token, Address: r.Address,
+		Platform: r.Platform, Organization: r.Organization, Session: r.Session, Token: r.Token, Address: r.Address,
 		UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action, Target: r.Target, WeddingID: r.WeddingID,
 		Point: r.Point, Outcome: r.Outcome, DurationMS: r.Took.Milliseconds(),
 		Security: r.Security, Detail: r.Detail, Hash: hex.EncodeToString(r.Hash)}

@@ -52,12 +52,13 @@ type CreateBackup struct {
 	Labels    map[string]string   `json:"labels,omitempty" maxProperties:"20" doc:"Such as app version and deploy tag"`
 	WeddingID string              `json:"wedding,omitempty" maxLength:"200" doc:"The key of the wedding that it is made for"`
 	Milestone string              `json:"milestone,omitempty" maxLength:"60" doc:"Of that wedding, such as contract_signed"`
+	Platform  string              `json:"platform,omitempty" maxLength:"40" doc:"The name of the platform; without it, the first, which most consoles have alone"`
 }
 
 func (h *actions) backups() {
 	op := action(http.MethodPost, "/backups/create", "createBackup", "Take a backup",
-		"One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the "+
-			"next may start.", "Backups")
+		"Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 "+
+			"says when the next may start.", "Backups")
 	op.DefaultStatus, op.Errors = http.StatusAccepted,
 		[]int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}
 	register(h, op, func(ctx context.Context, in *struct {
@@ -65,8 +66,9 @@ func (h *actions) backups() {
 		Body CreateBackup
 	}) (*counted, error) {
 		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx),
-			console.StartBackupInput{Type: in.Body.Type, Note: in.Body.Note, Labels: in.Body.Labels,
-				WeddingID: in.Body.WeddingID, Milestone: in.Body.Milestone})
+			console.StartBackupInput{Platform: in.Body.Platform, Type: in.Body.Type, Note: in.Body.Note,
+				Labels: in.Body.Labels, WeddingID: in.Body.WeddingID,
+				Milestone: in.Body.Milestone})
 		if err != nil {
 			return nil, err
 		}
@@ -147,6 +149,7 @@ type listOperationsInput struct {
 	Covers       string    `query:"covers" format:"date" doc:"Backups that cover weddings of this day, such as 2026-12-05"`
 	CoversTier   string    `query:"covers_tier" enum:"critical,high,standard" doc:"Backups that cover this tier"`
 	Contacts     bool      `query:"contacts" doc:"Only backups that cover vendors with a telephone number or an e-mail address"`
+	Platform     string    `query:"platform" maxLength:"40" doc:"Of this platform, by its name; without it, of all that the account sees"`
 	Milestone    string    `query:"milestone" maxLength:"60" doc:"Backups made for this milestone of a wedding, such as final_payment"`
 	Cursor       string    `query:"cursor" maxLength:"64"`
 	Limit        int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
@@ -168,9 +171,11 @@ func (h *actions) listOperations(ctx context.Context, in *listOperationsInput) (
 		}
 	}
 	page, err := h.d.Console.ListOperations(ctx, handlers.ActorFrom(ctx),
-		console.ListInput{Kind: console.Kind(in.Kind), State: console.State(in.State), Type: keepsake.BackupType(in.Type),
+		console.ListInput{Platform: in.Platform, Kind: console.Kind(in.Kind), State: console.State(in.State),
+			Type: keepsake.BackupType(in.Type),
 			Tier: keepsake.Tier(in.Tier), WeddingID: in.WeddingID, Organization: in.Organization, Active: in.Active,
-			From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit,
+			From: in.From,
+			To:   in.To, Cursor: in.Cursor, Limit: in.Limit,
 			Covers: covers, CoversTier: keepsake.Tier(in.CoversTier), Contacts: in.Contacts, Milestone: in.Milestone})
 	if err != nil {
 		return nil, err

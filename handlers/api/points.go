@@ -42,6 +42,7 @@ type SavePoint struct {
 }
 
 type listPointsInput struct {
+	Platform     string    `query:"platform" maxLength:"40" doc:"Of this platform, by its name; without it, of the first, which most consoles have alone"`
 	Type         string    `query:"type" enum:"full,incremental,critical"`
 	Tier         string    `query:"tier" enum:"critical,high,standard" doc:"That hold this tier"`
 	State        string    `query:"state" enum:"protected,unprotected" doc:"Whether they meet the 3-2-1 rule"`
@@ -111,7 +112,8 @@ func (h *actions) points() {
 }
 
 func (h *actions) listPoints(ctx context.Context, in *listPointsInput) (*pointList, error) {
-	what := console.PointsInput{Type: keepsake.BackupType(in.Type), Tier: keepsake.Tier(in.Tier), WeddingID: in.WeddingID,
+	what := console.PointsInput{Platform: in.Platform, Type: keepsake.BackupType(in.Type), Tier: keepsake.Tier(in.Tier),
+		WeddingID:    in.WeddingID,
 		Organization: in.Organization, Milestone: in.Milestone,
 		Phase: keepsake.Phase(in.Phase), From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit}
 	if in.State != "" {

@@ -58,6 +58,7 @@ var (
 // Operation is one backup, verification or restore.
 type Operation struct {
 	ID              string                 `json:"id"`
+	Platform        string                 `json:"platform" doc:"Of which it is: the name that the configuration gives it"`
 	Kind            string                 `json:"kind" enum:"backup,verify,repair,restore,scoped" doc:"scoped: a restore into the live platform"`
 	State           string                 `json:"state" enum:"proposed,queued,running,interrupted,done,failed,cancelled" doc:"proposed: it waits until another super admin approves it"`
 	Type            string                 `json:"type,omitempty" doc:"Of a backup"`
@@ -142,8 +143,8 @@ type Scope struct {
 }
 
 func operationOf(o console.Operation) Operation {
-	out := Operation{ID: o.ID, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type), Note: o.Note,
-		Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
+	out := Operation{ID: o.ID, Platform: o.Platform, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type),
+		Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
 		Target: o.Target, Database: o.Database, RequestedBy: o.RequestedBy, ApprovedBy: o.ApprovedBy,
 		ApprovedAt: moment(o.ApprovedAt), Organization: o.Organization, CreatedAt: o.CreatedAt,
 		StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
@@ -198,6 +199,7 @@ func progressOf(o console.Operation) *Progress {
 type Point struct {
 	engine.Point
 	Weddings  []PointWedding     `json:"weddings,omitempty" doc:"For which weddings it was made"`
+	Platform  string             `json:"platform,omitempty" doc:"Of which it is; absent where only the repository knows the point"`
 	Operation string             `json:"operation,omitempty" doc:"The backup that made it"`
 	LastTest  *Test              `json:"last_test,omitempty" doc:"Its newest proof or failure; absent: it was never tested"`
 	Proof     *engine.PointProof `json:"proof,omitempty" doc:"What the newest verification found"`
@@ -214,8 +216,8 @@ type PointWedding struct {
 
 func pointOf(p console.Point) Point {
 	out := Point{Point: p.Point, Weddings: each(p.Weddings,
-		func(m keepsake.WeddingMark) PointWedding { return pointWeddingOf(m, p.Time) }), Operation: p.Operation,
-		Proof: p.Proof}
+		func(m keepsake.WeddingMark) PointWedding { return pointWeddingOf(m, p.Time) }), Platform: p.Platform,
+		Operation: p.Operation, Proof: p.Proof}
 	if out.Copies == nil {
 		out.Copies = []keepsake.Copy{}
 	}

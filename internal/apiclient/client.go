@@ -862,10 +862,13 @@ type AuditEntry struct {
 	// Organization That the actor was bound to
 	Organization *string           `json:"organization,omitempty"`
 	Outcome      AuditEntryOutcome `json:"outcome"`
-	Point        *string           `json:"point,omitempty"`
-	RequestID    *string           `json:"request_id,omitempty"`
-	Role         *string           `json:"role,omitempty"`
-	Security     bool              `json:"security"`
+
+	// Platform Whose the organization is
+	Platform  *string `json:"platform,omitempty"`
+	Point     *string `json:"point,omitempty"`
+	RequestID *string `json:"request_id,omitempty"`
+	Role      *string `json:"role,omitempty"`
+	Security  bool    `json:"security"`
 
 	// Session Of a browser
 	Session *string `json:"session,omitempty"`
@@ -1076,6 +1079,9 @@ type CreateBackup struct {
 	Milestone *string `json:"milestone,omitempty"`
 	Note      *string `json:"note,omitempty"`
 
+	// Platform The name of the platform; without it, the first, which most consoles have alone
+	Platform *string `json:"platform,omitempty"`
+
 	// Type full reads everything; incremental what has changed; critical the critical tier alone
 	Type CreateBackupType `json:"type"`
 
@@ -1250,9 +1256,12 @@ type Operation struct {
 	Ok *bool `json:"ok,omitempty"`
 
 	// Organization That whoever asked for it is bound to
-	Organization *string   `json:"organization,omitempty"`
-	Point        *string   `json:"point,omitempty"`
-	Progress     *Progress `json:"progress,omitempty"`
+	Organization *string `json:"organization,omitempty"`
+
+	// Platform Of which it is: the name that the configuration gives it
+	Platform string    `json:"platform"`
+	Point    *string   `json:"point,omitempty"`
+	Progress *Progress `json:"progress,omitempty"`
 
 	// Protected Of a backup that is done: the 3-2-1 rule is met
 	Protected   *bool         `json:"protected,omitempty"`
@@ -1363,6 +1372,9 @@ type Point struct {
 	// Operation The backup that made it
 	Operation *string `json:"operation,omitempty"`
 
+	// Platform Of which it is; absent where only the repository knows the point
+	Platform *string `json:"platform,omitempty"`
+
 	// Proof What the newest verification found
 	Proof     *PointProof `json:"proof,omitempty"`
 	Protected bool        `json:"protected"`
@@ -1404,6 +1416,9 @@ type PointDetail struct {
 
 	// Operation The backup that made it
 	Operation *string `json:"operation,omitempty"`
+
+	// Platform Of which it is; absent where only the repository knows the point
+	Platform *string `json:"platform,omitempty"`
 
 	// Proof What the newest verification found
 	Proof     *PointProof `json:"proof,omitempty"`
@@ -2155,7 +2170,9 @@ type CreateBackupParams struct {
 
 // ListPointsParams defines parameters for ListPoints.
 type ListPointsParams struct {
-	Type *ListPointsParamsType `form:"type,omitempty" json:"type,omitempty"`
+	// Platform Of this platform, by its name; without it, of the first, which most consoles have alone
+	Platform *string               `form:"platform,omitempty" json:"platform,omitempty"`
+	Type     *ListPointsParamsType `form:"type,omitempty" json:"type,omitempty"`
 
 	// Tier That hold this tier
 	Tier *ListPointsParamsTier `form:"tier,omitempty" json:"tier,omitempty"`
@@ -2278,6 +2295,9 @@ type ListOperationsParams struct {
 
 	// Contacts Only backups that cover vendors with a telephone number or an e-mail address
 	Contacts *bool `form:"contacts,omitempty" json:"contacts,omitempty"`
+
+	// Platform Of this platform, by its name; without it, of all that the account sees
+	Platform *string `form:"platform,omitempty" json:"platform,omitempty"`
 
 	// Milestone Backups made for this milestone of a wedding, such as final_payment
 	Milestone *string `form:"milestone,omitempty" json:"milestone,omitempty"`
@@ -2478,7 +2498,7 @@ type ClientInterface interface {
 
 	// CreateBackupWithBody Take a backup
 	//
-	// One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
+	// Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2487,7 +2507,7 @@ type ClientInterface interface {
 
 	// CreateBackup Take a backup
 	//
-	// One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
+	// Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2781,7 +2801,7 @@ func (c *Client) VerifyAudit(ctx context.Context, params *VerifyAuditParams, req
 
 // CreateBackupWithBody Take a backup
 //
-// One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
+// Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2800,7 +2820,7 @@ func (c *Client) CreateBackupWithBody(ctx context.Context, params *CreateBackupP
 
 // CreateBackup Take a backup
 //
-// One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
+// Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3809,6 +3829,18 @@ func NewListPointsRequest(server string, params *ListPointsParams) (*http.Reques
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.Platform != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "platform", *params.Platform, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Type != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -4751,6 +4783,18 @@ func NewListOperationsRequest(server string, params *ListOperationsParams) (*htt
 
 		}
 
+		if params.Platform != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "platform", *params.Platform, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Milestone != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "milestone", *params.Milestone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -5531,7 +5575,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBackupWithBodyWithResponse Take a backup
 	//
-	// One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
+	// Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5540,7 +5584,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBackupWithResponse Take a backup
 	//
-	// One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
+	// Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9689,7 +9733,7 @@ func (c *ClientWithResponses) VerifyAuditWithResponse(ctx context.Context, param
 
 // CreateBackupWithBodyWithResponse Take a backup
 //
-// One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
+// Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9704,7 +9748,7 @@ func (c *ClientWithResponses) CreateBackupWithBodyWithResponse(ctx context.Conte
 
 // CreateBackupWithResponse Take a backup
 //
-// One runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
+// Of a platform one runs at a time; a second one is refused with 409. Each type has its own limit an hour: 429 says when the next may start.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -84,8 +84,9 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 		ID: head.LastID + 1,
 		// PostgreSQL keeps microseconds, and the hash must cover what it keeps.
 		At: head.At.UTC().Truncate(time.Microsecond), ActorID: clip(actor.ID), ActorName: clip(actor.Name),
-		ActorRole:    clip(string(actor.Role)),
-		Organization: clip(actor.Organization), Session: clip(session), Token: clip(token), Address: clip(actor.Address),
+		ActorRole: clip(string(actor.Role)),
+		Platform:  clip(actor.Platform), Organization: clip(actor.Organization), Session: clip(session),
+		Token: clip(token), Address: clip(actor.Address),
 		UserAgent: clip(cmp.Or(actor.UserAgent, request.UserAgent)),
 		RequestID: clip(cmp.Or(actor.RequestID, request.ID)), Action: clip(string(e.Action)), Target: clip(e.Target),
 		Wedding: clip(wedding), Point: clip(point),
@@ -97,7 +98,7 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 		return fmt.Errorf("append to the audit trail: %w", err)
 	}
 	if err := tx.AdvanceAuditHead(ctx, sqlcgen.AdvanceAuditHeadParams{LastID: row.ID, Hash: row.Hash,
-		Organization: row.Organization, At: row.At, Words: words(row)}); err != nil {
+		Platform: row.Platform, Organization: row.Organization, At: row.At, Words: words(row)}); err != nil {
 		return fmt.Errorf("advance the audit trail: %w", err)
 	}
 	if e.Outcome != Allowed { // what was allowed before does not say what was refused afterwards
@@ -137,7 +138,8 @@ func logLost(ctx context.Context, actor keepsake.Actor, e Entry, detail []byte, 
 	request := keepsake.RequestOf(ctx)
 	slog.ErrorContext(ctx, "an attempt could not be put on record: this is what the entry would say", "action", e.Action,
 		"target", clip(e.Target), "outcome", e.Outcome, "security", Security(e),
-		"actor", clip(actor.Name), "actor_id", clip(actor.ID), "role", actor.Role, "organization", clip(actor.Organization),
+		"actor", clip(actor.Name), "actor_id", clip(actor.ID), "role", actor.Role, "platform", clip(actor.Platform),
+		"organization", clip(actor.Organization),
 		"session", clip(actor.Session), "address", clip(actor.Address),
 		"user_agent", clip(cmp.Or(actor.UserAgent, request.UserAgent)), "request", clip(cmp.Or(actor.RequestID, request.ID)),
 		"detail", string(detail), "err", err)

@@ -22,7 +22,8 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 var (
 	someone = keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1",
 		UserAgent: "test"}
-	bound  = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Organization: "org-1"}
+	bound = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Platform: "main",
+		Organization: "org-1"}
 	system = keepsake.System("test")
 )
 

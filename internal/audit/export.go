@@ -33,6 +33,7 @@ type exported struct {
 	Actor        string          `json:"actor"`
 	ActorID      string          `json:"actor_id"`
 	Role         keepsake.Role   `json:"role"`
+	Platform     string          `json:"platform"`
 	Organization string          `json:"organization"`
 	Session      string          `json:"session"`
 	Token        string          `json:"token"`
@@ -59,23 +60,23 @@ func NewWriter(w io.Writer, format string) (write func(Row) error, end func() er
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		write = func(r Row) error {
-			return e.Encode(exported{r.ID, r.At.UTC(), r.ActorName, r.ActorID, r.ActorRole, r.Organization, r.Session, r.Token,
-				r.Address, r.UserAgent, r.RequestID,
+			return e.Encode(exported{r.ID, r.At.UTC(), r.ActorName, r.ActorID, r.ActorRole, r.Platform, r.Organization,
+				r.Session, r.Token, r.Address, r.UserAgent, r.RequestID,
 				r.Action, r.Target, r.WeddingID, r.Point, r.Outcome, r.Took.Milliseconds(), r.Security, r.Detail,
 				hex.EncodeToString(r.Hash)})
 		}
 		return write, func() error { return nil }, nil
 	}
 	c := csv.NewWriter(w)
-	err = c.Write([]string{"id", "at", "actor", "actor_id", "role", "organization", "session", "token", "address",
-		"user_agent", "request_id", "action", "target",
+	err = c.Write([]string{"id", "at", "actor", "actor_id", "role", "platform", "organization", "session", "token",
+		"address", "user_agent", "request_id", "action", "target",
 		"wedding", "point", "outcome", "duration_ms", "security", "detail", "hash"})
 	if err != nil {
 		return nil, nil, fmt.Errorf("write the head of the table: %w", err)
 	}
 	write = func(r Row) error {
 		cells := []string{strconv.FormatInt(r.ID, 10), r.At.UTC().Format(time.RFC3339Nano), r.ActorName, r.ActorID,
-			string(r.ActorRole), r.Organization, r.Session, r.Token,
+			string(r.ActorRole), r.Platform, r.Organization, r.Session, r.Token,
 			r.Address, r.UserAgent, r.RequestID, r.Action, r.Target, r.WeddingID, r.Point, string(r.Outcome),
 			strconv.FormatInt(r.Took.Milliseconds(), 10),
 			strconv.FormatBool(r.Security), string(r.Detail), hex.EncodeToString(r.Hash)}

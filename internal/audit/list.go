@@ -19,6 +19,7 @@ type Row struct {
 	ActorID      string
 	ActorName    string
 	ActorRole    keepsake.Role
+	Platform     string // whose the organization is
 	Organization string
 	Session      string // of the browser; empty where a token acted
 	Token        string
@@ -128,14 +129,14 @@ func rowOf(r sqlcgen.AuditLog) Row {
 			_ = json.Marshal(map[string]string{"unreadable": "This entry holds " + problem +
 			". Keepsake did not write it so: see what keepsake audit verify says."})
 	}
-	for _, s := range []*string{&r.ActorID, &r.ActorName, &r.ActorRole, &r.Organization, &r.Session, &r.Token, &r.Address,
-		&r.UserAgent, &r.RequestID, &r.Action, &r.Target, &r.Wedding, &r.Point} {
+	for _, s := range []*string{&r.ActorID, &r.ActorName, &r.ActorRole, &r.Platform, &r.Organization, &r.Session, &r.Token,
+		&r.Address, &r.UserAgent, &r.RequestID, &r.Action, &r.Target, &r.Wedding, &r.Point} {
 		if len(*s) > longest+len("…") {
 			*s = clip(*s)
 		}
 	}
 	return Row{ID: r.ID, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: keepsake.Role(r.ActorRole),
-		Organization: r.Organization, Session: r.Session,
+		Platform: r.Platform, Organization: r.Organization, Session: r.Session,
 		Token: r.Token, Address: r.Address, UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action,
 		Target: r.Target, WeddingID: r.Wedding, Point: r.Point,
 		Outcome: Outcome(r.Outcome), Took: time.Duration(r.DurationMs) * time.Millisecond, Security: r.Security,

@@ -74,8 +74,8 @@ func (y *years) work() string {
 	ms := fmt.Sprintf("%012x", y.now.UnixMilli())
 	id := ms[:8] + "-" + ms[8:] + "-7000-8000-000000000001"
 	err := y.d.InTx(y.t.Context(), someone, func(tx db.Tx) error {
-		_, err := tx.PG.Exec(y.t.Context(), "insert into backup_operations (id, kind, requested_by, requested_name) values "+
-			"($1, 'verify', '1', 'ada')", id)
+		_, err := tx.PG.Exec(y.t.Context(), "insert into backup_operations (platform, id, kind, requested_by, "+
+			"requested_name) values ('main', $1, 'verify', '1', 'ada')", id)
 		if err == nil {
 			_, err = tx.PG.Exec(y.t.Context(), "insert into operation_events values ($1, 1, $2, 'info', 'begun')", id, y.now)
 		}

@@ -28,20 +28,22 @@ const decided = `
 		sha256('hidden'), now(), 5);
 	insert into recovery_codes (account_id, code_hash, created_at, used_at)
 		values ('018f0000-0000-7000-8000-000000000001', sha256('hidden'), now(), now());
-	insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database, restore)
-		values ('018f0000-0000-7000-8000-000000000004', 'restore', 'proposed', '1', 'amelia@example.org', 'platform server',
-			'copy', '{"scope": {"everything": true}}');
+	insert into backup_operations (platform, id, kind, state, requested_by, requested_name, target, target_database,
+		restore)
+		values ('main', '018f0000-0000-7000-8000-000000000004', 'restore', 'proposed', '1', 'amelia@example.org',
+			'platform server', 'copy', '{"scope": {"everything": true}}');
 	insert into sign_in_throttles (kind, subject, failures, last_failure_at, locked_until) values ('account', sha256('a'),
 		9, now(), now() + interval '1 h'), ('address', sha256('b'), 9, now(), now() + interval '1 h');
-	insert into rate_limits (actor_id, kind, used_at) values ('1', 'full', array[now()]);
-	insert into recovery_points (id, taken_at, backup_type, source_database, source_server, tables, rows, bytes_read,
-		bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected)
-		values ('p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true);
-	insert into backup_tests (id, point_id, kind, tested_at, ok, findings, seconds)
-		values ('018f0000-0000-7000-8000-000000000005', 'p', 'verify', now(), false, 1, 1);
-	insert into disaster_recovery_events (id, point_id, target, target_database, started_at, finished_at, outcome)
-		values ('018f0000-0000-7000-8000-000000000006', 'p', 'x', 'x', now(), now(), 'failed');
-	insert into wedding_milestones (wedding_id, name, day, set_by) values ('1', 'tasting', '2030-01-01', 'x');
+	insert into rate_limits (platform, actor_id, kind, used_at) values ('main', '1', 'full', array[now()]);
+	insert into recovery_points (platform, id, taken_at, backup_type, source_database, source_server, tables, rows,
+		bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected)
+		values ('main', 'p', now(), 'full', 'x', '15', 1, 1, 1, 1, 1, 1, 1, 1, '[]', true);
+	insert into backup_tests (platform, id, point_id, kind, tested_at, ok, findings, seconds)
+		values ('main', '018f0000-0000-7000-8000-000000000005', 'p', 'verify', now(), false, 1, 1);
+	insert into disaster_recovery_events (platform, id, point_id, target, target_database, started_at, finished_at,
+		outcome) values ('main', '018f0000-0000-7000-8000-000000000006', 'p', 'x', 'x', now(), now(), 'failed');
+	insert into wedding_milestones (platform, wedding_id, name, day, set_by)
+		values ('main', '1', 'tasting', '2030-01-01', 'x');
 	insert into settings (name, value) values ('session_secret', 'x');
 	insert into alert_places (place, last_id, leased_until, next_at) values (sha256('x'), 0, '-infinity', '-infinity')`
 
@@ -98,7 +100,8 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 			"('018f0000-0000-7000-8000-000000000011', 'mallory@example.org', '$argon2id$hidden', 'super_admin')",
 			"mallory@example.org"},
 		{"accounts", "update accounts set password_hash = '$argon2id$other' where email like 'a%'", `["password_hash"]`},
-		{"accounts", "update accounts set organization = 'org-1' where email like 'a%'", `["organization"]`},
+		{"accounts", "update accounts set platform = 'main', organization = 'org-1' where email like 'a%'",
+			`["organization", "platform"]`},
 		{"accounts", "update accounts set disabled_at = now() where email like 'a%'", `["disabled_at"]`},
 		{"accounts", "delete from accounts where email like 'm%'", "mallory@example.org"},
 		{"sessions", `insert into sessions (id, token_hash, account_id, created_at, last_seen_at, expires_at, user_agent,
@@ -117,8 +120,8 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		{"second_steps", "update second_steps set secret = sha256('other')", `["secret"]`},
 		{"second_steps", "delete from second_steps", `"did": "delete"`},
 		{"recovery_codes", "update recovery_codes set used_at = null", `["used_at"]`},
-		{"backup_operations", "insert into backup_operations (id, kind, requested_by, requested_name) values " +
-			"('018f0000-0000-7000-8000-000000000014', 'verify', '1', 'x')", "018f0000-0000-7000-8000-000000000014"},
+		{"backup_operations", "insert into backup_operations (platform, id, kind, requested_by, requested_name) values " +
+			"('main', '018f0000-0000-7000-8000-000000000014', 'verify', '1', 'x')", "018f0000-0000-7000-8000-000000000014"},
 		{"backup_operations", "update backup_operations set note = 'x' where kind = 'restore'", `["note"]`},
 		{"backup_operations", "delete from backup_operations where kind = 'verify'", `"did": "delete"`},
 		{"sign_in_throttles", "update sign_in_throttles set locked_until = now() - interval '1 h' where kind = 'account'",
@@ -133,8 +136,8 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		{"recovery_points", "update recovery_points set locked = true", `["locked"]`},
 		{"backup_tests", "update backup_tests set ok = true", `["ok"]`},
 		{"backup_tests", "delete from backup_tests", `"did": "delete"`},
-		{"backup_tests", "insert into backup_tests (id, point_id, kind, tested_at, ok, findings, seconds) select " +
-			"gen_random_uuid(), id, 'restore', now(), true, 0, 1 from recovery_points", `"did": "insert"`},
+		{"backup_tests", "insert into backup_tests (id, platform, point_id, kind, tested_at, ok, findings, seconds) select " +
+			"gen_random_uuid(), platform, id, 'restore', now(), true, 0, 1 from recovery_points", `"did": "insert"`},
 		{"disaster_recovery_events", "delete from disaster_recovery_events", `"did": "delete"`},
 		{"wedding_milestones", "update wedding_milestones set day = '2031-01-01'", `["day"]`},
 		{"wedding_milestones", "delete from wedding_milestones", `"did": "delete"`},
@@ -194,10 +197,10 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 		"update backup_operations set state = 'interrupted', attempt = 1, started_at = now() where state = 'proposed'",
 		"update backup_operations set approved_by = '2', approved_name = 'ben@example.org', approved_at = now() where " +
 			"state = 'proposed'",
-		`insert into backup_operations (id, kind, state, requested_by, requested_name, target, target_database, restore,
-			approved_by, approved_name, approved_at)
-			values ('018f0000-0000-7000-8000-000000000021', 'restore', 'queued', '1', 'amelia@example.org', 'platform server',
-				'copy', '{"scope": {"everything": true}}', '2', 'ben@example.org', now())`,
+		`insert into backup_operations (platform, id, kind, state, requested_by, requested_name, target, target_database,
+			restore, approved_by, approved_name, approved_at)
+			values ('main', '018f0000-0000-7000-8000-000000000021', 'restore', 'queued', '1', 'amelia@example.org',
+				'platform server', 'copy', '{"scope": {"everything": true}}', '2', 'ben@example.org', now())`,
 		// Changing what somebody asked for, or who did, before the other one approves it.
 		"update backup_operations set target_database = 'other' where kind = 'restore'",
 		"update backup_operations set requested_by = '9' where kind = 'restore'",
@@ -284,8 +287,8 @@ func TestTheDatabasesEntriesChain(t *testing.T) {
 				if err := record(ctx, d, someone, "backup.start"); err != nil {
 					return err
 				}
-				err := explained(ctx, d, "insert into backup_operations (id, kind, requested_by, requested_name) values "+
-					"(gen_random_uuid(), 'verify', '1', 'x')")
+				err := explained(ctx, d, "insert into backup_operations (platform, id, kind, requested_by, requested_name) values "+
+					"('main', gen_random_uuid(), 'verify', '1', 'x')")
 				if err != nil {
 					return err
 				}
@@ -306,8 +309,8 @@ func TestTheDatabasesEntriesChain(t *testing.T) {
 func TestOnlyWhatAWriteNeedsExplainsIt(t *testing.T) {
 	t.Parallel()
 	const id = "018f0000-0000-7000-8000-000000000021"
-	operation := "insert into backup_operations (id, kind, state, requested_by, requested_name, target, " +
-		"target_database, restore) values ('" + id + "', 'restore', 'queued', '1', 'x', 'x', 'x', " +
+	operation := "insert into backup_operations (platform, id, kind, state, requested_by, requested_name, target, " +
+		"target_database, restore) values ('main', '" + id + "', 'restore', 'queued', '1', 'x', 'x', 'x', " +
 		`'{"scope": {"everything": true}}')`
 	account := "insert into accounts (id, email, password_hash, role) values ('" + id +
 		"', 'mallory@example.org', '$argon2id$hidden', 'super_admin')"
@@ -338,7 +341,7 @@ func TestOnlyWhatAWriteNeedsExplainsIt(t *testing.T) {
 			Outcome: audit.Allowed}, false},
 		"another account": {account, audit.Entry{Action: "account.create", Target: "amelia@example.org",
 			Outcome: audit.Allowed}, false},
-		"a password": {account + "; update accounts set organization = 'org-1' where id = '" + id + "'",
+		"a password": {account + "; update accounts set platform = 'main', organization = 'org-1' where id = '" + id + "'",
 			audit.Entry{Action: "account.password", Target: "mallory@example.org", Outcome: audit.Allowed}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,8 +28,8 @@ begin
         this := sha256(pg_temp.f(prev) || pg_temp.f(int8send(l.id)) || pg_temp.f(int8send((extract(epoch
 	from l.at) * 1000000)::bigint))
             || (select string_agg(pg_temp.f(convert_to(s, 'UTF8')), ''::bytea order by n)
-                from unnest(array[l.actor_id, l.actor_name, l.actor_role, l.organization, l.session, l.token,
-	l.address, l.user_agent,
+                from unnest(array[l.actor_id, l.actor_name, l.actor_role, l.platform, l.organization, l.session,
+	l.token, l.address, l.user_agent,
                     l.request_id, l.action, l.target, l.wedding, l.point, l.outcome]) with ordinality u(s, n))
             || pg_temp.f(int8send(l.duration_ms)) || pg_temp.f(int8send(l.security::int::bigint)) ||
 	pg_temp.f(convert_to(l.detail::text, 'UTF8')));
@@ -160,7 +160,7 @@ func TestEveryColumnIsCovered(t *testing.T) {
 		columns, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
-	if err != nil || len(columns) != 21 {
+	if err != nil || len(columns) != 22 {
 		t.Fatalf("columns: %v, %v", columns, err)
 	}
 	other := map[string]string{"id": "2", "at": "at + interval '1 microsecond'", "outcome": "'refused'",

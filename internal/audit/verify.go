@@ -351,9 +351,8 @@ func hash(r sqlcgen.AuditLog) []byte {
 	field(r.PrevHash)
 	number(r.ID)
 	number(r.At.UnixMicro())
-	for _, s := range []string{r.ActorID, r.ActorName, r.ActorRole, r.Organization, r.Session, r.Token, r.Address,
-		r.UserAgent,
-		r.RequestID, r.Action, r.Target, r.Wedding, r.Point, r.Outcome} {
+	for _, s := range []string{r.ActorID, r.ActorName, r.ActorRole, r.Platform, r.Organization, r.Session, r.Token,
+		r.Address, r.UserAgent, r.RequestID, r.Action, r.Target, r.Wedding, r.Point, r.Outcome} {
 		field([]byte(s))
 	}
 	number(r.DurationMs)

@@ -216,7 +216,7 @@ func SessionSecret(ctx context.Context, d *db.DB, configured keepsake.Secret) (k
 		if err = tx.InsertSetting(ctx, sqlcgen.InsertSettingParams{Name: sessionSecretName, Value: fresh}); err != nil {
 			return err
 		}
-		value, err = tx.GetSetting(ctx, sessionSecretName)
+		value, err = tx.GetSetting(ctx, sqlcgen.GetSettingParams{Name: sessionSecretName})
 		return err
 	})
 	if err != nil {

@@ -36,7 +36,7 @@ func (s *Sessions) recordRefusedToken(ctx context.Context, token, address string
 		which := network(address)
 		row, err := tx.GetRefusedToken(ctx, tokenHash(token))
 		if err == nil {
-			actor = actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, address, "")
+			actor = actorOf(row.AccountID, row.Email, row.Role, row.Platform, row.Organization, row.ID, address, "")
 			actor.Permissions = []keepsake.Permission{}
 			detail["reason"], detail["name"], which = row.Reason, row.Name, row.ID
 		} else if !db.IsNoRows(err) {
@@ -59,7 +59,8 @@ func (s *Sessions) recordRefusedSession(ctx context.Context, token string) error
 		which := network(request.Address)
 		row, err := tx.GetRefusedSession(ctx, tokenHash(token))
 		if err == nil {
-			actor = actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, request.Address, request.UserAgent)
+			actor = actorOf(row.AccountID, row.Email, row.Role, row.Platform, row.Organization, row.ID, request.Address,
+				request.UserAgent)
 			detail["reason"], which = row.Reason, row.ID
 			switch left := row.Reason == "expired" || row.Reason == "signed_out" || row.Reason == "replaced"; {
 			case left && IsByItself(ctx):

@@ -243,7 +243,7 @@ func TestTheNoteAsksForTheSecondStep(t *testing.T) {
 	if _, err := p.next(p.half(""), p.recovery[0], ""); err != nil {
 		t.Fatal(err)
 	}
-	note, err := auth.Verifiers(t.Context(), p.d)
+	note, err := auth.Verifiers(t.Context(), p.d, keepsake.DefaultPlatform)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,8 @@ func TestTheNoteAsksForTheSecondStep(t *testing.T) {
 		"Amelia@example.org"); err != nil {
 		t.Fatal(err)
 	}
-	if note, err = auth.Verifiers(t.Context(), p.d); err != nil || bytes.Contains(note, []byte("second_step")) {
+	note, err = auth.Verifiers(t.Context(), p.d, keepsake.DefaultPlatform)
+	if err != nil || bytes.Contains(note, []byte("second_step")) {
 		t.Errorf("after it was switched off: %s, %v", note, err)
 	}
 	if got := p.trail("second_step.off"); len(got) != 1 || !strings.HasPrefix(got[0], "allowed") {

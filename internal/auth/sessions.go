@@ -69,7 +69,7 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 	session := Session{
 		Token: keepsake.Secret(rand.Text() + rand.Text()), // 260 bits
 		ID:    id.String(), ExpiresAt: now.Add(AbsoluteTime),
-		Actor: actorOf(a.ID, a.Email, a.Role, a.Organization, id.String(), in.Address, in.UserAgent),
+		Actor: actorOf(a.ID, a.Email, a.Role, a.Platform, a.Organization, id.String(), in.Address, in.UserAgent),
 	}
 	session.Actor.ProvenAt = now
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -145,7 +145,8 @@ func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, e
 	if err != nil {
 		return keepsake.Actor{}, err
 	}
-	actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, row.Address, row.UserAgent)
+	actor := actorOf(row.AccountID, row.Email, row.Role, row.Platform, row.Organization, row.ID, row.Address,
+		row.UserAgent)
 	actor.ProvenAt = row.ProvenAt
 	if row.TokensExpireAt != nil && !s.now().Before(row.TokensExpireAt.Add(-renewBefore)) {
 		return s.confirm(ctx, actor)
@@ -179,7 +180,8 @@ func (s *Sessions) present(ctx context.Context, token string) (sqlcgen.GetSessio
 		if err := tx.TouchSession(ctx, seen); err != nil || !moved {
 			return err
 		}
-		actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, request.Address, request.UserAgent)
+		actor := actorOf(row.AccountID, row.Email, row.Role, row.Platform, row.Organization, row.ID, request.Address,
+			request.UserAgent)
 		return s.recordHourly(ctx, tx, "session "+row.ID+" "+network(request.Address), actor,
 			audit.Entry{Action: audit.SessionUse, Target: request.What, Outcome: audit.Allowed,
 				Detail: audit.Change(row.LastAddress, request.Address)})
@@ -236,12 +238,11 @@ func (s *Sessions) Sweep(ctx context.Context) error {
 	})
 }
 
-func actorOf(account, email, role string, organization *string, session, address, agent string) keepsake.Actor {
+func actorOf(
+	account, email, role string, platform, organization *string, session, address, agent string,
+) keepsake.Actor {
 	a := keepsake.Actor{ID: account, Name: email, Role: keepsake.Role(role), Session: session, Address: address,
-		UserAgent: agent}
-	if organization != nil {
-		a.Organization = *organization
-	}
+		UserAgent: agent, Platform: deref(platform), Organization: deref(organization)}
 	return a
 }
 

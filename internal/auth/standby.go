@@ -30,6 +30,7 @@ type Verifier struct {
 	PasswordHash string `json:"password_hash"`
 	Role         string `json:"role"`
 	Organization string `json:"organization,omitempty"`
+	Platform     string `json:"platform,omitempty"` // whose the organization is
 	// Account, Secret and Recovery are of accounts with a second step: the id, the sealed secret of the authenticator as
 	// it lies in the console database, and the hashes of the recovery codes that were not used then.
 	Account  string   `json:"account,omitempty"`
@@ -37,8 +38,9 @@ type Verifier struct {
 	Recovery [][]byte `json:"recovery_codes,omitempty"`
 }
 
-// Verifiers are the present accounts, as the repository keeps them.
-func Verifiers(ctx context.Context, d *db.DB) ([]byte, error) {
+// Verifiers are the present accounts, as the repository of a platform keeps them: those that are bound to an
+// organization of another one are nobody there.
+func Verifiers(ctx context.Context, d *db.DB, platform string) ([]byte, error) {
 	list := []Verifier{}
 	err := d.InTx(ctx, system, func(tx db.Tx) error {
 		steps := map[string]sqlcgen.ListSecondStepsRow{}
@@ -51,10 +53,11 @@ func Verifiers(ctx context.Context, d *db.DB) ([]byte, error) {
 		}
 		rows, err := tx.ListAccounts(ctx)
 		for _, a := range rows {
-			v := Verifier{Email: a.Email, PasswordHash: a.PasswordHash, Role: a.Role}
-			if a.Organization != nil {
-				v.Organization = *a.Organization
+			if a.Platform != nil && *a.Platform != platform {
+				continue
 			}
+			v := Verifier{Email: a.Email, PasswordHash: a.PasswordHash, Role: a.Role, Organization: deref(a.Organization),
+				Platform: deref(a.Platform)}
 			if k, ok := steps[a.ID]; ok {
 				v.Account, v.Secret, v.Recovery = a.ID, k.Secret, k.Codes
 			}
@@ -163,11 +166,7 @@ func (s *Standby) recordRefusedSignIn(ctx context.Context, email, address, reaso
 }
 
 func (v *Verifier) actor(session string) keepsake.Actor {
-	var organization *string
-	if v.Organization != "" {
-		organization = &v.Organization
-	}
-	return actorOf(v.Email, v.Email, v.Role, organization, session, "", "")
+	return actorOf(v.Email, v.Email, v.Role, &v.Platform, &v.Organization, session, "", "")
 }
 
 // Resolve returns who a token belongs to. An account that is gone from the repository is nobody any more.

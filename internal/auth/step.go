@@ -111,7 +111,7 @@ func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credential
 				return err
 			}
 		}
-		actor := actorOf(a.ID, a.Email, a.Role, a.Organization, "", in.Address, in.UserAgent)
+		actor := actorOf(a.ID, a.Email, a.Role, a.Platform, a.Organization, "", in.Address, in.UserAgent)
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionPassword, Target: a.Email,
 			Outcome: audit.Allowed,
 			Detail:  map[string]any{"asked": step.Kind}})

@@ -30,6 +30,7 @@ const kindLocal = "local"
 type Supabase struct {
 	Client   *gotrue.Client
 	Verifier *gotrue.Verifier
+	Platform string // its name: of which the organizations are that tokens say
 	// RequireMFA refuses people who have no second factor there.
 	RequireMFA bool
 	// Grace is how long a session goes on when the server does not answer and its token has expired; 0: 15 minutes.
@@ -343,10 +344,11 @@ func (s *Sessions) known(ctx context.Context, claims gotrue.Claims, from keepsak
 	err error) {
 	err = s.db.InTx(ctx, system, func(tx db.Tx) (err error) {
 		var learned []audit.Entry
-		if account, learned, err = knownIn(ctx, tx, claims); err != nil {
+		if account, learned, err = s.supabase.knownIn(ctx, tx, claims); err != nil {
 			return err
 		}
-		by := actorOf(account.ID, account.Email, account.Role, account.Organization, "", from.Address, from.UserAgent)
+		by := actorOf(account.ID, account.Email, account.Role, account.Platform, account.Organization, "", from.Address,
+			from.UserAgent)
 		return recordLearned(ctx, tx, by, learned)
 	})
 	return account, err
@@ -354,15 +356,19 @@ func (s *Sessions) known(ctx context.Context, claims gotrue.Claims, from keepsak
 
 // knownIn is known in a transaction that goes on: where the token says something new, learned is for the caller to put
 // on record.
-func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcgen.Account, learned []audit.Entry,
-	err error) {
+func (at *Supabase) knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcgen.Account,
+	learned []audit.Entry, err error) {
 	email, err := normalize(claims.Email)
 	if err != nil {
 		return account, nil, keepsake.Errorf(keepsake.CodeForbidden, refusal)
 	}
+	platform := ""
+	if claims.Organization != "" {
+		platform = at.Platform
+	}
 	account, err = tx.GetAccountBySubject(ctx, claims.Subject)
 	if err == nil && account.Email == email && account.Role == claims.Role &&
-		deref(account.Organization) == claims.Organization {
+		deref(account.Platform) == platform && deref(account.Organization) == claims.Organization {
 		return account, nil, nil
 	}
 	var before any // it is new here, or was closed
@@ -378,7 +384,7 @@ func knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims) (account sqlcg
 	}
 	p := sqlcgen.SaveSupabaseAccountParams{ID: id.String(), Email: email, Role: claims.Role, Subject: claims.Subject}
 	if claims.Organization != "" {
-		p.Organization = &claims.Organization
+		p.Platform, p.Organization = &platform, &claims.Organization
 	}
 	replaced, err := tx.ListReplaced(ctx, sqlcgen.ListReplacedParams{Email: email, Subject: claims.Subject})
 	if err != nil {
@@ -422,7 +428,8 @@ func recordLearned(ctx context.Context, tx db.Tx, by keepsake.Actor, learned []a
 
 // standingOfAccount is what the trail says of who somebody is.
 func standingOfAccount(a sqlcgen.Account) map[string]any {
-	return map[string]any{"email": a.Email, "role": a.Role, "organization": deref(a.Organization)}
+	return map[string]any{"email": a.Email, "role": a.Role, "platform": deref(a.Platform),
+		"organization": deref(a.Organization)}
 }
 
 // closeAccount closes the account of somebody who is seen to be no super admin any more, on record: what their tokens

@@ -108,8 +108,8 @@ func (s *Sessions) resolveJWT(ctx context.Context, token keepsake.Secret, addres
 	if err != nil {
 		return keepsake.Actor{}, err
 	}
-	actor := actorOf(account.ID, account.Email, account.Role, account.Organization, cmp.Or(claims.Session, claims.Subject),
-		address, "")
+	actor := actorOf(account.ID, account.Email, account.Role, account.Platform, account.Organization,
+		cmp.Or(claims.Session, claims.Subject), address, "")
 	actor.ProvenAt = claims.Proven
 	if asked {
 		err = s.db.InTx(ctx, system, func(tx db.Tx) error {

@@ -144,10 +144,8 @@ func (s *Sessions) reread(ctx context.Context, tx db.Tx, actor *keepsake.Actor) 
 	if err != nil {
 		return err
 	}
-	actor.Name, actor.Role, actor.Organization = a.Email, keepsake.Role(a.Role), ""
-	if a.Organization != nil {
-		actor.Organization = *a.Organization
-	}
+	actor.Name, actor.Role = a.Email, keepsake.Role(a.Role)
+	actor.Platform, actor.Organization = deref(a.Platform), deref(a.Organization)
 	return nil
 }
 
@@ -185,7 +183,7 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	if keepsake.Role(claims.Role) != keepsake.RoleSuperAdmin {
 		return endRefused, nil
 	}
-	account, learned, err := knownIn(ctx, tx, claims)
+	account, learned, err := s.supabase.knownIn(ctx, tx, claims)
 	if err != nil {
 		return "", err
 	}

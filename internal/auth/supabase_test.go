@@ -63,7 +63,7 @@ func (e *elsewhere) process(s *auth.Sessions, change func(*auth.Supabase)) *auth
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	at := &auth.Supabase{Client: client, Verifier: verifier}
+	at := &auth.Supabase{Client: client, Verifier: verifier, Platform: keepsake.DefaultPlatform}
 	if change != nil {
 		change(at)
 	}
@@ -117,7 +117,8 @@ func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
 		"encode(tokens, 'escape') like '%refresh%'"); n != 0 || e.count("select count(*) from supabase_sessions") != 2 {
 		t.Errorf("%d tokens in the clear", n)
 	}
-	if note, err := auth.Verifiers(t.Context(), e.d); err != nil || strings.Contains(string(note), bea.Email) {
+	note, err := auth.Verifiers(t.Context(), e.d, keepsake.DefaultPlatform)
+	if err != nil || strings.Contains(string(note), bea.Email) {
 		t.Errorf("the note: %s, %v", note, err)
 	}
 	// The password again, there; a wrong one, and one after another.

@@ -229,7 +229,7 @@ func (s *Sessions) resolveToken(ctx context.Context, token, address string) (kee
 
 // tokenActor is the person of a token, with what it may do.
 func tokenActor(row sqlcgen.GetTokenRow, address string) keepsake.Actor {
-	actor := actorOf(row.AccountID, row.Email, row.Role, row.Organization, row.ID, address, "")
+	actor := actorOf(row.AccountID, row.Email, row.Role, row.Platform, row.Organization, row.ID, address, "")
 	actor.Permissions = []keepsake.Permission{}
 	for _, p := range row.Permissions {
 		actor.Permissions = append(actor.Permissions, keepsake.Permission(p))

@@ -72,6 +72,10 @@ func (c *Config) where(path ...any) string {
 }
 
 func (c *Config) checkDatabases() *mistake {
+	if !keepsake.IsPlatformName(c.Platform.Name) {
+		return wrong("it is no name: use small letters, digits and dashes, a letter first and 40 at most",
+			"platform", "name")
+	}
 	platform, problem := parseDatabase(c.Platform.URL)
 	if problem != "" {
 		return wrong(problem, "platform", "url")

@@ -14,7 +14,7 @@ import (
 
 // Config is keepsake.yaml. Relative paths are relative to the file's own directory: see Resolve.
 type Config struct {
-	Platform  Database         `yaml:"platform"`
+	Platform  Platform         `yaml:"platform"`
 	Console   ConsoleDatabase  `yaml:"console"` // absent for the command line
 	Key       Key              `yaml:"key"`
 	Providers []Provider       `yaml:"providers"` // in order of preference for reading
@@ -37,9 +37,11 @@ type Config struct {
 	env func(string) (string, bool)
 }
 
-// Database is a connection URL.
-type Database struct {
-	URL keepsake.Secret `yaml:"url"`
+// Platform is the database that is protected.
+type Platform struct {
+	// Name is what rows of the console database call it; empty: keepsake.DefaultPlatform.
+	Name string          `yaml:"name"`
+	URL  keepsake.Secret `yaml:"url"`
 }
 
 // ConsoleDatabase is the console's own database: the role that it works as and the one that owns the tables.
@@ -173,6 +175,9 @@ func (c *Config) override() {
 }
 
 func (c *Config) setDefaults() {
+	if c.Platform.Name == "" {
+		c.Platform.Name = keepsake.DefaultPlatform
+	}
 	if c.Server.Address == "" {
 		c.Server.Address = DefaultAddress
 	}

@@ -249,6 +249,8 @@ func TestMistakes(t *testing.T) {
 			":2: providers[0].access_key_id (a): ", "give both"},
 		{"bad endpoint", "providers:\n  - {name: a, type: s3, bucket: b, endpoint: 'minio:9000'}\n", nil,
 			":2: providers[0].endpoint (a): it is no URL", "write https://host"},
+		{"platform with a name that is none", one + "platform: {name: The platform}\n", nil,
+			":3: platform.name: it is no name", "use small letters"},
 		{"platform of another kind", one + "platform: {url: 'mysql://u:hunter2@h/d'}\n", nil,
 			":3: platform.url: it is no PostgreSQL URL", "write postgres://"},
 		{"platform without database", one + "platform: {url: 'postgres://u:hunter2@h'}\n", nil,

@@ -29,7 +29,8 @@ limits: {full: 3}
 		return strings.HasPrefix(name, "data_map.") || name == "managed_schemas" || strings.HasPrefix(name, "auth.supabase.")
 	})
 	want := map[string]string{
-		"platform.url": "reader@db.example:5432/wedsync", "console.url": "k@db.example/keepsake",
+		"platform.name": "main", "platform.url": "reader@db.example:5432/wedsync",
+		"console.url":       "k@db.example/keepsake",
 		"console.owner_url": "owner@db.example/keepsake",
 		"providers[0].name": "local", "providers[0].type": "file", "providers[0].path": "./repo",
 		"providers[0].medium": "disk",

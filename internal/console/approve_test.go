@@ -19,13 +19,13 @@ type namesRestores struct{ console.Scopes }
 
 func (namesRestores) NewRestoreID() string { return "20261123T120000Z-000000000001" }
 
-func needsApproval(d *console.Deps) { d.SecondApprover, d.Scopes = true, namesRestores{} }
+func needsApproval(d *console.Deps) { d.SecondApprover, d.Platforms[0].Scopes = true, namesRestores{} }
 
 func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
 	t.Parallel()
 	w, e, _, server := restorable(t)
 	c := w.console(e, needsApproval, func(d *console.Deps) {
-		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
+		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
 	everything := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
 		Confirmation: "fresh_one"}
@@ -53,7 +53,7 @@ func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
 	late := second
 	late.Session, late.ProvenAt = "a session", time.Now().Add(-time.Hour)
 	theirs := second
-	theirs.Organization = "org-1"
+	theirs.Platform, theirs.Organization = "main", "org-1"
 	refused(admin, o.ID, keepsake.CodeForbidden)
 	refused(mine, o.ID, keepsake.CodeForbidden)
 	refused(anew, o.ID, keepsake.CodeForbidden)
@@ -93,7 +93,7 @@ func TestWhatIsLessThanEverythingStartsAtOnce(t *testing.T) {
 	t.Parallel()
 	w, e, plain, server := restorable(t)
 	c := w.console(e, needsApproval, func(d *console.Deps) {
-		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
+		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
 	in := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
 		Confirmation: "fresh_one"}
@@ -130,7 +130,7 @@ func TestAProposalEndsByItself(t *testing.T) {
 	t.Parallel()
 	w, e, _, server := restorable(t)
 	c := w.console(e, needsApproval, func(d *console.Deps) {
-		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
+		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
 	ask := func() console.Operation {
 		t.Helper()

@@ -25,7 +25,7 @@ type AuditPage struct {
 // its people did.
 func mayReadAudit(actor keepsake.Actor) error {
 	bound := actor
-	bound.Organization = ""
+	bound.Platform, bound.Organization = "", ""
 	return mayActOnPlatform(bound, keepsake.MayRead)
 }
 

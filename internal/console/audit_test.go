@@ -159,7 +159,7 @@ func TestAuditIsReadWithinAnOrganization(t *testing.T) {
 	w := newWorld(t)
 	c := w.console(newFakeEngine())
 	org := admin
-	org.ID, org.Organization = "7", "org-1"
+	org.ID, org.Platform, org.Organization = "7", "main", "org-1"
 	if _, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{}); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func (gone) Write([]byte) (int, error) { return 0, errors.New("the browser has g
 func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Scopes = brokenExport{} })
+	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Platforms[0].Scopes = brokenExport{} })
 	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Scope: theWedding("w1"), Point: "latest"}, "csv",
 		gone{}); err == nil {
 		t.Error("the whole wedding was taken out")

@@ -41,7 +41,7 @@ type knownVerdict struct {
 // because somebody has put an older verdict back.
 func (c *Console) lastVerdict(ctx context.Context) (v *AuditVerdict, err error) {
 	err = c.db.InTx(ctx, keepsake.System("audit"), func(tx db.Tx) error {
-		raw, err := tx.GetSetting(ctx, verdictName)
+		raw, err := tx.GetSetting(ctx, sqlcgen.GetSettingParams{Name: verdictName})
 		if err != nil && !db.IsNoRows(err) {
 			return err
 		}

@@ -129,46 +129,56 @@ func (f finder) organizationOf(ctx context.Context, actor keepsake.Actor, weddin
 	return found.Weddings[0].OrganizationID
 }
 
-// finder looks for weddings on behalf of the console.
-func (c *Console) finder() finder { return finder{c.engine, c.log, c.now, c.watch} }
-
 // mayBackUp refuses actors that may not take a backup. An actor bound to an organization may take an incremental one
 // that is made for a wedding of the organization. A full one reads everything again, so it needs the right to act on
 // the whole platform.
-func (c *Console) mayBackUp(ctx context.Context, actor keepsake.Actor, in StartBackupInput) error {
+func (p *platform) mayBackUp(ctx context.Context, actor keepsake.Actor, in StartBackupInput) error {
 	if in.WeddingID == "" || in.Type != keepsake.BackupIncremental {
 		return mayActOnPlatform(actor, keepsake.MayBackup)
 	}
-	return c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.WeddingID)
+	return p.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.WeddingID)
 }
 
 // readRestore returns what a restore into the live platform changed, to an actor who may do something about it.
-func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, p keepsake.Permission, restore string) (
-	*scope.Undo, error) {
-	if err := mayAct(actor, p); err != nil {
-		return nil, err
+// Of the platforms that they may mean, it is of the first whose repository knows it.
+func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, may keepsake.Permission, restore string) (
+	p *platform, u *scope.Undo, err error) {
+	if err = mayAct(actor, may); err != nil {
+		return nil, nil, err
 	}
-	u, err := c.scopes.ReadUndo(ctx, restore)
+	if p, err = c.platformOf(actor); err != nil {
+		return nil, nil, err
+	}
+	for _, of := range c.platforms {
+		if actor.Organization != "" && of != p {
+			continue
+		}
+		p = of
+		if u, err = p.Scopes.ReadUndo(ctx, restore); err == nil || keepsake.CodeOf(err) != keepsake.CodeNotFound {
+			break
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	of, err := undoneScope(u)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := c.finder().mayActOnScope(ctx, actor, p, ScopedInput{Scope: of, Point: u.Point}); err != nil {
-		return nil, err
+	if err := p.finder().mayActOnScope(ctx, actor, may, ScopedInput{Scope: of, Point: u.Point}); err != nil {
+		return nil, nil, err
 	}
-	return u, nil
+	return p, u, nil
 }
 
 // pointReader returns the actor that reads recovery points for actor. A point holds the whole platform, so its row
 // belongs to no organization, and row-level security rightly hides it from an actor bound to one: its note, labels
 // and marks may be about anybody's weddings. But such an actor must know which points there are, of which time and
 // how safe, to choose one. So the rows are read without the organization, here and nowhere else, and ownFacts removes
-// what is not the actor's.
+// what is not the actor's. Row-level security does not tell platforms apart for such a reader: each of its queries
+// names the platform.
 func pointReader(actor keepsake.Actor) keepsake.Actor {
-	actor.Organization = ""
+	actor.Platform, actor.Organization = "", ""
 	return actor
 }
 

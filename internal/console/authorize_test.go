@@ -27,8 +27,10 @@ type orgWorld struct {
 }
 
 var (
-	ofFirst  = keepsake.Actor{ID: "11", Name: "one@example.org", Role: keepsake.RoleSuperAdmin, Organization: "1"}
-	ofSecond = keepsake.Actor{ID: "12", Name: "two@example.org", Role: keepsake.RoleSuperAdmin, Organization: "2"}
+	ofFirst = keepsake.Actor{ID: "11", Name: "one@example.org", Role: keepsake.RoleSuperAdmin, Platform: "main",
+		Organization: "1"}
+	ofSecond = keepsake.Actor{ID: "12", Name: "two@example.org", Role: keepsake.RoleSuperAdmin, Platform: "main",
+		Organization: "2"}
 )
 
 func newOrgWorld(t *testing.T) *orgWorld {
@@ -62,7 +64,7 @@ func newOrgWorld(t *testing.T) *orgWorld {
 	w.exec(`update weddings set organization_id = 2 where id = 3;
 		delete from guests where wedding_id in (1, 2, 4); delete from bookings where wedding_id = 2; delete from weddings
 			where id = 2`)
-	w.c = w.console(w.e, func(d *console.Deps) { d.Scopes = w.e })
+	w.c = w.console(w.e, func(d *console.Deps) { d.Platforms[0].Scopes = w.e })
 	if err := w.c.SyncPoints(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +386,7 @@ func TestWhoeverGivesUpIsOnRecord(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	ctx, giveUp := context.WithCancel(t.Context())
-	c := w.console(e, func(d *console.Deps) { d.Scopes = leaves{giveUp: giveUp} })
+	c := w.console(e, func(d *console.Deps) { d.Platforms[0].Scopes = leaves{giveUp: giveUp} })
 	if _, err := c.PreviewScope(ctx, admin, rewind("1")); err != nil {
 		t.Error(err)
 	}

@@ -36,17 +36,21 @@ type lastMeasured struct {
 // Performance returns the measured speed of restores. Operations and recovery points carry the speed of backups
 // themselves.
 func (c *Console) Performance(ctx context.Context, actor keepsake.Actor) (Performance, error) {
-	if err := mayAct(actor, keepsake.MayRead); err != nil {
+	of, err := c.platformOf(actor)
+	if err == nil {
+		err = mayAct(actor, keepsake.MayRead)
+	}
+	if err != nil {
 		return Performance{}, c.recordRefused(ctx, actor, audit.OverviewRead, "", nil, err)
 	}
-	k, now := &c.measured, c.now()
+	k, now := &of.measured, c.now()
 	k.mu.Lock()
 	p, age := k.p, now.Sub(k.at)
 	k.mu.Unlock()
 	if age >= 0 && age < performanceAge {
 		return p, nil
 	}
-	p, err := c.readPerformance(ctx, actor)
+	p, err = c.readPerformance(ctx, of, actor)
 	if err != nil {
 		return p, fmt.Errorf("read how fast restores were: %w", err)
 	}
@@ -56,13 +60,13 @@ func (c *Console) Performance(ctx context.Context, actor keepsake.Actor) (Perfor
 	return p, nil
 }
 
-func (c *Console) readPerformance(ctx context.Context, actor keepsake.Actor) (Performance, error) {
+func (c *Console) readPerformance(ctx context.Context, of *platform, actor keepsake.Actor) (Performance, error) {
 	var p Performance
 	err := c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) (err error) {
-		if p.RestoreSpeed, err = tx.GetRestoreSpeed(ctx); err != nil && !db.IsNoRows(err) {
+		if p.RestoreSpeed, err = tx.GetRestoreSpeed(ctx, of.Name); err != nil && !db.IsNoRows(err) {
 			return err
 		}
-		row, err := tx.GetNewestDrill(ctx)
+		row, err := tx.GetNewestDrill(ctx, of.Name)
 		if db.IsNoRows(err) {
 			return nil
 		}
@@ -115,10 +119,13 @@ type ProviderCompliance struct {
 // console does not know is left out.
 func (c *Console) Compliance(ctx context.Context, actor keepsake.Actor) (Compliance, error) {
 	out := Compliance{}
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayActOnPlatform(actor, keepsake.MayRead)
+	}
+	if err != nil {
 		return out, c.recordRefused(ctx, actor, audit.ComplianceRead, "", nil, err)
 	}
-	var err error
 	if out.Dashboard, err = c.Dashboard(ctx, actor); err != nil {
 		return out, err
 	}
@@ -131,21 +138,21 @@ func (c *Console) Compliance(ctx context.Context, actor keepsake.Actor) (Complia
 		return out, err
 	}
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		if out.NewestProtected, err = onePoint(tx.GetNewestProtectedPoint(ctx)); err != nil {
+		if out.NewestProtected, err = onePoint(tx.GetNewestProtectedPoint(ctx, p.Name)); err != nil {
 			return err
 		}
-		critical, err := onePoint(tx.GetNewestCriticalPoint(ctx))
+		critical, err := onePoint(tx.GetNewestCriticalPoint(ctx, p.Name))
 		if err != nil {
 			return err
 		}
-		restores, err := tx.ListLastRestoreTimes(ctx)
+		restores, err := tx.ListLastRestoreTimes(ctx, p.Name)
 		if err != nil {
 			return err
 		}
 		if err := out.judgeTiers(critical, restores); err != nil {
 			return err
 		}
-		verifications, err := tx.ListLastVerifications(ctx)
+		verifications, err := tx.ListLastVerifications(ctx, p.Name)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ package console
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -48,13 +47,11 @@ var _ Engine = (*engine.Engine)(nil)
 
 // Deps is what New needs to make a Console.
 type Deps struct {
-	DB      *db.DB
-	Engine  Engine
-	Scopes  Scopes         // brings weddings back into the live platform
-	Targets []Target       // servers that restores may go to; the platform's own first
-	Typed   address.Policy // where the address of another server may lead; Targets are added to what it knows
-	Logger  *slog.Logger
-	Now     func() time.Time
+	DB        *db.DB
+	Platforms []Platform     // by name; the first is meant where nobody names one
+	Typed     address.Policy // where the address of another server may lead; all targets are added to what it knows
+	Logger    *slog.Logger
+	Now       func() time.Time
 	// BackupMaxAge is how old the newest recovery point may be before its age is an alarm; 0: 24 hours.
 	BackupMaxAge time.Duration
 	// Limits says how many backups of each type one actor may start within an hour. For a type that it lacks,
@@ -80,28 +77,22 @@ type LeaseTimes = operation.LeaseTimes
 // Console has the use cases. It is safe for concurrent use. Any number of them, in any number of processes, may share
 // one console database.
 type Console struct {
-	db      *db.DB
-	engine  Engine
-	scopes  Scopes
-	targets []Target
-	typed   address.Policy
-	log     *slog.Logger
-	now     func() time.Time
-	maxAge  time.Duration
-	limits  operation.Limits[keepsake.BackupType]
-	approve bool
-	alone   policy.Alone
-	runner  *operation.Runner
-	duties  []operation.Duty
-	notes   Notes
+	db        *db.DB
+	platforms []*platform
+	typed     address.Policy
+	log       *slog.Logger
+	now       func() time.Time
+	maxAge    time.Duration
+	limits    operation.Limits[keepsake.BackupType]
+	approve   bool
+	alone     policy.Alone
+	runner    *operation.Runner
+	duties    []operation.Duty
+	notes     Notes
 
-	weddings nextKnown
-	watch    *platformWatch
-	noticed  atomic.Pointer[string] // the newest point of which the repository was asked more
-	measured lastMeasured
-	sealing  sealing
-	vault    Vault
-	verdict  knownVerdict
+	sealing sealing
+	vault   Vault
+	verdict knownVerdict
 }
 
 // New returns a Console. It runs nothing, and hears nothing of other processes, until Run is called.
@@ -112,14 +103,19 @@ func New(d Deps) (*Console, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	c := &Console{db: d.DB, engine: d.Engine, scopes: d.Scopes, targets: d.Targets, log: d.Logger, now: d.Now,
+	platforms, err := platformsOf(d)
+	if err != nil {
+		return nil, err
+	}
+	c := &Console{db: d.DB, platforms: platforms, log: d.Logger, now: d.Now,
 		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover,
 		notes: d.Notes, vault: d.Vault}
 	c.typed = d.Typed
-	for _, t := range d.Targets {
-		c.typed.Known = append(c.typed.Known, t.URL)
+	for _, p := range platforms {
+		for _, t := range p.Targets {
+			c.typed.Known = append(c.typed.Known, t.URL)
+		}
 	}
-	c.watch = &platformWatch{engine: d.Engine}
 	c.alone = policy.DefaultAlone()
 	if d.Alone != nil {
 		c.alone = *d.Alone
@@ -128,7 +124,6 @@ func New(d Deps) (*Console, error) {
 	for _, k := range kindsOf(c) {
 		kinds = append(kinds, k)
 	}
-	var err error
 	if c.runner, err = operation.NewRunner(d.DB, d.Logger, d.Now, d.Lease, kinds...); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 
 func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	o := Operation{
-		ID: r.ID, Kind: Kind(r.Kind), State: State(r.State), EventID: r.LastEventID,
+		ID: r.ID, Platform: r.Platform, Kind: Kind(r.Kind), State: State(r.State), EventID: r.LastEventID,
 		Type: keepsake.BackupType(deref(r.BackupType)), Note: r.Note, Point: r.PointID, Deep: r.Deep, Target: r.Target,
 		Database:    r.TargetDatabase,
 		RequestedBy: r.RequestedName, RequestedByID: r.RequestedBy, ApprovedBy: r.ApprovedName,
@@ -67,7 +67,7 @@ func decode(column []byte, v any) error {
 }
 
 func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
-	p := Point{Operation: deref(r.OperationID), Point: engine.Point{
+	p := Point{Platform: r.Platform, Operation: deref(r.OperationID), Point: engine.Point{
 		ID: r.ID, Time: r.TakenAt, Type: r.BackupType, Note: r.Note, Database: r.SourceDatabase, Server: r.SourceServer,
 		Tables: int(r.Tables),
 		Rows:   r.Rows, BytesRead: r.BytesRead, BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.Chunks,
@@ -103,9 +103,10 @@ type weddingMetadata struct {
 }
 
 // pointRow is what the repository says of a point, as the cache keeps it.
-func pointRow(p engine.Point, operation string) (sqlcgen.UpsertPointParams, error) {
+func pointRow(platform string, p engine.Point, operation string) (sqlcgen.UpsertPointParams, error) {
 	row := sqlcgen.UpsertPointParams{
-		ID: p.ID, TakenAt: p.Time, BackupType: p.Type, Note: p.Note, SourceDatabase: p.Database, SourceServer: p.Server,
+		ID: p.ID, Platform: platform, TakenAt: p.Time, BackupType: p.Type, Note: p.Note,
+		SourceDatabase: p.Database, SourceServer: p.Server,
 		Tables: int32(p.Tables),
 		Rows:   p.Rows, BytesRead: p.BytesRead, BytesStored: p.BytesStored, BytesNew: p.BytesNew, Chunks: p.Chunks,
 		ChunksNew: p.ChunksNew,

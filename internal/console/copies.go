@@ -23,12 +23,19 @@ func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, poin
 		Ok: findings == 0, Findings: int32(findings), Seconds: seconds})
 }
 
-// lockCopies reads what is known of the points' copies; nobody else changes it until the transaction ends.
-func lockCopies(ctx context.Context, tx db.Tx, points []string) ([]sqlcgen.ListPointCopiesRow, error) {
+// lockCopies reads what is known of the copies of a platform's points; nobody else changes it until the transaction
+// ends.
+func lockCopies(ctx context.Context, tx db.Tx, platform string, points []string) ([]sqlcgen.ListPointCopiesRow, error) {
 	if err := tx.LockPoints(ctx, points); err != nil {
 		return nil, fmt.Errorf("lock the recovery points: %w", err)
 	}
-	return tx.ListPointCopies(ctx, points)
+	rows, err := tx.ListPointCopies(ctx, points)
+	for _, r := range rows {
+		if r.Platform != platform {
+			return nil, otherPlatforms(r.ID, r.Platform)
+		}
+	}
+	return rows, err
 }
 
 // setCopies stores the copies of a point and what the 3-2-1 rule says of them.

@@ -97,7 +97,7 @@ func TestBackupsAreFoundByWhatTheyCover(t *testing.T) {
 		t.Errorf("%+v, %v, want %+v", o.Covers, err, want)
 	}
 	bound := admin
-	bound.Organization = "org-1"
+	bound.Platform, bound.Organization = "main", "org-1"
 	if _, err := c.ListOperations(t.Context(), bound, console.ListInput{Covers: day("2026-12-05")}); keepsake.CodeOf(
 		err) != keepsake.CodeForbidden {
 		t.Errorf("somebody bound to an organization asks for a day: %v", err)
@@ -118,9 +118,11 @@ func TestCoverageIsChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := func(column, value string) error {
-		_, err := owner.Exec(t.Context(), `insert into backup_operations (id, kind, state, backup_type, requested_by,
+		_, err := owner.Exec(t.Context(), `insert into backup_operations (platform, id, kind, state, backup_type,
+			requested_by,
 			requested_name, started_at, finished_at, attempt, result, ok, protected, `+column+`)
-			values (gen_random_uuid(), 'backup', 'done', 'full', '1', 'ada', now(), now(), 1, '{}', true, true, `+value+`)`)
+			values ('main', gen_random_uuid(), 'backup', 'done', 'full', '1', 'ada', now(), now(), 1, '{}', true, true,
+				`+value+`)`)
 		return err
 	}
 	for _, c := range []struct{ column, good, bad, constraint string }{
@@ -145,8 +147,8 @@ func TestCoverageIsChecked(t *testing.T) {
 			t.Errorf("%s %s: %v, want %s", c.column, c.bad, err, c.constraint)
 		}
 	}
-	_, err = owner.Exec(t.Context(), `insert into backup_operations (id, kind, requested_by, requested_name,
-		wedding_data_categories) values (gen_random_uuid(), 'verify', '1', 'ada', '[]')`)
+	_, err = owner.Exec(t.Context(), `insert into backup_operations (platform, id, kind, requested_by, requested_name,
+		wedding_data_categories) values ('main', gen_random_uuid(), 'verify', '1', 'ada', '[]')`)
 	if !db.IsConstraint(err, "backup_operations_coverage_is_of_a_done_backup") {
 		t.Errorf("a verification covers something: %v", err)
 	}

@@ -20,20 +20,29 @@ const damagePoints = 12
 // point before the damage. Where none is safe, it is the newest one before it.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
 	defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, wedding, err) }()
-	in, err := c.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, "latest", scope.Rewind)
+	p, err := c.platformOf(actor)
 	if err != nil {
 		return nil, err
 	}
-	points, err := c.pointsOf(ctx, actor, wedding)
+	return c.findDamage(ctx, p, actor, wedding)
+}
+
+func (c *Console) findDamage(ctx context.Context, p *platform, actor keepsake.Actor, wedding string) (*engine.Damage,
+	error) {
+	in, err := p.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, "latest", scope.Rewind)
+	if err != nil {
+		return nil, err
+	}
+	points, err := c.pointsOf(ctx, p, actor, wedding)
 	if err != nil {
 		return nil, err
 	}
 	ids := make([]string, 0, damagePoints)
-	for _, p := range points[:min(len(points), damagePoints)] {
-		ids = append(ids, p.ID)
+	for _, point := range points[:min(len(points), damagePoints)] {
+		ids = append(ids, point.ID)
 	}
-	d, found, err := c.scopes.FindDamage(ctx,
-		engine.ScopeInput{Scope: in.Scope, PointsOnly: !c.watch.ask(ctx).Writable()}, ids)
+	d, found, err := p.Scopes.FindDamage(ctx,
+		engine.ScopeInput{Scope: in.Scope, PointsOnly: !p.watch.ask(ctx).Writable()}, ids)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -53,9 +62,10 @@ func TakeSafe(d *engine.Damage, points []Point) {
 }
 
 // pointsOf are the recovery points that may hold a wedding, newest first.
-func (c *Console) pointsOf(ctx context.Context, actor keepsake.Actor, wedding string) ([]Point, error) {
+func (c *Console) pointsOf(ctx context.Context, p *platform, actor keepsake.Actor, wedding string) ([]Point, error) {
 	points, err := c.inPoints(ctx, actor, wedding, func(tx db.Tx) ([]Point, error) {
-		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &wedding, Most: timelinePoints})
+		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{Platform: p.Name, WeddingID: &wedding,
+			Most: timelinePoints})
 		if err != nil {
 			return nil, err
 		}
@@ -64,17 +74,17 @@ func (c *Console) pointsOf(ctx context.Context, actor keepsake.Actor, wedding st
 	if err != nil {
 		return nil, err
 	}
-	return c.withNewest(ctx, points), nil
+	return p.withNewest(ctx, points), nil
 }
 
 // withNewest puts the newest recovery points of the providers before those that the console has heard of: the command
 // line takes backups too.
-func (c *Console) withNewest(ctx context.Context, points []Point) []Point {
-	newest, err := c.engine.NewestPoint(ctx)
+func (p *platform) withNewest(ctx context.Context, points []Point) []Point {
+	newest, err := p.Engine.NewestPoint(ctx)
 	if err != nil || len(points) > 0 && points[0].ID == newest {
 		return points
 	}
-	list, err := c.engine.NewestPoints(ctx, damagePoints)
+	list, err := p.Engine.NewestPoints(ctx, damagePoints)
 	if err != nil {
 		return points
 	}

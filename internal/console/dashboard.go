@@ -27,20 +27,24 @@ const (
 // nothing else. When the platform does not answer within three seconds, the weddings come from the newest recovery
 // point, and the overview says so.
 func (c *Console) Dashboard(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
-	return c.overview(ctx, actor, c.next)
+	return c.overview(ctx, actor, func(ctx context.Context, p *platform) FoundWeddings { return p.next(ctx, actor) })
 }
 
 // overview is the dashboard, with the next weddings as next tells them.
 func (c *Console) overview(ctx context.Context, actor keepsake.Actor,
-	next func(context.Context, keepsake.Actor) FoundWeddings) (Dashboard, error) {
+	next func(context.Context, *platform) FoundWeddings) (Dashboard, error) {
 	d := Dashboard{Now: c.now(), MaxAge: c.maxAge}
-	if err := mayAct(actor, keepsake.MayRead); err != nil {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayAct(actor, keepsake.MayRead)
+	}
+	if err != nil {
 		return d, c.recordRefused(ctx, actor, audit.OverviewRead, "", nil, err)
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.readDashboard(gctx, actor, &d) })
+	g.Go(func() error { return c.readDashboard(gctx, p, actor, &d) })
 	g.Go(func() error {
-		found := next(gctx, actor)
+		found := next(gctx, p)
 		d.Weddings, d.WeddingsAhead, d.WeddingsMissing, d.WeddingsFrom, d.Platform = found.Weddings, found.Total,
 			found.Missing, found.From, found.Platform
 		d.GoneUnknown = found.GoneUnknown
@@ -53,9 +57,9 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor,
 	return d, nil
 }
 
-func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Dashboard) error {
+func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsake.Actor, d *Dashboard) error {
 	readNewest := func(tx db.Tx) ([]Point, error) {
-		row, err := tx.GetNewestWholePoint(ctx)
+		row, err := tx.GetNewestWholePoint(ctx, of.Name)
 		if db.IsNoRows(err) {
 			return nil, nil
 		}
@@ -77,30 +81,31 @@ func (c *Console) readDashboard(ctx context.Context, actor keepsake.Actor, d *Da
 				return err
 			}
 		}
-		states, err := tx.ListProviderStates(ctx)
+		states, err := tx.ListProviderStates(ctx, of.Name)
 		if err != nil {
 			return err
 		}
-		for _, p := range c.engine.Providers() {
+		for _, p := range of.Engine.Providers() {
 			d.Providers = append(d.Providers, providerOf(p, states))
 			d.Points = max(d.Points, d.Providers[len(d.Providers)-1].Points)
 		}
-		of := orNil(actor.Organization)
-		if d.Running, err = listOperations(ctx, tx,
-			sqlcgen.ListOperationsParams{Organization: of, Active: true, Most: defaultLimit}); err != nil {
+		list := sqlcgen.ListOperationsParams{Platform: of.Name, Organization: orNil(actor.Organization)}
+		active, ended := list, list
+		active.Active, active.Most = true, defaultLimit
+		ended.Ended, ended.Most = true, recentShown
+		if d.Running, err = listOperations(ctx, tx, active); err != nil {
 			return err
 		}
 		if err := c.listen(ctx, tx, each(d.Running)...); err != nil {
 			return err
 		}
-		if d.Recent, err = listOperations(ctx, tx,
-			sqlcgen.ListOperationsParams{Organization: of, Ended: true, Most: recentShown}); err != nil {
+		if d.Recent, err = listOperations(ctx, tx, ended); err != nil {
 			return err
 		}
 		last := d.Recent
 		if !slices.ContainsFunc(last, isBackup) { // all of them were something else
-			last, err = listOperations(ctx, tx, sqlcgen.ListOperationsParams{Organization: of, Ended: true,
-				Kind: string(KindBackup), Most: 1})
+			ended.Kind, ended.Most = string(KindBackup), 1
+			last, err = listOperations(ctx, tx, ended)
 		}
 		if i := slices.IndexFunc(last, isBackup); i >= 0 {
 			d.LastBackup = &last[i]

@@ -29,7 +29,12 @@ const (
 // dutiesOf are what a console does without being asked, and after it what other rooms bring. docs/design/operations.md
 // says who does each, and why.
 func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
-	check := func(ctx context.Context) error { _, err := c.checkProviders(ctx, ""); return err }
+	check := func(ctx context.Context) error {
+		return c.everyPlatform(ctx, func(ctx context.Context, p *platform) error {
+			_, err := c.checkProviders(ctx, p, "")
+			return err
+		})
+	}
 	list := []operation.Duty{
 		{Name: "take_over_operations", Does: "take operations from workers that stopped answering",
 			Every: c.runner.Lease.Reconcile, Who: operation.EachProcess, Run: c.reconcile},

@@ -26,6 +26,7 @@ const elsewhereBatch = 200
 // EndedBackup is a backup that has ended and that no console of this database started: the command line did, or
 // another console over the same repository. It has a Result, or an Err that says why there is none.
 type EndedBackup struct {
+	Platform        string
 	By              string // whom the list names
 	Started         time.Time
 	Ended           time.Time
@@ -48,7 +49,7 @@ func SaveEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) error {
 	}
 	p := madePoint(*b.Result, progress.Clean(b.Note))
 	p.Labels, p.Weddings = b.Labels, b.Weddings
-	return storePoint(ctx, tx, id, p, *b.Result)
+	return storePoint(ctx, tx, b.Platform, id, p, *b.Result)
 }
 
 // made reports whether the backup came to its end with a recovery point.
@@ -71,8 +72,8 @@ func insertEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation 
 	if b.Ended.Before(b.Started) { // a clock that was set back
 		b.Ended = b.Started
 	}
-	row := sqlcgen.InsertEndedBackupParams{ID: id, BackupType: string(b.Type), Note: progress.Clean(b.Note),
-		RequestedBy:   elsewhere,
+	row := sqlcgen.InsertEndedBackupParams{ID: id, Platform: b.Platform, BackupType: string(b.Type),
+		Note: progress.Clean(b.Note), RequestedBy: elsewhere,
 		RequestedName: progress.Clean(b.By), StartedAt: b.Started, FinishedAt: b.Ended}
 	if row.Labels, err = json.Marshal(b.Labels); err != nil {
 		return "", fmt.Errorf("encode the labels of a backup: %w", err)
@@ -120,10 +121,10 @@ func idOf(at time.Time) (string, error) {
 
 // listElsewhere gives every recovery point an operation that made it. Where this console knows none, the command line
 // or another console took the backup.
-func (c *Console) listElsewhere(ctx context.Context) error {
+func (c *Console) listElsewhere(ctx context.Context, p *platform) error {
 	for more := true; more; {
 		err := c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) (err error) {
-			more, err = listElsewhere(ctx, tx)
+			more, err = listElsewhere(ctx, tx, p.Name)
 			return err
 		})
 		if err != nil {
@@ -134,19 +135,20 @@ func (c *Console) listElsewhere(ctx context.Context) error {
 }
 
 // listElsewhere does a batch of it and reports whether there is more to do.
-func listElsewhere(ctx context.Context, tx db.Tx) (more bool, err error) {
-	points, err := tx.ListPointsWithoutOperation(ctx, elsewhereBatch)
+func listElsewhere(ctx context.Context, tx db.Tx, platform string) (more bool, err error) {
+	points, err := tx.ListPointsWithoutOperation(ctx,
+		sqlcgen.ListPointsWithoutOperationParams{Platform: platform, Most: elsewhereBatch})
 	if err != nil || len(points) == 0 {
 		return false, err
 	}
 	// A backup that runs may have published its point, and says so only when it ends: one that has ended by now is found
 	// below.
-	_, err = tx.GetActiveBackup(ctx)
+	_, err = tx.GetSlotHolder(ctx, sqlcgen.GetSlotHolderParams{Platform: platform, Name: backupSlot})
 	running := err == nil
 	if err != nil && !db.IsNoRows(err) {
 		return false, err
 	}
-	known, err := makersOf(ctx, tx, points)
+	known, err := makersOf(ctx, tx, platform, points)
 	if err != nil {
 		return false, err
 	}
@@ -178,12 +180,13 @@ func listElsewhere(ctx context.Context, tx db.Tx) (more bool, err error) {
 }
 
 // makersOf returns the operations that are known to have made the points, by the points' ids.
-func makersOf(ctx context.Context, tx db.Tx, points []sqlcgen.RecoveryPoint) (map[string]string, error) {
+func makersOf(ctx context.Context, tx db.Tx, platform string, points []sqlcgen.RecoveryPoint) (map[string]string,
+	error) {
 	var ids []string
 	for _, p := range points {
 		ids = append(ids, p.ID)
 	}
-	rows, err := tx.ListBackupsOfPoints(ctx, ids)
+	rows, err := tx.ListBackupsOfPoints(ctx, sqlcgen.ListBackupsOfPointsParams{Platform: platform, Points: ids})
 	known := map[string]string{}
 	for _, r := range rows {
 		known[r.PointID] = r.ID
@@ -201,7 +204,7 @@ func savePointsBackup(ctx context.Context, tx db.Tx, p sqlcgen.RecoveryPoint) (o
 	if err := json.Unmarshal(p.Copies, &r.Copies); err != nil {
 		return "", fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
 	}
-	b := EndedBackup{By: elsewhere, Started: p.TakenAt,
+	b := EndedBackup{Platform: p.Platform, By: elsewhere, Started: p.TakenAt,
 		Ended: p.TakenAt.Add(time.Duration(p.Seconds * float64(time.Second))),
 		Note:  p.Note, Result: &r}
 	if err := decode(p.Labels, &b.Labels); err != nil {
@@ -218,5 +221,5 @@ func savePointsBackup(ctx context.Context, tx db.Tx, p sqlcgen.RecoveryPoint) (o
 	if operation, err = insertEndedBackup(ctx, tx, b); err != nil {
 		return "", err
 	}
-	return operation, seeProviders(ctx, tx, backupOf(r.Time), r.Copies)
+	return operation, seeProviders(ctx, tx, p.Platform, backupOf(r.Time), r.Copies)
 }

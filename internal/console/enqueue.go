@@ -11,12 +11,14 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-func newOperation(actor keepsake.Actor, kind Kind) sqlcgen.InsertOperationParams {
+// newOperation is an operation of a platform. One that could not be found is none: err says so.
+func newOperation(actor keepsake.Actor, p *platform, kind Kind) sqlcgen.InsertOperationParams {
 	id, err := uuid.NewV7()
 	if err != nil {
 		panic(err) // the system's random source is documented never to fail
 	}
-	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Labels: []byte("{}"), Weddings: []byte("[]"),
+	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Platform: p.Name, Labels: []byte("{}"),
+		Weddings: []byte("[]"), Slots: aboutKind(kind).SlotNames(),
 		State: string(StateQueued), Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
 }
 
@@ -44,12 +46,8 @@ func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, actio
 		if because != "" {
 			row.State = string(StateProposed)
 		}
-		err = tx.InsertOperation(ctx, row)
-		if about := aboutKind(Kind(row.Kind)); about.Alone != "" && db.IsConstraint(err, about.Alone) {
-			return row.ID, about.Refused
-		}
-		if err != nil {
-			return row.ID, err
+		if err := tx.InsertOperation(ctx, row); err != nil {
+			return row.ID, aboutKind(Kind(row.Kind)).Refusal(err)
 		}
 		if because != "" {
 			err = c.runner.Propose(ctx, tx, actor, row.ID, because)
@@ -73,24 +71,28 @@ func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, actio
 	return o, err
 }
 
-// pointID returns the id of a point that the console knows; "latest" is the newest.
-func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) (string, error) {
+// pointID returns the id of a point that the console knows, and its platform; "latest" is the newest of the platform
+// that the actor means.
+func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) (*platform, string, error) {
 	if !plain(id) {
-		return "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
+		return nil, "", keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
 	}
-	found := ""
+	meant, err := c.platformOf(actor)
+	if err != nil {
+		return nil, "", err
+	}
+	var found sqlcgen.RecoveryPoint
 	look := func() error {
-		return c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) error {
-			get := tx.GetNewestPoint
-			if id != "latest" {
-				get = func(ctx context.Context) (sqlcgen.RecoveryPoint, error) { return tx.GetPoint(ctx, id) }
+		return c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) (err error) {
+			if id == "latest" {
+				found, err = tx.GetNewestPoint(ctx, meant.Name)
+			} else {
+				found, err = tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: id, Platform: actor.Platform})
 			}
-			p, err := get(ctx)
-			found = p.ID
 			return err
 		})
 	}
-	err := look()
+	err = look()
 	if db.IsNoRows(err) { // perhaps the command line has just made it
 		if failed := c.noticePoints(ctx); failed != nil {
 			c.log.WarnContext(ctx, "could not look for recovery points that others made", "err", failed)
@@ -98,8 +100,12 @@ func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) 
 		err = look()
 	}
 	if db.IsNoRows(err) {
-		return "", keepsake.Errorf(keepsake.CodeNotFound,
+		return nil, "", keepsake.Errorf(keepsake.CodeNotFound,
 			"There is no such recovery point. If the command line made it, it appears here within minutes.")
 	}
-	return found, err
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := c.platformNamed(found.Platform)
+	return p, found.ID, err
 }

@@ -27,7 +27,11 @@ const (
 // measured, and what the preflight warns of. A platform that cannot be asked is no error. The estimate says so.
 func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (Estimate, error) {
 	e := Estimate{Type: t}
-	if err := mayAct(actor, keepsake.MayRead); err != nil {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayAct(actor, keepsake.MayRead)
+	}
+	if err != nil {
 		return e, c.recordRefused(ctx, actor, audit.BackupEstimate, "", map[string]any{"type": t}, err)
 	}
 	if err := checkBackup(StartBackupInput{Type: t}); err != nil {
@@ -36,13 +40,12 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	if actor.Organization != "" { // sizes and findings are the platform's
 		e.Hidden = "What a backup covers, and how long it takes, concerns the whole platform. It holds every wedding of " +
 			"your organization."
-		var err error
-		e.Quotas, err = c.quotas(ctx, actor)
+		e.Quotas, err = c.quotas(ctx, p, actor)
 		return e, err
 	}
 	checking, cancel := context.WithTimeout(ctx, estimateProvidersTime)
 	defer cancel()
-	stands := c.watch.ask(ctx)
+	stands := p.watch.ask(ctx)
 	asking, cancel := context.WithTimeout(ctx, estimateTime)
 	defer cancel()
 	var tables []engine.TableEstimate
@@ -52,21 +55,22 @@ func (c *Console) EstimateBackup(ctx context.Context, actor keepsake.Actor, t ke
 	var providers []ProviderState
 	g, gctx := errgroup.WithContext(ctx)
 	if stands.Readable() {
-		g.Go(func() error { tables, asked = c.engine.Tables(asking); return nil })
-		g.Go(func() error { ofPlatform = c.engine.CheckPlatform(asking); return nil })
+		g.Go(func() error { tables, asked = p.Engine.Tables(asking); return nil })
+		g.Go(func() error { ofPlatform = p.Engine.CheckPlatform(asking); return nil })
 	} else {
 		asked = keepsake.Errorf(keepsake.CodeUnavailable, "%s", stands.Words)
 		ofPlatform = []engine.CheckFinding{{Area: "platform", Level: "error", Message: stands.Words}}
 	}
-	g.Go(func() error { findings = c.engine.CheckRepository(checking); return nil })
-	g.Go(func() (err error) { e.Running, err = c.activeBackup(gctx, actor); return err })
-	g.Go(func() (err error) { e.Quotas, err = c.quotas(gctx, actor); return err })
+	g.Go(func() error { findings = p.Engine.CheckRepository(checking); return nil })
+	g.Go(func() (err error) { e.Running, err = c.activeBackup(gctx, p, actor); return err })
+	g.Go(func() (err error) { e.Quotas, err = c.quotas(gctx, p, actor); return err })
 	g.Go(func() error {
 		return c.db.InTx(gctx, actor, func(tx db.Tx) (err error) {
-			if measured, err = tx.ListMeasuredBackups(gctx, string(t)); err != nil {
+			of := sqlcgen.ListMeasuredBackupsParams{Platform: p.Name, BackupType: string(t)}
+			if measured, err = tx.ListMeasuredBackups(gctx, of); err != nil {
 				return err
 			}
-			providers, err = c.providerStates(gctx, tx)
+			providers, err = p.providerStates(gctx, tx)
 			return err
 		})
 	})

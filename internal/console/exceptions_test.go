@@ -36,7 +36,7 @@ func TestRestoreWithExceptionsIsNoPlainSuccess(t *testing.T) {
 		create role console_app; grant select on weddings to console_app; insert into organizations
 			values (1, 'The Orchard Barn')`)
 	c := w.console(realEngine(t, platform), func(d *console.Deps) {
-		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(platform)}}
+		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(platform)}}
 		d.Lease = console.LeaseTimes{}
 	})
 	if err := c.SyncPoints(t.Context()); err != nil {

@@ -18,7 +18,10 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 		in.Mode = scope.Missing
 	}
 	detail := map[string]any{"point": in.Point, "format": format, "wedding": in.Scope.WeddingID()}
-	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayExport, in)
+	p, err := c.platformAt(ctx, actor, in.Point)
+	if err == nil {
+		err = p.finder().mayActOnScope(ctx, actor, keepsake.MayExport, in)
+	}
 	if err == nil {
 		err = checkScoped(in)
 	}
@@ -28,7 +31,7 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	if err := c.recordDone(ctx, actor, audit.ScopeExport, in.Scope.Target(), detail); err != nil {
 		return err
 	}
-	if err := c.scopes.Export(ctx, in.scope(), format, w); err != nil {
+	if err := p.Scopes.Export(ctx, in.scope(), format, w); err != nil {
 		return c.recordRefused(ctx, actor, audit.ScopeExport, in.Scope.Target(), detail, err)
 	}
 	return nil

@@ -24,7 +24,8 @@ import (
 
 var (
 	admin = keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1"}
-	bound = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Organization: "org-1"}
+	bound = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Platform: "main",
+		Organization: "org-1"}
 )
 
 // fakeEngine stands in for the engine where a test is about time and failure: what it does is written by the test.
@@ -360,7 +361,7 @@ var fast = console.LeaseTimes{Beat: 100 * time.Millisecond, Expiry: 600 * time.M
 
 func (w *world) console(e console.Engine, change ...func(*console.Deps)) *console.Console {
 	w.t.Helper()
-	d := console.Deps{DB: w.db, Engine: e, Lease: fast, Logger: testLog(w.t)}
+	d := console.Deps{DB: w.db, Platforms: []console.Platform{{Engine: e}}, Lease: fast, Logger: testLog(w.t)}
 	for _, f := range change {
 		f(&d)
 	}

@@ -49,7 +49,8 @@ func (in ListInput) filter(p sqlcgen.ListOperationsParams, theirs map[string]boo
 		!in.aboutCoverage() && in.Milestone == "" {
 		return nil
 	}
-	f := &sqlcgen.FilterOperationsParams{Kind: p.Kind, State: p.State, Active: p.Active, Before: p.Before,
+	f := &sqlcgen.FilterOperationsParams{Platform: p.Platform, Kind: p.Kind, State: p.State, Active: p.Active,
+		Before:  p.Before,
 		BoundTo: p.Organization, Most: p.Most, BackupType: string(in.Type), Tier: string(in.Tier),
 		Wedding: in.WeddingID, Organization: in.Organization, Theirs: slices.Collect(maps.Keys(theirs)),
 		AboutSome: in.Tier != "" || in.WeddingID != "" || theirs != nil,
@@ -155,15 +156,15 @@ const mostTheirs = 10_000
 // weddingsOf returns the keys of an organization's weddings, as the platform knows them now, or where it does not
 // answer the newest recovery point; nil for no organization. Where neither answers, what was made for them cannot be
 // told, and that is an error.
-func (c *Console) weddingsOf(ctx context.Context, actor keepsake.Actor, organization string) (map[string]bool, error) {
+func (p *platform) weddingsOf(ctx context.Context, actor keepsake.Actor, organization string) (map[string]bool, error) {
 	if organization == "" {
 		return nil, nil //nolint:nilnil // nobody is asked for: that is an answer
 	}
 	if !plain(organization) {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
 	}
-	actor.Organization = organization
-	found := c.findWeddings(ctx, actor, engine.WeddingQuery{Today: c.now(), Limit: mostTheirs})
+	actor.Platform, actor.Organization = p.Name, organization
+	found := p.finder().find(ctx, actor, engine.WeddingQuery{Today: p.now(), Limit: mostTheirs})
 	if found.Missing != "" && found.From.IsZero() {
 		return nil, keepsake.Errorf(keepsake.CodeUnavailable,
 			"Which weddings are this organization's cannot be told now. %s Leave the organization out, or try again later.",

@@ -139,10 +139,10 @@ func TestOperationsAreFilteredByEverythingAtOnce(t *testing.T) {
 			text, _ = json.Marshal(asked) //nolint:errchkjson // it can be written
 		}
 		ms := fmt.Sprintf("%012x", at.UnixMilli())
-		_, err := owner.Exec(t.Context(), `insert into backup_operations (id, kind, state, backup_type, weddings,
+		_, err := owner.Exec(t.Context(), `insert into backup_operations (platform, id, kind, state, backup_type, weddings,
 			restore, target, target_database, requested_by, requested_name, created_at, cancel_requested_at, finished_at)
-			values ($1, $2::text, 'cancelled', nullif($3, ''), $4, $5, case when $2 = 'restore' then 'x' else '' end, case
-				when $2 = 'restore' then 'x' else '' end, '1', 'ada', $6, $6, $6)`,
+			values ('main', $1, $2::text, 'cancelled', nullif($3, ''), $4, $5, case when $2 = 'restore' then 'x' else '' end,
+				case when $2 = 'restore' then 'x' else '' end, '1', 'ada', $6, $6, $6)`,
 			fmt.Sprintf("%s-%s-7000-8000-%012x", ms[:8], ms[8:], i), kind, backupType, weddings, text, at)
 		if err != nil {
 			t.Fatal(err)

@@ -25,26 +25,30 @@ const (
 	longestLabel = 200
 )
 
-// StartBackup enqueues a backup of the platform. Only one backup runs at a time. While one does, StartBackup returns
-// that one with CodeConflict. One transaction writes the operation, its job and its entry in the audit trail.
+// StartBackup enqueues a backup of a platform. Only one backup of it runs at a time. While one does, StartBackup
+// returns that one with CodeConflict. One transaction writes the operation, its job and its entry in the audit trail.
 func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in StartBackupInput) (Operation, error) {
 	detail := map[string]any{"type": in.Type, "note": in.Note}
-	row := newOperation(actor, KindBackup)
 	if in.WeddingID != "" {
 		detail["wedding"], detail["milestone"] = in.WeddingID, in.Milestone
 	}
-	err := mayAct(actor, keepsake.MayBackup)
+	var row sqlcgen.InsertOperationParams
+	p, err := c.platformMeant(actor, in.Platform)
+	if err == nil {
+		row = newOperation(actor, p, KindBackup)
+		err = mayAct(actor, keepsake.MayBackup)
+	}
 	if err == nil {
 		err = checkBackup(in)
 	}
 	if err == nil && actor.Role != keepsake.RoleSystem { // one that is due by itself is tried, and its failure told
-		err = c.watch.mustAnswer(ctx, false)
+		err = p.watch.mustAnswer(ctx, false)
 	}
 	if err == nil {
-		err = c.mayBackUp(ctx, actor, in)
+		err = p.mayBackUp(ctx, actor, in)
 	}
 	if err == nil && in.WeddingID != "" {
-		in.weddings, err = c.markWedding(ctx, actor, in)
+		in.weddings, err = p.markWedding(ctx, actor, in)
 	}
 	if err == nil && len(in.weddings) > 0 {
 		row.Weddings, err = json.Marshal(in.weddings)
@@ -62,7 +66,7 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 	if !errors.Is(err, errBackupRuns) {
 		return o, err
 	}
-	running, failed := c.activeBackup(ctx, actor)
+	running, failed := c.activeBackup(ctx, p, actor)
 	if failed != nil {
 		return Operation{}, failed
 	}
@@ -77,10 +81,13 @@ var errBackupRuns = &keepsake.Error{Code: keepsake.CodeConflict,
 	Message: "A backup is running already. Only one at a time reads the platform; the next one can start when " +
 		"it has ended."}
 
-func (c *Console) activeBackup(ctx context.Context, actor keepsake.Actor) (*Operation, error) {
+// backupSlot is the slot that a backup has: of a platform one runs at a time.
+const backupSlot = "backup"
+
+func (c *Console) activeBackup(ctx context.Context, p *platform, actor keepsake.Actor) (*Operation, error) {
 	var row sqlcgen.BackupOperation
 	err := c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-		row, err = tx.GetActiveBackup(ctx)
+		row, err = tx.GetSlotHolder(ctx, sqlcgen.GetSlotHolderParams{Platform: p.Name, Name: backupSlot})
 		return err
 	})
 	if db.IsNoRows(err) {
@@ -144,12 +151,12 @@ func plain(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(
 
 // readBack returns what the new point's manifest says beyond the backup's report. It is worth little time: the next
 // synchronisation fills it in too.
-func (c *Console) readBack(ctx context.Context, id string) *engine.Point {
+func (p *platform) readBack(ctx context.Context, id string) *engine.Point {
 	ctx, cancel := context.WithTimeout(ctx, providerTime)
 	defer cancel()
-	d, err := c.engine.Point(ctx, id)
+	d, err := p.Engine.Point(ctx, id)
 	if err != nil {
-		c.log.WarnContext(ctx, "the manifest of a new recovery point could not be read back", "point", id, "err", err)
+		p.log.WarnContext(ctx, "the manifest of a new recovery point could not be read back", "point", id, "err", err)
 		return nil
 	}
 	return &d.Point
@@ -168,23 +175,25 @@ func endBackup(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 	if manifest != nil {
 		p = *manifest // the manifest is the truth about everything but the copies, which the backup has just confirmed
 	}
-	return storePoint(ctx, tx, row.ID, p, r)
+	return storePoint(ctx, tx, row.Platform, row.ID, p, r)
 }
 
 // storePoint stores the recovery point that a backup made, with the copies that the backup has just confirmed.
-func storePoint(ctx context.Context, tx db.Tx, operation string, p engine.Point, r engine.BackupResult) error {
+func storePoint(
+	ctx context.Context, tx db.Tx, platform, operation string, p engine.Point, r engine.BackupResult,
+) error {
 	p.Copies, p.Protected, p.Lacks = r.Copies, r.Protected, r.Lacks
-	point, err := pointRow(p, operation)
+	point, err := pointRow(platform, p, operation)
 	if err != nil {
 		return err
 	}
-	if err := tx.UpsertPoint(ctx, point); err != nil {
-		return fmt.Errorf("store the recovery point: %w", err)
-	}
-	if err := tx.SetProviderPoints(ctx); err != nil {
+	if err := upsertPoint(ctx, tx, point); err != nil {
 		return err
 	}
-	return seeProviders(ctx, tx, backupOf(r.Time), r.Copies)
+	if err := tx.SetProviderPoints(ctx, platform); err != nil {
+		return err
+	}
+	return seeProviders(ctx, tx, platform, backupOf(r.Time), r.Copies)
 }
 
 // madePoint is what a backup's report tells of the point that it made.
@@ -199,7 +208,7 @@ type backups struct{ c *Console }
 
 func (backups) About() operation.About {
 	return operation.About{Name: KindBackup, Queue: operation.QueueDefault, Permission: keepsake.MayBackup,
-		Alone: "backup_operations_one_active_backup", Refused: errBackupRuns,
+		Slots:     []operation.Slot{{Name: backupSlot, Refused: errBackupRuns}},
 		Cancelled: "Cancelled. What was uploaded stays and shortens the next backup."}
 }
 
@@ -209,14 +218,18 @@ func (k backups) Run(ctx context.Context, row operation.Operation, r report.Repo
 	if err != nil {
 		return operation.Report{}, err
 	}
-	yield, stop := k.c.yielding(ctx, r)
-	result, err := k.c.engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels,
+	p, err := k.c.platformNamed(row.Platform)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	yield, stop := k.c.yielding(ctx, p.Name, r)
+	result, err := p.Engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels,
 		Weddings: o.Weddings, Yield: yield}, r)
 	stop()
 	if err != nil {
 		return operation.Report{}, err
 	}
-	manifest := k.c.readBack(ctx, result.Point)
+	manifest := p.readBack(ctx, result.Point)
 	covers, err := columnsOfCoverage(result.Covers, o.Weddings)
 	if err != nil {
 		return operation.Report{}, err

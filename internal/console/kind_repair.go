@@ -19,11 +19,15 @@ import (
 // StartRepair enqueues a repair of every recovery point, which copies what a provider lacks from one that has it. The
 // repair reads every byte where a copy may be bad in a way that names and sizes do not show.
 func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operation, error) {
-	row := newOperation(actor, KindRepair)
-	err := mayActOnPlatform(actor, keepsake.MayBackup)
+	var row sqlcgen.InsertOperationParams
+	p, err := c.platformOf(actor)
+	if err == nil {
+		row = newOperation(actor, p, KindRepair)
+		err = mayActOnPlatform(actor, keepsake.MayBackup)
+	}
 	if err == nil {
 		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-			row.Deep, err = tx.IsAnyCopyReadBad(ctx)
+			row.Deep, err = tx.IsAnyCopyReadBad(ctx, p.Name)
 			return err
 		})
 	}
@@ -42,7 +46,7 @@ func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	known, err := lockCopies(ctx, tx, ids)
+	known, err := lockCopies(ctx, tx, row.Platform, ids)
 	if err != nil {
 		return err
 	}
@@ -59,10 +63,10 @@ func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 			return err
 		}
 	}
-	if err := tx.SetProviderPoints(ctx); err != nil || len(ids) == 0 {
+	if err := tx.SetProviderPoints(ctx, row.Platform); err != nil || len(ids) == 0 {
 		return err
 	}
-	return seeProviders(ctx, tx, "the last repair", r.Copies[ids[len(ids)-1]])
+	return seeProviders(ctx, tx, row.Platform, "the last repair", r.Copies[ids[len(ids)-1]])
 }
 
 // repairs is the kind of operation that copies what a provider lacks from one that has it.
@@ -74,7 +78,11 @@ func (repairs) About() operation.About {
 }
 
 func (k repairs) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
-	result, err := k.c.engine.Repair(ctx, engine.VerifyInput{Point: row.PointID, Deep: row.Deep}, r)
+	p, err := k.c.platformNamed(row.Platform)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	result, err := p.Engine.Repair(ctx, engine.VerifyInput{Point: row.PointID, Deep: row.Deep}, r)
 	if err != nil {
 		return operation.Report{}, err
 	}

@@ -25,10 +25,13 @@ import (
 // targetTime bounds looking at a restore's target before anything is enqueued.
 const targetTime = 10 * time.Second
 
-// RestoreTargets returns the names of the servers that a restore may go to. The platform's own server is first.
-func (c *Console) RestoreTargets() []string {
-	names := make([]string, len(c.targets))
-	for i, t := range c.targets {
+// RestoreTargets returns the names of the servers that a restore of the first platform may go to. The platform's own
+// server is first.
+func (c *Console) RestoreTargets() []string { return c.platforms[0].targetNames() }
+
+func (p *platform) targetNames() []string {
+	names := make([]string, len(p.Targets))
+	for i, t := range p.Targets {
 		names[i] = t.Name
 	}
 	return names
@@ -49,21 +52,25 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	if err := c.mustBeProven(actor); err != nil {
 		return refuse(err)
 	}
-	target, err := c.checkRestore(ctx, &in)
+	p, err := c.platformAt(ctx, actor, in.Point)
+	if err != nil {
+		return refuse(err)
+	}
+	target, err := c.checkRestore(ctx, p, &in)
 	if err != nil {
 		return refuse(err)
 	}
 	detail["target"] = target.Name
-	point, err := c.pointID(ctx, actor, in.Point)
+	p, point, err := c.pointID(ctx, actor, in.Point)
 	if err != nil {
 		return refuse(err)
 	}
-	if err := c.checkTarget(ctx, target, in.Database); err != nil {
+	if err := p.checkTarget(ctx, target, in.Database); err != nil {
 		return refuse(err)
 	}
 	asked := policy.Brought{Scope: in.Scope}
-	judge := c.judgeAlone(ctx, actor, point, &asked)
-	row := newOperation(actor, KindRestore)
+	judge := c.judgeAlone(ctx, p, actor, point, &asked)
+	row := newOperation(actor, p, KindRestore)
 	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
 	row.Restore, err = json.Marshal(RestoreAsked{ScopedInput: ScopedInput{Scope: in.Scope}, TargetURL: in.TargetURL,
 		Weddings: asked.Weddings})
@@ -73,7 +80,7 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	return c.enqueueJudged(ctx, actor, audit.RestoreStart, detail, row, judge)
 }
 
-func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Target, error) {
+func (c *Console) checkRestore(ctx context.Context, p *platform, in *StartRestoreInput) (Target, error) {
 	var none Target
 	if err := in.Scope.Check(); err != nil {
 		return none, err
@@ -86,35 +93,35 @@ func (c *Console) checkRestore(ctx context.Context, in *StartRestoreInput) (Targ
 			"Type the name of the new database, %s, to confirm. Nothing was started.", in.Database)
 	}
 	if in.Provider != "" {
-		providers := c.engine.Providers()
+		providers := p.Engine.Providers()
 		if !slices.ContainsFunc(providers, func(p engine.Provider) bool { return p.Name == in.Provider }) {
 			return none, keepsake.Errorf(keepsake.CodeInvalid, "There is no provider %q.", in.Provider)
 		}
 	}
-	return c.targetOf(ctx, in.Target, in.TargetURL)
+	return c.targetOf(ctx, p, in.Target, in.TargetURL)
 }
 
 // target returns the configured server of that name; "" is the first.
-func (c *Console) target(name string) (Target, error) {
-	for _, t := range c.targets {
+func (p *platform) target(name string) (Target, error) {
+	for _, t := range p.Targets {
 		if name == "" || t.Name == name {
 			return t, nil
 		}
 	}
-	if len(c.targets) == 0 {
+	if len(p.Targets) == 0 {
 		return Target{}, keepsake.Errorf(keepsake.CodeInvalid,
 			"No server is configured that a restore could go to. Add one to keepsake.yaml, or restore on the command line "+
 				"with --target.")
 	}
 	return Target{}, keepsake.Errorf(keepsake.CodeInvalid,
-		"There is no server %q to restore to: the configuration names %s.", name, strings.Join(c.RestoreTargets(), ", "))
+		"There is no server %q to restore to: the configuration names %s.", name, strings.Join(p.targetNames(), ", "))
 }
 
 // checkTarget refuses a database that no restore may be written into, so that a person learns it on the form and not in
 // a failed operation. The engine looks again, more closely, before it writes.
-func (c *Console) checkTarget(ctx context.Context, t Target, database string) error {
+func (p *platform) checkTarget(ctx context.Context, t Target, database string) error {
 	if t.Platform {
-		if err := c.watch.mustAnswer(ctx, true); err != nil {
+		if err := p.watch.mustAnswer(ctx, true); err != nil {
 			return err
 		}
 	}
@@ -124,7 +131,7 @@ func (c *Console) checkTarget(ctx context.Context, t Target, database string) er
 	}
 	ctx, cancel := context.WithTimeout(ctx, targetTime)
 	defer cancel()
-	err = c.engine.CheckTarget(ctx, dsn)
+	err = p.Engine.CheckTarget(ctx, dsn)
 	if err != nil && keepsake.CodeOf(err) != keepsake.CodeConflict {
 		return t.unreachable(err)
 	}
@@ -140,7 +147,7 @@ func endRestore(ctx context.Context, tx db.Tx, row operation.Operation, r engine
 			bad[f.Provider] = f.Problem
 		}
 	}
-	known, err := lockCopies(ctx, tx, []string{r.Point})
+	known, err := lockCopies(ctx, tx, row.Platform, []string{r.Point})
 	if err != nil {
 		return err
 	}
@@ -165,7 +172,7 @@ func endRestore(ctx context.Context, tx db.Tx, row operation.Operation, r engine
 	if err := insertTest(ctx, tx, row, r.Point, "restore", findings, r.Seconds); err != nil {
 		return err
 	}
-	if err := tx.SetProviderPoints(ctx); err != nil {
+	if err := tx.SetProviderPoints(ctx, row.Platform); err != nil {
 		return fmt.Errorf("count what the providers hold: %w", err)
 	}
 	if !r.Verified { // what takes its time is a restore of everything
@@ -181,8 +188,8 @@ func insertRecoveryEvent(ctx context.Context, tx db.Tx, row operation.Operation,
 	if err != nil {
 		return fmt.Errorf("make an event id: %w", err)
 	}
-	p := sqlcgen.InsertRecoveryEventParams{ID: id.String(), OperationID: &row.ID, Organization: row.Organization,
-		PointID: row.PointID, Target: target,
+	p := sqlcgen.InsertRecoveryEventParams{ID: id.String(), Platform: row.Platform, OperationID: &row.ID,
+		Organization: row.Organization, PointID: row.PointID, Target: target,
 		TargetDatabase: row.TargetDatabase, StartedAt: cmp.Or(deref(row.StartedAt), row.CreatedAt),
 		FinishedAt: *row.FinishedAt, Outcome: row.State, TierSeconds: []byte("{}")}
 	p.RtoSeconds = seconds
@@ -209,7 +216,11 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	if err != nil {
 		return none, err
 	}
-	target, err := k.c.targetOf(ctx, o.Target, o.Asked.TargetURL)
+	p, err := k.c.platformNamed(row.Platform)
+	if err != nil {
+		return none, err
+	}
+	target, err := k.c.targetOf(ctx, p, o.Target, o.Asked.TargetURL)
 	if err != nil {
 		return none, err
 	}
@@ -217,7 +228,7 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	if err != nil {
 		return none, err
 	}
-	result, err := k.c.engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true,
+	result, err := p.Engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true,
 		Provider: row.Provider, Scope: o.Asked.Scope}, r)
 	if err != nil {
 		return none, err

@@ -59,18 +59,21 @@ func (in ScopedInput) detail() map[string]any {
 
 // PreviewScope returns what bringing a scope back would change. It changes nothing.
 func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in ScopedInput) (*scope.Preview, error) {
-	err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
+	p, err := c.platformAt(ctx, actor, in.Point)
+	if err == nil {
+		err = p.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
+	}
 	if err == nil {
 		err = checkScoped(in)
 	}
 	if err != nil {
 		return nil, c.recordRefused(ctx, actor, audit.ScopePreview, in.Scope.Target(), in.detail(), err)
 	}
-	var p *scope.Preview
-	if err = c.watch.mustBeWritable(ctx); err == nil {
-		p, err = c.scopes.PreviewScope(ctx, in.scope())
+	var preview *scope.Preview
+	if err = p.watch.mustBeWritable(ctx); err == nil {
+		preview, err = p.Scopes.PreviewScope(ctx, in.scope())
 	}
-	return p, c.recordRead(ctx, actor, audit.ScopePreview, in.Scope.Target(), in.detail(), err)
+	return preview, c.recordRead(ctx, actor, audit.ScopePreview, in.Scope.Target(), in.detail(), err)
 }
 
 func checkScoped(in ScopedInput) error {
@@ -118,12 +121,15 @@ type RestoreAsked struct {
 func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in RestoreScopeInput) (Operation, error) {
 	detail := in.detail()
 	detail["scope"], detail["left_out"] = in.Scope.Target(), len(in.Skip)
-	err := mayAct(actor, keepsake.MayRestore)
+	p, err := c.platformAt(ctx, actor, in.Point)
 	if err == nil {
-		err = c.watch.mustAnswer(ctx, true)
+		err = mayAct(actor, keepsake.MayRestore)
 	}
 	if err == nil {
-		err = c.finder().mayActOnScope(ctx, actor, keepsake.MayRestore, in.ScopedInput)
+		err = p.watch.mustAnswer(ctx, true)
+	}
+	if err == nil {
+		err = p.finder().mayActOnScope(ctx, actor, keepsake.MayRestore, in.ScopedInput)
 	}
 	if err == nil {
 		err = checkScoped(in.ScopedInput)
@@ -145,14 +151,14 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 	if err != nil {
 		return Operation{}, c.recordRefused(ctx, actor, audit.ScopeRestore, in.Scope.Target(), detail, err)
 	}
-	return c.enqueueScoped(ctx, actor, audit.ScopeRestore, detail,
+	return c.enqueueScoped(ctx, p, actor, audit.ScopeRestore, detail,
 		RestoreAsked{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
 }
 
-func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, action audit.Action, detail map[string]any,
-	s RestoreAsked) (Operation, error) {
-	s.Restore = c.scopes.NewRestoreID()
-	row := newOperation(actor, KindScoped)
+func (c *Console) enqueueScoped(ctx context.Context, p *platform, actor keepsake.Actor, action audit.Action,
+	detail map[string]any, s RestoreAsked) (Operation, error) {
+	s.Restore = p.Scopes.NewRestoreID()
+	row := newOperation(actor, p, KindScoped)
 	row.PointID = s.Point
 	var judge mayBeAlone
 	if s.UndoOf == "" || s.Redo {
@@ -160,7 +166,7 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 		if asked.Scope.IsZero() { // it may have been of anything
 			asked.Scope = keepsake.Everything()
 		}
-		judge = c.judgeAlone(ctx, actor, s.Point, &asked)
+		judge = c.judgeAlone(ctx, p, actor, s.Point, &asked)
 		s.Weddings = asked.Weddings
 	}
 	detail["restore"] = s.Restore
@@ -173,7 +179,7 @@ func (c *Console) enqueueScoped(ctx context.Context, actor keepsake.Actor, actio
 
 // GetScopedRestore returns what a restore into the live platform changed.
 func (c *Console) GetScopedRestore(ctx context.Context, actor keepsake.Actor, restore string) (*scope.Undo, error) {
-	u, err := c.readRestore(ctx, actor, keepsake.MayRead, restore)
+	_, u, err := c.readRestore(ctx, actor, keepsake.MayRead, restore)
 	return u, c.recordRead(ctx, actor, audit.ScopeRestoreRead, restore, undoDetail(u, map[string]any{}), err)
 }
 
@@ -203,12 +209,18 @@ func undoneScope(u *scope.Undo) (keepsake.Scope, error) {
 func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (Operation, error) {
 	detail := map[string]any{"undo_of": restore}
 	var u *scope.Undo
-	err := mayAct(actor, keepsake.MayRestore)
+	p, err := c.platformOf(actor)
 	if err == nil {
-		err = c.watch.mustAnswer(ctx, true)
+		err = mayAct(actor, keepsake.MayRestore)
+	}
+	if err == nil && len(c.platforms) == 1 { // before its repository is read
+		err = p.watch.mustAnswer(ctx, true)
 	}
 	if err == nil {
-		u, err = c.readRestore(ctx, actor, keepsake.MayRestore, restore)
+		p, u, err = c.readRestore(ctx, actor, keepsake.MayRestore, restore)
+	}
+	if err == nil && len(c.platforms) > 1 {
+		err = p.watch.mustAnswer(ctx, true)
 	}
 	detail = undoDetail(u, detail)
 	if err == nil {
@@ -221,16 +233,16 @@ func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore s
 	if err != nil {
 		return Operation{}, err
 	}
-	return c.enqueueScoped(ctx, actor, audit.ScopeUndo, detail, RestoreAsked{Name: u.Name, UndoOf: restore,
+	return c.enqueueScoped(ctx, p, actor, audit.ScopeUndo, detail, RestoreAsked{Name: u.Name, UndoOf: restore,
 		Redo: u.Of != "", ScopedInput: ScopedInput{Scope: of, Point: u.Point}})
 }
 
 // runScoped makes the changes.
-func (c *Console) runScoped(ctx context.Context, row operation.Operation, s RestoreAsked, r engine.Reporter) (
+func (p *platform) runScoped(ctx context.Context, row operation.Operation, s RestoreAsked, r engine.Reporter) (
 	engine.ScopeResult, error) {
 	apply := engine.ScopeApply{Fingerprint: s.Fingerprint, Name: s.Name, Restore: s.Restore, Again: row.Attempt > 1}
 	if s.UndoOf != "" {
-		return c.scopes.TakeBack(ctx, s.UndoOf, apply, r)
+		return p.Scopes.TakeBack(ctx, s.UndoOf, apply, r)
 	}
 	if len(s.Skip) > 0 {
 		skip := map[string]bool{}
@@ -241,7 +253,7 @@ func (c *Console) runScoped(ctx context.Context, row operation.Operation, s Rest
 			return skip[t.AllRowsName()] || skip[t.RowName(change)]
 		}
 	}
-	result, err := c.scopes.ApplyScope(ctx, s.scope(), apply, r)
+	result, err := p.Scopes.ApplyScope(ctx, s.scope(), apply, r)
 	result.Preview = nil // a new one is made when somebody looks
 	return result, err
 }
@@ -297,7 +309,11 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 	if err != nil {
 		return operation.Report{}, err
 	}
-	result, err := k.c.runScoped(ctx, row, *o.Asked, r)
+	p, err := k.c.platformNamed(row.Platform)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	result, err := p.runScoped(ctx, row, *o.Asked, r)
 	if err != nil {
 		return operation.Report{}, err
 	}

@@ -19,18 +19,22 @@ import (
 
 // StartVerify enqueues a verification of one recovery point or of all.
 func (c *Console) StartVerify(ctx context.Context, actor keepsake.Actor, in StartVerifyInput) (Operation, error) {
-	row := newOperation(actor, KindVerify)
 	detail := map[string]any{"point": in.Point, "deep": in.Deep}
-	if err := mayActOnPlatform(actor, keepsake.MayBackup); err != nil {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayActOnPlatform(actor, keepsake.MayBackup)
+	}
+	if err != nil {
 		return Operation{}, c.recordRefused(ctx, actor, audit.VerifyStart, in.Point, detail, err)
 	}
 	if in.Point != "" {
-		id, err := c.pointID(ctx, actor, in.Point)
+		of, id, err := c.pointID(ctx, actor, in.Point)
 		if err != nil {
 			return Operation{}, c.recordRefused(ctx, actor, audit.VerifyStart, in.Point, detail, err)
 		}
-		in.Point = id
+		p, in.Point = of, id
 	}
+	row := newOperation(actor, p, KindVerify)
 	row.PointID, row.Deep = in.Point, in.Deep
 	return c.enqueue(ctx, actor, audit.VerifyStart, detail, row)
 }
@@ -48,7 +52,7 @@ func endVerify(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 		kind = "deep_verify"
 	}
 	ids := slices.Sorted(maps.Keys(r.Copies))
-	known, err := lockCopies(ctx, tx, ids)
+	known, err := lockCopies(ctx, tx, row.Platform, ids)
 	if err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func endVerify(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 			}
 		}
 	}
-	return tx.SetProviderPoints(ctx)
+	return tx.SetProviderPoints(ctx, row.Platform)
 }
 
 // anySilent reports whether a provider could not be asked: what is proven then is not the whole truth.
@@ -112,7 +116,11 @@ func (verifications) About() operation.About {
 }
 
 func (k verifications) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
-	result, err := k.c.engine.Verify(ctx, engine.VerifyInput{Point: row.PointID, Deep: row.Deep}, r)
+	p, err := k.c.platformNamed(row.Platform)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	result, err := p.Engine.Verify(ctx, engine.VerifyInput{Point: row.PointID, Deep: row.Deep}, r)
 	if err != nil {
 		return operation.Report{}, err
 	}

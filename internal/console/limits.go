@@ -55,7 +55,7 @@ func (c *Console) useLimit(ctx context.Context, tx db.Tx, actor keepsake.Actor, 
 	if err != nil || t == "" || actor.Role == keepsake.RoleSystem {
 		return nil, err
 	}
-	q, allowed, err := c.limits.Use(ctx, tx, actor, t)
+	q, allowed, err := c.limits.Use(ctx, tx, row.Platform, actor, t)
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +88,14 @@ func minutes(d time.Duration) string {
 	return fmt.Sprintf("%d minutes", n)
 }
 
-// quotas returns what is left of an actor's limits; nil for one whom nothing limits.
-func (c *Console) quotas(ctx context.Context, actor keepsake.Actor) (all map[keepsake.BackupType]keepsake.Quota,
-	err error) {
+// quotas returns what is left of an actor's limits at a platform; nil for one whom nothing limits.
+func (c *Console) quotas(ctx context.Context, p *platform, actor keepsake.Actor) (
+	all map[keepsake.BackupType]keepsake.Quota, err error) {
 	if actor.Role == keepsake.RoleSystem {
 		return nil, nil
 	}
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-		all, err = c.limits.Left(ctx, tx, actor)
+		all, err = c.limits.Left(ctx, tx, p.Name, actor)
 		return err
 	})
 	return all, err

@@ -58,27 +58,31 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 		return c.recordRefused(ctx, actor, audit.MilestoneSave, in.WeddingID, detail,
 			keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding."))
 	}
-	err := c.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.WeddingID)
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = p.finder().mayActOnWedding(ctx, actor, keepsake.MayBackup, in.WeddingID)
+	}
 	organization := ""
 	if err == nil {
-		organization = c.finder().organizationOf(ctx, actor, in.WeddingID)
+		organization = p.finder().organizationOf(ctx, actor, in.WeddingID)
 	}
 	return c.attemptJudged(ctx, actor, err, audit.MilestoneSave, in.WeddingID, detail, func(tx db.Tx) (string, error) {
-		if err := dayBefore(ctx, tx, in, detail); err != nil {
+		if err := dayBefore(ctx, tx, p.Name, in, detail); err != nil {
 			return in.WeddingID, err
 		}
 		if in.Day.IsZero() {
-			return in.WeddingID, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{WeddingID: in.WeddingID, Name: in.Name})
+			return in.WeddingID, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{Platform: p.Name,
+				WeddingID: in.WeddingID, Name: in.Name})
 		}
-		set, err := tx.ListMilestones(ctx, in.WeddingID)
+		set, err := tx.ListMilestones(ctx, sqlcgen.ListMilestonesParams{Platform: p.Name, WeddingID: in.WeddingID})
 		if err != nil {
 			return in.WeddingID, err
 		}
 		if len(set) >= mostMilestones {
 			return in.WeddingID, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
 		}
-		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{WeddingID: in.WeddingID, Name: in.Name, Day: in.Day,
-			SetBy: actor.Name, Organization: orNil(organization)})
+		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{Platform: p.Name, WeddingID: in.WeddingID, Name: in.Name,
+			Day: in.Day, SetBy: actor.Name, Organization: orNil(organization)})
 		if db.IsState(err, pgerrcode.InsufficientPrivilege) {
 			err = keepsake.Errorf(keepsake.CodeConflict,
 				"Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or "+
@@ -94,10 +98,10 @@ func milestoneName(s string) string {
 }
 
 // markWedding says for which wedding a backup is made. The wedding must exist, because its day belongs to the mark.
-func (c *Console) markWedding(
+func (p *platform) markWedding(
 	ctx context.Context, actor keepsake.Actor, in StartBackupInput,
 ) ([]keepsake.WeddingMark, error) {
-	found := c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: []string{in.WeddingID}, Today: c.now(), Limit: 1})
+	found := p.finder().find(ctx, actor, engine.WeddingQuery{IDs: []string{in.WeddingID}, Today: p.now(), Limit: 1})
 	if len(found.Weddings) == 0 {
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s",
 			cmp.Or(found.Missing, "There is no such wedding in the platform."))
@@ -107,8 +111,8 @@ func (c *Console) markWedding(
 }
 
 // dayBefore puts on record which day the milestone had.
-func dayBefore(ctx context.Context, tx db.Tx, in SaveMilestoneInput, detail map[string]any) error {
-	set, err := tx.ListMilestones(ctx, in.WeddingID)
+func dayBefore(ctx context.Context, tx db.Tx, platform string, in SaveMilestoneInput, detail map[string]any) error {
+	set, err := tx.ListMilestones(ctx, sqlcgen.ListMilestonesParams{Platform: platform, WeddingID: in.WeddingID})
 	for _, m := range set {
 		if m.Name == in.Name {
 			detail["before"] = dayText(m.Day)

@@ -27,38 +27,44 @@ const (
 // day that it looked at. While another backup runs it starts none, and the next call tries again. The first call of a
 // new console only notes the day.
 func (c *Console) WatchMilestones(ctx context.Context) error {
+	return c.everyPlatform(ctx, c.watchMilestones)
+}
+
+func (c *Console) watchMilestones(ctx context.Context, p *platform) error {
 	system := keepsake.System("milestones")
 	today := day(c.now())
 	seen := today
 	var set []sqlcgen.WeddingMilestone
 	err := c.db.InTx(ctx, system, func(tx db.Tx) error {
-		value, err := tx.GetSetting(ctx, milestonesSeen)
+		value, err := tx.GetSetting(ctx, sqlcgen.GetSettingParams{Platform: p.Name, Name: milestonesSeen})
 		if db.IsNoRows(err) {
-			return tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: milestonesSeen, Value: []byte(today.Format(time.DateOnly))})
+			return tx.SetSetting(ctx, sqlcgen.SetSettingParams{Platform: p.Name, Name: milestonesSeen,
+				Value: []byte(today.Format(time.DateOnly))})
 		}
 		if err != nil {
 			return err
 		}
 		seen = seenDay(value, today)
-		set, err = tx.ListMilestonesBetween(ctx, sqlcgen.ListMilestonesBetweenParams{After: seen, Upto: today})
+		set, err = tx.ListMilestonesBetween(ctx, sqlcgen.ListMilestonesBetweenParams{Platform: p.Name,
+			After: seen, Upto: today})
 		return err
 	})
 	if err != nil || !seen.Before(today) {
 		return err
 	}
-	marks, err := c.marksBetween(ctx, seen, today, set)
+	marks, err := p.marksBetween(ctx, seen, today, set)
 	if err != nil {
 		return err
 	}
 	if len(marks) > 0 {
-		_, err := c.StartBackup(ctx, system, StartBackupInput{Type: keepsake.BackupIncremental, Note: marksNote(marks),
-			weddings: marks})
+		_, err := c.StartBackup(ctx, system, StartBackupInput{Platform: p.Name, Type: keepsake.BackupIncremental,
+			Note: marksNote(marks), weddings: marks})
 		if err != nil {
 			return err
 		}
 	}
 	return c.db.InTx(ctx, system, func(tx db.Tx) error {
-		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: milestonesSeen,
+		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Platform: p.Name, Name: milestonesSeen,
 			Value: []byte(today.Format(time.DateOnly))}); err != nil {
 			return err
 		}
@@ -80,7 +86,7 @@ func seenDay(value []byte, today time.Time) time.Time {
 
 // marksBetween are the weddings that reached something on the days after seen up to today. Two questions to the
 // platform.
-func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set []sqlcgen.WeddingMilestone) (
+func (p *platform) marksBetween(ctx context.Context, seen, today time.Time, set []sqlcgen.WeddingMilestone) (
 	[]keepsake.WeddingMark, error) {
 	var days []time.Time
 	entered := map[string]keepsake.WeddingMark{} // by the wedding's day
@@ -95,7 +101,7 @@ func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set [
 			days, entered[mark.Date] = append(days, date), mark
 		}
 	}
-	found, err := c.engine.Weddings(ctx, engine.WeddingQuery{Days: days, Today: today, Limit: mostMarks})
+	found, err := p.Engine.Weddings(ctx, engine.WeddingQuery{Days: days, Today: today, Limit: mostMarks})
 	if err != nil {
 		return nil, fmt.Errorf("ask for weddings that enter a phase: %w", err)
 	}
@@ -112,7 +118,7 @@ func (c *Console) marksBetween(ctx context.Context, seen, today time.Time, set [
 	for i, m := range set {
 		ids[i] = m.WeddingID
 	}
-	if found, err = c.engine.Weddings(ctx, engine.WeddingQuery{IDs: ids, Today: today, Limit: mostMarks}); err != nil {
+	if found, err = p.Engine.Weddings(ctx, engine.WeddingQuery{IDs: ids, Today: today, Limit: mostMarks}); err != nil {
 		return nil, fmt.Errorf("ask for weddings at a milestone: %w", err)
 	}
 	for _, m := range set {

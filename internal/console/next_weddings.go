@@ -23,14 +23,14 @@ type nextKnown struct {
 
 // next returns the next weddings of an actor's organization, or of all. An answer that is not the platform's own is not
 // kept: the next who asks learns at once that it is back.
-func (c *Console) next(ctx context.Context, actor keepsake.Actor) FoundWeddings {
-	k, of := &c.weddings, actor.Organization
+func (p *platform) next(ctx context.Context, actor keepsake.Actor) FoundWeddings {
+	k, of := &p.weddings, actor.Organization
 	if mayAct(actor, keepsake.MayRead) != nil { // what is known is not for them
-		return c.finder().ahead(ctx, actor)
+		return p.finder().ahead(ctx, actor)
 	}
 	for {
 		k.mu.Lock()
-		now := c.now()
+		now := p.now()
 		if age := now.Sub(k.at[of]); age >= 0 && age < nextWeddingsAge && day(now).Equal(day(k.at[of])) {
 			defer k.mu.Unlock()
 			return k.by[of]
@@ -62,13 +62,13 @@ func (c *Console) next(ctx context.Context, actor keepsake.Actor) FoundWeddings 
 		defer k.mu.Unlock()
 		k.by[of] = found
 		if found.Missing == "" {
-			k.at[of] = c.now()
+			k.at[of] = p.now()
 		}
 		delete(k.asked, of)
 		close(done)
 	}()
 	// Others wait for the answer too, so it does not end with the browser that happened to ask first. find has its own
 	// deadlines.
-	found = c.finder().ahead(context.WithoutCancel(ctx), actor)
+	found = p.finder().ahead(context.WithoutCancel(ctx), actor)
 	return found
 }

@@ -70,6 +70,13 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return OperationPage{}, c.recordRefused(ctx, actor, audit.OperationsList, "", nil, err)
 	}
+	of, err := c.platformMeant(actor, in.Platform)
+	if err != nil {
+		return OperationPage{}, c.recordRefused(ctx, actor, audit.OperationsList, "", nil, err)
+	}
+	if actor.Organization != "" || in.Organization != "" || in.WeddingID != "" { // keys of another platform may be equal
+		in.Platform = of.Name
+	}
 	if actor.Organization != "" && in.Organization == actor.Organization {
 		in.Organization = "" // they see no others
 	}
@@ -82,12 +89,12 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 				"that filter out.")
 		return OperationPage{}, c.recordRefused(ctx, actor, audit.OperationsList, "", nil, err)
 	}
-	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
+	theirs, err := of.weddingsOf(ctx, actor, in.Organization)
 	if err != nil {
 		return OperationPage{}, err
 	}
-	p := sqlcgen.ListOperationsParams{Organization: orNil(actor.Organization), Kind: string(in.Kind),
-		State: string(in.State), Active: in.Active}
+	p := sqlcgen.ListOperationsParams{Platform: in.Platform, Organization: orNil(actor.Organization),
+		Kind: string(in.Kind), State: string(in.State), Active: in.Active}
 	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.WeddingID +
 		string(in.CoversTier) + in.Milestone) {
 		return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")

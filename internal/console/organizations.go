@@ -30,7 +30,11 @@ func (c *Console) ListOrganizations(
 	ctx context.Context, actor keepsake.Actor, search, cursor string,
 ) (OrganizationPage, error) {
 	var page OrganizationPage
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayActOnPlatform(actor, keepsake.MayRead)
+	}
+	if err != nil {
 		return page, c.recordRefused(ctx, actor, audit.OrganizationsList, "", nil, err)
 	}
 	if !plain(search) || utf8.RuneCountInString(search) > longestSearch {
@@ -44,30 +48,30 @@ func (c *Console) ListOrganizations(
 			return page, errCursor
 		}
 	}
-	list, err := fromPlatform(ctx, c.watch,
-		func(ctx context.Context) ([]engine.Organization, error) { return c.scopes.Organizations(ctx, q) })
-	page.Platform = c.watch.known()
+	list, err := fromPlatform(ctx, p.watch,
+		func(ctx context.Context) ([]engine.Organization, error) { return p.Scopes.Organizations(ctx, q) })
+	page.Platform = p.watch.known()
 	if err != nil {
 		c.log.WarnContext(ctx, "the organizations could not be read from the platform", "err", err)
-		page.Platform = c.watch.saw(err)
+		page.Platform = p.watch.saw(err)
 		page.Missing = page.Platform.why(err) + " Organizations are shown as the newest recovery point knows them."
 		reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 		defer cancel()
-		if list, page.From, err = c.scopes.OrganizationsAt(reading, "latest", q); err != nil {
+		if list, page.From, err = p.Scopes.OrganizationsAt(reading, "latest", q); err != nil {
 			if !page.Platform.WithoutWeddings && keepsake.CodeOf(err) != keepsake.CodeNotFound {
 				return page, err
 			}
 			list, page.From, page.Missing = nil, time.Time{}, page.Platform.why(err)
 		}
 	}
-	newest, err := c.newestWhole(ctx, actor)
+	newest, err := c.newestWhole(ctx, p, actor)
 	if err != nil {
 		return page, err
 	}
 	if newest != nil {
 		page.Newest = newest.ID
 	} else {
-		page.Newest = c.newestUnheard(ctx)
+		page.Newest = p.newestUnheard(ctx)
 	}
 	if len(list) > limit {
 		list = list[:limit]
@@ -80,8 +84,12 @@ func (c *Console) ListOrganizations(
 // WeddingsByID returns the weddings with these keys that the platform or the newest recovery point knows, the nearest
 // first.
 func (c *Console) WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]Wedding, error) {
-	if err := mayAct(actor, keepsake.MayRead); err != nil {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayAct(actor, keepsake.MayRead)
+	}
+	if err != nil {
 		return nil, c.recordRefused(ctx, actor, audit.WeddingsList, "", nil, err)
 	}
-	return c.findWeddings(ctx, actor, engine.WeddingQuery{IDs: ids, Today: c.now(), Limit: mostLimit}).Weddings, nil
+	return p.finder().find(ctx, actor, engine.WeddingQuery{IDs: ids, Today: c.now(), Limit: mostLimit}).Weddings, nil
 }

@@ -227,12 +227,12 @@ func fromPlatform[T any](ctx context.Context, watch *platformWatch, ask func(con
 	return ask(asking)
 }
 
-// Platform returns how the platform stands. It waits for two seconds at most, and for half a second when the platform
-// did not answer last time.
-func (c *Console) Platform(ctx context.Context) PlatformState { return c.watch.ask(ctx) }
+// Platform returns how the first platform stands. It waits for two seconds at most, and for half a second when the
+// platform did not answer last time.
+func (c *Console) Platform(ctx context.Context) PlatformState { return c.platforms[0].watch.ask(ctx) }
 
-// KnownPlatform returns how the platform stood when somebody last asked it. It asks nothing.
-func (c *Console) KnownPlatform() PlatformState { return c.watch.known() }
+// KnownPlatform returns how the first platform stood when somebody last asked it. It asks nothing.
+func (c *Console) KnownPlatform() PlatformState { return c.platforms[0].watch.known() }
 
 // Platform does the same as Console.Platform.
 func (s *Standby) Platform(ctx context.Context) PlatformState { return s.watch.ask(ctx) }

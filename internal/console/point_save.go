@@ -36,8 +36,12 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		}
 		err = checkWritten(note, in.Labels)
 	}
+	var p *platform
 	if err == nil {
-		in.ID, err = c.pointID(ctx, actor, in.ID)
+		var id string
+		if p, id, err = c.pointID(ctx, actor, in.ID); err == nil {
+			in.ID = id
+		}
 	}
 	detail := audit.Change(nil, map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked})
 	saved := false
@@ -47,7 +51,7 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 				"Others keep changing this recovery point's note and labels: load the page again and see what they say now.")
 			break
 		}
-		saved, err = c.savePoint(ctx, actor, in, detail)
+		saved, err = c.savePoint(ctx, p, actor, in, detail)
 	}
 	if err != nil {
 		return c.recordRefused(ctx, actor, audit.PointSave, in.ID, detail, err)
@@ -57,11 +61,11 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 
 // savePoint makes the change to what is there now. It reports false when that was changed by somebody else meanwhile:
 // what this call has written to the repository is replaced by the next.
-func (c *Console) savePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput, detail map[string]any) (
-	saved bool, err error) {
+func (c *Console) savePoint(ctx context.Context, p *platform, actor keepsake.Actor, in SavePointInput,
+	detail map[string]any) (saved bool, err error) {
 	var was sqlcgen.RecoveryPoint
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-		was, err = tx.GetPoint(ctx, in.ID)
+		was, err = tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: in.ID, Platform: p.Name})
 		return err
 	})
 	if err != nil {
@@ -84,7 +88,7 @@ func (c *Console) savePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 	if err != nil {
 		return false, fmt.Errorf("encode the labels: %w", err)
 	}
-	kept, err := c.engine.MarkPoint(ctx, in.ID, mark)
+	kept, err := p.Engine.MarkPoint(ctx, in.ID, mark)
 	if err != nil {
 		return false, err
 	}

@@ -57,7 +57,7 @@ func (c *Console) ListTests(ctx context.Context, actor keepsake.Actor, in TestsI
 		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
 	}
 	if in.Point != "" {
-		id, err := c.pointID(ctx, actor, in.Point)
+		_, id, err := c.pointID(ctx, actor, in.Point)
 		if err != nil {
 			return page, err
 		}

@@ -23,10 +23,15 @@ func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in Point
 	if err := mayAct(actor, keepsake.MayRead); err != nil {
 		return PointPage{}, c.recordRefused(ctx, actor, audit.PointsList, "", nil, err)
 	}
-	if err := c.mayFilter(ctx, actor, in); err != nil {
+	p, err := c.platformMeant(actor, in.Platform)
+	if err == nil {
+		err = p.mayFilter(ctx, actor, in)
+	}
+	if err != nil {
 		return PointPage{}, c.recordRefused(ctx, actor, audit.PointsList, in.WeddingID, nil, err)
 	}
-	theirs, err := c.weddingsOf(ctx, actor, in.Organization)
+	in.Platform = p.Name
+	theirs, err := p.weddingsOf(ctx, actor, in.Organization)
 	if err != nil {
 		return PointPage{}, err
 	}
@@ -44,12 +49,12 @@ func (c *Console) ListPoints(ctx context.Context, actor keepsake.Actor, in Point
 
 // mayFilter refuses actors who are bound to an organization and ask what was made for whom without naming a wedding of
 // theirs: the marks of others are hidden from them, so any other answer would be wrong.
-func (c *Console) mayFilter(ctx context.Context, actor keepsake.Actor, in PointsInput) error {
+func (p *platform) mayFilter(ctx context.Context, actor keepsake.Actor, in PointsInput) error {
 	switch {
 	case actor.Organization == "":
 		return nil
 	case in.WeddingID != "":
-		return c.finder().mayActOnWedding(ctx, actor, keepsake.MayRead, in.WeddingID)
+		return p.finder().mayActOnWedding(ctx, actor, keepsake.MayRead, in.WeddingID)
 	case in.Organization != "" || in.Milestone != "" || in.Phase != "":
 		return keepsake.Errorf(keepsake.CodeForbidden,
 			"Your account is bound to one organization: name one of its weddings to see what was made for it.")
@@ -57,7 +62,7 @@ func (c *Console) mayFilter(ctx context.Context, actor keepsake.Actor, in Points
 	return nil
 }
 
-// points is a page of the list, or of what is asked for of it.
+// points is a page of the list of the platform that in names, or of what is asked for of it.
 func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInput, f *sqlcgen.FilterPointsParams) (
 	PointPage, error) {
 	if !plain(in.Cursor) {
@@ -70,10 +75,10 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 	var page PointPage
 	var err error
 	page.Points, err = c.inPoints(ctx, actor, in.WeddingID, func(tx db.Tx) ([]Point, error) {
-		rows, err := listPoints(ctx, tx, sqlcgen.ListPointsParams{BackupType: string(in.Type), Before: in.Cursor,
-			Most: int32(limit + 1)}, f)
+		rows, err := listPoints(ctx, tx, sqlcgen.ListPointsParams{Platform: in.Platform, BackupType: string(in.Type),
+			Before: in.Cursor, Most: int32(limit + 1)}, f)
 		if err == nil && len(rows) == 0 && in.Cursor != "" {
-			if _, err = tx.GetPoint(ctx, in.Cursor); db.IsNoRows(err) {
+			if _, err = tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: in.Cursor, Platform: in.Platform}); db.IsNoRows(err) {
 				err = keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")
 			}
 		}
@@ -101,7 +106,7 @@ func listPoints(ctx context.Context, tx db.Tx, p sqlcgen.ListPointsParams, f *sq
 		return nil, err
 	}
 	what := *f
-	what.Before, what.Most = p.Before, p.Most
+	what.Platform, what.Before, what.Most = p.Platform, p.Before, p.Most
 	return tx.FilterPoints(ctx, what)
 }
 
@@ -140,13 +145,13 @@ func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string)
 	if err = mayAct(actor, keepsake.MayRead); err != nil {
 		return d, err
 	}
-	id, err = c.pointID(ctx, actor, id)
+	p, id, err := c.pointID(ctx, actor, id)
 	if err != nil {
 		return d, err
 	}
 	var speed float64 // bytes a second
 	points, err := c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
-		row, err := tx.GetPoint(ctx, id)
+		row, err := tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: id, Platform: p.Name})
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +162,7 @@ func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string)
 		for _, t := range tests {
 			d.Tests = append(d.Tests, testOf(t))
 		}
-		if speed, err = tx.GetRestoreSpeed(ctx); err != nil && !db.IsNoRows(err) {
+		if speed, err = tx.GetRestoreSpeed(ctx, p.Name); err != nil && !db.IsNoRows(err) {
 			return nil, err
 		}
 		return withTests(ctx, tx, []sqlcgen.RecoveryPoint{row})
@@ -177,7 +182,7 @@ func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string)
 	}
 	asking, cancel := context.WithTimeout(ctx, detailTime)
 	defer cancel()
-	detail, err := c.engine.Point(asking, id)
+	detail, err := p.Engine.Point(asking, id)
 	if err != nil {
 		c.log.WarnContext(ctx, "a recovery point could not be opened", "point", id, "err", err)
 		d.Missing = "No provider could show what is in it." + words(err)

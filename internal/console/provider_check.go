@@ -17,12 +17,15 @@ const checkAskedTime = 8 * time.Second
 // however recent its last write is.
 func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name string) error {
 	const action = audit.ProviderCheck
-	err := mayActOnPlatform(actor, keepsake.MayBackup)
-	if err == nil && !slices.ContainsFunc(c.engine.Providers(), func(p engine.Provider) bool { return p.Name == name }) {
+	of, err := c.platformOf(actor)
+	if err == nil {
+		err = mayActOnPlatform(actor, keepsake.MayBackup)
+	}
+	if err == nil && !slices.ContainsFunc(of.Engine.Providers(), func(p engine.Provider) bool { return p.Name == name }) {
 		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such provider.")
 	}
 	if err == nil {
-		err = c.checkNow(ctx, name)
+		err = c.checkNow(ctx, of, name)
 	}
 	if err != nil {
 		return c.recordRefused(ctx, actor, action, name, nil, err)
@@ -30,10 +33,10 @@ func (c *Console) CheckProvider(ctx context.Context, actor keepsake.Actor, name 
 	return c.recordDone(ctx, actor, action, name, nil)
 }
 
-func (c *Console) checkNow(ctx context.Context, asked string) error {
+func (c *Console) checkNow(ctx context.Context, of *platform, asked string) error {
 	bounded, cancel := context.WithTimeout(ctx, checkAskedTime)
 	defer cancel()
-	_, err := c.checkProviders(bounded, asked)
+	_, err := c.checkProviders(bounded, of, asked)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable,
 			"Not every provider answered within %s. They are checked by themselves every %s; the overview says what came of it.",

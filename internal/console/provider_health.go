@@ -50,19 +50,18 @@ func lacks(newest *Point, provider string) bool {
 
 // checkProviders asks every provider who it is and stores the result. It writes to providers whose last real write is
 // old or that fail, and to the wanted one; "" means none. It returns the providers that answered.
-func (c *Console) checkProviders(ctx context.Context, wanted string) (map[string]bool, error) {
+func (c *Console) checkProviders(ctx context.Context, of *platform, wanted string) (map[string]bool, error) {
 	system, began := keepsake.System("providers"), time.Now()
 	var states []sqlcgen.ProviderState
 	if err := c.db.InTx(ctx, system, func(tx db.Tx) (err error) {
-		states,
-			err = tx.ListProviderStates(ctx)
+		states, err = tx.ListProviderStates(ctx, of.Name)
 		return err
 	}); err != nil {
 		return nil, fmt.Errorf("read the states of the providers: %w", err)
 	}
 	asking, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	found, err := c.engine.Health(asking, func(provider string) bool {
+	found, err := of.Engine.Health(asking, func(provider string) bool {
 		return provider == wanted ||
 			writeDue(states, provider, began)
 	})
@@ -71,16 +70,17 @@ func (c *Console) checkProviders(ctx context.Context, wanted string) (map[string
 	}
 	if err != nil {
 		found = nil
-		for _, p := range c.engine.Providers() {
+		for _, p := range of.Engine.Providers() {
 			found = append(found, engine.ProviderHealth{Name: p.Name, Error: keepsake.MessageOf(err)})
 		}
 	}
 	answered := map[string]bool{}
 	var failed error
-	for i, p := range c.engine.Providers() {
+	for i, p := range of.Engine.Providers() {
 		h := found[i]
 		answered[p.Name] = h.Error == ""
-		row := sqlcgen.SetProviderCheckParams{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite,
+		row := sqlcgen.SetProviderCheckParams{Platform: of.Name, Name: p.Name, Medium: p.Medium, Region: p.Region,
+			Offsite:   p.Offsite,
 			Reachable: h.Error == "",
 			Error:     h.Error, Written: h.Written, Seen: seenAt(states, p.Name)}
 		// One row a transaction: several would have to be locked in the order that others lock them in.
@@ -119,10 +119,10 @@ func writeDue(states []sqlcgen.ProviderState, provider string, now time.Time) bo
 
 // seeProviders stores what an operation saw of each provider: a copy that is confirmed is a real write, any other a
 // failure.
-func seeProviders(ctx context.Context, tx db.Tx, during string, copies []keepsake.Copy) error {
+func seeProviders(ctx context.Context, tx db.Tx, platform, during string, copies []keepsake.Copy) error {
 	for _, cp := range slices.SortedFunc(slices.Values(copies),
 		func(a, b keepsake.Copy) int { return cmp.Compare(a.Provider, b.Provider) }) {
-		row := sqlcgen.SetProviderSeenParams{Name: cp.Provider}
+		row := sqlcgen.SetProviderSeenParams{Platform: platform, Name: cp.Provider}
 		if !cp.Confirmed {
 			row.Error = fmt.Sprintf("In %s it got no copy. %s", during, keepsake.Sentence(cp.Error))
 		}
@@ -136,27 +136,27 @@ func seeProviders(ctx context.Context, tx db.Tx, during string, copies []keepsak
 func backupOf(at time.Time) string { return "the backup of " + at.UTC().Format("2 Jan 15:04 UTC") }
 
 // providerStates reads how the providers stand, beside the newest whole recovery point.
-func (c *Console) providerStates(ctx context.Context, tx db.Tx) ([]ProviderState, error) {
-	states, err := tx.ListProviderStates(ctx)
+func (p *platform) providerStates(ctx context.Context, tx db.Tx) ([]ProviderState, error) {
+	states, err := tx.ListProviderStates(ctx, p.Name)
 	if err != nil {
 		return nil, err
 	}
 	var newest *Point
-	row, err := tx.GetNewestWholePoint(ctx)
+	row, err := tx.GetNewestWholePoint(ctx, p.Name)
 	if err != nil && !db.IsNoRows(err) {
 		return nil, err
 	}
 	if err == nil {
-		p, err := pointOf(row)
+		point, err := pointOf(row)
 		if err != nil {
 			return nil, err
 		}
-		newest = &p
+		newest = &point
 	}
 	var out []ProviderState
-	for _, p := range c.engine.Providers() {
-		s := providerOf(p, states)
-		s.Behind = lacks(newest, p.Name)
+	for _, provider := range p.Engine.Providers() {
+		s := providerOf(provider, states)
+		s.Behind = lacks(newest, provider.Name)
 		out = append(out, s)
 	}
 	return out, nil
@@ -164,10 +164,10 @@ func (c *Console) providerStates(ctx context.Context, tx db.Tx) ([]ProviderState
 
 // FailingProviders returns the providers at which the newest check, backup or repair that the console knows of
 // failed, each with the failure in words.
-func FailingProviders(ctx context.Context, d *db.DB) (map[string]string, error) {
+func FailingProviders(ctx context.Context, d *db.DB, platform string) (map[string]string, error) {
 	var states []sqlcgen.ProviderState
 	err := d.InTx(ctx, keepsake.System("doctor"), func(tx db.Tx) (err error) {
-		states, err = tx.ListProviderStates(ctx)
+		states, err = tx.ListProviderStates(ctx, platform)
 		return err
 	})
 	failing := map[string]string{}

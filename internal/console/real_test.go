@@ -40,7 +40,7 @@ func TestWithTheRealEngine(t *testing.T) {
 	}
 	e := realEngine(t, platform)
 	c := w.console(e, func(d *console.Deps) {
-		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(platform)}}
+		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(platform)}}
 		d.Lease = console.LeaseTimes{}
 	})
 	if err := c.SyncPoints(t.Context()); err != nil {

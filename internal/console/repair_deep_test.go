@@ -31,7 +31,8 @@ func TestOnlyAHealedCopyCountsAgain(t *testing.T) {
 	}
 	e := realEngine(t, platform)
 	c := w.console(e, func(d *console.Deps) {
-		d.Targets, d.Lease = []console.Target{{Name: "platform server", URL: keepsake.Secret(platform)}}, console.LeaseTimes{}
+		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(platform)}}
+		d.Lease = console.LeaseTimes{}
 	})
 	w.run(c, true)
 	point := await(t, c, startFull(t, c).ID, console.StateDone).Point

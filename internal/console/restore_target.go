@@ -21,7 +21,7 @@ func (c *Console) SealTarget(ctx context.Context, actor keepsake.Actor, typed ke
 	if err != nil {
 		return "", c.recordRefused(ctx, actor, audit.RestoreTarget, "", hostOf(server), err)
 	}
-	sealed, err := c.engine.SealTarget(ctx, server.Typed())
+	sealed, err := c.platforms[0].Engine.SealTarget(ctx, server.Typed())
 	if err != nil {
 		return "", c.recordRefused(ctx, actor, audit.RestoreTarget, "", hostOf(server), err)
 	}
@@ -56,11 +56,11 @@ func hostOf(s address.Server) map[string]any {
 
 // targetOf returns a configured server, or the one at a sealed address. It is read and checked again, because the name
 // may lead elsewhere by now and the configuration may have changed; from here on it leads where it led now.
-func (c *Console) targetOf(ctx context.Context, name, sealed string) (Target, error) {
+func (c *Console) targetOf(ctx context.Context, p *platform, name, sealed string) (Target, error) {
 	if sealed == "" {
-		return c.target(name)
+		return p.target(name)
 	}
-	typed, err := c.engine.OpenTarget(ctx, sealed)
+	typed, err := c.platforms[0].Engine.OpenTarget(ctx, sealed)
 	if err != nil {
 		return Target{}, err
 	}

@@ -21,7 +21,7 @@ func restorable(t *testing.T) (*world, *fakeEngine, *console.Console, string) {
 	server := testenv.DB(t)
 	e.points = append(e.points, fakePoint("20261123T070000Z-aa", time.Now(), "local", "s3", "away"))
 	c := w.console(e, func(d *console.Deps) {
-		d.Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)},
+		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)},
 			{Name: "dead", URL: "postgres://x:secret-word@127.0.0.1:1/x"}}
 	})
 	if err := c.SyncPoints(t.Context()); err != nil {

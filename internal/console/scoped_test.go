@@ -48,7 +48,7 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if _, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard); err != nil {
 		t.Fatal(err)
 	}
-	c := w.console(e, func(d *console.Deps) { d.Scopes = e })
+	c := w.console(e, func(d *console.Deps) { d.Platforms[0].Scopes = e })
 	w.run(c, true)
 	run("delete from guests where wedding_id = 3")
 	in := console.ScopedInput{Scope: theWedding("3"), Point: "latest", Mode: scope.Missing}
@@ -60,7 +60,7 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 		Skip: []string{"public.guests id 2"}}
 
 	bound := admin
-	bound.Organization = "2"
+	bound.Platform, bound.Organization = "main", "2"
 	if _, err := c.RestoreScope(t.Context(), bound, confirmed); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("an account bound to another organization: %v", err)
 	}
@@ -152,7 +152,7 @@ func TestABackupLetsARestoreGoFirst(t *testing.T) {
 		return e.succeed(in, r, "local", "s3", "away")
 	}
 	s := &slowScopes{begun: make(chan struct{}), finish: make(chan struct{})}
-	c := w.console(e, func(d *console.Deps) { d.Scopes = s })
+	c := w.console(e, func(d *console.Deps) { d.Platforms[0].Scopes = s })
 	w.run(c, true)
 	o, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupFull})
 	if err != nil {

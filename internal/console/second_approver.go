@@ -37,11 +37,15 @@ type mayBeAlone func(ctx context.Context, tx db.Tx) (why string, err error)
 // or "" when it would not. Pages ask it before a person confirms anything.
 func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in ScopedInput) (why string,
 	err error) {
-	if err := c.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in); err != nil {
+	p, err := c.platformAt(ctx, actor, in.Point)
+	if err == nil {
+		err = p.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
+	}
+	if err != nil {
 		return "", c.recordRefused(ctx, actor, audit.ScopePreview, in.Scope.Target(), in.detail(), err)
 	}
 	asked := policy.Brought{Scope: in.Scope}
-	judge := c.judgeAlone(ctx, actor, in.Point, &asked)
+	judge := c.judgeAlone(ctx, p, actor, in.Point, &asked)
 	if judge == nil {
 		return "", nil
 	}
@@ -55,23 +59,24 @@ func (c *Console) NeedsSecondApprover(ctx context.Context, actor keepsake.Actor,
 // judgeAlone asks how many weddings there are and which tiers have tables, so that no transaction waits for that, and
 // returns how to judge the restore. It returns nil where no second approver is configured, and for what the console
 // does by itself.
-func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point string,
+func (c *Console) judgeAlone(ctx context.Context, p *platform, actor keepsake.Actor, point string,
 	asked *policy.Brought) mayBeAlone {
 	if !c.approve || actor.Role == keepsake.RoleSystem {
 		return nil
 	}
 	all := int64(0)
 	if !asked.Scope.Wide() {
-		all = c.countWeddings(ctx, point, asked)
+		all = p.countWeddings(ctx, point, asked)
 	}
 	if asked.Scope.Kind() == keepsake.ScopeTiers {
-		asked.There = c.tiersAt(ctx, point)
+		asked.There = p.tiersAt(ctx, point)
 	}
 	return func(ctx context.Context, tx db.Tx) (string, error) {
 		if err := tx.LockRestores(ctx, restoresLock); err != nil {
 			return "", fmt.Errorf("wait for another restore to be judged: %w", err)
 		}
-		rows, err := tx.ListRestoresAlone(ctx, approvalWindow.Seconds())
+		rows, err := tx.ListRestoresAlone(ctx, sqlcgen.ListRestoresAloneParams{Platform: p.Name,
+			WindowSeconds: approvalWindow.Seconds()})
 		if err != nil {
 			return "", fmt.Errorf("read what was brought back within a day: %w", err)
 		}
@@ -90,18 +95,18 @@ func (c *Console) judgeAlone(ctx context.Context, actor keepsake.Actor, point st
 // countWeddings returns how many weddings the platform has, or the recovery point where the platform does not answer,
 // or 0 where neither can say. It sets how many the organization has: the larger of the numbers on the platform and at
 // the point. An organization of which neither knows a wedding may have any number.
-func (c *Console) countWeddings(ctx context.Context, point string, asked *policy.Brought) (all int64) {
+func (p *platform) countWeddings(ctx context.Context, point string, asked *policy.Brought) (all int64) {
 	asking, cancel := context.WithTimeout(ctx, weddingsTime)
 	defer cancel()
 	organization := asked.Scope.OrganizationID()
-	all, theirs, err := c.engine.CountWeddings(asking, organization)
+	all, theirs, err := p.Engine.CountWeddings(asking, organization)
 	if err != nil {
-		c.log.WarnContext(ctx, "the platform's weddings could not be counted; the recovery point is asked", "err", err)
+		p.log.WarnContext(ctx, "the platform's weddings could not be counted; the recovery point is asked", "err", err)
 	}
 	if err == nil && organization == "" {
 		return all
 	}
-	then, theirsThen := c.countWeddingsAt(ctx, point, organization)
+	then, theirsThen := p.countWeddingsAt(ctx, point, organization)
 	if err != nil {
 		all = then
 	}
@@ -114,12 +119,12 @@ func (c *Console) countWeddings(ctx context.Context, point string, asked *policy
 }
 
 // countWeddingsAt counts the weddings of a recovery point. It returns 0 where the point cannot be read.
-func (c *Console) countWeddingsAt(ctx context.Context, point, organization string) (all, theirs int64) {
+func (p *platform) countWeddingsAt(ctx context.Context, point, organization string) (all, theirs int64) {
 	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()
-	all, theirs, err := c.engine.CountWeddingsAt(reading, point, func(id string) bool { return sameKey(id, organization) })
+	all, theirs, err := p.Engine.CountWeddingsAt(reading, point, func(id string) bool { return sameKey(id, organization) })
 	if err != nil {
-		c.log.WarnContext(ctx, "the weddings of the recovery point could not be counted", "point", point, "err", err)
+		p.log.WarnContext(ctx, "the weddings of the recovery point could not be counted", "point", point, "err", err)
 		return 0, 0
 	}
 	return all, theirs
@@ -138,16 +143,16 @@ func sameKey(a, b string) bool {
 }
 
 // tiersAt returns the tiers that have tables at a recovery point, or none where the point cannot be read.
-func (c *Console) tiersAt(ctx context.Context, point string) (there []keepsake.Tier) {
+func (p *platform) tiersAt(ctx context.Context, point string) (there []keepsake.Tier) {
 	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()
-	p, err := c.engine.Point(reading, point)
+	found, err := p.Engine.Point(reading, point)
 	if err != nil {
-		c.log.WarnContext(ctx, "which tiers the recovery point has could not be read", "point", point, "err", err)
+		p.log.WarnContext(ctx, "which tiers the recovery point has could not be read", "point", point, "err", err)
 		return nil
 	}
 	for _, t := range keepsake.Tiers() {
-		if slices.ContainsFunc(p.TableList, func(table engine.PointTable) bool { return table.Tier == string(t) }) {
+		if slices.ContainsFunc(found.TableList, func(table engine.PointTable) bool { return table.Tier == string(t) }) {
 			there = append(there, t)
 		}
 	}

@@ -63,7 +63,7 @@ func withApprovers(t *testing.T) *approvers {
 	e.all = 40
 	a := &approvers{world: w, e: e, scopes: &restoresAtOnce{}}
 	a.c = w.console(e, func(d *console.Deps) {
-		d.SecondApprover, d.Scopes, d.Targets = true, a.scopes,
+		d.SecondApprover, d.Platforms[0].Scopes, d.Platforms[0].Targets = true, a.scopes,
 			[]console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
 	return a
@@ -253,7 +253,7 @@ func TestAnOrganizationsAdminCountsTogetherWithOthers(t *testing.T) {
 	t.Parallel()
 	w := newOrgWorld(t)
 	c := w.console(w.e, func(d *console.Deps) {
-		d.Scopes, d.SecondApprover, d.Alone = w.e, true, &policy.Alone{Weddings: 1, Share: 20}
+		d.Platforms[0].Scopes, d.SecondApprover, d.Alone = w.e, true, &policy.Alone{Weddings: 1, Share: 20}
 	})
 	ask := func(actor keepsake.Actor, wedding string) console.Operation {
 		t.Helper()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -30,34 +31,40 @@ const unreadable = "unreadable"
 // SyncPoints brings the list of recovery points in line with the repository. Points that others made appear, and
 // copies are what the providers hold now. Of a provider that cannot be asked, the copies that it held before stay in
 // the list.
-func (c *Console) SyncPoints(ctx context.Context) error {
-	asked, err := c.checkProviders(ctx, "")
+func (c *Console) SyncPoints(ctx context.Context) error { return c.everyPlatform(ctx, c.syncPoints) }
+
+func (c *Console) syncPoints(ctx context.Context, p *platform) error {
+	asked, err := c.checkProviders(ctx, p, "")
 	if err != nil {
 		return err
 	}
-	points, err := c.engine.Points(ctx, "")
+	points, err := p.Engine.Points(ctx, "")
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil {
 		return nil // there is no repository yet
 	}
 	if err != nil {
 		return fmt.Errorf("list the repository: %w", err)
 	}
-	if _, err = c.savePoints(ctx, points, func(name string) bool { return asked[name] }); err != nil {
+	if _, err = c.savePoints(ctx, p, points, func(name string) bool { return asked[name] }); err != nil {
 		return err
 	}
-	return c.listElsewhere(ctx)
+	return c.listElsewhere(ctx, p)
 }
 
 // noticePoints reads the repository's list when it holds a newer recovery point than this console knows: the command
 // line made it. It costs one list of names.
 func (c *Console) noticePoints(ctx context.Context) error {
-	id, err := c.engine.NewestPoint(ctx)
+	return c.everyPlatform(ctx, c.noticePointsOf)
+}
+
+func (c *Console) noticePointsOf(ctx context.Context, p *platform) error {
+	id, err := p.Engine.NewestPoint(ctx)
 	if err != nil || id == "" {
 		return nil //nolint:nilerr // the check of the providers says what is wrong with them
 	}
 	var known sqlcgen.RecoveryPoint
 	err = c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) (err error) {
-		known, err = tx.GetPoint(ctx, id)
+		known, err = tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: id, Platform: p.Name})
 		return err
 	})
 	if err != nil && !db.IsNoRows(err) {
@@ -67,23 +74,26 @@ func (c *Console) noticePoints(ctx context.Context) error {
 	// before. One look for each newest point is enough: a manifest that cannot be read is looked for in syncEvery again.
 	unread := err == nil && known.SourceServer == ""
 	if unread {
-		before := c.noticed.Swap(&id)
+		before := p.noticed.Swap(&id)
 		unread = before == nil || *before != id
 	}
 	if err != nil || unread {
-		return c.SyncPoints(ctx)
+		return c.syncPoints(ctx, p)
 	}
-	return c.listElsewhere(ctx) // what could not be told from a running backup's point a moment ago
+	return c.listElsewhere(ctx, p) // what could not be told from a running backup's point a moment ago
 }
 
 // RebuildFromProvider fills the list of recovery points from the manifests of one provider, and returns how many that
 // provider holds. It is the way back when the console database was lost. It needs no other provider, keeps what is
 // known of copies elsewhere, and changes nothing when every point is listed already.
 func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor, provider string) (int, error) {
-	points, err := 0, mayActOnPlatform(actor, keepsake.MayBackup)
-	detail := map[string]any{}
+	p, err := c.platformOf(actor)
 	if err == nil {
-		points, err = c.rebuild(ctx, provider)
+		err = mayActOnPlatform(actor, keepsake.MayBackup)
+	}
+	points, detail := 0, map[string]any{}
+	if err == nil {
+		points, err = c.rebuild(ctx, p, provider)
 	}
 	if err != nil {
 		return 0, c.recordRefused(ctx, actor, audit.RepositoryRebuild, provider, detail, err)
@@ -92,23 +102,23 @@ func (c *Console) RebuildFromProvider(ctx context.Context, actor keepsake.Actor,
 	return points, c.recordDone(ctx, actor, audit.RepositoryRebuild, provider, detail)
 }
 
-func (c *Console) rebuild(ctx context.Context, provider string) (int, error) {
-	all := c.engine.Providers()
+func (c *Console) rebuild(ctx context.Context, of *platform, provider string) (int, error) {
+	all := of.Engine.Providers()
 	if !slices.ContainsFunc(all, func(p engine.Provider) bool { return p.Name == provider }) {
 		return 0, keepsake.Errorf(keepsake.CodeInvalid, "There is no provider %q in the configuration.", provider)
 	}
-	points, err := c.engine.Points(ctx, provider)
+	points, err := of.Engine.Points(ctx, provider)
 	if err != nil {
 		return 0, err
 	}
 	for i := range points {
 		points[i].Copies = complete(points[i].Copies, all)
 	}
-	saved, err := c.savePoints(ctx, points, func(name string) bool { return name == provider })
+	saved, err := c.savePoints(ctx, of, points, func(name string) bool { return name == provider })
 	if err != nil {
 		return 0, err
 	}
-	return saved, c.listElsewhere(ctx)
+	return saved, c.listElsewhere(ctx, of)
 }
 
 // complete adds the providers that were not asked.
@@ -125,7 +135,7 @@ func complete(copies []keepsake.Copy, all []engine.Provider) []keepsake.Copy {
 // savePoints stores points; asked tells which providers gave the copies a definite answer. It returns how many points
 // there were.
 func (c *Console) savePoints(
-	ctx context.Context, points []engine.Point, asked func(provider string) bool,
+	ctx context.Context, of *platform, points []engine.Point, asked func(provider string) bool,
 ) (int, error) {
 	system := keepsake.System("sync")
 	for batch := range slices.Chunk(points, syncBatch) {
@@ -134,7 +144,7 @@ func (c *Console) savePoints(
 			for i, p := range batch {
 				ids[i] = p.ID
 			}
-			rows, err := lockCopies(ctx, tx, ids)
+			rows, err := lockCopies(ctx, tx, of.Name, ids)
 			if err != nil {
 				return err
 			}
@@ -145,7 +155,7 @@ func (c *Console) savePoints(
 			marked := []string{} // whose note, labels or lock are others in the repository than here
 			for _, p := range batch {
 				before, there := known[p.ID]
-				saved, err := savePoint(ctx, tx, p, before, there, asked)
+				saved, err := savePoint(ctx, tx, of.Name, p, before, there, asked)
 				if err != nil {
 					return err
 				}
@@ -163,11 +173,11 @@ func (c *Console) savePoints(
 			return 0, fmt.Errorf("store the list of recovery points: %w", err)
 		}
 	}
-	return len(points), c.db.InTx(ctx, system, func(tx db.Tx) error { return tx.SetProviderPoints(ctx) })
+	return len(points), c.db.InTx(ctx, system, func(tx db.Tx) error { return tx.SetProviderPoints(ctx, of.Name) })
 }
 
-func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.ListPointCopiesRow, there bool,
-	asked func(string) bool) (saved bool, err error) {
+func savePoint(ctx context.Context, tx db.Tx, platform string, p engine.Point, before sqlcgen.ListPointCopiesRow,
+	there bool, asked func(string) bool) (saved bool, err error) {
 	if there && p.Type == unreadable {
 		return false, nil // it may be a provider that is away; a verification tells damage from that
 	}
@@ -183,7 +193,7 @@ func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.Lis
 		verdict := keepsake.JudgeProtection(p.Copies)
 		p.Protected, p.Lacks = verdict.Protected(), verdict.Lacks()
 	}
-	row, err := pointRow(p, "")
+	row, err := pointRow(platform, p, "")
 	if err != nil {
 		return false, err
 	}
@@ -191,7 +201,29 @@ func savePoint(ctx context.Context, tx db.Tx, p engine.Point, before sqlcgen.Lis
 		before.Lacks == row.Lacks {
 		return false, nil
 	}
-	return true, tx.UpsertPoint(ctx, row)
+	return true, upsertPoint(ctx, tx, row)
+}
+
+// upsertPoint stores a point. One of the same id that is another platform's stays as it is: a repository is one
+// platform's.
+func upsertPoint(ctx context.Context, tx db.Tx, row sqlcgen.UpsertPointParams) error {
+	n, err := tx.UpsertPoint(ctx, row)
+	if err == nil && n == 0 {
+		err = otherPlatforms(row.ID, "")
+	}
+	if err != nil {
+		return fmt.Errorf("store recovery point %s: %w", row.ID, err)
+	}
+	return nil
+}
+
+func otherPlatforms(point, platform string) error {
+	if platform != "" {
+		platform = " " + strconv.Quote(platform)
+	}
+	return keepsake.Errorf(keepsake.CodeConflict,
+		"Recovery point %s belongs to another platform%s in the console database, and a repository is one platform's. Give "+
+			"the platform its name of before in platform.name, or a repository of its own.", point, platform)
 }
 
 // isMarked reports whether a point's note, labels or lock are others than before.

@@ -25,9 +25,10 @@ const (
 // Operation is one backup, verification, repair or restore. In a list, Progress is set only while it is active, and
 // the results are absent. GetOperation and Subscribe fill all fields.
 type Operation struct {
-	ID    string // UUIDv7
-	Kind  Kind
-	State State
+	ID       string // UUIDv7
+	Platform string // of which it is
+	Kind     Kind
+	State    State
 	// EventID is the id of its newest event; it grows with everything that happens to the operation.
 	EventID int64
 
@@ -132,9 +133,10 @@ type TierEstimate struct {
 
 // StartBackupInput says what to back up.
 type StartBackupInput struct {
-	Type   keepsake.BackupType // full, incremental or critical
-	Note   string              // at most 500 characters
-	Labels map[string]string   // at most 20 of at most 64 and 200 characters
+	Platform string              // empty: the one that the actor means who names none
+	Type     keepsake.BackupType // full, incremental or critical
+	Note     string              // at most 500 characters
+	Labels   map[string]string   // at most 20 of at most 64 and 200 characters
 	// Wedding and Milestone say for which wedding it is made, and why; both may be empty. The type must cover every tier.
 	WeddingID, Milestone string
 	weddings             []keepsake.WeddingMark
@@ -161,6 +163,7 @@ type StartRestoreInput struct {
 
 // ListInput selects operations, newest first.
 type ListInput struct {
+	Platform  string              // empty: all that the actor sees
 	Kind      Kind                // empty: all
 	State     State               // empty: all
 	Active    bool                // only those that have not ended
@@ -186,7 +189,8 @@ type OperationPage struct {
 
 // PointsInput selects recovery points, newest first.
 type PointsInput struct {
-	Type keepsake.BackupType // empty: all
+	Platform string              // empty: the one that the actor means who names none
+	Type     keepsake.BackupType // empty: all
 	// Wedding, Milestone and Phase select points that were made for a wedding; From and To those of a time. Empty: all.
 	WeddingID, Milestone string
 	Phase                keepsake.Phase
@@ -208,6 +212,7 @@ type PointPage struct {
 // the repository is right.
 type Point struct {
 	engine.Point
+	Platform  string
 	Operation string     // id of the backup that made it; empty for one found in the repository
 	LastTest  *PointTest // the newest proof or failure of it; nil: never tested
 	// Proof is what the newest verification that could ask every provider found. It is nil where there is none.

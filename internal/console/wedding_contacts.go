@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/fold"
@@ -26,12 +27,16 @@ type WeddingContacts struct {
 func (c *Console) FindContacts(
 	ctx context.Context, actor keepsake.Actor, wedding, point string,
 ) (WeddingContacts, error) {
+	p, err := c.platformOf(actor)
+	if err != nil {
+		return WeddingContacts{}, c.recordRefused(ctx, actor, audit.WeddingRead, wedding, nil, err)
+	}
 	return findContacts(ctx, point, func(point string) (engine.WeddingAt,
 		error) {
 		return c.GetWeddingAt(ctx, actor, wedding, point)
 	},
 		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
-		func(ctx context.Context) ([]Point, error) { return c.pointsOf(ctx, actor, wedding) })
+		func(ctx context.Context) ([]Point, error) { return c.pointsOf(ctx, p, actor, wedding) })
 }
 
 // FindContacts does the same as Console.FindContacts from the providers alone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -27,10 +28,17 @@ type WeddingLook struct {
 // LookAtWedding returns a wedding as it was at a recovery point. Where the caller names no point, it takes the newest
 // safe one before the wedding's newest damage, or the newest of all.
 func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
-	return look(ctx, c.watch, wedding, point,
-		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
+	p, err := c.platformAt(ctx, actor, point)
+	if err != nil {
+		return WeddingLook{}, c.recordRefused(ctx, actor, audit.WeddingRead, wedding, nil, err)
+	}
+	return look(ctx, p.watch, wedding, point,
+		func(ctx context.Context) (_ *engine.Damage, err error) {
+			defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, wedding, err) }()
+			return c.findDamage(ctx, p, actor, wedding)
+		},
 		func(point string) (engine.WeddingAt, error) { return c.GetWeddingAt(ctx, actor, wedding, point) },
-		c.scopes.PreviewScope)
+		p.Scopes.PreviewScope)
 }
 
 // LookAtWedding does the same as Console.LookAtWedding from the providers alone.

@@ -14,11 +14,15 @@ func (c *Console) GetWeddingAt(
 	ctx context.Context, actor keepsake.Actor, wedding, point string,
 ) (engine.WeddingAt, error) {
 	detail := map[string]any{"point": point, "mode": scope.Missing, "wedding": wedding}
-	in, err := c.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, point, scope.Missing)
+	var in ScopedInput
+	p, err := c.platformAt(ctx, actor, point)
+	if err == nil {
+		in, err = p.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, point, scope.Missing)
+	}
 	if err != nil {
 		return engine.WeddingAt{}, c.recordRefused(ctx, actor, audit.WeddingRead, wedding, detail, err)
 	}
-	w, err := c.scopes.WeddingAt(ctx, in.scope())
+	w, err := p.Scopes.WeddingAt(ctx, in.scope())
 	return w, c.recordRead(ctx, actor, audit.WeddingRead, wedding, detail, err)
 }
 
@@ -27,7 +31,11 @@ func (c *Console) GetWeddingAt(
 func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, wedding, from, to string) (
 	engine.WeddingChanges, error) {
 	detail := map[string]any{"point": from, "to": to, "mode": scope.Rewind, "wedding": wedding}
-	in, err := c.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, from, scope.Rewind, to)
+	var in ScopedInput
+	p, err := c.platformAt(ctx, actor, from)
+	if err == nil {
+		in, err = p.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, from, scope.Rewind, to)
+	}
 	if err == nil && !plain(to) {
 		err = keepsake.Errorf(keepsake.CodeNotFound, "There is no such recovery point.")
 	}
@@ -35,23 +43,27 @@ func (c *Console) GetWeddingChanges(ctx context.Context, actor keepsake.Actor, w
 		return engine.WeddingChanges{}, c.recordRefused(ctx, actor, audit.WeddingRead, wedding, detail, err)
 	}
 	if to == engine.Now {
-		err = c.watch.mustBeWritable(ctx)
+		err = p.watch.mustBeWritable(ctx)
 	}
 	var changes engine.WeddingChanges
 	if err == nil {
-		changes, err = c.scopes.WeddingChanges(ctx, in.scope(), to)
+		changes, err = p.Scopes.WeddingChanges(ctx, in.scope(), to)
 	}
 	return changes, c.recordRead(ctx, actor, audit.WeddingRead, wedding, detail, err)
 }
 
 // ExplainScope says which tables of the live platform belong to a wedding, or to an organization, and why.
 func (c *Console) ExplainScope(ctx context.Context, actor keepsake.Actor, organization bool) (*scope.Plan, error) {
-	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayActOnPlatform(actor, keepsake.MayRead)
+	}
+	if err != nil {
 		return nil, c.recordRefused(ctx, actor, audit.ScopeExplain, "", nil, err)
 	}
-	root, of := c.scopes.Roots()
+	root, of := p.Scopes.Roots()
 	if organization {
 		root = of
 	}
-	return c.scopes.ExplainScope(ctx, root)
+	return p.Scopes.ExplainScope(ctx, root)
 }

@@ -64,10 +64,6 @@ type weddingSource interface {
 	FindGone(ctx context.Context, q engine.WeddingSearch, platform bool) (engine.FoundWeddings, time.Time, error)
 }
 
-func (c *Console) findWeddings(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
-	return c.finder().find(ctx, actor, q)
-}
-
 // find asks the platform, and when that does not answer the newest recovery point.
 func (f finder) find(ctx context.Context, actor keepsake.Actor, q engine.WeddingQuery) FoundWeddings {
 	now := q.Today
@@ -216,12 +212,16 @@ type WeddingPage struct {
 // ListWeddings searches the platform's weddings, or those of the newest recovery point when the platform does not
 // answer.
 func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in WeddingsInput) (WeddingPage, error) {
-	if err := mayAct(actor, keepsake.MayRead); err != nil {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayAct(actor, keepsake.MayRead)
+	}
+	if err != nil {
 		return WeddingPage{}, c.recordRefused(ctx, actor, audit.WeddingsList, "", nil, err)
 	}
-	page, err := c.finder().page(ctx, actor, in, c.now())
+	page, err := p.finder().page(ctx, actor, in, c.now())
 	if err == nil {
-		page.Newest, err = c.newestWhole(ctx, actor)
+		page.Newest, err = c.newestWhole(ctx, p, actor)
 	}
 	return page, err
 }
@@ -320,9 +320,9 @@ func placeOf(cursor string) (p weddingPlace, err error) {
 }
 
 // newestWhole returns the newest recovery point that holds every tier, nil if there is none.
-func (c *Console) newestWhole(ctx context.Context, actor keepsake.Actor) (*Point, error) {
+func (c *Console) newestWhole(ctx context.Context, p *platform, actor keepsake.Actor) (*Point, error) {
 	points, err := c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
-		row, err := tx.GetNewestWholePoint(ctx)
+		row, err := tx.GetNewestWholePoint(ctx, p.Name)
 		if db.IsNoRows(err) {
 			return nil, nil
 		}
@@ -369,17 +369,22 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	if err = mayAct(actor, keepsake.MayRead); err != nil {
 		return t, err
 	}
-	found, err := c.finder().one(ctx, actor, id, t.Now)
+	p, err := c.platformOf(actor)
+	if err != nil {
+		return t, err
+	}
+	found, err := p.finder().one(ctx, actor, id, t.Now)
 	if err != nil {
 		return t, err
 	}
 	t.Wedding, t.Missing, t.From, t.Platform = found.Weddings[0], found.Missing, found.From, found.Platform
 	t.Points, err = c.inPoints(ctx, actor, id, func(tx db.Tx) ([]Point, error) {
-		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{WeddingID: &id, Most: timelinePoints})
+		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{Platform: p.Name, WeddingID: &id,
+			Most: timelinePoints})
 		if err != nil {
 			return nil, err
 		}
-		drill, err := tx.GetNewestDrill(ctx)
+		drill, err := tx.GetNewestDrill(ctx, p.Name)
 		if err == nil {
 			d := testOf(drill)
 			t.Drill = &d
@@ -390,7 +395,7 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	})
 	if err == nil {
 		err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
-			set, err := tx.ListMilestones(ctx, id)
+			set, err := tx.ListMilestones(ctx, sqlcgen.ListMilestonesParams{Platform: p.Name, WeddingID: id})
 			t.Milestones = milestones(t.Date, set)
 			return err
 		})
@@ -401,17 +406,17 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	if len(t.Points) > 0 {
 		t.Newest = t.Points[0].ID
 	} else {
-		t.Newest = c.newestUnheard(ctx)
+		t.Newest = p.newestUnheard(ctx)
 	}
 	return t, nil
 }
 
 // newestUnheard asks the providers for the newest recovery point where the console knows of none; "" where there is
 // none, or nobody answers.
-func (c *Console) newestUnheard(ctx context.Context) string {
+func (p *platform) newestUnheard(ctx context.Context) string {
 	asking, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()
-	id, err := c.engine.NewestPoint(asking)
+	id, err := p.Engine.NewestPoint(asking)
 	if err != nil {
 		return ""
 	}
@@ -422,15 +427,19 @@ func (c *Console) newestUnheard(ctx context.Context) string {
 // providers.
 func (c *Console) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboard, error) {
 	// asked anew: who comes here must know at once what is up
-	d, err := c.overview(ctx, actor, func(ctx context.Context, actor keepsake.Actor) FoundWeddings {
-		return c.finder().ahead(ctx, actor)
+	d, err := c.overview(ctx, actor, func(ctx context.Context, p *platform) FoundWeddings {
+		return p.finder().ahead(ctx, actor)
 	})
 	if err != nil || d.Newest != nil {
 		return d, err
 	}
+	p, err := c.platformOf(actor)
+	if err != nil {
+		return d, err
+	}
 	asking, cancel := context.WithTimeout(ctx, weddingsAtTime)
 	defer cancel()
-	list, err := c.engine.NewestPoints(asking, standbyPoints)
+	list, err := p.Engine.NewestPoints(asking, standbyPoints)
 	if err != nil {
 		c.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
 		return d, nil

@@ -53,7 +53,7 @@ func TestWeddingsOutliveThePlatform(t *testing.T) {
 		t.Errorf("without the platform: %+v, %v", page, err)
 	}
 	bound := admin
-	bound.Organization = "org-2"
+	bound.Platform, bound.Organization = "main", "org-2"
 	if page, err = c.ListWeddings(t.Context(), bound, console.WeddingsInput{}); err != nil || len(page.Weddings) != 1 ||
 		page.Weddings[0].ID != "w2" {
 		t.Errorf("of an organization: %+v, %v", page, err)
@@ -105,7 +105,7 @@ func TestMilestonesOfAWedding(t *testing.T) {
 		t.Errorf("%+v, %v", got.Milestones, err)
 	}
 	bound := admin
-	bound.Organization = "org-2"
+	bound.Platform, bound.Organization = "main", "org-2"
 	if err := c.SaveMilestone(t.Context(), bound,
 		console.SaveMilestoneInput{WeddingID: "w1", Name: "mine", Day: day("2020-01-01")}); keepsake.CodeOf(
 		err) != keepsake.CodeForbidden {

@@ -54,8 +54,10 @@ func (g *gate) set(shut bool) bool {
 	return true
 }
 
-// yielding watches for restores until stop is called. A console database that does not answer holds no backup up.
-func (c *Console) yielding(ctx context.Context, r engine.Reporter) (wait func(context.Context) error, stop func()) {
+// yielding watches for restores of a platform until stop is called. A console database that does not answer holds no
+// backup up.
+func (c *Console) yielding(ctx context.Context, platform string, r engine.Reporter) (
+	wait func(context.Context) error, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	g := &gate{}
 	done := make(chan struct{})
@@ -67,7 +69,7 @@ func (c *Console) yielding(ctx context.Context, r engine.Reporter) (wait func(co
 		defer tick.Stop()
 		left := longestYield
 		for left > 0 {
-			restoring, err := c.isRestoring(ctx)
+			restoring, err := c.isRestoring(ctx, platform)
 			shut := err == nil && restoring
 			if g.set(shut) {
 				say(map[bool]string{true: "Somebody restores: that goes first, and this backup waits.",
@@ -87,11 +89,11 @@ func (c *Console) yielding(ctx context.Context, r engine.Reporter) (wait func(co
 	return g.wait, func() { cancel(); <-done }
 }
 
-func (c *Console) isRestoring(ctx context.Context) (is bool, err error) {
+func (c *Console) isRestoring(ctx context.Context, platform string) (is bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*yieldEvery)
 	defer cancel()
 	err = c.db.InTx(ctx, keepsake.System("worker"), func(tx db.Tx) (err error) {
-		is, err = tx.IsRestoring(ctx)
+		is, err = tx.IsRestoring(ctx, platform)
 		return err
 	})
 	return is, err

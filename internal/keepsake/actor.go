@@ -34,6 +34,7 @@ type Actor struct {
 	Name         string // e-mail, or the name of the worker
 	Role         Role
 	Organization string // when set, all the actor sees and does ends at this organization
+	Platform     string // whose the organization is; set with it, and never alone
 	Session      string // id of the session or token, for the audit trail
 	Address      string // remote address, for the audit trail
 	UserAgent    string

@@ -41,10 +41,17 @@ func (r *Runner) Propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id
 // error that db.IsNoRows knows when the operation does not wait for this actor's approval, or has waited longer than
 // ApproveWithin.
 func (r *Runner) Approve(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) (Operation, error) {
+	was, err := tx.GetOperation(ctx, id)
+	if err != nil {
+		return was, err
+	}
 	row, err := tx.ApproveOperation(ctx, sqlcgen.ApproveOperationParams{ID: id, Actor: actor.ID, Name: actor.Name,
 		WithinSeconds: ApproveWithin.Seconds()})
 	if db.IsNoRows(err) {
 		return row, err
+	}
+	if k := r.kind(Name(was.Kind)); k != nil && db.TakenSlot(err) != "" {
+		return row, k.About().Refusal(err)
 	}
 	if err != nil {
 		return row, fmt.Errorf("approve operation %s: %w", id, err)

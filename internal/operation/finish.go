@@ -114,6 +114,8 @@ func (r *Runner) auditEnd(ctx context.Context, tx db.Tx, row Operation) error {
 		k.Describe(row, &e)
 	}
 	actor := keepsake.System("worker")
-	actor.Organization = deref(row.Organization)
+	if row.Organization != nil {
+		actor.Platform, actor.Organization = row.Platform, *row.Organization
+	}
 	return audit.Record(ctx, tx, actor, e)
 }

@@ -34,10 +34,8 @@ type About struct {
 	Name       Name
 	Queue      Queue
 	Permission keepsake.Permission // it takes to start and to stop an operation
-	// Alone names the constraint of the console database that allows only one active operation of the kind. Refused is
-	// the error for an actor who asks for a second one. Both are empty where any number may run.
-	Alone   string
-	Refused error
+	// Slots are what no other operation of the same platform has meanwhile; none where any number may run.
+	Slots []Slot
 	// Cancelled is the last line of the log of an operation that was cancelled after it began.
 	Cancelled string
 }

@@ -13,26 +13,28 @@ import (
 // LimitWindow is what limits are counted over. It moves: any hour, not the clock's.
 const LimitWindow = time.Hour
 
-// Limits say how often one actor may start what counts under a name, within LimitWindow. What counts under which name,
+// Limits say how often one actor may start what counts under a name at a platform, within LimitWindow. What counts
+// under which name,
 // and whom nothing limits, is the caller's to say. The console database counts, so that processes count together.
 type Limits[N ~string] map[N]int
 
 // Use counts one start under a name. It reports whether the limit allowed it, and what is left afterwards. It belongs
 // into the transaction that writes what is started: a start that is refused for another reason costs nothing.
-func (l Limits[N]) Use(ctx context.Context, tx db.Tx, actor keepsake.Actor, name N) (
+func (l Limits[N]) Use(ctx context.Context, tx db.Tx, platform string, actor keepsake.Actor, name N) (
 	left keepsake.Quota, allowed bool, err error) {
-	used, err := tx.UseLimit(ctx, sqlcgen.UseLimitParams{ActorID: actor.ID, Kind: string(name),
+	used, err := tx.UseLimit(ctx, sqlcgen.UseLimitParams{ActorID: actor.ID, Platform: platform, Kind: string(name),
 		WindowSeconds: LimitWindow.Seconds(), Most: int32(l[name])})
 	if err != nil {
 		return left, false, fmt.Errorf("count the start: %w", err)
 	}
-	all, err := l.Left(ctx, tx, actor)
+	all, err := l.Left(ctx, tx, platform, actor)
 	return all[name], used > 0, err
 }
 
 // Left returns what is left to an actor under each name.
-func (l Limits[N]) Left(ctx context.Context, tx db.Tx, actor keepsake.Actor) (map[N]keepsake.Quota, error) {
-	uses, err := tx.ListLimitUses(ctx, sqlcgen.ListLimitUsesParams{ActorID: actor.ID,
+func (l Limits[N]) Left(ctx context.Context, tx db.Tx, platform string, actor keepsake.Actor) (
+	map[N]keepsake.Quota, error) {
+	uses, err := tx.ListLimitUses(ctx, sqlcgen.ListLimitUsesParams{ActorID: actor.ID, Platform: platform,
 		WindowSeconds: LimitWindow.Seconds()})
 	if err != nil {
 		return nil, fmt.Errorf("read what was used of the limits: %w", err)

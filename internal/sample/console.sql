@@ -31,12 +31,13 @@ alter table recovery_codes disable trigger recovery_codes_on_record;
 alter table api_tokens disable trigger api_tokens_on_record;
 
 insert into backup_operations (
-    id, kind, state, organization, backup_type, note, labels, point_id, target, target_database,
+    id, platform, kind, state, organization, backup_type, note, labels, point_id, target, target_database,
     restore, requested_by, requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at,
     progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
 select
     pg_temp.id_of(n),
+    'main',
     kind,
     state,
     case when n % 20 = 0 then 'org-' || n % 40 end,
@@ -105,18 +106,19 @@ insert into duties (name, next_at, last_started, last_ended, outcome)
 select 'duty ' || i, now() + interval '5 minutes', now() - interval '5 minutes', now() - interval '4 minutes', 'done'
 from generate_series(1, 11) i;
 
-insert into provider_states (name, medium, region, offsite, checked_at, reachable)
+insert into provider_states (platform, name, medium, region, offsite, checked_at, reachable)
 values
-    ('local', 'disk', '', false, now(), true),
-    ('s3', 's3', 'eu-west-1', false, now(), true),
-    ('away', 'gcs', 'eu', true, now(), true);
+    ('main', 'local', 'disk', '', false, now(), true),
+    ('main', 's3', 's3', 'eu-west-1', false, now(), true),
+    ('main', 'away', 'gcs', 'eu', true, now(), true);
 
 insert into recovery_points (
-    id, taken_at, backup_type, note, labels, operation_id, source_database, source_server,
+    id, platform, taken_at, backup_type, note, labels, operation_id, source_database, source_server,
     tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
     wedding_id, wedding_date, days_before_wedding, timeline_phase, wedding_metadata)
 select
     to_char(at at time zone 'UTC', 'YYYYMMDD"T"HH24MISS"Z"') || '-' || lpad(to_hex(n), 12, '0'),
+    'main',
     at,
     case
         when n % 40 = 0 then 'wedding'
@@ -146,9 +148,10 @@ from
     generate_series(1, points) n,
     lateral (select date_trunc('second', now()) - n * interval '15 minutes' as at) k;
 
-insert into backup_tests (id, point_id, kind, tested_at, ok, findings, seconds)
+insert into backup_tests (id, platform, point_id, kind, tested_at, ok, findings, seconds)
 select
     pg_temp.id_of(row_number() over ()::int),
+    platform,
     id,
     case when row_number() over () % 10 = 0 then 'restore' else 'verify' end,
     taken_at + interval '1 hour',
@@ -156,17 +159,17 @@ select
 from recovery_points;
 
 insert into disaster_recovery_events (
-    id, operation_id, point_id, target, target_database, started_at, finished_at, outcome, rto_seconds)
-select o.id, o.id, 'p', 'platform server', 'x', o.started_at, o.finished_at, 'done', 23
+    id, platform, operation_id, point_id, target, target_database, started_at, finished_at, outcome, rto_seconds)
+select o.id, o.platform, o.id, 'p', 'platform server', 'x', o.started_at, o.finished_at, 'done', 23
 from backup_operations o
 where kind = 'restore' and state = 'done';
 
-insert into wedding_milestones (wedding_id, name, day, organization, set_by)
-select w::text, m, current_date + (w % 700) - 350, 'org-' || w % 40, 'amelia@example.org'
+insert into wedding_milestones (platform, wedding_id, name, day, organization, set_by)
+select 'main', w::text, m, current_date + (w % 700) - 350, 'org-' || w % 40, 'amelia@example.org'
 from sizes, generate_series(1, points / 10) w, unnest(array['contract_signed', 'final_payment', 'tasting']) m;
 
-insert into rate_limits (actor_id, kind, used_at)
-select 'actor ' || n, 'full', array[now()]
+insert into rate_limits (actor_id, platform, kind, used_at)
+select 'actor ' || n, 'main', 'full', array[now()]
 from sizes, generate_series(1, points / 10) n;
 
 insert into accounts (id, email, password_hash, role)
@@ -219,7 +222,7 @@ insert into settings (name, value) select 'setting ' || n, 'x' from generate_ser
 alter table audit_head disable trigger audit_head_grows;
 alter table audit_log disable trigger audit_log_follows, disable trigger audit_log_is_counted;
 insert into audit_log (
-    id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent,
+    id, at, actor_id, actor_name, actor_role, platform, organization, session, address, user_agent,
     action, target, outcome, detail, prev_hash, hash)
 select
     n,
@@ -227,6 +230,7 @@ select
     (n % 40)::text,
     'admin' || n % 40 || '@example.org',
     'super_admin',
+    case when n % 20 = 0 then 'main' else '' end,
     case when n % 20 = 0 then 'org-' || n % 40 else '' end,
     (n % 1000)::text,
     '192.0.2.' || n % 200,
@@ -239,8 +243,8 @@ select
     sha256((n - 1)::text::bytea),
     sha256(n::text::bytea)
 from sizes, generate_series(1, audit) n;
-insert into audit_words (word, id, organization, at)
-select w, l.id, l.organization, l.at
+insert into audit_words (word, id, platform, organization, at)
+select w, l.id, l.platform, l.organization, l.at
 from
     audit_log l,
     audit_words_of(concat_ws(' ',
