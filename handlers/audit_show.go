@@ -10,7 +10,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wedsync/keepsake/handlers/draw"
-	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -46,16 +45,8 @@ func ShowAudit(pages Pages, con auditLister) echo.HandlerFunc {
 			}
 			return path + "?" + with.Encode()
 		}
-		vm := views.Audit{Shell: pages.Shell(c, "Audit trail", "audit"), Filter: draw.AuditForm(q), Filtered: len(q) > 0,
-			MayVerify: actor(c).Organization == "",
-			CSV:       address("/audit/export", "format", "csv"), JSONL: address("/audit/export", "format", "jsonl")}
-		if vm.MayVerify {
-			vm.Verdict = draw.AuditVerdict(page.Verdict, pages.clock())
-		}
-		for _, r := range page.Rows {
-			vm.Entries = append(vm.Entries, draw.AuditEntry(r, pages.clock()))
-		}
-		vm.Count = format.Plural(int64(len(page.Rows)), "entry", "entries") + " on this page"
+		vm := draw.Audit(pages.Shell(c, "Audit trail", "audit"), page, q, actor(c).Organization == "", pages.clock())
+		vm.CSV, vm.JSONL = address("/audit/export", "format", "csv"), address("/audit/export", "format", "jsonl")
 		if f.Before > 0 {
 			vm.First = address("/audit")
 		}

@@ -23,11 +23,7 @@ func ListDuties(pages Pages, con dutyLister) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Duties{Shell: pages.Shell(c, "Duties", "operations")}
-		clock := pages.clock()
-		for _, d := range list {
-			vm.Rows = append(vm.Rows, draw.DutyRow(d, clock))
-		}
+		vm := draw.Duties(pages.Shell(c, "Duties", "operations"), list, pages.clock())
 		return Render(c, http.StatusOK, views.DutiesPage(vm))
 	}
 }

@@ -6,31 +6,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wedsync/keepsake/handlers/draw"
-	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
-	"github.com/wedsync/keepsake/views"
 )
 
 type operationApprover interface {
 	ApproveOperation(ctx context.Context, actor keepsake.Actor, id string) error
-}
-
-// approvalOf returns who decides about a restore that waits for approval, or nil for one that does not wait.
-func approvalOf(c echo.Context, pages Pages, o console.Operation) *views.Approval {
-	if o.State != console.StateProposed {
-		return nil
-	}
-	a := actor(c)
-	vm := &views.Approval{ID: o.ID, By: o.RequestedBy, Until: pages.clock().When(o.CreatedAt.Add(console.ApproveWithin)),
-		Own: o.RequestedByID == a.ID, May: a.Organization == ""}
-	vm.Text = "It fills a new database from the recovery point. The running platform is not touched. The log below says " +
-		"why it needs you."
-	if o.Kind == console.KindScoped {
-		vm.Text = "It changes rows of the running platform, and can be taken back afterwards. The log below says what it " +
-			"covers and why it needs you."
-	}
-	vm.Proof = !a.Proven(pages.Now())
-	return vm
 }
 
 // ApproveOperation approves a restore that somebody else asked for, and so starts it.

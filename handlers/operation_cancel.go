@@ -7,7 +7,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wedsync/keepsake/handlers/draw"
-	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
@@ -28,22 +27,7 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Cancel{Shell: pages.Shell(c, "Cancel", "operations"), ID: o.ID, BackURL: draw.OperationURL(o.ID)}
-		if !o.State.Active() {
-			vm.Ended, vm.Title, vm.Text = true, "There is nothing to cancel",
-				[]string{"It has ended already: " + draw.OperationState(o).Text + "."}
-			return Render(c, http.StatusOK, views.CancelPage(vm))
-		}
-		vm.Title = "Cancel this " + draw.Noun(o) + "?"
-		if o.State == console.StateProposed {
-			vm.Title, vm.Text = "Take this request back?",
-				[]string{"Nothing has started. It cannot be approved afterwards; it can be asked for again."}
-			return Render(c, http.StatusOK, views.CancelPage(vm))
-		}
-		if o.Progress != nil {
-			vm.Text = append(vm.Text, "It is "+format.Percent(o.Progress.Fraction())+" done.")
-		}
-		vm.Text = append(vm.Text, draw.Stopping(o)...)
+		vm := draw.Cancel(pages.Shell(c, "Cancel", "operations"), o)
 		return Render(c, http.StatusOK, views.CancelPage(vm))
 	}
 }

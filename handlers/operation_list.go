@@ -26,16 +26,9 @@ func ListOperations(pages Pages, con operationLister) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Operations{Shell: pages.Shell(c, "Operations", "operations")}
+		vm := draw.Operations(pages.Shell(c, "Operations", "operations"), page.Operations, pages.clock())
 		if actor(c).Organization == "" {
 			vm.DutiesURL = "/duties"
-		}
-		clock := pages.clock()
-		for _, o := range page.Operations {
-			vm.Rows = append(vm.Rows, draw.OperationRow(o, clock))
-			if o.State.Active() {
-				vm.Shell.Refresh = "15"
-			}
 		}
 		vm.First, vm.Next, vm.Count = pager("/operations", in.Cursor, page.Next, len(page.Operations))
 		return Render(c, http.StatusOK, views.OperationsPage(vm))

@@ -35,22 +35,9 @@ func ShowOperation(pages Pages, con operationReader) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Operation{
-			Shell: pages.Shell(c, draw.OperationTitle(o), "operations"), ID: o.ID,
-			Title: draw.OperationTitle(o), State: draw.OperationState(o),
-			Note:  o.Note,
-			Facts: draw.OperationFacts(o, clock), Live: draw.Live(o, &draw.Pace{}), Running: o.State.Active(),
-			CanCancel: o.State.Active() && !o.CancelRequested,
-			EventsURL: fmt.Sprintf("%s/events?after=%d", draw.OperationURL(o.ID), o.EventID),
-			Log:       views.Log{Lines: draw.LogLines(lines, clock)}, Approval: approvalOf(c, pages, o),
-		}
+		vm := draw.Operation(pages.Shell(c, draw.OperationTitle(o), "operations"), o, actor(c), lines, clock)
 		if more {
 			vm.Log.More, vm.Log.URL = fmt.Sprintf("The newest %d lines.", shownLines), draw.OperationURL(o.ID)+"/log"
-		}
-		if vm.Running {
-			vm.Shell.Refresh = "5"
-		} else {
-			vm.Result = draw.Result(o)
 		}
 		return Render(c, http.StatusOK, views.OperationPage(vm))
 	}

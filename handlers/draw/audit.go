@@ -17,8 +17,21 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// AuditForm draws the filters of the trail as they are filled in.
-func AuditForm(q url.Values) views.AuditFilter {
+// Audit draws a page of the trail that was asked for by q; verifies: the reader may verify the whole of it.
+func Audit(shell views.Shell, page console.AuditPage, q url.Values, verifies bool, clock format.Clock) views.Audit {
+	vm := views.Audit{Shell: shell, Filter: auditForm(q), Filtered: len(q) > 0, MayVerify: verifies}
+	if verifies {
+		vm.Verdict = auditVerdict(page.Verdict, clock)
+	}
+	for _, r := range page.Rows {
+		vm.Entries = append(vm.Entries, auditEntry(r, clock))
+	}
+	vm.Count = format.Plural(int64(len(page.Rows)), "entry", "entries") + " on this page"
+	return vm
+}
+
+// auditForm draws the filters of the trail as they are filled in.
+func auditForm(q url.Values) views.AuditFilter {
 	f := views.AuditFilter{Search: q.Get("search"), Actor: q.Get("actor"), WeddingID: q.Get("wedding"),
 		Point: q.Get("point"), Since: q.Get("since"), Until: q.Get("until"),
 		Security: q.Get("security") != "", Actions: auditActions(q.Get("action"))}
@@ -31,8 +44,8 @@ func AuditForm(q url.Values) views.AuditFilter {
 	return f
 }
 
-// AuditEntry draws one entry of the trail.
-func AuditEntry(r audit.Row, clock format.Clock) views.AuditEntry {
+// auditEntry draws one entry of the trail.
+func auditEntry(r audit.Row, clock format.Clock) views.AuditEntry {
 	e := views.AuditEntry{ID: fmt.Sprintf("entry-%d", r.ID), Text: auditSentence(r), Security: r.Security,
 		When: clock.When(r.At), From: r.Address, Facts: auditFacts(r, clock)}
 	switch r.Outcome {
@@ -60,8 +73,8 @@ const sealedLate = 48 * time.Hour
 // sealedAhead is how far the clocks of two machines may differ before it is said.
 const sealedAhead = time.Hour
 
-// AuditVerdict draws the newest verdict on the trail.
-func AuditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
+// auditVerdict draws the newest verdict on the trail.
+func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	if v == nil {
 		return &ui.Notice{Tone: ui.ToneMute, Title: "Not verified yet",
 			Text: "A worker reads the whole trail once a day, and seals its end into the repository every hour."}

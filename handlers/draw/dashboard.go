@@ -13,16 +13,51 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// GoneUnknown says that a list may lack weddings that the platform has lost.
-const GoneUnknown = "The platform and the recovery points could not be compared in time, so this list cannot say " +
+// Dashboard draws the overview: is everything safe, and if not, what is missing.
+func Dashboard(shell views.Shell, d console.Dashboard, clock format.Clock) views.Dashboard {
+	vm := views.Dashboard{Shell: shell, Verdict: verdict(d, clock), Legs: legs(d), Last: lastBackup(d, clock),
+		Live: len(d.Running) > 0, WeddingsNote: d.WeddingsMissing}
+	if banner := platformBanner(d); banner != "" {
+		vm.Shell.Banner = banner
+		// the banner says the rest
+		vm.WeddingsNote = strings.TrimSpace(strings.TrimPrefix(d.WeddingsMissing, d.Platform.Words))
+	}
+	if d.WeddingsMissing == "" && len(d.Weddings) == 0 {
+		vm.WeddingsNote = "No wedding lies ahead."
+	}
+	if d.GoneUnknown {
+		vm.WeddingsNote = strings.TrimSpace(vm.WeddingsNote + " " + goneUnknown)
+	}
+	if vm.Live {
+		vm.Shell.Refresh = "5"
+	}
+	for _, o := range d.Running {
+		vm.Running = append(vm.Running, Strip(o, Live(o, &Pace{})))
+	}
+	for _, p := range d.Providers {
+		vm.Providers = append(vm.Providers, providerCard(p, clock))
+	}
+	shown := d.Weddings[:min(len(d.Weddings), overviewWeddings)]
+	for _, w := range shown {
+		vm.Weddings = append(vm.Weddings, Wedding(w))
+	}
+	vm.WeddingsMore = weddingsCut(d, len(shown))
+	for _, o := range d.Recent {
+		vm.Recent = append(vm.Recent, operationRow(o, clock))
+	}
+	return vm
+}
+
+// goneUnknown says that a list may lack weddings that the platform has lost.
+const goneUnknown = "The platform and the recovery points could not be compared in time, so this list cannot say " +
 	"which weddings were deleted from the platform. Reload this page in a minute."
 
-// OverviewWeddings is how many of the next weddings an overview shows.
-const OverviewWeddings = 8
+// overviewWeddings is how many of the next weddings an overview shows.
+const overviewWeddings = 8
 
-// PlatformBanner says what is wrong with the platform that keeps backups or restores from working, or "" where
+// platformBanner says what is wrong with the platform that keeps backups or restores from working, or "" where
 // nothing is.
-func PlatformBanner(d console.Dashboard) string {
+func platformBanner(d console.Dashboard) string {
 	switch d.Platform.Kind {
 	case console.PlatformAway:
 		return Sentence(d.Platform.Words) + " Backups must wait. Recovery points can still be read and restored to " +
@@ -48,8 +83,8 @@ func Strip(o console.Operation, live views.Live) views.Strip {
 	}
 }
 
-// Verdict returns the one sentence that a person in a panic reads.
-func Verdict(d console.Dashboard, clock format.Clock) views.Verdict {
+// verdict returns the one sentence that a person in a panic reads.
+func verdict(d console.Dashboard, clock format.Clock) views.Verdict {
 	switch {
 	case d.Newest == nil:
 		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "There is no backup yet",
@@ -89,8 +124,8 @@ func failing(d console.Dashboard) map[string]bool {
 	return fails
 }
 
-// Legs draws the 3-2-1 rule with what fills each number.
-func Legs(d console.Dashboard) []views.Leg {
+// legs draws the 3-2-1 rule with what fills each number.
+func legs(d console.Dashboard) []views.Leg {
 	var copyPips, mediaPips, offsitePips []ui.Chip
 	mediaAt := map[string]int{}
 	fails := failing(d)
@@ -146,8 +181,8 @@ func copiesOf(d console.Dashboard) []keepsake.Copy {
 	return out
 }
 
-// LastBackup draws when the platform was saved last, and what is wrong with that backup.
-func LastBackup(d console.Dashboard, clock format.Clock) views.LastBackup {
+// lastBackup draws when the platform was saved last, and what is wrong with that backup.
+func lastBackup(d console.Dashboard, clock format.Clock) views.LastBackup {
 	last := views.LastBackup{Tone: ui.ToneOK}
 	switch d.Alarm {
 	case console.AlarmNever, console.AlarmLate:
@@ -174,8 +209,8 @@ func LastBackup(d console.Dashboard, clock format.Clock) views.LastBackup {
 	return last
 }
 
-// ProviderCard draws how a provider stands.
-func ProviderCard(p console.ProviderState, clock format.Clock) views.ProviderCard {
+// providerCard draws how a provider stands.
+func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCard {
 	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database",
 		Error: format.Capital(p.Error), State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
 	switch p.Medium {
@@ -244,8 +279,8 @@ func Wedding(w console.Wedding) views.Wedding {
 	return out
 }
 
-// WeddingsCut says how many weddings of the next year are not among the first ones shown, or "" where all are.
-func WeddingsCut(d console.Dashboard, shown int) string {
+// weddingsCut says how many weddings of the next year are not among the first ones shown, or "" where all are.
+func weddingsCut(d console.Dashboard, shown int) string {
 	hidden := d.WeddingsAhead - shown
 	switch {
 	case hidden <= 0:

@@ -46,12 +46,6 @@ func drawingOf(kind console.Kind) drawing {
 // OperationTitle returns the name of an operation as people say it.
 func OperationTitle(o console.Operation) string { return drawingOf(o.Kind).title(o) }
 
-// Noun returns the word for an operation within a sentence.
-func Noun(o console.Operation) string { return drawingOf(o.Kind).noun }
-
-// Stopping says what it means to cancel an operation now.
-func Stopping(o console.Operation) []string { return drawingOf(o.Kind).stopping }
-
 func always(words string) func(console.Operation) string {
 	return func(console.Operation) string { return words }
 }

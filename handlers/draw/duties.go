@@ -10,11 +10,20 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
+// Duties draws what is done without being asked for, how it last went, and when it is done next.
+func Duties(shell views.Shell, list []console.DutyState, clock format.Clock) views.Duties {
+	vm := views.Duties{Shell: shell}
+	for _, d := range list {
+		vm.Rows = append(vm.Rows, dutyRow(d, clock))
+	}
+	return vm
+}
+
 // lateAfter is how long after its time a duty is called late: a worker looks every few seconds.
 const lateAfter = time.Minute
 
-// DutyRow draws when a duty ran last, how that ended and when it runs next.
-func DutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
+// dutyRow draws when a duty ran last, how that ended and when it runs next.
+func dutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
 	row := views.DutyRow{Does: format.Title(d.Does), Every: format.Every(d.Every),
 		Last: clock.When(d.Ended), Message: d.Message,
 		State: ui.Chip{Tone: ui.ToneOK, Text: "Done"}}

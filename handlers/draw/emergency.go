@@ -5,13 +5,39 @@ import (
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine/scope"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// EmergencyNotices says what keeps the platform from helping, what the page shows instead, and what to do before the
+// Emergency draws the page for somebody who needs one wedding now.
+func Emergency(shell views.Shell, d console.Dashboard, clock format.Clock) views.Emergency {
+	vm := views.Emergency{Shell: shell}
+	vm.Notices, vm.Waiting = emergencyNotices(d, vm.Shell, clock), !d.Platform.Writable()
+	newest := ""
+	if d.Newest != nil {
+		newest = d.Newest.ID
+		vm.Newest, vm.NewestURL = clock.When(d.Newest.Time), PointURL(d.Newest.ID)
+		vm.WholeURL = PointURL(d.Newest.ID) + "/restore"
+		critical := console.ScopedInput{Scope: keepsake.MustScope(keepsake.TierScope(keepsake.TierCritical)),
+			Point: d.Newest.ID, Mode: scope.Missing}
+		if d.Platform.Writable() {
+			vm.CriticalURL = ScopedPath(critical.Scope) + ScopedQuery(critical)
+		}
+	}
+	for _, o := range d.Running {
+		if o.Kind == console.KindRestore || o.Kind == console.KindScoped {
+			vm.Running = append(vm.Running, operationRow(o, clock))
+		}
+	}
+	listEmergency(&vm, d, newest)
+	return vm
+}
+
+// emergencyNotices says what keeps the platform from helping, what the page shows instead, and what to do before the
 // first backup.
-func EmergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock) (out []ui.Notice) {
+func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock) (out []ui.Notice) {
 	n, trouble := PlatformNotice(d.Platform.Kind)
 	switch {
 	case d.Platform.WithoutWeddings: // the banner says it
@@ -33,7 +59,7 @@ func EmergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock
 	}
 	if d.GoneUnknown {
 		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Weddings that were deleted may be missing below",
-			Text: GoneUnknown})
+			Text: goneUnknown})
 	}
 	if d.Newest == nil && shell.Whole() {
 		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing is saved yet",
@@ -51,9 +77,9 @@ const (
 	manyWeddings = 12
 )
 
-// ListEmergency groups the weddings ahead: today's, tomorrow's and later ones. It leaves out none of today and
+// listEmergency groups the weddings ahead: today's, tomorrow's and later ones. It leaves out none of today and
 // tomorrow.
-func ListEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
+func listEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
 	groups := []views.EmergencyGroup{{ID: "now", Title: "Today", Urgent: true},
 		{ID: "tomorrow", Title: "Tomorrow", Urgent: true}, {ID: "later", Title: "The next ones"}}
 	counts := make([]int, len(groups))
@@ -82,5 +108,5 @@ func ListEmergency(vm *views.Emergency, d console.Dashboard, newest string) {
 		}
 	}
 	vm.Many = counts[0]+counts[1] > manyWeddings
-	vm.More = WeddingsCut(d, len(d.Weddings))
+	vm.More = weddingsCut(d, len(d.Weddings))
 }

@@ -56,8 +56,8 @@ func backupResult(r engine.BackupResult) *views.Result {
 				Hint: piecesShared(r.ChunksNew, r.ChunksTotal)},
 			{Label: "Memory", Value: format.Bytes(r.PeakMemory), Hint: "at most"},
 		},
-		Copies: uploadedTo(Copies(r.Copies), r.Uploaded), Lacks: format.Capital(r.Lacks),
-		NotCarried: NotCarried(r.NotCarried),
+		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: format.Capital(r.Lacks),
+		NotCarried: notCarried(r.NotCarried),
 		PointURL:   PointURL(r.Point), Next: []views.NextStep{{Text: "Open the recovery point", URL: PointURL(r.Point)}},
 	}
 	if !r.Protected {

@@ -52,7 +52,7 @@ func restoreResult(r engine.RestoreResult) *views.Result {
 			{Label: "Written", Value: format.Bytes(r.Bytes)},
 			{Label: "Read from", Value: OrDash(r.Provider)},
 		},
-		Findings: findings(r.Damaged), NotCarried: NotCarried(r.NotCarried),
+		Findings: findings(r.Damaged), NotCarried: notCarried(r.NotCarried),
 		Next: []views.NextStep{{Text: "Open the recovery point", URL: PointURL(r.Point)}},
 	}
 	for _, tier := range keepsake.Tiers() {

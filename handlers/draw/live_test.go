@@ -158,7 +158,7 @@ func TestGreenMeansProven(t *testing.T) {
 	} {
 		o := done
 		tt.change(&o)
-		if chip, result := OperationState(o), Result(o); chip.Tone != tt.tone || result.Tone != tt.tone {
+		if chip, result := OperationState(o), result(o); chip.Tone != tt.tone || result.Tone != tt.tone {
 			t.Errorf("%s: state %s, report %s, want %s", name, chip.Tone, result.Tone, tt.tone)
 		}
 	}
@@ -167,11 +167,11 @@ func TestGreenMeansProven(t *testing.T) {
 func TestPointStateTrustsTestsFirst(t *testing.T) {
 	t.Parallel()
 	p := console.Point{Point: engine.Point{Protected: true}}
-	if PointState(p).Tone != ui.ToneOK {
+	if pointState(p).Tone != ui.ToneOK {
 		t.Error("a protected point is not green")
 	}
 	p.LastTest = &console.PointTest{OK: false}
-	if PointState(p).Tone != ui.ToneBad {
+	if pointState(p).Tone != ui.ToneBad {
 		t.Error("a point whose test failed looks safe")
 	}
 }
@@ -182,15 +182,15 @@ func TestLegsNameWhatFillsThem(t *testing.T) {
 		{Provider: "c", Medium: "gcs", Offsite: true}}
 	d := console.Dashboard{Newest: &console.Point{Point: engine.Point{Copies: copies}},
 		Protection: keepsake.JudgeProtection(copies)}
-	legs := Legs(d)
-	if legs[0].State != "1 of 3 confirmed" || legs[1].State != "1 of 2 in use" || legs[2].State != "0 of 1 confirmed" {
-		t.Errorf("legs %+v", legs)
+	three := legs(d)
+	if three[0].State != "1 of 3 confirmed" || three[1].State != "1 of 2 in use" || three[2].State != "0 of 1 confirmed" {
+		t.Errorf("legs %+v", three)
 	}
-	if fmt.Sprint(legs[1].Pips) != fmt.Sprint(
+	if fmt.Sprint(three[1].Pips) != fmt.Sprint(
 		[]ui.Chip{{Tone: ui.ToneOK, Text: "disk"}, {Tone: ui.ToneBad, Text: "gcs"}}) {
-		t.Errorf("media %+v", legs[1].Pips)
+		t.Errorf("media %+v", three[1].Pips)
 	}
-	empty := Legs(console.Dashboard{Providers: []console.ProviderState{{Name: "a"}}})
+	empty := legs(console.Dashboard{Providers: []console.ProviderState{{Name: "a"}}})
 	if len(empty[0].Pips) != 1 || empty[0].Tone != ui.ToneBad {
 		t.Errorf("without a point: %+v", empty[0])
 	}

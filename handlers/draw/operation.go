@@ -11,9 +11,78 @@ import (
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
+
+// Operation draws one operation as actor sees it, with the lines of its log.
+func Operation(shell views.Shell, o console.Operation, actor keepsake.Actor, lines []console.LogLine,
+	clock format.Clock) views.Operation {
+	vm := views.Operation{
+		Shell: shell, ID: o.ID, Title: OperationTitle(o), State: OperationState(o), Note: o.Note,
+		Facts: operationFacts(o, clock), Live: Live(o, &Pace{}), Running: o.State.Active(),
+		CanCancel: o.State.Active() && !o.CancelRequested,
+		EventsURL: fmt.Sprintf("%s/events?after=%d", OperationURL(o.ID), o.EventID),
+		Log:       views.Log{Lines: LogLines(lines, clock)}, Approval: approval(o, actor, clock),
+	}
+	if vm.Running {
+		vm.Shell.Refresh = "5"
+	} else {
+		vm.Result = result(o)
+	}
+	return vm
+}
+
+// approval returns who decides about a restore that waits for approval, or nil for one that does not wait.
+func approval(o console.Operation, actor keepsake.Actor, clock format.Clock) *views.Approval {
+	if o.State != console.StateProposed {
+		return nil
+	}
+	vm := &views.Approval{ID: o.ID, By: o.RequestedBy, Until: clock.When(o.CreatedAt.Add(console.ApproveWithin)),
+		Own: o.RequestedByID == actor.ID, May: actor.Organization == "", Proof: !actor.Proven(clock.Now)}
+	vm.Text = "It fills a new database from the recovery point. The running platform is not touched. The log below says " +
+		"why it needs you."
+	if o.Kind == console.KindScoped {
+		vm.Text = "It changes rows of the running platform, and can be taken back afterwards. The log below says what it " +
+			"covers and why it needs you."
+	}
+	return vm
+}
+
+// Cancel draws the question before an operation is stopped.
+func Cancel(shell views.Shell, o console.Operation) views.Cancel {
+	vm := views.Cancel{Shell: shell, ID: o.ID, BackURL: OperationURL(o.ID)}
+	switch {
+	case !o.State.Active():
+		vm.Ended, vm.Title, vm.Text = true, "There is nothing to cancel",
+			[]string{"It has ended already: " + OperationState(o).Text + "."}
+		return vm
+	case o.State == console.StateProposed:
+		vm.Title, vm.Text = "Take this request back?",
+			[]string{"Nothing has started. It cannot be approved afterwards; it can be asked for again."}
+		return vm
+	}
+	d := drawingOf(o.Kind)
+	vm.Title = "Cancel this " + d.noun + "?"
+	if o.Progress != nil {
+		vm.Text = append(vm.Text, "It is "+format.Percent(o.Progress.Fraction())+" done.")
+	}
+	vm.Text = append(vm.Text, d.stopping...)
+	return vm
+}
+
+// Operations draws a list of operations.
+func Operations(shell views.Shell, list []console.Operation, clock format.Clock) views.Operations {
+	vm := views.Operations{Shell: shell}
+	for _, o := range list {
+		vm.Rows = append(vm.Rows, operationRow(o, clock))
+		if o.State.Active() {
+			vm.Shell.Refresh = "15"
+		}
+	}
+	return vm
+}
 
 // OperationState says where an operation stands. Green means proven: a backup that is not protected is not green.
 func OperationState(o console.Operation) ui.Chip {
@@ -89,8 +158,8 @@ func silenceWords(s console.Silence) string {
 		"stored is kept."
 }
 
-// Result draws the report of an operation that ended.
-func Result(o console.Operation) *views.Result {
+// result draws the report of an operation that ended.
+func result(o console.Operation) *views.Result {
 	switch {
 	case o.State == console.StateCancelled:
 		return problemResult(o, "")
@@ -105,8 +174,8 @@ func Result(o console.Operation) *views.Result {
 	}
 }
 
-// OperationFacts draws the facts that every operation has, and those of its kind.
-func OperationFacts(o console.Operation, clock format.Clock) []ui.Fact {
+// operationFacts draws the facts that every operation has, and those of its kind.
+func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 	facts := []ui.Fact{{Label: "Asked for by", Value: OrDash(o.RequestedBy)},
 		{Label: "Asked for", Value: clock.Exact(o.CreatedAt)}}
 	if o.ApprovedBy != "" {
@@ -133,8 +202,8 @@ func OperationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 	return append(facts, ui.Fact{Label: "Number", Value: o.ID, Mono: true})
 }
 
-// OperationRow draws an operation in a list.
-func OperationRow(o console.Operation, clock format.Clock) views.OperationRow {
+// operationRow draws an operation in a list.
+func operationRow(o console.Operation, clock format.Clock) views.OperationRow {
 	row := views.OperationRow{
 		URL: OperationURL(o.ID), Title: OperationTitle(o), Note: o.Note, By: o.RequestedBy, State: OperationState(o),
 		When: clock.When(o.CreatedAt),

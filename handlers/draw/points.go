@@ -13,8 +13,43 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// PointState says how safe a recovery point is. A failed test outweighs confirmed copies.
-func PointState(p console.Point) ui.Chip {
+// Points draws a list of recovery points.
+func Points(shell views.Shell, list []console.Point, clock format.Clock) views.Points {
+	vm := views.Points{Shell: shell}
+	for _, p := range list {
+		vm.Rows = append(vm.Rows, views.PointRow{
+			URL: PointURL(p.ID), Name: p.ID, Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time),
+			State: pointState(p), Lacks: format.Capital(p.Lacks), Tables: format.Plural(int64(p.Tables), "table", "tables"),
+			Rows: format.Count(p.Rows), Size: format.Bytes(p.BytesStored), New: format.Bytes(p.BytesNew),
+		})
+	}
+	return vm
+}
+
+// Point draws one recovery point, with the log of the backup that made it.
+func Point(shell views.Shell, d console.PointDetail, lines []console.LogLine, clock format.Clock) views.Point {
+	p := d.Point
+	vm := views.Point{
+		Shell: shell, ID: p.ID, Title: clock.Exact(p.Time), When: clock.When(p.Time),
+		Type: format.Title(p.Type) + " backup", Note: p.Note, State: pointState(p), Notices: pointNotices(d),
+		Figures: append(pointFigures(p), proofFigures(d)...), Copies: copies(p.Copies),
+		Repair: slices.ContainsFunc(p.Copies, func(cp keepsake.Copy) bool { return !cp.Confirmed }),
+		Lacks:  format.Capital(p.Lacks), Facts: pointFacts(d), Tests: pointTests(d.Tests, clock), Missing: d.Missing,
+	}
+	if d.Detail != nil {
+		vm.NotCarried, vm.Tiers = notCarried(d.Detail.NotCarried), pointTiers(d.Detail.TableList, p.Proof)
+	}
+	if p.Operation != "" {
+		vm.Log = views.Log{Lines: LogLines(lines, clock), More: "Of the backup that made it.",
+			URL: OperationURL(p.Operation) + "/log"}
+	}
+	vm.EditNote, vm.EditLabels, vm.EditLocked = p.Note, labelsText(p.Labels), p.Locked
+	vm.WasNote, vm.WasLabels, vm.WasLocked = vm.EditNote, vm.EditLabels, vm.EditLocked
+	return vm
+}
+
+// pointState says how safe a recovery point is. A failed test outweighs confirmed copies.
+func pointState(p console.Point) ui.Chip {
 	switch {
 	case p.LastTest != nil && !p.LastTest.OK:
 		return ui.Chip{Tone: ui.ToneBad, Text: "Test failed"}
@@ -25,8 +60,8 @@ func PointState(p console.Point) ui.Chip {
 	}
 }
 
-// LabelsText writes labels as parseLabels reads them.
-func LabelsText(labels map[string]string) string {
+// labelsText writes labels as parseLabels reads them.
+func labelsText(labels map[string]string) string {
 	var parts []string
 	for _, name := range sortedKeys(labels) {
 		parts = append(parts, name+"="+labels[name])
@@ -34,8 +69,8 @@ func LabelsText(labels map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
-// PointNotices says what a person must know before they rely on a recovery point.
-func PointNotices(d console.PointDetail) []ui.Notice {
+// pointNotices says what a person must know before they rely on a recovery point.
+func pointNotices(d console.PointDetail) []ui.Notice {
 	var out []ui.Notice
 	if t := d.Point.LastTest; t != nil && !t.OK {
 		out = append(out, ui.Notice{Tone: ui.ToneBad, Title: "The latest test found problems",
@@ -50,8 +85,8 @@ func PointNotices(d console.PointDetail) []ui.Notice {
 	return out
 }
 
-// PointFigures says how much a recovery point holds.
-func PointFigures(p console.Point) []ui.Figure {
+// pointFigures says how much a recovery point holds.
+func pointFigures(p console.Point) []ui.Figure {
 	return []ui.Figure{
 		{Label: "Tables", Value: format.Count(int64(p.Tables))},
 		{Label: "Rows", Value: format.Count(p.Rows)},
@@ -64,8 +99,8 @@ func PointFigures(p console.Point) []ui.Figure {
 	}
 }
 
-// PointFacts says where a recovery point comes from.
-func PointFacts(d console.PointDetail) []ui.Fact {
+// pointFacts says where a recovery point comes from.
+func pointFacts(d console.PointDetail) []ui.Fact {
 	facts := []ui.Fact{{Label: "Database", Value: OrDash(d.Point.Database)},
 		{Label: "Server", Value: "PostgreSQL " + d.Point.Server}}
 	if d.Detail != nil {
@@ -79,8 +114,8 @@ func PointFacts(d console.PointDetail) []ui.Fact {
 	return append(facts, ui.Fact{Label: "Number", Value: d.Point.ID, Mono: true})
 }
 
-// PointTests draws the tests of a recovery point.
-func PointTests(tests []console.PointTest, clock format.Clock) []views.PointTest {
+// pointTests draws the tests of a recovery point.
+func pointTests(tests []console.PointTest, clock format.Clock) []views.PointTest {
 	names := map[string]string{"verify": "Verification", "deep_verify": "Deep verification",
 		"restore": "Restore, compared row by row"}
 	out := make([]views.PointTest, len(tests))
@@ -97,8 +132,8 @@ func PointTests(tests []console.PointTest, clock format.Clock) []views.PointTest
 	return out
 }
 
-// ProofFigures says how complete and how sound a recovery point is, and how long its restore would take.
-func ProofFigures(d console.PointDetail) []ui.Figure {
+// proofFigures says how complete and how sound a recovery point is, and how long its restore would take.
+func proofFigures(d console.PointDetail) []ui.Figure {
 	out := []ui.Figure{{Label: "Rows found", Value: "–", Hint: "no verification has counted them yet"},
 		{Label: "Integrity", Value: "–", Hint: "verify it to know"}}
 	if p := d.Point.Proof; p != nil {
@@ -113,8 +148,8 @@ func ProofFigures(d console.PointDetail) []ui.Figure {
 	return append(out, ui.Figure{Label: "Restoring takes", Value: "–", Hint: "no whole restore has been measured yet"})
 }
 
-// PointTiers draws the tables of a recovery point, tier by tier.
-func PointTiers(tables []engine.PointTable, proof *engine.PointProof) []views.PointTier {
+// pointTiers draws the tables of a recovery point, tier by tier.
+func pointTiers(tables []engine.PointTable, proof *engine.PointProof) []views.PointTier {
 	var out []views.PointTier
 	for _, tier := range keepsake.Tiers() {
 		vm := views.PointTier{ID: "point-" + string(tier), Name: format.Title(string(tier)),

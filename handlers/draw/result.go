@@ -20,8 +20,8 @@ func problemResult(o console.Operation, message string) *views.Result {
 	return &views.Result{Tone: ui.ToneBad, Title: "The " + noun + " failed", Text: text}
 }
 
-// Copies draws at which providers a recovery point has copies.
-func Copies(list []keepsake.Copy) []views.Copy {
+// copies draws at which providers a recovery point has copies.
+func copies(list []keepsake.Copy) []views.Copy {
 	out := make([]views.Copy, len(list))
 	for i, c := range list {
 		out[i] = views.Copy{Provider: c.Provider, Medium: c.Medium, Place: "here", Error: c.Error,
@@ -36,8 +36,8 @@ func Copies(list []keepsake.Copy) []views.Copy {
 	return out
 }
 
-// NotCarried draws what a backup does not hold.
-func NotCarried(list []keepsake.NotCarried) []views.NotCarried {
+// notCarried draws what a backup does not hold.
+func notCarried(list []keepsake.NotCarried) []views.NotCarried {
 	out := make([]views.NotCarried, len(list))
 	for i, n := range list {
 		out[i] = views.NotCarried{Kind: n.Kind, Name: n.Name, Reason: n.Reason}

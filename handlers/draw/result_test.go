@@ -37,7 +37,7 @@ func TestRestoreThatWroteNothing(t *testing.T) {
 		for _, state := range []console.State{console.StateFailed, console.StateCancelled} {
 			o := console.Operation{Kind: console.KindRestore, State: state, Progress: c.progress, Attempt: c.attempt,
 				ErrorMessage: "it holds table precious"}
-			r := Result(o)
+			r := result(o)
 			if got := strings.Contains(r.Text, "remove it"); got != c.removes ||
 				!strings.Contains(r.Text, "the recovery point are untouched") {
 				t.Errorf("%s, %s: %s", name, state, r.Text)

@@ -70,8 +70,8 @@ func (a axis) x(at time.Time) float64 {
 
 func px(x float64) string { return fmt.Sprintf("%.1f", x) }
 
-// Timeline draws a wedding's time.
-func Timeline(t console.WeddingTimeline, clock format.Clock) views.Timeline {
+// timeline draws a wedding's time.
+func timeline(t console.WeddingTimeline, clock format.Clock) views.Timeline {
 	a := newAxis(t)
 	return views.Timeline{Label: "Timeline of " + t.Couple, Height: "132", Now: fmt.Sprintf("%.2f", a.x(t.Now)/canvas),
 		Bands: bands(a, t.Date), Ticks: ticks(a), Flags: flags(a, t), Marks: marks(a, t, clock)}
@@ -175,8 +175,8 @@ func marks(a axis, t console.WeddingTimeline, clock format.Clock) []views.Timeli
 		}
 		newest := t.Points[j+1]
 		m := views.TimelineMark{X: px((first + a.x(newest.Time)) / 2), R: "8", Class: tone,
-			URL:   WeddingPoint(t, newest, clock).ThenURL,
-			Title: clock.Exact(newest.Time) + ", " + beforeWedding(t, newest.Time) + ": " + PointState(newest).Text}
+			URL:   weddingPoint(t, newest, clock).ThenURL,
+			Title: clock.Exact(newest.Time) + ", " + beforeWedding(t, newest.Time) + ": " + pointState(newest).Text}
 		if n := i - j; n > 1 {
 			m.R, m.Count = "13", fmt.Sprint(n)
 			m.Title = fmt.Sprintf("%d recovery points from %s on; the newest: %s", n, clock.Exact(t.Points[i].Time), m.Title)

@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -8,11 +9,81 @@ import (
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
+
+// OneWedding draws one wedding: its time, its recovery points and what can be done.
+func OneWedding(shell views.Shell, t console.WeddingTimeline, clock format.Clock) views.WeddingPage {
+	base := WeddingURL(t.ID)
+	vm := views.WeddingPage{
+		Shell: shell, Wedding: Wedding(t.Wedding),
+		Notices: weddingNotices(t.Missing, false, ""), Timeline: timeline(t, clock),
+		ChangesURL: base + "/changes", MilestonesURL: base + "/milestones",
+		BackupURL: "/backups/new?" + url.Values{"type": {string(keepsake.BackupIncremental)}, "wedding": {t.ID}}.Encode(),
+		Figures:   weddingFigures(t, clock),
+	}
+	vm.Offers = WeddingOffers(vm.Shell, t.Platform, t.ID, cmp.Or(t.Newest, newestOf(t.Points)))
+	vm.Offers.ContactsText, vm.Offers.RestoreText = "Vendor contacts", "Compare and bring back"
+	if t.Platform.Writable() {
+		vm.Moments = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform"}}
+	}
+	for i, p := range t.Points {
+		if i < PointsOffered {
+			option := views.PointOption{Value: p.ID, Text: MomentText(p.Time, clock)}
+			vm.Earlier, vm.Moments = append(vm.Earlier, option), append(vm.Moments, option)
+		}
+		if i < pointsBeside {
+			point := weddingPoint(t, p, clock)
+			if i == 0 && !t.Platform.Writable() {
+				point.ChangesURL = "" // nothing newer can be read
+			}
+			vm.Points = append(vm.Points, point)
+		}
+	}
+	if more := len(t.Points) - pointsBeside; more > 0 {
+		vm.MorePoints = fmt.Sprintf("%s more on the timeline.", format.Count(int64(more)))
+	}
+	for _, m := range t.Milestones {
+		vm.Milestones = append(vm.Milestones, views.MilestoneRow{Name: format.Title(m.Name), Value: m.Name,
+			Day: format.Date(m.Day), Away: away(keepsake.DaysBefore(m.Day, t.Now)), Derived: m.Derived})
+	}
+	return vm
+}
+
+// Weddings draws the weddings that a search finds, a page at a time.
+func Weddings(shell views.Shell, page console.WeddingPage, search string, clock format.Clock) views.Weddings {
+	vm := views.Weddings{Shell: shell, Search: search, Searching: search != "",
+		Notices: weddingNotices(page.Missing, page.From.IsZero(), "")}
+	for _, w := range page.Weddings {
+		row := views.WeddingRow{Wedding: Wedding(w)}
+		for _, m := range w.Matched {
+			row.Matched = append(row.Matched, format.Title(string(m.Kind))+": "+m.Text)
+		}
+		vm.List = append(vm.List, row)
+	}
+	if page.Newest != nil {
+		vm.Newest = views.WeddingPoint{URL: PointURL(page.Newest.ID), When: clock.When(page.Newest.Time),
+			State: pointState(*page.Newest)}
+	}
+	vm.Count = format.Plural(int64(page.Total), "wedding", "weddings")
+	if len(page.Weddings) < page.Total {
+		vm.Count = format.Count(int64(len(page.Weddings))) + " of " + vm.Count + " on this page"
+	}
+	vm.Days = page.Days
+	if page.GoneUnknown {
+		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn,
+			Title: "Weddings that were deleted may be missing below", Text: goneUnknown})
+	}
+	if page.VendorsMissing {
+		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Vendors were not searched",
+			Text: "Who works at which wedding could not be read in time. Couples, organizations, places and days were."})
+	}
+	return vm
+}
 
 const (
 	// PointsOffered is how many recovery points a person can choose from here. A person reaches any other from its own
@@ -49,8 +120,8 @@ func Dialled(phone string) string {
 	}, phone)
 }
 
-// WeddingNotices says when weddings are not the live platform's own.
-func WeddingNotices(missing string, nothing bool, restoreURL string) []ui.Notice {
+// weddingNotices says when weddings are not the live platform's own.
+func weddingNotices(missing string, nothing bool, restoreURL string) []ui.Notice {
 	if missing == "" {
 		return nil
 	}
@@ -111,11 +182,11 @@ func PlatformNotice(kind console.PlatformKind) (n ui.Notice, known bool) {
 	return n, known
 }
 
-// PointsBeside is how many recovery points are listed beside a timeline. The timeline's marks lead to all of them.
-const PointsBeside = 12
+// pointsBeside is how many recovery points are listed beside a timeline. The timeline's marks lead to all of them.
+const pointsBeside = 12
 
-// NewestOf returns the newest of a wedding's recovery points, or "" where there is none.
-func NewestOf(points []console.Point) string {
+// newestOf returns the newest of a wedding's recovery points, or "" where there is none.
+func newestOf(points []console.Point) string {
 	if len(points) == 0 {
 		return ""
 	}
@@ -127,8 +198,8 @@ func MomentText(at time.Time, clock format.Clock) string {
 	return clock.Second(at) + " (" + clock.Relative(at) + ")"
 }
 
-// Away says how far off a day is: "in 12 days", "today", "3 days ago".
-func Away(days int) string {
+// away says how far off a day is: "in 12 days", "today", "3 days ago".
+func away(days int) string {
 	n, unit := format.Days(days)
 	switch {
 	case days == 0:
@@ -140,11 +211,11 @@ func Away(days int) string {
 	}
 }
 
-// WeddingPoint draws a recovery point beside a wedding's timeline.
-func WeddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock) views.WeddingPoint {
+// weddingPoint draws a recovery point beside a wedding's timeline.
+func weddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock) views.WeddingPoint {
 	base, q := WeddingURL(t.ID), "?point="+url.QueryEscape(p.ID)
 	out := views.WeddingPoint{
-		URL: PointURL(p.ID), Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time), State: PointState(p),
+		URL: PointURL(p.ID), Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time), State: pointState(p),
 		NewURL:  PointURL(p.ID) + "/restore?" + url.Values{"wedding": {t.ID}}.Encode(),
 		ThenURL: base + "/then" + q, RestoreURL: base + "/restore" + q, ChangesURL: base + "/changes?from=" +
 			url.QueryEscape(p.ID), DaysBefore: beforeWedding(t, p.Time),
@@ -186,8 +257,8 @@ func beforeWedding(t console.WeddingTimeline, at time.Time) string {
 	}
 }
 
-// WeddingFigures says how a wedding stands.
-func WeddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
+// weddingFigures says how a wedding stands.
+func weddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
 	out := []ui.Figure{{Label: "Days left", Value: format.Count(int64(t.DaysLeft)), Hint: format.Title(string(t.Phase))}}
 	switch {
 	case t.Date.IsZero():
