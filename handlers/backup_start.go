@@ -29,17 +29,6 @@ type backupStarter interface {
 	StartBackup(ctx context.Context, actor keepsake.Actor, in console.StartBackupInput) (console.Operation, error)
 }
 
-var backupTypes = []views.BackupChoice{
-	{Value: string(keepsake.BackupIncremental), Name: "Incremental",
-		Text: "Everything, but reads only what has changed since the last recovery point.",
-		Hint: "The right one on most days: usually the fastest complete backup."},
-	{Value: string(keepsake.BackupFull), Name: "Full",
-		Text: "Reads every row again and checks every copy that is stored. Takes longest.",
-		Hint: "Weekly, and before something risky."},
-	{Value: string(keepsake.BackupCritical), Name: "Critical only",
-		Text: "Only the tables that no wedding can do without. Not a complete backup.", Hint: "When seconds count."},
-}
-
 // ShowBackupForm draws "Back up now". ?type= chooses the type, so that a person without script can ask for its
 // estimate.
 func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
@@ -137,7 +126,7 @@ func notice(title string, err error) func(*views.BackupForm) {
 }
 
 func offered(t keepsake.BackupType) bool {
-	for _, choice := range backupTypes {
+	for _, choice := range draw.BackupChoices() {
 		if choice.Value == string(t) {
 			return true
 		}
@@ -178,7 +167,7 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 	if e.Unreachable != "" {
 		vm.Shell.Banner = e.Unreachable + " A backup started now fails unless that changes."
 	}
-	for _, choice := range backupTypes {
+	for _, choice := range draw.BackupChoices() {
 		if vm.Shell.Bound && choice.Value != string(keepsake.BackupIncremental) {
 			continue
 		}

@@ -10,13 +10,15 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/wedsync/keepsake/handlers/draw"
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
 
 // operationLive is a running operation whose stream really moves: ten steps of half a second, then it ends.
 func operationLive(theme string) views.Operation {
-	o := operationRunning(theme)
+	o := operation(theme, backupOf(console.StateRunning))
 	o.EventsURL = "/events"
 	return o
 }
@@ -33,17 +35,19 @@ func serveEvents(w http.ResponseWriter, r *http.Request) {
 	flush := http.NewResponseController(w)
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
+	pace := &draw.Pace{}
 	for n := 1; n <= 10; n++ {
 		select {
 		case <-r.Context().Done():
 			return
 		case <-tick.C:
 		}
-		l := live(ui.ToneRun, 43+n*5)
+		o := backupOf(console.StateRunning)
+		o.Progress = progressAt(43 + n*5)
+		l := draw.Live(o, pace)
 		sendEvent(r.Context(), w, n, "progress", views.LivePart(l))
 		sendEvent(r.Context(), w, n, "state", ui.ShowChip(ui.Chip{Tone: ui.ToneRun, Text: fmt.Sprintf("Running %d", n)}))
-		sendEvent(r.Context(), w, n, "strip", views.StripBody(views.Strip{Title: "Full backup", URL: "/operations/x",
-			Percent: l.Percent, Bar: l.Bar}))
+		sendEvent(r.Context(), w, n, "strip", views.StripBody(draw.Strip(o, l)))
 		line := views.LogLine{ID: fmt.Sprint(100 + n), Time: "07:06:0" + fmt.Sprint(n%10), Level: "info", Class: "lv-info",
 			Text: fmt.Sprintf("Step %d of 10", n)}
 		sendEvent(r.Context(), w, 100+n, "log", views.LogLines([]views.LogLine{line}))

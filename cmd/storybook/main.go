@@ -1,5 +1,7 @@
-// Command storybook serves every view with canned view-models, for looking at and for screenshots. It has no database,
-// no sign-in and is never linked into keepsake.
+// Command storybook serves every view, for looking at and for screenshots. Overviews, operations, recovery points,
+// weddings and the trail are drawn from values as the console gives them, so that their words are the product's; forms,
+// comparisons and pages of signing in have view-models of their own. It has no database, no sign-in and is never linked
+// into keepsake.
 package main
 
 import (

@@ -2,65 +2,15 @@ package main
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/wedsync/keepsake/handlers/draw"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
-
-func points(theme string, n int) views.Points {
-	vm := views.Points{Shell: shell(theme, "Recovery points", "points"), Next: "?cursor=x",
-		Count: fmt.Sprintf("%d shown", n)}
-	for i := range n {
-		row := views.PointRow{URL: "#", Type: "Incremental",
-			When:  when(fmt.Sprintf("Mon 23 Nov 2026, %02d:05 UTC", (24-i%24)%24), fmt.Sprintf("%d h ago", i+1)),
-			State: ui.Chip{Tone: ui.ToneOK, Text: "Protected"}, Tables: "38 tables", Rows: "6,142,885", Size: "402 MiB",
-			New: "12.4 MiB"}
-		if i%4 == 1 {
-			row.Type, row.Note = "Full", "before the new invoice module"
-		}
-		if i%4 == 2 {
-			row.State, row.Lacks = ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}, "no offsite copy"
-		}
-		vm.Rows = append(vm.Rows, row)
-	}
-	return vm
-}
-
-func point(theme string) views.Point {
-	hash := "9f3c2a7d11e04b6c8a5d77e2f0c1b394"
-	table := func(name string) views.PointTable {
-		return views.PointTable{Name: name, Rows: "38,058", Size: "13 MiB", Stored: "3.1 MiB", Shared: "92 %",
-			Chunks: "11 of 12 pieces", Hash: hash, HashShort: hash[:12]}
-	}
-	return views.Point{
-		Shell: shell(theme, "Recovery point", "points"), ID: "20261123T070500Z-abc", Title: "Mon 23 Nov 2026, 07:05 UTC",
-		When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"),
-		Type: "Full", Note: "before the new invoice module", State: ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"},
-		Figures: []ui.Figure{{Label: "Tables", Value: "38"}, {Label: "Rows", Value: "6,142,885"},
-			{Label: "Size", Value: "1.6 GiB", Hint: "before compression"},
-			{Label: "Stored", Value: "402 MiB", Hint: "at each provider"},
-			{Label: "Already stored", Value: "61 %", Hint: "shared with earlier points"}, {Label: "Added", Value: "12.4 MiB"},
-			{Label: "Took", Value: "2 min 51 s"}},
-		Copies: copies(true), Lacks: "no offsite copy",
-		Tests: []views.PointTest{{Name: "Deep verification", URL: "#", State: ui.Chip{Tone: ui.ToneOK, Text: "Passed"},
-			When: when("", "2 h ago"), Text: " · took 4 min"}},
-		Tiers: []views.PointTier{
-			{ID: "pt-critical", Name: "Critical", Open: true, Sum: "4 tables · 58,214 rows · 21.4 MiB",
-				Tables: []views.PointTable{table("users"), table("suppliers"), table("clients"), table("organizations")}},
-			{ID: "pt-high", Name: "High", Sum: "5 tables · 1,204,551 rows · 612 MiB",
-				Tables: []views.PointTable{table("audit_logs"), table("files")}},
-			{ID: "pt-standard", Name: "Standard", Sum: "29 tables · 4,880,120 rows · 980 MiB",
-				Tables: []views.PointTable{table("a_schema_with_a_name.a_table_with_quite_a_long_name_that_somebody_generated")}},
-		},
-		Facts: []ui.Fact{{Label: "Database", Value: "wedsync"}, {Label: "Server", Value: "PostgreSQL 15.4"},
-			{Label: "Schema", Value: "84 KiB, kept as a pg_dump archive"},
-			{Label: "Log position", Value: "0/5A3F2B8", Mono: true},
-			{Label: "Number", Value: "20261123T070500Z-4f1c9b2e77aa", Mono: true}},
-		NotCarried: []views.NotCarried{{Kind: "foreign table", Name: "analytics.clicks",
-			Reason: "Its rows live on another server; only its definition is kept."}},
-		Log: operationBase(theme).Log,
-	}
-}
 
 func restore(theme string, errs map[string]string) views.RestoreForm {
 	return views.RestoreForm{
@@ -90,4 +40,40 @@ func restoreConfirm(theme string) views.RestoreConfirm {
 			"before writing.", "Every table's rows are counted and compared with the recovery point at the end.",
 			"The running platform is not touched."},
 	}
+}
+
+func points(theme string, n int) views.Points {
+	var list []console.Point
+	for i := range n {
+		p := pointAt(i, i%4 != 2)
+		if i%4 == 1 {
+			p.Type, p.Note = string(keepsake.BackupFull), "before the new invoice module"
+		}
+		list = append(list, p)
+	}
+	vm := draw.Points(shell(theme, "Recovery points", "points"), list, clock)
+	vm.Next, vm.Count = "?cursor=x", fmt.Sprintf("The newest %d", n)
+	return vm
+}
+
+func point(theme string) views.Point {
+	p := pointAt(0, false)
+	p.Type, p.Note = string(keepsake.BackupFull), "before the new invoice module"
+	test := console.PointTest{Kind: "deep_verify", Operation: operationID, At: now.Add(-2 * time.Hour), OK: true,
+		Seconds: 242}
+	p.LastTest = &test
+	table := func(tier keepsake.Tier, schema, name string) engine.PointTable {
+		return engine.PointTable{Schema: schema, Name: name, Tier: string(tier), Kind: "table", Rows: 38_058,
+			Bytes: 13_631_488, BytesStored: 3_250_585, Chunks: 12, ChunksNew: 1, Hash: "9f3c2a7d11e04b6c8a5d77e2f0c1b394"}
+	}
+	detail := &engine.PointDetail{Point: p.Point, LSN: "0/5A3F2B8", SchemaSize: 86_016, NotCarried: notCarried()}
+	for _, name := range []string{"users", "suppliers", "clients", "organizations"} {
+		detail.TableList = append(detail.TableList, table(keepsake.TierCritical, "public", name))
+	}
+	detail.TableList = append(detail.TableList, table(keepsake.TierHigh, "public", "audit_logs"),
+		table(keepsake.TierHigh, "public", "files"), table(keepsake.TierStandard, "a_schema_with_a_name", longTable))
+	vm := draw.Point(shell(theme, "Recovery point", "points"), console.PointDetail{Point: p, Detail: detail,
+		Tests: []console.PointTest{test}, RestoreSeconds: 192}, logLines(), clock)
+	vm.Live = true
+	return vm
 }

@@ -2,9 +2,14 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/a-h/templ"
 
+	"github.com/wedsync/keepsake/handlers/draw"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine/search"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
@@ -52,63 +57,6 @@ func couple(i int) views.Wedding {
 		w.Couple, w.Urgency = longCouple, ui.Chip{Tone: ui.ToneBad, Text: "Emergency", Icon: "alert-triangle"}
 	}
 	return w
-}
-
-func weddings(theme string, n int) views.Weddings {
-	vm := views.Weddings{Shell: shell(theme, "Weddings", "weddings"),
-		Count: fmt.Sprintf("%d of 1,204 weddings on this page", n),
-		Days:  []string{"Saturday, 5 December 2026, the day read first"},
-		Newest: views.WeddingPoint{URL: "/points/1", When: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"),
-			State: ui.Chip{Tone: ui.ToneOK, Text: "Protected"}}}
-	for i := range n {
-		vm.List = append(vm.List, views.WeddingRow{Wedding: couple(i + 1),
-			Matched: []string{"Vendor: Blumen Özdemir, Łódź"}[:i%2]})
-	}
-	if n == 0 {
-		vm.Search, vm.Searching = "nobody of this name", true
-	}
-	return vm
-}
-
-func wedding(theme string) views.WeddingPage {
-	vm := views.WeddingPage{Shell: shell(theme, longCouple, "weddings"), Wedding: couple(1),
-		Offers: offers("Vendor contacts"), ChangesURL: "/ch", MilestonesURL: "/m", BackupURL: "/b",
-		Figures: []ui.Figure{{Label: "Days left", Value: "5", Hint: "Preparation"},
-			{Label: "Recovery points", Value: "41", Hint: "40 protected"},
-			{Label: "Would lose", Value: "12 min", Hint: "what was written since the newest one"},
-			{Label: "Integrity", Value: "98 %"}},
-		Milestones: []views.MilestoneRow{{Name: "Contract signed", Value: "contract_signed", Day: "Sat 4 Apr 2026",
-			Away: "233 days ago"}, {Name: "Day before wedding", Value: "day_before_wedding", Day: "Fri 27 Nov 2026",
-			Away: "in 4 days", Derived: true}},
-		Moments: []views.PointOption{{Value: "now", Text: "now, in the live platform"},
-			{Value: "1", Text: "Mon 23 Nov 2026, 07:05 UTC (12 min ago)"}}, MorePoints: "38 more on the timeline.",
-		Timeline: views.Timeline{Label: "From April to December 2026: 3 recovery points", Height: "150", Now: "0.5",
-			Bands: []views.TimelineBand{{X: "0", W: "500", Center: "250", Name: "Planning", Class: "planning"},
-				{X: "500", W: "450", Center: "725", Name: "Preparation", Class: "preparation"}},
-			Ticks: []views.TimelineTick{{X: "120", Name: "May"}, {X: "240", Name: "Jun"}},
-			Flags: []views.TimelineFlag{{X: "500", TextX: "506", TextY: "20", Anchor: "start", Name: "today", Class: "today"},
-				{X: "950", TextX: "944", TextY: "36", Anchor: "end", Name: "the wedding", Class: "day"}},
-			Marks: []views.TimelineMark{{X: "300", R: "7", Class: "ok", URL: "/points/1", Title: "A recovery point of 4 June"},
-				{X: "490", R: "11", Class: "bad", URL: "/points/2", Title: "12 recovery points", Count: "12"}}},
-	}
-	for i := range 3 {
-		vm.Points = append(vm.Points, views.WeddingPoint{URL: "/points/1", Type: "Incremental",
-			Note:  []string{"", "before the menu was changed by somebody who wrote a very long note about it", ""}[i],
-			When:  when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"),
-			State: ui.Chip{Tone: ui.ToneOK, Text: "Protected"}, Labels: []string{"Contract signed", "app 4.2"}, ThenURL: "/t",
-			ChangesURL: "/c", RestoreURL: "/r", NewURL: "/n", DaysBefore: "5 days before the wedding"})
-	}
-	return vm
-}
-
-// weddingGone is one that the platform has lost and recovery points know.
-func weddingGone(theme string) views.WeddingPage {
-	vm := wedding(theme)
-	vm.Wedding.Gone, vm.BackupURL = "Gone from the platform", ""
-	vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "This wedding is not in the platform",
-		Text: "This wedding is not in the platform any more. It is shown as the newest recovery point that holds it knows " +
-			"it, and can be brought back."}}
-	return vm
 }
 
 func offers(contacts string) views.WeddingOffers {
@@ -263,33 +211,6 @@ func contacts(theme string, n int) views.Contacts {
 	return vm
 }
 
-func emergency(theme string, standby bool) views.Emergency {
-	vm := views.Emergency{Shell: shell(theme, "Emergency", "emergency"),
-		Newest: when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"), NewestURL: "/points/1", WholeURL: "/points/1/restore",
-		CriticalURL: "/platform/restore?tier=critical"}
-	row := func(i int) views.EmergencyWedding {
-		return views.EmergencyWedding{Wedding: couple(i), Offers: offers("Vendor contacts now")}
-	}
-	vm.Groups = []views.EmergencyGroup{{ID: "now", Title: "Today: 1 wedding", Urgent: true,
-		First: []views.EmergencyWedding{row(1)}}, {ID: "tomorrow", Title: "Tomorrow", Urgent: true},
-		{ID: "later", Title: "The next ones", First: []views.EmergencyWedding{row(2), row(3)},
-			Rest: []views.EmergencyWedding{row(4)}, RestTitle: "1 more wedding"}}
-	vm.More = "120 more weddings within a year."
-	if standby {
-		vm.Shell.Standby, vm.Shell.Banner = true,
-			"Keepsake's own database does not answer. Weddings and recovery points can be read straight from the providers; "+
-				"nothing can be started here until it is back."
-		vm.Groups[0].First = nil
-		vm.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "The platform does not answer",
-			Text: "What you see is from the recovery point of Mon 23 Nov 2026, 07:05 UTC (12 min ago)."}}
-		return vm
-	}
-	vm.Running = []views.OperationRow{{URL: "/operations/1", Title: "Bring back " + longCouple,
-		By: "amelia@wedsync.example", State: ui.Chip{Tone: ui.ToneRun, Text: "Running"},
-		When: when("Mon 23 Nov 2026, 07:05 UTC", "just now")}}
-	return vm
-}
-
 func organizations(theme string, n int) views.Organizations {
 	vm := views.Organizations{Shell: shell(theme, "Organizations", "weddings"),
 		Count: fmt.Sprintf("%d organizations on this page", n), Next: "/organizations?from=50"}
@@ -301,4 +222,77 @@ func organizations(theme string, n int) views.Organizations {
 		vm.Search = "nobody"
 	}
 	return vm
+}
+
+func weddings(theme string, n int) views.Weddings {
+	newest := pointAt(0, true)
+	page := console.WeddingPage{FoundWeddings: console.FoundWeddings{Total: 1_204,
+		Days: []string{"Saturday, 5 December 2026, the day read first"}}, Newest: &newest}
+	sought := ""
+	for i := range n {
+		w := weddingOn(i+1, fmt.Sprintf("Anaïs & Arjun %d", i+1), "The Orchard Barn", 5)
+		if i == 0 {
+			w = weddingOn(1, longCouple, "The Orchard Barn", 0)
+		}
+		if i%2 == 1 {
+			w.Matched = []search.Match{{Kind: search.Vendor, Text: "Blumen Özdemir, Łódź"}}
+		}
+		page.Weddings = append(page.Weddings, w)
+	}
+	if n == 0 {
+		page.Total, sought = 0, "nobody of this name"
+	}
+	vm := draw.Weddings(shell(theme, "Weddings", "weddings"), page, sought, clock)
+	vm.Explained = true
+	return vm
+}
+
+// weddingTimeline is a wedding in five days with recovery points of seven months.
+func weddingTimeline() console.WeddingTimeline {
+	t := console.WeddingTimeline{Wedding: weddingOn(1, longCouple, "The Orchard Barn", 5), Now: now, Newest: pointID,
+		Milestones: []console.Milestone{
+			{Name: "contract_signed", Day: now.Truncate(24*time.Hour).AddDate(0, 0, -233)},
+			{Name: "day_before_wedding", Day: now.Truncate(24*time.Hour).AddDate(0, 0, 4), Derived: true}}}
+	for i := range 41 {
+		p := pointAt(i*i*3, i != 7)
+		if i == 1 {
+			p.Note = "before the menu was changed by somebody who wrote a very long note about it"
+			p.Labels, p.Weddings = map[string]string{"app": "4.2"}, []keepsake.WeddingMark{{WeddingID: t.ID,
+				Milestone: "contract_signed"}}
+		}
+		t.Points = append(t.Points, p)
+	}
+	return t
+}
+
+func wedding(theme string) views.WeddingPage {
+	return draw.OneWedding(shell(theme, longCouple, "weddings"), weddingTimeline(), clock)
+}
+
+// weddingGone is one that the platform has lost and recovery points know.
+func weddingGone(theme string) views.WeddingPage {
+	t := weddingTimeline()
+	t.Gone, t.From = true, began
+	t.Missing = "This wedding is not in the platform any more. It is shown as the newest recovery point that holds it " +
+		"knows it, and can be brought back."
+	return draw.OneWedding(shell(theme, longCouple, "weddings"), t, clock)
+}
+
+func emergency(theme string, standby bool) views.Emergency {
+	d := overview()
+	d.Weddings[0].Couple = longCouple
+	s := shell(theme, "Emergency", "emergency")
+	if standby {
+		s.Standby, s.Banner = true,
+			"Keepsake's own database does not answer. Weddings and recovery points can be read straight from the providers; "+
+				"nothing can be started here until it is back."
+		d.Weddings, d.WeddingsFrom = d.Weddings[1:], began
+		d.Platform = overviewAlarm().Platform
+		d.WeddingsMissing = d.Platform.Words
+		return draw.Emergency(s, d, clock)
+	}
+	o := restoreOf(console.StateRunning)
+	o.Kind, o.Asked = console.KindScoped, &console.RestoreAsked{Name: longCouple}
+	d.Running = []console.Operation{o}
+	return draw.Emergency(s, d, clock)
 }

@@ -5,9 +5,24 @@ import (
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
+
+// BackupChoices are the types of backup that a person can start.
+func BackupChoices() []views.BackupChoice {
+	return []views.BackupChoice{
+		{Value: string(keepsake.BackupIncremental), Name: "Incremental",
+			Text: "Everything, but reads only what has changed since the last recovery point.",
+			Hint: "The right one on most days: usually the fastest complete backup."},
+		{Value: string(keepsake.BackupFull), Name: "Full",
+			Text: "Reads every row again and checks every copy that is stored. Takes longest.",
+			Hint: "Weekly, and before something risky."},
+		{Value: string(keepsake.BackupCritical), Name: "Critical only",
+			Text: "Only the tables that no wedding can do without. Not a complete backup.", Hint: "When seconds count."},
+	}
+}
 
 // EstimateNotices turns the preflight's findings into what a person should know before starting.
 func EstimateNotices(e console.Estimate) []ui.Notice {
