@@ -59,8 +59,8 @@ func call(t *testing.T, address, text string) net.Conn {
 	return conn
 }
 
-// TestClientsThatSendSlowlyAreGivenUp: half a head, or half a body, holds a connection for a moment only.
-func TestClientsThatSendSlowlyAreGivenUp(t *testing.T) {
+// TestReadDeadlineEndsSlowClients: half a head, or half a body, holds a connection for a moment only.
+func TestReadDeadlineEndsSlowClients(t *testing.T) {
 	t.Parallel()
 	read := make(chan error, 1)
 	address, _ := listening(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -80,8 +80,8 @@ func TestClientsThatSendSlowlyAreGivenUp(t *testing.T) {
 	}
 }
 
-// TestClientsThatSendSlowlyByTLSAreGivenUp: those that do not begin, break off in the handshake, or dawdle behind it.
-func TestClientsThatSendSlowlyByTLSAreGivenUp(t *testing.T) {
+// TestReadDeadlineEndsSlowClientsByTLS: those that do not begin, break off in the handshake, or dawdle behind it.
+func TestReadDeadlineEndsSlowClientsByTLS(t *testing.T) {
 	t.Parallel()
 	certified := httptest.NewTLSServer(http.NotFoundHandler())
 	certified.Close()
@@ -108,9 +108,9 @@ func TestClientsThatSendSlowlyByTLSAreGivenUp(t *testing.T) {
 	}
 }
 
-// TestClientsThatTakeNothingAreGivenUp, also in the middle of a download; one that takes what it gets may take its
-// time.
-func TestClientsThatTakeNothingAreGivenUp(t *testing.T) {
+// TestWriteDeadlineEndsClientsThatTakeNothing, also in the middle of a download; one that takes what it gets may take
+// its time.
+func TestWriteDeadlineEndsClientsThatTakeNothing(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	wrote := make(chan error, 1)

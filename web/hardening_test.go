@@ -87,9 +87,9 @@ func TestEveryAnswerCarriesThePolicy(t *testing.T) {
 	}
 }
 
-// TestNothingIsKeptOnTheWay: what is for somebody who is signed in is in no cache, and not behind the back button after
+// TestAnswersAreNotCached: what is for somebody who is signed in is in no cache, and not behind the back button after
 // signing out.
-func TestNothingIsKeptOnTheWay(t *testing.T) {
+func TestAnswersAreNotCached(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.preview = damagedWedding()
@@ -138,8 +138,8 @@ func TestTLSIsRemembered(t *testing.T) {
 	}
 }
 
-// TestTheAddressOfTheTrailIsNotTheClients: X-Forwarded-For is believed from trusted proxies alone.
-func TestTheAddressOfTheTrailIsNotTheClients(t *testing.T) {
+// TestForwardedAddressIsBelievedOfTrustedProxiesOnly: X-Forwarded-For is believed from trusted proxies alone.
+func TestForwardedAddressIsBelievedOfTrustedProxiesOnly(t *testing.T) {
 	t.Parallel()
 	proxy := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	const sent = "203.0.113.66, 198.51.100.1" // the first is what a client may have written itself

@@ -31,7 +31,7 @@ func serveOne(t *testing.T, r *http.Request, handler echo.HandlerFunc, more ...e
 	return w, log.String()
 }
 
-func TestABrowserThatWentAwayIsNoError(t *testing.T) {
+func TestRequestThatTheClientClosedIsNoError(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	r := httptest.NewRequest(http.MethodGet, "/thing?token=secret", nil).WithContext(ctx)
@@ -61,7 +61,7 @@ func TestAPanicIsAnErrorPageAndALogLine(t *testing.T) {
 	}
 }
 
-func TestAStuckAnswerIsGivenUp(t *testing.T) {
+func TestPageDeadlineEndsAStuckAnswer(t *testing.T) {
 	t.Parallel()
 	w, log := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil), func(c echo.Context) error {
 		<-c.Request().Context().Done()

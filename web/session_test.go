@@ -52,7 +52,7 @@ func TestSignInAndOut(t *testing.T) {
 	}
 }
 
-func TestNobodyIsSentToAnotherSite(t *testing.T) {
+func TestSignInLeadsToNoOtherSite(t *testing.T) {
 	t.Parallel()
 	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)",
 		"/sign-out", "points", "/a\r\nb", "%2f%2fevil.example/", "/%2f/evil.example/", "/\t/evil.example/",
@@ -81,7 +81,7 @@ func TestExpiredSessionComesBackToTheSamePage(t *testing.T) {
 	}
 }
 
-func TestConsoleDatabaseDownIsSaidAndSignsNobodyOut(t *testing.T) {
+func TestSessionOutlivesAConsoleDatabaseThatIsDown(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.auth.down = true
@@ -99,9 +99,9 @@ func TestConsoleDatabaseDownIsSaidAndSignsNobodyOut(t *testing.T) {
 	s.get("/").want(http.StatusOK)
 }
 
-// TestAPageThatIsLeftOpenIsNobody: what the overview asks for by itself keeps no session from ending, and what a person
-// asks for does.
-func TestAPageThatIsLeftOpenIsNobody(t *testing.T) {
+// TestRequestsOfAPageKeepNoSessionAlive: what the overview asks for by itself keeps no session from ending, and what a
+// person asks for does.
+func TestRequestsOfAPageKeepNoSessionAlive(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	poll := s.get("/").want(http.StatusOK).one("div", "hx-trigger", "every 15s")
@@ -121,7 +121,7 @@ func TestAPageThatIsLeftOpenIsNobody(t *testing.T) {
 	}
 }
 
-func TestForgedCookieIsNobody(t *testing.T) {
+func TestForgedSessionCookieIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.get("/", "Cookie", "keepsake_session=forged").want(http.StatusSeeOther)

@@ -160,8 +160,8 @@ func (w *world) scripted(t *testing.T, scopes ...string) script {
 	return s
 }
 
-// TestWhatTheAPIRefuses: who is nobody, who may not, and what the document does not allow.
-func TestWhatTheAPIRefuses(t *testing.T) {
+// TestAPIRefusals: who is nobody, who may not, and what the document does not allow.
+func TestAPIRefusals(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
 	for name, token := range map[string]string{"nobody": "", "somebody unknown": "ks_" + strings.Repeat("A", 52),
@@ -255,7 +255,7 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 }
 
 // limit of the type full is two an hour, and the headers say so.
-func TestTheAPISaysWhenItIsEnough(t *testing.T) {
+func TestAPIRateLimits(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup")
 	c := s.client()
@@ -276,10 +276,10 @@ func TestTheAPISaysWhenItIsEnough(t *testing.T) {
 	s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}).want(http.StatusAccepted)
 }
 
-// TestAKeyIsOneOperation: twenty requests at once under one key, at two processes, are one operation; so are those
-// after the process died that would have answered; and a token that may do less is not answered what one that may do
-// more was.
-func TestAKeyIsOneOperation(t *testing.T) {
+// TestIdempotencyKeyIsOneOperation: twenty requests at once under one key, at two processes, are one operation; so are
+// those after the process died that would have answered; and a token that may do less is not answered what one that may
+// do more was.
+func TestIdempotencyKeyIsOneOperation(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
 	second, end := w.serve(t)

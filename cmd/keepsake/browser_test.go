@@ -215,10 +215,10 @@ func (w *world) served(t *testing.T) (p *person, stop func()) {
 	return sitDown(t, base), stop
 }
 
-// TestOneEveningAtTheConsole walks the console's main job in a real browser over the real program: sign in, back up,
+// TestConsoleInTheBrowser walks the console's main job in a real browser over the real program: sign in, back up,
 // watch, look at the recovery point, verify it, restore it behind a typed confirmation, with a reload and a second tab
 // on the way.
-func TestOneEveningAtTheConsole(t *testing.T) {
+func TestConsoleInTheBrowser(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	p, stop := w.atTheConsole(t)
 

@@ -39,7 +39,7 @@ func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) 
 	if !found {
 		return ""
 	}
-	console.TakeSafe(&d, whole)
+	console.ChooseSafePoint(&d, whole)
 	if named == "" {
 		in.Point = d.Point
 	}

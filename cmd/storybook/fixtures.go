@@ -25,7 +25,7 @@ var (
 const (
 	pointID     = "20261123T070500Z-4f1c9b2e77aa"
 	operationID = "01K9Z3M8Q4"
-	// longPerson and longNote have to be broken somewhere.
+	// longPerson and longTable have to be broken somewhere.
 	longPerson = "an-extraordinarily-long-address-of-somebody@subsidiary.of.a.large.hotel-group.example"
 	longTable  = "a_table_with_quite_a_long_name_that_somebody_generated_from_code"
 	chunk      = "chunks/ab/abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789"

@@ -90,9 +90,9 @@ func byTheDatabase(t *testing.T, d *db.DB) []audit.Row {
 	return rows
 }
 
-// TestWhatNobodyRecordsTheDatabaseDoes tries every way to get in, or to have something run, with the working role's
-// password, and says something else in the trail meanwhile.
-func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
+// TestUnrecordedWriteIsRecordedByTheDatabase tries every way to get in, or to have something run, with the working
+// role's password, and says something else in the trail meanwhile.
+func TestUnrecordedWriteIsRecordedByTheDatabase(t *testing.T) {
 	t.Parallel()
 	d := decidedDatabase(t)
 	for n, c := range []struct{ table, sql, says string }{
@@ -240,9 +240,9 @@ func TestWhatNobodyRecordsTheDatabaseDoes(t *testing.T) {
 	}
 }
 
-// TestNobodyGetsAroundTheRecord: neither who hides who they are when the transaction ends, nor who puts a table in the
-// trail's place.
-func TestNobodyGetsAroundTheRecord(t *testing.T) {
+// TestTriggersOfTheRecordCannotBePassed: neither who hides who they are when the transaction ends, nor who puts a table
+// in the trail's place.
+func TestTriggersOfTheRecordCannotBePassed(t *testing.T) {
 	t.Parallel()
 	const account = "insert into accounts (id, email, password_hash, role) values (gen_random_uuid(), gen_random_uuid() " +
 		"|| '@example.org', '$argon2id$hidden', 'super_admin');"
@@ -360,9 +360,9 @@ func TestOnlyWhatAWriteNeedsExplainsIt(t *testing.T) {
 	}
 }
 
-// TestWhatNoEntryIs: of another time, too long, a section's beginning by anybody, or a security event that is not
-// marked, whoever has the working role.
-func TestWhatNoEntryIs(t *testing.T) {
+// TestDatabaseRefusesEntriesThatAreNone: of another time, too long, a section's beginning by anybody, or a security
+// event that is not marked, whoever has the working role.
+func TestDatabaseRefusesEntriesThatAreNone(t *testing.T) {
 	t.Parallel()
 	d := decidedDatabase(t)
 	appended := func(fields string) error {

@@ -56,7 +56,7 @@ func (s *Sessions) WithSupabase(at *Supabase) *Sessions {
 	return &with
 }
 
-// errMisfit is a server whose tokens the configuration does not fit.
+// misfit is a server whose tokens the configuration does not fit.
 func (at *Supabase) misfit(ctx context.Context, err error) error {
 	if errors.Is(err, gotrue.ErrNoKey) {
 		at.Logger.ErrorContext(ctx, "a token that Supabase Auth has just issued was signed with a key that it does not "+

@@ -89,7 +89,7 @@ func (e *elsewhere) count(sql string) (n int) {
 	return n
 }
 
-func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
+func TestSupabaseSignIn(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
 	session := e.in(bea)
@@ -150,8 +150,9 @@ func TestSomebodyOfThePlatformSignsIn(t *testing.T) {
 	}
 }
 
-// TestWhoIsNotLetIn: each reads like a wrong password, whether or not there is an account, and wherever it is.
-func TestWhoIsNotLetIn(t *testing.T) {
+// TestSupabaseSignInIsRefused: each reads like a wrong password, whether or not there is an account, and wherever it
+// is.
+func TestSupabaseSignInIsRefused(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea, dora)
 	var words []string
@@ -194,7 +195,6 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	}
 }
 
-// TestLockOutsHoldForBoth: the auth server is not asked any more by whoever has guessed too often.
 // TestTheLogTellsRefusalsApart, as who tries cannot, and nothing of what was typed.
 func TestTheLogTellsRefusalsApart(t *testing.T) {
 	t.Parallel()
@@ -216,6 +216,7 @@ func TestTheLogTellsRefusalsApart(t *testing.T) {
 	}
 }
 
+// TestLockOutsHoldForBoth: the auth server is not asked any more by whoever has guessed too often.
 func TestLockOutsHoldForBoth(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
@@ -297,8 +298,8 @@ func TestASecondFactorThereIsAskedForHere(t *testing.T) {
 	}
 }
 
-// TestASpareAuthenticatorIsAsGoodAsTheFirst: whichever of them somebody has at hand.
-func TestASpareAuthenticatorIsAsGoodAsTheFirst(t *testing.T) {
+// TestSupabaseSecondAuthenticator: whichever of them somebody has at hand.
+func TestSupabaseSecondAuthenticator(t *testing.T) {
 	t.Parallel()
 	both := cleo
 	both.Spare = "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU"
@@ -362,9 +363,9 @@ func TestASessionIsKeptAlive(t *testing.T) {
 	}
 }
 
-// TestWhatEndsASession: each on record, each with words; and what the account's own tokens may do ends where the person
-// was refused.
-func TestWhatEndsASession(t *testing.T) {
+// TestSupabaseSessionEnds: each on record, each with words; and what the account's own tokens may do ends where the
+// person was refused.
+func TestSupabaseSessionEnds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(e *elsewhere)
@@ -411,8 +412,8 @@ func TestWhatEndsASession(t *testing.T) {
 	}
 }
 
-// TestTheAuthServerIsAwayForAWhile: sessions go on for a quarter of an hour, and are confirmed when it is back.
-func TestTheAuthServerIsAwayForAWhile(t *testing.T) {
+// TestSupabaseSessionWhileAuthServerIsAway: sessions go on for a quarter of an hour, and are confirmed when it is back.
+func TestSupabaseSessionWhileAuthServerIsAway(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
 	lives := func(session auth.Session, want bool) {
@@ -439,9 +440,9 @@ func TestTheAuthServerIsAwayForAWhile(t *testing.T) {
 	lives(back, true)
 }
 
-// TestALostAnswerEndsNoSession: the server has exchanged the token and nobody has heard of it. Asked again, it says so
-// again.
-func TestALostAnswerEndsNoSession(t *testing.T) {
+// TestSupabaseSessionOutlivesALostAnswer: the server has exchanged the token and nobody has heard of it. Asked again,
+// it says so again.
+func TestSupabaseSessionOutlivesALostAnswer(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
 	session := e.in(bea)
@@ -469,9 +470,9 @@ func TestALostAnswerEndsNoSession(t *testing.T) {
 	}
 }
 
-// TestAServerThatHangsKeepsNobodyElse: the browser of the request that asks goes away, and what the server gives after
+// TestHungAuthServerKeepsNobodyElse: the browser of the request that asks goes away, and what the server gives after
 // that is not lost. The session's other requests, more than the console has connections for, wait without one.
-func TestAServerThatHangsKeepsNobodyElse(t *testing.T) {
+func TestHungAuthServerKeepsNobodyElse(t *testing.T) {
 	t.Parallel()
 	e := withSupabase(t, bea)
 	session := e.in(bea)

@@ -88,8 +88,8 @@ func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
 	}
 }
 
-// TestWhatIsLessThanEverythingStartsAtOnce, and everything does where no second person is asked for.
-func TestWhatIsLessThanEverythingStartsAtOnce(t *testing.T) {
+// TestSecondApproverIsNotAskedForLessThanEverything, and everything does where no second person is asked for.
+func TestSecondApproverIsNotAskedForLessThanEverything(t *testing.T) {
 	t.Parallel()
 	w, e, plain, server := restorable(t)
 	c := w.console(e, needsApproval, func(d *console.Deps) {

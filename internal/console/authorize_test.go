@@ -381,8 +381,9 @@ func TestWithoutThePlatformTheRecoveryPointJudges(t *testing.T) {
 	}
 }
 
-// TestWhoeverGivesUpIsOnRecord: what was shown, or done, is in the trail although nobody waits for the answer any more.
-func TestWhoeverGivesUpIsOnRecord(t *testing.T) {
+// TestRequestThatWasGivenUpIsOnRecord: what was shown, or done, is in the trail although nobody waits for the answer
+// any more.
+func TestRequestThatWasGivenUpIsOnRecord(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	ctx, giveUp := context.WithCancel(t.Context())

@@ -160,7 +160,7 @@ func TestFailureIsKeptInWords(t *testing.T) {
 	}
 }
 
-func TestBadStartsAreRefusedAndRecorded(t *testing.T) {
+func TestRefusedBackupStartsAreOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.console(newFakeEngine())

@@ -151,9 +151,9 @@ func TestSplittingDoesNotPassTheSecondApprover(t *testing.T) {
 	}
 }
 
-// TestRetryingCountsOnce: what failed may be tried again by whoever was refused nothing, and still counts with what
-// comes after it.
-func TestRetryingCountsOnce(t *testing.T) {
+// TestSecondApproverCountsARetryOnce: what failed may be tried again by whoever was refused nothing, and still counts
+// with what comes after it.
+func TestSecondApproverCountsARetryOnce(t *testing.T) {
 	t.Parallel()
 	a := withApprovers(t)
 	stop := a.run(a.c, true)
@@ -170,9 +170,9 @@ func TestRetryingCountsOnce(t *testing.T) {
 	a.wants(admin, two, true, console.StateQueued)
 }
 
-// TestWhatTwoPeopleBringBackCountsTogether, live, as long as it is there: one person's two accounts look like two
+// TestSecondApproverCountsPeopleTogether, live, as long as it is there: one person's two accounts look like two
 // people.
-func TestWhatTwoPeopleBringBackCountsTogether(t *testing.T) {
+func TestSecondApproverCountsPeopleTogether(t *testing.T) {
 	t.Parallel()
 	a := withApprovers(t)
 	defer a.run(a.c, true)()
@@ -205,9 +205,9 @@ func TestWhatTwoPeopleBringBackCountsTogether(t *testing.T) {
 	}
 }
 
-// TestTwoRequestsAtOnceDoNotBothSlipUnder asks for the last two tiers, each of which would complete the database, and
+// TestSecondApproverWithTwoRequestsAtOnce asks for the last two tiers, each of which would complete the database, and
 // for nine weddings at once.
-func TestTwoRequestsAtOnceDoNotBothSlipUnder(t *testing.T) {
+func TestSecondApproverWithTwoRequestsAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		asked func(int) console.ScopedInput

@@ -68,7 +68,7 @@ func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding 
 	if err != nil || !found {
 		return nil, err
 	}
-	TakeSafe(&d, points)
+	ChooseSafePoint(&d, points)
 	return &d, nil
 }
 

@@ -204,9 +204,9 @@ func TestABackupIsMadeForAWedding(t *testing.T) {
 	}
 }
 
-// TestAPointIsMarked: note, labels and lock go to the repository and to this console, on record, and stay when the
+// TestPointMarksAreSaved: note, labels and lock go to the repository and to this console, on record, and stay when the
 // repository's list is read again.
-func TestAPointIsMarked(t *testing.T) {
+func TestPointMarksAreSaved(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
@@ -240,9 +240,9 @@ func TestAPointIsMarked(t *testing.T) {
 	}
 }
 
-// TestTwoChangeAPointAtOnce: who is slower by a moment takes back nothing that the other has saved, here or in the
+// TestPointMarksChangedAtOnce: who is slower by a moment takes back nothing that the other has saved, here or in the
 // repository.
-func TestTwoChangeAPointAtOnce(t *testing.T) {
+func TestPointMarksChangedAtOnce(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local")}

@@ -145,9 +145,9 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	}
 }
 
-// TestWhatIsMadeWhileARestoreLooksIsNotCleared: somebody makes a table in an unfinished database after the restore that
+// TestRestoreClearsNothingMadeMeanwhile: somebody makes a table in an unfinished database after the restore that
 // is to clear it has looked there, and before it has the database for itself.
-func TestWhatIsMadeWhileARestoreLooksIsNotCleared(t *testing.T) {
+func TestRestoreClearsNothingMadeMeanwhile(t *testing.T) {
 	t.Parallel()
 	source := testenv.DB(t)
 	run(t, source, "create table guests (id int primary key)", "insert into guests select generate_series(1, 100)")

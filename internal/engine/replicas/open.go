@@ -225,7 +225,7 @@ func (s *Set) askPlaces(ctx context.Context, providers []Provider, remember bool
 	return answers
 }
 
-// errOtherHeader is what putHeader returns when somebody else put another header first.
+// errOtherHeader is what PutHeader returns when somebody else put another header first.
 var errOtherHeader = errors.New("another repository was made there at the same moment; give the provider an empty " +
 	"place, or run keepsake init again with that repository's key")
 

@@ -59,7 +59,7 @@ func (s *pageStore) fetch(_ context.Context, r Ref) ([]byte, error) {
 // reset begins to count anew.
 func (s *pageStore) reset() { s.stored, s.bytes, s.fetched, s.read = 0, 0, 0, 0 }
 
-// drawEntries are entries of the given sizes whose contents the seed and their number decide.
+// entriesOf returns entries of the given sizes whose contents the seed and their number decide.
 func entriesOf(seed uint64, n, size int) [][]byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	out := make([][]byte, n)
@@ -168,7 +168,7 @@ func TestListKeepsItsPages(t *testing.T) {
 	})
 }
 
-// drawTable draws ranges as backups make them.
+// drawRanges draws ranges as backups make them.
 func drawRanges(t *rapid.T, k *Keyring, most int) []Range {
 	ranges := make([]Range, rapid.IntRange(1, most).Draw(t, "ranges"))
 	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "ranges seed"), 2))
@@ -371,7 +371,7 @@ func TestSlotsAreEditedInPlace(t *testing.T) {
 	})
 }
 
-// drawnRun is chunks and the keys that each holds, by list.
+// drawnChunk is a chunk and the keys that it holds, by list.
 type drawnChunk struct {
 	id   ChunkID
 	keys [][]KeyHash

@@ -11,9 +11,9 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// TestNobodyIsLedToALatestPointInSilence: where damage cannot be looked for, the latest recovery point may be from
+// TestLatestPointThatMayBeDamagedIsSaid: where damage cannot be looked for, the latest recovery point may be from
 // after it. The API and the page that take it say so, and tell nothing that was not written for people.
-func TestNobodyIsLedToALatestPointInSilence(t *testing.T) {
+func TestLatestPointThatMayBeDamagedIsSaid(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		err  error

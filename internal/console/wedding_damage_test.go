@@ -34,7 +34,7 @@ func TestOnlyAProtectedPointIsCalledSafe(t *testing.T) {
 		"a test of the only one fails": {[]console.Point{point("newest", 0, true, true)}, "newest", false},
 	} {
 		d := engine.Damage{Point: "newest", From: at}
-		console.TakeSafe(&d, c.points)
+		console.ChooseSafePoint(&d, c.points)
 		if d.Point != c.want || d.Safe != c.safe {
 			t.Errorf("%s: %s, safe %v", name, d.Point, d.Safe)
 		}

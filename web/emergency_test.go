@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestMidnightBreaksNoEmergency: a wedding that was of today when it was looked for, and is of yesterday when the page
+// TestEmergencyAtMidnight: a wedding that was of today when it was looked for, and is of yesterday when the page
 // is drawn, is still shown.
-func TestMidnightBreaksNoEmergency(t *testing.T) {
+func TestEmergencyAtMidnight(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
 	s.console.dashboard.Weddings[0].DaysLeft = -1

@@ -46,13 +46,13 @@ func (c *Console) findDamage(ctx context.Context, p *platform, actor keepsake.Ac
 	if err != nil || !found {
 		return nil, err
 	}
-	TakeSafe(&d, points)
+	ChooseSafePoint(&d, points)
 	return &d, nil
 }
 
-// TakeSafe sets d.Point to the newest of these points before the damage that is protected and failed no test, and
-// sets d.Safe. Where there is none it leaves Point, and Safe is false.
-func TakeSafe(d *engine.Damage, points []Point) {
+// ChooseSafePoint sets d.Point to the newest of these points before the damage that is protected and failed no test,
+// and sets d.Safe. Where there is none it leaves Point, and Safe is false.
+func ChooseSafePoint(d *engine.Damage, points []Point) {
 	i := slices.IndexFunc(points, func(p Point) bool {
 		return !p.Time.After(d.From) && p.Protected && (p.LastTest == nil || p.LastTest.OK)
 	})
