@@ -66,10 +66,12 @@ func (w *worker) compare(ctx context.Context, j job) ([]verdict, error) {
 			moved = append(moved, i)
 		}
 	}
-	if len(moved) == 0 {
-		return found, nil
+	for part := range slices.Chunk(moved, rangesPerList) {
+		if err := w.list(ctx, j, part, found); err != nil {
+			return nil, err
+		}
 	}
-	return found, w.list(ctx, j, moved, found)
+	return found, nil
 }
 
 // count takes over the ranges of a job that have as many tuples as the parent's, all of them older than the parent:

@@ -22,6 +22,9 @@ const maxChunk = 8 << 20
 const (
 	// rangesPerJob is how many ranges one statement asks about, when a parent is there to compare with.
 	rangesPerJob = 32
+	// rangesPerList is how many one statement lists the tuples of: the server keeps the places until it ends, which is
+	// 2 MB for a range of very short rows.
+	rangesPerList = 8
 	// firstRanges is how many the first statement of a table asks about. Later ones ask about twice as many each, so that
 	// a table whose ranges have all changed is known for that early.
 	firstRanges = 4
