@@ -60,7 +60,8 @@ type Auth interface {
 	SessionEnder
 }
 
-// Credentials is what pages and the JSON API need to know of an account's sessions, proofs, second steps and tokens.
+// Credentials is everything that pages and the JSON API need to know of an account's sessions, proofs, second steps
+// and tokens.
 type Credentials interface {
 	tokenMaker
 	prover

@@ -97,7 +97,8 @@ type RestoreScopeInput struct {
 	Skip         []string // rows ticked off, as scope.TableChanges.RowName and AllRowsName write them
 }
 
-// RestoreAsked is what a restore was asked for, into the live platform or into a new database. The database keeps it.
+// RestoreAsked says what a restore was asked for, into the live platform or into a new database. The console database
+// keeps it.
 type RestoreAsked struct {
 	ScopedInput
 	Weddings int64 `json:"weddings,omitempty"` // how many the organization had when it was asked for

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// ScopeKind is which of the four things a scope is.
+// ScopeKind says which of the four things a scope is.
 type ScopeKind string
 
 // The kinds of scope.
@@ -37,7 +37,8 @@ type Scope struct {
 // tierSet holds each tier at its rank, so that there is neither an order nor a repetition to get wrong.
 type tierSet [3]bool
 
-// WeddingScope covers the rows of the wedding with this key. A key that no row can have is CodeNotFound.
+// WeddingScope returns the scope of the wedding with this key. For a key that no row can have it returns
+// CodeNotFound.
 func WeddingScope(id string) (Scope, error) {
 	if !isKey(id) {
 		return Scope{}, Errorf(CodeNotFound, "There is no such wedding.")
@@ -45,7 +46,8 @@ func WeddingScope(id string) (Scope, error) {
 	return Scope{kind: ScopeWedding, id: id}, nil
 }
 
-// OrganizationScope covers the rows of the organization with this key. A key that no row can have is CodeNotFound.
+// OrganizationScope returns the scope of the organization with this key. For a key that no row can have it returns
+// CodeNotFound.
 func OrganizationScope(id string) (Scope, error) {
 	if !isKey(id) {
 		return Scope{}, Errorf(CodeNotFound, "There is no such organization.")
@@ -56,8 +58,8 @@ func OrganizationScope(id string) (Scope, error) {
 // isKey reports whether PostgreSQL can hold a text at all, and the text says something.
 func isKey(id string) bool { return id != "" && utf8.ValidString(id) && !strings.ContainsRune(id, 0) }
 
-// TierScope covers every table of at least one tier. All three tiers are not everything: a table that a recovery point
-// knows no tier of is in none of them.
+// TierScope returns the scope of every table of these tiers, of which there is at least one. All three tiers are not
+// everything, because a recovery point may hold a table whose tier it does not know, which is in none of them.
 func TierScope(tiers ...Tier) (Scope, error) {
 	if len(tiers) == 0 {
 		return Scope{}, Errorf(CodeInvalid, "Name at least one tier: critical, high or standard.")
@@ -73,10 +75,10 @@ func TierScope(tiers ...Tier) (Scope, error) {
 	return s, nil
 }
 
-// Everything covers every table.
+// Everything returns the scope of every table.
 func Everything() Scope { return Scope{kind: ScopeEverything} }
 
-// MustScope returns a scope that is written in code. It panics where a constructor refused it.
+// MustScope returns a scope that is written in code. It panics where the constructor returned an error.
 func MustScope(s Scope, err error) Scope {
 	if err != nil {
 		panic(fmt.Sprintf("a scope that is written in code is invalid: %v", err))
@@ -84,7 +86,7 @@ func MustScope(s Scope, err error) Scope {
 	return s
 }
 
-// Check refuses the zero Scope.
+// Check returns an error for the zero Scope.
 func (s Scope) Check() error {
 	if s.kind == "" {
 		return errNotOneScope()
@@ -96,13 +98,13 @@ func errNotOneScope() error {
 	return Errorf(CodeInvalid, "Name one scope: one wedding, one organization, tiers, or everything.")
 }
 
-// IsZero reports whether the scope covers nothing. It is what the JSON option omitzero asks.
+// IsZero reports whether the scope is the zero Scope, which covers nothing. The JSON option omitzero calls it.
 func (s Scope) IsZero() bool { return s.kind == "" }
 
-// Kind says which of the four the scope is, "" for the zero Scope.
+// Kind returns which of the four the scope is, or "" for the zero Scope.
 func (s Scope) Kind() ScopeKind { return s.kind }
 
-// WeddingID is the key of the wedding, "" unless the scope is one.
+// WeddingID returns the key of the wedding, or "" where the scope is no wedding.
 func (s Scope) WeddingID() string {
 	if s.kind != ScopeWedding {
 		return ""
@@ -110,7 +112,7 @@ func (s Scope) WeddingID() string {
 	return s.id
 }
 
-// OrganizationID is the key of the organization, "" unless the scope is one.
+// OrganizationID returns the key of the organization, or "" where the scope is no organization.
 func (s Scope) OrganizationID() string {
 	if s.kind != ScopeOrganization {
 		return ""
@@ -118,7 +120,7 @@ func (s Scope) OrganizationID() string {
 	return s.id
 }
 
-// Tiers are the tiers of a scope of tiers, most urgent first; nil of any other.
+// Tiers returns the tiers of a scope of tiers, most urgent first, or nil where the scope is something else.
 func (s Scope) Tiers() (list []Tier) {
 	for _, t := range Tiers() {
 		if s.tiers[t.Rank()] {
@@ -133,11 +135,11 @@ func (s Scope) Holds(t Tier) bool {
 	return s.kind == ScopeEverything || slices.Contains(s.Tiers(), t)
 }
 
-// Wide reports whether the scope is whole tables. Of any other the rows are found along foreign keys.
+// Wide reports whether the scope is whole tables. The rows of other scopes are found along foreign keys.
 func (s Scope) Wide() bool { return s.kind == ScopeTiers || s.kind == ScopeEverything }
 
-// Name is what the scope is called where no row tells its name, and what a person types to confirm it: "everything",
-// "critical tier", "critical and high tiers", or the key.
+// Name returns what people call the scope where no row tells its name, and what a person types to confirm it:
+// "everything", "critical tier", "critical and high tiers", or the key.
 func (s Scope) Name() string {
 	switch s.kind {
 	case ScopeEverything:
@@ -157,8 +159,8 @@ func (s Scope) Name() string {
 	return s.id
 }
 
-// Words say in a sentence what the scope covers: "the wedding Lena & Anton", "the critical and high tiers",
-// "everything". name is the one that the wedding or the organization has, "" where it is not known.
+// Words says in a sentence what the scope covers: "the wedding Lena & Anton", "the critical and high tiers",
+// "everything". name is the name of the wedding or the organization, or "" where it is not known.
 func (s Scope) Words(name string) string {
 	switch s.kind {
 	case ScopeWedding:
@@ -173,10 +175,11 @@ func (s Scope) Words(name string) string {
 	return "nothing"
 }
 
-// String is Words without a name, for logs and tests.
+// String returns Words without a name, for logs and tests.
 func (s Scope) String() string { return s.Words("") }
 
-// Target is what the audit trail calls the scope: the bare key of a wedding, and of any other what it is, too.
+// Target returns the name that the audit trail has for the scope. That of a wedding is its bare key. That of any
+// other scope also says what it is.
 func (s Scope) Target() string {
 	switch s.kind {
 	case ScopeOrganization:
@@ -189,8 +192,8 @@ func (s Scope) Target() string {
 	return s.id
 }
 
-// ScopeFields are how a request, flags or a stored row name a scope: exactly one of them says something. A type of
-// another package with the same fields converts to it, whatever its tags say.
+// ScopeFields name a scope in a request, in flags or in a stored row. Exactly one of them is set. A type of another
+// package with the same fields converts to it, whatever its tags are.
 type ScopeFields struct {
 	WeddingID      string `json:"wedding,omitempty"`
 	OrganizationID string `json:"organization,omitempty"`
@@ -198,7 +201,7 @@ type ScopeFields struct {
 	Everything     bool   `json:"everything,omitempty"`
 }
 
-// Named is how many of the fields say something.
+// Named returns how many of the fields are set.
 func (f ScopeFields) Named() (n int) {
 	for _, is := range []bool{f.WeddingID != "", f.OrganizationID != "", len(f.Tiers) > 0, f.Everything} {
 		if is {
@@ -208,7 +211,7 @@ func (f ScopeFields) Named() (n int) {
 	return n
 }
 
-// Scope makes the scope that the fields name. None, and more than one, are CodeInvalid.
+// Scope returns the scope that the fields name. Where none is set, or more than one, it returns CodeInvalid.
 func (f ScopeFields) Scope() (Scope, error) {
 	switch {
 	case f.Named() != 1:
@@ -223,14 +226,14 @@ func (f ScopeFields) Scope() (Scope, error) {
 	return TierScope(f.Tiers...)
 }
 
-// Fields name the scope again.
+// Fields returns the fields that name the scope.
 func (s Scope) Fields() ScopeFields {
 	return ScopeFields{WeddingID: s.WeddingID(), OrganizationID: s.OrganizationID(), Tiers: s.Tiers(),
 		Everything: s.kind == ScopeEverything}
 }
 
-// MarshalJSON writes the one field that says something: {"wedding":"7"}, {"tiers":["critical","high"]}. The zero Scope
-// is an error: whoever may have none says omitzero.
+// MarshalJSON writes the one field that is set: {"wedding":"7"}, {"tiers":["critical","high"]}. The zero Scope is an
+// error. A field that may have none needs the option omitzero.
 func (s Scope) MarshalJSON() ([]byte, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -238,7 +241,8 @@ func (s Scope) MarshalJSON() ([]byte, error) {
 	return json.Marshal(s.Fields())
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. It refuses a field that it does not know, which might be about less.
+// UnmarshalJSON reads what MarshalJSON wrote. It refuses a field that it does not know, because that field might make
+// the scope smaller.
 func (s *Scope) UnmarshalJSON(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()

@@ -18,7 +18,7 @@ var errBadKey = errors.New("not an object key")
 // keeps it.
 const probeKey = "keepsake-probe"
 
-// IsProbe says whether a key is what this package tries a store with.
+// IsProbe reports whether this package uses the key to try what a store does.
 func IsProbe(key string) bool { return key == probeKey || strings.HasPrefix(key, probeKey+"-") }
 
 // probeBody is always the same, so that two processes that try a store at once do not disturb each other.
@@ -49,8 +49,8 @@ func checkKey(key string) error {
 	return nil
 }
 
-// CheckPut is what Put of each provider checks before anything is sent: a living context, a key that every provider
-// keeps, a body that has its sum.
+// CheckPut returns an error for a Put that no remote store may get: with a context that has ended, a key that not
+// every provider keeps, or a body that does not have its sum.
 func CheckPut(ctx context.Context, key string, body []byte, sum [sha256.Size]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
