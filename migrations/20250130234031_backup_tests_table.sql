@@ -24,8 +24,10 @@ create index backup_tests_drills on backup_tests (platform, tested_at desc) wher
 create index backup_tests_read_bad on backup_tests (point_id, tested_at desc) where not ok and kind <> 'verify';
 alter table backup_tests enable row level security, force row level security;
 create policy backup_tests_actor on backup_tests
-    using ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()))
-    with check ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
+    using ((select keepsake_sees_all())
+        or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()))
+    with check ((select keepsake_sees_all())
+        or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
 
 -- +goose Down
 drop table backup_tests;

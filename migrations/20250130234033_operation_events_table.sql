@@ -1,5 +1,7 @@
--- The log of an operation. Ids are taken from backup_operations.last_event_id, which progress reports raise too: they grow
--- within an operation, with gaps. Operations' ids begin with the moment they were made at, so that months of ids are months.
+-- The log of an operation.
+-- Ids are taken from backup_operations.last_event_id, which progress reports raise too:
+-- they grow within an operation, with gaps.
+-- Operations' ids begin with the moment they were made at, so that months of ids are months.
 -- +goose Up
 
 create table operation_events (

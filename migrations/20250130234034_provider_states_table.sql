@@ -8,7 +8,8 @@ create table provider_states (
     region            text not null default '',
     offsite           boolean not null,
     checked_at        timestamptz,
-    written_at        timestamptz, -- of the last real write that was read back, so that it is not done more often than needed
+    -- of the last real write that was read back, so that it is not done more often than needed
+    written_at        timestamptz,
     reachable         boolean not null default false,
     error             text not null default '',
     last_point        text not null default '',

@@ -16,8 +16,10 @@ create table wedding_milestones (
 create index wedding_milestones_by_day on wedding_milestones (platform, day);
 alter table wedding_milestones enable row level security, force row level security;
 create policy wedding_milestones_actor on wedding_milestones
-    using ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()))
-    with check ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
+    using ((select keepsake_sees_all())
+        or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()))
+    with check ((select keepsake_sees_all())
+        or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
 
 -- +goose Down
 drop table wedding_milestones;

@@ -16,7 +16,8 @@ create table api_tokens (
     constraint api_tokens_token_is_unique unique (token_hash),
     constraint api_tokens_token_is_sha256 check (length(token_hash) = 32),
     constraint api_tokens_name_is_one check (length(name) between 1 and 100),
-    constraint api_tokens_permissions_are_known check (permissions <@ array ['read', 'backup', 'restore'] and cardinality(permissions) > 0),
+    constraint api_tokens_permissions_are_known
+        check (permissions <@ array ['read', 'backup', 'restore'] and cardinality(permissions) > 0),
     constraint api_tokens_times_in_order check (expires_at > created_at)
 );
 create index api_tokens_by_expiry on api_tokens (expires_at);
@@ -25,8 +26,8 @@ alter table api_tokens enable row level security, force row level security;
 -- Only the sign-in code, as the system, reaches them; it shows everybody their own.
 create policy api_tokens_system on api_tokens using (keepsake_is_system()) with check (keepsake_is_system());
 
--- A POST that names an Idempotency-Key is carried out once; whoever sends it again gets the same answer. status is null while the
--- first one is at work.
+-- A POST that names an Idempotency-Key is carried out once; whoever sends it again gets the same answer.
+-- status is null while the first one is at work.
 create table idempotency_keys (
     actor_id     text not null,
     key          text not null,
@@ -35,8 +36,8 @@ create table idempotency_keys (
     status       integer,
     headers      jsonb not null default '{}',
     body         bytea not null default '',
-    -- Set in the transaction that starts the operation: a process that dies before it has answered, or a commit of which nobody learns,
-    -- leaves no doubt whether there is one.
+    -- Set in the transaction that starts the operation: a process that dies before it has answered,
+    -- or a commit of which nobody learns, leaves no doubt whether there is one.
     operation_id uuid,
     primary key (actor_id, key),
     constraint idempotency_keys_key_is_one check (length(key) between 1 and 200),
@@ -45,16 +46,19 @@ create table idempotency_keys (
 create index idempotency_keys_by_age on idempotency_keys (created_at);
 alter table idempotency_keys enable row level security, force row level security;
 create policy idempotency_keys_own on idempotency_keys
-    using (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')))
-    with check (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')));
+    using (keepsake_is_system()
+        or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')))
+    with check (keepsake_is_system()
+        or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')));
 
--- How often one actor has started what of a platform, within the last hour: shared by every process, exact under concurrency, because a use is
--- counted by the statement that looks whether there is one left.
+-- How often one actor has started what of a platform, within the last hour: shared by every process,
+-- exact under concurrency, because a use is counted by the statement that looks whether there is one left.
 create table rate_limits (
     actor_id text not null,
     platform text not null,
     kind     text not null,
-    used_at  timestamptz[] not null, -- the uses of the last hour, oldest first, by this database's clock; older ones may linger
+    -- the uses of the last hour, oldest first, by this database's clock; older ones may linger
+    used_at  timestamptz[] not null,
     primary key (actor_id, platform, kind),
     constraint rate_limits_platform_has_a_name check (platform <> ''),
     constraint rate_limits_kind_is_known check (kind in ('full', 'incremental', 'critical', 'wedding', 'emergency')),
@@ -63,8 +67,10 @@ create table rate_limits (
 alter table rate_limits enable row level security, force row level security;
 -- Everybody counts for themselves, organization or not: nobody reads, uses up or resets what is another's.
 create policy rate_limits_own on rate_limits
-    using (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')))
-    with check (keepsake_is_system() or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')));
+    using (keepsake_is_system()
+        or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')))
+    with check (keepsake_is_system()
+        or (keepsake_is_someone() and actor_id = coalesce(current_setting('keepsake.actor', true), '')));
 
 -- +goose Down
 drop table rate_limits, idempotency_keys, api_tokens;

@@ -1,4 +1,5 @@
--- The audit trail: every attempt, allowed or refused. Rows are chained by SHA-256 and can be neither changed nor removed.
+-- The audit trail: every attempt, allowed or refused.
+-- Rows are chained by SHA-256 and can be neither changed nor removed.
 -- +goose Up
 
 create table audit_log (
@@ -43,11 +44,14 @@ create index audit_log_by_point on audit_log (point, id desc) where point <> '';
 create index audit_log_sign_ins on audit_log (actor_id, id desc) where action = 'session.start' and outcome = 'allowed';
 alter table audit_log enable row level security, force row level security;
 create policy audit_log_read on audit_log for select
-    using ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
+    using ((select keepsake_sees_all())
+        or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
 create policy audit_log_append on audit_log for insert with check (keepsake_is_someone());
 
--- The end of the trail, and its name, from which its first hash comes: a console database that is made anew begins another trail, and whoever puts one in
--- the place of a trail is noticed by it. Locking this one row orders the writers; an actor who sees only some rows can still chain to the last.
+-- The end of the trail, and its name, from which its first hash comes:
+-- a console database that is made anew begins another trail,
+-- and whoever puts one in the place of a trail is noticed by it.
+-- Locking this one row orders the writers; an actor who sees only some rows can still chain to the last.
 create table audit_head (
     is_head    boolean primary key default true,
     last_id    bigint not null,
@@ -58,14 +62,21 @@ create table audit_head (
     constraint audit_head_is_one_row check (is_head),
     constraint audit_head_hash_is_sha256 check (length(hash) = 32)
 );
-insert into audit_head (last_id, hash, trail) select 0, sha256(convert_to('keepsake audit v1 ' || trail, 'UTF8')), trail from gen_random_uuid() trail;
+insert into audit_head (last_id, hash, trail)
+select 0, sha256(convert_to('keepsake audit v1 ' || trail, 'UTF8')), trail
+from gen_random_uuid() trail;
 alter table audit_head enable row level security, force row level security;
 create policy audit_head_read on audit_head for select using (keepsake_is_someone());
-create policy audit_head_advance on audit_head for update using (keepsake_is_someone()) with check (keepsake_is_someone());
+create policy audit_head_advance on audit_head
+    for update
+    using (keepsake_is_someone())
+    with check (keepsake_is_someone());
 create policy audit_head_anew on audit_head for insert with check (keepsake_is_system());
 
--- The words that an entry is found by. A full-text index would not be used: PostgreSQL applies row-level security before any operator that
--- could leak, and its text search is of that kind. Comparing words is not. Whoever records an entry writes its words, folded like every other search.
+-- The words that an entry is found by. A full-text index would not be used:
+-- PostgreSQL applies row-level security before any operator that could leak, and its text search is of that kind.
+-- Comparing words is not.
+-- Whoever records an entry writes its words, folded like every other search.
 create table audit_words (
     word         text collate "C" not null,
     id           bigint not null,
@@ -77,7 +88,8 @@ create table audit_words (
 ) partition by range (at);
 alter table audit_words enable row level security, force row level security;
 create policy audit_words_read on audit_words for select
-    using ((select keepsake_sees_all()) or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
+    using ((select keepsake_sees_all())
+        or platform = (select keepsake_bound_platform()) and organization = (select keepsake_bound_to()));
 create policy audit_words_append on audit_words for insert with check (keepsake_is_someone());
 
 -- +goose StatementBegin
@@ -95,21 +107,27 @@ create trigger audit_head_stays before delete or truncate on audit_head
 
 -- The hash of a row, by its definition in internal/audit.
 -- +goose StatementBegin
-create function audit_field(b bytea) returns bytea language sql immutable as $$ select int8send(length(b)::bigint) || b $$;
+create function audit_field(b bytea) returns bytea language sql immutable as $$
+    select int8send(length(b)::bigint) || b
+$$;
 -- +goose StatementEnd
 -- +goose StatementBegin
 create function audit_hash(l audit_log) returns bytea language sql immutable as $$
-    select sha256(audit_field(l.prev_hash) || audit_field(int8send(l.id)) || audit_field(int8send((extract(epoch from l.at) * 1000000)::bigint))
+    select sha256(audit_field(l.prev_hash) || audit_field(int8send(l.id))
+        || audit_field(int8send((extract(epoch from l.at) * 1000000)::bigint))
         || (select string_agg(audit_field(convert_to(f, 'UTF8')), ''::bytea order by n)
-            from unnest(array[l.actor_id, l.actor_name, l.actor_role, l.platform, l.organization, l.session, l.token, l.address, l.user_agent,
-                l.request_id, l.action, l.target, l.wedding, l.point, l.outcome]) with ordinality u(f, n))
-        || audit_field(int8send(l.duration_ms)) || audit_field(int8send(l.security::int::bigint)) || audit_field(convert_to(l.detail::text, 'UTF8')))
+            from unnest(array[l.actor_id, l.actor_name, l.actor_role, l.platform, l.organization, l.session, l.token,
+                l.address, l.user_agent, l.request_id, l.action, l.target, l.wedding, l.point,
+                l.outcome]) with ordinality u(f, n))
+        || audit_field(int8send(l.duration_ms)) || audit_field(int8send(l.security::int::bigint))
+        || audit_field(convert_to(l.detail::text, 'UTF8')))
 $$;
 -- +goose StatementEnd
 
 -- An entry that the database makes itself, without its place in the trail.
 -- +goose StatementBegin
-create function audit_entry_of_the_database(action text, target text, outcome text, detail jsonb) returns audit_log language plpgsql as $$
+create function audit_entry_of_the_database(action text, target text, outcome text, detail jsonb) returns audit_log
+language plpgsql as $$
 declare
     said audit_log;
 begin
@@ -136,11 +154,15 @@ begin
 end $$;
 -- +goose StatementEnd
 
--- Opens the end of the trail for an entry: locks it and says what it is, and when it is by this clock. An end that does not name the newest entry, or is not there, was changed by
--- somebody who owns the tables. It is put where the newest entry is, with an entry that says so: the trail goes on, and verification names the section.
--- It belongs to the owner because only the owner may make the row anew; for an end that is as it should be it changes nothing.
+-- Opens the end of the trail for an entry: locks it and says what it is, and when it is by this clock.
+-- An end that does not name the newest entry, or is not there, was changed by somebody who owns the tables.
+-- It is put where the newest entry is, with an entry that says so:
+-- the trail goes on, and verification names the section.
+-- It belongs to the owner because only the owner may make the row anew;
+-- for an end that is as it should be it changes nothing.
 -- +goose StatementBegin
-create function audit_open_end(out last_id bigint, out hash bytea, out at timestamptz) language plpgsql security definer as $$
+create function audit_open_end(out last_id bigint, out hash bytea, out at timestamptz)
+language plpgsql security definer as $$
 declare
     was    text := coalesce(current_setting('keepsake.role', true), '');
     head   audit_head;
@@ -163,12 +185,14 @@ begin
         select 0::bigint as id, sha256(convert_to('keepsake audit v1 ' || head.trail, 'UTF8')) as hash into newest;
     end if;
     if wrong is null and (head.last_id <> newest.id or head.hash <> newest.hash) then
-        wrong := format('the trail ended with row %s by its end, and with row %s by its rows%s', head.last_id, newest.id,
+        wrong := format('the trail ended with row %s by its end, and with row %s by its rows%s',
+            head.last_id, newest.id,
             case when head.last_id = newest.id then ', which was another' else '' end);
     end if;
     if wrong is not null then
         update audit_head h set last_id = newest.id, hash = newest.hash;
-        said := audit_entry_of_the_database('audit.section', 'row ' || newest.id, 'failed', jsonb_build_object('problem', wrong, 'end', encode(head.hash, 'hex')));
+        said := audit_entry_of_the_database('audit.section', 'row ' || newest.id, 'failed',
+            jsonb_build_object('problem', wrong, 'end', encode(head.hash, 'hex')));
         said.id := newest.id + 1;
         said.prev_hash := newest.hash;
         said.hash := audit_hash(said);
@@ -211,9 +235,11 @@ end $$;
 -- +goose StatementEnd
 create trigger audit_head_grows before update on audit_head for each row execute function audit_head_grows();
 
--- An entry follows the last one, whoever writes it: nobody can put one beside the chain, behind which nothing could be appended any more.
--- An entry carries its own hash, is of now and of a size that anybody can show, and what is a security event is marked as one (Security in internal/audit
--- says what is), or it would alert nobody. That a new section begins is for the owner's function to say.
+-- An entry follows the last one, whoever writes it:
+-- nobody can put one beside the chain, behind which nothing could be appended any more.
+-- An entry carries its own hash, is of now and of a size that anybody can show,
+-- and what is a security event is marked as one (Security in internal/audit says what is), or it would alert nobody.
+-- That a new section begins is for the owner's function to say.
 -- +goose StatementBegin
 create function audit_log_follows() returns trigger language plpgsql as $$
 declare
@@ -226,20 +252,30 @@ begin
     if new.at not between clock_timestamp() - interval '5 minutes' and clock_timestamp() + interval '5 minutes' then
         raise exception 'an entry of the audit trail is of now' using errcode = 'insufficient_privilege';
     end if;
-    if octet_length(new.detail::text) > 1048576 or 600 < any (array[octet_length(new.actor_id), octet_length(new.actor_name), octet_length(new.actor_role),
-        octet_length(new.platform), octet_length(new.organization), octet_length(new.session), octet_length(new.token), octet_length(new.address), octet_length(new.user_agent),
-        octet_length(new.request_id), octet_length(new.action), octet_length(new.target), octet_length(new.wedding), octet_length(new.point)]) then
-        raise exception 'an entry of the audit trail is no longer than anybody reads' using errcode = 'insufficient_privilege';
+    if octet_length(new.detail::text) > 1048576
+        or 600 < any (array[
+            octet_length(new.actor_id), octet_length(new.actor_name), octet_length(new.actor_role),
+            octet_length(new.platform), octet_length(new.organization), octet_length(new.session),
+            octet_length(new.token), octet_length(new.address), octet_length(new.user_agent),
+            octet_length(new.request_id), octet_length(new.action), octet_length(new.target),
+            octet_length(new.wedding), octet_length(new.point)]) then
+        raise exception 'an entry of the audit trail is no longer than anybody reads'
+            using errcode = 'insufficient_privilege';
     end if;
     if new.hash is distinct from audit_hash(new) then
         raise exception 'an entry of the audit trail carries its own hash' using errcode = 'insufficient_privilege';
     end if;
-    if new.action = 'audit.section' and current_user <> (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = tg_relid) then
-        raise exception 'the database says itself where a section of the audit trail begins' using errcode = 'insufficient_privilege';
+    if new.action = 'audit.section'
+        and current_user <> (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = tg_relid) then
+        raise exception 'the database says itself where a section of the audit trail begins'
+            using errcode = 'insufficient_privilege';
     end if;
     if not new.security and (code <> 'proof' or new.outcome = 'allowed') and (
-        new.action similar to '(account|approval|second_step|key|slot|settings|database).%|token.(create|revoke)%|audit.(begin|broken|section)%'
-        or new.outcome <> 'allowed' and (new.action <> 'session.use' and new.action similar to '(session|token).%' or code in ('forbidden', 'limited'))) then
+        new.action similar to '(account|approval|second_step|key|slot|settings|database).%'
+            '|token.(create|revoke)%|audit.(begin|broken|section)%'
+        or new.outcome <> 'allowed'
+            and (new.action <> 'session.use' and new.action similar to '(session|token).%'
+                or code in ('forbidden', 'limited'))) then
         raise exception 'this is a security event' using errcode = 'insufficient_privilege';
     end if;
     return new;
@@ -258,13 +294,16 @@ begin
     return null;
 end $$;
 -- +goose StatementEnd
-create constraint trigger audit_log_is_counted after insert on audit_log deferrable initially deferred for each row execute function audit_log_is_counted();
+create constraint trigger audit_log_is_counted after insert on audit_log deferrable initially deferred
+    for each row execute function audit_log_is_counted();
 
--- The database finds the words of what it says itself, which is ASCII but for what others have named: with the parts of words that dashes join.
+-- The database finds the words of what it says itself, which is ASCII but for what others have named:
+-- with the parts of words that dashes join.
 -- +goose StatementBegin
 create function audit_words_of(said text) returns setof text language sql immutable as $$
     select distinct left(btrim(w, '.-_'), 64)
-    from (select regexp_split_to_table(lower(said), '[^[:alnum:]._-]+') union all select regexp_split_to_table(lower(said), '[^[:alnum:]._]+')) s (w)
+    from (select regexp_split_to_table(lower(said), '[^[:alnum:]._-]+')
+        union all select regexp_split_to_table(lower(said), '[^[:alnum:]._]+')) s (w)
     where btrim(w, '.-_') <> ''
 $$;
 -- +goose StatementEnd
@@ -273,7 +312,8 @@ create function audit_log_index_words() returns trigger language plpgsql as $$
 begin
     insert into audit_words (word, id, platform, organization, at)
     select w, new.id, new.platform, new.organization, new.at
-    from audit_words_of(concat_ws(' ', new.actor_name, new.address, new.action, replace(new.action, '.', ' '), new.target,
+    from audit_words_of(concat_ws(' ', new.actor_name, new.address, new.action, replace(new.action, '.', ' '),
+        new.target,
         (select string_agg(value, ' ') from json_each_text(new.detail)))) w
     limit 100
     on conflict do nothing; -- with words that somebody left at this number
@@ -289,14 +329,17 @@ do $$
 declare
     f text;
 begin
-    foreach f in array array['audit_hash(audit_log)', 'audit_entry_of_the_database(text, text, text, jsonb)', 'audit_open_end()', 'audit_head_grows()',
+    foreach f in array array['audit_hash(audit_log)', 'audit_entry_of_the_database(text, text, text, jsonb)',
+        'audit_open_end()', 'audit_head_grows()',
         'audit_log_follows()', 'audit_log_is_counted()'] loop
         execute format('alter function %s set search_path = %I, pg_temp', f, current_schema());
     end loop;
 end $$;
 -- +goose StatementEnd
-alter function audit_open_end() set lock_timeout = '2s'; -- who holds the end of the trail keeps nobody waiting for longer
+-- who holds the end of the trail keeps nobody waiting for longer
+alter function audit_open_end() set lock_timeout = '2s';
 
 -- +goose Down
 drop table audit_words, audit_head, audit_log cascade; -- with what takes a row of the trail
-drop function audit_log_index_words(), audit_words_of(text), audit_log_is_counted(), audit_log_follows(), audit_head_grows(), audit_open_end(), audit_field(bytea), audit_log_append_only();
+drop function audit_log_index_words(), audit_words_of(text), audit_log_is_counted(), audit_log_follows(),
+    audit_head_grows(), audit_open_end(), audit_field(bytea), audit_log_append_only();

@@ -1,4 +1,5 @@
--- Up to which audit row each place has been alerted. A worker that sends holds the lease, and moves on only when the place has it.
+-- Up to which audit row each place has been alerted.
+-- A worker that sends holds the lease, and moves on only when the place has it.
 -- +goose Up
 
 create table alert_places (
@@ -17,15 +18,18 @@ create policy alert_places_system on alert_places using (keepsake_is_system()) w
 create function alert_places_guard() returns trigger language plpgsql as $$
 begin
     if new.last_id > (select h.last_id from audit_head h) then
-        raise exception 'a place was told of nothing beyond the end of the audit trail' using errcode = 'check_violation';
+        raise exception 'a place was told of nothing beyond the end of the audit trail'
+            using errcode = 'check_violation';
     end if;
-    if new.next_at > clock_timestamp() + interval '15 minutes' or new.leased_until > clock_timestamp() + interval '5 minutes' then
+    if new.next_at > clock_timestamp() + interval '15 minutes'
+        or new.leased_until > clock_timestamp() + interval '5 minutes' then
         raise exception 'alerts are not put off for so long' using errcode = 'check_violation';
     end if;
     return new;
 end $$;
 -- +goose StatementEnd
-create trigger alert_places_guard before insert or update on alert_places for each row execute function alert_places_guard();
+create trigger alert_places_guard before insert or update on alert_places
+    for each row execute function alert_places_guard();
 -- A temporary table of whoever is connected must not stand in the place of the trail.
 -- +goose StatementBegin
 do $$ begin

@@ -1,11 +1,14 @@
--- Duties: what happens without being asked for. One row for each, so that what was missed while nothing ran is done once, at the next start.
+-- Duties: what happens without being asked for.
+-- One row for each, so that what was missed while nothing ran is done once, at the next start.
 -- +goose Up
 
 create table duties (
     name         text primary key,
     next_at      timestamptz not null default now(), -- when one holder does it; nothing where each process does
-    -- Who does it now. There is no time in this lease, because a clock that jumps would end it: the holder counts its beats up, and who sees them stand still
-    -- for long enough, by a clock of its own that only runs forward, takes it over with the next fence.
+    -- Who does it now.
+    -- There is no time in this lease, because a clock that jumps would end it: the holder counts its beats up,
+    -- and who sees them stand still for long enough,
+    -- by a clock of its own that only runs forward, takes it over with the next fence.
     holder       text not null default '',
     fence        bigint not null default 0,
     beats        bigint not null default 0,

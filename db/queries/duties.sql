@@ -20,7 +20,9 @@ update duties set beats = beats + 1 where name = @name and fence = @fence and ho
 
 -- name: EndDuty :execrows
 -- No row: somebody else has it.
-update duties set holder = '', beats = beats + 1, next_at = @next_at, last_ended = @moment::timestamptz, outcome = @outcome, message = @message
+update duties
+set holder = '', beats = beats + 1, next_at = @next_at, last_ended = @moment::timestamptz, outcome = @outcome,
+    message = @message
 where name = @name and fence = @fence and holder <> '';
 
 -- name: GetDuty :one
@@ -28,6 +30,11 @@ select * from duties where name = @name;
 
 -- name: NoteDuty :exec
 -- At once where it is new, and else at most once a minute: stale is a minute before ended.
-update duties set last_started = @began::timestamptz, last_ended = @ended::timestamptz, outcome = @outcome, message = @message
+update duties
+set last_started = @began::timestamptz, last_ended = @ended::timestamptz, outcome = @outcome, message = @message
 where name = @name
-  and (outcome <> @outcome or message <> @message or last_ended is null or last_ended < @stale::timestamptz or last_ended > @ended::timestamptz);
+  and (outcome <> @outcome
+      or message <> @message
+      or last_ended is null
+      or last_ended < @stale::timestamptz
+      or last_ended > @ended::timestamptz);

@@ -1,19 +1,21 @@
 -- name: InsertOperation :exec
-insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    provider, restore, slots, requested_by, requested_name, state)
-values (@id, @kind, @platform, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id, @deep, @target, @target_database,
-    @provider, sqlc.narg(restore), @slots, @requested_by, @requested_name, @state);
+insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep,
+    target, target_database, provider, restore, slots, requested_by, requested_name, state)
+values (@id, @kind, @platform, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id,
+    @deep, @target, @target_database, @provider, sqlc.narg(restore), @slots, @requested_by, @requested_name, @state);
 
 -- name: InsertEndedBackup :exec
 -- A backup that was neither started nor run by a worker: it is in the list as it ended.
-insert into backup_operations (id, kind, platform, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
-    created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result, rows_done, bytes_done, seconds,
-    ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
-values (@id, 'backup', @platform, @state, @backup_type::text, @note, @labels, @weddings, @point_id, @requested_by, @requested_name,
-    @started_at::timestamptz, @started_at::timestamptz, @finished_at::timestamptz, 1,
-    sqlc.narg(cancel_requested_at), sqlc.narg(cancel_requested_by), sqlc.narg(result)::jsonb, @rows_done, @bytes_done, @seconds,
-    sqlc.narg(ok), sqlc.narg(protected), @lacks, sqlc.narg(error_code), sqlc.narg(error_message),
-    sqlc.narg(wedding_data_categories)::jsonb, sqlc.narg(critical_milestone_data)::jsonb, sqlc.narg(vendor_integration_data)::jsonb,
+insert into backup_operations (id, kind, platform, state, backup_type, note, labels, weddings, point_id, requested_by,
+    requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result,
+    rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories,
+    critical_milestone_data, vendor_integration_data, wedding_dates_covered)
+values (@id, 'backup', @platform, @state, @backup_type::text, @note, @labels, @weddings, @point_id, @requested_by,
+    @requested_name, @started_at::timestamptz, @started_at::timestamptz, @finished_at::timestamptz, 1,
+    sqlc.narg(cancel_requested_at), sqlc.narg(cancel_requested_by), sqlc.narg(result)::jsonb, @rows_done, @bytes_done,
+    @seconds, sqlc.narg(ok), sqlc.narg(protected), @lacks, sqlc.narg(error_code), sqlc.narg(error_message),
+    sqlc.narg(wedding_data_categories)::jsonb, sqlc.narg(critical_milestone_data)::jsonb,
+    sqlc.narg(vendor_integration_data)::jsonb,
     sqlc.narg(wedding_dates_covered)::text::datemultirange);
 
 -- name: ListBackupsOfPoints :many
@@ -29,12 +31,14 @@ select o.* from slots s join backup_operations o on o.id = s.operation where s.p
 
 -- name: ListOperations :many
 -- Newest first. Lists leave out results, and progress of what has ended: they can be large.
-select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
-    restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target,
+    target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at,
+    created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     slots, worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
-    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
+    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -48,16 +52,22 @@ order by id desc
 limit @most;
 
 -- name: FilterOperations :many
--- The same, of what is asked for. Its transaction plans it for its values (PlanForValues). A tier, a wedding and an organization are in few
--- rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
--- clock than created_at: first_id and last_id leave a day between them.
--- What backups cover most of them cover: coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
-select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
-    restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+-- The same, of what is asked for.
+-- Its transaction plans it for its values (PlanForValues).
+-- A tier, a wedding and an organization are in few rows, which about_some says;
+-- weddings are those that are the organization's.
+-- An id begins with the moment that it was made at, by another clock than created_at:
+-- first_id and last_id leave a day between them.
+-- What backups cover most of them cover:
+-- coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target,
+    target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at,
+    created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     slots, worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
-    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
+    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -68,13 +78,21 @@ where (@kind::text = '' or kind = @kind)
   and (@backup_type::text = '' or backup_type = @backup_type)
   and (not @about_some::boolean or organization is not null or restore is not null or weddings <> '[]')
   and (@tier::text = '' or jsonb_exists(restore -> 'scope' -> 'tiers', @tier))
-  and (@wedding::text = '' or restore -> 'scope' ->> 'wedding' = @wedding or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = @wedding))
-  and (@organization::text = '' or organization = @organization or restore -> 'scope' ->> 'organization' = @organization or restore -> 'scope' ->> 'wedding' = any(@theirs::text[])
+  and (@wedding::text = ''
+      or restore -> 'scope' ->> 'wedding' = @wedding
+      or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = @wedding))
+  and (@organization::text = ''
+      or organization = @organization
+      or restore -> 'scope' ->> 'organization' = @organization
+      or restore -> 'scope' ->> 'wedding' = any(@theirs::text[])
        or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any(@theirs::text[])))
   and (sqlc.narg(covers)::date is null or coalesce(wedding_dates_covered @> sqlc.narg(covers)::date, false))
-  and (@covers_tier::text = '' or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', @covers_tier::text)), false))
+  and (@covers_tier::text = ''
+      or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', @covers_tier::text)), false))
   and (not @covers_vendors::boolean or coalesce((vendor_integration_data ->> 'reachable')::bigint > 0, false))
-  and (@milestone::text = '' or critical_milestone_data <> '[]' and critical_milestone_data @> jsonb_build_array(jsonb_build_object('milestone', @milestone::text)))
+  and (@milestone::text = ''
+      or critical_milestone_data <> '[]'
+          and critical_milestone_data @> jsonb_build_array(jsonb_build_object('milestone', @milestone::text)))
   and (sqlc.narg(since)::timestamptz is null or created_at >= sqlc.narg(since) and id >= @first_id::uuid)
   and (sqlc.narg(until)::timestamptz is null or created_at < sqlc.narg(until) and id < @last_id::uuid)
 order by id desc
@@ -91,7 +109,14 @@ limit 5;
 -- name: GetRestoreSpeed :one
 -- Of the newest restore into a new database that covered everything and compared it all.
 select (bytes_done / seconds)::double precision from backup_operations
-where platform = @platform and kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and restore -> 'scope' @> '{"everything": true}' and not jsonb_exists(restore, 'target_url')
+where platform = @platform
+  and kind = 'restore'
+  and state = 'done'
+  and ok
+  and seconds > 0
+  and bytes_done > 0
+  and restore -> 'scope' @> '{"everything": true}'
+  and not jsonb_exists(restore, 'target_url')
 order by id desc
 limit 1;
 
@@ -127,8 +152,10 @@ set state = @state, finished_at = now(), worker = null, heartbeat_at = null, las
     result = sqlc.narg(result)::jsonb, rows_done = @rows_done, bytes_done = @bytes_done, seconds = @seconds,
     ok = sqlc.narg(ok), protected = sqlc.narg(protected), lacks = @lacks,
     error_code = sqlc.narg(error_code), error_message = sqlc.narg(error_message),
-    wedding_data_categories = sqlc.narg(wedding_data_categories)::jsonb, critical_milestone_data = sqlc.narg(critical_milestone_data)::jsonb,
-    vendor_integration_data = sqlc.narg(vendor_integration_data)::jsonb, wedding_dates_covered = sqlc.narg(wedding_dates_covered)::text::datemultirange
+    wedding_data_categories = sqlc.narg(wedding_data_categories)::jsonb,
+    critical_milestone_data = sqlc.narg(critical_milestone_data)::jsonb,
+    vendor_integration_data = sqlc.narg(vendor_integration_data)::jsonb,
+    wedding_dates_covered = sqlc.narg(wedding_dates_covered)::text::datemultirange
 where id = @id and fence = @fence and state = 'running'
 returning *;
 
@@ -143,20 +170,28 @@ returning *;
 
 -- name: SilentFor :one
 -- How long ago its worker gave a sign of life; 0 where none works on it.
-select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds from backup_operations where id = @id;
+select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds
+from backup_operations
+where id = @id;
 
 -- name: ExpireLeases :many
--- Takes operations away from workers that stopped answering. A server that has just started gives them time to come back:
--- while it was down nobody could beat.
+-- Takes operations away from workers that stopped answering.
+-- A server that has just started gives them time to come back: while it was down nobody could beat.
 update backup_operations o
-set state = case when o.cancel_requested_at is not null then 'cancelled' when o.attempt >= @most_attempts::int then 'failed' else 'interrupted' end,
+set state = case
+        when o.cancel_requested_at is not null then 'cancelled'
+        when o.attempt >= @most_attempts::int then 'failed'
+        else 'interrupted' end,
     finished_at = case when o.cancel_requested_at is not null or o.attempt >= @most_attempts::int then now() end,
-    error_code = case when o.cancel_requested_at is null and o.attempt >= @most_attempts::int then @error_code::text end,
-    error_message = case when o.cancel_requested_at is null and o.attempt >= @most_attempts::int then @error_message::text end,
+    error_code = case
+        when o.cancel_requested_at is null and o.attempt >= @most_attempts::int then @error_code::text end,
+    error_message = case
+        when o.cancel_requested_at is null and o.attempt >= @most_attempts::int then @error_message::text end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where o.id in (
     select s.id from backup_operations s
-    where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => @expiry_seconds::double precision)
+    where s.state = 'running'
+      and s.heartbeat_at < clock_timestamp() - make_interval(secs => @expiry_seconds::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => @expiry_seconds::double precision)
     for update skip locked)
 returning *;
@@ -164,7 +199,8 @@ returning *;
 -- name: RequestCancel :one
 -- Ends what waits; flags what runs, for its worker to end. No row: it has ended already or is not there.
 update backup_operations
-set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested_by = coalesce(cancel_requested_by, @actor::text),
+set cancel_requested_at = coalesce(cancel_requested_at, now()),
+    cancel_requested_by = coalesce(cancel_requested_by, @actor::text),
     state = case when state = 'running' then state else 'cancelled' end,
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
@@ -172,21 +208,32 @@ where id = @id and state in ('proposed', 'queued', 'running', 'interrupted')
 returning *;
 
 -- name: ApproveOperation :one
--- No row: it is not proposed any more, has waited for too long, or is the actor's own, under this account or another of the same e-mail.
+-- No row: it is not proposed any more, has waited for too long,
+-- or is the actor's own, under this account or another of the same e-mail.
 update backup_operations
-set state = 'queued', approved_by = @actor::text, approved_name = @name::text, approved_at = now(), last_event_id = last_event_id + 1
-where id = @id and state = 'proposed' and requested_by <> @actor::text and requested_name <> @name::text and created_at > now() - make_interval(secs => @within_seconds::double precision)
+set state = 'queued', approved_by = @actor::text, approved_name = @name::text, approved_at = now(),
+    last_event_id = last_event_id + 1
+where id = @id
+  and state = 'proposed'
+  and requested_by <> @actor::text
+  and requested_name <> @name::text
+  and created_at > now() - make_interval(secs => @within_seconds::double precision)
 returning *;
 
 -- name: ExpireProposals :many
 -- Ends what nobody has approved in time.
 update backup_operations
-set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = @by::text, finished_at = now(), last_event_id = last_event_id + 1
+set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = @by::text, finished_at = now(),
+    last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => @within_seconds::double precision)
 returning *;
 
 -- name: IsRestoring :one
-select exists (select from backup_operations where platform = @platform and kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean;
+select exists (
+    select from backup_operations
+    where platform = @platform
+      and kind in ('restore', 'scoped')
+      and state in ('queued', 'running', 'interrupted'))::boolean;
 
 -- name: InsertEvents :batchexec
 insert into operation_events (operation_id, id, at, level, message) values (@operation_id, @id, @at, @level, @message);

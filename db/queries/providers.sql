@@ -2,12 +2,15 @@
 select * from provider_states where platform = @platform;
 
 -- name: SetProviderCheck :exec
--- A check during which something else was seen of the provider, such as that a backup failed there, says nothing against it.
+-- A check during which something else was seen of the provider,
+-- such as that a backup failed there, says nothing against it.
 insert into provider_states (platform, name, medium, region, offsite, checked_at, reachable, error, written_at)
-values (@platform, @name, @medium, @region, @offsite, now(), @reachable, @error, case when @written::boolean then now() end)
+values (@platform, @name, @medium, @region, @offsite, now(), @reachable, @error,
+    case when @written::boolean then now() end)
 on conflict (platform, name) do update
 set medium = excluded.medium, region = excluded.region, offsite = excluded.offsite, checked_at = excluded.checked_at,
-    reachable = excluded.reachable, error = excluded.error, written_at = coalesce(excluded.written_at, provider_states.written_at)
+    reachable = excluded.reachable, error = excluded.error,
+    written_at = coalesce(excluded.written_at, provider_states.written_at)
 where provider_states.checked_at is not distinct from sqlc.narg(seen);
 
 -- name: SetProviderSeen :exec

@@ -20,7 +20,9 @@ where account_id = @account_id and confirmed_at is null and secret = @secret;
 
 -- name: TakeCode :execrows
 -- Takes the code of these 30 seconds, once: of two that come at the same time one finds last_step moved on.
-update second_steps set last_step = @step where account_id = @account_id and confirmed_at is not null and last_step < @step and secret = @secret;
+update second_steps
+set last_step = @step
+where account_id = @account_id and confirmed_at is not null and last_step < @step and secret = @secret;
 
 -- name: TakeRecoveryCode :execrows
 update recovery_codes r set used_at = sqlc.arg(now)::timestamptz
@@ -31,14 +33,20 @@ where r.account_id = @account_id and r.code_hash = @code_hash and r.used_at is n
 delete from recovery_codes where account_id = @account_id;
 
 -- name: InsertRecoveryCodes :exec
-insert into recovery_codes (account_id, code_hash, created_at) select @account_id, unnest(@hashes::bytea[]), sqlc.arg(now);
+insert into recovery_codes (account_id, code_hash, created_at)
+select @account_id, unnest(@hashes::bytea[]), sqlc.arg(now);
 
 -- name: DeleteSecondStep :execrows
 delete from second_steps where account_id = @account_id;
 
 -- name: ListSecondSteps :many
 -- For the note in the repository: who is asked for a second step, and what answers it.
-select s.account_id, s.secret, array(select r.code_hash from recovery_codes r where r.account_id = s.account_id and r.used_at is null order by r.code_hash)::bytea[] as codes
+select s.account_id, s.secret,
+    array(
+        select r.code_hash
+        from recovery_codes r
+        where r.account_id = s.account_id and r.used_at is null
+        order by r.code_hash)::bytea[] as codes
 from second_steps s where s.confirmed_at is not null;
 
 -- name: GetAccount :one

@@ -6,12 +6,16 @@ select * from accounts where subject = @subject::text and disabled_at is null;
 insert into accounts (id, email, password_hash, role, platform, organization, kind, subject)
 values (@id, @email, '', @role, sqlc.narg(platform), sqlc.narg(organization), 'supabase', @subject::text)
 on conflict (subject) do update
-set email = excluded.email, role = excluded.role, platform = excluded.platform, organization = excluded.organization, changed_at = now(), disabled_at = null
+set email = excluded.email, role = excluded.role, platform = excluded.platform, organization = excluded.organization,
+    changed_at = now(), disabled_at = null
 returning *;
 
 -- name: ListReplaced :many
 -- An e-mail is one person's at the auth server: whoever had it there before was removed, or took another.
-select id from accounts where email = @email and kind = 'supabase' and subject <> @subject::text and disabled_at is null for update;
+select id
+from accounts
+where email = @email and kind = 'supabase' and subject <> @subject::text and disabled_at is null
+for update;
 
 -- name: CloseSupabaseAccount :exec
 -- Its tokens end with it, until it is open again.
@@ -27,7 +31,9 @@ where x.session_id = @session_id and s.ended_at is null
 for update of x nowait;
 
 -- name: SaveSupabaseTokens :exec
-update supabase_sessions set tokens = @tokens, expires_at = @expires_at, next_try_at = null where session_id = @session_id;
+update supabase_sessions
+set tokens = @tokens, expires_at = @expires_at, next_try_at = null
+where session_id = @session_id;
 
 -- name: PostponeSupabase :exec
 update supabase_sessions set next_try_at = @next_try_at where session_id = @session_id;
@@ -44,8 +50,9 @@ delete from supabase_sessions x using sessions s
 where s.id = x.session_id and (s.ended_at is not null or s.expires_at < sqlc.arg(now)::timestamptz);
 
 -- name: TakeCodeElsewhere :execrows
--- Takes a code of the auth server's, once: of two that come at the same time the second waits for the first, and finds it. One that was used so
--- long ago is another one that happens to be the same.
+-- Takes a code of the auth server's, once:
+-- of two that come at the same time the second waits for the first, and finds it.
+-- One that was used so long ago is another one that happens to be the same.
 insert into used_codes as u (code_hash, used_at) values (@code_hash, sqlc.arg(now)::timestamptz)
 on conflict (code_hash) do update set used_at = excluded.used_at where u.used_at < sqlc.arg(before)::timestamptz;
 

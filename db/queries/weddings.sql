@@ -2,12 +2,17 @@
 select * from wedding_milestones where platform = @platform and wedding_id = @wedding_id order by day, name;
 
 -- name: ListMilestonesBetween :many
-select * from wedding_milestones where platform = @platform and day > @after::date and day <= @upto::date order by day, wedding_id, name;
+select *
+from wedding_milestones
+where platform = @platform and day > @after::date and day <= @upto::date
+order by day, wedding_id, name;
 
 -- name: SetMilestone :exec
 insert into wedding_milestones (platform, wedding_id, name, day, organization, set_by)
 values (@platform, @wedding_id, @name, @day, sqlc.narg(organization), @set_by)
-on conflict (platform, wedding_id, name) do update set day = excluded.day, organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by, set_at = now();
+on conflict (platform, wedding_id, name) do update set day = excluded.day,
+    organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by,
+    set_at = now();
 
 -- name: DeleteMilestone :exec
 delete from wedding_milestones where platform = @platform and wedding_id = @wedding_id and name = @name;

@@ -34,9 +34,13 @@ const countWithinHour = `-- name: CountWithinHour :one
 insert into sign_in_throttles as t (kind, subject, failures, last_failure_at, locked_until)
 values ('hourly', $1, 1, $2, $2::timestamptz + interval '1 hour')
 on conflict (kind, subject) do update
-set failures = case when t.locked_until <= $2 or t.locked_until > excluded.locked_until then 1 else t.failures + 1 end,
+set failures = case
+        when t.locked_until <= $2 or t.locked_until > excluded.locked_until then 1
+        else t.failures + 1 end,
     last_failure_at = $2,
-    locked_until = case when t.locked_until <= $2 or t.locked_until > excluded.locked_until then excluded.locked_until else t.locked_until end
+    locked_until = case
+        when t.locked_until <= $2 or t.locked_until > excluded.locked_until then excluded.locked_until
+        else t.locked_until end
 returning failures
 `
 
@@ -45,7 +49,8 @@ type CountWithinHourParams struct {
 	Now     time.Time
 }
 
-// How often within the hour that began with the first. An hour that ends later than one does was not begun here, and hides nothing.
+// How often within the hour that began with the first.
+// An hour that ends later than one does was not begun here, and hides nothing.
 func (q *Queries) CountWithinHour(ctx context.Context, arg CountWithinHourParams) (int32, error) {
 	row := q.db.QueryRow(ctx, countWithinHour, arg.Subject, arg.Now)
 	var failures int32
@@ -78,7 +83,10 @@ func (q *Queries) DeleteOldThrottles(ctx context.Context, before time.Time) (int
 }
 
 const endOtherSessions = `-- name: EndOtherSessions :many
-update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where account_id = $1 and id <> $2 and ended_at is null returning id
+update sessions
+set ended_at = now(), end_reason = 'ended_elsewhere'
+where account_id = $1 and id <> $2 and ended_at is null
+returning id
 `
 
 type EndOtherSessionsParams struct {
@@ -129,7 +137,10 @@ func (q *Queries) EndSession(ctx context.Context, arg EndSessionParams) (EndSess
 }
 
 const endSessionByID = `-- name: EndSessionByID :one
-update sessions set ended_at = now(), end_reason = 'ended_elsewhere' where id = $1 and account_id = $2 and ended_at is null returning id
+update sessions
+set ended_at = now(), end_reason = 'ended_elsewhere'
+where id = $1 and account_id = $2 and ended_at is null
+returning id
 `
 
 type EndSessionByIDParams struct {
@@ -229,7 +240,8 @@ func (q *Queries) GetRefusedSession(ctx context.Context, tokenHash []byte) (GetR
 }
 
 const getSession = `-- name: GetSession :one
-select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address, s.last_address, a.email, a.role, a.platform, a.organization,
+select s.id, s.account_id, s.created_at, s.last_seen_at, s.proven_at, s.expires_at, s.user_agent, s.address,
+    s.last_address, a.email, a.role, a.platform, a.organization,
     x.expires_at as tokens_expire_at
 from sessions s join accounts a on a.id = s.account_id left join supabase_sessions x on x.session_id = s.id
 where s.token_hash = $1 and s.ended_at is null and a.disabled_at is null
@@ -329,8 +341,10 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) er
 }
 
 const insertSession = `-- name: InsertSession :exec
-insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at, user_agent, address, last_address)
-values ($1, $2, $3, $4, $4, $4, $5, $6, $7, $7)
+insert into sessions (id, token_hash, account_id, created_at, last_seen_at, proven_at, expires_at,
+    user_agent, address, last_address)
+values ($1, $2, $3, $4, $4, $4, $5,
+    $6, $7, $7)
 `
 
 type InsertSessionParams struct {
@@ -519,8 +533,8 @@ type ReserveSignInRow struct {
 	LockedUntil time.Time
 }
 
-// Counts an attempt as failed before it is judged, so that many at once cannot all slip through. A lock that still holds is
-// left as it is and the attempt is refused; failures older than a day are forgotten.
+// Counts an attempt as failed before it is judged, so that many at once cannot all slip through.
+// A lock that still holds is left as it is and the attempt is refused; failures older than a day are forgotten.
 func (q *Queries) ReserveSignIn(ctx context.Context, arg ReserveSignInParams) (ReserveSignInRow, error) {
 	row := q.db.QueryRow(ctx, reserveSignIn, arg.Kind, arg.Subject, arg.Now)
 	var i ReserveSignInRow
@@ -530,7 +544,9 @@ func (q *Queries) ReserveSignIn(ctx context.Context, arg ReserveSignInParams) (R
 
 const returnSignIn = `-- name: ReturnSignIn :exec
 update sign_in_throttles set failures = greatest(failures - 1, 1),
-    locked_until = case when failures = $1 and last_failure_at = $2 then least(locked_until, $3) else locked_until end
+    locked_until = case
+        when failures = $1 and last_failure_at = $2 then least(locked_until, $3)
+        else locked_until end
 where kind = $4 and subject = $5
 `
 
@@ -542,8 +558,9 @@ type ReturnSignInParams struct {
 	Subject   []byte
 }
 
-// Takes one counted attempt back, and the lock that it set itself: not one of attempts that were counted since, which whoever has one
-// account could lift otherwise by signing in to it. At least one failure is the table's rule.
+// Takes one counted attempt back, and the lock that it set itself:
+// not one of attempts that were counted since, which whoever has one account could lift otherwise by signing in to it.
+// At least one failure is the table's rule.
 func (q *Queries) ReturnSignIn(ctx context.Context, arg ReturnSignInParams) error {
 	_, err := q.db.Exec(ctx, returnSignIn,
 		arg.Counted,
@@ -556,7 +573,10 @@ func (q *Queries) ReturnSignIn(ctx context.Context, arg ReturnSignInParams) erro
 }
 
 const setPassword = `-- name: SetPassword :one
-update accounts set password_hash = $1, changed_at = now() where email = $2 and kind = 'local' and disabled_at is null returning id
+update accounts
+set password_hash = $1, changed_at = now()
+where email = $2 and kind = 'local' and disabled_at is null
+returning id
 `
 
 type SetPasswordParams struct {
@@ -572,7 +592,9 @@ func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (strin
 }
 
 const setSetting = `-- name: SetSetting :exec
-insert into settings (platform, name, value) values ($1, $2, $3) on conflict (platform, name) do update set value = excluded.value
+insert into settings (platform, name, value)
+values ($1, $2, $3)
+on conflict (platform, name) do update set value = excluded.value
 `
 
 type SetSettingParams struct {
@@ -598,7 +620,8 @@ type TakeBackSignInParams struct {
 	Failures int32
 }
 
-// Takes back the very attempt that was counted as this many at this moment, with its lock; where anything was counted since, nothing.
+// Takes back the very attempt that was counted as this many at this moment, with its lock;
+// where anything was counted since, nothing.
 func (q *Queries) TakeBackSignIn(ctx context.Context, arg TakeBackSignInParams) error {
 	_, err := q.db.Exec(ctx, takeBackSignIn,
 		arg.Now,

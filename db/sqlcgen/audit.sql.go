@@ -24,7 +24,9 @@ func (q *Queries) AddAlertPlace(ctx context.Context, place []byte) error {
 
 const advanceAuditHead = `-- name: AdvanceAuditHead :exec
 with found_by as (
-    insert into audit_words (word, id, platform, organization, at) select w, $1, $3, $4, $5 from unnest($6::text[]) w
+    insert into audit_words (word, id, platform, organization, at)
+    select w, $1, $3, $4, $5
+    from unnest($6::text[]) w
     on conflict do nothing
 )
 update audit_head set last_id = $1, hash = $2
@@ -39,8 +41,8 @@ type AdvanceAuditHeadParams struct {
 	Words        []string
 }
 
-// The end moves on to the newest entry, which is found by these words from now on. Words that somebody left at this number, before
-// it was given or when they took an entry away, must not end the trail.
+// The end moves on to the newest entry, which is found by these words from now on.
+// Words that somebody left at this number, before it was given or when they took an entry away, must not end the trail.
 func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadParams) error {
 	_, err := q.db.Exec(ctx, advanceAuditHead,
 		arg.LastID,
@@ -54,7 +56,9 @@ func (q *Queries) AdvanceAuditHead(ctx context.Context, arg AdvanceAuditHeadPara
 }
 
 const getAuditEnds = `-- name: GetAuditEnds :one
-select last_id as newest, coalesce((select id from audit_log where security order by id desc limit 1), 0)::bigint as security from audit_head
+select last_id as newest,
+    coalesce((select id from audit_log where security order by id desc limit 1), 0)::bigint as security
+from audit_head
 `
 
 type GetAuditEndsRow struct {
@@ -71,7 +75,9 @@ func (q *Queries) GetAuditEnds(ctx context.Context) (GetAuditEndsRow, error) {
 }
 
 const getAuditHead = `-- name: GetAuditHead :one
-select last_id, hash, trail, (select coalesce(min(id), 1) from audit_log)::bigint as oldest, (select coalesce(max(id), 0) from audit_log)::bigint as newest from audit_head
+select last_id, hash, trail, (select coalesce(min(id), 1) from audit_log)::bigint as oldest,
+    (select coalesce(max(id), 0) from audit_log)::bigint as newest
+from audit_head
 `
 
 type GetAuditHeadRow struct {
@@ -97,8 +103,8 @@ func (q *Queries) GetAuditHead(ctx context.Context) (GetAuditHeadRow, error) {
 }
 
 const insertAudit = `-- name: InsertAudit :exec
-insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target,
-    outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform)
+insert into audit_log (id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action,
+    target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
     $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 `
@@ -193,7 +199,11 @@ func (q *Queries) LeaseAlertPlace(ctx context.Context, arg LeaseAlertPlaceParams
 }
 
 const listAlerts = `-- name: ListAlerts :many
-select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform from audit_log where id > $1 and id <= $2 and (security or outcome = 'failed' or action in ('restore.start', 'scope.restore', 'scope.undo'))
+select id, at, actor_id, actor_name, actor_role, organization, session, address, user_agent, action, target, outcome, detail, prev_hash, hash, token, request_id, wedding, point, duration_ms, security, platform
+from audit_log
+where id > $1
+  and id <= $2
+  and (security or outcome = 'failed' or action in ('restore.start', 'scope.restore', 'scope.undo'))
 order by id limit $3
 `
 
@@ -435,7 +445,9 @@ func (q *Queries) ListSignInDevices(ctx context.Context, actorID string) ([]stri
 }
 
 const lockAuditHead = `-- name: LockAuditHead :one
-select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash, coalesce(at, clock_timestamp())::timestamptz as at from audit_open_end()
+select coalesce(last_id, -1)::bigint as last_id, coalesce(hash, '')::bytea as hash,
+    coalesce(at, clock_timestamp())::timestamptz as at
+from audit_open_end()
 `
 
 type LockAuditHeadRow struct {
@@ -444,7 +456,9 @@ type LockAuditHeadRow struct {
 	At     time.Time
 }
 
-// Waits for the writer before; the lock ends with the transaction. An end that somebody broke is put right, with an entry that says so. No id: nobody asks.
+// Waits for the writer before; the lock ends with the transaction.
+// An end that somebody broke is put right, with an entry that says so.
+// No id: nobody asks.
 // at is the moment by the database's clock, which it holds entries to: this machine's may be another.
 func (q *Queries) LockAuditHead(ctx context.Context) (LockAuditHeadRow, error) {
 	row := q.db.QueryRow(ctx, lockAuditHead)
@@ -473,12 +487,21 @@ where ($1::bigint is null or l.id < $1)
   and ($7::text = '' or l.point = $7)
   and ($8::timestamptz is null or l.at >= $8)
   and ($9::timestamptz is null or l.at < $9)
-  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= $10::text and w.word < $10::text || chr(1114111)
-            or w.word >= $11::text and w.word < $11::text || chr(1114111))
-  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= $12::text and w.word < $12::text || chr(1114111)
-            or w.word >= $13::text and w.word < $13::text || chr(1114111))
-  and (l.id, l.at) in (select w.id, w.at from audit_words w where w.word >= $14::text and w.word < $14::text || chr(1114111)
-            or w.word >= $15::text and w.word < $15::text || chr(1114111))
+  and (l.id, l.at) in (
+      select w.id, w.at
+      from audit_words w
+      where w.word >= $10::text and w.word < $10::text || chr(1114111)
+         or w.word >= $11::text and w.word < $11::text || chr(1114111))
+  and (l.id, l.at) in (
+      select w.id, w.at
+      from audit_words w
+      where w.word >= $12::text and w.word < $12::text || chr(1114111)
+         or w.word >= $13::text and w.word < $13::text || chr(1114111))
+  and (l.id, l.at) in (
+      select w.id, w.at
+      from audit_words w
+      where w.word >= $14::text and w.word < $14::text || chr(1114111)
+         or w.word >= $15::text and w.word < $15::text || chr(1114111))
 order by l.id desc
 limit $16
 `
@@ -502,8 +525,9 @@ type SearchAuditParams struct {
 	Most         int32
 }
 
-// The same for rows that hold all of three words, or beginnings of words; who has fewer gives one again. A word may be spelled in two ways, which
-// are the same for most. It is a statement of its own because PostgreSQL starts from the words only where they are no alternative to anything.
+// The same for rows that hold all of three words, or beginnings of words; who has fewer gives one again.
+// A word may be spelled in two ways, which are the same for most.
+// It is a statement of its own because PostgreSQL starts from the words only where they are no alternative to anything.
 func (q *Queries) SearchAudit(ctx context.Context, arg SearchAuditParams) ([]AuditLog, error) {
 	rows, err := q.db.Query(ctx, searchAudit,
 		arg.Before,

@@ -38,7 +38,9 @@ func (q *Queries) BeatDuty(ctx context.Context, arg BeatDutyParams) (int64, erro
 }
 
 const endDuty = `-- name: EndDuty :execrows
-update duties set holder = '', beats = beats + 1, next_at = $1, last_ended = $2::timestamptz, outcome = $3, message = $4
+update duties
+set holder = '', beats = beats + 1, next_at = $1, last_ended = $2::timestamptz, outcome = $3,
+    message = $4
 where name = $5 and fence = $6 and holder <> ''
 `
 
@@ -135,9 +137,14 @@ func (q *Queries) ListDuties(ctx context.Context) ([]Duty, error) {
 }
 
 const noteDuty = `-- name: NoteDuty :exec
-update duties set last_started = $1::timestamptz, last_ended = $2::timestamptz, outcome = $3, message = $4
+update duties
+set last_started = $1::timestamptz, last_ended = $2::timestamptz, outcome = $3, message = $4
 where name = $5
-  and (outcome <> $3 or message <> $4 or last_ended is null or last_ended < $6::timestamptz or last_ended > $2::timestamptz)
+  and (outcome <> $3
+      or message <> $4
+      or last_ended is null
+      or last_ended < $6::timestamptz
+      or last_ended > $2::timestamptz)
 `
 
 type NoteDutyParams struct {

@@ -11,7 +11,9 @@ import (
 
 const deleteOldLimits = `-- name: DeleteOldLimits :execrows
 delete from rate_limits l
-where not exists (select from unnest(l.used_at) u where u > clock_timestamp() - make_interval(secs => $1::double precision))
+where not exists (
+    select from unnest(l.used_at) u
+    where u > clock_timestamp() - make_interval(secs => $1::double precision))
 `
 
 func (q *Queries) DeleteOldLimits(ctx context.Context, windowSeconds float64) (int64, error) {
@@ -25,7 +27,9 @@ func (q *Queries) DeleteOldLimits(ctx context.Context, windowSeconds float64) (i
 const listLimitUses = `-- name: ListLimitUses :many
 select l.kind, extract(epoch from clock_timestamp() - u)::double precision as age_seconds
 from rate_limits l, unnest(l.used_at) u
-where l.actor_id = $1 and l.platform = $2 and u > clock_timestamp() - make_interval(secs => $3::double precision)
+where l.actor_id = $1
+  and l.platform = $2
+  and u > clock_timestamp() - make_interval(secs => $3::double precision)
 order by u desc
 `
 
@@ -65,8 +69,15 @@ const useLimit = `-- name: UseLimit :execrows
 insert into rate_limits as l (actor_id, platform, kind, used_at)
 values ($1, $2, $3, array[clock_timestamp()])
 on conflict (actor_id, platform, kind) do update
-set used_at = array(select u from unnest(l.used_at) u where u > clock_timestamp() - make_interval(secs => $4::double precision) order by u) || clock_timestamp()
-where (select count(*) from unnest(l.used_at) u where u > clock_timestamp() - make_interval(secs => $4::double precision)) < $5::int
+set used_at = array(
+        select u
+        from unnest(l.used_at) u
+        where u > clock_timestamp() - make_interval(secs => $4::double precision)
+        order by u) || clock_timestamp()
+where (
+    select count(*)
+    from unnest(l.used_at) u
+    where u > clock_timestamp() - make_interval(secs => $4::double precision)) < $5::int
 `
 
 type UseLimitParams struct {
@@ -77,8 +88,9 @@ type UseLimitParams struct {
 	Most          int32
 }
 
-// Counts one use, unless as many as there may be lie within the window. Nobody else counts between looking and counting: the
-// row is locked, and looked at again when it was waited for. 0 rows: the limit is reached.
+// Counts one use, unless as many as there may be lie within the window.
+// Nobody else counts between looking and counting:
+// the row is locked, and looked at again when it was waited for. 0 rows: the limit is reached.
 func (q *Queries) UseLimit(ctx context.Context, arg UseLimitParams) (int64, error) {
 	result, err := q.db.Exec(ctx, useLimit,
 		arg.ActorID,

@@ -14,8 +14,13 @@ import (
 
 const approveOperation = `-- name: ApproveOperation :one
 update backup_operations
-set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(), last_event_id = last_event_id + 1
-where id = $3 and state = 'proposed' and requested_by <> $1::text and requested_name <> $2::text and created_at > now() - make_interval(secs => $4::double precision)
+set state = 'queued', approved_by = $1::text, approved_name = $2::text, approved_at = now(),
+    last_event_id = last_event_id + 1
+where id = $3
+  and state = 'proposed'
+  and requested_by <> $1::text
+  and requested_name <> $2::text
+  and created_at > now() - make_interval(secs => $4::double precision)
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
@@ -26,7 +31,8 @@ type ApproveOperationParams struct {
 	WithinSeconds float64
 }
 
-// No row: it is not proposed any more, has waited for too long, or is the actor's own, under this account or another of the same e-mail.
+// No row: it is not proposed any more, has waited for too long,
+// or is the actor's own, under this account or another of the same e-mail.
 func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationParams) (BackupOperation, error) {
 	row := q.db.QueryRow(ctx, approveOperation,
 		arg.Actor,
@@ -173,14 +179,20 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 
 const expireLeases = `-- name: ExpireLeases :many
 update backup_operations o
-set state = case when o.cancel_requested_at is not null then 'cancelled' when o.attempt >= $1::int then 'failed' else 'interrupted' end,
+set state = case
+        when o.cancel_requested_at is not null then 'cancelled'
+        when o.attempt >= $1::int then 'failed'
+        else 'interrupted' end,
     finished_at = case when o.cancel_requested_at is not null or o.attempt >= $1::int then now() end,
-    error_code = case when o.cancel_requested_at is null and o.attempt >= $1::int then $2::text end,
-    error_message = case when o.cancel_requested_at is null and o.attempt >= $1::int then $3::text end,
+    error_code = case
+        when o.cancel_requested_at is null and o.attempt >= $1::int then $2::text end,
+    error_message = case
+        when o.cancel_requested_at is null and o.attempt >= $1::int then $3::text end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where o.id in (
     select s.id from backup_operations s
-    where s.state = 'running' and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
+    where s.state = 'running'
+      and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
       and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
     for update skip locked)
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
@@ -193,8 +205,8 @@ type ExpireLeasesParams struct {
 	ExpirySeconds float64
 }
 
-// Takes operations away from workers that stopped answering. A server that has just started gives them time to come back:
-// while it was down nobody could beat.
+// Takes operations away from workers that stopped answering.
+// A server that has just started gives them time to come back: while it was down nobody could beat.
 func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]BackupOperation, error) {
 	rows, err := q.db.Query(ctx, expireLeases,
 		arg.MostAttempts,
@@ -268,7 +280,8 @@ func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]B
 
 const expireProposals = `-- name: ExpireProposals :many
 update backup_operations
-set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(), last_event_id = last_event_id + 1
+set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(),
+    last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
@@ -346,12 +359,14 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 }
 
 const filterOperations = `-- name: FilterOperations :many
-select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
-    restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target,
+    target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at,
+    created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     slots, worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
-    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
+    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -362,13 +377,21 @@ where ($1::text = '' or kind = $1)
   and ($7::text = '' or backup_type = $7)
   and (not $8::boolean or organization is not null or restore is not null or weddings <> '[]')
   and ($9::text = '' or jsonb_exists(restore -> 'scope' -> 'tiers', $9))
-  and ($10::text = '' or restore -> 'scope' ->> 'wedding' = $10 or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = $10))
-  and ($11::text = '' or organization = $11 or restore -> 'scope' ->> 'organization' = $11 or restore -> 'scope' ->> 'wedding' = any($12::text[])
+  and ($10::text = ''
+      or restore -> 'scope' ->> 'wedding' = $10
+      or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = $10))
+  and ($11::text = ''
+      or organization = $11
+      or restore -> 'scope' ->> 'organization' = $11
+      or restore -> 'scope' ->> 'wedding' = any($12::text[])
        or exists (select from jsonb_array_elements(weddings) m where m ->> 'wedding' = any($12::text[])))
   and ($13::date is null or coalesce(wedding_dates_covered @> $13::date, false))
-  and ($14::text = '' or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', $14::text)), false))
+  and ($14::text = ''
+      or coalesce(wedding_data_categories @> jsonb_build_array(jsonb_build_object('tier', $14::text)), false))
   and (not $15::boolean or coalesce((vendor_integration_data ->> 'reachable')::bigint > 0, false))
-  and ($16::text = '' or critical_milestone_data <> '[]' and critical_milestone_data @> jsonb_build_array(jsonb_build_object('milestone', $16::text)))
+  and ($16::text = ''
+      or critical_milestone_data <> '[]'
+          and critical_milestone_data @> jsonb_build_array(jsonb_build_object('milestone', $16::text)))
   and ($17::timestamptz is null or created_at >= $17 and id >= $18::uuid)
   and ($19::timestamptz is null or created_at < $19 and id < $20::uuid)
 order by id desc
@@ -447,10 +470,14 @@ type FilterOperationsRow struct {
 	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
 }
 
-// The same, of what is asked for. Its transaction plans it for its values (PlanForValues). A tier, a wedding and an organization are in few
-// rows, which about_some says; weddings are those that are the organization's. An id begins with the moment that it was made at, by another
-// clock than created_at: first_id and last_id leave a day between them.
-// What backups cover most of them cover: coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
+// The same, of what is asked for.
+// Its transaction plans it for its values (PlanForValues).
+// A tier, a wedding and an organization are in few rows, which about_some says;
+// weddings are those that are the organization's.
+// An id begins with the moment that it was made at, by another clock than created_at:
+// first_id and last_id leave a day between them.
+// What backups cover most of them cover:
+// coalesce keeps the planner from taking that for rare, and from sorting all rows for a page.
 func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsParams) ([]FilterOperationsRow, error) {
 	rows, err := q.db.Query(ctx, filterOperations,
 		arg.Kind,
@@ -546,8 +573,10 @@ set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_ev
     result = $3::jsonb, rows_done = $4, bytes_done = $5, seconds = $6,
     ok = $7, protected = $8, lacks = $9,
     error_code = $10, error_message = $11,
-    wedding_data_categories = $12::jsonb, critical_milestone_data = $13::jsonb,
-    vendor_integration_data = $14::jsonb, wedding_dates_covered = $15::text::datemultirange
+    wedding_data_categories = $12::jsonb,
+    critical_milestone_data = $13::jsonb,
+    vendor_integration_data = $14::jsonb,
+    wedding_dates_covered = $15::text::datemultirange
 where id = $16 and fence = $17 and state = 'running'
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
@@ -703,7 +732,14 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 
 const getRestoreSpeed = `-- name: GetRestoreSpeed :one
 select (bytes_done / seconds)::double precision from backup_operations
-where platform = $1 and kind = 'restore' and state = 'done' and ok and seconds > 0 and bytes_done > 0 and restore -> 'scope' @> '{"everything": true}' and not jsonb_exists(restore, 'target_url')
+where platform = $1
+  and kind = 'restore'
+  and state = 'done'
+  and ok
+  and seconds > 0
+  and bytes_done > 0
+  and restore -> 'scope' @> '{"everything": true}'
+  and not jsonb_exists(restore, 'target_url')
 order by id desc
 limit 1
 `
@@ -780,14 +816,16 @@ func (q *Queries) GetSlotHolder(ctx context.Context, arg GetSlotHolderParams) (B
 }
 
 const insertEndedBackup = `-- name: InsertEndedBackup :exec
-insert into backup_operations (id, kind, platform, state, backup_type, note, labels, weddings, point_id, requested_by, requested_name,
-    created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result, rows_done, bytes_done, seconds,
-    ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered)
-values ($1, 'backup', $2, $3, $4::text, $5, $6, $7, $8, $9, $10,
-    $11::timestamptz, $11::timestamptz, $12::timestamptz, 1,
-    $13, $14, $15::jsonb, $16, $17, $18,
-    $19, $20, $21, $22, $23,
-    $24::jsonb, $25::jsonb, $26::jsonb,
+insert into backup_operations (id, kind, platform, state, backup_type, note, labels, weddings, point_id, requested_by,
+    requested_name, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, result,
+    rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories,
+    critical_milestone_data, vendor_integration_data, wedding_dates_covered)
+values ($1, 'backup', $2, $3, $4::text, $5, $6, $7, $8, $9,
+    $10, $11::timestamptz, $11::timestamptz, $12::timestamptz, 1,
+    $13, $14, $15::jsonb, $16, $17,
+    $18, $19, $20, $21, $22, $23,
+    $24::jsonb, $25::jsonb,
+    $26::jsonb,
     $27::text::datemultirange)
 `
 
@@ -856,10 +894,10 @@ func (q *Queries) InsertEndedBackup(ctx context.Context, arg InsertEndedBackupPa
 }
 
 const insertOperation = `-- name: InsertOperation :exec
-insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database,
-    provider, restore, slots, requested_by, requested_name, state)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-    $13, $14, $15, $16, $17, $18)
+insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep,
+    target, target_database, provider, restore, slots, requested_by, requested_name, state)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13, $14, $15, $16, $17, $18)
 `
 
 type InsertOperationParams struct {
@@ -908,7 +946,11 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 }
 
 const isRestoring = `-- name: IsRestoring :one
-select exists (select from backup_operations where platform = $1 and kind in ('restore', 'scoped') and state in ('queued', 'running', 'interrupted'))::boolean
+select exists (
+    select from backup_operations
+    where platform = $1
+      and kind in ('restore', 'scoped')
+      and state in ('queued', 'running', 'interrupted'))::boolean
 `
 
 func (q *Queries) IsRestoring(ctx context.Context, platform string) (bool, error) {
@@ -1089,12 +1131,14 @@ func (q *Queries) ListMeasuredBackups(ctx context.Context, arg ListMeasuredBacku
 }
 
 const listOperations = `-- name: ListOperations :many
-select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider,
-    restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target,
+    target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at,
+    created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by,
     slots, worker, fence, heartbeat_at, last_event_id,
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
-    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data, null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
+    null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -1395,7 +1439,8 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 
 const requestCancel = `-- name: RequestCancel :one
 update backup_operations
-set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_requested_by = coalesce(cancel_requested_by, $1::text),
+set cancel_requested_at = coalesce(cancel_requested_at, now()),
+    cancel_requested_by = coalesce(cancel_requested_by, $1::text),
     state = case when state = 'running' then state else 'cancelled' end,
     finished_at = case when state = 'running' then null::timestamptz else now() end,
     last_event_id = last_event_id + 1
@@ -1490,7 +1535,9 @@ func (q *Queries) SaveProgress(ctx context.Context, arg SaveProgressParams) (int
 }
 
 const silentFor = `-- name: SilentFor :one
-select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds from backup_operations where id = $1
+select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds
+from backup_operations
+where id = $1
 `
 
 // How long ago its worker gave a sign of life; 0 where none works on it.

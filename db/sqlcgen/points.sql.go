@@ -13,15 +13,23 @@ import (
 const filterPoints = `-- name: FilterPoints :many
 select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
 where p.platform = $1 and ($2::text = '' or backup_type = $2)
-  and ($3::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $3 and b.platform = $1))
+  and ($3::text = ''
+      or (taken_at, id) < (
+          select b.taken_at, b.id
+          from recovery_points b
+          where b.id = $3 and b.platform = $1))
   and ($4::text[] = '{}' or backup_type = any($4::text[]))
   and (not $5::boolean or protected) and (not $6::boolean or not protected)
   and (not $7::boolean or wedding_metadata <> '{}' and exists (
       select from jsonb_array_elements(wedding_metadata -> 'weddings') m
-      where ($8::text = '' or m ->> 'wedding' = $8) and ($9::text = '' or m ->> 'milestone' = $9)
+      where ($8::text = '' or m ->> 'wedding' = $8)
+        and ($9::text = '' or m ->> 'milestone' = $9)
         and ($10::text[] is null or m ->> 'wedding' = any($10::text[]))
-        and ($11::text = '' or m ->> 'phase' = $11 or m ->> 'date' between to_char(taken_at at time zone 'UTC' + make_interval(days => $12::int), 'YYYY-MM-DD')
-            and to_char(taken_at at time zone 'UTC' + make_interval(days => $13::int), 'YYYY-MM-DD'))))
+        and ($11::text = ''
+            or m ->> 'phase' = $11
+            or m ->> 'date'
+                between to_char(taken_at at time zone 'UTC' + make_interval(days => $12::int), 'YYYY-MM-DD')
+                and to_char(taken_at at time zone 'UTC' + make_interval(days => $13::int), 'YYYY-MM-DD'))))
   and ($14::timestamptz is null or taken_at >= $14)
   and ($15::timestamptz is null or taken_at < $15)
 order by taken_at desc, id desc
@@ -47,8 +55,10 @@ type FilterPointsParams struct {
 	Most        int32
 }
 
-// The same, of what is asked for. Its transaction plans it for its values (PlanForValues). Few rows have marks of weddings, which marked asks
-// for; one mark must be all of it. A phase is a range of days before the wedding, wider by a day than it is: where a day ends, SQL cannot say.
+// The same, of what is asked for.
+// Its transaction plans it for its values (PlanForValues).
+// Few rows have marks of weddings, which marked asks for; one mark must be all of it.
+// A phase is a range of days before the wedding, wider by a day than it is: where a day ends, SQL cannot say.
 func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]RecoveryPoint, error) {
 	rows, err := q.db.Query(ctx, filterPoints,
 		arg.Platform,
@@ -120,7 +130,11 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 }
 
 const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 and backup_type in ('full', 'incremental', 'critical') order by taken_at desc, id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
+from recovery_points
+where platform = $1 and backup_type in ('full', 'incremental', 'critical')
+order by taken_at desc, id desc
+limit 1
 `
 
 // Of those that hold the critical tier.
@@ -209,7 +223,11 @@ func (q *Queries) GetNewestPoint(ctx context.Context, platform string) (Recovery
 }
 
 const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 and protected and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
+from recovery_points
+where platform = $1 and protected and backup_type in ('full', 'incremental')
+order by taken_at desc, id desc
+limit 1
 `
 
 // Of those that hold every tier.
@@ -254,7 +272,11 @@ func (q *Queries) GetNewestProtectedPoint(ctx context.Context, platform string) 
 }
 
 const getNewestWholePoint = `-- name: GetNewestWholePoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 and backup_type in ('full', 'incremental') order by taken_at desc, id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
+from recovery_points
+where platform = $1 and backup_type in ('full', 'incremental')
+order by taken_at desc, id desc
+limit 1
 `
 
 // Of those that hold every tier.
@@ -349,10 +371,10 @@ func (q *Queries) GetPoint(ctx context.Context, arg GetPointParams) (RecoveryPoi
 }
 
 const insertRecoveryEvent = `-- name: InsertRecoveryEvent :exec
-insert into disaster_recovery_events (id, platform, operation_id, organization, point_id, target, target_database, started_at, finished_at,
-    outcome, rto_seconds, tier_seconds)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $12)
+insert into disaster_recovery_events (id, platform, operation_id, organization, point_id, target, target_database,
+    started_at, finished_at, outcome, rto_seconds, tier_seconds)
+values ($1, $2, $3, $4, $5, $6, $7, $8,
+    $9, $10, $11, $12)
 `
 
 type InsertRecoveryEventParams struct {
@@ -420,8 +442,13 @@ func (q *Queries) InsertTest(ctx context.Context, arg InsertTestParams) error {
 
 const isAnyCopyReadBad = `-- name: IsAnyCopyReadBad :one
 select exists (select from backup_tests t join recovery_points p on p.id = t.point_id
-    where p.platform = $1 and not t.ok and t.kind <> 'verify' and p.copies @> '[{"confirmed": false}]' and not exists (
-        select from backup_tests d where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean
+    where p.platform = $1
+      and not t.ok
+      and t.kind <> 'verify'
+      and p.copies @> '[{"confirmed": false}]'
+      and not exists (
+        select from backup_tests d
+        where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean
 `
 
 // Whether a copy does not count that only reading may have shown to be bad: names and sizes do not find it again.
@@ -471,9 +498,14 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 
 const listPointCopies = `-- name: ListPointCopies :many
 select p.id, p.platform, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
-    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1), false)::boolean as test_failed,
+    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1),
+        false)::boolean as test_failed,
     exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
-        select from backup_tests d where d.point_id = p.id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean as read_failed
+        select from backup_tests d
+        where d.point_id = p.id
+          and d.ok
+          and d.kind = 'deep_verify'
+          and d.tested_at > t.tested_at))::boolean as read_failed
 from recovery_points p where p.id = any($1::text[]) order by p.id
 `
 
@@ -490,8 +522,9 @@ type ListPointCopiesRow struct {
 	ReadFailed   bool
 }
 
-// test_failed: the newest test found something wrong, and only another test may say otherwise. read_failed: so did one that read every byte of what it looked
-// at, and no later one has read every byte of all copies and found nothing.
+// test_failed: the newest test found something wrong, and only another test may say otherwise.
+// read_failed: so did one that read every byte of what it looked at,
+// and no later one has read every byte of all copies and found nothing.
 func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPointCopiesRow, error) {
 	rows, err := q.db.Query(ctx, listPointCopies, ids)
 	if err != nil {
@@ -526,7 +559,11 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 const listPoints = `-- name: ListPoints :many
 select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
 where p.platform = $1 and ($2::text = '' or backup_type = $2)
-  and ($3::text = '' or (taken_at, id) < (select b.taken_at, b.id from recovery_points b where b.id = $3 and b.platform = $1))
+  and ($3::text = ''
+      or (taken_at, id) < (
+          select b.taken_at, b.id
+          from recovery_points b
+          where b.id = $3 and b.platform = $1))
 order by taken_at desc, id desc
 limit $4
 `
@@ -609,7 +646,8 @@ type ListPointsWithoutOperationParams struct {
 	Most     int32
 }
 
-// Points that no operation of this console is known to have made. Whoever else looks meanwhile passes by the locked ones.
+// Points that no operation of this console is known to have made.
+// Whoever else looks meanwhile passes by the locked ones.
 func (q *Queries) ListPointsWithoutOperation(ctx context.Context, arg ListPointsWithoutOperationParams) ([]RecoveryPoint, error) {
 	rows, err := q.db.Query(ctx, listPointsWithoutOperation, arg.Platform, arg.Most)
 	if err != nil {
@@ -702,8 +740,9 @@ const lockPoints = `-- name: LockPoints :exec
 select 1 from recovery_points where id = any($1::text[]) order by id for update
 `
 
-// Before ListPointCopies, and a statement of its own: one that both waits for a lock and reads other tables sees those as they
-// were before it waited (PostgreSQL, 13.2.1), and would miss the test that the lock's holder wrote.
+// Before ListPointCopies, and a statement of its own:
+// one that both waits for a lock and reads other tables sees those as they were before it waited (PostgreSQL, 13.2.1),
+// and would miss the test that the lock's holder wrote.
 func (q *Queries) LockPoints(ctx context.Context, ids []string) error {
 	_, err := q.db.Exec(ctx, lockPoints, ids)
 	return err
@@ -779,7 +818,9 @@ func (q *Queries) SetPointOperations(ctx context.Context, arg SetPointOperations
 }
 
 const setPointProof = `-- name: SetPointProof :exec
-update recovery_points set data_completeness = $1, integrity_score = $2::double precision where id = $3
+update recovery_points
+set data_completeness = $1, integrity_score = $2::double precision
+where id = $3
 `
 
 type SetPointProofParams struct {
@@ -794,16 +835,20 @@ func (q *Queries) SetPointProof(ctx context.Context, arg SetPointProofParams) er
 }
 
 const upsertPoint = `-- name: UpsertPoint :execrows
-insert into recovery_points (id, platform, taken_at, backup_type, note, labels, operation_id, source_database, source_server, tables, rows,
-    bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks,
-    wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked, covers)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28)
+insert into recovery_points (id, platform, taken_at, backup_type, note, labels, operation_id, source_database,
+    source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected,
+    lacks, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked,
+    covers)
+values ($1, $2, $3, $4, $5, $6, $7, $8,
+    $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+    $19, $20, $21, $22, $23,
+    $24, $25, $26, $27, $28)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
-    backup_type = case when excluded.backup_type = 'unreadable' then recovery_points.backup_type else excluded.backup_type end,
+    backup_type = case
+        when excluded.backup_type = 'unreadable' then recovery_points.backup_type
+        else excluded.backup_type end,
     source_database = coalesce(nullif(excluded.source_database, ''), recovery_points.source_database),
     source_server = coalesce(nullif(excluded.source_server, ''), recovery_points.source_server),
     note = case when excluded.backup_type = 'unreadable' then recovery_points.note else excluded.note end,
@@ -814,13 +859,16 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
     wedding_milestone = coalesce(excluded.wedding_milestone, recovery_points.wedding_milestone),
     days_before_wedding = coalesce(excluded.days_before_wedding, recovery_points.days_before_wedding),
     timeline_phase = coalesce(excluded.timeline_phase, recovery_points.timeline_phase),
-    wedding_metadata = case when excluded.wedding_metadata = '{}' then recovery_points.wedding_metadata else excluded.wedding_metadata end,
+    wedding_metadata = case
+        when excluded.wedding_metadata = '{}' then recovery_points.wedding_metadata
+        else excluded.wedding_metadata end,
     covers = case when excluded.covers = '{}' then recovery_points.covers else excluded.covers end,
     tables = greatest(excluded.tables, recovery_points.tables), rows = greatest(excluded.rows, recovery_points.rows),
     bytes_read = greatest(excluded.bytes_read, recovery_points.bytes_read),
     bytes_stored = greatest(excluded.bytes_stored, recovery_points.bytes_stored),
     bytes_new = greatest(excluded.bytes_new, recovery_points.bytes_new),
-    chunks = greatest(excluded.chunks, recovery_points.chunks), chunks_new = greatest(excluded.chunks_new, recovery_points.chunks_new),
+    chunks = greatest(excluded.chunks, recovery_points.chunks),
+    chunks_new = greatest(excluded.chunks_new, recovery_points.chunks_new),
     seconds = greatest(excluded.seconds, recovery_points.seconds)
 where recovery_points.platform = excluded.platform
 `

@@ -49,10 +49,12 @@ func (q *Queries) ListProviderStates(ctx context.Context, platform string) ([]Pr
 
 const setProviderCheck = `-- name: SetProviderCheck :exec
 insert into provider_states (platform, name, medium, region, offsite, checked_at, reachable, error, written_at)
-values ($1, $2, $3, $4, $5, now(), $6, $7, case when $8::boolean then now() end)
+values ($1, $2, $3, $4, $5, now(), $6, $7,
+    case when $8::boolean then now() end)
 on conflict (platform, name) do update
 set medium = excluded.medium, region = excluded.region, offsite = excluded.offsite, checked_at = excluded.checked_at,
-    reachable = excluded.reachable, error = excluded.error, written_at = coalesce(excluded.written_at, provider_states.written_at)
+    reachable = excluded.reachable, error = excluded.error,
+    written_at = coalesce(excluded.written_at, provider_states.written_at)
 where provider_states.checked_at is not distinct from $9
 `
 
@@ -68,7 +70,8 @@ type SetProviderCheckParams struct {
 	Seen      *time.Time
 }
 
-// A check during which something else was seen of the provider, such as that a backup failed there, says nothing against it.
+// A check during which something else was seen of the provider,
+// such as that a backup failed there, says nothing against it.
 func (q *Queries) SetProviderCheck(ctx context.Context, arg SetProviderCheckParams) error {
 	_, err := q.db.Exec(ctx, setProviderCheck,
 		arg.Platform,

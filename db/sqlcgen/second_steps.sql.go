@@ -129,7 +129,8 @@ func (q *Queries) GetSecondStep(ctx context.Context, accountID string) (GetSecon
 }
 
 const insertRecoveryCodes = `-- name: InsertRecoveryCodes :exec
-insert into recovery_codes (account_id, code_hash, created_at) select $1, unnest($2::bytea[]), $3
+insert into recovery_codes (account_id, code_hash, created_at)
+select $1, unnest($2::bytea[]), $3
 `
 
 type InsertRecoveryCodesParams struct {
@@ -144,7 +145,12 @@ func (q *Queries) InsertRecoveryCodes(ctx context.Context, arg InsertRecoveryCod
 }
 
 const listSecondSteps = `-- name: ListSecondSteps :many
-select s.account_id, s.secret, array(select r.code_hash from recovery_codes r where r.account_id = s.account_id and r.used_at is null order by r.code_hash)::bytea[] as codes
+select s.account_id, s.secret,
+    array(
+        select r.code_hash
+        from recovery_codes r
+        where r.account_id = s.account_id and r.used_at is null
+        order by r.code_hash)::bytea[] as codes
 from second_steps s where s.confirmed_at is not null
 `
 
@@ -188,7 +194,9 @@ func (q *Queries) LockSecondStep(ctx context.Context, accountID string) (*time.T
 }
 
 const takeCode = `-- name: TakeCode :execrows
-update second_steps set last_step = $1 where account_id = $2 and confirmed_at is not null and last_step < $1 and secret = $3
+update second_steps
+set last_step = $1
+where account_id = $2 and confirmed_at is not null and last_step < $1 and secret = $3
 `
 
 type TakeCodeParams struct {

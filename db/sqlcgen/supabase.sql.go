@@ -98,7 +98,10 @@ func (q *Queries) InsertSupabaseSession(ctx context.Context, arg InsertSupabaseS
 }
 
 const listReplaced = `-- name: ListReplaced :many
-select id from accounts where email = $1 and kind = 'supabase' and subject <> $2::text and disabled_at is null for update
+select id
+from accounts
+where email = $1 and kind = 'supabase' and subject <> $2::text and disabled_at is null
+for update
 `
 
 type ListReplacedParams struct {
@@ -173,7 +176,8 @@ const saveSupabaseAccount = `-- name: SaveSupabaseAccount :one
 insert into accounts (id, email, password_hash, role, platform, organization, kind, subject)
 values ($1, $2, '', $3, $4, $5, 'supabase', $6::text)
 on conflict (subject) do update
-set email = excluded.email, role = excluded.role, platform = excluded.platform, organization = excluded.organization, changed_at = now(), disabled_at = null
+set email = excluded.email, role = excluded.role, platform = excluded.platform, organization = excluded.organization,
+    changed_at = now(), disabled_at = null
 returning id, email, kind, subject, password_hash, role, platform, organization, created_at, changed_at, disabled_at
 `
 
@@ -214,7 +218,9 @@ func (q *Queries) SaveSupabaseAccount(ctx context.Context, arg SaveSupabaseAccou
 }
 
 const saveSupabaseTokens = `-- name: SaveSupabaseTokens :exec
-update supabase_sessions set tokens = $1, expires_at = $2, next_try_at = null where session_id = $3
+update supabase_sessions
+set tokens = $1, expires_at = $2, next_try_at = null
+where session_id = $3
 `
 
 type SaveSupabaseTokensParams struct {
@@ -239,8 +245,9 @@ type TakeCodeElsewhereParams struct {
 	Before   time.Time
 }
 
-// Takes a code of the auth server's, once: of two that come at the same time the second waits for the first, and finds it. One that was used so
-// long ago is another one that happens to be the same.
+// Takes a code of the auth server's, once:
+// of two that come at the same time the second waits for the first, and finds it.
+// One that was used so long ago is another one that happens to be the same.
 func (q *Queries) TakeCodeElsewhere(ctx context.Context, arg TakeCodeElsewhereParams) (int64, error) {
 	result, err := q.db.Exec(ctx, takeCodeElsewhere, arg.CodeHash, arg.Now, arg.Before)
 	if err != nil {

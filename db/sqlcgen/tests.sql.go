@@ -122,12 +122,24 @@ func (q *Queries) ListLastRestoreTimes(ctx context.Context, platform string) ([]
 }
 
 const listLastVerifications = `-- name: ListLastVerifications :many
-select o.finished_at, o.deep, t.point_id, coalesce(o.result -> 'proofs' -> t.point_id -> 'integrity', '{}')::jsonb as integrity,
-    array(select distinct f #>> '{}' from jsonb_path_query(o.result, '$.findings[*] ? (@.damage == false).provider') f)::text[] as silent
+select o.finished_at, o.deep, t.point_id,
+    coalesce(o.result -> 'proofs' -> t.point_id -> 'integrity', '{}')::jsonb as integrity,
+    array(
+        select distinct f #>> '{}'
+        from jsonb_path_query(o.result, '$.findings[*] ? (@.damage == false).provider') f)::text[] as silent
 from (
-    select v.id, v.finished_at, v.deep, v.result from backup_operations v where v.platform = $1 and v.kind = 'verify' and v.state = 'done' order by v.id desc limit 3
+    select v.id, v.finished_at, v.deep, v.result
+    from backup_operations v
+    where v.platform = $1 and v.kind = 'verify' and v.state = 'done'
+    order by v.id desc
+    limit 3
 ) o
-cross join lateral (select b.point_id from backup_tests b where b.operation_id = o.id order by b.point_id desc limit 1) t
+cross join lateral (
+    select b.point_id
+    from backup_tests b
+    where b.operation_id = o.id
+    order by b.point_id desc
+    limit 1) t
 order by o.id desc
 `
 
@@ -139,8 +151,9 @@ type ListLastVerificationsRow struct {
 	Silent     []string
 }
 
-// Of the newest verifications what each found at the providers of the newest recovery point that it looked at, and which of them it could
-// not ask. Nothing else is read of what a verification reports, which can be long.
+// Of the newest verifications what each found at the providers of the newest recovery point that it looked at,
+// and which of them it could not ask.
+// Nothing else is read of what a verification reports, which can be long.
 func (q *Queries) ListLastVerifications(ctx context.Context, platform string) ([]ListLastVerificationsRow, error) {
 	rows, err := q.db.Query(ctx, listLastVerifications, platform)
 	if err != nil {
@@ -169,7 +182,9 @@ func (q *Queries) ListLastVerifications(ctx context.Context, platform string) ([
 
 const listPointTests = `-- name: ListPointTests :many
 select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
-where point_id = $1 and (tested_at, id) < ($2::timestamptz, $3::uuid) and tested_at >= $4::timestamptz
+where point_id = $1
+  and (tested_at, id) < ($2::timestamptz, $3::uuid)
+  and tested_at >= $4::timestamptz
   and ($5::text = '' or kind = $5)
   and ($6::boolean is null or ok = $6)
 order by tested_at desc, id desc

@@ -13,7 +13,9 @@ import (
 const beginIdempotent = `-- name: BeginIdempotent :execrows
 insert into idempotency_keys (actor_id, key, request) values ($1, $2, $3)
 on conflict (actor_id, key) do update set created_at = now(), request = excluded.request
-where idempotency_keys.status is null and idempotency_keys.operation_id is null and idempotency_keys.created_at < now() - interval '1 minute'
+where idempotency_keys.status is null
+  and idempotency_keys.operation_id is null
+  and idempotency_keys.created_at < now() - interval '1 minute'
 `
 
 type BeginIdempotentParams struct {
@@ -56,7 +58,9 @@ func (q *Queries) DeleteOldTokens(ctx context.Context, before time.Time) (int64,
 }
 
 const endIdempotent = `-- name: EndIdempotent :exec
-update idempotency_keys set status = $1::integer, headers = $2, body = $3 where actor_id = $4 and key = $5
+update idempotency_keys
+set status = $1::integer, headers = $2, body = $3
+where actor_id = $4 and key = $5
 `
 
 type EndIdempotentParams struct {
@@ -94,7 +98,9 @@ func (q *Queries) ForgetIdempotent(ctx context.Context, arg ForgetIdempotentPara
 }
 
 const getIdempotent = `-- name: GetIdempotent :one
-select request, status, headers, body, operation_id, (created_at < now() - interval '10 seconds')::boolean as is_old from idempotency_keys where actor_id = $1 and key = $2
+select request, status, headers, body, operation_id, (created_at < now() - interval '10 seconds')::boolean as is_old
+from idempotency_keys
+where actor_id = $1 and key = $2
 `
 
 type GetIdempotentParams struct {
@@ -127,7 +133,10 @@ func (q *Queries) GetIdempotent(ctx context.Context, arg GetIdempotentParams) (G
 
 const getRefusedToken = `-- name: GetRefusedToken :one
 select t.id, t.account_id, t.name, a.email, a.role, a.platform, a.organization,
-    (case when a.disabled_at is not null then 'closed' when t.revoked_at is not null then 'revoked' else 'expired' end)::text as reason
+    (case
+        when a.disabled_at is not null then 'closed'
+        when t.revoked_at is not null then 'revoked'
+        else 'expired' end)::text as reason
 from api_tokens t join accounts a on a.id = t.account_id
 where t.token_hash = $1
 `
@@ -163,7 +172,10 @@ func (q *Queries) GetRefusedToken(ctx context.Context, tokenHash []byte) (GetRef
 const getToken = `-- name: GetToken :one
 select t.id, t.account_id, t.permissions, t.last_used_at, t.last_address, a.email, a.role, a.platform, a.organization
 from api_tokens t join accounts a on a.id = t.account_id
-where t.token_hash = $1 and t.revoked_at is null and t.expires_at > $2::timestamptz and a.disabled_at is null
+where t.token_hash = $1
+  and t.revoked_at is null
+  and t.expires_at > $2::timestamptz
+  and a.disabled_at is null
 `
 
 type GetTokenParams struct {
@@ -277,7 +289,10 @@ func (q *Queries) ListTokens(ctx context.Context, accountID string) ([]ListToken
 }
 
 const revokeToken = `-- name: RevokeToken :one
-update api_tokens set revoked_at = coalesce(revoked_at, $1::timestamptz) where id = $2 and account_id = $3 returning name
+update api_tokens
+set revoked_at = coalesce(revoked_at, $1::timestamptz)
+where id = $2 and account_id = $3
+returning name
 `
 
 type RevokeTokenParams struct {
@@ -306,7 +321,9 @@ func (q *Queries) RevokeTokensOfAccount(ctx context.Context, accountID string) (
 }
 
 const startIdempotent = `-- name: StartIdempotent :execrows
-update idempotency_keys set operation_id = $1 where actor_id = $2 and key = $3 and operation_id is null
+update idempotency_keys
+set operation_id = $1
+where actor_id = $2 and key = $3 and operation_id is null
 `
 
 type StartIdempotentParams struct {

@@ -86,7 +86,10 @@ func (q *Queries) ListMilestones(ctx context.Context, arg ListMilestonesParams) 
 }
 
 const listMilestonesBetween = `-- name: ListMilestonesBetween :many
-select platform, wedding_id, name, day, organization, set_by, set_at from wedding_milestones where platform = $1 and day > $2::date and day <= $3::date order by day, wedding_id, name
+select platform, wedding_id, name, day, organization, set_by, set_at
+from wedding_milestones
+where platform = $1 and day > $2::date and day <= $3::date
+order by day, wedding_id, name
 `
 
 type ListMilestonesBetweenParams struct {
@@ -193,7 +196,9 @@ func (q *Queries) ListWeddingPoints(ctx context.Context, arg ListWeddingPointsPa
 const setMilestone = `-- name: SetMilestone :exec
 insert into wedding_milestones (platform, wedding_id, name, day, organization, set_by)
 values ($1, $2, $3, $4, $5, $6)
-on conflict (platform, wedding_id, name) do update set day = excluded.day, organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by, set_at = now()
+on conflict (platform, wedding_id, name) do update set day = excluded.day,
+    organization = coalesce(excluded.organization, wedding_milestones.organization), set_by = excluded.set_by,
+    set_at = now()
 `
 
 type SetMilestoneParams struct {

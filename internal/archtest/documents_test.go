@@ -20,11 +20,17 @@ const widest = 100
 // longest is how many lines a document has at most, by its path. A document that is not named may be longer.
 var longest = map[string]int{"README.md": 200, "ARCHITECTURE.md": 150}
 
-// document is a page of prose, by its path from the module's root.
+// document is a file of text, by its path from the module's root.
 type document struct{ name, text string }
 
 // documents returns every Markdown file of the project.
 func documents(t *testing.T) []document {
+	t.Helper()
+	return files(t, func(name string) bool { return strings.HasSuffix(name, ".md") })
+}
+
+// files returns the files of the project whose path, from the module's root, is wanted.
+func files(t *testing.T, wanted func(name string) bool) []document {
 	t.Helper()
 	root := filepath.Join("..", "..")
 	var found []document
@@ -33,24 +39,22 @@ func documents(t *testing.T) []document {
 			return err
 		}
 		if d.IsDir() {
-			if file != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") {
+			hidden := strings.HasPrefix(d.Name(), ".") && d.Name() != ".ci"
+			if file != root && (hidden || d.Name() == "node_modules") {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if !strings.HasSuffix(file, ".md") {
-			return nil
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
+		name, err := filepath.Rel(root, file)
+		if err != nil || !wanted(filepath.ToSlash(name)) {
 			return err
 		}
-		name, err := filepath.Rel(root, file)
+		text, err := os.ReadFile(file)
 		found = append(found, document{filepath.ToSlash(name), string(text)})
 		return err
 	})
 	if err != nil || len(found) < 20 {
-		t.Fatalf("%d documents, %v", len(found), err)
+		t.Fatalf("%d files, %v", len(found), err)
 	}
 	return found
 }
