@@ -142,7 +142,7 @@ func TestDoctorNamesWhatFailedInTheLastBackup(t *testing.T) {
 	execute(t, w.env["KEEPSAKE_CONSOLE_URL"], "select set_config('keepsake.role', 'system', false)",
 		"insert into provider_states (platform, name, medium, offsite, reachable, checked_at) "+
 			"values ('main', 'local', 'disk', false, true, "+
-			"now()), ('second', 's3', false, true, now()), ('far', 'gcs', true, true, now())")
+			"now()), ('main', 'second', 's3', false, true, now()), ('main', 'far', 'gcs', true, true, now())")
 	place := filepath.Join(w.dir, "repos", "second")
 	if err := os.Rename(place, place+" away"); err != nil {
 		t.Fatal(err)

@@ -101,7 +101,7 @@ func (c *Console) platformMeant(actor keepsake.Actor, name string) (*platform, e
 		return nil, keepsake.Errorf(keepsake.CodeForbidden,
 			"You may not do this: your account is bound to an organization of another platform.")
 	}
-	return nil, keepsake.Errorf(keepsake.CodeNotFound, "There is no platform %q.", name)
+	return nil, keepsake.Wrong("platform", "There is no platform %q.", name)
 }
 
 // platformAt returns the platform whose recovery point an actor names: the one that platformOf returns where they name

@@ -295,7 +295,7 @@ func TestTheAPITellsPlatformsApart(t *testing.T) {
 			t.Errorf("GET %s shows the first platform's: %s", path, body)
 		}
 	}
-	if status, body := get("admin", points+"?platform=third"); status != http.StatusNotFound {
+	if status, body := get("admin", points+"?platform=third"); status != http.StatusUnprocessableEntity {
 		t.Errorf("a platform that is not there: %d %s", status, body)
 	}
 }
@@ -340,7 +340,7 @@ func TestOneBackupOfEachPlatform(t *testing.T) {
 	if n := w.count("select count(*) from slots"); n != 0 {
 		t.Errorf("%d slots are left", n)
 	}
-	if _, err := start("third", keepsake.BackupFull); keepsake.CodeOf(err) != keepsake.CodeNotFound {
+	if _, err := start("third", keepsake.BackupFull); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("a platform that is not there: %v", err)
 	}
 }
