@@ -59,11 +59,6 @@ func couple(i int) views.Wedding {
 	return w
 }
 
-func offers(contacts string) views.WeddingOffers {
-	return views.WeddingOffers{ContactsURL: "/c", ContactsText: contacts, RestoreURL: "/r",
-		RestoreText: "Bring this wedding back", ThenURL: "/t"}
-}
-
 func cannotBringBack(theme string) views.CannotBringBack {
 	return views.CannotBringBack{Shell: shell(theme, "Bring back", "weddings"), BackURL: "/weddings/1",
 		BackText: "Back to the wedding", Address: "/weddings/1/restore", Name: longCouple,

@@ -126,7 +126,8 @@ func TestScopeWords(t *testing.T) {
 		wide                      bool
 		holds                     string
 	}{
-		{must(keepsake.WeddingScope("7")), "Lena & Anton", "the wedding Lena & Anton", "7", "7", `{"wedding":"7"}`, false, ""},
+		{must(keepsake.WeddingScope("7")), "Lena & Anton", "the wedding Lena & Anton", "7", "7",
+			`{"wedding":"7"}`, false, ""},
 		{must(keepsake.WeddingScope("7")), "", "the wedding 7", "7", "7", `{"wedding":"7"}`, false, ""},
 		{must(keepsake.OrganizationScope("a")), "Rosenhof", "the organization Rosenhof", "a", "organization a",
 			`{"organization":"a"}`, false, ""},

@@ -17,7 +17,8 @@ import (
 func TestContactsAreReadByOthers(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOf(rapid.RuneFrom([]rune(`ab,;:\"'=é漢😀`)))
-	plain := rapid.StringOf(rapid.RuneFrom([]rune(`ab,;:"'=é漢😀`))) // the reader cannot tell a backslash before a part's end
+	// The reader cannot tell a backslash before a part's end.
+	plain := rapid.StringOf(rapid.RuneFrom([]rune(`ab,;:"'=é漢😀`)))
 	rapid.Check(t, func(t *rapid.T) {
 		list := make([]Contact, rapid.IntRange(1, 3).Draw(t, "contacts"))
 		for i := range list {
