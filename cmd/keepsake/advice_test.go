@@ -37,6 +37,7 @@ func TestWhatAMessageTellsToRunWorks(t *testing.T) {
 	execute(t, whole.platform, "update weddings set couple = couple || ' & friends' where id > 100",
 		"insert into weddings values (2000, 1, 'Late & Later', current_date)")
 	whole.must(t, exitDone, "backup", "--type", "full")
+	whole.must(t, exitDone, "mark", older, "--note", "before the fair")
 
 	second := func(w *world, parts ...string) string {
 		return filepath.Join(append([]string{w.dir, "repos", "second"}, parts...)...)
@@ -59,6 +60,13 @@ func TestWhatAMessageTellsToRunWorks(t *testing.T) {
 		"missing chunk":            {each(remove), []string{"verify"}, exitDamage},
 		"manifest with a flipped bit": {func(t *testing.T, w *world) { flip(t, second(w, "manifests", older)) },
 			[]string{"verify"}, exitDamage},
+		"note with a flipped bit": {func(t *testing.T, w *world) {
+			notes, err := filepath.Glob(second(w, "notes", "points", "*", "*"))
+			if err != nil || len(notes) == 0 {
+				t.Fatalf("there is no note to damage: %v", err)
+			}
+			flip(t, notes[0])
+		}, []string{"verify", "--deep"}, exitDamage},
 		"missing manifest": {func(t *testing.T, w *world) { remove(t, second(w, "manifests", older)) },
 			[]string{"verify"}, exitDamage},
 		"header with a flipped bit": {func(t *testing.T, w *world) { flip(t, second(w, "keepsake.json")) },

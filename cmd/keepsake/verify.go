@@ -14,7 +14,7 @@ const latest = "latest"
 type verifyCommand struct {
 	Point    string `arg:"" optional:"" help:"Recovery point, or latest (the default)."`
 	All      bool   `help:"Verify every recovery point."`
-	Deep     bool   `help:"Read, decrypt and check every chunk, not only its presence and size."`
+	Deep     bool   `help:"Read, decrypt and check every object of every kind, not only its presence and size."`
 	Provider string `help:"Verify only this provider." placeholder:"NAME"`
 }
 

@@ -25,20 +25,54 @@ type ObjectKind struct {
 	plain  int64 // bytes, opened
 	AtOnce int
 	what   string
+	// Alone says what is lost with the last copy.
+	Alone string
+	named func(key string) bool                                        // nil: the name ends with an id like a manifest's
+	open  func(k *repository.Keyring, key string, sealed []byte) error // nil: that it opens is enough
 }
 
 // The kinds of objects beside recovery points.
 var (
-	UndoObjects = ObjectKind{UndoPrefix, repository.ObjectUndo,
-		MaxUndo, repository.MaxObjectPlain, 1, "what an undo needs"}
-	NoteObjects = ObjectKind{NotePrefix, repository.ObjectNote, MaxNote, MaxNote, notesAtOnce, "notes"}
-	// ErasureObjects are the objects that say which rows were taken out of the repository.
-	ErasureObjects = ObjectKind{repository.ErasurePrefix, repository.ObjectErasure, maxErasure, repository.MaxObjectPlain,
-		1, "erasures"}
+	UndoObjects = ObjectKind{Prefix: UndoPrefix, kind: repository.ObjectUndo, most: MaxUndo,
+		plain: repository.MaxObjectPlain, AtOnce: 1, what: "what an undo needs",
+		Alone: "the restore cannot be taken back any more"}
+	NoteObjects = ObjectKind{Prefix: NotePrefix, kind: repository.ObjectNote, most: MaxNote, plain: MaxNote,
+		AtOnce: notesAtOnce, what: "notes", Alone: "a new console database will not know what it says"}
+	// ErasureObjects say which rows were taken out of the repository.
+	ErasureObjects = ObjectKind{Prefix: repository.ErasurePrefix, kind: repository.ObjectErasure, most: maxErasure,
+		plain: repository.MaxObjectPlain, AtOnce: 1, what: "erasures",
+		Alone: "nobody can say which rows its recovery points still have",
+		open: func(k *repository.Keyring, key string, sealed []byte) error {
+			_, err := k.OpenErasure(key, sealed)
+			return err
+		}}
+	// ChangeObjects are pieces of the stream of changes between snapshots.
+	ChangeObjects = ObjectKind{Prefix: repository.ChangePrefix, kind: repository.ObjectChange, most: maxChange,
+		plain: repository.MaxObjectPlain, AtOnce: 1, what: "change segments",
+		Alone: "no moment after it can be restored before the next snapshot",
+		named: func(key string) bool {
+			_, err := repository.ParseChangeKey(key)
+			return err == nil
+		},
+		open: func(k *repository.Keyring, key string, sealed []byte) error {
+			_, err := k.OpenChange(key, sealed)
+			return err
+		}}
 )
 
-// Named reports whether an object with this key can be one of this kind.
+// maxChange bounds a change segment, in bytes, sealed.
+const maxChange = 256 << 20
+
+// ObjectKinds are all kinds of objects beside recovery points: what is verified, and repaired.
+func ObjectKinds() []ObjectKind {
+	return []ObjectKind{UndoObjects, NoteObjects, ErasureObjects, ChangeObjects}
+}
+
+// Named reports whether a key is one that Keepsake gives to such an object.
 func (k ObjectKind) Named(key string) bool {
+	if k.named != nil {
+		return k.named(key)
+	}
 	_, err := repository.ManifestTime(key[strings.LastIndexByte(key, '/')+1:])
 	return err == nil
 }
@@ -75,7 +109,7 @@ func (s *Objects) Read(ctx context.Context, r *Repo, key string) (body []byte, e
 	q := FirstSound[[]byte]{What: s.what}
 	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, s.most) }
 	q.Sound = func(_ Provider, found []byte) error {
-		if _, err := r.Keys.OpenObject(s.kind, key, found, int(s.plain)); err != nil {
+		if err := s.opens(r, key, found); err != nil {
 			return err
 		}
 		body = found
@@ -98,7 +132,16 @@ func (s *Objects) Read(ctx context.Context, r *Repo, key string) (body []byte, e
 // ReadAt reads one provider's copy. The error says why it is not sound.
 func (k ObjectKind) ReadAt(ctx context.Context, r *Repo, p Provider, key string) (body []byte, err error) {
 	if body, err = p.Store.Get(ctx, key, k.most); err == nil {
-		_, err = r.Keys.OpenObject(k.kind, key, body, int(k.plain))
+		err = k.opens(r, key, body)
 	}
 	return body, err
+}
+
+// opens returns why an object is no sound one of its kind.
+func (k ObjectKind) opens(r *Repo, key string, sealed []byte) error {
+	if k.open != nil {
+		return k.open(r.Keys, key, sealed)
+	}
+	_, err := r.Keys.OpenObject(k.kind, key, sealed, int(k.plain))
+	return err
 }

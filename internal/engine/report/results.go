@@ -108,7 +108,7 @@ type PointTable struct {
 // VerifyInput says what to verify.
 type VerifyInput struct {
 	Point    string // id or "latest"; empty: every point
-	Deep     bool   // read, decrypt and check every chunk, not only its presence and size
+	Deep     bool   // read, decrypt and check every object of every kind, not only its presence and size
 	Provider string // empty: every provider
 }
 

@@ -207,12 +207,14 @@ func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err
 	if r.index, _, err = replicas.BuildIndex(ctx, r.repo, r.repo.Live(), nil); err != nil {
 		return err
 	}
-	undos := replicas.ListObjects(ctx, r.repo, replicas.UndoObjects)
-	r.others = []*replicas.Objects{undos, replicas.ListObjects(ctx, r.repo, replicas.NoteObjects),
-		replicas.ListObjects(ctx, r.repo, replicas.ErasureObjects)}
+	for _, k := range replicas.ObjectKinds() {
+		r.others = append(r.others, replicas.ListObjects(ctx, r.repo, k))
+	}
 	for _, f := range findings {
-		if f.Damage && strings.HasPrefix(f.Object, replicas.UndoPrefix) {
-			undos.Distrust(f.Provider, f.Object)
+		for _, o := range r.others {
+			if f.Damage && strings.HasPrefix(f.Object, o.Prefix) {
+				o.Distrust(f.Provider, f.Object)
+			}
 		}
 		if ref, ok := replicas.ParseKey(f.Object); ok {
 			r.index.Distrust(ref.ID, replicas.ProviderBit(r.repo.Providers, f.Provider))

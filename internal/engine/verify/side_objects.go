@@ -35,6 +35,12 @@ func (r *repair) copySide(ctx context.Context, s *replicas.Objects, p replicas.P
 			if err == nil && body != nil {
 				err = p.Store.Put(copying, key, body, sha256.Sum256(body), bad)
 			}
+			if bad && err == nil && body != nil {
+				if _, err = s.ReadAt(copying, r.repo, p, key); err != nil {
+					r.remains(p, key, unreliable("copy", err))
+					return nil
+				}
+			}
 			switch {
 			case bad && err == nil && body == nil:
 				r.remains(p, key, errNoSound)
@@ -58,7 +64,9 @@ func (r *repair) copySide(ctx context.Context, s *replicas.Objects, p replicas.P
 }
 
 // errNoSound is what keeps a damaged copy as it is.
-var errNoSound = keepsake.Errorf(keepsake.CodeDamaged, "no provider that answers has a sound copy")
+var errNoSound = keepsake.Errorf(keepsake.CodeDamaged,
+	"no provider that answers has a sound copy. It is lost, or this repository never made it. It keeps nothing else "+
+		"from being read. Remove it at the provider, and nobody names it any more")
 
 // remains names what a provider did not take.
 func (r *repair) remains(p replicas.Provider, object string, err error) {
@@ -72,38 +80,58 @@ func (r *repair) remains(p replicas.Provider, object string, err error) {
 	})
 }
 
-// undos names what is needed to take restores back and lies at one of several providers only, and, where it is to be
-// read, each copy that is not sound.
-func (v *verification) undos(ctx context.Context, read bool) {
-	s := replicas.ListObjects(ctx, v.repo, replicas.UndoObjects)
-	for _, key := range slices.Sorted(maps.Keys(s.At)) {
-		if read {
-			v.side(ctx, s, key)
-		}
-		if len(v.live) < replicas.Enough || len(s.At[key]) >= replicas.Enough {
+// beside checks what lies beside recovery points, whichever of them are verified: what is needed to take restores back,
+// notes and seals, erasures, change segments. Deep, each copy of each kind is opened. Where all providers were asked,
+// what lies at one of several only is named: undo objects at every look, the others at a deep one.
+func (v *verification) beside(ctx context.Context, all bool) {
+	for _, k := range replicas.ObjectKinds() {
+		if !v.deep && (!all || k.Prefix != replicas.UndoPrefix) {
 			continue
 		}
-		only := s.At[key][0].Name
-		v.result.Repair = v.command
-		v.add(report.VerifyFinding{
-			Provider: only,
-			Object:   key,
-			Problem: "Of the providers that answer, this one alone holds it: if it is " +
-				"lost, the restore cannot be taken back any more." + replicas.ThenRun(v.command, "it copies it to the others."),
-		})
+		s := replicas.ListObjects(ctx, v.repo, k)
+		if v.deep {
+			for name, err := range s.Failed {
+				v.away(name, s.Prefix, err)
+			}
+			v.sides(ctx, s)
+		}
+		if all && len(v.live) >= replicas.Enough {
+			v.alone(s)
+		}
 	}
 }
 
-// side opens each provider's copy of an object beside recovery points.
-func (v *verification) side(ctx context.Context, s *replicas.Objects, key string) {
-	for _, p := range s.At[key] {
-		body, err := s.ReadAt(ctx, v.repo, p, key)
-		if ctx.Err() != nil {
-			return
+// alone names what one provider holds and no other.
+func (v *verification) alone(s *replicas.Objects) {
+	for _, key := range slices.Sorted(maps.Keys(s.At)) {
+		if len(s.At[key]) >= replicas.Enough {
+			continue
 		}
-		v.count(p.Name, int64(len(body)))
-		if err != nil {
-			v.found(p.Name, key, err)
-		}
+		v.result.Repair = v.command
+		v.add(report.VerifyFinding{Provider: s.At[key][0].Name, Object: key,
+			Problem: "Of the providers that answer, this one alone holds it: if it is lost, " + s.Alone + "." +
+				replicas.ThenRun(v.command, "it copies it to the others.")})
 	}
+}
+
+// sides opens each provider's copy of each object of a kind.
+func (v *verification) sides(ctx context.Context, s *replicas.Objects) {
+	var g errgroup.Group
+	g.SetLimit(s.AtOnce)
+	for _, key := range slices.Sorted(maps.Keys(s.At)) {
+		g.Go(func() error {
+			for _, p := range s.At[key] {
+				body, err := s.ReadAt(ctx, v.repo, p, key)
+				if ctx.Err() != nil {
+					return nil
+				}
+				v.count(p.Name, int64(len(body)))
+				if err != nil {
+					v.found(p.Name, key, err)
+				}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
 }

@@ -121,9 +121,7 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 	if err := v.points(ctx, ids); err != nil {
 		return err
 	}
-	if in.Provider == "" {
-		v.undos(ctx, v.deep && in.Point == "")
-	}
+	v.beside(ctx, in.Provider == "")
 	return ctx.Err()
 }
 
